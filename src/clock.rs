@@ -1,0 +1,184 @@
+//! The only place that asks for the time.
+//!
+//! Everything else is given a [`Clock`]: the program runs on [`Clock::system`], tests and the
+//! simulation on [`Clock::manual`], which moves only when told to.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use tokio::sync::watch;
+
+/// One reading of both clocks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Moment {
+    /// The wall clock in UTC, cut to whole microseconds: what the database can hold.
+    pub now: Timestamp,
+    /// Time since some fixed point in the past. It counts suspended time and never jumps, so a
+    /// wall clock that moves differently was set by somebody.
+    pub uptime: SignedDuration,
+}
+
+/// A source of time that can also be waited for.
+#[derive(Clone, Debug)]
+pub struct Clock(Source);
+
+#[derive(Clone, Debug)]
+enum Source {
+    System,
+    Manual(Arc<watch::Sender<Moment>>),
+}
+
+/// The longest single wait on the system clock. Waiting again after it notices a wall clock that
+/// was set meanwhile.
+const LONGEST_NAP: Duration = Duration::from_secs(30);
+
+impl Clock {
+    /// The machine's own clock.
+    pub fn system() -> Self {
+        Clock(Source::System)
+    }
+
+    /// A clock that stands at `start` until [`Clock::set`] or [`Clock::advance`] moves it.
+    pub fn manual(start: Timestamp) -> Self {
+        let moment = Moment {
+            now: cut(start),
+            uptime: SignedDuration::ZERO,
+        };
+        Clock(Source::Manual(Arc::new(watch::Sender::new(moment))))
+    }
+
+    /// The wall clock in UTC, cut to whole microseconds.
+    pub fn now(&self) -> Timestamp {
+        self.moment().now
+    }
+
+    /// Both clocks at once.
+    pub fn moment(&self) -> Moment {
+        match &self.0 {
+            Source::System => Moment {
+                now: system_now(),
+                uptime: system_uptime(),
+            },
+            Source::Manual(current) => *current.borrow(),
+        }
+    }
+
+    /// Moves a manual clock forward by `by`, waking whoever waits for the new time.
+    ///
+    /// Does nothing on the system clock.
+    pub fn advance(&self, by: SignedDuration) {
+        if let Source::Manual(current) = &self.0 {
+            current.send_modify(|m| {
+                m.now = m.now.checked_add(by).unwrap_or(m.now);
+                m.uptime = m.uptime.saturating_add(by);
+            });
+        }
+    }
+
+    /// Sets the wall clock of a manual clock to `to` without any time passing, as an operator or
+    /// NTP would. Does nothing on the system clock.
+    pub fn set(&self, to: Timestamp) {
+        if let Source::Manual(current) = &self.0 {
+            current.send_modify(|m| m.now = cut(to));
+        }
+    }
+
+    /// Waits until the wall clock shows `until` or later.
+    pub async fn sleep_until(&self, until: Timestamp) {
+        match &self.0 {
+            Source::System => loop {
+                let left = until.duration_since(system_now());
+                match Duration::try_from(left) {
+                    Ok(left) if !left.is_zero() => wait(left.min(LONGEST_NAP)).await,
+                    _ => return,
+                }
+            },
+            Source::Manual(current) => {
+                // Holding the sender keeps the channel open, so this ends only with the time.
+                let _ = current.subscribe().wait_for(|m| m.now >= until).await;
+            }
+        }
+    }
+
+    /// Waits for `time` to pass, whatever the wall clock is set to meanwhile.
+    pub async fn sleep(&self, time: Duration) {
+        match &self.0 {
+            Source::System => wait(time).await,
+            Source::Manual(current) => {
+                let until = self
+                    .moment()
+                    .uptime
+                    .saturating_add(SignedDuration::try_from(time).unwrap_or(SignedDuration::MAX));
+                let _ = current.subscribe().wait_for(|m| m.uptime >= until).await;
+            }
+        }
+    }
+}
+
+/// Cuts a timestamp to whole microseconds, towards the past for times after 1970.
+fn cut(t: Timestamp) -> Timestamp {
+    Timestamp::from_microsecond(t.as_microsecond()).unwrap_or(t)
+}
+
+#[allow(clippy::disallowed_methods)]
+fn system_now() -> Timestamp {
+    cut(Timestamp::now())
+}
+
+/// Linux's boot clock runs on while the machine is suspended; elsewhere the monotonic clock is the
+/// nearest thing.
+fn system_uptime() -> SignedDuration {
+    #[cfg(target_os = "linux")]
+    let id = rustix::time::ClockId::Boottime;
+    #[cfg(not(target_os = "linux"))]
+    let id = rustix::time::ClockId::Monotonic;
+    let t = rustix::time::clock_gettime(id);
+    SignedDuration::new(t.tv_sec, i32::try_from(t.tv_nsec).unwrap_or(0))
+}
+
+#[allow(clippy::disallowed_methods)]
+async fn wait(time: Duration) {
+    tokio::time::sleep(time).await;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_reading_is_cut_to_microseconds() {
+        let start: Timestamp = "2026-01-02T03:04:05.123456789Z".parse().unwrap();
+        assert_eq!(
+            Clock::manual(start).now().to_string(),
+            "2026-01-02T03:04:05.123456Z"
+        );
+        assert_eq!(Clock::system().now().subsec_nanosecond() % 1_000, 0);
+    }
+
+    #[test]
+    fn setting_the_wall_clock_lets_no_time_pass() {
+        let clock = Clock::manual(Timestamp::UNIX_EPOCH);
+        clock.advance(SignedDuration::from_secs(5));
+        clock.set("2030-01-01T00:00:00Z".parse().unwrap());
+        assert_eq!(clock.moment().uptime, SignedDuration::from_secs(5));
+    }
+
+    #[tokio::test]
+    async fn a_wait_ends_when_its_time_has_come_and_not_before() {
+        let clock = Clock::manual(Timestamp::UNIX_EPOCH);
+        let until = Timestamp::from_second(60).unwrap();
+        let waiting = tokio::spawn({
+            let clock = clock.clone();
+            async move {
+                clock.sleep_until(until).await;
+                clock.now()
+            }
+        });
+        clock.advance(SignedDuration::from_secs(59));
+        tokio::task::yield_now().await;
+        assert!(!waiting.is_finished());
+        clock.advance(SignedDuration::from_secs(1));
+        assert_eq!(waiting.await.unwrap(), until);
+    }
+}

@@ -1,0 +1,220 @@
+//! One error for every face: a stable code, a text that teaches, and an example that works.
+
+use std::fmt;
+
+/// The stable name of what went wrong. Programs branch on it; it never changes its meaning.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Code {
+    /// The command line itself is wrong: an unknown flag, a flag without a value.
+    Usage,
+    /// None of time, cron and interval was given.
+    SpecMissing,
+    /// More than one of time, cron and interval was given.
+    SpecConflict,
+    /// The prompt is missing, empty or only white space.
+    PromptMissing,
+    /// No agent was given, and no default applies.
+    AgentMissing,
+    /// The agent id has characters that no agent id has.
+    AgentInvalid,
+    /// Letta knows no such agent.
+    AgentUnknown,
+    /// A point in time could not be read.
+    TimeInvalid,
+    /// A point in time that must be in the future is not.
+    TimePast,
+    /// The cron pattern could not be read.
+    CronInvalid,
+    /// The cron pattern matches no date at all.
+    CronNever,
+    /// The interval could not be read, is zero, negative or too long.
+    IntervalInvalid,
+    /// The schedule would end before it ever runs.
+    EndBeforeFirst,
+    /// The number of repetitions is not a whole number of at least 1.
+    RepetitionsInvalid,
+    /// There is no such IANA time zone.
+    TimezoneUnknown,
+    /// A live schedule of this agent has this name and does something else.
+    NameTaken,
+    /// A schedule id that is not a number.
+    IdInvalid,
+    /// There is no such schedule.
+    ScheduleNotFound,
+    /// The schedule has finished or was cancelled already.
+    ScheduleNotActive,
+    /// A stored schedule can't be read.
+    ScheduleBroken,
+    /// A file named on the command line can't be read or written.
+    FileUnusable,
+    /// A setting has a value that can't be used.
+    ConfigInvalid,
+    /// Agents choose the plugin's arguments, and this one is not theirs to choose.
+    RefusedInPlugin,
+    /// The database can't be opened or written.
+    DatabaseUnavailable,
+    /// The disk, or the database's own limit, is full.
+    DatabaseFull,
+    /// The file is not a database, is damaged, or is another program's.
+    DatabaseInvalid,
+    /// The database was written by a newer version.
+    DatabaseNewer,
+    /// Nothing answers at Letta's address.
+    LettaUnreachable,
+    /// Letta refused our credentials.
+    LettaUnauthorized,
+    /// Something answers at Letta's address, but it is not a Letta server.
+    LettaWrongServer,
+    /// Letta answered with an error of its own.
+    LettaError,
+    /// A fault of ours.
+    Internal,
+}
+
+impl Code {
+    /// Every code, in the order of the documentation.
+    pub const ALL: &[Code] = &[
+        Code::Usage,
+        Code::SpecMissing,
+        Code::SpecConflict,
+        Code::PromptMissing,
+        Code::AgentMissing,
+        Code::AgentInvalid,
+        Code::AgentUnknown,
+        Code::TimeInvalid,
+        Code::TimePast,
+        Code::CronInvalid,
+        Code::CronNever,
+        Code::IntervalInvalid,
+        Code::EndBeforeFirst,
+        Code::RepetitionsInvalid,
+        Code::TimezoneUnknown,
+        Code::NameTaken,
+        Code::IdInvalid,
+        Code::ScheduleNotFound,
+        Code::ScheduleNotActive,
+        Code::ScheduleBroken,
+        Code::FileUnusable,
+        Code::ConfigInvalid,
+        Code::RefusedInPlugin,
+        Code::DatabaseUnavailable,
+        Code::DatabaseFull,
+        Code::DatabaseInvalid,
+        Code::DatabaseNewer,
+        Code::LettaUnreachable,
+        Code::LettaUnauthorized,
+        Code::LettaWrongServer,
+        Code::LettaError,
+        Code::Internal,
+    ];
+
+    /// The code as programs see it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Code::Usage => "usage",
+            Code::SpecMissing => "spec_missing",
+            Code::SpecConflict => "spec_conflict",
+            Code::PromptMissing => "prompt_missing",
+            Code::AgentMissing => "agent_missing",
+            Code::AgentInvalid => "agent_invalid",
+            Code::AgentUnknown => "agent_unknown",
+            Code::TimeInvalid => "time_invalid",
+            Code::TimePast => "time_past",
+            Code::CronInvalid => "cron_invalid",
+            Code::CronNever => "cron_never",
+            Code::IntervalInvalid => "interval_invalid",
+            Code::EndBeforeFirst => "end_before_first",
+            Code::RepetitionsInvalid => "repetitions_invalid",
+            Code::TimezoneUnknown => "timezone_unknown",
+            Code::NameTaken => "name_taken",
+            Code::IdInvalid => "id_invalid",
+            Code::ScheduleNotFound => "schedule_not_found",
+            Code::ScheduleNotActive => "schedule_not_active",
+            Code::ScheduleBroken => "schedule_broken",
+            Code::FileUnusable => "file_unusable",
+            Code::ConfigInvalid => "config_invalid",
+            Code::RefusedInPlugin => "refused_in_plugin",
+            Code::DatabaseUnavailable => "database_unavailable",
+            Code::DatabaseFull => "database_full",
+            Code::DatabaseInvalid => "database_invalid",
+            Code::DatabaseNewer => "database_newer",
+            Code::LettaUnreachable => "letta_unreachable",
+            Code::LettaUnauthorized => "letta_unauthorized",
+            Code::LettaWrongServer => "letta_wrong_server",
+            Code::LettaError => "letta_error",
+            Code::Internal => "internal",
+        }
+    }
+}
+
+impl fmt::Display for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// What went wrong, for a person, a program and an LLM alike.
+///
+/// The text says what was understood, what is wrong with it and, where time is the matter, what
+/// the time is now. The example is a corrected form that is accepted as it stands.
+#[derive(Debug, thiserror::Error)]
+#[error("{text}")]
+pub struct Error {
+    code: Code,
+    text: String,
+    example: Option<String>,
+    source: Option<Box<dyn std::error::Error + Send + Sync>>,
+}
+
+/// The result of everything that can fail with our [`Error`].
+pub type Result<T> = std::result::Result<T, Error>;
+
+impl Error {
+    /// An error with its code and text.
+    pub fn new(code: Code, text: impl Into<String>) -> Self {
+        Error {
+            code,
+            text: text.into(),
+            example: None,
+            source: None,
+        }
+    }
+
+    /// Adds a corrected example: the flags to give instead (`--every 30s`), or a whole command
+    /// (`promptyoself list --all`).
+    pub fn example(mut self, example: impl Into<String>) -> Self {
+        self.example = Some(example.into());
+        self
+    }
+
+    /// Adds the cause. It is printed once, after the text, so the text does not repeat it.
+    pub fn caused_by(
+        mut self,
+        source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+    ) -> Self {
+        self.source = Some(source.into());
+        self
+    }
+
+    /// The stable code.
+    pub fn code(&self) -> Code {
+        self.code
+    }
+
+    /// The corrected example, if there is one.
+    pub fn corrected(&self) -> Option<&str> {
+        self.example.as_deref()
+    }
+
+    /// The text and every cause beneath it, in one line: `text: cause: cause`.
+    pub fn chain(&self) -> String {
+        let mut line = self.text.clone();
+        let mut cause = std::error::Error::source(self);
+        while let Some(c) = cause {
+            line.push_str(": ");
+            line.push_str(&c.to_string());
+            cause = c.source();
+        }
+        line
+    }
+}

@@ -1,0 +1,6 @@
+#![doc = include_str!("../README.md")]
+
+pub mod clock;
+pub mod error;
+pub mod letta_client;
+pub mod models;

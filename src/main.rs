@@ -1,0 +1,3 @@
+//! The `promptyoself` program.
+
+fn main() {}

@@ -1,0 +1,37 @@
+//! The words of the domain as types: schedules, occurrences, attempts, agents, lanes.
+
+mod agent;
+mod occurrence;
+mod schedule;
+
+pub use agent::{AgentId, Lane};
+pub use occurrence::{Attempt, Identity, Occurrence, State, Trigger, Turn};
+pub use schedule::{Lifecycle, NewSchedule, PromptSchedule, ScheduleType};
+
+/// Makes a closed set of words: an enum stored and shown as fixed lower-case text.
+macro_rules! words {
+    ($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident => $text:literal,)+ }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+        pub enum $name { $($(#[$vdoc])* #[serde(rename = $text)] $variant,)+ }
+
+        impl $name {
+            /// The word as it is stored and shown.
+            pub fn as_str(self) -> &'static str {
+                match self { $($name::$variant => $text,)+ }
+            }
+
+            /// Reads a stored word; `None` if it is not one of ours.
+            pub fn from_word(word: &str) -> Option<Self> {
+                match word { $($text => Some($name::$variant),)+ _ => None }
+            }
+        }
+
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.pad(self.as_str())
+            }
+        }
+    };
+}
+pub(crate) use words;

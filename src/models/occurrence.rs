@@ -1,0 +1,193 @@
+//! An occurrence: one intended instant of a schedule, and what became of it.
+
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use super::{AgentId, Lane, words};
+
+words! {
+    /// What made an occurrence.
+    Trigger {
+        /// Its schedule's time came.
+        Schedule => "schedule",
+        /// Somebody asked for it by hand.
+        Manual => "manual",
+    }
+}
+
+words! {
+    /// Where an occurrence stands. The first three are open, the others are outcomes.
+    State {
+        /// It will be tried (again) from `not_before` on.
+        Waiting => "waiting",
+        /// Its otid is committed and the prompt is on its way.
+        Sending => "sending",
+        /// The prompt may or may not have arrived; nothing is sent until that is known.
+        Unknown => "unknown",
+        /// The prompt is in the agent's history.
+        Delivered => "delivered",
+        /// It was given up, and says why.
+        Dead => "dead",
+        /// A newer instant of the same schedule was sent in its place.
+        Coalesced => "coalesced",
+        /// It passed while nothing should be sent.
+        Skipped => "skipped",
+        /// It was too late to be of use.
+        Missed => "missed",
+        /// Its schedule was ended before it was sent.
+        Cancelled => "cancelled",
+    }
+}
+
+impl State {
+    /// Whether something is still to happen.
+    pub fn is_open(self) -> bool {
+        matches!(self, State::Waiting | State::Sending | State::Unknown)
+    }
+}
+
+words! {
+    /// How the agent's turn ended. The prompt is in its history either way.
+    Turn {
+        /// It came to its end.
+        Ok => "ok",
+        /// The agent or its model failed on the way.
+        Error => "error",
+        /// It stopped to ask a person for approval.
+        Approval => "approval",
+        /// It was cut short.
+        Interrupted => "interrupted",
+    }
+}
+
+/// What makes an occurrence the one it is, in every process and after every restart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Identity {
+    /// The database.
+    pub install_id: Uuid,
+    /// The schedule.
+    pub uid: Uuid,
+    /// What made it.
+    pub trigger: Trigger,
+    /// The intended instant.
+    pub intended_at: Timestamp,
+}
+
+impl Identity {
+    /// The otid under which generation `generation` is sent: the same for the same occurrence in
+    /// every process, so that a server which knows it can refuse a second copy.
+    pub fn otid(&self, generation: i64) -> Uuid {
+        let name = format!(
+            "{}/{}/{}/{generation}",
+            self.uid,
+            self.trigger,
+            self.intended_at.as_microsecond()
+        );
+        Uuid::new_v5(&self.install_id, name.as_bytes())
+    }
+}
+
+/// A stored occurrence.
+#[derive(Clone, Debug)]
+pub struct Occurrence {
+    /// Its number in this database.
+    pub id: i64,
+    /// Its schedule.
+    pub uid: Uuid,
+    /// Whom it is for.
+    pub agent_id: AgentId,
+    /// What made it.
+    pub trigger: Trigger,
+    /// The oldest instant it stands for; equal to `intended_at` unless `count` is over 1.
+    pub first_at: Timestamp,
+    /// The intended instant; the newest of them where `count` is over 1.
+    pub intended_at: Timestamp,
+    /// How many instants it stands for.
+    pub count: i64,
+    /// Where it stands.
+    pub state: State,
+    /// Why it stands there, in words.
+    pub reason: Option<String>,
+    /// The lane it holds or waits for; `None` for instants that were never to be sent.
+    pub lane: Option<Lane>,
+    /// When it may be tried, or looked for, next.
+    pub not_before: Option<Timestamp>,
+    /// When its latest attempt was sent.
+    pub sent_at: Option<Timestamp>,
+    /// When it was settled.
+    pub finished_at: Option<Timestamp>,
+    /// Letta's run.
+    pub run_id: Option<String>,
+    /// Why the agent's turn ended.
+    pub stop_reason: Option<String>,
+    /// How the agent's turn ended.
+    pub turn: Option<Turn>,
+    /// Tokens the turn used.
+    pub tokens: Option<i64>,
+    /// The beginning of the agent's reply.
+    pub reply: Option<String>,
+    /// The last error's code and text.
+    pub error: Option<String>,
+}
+
+/// A stored attempt: one try to deliver an occurrence.
+#[derive(Clone, Debug)]
+pub struct Attempt {
+    /// 1 for the first.
+    pub n: i64,
+    /// The otid it was sent under.
+    pub otid: Uuid,
+    /// When its first byte was about to be sent.
+    pub started_at: Timestamp,
+    /// When its answer was known.
+    pub finished_at: Option<Timestamp>,
+    /// The class of its error.
+    pub error_code: Option<String>,
+    /// Its error in words.
+    pub error: Option<String>,
+    /// Letta's run.
+    pub run_id: Option<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_otid_tells_every_part_of_an_identity_apart() {
+        let a = Identity {
+            install_id: Uuid::from_u128(1),
+            uid: Uuid::from_u128(2),
+            trigger: Trigger::Schedule,
+            intended_at: Timestamp::UNIX_EPOCH,
+        };
+        let others = [
+            Identity {
+                install_id: Uuid::from_u128(9),
+                ..a
+            }
+            .otid(0),
+            Identity {
+                uid: Uuid::from_u128(9),
+                ..a
+            }
+            .otid(0),
+            Identity {
+                trigger: Trigger::Manual,
+                ..a
+            }
+            .otid(0),
+            Identity {
+                intended_at: Timestamp::from_microsecond(1).unwrap(),
+                ..a
+            }
+            .otid(0),
+            a.otid(1),
+        ];
+        assert!(others.iter().all(|o| *o != a.otid(0)));
+        assert_eq!(
+            a.otid(0).to_string(),
+            "a53d3db5-4f66-5e28-be32-bb356382267f"
+        );
+    }
+}

@@ -1,0 +1,105 @@
+//! A schedule: a lasting wish.
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use uuid::Uuid;
+
+use super::{AgentId, words};
+
+words! {
+    /// What kind of time a schedule has.
+    ScheduleType {
+        /// One instant.
+        Once => "once",
+        /// A Vixie cron pattern.
+        Cron => "cron",
+        /// A fixed distance from an anchor.
+        Interval => "interval",
+    }
+}
+
+words! {
+    /// Where a schedule stands in its life.
+    Lifecycle {
+        /// It will run at `next_run`.
+        Active => "active",
+        /// It keeps its place but does not run.
+        Paused => "paused",
+        /// Its last instant has been taken.
+        Finished => "finished",
+        /// Somebody ended it.
+        Cancelled => "cancelled",
+        /// It can't be read, and says why.
+        Broken => "broken",
+    }
+}
+
+/// A stored schedule. The fields down to `last_run` are the columns everybody may write.
+#[derive(Clone, Debug)]
+pub struct PromptSchedule {
+    /// The number people use. SQLite may give it to another schedule after a delete.
+    pub id: i64,
+    /// The agent as stored; not checked, since other programs write it.
+    pub agent_id: String,
+    /// The prompt, exactly as it will be sent.
+    pub prompt_text: String,
+    /// `once`, `cron` or `interval`, as stored.
+    pub schedule_type: String,
+    /// The time, pattern or interval, as stored.
+    pub schedule_value: String,
+    /// The next intended instant; `None` only where the stored text can't be read.
+    pub next_run: Option<Timestamp>,
+    /// When it was made.
+    pub created_at: Option<Timestamp>,
+    /// Whether it will run. True exactly when `lifecycle` is active.
+    pub active: bool,
+    /// When the last delivered prompt was sent.
+    pub last_run: Option<Timestamp>,
+    /// The identity that never changes; `None` until a foreign row is adopted.
+    pub uid: Option<Uuid>,
+    /// The name by which its agent knows it.
+    pub name: Option<String>,
+    /// The IANA zone in which its times are meant.
+    pub timezone: String,
+    /// Where its interval is counted from.
+    pub anchor: Option<Timestamp>,
+    /// The instant before which it does not run.
+    pub start_at: Option<Timestamp>,
+    /// The last instant at which it may run.
+    pub end_at: Option<Timestamp>,
+    /// How many instants it has in all; `None` for no limit.
+    pub max_repetitions: Option<i64>,
+    /// How many of its instants have been taken, whatever became of them.
+    pub repetitions: i64,
+    /// Where it stands.
+    pub lifecycle: Lifecycle,
+    /// Why it is broken.
+    pub broken_reason: Option<String>,
+}
+
+/// A schedule to be stored, checked already.
+#[derive(Clone, Debug)]
+pub struct NewSchedule {
+    /// Whom it is for.
+    pub agent_id: AgentId,
+    /// What is sent.
+    pub prompt_text: String,
+    /// The kind of time.
+    pub schedule_type: ScheduleType,
+    /// The time, pattern or interval in its stored form.
+    pub schedule_value: String,
+    /// Its first instant.
+    pub next_run: Timestamp,
+    /// A name unique among the agent's live schedules.
+    pub name: Option<String>,
+    /// The zone its times are meant in.
+    pub timezone: TimeZone,
+    /// Where its interval is counted from.
+    pub anchor: Timestamp,
+    /// The instant before which it does not run.
+    pub start_at: Option<Timestamp>,
+    /// The last instant at which it may run.
+    pub end_at: Option<Timestamp>,
+    /// How many instants it has in all.
+    pub max_repetitions: Option<i64>,
+}

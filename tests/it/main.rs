@@ -1,0 +1,1 @@
+//! The laws of promptyoself, each tested against real parts.
