@@ -4,3 +4,4 @@ pub mod clock;
 pub mod error;
 pub mod letta_client;
 pub mod models;
+pub mod schedule;

@@ -1,0 +1,43 @@
+//! When a schedule fires: pure calculation over instants, zones and the three kinds of spec.
+//!
+//! Nothing here does I/O or asks for the time; whoever calls says what "now" is. Instants are UTC
+//! and cut to whole microseconds, as the database holds them.
+//!
+//! # Daylight saving
+//! One rule ([`zone::Zone::instant_of`]) turns a wall time into an instant everywhere: a wall time
+//! that happens twice means the first of the two, and one that is skipped means the first instant
+//! after the gap. Cron patterns that repeat within the day follow elapsed time instead; see
+//! [`CronSpec`].
+
+mod cron;
+mod interval;
+mod iso;
+mod spec;
+mod timetable;
+mod when;
+mod zone;
+
+pub use cron::CronSpec;
+pub use interval::IntervalSpec;
+pub use iso::read_stored_time;
+pub use spec::Spec;
+pub use timetable::{Passed, Timetable};
+pub use when::parse_time;
+pub use zone::Zone;
+
+use jiff::Timestamp;
+
+/// Cuts an instant to whole microseconds.
+fn cut(t: Timestamp) -> Timestamp {
+    Timestamp::from_microsecond(t.as_microsecond()).unwrap_or(t)
+}
+
+/// What a caller wrote, quoted and short enough for an error.
+fn shown(text: &str) -> String {
+    const LONGEST: usize = 80;
+    if text.chars().count() <= LONGEST {
+        return format!("{text:?}");
+    }
+    let start: String = text.chars().take(LONGEST).collect();
+    format!("{:?}", start + "…")
+}

@@ -1,0 +1,305 @@
+//! Cron patterns: five fields, by vixie-cron's rules.
+//!
+//! croner reads a pattern and knows which days it means. Which *instants* those are is decided
+//! here, since the wall clock of a zone may skip and repeat hours.
+
+mod field;
+mod instants;
+
+use std::sync::Arc;
+
+use croner::parser::{CronParser, Seconds, Year};
+use croner::{Cron, Weekday};
+use jiff::civil::{Date, DateTime, Time};
+
+use self::field::Field;
+pub(super) use self::instants::Instants;
+use super::{Zone, shown};
+use crate::error::{Code, Error, Result};
+
+/// A cron pattern that matches at least one day.
+///
+/// A pattern whose minute or hour field has a star or a step is *elapsed*: it fires at every real
+/// instant whose wall time matches, so twice for a time that happens twice and never for one that
+/// is skipped. Every other pattern is *fixed*: each wall time fires once, a skipped one at the
+/// first instant after the gap and a repeated one the first time. This is what vixie-cron 3.0
+/// does for "wildcard" and "fixed-time" jobs (cron(8), Debian).
+///
+/// When day-of-month and day-of-week are both restricted, either may match. A field that begins
+/// with a star, `*/2` too, does not count as restricted, and then both must match: crontab(5) and
+/// vixie-cron's `DOM_STAR`; croniter has the same under `implement_cron_bug`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CronSpec {
+    text: String,
+    cron: Arc<Cron>,
+    minutes: u64,
+    hours: u64,
+    months: u64,
+    elapsed: bool,
+}
+
+/// The Gregorian calendar repeats, days of the week and all, every 400 years: 146,097 days. A
+/// pattern that matches none of them never matches.
+const CYCLE_DAYS: u32 = 146_097;
+
+/// The longest pattern that is stored.
+const LONGEST: usize = 255;
+
+const EXAMPLE: &str = "--cron \"0 9 * * *\"";
+
+impl CronSpec {
+    /// Reads a pattern as a caller may register it. Besides what [`CronSpec::read`] refuses, a
+    /// step that is longer than its field is refused: `*/90` is not every 90 minutes.
+    ///
+    /// # Errors
+    /// [`Code::CronInvalid`], [`Code::CronNever`].
+    pub fn parse(text: &str) -> Result<CronSpec> {
+        Self::build(text, true)
+    }
+
+    /// Reads a pattern as it may have been stored: everything croniter takes in five fields.
+    ///
+    /// # Errors
+    /// [`Code::CronInvalid`], [`Code::CronNever`].
+    pub fn read(text: &str) -> Result<CronSpec> {
+        Self::build(text, false)
+    }
+
+    fn build(written: &str, strict: bool) -> Result<CronSpec> {
+        let text = written.split_whitespace().collect::<Vec<_>>().join(" ");
+        if text.len() > LONGEST {
+            return Err(invalid(format!(
+                "the cron pattern {} is longer than {LONGEST} characters",
+                shown(&text)
+            )));
+        }
+        let lower = text.to_ascii_lowercase();
+        let pattern = nickname(&text, &lower)?;
+        let fields = split(&text, pattern)?;
+        let mut croner = Vec::new();
+        for (field, text) in Field::ALL.into_iter().zip(fields) {
+            let read = field.read(text).map_err(|wrong| {
+                invalid(format!("the {} field '{text}': {wrong}", field.name()))
+            })?;
+            if let (Some(step), true) = (read.idle_step, strict) {
+                return Err(idle(field, text, step));
+            }
+            croner.push(read);
+        }
+        let [minute, hour, day, month, weekday] = croner.as_slice() else {
+            return Err(invalid(format!("{} can't be read", shown(&text))));
+        };
+        // croner's `+` makes both days necessary. It takes only a lone `*` for a star.
+        let both = (day.star || weekday.star) && day.croner != "*" && weekday.croner != "*";
+        let cron = CronParser::builder()
+            .seconds(Seconds::Disallowed)
+            .year(Year::Disallowed)
+            .build()
+            .parse(&format!(
+                "{} {} {} {} {}{}",
+                minute.croner,
+                hour.croner,
+                day.croner,
+                month.croner,
+                if both { "+" } else { "" },
+                weekday.croner
+            ))
+            .map_err(|e| {
+                invalid(format!("the cron pattern {} can't be read", shown(&text))).caused_by(e)
+            })?;
+        let spec = CronSpec {
+            minutes: bits(&cron.pattern.minutes),
+            hours: bits(&cron.pattern.hours),
+            months: bits(&cron.pattern.months),
+            elapsed: minute.repeats || hour.repeats,
+            text,
+            cron: Arc::new(cron),
+        };
+        let start = Date::constant(2000, 1, 1);
+        if spec
+            .match_from(start.to_datetime(Time::midnight()))
+            .is_none()
+        {
+            return Err(never(
+                &spec,
+                "no year has a day that matches its day and month fields",
+            ));
+        }
+        Ok(spec)
+    }
+
+    /// The pattern as it was written, with single spaces.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// The pattern and what it means in English.
+    pub fn describe(&self, zone: &Zone) -> String {
+        let mut meaning = self.cron.describe();
+        // croner forgets the W of LW.
+        if self.text.to_ascii_uppercase().contains("LW") {
+            meaning = meaning.replace("the last day of", "the last weekday of");
+        }
+        format!(
+            "cron {} ({}), {}",
+            self.text,
+            meaning.trim_end_matches('.'),
+            zone.name()
+        )
+    }
+
+    /// The instants of the pattern strictly after `after`, in order.
+    pub(super) fn instants<'a>(&'a self, zone: &'a Zone, after: jiff::Timestamp) -> Instants<'a> {
+        Instants::new(self, zone, after)
+    }
+
+    /// The first wall time at `from`, which is a whole minute, or later that matches all five
+    /// fields. `None` if there is none in 400 years or before the calendar's end.
+    fn match_from(&self, from: DateTime) -> Option<DateTime> {
+        if self.matches_day(from.date())
+            && let Some(time) = self.time_from(from.hour(), from.minute())
+        {
+            return Some(from.date().to_datetime(time));
+        }
+        let midnight = self.time_from(0, 0)?;
+        let mut date = from.date().tomorrow().ok()?;
+        for _ in 0..=CYCLE_DAYS {
+            if self.months >> date.month() & 1 == 0 {
+                date = date.last_of_month().tomorrow().ok()?;
+            } else if self.matches_day(date) {
+                return Some(date.to_datetime(midnight));
+            } else {
+                date = date.tomorrow().ok()?;
+            }
+        }
+        None
+    }
+
+    /// The first time of day that matches, at `hour:minute` or later.
+    fn time_from(&self, hour: i8, minute: i8) -> Option<Time> {
+        let hours = self.hours >> hour;
+        if hours & 1 == 1
+            && let Some(minute) = lowest(self.minutes >> minute, minute)
+        {
+            return Time::new(hour, minute, 0, 0).ok();
+        }
+        let hour = lowest(hours >> 1, hour + 1)?;
+        Time::new(hour, lowest(self.minutes, 0)?, 0, 0).ok()
+    }
+
+    /// Whether the three day fields match a date.
+    fn matches_day(&self, date: Date) -> bool {
+        let day = |n: i8| u32::from(n.unsigned_abs());
+        let weekday = Weekday::from_days_from_sunday(day(date.weekday().to_sunday_zero_offset()));
+        let (year, month) = (i32::from(date.year()), day(date.month()));
+        self.months >> date.month() & 1 == 1
+            && self
+                .cron
+                .pattern
+                .day_match(year, month, day(date.day()), weekday)
+                .unwrap_or(false)
+    }
+}
+
+/// The values of a croner field as bits.
+fn bits(field: &croner::CronComponent) -> u64 {
+    field
+        .values()
+        .into_iter()
+        .filter(|v| *v < 64)
+        .fold(0, |bits, v| bits | 1 << v)
+}
+
+/// The lowest bit's place, counted from `from`.
+fn lowest(bits: u64, from: i8) -> Option<i8> {
+    let place = i8::try_from(bits.trailing_zeros()).ok()?;
+    (bits != 0).then(|| from + place)
+}
+
+/// The pattern that a nickname stands for, or the pattern itself.
+fn nickname<'a>(text: &str, lower: &'a str) -> Result<&'a str> {
+    let Some(name) = lower.strip_prefix('@') else {
+        return Ok(lower);
+    };
+    match name {
+        "hourly" => Ok("0 * * * *"),
+        "daily" | "midnight" => Ok("0 0 * * *"),
+        "weekly" => Ok("0 0 * * 0"),
+        "monthly" => Ok("0 0 1 * *"),
+        "yearly" | "annually" => Ok("0 0 1 1 *"),
+        "reboot" => Err(invalid(
+            "@reboot is not a time: a schedule fires by the clock, whether or not the machine \
+             restarts",
+        )),
+        _ => match name.strip_prefix("every ") {
+            Some(interval) => Err(Error::new(
+                Code::CronInvalid,
+                format!("{} is an interval, not a cron pattern", shown(text)),
+            )
+            .example(match super::IntervalSpec::parse(interval) {
+                Ok(interval) => format!("--every {}", interval.text().replace(' ', "")),
+                Err(_) => "--every 30s".to_owned(),
+            })),
+            None => Err(invalid(format!(
+                "{} is not a known nickname: there are @hourly, @daily, @midnight, @weekly, \
+                 @monthly, @yearly and @annually",
+                shown(text)
+            ))),
+        },
+    }
+}
+
+/// The five fields of a pattern.
+fn split<'a>(text: &str, pattern: &'a str) -> Result<Vec<&'a str>> {
+    let fields: Vec<&str> = pattern.split(' ').filter(|f| !f.is_empty()).collect();
+    let wrong = match fields.len() {
+        5 => return Ok(fields),
+        0 => "the cron pattern is empty".to_owned(),
+        n @ (6 | 7) => format!(
+            "the cron pattern {} has {n} fields: seconds and years are not part of it (for less \
+             than a minute use an interval, as in --every 30s)",
+            shown(text)
+        ),
+        1 => format!("the cron pattern {} has 1 field", shown(text)),
+        n => format!("the cron pattern {} has {n} fields", shown(text)),
+    };
+    Err(invalid(format!(
+        "{wrong}; give five: minute hour day-of-month month day-of-week"
+    )))
+}
+
+/// The error for a step that never comes a second time.
+fn idle(field: Field, text: &str, step: u16) -> Error {
+    let (cycle, every) = match field {
+        Field::Minute => ("hour", format!("--every {step}m")),
+        Field::Hour => ("day", format!("--every {step}h")),
+        Field::Day => ("month", format!("--every {step}d")),
+        Field::Month => ("year", "--cron \"0 9 1 1 *\"".to_owned()),
+        Field::Weekday => ("week", "--every 1w".to_owned()),
+    };
+    Error::new(
+        Code::CronInvalid,
+        format!(
+            "the {} field '{text}': a step starts anew every {cycle}, so one of {step} would \
+             never come a second time",
+            field.name()
+        ),
+    )
+    .example(every)
+}
+
+/// The error for a pattern that never fires, and why.
+pub(super) fn never(spec: &CronSpec, why: &str) -> Error {
+    Error::new(
+        Code::CronNever,
+        format!("the cron pattern {} never fires: {why}", shown(&spec.text)),
+    )
+    .example(EXAMPLE)
+}
+
+fn invalid(wrong: impl Into<String>) -> Error {
+    Error::new(Code::CronInvalid, wrong).example(EXAMPLE)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,652 @@
+//! The laws of patterns, each with literal instants.
+
+use jiff::Timestamp;
+
+use super::*;
+
+fn next(pattern: &str, zone: &str, after: &str, n: usize) -> Vec<String> {
+    let zone = Zone::parse(zone).unwrap();
+    let after: Timestamp = after.parse().unwrap();
+    CronSpec::read(pattern)
+        .unwrap()
+        .instants(&zone, after)
+        .take(n)
+        .map(|at| at.to_string())
+        .collect()
+}
+
+fn utc(pattern: &str, after: &str, n: usize) -> Vec<String> {
+    next(pattern, "UTC", after, n)
+        .iter()
+        .map(|at| at.trim_end_matches(":00Z").to_owned())
+        .collect()
+}
+
+#[test]
+fn sunday_is_both_0_and_7() {
+    for pattern in ["0 9 * * 0", "0 9 * * 7", "0 9 * * sun", "0 9 * * Sunday"] {
+        assert_eq!(
+            utc(pattern, "2026-11-20T00:00:00Z", 2),
+            ["2026-11-22T09:00", "2026-11-29T09:00"],
+            "{pattern}"
+        );
+    }
+}
+
+#[test]
+fn either_day_field_may_match_when_both_are_restricted() {
+    assert_eq!(
+        utc("0 0 13 * 5", "2026-11-10T00:00:00Z", 4),
+        [
+            "2026-11-13T00:00",
+            "2026-11-20T00:00",
+            "2026-11-27T00:00",
+            "2026-12-04T00:00"
+        ]
+    );
+    assert_eq!(
+        utc("0 0 1-31 * 1", "2026-11-10T00:00:00Z", 2),
+        ["2026-11-11T00:00", "2026-11-12T00:00"]
+    );
+}
+
+#[test]
+fn both_day_fields_must_match_when_one_begins_with_a_star() {
+    // 2026-11-23 and -30 are Mondays; only the first has an odd number.
+    assert_eq!(
+        utc("0 0 */2 * 1", "2026-11-20T00:00:00Z", 2),
+        ["2026-11-23T00:00", "2026-12-07T00:00"]
+    );
+    // Days of the week 0, 2, 4, 6.
+    assert_eq!(
+        utc("0 0 13 * */2", "2026-11-20T00:00:00Z", 2),
+        ["2026-12-13T00:00", "2027-02-13T00:00"]
+    );
+    // A star that is not the first in its list sets no flag in vixie-cron.
+    assert_eq!(
+        utc("0 0 1,* * 1", "2026-11-20T00:00:00Z", 1),
+        ["2026-11-21T00:00"]
+    );
+    assert_eq!(
+        utc("0 0 *,1 * 1", "2026-11-20T00:00:00Z", 1),
+        ["2026-11-23T00:00"]
+    );
+}
+
+#[test]
+fn last_nearest_and_nth_days_are_understood() {
+    for (pattern, wanted) in [
+        ("0 9 L * *", "2026-11-30T09:00"),
+        ("0 9 L 2 *", "2027-02-28T09:00"),
+        ("0 9 LW * *", "2026-11-30T09:00"),
+        ("0 9 LW 1 *", "2027-01-29T09:00"),
+        ("0 9 15W * *", "2026-12-15T09:00"),
+        ("0 9 W21 * *", "2026-11-20T09:00"),
+        ("0 9 1W 5 *", "2027-05-03T09:00"),
+        ("0 9 * * 5L", "2026-11-27T09:00"),
+        ("0 9 * * L5", "2026-11-27T09:00"),
+        ("0 9 * * friL", "2026-11-27T09:00"),
+        ("0 9 * * 1#2", "2026-12-14T09:00"),
+        ("0 9 * * mon#5", "2026-11-30T09:00"),
+        ("0 9 * * 0#1", "2026-12-06T09:00"),
+        ("0 9 * * 7#1", "2026-12-06T09:00"),
+        ("0 9 29 2 *", "2028-02-29T09:00"),
+        ("0 9 ? * 1", "2026-11-23T09:00"),
+    ] {
+        let found = utc(pattern, "2026-11-20T00:00:00Z", 1);
+        assert_eq!(found, [wanted], "{pattern}");
+    }
+}
+
+#[test]
+fn nicknames_stand_for_their_patterns() {
+    for (nickname, wanted) in [
+        ("@hourly", "2026-11-20T11:00"),
+        ("@daily", "2026-11-21T00:00"),
+        ("@midnight", "2026-11-21T00:00"),
+        ("@weekly", "2026-11-22T00:00"),
+        ("@monthly", "2026-12-01T00:00"),
+        ("@yearly", "2027-01-01T00:00"),
+        ("@Annually", "2027-01-01T00:00"),
+    ] {
+        assert_eq!(utc(nickname, "2026-11-20T10:00:00Z", 1), [wanted]);
+    }
+}
+
+#[test]
+fn the_next_instant_is_strictly_later_even_by_a_fraction_of_a_second() {
+    assert_eq!(
+        utc("* * * * *", "2026-11-20T10:00:00Z", 1),
+        ["2026-11-20T10:01"]
+    );
+    assert_eq!(
+        utc("0 10 * * *", "2026-11-20T09:59:59.999999Z", 1),
+        ["2026-11-20T10:00"]
+    );
+    assert_eq!(
+        utc("0 10 * * *", "2026-11-20T10:00:00.000001Z", 1),
+        ["2026-11-21T10:00"]
+    );
+}
+
+#[test]
+fn a_fixed_time_in_a_gap_fires_at_the_first_instant_after_it() {
+    assert_eq!(
+        next("30 2 * * *", "Europe/Berlin", "2026-03-28T12:00:00Z", 2),
+        ["2026-03-29T01:00:00Z", "2026-03-30T00:30:00Z"]
+    );
+    assert_eq!(
+        next("0 2,14 * * *", "Europe/Berlin", "2026-03-28T14:00:00Z", 2),
+        ["2026-03-29T01:00:00Z", "2026-03-29T12:00:00Z"]
+    );
+}
+
+#[test]
+fn fixed_times_that_fall_on_one_instant_fire_once() {
+    assert_eq!(
+        next("0,30 2,3 * * *", "Europe/Berlin", "2026-03-28T12:00:00Z", 3),
+        [
+            "2026-03-29T01:00:00Z",
+            "2026-03-29T01:30:00Z",
+            "2026-03-30T00:00:00Z"
+        ]
+    );
+}
+
+#[test]
+fn a_fixed_time_in_a_fold_fires_the_first_time_only() {
+    for after in ["2026-11-01T05:29:59Z", "2026-11-01T04:00:00Z"] {
+        assert_eq!(
+            next("30 1 * * *", "America/New_York", after, 2),
+            ["2026-11-01T05:30:00Z", "2026-11-02T06:30:00Z"]
+        );
+    }
+    // Asked from within the second hour, which shows 01:10 again.
+    assert_eq!(
+        next("30 1 * * *", "America/New_York", "2026-11-01T06:10:00Z", 1),
+        ["2026-11-02T06:30:00Z"]
+    );
+}
+
+#[test]
+fn an_elapsed_pattern_fires_in_both_halves_of_a_fold_and_not_in_a_gap() {
+    assert_eq!(
+        next("30 * * * *", "America/New_York", "2026-11-01T05:00:00Z", 3),
+        [
+            "2026-11-01T05:30:00Z",
+            "2026-11-01T06:30:00Z",
+            "2026-11-01T07:30:00Z"
+        ]
+    );
+    assert_eq!(
+        next(
+            "*/30 1 * * *",
+            "America/New_York",
+            "2026-11-01T05:00:00Z",
+            4
+        ),
+        [
+            "2026-11-01T05:30:00Z",
+            "2026-11-01T06:00:00Z",
+            "2026-11-01T06:30:00Z",
+            "2026-11-02T06:00:00Z"
+        ]
+    );
+    assert_eq!(
+        next("*/30 2 * * *", "Europe/Berlin", "2026-03-28T12:00:00Z", 1),
+        ["2026-03-30T00:00:00Z"]
+    );
+}
+
+#[test]
+fn a_fold_across_midnight_repeats_the_end_of_the_day_before() {
+    // In Beirut 24:00 of 2026-10-24 becomes 23:00 again.
+    assert_eq!(
+        next("30 23 * * *", "Asia/Beirut", "2026-10-24T12:00:00Z", 2),
+        ["2026-10-24T20:30:00Z", "2026-10-25T21:30:00Z"]
+    );
+    assert_eq!(
+        next("30 23/1 * * *", "Asia/Beirut", "2026-10-24T12:00:00Z", 3),
+        [
+            "2026-10-24T20:30:00Z",
+            "2026-10-24T21:30:00Z",
+            "2026-10-25T21:30:00Z"
+        ]
+    );
+}
+
+#[test]
+fn a_day_that_a_zone_left_out_counts_as_a_gap() {
+    assert_eq!(
+        next("0 9 * * *", "Pacific/Apia", "2011-12-29T12:00:00Z", 3),
+        [
+            "2011-12-29T19:00:00Z",
+            "2011-12-30T10:00:00Z",
+            "2011-12-30T19:00:00Z"
+        ]
+    );
+    assert_eq!(
+        next("0 */12 * * *", "Pacific/Apia", "2011-12-29T12:00:00Z", 3),
+        [
+            "2011-12-29T22:00:00Z",
+            "2011-12-30T10:00:00Z",
+            "2011-12-30T22:00:00Z"
+        ]
+    );
+}
+
+/// What Python's croniter 7.0 gives in UTC, for forms that other crons lack.
+///
+/// Three things differ on purpose. `0 9-9 * * *` is 9 o'clock, as in vixie-cron; croniter makes
+/// it every hour. A range that wraps keeps its step, so that `22-4/3` is 22, 1, 4; croniter gives
+/// 22, 2. And `*/2` among days counts as a star (see above); croniter asks for
+/// `implement_cron_bug`.
+#[test]
+fn odd_forms_mean_what_croniter_means_by_them() {
+    for (pattern, wanted) in CRONITER {
+        let found = utc(pattern, "2026-11-20T10:07:00Z", wanted.len());
+        assert_eq!(found, *wanted, "{pattern}");
+    }
+}
+
+const CRONITER: &[(&str, &[&str])] = &[
+    (
+        "0 22-2 * * *",
+        &[
+            "2026-11-20T22:00",
+            "2026-11-20T23:00",
+            "2026-11-21T00:00",
+            "2026-11-21T01:00",
+            "2026-11-21T02:00",
+        ],
+    ),
+    (
+        "0 22-2/2 * * *",
+        &[
+            "2026-11-20T22:00",
+            "2026-11-21T00:00",
+            "2026-11-21T02:00",
+            "2026-11-21T22:00",
+            "2026-11-22T00:00",
+        ],
+    ),
+    (
+        "10/15 * * * *",
+        &[
+            "2026-11-20T10:10",
+            "2026-11-20T10:25",
+            "2026-11-20T10:40",
+            "2026-11-20T10:55",
+            "2026-11-20T11:10",
+        ],
+    ),
+    (
+        "59/15 * * * *",
+        &[
+            "2026-11-20T10:59",
+            "2026-11-20T11:59",
+            "2026-11-20T12:59",
+            "2026-11-20T13:59",
+            "2026-11-20T14:59",
+        ],
+    ),
+    (
+        "50-10/5 * * * *",
+        &[
+            "2026-11-20T10:10",
+            "2026-11-20T10:50",
+            "2026-11-20T10:55",
+            "2026-11-20T11:00",
+            "2026-11-20T11:05",
+        ],
+    ),
+    (
+        "0 9 * * fri-mon",
+        &[
+            "2026-11-21T09:00",
+            "2026-11-22T09:00",
+            "2026-11-23T09:00",
+            "2026-11-27T09:00",
+            "2026-11-28T09:00",
+        ],
+    ),
+    (
+        "0 9 * * sat-sun",
+        &[
+            "2026-11-21T09:00",
+            "2026-11-22T09:00",
+            "2026-11-28T09:00",
+            "2026-11-29T09:00",
+            "2026-12-05T09:00",
+        ],
+    ),
+    (
+        "0 9 * * 5-7",
+        &[
+            "2026-11-21T09:00",
+            "2026-11-22T09:00",
+            "2026-11-27T09:00",
+            "2026-11-28T09:00",
+            "2026-11-29T09:00",
+        ],
+    ),
+    (
+        "0 9 * * 7-2",
+        &[
+            "2026-11-22T09:00",
+            "2026-11-23T09:00",
+            "2026-11-24T09:00",
+            "2026-11-29T09:00",
+            "2026-11-30T09:00",
+        ],
+    ),
+    (
+        "0 9 * * L5",
+        &[
+            "2026-11-27T09:00",
+            "2026-12-25T09:00",
+            "2027-01-29T09:00",
+            "2027-02-26T09:00",
+            "2027-03-26T09:00",
+        ],
+    ),
+    (
+        "0 9 * * L5,L1",
+        &[
+            "2026-11-27T09:00",
+            "2026-11-30T09:00",
+            "2026-12-25T09:00",
+            "2026-12-28T09:00",
+            "2027-01-25T09:00",
+        ],
+    ),
+    (
+        "0 9 * * sun",
+        &[
+            "2026-11-22T09:00",
+            "2026-11-29T09:00",
+            "2026-12-06T09:00",
+            "2026-12-13T09:00",
+            "2026-12-20T09:00",
+        ],
+    ),
+    (
+        "0 9 * * 5/2",
+        &[
+            "2026-11-27T09:00",
+            "2026-12-04T09:00",
+            "2026-12-11T09:00",
+            "2026-12-18T09:00",
+            "2026-12-25T09:00",
+        ],
+    ),
+    (
+        "1-7/2 9 * * 1-7/2",
+        &[
+            "2026-11-22T09:01",
+            "2026-11-22T09:03",
+            "2026-11-22T09:05",
+            "2026-11-22T09:07",
+            "2026-11-23T09:01",
+        ],
+    ),
+    (
+        "0 9 * nov-feb 1",
+        &[
+            "2026-11-23T09:00",
+            "2026-11-30T09:00",
+            "2026-12-07T09:00",
+            "2026-12-14T09:00",
+            "2026-12-21T09:00",
+        ],
+    ),
+    (
+        "@midnight",
+        &[
+            "2026-11-21T00:00",
+            "2026-11-22T00:00",
+            "2026-11-23T00:00",
+            "2026-11-24T00:00",
+            "2026-11-25T00:00",
+        ],
+    ),
+    (
+        "0 9 10-L * *",
+        &[
+            "2026-11-21T09:00",
+            "2026-11-22T09:00",
+            "2026-11-23T09:00",
+            "2026-11-24T09:00",
+            "2026-11-25T09:00",
+        ],
+    ),
+    (
+        "0 9 28-3 * *",
+        &[
+            "2026-11-28T09:00",
+            "2026-11-29T09:00",
+            "2026-11-30T09:00",
+            "2026-12-01T09:00",
+            "2026-12-02T09:00",
+        ],
+    ),
+    (
+        "0 9 15W * *",
+        &[
+            "2026-12-15T09:00",
+            "2027-01-15T09:00",
+            "2027-02-15T09:00",
+            "2027-03-15T09:00",
+            "2027-04-15T09:00",
+        ],
+    ),
+    (
+        "0 9 W15 * *",
+        &[
+            "2026-12-15T09:00",
+            "2027-01-15T09:00",
+            "2027-02-15T09:00",
+            "2027-03-15T09:00",
+            "2027-04-15T09:00",
+        ],
+    ),
+    (
+        "0 9 * * mon-fri#2",
+        &[
+            "2026-12-08T09:00",
+            "2026-12-09T09:00",
+            "2026-12-10T09:00",
+            "2026-12-11T09:00",
+            "2026-12-14T09:00",
+        ],
+    ),
+    (
+        "0 9 * * 1#2,3#1",
+        &[
+            "2026-12-02T09:00",
+            "2026-12-14T09:00",
+            "2027-01-06T09:00",
+            "2027-01-11T09:00",
+            "2027-02-03T09:00",
+        ],
+    ),
+    (
+        "*/90 * * * *",
+        &[
+            "2026-11-20T11:00",
+            "2026-11-20T12:00",
+            "2026-11-20T13:00",
+            "2026-11-20T14:00",
+            "2026-11-20T15:00",
+        ],
+    ),
+    (
+        "0 9 ? * 1",
+        &[
+            "2026-11-23T09:00",
+            "2026-11-30T09:00",
+            "2026-12-07T09:00",
+            "2026-12-14T09:00",
+            "2026-12-21T09:00",
+        ],
+    ),
+    (
+        "0 0 13 * 5",
+        &[
+            "2026-11-27T00:00",
+            "2026-12-04T00:00",
+            "2026-12-11T00:00",
+            "2026-12-13T00:00",
+            "2026-12-18T00:00",
+        ],
+    ),
+    (
+        "*/20,7 10 * * *",
+        &[
+            "2026-11-20T10:20",
+            "2026-11-20T10:40",
+            "2026-11-21T10:00",
+            "2026-11-21T10:07",
+            "2026-11-21T10:20",
+        ],
+    ),
+    (
+        "0 9 L 2 *",
+        &[
+            "2027-02-28T09:00",
+            "2028-02-29T09:00",
+            "2029-02-28T09:00",
+            "2030-02-28T09:00",
+            "2031-02-28T09:00",
+        ],
+    ),
+    (
+        "0 9 L,15 * *",
+        &[
+            "2026-11-30T09:00",
+            "2026-12-15T09:00",
+            "2026-12-31T09:00",
+            "2027-01-15T09:00",
+            "2027-01-31T09:00",
+        ],
+    ),
+];
+
+#[test]
+fn an_error_names_the_field_and_gives_a_pattern_that_works() {
+    for (pattern, part) in [
+        ("0 25 * * *", "the hour field '25'"),
+        ("60 9 * * *", "the minute field '60'"),
+        ("0 9 32 * *", "the day-of-month field '32'"),
+        ("0 9 0 * *", "the day-of-month field '0'"),
+        ("0 9 * 13 *", "the month field '13'"),
+        ("0 9 * * 8", "the day-of-week field '8'"),
+        ("0 9 * * funday", "the day-of-week field 'funday'"),
+        ("0 9,25 * * *", "in '25'"),
+        ("0 9, * * *", "the hour field '9,'"),
+        ("*/0 * * * *", "the minute field '*/0'"),
+        ("*/x * * * *", "the minute field '*/x'"),
+        ("1-2-3 * * * *", "the minute field '1-2-3'"),
+        ("1//2 * * * *", "the minute field '1//2'"),
+        ("-5 * * * *", "the minute field '-5'"),
+        ("+5 * * * *", "the minute field '+5'"),
+        ("? * * * *", "the minute field '?'"),
+        ("0 9 L-3 * *", "the day-of-month field 'l-3'"),
+        ("0 9 L,LW * *", "L and LW"),
+        ("0 9 * * L", "L needs a day"),
+        ("0 9 * * 1#6", "must be 1 to 5"),
+        ("0 9 * * +1", "the day-of-week field '+1'"),
+        ("H * * * *", "the minute field 'h'"),
+        ("0 9 1 * * *", "6 fields"),
+        ("0 0 9 1 * * 2027", "7 fields"),
+        ("* * * *", "4 fields"),
+        ("", "is empty"),
+        ("@reboot", "@reboot"),
+        ("@every 5m", "is an interval"),
+        ("@noon", "@noon"),
+        ("99999999 * * * *", "the minute field '99999999'"),
+        ("٥ * * * *", "the minute field '٥'"),
+    ] {
+        let error = CronSpec::parse(pattern).unwrap_err();
+        assert_eq!(error.code(), Code::CronInvalid, "{pattern}");
+        assert!(error.to_string().contains(part), "{pattern}: {error}");
+        let example = error.corrected().unwrap();
+        match example.strip_prefix("--every ") {
+            Some(every) => assert!(crate::schedule::IntervalSpec::parse(every).is_ok()),
+            None => {
+                let cron = example.trim_start_matches("--cron ").trim_matches('"');
+                assert!(CronSpec::parse(cron).is_ok(), "{example}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_step_longer_than_its_field_is_refused_from_callers_and_read_from_rows() {
+    let error = CronSpec::parse("*/90 * * * *").unwrap_err();
+    assert_eq!(error.code(), Code::CronInvalid);
+    assert_eq!(error.corrected(), Some("--every 90m"));
+    assert_eq!(
+        utc("*/90 * * * *", "2026-11-20T10:07:00Z", 1),
+        ["2026-11-20T11:00"]
+    );
+}
+
+#[test]
+fn a_pattern_without_any_day_is_refused() {
+    for pattern in [
+        "0 0 31 2 *",
+        "0 0 30 2 *",
+        "0 0 31 4,6,9,11 *",
+        "0 0 31W 2 *",
+    ] {
+        let error = CronSpec::read(pattern).unwrap_err();
+        assert_eq!(error.code(), Code::CronNever, "{pattern}");
+    }
+}
+
+#[test]
+fn the_rarest_days_are_found() {
+    // February has a fifth Sunday once in 28 years, and not around 2100.
+    assert_eq!(
+        utc("0 0 * 2 0#5", "2026-11-20T00:00:00Z", 2),
+        ["2032-02-29T00:00", "2060-02-29T00:00"]
+    );
+    assert_eq!(
+        utc("0 0 29 2 */7", "2088-11-20T00:00:00Z", 1),
+        ["2128-02-29T00:00"]
+    );
+}
+
+#[test]
+fn patterns_are_described_without_forgetting_anything() {
+    let zone = Zone::parse("Europe/Berlin").unwrap();
+    for (pattern, wanted) in [
+        ("*/15 * * * *", "At every 15 minutes"),
+        ("*/30,7 9 * * *", "At minute 0, 7, and 30, of hour 9"),
+        ("0 */5 * * *", "At minute 0, of hour 0, 5, 10, 15, and 20"),
+        ("0 0-10/5 * * *", "At minute 0, of hour 0, 5, and 10"),
+        ("0 9 1-5 * 1", "At 09:00, on day 1-5 or Monday"),
+        (
+            "0 9 13 * */3",
+            "At 09:00, on day 13 (if it is also Sunday, Wednesday, and Saturday)",
+        ),
+        ("0 9 * * 1#2", "At 09:00, on the 2nd Monday of the month"),
+        ("0 9 L * *", "At 09:00, on the last day of the month"),
+        ("0 9 lw * *", "At 09:00, on the last weekday of the month"),
+        ("@daily", "At 00:00"),
+    ] {
+        let text = CronSpec::read(pattern).unwrap().describe(&zone);
+        assert_eq!(text, format!("cron {pattern} ({wanted}), Europe/Berlin"));
+    }
+}
+
+proptest::proptest! {
+    #[test]
+    fn no_text_is_a_fault(text in "\\PC*", near in "[-0-9*/,#lLwW?@ monfri]{0,24}") {
+        let _ = CronSpec::parse(&text);
+        let _ = CronSpec::read(&near);
+        let _ = CronSpec::read(&format!("{near} * * * *"));
+        let _ = CronSpec::read(&format!("0 0 {near} * {near}"));
+    }
+}

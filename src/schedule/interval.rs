@@ -1,0 +1,416 @@
+//! Intervals: a distance from an anchor, in elapsed time or in days of the zone.
+
+use jiff::{Span, Timestamp};
+
+use super::{Zone, cut, shown};
+use crate::error::{Code, Error, Result};
+
+/// An interval that is at least a second and at most ten years.
+///
+/// `h m s` are elapsed time. `d w` are days of the zone's calendar: the wall time stays the same
+/// when the clocks change.
+#[derive(Clone, Debug, PartialEq)]
+pub struct IntervalSpec {
+    text: String,
+    step: Step,
+}
+
+/// The distance between two instants of an interval.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Step {
+    /// Elapsed seconds.
+    Seconds(i64),
+    /// Days of the zone's calendar.
+    Days(i64),
+}
+
+/// Ten years of 365 days.
+const LONGEST_DAYS: i64 = 3_650;
+const DAY: i64 = 86_400;
+
+/// The units: their names in singular and plural, and what they are worth.
+const UNITS: [(&[&str], Step, Unit); 5] = [
+    (
+        &["s", "sec", "secs", "second", "seconds"],
+        Step::Seconds(1),
+        Unit::Second,
+    ),
+    (
+        &["m", "min", "mins", "minute", "minutes"],
+        Step::Seconds(60),
+        Unit::Minute,
+    ),
+    (
+        &["h", "hr", "hrs", "hour", "hours"],
+        Step::Seconds(3_600),
+        Unit::Hour,
+    ),
+    (&["d", "day", "days"], Step::Days(1), Unit::Day),
+    (&["w", "week", "weeks"], Step::Days(7), Unit::Week),
+];
+
+/// A unit of an interval, so that none is given twice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Unit {
+    Second,
+    Minute,
+    Hour,
+    Day,
+    Week,
+}
+
+impl IntervalSpec {
+    /// Reads `30s`, `5m`, `1h30m`, `2d`, `1w`, in upper or lower case, with spaces and whole words
+    /// (`5 minutes`) where they leave no doubt; a bare number is seconds.
+    ///
+    /// # Errors
+    /// [`Code::IntervalInvalid`].
+    pub fn parse(text: &str) -> Result<IntervalSpec> {
+        let text = text.trim();
+        let step = read(text)?;
+        Ok(IntervalSpec {
+            text: text.to_owned(),
+            step,
+        })
+    }
+
+    /// The interval as it was written.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// The shortest English for it: `every 5 minutes`.
+    pub fn describe(&self, zone: &Zone) -> String {
+        match self.step {
+            Step::Seconds(seconds) => format!("every {}", in_words(seconds)),
+            Step::Days(days) => {
+                let often = match (days, days % 7) {
+                    (1, _) => "day".to_owned(),
+                    (7, _) => "week".to_owned(),
+                    (_, 0) => format!("{} weeks", days / 7),
+                    _ => format!("{days} days"),
+                };
+                format!("every {often} at the same time of day, {}", zone.name())
+            }
+        }
+    }
+
+    /// The first instant strictly after `after` of those that lie whole intervals from `anchor`,
+    /// which is itself the first of them. `None` beyond the year 9999.
+    pub(super) fn next_after(
+        &self,
+        zone: &Zone,
+        anchor: Timestamp,
+        after: Timestamp,
+    ) -> Option<Timestamp> {
+        if after < anchor {
+            return Some(anchor);
+        }
+        match self.step {
+            Step::Seconds(seconds) => {
+                let step = step_micros(seconds);
+                let n = (micros(after) - micros(anchor)).div_euclid(step) + 1;
+                nth_elapsed(anchor, step, n)
+            }
+            Step::Days(days) => {
+                let start = zone.wall(anchor);
+                let between = start.date().until(zone.wall(after).date()).ok()?;
+                // The wall time of day decides whether the instant on that date has passed, and a
+                // zone that skips a day may shift dates by one: start a little early and walk.
+                let mut n = (i64::from(between.get_days()) / days - 1).max(1);
+                loop {
+                    let wall = start
+                        .checked_add(Span::new().try_days(days.checked_mul(n)?).ok()?)
+                        .ok()?;
+                    let at = zone.instant_of(wall)?;
+                    if at > after {
+                        return Some(at);
+                    }
+                    n += 1;
+                }
+            }
+        }
+    }
+
+    /// The elapsed step in microseconds; `None` for days of the calendar.
+    pub(super) fn elapsed_micros(&self) -> Option<i128> {
+        match self.step {
+            Step::Seconds(seconds) => Some(step_micros(seconds)),
+            Step::Days(_) => None,
+        }
+    }
+}
+
+/// An instant in microseconds, wide enough to subtract.
+pub(super) fn micros(at: Timestamp) -> i128 {
+    i128::from(at.as_microsecond())
+}
+
+fn step_micros(seconds: i64) -> i128 {
+    i128::from(seconds.max(1)) * 1_000_000
+}
+
+/// `anchor + n × step`, or `None` out of range.
+pub(super) fn nth_elapsed(anchor: Timestamp, step: i128, n: i128) -> Option<Timestamp> {
+    let at = step.checked_mul(n)?.checked_add(micros(anchor))?;
+    let at = Timestamp::from_microsecond(i64::try_from(at).ok()?).ok()?;
+    Some(cut(at))
+}
+
+/// Reads an interval.
+fn read(text: &str) -> Result<Step> {
+    if text.is_empty() {
+        return Err(invalid("the interval is empty"));
+    }
+    let lower = text.to_ascii_lowercase();
+    if lower.starts_with('-') {
+        return Err(invalid(&format!(
+            "{} is negative: an interval is at least 1 second",
+            shown(text)
+        )));
+    }
+    if let Some(seconds) = bare_number(&lower) {
+        return checked(text, seconds, 0);
+    }
+    let mut rest = lower.as_str();
+    let (mut seconds, mut days) = (Some(0_i64), Some(0_i64));
+    let mut seen: Vec<Unit> = Vec::new();
+    while !rest.is_empty() {
+        let (digits, after) = split(rest, |c| c.is_ascii_digit());
+        let (word, after) = split(after.trim_start(), |c| c.is_ascii_alphabetic());
+        let known = UNITS.iter().find(|(names, ..)| names.contains(&word));
+        let Some((_, worth, unit)) = known.filter(|_| !digits.is_empty()) else {
+            return Err(not_understood(text, word));
+        };
+        if seen.contains(unit) {
+            return Err(invalid(&format!("{} has the same unit twice", shown(text))));
+        }
+        seen.push(*unit);
+        let number = digits.parse::<i64>().ok();
+        match worth {
+            Step::Seconds(worth) => seconds = add(seconds, number, *worth),
+            Step::Days(worth) => days = add(days, number, *worth),
+        }
+        rest = after.trim_start();
+    }
+    let mixed = seen.iter().any(|u| matches!(u, Unit::Day | Unit::Week))
+        && !seen.iter().all(|u| matches!(u, Unit::Day | Unit::Week));
+    if mixed {
+        return Err(mixing(text, seconds, days));
+    }
+    checked(text, seconds, days.unwrap_or(i64::MAX))
+}
+
+/// A number of seconds without a unit; JSON writers may add `.0`. `None` if it is something else,
+/// `Some(None)` if it is too large to count.
+fn bare_number(text: &str) -> Option<Option<i64>> {
+    let whole = match text.split_once('.') {
+        Some((whole, zeros)) if !zeros.is_empty() && zeros.bytes().all(|b| b == b'0') => whole,
+        Some(_) => return None,
+        None => text,
+    };
+    let number = !whole.is_empty() && whole.bytes().all(|b| b.is_ascii_digit());
+    number.then(|| whole.parse().ok())
+}
+
+/// The beginning of `text` that `fits`, and the rest.
+fn split(text: &str, fits: fn(char) -> bool) -> (&str, &str) {
+    let end = text.find(|c: char| !fits(c)).unwrap_or(text.len());
+    text.split_at(end)
+}
+
+/// `sum + number × worth`; `None` once it is too large to count.
+fn add(sum: Option<i64>, number: Option<i64>, worth: i64) -> Option<i64> {
+    sum?.checked_add(number?.checked_mul(worth)?)
+}
+
+/// The step, if it is within bounds; `None` seconds are too many to count.
+fn checked(text: &str, seconds: Option<i64>, days: i64) -> Result<Step> {
+    let step = match (seconds, days) {
+        (Some(0), 0) => {
+            return Err(invalid(&format!(
+                "{} is zero: an interval is at least 1 second",
+                shown(text)
+            )));
+        }
+        (Some(0), 1..=LONGEST_DAYS) => Some(Step::Days(days)),
+        (Some(seconds), 0) if seconds <= LONGEST_DAYS * DAY => Some(Step::Seconds(seconds)),
+        _ => None,
+    };
+    step.ok_or_else(|| {
+        invalid(&format!(
+            "{} is too long: an interval is at most 10 years ({LONGEST_DAYS}d)",
+            shown(text)
+        ))
+    })
+}
+
+/// The error for a text that can't be taken apart.
+fn not_understood(text: &str, word: &str) -> Error {
+    let why = match word {
+        "mo" | "mon" | "month" | "months" | "y" | "yr" | "year" | "years" => {
+            "; months and years differ in length, so use a cron pattern, as in --cron \"0 9 1 * *\""
+        }
+        _ => "",
+    };
+    invalid(&format!(
+        "{} is not an interval: write whole numbers with a unit, s m h (elapsed time) or d w \
+         (days), as in 30s, 5m, 1h30m, 2d, 1w; a bare number is seconds{why}",
+        shown(text)
+    ))
+}
+
+/// The error for days mixed with hours.
+fn mixing(text: &str, seconds: Option<i64>, days: Option<i64>) -> Error {
+    let whole = seconds
+        .zip(days)
+        .and_then(|(s, d)| s.checked_add(d.checked_mul(DAY)?))
+        .filter(|s| *s > 0 && *s <= LONGEST_DAYS * DAY);
+    let days = days.unwrap_or(1).clamp(1, LONGEST_DAYS);
+    let elapsed = compact(whole.unwrap_or(129_600));
+    let text = format!(
+        "{} mixes days, which follow the calendar, with hours, minutes or seconds, which are \
+         elapsed time: write all of it as elapsed time ({elapsed}) or as days ({days}d)",
+        shown(text)
+    );
+    Error::new(Code::IntervalInvalid, text).example(format!("--every {elapsed}"))
+}
+
+fn invalid(wrong: &str) -> Error {
+    Error::new(Code::IntervalInvalid, wrong).example("--every 30s")
+}
+
+/// Hours, minutes and seconds that make up `seconds`, without those that are zero.
+fn parts(seconds: i64) -> impl Iterator<Item = (i64, &'static str)> {
+    [
+        (seconds / 3_600, "hour"),
+        (seconds / 60 % 60, "minute"),
+        (seconds % 60, "second"),
+    ]
+    .into_iter()
+    .filter(|(n, _)| *n > 0)
+}
+
+/// `1h30m`.
+fn compact(seconds: i64) -> String {
+    parts(seconds)
+        .map(|(n, unit)| format!("{n}{}", unit.get(..1).unwrap_or(unit)))
+        .collect()
+}
+
+/// `1 hour 30 minutes`, or only the unit when there is one of it: `minute`.
+fn in_words(seconds: i64) -> String {
+    let words: Vec<String> = parts(seconds)
+        .map(|(n, unit)| format!("{n} {unit}{}", if n == 1 { "" } else { "s" }))
+        .collect();
+    match words.as_slice() {
+        [only] => only.strip_prefix("1 ").unwrap_or(only).to_owned(),
+        _ => words.join(" "),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn step(text: &str) -> Step {
+        IntervalSpec::parse(text).unwrap().step
+    }
+
+    #[test]
+    fn hours_minutes_and_seconds_are_elapsed_and_days_and_weeks_are_days() {
+        for (text, wanted) in [
+            ("30s", Step::Seconds(30)),
+            ("5m", Step::Seconds(300)),
+            ("1h30m", Step::Seconds(5_400)),
+            ("1H 30M", Step::Seconds(5_400)),
+            ("5 minutes", Step::Seconds(300)),
+            ("1 hour", Step::Seconds(3_600)),
+            (" 90 ", Step::Seconds(90)),
+            ("5.0", Step::Seconds(5)),
+            ("24h", Step::Seconds(86_400)),
+            ("1d", Step::Days(1)),
+            ("2 Days", Step::Days(2)),
+            ("1w", Step::Days(7)),
+            ("1w2d", Step::Days(9)),
+            ("3650d", Step::Days(3_650)),
+            ("87600h", Step::Seconds(315_360_000)),
+        ] {
+            assert_eq!(step(text), wanted, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_interval_is_refused_with_one_that_is() {
+        for text in [
+            "",
+            " ",
+            "0",
+            "0s",
+            "0d",
+            "0h0m",
+            "-5m",
+            "- 5m",
+            "+5m",
+            "5x",
+            "m",
+            "5mm",
+            "1.5h",
+            "5.5",
+            "1h30",
+            "5 5",
+            "5m5m",
+            "5m 5min",
+            "3651d",
+            "522w",
+            "87600h1s",
+            "99999999999999999999",
+            "99999999999999999999d",
+            "9223372036854775807h",
+            "1mo",
+            "1y",
+            "every 5m",
+            "5m,",
+            "PT5M",
+            "٥m",
+            "1d0h",
+        ] {
+            let error = IntervalSpec::parse(text).unwrap_err();
+            assert_eq!(error.code(), Code::IntervalInvalid, "{text:?}");
+            let example = error.corrected().unwrap().replace("--every ", "");
+            assert!(IntervalSpec::parse(&example).is_ok(), "{text:?}: {example}");
+        }
+    }
+
+    #[test]
+    fn mixing_days_with_hours_is_refused_with_both_ways_out() {
+        let error = IntervalSpec::parse("1d12h").unwrap_err();
+        assert!(error.to_string().contains("(36h)"), "{error}");
+        assert!(error.to_string().contains("(1d)"), "{error}");
+        assert_eq!(error.corrected(), Some("--every 36h"));
+    }
+
+    #[test]
+    fn an_interval_is_described_in_plain_words() {
+        let zone = Zone::parse("Europe/Berlin").unwrap();
+        for (text, wanted) in [
+            ("300", "every 5 minutes"),
+            ("60s", "every minute"),
+            ("5400", "every 1 hour 30 minutes"),
+            ("1s", "every second"),
+            ("1d", "every day at the same time of day, Europe/Berlin"),
+            ("2w", "every 2 weeks at the same time of day, Europe/Berlin"),
+        ] {
+            let spec = IntervalSpec::parse(text).unwrap();
+            assert_eq!(spec.describe(&zone), wanted);
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_text_is_a_fault(text in "\\PC*", near in "[0-9smhdw. -]{0,24}") {
+            let _ = IntervalSpec::parse(&text);
+            let _ = IntervalSpec::parse(&near);
+        }
+    }
+}

@@ -1,0 +1,216 @@
+//! What a schedule wishes for: one instant, a cron pattern or an interval.
+
+use jiff::Timestamp;
+
+use super::{CronSpec, IntervalSpec, Zone, cron, parse_time, read_stored_time, shown, when};
+use crate::error::{Code, Error, Result};
+use crate::models::ScheduleType;
+
+/// The time part of a schedule.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Spec {
+    /// One instant.
+    Once(Timestamp),
+    /// A cron pattern, meant in the schedule's zone.
+    Cron(CronSpec),
+    /// A distance from the schedule's anchor.
+    Interval(IntervalSpec),
+}
+
+impl Spec {
+    /// Reads what a caller wants to register at `now`.
+    ///
+    /// # Errors
+    /// [`Code::TimeInvalid`] and [`Code::TimePast`], [`Code::CronInvalid`] and
+    /// [`Code::CronNever`], [`Code::IntervalInvalid`].
+    pub fn parse(kind: ScheduleType, value: &str, zone: &Zone, now: Timestamp) -> Result<Spec> {
+        match kind {
+            ScheduleType::Once => {
+                let at = parse_time(value, zone, now)?;
+                if at <= now {
+                    return Err(past(value, at, zone, now));
+                }
+                Ok(Spec::Once(at))
+            }
+            ScheduleType::Cron => {
+                let spec = CronSpec::parse(value)?;
+                // A pattern may match days and still have no instant here: `*/5 2 * 3 0L` lies
+                // in the hour that most of Europe skips.
+                if spec.instants(zone, now).next().is_none() {
+                    let why = format!(
+                        "every time it matches is skipped when clocks change in {}",
+                        zone.name()
+                    );
+                    return Err(cron::never(&spec, &why));
+                }
+                Ok(Spec::Cron(spec))
+            }
+            ScheduleType::Interval => IntervalSpec::parse(value).map(Spec::Interval),
+        }
+    }
+
+    /// Reads what a row holds, whoever wrote it. A time may be past, and without an offset it is
+    /// UTC, as the Python original meant it.
+    ///
+    /// # Errors
+    /// [`Code::TimeInvalid`], [`Code::CronInvalid`], [`Code::CronNever`] or
+    /// [`Code::IntervalInvalid`], if the row is broken.
+    pub fn read_stored(kind: ScheduleType, value: &str, zone: &Zone) -> Result<Spec> {
+        match kind {
+            ScheduleType::Once => match read_stored_time(value) {
+                Some(at) => Ok(Spec::Once(at)),
+                None => Err(Error::new(
+                    Code::TimeInvalid,
+                    format!("the stored time {} can't be read", shown(value)),
+                )
+                .example(format!(
+                    "--time \"{}\"",
+                    zone.rfc3339(Timestamp::constant(4_102_444_800, 0))
+                ))),
+            },
+            ScheduleType::Cron => CronSpec::read(value).map(Spec::Cron),
+            ScheduleType::Interval => IntervalSpec::parse(value).map(Spec::Interval),
+        }
+    }
+
+    /// The text to store: a time as RFC 3339 with the zone's offset, a pattern with single
+    /// spaces, an interval as it was written.
+    pub fn to_stored(&self, zone: &Zone) -> String {
+        match self {
+            Spec::Once(at) => zone.rfc3339(*at),
+            Spec::Cron(cron) => cron.text().to_owned(),
+            Spec::Interval(interval) => interval.text().to_owned(),
+        }
+    }
+
+    /// The kind of time.
+    pub fn kind(&self) -> ScheduleType {
+        match self {
+            Spec::Once(_) => ScheduleType::Once,
+            Spec::Cron(_) => ScheduleType::Cron,
+            Spec::Interval(_) => ScheduleType::Interval,
+        }
+    }
+
+    /// What it means, in short plain English.
+    pub fn describe(&self, zone: &Zone) -> String {
+        match self {
+            Spec::Once(at) => format!("once at {}", zone.both(*at)),
+            Spec::Cron(cron) => cron.describe(zone),
+            Spec::Interval(interval) => interval.describe(zone),
+        }
+    }
+}
+
+/// The error for a time that has passed.
+fn past(value: &str, at: Timestamp, zone: &Zone, now: Timestamp) -> Error {
+    let error = Error::new(
+        Code::TimePast,
+        format!(
+            "{} is {}, which has passed: it is now {}",
+            shown(value.trim()),
+            zone.both(at),
+            zone.both(now)
+        ),
+    );
+    when::with_example(error, zone, now)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn now() -> Timestamp {
+        "2026-11-20T10:00:00.5Z".parse().unwrap()
+    }
+
+    fn berlin() -> Zone {
+        Zone::parse("Europe/Berlin").unwrap()
+    }
+
+    fn parse(kind: ScheduleType, value: &str) -> Result<Spec> {
+        Spec::parse(kind, value, &berlin(), now())
+    }
+
+    #[test]
+    fn a_past_time_is_refused_with_now_in_utc_and_the_zone_and_a_time_that_works() {
+        for value in [
+            "2026-11-20 11:00",
+            "2026-11-20T10:00:00.5Z",
+            "1999-01-01 00:00",
+        ] {
+            let error = parse(ScheduleType::Once, value).unwrap_err();
+            assert_eq!(error.code(), Code::TimePast, "{value}");
+            let text = error.to_string();
+            assert!(text.contains("2026-11-20T10:00:00.5Z"), "{text}");
+            assert!(
+                text.contains("2026-11-20T11:00:00.5 in Europe/Berlin"),
+                "{text}"
+            );
+            let example = error.corrected().unwrap();
+            let value = example.trim_start_matches("--time ").trim_matches('"');
+            assert!(parse(ScheduleType::Once, value).is_ok(), "{example}");
+        }
+    }
+
+    #[test]
+    fn a_pattern_that_only_matches_skipped_times_is_refused() {
+        let error = parse(ScheduleType::Cron, "*/5 2 * 3 0L").unwrap_err();
+        assert_eq!(error.code(), Code::CronNever);
+        assert!(error.to_string().contains("Europe/Berlin"), "{error}");
+        assert!(parse(ScheduleType::Cron, "5 2 * 3 0L").is_ok());
+    }
+
+    #[test]
+    fn what_is_stored_is_read_back_as_the_same_spec() {
+        for (kind, value, stored) in [
+            (
+                ScheduleType::Once,
+                "2026-12-01 09:00",
+                "2026-12-01T09:00:00+01:00",
+            ),
+            (
+                ScheduleType::Once,
+                "2027-07-01T09:00:00.25Z",
+                "2027-07-01T11:00:00.25+02:00",
+            ),
+            (ScheduleType::Cron, " 0  9 * *\t1-5 ", "0 9 * * 1-5"),
+            (ScheduleType::Cron, "@Daily", "@Daily"),
+            (ScheduleType::Interval, " 1h30m ", "1h30m"),
+        ] {
+            let spec = parse(kind, value).unwrap();
+            assert_eq!(spec.to_stored(&berlin()), stored);
+            assert_eq!(spec.kind(), kind);
+            assert_eq!(Spec::read_stored(kind, stored, &berlin()).unwrap(), spec);
+        }
+    }
+
+    #[test]
+    fn a_stored_time_may_be_past_and_is_utc_without_an_offset() {
+        for value in ["2020-01-01 09:00:00", "2020-01-01T10:00:00+01:00"] {
+            let spec = Spec::read_stored(ScheduleType::Once, value, &berlin()).unwrap();
+            assert_eq!(spec, Spec::Once("2020-01-01T09:00:00Z".parse().unwrap()));
+        }
+        let error = Spec::read_stored(ScheduleType::Once, "soon", &berlin()).unwrap_err();
+        assert_eq!(error.code(), Code::TimeInvalid);
+    }
+
+    #[test]
+    fn a_spec_is_described_in_one_line() {
+        for (kind, value, wanted) in [
+            (
+                ScheduleType::Once,
+                "2026-12-01 09:00",
+                "once at 2026-12-01T08:00:00Z (Tue 2026-12-01T09:00:00 in Europe/Berlin)",
+            ),
+            (
+                ScheduleType::Cron,
+                "0 9 * * 1-5",
+                "cron 0 9 * * 1-5 (At 09:00, on Monday, Tuesday, Wednesday, Thursday, and Friday), Europe/Berlin",
+            ),
+            (ScheduleType::Interval, "5m", "every 5 minutes"),
+        ] {
+            assert_eq!(parse(kind, value).unwrap().describe(&berlin()), wanted);
+        }
+    }
+}

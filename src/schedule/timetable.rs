@@ -1,0 +1,167 @@
+//! A spec with everything that decides its instants.
+
+use jiff::Timestamp;
+
+use super::interval::{micros, nth_elapsed};
+use super::{Spec, Zone};
+
+/// Everything that decides when a schedule fires.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Timetable {
+    /// What is wished for.
+    pub spec: Spec,
+    /// The zone in which it is meant.
+    pub zone: Zone,
+    /// Where an interval is counted from; cron and once don't look at it.
+    pub anchor: Timestamp,
+    /// The last instant at which it may fire, which is included.
+    pub end_at: Option<Timestamp>,
+}
+
+/// How many instants have passed, and the newest of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Passed {
+    /// How many.
+    pub count: u64,
+    /// The newest of them; the first instant asked about, if none has passed.
+    pub newest: Timestamp,
+    /// The one before the newest, if there are two.
+    pub before_newest: Option<Timestamp>,
+}
+
+impl Timetable {
+    /// The first instant of a schedule made at `made`, which may begin at `start_at`.
+    ///
+    /// A once is itself. A cron begins with its first match at `start_at` or later, and after
+    /// `made`. An interval begins at `start_at`, which is then its anchor too, or else one
+    /// interval after the anchor. A `start_at` that lies before `made` starts the count, but what
+    /// passed before `made` is not fired.
+    pub fn first(&self, made: Timestamp, start_at: Option<Timestamp>) -> Option<Timestamp> {
+        let from = start_at.filter(|start| *start >= made);
+        let first = match (&self.spec, start_at) {
+            (Spec::Once(at), _) => Some(*at),
+            (Spec::Cron(cron), _) => {
+                let after = match from {
+                    Some(start) => just_before(start),
+                    None => made,
+                };
+                cron.instants(&self.zone, after).next()
+            }
+            (Spec::Interval(_), Some(_)) if from.is_some() => from,
+            (Spec::Interval(interval), Some(start)) => interval.next_after(&self.zone, start, made),
+            (Spec::Interval(interval), None) => {
+                interval.next_after(&self.zone, self.anchor, self.anchor)
+            }
+        };
+        first.filter(|at| self.allows(*at))
+    }
+
+    /// The first instant strictly after `after`; `None` when there is no other, since a once has
+    /// passed, `end_at` has, or the calendar ends.
+    pub fn next_after(&self, after: Timestamp) -> Option<Timestamp> {
+        let next = match &self.spec {
+            Spec::Once(at) => Some(*at).filter(|at| *at > after),
+            Spec::Cron(cron) => cron.instants(&self.zone, after).next(),
+            Spec::Interval(interval) => interval.next_after(&self.zone, self.anchor, after),
+        };
+        next.filter(|at| self.allows(*at))
+    }
+
+    /// The instants in `first ..= until`, at most `limit` of them, beginning with `first`: an
+    /// intended instant that is known already and may lie off the timetable.
+    pub fn passed(&self, first: Timestamp, until: Timestamp, limit: Option<u64>) -> Passed {
+        let mut passed = Passed {
+            count: 0,
+            newest: first,
+            before_newest: None,
+        };
+        if first > until || limit == Some(0) {
+            return passed;
+        }
+        passed.count = 1;
+        let until = self.end_at.map_or(until, |end| end.min(until));
+        let left = limit.map(|limit| limit - 1);
+        if let Some(step) = self.elapsed_step() {
+            self.jump(&mut passed, step, until, left);
+            return passed;
+        }
+        for at in self.after(first).take_while(|at| *at <= until) {
+            if left.is_some_and(|left| passed.count > left) {
+                break;
+            }
+            passed.count += 1;
+            passed.before_newest = Some(passed.newest);
+            passed.newest = at;
+        }
+        passed
+    }
+
+    /// `first` and the instants after it, `n` in all or as many as there are.
+    pub fn upcoming(&self, first: Timestamp, n: usize) -> Vec<Timestamp> {
+        std::iter::once(first)
+            .chain(self.after(first))
+            .take(n)
+            .collect()
+    }
+
+    /// The instants strictly after `after`, in order.
+    fn after(&self, after: Timestamp) -> Box<dyn Iterator<Item = Timestamp> + '_> {
+        match &self.spec {
+            Spec::Cron(cron) => Box::new(
+                cron.instants(&self.zone, after)
+                    .take_while(|at| self.allows(*at)),
+            ),
+            _ => Box::new(std::iter::successors(self.next_after(after), |at| {
+                self.next_after(*at)
+            })),
+        }
+    }
+
+    /// Counts the instants of an elapsed interval by arithmetic: there may be hundreds of
+    /// millions.
+    fn jump(&self, passed: &mut Passed, step: i128, until: Timestamp, left: Option<u64>) {
+        let Some(second) = self.next_after(passed.newest).filter(|at| *at <= until) else {
+            return;
+        };
+        let more = (micros(until) - micros(second)) / step + 1;
+        let more = match left {
+            Some(left) => more.min(i128::from(left)),
+            None => more,
+        };
+        if more < 1 {
+            return;
+        }
+        // The two newest; the count stays below 2^63, since instants are whole microseconds.
+        let Some(newest) = nth_elapsed(second, step, more - 1) else {
+            return;
+        };
+        passed.before_newest = if more == 1 {
+            Some(passed.newest)
+        } else {
+            nth_elapsed(second, step, more - 2)
+        };
+        passed.newest = newest;
+        passed.count += u64::try_from(more).unwrap_or(u64::MAX - 1);
+    }
+
+    /// The step of an elapsed interval in microseconds.
+    fn elapsed_step(&self) -> Option<i128> {
+        match &self.spec {
+            Spec::Interval(interval) => interval.elapsed_micros(),
+            _ => None,
+        }
+    }
+
+    /// Whether `end_at` lets an instant fire.
+    fn allows(&self, at: Timestamp) -> bool {
+        self.end_at.is_none_or(|end| at <= end)
+    }
+}
+
+/// The last instant before `at` that the database can hold.
+fn just_before(at: Timestamp) -> Timestamp {
+    Timestamp::from_microsecond(at.as_microsecond().saturating_sub(1)).unwrap_or(at)
+}
+
+#[cfg(test)]
+mod tests;

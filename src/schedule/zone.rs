@@ -1,0 +1,290 @@
+//! Time zones, and the one rule that turns a wall time into an instant.
+
+use jiff::civil::DateTime;
+use jiff::tz::{AmbiguousOffset, TimeZone};
+use jiff::{SignedDuration, Timestamp};
+
+use super::{cut, shown};
+use crate::error::{Code, Error, Result};
+
+/// An IANA time zone with its name.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Zone {
+    name: String,
+    tz: TimeZone,
+}
+
+impl Zone {
+    /// Finds a zone by its IANA name, in upper or lower case; the zone keeps the proper one.
+    ///
+    /// # Errors
+    /// [`Code::TimezoneUnknown`], with names that come near, for anything else: offsets and POSIX
+    /// rules too, since neither follows what a government decides.
+    pub fn parse(name: &str) -> Result<Zone> {
+        let wanted = name.trim();
+        // `right/` counts leap seconds, so its times are half a minute off; `posix/` is a second
+        // name for everything.
+        let copy = ["right/", "posix/"]
+            .iter()
+            .any(|p| wanted.len() > p.len() && starts_with_ignoring_case(wanted, p));
+        if wanted.is_empty() || copy {
+            return Err(unknown(wanted));
+        }
+        let tz = TimeZone::get(wanted).map_err(|_| unknown(wanted))?;
+        // jiff's own "Etc/Unknown" is what it uses where it can't tell.
+        if tz.is_unknown() {
+            return Err(unknown(wanted));
+        }
+        match tz.iana_name().map(str::to_owned) {
+            Some(name) => Ok(Zone { name, tz }),
+            None => Err(unknown(wanted)),
+        }
+    }
+
+    /// Universal time.
+    pub fn utc() -> Zone {
+        Zone {
+            name: "UTC".to_owned(),
+            tz: TimeZone::UTC,
+        }
+    }
+
+    /// The IANA name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The rules.
+    pub fn tz(&self) -> &TimeZone {
+        &self.tz
+    }
+
+    /// The instant at which the wall clock shows `wall`: the first time if it does so twice, and
+    /// the first instant after the gap if it never does. `None` outside the years −9999 to 9999.
+    ///
+    /// Later wall times never give earlier instants.
+    pub fn instant_of(&self, wall: DateTime) -> Option<Timestamp> {
+        let instant = match self.tz.to_ambiguous_timestamp(wall).offset() {
+            AmbiguousOffset::Unambiguous { offset } => offset.to_timestamp(wall).ok()?,
+            AmbiguousOffset::Fold { before, .. } => before.to_timestamp(wall).ok()?,
+            AmbiguousOffset::Gap { before, after } => {
+                // Read with the two offsets, a skipped wall time lies on either side of the jump.
+                let low = after.to_timestamp(wall).ok()?;
+                let high = before.to_timestamp(wall).ok()?;
+                self.tz
+                    .following(low)
+                    .take_while(|t| t.timestamp() <= high)
+                    .find(|t| t.offset() == after)
+                    .map_or(high, |t| t.timestamp())
+            }
+        };
+        Some(cut(instant))
+    }
+
+    /// What the wall clock shows at an instant.
+    pub fn wall(&self, at: Timestamp) -> DateTime {
+        self.tz.to_datetime(at)
+    }
+
+    /// An instant as RFC 3339 with this zone's offset, to the second unless it is finer.
+    pub(super) fn rfc3339(&self, at: Timestamp) -> String {
+        let offset = self.tz.to_offset(at);
+        // RFC 3339 has no seconds in offsets, which zones had until the middle of the 20th
+        // century: only UTC tells those instants exactly.
+        let offset = if offset.seconds() % 60 == 0 {
+            offset
+        } else {
+            jiff::tz::Offset::UTC
+        };
+        at.display_with_offset(offset).to_string()
+    }
+
+    /// An instant for a person, in UTC and in this zone.
+    pub(super) fn both(&self, at: Timestamp) -> String {
+        if self.tz == TimeZone::UTC {
+            return at.to_string();
+        }
+        let wall = self.wall(at);
+        format!("{at} ({} {wall} in {})", weekday(wall), self.name)
+    }
+
+    /// `time` after `now`, on a full minute: an instant for examples.
+    pub(super) fn example_after(&self, now: Timestamp, time: SignedDuration) -> Option<String> {
+        let at = now.checked_add(time).ok()?;
+        let minute = at.as_second().div_euclid(60).checked_add(1)?;
+        let at = Timestamp::from_second(minute.checked_mul(60)?).ok()?;
+        Some(self.rfc3339(at))
+    }
+}
+
+/// The English name of a wall time's day of the week, in three letters.
+fn weekday(wall: DateTime) -> &'static str {
+    const NAMES: [&str; 7] = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
+    let day = usize::try_from(wall.weekday().to_monday_zero_offset()).unwrap_or(0);
+    NAMES.get(day).copied().unwrap_or("Mon")
+}
+
+fn starts_with_ignoring_case(text: &str, start: &str) -> bool {
+    text.get(..start.len())
+        .is_some_and(|s| s.eq_ignore_ascii_case(start))
+}
+
+/// Names people use for a zone that are no IANA names, and a zone that may be meant.
+const NICKNAMES: [(&str, &str); 14] = [
+    ("pst", "America/Los_Angeles"),
+    ("pdt", "America/Los_Angeles"),
+    ("pacific", "America/Los_Angeles"),
+    ("mdt", "America/Denver"),
+    ("cst", "America/Chicago"),
+    ("cdt", "America/Chicago"),
+    ("edt", "America/New_York"),
+    ("eastern", "America/New_York"),
+    ("bst", "Europe/London"),
+    ("cest", "Europe/Berlin"),
+    ("ist", "Asia/Kolkata"),
+    ("jst", "Asia/Tokyo"),
+    ("aest", "Australia/Sydney"),
+    ("z", "UTC"),
+];
+
+/// The error for a name that is no zone's.
+fn unknown(name: &str) -> Error {
+    let near = near(name);
+    let mut text = if name.is_empty() {
+        "the time zone is empty: give an IANA name".to_owned()
+    } else if name.contains(|c: char| c.is_ascii_digit()) {
+        format!(
+            "{} is not an IANA time zone name: an offset or a rule does not say how the zone \
+             changes over the year, so give a place such as Europe/Berlin, or UTC",
+            shown(name)
+        )
+    } else {
+        format!("there is no IANA time zone {}", shown(name))
+    };
+    if !near.is_empty() {
+        text.push_str("; did you mean ");
+        text.push_str(&near.join(" or "));
+        text.push('?');
+    }
+    let example = near.first().map_or("Europe/Berlin", String::as_str);
+    Error::new(Code::TimezoneUnknown, text).example(format!("--timezone {example}"))
+}
+
+/// Up to three zones whose names come near.
+fn near(name: &str) -> Vec<String> {
+    // Nobody means a zone by a text this long, and comparing costs its length.
+    const LONGEST: usize = 40;
+    let wanted: String = name.trim().to_lowercase().replace([' ', '-'], "_");
+    if wanted.is_empty() || wanted.len() > LONGEST {
+        return Vec::new();
+    }
+    if let Some((_, zone)) = NICKNAMES.iter().find(|(nick, _)| *nick == wanted) {
+        return vec![(*zone).to_owned()];
+    }
+    let mut found: Vec<(f64, String)> = jiff::tz::db()
+        .available()
+        .map(|zone| zone.to_string())
+        .filter(|zone| !zone.starts_with("right/") && !zone.starts_with("posix/"))
+        .filter_map(|zone| {
+            let lower = zone.to_lowercase();
+            let city = lower.rsplit('/').next().unwrap_or(&lower);
+            let likeness = if city == wanted {
+                1.0
+            } else {
+                let whole = strsim::normalized_damerau_levenshtein(&lower, &wanted);
+                whole.max(strsim::normalized_damerau_levenshtein(city, &wanted))
+            };
+            (likeness >= 0.75).then_some((likeness, zone))
+        })
+        .collect();
+    found.sort_by(|a, b| b.0.total_cmp(&a.0).then_with(|| a.1.cmp(&b.1)));
+    found.into_iter().take(3).map(|(_, zone)| zone).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn instant(zone: &str, wall: &str) -> String {
+        let zone = Zone::parse(zone).unwrap();
+        let at = zone.instant_of(wall.parse().unwrap()).unwrap();
+        at.to_string()
+    }
+
+    #[test]
+    fn a_zone_keeps_its_proper_name_whatever_case_it_was_given_in() {
+        for (given, name) in [
+            ("europe/berlin", "Europe/Berlin"),
+            (" AMERICA/NEW_YORK ", "America/New_York"),
+            ("utc", "UTC"),
+            ("Etc/UTC", "Etc/UTC"),
+        ] {
+            assert_eq!(Zone::parse(given).unwrap().name(), name);
+        }
+        assert_eq!(Zone::parse("UTC").unwrap(), Zone::utc());
+    }
+
+    #[test]
+    fn offsets_posix_rules_and_made_up_names_are_refused() {
+        for bad in [
+            "",
+            " ",
+            "+02:00",
+            "UTC+2",
+            "CET-1CEST,M3.5.0,M10.5.0/3",
+            "Mars/Olympus",
+            "right/Europe/Berlin",
+            "../etc/passwd",
+            "Etc/Unknown",
+            "a\0b",
+        ] {
+            let error = Zone::parse(bad).unwrap_err();
+            assert_eq!(error.code(), Code::TimezoneUnknown, "{bad:?}");
+            let example = error.corrected().unwrap().replace("--timezone ", "");
+            assert!(Zone::parse(&example).is_ok(), "{bad:?}: {example}");
+        }
+    }
+
+    #[test]
+    fn a_near_miss_is_answered_with_the_zone_that_is_meant() {
+        for (given, meant) in [
+            ("Berlin", "Europe/Berlin"),
+            ("New York", "America/New_York"),
+            ("Europe/Berln", "Europe/Berlin"),
+            ("PST", "America/Los_Angeles"),
+            ("Asia/Tokio", "Asia/Tokyo"),
+        ] {
+            let error = Zone::parse(given).unwrap_err();
+            assert!(error.to_string().contains(meant), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_skipped_wall_time_is_the_first_instant_after_the_gap() {
+        for wall in ["2026-03-29T02:00", "2026-03-29T02:30", "2026-03-29T03:00"] {
+            assert_eq!(instant("Europe/Berlin", wall), "2026-03-29T01:00:00Z");
+        }
+        assert_eq!(
+            instant("Australia/Lord_Howe", "2026-10-04T02:15"),
+            "2026-10-03T15:30:00Z"
+        );
+    }
+
+    #[test]
+    fn a_wall_time_that_happens_twice_is_the_first_of_the_two() {
+        assert_eq!(
+            instant("America/New_York", "2026-11-01T01:30"),
+            "2026-11-01T05:30:00Z"
+        );
+    }
+
+    #[test]
+    fn a_day_that_a_zone_left_out_is_the_first_instant_after_it() {
+        for wall in ["2011-12-30T00:00", "2011-12-30T23:59", "2011-12-31T00:00"] {
+            assert_eq!(instant("Pacific/Apia", wall), "2011-12-30T10:00:00Z");
+        }
+        for wall in ["1993-08-21T00:00", "1993-08-21T12:00"] {
+            assert_eq!(instant("Pacific/Kwajalein", wall), "1993-08-21T12:00:00Z");
+        }
+    }
+}
