@@ -1,7 +1,9 @@
 #![doc = include_str!("../README.md")]
 
 pub mod clock;
+pub mod db;
 pub mod error;
 pub mod letta_client;
 pub mod models;
 pub mod schedule;
+pub mod scheduler;

@@ -1,12 +1,16 @@
 //! The words of the domain as types: schedules, occurrences, attempts, agents, lanes.
 
 mod agent;
+mod envelope;
 mod occurrence;
 mod schedule;
+mod verdict;
 
 pub use agent::{AgentId, Lane};
+pub use envelope::{Circumstances, envelope};
 pub use occurrence::{Attempt, Identity, Occurrence, State, Trigger, Turn};
-pub use schedule::{Lifecycle, NewSchedule, PromptSchedule, ScheduleType};
+pub use schedule::{Lifecycle, NewSchedule, Plan, PromptSchedule, ScheduleType};
+pub use verdict::{Fault, Verdict};
 
 /// Makes a closed set of words: an enum stored and shown as fixed lower-case text.
 macro_rules! words {

@@ -1,7 +1,6 @@
 //! A schedule: a lasting wish.
 
 use jiff::Timestamp;
-use jiff::tz::TimeZone;
 use uuid::Uuid;
 
 use super::{AgentId, words};
@@ -59,8 +58,8 @@ pub struct PromptSchedule {
     pub uid: Option<Uuid>,
     /// The name by which its agent knows it.
     pub name: Option<String>,
-    /// The IANA zone in which its times are meant.
-    pub timezone: String,
+    /// The IANA zone in which its times are meant; `None` until a foreign row is adopted.
+    pub timezone: Option<String>,
     /// Where its interval is counted from.
     pub anchor: Option<Timestamp>,
     /// The instant before which it does not run.
@@ -77,6 +76,27 @@ pub struct PromptSchedule {
     pub broken_reason: Option<String>,
 }
 
+/// When a schedule's instants are: checked, and in its stored form.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// The kind of time.
+    pub schedule_type: ScheduleType,
+    /// The time, pattern or interval in its stored form.
+    pub schedule_value: String,
+    /// The IANA zone its times are meant in.
+    pub timezone: String,
+    /// Where its interval is counted from.
+    pub anchor: Timestamp,
+    /// The first instant.
+    pub next_run: Timestamp,
+    /// The instant before which it does not run.
+    pub start_at: Option<Timestamp>,
+    /// The last instant at which it may run.
+    pub end_at: Option<Timestamp>,
+    /// How many instants it has in all.
+    pub max_repetitions: Option<i64>,
+}
+
 /// A schedule to be stored, checked already.
 #[derive(Clone, Debug)]
 pub struct NewSchedule {
@@ -84,22 +104,8 @@ pub struct NewSchedule {
     pub agent_id: AgentId,
     /// What is sent.
     pub prompt_text: String,
-    /// The kind of time.
-    pub schedule_type: ScheduleType,
-    /// The time, pattern or interval in its stored form.
-    pub schedule_value: String,
-    /// Its first instant.
-    pub next_run: Timestamp,
     /// A name unique among the agent's live schedules.
     pub name: Option<String>,
-    /// The zone its times are meant in.
-    pub timezone: TimeZone,
-    /// Where its interval is counted from.
-    pub anchor: Timestamp,
-    /// The instant before which it does not run.
-    pub start_at: Option<Timestamp>,
-    /// The last instant at which it may run.
-    pub end_at: Option<Timestamp>,
-    /// How many instants it has in all.
-    pub max_repetitions: Option<i64>,
+    /// When.
+    pub plan: Plan,
 }

@@ -1,0 +1,461 @@
+//! The claim: one transaction that turns the time that has come into a prompt that is on its way.
+//!
+//! A due schedule becomes an occurrence only here, when its lane can take it. The otid is
+//! committed before the first byte is sent.
+
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+use sqlx::Row;
+use uuid::Uuid;
+
+use super::plans::{insert_settled, remaining, timetable, to_i64};
+use super::rows::{self, occurrence_columns};
+use super::schedules::{DueSchedule, fetch, write_lifecycle};
+use super::time::DbTime;
+use super::{Db, Tx};
+use crate::error::{Code, Error, Result};
+use crate::models::{
+    AgentId, Circumstances, Lane, Lifecycle, Occurrence, PromptSchedule, ScheduleType, State,
+    envelope,
+};
+use crate::schedule::{Passed, Timetable, Zone};
+
+/// What became of a claim.
+#[derive(Clone, Debug)]
+pub enum Claim {
+    /// It is ours to send.
+    Job(Box<Job>),
+    /// Its instants were settled without sending.
+    Settled(State),
+    /// Something else is on its way in this lane.
+    LaneBusy,
+    /// It is not there any more as it was seen: cancelled, changed, or claimed by another process.
+    Gone,
+    /// The schedule can't be read, and was marked so.
+    Broken(String),
+}
+
+/// A prompt to be sent, and the right to settle it.
+#[derive(Clone, Debug)]
+pub struct Job {
+    /// The occurrence.
+    pub occurrence_id: i64,
+    /// The right to settle: void once another process has taken over.
+    pub fence: i64,
+    /// Its schedule.
+    pub uid: Uuid,
+    /// Its schedule's number when it was claimed.
+    pub schedule_id: Option<i64>,
+    /// Whom it is for.
+    pub agent_id: AgentId,
+    /// The lane it holds.
+    pub lane: Lane,
+    /// When it was meant to be sent.
+    pub intended_at: Timestamp,
+    /// The otid of this try.
+    pub otid: Uuid,
+    /// Letta's messages, with the line before the prompt if there is one.
+    pub messages: Vec<Value>,
+    /// How many tries counted before this one.
+    pub failures: i64,
+    /// When retries end.
+    pub expires_at: Timestamp,
+    /// The schedule's next instant after the claim.
+    pub next_run: Option<Timestamp>,
+}
+
+/// Who claims, and how long a claim may be retried.
+#[derive(Clone, Debug)]
+pub struct ClaimTerms {
+    /// The scheduler.
+    pub owner: Uuid,
+    /// The age at which an occurrence is given up.
+    pub max_age: SignedDuration,
+    /// How late a one-shot may be sent at all.
+    pub once_max_lateness: SignedDuration,
+}
+
+/// A stored occurrence on its way to being sent.
+struct Sending<'a> {
+    occurrence: &'a Occurrence,
+    schedule: Option<&'a PromptSchedule>,
+    fence: i64,
+    generation: i64,
+    failures: i64,
+    expires_at: Timestamp,
+    body: &'a str,
+}
+
+impl Db {
+    /// Claims a due schedule: settles every instant from its `next_run` to `now` (the newest is
+    /// sent, the older ones are recorded as one `coalesced` row) and advances `next_run`.
+    ///
+    /// # Errors
+    /// Those of the database; then nothing has changed.
+    pub async fn claim_due(
+        &self,
+        due: &DueSchedule,
+        lane: &Lane,
+        terms: &ClaimTerms,
+        now: Timestamp,
+    ) -> Result<Claim> {
+        let doing = "claim a due schedule";
+        let failed = |e| self.failed(doing, e);
+        let mut tx = self.begin(doing).await?;
+        let Some(schedule) = fetch_claimable(&mut tx, due).await.map_err(failed)? else {
+            return Ok(Claim::Gone);
+        };
+        let Some(first) = schedule.next_run.filter(|t| *t <= now) else {
+            return Ok(Claim::Gone);
+        };
+        let timetable = match timetable(&schedule) {
+            Ok(timetable) => timetable,
+            Err(e) => {
+                let reason = e.to_string();
+                write_lifecycle(&mut tx, schedule.id, Lifecycle::Broken, Some(&reason))
+                    .await
+                    .map_err(failed)?;
+                self.commit(tx, doing).await?;
+                return Ok(Claim::Broken(reason));
+            }
+        };
+        if remaining(&schedule) == Some(0) {
+            // Another program has woken a schedule that had its last instant.
+            write_lifecycle(&mut tx, schedule.id, Lifecycle::Finished, None)
+                .await
+                .map_err(failed)?;
+            self.commit(tx, doing).await?;
+            return Ok(Claim::Settled(State::Skipped));
+        }
+        if lane_is_busy(&mut tx, lane).await.map_err(failed)? {
+            return Ok(Claim::LaneBusy);
+        }
+        let passed = timetable.passed(first, now, remaining(&schedule));
+        let next_run = advance(&mut tx, &schedule, &timetable, &passed)
+            .await
+            .map_err(failed)?;
+
+        if schedule.schedule_type == ScheduleType::Once.as_str()
+            && now.duration_since(first) > terms.once_max_lateness
+        {
+            let reason = "it was too late to be of use when it could first be sent";
+            let agent = &schedule.agent_id;
+            insert_settled(
+                &mut tx,
+                due.uid,
+                agent,
+                first,
+                &passed,
+                State::Missed,
+                reason,
+                now,
+            )
+            .await
+            .map_err(failed)?;
+            self.commit(tx, doing).await?;
+            return Ok(Claim::Settled(State::Missed));
+        }
+        if let Some(newest_older) = passed.before_newest {
+            let older = Passed {
+                count: passed.count - 1,
+                newest: newest_older,
+                before_newest: None,
+            };
+            let reason = "a newer firing of the same schedule was sent in its place";
+            let agent = &schedule.agent_id;
+            insert_settled(
+                &mut tx,
+                due.uid,
+                agent,
+                first,
+                &older,
+                State::Coalesced,
+                reason,
+                now,
+            )
+            .await
+            .map_err(failed)?;
+        }
+        let body = payload_of(&schedule.prompt_text);
+        let hash = store_payload(&mut tx, &body).await.map_err(failed)?;
+        let expires_at = later(now, terms.max_age);
+        let row = sqlx::query(concat!(
+            "INSERT INTO occurrences (uid, agent_id, \"trigger\", first_at, intended_at, state, \
+             lane, payload, owner, fence, expires_at, sent_at) \
+             VALUES ($1, $2, 'schedule', $3, $3, 'sending', $4, $5, $6, 1, $7, $8) \
+             ON CONFLICT (uid, \"trigger\", intended_at) DO NOTHING RETURNING ",
+            occurrence_columns!()
+        ))
+        .bind(due.uid.to_string())
+        .bind(due.agent_id.as_str())
+        .bind(DbTime(passed.newest))
+        .bind(lane.as_str())
+        .bind(&hash)
+        .bind(terms.owner.to_string())
+        .bind(DbTime(expires_at))
+        .bind(DbTime(now))
+        .fetch_optional(&mut *tx)
+        .await
+        .map_err(failed)?;
+        let Some(row) = row else {
+            // This very instant has its outcome already: a foreign writer set next_run back.
+            self.commit(tx, doing).await?;
+            return Ok(Claim::Settled(State::Skipped));
+        };
+        let occurrence = rows::occurrence(&row).map_err(failed)?;
+        let sending = Sending {
+            occurrence: &occurrence,
+            schedule: Some(&schedule),
+            fence: 1,
+            generation: 0,
+            failures: 0,
+            expires_at,
+            body: &body,
+        };
+        let job = self
+            .begin_attempt(&mut tx, &sending, passed.count, first, now)
+            .await?;
+        self.commit(tx, doing).await?;
+        Ok(Claim::Job(Box::new(Job { next_run, ..job })))
+    }
+
+    /// Claims a waiting occurrence for its next try.
+    ///
+    /// # Errors
+    /// Those of the database; then nothing has changed.
+    pub async fn claim_waiting(
+        &self,
+        occurrence_id: i64,
+        terms: &ClaimTerms,
+        now: Timestamp,
+    ) -> Result<Claim> {
+        let doing = "claim a waiting occurrence";
+        let failed = |e| self.failed(doing, e);
+        let mut tx = self.begin(doing).await?;
+        let row = sqlx::query(concat!(
+            "UPDATE occurrences SET state = 'sending', owner = $2, fence = fence + 1, \
+             sent_at = $3, not_before = NULL, run_id = NULL \
+             WHERE id = $1 AND state = 'waiting' AND not_before <= $3 \
+             AND NOT EXISTS (SELECT 1 FROM occurrences o WHERE o.lane = occurrences.lane \
+                             AND o.state IN ('sending', 'unknown')) \
+             AND NOT EXISTS (SELECT 1 FROM schedules s WHERE s.uid = occurrences.uid \
+                             AND s.lifecycle = 'paused') \
+             RETURNING fence, generation, failures, expires_at, payload, ",
+            occurrence_columns!()
+        ))
+        .bind(occurrence_id)
+        .bind(terms.owner.to_string())
+        .bind(DbTime(now))
+        .fetch_optional(&mut *tx)
+        .await
+        .map_err(failed)?;
+        let Some(row) = row else {
+            return Ok(Claim::Gone);
+        };
+        let occurrence = rows::occurrence(&row).map_err(failed)?;
+        let expires_at = row.try_get::<DbTime, _>("expires_at").map_err(failed)?.0;
+        let body: String = sqlx::query_scalar("SELECT body FROM payloads WHERE hash = $1")
+            .bind(row.try_get::<String, _>("payload").map_err(failed)?)
+            .fetch_one(&mut *tx)
+            .await
+            .map_err(failed)?;
+        let id: Option<i64> = sqlx::query_scalar("SELECT id FROM schedules WHERE uid = $1")
+            .bind(occurrence.uid.to_string())
+            .fetch_optional(&mut *tx)
+            .await
+            .map_err(failed)?;
+        let schedule = match id {
+            Some(id) => fetch(&mut tx, id).await.map_err(failed)?,
+            None => None,
+        };
+        let sending = Sending {
+            occurrence: &occurrence,
+            schedule: schedule.as_ref(),
+            fence: row.try_get("fence").map_err(failed)?,
+            generation: row.try_get("generation").map_err(failed)?,
+            failures: row.try_get("failures").map_err(failed)?,
+            expires_at,
+            body: &body,
+        };
+        let first_at = occurrence.first_at;
+        let job = self
+            .begin_attempt(&mut tx, &sending, 1, first_at, now)
+            .await?;
+        self.commit(tx, doing).await?;
+        Ok(Claim::Job(Box::new(job)))
+    }
+
+    /// Writes the attempt with its otid and the line before the prompt, and makes the job of it.
+    async fn begin_attempt(
+        &self,
+        tx: &mut Tx,
+        sending: &Sending<'_>,
+        count: u64,
+        first_at: Timestamp,
+        now: Timestamp,
+    ) -> Result<Job> {
+        let failed = |e| self.failed("begin an attempt", e);
+        let occurrence = sending.occurrence;
+        let otid = self
+            .identity(occurrence.uid, occurrence.trigger, occurrence.intended_at)
+            .otid(sending.generation);
+        let zone = sending
+            .schedule
+            .and_then(|s| s.timezone.as_deref())
+            .and_then(|name| Zone::parse(name).ok())
+            .unwrap_or_else(Zone::utc);
+        let written: Option<Option<String>> = sqlx::query_scalar(
+            "SELECT envelope FROM attempts WHERE occurrence_id = $1 AND otid = $2 LIMIT 1",
+        )
+        .bind(occurrence.id)
+        .bind(otid.to_string())
+        .fetch_optional(&mut **tx)
+        .await
+        .map_err(failed)?;
+        let line = match written {
+            Some(line) => line,
+            None => envelope(&Circumstances {
+                intended_at: occurrence.intended_at,
+                sent_at: now,
+                count: to_i64(count),
+                first_at,
+                failures: sending.failures,
+                zone: zone.tz(),
+            }),
+        };
+        sqlx::query(
+            "INSERT INTO attempts (occurrence_id, n, otid, envelope, started_at) VALUES ($1, \
+             1 + (SELECT count(*) FROM attempts WHERE occurrence_id = $1), $2, $3, $4)",
+        )
+        .bind(occurrence.id)
+        .bind(otid.to_string())
+        .bind(&line)
+        .bind(DbTime(now))
+        .execute(&mut **tx)
+        .await
+        .map_err(failed)?;
+        Ok(Job {
+            occurrence_id: occurrence.id,
+            fence: sending.fence,
+            uid: occurrence.uid,
+            schedule_id: sending.schedule.map(|s| s.id),
+            agent_id: occurrence.agent_id.clone(),
+            lane: occurrence.lane.clone().unwrap_or_else(|| Lane::new("")),
+            intended_at: occurrence.intended_at,
+            otid,
+            messages: messages_of(sending.body, line.as_deref())?,
+            failures: sending.failures,
+            expires_at: sending.expires_at,
+            next_run: None,
+        })
+    }
+}
+
+/// The schedule, if it may still be claimed as it was seen.
+async fn fetch_claimable(tx: &mut Tx, due: &DueSchedule) -> sqlx::Result<Option<PromptSchedule>> {
+    let claimable: Option<i64> = sqlx::query_scalar(
+        "SELECT id FROM schedules s WHERE id = $1 AND uid = $2 AND active = 1 AND touched = 0 \
+         AND agent_id = $3 AND NOT EXISTS (SELECT 1 FROM occurrences o WHERE o.uid = s.uid \
+         AND o.\"trigger\" = 'schedule' AND o.state IN ('waiting', 'sending', 'unknown'))",
+    )
+    .bind(due.id)
+    .bind(due.uid.to_string())
+    .bind(due.agent_id.as_str())
+    .fetch_optional(&mut **tx)
+    .await?;
+    match claimable {
+        Some(id) => fetch(tx, id).await,
+        None => Ok(None),
+    }
+}
+
+async fn lane_is_busy(tx: &mut Tx, lane: &Lane) -> sqlx::Result<bool> {
+    let busy: Option<i64> = sqlx::query_scalar(
+        "SELECT 1 FROM occurrences WHERE lane = $1 AND state IN ('sending', 'unknown')",
+    )
+    .bind(lane.as_str())
+    .fetch_optional(&mut **tx)
+    .await?;
+    Ok(busy.is_some())
+}
+
+/// Moves `next_run` past the taken instants; the last one finishes the schedule and stays there.
+async fn advance(
+    tx: &mut Tx,
+    schedule: &PromptSchedule,
+    timetable: &Timetable,
+    passed: &Passed,
+) -> sqlx::Result<Option<Timestamp>> {
+    let taken = to_i64(passed.count);
+    let exhausted = schedule
+        .max_repetitions
+        .is_some_and(|max| schedule.repetitions.saturating_add(taken) >= max);
+    let next = if exhausted {
+        None
+    } else {
+        timetable.next_after(passed.newest)
+    };
+    let lifecycle = if next.is_some() {
+        Lifecycle::Active
+    } else {
+        Lifecycle::Finished
+    };
+    sqlx::query(
+        "UPDATE schedules SET next_run = $2, planned_next_run = $2, \
+         repetitions = repetitions + $3, lifecycle = $4, active = $5, \
+         row_version = row_version + 1 WHERE id = $1",
+    )
+    .bind(schedule.id)
+    .bind(DbTime(next.unwrap_or(passed.newest)))
+    .bind(taken)
+    .bind(lifecycle.as_str())
+    .bind(lifecycle == Lifecycle::Active)
+    .execute(&mut **tx)
+    .await?;
+    Ok(next)
+}
+
+/// The request that a prompt without one of its own becomes: one user message.
+fn payload_of(prompt: &str) -> String {
+    json!({ "messages": [{ "role": "user", "content": prompt }] }).to_string()
+}
+
+async fn store_payload(tx: &mut Tx, body: &str) -> sqlx::Result<String> {
+    let hash: String = Sha256::digest(body)
+        .iter()
+        .map(|b| format!("{b:02x}"))
+        .collect();
+    sqlx::query("INSERT INTO payloads (hash, body) VALUES ($1, $2) ON CONFLICT DO NOTHING")
+        .bind(&hash)
+        .bind(body)
+        .execute(&mut **tx)
+        .await?;
+    Ok(hash)
+}
+
+/// Letta's messages of a stored request, with `line` before the first one's text.
+fn messages_of(body: &str, line: Option<&str>) -> Result<Vec<Value>> {
+    let unreadable = || {
+        Error::new(
+            Code::DatabaseInvalid,
+            "a stored request is not a Letta request",
+        )
+    };
+    let request: Value = serde_json::from_str(body).map_err(|e| unreadable().caused_by(e))?;
+    let mut messages = request["messages"]
+        .as_array()
+        .cloned()
+        .ok_or_else(unreadable)?;
+    if let Some(line) = line
+        && let Some(Value::String(content)) =
+            messages.first_mut().and_then(|m| m.get_mut("content"))
+    {
+        content.insert_str(0, &format!("{line}\n\n"));
+    }
+    Ok(messages)
+}
+
+fn later(now: Timestamp, by: SignedDuration) -> Timestamp {
+    now.checked_add(by).unwrap_or(Timestamp::MAX)
+}

@@ -1,0 +1,235 @@
+//! Reading occurrences: what is open, and what has been.
+
+use jiff::{SignedDuration, Timestamp};
+use sqlx::Row;
+use sqlx::sqlite::SqliteRow;
+use uuid::Uuid;
+
+use super::Db;
+use super::rows::{self, occurrence_columns};
+use super::time::DbTime;
+use crate::error::Result;
+use crate::models::{AgentId, Attempt, Lane, Occurrence, State};
+
+/// An open occurrence as the scheduler needs it.
+#[derive(Clone, Debug)]
+pub struct OpenOccurrence {
+    /// Its number.
+    pub id: i64,
+    /// The right to settle it.
+    pub fence: i64,
+    /// Its schedule.
+    pub uid: Uuid,
+    /// Whom it is for.
+    pub agent_id: AgentId,
+    /// The lane it holds or waits for.
+    pub lane: Lane,
+    /// Where it stands.
+    pub state: State,
+    /// The intended instant.
+    pub intended_at: Timestamp,
+    /// When it may be tried, or looked for, next.
+    pub not_before: Option<Timestamp>,
+    /// Who sends it.
+    pub owner: Option<Uuid>,
+    /// When it was first sent.
+    pub first_sent_at: Option<Timestamp>,
+    /// When it was last sent.
+    pub sent_at: Option<Timestamp>,
+    /// Letta's run, if it is known.
+    pub run_id: Option<String>,
+    /// How many tries counted.
+    pub failures: i64,
+    /// How many otids it has used up; otids 0 to this one may be in the agent's history.
+    pub generation: i64,
+    /// When retries end.
+    pub expires_at: Option<Timestamp>,
+    /// When looking for it ends.
+    pub reconcile_until: Option<Timestamp>,
+    /// Whether its schedule is paused.
+    pub paused: bool,
+    /// Every otid under which it may have been sent, the newest last.
+    pub otids: Vec<Uuid>,
+}
+
+/// Which occurrences to show.
+#[derive(Clone, Debug, Default)]
+pub struct HistoryFilter {
+    /// Only those of this schedule.
+    pub uid: Option<Uuid>,
+    /// Only this agent's.
+    pub agent_id: Option<AgentId>,
+    /// At most so many.
+    pub limit: u32,
+}
+
+impl Db {
+    /// Every open occurrence, the oldest intended instant first.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn list_open_occurrences(&self) -> Result<Vec<OpenOccurrence>> {
+        let failed = |e| self.failed("look for open occurrences", e);
+        let rows = sqlx::query(concat!(
+            "SELECT fence, owner, failures, generation, expires_at, reconcile_until, \
+             EXISTS (SELECT 1 FROM schedules s WHERE s.uid = occurrences.uid \
+                     AND s.lifecycle = 'paused') AS paused, \
+             (SELECT min(started_at) FROM attempts a WHERE a.occurrence_id = occurrences.id) \
+                 AS first_sent_at, ",
+            occurrence_columns!(),
+            " FROM occurrences WHERE state IN ('waiting', 'sending', 'unknown') \
+             ORDER BY intended_at, id"
+        ))
+        .fetch_all(&self.pool)
+        .await
+        .map_err(failed)?;
+        rows.iter()
+            .map(|r| self.open_occurrence(r).map_err(failed))
+            .collect()
+    }
+
+    fn open_occurrence(&self, row: &SqliteRow) -> sqlx::Result<OpenOccurrence> {
+        let o = rows::occurrence(row)?;
+        let time = |column| -> sqlx::Result<Option<Timestamp>> {
+            Ok(row.try_get::<Option<DbTime>, _>(column)?.map(|t| t.0))
+        };
+        let generation: i64 = row.try_get("generation")?;
+        let identity = self.identity(o.uid, o.trigger, o.intended_at);
+        Ok(OpenOccurrence {
+            id: o.id,
+            fence: row.try_get("fence")?,
+            uid: o.uid,
+            agent_id: o.agent_id,
+            lane: o.lane.unwrap_or_else(|| Lane::new("")),
+            state: o.state,
+            intended_at: o.intended_at,
+            not_before: o.not_before,
+            owner: row
+                .try_get::<Option<String>, _>("owner")?
+                .and_then(|o| o.parse().ok()),
+            first_sent_at: time("first_sent_at")?,
+            sent_at: o.sent_at,
+            run_id: o.run_id,
+            failures: row.try_get("failures")?,
+            generation,
+            expires_at: time("expires_at")?,
+            reconcile_until: time("reconcile_until")?,
+            paused: row.try_get("paused")?,
+            otids: (0..=generation).map(|g| identity.otid(g)).collect(),
+        })
+    }
+
+    /// The latest occurrences of a filter, the newest first.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn list_history(&self, filter: &HistoryFilter) -> Result<Vec<Occurrence>> {
+        let failed = |e| self.failed("read the history", e);
+        let rows = sqlx::query(concat!(
+            "SELECT ",
+            occurrence_columns!(),
+            " FROM occurrences WHERE ($1 IS NULL OR uid = $1) AND ($2 IS NULL OR agent_id = $2) \
+             ORDER BY intended_at DESC, id DESC LIMIT $3"
+        ))
+        .bind(filter.uid.map(|u| u.to_string()))
+        .bind(filter.agent_id.as_ref().map(AgentId::as_str))
+        .bind(i64::from(filter.limit))
+        .fetch_all(&self.pool)
+        .await
+        .map_err(failed)?;
+        rows.iter()
+            .map(|r| rows::occurrence(r).map_err(failed))
+            .collect()
+    }
+
+    /// The attempts of an occurrence, the first one first.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn list_attempts(&self, occurrence_id: i64) -> Result<Vec<Attempt>> {
+        let failed = |e| self.failed("read the attempts", e);
+        let rows = sqlx::query(
+            "SELECT n, otid, started_at, finished_at, error_code, error, run_id FROM attempts \
+             WHERE occurrence_id = $1 ORDER BY n",
+        )
+        .bind(occurrence_id)
+        .fetch_all(&self.pool)
+        .await
+        .map_err(failed)?;
+        let read = |r: &SqliteRow| -> sqlx::Result<Attempt> {
+            Ok(Attempt {
+                n: r.try_get("n")?,
+                otid: rows::uuid(r, "otid")?,
+                started_at: r.try_get::<DbTime, _>("started_at")?.0,
+                finished_at: r.try_get::<Option<DbTime>, _>("finished_at")?.map(|t| t.0),
+                error_code: r.try_get("error_code")?,
+                error: r.try_get("error")?,
+                run_id: r.try_get("run_id")?,
+            })
+        };
+        rows.iter().map(|r| read(r).map_err(failed)).collect()
+    }
+
+    /// When the next schedule becomes due after `now`.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn next_due(&self, now: Timestamp) -> Result<Option<Timestamp>> {
+        let next: Option<DbTime> = sqlx::query_scalar(
+            "SELECT min(next_run) FROM schedules WHERE active = 1 AND touched = 0 \
+             AND next_run > $1",
+        )
+        .bind(DbTime(now))
+        .fetch_one(&self.pool)
+        .await
+        .map_err(|e| self.failed("look for the next due schedule", e))?;
+        Ok(next.map(|t| t.0))
+    }
+
+    /// Takes the prompts of a dead scheduler: what it was sending becomes `unknown`, to be looked
+    /// for before anything is sent. Returns how many they were.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn take_over(
+        &self,
+        owner: Uuid,
+        reconcile_deadline: SignedDuration,
+        now: Timestamp,
+    ) -> Result<u64> {
+        let until = now
+            .checked_add(reconcile_deadline)
+            .unwrap_or(Timestamp::MAX);
+        let taken = sqlx::query(
+            "UPDATE occurrences SET state = 'unknown', owner = NULL, fence = fence + 1, \
+             not_before = $2, reconcile_until = $3, \
+             reason = 'the scheduler that was sending it died', \
+             error = 'interrupted: the scheduler that was sending it died' \
+             WHERE owner = $1 AND state = 'sending'",
+        )
+        .bind(owner.to_string())
+        .bind(DbTime(now))
+        .bind(DbTime(until))
+        .execute(&self.pool)
+        .await
+        .map_err(|e| self.failed("take over from a dead scheduler", e))?;
+        Ok(taken.rows_affected())
+    }
+
+    /// Settles what waits of schedules that another program has deleted. Returns how many.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn cancel_orphans(&self, now: Timestamp) -> Result<u64> {
+        let cancelled = sqlx::query(
+            "UPDATE occurrences SET state = 'cancelled', reason = 'its schedule was deleted', \
+             finished_at = $1, not_before = NULL, fence = fence + 1 WHERE state = 'waiting' \
+             AND NOT EXISTS (SELECT 1 FROM schedules s WHERE s.uid = occurrences.uid)",
+        )
+        .bind(DbTime(now))
+        .execute(&self.pool)
+        .await
+        .map_err(|e| self.failed("settle the prompts of deleted schedules", e))?;
+        Ok(cancelled.rows_affected())
+    }
+}

@@ -1,0 +1,182 @@
+//! What every change of a schedule's time has in common: reading its timetable, recording a
+//! revision, accounting for the instants that are no longer to come.
+
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use super::Tx;
+use super::time::{DbTime, optional};
+use crate::error::{Code, Error, Result};
+use crate::models::{Plan, PromptSchedule, ScheduleType, State, Trigger};
+use crate::schedule::{Passed, Spec, Timetable, Zone};
+
+/// The timetable of a stored schedule.
+///
+/// # Errors
+/// [`Code::ScheduleBroken`] and the codes of the schedule's own parts.
+pub(super) fn timetable(schedule: &PromptSchedule) -> Result<Timetable> {
+    let zone = match schedule.timezone.as_deref() {
+        Some(name) => Zone::parse(name)?,
+        None => Zone::utc(),
+    };
+    let next_run = schedule.next_run.ok_or_else(|| {
+        Error::new(
+            Code::ScheduleBroken,
+            "next_run is not a date and time in UTC",
+        )
+    })?;
+    let spec = match schedule_type(&schedule.schedule_type)? {
+        // Foreign writers set next_run apart from the value: it is the instant.
+        ScheduleType::Once => Spec::Once(next_run),
+        kind => Spec::read_stored(kind, &schedule.schedule_value, &zone)?,
+    };
+    let anchor = schedule.anchor.unwrap_or(next_run);
+    Ok(Timetable {
+        spec,
+        zone,
+        anchor,
+        end_at: schedule.end_at,
+    })
+}
+
+/// Reads a stored `schedule_type`.
+///
+/// # Errors
+/// [`Code::ScheduleBroken`] for any word but ours.
+pub(super) fn schedule_type(text: &str) -> Result<ScheduleType> {
+    ScheduleType::from_word(text.trim()).ok_or_else(|| {
+        Error::new(
+            Code::ScheduleBroken,
+            format!("schedule_type {text:?} is none of once, cron and interval"),
+        )
+    })
+}
+
+/// How many more instants the schedule may have; `None` for no limit.
+pub(super) fn remaining(schedule: &PromptSchedule) -> Option<u64> {
+    schedule
+        .max_repetitions
+        .map(|max| u64::try_from(max.saturating_sub(schedule.repetitions)).unwrap_or(0))
+}
+
+/// Records what a schedule's instants are from `from_at` on.
+pub(super) async fn record_revision(
+    tx: &mut Tx,
+    uid: Uuid,
+    plan: &Plan,
+    from_at: Timestamp,
+) -> sqlx::Result<()> {
+    sqlx::query(
+        "INSERT INTO schedule_revisions (uid, from_at, schedule_type, schedule_value, timezone, \
+         anchor, first_instant, end_at, max_repetitions) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+    )
+    .bind(uid.to_string())
+    .bind(DbTime(from_at))
+    .bind(plan.schedule_type.as_str())
+    .bind(&plan.schedule_value)
+    .bind(&plan.timezone)
+    .bind(DbTime(plan.anchor))
+    .bind(DbTime(plan.next_run))
+    .bind(optional(plan.end_at))
+    .bind(plan.max_repetitions)
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
+}
+
+/// Accounts for the instants from the schedule's `next_run` to `until` that will not be sent, as
+/// one range with outcome `state`. Returns how many they were.
+pub(super) async fn settle_backlog(
+    tx: &mut Tx,
+    schedule: &PromptSchedule,
+    timetable: &Timetable,
+    until: Timestamp,
+    state: State,
+    reason: &str,
+) -> sqlx::Result<u64> {
+    let (Some(uid), Some(first)) = (schedule.uid, schedule.next_run) else {
+        return Ok(0);
+    };
+    let limit = remaining(schedule);
+    if first > until || limit == Some(0) {
+        return Ok(0);
+    }
+    let passed = timetable.passed(first, until, limit);
+    insert_settled(
+        tx,
+        uid,
+        &schedule.agent_id,
+        first,
+        &passed,
+        state,
+        reason,
+        until,
+    )
+    .await?;
+    sqlx::query(
+        "UPDATE schedules SET repetitions = repetitions + $2, row_version = row_version + 1 \
+         WHERE uid = $1",
+    )
+    .bind(uid.to_string())
+    .bind(to_i64(passed.count))
+    .execute(&mut **tx)
+    .await?;
+    Ok(passed.count)
+}
+
+/// Writes one settled occurrence that stands for a range of instants. An instant that has an
+/// outcome already keeps it.
+#[allow(clippy::too_many_arguments)]
+pub(super) async fn insert_settled(
+    tx: &mut Tx,
+    uid: Uuid,
+    agent_id: &str,
+    first_at: Timestamp,
+    passed: &Passed,
+    state: State,
+    reason: &str,
+    now: Timestamp,
+) -> sqlx::Result<()> {
+    sqlx::query(
+        "INSERT INTO occurrences (uid, agent_id, \"trigger\", first_at, intended_at, count, \
+         state, reason, finished_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) \
+         ON CONFLICT (uid, \"trigger\", intended_at) DO NOTHING",
+    )
+    .bind(uid.to_string())
+    .bind(agent_id)
+    .bind(Trigger::Schedule.as_str())
+    .bind(DbTime(first_at))
+    .bind(DbTime(passed.newest))
+    .bind(to_i64(passed.count))
+    .bind(state.as_str())
+    .bind(reason)
+    .bind(DbTime(now))
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
+}
+
+/// Settles what waits of a schedule that was ended: a prompt on its way ends by itself.
+pub(super) async fn cancel_waiting(
+    tx: &mut Tx,
+    uid: Uuid,
+    reason: &str,
+    now: Timestamp,
+) -> sqlx::Result<()> {
+    sqlx::query(
+        "UPDATE occurrences SET state = 'cancelled', reason = $2, finished_at = $3, \
+         not_before = NULL, fence = fence + 1 WHERE uid = $1 AND state = 'waiting'",
+    )
+    .bind(uid.to_string())
+    .bind(reason)
+    .bind(DbTime(now))
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
+}
+
+/// Counts are far below `i64::MAX`; the database has no wider type.
+pub(super) fn to_i64(count: u64) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}

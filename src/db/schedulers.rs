@@ -1,0 +1,312 @@
+//! Who is delivering: owner locks, heartbeats, and held targets.
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+use sqlx::Row;
+use uuid::Uuid;
+
+use super::Db;
+use super::rows;
+use super::time::DbTime;
+use crate::error::{Code, Error, Result};
+
+/// The lock that a scheduler holds while it lives. The operating system frees it with the process,
+/// however that ends, so a free lock proves that its owner is dead.
+#[derive(Debug)]
+pub struct OwnerLock {
+    owner: Uuid,
+    path: PathBuf,
+    file: Option<File>,
+}
+
+/// A scheduler that is alive.
+#[derive(Clone, Debug)]
+pub struct RunningScheduler {
+    /// Its owner id.
+    pub owner: Uuid,
+    /// Its process.
+    pub pid: i64,
+    /// When it started.
+    pub started_at: Timestamp,
+    /// When it last said that it works.
+    pub heartbeat_at: Timestamp,
+    /// Why it delivers nothing at the moment.
+    pub holding: Option<String>,
+}
+
+/// A target to which nothing is sent for now.
+#[derive(Clone, Debug)]
+pub struct HeldTarget {
+    /// Its name.
+    pub target: String,
+    /// Since when.
+    pub held_since: Timestamp,
+    /// The class of what is wrong.
+    pub code: String,
+    /// The same in words.
+    pub reason: String,
+}
+
+impl OwnerLock {
+    /// Who holds it.
+    pub fn owner(&self) -> Uuid {
+        self.owner
+    }
+}
+
+impl Drop for OwnerLock {
+    fn drop(&mut self) {
+        // Unlocked before it is removed, so that nobody sees a missing file of a living owner.
+        drop(self.file.take());
+        let _ = std::fs::remove_file(&self.path);
+    }
+}
+
+impl Db {
+    fn owners_folder(&self) -> PathBuf {
+        let mut name = self.path.as_os_str().to_owned();
+        name.push(".owners");
+        PathBuf::from(name)
+    }
+
+    fn lock_path(&self, owner: Uuid) -> PathBuf {
+        self.owners_folder().join(owner.to_string())
+    }
+
+    /// Makes a new owner and takes its lock.
+    ///
+    /// # Errors
+    /// [`Code::DatabaseUnavailable`] if the lock file beside the database can't be made.
+    pub fn lock_owner(&self) -> Result<OwnerLock> {
+        let owner = Uuid::new_v4();
+        let path = self.lock_path(owner);
+        let failed = |e: std::io::Error| {
+            Error::new(
+                Code::DatabaseUnavailable,
+                format!(
+                    "could not make the lock file {}: the folder of the database must be writable",
+                    path.display()
+                ),
+            )
+            .example("--db ./promptyoself.db")
+            .caused_by(e)
+        };
+        std::fs::create_dir_all(self.owners_folder()).map_err(failed)?;
+        let file = OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .open(&path)
+            .map_err(failed)?;
+        file.try_lock().map_err(|e| failed(e.into()))?;
+        Ok(OwnerLock {
+            owner,
+            path,
+            file: Some(file),
+        })
+    }
+
+    /// Whether the owner's process lives. The lock of a dead one is cleared away.
+    pub fn is_alive(&self, owner: Uuid) -> bool {
+        let path = self.lock_path(owner);
+        match lock_state(&path) {
+            LockState::Held => true,
+            LockState::Missing => false,
+            LockState::Free => {
+                let _ = std::fs::remove_file(&path);
+                false
+            }
+        }
+    }
+
+    /// Says that a scheduler works; the first time also that it has started.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn beat(&self, owner: Uuid, holding: Option<&str>, now: Timestamp) -> Result<()> {
+        sqlx::query(
+            "INSERT INTO schedulers (owner, pid, started_at, heartbeat_at, holding) \
+             VALUES ($1, $2, $3, $3, $4) \
+             ON CONFLICT (owner) DO UPDATE SET heartbeat_at = $3, holding = $4",
+        )
+        .bind(owner.to_string())
+        .bind(i64::from(std::process::id()))
+        .bind(DbTime(now))
+        .bind(holding)
+        .execute(&self.pool)
+        .await
+        .map_err(|e| self.failed("write the heartbeat", e))?;
+        Ok(())
+    }
+
+    /// Forgets a scheduler that has stopped.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn forget_scheduler(&self, owner: Uuid) -> Result<()> {
+        sqlx::query("DELETE FROM schedulers WHERE owner = $1")
+            .bind(owner.to_string())
+            .execute(&self.pool)
+            .await
+            .map_err(|e| self.failed("forget a stopped scheduler", e))?;
+        Ok(())
+    }
+
+    /// The schedulers that live on this database.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn list_schedulers(&self) -> Result<Vec<RunningScheduler>> {
+        let alive = self
+            .all_schedulers()
+            .await?
+            .into_iter()
+            .filter(|s| self.is_alive(s.owner));
+        Ok(alive.collect())
+    }
+
+    /// The owners that left a heartbeat or a prompt behind and are dead.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn list_dead_owners(&self) -> Result<Vec<Uuid>> {
+        let owners: Vec<String> = sqlx::query_scalar(
+            "SELECT owner FROM schedulers UNION \
+             SELECT owner FROM occurrences WHERE state = 'sending' AND owner IS NOT NULL",
+        )
+        .fetch_all(&self.pool)
+        .await
+        .map_err(|e| self.failed("look for dead schedulers", e))?;
+        let owners = owners.iter().filter_map(|o| o.parse().ok());
+        Ok(owners.filter(|o| !self.is_alive(*o)).collect())
+    }
+
+    async fn all_schedulers(&self) -> Result<Vec<RunningScheduler>> {
+        let failed = |e| self.failed("look for running schedulers", e);
+        let rows = sqlx::query(
+            "SELECT owner, pid, started_at, heartbeat_at, holding FROM schedulers \
+             ORDER BY started_at",
+        )
+        .fetch_all(&self.pool)
+        .await
+        .map_err(failed)?;
+        rows.iter()
+            .map(|r| {
+                Ok(RunningScheduler {
+                    owner: rows::uuid(r, "owner")?,
+                    pid: r.try_get("pid")?,
+                    started_at: r.try_get::<DbTime, _>("started_at")?.0,
+                    heartbeat_at: r.try_get::<DbTime, _>("heartbeat_at")?.0,
+                    holding: r.try_get("holding")?,
+                })
+            })
+            .collect::<sqlx::Result<_>>()
+            .map_err(failed)
+    }
+
+    /// Notes that a target is held; the first note stays.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn hold_target(&self, held: &HeldTarget) -> Result<()> {
+        sqlx::query(
+            "INSERT INTO held_targets (target, held_since, code, reason) VALUES ($1, $2, $3, $4) \
+             ON CONFLICT (target) DO NOTHING",
+        )
+        .bind(&held.target)
+        .bind(DbTime(held.held_since))
+        .bind(&held.code)
+        .bind(&held.reason)
+        .execute(&self.pool)
+        .await
+        .map_err(|e| self.failed("note that a target is held", e))?;
+        Ok(())
+    }
+
+    /// Notes that a target answers again, and gives the open occurrences back the time that it was
+    /// held: neither retries nor the search for an unknown fate age meanwhile.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn release_target(&self, target: &str, now: Timestamp) -> Result<()> {
+        let doing = "note that a target answers again";
+        let failed = |e| self.failed(doing, e);
+        let mut tx = self.begin(doing).await?;
+        let since: Option<DbTime> =
+            sqlx::query_scalar("DELETE FROM held_targets WHERE target = $1 RETURNING held_since")
+                .bind(target)
+                .fetch_optional(&mut *tx)
+                .await
+                .map_err(failed)?;
+        // Another scheduler may have released it already, and given the time back once.
+        let Some(since) = since else { return Ok(()) };
+        let rows = sqlx::query(
+            "SELECT id, expires_at, reconcile_until FROM occurrences \
+             WHERE state IN ('waiting', 'sending', 'unknown')",
+        )
+        .fetch_all(&mut *tx)
+        .await
+        .map_err(failed)?;
+        let held = now.duration_since(since.0);
+        for row in rows {
+            let extended = |column| -> sqlx::Result<Option<DbTime>> {
+                let until: Option<DbTime> = row.try_get(column)?;
+                Ok(until.map(|t| DbTime(t.0.checked_add(held).unwrap_or(Timestamp::MAX))))
+            };
+            sqlx::query(
+                "UPDATE occurrences SET expires_at = $2, reconcile_until = $3 WHERE id = $1",
+            )
+            .bind(row.try_get::<i64, _>("id").map_err(failed)?)
+            .bind(extended("expires_at").map_err(failed)?)
+            .bind(extended("reconcile_until").map_err(failed)?)
+            .execute(&mut *tx)
+            .await
+            .map_err(failed)?;
+        }
+        self.commit(tx, doing).await
+    }
+
+    /// The targets that are held.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn list_held_targets(&self) -> Result<Vec<HeldTarget>> {
+        let failed = |e| self.failed("look for held targets", e);
+        let rows = sqlx::query("SELECT target, held_since, code, reason FROM held_targets")
+            .fetch_all(&self.pool)
+            .await
+            .map_err(failed)?;
+        rows.iter()
+            .map(|r| {
+                Ok(HeldTarget {
+                    target: r.try_get("target")?,
+                    held_since: r.try_get::<DbTime, _>("held_since")?.0,
+                    code: r.try_get("code")?,
+                    reason: r.try_get("reason")?,
+                })
+            })
+            .collect::<sqlx::Result<_>>()
+            .map_err(failed)
+    }
+}
+
+enum LockState {
+    Held,
+    Free,
+    Missing,
+}
+
+/// Looks with a shared lock, which never keeps an owner from its own: owners lock a file that
+/// nobody else knows yet.
+fn lock_state(path: &Path) -> LockState {
+    let Ok(file) = File::open(path) else {
+        return LockState::Missing;
+    };
+    match file.try_lock_shared() {
+        Ok(()) => LockState::Free,
+        Err(TryLockError::WouldBlock) => LockState::Held,
+        // Where locks don't work, nobody may be declared dead.
+        Err(TryLockError::Error(_)) => LockState::Held,
+    }
+}

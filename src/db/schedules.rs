@@ -1,0 +1,386 @@
+//! The six operations on schedules.
+
+use jiff::Timestamp;
+use sqlx::{Row, SqliteConnection};
+use uuid::Uuid;
+
+use super::plans::{cancel_waiting, record_revision, settle_backlog, timetable};
+use super::rows::{self, schedule_columns};
+use super::time::{DbTime, optional};
+use super::{Db, Tx};
+use crate::error::{Code, Error, Result};
+use crate::models::{AgentId, Lifecycle, NewSchedule, Plan, PromptSchedule, State};
+
+/// Which schedules to list.
+#[derive(Clone, Debug, Default)]
+pub struct ListFilter {
+    /// Only this agent's.
+    pub agent_id: Option<AgentId>,
+    /// Also those that will not run any more.
+    pub all: bool,
+    /// At most so many; `None` for all.
+    pub limit: Option<u32>,
+    /// Leaving out so many at the beginning.
+    pub offset: u32,
+}
+
+/// A schedule whose time has come, without its prompt.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DueSchedule {
+    /// Its number.
+    pub id: i64,
+    /// Its identity.
+    pub uid: Uuid,
+    /// Whom it is for.
+    pub agent_id: AgentId,
+    /// The oldest instant that is not taken yet.
+    pub next_run: Timestamp,
+}
+
+/// What to change of a schedule; `None` leaves a field as it is.
+#[derive(Clone, Debug, Default)]
+pub struct ScheduleUpdate {
+    /// Another agent.
+    pub agent_id: Option<AgentId>,
+    /// Another prompt.
+    pub prompt_text: Option<String>,
+    /// Other instants. Those of the old plan that passed unsent become `skipped`.
+    pub plan: Option<Plan>,
+}
+
+impl Db {
+    /// Stores a schedule and returns its id.
+    ///
+    /// # Errors
+    /// [`Code::NameTaken`] if the agent has a live schedule of that name, and those of the
+    /// database.
+    pub async fn add_schedule(&self, new: &NewSchedule, now: Timestamp) -> Result<i64> {
+        let doing = "add the schedule";
+        let mut tx = self.begin(doing).await?;
+        if let Some(name) = &new.name
+            && let Some(id) = find_live_name(&mut tx, &new.agent_id, name)
+                .await
+                .map_err(|e| self.failed(doing, e))?
+        {
+            return Err(Error::new(
+                Code::NameTaken,
+                format!(
+                    "agent {} already has a live schedule {name:?}: it is {id}",
+                    new.agent_id
+                ),
+            ));
+        }
+        let uid = Uuid::new_v4();
+        let id = insert(&mut tx, uid, new, now)
+            .await
+            .map_err(|e| self.failed(doing, e))?;
+        record_revision(&mut tx, uid, &new.plan, now)
+            .await
+            .map_err(|e| self.failed(doing, e))?;
+        self.commit(tx, doing).await?;
+        Ok(id)
+    }
+
+    /// The schedules of a filter, by the time of their next run.
+    ///
+    /// # Errors
+    /// Those of the database. A row that can't be read is listed as far as it can be.
+    pub async fn list_schedules(&self, filter: &ListFilter) -> Result<Vec<PromptSchedule>> {
+        let rows = sqlx::query(concat!(
+            "SELECT ",
+            schedule_columns!(),
+            " FROM schedules WHERE ($1 IS NULL OR agent_id = $1) AND ($2 OR active = 1) \
+             ORDER BY next_run, id LIMIT $3 OFFSET $4"
+        ))
+        .bind(filter.agent_id.as_ref().map(AgentId::as_str))
+        .bind(filter.all)
+        .bind(filter.limit.map_or(-1, i64::from))
+        .bind(i64::from(filter.offset))
+        .fetch_all(&self.pool)
+        .await
+        .map_err(|e| self.failed("list the schedules", e))?;
+        rows.iter()
+            .map(|r| rows::schedule(r).map_err(|e| self.failed("read a schedule", e)))
+            .collect()
+    }
+
+    /// How many schedules a filter matches, whatever its limit.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn count_schedules(&self, filter: &ListFilter) -> Result<i64> {
+        sqlx::query_scalar(
+            "SELECT count(*) FROM schedules WHERE ($1 IS NULL OR agent_id = $1) \
+             AND ($2 OR active = 1)",
+        )
+        .bind(filter.agent_id.as_ref().map(AgentId::as_str))
+        .bind(filter.all)
+        .fetch_one(&self.pool)
+        .await
+        .map_err(|e| self.failed("count the schedules", e))
+    }
+
+    /// The schedule of an id.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn get_schedule(&self, id: i64) -> Result<Option<PromptSchedule>> {
+        let mut connection = self
+            .pool
+            .acquire()
+            .await
+            .map_err(|e| self.failed("read the schedule", e))?;
+        fetch(&mut connection, id)
+            .await
+            .map_err(|e| self.failed("read the schedule", e))
+    }
+
+    /// The live schedule that an agent knows by this name.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn get_schedule_by_name(
+        &self,
+        agent_id: &AgentId,
+        name: &str,
+    ) -> Result<Option<PromptSchedule>> {
+        let row = sqlx::query(concat!(
+            "SELECT ",
+            schedule_columns!(),
+            " FROM schedules WHERE agent_id = $1 AND name = $2 \
+             AND lifecycle IN ('active', 'paused')"
+        ))
+        .bind(agent_id.as_str())
+        .bind(name)
+        .fetch_optional(&self.pool)
+        .await
+        .map_err(|e| self.failed("look for the name", e))?;
+        row.map(|r| rows::schedule(&r).map_err(|e| self.failed("read a schedule", e)))
+            .transpose()
+    }
+
+    /// Changes a schedule; `false` if there is none of this id. What is already claimed stays as
+    /// it was.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn update_schedule(
+        &self,
+        id: i64,
+        update: &ScheduleUpdate,
+        now: Timestamp,
+    ) -> Result<bool> {
+        let doing = "update the schedule";
+        let failed = |e| self.failed(doing, e);
+        let mut tx = self.begin(doing).await?;
+        let Some(schedule) = fetch(&mut tx, id).await.map_err(failed)? else {
+            return Ok(false);
+        };
+        sqlx::query(
+            "UPDATE schedules SET agent_id = coalesce($2, agent_id), \
+             prompt_text = coalesce($3, prompt_text), row_version = row_version + 1 WHERE id = $1",
+        )
+        .bind(id)
+        .bind(update.agent_id.as_ref().map(AgentId::as_str))
+        .bind(update.prompt_text.as_deref())
+        .execute(&mut *tx)
+        .await
+        .map_err(failed)?;
+        if let Some(plan) = &update.plan {
+            if let Ok(old) = timetable(&schedule)
+                && schedule.active
+            {
+                settle_backlog(
+                    &mut tx,
+                    &schedule,
+                    &old,
+                    now,
+                    State::Skipped,
+                    "the schedule was changed",
+                )
+                .await
+                .map_err(failed)?;
+            }
+            write_plan(&mut tx, id, plan, Lifecycle::Active)
+                .await
+                .map_err(failed)?;
+            if let Some(uid) = schedule.uid {
+                record_revision(&mut tx, uid, plan, now)
+                    .await
+                    .map_err(failed)?;
+            }
+        }
+        self.commit(tx, doing).await?;
+        Ok(true)
+    }
+
+    /// Ends a schedule: what waits is settled as `cancelled`, what is on its way ends by itself.
+    /// Returns what it was before; `None` if there is none of this id.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn cancel_schedule(&self, id: i64, now: Timestamp) -> Result<Option<Lifecycle>> {
+        let doing = "cancel the schedule";
+        let failed = |e| self.failed(doing, e);
+        let mut tx = self.begin(doing).await?;
+        let Some(schedule) = fetch(&mut tx, id).await.map_err(failed)? else {
+            return Ok(None);
+        };
+        if matches!(
+            schedule.lifecycle,
+            Lifecycle::Active | Lifecycle::Paused | Lifecycle::Broken
+        ) {
+            end(&mut tx, &schedule, "the schedule was cancelled", now)
+                .await
+                .map_err(failed)?;
+            self.commit(tx, doing).await?;
+        }
+        Ok(Some(schedule.lifecycle))
+    }
+
+    /// Every active schedule whose next run has come, the oldest first. Rows that another program
+    /// has changed come after their adoption.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn get_due_schedules(&self, now: Timestamp) -> Result<Vec<DueSchedule>> {
+        let rows = sqlx::query(
+            "SELECT id, uid, agent_id, next_run FROM schedules \
+             WHERE active = 1 AND touched = 0 AND next_run <= $1 ORDER BY next_run, id",
+        )
+        .bind(DbTime(now))
+        .fetch_all(&self.pool)
+        .await
+        .map_err(|e| self.failed("look for due schedules", e))?;
+        let read = |r| -> Option<DueSchedule> {
+            Some(DueSchedule {
+                id: Row::try_get(r, "id").ok()?,
+                uid: rows::uuid(r, "uid").ok()?,
+                agent_id: AgentId::parse(&rows::text(r, "agent_id")?).ok()?,
+                next_run: rows::lenient_time(r, "next_run")?,
+            })
+        };
+        // Adoption has made every untouched active row readable.
+        Ok(rows.iter().filter_map(read).collect())
+    }
+}
+
+/// The schedule of an id, inside a transaction.
+pub(super) async fn fetch(
+    connection: &mut SqliteConnection,
+    id: i64,
+) -> sqlx::Result<Option<PromptSchedule>> {
+    let row = sqlx::query(concat!(
+        "SELECT ",
+        schedule_columns!(),
+        " FROM schedules WHERE id = $1"
+    ))
+    .bind(id)
+    .fetch_optional(connection)
+    .await?;
+    row.map(|r| rows::schedule(&r)).transpose()
+}
+
+async fn find_live_name(tx: &mut Tx, agent: &AgentId, name: &str) -> sqlx::Result<Option<i64>> {
+    sqlx::query_scalar(
+        "SELECT id FROM schedules WHERE agent_id = $1 AND name = $2 \
+         AND lifecycle IN ('active', 'paused')",
+    )
+    .bind(agent.as_str())
+    .bind(name)
+    .fetch_optional(&mut **tx)
+    .await
+}
+
+async fn insert(tx: &mut Tx, uid: Uuid, new: &NewSchedule, now: Timestamp) -> sqlx::Result<i64> {
+    let plan = &new.plan;
+    sqlx::query_scalar(
+        "INSERT INTO schedules (agent_id, prompt_text, schedule_type, schedule_value, next_run, \
+         created_at, active, uid, name, timezone, anchor, start_at, end_at, max_repetitions, \
+         lifecycle, planned_next_run, row_version, touched) \
+         VALUES ($1, $2, $3, $4, $5, $6, 1, $7, $8, $9, $10, $11, $12, $13, 'active', $5, 1, 0) \
+         RETURNING id",
+    )
+    .bind(new.agent_id.as_str())
+    .bind(&new.prompt_text)
+    .bind(plan.schedule_type.as_str())
+    .bind(&plan.schedule_value)
+    .bind(DbTime(plan.next_run))
+    .bind(DbTime(now))
+    .bind(uid.to_string())
+    .bind(&new.name)
+    .bind(&plan.timezone)
+    .bind(DbTime(plan.anchor))
+    .bind(optional(plan.start_at))
+    .bind(optional(plan.end_at))
+    .bind(plan.max_repetitions)
+    .fetch_one(&mut **tx)
+    .await
+}
+
+/// Writes a schedule's instants and where it stands; every part of the row is ours after it.
+pub(super) async fn write_plan(
+    tx: &mut Tx,
+    id: i64,
+    plan: &Plan,
+    lifecycle: Lifecycle,
+) -> sqlx::Result<()> {
+    sqlx::query(
+        "UPDATE schedules SET schedule_type = $2, schedule_value = $3, timezone = $4, \
+         anchor = $5, next_run = $6, planned_next_run = $6, start_at = $7, end_at = $8, \
+         max_repetitions = $9, lifecycle = $10, active = $11, broken_reason = NULL, \
+         row_version = row_version + 1 WHERE id = $1",
+    )
+    .bind(id)
+    .bind(plan.schedule_type.as_str())
+    .bind(&plan.schedule_value)
+    .bind(&plan.timezone)
+    .bind(DbTime(plan.anchor))
+    .bind(DbTime(plan.next_run))
+    .bind(optional(plan.start_at))
+    .bind(optional(plan.end_at))
+    .bind(plan.max_repetitions)
+    .bind(lifecycle.as_str())
+    .bind(lifecycle == Lifecycle::Active)
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
+}
+
+/// Marks where a schedule stands, nothing else.
+pub(super) async fn write_lifecycle(
+    tx: &mut Tx,
+    id: i64,
+    lifecycle: Lifecycle,
+    broken_reason: Option<&str>,
+) -> sqlx::Result<()> {
+    sqlx::query(
+        "UPDATE schedules SET lifecycle = $2, active = $3, broken_reason = $4, touched = 0, \
+         row_version = row_version + 1 WHERE id = $1",
+    )
+    .bind(id)
+    .bind(lifecycle.as_str())
+    .bind(lifecycle == Lifecycle::Active)
+    .bind(broken_reason)
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
+}
+
+/// Ends a schedule within a transaction: cancelled, with every instant up to now accounted for.
+pub(super) async fn end(
+    tx: &mut Tx,
+    schedule: &PromptSchedule,
+    reason: &str,
+    now: Timestamp,
+) -> sqlx::Result<()> {
+    if schedule.lifecycle == Lifecycle::Active
+        && let Ok(timetable) = timetable(schedule)
+    {
+        settle_backlog(tx, schedule, &timetable, now, State::Cancelled, reason).await?;
+    }
+    if let Some(uid) = schedule.uid {
+        cancel_waiting(tx, uid, reason, now).await?;
+    }
+    write_lifecycle(tx, schedule.id, Lifecycle::Cancelled, None).await
+}

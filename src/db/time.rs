@@ -1,0 +1,68 @@
+//! Timestamps as the database holds them.
+
+use jiff::Timestamp;
+use sqlx::encode::IsNull;
+use sqlx::error::BoxDynError;
+use sqlx::sqlite::{Sqlite, SqliteArgumentsBuffer, SqliteTypeInfo, SqliteValueRef};
+use sqlx::{Decode, Encode, Type};
+
+use crate::schedule::read_stored_time;
+
+/// A timestamp in its stored form: UTC text `YYYY-MM-DD HH:MM:SS.ffffff`, as SQLAlchemy writes
+/// it. Text in this form sorts by time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct DbTime(pub(crate) Timestamp);
+
+/// Binds an optional timestamp.
+pub(crate) fn optional(time: Option<Timestamp>) -> Option<DbTime> {
+    time.map(DbTime)
+}
+
+impl DbTime {
+    fn to_text(self) -> String {
+        self.0.strftime("%Y-%m-%d %H:%M:%S%.6f").to_string()
+    }
+}
+
+impl Type<Sqlite> for DbTime {
+    fn type_info() -> SqliteTypeInfo {
+        <String as Type<Sqlite>>::type_info()
+    }
+
+    fn compatible(_: &SqliteTypeInfo) -> bool {
+        true
+    }
+}
+
+impl Encode<'_, Sqlite> for DbTime {
+    fn encode_by_ref(&self, buffer: &mut SqliteArgumentsBuffer) -> Result<IsNull, BoxDynError> {
+        Encode::<Sqlite>::encode(self.to_text(), buffer)
+    }
+}
+
+impl Decode<'_, Sqlite> for DbTime {
+    fn decode(value: SqliteValueRef<'_>) -> Result<Self, BoxDynError> {
+        let text = <String as Decode<Sqlite>>::decode(value)?;
+        match read_stored_time(&text) {
+            Some(time) => Ok(DbTime(time)),
+            None => Err(format!("{text:?} is not a date and time").into()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stored_time_looks_as_sqlalchemy_writes_it() {
+        for (given, stored) in [
+            ("2026-01-02T03:04:05Z", "2026-01-02 03:04:05.000000"),
+            ("2026-01-02T03:04:05.5+01:00", "2026-01-02 02:04:05.500000"),
+        ] {
+            let time: Timestamp = given.parse().unwrap();
+            assert_eq!(DbTime(time).to_text(), stored);
+            assert_eq!(read_stored_time(stored), Some(time));
+        }
+    }
+}

@@ -1,0 +1,69 @@
+//! What is decided about an occurrence after an attempt, or after looking for its traces.
+
+use jiff::Timestamp;
+
+use super::Turn;
+
+/// The next state of an occurrence that was being sent or whose fate was unknown.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// It is in the agent's history.
+    Delivered {
+        /// Letta's run.
+        run_id: Option<String>,
+        /// Letta's word for why the turn ended.
+        stop_reason: Option<String>,
+        /// The same in our words.
+        turn: Turn,
+        /// Tokens the turn used.
+        tokens: Option<i64>,
+        /// The beginning of the agent's reply.
+        reply: Option<String>,
+    },
+    /// It is proved not to be there, and will be tried again.
+    Waiting {
+        /// When.
+        not_before: Timestamp,
+        /// Why.
+        fault: Fault,
+        /// Whether this try counts for the backoff.
+        counts: bool,
+        /// Whether the next try needs a fresh otid.
+        fresh_otid: bool,
+    },
+    /// It may or may not be there.
+    Unknown {
+        /// When to look for it (again).
+        not_before: Timestamp,
+        /// When to give up looking.
+        reconcile_until: Timestamp,
+        /// Why.
+        fault: Fault,
+        /// Letta's run, if it is known.
+        run_id: Option<String>,
+    },
+    /// It is given up.
+    Dead {
+        /// Why.
+        fault: Fault,
+    },
+}
+
+/// An error's class and text as an occurrence and its attempt keep them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// A stable word for programs.
+    pub code: String,
+    /// The same for people.
+    pub text: String,
+}
+
+impl Fault {
+    /// A fault of a code and a text.
+    pub fn new(code: impl Into<String>, text: impl Into<String>) -> Self {
+        Fault {
+            code: code.into(),
+            text: text.into(),
+        }
+    }
+}

@@ -1,0 +1,255 @@
+//! The state table: what follows from an answer, or from what was found of a prompt.
+
+use jiff::{SignedDuration, Timestamp};
+use uuid::Uuid;
+
+use super::Settings;
+use crate::letta_client::{Answer, Delivery, Doubt, Evidence, Refusal, RefusalKind};
+use crate::models::{Fault, Verdict};
+
+/// How much of an agent's reply is kept, in characters.
+const REPLY_EXCERPT: usize = 2_000;
+
+/// How long after it was sent a prompt of which the server shows no trace may still turn up: a
+/// request that the server has read but not begun to act on.
+const QUIET: SignedDuration = SignedDuration::from_secs(30);
+
+/// How soon an unknown fate is looked into.
+const FIRST_LOOK: SignedDuration = SignedDuration::from_secs(1);
+
+/// What is known of an occurrence when something is decided about it.
+#[derive(Clone, Debug)]
+pub struct Facts {
+    /// The otid it was sent under last.
+    pub otid: Uuid,
+    /// When it was sent last.
+    pub sent_at: Timestamp,
+    /// How many tries counted before this one.
+    pub failures: i64,
+    /// When retries end.
+    pub expires_at: Timestamp,
+    /// When looking for it ends, if its fate is unknown.
+    pub reconcile_until: Option<Timestamp>,
+    /// Letta's run, if it is known.
+    pub run_id: Option<String>,
+}
+
+/// A decision about one occurrence, and about its target.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Judgement {
+    /// What becomes of the occurrence.
+    pub verdict: Verdict,
+    /// Why the whole target is to be held.
+    pub hold: Option<Refusal>,
+}
+
+impl From<Verdict> for Judgement {
+    fn from(verdict: Verdict) -> Self {
+        Judgement {
+            verdict,
+            hold: None,
+        }
+    }
+}
+
+/// Decides what follows from the answer to a prompt.
+pub fn judge_answer(answer: Answer, facts: &Facts, now: Timestamp, s: &Settings) -> Judgement {
+    match answer {
+        Answer::Delivered(delivery) => delivered(delivery).into(),
+        Answer::Refused(refusal) => judge_refusal(refusal, facts, now, s),
+        Answer::Unknown(doubt) => doubted(doubt, now, s).into(),
+    }
+}
+
+/// Decides what follows from what was found of a prompt whose fate is unknown.
+pub fn judge_evidence(
+    evidence: Evidence,
+    facts: &Facts,
+    now: Timestamp,
+    s: &Settings,
+) -> Judgement {
+    match evidence {
+        Evidence::Found(delivery) => delivered(delivery).into(),
+        Evidence::Running { run_id } => Verdict::Unknown {
+            not_before: later(now, patience(facts, now)),
+            // A turn that goes on is no lack of proof: the time to give up starts when it ends.
+            reconcile_until: later(now, s.reconcile_deadline),
+            fault: Fault::new("running", "the agent's turn goes on"),
+            run_id,
+        }
+        .into(),
+        Evidence::Absent {
+            failed: Some(failure),
+        } => judge_refusal(
+            Refusal {
+                otid_spent: true,
+                ..failure
+            },
+            facts,
+            now,
+            s,
+        ),
+        Evidence::Absent { failed: None } => judge_absence(facts, now, s).into(),
+        Evidence::Refused(refusal) => match refusal.kind {
+            RefusalKind::Permanent => dead(fault_of(&refusal)).into(),
+            RefusalKind::TargetDown => Judgement {
+                verdict: still_unknown(facts, now, fault_of(&refusal), now, s),
+                hold: Some(refusal),
+            },
+            _ => keep_looking(facts, fault_of(&refusal), now, s).into(),
+        },
+        Evidence::Unclear { text } => {
+            keep_looking(facts, Fault::new("unclear", text), now, s).into()
+        }
+    }
+}
+
+fn judge_refusal(refusal: Refusal, facts: &Facts, now: Timestamp, s: &Settings) -> Judgement {
+    let fault = fault_of(&refusal);
+    let (wait, counts) = match refusal.kind {
+        RefusalKind::Permanent => return dead(fault).into(),
+        RefusalKind::TargetDown => {
+            let verdict = Verdict::Waiting {
+                not_before: now,
+                fault,
+                counts: false,
+                fresh_otid: refusal.otid_spent,
+            };
+            return Judgement {
+                verdict,
+                hold: Some(refusal),
+            };
+        }
+        RefusalKind::Busy => (patience(facts, now), false),
+        RefusalKind::NeedsHuman => (s.approval_poll, false),
+        RefusalKind::Later => (backoff(facts.failures, facts.otid, s), true),
+    };
+    let asked = refusal
+        .retry_after
+        .and_then(|d| SignedDuration::try_from(d).ok());
+    let wait = wait.max(asked.unwrap_or(SignedDuration::ZERO));
+    retry(facts, fault, wait, counts, refusal.otid_spent, now).into()
+}
+
+/// The server shows no trace of it and no run goes on.
+fn judge_absence(facts: &Facts, now: Timestamp, s: &Settings) -> Verdict {
+    if facts.run_id.is_none() && now.duration_since(facts.sent_at) < QUIET {
+        let fault = Fault::new("unclear", "no trace of it yet");
+        return still_unknown(facts, later(now, FIRST_LOOK), fault, now, s);
+    }
+    let fault = Fault::new(
+        "not_received",
+        "the agent's history does not hold it: it is sent again",
+    );
+    let wait = backoff(facts.failures, facts.otid, s);
+    // Without a run the same otid stays the safest: should the first copy still turn up, a server
+    // that knows otids sees that it is the same prompt. A run that died holds its otid for ever.
+    retry(facts, fault, wait, true, facts.run_id.is_some(), now)
+}
+
+fn retry(
+    facts: &Facts,
+    fault: Fault,
+    wait: SignedDuration,
+    counts: bool,
+    fresh_otid: bool,
+    now: Timestamp,
+) -> Verdict {
+    if now >= facts.expires_at {
+        let text = format!(
+            "given up, since it is too old by now; the last error: {}",
+            fault.text
+        );
+        return dead(Fault::new("expired", text));
+    }
+    // One last try at the very end, however long the wait would be.
+    let not_before = later(now, wait).min(facts.expires_at);
+    Verdict::Waiting {
+        not_before,
+        fault,
+        counts,
+        fresh_otid,
+    }
+}
+
+fn doubted(doubt: Doubt, now: Timestamp, s: &Settings) -> Verdict {
+    Verdict::Unknown {
+        not_before: later(now, FIRST_LOOK),
+        reconcile_until: later(now, s.reconcile_deadline),
+        fault: Fault::new(doubt.class.as_str(), doubt.text),
+        run_id: doubt.run_id,
+    }
+}
+
+/// No proof either way yet: look again, or give up at the deadline without ever sending again.
+fn keep_looking(facts: &Facts, fault: Fault, now: Timestamp, s: &Settings) -> Verdict {
+    if facts.reconcile_until.is_some_and(|until| now >= until) {
+        let text = format!(
+            "it may or may not have arrived, and is not sent again: no proof could be had ({})",
+            fault.text
+        );
+        return dead(Fault::new("delivery_unknown", text));
+    }
+    still_unknown(facts, later(now, patience(facts, now)), fault, now, s)
+}
+
+fn still_unknown(
+    facts: &Facts,
+    not_before: Timestamp,
+    fault: Fault,
+    now: Timestamp,
+    s: &Settings,
+) -> Verdict {
+    Verdict::Unknown {
+        not_before,
+        reconcile_until: facts
+            .reconcile_until
+            .unwrap_or_else(|| later(now, s.reconcile_deadline)),
+        fault,
+        run_id: facts.run_id.clone(),
+    }
+}
+
+fn delivered(delivery: Delivery) -> Verdict {
+    Verdict::Delivered {
+        run_id: delivery.run_id,
+        stop_reason: delivery.stop_reason,
+        turn: delivery.turn,
+        tokens: delivery.tokens,
+        reply: delivery
+            .reply
+            .map(|r| r.chars().take(REPLY_EXCERPT).collect()),
+    }
+}
+
+fn dead(fault: Fault) -> Verdict {
+    Verdict::Dead { fault }
+}
+
+fn fault_of(refusal: &Refusal) -> Fault {
+    Fault::new(refusal.class.as_str(), &refusal.text)
+}
+
+/// How long to wait for something that takes as long as it takes: a tenth of the time it has
+/// taken already, within 1 and 30 seconds.
+fn patience(facts: &Facts, now: Timestamp) -> SignedDuration {
+    let so_far = now.duration_since(facts.sent_at);
+    (so_far / 10).clamp(SignedDuration::from_secs(1), SignedDuration::from_secs(30))
+}
+
+/// The doubling wait before a retry, spread by up to a fifth either way so that prompts that
+/// failed together don't return together. The spread comes from the otid: it is different for
+/// each try, yet the same whenever it is computed.
+fn backoff(failures: i64, otid: Uuid, s: &Settings) -> SignedDuration {
+    let doublings = u32::try_from(failures.clamp(0, 30)).unwrap_or(30);
+    let wait = s
+        .retry_first
+        .saturating_mul(1_i32.checked_shl(doublings).unwrap_or(i32::MAX));
+    let wait = wait.min(s.retry_longest);
+    let spread = i32::from(otid.as_bytes()[15]) - 128;
+    wait + wait * spread / 640
+}
+
+fn later(now: Timestamp, by: SignedDuration) -> Timestamp {
+    now.checked_add(by).unwrap_or(Timestamp::MAX)
+}

@@ -1,0 +1,105 @@
+//! What may be sent next: one queue for each lane, the oldest intended instant first.
+
+use std::collections::{BTreeSet, HashMap, VecDeque};
+
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use crate::db::DueSchedule;
+use crate::models::Lane;
+
+/// Something that may be claimed.
+#[derive(Clone, Debug)]
+pub struct Candidate {
+    /// The lane it needs.
+    pub lane: Lane,
+    /// The intended instant; the oldest one where several have passed.
+    pub intended_at: Timestamp,
+    /// When it may be tried.
+    pub not_before: Timestamp,
+    /// What it is.
+    pub source: Source,
+}
+
+/// What a candidate is.
+#[derive(Clone, Debug)]
+pub enum Source {
+    /// A schedule whose time has come.
+    Due(DueSchedule),
+    /// An occurrence that is to be tried again.
+    Waiting {
+        /// The occurrence.
+        occurrence_id: i64,
+        /// Its schedule.
+        uid: Uuid,
+    },
+}
+
+/// The candidates by lane. Only the head of a lane is ever taken.
+#[derive(Debug, Default)]
+pub struct Queue {
+    lanes: HashMap<Lane, VecDeque<Candidate>>,
+    heads: BTreeSet<(Timestamp, Lane)>,
+}
+
+impl Queue {
+    /// Replaces everything by these candidates.
+    pub fn load(&mut self, mut candidates: Vec<Candidate>) {
+        self.lanes.clear();
+        self.heads.clear();
+        candidates.sort_by_key(|c| c.intended_at);
+        for candidate in candidates {
+            let lane = self.lanes.entry(candidate.lane.clone()).or_default();
+            if lane.is_empty() {
+                self.heads
+                    .insert((candidate.intended_at, candidate.lane.clone()));
+            }
+            lane.push_back(candidate);
+        }
+    }
+
+    /// Puts a candidate back at the head of its lane.
+    pub fn put_back(&mut self, candidate: Candidate) {
+        let lane = self.lanes.entry(candidate.lane.clone()).or_default();
+        if let Some(head) = lane.front() {
+            self.heads.remove(&(head.intended_at, head.lane.clone()));
+        }
+        self.heads
+            .insert((candidate.intended_at, candidate.lane.clone()));
+        lane.push_front(candidate);
+    }
+
+    /// Takes the oldest head that may be tried now and whose lane is free.
+    pub fn take(&mut self, now: Timestamp, is_free: impl Fn(&Lane) -> bool) -> Option<Candidate> {
+        let ready = |lane: &Lane| {
+            is_free(lane)
+                && self
+                    .lanes
+                    .get(lane)
+                    .and_then(VecDeque::front)
+                    .is_some_and(|c| c.not_before <= now)
+        };
+        let key = self.heads.iter().find(|(_, lane)| ready(lane))?.clone();
+        self.heads.remove(&key);
+        let lane = self.lanes.get_mut(&key.1)?;
+        let taken = lane.pop_front();
+        match lane.front() {
+            Some(next) => {
+                self.heads.insert((next.intended_at, next.lane.clone()));
+            }
+            None => {
+                self.lanes.remove(&key.1);
+            }
+        }
+        taken
+    }
+
+    /// When the first head of a free lane may be tried.
+    pub fn next_time(&self, is_free: impl Fn(&Lane) -> bool) -> Option<Timestamp> {
+        let heads = self.lanes.values().filter_map(VecDeque::front);
+        heads
+            .filter(|c| is_free(&c.lane))
+            .map(|c| c.not_before)
+            .min()
+    }
+}

@@ -1,0 +1,418 @@
+//! The loop: carries out what the core decides, and tells it what happened.
+
+use std::collections::{HashMap, VecDeque};
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use tokio::task::AbortHandle;
+use tokio_util::sync::CancellationToken;
+
+use super::core::{Action, Core, Event, Mode, Settling, View};
+use super::queue::{Candidate, Source};
+use super::{Outcome, Scheduler};
+use crate::db::{ClaimTerms, HeldTarget, Job, OpenOccurrence, OwnerLock};
+use crate::error::{Error, Result};
+use crate::letta_client::{ErrorClass, Lookup, Outgoing, Refusal};
+use crate::models::{Fault, State, Verdict};
+
+/// How often the database is asked whether another process has written.
+const WATCH: Duration = Duration::from_millis(500);
+
+/// How long to wait before a verdict that could not be written is tried again.
+const WRITE_AGAIN: Duration = Duration::from_secs(1);
+
+/// What tasks tell the loop.
+enum Message {
+    Event(Event),
+    /// Letta told the run of a prompt that is on its way.
+    Run {
+        occurrence_id: i64,
+        fence: i64,
+        run_id: String,
+    },
+    /// A verdict could not be written a moment ago.
+    WriteAgain(Settling),
+}
+
+struct Runner<'a> {
+    scheduler: &'a Scheduler,
+    lock: OwnerLock,
+    messages: mpsc::UnboundedSender<Message>,
+    sending: HashMap<i64, (AbortHandle, Box<Job>)>,
+    failing: bool,
+    finished: bool,
+}
+
+pub(super) async fn run(scheduler: &Scheduler, mode: Mode, stop: CancellationToken) -> Result<()> {
+    let (messages, mut inbox) = mpsc::unbounded_channel();
+    let mut core = Core::new(scheduler.settings.clone(), mode);
+    let mut runner = Runner {
+        scheduler,
+        lock: scheduler.db.lock_owner()?,
+        messages: messages.clone(),
+        sending: HashMap::new(),
+        failing: false,
+        finished: false,
+    };
+    // Before the first look, so that no change falls between the two.
+    let seen = scheduler.db.data_version().await.ok();
+    let watch = tokio::spawn(watch_changes(scheduler.clone(), seen, messages));
+    let clock = &scheduler.clock;
+    let mut stopping = false;
+    let mut next = Some(Message::Event(Event::Tick));
+    while !runner.finished {
+        let message = match next.take() {
+            Some(message) => message,
+            None => tokio::select! {
+                biased;
+                () = stop.cancelled(), if !stopping => {
+                    stopping = true;
+                    Message::Event(Event::Stop)
+                }
+                Some(message) = inbox.recv() => message,
+                () = scheduler.wake.notified() => Message::Event(Event::Changed),
+                () = clock.sleep_until(core.wake_at(clock.now())) => Message::Event(Event::Tick),
+            },
+        };
+        let mut events = VecDeque::new();
+        match message {
+            Message::Event(event) => events.push_back(event),
+            Message::Run {
+                occurrence_id,
+                fence,
+                run_id,
+            } => {
+                let noted = scheduler.db.record_run(occurrence_id, fence, &run_id).await;
+                runner.report(noted.err());
+            }
+            Message::WriteAgain(settling) => events.extend(runner.settle(settling).await),
+        }
+        // Actions that are carried out at once tell their result at once.
+        while let Some(event) = events.pop_front() {
+            for action in core.step(clock.moment(), event) {
+                events.extend(runner.carry_out(action).await);
+            }
+        }
+    }
+    watch.abort();
+    for (task, _) in runner.sending.values() {
+        task.abort();
+    }
+    let owner = runner.lock.owner();
+    runner.report(scheduler.db.forget_scheduler(owner).await.err());
+    Ok(())
+}
+
+/// Tells the loop when another process has written to the database.
+async fn watch_changes(
+    scheduler: Scheduler,
+    mut seen: Option<i64>,
+    messages: mpsc::UnboundedSender<Message>,
+) {
+    loop {
+        scheduler.clock.sleep(WATCH).await;
+        if let Ok(version) = scheduler.db.data_version().await
+            && seen
+                .replace(version)
+                .is_some_and(|before| before != version)
+            && messages.send(Message::Event(Event::Changed)).is_err()
+        {
+            return;
+        }
+    }
+}
+
+impl Runner<'_> {
+    /// Carries out one action; returns what came of it, if that is known at once.
+    async fn carry_out(&mut self, action: Action) -> Option<Event> {
+        match action {
+            Action::Look => Some(match self.look().await {
+                Ok(view) => {
+                    self.report(None);
+                    Event::Looked(view)
+                }
+                Err(e) => {
+                    self.report(Some(e));
+                    Event::LookFailed
+                }
+            }),
+            Action::Claim(candidate) => Some(self.claim(candidate).await),
+            Action::Send(job) => {
+                self.send(job);
+                None
+            }
+            Action::Settle(settling) => self.settle(settling).await,
+            Action::Find(open) => {
+                self.find(open);
+                None
+            }
+            Action::Probe => {
+                let (letta, messages) = (self.scheduler.letta.clone(), self.messages.clone());
+                tokio::spawn(async move {
+                    let answer = letta.check().await.map(drop);
+                    let _ = messages.send(Message::Event(Event::Probed(answer)));
+                });
+                None
+            }
+            Action::Hold(refusal) => {
+                let held = self.held_target(refusal);
+                let noted = self.scheduler.db.hold_target(&held).await;
+                self.report(noted.err());
+                None
+            }
+            Action::Release => {
+                let Scheduler {
+                    db, letta, clock, ..
+                } = self.scheduler;
+                let noted = db.release_target(letta.target(), clock.now()).await;
+                self.report(noted.err());
+                None
+            }
+            Action::Beat(holding) => {
+                let now = self.scheduler.clock.now();
+                let owner = self.lock.owner();
+                let noted = self.scheduler.db.beat(owner, holding.as_deref(), now).await;
+                self.report(noted.err());
+                None
+            }
+            Action::Abandon(occurrence_id) => {
+                self.abandon(occurrence_id).await;
+                None
+            }
+            Action::Finish => {
+                self.finished = true;
+                None
+            }
+        }
+    }
+
+    /// Reads the database, after putting it in order: dead schedulers' prompts are taken over,
+    /// foreign rows adopted, prompts of deleted schedules settled.
+    async fn look(&self) -> Result<View> {
+        let Scheduler {
+            db,
+            letta,
+            clock,
+            settings,
+            zone,
+            ..
+        } = self.scheduler;
+        let now = clock.now();
+        for owner in db.list_dead_owners().await? {
+            let taken = db
+                .take_over(owner, settings.reconcile_deadline, now)
+                .await?;
+            db.forget_scheduler(owner).await?;
+            if taken > 0 {
+                tracing::warn!(
+                    "took over {taken} prompts that a dead scheduler was sending; each is looked \
+                     for before anything is sent again"
+                );
+            }
+        }
+        for adopted in db.adopt_touched(zone, now).await? {
+            match adopted.broken_reason {
+                Some(reason) => tracing::error!(
+                    "schedule {} was changed by another program and can't be read: {reason}",
+                    adopted.id
+                ),
+                None => tracing::info!(
+                    "adopted schedule {} as another program left it: {}",
+                    adopted.id,
+                    adopted.lifecycle
+                ),
+            }
+        }
+        let open = db.list_open_occurrences().await?;
+        if open.iter().any(|o| o.state == State::Waiting) {
+            db.cancel_orphans(now).await?;
+        }
+        let due = db.get_due_schedules(now).await?;
+        let with_lane = |due: crate::db::DueSchedule| {
+            let lane = letta.lane(&due.agent_id);
+            (due, lane)
+        };
+        Ok(View {
+            due: due.into_iter().map(with_lane).collect(),
+            open,
+            next_due: db.next_due(now).await?,
+            held: db
+                .list_held_targets()
+                .await?
+                .iter()
+                .any(|h| h.target == letta.target()),
+        })
+    }
+
+    async fn claim(&mut self, candidate: Candidate) -> Event {
+        let Scheduler {
+            db,
+            clock,
+            settings,
+            ..
+        } = self.scheduler;
+        let terms = ClaimTerms {
+            owner: self.lock.owner(),
+            max_age: settings.max_age,
+            once_max_lateness: settings.once_max_lateness,
+        };
+        let now = clock.now();
+        let claimed = match &candidate.source {
+            Source::Due(due) => db.claim_due(due, &candidate.lane, &terms, now).await,
+            Source::Waiting { occurrence_id, .. } => {
+                db.claim_waiting(*occurrence_id, &terms, now).await
+            }
+        };
+        match claimed {
+            Ok(claim) => Event::Claimed(candidate, claim),
+            Err(e) => {
+                self.report(Some(e));
+                Event::ClaimFailed(candidate)
+            }
+        }
+    }
+
+    fn send(&mut self, job: Box<Job>) {
+        let (letta, messages) = (self.scheduler.letta.clone(), self.messages.clone());
+        let sent = job.clone();
+        let task = tokio::spawn(async move {
+            let outgoing = Outgoing {
+                agent: sent.agent_id.clone(),
+                otid: sent.otid,
+                messages: sent.messages.clone(),
+            };
+            let on_run = |run_id: &str| {
+                let _ = messages.send(Message::Run {
+                    occurrence_id: sent.occurrence_id,
+                    fence: sent.fence,
+                    run_id: run_id.to_owned(),
+                });
+            };
+            let answer = letta.send(&outgoing, &on_run).await;
+            let _ = messages.send(Message::Event(Event::Answered(sent, answer)));
+        });
+        self.sending
+            .insert(job.occurrence_id, (task.abort_handle(), job));
+    }
+
+    fn find(&self, open: Box<OpenOccurrence>) {
+        let Scheduler {
+            letta,
+            clock,
+            settings,
+            ..
+        } = self.scheduler;
+        let now = clock.now();
+        let lookup = Lookup {
+            agent: open.agent_id.clone(),
+            otids: open.otids.clone(),
+            run_id: open.run_id.clone(),
+            sent_at: open
+                .first_sent_at
+                .or(open.sent_at)
+                .unwrap_or(open.intended_at),
+            now,
+            orphan_age: settings.orphaned_run_age,
+        };
+        let (letta, messages) = (letta.clone(), self.messages.clone());
+        tokio::spawn(async move {
+            let evidence = letta.find(&lookup).await;
+            let _ = messages.send(Message::Event(Event::Found(open, evidence)));
+        });
+    }
+
+    /// Writes a verdict. If the database can't, it is tried again until it can: the lane stays
+    /// closed meanwhile, and should this process die, the next one looks for the prompt.
+    async fn settle(&mut self, settling: Settling) -> Option<Event> {
+        let Scheduler {
+            db,
+            clock,
+            outcomes,
+            ..
+        } = self.scheduler;
+        let Settling {
+            occurrence_id,
+            fence,
+            ref verdict,
+            ..
+        } = settling;
+        match db.settle(occurrence_id, fence, verdict, clock.now()).await {
+            Ok(settlement) => {
+                self.report(None);
+                self.sending.remove(&occurrence_id);
+                if let (Some(outcomes), Some(settled)) = (outcomes, &settlement) {
+                    let _ = outcomes.send(Outcome {
+                        occurrence_id,
+                        schedule_id: settled.schedule_id,
+                        agent_id: settling.job.as_ref().map(|j| j.agent_id.clone()),
+                        intended_at: settling.intended_at,
+                        state: settled.state,
+                        verdict: settling.verdict.clone(),
+                    });
+                }
+                Some(Event::Settled(settling, settlement.map(|s| s.state)))
+            }
+            Err(e) => {
+                self.report(Some(e));
+                let (messages, clock) = (self.messages.clone(), clock.clone());
+                tokio::spawn(async move {
+                    clock.sleep(WRITE_AGAIN).await;
+                    let _ = messages.send(Message::WriteAgain(settling));
+                });
+                None
+            }
+        }
+    }
+
+    /// Breaks off a prompt at the end of the drain; the next scheduler looks for it.
+    async fn abandon(&mut self, occurrence_id: i64) {
+        let Some((task, job)) = self.sending.remove(&occurrence_id) else {
+            return;
+        };
+        task.abort();
+        let Scheduler {
+            db,
+            clock,
+            settings,
+            ..
+        } = self.scheduler;
+        let now = clock.now();
+        let verdict = Verdict::Unknown {
+            not_before: now,
+            reconcile_until: now
+                .checked_add(settings.reconcile_deadline)
+                .unwrap_or(jiff::Timestamp::MAX),
+            fault: Fault::new(
+                ErrorClass::Interrupted.as_str(),
+                "the scheduler was stopped while the agent's turn went on",
+            ),
+            run_id: None,
+        };
+        let settled = db.settle(occurrence_id, job.fence, &verdict, now).await;
+        self.report(settled.err());
+    }
+
+    fn held_target(&self, refusal: Refusal) -> HeldTarget {
+        HeldTarget {
+            target: self.scheduler.letta.target().to_owned(),
+            held_since: self.scheduler.clock.now(),
+            code: refusal.class.as_str().to_owned(),
+            reason: refusal.text,
+        }
+    }
+
+    /// Says once that the database fails, and once that it works again.
+    fn report(&mut self, error: Option<Error>) {
+        match error {
+            Some(e) if !self.failing => {
+                self.failing = true;
+                tracing::error!("{}; it is tried again until it works", e.chain());
+            }
+            None if self.failing => {
+                self.failing = false;
+                tracing::info!("the database works again");
+            }
+            _ => {}
+        }
+    }
+}
