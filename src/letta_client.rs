@@ -3,6 +3,16 @@
 //! A [`Letta`] sends one prompt and says truthfully what became of it: delivered, refused with
 //! proof that nothing arrived, or unknown. Deciding what follows is the scheduler's.
 
+mod agents;
+mod classify;
+mod find;
+mod http;
+mod rest;
+mod runs;
+mod send;
+mod stream;
+mod turn;
+
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -12,6 +22,12 @@ use uuid::Uuid;
 
 use crate::error::{Code, Error};
 use crate::models::{AgentId, Lane, Turn, words};
+
+pub use rest::{Rest, RestSettings};
+
+/// Told Letta's run id as soon as it is known. (The lifetime is spelt out because `async_trait`
+/// would otherwise make it one of the call's own.)
+pub type OnRun<'a> = &'a (dyn for<'r> Fn(&'r str) + Send + Sync + 'a);
 
 /// A Letta server.
 #[async_trait]
@@ -36,7 +52,7 @@ pub trait Letta: Send + Sync {
 
     /// Sends a prompt and waits for the agent's turn to end. `on_run` is told Letta's run id as
     /// soon as it is known, while the turn still goes on.
-    async fn send(&self, outgoing: &Outgoing, on_run: &(dyn Fn(&str) + Send + Sync)) -> Answer;
+    async fn send(&self, outgoing: &Outgoing, on_run: OnRun<'_>) -> Answer;
 
     /// Looks for a prompt whose fate is unknown.
     async fn find(&self, lookup: &Lookup) -> Evidence;

@@ -1,0 +1,139 @@
+//! Questions about a server and its agents.
+
+use std::collections::HashSet;
+
+use serde_json::Value;
+
+use super::classify::Fault;
+use super::http::{Http, segment};
+use super::{Agent, ErrorClass, Refusal, RefusalKind, ServerInfo};
+use crate::models::AgentId;
+
+/// Agents asked for at once; Letta tells about 7 KB of each.
+const PAGE: usize = 100;
+
+/// The most pages read: a hundred thousand agents.
+const MOST_PAGES: usize = 1_000;
+
+impl Http {
+    /// Asks whether the server is well and takes our credentials.
+    pub(super) async fn check(&self) -> Result<ServerInfo, Refusal> {
+        let health = match self.get("/v1/health/", &[]).await {
+            Ok(reply) => Some(reply.body),
+            Err(Fault::Refused(r) | Fault::Failed(r)) if r.text.starts_with("HTTP 5") => {
+                return Err(self.unhealthy(&r.text));
+            }
+            Err(Fault::Doubt(doubt)) if doubt.class == ErrorClass::Gateway => {
+                return Err(self.unhealthy(&doubt.text));
+            }
+            // Not a Letta server, or one that says nothing of its health: its agents tell.
+            Err(Fault::NoRoute(_) | Fault::Refused(_) | Fault::Failed(_)) => None,
+            Err(Fault::Doubt(doubt)) if doubt.class == ErrorClass::Garbled => None,
+            Err(fault) => return Err(fault.of_question()),
+        };
+        if let Some(status) = health.as_ref().and_then(|h| h.get("status")?.as_str())
+            && status != "ok"
+        {
+            return Err(self.unhealthy(&format!("its health is {status:?}")));
+        }
+        let agents = self.get("/v1/agents/", &[("limit", "1")]).await;
+        match agents {
+            Ok(reply) if reply.body.is_array() => {
+                let version = health.as_ref().and_then(|h| h.get("version")?.as_str());
+                Ok(ServerInfo {
+                    version: version.map(str::to_owned),
+                })
+            }
+            Ok(_) | Err(Fault::NoRoute(_)) => Err(self.wrong_server().await),
+            Err(Fault::Doubt(doubt)) if doubt.class == ErrorClass::Garbled => {
+                Err(self.wrong_server().await)
+            }
+            Err(fault) => {
+                let mut refusal = fault.of_question();
+                refusal.kind = RefusalKind::TargetDown;
+                Err(refusal)
+            }
+        }
+    }
+
+    /// Every agent, each once.
+    pub(super) async fn list_agents(&self) -> Result<Vec<Agent>, Refusal> {
+        let mut agents: Vec<Agent> = Vec::new();
+        let mut seen = HashSet::new();
+        let limit = PAGE.to_string();
+        for _ in 0..MOST_PAGES {
+            let mut query = vec![("limit", limit.as_str())];
+            if let Some(last) = agents.last() {
+                query.push(("after", last.id.as_str()));
+            }
+            let page = self
+                .get("/v1/agents/", &query)
+                .await
+                .map_err(Fault::of_question)?;
+            let Value::Array(page) = page.body else {
+                return Err(self.wrong_server().await);
+            };
+            let before = agents.len();
+            for agent in page.iter().filter_map(read_agent) {
+                if seen.insert(agent.id.clone()) {
+                    agents.push(agent);
+                }
+            }
+            // Letta answers a cursor that it doesn't know (its agent was deleted meanwhile) with
+            // the first page again, so only a page that brings something new has a next one.
+            if agents.len() == before || page.len() < PAGE {
+                break;
+            }
+        }
+        Ok(agents)
+    }
+
+    /// One agent.
+    pub(super) async fn get_agent(&self, agent: &AgentId) -> Result<Agent, Refusal> {
+        let path = format!("/v1/agents/{}", segment(agent.as_str()));
+        let reply = match self.get(&path, &[]).await {
+            Ok(reply) => reply,
+            Err(Fault::NoRoute(_)) => return Err(self.wrong_server().await),
+            Err(fault) => return Err(fault.of_question()),
+        };
+        match read_agent(&reply.body) {
+            Some(agent) => Ok(agent),
+            None => Err(self.wrong_server().await),
+        }
+    }
+
+    fn unhealthy(&self, text: &str) -> Refusal {
+        Refusal::new(
+            RefusalKind::TargetDown,
+            ErrorClass::Unhealthy,
+            format!("{} is not well: {text}", self.address()),
+        )
+    }
+
+    /// Says what answers in Letta's place, if that can be told.
+    async fn wrong_server(&self) -> Refusal {
+        let app_server = match self.get("/app-server-info", &[]).await {
+            Ok(_) => true,
+            Err(Fault::Refused(refusal)) => refusal.class == ErrorClass::Unauthorized,
+            Err(_) => false,
+        };
+        let text = match app_server {
+            true => format!(
+                "{} is a Letta Code App Server, which this version does not speak to; it speaks \
+                 to Letta servers with the V1 REST API and to Letta Cloud",
+                self.address()
+            ),
+            false => format!("{} answers, but is not a Letta server", self.address()),
+        };
+        Refusal::new(RefusalKind::TargetDown, ErrorClass::WrongServer, text)
+    }
+}
+
+fn read_agent(agent: &Value) -> Option<Agent> {
+    let text = |key: &str| agent.get(key).and_then(Value::as_str).map(str::to_owned);
+    Some(Agent {
+        id: text("id")?,
+        name: text("name"),
+        created_at: text("created_at"),
+    })
+}

@@ -1,0 +1,242 @@
+//! What an answer of a Letta server means. Pure: no answer whatever makes it panic.
+//!
+//! Letta reuses statuses for different things (a 401 is ours or the model provider's, a 404 is
+//! the agent or the route, a 409 is another turn, an approval or a database lock), so the body
+//! decides wherever there is one. The cases cited were observed on Letta 0.16.8.
+
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::{Doubt, ErrorClass, Refusal, RefusalKind};
+
+/// Why a request did not succeed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Fault {
+    /// The server said no, in words of its own, before it did anything.
+    Refused(Refusal),
+    /// The server said that it failed, in words of its own; how far it got is not proved.
+    Failed(Refusal),
+    /// The server does not know the route, or not this way of using it.
+    NoRoute(Refusal),
+    /// No answer, or one that proves nothing.
+    Doubt(Doubt),
+}
+
+impl Fault {
+    /// A doubt without a run.
+    pub(super) fn doubt(class: ErrorClass, text: impl Into<String>) -> Self {
+        Fault::Doubt(Doubt {
+            class,
+            text: text.into(),
+            run_id: None,
+        })
+    }
+
+    /// What the fault means for a question, which changes nothing on the server.
+    pub(super) fn of_question(self) -> Refusal {
+        match self {
+            Fault::Refused(refusal) | Fault::Failed(refusal) | Fault::NoRoute(refusal) => refusal,
+            Fault::Doubt(doubt) => {
+                let class = match doubt.class {
+                    ErrorClass::Garbled => ErrorClass::WrongServer,
+                    class => class,
+                };
+                Refusal::new(RefusalKind::TargetDown, class, doubt.text)
+            }
+        }
+    }
+}
+
+/// The longest text taken over from a server.
+const LONGEST_TEXT: usize = 500;
+
+/// Understands a response whose status is not a success.
+pub(super) fn classify(status: u16, body: Option<&Value>, retry_after: Option<Duration>) -> Fault {
+    let said = Said::read(body);
+    let text = match said.text.is_empty() {
+        true => format!("HTTP {status}"),
+        false => format!("HTTP {status}: {}", said.text),
+    };
+    let mut refusal = decide(status, &said, text.clone());
+    refusal.retry_after = retry_after;
+    if refusal.class == ErrorClass::Busy {
+        refusal.run_id = said.run_id.clone();
+    }
+    match refusal.class {
+        // `{"detail":"Not Found"}` is Letta's word for an unknown route; a 404 without words of
+        // Letta's is not even Letta's.
+        ErrorClass::WrongServer => Fault::NoRoute(refusal),
+        // An answer in the place of Letta's: how far the request got, nobody knows.
+        _ if status >= 500 && !said.is_lettas => Fault::doubt(ErrorClass::Gateway, text),
+        // 408 and 499 say that somebody gave up waiting.
+        _ if matches!(status, 408 | 499) && said.error_type.is_empty() => {
+            Fault::doubt(ErrorClass::Gateway, text)
+        }
+        // A 5xx may come after the turn was begun: Letta begins a background turn before its last
+        // look at the database. The same goes for a database lock (409 without run).
+        ErrorClass::ServerError | ErrorClass::LlmError if status >= 500 || status == 409 => {
+            Fault::Failed(refusal)
+        }
+        _ => Fault::Refused(refusal),
+    }
+}
+
+fn decide(status: u16, said: &Said, text: String) -> Refusal {
+    use ErrorClass as C;
+    use RefusalKind as K;
+    if let Some((kind, class)) = of_model(&said.error_type, &said.text) {
+        return Refusal::new(kind, class, text);
+    }
+    let (kind, class) = match status {
+        300..=399 => (K::TargetDown, C::WrongServer),
+        401 => (K::TargetDown, C::Unauthorized),
+        402 => (K::NeedsHuman, C::PaymentRequired),
+        // Letta itself answers 401, never 403: this is a firewall's or the cloud's, and it may be
+        // about this agent or prompt only.
+        403 => (K::NeedsHuman, C::Unauthorized),
+        // Both "Agent with ID agent-… not found" and "Agent not found" are said.
+        404 if said.text.starts_with("Agent ") => (K::Permanent, C::AgentUnknown),
+        404 | 405 if said.text.is_empty() || said.text == "Not Found" || !said.is_lettas => {
+            (K::TargetDown, C::WrongServer)
+        }
+        405 => (K::TargetDown, C::WrongServer),
+        // The handle of the agent's model, say, is not there any more.
+        404 => (K::NeedsHuman, C::ServerError),
+        409 if said.pending_approval => (K::NeedsHuman, C::PendingApproval),
+        409 if said.run_id.is_some() || said.text.starts_with("CONFLICT") => (K::Busy, C::Busy),
+        409 => (K::Later, C::ServerError),
+        // 422 names the place of what it can't accept: an id that no agent can have, or the
+        // prompt.
+        400 | 422 if said.text.contains("'agent_id')") => (K::Permanent, C::AgentUnknown),
+        408 => (K::Later, C::ServerError),
+        429 => (K::Later, C::RateLimited),
+        400..=499 => (K::Permanent, C::InvalidRequest),
+        _ => (K::Later, C::ServerError),
+    };
+    Refusal::new(kind, class, text)
+}
+
+/// What an error of the model or its provider means. `error_type` is Letta's word for it; where
+/// that is only `llm_error` or missing (a stream says no more for 400 and 402, and an
+/// asynchronous run keeps only the text), the text begins with the provider's.
+pub(super) fn of_model(error_type: &str, text: &str) -> Option<(RefusalKind, ErrorClass)> {
+    use ErrorClass as C;
+    use RefusalKind as K;
+    let says = |word: &str| text.contains(word);
+    if says("PENDING_APPROVAL") || says("waiting for approval") {
+        return Some((K::NeedsHuman, C::PendingApproval));
+    }
+    match error_type {
+        "llm_authentication" | "bedrock_permission_denied" => {
+            return Some((K::NeedsHuman, C::LlmAuthentication));
+        }
+        "llm_insufficient_credits" | "insufficient_credits" => {
+            return Some((K::NeedsHuman, C::PaymentRequired));
+        }
+        "llm_rate_limit" => return Some((K::Later, C::RateLimited)),
+        // The same request gets the same answer: too long for the model, or not to its liking.
+        "llm_bad_request" | "context_window_overflow_in_system_prompt" => {
+            return Some((K::Permanent, C::LlmError));
+        }
+        "llm_timeout" | "llm_empty_response" => return Some((K::Later, C::LlmError)),
+        _ => {}
+    }
+    let by_word = [
+        ("UNAUTHENTICATED:", K::NeedsHuman, C::LlmAuthentication),
+        ("PERMISSION_DENIED:", K::NeedsHuman, C::LlmAuthentication),
+        ("PAYMENT_REQUIRED:", K::NeedsHuman, C::PaymentRequired),
+        ("RATE_LIMIT_EXCEEDED:", K::Later, C::RateLimited),
+        ("CONTEXT_WINDOW_EXCEEDED:", K::Permanent, C::LlmError),
+        ("INVALID_ARGUMENT:", K::Permanent, C::LlmError),
+        ("UNPROCESSABLE_ENTITY:", K::Permanent, C::LlmError),
+        (
+            "Message content is empty or invalid",
+            K::Permanent,
+            C::InvalidRequest,
+        ),
+    ];
+    for (word, kind, class) in by_word {
+        if says(word) {
+            return Some((kind, class));
+        }
+    }
+    let model = error_type == "llm_error" || says("INTERNAL_SERVER_ERROR:");
+    model.then_some((K::Later, C::LlmError))
+}
+
+/// The error that a run or a stream gives as its reason, as a refusal.
+pub(super) fn of_run(error: &Value) -> Refusal {
+    let said = Said::read(Some(error));
+    let text = match said.text.is_empty() {
+        true => "Letta gave no reason".to_owned(),
+        false => said.text.clone(),
+    };
+    let (kind, class) = of_model(&said.error_type, &said.text)
+        .unwrap_or((RefusalKind::Later, ErrorClass::ServerError));
+    Refusal::new(kind, class, text)
+}
+
+/// The words of an error body, whatever its shape.
+#[derive(Debug, Default)]
+struct Said {
+    /// Whether it has one of Letta's own shapes.
+    is_lettas: bool,
+    error_type: String,
+    text: String,
+    run_id: Option<String>,
+    pending_approval: bool,
+}
+
+impl Said {
+    fn read(body: Option<&Value>) -> Self {
+        let Some(body) = body else {
+            return Said::default();
+        };
+        let mut said = Said::default();
+        // `{"detail": …}` with text, a list or an object; `{"error": {"type", …}}` for the model;
+        // `{"error_type", "message", "detail"}` in a stream; plain text in a run.
+        let error = body.get("error").unwrap_or(body);
+        let detail = error.get("detail");
+        said.is_lettas =
+            body.get("detail").is_some() || body.get("error").is_some_and(Value::is_object);
+        said.error_type = ["type", "error_type"]
+            .iter()
+            .find_map(|key| error.get(key)?.as_str())
+            .unwrap_or_default()
+            .to_owned();
+        let code = detail.and_then(|d| d.get("code")).and_then(Value::as_str);
+        let mut parts: Vec<String> = Vec::new();
+        parts.extend(code.map(str::to_owned));
+        for value in [error.get("message"), detail, Some(error)] {
+            let text = match value {
+                Some(Value::String(text)) => text.clone(),
+                Some(Value::Object(object)) if code.is_some() => match object.get("message") {
+                    Some(Value::String(text)) => text.clone(),
+                    _ => continue,
+                },
+                Some(other @ (Value::Array(_) | Value::Object(_))) if parts.is_empty() => {
+                    other.to_string()
+                }
+                _ => continue,
+            };
+            if !text.is_empty() && !parts.contains(&text) {
+                parts.push(text);
+            }
+        }
+        said.text = shorten(&parts.join(": "));
+        said.run_id = body
+            .get("run_id")
+            .and_then(Value::as_str)
+            .map(str::to_owned);
+        said.pending_approval = said.text.contains("PENDING_APPROVAL");
+        said
+    }
+}
+
+fn shorten(text: &str) -> String {
+    match text.char_indices().nth(LONGEST_TEXT) {
+        Some((at, _)) => format!("{}…", &text[..at]),
+        None => text.to_owned(),
+    }
+}

@@ -1,0 +1,234 @@
+//! Finding out what became of a prompt whose fate is unknown.
+//!
+//! Letta stores the prompt together with the first step of its turn, under the otid it was sent
+//! with. So while its run goes on nothing is proved by its absence; once the run has ended, the
+//! agent's messages tell.
+
+use jiff::{SignedDuration, Timestamp};
+use serde_json::Value;
+use uuid::Uuid;
+
+use super::classify::Fault;
+use super::http::{Http, segment};
+use super::runs::{Life, time};
+use super::turn::Heard;
+use super::{Delivery, ErrorClass, Evidence, Lookup, Refusal, RefusalKind};
+
+/// Messages asked for at once.
+const PAGE: &str = "100";
+
+/// The most pages read in search of one prompt.
+const MOST_PAGES: usize = 100;
+
+/// How much older than the sending a message may be dated and still be looked at: Letta's dates
+/// are cut to seconds, and its clock need not be ours.
+const MARGIN: SignedDuration = SignedDuration::from_mins(10);
+
+/// Without a run id absence proves nothing for this long after the sending: a request that we gave
+/// up may still stand before a busy server's door.
+const QUIET: SignedDuration = SignedDuration::from_secs(30);
+
+/// What the agent's messages say of a prompt.
+pub(super) enum Trace {
+    /// One of its otids is there: the run it came with, and what the agent said after it.
+    There {
+        /// The run under which it was stored.
+        run_id: Option<String>,
+        /// The messages after it that belong to the same run, oldest first.
+        after: Vec<Value>,
+    },
+    /// None of its otids is there.
+    NotThere,
+    /// There are too many messages to say.
+    TooMany,
+}
+
+impl Http {
+    /// Looks for a prompt whose fate is unknown.
+    pub(super) async fn find(&self, lookup: &Lookup) -> Evidence {
+        match self.evidence(lookup).await {
+            Ok(evidence) => evidence,
+            Err(Fault::Refused(r) | Fault::NoRoute(r) | Fault::Failed(r)) => Evidence::Refused(r),
+            Err(Fault::Doubt(doubt)) => Evidence::Unclear { text: doubt.text },
+        }
+    }
+
+    async fn evidence(&self, lookup: &Lookup) -> Result<Evidence, Fault> {
+        let mut heard = lookup
+            .run_id
+            .as_deref()
+            .map(Heard::of_run)
+            .unwrap_or_default();
+        let since_sent = lookup.now.duration_since(lookup.sent_at);
+        if let Some(run) = &lookup.run_id {
+            if let Some(e) = self.known_run(run, lookup.orphan_age, &mut heard).await? {
+                return Ok(e);
+            }
+        } else {
+            let runs = match self
+                .active_runs(lookup.agent.as_str(), lookup.orphan_age)
+                .await
+            {
+                // A server without that list leaves only the messages.
+                Err(Fault::NoRoute(_)) => Vec::new(),
+                runs => runs?,
+            };
+            // Whether it is the prompt's own can't be told, so it is not named as that.
+            if runs
+                .iter()
+                .any(|run| run.age <= since_sent.saturating_add(MARGIN))
+            {
+                return Ok(Evidence::Running { run_id: None });
+            }
+        }
+        match self
+            .trace(lookup.agent.as_str(), &lookup.otids, since_sent)
+            .await?
+        {
+            Trace::TooMany => Ok(Evidence::Unclear {
+                text: format!(
+                    "{} has too many messages since then to look through",
+                    lookup.agent
+                ),
+            }),
+            Trace::There { run_id, after } => {
+                if let Some(run) = run_id.filter(|run| lookup.run_id.as_ref() != Some(run)) {
+                    // It was stored under a run we had not heard of, which may go on.
+                    heard = Heard::of_run(&run);
+                    if let Some(e) = self.known_run(&run, lookup.orphan_age, &mut heard).await? {
+                        return Ok(e);
+                    }
+                }
+                Ok(Evidence::Found(found(heard, &after)))
+            }
+            Trace::NotThere if lookup.run_id.is_none() && since_sent < QUIET => {
+                Ok(Evidence::Unclear {
+                    text: "it was sent a moment ago and may not have been taken in yet".into(),
+                })
+            }
+            Trace::NotThere => {
+                let failed = (heard.error.is_some() || heard.stop_reason.is_some()).then(|| {
+                    let mut refusal = heard.refusal();
+                    // The run is over, so repeating its otid would only repeat its end.
+                    refusal.otid_spent = true;
+                    refusal
+                });
+                Ok(Evidence::Absent { failed })
+            }
+        }
+    }
+
+    /// Asks after a run: evidence if it goes on, otherwise how it ended, added to `heard`.
+    async fn known_run(
+        &self,
+        run: &str,
+        orphan_age: SignedDuration,
+        heard: &mut Heard,
+    ) -> Result<Option<Evidence>, Fault> {
+        match self.life_of(run, orphan_age).await {
+            Ok(Life::Runs) => {
+                return Ok(Some(Evidence::Running {
+                    run_id: Some(run.to_owned()),
+                }));
+            }
+            Ok(Life::Ended(run)) => heard.take_run(&run),
+            Ok(Life::Orphaned) => heard.error = Some(orphan(run)),
+            // "Run not found with id='…'": forgotten with its agent, or by a new database.
+            Err(Fault::Refused(r)) if r.text.starts_with("HTTP 404") => {}
+            Err(Fault::NoRoute(_)) => {}
+            Err(fault) => return Err(fault),
+        }
+        Ok(None)
+    }
+
+    /// Looks for any of `otids` in the agent's messages, from the newest back to those older than
+    /// `since_sent`.
+    pub(super) async fn trace(
+        &self,
+        agent: &str,
+        otids: &[Uuid],
+        since_sent: SignedDuration,
+    ) -> Result<Trace, Fault> {
+        let path = format!("/v1/agents/{}/messages", segment(agent));
+        let mut newer: Vec<Value> = Vec::new();
+        let mut seen = std::collections::HashSet::new();
+        let mut before: Option<String> = None;
+        for _ in 0..MOST_PAGES {
+            let mut query = vec![("limit", PAGE)];
+            if let Some(id) = &before {
+                query.push(("before", id));
+            }
+            let reply = self.get(&path, &query).await?;
+            let Value::Array(mut page) = reply.body else {
+                return Err(Fault::doubt(
+                    ErrorClass::Garbled,
+                    "the list of messages is not a list",
+                ));
+            };
+            let new = page
+                .iter()
+                .filter_map(id)
+                .filter(|id| seen.insert(id.to_string()))
+                .count();
+            if new == 0 {
+                // The first message of all was reached, or a cursor that the server ignores.
+                return Ok(Trace::NotThere);
+            }
+            // Oldest first, whichever way this server lists them.
+            if date(page.first()) > date(page.last()) {
+                page.reverse();
+            }
+            if let Some(at) = page.iter().rposition(|m| is_one_of(m, otids)) {
+                let run_id = page[at]
+                    .get("run_id")
+                    .and_then(Value::as_str)
+                    .map(str::to_owned);
+                let mut after: Vec<Value> = page.split_off(at + 1);
+                after.append(&mut newer);
+                after.retain(|m| {
+                    run_id.is_some() && m.get("run_id").and_then(Value::as_str) == run_id.as_deref()
+                });
+                return Ok(Trace::There { run_id, after });
+            }
+            let oldest = date(page.first()).map(|at| reply.server_now.duration_since(at));
+            if oldest.is_some_and(|age| age > since_sent.saturating_add(MARGIN)) {
+                return Ok(Trace::NotThere);
+            }
+            before = page.first().and_then(id).map(str::to_owned);
+            page.append(&mut newer);
+            newer = page;
+        }
+        Ok(Trace::TooMany)
+    }
+}
+
+/// The delivery of a prompt that was found in the agent's messages.
+pub(super) fn found(mut heard: Heard, after: &[Value]) -> Delivery {
+    for message in after {
+        heard.take(message);
+    }
+    heard.delivery()
+}
+
+/// What a run that never ended is to whoever waited for it.
+fn orphan(run: &str) -> Refusal {
+    Refusal::new(
+        RefusalKind::Later,
+        ErrorClass::Interrupted,
+        format!("{run} never ended: Letta must have stopped under it"),
+    )
+}
+
+fn id(message: &Value) -> Option<&str> {
+    message.get("id")?.as_str()
+}
+
+fn date(message: Option<&Value>) -> Option<Timestamp> {
+    time(message?.get("date")?.as_str()?)
+}
+
+fn is_one_of(message: &Value, otids: &[Uuid]) -> bool {
+    let otid = message.get("otid").and_then(Value::as_str);
+    otid.and_then(|text| Uuid::parse_str(text).ok())
+        .is_some_and(|otid| otids.contains(&otid))
+}

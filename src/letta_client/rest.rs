@@ -1,0 +1,117 @@
+//! Letta's V1 REST API: self-hosted servers and Letta Cloud.
+
+use std::fmt;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use jiff::SignedDuration;
+use secrecy::SecretString;
+
+use super::http::Http;
+use super::send::Way;
+use super::{Agent, Answer, Evidence, Letta, Lookup, OnRun, Outgoing, Refusal, ServerInfo};
+use crate::clock::Clock;
+use crate::error::Error;
+use crate::models::{AgentId, Lane};
+
+/// How to reach a server.
+#[derive(Clone, Debug)]
+pub struct RestSettings {
+    /// The name under which it is stored and shown.
+    pub target: String,
+    /// Its address, such as `http://localhost:8283`; a trailing `/` or `/v1` does no harm.
+    pub base_url: String,
+    /// The password of a self-hosted server, or the API key of Letta Cloud.
+    pub api_key: Option<SecretString>,
+    /// How long a turn may be silent. Letta sends a sign of life every 20 seconds where it can;
+    /// where it can't, the silence lasts as long as the model thinks.
+    pub idle_timeout: Duration,
+    /// The age from which a run that never ends counts as orphaned by a crash of the server.
+    pub orphan_age: SignedDuration,
+}
+
+/// A Letta server spoken to by its V1 REST API.
+pub struct Rest {
+    target: String,
+    pub(super) http: Http,
+    pub(super) orphan_age: SignedDuration,
+    /// The best way in which this server is known to take prompts.
+    best: Mutex<Way>,
+}
+
+impl Rest {
+    /// Prepares to speak to a server; nothing is sent yet.
+    ///
+    /// # Errors
+    /// [`Code::ConfigInvalid`](crate::error::Code::ConfigInvalid) if the address or the key can't
+    /// be used.
+    pub fn new(settings: RestSettings, clock: Clock) -> Result<Self, Error> {
+        let key = settings.api_key.as_ref();
+        Ok(Rest {
+            http: Http::new(&settings.base_url, key, settings.idle_timeout, clock)?,
+            target: settings.target,
+            orphan_age: settings.orphan_age,
+            best: Mutex::new(Way::Background),
+        })
+    }
+
+    /// The way to try first.
+    pub(super) fn way(&self) -> Way {
+        *self.best.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Remembers a way that the server took.
+    pub(super) fn learn(&self, way: Way) {
+        *self.best.lock().unwrap_or_else(PoisonError::into_inner) = way;
+    }
+
+    /// Starts from the best way again: another server may answer now, or the same with Redis.
+    pub(super) fn forget(&self) {
+        self.learn(Way::Background);
+    }
+}
+
+impl fmt::Debug for Rest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Rest")
+            .field("target", &self.target)
+            .field("address", &self.http.address())
+            .finish_non_exhaustive()
+    }
+}
+
+#[async_trait]
+impl Letta for Rest {
+    fn target(&self) -> &str {
+        &self.target
+    }
+
+    fn address(&self) -> String {
+        self.http.address()
+    }
+
+    fn lane(&self, agent: &AgentId) -> Lane {
+        Lane::new(format!("{}/{agent}", self.target))
+    }
+
+    async fn check(&self) -> Result<ServerInfo, Refusal> {
+        self.http.check().await
+    }
+
+    async fn list_agents(&self) -> Result<Vec<Agent>, Refusal> {
+        self.http.list_agents().await
+    }
+
+    async fn get_agent(&self, agent: &AgentId) -> Result<Agent, Refusal> {
+        self.http.get_agent(agent).await
+    }
+
+    async fn send(&self, outgoing: &Outgoing, on_run: OnRun<'_>) -> Answer {
+        self.deliver(outgoing, on_run).await
+    }
+
+    async fn find(&self, lookup: &Lookup) -> Evidence {
+        self.http.find(lookup).await
+    }
+}

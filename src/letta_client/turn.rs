@@ -1,0 +1,207 @@
+//! What is heard of a turn, event by event, and what its end means.
+
+use serde_json::Value;
+
+use super::classify::of_run;
+use super::{Delivery, ErrorClass, Refusal, RefusalKind};
+use crate::models::Turn;
+
+/// What was heard of a turn so far.
+#[derive(Debug, Default)]
+pub(super) struct Heard {
+    /// Letta's run.
+    pub run_id: Option<String>,
+    /// Why the turn ended.
+    pub stop_reason: Option<String>,
+    /// Whether the stream said that it is complete.
+    pub done: bool,
+    /// The error that ended the turn.
+    pub error: Option<Refusal>,
+    tokens: Option<i64>,
+    steps: Option<i64>,
+    /// What the agent said: the id of each message and its text.
+    said: Vec<(String, String)>,
+}
+
+impl Heard {
+    /// Nothing but the run.
+    pub(super) fn of_run(run: &str) -> Self {
+        Heard {
+            run_id: Some(run.to_owned()),
+            ..Heard::default()
+        }
+    }
+
+    /// Takes one event of a stream, or one message of a complete answer.
+    pub(super) fn take(&mut self, event: &Value) {
+        if let Some(run) = event.get("run_id").and_then(Value::as_str) {
+            self.run_id = Some(run.to_owned());
+        }
+        let text = |key: &str| event.get(key).and_then(Value::as_str).unwrap_or_default();
+        match text("message_type") {
+            "stop_reason" => {
+                let reason = text("stop_reason");
+                self.stop_reason = (!reason.is_empty()).then(|| reason.to_owned());
+            }
+            "usage_statistics" => self.take_usage(event),
+            "assistant_message" => self.say(text("id"), &content(event)),
+            "error_message" => self.error = Some(of_run(event)),
+            "" if event.get("error").is_some() => self.error = Some(of_run(event)),
+            _ => {}
+        }
+    }
+
+    /// Takes a whole answer: that of a server which does not stream.
+    pub(super) fn take_response(&mut self, body: &Value) {
+        for message in body
+            .get("messages")
+            .and_then(Value::as_array)
+            .into_iter()
+            .flatten()
+        {
+            self.take(message);
+        }
+        if let Some(reason) = body.get("stop_reason") {
+            self.take(reason);
+        }
+        if let Some(usage) = body.get("usage") {
+            self.take_usage(usage);
+        }
+        self.done = true;
+    }
+
+    /// Takes a run as the server tells it.
+    pub(super) fn take_run(&mut self, run: &Value) {
+        let text = |key: &str| run.get(key).and_then(Value::as_str);
+        if let Some(id) = text("id") {
+            self.run_id = Some(id.to_owned());
+        }
+        if let Some(reason) = text("stop_reason") {
+            self.stop_reason = Some(reason.to_owned());
+        }
+        let error = run.get("metadata").and_then(|m| m.get("error"));
+        if let Some(error) = error.filter(|e| !e.is_null()) {
+            self.error = Some(of_run(error));
+        } else if text("status") == Some("failed") && self.error.is_none() {
+            self.error = Some(of_run(&Value::Null));
+        }
+    }
+
+    fn take_usage(&mut self, usage: &Value) {
+        let number = |key: &str| usage.get(key).and_then(Value::as_i64);
+        self.tokens = number("total_tokens").or(self.tokens);
+        self.steps = number("step_count").or(self.steps);
+    }
+
+    /// Adds what the agent said. Pieces of one message come under one id.
+    fn say(&mut self, id: &str, text: &str) {
+        match self.said.last_mut() {
+            Some((last, so_far)) if last == id && !id.is_empty() => so_far.push_str(text),
+            _ => self.said.push((id.to_owned(), text.to_owned())),
+        }
+    }
+
+    /// Whether what was heard proves by itself that the prompt is in the agent's history: the turn
+    /// ended well after at least one step. Letta stores a step together with the prompt before it
+    /// tells of it.
+    pub(super) fn proves_delivery(&self) -> bool {
+        let ended_well = match self.stop_reason.as_deref() {
+            Some(reason) => {
+                matches!(turn_of(reason), Turn::Ok | Turn::Approval) || reason == "max_steps"
+            }
+            None => false,
+        };
+        let stepped = match self.steps {
+            Some(steps) => steps > 0,
+            None => !self.said.is_empty(),
+        };
+        ended_well && self.error.is_none() && stepped
+    }
+
+    /// Whether nothing that the agent said was heard.
+    pub(super) fn said_nothing(&self) -> bool {
+        self.said.is_empty()
+    }
+
+    /// The turn as a delivery.
+    pub(super) fn delivery(self) -> Delivery {
+        let turn = match (&self.stop_reason, &self.error) {
+            (Some(reason), None) => turn_of(reason),
+            (Some(reason), Some(_)) => match turn_of(reason) {
+                Turn::Ok | Turn::Approval => Turn::Error,
+                turn => turn,
+            },
+            (None, Some(e)) if e.class == ErrorClass::Interrupted => Turn::Interrupted,
+            (None, Some(_)) => Turn::Error,
+            (None, None) => Turn::Interrupted,
+        };
+        let said: Vec<String> = self.said.into_iter().map(|(_, text)| text).collect();
+        Delivery {
+            run_id: self.run_id,
+            stop_reason: self.stop_reason,
+            turn,
+            tokens: self.tokens,
+            reply: (!said.is_empty()).then(|| said.join("\n")),
+        }
+    }
+
+    /// Why nothing of the turn was kept, where that is proved.
+    pub(super) fn refusal(self) -> Refusal {
+        use ErrorClass as C;
+        use RefusalKind as K;
+        let reason = self.stop_reason.unwrap_or_default();
+        let mut refusal = self.error.unwrap_or_else(|| match reason.as_str() {
+            "insufficient_credits" => Refusal::new(
+                K::NeedsHuman,
+                C::PaymentRequired,
+                "the account has no credits left (insufficient_credits)",
+            ),
+            "cancelled" => Refusal::new(
+                K::Later,
+                C::Interrupted,
+                "the run was cancelled before its first step was kept",
+            ),
+            "" | "end_turn" => Refusal::new(
+                K::Later,
+                C::NothingRan,
+                "Letta took the prompt, but nothing ran and the prompt was not kept",
+            ),
+            other => Refusal::new(
+                K::Later,
+                C::LlmError,
+                format!("the turn ended with {other} before its first step was kept"),
+            ),
+        });
+        refusal.run_id = self.run_id;
+        refusal
+    }
+}
+
+/// Letta's reason for the end of a turn in our words.
+pub(super) fn turn_of(stop_reason: &str) -> Turn {
+    match stop_reason {
+        "requires_approval" => Turn::Approval,
+        "cancelled" | "max_steps" | "max_tokens_exceeded" => Turn::Interrupted,
+        "error"
+        | "llm_api_error"
+        | "invalid_llm_response"
+        | "invalid_tool_call"
+        | "no_tool_call"
+        | "insufficient_credits"
+        | "context_window_overflow_in_system_prompt" => Turn::Error,
+        // end_turn, tool_rule, and what later servers may add: they name failures apart.
+        _ => Turn::Ok,
+    }
+}
+
+/// The text of a message's content: a string, or a list of parts.
+fn content(message: &Value) -> String {
+    match message.get("content") {
+        Some(Value::String(text)) => text.clone(),
+        Some(Value::Array(parts)) => parts
+            .iter()
+            .filter_map(|part| part.get("text")?.as_str())
+            .collect(),
+        _ => String::new(),
+    }
+}

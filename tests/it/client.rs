@@ -1,0 +1,1 @@
+//! The laws of the client, against the fake Letta.

@@ -1,0 +1,303 @@
+//! A fake Letta server for tests: it behaves as Letta 0.16.8 was seen to, records every prompt in
+//! order, and fails where it is told to.
+//!
+//! Tests that run the real binary steer it from outside: `POST /__fake/script`,
+//! `POST /__fake/hold/{agent}`, `POST /__fake/release/{agent}`, `GET /__fake/received`.
+
+mod net;
+mod routes;
+mod state;
+mod turns;
+
+use std::future::Future;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use jiff::SignedDuration;
+use promptyoself::clock::Clock;
+use promptyoself::models::AgentId;
+use tokio::net::TcpListener;
+use tokio::sync::{mpsc, watch};
+use tokio::task::{AbortHandle, JoinSet};
+
+use net::{Conn, Conns, Net};
+use state::State;
+pub use state::{Received, Script};
+
+/// How a fake Letta is made.
+pub struct Options {
+    /// What it dates things by.
+    pub clock: Clock,
+    /// The password it asks for.
+    pub password: Option<String>,
+    /// Whether it has Redis: the lock, the memory of otids and background streams.
+    pub redis: bool,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Options {
+            clock: Clock::system(),
+            password: Some("pw-test".into()),
+            redis: true,
+        }
+    }
+}
+
+/// A fake Letta server. It stops when it is dropped.
+pub struct FakeLetta {
+    inner: Arc<Inner>,
+    address: SocketAddr,
+    conns: Conns,
+    serving: Option<AbortHandle>,
+}
+
+struct Inner {
+    state: Mutex<State>,
+    changes: watch::Sender<u64>,
+    turns: Mutex<JoinSet<()>>,
+}
+
+impl Inner {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap()
+    }
+
+    fn changed(&self) {
+        self.changes.send_modify(|n| *n += 1);
+    }
+
+    async fn wait(&self, until: impl Fn(&State) -> bool) {
+        let mut changes = self.changes.subscribe();
+        while !until(&self.state()) {
+            changes.changed().await.unwrap();
+        }
+    }
+
+    async fn wait_for_end(&self, run: &str) {
+        self.wait(|s| s.runs.get(run).is_none_or(|r| r.stop_reason.is_some()))
+            .await;
+    }
+
+    /// Gives the connection time to write what was told, by letting every other task go first.
+    async fn wait_until_told(&self, _: &mpsc::UnboundedSender<String>) {
+        for _ in 0..64 {
+            tokio::task::yield_now().await;
+        }
+    }
+
+    fn spawn(&self, turn: impl Future<Output = ()> + Send + 'static) {
+        let mut turns = self.turns.lock().unwrap();
+        while turns.try_join_next().is_some() {}
+        turns.spawn(turn);
+    }
+
+    fn hold(&self, agent: &str) {
+        self.state().held.insert(agent.into());
+    }
+
+    fn release(&self, agent: &str) {
+        self.state().held.remove(agent);
+        self.changed();
+    }
+}
+
+impl FakeLetta {
+    /// A server with Redis and the password `pw-test`, on a free port of 127.0.0.1.
+    pub async fn start() -> Self {
+        Self::start_with(Options::default()).await
+    }
+
+    /// A server as described.
+    pub async fn start_with(options: Options) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let state = State::new(options.clock, options.password, options.redis);
+        let mut fake = FakeLetta {
+            inner: Arc::new(Inner {
+                state: Mutex::new(state),
+                changes: watch::Sender::new(0),
+                turns: Mutex::default(),
+            }),
+            address,
+            conns: Conns::default(),
+            serving: None,
+        };
+        fake.serve(listener);
+        fake
+    }
+
+    fn serve(&mut self, listener: TcpListener) {
+        let net = Net {
+            listener,
+            conns: self.conns.clone(),
+        };
+        let router = routes::router(self.inner.clone());
+        let service = router.into_make_service_with_connect_info::<Conn>();
+        let serving = tokio::spawn(async { axum::serve(net, service).await.unwrap() });
+        self.serving = Some(serving.abort_handle());
+    }
+
+    /// Stops listening, ends every connection and every turn, as a crash does. What was stored
+    /// stays, and runs that went on stay so for ever.
+    pub fn stop(&mut self) {
+        if let Some(serving) = self.serving.take() {
+            serving.abort();
+        }
+        self.conns.cut();
+        self.inner.turns.lock().unwrap().abort_all();
+    }
+
+    /// Listens again, at the same address.
+    pub async fn start_again(&mut self) {
+        self.stop();
+        let listener = loop {
+            // The aborted listener closes as soon as its task is let go.
+            match TcpListener::bind(self.address).await {
+                Ok(listener) => break listener,
+                Err(_) => tokio::task::yield_now().await,
+            }
+        };
+        self.serve(listener);
+    }
+
+    /// Its address.
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// Makes an agent.
+    pub fn add_agent(&self) -> AgentId {
+        let mut state = self.inner.state();
+        let id = format!(
+            "agent-00000000-0000-4000-8000-{:012}",
+            state.agents.len() + 1
+        );
+        state.agents.push(id.clone());
+        AgentId::parse(&id).unwrap()
+    }
+
+    /// Makes an agent with this id.
+    pub fn add_agent_with_id(&self, id: &str) -> AgentId {
+        self.inner.state().agents.push(id.into());
+        AgentId::parse(id).unwrap()
+    }
+
+    /// Removes an agent and all that was said with it.
+    pub fn remove_agent(&self, agent: &AgentId) {
+        let mut state = self.inner.state();
+        state.agents.retain(|a| a != agent.as_str());
+        state.messages.remove(agent.as_str());
+    }
+
+    /// Every prompt that was taken, in order.
+    pub fn received(&self) -> Vec<Received> {
+        self.inner.state().received.clone()
+    }
+
+    /// Waits until `n` prompts have been taken, and gives them.
+    pub async fn wait_for(&self, n: usize) -> Vec<Received> {
+        self.inner.wait(|s| s.received.len() >= n).await;
+        self.received()
+    }
+
+    /// Waits until `n` turns have ended.
+    pub async fn wait_for_ended(&self, n: usize) {
+        let ended = |s: &State| s.received.iter().filter(|r| r.ended.is_some()).count();
+        self.inner.wait(|s| ended(s) >= n).await;
+    }
+
+    /// Waits until `n` requests for `path` have come.
+    pub async fn wait_for_asked(&self, path: &str, n: usize) {
+        self.inner.wait(|s| s.asked.get(path).is_some_and(|asked| *asked >= n)).await;
+    }
+
+    /// How many requests for `path` have come.
+    pub fn asked(&self, path: &str) -> usize {
+        self.inner
+            .state()
+            .asked
+            .get(path)
+            .copied()
+            .unwrap_or_default()
+    }
+
+    /// Keeps the turns of `agent` from ending.
+    pub fn hold(&self, agent: &AgentId) {
+        self.inner.hold(agent.as_str());
+    }
+
+    /// Lets the turns of `agent` end.
+    pub fn release(&self, agent: &AgentId) {
+        self.inner.release(agent.as_str());
+    }
+
+    /// Keeps every turn from ending, or lets them end.
+    pub fn hold_all(&self, hold: bool) {
+        self.inner.state().hold_all = hold;
+        self.inner.changed();
+    }
+
+    /// Adds what happens to the next prompt of `agent` that nothing is planned for yet.
+    pub fn script(&self, agent: &AgentId, script: Script) {
+        let mut state = self.inner.state();
+        state
+            .scripts
+            .entry(agent.to_string())
+            .or_default()
+            .push_back(script);
+    }
+
+    /// What happens to every prompt without a script of its own.
+    pub fn script_for_all(&self, script: Option<Script>) {
+        self.inner.state().script_for_all = script;
+    }
+
+    /// Whether it says that it is well.
+    pub fn set_healthy(&self, healthy: bool) {
+        self.inner.state().healthy = healthy;
+    }
+
+    /// Whether it has Redis.
+    pub fn set_redis(&self, redis: bool) {
+        self.inner.state().redis = redis;
+    }
+
+    /// The password it asks for.
+    pub fn set_password(&self, password: Option<&str>) {
+        self.inner.state().password = password.map(str::to_owned);
+    }
+
+    /// Answers 404 `Not Found` to every path that begins so, as a server without that route.
+    pub fn lacks(&self, path: &str) {
+        self.inner.state().missing.insert(path.into());
+    }
+
+    /// Begins a run of somebody else's, that began `age` ago.
+    pub fn foreign_run(&self, agent: &AgentId, age: SignedDuration) -> String {
+        self.inner.state().foreign_run(agent.as_str(), age)
+    }
+
+    /// Ends a run of somebody else's.
+    pub fn end_foreign_run(&self, run: &str) {
+        let script = Script::Ends {
+            stop_reason: "end_turn".into(),
+            kept: false,
+            error_type: None,
+            detail: String::new(),
+        };
+        self.inner.state().end_run(run, &[], &script);
+        self.inner.changed();
+    }
+
+    /// How often a prompt was taken for an agent whose turn had not ended.
+    pub fn overlaps(&self) -> usize {
+        self.inner.state().overlaps
+    }
+}
+
+impl Drop for FakeLetta {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}

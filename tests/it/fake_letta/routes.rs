@@ -1,0 +1,291 @@
+//! The routes of a fake Letta, as observed on Letta 0.16.8.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::{Body, Bytes};
+use axum::extract::{ConnectInfo, Path, Query, Request, State};
+use axum::http::{StatusCode, header};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use serde_json::{Value, json};
+
+use super::net::Conn;
+use super::turns::send;
+use super::{Inner, Script};
+
+type Fake = State<Arc<Inner>>;
+
+/// Every route.
+pub fn router(inner: Arc<Inner>) -> Router {
+    Router::new()
+        .route("/v1/health/", get(health))
+        .route("/v1/agents/", get(list_agents))
+        .route("/v1/agents/{agent}", get(get_agent))
+        .route(
+            "/v1/agents/{agent}/messages",
+            get(list_messages).post(send_sync),
+        )
+        .route("/v1/agents/{agent}/messages/stream", post(send_stream))
+        .route("/v1/agents/{agent}/messages/async", post(send_async))
+        .route("/v1/conversations/default/messages", post(send_background))
+        .route("/v1/runs/", get(list_runs))
+        .route("/v1/runs/{run}", get(get_run))
+        .fallback(async || detail(StatusCode::NOT_FOUND, "Not Found"))
+        .layer(middleware::from_fn_with_state(inner.clone(), gate))
+        .route("/__fake/script", post(set_script))
+        .route("/__fake/hold/{agent}", post(hold))
+        .route("/__fake/release/{agent}", post(release))
+        .route("/__fake/received", get(received))
+        .with_state(inner)
+}
+
+/// `{"detail": …}`, Letta's form of an error.
+pub fn detail(status: StatusCode, text: impl Into<Value>) -> Response {
+    json_answer(status, &json!({ "detail": text.into() }))
+}
+
+pub fn json_answer(status: StatusCode, body: &Value) -> Response {
+    let kind = [(header::CONTENT_TYPE, "application/json")];
+    (status, kind, body.to_string()).into_response()
+}
+
+/// Counts the request, refuses a wrong password, hides routes that this server is said not to
+/// have, and dates the answer by the fake's own clock.
+async fn gate(State(inner): Fake, request: Request, next: Next) -> Response {
+    let path = request.uri().path().to_owned();
+    let (missing, allowed, date) = {
+        let mut state = inner.state();
+        *state.asked.entry(path.clone()).or_default() += 1;
+        let given = request
+            .headers()
+            .get(header::AUTHORIZATION)
+            .and_then(|h| h.to_str().ok());
+        let allowed = match &state.password {
+            Some(password) => given == Some(&format!("Bearer {password}")),
+            None => true,
+        };
+        let date = jiff::fmt::rfc2822::DateTimePrinter::new()
+            .timestamp_to_rfc9110_string(&state.clock.now())
+            .unwrap();
+        (
+            state.missing.iter().any(|m| path.starts_with(m)),
+            allowed,
+            date,
+        )
+    };
+    inner.changed();
+    let mut response = if missing {
+        detail(StatusCode::NOT_FOUND, "Not Found")
+    } else if !allowed && path != "/v1/health/" {
+        detail(StatusCode::UNAUTHORIZED, "Unauthorized")
+    } else {
+        next.run(request).await
+    };
+    response
+        .headers_mut()
+        .insert(header::DATE, date.parse().unwrap());
+    response
+}
+
+async fn health(State(inner): Fake) -> Response {
+    match inner.state().healthy {
+        true => json_answer(
+            StatusCode::OK,
+            &json!({"version": "0.16.8", "status": "ok"}),
+        ),
+        false => detail(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "The database is temporarily unavailable.",
+        ),
+    }
+}
+
+fn agent_body(id: &str) -> Value {
+    json!({"id": id, "name": format!("name of {id}"), "created_at": "2026-11-22T10:19:20.887495Z"})
+}
+
+/// The newest first; an unknown `after` gives the first page again.
+async fn list_agents(State(inner): Fake, Query(query): Query<HashMap<String, String>>) -> Response {
+    let state = inner.state();
+    let all: Vec<&String> = state.agents.iter().rev().collect();
+    let after = query
+        .get("after")
+        .and_then(|id| all.iter().position(|a| *a == id));
+    let limit = query
+        .get("limit")
+        .and_then(|l| l.parse().ok())
+        .unwrap_or(50);
+    let page: Vec<Value> = all[after.map_or(0, |at| at + 1)..]
+        .iter()
+        .take(limit)
+        .map(|id| agent_body(id))
+        .collect();
+    json_answer(StatusCode::OK, &page.into())
+}
+
+async fn get_agent(State(inner): Fake, Path(agent): Path<String>) -> Response {
+    match inner.state().agents.contains(&agent) {
+        true => json_answer(StatusCode::OK, &agent_body(&agent)),
+        false => unknown_agent(&agent),
+    }
+}
+
+pub fn unknown_agent(agent: &str) -> Response {
+    detail(
+        StatusCode::NOT_FOUND,
+        format!("Agent with ID {agent} not found"),
+    )
+}
+
+async fn list_messages(
+    State(inner): Fake,
+    Path(agent): Path<String>,
+    Query(query): Query<HashMap<String, String>>,
+) -> Response {
+    let state = inner.state();
+    if !state.agents.contains(&agent) {
+        return detail(StatusCode::NOT_FOUND, "Agent not found");
+    }
+    let none = Vec::new();
+    let all = state.messages.get(&agent).unwrap_or(&none);
+    let end = match query.get("before") {
+        None => all.len(),
+        Some(id) => match all.iter().position(|m| m["id"] == **id) {
+            Some(at) => at,
+            None => {
+                let text = format!("No message found with id '{id}' for agent '{agent}'.");
+                return detail(StatusCode::NOT_FOUND, text);
+            }
+        },
+    };
+    let limit: usize = query
+        .get("limit")
+        .and_then(|l| l.parse().ok())
+        .unwrap_or(100);
+    let page = all[end.saturating_sub(limit)..end].to_vec();
+    json_answer(StatusCode::OK, &page.into())
+}
+
+fn run_body(id: &str, run: &super::state::Run) -> Value {
+    json!({
+        "id": id, "status": run.status, "agent_id": run.agent, "background": true,
+        "created_at": run.created.to_string(), "stop_reason": run.stop_reason,
+        "metadata": {"run_type": "send_message", "error": run.error},
+    })
+}
+
+async fn list_runs(State(inner): Fake, Query(query): Query<HashMap<String, String>>) -> Response {
+    let state = inner.state();
+    let active = query.get("active").is_some_and(|a| a == "true");
+    let agent = query.get("agent_id").cloned().unwrap_or_default();
+    let mut page: Vec<Value> = match (active, state.active.get(&agent)) {
+        (true, None) => Vec::new(),
+        (true, Some(ids)) => ids.iter().map(|id| run_body(id, &state.runs[id])).collect(),
+        (false, _) => {
+            let of_agent = state.runs.iter().filter(|(_, r)| r.agent == agent);
+            of_agent.map(|(id, run)| run_body(id, run)).collect()
+        }
+    };
+    page.sort_by_key(|run| std::cmp::Reverse(run["id"].as_str().map(str::to_owned)));
+    json_answer(StatusCode::OK, &page.into())
+}
+
+async fn get_run(State(inner): Fake, Path(id): Path<String>) -> Response {
+    match inner.state().runs.get(&id) {
+        Some(run) => json_answer(StatusCode::OK, &run_body(&id, run)),
+        None => detail(
+            StatusCode::NOT_FOUND,
+            format!("Run not found with id='{id}'"),
+        ),
+    }
+}
+
+async fn send_background(
+    State(inner): Fake,
+    ConnectInfo(conn): ConnectInfo<Conn>,
+    body: Bytes,
+) -> Response {
+    let body: Value = serde_json::from_slice(&body).unwrap_or_default();
+    let agent = body["agent_id"].as_str().unwrap_or_default().to_owned();
+    send(inner, conn, "background", agent, &body).await
+}
+
+async fn send_stream(
+    State(inner): Fake,
+    ConnectInfo(conn): ConnectInfo<Conn>,
+    Path(agent): Path<String>,
+    body: Bytes,
+) -> Response {
+    let body: Value = serde_json::from_slice(&body).unwrap_or_default();
+    send(inner, conn, "stream", agent, &body).await
+}
+
+async fn send_async(
+    State(inner): Fake,
+    ConnectInfo(conn): ConnectInfo<Conn>,
+    Path(agent): Path<String>,
+    body: Bytes,
+) -> Response {
+    let body: Value = serde_json::from_slice(&body).unwrap_or_default();
+    send(inner, conn, "async", agent, &body).await
+}
+
+async fn send_sync(
+    State(inner): Fake,
+    ConnectInfo(conn): ConnectInfo<Conn>,
+    Path(agent): Path<String>,
+    body: Bytes,
+) -> Response {
+    let body: Value = serde_json::from_slice(&body).unwrap_or_default();
+    send(inner, conn, "sync", agent, &body).await
+}
+
+/// `{"agent": id or null for all, "script": {…}}`.
+async fn set_script(State(inner): Fake, body: Bytes) -> Response {
+    let body: Value = serde_json::from_slice(&body).unwrap_or_default();
+    let script = serde_json::from_value::<Option<Script>>(body["script"].clone());
+    let Ok(script) = script else {
+        return detail(StatusCode::BAD_REQUEST, "no such script");
+    };
+    let mut state = inner.state();
+    match (body["agent"].as_str(), script) {
+        (Some(agent), Some(script)) => {
+            state
+                .scripts
+                .entry(agent.into())
+                .or_default()
+                .push_back(script);
+        }
+        (Some(agent), None) => drop(state.scripts.remove(agent)),
+        (None, script) => state.script_for_all = script,
+    }
+    StatusCode::NO_CONTENT.into_response()
+}
+
+async fn hold(State(inner): Fake, Path(agent): Path<String>) -> StatusCode {
+    inner.hold(&agent);
+    StatusCode::NO_CONTENT
+}
+
+async fn release(State(inner): Fake, Path(agent): Path<String>) -> StatusCode {
+    inner.release(&agent);
+    StatusCode::NO_CONTENT
+}
+
+async fn received(State(inner): Fake) -> Response {
+    let received = serde_json::to_value(&inner.state().received).unwrap();
+    json_answer(StatusCode::OK, &received)
+}
+
+/// A stream of events that goes on as long as its sender lives.
+pub fn events(receiver: tokio::sync::mpsc::UnboundedReceiver<String>) -> Response {
+    let stream = futures_util::stream::unfold(receiver, |mut receiver| async {
+        let text = receiver.recv().await?;
+        Some((Ok::<_, std::convert::Infallible>(text), receiver))
+    });
+    let kind = [(header::CONTENT_TYPE, "text/event-stream; charset=utf-8")];
+    (kind, Body::from_stream(stream)).into_response()
+}

@@ -1,0 +1,197 @@
+//! Taking a prompt, running its turn, and telling of it.
+
+use std::sync::Arc;
+
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use serde_json::{Value, json};
+use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
+
+use super::Inner;
+use super::net::Conn;
+use super::routes::{detail, events, json_answer, unknown_agent};
+use super::state::{Received, Script, content, event};
+
+/// Takes a prompt by one of the four ways.
+pub async fn send(
+    inner: Arc<Inner>,
+    conn: Conn,
+    way: &'static str,
+    agent: String,
+    body: &Value,
+) -> Response {
+    let messages: Vec<Value> = body["messages"].as_array().cloned().unwrap_or_default();
+    let taken = take(&inner, way, &agent, &messages);
+    inner.changed();
+    let (run, script) = match taken {
+        Taken::Answer(response) => return *response,
+        Taken::Cut => {
+            conn.cut();
+            return StatusCode::OK.into_response();
+        }
+        Taken::Attached(run) => (run, Script::Turn),
+        Taken::Run(run, script) => {
+            let turn = run_turn(inner.clone(), agent, run.clone(), messages, script.clone());
+            inner.spawn(turn);
+            (run, script)
+        }
+    };
+    if way == "async" {
+        let run = json!({"id": run, "status": "created", "background": true});
+        return json_answer(StatusCode::OK, &run);
+    }
+    match script {
+        Script::CutAfter => {
+            inner.wait_for_end(&run).await;
+            conn.cut();
+            StatusCode::OK.into_response()
+        }
+        Script::AnswerAfter { status, body } => {
+            inner.wait_for_end(&run).await;
+            (StatusCode::from_u16(status).unwrap(), body).into_response()
+        }
+        script => {
+            let (sender, receiver) = unbounded_channel();
+            // The telling ends with its connection; the turn does not.
+            tokio::spawn(tell(inner, conn, run, script, sender));
+            events(receiver)
+        }
+    }
+}
+
+enum Taken {
+    Answer(Box<Response>),
+    Cut,
+    Attached(String),
+    Run(String, Script),
+}
+
+fn take(inner: &Inner, way: &str, agent: &str, messages: &[Value]) -> Taken {
+    let answer = |response| Taken::Answer(Box::new(response));
+    let mut state = inner.state();
+    if !state.agents.iter().any(|a| a == agent) {
+        return answer(unknown_agent(agent));
+    }
+    if messages.is_empty() {
+        return answer(detail(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "Messages must not be empty",
+        ));
+    }
+    let otids: Vec<String> = messages
+        .iter()
+        .filter_map(|m| m["otid"].as_str().map(str::to_owned))
+        .collect();
+    let token = otids.join("|");
+    if way == "background" {
+        if !state.redis {
+            let text = "Background streaming requires Redis to be running.";
+            return answer(detail(StatusCode::SERVICE_UNAVAILABLE, text));
+        }
+        // Letta knows a repetition by all its otids together.
+        if let Some(run) = state.runs_by_otid.get(&token) {
+            return Taken::Attached(run.clone());
+        }
+        if let Some(run) = state.locks.get(agent) {
+            let text = format!(
+                "CONFLICT: Cannot send a new message: Another request (run_id={run}) is currently \
+                 being processed for this conversation. Please wait for it to complete."
+            );
+            let body = json!({"detail": text, "run_id": run});
+            return answer(json_answer(StatusCode::CONFLICT, &body));
+        }
+    }
+    let script = state.take_script(agent);
+    match &script {
+        Script::CutBefore => return Taken::Cut,
+        Script::Answer {
+            status,
+            body,
+            headers,
+        } => {
+            let text = match body {
+                Value::String(text) => text.clone(),
+                body => body.to_string(),
+            };
+            let mut response = (StatusCode::from_u16(*status).unwrap(), text).into_response();
+            for (name, value) in headers {
+                let name = axum::http::HeaderName::from_bytes(name.as_bytes()).unwrap();
+                response.headers_mut().insert(name, value.parse().unwrap());
+            }
+            return answer(response);
+        }
+        _ => {}
+    }
+    let now = state.clock.now();
+    let at = state.received.len();
+    let run = state.begin_run(agent, now, Some(at));
+    if way == "background" {
+        state.locks.insert(agent.into(), run.clone());
+        state.runs_by_otid.insert(token, run.clone());
+    }
+    let received = state.next();
+    state.received.push(Received {
+        agent: agent.into(),
+        otid: otids.first().cloned(),
+        text: content(&messages[0]),
+        way: way.into(),
+        run_id: run.clone(),
+        received,
+        ended: None,
+        kept: false,
+    });
+    Taken::Run(run, script)
+}
+
+/// A turn: it goes on whether or not somebody listens, and ends when its agent is not held.
+async fn run_turn(
+    inner: Arc<Inner>,
+    agent: String,
+    run: String,
+    messages: Vec<Value>,
+    script: Script,
+) {
+    if matches!(script, Script::Orphan | Script::Silence) {
+        return;
+    }
+    inner
+        .wait(|s| !s.held.contains(&agent) && !s.hold_all)
+        .await;
+    inner.state().end_run(&run, &messages, &script);
+    inner.changed();
+}
+
+/// Tells a turn to whoever sent its prompt.
+async fn tell(
+    inner: Arc<Inner>,
+    conn: Conn,
+    run: String,
+    script: Script,
+    to: UnboundedSender<String>,
+) {
+    let ping = event(&json!({"id": "ping-1", "message_type": "ping", "run_id": run}));
+    let _ = to.send(ping.clone());
+    match script {
+        Script::CutMidStream | Script::Orphan => {
+            // Only once the ping was taken is the cut one in the middle.
+            inner.wait_until_told(&to).await;
+            return conn.cut();
+        }
+        Script::Garbage => {
+            let _ = to.send("data: {\"message_type\": \n\ndata: <html>\n\n".into());
+            return;
+        }
+        Script::Silence => return to.closed().await,
+        Script::Pings(n) => {
+            for _ in 0..n {
+                let _ = to.send(ping.clone());
+            }
+        }
+        _ => {}
+    }
+    inner.wait_for_end(&run).await;
+    let events = inner.state().runs.get(&run).map(|r| r.events.clone());
+    for event in events.unwrap_or_default() {
+        let _ = to.send(event);
+    }
+}

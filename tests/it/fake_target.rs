@@ -1,0 +1,273 @@
+//! A target in memory, for tests of the scheduler: it answers as scripted and records what it was
+//! sent, in order.
+
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use async_trait::async_trait;
+use promptyoself::letta_client::{
+    Agent, Answer, Delivery, ErrorClass, Evidence, Letta, Lookup, OnRun, Outgoing, Refusal,
+    RefusalKind, ServerInfo,
+};
+use promptyoself::models::{AgentId, Lane, Turn};
+use tokio::sync::watch;
+use uuid::Uuid;
+
+/// One prompt that was sent to a [`FakeTarget`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sent {
+    /// Whom it was for.
+    pub agent: String,
+    /// The name it was sent under.
+    pub otid: Uuid,
+    /// The content of its first message.
+    pub text: String,
+    /// Whether it has been answered.
+    pub answered: bool,
+}
+
+/// What a [`FakeTarget`] does with the next prompt for an agent.
+#[derive(Clone, Debug)]
+pub enum Act {
+    /// Answers at once.
+    Answer(Answer),
+    /// Tells a run id, then answers.
+    Run(&'static str, Answer),
+    /// Tells a run id and never answers.
+    Hang(&'static str),
+}
+
+/// A target in memory. Without a script every prompt is delivered.
+pub struct FakeTarget {
+    state: Mutex<State>,
+    changes: watch::Sender<u64>,
+}
+
+#[derive(Default)]
+struct State {
+    sent: Vec<Sent>,
+    finds: Vec<Lookup>,
+    acts: HashMap<String, VecDeque<Act>>,
+    evidence: HashMap<String, VecDeque<Evidence>>,
+    held: HashSet<String>,
+    down: Option<Refusal>,
+    at_once: HashMap<String, usize>,
+    overlapped: bool,
+    most_at_once: usize,
+}
+
+impl FakeTarget {
+    /// A target that is well.
+    pub fn new() -> Arc<Self> {
+        Arc::new(FakeTarget {
+            state: Mutex::default(),
+            changes: watch::Sender::new(0),
+        })
+    }
+
+    /// A delivery that went well, with `reply` as what the agent said.
+    pub fn delivered(reply: &str) -> Answer {
+        Answer::Delivered(Delivery {
+            run_id: Some("run-fake".into()),
+            stop_reason: Some("end_turn".into()),
+            turn: Turn::Ok,
+            tokens: Some(15),
+            reply: Some(reply.into()),
+        })
+    }
+
+    /// A refusal because the agent is in another turn.
+    pub fn busy() -> Answer {
+        let text = "the agent is in another turn";
+        Answer::Refused(Refusal::new(RefusalKind::Busy, ErrorClass::Busy, text))
+    }
+
+    /// Adds what happens to the next prompt for `agent` that nothing is planned for yet.
+    pub fn script(&self, agent: &str, act: Act) {
+        let mut state = self.state();
+        state.acts.entry(agent.into()).or_default().push_back(act);
+    }
+
+    /// Adds an answer to the next search for a prompt of `agent`. Without one it is absent.
+    pub fn evidence(&self, agent: &str, evidence: Evidence) {
+        let mut state = self.state();
+        state
+            .evidence
+            .entry(agent.into())
+            .or_default()
+            .push_back(evidence);
+    }
+
+    /// Lets prompts for `agent` hang until [`FakeTarget::release`].
+    pub fn hold(&self, agent: &str) {
+        self.state().held.insert(agent.into());
+    }
+
+    /// Lets held prompts for `agent` go on.
+    pub fn release(&self, agent: &str) {
+        self.state().held.remove(agent);
+        self.changed();
+    }
+
+    /// Makes every request be refused like this, or none.
+    pub fn set_down(&self, refusal: Option<Refusal>) {
+        self.state().down = refusal;
+    }
+
+    /// Every prompt that was sent, in order.
+    pub fn sent(&self) -> Vec<Sent> {
+        self.state().sent.clone()
+    }
+
+    /// Every search for a prompt, in order.
+    pub fn finds(&self) -> Vec<Lookup> {
+        self.state().finds.clone()
+    }
+
+    /// Whether one agent was ever sent a prompt while it had another.
+    pub fn overlapped(&self) -> bool {
+        self.state().overlapped
+    }
+
+    /// The most prompts that were on their way at once.
+    pub fn most_at_once(&self) -> usize {
+        self.state().most_at_once
+    }
+
+    /// Waits until `n` prompts have been sent, and gives them.
+    pub async fn wait_for_sent(&self, n: usize) -> Vec<Sent> {
+        self.wait(|s| s.sent.len() >= n).await;
+        self.sent()
+    }
+
+    /// Waits until `n` prompts have been answered.
+    pub async fn wait_for_answered(&self, n: usize) {
+        self.wait(|s| s.sent.iter().filter(|s| s.answered).count() >= n)
+            .await;
+    }
+
+    /// Waits until `n` searches have been made.
+    pub async fn wait_for_finds(&self, n: usize) {
+        self.wait(|s| s.finds.len() >= n).await;
+    }
+
+    async fn wait(&self, until: impl Fn(&State) -> bool) {
+        let mut changes = self.changes.subscribe();
+        while !until(&self.state()) {
+            changes.changed().await.unwrap();
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap()
+    }
+
+    fn changed(&self) {
+        self.changes.send_modify(|n| *n += 1);
+    }
+}
+
+#[async_trait]
+impl Letta for FakeTarget {
+    fn target(&self) -> &str {
+        "letta"
+    }
+
+    fn address(&self) -> String {
+        "http://fake".into()
+    }
+
+    fn lane(&self, agent: &AgentId) -> Lane {
+        Lane::new(format!("letta/{agent}"))
+    }
+
+    async fn check(&self) -> Result<ServerInfo, Refusal> {
+        match self.state().down.clone() {
+            Some(refusal) => Err(refusal),
+            None => Ok(ServerInfo {
+                version: Some("fake".into()),
+            }),
+        }
+    }
+
+    async fn list_agents(&self) -> Result<Vec<Agent>, Refusal> {
+        self.check().await.map(|_| Vec::new())
+    }
+
+    async fn get_agent(&self, agent: &AgentId) -> Result<Agent, Refusal> {
+        self.check().await.map(|_| Agent {
+            id: agent.to_string(),
+            name: None,
+            created_at: None,
+        })
+    }
+
+    async fn send(&self, outgoing: &Outgoing, on_run: OnRun<'_>) -> Answer {
+        let agent = outgoing.agent.to_string();
+        let (at, act) = {
+            let mut state = self.state();
+            let text = outgoing
+                .messages
+                .first()
+                .and_then(|m| m["content"].as_str());
+            state.sent.push(Sent {
+                agent: agent.clone(),
+                otid: outgoing.otid,
+                text: text.unwrap_or_default().into(),
+                answered: false,
+            });
+            let here = state.at_once.entry(agent.clone()).or_default();
+            *here += 1;
+            if *here > 1 {
+                state.overlapped = true;
+            }
+            state.most_at_once = state.most_at_once.max(state.at_once.values().sum());
+            let act = match state.down.clone() {
+                Some(refusal) => Some(Act::Answer(Answer::Refused(refusal))),
+                None => state.acts.get_mut(&agent).and_then(VecDeque::pop_front),
+            };
+            (state.sent.len() - 1, act)
+        };
+        self.changed();
+        let _leaving = Leaving(self, agent.clone());
+        if let Some(Act::Run(run, _) | Act::Hang(run)) = &act {
+            on_run(run);
+        }
+        if let Some(Act::Hang(_)) = &act {
+            std::future::pending::<()>().await;
+        }
+        self.wait(|s| !s.held.contains(&agent)).await;
+        self.state().sent[at].answered = true;
+        match act {
+            Some(Act::Answer(answer) | Act::Run(_, answer)) => answer,
+            _ => Self::delivered("fake: yes"),
+        }
+    }
+
+    async fn find(&self, lookup: &Lookup) -> Evidence {
+        let agent = lookup.agent.to_string();
+        let mut state = self.state();
+        state.finds.push(lookup.clone());
+        let evidence = match state.down.clone() {
+            Some(refusal) => Evidence::Refused(refusal),
+            None => state
+                .evidence
+                .get_mut(&agent)
+                .and_then(VecDeque::pop_front)
+                .unwrap_or(Evidence::Absent { failed: None }),
+        };
+        drop(state);
+        self.changed();
+        evidence
+    }
+}
+
+/// Counts a send as ended, also when it was dropped half-way.
+struct Leaving<'a>(&'a FakeTarget, String);
+
+impl Drop for Leaving<'_> {
+    fn drop(&mut self) {
+        *self.0.state().at_once.entry(self.1.clone()).or_default() -= 1;
+        self.0.changed();
+    }
+}
