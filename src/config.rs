@@ -15,6 +15,7 @@ use crate::error::{Code, Error, Result};
 
 pub use delivery::Delivery;
 pub use environment::Environment;
+pub(crate) use file::PLUGIN_FILE;
 
 use file::File;
 
@@ -318,7 +319,8 @@ mod tests {
 
     #[test]
     fn a_setting_that_cannot_be_used_is_refused_and_named() {
-        let cases: &[(&[(&str, &str)], &str, &str)] = &[
+        type Variables<'a> = &'a [(&'a str, &'a str)];
+        let cases: &[(Variables, &str, &str)] = &[
             (
                 &[("PROMPTYOSELF_DB", "postgres://u:hunter2@h/db")],
                 "",
