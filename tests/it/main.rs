@@ -1,1 +1,8 @@
 //! The laws of promptyoself, each tested against real parts.
+
+// Helpers of tests fail as tests do.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod command_line;
+mod plugin_install;
+mod smcp;
