@@ -30,6 +30,7 @@ use crate::models::{Identity, Trigger};
 pub use adoption::Adopted;
 pub use claims::{Claim, ClaimTerms, Job};
 pub use occurrences::{HistoryFilter, OpenOccurrence};
+pub use plans::{remaining, timetable};
 pub use schedulers::{HeldTarget, OwnerLock, RunningScheduler};
 pub use schedules::{DueSchedule, ListFilter, ScheduleUpdate};
 pub use settle::Settlement;

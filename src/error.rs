@@ -187,6 +187,12 @@ impl Error {
         self
     }
 
+    /// Adds to the text what else helps.
+    pub fn hint(mut self, hint: &str) -> Self {
+        self.text.push_str(hint);
+        self
+    }
+
     /// Adds the cause. It is printed once, after the text, so the text does not repeat it.
     pub fn caused_by(
         mut self,

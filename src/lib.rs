@@ -1,9 +1,12 @@
 #![doc = include_str!("../README.md")]
 
+pub mod cli;
 pub mod clock;
+pub mod config;
 pub mod db;
 pub mod error;
 pub mod letta_client;
 pub mod models;
 pub mod schedule;
 pub mod scheduler;
+pub mod service;

@@ -1,3 +1,10 @@
 //! The `promptyoself` program.
 
-fn main() {}
+use std::process::ExitCode;
+
+use promptyoself::config::Environment;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    promptyoself::cli::run(std::env::args_os(), Environment::of_process()).await
+}

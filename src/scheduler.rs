@@ -20,7 +20,7 @@ use crate::clock::Clock;
 use crate::db::Db;
 use crate::error::Result;
 use crate::letta_client::Letta;
-use crate::models::{AgentId, State, Verdict};
+use crate::models::{State, Verdict};
 use crate::schedule::Zone;
 
 pub use self::core::Mode;
@@ -52,8 +52,6 @@ pub struct Outcome {
     pub occurrence_id: i64,
     /// Its schedule's number, if that still exists.
     pub schedule_id: Option<i64>,
-    /// Whom it was for, where this process sent it.
-    pub agent_id: Option<AgentId>,
     /// The intended instant.
     pub intended_at: Timestamp,
     /// Where it stands now.

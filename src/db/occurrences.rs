@@ -1,5 +1,7 @@
 //! Reading occurrences: what is open, and what has been.
 
+use std::collections::HashMap;
+
 use jiff::{SignedDuration, Timestamp};
 use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
@@ -168,6 +170,22 @@ impl Db {
             })
         };
         rows.iter().map(|r| read(r).map_err(failed)).collect()
+    }
+
+    /// The numbers of the schedules by their identities.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn schedule_ids(&self) -> Result<HashMap<Uuid, i64>> {
+        let rows: Vec<(String, i64)> =
+            sqlx::query_as("SELECT uid, id FROM schedules WHERE uid IS NOT NULL")
+                .fetch_all(&self.pool)
+                .await
+                .map_err(|e| self.failed("read the schedules' numbers", e))?;
+        Ok(rows
+            .into_iter()
+            .filter_map(|(uid, id)| Some((uid.parse().ok()?, id)))
+            .collect())
     }
 
     /// When the next schedule becomes due after `now`.

@@ -14,7 +14,7 @@ use crate::schedule::{Passed, Spec, Timetable, Zone};
 ///
 /// # Errors
 /// [`Code::ScheduleBroken`] and the codes of the schedule's own parts.
-pub(super) fn timetable(schedule: &PromptSchedule) -> Result<Timetable> {
+pub fn timetable(schedule: &PromptSchedule) -> Result<Timetable> {
     let zone = match schedule.timezone.as_deref() {
         Some(name) => Zone::parse(name)?,
         None => Zone::utc(),
@@ -53,7 +53,7 @@ pub(super) fn schedule_type(text: &str) -> Result<ScheduleType> {
 }
 
 /// How many more instants the schedule may have; `None` for no limit.
-pub(super) fn remaining(schedule: &PromptSchedule) -> Option<u64> {
+pub fn remaining(schedule: &PromptSchedule) -> Option<u64> {
     schedule
         .max_repetitions
         .map(|max| u64::try_from(max.saturating_sub(schedule.repetitions)).unwrap_or(0))

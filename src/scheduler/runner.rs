@@ -344,7 +344,6 @@ impl Runner<'_> {
                     let _ = outcomes.send(Outcome {
                         occurrence_id,
                         schedule_id: settled.schedule_id,
-                        agent_id: settling.job.as_ref().map(|j| j.agent_id.clone()),
                         intended_at: settling.intended_at,
                         state: settled.state,
                         verdict: settling.verdict.clone(),

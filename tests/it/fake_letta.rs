@@ -209,7 +209,9 @@ impl FakeLetta {
 
     /// Waits until `n` requests for `path` have come.
     pub async fn wait_for_asked(&self, path: &str, n: usize) {
-        self.inner.wait(|s| s.asked.get(path).is_some_and(|asked| *asked >= n)).await;
+        self.inner
+            .wait(|s| s.asked.get(path).is_some_and(|asked| *asked >= n))
+            .await;
     }
 
     /// How many requests for `path` have come.

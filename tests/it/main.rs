@@ -1,5 +1,11 @@
 //! The laws of promptyoself, each tested against real parts.
 
+// Helpers of tests fail as tests do.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
 mod client;
+mod command_line;
 mod fake_letta;
 mod fake_target;
+mod plugin_install;
+mod smcp;

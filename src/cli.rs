@@ -1,0 +1,159 @@
+//! The command line: what was asked, by whom, and the answer printed once.
+
+pub mod args;
+mod commands;
+mod deliver;
+mod describe;
+pub mod input;
+mod logging;
+pub mod output;
+mod plugin;
+mod plugin_guard;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use clap::FromArgMatches;
+use clap::error::ErrorKind;
+
+use crate::clock::Clock;
+use crate::config::{Environment, Flags, Settings};
+use crate::error::{Code, Error, Result};
+use args::{Cli, PluginVerb, Verb};
+use output::{Output, Reply};
+
+/// What every command is given.
+#[derive(Clone, Debug)]
+pub struct Context {
+    /// The settings.
+    pub settings: Settings,
+    /// The time.
+    pub clock: Clock,
+}
+
+/// Runs the program: `args` begins with its own name, as a process gets them.
+pub async fn run(args: impl IntoIterator<Item = OsString>, env: Result<Environment>) -> ExitCode {
+    let args: Vec<OsString> = args.into_iter().collect();
+    // Wrong usage must be reported in the right form too, so this can't wait for the parser.
+    let output = Output::new(args.iter().any(|arg| arg == "--json"));
+    let env = match env {
+        Ok(env) => env,
+        Err(error) => return output.print_error(&error),
+    };
+    let in_plugin = env.plugin().is_some();
+    let cli = match parse(&args, in_plugin) {
+        Ok(cli) => cli,
+        Err(Stop::Answer(text)) => return output::write_out(&text, ExitCode::SUCCESS),
+        Err(Stop::Wrong(error)) => return output.print_error(&error),
+    };
+    if in_plugin && let Err(error) = plugin_guard::check(&cli) {
+        return output.print_error(&error);
+    }
+    if cli.describe {
+        return output.print_json(&describe::describe());
+    }
+    let Some(verb) = &cli.command else {
+        let help = help_command(in_plugin).render_help().to_string();
+        return output::write_out(&help, ExitCode::FAILURE);
+    };
+    match answer(&cli, verb, &env).await {
+        Ok(reply) => output.print(&reply),
+        Err(error) => output.print_error(&error),
+    }
+}
+
+async fn answer(cli: &Cli, verb: &Verb, env: &Environment) -> Result<Reply> {
+    let lasting = match verb {
+        Verb::Serve(_) => true,
+        Verb::Execute(args) => args.r#loop,
+        _ => false,
+    };
+    logging::start(env, if lasting { "info" } else { "warn" })?;
+    let flags = Flags {
+        config: cli.config.clone(),
+        database: cli.db.clone(),
+        concurrency: match verb {
+            Verb::Serve(args) => args.concurrency.clone(),
+            _ => None,
+        },
+    };
+    let ctx = Context {
+        settings: Settings::load(&flags, env)?,
+        clock: Clock::system(),
+    };
+    match verb {
+        Verb::Register(args) => commands::register(&ctx, args).await,
+        Verb::List(args) => commands::list(&ctx, args).await,
+        Verb::Show(args) => commands::show(&ctx, args).await,
+        Verb::Cancel(args) => commands::cancel(&ctx, args).await,
+        Verb::Execute(args) if args.r#loop => {
+            commands::serve(&ctx, Some(input::interval(args.interval.as_deref())?)).await
+        }
+        Verb::Execute(_) => commands::execute(&ctx).await,
+        Verb::Test => commands::test(&ctx).await,
+        Verb::Agents => commands::agents(&ctx).await,
+        Verb::Serve(_) => commands::serve(&ctx, None).await,
+        Verb::History(args) => commands::history(&ctx, args).await,
+        Verb::Plugin(PluginVerb::Install { dir }) => plugin::install(&ctx.settings, dir),
+    }
+}
+
+/// Why parsing ended without a command to run.
+enum Stop {
+    /// Help or the version was asked for.
+    Answer(String),
+    /// The command line is wrong.
+    Wrong(Error),
+}
+
+fn parse(args: &[OsString], in_plugin: bool) -> std::result::Result<Cli, Stop> {
+    let parsed = help_command(in_plugin)
+        .try_get_matches_from(args)
+        .and_then(|matches| Cli::from_arg_matches(&matches));
+    parsed.map_err(|e| {
+        let text = e.render().to_string();
+        match e.kind() {
+            ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Stop::Answer(text),
+            // Only `plugin` has commands of its own; clap would report its whole help here.
+            ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => Stop::Wrong(
+                Error::new(
+                    Code::Usage,
+                    "plugin needs to be told what to do: install DIR",
+                )
+                .example("promptyoself plugin install smcp/plugins"),
+            ),
+            _ => Stop::Wrong(usage(&text, args)),
+        }
+    })
+}
+
+/// The definitions, with a width that doesn't depend on the caller's terminal or `COLUMNS` where a
+/// program reads the help: a wrapped line would look like one more command to it.
+fn help_command(in_plugin: bool) -> clap::Command {
+    let command = args::definitions(in_plugin);
+    if std::io::IsTerminal::is_terminal(&std::io::stdout()) {
+        command
+    } else {
+        command.term_width(100)
+    }
+}
+
+/// clap's report of wrong usage as one of our errors: on one line, with the help to look at.
+fn usage(report: &str, args: &[OsString]) -> Error {
+    let lines: Vec<&str> = report
+        .lines()
+        .map(|line| line.trim().trim_start_matches("error: "))
+        .filter(|line| !line.is_empty() && !line.starts_with("For more information"))
+        .collect();
+    let definitions = args::definitions(false);
+    let command = args
+        .iter()
+        .skip(1)
+        .filter_map(|arg| arg.to_str())
+        .find(|arg| definitions.find_subcommand(arg).is_some());
+    let example = match command {
+        Some(command) => format!("promptyoself {command} --help"),
+        None => "promptyoself --help".to_owned(),
+    };
+    Error::new(Code::Usage, lines.join("; ")).example(example)
+}

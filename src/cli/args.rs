@@ -1,0 +1,453 @@
+//! The command line: every command and flag, defined once.
+//!
+//! Parsing, `--help` and the plugin's `--describe` all come from these definitions. Numbers arrive
+//! as text and are read in [`super::input`], so that what is wrong with them is said in our words
+//! and with our codes; the same goes for what is missing.
+
+use std::path::PathBuf;
+
+use clap::builder::BoolishValueParser;
+use clap::{ArgAction, Args, Command, CommandFactory, Parser, Subcommand};
+
+/// The value name that marks a whole number; `--describe` calls its type `integer`.
+pub(super) const NUMBER: &str = "N";
+/// The value name that marks a switch; `--describe` gives it `"action": "store_true"`.
+pub(super) const SWITCH: &str = "true|false";
+
+/// Schedule prompts for Letta agents: once, on a cron pattern, or at an interval.
+#[derive(Clone, Debug, Parser)]
+#[command(
+    name = "promptyoself",
+    version,
+    help_template = "{about-with-newline}\n{usage-heading} {usage}\n\nOptions:\n{options}{after-help}"
+)]
+pub struct Cli {
+    /// The SQLite file that holds the schedules [default: ./promptyoself.db]
+    #[arg(long, global = true, value_name = "FILE", display_order = 901)]
+    pub db: Option<String>,
+
+    /// A settings file in TOML, instead of the usual one
+    #[arg(long, global = true, value_name = "FILE", display_order = 902)]
+    pub config: Option<PathBuf>,
+
+    /// Answer in JSON on a terminal too
+    #[arg(long, global = true, display_order = 903)]
+    pub json: bool,
+
+    /// Print what the SMCP plugin offers, as JSON
+    #[arg(long)]
+    pub describe: bool,
+
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Option<Verb>,
+}
+
+/// What to do.
+#[derive(Clone, Debug, Subcommand)]
+pub enum Verb {
+    /// Schedule a prompt for an agent
+    ///
+    /// The prompt is delivered to the agent as a user message, and the agent wakes up and acts on
+    /// it. Give exactly one of time (once), cron (a pattern) or every (an interval). The answer
+    /// holds the id of the schedule and the first time it runs.
+    Register(RegisterArgs),
+
+    /// List schedules, the next to run first
+    ///
+    /// Only active schedules are listed unless all is set. Prompts over 100 characters are
+    /// shortened unless full is set.
+    List(ListArgs),
+
+    /// Show one schedule whole, with its next runs and what became of the last ones
+    Show(IdArgs),
+
+    /// Cancel a schedule, so that it never runs again
+    ///
+    /// A prompt that is on its way to the agent already is not called back.
+    Cancel(IdArgs),
+
+    /// Deliver every prompt that is due now, then stop
+    ///
+    /// This is not needed where a scheduler runs all the time (promptyoself serve).
+    Execute(ExecuteArgs),
+
+    /// Check that Letta answers, and that a scheduler is running
+    Test,
+
+    /// List the agents of the Letta server
+    Agents,
+
+    /// Run the scheduler until it is stopped
+    Serve(ServeArgs),
+
+    /// Show what became of past and pending deliveries, the newest first
+    History(HistoryArgs),
+
+    /// Install the SMCP plugin
+    #[command(subcommand)]
+    Plugin(PluginVerb),
+}
+
+/// What to schedule, for whom and when.
+#[derive(Clone, Debug, Default, Args)]
+pub struct RegisterArgs {
+    /// The agent that gets the prompt
+    ///
+    /// Its id begins with "agent-". An agent that schedules for itself gives its own id. Without
+    /// it, the configured default agent is meant. Example: agent-00000000-0000-4000-8000-000000000000
+    #[arg(long, value_name = "AGENT", allow_hyphen_values = true)]
+    pub agent_id: Option<String>,
+
+    /// What the agent is told when the time comes
+    ///
+    /// It is delivered exactly as given. Write it so that it can be understood later without
+    /// the present conversation. Example: Check whether the backup finished, and tell Ada.
+    #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
+    pub prompt: Option<String>,
+
+    /// A file that holds the prompt; "-" reads it from standard input
+    #[arg(
+        long,
+        value_name = "FILE",
+        allow_hyphen_values = true,
+        conflicts_with = "prompt"
+    )]
+    pub prompt_file: Option<PathBuf>,
+
+    /// Run once, at this time
+    ///
+    /// A time without an offset is meant in timezone. It must be in the future.
+    /// Examples: 2030-01-31T09:00:00Z, 2030-01-31T09:00:00+02:00, 2030-01-31 09:00
+    #[arg(long, alias = "at", value_name = "TIME", allow_hyphen_values = true)]
+    pub time: Option<String>,
+
+    /// Run again and again, on this cron pattern of five fields
+    ///
+    /// The fields are minute, hour, day of month, month, day of week, in timezone.
+    /// Examples: "0 9 * * *" (daily at 09:00), "*/15 * * * *", "30 8 * * mon-fri", "@hourly"
+    #[arg(long, value_name = "PATTERN", allow_hyphen_values = true)]
+    pub cron: Option<String>,
+
+    /// Run again and again, this far apart
+    ///
+    /// The first run is one interval from now, or at start_at.
+    /// Examples: 30s, 5m, 1h30m, 2d, 1w; a number alone is seconds
+    #[arg(long, value_name = "INTERVAL", allow_hyphen_values = true)]
+    pub every: Option<String>,
+
+    /// The IANA time zone in which times and patterns are meant
+    ///
+    /// Examples: Europe/Berlin, America/New_York, UTC. Without it, the configured zone is used,
+    /// which is UTC unless it was changed.
+    #[arg(long, value_name = "ZONE", allow_hyphen_values = true)]
+    pub timezone: Option<String>,
+
+    /// Do not run before this time
+    ///
+    /// For an interval it is the first run. Example: 2030-01-31T09:00:00Z
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
+    pub start_at: Option<String>,
+
+    /// Do not run after this time
+    ///
+    /// A run at exactly this time still happens. Example: 2030-12-31T18:00:00Z
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
+    pub end_at: Option<String>,
+
+    /// Stop after this many runs
+    ///
+    /// At least 1; without it the schedule has no end. Example: 10
+    #[arg(long, value_name = NUMBER, allow_hyphen_values = true)]
+    pub max_repetitions: Option<String>,
+
+    /// Do not ask Letta whether the agent exists
+    #[arg(long, value_name = SWITCH, num_args = 0..=1, action = ArgAction::Set,
+        default_value = "false", default_missing_value = "true", hide_default_value = true, hide_possible_values = true,
+        value_parser = BoolishValueParser::new())]
+    pub skip_validation: bool,
+
+    /// A name for the schedule, unique among the agent's live schedules
+    ///
+    /// Registering the same name and schedule again answers with the schedule that exists, so a
+    /// call may safely be repeated. Example: morning-report
+    #[arg(long, value_name = "NAME", allow_hyphen_values = true)]
+    pub name: Option<String>,
+}
+
+/// Which schedules to list.
+#[derive(Clone, Debug, Default, Args)]
+pub struct ListArgs {
+    /// Only schedules of this agent
+    #[arg(long, value_name = "AGENT", allow_hyphen_values = true)]
+    pub agent_id: Option<String>,
+
+    /// Finished, cancelled, paused and broken schedules too
+    #[arg(long, value_name = SWITCH, num_args = 0..=1, action = ArgAction::Set,
+        default_value = "false", default_missing_value = "true", hide_default_value = true, hide_possible_values = true,
+        value_parser = BoolishValueParser::new())]
+    pub all: bool,
+
+    /// Whole prompts, however long
+    #[arg(long, value_name = SWITCH, num_args = 0..=1, action = ArgAction::Set,
+        default_value = "false", default_missing_value = "true", hide_default_value = true, hide_possible_values = true,
+        value_parser = BoolishValueParser::new())]
+    pub full: bool,
+
+    /// At most this many schedules
+    #[arg(long, value_name = NUMBER, default_value = "1000", allow_hyphen_values = true)]
+    pub limit: Option<String>,
+
+    /// Leave out this many schedules at the beginning
+    #[arg(long, value_name = NUMBER, default_value = "0", allow_hyphen_values = true)]
+    pub offset: Option<String>,
+}
+
+/// Which schedule.
+#[derive(Clone, Debug, Default, Args)]
+pub struct IdArgs {
+    /// The id of the schedule, as register and list give it
+    #[arg(long, aliases = ["schedule-id", "schedule_id"], value_name = NUMBER, allow_hyphen_values = true)]
+    pub id: Option<String>,
+
+    /// The same without writing --id
+    #[arg(
+        value_name = "ID",
+        conflicts_with = "id",
+        allow_negative_numbers = true
+    )]
+    pub position: Option<String>,
+}
+
+/// How to deliver what is due.
+#[derive(Clone, Debug, Default, Args)]
+pub struct ExecuteArgs {
+    /// Go on until stopped
+    #[arg(long, value_name = SWITCH, num_args = 0..=1, action = ArgAction::Set,
+        default_value = "false", default_missing_value = "true", hide_default_value = true, hide_possible_values = true,
+        value_parser = BoolishValueParser::new())]
+    pub r#loop: bool,
+
+    /// With --loop: the longest time in seconds between two looks at the database
+    #[arg(long, value_name = NUMBER, default_value = "60", allow_hyphen_values = true)]
+    pub interval: Option<String>,
+}
+
+/// How to run the scheduler.
+#[derive(Clone, Debug, Default, Args)]
+pub struct ServeArgs {
+    /// Speak to at most this many agents at the same time [default: 64]
+    #[arg(long, value_name = NUMBER, allow_hyphen_values = true)]
+    pub concurrency: Option<String>,
+}
+
+/// Whose deliveries to show.
+#[derive(Clone, Debug, Default, Args)]
+pub struct HistoryArgs {
+    /// Only deliveries of this schedule
+    #[arg(long, aliases = ["schedule-id", "schedule_id"], value_name = NUMBER, allow_hyphen_values = true)]
+    pub id: Option<String>,
+
+    /// Only deliveries to this agent
+    #[arg(long, value_name = "AGENT", allow_hyphen_values = true)]
+    pub agent_id: Option<String>,
+
+    /// At most this many deliveries
+    #[arg(long, value_name = NUMBER, default_value = "50", allow_hyphen_values = true)]
+    pub limit: Option<String>,
+}
+
+/// What to do about the plugin.
+#[derive(Clone, Debug, Subcommand)]
+pub enum PluginVerb {
+    /// Put a working plugin into an SMCP server's folder of plugins
+    Install {
+        /// The folder of plugins, such as smcp/plugins
+        #[arg(value_name = "DIR")]
+        dir: PathBuf,
+    },
+}
+
+impl Verb {
+    /// The command's name as it is typed.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Verb::Register(_) => "register",
+            Verb::List(_) => "list",
+            Verb::Show(_) => "show",
+            Verb::Cancel(_) => "cancel",
+            Verb::Execute(_) => "execute",
+            Verb::Test => "test",
+            Verb::Agents => "agents",
+            Verb::Serve(_) => "serve",
+            Verb::History(_) => "history",
+            Verb::Plugin(_) => "plugin",
+        }
+    }
+}
+
+/// The definitions, ready to parse. In the plugin, help leaves out what is refused there.
+pub fn definitions(in_plugin: bool) -> Command {
+    let mut command = underscores(Cli::command());
+    if in_plugin {
+        command = super::plugin_guard::hide_refused(command);
+    }
+    let help = available_commands(&command);
+    command.after_help(help)
+}
+
+/// Accepts `--agent_id` for `--agent-id` and so on, as JSON keys and the Python original write it.
+fn underscores(command: Command) -> Command {
+    command
+        .mut_args(|arg| {
+            // The derive names an argument after its field, which is the form we want.
+            let field = arg.get_id().clone();
+            if arg.get_long().is_some() && field.as_str().contains('_') {
+                arg.alias(field)
+            } else {
+                arg
+            }
+        })
+        .mut_subcommands(underscores)
+}
+
+/// The end of `--help`. SMCP servers of 2025 read the commands from exactly this block: a heading,
+/// lines indented by two spaces, an empty line.
+fn available_commands(command: &Command) -> String {
+    let mut text = String::from("Available commands:\n");
+    for sub in command.get_subcommands().filter(|sub| !sub.is_hide_set()) {
+        let about = sub.get_about().map(ToString::to_string).unwrap_or_default();
+        text.push_str(&format!("  {:<10}  {about}\n", sub.get_name()));
+    }
+    text.push_str(
+        "\nExamples:\n  \
+         promptyoself register --agent-id AGENT --prompt \"Stand up\" --every 30m\n  \
+         promptyoself register --agent-id AGENT --prompt \"Daily report\" --cron \"0 9 * * *\"\n  \
+         promptyoself register --agent-id AGENT --prompt \"Happy 2030\" --time 2030-01-01T00:00:00Z\n  \
+         promptyoself list --agent-id AGENT\n  \
+         promptyoself cancel --id 5\n",
+    );
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::FromArgMatches;
+
+    fn parse(words: &[&str]) -> Result<Verb, clap::Error> {
+        let mut all = vec!["promptyoself"];
+        all.extend(words);
+        let matches = definitions(false).try_get_matches_from(all)?;
+        Ok(Cli::from_arg_matches(&matches)?.command.unwrap())
+    }
+
+    fn register(words: &[&str]) -> RegisterArgs {
+        let mut all = vec!["register"];
+        all.extend(words);
+        match parse(&all).unwrap() {
+            Verb::Register(args) => args,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn the_definitions_are_sound() {
+        definitions(false).debug_assert();
+        definitions(true).debug_assert();
+    }
+
+    #[test]
+    fn a_prompt_is_taken_as_it_is_whatever_it_looks_like() {
+        for prompt in [
+            "--evil", "-5", "", "a\nb", "👋🏽", "--", "--help", "--db", "list", "-h", "--prompt",
+            "=", "'\"$x",
+        ] {
+            let args = register(&["--prompt", prompt, "--agent-id", "a"]);
+            assert_eq!(args.prompt.as_deref(), Some(prompt));
+            assert_eq!(args.agent_id.as_deref(), Some("a"));
+            let joined = format!("--prompt={prompt}");
+            assert_eq!(register(&[&joined]).prompt.as_deref(), Some(prompt));
+        }
+    }
+
+    #[test]
+    fn a_switch_is_bare_or_says_true_or_false() {
+        let all = |words: &[&str]| match parse(words).unwrap() {
+            Verb::List(args) => args.all,
+            other => panic!("{other:?}"),
+        };
+        assert!(!all(&["list"]));
+        assert!(all(&["list", "--all"]));
+        assert!(all(&["list", "--all", "--full"]));
+        assert!(all(&["list", "--all", "true"]));
+        assert!(all(&["list", "--all", "True"]));
+        assert!(!all(&["list", "--all", "false"]));
+        assert!(parse(&["list", "--all", "maybe"]).is_err());
+    }
+
+    #[test]
+    fn every_flag_is_also_known_with_underscores() {
+        let args = register(&[
+            "--agent_id",
+            "a",
+            "--max_repetitions",
+            "5.0",
+            "--start_at",
+            "x",
+            "--skip_validation",
+        ]);
+        assert_eq!(args.agent_id.as_deref(), Some("a"));
+        assert_eq!(args.max_repetitions.as_deref(), Some("5.0"));
+        assert!(args.skip_validation);
+    }
+
+    #[test]
+    fn an_id_is_a_flag_or_a_bare_word_but_not_both() {
+        for words in [
+            &["show", "5"][..],
+            &["show", "--id", "5"],
+            &["cancel", "--schedule_id", "5"],
+        ] {
+            match parse(words).unwrap() {
+                Verb::Show(args) | Verb::Cancel(args) => {
+                    assert_eq!(args.id.or(args.position).as_deref(), Some("5"));
+                }
+                other => panic!("{other:?}"),
+            }
+        }
+        assert!(parse(&["show", "-5"]).is_ok());
+        assert!(parse(&["show", "5", "--id", "5"]).is_err());
+    }
+
+    #[test]
+    fn help_ends_with_the_block_that_old_servers_read() {
+        let help = definitions(false).term_width(100).render_help().to_string();
+        let (_, block) = help.split_once("\n\nAvailable commands:\n").unwrap();
+        let (list, rest) = block.split_once("\n\n").unwrap();
+        let names: Vec<&str> = list
+            .lines()
+            .map(|line| {
+                line.strip_prefix("  ")
+                    .unwrap()
+                    .split_whitespace()
+                    .next()
+                    .unwrap()
+            })
+            .collect();
+        assert_eq!(
+            names,
+            [
+                "register", "list", "show", "cancel", "execute", "test", "agents", "serve",
+                "history", "plugin"
+            ]
+        );
+        assert!(rest.starts_with("Examples:\n  promptyoself register"));
+        assert!(
+            !definitions(true)
+                .render_help()
+                .to_string()
+                .contains("  serve")
+        );
+    }
+}

@@ -1,0 +1,284 @@
+//! The commands that need the database or Letta: arguments in, service called, answer out.
+
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+use tokio_util::sync::CancellationToken;
+
+use super::args::{HistoryArgs, IdArgs, ListArgs, RegisterArgs};
+use super::input::{self, given};
+use super::output::{self, Reply};
+use super::{Context, deliver};
+use crate::db::ListFilter;
+use crate::error::{Code, Error, Result};
+use crate::letta_client::{Rest, RestSettings};
+use crate::models::ScheduleType;
+use crate::service::{Registration, Service, Status, Wish};
+
+/// The name of the one target that settings can name so far.
+const TARGET: &str = "letta";
+
+impl Context {
+    /// Opens the database and the client.
+    pub(super) async fn service(&self) -> Result<Service> {
+        let settings = &self.settings;
+        let idle_timeout = settings.delivery.idle_timeout;
+        let rest = RestSettings {
+            target: TARGET.to_owned(),
+            base_url: settings.letta_url.clone(),
+            api_key: settings.letta_key.clone(),
+            idle_timeout: idle_timeout.try_into().unwrap_or(std::time::Duration::MAX),
+            orphan_age: settings.delivery.orphaned_run_age,
+        };
+        let letta = Arc::new(Rest::new(rest, self.clock.clone())?);
+        let clock = self.clock.clone();
+        let opened = Service::open(&settings.database, &settings.timezone, letta, clock).await;
+        let (service, upgraded) = opened?;
+        if let Some(report) = upgraded {
+            tracing::warn!("{report}");
+        }
+        Ok(service)
+    }
+}
+
+pub(super) async fn register(ctx: &Context, args: &RegisterArgs) -> Result<Reply> {
+    let (kind, value) = match input::spec(args)? {
+        input::Spec::Once(value) => (ScheduleType::Once, value),
+        input::Spec::Cron(value) => (ScheduleType::Cron, value),
+        input::Spec::Every(value) => (ScheduleType::Interval, value),
+    };
+    let text = |flag: &Option<String>| given(flag.as_deref()).map(str::to_owned);
+    let registration = Registration {
+        agent_id: input::agent(
+            args.agent_id.as_deref(),
+            ctx.settings.default_agent.as_deref(),
+        )?,
+        prompt: input::prompt(args, std::io::stdin())?,
+        wish: Wish {
+            kind,
+            value: value.to_owned(),
+        },
+        timezone: text(&args.timezone),
+        start_at: text(&args.start_at),
+        end_at: text(&args.end_at),
+        max_repetitions: input::repetitions(args.max_repetitions.as_deref())?,
+        name: text(&args.name),
+        skip_validation: args.skip_validation,
+    };
+    let service = ctx.service().await?;
+    let made = service.register(&registration).await?;
+    let warning = service.status().await?.warning();
+    let local = made.next_run_local();
+    let message = if made.existed {
+        format!("This prompt was scheduled already, with ID {}", made.id)
+    } else {
+        format!("Prompt scheduled with ID {}", made.id)
+    };
+    let json = json!({
+        "status": "success",
+        "id": made.id,
+        "next_run": made.next_run,
+        "message": message,
+        "next_run_local": local,
+        "timezone": made.zone.name(),
+        "describes": made.describes,
+        "next_runs": made.next_runs,
+        "existed": made.existed,
+        "now": ctx.clock.now(),
+        "warning": warning,
+    });
+    let text = format!(
+        "{message}: {}. Next run: {} UTC = {local}",
+        made.describes, made.next_run
+    );
+    reply(json, text, warning)
+}
+
+pub(super) async fn list(ctx: &Context, args: &ListArgs) -> Result<Reply> {
+    let agent_id = input::agent_filter(args.agent_id.as_deref())?;
+    let page = input::page(args.limit.as_deref(), args.offset.as_deref())?;
+    let service = ctx.service().await?;
+    let status = service.status().await?;
+    let filter = ListFilter {
+        agent_id,
+        all: args.all,
+        limit: Some(page.limit),
+        offset: page.offset,
+    };
+    let listing = service.list(&filter, args.full, &status).await?;
+    let rows = to_rows(&listing.schedules)?;
+    let text = output::schedules_table(&rows);
+    let json = json!({
+        "status": "success",
+        "count": rows.len(),
+        "total": listing.total,
+        "schedules": rows,
+        "now": ctx.clock.now(),
+        "warning": status.warning(),
+    });
+    reply(json, text, status.warning())
+}
+
+pub(super) async fn show(ctx: &Context, args: &IdArgs) -> Result<Reply> {
+    let id = input::schedule_id(args)?;
+    let service = ctx.service().await?;
+    let status = service.status().await?;
+    let details = service.show(id, &status).await?;
+    let mut json = to_value(&details)?;
+    let text = output::schedule_details(&json);
+    json["status"] = "success".into();
+    json["now"] = to_value(&ctx.clock.now())?;
+    json["warning"] = status.warning().into();
+    reply(json, text, status.warning())
+}
+
+pub(super) async fn cancel(ctx: &Context, args: &IdArgs) -> Result<Reply> {
+    let id = input::schedule_id(args)?;
+    ctx.service().await?.cancel(id).await?;
+    let message = format!("Schedule {id} cancelled");
+    let json = json!({ "status": "success", "cancelled_id": id, "message": message });
+    Reply::new(&json, message)
+}
+
+pub(super) async fn history(ctx: &Context, args: &HistoryArgs) -> Result<Reply> {
+    let id = input::id_filter(args.id.as_deref())?;
+    let agent_id = input::agent_filter(args.agent_id.as_deref())?;
+    let page = input::page(args.limit.as_deref(), None)?;
+    let service = ctx.service().await?;
+    let rows = to_rows(&service.history(id, agent_id, page.limit).await?)?;
+    let text = output::occurrences_table(&rows);
+    let json = json!({ "status": "success", "count": rows.len(), "occurrences": rows });
+    Reply::new(&json, text)
+}
+
+pub(super) async fn agents(ctx: &Context) -> Result<Reply> {
+    let agents = ctx.service().await?.agents().await?;
+    let rows = to_rows(&agents)?;
+    let text = output::agents_table(&rows);
+    Reply::new(
+        &json!({ "status": "success", "agents": rows, "count": rows.len() }),
+        text,
+    )
+}
+
+pub(super) async fn test(ctx: &Context) -> Result<Reply> {
+    let service = ctx.service().await?;
+    let server = service.check_letta().await?;
+    let status = service.status().await?;
+    let message = "Connection to Letta server successful";
+    let address = service.letta.address();
+    let json = json!({
+        "status": "success",
+        "message": message,
+        "letta_url": address,
+        "letta_version": server.version,
+        "database": service.db.path(),
+        "schedulers": schedulers(&status),
+        "now": ctx.clock.now(),
+        "warning": status.warning(),
+    });
+    let version = server
+        .version
+        .map(|v| format!(" (version {v})"))
+        .unwrap_or_default();
+    let text = format!(
+        "{message}: {address}{version}. {} scheduler(s) running on {}",
+        status.schedulers.len(),
+        service.db.path().display()
+    );
+    reply(json, text, status.warning())
+}
+
+/// Delivers what is due, once.
+pub(super) async fn execute(ctx: &Context) -> Result<Reply> {
+    let service = ctx.service().await?;
+    let executed = deliver::once(&service, &ctx.settings.delivery, stopped_by_signal()?).await?;
+    let status = service.status().await?;
+    if executed
+        .iter()
+        .all(|e| e["delivered"] == Value::Bool(false))
+        && let Some(held) = status.held.first()
+    {
+        return Err(Error::new(
+            Code::LettaUnreachable,
+            format!(
+                "nothing was delivered, since Letta does not answer: {}. What is due stays due",
+                held.reason
+            ),
+        )
+        .example("promptyoself test"));
+    }
+    let message = format!("{} prompts executed", executed.len());
+    let json = json!({ "status": "success", "message": message, "executed": executed });
+    Reply::new(&json, message)
+}
+
+/// Runs the scheduler until it is told to stop.
+pub(super) async fn serve(ctx: &Context, poll: Option<std::time::Duration>) -> Result<Reply> {
+    let service = ctx.service().await?;
+    deliver::forever(&service, &ctx.settings.delivery, poll, stopped_by_signal()?).await?;
+    let message = "Scheduler loop completed";
+    Reply::new(&json!({ "status": "success", "message": message }), message)
+}
+
+/// A token that SIGTERM and SIGINT cancel.
+fn stopped_by_signal() -> Result<CancellationToken> {
+    let failed = |e| Error::new(Code::Internal, "could not listen for signals").caused_by(e);
+    let stop = CancellationToken::new();
+    let signalled = stop.clone();
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
+        let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
+        tokio::spawn(async move {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+            signalled.cancel();
+        });
+    }
+    #[cfg(not(unix))]
+    tokio::spawn(async move {
+        if tokio::signal::ctrl_c().await.map_err(failed).is_ok() {
+            signalled.cancel();
+        }
+    });
+    Ok(stop)
+}
+
+fn schedulers(status: &Status) -> Vec<Value> {
+    let one = |s: &crate::db::RunningScheduler| {
+        json!({
+            "owner": s.owner.to_string(),
+            "pid": s.pid,
+            "started_at": s.started_at,
+            "heartbeat_at": s.heartbeat_at,
+            "holding": s.holding,
+        })
+    };
+    status.schedulers.iter().map(one).collect()
+}
+
+/// An answer with the warning that it carries, left out where there is none.
+fn reply(mut json: Value, mut text: String, warning: Option<String>) -> Result<Reply> {
+    match warning {
+        Some(warning) => text.push_str(&format!("\nWarning: {warning}")),
+        None => {
+            if let Some(object) = json.as_object_mut() {
+                object.remove("warning");
+            }
+        }
+    }
+    Reply::new(&json, text)
+}
+
+fn to_value(value: &impl serde::Serialize) -> Result<Value> {
+    serde_json::to_value(value)
+        .map_err(|e| Error::new(Code::Internal, "could not put the answer into JSON").caused_by(e))
+}
+
+fn to_rows<T: serde::Serialize>(items: &[T]) -> Result<Vec<Value>> {
+    items.iter().map(to_value).collect()
+}

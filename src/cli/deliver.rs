@@ -1,0 +1,117 @@
+//! The commands that deliver: a scheduler built from the settings, and what it did.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::SignedDuration;
+use serde_json::{Value, json};
+use tokio::sync::{Notify, mpsc};
+use tokio_util::sync::CancellationToken;
+
+use crate::config::Delivery;
+use crate::error::Result;
+use crate::models::{Lifecycle, State, Verdict};
+use crate::scheduler::{Mode, Outcome, Scheduler, Settings};
+use crate::service::Service;
+
+/// Delivers until `stop`; `poll` is the longest time between two looks at the database.
+pub(super) async fn forever(
+    service: &Service,
+    delivery: &Delivery,
+    poll: Option<Duration>,
+    stop: CancellationToken,
+) -> Result<()> {
+    let mut settings = settings_of(delivery);
+    if let Some(poll) = poll.and_then(|p| SignedDuration::try_from(p).ok()) {
+        settings.poll = poll;
+    }
+    tracing::info!(
+        "delivering the schedules of {} to {}",
+        service.db.path().display(),
+        service.letta.address()
+    );
+    let scheduler = scheduler(service, settings, None);
+    scheduler.run(Mode::Forever, stop).await?;
+    tracing::info!("stopped");
+    Ok(())
+}
+
+/// Tries everything that is due once, and says what became of each.
+pub(super) async fn once(
+    service: &Service,
+    delivery: &Delivery,
+    stop: CancellationToken,
+) -> Result<Vec<Value>> {
+    let (told, mut outcomes) = mpsc::unbounded_channel();
+    scheduler(service, settings_of(delivery), Some(told))
+        .run(Mode::Once, stop)
+        .await?;
+    let mut executed = Vec::new();
+    while let Ok(outcome) = outcomes.try_recv() {
+        executed.push(show(service, outcome).await?);
+    }
+    Ok(executed)
+}
+
+fn scheduler(
+    service: &Service,
+    settings: Settings,
+    outcomes: Option<mpsc::UnboundedSender<Outcome>>,
+) -> Scheduler {
+    Scheduler {
+        db: service.db.clone(),
+        letta: service.letta.clone(),
+        clock: service.clock.clone(),
+        settings,
+        zone: service.zone.clone(),
+        wake: Arc::new(Notify::new()),
+        outcomes,
+    }
+}
+
+fn settings_of(delivery: &Delivery) -> Settings {
+    Settings {
+        concurrency: delivery.concurrency,
+        retry_first: delivery.retry_first,
+        retry_longest: delivery.retry_longest,
+        max_age: delivery.max_age,
+        once_max_lateness: delivery.once_max_lateness,
+        orphaned_run_age: delivery.orphaned_run_age,
+        reconcile_deadline: delivery.reconcile_deadline,
+        approval_poll: delivery.approval_poll,
+        drain: delivery.drain,
+        ..Settings::default()
+    }
+}
+
+/// One try with the Python original's keys, and what is ours after them.
+async fn show(service: &Service, outcome: Outcome) -> Result<Value> {
+    let schedule = match outcome.schedule_id {
+        Some(id) => service.db.get_schedule(id).await?,
+        None => None,
+    };
+    let error = match &outcome.verdict {
+        Verdict::Delivered { .. } => None,
+        Verdict::Waiting { fault, .. }
+        | Verdict::Unknown { fault, .. }
+        | Verdict::Dead { fault } => Some(format!("{}: {}", fault.code, fault.text)),
+    };
+    let reply = match &outcome.verdict {
+        Verdict::Delivered { reply, .. } => reply.clone(),
+        _ => None,
+    };
+    let schedule = schedule.as_ref();
+    Ok(json!({
+        "id": outcome.schedule_id,
+        "agent_id": schedule.map(|s| s.agent_id.as_str()),
+        "delivered": outcome.state == State::Delivered,
+        "next_run": schedule.filter(|s| s.active).and_then(|s| s.next_run),
+        "repetition_count": schedule.map(|s| s.repetitions),
+        "max_repetitions": schedule.and_then(|s| s.max_repetitions),
+        "completed": schedule.is_some_and(|s| s.lifecycle == Lifecycle::Finished),
+        "intended_at": outcome.intended_at,
+        "state": outcome.state,
+        "error": error,
+        "reply": reply,
+    }))
+}

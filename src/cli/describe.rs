@@ -1,0 +1,148 @@
+//! `--describe`: what the plugin offers, by SMCP's contract 1.0.
+//!
+//! It is made from the definitions of the command line, so the two can't disagree.
+
+use clap::{Arg, Command};
+use serde_json::{Value, json};
+
+use super::args::{NUMBER, SWITCH, definitions};
+use super::plugin_guard;
+
+/// What a call needs; the command line asks for it itself, with errors that teach.
+const REQUIRED: &[(&str, &str)] = &[("register", "prompt"), ("show", "id"), ("cancel", "id")];
+
+/// The description of the plugin.
+pub(super) fn describe() -> Value {
+    let commands: Vec<Value> = definitions(true)
+        .get_subcommands()
+        .filter(|sub| !plugin_guard::COMMANDS.contains(&sub.get_name()))
+        .map(command)
+        .collect();
+    json!({
+        "contract_version": "1.0",
+        "plugin": {
+            "name": env!("CARGO_PKG_NAME"),
+            "version": env!("CARGO_PKG_VERSION"),
+            "description": env!("CARGO_PKG_DESCRIPTION"),
+        },
+        "commands": commands,
+    })
+}
+
+fn command(command: &Command) -> Value {
+    let name = command.get_name();
+    let about = command.get_long_about().or_else(|| command.get_about());
+    let parameters: Vec<Value> = command
+        .get_arguments()
+        .filter_map(|arg| parameter(name, arg))
+        .collect();
+    json!({
+        "name": name,
+        "description": about.map(|a| sentence(&a.to_string())).unwrap_or_default(),
+        "parameters": parameters,
+    })
+}
+
+fn parameter(command: &str, arg: &Arg) -> Option<Value> {
+    let long = arg.get_long()?;
+    if arg.is_global_set() || plugin_guard::FLAGS.contains(&long) || long == "help" {
+        return None;
+    }
+    let kind = arg.get_value_names().and_then(<[_]>::first);
+    let kind = kind.map_or("", |name| name.as_str());
+    let help = arg.get_long_help().or_else(|| arg.get_help());
+    let default = arg
+        .get_default_values()
+        .first()
+        .and_then(|value| value.to_str());
+    let mut entry = json!({
+        "name": long.replace('-', "_"),
+        "type": match kind { NUMBER => "integer", SWITCH => "boolean", _ => "string" },
+        "description": help.map(|h| sentence(&h.to_string())).unwrap_or_default(),
+        "required": REQUIRED.contains(&(command, long)),
+        "default": match (kind, default) {
+            (SWITCH, _) => json!(false),
+            (NUMBER, Some(text)) => text.parse::<i64>().map_or(Value::Null, Value::from),
+            (_, text) => json!(text),
+        },
+    });
+    if kind == SWITCH
+        && let Some(entry) = entry.as_object_mut()
+    {
+        entry.insert("action".to_owned(), json!("store_true"));
+    }
+    Some(entry)
+}
+
+/// Help as one line of whole sentences. clap's first paragraphs have no full stop and get one; an
+/// example at the end gets none, or it would look like a part of the example.
+fn sentence(help: &str) -> String {
+    let mut paragraphs: Vec<String> = Vec::new();
+    for paragraph in help.split("\n\n").filter(|p| !p.trim().is_empty()) {
+        let mut line = paragraph.split_whitespace().collect::<Vec<_>>().join(" ");
+        if !line.ends_with('.') && !line.contains("Example") {
+            line.push('.');
+        }
+        paragraphs.push(line);
+    }
+    paragraphs.join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn everything_required_is_described() {
+        let described = describe();
+        for (name, parameter) in REQUIRED {
+            let command = described["commands"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .find(|c| c["name"] == *name)
+                .unwrap();
+            let entry = command["parameters"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .find(|p| p["name"] == *parameter);
+            assert_eq!(entry.unwrap()["required"], true, "{name} {parameter}");
+        }
+    }
+
+    #[test]
+    fn nothing_that_is_refused_is_described() {
+        let described = describe();
+        let text = described.to_string();
+        for flag in plugin_guard::FLAGS {
+            let name = format!("\"name\":\"{}\"", flag.replace('-', "_"));
+            assert!(!text.contains(&name), "{flag}");
+        }
+        let names: Vec<&str> = described["commands"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|c| c["name"].as_str().unwrap())
+            .collect();
+        assert_eq!(
+            names,
+            [
+                "register", "list", "show", "cancel", "execute", "test", "agents", "history"
+            ]
+        );
+    }
+
+    #[test]
+    fn every_word_of_the_description_is_for_a_reader() {
+        for command in describe()["commands"].as_array().unwrap() {
+            assert!(command["description"].as_str().unwrap().ends_with('.'));
+            for parameter in command["parameters"].as_array().unwrap() {
+                assert!(
+                    parameter["description"].as_str().unwrap().len() > 10,
+                    "{parameter}"
+                );
+            }
+        }
+    }
+}

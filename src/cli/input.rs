@@ -1,0 +1,391 @@
+//! Reading what was given: the checks every command shares, with errors that teach.
+
+use std::io::Read;
+use std::path::Path;
+use std::time::Duration;
+
+use super::args::{IdArgs, RegisterArgs};
+use crate::error::{Code, Error, Result};
+use crate::models::AgentId;
+
+/// The largest prompt that is read from a file, in bytes: Letta takes 5 MB.
+const LARGEST_PROMPT: u64 = 16 * 1024 * 1024;
+
+/// When a prompt is to run, as it was given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Spec<'a> {
+    /// `--time`.
+    Once(&'a str),
+    /// `--cron`.
+    Cron(&'a str),
+    /// `--every`.
+    Every(&'a str),
+}
+
+/// A part of a list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Page {
+    /// At most this many.
+    pub limit: u32,
+    /// After leaving out this many.
+    pub offset: u32,
+}
+
+/// A flag's text; blank counts as not given, since language models fill in every field they see.
+pub fn given(text: Option<&str>) -> Option<&str> {
+    text.map(str::trim).filter(|text| !text.is_empty())
+}
+
+/// The agent of a new schedule: the one that was given, else the configured default.
+///
+/// # Errors
+/// [`Code::AgentMissing`] or [`Code::AgentInvalid`].
+pub fn agent(flag: Option<&str>, default: Option<&str>) -> Result<AgentId> {
+    AgentId::parse(flag.or(default).unwrap_or_default())
+}
+
+/// The agent to narrow a list to, if one was given.
+///
+/// # Errors
+/// [`Code::AgentMissing`] if it was given but is blank, [`Code::AgentInvalid`].
+pub fn agent_filter(flag: Option<&str>) -> Result<Option<AgentId>> {
+    flag.map(AgentId::parse).transpose()
+}
+
+/// The one of `--time`, `--cron` and `--every` that was given.
+///
+/// # Errors
+/// [`Code::SpecMissing`] or [`Code::SpecConflict`].
+pub fn spec(args: &RegisterArgs) -> Result<Spec<'_>> {
+    let all = [
+        ("--time", given(args.time.as_deref()).map(Spec::Once)),
+        ("--cron", given(args.cron.as_deref()).map(Spec::Cron)),
+        ("--every", given(args.every.as_deref()).map(Spec::Every)),
+    ];
+    let given: Vec<_> = all
+        .into_iter()
+        .filter_map(|(flag, spec)| spec.map(|spec| (flag, spec)))
+        .collect();
+    match given.as_slice() {
+        [(_, spec)] => Ok(*spec),
+        [] => Err(Error::new(
+            Code::SpecMissing,
+            "nothing says when to run: give one of --time (once), --cron (a pattern) or --every \
+             (an interval)",
+        )
+        .example("--every 30m")),
+        several => {
+            let flags: Vec<&str> = several.iter().map(|(flag, _)| *flag).collect();
+            Err(Error::new(
+                Code::SpecConflict,
+                format!(
+                    "{} were given together, but a schedule has one kind of time: keep one of them",
+                    flags.join(" and ")
+                ),
+            )
+            .example("--every 30m"))
+        }
+    }
+}
+
+/// The prompt: `--prompt`, or what is in `--prompt-file` (`-` is `stdin`), exactly as it is.
+///
+/// # Errors
+/// [`Code::PromptMissing`] if there is none or it is blank, [`Code::FileUnusable`] if the file
+/// can't be read, is not UTF-8 or is too large.
+pub fn prompt(args: &RegisterArgs, stdin: impl Read) -> Result<String> {
+    let text = match (&args.prompt, &args.prompt_file) {
+        (Some(prompt), _) => prompt.clone(),
+        (None, Some(path)) if path.as_os_str() == "-" => read(stdin, "standard input")?,
+        (None, Some(path)) => read_file(path)?,
+        (None, None) => String::new(),
+    };
+    if text.trim().is_empty() {
+        let what = match (&args.prompt, &args.prompt_file) {
+            (None, None) => "no prompt was given",
+            _ => "the prompt is blank",
+        };
+        return Err(Error::new(
+            Code::PromptMissing,
+            format!("{what}: say what the agent is to be told when the time comes"),
+        )
+        .example("--prompt \"Check the backup\""));
+    }
+    Ok(text)
+}
+
+fn read_file(path: &Path) -> Result<String> {
+    let name = path.display().to_string();
+    let file = std::fs::File::open(path).map_err(|e| unusable(&name).caused_by(e))?;
+    read(file, &name)
+}
+
+fn read(source: impl Read, name: &str) -> Result<String> {
+    let mut bytes = Vec::new();
+    source
+        .take(LARGEST_PROMPT + 1)
+        .read_to_end(&mut bytes)
+        .map_err(|e| unusable(name).caused_by(e))?;
+    if bytes.len() as u64 > LARGEST_PROMPT {
+        return Err(unusable(name).caused_by(format!(
+            "it is larger than {} MiB",
+            LARGEST_PROMPT / (1024 * 1024)
+        )));
+    }
+    String::from_utf8(bytes).map_err(|e| {
+        unusable(name).caused_by(format!(
+            "it is not UTF-8 text: byte {} can't be understood",
+            e.utf8_error().valid_up_to() + 1
+        ))
+    })
+}
+
+fn unusable(name: &str) -> Error {
+    Error::new(
+        Code::FileUnusable,
+        format!("could not read the prompt from {name}"),
+    )
+    .example("--prompt \"Check the backup\"")
+}
+
+/// The id of a schedule.
+///
+/// # Errors
+/// [`Code::IdInvalid`].
+pub fn schedule_id(args: &IdArgs) -> Result<i64> {
+    id(args.id.as_deref().or(args.position.as_deref()))
+}
+
+/// The id of a schedule to narrow a list to, if one was given.
+///
+/// # Errors
+/// [`Code::IdInvalid`].
+pub fn id_filter(flag: Option<&str>) -> Result<Option<i64>> {
+    flag.map(|text| id(Some(text))).transpose()
+}
+
+fn id(text: Option<&str>) -> Result<i64> {
+    let wrong = |problem: String| {
+        Error::new(
+            Code::IdInvalid,
+            format!("{problem}: an id is a whole number, as list shows it"),
+        )
+        .example("--id 5")
+    };
+    let Some(text) = given(text) else {
+        return Err(wrong("no schedule id was given".to_owned()));
+    };
+    whole(text)
+        .filter(|id| *id >= 1)
+        .ok_or_else(|| wrong(format!("{text:?} is not the id of a schedule")))
+}
+
+/// How many runs a schedule has in all.
+///
+/// # Errors
+/// [`Code::RepetitionsInvalid`].
+pub fn repetitions(flag: Option<&str>) -> Result<Option<i64>> {
+    let Some(text) = given(flag) else {
+        return Ok(None);
+    };
+    whole(text).filter(|n| *n >= 1).map(Some).ok_or_else(|| {
+        Error::new(
+            Code::RepetitionsInvalid,
+            format!(
+                "--max-repetitions {text:?} is not a whole number of at least 1; leave it out for \
+                 a schedule without end"
+            ),
+        )
+        .example("--max-repetitions 10")
+    })
+}
+
+/// The part of a list that was asked for.
+///
+/// # Errors
+/// [`Code::Usage`] if a number is not one.
+pub fn page(limit: Option<&str>, offset: Option<&str>) -> Result<Page> {
+    let number = |flag: &str, text: Option<&str>, least: u32, usual: u32| {
+        let Some(text) = given(text) else {
+            return Ok(usual);
+        };
+        let number = whole(text).and_then(|n| u32::try_from(n).ok());
+        number.filter(|n| *n >= least).ok_or_else(|| {
+            Error::new(
+                Code::Usage,
+                format!("{flag} {text:?} is not a whole number of at least {least}"),
+            )
+            .example(format!("{flag} 100"))
+        })
+    };
+    Ok(Page {
+        limit: number("--limit", limit, 1, 1000)?,
+        offset: number("--offset", offset, 0, 0)?,
+    })
+}
+
+/// The longest time between two looks of `execute --loop`.
+///
+/// # Errors
+/// [`Code::Usage`] if it is not a whole number of seconds from 1 to a day.
+pub fn interval(flag: Option<&str>) -> Result<Duration> {
+    let text = given(flag).unwrap_or("60");
+    whole(text)
+        .filter(|n| (1..=86_400).contains(n))
+        .and_then(|n| u64::try_from(n).ok())
+        .map(Duration::from_secs)
+        .ok_or_else(|| {
+            Error::new(
+                Code::Usage,
+                format!("--interval {text:?} is not a whole number of seconds from 1 to 86400"),
+            )
+            .example("promptyoself execute --loop --interval 60")
+        })
+}
+
+/// A whole number as people and JSON write it: `5`, `5.0`.
+fn whole(text: &str) -> Option<i64> {
+    let digits = match text.split_once('.') {
+        Some((digits, zeros)) if !zeros.is_empty() && zeros.bytes().all(|b| b == b'0') => digits,
+        Some(_) => return None,
+        None => text,
+    };
+    digits.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn code<T: std::fmt::Debug>(result: Result<T>) -> Code {
+        let error = result.unwrap_err();
+        assert!(error.corrected().is_some());
+        error.code()
+    }
+
+    #[test]
+    fn a_number_may_come_as_json_writes_it() {
+        let id = |text| {
+            schedule_id(&IdArgs {
+                id: Some(text),
+                position: None,
+            })
+        };
+        assert_eq!(id("5".to_owned()).unwrap(), 5);
+        assert_eq!(id(" 5.0 ".to_owned()).unwrap(), 5);
+        for bad in [
+            "",
+            "x",
+            "5.5",
+            "5.",
+            ".0",
+            "-5",
+            "0",
+            "1e3",
+            "9223372036854775808",
+            "٥",
+        ] {
+            assert_eq!(code(id(bad.to_owned())), Code::IdInvalid, "{bad:?}");
+        }
+        assert_eq!(code(schedule_id(&IdArgs::default())), Code::IdInvalid);
+    }
+
+    #[test]
+    fn repetitions_are_at_least_one_or_left_out() {
+        assert_eq!(repetitions(None).unwrap(), None);
+        assert_eq!(repetitions(Some("")).unwrap(), None);
+        assert_eq!(repetitions(Some("3.0")).unwrap(), Some(3));
+        for bad in ["0", "-1", "three", "2.5", "99999999999999999999"] {
+            assert_eq!(code(repetitions(Some(bad))), Code::RepetitionsInvalid);
+        }
+    }
+
+    #[test]
+    fn a_schedule_has_exactly_one_kind_of_time() {
+        let args = |time: &str, cron: &str, every: &str| RegisterArgs {
+            time: Some(time.to_owned()),
+            cron: Some(cron.to_owned()),
+            every: Some(every.to_owned()),
+            ..RegisterArgs::default()
+        };
+        assert_eq!(spec(&args("t", "", " ")).unwrap(), Spec::Once("t"));
+        assert_eq!(spec(&args("", "c", "")).unwrap(), Spec::Cron("c"));
+        assert_eq!(spec(&args("", "", "-5m")).unwrap(), Spec::Every("-5m"));
+        assert_eq!(code(spec(&args("", "", ""))), Code::SpecMissing);
+        assert_eq!(code(spec(&RegisterArgs::default())), Code::SpecMissing);
+        assert_eq!(code(spec(&args("t", "c", ""))), Code::SpecConflict);
+        assert_eq!(code(spec(&args("t", "c", "e"))), Code::SpecConflict);
+    }
+
+    #[test]
+    fn a_prompt_arrives_unchanged_or_not_at_all() {
+        let flag = |text: &str| RegisterArgs {
+            prompt: Some(text.to_owned()),
+            ..RegisterArgs::default()
+        };
+        let file = |path: &Path| RegisterArgs {
+            prompt_file: Some(path.to_owned()),
+            ..RegisterArgs::default()
+        };
+        let odd = " 'a' \"b\"\r\n👋🏽 -- ; DROP TABLE schedules; \t";
+        assert_eq!(prompt(&flag(odd), &b""[..]).unwrap(), odd);
+        let dash = file(Path::new("-"));
+        assert_eq!(prompt(&dash, odd.as_bytes()).unwrap(), odd);
+        let large = "x".repeat(1_000_000);
+        let stored = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(stored.path(), &large).unwrap();
+        assert_eq!(prompt(&file(stored.path()), &b""[..]).unwrap(), large);
+        for blank in ["", " \n\t", "\u{a0}"] {
+            assert_eq!(code(prompt(&flag(blank), &b""[..])), Code::PromptMissing);
+            assert_eq!(code(prompt(&dash, blank.as_bytes())), Code::PromptMissing);
+        }
+        let none = RegisterArgs::default();
+        assert_eq!(code(prompt(&none, &b""[..])), Code::PromptMissing);
+        assert_eq!(code(prompt(&dash, &b"ab\xff"[..])), Code::FileUnusable);
+        assert_eq!(
+            code(prompt(&dash, std::io::repeat(b'x'))),
+            Code::FileUnusable
+        );
+        for path in ["/nowhere/at/all", "/"] {
+            assert_eq!(
+                code(prompt(&file(Path::new(path)), &b""[..])),
+                Code::FileUnusable
+            );
+        }
+    }
+
+    #[test]
+    fn a_default_agent_stands_in_only_when_none_is_given() {
+        assert_eq!(agent(None, Some("agent-1")).unwrap().as_str(), "agent-1");
+        assert_eq!(
+            agent(Some("agent-2"), Some("agent-1")).unwrap().as_str(),
+            "agent-2"
+        );
+        assert_eq!(code(agent(Some(" "), Some("agent-1"))), Code::AgentMissing);
+        assert_eq!(code(agent(None, None)), Code::AgentMissing);
+        assert_eq!(code(agent_filter(Some(""))), Code::AgentMissing);
+        assert_eq!(agent_filter(None).unwrap(), None);
+    }
+
+    #[test]
+    fn a_page_and_an_interval_are_sensible_numbers() {
+        let whole = Page {
+            limit: 1000,
+            offset: 0,
+        };
+        assert_eq!(page(None, None).unwrap(), whole);
+        assert_eq!(
+            page(Some("5.0"), Some("2")).unwrap(),
+            Page {
+                limit: 5,
+                offset: 2
+            }
+        );
+        assert_eq!(code(page(Some("0"), None)), Code::Usage);
+        assert_eq!(code(page(None, Some("-1"))), Code::Usage);
+        assert_eq!(interval(None).unwrap(), Duration::from_secs(60));
+        for bad in ["0", "-1", "x", "86401"] {
+            assert_eq!(code(interval(Some(bad))), Code::Usage);
+        }
+    }
+}

@@ -1,0 +1,333 @@
+//! What is printed: JSON for programs, tables for people, and errors for both.
+//!
+//! stdout carries the answer and nothing else. SMCP servers read an error from stdout, those of
+//! mid-2025 from stderr, so a failed command writes it to both.
+
+use std::io::{self, IsTerminal, Write};
+use std::process::ExitCode;
+
+use comfy_table::{ContentArrangement, Table, presets};
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use crate::error::{Code, Error, Result};
+
+/// What a command answers.
+#[derive(Clone, Debug)]
+pub struct Reply {
+    json: Value,
+    text: String,
+}
+
+impl Reply {
+    /// An answer for programs and the same for people.
+    ///
+    /// # Errors
+    /// [`Code::Internal`] if the value has no JSON form.
+    pub fn new(json: &impl Serialize, text: impl Into<String>) -> Result<Reply> {
+        let json = serde_json::to_value(json).map_err(|e| {
+            Error::new(Code::Internal, "could not put the answer into JSON").caused_by(e)
+        })?;
+        Ok(Reply {
+            json,
+            text: text.into(),
+        })
+    }
+}
+
+/// Where and how to print.
+#[derive(Clone, Copy, Debug)]
+pub struct Output {
+    json: bool,
+    terminal: bool,
+}
+
+impl Output {
+    /// JSON if it is asked for or if no person is reading, else text.
+    pub fn new(json: bool) -> Output {
+        let terminal = io::stdout().is_terminal();
+        Output {
+            json: json || !terminal,
+            terminal,
+        }
+    }
+
+    /// Whether the answer is for a program.
+    pub fn is_json(self) -> bool {
+        self.json
+    }
+
+    /// Prints a command's answer.
+    pub fn print(self, reply: &Reply) -> ExitCode {
+        if self.json {
+            self.print_json(&reply.json)
+        } else {
+            write_out(&reply.text, ExitCode::SUCCESS)
+        }
+    }
+
+    /// Prints one JSON value: on one line for programs, spread out for people.
+    pub fn print_json(self, value: &impl Serialize) -> ExitCode {
+        self.print_json_with(value, ExitCode::SUCCESS)
+    }
+
+    fn print_json_with(self, value: &impl Serialize, code: ExitCode) -> ExitCode {
+        let text = if self.terminal {
+            serde_json::to_string_pretty(value)
+        } else {
+            serde_json::to_string(value)
+        };
+        match text {
+            Ok(text) => write_out(&text, code),
+            Err(e) => {
+                write_err(&format!("error: could not put the answer into JSON: {e}"));
+                ExitCode::FAILURE
+            }
+        }
+    }
+
+    /// Prints an error: as JSON on stdout where a program reads, and always as text on stderr.
+    /// The exit status is 2 for wrong usage and 1 for everything else.
+    pub fn print_error(self, error: &Error) -> ExitCode {
+        let code = match error.code() {
+            Code::Usage => ExitCode::from(2),
+            _ => ExitCode::FAILURE,
+        };
+        write_err(&format!("error: {}", printable(&sentence(error))));
+        if self.json {
+            self.print_json_with(&error_json(error), code)
+        } else {
+            code
+        }
+    }
+}
+
+/// An error as programs get it.
+pub fn error_json(error: &Error) -> Value {
+    let mut value = json!({ "error": sentence(error), "code": error.code().as_str() });
+    if let (Some(example), Some(object)) = (error.corrected(), value.as_object_mut()) {
+        object.insert("example".to_owned(), json!(example));
+    }
+    value
+}
+
+/// The whole chain and the corrected example, as a reader gets them.
+fn sentence(error: &Error) -> String {
+    let mut text = error.chain();
+    if let Some(example) = error.corrected() {
+        text.truncate(text.trim_end_matches(['.', ' ']).len());
+        text.push_str(". Example: ");
+        text.push_str(example);
+    }
+    text
+}
+
+/// Prints text as it is, such as help.
+pub(super) fn write_out(text: &str, code: ExitCode) -> ExitCode {
+    let mut out = io::stdout().lock();
+    let written = out
+        .write_all(text.as_bytes())
+        .and_then(|()| {
+            if text.ends_with('\n') {
+                Ok(())
+            } else {
+                out.write_all(b"\n")
+            }
+        })
+        .and_then(|()| out.flush());
+    match written {
+        Ok(()) => code,
+        // Whoever read us has seen enough.
+        Err(e) if e.kind() == io::ErrorKind::BrokenPipe => code,
+        Err(e) => {
+            write_err(&format!("error: could not write the answer: {e}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Says something beside the answer. Nobody listening is no reason to fail.
+pub(super) fn write_err(text: &str) {
+    let _ = writeln!(io::stderr().lock(), "{text}");
+}
+
+/// A column of a table: the key in each row and the heading.
+type Column = (&'static str, &'static str);
+
+/// Schedules as a table. Each row has the keys of a schedule in JSON.
+pub fn schedules_table(rows: &[Value]) -> String {
+    let columns: &[Column] = &[
+        ("id", "id"),
+        ("name", "name"),
+        ("agent_id", "agent"),
+        ("schedule_type", "type"),
+        ("schedule_value", "when"),
+        ("timezone", "zone"),
+        ("next_run", "next run"),
+        ("last_run", "last run"),
+        ("lifecycle", "state"),
+        ("prompt_text", "prompt"),
+    ];
+    table(columns, rows, "no schedules")
+}
+
+/// Agents as a table. Each row has the keys of an agent in JSON.
+pub fn agents_table(rows: &[Value]) -> String {
+    let columns: &[Column] = &[("id", "id"), ("name", "name"), ("created_at", "made")];
+    table(columns, rows, "no agents")
+}
+
+/// Occurrences as a table. Each row has the keys of an occurrence in JSON.
+pub fn occurrences_table(rows: &[Value]) -> String {
+    let columns: &[Column] = &[
+        ("schedule_id", "schedule"),
+        ("agent_id", "agent"),
+        ("intended_at", "intended"),
+        ("state", "state"),
+        ("count", "count"),
+        ("sent_at", "sent"),
+        ("turn", "turn"),
+        ("reply", "reply"),
+        ("error", "error"),
+    ];
+    table(columns, rows, "no deliveries")
+}
+
+/// One schedule whole: its parts, its next runs and what became of the last ones.
+pub fn schedule_details(value: &Value) -> String {
+    let keys: &[Column] = &[
+        ("id", "id"),
+        ("name", "name"),
+        ("agent_id", "agent"),
+        ("describes", "runs"),
+        ("schedule_type", "type"),
+        ("schedule_value", "when"),
+        ("timezone", "zone"),
+        ("lifecycle", "state"),
+        ("waiting_for", "waiting"),
+        ("broken_reason", "broken"),
+        ("next_run", "next run"),
+        ("next_run_local", "local"),
+        ("last_run", "last run"),
+        ("start_at", "start"),
+        ("end_at", "end"),
+        ("max_repetitions", "at most"),
+        ("repetition_count", "so far"),
+        ("prompt_text", "prompt"),
+    ];
+    let mut text = details(keys, &value["schedule"]);
+    for time in value["next_runs"].as_array().into_iter().flatten() {
+        text.push_str(&format!("next      {}\n", cell(time)));
+    }
+    let rows = value["last_runs"].as_array().cloned().unwrap_or_default();
+    text + &occurrences_table(&rows)
+}
+
+/// One thing as lines of `key  value`, in the order given; what it lacks is left out.
+fn details(keys: &[Column], value: &Value) -> String {
+    let width = keys.iter().map(|(_, title)| title.len()).max().unwrap_or(0);
+    let mut text = String::new();
+    for (key, title) in keys {
+        let shown = cell(&value[*key]);
+        if !shown.is_empty() {
+            text.push_str(&format!("{title:width$}  {shown}\n"));
+        }
+    }
+    text
+}
+
+/// Rows as a table, without the columns that are empty in every row.
+fn table(columns: &[Column], rows: &[Value], none: &str) -> String {
+    if rows.is_empty() {
+        return none.to_owned();
+    }
+    let used: Vec<&Column> = columns
+        .iter()
+        .filter(|(key, _)| rows.iter().any(|row| !cell(&row[*key]).is_empty()))
+        .collect();
+    let mut table = Table::new();
+    table.load_style(presets::UTF8_HORIZONTAL_ONLY);
+    table.set_content_arrangement(ContentArrangement::Dynamic);
+    table.set_header(used.iter().map(|(_, title)| *title).collect::<Vec<_>>());
+    for row in rows {
+        table.add_row(
+            used.iter()
+                .map(|(key, _)| cell(&row[*key]))
+                .collect::<Vec<_>>(),
+        );
+    }
+    table.trim_fmt()
+}
+
+fn cell(value: &Value) -> String {
+    match value {
+        Value::Null => String::new(),
+        Value::String(text) => printable(text),
+        other => other.to_string(),
+    }
+}
+
+/// Text without control characters: prompts and replies are written by others, and an escape
+/// sequence in one must not reach the reader's terminal.
+pub(super) fn printable(text: &str) -> String {
+    let mut clean = String::with_capacity(text.len());
+    for c in text.chars() {
+        if c == '\n'
+            || !(c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}'))
+        {
+            clean.push(c);
+        } else {
+            clean.extend(c.escape_default());
+        }
+    }
+    clean
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_is_one_text_with_its_causes_and_an_example() {
+        let error = Error::new(Code::IntervalInvalid, "\"5x\" is not an interval.")
+            .caused_by("no unit x")
+            .example("--every 5m");
+        assert_eq!(
+            error_json(&error),
+            json!({
+                "error": "\"5x\" is not an interval.: no unit x. Example: --every 5m",
+                "code": "interval_invalid",
+                "example": "--every 5m",
+            })
+        );
+        let plain = Error::new(Code::Internal, "it broke.");
+        assert_eq!(
+            error_json(&plain),
+            json!({ "error": "it broke.", "code": "internal" })
+        );
+    }
+
+    #[test]
+    fn an_escape_sequence_in_a_prompt_never_reaches_the_terminal() {
+        let rows = [json!({ "id": 1, "prompt_text": "a\u{1b}[31mb\rc\u{202e}d", "name": null })];
+        let text = schedules_table(&rows);
+        assert!(!text.contains(['\u{1b}', '\r', '\u{202e}']), "{text}");
+        assert!(text.contains("\\u{1b}[31m"));
+        assert!(!text.contains("name"), "an empty column is left out");
+        assert!(text.contains("prompt"));
+    }
+
+    #[test]
+    fn a_table_of_nothing_says_so() {
+        assert_eq!(schedules_table(&[]), "no schedules");
+        assert_eq!(agents_table(&[]), "no agents");
+        assert_eq!(occurrences_table(&[]), "no deliveries");
+    }
+
+    #[test]
+    fn details_leave_out_what_is_missing() {
+        let keys = [("id", "id"), ("name", "name"), ("next_run", "next run")];
+        let text = details(&keys, &json!({ "id": 5, "next_run": "soon" }));
+        assert_eq!(text, "id        5\nnext run  soon\n");
+    }
+}

@@ -1,0 +1,129 @@
+//! What an agent may not do through the plugin.
+//!
+//! In an SMCP server an agent chooses the arguments, and nothing tells us which agent. So whatever
+//! reads files, changes settings or never returns is refused there.
+
+use clap::Command;
+
+use super::args::{Cli, Verb};
+use crate::error::{Code, Error, Result};
+
+/// The commands that are refused in the plugin.
+pub(super) const COMMANDS: &[&str] = &["serve", "plugin"];
+/// The flags that are refused in the plugin, with those that only make sense beside them.
+pub(super) const FLAGS: &[&str] = &["prompt-file", "db", "config", "loop", "interval"];
+
+/// Hides what is refused from help.
+pub(super) fn hide_refused(command: Command) -> Command {
+    command
+        .mut_args(|arg| {
+            let refused = arg.get_long().is_some_and(|long| FLAGS.contains(&long));
+            if refused { arg.hide(true) } else { arg }
+        })
+        .mut_subcommands(|sub| {
+            let refused = COMMANDS.contains(&sub.get_name());
+            hide_refused(sub.hide(refused))
+        })
+}
+
+/// Refuses what an agent may not choose.
+///
+/// # Errors
+/// [`Code::RefusedInPlugin`], with what to do instead.
+pub(super) fn check(cli: &Cli) -> Result<()> {
+    if cli.db.is_some() {
+        return refuse(
+            "--db",
+            "which database is used is the operator's choice",
+            "promptyoself list",
+        );
+    }
+    if cli.config.is_some() {
+        return refuse(
+            "--config",
+            "which settings are used is the operator's choice",
+            "promptyoself list",
+        );
+    }
+    match &cli.command {
+        Some(Verb::Register(args)) if args.prompt_file.is_some() => refuse(
+            "--prompt-file",
+            "it would read any file of the server; give the text itself",
+            "--prompt \"Check the backup\"",
+        ),
+        Some(Verb::Execute(args)) if args.r#loop => refuse(
+            "execute --loop",
+            "it would never return; without --loop it delivers what is due and returns",
+            "promptyoself execute",
+        ),
+        Some(Verb::Serve(_)) => refuse(
+            "serve",
+            "it would never return; the operator runs the scheduler, and test says whether it runs",
+            "promptyoself test",
+        ),
+        Some(Verb::Plugin(_)) => refuse(
+            "plugin",
+            "it writes files on the server; the operator installs the plugin",
+            "promptyoself test",
+        ),
+        _ => Ok(()),
+    }
+}
+
+fn refuse(what: &str, why: &str, instead: &str) -> Result<()> {
+    Err(Error::new(
+        Code::RefusedInPlugin,
+        format!(
+            "{what} is refused in the plugin, because agents choose the plugin's arguments: {why}"
+        ),
+    )
+    .example(instead))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Parser;
+
+    fn checked(words: &[&str]) -> Result<()> {
+        let mut all = vec!["promptyoself"];
+        all.extend(words);
+        check(&Cli::try_parse_from(all).unwrap())
+    }
+
+    #[test]
+    fn whatever_reads_files_changes_settings_or_never_returns_is_refused() {
+        for words in [
+            &["register", "--prompt-file", "/etc/passwd"][..],
+            &["register", "--prompt-file", "-"],
+            &["--db", "x", "list"],
+            &["list", "--db", "x"],
+            &["list", "--config", "x"],
+            &["execute", "--loop"],
+            &["execute", "--loop", "true"],
+            &["serve"],
+            &["plugin", "install", "x"],
+        ] {
+            let error = checked(words).unwrap_err();
+            assert_eq!(error.code(), Code::RefusedInPlugin, "{words:?}");
+            assert!(error.corrected().is_some());
+        }
+    }
+
+    #[test]
+    fn whatever_answers_and_returns_is_allowed() {
+        for words in [
+            &["register", "--prompt", "--db"][..],
+            &["list"],
+            &["show", "5"],
+            &["cancel", "5"],
+            &["execute"],
+            &["execute", "--loop", "false"],
+            &["test"],
+            &["agents"],
+            &["history"],
+        ] {
+            assert!(checked(words).is_ok(), "{words:?}");
+        }
+    }
+}

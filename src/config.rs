@@ -1,0 +1,411 @@
+//! Settings: flags over environment over a TOML file over defaults.
+//!
+//! Nothing here reads the process environment by itself: callers hand over an [`Environment`], so
+//! tests need none. `docs/settings.md` is the list for people.
+
+mod delivery;
+mod environment;
+mod file;
+
+use std::path::{Path, PathBuf};
+
+use secrecy::SecretString;
+
+use crate::error::{Code, Error, Result};
+
+pub use delivery::Delivery;
+pub use environment::Environment;
+pub(crate) use file::PLUGIN_FILE;
+
+use file::File;
+
+/// Letta's own default address.
+const LETTA_URL: &str = "http://localhost:8283";
+/// The database when nothing says otherwise, as in the Python original.
+const DATABASE: &str = "./promptyoself.db";
+
+/// What the command line says about settings.
+#[derive(Clone, Debug, Default)]
+pub struct Flags {
+    /// `--config`.
+    pub config: Option<PathBuf>,
+    /// `--db`.
+    pub database: Option<String>,
+    /// `--concurrency`, not yet read as a number.
+    pub concurrency: Option<String>,
+}
+
+/// Every setting, checked as far as it can be without asking anybody.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The SQLite file.
+    pub database: PathBuf,
+    /// Letta's address, without a slash at its end.
+    pub letta_url: String,
+    /// What Letta asks for: a server's password or a Cloud key.
+    pub letta_key: Option<SecretString>,
+    /// Whether that key was read from the file, so that `plugin install` may write it to another.
+    pub letta_key_from_file: bool,
+    /// The zone of schedules that name none, as it was given.
+    pub timezone: String,
+    /// The agent when none is given, as it was given.
+    pub default_agent: Option<String>,
+    /// How prompts are delivered.
+    pub delivery: Delivery,
+    /// The file that was read.
+    pub file: Option<PathBuf>,
+    /// The plugin's folder, when an SMCP server called us through it.
+    pub plugin: Option<PathBuf>,
+}
+
+impl Settings {
+    /// Finds and reads the settings file, and puts all sources together.
+    ///
+    /// # Errors
+    /// [`Code::FileUnusable`] if the file can't be read, [`Code::ConfigInvalid`] if a setting
+    /// can't be used; the error names where it came from.
+    pub fn load(flags: &Flags, env: &Environment) -> Result<Settings> {
+        let path = file::find(flags.config.as_deref(), env);
+        let file = match &path {
+            Some(path) => file::read(path)?,
+            None => File::default(),
+        };
+        Self::combine(flags, env, path, file)
+    }
+
+    fn combine(
+        flags: &Flags,
+        env: &Environment,
+        path: Option<PathBuf>,
+        file: File,
+    ) -> Result<Settings> {
+        let letta = file.letta.unwrap_or_default();
+        let env_key = env.first(&["LETTA_API_KEY", "LETTA_SERVER_PASSWORD"]);
+        let letta_key_from_file = env_key.is_none() && letta.api_key.is_some();
+        let letta_key = match env_key {
+            Some((_, key)) => Some(SecretString::from(key.to_owned())),
+            None => letta.api_key.map(|key| key.0),
+        };
+        let text = |names: &[&str], from_file: Option<String>| {
+            env.first(names).map(|(_, v)| v.to_owned()).or(from_file)
+        };
+        Ok(Settings {
+            database: database(flags, env, path.as_deref(), file.database)?,
+            letta_url: letta_url(env, letta.base_url)?,
+            letta_key,
+            letta_key_from_file,
+            timezone: text(&["PROMPTYOSELF_TIMEZONE"], filled(file.timezone))
+                .unwrap_or_else(|| "UTC".to_owned()),
+            default_agent: text(
+                &[
+                    "PROMPTYOSELF_DEFAULT_AGENT_ID",
+                    "LETTA_AGENT_ID",
+                    "LETTA_DEFAULT_AGENT_ID",
+                ],
+                filled(file.default_agent),
+            ),
+            delivery: Delivery::combine(flags, env, file.delivery.unwrap_or_default())?,
+            file: path,
+            plugin: env.plugin(),
+        })
+    }
+}
+
+/// A setting that can't be used: where it came from, what is wrong, and what to write instead.
+fn invalid(source: &str, problem: impl std::fmt::Display, example: &str) -> Error {
+    Error::new(Code::ConfigInvalid, format!("{source}: {problem}")).example(example)
+}
+
+/// Empty text in the file counts as not given, as it does in the environment.
+fn filled(text: Option<String>) -> Option<String> {
+    text.map(|t| t.trim().to_owned()).filter(|t| !t.is_empty())
+}
+
+fn database(
+    flags: &Flags,
+    env: &Environment,
+    path: Option<&Path>,
+    from_file: Option<String>,
+) -> Result<PathBuf> {
+    let (source, value, relative_to) = if let Some(value) = filled(flags.database.clone()) {
+        ("--db", value, None)
+    } else if let Some((name, value)) = env.first(&["PROMPTYOSELF_DB_PATH", "PROMPTYOSELF_DB"]) {
+        (name, value.to_owned(), None)
+    } else if let Some(value) = filled(from_file) {
+        // A file means the same from every working directory.
+        (
+            "database in the settings file",
+            value,
+            path.and_then(Path::parent),
+        )
+    } else {
+        ("the default", DATABASE.to_owned(), None)
+    };
+    let example = "--db /var/lib/promptyoself/promptyoself.db";
+    if value.starts_with("postgres://") || value.starts_with("postgresql://") {
+        // The address may hold a password, so it is not repeated.
+        return Err(invalid(
+            source,
+            "a PostgreSQL address was given, but this version keeps its schedules in SQLite only; \
+             give the path of a file",
+            example,
+        ));
+    }
+    if value.contains("://") || value.starts_with("sqlite:") || value == ":memory:" {
+        return Err(invalid(
+            source,
+            "an address was given, but the database is a SQLite file: give its path alone",
+            example,
+        ));
+    }
+    Ok(match relative_to {
+        Some(folder) => folder.join(value),
+        None => PathBuf::from(value),
+    })
+}
+
+fn letta_url(env: &Environment, from_file: Option<String>) -> Result<String> {
+    let (source, value) = match env.first(&["LETTA_BASE_URL", "LETTA_SERVER_URL"]) {
+        Some((name, value)) => (name, value.to_owned()),
+        None => match filled(from_file) {
+            Some(value) => ("base_url in [letta] of the settings file", value),
+            None => return Ok(LETTA_URL.to_owned()),
+        },
+    };
+    let example = "LETTA_BASE_URL=http://localhost:8283";
+    let url = reqwest::Url::parse(&value).map_err(|e| {
+        invalid(
+            source,
+            format_args!(
+                "this is not the address of a server ({e}); it begins with http:// or https://"
+            ),
+            example,
+        )
+    })?;
+    if !matches!(url.scheme(), "http" | "https") {
+        return Err(invalid(
+            source,
+            format_args!(
+                "the address begins with {:?}, but Letta is spoken to over http:// or https://",
+                url.scheme()
+            ),
+            example,
+        ));
+    }
+    // Addresses are shown in messages and logs; secrets are not.
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(invalid(
+            source,
+            "the address holds a user name or password: put the password into LETTA_API_KEY",
+            example,
+        ));
+    }
+    if url.query().is_some() || url.fragment().is_some() {
+        return Err(invalid(
+            source,
+            "the address of a server has neither '?' nor '#'",
+            example,
+        ));
+    }
+    Ok(url.as_str().trim_end_matches('/').to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use jiff::SignedDuration;
+    use secrecy::ExposeSecret;
+
+    fn env(pairs: &[(&str, &str)]) -> Environment {
+        pairs.iter().copied().collect()
+    }
+
+    fn settings(pairs: &[(&str, &str)], file: &str) -> Result<Settings> {
+        let path = PathBuf::from("/etc/promptyoself/promptyoself.toml");
+        let file = file::parse(&path, file)?;
+        Settings::combine(&Flags::default(), &env(pairs), Some(path), file)
+    }
+
+    #[test]
+    fn without_any_setting_the_defaults_of_the_documentation_hold() {
+        let s = Settings::combine(&Flags::default(), &env(&[]), None, File::default()).unwrap();
+        assert_eq!(s.database, PathBuf::from("./promptyoself.db"));
+        assert_eq!(s.letta_url, "http://localhost:8283");
+        assert_eq!(s.timezone, "UTC");
+        assert!(s.letta_key.is_none() && s.default_agent.is_none() && s.plugin.is_none());
+        assert_eq!(s.delivery, Delivery::default());
+        assert_eq!(s.delivery.concurrency, 64);
+        assert_eq!(
+            s.delivery.once_max_lateness,
+            SignedDuration::from_hours(7 * 24)
+        );
+    }
+
+    #[test]
+    fn a_flag_beats_the_environment_which_beats_the_file() {
+        let file = "database = 'c.db'\n[delivery]\nconcurrency = 3\ndrain = '3s'\n";
+        let vars = [
+            ("PROMPTYOSELF_DB", "b.db"),
+            ("PROMPTYOSELF_CONCURRENCY", "2"),
+        ];
+        let s = settings(&[], file).unwrap();
+        assert_eq!(s.database, PathBuf::from("/etc/promptyoself/c.db"));
+        assert_eq!(s.delivery.concurrency, 3);
+        let s = settings(&vars, file).unwrap();
+        assert_eq!(s.database, PathBuf::from("b.db"));
+        assert_eq!(s.delivery.concurrency, 2);
+        assert_eq!(s.delivery.drain, SignedDuration::from_secs(3));
+        let flags = Flags {
+            database: Some("a.db".to_owned()),
+            concurrency: Some("1".to_owned()),
+            ..Flags::default()
+        };
+        let s = Settings::combine(&flags, &env(&vars), None, File::default()).unwrap();
+        assert_eq!(s.database, PathBuf::from("a.db"));
+        assert_eq!(s.delivery.concurrency, 1);
+    }
+
+    #[test]
+    fn an_empty_environment_value_counts_as_not_set() {
+        let vars = [
+            ("PROMPTYOSELF_DB_PATH", " "),
+            ("LETTA_BASE_URL", ""),
+            ("LETTA_API_KEY", ""),
+        ];
+        let file = "[letta]\nbase_url = 'https://letta.example/'\napi_key = 'k'\n";
+        let s = settings(&vars, file).unwrap();
+        assert_eq!(s.database, PathBuf::from("./promptyoself.db"));
+        assert_eq!(s.letta_url, "https://letta.example");
+        assert_eq!(s.letta_key.as_ref().unwrap().expose_secret(), "k");
+        assert!(s.letta_key_from_file);
+    }
+
+    #[test]
+    fn the_names_of_smcp_and_of_the_python_original_are_both_understood() {
+        let s = settings(
+            &[
+                ("LETTA_SERVER_URL", "http://b:8284"),
+                ("LETTA_SERVER_PASSWORD", "pw"),
+                ("LETTA_DEFAULT_AGENT_ID", "agent-3"),
+                ("LETTA_AGENT_ID", "agent-2"),
+            ],
+            "",
+        )
+        .unwrap();
+        assert_eq!(s.letta_url, "http://b:8284");
+        assert_eq!(s.letta_key.unwrap().expose_secret(), "pw");
+        assert_eq!(s.default_agent.as_deref(), Some("agent-2"));
+        assert!(!s.letta_key_from_file);
+    }
+
+    #[test]
+    fn a_secret_is_never_shown() {
+        let s = settings(&[("LETTA_API_KEY", "hunter2")], "").unwrap();
+        assert!(!format!("{s:?}").contains("hunter2"));
+        for file in [
+            "[letta]\napi_key = hunter2\n",
+            "[letta]\napi_key = 42424242\n",
+            "[letta]\napi_key = 'hunter2\n",
+        ] {
+            let text = settings(&[], file).unwrap_err().chain();
+            assert!(
+                !text.contains("hunter2") && !text.contains("4242"),
+                "{text}"
+            );
+        }
+        let text = settings(&[("LETTA_BASE_URL", "http://me:hunter2@x")], "").unwrap_err();
+        assert!(!text.chain().contains("hunter2"));
+    }
+
+    #[test]
+    fn a_setting_that_cannot_be_used_is_refused_and_named() {
+        type Variables<'a> = &'a [(&'a str, &'a str)];
+        let cases: &[(Variables, &str, &str)] = &[
+            (
+                &[("PROMPTYOSELF_DB", "postgres://u:hunter2@h/db")],
+                "",
+                "PROMPTYOSELF_DB",
+            ),
+            (&[], "database = 'sqlite:///x.db'", "database"),
+            (
+                &[("LETTA_BASE_URL", "localhost:8283")],
+                "",
+                "LETTA_BASE_URL",
+            ),
+            (&[("LETTA_SERVER_URL", "ftp://x")], "", "LETTA_SERVER_URL"),
+            (
+                &[("PROMPTYOSELF_CONCURRENCY", "0")],
+                "",
+                "PROMPTYOSELF_CONCURRENCY",
+            ),
+            (
+                &[("PROMPTYOSELF_CONCURRENCY", "many")],
+                "",
+                "PROMPTYOSELF_CONCURRENCY",
+            ),
+            (&[("PROMPTYOSELF_DRAIN", "-3s")], "", "PROMPTYOSELF_DRAIN"),
+            (&[("PROMPTYOSELF_DRAIN", "soon")], "", "PROMPTYOSELF_DRAIN"),
+            (&[], "[delivery]\nmax_age = 0", "max_age"),
+            (&[], "[delivery]\nmax_age = 'x'", "max_age"),
+            (&[], "[delivery]\nmaxage = '1h'", "maxage"),
+            (&[], "databse = 'x'", "databse"),
+            (&[], "[letta]\nurl = 'x'", "url"),
+            (&[("PROMPTYOSELF_RETRY_FIRST", "1h")], "", "retry_longest"),
+        ];
+        for (vars, file, named) in cases {
+            let error = settings(vars, file).unwrap_err();
+            assert_eq!(error.code(), Code::ConfigInvalid, "{vars:?} {file}");
+            assert!(error.chain().contains(named), "{}", error.chain());
+            assert!(error.corrected().is_some());
+            assert!(!error.chain().contains("hunter2"));
+        }
+    }
+
+    #[test]
+    fn a_duration_is_text_with_units_or_a_number_of_seconds() {
+        let vars = [
+            ("PROMPTYOSELF_MAX_AGE", "2d"),
+            ("PROMPTYOSELF_IDLE_TIMEOUT", "90"),
+            ("PROMPTYOSELF_RETRY_LONGEST", "1h 30m"),
+        ];
+        let s = settings(&vars, "[delivery]\ndrain = 2\nretry_first = 0.5\n").unwrap();
+        assert_eq!(s.delivery.max_age, SignedDuration::from_hours(48));
+        assert_eq!(s.delivery.idle_timeout, SignedDuration::from_secs(90));
+        assert_eq!(s.delivery.retry_longest, SignedDuration::from_mins(90));
+        assert_eq!(s.delivery.drain, SignedDuration::from_secs(2));
+        assert_eq!(s.delivery.retry_first, SignedDuration::from_millis(500));
+    }
+
+    #[test]
+    fn the_file_is_looked_for_by_flag_then_environment_then_plugin_then_home() {
+        let dir = tempfile::tempdir().unwrap();
+        let home = dir.path().join("xdg/promptyoself");
+        let plugin = dir.path().join("plugin");
+        std::fs::create_dir_all(&home).unwrap();
+        std::fs::create_dir_all(&plugin).unwrap();
+        std::fs::write(home.join("config.toml"), "timezone = 'Europe/Rome'").unwrap();
+        let xdg = dir.path().join("xdg").display().to_string();
+        let plugin_dir = plugin.display().to_string();
+        let vars = [
+            ("XDG_CONFIG_HOME", xdg.as_str()),
+            ("PROMPTYOSELF_PLUGIN", plugin_dir.as_str()),
+        ];
+        let load = |flag: Option<&str>, vars: &[(&str, &str)]| {
+            let flags = Flags {
+                config: flag.map(PathBuf::from),
+                ..Flags::default()
+            };
+            Settings::load(&flags, &env(vars)).map(|s| s.timezone)
+        };
+        assert_eq!(load(None, &vars).unwrap(), "Europe/Rome");
+        std::fs::write(plugin.join("promptyoself.toml"), "timezone = 'Asia/Tokyo'").unwrap();
+        assert_eq!(load(None, &vars).unwrap(), "Asia/Tokyo");
+        let named = dir.path().join("named.toml");
+        std::fs::write(&named, "timezone = 'Asia/Kabul'").unwrap();
+        let named = named.display().to_string();
+        let with_env = [vars[0], vars[1], ("PROMPTYOSELF_CONFIG", named.as_str())];
+        assert_eq!(load(None, &with_env).unwrap(), "Asia/Kabul");
+        let error = load(Some("/nowhere/at/all.toml"), &with_env).unwrap_err();
+        assert_eq!(error.code(), Code::FileUnusable);
+    }
+}

@@ -1,0 +1,98 @@
+//! The settings file: where it is and what it may hold.
+
+use std::path::{Path, PathBuf};
+
+use secrecy::SecretString;
+use serde::{Deserialize, Deserializer};
+
+use super::{Environment, delivery, invalid};
+use crate::error::{Code, Error, Result};
+
+/// The file beside the plugin's shim.
+pub(crate) const PLUGIN_FILE: &str = "promptyoself.toml";
+
+/// The settings file as written. A key that is not here is a mistake and is refused by name.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct File {
+    pub database: Option<String>,
+    pub timezone: Option<String>,
+    pub default_agent: Option<String>,
+    pub letta: Option<Letta>,
+    pub delivery: Option<delivery::FileTable>,
+}
+
+/// The `[letta]` table.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Letta {
+    pub base_url: Option<String>,
+    pub api_key: Option<Key>,
+}
+
+/// A secret in the file.
+#[derive(Debug)]
+pub(super) struct Key(pub SecretString);
+
+impl<'de> Deserialize<'de> for Key {
+    fn deserialize<D: Deserializer<'de>>(d: D) -> std::result::Result<Self, D::Error> {
+        // serde's own message would repeat the value.
+        String::deserialize(d)
+            .map(|key| Key(SecretString::from(key)))
+            .map_err(|_| serde::de::Error::custom("api_key must be text in quotes"))
+    }
+}
+
+/// The file to read: the one that was named, else the first usual one that exists.
+pub(super) fn find(flag: Option<&Path>, env: &Environment) -> Option<PathBuf> {
+    if let Some(path) = flag {
+        return Some(path.to_owned());
+    }
+    if let Some(path) = env.get("PROMPTYOSELF_CONFIG") {
+        return Some(PathBuf::from(path));
+    }
+    let beside_plugin = env.plugin().map(|dir| dir.join(PLUGIN_FILE));
+    let config_home = env
+        .get("XDG_CONFIG_HOME")
+        .map(PathBuf::from)
+        .or_else(|| env.get("HOME").map(|home| Path::new(home).join(".config")));
+    let at_home = config_home.map(|dir| dir.join("promptyoself/config.toml"));
+    // A file that exists but may not be read must be reported, so only its absence moves on.
+    [beside_plugin, at_home]
+        .into_iter()
+        .flatten()
+        .find(|path| path.symlink_metadata().is_ok())
+}
+
+/// Reads the file at `path`.
+pub(super) fn read(path: &Path) -> Result<File> {
+    let text = std::fs::read_to_string(path).map_err(|e| {
+        Error::new(
+            Code::FileUnusable,
+            format!("could not read the settings file {}", path.display()),
+        )
+        .example("--config ~/.config/promptyoself/config.toml")
+        .caused_by(e)
+    })?;
+    parse(path, &text)
+}
+
+/// Understands the text of the file at `path`.
+pub(super) fn parse(path: &Path, text: &str) -> Result<File> {
+    toml::from_str(text).map_err(|e| {
+        // toml's own Display quotes the line, which may hold the key.
+        let line = e.span().map_or(0, |span| {
+            text.get(..span.start)
+                .map_or(0, |before| before.matches('\n').count() + 1)
+        });
+        let mut message = e.message().to_owned();
+        if message.contains("invalid type") && message.contains("string \"") {
+            message = "the value is of the wrong kind".to_owned();
+        }
+        invalid(
+            &format!("{}, line {line}", path.display()),
+            message,
+            "timezone = \"Europe/Berlin\"",
+        )
+    })
+}

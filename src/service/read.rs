@@ -1,0 +1,175 @@
+//! Looking at schedules and at what became of them.
+
+use std::collections::HashMap;
+
+use uuid::Uuid;
+
+use super::views::{Listing, OccurrenceView, ScheduleView};
+use super::{Service, Status};
+use crate::db::{HistoryFilter, ListFilter, OpenOccurrence, remaining, timetable};
+use crate::error::Result;
+use crate::models::{AgentId, Occurrence, PromptSchedule, State};
+
+/// How many coming and past runs are shown of one schedule.
+const SHOWN: usize = 5;
+
+/// One schedule, whole.
+#[derive(Clone, Debug, serde::Serialize)]
+pub struct ScheduleDetails {
+    /// The schedule.
+    pub schedule: ScheduleView,
+    /// Its next runs in UTC.
+    pub next_runs: Vec<jiff::Timestamp>,
+    /// What became of the last ones, the newest first.
+    pub last_runs: Vec<OccurrenceView>,
+}
+
+impl Service {
+    /// A page of schedules, by their next run. `full` leaves long prompts whole.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn list(&self, filter: &ListFilter, full: bool, status: &Status) -> Result<Listing> {
+        let schedules = self.db.list_schedules(filter).await?;
+        let total = self.db.count_schedules(filter).await?;
+        let open = self.db.list_open_occurrences().await?;
+        let view = |s: PromptSchedule| {
+            let waiting_for = self.explain_wait(&s, &open, status);
+            let timetable = timetable(&s).ok();
+            let view = ScheduleView::new(s, &self.zone, timetable.as_ref(), full);
+            ScheduleView {
+                waiting_for,
+                ..view
+            }
+        };
+        Ok(Listing {
+            schedules: schedules.into_iter().map(view).collect(),
+            total,
+        })
+    }
+
+    /// One schedule with its next runs and what became of the last ones.
+    ///
+    /// # Errors
+    /// [`crate::error::Code::ScheduleNotFound`], and those of the database.
+    pub async fn show(&self, id: i64, status: &Status) -> Result<ScheduleDetails> {
+        let schedule = self.find(id).await?;
+        let open = self.db.list_open_occurrences().await?;
+        let waiting_for = self.explain_wait(&schedule, &open, status);
+        let timetable = timetable(&schedule).ok();
+        let left = remaining(&schedule)
+            .and_then(|n| usize::try_from(n).ok())
+            .unwrap_or(SHOWN);
+        let next_runs = match (&timetable, schedule.next_run, schedule.active) {
+            (Some(timetable), Some(next), true) => timetable.upcoming(next, SHOWN.min(left)),
+            _ => Vec::new(),
+        };
+        let last_runs = match schedule.uid {
+            Some(uid) => {
+                let filter = HistoryFilter {
+                    uid: Some(uid),
+                    limit: 5,
+                    ..HistoryFilter::default()
+                };
+                self.occurrences(&filter).await?
+            }
+            None => Vec::new(),
+        };
+        let view = ScheduleView::new(schedule, &self.zone, timetable.as_ref(), true);
+        Ok(ScheduleDetails {
+            schedule: ScheduleView {
+                waiting_for,
+                ..view
+            },
+            next_runs,
+            last_runs,
+        })
+    }
+
+    /// What became of past occurrences and what is open, the newest first.
+    ///
+    /// # Errors
+    /// [`crate::error::Code::ScheduleNotFound`] for an id that does not exist, and those of the
+    /// database.
+    pub async fn history(
+        &self,
+        id: Option<i64>,
+        agent_id: Option<AgentId>,
+        limit: u32,
+    ) -> Result<Vec<OccurrenceView>> {
+        let uid = match id {
+            // A row that nothing has adopted yet has no history.
+            Some(id) => match self.find(id).await?.uid {
+                Some(uid) => Some(uid),
+                None => return Ok(Vec::new()),
+            },
+            None => None,
+        };
+        self.occurrences(&HistoryFilter {
+            uid,
+            agent_id,
+            limit,
+        })
+        .await
+    }
+
+    async fn occurrences(&self, filter: &HistoryFilter) -> Result<Vec<OccurrenceView>> {
+        let occurrences = self.db.list_history(filter).await?;
+        let ids = self.db.schedule_ids().await?;
+        let mut views = Vec::with_capacity(occurrences.len());
+        for occurrence in occurrences {
+            let attempts = self.db.list_attempts(occurrence.id).await?;
+            views.push(view_of(occurrence, &ids, attempts));
+        }
+        Ok(views)
+    }
+
+    /// Why a schedule that is due is not being sent.
+    fn explain_wait(
+        &self,
+        s: &PromptSchedule,
+        open: &[OpenOccurrence],
+        status: &Status,
+    ) -> Option<String> {
+        let own = open.iter().find(|o| Some(o.uid) == s.uid);
+        let due = s.active && s.next_run.is_some_and(|t| t <= self.now());
+        if own.is_none() && !due {
+            return None;
+        }
+        match own.map(|o| (o.state, o.not_before)) {
+            Some((State::Sending, _)) => return Some("its prompt is on its way".to_owned()),
+            Some((State::Unknown, _)) => {
+                return Some(
+                    "whether its last prompt arrived is not known yet and is being looked for"
+                        .to_owned(),
+                );
+            }
+            _ => {}
+        }
+        if let Some(warning) = status.warning() {
+            return Some(warning);
+        }
+        if let Some((_, Some(not_before))) = own.map(|o| (o.state, o.not_before)) {
+            return Some(format!("its prompt is tried again at {not_before}"));
+        }
+        let agent = AgentId::parse(&s.agent_id).ok()?;
+        let lane = self.letta.lane(&agent);
+        let busy = open
+            .iter()
+            .any(|o| o.lane == lane && o.state != State::Waiting);
+        Some(if busy {
+            "the agent is busy with another prompt".to_owned()
+        } else {
+            "it is about to be sent".to_owned()
+        })
+    }
+}
+
+fn view_of(
+    occurrence: Occurrence,
+    ids: &HashMap<Uuid, i64>,
+    attempts: Vec<crate::models::Attempt>,
+) -> OccurrenceView {
+    let id = ids.get(&occurrence.uid).copied();
+    OccurrenceView::new(occurrence, id, attempts)
+}

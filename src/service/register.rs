@@ -1,0 +1,269 @@
+//! Making a schedule.
+
+use jiff::Timestamp;
+
+use super::Service;
+use super::views::show_local;
+use crate::error::{Code, Error, Result};
+use crate::letta_client::RefusalKind;
+use crate::models::{AgentId, NewSchedule, Plan, PromptSchedule, ScheduleType};
+use crate::schedule::{Spec, Timetable, Zone, parse_time};
+
+/// How many of its runs an answer shows.
+const SHOWN_RUNS: usize = 3;
+
+/// When a prompt is wanted, as it was said.
+#[derive(Clone, Debug)]
+pub struct Wish {
+    /// The kind of time.
+    pub kind: ScheduleType,
+    /// The time, pattern or interval.
+    pub value: String,
+}
+
+/// A schedule as a caller asks for it.
+#[derive(Clone, Debug)]
+pub struct Registration {
+    /// Whom it is for.
+    pub agent_id: AgentId,
+    /// What is sent.
+    pub prompt: String,
+    /// When.
+    pub wish: Wish,
+    /// The IANA zone; `None` for the configured one.
+    pub timezone: Option<String>,
+    /// The time before which it does not run.
+    pub start_at: Option<String>,
+    /// The last time at which it may run.
+    pub end_at: Option<String>,
+    /// How many instants it has in all.
+    pub max_repetitions: Option<i64>,
+    /// A name unique among the agent's live schedules.
+    pub name: Option<String>,
+    /// Whether to go without asking Letta for the agent.
+    pub skip_validation: bool,
+}
+
+/// A schedule that exists now.
+#[derive(Clone, Debug)]
+pub struct Registered {
+    /// Its number.
+    pub id: i64,
+    /// Whether it was there before, under the same name.
+    pub existed: bool,
+    /// Its next run.
+    pub next_run: Timestamp,
+    /// The runs that come next, that one included.
+    pub next_runs: Vec<Timestamp>,
+    /// Its zone.
+    pub zone: Zone,
+    /// When it runs, in words.
+    pub describes: String,
+}
+
+impl Registered {
+    /// The next run on the clocks of its zone.
+    pub fn next_run_local(&self) -> String {
+        show_local(self.next_run, &self.zone)
+    }
+}
+
+impl Service {
+    /// Makes a schedule. Asking again for the same one under the same name returns the one that
+    /// exists, since callers that got no answer ask twice.
+    ///
+    /// # Errors
+    /// One of the codes of bad input, [`Code::AgentUnknown`], [`Code::NameTaken`], or those of
+    /// Letta and the database; then nothing was made.
+    pub async fn register(&self, asked: &Registration) -> Result<Registered> {
+        let now = self.now();
+        let zone = match &asked.timezone {
+            Some(name) => Zone::parse(name)?,
+            None => self.zone.clone(),
+        };
+        let (plan, timetable) = plan(asked, &zone, now)?;
+        if let Some(existing) = self.find_named(asked).await? {
+            return self.same_or_taken(asked, &plan, existing);
+        }
+        if !asked.skip_validation {
+            self.validate_agent(&asked.agent_id).await?;
+        }
+        let new = NewSchedule {
+            agent_id: asked.agent_id.clone(),
+            prompt_text: asked.prompt.clone(),
+            name: asked.name.clone(),
+            plan: plan.clone(),
+        };
+        match self.db.add_schedule(&new, now).await {
+            Ok(id) => Ok(registered(
+                id,
+                false,
+                plan.next_run,
+                &timetable,
+                plan.max_repetitions,
+            )),
+            // Somebody was quicker, perhaps with the same wish.
+            Err(e) if e.code() == Code::NameTaken => match self.find_named(asked).await? {
+                Some(existing) => self.same_or_taken(asked, &plan, existing),
+                None => Err(e),
+            },
+            Err(e) => Err(e),
+        }
+    }
+
+    async fn find_named(&self, asked: &Registration) -> Result<Option<PromptSchedule>> {
+        match &asked.name {
+            Some(name) => self.db.get_schedule_by_name(&asked.agent_id, name).await,
+            None => Ok(None),
+        }
+    }
+
+    fn same_or_taken(
+        &self,
+        asked: &Registration,
+        plan: &Plan,
+        existing: PromptSchedule,
+    ) -> Result<Registered> {
+        // Without a start of its own a schedule starts when it is made: that differs each time.
+        let same = existing.prompt_text == asked.prompt
+            && existing.schedule_type == plan.schedule_type.as_str()
+            && existing.schedule_value == plan.schedule_value
+            && existing.timezone.as_deref() == Some(plan.timezone.as_str())
+            && existing.start_at == plan.start_at
+            && existing.end_at == plan.end_at
+            && existing.max_repetitions == plan.max_repetitions;
+        let (Some(next_run), Ok(timetable), true) =
+            (existing.next_run, crate::db::timetable(&existing), same)
+        else {
+            let name = asked.name.as_deref().unwrap_or_default();
+            return Err(Error::new(
+                Code::NameTaken,
+                format!(
+                    "agent {} already has a live schedule named {name:?} that does something \
+                     else: it is {}, {} {:?}. Cancel that one first, or give this one another name",
+                    asked.agent_id, existing.id, existing.schedule_type, existing.schedule_value
+                ),
+            )
+            .example(format!("--name {}", quoted(&format!("{name}-2")))));
+        };
+        let left = crate::db::remaining(&existing).and_then(|n| i64::try_from(n).ok());
+        Ok(registered(existing.id, true, next_run, &timetable, left))
+    }
+
+    async fn validate_agent(&self, agent: &AgentId) -> Result<()> {
+        let Err(refusal) = self.letta.get_agent(agent).await else {
+            return Ok(());
+        };
+        let down = refusal.kind == RefusalKind::TargetDown;
+        let doing = format!("find agent {agent} on {}", self.letta.address());
+        let error = refusal.into_error(&doing);
+        Err(if down {
+            error.hint("; --skip-validation registers without asking Letta")
+        } else {
+            error
+        })
+    }
+}
+
+/// Reads and checks every part of the time.
+fn plan(asked: &Registration, zone: &Zone, now: Timestamp) -> Result<(Plan, Timetable)> {
+    let Wish { kind, value } = &asked.wish;
+    let spec = Spec::parse(*kind, value, zone, now)?;
+    let time = |text: &Option<String>| match text {
+        Some(text) => parse_time(text, zone, now).map(Some),
+        None => Ok(None),
+    };
+    let (start_at, end_at) = (time(&asked.start_at)?, time(&asked.end_at)?);
+    if let Some(start) = start_at {
+        if *kind == ScheduleType::Once {
+            return Err(Error::new(
+                Code::SpecConflict,
+                "a start was given for a prompt that is sent once: its time is its start, so \
+                 leave the start out",
+            )
+            .example(format!("--time {}", quoted(value))));
+        }
+        if start <= now {
+            return Err(Error::new(
+                Code::TimePast,
+                format!(
+                    "the start {start} is not in the future: it is now {now} ({})",
+                    show_local(now, zone)
+                ),
+            )
+            .example(format!("--start-at {}", in_an_hour(now))));
+        }
+    }
+    let anchor = start_at.unwrap_or(now);
+    let timetable = Timetable {
+        spec,
+        zone: zone.clone(),
+        anchor,
+        end_at,
+    };
+    let Some(next_run) = timetable
+        .first(now, start_at)
+        .filter(|t| end_at.is_none_or(|e| *t <= e))
+    else {
+        return Err(never_runs(&timetable, start_at, now));
+    };
+    let plan = Plan {
+        schedule_type: *kind,
+        schedule_value: timetable.spec.to_stored(zone),
+        timezone: zone.name().to_owned(),
+        anchor,
+        next_run,
+        start_at,
+        end_at,
+        max_repetitions: asked.max_repetitions,
+    };
+    Ok((plan, timetable))
+}
+
+fn never_runs(timetable: &Timetable, start_at: Option<Timestamp>, now: Timestamp) -> Error {
+    let unending = Timetable {
+        end_at: None,
+        ..timetable.clone()
+    };
+    let (Some(end), Some(first)) = (timetable.end_at, unending.first(now, start_at)) else {
+        return Error::new(
+            Code::CronNever,
+            format!("it never runs after its start; it is now {now}"),
+        )
+        .example("--cron \"0 9 * * *\"");
+    };
+    Error::new(
+        Code::EndBeforeFirst,
+        format!("it would end at {end}, before its first run at {first}; it is now {now}"),
+    )
+    .example(format!("--end-at {first}"))
+}
+
+fn registered(
+    id: i64,
+    existed: bool,
+    next_run: Timestamp,
+    timetable: &Timetable,
+    left: Option<i64>,
+) -> Registered {
+    let most = left
+        .and_then(|n| usize::try_from(n).ok())
+        .unwrap_or(SHOWN_RUNS)
+        .min(SHOWN_RUNS);
+    Registered {
+        id,
+        existed,
+        next_run,
+        next_runs: timetable.upcoming(next_run, most),
+        zone: timetable.zone.clone(),
+        describes: timetable.spec.describe(&timetable.zone),
+    }
+}
+
+fn in_an_hour(now: Timestamp) -> Timestamp {
+    Timestamp::from_second(now.as_second() + 3_600).unwrap_or(now)
+}
+
+fn quoted(text: &str) -> String {
+    format!("\"{text}\"")
+}

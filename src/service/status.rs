@@ -1,0 +1,58 @@
+//! Whether anything is being delivered, and if not, why.
+
+use super::Service;
+use crate::db::{HeldTarget, RunningScheduler};
+use crate::error::Result;
+use crate::letta_client::ServerInfo;
+
+/// Who delivers, and what stands in the way.
+#[derive(Clone, Debug)]
+pub struct Status {
+    /// The schedulers that live on this database.
+    pub schedulers: Vec<RunningScheduler>,
+    /// The targets that don't answer.
+    pub held: Vec<HeldTarget>,
+}
+
+impl Status {
+    /// What a caller must know because it keeps prompts from being delivered.
+    pub fn warning(&self) -> Option<String> {
+        if self.schedulers.is_empty() {
+            return Some(
+                "no scheduler is running on this database, so nothing will be delivered: start \
+                 one with: promptyoself serve"
+                    .to_owned(),
+            );
+        }
+        if let Some(held) = self.held.first() {
+            return Some(format!(
+                "deliveries are on hold since {}, until Letta answers again: {}",
+                held.held_since, held.reason
+            ));
+        }
+        let holding = self.schedulers.iter().find_map(|s| s.holding.as_ref())?;
+        Some(format!("deliveries are on hold: {holding}"))
+    }
+}
+
+impl Service {
+    /// Who delivers, and what stands in the way.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn status(&self) -> Result<Status> {
+        Ok(Status {
+            schedulers: self.db.list_schedulers().await?,
+            held: self.db.list_held_targets().await?,
+        })
+    }
+
+    /// Asks Letta whether it is well and takes our credentials.
+    ///
+    /// # Errors
+    /// Those of Letta.
+    pub async fn check_letta(&self) -> Result<ServerInfo> {
+        let doing = format!("reach Letta at {}", self.letta.address());
+        self.letta.check().await.map_err(|r| r.into_error(&doing))
+    }
+}

@@ -1,0 +1,236 @@
+//! What faces show of schedules and occurrences. The keys down to `last_run` are the user's own.
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use crate::models::{Attempt, Lifecycle, Occurrence, PromptSchedule};
+use crate::schedule::{Timetable, Zone};
+
+/// How much of a prompt a list shows, in characters.
+const PROMPT_EXCERPT: usize = 100;
+
+/// A page of schedules.
+#[derive(Clone, Debug, Serialize)]
+pub struct Listing {
+    /// The schedules.
+    pub schedules: Vec<ScheduleView>,
+    /// How many there are in all.
+    pub total: i64,
+}
+
+/// A schedule as it is shown. Times are UTC unless they are called local.
+#[derive(Clone, Debug, Serialize)]
+pub struct ScheduleView {
+    /// Its number.
+    pub id: i64,
+    /// Whom it is for.
+    pub agent_id: String,
+    /// What is sent; shortened in lists.
+    pub prompt_text: String,
+    /// `once`, `cron` or `interval`.
+    pub schedule_type: String,
+    /// The time, pattern or interval.
+    pub schedule_value: String,
+    /// Its next run, in UTC; the last one where it has finished.
+    pub next_run: Option<Timestamp>,
+    /// When it was made.
+    pub created_at: Option<Timestamp>,
+    /// Whether it will run.
+    pub active: bool,
+    /// When the last delivered prompt was sent.
+    pub last_run: Option<Timestamp>,
+    /// The next run on the clocks of its zone.
+    pub next_run_local: Option<String>,
+    /// Its zone.
+    pub timezone: String,
+    /// Its name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// When it runs, in words.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub describes: Option<String>,
+    /// Where it stands.
+    pub lifecycle: Lifecycle,
+    /// Why it is due and not sent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub waiting_for: Option<String>,
+    /// Why it can't be read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub broken_reason: Option<String>,
+    /// The time before which it does not run.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub start_at: Option<Timestamp>,
+    /// The last time at which it may run.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub end_at: Option<Timestamp>,
+    /// How many instants it has in all.
+    pub max_repetitions: Option<i64>,
+    /// How many of them have been taken.
+    pub repetition_count: i64,
+}
+
+impl ScheduleView {
+    /// A schedule, with its prompt whole or shortened.
+    pub(super) fn new(
+        s: PromptSchedule,
+        zone: &Zone,
+        timetable: Option<&Timetable>,
+        full: bool,
+    ) -> Self {
+        let zone = timetable.map_or(zone, |t| &t.zone);
+        ScheduleView {
+            id: s.id,
+            agent_id: s.agent_id,
+            prompt_text: if full {
+                s.prompt_text
+            } else {
+                shorten(&s.prompt_text)
+            },
+            schedule_type: s.schedule_type,
+            schedule_value: s.schedule_value,
+            next_run: s.next_run,
+            created_at: s.created_at,
+            active: s.active,
+            last_run: s.last_run,
+            next_run_local: s.next_run.map(|t| show_local(t, zone)),
+            timezone: s.timezone.unwrap_or_else(|| zone.name().to_owned()),
+            name: s.name,
+            describes: timetable.map(|t| t.spec.describe(&t.zone)),
+            lifecycle: s.lifecycle,
+            waiting_for: None,
+            broken_reason: s.broken_reason,
+            start_at: s.start_at,
+            end_at: s.end_at,
+            max_repetitions: s.max_repetitions,
+            repetition_count: s.repetitions,
+        }
+    }
+}
+
+/// An occurrence as it is shown.
+#[derive(Clone, Debug, Serialize)]
+pub struct OccurrenceView {
+    /// Its number.
+    pub id: i64,
+    /// Its schedule's number, if that still exists.
+    pub schedule_id: Option<i64>,
+    /// Whom it is for.
+    pub agent_id: String,
+    /// What made it.
+    pub trigger: &'static str,
+    /// The intended instant; the newest one where it stands for several.
+    pub intended_at: Timestamp,
+    /// The oldest instant it stands for.
+    pub first_at: Timestamp,
+    /// How many instants it stands for.
+    pub count: i64,
+    /// Where it stands.
+    pub state: &'static str,
+    /// Why.
+    pub reason: Option<String>,
+    /// When its latest attempt was sent.
+    pub sent_at: Option<Timestamp>,
+    /// When it was settled.
+    pub finished_at: Option<Timestamp>,
+    /// When it is tried, or looked for, next.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub not_before: Option<Timestamp>,
+    /// Letta's run.
+    pub run_id: Option<String>,
+    /// Letta's word for why the turn ended.
+    pub stop_reason: Option<String>,
+    /// How the turn ended.
+    pub turn: Option<&'static str>,
+    /// Tokens the turn used.
+    pub tokens: Option<i64>,
+    /// The beginning of the agent's reply.
+    pub reply: Option<String>,
+    /// The last error.
+    pub error: Option<String>,
+    /// Every try, the first one first.
+    pub attempts: Vec<AttemptView>,
+}
+
+/// A try as it is shown.
+#[derive(Clone, Debug, Serialize)]
+pub struct AttemptView {
+    /// 1 for the first.
+    pub n: i64,
+    /// The otid it was sent under.
+    pub otid: String,
+    /// When it was sent.
+    pub started_at: Timestamp,
+    /// When its answer was known.
+    pub finished_at: Option<Timestamp>,
+    /// The class of its error.
+    pub error_code: Option<String>,
+    /// Its error in words.
+    pub error: Option<String>,
+    /// Letta's run.
+    pub run_id: Option<String>,
+}
+
+impl OccurrenceView {
+    /// An occurrence with its tries.
+    pub(super) fn new(o: Occurrence, schedule_id: Option<i64>, attempts: Vec<Attempt>) -> Self {
+        OccurrenceView {
+            id: o.id,
+            schedule_id,
+            agent_id: o.agent_id.to_string(),
+            trigger: o.trigger.as_str(),
+            intended_at: o.intended_at,
+            first_at: o.first_at,
+            count: o.count,
+            state: o.state.as_str(),
+            reason: o.reason,
+            sent_at: o.sent_at,
+            finished_at: o.finished_at,
+            not_before: o.not_before,
+            run_id: o.run_id,
+            stop_reason: o.stop_reason,
+            turn: o.turn.map(crate::models::Turn::as_str),
+            tokens: o.tokens,
+            reply: o.reply,
+            error: o.error,
+            attempts: attempts
+                .into_iter()
+                .map(|a| AttemptView {
+                    n: a.n,
+                    otid: a.otid.to_string(),
+                    started_at: a.started_at,
+                    finished_at: a.finished_at,
+                    error_code: a.error_code,
+                    error: a.error,
+                    run_id: a.run_id,
+                })
+                .collect(),
+        }
+    }
+}
+
+/// A time on the clocks of a zone, with its offset and name.
+pub(super) fn show_local(time: Timestamp, zone: &Zone) -> String {
+    time.to_zoned(zone.tz().clone())
+        .strftime("%Y-%m-%d %H:%M:%S %:z %Q")
+        .to_string()
+}
+
+/// The first hundred characters, and whether there is more.
+fn shorten(text: &str) -> String {
+    match text.char_indices().nth(PROMPT_EXCERPT) {
+        Some((end, _)) => format!("{}...", &text[..end]),
+        None => text.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_prompt_is_shortened_by_characters_not_bytes() {
+        let hundred = "é".repeat(100);
+        assert_eq!(shorten(&hundred), hundred);
+        assert_eq!(shorten(&format!("{hundred}x")), format!("{hundred}..."));
+    }
+}

@@ -1,0 +1,175 @@
+//! The program as a shell sees it: streams, exit status, settings.
+
+use std::process::{Command, Output, Stdio};
+
+use serde_json::Value;
+
+fn promptyoself(argv: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_promptyoself"));
+    command
+        .args(argv)
+        .env_clear()
+        .env("HOME", "/nowhere/at/all")
+        .stdin(Stdio::null());
+    command
+}
+
+fn json(output: &Output) -> Value {
+    serde_json::from_slice(&output.stdout).unwrap_or_else(|e| panic!("{e}: {output:?}"))
+}
+
+#[test]
+fn help_and_the_version_are_answers_and_no_command_is_a_mistake() {
+    for (argv, status) in [
+        (&["--help"][..], 0),
+        (&["register", "--help"], 0),
+        (&["help", "list"], 0),
+        (&["--version"], 0),
+        (&[], 1),
+    ] {
+        let output = promptyoself(argv).output().unwrap();
+        assert_eq!(output.status.code(), Some(status), "{argv:?}");
+        assert!(
+            !output.stdout.is_empty() && output.stderr.is_empty(),
+            "{argv:?}"
+        );
+    }
+}
+
+#[test]
+fn wrong_usage_exits_with_2_and_points_to_help_that_exists() {
+    for argv in [
+        &["lisst"][..],
+        &["list", "--foo"],
+        &["plugin"],
+        &["show", "1", "2"],
+    ] {
+        let output = promptyoself(argv).output().unwrap();
+        assert_eq!(output.status.code(), Some(2), "{argv:?}");
+        let answer = json(&output);
+        assert_eq!(answer["code"], "usage");
+        let example = answer["example"].as_str().unwrap();
+        if let Some(help) = example.strip_suffix(" --help") {
+            let words: Vec<&str> = help.split(' ').skip(1).chain(["--help"]).collect();
+            let output = promptyoself(&words).output().unwrap();
+            assert!(output.status.success(), "{example}");
+        }
+    }
+}
+
+#[test]
+fn a_reader_that_goes_away_is_no_crash() {
+    for argv in [&["--help"][..], &["list", "--foo"], &["--describe"]] {
+        let mut child = promptyoself(argv)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        drop(child.stdout.take());
+        let output = child.wait_with_output().unwrap();
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert!(
+            output.status.code().is_some_and(|code| code != 101),
+            "{argv:?}"
+        );
+        assert!(!stderr.contains("panicked"), "{stderr}");
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn an_answer_that_cannot_be_written_is_a_failure() {
+    let full = std::fs::OpenOptions::new()
+        .write(true)
+        .open("/dev/full")
+        .unwrap();
+    let output = promptyoself(&["--describe"])
+        .stdout(full)
+        .stderr(Stdio::piped())
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(!output.stderr.is_empty());
+}
+
+#[test]
+fn a_setting_that_cannot_be_used_stops_every_command_that_would_use_it() {
+    for (name, value) in [
+        ("PROMPTYOSELF_DB", "postgres://u:hunter2@h/db"),
+        ("LETTA_BASE_URL", "localhost:8283"),
+        ("PROMPTYOSELF_DRAIN", "soon"),
+        ("PROMPTYOSELF_LOG", "=="),
+    ] {
+        let output = promptyoself(&["list"]).env(name, value).output().unwrap();
+        assert_eq!(output.status.code(), Some(1));
+        let answer = json(&output);
+        assert_eq!(answer["code"], "config_invalid", "{answer}");
+        assert!(answer["error"].as_str().unwrap().contains(name));
+        assert!(!answer.to_string().contains("hunter2"));
+        // Help needs no settings.
+        let output = promptyoself(&["--help"]).env(name, value).output().unwrap();
+        assert!(output.status.success());
+    }
+}
+
+#[test]
+fn a_settings_file_is_refused_by_the_key_that_is_wrong() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("c.toml");
+    std::fs::write(&file, "timezone = 'UTC'\ndatabse = 'x'\n").unwrap();
+    let file = file.to_str().unwrap();
+    let output = promptyoself(&["list", "--config", file]).output().unwrap();
+    let answer = json(&output);
+    assert_eq!(answer["code"], "config_invalid");
+    let text = answer["error"].as_str().unwrap();
+    assert!(
+        text.contains("databse") && text.contains("line 2"),
+        "{text}"
+    );
+}
+
+#[cfg(unix)]
+#[test]
+fn a_variable_that_is_not_text_is_refused_rather_than_guessed() {
+    use std::os::unix::ffi::OsStrExt;
+    let value = std::ffi::OsStr::from_bytes(b"/tmp/\xff.db");
+    let output = promptyoself(&["list"])
+        .env("PROMPTYOSELF_DB_PATH", value)
+        .output()
+        .unwrap();
+    let answer = json(&output);
+    assert_eq!(answer["code"], "config_invalid");
+    assert!(
+        answer["error"]
+            .as_str()
+            .unwrap()
+            .contains("PROMPTYOSELF_DB_PATH")
+    );
+}
+
+#[test]
+fn a_prompt_can_come_from_a_file_or_from_standard_input_outside_the_plugin() {
+    // Blank standard input is a blank prompt, so it was read.
+    let argv = [
+        "register",
+        "--agent-id",
+        "a",
+        "--every",
+        "5m",
+        "--prompt-file",
+        "-",
+    ];
+    let answer = json(&promptyoself(&argv).output().unwrap());
+    assert_eq!(answer["code"], "prompt_missing");
+    let argv = [
+        "register",
+        "--agent-id",
+        "a",
+        "--every",
+        "5m",
+        "--prompt-file",
+        "/nowhere",
+    ];
+    let answer = json(&promptyoself(&argv).output().unwrap());
+    assert_eq!(answer["code"], "file_unusable");
+}
