@@ -22,7 +22,7 @@ fn every_error_code_is_explained_with_an_example() {
 
 #[test]
 fn every_command_is_in_the_readme_and_none_that_does_not_exist() {
-    let definitions = promptyoself::cli::args::definitions(false);
+    let definitions = promptyoself::cli::definitions::definitions(false);
     let (_, table) = README.split_once("| command |").unwrap();
     let table = table.split("\n\n").next().unwrap();
     for command in definitions.get_subcommands() {
@@ -39,7 +39,7 @@ fn every_command_is_in_the_readme_and_none_that_does_not_exist() {
         let line = line.split(" #").next().unwrap_or(line);
         let line = line.trim_end_matches([' ', '\\', '&']);
         let words = words(line);
-        let parsed = promptyoself::cli::args::definitions(false).try_get_matches_from(
+        let parsed = promptyoself::cli::definitions::definitions(false).try_get_matches_from(
             std::iter::once("promptyoself").chain(words.iter().map(|w| &**w)),
         );
         assert!(parsed.is_ok(), "{line}: {}", parsed.unwrap_err());

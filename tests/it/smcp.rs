@@ -293,3 +293,15 @@ fn python_notation_that_is_no_plain_dictionary_runs_nothing() {
     );
     assert_eq!(value["code"], "spec_missing");
 }
+
+#[test]
+fn a_character_that_no_command_line_can_carry_is_an_error_and_no_crash() {
+    let plugin = Plugin::of_this_repository();
+    for prompt in ["'a\\x00b'", "'\\ud800'"] {
+        let text = format!("{{'agent_id': 'a', 'prompt': {prompt}}}");
+        let (status, value, stderr) = answer(&plugin, &["register", "--kwargs", &text]);
+        assert_ne!(status, 0);
+        assert!(value["error"].is_string());
+        assert!(!stderr.contains("Traceback"), "{stderr}");
+    }
+}
