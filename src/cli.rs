@@ -2,6 +2,7 @@
 
 pub mod args;
 mod commands;
+pub mod definitions;
 mod deliver;
 mod describe;
 pub mod input;
@@ -130,7 +131,7 @@ fn parse(args: &[OsString], in_plugin: bool) -> std::result::Result<Cli, Stop> {
 /// The definitions, with a width that doesn't depend on the caller's terminal or `COLUMNS` where a
 /// program reads the help: a wrapped line would look like one more command to it.
 fn help_command(in_plugin: bool) -> clap::Command {
-    let command = args::definitions(in_plugin);
+    let command = definitions::definitions(in_plugin);
     if std::io::IsTerminal::is_terminal(&std::io::stdout()) {
         command
     } else {
@@ -145,12 +146,12 @@ fn usage(report: &str, args: &[OsString]) -> Error {
         .map(|line| line.trim().trim_start_matches("error: "))
         .filter(|line| !line.is_empty() && !line.starts_with("For more information"))
         .collect();
-    let definitions = args::definitions(false);
+    let known = definitions::definitions(false);
     let command = args
         .iter()
         .skip(1)
         .filter_map(|arg| arg.to_str())
-        .find(|arg| definitions.find_subcommand(arg).is_some());
+        .find(|arg| known.find_subcommand(arg).is_some());
     let example = match command {
         Some(command) => format!("promptyoself {command} --help"),
         None => "promptyoself --help".to_owned(),

@@ -7,7 +7,7 @@
 use std::path::PathBuf;
 
 use clap::builder::BoolishValueParser;
-use clap::{ArgAction, Args, Command, CommandFactory, Parser, Subcommand};
+use clap::{ArgAction, Args, Parser, Subcommand};
 
 /// The value name that marks a whole number; `--describe` calls its type `integer`.
 pub(super) const NUMBER: &str = "N";
@@ -286,53 +286,10 @@ impl Verb {
     }
 }
 
-/// The definitions, ready to parse. In the plugin, help leaves out what is refused there.
-pub fn definitions(in_plugin: bool) -> Command {
-    let mut command = underscores(Cli::command());
-    if in_plugin {
-        command = super::plugin_guard::hide_refused(command);
-    }
-    let help = available_commands(&command);
-    command.after_help(help)
-}
-
-/// Accepts `--agent_id` for `--agent-id` and so on, as JSON keys and the Python original write it.
-fn underscores(command: Command) -> Command {
-    command
-        .mut_args(|arg| {
-            // The derive names an argument after its field, which is the form we want.
-            let field = arg.get_id().clone();
-            if arg.get_long().is_some() && field.as_str().contains('_') {
-                arg.alias(field)
-            } else {
-                arg
-            }
-        })
-        .mut_subcommands(underscores)
-}
-
-/// The end of `--help`. SMCP servers of 2025 read the commands from exactly this block: a heading,
-/// lines indented by two spaces, an empty line.
-fn available_commands(command: &Command) -> String {
-    let mut text = String::from("Available commands:\n");
-    for sub in command.get_subcommands().filter(|sub| !sub.is_hide_set()) {
-        let about = sub.get_about().map(ToString::to_string).unwrap_or_default();
-        text.push_str(&format!("  {:<10}  {about}\n", sub.get_name()));
-    }
-    text.push_str(
-        "\nExamples:\n  \
-         promptyoself register --agent-id AGENT --prompt \"Stand up\" --every 30m\n  \
-         promptyoself register --agent-id AGENT --prompt \"Daily report\" --cron \"0 9 * * *\"\n  \
-         promptyoself register --agent-id AGENT --prompt \"Happy 2030\" --time 2030-01-01T00:00:00Z\n  \
-         promptyoself list --agent-id AGENT\n  \
-         promptyoself cancel --id 5\n",
-    );
-    text
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cli::definitions::definitions;
     use clap::FromArgMatches;
 
     fn parse(words: &[&str]) -> Result<Verb, clap::Error> {
@@ -349,12 +306,6 @@ mod tests {
             Verb::Register(args) => args,
             other => panic!("{other:?}"),
         }
-    }
-
-    #[test]
-    fn the_definitions_are_sound() {
-        definitions(false).debug_assert();
-        definitions(true).debug_assert();
     }
 
     #[test]
@@ -418,36 +369,5 @@ mod tests {
         }
         assert!(parse(&["show", "-5"]).is_ok());
         assert!(parse(&["show", "5", "--id", "5"]).is_err());
-    }
-
-    #[test]
-    fn help_ends_with_the_block_that_old_servers_read() {
-        let help = definitions(false).term_width(100).render_help().to_string();
-        let (_, block) = help.split_once("\n\nAvailable commands:\n").unwrap();
-        let (list, rest) = block.split_once("\n\n").unwrap();
-        let names: Vec<&str> = list
-            .lines()
-            .map(|line| {
-                line.strip_prefix("  ")
-                    .unwrap()
-                    .split_whitespace()
-                    .next()
-                    .unwrap()
-            })
-            .collect();
-        assert_eq!(
-            names,
-            [
-                "register", "list", "show", "cancel", "execute", "test", "agents", "serve",
-                "history", "plugin"
-            ]
-        );
-        assert!(rest.starts_with("Examples:\n  promptyoself register"));
-        assert!(
-            !definitions(true)
-                .render_help()
-                .to_string()
-                .contains("  serve")
-        );
     }
 }

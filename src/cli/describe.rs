@@ -5,7 +5,8 @@
 use clap::{Arg, Command};
 use serde_json::{Value, json};
 
-use super::args::{NUMBER, SWITCH, definitions};
+use super::args::{NUMBER, SWITCH};
+use super::definitions::definitions;
 use super::plugin_guard;
 
 /// What a call needs; the command line asks for it itself, with errors that teach.

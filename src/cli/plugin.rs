@@ -86,7 +86,7 @@ pub(super) fn install(settings: &Settings, plugins: &Path) -> Result<Reply> {
     let message = format!(
         "The plugin is installed in {}. It uses the database {database} and Letta at {}. {key} \
          Restart the SMCP server so that it finds the plugin, and keep a scheduler running on this \
-         database: promptyoself serve",
+         database: promptyoself --db {database} serve",
         folder.display(),
         settings.letta_url
     );

@@ -73,7 +73,14 @@ macro_rules! durations {
         }
 
         #[cfg(test)]
-        pub(super) const VARIABLES: &[(&str, &str)] = &[$((stringify!($field), $env),)+];
+        impl Delivery {
+            fn shown(&self) -> Vec<(&'static str, SignedDuration)> {
+                vec![$((stringify!($field), self.$field),)+]
+            }
+        }
+
+        #[cfg(test)]
+        const VARIABLES: &[(&str, &str)] = &[$((stringify!($field), $env),)+];
     };
 }
 
@@ -208,6 +215,19 @@ mod tests {
     fn every_duration_has_a_variable_named_after_it() {
         for (field, variable) in VARIABLES {
             assert_eq!(*variable, format!("PROMPTYOSELF_{}", field.to_uppercase()));
+        }
+    }
+
+    #[test]
+    fn every_duration_and_its_default_is_documented() {
+        let documents = include_str!("../../docs/settings.md");
+        let usual = Delivery::default();
+        let shown: std::collections::BTreeMap<_, _> = usual.shown().into_iter().collect();
+        for (field, variable) in VARIABLES {
+            let row = format!("| `{field}` | `{variable}` | ");
+            let (_, after) = documents.split_once(&row).expect(field);
+            let default = read(after.split(' ').next().unwrap()).unwrap();
+            assert_eq!(default, shown[field], "{field}");
         }
     }
 

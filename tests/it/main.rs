@@ -5,6 +5,7 @@
 
 mod client;
 mod command_line;
+mod documentation;
 mod fake_letta;
 mod fake_target;
 mod plugin_install;

@@ -1,5 +1,6 @@
 //! The plugin in an SMCP server of every generation.
 
+mod calls;
 mod loader;
 
 use serde_json::{Value, json};
@@ -292,4 +293,16 @@ fn python_notation_that_is_no_plain_dictionary_runs_nothing() {
         &["register", "--agent-id", "a", "--prompt", "--kwargs"],
     );
     assert_eq!(value["code"], "spec_missing");
+}
+
+#[test]
+fn a_character_that_no_command_line_can_carry_is_an_error_and_no_crash() {
+    let plugin = Plugin::of_this_repository();
+    for prompt in ["'a\\x00b'", "'\\ud800'"] {
+        let text = format!("{{'agent_id': 'a', 'prompt': {prompt}}}");
+        let (status, value, stderr) = answer(&plugin, &["register", "--kwargs", &text]);
+        assert_ne!(status, 0);
+        assert!(value["error"].is_string());
+        assert!(!stderr.contains("Traceback"), "{stderr}");
+    }
 }

@@ -1,0 +1,102 @@
+//! Where the database and Letta are.
+
+use std::path::{Path, PathBuf};
+
+use super::{Environment, Flags, filled, invalid};
+use crate::error::Result;
+
+/// Letta's own default address.
+const LETTA_URL: &str = "http://localhost:8283";
+/// The database when nothing says otherwise, as in the Python original.
+const DATABASE: &str = "./promptyoself.db";
+
+/// The SQLite file.
+pub(super) fn database(
+    flags: &Flags,
+    env: &Environment,
+    path: Option<&Path>,
+    from_file: Option<String>,
+) -> Result<PathBuf> {
+    let (source, value, relative_to) = if let Some(value) = filled(flags.database.clone()) {
+        ("--db", value, None)
+    } else if let Some((name, value)) = env.first(&["PROMPTYOSELF_DB_PATH", "PROMPTYOSELF_DB"]) {
+        (name, value.to_owned(), None)
+    } else if let Some(value) = filled(from_file) {
+        // A file means the same from every working directory.
+        (
+            "database in the settings file",
+            value,
+            path.and_then(Path::parent),
+        )
+    } else {
+        ("the default", DATABASE.to_owned(), None)
+    };
+    let example = "--db /var/lib/promptyoself/promptyoself.db";
+    if value.starts_with("postgres://") || value.starts_with("postgresql://") {
+        // The address may hold a password, so it is not repeated.
+        return Err(invalid(
+            source,
+            "a PostgreSQL address was given, but this version keeps its schedules in SQLite only; \
+             give the path of a file",
+            example,
+        ));
+    }
+    if value.contains("://") || value.starts_with("sqlite:") || value == ":memory:" {
+        return Err(invalid(
+            source,
+            "an address was given, but the database is a SQLite file: give its path alone",
+            example,
+        ));
+    }
+    Ok(match relative_to {
+        Some(folder) => folder.join(value),
+        None => PathBuf::from(value),
+    })
+}
+
+/// Letta's address, without a slash at its end.
+pub(super) fn letta_url(env: &Environment, from_file: Option<String>) -> Result<String> {
+    let (source, value) = match env.first(&["LETTA_BASE_URL", "LETTA_SERVER_URL"]) {
+        Some((name, value)) => (name, value.to_owned()),
+        None => match filled(from_file) {
+            Some(value) => ("base_url in [letta] of the settings file", value),
+            None => return Ok(LETTA_URL.to_owned()),
+        },
+    };
+    let example = "LETTA_BASE_URL=http://localhost:8283";
+    let url = reqwest::Url::parse(&value).map_err(|e| {
+        invalid(
+            source,
+            format_args!(
+                "this is not the address of a server ({e}); it begins with http:// or https://"
+            ),
+            example,
+        )
+    })?;
+    if !matches!(url.scheme(), "http" | "https") {
+        return Err(invalid(
+            source,
+            format_args!(
+                "the address begins with {:?}, but Letta is spoken to over http:// or https://",
+                url.scheme()
+            ),
+            example,
+        ));
+    }
+    // Addresses are shown in messages and logs; secrets are not.
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(invalid(
+            source,
+            "the address holds a user name or password: put the password into LETTA_API_KEY",
+            example,
+        ));
+    }
+    if url.query().is_some() || url.fragment().is_some() {
+        return Err(invalid(
+            source,
+            "the address of a server has neither '?' nor '#'",
+            example,
+        ));
+    }
+    Ok(url.as_str().trim_end_matches('/').to_owned())
+}
