@@ -209,7 +209,9 @@ impl FakeLetta {
 
     /// Waits until `n` requests for `path` have come.
     pub async fn wait_for_asked(&self, path: &str, n: usize) {
-        self.inner.wait(|s| s.asked.get(path).is_some_and(|asked| *asked >= n)).await;
+        self.inner
+            .wait(|s| s.asked.get(path).is_some_and(|asked| *asked >= n))
+            .await;
     }
 
     /// How many requests for `path` have come.
@@ -271,6 +273,36 @@ impl FakeLetta {
     /// Answers 404 `Not Found` to every path that begins so, as a server without that route.
     pub fn lacks(&self, path: &str) {
         self.inner.state().missing.insert(path.into());
+    }
+
+    /// Has no streams of agents' messages, as an old server.
+    pub fn lacks_streams(&self) {
+        self.inner.state().streams = false;
+    }
+
+    /// Answers as a Letta Code App Server where it is asked what it is.
+    pub fn set_app_server(&self, app_server: bool) {
+        self.inner.state().app_server = app_server;
+    }
+
+    /// How many agents there are.
+    pub fn agents(&self) -> usize {
+        self.inner.state().agents.len()
+    }
+
+    /// Takes every cursor of the list of agents for unknown.
+    pub fn forget_cursors(&self) {
+        self.inner.state().cursors = false;
+    }
+
+    /// Makes everything said with an agent older.
+    pub fn age_messages(&self, agent: &AgentId, by: SignedDuration) {
+        self.inner.state().age_messages(agent.as_str(), by);
+    }
+
+    /// Lets a run that has ended go on, as between two steps of a turn.
+    pub fn revive(&self, run: &str) {
+        self.inner.state().revive(run);
     }
 
     /// Begins a run of somebody else's, that began `age` ago.
