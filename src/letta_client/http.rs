@@ -124,10 +124,14 @@ impl Http {
 
     /// Asks a question and understands the answer.
     pub(super) async fn get(&self, path: &str, query: &[(&str, &str)]) -> Result<Reply, Fault> {
-        let request = self.asking.get(self.url(path)).query(query);
-        let response = request.send().await.map_err(|e| self.no_answer(&e))?;
-        let reply = self.complete(response).await?;
-        Ok(reply)
+        let ask = || self.asking.get(self.url(path)).query(query).send();
+        let response = match ask().await {
+            // A connection kept from an earlier question may have been closed meanwhile.
+            Err(error) if !error.is_connect() && !error.is_timeout() => ask().await,
+            asked => asked,
+        };
+        let response = response.map_err(|e| self.no_answer(&e))?;
+        self.complete(response).await
     }
 
     /// Sends what may be sent only once, and gives the answer as soon as its headers are there.

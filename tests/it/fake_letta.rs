@@ -275,6 +275,36 @@ impl FakeLetta {
         self.inner.state().missing.insert(path.into());
     }
 
+    /// Has no streams of agents' messages, as an old server.
+    pub fn lacks_streams(&self) {
+        self.inner.state().streams = false;
+    }
+
+    /// Answers as a Letta Code App Server where it is asked what it is.
+    pub fn set_app_server(&self, app_server: bool) {
+        self.inner.state().app_server = app_server;
+    }
+
+    /// How many agents there are.
+    pub fn agents(&self) -> usize {
+        self.inner.state().agents.len()
+    }
+
+    /// Takes every cursor of the list of agents for unknown.
+    pub fn forget_cursors(&self) {
+        self.inner.state().cursors = false;
+    }
+
+    /// Makes everything said with an agent older.
+    pub fn age_messages(&self, agent: &AgentId, by: SignedDuration) {
+        self.inner.state().age_messages(agent.as_str(), by);
+    }
+
+    /// Lets a run that has ended go on, as between two steps of a turn.
+    pub fn revive(&self, run: &str) {
+        self.inner.state().revive(run);
+    }
+
     /// Begins a run of somebody else's, that began `age` ago.
     pub fn foreign_run(&self, agent: &AgentId, age: SignedDuration) -> String {
         self.inner.state().foreign_run(agent.as_str(), age)

@@ -33,6 +33,7 @@ pub fn router(inner: Arc<Inner>) -> Router {
         .route("/v1/conversations/default/messages", post(send_background))
         .route("/v1/runs/", get(list_runs))
         .route("/v1/runs/{run}", get(get_run))
+        .route("/app-server-info", get(async || "{}"))
         .fallback(async || detail(StatusCode::NOT_FOUND, "Not Found"))
         .layer(middleware::from_fn_with_state(inner.clone(), gate))
         .route("/__fake/script", post(set_script))
@@ -70,11 +71,10 @@ async fn gate(State(inner): Fake, request: Request, next: Next) -> Response {
         let date = jiff::fmt::rfc2822::DateTimePrinter::new()
             .timestamp_to_rfc9110_string(&state.clock.now())
             .unwrap();
-        (
-            state.missing.iter().any(|m| path.starts_with(m)),
-            allowed,
-            date,
-        )
+        let missing = state.missing.iter().any(|m| path.starts_with(m))
+            || !state.streams && path.ends_with("/messages/stream")
+            || !state.app_server && path == "/app-server-info";
+        (missing, allowed, date)
     };
     inner.changed();
     let mut response = if missing {
@@ -113,6 +113,7 @@ async fn list_agents(State(inner): Fake, Query(query): Query<HashMap<String, Str
     let all: Vec<&String> = state.agents.iter().rev().collect();
     let after = query
         .get("after")
+        .filter(|_| state.cursors)
         .and_then(|id| all.iter().position(|a| *a == id));
     let limit = query
         .get("limit")

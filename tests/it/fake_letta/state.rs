@@ -108,6 +108,9 @@ pub struct State {
     pub redis: bool,
     pub missing: HashSet<String>,
     pub healthy: bool,
+    pub streams: bool,
+    pub app_server: bool,
+    pub cursors: bool,
     pub agents: Vec<String>,
     pub messages: HashMap<String, Vec<Value>>,
     pub runs: BTreeMap<String, Run>,
@@ -133,6 +136,9 @@ impl State {
             redis,
             missing: HashSet::new(),
             healthy: true,
+            streams: true,
+            app_server: false,
+            cursors: true,
             agents: Vec::new(),
             messages: HashMap::new(),
             runs: BTreeMap::new(),
@@ -194,6 +200,23 @@ impl State {
             },
         );
         id
+    }
+
+    pub fn age_messages(&mut self, agent: &str, by: SignedDuration) {
+        for message in self.messages.entry(agent.into()).or_default() {
+            let date: Timestamp = message["date"].as_str().unwrap().parse().unwrap();
+            message["date"] = date.checked_sub(by).unwrap().to_string().into();
+        }
+    }
+
+    pub fn revive(&mut self, id: &str) {
+        let run = self.runs.get_mut(id).unwrap();
+        run.status = "running";
+        run.stop_reason = None;
+        self.active
+            .entry(run.agent.clone())
+            .or_default()
+            .insert(id.into());
     }
 
     /// Ends a run as `script` says, keeping its prompt and the agent's answer if it says so.

@@ -1,0 +1,22 @@
+#!/usr/bin/env bash
+# Stops what v1_up.sh started.
+#
+#   v1_down.sh STATE            everything
+#   v1_down.sh STATE --wipe     everything, and removes STATE
+#   v1_down.sh STATE --letta    only Letta, as a crash would (SIGKILL); its database, Redis and
+#                               model stay up, and `v1_up.sh STATE` starts it again
+set -uo pipefail
+. "$(dirname "$0")/common.sh"
+state=${1:?usage: v1_down.sh STATE [--wipe|--letta]}
+case ${2:-} in
+  --letta) stop letta KILL; exit 0 ;;
+  --wipe | '') ;;
+  *) die "unknown option $2" ;;
+esac
+[ -d "$state" ] || exit 0
+stop letta KILL
+stop redis KILL
+stop llm KILL
+stop pg INT # a fast shutdown
+[ "${2:-}" != --wipe ] || rm -rf "$state"
+exit 0
