@@ -1,1 +1,3 @@
 //! The laws of promptyoself, each tested against real parts.
+
+mod time_rules;
