@@ -10,8 +10,8 @@ use crate::schedule::{Zone, cut};
 /// The instants of a pattern, one after the other.
 pub(crate) struct Instants<'a> {
     cron: &'a CronSpec,
-    /// The first wall time that has not been looked at.
-    from: DateTime,
+    /// The first wall time that has not been looked at; `None` past the calendar's end.
+    from: Option<DateTime>,
     walk: Walk<'a>,
 }
 
@@ -46,7 +46,7 @@ impl<'a> Instants<'a> {
         let wall = zone.wall(after);
         Instants {
             cron,
-            from: minute_after(minute_of(wall)).unwrap_or(DateTime::MAX),
+            from: minute_after(minute_of(wall)),
             walk,
         }
     }
@@ -54,8 +54,8 @@ impl<'a> Instants<'a> {
     fn advance(&mut self) -> Option<Timestamp> {
         match &mut self.walk {
             Walk::Fixed { zone, last } => loop {
-                let wall = self.cron.match_from(self.from)?;
-                self.from = minute_after(wall)?;
+                let wall = self.cron.match_from(self.from?)?;
+                self.from = minute_after(wall);
                 let at = zone.instant_of(wall)?;
                 // Skipped wall times share one instant; a repeated one lies before `last` when
                 // the search began in its second half.
@@ -70,11 +70,12 @@ impl<'a> Instants<'a> {
                 later,
                 found,
             } => loop {
+                let start = self.from?;
                 let wall = match *found {
-                    Some((from, wall)) if from <= self.from && self.from <= wall => wall,
-                    _ => self.cron.match_from(self.from)?,
+                    Some((from, wall)) if from <= start && start <= wall => wall,
+                    _ => self.cron.match_from(start)?,
                 };
-                *found = Some((self.from, wall));
+                *found = Some((start, wall));
                 let at = offset.to_timestamp(wall);
                 match next.as_ref() {
                     Some(end) if at.as_ref().map_or(true, |at| *at >= end.timestamp()) => {
@@ -82,14 +83,14 @@ impl<'a> Instants<'a> {
                         let start = offset.to_datetime(end.timestamp());
                         let minute = minute_of(start);
                         self.from = if minute < start {
-                            minute_after(minute)?
+                            minute_after(minute)
                         } else {
-                            minute
+                            Some(minute)
                         };
                         *next = later.next();
                     }
                     _ => {
-                        self.from = minute_after(wall)?;
+                        self.from = minute_after(wall);
                         return at.ok().map(cut);
                     }
                 }

@@ -303,3 +303,38 @@ fn a_count_agrees_with_the_instants_taken_one_by_one() {
         }
     }
 }
+
+proptest::proptest! {
+    #[test]
+    fn the_next_instant_is_later_and_nothing_lies_between(
+        after in -377_705_023_201_i64..=253_402_207_200,
+        micros in 0..1_000_000_i64,
+        spec in 0..8_usize,
+        zone in 0..5_usize,
+    ) {
+        let (kind, value) = [
+            (ScheduleType::Cron, "*/7 * * * *"),
+            (ScheduleType::Cron, "30 2 * * *"),
+            (ScheduleType::Cron, "0 0 29 2 *"),
+            (ScheduleType::Cron, "0 9 LW * 1#5"),
+            (ScheduleType::Interval, "1s"),
+            (ScheduleType::Interval, "97m"),
+            (ScheduleType::Interval, "1d"),
+            (ScheduleType::Interval, "3650d"),
+        ][spec];
+        let zone = ["UTC", "Europe/Berlin", "Pacific/Apia", "Asia/Manila", "America/Juneau"][zone];
+        let table = table(kind, value, zone, "1844-12-30T16:00:00Z");
+        let after = Timestamp::new(after, 0).unwrap();
+        let after = after.checked_add(jiff::SignedDuration::from_micros(micros)).unwrap_or(after);
+        if let Some(next) = table.next_after(after) {
+            proptest::prop_assert!(next > after);
+            let before = Timestamp::from_microsecond(next.as_microsecond() - 1).unwrap();
+            proptest::prop_assert_eq!(table.next_after(before), Some(next));
+            let passed = table.passed(next, Timestamp::MAX, Some(3));
+            let three = table.upcoming(next, 3);
+            proptest::prop_assert_eq!(Some(&passed.newest), three.last());
+        } else {
+            proptest::prop_assert!(after.as_second() > 253_000_000_000);
+        }
+    }
+}
