@@ -4,7 +4,7 @@
 //! and cut to whole microseconds, as the database holds them.
 //!
 //! # Daylight saving
-//! One rule ([`zone::Zone::instant_of`]) turns a wall time into an instant everywhere: a wall time
+//! One rule ([`Zone::instant_of`]) turns a wall time into an instant everywhere: a wall time
 //! that happens twice means the first of the two, and one that is skipped means the first instant
 //! after the gap. Cron patterns that repeat within the day follow elapsed time instead; see
 //! [`CronSpec`].

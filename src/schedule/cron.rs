@@ -22,8 +22,8 @@ use crate::error::{Code, Error, Result};
 /// A pattern whose minute or hour field has a star or a step is *elapsed*: it fires at every real
 /// instant whose wall time matches, so twice for a time that happens twice and never for one that
 /// is skipped. Every other pattern is *fixed*: each wall time fires once, a skipped one at the
-/// first instant after the gap and a repeated one the first time. This is what vixie-cron 3.0
-/// does for "wildcard" and "fixed-time" jobs (cron(8), Debian).
+/// first instant after the gap and a repeated one the first time. ISC cron 4.1 and cronie tell
+/// wildcard jobs from fixed-time ones in this way; here a step counts as a wildcard too.
 ///
 /// When day-of-month and day-of-week are both restricted, either may match. A field that begins
 /// with a star, `*/2` too, does not count as restricted, and then both must match: crontab(5) and
@@ -79,6 +79,7 @@ impl CronSpec {
         let mut croner = Vec::new();
         for (field, text) in Field::ALL.into_iter().zip(fields) {
             let read = field.read(text).map_err(|wrong| {
+                let text = text.escape_debug();
                 invalid(format!("the {} field '{text}': {wrong}", field.name()))
             })?;
             if let (Some(step), true) = (read.idle_step, strict) {

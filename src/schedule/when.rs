@@ -57,9 +57,12 @@ fn in_figures(text: &str, zone: &Zone, now: Timestamp) -> Reading {
                 "{} is a date without a time of day: say at which hour",
                 shown(text)
             );
-            return Some(Err(
-                Error::new(Code::TimeInvalid, wrong).example(format!("--time \"{date} 09:00\""))
-            ));
+            let error = Error::new(Code::TimeInvalid, wrong);
+            let nine = zone.instant_of(date.at(9, 0, 0, 0));
+            return Some(Err(match nine.filter(|nine| *nine > now) {
+                Some(_) => error.example(format!("--time \"{date} 09:00\"")),
+                None => with_example(error, zone, now),
+            }));
         }
         Err(Unread::NoSuchDate) => "no calendar has this date",
         Err(Unread::NoSuchTime) => "hours go from 00 to 23, minutes and seconds from 00 to 59",
@@ -135,6 +138,12 @@ mod tests {
         let error = parse_time("2026-12-01", &berlin(), now()).unwrap_err();
         assert_eq!(error.code(), Code::TimeInvalid);
         assert_eq!(error.corrected(), Some("--time \"2026-12-01 09:00\""));
+        // Nine o'clock on this day has passed.
+        let error = parse_time("2026-11-20", &berlin(), now()).unwrap_err();
+        assert_eq!(
+            error.corrected(),
+            Some("--time \"2026-11-20T12:01:00+01:00\"")
+        );
     }
 
     #[test]

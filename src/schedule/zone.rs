@@ -22,12 +22,7 @@ impl Zone {
     /// rules too, since neither follows what a government decides.
     pub fn parse(name: &str) -> Result<Zone> {
         let wanted = name.trim();
-        // `right/` counts leap seconds, so its times are half a minute off; `posix/` is a second
-        // name for everything.
-        let copy = ["right/", "posix/"]
-            .iter()
-            .any(|p| wanted.len() > p.len() && starts_with_ignoring_case(wanted, p));
-        if wanted.is_empty() || copy {
+        if wanted.is_empty() || !is_place(wanted) {
             return Err(unknown(wanted));
         }
         let tz = TimeZone::get(wanted).map_err(|_| unknown(wanted))?;
@@ -124,9 +119,14 @@ fn weekday(wall: DateTime) -> &'static str {
     NAMES.get(day).copied().unwrap_or("Mon")
 }
 
-fn starts_with_ignoring_case(text: &str, start: &str) -> bool {
-    text.get(..start.len())
-        .is_some_and(|s| s.eq_ignore_ascii_case(start))
+/// Whether a name in the time zone database can be a place's on every machine. `right/` counts
+/// leap seconds, so that its times are half a minute off, and `posix/` is a second name for
+/// everything; the single names are this machine's own zone, old defaults and "not set".
+fn is_place(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    !name.starts_with("right/")
+        && !name.starts_with("posix/")
+        && !matches!(name.as_str(), "localtime" | "posixrules" | "factory")
 }
 
 /// Names people use for a zone that are no IANA names, and a zone that may be meant.
@@ -184,7 +184,7 @@ fn near(name: &str) -> Vec<String> {
     let mut found: Vec<(f64, String)> = jiff::tz::db()
         .available()
         .map(|zone| zone.to_string())
-        .filter(|zone| !zone.starts_with("right/") && !zone.starts_with("posix/"))
+        .filter(|zone| is_place(zone))
         .filter_map(|zone| {
             let lower = zone.to_lowercase();
             let city = lower.rsplit('/').next().unwrap_or(&lower);
@@ -234,6 +234,9 @@ mod tests {
             "CET-1CEST,M3.5.0,M10.5.0/3",
             "Mars/Olympus",
             "right/Europe/Berlin",
+            "posix/UTC",
+            "localtime",
+            "Factory",
             "../etc/passwd",
             "Etc/Unknown",
             "a\0b",

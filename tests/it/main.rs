@@ -10,3 +10,4 @@ mod fake_letta;
 mod fake_target;
 mod plugin_install;
 mod smcp;
+mod time_rules;

@@ -123,7 +123,7 @@ impl Field {
                 self.item(item, alone, &mut read.idle_step)
                     .map_err(|wrong| match alone {
                         true => wrong,
-                        false => format!("in '{item}', {wrong}"),
+                        false => format!("in '{}', {wrong}", item.escape_debug()),
                     })?;
             parts.push(part);
         }
@@ -254,7 +254,8 @@ impl Field {
     fn nth(self, days: &str, nth: &str) -> Result<String, String> {
         if !matches!(nth, "1" | "2" | "3" | "4" | "5") {
             return Err(format!(
-                "'{nth}' after # must be 1 to 5: 1#2 is the second Monday"
+                "'{}' after # must be 1 to 5: 1#2 is the second Monday",
+                nth.escape_debug()
             ));
         }
         let Some((from, to)) = days.split_once('-') else {
@@ -268,7 +269,10 @@ impl Field {
     /// The number after a slash.
     fn step(self, text: &str, idle: &mut Option<u16>) -> Result<u16, String> {
         let step = number(text).ok_or_else(|| {
-            format!("'{text}' after the slash must be a whole number of at least 1")
+            format!(
+                "'{}' after the slash must be a whole number of at least 1",
+                text.escape_debug()
+            )
         })?;
         if step == 0 {
             return Err("a step of 0 never moves on".to_owned());
@@ -296,7 +300,11 @@ impl Field {
         match named.or_else(|| number(text)) {
             Some(value) if (lowest..=highest).contains(&value) => Ok(value),
             Some(_) => Err(format!("'{text}' is out of range: {}", self.allowed())),
-            None => Err(format!("'{text}' is not understood: {}", self.allowed())),
+            None => Err(format!(
+                "'{}' is not understood: {}",
+                text.escape_debug(),
+                self.allowed()
+            )),
         }
     }
 }

@@ -10,8 +10,8 @@ use crate::schedule::{Zone, cut};
 /// The instants of a pattern, one after the other.
 pub(crate) struct Instants<'a> {
     cron: &'a CronSpec,
-    /// The first wall time that has not been looked at.
-    from: DateTime,
+    /// The first wall time that has not been looked at; `None` past the calendar's end.
+    from: Option<DateTime>,
     walk: Walk<'a>,
 }
 
@@ -46,7 +46,7 @@ impl<'a> Instants<'a> {
         let wall = zone.wall(after);
         Instants {
             cron,
-            from: minute_after(minute_of(wall)).unwrap_or(DateTime::MAX),
+            from: minute_after(minute_of(wall)),
             walk,
         }
     }
@@ -54,8 +54,8 @@ impl<'a> Instants<'a> {
     fn advance(&mut self) -> Option<Timestamp> {
         match &mut self.walk {
             Walk::Fixed { zone, last } => loop {
-                let wall = self.cron.match_from(self.from)?;
-                self.from = minute_after(wall)?;
+                let wall = self.cron.match_from(self.from?)?;
+                self.from = minute_after(wall);
                 let at = zone.instant_of(wall)?;
                 // Skipped wall times share one instant; a repeated one lies before `last` when
                 // the search began in its second half.
@@ -70,11 +70,12 @@ impl<'a> Instants<'a> {
                 later,
                 found,
             } => loop {
+                let start = self.from?;
                 let wall = match *found {
-                    Some((from, wall)) if from <= self.from && self.from <= wall => wall,
-                    _ => self.cron.match_from(self.from)?,
+                    Some((from, wall)) if from <= start && start <= wall => wall,
+                    _ => self.cron.match_from(start)?,
                 };
-                *found = Some((self.from, wall));
+                *found = Some((start, wall));
                 let at = offset.to_timestamp(wall);
                 match next.as_ref() {
                     Some(end) if at.as_ref().map_or(true, |at| *at >= end.timestamp()) => {
@@ -82,14 +83,14 @@ impl<'a> Instants<'a> {
                         let start = offset.to_datetime(end.timestamp());
                         let minute = minute_of(start);
                         self.from = if minute < start {
-                            minute_after(minute)?
+                            minute_after(minute)
                         } else {
-                            minute
+                            Some(minute)
                         };
                         *next = later.next();
                     }
                     _ => {
-                        self.from = minute_after(wall)?;
+                        self.from = minute_after(wall);
                         return at.ok().map(cut);
                     }
                 }
@@ -114,4 +115,124 @@ fn minute_of(wall: DateTime) -> DateTime {
 /// One minute later; `None` at the end of the calendar.
 fn minute_after(minute: DateTime) -> Option<DateTime> {
     minute.checked_add(SignedDuration::from_mins(1)).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn next(pattern: &str, zone: &str, after: &str, n: usize) -> Vec<String> {
+        let zone = Zone::parse(zone).unwrap();
+        let cron = CronSpec::read(pattern).unwrap();
+        cron.instants(&zone, after.parse().unwrap())
+            .take(n)
+            .map(|at| at.to_string())
+            .collect()
+    }
+
+    #[test]
+    fn a_fixed_time_in_a_gap_fires_at_the_first_instant_after_it() {
+        assert_eq!(
+            next("30 2 * * *", "Europe/Berlin", "2026-03-28T12:00:00Z", 2),
+            ["2026-03-29T01:00:00Z", "2026-03-30T00:30:00Z"]
+        );
+        assert_eq!(
+            next("0 2,14 * * *", "Europe/Berlin", "2026-03-28T14:00:00Z", 2),
+            ["2026-03-29T01:00:00Z", "2026-03-29T12:00:00Z"]
+        );
+    }
+
+    #[test]
+    fn fixed_times_that_fall_on_one_instant_fire_once() {
+        assert_eq!(
+            next("0,30 2,3 * * *", "Europe/Berlin", "2026-03-28T12:00:00Z", 3),
+            [
+                "2026-03-29T01:00:00Z",
+                "2026-03-29T01:30:00Z",
+                "2026-03-30T00:00:00Z"
+            ]
+        );
+    }
+
+    #[test]
+    fn a_fixed_time_in_a_fold_fires_the_first_time_only() {
+        for after in ["2026-11-01T05:29:59Z", "2026-11-01T04:00:00Z"] {
+            assert_eq!(
+                next("30 1 * * *", "America/New_York", after, 2),
+                ["2026-11-01T05:30:00Z", "2026-11-02T06:30:00Z"]
+            );
+        }
+        // Asked from within the second hour, which shows 01:10 again.
+        assert_eq!(
+            next("30 1 * * *", "America/New_York", "2026-11-01T06:10:00Z", 1),
+            ["2026-11-02T06:30:00Z"]
+        );
+    }
+
+    #[test]
+    fn an_elapsed_pattern_fires_in_both_halves_of_a_fold_and_not_in_a_gap() {
+        assert_eq!(
+            next("30 * * * *", "America/New_York", "2026-11-01T05:00:00Z", 3),
+            [
+                "2026-11-01T05:30:00Z",
+                "2026-11-01T06:30:00Z",
+                "2026-11-01T07:30:00Z"
+            ]
+        );
+        assert_eq!(
+            next(
+                "*/30 1 * * *",
+                "America/New_York",
+                "2026-11-01T05:00:00Z",
+                4
+            ),
+            [
+                "2026-11-01T05:30:00Z",
+                "2026-11-01T06:00:00Z",
+                "2026-11-01T06:30:00Z",
+                "2026-11-02T06:00:00Z"
+            ]
+        );
+        assert_eq!(
+            next("*/30 2 * * *", "Europe/Berlin", "2026-03-28T12:00:00Z", 1),
+            ["2026-03-30T00:00:00Z"]
+        );
+    }
+
+    #[test]
+    fn a_fold_across_midnight_repeats_the_end_of_the_day_before() {
+        // In Beirut 24:00 of 2026-10-24 becomes 23:00 again.
+        assert_eq!(
+            next("30 23 * * *", "Asia/Beirut", "2026-10-24T12:00:00Z", 2),
+            ["2026-10-24T20:30:00Z", "2026-10-25T21:30:00Z"]
+        );
+        assert_eq!(
+            next("30 23/1 * * *", "Asia/Beirut", "2026-10-24T12:00:00Z", 3),
+            [
+                "2026-10-24T20:30:00Z",
+                "2026-10-24T21:30:00Z",
+                "2026-10-25T21:30:00Z"
+            ]
+        );
+    }
+
+    #[test]
+    fn a_day_that_a_zone_left_out_counts_as_a_gap() {
+        assert_eq!(
+            next("0 9 * * *", "Pacific/Apia", "2011-12-29T12:00:00Z", 3),
+            [
+                "2011-12-29T19:00:00Z",
+                "2011-12-30T10:00:00Z",
+                "2011-12-30T19:00:00Z"
+            ]
+        );
+        assert_eq!(
+            next("0 */12 * * *", "Pacific/Apia", "2011-12-29T12:00:00Z", 3),
+            [
+                "2011-12-29T22:00:00Z",
+                "2011-12-30T10:00:00Z",
+                "2011-12-30T22:00:00Z"
+            ]
+        );
+    }
 }

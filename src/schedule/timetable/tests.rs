@@ -1,1 +1,340 @@
+//! The laws of timetables, each with literal instants.
 
+use super::*;
+use crate::models::ScheduleType;
+
+fn at(text: &str) -> Timestamp {
+    text.parse().unwrap()
+}
+
+/// A timetable anchored at `anchor`.
+fn table(kind: ScheduleType, value: &str, zone: &str, anchor: &str) -> Timetable {
+    let zone = Zone::parse(zone).unwrap();
+    Timetable {
+        spec: Spec::read_stored(kind, value, &zone).unwrap(),
+        zone,
+        anchor: at(anchor),
+        end_at: None,
+    }
+}
+
+fn every(value: &str, zone: &str, anchor: &str) -> Timetable {
+    table(ScheduleType::Interval, value, zone, anchor)
+}
+
+fn until(mut table: Timetable, end_at: &str) -> Timetable {
+    table.end_at = Some(at(end_at));
+    table
+}
+
+/// The instants after `after`, one call each, as text.
+fn walk(table: &Timetable, after: &str, n: usize) -> Vec<String> {
+    std::iter::successors(table.next_after(at(after)), |t| table.next_after(*t))
+        .take(n)
+        .map(|t| t.to_string())
+        .collect()
+}
+
+#[test]
+fn a_once_fires_at_its_instant_and_never_again() {
+    let once = table(
+        ScheduleType::Once,
+        "2026-12-01 09:00",
+        "UTC",
+        "2026-11-20T10:00:00Z",
+    );
+    let instant = at("2026-12-01T09:00:00Z");
+    assert_eq!(once.first(at("2026-11-20T10:00:00Z"), None), Some(instant));
+    assert_eq!(
+        walk(&once, "2026-11-20T10:00:00Z", 9),
+        ["2026-12-01T09:00:00Z"]
+    );
+    assert_eq!(once.next_after(instant), None);
+    assert_eq!(once.upcoming(instant, 3), [instant]);
+    let passed = once.passed(instant, at("2027-01-01T00:00:00Z"), None);
+    assert_eq!((passed.count, passed.newest), (1, instant));
+}
+
+#[test]
+fn an_interval_begins_one_interval_after_it_was_made_or_at_its_start() {
+    let made = "2026-11-20T10:00:00.25Z";
+    let table = every("1h", "UTC", made);
+    assert_eq!(
+        table.first(at(made), None),
+        Some(at("2026-11-20T11:00:00.25Z"))
+    );
+    let start = at("2026-11-21T00:00:00Z");
+    assert_eq!(table.first(at(made), Some(start)), Some(start));
+    assert_eq!(table.first(at(made), Some(at(made))), Some(at(made)));
+    // A start in the past starts the count; what has passed is not fired.
+    let past = at("2026-11-20T08:30:00Z");
+    assert_eq!(
+        table.first(at(made), Some(past)),
+        Some(at("2026-11-20T10:30:00Z"))
+    );
+}
+
+#[test]
+fn a_cron_begins_after_it_was_made_and_at_its_start_or_later() {
+    let made = at("2026-11-20T09:00:00Z");
+    let table = table(
+        ScheduleType::Cron,
+        "0 9 * * *",
+        "UTC",
+        "2026-11-20T09:00:00Z",
+    );
+    for (start, first) in [
+        (None, "2026-11-21T09:00:00Z"),
+        (Some("2026-11-20T09:00:00Z"), "2026-11-20T09:00:00Z"),
+        (Some("2026-11-25T09:00:00Z"), "2026-11-25T09:00:00Z"),
+        (Some("2026-11-25T09:00:00.000001Z"), "2026-11-26T09:00:00Z"),
+        (Some("2020-01-01T00:00:00Z"), "2026-11-21T09:00:00Z"),
+    ] {
+        assert_eq!(
+            table.first(made, start.map(at)),
+            Some(at(first)),
+            "{start:?}"
+        );
+    }
+}
+
+#[test]
+fn the_end_is_the_last_instant_that_may_fire() {
+    let made = "2026-11-20T10:00:00Z";
+    let table = until(every("1h", "UTC", made), "2026-11-20T12:00:00Z");
+    assert_eq!(
+        walk(&table, made, 9),
+        ["2026-11-20T11:00:00Z", "2026-11-20T12:00:00Z"]
+    );
+    let passed = table.passed(at("2026-11-20T11:00:00Z"), at("2027-01-01T00:00:00Z"), None);
+    assert_eq!(
+        (passed.count, passed.newest),
+        (2, at("2026-11-20T12:00:00Z"))
+    );
+    let ended = until(table, "2026-11-20T10:59:59Z");
+    assert_eq!(ended.first(at(made), None), None);
+}
+
+#[test]
+fn an_interval_is_counted_from_its_anchor_and_never_from_now() {
+    let table = every("7m", "UTC", "2026-01-01T00:00:00Z");
+    for (after, next) in [
+        ("2026-01-01T00:00:00Z", "2026-01-01T00:07:00Z"),
+        ("2026-01-01T00:06:59.999999Z", "2026-01-01T00:07:00Z"),
+        ("2026-01-01T00:07:00Z", "2026-01-01T00:14:00Z"),
+        ("2025-12-31T00:00:00Z", "2026-01-01T00:00:00Z"),
+        ("2036-01-01T00:00:00Z", "2036-01-01T00:03:00Z"),
+    ] {
+        assert_eq!(table.next_after(at(after)), Some(at(next)), "{after}");
+    }
+    assert_eq!(table.next_after(Timestamp::MAX), None);
+    assert_eq!(table.next_after(Timestamp::MIN), Some(table.anchor));
+}
+
+#[test]
+fn hours_are_elapsed_and_days_keep_their_time_of_day() {
+    let anchor = "2026-03-28T01:30:00Z"; // 02:30 in Berlin, skipped the next day
+    assert_eq!(
+        walk(&every("24h", "Europe/Berlin", anchor), anchor, 2),
+        ["2026-03-29T01:30:00Z", "2026-03-30T01:30:00Z"]
+    );
+    assert_eq!(
+        walk(&every("1d", "Europe/Berlin", anchor), anchor, 2),
+        ["2026-03-29T01:00:00Z", "2026-03-30T00:30:00Z"]
+    );
+    assert_eq!(
+        walk(&every("1w", "Europe/Berlin", anchor), anchor, 1),
+        ["2026-04-04T00:30:00Z"]
+    );
+}
+
+#[test]
+fn days_from_the_second_half_of_a_fold_keep_the_anchor_itself() {
+    let anchor = "2026-11-01T06:30:00Z"; // the second 01:30 in New York
+    let table = every("1d", "America/New_York", anchor);
+    assert_eq!(
+        table.next_after(at("2026-11-01T06:00:00Z")),
+        Some(at(anchor))
+    );
+    assert_eq!(
+        walk(&table, anchor, 2),
+        ["2026-11-02T06:30:00Z", "2026-11-03T06:30:00Z"]
+    );
+}
+
+#[test]
+fn days_that_fall_into_a_day_left_out_merge_where_they_meet() {
+    let table = every("1d", "Pacific/Apia", "2011-12-28T10:00:00Z"); // midnight in Apia
+    assert_eq!(
+        walk(&table, "2011-12-28T10:00:00Z", 3),
+        [
+            "2011-12-29T10:00:00Z",
+            "2011-12-30T10:00:00Z",
+            "2011-12-31T10:00:00Z"
+        ]
+    );
+    let passed = table.passed(table.anchor, at("2011-12-31T10:00:00Z"), None);
+    assert_eq!(passed.count, 4);
+}
+
+#[test]
+fn the_first_instant_counts_even_where_it_lies_off_the_timetable() {
+    let table = every("1h", "UTC", "2026-11-20T10:00:00Z");
+    let first = at("2026-11-20T10:20:00Z");
+    assert_eq!(
+        table.passed(first, at("2026-11-20T12:30:00Z"), None),
+        Passed {
+            count: 3,
+            newest: at("2026-11-20T12:00:00Z"),
+            before_newest: Some(at("2026-11-20T11:00:00Z")),
+        }
+    );
+    assert_eq!(
+        table.passed(first, at("2026-11-20T11:00:00Z"), None),
+        Passed {
+            count: 2,
+            newest: at("2026-11-20T11:00:00Z"),
+            before_newest: Some(first),
+        }
+    );
+    assert_eq!(
+        table.upcoming(first, 3),
+        [
+            first,
+            at("2026-11-20T11:00:00Z"),
+            at("2026-11-20T12:00:00Z")
+        ]
+    );
+    // It counts after the end, too: it was intended when the end was set.
+    let ended = until(table, "2026-11-20T10:10:00Z");
+    assert_eq!(
+        ended.passed(first, at("2026-11-21T00:00:00Z"), None).count,
+        1
+    );
+}
+
+#[test]
+fn nothing_has_passed_before_the_first_instant_or_under_a_limit_of_none() {
+    let table = every("1h", "UTC", "2026-11-20T10:00:00Z");
+    let first = at("2026-11-20T11:00:00Z");
+    let none = Passed {
+        count: 0,
+        newest: first,
+        before_newest: None,
+    };
+    assert_eq!(
+        table.passed(first, at("2026-11-20T10:59:59.999999Z"), None),
+        none
+    );
+    assert_eq!(
+        table.passed(first, at("2026-11-21T00:00:00Z"), Some(0)),
+        none
+    );
+}
+
+#[test]
+fn ten_years_of_seconds_are_counted_at_once() {
+    let table = every("1s", "UTC", "2026-01-01T00:00:00Z");
+    let first = at("2026-01-01T00:00:01Z");
+    let passed = table.passed(first, at("2036-01-01T00:00:00.5Z"), None);
+    assert_eq!(
+        passed,
+        Passed {
+            count: 315_532_800,
+            newest: at("2036-01-01T00:00:00Z"),
+            before_newest: Some(at("2035-12-31T23:59:59Z")),
+        }
+    );
+    let whole = table.passed(Timestamp::MIN, Timestamp::MAX, None);
+    assert_eq!(whole.newest, at("9999-12-30T22:00:00Z"));
+}
+
+#[test]
+fn a_limit_ends_the_count_at_its_last_instant() {
+    let anchor = "2026-01-01T00:00:00Z";
+    let cron = table(ScheduleType::Cron, "0 * * * *", "Europe/Berlin", anchor);
+    for table in [
+        every("1h", "UTC", anchor),
+        every("60m", "Europe/Berlin", anchor),
+        cron,
+    ] {
+        let first = at("2026-01-01T05:00:00Z");
+        for (limit, newest, before) in [
+            (1, "2026-01-01T05:00:00Z", None),
+            (2, "2026-01-01T06:00:00Z", Some("2026-01-01T05:00:00Z")),
+            (9, "2026-01-01T13:00:00Z", Some("2026-01-01T12:00:00Z")),
+        ] {
+            assert_eq!(
+                table.passed(first, at("2027-01-01T00:00:00Z"), Some(limit)),
+                Passed {
+                    count: limit,
+                    newest: at(newest),
+                    before_newest: before.map(at),
+                }
+            );
+        }
+    }
+}
+
+#[test]
+fn a_count_agrees_with_the_instants_taken_one_by_one() {
+    let anchor = "2026-03-20T00:30:00Z";
+    for (kind, value) in [
+        (ScheduleType::Interval, "97m"),
+        (ScheduleType::Interval, "1d"),
+        (ScheduleType::Cron, "*/20 1-3 * * *"),
+        (ScheduleType::Cron, "0,20,40 1,2,3 * * *"),
+    ] {
+        for (zone, until) in [
+            ("Europe/Berlin", "2026-04-10T00:00:00Z"),
+            ("America/New_York", "2026-11-10T00:00:00Z"),
+            ("Australia/Lord_Howe", "2026-04-10T00:00:00Z"),
+        ] {
+            let table = table(kind, value, zone, anchor);
+            let first = table.next_after(at(anchor)).unwrap();
+            let each: Vec<Timestamp> = std::iter::successors(Some(first), |t| table.next_after(*t))
+                .take_while(|t| *t <= at(until))
+                .collect();
+            let passed = table.passed(first, at(until), None);
+            assert_eq!(passed.count, each.len() as u64, "{value} in {zone}");
+            assert_eq!(Some(&passed.newest), each.last());
+            assert_eq!(passed.before_newest.as_ref(), each.iter().rev().nth(1));
+            assert_eq!(table.upcoming(first, each.len()), each);
+        }
+    }
+}
+
+proptest::proptest! {
+    #[test]
+    fn the_next_instant_is_later_and_nothing_lies_between(
+        after in -377_705_023_201_i64..=253_402_207_200,
+        micros in 0..1_000_000_i64,
+        spec in 0..8_usize,
+        zone in 0..5_usize,
+    ) {
+        let (kind, value) = [
+            (ScheduleType::Cron, "*/7 * * * *"),
+            (ScheduleType::Cron, "30 2 * * *"),
+            (ScheduleType::Cron, "0 0 29 2 *"),
+            (ScheduleType::Cron, "0 9 LW * 1#5"),
+            (ScheduleType::Interval, "1s"),
+            (ScheduleType::Interval, "97m"),
+            (ScheduleType::Interval, "1d"),
+            (ScheduleType::Interval, "3650d"),
+        ][spec];
+        let zone = ["UTC", "Europe/Berlin", "Pacific/Apia", "Asia/Manila", "America/Juneau"][zone];
+        let table = table(kind, value, zone, "1844-12-30T16:00:00Z");
+        let after = Timestamp::new(after, 0).unwrap();
+        let after = after.checked_add(jiff::SignedDuration::from_micros(micros)).unwrap_or(after);
+        if let Some(next) = table.next_after(after) {
+            proptest::prop_assert!(next > after);
+            let before = Timestamp::from_microsecond(next.as_microsecond() - 1).unwrap();
+            proptest::prop_assert_eq!(table.next_after(before), Some(next));
+            let passed = table.passed(next, Timestamp::MAX, Some(3));
+            let three = table.upcoming(next, 3);
+            proptest::prop_assert_eq!(Some(&passed.newest), three.last());
+        } else {
+            proptest::prop_assert!(after.as_second() > 253_000_000_000);
+        }
+    }
+}
