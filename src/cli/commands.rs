@@ -42,6 +42,11 @@ impl Context {
 }
 
 pub(super) async fn register(ctx: &Context, args: &RegisterArgs) -> Result<Reply> {
+    let agent_id = input::agent(
+        args.agent_id.as_deref(),
+        ctx.settings.default_agent.as_deref(),
+    )?;
+    let prompt = input::prompt(args, std::io::stdin())?;
     let (kind, value) = match input::spec(args)? {
         input::Spec::Once(value) => (ScheduleType::Once, value),
         input::Spec::Cron(value) => (ScheduleType::Cron, value),
@@ -49,11 +54,8 @@ pub(super) async fn register(ctx: &Context, args: &RegisterArgs) -> Result<Reply
     };
     let text = |flag: &Option<String>| given(flag.as_deref()).map(str::to_owned);
     let registration = Registration {
-        agent_id: input::agent(
-            args.agent_id.as_deref(),
-            ctx.settings.default_agent.as_deref(),
-        )?,
-        prompt: input::prompt(args, std::io::stdin())?,
+        agent_id,
+        prompt,
         wish: Wish {
             kind,
             value: value.to_owned(),

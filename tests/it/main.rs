@@ -5,9 +5,13 @@
 
 mod client;
 mod command_line;
+mod daemon;
 mod documentation;
 mod fake_letta;
 mod fake_target;
+mod many;
 mod plugin_install;
+mod scheduler;
 mod smcp;
 mod time_rules;
+mod world;

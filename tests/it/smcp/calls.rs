@@ -135,7 +135,7 @@ fn a_bad_value_is_an_error_that_names_it_and_stores_nothing() {
         ("every", json!("5x"), "5x"),
         ("cron", json!("0 0 31 2 *"), "31"),
         ("cron", json!("61 * * * *"), "minute"),
-        ("cron", json!("* * * * * *"), "five fields"),
+        ("cron", json!("* * * * * *"), "6 fields"),
         ("time", json!("2026-02-30T00:00:00Z"), "2026-02-30"),
         ("time", json!("2020-01-01T00:00:00Z"), "now"),
     ] {

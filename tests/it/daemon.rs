@@ -1,0 +1,149 @@
+//! The real program as a running process, for tests of several of them or of their death.
+
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::Duration;
+
+use serde_json::Value;
+
+/// Settings under which the program is run.
+#[derive(Clone, Debug)]
+pub struct Program {
+    database: PathBuf,
+    env: Vec<(String, String)>,
+}
+
+/// A program that runs until it is stopped; it is killed when dropped.
+pub struct Daemon {
+    child: Option<Child>,
+    log: PathBuf,
+}
+
+impl Program {
+    /// The program on a database and a Letta server.
+    pub fn new(database: &Path, letta_url: &str, password: &str) -> Self {
+        let env = [
+            ("PROMPTYOSELF_DB_PATH", database.to_str().unwrap()),
+            ("LETTA_BASE_URL", letta_url),
+            ("LETTA_API_KEY", password),
+            ("PROMPTYOSELF_LOG", "info"),
+        ];
+        Program {
+            database: database.to_owned(),
+            env: env.map(|(k, v)| (k.to_owned(), v.to_owned())).to_vec(),
+        }
+    }
+
+    /// The same with another setting in its environment.
+    pub fn with(mut self, name: &str, value: &str) -> Self {
+        self.env.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    fn command(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_promptyoself"));
+        command
+            .args(args)
+            .env_clear()
+            .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+            .envs(self.env.iter().map(|(k, v)| (k, v)))
+            .stdin(Stdio::null());
+        command
+    }
+
+    /// Runs a command to its end.
+    pub fn run(&self, args: &[&str]) -> Output {
+        self.command(args).output().unwrap()
+    }
+
+    /// Runs a command that succeeds, and reads its answer.
+    pub fn json(&self, args: &[&str]) -> Value {
+        let output = self.run(args);
+        assert!(output.status.success(), "{args:?}: {output:?}");
+        serde_json::from_slice(&output.stdout).unwrap()
+    }
+
+    /// Starts a command that runs on.
+    pub fn start(&self, args: &[&str], name: &str) -> Daemon {
+        let log = self.database.with_file_name(format!("{name}.log"));
+        let stderr = std::fs::File::create(&log).unwrap();
+        let child = self
+            .command(args)
+            .stdout(Stdio::null())
+            .stderr(stderr)
+            .spawn()
+            .unwrap();
+        Daemon {
+            child: Some(child),
+            log,
+        }
+    }
+
+    /// Every delivery of the history, the newest first.
+    pub fn history(&self) -> Vec<Value> {
+        let answer = self.json(&["history", "--limit", "100000"]);
+        answer["occurrences"].as_array().unwrap().clone()
+    }
+
+    /// Looks at the history until it is as wanted: the program is another process, so nothing else
+    /// tells. Fails after two minutes.
+    pub async fn until(&self, wanted: impl Fn(&[Value]) -> bool) -> Vec<Value> {
+        let mut history = self.history();
+        for _ in 0..600 {
+            if wanted(&history) {
+                return history;
+            }
+            pause().await;
+            history = self.history();
+        }
+        panic!("the history never came to what was wanted: {history:#?}");
+    }
+
+    /// Waits until a scheduler has said that it lives.
+    pub async fn until_scheduled(&self) {
+        for _ in 0..600 {
+            if self.json(&["list"]).get("warning").is_none() {
+                return;
+            }
+            pause().await;
+        }
+        panic!("no scheduler came to life");
+    }
+}
+
+/// The pause between two looks at another process.
+pub async fn pause() {
+    promptyoself::clock::Clock::system()
+        .sleep(Duration::from_millis(200))
+        .await;
+}
+
+impl Daemon {
+    /// What it logged so far.
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(&self.log).unwrap()
+    }
+
+    /// Kills it as SIGKILL does.
+    pub fn kill(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            child.kill().unwrap();
+            child.wait().unwrap();
+        }
+    }
+
+    /// Asks it to stop as SIGTERM does, and waits for its end.
+    pub fn stop(mut self) -> String {
+        let mut child = self.child.take().unwrap();
+        let pid = child.id().to_string();
+        assert!(Command::new("kill").arg(pid).status().unwrap().success());
+        assert!(child.wait().unwrap().success());
+        self.log()
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}

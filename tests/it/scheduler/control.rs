@@ -1,0 +1,167 @@
+//! Ending schedules, and the clock that was set.
+
+use jiff::SignedDuration;
+use promptyoself::error::Code;
+use promptyoself::models::State;
+
+use crate::fake_target::{Act, FakeTarget};
+use crate::world::World;
+
+#[tokio::test]
+async fn a_cancelled_schedule_sends_nothing_more() {
+    let world = World::new().await;
+    let id = world.every("agent-a", "tick", "10s").await.id;
+    let mut running = world.start();
+    world.advance(10);
+    running.until(State::Delivered).await;
+    world.service.cancel(id).await.unwrap();
+    world.advance(100);
+    running.stop().await;
+    assert_eq!(world.target.sent().len(), 1);
+}
+
+#[tokio::test]
+async fn cancelling_settles_what_waits_and_accounts_for_what_passed() {
+    let world = World::new().await;
+    let id = world.every("agent-a", "tick", "10s").await.id;
+    world
+        .target
+        .script("agent-a", Act::Answer(FakeTarget::busy()));
+    let mut running = world.start();
+    world.advance(10);
+    running.until(State::Waiting).await;
+    running.stop().await;
+    world.advance(25);
+    world.service.cancel(id).await.unwrap();
+    assert_eq!(
+        world.account().await,
+        [(State::Cancelled, 1), (State::Cancelled, 2)]
+    );
+    let again = world.service.cancel(id).await.unwrap_err();
+    assert_eq!(again.code(), Code::ScheduleNotActive);
+}
+
+#[tokio::test]
+async fn a_prompt_on_its_way_is_not_called_back_but_never_sent_again() {
+    let world = World::new().await;
+    let [a, b] = [
+        world.once("agent-a", "ends well", 1).await,
+        world.once("agent-b", "fails", 1).await,
+    ];
+    world.target.hold("agent-a");
+    world.target.hold("agent-b");
+    world
+        .target
+        .script("agent-b", Act::Answer(FakeTarget::busy()));
+    world
+        .target
+        .script("agent-a", Act::Answer(FakeTarget::delivered("yes")));
+    world.advance(1);
+    let mut running = world.start();
+    world.target.wait_for_sent(2).await;
+    // Their last instants are taken, so they have finished; a foreign writer may still end them.
+    for id in [a.id, b.id] {
+        assert_eq!(
+            world.service.cancel(id).await.unwrap_err().code(),
+            Code::ScheduleNotActive
+        );
+    }
+    world.target.release("agent-a");
+    running.until(State::Delivered).await;
+    world.target.release("agent-b");
+    running.until(State::Waiting).await;
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn cancelling_while_a_prompt_is_on_its_way_keeps_it_from_being_retried() {
+    let world = World::new().await;
+    let id = world.every("agent-a", "tick", "10s").await.id;
+    world.target.hold("agent-a");
+    world
+        .target
+        .script("agent-a", Act::Answer(FakeTarget::busy()));
+    let mut running = world.start();
+    world.advance(10);
+    world.target.wait_for_sent(1).await;
+    world.service.cancel(id).await.unwrap();
+    world.target.release("agent-a");
+    assert_eq!(running.outcome().await.state, State::Cancelled);
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn a_clock_that_jumps_ahead_sends_nothing_until_it_has_been_steady() {
+    let world = World::new().await;
+    world.once("agent-a", "for tomorrow", 24 * 3_600).await;
+    world.once("agent-b", "for now", 1).await;
+    let mut running = world.start();
+    world.advance(1);
+    running.until(State::Delivered).await;
+    world
+        .clock
+        .set(world.now() + SignedDuration::from_hours(24));
+    for _ in 0..59 {
+        world.advance(1);
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(world.target.sent().len(), 1);
+    // Set right again: tomorrow is tomorrow.
+    world
+        .clock
+        .set(world.now() - SignedDuration::from_hours(24));
+    world.advance(60);
+    world.once("agent-b", "still works", 1).await;
+    running.wake.notify_one();
+    world.advance(1);
+    running.until(State::Delivered).await;
+    running.stop().await;
+    let agents: Vec<_> = world.target.sent().into_iter().map(|s| s.agent).collect();
+    assert_eq!(agents, ["agent-b", "agent-b"]);
+}
+
+#[tokio::test]
+async fn a_clock_that_stays_ahead_is_believed_after_a_minute() {
+    let world = World::new().await;
+    world.once("agent-a", "for tomorrow", 24 * 3_600).await;
+    world.once("agent-b", "for now", 1).await;
+    let mut running = world.start();
+    world.advance(1);
+    running.until(State::Delivered).await;
+    world
+        .clock
+        .set(world.now() + SignedDuration::from_hours(24));
+    world.advance(1);
+    // The guard has seen the jump once it says so in its heartbeat.
+    while world.service.status().await.unwrap().warning().is_none() {
+        tokio::task::yield_now().await;
+    }
+    world.advance(60);
+    running.until(State::Delivered).await;
+    running.stop().await;
+    assert_eq!(world.target.sent().len(), 2);
+}
+
+#[tokio::test]
+async fn asking_twice_for_the_same_named_schedule_makes_one() {
+    let world = World::new().await;
+    let mut wish = world.wish(
+        "agent-a",
+        "tick",
+        promptyoself::models::ScheduleType::Interval,
+        "10s",
+    );
+    wish.name = Some("ticker".into());
+    let first = world.service.register(&wish).await.unwrap();
+    world.advance(3);
+    let second = world.service.register(&wish).await.unwrap();
+    assert_eq!((first.id, first.existed), (second.id, !second.existed));
+    assert_eq!(first.next_run, second.next_run);
+    wish.wish.value = "20s".into();
+    assert_eq!(
+        world.service.register(&wish).await.unwrap_err().code(),
+        Code::NameTaken
+    );
+    world.service.cancel(first.id).await.unwrap();
+    assert!(!world.service.register(&wish).await.unwrap().existed);
+}

@@ -1,0 +1,231 @@
+//! A scheduler in this process: a manual clock, a real SQLite file, a target in memory.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use jiff::{SignedDuration, Timestamp};
+use promptyoself::clock::Clock;
+use promptyoself::db::{HistoryFilter, ListFilter};
+use promptyoself::error::Result;
+use promptyoself::models::{AgentId, Occurrence, ScheduleType, State};
+use promptyoself::scheduler::{Mode, Outcome, Scheduler, Settings};
+use promptyoself::service::{Registered, Registration, Service, Wish};
+use tempfile::TempDir;
+use tokio::sync::{Notify, mpsc};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::fake_target::FakeTarget;
+
+/// When every test begins: a Sunday noon far from any change of clocks.
+pub const START: &str = "2026-02-01T12:00:00Z";
+
+/// Everything a test of the scheduler needs.
+pub struct World {
+    /// The time; it moves only when told to.
+    pub clock: Clock,
+    /// Where prompts go.
+    pub target: Arc<FakeTarget>,
+    /// What faces would call.
+    pub service: Service,
+    /// How deliveries are made.
+    pub settings: Settings,
+    folder: TempDir,
+}
+
+/// A scheduler that runs.
+pub struct Running {
+    /// What it settled, in order.
+    pub outcomes: mpsc::UnboundedReceiver<Outcome>,
+    /// Wakes it, as the service would after a change.
+    pub wake: Arc<Notify>,
+    stop: CancellationToken,
+    task: JoinHandle<Result<()>>,
+}
+
+impl World {
+    /// An empty database at [`START`].
+    pub async fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let clock = Clock::manual(START.parse().unwrap());
+        let target = FakeTarget::new();
+        let service = open(&folder, &target, &clock).await;
+        World {
+            clock,
+            target,
+            service,
+            settings: Settings::default(),
+            folder,
+        }
+    }
+
+    /// The database file.
+    pub fn path(&self) -> PathBuf {
+        self.folder.path().join("promptyoself.db")
+    }
+
+    /// Opens the same database again, as another process would.
+    pub async fn another(&self) -> Service {
+        open(&self.folder, &self.target, &self.clock).await
+    }
+
+    /// The time now.
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// Moves the clock.
+    pub fn advance(&self, seconds: i64) {
+        self.clock.advance(SignedDuration::from_secs(seconds));
+    }
+
+    /// Schedules a prompt for an agent.
+    pub async fn register(
+        &self,
+        agent: &str,
+        prompt: &str,
+        kind: ScheduleType,
+        value: &str,
+    ) -> Registered {
+        self.service
+            .register(&self.wish(agent, prompt, kind, value))
+            .await
+            .unwrap()
+    }
+
+    /// Schedules a prompt to be sent once, so many seconds from now.
+    pub async fn once(&self, agent: &str, prompt: &str, seconds: i64) -> Registered {
+        let at = self.now() + SignedDuration::from_secs(seconds);
+        self.register(agent, prompt, ScheduleType::Once, &at.to_string())
+            .await
+    }
+
+    /// Schedules a prompt at an interval.
+    pub async fn every(&self, agent: &str, prompt: &str, interval: &str) -> Registered {
+        self.register(agent, prompt, ScheduleType::Interval, interval)
+            .await
+    }
+
+    /// What a caller would ask for.
+    pub fn wish(&self, agent: &str, prompt: &str, kind: ScheduleType, value: &str) -> Registration {
+        Registration {
+            agent_id: AgentId::parse(agent).unwrap(),
+            prompt: prompt.to_owned(),
+            wish: Wish {
+                kind,
+                value: value.to_owned(),
+            },
+            timezone: None,
+            start_at: None,
+            end_at: None,
+            max_repetitions: None,
+            name: None,
+            skip_validation: false,
+        }
+    }
+
+    /// Starts a scheduler that runs until it is stopped.
+    pub fn start(&self) -> Running {
+        self.start_on(&self.service, Mode::Forever)
+    }
+
+    /// Starts a scheduler of a mode on one of the services of this database.
+    pub fn start_on(&self, service: &Service, mode: Mode) -> Running {
+        let (told, outcomes) = mpsc::unbounded_channel();
+        let wake = Arc::new(Notify::new());
+        let scheduler = Scheduler {
+            db: service.db.clone(),
+            letta: self.target.clone(),
+            clock: self.clock.clone(),
+            settings: self.settings.clone(),
+            zone: service.zone.clone(),
+            wake: wake.clone(),
+            outcomes: Some(told),
+        };
+        let stop = CancellationToken::new();
+        let token = stop.clone();
+        let task = tokio::spawn(async move { scheduler.run(mode, token).await });
+        Running {
+            outcomes,
+            wake,
+            stop,
+            task,
+        }
+    }
+
+    /// Every occurrence, the oldest first.
+    pub async fn occurrences(&self) -> Vec<Occurrence> {
+        let filter = HistoryFilter {
+            limit: 10_000,
+            ..HistoryFilter::default()
+        };
+        let mut all = self.service.db.list_history(&filter).await.unwrap();
+        all.reverse();
+        all
+    }
+
+    /// The states of every occurrence with how many instants each stands for, the oldest first.
+    pub async fn account(&self) -> Vec<(State, i64)> {
+        self.occurrences()
+            .await
+            .iter()
+            .map(|o| (o.state, o.count))
+            .collect()
+    }
+
+    /// How many schedules will run.
+    pub async fn active(&self) -> i64 {
+        self.service
+            .db
+            .count_schedules(&ListFilter::default())
+            .await
+            .unwrap()
+    }
+}
+
+impl Running {
+    /// Waits for the next settled try.
+    pub async fn outcome(&mut self) -> Outcome {
+        self.outcomes.recv().await.unwrap()
+    }
+
+    /// Waits until something is settled in this state.
+    pub async fn until(&mut self, state: State) -> Outcome {
+        loop {
+            let outcome = self.outcome().await;
+            if outcome.state == state {
+                return outcome;
+            }
+        }
+    }
+
+    /// Stops it as SIGTERM would, and waits for its end.
+    pub async fn stop(self) {
+        self.stop.cancel();
+        self.task.await.unwrap().unwrap();
+    }
+
+    /// Tells it to stop, without waiting.
+    pub fn begin_stop(&self) {
+        self.stop.cancel();
+    }
+
+    /// Waits for its end.
+    pub async fn ended(self) {
+        self.task.await.unwrap().unwrap();
+    }
+
+    /// Ends it as SIGKILL would: nothing more is written, and its lock is free.
+    pub async fn kill(self) {
+        self.task.abort();
+        let _ = self.task.await;
+    }
+}
+
+async fn open(folder: &TempDir, target: &Arc<FakeTarget>, clock: &Clock) -> Service {
+    let path = folder.path().join("promptyoself.db");
+    Service::open(&path, "UTC", target.clone(), clock.clone())
+        .await
+        .unwrap()
+        .0
+}
