@@ -82,6 +82,8 @@ pub enum Action {
 pub struct Settling {
     /// The occurrence.
     pub occurrence_id: i64,
+    /// Its schedule.
+    pub uid: Uuid,
     /// The right to settle it.
     pub fence: i64,
     /// What was decided.
@@ -138,6 +140,8 @@ pub struct Core {
     ours: HashMap<Lane, Option<i64>>,
     /// Lanes that others speak in, or in which a fate is unknown.
     taken: HashSet<Lane>,
+    /// Due schedules that wait for their own open occurrence to be settled.
+    behind: HashMap<Uuid, Candidate>,
     unknown: HashMap<i64, OpenOccurrence>,
     asking: HashSet<i64>,
     target: Target,
@@ -161,6 +165,7 @@ impl Core {
             queue: Queue::default(),
             ours: HashMap::new(),
             taken: HashSet::new(),
+            behind: HashMap::new(),
             unknown: HashMap::new(),
             asking: HashSet::new(),
             target: Target::Open,
@@ -251,6 +256,7 @@ impl Core {
                 self.hold(now, judgement.hold, actions);
                 actions.push(Action::Settle(Settling {
                     occurrence_id: job.occurrence_id,
+                    uid: job.uid,
                     fence: job.fence,
                     verdict: judgement.verdict,
                     lane: job.lane.clone(),
@@ -282,9 +288,11 @@ impl Core {
         }
         self.taken.clear();
         self.unknown.clear();
+        self.behind.clear();
         let mut candidates = Vec::with_capacity(view.due.len());
-        let open: HashSet<Uuid> = view.open.iter().map(|o| o.uid).collect();
+        let mut open = HashSet::with_capacity(view.open.len());
         for occurrence in view.open {
+            open.insert(occurrence.uid);
             match occurrence.state {
                 State::Waiting if occurrence.paused => {}
                 State::Waiting => candidates.push(Candidate {
@@ -296,29 +304,39 @@ impl Core {
                         uid: occurrence.uid,
                     },
                 }),
-                _ => {
-                    self.taken.insert(occurrence.lane.clone());
-                    if occurrence.state == State::Unknown {
-                        self.unknown.insert(occurrence.id, occurrence);
-                    }
-                }
+                _ => self.take_in_flight(occurrence),
             }
         }
-        let due = view
-            .due
-            .into_iter()
-            .filter(|(due, _)| !open.contains(&due.uid));
-        candidates.extend(due.map(|(due, lane)| Candidate {
-            lane,
-            intended_at: due.next_run,
-            not_before: due.next_run,
-            source: Source::Due(due),
-        }));
+        for (due, lane) in view.due {
+            let candidate = Candidate {
+                lane,
+                intended_at: due.next_run,
+                not_before: due.next_run,
+                source: Source::Due(due.clone()),
+            };
+            if open.contains(&due.uid) {
+                self.behind.insert(due.uid, candidate);
+            } else {
+                candidates.push(candidate);
+            }
+        }
         if self.mode == Mode::Once {
             // What becomes due while it runs is for the next time.
             candidates.retain(|c| self.started.is_some_and(|started| c.not_before <= started));
+            self.behind.clear();
         }
         self.queue.load(candidates);
+    }
+
+    /// Notes a lane that somebody speaks in, unless that is us.
+    fn take_in_flight(&mut self, occurrence: OpenOccurrence) {
+        let ours = self.ours.get(&occurrence.lane) == Some(&Some(occurrence.id));
+        if occurrence.state == State::Unknown {
+            self.taken.insert(occurrence.lane.clone());
+            self.unknown.insert(occurrence.id, occurrence);
+        } else if !ours {
+            self.taken.insert(occurrence.lane);
+        }
     }
 
     fn take_claim(&mut self, candidate: Candidate, claim: Claim, actions: &mut Vec<Action>) {
@@ -331,7 +349,7 @@ impl Core {
             Claim::LaneBusy => {
                 self.ours.remove(&candidate.lane);
                 self.taken.insert(candidate.lane.clone());
-                self.queue.put_back(candidate);
+                self.queue.add(candidate);
             }
             Claim::Settled(_) | Claim::Gone => {
                 self.ours.remove(&candidate.lane);
@@ -359,6 +377,7 @@ impl Core {
         self.hold(now, hold, actions);
         actions.push(Action::Settle(Settling {
             occurrence_id: open.id,
+            uid: open.uid,
             fence: open.fence,
             verdict,
             lane: open.lane,
@@ -395,7 +414,7 @@ impl Core {
                 self.want_look();
             }
             (Some(State::Waiting), Verdict::Waiting { not_before, .. }) => match settling.job {
-                Some(job) if self.mode == Mode::Forever => self.queue.put_back(Candidate {
+                Some(job) if self.mode == Mode::Forever => self.queue.add(Candidate {
                     lane: settling.lane,
                     intended_at: settling.intended_at,
                     not_before,
@@ -409,6 +428,9 @@ impl Core {
             _ => {
                 if self.unknown.remove(&settling.occurrence_id).is_some() {
                     self.taken.remove(&settling.lane);
+                }
+                if let Some(candidate) = self.behind.remove(&settling.uid) {
+                    self.queue.add(candidate);
                 }
                 self.want_look_if_idle();
             }

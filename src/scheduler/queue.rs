@@ -58,15 +58,18 @@ impl Queue {
         }
     }
 
-    /// Puts a candidate back at the head of its lane.
-    pub fn put_back(&mut self, candidate: Candidate) {
+    /// Adds a candidate at its place in its lane: before those meant for later.
+    pub fn add(&mut self, candidate: Candidate) {
         let lane = self.lanes.entry(candidate.lane.clone()).or_default();
-        if let Some(head) = lane.front() {
-            self.heads.remove(&(head.intended_at, head.lane.clone()));
+        let at = lane.partition_point(|c| c.intended_at < candidate.intended_at);
+        if at == 0 {
+            if let Some(head) = lane.front() {
+                self.heads.remove(&(head.intended_at, head.lane.clone()));
+            }
+            self.heads
+                .insert((candidate.intended_at, candidate.lane.clone()));
         }
-        self.heads
-            .insert((candidate.intended_at, candidate.lane.clone()));
-        lane.push_front(candidate);
+        lane.insert(at, candidate);
     }
 
     /// Takes the oldest head that may be tried now and whose lane is free.

@@ -158,3 +158,34 @@ async fn a_prompt_on_time_is_sent_exactly_and_a_late_or_retried_one_says_so() {
     // The same otid repeats the same text, however late it has become.
     assert_eq!(texts("agent-b"), ["late", "late"]);
 }
+
+#[tokio::test]
+async fn a_schedule_that_fell_behind_goes_on_as_soon_as_its_own_prompt_has_ended() {
+    let world = World::new().await;
+    world.once("agent-slow", "hangs", 5).await;
+    world.every("agent-a", "tick", "10s").await;
+    world.target.hold("agent-slow");
+    world.target.hold("agent-a");
+    let mut running = world.start();
+    world.advance(10);
+    world.target.wait_for_sent(2).await;
+    // It is seen to be due again while its first prompt is on its way.
+    world.advance(10);
+    running.wake.notify_one();
+    for _ in 0..100 {
+        tokio::task::yield_now().await;
+    }
+    world.target.release("agent-a");
+    // Nothing else happens: the slow agent hangs on, and no time passes.
+    assert_eq!(
+        running.until(State::Delivered).await.intended_at,
+        world.now() - jiff::SignedDuration::from_secs(10)
+    );
+    assert_eq!(
+        running.until(State::Delivered).await.intended_at,
+        world.now()
+    );
+    world.target.release("agent-slow");
+    running.until(State::Delivered).await;
+    running.stop().await;
+}
