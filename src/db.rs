@@ -5,6 +5,7 @@
 //! `BEGIN` fails under load instead of waiting.
 
 mod adoption;
+mod attempts;
 mod claims;
 mod occurrences;
 mod open;

@@ -4,22 +4,19 @@
 //! committed before the first byte is sent.
 
 use jiff::{SignedDuration, Timestamp};
-use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
+use serde_json::Value;
 use sqlx::Row;
 use uuid::Uuid;
 
+use super::attempts::{Sending, payload_of, store_payload};
 use super::plans::{insert_settled, remaining, timetable, to_i64};
 use super::rows::{self, occurrence_columns};
 use super::schedules::{DueSchedule, fetch, write_lifecycle};
 use super::time::DbTime;
 use super::{Db, Tx};
-use crate::error::{Code, Error, Result};
-use crate::models::{
-    AgentId, Circumstances, Lane, Lifecycle, Occurrence, PromptSchedule, ScheduleType, State,
-    envelope,
-};
-use crate::schedule::{Passed, Timetable, Zone};
+use crate::error::Result;
+use crate::models::{AgentId, Lane, Lifecycle, PromptSchedule, ScheduleType, State};
+use crate::schedule::{Passed, Timetable};
 
 /// What became of a claim.
 #[derive(Clone, Debug)]
@@ -74,17 +71,6 @@ pub struct ClaimTerms {
     pub max_age: SignedDuration,
     /// How late a one-shot may be sent at all.
     pub once_max_lateness: SignedDuration,
-}
-
-/// A stored occurrence on its way to being sent.
-struct Sending<'a> {
-    occurrence: &'a Occurrence,
-    schedule: Option<&'a PromptSchedule>,
-    fence: i64,
-    generation: i64,
-    failures: i64,
-    expires_at: Timestamp,
-    body: &'a str,
 }
 
 impl Db {
@@ -285,71 +271,6 @@ impl Db {
         self.commit(tx, doing).await?;
         Ok(Claim::Job(Box::new(job)))
     }
-
-    /// Writes the attempt with its otid and the line before the prompt, and makes the job of it.
-    async fn begin_attempt(
-        &self,
-        tx: &mut Tx,
-        sending: &Sending<'_>,
-        count: u64,
-        first_at: Timestamp,
-        now: Timestamp,
-    ) -> Result<Job> {
-        let failed = |e| self.failed("begin an attempt", e);
-        let occurrence = sending.occurrence;
-        let otid = self
-            .identity(occurrence.uid, occurrence.trigger, occurrence.intended_at)
-            .otid(sending.generation);
-        let zone = sending
-            .schedule
-            .and_then(|s| s.timezone.as_deref())
-            .and_then(|name| Zone::parse(name).ok())
-            .unwrap_or_else(Zone::utc);
-        let written: Option<Option<String>> = sqlx::query_scalar(
-            "SELECT envelope FROM attempts WHERE occurrence_id = $1 AND otid = $2 LIMIT 1",
-        )
-        .bind(occurrence.id)
-        .bind(otid.to_string())
-        .fetch_optional(&mut **tx)
-        .await
-        .map_err(failed)?;
-        let line = match written {
-            Some(line) => line,
-            None => envelope(&Circumstances {
-                intended_at: occurrence.intended_at,
-                sent_at: now,
-                count: to_i64(count),
-                first_at,
-                failures: sending.failures,
-                zone: zone.tz(),
-            }),
-        };
-        sqlx::query(
-            "INSERT INTO attempts (occurrence_id, n, otid, envelope, started_at) VALUES ($1, \
-             1 + (SELECT count(*) FROM attempts WHERE occurrence_id = $1), $2, $3, $4)",
-        )
-        .bind(occurrence.id)
-        .bind(otid.to_string())
-        .bind(&line)
-        .bind(DbTime(now))
-        .execute(&mut **tx)
-        .await
-        .map_err(failed)?;
-        Ok(Job {
-            occurrence_id: occurrence.id,
-            fence: sending.fence,
-            uid: occurrence.uid,
-            schedule_id: sending.schedule.map(|s| s.id),
-            agent_id: occurrence.agent_id.clone(),
-            lane: occurrence.lane.clone().unwrap_or_else(|| Lane::new("")),
-            intended_at: occurrence.intended_at,
-            otid,
-            messages: messages_of(sending.body, line.as_deref())?,
-            failures: sending.failures,
-            expires_at: sending.expires_at,
-            next_run: None,
-        })
-    }
 }
 
 /// The schedule, if it may still be claimed as it was seen.
@@ -414,46 +335,6 @@ async fn advance(
     .execute(&mut **tx)
     .await?;
     Ok(next)
-}
-
-/// The request that a prompt without one of its own becomes: one user message.
-fn payload_of(prompt: &str) -> String {
-    json!({ "messages": [{ "role": "user", "content": prompt }] }).to_string()
-}
-
-async fn store_payload(tx: &mut Tx, body: &str) -> sqlx::Result<String> {
-    let hash: String = Sha256::digest(body)
-        .iter()
-        .map(|b| format!("{b:02x}"))
-        .collect();
-    sqlx::query("INSERT INTO payloads (hash, body) VALUES ($1, $2) ON CONFLICT DO NOTHING")
-        .bind(&hash)
-        .bind(body)
-        .execute(&mut **tx)
-        .await?;
-    Ok(hash)
-}
-
-/// Letta's messages of a stored request, with `line` before the first one's text.
-fn messages_of(body: &str, line: Option<&str>) -> Result<Vec<Value>> {
-    let unreadable = || {
-        Error::new(
-            Code::DatabaseInvalid,
-            "a stored request is not a Letta request",
-        )
-    };
-    let request: Value = serde_json::from_str(body).map_err(|e| unreadable().caused_by(e))?;
-    let mut messages = request["messages"]
-        .as_array()
-        .cloned()
-        .ok_or_else(unreadable)?;
-    if let Some(line) = line
-        && let Some(Value::String(content)) =
-            messages.first_mut().and_then(|m| m.get_mut("content"))
-    {
-        content.insert_str(0, &format!("{line}\n\n"));
-    }
-    Ok(messages)
 }
 
 fn later(now: Timestamp, by: SignedDuration) -> Timestamp {

@@ -4,6 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 
 use super::Settings;
+use crate::db::{Job, OpenOccurrence};
 use crate::letta_client::{Answer, Delivery, Doubt, Evidence, Refusal, RefusalKind};
 use crate::models::{Fault, Verdict};
 
@@ -32,6 +33,36 @@ pub struct Facts {
     pub reconcile_until: Option<Timestamp>,
     /// Letta's run, if it is known.
     pub run_id: Option<String>,
+}
+
+impl Facts {
+    /// What is known of a prompt that was just answered.
+    pub fn of_job(job: &Job, settings: &Settings) -> Self {
+        Facts {
+            otid: job.otid,
+            // When it was first claimed: how long a busy agent has been busy for it.
+            sent_at: job
+                .expires_at
+                .checked_sub(settings.max_age)
+                .unwrap_or(job.intended_at),
+            failures: job.failures,
+            expires_at: job.expires_at,
+            reconcile_until: None,
+            run_id: None,
+        }
+    }
+
+    /// What is known of a prompt whose fate is unknown.
+    pub fn of_open(open: &OpenOccurrence, now: Timestamp) -> Self {
+        Facts {
+            otid: open.otids.last().copied().unwrap_or_default(),
+            sent_at: open.sent_at.unwrap_or(now),
+            failures: open.failures,
+            expires_at: open.expires_at.unwrap_or(now),
+            reconcile_until: open.reconcile_until,
+            run_id: open.run_id.clone(),
+        }
+    }
 }
 
 /// A decision about one occurrence, and about its target.

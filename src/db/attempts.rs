@@ -1,0 +1,131 @@
+//! The attempt: what is sent, under which otid, written down before the first byte leaves.
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+
+use super::claims::Job;
+use super::plans::to_i64;
+use super::time::DbTime;
+use super::{Db, Tx};
+use crate::error::{Code, Error, Result};
+use crate::models::{Circumstances, Lane, Occurrence, PromptSchedule, envelope};
+use crate::schedule::Zone;
+
+/// A stored occurrence on its way to being sent.
+pub(super) struct Sending<'a> {
+    pub(super) occurrence: &'a Occurrence,
+    pub(super) schedule: Option<&'a PromptSchedule>,
+    pub(super) fence: i64,
+    pub(super) generation: i64,
+    pub(super) failures: i64,
+    pub(super) expires_at: Timestamp,
+    pub(super) body: &'a str,
+}
+
+impl Db {
+    /// Writes the attempt with its otid and the line before the prompt, and makes the job of it.
+    pub(super) async fn begin_attempt(
+        &self,
+        tx: &mut Tx,
+        sending: &Sending<'_>,
+        count: u64,
+        first_at: Timestamp,
+        now: Timestamp,
+    ) -> Result<Job> {
+        let failed = |e| self.failed("begin an attempt", e);
+        let occurrence = sending.occurrence;
+        let otid = self
+            .identity(occurrence.uid, occurrence.trigger, occurrence.intended_at)
+            .otid(sending.generation);
+        let zone = sending
+            .schedule
+            .and_then(|s| s.timezone.as_deref())
+            .and_then(|name| Zone::parse(name).ok())
+            .unwrap_or_else(Zone::utc);
+        let written: Option<Option<String>> = sqlx::query_scalar(
+            "SELECT envelope FROM attempts WHERE occurrence_id = $1 AND otid = $2 LIMIT 1",
+        )
+        .bind(occurrence.id)
+        .bind(otid.to_string())
+        .fetch_optional(&mut **tx)
+        .await
+        .map_err(failed)?;
+        let line = match written {
+            Some(line) => line,
+            None => envelope(&Circumstances {
+                intended_at: occurrence.intended_at,
+                sent_at: now,
+                count: to_i64(count),
+                first_at,
+                failures: sending.failures,
+                zone: zone.tz(),
+            }),
+        };
+        sqlx::query(
+            "INSERT INTO attempts (occurrence_id, n, otid, envelope, started_at) VALUES ($1, \
+             1 + (SELECT count(*) FROM attempts WHERE occurrence_id = $1), $2, $3, $4)",
+        )
+        .bind(occurrence.id)
+        .bind(otid.to_string())
+        .bind(&line)
+        .bind(DbTime(now))
+        .execute(&mut **tx)
+        .await
+        .map_err(failed)?;
+        Ok(Job {
+            occurrence_id: occurrence.id,
+            fence: sending.fence,
+            uid: occurrence.uid,
+            schedule_id: sending.schedule.map(|s| s.id),
+            agent_id: occurrence.agent_id.clone(),
+            lane: occurrence.lane.clone().unwrap_or_else(|| Lane::new("")),
+            intended_at: occurrence.intended_at,
+            otid,
+            messages: messages_of(sending.body, line.as_deref())?,
+            failures: sending.failures,
+            expires_at: sending.expires_at,
+            next_run: None,
+        })
+    }
+}
+
+/// The request that a prompt without one of its own becomes: one user message.
+pub(super) fn payload_of(prompt: &str) -> String {
+    json!({ "messages": [{ "role": "user", "content": prompt }] }).to_string()
+}
+
+pub(super) async fn store_payload(tx: &mut Tx, body: &str) -> sqlx::Result<String> {
+    let hash: String = Sha256::digest(body)
+        .iter()
+        .map(|b| format!("{b:02x}"))
+        .collect();
+    sqlx::query("INSERT INTO payloads (hash, body) VALUES ($1, $2) ON CONFLICT DO NOTHING")
+        .bind(&hash)
+        .bind(body)
+        .execute(&mut **tx)
+        .await?;
+    Ok(hash)
+}
+
+/// Letta's messages of a stored request, with `line` before the first one's text.
+fn messages_of(body: &str, line: Option<&str>) -> Result<Vec<Value>> {
+    let unreadable = || {
+        Error::new(
+            Code::DatabaseInvalid,
+            "a stored request is not a Letta request",
+        )
+    };
+    let request: Value = serde_json::from_str(body).map_err(|e| unreadable().caused_by(e))?;
+    let mut messages = request["messages"]
+        .as_array()
+        .cloned()
+        .ok_or_else(unreadable)?;
+    if let Some(line) = line
+        && let Some(Value::String(content)) =
+            messages.first_mut().and_then(|m| m.get_mut("content"))
+    {
+        content.insert_str(0, &format!("{line}\n\n"));
+    }
+    Ok(messages)
+}
