@@ -3,3 +3,4 @@
 mod client;
 mod fake_letta;
 mod fake_target;
+mod real_letta;
