@@ -15,6 +15,9 @@ if is_root && [ -z "${PEERS:-}" ]; then
 fi
 VENV=${VENV:-$peers/letta-venv}
 
+# state_of NAME: where a server's state is; a bare name means a folder beside the venv.
+state_of() { case $1 in */*) echo "$1" ;; *) echo "$peers/$1" ;; esac; }
+
 say() { echo "[${SECONDS}s] $*" >&2; }
 die() { echo "error: $*" >&2; exit 1; }
 

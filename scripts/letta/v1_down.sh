@@ -7,7 +7,7 @@
 #                               model stay up, and `v1_up.sh STATE` starts it again
 set -uo pipefail
 . "$(dirname "$0")/common.sh"
-state=${1:?usage: v1_down.sh STATE [--wipe|--letta]}
+state=$(state_of "${1:?usage: v1_down.sh STATE [--wipe|--letta]}")
 case ${2:-} in
   --letta) stop letta KILL; exit 0 ;;
   --wipe | '') ;;

@@ -3,7 +3,7 @@
 # with pgvector and its own Redis, and prints KEY=value lines on stdout (also in STATE/env):
 #   LETTA_URL LETTA_PASSWORD AGENT_ID LLM_URL STATE
 #
-#   v1_up.sh [STATE]      default: .peers/v1
+#   v1_up.sh [STATE]      a folder, or a name for one in .peers; default: v1
 #
 # What runs already is left alone, so it also starts again what was stopped, in the same state.
 #   WITH_REDIS=0          as a bare `letta server`: no locks, no memory of otids, no background
@@ -18,7 +18,7 @@ exec 3>&1 1>&2
 . "$(dirname "$0")/common.sh"
 "$here/install.sh"
 
-state=${1:-$peers/v1}
+state=$(state_of "${1:-v1}")
 mkdir -p "$state"
 state=$(cd "$state" && pwd)
 chmod 755 "$state"

@@ -85,7 +85,12 @@ pub(super) fn classify(status: u16, body: Option<&Value>, retry_after: Option<Du
 fn decide(status: u16, said: &Said, text: String) -> Refusal {
     use ErrorClass as C;
     use RefusalKind as K;
-    if let Some((kind, class)) = of_model(&said.error_type, &said.text) {
+    // The model's errors come with a type; without one the words are about the request.
+    let of_model = match said.error_type.is_empty() {
+        true => None,
+        false => of_model(&said.error_type, &said.text),
+    };
+    if let Some((kind, class)) = of_model {
         return Refusal::new(kind, class, text);
     }
     let (kind, class) = match status {
@@ -97,18 +102,18 @@ fn decide(status: u16, said: &Said, text: String) -> Refusal {
         403 => (K::NeedsHuman, C::Unauthorized),
         // Both "Agent with ID agent-… not found" and "Agent not found" are said.
         404 if said.text.starts_with("Agent ") => (K::Permanent, C::AgentUnknown),
-        404 | 405 if said.text.is_empty() || said.text == "Not Found" || !said.is_lettas => {
-            (K::TargetDown, C::WrongServer)
-        }
+        // What Letta can't find it names in `detail`; other servers have other shapes.
+        404 if said.text == "Not Found" || !said.has_detail => (K::TargetDown, C::WrongServer),
         405 => (K::TargetDown, C::WrongServer),
         // The handle of the agent's model, say, is not there any more.
         404 => (K::NeedsHuman, C::ServerError),
         409 if said.pending_approval => (K::NeedsHuman, C::PendingApproval),
         409 if said.run_id.is_some() || said.text.starts_with("CONFLICT") => (K::Busy, C::Busy),
         409 => (K::Later, C::ServerError),
-        // 422 names the place of what it can't accept: an id that no agent can have, or the
-        // prompt.
-        400 | 422 if said.text.contains("'agent_id')") => (K::Permanent, C::AgentUnknown),
+        // An id that no agent can have: 422 names the place, 400 (from a conversation) says
+        // "INVALID_ARGUMENT: Invalid agent ID format".
+        422 if said.text.contains("'agent_id')") => (K::Permanent, C::AgentUnknown),
+        400 if said.text.contains("Invalid agent ID") => (K::Permanent, C::AgentUnknown),
         408 => (K::Later, C::ServerError),
         429 => (K::Later, C::RateLimited),
         400..=499 => (K::Permanent, C::InvalidRequest),
@@ -124,7 +129,7 @@ pub(super) fn of_model(error_type: &str, text: &str) -> Option<(RefusalKind, Err
     use ErrorClass as C;
     use RefusalKind as K;
     let says = |word: &str| text.contains(word);
-    if says("PENDING_APPROVAL") || says("waiting for approval") {
+    if is_pending_approval(text) {
         return Some((K::NeedsHuman, C::PendingApproval));
     }
     match error_type {
@@ -165,6 +170,12 @@ pub(super) fn of_model(error_type: &str, text: &str) -> Option<(RefusalKind, Err
     model.then_some((K::Later, C::LlmError))
 }
 
+/// A status says so with a code, a stream and a run only in words: "CONFLICT: Cannot send a new
+/// message: The agent is waiting for approval on a tool call."
+fn is_pending_approval(text: &str) -> bool {
+    text.contains("PENDING_APPROVAL") || text.contains("is waiting for approval")
+}
+
 /// The error that a run or a stream gives as its reason, as a refusal.
 pub(super) fn of_run(error: &Value) -> Refusal {
     let said = Said::read(Some(error));
@@ -182,6 +193,7 @@ pub(super) fn of_run(error: &Value) -> Refusal {
 struct Said {
     /// Whether it has one of Letta's own shapes.
     is_lettas: bool,
+    has_detail: bool,
     error_type: String,
     text: String,
     run_id: Option<String>,
@@ -198,8 +210,8 @@ impl Said {
         // `{"error_type", "message", "detail"}` in a stream; plain text in a run.
         let error = body.get("error").unwrap_or(body);
         let detail = error.get("detail");
-        said.is_lettas =
-            body.get("detail").is_some() || body.get("error").is_some_and(Value::is_object);
+        said.has_detail = body.get("detail").is_some();
+        said.is_lettas = said.has_detail || body.get("error").is_some_and(Value::is_object);
         said.error_type = ["type", "error_type"]
             .iter()
             .find_map(|key| error.get(key)?.as_str())
@@ -229,7 +241,7 @@ impl Said {
             .get("run_id")
             .and_then(Value::as_str)
             .map(str::to_owned);
-        said.pending_approval = said.text.contains("PENDING_APPROVAL");
+        said.pending_approval = is_pending_approval(&said.text);
         said
     }
 }
@@ -238,5 +250,68 @@ fn shorten(text: &str) -> String {
     match text.char_indices().nth(LONGEST_TEXT) {
         Some((at, _)) => format!("{}…", &text[..at]),
         None => text.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::*;
+
+    fn any_json() -> impl Strategy<Value = Value> {
+        let leaf = prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::from),
+            any::<i64>().prop_map(Value::from),
+            ".{0,600}".prop_map(Value::from),
+        ];
+        let key = prop_oneof![
+            Just("detail".to_owned()),
+            Just("error".to_owned()),
+            Just("type".to_owned()),
+            Just("code".to_owned()),
+            Just("message".to_owned()),
+            Just("run_id".to_owned()),
+            "[a-z]{1,4}",
+        ];
+        leaf.prop_recursive(4, 32, 6, move |inner| {
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+                prop::collection::vec((key.clone(), inner), 0..4)
+                    .prop_map(|pairs| Value::Object(pairs.into_iter().collect())),
+            ]
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn every_body_is_understood_somehow_and_shortened(
+            status in 300u16..1000,
+            body in prop::option::of(any_json()),
+        ) {
+            let text = match classify(status, body.as_ref(), None) {
+                Fault::Refused(r) | Fault::Failed(r) | Fault::NoRoute(r) => r.text,
+                Fault::Doubt(d) => d.text,
+            };
+            let begins = format!("HTTP {status}");
+            prop_assert!(text.starts_with(&begins));
+            prop_assert!(text.chars().count() <= LONGEST_TEXT + 12);
+            if let Some(body) = body {
+                of_run(&body);
+            }
+        }
+
+        #[test]
+        fn a_server_error_without_lettas_own_shape_proves_nothing(
+            status in 500u16..600,
+            text in ".{0,40}",
+        ) {
+            for body in [None, Some(json!(text)), Some(json!({"message": text}))] {
+                let fault = classify(status, body.as_ref(), None);
+                prop_assert!(matches!(fault, Fault::Doubt(_)), "{:?}", fault);
+            }
+        }
     }
 }

@@ -271,3 +271,88 @@ impl Drop for Leaving<'_> {
         self.0.changed();
     }
 }
+
+mod tests {
+    use jiff::{SignedDuration, Timestamp};
+
+    use super::*;
+    use crate::client::{lookup, prompt};
+
+    #[tokio::test]
+    async fn a_fake_target_answers_as_scripted_and_records_in_order() {
+        let (target, agent) = (FakeTarget::new(), AgentId::parse("a").unwrap());
+        target.script("a", Act::Answer(FakeTarget::busy()));
+        target.script("a", Act::Run("run-1", FakeTarget::delivered("scripted")));
+        let runs = Mutex::new(Vec::new());
+        let mut answers = Vec::new();
+        for n in 1..4 {
+            let on_run = |run: &str| runs.lock().unwrap().push(run.to_owned());
+            answers.push(target.send(&prompt(&agent, n, "hi"), &on_run).await);
+        }
+        let expected = [
+            FakeTarget::busy(),
+            FakeTarget::delivered("scripted"),
+            FakeTarget::delivered("fake: yes"),
+        ];
+        assert_eq!(answers, expected);
+        assert_eq!(*runs.lock().unwrap(), ["run-1"]);
+        target.wait_for_answered(3).await;
+        let otids: Vec<_> = target.sent().iter().map(|s| s.otid.as_u128()).collect();
+        assert_eq!(otids, [1, 2, 3]);
+        assert!(!target.overlapped());
+    }
+
+    #[tokio::test]
+    async fn a_fake_target_holds_and_hangs_until_it_is_let_go() {
+        let (target, agent) = (FakeTarget::new(), AgentId::parse("a").unwrap());
+        target.script("a", Act::Hang("run-1"));
+        target.hold("a");
+        let mut sending = Vec::new();
+        for n in 1..3 {
+            let (target, outgoing) = (target.clone(), prompt(&agent, n, "hi"));
+            let spawned = target.clone();
+            sending.push(tokio::spawn(async move {
+                spawned.send(&outgoing, &|_| ()).await
+            }));
+            target.wait_for_sent(sending.len()).await;
+        }
+        let sent = target.sent();
+        assert!(
+            sent.iter()
+                .all(|s| !s.answered && s.agent == "a" && s.text == "hi")
+        );
+        assert!(target.overlapped());
+        assert_eq!(target.most_at_once(), 2);
+        target.release("a");
+        assert_eq!(
+            sending.pop().unwrap().await.unwrap(),
+            FakeTarget::delivered("fake: yes")
+        );
+        assert!(!sending[0].is_finished());
+        sending[0].abort();
+    }
+
+    #[tokio::test]
+    async fn a_fake_target_that_is_down_refuses_everything() {
+        let (target, agent) = (FakeTarget::new(), AgentId::parse("a").unwrap());
+        let question = lookup(&agent, 1, Timestamp::UNIX_EPOCH, SignedDuration::ZERO);
+        let unclear = Evidence::Unclear { text: "fog".into() };
+        target.evidence("a", unclear.clone());
+        assert_eq!(target.find(&question).await, unclear);
+        assert_eq!(
+            target.find(&question).await,
+            Evidence::Absent { failed: None }
+        );
+        let down = Refusal::new(RefusalKind::TargetDown, ErrorClass::Unreachable, "down");
+        target.set_down(Some(down.clone()));
+        assert_eq!(
+            target.find(&question).await,
+            Evidence::Refused(down.clone())
+        );
+        assert_eq!(target.check().await, Err(down.clone()));
+        let answer = target.send(&prompt(&agent, 1, "hi"), &|_| ()).await;
+        assert_eq!(answer, Answer::Refused(down));
+        target.wait_for_finds(3).await;
+        assert_eq!(target.finds().len(), 3);
+    }
+}
