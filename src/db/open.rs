@@ -1,5 +1,6 @@
 //! Opening a database: made if absent, upgraded if older, refused if newer.
 
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -51,6 +52,7 @@ impl Db {
             .await
             .map_err(|e| database_error(&path, "open", e))?;
 
+        let _alone = lock_tables(&path)?;
         let legacy = upgrade::set_aside(&pool, &path, now).await?;
         migrate(&pool, &path).await?;
         let install_id = read_install_id(&pool, &path).await?;
@@ -65,6 +67,17 @@ impl Db {
         };
         Ok((db, report))
     }
+}
+
+/// Keeps other processes from changing the tables while this one does: two that find the same
+/// database without tables would both make them. Held until it is dropped.
+fn lock_tables(path: &Path) -> Result<File> {
+    let failed = |e| unusable(path, "lock", e);
+    let folder = super::schedulers::owners_folder(path);
+    std::fs::create_dir_all(&folder).map_err(failed)?;
+    let file = File::create(folder.join("tables")).map_err(failed)?;
+    file.lock().map_err(failed)?;
+    Ok(file)
 }
 
 async fn migrate(pool: &SqlitePool, path: &Path) -> Result<()> {

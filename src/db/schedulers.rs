@@ -65,14 +65,8 @@ impl Drop for OwnerLock {
 }
 
 impl Db {
-    fn owners_folder(&self) -> PathBuf {
-        let mut name = self.path.as_os_str().to_owned();
-        name.push(".owners");
-        PathBuf::from(name)
-    }
-
     fn lock_path(&self, owner: Uuid) -> PathBuf {
-        self.owners_folder().join(owner.to_string())
+        owners_folder(&self.path).join(owner.to_string())
     }
 
     /// Makes a new owner and takes its lock.
@@ -93,7 +87,7 @@ impl Db {
             .example("--db ./promptyoself.db")
             .caused_by(e)
         };
-        std::fs::create_dir_all(self.owners_folder()).map_err(failed)?;
+        std::fs::create_dir_all(owners_folder(&self.path)).map_err(failed)?;
         let file = OpenOptions::new()
             .write(true)
             .create_new(true)
@@ -289,6 +283,13 @@ impl Db {
             .collect::<sqlx::Result<_>>()
             .map_err(failed)
     }
+}
+
+/// The folder beside the database that holds its lock files.
+pub(super) fn owners_folder(database: &Path) -> PathBuf {
+    let mut name = database.as_os_str().to_owned();
+    name.push(".owners");
+    PathBuf::from(name)
 }
 
 enum LockState {

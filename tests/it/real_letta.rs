@@ -4,6 +4,7 @@
 //! can't have it fails.
 
 mod client;
+mod daemon;
 mod outage;
 
 use std::collections::HashMap;
@@ -219,6 +220,13 @@ impl Alone {
     pub async fn stop_letta(&self) {
         let state = self.state.clone();
         let stop = move || run(Command::new(script("v1_down.sh")).arg(state).arg("--letta"));
+        tokio::task::spawn_blocking(stop).await.unwrap();
+    }
+
+    /// Stops all of it: what only Redis knew, such as the lock of a turn, is forgotten.
+    pub async fn stop_everything(&self) {
+        let state = self.state.clone();
+        let stop = move || run(Command::new(script("v1_down.sh")).arg(state));
         tokio::task::spawn_blocking(stop).await.unwrap();
     }
 
