@@ -17,7 +17,7 @@ use jiff::SignedDuration;
 use promptyoself::clock::Clock;
 use promptyoself::models::AgentId;
 use tokio::net::TcpListener;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::watch;
 use tokio::task::{AbortHandle, JoinSet};
 
 use net::{Conn, Conns, Net};
@@ -77,13 +77,6 @@ impl Inner {
     async fn wait_for_end(&self, run: &str) {
         self.wait(|s| s.runs.get(run).is_none_or(|r| r.stop_reason.is_some()))
             .await;
-    }
-
-    /// Gives the connection time to write what was told, by letting every other task go first.
-    async fn wait_until_told(&self, _: &mpsc::UnboundedSender<String>) {
-        for _ in 0..64 {
-            tokio::task::yield_now().await;
-        }
     }
 
     fn spawn(&self, turn: impl Future<Output = ()> + Send + 'static) {

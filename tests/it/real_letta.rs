@@ -77,8 +77,11 @@ impl RealLetta {
         let mut headers = reqwest::header::HeaderMap::new();
         let bearer = format!("Bearer {}", up["LETTA_PASSWORD"]);
         headers.insert("authorization", bearer.parse().unwrap());
+        // Each test has a runtime of its own, and a connection ends with the runtime it was made
+        // in: none is kept for another test.
         let http = reqwest::Client::builder()
             .no_proxy()
+            .pool_max_idle_per_host(0)
             .default_headers(headers);
         RealLetta {
             url: up["LETTA_URL"].clone(),

@@ -38,6 +38,8 @@ pub enum Script {
     CutMidStream,
     /// The run is told, then the connection ends and the server with it: the run never ends.
     Orphan,
+    /// The turn is told to its end, then the connection ends before the stream does.
+    CutBeforeDone,
     /// Events that are no JSON, then the end of the stream; the turn goes on.
     Garbage,
     /// This many signs of life before the turn goes on.

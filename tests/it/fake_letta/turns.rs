@@ -6,6 +6,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
+use tokio::sync::watch;
 
 use super::Inner;
 use super::net::Conn;
@@ -52,9 +53,15 @@ pub async fn send(
         }
         script => {
             let (sender, receiver) = unbounded_channel();
+            let (response, taken) = events(receiver);
+            let told = Told {
+                sender,
+                taken,
+                n: 0,
+            };
             // The telling ends with its connection; the turn does not.
-            tokio::spawn(tell(inner, conn, run, script, sender));
-            events(receiver)
+            tokio::spawn(tell(inner, conn, run, script, told));
+            response
         }
     }
 }
@@ -161,37 +168,51 @@ async fn run_turn(
     inner.changed();
 }
 
+/// What a connection is told, and how much of it it has taken.
+struct Told {
+    sender: UnboundedSender<String>,
+    taken: watch::Receiver<usize>,
+    n: usize,
+}
+
+impl Told {
+    fn tell(&mut self, text: impl Into<String>) {
+        self.n += 1;
+        let _ = self.sender.send(text.into());
+    }
+
+    /// Cuts the connection once it has passed on everything that it was told.
+    async fn cut(mut self, conn: &Conn) {
+        let n = self.n;
+        let _ = self.taken.wait_for(|taken| *taken >= n).await;
+        // What was taken is written before the connection's task rests again.
+        for _ in 0..16 {
+            tokio::task::yield_now().await;
+        }
+        conn.cut();
+    }
+}
+
 /// Tells a turn to whoever sent its prompt.
-async fn tell(
-    inner: Arc<Inner>,
-    conn: Conn,
-    run: String,
-    script: Script,
-    to: UnboundedSender<String>,
-) {
+async fn tell(inner: Arc<Inner>, conn: Conn, run: String, script: Script, mut told: Told) {
     let ping = event(&json!({"id": "ping-1", "message_type": "ping", "run_id": run}));
-    let _ = to.send(ping.clone());
+    told.tell(ping.clone());
     match script {
-        Script::CutMidStream | Script::Orphan => {
-            // Only once the ping was taken is the cut one in the middle.
-            inner.wait_until_told(&to).await;
-            return conn.cut();
-        }
-        Script::Garbage => {
-            let _ = to.send("data: {\"message_type\": \n\ndata: <html>\n\n".into());
-            return;
-        }
-        Script::Silence => return to.closed().await,
-        Script::Pings(n) => {
-            for _ in 0..n {
-                let _ = to.send(ping.clone());
-            }
-        }
+        Script::CutMidStream | Script::Orphan => return told.cut(&conn).await,
+        Script::Garbage => return told.tell("data: {\"message_type\": \n\ndata: <html>\n\n"),
+        Script::Silence => return told.sender.closed().await,
+        Script::Pings(n) => (0..n).for_each(|_| told.tell(ping.clone())),
         _ => {}
     }
     inner.wait_for_end(&run).await;
     let events = inner.state().runs.get(&run).map(|r| r.events.clone());
-    for event in events.unwrap_or_default() {
-        let _ = to.send(event);
+    let mut events = events.unwrap_or_default();
+    let cut = matches!(script, Script::CutBeforeDone);
+    if cut {
+        events.pop();
+    }
+    events.into_iter().for_each(|event| told.tell(event));
+    if cut {
+        told.cut(&conn).await;
     }
 }
