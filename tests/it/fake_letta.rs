@@ -283,7 +283,7 @@ impl FakeLetta {
         self.inner.state().agents.len()
     }
 
-    /// Takes every cursor of the list of agents for unknown.
+    /// Heeds no cursor of a list: every page is the first.
     pub fn forget_cursors(&self) {
         self.inner.state().cursors = false;
     }

@@ -275,3 +275,17 @@ async fn a_server_that_can_no_longer_be_asked_proves_nothing() {
         (RefusalKind::TargetDown, ErrorClass::Unauthorized)
     );
 }
+
+#[tokio::test]
+async fn a_server_that_shows_only_its_newest_messages_proves_no_absence() {
+    let (fake, letta, agent) = fake().await;
+    for n in 2..60 {
+        send(&letta, &prompt(&agent, n, "more")).await;
+    }
+    fake.forget_cursors();
+    let question = lookup(&agent, 1, Clock::system().now(), LATER);
+    assert!(matches!(
+        letta.find(&question).await,
+        Evidence::Unclear { .. }
+    ));
+}

@@ -154,7 +154,7 @@ async fn list_messages(
     }
     let none = Vec::new();
     let all = state.messages.get(&agent).unwrap_or(&none);
-    let end = match query.get("before") {
+    let end = match query.get("before").filter(|_| state.cursors) {
         None => all.len(),
         Some(id) => match all.iter().position(|m| m["id"] == **id) {
             Some(at) => at,
