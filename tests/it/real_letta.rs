@@ -36,7 +36,8 @@ static WITH_REDIS: OnceCell<RwLock<RealLetta>> = OnceCell::const_new();
 static WITHOUT_REDIS: OnceCell<RwLock<RealLetta>> = OnceCell::const_new();
 
 impl RealLetta {
-    /// The server with Redis, shared with other tests.
+    /// The server with Redis, shared with other tests. A test takes it once: a second time would
+    /// wait for a test that wants it alone, which waits for the first.
     pub async fn get() -> RwLockReadGuard<'static, RealLetta> {
         Self::with_redis().await.read().await
     }
