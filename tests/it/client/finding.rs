@@ -191,6 +191,10 @@ async fn a_run_left_behind_by_a_crash_is_absent_once_it_is_too_old_and_only_a_fr
     };
     assert!(failed.otid_spent);
     assert_eq!(failed.class, ErrorClass::Interrupted);
+    // The old otid leads to the run that died, for as long as the server remembers it.
+    let again = unknown(send(&letta, &prompt(&agent, 1, "hi")).await.0);
+    assert_eq!(again.run_id, doubt.run_id);
+    super::delivered(send(&letta, &prompt(&agent, 2, "hi")).await.0);
 }
 
 #[tokio::test]

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
+use jiff::SignedDuration;
 use serde_json::{Value, json};
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use tokio::sync::watch;
@@ -12,6 +13,9 @@ use super::Inner;
 use super::net::Conn;
 use super::routes::{detail, events, json_answer, unknown_agent};
 use super::state::{Received, Script, content, event};
+
+/// How long a lock lasts, however long its turn is.
+const LOCK_ENDS: SignedDuration = SignedDuration::from_mins(5);
 
 /// Takes a prompt by one of the four ways.
 pub async fn send(
@@ -30,7 +34,19 @@ pub async fn send(
             conn.cut();
             return StatusCode::OK.into_response();
         }
-        Taken::Attached(run) => (run, Script::Turn),
+        // For a run that goes on as many signs of life as make a client ask after it: those of
+        // some minutes with a real server.
+        Taken::Attached(run) => {
+            let goes_on = inner.state().runs[&run].stop_reason.is_none();
+            (
+                run,
+                if goes_on {
+                    Script::Pings(20)
+                } else {
+                    Script::Turn
+                },
+            )
+        }
         Taken::Run(run, script) => {
             let turn = run_turn(inner.clone(), agent, run.clone(), messages, script.clone());
             inner.spawn(turn);
@@ -99,7 +115,9 @@ fn take(inner: &Inner, way: &str, agent: &str, messages: &[Value]) -> Taken {
         if let Some(run) = state.runs_by_otid.get(&token) {
             return Taken::Attached(run.clone());
         }
-        if let Some(run) = state.locks.get(agent) {
+        let now = state.clock.now();
+        let lock = state.locks.get(agent);
+        if let Some((run, _)) = lock.filter(|(_, at)| now.duration_since(*at) < LOCK_ENDS) {
             let text = format!(
                 "CONFLICT: Cannot send a new message: Another request (run_id={run}) is currently \
                  being processed for this conversation. Please wait for it to complete."
@@ -133,7 +151,7 @@ fn take(inner: &Inner, way: &str, agent: &str, messages: &[Value]) -> Taken {
     let at = state.received.len();
     let run = state.begin_run(agent, now, Some(at));
     if way == "background" {
-        state.locks.insert(agent.into(), run.clone());
+        state.locks.insert(agent.into(), (run.clone(), now));
         state.runs_by_otid.insert(token, run.clone());
     }
     let received = state.next();
