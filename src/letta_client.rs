@@ -3,6 +3,7 @@
 //! A [`Letta`] sends one prompt and says truthfully what became of it: delivered, refused with
 //! proof that nothing arrived, or unknown. Deciding what follows is the scheduler's.
 
+mod address;
 mod agents;
 mod classify;
 mod find;

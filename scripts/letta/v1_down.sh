@@ -8,12 +8,15 @@
 set -uo pipefail
 . "$(dirname "$0")/common.sh"
 state=$(state_of "${1:?usage: v1_down.sh STATE [--wipe|--letta]}")
+[ -d "$state" ] || exit 0
+# What is being started is let finish first, so that nothing of it stays behind.
+exec 8>"$state/lock"
+flock 8
 case ${2:-} in
   --letta) stop letta KILL; exit 0 ;;
   --wipe | '') ;;
   *) die "unknown option $2" ;;
 esac
-[ -d "$state" ] || exit 0
 stop letta KILL
 stop redis KILL
 stop llm KILL

@@ -16,14 +16,13 @@
 set -euo pipefail
 exec 3>&1 1>&2
 . "$(dirname "$0")/common.sh"
-"$here/install.sh"
-
 state=$(state_of "${1:-v1}")
 mkdir -p "$state"
 state=$(cd "$state" && pwd)
 chmod 755 "$state"
 exec 8>"$state/lock"
 flock 8
+"$here/install.sh"
 
 if [ ! -e "$state/settings" ]; then
   read -r letta_port llm_port pg_port redis_port <<<"$(free_ports 4)"

@@ -80,8 +80,9 @@ impl Http {
                 }
             }
             // Letta answers a cursor that it doesn't know (its agent was deleted meanwhile) with
-            // the first page again, so only a page that brings something new has a next one.
-            if agents.len() == before || page.len() < PAGE {
+            // the first page again, so only a page that brings something new has a next one. A
+            // short page proves nothing: a server may give less than it was asked for.
+            if agents.len() == before {
                 break;
             }
         }

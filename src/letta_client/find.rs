@@ -39,7 +39,7 @@ pub(super) enum Trace {
     },
     /// None of its otids is there.
     NotThere,
-    /// There are too many messages to say.
+    /// It is not among those messages that can be seen, but may be behind them.
     TooMany,
 }
 
@@ -87,7 +87,7 @@ impl Http {
         {
             Trace::TooMany => Ok(Evidence::Unclear {
                 text: format!(
-                    "{} has too many messages since then to look through",
+                    "not all messages of {} since then can be looked through",
                     lookup.agent
                 ),
             }),
@@ -165,14 +165,18 @@ impl Http {
                     "the list of messages is not a list",
                 ));
             };
+            if page.is_empty() {
+                // The first message of all was reached.
+                return Ok(Trace::NotThere);
+            }
             let new = page
                 .iter()
                 .filter_map(id)
                 .filter(|id| seen.insert(id.to_string()))
                 .count();
             if new == 0 {
-                // The first message of all was reached, or a cursor that the server ignores.
-                return Ok(Trace::NotThere);
+                // The server does not heed the cursor: what lies further back can't be seen.
+                return Ok(Trace::TooMany);
             }
             // Oldest first, whichever way this server lists them.
             if date(page.first()) > date(page.last()) {

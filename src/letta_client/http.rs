@@ -10,6 +10,7 @@ use reqwest::{Client, Response, Url, redirect};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 
+use super::address;
 use super::classify::{Fault, classify};
 use super::{ErrorClass, Refusal, RefusalKind};
 use crate::clock::Clock;
@@ -57,7 +58,7 @@ impl Http {
         clock: Clock,
     ) -> Result<Self, Error> {
         install_tls();
-        let base = read_base(base_url)?;
+        let base = address::read(base_url)?;
         let mut headers = HeaderMap::new();
         if let Some(key) = api_key {
             let mut bearer = HeaderValue::from_str(&format!("Bearer {}", key.expose_secret()))
@@ -80,7 +81,7 @@ impl Http {
                 .retry(reqwest::retry::never());
             // Users expect the environment's proxies to serve for Letta Cloud, but no proxy can
             // reach this machine's own loopback.
-            if is_loopback(&base) {
+            if address::is_loopback(&base) {
                 client = client.no_proxy();
             }
             client = if asking {
@@ -268,53 +269,6 @@ fn install_tls() {
     });
 }
 
-fn is_loopback(url: &Url) -> bool {
-    let Some(host) = url.host_str() else {
-        return false;
-    };
-    let host = host.trim_start_matches('[').trim_end_matches(']');
-    host.eq_ignore_ascii_case("localhost")
-        || host
-            .parse::<std::net::IpAddr>()
-            .is_ok_and(|ip| ip.is_loopback())
-}
-
-/// Reads a base URL as people write it.
-fn read_base(text: &str) -> Result<Url, Error> {
-    let bad = |what: &str| {
-        Error::new(
-            Code::ConfigInvalid,
-            format!(
-                "the address of Letta {what}: it is the server's own, with http:// or https://, \
-                 without user, password or query"
-            ),
-        )
-        .example("LETTA_BASE_URL=http://localhost:8283")
-    };
-    let url = Url::parse(text.trim()).map_err(|_| bad("can't be read as a URL"))?;
-    // From here on the text may be shown only once it is known to hold no password.
-    if !url.username().is_empty() || url.password().is_some() {
-        return Err(bad(
-            "holds a user or a password, and those belong in LETTA_API_KEY",
-        ));
-    }
-    if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none() {
-        return Err(bad(&format!("is {:?}", text.trim())));
-    }
-    if url.query().is_some() || url.fragment().is_some() {
-        return Err(bad("has a query or a fragment"));
-    }
-    let mut url = url;
-    let path = url.path().trim_end_matches('/');
-    let path = path
-        .strip_suffix("/v1")
-        .unwrap_or(path)
-        .trim_end_matches('/');
-    let path = path.to_owned();
-    url.set_path(&path);
-    Ok(url)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -335,25 +289,6 @@ mod tests {
                 http.url("/v1/health/").as_str(),
                 format!("{shown}/v1/health/")
             );
-        }
-    }
-
-    #[test]
-    fn a_base_url_that_cannot_be_used_is_explained_without_its_password() {
-        for bad in [
-            "localhost:8283",
-            "",
-            "ftp://host",
-            "http://",
-            "http://user:hunter2@host:8283",
-            "http://host/?key=hunter2",
-            "http://host:99999",
-            "http:hunter2@",
-        ] {
-            let error = read_base(bad).unwrap_err();
-            assert_eq!(error.code(), Code::ConfigInvalid, "{bad}");
-            assert!(!error.chain().contains("hunter2"), "{}", error.chain());
-            assert!(error.corrected().is_some());
         }
     }
 
@@ -387,13 +322,6 @@ mod tests {
         assert_eq!(wait("Sun, 22 Nov 2026 09:00:00 GMT"), Some(Duration::ZERO));
         assert_eq!(wait("soon"), None);
         assert_eq!(wait("-3"), None);
-    }
-
-    #[test]
-    fn only_this_machine_is_reached_without_the_environments_proxies() {
-        let at = |text| is_loopback(&Url::parse(text).unwrap());
-        assert!(at("http://localhost:1") && at("http://127.0.0.9") && at("http://[::1]:3"));
-        assert!(!at("https://api.letta.com") && !at("http://192.168.0.1"));
     }
 
     #[test]

@@ -16,7 +16,7 @@ use crate::error::Error;
 use crate::models::{AgentId, Lane};
 
 /// How to reach a server.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct RestSettings {
     /// The name under which it is stored and shown.
     pub target: String,
@@ -69,6 +69,17 @@ impl Rest {
     /// Starts from the best way again: another server may answer now, or the same with Redis.
     pub(super) fn forget(&self) {
         self.learn(Way::Background);
+    }
+}
+
+impl fmt::Debug for RestSettings {
+    /// Without the address, which may hold a password as long as nobody has checked it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RestSettings")
+            .field("target", &self.target)
+            .field("idle_timeout", &self.idle_timeout)
+            .field("orphan_age", &self.orphan_age)
+            .finish_non_exhaustive()
     }
 }
 

@@ -43,26 +43,41 @@ const POLL: Duration = Duration::from_secs(1);
 /// How many questions about a run may fail in a row before its fate is left open.
 const MOST_UNANSWERED: u32 = 5;
 
+/// A prompt that was sent.
+struct Sent<'a> {
+    way: Way,
+    outgoing: &'a Outgoing,
+    /// When, by the clock that never jumps.
+    began: SignedDuration,
+}
+
 impl Rest {
     pub(super) async fn deliver(&self, outgoing: &Outgoing, on_run: OnRun<'_>) -> Answer {
         if let Err(refusal) = self.is_free(outgoing).await {
             return Answer::Refused(self.noted(refusal));
         }
         let messages = with_otids(&outgoing.messages, outgoing.otid);
+        let began = self.http.clock().moment().uptime;
         let mut way = self.way();
         loop {
             let mut heard = Heard::default();
-            match self
+            let tried = self
                 .try_way(way, outgoing, &messages, &mut heard, on_run)
-                .await
-            {
+                .await;
+            let sent = Sent {
+                way,
+                outgoing,
+                began,
+            };
+            match tried {
                 Ok(()) => {
                     self.learn(way);
-                    return self.settle(way, outgoing, heard).await;
+                    return self.settle(sent, heard).await;
                 }
+                Err(_) if heard.proves_delivery() => return Answer::Delivered(heard.delivery()),
                 Err(fault) => match (is_unsupported(way, &fault), way.next()) {
                     (true, Some(next)) => way = next,
-                    _ => return self.failed(way, outgoing, heard, fault).await,
+                    _ => return self.failed(sent, heard, fault).await,
                 },
             }
         }
@@ -148,79 +163,75 @@ impl Rest {
     }
 
     /// What a turn means that was heard to its end.
-    async fn settle(&self, way: Way, outgoing: &Outgoing, heard: Heard) -> Answer {
+    async fn settle(&self, sent: Sent<'_>, heard: Heard) -> Answer {
         if heard.proves_delivery() {
             return Answer::Delivered(heard.delivery());
         }
-        if heard.stop_reason.is_none() && heard.error.is_none() && !heard.done {
-            return Answer::Unknown(Doubt {
-                class: ErrorClass::Cut,
-                text: "the stream ended before the turn did".into(),
-                run_id: heard.run_id,
-            });
+        if heard.stop_reason.is_some() || heard.error.is_some() {
+            // A turn that failed in its first step leaves nothing behind, one that failed later
+            // has kept the prompt: only the agent's messages tell.
+            return self.look(sent, heard).await;
         }
-        // A turn that failed in its first step leaves nothing behind, one that failed later has
-        // kept the prompt: only the agent's messages tell.
-        self.look(way, outgoing, heard).await
+        let ended = Refusal::new(
+            RefusalKind::Later,
+            match heard.done {
+                true => ErrorClass::NothingRan,
+                false => ErrorClass::Cut,
+            },
+            "the stream ended before the turn did",
+        );
+        match heard.done && self.is_idle(sent.outgoing).await {
+            true => self.look(sent, heard).await,
+            false => unsettled(ended, heard.run_id),
+        }
     }
 
     /// What a request means that was not taken, or whose turn was not heard to its end.
-    async fn failed(
-        &self,
-        way: Way,
-        outgoing: &Outgoing,
-        mut heard: Heard,
-        fault: Fault,
-    ) -> Answer {
+    async fn failed(&self, sent: Sent<'_>, mut heard: Heard, fault: Fault) -> Answer {
         match fault {
-            Fault::Refused(refusal) | Fault::NoRoute(refusal) => {
+            Fault::Refused(refusal) => Answer::Refused(self.noted(refusal)),
+            Fault::NoRoute(mut refusal) => {
+                refusal.text = format!(
+                    "{} does not take prompts as a Letta server does ({})",
+                    self.http.address(),
+                    refusal.text
+                );
                 Answer::Refused(self.noted(refusal))
             }
             Fault::Doubt(doubt) => {
                 self.forget();
                 Answer::Unknown(doubt)
             }
-            Fault::Failed(refusal) => {
-                let agent = outgoing.agent.as_str();
-                let goes_on = match self.http.active_runs(agent, self.orphan_age).await {
-                    Ok(runs) => !runs.is_empty(),
-                    Err(Fault::NoRoute(_)) => false,
-                    Err(_) => true,
-                };
-                if goes_on {
-                    return Answer::Unknown(Doubt {
-                        class: refusal.class,
-                        text: refusal.text,
-                        run_id: heard.run_id,
-                    });
-                }
+            Fault::Failed(refusal) if self.is_idle(sent.outgoing).await => {
                 heard.error = Some(refusal);
-                self.look(way, outgoing, heard).await
+                self.look(sent, heard).await
             }
+            Fault::Failed(refusal) => unsettled(refusal, heard.run_id),
+        }
+    }
+
+    /// Whether no turn of the agent goes on, as far as the server tells.
+    async fn is_idle(&self, outgoing: &Outgoing) -> bool {
+        let agent = outgoing.agent.as_str();
+        match self.http.active_runs(agent, self.orphan_age).await {
+            Ok(runs) => runs.is_empty(),
+            Err(Fault::NoRoute(_)) => true,
+            Err(_) => false,
         }
     }
 
     /// Asks the agent's messages whether a prompt whose turn is over was kept.
-    async fn look(&self, way: Way, outgoing: &Outgoing, heard: Heard) -> Answer {
-        let trace = self
-            .http
-            .trace(
-                outgoing.agent.as_str(),
-                &[outgoing.otid],
-                SignedDuration::ZERO,
-            )
-            .await;
-        match trace {
-            Ok(Trace::There { after, .. }) => {
-                let heard = match heard.said_nothing() {
-                    true => found(heard, &after),
-                    false => heard.delivery(),
-                };
-                Answer::Delivered(heard)
-            }
+    async fn look(&self, sent: Sent<'_>, heard: Heard) -> Answer {
+        let agent = sent.outgoing.agent.as_str();
+        let since = self.http.clock().moment().uptime - sent.began;
+        match self.http.trace(agent, &[sent.outgoing.otid], since).await {
+            Ok(Trace::There { after, .. }) => Answer::Delivered(match heard.said_nothing() {
+                true => found(heard, &after),
+                false => heard.delivery(),
+            }),
             Ok(Trace::NotThere) => {
                 let mut refusal = heard.refusal();
-                refusal.otid_spent = way == Way::Background;
+                refusal.otid_spent = sent.way == Way::Background;
                 Answer::Refused(refusal)
             }
             // The agent went away under its turn.
@@ -229,12 +240,7 @@ impl Rest {
             }
             Ok(Trace::TooMany) | Err(_) => {
                 let run_id = heard.run_id.clone();
-                let refusal = heard.refusal();
-                Answer::Unknown(Doubt {
-                    class: refusal.class,
-                    text: format!("{}; whether the prompt was kept is not known", refusal.text),
-                    run_id,
-                })
+                unsettled(heard.refusal(), run_id)
             }
         }
     }
@@ -246,6 +252,15 @@ impl Rest {
         }
         refusal
     }
+}
+
+/// A failure after which nothing tells whether the prompt was kept.
+fn unsettled(why: Refusal, run_id: Option<String>) -> Answer {
+    Answer::Unknown(Doubt {
+        class: why.class,
+        text: format!("{}; whether the prompt was kept is not known", why.text),
+        run_id,
+    })
 }
 
 /// Asks after a run until it ends.

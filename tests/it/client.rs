@@ -1,5 +1,6 @@
 //! The laws of the client, against the fake Letta.
 
+mod endings;
 mod finding;
 mod questions;
 mod sending;

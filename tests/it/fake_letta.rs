@@ -17,7 +17,7 @@ use jiff::SignedDuration;
 use promptyoself::clock::Clock;
 use promptyoself::models::AgentId;
 use tokio::net::TcpListener;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::watch;
 use tokio::task::{AbortHandle, JoinSet};
 
 use net::{Conn, Conns, Net};
@@ -77,13 +77,6 @@ impl Inner {
     async fn wait_for_end(&self, run: &str) {
         self.wait(|s| s.runs.get(run).is_none_or(|r| r.stop_reason.is_some()))
             .await;
-    }
-
-    /// Gives the connection time to write what was told, by letting every other task go first.
-    async fn wait_until_told(&self, _: &mpsc::UnboundedSender<String>) {
-        for _ in 0..64 {
-            tokio::task::yield_now().await;
-        }
     }
 
     fn spawn(&self, turn: impl Future<Output = ()> + Send + 'static) {
@@ -290,7 +283,7 @@ impl FakeLetta {
         self.inner.state().agents.len()
     }
 
-    /// Takes every cursor of the list of agents for unknown.
+    /// Heeds no cursor of a list: every page is the first.
     pub fn forget_cursors(&self) {
         self.inner.state().cursors = false;
     }

@@ -37,7 +37,8 @@ static WITH_REDIS: OnceCell<RwLock<RealLetta>> = OnceCell::const_new();
 static WITHOUT_REDIS: OnceCell<RwLock<RealLetta>> = OnceCell::const_new();
 
 impl RealLetta {
-    /// The server with Redis, shared with other tests.
+    /// The server with Redis, shared with other tests. A test takes it once: a second time would
+    /// wait for a test that wants it alone, which waits for the first.
     pub async fn get() -> RwLockReadGuard<'static, RealLetta> {
         Self::with_redis().await.read().await
     }
@@ -78,8 +79,11 @@ impl RealLetta {
         let mut headers = reqwest::header::HeaderMap::new();
         let bearer = format!("Bearer {}", up["LETTA_PASSWORD"]);
         headers.insert("authorization", bearer.parse().unwrap());
+        // Each test has a runtime of its own, and a connection ends with the runtime it was made
+        // in: none is kept for another test.
         let http = reqwest::Client::builder()
             .no_proxy()
+            .pool_max_idle_per_host(0)
             .default_headers(headers);
         RealLetta {
             url: up["LETTA_URL"].clone(),

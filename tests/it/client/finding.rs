@@ -191,6 +191,10 @@ async fn a_run_left_behind_by_a_crash_is_absent_once_it_is_too_old_and_only_a_fr
     };
     assert!(failed.otid_spent);
     assert_eq!(failed.class, ErrorClass::Interrupted);
+    // The old otid leads to the run that died, for as long as the server remembers it.
+    let again = unknown(send(&letta, &prompt(&agent, 1, "hi")).await.0);
+    assert_eq!(again.run_id, doubt.run_id);
+    super::delivered(send(&letta, &prompt(&agent, 2, "hi")).await.0);
 }
 
 #[tokio::test]
@@ -274,4 +278,18 @@ async fn a_server_that_can_no_longer_be_asked_proves_nothing() {
         (said.kind, said.class),
         (RefusalKind::TargetDown, ErrorClass::Unauthorized)
     );
+}
+
+#[tokio::test]
+async fn a_server_that_shows_only_its_newest_messages_proves_no_absence() {
+    let (fake, letta, agent) = fake().await;
+    for n in 2..60 {
+        send(&letta, &prompt(&agent, n, "more")).await;
+    }
+    fake.forget_cursors();
+    let question = lookup(&agent, 1, Clock::system().now(), LATER);
+    assert!(matches!(
+        letta.find(&question).await,
+        Evidence::Unclear { .. }
+    ));
 }

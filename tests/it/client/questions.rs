@@ -25,6 +25,8 @@ async fn a_wrong_password_is_the_targets_trouble_and_is_never_shown() {
         api_key: Some(SecretString::from("hunter2".to_owned())),
         ..settings(&fake.url())
     };
+    let careless = settings("http://me:hunter2@host");
+    assert!(!format!("{careless:?} {wrong:?}").contains("hunter2"));
     let letta = Rest::new(wrong, Clock::system()).unwrap();
     let said = letta.check().await.unwrap_err();
     assert_eq!(said.class, ErrorClass::Unauthorized);
@@ -49,6 +51,17 @@ async fn a_server_that_is_not_there_is_unreachable() {
     }
     fake.start_again().await;
     letta.check().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_server_that_does_not_speak_tls_is_unreachable_by_https() {
+    let (fake, _, agent) = fake().await;
+    let letta = client(&fake.url().replace("http:", "https:"));
+    let said = super::refused(super::send(&letta, &super::prompt(&agent, 1, "hi")).await.0);
+    assert_eq!(
+        (said.kind, said.class),
+        (RefusalKind::TargetDown, ErrorClass::Unreachable)
+    );
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::SignedDuration;
 use promptyoself::clock::Clock;
 use promptyoself::letta_client::{Answer, ErrorClass, Letta, RefusalKind, Rest};
-use promptyoself::models::Turn;
+use promptyoself::models::{AgentId, Turn};
 use rstest::rstest;
 use serde_json::{Value, json};
 
@@ -58,7 +58,7 @@ async fn the_run_is_told_while_the_turn_still_goes_on() {
 }
 
 /// Removes the best ways until only the named one is left.
-async fn only(way: &str) -> (FakeLetta, Rest, promptyoself::models::AgentId) {
+pub async fn only(way: &str) -> (FakeLetta, Rest, AgentId) {
     let (fake, letta, agent) = fake().await;
     match way {
         "background" => {}
@@ -288,122 +288,34 @@ async fn silence_for_too_long_proves_nothing() {
 }
 
 #[tokio::test]
+async fn an_end_that_was_heard_is_believed_though_the_connection_broke_after_it() {
+    let (fake, letta, agent) = fake().await;
+    fake.script(&agent, Script::CutBeforeDone);
+    delivered(send(&letta, &prompt(&agent, 1, "hi")).await.0);
+}
+
+#[tokio::test]
+async fn signs_of_life_of_a_run_that_died_with_its_server_are_not_believed() {
+    let (fake, _, agent) = fake().await;
+    let impatient = super::RestSettings {
+        // Every run is too old at once; a `Date` is cut to seconds, so an age may be below zero.
+        orphan_age: SignedDuration::from_secs(-2),
+        ..settings(&fake.url())
+    };
+    let letta = Rest::new(impatient, Clock::system()).unwrap();
+    fake.hold(&agent);
+    fake.script(&agent, Script::Pings(40));
+    let doubt = unknown(send(&letta, &prompt(&agent, 1, "hi")).await.0);
+    assert_eq!(doubt.class, C::Timeout);
+    assert!(doubt.text.contains("signs of life"), "{}", doubt.text);
+    assert_eq!(doubt.run_id, Some(fake.received()[0].run_id.clone()));
+}
+
+#[tokio::test]
 async fn signs_of_life_alone_end_with_the_run() {
     let (fake, letta, agent) = fake().await;
     fake.script(&agent, Script::Pings(100));
     delivered(send(&letta, &prompt(&agent, 1, "hi")).await.0);
-}
-
-#[rstest]
-#[case("requires_approval", true, Turn::Approval)]
-#[case("max_steps", true, Turn::Interrupted)]
-#[case("cancelled", true, Turn::Interrupted)]
-#[case("tool_rule", true, Turn::Ok)]
-#[case("error", true, Turn::Error)]
-#[case("no_tool_call", true, Turn::Error)]
-#[tokio::test]
-async fn a_kept_prompt_is_delivered_however_its_turn_ended(
-    #[case] stop_reason: &str,
-    #[case] kept: bool,
-    #[case] turn: Turn,
-) {
-    let (fake, letta, agent) = fake().await;
-    fake.script(&agent, ends(stop_reason, kept, None, ""));
-    let delivery = delivered(send(&letta, &prompt(&agent, 1, "hi")).await.0);
-    assert_eq!(delivery.turn, turn);
-    assert_eq!(delivery.stop_reason.as_deref(), Some(stop_reason));
-}
-
-fn ends(stop_reason: &str, kept: bool, error_type: Option<&str>, detail: &str) -> Script {
-    Script::Ends {
-        stop_reason: stop_reason.into(),
-        kept,
-        error_type: error_type.map(str::to_owned),
-        detail: detail.into(),
-    }
-}
-
-#[tokio::test]
-async fn a_turn_that_failed_in_a_later_step_has_kept_its_prompt() {
-    for way in ["background", "stream", "async"] {
-        let (fake, letta, agent) = only(way).await;
-        let words = "INTERNAL_SERVER_ERROR: OpenAI API error";
-        fake.script(
-            &agent,
-            ends("llm_api_error", true, Some("llm_error"), words),
-        );
-        let delivery = delivered(send(&letta, &prompt(&agent, 1, "hi")).await.0);
-        assert_eq!(delivery.turn, Turn::Error, "{way}");
-        assert_eq!(delivery.reply.as_deref(), Some("fake: hi"), "{way}");
-    }
-}
-
-#[rstest]
-#[case("llm_error", "INTERNAL_SERVER_ERROR: x", K::Later, C::LlmError)]
-#[case("llm_error", "PAYMENT_REQUIRED: x", K::NeedsHuman, C::PaymentRequired)]
-#[case("llm_error", "INVALID_ARGUMENT: x", K::Permanent, C::LlmError)]
-#[case("llm_rate_limit", "RATE_LIMIT_EXCEEDED: x", K::Later, C::RateLimited)]
-#[case(
-    "llm_authentication",
-    "UNAUTHENTICATED: x",
-    K::NeedsHuman,
-    C::LlmAuthentication
-)]
-#[case("llm_timeout", "", K::Later, C::LlmError)]
-#[case("internal_error", "boom", K::Later, C::ServerError)]
-#[case(
-    "internal_error",
-    "Message content is empty or invalid",
-    K::Permanent,
-    C::InvalidRequest
-)]
-#[tokio::test]
-async fn a_turn_that_failed_in_its_first_step_has_kept_nothing(
-    #[case] error_type: &str,
-    #[case] detail: &str,
-    #[case] kind: RefusalKind,
-    #[case] class: ErrorClass,
-) {
-    for way in ["background", "stream", "async"] {
-        let (fake, letta, agent) = only(way).await;
-        fake.script(
-            &agent,
-            ends("llm_api_error", false, Some(error_type), detail),
-        );
-        let said = refused(send(&letta, &prompt(&agent, 1, "hi")).await.0);
-        assert_eq!(
-            (said.kind, said.class),
-            (kind, class),
-            "{way}: {}",
-            said.text
-        );
-        assert_eq!(said.run_id, Some(fake.received()[0].run_id.clone()));
-        assert_eq!(said.otid_spent, way == "background");
-    }
-}
-
-#[tokio::test]
-async fn a_good_answer_after_which_nothing_ran_is_no_delivery() {
-    for way in ["background", "stream", "async"] {
-        let (fake, letta, agent) = only(way).await;
-        fake.script(&agent, Script::NothingRan);
-        let said = refused(send(&letta, &prompt(&agent, 1, "hi")).await.0);
-        assert_eq!((said.kind, said.class), (K::Later, C::NothingRan), "{way}");
-    }
-}
-
-#[tokio::test]
-async fn an_open_end_that_cannot_be_asked_about_stays_open() {
-    let (fake, letta, agent) = fake().await;
-    fake.hold(&agent);
-    fake.script(&agent, ends("llm_api_error", false, Some("llm_error"), "x"));
-    let outgoing = prompt(&agent, 1, "hi");
-    let sending = tokio::spawn(async move { send(&letta, &outgoing).await.0 });
-    fake.wait_for(1).await;
-    fake.lacks(&format!("/v1/agents/{agent}/messages"));
-    fake.release(&agent);
-    let doubt = unknown(sending.await.unwrap());
-    assert_eq!(doubt.class, C::LlmError);
 }
 
 #[tokio::test]

@@ -1,6 +1,7 @@
 //! The routes of a fake Letta, as observed on Letta 0.16.8.
 
 use std::collections::HashMap;
+use std::convert::Infallible;
 use std::sync::Arc;
 
 use axum::Router;
@@ -11,6 +12,7 @@ use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use serde_json::{Value, json};
+use tokio::sync::{mpsc::UnboundedReceiver, watch};
 
 use super::net::Conn;
 use super::turns::send;
@@ -152,7 +154,7 @@ async fn list_messages(
     }
     let none = Vec::new();
     let all = state.messages.get(&agent).unwrap_or(&none);
-    let end = match query.get("before") {
+    let end = match query.get("before").filter(|_| state.cursors) {
         None => all.len(),
         Some(id) => match all.iter().position(|m| m["id"] == **id) {
             Some(at) => at,
@@ -281,12 +283,17 @@ async fn received(State(inner): Fake) -> Response {
     json_answer(StatusCode::OK, &received)
 }
 
-/// A stream of events that goes on as long as its sender lives.
-pub fn events(receiver: tokio::sync::mpsc::UnboundedReceiver<String>) -> Response {
-    let stream = futures_util::stream::unfold(receiver, |mut receiver| async {
+/// A stream of events that goes on as long as its sender lives, and the number of them that the
+/// connection has taken.
+pub fn events(receiver: UnboundedReceiver<String>) -> (Response, watch::Receiver<usize>) {
+    let (told, taken) = watch::channel(0);
+    let start = (receiver, told, 0);
+    let stream = futures_util::stream::unfold(start, |(mut receiver, told, n)| async move {
+        // Whoever asks for the next one has taken the last one.
+        told.send_replace(n);
         let text = receiver.recv().await?;
-        Some((Ok::<_, std::convert::Infallible>(text), receiver))
+        Some((Ok::<_, Infallible>(text), (receiver, told, n + 1)))
     });
     let kind = [(header::CONTENT_TYPE, "text/event-stream; charset=utf-8")];
-    (kind, Body::from_stream(stream)).into_response()
+    ((kind, Body::from_stream(stream)).into_response(), taken)
 }

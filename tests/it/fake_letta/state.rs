@@ -38,6 +38,8 @@ pub enum Script {
     CutMidStream,
     /// The run is told, then the connection ends and the server with it: the run never ends.
     Orphan,
+    /// The turn is told to its end, then the connection ends before the stream does.
+    CutBeforeDone,
     /// Events that are no JSON, then the end of the stream; the turn goes on.
     Garbage,
     /// This many signs of life before the turn goes on.
@@ -115,7 +117,8 @@ pub struct State {
     pub messages: HashMap<String, Vec<Value>>,
     pub runs: BTreeMap<String, Run>,
     pub active: HashMap<String, HashSet<String>>,
-    pub locks: HashMap<String, String>,
+    /// The run that holds an agent's lock, and since when.
+    pub locks: HashMap<String, (String, Timestamp)>,
     pub runs_by_otid: HashMap<String, String>,
     pub received: Vec<Received>,
     pub scripts: HashMap<String, VecDeque<Script>>,
@@ -289,7 +292,7 @@ impl State {
         if let Some(active) = self.active.get_mut(&agent) {
             active.remove(id);
         }
-        self.locks.retain(|_, run| run != id);
+        self.locks.retain(|_, (run, _)| run != id);
     }
 }
 

@@ -4,13 +4,18 @@ use std::sync::Arc;
 
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
+use jiff::SignedDuration;
 use serde_json::{Value, json};
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
+use tokio::sync::watch;
 
 use super::Inner;
 use super::net::Conn;
 use super::routes::{detail, events, json_answer, unknown_agent};
 use super::state::{Received, Script, content, event};
+
+/// How long a lock lasts, however long its turn is.
+const LOCK_ENDS: SignedDuration = SignedDuration::from_mins(5);
 
 /// Takes a prompt by one of the four ways.
 pub async fn send(
@@ -29,7 +34,19 @@ pub async fn send(
             conn.cut();
             return StatusCode::OK.into_response();
         }
-        Taken::Attached(run) => (run, Script::Turn),
+        // For a run that goes on as many signs of life as make a client ask after it: those of
+        // some minutes with a real server.
+        Taken::Attached(run) => {
+            let goes_on = inner.state().runs[&run].stop_reason.is_none();
+            (
+                run,
+                if goes_on {
+                    Script::Pings(20)
+                } else {
+                    Script::Turn
+                },
+            )
+        }
         Taken::Run(run, script) => {
             let turn = run_turn(inner.clone(), agent, run.clone(), messages, script.clone());
             inner.spawn(turn);
@@ -52,9 +69,15 @@ pub async fn send(
         }
         script => {
             let (sender, receiver) = unbounded_channel();
+            let (response, taken) = events(receiver);
+            let told = Told {
+                sender,
+                taken,
+                n: 0,
+            };
             // The telling ends with its connection; the turn does not.
-            tokio::spawn(tell(inner, conn, run, script, sender));
-            events(receiver)
+            tokio::spawn(tell(inner, conn, run, script, told));
+            response
         }
     }
 }
@@ -92,7 +115,9 @@ fn take(inner: &Inner, way: &str, agent: &str, messages: &[Value]) -> Taken {
         if let Some(run) = state.runs_by_otid.get(&token) {
             return Taken::Attached(run.clone());
         }
-        if let Some(run) = state.locks.get(agent) {
+        let now = state.clock.now();
+        let lock = state.locks.get(agent);
+        if let Some((run, _)) = lock.filter(|(_, at)| now.duration_since(*at) < LOCK_ENDS) {
             let text = format!(
                 "CONFLICT: Cannot send a new message: Another request (run_id={run}) is currently \
                  being processed for this conversation. Please wait for it to complete."
@@ -126,7 +151,7 @@ fn take(inner: &Inner, way: &str, agent: &str, messages: &[Value]) -> Taken {
     let at = state.received.len();
     let run = state.begin_run(agent, now, Some(at));
     if way == "background" {
-        state.locks.insert(agent.into(), run.clone());
+        state.locks.insert(agent.into(), (run.clone(), now));
         state.runs_by_otid.insert(token, run.clone());
     }
     let received = state.next();
@@ -161,37 +186,51 @@ async fn run_turn(
     inner.changed();
 }
 
+/// What a connection is told, and how much of it it has taken.
+struct Told {
+    sender: UnboundedSender<String>,
+    taken: watch::Receiver<usize>,
+    n: usize,
+}
+
+impl Told {
+    fn tell(&mut self, text: impl Into<String>) {
+        self.n += 1;
+        let _ = self.sender.send(text.into());
+    }
+
+    /// Cuts the connection once it has passed on everything that it was told.
+    async fn cut(mut self, conn: &Conn) {
+        let n = self.n;
+        let _ = self.taken.wait_for(|taken| *taken >= n).await;
+        // What was taken is written before the connection's task rests again.
+        for _ in 0..16 {
+            tokio::task::yield_now().await;
+        }
+        conn.cut();
+    }
+}
+
 /// Tells a turn to whoever sent its prompt.
-async fn tell(
-    inner: Arc<Inner>,
-    conn: Conn,
-    run: String,
-    script: Script,
-    to: UnboundedSender<String>,
-) {
+async fn tell(inner: Arc<Inner>, conn: Conn, run: String, script: Script, mut told: Told) {
     let ping = event(&json!({"id": "ping-1", "message_type": "ping", "run_id": run}));
-    let _ = to.send(ping.clone());
+    told.tell(ping.clone());
     match script {
-        Script::CutMidStream | Script::Orphan => {
-            // Only once the ping was taken is the cut one in the middle.
-            inner.wait_until_told(&to).await;
-            return conn.cut();
-        }
-        Script::Garbage => {
-            let _ = to.send("data: {\"message_type\": \n\ndata: <html>\n\n".into());
-            return;
-        }
-        Script::Silence => return to.closed().await,
-        Script::Pings(n) => {
-            for _ in 0..n {
-                let _ = to.send(ping.clone());
-            }
-        }
+        Script::CutMidStream | Script::Orphan => return told.cut(&conn).await,
+        Script::Garbage => return told.tell("data: {\"message_type\": \n\ndata: <html>\n\n"),
+        Script::Silence => return told.sender.closed().await,
+        Script::Pings(n) => (0..n).for_each(|_| told.tell(ping.clone())),
         _ => {}
     }
     inner.wait_for_end(&run).await;
     let events = inner.state().runs.get(&run).map(|r| r.events.clone());
-    for event in events.unwrap_or_default() {
-        let _ = to.send(event);
+    let mut events = events.unwrap_or_default();
+    let cut = matches!(script, Script::CutBeforeDone);
+    if cut {
+        events.pop();
+    }
+    events.into_iter().for_each(|event| told.tell(event));
+    if cut {
+        told.cut(&conn).await;
     }
 }

@@ -1,0 +1,84 @@
+//! The address of a server, as people write it.
+
+use reqwest::Url;
+
+use crate::error::{Code, Error};
+
+/// Whether a URL leads to this machine itself.
+pub(super) fn is_loopback(url: &Url) -> bool {
+    let Some(host) = url.host_str() else {
+        return false;
+    };
+    let host = host.trim_start_matches('[').trim_end_matches(']');
+    host.eq_ignore_ascii_case("localhost")
+        || host
+            .parse::<std::net::IpAddr>()
+            .is_ok_and(|ip| ip.is_loopback())
+}
+
+/// Reads a base URL as people write it.
+pub(super) fn read(text: &str) -> Result<Url, Error> {
+    let bad = |what: &str| {
+        Error::new(
+            Code::ConfigInvalid,
+            format!(
+                "the address of Letta {what}: it is the server's own, with http:// or https://, \
+                 without user, password or query"
+            ),
+        )
+        .example("LETTA_BASE_URL=http://localhost:8283")
+    };
+    let url = Url::parse(text.trim()).map_err(|_| bad("can't be read as a URL"))?;
+    // From here on the text may be shown only once it is known to hold no password.
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(bad(
+            "holds a user or a password, and those belong in LETTA_API_KEY",
+        ));
+    }
+    if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none() {
+        return Err(bad(&format!("is {:?}", text.trim())));
+    }
+    if url.query().is_some() || url.fragment().is_some() {
+        return Err(bad("has a query or a fragment"));
+    }
+    let mut url = url;
+    let path = url.path().trim_end_matches('/');
+    let path = path
+        .strip_suffix("/v1")
+        .unwrap_or(path)
+        .trim_end_matches('/');
+    let path = path.to_owned();
+    url.set_path(&path);
+    Ok(url)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_base_url_that_cannot_be_used_is_explained_without_its_password() {
+        for bad in [
+            "localhost:8283",
+            "",
+            "ftp://host",
+            "http://",
+            "http://user:hunter2@host:8283",
+            "http://host/?key=hunter2",
+            "http://host:99999",
+            "http:hunter2@",
+        ] {
+            let error = read(bad).unwrap_err();
+            assert_eq!(error.code(), Code::ConfigInvalid, "{bad}");
+            assert!(!error.chain().contains("hunter2"), "{}", error.chain());
+            assert!(error.corrected().is_some());
+        }
+    }
+
+    #[test]
+    fn only_this_machine_is_reached_without_the_environments_proxies() {
+        let at = |text| is_loopback(&Url::parse(text).unwrap());
+        assert!(at("http://localhost:1") && at("http://127.0.0.9") && at("http://[::1]:3"));
+        assert!(!at("https://api.letta.com") && !at("http://192.168.0.1"));
+    }
+}
