@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use secrecy::SecretString;
 
 use crate::error::{Code, Error, Result};
+use crate::schedule::Zone;
 
 pub use delivery::Delivery;
 pub use environment::Environment;
@@ -94,8 +95,7 @@ impl Settings {
             letta_url: letta_url(env, letta.base_url)?,
             letta_key,
             letta_key_from_file,
-            timezone: text(&["PROMPTYOSELF_TIMEZONE"], filled(file.timezone))
-                .unwrap_or_else(|| "UTC".to_owned()),
+            timezone: timezone(env, file.timezone)?,
             default_agent: text(
                 &[
                     "PROMPTYOSELF_DEFAULT_AGENT_ID",
@@ -141,7 +141,7 @@ fn database(
     } else {
         ("the default", DATABASE.to_owned(), None)
     };
-    let example = "--db /var/lib/promptyoself/promptyoself.db";
+    let example = "--db ./promptyoself.db";
     if value.starts_with("postgres://") || value.starts_with("postgresql://") {
         // The address may hold a password, so it is not repeated.
         return Err(invalid(
@@ -162,6 +162,25 @@ fn database(
         Some(folder) => folder.join(value),
         None => PathBuf::from(value),
     })
+}
+
+/// The zone, refused here if there is none of that name: later nobody knows where it came from.
+fn timezone(env: &Environment, from_file: Option<String>) -> Result<String> {
+    let (source, name) = match env.first(&["PROMPTYOSELF_TIMEZONE"]) {
+        Some((name, value)) => (name, value.to_owned()),
+        None => match filled(from_file) {
+            Some(value) => ("timezone in the settings file", value),
+            None => return Ok("UTC".to_owned()),
+        },
+    };
+    match Zone::parse(&name) {
+        Ok(_) => Ok(name),
+        Err(e) => {
+            let near = e.corrected().and_then(|e| e.strip_prefix("--timezone "));
+            let example = format!("PROMPTYOSELF_TIMEZONE={}", near.unwrap_or("UTC"));
+            Err(invalid(source, e, &example))
+        }
+    }
 }
 
 fn letta_url(env: &Environment, from_file: Option<String>) -> Result<String> {
