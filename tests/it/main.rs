@@ -9,6 +9,7 @@ mod command_line;
 mod errors;
 mod fake_letta;
 mod fake_target;
+mod original_bugs;
 mod plugin_install;
 mod program;
 mod smcp;
