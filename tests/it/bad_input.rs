@@ -337,6 +337,30 @@ async fn a_letta_that_is_absent_strange_or_locked_fails_every_question_to_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_is_due_while_letta_cannot_be_used_stays_due_and_is_delivered_once() {
+    let world = World::new().await;
+    let page = crate::program::web_page();
+    let id = world.register_due(&world.agent, "p", 1).await;
+    for (name, value, code) in [
+        ("LETTA_BASE_URL", "http://127.0.0.1:9", "letta_unreachable"),
+        ("LETTA_BASE_URL", page.as_str(), "letta_wrong_server"),
+        ("LETTA_API_KEY", "not-hunter2", "letta_unauthorized"),
+    ] {
+        let output = world
+            .command(&["execute"])
+            .env(name, value)
+            .output()
+            .unwrap();
+        let answer = Answer::read(output);
+        assert_eq!((answer.status, answer.code()), (1, code), "{answer:?}");
+    }
+    let executed = world.run(&["execute"]).succeeded();
+    assert_eq!(executed["executed"][0]["delivered"], true, "{executed}");
+    assert_eq!(world.last_delivery(id)["state"], "delivered");
+    assert_eq!(world.letta.received().len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_plugin_never_advises_what_it_refuses() {
     let world = World::new().await;
     for (name, value) in [

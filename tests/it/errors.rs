@@ -83,10 +83,11 @@ fn follow(world: &World, case: &Case, example: &str) -> Answer {
         let argv = replace_flags(&case.argv, &words);
         return run(world, case, &argv, &case.env);
     }
-    if let Some((name, value)) = first.split_once('=') {
+    if first.contains('=') {
+        // Later variables of the same name win.
         let mut env = case.env.clone();
-        env.retain(|(n, _)| n != name);
-        env.push((name.to_owned(), value.to_owned()));
+        let given = words.iter().filter_map(|word| word.split_once('='));
+        env.extend(given.map(|(name, value)| (name.to_owned(), value.to_owned())));
         return run(world, case, &case.argv, &env);
     }
     assert_eq!(

@@ -345,6 +345,20 @@ pub fn more_cases() -> Vec<(&'static str, Code, Prepare)> {
                 .says("--db")
                 .says("PostgreSQL")
         }),
+        ("config_invalid_duration", Code::ConfigInvalid, |_| {
+            call(&["list"])
+                .env("PROMPTYOSELF_DRAIN", "soon")
+                .says("PROMPTYOSELF_DRAIN")
+                .says("\"soon\"")
+        }),
+        ("config_invalid_together", Code::ConfigInvalid, |_| {
+            call(&["list"])
+                .env("PROMPTYOSELF_RETRY_FIRST", "1h")
+                .says("retry_first and retry_longest")
+        }),
+        ("config_invalid_key", Code::ConfigInvalid, |_| {
+            call(&["list"]).env("LETTA_API_KEY", "hunter2\u{1}")
+        }),
         ("config_invalid_log", Code::ConfigInvalid, |_| {
             call(&["list"])
                 .env("PROMPTYOSELF_LOG", "==")
