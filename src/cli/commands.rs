@@ -42,18 +42,20 @@ impl Context {
 }
 
 pub(super) async fn register(ctx: &Context, args: &RegisterArgs) -> Result<Reply> {
+    let text = |flag: &Option<String>| given(flag.as_deref()).map(str::to_owned);
+    let agent_id = input::agent(
+        args.agent_id.as_deref(),
+        ctx.settings.default_agent.as_deref(),
+    )?;
+    let prompt = input::prompt(args, std::io::stdin())?;
     let (kind, value) = match input::spec(args)? {
         input::Spec::Once(value) => (ScheduleType::Once, value),
         input::Spec::Cron(value) => (ScheduleType::Cron, value),
         input::Spec::Every(value) => (ScheduleType::Interval, value),
     };
-    let text = |flag: &Option<String>| given(flag.as_deref()).map(str::to_owned);
     let registration = Registration {
-        agent_id: input::agent(
-            args.agent_id.as_deref(),
-            ctx.settings.default_agent.as_deref(),
-        )?,
-        prompt: input::prompt(args, std::io::stdin())?,
+        agent_id,
+        prompt,
         wish: Wish {
             kind,
             value: value.to_owned(),
