@@ -10,6 +10,14 @@ fn state_is(state: &'static str) -> impl Fn(&Value) -> bool {
     move |history| history["occurrences"][0]["state"] == state
 }
 
+/// A world whose Letta has no Redis: it neither locks nor remembers otids, so that nothing but the
+/// scheduler keeps a prompt from being taken twice.
+async fn world_without_redis() -> World {
+    let world = World::new().await;
+    world.letta.set_redis(false);
+    world
+}
+
 fn texts(world: &World) -> Vec<String> {
     world.letta.received().into_iter().map(|r| r.text).collect()
 }
@@ -34,7 +42,7 @@ async fn many_due(world: &World, agents: &[String], n: usize) {
 #[tokio::test(flavor = "multi_thread")]
 async fn several_executors_deliver_each_prompt_once() {
     const PROMPTS: usize = 60;
-    let world = World::new().await;
+    let world = world_without_redis().await;
     let agents: Vec<String> = (0..6)
         .map(|_| world.letta.add_agent().to_string())
         .collect();
@@ -59,7 +67,7 @@ async fn several_executors_deliver_each_prompt_once() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_restart_leaves_one_executor() {
-    let world = World::new().await;
+    let world = world_without_redis().await;
     let first = world.start(&["serve"], &[]);
     let only = |pid: u32| {
         move |answer: &Value| {
@@ -91,7 +99,7 @@ async fn a_restart_leaves_one_executor() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_agent_that_is_slower_than_every_timeout_gets_the_prompt_once() {
-    let world = World::new().await;
+    let world = world_without_redis().await;
     let id = world.register_due(&world.agent, "think hard", 1).await;
     let history = ["history", "--id", &id.to_string()].map(str::to_owned);
     let history = history.each_ref().map(String::as_str);
@@ -118,7 +126,7 @@ async fn an_agent_that_is_slower_than_every_timeout_gets_the_prompt_once() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_kill_between_sending_and_settling_never_sends_again_what_arrived() {
-    let world = World::new().await;
+    let world = world_without_redis().await;
     let id = world.register_due(&world.agent, "p", 1).await.to_string();
     world.letta.hold(&world.agent);
     let first = world.start(&["serve"], &[]);
@@ -142,7 +150,7 @@ async fn a_kill_between_sending_and_settling_never_sends_again_what_arrived() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_slow_agent_holds_up_nobody_else() {
-    let world = World::new().await;
+    let world = world_without_redis().await;
     let (b, c) = (world.letta.add_agent(), world.letta.add_agent());
     world.letta.hold(&world.agent);
     for (agent, prompt, seconds) in [(&world.agent, "slow", 3), (&b, "b", 2), (&c, "c", 1)] {
@@ -164,7 +172,7 @@ async fn a_slow_agent_holds_up_nobody_else() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_cancel_during_a_batch_keeps_what_is_not_yet_sent_from_being_sent() {
-    let world = World::new().await;
+    let world = world_without_redis().await;
     let mut ids = Vec::new();
     for (prompt, seconds) in [("first", 3), ("second", 2), ("third", 1)] {
         ids.push(
