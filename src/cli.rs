@@ -42,13 +42,19 @@ pub async fn run(args: impl IntoIterator<Item = OsString>, env: Result<Environme
         Err(error) => return output.print_error(&error),
     };
     let in_plugin = env.plugin().is_some();
+    let fail = |error: Error| {
+        output.print_error(&match in_plugin {
+            true => plugin_guard::advise(error),
+            false => error,
+        })
+    };
     let cli = match parse(&args, in_plugin) {
         Ok(cli) => cli,
         Err(Stop::Answer(text)) => return output::write_out(&text, ExitCode::SUCCESS),
-        Err(Stop::Wrong(error)) => return output.print_error(&error),
+        Err(Stop::Wrong(error)) => return fail(error),
     };
     if in_plugin && let Err(error) = plugin_guard::check(&cli) {
-        return output.print_error(&error);
+        return fail(error);
     }
     if cli.describe {
         return output.print_json(&describe::describe());
@@ -59,7 +65,7 @@ pub async fn run(args: impl IntoIterator<Item = OsString>, env: Result<Environme
     };
     match answer(&cli, verb, &env).await {
         Ok(reply) => output.print(&reply),
-        Err(error) => output.print_error(&error),
+        Err(error) => fail(error),
     }
 }
 

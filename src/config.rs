@@ -13,6 +13,7 @@ use std::path::PathBuf;
 use secrecy::SecretString;
 
 use crate::error::{Code, Error, Result};
+use crate::schedule::Zone;
 
 pub use delivery::Delivery;
 pub use environment::Environment;
@@ -90,8 +91,7 @@ impl Settings {
             letta_url: places::letta_url(env, letta.base_url)?,
             letta_key,
             letta_key_from_file,
-            timezone: text(&["PROMPTYOSELF_TIMEZONE"], filled(file.timezone))
-                .unwrap_or_else(|| "UTC".to_owned()),
+            timezone: timezone(env, file.timezone)?,
             default_agent: text(
                 &[
                     "PROMPTYOSELF_DEFAULT_AGENT_ID",
@@ -115,6 +115,25 @@ fn invalid(source: &str, problem: impl std::fmt::Display, example: &str) -> Erro
 /// Empty text in the file counts as not given, as it does in the environment.
 fn filled(text: Option<String>) -> Option<String> {
     text.map(|t| t.trim().to_owned()).filter(|t| !t.is_empty())
+}
+
+/// The zone, refused here if there is none of that name: later nobody knows where it came from.
+fn timezone(env: &Environment, from_file: Option<String>) -> Result<String> {
+    let (source, name) = match env.first(&["PROMPTYOSELF_TIMEZONE"]) {
+        Some((name, value)) => (name, value.to_owned()),
+        None => match filled(from_file) {
+            Some(value) => ("timezone in the settings file", value),
+            None => return Ok("UTC".to_owned()),
+        },
+    };
+    match Zone::parse(&name) {
+        Ok(_) => Ok(name),
+        Err(e) => {
+            let near = e.corrected().and_then(|e| e.strip_prefix("--timezone "));
+            let example = format!("PROMPTYOSELF_TIMEZONE={}", near.unwrap_or("UTC"));
+            Err(invalid(source, e, &example))
+        }
+    }
 }
 
 #[cfg(test)]

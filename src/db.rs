@@ -97,7 +97,7 @@ impl Db {
         tx.commit().await.map_err(|e| self.failed(doing, e))
     }
 
-    /// Our error for a failed statement; `doing` as in "could not … in the database …".
+    /// Our error for a failed statement; `doing` as in "could not …".
     fn failed(&self, doing: &str, error: sqlx::Error) -> Error {
         database_error(&self.path, doing, error)
     }
@@ -111,11 +111,11 @@ impl Db {
             .pool
             .acquire()
             .await
-            .map_err(|e| self.failed("reach the database", e))?;
+            .map_err(|e| self.failed("reach it", e))?;
         connection
             .ping()
             .await
-            .map_err(|e| self.failed("reach the database", e))
+            .map_err(|e| self.failed("reach it", e))
     }
 }
 
@@ -129,6 +129,7 @@ fn database_error(path: &Path, doing: &str, error: sqlx::Error) -> Error {
             .map(|code| code & 0xff),
         _ => None,
     };
+    let other = other_path(path);
     let path = path.display();
     let (code, hint) = match primary {
         Some(13) => (
@@ -149,15 +150,37 @@ fn database_error(path: &Path, doing: &str, error: sqlx::Error) -> Error {
             Code::DatabaseUnavailable,
             "another program keeps it locked: do it again in a moment".to_owned(),
         ),
+        Some(10) => (
+            Code::DatabaseUnavailable,
+            "the disk could not be read or written (it fails, or a limit on it is reached): nothing \
+             was lost; put it right and do it again"
+                .to_owned(),
+        ),
         _ => (
             Code::DatabaseUnavailable,
             "give a path that can be written with --db or PROMPTYOSELF_DB_PATH".to_owned(),
         ),
     };
-    Error::new(
-        code,
-        format!("could not {doing} in the database {path}: {hint}"),
-    )
-    .example("--db ./promptyoself.db")
-    .caused_by(error)
+    Error::new(code, format!("database {path}: could not {doing}: {hint}"))
+        .example(match primary {
+            // Another file would be another set of schedules, which no scheduler delivers.
+            Some(5 | 6 | 10 | 13) => "promptyoself list".to_owned(),
+            _ => other,
+        })
+        .caused_by(match error {
+            sqlx::Error::Database(e) => e.into_error(),
+            other => other.into(),
+        })
+}
+
+/// The flag that names another database than the one that can't be used.
+fn other_path(path: &Path) -> String {
+    let usual = Path::new("./promptyoself.db");
+    let is_usual = std::path::absolute(usual).is_ok_and(|usual| {
+        std::path::absolute(path).is_ok_and(|path| path.components().eq(usual.components()))
+    });
+    match is_usual {
+        true => "--db ./promptyoself-2.db".to_owned(),
+        false => format!("--db {}", usual.display()),
+    }
 }

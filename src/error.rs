@@ -193,6 +193,26 @@ impl Error {
         self
     }
 
+    /// Says which flag the error is about, for texts that several flags share: the example gives
+    /// that flag too.
+    pub fn about(mut self, flag: &str) -> Self {
+        self.text = format!("{flag}: {}", self.text);
+        if let Some(value) = self
+            .example
+            .as_ref()
+            .and_then(|e| e.strip_prefix("--time "))
+        {
+            self.example = Some(format!("{flag} {value}"));
+        }
+        self
+    }
+
+    /// Leaves out the example, where it can't be followed.
+    pub fn without_example(mut self) -> Self {
+        self.example = None;
+        self
+    }
+
     /// Adds the cause. It is printed once, after the text, so the text does not repeat it.
     pub fn caused_by(
         mut self,
@@ -217,8 +237,12 @@ impl Error {
         let mut line = self.text.clone();
         let mut cause = std::error::Error::source(self);
         while let Some(c) = cause {
-            line.push_str(": ");
-            line.push_str(&c.to_string());
+            let text = c.to_string();
+            // Many errors end with the text of their own cause.
+            if !line.ends_with(&text) {
+                line.push_str(": ");
+                line.push_str(&text);
+            }
             cause = c.source();
         }
         line

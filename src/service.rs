@@ -74,7 +74,10 @@ impl Service {
         };
         Err(Error::new(
             Code::ScheduleNotActive,
-            format!("schedule {id} {ended}: there is nothing left to cancel; list those that are"),
+            format!(
+                "schedule {id} {ended}: there is nothing left to cancel; list shows those \
+                 that are active"
+            ),
         )
         .example("promptyoself list"))
     }

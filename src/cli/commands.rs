@@ -11,7 +11,7 @@ use super::output::{self, Reply};
 use super::{Context, deliver};
 use crate::db::ListFilter;
 use crate::error::{Code, Error, Result};
-use crate::letta_client::{Rest, RestSettings};
+use crate::letta_client::{ErrorClass, Refusal, RefusalKind, Rest, RestSettings};
 use crate::models::ScheduleType;
 use crate::service::{Registration, Service, Status, Wish};
 
@@ -42,6 +42,7 @@ impl Context {
 }
 
 pub(super) async fn register(ctx: &Context, args: &RegisterArgs) -> Result<Reply> {
+    let text = |flag: &Option<String>| given(flag.as_deref()).map(str::to_owned);
     let agent_id = input::agent(
         args.agent_id.as_deref(),
         ctx.settings.default_agent.as_deref(),
@@ -52,7 +53,6 @@ pub(super) async fn register(ctx: &Context, args: &RegisterArgs) -> Result<Reply
         input::Spec::Cron(value) => (ScheduleType::Cron, value),
         input::Spec::Every(value) => (ScheduleType::Interval, value),
     };
-    let text = |flag: &Option<String>| given(flag.as_deref()).map(str::to_owned);
     let registration = Registration {
         agent_id,
         prompt,
@@ -201,14 +201,12 @@ pub(super) async fn execute(ctx: &Context) -> Result<Reply> {
         .all(|e| e["delivered"] == Value::Bool(false))
         && let Some(held) = status.held.first()
     {
-        return Err(Error::new(
-            Code::LettaUnreachable,
-            format!(
-                "nothing was delivered, since Letta does not answer: {}. What is due stays due",
-                held.reason
-            ),
-        )
-        .example("promptyoself test"));
+        // The note tells how it began; what stands in the way by now may be something else.
+        let why = service.letta.check().await.err().unwrap_or_else(|| {
+            let class = ErrorClass::from_word(&held.code).unwrap_or(ErrorClass::Unreachable);
+            Refusal::new(RefusalKind::TargetDown, class, &held.reason)
+        });
+        return Err(why.into_error("deliver what is due, which stays due"));
     }
     let message = format!("{} prompts executed", executed.len());
     let json = json!({ "status": "success", "message": message, "executed": executed });

@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::args::{IdArgs, RegisterArgs};
 use crate::error::{Code, Error, Result};
 use crate::models::AgentId;
+use crate::schedule::{CronSpec, IntervalSpec};
 
 /// The largest prompt that is read from a file, in bytes: Letta takes 5 MB.
 const LARGEST_PROMPT: u64 = 16 * 1024 * 1024;
@@ -20,6 +21,15 @@ pub enum Spec<'a> {
     Cron(&'a str),
     /// `--every`.
     Every(&'a str),
+}
+
+impl<'a> Spec<'a> {
+    /// The text of it.
+    fn text(self) -> &'a str {
+        match self {
+            Spec::Once(text) | Spec::Cron(text) | Spec::Every(text) => text,
+        }
+    }
 }
 
 /// A part of a list.
@@ -75,7 +85,16 @@ pub fn spec(args: &RegisterArgs) -> Result<Spec<'_>> {
         )
         .example("--every 30m")),
         several => {
-            let flags: Vec<&str> = several.iter().map(|(flag, _)| *flag).collect();
+            let flags: Vec<String> = several
+                .iter()
+                .map(|(flag, spec)| format!("{flag} {:?}", spec.text()))
+                .collect();
+            // What is kept must itself be right, or the next answer is an error again.
+            let kept = several.iter().find(|(_, spec)| match spec {
+                Spec::Once(_) => false,
+                Spec::Cron(text) => CronSpec::parse(text).is_ok(),
+                Spec::Every(text) => IntervalSpec::parse(text).is_ok(),
+            });
             Err(Error::new(
                 Code::SpecConflict,
                 format!(
@@ -83,7 +102,10 @@ pub fn spec(args: &RegisterArgs) -> Result<Spec<'_>> {
                     flags.join(" and ")
                 ),
             )
-            .example("--every 30m"))
+            .example(match kept {
+                Some((flag, spec)) => format!("{flag} \"{}\"", spec.text()),
+                None => "--every 30m".to_owned(),
+            }))
         }
     }
 }
@@ -132,12 +154,17 @@ fn read(source: impl Read, name: &str) -> Result<String> {
             LARGEST_PROMPT / (1024 * 1024)
         )));
     }
-    String::from_utf8(bytes).map_err(|e| {
+    let text = String::from_utf8(bytes).map_err(|e| {
         unusable(name).caused_by(format!(
             "it is not UTF-8 text: byte {} can't be understood",
             e.utf8_error().valid_up_to() + 1
         ))
-    })
+    })?;
+    match text.find('\0') {
+        // Letta keeps messages in PostgreSQL, whose text can't hold one.
+        Some(at) => Err(unusable(name).caused_by(format!("byte {} of it is NUL", at + 1))),
+        None => Ok(text),
+    }
 }
 
 fn unusable(name: &str) -> Error {
@@ -168,9 +195,9 @@ fn id(text: Option<&str>) -> Result<i64> {
     let wrong = |problem: String| {
         Error::new(
             Code::IdInvalid,
-            format!("{problem}: an id is a whole number, as list shows it"),
+            format!("{problem}: give --id with a whole number, as list shows it"),
         )
-        .example("--id 5")
+        .example("promptyoself list --all")
     };
     let Some(text) = given(text) else {
         return Err(wrong("no schedule id was given".to_owned()));
@@ -341,7 +368,9 @@ mod tests {
         }
         let none = RegisterArgs::default();
         assert_eq!(code(prompt(&none, &b""[..])), Code::PromptMissing);
-        assert_eq!(code(prompt(&dash, &b"ab\xff"[..])), Code::FileUnusable);
+        for odd in [&b"ab\xff"[..], b"a\0b"] {
+            assert_eq!(code(prompt(&dash, odd)), Code::FileUnusable);
+        }
         assert_eq!(
             code(prompt(&dash, std::io::repeat(b'x'))),
             Code::FileUnusable

@@ -116,7 +116,8 @@ fn sentence(error: &Error) -> String {
     let mut text = error.chain();
     if let Some(example) = error.corrected() {
         text.truncate(text.trim_end_matches(['.', ' ']).len());
-        text.push_str(". Example: ");
+        text.push_str(if text.ends_with('?') { " " } else { ". " });
+        text.push_str("Example: ");
         text.push_str(example);
     }
     text

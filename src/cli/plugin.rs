@@ -120,7 +120,7 @@ fn wanted(settings: &Settings) -> Result<toml::Table> {
                 database.display()
             ),
         )
-        .example("--db /var/lib/promptyoself/promptyoself.db")
+        .example("--db ./promptyoself.db")
     })?;
     let mut letta = toml::Table::new();
     letta.insert("base_url".into(), settings.letta_url.clone().into());

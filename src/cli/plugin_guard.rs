@@ -70,6 +70,25 @@ pub(super) fn check(cli: &Cli) -> Result<()> {
     }
 }
 
+/// An error as an agent gets it: without an example that would be refused in its turn.
+pub(super) fn advise(error: Error) -> Error {
+    let refused = error.corrected().is_some_and(|example| {
+        example.split_whitespace().any(|word| {
+            let flag = word.strip_prefix("--").unwrap_or_default();
+            FLAGS.contains(&flag) || flag == "loop"
+        }) || example
+            .split(' ')
+            .next()
+            .is_some_and(|word| word.contains('='))
+    });
+    match refused {
+        true => error
+            .hint("; this is for the operator of the plugin to put right")
+            .without_example(),
+        false => error,
+    }
+}
+
 fn refuse(what: &str, why: &str, instead: &str) -> Result<()> {
     Err(Error::new(
         Code::RefusedInPlugin,

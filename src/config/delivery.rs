@@ -193,7 +193,10 @@ fn lanes(source: &str, text: &str) -> Result<usize> {
             invalid(
                 source,
                 format_args!("{text:?} is not a whole number from 1 to {MOST_LANES}"),
-                "PROMPTYOSELF_CONCURRENCY=64",
+                match source.starts_with("--") {
+                    true => "--concurrency 64",
+                    false => "PROMPTYOSELF_CONCURRENCY=64",
+                },
             )
         })
 }

@@ -69,9 +69,13 @@ pub(super) fn read(path: &Path) -> Result<File> {
     let text = std::fs::read_to_string(path).map_err(|e| {
         Error::new(
             Code::FileUnusable,
-            format!("could not read the settings file {}", path.display()),
+            format!(
+                "could not read the settings file {}: leave out --config and PROMPTYOSELF_CONFIG, \
+                 or name a file that exists",
+                path.display()
+            ),
         )
-        .example("--config ~/.config/promptyoself/config.toml")
+        .example("promptyoself list")
         .caused_by(e)
     })?;
     parse(path, &text)

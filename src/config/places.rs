@@ -31,7 +31,7 @@ pub(super) fn database(
     } else {
         ("the default", DATABASE.to_owned(), None)
     };
-    let example = "--db /var/lib/promptyoself/promptyoself.db";
+    let example = "--db ./promptyoself.db";
     if value.starts_with("postgres://") || value.starts_with("postgresql://") {
         // The address may hold a password, so it is not repeated.
         return Err(invalid(

@@ -12,7 +12,7 @@ use sqlx::sqlite::{
 };
 use uuid::Uuid;
 
-use super::{Db, UpgradeReport, database_error, upgrade};
+use super::{Db, UpgradeReport, database_error, other_path, upgrade};
 use crate::error::{Code, Error, Result};
 use crate::schedule::Zone;
 
@@ -50,7 +50,7 @@ impl Db {
             .max_lifetime(None)
             .connect_with(options)
             .await
-            .map_err(|e| database_error(&path, "open", e))?;
+            .map_err(|e| database_error(&path, "open it", e))?;
 
         let _alone = lock_tables(&path)?;
         let legacy = upgrade::set_aside(&pool, &path, now).await?;
@@ -91,7 +91,7 @@ async fn migrate(pool: &SqlitePool, path: &Path) -> Result<()> {
                 env!("CARGO_PKG_VERSION"),
             ),
         )
-        .example("--db ./promptyoself.db"),
+        .example(other_path(path)),
         MigrateError::Execute(e) | MigrateError::ExecuteMigration(e, _) => {
             database_error(path, "bring the tables up to date", e)
         }
@@ -103,7 +103,7 @@ async fn migrate(pool: &SqlitePool, path: &Path) -> Result<()> {
                 path.display()
             ),
         )
-        .example("--db ./promptyoself.db")
+        .example(other_path(path))
         .caused_by(other),
     })
 }
@@ -138,6 +138,7 @@ async fn read_install_id(pool: &SqlitePool, path: &Path) -> Result<Uuid> {
                 path.display()
             ),
         )
+        .example(other_path(path))
         .caused_by(e)
     })
 }
@@ -168,6 +169,6 @@ fn unusable(path: &Path, doing: &str, error: std::io::Error) -> Error {
             path.display()
         ),
     )
-    .example("--db ./promptyoself.db")
+    .example(other_path(path))
     .caused_by(error)
 }

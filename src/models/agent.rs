@@ -24,9 +24,9 @@ impl AgentId {
         if id.is_empty() {
             return Err(Error::new(
                 Code::AgentMissing,
-                "no agent was given: say which agent the prompt is for",
+                "no agent was given: say which one with --agent-id; agents lists those that exist",
             )
-            .example("--agent-id agent-00000000-0000-4000-8000-000000000000"));
+            .example("promptyoself agents"));
         }
         let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
         if id.len() > Self::LONGEST
@@ -38,11 +38,12 @@ impl AgentId {
                 Code::AgentInvalid,
                 format!(
                     "{shown:?} is not an agent id: it may hold only letters, digits, '-', '_' and \
-                     '.', must begin with a letter or a digit, and may be at most {} long",
+                     '.', must begin with a letter or a digit, and may be at most {} long; agents \
+                     lists those that exist",
                     Self::LONGEST
                 ),
             )
-            .example("--agent-id agent-00000000-0000-4000-8000-000000000000"));
+            .example("promptyoself agents"));
         }
         Ok(AgentId(id.to_owned()))
     }

@@ -57,11 +57,14 @@ fn in_figures(text: &str, zone: &Zone, now: Timestamp) -> Reading {
                 "{} is a date without a time of day: say at which hour",
                 shown(text)
             );
-            let error = Error::new(Code::TimeInvalid, wrong);
-            let nine = zone.instant_of(date.at(9, 0, 0, 0));
-            return Some(Err(match nine.filter(|nine| *nine > now) {
-                Some(_) => error.example(format!("--time \"{date} 09:00\"")),
-                None => with_example(error, zone, now),
+            let error = Error::new(
+                Code::TimeInvalid,
+                format!("{wrong}; it is now {}", zone.both(now)),
+            );
+            let morning = zone.instant_of(date.at(9, 0, 0, 0));
+            return Some(Err(match morning {
+                Some(at) if at > now => error.example(format!("--time \"{date} 09:00\"")),
+                _ => with_example(error, zone, now),
             }));
         }
         Err(Unread::NoSuchDate) => "no calendar has this date",

@@ -169,11 +169,14 @@ impl Service {
 fn plan(asked: &Registration, zone: &Zone, now: Timestamp) -> Result<(Plan, Timetable)> {
     let Wish { kind, value } = &asked.wish;
     let spec = Spec::parse(*kind, value, zone, now)?;
-    let time = |text: &Option<String>| match text {
-        Some(text) => parse_time(text, zone, now).map(Some),
+    let time = |flag: &str, text: &Option<String>| match text {
+        Some(text) => {
+            let read = parse_time(text, zone, now).map_err(|e| e.about(flag));
+            read.map(Some)
+        }
         None => Ok(None),
     };
-    let (start_at, end_at) = (time(&asked.start_at)?, time(&asked.end_at)?);
+    let start_at = time("--start-at", &asked.start_at)?;
     if let Some(start) = start_at {
         if *kind == ScheduleType::Once {
             return Err(Error::new(
@@ -187,56 +190,51 @@ fn plan(asked: &Registration, zone: &Zone, now: Timestamp) -> Result<(Plan, Time
             return Err(Error::new(
                 Code::TimePast,
                 format!(
-                    "the start {start} is not in the future: it is now {now} ({})",
+                    "--start-at: {:?} is {start}, which has passed: it is now {now} ({})",
+                    asked.start_at.as_deref().unwrap_or_default(),
                     show_local(now, zone)
                 ),
             )
             .example(format!("--start-at {}", in_an_hour(now))));
         }
     }
-    let anchor = start_at.unwrap_or(now);
-    let timetable = Timetable {
+    let mut timetable = Timetable {
         spec,
         zone: zone.clone(),
-        anchor,
-        end_at,
+        anchor: start_at.unwrap_or(now),
+        end_at: None,
     };
-    let Some(next_run) = timetable
-        .first(now, start_at)
-        .filter(|t| end_at.is_none_or(|e| *t <= e))
-    else {
-        return Err(never_runs(&timetable, start_at, now));
+    let Some(next_run) = timetable.first(now, start_at) else {
+        return Err(Error::new(
+            Code::CronNever,
+            format!("{value:?} never runs after its start; it is now {now}"),
+        )
+        .example("--cron \"0 9 * * *\""));
     };
+    // The end is read last, so that every correction of it comes after the first run.
+    let end_example = format!("--end-at {}", a_day_after(next_run));
+    let end_at = time("--end-at", &asked.end_at).map_err(|e| e.example(end_example.as_str()))?;
+    if let Some(end) = end_at
+        && end < next_run
+    {
+        return Err(Error::new(
+            Code::EndBeforeFirst,
+            format!("it would end at {end}, before its first run at {next_run}; it is now {now}"),
+        )
+        .example(end_example));
+    }
+    timetable.end_at = end_at;
     let plan = Plan {
         schedule_type: *kind,
         schedule_value: timetable.spec.to_stored(zone),
         timezone: zone.name().to_owned(),
-        anchor,
+        anchor: timetable.anchor,
         next_run,
         start_at,
         end_at,
         max_repetitions: asked.max_repetitions,
     };
     Ok((plan, timetable))
-}
-
-fn never_runs(timetable: &Timetable, start_at: Option<Timestamp>, now: Timestamp) -> Error {
-    let unending = Timetable {
-        end_at: None,
-        ..timetable.clone()
-    };
-    let (Some(end), Some(first)) = (timetable.end_at, unending.first(now, start_at)) else {
-        return Error::new(
-            Code::CronNever,
-            format!("it never runs after its start; it is now {now}"),
-        )
-        .example("--cron \"0 9 * * *\"");
-    };
-    Error::new(
-        Code::EndBeforeFirst,
-        format!("it would end at {end}, before its first run at {first}; it is now {now}"),
-    )
-    .example(format!("--end-at {first}"))
 }
 
 fn registered(
@@ -264,6 +262,16 @@ fn in_an_hour(now: Timestamp) -> Timestamp {
     Timestamp::from_second(now.as_second() + 3_600).unwrap_or(now)
 }
 
+/// A time that stays right when the call is made again a while later.
+fn a_day_after(first: Timestamp) -> Timestamp {
+    Timestamp::from_second(first.as_second().saturating_add(86_400)).unwrap_or(Timestamp::MAX)
+}
+
+/// Text as a shell takes it for one word.
 fn quoted(text: &str) -> String {
-    format!("\"{text}\"")
+    if text.contains(['"', '$', '`', '\\', '!']) {
+        format!("'{}'", text.replace('\'', r"'\''"))
+    } else {
+        format!("\"{text}\"")
+    }
 }

@@ -217,6 +217,11 @@ impl FakeLetta {
             .unwrap_or_default()
     }
 
+    /// How many requests have come in all.
+    pub fn asked_in_all(&self) -> usize {
+        self.inner.state().asked.values().sum()
+    }
+
     /// Keeps the turns of `agent` from ending.
     pub fn hold(&self, agent: &AgentId) {
         self.inner.hold(agent.as_str());

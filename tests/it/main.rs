@@ -3,14 +3,18 @@
 // Helpers are tests too, but clippy sees only functions marked as such.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod bad_input;
 mod client;
 mod command_line;
 mod daemon;
 mod documentation;
+mod errors;
 mod fake_letta;
 mod fake_target;
 mod many;
+mod original_bugs;
 mod plugin_install;
+mod program;
 mod real_letta;
 mod scheduler;
 mod smcp;

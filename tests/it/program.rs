@@ -1,0 +1,284 @@
+//! The real program in a folder of its own, beside a fake Letta server.
+
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::Duration;
+
+use promptyoself::models::AgentId;
+use serde_json::Value;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteRow};
+use sqlx::{Connection, Row};
+
+use crate::fake_letta::{FakeLetta, Options};
+
+/// What the fake Letta asks for. It must never be seen in what the program prints.
+pub const PASSWORD: &str = "pw-hunter2";
+
+/// A folder with a database, and a Letta with one agent.
+pub struct World {
+    dir: tempfile::TempDir,
+    /// The server.
+    pub letta: FakeLetta,
+    /// Its agent.
+    pub agent: AgentId,
+}
+
+/// What the program answered.
+#[derive(Debug)]
+pub struct Answer {
+    /// The exit status.
+    pub status: i32,
+    /// The JSON on stdout.
+    pub json: Value,
+    /// All of stderr.
+    pub stderr: String,
+}
+
+impl Answer {
+    /// Checks that stdout is exactly one JSON value, and that no secret was printed.
+    pub fn read(output: Output) -> Answer {
+        let json = serde_json::from_slice(&output.stdout)
+            .unwrap_or_else(|e| panic!("stdout is not one JSON value: {e}: {output:?}"));
+        let answer = Answer {
+            status: output.status.code().unwrap(),
+            json,
+            stderr: String::from_utf8(output.stderr).unwrap(),
+        };
+        let printed = format!("{answer:?}");
+        assert!(!printed.contains("hunter2"), "{printed}");
+        answer
+    }
+
+    /// The error's code; empty if there is none.
+    pub fn code(&self) -> &str {
+        self.json["code"].as_str().unwrap_or_default()
+    }
+
+    /// The error's text; empty if there is none.
+    pub fn error(&self) -> &str {
+        self.json["error"].as_str().unwrap_or_default()
+    }
+
+    /// Checks that the command did what it was asked.
+    pub fn succeeded(self) -> Value {
+        assert_eq!(self.status, 0, "{self:?}");
+        self.json
+    }
+}
+
+impl World {
+    pub async fn new() -> World {
+        let letta = FakeLetta::start_with(Options {
+            password: Some(PASSWORD.into()),
+            ..Options::default()
+        })
+        .await;
+        World {
+            dir: tempfile::tempdir().unwrap(),
+            agent: letta.add_agent(),
+            letta,
+        }
+    }
+
+    pub fn dir(&self) -> &Path {
+        self.dir.path()
+    }
+
+    /// The database that the program uses when it is told nothing else.
+    pub fn database(&self) -> PathBuf {
+        self.dir().join("promptyoself.db")
+    }
+
+    fn surround(&self, command: &mut Command) {
+        command
+            .env_clear()
+            .env("PATH", std::env::var_os("PATH").unwrap())
+            .env("HOME", self.dir())
+            .env("LETTA_BASE_URL", self.letta.url())
+            .env("LETTA_API_KEY", PASSWORD)
+            .current_dir(self.dir())
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+    }
+
+    /// The program, called from a shell.
+    pub fn command(&self, argv: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_promptyoself"));
+        self.surround(command.args(argv));
+        command
+    }
+
+    /// The program, called by an SMCP server.
+    pub fn plugin(&self, argv: &[&str]) -> Command {
+        let shim = concat!(env!("CARGO_MANIFEST_DIR"), "/plugins/promptyoself/cli.py");
+        let mut command = Command::new("python3");
+        self.surround(command.arg(shim).args(argv));
+        command.env("PROMPTYOSELF_BIN", env!("CARGO_BIN_EXE_promptyoself"));
+        command
+    }
+
+    /// Runs a command and reads its answer.
+    pub fn run(&self, argv: &[&str]) -> Answer {
+        Answer::read(self.command(argv).output().unwrap())
+    }
+
+    /// Registers for the agent, and gives the new schedule's id.
+    pub fn register(&self, prompt: &str, flags: &[&str]) -> i64 {
+        self.register_for(&self.agent, prompt, flags)
+    }
+
+    /// Registers for any agent.
+    pub fn register_for(&self, agent: &AgentId, prompt: &str, flags: &[&str]) -> i64 {
+        let mut argv = vec!["register", "--agent-id", agent.as_str(), "--prompt", prompt];
+        argv.extend(flags);
+        self.run(&argv).succeeded()["id"].as_i64().unwrap()
+    }
+
+    /// Registers an hourly prompt that is due since `seconds` ago.
+    pub async fn register_due(&self, agent: &AgentId, prompt: &str, seconds: u32) -> i64 {
+        let id = self.register_for(agent, prompt, &["--every", "1h"]);
+        self.make_due(id, seconds).await;
+        id
+    }
+
+    /// Sets the next run of a schedule to `seconds` ago, as another program may.
+    pub async fn make_due(&self, id: i64, seconds: u32) {
+        self.sql(&format!(
+            "UPDATE schedules SET next_run = \
+             strftime('%Y-%m-%d %H:%M:%f000', 'now', '-{seconds} seconds') WHERE id = {id}"
+        ))
+        .await;
+    }
+
+    /// The first delivery that `history` shows of a schedule; null if there is none.
+    pub fn last_delivery(&self, id: i64) -> Value {
+        let history = self.run(&["history", "--id", &id.to_string()]).succeeded();
+        history["occurrences"][0].clone()
+    }
+
+    /// Runs commands until one answers as wanted: what is waited for is the state of another
+    /// process, which tells nobody.
+    pub fn wait_until(&self, argv: &[&str], wanted: impl Fn(&Value) -> bool) -> Value {
+        for _ in 0..3_000 {
+            let json = self.run(argv).json;
+            if wanted(&json) {
+                return json;
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        panic!("{argv:?} never answered as wanted: {:?}", self.run(argv));
+    }
+
+    /// Starts a command that goes on until it is stopped.
+    pub fn start(&self, argv: &[&str], env: &[(&str, &str)]) -> Running {
+        let mut command = self.command(argv);
+        command.envs(env.iter().copied());
+        command.stdout(Stdio::null()).stderr(Stdio::null());
+        Running(command.spawn().unwrap())
+    }
+
+    /// Writes to the database as another program does.
+    pub async fn sql(&self, sql: &str) {
+        let mut db = connect(&self.database()).await;
+        sqlx::raw_sql(sqlx::AssertSqlSafe(sql.to_owned()))
+            .execute(&mut db)
+            .await
+            .unwrap();
+        db.close().await.unwrap();
+    }
+
+    /// Everything of value in the database, as text.
+    pub async fn dump(&self) -> Vec<String> {
+        dump(&self.database()).await
+    }
+}
+
+/// Everything of value in a database, as text.
+pub async fn dump(path: &Path) -> Vec<String> {
+    let mut db = connect(path).await;
+    let mut lines = Vec::new();
+    for table in [
+        "install",
+        "schedules",
+        "schedule_revisions",
+        "payloads",
+        "occurrences",
+        "attempts",
+    ] {
+        let sql = format!("SELECT * FROM {table} ORDER BY rowid");
+        let rows: Vec<SqliteRow> = sqlx::query(sqlx::AssertSqlSafe(sql))
+            .fetch_all(&mut db)
+            .await
+            .unwrap();
+        for row in rows {
+            let cells: Vec<Option<Vec<u8>>> = (0..row.columns().len())
+                .map(|at| row.get_unchecked(at))
+                .collect();
+            let cells: Vec<Option<String>> = cells
+                .into_iter()
+                .map(|cell| cell.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()))
+                .collect();
+            lines.push(format!("{table}: {cells:?}"));
+        }
+    }
+    db.close().await.unwrap();
+    lines
+}
+
+async fn connect(path: &Path) -> SqliteConnection {
+    let options = SqliteConnectOptions::new()
+        .filename(path)
+        .busy_timeout(Duration::from_secs(30));
+    SqliteConnection::connect_with(&options).await.unwrap()
+}
+
+/// A command that goes on. It is killed when it is dropped.
+pub struct Running(Child);
+
+impl Running {
+    pub fn pid(&self) -> u32 {
+        self.0.id()
+    }
+
+    /// Ends it as a crash does.
+    pub fn kill(mut self) {
+        self.0.kill().unwrap();
+        self.0.wait().unwrap();
+    }
+
+    /// Asks it to stop, and waits until it has.
+    pub fn stop(mut self) -> i32 {
+        let pid = self.0.id().to_string();
+        let asked = Command::new("kill").args(["-TERM", &pid]).status().unwrap();
+        assert!(asked.success());
+        self.0.wait().unwrap().code().unwrap()
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// The address of something that answers every request with a web page.
+pub fn web_page() -> String {
+    use std::io::{Read, Write};
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            let page = "<html>hello</html>";
+            let _ = stream.read(&mut [0; 4096]);
+            let _ = write!(
+                stream,
+                "HTTP/1.1 200 OK\r\ncontent-type: text/html\r\nconnection: close\r\n\
+                 content-length: {}\r\n\r\n{page}",
+                page.len()
+            );
+        }
+    });
+    format!("http://{address}")
+}
