@@ -1,6 +1,5 @@
 //! A scheduler in this process: a manual clock, a real SQLite file, a target in memory.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
@@ -57,11 +56,6 @@ impl World {
             settings: Settings::default(),
             folder,
         }
-    }
-
-    /// The database file.
-    pub fn path(&self) -> PathBuf {
-        self.folder.path().join("promptyoself.db")
     }
 
     /// Opens the same database again, as another process would.
