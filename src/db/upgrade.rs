@@ -75,8 +75,11 @@ pub(super) async fn set_aside(
 ) -> Result<Option<Legacy>> {
     let failed = |e| database_error(path, "look for an older version's tables", e);
     let waiting = has_table(pool, ASIDE).await.map_err(failed)?;
+    // The table is looked for first: another process may be making ours at this moment, and one
+    // that appears between the two questions must not be taken for an older one.
+    let there = has_table(pool, "schedules").await.map_err(failed)?;
     let ours = has_column(pool, "schedules", "uid").await.map_err(failed)?;
-    let old = !ours && has_table(pool, "schedules").await.map_err(failed)?;
+    let old = there && !ours;
     let reminders = has_table(pool, "unified_reminders").await.map_err(failed)?
         && !is_upgraded(pool, "unified_reminders")
             .await

@@ -160,7 +160,7 @@ impl World {
     /// Runs commands until one answers as wanted: what is waited for is the state of another
     /// process, which tells nobody.
     pub fn wait_until(&self, argv: &[&str], wanted: impl Fn(&Value) -> bool) -> Value {
-        for _ in 0..3_000 {
+        for _ in 0..1_000 {
             let json = self.run(argv).json;
             if wanted(&json) {
                 return json;

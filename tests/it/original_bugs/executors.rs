@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use crate::program::World;
+use crate::program::{Answer, World};
 
 fn state_is(state: &'static str) -> impl Fn(&Value) -> bool {
     move |history| history["occurrences"][0]["state"] == state
@@ -63,6 +63,17 @@ async fn several_executors_deliver_each_prompt_once() {
     assert_eq!(received.len(), PROMPTS);
     assert_eq!(received.into_iter().collect::<BTreeSet<_>>().len(), PROMPTS);
     assert_eq!(world.letta.overlaps(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn processes_that_make_the_database_together_all_succeed() {
+    for _ in 0..5 {
+        let world = World::new().await;
+        let together: Vec<_> = (0..4).map(|_| world.command(&["list"]).spawn()).collect();
+        for child in together {
+            Answer::read(child.unwrap().wait_with_output().unwrap()).succeeded();
+        }
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
