@@ -109,11 +109,18 @@ pub(super) async fn list(ctx: &Context, args: &ListArgs) -> Result<Reply> {
     };
     let listing = service.list(&filter, args.full, &status).await?;
     let rows = to_rows(&listing.schedules)?;
-    let text = output::schedules_table(&rows);
+    let mut text = output::schedules_table(&rows);
+    if listing.broken > 0 && !args.all {
+        let n = listing.broken;
+        text.push_str(&format!(
+            "\n{n} can't be read and do not run: list --all shows why"
+        ));
+    }
     let json = json!({
         "status": "success",
         "count": rows.len(),
         "total": listing.total,
+        "broken": listing.broken,
         "schedules": rows,
         "now": ctx.clock.now(),
         "warning": status.warning(),

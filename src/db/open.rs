@@ -81,13 +81,7 @@ fn lock_tables(path: &Path) -> Result<File> {
 }
 
 async fn migrate(pool: &SqlitePool, path: &Path) -> Result<()> {
-    let mut migrated = MIGRATOR.run(pool).await;
-    // Of two processes that make the tables together the slower one fails, and then finds them
-    // made.
-    if let Err(MigrateError::Execute(_) | MigrateError::ExecuteMigration(..)) = migrated {
-        migrated = MIGRATOR.run(pool).await;
-    }
-    migrated.map_err(|e| match e {
+    MIGRATOR.run(pool).await.map_err(|e| match e {
         MigrateError::VersionMissing(version) => Error::new(
             Code::DatabaseNewer,
             format!(

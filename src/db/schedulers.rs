@@ -199,14 +199,14 @@ impl Db {
             .map_err(failed)
     }
 
-    /// Notes that a target is held; the first note stays.
+    /// Notes that a target is held and why; since when stays as first noted.
     ///
     /// # Errors
     /// Those of the database.
     pub async fn hold_target(&self, held: &HeldTarget) -> Result<()> {
         sqlx::query(
             "INSERT INTO held_targets (target, held_since, code, reason) VALUES ($1, $2, $3, $4) \
-             ON CONFLICT (target) DO NOTHING",
+             ON CONFLICT (target) DO UPDATE SET code = $3, reason = $4",
         )
         .bind(&held.target)
         .bind(DbTime(held.held_since))

@@ -120,6 +120,21 @@ impl Db {
         .map_err(|e| self.failed("count the schedules", e))
     }
 
+    /// How many schedules, of one agent or of all, can't be read.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn count_broken(&self, agent_id: Option<&AgentId>) -> Result<i64> {
+        sqlx::query_scalar(
+            "SELECT count(*) FROM schedules WHERE lifecycle = 'broken' \
+             AND ($1 IS NULL OR agent_id = $1)",
+        )
+        .bind(agent_id.map(AgentId::as_str))
+        .fetch_one(&self.pool)
+        .await
+        .map_err(|e| self.failed("count the broken schedules", e))
+    }
+
     /// The schedule of an id.
     ///
     /// # Errors

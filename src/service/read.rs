@@ -32,6 +32,7 @@ impl Service {
     pub async fn list(&self, filter: &ListFilter, full: bool, status: &Status) -> Result<Listing> {
         let schedules = self.db.list_schedules(filter).await?;
         let total = self.db.count_schedules(filter).await?;
+        let broken = self.db.count_broken(filter.agent_id.as_ref()).await?;
         let open = self.db.list_open_occurrences().await?;
         let view = |s: PromptSchedule| {
             let waiting_for = self.explain_wait(&s, &open, status);
@@ -45,6 +46,7 @@ impl Service {
         Ok(Listing {
             schedules: schedules.into_iter().map(view).collect(),
             total,
+            broken,
         })
     }
 

@@ -16,6 +16,8 @@ pub struct Listing {
     pub schedules: Vec<ScheduleView>,
     /// How many there are in all.
     pub total: i64,
+    /// How many of the agent's schedules can't be read and therefore don't run.
+    pub broken: i64,
 }
 
 /// A schedule as it is shown. Times are UTC unless they are called local.

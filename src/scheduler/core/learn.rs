@@ -243,7 +243,10 @@ impl Core {
                 },
             ) => {
                 *probing = false;
-                *reason = refusal.text;
+                if *reason != refusal.text {
+                    reason.clone_from(&refusal.text);
+                    actions.push(Action::Hold(refusal));
+                }
                 *probes = probes.saturating_add(1);
                 // 1 s, 2 s, 4 s … 30 s: quick to notice a restart, quiet through a long absence.
                 let wait = 1_i64.checked_shl((*probes).min(5)).unwrap_or(30).min(30);
