@@ -26,6 +26,7 @@ use uuid::Uuid;
 
 use crate::error::{Code, Error, Result};
 use crate::models::{Identity, Trigger};
+use crate::schedule::Zone;
 
 pub use adoption::Adopted;
 pub use claims::{Claim, ClaimTerms, Job};
@@ -44,6 +45,8 @@ pub struct Db {
     pool: SqlitePool,
     path: Arc<PathBuf>,
     install_id: Uuid,
+    /// The zone of schedules that have none of their own.
+    zone: Zone,
 }
 
 impl Db {
@@ -118,39 +121,40 @@ impl Db {
     }
 }
 
+/// What SQLite answers when the disk is full: `SQLITE_FULL`, and `SQLITE_IOERR_SHMSIZE` where not
+/// even the index of the log finds room.
+const FULL: [i64; 2] = [13, 4874];
+
 /// Sorts an SQLite error into our codes: what to do differs, so the code does.
 fn database_error(path: &Path, doing: &str, error: sqlx::Error) -> Error {
-    // Extended codes carry the primary code in their low byte (https://sqlite.org/rescode.html).
-    let primary = match &error {
-        sqlx::Error::Database(e) => e
-            .code()
-            .and_then(|c| c.parse::<i64>().ok())
-            .map(|code| code & 0xff),
+    let extended = match &error {
+        sqlx::Error::Database(e) => e.code().and_then(|c| c.parse::<i64>().ok()),
         _ => None,
     };
     let path = path.display();
-    let (code, hint) = match primary {
-        Some(13) => (
+    // The primary code is in the low byte (https://sqlite.org/rescode.html).
+    let (code, hint) = match extended.map(|code| code & 0xff) {
+        _ if extended.is_some_and(|code| FULL.contains(&code)) => (
             Code::DatabaseFull,
-            "the disk is full: nothing was lost; free some space and do it again".to_owned(),
+            "the disk is full: nothing was lost; free some space and do it again",
         ),
-        Some(11 | 26) => (
+        // 1 is a statement that doesn't fit the tables: they are not ours.
+        Some(1 | 11 | 26) => (
             Code::DatabaseInvalid,
             "the file is not a database of promptyoself, or it is damaged: give another path, or \
-             restore a backup"
-                .to_owned(),
+             restore a backup",
         ),
         Some(8) => (
             Code::DatabaseUnavailable,
-            "the file or its folder can't be written by this user".to_owned(),
+            "the file or its folder can't be written by this user",
         ),
         Some(5 | 6) => (
             Code::DatabaseUnavailable,
-            "another program keeps it locked: do it again in a moment".to_owned(),
+            "another program keeps it locked: do it again in a moment",
         ),
         _ => (
             Code::DatabaseUnavailable,
-            "give a path that can be written with --db or PROMPTYOSELF_DB_PATH".to_owned(),
+            "give a path that can be written with --db or PROMPTYOSELF_DB_PATH",
         ),
     };
     Error::new(
