@@ -3,7 +3,7 @@
 //! Such a row differs from what we last knew of it: its latest revision, its planned `next_run`
 //! and where it stood. The difference tells what was meant.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use sqlx::Row;
 use uuid::Uuid;
 
@@ -56,6 +56,9 @@ impl Known {
 /// How many rows are adopted in one transaction: others wait while it lasts, and SQLAlchemy gives
 /// up after five seconds.
 const AT_ONCE: i64 = 100;
+
+/// How far back the instants of a recurring row are counted.
+const OLDEST: SignedDuration = SignedDuration::from_hours(366 * 24);
 
 impl Db {
     /// Adopts every row that another program has made or changed. `zone` is the zone of rows that
@@ -130,7 +133,7 @@ pub(super) async fn adopt(
         .and_then(|z| Zone::parse(z).ok())
         .unwrap_or(zone.clone());
     let readable = if is_text(tx, &row).await? {
-        read(&row, known, &zone)
+        read(&row, known, &zone, now)
     } else {
         Err(Error::new(
             Code::ScheduleBroken,
@@ -173,7 +176,12 @@ struct Readable {
 ///
 /// # Errors
 /// With what can't be read and why: the reason that the row is broken.
-fn read(row: &PromptSchedule, known: Option<&Known>, zone: &Zone) -> Result<Readable> {
+fn read(
+    row: &PromptSchedule,
+    known: Option<&Known>,
+    zone: &Zone,
+    now: Timestamp,
+) -> Result<Readable> {
     AgentId::parse(&row.agent_id)?;
     if row.prompt_text.trim().is_empty() {
         return Err(Error::new(Code::PromptMissing, "prompt_text is empty"));
@@ -195,25 +203,39 @@ fn read(row: &PromptSchedule, known: Option<&Known>, zone: &Zone) -> Result<Read
         }
         Err(e) => return Err(e),
     };
-    let anchor = row.anchor.unwrap_or(next_run);
+    let mut timetable = Timetable {
+        spec,
+        zone: zone.clone(),
+        anchor: next_run,
+        end_at: row.end_at,
+    };
+    let next_run = not_too_old(&timetable, next_run, now);
+    timetable.anchor = row.anchor.unwrap_or(next_run);
     Ok(Readable {
         plan: Plan {
             schedule_type: kind,
             schedule_value: row.schedule_value.clone(),
             timezone: zone.name().to_owned(),
-            anchor,
+            anchor: timetable.anchor,
             next_run,
             start_at: row.start_at,
             end_at: row.end_at,
             max_repetitions: row.max_repetitions,
         },
-        timetable: Timetable {
-            spec,
-            zone: zone.clone(),
-            anchor,
-            end_at: row.end_at,
-        },
+        timetable,
     })
+}
+
+/// The first instant that is counted of a recurring schedule. Some programs write 1970 or the year
+/// 1 for "at once"; to count every minute since then would keep the database locked for long.
+fn not_too_old(timetable: &Timetable, next_run: Timestamp, now: Timestamp) -> Timestamp {
+    let oldest = now.checked_sub(OLDEST).unwrap_or(Timestamp::MIN);
+    match timetable.spec {
+        Spec::Cron(_) | Spec::Interval(_) if next_run < oldest => {
+            timetable.next_after(oldest).unwrap_or(next_run)
+        }
+        _ => next_run,
+    }
 }
 
 /// A row that another program made: its `next_run` is its first instant.

@@ -131,7 +131,11 @@ async fn bring_up_to_date(
 }
 
 async fn migrate(connection: &mut SqliteConnection, path: &Path) -> Result<()> {
-    MIGRATOR.run(connection).await.map_err(|e| match e {
+    MIGRATOR
+        .run_direct(None, connection, false)
+        .await
+        .map_err(|e| {
+            match e {
         MigrateError::VersionMissing(version) => Error::new(
             Code::DatabaseNewer,
             format!(
@@ -155,7 +159,8 @@ async fn migrate(connection: &mut SqliteConnection, path: &Path) -> Result<()> {
         )
         .example("--db ./promptyoself.db")
         .caused_by(other),
-    })
+    }
+        })
 }
 
 async fn read_install_id(pool: &SqlitePool, path: &Path) -> Result<Uuid> {

@@ -1,0 +1,6 @@
+//! Other programs that read and write the schedules while ours runs.
+
+mod adoption;
+mod live;
+mod raw;
+mod sqlalchemy;
