@@ -164,3 +164,64 @@ fn database_error(path: &Path, doing: &str, error: sqlx::Error) -> Error {
     .example("--db ./promptyoself.db")
     .caused_by(error)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::models::{AgentId, NewSchedule, Plan, ScheduleType};
+
+    async fn open(folder: &tempfile::TempDir) -> Db {
+        let path = folder.path().join("test.db");
+        let opened = Db::open(&path, &Zone::utc(), Timestamp::UNIX_EPOCH).await;
+        opened.unwrap().0
+    }
+
+    async fn add(db: &Db, prompt: String) -> Result<i64> {
+        let now = Timestamp::UNIX_EPOCH;
+        let new = NewSchedule {
+            agent_id: AgentId::parse("agent-a").unwrap(),
+            prompt_text: prompt,
+            name: None,
+            plan: Plan {
+                schedule_type: ScheduleType::Interval,
+                schedule_value: "1h".into(),
+                timezone: "UTC".into(),
+                anchor: now,
+                next_run: now,
+                start_at: None,
+                end_at: None,
+                max_repetitions: None,
+            },
+        };
+        db.add_schedule(&new, now).await
+    }
+
+    async fn set(db: &Db, pragma: &'static str) {
+        sqlx::query(pragma).execute(&db.pool).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_full_disk_is_told_loses_nothing_and_passes() {
+        let folder = tempfile::tempdir().unwrap();
+        let db = open(&folder).await;
+        let kept = add(&db, "kept".into()).await.unwrap();
+        // SQLite sets the limit to the present size if that is larger.
+        set(&db, "PRAGMA max_page_count = 1").await;
+        let error = add(&db, "x".repeat(100_000)).await.unwrap_err();
+        assert_eq!(error.code(), Code::DatabaseFull);
+        assert!(error.to_string().contains("nothing was lost"), "{error}");
+        assert!(db.get_schedule(kept).await.unwrap().is_some());
+        set(&db, "PRAGMA max_page_count = 100000").await;
+        assert!(add(&db, "x".repeat(100_000)).await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn a_database_that_may_only_be_read_is_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let db = open(&folder).await;
+        set(&db, "PRAGMA query_only = ON").await;
+        let error = add(&db, "x".into()).await.unwrap_err();
+        assert_eq!(error.code(), Code::DatabaseUnavailable);
+        assert!(error.to_string().contains("can't be written"), "{error}");
+    }
+}

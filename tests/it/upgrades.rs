@@ -1,6 +1,7 @@
 //! Databases of older programs, and files that are none of ours.
 
 mod bad_files;
+mod killed;
 
 use std::path::{Path, PathBuf};
 
