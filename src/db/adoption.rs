@@ -3,20 +3,19 @@
 //! Such a row differs from what we last knew of it: its latest revision, its planned `next_run`
 //! and where it stood. The difference tells what was meant.
 
-use jiff::{SignedDuration, Timestamp};
-use sqlx::Row;
+mod reading;
+
+use jiff::Timestamp;
 use uuid::Uuid;
 
-use super::plans::{
-    cancel_waiting, record_revision, remaining, schedule_type, settle_backlog, timetable,
-};
-use super::rows;
+use super::plans::{cancel_waiting, record_revision, remaining, settle_backlog, timetable};
 use super::schedules::{fetch, write_lifecycle, write_plan};
-use super::time::{DbTime, optional};
+use super::time::optional;
 use super::{Db, Tx};
 use crate::error::{Code, Error, Result};
-use crate::models::{AgentId, Lifecycle, Plan, PromptSchedule, ScheduleType, State};
+use crate::models::{Lifecycle, Plan, PromptSchedule, ScheduleType, State};
 use crate::schedule::{Spec, Timetable, Zone};
+use reading::{Known, Readable, fetch_known, is_text, read};
 
 /// What adoption made of one row.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,36 +28,9 @@ pub struct Adopted {
     pub broken_reason: Option<String>,
 }
 
-/// What we last knew of a row.
-struct Known {
-    uid: Uuid,
-    lifecycle: Lifecycle,
-    planned_next_run: Option<Timestamp>,
-    schedule_type: String,
-    schedule_value: String,
-}
-
-impl Known {
-    fn spec_changed(&self, row: &PromptSchedule) -> bool {
-        (row.schedule_type.as_str(), row.schedule_value.as_str())
-            != (self.schedule_type.as_str(), self.schedule_value.as_str())
-    }
-
-    fn next_changed(&self, row: &PromptSchedule) -> bool {
-        row.next_run != self.planned_next_run
-    }
-
-    fn only_value_changed(&self, row: &PromptSchedule) -> bool {
-        self.spec_changed(row) && !self.next_changed(row)
-    }
-}
-
 /// How many rows are adopted in one transaction: others wait while it lasts, and SQLAlchemy gives
 /// up after five seconds.
 const AT_ONCE: i64 = 100;
-
-/// How far back the instants of a recurring row are counted.
-const OLDEST: SignedDuration = SignedDuration::from_hours(366 * 24);
 
 impl Db {
     /// Adopts every row that another program has made or changed. `zone` is the zone of rows that
@@ -164,78 +136,6 @@ pub(super) async fn adopt(
         lifecycle,
         broken_reason,
     }))
-}
-
-/// A row's parts, each of them readable.
-struct Readable {
-    plan: Plan,
-    timetable: Timetable,
-}
-
-/// Reads every part of a row.
-///
-/// # Errors
-/// With what can't be read and why: the reason that the row is broken.
-fn read(
-    row: &PromptSchedule,
-    known: Option<&Known>,
-    zone: &Zone,
-    now: Timestamp,
-) -> Result<Readable> {
-    AgentId::parse(&row.agent_id)?;
-    if row.prompt_text.trim().is_empty() {
-        return Err(Error::new(Code::PromptMissing, "prompt_text is empty"));
-    }
-    let next_run = row.next_run.ok_or_else(|| {
-        Error::new(
-            Code::ScheduleBroken,
-            "next_run is not a date and time in UTC",
-        )
-    })?;
-    let kind = schedule_type(&row.schedule_type)?;
-    let spec = match Spec::read_stored(kind, &row.schedule_value, zone) {
-        Ok(spec) => spec,
-        // next_run says when, unless the value alone was changed to say so.
-        Err(_)
-            if kind == ScheduleType::Once && !known.is_some_and(|k| k.only_value_changed(row)) =>
-        {
-            Spec::Once(next_run)
-        }
-        Err(e) => return Err(e),
-    };
-    let mut timetable = Timetable {
-        spec,
-        zone: zone.clone(),
-        anchor: next_run,
-        end_at: row.end_at,
-    };
-    let next_run = not_too_old(&timetable, next_run, now);
-    timetable.anchor = row.anchor.unwrap_or(next_run);
-    Ok(Readable {
-        plan: Plan {
-            schedule_type: kind,
-            schedule_value: row.schedule_value.clone(),
-            timezone: zone.name().to_owned(),
-            anchor: timetable.anchor,
-            next_run,
-            start_at: row.start_at,
-            end_at: row.end_at,
-            max_repetitions: row.max_repetitions,
-        },
-        timetable,
-    })
-}
-
-/// The first instant that is counted of a recurring schedule. Some programs write 1970 or the year
-/// 1 for "at once"; to count every minute since then would keep the database locked for long.
-fn not_too_old(timetable: &Timetable, next_run: Timestamp, now: Timestamp) -> Timestamp {
-    let oldest = now.checked_sub(OLDEST).unwrap_or(Timestamp::MIN);
-    match timetable.spec {
-        Spec::Cron(_) | Spec::Interval(_) if next_run < oldest => {
-            timetable.next_after(oldest).unwrap_or(next_run)
-        }
-        _ => next_run,
-    }
 }
 
 /// A row that another program made: its `next_run` is its first instant.
@@ -393,30 +293,6 @@ async fn set_aside(
     cancel_waiting(tx, known.uid, reason, now).await
 }
 
-async fn fetch_known(tx: &mut Tx, id: i64) -> sqlx::Result<Option<Known>> {
-    let row = sqlx::query(
-        "SELECT s.uid, s.lifecycle, s.planned_next_run, r.schedule_type, r.schedule_value \
-         FROM schedules s LEFT JOIN schedule_revisions r ON r.id = \
-             (SELECT max(id) FROM schedule_revisions WHERE uid = s.uid) \
-         WHERE s.id = $1 AND s.uid IS NOT NULL",
-    )
-    .bind(id)
-    .fetch_optional(&mut **tx)
-    .await?;
-    let Some(row) = row else { return Ok(None) };
-    let lifecycle = rows::text(&row, "lifecycle").and_then(|l| Lifecycle::from_word(&l));
-    Ok(Some(Known {
-        uid: rows::uuid(&row, "uid")?,
-        lifecycle: lifecycle.unwrap_or(Lifecycle::Cancelled),
-        planned_next_run: row
-            .try_get::<Option<DbTime>, _>("planned_next_run")?
-            .map(|t| t.0),
-        // A row that was broken from the start has no revision: anything readable is a change.
-        schedule_type: rows::text(&row, "schedule_type").unwrap_or_default(),
-        schedule_value: rows::text(&row, "schedule_value").unwrap_or_default(),
-    }))
-}
-
 /// Gives a row its identity, and writes its times in our form: text in another form sorts, and so
 /// compares, differently. What is no time is left alone.
 async fn write_identity(tx: &mut Tx, row: &PromptSchedule, uid: Uuid) -> sqlx::Result<()> {
@@ -433,20 +309,6 @@ async fn write_identity(tx: &mut Tx, row: &PromptSchedule, uid: Uuid) -> sqlx::R
     .execute(&mut **tx)
     .await?;
     Ok(())
-}
-
-/// Whether the prompt is text. What could not be decoded was read as U+FFFD, which may also stand
-/// in a prompt by right.
-async fn is_text(tx: &mut Tx, row: &PromptSchedule) -> sqlx::Result<bool> {
-    if !row.prompt_text.contains(char::REPLACEMENT_CHARACTER) {
-        return Ok(true);
-    }
-    let bytes: Vec<u8> =
-        sqlx::query_scalar("SELECT CAST(prompt_text AS BLOB) FROM schedules WHERE id = $1")
-            .bind(row.id)
-            .fetch_one(&mut **tx)
-            .await?;
-    Ok(std::str::from_utf8(&bytes).is_ok())
 }
 
 /// A schedule that comes back to life gives up its name if another has taken it meanwhile.

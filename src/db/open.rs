@@ -50,7 +50,7 @@ impl Db {
             .max_lifetime(None)
             .connect_with(options.clone())
             .await
-            .map_err(|e| database_error(&path, "open", e))?;
+            .map_err(|e| database_error(&path, "begin to work", e))?;
 
         let report = if is_current(&pool, &path).await? {
             None

@@ -1,5 +1,6 @@
 //! Other programs that read and write the schedules while ours runs.
 
+mod activation;
 mod adoption;
 mod live;
 mod raw;
