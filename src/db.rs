@@ -27,6 +27,7 @@ use uuid::Uuid;
 
 use crate::error::{Code, Error, Result};
 use crate::models::{Identity, Trigger};
+use crate::schedule::Zone;
 
 pub use adoption::Adopted;
 pub use claims::{Claim, ClaimTerms, Job};
@@ -45,6 +46,8 @@ pub struct Db {
     pool: SqlitePool,
     path: Arc<PathBuf>,
     install_id: Uuid,
+    /// The zone of schedules that have none of their own.
+    zone: Zone,
 }
 
 impl Db {
@@ -119,46 +122,47 @@ impl Db {
     }
 }
 
+/// What SQLite answers when the disk is full: `SQLITE_FULL`, and `SQLITE_IOERR_SHMSIZE` where not
+/// even the index of the log finds room.
+const FULL: [i64; 2] = [13, 4874];
+
 /// Sorts an SQLite error into our codes: what to do differs, so the code does.
 fn database_error(path: &Path, doing: &str, error: sqlx::Error) -> Error {
-    // Extended codes carry the primary code in their low byte (https://sqlite.org/rescode.html).
-    let primary = match &error {
-        sqlx::Error::Database(e) => e
-            .code()
-            .and_then(|c| c.parse::<i64>().ok())
-            .map(|code| code & 0xff),
+    let extended = match &error {
+        sqlx::Error::Database(e) => e.code().and_then(|c| c.parse::<i64>().ok()),
         _ => None,
     };
     let other = other_path(path);
     let path = path.display();
+    // The primary code is in the low byte (https://sqlite.org/rescode.html).
+    let primary = extended.map(|code| code & 0xff);
     let (code, hint) = match primary {
-        Some(13) => (
+        _ if extended.is_some_and(|code| FULL.contains(&code)) => (
             Code::DatabaseFull,
-            "the disk is full: nothing was lost; free some space and do it again".to_owned(),
+            "the disk is full: nothing was lost; free some space and do it again",
         ),
-        Some(11 | 26) => (
+        // 1 is a statement that doesn't fit the tables: they are not ours.
+        Some(1 | 11 | 26) => (
             Code::DatabaseInvalid,
             "the file is not a database of promptyoself, or it is damaged: give another path, or \
-             restore a backup"
-                .to_owned(),
+             restore a backup",
         ),
         Some(8) => (
             Code::DatabaseUnavailable,
-            "the file or its folder can't be written by this user".to_owned(),
+            "the file or its folder can't be written by this user",
         ),
         Some(5 | 6) => (
             Code::DatabaseUnavailable,
-            "another program keeps it locked: do it again in a moment".to_owned(),
+            "another program keeps it locked: do it again in a moment",
         ),
         Some(10) => (
             Code::DatabaseUnavailable,
             "the disk could not be read or written (it fails, or a limit on it is reached): nothing \
-             was lost; put it right and do it again"
-                .to_owned(),
+             was lost; put it right and do it again",
         ),
         _ => (
             Code::DatabaseUnavailable,
-            "give a path that can be written with --db or PROMPTYOSELF_DB_PATH".to_owned(),
+            "give a path that can be written with --db or PROMPTYOSELF_DB_PATH",
         ),
     };
     Error::new(code, format!("database {path}: could not {doing}: {hint}"))
@@ -182,5 +186,66 @@ fn other_path(path: &Path) -> String {
     match is_usual {
         true => "--db ./promptyoself-2.db".to_owned(),
         false => format!("--db {}", usual.display()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::models::{AgentId, NewSchedule, Plan, ScheduleType};
+
+    async fn open(folder: &tempfile::TempDir) -> Db {
+        let path = folder.path().join("test.db");
+        let opened = Db::open(&path, &Zone::utc(), Timestamp::UNIX_EPOCH).await;
+        opened.unwrap().0
+    }
+
+    async fn add(db: &Db, prompt: String) -> Result<i64> {
+        let now = Timestamp::UNIX_EPOCH;
+        let new = NewSchedule {
+            agent_id: AgentId::parse("agent-a").unwrap(),
+            prompt_text: prompt,
+            name: None,
+            plan: Plan {
+                schedule_type: ScheduleType::Interval,
+                schedule_value: "1h".into(),
+                timezone: "UTC".into(),
+                anchor: now,
+                next_run: now,
+                start_at: None,
+                end_at: None,
+                max_repetitions: None,
+            },
+        };
+        db.add_schedule(&new, now).await
+    }
+
+    async fn set(db: &Db, pragma: &'static str) {
+        sqlx::query(pragma).execute(&db.pool).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_full_disk_is_told_loses_nothing_and_passes() {
+        let folder = tempfile::tempdir().unwrap();
+        let db = open(&folder).await;
+        let kept = add(&db, "kept".into()).await.unwrap();
+        // SQLite sets the limit to the present size if that is larger.
+        set(&db, "PRAGMA max_page_count = 1").await;
+        let error = add(&db, "x".repeat(100_000)).await.unwrap_err();
+        assert_eq!(error.code(), Code::DatabaseFull);
+        assert!(error.to_string().contains("nothing was lost"), "{error}");
+        assert!(db.get_schedule(kept).await.unwrap().is_some());
+        set(&db, "PRAGMA max_page_count = 100000").await;
+        assert!(add(&db, "x".repeat(100_000)).await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn a_database_that_may_only_be_read_is_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let db = open(&folder).await;
+        set(&db, "PRAGMA query_only = ON").await;
+        let error = add(&db, "x".into()).await.unwrap_err();
+        assert_eq!(error.code(), Code::DatabaseUnavailable);
+        assert!(error.to_string().contains("can't be written"), "{error}");
     }
 }

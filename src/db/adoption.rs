@@ -3,18 +3,19 @@
 //! Such a row differs from what we last knew of it: its latest revision, its planned `next_run`
 //! and where it stood. The difference tells what was meant.
 
+mod reading;
+
 use jiff::Timestamp;
-use sqlx::Row;
 use uuid::Uuid;
 
-use super::plans::{cancel_waiting, record_revision, schedule_type, settle_backlog, timetable};
-use super::rows;
+use super::plans::{cancel_waiting, record_revision, remaining, settle_backlog, timetable};
 use super::schedules::{fetch, write_lifecycle, write_plan};
-use super::time::DbTime;
+use super::time::optional;
 use super::{Db, Tx};
 use crate::error::{Code, Error, Result};
-use crate::models::{AgentId, Lifecycle, Plan, PromptSchedule, ScheduleType, State};
+use crate::models::{Lifecycle, Plan, PromptSchedule, ScheduleType, State};
 use crate::schedule::{Spec, Timetable, Zone};
+use reading::{Known, Readable, fetch_known, is_text, read};
 
 /// What adoption made of one row.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,29 +28,9 @@ pub struct Adopted {
     pub broken_reason: Option<String>,
 }
 
-/// What we last knew of a row.
-struct Known {
-    uid: Uuid,
-    lifecycle: Lifecycle,
-    planned_next_run: Option<Timestamp>,
-    schedule_type: String,
-    schedule_value: String,
-}
-
-impl Known {
-    fn spec_changed(&self, row: &PromptSchedule) -> bool {
-        (row.schedule_type.as_str(), row.schedule_value.as_str())
-            != (self.schedule_type.as_str(), self.schedule_value.as_str())
-    }
-
-    fn next_changed(&self, row: &PromptSchedule) -> bool {
-        row.next_run != self.planned_next_run
-    }
-
-    fn only_value_changed(&self, row: &PromptSchedule) -> bool {
-        self.spec_changed(row) && !self.next_changed(row)
-    }
-}
+/// How many rows are adopted in one transaction: others wait while it lasts, and SQLAlchemy gives
+/// up after five seconds.
+const AT_ONCE: i64 = 100;
 
 impl Db {
     /// Adopts every row that another program has made or changed. `zone` is the zone of rows that
@@ -60,24 +41,48 @@ impl Db {
     pub async fn adopt_touched(&self, zone: &Zone, now: Timestamp) -> Result<Vec<Adopted>> {
         let doing = "adopt the changes of other programs";
         let failed = |e| self.failed(doing, e);
-        // Looked for outside the transaction: almost always there is nothing to write.
-        let touched: Vec<i64> = sqlx::query_scalar("SELECT id FROM schedules WHERE touched = 1")
-            .fetch_all(&self.pool)
+        let some_touched = "SELECT id FROM schedules WHERE touched = 1 ORDER BY id LIMIT $1";
+        // Looked for outside the transaction first: almost always there is nothing to write.
+        let any: Option<i64> = sqlx::query_scalar(some_touched)
+            .bind(1)
+            .fetch_optional(&self.pool)
             .await
             .map_err(failed)?;
-        if touched.is_empty() {
-            return Ok(Vec::new());
-        }
-        let mut tx = self.begin(doing).await?;
-        let mut adopted = Vec::with_capacity(touched.len());
-        for id in touched {
-            if let Some(done) = adopt(&mut tx, id, zone, now).await.map_err(failed)? {
-                adopted.push(done);
+        let mut adopted = Vec::new();
+        let mut more = any.is_some();
+        while more {
+            let mut tx = self.begin(doing).await?;
+            let touched: Vec<i64> = sqlx::query_scalar(some_touched)
+                .bind(AT_ONCE)
+                .fetch_all(&mut *tx)
+                .await
+                .map_err(failed)?;
+            more = i64::try_from(touched.len()) == Ok(AT_ONCE);
+            for id in touched {
+                adopted.extend(adopt(&mut tx, id, zone, now).await.map_err(failed)?);
             }
+            self.commit(tx, doing).await?;
         }
-        self.commit(tx, doing).await?;
         Ok(adopted)
     }
+}
+
+/// Adopts a row before we change it ourselves, so that our change doesn't hide another program's.
+pub(super) async fn adopt_if_touched(
+    tx: &mut Tx,
+    id: i64,
+    zone: &Zone,
+    now: Timestamp,
+) -> sqlx::Result<()> {
+    let touched: Option<i64> =
+        sqlx::query_scalar("SELECT 1 FROM schedules WHERE id = $1 AND touched = 1")
+            .bind(id)
+            .fetch_optional(&mut **tx)
+            .await?;
+    if touched.is_some() {
+        adopt(tx, id, zone, now).await?;
+    }
+    Ok(())
 }
 
 /// Adopts one row.
@@ -91,128 +96,67 @@ pub(super) async fn adopt(
         return Ok(None);
     };
     let known = fetch_known(tx, id).await?;
+    let known = known.as_ref();
+    let uid = known.map_or_else(Uuid::new_v4, |k| k.uid);
+    write_identity(tx, &row, uid).await?;
     let zone = row
         .timezone
         .as_deref()
         .and_then(|z| Zone::parse(z).ok())
         .unwrap_or(zone.clone());
-    let was = known.as_ref().map(|k| k.lifecycle);
-    let lifecycle = match (read(&row, known.as_ref(), &zone), known.as_ref()) {
-        (Ok(read), None) => adopt_new(tx, &row, &read, now).await?,
-        (Ok(read), Some(known)) => adopt_changed(tx, &row, &read, known, now).await?,
-        // Whatever it says, it is not to run.
-        (Err(_), known) if !row.active && was != Some(Lifecycle::Broken) => {
-            set_aside(
-                tx,
-                &row,
-                known,
-                State::Cancelled,
-                "the schedule was deactivated",
-                now,
-            )
-            .await?;
-            Lifecycle::Cancelled
+    let readable = if is_text(tx, &row).await? {
+        read(&row, known, &zone, now)
+    } else {
+        Err(Error::new(
+            Code::ScheduleBroken,
+            "prompt_text is not valid UTF-8",
+        ))
+    };
+    let (lifecycle, broken_reason) = match readable {
+        Ok(read) => {
+            let lifecycle = match known {
+                None => adopt_new(tx, &row, uid, &read, now).await?,
+                Some(known) => adopt_changed(tx, &row, &read, known, now).await?,
+            };
+            (lifecycle, None)
         }
-        (Err(e), known) => {
+        // Whatever it says, it is not to run.
+        Err(_) if !row.active && known.is_none_or(|k| k.lifecycle != Lifecycle::Broken) => {
+            (deactivate(tx, &row, known, now).await?, None)
+        }
+        Err(e) => {
             let reason = e.to_string();
             set_aside(tx, &row, known, State::Skipped, &reason, now).await?;
-            if known.is_none() {
-                write_uid(tx, id, Uuid::new_v4()).await?;
-            }
-            write_lifecycle(tx, id, Lifecycle::Broken, Some(&reason)).await?;
-            let broken_reason = Some(reason);
-            return Ok(Some(Adopted {
-                id,
-                lifecycle: Lifecycle::Broken,
-                broken_reason,
-            }));
+            (Lifecycle::Broken, Some(reason))
         }
     };
-    write_lifecycle(tx, id, lifecycle, None).await?;
+    write_lifecycle(tx, id, lifecycle, broken_reason.as_deref()).await?;
     Ok(Some(Adopted {
         id,
         lifecycle,
-        broken_reason: None,
+        broken_reason,
     }))
-}
-
-/// A row's parts, each of them readable.
-struct Readable {
-    plan: Plan,
-    timetable: Timetable,
-}
-
-/// Reads every part of a row.
-///
-/// # Errors
-/// With what can't be read and why: the reason that the row is broken.
-fn read(row: &PromptSchedule, known: Option<&Known>, zone: &Zone) -> Result<Readable> {
-    AgentId::parse(&row.agent_id)?;
-    if row.prompt_text.trim().is_empty() {
-        return Err(Error::new(Code::PromptMissing, "prompt_text is empty"));
-    }
-    if row.prompt_text.contains(char::REPLACEMENT_CHARACTER) {
-        return Err(Error::new(
-            Code::ScheduleBroken,
-            "prompt_text is not valid UTF-8",
-        ));
-    }
-    let next_run = row.next_run.ok_or_else(|| {
-        Error::new(
-            Code::ScheduleBroken,
-            "next_run is not a date and time in UTC",
-        )
-    })?;
-    let kind = schedule_type(&row.schedule_type)?;
-    let spec = match Spec::read_stored(kind, &row.schedule_value, zone) {
-        Ok(spec) => spec,
-        // next_run says when, unless the value alone was changed to say so.
-        Err(_)
-            if kind == ScheduleType::Once && !known.is_some_and(|k| k.only_value_changed(row)) =>
-        {
-            Spec::Once(next_run)
-        }
-        Err(e) => return Err(e),
-    };
-    let anchor = row.anchor.unwrap_or(next_run);
-    Ok(Readable {
-        plan: Plan {
-            schedule_type: kind,
-            schedule_value: row.schedule_value.clone(),
-            timezone: zone.name().to_owned(),
-            anchor,
-            next_run,
-            start_at: row.start_at,
-            end_at: row.end_at,
-            max_repetitions: row.max_repetitions,
-        },
-        timetable: Timetable {
-            spec,
-            zone: zone.clone(),
-            anchor,
-            end_at: row.end_at,
-        },
-    })
 }
 
 /// A row that another program made: its `next_run` is its first instant.
 async fn adopt_new(
     tx: &mut Tx,
     row: &PromptSchedule,
+    uid: Uuid,
     read: &Readable,
     now: Timestamp,
 ) -> sqlx::Result<Lifecycle> {
-    let uid = Uuid::new_v4();
-    write_uid(tx, row.id, uid).await?;
     let plan = Plan {
         anchor: read.plan.next_run,
         ..read.plan.clone()
     };
     record_revision(tx, uid, &plan, now).await?;
-    let lifecycle = match (row.active, row.last_run) {
+    let over = remaining(row) == Some(0)
+        || (row.last_run.is_some() && plan.schedule_type == ScheduleType::Once);
+    let lifecycle = match (row.active, over) {
         (true, _) => Lifecycle::Active,
-        (false, Some(_)) => Lifecycle::Finished,
-        (false, None) => Lifecycle::Cancelled,
+        (false, true) => Lifecycle::Finished,
+        (false, false) => Lifecycle::Cancelled,
     };
     write_plan(tx, row.id, &plan, lifecycle).await?;
     Ok(lifecycle)
@@ -230,28 +174,30 @@ async fn adopt_changed(
     let next_changed = known.next_changed(row);
     let was_active = known.lifecycle == Lifecycle::Active;
     // Being broken was our finding, not anybody's wish: what can be read again runs again.
-    let wanted = row.active || known.lifecycle == Lifecycle::Broken;
-    if !wanted {
-        if was_active || known.lifecycle == Lifecycle::Paused {
-            let reason = "the schedule was deactivated";
-            set_aside(tx, row, Some(known), State::Cancelled, reason, now).await?;
-            return Ok(Lifecycle::Cancelled);
+    if !row.active && known.lifecycle != Lifecycle::Broken {
+        let lifecycle = deactivate(tx, row, Some(known), now).await?;
+        if next_changed {
+            // Noted now, or it would look new when the row is activated: what has passed until
+            // then is not sent.
+            let plan = Plan {
+                anchor: read.plan.next_run,
+                ..read.plan.clone()
+            };
+            record_revision(tx, known.uid, &plan, now).await?;
+            write_plan(tx, row.id, &plan, lifecycle).await?;
         }
-        return Ok(known.lifecycle);
+        return Ok(lifecycle);
     }
+    clear_taken_name(tx, row).await?;
     if was_active && !spec_changed && !next_changed {
         return Ok(Lifecycle::Active);
     }
+    if !was_active && remaining(row) == Some(0) {
+        return Ok(Lifecycle::Finished);
+    }
     if was_active {
-        account_for(
-            tx,
-            row,
-            known,
-            State::Skipped,
-            "the schedule was changed",
-            now,
-        )
-        .await?;
+        let reason = "the schedule was changed";
+        account_for(tx, row, known, State::Skipped, reason, now).await?;
     }
     let next = if next_changed {
         // A foreign next_run wins: it is the first intended instant, in the past or not.
@@ -263,14 +209,19 @@ async fn adopt_changed(
         }
         .first(now, None)
     } else {
-        // Resumed without replay: what passed meanwhile is not sent.
-        Some(read.plan.next_run)
-            .filter(|t| *t > now)
-            .or_else(|| read.timetable.next_after(now))
+        // Resumed without replay: what passed meanwhile is not sent. A once has no other instant
+        // than next_run, whatever its value says.
+        match read.timetable.spec {
+            _ if read.plan.next_run > now => Some(read.plan.next_run),
+            Spec::Once(_) => None,
+            _ => read.timetable.next_after(now),
+        }
     };
     let Some(next) = next else {
-        let reason = "it passed while the schedule was not active";
-        account_for(tx, row, known, State::Skipped, reason, now).await?;
+        if !was_active {
+            let reason = "it passed while the schedule was not active";
+            account_for(tx, row, known, State::Skipped, reason, now).await?;
+        }
         return Ok(Lifecycle::Finished);
     };
     let anchor = match (next_changed, spec_changed) {
@@ -283,7 +234,6 @@ async fn adopt_changed(
         anchor,
         ..read.plan.clone()
     };
-    clear_taken_name(tx, row).await?;
     record_revision(tx, known.uid, &plan, now).await?;
     write_plan(tx, row.id, &plan, Lifecycle::Active).await?;
     Ok(Lifecycle::Active)
@@ -310,6 +260,23 @@ async fn account_for(
     Ok(())
 }
 
+/// A row that is not to run: what was active is cancelled, the rest stays what it was.
+async fn deactivate(
+    tx: &mut Tx,
+    row: &PromptSchedule,
+    known: Option<&Known>,
+    now: Timestamp,
+) -> sqlx::Result<Lifecycle> {
+    match known {
+        Some(k) if k.lifecycle != Lifecycle::Active => Ok(k.lifecycle),
+        _ => {
+            let reason = "the schedule was deactivated";
+            set_aside(tx, row, known, State::Cancelled, reason, now).await?;
+            Ok(Lifecycle::Cancelled)
+        }
+    }
+}
+
 /// Settles what a schedule leaves behind that will not run any more.
 async fn set_aside(
     tx: &mut Tx,
@@ -326,36 +293,21 @@ async fn set_aside(
     cancel_waiting(tx, known.uid, reason, now).await
 }
 
-async fn fetch_known(tx: &mut Tx, id: i64) -> sqlx::Result<Option<Known>> {
-    let row = sqlx::query(
-        "SELECT s.uid, s.lifecycle, s.planned_next_run, r.schedule_type, r.schedule_value \
-         FROM schedules s LEFT JOIN schedule_revisions r ON r.id = \
-             (SELECT max(id) FROM schedule_revisions WHERE uid = s.uid) \
-         WHERE s.id = $1 AND s.uid IS NOT NULL",
+/// Gives a row its identity, and writes its times in our form: text in another form sorts, and so
+/// compares, differently. What is no time is left alone.
+async fn write_identity(tx: &mut Tx, row: &PromptSchedule, uid: Uuid) -> sqlx::Result<()> {
+    sqlx::query(
+        "UPDATE schedules SET uid = $2, next_run = coalesce($3, next_run), \
+         created_at = coalesce($4, created_at), last_run = coalesce($5, last_run), \
+         row_version = row_version + 1 WHERE id = $1",
     )
-    .bind(id)
-    .fetch_optional(&mut **tx)
+    .bind(row.id)
+    .bind(uid.to_string())
+    .bind(optional(row.next_run))
+    .bind(optional(row.created_at))
+    .bind(optional(row.last_run))
+    .execute(&mut **tx)
     .await?;
-    let Some(row) = row else { return Ok(None) };
-    let lifecycle = rows::text(&row, "lifecycle").and_then(|l| Lifecycle::from_word(&l));
-    Ok(Some(Known {
-        uid: rows::uuid(&row, "uid")?,
-        lifecycle: lifecycle.unwrap_or(Lifecycle::Cancelled),
-        planned_next_run: row
-            .try_get::<Option<DbTime>, _>("planned_next_run")?
-            .map(|t| t.0),
-        // A row that was broken from the start has no revision: anything readable is a change.
-        schedule_type: rows::text(&row, "schedule_type").unwrap_or_default(),
-        schedule_value: rows::text(&row, "schedule_value").unwrap_or_default(),
-    }))
-}
-
-async fn write_uid(tx: &mut Tx, id: i64, uid: Uuid) -> sqlx::Result<()> {
-    sqlx::query("UPDATE schedules SET uid = $2, row_version = row_version + 1 WHERE id = $1")
-        .bind(id)
-        .bind(uid.to_string())
-        .execute(&mut **tx)
-        .await?;
     Ok(())
 }
 

@@ -206,7 +206,8 @@ impl Db {
         Ok(Claim::Job(Box::new(Job { next_run, ..job })))
     }
 
-    /// Claims a waiting occurrence for its next try.
+    /// Claims a waiting occurrence for its next try. If another program has deleted its schedule,
+    /// or changed it and that is not adopted yet, it is [`Claim::Gone`].
     ///
     /// # Errors
     /// Those of the database; then nothing has changed.
@@ -225,8 +226,8 @@ impl Db {
              WHERE id = $1 AND state = 'waiting' AND not_before <= $3 \
              AND NOT EXISTS (SELECT 1 FROM occurrences o WHERE o.lane = occurrences.lane \
                              AND o.state IN ('sending', 'unknown')) \
-             AND NOT EXISTS (SELECT 1 FROM schedules s WHERE s.uid = occurrences.uid \
-                             AND s.lifecycle = 'paused') \
+             AND EXISTS (SELECT 1 FROM schedules s WHERE s.uid = occurrences.uid \
+                         AND s.touched = 0 AND s.lifecycle <> 'paused') \
              RETURNING fence, generation, failures, expires_at, payload, ",
             occurrence_columns!()
         ))

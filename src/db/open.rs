@@ -1,11 +1,11 @@
 //! Opening a database: made if absent, upgraded if older, refused if newer.
 
-use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use sqlx::SqliteConnection;
 use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
@@ -48,40 +48,94 @@ impl Db {
             // The one connection lives as long as the process: `data_version` is its memory.
             .idle_timeout(None)
             .max_lifetime(None)
-            .connect_with(options)
+            .connect_with(options.clone())
             .await
             .map_err(|e| database_error(&path, "open it", e))?;
 
-        let _alone = lock_tables(&path)?;
-        let legacy = upgrade::set_aside(&pool, &path, now).await?;
-        migrate(&pool, &path).await?;
+        let report = if is_current(&pool, &path).await? {
+            None
+        } else {
+            bring_up_to_date(&pool, &options, &path, now).await?
+        };
         let install_id = read_install_id(&pool, &path).await?;
         let db = Db {
             pool,
             path: Arc::new(path),
             install_id,
-        };
-        let report = match legacy {
-            Some(legacy) => Some(upgrade::bring_over(&db, legacy, zone, now).await?),
-            None => None,
+            zone: zone.clone(),
         };
         Ok((db, report))
     }
 }
 
-/// Keeps other processes from changing the tables while this one does: two that find the same
-/// database without tables would both make them. Held until it is dropped.
-fn lock_tables(path: &Path) -> Result<File> {
-    let failed = |e| unusable(path, "lock", e);
-    let folder = super::schedulers::owners_folder(path);
-    std::fs::create_dir_all(&folder).map_err(failed)?;
-    let file = File::create(folder.join("tables")).map_err(failed)?;
-    file.lock().map_err(failed)?;
-    Ok(file)
+/// Whether there is nothing to migrate or bring over. It needs no lock, so that opening a database
+/// never waits for whoever writes in it.
+async fn is_current(pool: &SqlitePool, path: &Path) -> Result<bool> {
+    let failed = |e| database_error(path, "read the version", e);
+    let mut connection = pool.acquire().await.map_err(failed)?;
+    let migrated: Option<i64> =
+        sqlx::query_scalar("SELECT 1 FROM sqlite_master WHERE name = '_sqlx_migrations'")
+            .fetch_optional(&mut *connection)
+            .await
+            .map_err(failed)?;
+    if migrated.is_none() {
+        return Ok(false);
+    }
+    let applied: Vec<(i64, Vec<u8>)> =
+        sqlx::query_as("SELECT version, checksum FROM _sqlx_migrations ORDER BY version")
+            .fetch_all(&mut *connection)
+            .await
+            .map_err(failed)?;
+    let ours = MIGRATOR.iter().map(|m| (m.version, m.checksum.to_vec()));
+    Ok(ours.eq(applied) && upgrade::look(&mut connection, path).await?.is_empty())
 }
 
-async fn migrate(pool: &SqlitePool, path: &Path) -> Result<()> {
-    MIGRATOR.run(pool).await.map_err(|e| match e {
+/// Makes our tables and brings those of older programs over, all in one transaction: whatever
+/// stops it, the database is then as it was. Of several processes that start together one does it.
+async fn bring_up_to_date(
+    pool: &SqlitePool,
+    options: &SqliteConnectOptions,
+    path: &Path,
+    now: Timestamp,
+) -> Result<Option<UpgradeReport>> {
+    let failed = |e| database_error(path, "bring the tables up to date", e);
+    let mut tx = pool.begin_with("BEGIN IMMEDIATE").await.map_err(failed)?;
+    let legacy = upgrade::look(&mut tx, path).await?;
+    let backup = if legacy.is_empty() {
+        None
+    } else {
+        Some(upgrade::back_up(options, path, now).await?)
+    };
+    let done = async {
+        upgrade::set_aside(&mut tx, legacy).await.map_err(failed)?;
+        migrate(&mut tx, path).await?;
+        let report = upgrade::bring_over(&mut tx, legacy, now)
+            .await
+            .map_err(failed)?;
+        tx.commit().await.map_err(failed)?;
+        Ok(report)
+    };
+    match (done.await, backup) {
+        (Ok(report), Some(backup)) => Ok(Some(UpgradeReport {
+            backup: Some(backup),
+            ..report
+        })),
+        (Ok(_), None) => Ok(None),
+        (Err(e), backup) => {
+            if let Some(backup) = backup {
+                let _ = std::fs::remove_file(backup);
+            }
+            Err(e)
+        }
+    }
+}
+
+async fn migrate(connection: &mut SqliteConnection, path: &Path) -> Result<()> {
+    MIGRATOR
+        .run_direct(None, connection, false)
+        .await
+        .map_err(|e| {
+            match e {
         MigrateError::VersionMissing(version) => Error::new(
             Code::DatabaseNewer,
             format!(
@@ -105,7 +159,8 @@ async fn migrate(pool: &SqlitePool, path: &Path) -> Result<()> {
         )
         .example(other_path(path))
         .caused_by(other),
-    })
+    }
+        })
 }
 
 async fn read_install_id(pool: &SqlitePool, path: &Path) -> Result<Uuid> {
@@ -138,7 +193,6 @@ async fn read_install_id(pool: &SqlitePool, path: &Path) -> Result<Uuid> {
                 path.display()
             ),
         )
-        .example(other_path(path))
         .caused_by(e)
     })
 }

@@ -103,7 +103,7 @@ pub(super) async fn settle_backlog(
         return Ok(0);
     }
     let passed = timetable.passed(first, until, limit);
-    insert_settled(
+    let new = insert_settled(
         tx,
         uid,
         &schedule.agent_id,
@@ -114,6 +114,9 @@ pub(super) async fn settle_backlog(
         until,
     )
     .await?;
+    if !new {
+        return Ok(0);
+    }
     sqlx::query(
         "UPDATE schedules SET repetitions = repetitions + $2, row_version = row_version + 1 \
          WHERE uid = $1",
@@ -126,7 +129,7 @@ pub(super) async fn settle_backlog(
 }
 
 /// Writes one settled occurrence that stands for a range of instants. An instant that has an
-/// outcome already keeps it.
+/// outcome already keeps it; then nothing is written, and the answer is `false`.
 #[allow(clippy::too_many_arguments)]
 pub(super) async fn insert_settled(
     tx: &mut Tx,
@@ -137,8 +140,8 @@ pub(super) async fn insert_settled(
     state: State,
     reason: &str,
     now: Timestamp,
-) -> sqlx::Result<()> {
-    sqlx::query(
+) -> sqlx::Result<bool> {
+    let written = sqlx::query(
         "INSERT INTO occurrences (uid, agent_id, \"trigger\", first_at, intended_at, count, \
          state, reason, finished_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) \
          ON CONFLICT (uid, \"trigger\", intended_at) DO NOTHING",
@@ -154,7 +157,7 @@ pub(super) async fn insert_settled(
     .bind(DbTime(now))
     .execute(&mut **tx)
     .await?;
-    Ok(())
+    Ok(written.rows_affected() == 1)
 }
 
 /// Settles what waits of a schedule that was ended: a prompt on its way ends by itself.

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use sqlx::{Row, SqliteConnection};
 use uuid::Uuid;
 
+use super::adoption::adopt_if_touched;
 use super::plans::{cancel_waiting, record_revision, settle_backlog, timetable};
 use super::rows::{self, schedule_columns};
 use super::time::{DbTime, optional};
@@ -188,6 +189,9 @@ impl Db {
         let doing = "update the schedule";
         let failed = |e| self.failed(doing, e);
         let mut tx = self.begin(doing).await?;
+        adopt_if_touched(&mut tx, id, &self.zone, now)
+            .await
+            .map_err(failed)?;
         let Some(schedule) = fetch(&mut tx, id).await.map_err(failed)? else {
             return Ok(false);
         };
@@ -238,6 +242,9 @@ impl Db {
         let doing = "cancel the schedule";
         let failed = |e| self.failed(doing, e);
         let mut tx = self.begin(doing).await?;
+        adopt_if_touched(&mut tx, id, &self.zone, now)
+            .await
+            .map_err(failed)?;
         let Some(schedule) = fetch(&mut tx, id).await.map_err(failed)? else {
             return Ok(None);
         };
@@ -248,8 +255,8 @@ impl Db {
             end(&mut tx, &schedule, "the schedule was cancelled", now)
                 .await
                 .map_err(failed)?;
-            self.commit(tx, doing).await?;
         }
+        self.commit(tx, doing).await?;
         Ok(Some(schedule.lifecycle))
     }
 

@@ -5,7 +5,7 @@ use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
 
 use super::time::{DbTime, optional};
-use super::{Db, Tx};
+use super::{Db, Tx, rows};
 use crate::error::Result;
 use crate::models::{Fault, Lifecycle, State, Turn, Verdict};
 
@@ -54,7 +54,7 @@ impl Db {
         let failed = |e| self.failed(doing, e);
         let mut tx = self.begin(doing).await?;
         let held = sqlx::query(
-            "SELECT o.uid, o.sent_at, s.id AS schedule_id, s.lifecycle FROM occurrences o \
+            "SELECT o.uid, o.sent_at, s.id AS schedule_id, s.lifecycle, s.last_run FROM occurrences o \
              LEFT JOIN schedules s ON s.uid = o.uid \
              WHERE o.id = $1 AND o.fence = $2 AND o.state IN ('sending', 'unknown')",
         )
@@ -69,17 +69,17 @@ impl Db {
         write(&mut tx, occurrence_id, &change, now)
             .await
             .map_err(failed)?;
-        if matches!(verdict, Verdict::Delivered { .. }) {
-            // When it was sent, not when it was claimed or settled.
+        // When it was sent, not when it was claimed or settled. An older prompt whose fate was
+        // found out late doesn't set it back.
+        let sent_at = rows::lenient_time(&held, "sent_at");
+        if matches!(verdict, Verdict::Delivered { .. })
+            && rows::lenient_time(&held, "last_run") < sent_at
+        {
             sqlx::query(
-                "UPDATE schedules SET last_run = $2, row_version = row_version + 1 \
-                 WHERE uid = $1 AND (last_run IS NULL OR last_run < $2)",
+                "UPDATE schedules SET last_run = $2, row_version = row_version + 1 WHERE id = $1",
             )
-            .bind(held.try_get::<String, _>("uid").map_err(failed)?)
-            .bind(
-                held.try_get::<Option<DbTime>, _>("sent_at")
-                    .map_err(failed)?,
-            )
+            .bind(schedule_id)
+            .bind(optional(sent_at))
             .execute(&mut *tx)
             .await
             .map_err(failed)?;

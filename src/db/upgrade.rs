@@ -6,15 +6,15 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
-use sqlx::Row;
-use sqlx::sqlite::SqlitePool;
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{Connection, Row, SqliteConnection};
 
 use super::adoption::adopt;
 use super::plans::{insert_settled, remaining, timetable};
 use super::schedules::{fetch, write_lifecycle};
 use super::time::DbTime;
-use super::{Db, Tx, database_error};
-use crate::error::Result;
+use super::{Tx, database_error};
+use crate::error::{Code, Error, Result};
 use crate::models::{Lifecycle, State};
 use crate::schedule::{Passed, Spec, Zone};
 
@@ -57,108 +57,116 @@ impl fmt::Display for UpgradeReport {
     }
 }
 
-/// What was found of an older program.
+/// What was found of older programs.
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Legacy {
-    backup: Option<PathBuf>,
+    /// A `schedules` table that is not ours.
+    schedules: Option<Schedules>,
+    /// A `unified_reminders` table that was not brought over yet.
+    reminders: bool,
 }
 
-/// The name under which an older `schedules` table waits to be brought over. It survives a crash
-/// between the two halves of the upgrade.
-const ASIDE: &str = "schedules_before_upgrade";
+/// Whose `schedules` table it is.
+#[derive(Clone, Copy, Debug)]
+enum Schedules {
+    /// The bare table of nine columns.
+    Bare,
+    /// The Python program's, which counts repetitions.
+    Counted,
+}
 
-/// Makes room for our tables: backs up a database of an older program and sets its `schedules`
-/// aside. Returns what [`bring_over`] then needs; `None` if there is nothing to upgrade.
-pub(super) async fn set_aside(
-    pool: &SqlitePool,
-    path: &Path,
-    now: Timestamp,
-) -> Result<Option<Legacy>> {
+impl Legacy {
+    pub(super) fn is_empty(self) -> bool {
+        self.schedules.is_none() && !self.reminders
+    }
+}
+
+/// The columns that every older `schedules` has.
+const NEEDED: [&str; 9] = [
+    "id",
+    "agent_id",
+    "prompt_text",
+    "schedule_type",
+    "schedule_value",
+    "next_run",
+    "created_at",
+    "active",
+    "last_run",
+];
+
+/// Looks for the tables of older programs.
+///
+/// # Errors
+/// [`Code::DatabaseInvalid`] if there is a `schedules` that is no program's we know.
+pub(super) async fn look(connection: &mut SqliteConnection, path: &Path) -> Result<Legacy> {
     let failed = |e| database_error(path, "look for an older version's tables", e);
-    let waiting = has_table(pool, ASIDE).await.map_err(failed)?;
-    // The table is looked for first: another process may be making ours at this moment, and one
-    // that appears between the two questions must not be taken for an older one.
-    let there = has_table(pool, "schedules").await.map_err(failed)?;
-    let ours = has_column(pool, "schedules", "uid").await.map_err(failed)?;
-    let old = there && !ours;
-    let reminders = has_table(pool, "unified_reminders").await.map_err(failed)?
-        && !is_upgraded(pool, "unified_reminders")
-            .await
-            .map_err(failed)?;
-    if !old && !reminders {
-        return Ok(waiting.then_some(Legacy { backup: None }));
-    }
-    let backup = back_up(pool, path, now).await?;
-    if old {
-        let doing = "set the older schedules aside";
-        let failed = |e| database_error(path, doing, e);
-        let mut tx = pool.begin_with("BEGIN IMMEDIATE").await.map_err(failed)?;
-        // Index names are global: the old ones would stand in the way of ours.
-        let indexes: Vec<String> = sqlx::query_scalar(
-            "SELECT name FROM sqlite_master WHERE type = 'index' AND tbl_name = 'schedules' \
-             AND sql IS NOT NULL",
+    let columns = columns_of(connection, "schedules").await.map_err(failed)?;
+    let has = |column: &str| columns.iter().any(|c| c == column);
+    let schedules = if columns.is_empty() || has("uid") {
+        None
+    } else if let Some(missing) = NEEDED.iter().find(|c| !has(c)) {
+        return Err(Error::new(
+            Code::DatabaseInvalid,
+            format!(
+                "the database {} has a table `schedules` without the column {missing}, so it is \
+                 another program's: give another path",
+                path.display()
+            ),
         )
-        .fetch_all(&mut *tx)
-        .await
-        .map_err(failed)?;
-        for index in indexes {
-            let quoted = index.replace('"', "\"\"");
-            let drop = sqlx::AssertSqlSafe(format!("DROP INDEX \"{quoted}\""));
-            sqlx::query(drop).execute(&mut *tx).await.map_err(failed)?;
-        }
-        sqlx::query("ALTER TABLE schedules RENAME TO schedules_before_upgrade")
-            .execute(&mut *tx)
-            .await
-            .map_err(failed)?;
-        tx.commit().await.map_err(failed)?;
-    }
-    Ok(Some(Legacy {
-        backup: Some(backup),
-    }))
-}
-
-/// Brings the rows of older tables into ours, in one transaction.
-pub(super) async fn bring_over(
-    db: &Db,
-    legacy: Legacy,
-    zone: &Zone,
-    now: Timestamp,
-) -> Result<UpgradeReport> {
-    let doing = "bring the older schedules over";
-    let failed = |e| db.failed(doing, e);
-    let mut report = UpgradeReport {
-        backup: legacy.backup,
-        ..UpgradeReport::default()
+        .example("--db ./promptyoself.db"));
+    } else if has("max_repetitions") && has("repetition_count") {
+        Some(Schedules::Counted)
+    } else {
+        Some(Schedules::Bare)
     };
-    let schedules = has_table(&db.pool, ASIDE).await.map_err(failed)?;
-    let counted = has_column(&db.pool, ASIDE, "max_repetitions")
-        .await
-        .map_err(failed)?;
-    let reminders = has_table(&db.pool, "unified_reminders")
+    let reminders = !columns_of(connection, "unified_reminders")
         .await
         .map_err(failed)?
-        && !is_upgraded(&db.pool, "unified_reminders")
+        .is_empty()
+        && !is_upgraded(connection, "unified_reminders")
             .await
             .map_err(failed)?;
+    Ok(Legacy {
+        schedules,
+        reminders,
+    })
+}
 
-    let mut tx = db.begin(doing).await?;
-    let mut ids = Vec::new();
-    if schedules {
-        ids.extend(copy_schedules(&mut tx, counted).await.map_err(failed)?);
+/// Makes room for our tables: an older `schedules` waits in a temporary table until it is brought
+/// over in the same transaction. It is copied, not renamed, so that whatever refers to the table
+/// by its name goes on doing so.
+pub(super) async fn set_aside(tx: &mut Tx, legacy: Legacy) -> sqlx::Result<()> {
+    if legacy.schedules.is_some() {
+        // Rows of other tables may refer to these, which come back under the same numbers.
+        for statement in [
+            "PRAGMA defer_foreign_keys = ON",
+            "CREATE TEMP TABLE older_schedules AS SELECT * FROM main.schedules",
+            "DROP TABLE main.schedules",
+        ] {
+            sqlx::query(statement).execute(&mut **tx).await?;
+        }
     }
-    if reminders {
-        ids.extend(
-            copy_reminders(&mut tx, &mut report, now)
-                .await
-                .map_err(failed)?,
-        );
+    Ok(())
+}
+
+/// Brings the rows of older tables into ours.
+pub(super) async fn bring_over(
+    tx: &mut Tx,
+    legacy: Legacy,
+    now: Timestamp,
+) -> sqlx::Result<UpgradeReport> {
+    let mut report = UpgradeReport::default();
+    let mut ids = Vec::new();
+    if let Some(whose) = legacy.schedules {
+        ids.extend(copy_schedules(tx, whose).await?);
+    }
+    if legacy.reminders {
+        ids.extend(copy_reminders(tx, &mut report, now).await?);
     }
     report.kept = ids.len();
     for id in ids {
-        settle_in(&mut tx, id, zone, now, &mut report)
-            .await
-            .map_err(failed)?;
+        settle_in(tx, id, now, &mut report).await?;
     }
-    db.commit(tx, doing).await?;
     Ok(report)
 }
 
@@ -166,7 +174,6 @@ pub(super) async fn bring_over(
 async fn settle_in(
     tx: &mut Tx,
     id: i64,
-    zone: &Zone,
     now: Timestamp,
     report: &mut UpgradeReport,
 ) -> sqlx::Result<()> {
@@ -190,7 +197,7 @@ async fn settle_in(
             }
         }
     }
-    let adopted = adopt(tx, id, zone, now).await?;
+    let adopted = adopt(tx, id, &Zone::utc(), now).await?;
     if let Some(reason) = adopted.and_then(|a| a.broken_reason) {
         report.broken.push((id, reason));
         return Ok(());
@@ -224,23 +231,30 @@ async fn settle_in(
     Ok(())
 }
 
-/// Copies the rows of an older `schedules` table under their own numbers, and drops it.
-async fn copy_schedules(tx: &mut Tx, counted: bool) -> sqlx::Result<Vec<i64>> {
+/// Copies the rows of an older `schedules` table under their own numbers. The older programs
+/// calculated in UTC, so that is these schedules' zone whatever is configured.
+async fn copy_schedules(tx: &mut Tx, whose: Schedules) -> sqlx::Result<Vec<i64>> {
     // The Python program treated a limit of 0 as no limit.
-    let copy = if counted {
-        "INSERT INTO schedules (id, agent_id, prompt_text, schedule_type, schedule_value, \
-         next_run, created_at, active, last_run, max_repetitions, repetitions) \
-         SELECT id, agent_id, prompt_text, schedule_type, schedule_value, next_run, created_at, \
-         active, last_run, CASE WHEN max_repetitions > 0 THEN max_repetitions END, \
-         coalesce(repetition_count, 0) FROM schedules_before_upgrade RETURNING id"
-    } else {
-        "INSERT INTO schedules (id, agent_id, prompt_text, schedule_type, schedule_value, \
-         next_run, created_at, active, last_run) \
-         SELECT id, agent_id, prompt_text, schedule_type, schedule_value, next_run, created_at, \
-         active, last_run FROM schedules_before_upgrade RETURNING id"
+    let copy = match whose {
+        Schedules::Counted => {
+            "INSERT INTO schedules (id, agent_id, prompt_text, schedule_type, schedule_value, \
+             next_run, created_at, active, last_run, timezone, max_repetitions, repetitions) \
+             SELECT id, coalesce(agent_id, ''), coalesce(prompt_text, ''), \
+             coalesce(schedule_type, ''), coalesce(schedule_value, ''), coalesce(next_run, ''), \
+             created_at, active, last_run, 'UTC', \
+             CASE WHEN max_repetitions > 0 THEN max_repetitions END, \
+             coalesce(repetition_count, 0) FROM older_schedules RETURNING id"
+        }
+        Schedules::Bare => {
+            "INSERT INTO schedules (id, agent_id, prompt_text, schedule_type, schedule_value, \
+             next_run, created_at, active, last_run, timezone) \
+             SELECT id, coalesce(agent_id, ''), coalesce(prompt_text, ''), \
+             coalesce(schedule_type, ''), coalesce(schedule_value, ''), coalesce(next_run, ''), \
+             created_at, active, last_run, 'UTC' FROM older_schedules RETURNING id"
+        }
     };
     let ids = sqlx::query_scalar(copy).fetch_all(&mut **tx).await?;
-    sqlx::query("DROP TABLE schedules_before_upgrade")
+    sqlx::query("DROP TABLE older_schedules")
         .execute(&mut **tx)
         .await?;
     Ok(ids)
@@ -253,8 +267,10 @@ async fn copy_reminders(
     report: &mut UpgradeReport,
     now: Timestamp,
 ) -> sqlx::Result<Vec<i64>> {
+    // Those whose number is free come first, so that no other is given it.
     let reminders: Vec<i64> = sqlx::query_scalar(
-        "SELECT id FROM unified_reminders WHERE agent_id IS NOT NULL ORDER BY id",
+        "SELECT id FROM unified_reminders r WHERE agent_id IS NOT NULL \
+         ORDER BY EXISTS (SELECT 1 FROM schedules s WHERE s.id = r.id), id",
     )
     .fetch_all(&mut **tx)
     .await?;
@@ -262,10 +278,11 @@ async fn copy_reminders(
     for reminder in reminders {
         let row = sqlx::query(
             "INSERT INTO schedules (id, agent_id, prompt_text, schedule_type, schedule_value, \
-             next_run, created_at, active, last_run, max_repetitions, repetitions) \
+             next_run, created_at, active, last_run, timezone, max_repetitions, repetitions) \
              SELECT CASE WHEN EXISTS (SELECT 1 FROM schedules WHERE id = $1) THEN NULL ELSE id \
-             END, agent_id, message, coalesce(schedule_type, ''), coalesce(schedule_value, ''), \
-             next_run, created_at, active, last_run, \
+             END, agent_id, coalesce(message, ''), coalesce(schedule_type, ''), \
+             coalesce(schedule_value, ''), coalesce(next_run, ''), created_at, active, last_run, \
+             'UTC', \
              CASE WHEN max_repetitions > 0 THEN max_repetitions END, \
              coalesce(repetition_count, 0) FROM unified_reminders WHERE id = $1 RETURNING id",
         )
@@ -288,8 +305,13 @@ async fn copy_reminders(
     Ok(ids)
 }
 
-/// Copies the whole database to a file beside it, as of now.
-async fn back_up(pool: &SqlitePool, path: &Path, now: Timestamp) -> Result<PathBuf> {
+/// Copies the whole database to a file beside it. The caller holds the write lock, so that the copy
+/// is what is upgraded; hence the connection of its own, which reads.
+pub(super) async fn back_up(
+    options: &SqliteConnectOptions,
+    path: &Path,
+    now: Timestamp,
+) -> Result<PathBuf> {
     let mut name = path.as_os_str().to_owned();
     name.push(format!(
         ".before-upgrade-{}",
@@ -297,40 +319,40 @@ async fn back_up(pool: &SqlitePool, path: &Path, now: Timestamp) -> Result<PathB
     ));
     let backup = PathBuf::from(name);
     super::open::create_private(&backup)?;
-    sqlx::query("VACUUM INTO $1")
-        .bind(backup.to_string_lossy().into_owned())
-        .execute(pool)
-        .await
-        .map_err(|e| database_error(path, "back it up before the upgrade", e))?;
+    let copied = async {
+        let mut connection = SqliteConnection::connect_with(options).await?;
+        sqlx::query("VACUUM INTO $1")
+            .bind(backup.to_string_lossy().into_owned())
+            .execute(&mut connection)
+            .await?;
+        connection.close().await?;
+        // SQLite leaves it to us to bring the copy to the disk.
+        std::fs::File::open(&backup)
+            .and_then(|f| f.sync_all())
+            .map_err(sqlx::Error::Io)
+    };
+    if let Err(e) = copied.await {
+        let _ = std::fs::remove_file(&backup);
+        return Err(database_error(path, "back it up before the upgrade", e));
+    }
     Ok(backup)
 }
 
-async fn has_table(pool: &SqlitePool, table: &str) -> sqlx::Result<bool> {
-    let found: Option<i64> =
-        sqlx::query_scalar("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = $1")
-            .bind(table)
-            .fetch_optional(pool)
-            .await?;
-    Ok(found.is_some())
+/// The columns of a table; none if there is no such table.
+async fn columns_of(connection: &mut SqliteConnection, table: &str) -> sqlx::Result<Vec<String>> {
+    sqlx::query_scalar("SELECT name FROM pragma_table_info($1)")
+        .bind(table)
+        .fetch_all(connection)
+        .await
 }
 
-async fn has_column(pool: &SqlitePool, table: &str, column: &str) -> sqlx::Result<bool> {
-    let found: Option<i64> =
-        sqlx::query_scalar("SELECT 1 FROM pragma_table_info($1) WHERE name = $2")
-            .bind(table)
-            .bind(column)
-            .fetch_optional(pool)
-            .await?;
-    Ok(found.is_some())
-}
-
-async fn is_upgraded(pool: &SqlitePool, source: &str) -> sqlx::Result<bool> {
-    if !has_table(pool, "upgrades").await? {
+async fn is_upgraded(connection: &mut SqliteConnection, source: &str) -> sqlx::Result<bool> {
+    if columns_of(connection, "upgrades").await?.is_empty() {
         return Ok(false);
     }
     let found: Option<i64> = sqlx::query_scalar("SELECT 1 FROM upgrades WHERE source = $1")
         .bind(source)
-        .fetch_optional(pool)
+        .fetch_optional(connection)
         .await?;
     Ok(found.is_some())
 }

@@ -1,5 +1,6 @@
 //! A scheduler in this process: a manual clock, a real SQLite file, a target in memory.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
@@ -56,6 +57,11 @@ impl World {
             settings: Settings::default(),
             folder,
         }
+    }
+
+    /// The database file.
+    pub fn path(&self) -> PathBuf {
+        self.folder.path().join("promptyoself.db")
     }
 
     /// Opens the same database again, as another process would.

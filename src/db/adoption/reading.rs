@@ -1,0 +1,149 @@
+//! Reading a row that another program wrote, and what we knew of it before.
+
+use jiff::{SignedDuration, Timestamp};
+use sqlx::Row;
+use uuid::Uuid;
+
+use crate::db::plans::schedule_type;
+use crate::db::time::DbTime;
+use crate::db::{Tx, rows};
+use crate::error::{Code, Error, Result};
+use crate::models::{AgentId, Lifecycle, Plan, PromptSchedule, ScheduleType};
+use crate::schedule::{Spec, Timetable, Zone};
+
+/// How far back the instants of a recurring row are counted.
+const OLDEST: SignedDuration = SignedDuration::from_hours(366 * 24);
+
+/// What we last knew of a row.
+pub(super) struct Known {
+    pub(super) uid: Uuid,
+    pub(super) lifecycle: Lifecycle,
+    pub(super) planned_next_run: Option<Timestamp>,
+    pub(super) schedule_type: String,
+    pub(super) schedule_value: String,
+}
+
+impl Known {
+    pub(super) fn spec_changed(&self, row: &PromptSchedule) -> bool {
+        (row.schedule_type.as_str(), row.schedule_value.as_str())
+            != (self.schedule_type.as_str(), self.schedule_value.as_str())
+    }
+
+    pub(super) fn next_changed(&self, row: &PromptSchedule) -> bool {
+        row.next_run != self.planned_next_run
+    }
+
+    fn only_value_changed(&self, row: &PromptSchedule) -> bool {
+        self.spec_changed(row) && !self.next_changed(row)
+    }
+}
+
+/// A row's parts, each of them readable.
+pub(super) struct Readable {
+    pub(super) plan: Plan,
+    pub(super) timetable: Timetable,
+}
+
+/// Reads every part of a row.
+///
+/// # Errors
+/// With what can't be read and why: the reason that the row is broken.
+pub(super) fn read(
+    row: &PromptSchedule,
+    known: Option<&Known>,
+    zone: &Zone,
+    now: Timestamp,
+) -> Result<Readable> {
+    AgentId::parse(&row.agent_id)?;
+    if row.prompt_text.trim().is_empty() {
+        return Err(Error::new(Code::PromptMissing, "prompt_text is empty"));
+    }
+    let next_run = row.next_run.ok_or_else(|| {
+        Error::new(
+            Code::ScheduleBroken,
+            "next_run is not a date and time in UTC",
+        )
+    })?;
+    let kind = schedule_type(&row.schedule_type)?;
+    let spec = match Spec::read_stored(kind, &row.schedule_value, zone) {
+        Ok(spec) => spec,
+        // next_run says when, unless the value alone was changed to say so.
+        Err(_)
+            if kind == ScheduleType::Once && !known.is_some_and(|k| k.only_value_changed(row)) =>
+        {
+            Spec::Once(next_run)
+        }
+        Err(e) => return Err(e),
+    };
+    let mut timetable = Timetable {
+        spec,
+        zone: zone.clone(),
+        anchor: next_run,
+        end_at: row.end_at,
+    };
+    let next_run = not_too_old(&timetable, next_run, now);
+    timetable.anchor = row.anchor.unwrap_or(next_run);
+    Ok(Readable {
+        plan: Plan {
+            schedule_type: kind,
+            schedule_value: row.schedule_value.clone(),
+            timezone: zone.name().to_owned(),
+            anchor: timetable.anchor,
+            next_run,
+            start_at: row.start_at,
+            end_at: row.end_at,
+            max_repetitions: row.max_repetitions,
+        },
+        timetable,
+    })
+}
+
+/// The first instant that is counted of a recurring schedule. Some programs write 1970 or the year
+/// 1 for "at once"; to count every minute since then would keep the database locked for long.
+fn not_too_old(timetable: &Timetable, next_run: Timestamp, now: Timestamp) -> Timestamp {
+    let oldest = now.checked_sub(OLDEST).unwrap_or(Timestamp::MIN);
+    match timetable.spec {
+        Spec::Cron(_) | Spec::Interval(_) if next_run < oldest => {
+            timetable.next_after(oldest).unwrap_or(next_run)
+        }
+        _ => next_run,
+    }
+}
+
+/// Whether the prompt is text. What could not be decoded was read as U+FFFD, which may also stand
+/// in a prompt by right.
+pub(super) async fn is_text(tx: &mut Tx, row: &PromptSchedule) -> sqlx::Result<bool> {
+    if !row.prompt_text.contains(char::REPLACEMENT_CHARACTER) {
+        return Ok(true);
+    }
+    let bytes: Vec<u8> =
+        sqlx::query_scalar("SELECT CAST(prompt_text AS BLOB) FROM schedules WHERE id = $1")
+            .bind(row.id)
+            .fetch_one(&mut **tx)
+            .await?;
+    Ok(std::str::from_utf8(&bytes).is_ok())
+}
+
+pub(super) async fn fetch_known(tx: &mut Tx, id: i64) -> sqlx::Result<Option<Known>> {
+    let row = sqlx::query(
+        "SELECT s.uid, s.lifecycle, s.planned_next_run, r.schedule_type, r.schedule_value \
+         FROM schedules s LEFT JOIN schedule_revisions r ON r.id = \
+             (SELECT max(id) FROM schedule_revisions WHERE uid = s.uid) \
+         WHERE s.id = $1 AND s.uid IS NOT NULL",
+    )
+    .bind(id)
+    .fetch_optional(&mut **tx)
+    .await?;
+    let Some(row) = row else { return Ok(None) };
+    let lifecycle = rows::text(&row, "lifecycle").and_then(|l| Lifecycle::from_word(&l));
+    Ok(Some(Known {
+        uid: rows::uuid(&row, "uid")?,
+        lifecycle: lifecycle.unwrap_or(Lifecycle::Cancelled),
+        planned_next_run: row
+            .try_get::<Option<DbTime>, _>("planned_next_run")?
+            .map(|t| t.0),
+        // A row that was broken from the start has no revision: anything readable is a change.
+        schedule_type: rows::text(&row, "schedule_type").unwrap_or_default(),
+        schedule_value: rows::text(&row, "schedule_value").unwrap_or_default(),
+    }))
+}

@@ -1,0 +1,7 @@
+//! Other programs that read and write the schedules while ours runs.
+
+mod activation;
+mod adoption;
+mod live;
+mod raw;
+mod sqlalchemy;
