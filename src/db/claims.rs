@@ -9,7 +9,7 @@ use sqlx::Row;
 use uuid::Uuid;
 
 use super::attempts::{Sending, payload_of, store_payload};
-use super::plans::{insert_settled, remaining, timetable, to_i64};
+use super::plans::{Unsent, remaining, timetable, to_i64};
 use super::rows::{self, occurrence_columns};
 use super::schedules::{DueSchedule, fetch, write_lifecycle};
 use super::time::DbTime;
@@ -121,47 +121,34 @@ impl Db {
         let next_run = advance(&mut tx, &schedule, &timetable, &passed)
             .await
             .map_err(failed)?;
-
+        let unsent = Unsent {
+            uid: due.uid,
+            agent_id: &schedule.agent_id,
+            first_at: first,
+            newest: passed.newest,
+            count: passed.count,
+            state: State::Coalesced,
+            reason: "a newer firing of the same schedule was sent in its place",
+        };
         if schedule.schedule_type == ScheduleType::Once.as_str()
             && now.duration_since(first) > terms.once_max_lateness
         {
-            let reason = "it was too late to be of use when it could first be sent";
-            let agent = &schedule.agent_id;
-            insert_settled(
-                &mut tx,
-                due.uid,
-                agent,
-                first,
-                &passed,
-                State::Missed,
-                reason,
-                now,
-            )
-            .await
-            .map_err(failed)?;
+            let missed = Unsent {
+                state: State::Missed,
+                reason: "it was too late to be of use when it could first be sent",
+                ..unsent
+            };
+            missed.record(&mut tx, now).await.map_err(failed)?;
             self.commit(tx, doing).await?;
             return Ok(Claim::Settled(State::Missed));
         }
-        if let Some(newest_older) = passed.before_newest {
-            let older = Passed {
+        if let Some(newest) = passed.before_newest {
+            let older = Unsent {
+                newest,
                 count: passed.count - 1,
-                newest: newest_older,
-                before_newest: None,
+                ..unsent
             };
-            let reason = "a newer firing of the same schedule was sent in its place";
-            let agent = &schedule.agent_id;
-            insert_settled(
-                &mut tx,
-                due.uid,
-                agent,
-                first,
-                &older,
-                State::Coalesced,
-                reason,
-                now,
-            )
-            .await
-            .map_err(failed)?;
+            older.record(&mut tx, now).await.map_err(failed)?;
         }
         let body = payload_of(&schedule.prompt_text);
         let hash = store_payload(&mut tx, &body).await.map_err(failed)?;

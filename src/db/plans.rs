@@ -8,7 +8,7 @@ use super::Tx;
 use super::time::{DbTime, optional};
 use crate::error::{Code, Error, Result};
 use crate::models::{Plan, PromptSchedule, ScheduleType, State, Trigger};
-use crate::schedule::{Passed, Spec, Timetable, Zone};
+use crate::schedule::{Spec, Timetable, Zone};
 
 /// The timetable of a stored schedule.
 ///
@@ -103,17 +103,16 @@ pub(super) async fn settle_backlog(
         return Ok(0);
     }
     let passed = timetable.passed(first, until, limit);
-    let new = insert_settled(
-        tx,
+    let unsent = Unsent {
         uid,
-        &schedule.agent_id,
-        first,
-        &passed,
+        agent_id: &schedule.agent_id,
+        first_at: first,
+        newest: passed.newest,
+        count: passed.count,
         state,
         reason,
-        until,
-    )
-    .await?;
+    };
+    let new = unsent.record(tx, until).await?;
     if !new {
         return Ok(0);
     }
@@ -128,36 +127,39 @@ pub(super) async fn settle_backlog(
     Ok(passed.count)
 }
 
-/// Writes one settled occurrence that stands for a range of instants. An instant that has an
-/// outcome already keeps it; then nothing is written, and the answer is `false`.
-#[allow(clippy::too_many_arguments)]
-pub(super) async fn insert_settled(
-    tx: &mut Tx,
-    uid: Uuid,
-    agent_id: &str,
-    first_at: Timestamp,
-    passed: &Passed,
-    state: State,
-    reason: &str,
-    now: Timestamp,
-) -> sqlx::Result<bool> {
-    let written = sqlx::query(
-        "INSERT INTO occurrences (uid, agent_id, \"trigger\", first_at, intended_at, count, \
-         state, reason, finished_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) \
-         ON CONFLICT (uid, \"trigger\", intended_at) DO NOTHING",
-    )
-    .bind(uid.to_string())
-    .bind(agent_id)
-    .bind(Trigger::Schedule.as_str())
-    .bind(DbTime(first_at))
-    .bind(DbTime(passed.newest))
-    .bind(to_i64(passed.count))
-    .bind(state.as_str())
-    .bind(reason)
-    .bind(DbTime(now))
-    .execute(&mut **tx)
-    .await?;
-    Ok(written.rows_affected() == 1)
+/// A range of instants of one schedule that were not sent, and the outcome they share.
+pub(super) struct Unsent<'a> {
+    pub(super) uid: Uuid,
+    pub(super) agent_id: &'a str,
+    pub(super) first_at: Timestamp,
+    pub(super) newest: Timestamp,
+    pub(super) count: u64,
+    pub(super) state: State,
+    pub(super) reason: &'a str,
+}
+
+impl Unsent<'_> {
+    /// Writes them as one settled occurrence. An instant that has an outcome already keeps it; then
+    /// nothing is written, and the answer is `false`.
+    pub(super) async fn record(&self, tx: &mut Tx, now: Timestamp) -> sqlx::Result<bool> {
+        let written = sqlx::query(
+            "INSERT INTO occurrences (uid, agent_id, \"trigger\", first_at, intended_at, count, \
+             state, reason, finished_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) \
+             ON CONFLICT (uid, \"trigger\", intended_at) DO NOTHING",
+        )
+        .bind(self.uid.to_string())
+        .bind(self.agent_id)
+        .bind(Trigger::Schedule.as_str())
+        .bind(DbTime(self.first_at))
+        .bind(DbTime(self.newest))
+        .bind(to_i64(self.count))
+        .bind(self.state.as_str())
+        .bind(self.reason)
+        .bind(DbTime(now))
+        .execute(&mut **tx)
+        .await?;
+        Ok(written.rows_affected() == 1)
+    }
 }
 
 /// Settles what waits of a schedule that was ended: a prompt on its way ends by itself.

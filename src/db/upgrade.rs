@@ -10,13 +10,13 @@ use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{Connection, Row, SqliteConnection};
 
 use super::adoption::adopt;
-use super::plans::{insert_settled, remaining, timetable};
+use super::plans::{Unsent, remaining, timetable};
 use super::schedules::{fetch, write_lifecycle};
 use super::time::DbTime;
 use super::{Tx, database_error};
 use crate::error::{Code, Error, Result};
 use crate::models::{Lifecycle, State};
-use crate::schedule::{Passed, Spec, Zone};
+use crate::schedule::{Spec, Zone};
 
 /// What an upgrade did.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -208,23 +208,16 @@ async fn settle_in(
     if let Some(due) = passed
         && let Some(uid) = fetch(tx, id).await?.and_then(|row| row.uid)
     {
-        let one = Passed {
-            count: 1,
-            newest: due,
-            before_newest: None,
-        };
-        let reason = "its time had passed before the upgrade";
-        insert_settled(
-            tx,
+        let missed = Unsent {
             uid,
-            &row.agent_id,
-            due,
-            &one,
-            State::Missed,
-            reason,
-            now,
-        )
-        .await?;
+            agent_id: &row.agent_id,
+            first_at: due,
+            newest: due,
+            count: 1,
+            state: State::Missed,
+            reason: "its time had passed before the upgrade",
+        };
+        missed.record(tx, now).await?;
         write_lifecycle(tx, id, Lifecycle::Finished, None).await?;
         report.missed.push(id);
     }
