@@ -92,6 +92,10 @@ async fn answer(cli: &Cli, verb: &Verb, env: &Environment) -> Result<Reply> {
         Verb::Register(args) => commands::register(&ctx, args).await,
         Verb::List(args) => commands::list(&ctx, args).await,
         Verb::Show(args) => commands::show(&ctx, args).await,
+        Verb::Update(args) => commands::update(&ctx, args).await,
+        Verb::Pause(args) => commands::pause(&ctx, args).await,
+        Verb::Resume(args) => commands::resume(&ctx, args).await,
+        Verb::Preview(args) => commands::preview(&ctx, args),
         Verb::Cancel(args) => commands::cancel(&ctx, args).await,
         Verb::Execute(args) if args.r#loop => {
             commands::serve(&ctx, Some(input::interval(args.interval.as_deref())?)).await

@@ -7,6 +7,7 @@
 mod adoption;
 mod attempts;
 mod claims;
+mod control;
 mod occurrences;
 mod open;
 mod plans;
@@ -31,6 +32,7 @@ use crate::schedule::Zone;
 
 pub use adoption::Adopted;
 pub use claims::{Claim, ClaimTerms, Job};
+pub use control::Resumed;
 pub use occurrences::{HistoryFilter, OpenOccurrence};
 pub use plans::{remaining, timetable};
 pub use schedulers::{HeldTarget, OwnerLock, RunningScheduler};

@@ -1,5 +1,6 @@
 //! The use cases that every face calls. Whatever a face shows or changes goes through here.
 
+mod control;
 mod read;
 mod register;
 mod status;
@@ -17,8 +18,9 @@ use crate::letta_client::{Agent, Letta};
 use crate::models::{Lifecycle, PromptSchedule};
 use crate::schedule::Zone;
 
+pub use control::{Changes, preview};
 pub use read::ScheduleDetails;
-pub use register::{Registered, Registration, Wish};
+pub use register::{Registered, Registration, When, Wish};
 pub use status::Status;
 pub use views::{Listing, OccurrenceView, ScheduleView};
 

@@ -62,6 +62,23 @@ pub enum Verb {
     /// Show one schedule whole, with its next runs and what became of the last ones
     Show(IdArgs),
 
+    /// Change a schedule: its prompt, agent, time, end or name
+    ///
+    /// Only what is given changes. A changed time is counted from now; a prompt that is on its way
+    /// already stays as it is.
+    Update(UpdateArgs),
+
+    /// Pause a schedule: nothing of it is sent until it is resumed
+    Pause(PauseArgs),
+
+    /// Let a paused schedule run again
+    ///
+    /// What passed during the pause is skipped, unless replay is set: then the newest of it is sent.
+    Resume(ResumeArgs),
+
+    /// Show when a time, pattern or interval would run, without scheduling anything
+    Preview(PreviewArgs),
+
     /// Cancel a schedule, so that it never runs again
     ///
     /// A prompt that is on its way to the agent already is not called back.
@@ -115,6 +132,27 @@ pub struct RegisterArgs {
     )]
     pub prompt_file: Option<PathBuf>,
 
+    /// When.
+    #[command(flatten)]
+    pub when: WhenArgs,
+
+    /// Do not ask Letta whether the agent exists
+    #[arg(long, value_name = SWITCH, num_args = 0..=1, action = ArgAction::Set,
+        default_value = "false", default_missing_value = "true", hide_default_value = true, hide_possible_values = true,
+        value_parser = BoolishValueParser::new())]
+    pub skip_validation: bool,
+
+    /// A name for the schedule, unique among the agent's live schedules
+    ///
+    /// Registering the same name and schedule again answers with the schedule that exists, so a
+    /// call may safely be repeated. Example: morning-report
+    #[arg(long, value_name = "NAME", allow_hyphen_values = true)]
+    pub name: Option<String>,
+}
+
+/// When a prompt runs.
+#[derive(Clone, Debug, Default, Args)]
+pub struct WhenArgs {
     /// Run once, at this time
     ///
     /// A time without an offset is meant in timezone. It must be in the future.
@@ -160,19 +198,83 @@ pub struct RegisterArgs {
     /// At least 1; without it the schedule has no end. Example: 10
     #[arg(long, value_name = NUMBER, allow_hyphen_values = true)]
     pub max_repetitions: Option<String>,
+}
 
-    /// Do not ask Letta whether the agent exists
+/// What to change of a schedule.
+#[derive(Clone, Debug, Default, Args)]
+pub struct UpdateArgs {
+    /// Which schedule.
+    #[command(flatten)]
+    pub id: IdArgs,
+
+    /// Another agent that gets the prompt from now on
+    #[arg(long, value_name = "AGENT", allow_hyphen_values = true)]
+    pub agent_id: Option<String>,
+
+    /// What the agent is told from now on
+    #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
+    pub prompt: Option<String>,
+
+    /// A file that holds the prompt; "-" reads it from standard input
+    #[arg(
+        long,
+        value_name = "FILE",
+        allow_hyphen_values = true,
+        conflicts_with = "prompt"
+    )]
+    pub prompt_file: Option<PathBuf>,
+
+    /// When from now on.
+    #[command(flatten)]
+    pub when: WhenArgs,
+
+    /// Do not ask Letta whether another agent exists
     #[arg(long, value_name = SWITCH, num_args = 0..=1, action = ArgAction::Set,
         default_value = "false", default_missing_value = "true", hide_default_value = true, hide_possible_values = true,
         value_parser = BoolishValueParser::new())]
     pub skip_validation: bool,
 
-    /// A name for the schedule, unique among the agent's live schedules
-    ///
-    /// Registering the same name and schedule again answers with the schedule that exists, so a
-    /// call may safely be repeated. Example: morning-report
+    /// Another name for the schedule
     #[arg(long, value_name = "NAME", allow_hyphen_values = true)]
     pub name: Option<String>,
+}
+
+/// Which schedule to pause, and why.
+#[derive(Clone, Debug, Default, Args)]
+pub struct PauseArgs {
+    /// Which schedule.
+    #[command(flatten)]
+    pub id: IdArgs,
+
+    /// Why, for whoever looks at it later
+    #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
+    pub note: Option<String>,
+}
+
+/// Which schedule to resume, and how.
+#[derive(Clone, Debug, Default, Args)]
+pub struct ResumeArgs {
+    /// Which schedule.
+    #[command(flatten)]
+    pub id: IdArgs,
+
+    /// Catch up with what passed during the pause, instead of skipping it
+    #[arg(long, value_name = SWITCH, num_args = 0..=1, action = ArgAction::Set,
+        default_value = "false", default_missing_value = "true", hide_default_value = true, hide_possible_values = true,
+        value_parser = BoolishValueParser::new())]
+    pub replay: bool,
+}
+
+/// What to preview.
+#[derive(Clone, Debug, Default, Args)]
+pub struct PreviewArgs {
+    /// When.
+    #[command(flatten)]
+    pub when: WhenArgs,
+
+    /// How many runs to show
+    #[arg(long, value_name = NUMBER, default_value = "10", allow_hyphen_values = true)]
+    pub count: Option<String>,
 }
 
 /// Which schedules to list.
@@ -275,6 +377,10 @@ impl Verb {
             Verb::Register(_) => "register",
             Verb::List(_) => "list",
             Verb::Show(_) => "show",
+            Verb::Update(_) => "update",
+            Verb::Pause(_) => "pause",
+            Verb::Resume(_) => "resume",
+            Verb::Preview(_) => "preview",
             Verb::Cancel(_) => "cancel",
             Verb::Execute(_) => "execute",
             Verb::Test => "test",
@@ -349,7 +455,7 @@ mod tests {
             "--skip_validation",
         ]);
         assert_eq!(args.agent_id.as_deref(), Some("a"));
-        assert_eq!(args.max_repetitions.as_deref(), Some("5.0"));
+        assert_eq!(args.when.max_repetitions.as_deref(), Some("5.0"));
         assert!(args.skip_validation);
     }
 

@@ -5,15 +5,17 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
-use super::args::{HistoryArgs, IdArgs, ListArgs, RegisterArgs};
+use super::args::{
+    HistoryArgs, IdArgs, ListArgs, PauseArgs, PreviewArgs, RegisterArgs, ResumeArgs, UpdateArgs,
+};
 use super::input::{self, given};
 use super::output::{self, Reply};
 use super::{Context, deliver};
 use crate::db::ListFilter;
 use crate::error::{Code, Error, Result};
 use crate::letta_client::{ErrorClass, Refusal, RefusalKind, Rest, RestSettings};
-use crate::models::ScheduleType;
-use crate::service::{Registration, Service, Status, Wish};
+use crate::schedule::Zone;
+use crate::service::{self, Registered, Registration, Service, Status};
 
 /// The name of the one target that settings can name so far.
 const TARGET: &str = "letta";
@@ -42,58 +44,33 @@ impl Context {
 }
 
 pub(super) async fn register(ctx: &Context, args: &RegisterArgs) -> Result<Reply> {
-    let text = |flag: &Option<String>| given(flag.as_deref()).map(str::to_owned);
     let agent_id = input::agent(
         args.agent_id.as_deref(),
         ctx.settings.default_agent.as_deref(),
     )?;
-    let prompt = input::prompt(args, std::io::stdin())?;
-    let (kind, value) = match input::spec(args)? {
-        input::Spec::Once(value) => (ScheduleType::Once, value),
-        input::Spec::Cron(value) => (ScheduleType::Cron, value),
-        input::Spec::Every(value) => (ScheduleType::Interval, value),
-    };
+    let prompt = input::prompt(
+        args.prompt.as_deref(),
+        args.prompt_file.as_deref(),
+        std::io::stdin(),
+    )?;
     let registration = Registration {
         agent_id,
         prompt,
-        wish: Wish {
-            kind,
-            value: value.to_owned(),
-        },
-        timezone: text(&args.timezone),
-        start_at: text(&args.start_at),
-        end_at: text(&args.end_at),
-        max_repetitions: input::repetitions(args.max_repetitions.as_deref())?,
-        name: text(&args.name),
+        when: input::when(&args.when)?,
+        name: input::filled(args.name.as_deref()),
         skip_validation: args.skip_validation,
     };
     let service = ctx.service().await?;
     let made = service.register(&registration).await?;
     let warning = service.status().await?.warning();
-    let local = made.next_run_local();
     let message = if made.existed {
         format!("This prompt was scheduled already, with ID {}", made.id)
     } else {
         format!("Prompt scheduled with ID {}", made.id)
     };
-    let json = json!({
-        "status": "success",
-        "id": made.id,
-        "next_run": made.next_run,
-        "message": message,
-        "next_run_local": local,
-        "timezone": made.zone.name(),
-        "describes": made.describes,
-        "next_runs": made.next_runs,
-        "existed": made.existed,
-        "now": ctx.clock.now(),
-        "warning": warning,
-    });
-    let text = format!(
-        "{message}: {}. Next run: {} UTC = {local}",
-        made.describes, made.next_run
-    );
-    reply(json, text, warning)
+    let mut json = planned(ctx, &made, &message);
+    json["existed"] = made.existed.into();
+    reply(json, told(&made, &message), warning)
 }
 
 pub(super) async fn list(ctx: &Context, args: &ListArgs) -> Result<Reply> {
@@ -123,7 +100,6 @@ pub(super) async fn list(ctx: &Context, args: &ListArgs) -> Result<Reply> {
         "broken": listing.broken,
         "schedules": rows,
         "now": ctx.clock.now(),
-        "warning": status.warning(),
     });
     reply(json, text, status.warning())
 }
@@ -137,8 +113,72 @@ pub(super) async fn show(ctx: &Context, args: &IdArgs) -> Result<Reply> {
     let text = output::schedule_details(&json);
     json["status"] = "success".into();
     json["now"] = to_value(&ctx.clock.now())?;
-    json["warning"] = status.warning().into();
     reply(json, text, status.warning())
+}
+
+pub(super) async fn update(ctx: &Context, args: &UpdateArgs) -> Result<Reply> {
+    let id = input::schedule_id(&args.id)?;
+    let changes = input::changes(args, std::io::stdin())?;
+    let service = ctx.service().await?;
+    let changed = service.update(id, &changes).await?;
+    let warning = service.status().await?.warning();
+    let message = format!("Schedule {id} updated");
+    let json = planned(ctx, &changed, &message);
+    reply(json, told(&changed, &message), warning)
+}
+
+pub(super) async fn pause(ctx: &Context, args: &PauseArgs) -> Result<Reply> {
+    let id = input::schedule_id(&args.id)?;
+    let note = given(args.note.as_deref());
+    ctx.service().await?.pause(id, note).await?;
+    let message = format!("Schedule {id} paused");
+    let json = json!({ "status": "success", "paused_id": id, "message": message });
+    Reply::new(&json, message)
+}
+
+pub(super) async fn resume(ctx: &Context, args: &ResumeArgs) -> Result<Reply> {
+    let id = input::schedule_id(&args.id)?;
+    let service = ctx.service().await?;
+    let next_run = service.resume(id, args.replay).await?;
+    let warning = service.status().await?.warning();
+    let message = match next_run {
+        Some(next) => format!("Schedule {id} resumed. Next run: {next}"),
+        None => format!("Schedule {id} has finished: nothing of it is left to run"),
+    };
+    let json = json!({
+        "status": "success",
+        "resumed_id": id,
+        "next_run": next_run,
+        "message": message,
+        "now": ctx.clock.now(),
+    });
+    reply(json, message, warning)
+}
+
+/// Needs neither the database nor Letta.
+pub(super) fn preview(ctx: &Context, args: &PreviewArgs) -> Result<Reply> {
+    let when = input::when(&args.when)?;
+    let count = input::count(args.count.as_deref())?;
+    let zone = Zone::parse(&ctx.settings.timezone)?;
+    let shown = service::preview(&when, count, &zone, ctx.clock.now())?;
+    let runs: Vec<Value> = shown
+        .next_runs
+        .iter()
+        .map(|t| json!({ "utc": t, "local": shown.local(*t) }))
+        .collect();
+    let json = json!({
+        "status": "success",
+        "describes": shown.describes,
+        "timezone": shown.zone.name(),
+        "runs": runs,
+        "now": ctx.clock.now(),
+    });
+    let lines: Vec<String> = shown
+        .next_runs
+        .iter()
+        .map(|t| format!("{t}  {}", shown.local(*t)))
+        .collect();
+    Reply::new(&json, format!("{}\n{}", shown.describes, lines.join("\n")))
 }
 
 pub(super) async fn cancel(ctx: &Context, args: &IdArgs) -> Result<Reply> {
@@ -184,7 +224,6 @@ pub(super) async fn test(ctx: &Context) -> Result<Reply> {
         "database": service.db.path(),
         "schedulers": schedulers(&status),
         "now": ctx.clock.now(),
-        "warning": status.warning(),
     });
     let version = server
         .version
@@ -268,15 +307,35 @@ fn schedulers(status: &Status) -> Vec<Value> {
     status.schedulers.iter().map(one).collect()
 }
 
+/// What is answered of a schedule whose runs are known.
+fn planned(ctx: &Context, made: &Registered, message: &str) -> Value {
+    json!({
+        "status": "success",
+        "id": made.id,
+        "next_run": made.next_run,
+        "message": message,
+        "next_run_local": made.local(made.next_run),
+        "timezone": made.zone.name(),
+        "describes": made.describes,
+        "next_runs": made.next_runs,
+        "now": ctx.clock.now(),
+    })
+}
+
+/// The same for people.
+fn told(made: &Registered, message: &str) -> String {
+    let (next, local) = (made.next_run, made.local(made.next_run));
+    format!(
+        "{message}: {}. Next run: {next} UTC = {local}",
+        made.describes
+    )
+}
+
 /// An answer with the warning that it carries, left out where there is none.
 fn reply(mut json: Value, mut text: String, warning: Option<String>) -> Result<Reply> {
-    match warning {
-        Some(warning) => text.push_str(&format!("\nWarning: {warning}")),
-        None => {
-            if let Some(object) = json.as_object_mut() {
-                object.remove("warning");
-            }
-        }
+    if let Some(warning) = warning {
+        text.push_str(&format!("\nWarning: {warning}"));
+        json["warning"] = warning.into();
     }
     Reply::new(&json, text)
 }

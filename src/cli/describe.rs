@@ -10,7 +10,14 @@ use super::definitions::definitions;
 use super::plugin_guard;
 
 /// What a call needs; the command line asks for it itself, with errors that teach.
-const REQUIRED: &[(&str, &str)] = &[("register", "prompt"), ("show", "id"), ("cancel", "id")];
+const REQUIRED: &[(&str, &str)] = &[
+    ("register", "prompt"),
+    ("show", "id"),
+    ("update", "id"),
+    ("pause", "id"),
+    ("resume", "id"),
+    ("cancel", "id"),
+];
 
 /// The description of the plugin.
 pub(super) fn describe() -> Value {
@@ -129,7 +136,8 @@ mod tests {
         assert_eq!(
             names,
             [
-                "register", "list", "show", "cancel", "execute", "test", "agents", "history"
+                "register", "list", "show", "update", "pause", "resume", "preview", "cancel",
+                "execute", "test", "agents", "history"
             ]
         );
     }

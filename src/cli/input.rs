@@ -4,10 +4,11 @@ use std::io::Read;
 use std::path::Path;
 use std::time::Duration;
 
-use super::args::{IdArgs, RegisterArgs};
+use super::args::{IdArgs, UpdateArgs, WhenArgs};
 use crate::error::{Code, Error, Result};
-use crate::models::AgentId;
+use crate::models::{AgentId, ScheduleType};
 use crate::schedule::{CronSpec, IntervalSpec};
+use crate::service::{Changes, When, Wish};
 
 /// The largest prompt that is read from a file, in bytes: Letta takes 5 MB.
 const LARGEST_PROMPT: u64 = 16 * 1024 * 1024;
@@ -66,7 +67,7 @@ pub fn agent_filter(flag: Option<&str>) -> Result<Option<AgentId>> {
 ///
 /// # Errors
 /// [`Code::SpecMissing`] or [`Code::SpecConflict`].
-pub fn spec(args: &RegisterArgs) -> Result<Spec<'_>> {
+pub fn spec(args: &WhenArgs) -> Result<Spec<'_>> {
     let all = [
         ("--time", given(args.time.as_deref()).map(Spec::Once)),
         ("--cron", given(args.cron.as_deref()).map(Spec::Cron)),
@@ -110,20 +111,93 @@ pub fn spec(args: &RegisterArgs) -> Result<Spec<'_>> {
     }
 }
 
+/// Everything that says when.
+///
+/// # Errors
+/// [`Code::SpecMissing`], [`Code::SpecConflict`], [`Code::RepetitionsInvalid`].
+pub fn when(args: &WhenArgs) -> Result<When> {
+    let (kind, value) = match spec(args)? {
+        Spec::Once(value) => (ScheduleType::Once, value),
+        Spec::Cron(value) => (ScheduleType::Cron, value),
+        Spec::Every(value) => (ScheduleType::Interval, value),
+    };
+    Ok(When {
+        wish: Wish {
+            kind,
+            value: value.to_owned(),
+        },
+        timezone: filled(args.timezone.as_deref()),
+        start_at: filled(args.start_at.as_deref()),
+        end_at: filled(args.end_at.as_deref()),
+        max_repetitions: repetitions(args.max_repetitions.as_deref())?,
+    })
+}
+
+/// What is to be changed of a schedule.
+///
+/// # Errors
+/// Those of each part.
+pub fn changes(args: &UpdateArgs, stdin: impl Read) -> Result<Changes> {
+    let flags = &args.when;
+    let wish = match spec(flags) {
+        Ok(_) => Some(when(flags)?.wish),
+        Err(e) if e.code() == Code::SpecMissing => None,
+        Err(e) => return Err(e),
+    };
+    let prompt = match (&args.prompt, &args.prompt_file) {
+        (None, None) => None,
+        (flag, file) => Some(prompt(flag.as_deref(), file.as_deref(), stdin)?),
+    };
+    Ok(Changes {
+        agent_id: agent_filter(args.agent_id.as_deref())?,
+        prompt,
+        wish,
+        timezone: filled(flags.timezone.as_deref()),
+        start_at: filled(flags.start_at.as_deref()),
+        end_at: filled(flags.end_at.as_deref()),
+        max_repetitions: repetitions(flags.max_repetitions.as_deref())?,
+        name: filled(args.name.as_deref()),
+        skip_validation: args.skip_validation,
+    })
+}
+
+/// A flag's text as [`given`] sees it, to be kept.
+pub fn filled(text: Option<&str>) -> Option<String> {
+    given(text).map(str::to_owned)
+}
+
+/// How many runs a preview shows.
+///
+/// # Errors
+/// [`Code::Usage`] if it is not a whole number from 1 to 1000.
+pub fn count(flag: Option<&str>) -> Result<usize> {
+    let text = given(flag).unwrap_or("10");
+    whole(text)
+        .filter(|n| (1..=1_000).contains(n))
+        .and_then(|n| usize::try_from(n).ok())
+        .ok_or_else(|| {
+            Error::new(
+                Code::Usage,
+                format!("--count {text:?} is not a whole number from 1 to 1000"),
+            )
+            .example("--count 10")
+        })
+}
+
 /// The prompt: `--prompt`, or what is in `--prompt-file` (`-` is `stdin`), exactly as it is.
 ///
 /// # Errors
 /// [`Code::PromptMissing`] if there is none or it is blank, [`Code::FileUnusable`] if the file
 /// can't be read, is not UTF-8 or is too large.
-pub fn prompt(args: &RegisterArgs, stdin: impl Read) -> Result<String> {
-    let text = match (&args.prompt, &args.prompt_file) {
-        (Some(prompt), _) => prompt.clone(),
+pub fn prompt(flag: Option<&str>, file: Option<&Path>, stdin: impl Read) -> Result<String> {
+    let text = match (flag, file) {
+        (Some(prompt), _) => prompt.to_owned(),
         (None, Some(path)) if path.as_os_str() == "-" => read(stdin, "standard input")?,
         (None, Some(path)) => read_file(path)?,
         (None, None) => String::new(),
     };
     if text.trim().is_empty() {
-        let what = match (&args.prompt, &args.prompt_file) {
+        let what = match (flag, file) {
             (None, None) => "no prompt was given",
             _ => "the prompt is blank",
         };
@@ -283,6 +357,12 @@ fn whole(text: &str) -> Option<i64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cli::args::RegisterArgs;
+
+    fn prompt(args: &RegisterArgs, stdin: impl Read) -> Result<String> {
+        let (flag, file) = (args.prompt.as_deref(), args.prompt_file.as_deref());
+        super::prompt(flag, file, stdin)
+    }
 
     fn code<T: std::fmt::Debug>(result: Result<T>) -> Code {
         let error = result.unwrap_err();
@@ -329,17 +409,17 @@ mod tests {
 
     #[test]
     fn a_schedule_has_exactly_one_kind_of_time() {
-        let args = |time: &str, cron: &str, every: &str| RegisterArgs {
+        let args = |time: &str, cron: &str, every: &str| WhenArgs {
             time: Some(time.to_owned()),
             cron: Some(cron.to_owned()),
             every: Some(every.to_owned()),
-            ..RegisterArgs::default()
+            ..WhenArgs::default()
         };
         assert_eq!(spec(&args("t", "", " ")).unwrap(), Spec::Once("t"));
         assert_eq!(spec(&args("", "c", "")).unwrap(), Spec::Cron("c"));
         assert_eq!(spec(&args("", "", "-5m")).unwrap(), Spec::Every("-5m"));
         assert_eq!(code(spec(&args("", "", ""))), Code::SpecMissing);
-        assert_eq!(code(spec(&RegisterArgs::default())), Code::SpecMissing);
+        assert_eq!(code(spec(&WhenArgs::default())), Code::SpecMissing);
         assert_eq!(code(spec(&args("t", "c", ""))), Code::SpecConflict);
         assert_eq!(code(spec(&args("t", "c", "e"))), Code::SpecConflict);
     }

@@ -207,6 +207,8 @@ pub fn schedule_details(value: &Value) -> String {
         ("lifecycle", "state"),
         ("waiting_for", "waiting"),
         ("broken_reason", "broken"),
+        ("paused_at", "paused"),
+        ("pause_note", "note"),
         ("next_run", "next run"),
         ("next_run_local", "local"),
         ("last_run", "last run"),

@@ -51,6 +51,11 @@ pub(super) fn check(cli: &Cli) -> Result<()> {
             "it would read any file of the server; give the text itself",
             "--prompt \"Check the backup\"",
         ),
+        Some(Verb::Update(args)) if args.prompt_file.is_some() => refuse(
+            "--prompt-file",
+            "it would read any file of the server; give the text itself",
+            "--prompt \"Check the backup\"",
+        ),
         Some(Verb::Execute(args)) if args.r#loop => refuse(
             "execute --loop",
             "it would never return; without --loop it delivers what is due and returns",

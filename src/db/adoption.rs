@@ -8,7 +8,7 @@ mod reading;
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use super::plans::{cancel_waiting, record_revision, remaining, settle_backlog, timetable};
+use super::plans::{end_waiting, record_revision, remaining, settle_backlog, timetable};
 use super::schedules::{fetch, write_lifecycle, write_plan};
 use super::time::optional;
 use super::{Db, Tx};
@@ -189,6 +189,10 @@ async fn adopt_changed(
         return Ok(lifecycle);
     }
     clear_taken_name(tx, row).await?;
+    if known.lifecycle == Lifecycle::Paused {
+        let reason = "it passed while the schedule was paused";
+        end_waiting(tx, known.uid, State::Skipped, reason, now).await?;
+    }
     if was_active && !spec_changed && !next_changed {
         return Ok(Lifecycle::Active);
     }
@@ -290,7 +294,7 @@ async fn set_aside(
     if known.lifecycle == Lifecycle::Active {
         account_for(tx, row, known, state, reason, now).await?;
     }
-    cancel_waiting(tx, known.uid, reason, now).await
+    end_waiting(tx, known.uid, State::Cancelled, reason, now).await
 }
 
 /// Gives a row its identity, and writes its times in our form: text in another form sorts, and so

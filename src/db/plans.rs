@@ -162,18 +162,20 @@ impl Unsent<'_> {
     }
 }
 
-/// Settles what waits of a schedule that was ended: a prompt on its way ends by itself.
-pub(super) async fn cancel_waiting(
+/// Settles what waits of a schedule that will not send it: a prompt on its way ends by itself.
+pub(super) async fn end_waiting(
     tx: &mut Tx,
     uid: Uuid,
+    state: State,
     reason: &str,
     now: Timestamp,
 ) -> sqlx::Result<()> {
     sqlx::query(
-        "UPDATE occurrences SET state = 'cancelled', reason = $2, finished_at = $3, \
+        "UPDATE occurrences SET state = $2, reason = $3, finished_at = $4, \
          not_before = NULL, fence = fence + 1 WHERE uid = $1 AND state = 'waiting'",
     )
     .bind(uid.to_string())
+    .bind(state.as_str())
     .bind(reason)
     .bind(DbTime(now))
     .execute(&mut **tx)

@@ -15,7 +15,7 @@ macro_rules! schedule_columns {
     () => {
         "id, agent_id, prompt_text, schedule_type, schedule_value, next_run, created_at, active, \
          last_run, uid, name, timezone, anchor, start_at, end_at, max_repetitions, repetitions, \
-         lifecycle, broken_reason"
+         lifecycle, broken_reason, paused_at, pause_note"
     };
 }
 pub(super) use schedule_columns;
@@ -100,6 +100,8 @@ pub(super) fn schedule(row: &SqliteRow) -> sqlx::Result<PromptSchedule> {
         repetitions: row.try_get_unchecked("repetitions")?,
         lifecycle,
         broken_reason: text(row, "broken_reason"),
+        paused_at: lenient_time(row, "paused_at"),
+        pause_note: text(row, "pause_note"),
     })
 }
 

@@ -5,7 +5,7 @@ use sqlx::{Row, SqliteConnection};
 use uuid::Uuid;
 
 use super::adoption::adopt_if_touched;
-use super::plans::{cancel_waiting, record_revision, settle_backlog, timetable};
+use super::plans::{end_waiting, record_revision, settle_backlog, timetable};
 use super::rows::{self, schedule_columns};
 use super::time::{DbTime, optional};
 use super::{Db, Tx};
@@ -45,6 +45,8 @@ pub struct ScheduleUpdate {
     pub agent_id: Option<AgentId>,
     /// Another prompt.
     pub prompt_text: Option<String>,
+    /// Another name, unique among the agent's live schedules.
+    pub name: Option<String>,
     /// Other instants. Those of the old plan that passed unsent become `skipped`.
     pub plan: Option<Plan>,
 }
@@ -57,27 +59,16 @@ impl Db {
     /// database.
     pub async fn add_schedule(&self, new: &NewSchedule, now: Timestamp) -> Result<i64> {
         let doing = "add the schedule";
+        let failed = |e| self.failed(doing, e);
         let mut tx = self.begin(doing).await?;
-        if let Some(name) = &new.name
-            && let Some(id) = find_live_name(&mut tx, &new.agent_id, name)
-                .await
-                .map_err(|e| self.failed(doing, e))?
-        {
-            return Err(Error::new(
-                Code::NameTaken,
-                format!(
-                    "agent {} already has a live schedule {name:?}: it is {id}",
-                    new.agent_id
-                ),
-            ));
-        }
-        let uid = Uuid::new_v4();
-        let id = insert(&mut tx, uid, new, now)
+        refuse_taken_name(&mut tx, &new.agent_id, new.name.as_deref(), None)
             .await
-            .map_err(|e| self.failed(doing, e))?;
+            .map_err(failed)??;
+        let uid = Uuid::new_v4();
+        let id = insert(&mut tx, uid, new, now).await.map_err(failed)?;
         record_revision(&mut tx, uid, &new.plan, now)
             .await
-            .map_err(|e| self.failed(doing, e))?;
+            .map_err(failed)?;
         self.commit(tx, doing).await?;
         Ok(id)
     }
@@ -195,13 +186,23 @@ impl Db {
         let Some(schedule) = fetch(&mut tx, id).await.map_err(failed)? else {
             return Ok(false);
         };
+        let agent = match &update.agent_id {
+            Some(agent) => agent.clone(),
+            None => AgentId::parse(&schedule.agent_id)?,
+        };
+        let name = update.name.as_deref().or(schedule.name.as_deref());
+        refuse_taken_name(&mut tx, &agent, name, Some(id))
+            .await
+            .map_err(failed)??;
         sqlx::query(
             "UPDATE schedules SET agent_id = coalesce($2, agent_id), \
-             prompt_text = coalesce($3, prompt_text), row_version = row_version + 1 WHERE id = $1",
+             prompt_text = coalesce($3, prompt_text), name = coalesce($4, name), \
+             row_version = row_version + 1 WHERE id = $1",
         )
         .bind(id)
         .bind(update.agent_id.as_ref().map(AgentId::as_str))
         .bind(update.prompt_text.as_deref())
+        .bind(update.name.as_deref())
         .execute(&mut *tx)
         .await
         .map_err(failed)?;
@@ -220,7 +221,12 @@ impl Db {
                 .await
                 .map_err(failed)?;
             }
-            write_plan(&mut tx, id, plan, Lifecycle::Active)
+            // A paused schedule stays paused, whatever its time.
+            let lifecycle = match schedule.lifecycle {
+                Lifecycle::Paused => Lifecycle::Paused,
+                _ => Lifecycle::Active,
+            };
+            write_plan(&mut tx, id, plan, lifecycle)
                 .await
                 .map_err(failed)?;
             if let Some(uid) = schedule.uid {
@@ -303,15 +309,30 @@ pub(super) async fn fetch(
     row.map(|r| rows::schedule(&r)).transpose()
 }
 
-async fn find_live_name(tx: &mut Tx, agent: &AgentId, name: &str) -> sqlx::Result<Option<i64>> {
-    sqlx::query_scalar(
+/// Refuses a name that another live schedule of the agent has.
+async fn refuse_taken_name(
+    tx: &mut Tx,
+    agent: &AgentId,
+    name: Option<&str>,
+    own_id: Option<i64>,
+) -> sqlx::Result<Result<()>> {
+    let other: Option<i64> = sqlx::query_scalar(
         "SELECT id FROM schedules WHERE agent_id = $1 AND name = $2 \
-         AND lifecycle IN ('active', 'paused')",
+         AND lifecycle IN ('active', 'paused') AND id IS NOT $3",
     )
     .bind(agent.as_str())
     .bind(name)
+    .bind(own_id)
     .fetch_optional(&mut **tx)
-    .await
+    .await?;
+    let (Some(id), Some(name)) = (other, name) else {
+        return Ok(Ok(()));
+    };
+    Ok(Err(Error::new(
+        Code::NameTaken,
+        format!("agent {agent} already has a live schedule named {name:?}: it is {id}"),
+    )
+    .example("promptyoself list")))
 }
 
 async fn insert(tx: &mut Tx, uid: Uuid, new: &NewSchedule, now: Timestamp) -> sqlx::Result<i64> {
@@ -402,7 +423,7 @@ pub(super) async fn end(
         settle_backlog(tx, schedule, &timetable, now, State::Cancelled, reason).await?;
     }
     if let Some(uid) = schedule.uid {
-        cancel_waiting(tx, uid, reason, now).await?;
+        end_waiting(tx, uid, State::Cancelled, reason, now).await?;
     }
     write_lifecycle(tx, schedule.id, Lifecycle::Cancelled, None).await
 }

@@ -74,6 +74,10 @@ pub struct PromptSchedule {
     pub lifecycle: Lifecycle,
     /// Why it is broken.
     pub broken_reason: Option<String>,
+    /// Since when it is paused, or was the last time.
+    pub paused_at: Option<Timestamp>,
+    /// Why it was paused.
+    pub pause_note: Option<String>,
 }
 
 /// When a schedule's instants are: checked, and in its stored form.

@@ -21,14 +21,10 @@ pub struct Wish {
     pub value: String,
 }
 
-/// A schedule as a caller asks for it.
+/// When, with everything that bounds it, as it was said.
 #[derive(Clone, Debug)]
-pub struct Registration {
-    /// Whom it is for.
-    pub agent_id: AgentId,
-    /// What is sent.
-    pub prompt: String,
-    /// When.
+pub struct When {
+    /// The time, pattern or interval.
     pub wish: Wish,
     /// The IANA zone; `None` for the configured one.
     pub timezone: Option<String>,
@@ -38,6 +34,17 @@ pub struct Registration {
     pub end_at: Option<String>,
     /// How many instants it has in all.
     pub max_repetitions: Option<i64>,
+}
+
+/// A schedule as a caller asks for it.
+#[derive(Clone, Debug)]
+pub struct Registration {
+    /// Whom it is for.
+    pub agent_id: AgentId,
+    /// What is sent.
+    pub prompt: String,
+    /// When.
+    pub when: When,
     /// A name unique among the agent's live schedules.
     pub name: Option<String>,
     /// Whether to go without asking Letta for the agent.
@@ -62,9 +69,9 @@ pub struct Registered {
 }
 
 impl Registered {
-    /// The next run on the clocks of its zone.
-    pub fn next_run_local(&self) -> String {
-        show_local(self.next_run, &self.zone)
+    /// A time on the clocks of its zone.
+    pub fn local(&self, time: Timestamp) -> String {
+        show_local(time, &self.zone)
     }
 }
 
@@ -77,11 +84,11 @@ impl Service {
     /// Letta and the database; then nothing was made.
     pub async fn register(&self, asked: &Registration) -> Result<Registered> {
         let now = self.now();
-        let zone = match &asked.timezone {
+        let zone = match &asked.when.timezone {
             Some(name) => Zone::parse(name)?,
             None => self.zone.clone(),
         };
-        let (plan, timetable) = plan(asked, &zone, now)?;
+        let (plan, timetable) = plan(&asked.when, &zone, now)?;
         if let Some(existing) = self.find_named(asked).await? {
             return self.same_or_taken(asked, &plan, existing);
         }
@@ -140,8 +147,13 @@ impl Service {
                 Code::NameTaken,
                 format!(
                     "agent {} already has a live schedule named {name:?} that does something \
-                     else: it is {}, {} {:?}. Cancel that one first, or give this one another name",
-                    asked.agent_id, existing.id, existing.schedule_type, existing.schedule_value
+                     else: it is {}, {} {:?}. Change that one with promptyoself update --id {} …, or give this one another \
+                     name",
+                    asked.agent_id,
+                    existing.id,
+                    existing.schedule_type,
+                    existing.schedule_value,
+                    existing.id
                 ),
             )
             .example(format!("--name {}", quoted(&format!("{name}-2")))));
@@ -150,7 +162,7 @@ impl Service {
         Ok(registered(existing.id, true, next_run, &timetable, left))
     }
 
-    async fn validate_agent(&self, agent: &AgentId) -> Result<()> {
+    pub(super) async fn validate_agent(&self, agent: &AgentId) -> Result<()> {
         let Err(refusal) = self.letta.get_agent(agent).await else {
             return Ok(());
         };
@@ -166,7 +178,7 @@ impl Service {
 }
 
 /// Reads and checks every part of the time.
-fn plan(asked: &Registration, zone: &Zone, now: Timestamp) -> Result<(Plan, Timetable)> {
+pub(super) fn plan(asked: &When, zone: &Zone, now: Timestamp) -> Result<(Plan, Timetable)> {
     let Wish { kind, value } = &asked.wish;
     let spec = Spec::parse(*kind, value, zone, now)?;
     let time = |flag: &str, text: &Option<String>| match text {
@@ -237,7 +249,7 @@ fn plan(asked: &Registration, zone: &Zone, now: Timestamp) -> Result<(Plan, Time
     Ok((plan, timetable))
 }
 
-fn registered(
+pub(super) fn registered(
     id: i64,
     existed: bool,
     next_run: Timestamp,

@@ -59,6 +59,12 @@ pub struct ScheduleView {
     /// Why it can't be read.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub broken_reason: Option<String>,
+    /// Since when it is paused.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub paused_at: Option<Timestamp>,
+    /// Why it is paused.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pause_note: Option<String>,
     /// The time before which it does not run.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub start_at: Option<Timestamp>,
@@ -80,6 +86,7 @@ impl ScheduleView {
         full: bool,
     ) -> Self {
         let zone = timetable.map_or(zone, |t| &t.zone);
+        let paused = s.lifecycle == Lifecycle::Paused;
         ScheduleView {
             id: s.id,
             agent_id: s.agent_id,
@@ -101,6 +108,8 @@ impl ScheduleView {
             lifecycle: s.lifecycle,
             waiting_for: None,
             broken_reason: s.broken_reason,
+            paused_at: s.paused_at.filter(|_| paused),
+            pause_note: s.pause_note.filter(|_| paused),
             start_at: s.start_at,
             end_at: s.end_at,
             max_repetitions: s.max_repetitions,

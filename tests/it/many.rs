@@ -6,7 +6,7 @@ use std::sync::Arc;
 use jiff::SignedDuration;
 use promptyoself::clock::Clock;
 use promptyoself::models::{AgentId, ScheduleType};
-use promptyoself::service::{Registration, Service, Wish};
+use promptyoself::service::{Registration, Service, When, Wish};
 
 use crate::daemon::Program;
 use crate::fake_letta::FakeLetta;
@@ -28,14 +28,16 @@ async fn fill(database: &std::path::Path) {
         let asked = Registration {
             agent_id: AgentId::parse(&format!("agent-{}", n % AGENTS)).unwrap(),
             prompt: format!("prompt {n}"),
-            wish: Wish {
-                kind: ScheduleType::Once,
-                value: at.to_string(),
+            when: When {
+                wish: Wish {
+                    kind: ScheduleType::Once,
+                    value: at.to_string(),
+                },
+                timezone: None,
+                start_at: None,
+                end_at: None,
+                max_repetitions: None,
             },
-            timezone: None,
-            start_at: None,
-            end_at: None,
-            max_repetitions: None,
             name: None,
             skip_validation: true,
         };

@@ -4,4 +4,5 @@ mod backlog;
 mod control;
 mod failures;
 mod lanes;
+mod pause;
 mod takeover;

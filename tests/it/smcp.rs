@@ -7,8 +7,9 @@ use serde_json::{Value, json};
 
 use loader::{Generation, Plugin, check_contract, read_result};
 
-const COMMANDS: [&str; 8] = [
-    "register", "list", "show", "cancel", "execute", "test", "agents", "history",
+const COMMANDS: [&str; 12] = [
+    "register", "list", "show", "update", "pause", "resume", "preview", "cancel", "execute",
+    "test", "agents", "history",
 ];
 
 fn words(words: &[&str]) -> Vec<String> {

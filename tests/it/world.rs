@@ -9,7 +9,7 @@ use promptyoself::db::{HistoryFilter, ListFilter};
 use promptyoself::error::Result;
 use promptyoself::models::{AgentId, Occurrence, ScheduleType, State};
 use promptyoself::scheduler::{Mode, Outcome, Scheduler, Settings};
-use promptyoself::service::{Registered, Registration, Service, Wish};
+use promptyoself::service::{Registered, Registration, Service, When, Wish};
 use tempfile::TempDir;
 use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinHandle;
@@ -111,14 +111,16 @@ impl World {
         Registration {
             agent_id: AgentId::parse(agent).unwrap(),
             prompt: prompt.to_owned(),
-            wish: Wish {
-                kind,
-                value: value.to_owned(),
+            when: When {
+                wish: Wish {
+                    kind,
+                    value: value.to_owned(),
+                },
+                timezone: None,
+                start_at: None,
+                end_at: None,
+                max_repetitions: None,
             },
-            timezone: None,
-            start_at: None,
-            end_at: None,
-            max_repetitions: None,
             name: None,
             skip_validation: false,
         }

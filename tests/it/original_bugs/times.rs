@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use promptyoself::clock::Clock;
 use promptyoself::models::{AgentId, ScheduleType};
 use promptyoself::scheduler::{Mode, Scheduler, Settings};
-use promptyoself::service::{Registration, Service, Wish};
+use promptyoself::service::{Registration, Service, When, Wish};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
@@ -51,14 +51,16 @@ impl Rig {
         let asked = Registration {
             agent_id: AgentId::parse(agent).unwrap(),
             prompt: prompt.into(),
-            wish: Wish {
-                kind,
-                value: value.into(),
+            when: When {
+                wish: Wish {
+                    kind,
+                    value: value.into(),
+                },
+                timezone: zone.map(str::to_owned),
+                start_at: None,
+                end_at: None,
+                max_repetitions: None,
             },
-            timezone: zone.map(str::to_owned),
-            start_at: None,
-            end_at: None,
-            max_repetitions: None,
             name: None,
             skip_validation: false,
         };

@@ -83,7 +83,7 @@ async fn a_one_shot_that_is_too_late_to_be_of_use_is_missed_and_says_so() {
 async fn the_last_instant_finishes_a_schedule_and_stays_its_next_run() {
     let world = World::new().await;
     let mut wish = world.wish("agent-a", "tick", ScheduleType::Interval, "10s");
-    wish.max_repetitions = Some(3);
+    wish.when.max_repetitions = Some(3);
     let id = world.service.register(&wish).await.unwrap().id;
     let mut running = world.start();
     for _ in 0..3 {
@@ -104,7 +104,7 @@ async fn the_last_instant_finishes_a_schedule_and_stays_its_next_run() {
 async fn repetitions_count_instants_whatever_became_of_them() {
     let world = World::new().await;
     let mut wish = world.wish("agent-a", "tick", ScheduleType::Interval, "10s");
-    wish.max_repetitions = Some(5);
+    wish.when.max_repetitions = Some(5);
     world.service.register(&wish).await.unwrap();
     world.advance(1_000);
     let mut running = world.start();
@@ -121,7 +121,7 @@ async fn repetitions_count_instants_whatever_became_of_them() {
 async fn a_schedule_ends_with_its_end_inclusive() {
     let world = World::new().await;
     let mut wish = world.wish("agent-a", "tick", ScheduleType::Interval, "10s");
-    wish.end_at = Some((world.now() + jiff::SignedDuration::from_secs(20)).to_string());
+    wish.when.end_at = Some((world.now() + jiff::SignedDuration::from_secs(20)).to_string());
     world.service.register(&wish).await.unwrap();
     let mut running = world.start();
     world.advance(10);

@@ -157,7 +157,7 @@ async fn asking_twice_for_the_same_named_schedule_makes_one() {
     let second = world.service.register(&wish).await.unwrap();
     assert_eq!((first.id, first.existed), (second.id, !second.existed));
     assert_eq!(first.next_run, second.next_run);
-    wish.wish.value = "20s".into();
+    wish.when.wish.value = "20s".into();
     assert_eq!(
         world.service.register(&wish).await.unwrap_err().code(),
         Code::NameTaken

@@ -1,0 +1,176 @@
+//! Pausing and resuming.
+
+use jiff::Timestamp;
+
+use super::Db;
+use super::adoption::adopt_if_touched;
+use super::plans::{Unsent, end_waiting, record_revision, remaining, timetable, to_i64};
+use super::schedules::{fetch, write_lifecycle, write_plan};
+use super::time::DbTime;
+use crate::error::Result;
+use crate::models::{Lifecycle, Plan, PromptSchedule, ScheduleType, State};
+use crate::schedule::Timetable;
+
+/// Why an instant of a paused schedule is not sent.
+const PASSED: &str = "it passed while the schedule was paused";
+
+/// What became of a wish to resume.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Resumed {
+    /// It runs again, next at this time.
+    Active(Timestamp),
+    /// No instant is left of it.
+    Finished,
+    /// Its only instant passed while it was paused; nothing was changed.
+    OncePassed(Timestamp),
+    /// It is not paused but this; nothing was changed.
+    NotPaused(Lifecycle),
+}
+
+impl Db {
+    /// Pauses an active schedule: what is not yet sent of it stays where it is. Returns what it
+    /// was before; `None` if there is none of this id.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn pause_schedule(
+        &self,
+        id: i64,
+        note: Option<&str>,
+        now: Timestamp,
+    ) -> Result<Option<Lifecycle>> {
+        let doing = "pause the schedule";
+        let failed = |e| self.failed(doing, e);
+        let mut tx = self.begin(doing).await?;
+        adopt_if_touched(&mut tx, id, &self.zone, now)
+            .await
+            .map_err(failed)?;
+        let Some(schedule) = fetch(&mut tx, id).await.map_err(failed)? else {
+            return Ok(None);
+        };
+        if schedule.lifecycle == Lifecycle::Active {
+            sqlx::query(
+                "UPDATE schedules SET lifecycle = 'paused', active = 0, paused_at = $2, \
+                 pause_note = $3, row_version = row_version + 1 WHERE id = $1",
+            )
+            .bind(id)
+            .bind(DbTime(now))
+            .bind(note)
+            .execute(&mut *tx)
+            .await
+            .map_err(failed)?;
+        }
+        self.commit(tx, doing).await?;
+        Ok(Some(schedule.lifecycle))
+    }
+
+    /// Lets a paused schedule run again. What passed meanwhile is settled as `skipped`, or with
+    /// `replay` treated like any other backlog. `None` if there is none of this id.
+    ///
+    /// # Errors
+    /// Those of the database, and of a schedule that can't be read.
+    pub async fn resume_schedule(
+        &self,
+        id: i64,
+        replay: bool,
+        now: Timestamp,
+    ) -> Result<Option<Resumed>> {
+        let doing = "resume the schedule";
+        let failed = |e| self.failed(doing, e);
+        let mut tx = self.begin(doing).await?;
+        adopt_if_touched(&mut tx, id, &self.zone, now)
+            .await
+            .map_err(failed)?;
+        let Some(schedule) = fetch(&mut tx, id).await.map_err(failed)? else {
+            return Ok(None);
+        };
+        let (Lifecycle::Paused, Some(next_run)) = (schedule.lifecycle, schedule.next_run) else {
+            self.commit(tx, doing).await?;
+            return Ok(Some(Resumed::NotPaused(schedule.lifecycle)));
+        };
+        if replay {
+            write_lifecycle(&mut tx, id, Lifecycle::Active, None)
+                .await
+                .map_err(failed)?;
+            self.commit(tx, doing).await?;
+            return Ok(Some(Resumed::Active(next_run)));
+        }
+        let is_once = schedule.schedule_type == ScheduleType::Once.as_str();
+        if is_once && next_run <= now {
+            return Ok(Some(Resumed::OncePassed(next_run)));
+        }
+        let timetable = timetable(&schedule)?;
+        let resumed = skip_to_now(&mut tx, &schedule, &timetable, next_run, now)
+            .await
+            .map_err(failed)?;
+        self.commit(tx, doing).await?;
+        Ok(Some(resumed))
+    }
+}
+
+/// Settles what passed during a pause, and plans the first instant after it.
+async fn skip_to_now(
+    tx: &mut super::Tx,
+    schedule: &PromptSchedule,
+    timetable: &Timetable,
+    next_run: Timestamp,
+    now: Timestamp,
+) -> sqlx::Result<Resumed> {
+    let Some(uid) = schedule.uid else {
+        return Ok(Resumed::NotPaused(schedule.lifecycle));
+    };
+    end_waiting(tx, uid, State::Skipped, PASSED, now).await?;
+    let mut repetitions = schedule.repetitions;
+    if next_run <= now {
+        let passed = timetable.passed(next_run, now, None);
+        let unsent = Unsent {
+            uid,
+            agent_id: &schedule.agent_id,
+            first_at: next_run,
+            newest: passed.newest,
+            count: passed.count,
+            state: State::Skipped,
+            reason: PASSED,
+        };
+        unsent.record(tx, now).await?;
+        // Instants during the pause use up no repetition; those before it, still unsent, do.
+        let paused_at = schedule.paused_at.unwrap_or(now);
+        let before = timetable.passed(next_run, paused_at, remaining(schedule));
+        repetitions = repetitions.saturating_add(to_i64(before.count));
+        sqlx::query(
+            "UPDATE schedules SET repetitions = $2, row_version = row_version + 1 WHERE id = $1",
+        )
+        .bind(schedule.id)
+        .bind(repetitions)
+        .execute(&mut **tx)
+        .await?;
+    }
+    let exhausted = schedule
+        .max_repetitions
+        .is_some_and(|max| repetitions >= max);
+    let next = match next_run > now {
+        true => Some(next_run),
+        false => timetable.next_after(now),
+    };
+    let (Some(next_run), false, Ok(kind)) = (
+        next,
+        exhausted,
+        super::plans::schedule_type(&schedule.schedule_type),
+    ) else {
+        write_lifecycle(tx, schedule.id, Lifecycle::Finished, None).await?;
+        return Ok(Resumed::Finished);
+    };
+    let plan = Plan {
+        schedule_type: kind,
+        schedule_value: schedule.schedule_value.clone(),
+        timezone: timetable.zone.name().to_owned(),
+        anchor: timetable.anchor,
+        next_run,
+        start_at: schedule.start_at,
+        end_at: schedule.end_at,
+        max_repetitions: schedule.max_repetitions,
+    };
+    record_revision(tx, uid, &plan, now).await?;
+    write_plan(tx, schedule.id, &plan, Lifecycle::Active).await?;
+    Ok(Resumed::Active(next_run))
+}
