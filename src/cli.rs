@@ -13,12 +13,14 @@ mod plugin_guard;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
+use std::sync::OnceLock;
 
 use clap::FromArgMatches;
 use clap::error::ErrorKind;
 
 use crate::clock::Clock;
 use crate::config::{Environment, Flags, Settings};
+use crate::db::Db;
 use crate::error::{Code, Error, Result};
 use args::{Cli, PluginVerb, Verb};
 use output::{Output, Reply};
@@ -30,6 +32,18 @@ pub struct Context {
     pub settings: Settings,
     /// The time.
     pub clock: Clock,
+    /// The database, once a command has opened it.
+    opened: OnceLock<Db>,
+}
+
+impl Context {
+    /// Closes the database. The last one to do so puts everything into the one file, so that a copy
+    /// of it is complete.
+    async fn close(&self) {
+        if let Some(db) = self.opened.get() {
+            db.close().await;
+        }
+    }
 }
 
 /// Runs the program: `args` begins with its own name, as a process gets them.
@@ -76,8 +90,17 @@ async fn answer(cli: &Cli, verb: &Verb, env: &Environment) -> Result<Reply> {
         _ => false,
     };
     logging::start(env, if lasting { "info" } else { "warn" })?;
+    let config = match verb {
+        // What an installed plugin says stays unless something else is said.
+        Verb::Plugin(PluginVerb::Install { dir }) if env.get("PROMPTYOSELF_CONFIG").is_none() => {
+            cli.config
+                .clone()
+                .or_else(|| plugin::installed_settings(dir))
+        }
+        _ => cli.config.clone(),
+    };
     let flags = Flags {
-        config: cli.config.clone(),
+        config,
         database: cli.db.clone(),
         concurrency: match verb {
             Verb::Serve(args) => args.concurrency.clone(),
@@ -87,24 +110,31 @@ async fn answer(cli: &Cli, verb: &Verb, env: &Environment) -> Result<Reply> {
     let ctx = Context {
         settings: Settings::load(&flags, env)?,
         clock: Clock::system(),
+        opened: OnceLock::new(),
     };
+    let reply = carry_out(verb, &ctx).await;
+    ctx.close().await;
+    reply
+}
+
+async fn carry_out(verb: &Verb, ctx: &Context) -> Result<Reply> {
     match verb {
-        Verb::Register(args) => commands::register(&ctx, args).await,
-        Verb::List(args) => commands::list(&ctx, args).await,
-        Verb::Show(args) => commands::show(&ctx, args).await,
-        Verb::Update(args) => commands::update(&ctx, args).await,
-        Verb::Pause(args) => commands::pause(&ctx, args).await,
-        Verb::Resume(args) => commands::resume(&ctx, args).await,
-        Verb::Preview(args) => commands::preview(&ctx, args),
-        Verb::Cancel(args) => commands::cancel(&ctx, args).await,
+        Verb::Register(args) => commands::register(ctx, args).await,
+        Verb::List(args) => commands::list(ctx, args).await,
+        Verb::Show(args) => commands::show(ctx, args).await,
+        Verb::Update(args) => commands::update(ctx, args).await,
+        Verb::Pause(args) => commands::pause(ctx, args).await,
+        Verb::Resume(args) => commands::resume(ctx, args).await,
+        Verb::Preview(args) => commands::preview(ctx, args),
+        Verb::Cancel(args) => commands::cancel(ctx, args).await,
         Verb::Execute(args) if args.r#loop => {
-            commands::serve(&ctx, Some(input::interval(args.interval.as_deref())?)).await
+            commands::serve(ctx, Some(input::interval(args.interval.as_deref())?)).await
         }
-        Verb::Execute(_) => commands::execute(&ctx).await,
-        Verb::Test => commands::test(&ctx).await,
-        Verb::Agents => commands::agents(&ctx).await,
-        Verb::Serve(_) => commands::serve(&ctx, None).await,
-        Verb::History(args) => commands::history(&ctx, args).await,
+        Verb::Execute(_) => commands::execute(ctx).await,
+        Verb::Test => commands::test(ctx).await,
+        Verb::Agents => commands::agents(ctx).await,
+        Verb::Serve(_) => commands::serve(ctx, None).await,
+        Verb::History(args) => commands::history(ctx, args).await,
         Verb::Plugin(PluginVerb::Install { dir }) => plugin::install(&ctx.settings, dir),
     }
 }

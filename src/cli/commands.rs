@@ -36,6 +36,7 @@ impl Context {
         let clock = self.clock.clone();
         let opened = Service::open(&settings.database, &settings.timezone, letta, clock).await;
         let (service, upgraded) = opened?;
+        let _ = self.opened.set(service.db.clone());
         if let Some(report) = upgraded {
             tracing::warn!("{report}");
         }
@@ -87,6 +88,13 @@ pub(super) async fn list(ctx: &Context, args: &ListArgs) -> Result<Reply> {
     let listing = service.list(&filter, args.full, &status).await?;
     let rows = to_rows(&listing.schedules)?;
     let mut text = output::schedules_table(&rows);
+    let shown = i64::from(page.offset) + i64::try_from(rows.len()).unwrap_or(i64::MAX);
+    if shown < listing.total {
+        let total = listing.total;
+        text.push_str(&format!(
+            "\n{shown} of {total}: --offset {shown} shows more"
+        ));
+    }
     if listing.broken > 0 && !args.all {
         let n = listing.broken;
         text.push_str(&format!(

@@ -6,7 +6,7 @@
 use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 
-use comfy_table::{ContentArrangement, Table, presets};
+use comfy_table::{ColumnConstraint, ContentArrangement, Table, presets};
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -159,17 +159,27 @@ type Column = (&'static str, &'static str);
 pub fn schedules_table(rows: &[Value]) -> String {
     let columns: &[Column] = &[
         ("id", "id"),
-        ("name", "name"),
-        ("agent_id", "agent"),
-        ("schedule_type", "type"),
-        ("schedule_value", "when"),
-        ("timezone", "zone"),
         ("next_run", "next run"),
-        ("last_run", "last run"),
         ("lifecycle", "state"),
+        ("describes", "runs"),
+        ("agent_id", "agent"),
+        ("name", "name"),
         ("prompt_text", "prompt"),
+        ("broken_reason", "why broken"),
     ];
-    table(columns, rows, "no schedules")
+    let brief = |row: &Value| {
+        let mut row = row.clone();
+        let runs = row["active"] == true || row["lifecycle"] == "paused";
+        row["next_run"] = match (runs, row["next_run_local"].as_str()) {
+            (true, Some(local)) => local.into(),
+            _ => Value::Null,
+        };
+        row["agent_id"] = middle(&cell(&row["agent_id"]), 18).into();
+        row["prompt_text"] = beginning(&cell(&row["prompt_text"]), 60).into();
+        row
+    };
+    let rows: Vec<Value> = rows.iter().map(brief).collect();
+    table(columns, &rows, "no schedules")
 }
 
 /// Agents as a table. Each row has the keys of an agent in JSON.
@@ -182,16 +192,28 @@ pub fn agents_table(rows: &[Value]) -> String {
 pub fn occurrences_table(rows: &[Value]) -> String {
     let columns: &[Column] = &[
         ("schedule_id", "schedule"),
-        ("agent_id", "agent"),
         ("intended_at", "intended"),
         ("state", "state"),
         ("count", "count"),
+        ("agent_id", "agent"),
         ("sent_at", "sent"),
         ("turn", "turn"),
         ("reply", "reply"),
         ("error", "error"),
     ];
-    table(columns, rows, "no deliveries")
+    let brief = |row: &Value| {
+        let mut row = row.clone();
+        row["agent_id"] = middle(&cell(&row["agent_id"]), 18).into();
+        for time in ["intended_at", "sent_at"] {
+            row[time] = to_the_second(&cell(&row[time])).into();
+        }
+        for text in ["reply", "error"] {
+            row[text] = beginning(&cell(&row[text]), 100).into();
+        }
+        row
+    };
+    let rows: Vec<Value> = rows.iter().map(brief).collect();
+    table(columns, &rows, "no deliveries")
 }
 
 /// One schedule whole: its parts, its next runs and what became of the last ones.
@@ -233,10 +255,51 @@ fn details(keys: &[Column], value: &Value) -> String {
     for (key, title) in keys {
         let shown = cell(&value[*key]);
         if !shown.is_empty() {
+            // Further lines are indented, so that no prompt can pass for a field.
+            let shown = shown.replace('\n', &format!("\n{:width$}  ", ""));
             text.push_str(&format!("{title:width$}  {shown}\n"));
         }
     }
     text
+}
+
+/// The columns that may be broken over lines.
+const LONG: &[&str] = &[
+    "describes",
+    "prompt_text",
+    "broken_reason",
+    "reply",
+    "error",
+    "reason",
+];
+
+/// A text on one line, without its end if it is longer than `most` characters.
+fn beginning(text: &str, most: usize) -> String {
+    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    match line.char_indices().nth(most) {
+        Some((end, _)) => format!("{}…", &line[..end]),
+        None => line,
+    }
+}
+
+/// A text without its middle if it is longer than `most` characters: ids differ at both ends.
+fn middle(text: &str, most: usize) -> String {
+    let count = text.chars().count();
+    if count <= most {
+        return text.to_owned();
+    }
+    let half = most / 2;
+    let head: String = text.chars().take(half).collect();
+    let tail: String = text.chars().skip(count - half).collect();
+    format!("{head}…{tail}")
+}
+
+/// A time without its fraction of a second.
+fn to_the_second(time: &str) -> String {
+    match time.split_once('.') {
+        Some((seconds, _)) => format!("{seconds}Z"),
+        None => time.to_owned(),
+    }
 }
 
 /// Rows as a table, without the columns that are empty in every row.
@@ -252,6 +315,12 @@ fn table(columns: &[Column], rows: &[Value], none: &str) -> String {
     table.load_style(presets::UTF8_HORIZONTAL_ONLY);
     table.set_content_arrangement(ContentArrangement::Dynamic);
     table.set_header(used.iter().map(|(_, title)| *title).collect::<Vec<_>>());
+    for (column, (key, _)) in table.column_iter_mut().zip(&used) {
+        // Ids, times and states are read at a glance, so they are never broken over lines.
+        if !LONG.contains(key) {
+            column.set_constraint(ColumnConstraint::ContentWidth);
+        }
+    }
     for row in rows {
         table.add_row(
             used.iter()

@@ -35,17 +35,27 @@ const CREATED: Change = "created";
 const UPDATED: Change = "updated";
 const UNCHANGED: Change = "unchanged";
 
+/// The settings of the plugin that is installed in `plugins` already.
+pub(super) fn installed_settings(plugins: &Path) -> Option<PathBuf> {
+    let file = folder_in(plugins).join(PLUGIN_FILE);
+    file.symlink_metadata().is_ok().then_some(file)
+}
+
+/// The plugin's folder in a folder of plugins, which may be that folder itself.
+fn folder_in(plugins: &Path) -> PathBuf {
+    if plugins.file_name().is_some_and(|name| name == NAME) {
+        plugins.to_owned()
+    } else {
+        plugins.join(NAME)
+    }
+}
+
 /// Installs the plugin into `plugins`, or into it directly if it is called `promptyoself`.
 ///
 /// # Errors
 /// [`Code::FileUnusable`] if a file can't be written or is somebody else's.
 pub(super) fn install(settings: &Settings, plugins: &Path) -> Result<Reply> {
-    let plugins = absolute(plugins)?;
-    let folder = if plugins.file_name().is_some_and(|name| name == NAME) {
-        plugins
-    } else {
-        plugins.join(NAME)
-    };
+    let folder = folder_in(&absolute(plugins)?);
     // Everything is looked at before anything is written.
     for (name, _, mark) in FILES {
         check_ours(&folder.join(name), mark)?;
@@ -68,7 +78,15 @@ pub(super) fn install(settings: &Settings, plugins: &Path) -> Result<Reply> {
         write_if_changed(&kept, old, 0o600)?;
     }
     let change = match after {
-        Some(text) => write_if_changed(&settings_file, &text, 0o600)?,
+        // The SMCP server's user must read it; only a key is nobody else's business.
+        Some(text) => {
+            let mode = if text.contains("api_key") {
+                0o600
+            } else {
+                0o644
+            };
+            write_if_changed(&settings_file, &text, mode)?
+        }
         None => UNCHANGED,
     };
     changes.push((settings_file.clone(), change));

@@ -7,9 +7,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use sqlx::SqliteConnection;
 use sqlx::migrate::{MigrateError, Migrator};
-use sqlx::sqlite::{
-    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
-};
+use sqlx::sqlite::{SqliteConnectOptions, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
 use uuid::Uuid;
 
 use super::{Db, UpgradeReport, database_error, other_path, upgrade};
@@ -38,7 +36,6 @@ impl Db {
         create_private(&path)?;
         let options = SqliteConnectOptions::new()
             .filename(&path)
-            .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full)
             .foreign_keys(true)
             .busy_timeout(BUSY_TIMEOUT)
@@ -57,6 +54,11 @@ impl Db {
         } else {
             bring_up_to_date(&pool, &options, &path, now).await?
         };
+        // Only now: a file that is refused must stay as it is, and this is written into it.
+        sqlx::query("PRAGMA journal_mode = WAL")
+            .execute(&pool)
+            .await
+            .map_err(|e| database_error(&path, "set its journal", e))?;
         let install_id = read_install_id(&pool, &path).await?;
         let db = Db {
             pool,

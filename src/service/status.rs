@@ -1,5 +1,7 @@
 //! Whether anything is being delivered, and if not, why.
 
+use std::path::PathBuf;
+
 use super::Service;
 use crate::db::{HeldTarget, RunningScheduler};
 use crate::error::Result;
@@ -12,17 +14,19 @@ pub struct Status {
     pub schedulers: Vec<RunningScheduler>,
     /// The targets that don't answer.
     pub held: Vec<HeldTarget>,
+    /// The database.
+    pub database: PathBuf,
 }
 
 impl Status {
     /// What a caller must know because it keeps prompts from being delivered.
     pub fn warning(&self) -> Option<String> {
         if self.schedulers.is_empty() {
-            return Some(
-                "no scheduler is running on this database, so nothing will be delivered: start \
-                 one with: promptyoself serve"
-                    .to_owned(),
-            );
+            let database = self.database.display();
+            return Some(format!(
+                "no scheduler is running on the database {database}, so nothing will be \
+                 delivered: start one with: promptyoself serve --db {database}"
+            ));
         }
         if let Some(held) = self.held.first() {
             return Some(format!(
@@ -44,6 +48,7 @@ impl Service {
         Ok(Status {
             schedulers: self.db.list_schedulers().await?,
             held: self.db.list_held_targets().await?,
+            database: self.db.path().to_owned(),
         })
     }
 

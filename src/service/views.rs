@@ -121,8 +121,8 @@ impl ScheduleView {
 /// An occurrence as it is shown.
 #[derive(Clone, Debug, Serialize)]
 pub struct OccurrenceView {
-    /// Its number.
-    pub id: i64,
+    /// Its own number; schedules are told apart by `schedule_id`.
+    pub occurrence_id: i64,
     /// Its schedule's number, if that still exists.
     pub schedule_id: Option<i64>,
     /// Whom it is for.
@@ -185,7 +185,7 @@ impl OccurrenceView {
     /// An occurrence with its tries.
     pub(super) fn new(o: Occurrence, schedule_id: Option<i64>, attempts: Vec<Attempt>) -> Self {
         OccurrenceView {
-            id: o.id,
+            occurrence_id: o.id,
             schedule_id,
             agent_id: o.agent_id.to_string(),
             trigger: o.trigger.as_str(),
