@@ -210,6 +210,18 @@ pub(super) fn plan(asked: &When, zone: &Zone, now: Timestamp) -> Result<(Plan, T
             .example(format!("--start-at {}", in_an_hour(now))));
         }
     }
+    if *kind == ScheduleType::Once
+        && let Some(times) = asked.max_repetitions.filter(|n| *n > 1)
+    {
+        return Err(Error::new(
+            Code::SpecConflict,
+            format!(
+                "{times} repetitions were asked for of a prompt that is sent once: leave them \
+                 out, or give an interval or a pattern instead of the time"
+            ),
+        )
+        .example("--every 30m"));
+    }
     let mut timetable = Timetable {
         spec,
         zone: zone.clone(),
