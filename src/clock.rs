@@ -30,8 +30,8 @@ enum Source {
 }
 
 /// The longest single wait on the system clock. Waiting again after it notices a wall clock that
-/// was set meanwhile.
-const LONGEST_NAP: Duration = Duration::from_secs(30);
+/// was set, or a machine that slept, meanwhile.
+const LONGEST_NAP: Duration = Duration::from_secs(1);
 
 impl Clock {
     /// The machine's own clock.
@@ -84,11 +84,18 @@ impl Clock {
         }
     }
 
-    /// Waits until the wall clock shows `until` or later.
+    /// Waits until the wall clock shows `until` or later, or is set back: whoever waits for a time
+    /// then has to think again.
     pub async fn sleep_until(&self, until: Timestamp) {
+        let mut last = self.now();
         match &self.0 {
             Source::System => loop {
-                let left = until.duration_since(system_now());
+                let now = system_now();
+                if now < last {
+                    return;
+                }
+                last = now;
+                let left = until.duration_since(now);
                 match Duration::try_from(left) {
                     Ok(left) if !left.is_zero() => wait(left.min(LONGEST_NAP)).await,
                     _ => return,
@@ -96,7 +103,9 @@ impl Clock {
             },
             Source::Manual(current) => {
                 // Holding the sender keeps the channel open, so this ends only with the time.
-                let _ = current.subscribe().wait_for(|m| m.now >= until).await;
+                let mut changes = current.subscribe();
+                let over = |m: &Moment| m.now >= until || m.now < last;
+                let _ = changes.wait_for(over).await;
             }
         }
     }

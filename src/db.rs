@@ -36,7 +36,7 @@ pub use control::Resumed;
 pub use occurrences::{HistoryFilter, OpenOccurrence};
 pub use plans::{remaining, timetable};
 pub use schedulers::{HeldTarget, OwnerLock, RunningScheduler};
-pub use schedules::{DueSchedule, ListFilter, ScheduleUpdate};
+pub use schedules::{Cancelled, DueSchedule, ListFilter, ScheduleUpdate};
 pub use settle::Settlement;
 pub use upgrade::UpgradeReport;
 
@@ -239,6 +239,17 @@ mod tests {
         assert!(db.get_schedule(kept).await.unwrap().is_some());
         set(&db, "PRAGMA max_page_count = 100000").await;
         assert!(add(&db, "x".repeat(100_000)).await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn a_transaction_that_sqlite_ended_by_itself_stops_nothing_after_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let db = open(&folder).await;
+        let mut tx = db.begin("test").await.unwrap();
+        // As SQLite does on a full disk, behind the back of sqlx.
+        sqlx::query("ROLLBACK").execute(&mut *tx).await.unwrap();
+        drop(tx);
+        assert!(add(&db, "next".into()).await.is_ok());
     }
 
     #[tokio::test]

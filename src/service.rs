@@ -12,7 +12,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use crate::clock::Clock;
-use crate::db::{Db, UpgradeReport};
+use crate::db::{Cancelled, Db, UpgradeReport};
 use crate::error::{Code, Error, Result};
 use crate::letta_client::{Agent, Letta};
 use crate::models::{Lifecycle, PromptSchedule};
@@ -70,9 +70,9 @@ impl Service {
         let before = self.db.cancel_schedule(id, self.clock.now()).await?;
         let ended = match before {
             None => return Err(not_found(id)),
-            Some(Lifecycle::Cancelled) => "was cancelled already",
-            Some(Lifecycle::Finished) => "has finished already",
-            Some(Lifecycle::Active | Lifecycle::Paused | Lifecycle::Broken) => return Ok(()),
+            Some(Cancelled::Done) => return Ok(()),
+            Some(Cancelled::Ended(Lifecycle::Finished)) => "has finished already",
+            Some(Cancelled::Ended(_)) => "was cancelled already",
         };
         Err(Error::new(
             Code::ScheduleNotActive,

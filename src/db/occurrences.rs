@@ -234,6 +234,23 @@ impl Db {
         Ok(taken.rows_affected())
     }
 
+    /// Lets nothing that is open wait longer than until `latest`, after the clock was set back:
+    /// its times were counted from a later now.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn pull_forward(&self, latest: Timestamp) -> Result<()> {
+        sqlx::query(
+            "UPDATE occurrences SET not_before = $1 WHERE state IN ('waiting', 'unknown') \
+             AND not_before > $1",
+        )
+        .bind(DbTime(latest))
+        .execute(&self.pool)
+        .await
+        .map_err(|e| self.failed("mend the times of open occurrences", e))?;
+        Ok(())
+    }
+
     /// Settles what waits of schedules that another program has deleted. Returns how many.
     ///
     /// # Errors

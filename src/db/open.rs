@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use sqlx::SqliteConnection;
 use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{Connection, SqliteConnection};
 use uuid::Uuid;
 
 use super::{Db, UpgradeReport, database_error, other_path, upgrade};
@@ -17,7 +17,7 @@ use crate::schedule::Zone;
 static MIGRATOR: Migrator = sqlx::migrate!("migrations/sqlite");
 
 /// How long a statement waits for another process's transaction.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(30);
+const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 
 impl Db {
     /// Opens the database at `path`: makes it (readable by this user only) if there is none, and
@@ -34,6 +34,8 @@ impl Db {
     ) -> Result<(Self, Option<UpgradeReport>)> {
         let path = absolute(path)?;
         create_private(&path)?;
+        // The lock files are beside the file itself, whatever link leads to it.
+        let path = std::fs::canonicalize(&path).map_err(|e| unusable(&path, "find", e))?;
         let options = SqliteConnectOptions::new()
             .filename(&path)
             .synchronous(SqliteSynchronous::Full)
@@ -45,6 +47,12 @@ impl Db {
             // The one connection lives as long as the process: `data_version` is its memory.
             .idle_timeout(None)
             .max_lifetime(None)
+            // Where SQLite has rolled back by itself, as on a full disk, sqlx believes to be in the
+            // transaction for ever: such a connection is replaced.
+            .before_acquire(|connection, _| {
+                let usable = !connection.is_in_transaction();
+                Box::pin(async move { Ok(usable) })
+            })
             .connect_with(options.clone())
             .await
             .map_err(|e| database_error(&path, "open it", e))?;

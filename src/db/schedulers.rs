@@ -242,7 +242,8 @@ impl Db {
         .fetch_all(&mut *tx)
         .await
         .map_err(failed)?;
-        let held = now.duration_since(since.0);
+        // A clock that was set back meanwhile makes nobody older.
+        let held = now.duration_since(since.0).max(jiff::SignedDuration::ZERO);
         for row in rows {
             let extended = |column| -> sqlx::Result<Option<DbTime>> {
                 let until: Option<DbTime> = row.try_get(column)?;
@@ -301,8 +302,11 @@ enum LockState {
 /// Looks with a shared lock, which never keeps an owner from its own: owners lock a file that
 /// nobody else knows yet.
 fn lock_state(path: &Path) -> LockState {
-    let Ok(file) = File::open(path) else {
-        return LockState::Missing;
+    let file = match File::open(path) {
+        Ok(file) => file,
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return LockState::Missing,
+        // Too many open files, for one, prove nobody's death.
+        Err(_) => return LockState::Held,
     };
     match file.try_lock_shared() {
         Ok(()) => LockState::Free,

@@ -38,6 +38,15 @@ pub struct DueSchedule {
     pub next_run: Timestamp,
 }
 
+/// What became of a wish to cancel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cancelled {
+    /// It is cancelled.
+    Done,
+    /// There was nothing left to cancel: it had ended like this.
+    Ended(Lifecycle),
+}
+
 /// What to change of a schedule; `None` leaves a field as it is.
 #[derive(Clone, Debug, Default)]
 pub struct ScheduleUpdate {
@@ -221,10 +230,11 @@ impl Db {
                 .await
                 .map_err(failed)?;
             }
-            // A paused schedule stays paused, whatever its time.
+            // Another time wakes neither a paused schedule nor a cancelled one.
             let lifecycle = match schedule.lifecycle {
                 Lifecycle::Paused => Lifecycle::Paused,
-                _ => Lifecycle::Active,
+                Lifecycle::Cancelled => Lifecycle::Cancelled,
+                Lifecycle::Active | Lifecycle::Finished | Lifecycle::Broken => Lifecycle::Active,
             };
             write_plan(&mut tx, id, plan, lifecycle)
                 .await
@@ -240,11 +250,11 @@ impl Db {
     }
 
     /// Ends a schedule: what waits is settled as `cancelled`, what is on its way ends by itself.
-    /// Returns what it was before; `None` if there is none of this id.
+    /// `None` if there is none of this id.
     ///
     /// # Errors
     /// Those of the database.
-    pub async fn cancel_schedule(&self, id: i64, now: Timestamp) -> Result<Option<Lifecycle>> {
+    pub async fn cancel_schedule(&self, id: i64, now: Timestamp) -> Result<Option<Cancelled>> {
         let doing = "cancel the schedule";
         let failed = |e| self.failed(doing, e);
         let mut tx = self.begin(doing).await?;
@@ -254,16 +264,23 @@ impl Db {
         let Some(schedule) = fetch(&mut tx, id).await.map_err(failed)? else {
             return Ok(None);
         };
-        if matches!(
-            schedule.lifecycle,
-            Lifecycle::Active | Lifecycle::Paused | Lifecycle::Broken
-        ) {
+        // The claim of its last instant has finished a schedule; until that is settled there is
+        // something left to cancel.
+        let ended = match schedule.lifecycle {
+            Lifecycle::Finished => !has_open(&mut tx, &schedule).await.map_err(failed)?,
+            Lifecycle::Cancelled => true,
+            Lifecycle::Active | Lifecycle::Paused | Lifecycle::Broken => false,
+        };
+        if !ended {
             end(&mut tx, &schedule, "the schedule was cancelled", now)
                 .await
                 .map_err(failed)?;
         }
         self.commit(tx, doing).await?;
-        Ok(Some(schedule.lifecycle))
+        Ok(Some(match ended {
+            true => Cancelled::Ended(schedule.lifecycle),
+            false => Cancelled::Done,
+        }))
     }
 
     /// Every active schedule whose next run has come, the oldest first. Rows that another program
@@ -307,6 +324,17 @@ pub(super) async fn fetch(
     .fetch_optional(connection)
     .await?;
     row.map(|r| rows::schedule(&r)).transpose()
+}
+
+/// Whether something of a schedule is waiting, on its way or unknown.
+async fn has_open(tx: &mut Tx, schedule: &PromptSchedule) -> sqlx::Result<bool> {
+    let open: Option<i64> = sqlx::query_scalar(
+        "SELECT 1 FROM occurrences WHERE uid = $1 AND state IN ('waiting', 'sending', 'unknown')",
+    )
+    .bind(schedule.uid.map(|u| u.to_string()))
+    .fetch_optional(&mut **tx)
+    .await?;
+    Ok(open.is_some())
 }
 
 /// Refuses a name that another live schedule of the agent has.

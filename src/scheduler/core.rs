@@ -9,7 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 
 use super::Settings;
-use super::guard::ClockGuard;
+use super::guard::{ClockGuard, Jump};
 use super::queue::{Candidate, Queue};
 use crate::clock::Moment;
 use crate::db::OpenOccurrence;
@@ -23,6 +23,10 @@ const HEARTBEAT: SignedDuration = SignedDuration::from_secs(10);
 
 /// How long to wait after the database failed.
 const AFTER_FAILURE: SignedDuration = SignedDuration::from_secs(1);
+
+/// After so many holds that ended without a prompt being answered, what keeps the prompts out is
+/// not the target's absence: they age from then on.
+const FRUITLESS_HOLDS: u32 = 5;
 
 /// How many unknown fates are looked into at once.
 const QUESTIONS: usize = 16;
@@ -54,6 +58,8 @@ pub struct Core {
     unknown: HashMap<i64, OpenOccurrence>,
     asking: HashSet<i64>,
     target: Target,
+    /// How often the target was held since it last answered a prompt.
+    fruitless: u32,
     guard: ClockGuard,
     started: Option<Timestamp>,
     next_due: Option<Timestamp>,
@@ -78,6 +84,7 @@ impl Core {
             unknown: HashMap::new(),
             asking: HashSet::new(),
             target: Target::Open,
+            fruitless: 0,
             guard: ClockGuard::default(),
             started: None,
             next_due: None,
@@ -94,12 +101,20 @@ impl Core {
     pub fn step(&mut self, moment: Moment, event: Event) -> Vec<Action> {
         let now = moment.now;
         let mut actions = Vec::new();
-        if let Some(ahead) = self.guard.observe(moment) {
-            tracing::warn!(
-                "the clock jumped ahead by {ahead:#}: nothing is sent until it has been steady \
-                 for a minute"
-            );
-            self.next_beat = None;
+        match self.guard.observe(moment) {
+            Some(Jump::Ahead(by)) => {
+                tracing::warn!(
+                    "the clock jumped ahead by {by:#}: nothing is sent until it has been steady \
+                     for a minute"
+                );
+                self.next_beat = None;
+            }
+            Some(Jump::Back(by)) => {
+                tracing::warn!("the clock was set back by {by:#}");
+                self.forget_times(now);
+                actions.push(Action::PullForward);
+            }
+            None => {}
         }
         if self.started.is_none() {
             self.started = Some(now);
@@ -108,6 +123,19 @@ impl Core {
         self.take_in(now, event, &mut actions);
         self.go_on(now, &mut actions);
         actions
+    }
+
+    /// Forgets every time that was counted from a later now.
+    fn forget_times(&mut self, now: Timestamp) {
+        self.next_beat = None;
+        self.next_due = None;
+        if let Target::Held { next_probe, .. } = &mut self.target {
+            *next_probe = now;
+        }
+        if self.stop_at.is_some() {
+            self.stop_at = Some(later(now, self.settings.drain));
+        }
+        self.want_look();
     }
 
     /// When to be woken if nothing happens.
@@ -192,12 +220,15 @@ impl Core {
     }
 
     fn claim(&mut self, now: Timestamp, actions: &mut Vec<Action>) {
-        while self.ours.len() < self.settings.concurrency {
-            let (ours, taken) = (&self.ours, &self.taken);
-            let free = |lane: &Lane| !ours.contains_key(lane) && !taken.contains(lane);
-            let Some(candidate) = self.queue.take(now, free) else {
-                return;
-            };
+        // One at a time: its result is an event, and with that comes the next one. So between two
+        // claims, each of which may wait for the database, everything else is heard.
+        let claiming = self.ours.values().any(Option::is_none);
+        if claiming || self.ours.len() >= self.settings.concurrency {
+            return;
+        }
+        let (ours, taken) = (&self.ours, &self.taken);
+        let free = |lane: &Lane| !ours.contains_key(lane) && !taken.contains(lane);
+        if let Some(candidate) = self.queue.take(now, free) {
             self.ours.insert(candidate.lane.clone(), None);
             actions.push(Action::Claim(candidate));
         }
@@ -231,6 +262,7 @@ impl Core {
                 "nothing is sent until the target answers again: {}",
                 refusal.text
             );
+            self.fruitless = self.fruitless.saturating_add(1);
             self.target = held(&refusal.text, later(now, SignedDuration::from_secs(1)));
             self.next_beat = None;
             actions.push(Action::Hold(refusal));
@@ -257,7 +289,11 @@ impl Core {
     }
 
     fn may_ask(&self) -> bool {
-        self.target == Target::Open && self.stop_at.is_none() && self.asking.len() < QUESTIONS
+        self.target == Target::Open
+            && self.stop_at.is_none()
+            && self.asking.len() < QUESTIONS
+            // What is found is judged by the clock, too.
+            && self.guard.held_until().is_none()
     }
 
     fn is_free(&self, lane: &Lane) -> bool {

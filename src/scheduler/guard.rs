@@ -11,6 +11,15 @@ const JUMP: SignedDuration = SignedDuration::from_mins(5);
 /// How long it must be steady after a jump.
 const STEADY: SignedDuration = SignedDuration::from_mins(1);
 
+/// A wall clock that was set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Jump {
+    /// Ahead, by so much.
+    Ahead(SignedDuration),
+    /// Back, by so much.
+    Back(SignedDuration),
+}
+
 /// Watches both clocks.
 #[derive(Debug, Default)]
 pub struct ClockGuard {
@@ -19,19 +28,22 @@ pub struct ClockGuard {
 }
 
 impl ClockGuard {
-    /// Takes a reading. Returns how far the wall clock has jumped ahead, if it has just now.
-    pub fn observe(&mut self, moment: Moment) -> Option<SignedDuration> {
+    /// Takes a reading. Returns how far the wall clock has jumped, if it has just now.
+    pub fn observe(&mut self, moment: Moment) -> Option<Jump> {
         let last = self.last.replace(moment)?;
         let wall = moment.now.duration_since(last.now);
         let passed = moment.uptime.saturating_sub(last.uptime);
         let ahead = wall.saturating_sub(passed);
         if ahead > JUMP {
             self.held_until = Some(moment.uptime.saturating_add(STEADY));
-            return Some(ahead);
+            return Some(Jump::Ahead(ahead));
         }
-        // Set back by as much: the jump was a mistake, and it is mended.
-        let behind = -JUMP;
-        if ahead < behind || self.held_until.is_some_and(|until| moment.uptime >= until) {
+        if ahead < -JUMP {
+            // If it had jumped ahead before, that was a mistake, and it is mended.
+            self.held_until = None;
+            return Some(Jump::Back(-ahead));
+        }
+        if self.held_until.is_some_and(|until| moment.uptime >= until) {
             self.held_until = None;
         }
         None
@@ -58,7 +70,7 @@ mod tests {
         clock.set(Timestamp::from_second(3_600).unwrap());
         assert_eq!(
             guard.observe(clock.moment()),
-            Some(SignedDuration::from_hours(1))
+            Some(Jump::Ahead(SignedDuration::from_hours(1)))
         );
         clock.advance(SignedDuration::from_secs(59));
         assert_eq!(guard.observe(clock.moment()), None);

@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use super::Settings;
 use crate::db::{Job, OpenOccurrence};
-use crate::letta_client::{Answer, Delivery, Doubt, Evidence, Refusal, RefusalKind};
+use crate::letta_client::{Answer, Delivery, Doubt, ErrorClass, Evidence, Refusal, RefusalKind};
 use crate::models::{Fault, Verdict};
 
 /// How much of an agent's reply is kept, in characters.
@@ -122,7 +122,9 @@ pub fn judge_evidence(
         ),
         Evidence::Absent { failed: None } => judge_absence(facts, now, s).into(),
         Evidence::Refused(refusal) => match refusal.kind {
-            RefusalKind::Permanent => dead(fault_of(&refusal)).into(),
+            RefusalKind::Permanent if refusal.class == ErrorClass::AgentUnknown => {
+                dead(fault_of(&refusal)).into()
+            }
             RefusalKind::TargetDown => Judgement {
                 verdict: still_unknown(facts, now, fault_of(&refusal), now, s),
                 hold: Some(refusal),

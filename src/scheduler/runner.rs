@@ -1,8 +1,11 @@
 //! The loop: carries out what the core decides, and tells it what happened.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
+use futures_util::FutureExt;
+use jiff::{SignedDuration, Timestamp};
 use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
 use tokio_util::sync::CancellationToken;
@@ -10,9 +13,11 @@ use tokio_util::sync::CancellationToken;
 use super::core::{Action, Core, Event, Mode, Settling, View};
 use super::queue::{Candidate, Source};
 use super::{Outcome, Scheduler};
-use crate::db::{ClaimTerms, HeldTarget, Job, OpenOccurrence, OwnerLock};
+use crate::db::{Claim, ClaimTerms, HeldTarget, Job, OpenOccurrence, OwnerLock};
 use crate::error::{Error, Result};
-use crate::letta_client::{ErrorClass, Lookup, Outgoing, Refusal};
+use crate::letta_client::{
+    Answer, Doubt, ErrorClass, Evidence, Lookup, Outgoing, Refusal, RefusalKind,
+};
 use crate::models::{Fault, State, Verdict};
 
 /// How often the database is asked whether another process has written.
@@ -34,12 +39,23 @@ enum Message {
     WriteAgain(Settling),
 }
 
+impl Message {
+    fn is_change(&self) -> bool {
+        matches!(self, Message::Event(Event::Changed))
+    }
+}
+
 struct Runner<'a> {
     scheduler: &'a Scheduler,
     lock: OwnerLock,
     messages: mpsc::UnboundedSender<Message>,
+    /// What is claimed and about to be sent.
+    claimed: HashSet<i64>,
     sending: HashMap<i64, (AbortHandle, Box<Job>)>,
-    failing: bool,
+    /// The reading of the clock by which the present step decides.
+    now: Timestamp,
+    /// What the database failed with last, until it works again.
+    failure: Option<Error>,
     finished: bool,
 }
 
@@ -50,8 +66,10 @@ pub(super) async fn run(scheduler: &Scheduler, mode: Mode, stop: CancellationTok
         scheduler,
         lock: scheduler.db.lock_owner()?,
         messages: messages.clone(),
+        claimed: HashSet::new(),
         sending: HashMap::new(),
-        failing: false,
+        now: scheduler.clock.now(),
+        failure: None,
         finished: false,
     };
     // Before the first look, so that no change falls between the two.
@@ -59,24 +77,30 @@ pub(super) async fn run(scheduler: &Scheduler, mode: Mode, stop: CancellationTok
     let watch = tokio::spawn(watch_changes(scheduler.clone(), seen, messages));
     let clock = &scheduler.clock;
     let mut stopping = false;
-    let mut next = Some(Message::Event(Event::Tick));
+    let mut pending = VecDeque::from([Message::Event(Event::Tick)]);
     while !runner.finished {
-        let message = match next.take() {
+        if stop.is_cancelled() && !stopping {
+            stopping = true;
+            pending.push_front(Message::Event(Event::Stop));
+        }
+        while let Ok(message) = inbox.try_recv() {
+            // One look shows every change.
+            if !(message.is_change() && pending.iter().any(Message::is_change)) {
+                pending.push_back(message);
+            }
+        }
+        let message = match pending.pop_front() {
             Some(message) => message,
             None => tokio::select! {
                 biased;
-                () = stop.cancelled(), if !stopping => {
-                    stopping = true;
-                    Message::Event(Event::Stop)
-                }
+                () = stop.cancelled(), if !stopping => continue,
                 Some(message) = inbox.recv() => message,
                 () = scheduler.wake.notified() => Message::Event(Event::Changed),
                 () = clock.sleep_until(core.wake_at(clock.now())) => Message::Event(Event::Tick),
             },
         };
-        let mut events = VecDeque::new();
-        match message {
-            Message::Event(event) => events.push_back(event),
+        let event = match message {
+            Message::Event(event) => event,
             Message::Run {
                 occurrence_id,
                 fence,
@@ -84,14 +108,18 @@ pub(super) async fn run(scheduler: &Scheduler, mode: Mode, stop: CancellationTok
             } => {
                 let noted = scheduler.db.record_run(occurrence_id, fence, &run_id).await;
                 runner.report(noted.err());
+                continue;
             }
-            Message::WriteAgain(settling) => events.extend(runner.settle(settling).await),
-        }
-        // Actions that are carried out at once tell their result at once.
-        while let Some(event) = events.pop_front() {
-            for action in core.step(clock.moment(), event) {
-                events.extend(runner.carry_out(action).await);
-            }
+            Message::WriteAgain(settling) => match runner.settle(settling).await {
+                Some(event) => event,
+                None => continue,
+            },
+        };
+        let moment = clock.moment();
+        runner.now = moment.now;
+        for action in core.step(moment, event) {
+            let done = runner.carry_out(action).await;
+            pending.extend(done.map(Message::Event));
         }
     }
     watch.abort();
@@ -100,7 +128,11 @@ pub(super) async fn run(scheduler: &Scheduler, mode: Mode, stop: CancellationTok
     }
     let owner = runner.lock.owner();
     runner.report(scheduler.db.forget_scheduler(owner).await.err());
-    Ok(())
+    match (mode, runner.failure) {
+        // What was to be done once was not.
+        (Mode::Once, Some(error)) => Err(error),
+        _ => Ok(()),
+    }
 }
 
 /// Tells the loop when another process has written to the database.
@@ -149,7 +181,8 @@ impl Runner<'_> {
             Action::Probe => {
                 let (letta, messages) = (self.scheduler.letta.clone(), self.messages.clone());
                 tokio::spawn(async move {
-                    let answer = letta.check().await.map(drop);
+                    let broken = || Err(broken_probe());
+                    let answer = answered(letta.check(), broken).await.map(drop);
                     let _ = messages.send(Message::Event(Event::Probed(answer)));
                 });
                 None
@@ -175,6 +208,13 @@ impl Runner<'_> {
                 self.report(noted.err());
                 None
             }
+            Action::PullForward => {
+                let longest = self.scheduler.settings.retry_longest;
+                let latest = self.now.checked_add(longest).unwrap_or(Timestamp::MAX);
+                let mended = self.scheduler.db.pull_forward(latest).await;
+                self.report(mended.err());
+                None
+            }
             Action::Abandon(occurrence_id) => {
                 self.abandon(occurrence_id).await;
                 None
@@ -198,7 +238,8 @@ impl Runner<'_> {
             ..
         } = self.scheduler;
         let now = clock.now();
-        for owner in db.list_dead_owners().await? {
+        let dead = db.list_dead_owners().await?;
+        for owner in dead.into_iter().filter(|owner| *owner != self.lock.owner()) {
             let taken = db
                 .take_over(owner, settings.reconcile_deadline, now)
                 .await?;
@@ -227,6 +268,11 @@ impl Runner<'_> {
         if open.iter().any(|o| o.state == State::Waiting) {
             db.cancel_orphans(now).await?;
         }
+        for lost in open.iter().filter(|o| self.has_lost(o)) {
+            let fault = "it was claimed, but the claim was not heard of";
+            let verdict = unknown_from(now, settings.reconcile_deadline, fault);
+            db.settle(lost.id, lost.fence, &verdict, now).await?;
+        }
         let due = db.get_due_schedules(now).await?;
         let with_lane = |due: crate::db::DueSchedule| {
             let lane = letta.lane(&due.agent_id);
@@ -244,19 +290,23 @@ impl Runner<'_> {
         })
     }
 
+    /// Whether the database holds a prompt as ours of which we know nothing: its claim was written,
+    /// although the answer to it said otherwise.
+    fn has_lost(&self, open: &OpenOccurrence) -> bool {
+        open.state == State::Sending
+            && open.owner == Some(self.lock.owner())
+            && !self.claimed.contains(&open.id)
+            && !self.sending.contains_key(&open.id)
+    }
+
     async fn claim(&mut self, candidate: Candidate) -> Event {
-        let Scheduler {
-            db,
-            clock,
-            settings,
-            ..
-        } = self.scheduler;
+        let Scheduler { db, settings, .. } = self.scheduler;
         let terms = ClaimTerms {
             owner: self.lock.owner(),
             max_age: settings.max_age,
             once_max_lateness: settings.once_max_lateness,
         };
-        let now = clock.now();
+        let now = self.now;
         let claimed = match &candidate.source {
             Source::Due(due) => db.claim_due(due, &candidate.lane, &terms, now).await,
             Source::Waiting { occurrence_id, .. } => {
@@ -264,7 +314,12 @@ impl Runner<'_> {
             }
         };
         match claimed {
-            Ok(claim) => Event::Claimed(candidate, claim),
+            Ok(claim) => {
+                if let Claim::Job(job) = &claim {
+                    self.claimed.insert(job.occurrence_id);
+                }
+                Event::Claimed(candidate, claim)
+            }
             Err(e) => {
                 self.report(Some(e));
                 Event::ClaimFailed(candidate)
@@ -273,6 +328,7 @@ impl Runner<'_> {
     }
 
     fn send(&mut self, job: Box<Job>) {
+        self.claimed.remove(&job.occurrence_id);
         let (letta, messages) = (self.scheduler.letta.clone(), self.messages.clone());
         let sent = job.clone();
         let task = tokio::spawn(async move {
@@ -288,7 +344,14 @@ impl Runner<'_> {
                     run_id: run_id.to_owned(),
                 });
             };
-            let answer = letta.send(&outgoing, &on_run).await;
+            let broken = || {
+                Answer::Unknown(Doubt {
+                    class: ErrorClass::Interrupted,
+                    text: "an internal fault broke it off".to_owned(),
+                    run_id: None,
+                })
+            };
+            let answer = answered(letta.send(&outgoing, &on_run), broken).await;
             let _ = messages.send(Message::Event(Event::Answered(sent, answer)));
         });
         self.sending
@@ -316,7 +379,10 @@ impl Runner<'_> {
         };
         let (letta, messages) = (letta.clone(), self.messages.clone());
         tokio::spawn(async move {
-            let evidence = letta.find(&lookup).await;
+            let broken = || Evidence::Unclear {
+                text: "an internal fault broke the search off".to_owned(),
+            };
+            let evidence = answered(letta.find(&lookup), broken).await;
             let _ = messages.send(Message::Event(Event::Found(open, evidence)));
         });
     }
@@ -376,17 +442,8 @@ impl Runner<'_> {
             ..
         } = self.scheduler;
         let now = clock.now();
-        let verdict = Verdict::Unknown {
-            not_before: now,
-            reconcile_until: now
-                .checked_add(settings.reconcile_deadline)
-                .unwrap_or(jiff::Timestamp::MAX),
-            fault: Fault::new(
-                ErrorClass::Interrupted.as_str(),
-                "the scheduler was stopped while the agent's turn went on",
-            ),
-            run_id: None,
-        };
+        let fault = "the scheduler was stopped while the agent's turn went on";
+        let verdict = unknown_from(now, settings.reconcile_deadline, fault);
         let settled = db.settle(occurrence_id, job.fence, &verdict, now).await;
         self.report(settled.err());
     }
@@ -403,15 +460,44 @@ impl Runner<'_> {
     /// Says once that the database fails, and once that it works again.
     fn report(&mut self, error: Option<Error>) {
         match error {
-            Some(e) if !self.failing => {
-                self.failing = true;
-                tracing::error!("{}; it is tried again until it works", e.chain());
+            Some(e) => {
+                if self.failure.is_none() {
+                    tracing::error!("{}; it is tried again until it works", e.chain());
+                }
+                self.failure = Some(e);
             }
-            None if self.failing => {
-                self.failing = false;
-                tracing::info!("the database works again");
+            None => {
+                if self.failure.take().is_some() {
+                    tracing::info!("the database works again");
+                }
             }
-            _ => {}
         }
+    }
+}
+
+/// The verdict on a prompt that nobody waits for any more.
+fn unknown_from(now: Timestamp, deadline: SignedDuration, text: &str) -> Verdict {
+    Verdict::Unknown {
+        not_before: now,
+        reconcile_until: now.checked_add(deadline).unwrap_or(Timestamp::MAX),
+        fault: Fault::new(ErrorClass::Interrupted.as_str(), text),
+        run_id: None,
+    }
+}
+
+fn broken_probe() -> Refusal {
+    Refusal::new(
+        RefusalKind::TargetDown,
+        ErrorClass::Unhealthy,
+        "an internal fault broke the question off",
+    )
+}
+
+/// Waits for what talks to a server, and turns a fault of ours in it into an answer: nothing may
+/// be left without one.
+async fn answered<T>(talk: impl Future<Output = T>, broken: impl FnOnce() -> T) -> T {
+    match AssertUnwindSafe(talk).catch_unwind().await {
+        Ok(answer) => answer,
+        Err(_) => broken(),
     }
 }

@@ -34,6 +34,9 @@ impl Status {
                 held.held_since, held.reason
             ));
         }
+        if self.schedulers.iter().any(|s| s.holding.is_none()) {
+            return None;
+        }
         let holding = self.schedulers.iter().find_map(|s| s.holding.as_ref())?;
         Some(format!("deliveries are on hold: {holding}"))
     }

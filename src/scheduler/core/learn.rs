@@ -7,10 +7,11 @@ use jiff::{SignedDuration, Timestamp};
 use super::super::judge::{Facts, Judgement, judge_answer, judge_evidence};
 use super::super::queue::{Candidate, Source};
 use super::{
-    AFTER_FAILURE, Action, Core, Event, Mode, Settling, Target, View, earliest, held, later,
+    AFTER_FAILURE, Action, Core, Event, FRUITLESS_HOLDS, Mode, Settling, Target, View, earliest,
+    held, later,
 };
 use crate::db::{Claim, OpenOccurrence};
-use crate::letta_client::{Evidence, Refusal};
+use crate::letta_client::{Answer, Evidence, Refusal, RefusalKind};
 use crate::models::{State, Verdict};
 
 impl Core {
@@ -23,18 +24,21 @@ impl Core {
                 self.looking = false;
                 self.next_look = Some(later(now, AFTER_FAILURE));
             }
-            Event::Claimed(candidate, claim) => self.take_claim(candidate, claim, actions),
+            Event::Claimed(candidate, claim) => self.take_claim(now, candidate, claim, actions),
             Event::ClaimFailed(candidate) => {
                 self.ours.remove(&candidate.lane);
+                // The next one would only wait for the same; the look brings them all again.
+                self.queue.load(Vec::new());
                 self.next_look = Some(later(now, AFTER_FAILURE));
             }
             Event::Answered(job, answer) => {
-                let judgement = judge_answer(
-                    answer,
-                    &Facts::of_job(&job, &self.settings),
-                    now,
-                    &self.settings,
-                );
+                let mut facts = Facts::of_job(&job, &self.settings);
+                if self.guard.held_until().is_some() {
+                    // Nothing grows too old by a clock that may be wrong.
+                    facts.expires_at = Timestamp::MAX;
+                }
+                let answer = self.weigh(answer);
+                let judgement = judge_answer(answer, &facts, now, &self.settings);
                 self.hold(now, judgement.hold, actions);
                 actions.push(Action::Settle(Settling {
                     occurrence_id: job.occurrence_id,
@@ -121,7 +125,13 @@ impl Core {
         }
     }
 
-    fn take_claim(&mut self, candidate: Candidate, claim: Claim, actions: &mut Vec<Action>) {
+    fn take_claim(
+        &mut self,
+        now: Timestamp,
+        candidate: Candidate,
+        claim: Claim,
+        actions: &mut Vec<Action>,
+    ) {
         match claim {
             Claim::Job(job) => {
                 self.ours.insert(candidate.lane, Some(job.occurrence_id));
@@ -133,9 +143,14 @@ impl Core {
                 self.taken.insert(candidate.lane.clone());
                 self.queue.add(candidate);
             }
-            Claim::Settled(_) | Claim::Gone => {
+            Claim::Settled(_) => {
                 self.ours.remove(&candidate.lane);
                 self.want_look_if_idle();
+            }
+            Claim::Gone => {
+                self.ours.remove(&candidate.lane);
+                // Not at once: should it still look the same, this would go on without a pause.
+                self.next_look = earliest(self.next_look, Some(later(now, AFTER_FAILURE)));
             }
             Claim::Broken(reason) => {
                 tracing::error!(
@@ -143,6 +158,24 @@ impl Core {
                     "a schedule is broken: {reason}"
                 );
                 self.ours.remove(&candidate.lane);
+            }
+        }
+    }
+
+    /// A target that holds us off again and again although it says that it is well is not absent:
+    /// what it says is then about the prompt, which is retried ever more slowly and grows too old.
+    fn weigh(&mut self, answer: Answer) -> Answer {
+        match answer {
+            Answer::Refused(refusal) if refusal.kind == RefusalKind::TargetDown => {
+                let kind = match self.fruitless >= FRUITLESS_HOLDS {
+                    true => RefusalKind::Later,
+                    false => RefusalKind::TargetDown,
+                };
+                Answer::Refused(Refusal { kind, ..refusal })
+            }
+            answered => {
+                self.fruitless = 0;
+                answered
             }
         }
     }

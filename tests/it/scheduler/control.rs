@@ -2,7 +2,8 @@
 
 use jiff::SignedDuration;
 use promptyoself::error::Code;
-use promptyoself::models::State;
+use promptyoself::letta_client::{Answer, ErrorClass, Refusal, RefusalKind};
+use promptyoself::models::{State, Verdict};
 
 use crate::fake_target::{Act, FakeTarget};
 use crate::world::World;
@@ -42,6 +43,26 @@ async fn cancelling_settles_what_waits_and_accounts_for_what_passed() {
 }
 
 #[tokio::test]
+async fn a_one_shot_that_waits_for_its_retry_can_be_cancelled() {
+    let world = World::new().await;
+    let id = world.once("agent-a", "hello", 1).await.id;
+    world
+        .target
+        .script("agent-a", Act::Answer(FakeTarget::busy()));
+    world.advance(1);
+    let mut running = world.start();
+    running.until(State::Waiting).await;
+    // Its only instant is taken, but it is not sent yet.
+    world.service.cancel(id).await.unwrap();
+    world.advance(3_600);
+    running.stop().await;
+    assert_eq!(world.account().await, [(State::Cancelled, 1)]);
+    assert_eq!(world.target.sent().len(), 1);
+    let again = world.service.cancel(id).await.unwrap_err();
+    assert_eq!(again.code(), Code::ScheduleNotActive);
+}
+
+#[tokio::test]
 async fn a_prompt_on_its_way_is_not_called_back_but_never_sent_again() {
     let world = World::new().await;
     let [a, b] = [
@@ -53,24 +74,19 @@ async fn a_prompt_on_its_way_is_not_called_back_but_never_sent_again() {
     world
         .target
         .script("agent-b", Act::Answer(FakeTarget::busy()));
-    world
-        .target
-        .script("agent-a", Act::Answer(FakeTarget::delivered("yes")));
     world.advance(1);
     let mut running = world.start();
     world.target.wait_for_sent(2).await;
-    // Their last instants are taken, so they have finished; a foreign writer may still end them.
     for id in [a.id, b.id] {
-        assert_eq!(
-            world.service.cancel(id).await.unwrap_err().code(),
-            Code::ScheduleNotActive
-        );
+        world.service.cancel(id).await.unwrap();
     }
     world.target.release("agent-a");
     running.until(State::Delivered).await;
     world.target.release("agent-b");
-    running.until(State::Waiting).await;
+    running.until(State::Cancelled).await;
     running.stop().await;
+    let late = world.service.cancel(a.id).await.unwrap_err();
+    assert_eq!(late.code(), Code::ScheduleNotActive);
 }
 
 #[tokio::test]
@@ -164,4 +180,66 @@ async fn asking_twice_for_the_same_named_schedule_makes_one() {
     );
     world.service.cancel(first.id).await.unwrap();
     assert!(!world.service.register(&wish).await.unwrap().existed);
+}
+
+#[tokio::test]
+async fn nothing_grows_too_old_by_a_clock_that_may_be_wrong() {
+    let world = World::new().await;
+    world.once("agent-a", "hello", 1).await;
+    world.target.hold("agent-a");
+    world
+        .target
+        .script("agent-a", Act::Answer(FakeTarget::busy()));
+    world.advance(1);
+    let mut running = world.start();
+    world.target.wait_for_sent(1).await;
+    // Two days ahead, far over the age at which retries end; the answer comes meanwhile.
+    world
+        .clock
+        .set(world.now() + SignedDuration::from_hours(48));
+    world.advance(1);
+    world.target.release("agent-a");
+    running.until(State::Waiting).await;
+    world
+        .clock
+        .set(world.now() - SignedDuration::from_hours(48));
+    // What waits does not wait for the day after tomorrow.
+    world.advance(1);
+    while world.occurrences().await[0].not_before.unwrap()
+        > world.now() + SignedDuration::from_hours(1)
+    {
+        tokio::task::yield_now().await;
+    }
+    world.advance(15 * 60);
+    running.until(State::Delivered).await;
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn a_target_that_says_it_is_well_but_takes_nothing_is_not_asked_for_ever() {
+    let world = World::new().await;
+    world.once("agent-a", "hello", 1).await;
+    let refusal = Refusal::new(
+        RefusalKind::TargetDown,
+        ErrorClass::WrongServer,
+        "405 to every prompt",
+    );
+    for _ in 0..100 {
+        let answer = Answer::Refused(refusal.clone());
+        world.target.script("agent-a", Act::Answer(answer));
+    }
+    world.advance(1);
+    let mut running = world.start();
+    let mut tries = 0;
+    loop {
+        let outcome = running.outcome().await;
+        tries += 1;
+        if let Verdict::Waiting { counts: true, .. } = outcome.verdict {
+            break;
+        }
+        // Past the next probe, and the release that follows it.
+        world.advance(60);
+    }
+    assert!(tries <= 10, "{tries} tries before it counts");
+    running.stop().await;
 }
