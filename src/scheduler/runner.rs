@@ -1,27 +1,24 @@
 //! The loop: carries out what the core decides, and tells it what happened.
 
+mod look;
+mod talk;
+
 use std::collections::{HashMap, HashSet, VecDeque};
-use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
-use futures_util::FutureExt;
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
 use tokio_util::sync::CancellationToken;
 
-use super::core::{Action, Core, Event, Mode, Settling, View};
+use super::core::{Action, Core, Event, Mode, Settling};
 use super::queue::{Candidate, Source};
 use super::{Outcome, Scheduler};
-use crate::db::{Claim, ClaimTerms, HeldTarget, Job, OpenOccurrence, OwnerLock};
+use crate::db::{Claim, ClaimTerms, HeldTarget, Job, OwnerLock};
 use crate::error::{Error, Result};
-use crate::letta_client::{
-    Answer, Doubt, ErrorClass, Evidence, Lookup, Outgoing, Refusal, RefusalKind,
-};
-use crate::models::{Fault, State, Verdict};
-
-/// How often the database is asked whether another process has written.
-const WATCH: Duration = Duration::from_millis(500);
+use crate::letta_client::{ErrorClass, Refusal};
+use crate::models::{Fault, Verdict};
+use look::watch_changes;
 
 /// How long to wait before a verdict that could not be written is tried again.
 const WRITE_AGAIN: Duration = Duration::from_secs(1);
@@ -135,25 +132,6 @@ pub(super) async fn run(scheduler: &Scheduler, mode: Mode, stop: CancellationTok
     }
 }
 
-/// Tells the loop when another process has written to the database.
-async fn watch_changes(
-    scheduler: Scheduler,
-    mut seen: Option<i64>,
-    messages: mpsc::UnboundedSender<Message>,
-) {
-    loop {
-        scheduler.clock.sleep(WATCH).await;
-        if let Ok(version) = scheduler.db.data_version().await
-            && seen
-                .replace(version)
-                .is_some_and(|before| before != version)
-            && messages.send(Message::Event(Event::Changed)).is_err()
-        {
-            return;
-        }
-    }
-}
-
 impl Runner<'_> {
     /// Carries out one action; returns what came of it, if that is known at once.
     async fn carry_out(&mut self, action: Action) -> Option<Event> {
@@ -179,12 +157,7 @@ impl Runner<'_> {
                 None
             }
             Action::Probe => {
-                let (letta, messages) = (self.scheduler.letta.clone(), self.messages.clone());
-                tokio::spawn(async move {
-                    let broken = || Err(broken_probe());
-                    let answer = answered(letta.check(), broken).await.map(drop);
-                    let _ = messages.send(Message::Event(Event::Probed(answer)));
-                });
+                self.probe();
                 None
             }
             Action::Hold(refusal) => {
@@ -226,79 +199,6 @@ impl Runner<'_> {
         }
     }
 
-    /// Reads the database, after putting it in order: dead schedulers' prompts are taken over,
-    /// foreign rows adopted, prompts of deleted schedules settled.
-    async fn look(&self) -> Result<View> {
-        let Scheduler {
-            db,
-            letta,
-            clock,
-            settings,
-            zone,
-            ..
-        } = self.scheduler;
-        let now = clock.now();
-        let dead = db.list_dead_owners().await?;
-        for owner in dead.into_iter().filter(|owner| *owner != self.lock.owner()) {
-            let taken = db
-                .take_over(owner, settings.reconcile_deadline, now)
-                .await?;
-            db.forget_scheduler(owner).await?;
-            if taken > 0 {
-                tracing::warn!(
-                    "took over {taken} prompts that a dead scheduler was sending; each is looked \
-                     for before anything is sent again"
-                );
-            }
-        }
-        for adopted in db.adopt_touched(zone, now).await? {
-            match adopted.broken_reason {
-                Some(reason) => tracing::error!(
-                    "schedule {} was changed by another program and can't be read: {reason}",
-                    adopted.id
-                ),
-                None => tracing::info!(
-                    "adopted schedule {} as another program left it: {}",
-                    adopted.id,
-                    adopted.lifecycle
-                ),
-            }
-        }
-        let open = db.list_open_occurrences().await?;
-        if open.iter().any(|o| o.state == State::Waiting) {
-            db.cancel_orphans(now).await?;
-        }
-        for lost in open.iter().filter(|o| self.has_lost(o)) {
-            let fault = "it was claimed, but the claim was not heard of";
-            let verdict = unknown_from(now, settings.reconcile_deadline, fault);
-            db.settle(lost.id, lost.fence, &verdict, now).await?;
-        }
-        let due = db.get_due_schedules(now).await?;
-        let with_lane = |due: crate::db::DueSchedule| {
-            let lane = letta.lane(&due.agent_id);
-            (due, lane)
-        };
-        Ok(View {
-            due: due.into_iter().map(with_lane).collect(),
-            open,
-            next_due: db.next_due(now).await?,
-            held: db
-                .list_held_targets()
-                .await?
-                .iter()
-                .any(|h| h.target == letta.target()),
-        })
-    }
-
-    /// Whether the database holds a prompt as ours of which we know nothing: its claim was written,
-    /// although the answer to it said otherwise.
-    fn has_lost(&self, open: &OpenOccurrence) -> bool {
-        open.state == State::Sending
-            && open.owner == Some(self.lock.owner())
-            && !self.claimed.contains(&open.id)
-            && !self.sending.contains_key(&open.id)
-    }
-
     async fn claim(&mut self, candidate: Candidate) -> Event {
         let Scheduler { db, settings, .. } = self.scheduler;
         let terms = ClaimTerms {
@@ -325,66 +225,6 @@ impl Runner<'_> {
                 Event::ClaimFailed(candidate)
             }
         }
-    }
-
-    fn send(&mut self, job: Box<Job>) {
-        self.claimed.remove(&job.occurrence_id);
-        let (letta, messages) = (self.scheduler.letta.clone(), self.messages.clone());
-        let sent = job.clone();
-        let task = tokio::spawn(async move {
-            let outgoing = Outgoing {
-                agent: sent.agent_id.clone(),
-                otid: sent.otid,
-                messages: sent.messages.clone(),
-            };
-            let on_run = |run_id: &str| {
-                let _ = messages.send(Message::Run {
-                    occurrence_id: sent.occurrence_id,
-                    fence: sent.fence,
-                    run_id: run_id.to_owned(),
-                });
-            };
-            let broken = || {
-                Answer::Unknown(Doubt {
-                    class: ErrorClass::Interrupted,
-                    text: "an internal fault broke it off".to_owned(),
-                    run_id: None,
-                })
-            };
-            let answer = answered(letta.send(&outgoing, &on_run), broken).await;
-            let _ = messages.send(Message::Event(Event::Answered(sent, answer)));
-        });
-        self.sending
-            .insert(job.occurrence_id, (task.abort_handle(), job));
-    }
-
-    fn find(&self, open: Box<OpenOccurrence>) {
-        let Scheduler {
-            letta,
-            clock,
-            settings,
-            ..
-        } = self.scheduler;
-        let now = clock.now();
-        let lookup = Lookup {
-            agent: open.agent_id.clone(),
-            otids: open.otids.clone(),
-            run_id: open.run_id.clone(),
-            sent_at: open
-                .first_sent_at
-                .or(open.sent_at)
-                .unwrap_or(open.intended_at),
-            now,
-            orphan_age: settings.orphaned_run_age,
-        };
-        let (letta, messages) = (letta.clone(), self.messages.clone());
-        tokio::spawn(async move {
-            let broken = || Evidence::Unclear {
-                text: "an internal fault broke the search off".to_owned(),
-            };
-            let evidence = answered(letta.find(&lookup), broken).await;
-            let _ = messages.send(Message::Event(Event::Found(open, evidence)));
-        });
     }
 
     /// Writes a verdict. If the database can't, it is tried again until it can: the lane stays
@@ -482,22 +322,5 @@ fn unknown_from(now: Timestamp, deadline: SignedDuration, text: &str) -> Verdict
         reconcile_until: now.checked_add(deadline).unwrap_or(Timestamp::MAX),
         fault: Fault::new(ErrorClass::Interrupted.as_str(), text),
         run_id: None,
-    }
-}
-
-fn broken_probe() -> Refusal {
-    Refusal::new(
-        RefusalKind::TargetDown,
-        ErrorClass::Unhealthy,
-        "an internal fault broke the question off",
-    )
-}
-
-/// Waits for what talks to a server, and turns a fault of ours in it into an answer: nothing may
-/// be left without one.
-async fn answered<T>(talk: impl Future<Output = T>, broken: impl FnOnce() -> T) -> T {
-    match AssertUnwindSafe(talk).catch_unwind().await {
-        Ok(answer) => answer,
-        Err(_) => broken(),
     }
 }

@@ -1,0 +1,109 @@
+//! Looking at the database: what is due, what is open, and whether another process has written.
+
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+
+use super::super::Scheduler;
+use super::super::core::{Event, View};
+use super::{Message, Runner, unknown_from};
+use crate::db::{DueSchedule, OpenOccurrence};
+use crate::error::Result;
+use crate::models::State;
+
+/// How often the database is asked whether another process has written.
+const WATCH: Duration = Duration::from_millis(500);
+
+/// Tells the loop when another process has written to the database.
+pub(super) async fn watch_changes(
+    scheduler: Scheduler,
+    mut seen: Option<i64>,
+    messages: mpsc::UnboundedSender<Message>,
+) {
+    loop {
+        scheduler.clock.sleep(WATCH).await;
+        if let Ok(version) = scheduler.db.data_version().await
+            && seen
+                .replace(version)
+                .is_some_and(|before| before != version)
+            && messages.send(Message::Event(Event::Changed)).is_err()
+        {
+            return;
+        }
+    }
+}
+
+impl Runner<'_> {
+    /// Reads the database, after putting it in order: dead schedulers' prompts are taken over,
+    /// foreign rows adopted, prompts of deleted schedules settled.
+    pub(super) async fn look(&self) -> Result<View> {
+        let Scheduler {
+            db,
+            letta,
+            clock,
+            settings,
+            zone,
+            ..
+        } = self.scheduler;
+        let now = clock.now();
+        let dead = db.list_dead_owners().await?;
+        for owner in dead.into_iter().filter(|owner| *owner != self.lock.owner()) {
+            let taken = db
+                .take_over(owner, settings.reconcile_deadline, now)
+                .await?;
+            db.forget_scheduler(owner).await?;
+            if taken > 0 {
+                tracing::warn!(
+                    "took over {taken} prompts that a dead scheduler was sending; each is looked \
+                     for before anything is sent again"
+                );
+            }
+        }
+        for adopted in db.adopt_touched(zone, now).await? {
+            match adopted.broken_reason {
+                Some(reason) => tracing::error!(
+                    "schedule {} was changed by another program and can't be read: {reason}",
+                    adopted.id
+                ),
+                None => tracing::info!(
+                    "adopted schedule {} as another program left it: {}",
+                    adopted.id,
+                    adopted.lifecycle
+                ),
+            }
+        }
+        let open = db.list_open_occurrences().await?;
+        if open.iter().any(|o| o.state == State::Waiting) {
+            db.cancel_orphans(now).await?;
+        }
+        for lost in open.iter().filter(|o| self.has_lost(o)) {
+            let fault = "it was claimed, but the claim was not heard of";
+            let verdict = unknown_from(now, settings.reconcile_deadline, fault);
+            db.settle(lost.id, lost.fence, &verdict, now).await?;
+        }
+        let due = db.get_due_schedules(now).await?;
+        let with_lane = |due: DueSchedule| {
+            let lane = letta.lane(&due.agent_id);
+            (due, lane)
+        };
+        Ok(View {
+            due: due.into_iter().map(with_lane).collect(),
+            open,
+            next_due: db.next_due(now).await?,
+            held: db
+                .list_held_targets()
+                .await?
+                .iter()
+                .any(|h| h.target == letta.target()),
+        })
+    }
+
+    /// Whether the database holds a prompt as ours of which we know nothing: its claim was written,
+    /// although the answer to it said otherwise.
+    fn has_lost(&self, open: &OpenOccurrence) -> bool {
+        open.state == State::Sending
+            && open.owner == Some(self.lock.owner())
+            && !self.claimed.contains(&open.id)
+            && !self.sending.contains_key(&open.id)
+    }
+}

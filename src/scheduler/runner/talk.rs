@@ -1,0 +1,101 @@
+//! Talking to the target: each talk is a task of its own, and its end is an event.
+
+use std::panic::AssertUnwindSafe;
+
+use futures_util::FutureExt;
+
+use super::super::Scheduler;
+use super::super::core::Event;
+use super::{Message, Runner};
+use crate::db::{Job, OpenOccurrence};
+use crate::letta_client::{
+    Answer, Doubt, ErrorClass, Evidence, Lookup, Outgoing, Refusal, RefusalKind,
+};
+
+impl Runner<'_> {
+    pub(super) fn send(&mut self, job: Box<Job>) {
+        self.claimed.remove(&job.occurrence_id);
+        let (letta, messages) = (self.scheduler.letta.clone(), self.messages.clone());
+        let sent = job.clone();
+        let task = tokio::spawn(async move {
+            let outgoing = Outgoing {
+                agent: sent.agent_id.clone(),
+                otid: sent.otid,
+                messages: sent.messages.clone(),
+            };
+            let on_run = |run_id: &str| {
+                let _ = messages.send(Message::Run {
+                    occurrence_id: sent.occurrence_id,
+                    fence: sent.fence,
+                    run_id: run_id.to_owned(),
+                });
+            };
+            let broken = || {
+                Answer::Unknown(Doubt {
+                    class: ErrorClass::Interrupted,
+                    text: "an internal fault broke it off".to_owned(),
+                    run_id: None,
+                })
+            };
+            let answer = answered(letta.send(&outgoing, &on_run), broken).await;
+            let _ = messages.send(Message::Event(Event::Answered(sent, answer)));
+        });
+        self.sending
+            .insert(job.occurrence_id, (task.abort_handle(), job));
+    }
+
+    pub(super) fn find(&self, open: Box<OpenOccurrence>) {
+        let Scheduler {
+            letta,
+            clock,
+            settings,
+            ..
+        } = self.scheduler;
+        let now = clock.now();
+        let lookup = Lookup {
+            agent: open.agent_id.clone(),
+            otids: open.otids.clone(),
+            run_id: open.run_id.clone(),
+            sent_at: open
+                .first_sent_at
+                .or(open.sent_at)
+                .unwrap_or(open.intended_at),
+            now,
+            orphan_age: settings.orphaned_run_age,
+        };
+        let (letta, messages) = (letta.clone(), self.messages.clone());
+        tokio::spawn(async move {
+            let broken = || Evidence::Unclear {
+                text: "an internal fault broke the search off".to_owned(),
+            };
+            let evidence = answered(letta.find(&lookup), broken).await;
+            let _ = messages.send(Message::Event(Event::Found(open, evidence)));
+        });
+    }
+
+    pub(super) fn probe(&self) {
+        let (letta, messages) = (self.scheduler.letta.clone(), self.messages.clone());
+        tokio::spawn(async move {
+            let broken = || Err(broken_probe());
+            let answer = answered(letta.check(), broken).await.map(drop);
+            let _ = messages.send(Message::Event(Event::Probed(answer)));
+        });
+    }
+}
+
+fn broken_probe() -> Refusal {
+    Refusal::new(
+        RefusalKind::TargetDown,
+        ErrorClass::Unhealthy,
+        "an internal fault broke the question off",
+    )
+}
+
+/// Waits for what talks to a server, and turns a fault of ours in it into an answer: nothing may
+/// be left without one.
+async fn answered<T>(talk: impl Future<Output = T>, broken: impl FnOnce() -> T) -> T {
+    match AssertUnwindSafe(talk).catch_unwind().await {
+        Ok(answer) => answer,
+        Err(_) => broken(),
+    }
+}
