@@ -1,8 +1,8 @@
 //! Finding out what became of a prompt whose fate is unknown.
 //!
 //! Letta stores the prompt together with the first step of its turn, under the otid it was sent
-//! with. So while its run goes on nothing is proved by its absence; once the run has ended, the
-//! agent's messages tell.
+//! with. So its presence under a run that has ended is proof at any time, whoever else speaks with
+//! the agent; its absence proves nothing while a run goes on that may be its own.
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
@@ -48,6 +48,13 @@ impl Http {
     pub(super) async fn find(&self, lookup: &Lookup) -> Evidence {
         match self.evidence(lookup).await {
             Ok(evidence) => evidence,
+            // A question that the server won't take, such as one about a cursor or a run that it
+            // can't read, says nothing of the agent.
+            Err(Fault::Refused(r) | Fault::Failed(r))
+                if r.kind == RefusalKind::Permanent && r.class != ErrorClass::AgentUnknown =>
+            {
+                Evidence::Unclear { text: r.text }
+            }
             Err(Fault::Refused(r) | Fault::NoRoute(r) | Fault::Failed(r)) => Evidence::Refused(r),
             Err(Fault::Doubt(doubt)) => Evidence::Unclear { text: doubt.text },
         }
@@ -60,31 +67,25 @@ impl Http {
             .map(Heard::of_run)
             .unwrap_or_default();
         let since_sent = lookup.now.duration_since(lookup.sent_at);
-        if let Some(run) = &lookup.run_id {
-            if let Some(e) = self.known_run(run, lookup.orphan_age, &mut heard).await? {
-                return Ok(e);
+        // Asked before the messages are, since a run may end between the two questions: an absence
+        // seen while it went on would be stale. The answer counts only if the prompt is absent.
+        let may_run = match &lookup.run_id {
+            Some(run) => {
+                if let Some(e) = self.known_run(run, lookup.orphan_age, &mut heard).await? {
+                    return Ok(e);
+                }
+                Ok(false)
             }
-        } else {
-            let runs = match self
-                .active_runs(lookup.agent.as_str(), lookup.orphan_age)
-                .await
-            {
-                // A server without that list leaves only the messages.
-                Err(Fault::NoRoute(_)) => Vec::new(),
-                runs => runs?,
-            };
-            // Whether it is the prompt's own can't be told, so it is not named as that.
-            if runs
-                .iter()
-                .any(|run| run.age <= since_sent.saturating_add(MARGIN))
-            {
-                return Ok(Evidence::Running { run_id: None });
-            }
-        }
-        match self
+            None => self.may_run(lookup, since_sent).await,
+        };
+        let trace = self
             .trace(lookup.agent.as_str(), &lookup.otids, since_sent)
-            .await?
-        {
+            .await?;
+        if !matches!(trace, Trace::There { .. }) && may_run? {
+            // Whether the run is the prompt's own can't be told, so it is not named as that.
+            return Ok(Evidence::Running { run_id: None });
+        }
+        match trace {
             Trace::TooMany => Ok(Evidence::Unclear {
                 text: format!(
                     "not all messages of {} since then can be looked through",
@@ -115,6 +116,20 @@ impl Http {
                 });
                 Ok(Evidence::Absent { failed })
             }
+        }
+    }
+
+    /// Whether a run of the agent goes on that is young enough to be the prompt's own.
+    async fn may_run(&self, lookup: &Lookup, since_sent: SignedDuration) -> Result<bool, Fault> {
+        let youth = since_sent.saturating_add(MARGIN);
+        match self
+            .active_runs(lookup.agent.as_str(), lookup.orphan_age)
+            .await
+        {
+            Ok(runs) => Ok(runs.iter().any(|run| run.age <= youth)),
+            // A server without that list leaves only the messages.
+            Err(Fault::NoRoute(_)) => Ok(false),
+            Err(fault) => Err(fault),
         }
     }
 

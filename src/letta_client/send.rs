@@ -95,9 +95,8 @@ impl Rest {
             Ok(runs) => runs,
             // A server that keeps no list of runs.
             Err(Fault::NoRoute(_)) => return Ok(()),
-            // The server's trouble, and nothing was sent.
-            Err(Fault::Failed(refusal)) => return Err(refusal),
-            Err(fault) => return Err(fault.of_question()),
+            Err(Fault::Refused(refusal) | Fault::Failed(refusal)) => return Err(refusal),
+            Err(Fault::Doubt(doubt)) => return Err(self.unanswered(doubt).await),
         };
         let Some(run) = runs.into_iter().next() else {
             return Ok(());
@@ -109,6 +108,19 @@ impl Rest {
         );
         busy.run_id = Some(run.id);
         Err(busy)
+    }
+
+    /// What it means that the question before a prompt was not answered. One slow or broken answer
+    /// is no reason to hold every other agent's prompts, and nothing was sent.
+    async fn unanswered(&self, doubt: Doubt) -> Refusal {
+        // Something else answered in Letta's place: Letta may be away altogether.
+        if matches!(doubt.class, ErrorClass::Gateway | ErrorClass::Garbled)
+            && let Err(down) = self.http.check().await
+            && !matches!(down.class, ErrorClass::Timeout | ErrorClass::Cut)
+        {
+            return down;
+        }
+        Refusal::new(RefusalKind::Later, doubt.class, doubt.text)
     }
 
     /// Sends, and listens until the turn has ended or can't be heard any more.
@@ -235,7 +247,7 @@ impl Rest {
                 Answer::Refused(refusal)
             }
             // The agent went away under its turn.
-            Err(Fault::Refused(refusal)) if refusal.kind == RefusalKind::Permanent => {
+            Err(Fault::Refused(refusal)) if refusal.class == ErrorClass::AgentUnknown => {
                 Answer::Refused(refusal)
             }
             Ok(Trace::TooMany) | Err(_) => {

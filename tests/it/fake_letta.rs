@@ -253,6 +253,18 @@ impl FakeLetta {
         self.inner.state().script_for_all = script;
     }
 
+    /// What happens to every request for `path` that is let in: an answer, or a cut before it.
+    pub fn script_path(&self, path: &str, script: Script) {
+        let mut state = self.inner.state();
+        state.scripts_of_paths.insert(path.into(), script);
+    }
+
+    /// Lets the turns of `agent` end just before the next request for `path` is answered.
+    pub fn release_when_asked(&self, path: &str, agent: &AgentId) {
+        let mut state = self.inner.state();
+        state.releases.insert(path.into(), agent.to_string());
+    }
+
     /// Whether it says that it is well.
     pub fn set_healthy(&self, healthy: bool) {
         self.inner.state().healthy = healthy;

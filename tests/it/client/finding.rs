@@ -4,8 +4,11 @@ use jiff::{SignedDuration, Timestamp};
 use promptyoself::clock::Clock;
 use promptyoself::letta_client::{ErrorClass, Evidence, Letta, Lookup, RefusalKind, Rest};
 use promptyoself::models::{AgentId, Turn};
+use rstest::rstest;
+use serde_json::{Value, json};
 use uuid::Uuid;
 
+use super::sending::answer;
 use super::{client, fake, lookup, prompt, send, settings, unknown};
 use crate::fake_letta::{FakeLetta, Options, Script};
 
@@ -114,6 +117,70 @@ async fn a_turn_of_several_steps_goes_on_though_its_prompt_is_kept_already() {
         letta.find(&named).await,
         Evidence::Running { run_id: Some(run) }
     );
+}
+
+#[tokio::test]
+async fn a_prompt_that_arrived_is_found_however_busy_others_keep_the_agent() {
+    let (fake, letta, agent) = fake().await;
+    let question = lose(&fake, &letta, &agent, Script::CutAfter).await;
+    assert_eq!(question.run_id, None);
+    fake.foreign_run(&agent, SignedDuration::ZERO);
+    let Evidence::Found(delivery) = letta.find(&question).await else {
+        panic!()
+    };
+    assert_eq!(delivery.run_id, Some(fake.received()[0].run_id.clone()));
+    assert_eq!(delivery.reply.as_deref(), Some("fake: hi"));
+}
+
+#[tokio::test]
+async fn a_prompt_without_trace_may_be_in_any_run_that_is_young_enough() {
+    let (fake, letta, agent) = fake().await;
+    let question = lose(&fake, &letta, &agent, Script::CutBefore).await;
+    let run = fake.foreign_run(&agent, SignedDuration::from_mins(10));
+    assert_eq!(
+        letta.find(&question).await,
+        Evidence::Running { run_id: None }
+    );
+    fake.end_foreign_run(&run);
+    fake.foreign_run(&agent, SignedDuration::from_mins(30));
+    assert_eq!(
+        letta.find(&question).await,
+        Evidence::Absent { failed: None }
+    );
+}
+
+#[tokio::test]
+async fn a_run_that_ends_between_two_questions_leaves_no_stale_absence() {
+    for ends_at_messages in [false, true] {
+        let (fake, letta, agent) = fake().await;
+        fake.hold(&agent);
+        let question = Lookup {
+            run_id: None,
+            ..lose(&fake, &letta, &agent, Script::CutMidStream).await
+        };
+        let path = match ends_at_messages {
+            false => "/v1/runs/".to_owned(),
+            true => format!("/v1/agents/{agent}/messages"),
+        };
+        fake.release_when_asked(&path, &agent);
+        assert!(matches!(letta.find(&question).await, Evidence::Found(_)));
+    }
+}
+
+#[tokio::test]
+async fn the_messages_tell_of_a_prompt_though_nobody_can_say_what_runs() {
+    let (fake, letta, agent) = fake().await;
+    let question = lose(&fake, &letta, &agent, Script::CutAfter).await;
+    fake.script_path("/v1/runs/", Script::CutBefore);
+    assert!(matches!(letta.find(&question).await, Evidence::Found(_)));
+    let never_sent = Lookup {
+        otids: vec![Uuid::from_u128(5)],
+        ..question
+    };
+    assert!(matches!(
+        letta.find(&never_sent).await,
+        Evidence::Unclear { .. }
+    ));
 }
 
 #[tokio::test]
@@ -264,6 +331,36 @@ async fn an_agent_that_is_gone_is_told_as_permanent() {
         (gone.kind, gone.class),
         (RefusalKind::Permanent, ErrorClass::AgentUnknown)
     );
+}
+
+#[rstest]
+#[case(400, json!({"detail": "INVALID_ARGUMENT: bad cursor"}))]
+#[case(400, json!({"detail": "bad id"}))]
+#[case(422, json!({"detail": "[{'loc': ('query', 'before')}]"}))]
+#[case(413, json!("too large"))]
+#[tokio::test]
+async fn a_question_that_is_refused_for_itself_does_not_say_that_the_agent_is_gone(
+    #[case] status: u16,
+    #[case] body: Value,
+) {
+    for asked in ["messages", "runs", "run"] {
+        let (fake, letta, agent) = fake().await;
+        let mut question = lose(&fake, &letta, &agent, Script::CutBefore).await;
+        let path = match asked {
+            "messages" => format!("/v1/agents/{agent}/messages"),
+            "runs" => "/v1/runs/".to_owned(),
+            _ => {
+                question.run_id = Some("run-1".into());
+                "/v1/runs/run-1".to_owned()
+            }
+        };
+        fake.script_path(&path, answer(status, body.clone()));
+        let evidence = letta.find(&question).await;
+        assert!(
+            matches!(evidence, Evidence::Unclear { .. }),
+            "{asked}: {evidence:?}"
+        );
+    }
 }
 
 #[tokio::test]

@@ -152,7 +152,7 @@ async fn a_turn_that_began_between_question_and_prompt_is_busy_too() {
     );
 }
 
-fn answer(status: u16, body: Value) -> Script {
+pub fn answer(status: u16, body: Value) -> Script {
     Script::Answer {
         status,
         body,
@@ -199,6 +199,87 @@ async fn an_answer_in_lettas_own_words_is_a_refusal_that_kept_nothing(
     let said = refused(send(&letta, &prompt(&agent, 1, "hi")).await.0);
     assert_eq!((said.kind, said.class), (kind, class), "{}", said.text);
     assert!(fake.received().is_empty());
+}
+
+#[rstest]
+#[case(Script::CutBefore, C::Cut)]
+#[case(answer(504, json!("<html>Gateway Time-out</html>")), C::Gateway)]
+#[case(answer(200, json!("[{\"id\": ")), C::Garbled)]
+#[tokio::test]
+async fn an_unanswered_question_before_the_prompt_delays_that_prompt_alone(
+    #[case] script: Script,
+    #[case] class: ErrorClass,
+) {
+    let (fake, letta, agent) = fake().await;
+    fake.script_path("/v1/runs/", script);
+    let said = refused(send(&letta, &prompt(&agent, 1, "hi")).await.0);
+    assert_eq!((said.kind, said.class), (K::Later, class), "{}", said.text);
+    assert!(!said.otid_spent);
+    assert!(fake.received().is_empty());
+}
+
+#[tokio::test]
+async fn a_server_found_unwell_before_the_prompt_is_the_targets_trouble() {
+    let (fake, letta, agent) = fake().await;
+    for path in ["/v1/runs/", "/v1/health/", "/v1/agents/"] {
+        fake.script_path(path, answer(502, json!("<html>Bad Gateway</html>")));
+    }
+    let said = refused(send(&letta, &prompt(&agent, 1, "hi")).await.0);
+    assert_eq!((said.kind, said.class), (K::TargetDown, C::Unhealthy));
+    assert!(!said.otid_spent);
+}
+
+#[tokio::test]
+async fn a_server_out_of_reach_or_with_another_password_is_the_targets_trouble() {
+    let (mut fake, letta, agent) = fake().await;
+    fake.set_password(Some("other"));
+    let said = refused(send(&letta, &prompt(&agent, 1, "hi")).await.0);
+    assert_eq!((said.kind, said.class), (K::TargetDown, C::Unauthorized));
+    fake.stop();
+    let said = refused(send(&letta, &prompt(&agent, 1, "hi")).await.0);
+    assert_eq!((said.kind, said.class), (K::TargetDown, C::Unreachable));
+}
+
+#[rstest]
+#[case(400, json!({"detail": "bad limit"}))]
+#[case(422, json!({"detail": "[{'loc': ('query', 'before')}]"}))]
+#[tokio::test]
+async fn a_refused_look_at_the_messages_of_a_failed_turn_leaves_its_fate_open(
+    #[case] status: u16,
+    #[case] body: Value,
+) {
+    let (fake, letta, agent) = fake().await;
+    let script = Script::Ends {
+        stop_reason: "error".into(),
+        kept: true,
+        error_type: Some("llm_error".into()),
+        detail: String::new(),
+    };
+    fake.script(&agent, script);
+    fake.script_path(
+        &format!("/v1/agents/{agent}/messages"),
+        answer(status, body),
+    );
+    let doubt = unknown(send(&letta, &prompt(&agent, 1, "hi")).await.0);
+    assert_eq!(doubt.run_id, Some(fake.received()[0].run_id.clone()));
+}
+
+#[tokio::test]
+async fn an_agent_that_goes_away_under_its_failed_turn_is_permanent() {
+    let (fake, letta, agent) = fake().await;
+    let script = Script::Ends {
+        stop_reason: "error".into(),
+        kept: true,
+        error_type: Some("llm_error".into()),
+        detail: String::new(),
+    };
+    fake.script(&agent, script);
+    fake.script_path(
+        &format!("/v1/agents/{agent}/messages"),
+        answer(404, json!({"detail": "Agent not found"})),
+    );
+    let said = refused(send(&letta, &prompt(&agent, 1, "hi")).await.0);
+    assert_eq!((said.kind, said.class), (K::Permanent, C::AgentUnknown));
 }
 
 fn llm(kind: &str) -> Value {

@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use tokio::sync::{mpsc::UnboundedReceiver, watch};
 
 use super::net::Conn;
-use super::turns::send;
+use super::turns::{scripted, send};
 use super::{Inner, Script};
 
 type Fake = State<Arc<Inner>>;
@@ -56,10 +56,17 @@ pub fn json_answer(status: StatusCode, body: &Value) -> Response {
 }
 
 /// Counts the request, refuses a wrong password, hides routes that this server is said not to
-/// have, and dates the answer by the fake's own clock.
+/// have, fails where a path is scripted to, and dates the answer by the fake's own clock.
 async fn gate(State(inner): Fake, request: Request, next: Next) -> Response {
     let path = request.uri().path().to_owned();
-    let (missing, allowed, date) = {
+    let release = inner.state().releases.remove(&path);
+    if let Some(agent) = release {
+        inner.release(&agent);
+        inner
+            .wait(|s| s.active.get(&agent).is_none_or(|a| a.is_empty()))
+            .await;
+    }
+    let (missing, allowed, script, date) = {
         let mut state = inner.state();
         *state.asked.entry(path.clone()).or_default() += 1;
         let given = request
@@ -76,7 +83,8 @@ async fn gate(State(inner): Fake, request: Request, next: Next) -> Response {
         let missing = state.missing.iter().any(|m| path.starts_with(m))
             || !state.streams && path.ends_with("/messages/stream")
             || !state.app_server && path == "/app-server-info";
-        (missing, allowed, date)
+        let script = state.scripts_of_paths.get(&path).cloned();
+        (missing, allowed, script, date)
     };
     inner.changed();
     let mut response = if missing {
@@ -84,7 +92,20 @@ async fn gate(State(inner): Fake, request: Request, next: Next) -> Response {
     } else if !allowed && path != "/v1/health/" {
         detail(StatusCode::UNAUTHORIZED, "Unauthorized")
     } else {
-        next.run(request).await
+        match script {
+            Some(Script::CutBefore) => {
+                if let Some(ConnectInfo(conn)) = request.extensions().get::<ConnectInfo<Conn>>() {
+                    conn.cut();
+                }
+                StatusCode::OK.into_response()
+            }
+            Some(Script::Answer {
+                status,
+                body,
+                headers,
+            }) => scripted(status, &body, &headers),
+            _ => next.run(request).await,
+        }
     };
     response
         .headers_mut()

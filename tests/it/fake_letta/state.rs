@@ -123,6 +123,10 @@ pub struct State {
     pub received: Vec<Received>,
     pub scripts: HashMap<String, VecDeque<Script>>,
     pub script_for_all: Option<Script>,
+    /// What happens to every request for a path.
+    pub scripts_of_paths: HashMap<String, Script>,
+    /// The agent whose turns end just before the next request for a path is answered.
+    pub releases: HashMap<String, String>,
     pub held: HashSet<String>,
     pub hold_all: bool,
     pub overlaps: usize,
@@ -151,6 +155,8 @@ impl State {
             received: Vec::new(),
             scripts: HashMap::new(),
             script_for_all: None,
+            scripts_of_paths: HashMap::new(),
+            releases: HashMap::new(),
             held: HashSet::new(),
             hold_all: false,
             overlaps: 0,

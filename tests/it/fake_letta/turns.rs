@@ -1,5 +1,6 @@
 //! Taking a prompt, running its turn, and telling of it.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::http::StatusCode;
@@ -133,18 +134,7 @@ fn take(inner: &Inner, way: &str, agent: &str, messages: &[Value]) -> Taken {
             status,
             body,
             headers,
-        } => {
-            let text = match body {
-                Value::String(text) => text.clone(),
-                body => body.to_string(),
-            };
-            let mut response = (StatusCode::from_u16(*status).unwrap(), text).into_response();
-            for (name, value) in headers {
-                let name = axum::http::HeaderName::from_bytes(name.as_bytes()).unwrap();
-                response.headers_mut().insert(name, value.parse().unwrap());
-            }
-            return answer(response);
-        }
+        } => return answer(scripted(*status, body, headers)),
         _ => {}
     }
     let now = state.clock.now();
@@ -166,6 +156,20 @@ fn take(inner: &Inner, way: &str, agent: &str, messages: &[Value]) -> Taken {
         kept: false,
     });
     Taken::Run(run, script)
+}
+
+/// An answer as a script tells it.
+pub fn scripted(status: u16, body: &Value, headers: &BTreeMap<String, String>) -> Response {
+    let text = match body {
+        Value::String(text) => text.clone(),
+        body => body.to_string(),
+    };
+    let mut response = (StatusCode::from_u16(status).unwrap(), text).into_response();
+    for (name, value) in headers {
+        let name = axum::http::HeaderName::from_bytes(name.as_bytes()).unwrap();
+        response.headers_mut().insert(name, value.parse().unwrap());
+    }
+    response
 }
 
 /// A turn: it goes on whether or not somebody listens, and ends when its agent is not held.
