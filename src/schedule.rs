@@ -21,6 +21,7 @@ pub use cron::CronSpec;
 pub use interval::IntervalSpec;
 pub use iso::read_stored_time;
 pub use spec::Spec;
+pub(crate) use timetable::just_before;
 pub use timetable::{Passed, Timetable};
 pub use when::parse_time;
 pub use zone::Zone;

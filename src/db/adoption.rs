@@ -8,13 +8,13 @@ mod reading;
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use super::plans::{end_waiting, record_revision, remaining, settle_backlog, timetable};
+use super::plans::{Outcome, end_waiting, record_revision, remaining, settle_until, timetable};
 use super::schedules::{fetch, write_lifecycle, write_plan};
 use super::time::optional;
 use super::{Db, Tx};
 use crate::error::{Code, Error, Result};
-use crate::models::{Lifecycle, Plan, PromptSchedule, ScheduleType, State};
-use crate::schedule::{Spec, Timetable, Zone};
+use crate::models::{AgentId, Lifecycle, Plan, PromptSchedule, ScheduleType, State};
+use crate::schedule::{Spec, Timetable, Zone, just_before};
 use reading::{Known, Readable, fetch_known, is_text, read};
 
 /// What adoption made of one row.
@@ -92,9 +92,12 @@ pub(super) async fn adopt(
     zone: &Zone,
     now: Timestamp,
 ) -> sqlx::Result<Option<Adopted>> {
-    let Some(row) = fetch(tx, id).await? else {
+    let Some(mut row) = fetch(tx, id).await? else {
         return Ok(None);
     };
+    if let Ok(agent) = AgentId::parse(&row.agent_id) {
+        row.agent_id = agent.to_string();
+    }
     let known = fetch_known(tx, id).await?;
     let known = known.as_ref();
     let uid = known.map_or_else(Uuid::new_v4, |k| k.uid);
@@ -200,8 +203,17 @@ async fn adopt_changed(
         return Ok(Lifecycle::Finished);
     }
     if was_active {
-        let reason = "the schedule was changed";
-        account_for(tx, row, known, State::Skipped, reason, now).await?;
+        let outcome = Outcome {
+            state: State::Skipped,
+            reason: "the schedule was changed",
+            at: now,
+        };
+        // From a foreign next_run on the instants are those of the new plan, passed or not.
+        let until = match next_changed {
+            true => now.min(just_before(read.plan.next_run)),
+            false => now,
+        };
+        account_for(tx, row, known, until, outcome).await?;
     }
     let next = if next_changed {
         // A foreign next_run wins: it is the first intended instant, in the past or not.
@@ -223,8 +235,12 @@ async fn adopt_changed(
     };
     let Some(next) = next else {
         if !was_active {
-            let reason = "it passed while the schedule was not active";
-            account_for(tx, row, known, State::Skipped, reason, now).await?;
+            let outcome = Outcome {
+                state: State::Skipped,
+                reason: "it passed while the schedule was not active",
+                at: now,
+            };
+            account_for(tx, row, known, now, outcome).await?;
         }
         return Ok(Lifecycle::Finished);
     };
@@ -243,14 +259,13 @@ async fn adopt_changed(
     Ok(Lifecycle::Active)
 }
 
-/// Accounts for the instants of the plan as we knew it that have passed unsent.
+/// Accounts for the instants up to `until` of the plan as we knew it that have passed unsent.
 async fn account_for(
     tx: &mut Tx,
     row: &PromptSchedule,
     known: &Known,
-    state: State,
-    reason: &str,
-    now: Timestamp,
+    until: Timestamp,
+    outcome: Outcome<'_>,
 ) -> sqlx::Result<()> {
     let before = PromptSchedule {
         schedule_type: known.schedule_type.clone(),
@@ -259,7 +274,7 @@ async fn account_for(
         ..row.clone()
     };
     if let Ok(timetable) = timetable(&before) {
-        settle_backlog(tx, &before, &timetable, now, state, reason).await?;
+        settle_until(tx, &before, &timetable, until, outcome).await?;
     }
     Ok(())
 }
@@ -292,16 +307,22 @@ async fn set_aside(
 ) -> sqlx::Result<()> {
     let Some(known) = known else { return Ok(()) };
     if known.lifecycle == Lifecycle::Active {
-        account_for(tx, row, known, state, reason, now).await?;
+        let outcome = Outcome {
+            state,
+            reason,
+            at: now,
+        };
+        account_for(tx, row, known, now, outcome).await?;
     }
     end_waiting(tx, known.uid, State::Cancelled, reason, now).await
 }
 
-/// Gives a row its identity, and writes its times in our form: text in another form sorts, and so
-/// compares, differently. What is no time is left alone.
+/// Gives a row its identity, and writes its agent and its times in our form: in another form, or
+/// as bytes, they sort and compare differently. What can't be read is left alone.
 async fn write_identity(tx: &mut Tx, row: &PromptSchedule, uid: Uuid) -> sqlx::Result<()> {
     sqlx::query(
-        "UPDATE schedules SET uid = $2, next_run = coalesce($3, next_run), \
+        "UPDATE schedules SET uid = $2, agent_id = coalesce($6, agent_id), \
+         next_run = coalesce($3, next_run), \
          created_at = coalesce($4, created_at), last_run = coalesce($5, last_run), \
          row_version = row_version + 1 WHERE id = $1",
     )
@@ -310,6 +331,12 @@ async fn write_identity(tx: &mut Tx, row: &PromptSchedule, uid: Uuid) -> sqlx::R
     .bind(optional(row.next_run))
     .bind(optional(row.created_at))
     .bind(optional(row.last_run))
+    .bind(
+        AgentId::parse(&row.agent_id)
+            .ok()
+            .as_ref()
+            .map(AgentId::as_str),
+    )
     .execute(&mut **tx)
     .await?;
     Ok(())

@@ -9,7 +9,7 @@ use super::plans::to_i64;
 use super::time::DbTime;
 use super::{Db, Tx};
 use crate::error::{Code, Error, Result};
-use crate::models::{Circumstances, Lane, Occurrence, PromptSchedule, envelope};
+use crate::models::{AgentId, Circumstances, Lane, Occurrence, PromptSchedule, envelope};
 use crate::schedule::Zone;
 
 /// A stored occurrence on its way to being sent.
@@ -78,7 +78,7 @@ impl Db {
             fence: sending.fence,
             uid: occurrence.uid,
             schedule_id: sending.schedule.map(|s| s.id),
-            agent_id: occurrence.agent_id.clone(),
+            agent_id: AgentId::parse(&occurrence.agent_id)?,
             lane: occurrence.lane.clone().unwrap_or_else(|| Lane::new("")),
             intended_at: occurrence.intended_at,
             otid,

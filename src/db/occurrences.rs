@@ -1,6 +1,7 @@
 //! Reading occurrences: what is open, and what has been.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
+use std::sync::{Mutex, PoisonError};
 
 use jiff::{SignedDuration, Timestamp};
 use sqlx::Row;
@@ -12,6 +13,9 @@ use super::rows::{self, occurrence_columns};
 use super::time::DbTime;
 use crate::error::Result;
 use crate::models::{AgentId, Attempt, Lane, Occurrence, State};
+
+/// The occurrences that can't be read and were reported, with the databases they are in.
+static REPORTED: Mutex<BTreeSet<(Uuid, i64)>> = Mutex::new(BTreeSet::new());
 
 /// An open occurrence as the scheduler needs it.
 #[derive(Clone, Debug)]
@@ -66,7 +70,8 @@ pub struct HistoryFilter {
 }
 
 impl Db {
-    /// Every open occurrence, the oldest intended instant first.
+    /// Every open occurrence, the oldest intended instant first. One that can't be read is left
+    /// out, and reported once: it stops none of the others.
     ///
     /// # Errors
     /// Those of the database.
@@ -85,9 +90,34 @@ impl Db {
         .fetch_all(&self.pool)
         .await
         .map_err(failed)?;
-        rows.iter()
-            .map(|r| self.open_occurrence(r).map_err(failed))
-            .collect()
+        Ok(self.readable(&rows, |r| self.open_occurrence(r)))
+    }
+
+    /// What can be read of `rows`. The others are reported, once in the life of this process.
+    fn readable<T>(
+        &self,
+        rows: &[SqliteRow],
+        read: impl Fn(&SqliteRow) -> sqlx::Result<T>,
+    ) -> Vec<T> {
+        let read_or_report = |row| match read(row) {
+            Ok(occurrence) => Some(occurrence),
+            Err(e) => {
+                self.report_unreadable(row, &e);
+                None
+            }
+        };
+        rows.iter().filter_map(read_or_report).collect()
+    }
+
+    fn report_unreadable(&self, row: &SqliteRow, error: &sqlx::Error) {
+        let id: i64 = row.try_get_unchecked("id").unwrap_or_default();
+        let mut reported = REPORTED.lock().unwrap_or_else(PoisonError::into_inner);
+        if reported.insert((self.install_id, id)) {
+            tracing::error!(
+                "occurrence {id} in the database {} can't be read and is left alone: {error}",
+                self.path.display()
+            );
+        }
     }
 
     fn open_occurrence(&self, row: &SqliteRow) -> sqlx::Result<OpenOccurrence> {
@@ -101,7 +131,8 @@ impl Db {
             id: o.id,
             fence: row.try_get("fence")?,
             uid: o.uid,
-            agent_id: o.agent_id,
+            agent_id: AgentId::parse(&o.agent_id)
+                .map_err(|_| rows::unreadable("agent_id", &o.agent_id))?,
             lane: o.lane.unwrap_or_else(|| Lane::new("")),
             state: o.state,
             intended_at: o.intended_at,
@@ -121,7 +152,8 @@ impl Db {
         })
     }
 
-    /// The latest occurrences of a filter, the newest first.
+    /// The latest occurrences of a filter, the newest first. One that can't be read is left out,
+    /// and reported once.
     ///
     /// # Errors
     /// Those of the database.
@@ -139,9 +171,7 @@ impl Db {
         .fetch_all(&self.pool)
         .await
         .map_err(failed)?;
-        rows.iter()
-            .map(|r| rows::occurrence(r).map_err(failed))
-            .collect()
+        Ok(self.readable(&rows, rows::occurrence))
     }
 
     /// The attempts of an occurrence, the first one first.
@@ -177,15 +207,12 @@ impl Db {
     /// # Errors
     /// Those of the database.
     pub async fn schedule_ids(&self) -> Result<HashMap<Uuid, i64>> {
-        let rows: Vec<(String, i64)> =
-            sqlx::query_as("SELECT uid, id FROM schedules WHERE uid IS NOT NULL")
-                .fetch_all(&self.pool)
-                .await
-                .map_err(|e| self.failed("read the schedules' numbers", e))?;
-        Ok(rows
-            .into_iter()
-            .filter_map(|(uid, id)| Some((uid.parse().ok()?, id)))
-            .collect())
+        let rows = sqlx::query("SELECT uid, id FROM schedules WHERE uid IS NOT NULL")
+            .fetch_all(&self.pool)
+            .await
+            .map_err(|e| self.failed("read the schedules' numbers", e))?;
+        let read = |r| Some((rows::text(r, "uid")?.parse().ok()?, r.try_get("id").ok()?));
+        Ok(rows.iter().filter_map(read).collect())
     }
 
     /// When the next schedule becomes due after `now`.

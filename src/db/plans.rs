@@ -85,15 +85,40 @@ pub(super) async fn record_revision(
     Ok(())
 }
 
-/// Accounts for the instants from the schedule's `next_run` to `until` that will not be sent, as
+/// What instants that are not sent come to, and when that was settled.
+#[derive(Clone, Copy)]
+pub(super) struct Outcome<'a> {
+    pub(super) state: State,
+    pub(super) reason: &'a str,
+    pub(super) at: Timestamp,
+}
+
+/// Accounts for the instants from the schedule's `next_run` to `now` that will not be sent, as
 /// one range with outcome `state`. Returns how many they were.
 pub(super) async fn settle_backlog(
     tx: &mut Tx,
     schedule: &PromptSchedule,
     timetable: &Timetable,
-    until: Timestamp,
+    now: Timestamp,
     state: State,
     reason: &str,
+) -> sqlx::Result<u64> {
+    let outcome = Outcome {
+        state,
+        reason,
+        at: now,
+    };
+    settle_until(tx, schedule, timetable, now, outcome).await
+}
+
+/// Accounts for the instants from the schedule's `next_run` to `until`, which may lie before the
+/// time of the outcome. Returns how many they were.
+pub(super) async fn settle_until(
+    tx: &mut Tx,
+    schedule: &PromptSchedule,
+    timetable: &Timetable,
+    until: Timestamp,
+    outcome: Outcome<'_>,
 ) -> sqlx::Result<u64> {
     let (Some(uid), Some(first)) = (schedule.uid, schedule.next_run) else {
         return Ok(0);
@@ -109,10 +134,10 @@ pub(super) async fn settle_backlog(
         first_at: first,
         newest: passed.newest,
         count: passed.count,
-        state,
-        reason,
+        state: outcome.state,
+        reason: outcome.reason,
     };
-    let new = unsent.record(tx, until).await?;
+    let new = unsent.record(tx, outcome.at).await?;
     if !new {
         return Ok(0);
     }

@@ -7,7 +7,7 @@ use sqlx::sqlite::SqliteRow;
 use uuid::Uuid;
 
 use super::time::DbTime;
-use crate::models::{AgentId, Lane, Lifecycle, Occurrence, PromptSchedule, State, Trigger, Turn};
+use crate::models::{Lane, Lifecycle, Occurrence, PromptSchedule, State, Trigger, Turn};
 use crate::schedule::read_stored_time;
 
 /// The columns of `schedules` in the order of [`PromptSchedule`].
@@ -60,7 +60,7 @@ fn word<T>(row: &SqliteRow, column: &str, read: fn(&str) -> Option<T>) -> sqlx::
     read(&text).ok_or_else(|| unreadable(column, &text))
 }
 
-fn unreadable(column: &str, text: &str) -> sqlx::Error {
+pub(super) fn unreadable(column: &str, text: &str) -> sqlx::Error {
     sqlx::Error::ColumnDecode {
         index: column.to_owned(),
         source: format!("{text:?} is not a known value").into(),
@@ -106,12 +106,11 @@ pub(super) fn schedule(row: &SqliteRow) -> sqlx::Result<PromptSchedule> {
 }
 
 pub(super) fn occurrence(row: &SqliteRow) -> sqlx::Result<Occurrence> {
-    let agent: String = row.try_get_unchecked("agent_id")?;
     let required = |column| time(row, column)?.ok_or_else(|| unreadable(column, "NULL"));
     Ok(Occurrence {
         id: row.try_get("id")?,
         uid: uuid(row, "uid")?,
-        agent_id: AgentId::parse(&agent).map_err(|_| unreadable("agent_id", &agent))?,
+        agent_id: text(row, "agent_id").unwrap_or_default(),
         trigger: word(row, "trigger", Trigger::from_word)?,
         first_at: required("first_at")?,
         intended_at: required("intended_at")?,

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use super::{AgentId, Lane, words};
+use super::{Lane, words};
 
 words! {
     /// What made an occurrence.
@@ -94,8 +94,8 @@ pub struct Occurrence {
     pub id: i64,
     /// Its schedule.
     pub uid: Uuid,
-    /// Whom it is for.
-    pub agent_id: AgentId,
+    /// Whom it is for, as stored: what was never to be sent may name an agent that can't exist.
+    pub agent_id: String,
     /// What made it.
     pub trigger: Trigger,
     /// The oldest instant it stands for; equal to `intended_at` unless `count` is over 1.

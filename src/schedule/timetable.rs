@@ -159,7 +159,7 @@ impl Timetable {
 }
 
 /// The last instant before `at` that the database can hold.
-fn just_before(at: Timestamp) -> Timestamp {
+pub(crate) fn just_before(at: Timestamp) -> Timestamp {
     Timestamp::from_microsecond(at.as_microsecond().saturating_sub(1)).unwrap_or(at)
 }
 

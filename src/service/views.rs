@@ -187,7 +187,7 @@ impl OccurrenceView {
         OccurrenceView {
             occurrence_id: o.id,
             schedule_id,
-            agent_id: o.agent_id.to_string(),
+            agent_id: o.agent_id,
             trigger: o.trigger.as_str(),
             intended_at: o.intended_at,
             first_at: o.first_at,

@@ -5,3 +5,4 @@ mod adoption;
 mod live;
 mod raw;
 mod sqlalchemy;
+mod unreadable;

@@ -1,11 +1,9 @@
 //! Reading a row that another program wrote, and what we knew of it before.
 
 use jiff::{SignedDuration, Timestamp};
-use sqlx::Row;
 use uuid::Uuid;
 
 use crate::db::plans::schedule_type;
-use crate::db::time::DbTime;
 use crate::db::{Tx, rows};
 use crate::error::{Code, Error, Result};
 use crate::models::{AgentId, Lifecycle, Plan, PromptSchedule, ScheduleType};
@@ -124,9 +122,12 @@ pub(super) async fn is_text(tx: &mut Tx, row: &PromptSchedule) -> sqlx::Result<b
     Ok(std::str::from_utf8(&bytes).is_ok())
 }
 
+/// What we last knew of a row; `None` if it is not one of ours, or can't be told to be: only a uid
+/// exactly as we write it is known to be its own and no copy of another row's.
 pub(super) async fn fetch_known(tx: &mut Tx, id: i64) -> sqlx::Result<Option<Known>> {
     let row = sqlx::query(
-        "SELECT s.uid, s.lifecycle, s.planned_next_run, r.schedule_type, r.schedule_value \
+        "SELECT s.uid, typeof(s.uid) AS uid_type, s.lifecycle, s.planned_next_run, \
+         r.schedule_type, r.schedule_value \
          FROM schedules s LEFT JOIN schedule_revisions r ON r.id = \
              (SELECT max(id) FROM schedule_revisions WHERE uid = s.uid) \
          WHERE s.id = $1 AND s.uid IS NOT NULL",
@@ -135,13 +136,21 @@ pub(super) async fn fetch_known(tx: &mut Tx, id: i64) -> sqlx::Result<Option<Kno
     .fetch_optional(&mut **tx)
     .await?;
     let Some(row) = row else { return Ok(None) };
+    let stored = rows::text(&row, "uid").unwrap_or_default();
+    let as_written = rows::text(&row, "uid_type").as_deref() == Some("text");
+    let read = stored.parse().ok();
+    let Some(uid) = read.filter(|uid: &Uuid| as_written && uid.to_string() == stored) else {
+        tracing::error!(
+            "the identity {stored:?} of schedule {id} can't be read: it gets a new one, and what \
+             became of it so far is no longer shown with it"
+        );
+        return Ok(None);
+    };
     let lifecycle = rows::text(&row, "lifecycle").and_then(|l| Lifecycle::from_word(&l));
     Ok(Some(Known {
-        uid: rows::uuid(&row, "uid")?,
+        uid,
         lifecycle: lifecycle.unwrap_or(Lifecycle::Cancelled),
-        planned_next_run: row
-            .try_get::<Option<DbTime>, _>("planned_next_run")?
-            .map(|t| t.0),
+        planned_next_run: rows::lenient_time(&row, "planned_next_run"),
         // A row that was broken from the start has no revision: anything readable is a change.
         schedule_type: rows::text(&row, "schedule_type").unwrap_or_default(),
         schedule_value: rows::text(&row, "schedule_value").unwrap_or_default(),

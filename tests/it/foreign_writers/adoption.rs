@@ -3,7 +3,7 @@
 use jiff::SignedDuration;
 use promptyoself::db::{Adopted, Claim, ClaimTerms, ScheduleUpdate};
 use promptyoself::error::Code;
-use promptyoself::models::{Lifecycle, PromptSchedule};
+use promptyoself::models::{Lifecycle, PromptSchedule, State};
 use promptyoself::scheduler::Mode;
 use uuid::Uuid;
 
@@ -408,4 +408,115 @@ async fn a_next_run_in_the_far_past_is_sent_once_and_holds_nobody_up() {
         foreign.insert(kind, value, "0001-01-01 00:00:00").await;
     }
     assert_eq!(execute(&world).await.len(), 3);
+}
+
+#[tokio::test]
+async fn an_agent_in_any_form_is_written_in_ours_and_then_spoken_to() {
+    let (world, mut foreign) = world().await;
+    for form in [
+        "' agent-a'",
+        "'agent-a' || char(10)",
+        "CAST('agent-a' AS BLOB)",
+    ] {
+        let id = foreign.insert("once", "x", "2026-02-01 12:00:00").await;
+        foreign
+            .run(&format!(
+                "UPDATE schedules SET agent_id = {form} WHERE id = {id}"
+            ))
+            .await;
+        adopt(&world, &mut foreign).await;
+        let written = format!("SELECT typeof(agent_id) || agent_id FROM schedules WHERE id = {id}");
+        assert_eq!(foreign.text(&written).await, "textagent-a", "{form}");
+        let before = world.target.sent().len();
+        assert_eq!(execute(&world).await.len(), before + 1, "{form}");
+        assert_eq!(stands(&world, id).await.1, Lifecycle::Finished);
+    }
+    // Nor is a change of ours left with it.
+    let ours = world.every("agent-b", "tick", "1h").await.id;
+    foreign
+        .run(&format!(
+            "UPDATE schedules SET agent_id = ' agent-c ' WHERE id = {ours}"
+        ))
+        .await;
+    adopt(&world, &mut foreign).await;
+    assert_eq!(foreign.column(ours, "agent_id").await, "agent-c");
+    assert!(adopt(&world, &mut foreign).await.is_empty());
+    world.advance(3_600);
+    execute(&world).await;
+    assert_eq!(world.target.sent().last().unwrap().agent, "agent-c");
+}
+
+#[tokio::test]
+async fn a_next_run_set_into_the_past_is_sent_and_only_what_was_before_it_is_skipped() {
+    for (next_run, account, sent_for) in [
+        // On an instant of the old plan, the newest of its backlog.
+        (
+            "12:30:00",
+            vec![(State::Skipped, 2), (State::Delivered, 1)],
+            "12:30:00",
+        ),
+        // On an older one.
+        (
+            "12:20:00",
+            vec![
+                (State::Skipped, 1),
+                (State::Coalesced, 1),
+                (State::Delivered, 1),
+            ],
+            "12:30:00",
+        ),
+        // Off the old plan.
+        (
+            "12:15:00",
+            vec![
+                (State::Skipped, 1),
+                (State::Coalesced, 2),
+                (State::Delivered, 1),
+            ],
+            "12:35:00",
+        ),
+        // Before all of it.
+        (
+            "12:05:00",
+            vec![(State::Coalesced, 3), (State::Delivered, 1)],
+            "12:35:00",
+        ),
+        (
+            "12:35:00",
+            vec![(State::Skipped, 3), (State::Delivered, 1)],
+            "12:35:00",
+        ),
+    ] {
+        let (world, mut foreign) = world().await;
+        let id = world.every("agent-a", "tick", "10m").await.id;
+        world.advance(35 * 60);
+        let set = format!("UPDATE schedules SET next_run = '2026-02-01 {next_run}'");
+        foreign.run(&set).await;
+        adopt(&world, &mut foreign).await;
+        assert_eq!(stands(&world, id).await.0, at(next_run));
+        assert_eq!(execute(&world).await.len(), 1, "{next_run}");
+        assert_eq!(world.account().await, account, "{next_run}");
+        let passed: i64 = account.iter().map(|(_, count)| count).sum();
+        assert_eq!(schedule(&world, id).await.repetitions, passed);
+        let delivered = world.occurrences().await.pop().unwrap();
+        assert_eq!(delivered.intended_at.to_string(), at(sent_for));
+
+        // What was delivered stays delivered once.
+        let again = format!("UPDATE schedules SET next_run = '2026-02-01 {sent_for}'");
+        foreign.run(&again).await;
+        assert_eq!(execute(&world).await.len(), 1, "{next_run}");
+        assert_eq!(world.account().await, account, "{next_run}");
+    }
+}
+
+#[tokio::test]
+async fn a_next_run_set_ahead_skips_the_whole_backlog() {
+    let (world, mut foreign) = world().await;
+    world.every("agent-a", "tick", "10m").await;
+    world.advance(35 * 60);
+    foreign
+        .run("UPDATE schedules SET next_run = '2026-02-01 13:00:00'")
+        .await;
+    assert!(execute(&world).await.is_empty());
+    assert_eq!(world.account().await, [(State::Skipped, 3)]);
 }
