@@ -97,7 +97,8 @@ pub(super) fn install(settings: &Settings, plugins: &Path) -> Result<Reply> {
         (Some(_), true) => "Letta's key was copied from the settings file.".to_owned(),
         _ => format!(
             "If Letta asks for a password, set LETTA_API_KEY in the SMCP server's environment, or \
-             write api_key = \"…\" under [letta] in {}.",
+             write api_key = \"…\" under [letta] in {0} and keep others from reading it: \
+             chmod 600 {0}",
             settings_file.display()
         ),
     };
@@ -224,9 +225,13 @@ fn write_if_changed(path: &Path, text: &str, mode: u32) -> Result<Change> {
     file.write_all(text.as_bytes())
         .and_then(|()| file.sync_all())
         .map_err(failed)?;
+    #[cfg(unix)]
     if let Ok(old) = path.metadata() {
-        // The operator may have let the SMCP server's user read it.
-        std::fs::set_permissions(&fresh, old.permissions()).map_err(failed)?;
+        use std::os::unix::fs::PermissionsExt;
+        // The operator may have let a group read it; a secret is still not everybody's.
+        let everybody = if mode & 0o077 == 0 { 0o770 } else { 0o777 };
+        let kept = std::fs::Permissions::from_mode(old.permissions().mode() & everybody);
+        std::fs::set_permissions(&fresh, kept).map_err(failed)?;
     }
     std::fs::rename(&fresh, path).map_err(failed)?;
     Ok(if before.is_some() { UPDATED } else { CREATED })

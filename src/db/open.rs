@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use sqlx::migrate::{MigrateError, Migrator};
-use sqlx::sqlite::{SqliteConnectOptions, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::sqlite::{
+    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
+};
 use sqlx::{Connection, SqliteConnection};
 use uuid::Uuid;
 
@@ -36,12 +38,16 @@ impl Db {
         create_private(&path)?;
         // The lock files are beside the file itself, whatever link leads to it.
         let path = std::fs::canonicalize(&path).map_err(|e| unusable(&path, "find", e))?;
-        let options = SqliteConnectOptions::new()
+        let is_new = std::fs::metadata(&path).is_ok_and(|file| file.len() == 0);
+        let mut options = SqliteConnectOptions::new()
             .filename(&path)
             .synchronous(SqliteSynchronous::Full)
             .foreign_keys(true)
             .busy_timeout(BUSY_TIMEOUT)
             .optimize_on_close(false, None);
+        if is_new {
+            options = options.journal_mode(SqliteJournalMode::Wal);
+        }
         let pool = SqlitePoolOptions::new()
             .max_connections(1)
             // The one connection lives as long as the process: `data_version` is its memory.
@@ -62,11 +68,9 @@ impl Db {
         } else {
             bring_up_to_date(&pool, &options, &path, now).await?
         };
-        // Only now: a file that is refused must stay as it is, and this is written into it.
-        sqlx::query("PRAGMA journal_mode = WAL")
-            .execute(&pool)
-            .await
-            .map_err(|e| database_error(&path, "set its journal", e))?;
+        if !is_new {
+            use_wal(&pool).await;
+        }
         let install_id = read_install_id(&pool, &path).await?;
         let db = Db {
             pool,
@@ -171,6 +175,16 @@ async fn migrate(connection: &mut SqliteConnection, path: &Path) -> Result<()> {
         .caused_by(other),
     }
         })
+}
+
+/// Turns an older file to the write-ahead log. Only when it is known to be ours: a file that is
+/// refused must stay as it is, and this is written into it. While another program has it open it
+/// can't be turned; then it works on as it is, and the next one to open it tries again.
+async fn use_wal(pool: &SqlitePool) {
+    let turned = sqlx::query("PRAGMA journal_mode = WAL").execute(pool).await;
+    if let Err(e) = turned {
+        tracing::debug!("the database stays without a write-ahead log for now: {e}");
+    }
 }
 
 async fn read_install_id(pool: &SqlitePool, path: &Path) -> Result<Uuid> {

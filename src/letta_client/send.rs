@@ -95,6 +95,14 @@ impl Rest {
             Ok(runs) => runs,
             // A server that keeps no list of runs.
             Err(Fault::NoRoute(_)) => return Ok(()),
+            // What is wrong with the question is not wrong with the prompt.
+            Err(Fault::Refused(refusal))
+                if refusal.kind == RefusalKind::Permanent
+                    && refusal.class != ErrorClass::AgentUnknown =>
+            {
+                let kind = RefusalKind::Later;
+                return Err(Refusal { kind, ..refusal });
+            }
             Err(Fault::Refused(refusal) | Fault::Failed(refusal)) => return Err(refusal),
             Err(Fault::Doubt(doubt)) => return Err(self.unanswered(doubt).await),
         };

@@ -67,7 +67,8 @@ fn the_settings_name_the_database_by_its_whole_path_and_hold_no_secret_of_the_en
     let answer = install(dir.path(), "plugins", &env);
     assert!(!answer.to_string().contains("hunter2"));
     let file = dir.path().join("plugins/promptyoself/promptyoself.toml");
-    assert_eq!(file.metadata().unwrap().mode() & 0o777, 0o600);
+    // The SMCP server's user reads it, and nothing in it is a secret.
+    assert_eq!(file.metadata().unwrap().mode() & 0o777, 0o644);
     let text = std::fs::read_to_string(&file).unwrap();
     assert!(!text.contains("hunter2"));
     let table: toml::Table = text.parse().unwrap();
@@ -96,6 +97,7 @@ fn a_secret_of_the_settings_file_is_taken_along() {
     let answer = install(dir.path(), "plugins", &[("PROMPTYOSELF_CONFIG", config)]);
     assert!(!answer.to_string().contains("hunter2"));
     let file = dir.path().join("plugins/promptyoself/promptyoself.toml");
+    assert_eq!(file.metadata().unwrap().mode() & 0o777, 0o600);
     assert!(std::fs::read_to_string(file).unwrap().contains("hunter2"));
 }
 
