@@ -6,7 +6,7 @@
 use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 
-use comfy_table::{ColumnConstraint, ContentArrangement, Table, presets};
+use comfy_table::{ColumnConstraint, ContentArrangement, Table, Width, presets};
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -161,7 +161,7 @@ pub fn schedules_table(rows: &[Value]) -> String {
         ("id", "id"),
         ("next_run", "next run"),
         ("lifecycle", "state"),
-        ("describes", "runs"),
+        ("schedule_value", "when"),
         ("agent_id", "agent"),
         ("name", "name"),
         ("prompt_text", "prompt"),
@@ -171,11 +171,16 @@ pub fn schedules_table(rows: &[Value]) -> String {
         let mut row = row.clone();
         let runs = row["active"] == true || row["lifecycle"] == "paused";
         row["next_run"] = match (runs, row["next_run_local"].as_str()) {
-            (true, Some(local)) => local.into(),
+            (true, Some(local)) => to_the_minute(local).into(),
             _ => Value::Null,
         };
-        row["agent_id"] = middle(&cell(&row["agent_id"]), 18).into();
-        row["prompt_text"] = beginning(&cell(&row["prompt_text"]), 60).into();
+        row["agent_id"] = end(&cell(&row["agent_id"]), 8).into();
+        row["prompt_text"] = beginning(&cell(&row["prompt_text"]), 40).into();
+        row["schedule_value"] = match row["schedule_type"] == "once" {
+            true => "once".into(),
+            false => beginning(&cell(&row["schedule_value"]), 25).into(),
+        };
+        row["name"] = beginning(&cell(&row["name"]), 14).into();
         row
     };
     let rows: Vec<Value> = rows.iter().map(brief).collect();
@@ -196,17 +201,14 @@ pub fn occurrences_table(rows: &[Value]) -> String {
         ("state", "state"),
         ("count", "count"),
         ("agent_id", "agent"),
-        ("sent_at", "sent"),
         ("turn", "turn"),
         ("reply", "reply"),
         ("error", "error"),
     ];
     let brief = |row: &Value| {
         let mut row = row.clone();
-        row["agent_id"] = middle(&cell(&row["agent_id"]), 18).into();
-        for time in ["intended_at", "sent_at"] {
-            row[time] = to_the_second(&cell(&row[time])).into();
-        }
+        row["agent_id"] = end(&cell(&row["agent_id"]), 8).into();
+        row["intended_at"] = to_the_second(&cell(&row["intended_at"])).into();
         for text in ["reply", "error"] {
             row[text] = beginning(&cell(&row[text]), 100).into();
         }
@@ -263,15 +265,20 @@ fn details(keys: &[Column], value: &Value) -> String {
     text
 }
 
-/// The columns that may be broken over lines.
-const LONG: &[&str] = &[
-    "describes",
-    "prompt_text",
-    "broken_reason",
-    "reply",
-    "error",
-    "reason",
+/// The columns that are read at a glance, so that they are never broken over lines.
+const WHOLE: &[&str] = &[
+    "id",
+    "schedule_id",
+    "next_run",
+    "intended_at",
+    "state",
+    "lifecycle",
+    "agent_id",
+    "name",
 ];
+
+/// How narrow any other column may become, in characters.
+const NARROWEST: u16 = 10;
 
 /// A text on one line, without its end if it is longer than `most` characters.
 fn beginning(text: &str, most: usize) -> String {
@@ -282,16 +289,25 @@ fn beginning(text: &str, most: usize) -> String {
     }
 }
 
-/// A text without its middle if it is longer than `most` characters: ids differ at both ends.
-fn middle(text: &str, most: usize) -> String {
+/// The end of a text if it is longer than `most` characters: agents' ids begin alike.
+fn end(text: &str, most: usize) -> String {
     let count = text.chars().count();
     if count <= most {
         return text.to_owned();
     }
-    let half = most / 2;
-    let head: String = text.chars().take(half).collect();
-    let tail: String = text.chars().skip(count - half).collect();
-    format!("{head}…{tail}")
+    format!("…{}", text.chars().skip(count - most).collect::<String>())
+}
+
+/// A local time without its seconds and the name of its zone.
+fn to_the_minute(local: &str) -> String {
+    let mut parts = local.split(' ');
+    match (parts.next(), parts.next(), parts.next()) {
+        (Some(date), Some(time), Some(offset)) => {
+            let minute = time.get(..5).unwrap_or(time);
+            format!("{date} {minute} {offset}")
+        }
+        _ => local.to_owned(),
+    }
 }
 
 /// A time without its fraction of a second.
@@ -316,10 +332,10 @@ fn table(columns: &[Column], rows: &[Value], none: &str) -> String {
     table.set_content_arrangement(ContentArrangement::Dynamic);
     table.set_header(used.iter().map(|(_, title)| *title).collect::<Vec<_>>());
     for (column, (key, _)) in table.column_iter_mut().zip(&used) {
-        // Ids, times and states are read at a glance, so they are never broken over lines.
-        if !LONG.contains(key) {
-            column.set_constraint(ColumnConstraint::ContentWidth);
-        }
+        column.set_constraint(match WHOLE.contains(key) {
+            true => ColumnConstraint::ContentWidth,
+            false => ColumnConstraint::LowerBoundary(Width::Fixed(NARROWEST)),
+        });
     }
     for row in rows {
         table.add_row(
