@@ -13,10 +13,15 @@ use sqlx::{Connection, SqliteConnection};
 use uuid::Uuid;
 
 use super::{Db, UpgradeReport, database_error, other_path, upgrade};
+use crate::clock::Clock;
 use crate::error::{Code, Error, Result};
 use crate::schedule::Zone;
 
 static MIGRATOR: Migrator = sqlx::migrate!("migrations/sqlite");
+
+/// How often, and how far apart, it is tried to open a file that is locked.
+const CONNECT_TRIES: u32 = 100;
+const CONNECT_PAUSE: Duration = Duration::from_millis(100);
 
 /// How long a statement waits for another process's transaction.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
@@ -48,18 +53,7 @@ impl Db {
         if is_new {
             options = options.journal_mode(SqliteJournalMode::Wal);
         }
-        let pool = SqlitePoolOptions::new()
-            .max_connections(1)
-            // The one connection lives as long as the process: `data_version` is its memory.
-            .idle_timeout(None)
-            .max_lifetime(None)
-            // Where SQLite has rolled back by itself, as on a full disk, sqlx believes to be in the
-            // transaction for ever: such a connection is replaced.
-            .before_acquire(|connection, _| {
-                let usable = !connection.is_in_transaction();
-                Box::pin(async move { Ok(usable) })
-            })
-            .connect_with(options.clone())
+        let pool = connect(&options)
             .await
             .map_err(|e| database_error(&path, "open it", e))?;
 
@@ -175,6 +169,42 @@ async fn migrate(connection: &mut SqliteConnection, path: &Path) -> Result<()> {
         .caused_by(other),
     }
         })
+}
+
+/// Connects. While another process turns a new file to the write-ahead log, or puts the log away as
+/// the last one to close it, SQLite answers "locked" at once instead of waiting: so we wait.
+async fn connect(options: &SqliteConnectOptions) -> sqlx::Result<SqlitePool> {
+    let clock = Clock::system();
+    let mut tries = 1;
+    loop {
+        let pool = SqlitePoolOptions::new()
+            .max_connections(1)
+            // The one connection lives as long as the process: `data_version` is its memory.
+            .idle_timeout(None)
+            .max_lifetime(None)
+            // Where SQLite has rolled back by itself, as on a full disk, sqlx believes to be in the
+            // transaction for ever: such a connection is replaced.
+            .before_acquire(|connection, _| {
+                let usable = !connection.is_in_transaction();
+                Box::pin(async move { Ok(usable) })
+            })
+            .connect_with(options.clone())
+            .await;
+        match pool {
+            Err(e) if tries < CONNECT_TRIES && is_locked(&e) => {
+                tries += 1;
+                clock.sleep(CONNECT_PAUSE).await;
+            }
+            connected => return connected,
+        }
+    }
+}
+
+/// Whether SQLite says that another process is at it (`SQLITE_BUSY`).
+fn is_locked(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(|e| e.code());
+    code.and_then(|c| c.parse::<i64>().ok())
+        .is_some_and(|c| c & 0xff == 5)
 }
 
 /// Turns an older file to the write-ahead log. Only when it is known to be ours: a file that is
