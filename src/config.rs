@@ -6,6 +6,7 @@
 mod delivery;
 mod environment;
 mod file;
+mod notify;
 mod places;
 
 use std::path::PathBuf;
@@ -18,6 +19,7 @@ use crate::schedule::Zone;
 pub use delivery::Delivery;
 pub use environment::Environment;
 pub(crate) use file::PLUGIN_FILE;
+pub use notify::{Notify, NotifyCommand};
 
 use file::File;
 
@@ -49,6 +51,8 @@ pub struct Settings {
     pub default_agent: Option<String>,
     /// How prompts are delivered.
     pub delivery: Delivery,
+    /// How the operator is told that something needs them.
+    pub notify: Notify,
     /// The file that was read.
     pub file: Option<PathBuf>,
     /// The plugin's folder, when an SMCP server called us through it.
@@ -101,6 +105,7 @@ impl Settings {
                 filled(file.default_agent),
             ),
             delivery: Delivery::combine(flags, env, file.delivery.unwrap_or_default())?,
+            notify: Notify::combine(env, file.notify.unwrap_or_default())?,
             file: path,
             plugin: env.plugin(),
         })

@@ -8,8 +8,10 @@ mod adoption;
 mod attempts;
 mod claims;
 mod control;
+mod notices;
 mod occurrences;
 mod open;
+mod outbox;
 mod plans;
 mod rows;
 mod schedulers;
@@ -24,6 +26,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use sqlx::sqlite::{Sqlite, SqlitePool};
 use sqlx::{Connection, Transaction};
+use tokio::sync::Notify;
 use uuid::Uuid;
 
 use crate::error::{Code, Error, Result};
@@ -34,6 +37,8 @@ pub use adoption::Adopted;
 pub use claims::{Claim, ClaimTerms, Job};
 pub use control::Resumed;
 pub use occurrences::{HistoryFilter, OpenOccurrence};
+pub(crate) use outbox::LONGEST_WAIT;
+pub use outbox::{Letter, OutboxStatus};
 pub use plans::{remaining, timetable};
 pub use schedulers::{HeldTarget, OwnerLock, RunningScheduler};
 pub use schedules::{Cancelled, DueSchedule, ListFilter, ScheduleUpdate};
@@ -50,6 +55,8 @@ pub struct Db {
     install_id: Uuid,
     /// The zone of schedules that have none of their own.
     zone: Zone,
+    /// Told when this process may have put something into the outbox.
+    outbox_changed: Arc<Notify>,
 }
 
 impl Db {
@@ -100,6 +107,13 @@ impl Db {
     /// Commits; `doing` says what, for the error.
     async fn commit(&self, tx: Tx, doing: &str) -> Result<()> {
         tx.commit().await.map_err(|e| self.failed(doing, e))
+    }
+
+    /// Commits what may have put something into the outbox.
+    async fn commit_and_tell(&self, tx: Tx, doing: &str) -> Result<()> {
+        self.commit(tx, doing).await?;
+        self.outbox_changed.notify_one();
+        Ok(())
     }
 
     /// Our error for a failed statement; `doing` as in "could not …".

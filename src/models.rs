@@ -2,12 +2,14 @@
 
 mod agent;
 mod envelope;
+mod incident;
 mod occurrence;
 mod schedule;
 mod verdict;
 
 pub use agent::{AgentId, Lane};
 pub use envelope::{Circumstances, envelope};
+pub use incident::{Channel, Incident, IncidentKind, Notice, NoticeEvent};
 pub use occurrence::{Attempt, Identity, Occurrence, State, Trigger, Turn};
 pub use schedule::{Lifecycle, NewSchedule, Plan, PromptSchedule, ScheduleType};
 pub use verdict::{Fault, Verdict};

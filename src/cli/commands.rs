@@ -14,6 +14,7 @@ use super::{Context, deliver};
 use crate::db::ListFilter;
 use crate::error::{Code, Error, Result};
 use crate::letta_client::{ErrorClass, Refusal, RefusalKind, Rest, RestSettings};
+use crate::notify::Notifier;
 use crate::schedule::Zone;
 use crate::service::{self, Registered, Registration, Service, Status};
 
@@ -41,6 +42,11 @@ impl Context {
             tracing::warn!("{report}");
         }
         Ok(service)
+    }
+
+    fn notifier(&self, service: &Service) -> Result<Notifier> {
+        let notify = &self.settings.notify;
+        Notifier::new(service.db.clone(), self.clock.clone(), notify)
     }
 }
 
@@ -101,11 +107,18 @@ pub(super) async fn list(ctx: &Context, args: &ListArgs) -> Result<Reply> {
             "\n{n} can't be read and do not run: list --all shows why"
         ));
     }
+    if !status.incidents.is_empty() {
+        let n = status.incidents.len();
+        text.push_str(&format!(
+            "\n{n} need attention: promptyoself test shows why"
+        ));
+    }
     let json = json!({
         "status": "success",
         "count": rows.len(),
         "total": listing.total,
         "broken": listing.broken,
+        "incidents": status.incidents.len(),
         "schedules": rows,
         "now": ctx.clock.now(),
     });
@@ -231,24 +244,38 @@ pub(super) async fn test(ctx: &Context) -> Result<Reply> {
         "letta_version": server.version,
         "database": service.db.path(),
         "schedulers": schedulers(&status),
+        "incidents": to_rows(&status.incidents)?,
+        "notices": to_value(&status.outbox)?,
         "now": ctx.clock.now(),
     });
     let version = server
         .version
         .map(|v| format!(" (version {v})"))
         .unwrap_or_default();
-    let text = format!(
+    let mut text = format!(
         "{message}: {address}{version}. {} scheduler(s) running on {}",
         status.schedulers.len(),
         service.db.path().display()
     );
+    for incident in &status.incidents {
+        text.push_str(&format!("\nneeds attention: {}", incident.text));
+    }
+    if let Some(problem) = status.outbox.problem() {
+        text.push_str(&format!("\n{problem}"));
+    }
     reply(json, text, status.warning())
 }
 
 /// Delivers what is due, once.
 pub(super) async fn execute(ctx: &Context) -> Result<Reply> {
     let service = ctx.service().await?;
-    let executed = deliver::once(&service, &ctx.settings.delivery, stopped_by_signal()?).await?;
+    let executed = deliver::once(
+        &service,
+        &ctx.settings.delivery,
+        ctx.notifier(&service)?,
+        stopped_by_signal()?,
+    )
+    .await?;
     let status = service.status().await?;
     if executed
         .iter()
@@ -270,7 +297,9 @@ pub(super) async fn execute(ctx: &Context) -> Result<Reply> {
 /// Runs the scheduler until it is told to stop.
 pub(super) async fn serve(ctx: &Context, poll: Option<std::time::Duration>) -> Result<Reply> {
     let service = ctx.service().await?;
-    deliver::forever(&service, &ctx.settings.delivery, poll, stopped_by_signal()?).await?;
+    let notifier = ctx.notifier(&service)?;
+    let delivery = &ctx.settings.delivery;
+    deliver::forever(&service, delivery, poll, notifier, stopped_by_signal()?).await?;
     let message = "Scheduler loop completed";
     Reply::new(&json!({ "status": "success", "message": message }), message)
 }

@@ -8,6 +8,7 @@ mod reading;
 use jiff::Timestamp;
 use uuid::Uuid;
 
+use super::notices::follow_lifecycle;
 use super::plans::{Outcome, end_waiting, record_revision, remaining, settle_until, timetable};
 use super::schedules::{fetch, write_lifecycle, write_plan};
 use super::time::optional;
@@ -61,7 +62,7 @@ impl Db {
             for id in touched {
                 adopted.extend(adopt(&mut tx, id, zone, now).await.map_err(failed)?);
             }
-            self.commit(tx, doing).await?;
+            self.commit_and_tell(tx, doing).await?;
         }
         Ok(adopted)
     }
@@ -134,6 +135,7 @@ pub(super) async fn adopt(
         }
     };
     write_lifecycle(tx, id, lifecycle, broken_reason.as_deref()).await?;
+    follow_lifecycle(tx, id, now).await?;
     Ok(Some(Adopted {
         id,
         lifecycle,

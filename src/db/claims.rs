@@ -9,6 +9,7 @@ use sqlx::Row;
 use uuid::Uuid;
 
 use super::attempts::{Sending, payload_of, store_payload};
+use super::notices::follow_lifecycle;
 use super::plans::{Unsent, remaining, timetable, to_i64};
 use super::rows::{self, occurrence_columns};
 use super::schedules::{DueSchedule, fetch, write_lifecycle};
@@ -102,7 +103,10 @@ impl Db {
                 write_lifecycle(&mut tx, schedule.id, Lifecycle::Broken, Some(&reason))
                     .await
                     .map_err(failed)?;
-                self.commit(tx, doing).await?;
+                follow_lifecycle(&mut tx, schedule.id, now)
+                    .await
+                    .map_err(failed)?;
+                self.commit_and_tell(tx, doing).await?;
                 return Ok(Claim::Broken(reason));
             }
         };
@@ -111,7 +115,10 @@ impl Db {
             write_lifecycle(&mut tx, schedule.id, Lifecycle::Finished, None)
                 .await
                 .map_err(failed)?;
-            self.commit(tx, doing).await?;
+            follow_lifecycle(&mut tx, schedule.id, now)
+                .await
+                .map_err(failed)?;
+            self.commit_and_tell(tx, doing).await?;
             return Ok(Claim::Settled(State::Skipped));
         }
         if lane_is_busy(&mut tx, lane).await.map_err(failed)? {

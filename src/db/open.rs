@@ -71,6 +71,7 @@ impl Db {
             path: Arc::new(path),
             install_id,
             zone: zone.clone(),
+            outbox_changed: Arc::default(),
         };
         Ok((db, report))
     }

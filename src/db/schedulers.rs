@@ -8,9 +8,11 @@ use sqlx::Row;
 use uuid::Uuid;
 
 use super::Db;
+use super::notices::close_incident;
 use super::rows;
 use super::time::DbTime;
 use crate::error::{Code, Error, Result};
+use crate::models::IncidentKind;
 
 /// The lock that a scheduler holds while it lives. The operating system frees it with the process,
 /// however that ends, so a free lock proves that its owner is dead.
@@ -259,7 +261,16 @@ impl Db {
             .await
             .map_err(failed)?;
         }
-        self.commit(tx, doing).await
+        close_incident(
+            &mut tx,
+            IncidentKind::Held,
+            target,
+            "the target answers again",
+            now,
+        )
+        .await
+        .map_err(failed)?;
+        self.commit_and_tell(tx, doing).await
     }
 
     /// The targets that are held.

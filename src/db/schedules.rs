@@ -5,6 +5,7 @@ use sqlx::{Row, SqliteConnection};
 use uuid::Uuid;
 
 use super::adoption::adopt_if_touched;
+use super::notices::follow_lifecycle;
 use super::plans::{end_waiting, record_revision, settle_backlog, timetable};
 use super::rows::{self, schedule_columns};
 use super::time::{DbTime, optional};
@@ -244,8 +245,9 @@ impl Db {
                     .await
                     .map_err(failed)?;
             }
+            follow_lifecycle(&mut tx, id, now).await.map_err(failed)?;
         }
-        self.commit(tx, doing).await?;
+        self.commit_and_tell(tx, doing).await?;
         Ok(true)
     }
 
@@ -275,8 +277,9 @@ impl Db {
             end(&mut tx, &schedule, "the schedule was cancelled", now)
                 .await
                 .map_err(failed)?;
+            follow_lifecycle(&mut tx, id, now).await.map_err(failed)?;
         }
-        self.commit(tx, doing).await?;
+        self.commit_and_tell(tx, doing).await?;
         Ok(Some(match ended {
             true => Cancelled::Ended(schedule.lifecycle),
             false => Cancelled::Done,

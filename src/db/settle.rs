@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
 
+use super::notices::{Settled, follow_verdict};
 use super::time::{DbTime, optional};
 use super::{Db, Tx, rows};
 use crate::error::Result;
@@ -84,8 +85,18 @@ impl Db {
             .await
             .map_err(failed)?;
         }
-        self.commit(tx, doing).await?;
         let state = State::from_word(change.state).unwrap_or(State::Unknown);
+        let settled = Settled {
+            occurrence_id,
+            uid: rows::uuid(&held, "uid").map_err(failed)?,
+            state,
+            verdict,
+            is_last: nothing_follows(&held, schedule_id),
+        };
+        follow_verdict(&mut tx, &settled, now)
+            .await
+            .map_err(failed)?;
+        self.commit_and_tell(tx, doing).await?;
         Ok(Some(Settlement { state, schedule_id }))
     }
 
@@ -111,6 +122,12 @@ impl Db {
 fn is_ended(held: &SqliteRow, schedule_id: Option<i64>) -> bool {
     let lifecycle: Option<String> = held.try_get("lifecycle").unwrap_or(None);
     schedule_id.is_none() || lifecycle.as_deref() == Some(Lifecycle::Cancelled.as_str())
+}
+
+/// Whether nothing more is to come of the schedule.
+fn nothing_follows(held: &SqliteRow, schedule_id: Option<i64>) -> bool {
+    let lifecycle: Option<String> = held.try_get("lifecycle").unwrap_or(None);
+    is_ended(held, schedule_id) || lifecycle.as_deref() == Some(Lifecycle::Finished.as_str())
 }
 
 fn change_of(verdict: &Verdict, ended: bool, now: Timestamp) -> Change<'_> {

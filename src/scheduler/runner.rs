@@ -177,8 +177,10 @@ impl Runner<'_> {
             Action::Beat(holding) => {
                 let now = self.scheduler.clock.now();
                 let owner = self.lock.owner();
-                let noted = self.scheduler.db.beat(owner, holding.as_deref(), now).await;
+                let db = &self.scheduler.db;
+                let noted = db.beat(owner, holding.as_deref(), now).await;
                 self.report(noted.err());
+                self.report(db.review_incidents(now).await.err());
                 None
             }
             Action::PullForward => {
