@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod bad_input;
+mod budget;
 mod client;
 mod command_line;
 mod daemon;
