@@ -3,6 +3,7 @@
 //! Nothing here reads the process environment by itself: callers hand over an [`Environment`], so
 //! tests need none. `docs/settings.md` is the list for people.
 
+mod budget;
 mod delivery;
 mod environment;
 mod file;
@@ -14,6 +15,7 @@ use std::path::PathBuf;
 use secrecy::SecretString;
 
 use crate::error::{Code, Error, Result};
+use crate::models::Budget;
 use crate::schedule::Zone;
 
 pub use delivery::Delivery;
@@ -53,6 +55,8 @@ pub struct Settings {
     pub delivery: Delivery,
     /// How the operator is told that something needs them.
     pub notify: Notify,
+    /// How much an agent may schedule for itself.
+    pub budget: Budget,
     /// The file that was read.
     pub file: Option<PathBuf>,
     /// The plugin's folder, when an SMCP server called us through it.
@@ -106,6 +110,7 @@ impl Settings {
             ),
             delivery: Delivery::combine(flags, env, file.delivery.unwrap_or_default())?,
             notify: Notify::combine(env, file.notify.unwrap_or_default())?,
+            budget: budget::combine(env, &file.budget.unwrap_or_default())?,
             file: path,
             plugin: env.plugin(),
         })

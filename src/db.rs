@@ -8,6 +8,8 @@ mod adoption;
 mod attempts;
 mod claims;
 mod control;
+mod halt;
+mod manual;
 mod notices;
 mod occurrences;
 mod open;
@@ -36,6 +38,8 @@ use crate::schedule::Zone;
 pub use adoption::Adopted;
 pub use claims::{Claim, ClaimTerms, Job};
 pub use control::Resumed;
+pub use halt::Halt;
+pub use manual::Queued;
 pub use occurrences::{HistoryFilter, OpenOccurrence};
 pub(crate) use outbox::LONGEST_WAIT;
 pub use outbox::{Letter, OutboxStatus};
@@ -208,7 +212,7 @@ fn other_path(path: &Path) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::models::{AgentId, NewSchedule, Plan, ScheduleType};
+    use crate::models::{AgentId, NewSchedule, Plan, Policy, ScheduleType};
 
     async fn open(folder: &tempfile::TempDir) -> Db {
         let path = folder.path().join("test.db");
@@ -232,6 +236,8 @@ mod tests {
                 end_at: None,
                 max_repetitions: None,
             },
+            policy: Policy::default(),
+            most_schedules: None,
         };
         db.add_schedule(&new, now).await
     }

@@ -4,9 +4,11 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod bad_input;
+mod budget;
 mod client;
 mod command_line;
 mod daemon;
+mod disk;
 mod documentation;
 mod errors;
 mod fake_letta;

@@ -1,13 +1,13 @@
 //! What is an incident, and what ends it.
 
 use promptyoself::letta_client::{ErrorClass, Evidence, Refusal, RefusalKind};
-use promptyoself::models::{IncidentKind, State};
+use promptyoself::models::{IncidentKind, ScheduleType, State};
 use serde_json::Value;
 use sqlx::Connection;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 
 use super::recorder::Recorder;
-use super::{Telling, final_refusal, posting_to, refused};
+use super::{Telling, final_refusal, posting_to, refused, until_outbox};
 use crate::fake_target::FakeTarget;
 use crate::world::World;
 
@@ -23,6 +23,11 @@ fn events(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
     pairs.iter().map(own).collect()
 }
 
+/// Waits until everything has arrived: no time may pass while something is on its way.
+async fn all_told(world: &World) {
+    until_outbox(world, |o| o.pending == 0).await;
+}
+
 async fn open_kinds(world: &World) -> Vec<IncidentKind> {
     let open = world.service.db.list_open_incidents().await.unwrap();
     open.iter().map(|i| i.kind).collect()
@@ -31,7 +36,9 @@ async fn open_kinds(world: &World) -> Vec<IncidentKind> {
 #[tokio::test]
 async fn five_dead_prompts_in_a_row_are_one_incident_which_the_next_delivery_ends() {
     let (world, recorder, telling) = told().await;
-    world.every("agent-a", "SECRET PROMPT", "1m").await;
+    let mut wish = world.wish("agent-a", "SECRET PROMPT", ScheduleType::Interval, "1m");
+    wish.policy.pause_on_failure = Some(0);
+    world.service.register(&wish).await.unwrap();
     let mut running = world.start();
     for n in 1..=5 {
         world.target.script("agent-a", final_refusal());
@@ -40,9 +47,11 @@ async fn five_dead_prompts_in_a_row_are_one_incident_which_the_next_delivery_end
         let open = world.service.status().await.unwrap().incidents;
         assert_eq!(open.len(), 1);
         assert_eq!(open[0].count, n);
+        all_told(&world).await;
     }
     world.advance(60);
     running.until(State::Delivered).await;
+    all_told(&world).await;
     // Dead again: another incident.
     world.target.script("agent-a", final_refusal());
     world.advance(60);
@@ -127,6 +136,7 @@ async fn a_prompt_that_waits_for_a_person_is_told_once_however_often_it_is_tried
     for _ in 0..4 {
         running.until(State::Waiting).await;
         assert_eq!(open_kinds(&world).await, [IncidentKind::NeedsHuman]);
+        all_told(&world).await;
         world.advance(60);
     }
     running.until(State::Delivered).await;
@@ -182,8 +192,8 @@ async fn a_cancelled_schedule_leaves_no_incident_open() {
 async fn a_target_is_told_of_when_it_has_been_away_for_five_minutes_and_not_before() {
     let (world, recorder, telling) = told().await;
     let down = Refusal::new(RefusalKind::TargetDown, ErrorClass::Unreachable, "down");
-    world.target.set_down(Some(down));
     world.every("agent-a", "hello", "1h").await;
+    world.target.set_down(Some(down));
     world.advance(3_600);
     let mut running = world.start();
     running.until(State::Waiting).await;
@@ -206,6 +216,7 @@ async fn a_target_is_told_of_when_it_has_been_away_for_five_minutes_and_not_befo
     assert_eq!(opened["target"], "letta");
     assert_eq!(opened["code"], "unreachable");
     assert_eq!(opened["schedule_id"], Value::Null);
+    all_told(&world).await;
     world.advance(600);
     world.target.set_down(None);
     while !world
@@ -225,6 +236,41 @@ async fn a_target_is_told_of_when_it_has_been_away_for_five_minutes_and_not_befo
         recorder.events(),
         events(&[("opened", "held"), ("closed", "held")])
     );
+}
+
+#[tokio::test]
+async fn a_schedule_that_failures_have_paused_is_told_until_it_is_resumed() {
+    let (world, recorder, telling) = told().await;
+    let mut wish = world.wish("agent-a", "hello", ScheduleType::Interval, "1h");
+    wish.policy.pause_on_failure = Some(1);
+    let made = world.service.register(&wish).await.unwrap();
+    world.target.script("agent-a", final_refusal());
+    world.advance(3_600);
+    let mut running = world.start();
+    running.until(State::Dead).await;
+    recorder.wait_for(2).await;
+    all_told(&world).await;
+    world.service.resume(made.id, false).await.unwrap();
+    recorder.wait_for(3).await;
+    all_told(&world).await;
+    // A pause by hand is nobody's trouble.
+    world.service.pause(made.id, None).await.unwrap();
+    world.service.resume(made.id, false).await.unwrap();
+    running.stop().await;
+    telling.stop().await;
+    let mut told = recorder.events();
+    // Two incidents that begin together may be told in any order.
+    told[..2].sort();
+    assert_eq!(
+        told,
+        events(&[
+            ("opened", "dead"),
+            ("opened", "paused"),
+            ("closed", "paused")
+        ])
+    );
+    let outcome = recorder.all()[2].json()["outcome"].clone();
+    assert_eq!(outcome, "it was resumed");
 }
 
 #[tokio::test]
