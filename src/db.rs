@@ -238,6 +238,7 @@ mod tests {
             },
             policy: Policy::default(),
             most_schedules: None,
+            ping_url: None,
         };
         db.add_schedule(&new, now).await
     }

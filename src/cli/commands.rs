@@ -77,6 +77,7 @@ pub(super) async fn register(ctx: &Context, args: &RegisterArgs) -> Result<Reply
         when: input::when(&args.when)?,
         name: input::filled(args.name.as_deref()),
         policy: input::policy(&args.policy)?,
+        ping_url: input::ping_url(&args.policy)?.flatten(),
         skip_validation: args.skip_validation,
         caller: ctx.caller(),
     };

@@ -165,6 +165,9 @@ pub(super) async fn follow_verdict(
         }
         (state, _) if !state.is_open() => {
             close_incident(tx, NeedsHuman, &uid, "its schedule was ended", now).await?;
+            if settled.is_last {
+                close_incident(tx, Dead, &uid, "its schedule was ended", now).await?;
+            }
         }
         _ => {}
     }

@@ -4,15 +4,19 @@
 use jiff::{SignedDuration, Timestamp};
 use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
+use uuid::Uuid;
 
 use super::notices::fetch_incident;
 use super::time::{DbTime, optional};
 use super::{Db, Tx, rows};
 use crate::error::Result;
-use crate::models::{Channel, Notice, NoticeEvent};
+use crate::models::{Channel, Notice, NoticeEvent, Ping, PingUrl, Turn, Verdict};
 
 /// After this time a notice is given up: whoever is not reached for so long has other troubles.
 const NOTICE_LIFE: SignedDuration = SignedDuration::from_hours(72);
+
+/// After this time a ping is given up: by then its service has noticed that it did not come.
+const PING_LIFE: SignedDuration = SignedDuration::from_hours(1);
 
 /// How long a channel counts as wanted after a scheduler was last seen configured with it.
 const WANTED: SignedDuration = SignedDuration::from_hours(72);
@@ -118,6 +122,50 @@ pub(super) async fn queue_notice(
         .execute(&mut **tx)
         .await?;
     Ok(())
+}
+
+/// Writes what the dead-man service of a schedule is told; `reason` says why it failed.
+pub(super) async fn queue_ping(
+    tx: &mut Tx,
+    uid: Uuid,
+    url: &PingUrl,
+    ping: Ping,
+    reason: &str,
+    now: Timestamp,
+) -> sqlx::Result<()> {
+    sqlx::query(
+        "INSERT INTO outbox (channel, lane, kind, event, destination, body, created_at, \
+         not_before, expires_at) VALUES ('ping', $1, 'ping', $2, $3, $4, $5, $5, $6)",
+    )
+    .bind(format!("schedule:{uid}"))
+    .bind(ping.as_str())
+    .bind(url.of(ping))
+    .bind(reason)
+    .bind(DbTime(now))
+    .bind(DbTime(later(now, PING_LIFE)))
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
+}
+
+/// Writes what a verdict means for the dead-man service of a schedule.
+pub(super) async fn ping_of_verdict(
+    tx: &mut Tx,
+    uid: Uuid,
+    url: &PingUrl,
+    verdict: &Verdict,
+    now: Timestamp,
+) -> sqlx::Result<()> {
+    let (ping, reason) = match verdict {
+        Verdict::Delivered { turn: Turn::Ok, .. } => (Ping::Success, String::new()),
+        Verdict::Delivered { turn, .. } => (
+            Ping::Fail,
+            format!("delivered, but the agent's turn ended with: {turn}"),
+        ),
+        Verdict::Dead { fault } => (Ping::Fail, format!("{}: {}", fault.code, fault.text)),
+        Verdict::Waiting { .. } | Verdict::Unknown { .. } => return Ok(()),
+    };
+    queue_ping(tx, uid, url, ping, &reason, now).await
 }
 
 impl Db {

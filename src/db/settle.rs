@@ -6,6 +6,7 @@ use sqlx::sqlite::SqliteRow;
 
 use super::control::write_pause;
 use super::notices::{Settled, Trouble, follow_verdict, open_incident};
+use super::outbox::ping_of_verdict;
 use super::time::{DbTime, optional};
 use super::{Db, Tx, rows};
 use crate::error::Result;
@@ -59,7 +60,7 @@ impl Db {
         let mut tx = self.begin(doing).await?;
         let held = sqlx::query(
             "SELECT o.uid, o.\"trigger\", o.sent_at, s.id AS schedule_id, s.lifecycle, s.last_run, \
-             s.dead_in_row, s.pause_on_failure FROM occurrences o LEFT JOIN schedules s ON s.uid = o.uid \
+             s.dead_in_row, s.pause_on_failure, s.ping_url FROM occurrences o LEFT JOIN schedules s ON s.uid = o.uid \
              WHERE o.id = $1 AND o.fence = $2 AND o.state IN ('sending', 'unknown')",
         )
         .bind(occurrence_id)
@@ -99,6 +100,11 @@ impl Db {
         follow_verdict(&mut tx, &settled, now)
             .await
             .map_err(failed)?;
+        if let Some(url) = rows::ping_url(&held) {
+            ping_of_verdict(&mut tx, settled.uid, &url, verdict, now)
+                .await
+                .map_err(failed)?;
+        }
         let paused = match schedule_id {
             Some(id) => count_failures(&mut tx, id, &held, verdict, now)
                 .await

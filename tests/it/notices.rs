@@ -2,6 +2,7 @@
 
 mod delivery;
 mod incidents;
+mod pings;
 mod programs;
 mod recorder;
 
