@@ -4,13 +4,16 @@
 //! for everything that writes: a transaction that reads first and writes later under a plain
 //! `BEGIN` fails under load instead of waiting.
 
+mod account;
 mod adoption;
 mod attempts;
 mod claims;
 mod control;
 mod occurrences;
 mod open;
+mod orphans;
 mod plans;
+mod revisions;
 mod rows;
 mod schedulers;
 mod schedules;

@@ -1,11 +1,14 @@
 //! The words of the domain as types: schedules, occurrences, attempts, agents, lanes.
 
+mod account;
 mod agent;
 mod envelope;
 mod occurrence;
 mod schedule;
 mod verdict;
 
+pub(crate) use account::name_some;
+pub use account::{Account, Sums};
 pub use agent::{AgentId, Lane};
 pub use envelope::{Circumstances, envelope};
 pub use occurrence::{Attempt, Identity, Occurrence, State, Trigger, Turn};

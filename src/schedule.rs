@@ -12,6 +12,7 @@
 mod cron;
 mod interval;
 mod iso;
+mod planned;
 mod spec;
 mod timetable;
 mod when;
@@ -20,9 +21,10 @@ mod zone;
 pub use cron::CronSpec;
 pub use interval::IntervalSpec;
 pub use iso::read_stored_time;
+pub use planned::{Fresh, Past, Planned, TooMany, count_distinct};
 pub use spec::Spec;
-pub(crate) use timetable::just_before;
 pub use timetable::{Passed, Timetable};
+pub(crate) use timetable::{just_after, just_before};
 pub use when::parse_time;
 pub use zone::Zone;
 

@@ -90,6 +90,7 @@ impl Service {
             prompt_text: changes.prompt.clone(),
             name: changes.name.clone(),
             plan: self.has_new_plan(changes).then_some(plan),
+            keeps_instants: !changes.moves(),
         };
         if !self.db.update_schedule(id, &update, now).await? {
             return Err(not_found(id));
