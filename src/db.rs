@@ -4,6 +4,7 @@
 //! for everything that writes: a transaction that reads first and writes later under a plain
 //! `BEGIN` fails under load instead of waiting.
 
+mod account;
 mod adoption;
 mod attempts;
 mod claims;
@@ -12,7 +13,9 @@ mod halt;
 mod manual;
 mod occurrences;
 mod open;
+mod orphans;
 mod plans;
+mod revisions;
 mod rows;
 mod schedulers;
 mod schedules;

@@ -102,6 +102,7 @@ impl Service {
             plan: self.has_new_plan(changes).then_some(plan),
             policy: changes.policy,
             most_schedules: most_schedules(&self.budget, changes.caller),
+            keeps_instants: !changes.moves(),
         };
         if !self.db.update_schedule(id, &update, now).await? {
             return Err(not_found(id));
