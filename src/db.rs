@@ -4,6 +4,7 @@
 //! for everything that writes: a transaction that reads first and writes later under a plain
 //! `BEGIN` fails under load instead of waiting.
 
+mod account;
 mod adoption;
 mod attempts;
 mod claims;
@@ -13,8 +14,10 @@ mod manual;
 mod notices;
 mod occurrences;
 mod open;
+mod orphans;
 mod outbox;
 mod plans;
+mod revisions;
 mod rows;
 mod schedulers;
 mod schedules;

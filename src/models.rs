@@ -1,5 +1,6 @@
 //! The words of the domain as types: schedules, occurrences, attempts, agents, lanes.
 
+mod account;
 mod agent;
 mod budget;
 mod envelope;
@@ -10,6 +11,8 @@ mod policy;
 mod schedule;
 mod verdict;
 
+pub(crate) use account::name_some;
+pub use account::{Account, Sums};
 pub use agent::{AgentId, Lane};
 pub use budget::{Budget, Caller};
 pub use envelope::{Circumstances, envelope};

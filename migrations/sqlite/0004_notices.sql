@@ -16,7 +16,7 @@ CREATE TABLE incidents (
     -- 1: a notice was written of it, so its end is told too.
     told          INTEGER  NOT NULL DEFAULT 0
 );
-CREATE UNIQUE INDEX ix_incidents_one_open ON incidents (kind, subject) WHERE closed_at IS NULL;
+CREATE UNIQUE INDEX ix_incidents_one_open ON incidents (subject, kind) WHERE closed_at IS NULL;
 
 -- Ways to tell somebody that a scheduler has lately been configured with. Where there are none, no
 -- notices are written.

@@ -63,7 +63,10 @@ async fn deliver(
     notifier: Notifier,
     stop: CancellationToken,
 ) -> Result<()> {
-    notifier.listen().await?;
+    // What cannot be noted now is when the database works again; nobody's delivery waits for it.
+    if let Err(e) = notifier.listen().await {
+        tracing::warn!("notices may be late: {}", e.chain());
+    }
     let ended = CancellationToken::new();
     let notifying = tokio::spawn(notifier.run(ended.clone()));
     let ran = scheduler.run(mode, stop).await;

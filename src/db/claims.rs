@@ -12,6 +12,7 @@ use super::attempts::{Sending, payload_of, store_payload};
 use super::notices::follow_lifecycle;
 use super::outbox::queue_ping;
 use super::plans::{Unsent, remaining, timetable, to_i64};
+use super::revisions::has_outcome;
 use super::rows::{self, occurrence_columns};
 use super::schedules::{DueSchedule, fetch, write_lifecycle};
 use super::time::{DbTime, optional};
@@ -144,6 +145,14 @@ impl Db {
             self.commit_and_tell(tx, doing).await?;
             return Ok(Claim::Settled(State::Missed));
         };
+        if has_outcome(&mut tx, due.uid, intended_at)
+            .await
+            .map_err(failed)?
+        {
+            // A foreign writer set next_run back.
+            self.commit(tx, doing).await?;
+            return Ok(Claim::Settled(State::Skipped));
+        }
         let body = payload_of(&schedule.prompt_text);
         let hash = store_payload(&mut tx, &body).await.map_err(failed)?;
         let expires_at = later(now, policy.max_age.unwrap_or(terms.max_age));

@@ -287,21 +287,4 @@ impl Db {
         .map_err(|e| self.failed("mend the times of open occurrences", e))?;
         Ok(())
     }
-
-    /// Settles what waits of schedules that another program has deleted. Returns how many.
-    ///
-    /// # Errors
-    /// Those of the database.
-    pub async fn cancel_orphans(&self, now: Timestamp) -> Result<u64> {
-        let cancelled = sqlx::query(
-            "UPDATE occurrences SET state = 'cancelled', reason = 'its schedule was deleted', \
-             finished_at = $1, not_before = NULL, fence = fence + 1 WHERE state = 'waiting' \
-             AND NOT EXISTS (SELECT 1 FROM schedules s WHERE s.uid = occurrences.uid)",
-        )
-        .bind(DbTime(now))
-        .execute(&self.pool)
-        .await
-        .map_err(|e| self.failed("settle the prompts of deleted schedules", e))?;
-        Ok(cancelled.rows_affected())
-    }
 }

@@ -6,7 +6,8 @@ use uuid::Uuid;
 
 use super::adoption::adopt_if_touched;
 use super::notices::follow_lifecycle;
-use super::plans::{end_waiting, record_revision, settle_backlog, timetable};
+use super::plans::{Outcome, end_waiting, settle_until, timetable};
+use super::revisions::{begin_revision, end_revision};
 use super::rows::{self, schedule_columns};
 use super::time::{DbTime, optional};
 use super::{Db, Tx};
@@ -68,6 +69,9 @@ pub struct ScheduleUpdate {
     pub ping_url: Option<Option<PingUrl>>,
     /// How many live schedules another agent may have with it; `None` for any number.
     pub most_schedules: Option<i64>,
+    /// Whether the plan has the old one's instants, with another end or number: then none is
+    /// skipped, and it goes on where the schedule stands.
+    pub keeps_instants: bool,
 }
 
 impl Db {
@@ -88,7 +92,7 @@ impl Db {
             .map_err(failed)??;
         let uid = Uuid::new_v4();
         let id = insert(&mut tx, uid, new, now).await.map_err(failed)?;
-        record_revision(&mut tx, uid, &new.plan, now)
+        begin_revision(&mut tx, uid, &new.plan, Lifecycle::Active, now)
             .await
             .map_err(failed)?;
         self.commit(tx, doing).await?;
@@ -248,34 +252,9 @@ impl Db {
             write_policy(&mut tx, id, &policy).await.map_err(failed)?;
         }
         if let Some(plan) = &update.plan {
-            if let Ok(old) = timetable(&schedule)
-                && schedule.active
-            {
-                settle_backlog(
-                    &mut tx,
-                    &schedule,
-                    &old,
-                    now,
-                    State::Skipped,
-                    "the schedule was changed",
-                )
+            change_plan(&mut tx, &schedule, plan, update.keeps_instants, now)
                 .await
                 .map_err(failed)?;
-            }
-            // Another time wakes neither a paused schedule nor a cancelled one.
-            let lifecycle = match schedule.lifecycle {
-                Lifecycle::Paused => Lifecycle::Paused,
-                Lifecycle::Cancelled => Lifecycle::Cancelled,
-                Lifecycle::Active | Lifecycle::Finished | Lifecycle::Broken => Lifecycle::Active,
-            };
-            write_plan(&mut tx, id, plan, lifecycle)
-                .await
-                .map_err(failed)?;
-            if let Some(uid) = schedule.uid {
-                record_revision(&mut tx, uid, plan, now)
-                    .await
-                    .map_err(failed)?;
-            }
             follow_lifecycle(&mut tx, id, now).await.map_err(failed)?;
         }
         self.commit_and_tell(tx, doing).await?;
@@ -358,6 +337,39 @@ pub(super) async fn fetch(
     .fetch_optional(connection)
     .await?;
     row.map(|r| rows::schedule(&r)).transpose()
+}
+
+/// Gives a schedule another plan. That wakes neither a paused schedule nor a cancelled one.
+async fn change_plan(
+    tx: &mut Tx,
+    schedule: &PromptSchedule,
+    plan: &Plan,
+    keeps_instants: bool,
+    now: Timestamp,
+) -> sqlx::Result<()> {
+    let lifecycle = match schedule.lifecycle {
+        Lifecycle::Paused => Lifecycle::Paused,
+        Lifecycle::Cancelled => Lifecycle::Cancelled,
+        // It ended since the plan was made.
+        Lifecycle::Finished if keeps_instants => return Ok(()),
+        Lifecycle::Active | Lifecycle::Finished | Lifecycle::Broken => Lifecycle::Active,
+    };
+    let mut plan = plan.clone();
+    if keeps_instants {
+        // It may have been claimed since the plan was made.
+        plan.next_run = schedule.next_run.unwrap_or(plan.next_run);
+    } else if let Ok(old) = timetable(schedule) {
+        let outcome = Outcome {
+            state: State::Skipped,
+            reason: "the schedule was changed",
+            at: now,
+        };
+        settle_until(tx, schedule, &old, now, outcome).await?;
+    }
+    if let Some(uid) = schedule.uid {
+        begin_revision(tx, uid, &plan, lifecycle, now).await?;
+    }
+    write_plan(tx, schedule.id, &plan, lifecycle).await
 }
 
 /// Whether something of a schedule is waiting, on its way or unknown.
@@ -530,12 +542,16 @@ pub(super) async fn end(
     reason: &str,
     now: Timestamp,
 ) -> sqlx::Result<()> {
-    if schedule.lifecycle == Lifecycle::Active
-        && let Ok(timetable) = timetable(schedule)
-    {
-        settle_backlog(tx, schedule, &timetable, now, State::Cancelled, reason).await?;
+    if let Ok(timetable) = timetable(schedule) {
+        let outcome = Outcome {
+            state: State::Cancelled,
+            reason,
+            at: now,
+        };
+        settle_until(tx, schedule, &timetable, now, outcome).await?;
     }
     if let Some(uid) = schedule.uid {
+        end_revision(tx, uid, None).await?;
         end_waiting(tx, uid, State::Cancelled, reason, now).await?;
     }
     write_lifecycle(tx, schedule.id, Lifecycle::Cancelled, None).await

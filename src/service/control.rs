@@ -108,6 +108,7 @@ impl Service {
             policy: changes.policy,
             ping_url: changes.ping_url.clone(),
             most_schedules: most_schedules(&self.budget, changes.caller),
+            keeps_instants: !changes.moves(),
         };
         if !self.db.update_schedule(id, &update, now).await? {
             return Err(not_found(id));

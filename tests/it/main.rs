@@ -3,6 +3,7 @@
 // Helpers are tests too, but clippy sees only functions marked as such.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod account;
 mod bad_input;
 mod budget;
 mod client;

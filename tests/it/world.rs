@@ -171,11 +171,19 @@ impl World {
 
     /// The states of every occurrence with how many instants each stands for, the oldest first.
     pub async fn account(&self) -> Vec<(State, i64)> {
+        self.assert_balanced().await;
         self.occurrences()
             .await
             .iter()
             .map(|o| (o.state, o.count))
             .collect()
+    }
+
+    /// No schedule's account is wrong.
+    pub async fn assert_balanced(&self) {
+        for account in self.service.db.accounts().await.unwrap() {
+            assert!(account.balanced, "{account:?}");
+        }
     }
 
     /// How many schedules will run.

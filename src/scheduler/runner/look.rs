@@ -73,9 +73,7 @@ impl Runner<'_> {
             }
         }
         let open = db.list_open_occurrences().await?;
-        if open.iter().any(|o| o.state == State::Waiting) {
-            db.cancel_orphans(now).await?;
-        }
+        db.settle_deleted(now).await?;
         for lost in open.iter().filter(|o| self.has_lost(o)) {
             let fault = "it was claimed, but the claim was not heard of";
             let verdict = unknown_from(now, settings.reconcile_deadline, fault);
