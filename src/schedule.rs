@@ -9,7 +9,9 @@
 //! after the gap. Cron patterns that repeat within the day follow elapsed time instead; see
 //! [`CronSpec`].
 
+mod backlog;
 mod cron;
+mod duration;
 mod interval;
 mod iso;
 mod planned;
@@ -18,7 +20,10 @@ mod timetable;
 mod when;
 mod zone;
 
+pub use backlog::{Division, Range};
 pub use cron::CronSpec;
+pub use duration::read_duration;
+pub(crate) use duration::seconds;
 pub use interval::IntervalSpec;
 pub use iso::read_stored_time;
 pub use planned::{Fresh, Past, Planned, TooMany, count_distinct};

@@ -240,14 +240,34 @@ pub fn schedule_details(value: &Value) -> String {
         ("end_at", "end"),
         ("max_repetitions", "at most"),
         ("repetition_count", "so far"),
+        ("policy", "policy"),
         ("prompt_text", "prompt"),
     ];
-    let mut text = details(keys, &value["schedule"]);
+    let mut schedule = value["schedule"].clone();
+    schedule["policy"] = policy_line(&schedule["policy"]).into();
+    let mut text = details(keys, &schedule);
     for time in value["next_runs"].as_array().into_iter().flatten() {
         text.push_str(&format!("next      {}\n", cell(time)));
     }
     let rows = value["last_runs"].as_array().cloned().unwrap_or_default();
     text + &occurrences_table(&rows)
+}
+
+/// How a schedule is delivered, on one line.
+fn policy_line(policy: &Value) -> String {
+    let mut parts = vec![format!("catch up {}", cell(&policy["catch_up"]))];
+    if let Some(grace) = policy["grace_seconds"].as_i64() {
+        parts.push(format!("grace {grace} s"));
+    }
+    parts.push(match policy["pause_on_failure"].as_i64() {
+        Some(n) if n > 0 => format!("pause after {n} given up in a row"),
+        _ => "never paused by failures".to_owned(),
+    });
+    parts.push(format!("envelope {}", cell(&policy["envelope"])));
+    if let Some(age) = policy["max_age_seconds"].as_i64() {
+        parts.push(format!("retried for {age} s"));
+    }
+    parts.join(", ")
 }
 
 /// One thing as lines of `key  value`, in the order given; what it lacks is left out.

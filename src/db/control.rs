@@ -2,12 +2,12 @@
 
 use jiff::Timestamp;
 
-use super::Db;
 use super::adoption::adopt_if_touched;
 use super::plans::{Outcome, end_waiting, plan_of, remaining, settle_until, timetable};
 use super::revisions::begin_revision;
 use super::schedules::{fetch, write_lifecycle, write_plan};
 use super::time::DbTime;
+use super::{Db, Tx};
 use crate::error::Result;
 use crate::models::{Lifecycle, PromptSchedule, ScheduleType, State};
 use crate::schedule::Timetable;
@@ -50,16 +50,7 @@ impl Db {
             return Ok(None);
         };
         if schedule.lifecycle == Lifecycle::Active {
-            sqlx::query(
-                "UPDATE schedules SET lifecycle = 'paused', active = 0, paused_at = $2, \
-                 pause_note = $3, row_version = row_version + 1 WHERE id = $1",
-            )
-            .bind(id)
-            .bind(DbTime(now))
-            .bind(note)
-            .execute(&mut *tx)
-            .await
-            .map_err(failed)?;
+            write_pause(&mut tx, id, note, now).await.map_err(failed)?;
         }
         self.commit(tx, doing).await?;
         Ok(Some(schedule.lifecycle))
@@ -109,9 +100,28 @@ impl Db {
     }
 }
 
+/// Pauses a schedule within a transaction.
+pub(super) async fn write_pause(
+    tx: &mut Tx,
+    id: i64,
+    note: Option<&str>,
+    now: Timestamp,
+) -> sqlx::Result<()> {
+    sqlx::query(
+        "UPDATE schedules SET lifecycle = 'paused', active = 0, paused_at = $2, pause_note = $3, \
+         row_version = row_version + 1 WHERE id = $1",
+    )
+    .bind(id)
+    .bind(DbTime(now))
+    .bind(note)
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
+}
+
 /// Settles what passed during a pause, and plans the first instant after it.
 async fn skip_to_now(
-    tx: &mut super::Tx,
+    tx: &mut Tx,
     schedule: &PromptSchedule,
     timetable: &Timetable,
     next_run: Timestamp,

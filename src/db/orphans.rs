@@ -10,7 +10,7 @@ use super::revisions::end_revision;
 use super::time::DbTime;
 use super::{Db, Tx, rows};
 use crate::error::Result;
-use crate::models::{Lifecycle, PromptSchedule, State};
+use crate::models::{Lifecycle, Policy, PromptSchedule, State};
 
 /// Why an instant of a deleted schedule is not sent.
 const DELETED: &str = "its schedule was deleted";
@@ -109,5 +109,6 @@ fn as_it_was(row: &SqliteRow, uid: Uuid) -> sqlx::Result<PromptSchedule> {
         broken_reason: None,
         paused_at: rows::lenient_time(row, "paused_at"),
         pause_note: None,
+        policy: Policy::default(),
     })
 }

@@ -255,7 +255,8 @@ impl Unsent<'_> {
     }
 }
 
-/// Settles what waits of a schedule that will not send it: a prompt on its way ends by itself.
+/// Settles what waits of a schedule that will not send it: a prompt on its way ends by itself. A
+/// run by hand only ends with its schedule; it is not one of the instants that are skipped.
 pub(super) async fn end_waiting(
     tx: &mut Tx,
     uid: Uuid,
@@ -265,7 +266,8 @@ pub(super) async fn end_waiting(
 ) -> sqlx::Result<()> {
     sqlx::query(
         "UPDATE occurrences SET state = $2, reason = $3, finished_at = $4, \
-         not_before = NULL, fence = fence + 1 WHERE uid = $1 AND state = 'waiting'",
+         not_before = NULL, fence = fence + 1 WHERE uid = $1 AND state = 'waiting' \
+         AND (\"trigger\" = 'schedule' OR $2 = 'cancelled')",
     )
     .bind(uid.to_string())
     .bind(state.as_str())

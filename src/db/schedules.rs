@@ -11,7 +11,9 @@ use super::rows::{self, schedule_columns};
 use super::time::{DbTime, optional};
 use super::{Db, Tx};
 use crate::error::{Code, Error, Result};
-use crate::models::{AgentId, Lifecycle, NewSchedule, Plan, PromptSchedule, State};
+use crate::models::{
+    AgentId, CatchUp, EnvelopeStyle, Lifecycle, NewSchedule, Plan, Policy, PromptSchedule, State,
+};
 
 /// Which schedules to list.
 #[derive(Clone, Debug, Default)]
@@ -62,19 +64,26 @@ pub struct ScheduleUpdate {
     /// Whether the plan has the old one's instants, with another end or number: then none is
     /// skipped, and it goes on where the schedule stands.
     pub keeps_instants: bool,
+    /// Another way of delivering.
+    pub policy: Policy,
+    /// How many live schedules another agent may have with it; `None` for any number.
+    pub most_schedules: Option<i64>,
 }
 
 impl Db {
     /// Stores a schedule and returns its id.
     ///
     /// # Errors
-    /// [`Code::NameTaken`] if the agent has a live schedule of that name, and those of the
-    /// database.
+    /// [`Code::NameTaken`] if the agent has a live schedule of that name,
+    /// [`Code::BudgetExceeded`] if it has as many as it may have, and those of the database.
     pub async fn add_schedule(&self, new: &NewSchedule, now: Timestamp) -> Result<i64> {
         let doing = "add the schedule";
         let failed = |e| self.failed(doing, e);
         let mut tx = self.begin(doing).await?;
         refuse_taken_name(&mut tx, &new.agent_id, new.name.as_deref(), None)
+            .await
+            .map_err(failed)??;
+        refuse_over_budget(&mut tx, &new.agent_id, new.most_schedules)
             .await
             .map_err(failed)??;
         let uid = Uuid::new_v4();
@@ -207,6 +216,11 @@ impl Db {
         refuse_taken_name(&mut tx, &agent, name, Some(id))
             .await
             .map_err(failed)??;
+        if agent.as_str() != schedule.agent_id {
+            refuse_over_budget(&mut tx, &agent, update.most_schedules)
+                .await
+                .map_err(failed)??;
+        }
         sqlx::query(
             "UPDATE schedules SET agent_id = coalesce($2, agent_id), \
              prompt_text = coalesce($3, prompt_text), name = coalesce($4, name), \
@@ -219,6 +233,10 @@ impl Db {
         .execute(&mut *tx)
         .await
         .map_err(failed)?;
+        if update.policy != Policy::default() {
+            let policy = schedule.policy.changed_by(&update.policy);
+            write_policy(&mut tx, id, &policy).await.map_err(failed)?;
+        }
         if let Some(plan) = &update.plan {
             change_plan(&mut tx, &schedule, plan, update.keeps_instants, now)
                 .await
@@ -375,13 +393,41 @@ async fn refuse_taken_name(
     .example("promptyoself list")))
 }
 
+/// Refuses one more schedule of an agent that has as many live ones as it may have.
+async fn refuse_over_budget(
+    tx: &mut Tx,
+    agent: &AgentId,
+    most: Option<i64>,
+) -> sqlx::Result<Result<()>> {
+    let Some(most) = most else { return Ok(Ok(())) };
+    let live: i64 = sqlx::query_scalar(
+        "SELECT count(*) FROM schedules WHERE agent_id = $1 AND lifecycle IN ('active', 'paused')",
+    )
+    .bind(agent.as_str())
+    .fetch_one(&mut **tx)
+    .await?;
+    if live < most {
+        return Ok(Ok(()));
+    }
+    Ok(Err(Error::new(
+        Code::BudgetExceeded,
+        format!(
+            "agent {agent} has {live} schedules that are active or paused, and an agent may make \
+             no more than {most}: cancel what is no longer needed"
+        ),
+    )
+    .example(format!("promptyoself list --agent-id {agent}"))))
+}
+
 async fn insert(tx: &mut Tx, uid: Uuid, new: &NewSchedule, now: Timestamp) -> sqlx::Result<i64> {
-    let plan = &new.plan;
+    let (plan, policy) = (&new.plan, &new.policy);
     sqlx::query_scalar(
         "INSERT INTO schedules (agent_id, prompt_text, schedule_type, schedule_value, next_run, \
          created_at, active, uid, name, timezone, anchor, start_at, end_at, max_repetitions, \
-         lifecycle, planned_next_run, row_version, touched) \
-         VALUES ($1, $2, $3, $4, $5, $6, 1, $7, $8, $9, $10, $11, $12, $13, 'active', $5, 1, 0) \
+         lifecycle, planned_next_run, row_version, touched, catch_up, grace, pause_on_failure, \
+         envelope, max_age) \
+         VALUES ($1, $2, $3, $4, $5, $6, 1, $7, $8, $9, $10, $11, $12, $13, 'active', $5, 1, 0, \
+                 $14, $15, $16, $17, $18) \
          RETURNING id",
     )
     .bind(new.agent_id.as_str())
@@ -397,8 +443,30 @@ async fn insert(tx: &mut Tx, uid: Uuid, new: &NewSchedule, now: Timestamp) -> sq
     .bind(optional(plan.start_at))
     .bind(optional(plan.end_at))
     .bind(plan.max_repetitions)
+    .bind(policy.catch_up.map(CatchUp::as_str))
+    .bind(policy.grace.map(|d| d.as_secs()))
+    .bind(policy.pause_on_failure)
+    .bind(policy.envelope.map(EnvelopeStyle::as_str))
+    .bind(policy.max_age.map(|d| d.as_secs()))
     .fetch_one(&mut **tx)
     .await
+}
+
+/// Writes how a schedule is delivered.
+async fn write_policy(tx: &mut Tx, id: i64, policy: &Policy) -> sqlx::Result<()> {
+    sqlx::query(
+        "UPDATE schedules SET catch_up = $2, grace = $3, pause_on_failure = $4, envelope = $5, \
+         max_age = $6, row_version = row_version + 1 WHERE id = $1",
+    )
+    .bind(id)
+    .bind(policy.catch_up.map(CatchUp::as_str))
+    .bind(policy.grace.map(|d| d.as_secs()))
+    .bind(policy.pause_on_failure)
+    .bind(policy.envelope.map(EnvelopeStyle::as_str))
+    .bind(policy.max_age.map(|d| d.as_secs()))
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
 }
 
 /// Writes a schedule's instants and where it stands; every part of the row is ours after it.

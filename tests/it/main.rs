@@ -5,6 +5,7 @@
 
 mod account;
 mod bad_input;
+mod budget;
 mod client;
 mod command_line;
 mod daemon;

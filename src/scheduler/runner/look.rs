@@ -88,6 +88,7 @@ impl Runner<'_> {
             due: due.into_iter().map(with_lane).collect(),
             open,
             next_due: db.next_due(now).await?,
+            halted: db.get_halt().await?,
             held: db
                 .list_held_targets()
                 .await?

@@ -4,6 +4,7 @@ use jiff::SignedDuration;
 use promptyoself::clock::Clock;
 use promptyoself::models::{Lifecycle, State};
 use promptyoself::scheduler::Mode;
+use promptyoself::service::HistoryQuery;
 use uuid::Uuid;
 
 use super::adoption::{adopt, at, execute, schedule, stands, world};
@@ -36,7 +37,14 @@ async fn history_shows_what_became_of_an_agent_that_cannot_exist() {
     assert_eq!(stands(&world, id).await.1, Lifecycle::Broken);
     let service = &world.service;
     for of in [None, Some(id)] {
-        let history = service.history(of, None, 10).await.unwrap();
+        let history = service
+            .history(&HistoryQuery {
+                id: of,
+                limit: 10,
+                ..HistoryQuery::default()
+            })
+            .await
+            .unwrap();
         assert_eq!(history.len(), 1);
         assert_eq!(
             (
@@ -72,7 +80,15 @@ async fn a_schedule_whose_identity_cannot_be_read_gets_a_new_one_and_goes_on() {
             .await;
         // Whoever looks before it is adopted is not stopped either.
         assert_eq!(
-            world.service.history(None, None, 10).await.unwrap().len(),
+            world
+                .service
+                .history(&HistoryQuery {
+                    limit: 10,
+                    ..HistoryQuery::default()
+                })
+                .await
+                .unwrap()
+                .len(),
             2
         );
         world.advance(600);
