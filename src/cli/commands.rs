@@ -31,8 +31,8 @@ impl Context {
         }
     }
 
-    /// Opens the database and the client.
-    pub(super) async fn service(&self) -> Result<Service> {
+    /// The client of the one server that settings can name so far.
+    pub(super) fn letta(&self) -> Result<Arc<Rest>> {
         let settings = &self.settings;
         let idle_timeout = settings.delivery.idle_timeout;
         let rest = RestSettings {
@@ -42,7 +42,13 @@ impl Context {
             idle_timeout: idle_timeout.try_into().unwrap_or(std::time::Duration::MAX),
             orphan_age: settings.delivery.orphaned_run_age,
         };
-        let letta = Arc::new(Rest::new(rest, self.clock.clone())?);
+        Ok(Arc::new(Rest::new(rest, self.clock.clone())?))
+    }
+
+    /// Opens the database and the client.
+    pub(super) async fn service(&self) -> Result<Service> {
+        let settings = &self.settings;
+        let letta = self.letta()?;
         let clock = self.clock.clone();
         let opened = Service::open(&settings.database, &settings.timezone, letta, clock).await;
         let (mut service, upgraded) = opened?;
@@ -329,7 +335,15 @@ pub(super) async fn execute(ctx: &Context) -> Result<Reply> {
 /// Runs the scheduler until it is told to stop.
 pub(super) async fn serve(ctx: &Context, poll: Option<std::time::Duration>) -> Result<Reply> {
     let service = ctx.service().await?;
-    deliver::forever(&service, &ctx.settings.delivery, poll, stopped_by_signal()?).await?;
+    let settings = &ctx.settings;
+    deliver::forever(
+        &service,
+        &settings.delivery,
+        settings.retention,
+        poll,
+        stopped_by_signal()?,
+    )
+    .await?;
     let message = "Scheduler loop completed";
     Reply::new(&json!({ "status": "success", "message": message }), message)
 }
@@ -412,6 +426,6 @@ fn to_value(value: &impl serde::Serialize) -> Result<Value> {
         .map_err(|e| Error::new(Code::Internal, "could not put the answer into JSON").caused_by(e))
 }
 
-fn to_rows<T: serde::Serialize>(items: &[T]) -> Result<Vec<Value>> {
+pub(super) fn to_rows<T: serde::Serialize>(items: &[T]) -> Result<Vec<Value>> {
     items.iter().map(to_value).collect()
 }

@@ -18,10 +18,14 @@ use crate::service::Service;
 pub(super) async fn forever(
     service: &Service,
     delivery: &Delivery,
+    retention: Option<SignedDuration>,
     poll: Option<Duration>,
     stop: CancellationToken,
 ) -> Result<()> {
-    let mut settings = settings_of(delivery);
+    let mut settings = Settings {
+        retention,
+        ..settings_of(delivery)
+    };
     if let Some(poll) = poll.and_then(|p| SignedDuration::try_from(p).ok()) {
         settings.poll = poll;
     }

@@ -17,6 +17,7 @@ use crate::error::{Code, Error, Result};
 pub struct Reply {
     json: Value,
     text: String,
+    failing: bool,
 }
 
 impl Reply {
@@ -31,7 +32,16 @@ impl Reply {
         Ok(Reply {
             json,
             text: text.into(),
+            failing: false,
         })
+    }
+
+    /// The same answer, with exit status 1: something is wrong, though not with the call.
+    pub fn failing(self) -> Reply {
+        Reply {
+            failing: true,
+            ..self
+        }
     }
 }
 
@@ -59,10 +69,14 @@ impl Output {
 
     /// Prints a command's answer.
     pub fn print(self, reply: &Reply) -> ExitCode {
+        let code = match reply.failing {
+            true => ExitCode::FAILURE,
+            false => ExitCode::SUCCESS,
+        };
         if self.json {
-            self.print_json(&reply.json)
+            self.print_json_with(&reply.json, code)
         } else {
-            write_out(&reply.text, ExitCode::SUCCESS)
+            write_out(&reply.text, code)
         }
     }
 
@@ -185,6 +199,26 @@ pub fn schedules_table(rows: &[Value]) -> String {
     };
     let rows: Vec<Value> = rows.iter().map(brief).collect();
     table(columns, &rows, "no schedules")
+}
+
+/// What was found to be wrong, each with what mends it. Each row has the keys of a finding in JSON.
+pub fn findings_text(rows: &[Value]) -> String {
+    let mut text = String::new();
+    for row in rows {
+        let severity = cell(&row["severity"]);
+        let (code, problem, mend) = (
+            cell(&row["code"]),
+            cell(&row["problem"]),
+            cell(&row["mend"]),
+        );
+        text.push_str(&format!(
+            "{severity:7}  {code}: {problem}\n         {mend}\n"
+        ));
+    }
+    match text.is_empty() {
+        true => "all is well".to_owned(),
+        false => text.trim_end().to_owned(),
+    }
 }
 
 /// Agents as a table. Each row has the keys of an agent in JSON.

@@ -14,6 +14,7 @@ mod errors;
 mod fake_letta;
 mod fake_target;
 mod foreign_writers;
+mod keeping;
 mod many;
 mod original_bugs;
 mod plugin_install;
