@@ -61,13 +61,13 @@ pub struct ScheduleUpdate {
     pub name: Option<String>,
     /// Other instants. Those of the old plan that passed unsent become `skipped`.
     pub plan: Option<Plan>,
-    /// Whether the plan has the old one's instants, with another end or number: then none is
-    /// skipped, and it goes on where the schedule stands.
-    pub keeps_instants: bool,
     /// Another way of delivering.
     pub policy: Policy,
     /// How many live schedules another agent may have with it; `None` for any number.
     pub most_schedules: Option<i64>,
+    /// Whether the plan has the old one's instants, with another end or number: then none is
+    /// skipped, and it goes on where the schedule stands.
+    pub keeps_instants: bool,
 }
 
 impl Db {

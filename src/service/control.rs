@@ -100,9 +100,9 @@ impl Service {
             prompt_text: changes.prompt.clone(),
             name: changes.name.clone(),
             plan: self.has_new_plan(changes).then_some(plan),
-            keeps_instants: !changes.moves(),
             policy: changes.policy,
             most_schedules: most_schedules(&self.budget, changes.caller),
+            keeps_instants: !changes.moves(),
         };
         if !self.db.update_schedule(id, &update, now).await? {
             return Err(not_found(id));

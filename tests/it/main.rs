@@ -9,6 +9,7 @@ mod budget;
 mod client;
 mod command_line;
 mod daemon;
+mod disk;
 mod documentation;
 mod errors;
 mod fake_letta;

@@ -42,22 +42,7 @@ fn wait_until(world: &World, time: &str) {
 
 /// The account once the backlog is worked off at 12:00: state, first and last instant, count.
 async fn worked_off(world: &World, running: &mut Running) -> Vec<(State, String, String, i64)> {
-    while world
-        .service
-        .db
-        .get_due_schedules(world.now())
-        .await
-        .unwrap()
-        != []
-        || world
-            .service
-            .db
-            .list_open_occurrences()
-            .await
-            .unwrap()
-            .iter()
-            .any(|o| o.state != State::Waiting)
-    {
+    while is_due_or_in_flight(world).await {
         running.outcome().await;
     }
     let time = |t: Timestamp| t.strftime("%H:%M").to_string();
@@ -67,6 +52,13 @@ async fn worked_off(world: &World, running: &mut Running) -> Vec<(State, String,
         .into_iter()
         .map(|o| (o.state, time(o.first_at), time(o.intended_at), o.count))
         .collect()
+}
+
+async fn is_due_or_in_flight(world: &World) -> bool {
+    let db = &world.service.db;
+    let due = db.get_due_schedules(world.now()).await.unwrap();
+    let open = db.list_open_occurrences().await.unwrap();
+    !due.is_empty() || open.iter().any(|o| o.state != State::Waiting)
 }
 
 fn row(state: State, first: &str, last: &str, count: i64) -> (State, String, String, i64) {
