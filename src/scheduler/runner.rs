@@ -194,6 +194,20 @@ impl Runner<'_> {
                 self.abandon(occurrence_id).await;
                 None
             }
+            Action::Prune(before) => {
+                let db = self.scheduler.db.clone();
+                tokio::spawn(async move {
+                    match db.prune(before).await {
+                        Ok(pruned) if pruned.occurrences > 0 => tracing::info!(
+                            "{} settled deliveries from before {before} are kept as sums only",
+                            pruned.occurrences
+                        ),
+                        Ok(_) => {}
+                        Err(e) => tracing::warn!("{}; it is tried again in a day", e.chain()),
+                    }
+                });
+                None
+            }
             Action::Finish => {
                 self.finished = true;
                 None

@@ -15,6 +15,7 @@ mod errors;
 mod fake_letta;
 mod fake_target;
 mod foreign_writers;
+mod keeping;
 mod many;
 mod notices;
 mod original_bugs;

@@ -173,6 +173,10 @@ pub async fn case(code: Code, world: &World) -> Option<Case> {
             world.run(&["cancel", "--id", &id]).succeeded();
             call(&["cancel", "--id", &id]).says(format!("schedule {id} was cancelled already"))
         }
+        Code::ScheduleLive => {
+            let id = world.register("p", &every).to_string();
+            call(&["purge", "--id", &id]).says(format!("schedule {id} is active"))
+        }
         Code::FileUnusable => {
             let agent = world.agent.as_str();
             call(&[
