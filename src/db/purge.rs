@@ -52,12 +52,10 @@ impl Db {
         let mut purged = purge(&mut tx, whose, before).await.map_err(failed)?;
         self.commit(tx, doing).await?;
         // What was deleted before this program overwrote what it deletes, and free pages.
-        for statement in ["VACUUM", "PRAGMA optimize"] {
-            sqlx::query(statement)
-                .execute(&self.pool)
-                .await
-                .map_err(failed)?;
-        }
+        sqlx::query("VACUUM")
+            .execute(&self.pool)
+            .await
+            .map_err(failed)?;
         // The log still holds the pages as they were.
         let (busy, _, _): (i64, i64, i64) = sqlx::query_as("PRAGMA wal_checkpoint(TRUNCATE)")
             .fetch_one(&self.pool)
