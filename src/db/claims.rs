@@ -15,6 +15,7 @@ use super::schedules::{DueSchedule, fetch, write_lifecycle};
 use super::time::DbTime;
 use super::{Db, Tx};
 use crate::error::Result;
+use crate::failpoint::failpoint;
 use crate::models::{AgentId, Lane, Lifecycle, PromptSchedule, ScheduleType, State};
 use crate::schedule::{Passed, Timetable};
 
@@ -189,7 +190,9 @@ impl Db {
         let job = self
             .begin_attempt(&mut tx, &sending, passed.count, first, now)
             .await?;
+        failpoint!(ClaimMade);
         self.commit(tx, doing).await?;
+        failpoint!(ClaimCommitted);
         Ok(Claim::Job(Box::new(Job { next_run, ..job })))
     }
 
@@ -256,7 +259,9 @@ impl Db {
         let job = self
             .begin_attempt(&mut tx, &sending, 1, first_at, now)
             .await?;
+        failpoint!(RetryMade);
         self.commit(tx, doing).await?;
+        failpoint!(RetryCommitted);
         Ok(Claim::Job(Box::new(job)))
     }
 }

@@ -7,6 +7,7 @@ use sqlx::sqlite::SqliteRow;
 use super::time::{DbTime, optional};
 use super::{Db, Tx, rows};
 use crate::error::Result;
+use crate::failpoint::failpoint;
 use crate::models::{Fault, Lifecycle, State, Turn, Verdict};
 
 /// What a settlement came to.
@@ -84,6 +85,7 @@ impl Db {
             .await
             .map_err(failed)?;
         }
+        failpoint!(VerdictMade);
         self.commit(tx, doing).await?;
         let state = State::from_word(change.state).unwrap_or(State::Unknown);
         Ok(Some(Settlement { state, schedule_id }))

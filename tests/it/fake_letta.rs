@@ -4,6 +4,7 @@
 //! Tests that run the real binary steer it from outside: `POST /__fake/script`,
 //! `POST /__fake/hold/{agent}`, `POST /__fake/release/{agent}`, `GET /__fake/received`.
 
+mod load;
 mod net;
 mod routes;
 mod state;
@@ -16,10 +17,12 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use jiff::SignedDuration;
 use promptyoself::clock::Clock;
 use promptyoself::models::AgentId;
+use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::{AbortHandle, JoinSet};
 
+pub use load::{Load, Moment};
 use net::{Conn, Conns, Net};
 use state::State;
 pub use state::{Received, Script};
@@ -32,6 +35,8 @@ pub struct Options {
     pub password: Option<String>,
     /// Whether it has Redis: the lock, the memory of otids and background streams.
     pub redis: bool,
+    /// How long a lock lasts, however long its turn is.
+    pub lock: SignedDuration,
 }
 
 impl Default for Options {
@@ -40,6 +45,7 @@ impl Default for Options {
             clock: Clock::system(),
             password: Some("pw-test".into()),
             redis: true,
+            lock: SignedDuration::from_mins(5),
         }
     }
 }
@@ -105,7 +111,7 @@ impl FakeLetta {
     pub async fn start_with(options: Options) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let state = State::new(options.clock, options.password, options.redis);
+        let state = State::new(options);
         let mut fake = FakeLetta {
             inner: Arc::new(Inner {
                 state: Mutex::new(state),
@@ -332,6 +338,16 @@ impl FakeLetta {
         self.inner.changed();
     }
 
+    /// The messages of an agent, oldest first.
+    pub fn messages(&self, agent: &AgentId) -> Vec<Value> {
+        let state = self.inner.state();
+        state
+            .messages
+            .get(agent.as_str())
+            .cloned()
+            .unwrap_or_default()
+    }
+
     /// How often a prompt was taken for an agent whose turn had not ended.
     pub fn overlaps(&self) -> usize {
         self.inner.state().overlaps
@@ -345,7 +361,7 @@ impl Drop for FakeLetta {
 }
 
 mod tests {
-    use serde_json::{Value, json};
+    use serde_json::json;
 
     use super::*;
     use crate::client::{client, delivered, prompt, refused, send};
