@@ -124,6 +124,15 @@ impl Daemon {
         std::fs::read_to_string(&self.log).unwrap()
     }
 
+    /// Waits until it has died by itself: another process, so nothing else tells.
+    pub async fn ended(&mut self) {
+        while self.child.as_mut().unwrap().try_wait().unwrap().is_none() {
+            promptyoself::clock::Clock::system()
+                .sleep(Duration::from_millis(5))
+                .await;
+        }
+    }
+
     /// Kills it as SIGKILL does.
     pub fn kill(&mut self) {
         if let Some(mut child) = self.child.take() {

@@ -6,6 +6,7 @@
 mod bad_input;
 mod client;
 mod command_line;
+mod crash;
 mod daemon;
 mod documentation;
 mod errors;

@@ -226,7 +226,8 @@ pub async fn dump(path: &Path) -> Vec<String> {
     lines
 }
 
-async fn connect(path: &Path) -> SqliteConnection {
+/// Opens a database as another program does.
+pub async fn connect(path: &Path) -> SqliteConnection {
     let options = SqliteConnectOptions::new()
         .filename(path)
         .busy_timeout(Duration::from_secs(30));

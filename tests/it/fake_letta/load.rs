@@ -13,6 +13,8 @@ pub struct Load {
     pub random: fastrand::Rng,
     /// Milliseconds between reading a prompt and acting on it.
     pub before: Range<u64>,
+    /// The same for one prompt in thirty.
+    pub long_before: Range<u64>,
     /// Milliseconds that a turn takes.
     pub turn: Range<u64>,
     /// What happens to some of a thousand prompts.
@@ -21,7 +23,11 @@ pub struct Load {
 
 impl Load {
     pub fn before(&mut self) -> Duration {
-        Duration::from_millis(self.random.u64(self.before.clone()))
+        let range = match self.random.u32(0..30) {
+            0 => self.long_before.clone(),
+            _ => self.before.clone(),
+        };
+        Duration::from_millis(self.random.u64(range))
     }
 
     pub fn turn(&mut self) -> Duration {
