@@ -137,6 +137,8 @@ async fn every_occurrence_survives(redis: bool) {
     let figures = account.holds_each_prompt_once();
     account.keeps_the_order_of_each_lane();
     assert_eq!(letta.overlaps(), 0);
+    // That a server which knows otids would forgive it is no reason to send anything twice.
+    assert_eq!(letta.repeats(), 0);
     account.never_has_two_turns_of_one_agent();
     say(&format!("crash, redis {redis}: {kills}, {figures}"));
     assert_eq!(plan.unreached(), [], "these points were never died at");

@@ -145,6 +145,7 @@ impl FakeLetta {
         }
         self.conns.cut();
         self.inner.turns.lock().unwrap().abort_all();
+        self.inner.state().orphan_all();
     }
 
     /// Listens again, at the same address.
@@ -326,6 +327,17 @@ impl FakeLetta {
         self.inner.state().foreign_run(agent.as_str(), age)
     }
 
+    /// Ends every run of somebody else's with an agent.
+    pub fn end_foreign_runs(&self, agent: &AgentId) {
+        let active = self.inner.state().active.get(agent.as_str()).cloned();
+        for run in active.unwrap_or_default() {
+            let foreign = self.inner.state().runs[&run].received.is_none();
+            if foreign {
+                self.end_foreign_run(&run);
+            }
+        }
+    }
+
     /// Ends a run of somebody else's.
     pub fn end_foreign_run(&self, run: &str) {
         let script = Script::Ends {
@@ -346,6 +358,11 @@ impl FakeLetta {
             .get(agent.as_str())
             .cloned()
             .unwrap_or_default()
+    }
+
+    /// How often a prompt was sent again although the server knew its otid already.
+    pub fn repeats(&self) -> usize {
+        self.inner.state().repeats
     }
 
     /// How often a prompt was taken for an agent whose turn had not ended.

@@ -12,6 +12,7 @@ mod documentation;
 mod errors;
 mod fake_letta;
 mod fake_target;
+mod faults;
 mod foreign_writers;
 mod many;
 mod original_bugs;

@@ -141,6 +141,8 @@ pub struct State {
     pub held: HashSet<String>,
     pub hold_all: bool,
     pub overlaps: usize,
+    /// How often a prompt was sent again that is known already.
+    pub repeats: usize,
     /// How long a lock lasts.
     pub lock: SignedDuration,
     /// How long it takes over things, and what goes wrong by chance.
@@ -179,6 +181,7 @@ impl State {
             held: HashSet::new(),
             hold_all: false,
             overlaps: 0,
+            repeats: 0,
             asked: HashMap::new(),
             sequence: 0,
         }
@@ -231,6 +234,16 @@ impl State {
             },
         );
         id
+    }
+
+    /// Leaves every run that goes on as it is, with nothing that works on it.
+    pub fn orphan_all(&mut self) {
+        for run in self.runs.values_mut().filter(|r| r.stop_reason.is_none()) {
+            run.dead = true;
+            if let Some(at) = run.received {
+                self.received[at].dead = true;
+            }
+        }
     }
 
     pub fn age_messages(&mut self, agent: &str, by: SignedDuration) {

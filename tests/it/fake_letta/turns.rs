@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
+use promptyoself::clock::Clock;
 use serde_json::{Value, json};
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use tokio::sync::{oneshot, watch};
@@ -14,6 +16,9 @@ use super::load::{Load, Moment};
 use super::net::Conn;
 use super::routes::{detail, events, json_answer, unknown_agent};
 use super::state::{Received, Script, content, event};
+
+/// The time between two signs of life of a stream without end; 20 seconds with a real server.
+const BETWEEN_PINGS: Duration = Duration::from_millis(5);
 
 /// Takes a prompt by one of the four ways. What was read is acted on, whether or not whoever sent
 /// it still waits.
@@ -137,8 +142,9 @@ fn take(inner: &Inner, way: &str, agent: &str, messages: &[Value]) -> Taken {
             return answer(detail(StatusCode::SERVICE_UNAVAILABLE, text));
         }
         // Letta knows a repetition by all its otids together.
-        if let Some(run) = state.runs_by_otid.get(&token) {
-            return Taken::Attached(run.clone());
+        if let Some(run) = state.runs_by_otid.get(&token).cloned() {
+            state.repeats += 1;
+            return Taken::Attached(run);
         }
         let now = state.clock.now();
         let lock = state.locks.get(agent);
@@ -262,6 +268,7 @@ async fn tell(inner: Arc<Inner>, conn: Conn, run: String, script: Script, mut to
         Script::Endless => {
             while !told.sender.is_closed() {
                 told.tell_when_taken(&ping).await;
+                Clock::system().sleep(BETWEEN_PINGS).await;
             }
             return;
         }
