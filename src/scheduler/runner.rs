@@ -257,6 +257,12 @@ impl Runner<'_> {
                 }
                 self.report(None);
                 self.sending.remove(&occurrence_id);
+                if let Some((id, note)) = settlement
+                    .as_ref()
+                    .and_then(|s| s.schedule_id.zip(s.paused.as_ref()))
+                {
+                    tracing::warn!("schedule {id} was paused: {note}");
+                }
                 if let (Some(outcomes), Some(settled)) = (outcomes, &settlement) {
                     let _ = outcomes.send(Outcome {
                         occurrence_id,

@@ -134,10 +134,11 @@ async fn every_occurrence_survives(redis: bool) {
 
     let account = Account::read(&database, &letta).await;
     account.is_what_was_asked_for(schedules.wishes());
+    schedules.are_balanced().await;
     let figures = account.holds_each_prompt_once();
     account.keeps_the_order_of_each_lane();
     assert_eq!(letta.overlaps(), 0);
-    // That a server which knows otids would forgive it is no reason to send anything twice.
+    // A server that knows otids would forgive it, but nothing may rely on that.
     assert_eq!(letta.repeats(), 0);
     account.never_has_two_turns_of_one_agent();
     say(&format!("crash, redis {redis}: {kills}, {figures}"));

@@ -360,7 +360,8 @@ impl FakeLetta {
             .unwrap_or_default()
     }
 
-    /// How often a prompt was sent again although the server knew its otid already.
+    /// How often a prompt was sent again although its turn went on or had kept it: of a turn that
+    /// kept nothing the server alone knows.
     pub fn repeats(&self) -> usize {
         self.inner.state().repeats
     }

@@ -8,7 +8,7 @@ use promptyoself::clock::Clock;
 use promptyoself::db::{HistoryFilter, ListFilter};
 use promptyoself::error::Result;
 use promptyoself::letta_client::Letta;
-use promptyoself::models::{AgentId, Occurrence, ScheduleType, State};
+use promptyoself::models::{AgentId, Caller, Occurrence, Policy, ScheduleType, State};
 use promptyoself::scheduler::{Mode, Outcome, Scheduler, Settings};
 use promptyoself::service::{Registered, Registration, Service, When, Wish};
 use tempfile::TempDir;
@@ -129,7 +129,9 @@ impl<T: Letta + 'static> World<T> {
                 max_repetitions: None,
             },
             name: None,
+            policy: Policy::default(),
             skip_validation: false,
+            caller: Caller::Operator,
         }
     }
 
@@ -175,11 +177,19 @@ impl<T: Letta + 'static> World<T> {
 
     /// The states of every occurrence with how many instants each stands for, the oldest first.
     pub async fn account(&self) -> Vec<(State, i64)> {
+        self.assert_balanced().await;
         self.occurrences()
             .await
             .iter()
             .map(|o| (o.state, o.count))
             .collect()
+    }
+
+    /// No schedule's account is wrong.
+    pub async fn assert_balanced(&self) {
+        for account in self.service.db.accounts().await.unwrap() {
+            assert!(account.balanced, "{account:?}");
+        }
     }
 
     /// How many schedules will run.

@@ -18,6 +18,7 @@ use crate::program;
 struct Occurrence {
     agent: String,
     prompt: String,
+    trigger: String,
     first_at: Timestamp,
     intended_at: Timestamp,
     count: i64,
@@ -57,7 +58,7 @@ impl Account {
     pub async fn read(database: &Path, letta: &FakeLetta) -> Self {
         let mut db = program::connect(database).await;
         let rows = sqlx::query(
-            "SELECT o.id, o.agent_id, s.prompt_text, o.first_at, o.intended_at, o.count, o.state, \
+            "SELECT o.id, o.agent_id, s.prompt_text, o.trigger, o.first_at, o.intended_at, o.count, o.state, \
              o.error, o.run_id FROM occurrences o JOIN schedules s ON s.uid = o.uid",
         )
         .fetch_all(&mut db)
@@ -69,6 +70,7 @@ impl Account {
                 let occurrence = Occurrence {
                     agent: row.get("agent_id"),
                     prompt: row.get("prompt_text"),
+                    trigger: row.get("trigger"),
                     first_at: time(row.get("first_at")),
                     intended_at: time(row.get("intended_at")),
                     count: row.get("count"),
@@ -118,7 +120,10 @@ impl Account {
             rows.entry(&occurrence.prompt).or_default().push(occurrence);
         }
         for wish in wishes {
-            let rows = rows.remove(wish.prompt.as_str()).unwrap_or_default();
+            let mut rows = rows.remove(wish.prompt.as_str()).unwrap_or_default();
+            let all = rows.len();
+            rows.retain(|o| o.trigger == "schedule");
+            assert_eq!(all - rows.len(), wish.runs, "{wish:?}");
             assert!(rows.iter().all(|o| o.agent == wish.agent.as_str()));
             let (seconds, times) = wish.interval;
             let every = SignedDuration::from_secs(seconds);

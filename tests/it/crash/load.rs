@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use jiff::{SignedDuration, Timestamp};
 use promptyoself::clock::Clock;
-use promptyoself::models::{AgentId, ScheduleType};
-use promptyoself::service::{Registration, Service, When, Wish as Asked};
+use promptyoself::models::{AgentId, Caller, CatchUp, Policy, ScheduleType};
+use promptyoself::service::{Registered, Registration, Service, When, Wish as Asked};
 
 use crate::daemon::pause;
 use crate::fake_target::FakeTarget;
@@ -26,6 +26,8 @@ pub struct Wish {
     pub first: Timestamp,
     /// The seconds between two instants, and how many there are.
     pub interval: (i64, i64),
+    /// How often it was run by hand.
+    pub runs: usize,
 }
 
 /// The schedules that were made.
@@ -35,6 +37,8 @@ pub struct Schedules {
     agents: Vec<AgentId>,
     random: fastrand::Rng,
     wishes: Vec<Wish>,
+    /// The number of the latest interval, and its wish.
+    latest: Option<(i64, usize)>,
 }
 
 impl Schedules {
@@ -48,6 +52,17 @@ impl Schedules {
             agents,
             random: fastrand::Rng::with_seed(seed),
             wishes: Vec::new(),
+            latest: None,
+        }
+    }
+
+    /// That the program's own account of each schedule is balanced.
+    pub async fn are_balanced(&self) {
+        let accounts = self.service.db.accounts().await.unwrap();
+        assert_eq!(accounts.len(), self.wishes.len());
+        for account in accounts {
+            assert!(account.balanced, "{account:?}");
+            assert_eq!(account.difference, None, "{account:?}");
         }
     }
 
@@ -58,11 +73,12 @@ impl Schedules {
 
     /// How many instants they have in all.
     pub fn instants(&self) -> usize {
-        self.wishes.iter().map(|w| w.interval.1 as usize).sum()
+        let of = |w: &Wish| w.interval.1 as usize + w.runs;
+        self.wishes.iter().map(of).sum()
     }
 
     /// Gives each agent as many schedules as it is to have, and one of them a row that another
-    /// program wrote.
+    /// program wrote; one schedule is run by hand.
     pub async fn top_up(&mut self) {
         let mut db = program::connect(&self.database).await;
         let live: Vec<(String, i64)> = sqlx::query_as(
@@ -84,22 +100,27 @@ impl Schedules {
         }
         let agent = self.random.usize(0..self.agents.len());
         self.foreign(&self.agents[agent].clone()).await;
+        if let Some((id, wish)) = self.latest {
+            let (_, waits_already) = self.service.run(id).await.unwrap();
+            self.wishes[wish].runs += usize::from(!waits_already);
+        }
     }
 
     async fn every(&mut self, agent: &AgentId) {
         let seconds = self.random.i64(1..=4);
         let times = self.random.i64(2..=8);
         let (kind, value) = (ScheduleType::Interval, format!("{seconds}s"));
-        let first = self.register(agent, kind, value, Some(times)).await;
-        self.note(agent, first, (seconds, times));
+        let made = self.register(agent, kind, value, Some(times)).await;
+        self.note(agent, made.next_run, (seconds, times));
+        self.latest = Some((made.id, self.wishes.len() - 1));
     }
 
     async fn once(&mut self, agent: &AgentId) {
         let wait = SignedDuration::from_millis(self.random.i64(1_000..4_000));
         let at = Clock::system().now() + wait;
         let (kind, value) = (ScheduleType::Once, at.to_string());
-        let first = self.register(agent, kind, value, None).await;
-        self.note(agent, first, (0, 1));
+        let made = self.register(agent, kind, value, None).await;
+        self.note(agent, made.next_run, (0, 1));
     }
 
     /// A row as SQLAlchemy writes it.
@@ -129,6 +150,7 @@ impl Schedules {
             prompt: self.next_prompt(),
             first,
             interval,
+            runs: 0,
         });
     }
 
@@ -138,7 +160,15 @@ impl Schedules {
         kind: ScheduleType,
         value: String,
         max_repetitions: Option<i64>,
-    ) -> Timestamp {
+    ) -> Registered {
+        let catch_up = match self.wishes.len() % 3 {
+            0 => Some(CatchUp::All),
+            _ => None,
+        };
+        let policy = Policy {
+            catch_up,
+            ..Policy::default()
+        };
         let asked = Registration {
             agent_id: agent.clone(),
             prompt: self.next_prompt(),
@@ -151,8 +181,10 @@ impl Schedules {
             },
             name: None,
             skip_validation: true,
+            policy,
+            caller: Caller::Operator,
         };
-        self.service.register(&asked).await.unwrap().next_run
+        self.service.register(&asked).await.unwrap()
     }
 
     /// Waits until no schedule has anything left to do. The longest wait is for prompts of which

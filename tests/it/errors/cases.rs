@@ -43,6 +43,11 @@ impl Case {
         self
     }
 
+    fn in_plugin(mut self) -> Self {
+        self.plugin = true;
+        self
+    }
+
     fn varies(mut self, value: impl Into<String>, name: &str) -> Self {
         self.varies.push((value.into(), name.into()));
         self
@@ -104,6 +109,13 @@ pub async fn case(code: Code, world: &World) -> Option<Case> {
         Code::AgentMissing => {
             call(&["register", "--prompt", "p", "--every", "5m"]).says("--agent-id")
         }
+        Code::PolicyInvalid => {
+            let flags = ["--every", "5m", "--catch-up", "newest"];
+            register(world, &flags).says("\"newest\"")
+        }
+        Code::BudgetExceeded => register(world, &["--every", "1m"])
+            .in_plugin()
+            .says("1440 times"),
         Code::AgentInvalid => {
             let id = "agent/../../tools?a=1#";
             call(&[
@@ -189,7 +201,10 @@ pub async fn case(code: Code, world: &World) -> Option<Case> {
             // SQLite gives a table whose row numbers are used up the same error as a full disk.
             world.run(&["list"]).succeeded();
             world
-                .sql("INSERT INTO sqlite_sequence VALUES ('schedule_revisions', 9223372036854775807)")
+                .sql(
+                    "DELETE FROM sqlite_sequence WHERE name = 'schedule_revisions'; \
+                     INSERT INTO sqlite_sequence VALUES ('schedule_revisions', 9223372036854775807)",
+                )
                 .await;
             register(world, &every).says("full").says("promptyoself.db")
         }

@@ -141,7 +141,7 @@ pub struct State {
     pub held: HashSet<String>,
     pub hold_all: bool,
     pub overlaps: usize,
-    /// How often a prompt was sent again that is known already.
+    /// How often a prompt was sent again that is kept, or may yet be.
     pub repeats: usize,
     /// How long a lock lasts.
     pub lock: SignedDuration,

@@ -143,7 +143,10 @@ fn take(inner: &Inner, way: &str, agent: &str, messages: &[Value]) -> Taken {
         }
         // Letta knows a repetition by all its otids together.
         if let Some(run) = state.runs_by_otid.get(&token).cloned() {
-            state.repeats += 1;
+            let known = &state.runs[&run];
+            let of = &state.received[known.received.unwrap()];
+            let worked = of.kept || known.stop_reason.is_none() && !known.dead;
+            state.repeats += usize::from(worked);
             return Taken::Attached(run);
         }
         let now = state.clock.now();
