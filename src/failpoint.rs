@@ -10,10 +10,16 @@ macro_rules! failpoint {
     ($point:ident) => {
         $crate::failpoint::Failpoint::$point.reach()
     };
+    ($condition:expr, $holds:ident, $else:ident) => {
+        match $condition {
+            true => failpoint!($holds),
+            false => failpoint!($else),
+        }
+    };
 }
 #[cfg(not(feature = "failpoints"))]
 macro_rules! failpoint {
-    ($point:ident) => {};
+    ($($point:tt)*) => {};
 }
 pub(crate) use failpoint;
 

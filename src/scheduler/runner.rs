@@ -247,14 +247,7 @@ impl Runner<'_> {
         } = settling;
         match db.settle(occurrence_id, fence, verdict, clock.now()).await {
             Ok(settlement) => {
-                match settling.job {
-                    Some(_) => {
-                        failpoint!(AnswerSettled);
-                    }
-                    None => {
-                        failpoint!(EvidenceSettled);
-                    }
-                }
+                failpoint!(settling.job.is_some(), AnswerSettled, EvidenceSettled);
                 self.report(None);
                 self.sending.remove(&occurrence_id);
                 if let Some((id, note)) = settlement

@@ -14,14 +14,17 @@ use serde_json::{Value, json};
 use crate::fake_letta::{FakeLetta, Script};
 use scene::Scene;
 
+/// What is done to a server for one of its agents.
+type Deed = fn(&FakeLetta, &AgentId);
+
 /// What a fault does, and what is to come of the prompt that it hits.
 pub struct Fault {
     /// What happens to the first sending of the prompt.
     pub script: Script,
     /// What else is wrong from the beginning.
-    pub before: fn(&FakeLetta, &AgentId),
+    pub before: Deed,
     /// What is put right, and after how many seconds.
-    pub relief: Option<(i64, fn(&FakeLetta, &AgentId))>,
+    pub relief: Option<(i64, Deed)>,
     /// Whether the prompt is on its way until then.
     pub silent: bool,
     /// What is decided about the prompt, one decision after another: the state, and the code of the

@@ -32,6 +32,8 @@ pub struct Plan {
     left: usize,
     points: VecDeque<Kill>,
     again: Vec<Kill>,
+    /// How many more there may be for points that the daemon never came to.
+    extra: usize,
 }
 
 impl Plan {
@@ -41,6 +43,7 @@ impl Plan {
             left: kills,
             points: VecDeque::new(),
             again: Vec::new(),
+            extra: 10,
         };
         plan.points = plan.every_point();
         assert!(kills >= 2 * plan.points.len(), "too few for every point");
@@ -71,8 +74,12 @@ impl Plan {
 
     /// The next one, until there were enough.
     pub fn next(&mut self) -> Option<Kill> {
-        self.left = self.left.checked_sub(1)?;
-        if self.left % 2 == 0 {
+        if self.left == 0 {
+            self.extra = self.extra.checked_sub(1)?;
+            return self.again.pop();
+        }
+        self.left -= 1;
+        if self.left.is_multiple_of(2) {
             return Some(Kill::After(self.random.u64(50..1_500)));
         }
         if self.points.is_empty() {
@@ -91,7 +98,7 @@ impl Plan {
         }
     }
 
-    /// The points that it never came to, of those that were tried last.
+    /// The points that it never came to.
     pub fn unreached(&self) -> &[Kill] {
         &self.again
     }
