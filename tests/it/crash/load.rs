@@ -182,6 +182,7 @@ impl Schedules {
             name: None,
             skip_validation: true,
             policy,
+            ping_url: None,
             caller: Caller::Operator,
         };
         self.service.register(&asked).await.unwrap()
