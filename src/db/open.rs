@@ -15,6 +15,7 @@ use uuid::Uuid;
 use super::{Db, UpgradeReport, database_error, other_path, upgrade};
 use crate::clock::Clock;
 use crate::error::{Code, Error, Result};
+use crate::ids::new_id;
 use crate::schedule::Zone;
 
 static MIGRATOR: Migrator = sqlx::migrate!("migrations/sqlite");
@@ -229,7 +230,7 @@ async fn read_install_id(pool: &SqlitePool, path: &Path) -> Result<Uuid> {
         None => {
             // Two processes may make the database together: the first one's id stays.
             sqlx::query("INSERT OR IGNORE INTO install (only_row, install_id) VALUES (1, $1)")
-                .bind(Uuid::new_v4().to_string())
+                .bind(new_id().to_string())
                 .execute(pool)
                 .await
                 .map_err(failed)?;

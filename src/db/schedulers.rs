@@ -11,6 +11,7 @@ use super::Db;
 use super::rows;
 use super::time::DbTime;
 use crate::error::{Code, Error, Result};
+use crate::ids::new_id;
 
 /// The lock that a scheduler holds while it lives. The operating system frees it with the process,
 /// however that ends, so a free lock proves that its owner is dead.
@@ -74,7 +75,7 @@ impl Db {
     /// # Errors
     /// [`Code::DatabaseUnavailable`] if the lock file beside the database can't be made.
     pub fn lock_owner(&self) -> Result<OwnerLock> {
-        let owner = Uuid::new_v4();
+        let owner = new_id();
         let path = self.lock_path(owner);
         let failed = |e: std::io::Error| {
             Error::new(

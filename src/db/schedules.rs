@@ -10,6 +10,7 @@ use super::rows::{self, schedule_columns};
 use super::time::{DbTime, optional};
 use super::{Db, Tx};
 use crate::error::{Code, Error, Result};
+use crate::ids::new_id;
 use crate::models::{AgentId, Lifecycle, NewSchedule, Plan, PromptSchedule, State};
 
 /// Which schedules to list.
@@ -73,7 +74,7 @@ impl Db {
         refuse_taken_name(&mut tx, &new.agent_id, new.name.as_deref(), None)
             .await
             .map_err(failed)??;
-        let uid = Uuid::new_v4();
+        let uid = new_id();
         let id = insert(&mut tx, uid, new, now).await.map_err(failed)?;
         record_revision(&mut tx, uid, &new.plan, now)
             .await
