@@ -210,11 +210,12 @@ impl Observer {
             let times = letta.times_kept(id);
             kept += times;
             let may_be_either = letta.is_deleted(&agent)
+                || letta.has_stray(id)
                 || error.as_deref().is_some_and(|e| e.starts_with("delivery_unknown"));
             let agrees = match state.as_str() {
                 "delivered" => times == 1,
                 "dead" if may_be_either => times <= 1,
-                _ => times == 0,
+                _ => times == 0 || letta.has_stray(id),
             };
             if !agrees {
                 return broken!(

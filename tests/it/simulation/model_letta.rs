@@ -24,7 +24,7 @@ const LOCK: At = 300 * SECOND;
 const MARGIN: At = 10 * MINUTE;
 
 /// For how long absence proves nothing where no run is known.
-const QUIET: At = 30 * SECOND;
+pub const QUIET: At = 30 * SECOND;
 
 /// The server, with the truth about every request.
 pub struct ModelLetta {
@@ -57,6 +57,8 @@ pub struct Request {
     pub fate: Fate,
     /// Whether the client was told its run.
     pub told: bool,
+    /// Whether it reaches the server later than anybody has to reckon with.
+    pub stray: bool,
 }
 
 /// The truth about a request.
@@ -145,6 +147,13 @@ impl ModelLetta {
         let of_it = |r: &&Request| r.job.occurrence_id == occurrence;
         let otids = self.requests.iter().filter(of_it).map(|r| r.job.otid);
         otids.collect()
+    }
+
+    /// Whether a copy of an occurrence's prompt was under way for longer than anybody has to reckon
+    /// with.
+    pub fn has_stray(&self, occurrence: i64) -> bool {
+        let of_it = |r: &Request| r.stray && r.job.occurrence_id == occurrence;
+        self.requests.iter().any(of_it)
     }
 
     /// The run of a request, if it has one.

@@ -19,7 +19,7 @@ use tempfile::TempDir;
 use super::directory::Directory;
 use super::faults::{Faults, happens, pick};
 use super::invariants::Observer;
-use super::model_letta::{Arrival, Fate, ModelLetta, Request, cut, run_id, unclear};
+use super::model_letta::{Arrival, Fate, ModelLetta, QUIET, Request, cut, run_id, unclear};
 use super::process::{Message, Process};
 use super::trace::{At, Law, MINUTE, SECOND, Trace, broken};
 
@@ -426,6 +426,7 @@ impl World {
             client: Some(life),
             fate: if refused.is_some() { Fate::Void } else { Fate::UnderWay },
             told: false,
+            stray: false,
         });
         let (rng, faults) = (&mut self.rng, &self.faults);
         if let Some(refusal) = refused {
@@ -435,9 +436,11 @@ impl World {
             let patience = rng.i64(SECOND / 10..MINUTE);
             self.plan(patience, Happening::GiveUp(request));
         } else if happens(rng, faults.late) {
-            // A server that knows otids takes a copy however late for what it is.
-            let latest = if self.letta.dedup { 10 * MINUTE } else { 29 * SECOND };
-            let (late, patience) = (rng.i64(0..latest), rng.i64(SECOND / 10..29 * SECOND));
+            // A server that knows otids takes a copy for what it is, however late it comes.
+            let strays = self.letta.dedup && rng.u8(0..3) == 0;
+            let latest = if strays { 10 * MINUTE } else { QUIET - SECOND };
+            let (late, patience) = (rng.i64(0..latest), rng.i64(SECOND / 10..QUIET));
+            self.letta.requests[request].stray = late > QUIET;
             self.plan(late, Happening::Arrive(request));
             self.plan(patience, Happening::GiveUp(request));
         } else {
