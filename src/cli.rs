@@ -125,6 +125,7 @@ async fn carry_out(verb: &Verb, ctx: &Context) -> Result<Reply> {
         Verb::Update(args) => commands::update(ctx, args).await,
         Verb::Pause(args) => commands::pause(ctx, args).await,
         Verb::Resume(args) => commands::resume(ctx, args).await,
+        Verb::Run(args) => commands::run(ctx, args).await,
         Verb::Preview(args) => commands::preview(ctx, args),
         Verb::Cancel(args) => commands::cancel(ctx, args).await,
         Verb::Execute(args) if args.r#loop => {
@@ -135,6 +136,7 @@ async fn carry_out(verb: &Verb, ctx: &Context) -> Result<Reply> {
         Verb::Agents => commands::agents(ctx).await,
         Verb::Serve(_) => commands::serve(ctx, None).await,
         Verb::History(args) => commands::history(ctx, args).await,
+        Verb::Halt(args) => commands::halt(ctx, args).await,
         Verb::Plugin(PluginVerb::Install { dir }) => plugin::install(&ctx.settings, dir),
     }
 }

@@ -3,6 +3,7 @@
 //! Nothing here reads the process environment by itself: callers hand over an [`Environment`], so
 //! tests need none. `docs/settings.md` is the list for people.
 
+mod budget;
 mod delivery;
 mod environment;
 mod file;
@@ -13,6 +14,7 @@ use std::path::PathBuf;
 use secrecy::SecretString;
 
 use crate::error::{Code, Error, Result};
+use crate::models::Budget;
 use crate::schedule::Zone;
 
 pub use delivery::Delivery;
@@ -49,6 +51,8 @@ pub struct Settings {
     pub default_agent: Option<String>,
     /// How prompts are delivered.
     pub delivery: Delivery,
+    /// How much an agent may schedule for itself.
+    pub budget: Budget,
     /// The file that was read.
     pub file: Option<PathBuf>,
     /// The plugin's folder, when an SMCP server called us through it.
@@ -101,6 +105,7 @@ impl Settings {
                 filled(file.default_agent),
             ),
             delivery: Delivery::combine(flags, env, file.delivery.unwrap_or_default())?,
+            budget: budget::combine(env, &file.budget.unwrap_or_default())?,
             file: path,
             plugin: env.plugin(),
         })

@@ -4,13 +4,18 @@
 //! for everything that writes: a transaction that reads first and writes later under a plain
 //! `BEGIN` fails under load instead of waiting.
 
+mod account;
 mod adoption;
 mod attempts;
 mod claims;
 mod control;
+mod halt;
+mod manual;
 mod occurrences;
 mod open;
+mod orphans;
 mod plans;
+mod revisions;
 mod rows;
 mod schedulers;
 mod schedules;
@@ -33,6 +38,8 @@ use crate::schedule::Zone;
 pub use adoption::Adopted;
 pub use claims::{Claim, ClaimTerms, Job};
 pub use control::Resumed;
+pub use halt::Halt;
+pub use manual::Queued;
 pub use occurrences::{HistoryFilter, OpenOccurrence};
 pub use plans::{remaining, timetable};
 pub use schedulers::{HeldTarget, OwnerLock, RunningScheduler};
@@ -194,7 +201,7 @@ fn other_path(path: &Path) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::models::{AgentId, NewSchedule, Plan, ScheduleType};
+    use crate::models::{AgentId, NewSchedule, Plan, Policy, ScheduleType};
 
     async fn open(folder: &tempfile::TempDir) -> Db {
         let path = folder.path().join("test.db");
@@ -218,6 +225,8 @@ mod tests {
                 end_at: None,
                 max_repetitions: None,
             },
+            policy: Policy::default(),
+            most_schedules: None,
         };
         db.add_schedule(&new, now).await
     }

@@ -33,6 +33,10 @@ pub enum Code {
     EndBeforeFirst,
     /// The number of repetitions is not a whole number of at least 1.
     RepetitionsInvalid,
+    /// A part of how a schedule is to be delivered could not be read, or does not fit the rest.
+    PolicyInvalid,
+    /// An agent may not have so many schedules, or such a frequent one.
+    BudgetExceeded,
     /// There is no such IANA time zone.
     TimezoneUnknown,
     /// A live schedule of this agent has this name and does something else.
@@ -88,6 +92,8 @@ impl Code {
         Code::IntervalInvalid,
         Code::EndBeforeFirst,
         Code::RepetitionsInvalid,
+        Code::PolicyInvalid,
+        Code::BudgetExceeded,
         Code::TimezoneUnknown,
         Code::NameTaken,
         Code::IdInvalid,
@@ -125,6 +131,8 @@ impl Code {
             Code::IntervalInvalid => "interval_invalid",
             Code::EndBeforeFirst => "end_before_first",
             Code::RepetitionsInvalid => "repetitions_invalid",
+            Code::PolicyInvalid => "policy_invalid",
+            Code::BudgetExceeded => "budget_exceeded",
             Code::TimezoneUnknown => "timezone_unknown",
             Code::NameTaken => "name_taken",
             Code::IdInvalid => "id_invalid",

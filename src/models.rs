@@ -1,14 +1,21 @@
 //! The words of the domain as types: schedules, occurrences, attempts, agents, lanes.
 
+mod account;
 mod agent;
+mod budget;
 mod envelope;
 mod occurrence;
+mod policy;
 mod schedule;
 mod verdict;
 
+pub(crate) use account::name_some;
+pub use account::{Account, Sums};
 pub use agent::{AgentId, Lane};
+pub use budget::{Budget, Caller};
 pub use envelope::{Circumstances, envelope};
 pub use occurrence::{Attempt, Identity, Occurrence, State, Trigger, Turn};
+pub use policy::{CatchUp, DEFAULT_GRACE, DEFAULT_PAUSE_ON_FAILURE, EnvelopeStyle, Policy};
 pub use schedule::{Lifecycle, NewSchedule, Plan, PromptSchedule, ScheduleType};
 pub use verdict::{Fault, Verdict};
 

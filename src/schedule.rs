@@ -9,20 +9,27 @@
 //! after the gap. Cron patterns that repeat within the day follow elapsed time instead; see
 //! [`CronSpec`].
 
+mod backlog;
 mod cron;
+mod duration;
 mod interval;
 mod iso;
+mod planned;
 mod spec;
 mod timetable;
 mod when;
 mod zone;
 
+pub use backlog::{Division, Range};
 pub use cron::CronSpec;
+pub use duration::read_duration;
+pub(crate) use duration::seconds;
 pub use interval::IntervalSpec;
 pub use iso::read_stored_time;
+pub use planned::{Fresh, Past, Planned, TooMany, count_distinct};
 pub use spec::Spec;
-pub(crate) use timetable::just_before;
 pub use timetable::{Passed, Timetable};
+pub(crate) use timetable::{just_after, just_before};
 pub use when::parse_time;
 pub use zone::Zone;
 

@@ -1,5 +1,6 @@
 //! The use cases that every face calls. Whatever a face shows or changes goes through here.
 
+mod budget;
 mod control;
 mod read;
 mod register;
@@ -15,14 +16,14 @@ use crate::clock::Clock;
 use crate::db::{Cancelled, Db, UpgradeReport};
 use crate::error::{Code, Error, Result};
 use crate::letta_client::{Agent, Letta};
-use crate::models::{Lifecycle, PromptSchedule};
+use crate::models::{Budget, Lifecycle, PromptSchedule};
 use crate::schedule::Zone;
 
 pub use control::{Changes, preview};
-pub use read::ScheduleDetails;
+pub use read::{HistoryQuery, ScheduleDetails};
 pub use register::{Registered, Registration, When, Wish};
 pub use status::Status;
-pub use views::{Listing, OccurrenceView, ScheduleView};
+pub use views::{Listing, OccurrenceView, PolicyView, ScheduleView};
 
 /// Everything a face can ask for.
 #[derive(Clone)]
@@ -35,6 +36,8 @@ pub struct Service {
     pub clock: Clock,
     /// The zone of schedules that name none.
     pub zone: Zone,
+    /// How much an agent may schedule for itself.
+    pub budget: Budget,
 }
 
 impl Service {
@@ -57,6 +60,7 @@ impl Service {
                 letta,
                 clock,
                 zone,
+                budget: Budget::default(),
             },
             report,
         ))

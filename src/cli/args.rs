@@ -4,10 +4,14 @@
 //! as text and are read in [`super::input`], so that what is wrong with them is said in our words
 //! and with our codes; the same goes for what is missing.
 
+mod policy;
+
 use std::path::PathBuf;
 
 use clap::builder::BoolishValueParser;
 use clap::{ArgAction, Args, Parser, Subcommand};
+
+pub use policy::PolicyArgs;
 
 /// The value name that marks a whole number; `--describe` calls its type `integer`.
 pub(super) const NUMBER: &str = "N";
@@ -76,6 +80,11 @@ pub enum Verb {
     /// What passed during the pause is skipped, unless replay is set: then the newest of it is sent.
     Resume(ResumeArgs),
 
+    /// Run a schedule once now, beside its own times
+    ///
+    /// The prompt is sent as soon as the agent is free; the schedule's next run stays as it is.
+    Run(IdArgs),
+
     /// Show when a time, pattern or interval would run, without scheduling anything
     Preview(PreviewArgs),
 
@@ -100,6 +109,11 @@ pub enum Verb {
 
     /// Show what became of past and pending deliveries, the newest first
     History(HistoryArgs),
+
+    /// Halt all delivery, or with --off let it go on
+    ///
+    /// What is on its way ends by itself, and nothing else is sent until the halt is lifted.
+    Halt(HaltArgs),
 
     /// Install the SMCP plugin
     #[command(subcommand)]
@@ -135,6 +149,10 @@ pub struct RegisterArgs {
     /// When.
     #[command(flatten)]
     pub when: WhenArgs,
+
+    /// How it is delivered.
+    #[command(flatten)]
+    pub policy: PolicyArgs,
 
     /// Do not ask Letta whether the agent exists
     #[arg(long, value_name = SWITCH, num_args = 0..=1, action = ArgAction::Set,
@@ -227,6 +245,10 @@ pub struct UpdateArgs {
     /// When from now on.
     #[command(flatten)]
     pub when: WhenArgs,
+
+    /// How it is delivered from now on.
+    #[command(flatten)]
+    pub policy: PolicyArgs,
 
     /// Do not ask Letta whether another agent exists
     #[arg(long, value_name = SWITCH, num_args = 0..=1, action = ArgAction::Set,
@@ -354,9 +376,35 @@ pub struct HistoryArgs {
     #[arg(long, value_name = "AGENT", allow_hyphen_values = true)]
     pub agent_id: Option<String>,
 
+    /// Only deliveries in this state
+    ///
+    /// One of waiting, sending, unknown, delivered, dead, coalesced, skipped, missed, cancelled.
+    #[arg(long, value_name = "STATE", allow_hyphen_values = true)]
+    pub state: Option<String>,
+
+    /// Only deliveries meant for this time or later
+    ///
+    /// A time, or how far back to go. Examples: 24h, 7d, 2030-01-31T09:00:00Z
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
+    pub since: Option<String>,
+
     /// At most this many deliveries
     #[arg(long, value_name = NUMBER, default_value = "50", allow_hyphen_values = true)]
     pub limit: Option<String>,
+}
+
+/// Whether to halt, and why.
+#[derive(Clone, Debug, Default, Args)]
+pub struct HaltArgs {
+    /// Let deliveries go on
+    #[arg(long, value_name = SWITCH, num_args = 0..=1, action = ArgAction::Set,
+        default_value = "false", default_missing_value = "true", hide_default_value = true, hide_possible_values = true,
+        value_parser = BoolishValueParser::new())]
+    pub off: bool,
+
+    /// Why, for whoever looks at it later
+    #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
+    pub note: Option<String>,
 }
 
 /// What to do about the plugin.
@@ -380,6 +428,7 @@ impl Verb {
             Verb::Update(_) => "update",
             Verb::Pause(_) => "pause",
             Verb::Resume(_) => "resume",
+            Verb::Run(_) => "run",
             Verb::Preview(_) => "preview",
             Verb::Cancel(_) => "cancel",
             Verb::Execute(_) => "execute",
@@ -387,6 +436,7 @@ impl Verb {
             Verb::Agents => "agents",
             Verb::Serve(_) => "serve",
             Verb::History(_) => "history",
+            Verb::Halt(_) => "halt",
             Verb::Plugin(_) => "plugin",
         }
     }

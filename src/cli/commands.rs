@@ -6,7 +6,8 @@ use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
 use super::args::{
-    HistoryArgs, IdArgs, ListArgs, PauseArgs, PreviewArgs, RegisterArgs, ResumeArgs, UpdateArgs,
+    HaltArgs, HistoryArgs, IdArgs, ListArgs, PauseArgs, PreviewArgs, RegisterArgs, ResumeArgs,
+    UpdateArgs,
 };
 use super::input::{self, given};
 use super::output::{self, Reply};
@@ -14,6 +15,7 @@ use super::{Context, deliver};
 use crate::db::ListFilter;
 use crate::error::{Code, Error, Result};
 use crate::letta_client::{ErrorClass, Refusal, RefusalKind, Rest, RestSettings};
+use crate::models::Caller;
 use crate::schedule::Zone;
 use crate::service::{self, Registered, Registration, Service, Status};
 
@@ -21,6 +23,14 @@ use crate::service::{self, Registered, Registration, Service, Status};
 const TARGET: &str = "letta";
 
 impl Context {
+    /// Who calls: through the plugin it is an agent that chooses the arguments.
+    pub(super) fn caller(&self) -> Caller {
+        match self.settings.plugin {
+            Some(_) => Caller::Agent,
+            None => Caller::Operator,
+        }
+    }
+
     /// Opens the database and the client.
     pub(super) async fn service(&self) -> Result<Service> {
         let settings = &self.settings;
@@ -35,7 +45,8 @@ impl Context {
         let letta = Arc::new(Rest::new(rest, self.clock.clone())?);
         let clock = self.clock.clone();
         let opened = Service::open(&settings.database, &settings.timezone, letta, clock).await;
-        let (service, upgraded) = opened?;
+        let (mut service, upgraded) = opened?;
+        service.budget = settings.budget;
         let _ = self.opened.set(service.db.clone());
         if let Some(report) = upgraded {
             tracing::warn!("{report}");
@@ -59,7 +70,9 @@ pub(super) async fn register(ctx: &Context, args: &RegisterArgs) -> Result<Reply
         prompt,
         when: input::when(&args.when)?,
         name: input::filled(args.name.as_deref()),
+        policy: input::policy(&args.policy)?,
         skip_validation: args.skip_validation,
+        caller: ctx.caller(),
     };
     let service = ctx.service().await?;
     let made = service.register(&registration).await?;
@@ -126,7 +139,7 @@ pub(super) async fn show(ctx: &Context, args: &IdArgs) -> Result<Reply> {
 
 pub(super) async fn update(ctx: &Context, args: &UpdateArgs) -> Result<Reply> {
     let id = input::schedule_id(&args.id)?;
-    let changes = input::changes(args, std::io::stdin())?;
+    let changes = input::changes(args, std::io::stdin(), ctx.caller())?;
     let service = ctx.service().await?;
     let changed = service.update(id, &changes).await?;
     let warning = service.status().await?.warning();
@@ -189,6 +202,54 @@ pub(super) fn preview(ctx: &Context, args: &PreviewArgs) -> Result<Reply> {
     Reply::new(&json, format!("{}\n{}", shown.describes, lines.join("\n")))
 }
 
+pub(super) async fn run(ctx: &Context, args: &IdArgs) -> Result<Reply> {
+    let id = input::schedule_id(args)?;
+    let service = ctx.service().await?;
+    let (occurrence, waited) = service.run(id).await?;
+    let warning = service.status().await?.warning();
+    let message = match waited {
+        false => format!("Schedule {id} is run as soon as its agent is free"),
+        true => format!("Schedule {id} waits to be run already"),
+    };
+    let json = json!({
+        "status": "success",
+        "schedule_id": id,
+        "occurrence_id": occurrence,
+        "existed": waited,
+        "message": message,
+        "now": ctx.clock.now(),
+    });
+    reply(json, message, warning)
+}
+
+pub(super) async fn halt(ctx: &Context, args: &HaltArgs) -> Result<Reply> {
+    let service = ctx.service().await?;
+    let (halt, message) = match args.off {
+        false => {
+            let halt = service.halt(given(args.note.as_deref())).await?;
+            let message = format!("{halt}; what is on its way ends by itself");
+            (Some(halt), message)
+        }
+        true => match service.lift_halt().await? {
+            Some(halt) => {
+                let since = halt.since;
+                let message = format!("Deliveries go on; they were halted since {since}");
+                (None, message)
+            }
+            None => (None, "Deliveries were not halted".to_owned()),
+        },
+    };
+    let json = json!({
+        "status": "success",
+        "halted": halt.is_some(),
+        "since": halt.as_ref().map(|h| h.since),
+        "note": halt.and_then(|h| h.note),
+        "message": message,
+        "now": ctx.clock.now(),
+    });
+    Reply::new(&json, message)
+}
+
 pub(super) async fn cancel(ctx: &Context, args: &IdArgs) -> Result<Reply> {
     let id = input::schedule_id(args)?;
     ctx.service().await?.cancel(id).await?;
@@ -198,11 +259,9 @@ pub(super) async fn cancel(ctx: &Context, args: &IdArgs) -> Result<Reply> {
 }
 
 pub(super) async fn history(ctx: &Context, args: &HistoryArgs) -> Result<Reply> {
-    let id = input::id_filter(args.id.as_deref())?;
-    let agent_id = input::agent_filter(args.agent_id.as_deref())?;
-    let page = input::page(args.limit.as_deref(), None)?;
+    let asked = input::history(args, &ctx.settings.timezone, ctx.clock.now())?;
     let service = ctx.service().await?;
-    let rows = to_rows(&service.history(id, agent_id, page.limit).await?)?;
+    let rows = to_rows(&service.history(&asked).await?)?;
     let text = output::occurrences_table(&rows);
     let json = json!({ "status": "success", "count": rows.len(), "occurrences": rows });
     Reply::new(&json, text)

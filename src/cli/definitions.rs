@@ -77,8 +77,8 @@ mod tests {
         assert_eq!(
             names,
             [
-                "register", "list", "show", "update", "pause", "resume", "preview", "cancel",
-                "execute", "test", "agents", "serve", "history", "plugin"
+                "register", "list", "show", "update", "pause", "resume", "run", "preview",
+                "cancel", "execute", "test", "agents", "serve", "history", "halt", "plugin"
             ]
         );
         assert!(rest.starts_with("Examples:\n  promptyoself register"));

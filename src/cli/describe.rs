@@ -136,8 +136,8 @@ mod tests {
         assert_eq!(
             names,
             [
-                "register", "list", "show", "update", "pause", "resume", "preview", "cancel",
-                "execute", "test", "agents", "history"
+                "register", "list", "show", "update", "pause", "resume", "run", "preview",
+                "cancel", "execute", "test", "agents", "history"
             ]
         );
     }

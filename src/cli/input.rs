@@ -1,14 +1,20 @@
 //! Reading what was given: the checks every command shares, with errors that teach.
 
+mod history;
+mod policy;
+
 use std::io::Read;
 use std::path::Path;
 use std::time::Duration;
 
 use super::args::{IdArgs, UpdateArgs, WhenArgs};
 use crate::error::{Code, Error, Result};
-use crate::models::{AgentId, ScheduleType};
+use crate::models::{AgentId, Caller, ScheduleType};
 use crate::schedule::{CronSpec, IntervalSpec};
 use crate::service::{Changes, When, Wish};
+
+pub use history::history;
+pub use policy::policy;
 
 /// The largest prompt that is read from a file, in bytes: Letta takes 5 MB.
 const LARGEST_PROMPT: u64 = 16 * 1024 * 1024;
@@ -137,7 +143,7 @@ pub fn when(args: &WhenArgs) -> Result<When> {
 ///
 /// # Errors
 /// Those of each part.
-pub fn changes(args: &UpdateArgs, stdin: impl Read) -> Result<Changes> {
+pub fn changes(args: &UpdateArgs, stdin: impl Read, caller: Caller) -> Result<Changes> {
     let flags = &args.when;
     let wish = match spec(flags) {
         Ok(_) => Some(when(flags)?.wish),
@@ -157,7 +163,9 @@ pub fn changes(args: &UpdateArgs, stdin: impl Read) -> Result<Changes> {
         end_at: filled(flags.end_at.as_deref()),
         max_repetitions: repetitions(flags.max_repetitions.as_deref())?,
         name: filled(args.name.as_deref()),
+        policy: policy(&args.policy)?,
         skip_validation: args.skip_validation,
+        caller,
     })
 }
 

@@ -3,14 +3,18 @@
 //! stdout carries the answer and nothing else. SMCP servers read an error from stdout, those of
 //! mid-2025 from stderr, so a failed command writes it to both.
 
+mod tables;
+
 use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 
-use comfy_table::{ColumnConstraint, ContentArrangement, Table, Width, presets};
 use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::error::{Code, Error, Result};
+
+pub(super) use tables::printable;
+pub use tables::{agents_table, occurrences_table, schedule_details, schedules_table};
 
 /// What a command answers.
 #[derive(Clone, Debug)]
@@ -152,225 +156,6 @@ pub(super) fn write_err(text: &str) {
     let _ = writeln!(io::stderr().lock(), "{text}");
 }
 
-/// A column of a table: the key in each row and the heading.
-type Column = (&'static str, &'static str);
-
-/// Schedules as a table. Each row has the keys of a schedule in JSON.
-pub fn schedules_table(rows: &[Value]) -> String {
-    let columns: &[Column] = &[
-        ("id", "id"),
-        ("next_run", "next run"),
-        ("lifecycle", "state"),
-        ("schedule_value", "when"),
-        ("agent_id", "agent"),
-        ("name", "name"),
-        ("prompt_text", "prompt"),
-        ("broken_reason", "why broken"),
-    ];
-    let brief = |row: &Value| {
-        let mut row = row.clone();
-        let runs = row["active"] == true || row["lifecycle"] == "paused";
-        row["next_run"] = match (runs, row["next_run_local"].as_str()) {
-            (true, Some(local)) => to_the_minute(local).into(),
-            _ => Value::Null,
-        };
-        row["agent_id"] = end(&cell(&row["agent_id"]), 8).into();
-        row["prompt_text"] = beginning(&cell(&row["prompt_text"]), 40).into();
-        row["schedule_value"] = match row["schedule_type"] == "once" {
-            true => "once".into(),
-            false => beginning(&cell(&row["schedule_value"]), 25).into(),
-        };
-        row["name"] = beginning(&cell(&row["name"]), 14).into();
-        row
-    };
-    let rows: Vec<Value> = rows.iter().map(brief).collect();
-    table(columns, &rows, "no schedules")
-}
-
-/// Agents as a table. Each row has the keys of an agent in JSON.
-pub fn agents_table(rows: &[Value]) -> String {
-    let columns: &[Column] = &[("id", "id"), ("name", "name"), ("created_at", "made")];
-    table(columns, rows, "no agents")
-}
-
-/// Occurrences as a table. Each row has the keys of an occurrence in JSON.
-pub fn occurrences_table(rows: &[Value]) -> String {
-    let columns: &[Column] = &[
-        ("schedule_id", "schedule"),
-        ("intended_at", "intended"),
-        ("state", "state"),
-        ("count", "count"),
-        ("agent_id", "agent"),
-        ("turn", "turn"),
-        ("reply", "reply"),
-        ("error", "error"),
-    ];
-    let brief = |row: &Value| {
-        let mut row = row.clone();
-        row["agent_id"] = end(&cell(&row["agent_id"]), 8).into();
-        row["intended_at"] = to_the_second(&cell(&row["intended_at"])).into();
-        for text in ["reply", "error"] {
-            row[text] = beginning(&cell(&row[text]), 100).into();
-        }
-        row
-    };
-    let rows: Vec<Value> = rows.iter().map(brief).collect();
-    table(columns, &rows, "no deliveries")
-}
-
-/// One schedule whole: its parts, its next runs and what became of the last ones.
-pub fn schedule_details(value: &Value) -> String {
-    let keys: &[Column] = &[
-        ("id", "id"),
-        ("name", "name"),
-        ("agent_id", "agent"),
-        ("describes", "runs"),
-        ("schedule_type", "type"),
-        ("schedule_value", "when"),
-        ("timezone", "zone"),
-        ("lifecycle", "state"),
-        ("waiting_for", "waiting"),
-        ("broken_reason", "broken"),
-        ("paused_at", "paused"),
-        ("pause_note", "note"),
-        ("next_run", "next run"),
-        ("next_run_local", "local"),
-        ("last_run", "last run"),
-        ("start_at", "start"),
-        ("end_at", "end"),
-        ("max_repetitions", "at most"),
-        ("repetition_count", "so far"),
-        ("prompt_text", "prompt"),
-    ];
-    let mut text = details(keys, &value["schedule"]);
-    for time in value["next_runs"].as_array().into_iter().flatten() {
-        text.push_str(&format!("next      {}\n", cell(time)));
-    }
-    let rows = value["last_runs"].as_array().cloned().unwrap_or_default();
-    text + &occurrences_table(&rows)
-}
-
-/// One thing as lines of `key  value`, in the order given; what it lacks is left out.
-fn details(keys: &[Column], value: &Value) -> String {
-    let width = keys.iter().map(|(_, title)| title.len()).max().unwrap_or(0);
-    let mut text = String::new();
-    for (key, title) in keys {
-        let shown = cell(&value[*key]);
-        if !shown.is_empty() {
-            // Further lines are indented, so that no prompt can pass for a field.
-            let shown = shown.replace('\n', &format!("\n{:width$}  ", ""));
-            text.push_str(&format!("{title:width$}  {shown}\n"));
-        }
-    }
-    text
-}
-
-/// The columns that are read at a glance, so that they are never broken over lines.
-const WHOLE: &[&str] = &[
-    "id",
-    "schedule_id",
-    "next_run",
-    "intended_at",
-    "state",
-    "lifecycle",
-    "agent_id",
-    "name",
-];
-
-/// How narrow any other column may become, in characters.
-const NARROWEST: u16 = 10;
-
-/// A text on one line, without its end if it is longer than `most` characters.
-fn beginning(text: &str, most: usize) -> String {
-    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    match line.char_indices().nth(most) {
-        Some((end, _)) => format!("{}…", &line[..end]),
-        None => line,
-    }
-}
-
-/// The end of a text if it is longer than `most` characters: agents' ids begin alike.
-fn end(text: &str, most: usize) -> String {
-    let count = text.chars().count();
-    if count <= most {
-        return text.to_owned();
-    }
-    format!("…{}", text.chars().skip(count - most).collect::<String>())
-}
-
-/// A local time without its seconds and the name of its zone.
-fn to_the_minute(local: &str) -> String {
-    let mut parts = local.split(' ');
-    match (parts.next(), parts.next(), parts.next()) {
-        (Some(date), Some(time), Some(offset)) => {
-            let minute = time.get(..5).unwrap_or(time);
-            format!("{date} {minute} {offset}")
-        }
-        _ => local.to_owned(),
-    }
-}
-
-/// A time without its fraction of a second.
-fn to_the_second(time: &str) -> String {
-    match time.split_once('.') {
-        Some((seconds, _)) => format!("{seconds}Z"),
-        None => time.to_owned(),
-    }
-}
-
-/// Rows as a table, without the columns that are empty in every row.
-fn table(columns: &[Column], rows: &[Value], none: &str) -> String {
-    if rows.is_empty() {
-        return none.to_owned();
-    }
-    let used: Vec<&Column> = columns
-        .iter()
-        .filter(|(key, _)| rows.iter().any(|row| !cell(&row[*key]).is_empty()))
-        .collect();
-    let mut table = Table::new();
-    table.load_style(presets::UTF8_HORIZONTAL_ONLY);
-    table.set_content_arrangement(ContentArrangement::Dynamic);
-    table.set_header(used.iter().map(|(_, title)| *title).collect::<Vec<_>>());
-    for (column, (key, _)) in table.column_iter_mut().zip(&used) {
-        column.set_constraint(match WHOLE.contains(key) {
-            true => ColumnConstraint::ContentWidth,
-            false => ColumnConstraint::LowerBoundary(Width::Fixed(NARROWEST)),
-        });
-    }
-    for row in rows {
-        table.add_row(
-            used.iter()
-                .map(|(key, _)| cell(&row[*key]))
-                .collect::<Vec<_>>(),
-        );
-    }
-    table.trim_fmt()
-}
-
-fn cell(value: &Value) -> String {
-    match value {
-        Value::Null => String::new(),
-        Value::String(text) => printable(text),
-        other => other.to_string(),
-    }
-}
-
-/// Text without control characters: prompts and replies are written by others, and an escape
-/// sequence in one must not reach the reader's terminal.
-pub(super) fn printable(text: &str) -> String {
-    let mut clean = String::with_capacity(text.len());
-    for c in text.chars() {
-        if c == '\n'
-            || !(c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}'))
-        {
-            clean.push(c);
-        } else {
-            clean.extend(c.escape_default());
-        }
-    }
-    clean
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -393,29 +178,5 @@ mod tests {
             error_json(&plain),
             json!({ "error": "it broke.", "code": "internal" })
         );
-    }
-
-    #[test]
-    fn an_escape_sequence_in_a_prompt_never_reaches_the_terminal() {
-        let rows = [json!({ "id": 1, "prompt_text": "a\u{1b}[31mb\rc\u{202e}d", "name": null })];
-        let text = schedules_table(&rows);
-        assert!(!text.contains(['\u{1b}', '\r', '\u{202e}']), "{text}");
-        assert!(text.contains("\\u{1b}[31m"));
-        assert!(!text.contains("name"), "an empty column is left out");
-        assert!(text.contains("prompt"));
-    }
-
-    #[test]
-    fn a_table_of_nothing_says_so() {
-        assert_eq!(schedules_table(&[]), "no schedules");
-        assert_eq!(agents_table(&[]), "no agents");
-        assert_eq!(occurrences_table(&[]), "no deliveries");
-    }
-
-    #[test]
-    fn details_leave_out_what_is_missing() {
-        let keys = [("id", "id"), ("name", "name"), ("next_run", "next run")];
-        let text = details(&keys, &json!({ "id": 5, "next_run": "soon" }));
-        assert_eq!(text, "id        5\nnext run  soon\n");
     }
 }

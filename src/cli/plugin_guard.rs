@@ -9,7 +9,7 @@ use super::args::{Cli, Verb};
 use crate::error::{Code, Error, Result};
 
 /// The commands that are refused in the plugin.
-pub(super) const COMMANDS: &[&str] = &["serve", "plugin"];
+pub(super) const COMMANDS: &[&str] = &["serve", "halt", "plugin"];
 /// The flags that are refused in the plugin, with those that only make sense beside them.
 pub(super) const FLAGS: &[&str] = &["prompt-file", "db", "config", "loop", "interval"];
 
@@ -65,6 +65,11 @@ pub(super) fn check(cli: &Cli) -> Result<()> {
             "serve",
             "it would never return; the operator runs the scheduler, and test says whether it runs",
             "promptyoself test",
+        ),
+        Some(Verb::Halt(_)) => refuse(
+            "halt",
+            "it would stop every agent's prompts; pause stops one schedule",
+            "promptyoself list",
         ),
         Some(Verb::Plugin(_)) => refuse(
             "plugin",

@@ -1,13 +1,12 @@
 //! How prompts are delivered: limits, waits and ages.
 
-use jiff::{SignedDuration, Span, SpanRelativeTo};
+use jiff::SignedDuration;
 use serde::{Deserialize, Deserializer};
 
 use super::{Environment, Flags, invalid};
 use crate::error::Result;
+use crate::schedule::{read_duration, seconds};
 
-/// No age or wait is longer than this; a longer one is a slip of the keyboard.
-const LONGEST: SignedDuration = SignedDuration::from_hours(24 * 3660);
 /// More lanes than this at once would only exhaust sockets.
 const MOST_LANES: usize = 10_000;
 
@@ -43,7 +42,7 @@ macro_rules! durations {
             fn set_durations(&mut self, env: &Environment, file: &FileTable) -> Result<()> {
                 $(
                     if let Some(text) = env.get($env) {
-                        self.$field = read(text).map_err(|e| wrong($env, stringify!($field), e))?;
+                        self.$field = read_duration(text).map_err(|e| wrong($env, stringify!($field), e))?;
                     } else if let Some(written) = &file.$field {
                         self.$field = written.read()
                             .map_err(|e| wrong(in_file(stringify!($field)), stringify!($field), e))?;
@@ -143,7 +142,7 @@ impl Written {
     fn read(&self) -> std::result::Result<SignedDuration, String> {
         match self {
             Written::Seconds(n) => seconds(*n),
-            Written::Text(text) => read(text),
+            Written::Text(text) => read_duration(text),
         }
     }
 }
@@ -152,36 +151,6 @@ fn written<'de, D: Deserializer<'de>>(d: D) -> std::result::Result<Option<Writte
     Written::deserialize(d).map(Some).map_err(|_| {
         serde::de::Error::custom("a duration is text such as \"30m\" or a number of seconds")
     })
-}
-
-fn read(text: &str) -> std::result::Result<SignedDuration, String> {
-    if let Ok(n) = text.parse::<f64>() {
-        return seconds(n);
-    }
-    let span: Span = text
-        .parse()
-        .map_err(|_| format!("{text:?} is not a duration"))?;
-    span.to_duration(SpanRelativeTo::days_are_24_hours())
-        .map_err(|_| {
-            format!("{text:?} has no fixed length: use weeks, days, hours, minutes, seconds")
-        })
-        .and_then(within)
-}
-
-fn seconds(n: f64) -> std::result::Result<SignedDuration, String> {
-    SignedDuration::try_from_secs_f64(n)
-        .map_err(|_| format!("{n} is not a number of seconds"))
-        .and_then(within)
-}
-
-fn within(d: SignedDuration) -> std::result::Result<SignedDuration, String> {
-    if d <= SignedDuration::ZERO {
-        Err(format!("{d:#} is not longer than nothing"))
-    } else if d > LONGEST {
-        Err(format!("{d:#} is longer than ten years"))
-    } else {
-        Ok(d)
-    }
 }
 
 fn lanes(source: &str, text: &str) -> Result<usize> {
@@ -229,7 +198,7 @@ mod tests {
         for (field, variable) in VARIABLES {
             let row = format!("| `{field}` | `{variable}` | ");
             let (_, after) = documents.split_once(&row).expect(field);
-            let default = read(after.split(' ').next().unwrap()).unwrap();
+            let default = read_duration(after.split(' ').next().unwrap()).unwrap();
             assert_eq!(default, shown[field], "{field}");
         }
     }

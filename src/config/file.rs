@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use secrecy::SecretString;
 use serde::{Deserialize, Deserializer};
 
-use super::{Environment, delivery, invalid};
+use super::{Environment, budget, delivery, invalid};
 use crate::error::{Code, Error, Result};
 
 /// The file beside the plugin's shim.
@@ -20,6 +20,7 @@ pub(super) struct File {
     pub default_agent: Option<String>,
     pub letta: Option<Letta>,
     pub delivery: Option<delivery::FileTable>,
+    pub budget: Option<budget::FileTable>,
 }
 
 /// The `[letta]` table.

@@ -8,7 +8,9 @@ mod reading;
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use super::plans::{Outcome, end_waiting, record_revision, remaining, settle_until, timetable};
+use super::control::PASSED;
+use super::plans::{Outcome, end_waiting, remaining, settle_inactive, settle_until, timetable};
+use super::revisions::{begin_revision, end_revision};
 use super::schedules::{fetch, write_lifecycle, write_plan};
 use super::time::optional;
 use super::{Db, Tx};
@@ -154,7 +156,6 @@ async fn adopt_new(
         anchor: read.plan.next_run,
         ..read.plan.clone()
     };
-    record_revision(tx, uid, &plan, now).await?;
     let over = remaining(row) == Some(0)
         || (row.last_run.is_some() && plan.schedule_type == ScheduleType::Once);
     let lifecycle = match (row.active, over) {
@@ -162,6 +163,7 @@ async fn adopt_new(
         (false, true) => Lifecycle::Finished,
         (false, false) => Lifecycle::Cancelled,
     };
+    begin_revision(tx, uid, &plan, lifecycle, now).await?;
     write_plan(tx, row.id, &plan, lifecycle).await?;
     Ok(lifecycle)
 }
@@ -181,40 +183,47 @@ async fn adopt_changed(
     if !row.active && known.lifecycle != Lifecycle::Broken {
         let lifecycle = deactivate(tx, row, Some(known), now).await?;
         if next_changed {
+            if lifecycle == Lifecycle::Paused {
+                let until = now.min(just_before(read.plan.next_run));
+                account_for(tx, row, known, until, outcome_of_pause(now)).await?;
+            }
             // Noted now, or it would look new when the row is activated: what has passed until
             // then is not sent.
             let plan = Plan {
                 anchor: read.plan.next_run,
                 ..read.plan.clone()
             };
-            record_revision(tx, known.uid, &plan, now).await?;
+            begin_revision(tx, known.uid, &plan, lifecycle, now).await?;
             write_plan(tx, row.id, &plan, lifecycle).await?;
         }
         return Ok(lifecycle);
     }
     clear_taken_name(tx, row).await?;
-    if known.lifecycle == Lifecycle::Paused {
-        let reason = "it passed while the schedule was paused";
-        end_waiting(tx, known.uid, State::Skipped, reason, now).await?;
-    }
     if was_active && !spec_changed && !next_changed {
+        if known.bounds_changed(row) {
+            begin_revision(tx, known.uid, &read.plan, Lifecycle::Active, now).await?;
+        }
         return Ok(Lifecycle::Active);
     }
-    if !was_active && remaining(row) == Some(0) {
-        return Ok(Lifecycle::Finished);
-    }
-    if was_active {
-        let outcome = Outcome {
+    let outcome = match known.lifecycle {
+        Lifecycle::Paused => {
+            end_waiting(tx, known.uid, State::Skipped, PASSED, now).await?;
+            outcome_of_pause(now)
+        }
+        _ => Outcome {
             state: State::Skipped,
             reason: "the schedule was changed",
             at: now,
-        };
-        // From a foreign next_run on the instants are those of the new plan, passed or not.
-        let until = match next_changed {
-            true => now.min(just_before(read.plan.next_run)),
-            false => now,
-        };
-        account_for(tx, row, known, until, outcome).await?;
+        },
+    };
+    // From a foreign next_run on the instants are those of the new plan, passed or not.
+    let until = match next_changed {
+        true => now.min(just_before(read.plan.next_run)),
+        false => now,
+    };
+    account_for(tx, row, known, until, outcome).await?;
+    if !was_active && remaining(row) == Some(0) {
+        return Ok(Lifecycle::Finished);
     }
     let next = if next_changed {
         // A foreign next_run wins: it is the first intended instant, in the past or not.
@@ -235,13 +244,13 @@ async fn adopt_changed(
         }
     };
     let Some(next) = next else {
-        if !was_active {
+        if let (false, Some((before, timetable))) = (was_active, known_before(row, known)) {
             let outcome = Outcome {
                 state: State::Skipped,
                 reason: "it passed while the schedule was not active",
                 at: now,
             };
-            account_for(tx, row, known, now, outcome).await?;
+            settle_inactive(tx, &before, &timetable, now, outcome).await?;
         }
         return Ok(Lifecycle::Finished);
     };
@@ -255,7 +264,7 @@ async fn adopt_changed(
         anchor,
         ..read.plan.clone()
     };
-    record_revision(tx, known.uid, &plan, now).await?;
+    begin_revision(tx, known.uid, &plan, Lifecycle::Active, now).await?;
     write_plan(tx, row.id, &plan, Lifecycle::Active).await?;
     Ok(Lifecycle::Active)
 }
@@ -268,16 +277,36 @@ async fn account_for(
     until: Timestamp,
     outcome: Outcome<'_>,
 ) -> sqlx::Result<()> {
+    match known_before(row, known) {
+        Some((before, timetable)) => settle_until(tx, &before, &timetable, until, outcome).await,
+        None => end_revision(tx, known.uid, None).await,
+    }
+}
+
+/// The row as we knew it, with its timetable; `None` if we never could read it.
+fn known_before(row: &PromptSchedule, known: &Known) -> Option<(PromptSchedule, Timetable)> {
     let before = PromptSchedule {
+        uid: Some(known.uid),
+        next_run: known.planned_next_run,
+        lifecycle: known.lifecycle,
         schedule_type: known.schedule_type.clone(),
         schedule_value: known.schedule_value.clone(),
-        next_run: known.planned_next_run,
+        timezone: known.timezone.clone(),
+        anchor: known.anchor,
+        end_at: known.end_at,
+        max_repetitions: known.max_repetitions,
         ..row.clone()
     };
-    if let Ok(timetable) = timetable(&before) {
-        settle_until(tx, &before, &timetable, until, outcome).await?;
+    let timetable = timetable(&before).ok()?;
+    Some((before, timetable))
+}
+
+fn outcome_of_pause(now: Timestamp) -> Outcome<'static> {
+    Outcome {
+        state: State::Skipped,
+        reason: PASSED,
+        at: now,
     }
-    Ok(())
 }
 
 /// A row that is not to run: what was active is cancelled, the rest stays what it was.
@@ -307,14 +336,12 @@ async fn set_aside(
     now: Timestamp,
 ) -> sqlx::Result<()> {
     let Some(known) = known else { return Ok(()) };
-    if known.lifecycle == Lifecycle::Active {
-        let outcome = Outcome {
-            state,
-            reason,
-            at: now,
-        };
-        account_for(tx, row, known, now, outcome).await?;
-    }
+    let outcome = Outcome {
+        state,
+        reason,
+        at: now,
+    };
+    account_for(tx, row, known, now, outcome).await?;
     end_waiting(tx, known.uid, State::Cancelled, reason, now).await
 }
 

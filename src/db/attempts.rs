@@ -5,11 +5,12 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use super::claims::Job;
-use super::plans::to_i64;
 use super::time::DbTime;
 use super::{Db, Tx};
 use crate::error::{Code, Error, Result};
-use crate::models::{AgentId, Circumstances, Lane, Occurrence, PromptSchedule, envelope};
+use crate::models::{
+    AgentId, Circumstances, EnvelopeStyle, Lane, Occurrence, PromptSchedule, envelope,
+};
 use crate::schedule::Zone;
 
 /// A stored occurrence on its way to being sent.
@@ -29,8 +30,6 @@ impl Db {
         &self,
         tx: &mut Tx,
         sending: &Sending<'_>,
-        count: u64,
-        first_at: Timestamp,
         now: Timestamp,
     ) -> Result<Job> {
         let failed = |e| self.failed("begin an attempt", e);
@@ -54,12 +53,20 @@ impl Db {
         let line = match written {
             Some(line) => line,
             None => envelope(&Circumstances {
+                style: sending
+                    .schedule
+                    .map(|s| s.policy.envelope())
+                    .unwrap_or(EnvelopeStyle::Auto),
+                schedule_id: sending.schedule.map(|s| s.id),
+                name: sending.schedule.and_then(|s| s.name.as_deref()),
+                trigger: occurrence.trigger,
+                firing: occurrence.firing,
                 intended_at: occurrence.intended_at,
                 sent_at: now,
-                count: to_i64(count),
-                first_at,
+                stands_for: occurrence.stands_for,
+                stands_since: occurrence.stands_since,
                 failures: sending.failures,
-                zone: zone.tz(),
+                zone: &zone,
             }),
         };
         sqlx::query(
@@ -73,6 +80,12 @@ impl Db {
         .execute(&mut **tx)
         .await
         .map_err(failed)?;
+        let first_sent_at: DbTime =
+            sqlx::query_scalar("SELECT min(started_at) FROM attempts WHERE occurrence_id = $1")
+                .bind(occurrence.id)
+                .fetch_one(&mut **tx)
+                .await
+                .map_err(failed)?;
         Ok(Job {
             occurrence_id: occurrence.id,
             fence: sending.fence,
@@ -84,6 +97,7 @@ impl Db {
             otid,
             messages: messages_of(sending.body, line.as_deref())?,
             failures: sending.failures,
+            first_sent_at: first_sent_at.0,
             expires_at: sending.expires_at,
             next_run: None,
         })

@@ -10,13 +10,14 @@ use uuid::Uuid;
 
 use super::attempts::{Sending, payload_of, store_payload};
 use super::plans::{Unsent, remaining, timetable, to_i64};
+use super::revisions::has_outcome;
 use super::rows::{self, occurrence_columns};
 use super::schedules::{DueSchedule, fetch, write_lifecycle};
-use super::time::DbTime;
+use super::time::{DbTime, optional};
 use super::{Db, Tx};
 use crate::error::Result;
 use crate::models::{AgentId, Lane, Lifecycle, PromptSchedule, ScheduleType, State};
-use crate::schedule::{Passed, Timetable};
+use crate::schedule::{Division, Range, Timetable};
 
 /// What became of a claim.
 #[derive(Clone, Debug)]
@@ -56,6 +57,8 @@ pub struct Job {
     pub messages: Vec<Value>,
     /// How many tries counted before this one.
     pub failures: i64,
+    /// When its first try began.
+    pub first_sent_at: Timestamp,
     /// When retries end.
     pub expires_at: Timestamp,
     /// The schedule's next instant after the claim.
@@ -74,8 +77,8 @@ pub struct ClaimTerms {
 }
 
 impl Db {
-    /// Claims a due schedule: settles every instant from its `next_run` to `now` (the newest is
-    /// sent, the older ones are recorded as one `coalesced` row) and advances `next_run`.
+    /// Claims a due schedule: settles the instants from its `next_run` to `now` as its policy says
+    /// ([`Timetable::divide`]) and advances `next_run`.
     ///
     /// # Errors
     /// Those of the database; then nothing has changed.
@@ -117,57 +120,53 @@ impl Db {
         if lane_is_busy(&mut tx, lane).await.map_err(failed)? {
             return Ok(Claim::LaneBusy);
         }
-        let passed = timetable.passed(first, now, remaining(&schedule));
-        let next_run = advance(&mut tx, &schedule, &timetable, &passed)
+        let policy = &schedule.policy;
+        let division = timetable.divide(first, now, remaining(&schedule), policy);
+        let next_run = advance(&mut tx, &schedule, &timetable, &division)
             .await
             .map_err(failed)?;
-        let unsent = Unsent {
-            uid: due.uid,
-            agent_id: &schedule.agent_id,
-            first_at: first,
-            newest: passed.newest,
-            count: passed.count,
-            state: State::Coalesced,
-            reason: "a newer firing of the same schedule was sent in its place",
-        };
-        if schedule.schedule_type == ScheduleType::Once.as_str()
-            && now.duration_since(first) > terms.once_max_lateness
-        {
-            let missed = Unsent {
-                state: State::Missed,
-                reason: "it was too late to be of use when it could first be sent",
-                ..unsent
-            };
-            missed.record(&mut tx, now).await.map_err(failed)?;
+        let too_late = schedule.schedule_type == ScheduleType::Once.as_str()
+            && now.duration_since(first) > terms.once_max_lateness;
+        for unsent in unsent_of(&schedule, due.uid, &division, too_late) {
+            unsent.record(&mut tx, now).await.map_err(failed)?;
+        }
+        let Some(intended_at) = division.sent.filter(|_| !too_late) else {
             self.commit(tx, doing).await?;
             return Ok(Claim::Settled(State::Missed));
-        }
-        if let Some(newest) = passed.before_newest {
-            let older = Unsent {
-                newest,
-                count: passed.count - 1,
-                ..unsent
-            };
-            older.record(&mut tx, now).await.map_err(failed)?;
+        };
+        if has_outcome(&mut tx, due.uid, intended_at)
+            .await
+            .map_err(failed)?
+        {
+            // A foreign writer set next_run back.
+            self.commit(tx, doing).await?;
+            return Ok(Claim::Settled(State::Skipped));
         }
         let body = payload_of(&schedule.prompt_text);
         let hash = store_payload(&mut tx, &body).await.map_err(failed)?;
-        let expires_at = later(now, terms.max_age);
+        let expires_at = later(now, policy.max_age.unwrap_or(terms.max_age));
         let row = sqlx::query(concat!(
             "INSERT INTO occurrences (uid, agent_id, \"trigger\", first_at, intended_at, state, \
-             lane, payload, owner, fence, expires_at, sent_at) \
-             VALUES ($1, $2, 'schedule', $3, $3, 'sending', $4, $5, $6, 1, $7, $8) \
+             lane, payload, owner, fence, expires_at, sent_at, firing, stands_for, stands_since) \
+             VALUES ($1, $2, 'schedule', $3, $3, 'sending', $4, $5, $6, 1, $7, $8, $9, $10, $11) \
              ON CONFLICT (uid, \"trigger\", intended_at) DO NOTHING RETURNING ",
             occurrence_columns!()
         ))
         .bind(due.uid.to_string())
         .bind(due.agent_id.as_str())
-        .bind(DbTime(passed.newest))
+        .bind(DbTime(intended_at))
         .bind(lane.as_str())
         .bind(&hash)
         .bind(terms.owner.to_string())
         .bind(DbTime(expires_at))
         .bind(DbTime(now))
+        .bind(
+            schedule
+                .repetitions
+                .saturating_add(to_i64(division.taken())),
+        )
+        .bind(to_i64(division.coalesced.map_or(1, |r| r.count + 1)))
+        .bind(DbTime(division.coalesced.map_or(intended_at, |r| r.first)))
         .fetch_optional(&mut *tx)
         .await
         .map_err(failed)?;
@@ -186,9 +185,7 @@ impl Db {
             expires_at,
             body: &body,
         };
-        let job = self
-            .begin_attempt(&mut tx, &sending, passed.count, first, now)
-            .await?;
+        let job = self.begin_attempt(&mut tx, &sending, now).await?;
         self.commit(tx, doing).await?;
         Ok(Claim::Job(Box::new(Job { next_run, ..job })))
     }
@@ -214,7 +211,9 @@ impl Db {
              AND NOT EXISTS (SELECT 1 FROM occurrences o WHERE o.lane = occurrences.lane \
                              AND o.state IN ('sending', 'unknown')) \
              AND EXISTS (SELECT 1 FROM schedules s WHERE s.uid = occurrences.uid \
-                         AND s.touched = 0 AND s.lifecycle <> 'paused') \
+                         AND s.touched = 0 \
+                         AND (s.lifecycle <> 'paused' OR occurrences.\"trigger\" = 'manual')) \
+             AND NOT EXISTS (SELECT 1 FROM halt) \
              RETURNING fence, generation, failures, expires_at, payload, ",
             occurrence_columns!()
         ))
@@ -228,7 +227,7 @@ impl Db {
             return Ok(Claim::Gone);
         };
         let occurrence = rows::occurrence(&row).map_err(failed)?;
-        let expires_at = row.try_get::<DbTime, _>("expires_at").map_err(failed)?.0;
+        let stored: Option<DbTime> = row.try_get("expires_at").map_err(failed)?;
         let body: String = sqlx::query_scalar("SELECT body FROM payloads WHERE hash = $1")
             .bind(row.try_get::<String, _>("payload").map_err(failed)?)
             .fetch_one(&mut *tx)
@@ -243,6 +242,21 @@ impl Db {
             Some(id) => fetch(&mut tx, id).await.map_err(failed)?,
             None => None,
         };
+        let expires_at = match stored {
+            Some(expires_at) => expires_at.0,
+            // The first try of a run by hand.
+            None => {
+                let own = schedule.as_ref().and_then(|s| s.policy.max_age);
+                let expires_at = later(now, own.unwrap_or(terms.max_age));
+                sqlx::query("UPDATE occurrences SET expires_at = $2 WHERE id = $1")
+                    .bind(occurrence_id)
+                    .bind(DbTime(expires_at))
+                    .execute(&mut *tx)
+                    .await
+                    .map_err(failed)?;
+                expires_at
+            }
+        };
         let sending = Sending {
             occurrence: &occurrence,
             schedule: schedule.as_ref(),
@@ -252,10 +266,7 @@ impl Db {
             expires_at,
             body: &body,
         };
-        let first_at = occurrence.first_at;
-        let job = self
-            .begin_attempt(&mut tx, &sending, 1, first_at, now)
-            .await?;
+        let job = self.begin_attempt(&mut tx, &sending, now).await?;
         self.commit(tx, doing).await?;
         Ok(Claim::Job(Box::new(job)))
     }
@@ -266,7 +277,8 @@ async fn fetch_claimable(tx: &mut Tx, due: &DueSchedule) -> sqlx::Result<Option<
     let claimable: Option<i64> = sqlx::query_scalar(
         "SELECT id FROM schedules s WHERE id = $1 AND uid = $2 AND active = 1 AND touched = 0 \
          AND agent_id = $3 AND NOT EXISTS (SELECT 1 FROM occurrences o WHERE o.uid = s.uid \
-         AND o.\"trigger\" = 'schedule' AND o.state IN ('waiting', 'sending', 'unknown'))",
+         AND o.\"trigger\" = 'schedule' AND o.state IN ('waiting', 'sending', 'unknown')) \
+         AND NOT EXISTS (SELECT 1 FROM halt)",
     )
     .bind(due.id)
     .bind(due.uid.to_string())
@@ -289,21 +301,56 @@ async fn lane_is_busy(tx: &mut Tx, lane: &Lane) -> sqlx::Result<bool> {
     Ok(busy.is_some())
 }
 
+/// The instants of a division that are not sent, with their outcomes.
+fn unsent_of<'a>(
+    schedule: &'a PromptSchedule,
+    uid: Uuid,
+    division: &Division,
+    too_late: bool,
+) -> Vec<Unsent<'a>> {
+    let unsent = |range: Range, state, reason| Unsent {
+        uid,
+        agent_id: &schedule.agent_id,
+        first_at: range.first,
+        newest: range.newest,
+        count: range.count,
+        state,
+        reason,
+    };
+    let missed = division
+        .missed
+        .map(|r| unsent(r, State::Missed, "it was older than the grace of `skip`"));
+    let coalesced = division.coalesced.map(|r| {
+        let reason = "a newer firing of the same schedule was sent in its place";
+        unsent(r, State::Coalesced, reason)
+    });
+    let late = division.sent.filter(|_| too_late).map(|at| {
+        let reason = "it was too late to be of use when it could first be sent";
+        let range = Range {
+            first: at,
+            newest: at,
+            count: 1,
+        };
+        unsent(range, State::Missed, reason)
+    });
+    [missed, coalesced, late].into_iter().flatten().collect()
+}
+
 /// Moves `next_run` past the taken instants; the last one finishes the schedule and stays there.
 async fn advance(
     tx: &mut Tx,
     schedule: &PromptSchedule,
     timetable: &Timetable,
-    passed: &Passed,
+    division: &Division,
 ) -> sqlx::Result<Option<Timestamp>> {
-    let taken = to_i64(passed.count);
+    let taken = to_i64(division.taken());
+    let newest = division.newest().or(schedule.next_run);
     let exhausted = schedule
         .max_repetitions
         .is_some_and(|max| schedule.repetitions.saturating_add(taken) >= max);
-    let next = if exhausted {
-        None
-    } else {
-        timetable.next_after(passed.newest)
+    let next = match (exhausted, newest) {
+        (false, Some(newest)) => timetable.next_after(newest),
+        _ => None,
     };
     let lifecycle = if next.is_some() {
         Lifecycle::Active
@@ -316,7 +363,7 @@ async fn advance(
          row_version = row_version + 1 WHERE id = $1",
     )
     .bind(schedule.id)
-    .bind(DbTime(next.unwrap_or(passed.newest)))
+    .bind(optional(next.or(newest)))
     .bind(taken)
     .bind(lifecycle.as_str())
     .bind(lifecycle == Lifecycle::Active)

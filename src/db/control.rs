@@ -2,17 +2,18 @@
 
 use jiff::Timestamp;
 
-use super::Db;
 use super::adoption::adopt_if_touched;
-use super::plans::{Unsent, end_waiting, record_revision, remaining, timetable, to_i64};
+use super::plans::{Outcome, end_waiting, plan_of, remaining, settle_until, timetable};
+use super::revisions::begin_revision;
 use super::schedules::{fetch, write_lifecycle, write_plan};
 use super::time::DbTime;
+use super::{Db, Tx};
 use crate::error::Result;
-use crate::models::{Lifecycle, Plan, PromptSchedule, ScheduleType, State};
+use crate::models::{Lifecycle, PromptSchedule, ScheduleType, State};
 use crate::schedule::Timetable;
 
 /// Why an instant of a paused schedule is not sent.
-const PASSED: &str = "it passed while the schedule was paused";
+pub(super) const PASSED: &str = "it passed while the schedule was paused";
 
 /// What became of a wish to resume.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,16 +50,7 @@ impl Db {
             return Ok(None);
         };
         if schedule.lifecycle == Lifecycle::Active {
-            sqlx::query(
-                "UPDATE schedules SET lifecycle = 'paused', active = 0, paused_at = $2, \
-                 pause_note = $3, row_version = row_version + 1 WHERE id = $1",
-            )
-            .bind(id)
-            .bind(DbTime(now))
-            .bind(note)
-            .execute(&mut *tx)
-            .await
-            .map_err(failed)?;
+            write_pause(&mut tx, id, note, now).await.map_err(failed)?;
         }
         self.commit(tx, doing).await?;
         Ok(Some(schedule.lifecycle))
@@ -108,9 +100,28 @@ impl Db {
     }
 }
 
+/// Pauses a schedule within a transaction.
+pub(super) async fn write_pause(
+    tx: &mut Tx,
+    id: i64,
+    note: Option<&str>,
+    now: Timestamp,
+) -> sqlx::Result<()> {
+    sqlx::query(
+        "UPDATE schedules SET lifecycle = 'paused', active = 0, paused_at = $2, pause_note = $3, \
+         row_version = row_version + 1 WHERE id = $1",
+    )
+    .bind(id)
+    .bind(DbTime(now))
+    .bind(note)
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
+}
+
 /// Settles what passed during a pause, and plans the first instant after it.
 async fn skip_to_now(
-    tx: &mut super::Tx,
+    tx: &mut Tx,
     schedule: &PromptSchedule,
     timetable: &Timetable,
     next_run: Timestamp,
@@ -120,57 +131,25 @@ async fn skip_to_now(
         return Ok(Resumed::NotPaused(schedule.lifecycle));
     };
     end_waiting(tx, uid, State::Skipped, PASSED, now).await?;
-    let mut repetitions = schedule.repetitions;
-    if next_run <= now {
-        let passed = timetable.passed(next_run, now, None);
-        let unsent = Unsent {
-            uid,
-            agent_id: &schedule.agent_id,
-            first_at: next_run,
-            newest: passed.newest,
-            count: passed.count,
-            state: State::Skipped,
-            reason: PASSED,
-        };
-        unsent.record(tx, now).await?;
-        // Instants during the pause use up no repetition; those before it, still unsent, do.
-        let paused_at = schedule.paused_at.unwrap_or(now);
-        let before = timetable.passed(next_run, paused_at, remaining(schedule));
-        repetitions = repetitions.saturating_add(to_i64(before.count));
-        sqlx::query(
-            "UPDATE schedules SET repetitions = $2, row_version = row_version + 1 WHERE id = $1",
-        )
-        .bind(schedule.id)
-        .bind(repetitions)
-        .execute(&mut **tx)
-        .await?;
-    }
-    let exhausted = schedule
-        .max_repetitions
-        .is_some_and(|max| repetitions >= max);
+    let outcome = Outcome {
+        state: State::Skipped,
+        reason: PASSED,
+        at: now,
+    };
+    settle_until(tx, schedule, timetable, now, outcome).await?;
     let next = match next_run > now {
         true => Some(next_run),
         false => timetable.next_after(now),
     };
-    let (Some(next_run), false, Ok(kind)) = (
-        next,
-        exhausted,
-        super::plans::schedule_type(&schedule.schedule_type),
-    ) else {
+    let exhausted = fetch(tx, schedule.id)
+        .await?
+        .is_some_and(|s| remaining(&s) == Some(0));
+    let Some(next_run) = next.filter(|_| !exhausted) else {
         write_lifecycle(tx, schedule.id, Lifecycle::Finished, None).await?;
         return Ok(Resumed::Finished);
     };
-    let plan = Plan {
-        schedule_type: kind,
-        schedule_value: schedule.schedule_value.clone(),
-        timezone: timetable.zone.name().to_owned(),
-        anchor: timetable.anchor,
-        next_run,
-        start_at: schedule.start_at,
-        end_at: schedule.end_at,
-        max_repetitions: schedule.max_repetitions,
-    };
-    record_revision(tx, uid, &plan, now).await?;
+    let plan = plan_of(schedule, timetable, next_run);
+    begin_revision(tx, uid, &plan, Lifecycle::Active, now).await?;
     write_plan(tx, schedule.id, &plan, Lifecycle::Active).await?;
     Ok(Resumed::Active(next_run))
 }

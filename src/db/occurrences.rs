@@ -10,9 +10,9 @@ use uuid::Uuid;
 
 use super::Db;
 use super::rows::{self, occurrence_columns};
-use super::time::DbTime;
+use super::time::{DbTime, optional};
 use crate::error::Result;
-use crate::models::{AgentId, Attempt, Lane, Occurrence, State};
+use crate::models::{AgentId, Attempt, Lane, Occurrence, State, Trigger};
 
 /// The occurrences that can't be read and were reported, with the databases they are in.
 static REPORTED: Mutex<BTreeSet<(Uuid, i64)>> = Mutex::new(BTreeSet::new());
@@ -28,6 +28,8 @@ pub struct OpenOccurrence {
     pub uid: Uuid,
     /// Whom it is for.
     pub agent_id: AgentId,
+    /// What made it.
+    pub trigger: Trigger,
     /// The lane it holds or waits for.
     pub lane: Lane,
     /// Where it stands.
@@ -52,7 +54,7 @@ pub struct OpenOccurrence {
     pub expires_at: Option<Timestamp>,
     /// When looking for it ends.
     pub reconcile_until: Option<Timestamp>,
-    /// Whether its schedule is paused.
+    /// Whether it waits for its schedule to be resumed.
     pub paused: bool,
     /// Every otid under which it may have been sent, the newest last.
     pub otids: Vec<Uuid>,
@@ -65,6 +67,10 @@ pub struct HistoryFilter {
     pub uid: Option<Uuid>,
     /// Only this agent's.
     pub agent_id: Option<AgentId>,
+    /// Only those in this state.
+    pub state: Option<State>,
+    /// Only those meant for this time or later.
+    pub since: Option<Timestamp>,
     /// At most so many.
     pub limit: u32,
 }
@@ -79,8 +85,8 @@ impl Db {
         let failed = |e| self.failed("look for open occurrences", e);
         let rows = sqlx::query(concat!(
             "SELECT fence, owner, failures, generation, expires_at, reconcile_until, \
-             EXISTS (SELECT 1 FROM schedules s WHERE s.uid = occurrences.uid \
-                     AND s.lifecycle = 'paused') AS paused, \
+             \"trigger\" = 'schedule' AND EXISTS (SELECT 1 FROM schedules s \
+                 WHERE s.uid = occurrences.uid AND s.lifecycle = 'paused') AS paused, \
              (SELECT min(started_at) FROM attempts a WHERE a.occurrence_id = occurrences.id) \
                  AS first_sent_at, ",
             occurrence_columns!(),
@@ -133,6 +139,7 @@ impl Db {
             uid: o.uid,
             agent_id: AgentId::parse(&o.agent_id)
                 .map_err(|_| rows::unreadable("agent_id", &o.agent_id))?,
+            trigger: o.trigger,
             lane: o.lane.unwrap_or_else(|| Lane::new("")),
             state: o.state,
             intended_at: o.intended_at,
@@ -163,11 +170,14 @@ impl Db {
             "SELECT ",
             occurrence_columns!(),
             " FROM occurrences WHERE ($1 IS NULL OR uid = $1) AND ($2 IS NULL OR agent_id = $2) \
+             AND ($4 IS NULL OR state = $4) AND ($5 IS NULL OR intended_at >= $5) \
              ORDER BY intended_at DESC, id DESC LIMIT $3"
         ))
         .bind(filter.uid.map(|u| u.to_string()))
         .bind(filter.agent_id.as_ref().map(AgentId::as_str))
         .bind(i64::from(filter.limit))
+        .bind(filter.state.map(State::as_str))
+        .bind(optional(filter.since))
         .fetch_all(&self.pool)
         .await
         .map_err(failed)?;
@@ -276,22 +286,5 @@ impl Db {
         .await
         .map_err(|e| self.failed("mend the times of open occurrences", e))?;
         Ok(())
-    }
-
-    /// Settles what waits of schedules that another program has deleted. Returns how many.
-    ///
-    /// # Errors
-    /// Those of the database.
-    pub async fn cancel_orphans(&self, now: Timestamp) -> Result<u64> {
-        let cancelled = sqlx::query(
-            "UPDATE occurrences SET state = 'cancelled', reason = 'its schedule was deleted', \
-             finished_at = $1, not_before = NULL, fence = fence + 1 WHERE state = 'waiting' \
-             AND NOT EXISTS (SELECT 1 FROM schedules s WHERE s.uid = occurrences.uid)",
-        )
-        .bind(DbTime(now))
-        .execute(&self.pool)
-        .await
-        .map_err(|e| self.failed("settle the prompts of deleted schedules", e))?;
-        Ok(cancelled.rows_affected())
     }
 }

@@ -1,14 +1,15 @@
-//! What every change of a schedule's time has in common: reading its timetable, recording a
-//! revision, accounting for the instants that are no longer to come.
+//! What every change of a schedule's time has in common: reading its timetable, and accounting for
+//! the instants that will not be sent.
 
 use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::Tx;
-use super::time::{DbTime, optional};
+use super::revisions::{end_revision, fresh_instants, record_passed};
+use super::time::DbTime;
 use crate::error::{Code, Error, Result};
-use crate::models::{Plan, PromptSchedule, ScheduleType, State, Trigger};
-use crate::schedule::{Spec, Timetable, Zone};
+use crate::models::{Lifecycle, Plan, PromptSchedule, ScheduleType, State, Trigger};
+use crate::schedule::{Fresh, Passed, Spec, Timetable, Zone};
 
 /// The timetable of a stored schedule.
 ///
@@ -59,32 +60,6 @@ pub fn remaining(schedule: &PromptSchedule) -> Option<u64> {
         .map(|max| u64::try_from(max.saturating_sub(schedule.repetitions)).unwrap_or(0))
 }
 
-/// Records what a schedule's instants are from `from_at` on.
-pub(super) async fn record_revision(
-    tx: &mut Tx,
-    uid: Uuid,
-    plan: &Plan,
-    from_at: Timestamp,
-) -> sqlx::Result<()> {
-    sqlx::query(
-        "INSERT INTO schedule_revisions (uid, from_at, schedule_type, schedule_value, timezone, \
-         anchor, first_instant, end_at, max_repetitions) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
-    )
-    .bind(uid.to_string())
-    .bind(DbTime(from_at))
-    .bind(plan.schedule_type.as_str())
-    .bind(&plan.schedule_value)
-    .bind(&plan.timezone)
-    .bind(DbTime(plan.anchor))
-    .bind(DbTime(plan.next_run))
-    .bind(optional(plan.end_at))
-    .bind(plan.max_repetitions)
-    .execute(&mut **tx)
-    .await?;
-    Ok(())
-}
-
 /// What instants that are not sent come to, and when that was settled.
 #[derive(Clone, Copy)]
 pub(super) struct Outcome<'a> {
@@ -93,41 +68,119 @@ pub(super) struct Outcome<'a> {
     pub(super) at: Timestamp,
 }
 
-/// Accounts for the instants from the schedule's `next_run` to `now` that will not be sent, as
-/// one range with outcome `state`. Returns how many they were.
-pub(super) async fn settle_backlog(
-    tx: &mut Tx,
-    schedule: &PromptSchedule,
-    timetable: &Timetable,
-    now: Timestamp,
-    state: State,
-    reason: &str,
-) -> sqlx::Result<u64> {
-    let outcome = Outcome {
-        state,
-        reason,
-        at: now,
-    };
-    settle_until(tx, schedule, timetable, now, outcome).await
-}
-
-/// Accounts for the instants from the schedule's `next_run` to `until`, which may lie before the
-/// time of the outcome. Returns how many they were.
+/// Accounts for the instants from the schedule's `next_run` to `until` that will not be sent, as
+/// one range, and ends its plan there. `until` may lie before the time of the outcome. Of a
+/// schedule that is neither active nor paused nothing is due.
 pub(super) async fn settle_until(
     tx: &mut Tx,
     schedule: &PromptSchedule,
     timetable: &Timetable,
     until: Timestamp,
     outcome: Outcome<'_>,
-) -> sqlx::Result<u64> {
+) -> sqlx::Result<()> {
     let (Some(uid), Some(first)) = (schedule.uid, schedule.next_run) else {
+        return Ok(());
+    };
+    match schedule.lifecycle {
+        Lifecycle::Active => {
+            let passed = timetable.passed(first, until, remaining(schedule));
+            record_range(tx, schedule, passed, outcome).await?;
+            take_repetitions(tx, uid, passed.count).await?;
+            end_revision(tx, uid, Some(until)).await
+        }
+        Lifecycle::Paused => settle_pause(tx, schedule, timetable, until, outcome).await,
+        Lifecycle::Finished | Lifecycle::Cancelled | Lifecycle::Broken => {
+            end_revision(tx, uid, None).await
+        }
+    }
+}
+
+/// Accounts for what passed of a paused schedule. Instants during the pause use up no repetition;
+/// those before it, still unsent, do.
+async fn settle_pause(
+    tx: &mut Tx,
+    schedule: &PromptSchedule,
+    timetable: &Timetable,
+    until: Timestamp,
+    outcome: Outcome<'_>,
+) -> sqlx::Result<()> {
+    let (Some(uid), Some(first)) = (schedule.uid, schedule.next_run) else {
+        return Ok(());
+    };
+    let left = remaining(schedule);
+    let paused_at = schedule.paused_at.unwrap_or(until).min(until);
+    let before = timetable.passed(first, paused_at, left);
+    let exhausted = left.is_some_and(|left| before.count >= left);
+    let passed = match exhausted {
+        true => before,
+        false => timetable.passed(first, until, None),
+    };
+    if passed.count > 0 {
+        let plan = Plan {
+            max_repetitions: None,
+            ..plan_of(schedule, timetable, first)
+        };
+        record_passed(tx, uid, &plan, passed.newest, outcome.at).await?;
+        record_range(tx, schedule, passed, outcome).await?;
+    }
+    take_repetitions(tx, uid, before.count).await?;
+    end_revision(tx, uid, None).await
+}
+
+/// Accounts for the instants that passed of a schedule while it was neither active nor paused.
+/// Those with an outcome keep it, and use up no repetition again.
+pub(super) async fn settle_inactive(
+    tx: &mut Tx,
+    schedule: &PromptSchedule,
+    timetable: &Timetable,
+    until: Timestamp,
+    outcome: Outcome<'_>,
+) -> sqlx::Result<()> {
+    let (Some(uid), Some(first)) = (schedule.uid, schedule.next_run) else {
+        return Ok(());
+    };
+    let passed = timetable.passed(first, until, remaining(schedule));
+    if passed.count == 0 {
+        return Ok(());
+    }
+    let plan = Plan {
+        max_repetitions: None,
+        ..plan_of(schedule, timetable, first)
+    };
+    record_passed(tx, uid, &plan, passed.newest, outcome.at).await?;
+    let new = record_range(tx, schedule, passed, outcome).await?;
+    take_repetitions(tx, uid, new).await
+}
+
+/// The plan that a schedule has, from `next_run` on.
+pub(super) fn plan_of(
+    schedule: &PromptSchedule,
+    timetable: &Timetable,
+    next_run: Timestamp,
+) -> Plan {
+    Plan {
+        schedule_type: timetable.spec.kind(),
+        schedule_value: schedule.schedule_value.clone(),
+        timezone: timetable.zone.name().to_owned(),
+        anchor: timetable.anchor,
+        next_run,
+        start_at: schedule.start_at,
+        end_at: schedule.end_at,
+        max_repetitions: schedule.max_repetitions,
+    }
+}
+
+/// Records a range from the schedule's `next_run` on. Returns how many of its instants had no
+/// outcome yet.
+async fn record_range(
+    tx: &mut Tx,
+    schedule: &PromptSchedule,
+    passed: Passed,
+    outcome: Outcome<'_>,
+) -> sqlx::Result<u64> {
+    let (Some(uid), Some(first), true) = (schedule.uid, schedule.next_run, passed.count > 0) else {
         return Ok(0);
     };
-    let limit = remaining(schedule);
-    if first > until || limit == Some(0) {
-        return Ok(0);
-    }
-    let passed = timetable.passed(first, until, limit);
     let unsent = Unsent {
         uid,
         agent_id: &schedule.agent_id,
@@ -137,19 +190,22 @@ pub(super) async fn settle_until(
         state: outcome.state,
         reason: outcome.reason,
     };
-    let new = unsent.record(tx, outcome.at).await?;
-    if !new {
-        return Ok(0);
+    unsent.record(tx, outcome.at).await
+}
+
+async fn take_repetitions(tx: &mut Tx, uid: Uuid, taken: u64) -> sqlx::Result<()> {
+    if taken == 0 {
+        return Ok(());
     }
     sqlx::query(
         "UPDATE schedules SET repetitions = repetitions + $2, row_version = row_version + 1 \
          WHERE uid = $1",
     )
     .bind(uid.to_string())
-    .bind(to_i64(passed.count))
+    .bind(to_i64(taken))
     .execute(&mut **tx)
     .await?;
-    Ok(passed.count)
+    Ok(())
 }
 
 /// A range of instants of one schedule that were not sent, and the outcome they share.
@@ -164,9 +220,18 @@ pub(super) struct Unsent<'a> {
 }
 
 impl Unsent<'_> {
-    /// Writes them as one settled occurrence. An instant that has an outcome already keeps it; then
-    /// nothing is written, and the answer is `false`.
-    pub(super) async fn record(&self, tx: &mut Tx, now: Timestamp) -> sqlx::Result<bool> {
+    /// Writes them as one settled occurrence. An instant that has an outcome already keeps it and
+    /// is left out. Returns how many are new.
+    pub(super) async fn record(&self, tx: &mut Tx, now: Timestamp) -> sqlx::Result<u64> {
+        let fresh = fresh_instants(tx, self.uid, self.first_at, self.newest).await?;
+        let fresh = fresh.unwrap_or(Fresh {
+            count: self.count,
+            first: self.first_at,
+            newest: self.newest,
+        });
+        if fresh.count == 0 {
+            return Ok(0);
+        }
         let written = sqlx::query(
             "INSERT INTO occurrences (uid, agent_id, \"trigger\", first_at, intended_at, count, \
              state, reason, finished_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) \
@@ -175,19 +240,23 @@ impl Unsent<'_> {
         .bind(self.uid.to_string())
         .bind(self.agent_id)
         .bind(Trigger::Schedule.as_str())
-        .bind(DbTime(self.first_at))
-        .bind(DbTime(self.newest))
-        .bind(to_i64(self.count))
+        .bind(DbTime(fresh.first))
+        .bind(DbTime(fresh.newest))
+        .bind(to_i64(fresh.count))
         .bind(self.state.as_str())
         .bind(self.reason)
         .bind(DbTime(now))
         .execute(&mut **tx)
         .await?;
-        Ok(written.rows_affected() == 1)
+        Ok(match written.rows_affected() {
+            1 => fresh.count,
+            _ => 0,
+        })
     }
 }
 
-/// Settles what waits of a schedule that will not send it: a prompt on its way ends by itself.
+/// Settles what waits of a schedule that will not send it: a prompt on its way ends by itself. A
+/// run by hand only ends with its schedule; it is not one of the instants that are skipped.
 pub(super) async fn end_waiting(
     tx: &mut Tx,
     uid: Uuid,
@@ -197,7 +266,8 @@ pub(super) async fn end_waiting(
 ) -> sqlx::Result<()> {
     sqlx::query(
         "UPDATE occurrences SET state = $2, reason = $3, finished_at = $4, \
-         not_before = NULL, fence = fence + 1 WHERE uid = $1 AND state = 'waiting'",
+         not_before = NULL, fence = fence + 1 WHERE uid = $1 AND state = 'waiting' \
+         AND (\"trigger\" = 'schedule' OR $2 = 'cancelled')",
     )
     .bind(uid.to_string())
     .bind(state.as_str())

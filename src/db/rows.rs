@@ -1,13 +1,16 @@
 //! Reading rows. The columns that other programs write are read leniently: whatever stands in
 //! them, no row stops another from being read.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
 use uuid::Uuid;
 
 use super::time::DbTime;
-use crate::models::{Lane, Lifecycle, Occurrence, PromptSchedule, State, Trigger, Turn};
+use crate::models::{
+    CatchUp, EnvelopeStyle, Lane, Lifecycle, Occurrence, Policy, PromptSchedule, State, Trigger,
+    Turn,
+};
 use crate::schedule::read_stored_time;
 
 /// The columns of `schedules` in the order of [`PromptSchedule`].
@@ -15,7 +18,8 @@ macro_rules! schedule_columns {
     () => {
         "id, agent_id, prompt_text, schedule_type, schedule_value, next_run, created_at, active, \
          last_run, uid, name, timezone, anchor, start_at, end_at, max_repetitions, repetitions, \
-         lifecycle, broken_reason, paused_at, pause_note"
+         lifecycle, broken_reason, paused_at, pause_note, catch_up, grace, pause_on_failure, \
+         envelope, max_age"
     };
 }
 pub(super) use schedule_columns;
@@ -24,7 +28,8 @@ pub(super) use schedule_columns;
 macro_rules! occurrence_columns {
     () => {
         "id, uid, agent_id, \"trigger\", first_at, intended_at, count, state, reason, lane, \
-         not_before, sent_at, finished_at, run_id, stop_reason, turn, tokens, reply, error"
+         not_before, sent_at, finished_at, run_id, stop_reason, turn, tokens, reply, error, \
+         firing, stands_for, stands_since"
     };
 }
 pub(super) use occurrence_columns;
@@ -102,7 +107,24 @@ pub(super) fn schedule(row: &SqliteRow) -> sqlx::Result<PromptSchedule> {
         broken_reason: text(row, "broken_reason"),
         paused_at: lenient_time(row, "paused_at"),
         pause_note: text(row, "pause_note"),
+        policy: policy(row),
     })
+}
+
+/// A policy; what can't be read of it is the default.
+fn policy(row: &SqliteRow) -> Policy {
+    let number = |column| {
+        row.try_get_unchecked::<Option<i64>, _>(column)
+            .unwrap_or(None)
+    };
+    let seconds = |column| number(column).map(SignedDuration::from_secs);
+    Policy {
+        catch_up: text(row, "catch_up").and_then(|w| CatchUp::from_word(&w)),
+        grace: seconds("grace"),
+        pause_on_failure: number("pause_on_failure"),
+        envelope: text(row, "envelope").and_then(|w| EnvelopeStyle::from_word(&w)),
+        max_age: seconds("max_age"),
+    }
 }
 
 pub(super) fn occurrence(row: &SqliteRow) -> sqlx::Result<Occurrence> {
@@ -115,6 +137,12 @@ pub(super) fn occurrence(row: &SqliteRow) -> sqlx::Result<Occurrence> {
         first_at: required("first_at")?,
         intended_at: required("intended_at")?,
         count: row.try_get("count")?,
+        firing: row.try_get("firing")?,
+        stands_for: row.try_get("stands_for")?,
+        stands_since: match time(row, "stands_since")? {
+            Some(since) => since,
+            None => required("intended_at")?,
+        },
         state: word(row, "state", State::from_word)?,
         reason: row.try_get("reason")?,
         lane: row.try_get::<Option<String>, _>("lane")?.map(Lane::new),

@@ -8,6 +8,7 @@ use sqlx::Row;
 use uuid::Uuid;
 
 use super::Db;
+use super::halt::{Deadline, give_time_back};
 use super::rows;
 use super::time::DbTime;
 use crate::error::{Code, Error, Result};
@@ -236,29 +237,11 @@ impl Db {
                 .map_err(failed)?;
         // Another scheduler may have released it already, and given the time back once.
         let Some(since) = since else { return Ok(()) };
-        let rows = sqlx::query(
-            "SELECT id, expires_at, reconcile_until FROM occurrences \
-             WHERE state IN ('waiting', 'sending', 'unknown')",
-        )
-        .fetch_all(&mut *tx)
-        .await
-        .map_err(failed)?;
-        // A clock that was set back meanwhile makes nobody older.
-        let held = now.duration_since(since.0).max(jiff::SignedDuration::ZERO);
-        for row in rows {
-            let extended = |column| -> sqlx::Result<Option<DbTime>> {
-                let until: Option<DbTime> = row.try_get(column)?;
-                Ok(until.map(|t| DbTime(t.0.checked_add(held).unwrap_or(Timestamp::MAX))))
-            };
-            sqlx::query(
-                "UPDATE occurrences SET expires_at = $2, reconcile_until = $3 WHERE id = $1",
-            )
-            .bind(row.try_get::<i64, _>("id").map_err(failed)?)
-            .bind(extended("expires_at").map_err(failed)?)
-            .bind(extended("reconcile_until").map_err(failed)?)
-            .execute(&mut *tx)
-            .await
-            .map_err(failed)?;
+        let held = now.duration_since(since.0);
+        for deadline in [Deadline::Expiry, Deadline::Reconcile] {
+            give_time_back(&mut tx, deadline, held)
+                .await
+                .map_err(failed)?;
         }
         self.commit(tx, doing).await
     }

@@ -5,13 +5,16 @@ use sqlx::{Row, SqliteConnection};
 use uuid::Uuid;
 
 use super::adoption::adopt_if_touched;
-use super::plans::{end_waiting, record_revision, settle_backlog, timetable};
+use super::plans::{Outcome, end_waiting, settle_until, timetable};
+use super::revisions::{begin_revision, end_revision};
 use super::rows::{self, schedule_columns};
 use super::time::{DbTime, optional};
 use super::{Db, Tx};
 use crate::error::{Code, Error, Result};
 use crate::ids::new_id;
-use crate::models::{AgentId, Lifecycle, NewSchedule, Plan, PromptSchedule, State};
+use crate::models::{
+    AgentId, CatchUp, EnvelopeStyle, Lifecycle, NewSchedule, Plan, Policy, PromptSchedule, State,
+};
 
 /// Which schedules to list.
 #[derive(Clone, Debug, Default)]
@@ -59,14 +62,21 @@ pub struct ScheduleUpdate {
     pub name: Option<String>,
     /// Other instants. Those of the old plan that passed unsent become `skipped`.
     pub plan: Option<Plan>,
+    /// Another way of delivering.
+    pub policy: Policy,
+    /// How many live schedules another agent may have with it; `None` for any number.
+    pub most_schedules: Option<i64>,
+    /// Whether the plan has the old one's instants, with another end or number: then none is
+    /// skipped, and it goes on where the schedule stands.
+    pub keeps_instants: bool,
 }
 
 impl Db {
     /// Stores a schedule and returns its id.
     ///
     /// # Errors
-    /// [`Code::NameTaken`] if the agent has a live schedule of that name, and those of the
-    /// database.
+    /// [`Code::NameTaken`] if the agent has a live schedule of that name,
+    /// [`Code::BudgetExceeded`] if it has as many as it may have, and those of the database.
     pub async fn add_schedule(&self, new: &NewSchedule, now: Timestamp) -> Result<i64> {
         let doing = "add the schedule";
         let failed = |e| self.failed(doing, e);
@@ -74,9 +84,12 @@ impl Db {
         refuse_taken_name(&mut tx, &new.agent_id, new.name.as_deref(), None)
             .await
             .map_err(failed)??;
+        refuse_over_budget(&mut tx, &new.agent_id, new.most_schedules)
+            .await
+            .map_err(failed)??;
         let uid = new_id();
         let id = insert(&mut tx, uid, new, now).await.map_err(failed)?;
-        record_revision(&mut tx, uid, &new.plan, now)
+        begin_revision(&mut tx, uid, &new.plan, Lifecycle::Active, now)
             .await
             .map_err(failed)?;
         self.commit(tx, doing).await?;
@@ -204,6 +217,11 @@ impl Db {
         refuse_taken_name(&mut tx, &agent, name, Some(id))
             .await
             .map_err(failed)??;
+        if agent.as_str() != schedule.agent_id {
+            refuse_over_budget(&mut tx, &agent, update.most_schedules)
+                .await
+                .map_err(failed)??;
+        }
         sqlx::query(
             "UPDATE schedules SET agent_id = coalesce($2, agent_id), \
              prompt_text = coalesce($3, prompt_text), name = coalesce($4, name), \
@@ -216,35 +234,14 @@ impl Db {
         .execute(&mut *tx)
         .await
         .map_err(failed)?;
+        if update.policy != Policy::default() {
+            let policy = schedule.policy.changed_by(&update.policy);
+            write_policy(&mut tx, id, &policy).await.map_err(failed)?;
+        }
         if let Some(plan) = &update.plan {
-            if let Ok(old) = timetable(&schedule)
-                && schedule.active
-            {
-                settle_backlog(
-                    &mut tx,
-                    &schedule,
-                    &old,
-                    now,
-                    State::Skipped,
-                    "the schedule was changed",
-                )
+            change_plan(&mut tx, &schedule, plan, update.keeps_instants, now)
                 .await
                 .map_err(failed)?;
-            }
-            // Another time wakes neither a paused schedule nor a cancelled one.
-            let lifecycle = match schedule.lifecycle {
-                Lifecycle::Paused => Lifecycle::Paused,
-                Lifecycle::Cancelled => Lifecycle::Cancelled,
-                Lifecycle::Active | Lifecycle::Finished | Lifecycle::Broken => Lifecycle::Active,
-            };
-            write_plan(&mut tx, id, plan, lifecycle)
-                .await
-                .map_err(failed)?;
-            if let Some(uid) = schedule.uid {
-                record_revision(&mut tx, uid, plan, now)
-                    .await
-                    .map_err(failed)?;
-            }
         }
         self.commit(tx, doing).await?;
         Ok(true)
@@ -327,6 +324,39 @@ pub(super) async fn fetch(
     row.map(|r| rows::schedule(&r)).transpose()
 }
 
+/// Gives a schedule another plan. That wakes neither a paused schedule nor a cancelled one.
+async fn change_plan(
+    tx: &mut Tx,
+    schedule: &PromptSchedule,
+    plan: &Plan,
+    keeps_instants: bool,
+    now: Timestamp,
+) -> sqlx::Result<()> {
+    let lifecycle = match schedule.lifecycle {
+        Lifecycle::Paused => Lifecycle::Paused,
+        Lifecycle::Cancelled => Lifecycle::Cancelled,
+        // It ended since the plan was made.
+        Lifecycle::Finished if keeps_instants => return Ok(()),
+        Lifecycle::Active | Lifecycle::Finished | Lifecycle::Broken => Lifecycle::Active,
+    };
+    let mut plan = plan.clone();
+    if keeps_instants {
+        // It may have been claimed since the plan was made.
+        plan.next_run = schedule.next_run.unwrap_or(plan.next_run);
+    } else if let Ok(old) = timetable(schedule) {
+        let outcome = Outcome {
+            state: State::Skipped,
+            reason: "the schedule was changed",
+            at: now,
+        };
+        settle_until(tx, schedule, &old, now, outcome).await?;
+    }
+    if let Some(uid) = schedule.uid {
+        begin_revision(tx, uid, &plan, lifecycle, now).await?;
+    }
+    write_plan(tx, schedule.id, &plan, lifecycle).await
+}
+
 /// Whether something of a schedule is waiting, on its way or unknown.
 async fn has_open(tx: &mut Tx, schedule: &PromptSchedule) -> sqlx::Result<bool> {
     let open: Option<i64> = sqlx::query_scalar(
@@ -364,13 +394,41 @@ async fn refuse_taken_name(
     .example("promptyoself list")))
 }
 
+/// Refuses one more schedule of an agent that has as many live ones as it may have.
+async fn refuse_over_budget(
+    tx: &mut Tx,
+    agent: &AgentId,
+    most: Option<i64>,
+) -> sqlx::Result<Result<()>> {
+    let Some(most) = most else { return Ok(Ok(())) };
+    let live: i64 = sqlx::query_scalar(
+        "SELECT count(*) FROM schedules WHERE agent_id = $1 AND lifecycle IN ('active', 'paused')",
+    )
+    .bind(agent.as_str())
+    .fetch_one(&mut **tx)
+    .await?;
+    if live < most {
+        return Ok(Ok(()));
+    }
+    Ok(Err(Error::new(
+        Code::BudgetExceeded,
+        format!(
+            "agent {agent} has {live} schedules that are active or paused, and an agent may make \
+             no more than {most}: cancel what is no longer needed"
+        ),
+    )
+    .example(format!("promptyoself list --agent-id {agent}"))))
+}
+
 async fn insert(tx: &mut Tx, uid: Uuid, new: &NewSchedule, now: Timestamp) -> sqlx::Result<i64> {
-    let plan = &new.plan;
+    let (plan, policy) = (&new.plan, &new.policy);
     sqlx::query_scalar(
         "INSERT INTO schedules (agent_id, prompt_text, schedule_type, schedule_value, next_run, \
          created_at, active, uid, name, timezone, anchor, start_at, end_at, max_repetitions, \
-         lifecycle, planned_next_run, row_version, touched) \
-         VALUES ($1, $2, $3, $4, $5, $6, 1, $7, $8, $9, $10, $11, $12, $13, 'active', $5, 1, 0) \
+         lifecycle, planned_next_run, row_version, touched, catch_up, grace, pause_on_failure, \
+         envelope, max_age) \
+         VALUES ($1, $2, $3, $4, $5, $6, 1, $7, $8, $9, $10, $11, $12, $13, 'active', $5, 1, 0, \
+                 $14, $15, $16, $17, $18) \
          RETURNING id",
     )
     .bind(new.agent_id.as_str())
@@ -386,8 +444,30 @@ async fn insert(tx: &mut Tx, uid: Uuid, new: &NewSchedule, now: Timestamp) -> sq
     .bind(optional(plan.start_at))
     .bind(optional(plan.end_at))
     .bind(plan.max_repetitions)
+    .bind(policy.catch_up.map(CatchUp::as_str))
+    .bind(policy.grace.map(|d| d.as_secs()))
+    .bind(policy.pause_on_failure)
+    .bind(policy.envelope.map(EnvelopeStyle::as_str))
+    .bind(policy.max_age.map(|d| d.as_secs()))
     .fetch_one(&mut **tx)
     .await
+}
+
+/// Writes how a schedule is delivered.
+async fn write_policy(tx: &mut Tx, id: i64, policy: &Policy) -> sqlx::Result<()> {
+    sqlx::query(
+        "UPDATE schedules SET catch_up = $2, grace = $3, pause_on_failure = $4, envelope = $5, \
+         max_age = $6, row_version = row_version + 1 WHERE id = $1",
+    )
+    .bind(id)
+    .bind(policy.catch_up.map(CatchUp::as_str))
+    .bind(policy.grace.map(|d| d.as_secs()))
+    .bind(policy.pause_on_failure)
+    .bind(policy.envelope.map(EnvelopeStyle::as_str))
+    .bind(policy.max_age.map(|d| d.as_secs()))
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
 }
 
 /// Writes a schedule's instants and where it stands; every part of the row is ours after it.
@@ -446,12 +526,16 @@ pub(super) async fn end(
     reason: &str,
     now: Timestamp,
 ) -> sqlx::Result<()> {
-    if schedule.lifecycle == Lifecycle::Active
-        && let Ok(timetable) = timetable(schedule)
-    {
-        settle_backlog(tx, schedule, &timetable, now, State::Cancelled, reason).await?;
+    if let Ok(timetable) = timetable(schedule) {
+        let outcome = Outcome {
+            state: State::Cancelled,
+            reason,
+            at: now,
+        };
+        settle_until(tx, schedule, &timetable, now, outcome).await?;
     }
     if let Some(uid) = schedule.uid {
+        end_revision(tx, uid, None).await?;
         end_waiting(tx, uid, State::Cancelled, reason, now).await?;
     }
     write_lifecycle(tx, schedule.id, Lifecycle::Cancelled, None).await

@@ -4,10 +4,11 @@ use jiff::Timestamp;
 use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
 
+use super::control::write_pause;
 use super::time::{DbTime, optional};
 use super::{Db, Tx, rows};
 use crate::error::Result;
-use crate::models::{Fault, Lifecycle, State, Turn, Verdict};
+use crate::models::{Fault, Lifecycle, Policy, State, Trigger, Turn, Verdict};
 
 /// What a settlement came to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,6 +17,8 @@ pub struct Settlement {
     pub state: State,
     /// Its schedule's number, if that still exists.
     pub schedule_id: Option<i64>,
+    /// Why the schedule was paused with it, if it was.
+    pub paused: Option<String>,
 }
 
 /// The columns that a verdict sets.
@@ -54,8 +57,8 @@ impl Db {
         let failed = |e| self.failed(doing, e);
         let mut tx = self.begin(doing).await?;
         let held = sqlx::query(
-            "SELECT o.uid, o.sent_at, s.id AS schedule_id, s.lifecycle, s.last_run FROM occurrences o \
-             LEFT JOIN schedules s ON s.uid = o.uid \
+            "SELECT o.uid, o.\"trigger\", o.sent_at, s.id AS schedule_id, s.lifecycle, s.last_run, \
+             s.dead_in_row, s.pause_on_failure FROM occurrences o LEFT JOIN schedules s ON s.uid = o.uid \
              WHERE o.id = $1 AND o.fence = $2 AND o.state IN ('sending', 'unknown')",
         )
         .bind(occurrence_id)
@@ -84,9 +87,19 @@ impl Db {
             .await
             .map_err(failed)?;
         }
+        let paused = match schedule_id {
+            Some(id) => count_failures(&mut tx, id, &held, verdict, now)
+                .await
+                .map_err(failed)?,
+            None => None,
+        };
         self.commit(tx, doing).await?;
         let state = State::from_word(change.state).unwrap_or(State::Unknown);
-        Ok(Some(Settlement { state, schedule_id }))
+        Ok(Some(Settlement {
+            state,
+            schedule_id,
+            paused,
+        }))
     }
 
     /// Notes Letta's run of a prompt that is on its way, so that it can be found after a crash.
@@ -105,6 +118,53 @@ impl Db {
         .map_err(|e| self.failed("note the run of a prompt", e))?;
         Ok(())
     }
+}
+
+/// Counts the prompts of a schedule that were given up since one was delivered, and pauses an
+/// active schedule once they are as many as its policy says. Runs by hand don't count. Returns the
+/// note of the pause.
+async fn count_failures(
+    tx: &mut Tx,
+    schedule_id: i64,
+    held: &SqliteRow,
+    verdict: &Verdict,
+    now: Timestamp,
+) -> sqlx::Result<Option<String>> {
+    if held.try_get::<String, _>("trigger")? != Trigger::Schedule.as_str() {
+        return Ok(None);
+    }
+    let before: i64 = held.try_get("dead_in_row")?;
+    let (dead, fault) = match verdict {
+        Verdict::Delivered { .. } => (0, None),
+        Verdict::Dead { fault } => (before.saturating_add(1), Some(fault)),
+        Verdict::Waiting { .. } | Verdict::Unknown { .. } => return Ok(None),
+    };
+    if dead == before {
+        return Ok(None);
+    }
+    let policy = Policy {
+        pause_on_failure: held.try_get("pause_on_failure")?,
+        ..Policy::default()
+    };
+    let is_active = rows::text(held, "lifecycle").as_deref() == Some(Lifecycle::Active.as_str());
+    let pauses = is_active && policy.pause_on_failure().is_some_and(|most| dead >= most);
+    sqlx::query(
+        "UPDATE schedules SET dead_in_row = $2, row_version = row_version + 1 WHERE id = $1",
+    )
+    .bind(schedule_id)
+    // Whoever lets it run again has put right what was wrong: it gets all its tries again.
+    .bind(if pauses { 0 } else { dead })
+    .execute(&mut **tx)
+    .await?;
+    let (Some(fault), true) = (fault, pauses) else {
+        return Ok(None);
+    };
+    let note = format!(
+        "{dead} prompts in a row were given up; the last: {}",
+        fault.text
+    );
+    write_pause(tx, schedule_id, Some(&note), now).await?;
+    Ok(Some(note))
 }
 
 /// Whether the schedule was ended or deleted, so that nothing more may be sent.

@@ -1,7 +1,9 @@
-//! The line put before a prompt when something about it is out of the ordinary.
+//! The line put before a prompt.
 
 use jiff::Timestamp;
-use jiff::tz::TimeZone;
+
+use super::{EnvelopeStyle, Trigger};
+use crate::schedule::Zone;
 
 /// How late a prompt may be sent without being told so, in seconds.
 const ON_TIME_SECONDS: i64 = 60;
@@ -9,48 +11,82 @@ const ON_TIME_SECONDS: i64 = 60;
 /// What the line is made of.
 #[derive(Clone, Debug)]
 pub struct Circumstances<'a> {
+    /// How much is told.
+    pub style: EnvelopeStyle,
+    /// The schedule's number, if it still exists.
+    pub schedule_id: Option<i64>,
+    /// Its name.
+    pub name: Option<&'a str>,
+    /// What made the occurrence.
+    pub trigger: Trigger,
+    /// Which firing of the schedule it is, counted from 1.
+    pub firing: Option<i64>,
     /// When the prompt was meant to be sent.
     pub intended_at: Timestamp,
     /// When it is sent.
     pub sent_at: Timestamp,
     /// How many firings it stands for.
-    pub count: i64,
+    pub stands_for: i64,
     /// The oldest of them.
-    pub first_at: Timestamp,
+    pub stands_since: Timestamp,
     /// How many tries were made before.
     pub failures: i64,
     /// The schedule's zone.
-    pub zone: &'a TimeZone,
+    pub zone: &'a Zone,
 }
 
-/// The line for these circumstances; `None` in ordinary ones, where the agent receives exactly
-/// its prompt.
+/// The line for these circumstances; `None` where the agent receives exactly its prompt.
 pub fn envelope(c: &Circumstances) -> Option<String> {
     let late = c.sent_at.duration_since(c.intended_at).as_secs();
-    if late <= ON_TIME_SECONDS && c.count == 1 && c.failures == 0 {
-        return None;
+    let ordinary = late <= ON_TIME_SECONDS && c.stands_for == 1 && c.failures == 0;
+    let full = match c.style {
+        EnvelopeStyle::None => return None,
+        EnvelopeStyle::Auto if ordinary => return None,
+        EnvelopeStyle::Auto => false,
+        EnvelopeStyle::Full => true,
+    };
+    let mut parts = Vec::new();
+    if full {
+        parts.push(who(c));
     }
-    let mut line = format!(
-        "[promptyoself: scheduled for {}, sent {}",
-        show(c.intended_at, c.zone),
-        show(c.sent_at, c.zone)
-    );
-    if c.count > 1 {
-        line.push_str(&format!(
-            "; stands for {} firings since {}",
-            c.count,
-            show(c.first_at, c.zone)
-        ));
+    let (intended_at, sent_at) = (show(c.intended_at, c.zone), show(c.sent_at, c.zone));
+    let zone = match full {
+        true => format!(" {}", c.zone.name()),
+        false => String::new(),
+    };
+    parts.push(format!("scheduled for {intended_at}{zone}, sent {sent_at}"));
+    if c.stands_for > 1 {
+        let since = show(c.stands_since, c.zone);
+        parts.push(format!("stands for {} firings since {since}", c.stands_for));
     }
     if c.failures > 0 {
-        line.push_str(&format!("; try {}", c.failures + 1));
+        parts.push(format!("try {}", c.failures + 1));
     }
-    line.push(']');
-    Some(line)
+    if let (true, Some(id)) = (full, c.schedule_id) {
+        parts.push(format!("to stop it: promptyoself cancel --id {id}"));
+    }
+    Some(format!("[promptyoself: {}]", parts.join("; ")))
 }
 
-fn show(time: Timestamp, zone: &TimeZone) -> String {
-    time.to_zoned(zone.clone())
+/// Which schedule speaks, and for which time.
+fn who(c: &Circumstances) -> String {
+    let mut who = match c.schedule_id {
+        Some(id) => format!("schedule {id}"),
+        None => "a deleted schedule".to_owned(),
+    };
+    if let Some(name) = c.name {
+        who.push_str(&format!(" {name:?}"));
+    }
+    match (c.trigger, c.firing) {
+        (Trigger::Manual, _) => who.push_str(", run by hand"),
+        (Trigger::Schedule, Some(n)) => who.push_str(&format!(", firing {n}")),
+        (Trigger::Schedule, None) => {}
+    }
+    who
+}
+
+fn show(time: Timestamp, zone: &Zone) -> String {
+    time.to_zoned(zone.tz().clone())
         .strftime("%Y-%m-%d %H:%M:%S %:z")
         .to_string()
 }
@@ -59,26 +95,41 @@ fn show(time: Timestamp, zone: &TimeZone) -> String {
 mod tests {
     use super::*;
 
-    fn ordinary() -> Circumstances<'static> {
-        static UTC: TimeZone = TimeZone::UTC;
+    fn ordinary(zone: &Zone) -> Circumstances<'_> {
         let intended_at: Timestamp = "2026-03-01T09:00:00Z".parse().unwrap();
         Circumstances {
+            style: EnvelopeStyle::Auto,
+            schedule_id: Some(7),
+            name: Some("tea"),
+            trigger: Trigger::Schedule,
+            firing: Some(12),
             intended_at,
             sent_at: intended_at,
-            count: 1,
-            first_at: intended_at,
+            stands_for: 1,
+            stands_since: intended_at,
             failures: 0,
-            zone: &UTC,
+            zone,
+        }
+    }
+
+    fn odd(zone: &Zone) -> Circumstances<'_> {
+        Circumstances {
+            sent_at: "2026-03-01T12:00:00Z".parse().unwrap(),
+            stands_since: "2026-03-01T08:00:00Z".parse().unwrap(),
+            stands_for: 3,
+            failures: 1,
+            ..ordinary(zone)
         }
     }
 
     #[test]
     fn an_ordinary_prompt_arrives_exactly_as_written() {
+        let utc = Zone::utc();
         let sent_at = "2026-03-01T09:01:00Z".parse().unwrap();
         assert_eq!(
             envelope(&Circumstances {
                 sent_at,
-                ..ordinary()
+                ..ordinary(&utc)
             }),
             None
         );
@@ -86,21 +137,48 @@ mod tests {
 
     #[test]
     fn an_agent_is_told_what_is_out_of_the_ordinary() {
-        let sent_at = "2026-03-01T12:00:00Z".parse().unwrap();
-        let first_at = "2026-03-01T08:00:00Z".parse().unwrap();
         assert_eq!(
-            envelope(&Circumstances {
-                sent_at,
-                first_at,
-                count: 3,
-                failures: 1,
-                ..ordinary()
-            })
-            .as_deref(),
+            envelope(&odd(&Zone::utc())).as_deref(),
             Some(
                 "[promptyoself: scheduled for 2026-03-01 09:00:00 +00:00, sent 2026-03-01 \
                  12:00:00 +00:00; stands for 3 firings since 2026-03-01 08:00:00 +00:00; try 2]"
             )
         );
+    }
+
+    #[test]
+    fn a_full_line_names_the_schedule_the_firing_the_zone_and_the_way_to_stop_it() {
+        let berlin = Zone::parse("Europe/Berlin").unwrap();
+        let full = Circumstances {
+            style: EnvelopeStyle::Full,
+            ..ordinary(&berlin)
+        };
+        assert_eq!(
+            envelope(&full).as_deref(),
+            Some(
+                "[promptyoself: schedule 7 \"tea\", firing 12; scheduled for 2026-03-01 10:00:00 \
+                 +01:00 Europe/Berlin, sent 2026-03-01 10:00:00 +01:00; to stop it: promptyoself \
+                 cancel --id 7]"
+            )
+        );
+        let by_hand = Circumstances {
+            trigger: Trigger::Manual,
+            ..full
+        };
+        assert!(
+            envelope(&by_hand)
+                .unwrap()
+                .contains("\"tea\", run by hand;")
+        );
+    }
+
+    #[test]
+    fn without_an_envelope_an_agent_is_told_nothing_whatever_happened() {
+        let utc = Zone::utc();
+        let silent = Circumstances {
+            style: EnvelopeStyle::None,
+            ..odd(&utc)
+        };
+        assert_eq!(envelope(&silent), None);
     }
 }

@@ -102,8 +102,15 @@ pub struct Occurrence {
     pub first_at: Timestamp,
     /// The intended instant; the newest of them where `count` is over 1.
     pub intended_at: Timestamp,
-    /// How many instants it stands for.
+    /// How many instants it stands for in the account.
     pub count: i64,
+    /// Which firing of its schedule it is, counted from 1; `None` for one that was not to be sent.
+    pub firing: Option<i64>,
+    /// How many firings the agent is told that it stands for, itself included: the others have a
+    /// `coalesced` row of their own.
+    pub stands_for: i64,
+    /// The oldest of them.
+    pub stands_since: Timestamp,
     /// Where it stands.
     pub state: State,
     /// Why it stands there, in words.

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use super::{AgentId, words};
+use super::{AgentId, Policy, words};
 
 words! {
     /// What kind of time a schedule has.
@@ -78,6 +78,8 @@ pub struct PromptSchedule {
     pub paused_at: Option<Timestamp>,
     /// Why it was paused.
     pub pause_note: Option<String>,
+    /// How it is delivered.
+    pub policy: Policy,
 }
 
 /// When a schedule's instants are: checked, and in its stored form.
@@ -112,4 +114,8 @@ pub struct NewSchedule {
     pub name: Option<String>,
     /// When.
     pub plan: Plan,
+    /// How it is delivered.
+    pub policy: Policy,
+    /// How many live schedules its agent may have with it; `None` for any number.
+    pub most_schedules: Option<i64>,
 }

@@ -163,5 +163,10 @@ pub(crate) fn just_before(at: Timestamp) -> Timestamp {
     Timestamp::from_microsecond(at.as_microsecond().saturating_sub(1)).unwrap_or(at)
 }
 
+/// The first instant after `at` that the database can hold.
+pub(crate) fn just_after(at: Timestamp) -> Timestamp {
+    Timestamp::from_microsecond(at.as_microsecond().saturating_add(1)).unwrap_or(at)
+}
+
 #[cfg(test)]
 mod tests;

@@ -12,7 +12,7 @@ use super::Settings;
 use super::guard::{ClockGuard, Jump};
 use super::queue::{Candidate, Queue};
 use crate::clock::Moment;
-use crate::db::OpenOccurrence;
+use crate::db::{Halt, OpenOccurrence};
 use crate::letta_client::Refusal;
 use crate::models::Lane;
 
@@ -59,6 +59,7 @@ pub struct Core {
     unknown: BTreeMap<i64, OpenOccurrence>,
     asking: HashSet<i64>,
     target: Target,
+    halted: Option<Halt>,
     /// How often the target was held since it last answered a prompt.
     fruitless: u32,
     guard: ClockGuard,
@@ -85,6 +86,7 @@ impl Core {
             unknown: BTreeMap::new(),
             asking: HashSet::new(),
             target: Target::Open,
+            halted: None,
             fruitless: 0,
             guard: ClockGuard::default(),
             started: None,
@@ -271,6 +273,9 @@ impl Core {
     }
 
     fn holding(&self) -> Option<String> {
+        if let Some(halt) = &self.halted {
+            return Some(halt.to_string());
+        }
         if let Some(until) = self.guard.held_until() {
             return Some(format!(
                 "the clock jumped ahead; deliveries go on at {until}"
@@ -284,6 +289,7 @@ impl Core {
 
     fn may_claim(&self) -> bool {
         self.target == Target::Open
+            && self.halted.is_none()
             && self.stop_at.is_none()
             && self.guard.held_until().is_none()
             && !self.finished

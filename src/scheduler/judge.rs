@@ -37,14 +37,11 @@ pub struct Facts {
 
 impl Facts {
     /// What is known of a prompt that was just answered.
-    pub fn of_job(job: &Job, settings: &Settings) -> Self {
+    pub fn of_job(job: &Job) -> Self {
         Facts {
             otid: job.otid,
-            // When it was first claimed: how long a busy agent has been busy for it.
-            sent_at: job
-                .expires_at
-                .checked_sub(settings.max_age)
-                .unwrap_or(job.intended_at),
+            // How long a busy agent has been busy for it.
+            sent_at: job.first_sent_at,
             failures: job.failures,
             expires_at: job.expires_at,
             reconcile_until: None,

@@ -156,6 +156,12 @@ impl Keeper {
         } = settling;
         match db.settle(occurrence_id, fence, verdict, clock.now()).await {
             Ok(settlement) => {
+                if let Some((id, note)) = settlement
+                    .as_ref()
+                    .and_then(|s| s.schedule_id.zip(s.paused.as_ref()))
+                {
+                    tracing::warn!("schedule {id} was paused: {note}");
+                }
                 if let (Some(outcomes), Some(settled)) = (outcomes, &settlement) {
                     let _ = outcomes.send(Outcome {
                         occurrence_id,

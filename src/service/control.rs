@@ -2,12 +2,13 @@
 
 use jiff::Timestamp;
 
-use super::register::{Registered, When, Wish, plan, registered};
+use super::budget::{check_fires, most_schedules};
+use super::register::{Registered, When, Wish, check_policy, plan, registered};
 use super::views::show_local;
 use super::{Service, not_found};
-use crate::db::{Resumed, ScheduleUpdate, remaining, timetable};
+use crate::db::{Halt, Queued, Resumed, ScheduleUpdate, remaining, timetable};
 use crate::error::{Code, Error, Result};
-use crate::models::{AgentId, Lifecycle, Plan, PromptSchedule, ScheduleType};
+use crate::models::{AgentId, Caller, Lifecycle, Plan, Policy, PromptSchedule, ScheduleType};
 use crate::schedule::{Timetable, Zone, parse_time};
 
 /// What to change of a schedule; `None` leaves a part as it is.
@@ -29,8 +30,12 @@ pub struct Changes {
     pub max_repetitions: Option<i64>,
     /// Another name.
     pub name: Option<String>,
+    /// Another way of delivering.
+    pub policy: Policy,
     /// Whether to go without asking Letta for another agent.
     pub skip_validation: bool,
+    /// Who asks.
+    pub caller: Caller,
 }
 
 impl Changes {
@@ -46,6 +51,7 @@ impl Changes {
             && self.end_at.is_none()
             && self.max_repetitions.is_none()
             && self.name.is_none()
+            && self.policy == Policy::default()
     }
 }
 
@@ -77,6 +83,10 @@ impl Service {
             true => self.plan_anew(&schedule, changes, now)?,
             false => self.plan_on(&schedule, changes, now)?,
         };
+        check_policy(&schedule.policy.changed_by(&changes.policy))?;
+        if self.has_new_plan(changes) {
+            check_fires(&self.budget, changes.caller, &plan, &timetable)?;
+        }
         if let (Some(agent), false) = (&changes.agent_id, changes.skip_validation) {
             self.validate_agent(agent).await?;
         }
@@ -90,6 +100,9 @@ impl Service {
             prompt_text: changes.prompt.clone(),
             name: changes.name.clone(),
             plan: self.has_new_plan(changes).then_some(plan),
+            policy: changes.policy,
+            most_schedules: most_schedules(&self.budget, changes.caller),
+            keeps_instants: !changes.moves(),
         };
         if !self.db.update_schedule(id, &update, now).await? {
             return Err(not_found(id));
@@ -222,6 +235,42 @@ impl Service {
             )
             .example(format!("promptyoself resume --id {id} --replay"))),
         }
+    }
+}
+
+impl Service {
+    /// Queues one run of a schedule, beside its own instants. Returns the occurrence, and whether
+    /// it waited already since it was asked for before.
+    ///
+    /// # Errors
+    /// [`Code::ScheduleNotFound`], [`Code::ScheduleNotActive`] for one that was cancelled,
+    /// [`Code::ScheduleBroken`].
+    pub async fn run(&self, id: i64) -> Result<(i64, bool)> {
+        let lane_of = |s: &PromptSchedule| Ok(self.letta.lane(&AgentId::parse(&s.agent_id)?));
+        match self.db.queue_run(id, lane_of, self.now()).await? {
+            None => Err(not_found(id)),
+            Some(Queued::New(occurrence)) => Ok((occurrence, false)),
+            Some(Queued::Waiting(occurrence)) => Ok((occurrence, true)),
+            Some(Queued::NotRunnable(lifecycle)) => {
+                Err(not_live(id, lifecycle, "run; register another one"))
+            }
+        }
+    }
+
+    /// Halts all delivery until the halt is lifted.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn halt(&self, note: Option<&str>) -> Result<Halt> {
+        self.db.halt(note, self.now()).await
+    }
+
+    /// Lifts the halt. Returns the one that was there.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn lift_halt(&self) -> Result<Option<Halt>> {
+        self.db.lift_halt(self.now()).await
     }
 }
 

@@ -24,6 +24,21 @@ pub struct ScheduleDetails {
     pub last_runs: Vec<OccurrenceView>,
 }
 
+/// Which occurrences are asked for.
+#[derive(Clone, Debug, Default)]
+pub struct HistoryQuery {
+    /// Only those of this schedule.
+    pub id: Option<i64>,
+    /// Only this agent's.
+    pub agent_id: Option<AgentId>,
+    /// Only those in this state.
+    pub state: Option<State>,
+    /// Only those meant for this time or later.
+    pub since: Option<jiff::Timestamp>,
+    /// At most so many.
+    pub limit: u32,
+}
+
 impl Service {
     /// A page of schedules, by their next run. `full` leaves long prompts whole.
     ///
@@ -93,13 +108,8 @@ impl Service {
     /// # Errors
     /// [`crate::error::Code::ScheduleNotFound`] for an id that does not exist, and those of the
     /// database.
-    pub async fn history(
-        &self,
-        id: Option<i64>,
-        agent_id: Option<AgentId>,
-        limit: u32,
-    ) -> Result<Vec<OccurrenceView>> {
-        let uid = match id {
+    pub async fn history(&self, asked: &HistoryQuery) -> Result<Vec<OccurrenceView>> {
+        let uid = match asked.id {
             // A row that nothing has adopted yet has no history.
             Some(id) => match self.find(id).await?.uid {
                 Some(uid) => Some(uid),
@@ -109,8 +119,10 @@ impl Service {
         };
         self.occurrences(&HistoryFilter {
             uid,
-            agent_id,
-            limit,
+            agent_id: asked.agent_id.clone(),
+            state: asked.state,
+            since: asked.since,
+            limit: asked.limit,
         })
         .await
     }

@@ -3,10 +3,13 @@
 use jiff::Timestamp;
 
 use super::Service;
+use super::budget::{check_fires, most_schedules};
 use super::views::show_local;
 use crate::error::{Code, Error, Result};
 use crate::letta_client::RefusalKind;
-use crate::models::{AgentId, NewSchedule, Plan, PromptSchedule, ScheduleType};
+use crate::models::{
+    AgentId, Caller, CatchUp, NewSchedule, Plan, Policy, PromptSchedule, ScheduleType,
+};
 use crate::schedule::{Spec, Timetable, Zone, parse_time};
 
 /// How many of its runs an answer shows.
@@ -47,8 +50,12 @@ pub struct Registration {
     pub when: When,
     /// A name unique among the agent's live schedules.
     pub name: Option<String>,
+    /// How it is delivered.
+    pub policy: Policy,
     /// Whether to go without asking Letta for the agent.
     pub skip_validation: bool,
+    /// Who asks.
+    pub caller: Caller,
 }
 
 /// A schedule that exists now.
@@ -92,6 +99,8 @@ impl Service {
         if let Some(existing) = self.find_named(asked).await? {
             return self.same_or_taken(asked, &plan, existing);
         }
+        check_policy(&asked.policy)?;
+        check_fires(&self.budget, asked.caller, &plan, &timetable)?;
         if !asked.skip_validation {
             self.validate_agent(&asked.agent_id).await?;
         }
@@ -100,6 +109,8 @@ impl Service {
             prompt_text: asked.prompt.clone(),
             name: asked.name.clone(),
             plan: plan.clone(),
+            policy: asked.policy,
+            most_schedules: most_schedules(&self.budget, asked.caller),
         };
         match self.db.add_schedule(&new, now).await {
             Ok(id) => Ok(registered(
@@ -138,7 +149,8 @@ impl Service {
             && existing.timezone.as_deref() == Some(plan.timezone.as_str())
             && existing.start_at == plan.start_at
             && existing.end_at == plan.end_at
-            && existing.max_repetitions == plan.max_repetitions;
+            && existing.max_repetitions == plan.max_repetitions
+            && existing.policy.changed_by(&asked.policy) == existing.policy;
         let (Some(next_run), Ok(timetable), true) =
             (existing.next_run, crate::db::timetable(&existing), same)
         else {
@@ -175,6 +187,24 @@ impl Service {
             error
         })
     }
+}
+
+/// Refuses a policy whose parts don't fit together.
+///
+/// # Errors
+/// [`Code::PolicyInvalid`].
+pub(super) fn check_policy(policy: &Policy) -> Result<()> {
+    if policy.grace.is_some() && policy.catch_up() != CatchUp::Skip {
+        return Err(Error::new(
+            Code::PolicyInvalid,
+            format!(
+                "a grace was given, but --catch-up is {}: only skip has a grace",
+                policy.catch_up()
+            ),
+        )
+        .example("--catch-up skip --grace 10m"));
+    }
+    Ok(())
 }
 
 /// Reads and checks every part of the time.

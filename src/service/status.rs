@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::Service;
-use crate::db::{HeldTarget, RunningScheduler};
+use crate::db::{Halt, HeldTarget, RunningScheduler};
 use crate::error::Result;
 use crate::letta_client::ServerInfo;
 
@@ -12,6 +12,8 @@ use crate::letta_client::ServerInfo;
 pub struct Status {
     /// The schedulers that live on this database.
     pub schedulers: Vec<RunningScheduler>,
+    /// Why all delivery is halted, if it is.
+    pub halted: Option<Halt>,
     /// The targets that don't answer.
     pub held: Vec<HeldTarget>,
     /// The database.
@@ -27,6 +29,9 @@ impl Status {
                 "no scheduler is running on the database {database}, so nothing will be \
                  delivered: start one with: promptyoself serve --db {database}"
             ));
+        }
+        if let Some(halt) = &self.halted {
+            return Some(format!("{halt}; promptyoself halt --off lets it go on"));
         }
         if let Some(held) = self.held.first() {
             return Some(format!(
@@ -50,6 +55,7 @@ impl Service {
     pub async fn status(&self) -> Result<Status> {
         Ok(Status {
             schedulers: self.db.list_schedulers().await?,
+            halted: self.db.get_halt().await?,
             held: self.db.list_held_targets().await?,
             database: self.db.path().to_owned(),
         })

@@ -3,7 +3,9 @@
 use jiff::Timestamp;
 use serde::Serialize;
 
-use crate::models::{Attempt, Lifecycle, Occurrence, PromptSchedule};
+use crate::models::{
+    Attempt, CatchUp, EnvelopeStyle, Lifecycle, Occurrence, Policy, PromptSchedule,
+};
 use crate::schedule::{Timetable, Zone};
 
 /// How much of a prompt a list shows, in characters.
@@ -75,6 +77,38 @@ pub struct ScheduleView {
     pub max_repetitions: Option<i64>,
     /// How many of them have been taken.
     pub repetition_count: i64,
+    /// How it is delivered.
+    pub policy: PolicyView,
+}
+
+/// How a schedule is delivered, with the defaults filled in.
+#[derive(Clone, Debug, Serialize)]
+pub struct PolicyView {
+    /// What becomes of the instants that passed unsent.
+    pub catch_up: CatchUp,
+    /// With `skip`: how late an instant may still be sent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub grace_seconds: Option<i64>,
+    /// After how many given up in a row it is paused; 0 for never.
+    pub pause_on_failure: i64,
+    /// What the agent is told before the prompt.
+    pub envelope: EnvelopeStyle,
+    /// How long an occurrence is retried; where it is missing, the setting `max_age` holds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_age_seconds: Option<i64>,
+}
+
+impl From<Policy> for PolicyView {
+    fn from(policy: Policy) -> Self {
+        let catch_up = policy.catch_up();
+        PolicyView {
+            catch_up,
+            grace_seconds: (catch_up == CatchUp::Skip).then(|| policy.grace().as_secs()),
+            pause_on_failure: policy.pause_on_failure().unwrap_or(0),
+            envelope: policy.envelope(),
+            max_age_seconds: policy.max_age.map(|d| d.as_secs()),
+        }
+    }
 }
 
 impl ScheduleView {
@@ -114,6 +148,7 @@ impl ScheduleView {
             end_at: s.end_at,
             max_repetitions: s.max_repetitions,
             repetition_count: s.repetitions,
+            policy: s.policy.into(),
         }
     }
 }
@@ -135,6 +170,9 @@ pub struct OccurrenceView {
     pub first_at: Timestamp,
     /// How many instants it stands for.
     pub count: i64,
+    /// Which firing of its schedule it is, counted from 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub firing: Option<i64>,
     /// Where it stands.
     pub state: &'static str,
     /// Why.
@@ -192,6 +230,7 @@ impl OccurrenceView {
             intended_at: o.intended_at,
             first_at: o.first_at,
             count: o.count,
+            firing: o.firing,
             state: o.state.as_str(),
             reason: o.reason,
             sent_at: o.sent_at,

@@ -3,6 +3,6 @@
 mod activation;
 mod adoption;
 mod live;
-mod raw;
+pub mod raw;
 mod sqlalchemy;
 mod unreadable;

@@ -3,10 +3,13 @@
 // Helpers are tests too, but clippy sees only functions marked as such.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod account;
 mod bad_input;
+mod budget;
 mod client;
 mod command_line;
 mod daemon;
+mod disk;
 mod documentation;
 mod errors;
 mod fake_letta;

@@ -50,8 +50,17 @@ impl RealLetta {
 
     /// The server without Redis, shared with other tests.
     pub async fn without_redis() -> RwLockReadGuard<'static, RealLetta> {
+        Self::no_redis().await.read().await
+    }
+
+    /// The server without Redis, for a test that stops it.
+    pub async fn alone_without_redis() -> Alone {
+        Alone(Self::no_redis().await.write().await)
+    }
+
+    async fn no_redis() -> &'static RwLock<RealLetta> {
         let start = || async { RwLock::new(Self::start("0").await) };
-        WITHOUT_REDIS.get_or_init(start).await.read().await
+        WITHOUT_REDIS.get_or_init(start).await
     }
 
     async fn with_redis() -> &'static RwLock<RealLetta> {
@@ -71,7 +80,7 @@ impl RealLetta {
             .unwrap();
         let up = {
             let state = state.clone();
-            tokio::task::spawn_blocking(move || bring_up(&state, redis))
+            tokio::task::spawn_blocking(move || bring_up(&state, Some(redis)))
                 .await
                 .unwrap()
         };
@@ -237,7 +246,7 @@ impl Alone {
     /// Starts Letta again, at the same address with the same data.
     pub async fn start_letta(&self) {
         let state = self.state.clone();
-        tokio::task::spawn_blocking(move || bring_up(&state, "1"))
+        tokio::task::spawn_blocking(move || bring_up(&state, None))
             .await
             .unwrap();
     }
@@ -254,11 +263,12 @@ impl Drop for Alone {
     }
 }
 
-/// Starts what does not run, and gives what the script prints.
-fn bring_up(state: &str, redis: &str) -> HashMap<String, String> {
-    let printed = run(Command::new(script("v1_up.sh"))
-        .arg(state)
-        .env("WITH_REDIS", redis));
+/// Starts what does not run, and gives what the script prints. Whether there is a Redis is said the
+/// first time and stays.
+fn bring_up(state: &str, redis: Option<&str>) -> HashMap<String, String> {
+    let mut up = Command::new(script("v1_up.sh"));
+    up.arg(state).envs(redis.map(|redis| ("WITH_REDIS", redis)));
+    let printed = run(&mut up);
     let pairs = printed.lines().filter_map(|line| line.split_once('='));
     pairs
         .map(|(key, value)| (key.to_owned(), value.to_owned()))

@@ -1,8 +1,10 @@
 //! The laws of delivery, under a manual clock.
 
 mod backlog;
+mod by_hand;
 mod control;
 mod failures;
 mod lanes;
 mod pause;
+mod policies;
 mod takeover;

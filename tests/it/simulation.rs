@@ -22,7 +22,7 @@ use self::world::World;
 const FIRST_SEED: u64 = 1;
 
 /// How many seeds are run by default.
-const SEEDS: u64 = 40;
+const SEEDS: u64 = 300;
 
 /// How many seeds the long form runs.
 const LONG_SEEDS: u64 = 5_000;

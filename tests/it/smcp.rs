@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 
 use loader::{Generation, Plugin, check_contract, read_result};
 
-const COMMANDS: [&str; 12] = [
-    "register", "list", "show", "update", "pause", "resume", "preview", "cancel", "execute",
+const COMMANDS: [&str; 13] = [
+    "register", "list", "show", "update", "pause", "resume", "run", "preview", "cancel", "execute",
     "test", "agents", "history",
 ];
 

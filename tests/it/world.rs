@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use promptyoself::clock::Clock;
 use promptyoself::db::{HistoryFilter, ListFilter};
 use promptyoself::error::Result;
-use promptyoself::models::{AgentId, Occurrence, ScheduleType, State};
+use promptyoself::models::{AgentId, Caller, Occurrence, Policy, ScheduleType, State};
 use promptyoself::scheduler::{Mode, Outcome, Scheduler, Settings};
 use promptyoself::service::{Registered, Registration, Service, When, Wish};
 use tempfile::TempDir;
@@ -122,7 +122,9 @@ impl World {
                 max_repetitions: None,
             },
             name: None,
+            policy: Policy::default(),
             skip_validation: false,
+            caller: Caller::Operator,
         }
     }
 
@@ -168,11 +170,19 @@ impl World {
 
     /// The states of every occurrence with how many instants each stands for, the oldest first.
     pub async fn account(&self) -> Vec<(State, i64)> {
+        self.assert_balanced().await;
         self.occurrences()
             .await
             .iter()
             .map(|o| (o.state, o.count))
             .collect()
+    }
+
+    /// No schedule's account is wrong.
+    pub async fn assert_balanced(&self) {
+        for account in self.service.db.accounts().await.unwrap() {
+            assert!(account.balanced, "{account:?}");
+        }
     }
 
     /// How many schedules will run.

@@ -1,6 +1,7 @@
 //! Reading a row that another program wrote, and what we knew of it before.
 
 use jiff::{SignedDuration, Timestamp};
+use sqlx::Row;
 use uuid::Uuid;
 
 use crate::db::plans::schedule_type;
@@ -19,6 +20,10 @@ pub(super) struct Known {
     pub(super) planned_next_run: Option<Timestamp>,
     pub(super) schedule_type: String,
     pub(super) schedule_value: String,
+    pub(super) timezone: Option<String>,
+    pub(super) anchor: Option<Timestamp>,
+    pub(super) end_at: Option<Timestamp>,
+    pub(super) max_repetitions: Option<i64>,
 }
 
 impl Known {
@@ -29,6 +34,12 @@ impl Known {
 
     pub(super) fn next_changed(&self, row: &PromptSchedule) -> bool {
         row.next_run != self.planned_next_run
+    }
+
+    /// Whether the same spec has other instants, or fewer or more.
+    pub(super) fn bounds_changed(&self, row: &PromptSchedule) -> bool {
+        (row.timezone.as_deref(), row.anchor) != (self.timezone.as_deref(), self.anchor)
+            || (row.end_at, row.max_repetitions) != (self.end_at, self.max_repetitions)
     }
 
     fn only_value_changed(&self, row: &PromptSchedule) -> bool {
@@ -127,7 +138,7 @@ pub(super) async fn is_text(tx: &mut Tx, row: &PromptSchedule) -> sqlx::Result<b
 pub(super) async fn fetch_known(tx: &mut Tx, id: i64) -> sqlx::Result<Option<Known>> {
     let row = sqlx::query(
         "SELECT s.uid, typeof(s.uid) AS uid_type, s.lifecycle, s.planned_next_run, \
-         r.schedule_type, r.schedule_value \
+         r.schedule_type, r.schedule_value, r.timezone, r.anchor, r.end_at, r.max_repetitions \
          FROM schedules s LEFT JOIN schedule_revisions r ON r.id = \
              (SELECT max(id) FROM schedule_revisions WHERE uid = s.uid) \
          WHERE s.id = $1 AND s.uid IS NOT NULL",
@@ -154,5 +165,9 @@ pub(super) async fn fetch_known(tx: &mut Tx, id: i64) -> sqlx::Result<Option<Kno
         // A row that was broken from the start has no revision: anything readable is a change.
         schedule_type: rows::text(&row, "schedule_type").unwrap_or_default(),
         schedule_value: rows::text(&row, "schedule_value").unwrap_or_default(),
+        timezone: rows::text(&row, "timezone"),
+        anchor: rows::lenient_time(&row, "anchor"),
+        end_at: rows::lenient_time(&row, "end_at"),
+        max_repetitions: row.try_get_unchecked("max_repetitions").unwrap_or(None),
     }))
 }

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::super::queue::Candidate;
-use crate::db::{Claim, DueSchedule, Job, OpenOccurrence};
+use crate::db::{Claim, DueSchedule, Halt, Job, OpenOccurrence};
 use crate::letta_client::{Answer, Evidence, Refusal};
 use crate::models::{Lane, State, Verdict};
 
@@ -94,6 +94,8 @@ pub struct View {
     pub next_due: Option<Timestamp>,
     /// Whether any scheduler holds the target.
     pub held: bool,
+    /// Why all delivery is halted, if it is.
+    pub halted: Option<Halt>,
 }
 
 /// How long a scheduler runs.

@@ -10,9 +10,9 @@ use super::{
     AFTER_FAILURE, Action, Core, Event, FRUITLESS_HOLDS, Mode, Settling, Target, View, earliest,
     held, later,
 };
-use crate::db::{Claim, OpenOccurrence};
+use crate::db::{Claim, Halt, OpenOccurrence};
 use crate::letta_client::{Answer, Evidence, Refusal, RefusalKind};
-use crate::models::{State, Verdict};
+use crate::models::{State, Trigger, Verdict};
 
 impl Core {
     pub(super) fn take_in(&mut self, now: Timestamp, event: Event, actions: &mut Vec<Action>) {
@@ -32,7 +32,7 @@ impl Core {
                 self.next_look = Some(later(now, AFTER_FAILURE));
             }
             Event::Answered(job, answer) => {
-                let mut facts = Facts::of_job(&job, &self.settings);
+                let mut facts = Facts::of_job(&job);
                 if self.guard.held_until().is_some() {
                     // Nothing grows too old by a clock that may be wrong.
                     facts.expires_at = Timestamp::MAX;
@@ -64,6 +64,7 @@ impl Core {
         self.looking = false;
         self.next_look = Some(later(now, self.settings.poll));
         self.next_due = view.next_due;
+        self.take_halt(view.halted);
         match &mut self.target {
             Target::Open if view.held => {
                 self.target = held("another scheduler found the target not answering", now);
@@ -78,7 +79,9 @@ impl Core {
         let mut candidates = Vec::with_capacity(view.due.len());
         let mut open = HashSet::with_capacity(view.open.len());
         for occurrence in view.open {
-            open.insert(occurrence.uid);
+            if occurrence.trigger == Trigger::Schedule {
+                open.insert(occurrence.uid);
+            }
             match occurrence.state {
                 State::Waiting if occurrence.paused => {}
                 State::Waiting => candidates.push(Candidate {
@@ -112,6 +115,18 @@ impl Core {
             self.behind.clear();
         }
         self.queue.load(candidates);
+    }
+
+    fn take_halt(&mut self, halted: Option<Halt>) {
+        if halted == self.halted {
+            return;
+        }
+        match &halted {
+            Some(halt) => tracing::warn!("{halt}"),
+            None => tracing::info!("the halt is lifted: deliveries go on"),
+        }
+        self.halted = halted;
+        self.next_beat = None;
     }
 
     /// Notes a lane that somebody speaks in, unless that is us.

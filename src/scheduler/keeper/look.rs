@@ -47,9 +47,7 @@ impl Keeper {
             }
         }
         let open = db.list_open_occurrences().await?;
-        if open.iter().any(|o| o.state == State::Waiting) {
-            db.cancel_orphans(now).await?;
-        }
+        db.settle_deleted(now).await?;
         for lost in open.iter().filter(|o| self.has_lost(o)) {
             let fault = "it was claimed, but the claim was not heard of";
             let verdict = unknown_from(now, settings.reconcile_deadline, fault);
@@ -64,6 +62,7 @@ impl Keeper {
             due: due.into_iter().map(with_lane).collect(),
             open,
             next_due: db.next_due(now).await?,
+            halted: db.get_halt().await?,
             held: db
                 .list_held_targets()
                 .await?

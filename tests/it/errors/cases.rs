@@ -43,6 +43,11 @@ impl Case {
         self
     }
 
+    fn in_plugin(mut self) -> Self {
+        self.plugin = true;
+        self
+    }
+
     fn varies(mut self, value: impl Into<String>, name: &str) -> Self {
         self.varies.push((value.into(), name.into()));
         self
@@ -104,6 +109,13 @@ pub async fn case(code: Code, world: &World) -> Option<Case> {
         Code::AgentMissing => {
             call(&["register", "--prompt", "p", "--every", "5m"]).says("--agent-id")
         }
+        Code::PolicyInvalid => {
+            let flags = ["--every", "5m", "--catch-up", "newest"];
+            register(world, &flags).says("\"newest\"")
+        }
+        Code::BudgetExceeded => register(world, &["--every", "1m"])
+            .in_plugin()
+            .says("1440 times"),
         Code::AgentInvalid => {
             let id = "agent/../../tools?a=1#";
             call(&[

@@ -21,6 +21,7 @@ pub(super) async fn adopt(world: &World, foreign: &mut Foreign) -> Vec<Adopted> 
     let zone = &world.service.zone;
     let adopted = world.service.db.adopt_touched(zone, world.now()).await;
     foreign.check().await;
+    world.assert_balanced().await;
     adopted.unwrap()
 }
 
@@ -37,6 +38,7 @@ pub(super) async fn stands(world: &World, id: i64) -> (String, Lifecycle) {
 /// Delivers what is due, and gives everything that was sent so far.
 pub(super) async fn execute(world: &World) -> Vec<String> {
     world.start_on(&world.service, Mode::Once).ended().await;
+    world.assert_balanced().await;
     world.target.sent().into_iter().map(|s| s.text).collect()
 }
 

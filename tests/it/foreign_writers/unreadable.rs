@@ -3,6 +3,8 @@
 use jiff::SignedDuration;
 use promptyoself::clock::Clock;
 use promptyoself::models::{Lifecycle, State};
+use promptyoself::scheduler::Mode;
+use promptyoself::service::HistoryQuery;
 use uuid::Uuid;
 
 use super::adoption::{adopt, at, execute, schedule, stands, world};
@@ -35,7 +37,14 @@ async fn history_shows_what_became_of_an_agent_that_cannot_exist() {
     assert_eq!(stands(&world, id).await.1, Lifecycle::Broken);
     let service = &world.service;
     for of in [None, Some(id)] {
-        let history = service.history(of, None, 10).await.unwrap();
+        let history = service
+            .history(&HistoryQuery {
+                id: of,
+                limit: 10,
+                ..HistoryQuery::default()
+            })
+            .await
+            .unwrap();
         assert_eq!(history.len(), 1);
         assert_eq!(
             (
@@ -71,7 +80,15 @@ async fn a_schedule_whose_identity_cannot_be_read_gets_a_new_one_and_goes_on() {
             .await;
         // Whoever looks before it is adopted is not stopped either.
         assert_eq!(
-            world.service.history(None, None, 10).await.unwrap().len(),
+            world
+                .service
+                .history(&HistoryQuery {
+                    limit: 10,
+                    ..HistoryQuery::default()
+                })
+                .await
+                .unwrap()
+                .len(),
             2
         );
         world.advance(600);
@@ -137,11 +154,11 @@ async fn an_open_occurrence_that_cannot_be_read_stops_no_other() {
     }
     world.every("agent-a", "tick", "10m").await;
     world.advance(600);
-    assert_eq!(execute(&world).await.len(), 1);
+    world.start_on(&world.service, Mode::Once).ended().await;
     let db = &world.service.db;
     assert!(db.list_open_occurrences().await.unwrap().is_empty());
-    let settled = world.account().await;
-    assert!(settled.contains(&(State::Delivered, 1)), "{settled:?}");
+    let settled = world.occurrences().await;
+    assert!(settled.iter().any(|o| o.state == State::Delivered));
     let status = world.service.status().await.unwrap();
     let filter = promptyoself::db::ListFilter::default();
     let listing = world.service.list(&filter, false, &status).await.unwrap();

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use promptyoself::clock::Clock;
-use promptyoself::models::{AgentId, ScheduleType};
+use promptyoself::models::{AgentId, Caller, Policy, ScheduleType};
 use promptyoself::scheduler::{Mode, Scheduler, Settings};
-use promptyoself::service::{Registration, Service, When, Wish};
+use promptyoself::service::{HistoryQuery, Registration, Service, When, Wish};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
@@ -62,7 +62,9 @@ impl Rig {
                 max_repetitions: None,
             },
             name: None,
+            policy: Policy::default(),
             skip_validation: false,
+            caller: Caller::Operator,
         };
         self.service.register(&asked).await.unwrap();
     }
@@ -171,7 +173,14 @@ async fn an_interval_does_not_drift_however_late_it_is_looked_at() {
         let sent = rig.execute_at(&format!("2026-06-01T12:00:{late}Z")).await;
         assert_eq!(sent.len(), n, "at {late}");
     }
-    let history = rig.service.history(None, None, 10).await.unwrap();
+    let history = rig
+        .service
+        .history(&HistoryQuery {
+            limit: 10,
+            ..HistoryQuery::default()
+        })
+        .await
+        .unwrap();
     let intended: Vec<String> = history
         .iter()
         .rev()

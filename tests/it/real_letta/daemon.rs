@@ -4,7 +4,7 @@ use promptyoself::models::AgentId;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use super::RealLetta;
+use super::{Alone, RealLetta};
 use crate::daemon::Program;
 
 /// The program on a new database, with the server's address and password.
@@ -261,9 +261,17 @@ async fn a_stopped_letta_is_waited_for_and_then_everything_is_delivered_once() {
 
 #[tokio::test]
 async fn a_letta_killed_in_the_middle_of_a_turn_gets_the_prompt_again_only_with_proof() {
-    let real = RealLetta::alone().await;
+    letta_killed_mid_turn(&RealLetta::alone().await).await;
+}
+
+#[tokio::test]
+async fn without_redis_too_a_killed_letta_gets_the_prompt_again_only_with_proof() {
+    letta_killed_mid_turn(&RealLetta::alone_without_redis().await).await;
+}
+
+async fn letta_killed_mid_turn(real: &Alone) {
     let agent = real.new_agent().await;
-    let (program, _folder) = program(&real);
+    let (program, _folder) = program(real);
     // A run that the dead server left behind never ends; here it counts as orphaned soon.
     let program = program.with("PROMPTYOSELF_ORPHANED_RUN_AGE", "20s");
     let daemon = program.start(&["serve"], "serve");
@@ -280,5 +288,5 @@ async fn a_letta_killed_in_the_middle_of_a_turn_gets_the_prompt_again_only_with_
     let attempts = history[0]["attempts"].as_array().unwrap();
     assert_eq!(attempts.len(), 2, "{history:#?}");
     assert_ne!(attempts[0]["otid"], attempts[1]["otid"]);
-    assert_eq!(copies(&real, &agent, &text).await.len(), 1);
+    assert_eq!(copies(real, &agent, &text).await.len(), 1);
 }

@@ -1,0 +1,79 @@
+//! Reading which deliveries are to be shown.
+
+use jiff::Timestamp;
+
+use super::{agent_filter, given, id_filter, page};
+use crate::cli::args::HistoryArgs;
+use crate::error::{Code, Error, Result};
+use crate::models::State;
+use crate::schedule::{Zone, parse_time, read_duration};
+use crate::service::HistoryQuery;
+
+/// Which deliveries are asked for; a time without an offset is meant in `zone`.
+///
+/// # Errors
+/// Those of each part.
+pub fn history(args: &HistoryArgs, zone: &str, now: Timestamp) -> Result<HistoryQuery> {
+    Ok(HistoryQuery {
+        id: id_filter(args.id.as_deref())?,
+        agent_id: agent_filter(args.agent_id.as_deref())?,
+        state: given(args.state.as_deref()).map(state).transpose()?,
+        since: given(args.since.as_deref())
+            .map(|text| since(text, &Zone::parse(zone)?, now))
+            .transpose()?,
+        limit: page(args.limit.as_deref(), None)?.limit,
+    })
+}
+
+fn state(text: &str) -> Result<State> {
+    State::from_word(text).ok_or_else(|| {
+        Error::new(
+            Code::Usage,
+            format!(
+                "--state {text:?} is no state: give one of waiting, sending, unknown, delivered, \
+                 dead, coalesced, skipped, missed, cancelled"
+            ),
+        )
+        .example("promptyoself history --state dead")
+    })
+}
+
+/// A length of time back from now, or a point in time.
+fn since(text: &str, zone: &Zone, now: Timestamp) -> Result<Timestamp> {
+    if let Ok(back) = read_duration(text) {
+        return Ok(now.checked_sub(back).unwrap_or(Timestamp::MIN));
+    }
+    parse_time(text, zone, now).map_err(|e| e.about("--since").example("--since 24h"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn since_is_a_time_or_a_way_back_from_now() {
+        let now: Timestamp = "2026-02-01T12:00:00Z".parse().unwrap();
+        let berlin = Zone::parse("Europe/Berlin").unwrap();
+        for (text, expected) in [
+            ("24h", "2026-01-31T12:00:00Z"),
+            ("7d", "2026-01-25T12:00:00Z"),
+            ("2026-01-01 09:00", "2026-01-01T08:00:00Z"),
+            ("2026-01-01T09:00:00Z", "2026-01-01T09:00:00Z"),
+        ] {
+            let expected: Timestamp = expected.parse().unwrap();
+            assert_eq!(since(text, &berlin, now).unwrap(), expected, "{text}");
+        }
+        assert_eq!(
+            since("lately", &berlin, now).unwrap_err().code(),
+            Code::TimeInvalid
+        );
+    }
+
+    #[test]
+    fn a_state_that_does_not_exist_is_refused_with_those_that_do() {
+        assert_eq!(state("dead").unwrap(), State::Dead);
+        let error = state("failed").unwrap_err();
+        assert!(error.to_string().contains("\"failed\""), "{error}");
+        assert!(error.to_string().contains("coalesced"), "{error}");
+    }
+}

@@ -1,0 +1,118 @@
+//! Reading how a schedule is to be delivered.
+
+use jiff::SignedDuration;
+
+use super::given;
+use crate::cli::args::PolicyArgs;
+use crate::error::{Code, Error, Result};
+use crate::models::{CatchUp, EnvelopeStyle, Policy};
+use crate::schedule::read_duration;
+
+/// What was given of a policy.
+///
+/// # Errors
+/// [`Code::PolicyInvalid`].
+pub fn policy(args: &PolicyArgs) -> Result<Policy> {
+    let one_of = |words: &str, flag: &str, text: &str| {
+        Error::new(
+            Code::PolicyInvalid,
+            format!("{flag} {text:?} is none of {words}"),
+        )
+    };
+    let catch_up = |text: &str| {
+        CatchUp::from_word(text).ok_or_else(|| {
+            one_of("latest, all and skip", "--catch-up", text).example("--catch-up latest")
+        })
+    };
+    let envelope = |text: &str| {
+        EnvelopeStyle::from_word(text).ok_or_else(|| {
+            one_of("none, auto and full", "--envelope", text).example("--envelope auto")
+        })
+    };
+    Ok(Policy {
+        catch_up: given(args.catch_up.as_deref()).map(catch_up).transpose()?,
+        grace: duration("--grace", args.grace.as_deref(), "10m")?,
+        pause_on_failure: pause_on_failure(args.pause_on_failure.as_deref())?,
+        envelope: given(args.envelope.as_deref()).map(envelope).transpose()?,
+        max_age: duration("--max-age", args.max_age.as_deref(), "24h")?,
+    })
+}
+
+fn duration(flag: &str, text: Option<&str>, usual: &str) -> Result<Option<SignedDuration>> {
+    let invalid = |problem: String| {
+        Error::new(Code::PolicyInvalid, format!("{flag}: {problem}"))
+            .example(format!("{flag} {usual}"))
+    };
+    let Some(text) = given(text) else {
+        return Ok(None);
+    };
+    let read = read_duration(text).map_err(invalid)?;
+    match read.as_secs() {
+        0 => Err(invalid(format!("{text:?} is shorter than a second"))),
+        // What is stored is whole seconds.
+        seconds => Ok(Some(SignedDuration::from_secs(seconds))),
+    }
+}
+
+fn pause_on_failure(text: Option<&str>) -> Result<Option<i64>> {
+    let Some(text) = given(text) else {
+        return Ok(None);
+    };
+    let number = super::whole(text).filter(|n| (0..=1_000_000).contains(n));
+    number.map(Some).ok_or_else(|| {
+        Error::new(
+            Code::PolicyInvalid,
+            format!("--pause-on-failure {text:?} is not a whole number; 0 never pauses"),
+        )
+        .example("--pause-on-failure 5")
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn error(change: impl Fn(&mut PolicyArgs)) -> Error {
+        let mut args = PolicyArgs::default();
+        change(&mut args);
+        policy(&args).unwrap_err()
+    }
+
+    #[test]
+    fn a_policy_that_was_not_given_is_the_default_one() {
+        let blank = PolicyArgs {
+            catch_up: Some(" ".into()),
+            ..PolicyArgs::default()
+        };
+        assert_eq!(policy(&blank).unwrap(), Policy::default());
+    }
+
+    #[test]
+    fn every_part_of_a_policy_is_read() {
+        let args = PolicyArgs {
+            catch_up: Some("skip".into()),
+            grace: Some("90".into()),
+            pause_on_failure: Some("0".into()),
+            envelope: Some("full".into()),
+            max_age: Some("2d".into()),
+        };
+        let read = policy(&args).unwrap();
+        assert_eq!(read.catch_up(), CatchUp::Skip);
+        assert_eq!(read.grace(), SignedDuration::from_secs(90));
+        assert_eq!(read.pause_on_failure(), None);
+        assert_eq!(read.envelope(), EnvelopeStyle::Full);
+        assert_eq!(read.max_age, Some(SignedDuration::from_hours(48)));
+    }
+
+    #[test]
+    fn what_cannot_be_read_of_a_policy_is_named() {
+        let catch_up = error(|a| a.catch_up = Some("newest".into()));
+        assert!(catch_up.to_string().contains("--catch-up \"newest\""));
+        let grace = error(|a| a.grace = Some("-1m".into()));
+        assert!(grace.to_string().contains("--grace"), "{grace}");
+        let age = error(|a| a.max_age = Some("0.2".into()));
+        assert!(age.to_string().contains("shorter than a second"), "{age}");
+        let pause = error(|a| a.pause_on_failure = Some("-1".into()));
+        assert_eq!(pause.code(), Code::PolicyInvalid);
+    }
+}

@@ -1,0 +1,138 @@
+//! Halting: nothing at all is sent until the halt is lifted.
+
+use std::fmt;
+
+use jiff::{SignedDuration, Timestamp};
+use sqlx::Row;
+
+use super::time::DbTime;
+use super::{Db, Tx};
+use crate::error::Result;
+
+/// Why nothing is sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Halt {
+    /// Since when.
+    pub since: Timestamp,
+    /// Why, in somebody's words.
+    pub note: Option<String>,
+}
+
+impl fmt::Display for Halt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "all delivery has been halted since {}", self.since)?;
+        match &self.note {
+            Some(note) => write!(f, " ({note})"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Db {
+    /// Halts all delivery from the next claim on; what is on its way ends by itself. A halt that
+    /// is there already keeps its time, and its note unless another one is given. Returns the halt.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn halt(&self, note: Option<&str>, now: Timestamp) -> Result<Halt> {
+        let failed = |e| self.failed("halt all delivery", e);
+        let row = sqlx::query(
+            "INSERT INTO halt (only_row, since, note) VALUES (1, $1, $2) \
+             ON CONFLICT (only_row) DO UPDATE SET note = coalesce($2, note) \
+             RETURNING since, note",
+        )
+        .bind(DbTime(now))
+        .bind(note)
+        .fetch_one(&self.pool)
+        .await
+        .map_err(failed)?;
+        Ok(Halt {
+            since: row.try_get::<DbTime, _>("since").map_err(failed)?.0,
+            note: row.try_get("note").map_err(failed)?,
+        })
+    }
+
+    /// Lifts the halt, and gives what waits the time back: it did not age meanwhile. Returns the
+    /// halt that was there.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn lift_halt(&self, now: Timestamp) -> Result<Option<Halt>> {
+        let doing = "let deliveries go on";
+        let failed = |e| self.failed(doing, e);
+        let mut tx = self.begin(doing).await?;
+        let row = sqlx::query("DELETE FROM halt RETURNING since, note")
+            .fetch_optional(&mut *tx)
+            .await
+            .map_err(failed)?;
+        let Some(row) = row else { return Ok(None) };
+        let halt = Halt {
+            since: row.try_get::<DbTime, _>("since").map_err(failed)?.0,
+            note: row.try_get("note").map_err(failed)?,
+        };
+        let by = now.duration_since(halt.since);
+        // The search for unknown fates went on meanwhile: its deadline stays.
+        give_time_back(&mut tx, Deadline::Expiry, by)
+            .await
+            .map_err(failed)?;
+        self.commit(tx, doing).await?;
+        Ok(Some(halt))
+    }
+
+    /// The halt, if there is one.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn get_halt(&self) -> Result<Option<Halt>> {
+        let failed = |e| self.failed("look whether delivery is halted", e);
+        let row = sqlx::query("SELECT since, note FROM halt")
+            .fetch_optional(&self.pool)
+            .await
+            .map_err(failed)?;
+        let Some(row) = row else { return Ok(None) };
+        Ok(Some(Halt {
+            since: row.try_get::<DbTime, _>("since").map_err(failed)?.0,
+            note: row.try_get("note").map_err(failed)?,
+        }))
+    }
+}
+
+/// A deadline of an open occurrence.
+#[derive(Clone, Copy)]
+pub(super) enum Deadline {
+    /// The end of its retries.
+    Expiry,
+    /// The end of the search for its fate.
+    Reconcile,
+}
+
+/// Moves a deadline of every open occurrence by the time that nobody could use.
+pub(super) async fn give_time_back(
+    tx: &mut Tx,
+    deadline: Deadline,
+    by: SignedDuration,
+) -> sqlx::Result<()> {
+    let (select, update) = match deadline {
+        Deadline::Expiry => (
+            "SELECT id, expires_at AS deadline FROM occurrences \
+             WHERE state IN ('waiting', 'sending', 'unknown') AND expires_at IS NOT NULL",
+            "UPDATE occurrences SET expires_at = $2 WHERE id = $1",
+        ),
+        Deadline::Reconcile => (
+            "SELECT id, reconcile_until AS deadline FROM occurrences \
+             WHERE state IN ('waiting', 'sending', 'unknown') AND reconcile_until IS NOT NULL",
+            "UPDATE occurrences SET reconcile_until = $2 WHERE id = $1",
+        ),
+    };
+    // A clock that was set back meanwhile makes nobody older.
+    let by = by.max(SignedDuration::ZERO);
+    for row in sqlx::query(select).fetch_all(&mut **tx).await? {
+        let until = row.try_get::<DbTime, _>("deadline")?.0;
+        sqlx::query(update)
+            .bind(row.try_get::<i64, _>("id")?)
+            .bind(DbTime(until.checked_add(by).unwrap_or(Timestamp::MAX)))
+            .execute(&mut **tx)
+            .await?;
+    }
+    Ok(())
+}

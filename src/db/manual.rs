@@ -1,0 +1,102 @@
+//! Runs by hand: one occurrence at once, which leaves the schedule's own instants as they are.
+
+use jiff::{SignedDuration, Timestamp};
+use sqlx::Row;
+
+use super::adoption::adopt_if_touched;
+use super::attempts::{payload_of, store_payload};
+use super::schedules::fetch;
+use super::time::DbTime;
+use super::{Db, Tx};
+use crate::error::Result;
+use crate::models::{Lane, Lifecycle, PromptSchedule, Trigger};
+
+/// What became of a wish to run a schedule by hand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Queued {
+    /// It is to be sent as this occurrence.
+    New(i64),
+    /// A run by hand that was asked for before waits to be sent: it is this occurrence.
+    Waiting(i64),
+    /// A schedule that stands like this can't be run.
+    NotRunnable(Lifecycle),
+}
+
+impl Db {
+    /// Queues one run of a schedule for the next free moment of its lane. The prompt is frozen as
+    /// it is now. `None` if there is none of this id.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn queue_run(
+        &self,
+        id: i64,
+        lane_of: impl FnOnce(&PromptSchedule) -> Result<Lane>,
+        now: Timestamp,
+    ) -> Result<Option<Queued>> {
+        let doing = "queue a run by hand";
+        let failed = |e| self.failed(doing, e);
+        let mut tx = self.begin(doing).await?;
+        adopt_if_touched(&mut tx, id, &self.zone, now)
+            .await
+            .map_err(failed)?;
+        let Some(schedule) = fetch(&mut tx, id).await.map_err(failed)? else {
+            return Ok(None);
+        };
+        let queued = match schedule.lifecycle {
+            Lifecycle::Cancelled | Lifecycle::Broken => Queued::NotRunnable(schedule.lifecycle),
+            Lifecycle::Active | Lifecycle::Paused | Lifecycle::Finished => {
+                let lane = lane_of(&schedule)?;
+                queue(&mut tx, &schedule, &lane, now)
+                    .await
+                    .map_err(failed)?
+            }
+        };
+        self.commit(tx, doing).await?;
+        Ok(Some(queued))
+    }
+}
+
+async fn queue(
+    tx: &mut Tx,
+    schedule: &PromptSchedule,
+    lane: &Lane,
+    now: Timestamp,
+) -> sqlx::Result<Queued> {
+    let uid = schedule.uid.map(|u| u.to_string());
+    // Whoever gets no answer asks twice.
+    let waiting: Option<i64> = sqlx::query_scalar(
+        "SELECT id FROM occurrences WHERE uid = $1 AND \"trigger\" = 'manual' \
+         AND state = 'waiting' AND sent_at IS NULL",
+    )
+    .bind(&uid)
+    .fetch_optional(&mut **tx)
+    .await?;
+    if let Some(id) = waiting {
+        return Ok(Queued::Waiting(id));
+    }
+    let last: Option<DbTime> = sqlx::query_scalar(
+        "SELECT max(intended_at) FROM occurrences WHERE uid = $1 AND \"trigger\" = 'manual'",
+    )
+    .bind(&uid)
+    .fetch_one(&mut **tx)
+    .await?;
+    // An instant of its own, whatever the clock says.
+    let after_last = last.and_then(|t| t.0.checked_add(SignedDuration::from_micros(1)).ok());
+    let intended_at = after_last.map_or(now, |t| t.max(now));
+    let hash = store_payload(tx, &payload_of(&schedule.prompt_text)).await?;
+    let row = sqlx::query(
+        "INSERT INTO occurrences (uid, agent_id, \"trigger\", first_at, intended_at, state, lane, \
+         payload, not_before) VALUES ($1, $2, $3, $4, $4, 'waiting', $5, $6, $7) RETURNING id",
+    )
+    .bind(&uid)
+    .bind(schedule.agent_id.trim())
+    .bind(Trigger::Manual.as_str())
+    .bind(DbTime(intended_at))
+    .bind(lane.as_str())
+    .bind(&hash)
+    .bind(DbTime(now))
+    .fetch_one(&mut **tx)
+    .await?;
+    Ok(Queued::New(row.try_get("id")?))
+}

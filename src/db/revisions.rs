@@ -1,0 +1,271 @@
+//! Revisions: what a schedule's instants were, from when on and up to where they were accounted
+//! for, so that the past can be calculated again.
+
+use jiff::Timestamp;
+use sqlx::sqlite::SqliteRow;
+use sqlx::{Row, SqliteConnection};
+use uuid::Uuid;
+
+use super::Tx;
+use super::plans::schedule_type;
+use super::rows;
+use super::time::{DbTime, optional};
+use crate::error::{Code, Error, Result};
+use crate::models::{Lifecycle, Plan, ScheduleType};
+use crate::schedule::{Fresh, Past, Planned, Spec, Timetable, TooMany, Zone, just_after};
+
+/// A stored revision, as far as it can be read.
+pub(super) struct Revision {
+    /// Whether it is still its schedule's plan.
+    pub(super) open: bool,
+    /// Its instants; those of an open one have no end yet.
+    pub(super) planned: Result<Planned>,
+}
+
+/// Records what a schedule's instants are from now on, before they are written into its row: what
+/// it had until then ends where it stands. With `lifecycle` neither active nor paused none of the
+/// instants is to come.
+pub(super) async fn begin_revision(
+    tx: &mut Tx,
+    uid: Uuid,
+    plan: &Plan,
+    lifecycle: Lifecycle,
+    now: Timestamp,
+) -> sqlx::Result<()> {
+    end_revision(tx, uid, None).await?;
+    let ends_before = match lifecycle {
+        Lifecycle::Active | Lifecycle::Paused => None,
+        Lifecycle::Finished | Lifecycle::Cancelled | Lifecycle::Broken => Some(plan.next_run),
+    };
+    insert(tx, uid, plan, ends_before, now).await
+}
+
+/// Records instants that are settled as a whole, apart from those of the plans before and after:
+/// they passed while their schedule was paused, or not active.
+pub(super) async fn record_passed(
+    tx: &mut Tx,
+    uid: Uuid,
+    plan: &Plan,
+    until: Timestamp,
+    now: Timestamp,
+) -> sqlx::Result<()> {
+    end_revision(tx, uid, None).await?;
+    insert(tx, uid, plan, Some(just_after(until)), now).await
+}
+
+async fn insert(
+    tx: &mut Tx,
+    uid: Uuid,
+    plan: &Plan,
+    ends_before: Option<Timestamp>,
+    now: Timestamp,
+) -> sqlx::Result<()> {
+    sqlx::query(
+        "INSERT INTO schedule_revisions (uid, from_at, schedule_type, schedule_value, timezone, \
+         anchor, first_instant, end_at, max_repetitions, ends_before, repetitions) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, \
+                 coalesce((SELECT repetitions FROM schedules WHERE uid = $1), 0))",
+    )
+    .bind(uid.to_string())
+    .bind(DbTime(now))
+    .bind(plan.schedule_type.as_str())
+    .bind(&plan.schedule_value)
+    .bind(&plan.timezone)
+    .bind(DbTime(plan.anchor))
+    .bind(DbTime(plan.next_run))
+    .bind(optional(plan.end_at))
+    .bind(plan.max_repetitions)
+    .bind(optional(ends_before))
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
+}
+
+/// Ends the schedule's plan where it stands, or after `through` if that is later. Its row must
+/// still say where it stood: `planned_next_run` and `lifecycle` are written after this.
+pub(super) async fn end_revision(
+    tx: &mut Tx,
+    uid: Uuid,
+    through: Option<Timestamp>,
+) -> sqlx::Result<()> {
+    let stood = fetch_standing(tx, &uid.to_string()).await?;
+    let before = stood.stands_before.max(through.map(just_after));
+    sqlx::query(
+        "UPDATE schedule_revisions SET ends_before = coalesce($2, first_instant) \
+         WHERE uid = $1 AND ends_before IS NULL",
+    )
+    .bind(uid.to_string())
+    .bind(optional(before))
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
+}
+
+/// Where a schedule stands, or stood when it was deleted.
+#[derive(Default)]
+pub(super) struct Standing {
+    /// Its number, if it still exists.
+    pub(super) schedule_id: Option<i64>,
+    /// The instant before which everything is accounted for; `None` of a schedule of which nothing
+    /// is known any more.
+    pub(super) stands_before: Option<Timestamp>,
+}
+
+/// Reads where a schedule stands.
+pub(super) async fn fetch_standing(
+    connection: &mut SqliteConnection,
+    uid: &str,
+) -> sqlx::Result<Standing> {
+    let row = sqlx::query(
+        "SELECT id, planned_next_run AS next, lifecycle FROM schedules WHERE uid = $1 \
+         UNION ALL SELECT NULL, planned_next_run, lifecycle FROM deleted_schedules \
+         WHERE uid = $1 LIMIT 1",
+    )
+    .bind(uid)
+    .fetch_optional(connection)
+    .await?;
+    let Some(row) = row else {
+        return Ok(Standing::default());
+    };
+    let next = rows::lenient_time(&row, "next");
+    let lifecycle = rows::text(&row, "lifecycle");
+    // The last instant of a finished schedule stays in its next_run.
+    let finished = lifecycle.as_deref() == Some(Lifecycle::Finished.as_str());
+    Ok(Standing {
+        schedule_id: row.try_get_unchecked("id")?,
+        stands_before: match finished {
+            true => next.map(just_after),
+            false => next,
+        },
+    })
+}
+
+/// The revisions of a schedule, the oldest first. An open one ends before `stands_before`.
+pub(super) async fn fetch_revisions(
+    connection: &mut SqliteConnection,
+    uid: &str,
+    stands_before: Option<Timestamp>,
+) -> sqlx::Result<Vec<Revision>> {
+    let rows = sqlx::query(
+        "SELECT schedule_type, schedule_value, timezone, anchor, first_instant, end_at, \
+         max_repetitions, repetitions, ends_before FROM schedule_revisions WHERE uid = $1 \
+         ORDER BY id",
+    )
+    .bind(uid)
+    .fetch_all(connection)
+    .await?;
+    let read = |row| Revision {
+        open: rows::text(row, "ends_before").is_none(),
+        planned: planned(row, stands_before),
+    };
+    Ok(rows.iter().map(read).collect())
+}
+
+fn planned(row: &SqliteRow, stands_before: Option<Timestamp>) -> Result<Planned> {
+    let text = |column| rows::text(row, column).unwrap_or_default();
+    let broken = |what: &str| {
+        Error::new(
+            Code::ScheduleBroken,
+            format!("the {what} of a revision is no date and time"),
+        )
+    };
+    let zone = Zone::parse(&text("timezone"))?;
+    let first = rows::lenient_time(row, "first_instant").ok_or_else(|| broken("first instant"))?;
+    let spec = match schedule_type(&text("schedule_type"))? {
+        ScheduleType::Once => Spec::Once(first),
+        kind => Spec::read_stored(kind, &text("schedule_value"), &zone)?,
+    };
+    let before = match rows::text(row, "ends_before") {
+        None => stands_before.unwrap_or(first),
+        Some(_) => rows::lenient_time(row, "ends_before").ok_or_else(|| broken("end"))?,
+    };
+    let most: Option<i64> = row.try_get_unchecked("max_repetitions").unwrap_or(None);
+    let taken: i64 = row.try_get_unchecked("repetitions").unwrap_or_default();
+    Ok(Planned {
+        timetable: Timetable {
+            spec,
+            zone,
+            anchor: rows::lenient_time(row, "anchor").unwrap_or(first),
+            end_at: rows::lenient_time(row, "end_at"),
+        },
+        first,
+        before,
+        limit: most.map(|most| u64::try_from(most.saturating_sub(taken)).unwrap_or(0)),
+    })
+}
+
+/// The instants of the schedule's latest revision from `first` to `newest` that have no outcome
+/// yet. `None` where that can't be told; almost always it is known at once that all of them are.
+pub(super) async fn fresh_instants(
+    tx: &mut Tx,
+    uid: Uuid,
+    first: Timestamp,
+    newest: Timestamp,
+) -> sqlx::Result<Option<Fresh>> {
+    if !may_be_settled(tx, uid, first).await? {
+        return Ok(None);
+    }
+    let uid = uid.to_string();
+    let mut revisions = fetch_revisions(tx, &uid, None).await?;
+    let Some(Ok(latest)) = revisions.pop().map(|r| r.planned) else {
+        return Ok(None);
+    };
+    let mut past = early_past(tx, &uid).await?;
+    for revision in revisions.iter().filter_map(|r| r.planned.as_ref().ok()) {
+        past.add(revision);
+    }
+    let range = Planned {
+        first,
+        before: just_after(newest),
+        limit: None,
+        ..latest
+    };
+    match range.fresh(&past) {
+        Ok(fresh) => Ok(Some(fresh)),
+        Err(TooMany) => Ok(None),
+    }
+}
+
+/// Whether an instant of the schedule's plan has an outcome already, kept one by one or not.
+pub(super) async fn has_outcome(tx: &mut Tx, uid: Uuid, at: Timestamp) -> sqlx::Result<bool> {
+    let fresh = fresh_instants(tx, uid, at, at).await?;
+    Ok(fresh.is_some_and(|fresh| fresh.count == 0))
+}
+
+/// Whether any instant from `first` on may have an outcome already.
+async fn may_be_settled(tx: &mut Tx, uid: Uuid, first: Timestamp) -> sqlx::Result<bool> {
+    let settled: Option<i64> = sqlx::query_scalar(
+        "SELECT 1 WHERE EXISTS (SELECT 1 FROM occurrences \
+             WHERE uid = $1 AND \"trigger\" = 'schedule' AND intended_at >= $2) \
+         OR EXISTS (SELECT 1 FROM pruned_sums \
+             WHERE uid = $1 AND \"trigger\" = 'schedule' AND last_at >= $2)",
+    )
+    .bind(uid.to_string())
+    .bind(DbTime(first))
+    .fetch_optional(&mut **tx)
+    .await?;
+    Ok(settled.is_some())
+}
+
+/// The instants that were settled before revisions said which those are.
+pub(super) async fn early_past(connection: &mut SqliteConnection, uid: &str) -> sqlx::Result<Past> {
+    let rows = sqlx::query(
+        "SELECT first_at, intended_at FROM occurrences WHERE uid = $1 AND \"trigger\" = 'schedule' \
+             AND id <= (SELECT early_occurrences FROM install) \
+         UNION ALL SELECT first_at, last_at FROM pruned_sums \
+             WHERE uid = $1 AND \"trigger\" = 'schedule' AND early = 1",
+    )
+    .bind(uid)
+    .fetch_all(connection)
+    .await?;
+    let mut past = Past::default();
+    for row in &rows {
+        if let (Some(first), Some(newest)) = (
+            rows::lenient_time(row, "first_at"),
+            rows::lenient_time(row, "intended_at"),
+        ) {
+            past.add_recorded(first, newest);
+        }
+    }
+    Ok(past)
+}

@@ -1,0 +1,86 @@
+//! How a schedule is delivered when something is out of the ordinary.
+
+use jiff::SignedDuration;
+
+use super::words;
+
+/// How old an instant may be that `skip` still sends, where the schedule does not say.
+pub const DEFAULT_GRACE: SignedDuration = SignedDuration::from_mins(10);
+
+/// How many prompts are given up in a row before a schedule is paused, where it does not say.
+pub const DEFAULT_PAUSE_ON_FAILURE: i64 = 5;
+
+words! {
+    /// What becomes of the instants that passed unsent.
+    CatchUp {
+        /// The newest is sent and stands for the others.
+        Latest => "latest",
+        /// Each is sent, the oldest first.
+        All => "all",
+        /// Those older than the grace are missed; the newest of the others is sent.
+        Skip => "skip",
+    }
+}
+
+words! {
+    /// What is told in the line before a prompt.
+    EnvelopeStyle {
+        /// Nothing: there is no line.
+        None => "none",
+        /// What is out of the ordinary; in ordinary circumstances there is no line.
+        Auto => "auto",
+        /// Always everything.
+        Full => "full",
+    }
+}
+
+/// How a schedule is delivered; `None` is the default of each part.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Policy {
+    /// What becomes of the instants that passed unsent.
+    pub catch_up: Option<CatchUp>,
+    /// How old an instant may be that `skip` still sends.
+    pub grace: Option<SignedDuration>,
+    /// After how many given up in a row the schedule is paused; 0 for never.
+    pub pause_on_failure: Option<i64>,
+    /// What is told before the prompt.
+    pub envelope: Option<EnvelopeStyle>,
+    /// How long an occurrence is retried, from its first try; `None` for the setting `max_age`.
+    pub max_age: Option<SignedDuration>,
+}
+
+impl Policy {
+    /// What becomes of the instants that passed unsent.
+    pub fn catch_up(&self) -> CatchUp {
+        self.catch_up.unwrap_or(CatchUp::Latest)
+    }
+
+    /// How old an instant may be that `skip` still sends.
+    pub fn grace(&self) -> SignedDuration {
+        self.grace.unwrap_or(DEFAULT_GRACE)
+    }
+
+    /// After how many given up in a row the schedule is paused; `None` for never.
+    pub fn pause_on_failure(&self) -> Option<i64> {
+        Some(self.pause_on_failure.unwrap_or(DEFAULT_PAUSE_ON_FAILURE)).filter(|n| *n > 0)
+    }
+
+    /// What is told before the prompt.
+    pub fn envelope(&self) -> EnvelopeStyle {
+        self.envelope.unwrap_or(EnvelopeStyle::Auto)
+    }
+
+    /// This policy where `other` says nothing, else the other. A grace goes with the `skip` it was
+    /// given for.
+    pub fn changed_by(&self, other: &Policy) -> Policy {
+        let catch_up = other.catch_up.or(self.catch_up);
+        let kept = self.grace.filter(|_| catch_up == Some(CatchUp::Skip));
+        Policy {
+            catch_up,
+            grace: other.grace.or(kept),
+            pause_on_failure: other.pause_on_failure.or(self.pause_on_failure),
+            envelope: other.envelope.or(self.envelope),
+            max_age: other.max_age.or(self.max_age),
+        }
+    }
+}

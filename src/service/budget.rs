@@ -1,0 +1,48 @@
+//! Refusing an agent what goes over its budget.
+
+use jiff::SignedDuration;
+
+use crate::error::{Code, Error, Result};
+use crate::models::{Budget, Caller, Plan};
+use crate::schedule::{Timetable, just_before};
+
+/// How many live schedules the caller's agent may have; `None` for any number.
+pub(super) fn most_schedules(budget: &Budget, caller: Caller) -> Option<i64> {
+    (caller == Caller::Agent).then_some(budget.schedules)
+}
+
+/// Refuses a plan that fires too often within the 24 hours from its first firing on.
+///
+/// # Errors
+/// [`Code::BudgetExceeded`].
+pub(super) fn check_fires(
+    budget: &Budget,
+    caller: Caller,
+    plan: &Plan,
+    timetable: &Timetable,
+) -> Result<()> {
+    if caller == Caller::Operator {
+        return Ok(());
+    }
+    let Ok(day_after) = plan.next_run.checked_add(SignedDuration::from_hours(24)) else {
+        return Ok(());
+    };
+    let most = plan.max_repetitions.and_then(|n| u64::try_from(n).ok());
+    let fires = timetable
+        .passed(plan.next_run, just_before(day_after), most)
+        .count;
+    if fires <= budget.fires_per_day {
+        return Ok(());
+    }
+    // The shortest interval in whole minutes that is within the budget.
+    let minutes = 1_440_u64.div_ceil(budget.fires_per_day.max(1));
+    Err(Error::new(
+        Code::BudgetExceeded,
+        format!(
+            "{} {:?} would run {fires} times in 24 hours, but a schedule made by an agent may run \
+             {} times: let it run more rarely, or for fewer repetitions",
+            plan.schedule_type, plan.schedule_value, budget.fires_per_day
+        ),
+    )
+    .example(format!("--every {minutes}m")))
+}

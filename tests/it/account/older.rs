@@ -1,0 +1,78 @@
+//! Databases from before revisions said up to when they hold.
+
+use std::path::Path;
+
+use promptyoself::scheduler::Mode;
+use promptyoself::service::Service;
+
+use crate::foreign_writers::raw::Foreign;
+use crate::world::World;
+
+/// Takes the database back to where it was before the account was kept.
+const UNDO: &str = "
+    DROP TRIGGER schedules_deleted;
+    DROP TABLE deleted_schedules;
+    DROP TABLE pruned_sums;
+    ALTER TABLE install DROP COLUMN early_occurrences;
+    ALTER TABLE schedule_revisions DROP COLUMN repetitions;
+    ALTER TABLE schedule_revisions DROP COLUMN ends_before;
+    DELETE FROM _sqlx_migrations WHERE version >= 5;
+";
+
+async fn undo(path: &Path) {
+    Foreign::connect(path).await.run(UNDO).await;
+}
+
+async fn reopen(world: &World) -> Service {
+    world.another().await
+}
+
+#[tokio::test]
+async fn an_older_database_is_not_called_wrong_and_is_proved_from_then_on() {
+    let mut world = World::new().await;
+    let [live, paused, over] = [
+        world.every("agent-a", "tick", "10s").await.id,
+        world.every("agent-b", "tick", "10s").await.id,
+        world.every("agent-c", "tick", "10s").await.id,
+    ];
+    for _ in 0..3 {
+        world.advance(20);
+        world.start_on(&world.service, Mode::Once).ended().await;
+    }
+    world.service.pause(paused, None).await.unwrap();
+    world.service.cancel(over).await.unwrap();
+    world.advance(15);
+    undo(&world.path()).await;
+    world.service = reopen(&world).await;
+    world.assert_balanced().await;
+    let early: Vec<_> = (world.service.db.accounts().await.unwrap().iter())
+        .map(|a| a.expected)
+        .collect();
+    assert_eq!(early, [Some(6), Some(6), Some(6)]);
+
+    world.service.resume(paused, false).await.unwrap();
+    world.advance(20);
+    world.start_on(&world.service, Mode::Once).ended().await;
+    world.assert_balanced().await;
+    // Set back onto what was settled before: it counts once, and nothing of it is sent again.
+    let sent = world.target.sent().len();
+    let mut foreign = Foreign::connect(&world.path()).await;
+    foreign
+        .run(&format!(
+            "UPDATE schedules SET next_run = '2026-02-01 12:00:20' WHERE id = {live}"
+        ))
+        .await;
+    world.start_on(&world.service, Mode::Once).ended().await;
+    assert_eq!(world.target.sent().len(), sent);
+    world.assert_balanced().await;
+
+    // What is lost from then on is found.
+    foreign
+        .run(
+            "DELETE FROM attempts; \
+             DELETE FROM occurrences WHERE id = (SELECT max(id) FROM occurrences)",
+        )
+        .await;
+    let accounts = world.service.db.accounts().await.unwrap();
+    assert_eq!(accounts.iter().filter(|a| !a.balanced).count(), 1);
+}
