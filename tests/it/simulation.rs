@@ -1,7 +1,8 @@
 //! The simulation: the scheduler's real core and store against a model of Letta, with everything
 //! that can go wrong, under a clock and a chance that come again with the seed.
 //!
-//! `PROMPTYOSELF_SEED=7` shows the run of one seed, `PROMPTYOSELF_LONG=1` runs thousands.
+//! `PROMPTYOSELF_SEED=7` shows the run of one seed, `PROMPTYOSELF_SEED=1000..2000` runs those,
+//! `PROMPTYOSELF_LONG=1` runs thousands.
 
 mod directory;
 mod disturbances;
@@ -22,7 +23,7 @@ use self::world::World;
 const FIRST_SEED: u64 = 1;
 
 /// How many seeds are run by default.
-const SEEDS: u64 = 300;
+const SEEDS: u64 = 100;
 
 /// How many seeds the long form runs.
 const LONG_SEEDS: u64 = 5_000;
@@ -45,9 +46,12 @@ fn run(seed: u64, loud: bool) -> (Law, World) {
 }
 
 fn seeds() -> std::ops::Range<u64> {
-    let number = |name: &str| std::env::var(name).ok()?.parse::<u64>().ok();
-    if let Some(seed) = number("PROMPTYOSELF_SEED") {
+    let asked = std::env::var("PROMPTYOSELF_SEED").unwrap_or_default();
+    if let Ok(seed) = asked.parse() {
         return seed..seed + 1;
+    }
+    if let Some((first, end)) = asked.split_once("..") {
+        return first.parse().unwrap()..end.parse().unwrap();
     }
     let long = std::env::var_os("PROMPTYOSELF_LONG").is_some_and(|v| v == "1");
     FIRST_SEED..FIRST_SEED + if long { LONG_SEEDS } else { SEEDS }

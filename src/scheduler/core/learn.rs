@@ -243,18 +243,22 @@ impl Core {
                 self.taken.insert(settling.lane);
                 self.want_look();
             }
-            (Some(State::Waiting), Verdict::Waiting { not_before, .. }) => match settling.job {
-                Some(job) if self.mode == Mode::Forever => self.queue.add(Candidate {
-                    lane: settling.lane,
-                    intended_at: settling.intended_at,
-                    not_before,
-                    source: Source::Waiting {
-                        occurrence_id: job.occurrence_id,
-                        uid: job.uid,
-                    },
-                }),
-                _ => self.want_look(),
-            },
+            (Some(State::Waiting), Verdict::Waiting { not_before, .. }) => {
+                // Its lane stays closed until a look, so that it is not overtaken.
+                self.unknown.remove(&settling.occurrence_id);
+                match settling.job {
+                    Some(job) if self.mode == Mode::Forever => self.queue.add(Candidate {
+                        lane: settling.lane,
+                        intended_at: settling.intended_at,
+                        not_before,
+                        source: Source::Waiting {
+                            occurrence_id: job.occurrence_id,
+                            uid: job.uid,
+                        },
+                    }),
+                    _ => self.want_look(),
+                }
+            }
             _ => {
                 if self.unknown.remove(&settling.occurrence_id).is_some() {
                     self.taken.remove(&settling.lane);

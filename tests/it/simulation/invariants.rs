@@ -85,11 +85,13 @@ impl Observer {
     /// A prompt reaches the wire: its otid is committed, under the sender's right, in a lane of
     /// its own, and its schedule lets it.
     pub async fn check_send(&mut self, job: &Job, owner: Uuid) -> Law {
-        let row: Option<(i64, String, Option<String>, i64, i64, Option<String>)> = sqlx::query_as(
+        let row: Option<(i64, String, Option<String>, i64, i64, bool)> = sqlx::query_as(
             "SELECT o.id, o.state, o.owner, o.fence, \
              (SELECT count(*) FROM occurrences b WHERE b.lane = o.lane \
               AND b.state IN ('sending', 'unknown')), \
-             (SELECT lifecycle FROM schedules s WHERE s.uid = o.uid) \
+             NOT EXISTS (SELECT 1 FROM halt) AND EXISTS (SELECT 1 FROM schedules s \
+              WHERE s.uid = o.uid AND (s.lifecycle IN ('active', 'finished') \
+              OR o.\"trigger\" = 'manual' AND s.lifecycle = 'paused')) \
              FROM occurrences o JOIN attempts a ON a.occurrence_id = o.id \
              WHERE a.otid = $1 AND a.finished_at IS NULL ORDER BY a.n DESC LIMIT 1",
         )
@@ -97,10 +99,9 @@ impl Observer {
         .fetch_optional(&mut self.db)
         .await
         .unwrap();
-        let Some((id, state, by, fence, in_lane, lifecycle)) = row else {
+        let Some((id, state, by, fence, in_lane, may)) = row else {
             return broken!("{} is sent before its otid is committed", job.otid);
         };
-        let may = matches!(lifecycle.as_deref(), Some("active" | "finished"));
         if id != job.occurrence_id
             || state != "sending"
             || by != Some(owner.to_string())
@@ -110,7 +111,7 @@ impl Observer {
         {
             return broken!(
                 "{} is sent without the right to: {state} by {by:?} of {owner}, fence {fence} of \
-                 {}, {in_lane} in its lane, schedule {lifecycle:?}",
+                 {}, {in_lane} in its lane, let by its schedule: {may}",
                 job.occurrence_id,
                 job.fence
             );
@@ -124,14 +125,16 @@ impl Observer {
             Source::Due(due) => sqlx::query_scalar(
                 "SELECT 1 FROM schedules s WHERE uid = $1 AND active = 1 AND touched = 0 \
                  AND agent_id = $2 AND next_run = $3 AND NOT EXISTS (SELECT 1 FROM occurrences o \
-                 WHERE o.uid = s.uid AND o.state IN ('waiting', 'sending', 'unknown'))",
+                 WHERE o.uid = s.uid AND o.\"trigger\" = 'schedule' \
+                 AND o.state IN ('waiting', 'sending', 'unknown'))",
             )
             .bind(due.uid.to_string())
             .bind(due.agent_id.as_str())
             .bind(stored(due.next_run)),
             Source::Waiting { occurrence_id, .. } => sqlx::query_scalar(
                 "SELECT 1 FROM occurrences o JOIN schedules s ON s.uid = o.uid WHERE o.id = $1 \
-                 AND o.state = 'waiting' AND s.touched = 0 AND s.lifecycle <> 'paused'",
+                 AND o.state = 'waiting' AND s.touched = 0 \
+                 AND (s.lifecycle <> 'paused' OR o.\"trigger\" = 'manual')",
             )
             .bind(*occurrence_id),
         }
@@ -186,8 +189,8 @@ impl Observer {
     pub async fn left(&mut self, now: Timestamp) -> Left {
         sqlx::query_as(
             "SELECT id, state, reason FROM occurrences o WHERE state IN ('sending', 'unknown') \
-             OR state = 'waiting' AND NOT EXISTS (SELECT 1 FROM schedules s WHERE s.uid = o.uid \
-                                                  AND s.lifecycle = 'paused') \
+             OR state = 'waiting' AND NOT (\"trigger\" = 'schedule' AND EXISTS (SELECT 1 FROM schedules s WHERE s.uid = o.uid \
+                                                  AND s.lifecycle = 'paused')) \
              UNION ALL SELECT id, 'due', next_run FROM schedules WHERE active = 1 \
              AND (next_run <= $1 OR touched = 1)",
         )

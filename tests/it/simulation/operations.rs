@@ -2,13 +2,13 @@
 
 use jiff::{SignedDuration, Timestamp};
 use promptyoself::error::{Code, Result};
-use promptyoself::models::ScheduleType;
+use promptyoself::models::{CatchUp, Policy, ScheduleType};
 use promptyoself::service::{Changes, Registration, When, Wish};
 
 use super::faults::pick;
 use super::invariants::stored;
 use super::trace::{Law, broken};
-use super::world::World;
+use super::world::{NOBODY, World};
 
 const INTERVALS: [&str; 8] = ["50s", "90s", "5m", "7m", "20m", "1h", "3h", "1d"];
 
@@ -31,9 +31,6 @@ const ZONES: [&str; 5] = [
     "Asia/Kathmandu",
 ];
 
-/// The slot of whoever is no scheduler.
-const NOBODY: usize = usize::MAX;
-
 impl World {
     /// Somebody does something.
     pub async fn operate(&mut self) -> Law {
@@ -42,7 +39,7 @@ impl World {
             true => 0,
             false => pick(&mut self.rng, &schedules),
         };
-        let done = match self.rng.u8(0..20) {
+        let done = match self.rng.u8(0..24) {
             _ if id == 0 => self.register().await,
             0..=6 if schedules.len() < 12 => self.register().await,
             0..=8 => self.update(id).await,
@@ -60,7 +57,12 @@ impl World {
                 self.observer.note_changed(id).await;
                 self.service.resume(id, replay).await.map(drop)
             }
-            15 if self.rng.u8(0..4) == 0 => {
+            15 => {
+                self.note(format!("run {id}"));
+                self.service.run(id).await.map(drop)
+            }
+            16 => self.halt_or_lift().await,
+            17 if self.rng.u8(0..4) == 0 => {
                 let agent = pick(&mut self.rng, &self.agents);
                 self.note(format!("{agent} is deleted"));
                 self.letta.delete(&agent);
@@ -101,6 +103,19 @@ impl World {
         (self.rng.u8(0..4) == 0).then(|| make(self))
     }
 
+    fn policy(&mut self) -> Policy {
+        let all = [CatchUp::Latest, CatchUp::All, CatchUp::Skip];
+        let catch_up = self.maybe(|w| pick(&mut w.rng, &all));
+        let minutes = |w: &mut Self| SignedDuration::from_mins(w.rng.i64(1..40));
+        Policy {
+            catch_up,
+            grace: self.maybe(minutes).filter(|_| catch_up == Some(CatchUp::Skip)),
+            pause_on_failure: self.maybe(|w| w.rng.i64(0..3)),
+            envelope: None,
+            max_age: self.maybe(minutes),
+        }
+    }
+
     async fn register(&mut self) -> Result<()> {
         let wish = self.wish();
         let is_once = wish.kind == ScheduleType::Once;
@@ -119,7 +134,9 @@ impl World {
                 wish,
             },
             name: None,
+            policy: self.policy(),
             skip_validation: true,
+            caller: Default::default(),
         };
         self.note(format!("register {:?} for {}", registration.when, registration.agent_id));
         self.service.register(&registration).await.map(drop)
@@ -133,12 +150,22 @@ impl World {
             timezone: self.maybe(|w| pick(&mut w.rng, &ZONES).to_owned()),
             end_at: self.maybe(|w| w.soon(60..400).to_string()),
             max_repetitions: self.maybe(|w| w.rng.i64(1..30)),
+            policy: self.maybe(Self::policy).unwrap_or_default(),
             skip_validation: true,
             ..Changes::default()
         };
         self.note(format!("update {id}: {changes:?}"));
         self.observer.note_changed(id).await;
         self.service.update(id, &changes).await.map(drop)
+    }
+
+    async fn halt_or_lift(&mut self) -> Result<()> {
+        let halted = self.service.db.get_halt().await?.is_some();
+        self.note(if halted { "the halt is lifted" } else { "halt" });
+        match halted {
+            true => self.service.lift_halt().await.map(drop),
+            false => self.service.halt(None).await.map(drop),
+        }
     }
 
     /// Another program writes to the table.

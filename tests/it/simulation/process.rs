@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 
 use jiff::Timestamp;
 use promptyoself::db::{Claim, Db};
-use promptyoself::models::{Lane, State, Verdict};
+use promptyoself::models::{Lane, State, Trigger, Verdict};
 use promptyoself::scheduler::core::{Action, Core, Event, Mode, Settling, View};
 use promptyoself::scheduler::keeper::{Carried, Keeper};
 use promptyoself::scheduler::queue::{Candidate, Source};
@@ -323,7 +323,10 @@ fn identity(source: &Source) -> (bool, i64) {
 
 /// What a look shows to be waiting. A schedule with something open comes after that.
 fn known(view: &View) -> Vec<Known> {
-    let is_open = |uid| view.open.iter().any(|o| o.uid == uid);
+    let is_open = |uid| {
+        let mut open = view.open.iter();
+        open.any(|o| o.uid == uid && o.trigger == Trigger::Schedule)
+    };
     let due = view.due.iter().filter(|(due, _)| !is_open(due.uid));
     let due = due.map(|(due, lane)| Known {
         lane: lane.clone(),
@@ -360,10 +363,11 @@ impl World {
         let text = match event {
             Event::Tick => return,
             Event::Looked(view) => format!(
-                "looked: due {:?}, open {:?}, held {}",
+                "looked: due {:?}, open {:?}, held {}, halted {}",
                 view.due.iter().map(|(d, _)| d.id).collect::<Vec<_>>(),
                 view.open.iter().map(|o| (o.id, o.state)).collect::<Vec<_>>(),
-                view.held
+                view.held,
+                view.halted.is_some()
             ),
             Event::Claimed(_, claim) => match claim {
                 Claim::Job(job) => format!("claimed {} of {}", job.occurrence_id, job.intended_at),

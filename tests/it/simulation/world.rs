@@ -29,6 +29,9 @@ const MOST_STEPS: u32 = 60_000;
 /// So many may be taken without any time passing.
 const MOST_AT_ONCE: u32 = 2_000;
 
+/// The slot of whoever is no scheduler.
+pub const NOBODY: usize = usize::MAX;
+
 /// Nights in which clocks change somewhere, and an ordinary day.
 const STARTS: [&str; 5] = [
     "2026-03-28T23:10:00Z",
@@ -234,7 +237,18 @@ impl World {
             }
         }
         self.note(format!("at rest after {steps} steps"));
+        self.check_account().await?;
         self.observer.check_end(&self.letta).await
+    }
+
+    /// The account of every schedule is even, also of those that are no more.
+    pub async fn check_account(&mut self) -> Law {
+        for account in self.service.db.accounts().await.unwrap() {
+            if !account.balanced {
+                return broken!("the account is not even: {account:?}");
+            }
+        }
+        Ok(())
     }
 
     /// Lets the next thing happen; `false` if all is at rest.
@@ -365,6 +379,7 @@ impl World {
             }
             Happening::Operate => {
                 if !self.calm {
+                    self.check_account().await?;
                     self.operate().await?;
                     let next = self.rng.i64(SECOND..15 * MINUTE);
                     self.plan(next, Happening::Operate);
@@ -376,7 +391,7 @@ impl World {
                     self.plan(MINUTE, Happening::Minute);
                 }
             }
-            Happening::Calm => self.calm_down(),
+            Happening::Calm => self.calm_down().await,
         }
         Ok(())
     }
@@ -392,13 +407,15 @@ impl World {
         }
     }
 
-    fn calm_down(&mut self) {
+    async fn calm_down(&mut self) {
         self.note("nothing goes wrong from here on");
         self.calm = true;
         self.calm_since = self.now();
         self.faults = Faults::none();
         self.letta.up = true;
         self.letta.approve_all();
+        self.service.lift_halt().await.unwrap();
+        self.wrote(NOBODY);
         for slot in 0..self.processes.len() {
             if let Some(process) = &mut self.processes[slot] {
                 process.frozen_until = 0;
