@@ -40,7 +40,7 @@ pub use claims::{Claim, ClaimTerms, Job};
 pub use control::Resumed;
 pub use halt::Halt;
 pub use manual::Queued;
-pub use occurrences::{HistoryFilter, OpenOccurrence};
+pub use occurrences::{HistoryFilter, OpenOccurrence, Waits};
 pub use plans::{remaining, timetable};
 pub use schedulers::{HeldTarget, OwnerLock, RunningScheduler};
 pub use schedules::{Cancelled, DueSchedule, ListFilter, ScheduleUpdate};

@@ -23,6 +23,9 @@ pub struct Keeper {
     ours: HashMap<i64, i64>,
     /// The reading of the clock by which the present step decides.
     now: Timestamp,
+    /// Whether no stored time was counted from a later now. Nobody may have seen the clock being
+    /// set back before we began.
+    times_are_right: bool,
     /// What the database failed with last, until it works again.
     failure: Option<Error>,
 }
@@ -51,6 +54,7 @@ impl Keeper {
             lock: scheduler.db.lock_owner()?,
             ours: HashMap::new(),
             now: scheduler.clock.now(),
+            times_are_right: false,
             failure: None,
         })
     }
@@ -73,11 +77,7 @@ impl Keeper {
     /// Carries out one action as far as it concerns the database.
     pub async fn carry_out(&mut self, action: Action) -> Carried {
         let Scheduler {
-            db,
-            letta,
-            clock,
-            settings,
-            ..
+            db, letta, clock, ..
         } = &self.scheduler;
         let noted = match action {
             Action::Look => {
@@ -103,8 +103,8 @@ impl Keeper {
                 db.beat(owner, holding.as_deref(), clock.now()).await
             }
             Action::PullForward => {
-                let latest = self.now.checked_add(settings.retry_longest);
-                db.pull_forward(latest.unwrap_or(Timestamp::MAX)).await
+                self.times_are_right = false;
+                return Carried::Done;
             }
             Action::Abandon(occurrence_id) => self.abandon(occurrence_id).await,
             left @ (Action::Send(_) | Action::Find(_) | Action::Probe | Action::Finish) => {
@@ -216,9 +216,11 @@ impl Keeper {
             agent: open.agent_id.clone(),
             otids: open.otids.clone(),
             run_id: open.run_id.clone(),
-            sent_at: open
-                .first_sent_at
-                .or(open.sent_at)
+            // The first time, unless the clock was set back since.
+            sent_at: [open.first_sent_at, open.sent_at]
+                .into_iter()
+                .flatten()
+                .min()
                 .unwrap_or(open.intended_at),
             now: clock.now(),
             orphan_age: settings.orphaned_run_age,

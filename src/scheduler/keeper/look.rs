@@ -3,14 +3,14 @@
 use super::super::Scheduler;
 use super::super::core::View;
 use super::{Keeper, unknown_from};
-use crate::db::{DueSchedule, OpenOccurrence};
+use crate::db::{DueSchedule, OpenOccurrence, Waits};
 use crate::error::Result;
 use crate::models::State;
 
 impl Keeper {
     /// Reads the database, after putting it in order: dead schedulers' prompts are taken over,
     /// foreign rows adopted, prompts of deleted schedules settled.
-    pub(super) async fn look(&self) -> Result<View> {
+    pub(super) async fn look(&mut self) -> Result<View> {
         let Scheduler {
             db,
             letta,
@@ -45,6 +45,14 @@ impl Keeper {
                     adopted.lifecycle
                 ),
             }
+        }
+        if !self.times_are_right {
+            let waits = Waits {
+                retry: settings.retry_longest,
+                reconcile: settings.reconcile_deadline,
+            };
+            db.pull_forward(now, &waits).await?;
+            self.times_are_right = true;
         }
         let open = db.list_open_occurrences().await?;
         db.settle_deleted(now).await?;

@@ -37,7 +37,10 @@ impl World {
             let now = self.now();
             let run = self.letta.begin_foreign(&agent, now);
             let length = self.rng.i64(SECOND..10 * MINUTE);
-            self.note(format!("somebody speaks with {agent} in {}", super::model_letta::run_id(run)));
+            self.note(format!(
+                "somebody speaks with {agent} in {}",
+                super::model_letta::run_id(run)
+            ));
             self.plan(length, Happening::RunEnds(run));
         }
         if happens(&mut self.rng, faults.stop) {
@@ -67,7 +70,10 @@ impl World {
         let until = self.now() + self.rng.i64(SECOND..longest);
         let all = self.rng.bool();
         let one = self.rng.usize(0..self.processes.len());
-        self.note(format!("sleeps until {until}: {}", if all { "all".into() } else { one.to_string() }));
+        self.note(format!(
+            "sleeps until {until}: {}",
+            if all { "all".into() } else { one.to_string() }
+        ));
         for (slot, process) in self.processes.iter_mut().enumerate() {
             if let Some(process) = process.as_mut().filter(|_| all || slot == one) {
                 process.frozen_until = until;

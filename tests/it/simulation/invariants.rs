@@ -66,7 +66,10 @@ impl Observer {
     /// Does what any other program may do.
     pub async fn execute(&mut self, statements: &str) {
         let statements = sqlx::AssertSqlSafe(statements.to_owned());
-        sqlx::raw_sql(statements).execute(&mut self.db).await.unwrap();
+        sqlx::raw_sql(statements)
+            .execute(&mut self.db)
+            .await
+            .unwrap();
     }
 
     /// The numbers of all schedules.
@@ -214,7 +217,9 @@ impl Observer {
             kept += times;
             let may_be_either = letta.is_deleted(&agent)
                 || letta.has_stray(id)
-                || error.as_deref().is_some_and(|e| e.starts_with("delivery_unknown"));
+                || error
+                    .as_deref()
+                    .is_some_and(|e| e.starts_with("delivery_unknown"));
             let agrees = match state.as_str() {
                 "delivered" => times == 1,
                 "dead" if may_be_either => times <= 1,
@@ -242,6 +247,14 @@ impl Observer {
             Some(twice) => broken!("an instant is in two occurrences: {twice:?}"),
             None => Ok(()),
         }
+    }
+
+    /// How many instants have come to each outcome.
+    pub async fn outcomes(&mut self) -> Vec<(String, i64)> {
+        sqlx::query_as("SELECT state, sum(count) FROM occurrences GROUP BY state ORDER BY state")
+            .fetch_all(&mut self.db)
+            .await
+            .unwrap()
     }
 
     async fn scalar(&mut self, query: &'static str) -> i64 {

@@ -20,9 +20,6 @@ use super::trace::{At, HOUR, Law, MINUTE, SECOND, broken};
 /// How long Letta's own lock of an agent lasts, where it has one.
 const LOCK: At = 300 * SECOND;
 
-/// How much older than a prompt a run may be and still be taken for its own.
-const MARGIN: At = 10 * MINUTE;
-
 /// For how long absence proves nothing where no run is known.
 pub const QUIET: At = 30 * SECOND;
 
@@ -191,9 +188,8 @@ impl ModelLetta {
 
     /// The runs of an agent that the server calls active and that are not too old.
     fn active(&self, agent: &AgentId, now: At) -> impl Iterator<Item = usize> {
-        let lists = move |r: &Run| {
-            r.agent == *agent && r.state != RunState::Ended && now - r.began < HOUR
-        };
+        let lists =
+            move |r: &Run| r.agent == *agent && r.state != RunState::Ended && now - r.began < HOUR;
         let of_it = self.runs.iter().enumerate().filter(move |(_, r)| lists(r));
         of_it.map(|(n, _)| n).collect::<Vec<_>>().into_iter()
     }
@@ -236,9 +232,8 @@ impl ModelLetta {
             let refusal = Refusal::new(RefusalKind::Later, ErrorClass::NothingRan, text);
             return Ok(Arrival::Answer(Answer::Refused(refusal)));
         }
-        let ours = |r: &&Run| {
-            r.agent == job.agent_id && r.state == RunState::Active && r.otid.is_some()
-        };
+        let ours =
+            |r: &&Run| r.agent == job.agent_id && r.state == RunState::Active && r.otid.is_some();
         if let Some(other) = self.runs.iter().find(ours) {
             return broken!(
                 "two of our prompts run at once in {}: {:?} and {}",
@@ -391,7 +386,10 @@ impl ModelLetta {
     /// Whether an agent is no more.
     pub fn is_deleted(&self, agent: &str) -> bool {
         let of_it = |(id, _): &(&AgentId, &Agent)| id.as_str() == agent;
-        self.agents.iter().find(of_it).is_none_or(|(_, a)| a.deleted)
+        self.agents
+            .iter()
+            .find(of_it)
+            .is_none_or(|(_, a)| a.deleted)
     }
 
     /// Every person approves what waits for that.
@@ -434,8 +432,7 @@ impl ModelLetta {
         if let Some((_, run)) = kept {
             return Evidence::Found(self.delivery(*run));
         }
-        let young = |run: usize| now - self.runs[run].began <= since_sent + MARGIN;
-        if known.is_none() && self.active(&lookup.agent, now).any(young) {
+        if known.is_none() && self.active(&lookup.agent, now).next().is_some() {
             return Evidence::Running { run_id: None };
         }
         if known.is_none() && since_sent < QUIET {

@@ -35,13 +35,14 @@ impl World {
     /// Somebody does something.
     pub async fn operate(&mut self) -> Law {
         let schedules = self.observer.schedules().await;
+        let wish = self.wish();
         let id = match schedules.is_empty() {
             true => 0,
             false => pick(&mut self.rng, &schedules),
         };
         let done = match self.rng.u8(0..24) {
-            _ if id == 0 => self.register().await,
-            0..=6 if schedules.len() < 12 => self.register().await,
+            _ if id == 0 => self.register(wish).await,
+            0..=6 if schedules.len() < 12 => self.register(wish).await,
             0..=8 => self.update(id).await,
             9 => {
                 self.note(format!("cancel {id}"));
@@ -94,7 +95,10 @@ impl World {
         let (kind, value) = match self.rng.u8(0..5) {
             0 => (ScheduleType::Once, self.soon(1..90).to_string()),
             1 | 2 => (ScheduleType::Cron, pick(&mut self.rng, &CRONS).to_owned()),
-            _ => (ScheduleType::Interval, pick(&mut self.rng, &INTERVALS).to_owned()),
+            _ => (
+                ScheduleType::Interval,
+                pick(&mut self.rng, &INTERVALS).to_owned(),
+            ),
         };
         Wish { kind, value }
     }
@@ -109,15 +113,24 @@ impl World {
         let minutes = |w: &mut Self| SignedDuration::from_mins(w.rng.i64(1..40));
         Policy {
             catch_up,
-            grace: self.maybe(minutes).filter(|_| catch_up == Some(CatchUp::Skip)),
+            grace: self
+                .maybe(minutes)
+                .filter(|_| catch_up == Some(CatchUp::Skip)),
             pause_on_failure: self.maybe(|w| w.rng.i64(0..3)),
             envelope: None,
             max_age: self.maybe(minutes),
         }
     }
 
-    async fn register(&mut self) -> Result<()> {
-        let wish = self.wish();
+    /// Something that is sent often, so that there is always something to go wrong.
+    pub async fn register_often(&mut self) {
+        let value = pick(&mut self.rng, &["50s", "90s"]).to_owned();
+        let kind = ScheduleType::Interval;
+        let registered = self.register(Wish { kind, value }).await;
+        registered.unwrap();
+    }
+
+    async fn register(&mut self, wish: Wish) -> Result<()> {
         let is_once = wish.kind == ScheduleType::Once;
         let registration = Registration {
             agent_id: pick(&mut self.rng, &self.agents),
@@ -128,9 +141,7 @@ impl World {
                     .maybe(|w| w.soon(1..60).to_string())
                     .filter(|_| !is_once),
                 end_at: self.maybe(|w| w.soon(60..400).to_string()),
-                max_repetitions: self
-                    .maybe(|w| w.rng.i64(1..7))
-                    .filter(|_| !is_once),
+                max_repetitions: self.maybe(|w| w.rng.i64(1..7)).filter(|_| !is_once),
                 wish,
             },
             name: None,
@@ -138,7 +149,10 @@ impl World {
             skip_validation: true,
             caller: Default::default(),
         };
-        self.note(format!("register {:?} for {}", registration.when, registration.agent_id));
+        self.note(format!(
+            "register {:?} for {}",
+            registration.when, registration.agent_id
+        ));
         self.service.register(&registration).await.map(drop)
     }
 
@@ -174,7 +188,10 @@ impl World {
         let statement = match self.rng.u8(0..9) {
             0 => format!("UPDATE schedules SET active = 0 WHERE id = {id}"),
             1 => format!("UPDATE schedules SET active = 1 WHERE id = {id}"),
-            2 => format!("UPDATE schedules SET next_run = '{}' WHERE id = {id}", stored(near)),
+            2 => format!(
+                "UPDATE schedules SET next_run = '{}' WHERE id = {id}",
+                stored(near)
+            ),
             3 => format!(
                 "UPDATE schedules SET schedule_type = 'interval', schedule_value = '{}' \
                  WHERE id = {id}",

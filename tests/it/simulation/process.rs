@@ -228,7 +228,13 @@ impl World {
             (_, action) => {
                 let table = pick(
                     &mut self.rng,
-                    &["occurrences", "attempts", "schedules", "schedulers", "payloads"],
+                    &[
+                        "occurrences",
+                        "attempts",
+                        "schedules",
+                        "schedulers",
+                        "payloads",
+                    ],
                 );
                 self.note(format!("      the database fails when {table} is written"));
                 self.observer.break_table(table).await;
@@ -245,7 +251,8 @@ impl World {
             Carried::Event(event) => {
                 self.check_event(process, &event).await?;
                 if let Event::Settled(settling, _) = &event {
-                    self.letta.hang_up(process.life, Some(settling.occurrence_id));
+                    self.letta
+                        .hang_up(process.life, Some(settling.occurrence_id));
                 }
                 process.inbox.push_back(Message::Event(event));
             }
@@ -349,7 +356,12 @@ fn known(view: &View) -> Vec<Known> {
 /// An action in one line.
 fn short(action: &Action) -> String {
     match action {
-        Action::Claim(c) => format!("claim {:?} of {} in {}", identity(&c.source), c.intended_at, c.lane.as_str()),
+        Action::Claim(c) => format!(
+            "claim {:?} of {} in {}",
+            identity(&c.source),
+            c.intended_at,
+            c.lane.as_str()
+        ),
         Action::Send(job) => format!("send {} to {}", job.occurrence_id, job.agent_id),
         Action::Settle(s) => format!("settle {} as {:?}", s.occurrence_id, s.verdict),
         Action::Find(open) => format!("find {} run {:?}", open.id, open.run_id),
@@ -365,7 +377,10 @@ impl World {
             Event::Looked(view) => format!(
                 "looked: due {:?}, open {:?}, held {}, halted {}",
                 view.due.iter().map(|(d, _)| d.id).collect::<Vec<_>>(),
-                view.open.iter().map(|o| (o.id, o.state)).collect::<Vec<_>>(),
+                view.open
+                    .iter()
+                    .map(|o| (o.id, o.state))
+                    .collect::<Vec<_>>(),
                 view.held,
                 view.halted.is_some()
             ),

@@ -108,6 +108,8 @@ pub enum Happening {
     Start(usize),
     /// The server can be reached again.
     ServerUp,
+    /// Somebody sets the clock by so much.
+    SetClock(SignedDuration),
     /// Somebody does something.
     Operate,
     /// A minute in which something may go wrong.
@@ -208,6 +210,7 @@ impl World {
             let mode = self.mode();
             self.start(slot, mode).await;
         }
+        self.register_often().await;
         for _ in 0..self.rng.u32(2..6) {
             self.operate().await?;
         }
@@ -237,6 +240,9 @@ impl World {
             }
         }
         self.note(format!("at rest after {steps} steps"));
+        for (state, instants) in self.observer.outcomes().await {
+            self.note(format!("state: {state}, {instants} instants"));
+        }
         self.check_account().await?;
         self.observer.check_end(&self.letta).await
     }
@@ -305,7 +311,11 @@ impl World {
 
     async fn is_at_rest(&mut self) -> bool {
         self.letta.is_quiet()
-            && self.processes.iter().flatten().any(|p| p.mode == Mode::Forever)
+            && self
+                .processes
+                .iter()
+                .flatten()
+                .any(|p| p.mode == Mode::Forever)
             && self.observer.left(self.clock.now()).await.is_empty()
     }
 
@@ -377,6 +387,10 @@ impl World {
                 self.note("the server is there");
                 self.letta.up = true;
             }
+            Happening::SetClock(by) => {
+                let to = self.clock.now() + by;
+                self.set_clock(to);
+            }
             Happening::Operate => {
                 if !self.calm {
                     self.check_account().await?;
@@ -441,7 +455,11 @@ impl World {
         self.letta.requests.push(Request {
             job,
             client: Some(life),
-            fate: if refused.is_some() { Fate::Void } else { Fate::UnderWay },
+            fate: if refused.is_some() {
+                Fate::Void
+            } else {
+                Fate::UnderWay
+            },
             told: false,
             stray: false,
         });
@@ -458,6 +476,12 @@ impl World {
             let latest = if strays { 10 * MINUTE } else { QUIET - SECOND };
             let (late, patience) = (rng.i64(0..latest), rng.i64(SECOND / 10..QUIET));
             self.letta.requests[request].stray = late > QUIET;
+            if happens(rng, 20 * faults.clock_set) {
+                let far = pick(rng, &[400, 6_000, 90_000]);
+                let by = SignedDuration::from_secs(rng.i64(-far..far));
+                let meanwhile = rng.i64(0..late.max(1));
+                self.plan(meanwhile, Happening::SetClock(by));
+            }
             self.plan(late, Happening::Arrive(request));
             self.plan(patience, Happening::GiveUp(request));
         } else {
@@ -472,7 +496,9 @@ impl World {
             return Ok(());
         }
         let now = self.now();
-        let arrival = self.letta.arrive(request, now, &self.faults, &mut self.rng)?;
+        let arrival = self
+            .letta
+            .arrive(request, now, &self.faults, &mut self.rng)?;
         let job = &self.letta.requests[request].job;
         let of = job.occurrence_id;
         match arrival {
