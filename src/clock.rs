@@ -125,6 +125,14 @@ impl Clock {
     }
 }
 
+/// The wait before the next of several tries: `first`, doubled `times` times, at most `longest`.
+pub fn doubled(first: SignedDuration, times: i64, longest: SignedDuration) -> SignedDuration {
+    let factor = 1_i32.checked_shl(u32::try_from(times.clamp(0, 30)).unwrap_or(30));
+    first
+        .saturating_mul(factor.unwrap_or(i32::MAX))
+        .min(longest)
+}
+
 /// Cuts a timestamp to whole microseconds, towards the past for times after 1970.
 fn cut(t: Timestamp) -> Timestamp {
     Timestamp::from_microsecond(t.as_microsecond()).unwrap_or(t)

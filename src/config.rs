@@ -7,6 +7,7 @@ mod budget;
 mod delivery;
 mod environment;
 mod file;
+mod notify;
 mod places;
 
 use std::path::PathBuf;
@@ -20,6 +21,7 @@ use crate::schedule::Zone;
 pub use delivery::Delivery;
 pub use environment::Environment;
 pub(crate) use file::PLUGIN_FILE;
+pub use notify::{Notify, NotifyCommand};
 
 use file::File;
 
@@ -51,6 +53,8 @@ pub struct Settings {
     pub default_agent: Option<String>,
     /// How prompts are delivered.
     pub delivery: Delivery,
+    /// How the operator is told that something needs them.
+    pub notify: Notify,
     /// How much an agent may schedule for itself.
     pub budget: Budget,
     /// The file that was read.
@@ -105,6 +109,7 @@ impl Settings {
                 filled(file.default_agent),
             ),
             delivery: Delivery::combine(flags, env, file.delivery.unwrap_or_default())?,
+            notify: Notify::combine(env, file.notify.unwrap_or_default())?,
             budget: budget::combine(env, &file.budget.unwrap_or_default())?,
             file: path,
             plugin: env.plugin(),

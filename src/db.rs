@@ -11,9 +11,11 @@ mod claims;
 mod control;
 mod halt;
 mod manual;
+mod notices;
 mod occurrences;
 mod open;
 mod orphans;
+mod outbox;
 mod plans;
 mod revisions;
 mod rows;
@@ -29,6 +31,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use sqlx::sqlite::{Sqlite, SqlitePool};
 use sqlx::{Connection, Transaction};
+use tokio::sync::Notify;
 use uuid::Uuid;
 
 use crate::error::{Code, Error, Result};
@@ -41,6 +44,8 @@ pub use control::Resumed;
 pub use halt::Halt;
 pub use manual::Queued;
 pub use occurrences::{HistoryFilter, OpenOccurrence, Waits};
+pub(crate) use outbox::LONGEST_WAIT;
+pub use outbox::{Letter, OutboxStatus};
 pub use plans::{remaining, timetable};
 pub use schedulers::{HeldTarget, OwnerLock, RunningScheduler};
 pub use schedules::{Cancelled, DueSchedule, ListFilter, ScheduleUpdate};
@@ -57,6 +62,8 @@ pub struct Db {
     install_id: Uuid,
     /// The zone of schedules that have none of their own.
     zone: Zone,
+    /// Told when this process may have put something into the outbox.
+    outbox_changed: Arc<Notify>,
 }
 
 impl Db {
@@ -107,6 +114,13 @@ impl Db {
     /// Commits; `doing` says what, for the error.
     async fn commit(&self, tx: Tx, doing: &str) -> Result<()> {
         tx.commit().await.map_err(|e| self.failed(doing, e))
+    }
+
+    /// Commits what may have put something into the outbox.
+    async fn commit_and_tell(&self, tx: Tx, doing: &str) -> Result<()> {
+        self.commit(tx, doing).await?;
+        self.outbox_changed.notify_one();
+        Ok(())
     }
 
     /// Our error for a failed statement; `doing` as in "could not …".
@@ -227,6 +241,7 @@ mod tests {
             },
             policy: Policy::default(),
             most_schedules: None,
+            ping_url: None,
         };
         db.add_schedule(&new, now).await
     }

@@ -73,7 +73,7 @@ if ! alive letta; then
     start letta "$VENV/bin/letta" server --host 127.0.0.1 --port "$LETTA_PORT" --secure
   )
 fi
-wait_http letta "$url/v1/health/" 180
+wait_http letta "$url/v1/health/" 300
 say "Letta is up at $url"
 
 if [ ! -e "$state/agent.id" ]; then

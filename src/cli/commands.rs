@@ -16,6 +16,7 @@ use crate::db::ListFilter;
 use crate::error::{Code, Error, Result};
 use crate::letta_client::{ErrorClass, Refusal, RefusalKind, Rest, RestSettings};
 use crate::models::Caller;
+use crate::notify::Notifier;
 use crate::schedule::Zone;
 use crate::service::{self, Registered, Registration, Service, Status};
 
@@ -53,6 +54,11 @@ impl Context {
         }
         Ok(service)
     }
+
+    fn notifier(&self, service: &Service) -> Result<Notifier> {
+        let notify = &self.settings.notify;
+        Notifier::new(service.db.clone(), self.clock.clone(), notify)
+    }
 }
 
 pub(super) async fn register(ctx: &Context, args: &RegisterArgs) -> Result<Reply> {
@@ -71,6 +77,7 @@ pub(super) async fn register(ctx: &Context, args: &RegisterArgs) -> Result<Reply
         when: input::when(&args.when)?,
         name: input::filled(args.name.as_deref()),
         policy: input::policy(&args.policy)?,
+        ping_url: input::ping_url(&args.policy)?.flatten(),
         skip_validation: args.skip_validation,
         caller: ctx.caller(),
     };
@@ -114,11 +121,18 @@ pub(super) async fn list(ctx: &Context, args: &ListArgs) -> Result<Reply> {
             "\n{n} can't be read and do not run: list --all shows why"
         ));
     }
+    if !status.incidents.is_empty() {
+        let n = status.incidents.len();
+        text.push_str(&format!(
+            "\n{n} need attention: promptyoself test shows why"
+        ));
+    }
     let json = json!({
         "status": "success",
         "count": rows.len(),
         "total": listing.total,
         "broken": listing.broken,
+        "incidents": status.incidents.len(),
         "schedules": rows,
         "now": ctx.clock.now(),
     });
@@ -290,24 +304,38 @@ pub(super) async fn test(ctx: &Context) -> Result<Reply> {
         "letta_version": server.version,
         "database": service.db.path(),
         "schedulers": schedulers(&status),
+        "incidents": to_rows(&status.incidents)?,
+        "notices": to_value(&status.outbox)?,
         "now": ctx.clock.now(),
     });
     let version = server
         .version
         .map(|v| format!(" (version {v})"))
         .unwrap_or_default();
-    let text = format!(
+    let mut text = format!(
         "{message}: {address}{version}. {} scheduler(s) running on {}",
         status.schedulers.len(),
         service.db.path().display()
     );
+    for incident in &status.incidents {
+        text.push_str(&format!("\nneeds attention: {}", incident.text));
+    }
+    if let Some(problem) = status.outbox.problem() {
+        text.push_str(&format!("\n{problem}"));
+    }
     reply(json, text, status.warning())
 }
 
 /// Delivers what is due, once.
 pub(super) async fn execute(ctx: &Context) -> Result<Reply> {
     let service = ctx.service().await?;
-    let executed = deliver::once(&service, &ctx.settings.delivery, stopped_by_signal()?).await?;
+    let executed = deliver::once(
+        &service,
+        &ctx.settings.delivery,
+        ctx.notifier(&service)?,
+        stopped_by_signal()?,
+    )
+    .await?;
     let status = service.status().await?;
     if executed
         .iter()
@@ -329,7 +357,9 @@ pub(super) async fn execute(ctx: &Context) -> Result<Reply> {
 /// Runs the scheduler until it is told to stop.
 pub(super) async fn serve(ctx: &Context, poll: Option<std::time::Duration>) -> Result<Reply> {
     let service = ctx.service().await?;
-    deliver::forever(&service, &ctx.settings.delivery, poll, stopped_by_signal()?).await?;
+    let notifier = ctx.notifier(&service)?;
+    let delivery = &ctx.settings.delivery;
+    deliver::forever(&service, delivery, poll, notifier, stopped_by_signal()?).await?;
     let message = "Scheduler loop completed";
     Reply::new(&json!({ "status": "success", "message": message }), message)
 }

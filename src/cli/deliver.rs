@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 use crate::config::Delivery;
 use crate::error::Result;
 use crate::models::{Lifecycle, State, Verdict};
+use crate::notify::Notifier;
 use crate::scheduler::{Mode, Outcome, Scheduler, Settings};
 use crate::service::Service;
 
@@ -19,6 +20,7 @@ pub(super) async fn forever(
     service: &Service,
     delivery: &Delivery,
     poll: Option<Duration>,
+    notifier: Notifier,
     stop: CancellationToken,
 ) -> Result<()> {
     let mut settings = settings_of(delivery);
@@ -31,7 +33,7 @@ pub(super) async fn forever(
         service.letta.address()
     );
     let scheduler = scheduler(service, settings, None);
-    scheduler.run(Mode::Forever, stop).await?;
+    deliver(scheduler, Mode::Forever, notifier, stop).await?;
     tracing::info!("stopped");
     Ok(())
 }
@@ -40,17 +42,38 @@ pub(super) async fn forever(
 pub(super) async fn once(
     service: &Service,
     delivery: &Delivery,
+    notifier: Notifier,
     stop: CancellationToken,
 ) -> Result<Vec<Value>> {
     let (told, mut outcomes) = mpsc::unbounded_channel();
-    scheduler(service, settings_of(delivery), Some(told))
-        .run(Mode::Once, stop)
-        .await?;
+    let scheduler = scheduler(service, settings_of(delivery), Some(told));
+    deliver(scheduler, Mode::Once, notifier, stop).await?;
     let mut executed = Vec::new();
     while let Ok(outcome) = outcomes.try_recv() {
         executed.push(show(service, outcome).await?);
     }
     Ok(executed)
+}
+
+/// Runs a scheduler, and beside it the notifier, which gets a last call when the scheduler has
+/// ended: what its end brought is told too.
+async fn deliver(
+    scheduler: Scheduler,
+    mode: Mode,
+    notifier: Notifier,
+    stop: CancellationToken,
+) -> Result<()> {
+    // What cannot be noted now is when the database works again; nobody's delivery waits for it.
+    if let Err(e) = notifier.listen().await {
+        tracing::warn!("notices may be late: {}", e.chain());
+    }
+    let ended = CancellationToken::new();
+    let notifying = tokio::spawn(notifier.run(ended.clone()));
+    let ran = scheduler.run(mode, stop).await;
+    ended.cancel();
+    // A fault in there is logged by the runtime, and spoils no delivery.
+    let _ = notifying.await;
+    ran
 }
 
 fn scheduler(

@@ -14,7 +14,7 @@ use crate::schedule::{CronSpec, IntervalSpec};
 use crate::service::{Changes, When, Wish};
 
 pub use history::history;
-pub use policy::policy;
+pub use policy::{ping_url, policy};
 
 /// The largest prompt that is read from a file, in bytes: Letta takes 5 MB.
 const LARGEST_PROMPT: u64 = 16 * 1024 * 1024;
@@ -164,6 +164,7 @@ pub fn changes(args: &UpdateArgs, stdin: impl Read, caller: Caller) -> Result<Ch
         max_repetitions: repetitions(flags.max_repetitions.as_deref())?,
         name: filled(args.name.as_deref()),
         policy: policy(&args.policy)?,
+        ping_url: ping_url(&args.policy)?,
         skip_validation: args.skip_validation,
         caller,
     })

@@ -5,13 +5,20 @@
 
 use clap::Command;
 
-use super::args::{Cli, Verb};
+use super::args::{Cli, RegisterArgs, UpdateArgs, Verb};
 use crate::error::{Code, Error, Result};
 
 /// The commands that are refused in the plugin.
 pub(super) const COMMANDS: &[&str] = &["serve", "halt", "plugin"];
 /// The flags that are refused in the plugin, with those that only make sense beside them.
-pub(super) const FLAGS: &[&str] = &["prompt-file", "db", "config", "loop", "interval"];
+pub(super) const FLAGS: &[&str] = &[
+    "prompt-file",
+    "ping-url",
+    "db",
+    "config",
+    "loop",
+    "interval",
+];
 
 /// Hides what is refused from help.
 pub(super) fn hide_refused(command: Command) -> Command {
@@ -55,6 +62,13 @@ pub(super) fn check(cli: &Cli) -> Result<()> {
             "--prompt-file",
             "it would read any file of the server; give the text itself",
             "--prompt \"Check the backup\"",
+        ),
+        Some(
+            Verb::Register(RegisterArgs { policy, .. }) | Verb::Update(UpdateArgs { policy, .. }),
+        ) if policy.ping_url.is_some() => refuse(
+            "--ping-url",
+            "it would let an agent reach any server that this one can reach; the operator sets it",
+            "promptyoself list",
         ),
         Some(Verb::Execute(args)) if args.r#loop => refuse(
             "execute --loop",
@@ -125,6 +139,8 @@ mod tests {
         for words in [
             &["register", "--prompt-file", "/etc/passwd"][..],
             &["register", "--prompt-file", "-"],
+            &["register", "--ping-url", "http://169.254.169.254/"],
+            &["update", "1", "--ping-url", "none"],
             &["--db", "x", "list"],
             &["list", "--db", "x"],
             &["list", "--config", "x"],

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use secrecy::SecretString;
 use serde::{Deserialize, Deserializer};
 
-use super::{Environment, budget, delivery, invalid};
+use super::{Environment, budget, delivery, invalid, notify};
 use crate::error::{Code, Error, Result};
 
 /// The file beside the plugin's shim.
@@ -20,6 +20,7 @@ pub(super) struct File {
     pub default_agent: Option<String>,
     pub letta: Option<Letta>,
     pub delivery: Option<delivery::FileTable>,
+    pub notify: Option<notify::FileTable>,
     pub budget: Option<budget::FileTable>,
 }
 

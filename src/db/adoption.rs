@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::control::PASSED;
+use super::notices::follow_lifecycle;
 use super::plans::{Outcome, end_waiting, remaining, settle_inactive, settle_until, timetable};
 use super::revisions::{begin_revision, end_revision};
 use super::schedules::{fetch, write_lifecycle, write_plan};
@@ -64,7 +65,7 @@ impl Db {
             for id in touched {
                 adopted.extend(adopt(&mut tx, id, zone, now).await.map_err(failed)?);
             }
-            self.commit(tx, doing).await?;
+            self.commit_and_tell(tx, doing).await?;
         }
         Ok(adopted)
     }
@@ -137,6 +138,7 @@ pub(super) async fn adopt(
         }
     };
     write_lifecycle(tx, id, lifecycle, broken_reason.as_deref()).await?;
+    follow_lifecycle(tx, id, now).await?;
     Ok(Some(Adopted {
         id,
         lifecycle,

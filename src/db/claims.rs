@@ -9,6 +9,8 @@ use sqlx::Row;
 use uuid::Uuid;
 
 use super::attempts::{Sending, payload_of, store_payload};
+use super::notices::follow_lifecycle;
+use super::outbox::queue_ping;
 use super::plans::{Unsent, remaining, timetable, to_i64};
 use super::revisions::has_outcome;
 use super::rows::{self, occurrence_columns};
@@ -16,7 +18,7 @@ use super::schedules::{DueSchedule, fetch, write_lifecycle};
 use super::time::{DbTime, optional};
 use super::{Db, Tx};
 use crate::error::Result;
-use crate::models::{AgentId, Lane, Lifecycle, PromptSchedule, ScheduleType, State};
+use crate::models::{AgentId, Lane, Lifecycle, Ping, PromptSchedule, ScheduleType, State};
 use crate::schedule::{Division, Range, Timetable};
 
 /// What became of a claim.
@@ -105,7 +107,10 @@ impl Db {
                 write_lifecycle(&mut tx, schedule.id, Lifecycle::Broken, Some(&reason))
                     .await
                     .map_err(failed)?;
-                self.commit(tx, doing).await?;
+                follow_lifecycle(&mut tx, schedule.id, now)
+                    .await
+                    .map_err(failed)?;
+                self.commit_and_tell(tx, doing).await?;
                 return Ok(Claim::Broken(reason));
             }
         };
@@ -114,7 +119,10 @@ impl Db {
             write_lifecycle(&mut tx, schedule.id, Lifecycle::Finished, None)
                 .await
                 .map_err(failed)?;
-            self.commit(tx, doing).await?;
+            follow_lifecycle(&mut tx, schedule.id, now)
+                .await
+                .map_err(failed)?;
+            self.commit_and_tell(tx, doing).await?;
             return Ok(Claim::Settled(State::Skipped));
         }
         if lane_is_busy(&mut tx, lane).await.map_err(failed)? {
@@ -131,7 +139,10 @@ impl Db {
             unsent.record(&mut tx, now).await.map_err(failed)?;
         }
         let Some(intended_at) = division.sent.filter(|_| !too_late) else {
-            self.commit(tx, doing).await?;
+            follow_lifecycle(&mut tx, schedule.id, now)
+                .await
+                .map_err(failed)?;
+            self.commit_and_tell(tx, doing).await?;
             return Ok(Claim::Settled(State::Missed));
         };
         if has_outcome(&mut tx, due.uid, intended_at)
@@ -172,7 +183,10 @@ impl Db {
         .map_err(failed)?;
         let Some(row) = row else {
             // This very instant has its outcome already: a foreign writer set next_run back.
-            self.commit(tx, doing).await?;
+            follow_lifecycle(&mut tx, schedule.id, now)
+                .await
+                .map_err(failed)?;
+            self.commit_and_tell(tx, doing).await?;
             return Ok(Claim::Settled(State::Skipped));
         };
         let occurrence = rows::occurrence(&row).map_err(failed)?;
@@ -186,7 +200,7 @@ impl Db {
             body: &body,
         };
         let job = self.begin_attempt(&mut tx, &sending, now).await?;
-        self.commit(tx, doing).await?;
+        self.commit_start(tx, &schedule, now, doing).await?;
         Ok(Claim::Job(Box::new(Job { next_run, ..job })))
     }
 
@@ -267,8 +281,29 @@ impl Db {
             body: &body,
         };
         let job = self.begin_attempt(&mut tx, &sending, now).await?;
-        self.commit(tx, doing).await?;
+        match (&schedule, stored) {
+            // Only of its first try: a start puts the alarm off, and retries would for hours.
+            (Some(schedule), None) => self.commit_start(tx, schedule, now, doing).await?,
+            _ => self.commit(tx, doing).await?,
+        }
         Ok(Claim::Job(Box::new(job)))
+    }
+
+    /// Commits the claim of a first try, and tells the schedule's dead-man service of it.
+    async fn commit_start(
+        &self,
+        mut tx: Tx,
+        schedule: &PromptSchedule,
+        now: Timestamp,
+        doing: &str,
+    ) -> Result<()> {
+        let (Some(url), Some(uid)) = (&schedule.ping_url, schedule.uid) else {
+            return self.commit(tx, doing).await;
+        };
+        queue_ping(&mut tx, uid, url, Ping::Start, "", now)
+            .await
+            .map_err(|e| self.failed(doing, e))?;
+        self.commit_and_tell(tx, doing).await
     }
 }
 

@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 
 use super::adoption::adopt_if_touched;
+use super::notices::follow_lifecycle;
 use super::plans::{Outcome, end_waiting, plan_of, remaining, settle_until, timetable};
 use super::revisions::begin_revision;
 use super::schedules::{fetch, write_lifecycle, write_plan};
@@ -84,7 +85,8 @@ impl Db {
             write_lifecycle(&mut tx, id, Lifecycle::Active, None)
                 .await
                 .map_err(failed)?;
-            self.commit(tx, doing).await?;
+            follow_lifecycle(&mut tx, id, now).await.map_err(failed)?;
+            self.commit_and_tell(tx, doing).await?;
             return Ok(Some(Resumed::Active(next_run)));
         }
         let is_once = schedule.schedule_type == ScheduleType::Once.as_str();
@@ -95,7 +97,8 @@ impl Db {
         let resumed = skip_to_now(&mut tx, &schedule, &timetable, next_run, now)
             .await
             .map_err(failed)?;
-        self.commit(tx, doing).await?;
+        follow_lifecycle(&mut tx, id, now).await.map_err(failed)?;
+        self.commit_and_tell(tx, doing).await?;
         Ok(Some(resumed))
     }
 }

@@ -72,6 +72,7 @@ impl Db {
             path: Arc::new(path),
             install_id,
             zone: zone.clone(),
+            outbox_changed: Arc::default(),
         };
         Ok((db, report))
     }

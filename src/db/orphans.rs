@@ -110,5 +110,6 @@ fn as_it_was(row: &SqliteRow, uid: Uuid) -> sqlx::Result<PromptSchedule> {
         paused_at: rows::lenient_time(row, "paused_at"),
         pause_note: None,
         policy: Policy::default(),
+        ping_url: None,
     })
 }

@@ -8,8 +8,8 @@ use uuid::Uuid;
 
 use super::time::DbTime;
 use crate::models::{
-    CatchUp, EnvelopeStyle, Lane, Lifecycle, Occurrence, Policy, PromptSchedule, State, Trigger,
-    Turn,
+    CatchUp, EnvelopeStyle, Lane, Lifecycle, Occurrence, PingUrl, Policy, PromptSchedule, State,
+    Trigger, Turn,
 };
 use crate::schedule::read_stored_time;
 
@@ -19,7 +19,7 @@ macro_rules! schedule_columns {
         "id, agent_id, prompt_text, schedule_type, schedule_value, next_run, created_at, active, \
          last_run, uid, name, timezone, anchor, start_at, end_at, max_repetitions, repetitions, \
          lifecycle, broken_reason, paused_at, pause_note, catch_up, grace, pause_on_failure, \
-         envelope, max_age"
+         envelope, max_age, ping_url"
     };
 }
 pub(super) use schedule_columns;
@@ -108,7 +108,13 @@ pub(super) fn schedule(row: &SqliteRow) -> sqlx::Result<PromptSchedule> {
         paused_at: lenient_time(row, "paused_at"),
         pause_note: text(row, "pause_note"),
         policy: policy(row),
+        ping_url: ping_url(row),
     })
+}
+
+/// Where to ping; nowhere where that can't be read.
+pub(super) fn ping_url(row: &SqliteRow) -> Option<PingUrl> {
+    text(row, "ping_url").and_then(|url| PingUrl::parse(&url).ok())
 }
 
 /// A policy; what can't be read of it is the default.

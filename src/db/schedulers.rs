@@ -9,10 +9,12 @@ use uuid::Uuid;
 
 use super::Db;
 use super::halt::{Deadline, give_time_back};
+use super::notices::close_incident;
 use super::rows;
 use super::time::DbTime;
 use crate::error::{Code, Error, Result};
 use crate::ids::new_id;
+use crate::models::IncidentKind;
 
 /// The lock that a scheduler holds while it lives. The operating system frees it with the process,
 /// however that ends, so a free lock proves that its owner is dead.
@@ -243,7 +245,16 @@ impl Db {
                 .await
                 .map_err(failed)?;
         }
-        self.commit(tx, doing).await
+        close_incident(
+            &mut tx,
+            IncidentKind::Held,
+            target,
+            "the target answers again",
+            now,
+        )
+        .await
+        .map_err(failed)?;
+        self.commit_and_tell(tx, doing).await
     }
 
     /// The targets that are held.

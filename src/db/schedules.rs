@@ -5,6 +5,7 @@ use sqlx::{Row, SqliteConnection};
 use uuid::Uuid;
 
 use super::adoption::adopt_if_touched;
+use super::notices::follow_lifecycle;
 use super::plans::{Outcome, end_waiting, settle_until, timetable};
 use super::revisions::{begin_revision, end_revision};
 use super::rows::{self, schedule_columns};
@@ -13,7 +14,8 @@ use super::{Db, Tx};
 use crate::error::{Code, Error, Result};
 use crate::ids::new_id;
 use crate::models::{
-    AgentId, CatchUp, EnvelopeStyle, Lifecycle, NewSchedule, Plan, Policy, PromptSchedule, State,
+    AgentId, CatchUp, EnvelopeStyle, Lifecycle, NewSchedule, PingUrl, Plan, Policy, PromptSchedule,
+    State,
 };
 
 /// Which schedules to list.
@@ -64,6 +66,8 @@ pub struct ScheduleUpdate {
     pub plan: Option<Plan>,
     /// Another way of delivering.
     pub policy: Policy,
+    /// Another dead-man service, or none.
+    pub ping_url: Option<Option<PingUrl>>,
     /// How many live schedules another agent may have with it; `None` for any number.
     pub most_schedules: Option<i64>,
     /// Whether the plan has the old one's instants, with another end or number: then none is
@@ -234,6 +238,16 @@ impl Db {
         .execute(&mut *tx)
         .await
         .map_err(failed)?;
+        if let Some(ping_url) = &update.ping_url {
+            sqlx::query(
+                "UPDATE schedules SET ping_url = $2, row_version = row_version + 1 WHERE id = $1",
+            )
+            .bind(id)
+            .bind(ping_url.as_ref().map(PingUrl::as_str))
+            .execute(&mut *tx)
+            .await
+            .map_err(failed)?;
+        }
         if update.policy != Policy::default() {
             let policy = schedule.policy.changed_by(&update.policy);
             write_policy(&mut tx, id, &policy).await.map_err(failed)?;
@@ -242,8 +256,9 @@ impl Db {
             change_plan(&mut tx, &schedule, plan, update.keeps_instants, now)
                 .await
                 .map_err(failed)?;
+            follow_lifecycle(&mut tx, id, now).await.map_err(failed)?;
         }
-        self.commit(tx, doing).await?;
+        self.commit_and_tell(tx, doing).await?;
         Ok(true)
     }
 
@@ -273,8 +288,9 @@ impl Db {
             end(&mut tx, &schedule, "the schedule was cancelled", now)
                 .await
                 .map_err(failed)?;
+            follow_lifecycle(&mut tx, id, now).await.map_err(failed)?;
         }
-        self.commit(tx, doing).await?;
+        self.commit_and_tell(tx, doing).await?;
         Ok(Some(match ended {
             true => Cancelled::Ended(schedule.lifecycle),
             false => Cancelled::Done,
@@ -426,9 +442,9 @@ async fn insert(tx: &mut Tx, uid: Uuid, new: &NewSchedule, now: Timestamp) -> sq
         "INSERT INTO schedules (agent_id, prompt_text, schedule_type, schedule_value, next_run, \
          created_at, active, uid, name, timezone, anchor, start_at, end_at, max_repetitions, \
          lifecycle, planned_next_run, row_version, touched, catch_up, grace, pause_on_failure, \
-         envelope, max_age) \
+         envelope, max_age, ping_url) \
          VALUES ($1, $2, $3, $4, $5, $6, 1, $7, $8, $9, $10, $11, $12, $13, 'active', $5, 1, 0, \
-                 $14, $15, $16, $17, $18) \
+                 $14, $15, $16, $17, $18, $19) \
          RETURNING id",
     )
     .bind(new.agent_id.as_str())
@@ -449,6 +465,7 @@ async fn insert(tx: &mut Tx, uid: Uuid, new: &NewSchedule, now: Timestamp) -> sq
     .bind(policy.pause_on_failure)
     .bind(policy.envelope.map(EnvelopeStyle::as_str))
     .bind(policy.max_age.map(|d| d.as_secs()))
+    .bind(new.ping_url.as_ref().map(PingUrl::as_str))
     .fetch_one(&mut **tx)
     .await
 }

@@ -5,10 +5,12 @@ use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
 
 use super::control::write_pause;
+use super::notices::{Settled, Trouble, follow_verdict, open_incident};
+use super::outbox::ping_of_verdict;
 use super::time::{DbTime, optional};
 use super::{Db, Tx, rows};
 use crate::error::Result;
-use crate::models::{Fault, Lifecycle, Policy, State, Trigger, Turn, Verdict};
+use crate::models::{Fault, IncidentKind, Lifecycle, Policy, State, Trigger, Turn, Verdict};
 
 /// What a settlement came to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,7 +60,7 @@ impl Db {
         let mut tx = self.begin(doing).await?;
         let held = sqlx::query(
             "SELECT o.uid, o.\"trigger\", o.sent_at, s.id AS schedule_id, s.lifecycle, s.last_run, \
-             s.dead_in_row, s.pause_on_failure FROM occurrences o LEFT JOIN schedules s ON s.uid = o.uid \
+             s.dead_in_row, s.pause_on_failure, s.ping_url FROM occurrences o LEFT JOIN schedules s ON s.uid = o.uid \
              WHERE o.id = $1 AND o.fence = $2 AND o.state IN ('sending', 'unknown')",
         )
         .bind(occurrence_id)
@@ -87,14 +89,29 @@ impl Db {
             .await
             .map_err(failed)?;
         }
+        let state = State::from_word(change.state).unwrap_or(State::Unknown);
+        let settled = Settled {
+            occurrence_id,
+            uid: rows::uuid(&held, "uid").map_err(failed)?,
+            state,
+            verdict,
+            is_last: nothing_follows(&held, schedule_id),
+        };
+        follow_verdict(&mut tx, &settled, now)
+            .await
+            .map_err(failed)?;
+        if let Some(url) = rows::ping_url(&held) {
+            ping_of_verdict(&mut tx, settled.uid, &url, verdict, now)
+                .await
+                .map_err(failed)?;
+        }
         let paused = match schedule_id {
             Some(id) => count_failures(&mut tx, id, &held, verdict, now)
                 .await
                 .map_err(failed)?,
             None => None,
         };
-        self.commit(tx, doing).await?;
-        let state = State::from_word(change.state).unwrap_or(State::Unknown);
+        self.commit_and_tell(tx, doing).await?;
         Ok(Some(Settlement {
             state,
             schedule_id,
@@ -164,6 +181,14 @@ async fn count_failures(
         fault.text
     );
     write_pause(tx, schedule_id, Some(&note), now).await?;
+    let paused = Trouble {
+        kind: IncidentKind::Paused,
+        subject: &rows::text(held, "uid").unwrap_or_default(),
+        occurrence_id: None,
+        code: Some(&fault.code),
+        reason: &note,
+    };
+    open_incident(tx, &paused, now).await?;
     Ok(Some(note))
 }
 
@@ -173,6 +198,12 @@ fn is_ended(held: &SqliteRow, schedule_id: Option<i64>) -> bool {
     let lifecycle: Option<String> = held.try_get("lifecycle").unwrap_or(None);
     let ended = [Lifecycle::Cancelled, Lifecycle::Broken].map(|l| Some(l.as_str()));
     schedule_id.is_none() || ended.contains(&lifecycle.as_deref())
+}
+
+/// Whether nothing more is to come of the schedule.
+fn nothing_follows(held: &SqliteRow, schedule_id: Option<i64>) -> bool {
+    let lifecycle: Option<String> = held.try_get("lifecycle").unwrap_or(None);
+    is_ended(held, schedule_id) || lifecycle.as_deref() == Some(Lifecycle::Finished.as_str())
 }
 
 fn change_of(verdict: &Verdict, ended: bool, now: Timestamp) -> Change<'_> {

@@ -4,18 +4,6 @@ use reqwest::Url;
 
 use crate::error::{Code, Error};
 
-/// Whether a URL leads to this machine itself.
-pub(super) fn is_loopback(url: &Url) -> bool {
-    let Some(host) = url.host_str() else {
-        return false;
-    };
-    let host = host.trim_start_matches('[').trim_end_matches(']');
-    host.eq_ignore_ascii_case("localhost")
-        || host
-            .parse::<std::net::IpAddr>()
-            .is_ok_and(|ip| ip.is_loopback())
-}
-
 /// Reads a base URL as people write it.
 pub(super) fn read(text: &str) -> Result<Url, Error> {
     let bad = |what: &str| {
@@ -73,12 +61,5 @@ mod tests {
             assert!(!error.chain().contains("hunter2"), "{}", error.chain());
             assert!(error.corrected().is_some());
         }
-    }
-
-    #[test]
-    fn only_this_machine_is_reached_without_the_environments_proxies() {
-        let at = |text| is_loopback(&Url::parse(text).unwrap());
-        assert!(at("http://localhost:1") && at("http://127.0.0.9") && at("http://[::1]:3"));
-        assert!(!at("https://api.letta.com") && !at("http://192.168.0.1"));
     }
 }

@@ -1,6 +1,5 @@
 //! HTTP as the promise needs it: what was certainly not sent is told apart from everything else.
 
-use std::sync::Once;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -15,9 +14,7 @@ use super::classify::{Fault, classify};
 use super::{ErrorClass, Refusal, RefusalKind};
 use crate::clock::Clock;
 use crate::error::{Code, Error};
-
-/// How long a connection may take to be made.
-const CONNECT_LIMIT: Duration = Duration::from_secs(10);
+use crate::http::{self, cause};
 
 /// How long a question may take in all. Turns have no such limit.
 const QUESTION_LIMIT: Duration = Duration::from_secs(30);
@@ -57,7 +54,6 @@ impl Http {
         idle: Duration,
         clock: Clock,
     ) -> Result<Self, Error> {
-        install_tls();
         let base = address::read(base_url)?;
         let mut headers = HeaderMap::new();
         if let Some(key) = api_key {
@@ -74,17 +70,8 @@ impl Http {
             headers.insert(AUTHORIZATION, bearer);
         }
         let build = |asking: bool| {
-            let mut client = Client::builder()
-                .user_agent(concat!("promptyoself/", env!("CARGO_PKG_VERSION")))
-                .default_headers(headers.clone())
-                .connect_timeout(CONNECT_LIMIT)
-                .retry(reqwest::retry::never());
-            // Users expect the environment's proxies to serve for Letta Cloud, but no proxy can
-            // reach this machine's own loopback.
-            if address::is_loopback(&base) {
-                client = client.no_proxy();
-            }
-            client = if asking {
+            let client = http::builder(http::is_loopback(&base)).default_headers(headers.clone());
+            let client = if asking {
                 client
                     .timeout(QUESTION_LIMIT)
                     // uvicorn closes an idle connection after 5 seconds.
@@ -223,21 +210,6 @@ pub(super) fn segment(text: &str) -> String {
     utf8_percent_encode(text, SEGMENT).to_string()
 }
 
-/// The innermost cause of a transport error: the outer ones repeat the URL.
-fn cause(error: &reqwest::Error) -> String {
-    let mut text = String::new();
-    let mut next = std::error::Error::source(error);
-    while let Some(e) = next {
-        text = e.to_string();
-        next = e.source();
-    }
-    match text.is_empty() {
-        true if error.is_timeout() => "timed out".into(),
-        true => "no reason given".into(),
-        false => text,
-    }
-}
-
 fn date(headers: &HeaderMap) -> Option<Timestamp> {
     http_date(headers.get(reqwest::header::DATE)?.to_str().ok()?)
 }
@@ -259,14 +231,6 @@ fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
     }
     let wait = http_date(text)?.duration_since(now);
     Some(Duration::try_from(wait).unwrap_or(Duration::ZERO))
-}
-
-fn install_tls() {
-    static ONCE: Once = Once::new();
-    ONCE.call_once(|| {
-        // Fails only where somebody has installed a provider already, which then serves as well.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-    });
 }
 
 #[cfg(test)]

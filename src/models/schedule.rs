@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use super::{AgentId, Policy, words};
+use super::{AgentId, PingUrl, Policy, words};
 
 words! {
     /// What kind of time a schedule has.
@@ -80,6 +80,8 @@ pub struct PromptSchedule {
     pub pause_note: Option<String>,
     /// How it is delivered.
     pub policy: Policy,
+    /// The dead-man service that is told of it.
+    pub ping_url: Option<PingUrl>,
 }
 
 /// When a schedule's instants are: checked, and in its stored form.
@@ -118,4 +120,6 @@ pub struct NewSchedule {
     pub policy: Policy,
     /// How many live schedules its agent may have with it; `None` for any number.
     pub most_schedules: Option<i64>,
+    /// The dead-man service that is told of it.
+    pub ping_url: Option<PingUrl>,
 }

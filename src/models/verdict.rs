@@ -56,6 +56,8 @@ pub struct Fault {
     pub code: String,
     /// The same for people.
     pub text: String,
+    /// Whether it passes only when a person does something.
+    pub needs_human: bool,
 }
 
 impl Fault {
@@ -64,6 +66,7 @@ impl Fault {
         Fault {
             code: code.into(),
             text: text.into(),
+            needs_human: false,
         }
     }
 }

@@ -4,6 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 
 use super::Settings;
+use crate::clock::doubled;
 use crate::db::{Job, OpenOccurrence};
 use crate::letta_client::{Answer, Delivery, Doubt, ErrorClass, Evidence, Refusal, RefusalKind};
 use crate::models::{Fault, Verdict};
@@ -263,7 +264,10 @@ fn dead(fault: Fault) -> Verdict {
 }
 
 fn fault_of(refusal: &Refusal) -> Fault {
-    Fault::new(refusal.class.as_str(), &refusal.text)
+    Fault {
+        needs_human: refusal.kind == RefusalKind::NeedsHuman,
+        ..Fault::new(refusal.class.as_str(), &refusal.text)
+    }
 }
 
 /// How long to wait for something that takes as long as it takes: a tenth of the time it has
@@ -277,11 +281,7 @@ fn patience(facts: &Facts, now: Timestamp) -> SignedDuration {
 /// failed together don't return together. The spread comes from the otid: it is different for
 /// each try, yet the same whenever it is computed.
 fn backoff(failures: i64, otid: Uuid, s: &Settings) -> SignedDuration {
-    let doublings = u32::try_from(failures.clamp(0, 30)).unwrap_or(30);
-    let wait = s
-        .retry_first
-        .saturating_mul(1_i32.checked_shl(doublings).unwrap_or(i32::MAX));
-    let wait = wait.min(s.retry_longest);
+    let wait = doubled(s.retry_first, failures, s.retry_longest);
     let spread = i32::from(otid.as_bytes()[15]) - 128;
     wait + wait * spread / 640
 }

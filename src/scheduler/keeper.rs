@@ -99,8 +99,11 @@ impl Keeper {
             Action::Hold(refusal) => db.hold_target(&self.held_target(refusal)).await,
             Action::Release => db.release_target(letta.target(), clock.now()).await,
             Action::Beat(holding) => {
-                let owner = self.lock.owner();
-                db.beat(owner, holding.as_deref(), clock.now()).await
+                let (owner, now) = (self.lock.owner(), clock.now());
+                match db.beat(owner, holding.as_deref(), now).await {
+                    Ok(()) => db.review_incidents(now).await,
+                    Err(e) => Err(e),
+                }
             }
             Action::PullForward => {
                 self.times_are_right = false;

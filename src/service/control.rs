@@ -8,7 +8,9 @@ use super::views::show_local;
 use super::{Service, not_found};
 use crate::db::{Halt, Queued, Resumed, ScheduleUpdate, remaining, timetable};
 use crate::error::{Code, Error, Result};
-use crate::models::{AgentId, Caller, Lifecycle, Plan, Policy, PromptSchedule, ScheduleType};
+use crate::models::{
+    AgentId, Caller, Lifecycle, PingUrl, Plan, Policy, PromptSchedule, ScheduleType,
+};
 use crate::schedule::{Timetable, Zone, parse_time};
 
 /// What to change of a schedule; `None` leaves a part as it is.
@@ -32,6 +34,8 @@ pub struct Changes {
     pub name: Option<String>,
     /// Another way of delivering.
     pub policy: Policy,
+    /// Another dead-man service, or none; only the operator may name one.
+    pub ping_url: Option<Option<PingUrl>>,
     /// Whether to go without asking Letta for another agent.
     pub skip_validation: bool,
     /// Who asks.
@@ -52,6 +56,7 @@ impl Changes {
             && self.max_repetitions.is_none()
             && self.name.is_none()
             && self.policy == Policy::default()
+            && self.ping_url.is_none()
     }
 }
 
@@ -101,6 +106,7 @@ impl Service {
             name: changes.name.clone(),
             plan: self.has_new_plan(changes).then_some(plan),
             policy: changes.policy,
+            ping_url: changes.ping_url.clone(),
             most_schedules: most_schedules(&self.budget, changes.caller),
             keeps_instants: !changes.moves(),
         };

@@ -8,7 +8,7 @@ use super::views::show_local;
 use crate::error::{Code, Error, Result};
 use crate::letta_client::RefusalKind;
 use crate::models::{
-    AgentId, Caller, CatchUp, NewSchedule, Plan, Policy, PromptSchedule, ScheduleType,
+    AgentId, Caller, CatchUp, NewSchedule, PingUrl, Plan, Policy, PromptSchedule, ScheduleType,
 };
 use crate::schedule::{Spec, Timetable, Zone, parse_time};
 
@@ -52,6 +52,8 @@ pub struct Registration {
     pub name: Option<String>,
     /// How it is delivered.
     pub policy: Policy,
+    /// The dead-man service that is told of it; only the operator may name one.
+    pub ping_url: Option<PingUrl>,
     /// Whether to go without asking Letta for the agent.
     pub skip_validation: bool,
     /// Who asks.
@@ -111,6 +113,7 @@ impl Service {
             plan: plan.clone(),
             policy: asked.policy,
             most_schedules: most_schedules(&self.budget, asked.caller),
+            ping_url: asked.ping_url.clone(),
         };
         match self.db.add_schedule(&new, now).await {
             Ok(id) => Ok(registered(
@@ -150,7 +153,8 @@ impl Service {
             && existing.start_at == plan.start_at
             && existing.end_at == plan.end_at
             && existing.max_repetitions == plan.max_repetitions
-            && existing.policy.changed_by(&asked.policy) == existing.policy;
+            && existing.policy.changed_by(&asked.policy) == existing.policy
+            && (asked.ping_url.is_none() || existing.ping_url == asked.ping_url);
         let (Some(next_run), Ok(timetable), true) =
             (existing.next_run, crate::db::timetable(&existing), same)
         else {

@@ -3,9 +3,10 @@
 use std::path::PathBuf;
 
 use super::Service;
-use crate::db::{Halt, HeldTarget, RunningScheduler};
+use crate::db::{Halt, HeldTarget, OutboxStatus, RunningScheduler};
 use crate::error::Result;
 use crate::letta_client::ServerInfo;
+use crate::models::Incident;
 
 /// Who delivers, and what stands in the way.
 #[derive(Clone, Debug)]
@@ -16,6 +17,10 @@ pub struct Status {
     pub halted: Option<Halt>,
     /// The targets that don't answer.
     pub held: Vec<HeldTarget>,
+    /// What is wrong and needs somebody.
+    pub incidents: Vec<Incident>,
+    /// How it stands with the notices to the operator.
+    pub outbox: OutboxStatus,
     /// The database.
     pub database: PathBuf,
 }
@@ -57,6 +62,8 @@ impl Service {
             schedulers: self.db.list_schedulers().await?,
             halted: self.db.get_halt().await?,
             held: self.db.list_held_targets().await?,
+            incidents: self.db.list_open_incidents().await?,
+            outbox: self.db.outbox_status(self.now()).await?,
             database: self.db.path().to_owned(),
         })
     }

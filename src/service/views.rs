@@ -79,6 +79,9 @@ pub struct ScheduleView {
     pub repetition_count: i64,
     /// How it is delivered.
     pub policy: PolicyView,
+    /// The dead-man service that is told of it, without what makes its address usable.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ping_url: Option<String>,
 }
 
 /// How a schedule is delivered, with the defaults filled in.
@@ -149,6 +152,7 @@ impl ScheduleView {
             max_repetitions: s.max_repetitions,
             repetition_count: s.repetitions,
             policy: s.policy.into(),
+            ping_url: s.ping_url.map(|url| url.redacted()),
         }
     }
 }

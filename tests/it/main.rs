@@ -16,6 +16,7 @@ mod fake_letta;
 mod fake_target;
 mod foreign_writers;
 mod many;
+mod notices;
 mod original_bugs;
 mod plugin_install;
 mod program;

@@ -40,6 +40,7 @@ async fn fill(database: &std::path::Path) {
             },
             name: None,
             policy: Policy::default(),
+            ping_url: None,
             skip_validation: true,
             caller: Caller::Operator,
         };

@@ -123,6 +123,7 @@ impl World {
             },
             name: None,
             policy: Policy::default(),
+            ping_url: None,
             skip_validation: false,
             caller: Caller::Operator,
         }

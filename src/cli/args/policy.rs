@@ -39,4 +39,11 @@ pub struct PolicyArgs {
     /// 24 hours unless the settings say otherwise. Examples: 30m, 6h, 2d
     #[arg(long, value_name = "DURATION", allow_hyphen_values = true)]
     pub max_age: Option<String>,
+
+    /// Tell a dead-man service such as healthchecks.io of every run; none to stop
+    ///
+    /// Requested is URL/start when a prompt is about to be sent, URL when it was delivered, and
+    /// URL/fail when it was given up. Example: https://hc-ping.com/5f2b8d1c
+    #[arg(long, value_name = "URL", allow_hyphen_values = true)]
+    pub ping_url: Option<String>,
 }

@@ -5,7 +5,7 @@ use jiff::SignedDuration;
 use super::given;
 use crate::cli::args::PolicyArgs;
 use crate::error::{Code, Error, Result};
-use crate::models::{CatchUp, EnvelopeStyle, Policy};
+use crate::models::{CatchUp, EnvelopeStyle, PingUrl, Policy};
 use crate::schedule::read_duration;
 
 /// What was given of a policy.
@@ -36,6 +36,18 @@ pub fn policy(args: &PolicyArgs) -> Result<Policy> {
         envelope: given(args.envelope.as_deref()).map(envelope).transpose()?,
         max_age: duration("--max-age", args.max_age.as_deref(), "24h")?,
     })
+}
+
+/// The dead-man service that was given; `Some(None)` if there is to be none.
+///
+/// # Errors
+/// [`Code::PolicyInvalid`].
+pub fn ping_url(args: &PolicyArgs) -> Result<Option<Option<PingUrl>>> {
+    match given(args.ping_url.as_deref()) {
+        None => Ok(None),
+        Some("none") => Ok(Some(None)),
+        Some(text) => PingUrl::parse(text).map(|url| Some(Some(url))),
+    }
 }
 
 fn duration(flag: &str, text: Option<&str>, usual: &str) -> Result<Option<SignedDuration>> {
@@ -95,6 +107,7 @@ mod tests {
             pause_on_failure: Some("0".into()),
             envelope: Some("full".into()),
             max_age: Some("2d".into()),
+            ..PolicyArgs::default()
         };
         let read = policy(&args).unwrap();
         assert_eq!(read.catch_up(), CatchUp::Skip);
@@ -102,6 +115,21 @@ mod tests {
         assert_eq!(read.pause_on_failure(), None);
         assert_eq!(read.envelope(), EnvelopeStyle::Full);
         assert_eq!(read.max_age, Some(SignedDuration::from_hours(48)));
+    }
+
+    #[test]
+    fn a_dead_man_service_is_given_taken_away_or_left_alone() {
+        let read = |text: Option<&str>| {
+            ping_url(&PolicyArgs {
+                ping_url: text.map(str::to_owned),
+                ..PolicyArgs::default()
+            })
+        };
+        assert_eq!(read(None).unwrap(), None);
+        assert_eq!(read(Some("none")).unwrap(), Some(None));
+        let url = PingUrl::parse("https://h/x").unwrap();
+        assert_eq!(read(Some("https://h/x")).unwrap(), Some(Some(url)));
+        assert_eq!(read(Some("h/x")).unwrap_err().code(), Code::PolicyInvalid);
     }
 
     #[test]

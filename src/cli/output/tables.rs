@@ -97,6 +97,7 @@ pub fn schedule_details(value: &Value) -> String {
         ("max_repetitions", "at most"),
         ("repetition_count", "so far"),
         ("policy", "policy"),
+        ("ping_url", "pings"),
         ("prompt_text", "prompt"),
     ];
     let mut schedule = value["schedule"].clone();

@@ -63,6 +63,7 @@ impl Rig {
             },
             name: None,
             policy: Policy::default(),
+            ping_url: None,
             skip_validation: false,
             caller: Caller::Operator,
         };

@@ -146,6 +146,7 @@ impl World {
             },
             name: None,
             policy: self.policy(),
+            ping_url: None,
             skip_validation: true,
             caller: Default::default(),
         };

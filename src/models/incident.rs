@@ -1,0 +1,180 @@
+//! Incidents: what has gone wrong and needs somebody; and the notices that tell of them.
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use super::words;
+
+words! {
+    /// What kind of trouble an incident is.
+    IncidentKind {
+        /// Prompts of a schedule are dead: given up, or of unknown fate.
+        Dead => "dead",
+        /// A prompt waits until a person does something.
+        NeedsHuman => "needs_human",
+        /// A target does not answer.
+        Held => "held",
+        /// A schedule was paused because it failed again and again.
+        Paused => "paused",
+        /// A schedule can't be read and does not run.
+        Broken => "broken",
+    }
+}
+
+words! {
+    /// What a notice tells of an incident.
+    NoticeEvent {
+        /// It has begun.
+        Opened => "opened",
+        /// It is over.
+        Closed => "closed",
+    }
+}
+
+words! {
+    /// A way to tell somebody something.
+    Channel {
+        /// The operator's command.
+        Command => "command",
+        /// The operator's URL.
+        Url => "url",
+        /// The dead-man service of a schedule.
+        Ping => "ping",
+    }
+}
+
+/// An incident as it is shown.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Incident {
+    /// Its number.
+    #[serde(rename = "incident")]
+    pub id: i64,
+    /// What it is.
+    pub kind: IncidentKind,
+    /// The same for people, in one line.
+    pub text: String,
+    /// Since when.
+    pub opened_at: Timestamp,
+    /// A stable word for the reason, where there is one.
+    pub code: Option<String>,
+    /// Why; the latest reason where it happened again.
+    pub reason: String,
+    /// How often it happened while it was open.
+    pub count: i64,
+    /// The schedule's number.
+    pub schedule_id: Option<i64>,
+    /// The schedule's name.
+    pub name: Option<String>,
+    /// The agent.
+    pub agent_id: Option<String>,
+    /// The occurrence.
+    pub occurrence_id: Option<i64>,
+    /// When that was meant to be sent.
+    pub intended_at: Option<Timestamp>,
+    /// The target that does not answer.
+    pub target: Option<String>,
+}
+
+/// What the operator is told: one JSON object, whose keys are always all there.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Notice {
+    /// The same however often it is sent, and of no other notice of any database.
+    pub id: String,
+    /// What it tells.
+    pub event: NoticeEvent,
+    /// When that was.
+    pub at: Timestamp,
+    /// How it ended, if it has.
+    pub outcome: Option<String>,
+    /// What it is about.
+    #[serde(flatten)]
+    pub incident: Incident,
+}
+
+/// The longest line for people, in characters: it may become the subject of a mail.
+const LONGEST_LINE: usize = 500;
+
+impl Incident {
+    /// The incident in one line, with how it ended if it has.
+    pub fn describe(&self, outcome: Option<&str>) -> String {
+        let schedule = match (self.schedule_id, &self.name) {
+            (Some(id), Some(name)) => format!("schedule {id} {name:?}"),
+            (Some(id), None) => format!("schedule {id}"),
+            (None, _) => "a schedule that was deleted".to_owned(),
+        };
+        let agent = self.agent_id.as_deref().unwrap_or("its agent");
+        let target = self.target.as_deref().unwrap_or("the target");
+        let since = self.opened_at;
+        let what = match self.kind {
+            IncidentKind::Dead => match self.count {
+                1 => format!("a prompt of {schedule} for {agent} is dead"),
+                n => format!("{n} prompts of {schedule} for {agent} are dead"),
+            },
+            IncidentKind::NeedsHuman => {
+                format!("{agent} needs a person before a prompt of {schedule} can be sent")
+            }
+            IncidentKind::Held => format!("nothing is sent to {target}, noticed at {since}"),
+            IncidentKind::Paused => format!("{schedule} for {agent} was paused"),
+            IncidentKind::Broken => format!("{schedule} can't be read and does not run"),
+        };
+        let line = match (outcome, &self.code) {
+            (Some(outcome), _) => format!("over: {outcome} ({what} since {since})"),
+            (None, Some(code)) => format!("{what}: {code}: {}", self.reason),
+            (None, None) => format!("{what}: {}", self.reason),
+        };
+        one_line(&line)
+    }
+}
+
+/// Text without line breaks or other control characters, and not too long.
+fn one_line(text: &str) -> String {
+    let plain = |c: char| if c.is_control() { ' ' } else { c };
+    text.chars().map(plain).take(LONGEST_LINE).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn incident(kind: IncidentKind) -> Incident {
+        Incident {
+            id: 7,
+            kind,
+            text: String::new(),
+            opened_at: Timestamp::UNIX_EPOCH,
+            code: Some("server_error".into()),
+            reason: "no\nmodel\0".into(),
+            count: 1,
+            schedule_id: Some(3),
+            name: Some("report".into()),
+            agent_id: Some("agent-a".into()),
+            occurrence_id: Some(9),
+            intended_at: Some(Timestamp::UNIX_EPOCH),
+            target: None,
+        }
+    }
+
+    #[test]
+    fn an_incident_is_told_in_one_line_that_an_environment_variable_can_hold() {
+        let line = incident(IncidentKind::Dead).describe(None);
+        assert_eq!(
+            line,
+            "a prompt of schedule 3 \"report\" for agent-a is dead: server_error: no model "
+        );
+        let long = Incident {
+            reason: "é".repeat(2_000),
+            ..incident(IncidentKind::Broken)
+        };
+        assert_eq!(long.describe(None).chars().count(), LONGEST_LINE);
+    }
+
+    #[test]
+    fn the_end_of_an_incident_tells_what_it_was() {
+        let line = incident(IncidentKind::NeedsHuman).describe(Some("its prompt was delivered"));
+        assert!(
+            line.starts_with("over: its prompt was delivered ("),
+            "{line}"
+        );
+        assert!(line.contains("needs a person"), "{line}");
+    }
+}

@@ -1,0 +1,76 @@
+//! Posting to the operator's URL, and pinging dead-man services.
+
+use reqwest::header::CONTENT_TYPE;
+use reqwest::{Client, Response, Url, redirect};
+
+use super::Sent;
+use crate::db::Letter;
+use crate::error::{Code, Error, Result};
+use crate::http::{builder, cause, is_loopback, origin};
+
+/// The clients for servers here and elsewhere.
+pub(super) struct Post {
+    here: Client,
+    elsewhere: Client,
+}
+
+impl Post {
+    /// # Errors
+    /// [`Code::Internal`] if no client can be made.
+    pub(super) fn new() -> Result<Self> {
+        let build = |loopback| {
+            // A redirected POST would arrive as a GET without the notice.
+            builder(loopback)
+                .redirect(redirect::Policy::none())
+                .build()
+                .map_err(|e| {
+                    Error::new(Code::Internal, "could not prepare the HTTP client").caused_by(e)
+                })
+        };
+        Ok(Post {
+            here: build(true)?,
+            elsewhere: build(false)?,
+        })
+    }
+
+    /// Posts a notice; a status 2xx means that it was delivered.
+    pub(super) async fn notice(&self, url: &Url, letter: &Letter) -> Sent {
+        let request = self
+            .client(url)
+            .post(url.clone())
+            .header(CONTENT_TYPE, "application/json")
+            .body(letter.body.clone());
+        judge(url, request.send().await)
+    }
+
+    /// Pings a dead-man service; a status 2xx means that it has heard.
+    pub(super) async fn ping(&self, letter: &Letter) -> Sent {
+        let destination = letter.destination.as_deref().unwrap_or_default();
+        let url = Url::parse(destination).map_err(|e| format!("the ping's address: {e}"))?;
+        let request = self
+            .client(&url)
+            .post(url.clone())
+            .body(letter.body.clone());
+        judge(&url, request.send().await)
+    }
+
+    fn client(&self, url: &Url) -> &Client {
+        match is_loopback(url) {
+            true => &self.here,
+            false => &self.elsewhere,
+        }
+    }
+}
+
+fn judge(url: &Url, answer: reqwest::Result<Response>) -> Sent {
+    let origin = origin(url);
+    match answer {
+        Ok(response) if response.status().is_success() => Ok(()),
+        Ok(response) if response.status().is_redirection() => Err(format!(
+            "{origin} answered {}: give the address that it leads to",
+            response.status()
+        )),
+        Ok(response) => Err(format!("{origin} answered {}", response.status())),
+        Err(e) => Err(format!("{origin}: {}", cause(&e))),
+    }
+}
