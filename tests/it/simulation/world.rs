@@ -503,7 +503,10 @@ impl World {
         let of = job.occurrence_id;
         match arrival {
             Arrival::Answer(answer) => {
-                self.note(format!("letta: answers {of}"));
+                match self.letta.run_of(request) {
+                    Some(run) => self.note(format!("letta: {of} joins {run}, which is over")),
+                    None => self.note(format!("letta: answers {of}")),
+                }
                 self.answer(request, answer);
             }
             Arrival::Began(run, length) => {
