@@ -51,7 +51,7 @@ pub use filesystem::network_file_system;
 pub use halt::Halt;
 pub use health::Overdue;
 pub use manual::Queued;
-pub use occurrences::{HistoryFilter, OpenOccurrence};
+pub use occurrences::{HistoryFilter, OpenOccurrence, Waits};
 pub(crate) use outbox::LONGEST_WAIT;
 pub use outbox::{Letter, OutboxStatus};
 pub use plans::{remaining, timetable};

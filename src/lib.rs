@@ -7,6 +7,7 @@ pub mod db;
 pub mod error;
 pub mod failpoint;
 mod http;
+pub mod ids;
 pub mod letta_client;
 pub mod models;
 pub mod notify;

@@ -6,6 +6,7 @@
 pub mod core;
 pub mod guard;
 pub mod judge;
+pub mod keeper;
 pub mod queue;
 mod runner;
 mod settings;

@@ -17,6 +17,7 @@ use super::time::optional;
 use super::{Db, Tx};
 use crate::error::{Code, Error, Result};
 use crate::failpoint::failpoint;
+use crate::ids::new_id;
 use crate::models::{AgentId, Lifecycle, Plan, PromptSchedule, ScheduleType, State};
 use crate::schedule::{Spec, Timetable, Zone, just_before};
 use reading::{Known, Readable, fetch_known, is_text, read};
@@ -106,7 +107,7 @@ pub(super) async fn adopt(
     }
     let known = fetch_known(tx, id).await?;
     let known = known.as_ref();
-    let uid = known.map_or_else(Uuid::new_v4, |k| k.uid);
+    let uid = known.map_or_else(new_id, |k| k.uid);
     write_identity(tx, &row, uid).await?;
     let zone = row
         .timezone

@@ -61,6 +61,15 @@ pub struct OpenOccurrence {
     pub otids: Vec<Uuid>,
 }
 
+/// The longest that anything open may wait.
+#[derive(Clone, Copy, Debug)]
+pub struct Waits {
+    /// For its next try.
+    pub retry: SignedDuration,
+    /// For its fate to be found out.
+    pub reconcile: SignedDuration,
+}
+
 /// Which occurrences to show.
 #[derive(Clone, Debug, Default)]
 pub struct HistoryFilter {
@@ -275,17 +284,23 @@ impl Db {
         Ok(taken.rows_affected())
     }
 
-    /// Lets nothing that is open wait longer than until `latest`, after the clock was set back:
-    /// its times were counted from a later now.
+    /// Lets nothing that is open wait for longer than it ever should: if the clock was set back, its
+    /// times were counted from a later now.
     ///
     /// # Errors
     /// Those of the database.
-    pub async fn pull_forward(&self, latest: Timestamp) -> Result<()> {
+    pub async fn pull_forward(&self, now: Timestamp, waits: &Waits) -> Result<()> {
+        let after = |wait| DbTime(now.checked_add(wait).unwrap_or(Timestamp::MAX));
+        // min() of a NULL is NULL.
         sqlx::query(
-            "UPDATE occurrences SET not_before = $1 WHERE state IN ('waiting', 'unknown') \
-             AND not_before > $1",
+            "UPDATE occurrences SET not_before = min(not_before, $2), sent_at = min(sent_at, $1), \
+             reconcile_until = min(reconcile_until, $3) \
+             WHERE state IN ('waiting', 'sending', 'unknown') \
+             AND (not_before > $2 OR sent_at > $1 OR reconcile_until > $3)",
         )
-        .bind(DbTime(latest))
+        .bind(DbTime(now))
+        .bind(after(waits.retry))
+        .bind(after(waits.reconcile))
         .execute(&self.pool)
         .await
         .map_err(|e| self.failed("mend the times of open occurrences", e))?;

@@ -16,6 +16,7 @@ use super::filesystem::network_file_system;
 use super::{Db, UpgradeReport, database_error, other_path, upgrade};
 use crate::clock::Clock;
 use crate::error::{Code, Error, Result};
+use crate::ids::new_id;
 use crate::schedule::Zone;
 
 static MIGRATOR: Migrator = sqlx::migrate!("migrations/sqlite");
@@ -240,7 +241,7 @@ pub(super) async fn read_install_id(pool: &SqlitePool, path: &Path) -> Result<Uu
         None => {
             // Two processes may make the database together: the first one's id stays.
             sqlx::query("INSERT OR IGNORE INTO install (only_row, install_id) VALUES (1, $1)")
-                .bind(Uuid::new_v4().to_string())
+                .bind(new_id().to_string())
                 .execute(pool)
                 .await
                 .map_err(failed)?;

@@ -13,6 +13,7 @@ use super::notices::close_incident;
 use super::rows;
 use super::time::DbTime;
 use crate::error::{Code, Error, Result};
+use crate::ids::new_id;
 use crate::models::IncidentKind;
 
 /// The lock that a scheduler holds while it lives. The operating system frees it with the process,
@@ -77,7 +78,7 @@ impl Db {
     /// # Errors
     /// [`Code::DatabaseUnavailable`] if the lock file beside the database can't be made.
     pub fn lock_owner(&self) -> Result<OwnerLock> {
-        let owner = Uuid::new_v4();
+        let owner = new_id();
         let path = self.lock_path(owner);
         let failed = |e: std::io::Error| {
             Error::new(

@@ -12,6 +12,7 @@ use super::rows::{self, schedule_columns};
 use super::time::{DbTime, optional};
 use super::{Db, Tx};
 use crate::error::{Code, Error, Result};
+use crate::ids::new_id;
 use crate::models::{
     AgentId, CatchUp, EnvelopeStyle, Lifecycle, NewSchedule, PingUrl, Plan, Policy, PromptSchedule,
     State,
@@ -90,7 +91,7 @@ impl Db {
         refuse_over_budget(&mut tx, &new.agent_id, new.most_schedules)
             .await
             .map_err(failed)??;
-        let uid = Uuid::new_v4();
+        let uid = new_id();
         let id = insert(&mut tx, uid, new, now).await.map_err(failed)?;
         begin_revision(&mut tx, uid, &new.plan, Lifecycle::Active, now)
             .await

@@ -194,10 +194,12 @@ async fn count_failures(
     Ok(Some(note))
 }
 
-/// Whether the schedule was ended or deleted, so that nothing more may be sent.
+/// Whether the schedule was ended, deleted or can't be read, so that nothing more may be sent: what
+/// waited at that time was settled, too.
 fn is_ended(held: &SqliteRow, schedule_id: Option<i64>) -> bool {
     let lifecycle: Option<String> = held.try_get("lifecycle").unwrap_or(None);
-    schedule_id.is_none() || lifecycle.as_deref() == Some(Lifecycle::Cancelled.as_str())
+    let ended = [Lifecycle::Cancelled, Lifecycle::Broken].map(|l| Some(l.as_str()));
+    schedule_id.is_none() || ended.contains(&lifecycle.as_deref())
 }
 
 /// Whether nothing more is to come of the schedule.

@@ -20,8 +20,6 @@ pub(super) enum Life {
 pub(super) struct ActiveRun {
     /// Letta's id for it.
     pub id: String,
-    /// Its age by the server's own clock.
-    pub age: SignedDuration,
 }
 
 impl Http {
@@ -57,7 +55,7 @@ impl Http {
             .filter_map(|run| {
                 let id = run.get("id")?.as_str()?.to_owned();
                 let age = age_of(run, reply.server_now).unwrap_or(SignedDuration::ZERO);
-                (age < orphan_age).then_some(ActiveRun { id, age })
+                (age < orphan_age).then_some(ActiveRun { id })
             })
             .collect())
     }

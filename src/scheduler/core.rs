@@ -3,7 +3,7 @@
 mod event;
 mod learn;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
@@ -45,19 +45,20 @@ enum Target {
     },
 }
 
-/// The state between two events.
+/// The state between two events. What is gone through is ordered, so that the same events lead to
+/// the same actions.
 #[derive(Debug)]
 pub struct Core {
     settings: Settings,
     mode: Mode,
     queue: Queue,
     /// Lanes in which we are speaking, with the occurrence once it is claimed.
-    ours: HashMap<Lane, Option<i64>>,
+    ours: BTreeMap<Lane, Option<i64>>,
     /// Lanes that others speak in, or in which a fate is unknown.
     taken: HashSet<Lane>,
     /// Due schedules that wait for their own open occurrence to be settled.
     behind: HashMap<Uuid, Candidate>,
-    unknown: HashMap<i64, OpenOccurrence>,
+    unknown: BTreeMap<i64, OpenOccurrence>,
     asking: HashSet<i64>,
     target: Target,
     halted: Option<Halt>,
@@ -82,10 +83,10 @@ impl Core {
             settings,
             mode,
             queue: Queue::default(),
-            ours: HashMap::new(),
+            ours: BTreeMap::new(),
             taken: HashSet::new(),
             behind: HashMap::new(),
-            unknown: HashMap::new(),
+            unknown: BTreeMap::new(),
             asking: HashSet::new(),
             target: Target::Open,
             halted: None,

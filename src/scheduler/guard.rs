@@ -8,6 +8,9 @@ use crate::clock::Moment;
 /// How far the wall clock may run ahead of the boot clock between two readings.
 const JUMP: SignedDuration = SignedDuration::from_mins(5);
 
+/// How far it may run ahead without having been set.
+const DRIFT: SignedDuration = SignedDuration::from_secs(1);
+
 /// How long it must be steady after a jump.
 const STEADY: SignedDuration = SignedDuration::from_mins(1);
 
@@ -24,6 +27,8 @@ pub enum Jump {
 #[derive(Debug, Default)]
 pub struct ClockGuard {
     last: Option<Moment>,
+    /// When the wall clock was last set ahead, be it ever so little.
+    moved_at: Option<SignedDuration>,
     held_until: Option<SignedDuration>,
 }
 
@@ -34,6 +39,9 @@ impl ClockGuard {
         let wall = moment.now.duration_since(last.now);
         let passed = moment.uptime.saturating_sub(last.uptime);
         let ahead = wall.saturating_sub(passed);
+        if ahead > DRIFT {
+            self.moved_at = Some(moment.uptime);
+        }
         if ahead > JUMP {
             self.held_until = Some(moment.uptime.saturating_add(STEADY));
             return Some(Jump::Ahead(ahead));
@@ -47,6 +55,14 @@ impl ClockGuard {
             self.held_until = None;
         }
         None
+    }
+
+    /// How long the wall clock has not been set ahead; [`SignedDuration::MAX`] if it never was.
+    pub fn steady_for(&self) -> SignedDuration {
+        match (self.last, self.moved_at) {
+            (Some(last), Some(moved_at)) => last.uptime.saturating_sub(moved_at),
+            _ => SignedDuration::MAX,
+        }
     }
 
     /// When deliveries may go on, by the wall clock as it stands; `None` if they may.

@@ -34,6 +34,8 @@ pub struct Facts {
     pub reconcile_until: Option<Timestamp>,
     /// Letta's run, if it is known.
     pub run_id: Option<String>,
+    /// How long ago the clock was last set ahead; [`SignedDuration::MAX`] if it never was.
+    pub steady_for: SignedDuration,
 }
 
 impl Facts {
@@ -47,6 +49,7 @@ impl Facts {
             expires_at: job.expires_at,
             reconcile_until: None,
             run_id: None,
+            steady_for: SignedDuration::MAX,
         }
     }
 
@@ -59,6 +62,7 @@ impl Facts {
             expires_at: open.expires_at.unwrap_or(now),
             reconcile_until: open.reconcile_until,
             run_id: open.run_id.clone(),
+            steady_for: SignedDuration::MAX,
         }
     }
 }
@@ -164,7 +168,9 @@ fn judge_refusal(refusal: Refusal, facts: &Facts, now: Timestamp, s: &Settings) 
 
 /// The server shows no trace of it and no run goes on.
 fn judge_absence(facts: &Facts, now: Timestamp, s: &Settings) -> Verdict {
-    if facts.run_id.is_none() && now.duration_since(facts.sent_at) < QUIET {
+    // By a clock that was set ahead it seems older than it is.
+    let age = now.duration_since(facts.sent_at).min(facts.steady_for);
+    if facts.run_id.is_none() && age < QUIET {
         let fault = Fault::new("unclear", "no trace of it yet");
         return still_unknown(facts, later(now, FIRST_LOOK), fault, now, s);
     }

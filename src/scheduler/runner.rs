@@ -1,25 +1,20 @@
 //! The loop: carries out what the core decides, and tells it what happened.
 
-mod look;
 mod talk;
+mod watch;
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
 use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
 use tokio_util::sync::CancellationToken;
 
+use super::Scheduler;
 use super::core::{Action, Core, Event, Mode, Settling};
-use super::queue::{Candidate, Source};
-use super::{Outcome, Scheduler};
-use crate::db::{Claim, ClaimTerms, HeldTarget, Job, OwnerLock};
-use crate::error::{Error, Result};
-use crate::failpoint::failpoint;
-use crate::letta_client::{ErrorClass, Refusal};
-use crate::models::{Fault, Verdict};
-use look::watch_changes;
+use super::keeper::{Carried, Keeper};
+use crate::error::Result;
+use watch::watch_changes;
 
 /// How long to wait before a verdict that could not be written is tried again.
 const WRITE_AGAIN: Duration = Duration::from_secs(1);
@@ -45,15 +40,10 @@ impl Message {
 
 struct Runner<'a> {
     scheduler: &'a Scheduler,
-    lock: OwnerLock,
+    keeper: Keeper,
     messages: mpsc::UnboundedSender<Message>,
-    /// What is claimed and about to be sent.
-    claimed: HashSet<i64>,
-    sending: HashMap<i64, (AbortHandle, Box<Job>)>,
-    /// The reading of the clock by which the present step decides.
-    now: Timestamp,
-    /// What the database failed with last, until it works again.
-    failure: Option<Error>,
+    /// The talks that go on, by occurrence.
+    sending: HashMap<i64, AbortHandle>,
     finished: bool,
 }
 
@@ -62,12 +52,9 @@ pub(super) async fn run(scheduler: &Scheduler, mode: Mode, stop: CancellationTok
     let mut core = Core::new(scheduler.settings.clone(), mode);
     let mut runner = Runner {
         scheduler,
-        lock: scheduler.db.lock_owner()?,
+        keeper: Keeper::new(scheduler)?,
         messages: messages.clone(),
-        claimed: HashSet::new(),
         sending: HashMap::new(),
-        now: scheduler.clock.now(),
-        failure: None,
         finished: false,
     };
     // Before the first look, so that no change falls between the two.
@@ -104,31 +91,30 @@ pub(super) async fn run(scheduler: &Scheduler, mode: Mode, stop: CancellationTok
                 fence,
                 run_id,
             } => {
-                failpoint!(RunTold);
-                let noted = scheduler.db.record_run(occurrence_id, fence, &run_id).await;
-                failpoint!(RunNoted);
-                runner.report(noted.err());
+                let keeper = &mut runner.keeper;
+                keeper.record_run(occurrence_id, fence, &run_id).await;
                 continue;
             }
-            Message::WriteAgain(settling) => match runner.settle(settling).await {
-                Some(event) => event,
-                None => continue,
-            },
+            Message::WriteAgain(settling) => {
+                let carried = runner.keeper.settle(settling).await;
+                match runner.follow(carried) {
+                    Some(event) => event,
+                    None => continue,
+                }
+            }
         };
         let moment = clock.moment();
-        runner.now = moment.now;
+        runner.keeper.begin_step(moment.now);
         for action in core.step(moment, event) {
             let done = runner.carry_out(action).await;
             pending.extend(done.map(Message::Event));
         }
     }
     watch.abort();
-    for (task, _) in runner.sending.values() {
+    for task in runner.sending.values() {
         task.abort();
     }
-    let owner = runner.lock.owner();
-    runner.report(scheduler.db.forget_scheduler(owner).await.err());
-    match (mode, runner.failure) {
+    match (mode, runner.keeper.leave().await) {
         // What was to be done once was not.
         (Mode::Once, Some(error)) => Err(error),
         _ => Ok(()),
@@ -138,215 +124,47 @@ pub(super) async fn run(scheduler: &Scheduler, mode: Mode, stop: CancellationTok
 impl Runner<'_> {
     /// Carries out one action; returns what came of it, if that is known at once.
     async fn carry_out(&mut self, action: Action) -> Option<Event> {
-        match action {
-            Action::Look => Some(match self.look().await {
-                Ok(view) => {
-                    self.report(None);
-                    Event::Looked(view)
-                }
-                Err(e) => {
-                    self.report(Some(e));
-                    Event::LookFailed
-                }
-            }),
-            Action::Claim(candidate) => Some(self.claim(candidate).await),
-            Action::Send(job) => {
-                self.send(job);
-                None
-            }
-            Action::Settle(settling) => self.settle(settling).await,
-            Action::Find(open) => {
-                self.find(open);
-                None
-            }
-            Action::Probe => {
-                self.probe();
-                None
-            }
-            Action::Hold(refusal) => {
-                let held = self.held_target(refusal);
-                let noted = self.scheduler.db.hold_target(&held).await;
-                self.report(noted.err());
-                None
-            }
-            Action::Release => {
-                let Scheduler {
-                    db, letta, clock, ..
-                } = self.scheduler;
-                let noted = db.release_target(letta.target(), clock.now()).await;
-                self.report(noted.err());
-                None
-            }
-            Action::Beat(holding) => {
-                let now = self.scheduler.clock.now();
-                let owner = self.lock.owner();
-                let db = &self.scheduler.db;
-                let noted = db.beat(owner, holding.as_deref(), now).await;
-                self.report(noted.err());
-                self.report(db.review_incidents(now).await.err());
-                None
-            }
-            Action::PullForward => {
-                let longest = self.scheduler.settings.retry_longest;
-                let latest = self.now.checked_add(longest).unwrap_or(Timestamp::MAX);
-                let mended = self.scheduler.db.pull_forward(latest).await;
-                self.report(mended.err());
-                None
-            }
-            Action::Abandon(occurrence_id) => {
-                self.abandon(occurrence_id).await;
-                None
-            }
-            Action::Prune(before) => {
-                let db = self.scheduler.db.clone();
-                tokio::spawn(async move {
-                    match db.prune(before).await {
-                        Ok(pruned) if pruned.occurrences > 0 => tracing::info!(
-                            "{} settled deliveries from before {before} are kept as sums only",
-                            pruned.occurrences
-                        ),
-                        Ok(_) => {}
-                        Err(e) => tracing::warn!("{}; it is tried again in a day", e.chain()),
-                    }
-                });
-                None
-            }
-            Action::Finish => {
-                self.finished = true;
-                None
-            }
+        if let Action::Abandon(occurrence_id) = &action
+            && let Some(task) = self.sending.remove(occurrence_id)
+        {
+            task.abort();
         }
+        let carried = self.keeper.carry_out(action).await;
+        self.follow(carried)
     }
 
-    async fn claim(&mut self, candidate: Candidate) -> Event {
-        let Scheduler { db, settings, .. } = self.scheduler;
-        let terms = ClaimTerms {
-            owner: self.lock.owner(),
-            max_age: settings.max_age,
-            once_max_lateness: settings.once_max_lateness,
-        };
-        let now = self.now;
-        let claimed = match &candidate.source {
-            Source::Due(due) => db.claim_due(due, &candidate.lane, &terms, now).await,
-            Source::Waiting { occurrence_id, .. } => {
-                db.claim_waiting(*occurrence_id, &terms, now).await
-            }
-        };
-        match claimed {
-            Ok(claim) => {
-                if let Claim::Job(job) = &claim {
-                    self.claimed.insert(job.occurrence_id);
+    /// Does what is left to do after an action.
+    fn follow(&mut self, carried: Carried) -> Option<Event> {
+        match carried {
+            Carried::Done => None,
+            Carried::Event(event) => {
+                if let Event::Settled(settling, _) = &event {
+                    self.sending.remove(&settling.occurrence_id);
                 }
-                Event::Claimed(candidate, claim)
+                Some(event)
             }
-            Err(e) => {
-                self.report(Some(e));
-                Event::ClaimFailed(candidate)
-            }
-        }
-    }
-
-    /// Writes a verdict. If the database can't, it is tried again until it can: the lane stays
-    /// closed meanwhile, and should this process die, the next one looks for the prompt.
-    async fn settle(&mut self, settling: Settling) -> Option<Event> {
-        let Scheduler {
-            db,
-            clock,
-            outcomes,
-            ..
-        } = self.scheduler;
-        let Settling {
-            occurrence_id,
-            fence,
-            ref verdict,
-            ..
-        } = settling;
-        match db.settle(occurrence_id, fence, verdict, clock.now()).await {
-            Ok(settlement) => {
-                failpoint!(settling.job.is_some(), AnswerSettled, EvidenceSettled);
-                self.report(None);
-                self.sending.remove(&occurrence_id);
-                if let Some((id, note)) = settlement
-                    .as_ref()
-                    .and_then(|s| s.schedule_id.zip(s.paused.as_ref()))
-                {
-                    tracing::warn!("schedule {id} was paused: {note}");
-                }
-                if let (Some(outcomes), Some(settled)) = (outcomes, &settlement) {
-                    let _ = outcomes.send(Outcome {
-                        occurrence_id,
-                        schedule_id: settled.schedule_id,
-                        intended_at: settling.intended_at,
-                        state: settled.state,
-                        verdict: settling.verdict.clone(),
-                    });
-                }
-                Some(Event::Settled(settling, settlement.map(|s| s.state)))
-            }
-            Err(e) => {
-                self.report(Some(e));
-                let (messages, clock) = (self.messages.clone(), clock.clone());
+            Carried::WriteAgain(settling) => {
+                let (messages, clock) = (self.messages.clone(), self.scheduler.clock.clone());
                 tokio::spawn(async move {
                     clock.sleep(WRITE_AGAIN).await;
                     let _ = messages.send(Message::WriteAgain(settling));
                 });
                 None
             }
-        }
-    }
-
-    /// Breaks off a prompt at the end of the drain; the next scheduler looks for it.
-    async fn abandon(&mut self, occurrence_id: i64) {
-        let Some((task, job)) = self.sending.remove(&occurrence_id) else {
-            return;
-        };
-        task.abort();
-        let Scheduler {
-            db,
-            clock,
-            settings,
-            ..
-        } = self.scheduler;
-        let now = clock.now();
-        let fault = "the scheduler was stopped while the agent's turn went on";
-        let verdict = unknown_from(now, settings.reconcile_deadline, fault);
-        let settled = db.settle(occurrence_id, job.fence, &verdict, now).await;
-        self.report(settled.err());
-    }
-
-    fn held_target(&self, refusal: Refusal) -> HeldTarget {
-        HeldTarget {
-            target: self.scheduler.letta.target().to_owned(),
-            held_since: self.scheduler.clock.now(),
-            code: refusal.class.as_str().to_owned(),
-            reason: refusal.text,
-        }
-    }
-
-    /// Says once that the database fails, and once that it works again.
-    fn report(&mut self, error: Option<Error>) {
-        match error {
-            Some(e) => {
-                if self.failure.is_none() {
-                    tracing::error!("{}; it is tried again until it works", e.chain());
-                }
-                self.failure = Some(e);
-            }
-            None => {
-                if self.failure.take().is_some() {
-                    tracing::info!("the database works again");
-                }
+            Carried::Left(action) => {
+                self.talk(action);
+                None
             }
         }
     }
-}
 
-/// The verdict on a prompt that nobody waits for any more.
-fn unknown_from(now: Timestamp, deadline: SignedDuration, text: &str) -> Verdict {
-    Verdict::Unknown {
-        not_before: now,
-        reconcile_until: now.checked_add(deadline).unwrap_or(Timestamp::MAX),
-        fault: Fault::new(ErrorClass::Interrupted.as_str(), text),
-        run_id: None,
+    /// Carries out what is not the database's.
+    fn talk(&mut self, action: Action) {
+        match action {
+            Action::Send(job) => self.send(job),
+            Action::Find(open) => self.find(open),
+            Action::Probe => self.probe(),
+            _ => self.finished = true,
+        }
     }
 }

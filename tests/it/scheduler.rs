@@ -3,6 +3,7 @@
 mod backlog;
 mod by_hand;
 mod control;
+mod decisions;
 mod failures;
 mod lanes;
 mod pause;

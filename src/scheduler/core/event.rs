@@ -54,7 +54,8 @@ pub enum Action {
     Hold(Refusal),
     /// Note that the target answers again.
     Release,
-    /// The clock was set back: let nothing wait for a time that was counted from a later now.
+    /// The clock was set back: with the next look let nothing wait for a time that was counted from
+    /// a later now.
     PullForward,
     /// Say that the scheduler lives, and why it delivers nothing at the moment.
     Beat(Option<String>),

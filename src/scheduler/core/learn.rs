@@ -27,8 +27,10 @@ impl Core {
             Event::Claimed(candidate, claim) => self.take_claim(now, candidate, claim, actions),
             Event::ClaimFailed(candidate) => {
                 self.ours.remove(&candidate.lane);
-                // The next one would only wait for the same; the look brings them all again.
+                // The next one would only wait for the same; the look brings them all again. What
+                // was behind something goes with them, or it would overtake them.
                 self.queue.load(Vec::new());
+                self.behind.clear();
                 self.next_look = Some(later(now, AFTER_FAILURE));
             }
             Event::Answered(job, answer) => {
@@ -164,6 +166,9 @@ impl Core {
             }
             Claim::Gone => {
                 self.ours.remove(&candidate.lane);
+                // Another scheduler may have tried it and let it wait: what comes after it in its
+                // lane does so still.
+                self.taken.insert(candidate.lane);
                 // Not at once: should it still look the same, this would go on without a pause.
                 self.next_look = earliest(self.next_look, Some(later(now, AFTER_FAILURE)));
             }
@@ -202,8 +207,11 @@ impl Core {
         evidence: Evidence,
         actions: &mut Vec<Action>,
     ) {
-        let Judgement { verdict, hold } =
-            judge_evidence(evidence, &Facts::of_open(&open, now), now, &self.settings);
+        let facts = Facts {
+            steady_for: self.guard.steady_for(),
+            ..Facts::of_open(&open, now)
+        };
+        let Judgement { verdict, hold } = judge_evidence(evidence, &facts, now, &self.settings);
         self.hold(now, hold, actions);
         actions.push(Action::Settle(Settling {
             occurrence_id: open.id,
@@ -243,18 +251,22 @@ impl Core {
                 self.taken.insert(settling.lane);
                 self.want_look();
             }
-            (Some(State::Waiting), Verdict::Waiting { not_before, .. }) => match settling.job {
-                Some(job) if self.mode == Mode::Forever => self.queue.add(Candidate {
-                    lane: settling.lane,
-                    intended_at: settling.intended_at,
-                    not_before,
-                    source: Source::Waiting {
-                        occurrence_id: job.occurrence_id,
-                        uid: job.uid,
-                    },
-                }),
-                _ => self.want_look(),
-            },
+            (Some(State::Waiting), Verdict::Waiting { not_before, .. }) => {
+                // Its lane stays closed until a look, so that it is not overtaken.
+                self.unknown.remove(&settling.occurrence_id);
+                match settling.job {
+                    Some(job) if self.mode == Mode::Forever => self.queue.add(Candidate {
+                        lane: settling.lane,
+                        intended_at: settling.intended_at,
+                        not_before,
+                        source: Source::Waiting {
+                            occurrence_id: job.occurrence_id,
+                            uid: job.uid,
+                        },
+                    }),
+                    _ => self.want_look(),
+                }
+            }
             _ => {
                 if self.unknown.remove(&settling.occurrence_id).is_some() {
                     self.taken.remove(&settling.lane);

@@ -4,18 +4,14 @@ use std::panic::AssertUnwindSafe;
 
 use futures_util::FutureExt;
 
-use super::super::Scheduler;
 use super::super::core::Event;
 use super::{Message, Runner};
 use crate::db::{Job, OpenOccurrence};
 use crate::failpoint::failpoint;
-use crate::letta_client::{
-    Answer, Doubt, ErrorClass, Evidence, Lookup, Outgoing, Refusal, RefusalKind,
-};
+use crate::letta_client::{Answer, Doubt, ErrorClass, Evidence, Outgoing, Refusal, RefusalKind};
 
 impl Runner<'_> {
     pub(super) fn send(&mut self, job: Box<Job>) {
-        self.claimed.remove(&job.occurrence_id);
         let (letta, messages) = (self.scheduler.letta.clone(), self.messages.clone());
         let sent = job.clone();
         let task = tokio::spawn(async move {
@@ -42,30 +38,12 @@ impl Runner<'_> {
             failpoint!(AnswerHeard);
             let _ = messages.send(Message::Event(Event::Answered(sent, answer)));
         });
-        self.sending
-            .insert(job.occurrence_id, (task.abort_handle(), job));
+        self.sending.insert(job.occurrence_id, task.abort_handle());
     }
 
     pub(super) fn find(&self, open: Box<OpenOccurrence>) {
-        let Scheduler {
-            letta,
-            clock,
-            settings,
-            ..
-        } = self.scheduler;
-        let now = clock.now();
-        let lookup = Lookup {
-            agent: open.agent_id.clone(),
-            otids: open.otids.clone(),
-            run_id: open.run_id.clone(),
-            sent_at: open
-                .first_sent_at
-                .or(open.sent_at)
-                .unwrap_or(open.intended_at),
-            now,
-            orphan_age: settings.orphaned_run_age,
-        };
-        let (letta, messages) = (letta.clone(), self.messages.clone());
+        let lookup = self.keeper.lookup(&open);
+        let (letta, messages) = (self.scheduler.letta.clone(), self.messages.clone());
         tokio::spawn(async move {
             let broken = || Evidence::Unclear {
                 text: "an internal fault broke the search off".to_owned(),

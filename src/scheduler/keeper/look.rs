@@ -1,43 +1,17 @@
-//! Looking at the database: what is due, what is open, and whether another process has written.
-
-use std::time::Duration;
-
-use tokio::sync::mpsc;
+//! Looking at the database: what is due and what is open, after putting it in order.
 
 use super::super::Scheduler;
-use super::super::core::{Event, View};
-use super::{Message, Runner, unknown_from};
-use crate::db::{DueSchedule, OpenOccurrence};
+use super::super::core::View;
+use super::{Keeper, unknown_from};
+use crate::db::{DueSchedule, OpenOccurrence, Waits};
 use crate::error::Result;
 use crate::failpoint::failpoint;
 use crate::models::State;
 
-/// How often the database is asked whether another process has written.
-const WATCH: Duration = Duration::from_millis(500);
-
-/// Tells the loop when another process has written to the database.
-pub(super) async fn watch_changes(
-    scheduler: Scheduler,
-    mut seen: Option<i64>,
-    messages: mpsc::UnboundedSender<Message>,
-) {
-    loop {
-        scheduler.clock.sleep(WATCH).await;
-        if let Ok(version) = scheduler.db.data_version().await
-            && seen
-                .replace(version)
-                .is_some_and(|before| before != version)
-            && messages.send(Message::Event(Event::Changed)).is_err()
-        {
-            return;
-        }
-    }
-}
-
-impl Runner<'_> {
+impl Keeper {
     /// Reads the database, after putting it in order: dead schedulers' prompts are taken over,
     /// foreign rows adopted, prompts of deleted schedules settled.
-    pub(super) async fn look(&self) -> Result<View> {
+    pub(super) async fn look(&mut self) -> Result<View> {
         let Scheduler {
             db,
             letta,
@@ -45,7 +19,7 @@ impl Runner<'_> {
             settings,
             zone,
             ..
-        } = self.scheduler;
+        } = &self.scheduler;
         let now = clock.now();
         let dead = db.list_dead_owners().await?;
         for owner in dead.into_iter().filter(|owner| *owner != self.lock.owner()) {
@@ -74,6 +48,14 @@ impl Runner<'_> {
                     adopted.lifecycle
                 ),
             }
+        }
+        if !self.times_are_right {
+            let waits = Waits {
+                retry: settings.retry_longest,
+                reconcile: settings.reconcile_deadline,
+            };
+            db.pull_forward(now, &waits).await?;
+            self.times_are_right = true;
         }
         let open = db.list_open_occurrences().await?;
         db.settle_deleted(now).await?;
@@ -105,7 +87,6 @@ impl Runner<'_> {
     fn has_lost(&self, open: &OpenOccurrence) -> bool {
         open.state == State::Sending
             && open.owner == Some(self.lock.owner())
-            && !self.claimed.contains(&open.id)
-            && !self.sending.contains_key(&open.id)
+            && !self.ours.contains_key(&open.id)
     }
 }

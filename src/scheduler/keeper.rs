@@ -1,0 +1,300 @@
+//! What a scheduler does with the database: every action of the core but the talks with the target.
+
+mod look;
+
+use std::collections::HashMap;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::core::{Action, Event, Settling};
+use super::queue::{Candidate, Source};
+use super::{Outcome, Scheduler};
+use crate::db::{Claim, ClaimTerms, HeldTarget, OpenOccurrence, OwnerLock};
+use crate::error::{Error, Result};
+use crate::failpoint::failpoint;
+use crate::letta_client::{ErrorClass, Lookup, Refusal};
+use crate::models::{Fault, Verdict};
+
+/// Carries out the core's decisions on the database, under one owner lock. Failures of the
+/// database are reported once and turned into the events that follow from them.
+pub struct Keeper {
+    scheduler: Scheduler,
+    lock: OwnerLock,
+    /// What we have claimed and not settled, with the right to settle it.
+    ours: HashMap<i64, i64>,
+    /// The reading of the clock by which the present step decides.
+    now: Timestamp,
+    /// Whether no stored time was counted from a later now. Nobody may have seen the clock being
+    /// set back before we began.
+    times_are_right: bool,
+    /// What the database failed with last, until it works again.
+    failure: Option<Error>,
+}
+
+/// What is left to do after an action.
+#[derive(Debug)]
+pub enum Carried {
+    /// Nothing.
+    Done,
+    /// To tell the core.
+    Event(Event),
+    /// To write this verdict again a while later, with [`Keeper::settle`]: the database failed.
+    WriteAgain(Settling),
+    /// To talk to the target, or to finish: that is not the database's.
+    Left(Action),
+}
+
+impl Keeper {
+    /// The keeper of a scheduler that begins now.
+    ///
+    /// # Errors
+    /// If the owner lock can't be taken.
+    pub fn new(scheduler: &Scheduler) -> Result<Self> {
+        Ok(Keeper {
+            scheduler: scheduler.clone(),
+            lock: scheduler.db.lock_owner()?,
+            ours: HashMap::new(),
+            now: scheduler.clock.now(),
+            times_are_right: false,
+            failure: None,
+        })
+    }
+
+    /// Under which right, and how long, this scheduler claims.
+    pub fn terms(&self) -> ClaimTerms {
+        let settings = &self.scheduler.settings;
+        ClaimTerms {
+            owner: self.lock.owner(),
+            max_age: settings.max_age,
+            once_max_lateness: settings.once_max_lateness,
+        }
+    }
+
+    /// Begins a step of the core that decides by `now`.
+    pub fn begin_step(&mut self, now: Timestamp) {
+        self.now = now;
+    }
+
+    /// Carries out one action as far as it concerns the database.
+    pub async fn carry_out(&mut self, action: Action) -> Carried {
+        let Scheduler {
+            db, letta, clock, ..
+        } = &self.scheduler;
+        let noted = match action {
+            Action::Look => {
+                let looked = self.look().await;
+                let event = match looked {
+                    Ok(view) => {
+                        self.report(None);
+                        Event::Looked(view)
+                    }
+                    Err(e) => {
+                        self.report(Some(e));
+                        Event::LookFailed
+                    }
+                };
+                return Carried::Event(event);
+            }
+            Action::Claim(candidate) => return Carried::Event(self.claim(candidate).await),
+            Action::Settle(settling) => return self.settle(settling).await,
+            Action::Hold(refusal) => db.hold_target(&self.held_target(refusal)).await,
+            Action::Release => db.release_target(letta.target(), clock.now()).await,
+            Action::Beat(holding) => {
+                let (owner, now) = (self.lock.owner(), clock.now());
+                match db.beat(owner, holding.as_deref(), now).await {
+                    Ok(()) => db.review_incidents(now).await,
+                    Err(e) => Err(e),
+                }
+            }
+            Action::PullForward => {
+                self.times_are_right = false;
+                return Carried::Done;
+            }
+            Action::Abandon(occurrence_id) => self.abandon(occurrence_id).await,
+            Action::Prune(before) => {
+                self.prune(before);
+                return Carried::Done;
+            }
+            left @ (Action::Send(_) | Action::Find(_) | Action::Probe | Action::Finish) => {
+                return Carried::Left(left);
+            }
+        };
+        self.report(noted.err());
+        Carried::Done
+    }
+
+    async fn claim(&mut self, candidate: Candidate) -> Event {
+        let Scheduler { db, .. } = &self.scheduler;
+        let terms = self.terms();
+        let now = self.now;
+        let claimed = match &candidate.source {
+            Source::Due(due) => db.claim_due(due, &candidate.lane, &terms, now).await,
+            Source::Waiting { occurrence_id, .. } => {
+                db.claim_waiting(*occurrence_id, &terms, now).await
+            }
+        };
+        match claimed {
+            Ok(claim) => {
+                if let Claim::Job(job) = &claim {
+                    self.ours.insert(job.occurrence_id, job.fence);
+                }
+                Event::Claimed(candidate, claim)
+            }
+            Err(e) => {
+                self.report(Some(e));
+                Event::ClaimFailed(candidate)
+            }
+        }
+    }
+
+    /// Writes a verdict. If the database can't, it is to be tried again until it can: the lane
+    /// stays closed meanwhile, and should this process die, the next one looks for the prompt.
+    pub async fn settle(&mut self, settling: Settling) -> Carried {
+        let Scheduler {
+            db,
+            clock,
+            outcomes,
+            ..
+        } = &self.scheduler;
+        let Settling {
+            occurrence_id,
+            fence,
+            ref verdict,
+            ..
+        } = settling;
+        match db.settle(occurrence_id, fence, verdict, clock.now()).await {
+            Ok(settlement) => {
+                failpoint!(settling.job.is_some(), AnswerSettled, EvidenceSettled);
+                if let Some((id, note)) = settlement
+                    .as_ref()
+                    .and_then(|s| s.schedule_id.zip(s.paused.as_ref()))
+                {
+                    tracing::warn!("schedule {id} was paused: {note}");
+                }
+                if let (Some(outcomes), Some(settled)) = (outcomes, &settlement) {
+                    let _ = outcomes.send(Outcome {
+                        occurrence_id,
+                        schedule_id: settled.schedule_id,
+                        intended_at: settling.intended_at,
+                        state: settled.state,
+                        verdict: settling.verdict.clone(),
+                    });
+                }
+                self.report(None);
+                self.ours.remove(&occurrence_id);
+                Carried::Event(Event::Settled(settling, settlement.map(|s| s.state)))
+            }
+            Err(e) => {
+                self.report(Some(e));
+                Carried::WriteAgain(settling)
+            }
+        }
+    }
+
+    /// Notes Letta's run of a prompt that is on its way.
+    pub async fn record_run(&mut self, occurrence_id: i64, fence: i64, run_id: &str) {
+        let db = &self.scheduler.db;
+        failpoint!(RunTold);
+        let noted = db.record_run(occurrence_id, fence, run_id).await;
+        failpoint!(RunNoted);
+        self.report(noted.err());
+    }
+
+    /// Gives up a prompt at the end of the drain; the next scheduler looks for it.
+    async fn abandon(&mut self, occurrence_id: i64) -> Result<()> {
+        let Some(fence) = self.ours.remove(&occurrence_id) else {
+            return Ok(());
+        };
+        let Scheduler {
+            db,
+            clock,
+            settings,
+            ..
+        } = &self.scheduler;
+        let now = clock.now();
+        let fault = "the scheduler was stopped while the agent's turn went on";
+        let verdict = unknown_from(now, settings.reconcile_deadline, fault);
+        db.settle(occurrence_id, fence, &verdict, now).await?;
+        Ok(())
+    }
+
+    /// Prunes beside everything else: it takes long, and nothing waits for it.
+    fn prune(&self, before: Timestamp) {
+        let db = self.scheduler.db.clone();
+        tokio::spawn(async move {
+            match db.prune(before).await {
+                Ok(pruned) if pruned.occurrences > 0 => tracing::info!(
+                    "{} settled deliveries from before {before} are kept as sums only",
+                    pruned.occurrences
+                ),
+                Ok(_) => {}
+                Err(e) => tracing::warn!("{}; it is tried again in a day", e.chain()),
+            }
+        });
+    }
+
+    /// The question about a prompt whose fate is unknown.
+    pub fn lookup(&self, open: &OpenOccurrence) -> Lookup {
+        let Scheduler {
+            clock, settings, ..
+        } = &self.scheduler;
+        Lookup {
+            agent: open.agent_id.clone(),
+            otids: open.otids.clone(),
+            run_id: open.run_id.clone(),
+            // The first time, unless the clock was set back since.
+            sent_at: [open.first_sent_at, open.sent_at]
+                .into_iter()
+                .flatten()
+                .min()
+                .unwrap_or(open.intended_at),
+            now: clock.now(),
+            orphan_age: settings.orphaned_run_age,
+        }
+    }
+
+    /// Ends its work: the database forgets the scheduler. Returns what the database failed with
+    /// and still does.
+    pub async fn leave(mut self) -> Option<Error> {
+        let owner = self.lock.owner();
+        let forgotten = self.scheduler.db.forget_scheduler(owner).await;
+        self.report(forgotten.err());
+        self.failure
+    }
+
+    fn held_target(&self, refusal: Refusal) -> HeldTarget {
+        HeldTarget {
+            target: self.scheduler.letta.target().to_owned(),
+            held_since: self.scheduler.clock.now(),
+            code: refusal.class.as_str().to_owned(),
+            reason: refusal.text,
+        }
+    }
+
+    /// Says once that the database fails, and once that it works again.
+    fn report(&mut self, error: Option<Error>) {
+        match error {
+            Some(e) => {
+                if self.failure.is_none() {
+                    tracing::error!("{}; it is tried again until it works", e.chain());
+                }
+                self.failure = Some(e);
+            }
+            None => {
+                if self.failure.take().is_some() {
+                    tracing::info!("the database works again");
+                }
+            }
+        }
+    }
+}
+
+/// The verdict on a prompt that nobody waits for any more.
+fn unknown_from(now: Timestamp, deadline: SignedDuration, text: &str) -> Verdict {
+    Verdict::Unknown {
+        not_before: now,
+        reconcile_until: now.checked_add(deadline).unwrap_or(Timestamp::MAX),
+        fault: Fault::new(ErrorClass::Interrupted.as_str(), text),
+        run_id: None,
+    }
+}

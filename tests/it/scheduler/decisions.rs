@@ -1,0 +1,210 @@
+//! What the core decides, event by event; each of these laws was once broken in a simulation.
+
+use jiff::{SignedDuration, Timestamp};
+use promptyoself::clock::Moment;
+use promptyoself::db::{Claim, ClaimTerms, DueSchedule, OpenOccurrence};
+use promptyoself::letta_client::Evidence;
+use promptyoself::models::{AgentId, Fault, Lane, State, Trigger, Verdict};
+use promptyoself::scheduler::Settings;
+use promptyoself::scheduler::core::{Action, Core, Event, Mode, View};
+use sqlx::ConnectOptions;
+use sqlx::sqlite::SqliteConnectOptions;
+use uuid::Uuid;
+
+use crate::fake_target::Act;
+use crate::world::World;
+
+fn at(seconds: i64) -> Moment {
+    Moment {
+        now: Timestamp::from_second(1_000_000 + seconds).unwrap(),
+        uptime: SignedDuration::from_secs(seconds),
+    }
+}
+
+fn lane() -> Lane {
+    Lane::new("letta/agent-a")
+}
+
+fn agent() -> AgentId {
+    AgentId::parse("agent-a").unwrap()
+}
+
+/// An occurrence that was sent at 0.
+fn open(id: u8, state: State) -> OpenOccurrence {
+    OpenOccurrence {
+        id: id.into(),
+        fence: 1,
+        uid: Uuid::from_u128(id.into()),
+        agent_id: agent(),
+        lane: lane(),
+        state,
+        trigger: Trigger::Schedule,
+        intended_at: at(0).now,
+        not_before: Some(at(0).now),
+        owner: None,
+        first_sent_at: Some(at(0).now),
+        sent_at: Some(at(0).now),
+        run_id: None,
+        failures: 0,
+        generation: 0,
+        expires_at: Some(at(86_400).now),
+        reconcile_until: Some(at(1_800).now),
+        paused: false,
+        otids: vec![Uuid::from_u128(id.into())],
+    }
+}
+
+/// A schedule that is due a second after what was sent at 0.
+fn due(id: u8) -> (DueSchedule, Lane) {
+    let due = DueSchedule {
+        id: id.into(),
+        uid: Uuid::from_u128(id.into()),
+        agent_id: agent(),
+        next_run: at(1).now,
+    };
+    (due, lane())
+}
+
+/// A core that has looked at second 5 and seen this, with what it wants to do about it.
+fn looked(view: View) -> (Core, Vec<Action>) {
+    let mut core = Core::new(Settings::default(), Mode::Forever);
+    core.step(at(5), Event::Tick);
+    let actions = core.step(at(5), Event::Looked(view));
+    (core, actions)
+}
+
+fn claims(actions: &[Action]) -> usize {
+    let is_claim = |a: &&Action| matches!(a, Action::Claim(_));
+    actions.iter().filter(is_claim).count()
+}
+
+#[test]
+fn what_another_scheduler_lets_wait_is_not_overtaken() {
+    let (mut core, actions) = looked(View {
+        open: vec![open(1, State::Waiting)],
+        due: vec![due(2)],
+        ..View::default()
+    });
+    let Some(Action::Claim(oldest)) = actions.into_iter().find(|a| matches!(a, Action::Claim(_)))
+    else {
+        panic!("the oldest is not claimed");
+    };
+    // Another scheduler has tried it meanwhile, and its agent is busy.
+    let actions = core.step(at(5), Event::Claimed(oldest, Claim::Gone));
+    assert_eq!(claims(&actions), 0, "{actions:?}");
+    // The next look tells.
+    let actions = core.step(at(6), Event::Tick);
+    assert!(matches!(actions[..], [Action::Look]), "{actions:?}");
+}
+
+#[test]
+fn a_clock_set_ahead_makes_no_proof_of_absence() {
+    for set_ahead in [0, 120] {
+        let (mut core, actions) = looked(View {
+            open: vec![open(1, State::Unknown)],
+            ..View::default()
+        });
+        let asks = actions.iter().any(|a| matches!(a, Action::Find(_)));
+        assert!(asks, "{actions:?}");
+        // One second later by the clock that never jumps.
+        let moment = Moment {
+            now: at(6 + set_ahead).now,
+            ..at(6)
+        };
+        let absent = Evidence::Absent { failed: None };
+        let found = Event::Found(Box::new(open(1, State::Unknown)), absent);
+        assert!(!is_sent_again(&core.step(moment, found)));
+    }
+    // A minute later by both clocks it is proof.
+    let (mut core, _) = looked(View {
+        open: vec![open(1, State::Unknown)],
+        ..View::default()
+    });
+    let absent = Evidence::Absent { failed: None };
+    let found = Event::Found(Box::new(open(1, State::Unknown)), absent);
+    assert!(is_sent_again(&core.step(at(66), found)));
+}
+
+fn is_sent_again(actions: &[Action]) -> bool {
+    actions.iter().any(|action| match action {
+        Action::Settle(settling) => matches!(settling.verdict, Verdict::Waiting { .. }),
+        _ => false,
+    })
+}
+
+#[test]
+fn what_is_proved_absent_is_not_looked_for_again() {
+    let (mut core, _) = looked(View {
+        open: vec![open(1, State::Unknown)],
+        ..View::default()
+    });
+    let absent = Evidence::Absent { failed: None };
+    let found = Event::Found(Box::new(open(1, State::Unknown)), absent);
+    let actions = core.step(at(66), found);
+    let Some(Action::Settle(settling)) = actions.into_iter().next() else {
+        panic!("nothing is settled");
+    };
+    let actions = core.step(at(66), Event::Settled(settling, Some(State::Waiting)));
+    let asks = actions.iter().any(|a| matches!(a, Action::Find(_)));
+    assert!(!asks, "{actions:?}");
+}
+
+#[tokio::test]
+async fn a_clock_that_was_set_back_while_nobody_looked_keeps_nothing_waiting() {
+    let mut world = World::new().await;
+    world.settings.orphaned_run_age = SignedDuration::from_hours(1);
+    world.once("agent-a", "hello", 1).await;
+    world.target.script("agent-a", Act::Hang("run-1"));
+    world.advance(1);
+    let first = world.start();
+    world.target.wait_for_sent(1).await;
+    first.kill().await;
+    world
+        .clock
+        .set(world.now() - SignedDuration::from_hours(25));
+    let mut second = world.start();
+    // Nothing shows a trace of it, and half a minute by the clock as it stands is proof enough.
+    second.until(State::Unknown).await;
+    let open = world.service.db.list_open_occurrences().await.unwrap();
+    assert!(
+        open[0].sent_at <= Some(world.now()),
+        "{:?}",
+        open[0].sent_at
+    );
+    assert!(open[0].not_before <= Some(world.now() + SignedDuration::from_mins(10)));
+    world.advance(40);
+    second.until(State::Waiting).await;
+}
+
+#[tokio::test]
+async fn a_prompt_of_a_schedule_that_broke_meanwhile_is_not_tried_again() {
+    let world = World::new().await;
+    world.every("agent-a", "hello", "1h").await;
+    world.advance(3_600);
+    let (db, now) = (&world.service.db, world.now());
+    let due = db.get_due_schedules(now).await.unwrap().remove(0);
+    let terms = ClaimTerms {
+        owner: Uuid::from_u128(7),
+        max_age: SignedDuration::from_hours(24),
+        once_max_lateness: SignedDuration::from_hours(24),
+    };
+    let claim = db.claim_due(&due, &lane(), &terms, now).await.unwrap();
+    let Claim::Job(job) = claim else {
+        panic!("{claim:?}");
+    };
+    let options = SqliteConnectOptions::new().filename(world.path());
+    let mut other = options.connect().await.unwrap();
+    sqlx::query("UPDATE schedules SET schedule_value = 'nonsense'")
+        .execute(&mut other)
+        .await
+        .unwrap();
+    db.adopt_touched(&world.service.zone, now).await.unwrap();
+    let refused = Verdict::Waiting {
+        not_before: now,
+        fault: Fault::new("busy", "in another turn"),
+        counts: false,
+        fresh_otid: false,
+    };
+    let settled = db.settle(job.occurrence_id, job.fence, &refused, now).await;
+    assert_eq!(settled.unwrap().unwrap().state, State::Cancelled);
+}

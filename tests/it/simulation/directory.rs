@@ -1,0 +1,47 @@
+//! What the scheduler and the service ask of a target without talking to it: names and lanes.
+
+use async_trait::async_trait;
+use promptyoself::letta_client::{
+    Agent, Answer, Evidence, Letta, Lookup, OnRun, Outgoing, Refusal, ServerInfo,
+};
+use promptyoself::models::{AgentId, Lane};
+
+/// The simulated server's name and lanes. Talks with it are happenings, never calls.
+pub struct Directory;
+
+const NO_TALKS: &str = "the simulation carries out every talk itself";
+
+#[async_trait]
+impl Letta for Directory {
+    fn target(&self) -> &str {
+        "sim"
+    }
+
+    fn address(&self) -> String {
+        "sim".into()
+    }
+
+    fn lane(&self, agent: &AgentId) -> Lane {
+        Lane::new(format!("sim/{agent}"))
+    }
+
+    async fn check(&self) -> Result<ServerInfo, Refusal> {
+        unreachable!("{NO_TALKS}")
+    }
+
+    async fn list_agents(&self) -> Result<Vec<Agent>, Refusal> {
+        unreachable!("{NO_TALKS}")
+    }
+
+    async fn get_agent(&self, _: &AgentId) -> Result<Agent, Refusal> {
+        unreachable!("{NO_TALKS}")
+    }
+
+    async fn send(&self, _: &Outgoing, _: OnRun<'_>) -> Answer {
+        unreachable!("{NO_TALKS}")
+    }
+
+    async fn find(&self, _: &Lookup) -> Evidence {
+        unreachable!("{NO_TALKS}")
+    }
+}

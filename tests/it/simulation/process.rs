@@ -1,0 +1,402 @@
+//! One scheduler process of a simulation: the real core and the real keeper of the database, with
+//! the simulation in place of the loop between them.
+
+use std::collections::VecDeque;
+
+use jiff::Timestamp;
+use promptyoself::db::{Claim, Db};
+use promptyoself::models::{Lane, State, Trigger, Verdict};
+use promptyoself::scheduler::core::{Action, Core, Event, Mode, Settling, View};
+use promptyoself::scheduler::keeper::{Carried, Keeper};
+use promptyoself::scheduler::queue::{Candidate, Source};
+use promptyoself::scheduler::{Outcome, Scheduler};
+
+use super::faults::{happens, pick};
+use super::trace::{At, HOUR, Law, MINUTE, SECOND};
+use super::world::{Happening, World};
+
+/// A scheduler that lives.
+pub struct Process {
+    /// Which of all lives this is.
+    pub life: u64,
+    /// Once or forever.
+    pub mode: Mode,
+    /// The database as this process has it open.
+    pub db: Db,
+    core: Core,
+    keeper: Keeper,
+    /// What it is told next.
+    pub inbox: VecDeque<Message>,
+    /// Until when the process does not run at all.
+    pub frozen_until: At,
+    /// The database's version when it last looked for changes.
+    pub seen: Option<i64>,
+    /// What it knows to be waiting for each lane, with the instant that gives it its place.
+    pub known: Vec<Known>,
+}
+
+/// Something that a process knows to be waiting for its lane.
+#[derive(Clone, Debug)]
+pub struct Known {
+    /// The lane.
+    pub lane: Lane,
+    /// Its place: the oldest instant that it stands for.
+    pub place: Timestamp,
+    /// What it is.
+    pub source: Source,
+}
+
+/// What a process is told.
+#[derive(Debug)]
+pub enum Message {
+    /// An event of the core.
+    Event(Event),
+    /// The run of a request was told.
+    Run(usize),
+    /// A verdict is to be written again.
+    WriteAgain(Settling),
+}
+
+impl World {
+    /// Starts a scheduler in a slot that is free.
+    pub async fn start(&mut self, slot: usize, mode: Mode) {
+        self.lives += 1;
+        let db = self.dbs[slot].clone();
+        let scheduler = Scheduler {
+            db: db.clone(),
+            letta: self.service.letta.clone(),
+            clock: self.clock.clone(),
+            settings: self.settings.clone(),
+            zone: self.service.zone.clone(),
+            wake: Default::default(),
+            outcomes: None::<tokio::sync::mpsc::UnboundedSender<Outcome>>,
+        };
+        let seen = db.data_version().await.ok();
+        self.note(format!("{slot}: starts, {mode:?}"));
+        self.processes[slot] = Some(Process {
+            life: self.lives,
+            mode,
+            db,
+            core: Core::new(self.settings.clone(), mode),
+            keeper: Keeper::new(&scheduler).unwrap(),
+            inbox: VecDeque::from([Message::Event(Event::Tick)]),
+            frozen_until: 0,
+            seen,
+            known: Vec::new(),
+        });
+    }
+
+    /// Ends a scheduler as SIGKILL would: its lock is free, and what it was sending goes on or is
+    /// lost.
+    pub fn kill(&mut self, slot: usize) {
+        if let Some(process) = self.processes[slot].take() {
+            self.note(format!("{slot}: is killed"));
+            self.bury(slot, process.life, process.keeper);
+        }
+    }
+
+    fn bury(&mut self, slot: usize, life: u64, keeper: Keeper) {
+        let owner = keeper.terms().owner;
+        drop(keeper);
+        if self.rng.bool() {
+            // The lock of a killed process is free, but its file stays.
+            let mut folder = self.path.clone().into_os_string();
+            folder.push(".owners");
+            let file = std::path::Path::new(&folder).join(owner.to_string());
+            std::fs::write(file, []).unwrap();
+        }
+        self.hang_up(life);
+        let later = self.rng.i64(SECOND..20 * MINUTE);
+        self.plan(later, Happening::Start(slot));
+    }
+
+    /// When a process does something by itself, if nothing is told to it.
+    pub fn wakes_at(&self, process: &Process) -> At {
+        let wall = self.clock.now();
+        // Rounded up: the core may wait for a part of a microsecond.
+        let left = process.core.wake_at(wall).duration_since(wall).as_nanos();
+        let left = At::try_from((left.max(0) + 999) / 1_000).unwrap_or(At::MAX);
+        self.now().saturating_add(left).max(process.frozen_until)
+    }
+
+    /// Lets a process do one step.
+    pub async fn step(&mut self, slot: usize) -> Law {
+        let Some(mut process) = self.processes[slot].take() else {
+            return Ok(());
+        };
+        let Some(message) = process.inbox.pop_front() else {
+            self.processes[slot] = Some(process);
+            return Ok(());
+        };
+        let event = match message {
+            Message::Event(event) => event,
+            Message::Run(request) => {
+                let job = &self.letta.requests[request].job;
+                let run = self.letta.run_of(request).unwrap_or_default();
+                let keeper = &mut process.keeper;
+                keeper.record_run(job.occurrence_id, job.fence, &run).await;
+                self.wrote(slot);
+                self.processes[slot] = Some(process);
+                return Ok(());
+            }
+            Message::WriteAgain(settling) => {
+                let carried = process.keeper.settle(settling).await;
+                self.wrote(slot);
+                self.follow(&mut process, carried).await?;
+                self.processes[slot] = Some(process);
+                return Ok(());
+            }
+        };
+        self.note_event(slot, &event);
+        let moment = self.clock.moment();
+        process.keeper.begin_step(moment.now);
+        for action in process.core.step(moment, event) {
+            if happens(&mut self.rng, self.faults.crash) {
+                self.note(format!("{slot}: is killed before {}", short(&action)));
+                self.bury(slot, process.life, process.keeper);
+                return Ok(());
+            }
+            let finishes = matches!(action, Action::Finish);
+            self.carry_out(slot, &mut process, action).await?;
+            if finishes {
+                self.note(format!("{slot}: finishes"));
+                self.hang_up(process.life);
+                process.keeper.leave().await;
+                self.wrote(slot);
+                let later = self.rng.i64(SECOND..10 * MINUTE);
+                self.plan(later, Happening::Start(slot));
+                return Ok(());
+            }
+        }
+        self.processes[slot] = Some(process);
+        Ok(())
+    }
+
+    async fn carry_out(&mut self, slot: usize, process: &mut Process, action: Action) -> Law {
+        self.note(format!("{slot}:   {}", short(&action)));
+        if let Action::Abandon(occurrence) = &action {
+            self.letta.hang_up(process.life, Some(*occurrence));
+        }
+        let is_talk = matches!(action, Action::Send(_) | Action::Find(_) | Action::Probe);
+        let is_beat = matches!(action, Action::Beat(_));
+        let fails = !is_talk && happens(&mut self.rng, self.faults.database);
+        let carried = match fails {
+            true => self.fail(process, action).await,
+            false => process.keeper.carry_out(action).await,
+        };
+        if !is_talk {
+            if !is_beat {
+                self.changed = true;
+                self.wrote(slot);
+            }
+            let took = self.rng.i64(0..3_000);
+            self.clock.advance(jiff::SignedDuration::from_micros(took));
+        }
+        self.follow(process, carried).await
+    }
+
+    /// Carries out an action on a database that fails: before, in the middle, or so that only the
+    /// answer is lost.
+    async fn fail(&mut self, process: &mut Process, action: Action) -> Carried {
+        match (self.rng.u8(0..3), action) {
+            (0, Action::Look) => {
+                self.note("      the database can't be read");
+                Carried::Event(Event::LookFailed)
+            }
+            (1, Action::Claim(candidate)) => {
+                self.note("      its answer is lost");
+                let (terms, now) = (process.keeper.terms(), self.clock.now());
+                let _ = match &candidate.source {
+                    Source::Due(due) => {
+                        let lane = &candidate.lane;
+                        process.db.claim_due(due, lane, &terms, now).await
+                    }
+                    Source::Waiting { occurrence_id, .. } => {
+                        let id = *occurrence_id;
+                        process.db.claim_waiting(id, &terms, now).await
+                    }
+                };
+                Carried::Event(Event::ClaimFailed(candidate))
+            }
+            (1, Action::Settle(settling)) => {
+                self.note("      its answer is lost");
+                let (id, fence) = (settling.occurrence_id, settling.fence);
+                let (verdict, now) = (&settling.verdict, self.clock.now());
+                let _ = process.db.settle(id, fence, verdict, now).await;
+                Carried::WriteAgain(settling)
+            }
+            (_, action) => {
+                let table = pick(
+                    &mut self.rng,
+                    &[
+                        "occurrences",
+                        "attempts",
+                        "schedules",
+                        "schedulers",
+                        "payloads",
+                    ],
+                );
+                self.note(format!("      the database fails when {table} is written"));
+                self.observer.break_table(table).await;
+                let carried = process.keeper.carry_out(action).await;
+                self.observer.mend_table().await;
+                carried
+            }
+        }
+    }
+
+    async fn follow(&mut self, process: &mut Process, carried: Carried) -> Law {
+        match carried {
+            Carried::Done => {}
+            Carried::Event(event) => {
+                self.check_event(process, &event).await?;
+                if let Event::Settled(settling, _) = &event {
+                    self.letta
+                        .hang_up(process.life, Some(settling.occurrence_id));
+                }
+                process.inbox.push_back(Message::Event(event));
+            }
+            Carried::WriteAgain(settling) => {
+                self.note("      is written again in a second");
+                self.plan(SECOND, Happening::WriteAgain(process.life, settling));
+            }
+            Carried::Left(Action::Send(job)) => {
+                let owner = process.keeper.terms().owner;
+                self.observer.check_send(&job, owner).await?;
+                self.send(process.life, job)?;
+            }
+            Carried::Left(Action::Find(open)) => {
+                let soon = self.rng.i64(1_000..200_000);
+                let lookup = process.keeper.lookup(&open);
+                self.plan(soon, Happening::Find(process.life, open, lookup));
+            }
+            Carried::Left(Action::Probe) => {
+                let soon = self.rng.i64(1_000..50_000);
+                self.plan(soon, Happening::Probe(process.life));
+            }
+            Carried::Left(_) => {}
+        }
+        Ok(())
+    }
+
+    /// What an event tells of the order in a lane.
+    async fn check_event(&mut self, process: &mut Process, event: &Event) -> Law {
+        match event {
+            Event::Looked(view) => process.known = known(view),
+            Event::Settled(settling, Some(State::Waiting)) => {
+                if let (Some(job), Verdict::Waiting { .. }) = (&settling.job, &settling.verdict) {
+                    process.known.push(Known {
+                        lane: settling.lane.clone(),
+                        place: settling.intended_at,
+                        source: Source::Waiting {
+                            occurrence_id: job.occurrence_id,
+                            uid: job.uid,
+                        },
+                    });
+                }
+            }
+            Event::Claimed(candidate, Claim::Job(_)) if process.mode == Mode::Forever => {
+                self.check_order(process, candidate).await?;
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// The law of order: what is sent, for the first time or again, is older than everything else
+    /// that its scheduler knows to be waiting for the lane and that could still be sent. Its place
+    /// is the oldest instant that it stands for.
+    async fn check_order(&mut self, process: &mut Process, taken: &Candidate) -> Law {
+        let is_taken = |k: &Known| identity(&k.source) == identity(&taken.source);
+        let Some(at) = process.known.iter().position(is_taken) else {
+            return Ok(());
+        };
+        let taken = process.known.swap_remove(at);
+        for other in &process.known {
+            if other.lane == taken.lane && other.place < taken.place {
+                self.observer.check_passed_over(other, &taken).await?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn identity(source: &Source) -> (bool, i64) {
+    match source {
+        Source::Due(due) => (true, due.id),
+        Source::Waiting { occurrence_id, .. } => (false, *occurrence_id),
+    }
+}
+
+/// What a look shows to be waiting. A schedule with something open comes after that.
+fn known(view: &View) -> Vec<Known> {
+    let is_open = |uid| {
+        let mut open = view.open.iter();
+        open.any(|o| o.uid == uid && o.trigger == Trigger::Schedule)
+    };
+    let due = view.due.iter().filter(|(due, _)| !is_open(due.uid));
+    let due = due.map(|(due, lane)| Known {
+        lane: lane.clone(),
+        place: due.next_run,
+        source: Source::Due(due.clone()),
+    });
+    let waits = view.open.iter();
+    let waits = waits.filter(|o| o.state == State::Waiting && !o.paused);
+    let waits = waits.map(|o| Known {
+        lane: o.lane.clone(),
+        place: o.intended_at,
+        source: Source::Waiting {
+            occurrence_id: o.id,
+            uid: o.uid,
+        },
+    });
+    due.chain(waits).collect()
+}
+
+/// An action in one line.
+fn short(action: &Action) -> String {
+    match action {
+        Action::Claim(c) => format!(
+            "claim {:?} of {} in {}",
+            identity(&c.source),
+            c.intended_at,
+            c.lane.as_str()
+        ),
+        Action::Send(job) => format!("send {} to {}", job.occurrence_id, job.agent_id),
+        Action::Settle(s) => format!("settle {} as {:?}", s.occurrence_id, s.verdict),
+        Action::Find(open) => format!("find {} run {:?}", open.id, open.run_id),
+        Action::Hold(refusal) => format!("hold: {}", refusal.text),
+        other => format!("{other:?}"),
+    }
+}
+
+impl World {
+    fn note_event(&mut self, slot: usize, event: &Event) {
+        let text = match event {
+            Event::Tick => return,
+            Event::Looked(view) => format!(
+                "looked: due {:?}, open {:?}, held {}, halted {}",
+                view.due.iter().map(|(d, _)| d.id).collect::<Vec<_>>(),
+                view.open
+                    .iter()
+                    .map(|o| (o.id, o.state))
+                    .collect::<Vec<_>>(),
+                view.held,
+                view.halted.is_some()
+            ),
+            Event::Claimed(_, claim) => match claim {
+                Claim::Job(job) => format!("claimed {} of {}", job.occurrence_id, job.intended_at),
+                other => format!("claimed: {other:?}"),
+            },
+            Event::ClaimFailed(_) => "claim failed".into(),
+            Event::Answered(job, answer) => format!("answer to {}: {answer:?}", job.occurrence_id),
+            Event::Found(open, evidence) => format!("found of {}: {evidence:?}", open.id),
+            Event::Settled(s, state) => format!("settled {}: {state:?}", s.occurrence_id),
+            other => format!("{other:?}"),
+        };
+        self.note(format!("{slot}: {text}"));
+    }
+
+    /// The longest that anything is waited for.
+    pub const PATIENCE: At = 12 * HOUR;
+}
