@@ -204,21 +204,12 @@ pub async fn case(code: Code, world: &World) -> Option<Case> {
         Code::DatabaseFull => {
             // SQLite gives a table whose row numbers are used up the same error as a full disk.
             world.run(&["list"]).succeeded();
-<<<<<<< HEAD
-            world
-                .sql("DELETE FROM sqlite_sequence WHERE name = 'schedule_revisions'")
-                .await;
-            world
-                .sql("INSERT INTO sqlite_sequence VALUES ('schedule_revisions', 9223372036854775807)")
-                .await;
-=======
             for statement in [
                 "DELETE FROM sqlite_sequence WHERE name = 'schedule_revisions'",
                 "INSERT INTO sqlite_sequence VALUES ('schedule_revisions', 9223372036854775807)",
             ] {
                 world.sql(statement).await;
             }
->>>>>>> wt-account
             register(world, &every).says("full").says("promptyoself.db")
         }
         Code::DatabaseInvalid => {
