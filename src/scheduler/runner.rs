@@ -16,6 +16,7 @@ use super::queue::{Candidate, Source};
 use super::{Outcome, Scheduler};
 use crate::db::{Claim, ClaimTerms, HeldTarget, Job, OwnerLock};
 use crate::error::{Error, Result};
+use crate::failpoint::failpoint;
 use crate::letta_client::{ErrorClass, Refusal};
 use crate::models::{Fault, Verdict};
 use look::watch_changes;
@@ -103,7 +104,9 @@ pub(super) async fn run(scheduler: &Scheduler, mode: Mode, stop: CancellationTok
                 fence,
                 run_id,
             } => {
+                failpoint!(RunTold);
                 let noted = scheduler.db.record_run(occurrence_id, fence, &run_id).await;
+                failpoint!(RunNoted);
                 runner.report(noted.err());
                 continue;
             }
@@ -260,6 +263,7 @@ impl Runner<'_> {
         } = settling;
         match db.settle(occurrence_id, fence, verdict, clock.now()).await {
             Ok(settlement) => {
+                failpoint!(settling.job.is_some(), AnswerSettled, EvidenceSettled);
                 self.report(None);
                 self.sending.remove(&occurrence_id);
                 if let Some((id, note)) = settlement

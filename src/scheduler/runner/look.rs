@@ -9,6 +9,7 @@ use super::super::core::{Event, View};
 use super::{Message, Runner, unknown_from};
 use crate::db::{DueSchedule, OpenOccurrence};
 use crate::error::Result;
+use crate::failpoint::failpoint;
 use crate::models::State;
 
 /// How often the database is asked whether another process has written.
@@ -48,9 +49,11 @@ impl Runner<'_> {
         let now = clock.now();
         let dead = db.list_dead_owners().await?;
         for owner in dead.into_iter().filter(|owner| *owner != self.lock.owner()) {
+            failpoint!(OwnerFoundDead);
             let taken = db
                 .take_over(owner, settings.reconcile_deadline, now)
                 .await?;
+            failpoint!(OwnerTakenOver);
             db.forget_scheduler(owner).await?;
             if taken > 0 {
                 tracing::warn!(

@@ -8,6 +8,7 @@ use super::super::Scheduler;
 use super::super::core::Event;
 use super::{Message, Runner};
 use crate::db::{Job, OpenOccurrence};
+use crate::failpoint::failpoint;
 use crate::letta_client::{
     Answer, Doubt, ErrorClass, Evidence, Lookup, Outgoing, Refusal, RefusalKind,
 };
@@ -38,6 +39,7 @@ impl Runner<'_> {
                 })
             };
             let answer = answered(letta.send(&outgoing, &on_run), broken).await;
+            failpoint!(AnswerHeard);
             let _ = messages.send(Message::Event(Event::Answered(sent, answer)));
         });
         self.sending
@@ -69,6 +71,7 @@ impl Runner<'_> {
                 text: "an internal fault broke the search off".to_owned(),
             };
             let evidence = answered(letta.find(&lookup), broken).await;
+            failpoint!(EvidenceHeard);
             let _ = messages.send(Message::Event(Event::Found(open, evidence)));
         });
     }
