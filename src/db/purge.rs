@@ -98,6 +98,27 @@ async fn purge(tx: &mut Tx, whose: &Purge, before: Option<Timestamp>) -> sqlx::R
     let occurrences = bound!(sqlx::query(sqlx::AssertSqlSafe(occurrences)))
         .execute(&mut **tx)
         .await?;
+    // Notices of it that were given up, and what they told; those still to be sent tell of a trouble
+    // that goes on, or stay until they are sent.
+    let troubles = "SELECT id FROM incidents WHERE (closed_at IS NOT NULL \
+             OR NOT EXISTS (SELECT 1 FROM schedules s WHERE s.uid = subject \
+                            AND s.lifecycle NOT IN ('finished', 'cancelled'))) \
+         AND ($3 IS NULL OR coalesce(closed_at, opened_at) < $3) AND subject IN (\
+             SELECT uid FROM schedules WHERE ($1 IS NULL OR uid = $1) \
+                 AND ($2 IS NULL OR agent_id = $2) \
+             UNION SELECT uid FROM occurrences WHERE ($1 IS NULL OR uid = $1) \
+                 AND ($2 IS NULL OR agent_id = $2))";
+    for statement in [
+        format!(
+            "DELETE FROM outbox WHERE given_up_at IS NOT NULL \
+             AND lane IN (SELECT 'incident:' || id FROM ({troubles}))"
+        ),
+        format!("UPDATE incidents SET reason = '' WHERE id IN ({troubles})"),
+    ] {
+        bound!(sqlx::query(sqlx::AssertSqlSafe(statement)))
+            .execute(&mut **tx)
+            .await?;
+    }
     let schedules = bound!(sqlx::query(
         "UPDATE schedules SET prompt_text = '', pause_note = NULL, row_version = row_version + 1 \
          WHERE lifecycle IN ('finished', 'cancelled') AND touched = 0 AND prompt_text <> '' \
