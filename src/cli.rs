@@ -6,6 +6,7 @@ pub mod definitions;
 mod deliver;
 mod describe;
 pub mod input;
+mod keeping;
 mod logging;
 pub mod output;
 mod plugin;
@@ -136,6 +137,11 @@ async fn carry_out(verb: &Verb, ctx: &Context) -> Result<Reply> {
         Verb::Agents => commands::agents(ctx).await,
         Verb::Serve(_) => commands::serve(ctx, None).await,
         Verb::History(args) => commands::history(ctx, args).await,
+        Verb::Doctor => keeping::doctor(ctx).await,
+        Verb::Prune(args) => keeping::prune(ctx, args).await,
+        Verb::Purge(args) => keeping::purge(ctx, args).await,
+        Verb::Backup(args) => keeping::backup(ctx, args).await,
+        Verb::Restore(args) => keeping::restore(ctx, args).await,
         Verb::Halt(args) => commands::halt(ctx, args).await,
         Verb::Plugin(PluginVerb::Install { dir }) => plugin::install(&ctx.settings, dir),
     }

@@ -7,11 +7,13 @@ mod budget;
 mod delivery;
 mod environment;
 mod file;
+mod keeping;
 mod notify;
 mod places;
 
 use std::path::PathBuf;
 
+use jiff::SignedDuration;
 use secrecy::SecretString;
 
 use crate::error::{Code, Error, Result};
@@ -57,6 +59,8 @@ pub struct Settings {
     pub notify: Notify,
     /// How much an agent may schedule for itself.
     pub budget: Budget,
+    /// How long settled history is kept; `None` for ever.
+    pub retention: Option<SignedDuration>,
     /// The file that was read.
     pub file: Option<PathBuf>,
     /// The plugin's folder, when an SMCP server called us through it.
@@ -111,6 +115,7 @@ impl Settings {
             delivery: Delivery::combine(flags, env, file.delivery.unwrap_or_default())?,
             notify: Notify::combine(env, file.notify.unwrap_or_default())?,
             budget: budget::combine(env, &file.budget.unwrap_or_default())?,
+            retention: keeping::combine(env, file.keeping.unwrap_or_default())?,
             file: path,
             plugin: env.plugin(),
         })
@@ -149,7 +154,6 @@ fn timezone(env: &Environment, from_file: Option<String>) -> Result<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use jiff::SignedDuration;
     use secrecy::ExposeSecret;
 
     fn env(pairs: &[(&str, &str)]) -> Environment {

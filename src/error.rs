@@ -47,6 +47,8 @@ pub enum Code {
     ScheduleNotFound,
     /// The schedule has finished or was cancelled already.
     ScheduleNotActive,
+    /// The schedule is live, so that its prompt is still to be sent.
+    ScheduleLive,
     /// A stored schedule can't be read.
     ScheduleBroken,
     /// A file named on the command line can't be read or written.
@@ -99,6 +101,7 @@ impl Code {
         Code::IdInvalid,
         Code::ScheduleNotFound,
         Code::ScheduleNotActive,
+        Code::ScheduleLive,
         Code::ScheduleBroken,
         Code::FileUnusable,
         Code::ConfigInvalid,
@@ -138,6 +141,7 @@ impl Code {
             Code::IdInvalid => "id_invalid",
             Code::ScheduleNotFound => "schedule_not_found",
             Code::ScheduleNotActive => "schedule_not_active",
+            Code::ScheduleLive => "schedule_live",
             Code::ScheduleBroken => "schedule_broken",
             Code::FileUnusable => "file_unusable",
             Code::ConfigInvalid => "config_invalid",

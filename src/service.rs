@@ -2,6 +2,8 @@
 
 mod budget;
 mod control;
+mod doctor;
+mod keeping;
 mod read;
 mod register;
 mod status;
@@ -20,6 +22,7 @@ use crate::models::{Budget, Lifecycle, PromptSchedule};
 use crate::schedule::Zone;
 
 pub use control::{Changes, preview};
+pub use doctor::{Diagnosis, Finding, Severity};
 pub use read::{HistoryQuery, ScheduleDetails};
 pub use register::{Registered, Registration, When, Wish};
 pub use status::Status;

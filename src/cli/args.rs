@@ -4,6 +4,7 @@
 //! as text and are read in [`super::input`], so that what is wrong with them is said in our words
 //! and with our codes; the same goes for what is missing.
 
+mod keeping;
 mod policy;
 
 use std::path::PathBuf;
@@ -11,6 +12,7 @@ use std::path::PathBuf;
 use clap::builder::BoolishValueParser;
 use clap::{ArgAction, Args, Parser, Subcommand};
 
+pub use keeping::{BackupArgs, PruneArgs, PurgeArgs, RestoreArgs};
 pub use policy::PolicyArgs;
 
 /// The value name that marks a whole number; `--describe` calls its type `integer`.
@@ -110,6 +112,19 @@ pub enum Verb {
     /// Show what became of past and pending deliveries, the newest first
     History(HistoryArgs),
 
+    /// Look for everything that can keep prompts from being accounted for
+    ///
+    /// The database, the account of every schedule, the scheduler, the clock and Letta are examined,
+    /// and nothing is changed. Each finding says what mends it.
+    Doctor,
+    /// Keep old settled deliveries as sums only
+    Prune(PruneArgs),
+    /// Remove prompts and replies of what is over
+    Purge(PurgeArgs),
+    /// Copy the database to a new file, also while the scheduler runs
+    Backup(BackupArgs),
+    /// Put a backup into the place of the database
+    Restore(RestoreArgs),
     /// Halt all delivery, or with --off let it go on
     ///
     /// What is on its way ends by itself, and nothing else is sent until the halt is lifted.
@@ -436,6 +451,11 @@ impl Verb {
             Verb::Agents => "agents",
             Verb::Serve(_) => "serve",
             Verb::History(_) => "history",
+            Verb::Doctor => "doctor",
+            Verb::Prune(_) => "prune",
+            Verb::Purge(_) => "purge",
+            Verb::Backup(_) => "backup",
+            Verb::Restore(_) => "restore",
             Verb::Halt(_) => "halt",
             Verb::Plugin(_) => "plugin",
         }

@@ -32,8 +32,8 @@ impl Context {
         }
     }
 
-    /// Opens the database and the client.
-    pub(super) async fn service(&self) -> Result<Service> {
+    /// The client of the one server that settings can name so far.
+    pub(super) fn letta(&self) -> Result<Arc<Rest>> {
         let settings = &self.settings;
         let idle_timeout = settings.delivery.idle_timeout;
         let rest = RestSettings {
@@ -43,7 +43,13 @@ impl Context {
             idle_timeout: idle_timeout.try_into().unwrap_or(std::time::Duration::MAX),
             orphan_age: settings.delivery.orphaned_run_age,
         };
-        let letta = Arc::new(Rest::new(rest, self.clock.clone())?);
+        Ok(Arc::new(Rest::new(rest, self.clock.clone())?))
+    }
+
+    /// Opens the database and the client.
+    pub(super) async fn service(&self) -> Result<Service> {
+        let settings = &self.settings;
+        let letta = self.letta()?;
         let clock = self.clock.clone();
         let opened = Service::open(&settings.database, &settings.timezone, letta, clock).await;
         let (mut service, upgraded) = opened?;
@@ -329,13 +335,8 @@ pub(super) async fn test(ctx: &Context) -> Result<Reply> {
 /// Delivers what is due, once.
 pub(super) async fn execute(ctx: &Context) -> Result<Reply> {
     let service = ctx.service().await?;
-    let executed = deliver::once(
-        &service,
-        &ctx.settings.delivery,
-        ctx.notifier(&service)?,
-        stopped_by_signal()?,
-    )
-    .await?;
+    let notifier = ctx.notifier(&service)?;
+    let executed = deliver::once(&service, &ctx.settings, notifier, stopped_by_signal()?).await?;
     let status = service.status().await?;
     if executed
         .iter()
@@ -358,8 +359,14 @@ pub(super) async fn execute(ctx: &Context) -> Result<Reply> {
 pub(super) async fn serve(ctx: &Context, poll: Option<std::time::Duration>) -> Result<Reply> {
     let service = ctx.service().await?;
     let notifier = ctx.notifier(&service)?;
-    let delivery = &ctx.settings.delivery;
-    deliver::forever(&service, delivery, poll, notifier, stopped_by_signal()?).await?;
+    deliver::forever(
+        &service,
+        &ctx.settings,
+        poll,
+        notifier,
+        stopped_by_signal()?,
+    )
+    .await?;
     let message = "Scheduler loop completed";
     Reply::new(&json!({ "status": "success", "message": message }), message)
 }
@@ -442,6 +449,6 @@ fn to_value(value: &impl serde::Serialize) -> Result<Value> {
         .map_err(|e| Error::new(Code::Internal, "could not put the answer into JSON").caused_by(e))
 }
 
-fn to_rows<T: serde::Serialize>(items: &[T]) -> Result<Vec<Value>> {
+pub(super) fn to_rows<T: serde::Serialize>(items: &[T]) -> Result<Vec<Value>> {
     items.iter().map(to_value).collect()
 }

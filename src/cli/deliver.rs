@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use tokio::sync::{Notify, mpsc};
 use tokio_util::sync::CancellationToken;
 
-use crate::config::Delivery;
+use crate::config::{self, Delivery};
 use crate::error::Result;
 use crate::models::{Lifecycle, State, Verdict};
 use crate::notify::Notifier;
@@ -18,12 +18,15 @@ use crate::service::Service;
 /// Delivers until `stop`; `poll` is the longest time between two looks at the database.
 pub(super) async fn forever(
     service: &Service,
-    delivery: &Delivery,
+    asked: &config::Settings,
     poll: Option<Duration>,
     notifier: Notifier,
     stop: CancellationToken,
 ) -> Result<()> {
-    let mut settings = settings_of(delivery);
+    let mut settings = Settings {
+        retention: asked.retention,
+        ..settings_of(&asked.delivery)
+    };
     if let Some(poll) = poll.and_then(|p| SignedDuration::try_from(p).ok()) {
         settings.poll = poll;
     }
@@ -41,12 +44,12 @@ pub(super) async fn forever(
 /// Tries everything that is due once, and says what became of each.
 pub(super) async fn once(
     service: &Service,
-    delivery: &Delivery,
+    asked: &config::Settings,
     notifier: Notifier,
     stop: CancellationToken,
 ) -> Result<Vec<Value>> {
     let (told, mut outcomes) = mpsc::unbounded_channel();
-    let scheduler = scheduler(service, settings_of(delivery), Some(told));
+    let scheduler = scheduler(service, settings_of(&asked.delivery), Some(told));
     deliver(scheduler, Mode::Once, notifier, stop).await?;
     let mut executed = Vec::new();
     while let Ok(outcome) = outcomes.try_recv() {

@@ -137,7 +137,7 @@ mod tests {
             names,
             [
                 "register", "list", "show", "update", "pause", "resume", "run", "preview",
-                "cancel", "execute", "test", "agents", "history"
+                "cancel", "execute", "test", "agents", "history", "doctor"
             ]
         );
     }

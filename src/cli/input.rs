@@ -13,7 +13,7 @@ use crate::models::{AgentId, Caller, ScheduleType};
 use crate::schedule::{CronSpec, IntervalSpec};
 use crate::service::{Changes, When, Wish};
 
-pub use history::history;
+pub use history::{history, point};
 pub use policy::{ping_url, policy};
 
 /// The largest prompt that is read from a file, in bytes: Letta takes 5 MB.

@@ -14,13 +14,16 @@ use serde_json::{Value, json};
 use crate::error::{Code, Error, Result};
 
 pub(super) use tables::printable;
-pub use tables::{agents_table, occurrences_table, schedule_details, schedules_table};
+pub use tables::{
+    agents_table, findings_text, occurrences_table, schedule_details, schedules_table,
+};
 
 /// What a command answers.
 #[derive(Clone, Debug)]
 pub struct Reply {
     json: Value,
     text: String,
+    failing: bool,
 }
 
 impl Reply {
@@ -35,7 +38,16 @@ impl Reply {
         Ok(Reply {
             json,
             text: text.into(),
+            failing: false,
         })
+    }
+
+    /// The same answer, with exit status 1: something is wrong, though not with the call.
+    pub fn failing(self) -> Reply {
+        Reply {
+            failing: true,
+            ..self
+        }
     }
 }
 
@@ -63,10 +75,14 @@ impl Output {
 
     /// Prints a command's answer.
     pub fn print(self, reply: &Reply) -> ExitCode {
+        let code = match reply.failing {
+            true => ExitCode::FAILURE,
+            false => ExitCode::SUCCESS,
+        };
         if self.json {
-            self.print_json(&reply.json)
+            self.print_json_with(&reply.json, code)
         } else {
-            write_out(&reply.text, ExitCode::SUCCESS)
+            write_out(&reply.text, code)
         }
     }
 

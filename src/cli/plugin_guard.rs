@@ -9,7 +9,9 @@ use super::args::{Cli, RegisterArgs, UpdateArgs, Verb};
 use crate::error::{Code, Error, Result};
 
 /// The commands that are refused in the plugin.
-pub(super) const COMMANDS: &[&str] = &["serve", "halt", "plugin"];
+pub(super) const COMMANDS: &[&str] = &[
+    "serve", "halt", "prune", "purge", "backup", "restore", "plugin",
+];
 /// The flags that are refused in the plugin, with those that only make sense beside them.
 pub(super) const FLAGS: &[&str] = &[
     "prompt-file",
@@ -85,6 +87,16 @@ pub(super) fn check(cli: &Cli) -> Result<()> {
             "it would stop every agent's prompts; pause stops one schedule",
             "promptyoself list",
         ),
+        Some(Verb::Prune(_) | Verb::Purge(_)) => refuse(
+            "what removes history",
+            "which history is kept is the operator's choice; history shows it",
+            "promptyoself history",
+        ),
+        Some(Verb::Backup(_) | Verb::Restore(_)) => refuse(
+            "what copies the database",
+            "it reads or writes files of the server; doctor says whether the database is sound",
+            "promptyoself doctor",
+        ),
         Some(Verb::Plugin(_)) => refuse(
             "plugin",
             "it writes files on the server; the operator installs the plugin",
@@ -147,6 +159,10 @@ mod tests {
             &["execute", "--loop"],
             &["execute", "--loop", "true"],
             &["serve"],
+            &["prune"],
+            &["purge", "--id", "5"],
+            &["backup", "x"],
+            &["restore", "x"],
             &["plugin", "install", "x"],
         ] {
             let error = checked(words).unwrap_err();
@@ -167,6 +183,7 @@ mod tests {
             &["test"],
             &["agents"],
             &["history"],
+            &["doctor"],
         ] {
             assert!(checked(words).is_ok(), "{words:?}");
         }

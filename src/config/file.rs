@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use secrecy::SecretString;
 use serde::{Deserialize, Deserializer};
 
-use super::{Environment, budget, delivery, invalid, notify};
+use super::{Environment, budget, delivery, invalid, keeping, notify};
 use crate::error::{Code, Error, Result};
 
 /// The file beside the plugin's shim.
@@ -22,6 +22,7 @@ pub(super) struct File {
     pub delivery: Option<delivery::FileTable>,
     pub notify: Option<notify::FileTable>,
     pub budget: Option<budget::FileTable>,
+    pub keeping: Option<keeping::FileTable>,
 }
 
 /// The `[letta]` table.

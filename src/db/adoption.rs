@@ -16,6 +16,7 @@ use super::schedules::{fetch, write_lifecycle, write_plan};
 use super::time::optional;
 use super::{Db, Tx};
 use crate::error::{Code, Error, Result};
+use crate::failpoint::failpoint;
 use crate::ids::new_id;
 use crate::models::{AgentId, Lifecycle, Plan, PromptSchedule, ScheduleType, State};
 use crate::schedule::{Spec, Timetable, Zone, just_before};
@@ -65,7 +66,9 @@ impl Db {
             for id in touched {
                 adopted.extend(adopt(&mut tx, id, zone, now).await.map_err(failed)?);
             }
+            failpoint!(AdoptionMade);
             self.commit_and_tell(tx, doing).await?;
+            failpoint!(AdoptionCommitted);
         }
         Ok(adopted)
     }

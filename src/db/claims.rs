@@ -18,6 +18,7 @@ use super::schedules::{DueSchedule, fetch, write_lifecycle};
 use super::time::{DbTime, optional};
 use super::{Db, Tx};
 use crate::error::Result;
+use crate::failpoint::failpoint;
 use crate::models::{AgentId, Lane, Lifecycle, Ping, PromptSchedule, ScheduleType, State};
 use crate::schedule::{Division, Range, Timetable};
 
@@ -200,7 +201,9 @@ impl Db {
             body: &body,
         };
         let job = self.begin_attempt(&mut tx, &sending, now).await?;
+        failpoint!(ClaimMade);
         self.commit_start(tx, &schedule, now, doing).await?;
+        failpoint!(ClaimCommitted);
         Ok(Claim::Job(Box::new(Job { next_run, ..job })))
     }
 
@@ -281,11 +284,13 @@ impl Db {
             body: &body,
         };
         let job = self.begin_attempt(&mut tx, &sending, now).await?;
+        failpoint!(RetryMade);
         match (&schedule, stored) {
             // Only of its first try: a start puts the alarm off, and retries would for hours.
             (Some(schedule), None) => self.commit_start(tx, schedule, now, doing).await?,
             _ => self.commit(tx, doing).await?,
         }
+        failpoint!(RetryCommitted);
         Ok(Claim::Job(Box::new(job)))
     }
 

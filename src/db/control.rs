@@ -94,7 +94,7 @@ impl Db {
             return Ok(Some(Resumed::OncePassed(next_run)));
         }
         let timetable = timetable(&schedule)?;
-        let resumed = skip_to_now(&mut tx, &schedule, &timetable, next_run, now)
+        let resumed = skip_to_now(&mut tx, &schedule, &timetable, PASSED, now)
             .await
             .map_err(failed)?;
         follow_lifecycle(&mut tx, id, now).await.map_err(failed)?;
@@ -122,21 +122,21 @@ pub(super) async fn write_pause(
     Ok(())
 }
 
-/// Settles what passed during a pause, and plans the first instant after it.
-async fn skip_to_now(
-    tx: &mut Tx,
+/// Settles what passed and waits of a schedule as skipped, and plans the first instant after now.
+pub(super) async fn skip_to_now(
+    tx: &mut super::Tx,
     schedule: &PromptSchedule,
     timetable: &Timetable,
-    next_run: Timestamp,
+    reason: &str,
     now: Timestamp,
 ) -> sqlx::Result<Resumed> {
-    let Some(uid) = schedule.uid else {
+    let (Some(uid), Some(next_run)) = (schedule.uid, schedule.next_run) else {
         return Ok(Resumed::NotPaused(schedule.lifecycle));
     };
-    end_waiting(tx, uid, State::Skipped, PASSED, now).await?;
+    end_waiting(tx, uid, State::Skipped, reason, now).await?;
     let outcome = Outcome {
         state: State::Skipped,
-        reason: PASSED,
+        reason,
         at: now,
     };
     settle_until(tx, schedule, timetable, now, outcome).await?;

@@ -12,7 +12,7 @@ use super::Db;
 use super::rows::{self, occurrence_columns};
 use super::time::{DbTime, optional};
 use crate::error::Result;
-use crate::models::{AgentId, Attempt, Lane, Occurrence, State, Trigger};
+use crate::models::{AgentId, Attempt, Identity, Lane, Occurrence, State, Trigger};
 
 /// The occurrences that can't be read and were reported, with the databases they are in.
 static REPORTED: Mutex<BTreeSet<(Uuid, i64)>> = Mutex::new(BTreeSet::new());
@@ -56,7 +56,8 @@ pub struct OpenOccurrence {
     pub reconcile_until: Option<Timestamp>,
     /// Whether it waits for its schedule to be resumed.
     pub paused: bool,
-    /// Every otid under which it may have been sent, the newest last.
+    /// Every otid under which it may have been sent, the newest last: here, or by the database of
+    /// which this one is a restored copy, also after the copy was taken.
     pub otids: Vec<Uuid>,
 }
 
@@ -97,7 +98,10 @@ impl Db {
              \"trigger\" = 'schedule' AND EXISTS (SELECT 1 FROM schedules s \
                  WHERE s.uid = occurrences.uid AND s.lifecycle = 'paused') AS paused, \
              (SELECT min(started_at) FROM attempts a WHERE a.occurrence_id = occurrences.id) \
-                 AS first_sent_at, ",
+                 AS first_sent_at, \
+             (SELECT group_concat(DISTINCT otid) FROM attempts a \
+              WHERE a.occurrence_id = occurrences.id) AS used_otids, \
+             (SELECT group_concat(install_id) FROM former_installs) AS former_installs, ",
             occurrence_columns!(),
             " FROM occurrences WHERE state IN ('waiting', 'sending', 'unknown') \
              ORDER BY intended_at, id"
@@ -164,7 +168,7 @@ impl Db {
             expires_at: time("expires_at")?,
             reconcile_until: time("reconcile_until")?,
             paused: row.try_get("paused")?,
-            otids: (0..=generation).map(|g| identity.otid(g)).collect(),
+            otids: otids(row, &identity, generation),
         })
     }
 
@@ -302,4 +306,28 @@ impl Db {
         .map_err(|e| self.failed("mend the times of open occurrences", e))?;
         Ok(())
     }
+}
+
+/// How many otids the original may have used up after a copy of it was taken.
+const USED_SINCE: i64 = 3;
+
+fn otids(row: &SqliteRow, identity: &Identity, generation: i64) -> Vec<Uuid> {
+    let listed = |column| {
+        let text = rows::text(row, column).unwrap_or_default();
+        let ids: Vec<Uuid> = text.split(',').filter_map(|id| id.parse().ok()).collect();
+        ids
+    };
+    let former = listed("former_installs");
+    let of_former = former.into_iter().flat_map(|install_id| {
+        let identity = Identity {
+            install_id,
+            ..*identity
+        };
+        (0..=generation + USED_SINCE).map(move |g| identity.otid(g))
+    });
+    let own: Vec<Uuid> = (0..=generation).map(|g| identity.otid(g)).collect();
+    let mut otids: Vec<Uuid> = of_former.chain(listed("used_otids")).collect();
+    otids.retain(|otid| !own.contains(otid));
+    otids.extend(own);
+    otids
 }

@@ -12,6 +12,7 @@ use sqlx::sqlite::{
 use sqlx::{Connection, SqliteConnection};
 use uuid::Uuid;
 
+use super::filesystem::network_file_system;
 use super::{Db, UpgradeReport, database_error, other_path, upgrade};
 use crate::clock::Clock;
 use crate::error::{Code, Error, Result};
@@ -25,7 +26,7 @@ const CONNECT_TRIES: u32 = 100;
 const CONNECT_PAUSE: Duration = Duration::from_millis(100);
 
 /// How long a statement waits for another process's transaction.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 
 impl Db {
     /// Opens the database at `path`: makes it (readable by this user only) if there is none, and
@@ -49,6 +50,8 @@ impl Db {
             .filename(&path)
             .synchronous(SqliteSynchronous::Full)
             .foreign_keys(true)
+            // What is deleted is overwritten, so that no purged text stays in the file.
+            .pragma("secure_delete", "ON")
             .busy_timeout(BUSY_TIMEOUT)
             .optimize_on_close(false, None);
         if is_new {
@@ -67,6 +70,13 @@ impl Db {
             use_wal(&pool).await;
         }
         let install_id = read_install_id(&pool, &path).await?;
+        if let Some(kind) = network_file_system(&path) {
+            tracing::warn!(
+                "the database {} lies on a network file system ({kind}), where locks can't be relied \
+                 on: keep it on a disk of this machine",
+                path.display()
+            );
+        }
         let db = Db {
             pool,
             path: Arc::new(path),
@@ -80,7 +90,7 @@ impl Db {
 
 /// Whether there is nothing to migrate or bring over. It needs no lock, so that opening a database
 /// never waits for whoever writes in it.
-async fn is_current(pool: &SqlitePool, path: &Path) -> Result<bool> {
+pub(super) async fn is_current(pool: &SqlitePool, path: &Path) -> Result<bool> {
     let failed = |e| database_error(path, "read the version", e);
     let mut connection = pool.acquire().await.map_err(failed)?;
     let migrated: Option<i64> =
@@ -140,7 +150,7 @@ async fn bring_up_to_date(
     }
 }
 
-async fn migrate(connection: &mut SqliteConnection, path: &Path) -> Result<()> {
+pub(super) async fn migrate(connection: &mut SqliteConnection, path: &Path) -> Result<()> {
     MIGRATOR
         .run_direct(None, connection, false)
         .await
@@ -203,7 +213,7 @@ async fn connect(options: &SqliteConnectOptions) -> sqlx::Result<SqlitePool> {
 }
 
 /// Whether SQLite says that another process is at it (`SQLITE_BUSY`).
-fn is_locked(error: &sqlx::Error) -> bool {
+pub(super) fn is_locked(error: &sqlx::Error) -> bool {
     let code = error.as_database_error().and_then(|e| e.code());
     code.and_then(|c| c.parse::<i64>().ok())
         .is_some_and(|c| c & 0xff == 5)
@@ -219,7 +229,7 @@ async fn use_wal(pool: &SqlitePool) {
     }
 }
 
-async fn read_install_id(pool: &SqlitePool, path: &Path) -> Result<Uuid> {
+pub(super) async fn read_install_id(pool: &SqlitePool, path: &Path) -> Result<Uuid> {
     let failed = |e| database_error(path, "read its identity", e);
     let read = "SELECT install_id FROM install";
     let stored: Option<String> = sqlx::query_scalar(read)
@@ -259,15 +269,20 @@ fn absolute(path: &Path) -> Result<PathBuf> {
 
 /// Makes the file with mode 0600 if it does not exist, so that SQLite never makes it wider.
 pub(super) fn create_private(path: &Path) -> Result<()> {
+    match create_new_private(path) {
+        Ok(()) => Ok(()),
+        Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
+        Err(e) => Err(unusable(path, "make", e)),
+    }
+}
+
+/// Makes a new file that only this user may read.
+pub(super) fn create_new_private(path: &Path) -> std::io::Result<()> {
     let mut options = std::fs::OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    match options.open(path) {
-        Ok(_) => Ok(()),
-        Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
-        Err(e) => Err(unusable(path, "make", e)),
-    }
+    options.open(path).map(drop)
 }
 
 fn unusable(path: &Path, doing: &str, error: std::io::Error) -> Error {

@@ -160,7 +160,7 @@ impl Db {
             .all_schedulers()
             .await?
             .into_iter()
-            .filter(|s| self.is_alive(s.owner));
+            .filter(|s| lives(&self.path, s.owner));
         Ok(alive.collect())
     }
 
@@ -180,7 +180,8 @@ impl Db {
         Ok(owners.filter(|o| !self.is_alive(*o)).collect())
     }
 
-    async fn all_schedulers(&self) -> Result<Vec<RunningScheduler>> {
+    /// Every scheduler that left a heartbeat, also the dead ones.
+    pub(super) async fn all_schedulers(&self) -> Result<Vec<RunningScheduler>> {
         let failed = |e| self.failed("look for running schedulers", e);
         let rows = sqlx::query(
             "SELECT owner, pid, started_at, heartbeat_at, holding FROM schedulers \
@@ -286,6 +287,12 @@ pub(super) fn owners_folder(database: &Path) -> PathBuf {
     let mut name = database.as_os_str().to_owned();
     name.push(".owners");
     PathBuf::from(name)
+}
+
+/// Whether an owner's process lives; its lock is left alone.
+pub(super) fn lives(database: &Path, owner: Uuid) -> bool {
+    let path = owners_folder(database).join(owner.to_string());
+    matches!(lock_state(&path), LockState::Held)
 }
 
 enum LockState {

@@ -10,6 +10,7 @@ use super::outbox::ping_of_verdict;
 use super::time::{DbTime, optional};
 use super::{Db, Tx, rows};
 use crate::error::Result;
+use crate::failpoint::failpoint;
 use crate::models::{Fault, IncidentKind, Lifecycle, Policy, State, Trigger, Turn, Verdict};
 
 /// What a settlement came to.
@@ -111,6 +112,7 @@ impl Db {
                 .map_err(failed)?,
             None => None,
         };
+        failpoint!(VerdictMade);
         self.commit_and_tell(tx, doing).await?;
         Ok(Some(Settlement {
             state,

@@ -14,6 +14,7 @@ use super::runs::Life;
 use super::stream::listen;
 use super::turn::Heard;
 use super::{Answer, Doubt, ErrorClass, OnRun, Outgoing, Refusal, RefusalKind};
+use crate::failpoint::failpoint;
 
 /// A way in which a server takes prompts, the best first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -160,6 +161,7 @@ impl Rest {
                 json!({ "messages": messages }),
             ),
         };
+        failpoint!(SendReady);
         let response = self.http.post(&path, &body).await?;
         match way {
             Way::Background | Way::Stream => {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
+use serde::Serialize;
 use uuid::Uuid;
 
 /// How many instants came to each state. Keys are the stored words, so that one which is none of
@@ -12,11 +13,13 @@ pub type Sums = BTreeMap<String, i64>;
 /// What became of every instant of a schedule.
 ///
 /// The account is balanced when each planned instant is open or has exactly one outcome.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize)]
 pub struct Account {
     /// The schedule.
+    #[serde(skip)]
     pub uid: Uuid,
     /// Its number, if it still exists.
+    #[serde(skip)]
     pub schedule_id: Option<i64>,
     /// How many instants were to be accounted for, calculated from its revisions alone. `None`
     /// where that can't be; `difference` says why.
@@ -30,6 +33,7 @@ pub struct Account {
     /// Whether nothing is wrong: false only where it is proved that something is.
     pub balanced: bool,
     /// What is wrong, or could not be proved.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub difference: Option<String>,
 }
 

@@ -20,6 +20,8 @@ pub use event::{Action, Event, Mode, Settling, View};
 
 /// How often a scheduler says that it lives.
 const HEARTBEAT: SignedDuration = SignedDuration::from_secs(10);
+/// How often old history is pruned.
+const PRUNING: SignedDuration = SignedDuration::from_hours(24);
 
 /// How long to wait after the database failed.
 const AFTER_FAILURE: SignedDuration = SignedDuration::from_secs(1);
@@ -67,6 +69,7 @@ pub struct Core {
     next_due: Option<Timestamp>,
     next_look: Option<Timestamp>,
     next_beat: Option<Timestamp>,
+    next_prune: Option<Timestamp>,
     looking: bool,
     look_again: bool,
     stop_at: Option<Timestamp>,
@@ -93,6 +96,7 @@ impl Core {
             next_due: None,
             next_look: None,
             next_beat: None,
+            next_prune: None,
             looking: false,
             look_again: false,
             stop_at: None,
@@ -131,6 +135,7 @@ impl Core {
     /// Forgets every time that was counted from a later now.
     fn forget_times(&mut self, now: Timestamp) {
         self.next_beat = None;
+        self.next_prune = None;
         self.next_due = None;
         if let Target::Held { next_probe, .. } = &mut self.target {
             *next_probe = now;
@@ -144,6 +149,9 @@ impl Core {
     /// When to be woken if nothing happens.
     pub fn wake_at(&self, now: Timestamp) -> Timestamp {
         let mut times = vec![self.next_beat, self.stop_at, self.guard.held_until()];
+        if self.may_prune() {
+            times.push(self.next_prune);
+        }
         if self.stop_at.is_none() {
             times.push(self.next_look);
         }
@@ -186,6 +194,12 @@ impl Core {
         if self.next_beat.is_none_or(|t| now >= t) {
             self.next_beat = Some(later(now, HEARTBEAT));
             actions.push(Action::Beat(self.holding()));
+        }
+        if let (true, Some(retention)) = (self.may_prune(), self.settings.retention)
+            && self.next_prune.is_none_or(|t| now >= t)
+        {
+            self.next_prune = Some(later(now, PRUNING));
+            actions.extend(now.checked_sub(retention).ok().map(Action::Prune));
         }
         if let Target::Held {
             next_probe,
@@ -293,6 +307,14 @@ impl Core {
             && self.stop_at.is_none()
             && self.guard.held_until().is_none()
             && !self.finished
+    }
+
+    /// A clock that has just jumped ahead may be wrong, and what is pruned doesn't come back.
+    fn may_prune(&self) -> bool {
+        self.settings.retention.is_some()
+            && self.mode == Mode::Forever
+            && self.stop_at.is_none()
+            && self.guard.held_until().is_none()
     }
 
     fn may_ask(&self) -> bool {

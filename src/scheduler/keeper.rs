@@ -11,6 +11,7 @@ use super::queue::{Candidate, Source};
 use super::{Outcome, Scheduler};
 use crate::db::{Claim, ClaimTerms, HeldTarget, OpenOccurrence, OwnerLock};
 use crate::error::{Error, Result};
+use crate::failpoint::failpoint;
 use crate::letta_client::{ErrorClass, Lookup, Refusal};
 use crate::models::{Fault, Verdict};
 
@@ -39,7 +40,7 @@ pub enum Carried {
     Event(Event),
     /// To write this verdict again a while later, with [`Keeper::settle`]: the database failed.
     WriteAgain(Settling),
-    /// To talk to the target, or to finish: that is not the database's.
+    /// What is not the database's, or nothing that others should wait for.
     Left(Action),
 }
 
@@ -110,7 +111,11 @@ impl Keeper {
                 return Carried::Done;
             }
             Action::Abandon(occurrence_id) => self.abandon(occurrence_id).await,
-            left @ (Action::Send(_) | Action::Find(_) | Action::Probe | Action::Finish) => {
+            left @ (Action::Send(_)
+            | Action::Find(_)
+            | Action::Probe
+            | Action::Prune(_)
+            | Action::Finish) => {
                 return Carried::Left(left);
             }
         };
@@ -159,6 +164,7 @@ impl Keeper {
         } = settling;
         match db.settle(occurrence_id, fence, verdict, clock.now()).await {
             Ok(settlement) => {
+                failpoint!(settling.job.is_some(), AnswerSettled, EvidenceSettled);
                 if let Some((id, note)) = settlement
                     .as_ref()
                     .and_then(|s| s.schedule_id.zip(s.paused.as_ref()))

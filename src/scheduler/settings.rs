@@ -25,6 +25,8 @@ pub struct Settings {
     pub drain: SignedDuration,
     /// How often the database is read even if nothing tells of a change.
     pub poll: SignedDuration,
+    /// How long settled history is kept; `None` for ever.
+    pub retention: Option<SignedDuration>,
 }
 
 impl Default for Settings {
@@ -40,6 +42,7 @@ impl Default for Settings {
             approval_poll: SignedDuration::from_secs(60),
             drain: SignedDuration::from_secs(8),
             poll: SignedDuration::from_secs(60),
+            retention: None,
         }
     }
 }

@@ -8,7 +8,7 @@ use super::views::{Listing, OccurrenceView, ScheduleView};
 use super::{Service, Status};
 use crate::db::{HistoryFilter, ListFilter, OpenOccurrence, remaining, timetable};
 use crate::error::Result;
-use crate::models::{AgentId, Occurrence, PromptSchedule, State};
+use crate::models::{Account, AgentId, Occurrence, PromptSchedule, State};
 
 /// How many coming and past runs are shown of one schedule.
 const SHOWN: usize = 5;
@@ -22,6 +22,8 @@ pub struct ScheduleDetails {
     pub next_runs: Vec<jiff::Timestamp>,
     /// What became of the last ones, the newest first.
     pub last_runs: Vec<OccurrenceView>,
+    /// What became of every instant so far; none of a row that nothing has adopted yet.
+    pub account: Option<Account>,
 }
 
 /// Which occurrences are asked for.
@@ -92,8 +94,13 @@ impl Service {
             }
             None => Vec::new(),
         };
+        let account = match schedule.uid {
+            Some(uid) => Some(self.db.account(uid).await?),
+            None => None,
+        };
         let view = ScheduleView::new(schedule, &self.zone, timetable.as_ref(), true);
         Ok(ScheduleDetails {
+            account,
             schedule: ScheduleView {
                 waiting_for,
                 ..view

@@ -9,7 +9,7 @@ use serde_json::Value;
 /// Settings under which the program is run.
 #[derive(Clone, Debug)]
 pub struct Program {
-    database: PathBuf,
+    folder: PathBuf,
     env: Vec<(String, String)>,
 }
 
@@ -22,16 +22,21 @@ pub struct Daemon {
 impl Program {
     /// The program on a database and a Letta server.
     pub fn new(database: &Path, letta_url: &str, password: &str) -> Self {
-        let env = [
-            ("PROMPTYOSELF_DB_PATH", database.to_str().unwrap()),
-            ("LETTA_BASE_URL", letta_url),
-            ("LETTA_API_KEY", password),
-            ("PROMPTYOSELF_LOG", "info"),
-        ];
-        Program {
-            database: database.to_owned(),
-            env: env.map(|(k, v)| (k.to_owned(), v.to_owned())).to_vec(),
-        }
+        Program::in_folder(database.parent().unwrap(), letta_url, password)
+            .with("PROMPTYOSELF_DB_PATH", database.to_str().unwrap())
+            .with("PROMPTYOSELF_LOG", "info")
+    }
+
+    /// The program as it is called in a folder, where its database is if it is told nothing else.
+    pub fn in_folder(folder: &Path, letta_url: &str, password: &str) -> Self {
+        let program = Program {
+            folder: folder.to_owned(),
+            env: Vec::new(),
+        };
+        program
+            .with("HOME", folder.to_str().unwrap())
+            .with("LETTA_BASE_URL", letta_url)
+            .with("LETTA_API_KEY", password)
     }
 
     /// The same with another setting in its environment.
@@ -40,15 +45,21 @@ impl Program {
         self
     }
 
-    fn command(&self, args: &[&str]) -> Command {
+    /// The program, called from a shell.
+    pub fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_promptyoself"));
+        self.surround(command.args(args));
         command
-            .args(args)
+    }
+
+    /// Gives a command the surroundings of the program.
+    pub fn surround(&self, command: &mut Command) {
+        command
             .env_clear()
             .env("PATH", std::env::var_os("PATH").unwrap_or_default())
             .envs(self.env.iter().map(|(k, v)| (k, v)))
+            .current_dir(&self.folder)
             .stdin(Stdio::null());
-        command
     }
 
     /// Runs a command to its end.
@@ -65,7 +76,7 @@ impl Program {
 
     /// Starts a command that runs on.
     pub fn start(&self, args: &[&str], name: &str) -> Daemon {
-        let log = self.database.with_file_name(format!("{name}.log"));
+        let log = self.folder.join(format!("{name}.log"));
         let stderr = std::fs::File::create(&log).unwrap();
         let child = self
             .command(args)
@@ -119,9 +130,23 @@ pub async fn pause() {
 }
 
 impl Daemon {
+    /// Its process.
+    pub fn pid(&self) -> u32 {
+        self.child.as_ref().unwrap().id()
+    }
+
     /// What it logged so far.
     pub fn log(&self) -> String {
         std::fs::read_to_string(&self.log).unwrap()
+    }
+
+    /// Waits until it has died by itself: another process, so nothing else tells.
+    pub async fn ended(&mut self) {
+        while self.child.as_mut().unwrap().try_wait().unwrap().is_none() {
+            promptyoself::clock::Clock::system()
+                .sleep(Duration::from_millis(5))
+                .await;
+        }
     }
 
     /// Kills it as SIGKILL does.

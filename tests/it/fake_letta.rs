@@ -4,9 +4,11 @@
 //! Tests that run the real binary steer it from outside: `POST /__fake/script`,
 //! `POST /__fake/hold/{agent}`, `POST /__fake/release/{agent}`, `GET /__fake/received`.
 
+mod load;
 mod net;
 mod routes;
 mod state;
+mod tests;
 mod turns;
 
 use std::future::Future;
@@ -16,10 +18,12 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use jiff::SignedDuration;
 use promptyoself::clock::Clock;
 use promptyoself::models::AgentId;
+use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::{AbortHandle, JoinSet};
 
+pub use load::{Load, Moment};
 use net::{Conn, Conns, Net};
 use state::State;
 pub use state::{Received, Script};
@@ -32,6 +36,8 @@ pub struct Options {
     pub password: Option<String>,
     /// Whether it has Redis: the lock, the memory of otids and background streams.
     pub redis: bool,
+    /// How long a lock lasts, however long its turn is.
+    pub lock: SignedDuration,
 }
 
 impl Default for Options {
@@ -40,6 +46,7 @@ impl Default for Options {
             clock: Clock::system(),
             password: Some("pw-test".into()),
             redis: true,
+            lock: SignedDuration::from_mins(5),
         }
     }
 }
@@ -105,7 +112,7 @@ impl FakeLetta {
     pub async fn start_with(options: Options) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let state = State::new(options.clock, options.password, options.redis);
+        let state = State::new(options);
         let mut fake = FakeLetta {
             inner: Arc::new(Inner {
                 state: Mutex::new(state),
@@ -139,6 +146,7 @@ impl FakeLetta {
         }
         self.conns.cut();
         self.inner.turns.lock().unwrap().abort_all();
+        self.inner.state().orphan_all();
     }
 
     /// Listens again, at the same address.
@@ -320,6 +328,17 @@ impl FakeLetta {
         self.inner.state().foreign_run(agent.as_str(), age)
     }
 
+    /// Ends every run of somebody else's with an agent.
+    pub fn end_foreign_runs(&self, agent: &AgentId) {
+        let active = self.inner.state().active.get(agent.as_str()).cloned();
+        for run in active.unwrap_or_default() {
+            let foreign = self.inner.state().runs[&run].received.is_none();
+            if foreign {
+                self.end_foreign_run(&run);
+            }
+        }
+    }
+
     /// Ends a run of somebody else's.
     pub fn end_foreign_run(&self, run: &str) {
         let script = Script::Ends {
@@ -332,6 +351,22 @@ impl FakeLetta {
         self.inner.changed();
     }
 
+    /// The messages of an agent, oldest first.
+    pub fn messages(&self, agent: &AgentId) -> Vec<Value> {
+        let state = self.inner.state();
+        state
+            .messages
+            .get(agent.as_str())
+            .cloned()
+            .unwrap_or_default()
+    }
+
+    /// How often a prompt was sent again although its turn went on or had kept it: of a turn that
+    /// kept nothing the server alone knows.
+    pub fn repeats(&self) -> usize {
+        self.inner.state().repeats
+    }
+
     /// How often a prompt was taken for an agent whose turn had not ended.
     pub fn overlaps(&self) -> usize {
         self.inner.state().overlaps
@@ -341,58 +376,5 @@ impl FakeLetta {
 impl Drop for FakeLetta {
     fn drop(&mut self) {
         self.stop();
-    }
-}
-
-mod tests {
-    use serde_json::{Value, json};
-
-    use super::*;
-    use crate::client::{client, delivered, prompt, refused, send};
-
-    #[tokio::test]
-    async fn a_fake_letta_is_steered_from_outside() {
-        let fake = FakeLetta::start().await;
-        let agent = fake.add_agent_with_id("agent-x");
-        let letta = client(&fake.url());
-        let outside = reqwest::Client::builder().no_proxy().build().unwrap();
-        let script =
-            json!({"agent": "agent-x", "script": {"answer": {"status": 429, "body": "no"}}});
-        let url = |path: &str| format!("{}/__fake/{path}", fake.url());
-        let set = outside
-            .post(url("script"))
-            .json(&script)
-            .send()
-            .await
-            .unwrap();
-        assert!(set.status().is_success());
-        refused(send(&letta, &prompt(&agent, 1, "hi")).await.0);
-        outside.post(url("hold/agent-x")).send().await.unwrap();
-        let outgoing = prompt(&agent, 1, "hi");
-        let sending = tokio::spawn(async move { send(&letta, &outgoing).await.0 });
-        fake.wait_for(1).await;
-        outside.post(url("release/agent-x")).send().await.unwrap();
-        delivered(sending.await.unwrap());
-        let received = outside.get(url("received")).send().await.unwrap();
-        let received: Value = received.json().await.unwrap();
-        assert_eq!(received[0]["text"], "hi");
-    }
-
-    #[tokio::test]
-    async fn a_fake_letta_holds_every_turn_if_told() {
-        let fake = FakeLetta::start().await;
-        let agents = [fake.add_agent(), fake.add_agent()];
-        fake.hold_all(true);
-        let mut sending = tokio::task::JoinSet::new();
-        for (n, agent) in agents.iter().enumerate() {
-            let (letta, outgoing) = (client(&fake.url()), prompt(agent, 1 + n as u128, "hi"));
-            sending.spawn(async move { delivered(send(&letta, &outgoing).await.0) });
-        }
-        fake.wait_for(2).await;
-        fake.wait_for_asked("/v1/conversations/default/messages", 2)
-            .await;
-        assert!(fake.received().iter().all(|r| r.ended.is_none()));
-        fake.hold_all(false);
-        assert_eq!(sending.join_all().await.len(), 2);
     }
 }

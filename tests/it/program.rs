@@ -1,7 +1,7 @@
 //! The real program in a folder of its own, beside a fake Letta server.
 
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
 use promptyoself::models::AgentId;
@@ -9,6 +9,7 @@ use serde_json::Value;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteRow};
 use sqlx::{Connection, Row};
 
+use crate::daemon::{Daemon, Program};
 use crate::fake_letta::{FakeLetta, Options};
 
 /// What the fake Letta asks for. It must never be seen in what the program prints.
@@ -17,6 +18,7 @@ pub const PASSWORD: &str = "pw-hunter2";
 /// A folder with a database, and a Letta with one agent.
 pub struct World {
     dir: tempfile::TempDir,
+    program: Program,
     /// The server.
     pub letta: FakeLetta,
     /// Its agent.
@@ -73,8 +75,10 @@ impl World {
             ..Options::default()
         })
         .await;
+        let dir = tempfile::tempdir().unwrap();
         World {
-            dir: tempfile::tempdir().unwrap(),
+            program: Program::in_folder(dir.path(), &letta.url(), PASSWORD),
+            dir,
             agent: letta.add_agent(),
             letta,
         }
@@ -89,32 +93,22 @@ impl World {
         self.dir().join("promptyoself.db")
     }
 
-    fn surround(&self, command: &mut Command) {
-        command
-            .env_clear()
-            .env("PATH", std::env::var_os("PATH").unwrap())
-            .env("HOME", self.dir())
-            .env("LETTA_BASE_URL", self.letta.url())
-            .env("LETTA_API_KEY", PASSWORD)
-            .current_dir(self.dir())
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped());
-    }
-
     /// The program, called from a shell.
     pub fn command(&self, argv: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_promptyoself"));
-        self.surround(command.args(argv));
-        command
+        self.piped(self.program.command(argv))
     }
 
     /// The program, called by an SMCP server.
     pub fn plugin(&self, argv: &[&str]) -> Command {
         let shim = concat!(env!("CARGO_MANIFEST_DIR"), "/plugins/promptyoself/cli.py");
         let mut command = Command::new("python3");
-        self.surround(command.arg(shim).args(argv));
+        self.program.surround(command.arg(shim).args(argv));
         command.env("PROMPTYOSELF_BIN", env!("CARGO_BIN_EXE_promptyoself"));
+        self.piped(command)
+    }
+
+    fn piped(&self, mut command: Command) -> Command {
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
         command
     }
 
@@ -171,11 +165,10 @@ impl World {
     }
 
     /// Starts a command that goes on until it is stopped.
-    pub fn start(&self, argv: &[&str], env: &[(&str, &str)]) -> Running {
-        let mut command = self.command(argv);
-        command.envs(env.iter().copied());
-        command.stdout(Stdio::null()).stderr(Stdio::null());
-        Running(command.spawn().unwrap())
+    pub fn start(&self, argv: &[&str], env: &[(&str, &str)]) -> Daemon {
+        let with = |program: Program, (name, value): &(&str, &str)| program.with(name, value);
+        let program = env.iter().fold(self.program.clone(), with);
+        program.start(argv, &argv.concat())
     }
 
     /// Writes to the database as another program does.
@@ -226,41 +219,12 @@ pub async fn dump(path: &Path) -> Vec<String> {
     lines
 }
 
-async fn connect(path: &Path) -> SqliteConnection {
+/// Opens a database as another program does.
+pub async fn connect(path: &Path) -> SqliteConnection {
     let options = SqliteConnectOptions::new()
         .filename(path)
         .busy_timeout(Duration::from_secs(30));
     SqliteConnection::connect_with(&options).await.unwrap()
-}
-
-/// A command that goes on. It is killed when it is dropped.
-pub struct Running(Child);
-
-impl Running {
-    pub fn pid(&self) -> u32 {
-        self.0.id()
-    }
-
-    /// Ends it as a crash does.
-    pub fn kill(mut self) {
-        self.0.kill().unwrap();
-        self.0.wait().unwrap();
-    }
-
-    /// Asks it to stop, and waits until it has.
-    pub fn stop(mut self) -> i32 {
-        let pid = self.0.id().to_string();
-        let asked = Command::new("kill").args(["-TERM", &pid]).status().unwrap();
-        assert!(asked.success());
-        self.0.wait().unwrap().code().unwrap()
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
 }
 
 /// The address of something that answers every request with a web page.

@@ -7,9 +7,9 @@ use serde_json::{Value, json};
 
 use loader::{Generation, Plugin, check_contract, read_result};
 
-const COMMANDS: [&str; 13] = [
+const COMMANDS: [&str; 14] = [
     "register", "list", "show", "update", "pause", "resume", "run", "preview", "cancel", "execute",
-    "test", "agents", "history",
+    "test", "agents", "history", "doctor",
 ];
 
 fn words(words: &[&str]) -> Vec<String> {

@@ -7,6 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use promptyoself::clock::Clock;
 use promptyoself::db::{HistoryFilter, ListFilter};
 use promptyoself::error::Result;
+use promptyoself::letta_client::Letta;
 use promptyoself::models::{AgentId, Caller, Occurrence, Policy, ScheduleType, State};
 use promptyoself::scheduler::{Mode, Outcome, Scheduler, Settings};
 use promptyoself::service::{Registered, Registration, Service, When, Wish};
@@ -20,12 +21,12 @@ use crate::fake_target::FakeTarget;
 /// When every test begins: a Sunday noon far from any change of clocks.
 pub const START: &str = "2026-02-01T12:00:00Z";
 
-/// Everything a test of the scheduler needs.
-pub struct World {
+/// Everything a test of the scheduler needs: in most of them the target is in memory.
+pub struct World<T = FakeTarget> {
     /// The time; it moves only when told to.
     pub clock: Clock,
     /// Where prompts go.
-    pub target: Arc<FakeTarget>,
+    pub target: Arc<T>,
     /// What faces would call.
     pub service: Service,
     /// How deliveries are made.
@@ -46,9 +47,15 @@ pub struct Running {
 impl World {
     /// An empty database at [`START`].
     pub async fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
         let clock = Clock::manual(START.parse().unwrap());
-        let target = FakeTarget::new();
+        World::on(FakeTarget::new(), clock).await
+    }
+}
+
+impl<T: Letta + 'static> World<T> {
+    /// An empty database, with this target and clock.
+    pub async fn on(target: Arc<T>, clock: Clock) -> Self {
+        let folder = tempfile::tempdir().unwrap();
         let service = open(&folder, &target, &clock).await;
         World {
             clock,
@@ -235,7 +242,7 @@ impl Running {
     }
 }
 
-async fn open(folder: &TempDir, target: &Arc<FakeTarget>, clock: &Clock) -> Service {
+async fn open<T: Letta + 'static>(folder: &TempDir, target: &Arc<T>, clock: &Clock) -> Service {
     let path = folder.path().join("promptyoself.db");
     Service::open(&path, "UTC", target.clone(), clock.clone())
         .await

@@ -19,7 +19,7 @@ pub fn history(args: &HistoryArgs, zone: &str, now: Timestamp) -> Result<History
         agent_id: agent_filter(args.agent_id.as_deref())?,
         state: given(args.state.as_deref()).map(state).transpose()?,
         since: given(args.since.as_deref())
-            .map(|text| since(text, &Zone::parse(zone)?, now))
+            .map(|text| point(text, "--since", zone, now))
             .transpose()?,
         limit: page(args.limit.as_deref(), None)?.limit,
     })
@@ -39,11 +39,16 @@ fn state(text: &str) -> Result<State> {
 }
 
 /// A length of time back from now, or a point in time.
-fn since(text: &str, zone: &Zone, now: Timestamp) -> Result<Timestamp> {
+/// A time, or how far to go back from now, given with a flag.
+///
+/// # Errors
+/// [`Code::TimeInvalid`], and [`Code::TimezoneUnknown`].
+pub fn point(text: &str, flag: &str, zone: &str, now: Timestamp) -> Result<Timestamp> {
     if let Ok(back) = read_duration(text) {
         return Ok(now.checked_sub(back).unwrap_or(Timestamp::MIN));
     }
-    parse_time(text, zone, now).map_err(|e| e.about("--since").example("--since 24h"))
+    parse_time(text, &Zone::parse(zone)?, now)
+        .map_err(|e| e.about(flag).example(format!("{flag} 24h")))
 }
 
 #[cfg(test)]
@@ -53,7 +58,7 @@ mod tests {
     #[test]
     fn since_is_a_time_or_a_way_back_from_now() {
         let now: Timestamp = "2026-02-01T12:00:00Z".parse().unwrap();
-        let berlin = Zone::parse("Europe/Berlin").unwrap();
+        let berlin = "Europe/Berlin";
         for (text, expected) in [
             ("24h", "2026-01-31T12:00:00Z"),
             ("7d", "2026-01-25T12:00:00Z"),
@@ -61,10 +66,14 @@ mod tests {
             ("2026-01-01T09:00:00Z", "2026-01-01T09:00:00Z"),
         ] {
             let expected: Timestamp = expected.parse().unwrap();
-            assert_eq!(since(text, &berlin, now).unwrap(), expected, "{text}");
+            assert_eq!(
+                point(text, "--since", berlin, now).unwrap(),
+                expected,
+                "{text}"
+            );
         }
         assert_eq!(
-            since("lately", &berlin, now).unwrap_err().code(),
+            point("lately", "--since", berlin, now).unwrap_err().code(),
             Code::TimeInvalid
         );
     }

@@ -39,6 +39,43 @@ pub fn schedules_table(rows: &[Value]) -> String {
     table(columns, &rows, "no schedules")
 }
 
+/// What was found to be wrong, each with what mends it. Each row has the keys of a finding in JSON.
+pub fn findings_text(rows: &[Value]) -> String {
+    let mut text = String::new();
+    for row in rows {
+        let part = |key: &str| cell(&row[key]);
+        let (severity, code) = (part("severity"), part("code"));
+        let (problem, mend) = (part("problem"), part("mend"));
+        text.push_str(&format!(
+            "{severity:7}  {code}: {problem}\n         {mend}\n"
+        ));
+    }
+    match text.is_empty() {
+        true => "all is well".to_owned(),
+        false => text.trim_end().to_owned(),
+    }
+}
+
+/// The account of a schedule, on one line.
+fn account_line(account: &Value) -> String {
+    let sums = |key: &str| -> Vec<String> {
+        let counts = account[key].as_object().into_iter().flatten();
+        counts
+            .map(|(state, n)| format!("{} {state}", cell(n)))
+            .collect()
+    };
+    let mut parts = sums("states");
+    let pruned = sums("pruned");
+    if !pruned.is_empty() {
+        parts.push(format!("pruned {}", pruned.join(", ")));
+    }
+    parts.extend(sums("manual").into_iter().map(|n| format!("{n} by hand")));
+    if let Some(difference) = account["difference"].as_str() {
+        parts.push(difference.to_owned());
+    }
+    parts.join(", ")
+}
+
 /// Agents as a table. Each row has the keys of an agent in JSON.
 pub fn agents_table(rows: &[Value]) -> String {
     let columns: &[Column] = &[("id", "id"), ("name", "name"), ("created_at", "made")];
@@ -98,10 +135,12 @@ pub fn schedule_details(value: &Value) -> String {
         ("repetition_count", "so far"),
         ("policy", "policy"),
         ("ping_url", "pings"),
+        ("account", "account"),
         ("prompt_text", "prompt"),
     ];
     let mut schedule = value["schedule"].clone();
     schedule["policy"] = policy_line(&schedule["policy"]).into();
+    schedule["account"] = account_line(&value["account"]).into();
     let mut text = details(keys, &schedule);
     for time in value["next_runs"].as_array().into_iter().flatten() {
         text.push_str(&format!("next      {}\n", cell(time)));

@@ -61,6 +61,8 @@ pub enum Action {
     Beat(Option<String>),
     /// Break off this prompt: what becomes of it is unknown.
     Abandon(i64),
+    /// Keep what was settled before this as sums only.
+    Prune(Timestamp),
     /// Stop.
     Finish,
 }

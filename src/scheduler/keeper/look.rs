@@ -5,6 +5,7 @@ use super::super::core::View;
 use super::{Keeper, unknown_from};
 use crate::db::{DueSchedule, OpenOccurrence, Waits};
 use crate::error::Result;
+use crate::failpoint::failpoint;
 use crate::models::State;
 
 impl Keeper {
@@ -22,9 +23,11 @@ impl Keeper {
         let now = clock.now();
         let dead = db.list_dead_owners().await?;
         for owner in dead.into_iter().filter(|owner| *owner != self.lock.owner()) {
+            failpoint!(OwnerFoundDead);
             let taken = db
                 .take_over(owner, settings.reconcile_deadline, now)
                 .await?;
+            failpoint!(OwnerTakenOver);
             db.forget_scheduler(owner).await?;
             if taken > 0 {
                 tracing::warn!(

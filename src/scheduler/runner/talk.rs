@@ -7,6 +7,7 @@ use futures_util::FutureExt;
 use super::super::core::Event;
 use super::{Message, Runner};
 use crate::db::{Job, OpenOccurrence};
+use crate::failpoint::failpoint;
 use crate::letta_client::{Answer, Doubt, ErrorClass, Evidence, Outgoing, Refusal, RefusalKind};
 
 impl Runner<'_> {
@@ -34,6 +35,7 @@ impl Runner<'_> {
                 })
             };
             let answer = answered(letta.send(&outgoing, &on_run), broken).await;
+            failpoint!(AnswerHeard);
             let _ = messages.send(Message::Event(Event::Answered(sent, answer)));
         });
         self.sending.insert(job.occurrence_id, task.abort_handle());
@@ -47,6 +49,7 @@ impl Runner<'_> {
                 text: "an internal fault broke the search off".to_owned(),
             };
             let evidence = answered(letta.find(&lookup), broken).await;
+            failpoint!(EvidenceHeard);
             let _ = messages.send(Message::Event(Event::Found(open, evidence)));
         });
     }

@@ -10,6 +10,9 @@ use crate::world::World;
 
 /// Takes the database back to where it was before the account was kept.
 const UNDO: &str = "
+    DROP TABLE former_installs;
+    DROP INDEX ix_occurrences_payload;
+    DROP INDEX ix_occurrences_finished_at;
     DROP TRIGGER schedules_deleted;
     DROP TABLE deleted_schedules;
     DROP TABLE pruned_sums;

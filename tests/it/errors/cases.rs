@@ -173,6 +173,10 @@ pub async fn case(code: Code, world: &World) -> Option<Case> {
             world.run(&["cancel", "--id", &id]).succeeded();
             call(&["cancel", "--id", &id]).says(format!("schedule {id} was cancelled already"))
         }
+        Code::ScheduleLive => {
+            let id = world.register("p", &every).to_string();
+            call(&["purge", "--id", &id]).says(format!("schedule {id} is active"))
+        }
         Code::FileUnusable => {
             let agent = world.agent.as_str();
             call(&[
@@ -200,9 +204,12 @@ pub async fn case(code: Code, world: &World) -> Option<Case> {
         Code::DatabaseFull => {
             // SQLite gives a table whose row numbers are used up the same error as a full disk.
             world.run(&["list"]).succeeded();
-            world
-                .sql("INSERT INTO sqlite_sequence VALUES ('schedule_revisions', 9223372036854775807)")
-                .await;
+            for statement in [
+                "DELETE FROM sqlite_sequence WHERE name = 'schedule_revisions'",
+                "INSERT INTO sqlite_sequence VALUES ('schedule_revisions', 9223372036854775807)",
+            ] {
+                world.sql(statement).await;
+            }
             register(world, &every).says("full").says("promptyoself.db")
         }
         Code::DatabaseInvalid => {

@@ -7,6 +7,9 @@ use promptyoself::clock::Clock;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::Options;
+use super::load::{Load, Trap};
+
 /// What happens to a prompt.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -46,6 +49,10 @@ pub enum Script {
     Pings(usize),
     /// The run is told, then nothing more ever, while the run goes on.
     Silence,
+    /// Signs of life without end, while nothing works on the run any more.
+    Endless,
+    /// A success whose body is no JSON; the turn runs to its end unheard.
+    GarbledAnswer,
     /// A well-formed answer after which nothing ran and nothing was kept.
     NothingRan,
     /// The turn ends with this reason; `kept` if its first step was kept.
@@ -82,6 +89,8 @@ pub struct Received {
     pub ended: Option<u64>,
     /// Whether it is among the agent's messages.
     pub kept: bool,
+    /// Whether its run was left behind by a crash: it never ends, and nothing works on it.
+    pub dead: bool,
 }
 
 /// A run.
@@ -101,6 +110,8 @@ pub struct Run {
     pub events: Vec<String>,
     /// Which prompt it is for.
     pub received: Option<usize>,
+    /// Whether nothing works on it any more, although it says that it goes on.
+    pub dead: bool,
 }
 
 /// Everything a fake Letta remembers. It survives a stop, as a database does.
@@ -130,17 +141,27 @@ pub struct State {
     pub held: HashSet<String>,
     pub hold_all: bool,
     pub overlaps: usize,
+    /// How often a prompt was sent again that is kept, or may yet be.
+    pub repeats: usize,
+    /// How long a lock lasts.
+    pub lock: SignedDuration,
+    /// How long it takes over things, and what goes wrong by chance.
+    pub load: Option<Load>,
+    pub trap: Option<Trap>,
     /// How many requests came, by route.
     pub asked: HashMap<String, usize>,
     sequence: u64,
 }
 
 impl State {
-    pub fn new(clock: Clock, password: Option<String>, redis: bool) -> Self {
+    pub fn new(options: Options) -> Self {
         State {
-            clock,
-            password,
-            redis,
+            clock: options.clock,
+            password: options.password,
+            redis: options.redis,
+            lock: options.lock,
+            load: None,
+            trap: None,
             missing: HashSet::new(),
             healthy: true,
             streams: true,
@@ -160,6 +181,7 @@ impl State {
             held: HashSet::new(),
             hold_all: false,
             overlaps: 0,
+            repeats: 0,
             asked: HashMap::new(),
             sequence: 0,
         }
@@ -174,6 +196,7 @@ impl State {
     pub fn take_script(&mut self, agent: &str) -> Script {
         let own = self.scripts.get_mut(agent).and_then(VecDeque::pop_front);
         own.or_else(|| self.script_for_all.clone())
+            .or_else(|| self.load.as_mut()?.mishap())
             .unwrap_or(Script::Turn)
     }
 
@@ -192,7 +215,8 @@ impl State {
         let n = self.next();
         let id = format!("run-00000000-0000-4000-8000-{n:012}");
         let active = self.active.entry(agent.into()).or_default();
-        if !active.is_empty() && received.is_some() {
+        let alive = active.iter().any(|id| !self.runs[id].dead);
+        if alive && received.is_some() {
             self.overlaps += 1;
         }
         active.insert(id.clone());
@@ -200,15 +224,26 @@ impl State {
             id.clone(),
             Run {
                 agent: agent.into(),
-                status: "running",
+                status: "created",
                 created,
                 stop_reason: None,
                 error: None,
                 events: Vec::new(),
                 received,
+                dead: false,
             },
         );
         id
+    }
+
+    /// Leaves every run that goes on as it is, with nothing that works on it.
+    pub fn orphan_all(&mut self) {
+        for run in self.runs.values_mut().filter(|r| r.stop_reason.is_none()) {
+            run.dead = true;
+            if let Some(at) = run.received {
+                self.received[at].dead = true;
+            }
+        }
     }
 
     pub fn age_messages(&mut self, agent: &str, by: SignedDuration) {
@@ -220,7 +255,7 @@ impl State {
 
     pub fn revive(&mut self, id: &str) {
         let run = self.runs.get_mut(id).unwrap();
-        run.status = "running";
+        run.status = "created";
         run.stop_reason = None;
         self.active
             .entry(run.agent.clone())

@@ -2,23 +2,26 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use jiff::SignedDuration;
+use promptyoself::clock::Clock;
 use serde_json::{Value, json};
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
-use tokio::sync::watch;
+use tokio::sync::{oneshot, watch};
 
 use super::Inner;
+use super::load::{Load, Moment};
 use super::net::Conn;
 use super::routes::{detail, events, json_answer, unknown_agent};
 use super::state::{Received, Script, content, event};
 
-/// How long a lock lasts, however long its turn is.
-const LOCK_ENDS: SignedDuration = SignedDuration::from_mins(5);
+/// The time between two signs of life of a stream without end; 20 seconds with a real server.
+const BETWEEN_PINGS: Duration = Duration::from_millis(5);
 
-/// Takes a prompt by one of the four ways.
+/// Takes a prompt by one of the four ways. What was read is acted on, whether or not whoever sent
+/// it still waits.
 pub async fn send(
     inner: Arc<Inner>,
     conn: Conn,
@@ -26,7 +29,28 @@ pub async fn send(
     agent: String,
     body: &Value,
 ) -> Response {
+    let (done, answer) = oneshot::channel();
+    let (acting, body) = (inner.clone(), body.clone());
+    inner.spawn(async move {
+        let _ = done.send(act(acting, conn, way, agent, &body).await);
+    });
+    match answer.await {
+        Ok(response) => response,
+        // The server was stopped.
+        Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+    }
+}
+
+async fn act(
+    inner: Arc<Inner>,
+    conn: Conn,
+    way: &'static str,
+    agent: String,
+    body: &Value,
+) -> Response {
     let messages: Vec<Value> = body["messages"].as_array().cloned().unwrap_or_default();
+    inner.pass(Moment::Read).await;
+    inner.take_time(Load::before).await;
     let taken = take(&inner, way, &agent, &messages);
     inner.changed();
     let (run, script) = match taken {
@@ -54,6 +78,7 @@ pub async fn send(
             (run, script)
         }
     };
+    inner.pass(Moment::Begun).await;
     if way == "async" {
         let run = json!({"id": run, "status": "created", "background": true});
         return json_answer(StatusCode::OK, &run);
@@ -63,6 +88,10 @@ pub async fn send(
             inner.wait_for_end(&run).await;
             conn.cut();
             StatusCode::OK.into_response()
+        }
+        Script::GarbledAnswer => {
+            inner.wait_for_end(&run).await;
+            (StatusCode::OK, "<html>hello</html>").into_response()
         }
         Script::AnswerAfter { status, body } => {
             inner.wait_for_end(&run).await;
@@ -113,12 +142,16 @@ fn take(inner: &Inner, way: &str, agent: &str, messages: &[Value]) -> Taken {
             return answer(detail(StatusCode::SERVICE_UNAVAILABLE, text));
         }
         // Letta knows a repetition by all its otids together.
-        if let Some(run) = state.runs_by_otid.get(&token) {
-            return Taken::Attached(run.clone());
+        if let Some(run) = state.runs_by_otid.get(&token).cloned() {
+            let known = &state.runs[&run];
+            let of = &state.received[known.received.unwrap()];
+            let worked = of.kept || known.stop_reason.is_none() && !known.dead;
+            state.repeats += usize::from(worked);
+            return Taken::Attached(run);
         }
         let now = state.clock.now();
         let lock = state.locks.get(agent);
-        if let Some((run, _)) = lock.filter(|(_, at)| now.duration_since(*at) < LOCK_ENDS) {
+        if let Some((run, _)) = lock.filter(|(_, at)| now.duration_since(*at) < state.lock) {
             let text = format!(
                 "CONFLICT: Cannot send a new message: Another request (run_id={run}) is currently \
                  being processed for this conversation. Please wait for it to complete."
@@ -140,6 +173,8 @@ fn take(inner: &Inner, way: &str, agent: &str, messages: &[Value]) -> Taken {
     let now = state.clock.now();
     let at = state.received.len();
     let run = state.begin_run(agent, now, Some(at));
+    let dead = matches!(script, Script::Orphan | Script::Endless);
+    state.runs.get_mut(&run).unwrap().dead = dead;
     if way == "background" {
         state.locks.insert(agent.into(), (run.clone(), now));
         state.runs_by_otid.insert(token, run.clone());
@@ -154,6 +189,7 @@ fn take(inner: &Inner, way: &str, agent: &str, messages: &[Value]) -> Taken {
         received,
         ended: None,
         kept: false,
+        dead,
     });
     Taken::Run(run, script)
 }
@@ -180,9 +216,10 @@ async fn run_turn(
     messages: Vec<Value>,
     script: Script,
 ) {
-    if matches!(script, Script::Orphan | Script::Silence) {
+    if matches!(script, Script::Orphan | Script::Silence | Script::Endless) {
         return;
     }
+    inner.take_time(Load::turn).await;
     inner
         .wait(|s| !s.held.contains(&agent) && !s.hold_all)
         .await;
@@ -201,6 +238,13 @@ impl Told {
     fn tell(&mut self, text: impl Into<String>) {
         self.n += 1;
         let _ = self.sender.send(text.into());
+    }
+
+    /// Tells something once everything before it was taken.
+    async fn tell_when_taken(&mut self, text: &str) {
+        let n = self.n;
+        let _ = self.taken.wait_for(|taken| *taken >= n).await;
+        self.tell(text);
     }
 
     /// Cuts the connection once it has passed on everything that it was told.
@@ -224,9 +268,17 @@ async fn tell(inner: Arc<Inner>, conn: Conn, run: String, script: Script, mut to
         Script::Garbage => return told.tell("data: {\"message_type\": \n\ndata: <html>\n\n"),
         Script::Silence => return told.sender.closed().await,
         Script::Pings(n) => (0..n).for_each(|_| told.tell(ping.clone())),
+        Script::Endless => {
+            while !told.sender.is_closed() {
+                told.tell_when_taken(&ping).await;
+                Clock::system().sleep(BETWEEN_PINGS).await;
+            }
+            return;
+        }
         _ => {}
     }
     inner.wait_for_end(&run).await;
+    inner.pass(Moment::Ended).await;
     let events = inner.state().runs.get(&run).map(|r| r.events.clone());
     let mut events = events.unwrap_or_default();
     let cut = matches!(script, Script::CutBeforeDone);

@@ -29,31 +29,33 @@ fn paths(recorder: &Recorder) -> Vec<String> {
 #[tokio::test]
 async fn a_run_is_told_by_its_start_and_by_how_it_ended() {
     let (world, recorder, telling, _) = pinged().await;
-    // Held back, so that the order is not by chance.
-    recorder.hold(true);
+    // What comes later waits for what failed, so that the order is not by chance.
+    recorder.answer(500);
     let mut running = world.start();
     world.advance(3_600);
     running.until(State::Delivered).await;
-    recorder.wait_for(1).await;
+    telling.stop().await;
     assert_eq!(paths(&recorder), ["/check/start?x=1"]);
-    recorder.hold(false);
-    recorder.wait_for(2).await;
+    world.advance(5);
+    let telling = Telling::start(&world, &world.service, &Notify::default()).await;
+    recorder.wait_for(3).await;
     world.target.script("agent-a", final_refusal());
     world.advance(3_600);
     running.until(State::Dead).await;
-    let all = recorder.wait_for(4).await;
+    let all = recorder.wait_for(5).await;
     running.stop().await;
     telling.stop().await;
     assert_eq!(
         paths(&recorder),
         [
             "/check/start?x=1",
+            "/check/start?x=1",
             "/check?x=1",
             "/check/start?x=1",
             "/check/fail?x=1"
         ]
     );
-    assert_eq!(all[3].body, "agent_unknown: as scripted");
+    assert_eq!(all[4].body, "agent_unknown: as scripted");
     assert!(all.iter().all(|r| !r.body.contains("SECRET PROMPT")));
 }
 

@@ -1,0 +1,172 @@
+//! The commands that look after the database: doctor, prune, purge, backup, restore.
+
+use serde_json::json;
+
+use super::Context;
+use super::args::{BackupArgs, PruneArgs, PurgeArgs, RestoreArgs};
+use super::commands::to_rows;
+use super::input::{self, given};
+use super::output::{self, Reply};
+use crate::db::{Db, Purge};
+use crate::error::{Code, Error, Result};
+use crate::schedule::Zone;
+use crate::service::Service;
+
+/// Exits with 1 where something is wrong, and with 0 for warnings.
+pub(super) async fn doctor(ctx: &Context) -> Result<Reply> {
+    let settings = &ctx.settings;
+    let letta = ctx.letta()?;
+    let service = Service::open_to_look(
+        &settings.database,
+        &settings.timezone,
+        letta,
+        ctx.clock.clone(),
+    )
+    .await?;
+    let diagnosis = service.diagnose(settings.delivery.concurrency).await;
+    service.db.close().await;
+    let diagnosis = diagnosis?;
+    let findings = to_rows(&diagnosis.findings)?;
+    let errors = diagnosis.has_errors();
+    let (accounts, instants) = (diagnosis.accounts, diagnosis.instants);
+    let text = format!(
+        "{}\n{accounts} accounts of {instants} instants examined in {}",
+        output::findings_text(&findings),
+        service.db.path().display()
+    );
+    let json = json!({
+        "status": if errors { "error" } else { "success" },
+        "healthy": findings.is_empty(),
+        "findings": findings,
+        "accounts": accounts,
+        "instants": instants,
+        "database": service.db.path(),
+        "now": ctx.clock.now(),
+    });
+    let reply = Reply::new(&json, text)?;
+    Ok(match errors {
+        true => reply.failing(),
+        false => reply,
+    })
+}
+
+pub(super) async fn prune(ctx: &Context, args: &PruneArgs) -> Result<Reply> {
+    let now = ctx.clock.now();
+    let before = match (given(args.before.as_deref()), ctx.settings.retention) {
+        (Some(text), _) => input::point(text, "--before", &ctx.settings.timezone, now)?,
+        (None, Some(retention)) => now.checked_sub(retention).unwrap_or(now),
+        (None, None) => {
+            return Err(Error::new(
+                Code::Usage,
+                "the retention is set to keep everything, so say what is to be pruned",
+            )
+            .example("promptyoself prune --before 90d"));
+        }
+    };
+    let pruned = ctx.service().await?.prune(before).await?;
+    let message = format!(
+        "{} settled deliveries from before {before} pruned; their {} instants stay in the account",
+        pruned.occurrences, pruned.instants
+    );
+    let json = json!({
+        "status": "success",
+        "message": message,
+        "before": before,
+        "pruned": pruned,
+    });
+    Reply::new(&json, message)
+}
+
+pub(super) async fn purge(ctx: &Context, args: &PurgeArgs) -> Result<Reply> {
+    let id = input::id_filter(args.id.as_deref())?;
+    let agent_id = input::agent_filter(args.agent_id.as_deref())?;
+    let before = given(args.before.as_deref())
+        .map(|text| input::point(text, "--before", &ctx.settings.timezone, ctx.clock.now()))
+        .transpose()?;
+    let service = ctx.service().await?;
+    let whose = match (id, agent_id) {
+        (Some(id), _) => service.purge_of(id).await?,
+        (None, Some(agent)) => Purge::Agent(agent),
+        (None, None) => {
+            return Err(Error::new(
+                Code::Usage,
+                "say whose texts are to be removed: --id or --agent-id",
+            )
+            .example("promptyoself purge --id 5"));
+        }
+    };
+    let purged = service.db.purge(&whose, before).await?;
+    let mut message = format!(
+        "Texts of {} deliveries and {} prompts of ended schedules removed",
+        purged.occurrences, purged.schedules
+    );
+    if purged.live > 0 {
+        message.push_str(&format!(
+            ". {} schedules are live and keep their prompt: cancel them first to remove it",
+            purged.live
+        ));
+    }
+    if purged.log_in_use {
+        message.push_str(
+            ". Another process was using the write-ahead log, which may hold the texts for a while: \
+             run it again with the scheduler stopped to be sure",
+        );
+    }
+    let json = json!({ "status": "success", "message": message, "purged": purged });
+    Reply::new(&json, message)
+}
+
+pub(super) async fn backup(ctx: &Context, args: &BackupArgs) -> Result<Reply> {
+    let service = ctx.service().await?;
+    let schedules = service.db.back_up(&args.file).await?;
+    let file = std::path::absolute(&args.file).unwrap_or_else(|_| args.file.clone());
+    let message = format!(
+        "Backup of {} with {schedules} schedules made and checked: {}",
+        service.db.path().display(),
+        file.display()
+    );
+    let json = json!({
+        "status": "success",
+        "message": message,
+        "file": file,
+        "schedules": schedules,
+        "now": ctx.clock.now(),
+    });
+    Reply::new(&json, message)
+}
+
+pub(super) async fn restore(ctx: &Context, args: &RestoreArgs) -> Result<Reply> {
+    let database = &ctx.settings.database;
+    let zone = Zone::parse(&ctx.settings.timezone)?;
+    let now = ctx.clock.now();
+    let restored = Db::restore(&args.file, database, &zone, args.replay, now).await?;
+    let mut message = format!(
+        "{} schedules restored to {}",
+        restored.schedules,
+        database.display()
+    );
+    if let Some(aside) = &restored.set_aside {
+        message.push_str(&format!("; what was there is kept in {}", aside.display()));
+    }
+    let passed = restored.passed.len();
+    if passed > 0 {
+        message.push_str(&match args.replay {
+            false => format!(
+                ". Since the backup, times of {passed} schedules have passed: they are skipped, \
+                 since the original may have sent them (restore --replay catches up with them)"
+            ),
+            true => format!(
+                ". Since the backup, times of {passed} schedules have passed: they are caught up \
+                 with, also where the original has sent them"
+            ),
+        });
+    }
+    let json = json!({
+        "status": "success",
+        "message": message,
+        "database": database,
+        "restored": restored,
+        "now": now,
+    });
+    Reply::new(&json, message)
+}

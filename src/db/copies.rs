@@ -1,0 +1,327 @@
+//! Copies: a backup taken while the scheduler runs, and its way back.
+
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
+use sqlx::{Connection, Row};
+use uuid::Uuid;
+
+use super::adoption::adopt;
+use super::control::skip_to_now;
+use super::open::{BUSY_TIMEOUT, create_new_private, is_locked};
+use super::plans::timetable;
+use super::rows::{self, schedule_columns};
+use super::schedulers::{lives, owners_folder};
+use super::time::DbTime;
+use super::{Db, Tx, database_error};
+use crate::error::{Code, Error, Result};
+use crate::models::PromptSchedule;
+use crate::schedule::Zone;
+
+/// Why an instant is not sent that passed between a backup and its way back.
+const BETWEEN: &str =
+    "it passed after the backup was taken that was restored: it may have been sent before that";
+
+/// What was restored.
+#[derive(Clone, Debug, serde::Serialize)]
+pub struct Restored {
+    /// How many schedules there are.
+    pub schedules: i64,
+    /// When the backup was taken, or was last written to before that.
+    pub as_of: Option<Timestamp>,
+    /// The schedules of which instants have passed since; they are skipped, or with `replay` caught
+    /// up with.
+    pub passed: Vec<i64>,
+    /// Where the database is kept that was in its place.
+    pub set_aside: Option<PathBuf>,
+}
+
+impl Db {
+    /// Copies the whole database to a new file that only this user can read, and checks the copy.
+    /// It works while others write.
+    ///
+    /// # Errors
+    /// [`Code::FileUnusable`] if there is such a file or it can't be made, and those of the
+    /// database.
+    pub async fn back_up(&self, to: &Path) -> Result<i64> {
+        create_new_private(to).map_err(|e| unusable(to, "make the backup", e))?;
+        let copied = self.copy_and_check(to).await;
+        if copied.is_err() {
+            let _ = std::fs::remove_file(to);
+        }
+        copied
+    }
+
+    async fn copy_and_check(&self, to: &Path) -> Result<i64> {
+        sqlx::query("VACUUM INTO $1")
+            .bind(to.to_string_lossy().into_owned())
+            .execute(&self.pool)
+            .await
+            .map_err(|e| self.failed("back it up", e))?;
+        // SQLite leaves it to us to bring the copy to the disk.
+        std::fs::File::open(to)
+            .and_then(|file| file.sync_all())
+            .map_err(|e| unusable(to, "write the backup", e))?;
+        check_copy(to).await
+    }
+
+    /// Puts a backup into the place of a database. What is there is set aside, never deleted.
+    ///
+    /// The copy becomes a database of its own: what it sends has other otids than what the original
+    /// would send, should that still run. Prompts that were on their way are looked for under their
+    /// old otids. What has passed since is skipped, since the original may have sent it, or with
+    /// `replay` caught up with.
+    ///
+    /// # Errors
+    /// [`Code::FileUnusable`] if the backup can't be used, [`Code::DatabaseUnavailable`] if the
+    /// place is in use.
+    pub async fn restore(
+        from: &Path,
+        to: &Path,
+        zone: &Zone,
+        replay: bool,
+        now: Timestamp,
+    ) -> Result<Restored> {
+        check_copy(from).await?;
+        let in_place = match std::fs::metadata(to) {
+            Ok(file) => file.len() > 0,
+            Err(_) => false,
+        };
+        if in_place {
+            refuse_if_in_use(to).await?;
+        }
+        let coming = beside(to, &format!("restoring-{}", Uuid::new_v4()));
+        let prepared = prepare(from, &coming, zone, replay, now).await;
+        let mut restored = match prepared {
+            Ok(restored) => restored,
+            Err(e) => {
+                for end in ["", "-wal", "-shm"] {
+                    let _ = std::fs::remove_file(with_end(&coming, end));
+                }
+                return Err(e);
+            }
+        };
+        if in_place {
+            let aside = beside(
+                to,
+                &format!("before-restore-{}", now.strftime("%Y%m%dT%H%M%SZ")),
+            );
+            std::fs::rename(to, &aside).map_err(|e| unusable(to, "set it aside", e))?;
+            restored.set_aside = Some(aside);
+        }
+        std::fs::rename(&coming, to).map_err(|e| unusable(to, "put the backup there", e))?;
+        Ok(restored)
+    }
+}
+
+/// Makes a copy of the backup ready for use, beside the place where it is to be.
+async fn prepare(
+    from: &Path,
+    coming: &Path,
+    zone: &Zone,
+    replay: bool,
+    now: Timestamp,
+) -> Result<Restored> {
+    create_new_private(coming).map_err(|e| unusable(coming, "make the database", e))?;
+    let mut connection = look_at(from).await?;
+    // The copy is another file, but SQLite takes it for a change of this one.
+    sqlx::query("PRAGMA query_only = OFF")
+        .execute(&mut connection)
+        .await
+        .map_err(|e| database_error(from, "read the backup", e))?;
+    sqlx::query("VACUUM INTO $1")
+        .bind(coming.to_string_lossy().into_owned())
+        .execute(&mut connection)
+        .await
+        .map_err(|e| database_error(from, "read the backup", e))?;
+    let _ = connection.close().await;
+    let (db, _) = Db::open(coming, zone, now).await?;
+    let as_of = db.latest_past().await?;
+    let settled = db.settle_restored(replay, now).await;
+    db.close().await;
+    let (schedules, passed) = settled?;
+    std::fs::File::open(coming)
+        .and_then(|file| file.sync_all())
+        .map_err(|e| unusable(coming, "write the database", e))?;
+    Ok(Restored {
+        schedules,
+        as_of,
+        passed,
+        set_aside: None,
+    })
+}
+
+impl Db {
+    /// Gives a copy its own identity, and settles what has passed since it was taken.
+    async fn settle_restored(&self, replay: bool, now: Timestamp) -> Result<(i64, Vec<i64>)> {
+        let doing = "make the backup a database of its own";
+        let failed = |e| self.failed(doing, e);
+        let mut tx = self.begin(doing).await?;
+        sqlx::query("INSERT OR IGNORE INTO former_installs (install_id, until) VALUES ($1, $2)")
+            .bind(self.install_id.to_string())
+            .bind(DbTime(now))
+            .execute(&mut *tx)
+            .await
+            .map_err(failed)?;
+        sqlx::query("UPDATE install SET install_id = $1")
+            .bind(Uuid::new_v4().to_string())
+            .execute(&mut *tx)
+            .await
+            .map_err(failed)?;
+        let touched: Vec<i64> = sqlx::query_scalar("SELECT id FROM schedules WHERE touched = 1")
+            .fetch_all(&mut *tx)
+            .await
+            .map_err(failed)?;
+        for id in touched {
+            adopt(&mut tx, id, &self.zone, now).await.map_err(failed)?;
+        }
+        let mut passed = Vec::new();
+        for schedule in with_passed(&mut tx, now).await.map_err(failed)? {
+            passed.push(schedule.id);
+            if let (false, Ok(timetable)) = (replay, timetable(&schedule)) {
+                skip_to_now(&mut tx, &schedule, &timetable, BETWEEN, now)
+                    .await
+                    .map_err(failed)?;
+            }
+        }
+        if !replay {
+            sqlx::query(
+                "UPDATE occurrences SET state = 'skipped', reason = $1, finished_at = $2, \
+                 not_before = NULL, fence = fence + 1 WHERE state = 'waiting'",
+            )
+            .bind(BETWEEN)
+            .bind(DbTime(now))
+            .execute(&mut *tx)
+            .await
+            .map_err(failed)?;
+        }
+        let schedules = sqlx::query_scalar("SELECT count(*) FROM schedules")
+            .fetch_one(&mut *tx)
+            .await
+            .map_err(failed)?;
+        self.commit(tx, doing).await?;
+        Ok((schedules, passed))
+    }
+}
+
+/// The active schedules with an instant that has passed or waits.
+async fn with_passed(tx: &mut Tx, now: Timestamp) -> sqlx::Result<Vec<PromptSchedule>> {
+    let rows = sqlx::query(concat!(
+        "SELECT ",
+        schedule_columns!(),
+        " FROM schedules WHERE lifecycle = 'active' AND next_run <= $1 ORDER BY id"
+    ))
+    .bind(DbTime(now))
+    .fetch_all(&mut **tx)
+    .await?;
+    rows.iter().map(rows::schedule).collect()
+}
+
+/// Checks that a file is a database of this program, whole. Returns how many schedules it holds.
+async fn check_copy(path: &Path) -> Result<i64> {
+    let damaged = |what: String| {
+        Error::new(
+            Code::FileUnusable,
+            format!(
+                "{} is not a whole database of promptyoself: {what}",
+                path.display()
+            ),
+        )
+        .example("promptyoself restore promptyoself-backup.db")
+    };
+    let mut connection = look_at(path).await?;
+    let checked: sqlx::Result<Vec<String>> = sqlx::query_scalar("PRAGMA integrity_check(1)")
+        .fetch_all(&mut connection)
+        .await;
+    match checked {
+        Ok(lines) if lines == ["ok"] => {}
+        Ok(lines) => return Err(damaged(lines.join("; "))),
+        Err(e) => return Err(damaged("it can't be read".to_owned()).caused_by(e)),
+    }
+    let row = sqlx::query("SELECT (SELECT count(*) FROM schedules) AS n, install_id FROM install")
+        .fetch_one(&mut connection)
+        .await
+        .map_err(|e| damaged("it has no schedules".to_owned()).caused_by(e))?;
+    let _ = connection.close().await;
+    row.try_get("n")
+        .map_err(|e| damaged("it has no schedules".to_owned()).caused_by(e))
+}
+
+/// Opens a file to read it.
+async fn look_at(path: &Path) -> Result<SqliteConnection> {
+    if let Err(e) = std::fs::metadata(path) {
+        return Err(unusable(path, "read the backup", e));
+    }
+    let options = SqliteConnectOptions::new()
+        .filename(path)
+        .busy_timeout(BUSY_TIMEOUT)
+        .pragma("query_only", "ON");
+    SqliteConnection::connect_with(&options)
+        .await
+        .map_err(|e| database_error(path, "read it", e))
+}
+
+/// Refuses a database that anybody has open; else everything of it is in the one file afterwards.
+async fn refuse_if_in_use(path: &Path) -> Result<()> {
+    let in_use = || {
+        Error::new(
+            Code::DatabaseUnavailable,
+            format!(
+                "the database {} is in use: stop the scheduler and whatever else has it open, or \
+                 restore to another path with --db",
+                path.display()
+            ),
+        )
+        .example("--db ./promptyoself-restored.db")
+    };
+    let full = std::fs::canonicalize(path).map_err(|e| unusable(path, "find it", e))?;
+    let locks = std::fs::read_dir(owners_folder(&full))
+        .into_iter()
+        .flatten();
+    let owners = locks.filter_map(|f| f.ok()?.file_name().to_str()?.parse::<Uuid>().ok());
+    if owners.into_iter().any(|owner| lives(&full, owner)) {
+        return Err(in_use());
+    }
+    let options = SqliteConnectOptions::new().filename(&full);
+    let Ok(mut connection) = SqliteConnection::connect_with(&options).await else {
+        // It is damaged: nobody can use it, and it is set aside as it is.
+        return Ok(());
+    };
+    // SQLite leaves the write-ahead log only while nobody else is connected.
+    let mode: sqlx::Result<String> = sqlx::query_scalar("PRAGMA journal_mode = DELETE")
+        .fetch_one(&mut connection)
+        .await;
+    let _ = connection.close().await;
+    match mode {
+        Ok(mode) if mode == "wal" => Err(in_use()),
+        Err(e) if is_locked(&e) => Err(in_use()),
+        _ => Ok(()),
+    }
+}
+
+fn with_end(path: &Path, end: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(end);
+    PathBuf::from(name)
+}
+
+fn beside(path: &Path, end: &str) -> PathBuf {
+    with_end(path, &format!(".{end}"))
+}
+
+fn unusable(path: &Path, doing: &str, error: std::io::Error) -> Error {
+    let hint = match error.kind() {
+        std::io::ErrorKind::AlreadyExists => {
+            ": there is such a file already, and it is not overwritten; give another name"
+        }
+        std::io::ErrorKind::NotFound => ": there is no such file or folder",
+        _ => "",
+    };
+    Error::new(
+        Code::FileUnusable,
+        format!("could not {doing} {}{hint}", path.display()),
+    )
+    .example("promptyoself backup promptyoself-backup.db")
+    .caused_by(error)
+}

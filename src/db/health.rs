@@ -1,0 +1,272 @@
+//! What `doctor` reads. Nothing here changes anything.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions};
+use sqlx::{Connection, Row, SqliteConnection};
+use uuid::Uuid;
+
+use super::open::{is_current, migrate, read_install_id};
+use super::rows::{self, occurrence_columns};
+use super::schedulers::{RunningScheduler, lives};
+use super::time::DbTime;
+use super::{Db, database_error};
+use crate::error::{Code, Error, Result};
+use crate::models::State;
+use crate::schedule::Zone;
+
+/// Something that was to be done by now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Overdue {
+    /// Its schedule's number, if that still exists.
+    pub schedule_id: Option<i64>,
+    /// Whom it is for.
+    pub agent_id: String,
+    /// What was to be done, as a state: `waiting` to be sent (again), `unknown` to be looked for.
+    pub state: State,
+    /// Since when.
+    pub since: Timestamp,
+}
+
+impl Db {
+    /// Opens a database to look at it: nothing is made, upgraded or changed.
+    ///
+    /// # Errors
+    /// [`Code::DatabaseUnavailable`] if there is none, [`Code::DatabaseInvalid`] if it is not ours
+    /// or still has to be upgraded.
+    pub async fn open_to_look(path: &Path, zone: &Zone) -> Result<Db> {
+        let path = std::fs::canonicalize(path).map_err(|e| {
+            Error::new(
+                Code::DatabaseUnavailable,
+                format!(
+                    "there is no database {}: give its path with --db or PROMPTYOSELF_DB_PATH, or \
+                     make one with the first schedule",
+                    path.display()
+                ),
+            )
+            .example("promptyoself list")
+            .caused_by(e)
+        })?;
+        let failed = |e| database_error(&path, "open it", e);
+        let options = SqliteConnectOptions::new()
+            .filename(&path)
+            .busy_timeout(super::open::BUSY_TIMEOUT)
+            .pragma("query_only", "ON")
+            .optimize_on_close(false, None);
+        let pool = SqlitePoolOptions::new()
+            .max_connections(1)
+            .idle_timeout(None)
+            .max_lifetime(None)
+            .connect_with(options)
+            .await
+            .map_err(failed)?;
+        if !is_current(&pool, &path).await? {
+            return Err(Error::new(
+                Code::DatabaseInvalid,
+                format!(
+                    "the database {} is another version's: any other command of this version brings \
+                     it up to date",
+                    path.display()
+                ),
+            )
+            .example("promptyoself list"));
+        }
+        let install_id = read_install_id(&pool, &path).await?;
+        Ok(Db {
+            pool,
+            path: Arc::new(path),
+            install_id,
+            zone: zone.clone(),
+            outbox_changed: Arc::default(),
+        })
+    }
+
+    /// What SQLite finds wrong with the file: damage, and rows that refer to none.
+    ///
+    /// # Errors
+    /// Those of the database, where not even that can be read.
+    pub async fn damages(&self) -> Result<Vec<String>> {
+        let failed = |e| self.failed("check it", e);
+        let mut found: Vec<String> = sqlx::query_scalar("PRAGMA integrity_check(10)")
+            .fetch_all(&self.pool)
+            .await
+            .map_err(failed)?;
+        found.retain(|line| line != "ok");
+        let rows = sqlx::query("PRAGMA foreign_key_check")
+            .fetch_all(&self.pool)
+            .await
+            .map_err(failed)?;
+        for row in rows.iter().take(10) {
+            found.push(format!(
+                "a row of {} refers to one of {} that is not there",
+                rows::text(row, "table").unwrap_or_default(),
+                rows::text(row, "parent").unwrap_or_default(),
+            ));
+        }
+        Ok(found)
+    }
+
+    /// The tables, indexes and triggers that should be there and are not: their names and what
+    /// makes them. A program that rebuilds a table loses them.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn missing_parts(&self) -> Result<Vec<(String, String)>> {
+        let failed = |e| self.failed("compare its tables", e);
+        let mut ours = SqliteConnection::connect("sqlite::memory:")
+            .await
+            .map_err(failed)?;
+        migrate(&mut ours, Path::new(":memory:")).await?;
+        let parts: Vec<(String, String)> = sqlx::query_as(
+            "SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL \
+             AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'",
+        )
+        .fetch_all(&mut ours)
+        .await
+        .map_err(failed)?;
+        let there: Vec<String> = sqlx::query_scalar("SELECT name FROM sqlite_master")
+            .fetch_all(&self.pool)
+            .await
+            .map_err(failed)?;
+        Ok(parts
+            .into_iter()
+            .filter(|(name, _)| !there.contains(name))
+            .collect())
+    }
+
+    /// The numbers of the occurrences that can't be read, and why; the first ten.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn unreadable_occurrences(&self) -> Result<Vec<(i64, String)>> {
+        let rows = sqlx::query(concat!(
+            "SELECT ",
+            occurrence_columns!(),
+            " FROM occurrences WHERE length(uid) <> 36 OR \"trigger\" NOT IN ('schedule', 'manual') \
+             OR state NOT IN ('waiting', 'sending', 'unknown', 'delivered', 'dead', 'coalesced', \
+                              'skipped', 'missed', 'cancelled') \
+             OR first_at NOT GLOB '[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9] *' \
+             OR intended_at NOT GLOB '[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9] *' LIMIT 10"
+        ))
+        .fetch_all(&self.pool)
+        .await
+        .map_err(|e| self.failed("read the occurrences", e))?;
+        let unreadable = |row| {
+            let id: i64 = Row::try_get(row, "id").ok()?;
+            let why = rows::occurrence(row).err()?;
+            Some((id, why.to_string()))
+        };
+        Ok(rows.iter().filter_map(unreadable).collect())
+    }
+
+    /// The schedulers that have left a heartbeat, with whether they live, and the owners that left
+    /// prompts on their way.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn examine_owners(
+        &self,
+    ) -> Result<(Vec<(RunningScheduler, bool)>, Vec<(Uuid, i64)>)> {
+        let schedulers = self.all_schedulers().await?;
+        let with_life = |s: RunningScheduler| {
+            let alive = lives(&self.path, s.owner);
+            (s, alive)
+        };
+        let left: Vec<(String, i64)> = sqlx::query_as(
+            "SELECT owner, count(*) FROM occurrences WHERE state = 'sending' \
+             AND owner IS NOT NULL GROUP BY owner",
+        )
+        .fetch_all(&self.pool)
+        .await
+        .map_err(|e| self.failed("look for what schedulers left", e))?;
+        let dead = left
+            .into_iter()
+            .filter_map(|(owner, n)| Some((owner.parse::<Uuid>().ok()?, n)))
+            .filter(|(owner, _)| !lives(&self.path, *owner))
+            .collect();
+        Ok((schedulers.into_iter().map(with_life).collect(), dead))
+    }
+
+    /// What should have been sent or looked for before `since`, with nothing on its way in its
+    /// lane. What is paused, behind its own open occurrence, or not adopted yet is left out.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn list_overdue(&self, since: Timestamp) -> Result<Vec<Overdue>> {
+        let failed = |e| self.failed("look for what is overdue", e);
+        // A lane holds one agent of one target: the agent tells it well enough here.
+        let rows = sqlx::query(
+            "SELECT s.id AS id, s.agent_id AS agent_id, 'waiting' AS state, s.next_run AS since \
+             FROM schedules s WHERE s.active = 1 AND s.touched = 0 AND s.next_run < $1 \
+                 AND NOT EXISTS (SELECT 1 FROM occurrences o WHERE o.agent_id = s.agent_id \
+                                 AND o.state IN ('waiting', 'sending', 'unknown')) \
+             UNION ALL SELECT s.id, w.agent_id, 'waiting', w.not_before FROM occurrences w \
+                 LEFT JOIN schedules s ON s.uid = w.uid WHERE w.state = 'waiting' \
+                 AND w.not_before < $1 \
+                 AND (s.lifecycle IS NULL OR s.lifecycle <> 'paused' OR w.\"trigger\" = 'manual') \
+                 AND NOT EXISTS (SELECT 1 FROM occurrences o WHERE o.lane = w.lane AND \
+                     (o.state IN ('sending', 'unknown') \
+                      OR o.state = 'waiting' AND o.not_before >= $1)) \
+             UNION ALL SELECT s.id, u.agent_id, 'unknown', u.reconcile_until FROM occurrences u \
+                 LEFT JOIN schedules s ON s.uid = u.uid WHERE u.state = 'unknown' \
+                 AND u.reconcile_until < $1 AND coalesce(u.not_before, '') < $1 \
+             ORDER BY 4 LIMIT 20",
+        )
+        .bind(DbTime(since))
+        .fetch_all(&self.pool)
+        .await
+        .map_err(failed)?;
+        let read = |row| {
+            Some(Overdue {
+                schedule_id: Row::try_get_unchecked(row, "id").ok()?,
+                agent_id: rows::text(row, "agent_id")?,
+                state: State::from_word(&rows::text(row, "state")?)?,
+                since: rows::lenient_time(row, "since")?,
+            })
+        };
+        Ok(rows.iter().filter_map(read).collect())
+    }
+
+    /// The latest time that was written down as past.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn latest_past(&self) -> Result<Option<Timestamp>> {
+        let row = sqlx::query(
+            "SELECT max(t) AS t FROM (SELECT max(heartbeat_at) AS t FROM schedulers \
+             UNION ALL SELECT max(started_at) FROM attempts \
+             UNION ALL SELECT max(finished_at) FROM occurrences \
+             UNION ALL SELECT max(from_at) FROM schedule_revisions)",
+        )
+        .fetch_one(&self.pool)
+        .await
+        .map_err(|e| self.failed("read its latest times", e))?;
+        Ok(rows::lenient_time(&row, "t"))
+    }
+
+    /// The files of the database that others than their owner may read or write, with their
+    /// permissions.
+    pub fn open_to_others(&self) -> Vec<(PathBuf, u32)> {
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            let beside = |end: &str| {
+                let mut name = self.path.as_os_str().to_owned();
+                name.push(end);
+                PathBuf::from(name)
+            };
+            let files = ["", "-wal", "-shm"].map(beside);
+            let wide = |path: PathBuf| {
+                let mode = std::fs::metadata(&path).ok()?.permissions().mode() & 0o777;
+                (mode & 0o077 != 0).then_some((path, mode))
+            };
+            files.into_iter().filter_map(wide).collect()
+        }
+        #[cfg(not(unix))]
+        {
+            Vec::new()
+        }
+    }
+}

@@ -1,0 +1,129 @@
+//! Pruning: settled history that is no longer kept one by one, but as sums.
+
+use jiff::Timestamp;
+use sqlx::AssertSqlSafe;
+
+use super::time::DbTime;
+use super::{Db, Tx};
+use crate::error::Result;
+
+/// How many occurrences are pruned in one transaction: nothing is delivered while it lasts.
+const AT_ONCE: i64 = 500;
+
+/// What was pruned.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
+pub struct Pruned {
+    /// Rows of settled occurrences.
+    pub occurrences: u64,
+    /// The instants that they stood for.
+    pub instants: i64,
+    /// Prompts that nothing refers to any more.
+    pub payloads: u64,
+}
+
+impl Db {
+    /// Prunes all that was settled before a time, a part at a time: whoever else writes comes
+    /// between.
+    ///
+    /// # Errors
+    /// Those of the database; what was pruned until then stays so.
+    pub async fn prune(&self, before: Timestamp) -> Result<Pruned> {
+        let mut all = Pruned::default();
+        loop {
+            let some = self.prune_some(before).await?;
+            if some.occurrences == 0 {
+                return Ok(all);
+            }
+            all.occurrences += some.occurrences;
+            all.instants += some.instants;
+            all.payloads += some.payloads;
+        }
+    }
+
+    /// Prunes some of what was settled before a time: rows become sums, in one transaction. Call
+    /// it until it has pruned nothing.
+    ///
+    /// # Errors
+    /// Those of the database; then nothing has changed.
+    async fn prune_some(&self, before: Timestamp) -> Result<Pruned> {
+        let doing = "prune the history";
+        let failed = |e| self.failed(doing, e);
+        let ids: Vec<i64> = sqlx::query_scalar(
+            "SELECT id FROM occurrences WHERE finished_at < $1 \
+             AND state NOT IN ('waiting', 'sending', 'unknown') LIMIT $2",
+        )
+        .bind(DbTime(before))
+        .bind(AT_ONCE)
+        .fetch_all(&self.pool)
+        .await
+        .map_err(failed)?;
+        if ids.is_empty() {
+            return Ok(Pruned::default());
+        }
+        let mut tx = self.begin(doing).await?;
+        let pruned = prune(&mut tx, &ids).await.map_err(failed)?;
+        self.commit(tx, doing).await?;
+        Ok(pruned)
+    }
+}
+
+async fn prune(tx: &mut Tx, ids: &[i64]) -> sqlx::Result<Pruned> {
+    // What was settled stays settled, so the choice made outside the transaction still holds; of
+    // two that prune at once the second finds less.
+    let ids = ids
+        .iter()
+        .map(i64::to_string)
+        .collect::<Vec<_>>()
+        .join(", ");
+    let instants: Option<i64> = sqlx::query_scalar(AssertSqlSafe(format!(
+        "SELECT sum(count) FROM occurrences WHERE id IN ({ids})"
+    )))
+    .fetch_one(&mut **tx)
+    .await?;
+    let payloads: Vec<String> = sqlx::query_scalar(AssertSqlSafe(format!(
+        "SELECT DISTINCT payload FROM occurrences WHERE id IN ({ids}) AND payload IS NOT NULL"
+    )))
+    .fetch_all(&mut **tx)
+    .await?;
+    let sum_up = format!(
+        "INSERT INTO pruned_sums (uid, \"trigger\", state, early, count, first_at, last_at) \
+         SELECT uid, \"trigger\", state, id <= (SELECT early_occurrences FROM install), sum(count), \
+             min(first_at), max(intended_at) FROM occurrences WHERE id IN ({ids}) \
+             GROUP BY 1, 2, 3, 4 \
+         ON CONFLICT DO UPDATE SET count = count + excluded.count, \
+             first_at = min(first_at, excluded.first_at), \
+             last_at = max(last_at, excluded.last_at)"
+    );
+    let attempts = format!("DELETE FROM attempts WHERE occurrence_id IN ({ids})");
+    for statement in [sum_up, attempts] {
+        sqlx::query(AssertSqlSafe(statement))
+            .execute(&mut **tx)
+            .await?;
+    }
+    let deleted = sqlx::query(AssertSqlSafe(format!(
+        "DELETE FROM occurrences WHERE id IN ({ids})"
+    )))
+    .execute(&mut **tx)
+    .await?;
+    Ok(Pruned {
+        occurrences: deleted.rows_affected(),
+        instants: instants.unwrap_or(0),
+        payloads: drop_unused_payloads(tx, &payloads).await?,
+    })
+}
+
+/// Deletes those of some payloads to which no occurrence refers any more.
+pub(super) async fn drop_unused_payloads(tx: &mut Tx, hashes: &[String]) -> sqlx::Result<u64> {
+    let mut dropped = 0;
+    for hash in hashes {
+        let deleted = sqlx::query(
+            "DELETE FROM payloads WHERE hash = $1 \
+             AND NOT EXISTS (SELECT 1 FROM occurrences WHERE payload = $1)",
+        )
+        .bind(hash)
+        .execute(&mut **tx)
+        .await?;
+        dropped += deleted.rows_affected();
+    }
+    Ok(dropped)
+}

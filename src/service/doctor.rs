@@ -1,0 +1,148 @@
+//! `doctor`: everything that can keep a prompt from being accounted for, looked for. It changes
+//! nothing.
+
+mod checks;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use jiff::SignedDuration;
+use serde::Serialize;
+
+use super::{Service, Status};
+use crate::clock::Clock;
+use crate::db::{Db, Overdue};
+use crate::error::Result;
+use crate::letta_client::Letta;
+use crate::models::{Account, Budget, words};
+use crate::schedule::Zone;
+
+words! {
+    /// How bad a finding is.
+    Severity {
+        /// Prompts are not delivered, or the account is wrong.
+        Error => "error",
+        /// It may come to that.
+        Warning => "warning",
+    }
+}
+
+/// Something that is not as it should be.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Finding {
+    /// How bad it is.
+    pub severity: Severity,
+    /// What it is, for programs.
+    pub code: &'static str,
+    /// What it is, for people.
+    pub problem: String,
+    /// The command that mends it, or shows more of it.
+    pub mend: String,
+}
+
+/// What was examined, and found.
+#[derive(Clone, Debug, Serialize)]
+pub struct Diagnosis {
+    /// What is wrong, the worst first.
+    pub findings: Vec<Finding>,
+    /// How many schedules have an account, those that are deleted included.
+    pub accounts: usize,
+    /// How many of their instants are accounted for.
+    pub instants: i64,
+}
+
+impl Diagnosis {
+    /// Whether anything is worse than a warning.
+    pub fn has_errors(&self) -> bool {
+        self.findings.iter().any(|f| f.severity == Severity::Error)
+    }
+}
+
+/// How late the scheduler may be with anything before that is found.
+const LATE: SignedDuration = SignedDuration::from_mins(2);
+
+impl Service {
+    /// Opens the database for [`Service::diagnose`] alone: nothing is made or upgraded.
+    ///
+    /// # Errors
+    /// Those of [`Db::open_to_look`].
+    pub async fn open_to_look(
+        database: &Path,
+        timezone: &str,
+        letta: Arc<dyn Letta>,
+        clock: Clock,
+    ) -> Result<Service> {
+        let zone = Zone::parse(timezone)?;
+        Ok(Service {
+            db: Db::open_to_look(database, &zone).await?,
+            letta,
+            clock,
+            zone,
+            budget: Budget::default(),
+        })
+    }
+
+    /// Examines everything. `concurrency` is how many prompts may be on their way at once.
+    ///
+    /// # Errors
+    /// Those of a database that can't be read at all.
+    pub async fn diagnose(&self, concurrency: usize) -> Result<Diagnosis> {
+        let mut findings = checks::file(&self.db).await;
+        if findings.iter().any(|f| f.code == checks::DAMAGED) {
+            // What else is read of a damaged file may be anything.
+            return Ok(Diagnosis {
+                findings,
+                accounts: 0,
+                instants: 0,
+            });
+        }
+        let accounts = self.db.accounts().await?;
+        let checked = self.accounts_checked(&accounts).await?;
+        findings.extend(checked);
+        findings.extend(self.schedules_checked().await?);
+        let status = self.status().await?;
+        findings.extend(checks::schedulers(self, &status).await?);
+        findings.extend(self.overdue_checked(&status, concurrency).await?);
+        findings.extend(checks::clock(&self.db, self.now()).await?);
+        findings.extend(checks::letta(self, &status).await);
+        findings.sort_by_key(|f| f.severity != Severity::Error);
+        Ok(Diagnosis {
+            findings,
+            accounts: accounts.len(),
+            instants: accounts.iter().map(Account::recorded).sum(),
+        })
+    }
+
+    async fn accounts_checked(&self, accounts: &[Account]) -> Result<Vec<Finding>> {
+        let mut findings: Vec<Finding> = accounts.iter().filter_map(checks::account).collect();
+        for (id, why) in self.db.unreadable_occurrences().await? {
+            findings.push(checks::unreadable(id, &why));
+        }
+        Ok(findings)
+    }
+
+    async fn schedules_checked(&self) -> Result<Vec<Finding>> {
+        let everything = crate::db::ListFilter {
+            all: true,
+            ..crate::db::ListFilter::default()
+        };
+        let schedules = self.db.list_schedules(&everything).await?;
+        Ok(schedules.iter().filter_map(checks::schedule).collect())
+    }
+
+    /// Lanes that stand still although a scheduler could serve them.
+    async fn overdue_checked(&self, status: &Status, concurrency: usize) -> Result<Vec<Finding>> {
+        let sending = self.db.list_open_occurrences().await?;
+        let busy = sending
+            .iter()
+            .filter(|o| o.state == crate::models::State::Sending)
+            .count();
+        let able = status.warning().is_none() && busy < concurrency;
+        if !able {
+            return Ok(Vec::new());
+        }
+        let since = self.now().checked_sub(LATE).unwrap_or(self.now());
+        let overdue: Vec<Overdue> = self.db.list_overdue(since).await?;
+        Ok(overdue.iter().map(checks::overdue).collect())
+    }
+}

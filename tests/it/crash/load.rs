@@ -1,0 +1,218 @@
+//! The load: several short-lived schedules for each agent, made anew as they end.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+use jiff::{SignedDuration, Timestamp};
+use promptyoself::clock::Clock;
+use promptyoself::models::{AgentId, Caller, CatchUp, Policy, ScheduleType};
+use promptyoself::service::{Registered, Registration, Service, When, Wish as Asked};
+
+use crate::daemon::pause;
+use crate::fake_target::FakeTarget;
+use crate::program;
+
+/// How many schedules each agent has at the same time.
+const EACH: usize = 3;
+
+/// What one schedule was asked for.
+#[derive(Clone, Debug)]
+pub struct Wish {
+    /// Whom it is for.
+    pub agent: AgentId,
+    /// Its prompt, which no other has.
+    pub prompt: String,
+    /// Its first instant.
+    pub first: Timestamp,
+    /// The seconds between two instants, and how many there are.
+    pub interval: (i64, i64),
+    /// How often it was run by hand.
+    pub runs: usize,
+}
+
+/// The schedules that were made.
+pub struct Schedules {
+    service: Service,
+    database: PathBuf,
+    agents: Vec<AgentId>,
+    random: fastrand::Rng,
+    wishes: Vec<Wish>,
+    /// The number of the latest interval, and its wish.
+    latest: Option<(i64, usize)>,
+}
+
+impl Schedules {
+    pub async fn new(database: &Path, agents: Vec<AgentId>, seed: u64) -> Self {
+        let (service, _) = Service::open(database, "UTC", FakeTarget::new(), Clock::system())
+            .await
+            .unwrap();
+        Schedules {
+            service,
+            database: database.to_owned(),
+            agents,
+            random: fastrand::Rng::with_seed(seed),
+            wishes: Vec::new(),
+            latest: None,
+        }
+    }
+
+    /// That the program's own account of each schedule is balanced.
+    pub async fn are_balanced(&self) {
+        let accounts = self.service.db.accounts().await.unwrap();
+        assert_eq!(accounts.len(), self.wishes.len());
+        for account in accounts {
+            assert!(account.balanced, "{account:?}");
+            assert_eq!(account.difference, None, "{account:?}");
+        }
+    }
+
+    /// Every schedule that was asked for.
+    pub fn wishes(&self) -> &[Wish] {
+        &self.wishes
+    }
+
+    /// How many instants they have in all.
+    pub fn instants(&self) -> usize {
+        let of = |w: &Wish| w.interval.1 as usize + w.runs;
+        self.wishes.iter().map(of).sum()
+    }
+
+    /// Gives each agent as many schedules as it is to have, and one of them a row that another
+    /// program wrote; one schedule is run by hand.
+    pub async fn top_up(&mut self) {
+        let mut db = program::connect(&self.database).await;
+        let live: Vec<(String, i64)> = sqlx::query_as(
+            "SELECT agent_id, count(*) FROM schedules WHERE active = 1 GROUP BY agent_id",
+        )
+        .fetch_all(&mut db)
+        .await
+        .unwrap();
+        let live: HashMap<String, i64> = live.into_iter().collect();
+        for agent in self.agents.clone() {
+            let has = live.get(agent.as_str()).copied().unwrap_or(0) as usize;
+            for _ in has..EACH {
+                match self.random.u32(0..100) {
+                    0..70 => self.every(&agent).await,
+                    70..85 => self.once(&agent).await,
+                    _ => self.foreign(&agent).await,
+                }
+            }
+        }
+        let agent = self.random.usize(0..self.agents.len());
+        self.foreign(&self.agents[agent].clone()).await;
+        if let Some((id, wish)) = self.latest {
+            let (_, waits_already) = self.service.run(id).await.unwrap();
+            self.wishes[wish].runs += usize::from(!waits_already);
+        }
+    }
+
+    async fn every(&mut self, agent: &AgentId) {
+        let seconds = self.random.i64(1..=4);
+        let times = self.random.i64(2..=8);
+        let (kind, value) = (ScheduleType::Interval, format!("{seconds}s"));
+        let made = self.register(agent, kind, value, Some(times)).await;
+        self.note(agent, made.next_run, (seconds, times));
+        self.latest = Some((made.id, self.wishes.len() - 1));
+    }
+
+    async fn once(&mut self, agent: &AgentId) {
+        let wait = SignedDuration::from_millis(self.random.i64(1_000..4_000));
+        let at = Clock::system().now() + wait;
+        let (kind, value) = (ScheduleType::Once, at.to_string());
+        let made = self.register(agent, kind, value, None).await;
+        self.note(agent, made.next_run, (0, 1));
+    }
+
+    /// A row as SQLAlchemy writes it.
+    async fn foreign(&mut self, agent: &AgentId) {
+        let now = Clock::system().now();
+        let mut db = program::connect(&self.database).await;
+        sqlx::query(
+            "INSERT INTO schedules (agent_id, prompt_text, schedule_type, schedule_value, \
+             next_run, created_at, active) VALUES ($1, $2, 'once', $3, $3, $3, 1)",
+        )
+        .bind(agent.as_str())
+        .bind(self.next_prompt())
+        .bind(stored(now))
+        .execute(&mut db)
+        .await
+        .unwrap();
+        self.note(agent, now, (0, 1));
+    }
+
+    fn next_prompt(&self) -> String {
+        format!("prompt {}", self.wishes.len())
+    }
+
+    fn note(&mut self, agent: &AgentId, first: Timestamp, interval: (i64, i64)) {
+        self.wishes.push(Wish {
+            agent: agent.clone(),
+            prompt: self.next_prompt(),
+            first,
+            interval,
+            runs: 0,
+        });
+    }
+
+    async fn register(
+        &self,
+        agent: &AgentId,
+        kind: ScheduleType,
+        value: String,
+        max_repetitions: Option<i64>,
+    ) -> Registered {
+        let catch_up = match self.wishes.len() % 3 {
+            0 => Some(CatchUp::All),
+            _ => None,
+        };
+        let policy = Policy {
+            catch_up,
+            ..Policy::default()
+        };
+        let asked = Registration {
+            agent_id: agent.clone(),
+            prompt: self.next_prompt(),
+            when: When {
+                wish: Asked { kind, value },
+                timezone: None,
+                start_at: None,
+                end_at: None,
+                max_repetitions,
+            },
+            name: None,
+            skip_validation: true,
+            policy,
+            ping_url: None,
+            caller: Caller::Operator,
+        };
+        self.service.register(&asked).await.unwrap()
+    }
+
+    /// Waits until no schedule has anything left to do. The longest wait is for prompts of which
+    /// Letta shows no trace.
+    pub async fn until_all_is_settled(&self) {
+        let mut db = program::connect(&self.database).await;
+        let mut left: Vec<(String, i64)> = Vec::new();
+        for _ in 0..900 {
+            left = sqlx::query_as(
+                "SELECT state, count(*) FROM occurrences \
+                 WHERE state IN ('waiting', 'sending', 'unknown') GROUP BY state \
+                 UNION ALL SELECT 'active', count(*) FROM schedules WHERE active = 1 \
+                 GROUP BY active",
+            )
+            .fetch_all(&mut db)
+            .await
+            .unwrap();
+            if left.is_empty() {
+                return;
+            }
+            pause().await;
+        }
+        panic!("it never came to an end: {left:?}");
+    }
+}
+
+/// A time as it is stored.
+fn stored(time: Timestamp) -> String {
+    time.strftime("%Y-%m-%d %H:%M:%S.%6f").to_string()
+}

@@ -1,0 +1,256 @@
+//! One fault after another: each hits one agent while two others keep working. Nothing is lost,
+//! nothing doubled, every state is one that docs/delivery.md tells of, and no other lane notices.
+
+mod scene;
+mod together;
+
+use std::collections::BTreeMap;
+
+use jiff::SignedDuration;
+use promptyoself::models::AgentId;
+use rstest::rstest;
+use serde_json::{Value, json};
+
+use crate::fake_letta::{FakeLetta, Script};
+use scene::Scene;
+
+/// What is done to a server for one of its agents.
+type Deed = fn(&FakeLetta, &AgentId);
+
+/// What a fault does, and what is to come of the prompt that it hits.
+pub struct Fault {
+    /// What happens to the first sending of the prompt.
+    pub script: Script,
+    /// What else is wrong from the beginning.
+    pub before: Deed,
+    /// What is put right, and after how many seconds.
+    pub relief: Option<(i64, Deed)>,
+    /// Whether the prompt is on its way until then.
+    pub silent: bool,
+    /// What is decided about the prompt, one decision after another: the state, and the code of the
+    /// error. What is only decided again is not repeated.
+    pub decisions: &'static [&'static str],
+    /// How often its turn begins on the server; all but one of them leave nothing behind.
+    pub turns: usize,
+}
+
+const DELIVERED: &str = "delivered";
+
+/// A fault that is only in the answer.
+fn fault(script: Script, decisions: &'static [&'static str], turns: usize) -> Fault {
+    Fault {
+        script,
+        before: |_, _| (),
+        relief: None,
+        silent: false,
+        decisions,
+        turns,
+    }
+}
+
+fn answer(status: u16, body: Value) -> Script {
+    Script::Answer {
+        status,
+        body,
+        headers: BTreeMap::new(),
+    }
+}
+
+const BAD_GATEWAY: &str = "<html><body><h1>502 Bad Gateway</h1></body></html>";
+const GATEWAY_TIMEOUT: &str = "<html><body><h1>504 Gateway Time-out</h1></body></html>";
+
+/// What comes of a prompt of which the server shows no trace: it is sent again when none can turn
+/// up any more.
+const NEVER_ARRIVED: &[&str] = &[
+    "unknown gateway",
+    "unknown unclear",
+    "waiting not_received",
+    DELIVERED,
+];
+
+/// Every fault by its name.
+pub fn every_fault() -> Vec<(&'static str, Fault)> {
+    let after = |status, body: &str| Script::AnswerAfter {
+        status,
+        body: body.into(),
+    };
+    vec![
+        (
+            "a turn that takes its time",
+            Fault {
+                before: |letta, agent| letta.hold(agent),
+                relief: Some((40, |letta, agent| letta.release(agent))),
+                silent: true,
+                ..fault(Script::Turn, &[DELIVERED], 1)
+            },
+        ),
+        (
+            "a connection cut before anything is done",
+            fault(
+                Script::CutBefore,
+                &[
+                    "unknown cut",
+                    "unknown unclear",
+                    "waiting not_received",
+                    DELIVERED,
+                ],
+                1,
+            ),
+        ),
+        (
+            "a connection cut when all is done",
+            fault(Script::CutAfter, &["unknown cut", DELIVERED], 1),
+        ),
+        (
+            "a connection cut in the middle of the turn",
+            fault(Script::CutMidStream, &["unknown cut", DELIVERED], 1),
+        ),
+        (
+            "an agent in somebody else's turn",
+            Fault {
+                before: |letta, agent| drop(letta.foreign_run(agent, SignedDuration::ZERO)),
+                relief: Some((12, |letta, agent| letta.end_foreign_runs(agent))),
+                ..fault(Script::Turn, &["waiting busy", DELIVERED], 1)
+            },
+        ),
+        (
+            "a 409 with a run",
+            fault(
+                answer(
+                    409,
+                    json!({"detail": "CONFLICT: Cannot send a new message", "run_id": "run-1"}),
+                ),
+                &["waiting busy", DELIVERED],
+                1,
+            ),
+        ),
+        (
+            "an agent that waits for an approval",
+            fault(
+                answer(
+                    409,
+                    json!({"detail": {"code": "PENDING_APPROVAL", "message": "Please approve"}}),
+                ),
+                &["waiting pending_approval", DELIVERED],
+                1,
+            ),
+        ),
+        (
+            "a 429 with a time to come back",
+            fault(
+                Script::Answer {
+                    status: 429,
+                    body: json!({"detail": "Too many requests"}),
+                    headers: [("retry-after".to_owned(), "20".to_owned())].into(),
+                },
+                &["waiting rate_limited", DELIVERED],
+                1,
+            ),
+        ),
+        (
+            "a 500 in Letta's words",
+            fault(
+                answer(500, json!({"detail": "An unknown error occurred"})),
+                &["waiting server_error", DELIVERED],
+                1,
+            ),
+        ),
+        (
+            "a 500 in nobody's words before anything is done",
+            fault(answer(500, json!("")), NEVER_ARRIVED, 1),
+        ),
+        (
+            "a 500 in nobody's words when all is done",
+            fault(after(500, ""), &["unknown gateway", DELIVERED], 1),
+        ),
+        (
+            "a proxy's 502 before anything is done",
+            fault(answer(502, json!(BAD_GATEWAY)), NEVER_ARRIVED, 1),
+        ),
+        (
+            "a proxy's 502 when all is done",
+            fault(after(502, BAD_GATEWAY), &["unknown gateway", DELIVERED], 1),
+        ),
+        (
+            "a proxy's 504 when all is done",
+            fault(
+                after(504, GATEWAY_TIMEOUT),
+                &["unknown gateway", DELIVERED],
+                1,
+            ),
+        ),
+        (
+            "a stream without end of a run that is dead",
+            Fault {
+                relief: Some((25, |_, _| ())),
+                silent: true,
+                ..fault(
+                    Script::Endless,
+                    &["unknown timeout", "waiting interrupted", DELIVERED],
+                    2,
+                )
+            },
+        ),
+        (
+            "a server that dies under the turn",
+            fault(
+                Script::Orphan,
+                &[
+                    "unknown cut",
+                    "unknown running",
+                    "waiting interrupted",
+                    DELIVERED,
+                ],
+                2,
+            ),
+        ),
+        (
+            "a 200 that is no JSON",
+            fault(Script::GarbledAnswer, &["unknown garbled", DELIVERED], 1),
+        ),
+        (
+            "a stream that is no JSON",
+            fault(Script::Garbage, &["unknown cut", DELIVERED], 1),
+        ),
+        (
+            "a 200 after which nothing ran",
+            fault(Script::NothingRan, &["waiting nothing_ran", DELIVERED], 2),
+        ),
+        (
+            "a model that fails in the first step",
+            fault(
+                Script::Ends {
+                    stop_reason: "llm_api_error".into(),
+                    kept: false,
+                    error_type: Some("llm_error".into()),
+                    detail: "INTERNAL_SERVER_ERROR: OpenAI API error".into(),
+                },
+                &["waiting llm_error", DELIVERED],
+                2,
+            ),
+        ),
+    ]
+}
+
+/// With and without the memory of otids and the lock.
+#[rstest]
+#[case(true)]
+#[case(false)]
+#[tokio::test]
+async fn a_fault_of_one_agent_loses_nothing_doubles_nothing_and_touches_no_other(
+    #[case] redis: bool,
+) {
+    for (name, fault) in every_fault() {
+        eprintln!("{name}, redis {redis}");
+        let mut scene = Scene::new(redis).await;
+        scene.play(&fault).await;
+        scene.is_told_as_documented(&fault).await;
+        scene.holds_each_prompt_once(&fault).await;
+    }
+}
+
+#[tokio::test]
+async fn while_the_server_is_absent_nothing_is_anybodys_fault_and_afterwards_all_goes_on() {
+    let mut scene = Scene::new(true).await;
+    scene.play_absence().await;
+}

@@ -1,0 +1,6 @@
+//! Keeping the database: what is pruned, purged, copied and restored, and what doctor finds.
+
+mod copies;
+mod doctor;
+mod prune;
+mod purge;

@@ -1,0 +1,225 @@
+//! Backups, and their way back.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use promptyoself::db::{Db, Restored};
+use promptyoself::error::{Code, Result};
+use promptyoself::models::State;
+use promptyoself::scheduler::Mode;
+use promptyoself::service::Service;
+
+use crate::fake_target::{Act, FakeTarget};
+use crate::world::World;
+
+async fn deliver(world: &World, service: &Service) {
+    world.start_on(service, Mode::Once).ended().await;
+}
+
+fn beside(world: &World, name: &str) -> PathBuf {
+    world.path().parent().unwrap().join(name)
+}
+
+async fn back_up(world: &World, name: &str) -> PathBuf {
+    let file = beside(world, name);
+    world.service.db.back_up(&file).await.unwrap();
+    file
+}
+
+async fn restore(world: &World, from: &Path, to: &Path, replay: bool) -> Result<Restored> {
+    Db::restore(from, to, &world.service.zone, replay, world.now()).await
+}
+
+async fn open(world: &World, path: &Path) -> Service {
+    let target: Arc<FakeTarget> = world.target.clone();
+    Service::open(path, "UTC", target, world.clock.clone())
+        .await
+        .unwrap()
+        .0
+}
+
+async fn states(service: &Service) -> Vec<(State, i64)> {
+    let filter = promptyoself::db::HistoryFilter {
+        limit: 100,
+        ..promptyoself::db::HistoryFilter::default()
+    };
+    for account in service.db.accounts().await.unwrap() {
+        assert!(account.balanced, "{account:?}");
+    }
+    let all = service.db.list_history(&filter).await.unwrap();
+    all.iter().rev().map(|o| (o.state, o.count)).collect()
+}
+
+#[tokio::test]
+async fn a_backup_is_whole_private_and_overwrites_nothing() {
+    let world = World::new().await;
+    world.every("agent-a", "tick", "10s").await;
+    let running = world.start();
+    let file = back_up(&world, "backup.db").await;
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        let mode = std::fs::metadata(&file).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+    }
+    let error = world.service.db.back_up(&file).await.unwrap_err();
+    assert_eq!(error.code(), Code::FileUnusable);
+    assert!(error.to_string().contains("not overwritten"), "{error}");
+    running.stop().await;
+    let copy = open(&world, &file).await;
+    assert_eq!(
+        copy.db.get_schedule(1).await.unwrap().unwrap().prompt_text,
+        "tick"
+    );
+}
+
+#[tokio::test]
+async fn what_has_passed_since_the_backup_is_not_sent_again_and_is_told() {
+    let world = World::new().await;
+    world.every("agent-a", "tick", "10s").await;
+    world.once("agent-b", "hello", 15).await;
+    let file = back_up(&world, "backup.db").await;
+    for _ in 0..2 {
+        world.advance(10);
+        deliver(&world, &world.service).await;
+    }
+    assert_eq!(world.target.sent().len(), 3);
+    let place = beside(&world, "restored.db");
+    let restored = restore(&world, &file, &place, false).await.unwrap();
+    assert_eq!((restored.schedules, restored.passed), (2, vec![1, 2]));
+    let service = open(&world, &place).await;
+    deliver(&world, &service).await;
+    assert_eq!(world.target.sent().len(), 3);
+    assert_eq!(
+        states(&service).await,
+        [(State::Skipped, 1), (State::Skipped, 2)]
+    );
+    world.advance(10);
+    deliver(&world, &service).await;
+    assert_eq!(world.target.sent().len(), 4);
+}
+
+#[tokio::test]
+async fn with_replay_what_has_passed_since_the_backup_is_caught_up_with() {
+    let world = World::new().await;
+    world.every("agent-a", "tick", "10s").await;
+    let file = back_up(&world, "backup.db").await;
+    world.advance(30);
+    let place = beside(&world, "restored.db");
+    let restored = restore(&world, &file, &place, true).await.unwrap();
+    assert_eq!(restored.passed, [1]);
+    let service = open(&world, &place).await;
+    deliver(&world, &service).await;
+    assert_eq!(
+        states(&service).await,
+        [(State::Coalesced, 2), (State::Delivered, 1)]
+    );
+}
+
+#[tokio::test]
+async fn a_restored_copy_sends_under_its_own_otids() {
+    let world = World::new().await;
+    world.every("agent-a", "tick", "10s").await;
+    let file = back_up(&world, "backup.db").await;
+    let place = beside(&world, "restored.db");
+    restore(&world, &file, &place, false).await.unwrap();
+    let copy = open(&world, &place).await;
+    assert_ne!(copy.db.install_id(), world.service.db.install_id());
+    world.advance(10);
+    deliver(&world, &world.service).await;
+    deliver(&world, &copy).await;
+    let sent = world.target.sent();
+    assert_eq!(sent.len(), 2);
+    assert_ne!(sent[0].otid, sent[1].otid);
+}
+
+#[tokio::test]
+async fn a_prompt_on_its_way_in_the_backup_is_looked_for_under_its_old_otid() {
+    let world = World::new().await;
+    world.once("agent-a", "hello", 10).await;
+    world.target.hold("agent-a");
+    let running = world.start();
+    world.advance(10);
+    world.target.wait_for_sent(1).await;
+    let file = back_up(&world, "backup.db").await;
+    let place = beside(&world, "restored.db");
+    restore(&world, &file, &place, false).await.unwrap();
+    running.kill().await;
+    let service = open(&world, &place).await;
+    let otid = world.target.sent()[0].otid;
+    let open = service.db.list_open_occurrences().await.unwrap();
+    assert_eq!(open.len(), 1);
+    assert_eq!(open[0].state, State::Sending);
+    assert!(open[0].otids.contains(&otid));
+    assert_ne!(open[0].otids.last(), Some(&otid));
+}
+
+#[tokio::test]
+async fn what_waits_in_the_backup_may_have_been_sent_since() {
+    let world = World::new().await;
+    world.once("agent-a", "hello", 10).await;
+    world
+        .target
+        .script("agent-a", Act::Answer(FakeTarget::busy()));
+    world.advance(10);
+    deliver(&world, &world.service).await;
+    let file = back_up(&world, "backup.db").await;
+    let place = beside(&world, "restored.db");
+    restore(&world, &file, &place, false).await.unwrap();
+    let service = open(&world, &place).await;
+    assert_eq!(states(&service).await, [(State::Skipped, 1)]);
+}
+
+#[tokio::test]
+async fn a_database_in_use_is_not_replaced() {
+    let world = World::new().await;
+    world.every("agent-a", "tick", "10s").await;
+    let file = back_up(&world, "backup.db").await;
+    // By another process that has it open.
+    let error = restore(&world, &file, &world.path(), false)
+        .await
+        .unwrap_err();
+    assert_eq!(error.code(), Code::DatabaseUnavailable);
+    assert!(error.to_string().contains("stop the scheduler"), "{error}");
+    // By a scheduler.
+    let lock = world.service.db.lock_owner().unwrap();
+    world.service.db.close().await;
+    let error = restore(&world, &file, &world.path(), false)
+        .await
+        .unwrap_err();
+    assert_eq!(error.code(), Code::DatabaseUnavailable);
+    drop(lock);
+
+    let restored = restore(&world, &file, &world.path(), false).await.unwrap();
+    let aside = restored.set_aside.unwrap();
+    let old = open(&world, &aside).await;
+    let new = open(&world, &world.path()).await;
+    assert_eq!(old.db.install_id(), world.service.db.install_id());
+    assert_ne!(new.db.install_id(), old.db.install_id());
+    assert!(new.db.get_schedule(1).await.unwrap().is_some());
+}
+
+#[tokio::test]
+async fn what_is_no_whole_backup_is_refused_and_nothing_is_left_behind() {
+    let world = World::new().await;
+    world.every("agent-a", &"x".repeat(50_000), "10s").await;
+    let file = back_up(&world, "backup.db").await;
+    let whole = std::fs::read(&file).unwrap();
+    let place = beside(&world, "restored.db");
+    for content in [&b"no database at all"[..], &whole[..whole.len() / 2], b""] {
+        let broken = beside(&world, "broken.db");
+        std::fs::write(&broken, content).unwrap();
+        let before = std::fs::read_dir(place.parent().unwrap()).unwrap().count();
+        let error = restore(&world, &broken, &place, false).await.unwrap_err();
+        assert!(
+            [Code::FileUnusable, Code::DatabaseInvalid].contains(&error.code()),
+            "{error}"
+        );
+        assert!(!place.exists());
+        let after = std::fs::read_dir(place.parent().unwrap()).unwrap().count();
+        assert_eq!(before, after);
+    }
+    let none = beside(&world, "none.db");
+    let error = restore(&world, &none, &place, false).await.unwrap_err();
+    assert_eq!(error.code(), Code::FileUnusable);
+}
