@@ -200,6 +200,8 @@ async fn adopt_changed(
             };
             begin_revision(tx, known.uid, &plan, lifecycle, now).await?;
             write_plan(tx, row.id, &plan, lifecycle).await?;
+        } else if spec_changed && lifecycle == Lifecycle::Paused {
+            return plan_anew_paused(tx, row, read, known, now).await;
         }
         return Ok(lifecycle);
     }
@@ -272,6 +274,33 @@ async fn adopt_changed(
     begin_revision(tx, known.uid, &plan, Lifecycle::Active, now).await?;
     write_plan(tx, row.id, &plan, Lifecycle::Active).await?;
     Ok(Lifecycle::Active)
+}
+
+/// A paused row of which another program changed the spec: counted from now, like any other, but
+/// noted now, since it may be resumed with replay.
+async fn plan_anew_paused(
+    tx: &mut Tx,
+    row: &PromptSchedule,
+    read: &Readable,
+    known: &Known,
+    now: Timestamp,
+) -> sqlx::Result<Lifecycle> {
+    account_for(tx, row, known, now, outcome_of_pause(now)).await?;
+    let anew = Timetable {
+        anchor: now,
+        ..read.timetable.clone()
+    };
+    let Some(next_run) = anew.first(now, None) else {
+        return Ok(Lifecycle::Finished);
+    };
+    let plan = Plan {
+        next_run,
+        anchor: now,
+        ..read.plan.clone()
+    };
+    begin_revision(tx, known.uid, &plan, Lifecycle::Paused, now).await?;
+    write_plan(tx, row.id, &plan, Lifecycle::Paused).await?;
+    Ok(Lifecycle::Paused)
 }
 
 /// Accounts for the instants up to `until` of the plan as we knew it that have passed unsent.

@@ -40,7 +40,7 @@ pub enum Carried {
     Event(Event),
     /// To write this verdict again a while later, with [`Keeper::settle`]: the database failed.
     WriteAgain(Settling),
-    /// To talk to the target, or to finish: that is not the database's.
+    /// What is not the database's, or nothing that others should wait for.
     Left(Action),
 }
 
@@ -111,11 +111,11 @@ impl Keeper {
                 return Carried::Done;
             }
             Action::Abandon(occurrence_id) => self.abandon(occurrence_id).await,
-            Action::Prune(before) => {
-                self.prune(before);
-                return Carried::Done;
-            }
-            left @ (Action::Send(_) | Action::Find(_) | Action::Probe | Action::Finish) => {
+            left @ (Action::Send(_)
+            | Action::Find(_)
+            | Action::Probe
+            | Action::Prune(_)
+            | Action::Finish) => {
                 return Carried::Left(left);
             }
         };
@@ -194,9 +194,7 @@ impl Keeper {
     /// Notes Letta's run of a prompt that is on its way.
     pub async fn record_run(&mut self, occurrence_id: i64, fence: i64, run_id: &str) {
         let db = &self.scheduler.db;
-        failpoint!(RunTold);
         let noted = db.record_run(occurrence_id, fence, run_id).await;
-        failpoint!(RunNoted);
         self.report(noted.err());
     }
 
@@ -216,21 +214,6 @@ impl Keeper {
         let verdict = unknown_from(now, settings.reconcile_deadline, fault);
         db.settle(occurrence_id, fence, &verdict, now).await?;
         Ok(())
-    }
-
-    /// Prunes beside everything else: it takes long, and nothing waits for it.
-    fn prune(&self, before: Timestamp) {
-        let db = self.scheduler.db.clone();
-        tokio::spawn(async move {
-            match db.prune(before).await {
-                Ok(pruned) if pruned.occurrences > 0 => tracing::info!(
-                    "{} settled deliveries from before {before} are kept as sums only",
-                    pruned.occurrences
-                ),
-                Ok(_) => {}
-                Err(e) => tracing::warn!("{}; it is tried again in a day", e.chain()),
-            }
-        });
     }
 
     /// The question about a prompt whose fate is unknown.

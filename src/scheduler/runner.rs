@@ -6,6 +6,7 @@ mod watch;
 use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
 
+use jiff::Timestamp;
 use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
 use tokio_util::sync::CancellationToken;
@@ -14,6 +15,7 @@ use super::Scheduler;
 use super::core::{Action, Core, Event, Mode, Settling};
 use super::keeper::{Carried, Keeper};
 use crate::error::Result;
+use crate::failpoint::failpoint;
 use watch::watch_changes;
 
 /// How long to wait before a verdict that could not be written is tried again.
@@ -91,8 +93,10 @@ pub(super) async fn run(scheduler: &Scheduler, mode: Mode, stop: CancellationTok
                 fence,
                 run_id,
             } => {
+                failpoint!(RunTold);
                 let keeper = &mut runner.keeper;
                 keeper.record_run(occurrence_id, fence, &run_id).await;
+                failpoint!(RunNoted);
                 continue;
             }
             Message::WriteAgain(settling) => {
@@ -164,7 +168,23 @@ impl Runner<'_> {
             Action::Send(job) => self.send(job),
             Action::Find(open) => self.find(open),
             Action::Probe => self.probe(),
+            Action::Prune(before) => self.prune(before),
             _ => self.finished = true,
         }
+    }
+
+    /// Prunes beside everything else: it may take a while.
+    fn prune(&self, before: Timestamp) {
+        let db = self.scheduler.db.clone();
+        tokio::spawn(async move {
+            match db.prune(before).await {
+                Ok(pruned) if pruned.occurrences > 0 => tracing::info!(
+                    "{} settled deliveries from before {before} are kept as sums only",
+                    pruned.occurrences
+                ),
+                Ok(_) => {}
+                Err(e) => tracing::warn!("{}; it is tried again in a day", e.chain()),
+            }
+        });
     }
 }

@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 use promptyoself::clock::Moment;
 use promptyoself::db::{Claim, ClaimTerms, DueSchedule, OpenOccurrence};
 use promptyoself::letta_client::Evidence;
-use promptyoself::models::{AgentId, Fault, Lane, State, Trigger, Verdict};
+use promptyoself::models::{AgentId, Fault, Lane, Lifecycle, State, Trigger, Verdict};
 use promptyoself::scheduler::Settings;
 use promptyoself::scheduler::core::{Action, Core, Event, Mode, View};
 use sqlx::ConnectOptions;
@@ -207,4 +207,33 @@ async fn a_prompt_of_a_schedule_that_broke_meanwhile_is_not_tried_again() {
     };
     let settled = db.settle(job.occurrence_id, job.fence, &refused, now).await;
     assert_eq!(settled.unwrap().unwrap().state, State::Cancelled);
+}
+
+#[tokio::test]
+async fn a_paused_schedule_that_another_program_replans_is_replayed_by_the_new_plan() {
+    let world = World::new().await;
+    let id = world.every("agent-a", "hello", "50s").await.id;
+    let service = &world.service;
+    service.pause(id, None).await.unwrap();
+    world.advance(100);
+    let options = SqliteConnectOptions::new().filename(world.path());
+    let mut other = options.connect().await.unwrap();
+    sqlx::query("UPDATE schedules SET schedule_value = '1h'")
+        .execute(&mut other)
+        .await
+        .unwrap();
+    let adopted = service.db.adopt_touched(&service.zone, world.now()).await;
+    assert_eq!(adopted.unwrap()[0].lifecycle, Lifecycle::Paused);
+    let replanned_at = world.now();
+    world.advance(3_700);
+    service.resume(id, true).await.unwrap();
+    let mut running = world.start();
+    let outcome = running.until(State::Delivered).await;
+    assert_eq!(
+        outcome.intended_at,
+        replanned_at + SignedDuration::from_hours(1)
+    );
+    running.stop().await;
+    let accounts = service.db.accounts().await.unwrap();
+    assert!(accounts[0].balanced, "{accounts:?}");
 }

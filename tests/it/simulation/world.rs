@@ -104,6 +104,8 @@ pub enum Happening {
     WriteAgain(u64, Settling),
     /// A scheduler asks whether others have written.
     Watch(usize),
+    /// This life of a scheduler ends.
+    Kill(u64),
     /// A scheduler starts, unless it runs.
     Start(usize),
     /// The server can be reached again.
@@ -360,7 +362,11 @@ impl World {
                     true => unclear("no answer"),
                     false => self.letta.find(&lookup, now),
                 };
-                let soon = self.rng.i64(1_000..300_000);
+                let longest = match happens(&mut self.rng, self.faults.unclear) {
+                    true => MINUTE,
+                    false => SECOND / 3,
+                };
+                let soon = self.rng.i64(1_000..longest);
                 self.plan(soon, Happening::Found(life, open, evidence));
             }
             Happening::Found(life, open, evidence) => {
@@ -377,6 +383,12 @@ impl World {
                 self.tell(life, Message::WriteAgain(settling));
             }
             Happening::Watch(slot) => self.watch(slot).await,
+            Happening::Kill(life) => {
+                let lives = |p: &Option<Process>| p.as_ref().is_some_and(|p| p.life == life);
+                if let Some(slot) = self.processes.iter().position(lives) {
+                    self.kill(slot);
+                }
+            }
             Happening::Start(slot) => {
                 if self.processes[slot].is_none() {
                     let mode = self.mode();
@@ -463,6 +475,10 @@ impl World {
             told: false,
             stray: false,
         });
+        if happens(&mut self.rng, 2 * self.faults.crash) {
+            let meanwhile = self.rng.i64(0..2 * SECOND);
+            self.plan(meanwhile, Happening::Kill(life));
+        }
         let (rng, faults) = (&mut self.rng, &self.faults);
         if let Some(refusal) = refused {
             self.answer(request, Answer::Refused(refusal));
