@@ -59,7 +59,8 @@ pub struct Core {
     /// Due schedules that wait for their own open occurrence to be settled.
     behind: HashMap<Uuid, Candidate>,
     unknown: BTreeMap<i64, OpenOccurrence>,
-    asking: HashSet<i64>,
+    /// What is being looked for, and how old it surely was when that was asked.
+    asking: BTreeMap<i64, SignedDuration>,
     target: Target,
     halted: Option<Halt>,
     /// How often the target was held since it last answered a prompt.
@@ -87,7 +88,7 @@ impl Core {
             taken: HashSet::new(),
             behind: HashMap::new(),
             unknown: BTreeMap::new(),
-            asking: HashSet::new(),
+            asking: BTreeMap::new(),
             target: Target::Open,
             halted: None,
             fruitless: 0,
@@ -173,7 +174,7 @@ impl Core {
             let waiting = self
                 .unknown
                 .values()
-                .filter(|o| !self.asking.contains(&o.id));
+                .filter(|o| !self.asking.contains_key(&o.id));
             times.extend(waiting.map(|o| o.not_before));
         }
         let poll = later(now, self.settings.poll);
@@ -256,7 +257,7 @@ impl Core {
             return;
         }
         let ready = |o: &&OpenOccurrence| {
-            o.not_before.is_none_or(|t| t <= now) && !self.asking.contains(&o.id)
+            o.not_before.is_none_or(|t| t <= now) && !self.asking.contains_key(&o.id)
         };
         let room = QUESTIONS.saturating_sub(self.asking.len());
         let chosen: Vec<OpenOccurrence> = self
@@ -267,7 +268,10 @@ impl Core {
             .cloned()
             .collect();
         for open in chosen {
-            self.asking.insert(open.id);
+            // By a clock that was set ahead it seems older than it is.
+            let age = now.duration_since(open.sent_at.unwrap_or(now));
+            self.asking
+                .insert(open.id, age.min(self.guard.steady_for()));
             actions.push(Action::Find(Box::new(open)));
         }
     }

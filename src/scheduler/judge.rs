@@ -34,8 +34,9 @@ pub struct Facts {
     pub reconcile_until: Option<Timestamp>,
     /// Letta's run, if it is known.
     pub run_id: Option<String>,
-    /// How long ago the clock was last set ahead; [`SignedDuration::MAX`] if it never was.
-    pub steady_for: SignedDuration,
+    /// How long before the question about it was asked it was surely sent. The answer may have come
+    /// much later, but tells of that time.
+    pub age_when_asked: SignedDuration,
 }
 
 impl Facts {
@@ -49,7 +50,7 @@ impl Facts {
             expires_at: job.expires_at,
             reconcile_until: None,
             run_id: None,
-            steady_for: SignedDuration::MAX,
+            age_when_asked: SignedDuration::ZERO,
         }
     }
 
@@ -62,7 +63,7 @@ impl Facts {
             expires_at: open.expires_at.unwrap_or(now),
             reconcile_until: open.reconcile_until,
             run_id: open.run_id.clone(),
-            steady_for: SignedDuration::MAX,
+            age_when_asked: SignedDuration::ZERO,
         }
     }
 }
@@ -168,9 +169,7 @@ fn judge_refusal(refusal: Refusal, facts: &Facts, now: Timestamp, s: &Settings) 
 
 /// The server shows no trace of it and no run goes on.
 fn judge_absence(facts: &Facts, now: Timestamp, s: &Settings) -> Verdict {
-    // By a clock that was set ahead it seems older than it is.
-    let age = now.duration_since(facts.sent_at).min(facts.steady_for);
-    if facts.run_id.is_none() && age < QUIET {
+    if facts.run_id.is_none() && facts.age_when_asked < QUIET {
         let fault = Fault::new("unclear", "no trace of it yet");
         return still_unknown(facts, later(now, FIRST_LOOK), fault, now, s);
     }

@@ -208,7 +208,7 @@ impl Core {
         actions: &mut Vec<Action>,
     ) {
         let facts = Facts {
-            steady_for: self.guard.steady_for(),
+            age_when_asked: self.asking.get(&open.id).copied().unwrap_or_default(),
             ..Facts::of_open(&open, now)
         };
         let Judgement { verdict, hold } = judge_evidence(evidence, &facts, now, &self.settings);

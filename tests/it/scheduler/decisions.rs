@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 use promptyoself::clock::Moment;
 use promptyoself::db::{Claim, ClaimTerms, DueSchedule, OpenOccurrence};
-use promptyoself::letta_client::Evidence;
+use promptyoself::letta_client::{ErrorClass, Evidence, Refusal, RefusalKind};
 use promptyoself::models::{AgentId, Fault, Lane, Lifecycle, State, Trigger, Verdict};
 use promptyoself::scheduler::Settings;
 use promptyoself::scheduler::core::{Action, Core, Event, Mode, View};
@@ -73,6 +73,14 @@ fn looked(view: View) -> (Core, Vec<Action>) {
     (core, actions)
 }
 
+/// It is proved that its run has failed.
+fn failed() -> Evidence {
+    let (kind, class) = (RefusalKind::Later, ErrorClass::LlmError);
+    Evidence::Absent {
+        failed: Some(Refusal::new(kind, class, "the model failed")),
+    }
+}
+
 fn claims(actions: &[Action]) -> usize {
     let is_claim = |a: &&Action| matches!(a, Action::Claim(_));
     actions.iter().filter(is_claim).count()
@@ -97,32 +105,37 @@ fn what_another_scheduler_lets_wait_is_not_overtaken() {
     assert!(matches!(actions[..], [Action::Look]), "{actions:?}");
 }
 
-#[test]
-fn a_clock_set_ahead_makes_no_proof_of_absence() {
-    for set_ahead in [0, 120] {
-        let (mut core, actions) = looked(View {
-            open: vec![open(1, State::Unknown)],
-            ..View::default()
-        });
-        let asks = actions.iter().any(|a| matches!(a, Action::Find(_)));
-        assert!(asks, "{actions:?}");
-        // One second later by the clock that never jumps.
-        let moment = Moment {
-            now: at(6 + set_ahead).now,
-            ..at(6)
-        };
-        let absent = Evidence::Absent { failed: None };
-        let found = Event::Found(Box::new(open(1, State::Unknown)), absent);
-        assert!(!is_sent_again(&core.step(moment, found)));
-    }
-    // A minute later by both clocks it is proof.
-    let (mut core, _) = looked(View {
+/// Whether an absence that was asked for and heard at these moments leads to another try.
+fn absence_is_proof(asked: Moment, heard: Moment) -> bool {
+    let mut core = Core::new(Settings::default(), Mode::Forever);
+    core.step(at(0), Event::Tick);
+    let view = View {
         open: vec![open(1, State::Unknown)],
         ..View::default()
-    });
+    };
+    let actions = core.step(asked, Event::Looked(view));
+    let asks = actions.iter().any(|a| matches!(a, Action::Find(_)));
+    assert!(asks, "{actions:?}");
     let absent = Evidence::Absent { failed: None };
     let found = Event::Found(Box::new(open(1, State::Unknown)), absent);
-    assert!(is_sent_again(&core.step(at(66), found)));
+    is_sent_again(&core.step(heard, found))
+}
+
+#[test]
+fn a_clock_set_ahead_makes_no_proof_of_absence() {
+    // A second by the clock that never jumps, two minutes by the other.
+    let set_ahead = Moment {
+        now: at(120).now,
+        ..at(1)
+    };
+    assert!(!absence_is_proof(set_ahead, set_ahead));
+    assert!(absence_is_proof(at(40), at(41)));
+}
+
+#[test]
+fn an_absence_tells_of_the_time_at_which_it_was_asked_for() {
+    assert!(!absence_is_proof(at(5), at(66)));
+    assert!(absence_is_proof(at(40), at(66)));
 }
 
 fn is_sent_again(actions: &[Action]) -> bool {
@@ -138,8 +151,7 @@ fn what_is_proved_absent_is_not_looked_for_again() {
         open: vec![open(1, State::Unknown)],
         ..View::default()
     });
-    let absent = Evidence::Absent { failed: None };
-    let found = Event::Found(Box::new(open(1, State::Unknown)), absent);
+    let found = Event::Found(Box::new(open(1, State::Unknown)), failed());
     let actions = core.step(at(66), found);
     let Some(Action::Settle(settling)) = actions.into_iter().next() else {
         panic!("nothing is settled");

@@ -53,7 +53,8 @@ impl World {
         }
     }
 
-    fn crash_server(&mut self) {
+    /// The server dies and is started again.
+    pub fn crash_server(&mut self) {
         self.note("the server dies");
         for request in self.letta.die() {
             let told = self.letta.requests[request].told;

@@ -108,6 +108,8 @@ pub enum Happening {
     Kill(u64),
     /// A scheduler starts, unless it runs.
     Start(usize),
+    /// The server dies.
+    ServerDies,
     /// The server can be reached again.
     ServerUp,
     /// Somebody sets the clock by so much.
@@ -144,6 +146,7 @@ impl World {
             .collect();
         let settings = Settings {
             concurrency: rng.usize(1..=4),
+            reconcile_deadline: SignedDuration::from_mins(pick(&mut rng, &[5, 30])),
             ..Settings::default()
         };
         let mut world = World {
@@ -395,6 +398,11 @@ impl World {
                     self.start(slot, mode).await;
                 }
             }
+            Happening::ServerDies => {
+                if !self.calm {
+                    self.crash_server();
+                }
+            }
             Happening::ServerUp => {
                 self.note("the server is there");
                 self.letta.up = true;
@@ -529,6 +537,10 @@ impl World {
                 self.note(format!("letta: {} begins for {of}", run_id(run)));
                 self.plan(length, Happening::RunEnds(run));
                 self.plan(length.min(20_000), Happening::Told(request));
+                if happens(&mut self.rng, self.faults.server_crash) {
+                    let meanwhile = self.rng.i64(0..length);
+                    self.plan(meanwhile, Happening::ServerDies);
+                }
                 if happens(&mut self.rng, self.faults.cut) {
                     let heard = self.rng.i64(0..length);
                     self.plan(heard, Happening::GiveUp(request));
