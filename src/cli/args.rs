@@ -68,7 +68,7 @@ pub enum Verb {
     /// Show one schedule whole, with its next runs and what became of the last ones
     Show(IdArgs),
 
-    /// Change a schedule: its prompt, agent, time, end or name
+    /// Change a schedule: its prompt, agent, time, end, name or policy
     ///
     /// Only what is given changes. A changed time is counted from now; a prompt that is on its way
     /// already stays as it is.

@@ -352,7 +352,10 @@ pub(super) async fn execute(ctx: &Context) -> Result<Reply> {
     }
     let message = format!("{} prompts executed", executed.len());
     let json = json!({ "status": "success", "message": message, "executed": executed });
-    Reply::new(&json, message)
+    let halted = status
+        .halted
+        .map(|halt| format!("{halt}, so nothing was sent: promptyoself halt --off lets it go on"));
+    reply(json, message, halted)
 }
 
 /// Runs the scheduler until it is told to stop.

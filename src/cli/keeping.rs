@@ -63,6 +63,15 @@ pub(super) async fn prune(ctx: &Context, args: &PruneArgs) -> Result<Reply> {
             .example("promptyoself prune --before 90d"));
         }
     };
+    if before > now {
+        return Err(Error::new(
+            Code::TimeInvalid,
+            format!(
+                "--before {before} lies in the future, and would prune everything: it is now {now}"
+            ),
+        )
+        .example("promptyoself prune --before 90d"));
+    }
     let pruned = ctx.service().await?.prune(before).await?;
     let message = format!(
         "{} settled deliveries from before {before} pruned; their {} instants stay in the account",

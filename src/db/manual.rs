@@ -20,6 +20,8 @@ pub enum Queued {
     Waiting(i64),
     /// A schedule that stands like this can't be run.
     NotRunnable(Lifecycle),
+    /// Its prompt was purged, so there is nothing to send.
+    NoPrompt,
 }
 
 impl Db {
@@ -45,6 +47,7 @@ impl Db {
         };
         let queued = match schedule.lifecycle {
             Lifecycle::Cancelled | Lifecycle::Broken => Queued::NotRunnable(schedule.lifecycle),
+            _ if schedule.prompt_text.trim().is_empty() => Queued::NoPrompt,
             Lifecycle::Active | Lifecycle::Paused | Lifecycle::Finished => {
                 let lane = lane_of(&schedule)?;
                 queue(&mut tx, &schedule, &lane, now)

@@ -171,6 +171,18 @@ impl Keeper {
                 {
                     tracing::warn!("schedule {id} was paused: {note}");
                 }
+                if let (Verdict::Dead { fault }, Some(settled)) = (verdict, &settlement) {
+                    let schedule = match settled.schedule_id {
+                        Some(id) => format!("schedule {id}"),
+                        None => "a deleted schedule".to_owned(),
+                    };
+                    tracing::warn!(
+                        "the prompt of {schedule} for {} was given up: {}: {}",
+                        settling.intended_at,
+                        fault.code,
+                        fault.text
+                    );
+                }
                 if let (Some(outcomes), Some(settled)) = (outcomes, &settlement) {
                     let _ = outcomes.send(Outcome {
                         occurrence_id,

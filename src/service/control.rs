@@ -257,6 +257,14 @@ impl Service {
             None => Err(not_found(id)),
             Some(Queued::New(occurrence)) => Ok((occurrence, false)),
             Some(Queued::Waiting(occurrence)) => Ok((occurrence, true)),
+            Some(Queued::NoPrompt) => Err(Error::new(
+                Code::PromptMissing,
+                format!(
+                    "schedule {id} has no prompt any more, since it was purged: register another \
+                     one"
+                ),
+            )
+            .example("promptyoself list --all")),
             Some(Queued::NotRunnable(lifecycle)) => {
                 Err(not_live(id, lifecycle, "run; register another one"))
             }
@@ -301,9 +309,9 @@ pub fn preview(asked: &When, n: usize, zone: &Zone, now: Timestamp) -> Result<Re
 fn not_live(id: i64, lifecycle: Lifecycle, done: &str) -> Error {
     Error::new(
         Code::ScheduleNotActive,
-        format!("schedule {id} is {lifecycle}, so it can't be {done}. List those that are live"),
+        format!("schedule {id} is {lifecycle}, so it can't be {done}: show says what became of it"),
     )
-    .example("promptyoself list --all")
+    .example(format!("promptyoself show --id {id}"))
 }
 
 fn unreadable() -> Error {

@@ -28,15 +28,23 @@ pub struct Status {
 impl Status {
     /// What a caller must know because it keeps prompts from being delivered.
     pub fn warning(&self) -> Option<String> {
+        let database = self.database.display();
+        let halted = self
+            .halted
+            .as_ref()
+            .map(|halt| format!("{halt}; promptyoself halt --off --db {database} lets it go on"));
         if self.schedulers.is_empty() {
-            let database = self.database.display();
-            return Some(format!(
+            let nobody = format!(
                 "no scheduler is running on the database {database}, so nothing will be \
                  delivered: start one with: promptyoself serve --db {database}"
-            ));
+            );
+            return Some(match halted {
+                Some(halted) => format!("{nobody}; and {halted}"),
+                None => nobody,
+            });
         }
-        if let Some(halt) = &self.halted {
-            return Some(format!("{halt}; promptyoself halt --off lets it go on"));
+        if halted.is_some() {
+            return halted;
         }
         if let Some(held) = self.held.first() {
             return Some(format!(

@@ -12,7 +12,7 @@ use super::{NUMBER, SWITCH};
 pub struct PruneArgs {
     /// Prune what was settled before this; without it, what is older than the retention
     ///
-    /// A time, or how far back to go. Examples: 30d, 2030-01-31T09:00:00Z
+    /// A time, or how far back to go. Examples: 30d, 2026-01-31T09:00:00Z
     #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
     pub before: Option<String>,
 }
@@ -35,7 +35,7 @@ pub struct PurgeArgs {
 
     /// Only texts of what was settled before this
     ///
-    /// A time, or how far back to go. Examples: 30d, 2030-01-31T09:00:00Z
+    /// A time, or how far back to go. Examples: 30d, 2026-01-31T09:00:00Z
     #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
     pub before: Option<String>,
 }

@@ -74,7 +74,7 @@ fn pause_on_failure(text: Option<&str>) -> Result<Option<i64>> {
     number.map(Some).ok_or_else(|| {
         Error::new(
             Code::PolicyInvalid,
-            format!("--pause-on-failure {text:?} is not a whole number; 0 never pauses"),
+            format!("--pause-on-failure {text:?} is not a whole number from 0 to 1000000; 0 never pauses"),
         )
         .example("--pause-on-failure 5")
     })

@@ -219,3 +219,27 @@ async fn halting_twice_keeps_the_time_of_the_first() {
         (first.since, Some("two"))
     );
 }
+
+#[tokio::test]
+async fn a_schedule_whose_prompt_was_purged_cannot_be_run() {
+    let world = World::new().await;
+    let id = world.once("agent-a", "forget me", 1).await.id;
+    world.advance(1);
+    deliver(&world).await;
+    let finished = world.service.db.get_schedule(id).await.unwrap().unwrap();
+    let whose = promptyoself::db::Purge::Schedule(finished.uid.unwrap());
+    world.service.db.purge(&whose, None).await.unwrap();
+    let refused = world.service.run(id).await.unwrap_err();
+    assert_eq!(refused.code(), Code::PromptMissing);
+    deliver(&world).await;
+    assert_eq!(world.target.sent().len(), 1);
+}
+
+#[tokio::test]
+async fn a_halt_is_told_even_while_no_scheduler_runs() {
+    let world = World::new().await;
+    world.service.halt(Some("moving house")).await.unwrap();
+    let warning = world.service.status().await.unwrap().warning().unwrap();
+    assert!(warning.contains("no scheduler is running"), "{warning}");
+    assert!(warning.contains("moving house"), "{warning}");
+}
