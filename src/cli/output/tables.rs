@@ -102,13 +102,25 @@ pub fn occurrences_table(rows: &[Value]) -> String {
         row["late"] = elapsed(&row["intended_at"], &row["sent_at"]).into();
         row["took"] = elapsed(&row["sent_at"], &row["finished_at"]).into();
         row["intended_at"] = to_the_second(&cell(&row["intended_at"])).into();
-        for text in ["reply", "error"] {
-            row[text] = beginning(&cell(&row[text]), 100).into();
+        row["reply"] = beginning(&cell(&row["reply"]), 40).into();
+        // Its class; the whole text comes below the table, where it has room.
+        let error = cell(&row["error"]);
+        row["error"] = error.split(": ").next().unwrap_or_default().into();
+        if row["count"] == 1 {
+            row["count"] = Value::Null;
         }
         row
     };
-    let rows: Vec<Value> = rows.iter().map(brief).collect();
-    table(columns, &rows, "no deliveries")
+    let shown: Vec<Value> = rows.iter().map(brief).collect();
+    let mut text = table(columns, &shown, "no deliveries");
+    for (row, shown) in rows.iter().zip(&shown) {
+        let error = cell(&row["error"]);
+        if !error.is_empty() {
+            let error = beginning(&error, 300);
+            text.push_str(&format!("\n{}: {error}", cell(&shown["intended_at"])));
+        }
+    }
+    text
 }
 
 /// One schedule whole: its parts, its next runs and what became of the last ones.
@@ -314,6 +326,18 @@ mod tests {
         assert!(text.contains("\\u{1b}[31m"));
         assert!(!text.contains("name"), "an empty column is left out");
         assert!(text.contains("prompt"));
+    }
+
+    #[test]
+    fn an_error_is_a_word_in_its_row_and_whole_below_the_table() {
+        let row = json!({
+            "schedule_id": 1, "count": 1, "intended_at": "2026-02-01T12:00:00Z",
+            "error": "agent_unknown: HTTP 404: there is none",
+        });
+        let text = occurrences_table(&[row]);
+        assert!(text.ends_with("\n2026-02-01T12:00:00Z: agent_unknown: HTTP 404: there is none"));
+        assert_eq!(text.matches("HTTP 404").count(), 1, "{text}");
+        assert!(!text.contains("count"), "{text}");
     }
 
     #[test]
