@@ -30,6 +30,9 @@ const LIMIT: Duration = Duration::from_secs(30);
 /// The wait before the second try; it doubles from there.
 const FIRST_WAIT: SignedDuration = SignedDuration::from_secs(5);
 
+/// The longest wait before another try of a ping.
+const LONGEST_PING_WAIT: SignedDuration = SignedDuration::from_secs(30);
+
 /// How long what is due may take to be sent when the scheduler has stopped.
 const LAST_CALL: Duration = Duration::from_secs(3);
 
@@ -238,7 +241,12 @@ async fn deliver(
     let noted = match sent {
         Ok(()) => db.letter_delivered(&letter).await,
         Err(error) => {
-            let wait = doubled(FIRST_WAIT, letter.tries - 1, LONGEST_WAIT);
+            let longest = match letter.channel {
+                // The next ones wait behind it, and are worthless when they come late.
+                Channel::Ping => LONGEST_PING_WAIT,
+                Channel::Command | Channel::Url => LONGEST_WAIT,
+            };
+            let wait = doubled(FIRST_WAIT, letter.tries - 1, longest);
             report_failure(&letter, &error);
             let error = Some(error.as_str());
             db.return_letter(&letter, error, later(clock.now(), wait))

@@ -151,7 +151,10 @@ impl Db {
             .map_err(failed)?
         {
             // A foreign writer set next_run back.
-            self.commit(tx, doing).await?;
+            follow_lifecycle(&mut tx, schedule.id, now)
+                .await
+                .map_err(failed)?;
+            self.commit_and_tell(tx, doing).await?;
             return Ok(Claim::Settled(State::Skipped));
         }
         let body = payload_of(&schedule.prompt_text);

@@ -103,7 +103,8 @@ impl Db {
     }
 }
 
-/// Pauses a schedule within a transaction.
+/// Pauses a schedule within a transaction. Whoever lets it run again has put right what was wrong:
+/// it gets all its tries again.
 pub(super) async fn write_pause(
     tx: &mut Tx,
     id: i64,
@@ -112,7 +113,7 @@ pub(super) async fn write_pause(
 ) -> sqlx::Result<()> {
     sqlx::query(
         "UPDATE schedules SET lifecycle = 'paused', active = 0, paused_at = $2, pause_note = $3, \
-         row_version = row_version + 1 WHERE id = $1",
+         dead_in_row = 0, row_version = row_version + 1 WHERE id = $1",
     )
     .bind(id)
     .bind(DbTime(now))

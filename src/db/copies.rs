@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use super::adoption::adopt;
 use super::control::skip_to_now;
+use super::notices::follow_lifecycle;
 use super::open::{BUSY_TIMEOUT, create_new_private, is_locked};
 use super::plans::timetable;
 use super::rows::{self, schedule_columns};
@@ -84,11 +85,7 @@ impl Db {
         now: Timestamp,
     ) -> Result<Restored> {
         check_copy(from).await?;
-        let in_place = match std::fs::metadata(to) {
-            Ok(file) => file.len() > 0,
-            Err(_) => false,
-        };
-        if in_place {
+        if holds_something(to) {
             refuse_if_in_use(to).await?;
         }
         let coming = beside(to, &format!("restoring-{}", Uuid::new_v4()));
@@ -96,22 +93,44 @@ impl Db {
         let mut restored = match prepared {
             Ok(restored) => restored,
             Err(e) => {
-                for end in ["", "-wal", "-shm"] {
-                    let _ = std::fs::remove_file(with_end(&coming, end));
-                }
+                remove_all(&coming);
                 return Err(e);
             }
         };
-        if in_place {
-            let aside = beside(
-                to,
-                &format!("before-restore-{}", now.strftime("%Y%m%dT%H%M%SZ")),
-            );
-            std::fs::rename(to, &aside).map_err(|e| unusable(to, "set it aside", e))?;
-            restored.set_aside = Some(aside);
+        let in_place = holds_something(to);
+        // Again, as late as can be: to prepare the copy took a while.
+        if in_place && let Err(e) = refuse_if_in_use(to).await {
+            remove_all(&coming);
+            return Err(e);
         }
+        let aside = beside(
+            to,
+            &format!("before-restore-{}", now.strftime("%Y%m%dT%H%M%SZ")),
+        );
+        // A log that a crash left behind would be played into whatever gets this name.
+        for end in FILES {
+            let there = with_end(to, end);
+            if there.exists() {
+                std::fs::rename(&there, with_end(&aside, end))
+                    .map_err(|e| unusable(&there, "set it aside", e))?;
+            }
+        }
+        restored.set_aside = in_place.then_some(aside);
         std::fs::rename(&coming, to).map_err(|e| unusable(to, "put the backup there", e))?;
         Ok(restored)
+    }
+}
+
+/// What SQLite keeps of one database: itself, and what is not yet written into it.
+const FILES: [&str; 4] = ["", "-wal", "-shm", "-journal"];
+
+fn holds_something(path: &Path) -> bool {
+    std::fs::metadata(path).is_ok_and(|file| file.len() > 0)
+}
+
+fn remove_all(path: &Path) {
+    for end in FILES {
+        let _ = std::fs::remove_file(with_end(path, end));
     }
 }
 
@@ -195,6 +214,16 @@ impl Db {
             .execute(&mut *tx)
             .await
             .map_err(failed)?;
+        }
+        let troubled: Vec<i64> = sqlx::query_scalar(
+            "SELECT s.id FROM schedules s JOIN incidents i ON i.subject = s.uid \
+             WHERE i.closed_at IS NULL GROUP BY s.id",
+        )
+        .fetch_all(&mut *tx)
+        .await
+        .map_err(failed)?;
+        for id in troubled {
+            follow_lifecycle(&mut tx, id, now).await.map_err(failed)?;
         }
         let schedules = sqlx::query_scalar("SELECT count(*) FROM schedules")
             .fetch_one(&mut *tx)

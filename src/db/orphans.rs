@@ -24,10 +24,12 @@ impl Db {
     pub async fn settle_deleted(&self, now: Timestamp) -> Result<()> {
         let doing = "settle the prompts of deleted schedules";
         let failed = |e| self.failed(doing, e);
+        // The state is said twice, so that SQLite sees that the index of open ones will do.
         // Looked for outside a transaction: almost always there is nothing to write.
         let any: Option<i64> = sqlx::query_scalar(
             "SELECT 1 WHERE EXISTS (SELECT 1 FROM deleted_schedules) \
              OR EXISTS (SELECT 1 FROM occurrences o WHERE o.state = 'waiting' \
+                        AND o.state IN ('waiting', 'sending', 'unknown') \
                         AND NOT EXISTS (SELECT 1 FROM schedules s WHERE s.uid = o.uid))",
         )
         .fetch_optional(&self.pool)
@@ -55,6 +57,7 @@ impl Db {
             // Of schedules that were replaced, of which nobody told us.
             "UPDATE occurrences SET state = 'cancelled', reason = $2, finished_at = $1, \
              not_before = NULL, fence = fence + 1 WHERE state = 'waiting' \
+             AND state IN ('waiting', 'sending', 'unknown') \
              AND NOT EXISTS (SELECT 1 FROM schedules s WHERE s.uid = occurrences.uid)",
         ] {
             sqlx::query(statement)

@@ -169,9 +169,11 @@ impl Db {
     /// # Errors
     /// Those of the database.
     pub async fn list_dead_owners(&self) -> Result<Vec<Uuid>> {
+        // The state is said twice, so that SQLite sees that the index of open ones will do.
         let owners: Vec<String> = sqlx::query_scalar(
             "SELECT owner FROM schedulers UNION \
-             SELECT owner FROM occurrences WHERE state = 'sending' AND owner IS NOT NULL",
+             SELECT owner FROM occurrences WHERE state = 'sending' AND owner IS NOT NULL \
+             AND state IN ('waiting', 'sending', 'unknown')",
         )
         .fetch_all(&self.pool)
         .await

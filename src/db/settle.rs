@@ -61,7 +61,7 @@ impl Db {
         let mut tx = self.begin(doing).await?;
         let held = sqlx::query(
             "SELECT o.uid, o.\"trigger\", o.sent_at, s.id AS schedule_id, s.lifecycle, s.last_run, \
-             s.dead_in_row, s.pause_on_failure, s.ping_url FROM occurrences o LEFT JOIN schedules s ON s.uid = o.uid \
+             s.dead_in_row, s.pause_on_failure, s.touched, s.ping_url FROM occurrences o LEFT JOIN schedules s ON s.uid = o.uid \
              WHERE o.id = $1 AND o.fence = $2 AND o.state IN ('sending', 'unknown')",
         )
         .bind(occurrence_id)
@@ -166,13 +166,14 @@ async fn count_failures(
         ..Policy::default()
     };
     let is_active = rows::text(held, "lifecycle").as_deref() == Some(Lifecycle::Active.as_str());
-    let pauses = is_active && policy.pause_on_failure().is_some_and(|most| dead >= most);
+    // What another program did to it, perhaps to end it, is adopted first.
+    let is_ours = !rows::flag(held, "touched");
+    let pauses = is_active && is_ours && policy.pause_on_failure().is_some_and(|most| dead >= most);
     sqlx::query(
         "UPDATE schedules SET dead_in_row = $2, row_version = row_version + 1 WHERE id = $1",
     )
     .bind(schedule_id)
-    // Whoever lets it run again has put right what was wrong: it gets all its tries again.
-    .bind(if pauses { 0 } else { dead })
+    .bind(dead)
     .execute(&mut **tx)
     .await?;
     let (Some(fault), true) = (fault, pauses) else {

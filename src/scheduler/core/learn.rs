@@ -162,7 +162,8 @@ impl Core {
             }
             Claim::Settled(_) => {
                 self.ours.remove(&candidate.lane);
-                self.want_look_if_idle();
+                // Only the database knows when the schedule runs next.
+                self.want_look();
             }
             Claim::Gone => {
                 self.ours.remove(&candidate.lane);

@@ -223,3 +223,23 @@ async fn what_is_no_whole_backup_is_refused_and_nothing_is_left_behind() {
     let error = restore(&world, &none, &place, false).await.unwrap_err();
     assert_eq!(error.code(), Code::FileUnusable);
 }
+
+#[tokio::test]
+async fn a_log_that_a_crash_left_behind_is_not_played_into_what_is_restored() {
+    let world = World::new().await;
+    world.every("agent-a", "kept", "1h").await;
+    let backup = back_up(&world, "backup.db").await;
+    let lost = beside(&world, "lost.db");
+    let log = beside(&world, "lost.db-wal");
+    // The database itself is gone; its log is not.
+    world.every("agent-a", "newer", "1h").await;
+    std::fs::copy(format!("{}-wal", world.path().display()), &log).unwrap();
+    assert!(std::fs::metadata(&log).unwrap().len() > 0);
+    restore(&world, &backup, &lost, false).await.unwrap();
+    assert!(!log.exists(), "it is set aside");
+    let service = open(&world, &lost).await;
+    let all = promptyoself::db::ListFilter::default();
+    let schedules = service.db.list_schedules(&all).await.unwrap();
+    let prompts: Vec<String> = schedules.into_iter().map(|s| s.prompt_text).collect();
+    assert_eq!(prompts, ["kept"]);
+}

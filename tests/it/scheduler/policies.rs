@@ -208,6 +208,31 @@ async fn a_clock_set_back_sends_nothing_a_second_time() {
 }
 
 #[tokio::test]
+async fn a_backlog_that_is_missed_as_a_whole_makes_the_next_instant_no_later() {
+    let skip = Policy {
+        grace: Some(SignedDuration::from_secs(60)),
+        ..catching_up(CatchUp::Skip)
+    };
+    let (world, _) = every_five_minutes(skip).await;
+    world.once("agent-b", "a long turn", 60).await;
+    world.target.hold("agent-b");
+    wait_until(&world, "09:04");
+    let running = world.start();
+    // What wakes it at 09:05 is neither the end of the other turn nor the poll, which is a minute
+    // after the last look.
+    world.target.wait_for_sent(1).await;
+    let db = &world.service.db;
+    while !db.get_due_schedules(world.now()).await.unwrap().is_empty() {
+        tokio::task::yield_now().await;
+    }
+    world.advance(59);
+    world.advance(1);
+    let sent = world.target.wait_for_sent(2).await;
+    assert_eq!(sent[1].agent, "agent-a");
+    running.kill().await;
+}
+
+#[tokio::test]
 async fn an_update_changes_the_policy_of_the_next_claim() {
     let (world, id) = every_five_minutes(Policy::default()).await;
     let changes = Changes {
@@ -303,6 +328,51 @@ async fn a_schedule_that_fails_again_and_again_is_paused_with_the_reason() {
     running.stop().await;
     let schedule = world.service.db.get_schedule(id).await.unwrap().unwrap();
     assert_eq!(schedule.lifecycle, Lifecycle::Active);
+}
+
+#[tokio::test]
+async fn a_schedule_paused_by_hand_gets_all_its_tries_again() {
+    let world = World::new().await;
+    let mut wish = world.wish("agent-a", "tick", ScheduleType::Interval, "1m");
+    wish.policy.pause_on_failure = Some(2);
+    let id = world.service.register(&wish).await.unwrap().id;
+    let mut running = world.start();
+    for _ in 0..2 {
+        world.target.script("agent-a", Act::Answer(permanent()));
+        world.advance(60);
+        running.until(State::Dead).await;
+        world.service.pause(id, None).await.ok();
+        world.service.resume(id, false).await.unwrap();
+        running.wake.notify_one();
+    }
+    running.stop().await;
+    let schedule = world.service.db.get_schedule(id).await.unwrap().unwrap();
+    assert_eq!(schedule.lifecycle, Lifecycle::Active);
+}
+
+#[tokio::test]
+async fn what_another_program_ended_is_not_paused_by_its_last_failure() {
+    let world = World::new().await;
+    let mut wish = world.wish("agent-a", "tick", ScheduleType::Interval, "1m");
+    wish.policy.pause_on_failure = Some(1);
+    let id = world.service.register(&wish).await.unwrap().id;
+    world.target.hold("agent-a");
+    world.target.script("agent-a", Act::Answer(permanent()));
+    let mut running = world.start();
+    world.advance(60);
+    world.target.wait_for_sent(1).await;
+    let file = sqlx::sqlite::SqliteConnectOptions::new().filename(world.path());
+    let mut foreign = sqlx::ConnectOptions::connect(&file).await.unwrap();
+    sqlx::query("UPDATE schedules SET active = 0")
+        .execute(&mut foreign)
+        .await
+        .unwrap();
+    world.target.release("agent-a");
+    running.until(State::Dead).await;
+    running.stop().await;
+    world.start_on(&world.service, Mode::Once).ended().await;
+    let schedule = world.service.db.get_schedule(id).await.unwrap().unwrap();
+    assert_eq!(schedule.lifecycle, Lifecycle::Cancelled);
 }
 
 #[tokio::test]
