@@ -11,6 +11,8 @@ mod invariants;
 mod model_letta;
 mod operations;
 mod process;
+mod searches;
+mod talks;
 mod trace;
 mod world;
 

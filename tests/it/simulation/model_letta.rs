@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use fastrand::Rng;
 use promptyoself::db::Job;
 use promptyoself::letta_client::{
-    Answer, Delivery, Doubt, ErrorClass, Evidence, Lookup, Refusal, RefusalKind,
+    Answer, Delivery, Doubt, ErrorClass, Evidence, Refusal, RefusalKind,
 };
 use promptyoself::models::{AgentId, Turn};
 use uuid::Uuid;
@@ -29,19 +29,19 @@ pub struct ModelLetta {
     pub dedup: bool,
     /// Whether it can be reached.
     pub up: bool,
-    agents: BTreeMap<AgentId, Agent>,
+    pub(super) agents: BTreeMap<AgentId, Agent>,
     /// Everything it was ever sent by us.
     pub requests: Vec<Request>,
-    runs: Vec<Run>,
+    pub(super) runs: Vec<Run>,
 }
 
 #[derive(Default)]
-struct Agent {
-    deleted: bool,
+pub(super) struct Agent {
+    pub(super) deleted: bool,
     /// Until when it waits for an approval.
     approval_until: Option<At>,
     /// The otids in its history, and the runs they came with.
-    history: Vec<(Uuid, usize)>,
+    pub(super) history: Vec<(Uuid, usize)>,
 }
 
 /// One prompt of ours on its way.
@@ -69,17 +69,17 @@ pub enum Fate {
     Run(usize),
 }
 
-struct Run {
+pub(super) struct Run {
     agent: AgentId,
     /// `None`: somebody else's.
     otid: Option<Uuid>,
-    began: At,
-    state: RunState,
-    end: End,
+    pub(super) began: At,
+    pub(super) state: RunState,
+    pub(super) end: End,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum RunState {
+pub(super) enum RunState {
     Active,
     Ended,
     Orphaned,
@@ -87,7 +87,7 @@ enum RunState {
 
 /// How a turn ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum End {
+pub(super) enum End {
     Kept(Turn),
     NotKept,
 }
@@ -187,7 +187,7 @@ impl ModelLetta {
     }
 
     /// The runs of an agent that the server calls active and that are not too old.
-    fn active(&self, agent: &AgentId, now: At) -> impl Iterator<Item = usize> {
+    pub(super) fn active(&self, agent: &AgentId, now: At) -> impl Iterator<Item = usize> {
         let lists =
             move |r: &Run| r.agent == *agent && r.state != RunState::Ended && now - r.began < HOUR;
         let of_it = self.runs.iter().enumerate().filter(move |(_, r)| lists(r));
@@ -337,7 +337,7 @@ impl ModelLetta {
         }
     }
 
-    fn delivery(&self, run: usize) -> Delivery {
+    pub(super) fn delivery(&self, run: usize) -> Delivery {
         let turn = match self.runs[run].end {
             End::Kept(turn) => turn,
             End::NotKept => Turn::Interrupted,
@@ -351,7 +351,7 @@ impl ModelLetta {
         }
     }
 
-    fn failure(&self, run: usize) -> Refusal {
+    pub(super) fn failure(&self, run: usize) -> Refusal {
         let text = "the model failed before the first step was kept";
         let mut failure = Refusal::new(RefusalKind::Later, ErrorClass::LlmError, text);
         failure.run_id = Some(run_id(run));
@@ -399,48 +399,6 @@ impl ModelLetta {
         }
     }
 
-    /// What the client finds out about a prompt; the rules are those of the REST client.
-    pub fn find(&self, lookup: &Lookup, now: At) -> Evidence {
-        if !self.up {
-            return Evidence::Refused(self.unreachable());
-        }
-        let agent = &self.agents[&lookup.agent];
-        if agent.deleted {
-            return Evidence::Refused(agent_unknown());
-        }
-        let since_sent = lookup.now.as_microsecond() - lookup.sent_at.as_microsecond();
-        let known = lookup.run_id.as_deref().and_then(run_number);
-        let mut failed = None;
-        if let Some(run) = known {
-            let age = now - self.runs[run].began;
-            match self.runs[run].state {
-                RunState::Ended if self.runs[run].end == End::NotKept => {
-                    failed = Some(self.failure(run));
-                }
-                RunState::Ended => {}
-                _ if age < HOUR => {
-                    let run_id = Some(run_id(run));
-                    return Evidence::Running { run_id };
-                }
-                _ => {
-                    let (kind, class) = (RefusalKind::Later, ErrorClass::Interrupted);
-                    failed = Some(Refusal::new(kind, class, "it never ended"));
-                }
-            }
-        }
-        let kept = agent.history.iter().find(|(o, _)| lookup.otids.contains(o));
-        if let Some((_, run)) = kept {
-            return Evidence::Found(self.delivery(*run));
-        }
-        if known.is_none() && self.active(&lookup.agent, now).next().is_some() {
-            return Evidence::Running { run_id: None };
-        }
-        if known.is_none() && since_sent < QUIET {
-            return unclear("it was sent a moment ago");
-        }
-        Evidence::Absent { failed }
-    }
-
     /// What asking for its health says.
     pub fn check(&self) -> Result<(), Refusal> {
         match self.up {
@@ -449,7 +407,7 @@ impl ModelLetta {
         }
     }
 
-    fn unreachable(&self) -> Refusal {
+    pub(super) fn unreachable(&self) -> Refusal {
         let (kind, class) = (RefusalKind::TargetDown, ErrorClass::Unreachable);
         Refusal::new(kind, class, "connection refused")
     }
@@ -465,7 +423,7 @@ fn turn_length(faults: &Faults, rng: &mut Rng) -> At {
     }
 }
 
-fn agent_unknown() -> Refusal {
+pub(super) fn agent_unknown() -> Refusal {
     let (kind, class) = (RefusalKind::Permanent, ErrorClass::AgentUnknown);
     Refusal::new(kind, class, "Agent with ID not found")
 }
@@ -475,7 +433,7 @@ pub fn run_id(run: usize) -> String {
     format!("run-{run}")
 }
 
-fn run_number(id: &str) -> Option<usize> {
+pub(super) fn run_number(id: &str) -> Option<usize> {
     id.strip_prefix("run-")?.parse().ok()
 }
 
