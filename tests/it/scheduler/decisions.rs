@@ -11,7 +11,6 @@ use sqlx::ConnectOptions;
 use sqlx::sqlite::SqliteConnectOptions;
 use uuid::Uuid;
 
-use crate::fake_target::Act;
 use crate::world::World;
 
 fn at(seconds: i64) -> Moment {
@@ -166,7 +165,7 @@ async fn a_clock_that_was_set_back_while_nobody_looked_keeps_nothing_waiting() {
     let mut world = World::new().await;
     world.settings.orphaned_run_age = SignedDuration::from_hours(1);
     world.once("agent-a", "hello", 1).await;
-    world.target.script("agent-a", Act::Hang("run-1"));
+    world.target.hold("agent-a");
     world.advance(1);
     let first = world.start();
     world.target.wait_for_sent(1).await;
