@@ -1,5 +1,6 @@
 //! Doctor finds what is wrong, says what mends it, and changes nothing.
 
+use promptyoself::db::OwnerLock;
 use promptyoself::service::{Diagnosis, Service, Severity};
 
 use crate::fake_target::{Act, FakeTarget};
@@ -29,8 +30,9 @@ async fn codes(world: &World) -> Vec<(Severity, &'static str)> {
         .collect()
 }
 
-/// A database with a running scheduler that has delivered three prompts.
-async fn healthy() -> (World, Foreign, crate::world::Running) {
+/// A database in which three prompts were delivered, and a scheduler that lives and does nothing:
+/// so it mends no damage before that is looked for.
+async fn healthy() -> (World, Foreign, OwnerLock) {
     let world = World::new().await;
     world.every("agent-a", "tick", "10s").await;
     let mut running = world.start();
@@ -38,17 +40,20 @@ async fn healthy() -> (World, Foreign, crate::world::Running) {
         world.advance(10);
         running.outcome().await;
     }
+    running.stop().await;
+    let db = &world.service.db;
+    let alive = db.lock_owner().unwrap();
+    db.beat(alive.owner(), None, world.now()).await.unwrap();
     let foreign = Foreign::connect(&world.path()).await;
-    (world, foreign, running)
+    (world, foreign, alive)
 }
 
 #[tokio::test]
 async fn where_all_is_well_nothing_is_found() {
-    let (world, _foreign, running) = healthy().await;
+    let (world, _foreign, _alive) = healthy().await;
     let diagnosis = diagnose(&world).await;
     assert_eq!(diagnosis.findings, []);
     assert_eq!((diagnosis.accounts, diagnosis.instants), (1, 3));
-    running.stop().await;
 }
 
 #[tokio::test]
@@ -128,12 +133,10 @@ async fn each_damage_is_found() {
             (Error, "left_by_the_dead"),
         ),
     ] {
-        let (world, mut foreign, running) = healthy().await;
-        // The clock stands still, so that the scheduler lives but mends nothing of it.
+        let (world, mut foreign, _alive) = healthy().await;
         foreign.run(damage).await;
         let codes = codes(&world).await;
         assert!(codes.contains(&found), "{damage}: {codes:?}");
-        running.kill().await;
     }
 }
 
@@ -166,7 +169,7 @@ async fn without_a_scheduler_live_schedules_are_an_error_and_an_empty_database_a
 #[tokio::test]
 async fn a_database_that_others_may_read_is_a_warning() {
     use std::os::unix::fs::PermissionsExt;
-    let (world, _foreign, running) = healthy().await;
+    let (world, _foreign, _alive) = healthy().await;
     let wide = std::fs::Permissions::from_mode(0o644);
     std::fs::set_permissions(world.path(), wide).unwrap();
     let diagnosis = diagnose(&world).await;
@@ -177,7 +180,6 @@ async fn a_database_that_others_may_read_is_a_warning() {
     );
     assert!(found.mend.starts_with("chmod 600 "), "{found:?}");
     assert!(!diagnosis.has_errors());
-    running.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
