@@ -3,6 +3,7 @@
 mod account;
 mod agent;
 mod budget;
+mod caller;
 mod envelope;
 mod occurrence;
 mod policy;
@@ -12,7 +13,8 @@ mod verdict;
 pub(crate) use account::name_some;
 pub use account::{Account, Sums};
 pub use agent::{AgentId, Lane};
-pub use budget::{Budget, Caller};
+pub use budget::Budget;
+pub use caller::Caller;
 pub use envelope::{Circumstances, envelope};
 pub use occurrence::{Attempt, Identity, Occurrence, State, Trigger, Turn};
 pub use policy::{CatchUp, DEFAULT_GRACE, DEFAULT_PAUSE_ON_FAILURE, EnvelopeStyle, Policy};

@@ -24,9 +24,9 @@ const TARGET: &str = "letta";
 
 impl Context {
     /// Who calls: through the plugin it is an agent that chooses the arguments.
-    pub(super) fn caller(&self) -> Caller {
+    fn caller(&self) -> Caller {
         match self.settings.plugin {
-            Some(_) => Caller::Agent,
+            Some(_) => Caller::SomeAgent,
             None => Caller::Operator,
         }
     }
@@ -47,6 +47,7 @@ impl Context {
         let opened = Service::open(&settings.database, &settings.timezone, letta, clock).await;
         let (mut service, upgraded) = opened?;
         service.budget = settings.budget;
+        service.caller = self.caller();
         let _ = self.opened.set(service.db.clone());
         if let Some(report) = upgraded {
             tracing::warn!("{report}");
@@ -72,7 +73,6 @@ pub(super) async fn register(ctx: &Context, args: &RegisterArgs) -> Result<Reply
         name: input::filled(args.name.as_deref()),
         policy: input::policy(&args.policy)?,
         skip_validation: args.skip_validation,
-        caller: ctx.caller(),
     };
     let service = ctx.service().await?;
     let made = service.register(&registration).await?;
@@ -139,7 +139,7 @@ pub(super) async fn show(ctx: &Context, args: &IdArgs) -> Result<Reply> {
 
 pub(super) async fn update(ctx: &Context, args: &UpdateArgs) -> Result<Reply> {
     let id = input::schedule_id(&args.id)?;
-    let changes = input::changes(args, std::io::stdin(), ctx.caller())?;
+    let changes = input::changes(args, std::io::stdin())?;
     let service = ctx.service().await?;
     let changed = service.update(id, &changes).await?;
     let warning = service.status().await?.warning();

@@ -8,7 +8,7 @@ use super::views::show_local;
 use super::{Service, not_found};
 use crate::db::{Halt, Queued, Resumed, ScheduleUpdate, remaining, timetable};
 use crate::error::{Code, Error, Result};
-use crate::models::{AgentId, Caller, Lifecycle, Plan, Policy, PromptSchedule, ScheduleType};
+use crate::models::{AgentId, Lifecycle, Plan, Policy, PromptSchedule, ScheduleType};
 use crate::schedule::{Timetable, Zone, parse_time};
 
 /// What to change of a schedule; `None` leaves a part as it is.
@@ -34,8 +34,6 @@ pub struct Changes {
     pub policy: Policy,
     /// Whether to go without asking Letta for another agent.
     pub skip_validation: bool,
-    /// Who asks.
-    pub caller: Caller,
 }
 
 impl Changes {
@@ -78,6 +76,9 @@ impl Service {
                 ),
             );
         }
+        if let Some(agent) = &changes.agent_id {
+            self.own(agent.clone())?;
+        }
         let now = self.now();
         let (plan, timetable) = match changes.moves() {
             true => self.plan_anew(&schedule, changes, now)?,
@@ -85,7 +86,7 @@ impl Service {
         };
         check_policy(&schedule.policy.changed_by(&changes.policy))?;
         if self.has_new_plan(changes) {
-            check_fires(&self.budget, changes.caller, &plan, &timetable)?;
+            check_fires(&self.budget, &self.caller, &plan, &timetable)?;
         }
         if let (Some(agent), false) = (&changes.agent_id, changes.skip_validation) {
             self.validate_agent(agent).await?;
@@ -101,7 +102,7 @@ impl Service {
             name: changes.name.clone(),
             plan: self.has_new_plan(changes).then_some(plan),
             policy: changes.policy,
-            most_schedules: most_schedules(&self.budget, changes.caller),
+            most_schedules: most_schedules(&self.budget, &self.caller),
             keeps_instants: !changes.moves(),
         };
         if !self.db.update_schedule(id, &update, now).await? {
@@ -204,6 +205,7 @@ impl Service {
     /// # Errors
     /// [`Code::ScheduleNotFound`], [`Code::ScheduleNotActive`].
     pub async fn pause(&self, id: i64, note: Option<&str>) -> Result<()> {
+        self.find(id).await?;
         match self.db.pause_schedule(id, note, self.now()).await? {
             None => Err(not_found(id)),
             Some(Lifecycle::Active) => Ok(()),
@@ -218,6 +220,7 @@ impl Service {
     /// [`Code::ScheduleNotFound`], [`Code::ScheduleNotActive`] if it is not paused,
     /// [`Code::TimePast`] for a one-shot whose time passed meanwhile.
     pub async fn resume(&self, id: i64, replay: bool) -> Result<Option<Timestamp>> {
+        self.find(id).await?;
         let now = self.now();
         match self.db.resume_schedule(id, replay, now).await? {
             None => Err(not_found(id)),
@@ -246,6 +249,7 @@ impl Service {
     /// [`Code::ScheduleNotFound`], [`Code::ScheduleNotActive`] for one that was cancelled,
     /// [`Code::ScheduleBroken`].
     pub async fn run(&self, id: i64) -> Result<(i64, bool)> {
+        self.find(id).await?;
         let lane_of = |s: &PromptSchedule| Ok(self.letta.lane(&AgentId::parse(&s.agent_id)?));
         match self.db.queue_run(id, lane_of, self.now()).await? {
             None => Err(not_found(id)),
@@ -262,6 +266,7 @@ impl Service {
     /// # Errors
     /// Those of the database.
     pub async fn halt(&self, note: Option<&str>) -> Result<Halt> {
+        self.refuse_scoped("halting")?;
         self.db.halt(note, self.now()).await
     }
 
@@ -270,6 +275,7 @@ impl Service {
     /// # Errors
     /// Those of the database.
     pub async fn lift_halt(&self) -> Result<Option<Halt>> {
+        self.refuse_scoped("halting")?;
         self.db.lift_halt(self.now()).await
     }
 }

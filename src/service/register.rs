@@ -7,9 +7,7 @@ use super::budget::{check_fires, most_schedules};
 use super::views::show_local;
 use crate::error::{Code, Error, Result};
 use crate::letta_client::RefusalKind;
-use crate::models::{
-    AgentId, Caller, CatchUp, NewSchedule, Plan, Policy, PromptSchedule, ScheduleType,
-};
+use crate::models::{AgentId, CatchUp, NewSchedule, Plan, Policy, PromptSchedule, ScheduleType};
 use crate::schedule::{Spec, Timetable, Zone, parse_time};
 
 /// How many of its runs an answer shows.
@@ -54,8 +52,6 @@ pub struct Registration {
     pub policy: Policy,
     /// Whether to go without asking Letta for the agent.
     pub skip_validation: bool,
-    /// Who asks.
-    pub caller: Caller,
 }
 
 /// A schedule that exists now.
@@ -95,12 +91,13 @@ impl Service {
             Some(name) => Zone::parse(name)?,
             None => self.zone.clone(),
         };
+        self.own(asked.agent_id.clone())?;
         let (plan, timetable) = plan(&asked.when, &zone, now)?;
         if let Some(existing) = self.find_named(asked).await? {
             return self.same_or_taken(asked, &plan, existing);
         }
         check_policy(&asked.policy)?;
-        check_fires(&self.budget, asked.caller, &plan, &timetable)?;
+        check_fires(&self.budget, &self.caller, &plan, &timetable)?;
         if !asked.skip_validation {
             self.validate_agent(&asked.agent_id).await?;
         }
@@ -110,7 +107,7 @@ impl Service {
             name: asked.name.clone(),
             plan: plan.clone(),
             policy: asked.policy,
-            most_schedules: most_schedules(&self.budget, asked.caller),
+            most_schedules: most_schedules(&self.budget, &self.caller),
         };
         match self.db.add_schedule(&new, now).await {
             Ok(id) => Ok(registered(

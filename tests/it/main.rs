@@ -22,6 +22,7 @@ mod program;
 mod python;
 mod real_letta;
 mod scheduler;
+mod scope;
 mod smcp;
 mod time_rules;
 mod upgrades;

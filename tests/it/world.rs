@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use promptyoself::clock::Clock;
 use promptyoself::db::{HistoryFilter, ListFilter};
 use promptyoself::error::Result;
-use promptyoself::models::{AgentId, Caller, Occurrence, Policy, ScheduleType, State};
+use promptyoself::models::{AgentId, Occurrence, Policy, ScheduleType, State};
 use promptyoself::scheduler::{Mode, Outcome, Scheduler, Settings};
 use promptyoself::service::{Registered, Registration, Service, When, Wish};
 use tempfile::TempDir;
@@ -124,7 +124,6 @@ impl World {
             name: None,
             policy: Policy::default(),
             skip_validation: false,
-            caller: Caller::Operator,
         }
     }
 

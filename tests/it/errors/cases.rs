@@ -243,6 +243,8 @@ pub async fn case(code: Code, world: &World) -> Option<Case> {
                 .says("The database is temporarily unavailable.")
                 .put_right(|world| world.letta.set_healthy(true))
         }
+        // Keys are for callers over HTTP.
+        Code::KeyInvalid | Code::NotPermitted => return None,
         Code::ScheduleBroken | Code::Internal => return None,
     })
 }

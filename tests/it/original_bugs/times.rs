@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use promptyoself::clock::Clock;
-use promptyoself::models::{AgentId, Caller, Policy, ScheduleType};
+use promptyoself::models::{AgentId, Policy, ScheduleType};
 use promptyoself::scheduler::{Mode, Scheduler, Settings};
 use promptyoself::service::{HistoryQuery, Registration, Service, When, Wish};
 use tokio::sync::Notify;
@@ -64,7 +64,6 @@ impl Rig {
             name: None,
             policy: Policy::default(),
             skip_validation: false,
-            caller: Caller::Operator,
         };
         self.service.register(&asked).await.unwrap();
     }
