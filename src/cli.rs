@@ -6,6 +6,7 @@ pub mod definitions;
 mod deliver;
 mod describe;
 pub mod input;
+mod keys;
 mod logging;
 pub mod output;
 mod plugin;
@@ -137,6 +138,7 @@ async fn carry_out(verb: &Verb, ctx: &Context) -> Result<Reply> {
         Verb::Serve(_) => commands::serve(ctx, None).await,
         Verb::History(args) => commands::history(ctx, args).await,
         Verb::Halt(args) => commands::halt(ctx, args).await,
+        Verb::Key(verb) => keys::key(ctx, verb).await,
         Verb::Plugin(PluginVerb::Install { dir }) => plugin::install(&ctx.settings, dir),
     }
 }
@@ -157,14 +159,22 @@ fn parse(args: &[OsString], in_plugin: bool) -> std::result::Result<Cli, Stop> {
         let text = e.render().to_string();
         match e.kind() {
             ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Stop::Answer(text),
-            // Only `plugin` has commands of its own; clap would report its whole help here.
-            ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => Stop::Wrong(
-                Error::new(
-                    Code::Usage,
-                    "plugin needs to be told what to do: install DIR",
-                )
-                .example("promptyoself plugin install smcp/plugins"),
-            ),
+            // Only these have commands of their own; clap would report their whole help here.
+            ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
+                let is_key = args.iter().any(|arg| arg == "key");
+                Stop::Wrong(match is_key {
+                    true => Error::new(
+                        Code::Usage,
+                        "key needs to be told what to do: create, list or revoke",
+                    )
+                    .example("promptyoself key list"),
+                    false => Error::new(
+                        Code::Usage,
+                        "plugin needs to be told what to do: install DIR",
+                    )
+                    .example("promptyoself plugin install smcp/plugins"),
+                })
+            }
             _ => Stop::Wrong(usage(&text, args)),
         }
     })

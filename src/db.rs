@@ -10,6 +10,7 @@ mod attempts;
 mod claims;
 mod control;
 mod halt;
+mod keys;
 mod manual;
 mod occurrences;
 mod open;

@@ -2,6 +2,7 @@
 
 mod budget;
 mod control;
+mod keys;
 mod read;
 mod register;
 mod status;
@@ -20,6 +21,7 @@ use crate::models::{AgentId, Budget, Caller, Lifecycle, PromptSchedule};
 use crate::schedule::Zone;
 
 pub use control::{Changes, preview};
+pub use keys::Credentials;
 pub use read::{HistoryQuery, ScheduleDetails};
 pub use register::{Registered, Registration, When, Wish};
 pub use status::Status;

@@ -115,6 +115,10 @@ pub enum Verb {
     /// What is on its way ends by itself, and nothing else is sent until the halt is lifted.
     Halt(HaltArgs),
 
+    /// Make, list and revoke keys for callers over HTTP
+    #[command(subcommand)]
+    Key(KeyVerb),
+
     /// Install the SMCP plugin
     #[command(subcommand)]
     Plugin(PluginVerb),
@@ -407,6 +411,24 @@ pub struct HaltArgs {
     pub note: Option<String>,
 }
 
+/// What to do about keys.
+#[derive(Clone, Debug, Subcommand)]
+pub enum KeyVerb {
+    /// Make a key, and show it this once
+    Create {
+        /// What to call it
+        #[arg(long, value_name = "NAME", allow_hyphen_values = true)]
+        name: Option<String>,
+        /// The agent it acts for; without one it is an operator's key
+        #[arg(long, value_name = "AGENT", allow_hyphen_values = true)]
+        agent_id: Option<String>,
+    },
+    /// List the keys, without what they are
+    List,
+    /// Let a key open nothing any more
+    Revoke(IdArgs),
+}
+
 /// What to do about the plugin.
 #[derive(Clone, Debug, Subcommand)]
 pub enum PluginVerb {
@@ -437,6 +459,7 @@ impl Verb {
             Verb::Serve(_) => "serve",
             Verb::History(_) => "history",
             Verb::Halt(_) => "halt",
+            Verb::Key(_) => "key",
             Verb::Plugin(_) => "plugin",
         }
     }

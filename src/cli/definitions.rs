@@ -78,7 +78,7 @@ mod tests {
             names,
             [
                 "register", "list", "show", "update", "pause", "resume", "run", "preview",
-                "cancel", "execute", "test", "agents", "serve", "history", "halt", "plugin"
+                "cancel", "execute", "test", "agents", "serve", "history", "halt", "key", "plugin"
             ]
         );
         assert!(rest.starts_with("Examples:\n  promptyoself register"));

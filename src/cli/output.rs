@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use crate::error::{Code, Error, Result};
 
 pub(super) use tables::printable;
-pub use tables::{agents_table, occurrences_table, schedule_details, schedules_table};
+pub use tables::{agents_table, keys_table, occurrences_table, schedule_details, schedules_table};
 
 /// What a command answers.
 #[derive(Clone, Debug)]

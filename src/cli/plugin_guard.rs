@@ -9,7 +9,7 @@ use super::args::{Cli, Verb};
 use crate::error::{Code, Error, Result};
 
 /// The commands that are refused in the plugin.
-pub(super) const COMMANDS: &[&str] = &["serve", "halt", "plugin"];
+pub(super) const COMMANDS: &[&str] = &["serve", "halt", "key", "plugin"];
 /// The flags that are refused in the plugin, with those that only make sense beside them.
 pub(super) const FLAGS: &[&str] = &["prompt-file", "db", "config", "loop", "interval"];
 
@@ -69,6 +69,11 @@ pub(super) fn check(cli: &Cli) -> Result<()> {
         Some(Verb::Halt(_)) => refuse(
             "halt",
             "it would stop every agent's prompts; pause stops one schedule",
+            "promptyoself list",
+        ),
+        Some(Verb::Key(_)) => refuse(
+            "key",
+            "who may call is the operator's choice",
             "promptyoself list",
         ),
         Some(Verb::Plugin(_)) => refuse(
