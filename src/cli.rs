@@ -107,6 +107,10 @@ async fn answer(cli: &Cli, verb: &Verb, env: &Environment) -> Result<Reply> {
             Verb::Serve(args) => args.concurrency.clone(),
             _ => None,
         },
+        listen: match verb {
+            Verb::Serve(args) => args.listen.clone(),
+            _ => None,
+        },
     };
     let ctx = Context {
         settings: Settings::load(&flags, env)?,
@@ -130,12 +134,12 @@ async fn carry_out(verb: &Verb, ctx: &Context) -> Result<Reply> {
         Verb::Preview(args) => commands::preview(ctx, args),
         Verb::Cancel(args) => commands::cancel(ctx, args).await,
         Verb::Execute(args) if args.r#loop => {
-            commands::serve(ctx, Some(input::interval(args.interval.as_deref())?)).await
+            commands::execute_loop(ctx, input::interval(args.interval.as_deref())?).await
         }
         Verb::Execute(_) => commands::execute(ctx).await,
         Verb::Test => commands::test(ctx).await,
         Verb::Agents => commands::agents(ctx).await,
-        Verb::Serve(_) => commands::serve(ctx, None).await,
+        Verb::Serve(_) => commands::serve(ctx).await,
         Verb::History(args) => commands::history(ctx, args).await,
         Verb::Halt(args) => commands::halt(ctx, args).await,
         Verb::Key(verb) => keys::key(ctx, verb).await,

@@ -8,6 +8,7 @@ mod delivery;
 mod environment;
 mod file;
 mod places;
+mod server;
 
 use std::path::PathBuf;
 
@@ -20,6 +21,7 @@ use crate::schedule::Zone;
 pub use delivery::Delivery;
 pub use environment::Environment;
 pub(crate) use file::PLUGIN_FILE;
+pub use server::ServerSettings;
 
 use file::File;
 
@@ -32,6 +34,8 @@ pub struct Flags {
     pub database: Option<String>,
     /// `--concurrency`, not yet read as a number.
     pub concurrency: Option<String>,
+    /// `--listen`, not yet read as an address.
+    pub listen: Option<String>,
 }
 
 /// Every setting, checked as far as it can be without asking anybody.
@@ -53,6 +57,8 @@ pub struct Settings {
     pub delivery: Delivery,
     /// How much an agent may schedule for itself.
     pub budget: Budget,
+    /// Where the HTTP server listens, and whom it answers.
+    pub server: ServerSettings,
     /// The file that was read.
     pub file: Option<PathBuf>,
     /// The plugin's folder, when an SMCP server called us through it.
@@ -106,6 +112,7 @@ impl Settings {
             ),
             delivery: Delivery::combine(flags, env, file.delivery.unwrap_or_default())?,
             budget: budget::combine(env, &file.budget.unwrap_or_default())?,
+            server: server::combine(flags, env, file.server.unwrap_or_default())?,
             file: path,
             plugin: env.plugin(),
         })

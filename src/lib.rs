@@ -9,4 +9,5 @@ pub mod letta_client;
 pub mod models;
 pub mod schedule;
 pub mod scheduler;
+pub mod server;
 pub mod service;

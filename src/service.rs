@@ -24,7 +24,7 @@ pub use control::{Changes, preview};
 pub use keys::Credentials;
 pub use read::{HistoryQuery, ScheduleDetails};
 pub use register::{Registered, Registration, When, Wish};
-pub use status::Status;
+pub use status::{Backlog, Status};
 pub use views::{Listing, OccurrenceView, PolicyView, ScheduleView};
 
 /// Everything a face can ask for.
@@ -157,7 +157,7 @@ impl Service {
     }
 
     /// Refuses what only the operator may do.
-    fn refuse_scoped(&self, what: &str) -> Result<()> {
+    pub(crate) fn refuse_scoped(&self, what: &str) -> Result<()> {
         match self.caller.scope() {
             None => Ok(()),
             Some(own) => Err(Error::new(

@@ -367,6 +367,10 @@ pub struct ServeArgs {
     /// Speak to at most this many agents at the same time [default: 64]
     #[arg(long, value_name = NUMBER, allow_hyphen_values = true)]
     pub concurrency: Option<String>,
+
+    /// Where the HTTP server listens, or off for none [default: 127.0.0.1:8465]
+    #[arg(long, value_name = "ADDRESS", allow_hyphen_values = true)]
+    pub listen: Option<String>,
 }
 
 /// Whose deliveries to show.

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use serde_json::{Value, json};
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use super::args::{
@@ -17,6 +18,7 @@ use crate::error::{Code, Error, Result};
 use crate::letta_client::{ErrorClass, Refusal, RefusalKind, Rest, RestSettings};
 use crate::models::Caller;
 use crate::schedule::Zone;
+use crate::server::{self, Metrics};
 use crate::service::{self, Registered, Registration, Service, Status};
 
 /// The name of the one target that settings can name so far.
@@ -327,9 +329,34 @@ pub(super) async fn execute(ctx: &Context) -> Result<Reply> {
 }
 
 /// Runs the scheduler until it is told to stop.
-pub(super) async fn serve(ctx: &Context, poll: Option<std::time::Duration>) -> Result<Reply> {
+pub(super) async fn serve(ctx: &Context) -> Result<Reply> {
     let service = ctx.service().await?;
-    deliver::forever(&service, &ctx.settings.delivery, poll, stopped_by_signal()?).await?;
+    let stop = stopped_by_signal()?;
+    let (told, mut outcomes) = mpsc::unbounded_channel();
+    let metrics = Metrics::default();
+    let counted = metrics.clone();
+    tokio::spawn(async move {
+        while let Some(outcome) = outcomes.recv().await {
+            counted.count(&outcome);
+        }
+    });
+    let serving = server::start(&ctx.settings.server, &service, metrics, stop.clone()).await?;
+    let delivery = &ctx.settings.delivery;
+    let delivered = deliver::forever(&service, delivery, None, Some(told), stop.clone()).await;
+    stop.cancel();
+    serving.await;
+    delivered?;
+    completed()
+}
+
+pub(super) async fn execute_loop(ctx: &Context, poll: std::time::Duration) -> Result<Reply> {
+    let service = ctx.service().await?;
+    let delivery = &ctx.settings.delivery;
+    deliver::forever(&service, delivery, Some(poll), None, stopped_by_signal()?).await?;
+    completed()
+}
+
+fn completed() -> Result<Reply> {
     let message = "Scheduler loop completed";
     Reply::new(&json!({ "status": "success", "message": message }), message)
 }

@@ -14,11 +14,13 @@ use crate::models::{Lifecycle, State, Verdict};
 use crate::scheduler::{Mode, Outcome, Scheduler, Settings};
 use crate::service::Service;
 
-/// Delivers until `stop`; `poll` is the longest time between two looks at the database.
+/// Delivers until `stop`; `poll` is the longest time between two looks at the database, and
+/// `outcomes` is told of everything that is settled.
 pub(super) async fn forever(
     service: &Service,
     delivery: &Delivery,
     poll: Option<Duration>,
+    outcomes: Option<mpsc::UnboundedSender<Outcome>>,
     stop: CancellationToken,
 ) -> Result<()> {
     let mut settings = settings_of(delivery);
@@ -30,7 +32,7 @@ pub(super) async fn forever(
         service.db.path().display(),
         service.letta.address()
     );
-    let scheduler = scheduler(service, settings, None);
+    let scheduler = scheduler(service, settings, outcomes);
     scheduler.run(Mode::Forever, stop).await?;
     tracing::info!("stopped");
     Ok(())

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use secrecy::SecretString;
 use serde::{Deserialize, Deserializer};
 
-use super::{Environment, budget, delivery, invalid};
+use super::{Environment, budget, delivery, invalid, server};
 use crate::error::{Code, Error, Result};
 
 /// The file beside the plugin's shim.
@@ -21,6 +21,7 @@ pub(super) struct File {
     pub letta: Option<Letta>,
     pub delivery: Option<delivery::FileTable>,
     pub budget: Option<budget::FileTable>,
+    pub server: Option<server::FileTable>,
 }
 
 /// The `[letta]` table.

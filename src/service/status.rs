@@ -1,11 +1,13 @@
 //! Whether anything is being delivered, and if not, why.
 
+use std::collections::HashSet;
 use std::path::PathBuf;
 
 use super::Service;
 use crate::db::{Halt, HeldTarget, RunningScheduler};
 use crate::error::Result;
 use crate::letta_client::ServerInfo;
+use crate::models::State;
 
 /// Who delivers, and what stands in the way.
 #[derive(Clone, Debug)]
@@ -18,6 +20,17 @@ pub struct Status {
     pub held: Vec<HeldTarget>,
     /// The database.
     pub database: PathBuf,
+}
+
+/// How much is waiting.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Backlog {
+    /// Schedules whose time has come and that are not claimed.
+    pub due: i64,
+    /// Prompts that are on their way or of unknown fate.
+    pub in_flight: i64,
+    /// Lanes with a prompt that waits for its next try.
+    pub lanes_waiting: i64,
 }
 
 impl Status {
@@ -58,6 +71,24 @@ impl Service {
             halted: self.db.get_halt().await?,
             held: self.db.list_held_targets().await?,
             database: self.db.path().to_owned(),
+        })
+    }
+
+    /// How much is waiting.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn backlog(&self) -> Result<Backlog> {
+        let due = self.db.get_due_schedules(self.clock.now()).await?;
+        let open = self.db.list_open_occurrences().await?;
+        let (waiting, in_flight): (Vec<_>, Vec<_>) =
+            open.into_iter().partition(|o| o.state == State::Waiting);
+        let lanes: HashSet<_> = waiting.into_iter().map(|o| o.lane).collect();
+        let count = |n: usize| i64::try_from(n).unwrap_or(i64::MAX);
+        Ok(Backlog {
+            due: count(due.len()),
+            in_flight: count(in_flight.len()),
+            lanes_waiting: count(lanes.len()),
         })
     }
 
