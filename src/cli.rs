@@ -7,6 +7,7 @@ mod deliver;
 mod describe;
 pub mod input;
 mod keeping;
+mod keys;
 mod logging;
 pub mod output;
 mod plugin;
@@ -107,6 +108,10 @@ async fn answer(cli: &Cli, verb: &Verb, env: &Environment) -> Result<Reply> {
             Verb::Serve(args) => args.concurrency.clone(),
             _ => None,
         },
+        listen: match verb {
+            Verb::Serve(args) => args.listen.clone(),
+            _ => None,
+        },
     };
     let ctx = Context {
         settings: Settings::load(&flags, env)?,
@@ -130,12 +135,12 @@ async fn carry_out(verb: &Verb, ctx: &Context) -> Result<Reply> {
         Verb::Preview(args) => commands::preview(ctx, args),
         Verb::Cancel(args) => commands::cancel(ctx, args).await,
         Verb::Execute(args) if args.r#loop => {
-            commands::serve(ctx, Some(input::interval(args.interval.as_deref())?)).await
+            commands::execute_loop(ctx, input::interval(args.interval.as_deref())?).await
         }
         Verb::Execute(_) => commands::execute(ctx).await,
         Verb::Test => commands::test(ctx).await,
         Verb::Agents => commands::agents(ctx).await,
-        Verb::Serve(_) => commands::serve(ctx, None).await,
+        Verb::Serve(_) => commands::serve(ctx).await,
         Verb::History(args) => commands::history(ctx, args).await,
         Verb::Doctor => keeping::doctor(ctx).await,
         Verb::Prune(args) => keeping::prune(ctx, args).await,
@@ -143,6 +148,7 @@ async fn carry_out(verb: &Verb, ctx: &Context) -> Result<Reply> {
         Verb::Backup(args) => keeping::backup(ctx, args).await,
         Verb::Restore(args) => keeping::restore(ctx, args).await,
         Verb::Halt(args) => commands::halt(ctx, args).await,
+        Verb::Key(verb) => keys::key(ctx, verb).await,
         Verb::Plugin(PluginVerb::Install { dir }) => plugin::install(&ctx.settings, dir),
     }
 }
@@ -163,14 +169,22 @@ fn parse(args: &[OsString], in_plugin: bool) -> std::result::Result<Cli, Stop> {
         let text = e.render().to_string();
         match e.kind() {
             ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Stop::Answer(text),
-            // Only `plugin` has commands of its own; clap would report its whole help here.
-            ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => Stop::Wrong(
-                Error::new(
-                    Code::Usage,
-                    "plugin needs to be told what to do: install DIR",
-                )
-                .example("promptyoself plugin install smcp/plugins"),
-            ),
+            // Only these have commands of their own; clap would report their whole help here.
+            ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
+                let is_key = args.iter().any(|arg| arg == "key");
+                Stop::Wrong(match is_key {
+                    true => Error::new(
+                        Code::Usage,
+                        "key needs to be told what to do: create, list or revoke",
+                    )
+                    .example("promptyoself key list"),
+                    false => Error::new(
+                        Code::Usage,
+                        "plugin needs to be told what to do: install DIR",
+                    )
+                    .example("promptyoself plugin install smcp/plugins"),
+                })
+            }
             _ => Stop::Wrong(usage(&text, args)),
         }
     })

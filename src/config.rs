@@ -10,6 +10,7 @@ mod file;
 mod keeping;
 mod notify;
 mod places;
+mod server;
 
 use std::path::PathBuf;
 
@@ -24,6 +25,7 @@ pub use delivery::Delivery;
 pub use environment::Environment;
 pub(crate) use file::PLUGIN_FILE;
 pub use notify::{Notify, NotifyCommand};
+pub use server::ServerSettings;
 
 use file::File;
 
@@ -36,6 +38,8 @@ pub struct Flags {
     pub database: Option<String>,
     /// `--concurrency`, not yet read as a number.
     pub concurrency: Option<String>,
+    /// `--listen`, not yet read as an address.
+    pub listen: Option<String>,
 }
 
 /// Every setting, checked as far as it can be without asking anybody.
@@ -61,6 +65,8 @@ pub struct Settings {
     pub budget: Budget,
     /// How long settled history is kept; `None` for ever.
     pub retention: Option<SignedDuration>,
+    /// Where the HTTP server listens, and whom it answers.
+    pub server: ServerSettings,
     /// The file that was read.
     pub file: Option<PathBuf>,
     /// The plugin's folder, when an SMCP server called us through it.
@@ -116,6 +122,7 @@ impl Settings {
             notify: Notify::combine(env, file.notify.unwrap_or_default())?,
             budget: budget::combine(env, &file.budget.unwrap_or_default())?,
             retention: keeping::combine(env, file.keeping.unwrap_or_default())?,
+            server: server::combine(flags, env, file.server.unwrap_or_default())?,
             file: path,
             plugin: env.plugin(),
         })

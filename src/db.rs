@@ -13,6 +13,7 @@ mod copies;
 mod filesystem;
 mod halt;
 mod health;
+mod keys;
 mod manual;
 mod notices;
 mod occurrences;

@@ -55,6 +55,10 @@ pub enum Code {
     FileUnusable,
     /// A setting has a value that can't be used.
     ConfigInvalid,
+    /// The key is missing, unknown or revoked.
+    KeyInvalid,
+    /// The caller may not do this, or not for this agent.
+    NotPermitted,
     /// Agents choose the plugin's arguments, and this one is not theirs to choose.
     RefusedInPlugin,
     /// The database can't be opened or written.
@@ -105,6 +109,8 @@ impl Code {
         Code::ScheduleBroken,
         Code::FileUnusable,
         Code::ConfigInvalid,
+        Code::KeyInvalid,
+        Code::NotPermitted,
         Code::RefusedInPlugin,
         Code::DatabaseUnavailable,
         Code::DatabaseFull,
@@ -145,6 +151,8 @@ impl Code {
             Code::ScheduleBroken => "schedule_broken",
             Code::FileUnusable => "file_unusable",
             Code::ConfigInvalid => "config_invalid",
+            Code::KeyInvalid => "key_invalid",
+            Code::NotPermitted => "not_permitted",
             Code::RefusedInPlugin => "refused_in_plugin",
             Code::DatabaseUnavailable => "database_unavailable",
             Code::DatabaseFull => "database_full",

@@ -13,4 +13,5 @@ pub mod models;
 pub mod notify;
 pub mod schedule;
 pub mod scheduler;
+pub mod server;
 pub mod service;

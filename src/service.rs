@@ -4,6 +4,7 @@ mod budget;
 mod control;
 mod doctor;
 mod keeping;
+mod keys;
 mod read;
 mod register;
 mod status;
@@ -18,14 +19,15 @@ use crate::clock::Clock;
 use crate::db::{Cancelled, Db, UpgradeReport};
 use crate::error::{Code, Error, Result};
 use crate::letta_client::{Agent, Letta};
-use crate::models::{Budget, Lifecycle, PromptSchedule};
+use crate::models::{AgentId, Budget, Caller, Lifecycle, PromptSchedule};
 use crate::schedule::Zone;
 
 pub use control::{Changes, preview};
 pub use doctor::{Diagnosis, Finding, Severity};
+pub use keys::Credentials;
 pub use read::{HistoryQuery, ScheduleDetails};
 pub use register::{Registered, Registration, When, Wish};
-pub use status::Status;
+pub use status::{Backlog, Status};
 pub use views::{Listing, OccurrenceView, PolicyView, ScheduleView};
 
 /// Everything a face can ask for.
@@ -41,6 +43,8 @@ pub struct Service {
     pub zone: Zone,
     /// How much an agent may schedule for itself.
     pub budget: Budget,
+    /// Who asks.
+    pub caller: Caller,
 }
 
 impl Service {
@@ -64,9 +68,18 @@ impl Service {
                 clock,
                 zone,
                 budget: Budget::default(),
+                caller: Caller::default(),
             },
             report,
         ))
+    }
+
+    /// The same for another caller.
+    pub fn for_caller(&self, caller: Caller) -> Service {
+        Service {
+            caller,
+            ..self.clone()
+        }
     }
 
     /// Ends a schedule.
@@ -74,6 +87,7 @@ impl Service {
     /// # Errors
     /// [`Code::ScheduleNotFound`], [`Code::ScheduleNotActive`] if it has ended already.
     pub async fn cancel(&self, id: i64) -> Result<()> {
+        self.find(id).await?;
         let before = self.db.cancel_schedule(id, self.clock.now()).await?;
         let ended = match before {
             None => return Err(not_found(id)),
@@ -94,8 +108,9 @@ impl Service {
     /// Every agent of the server.
     ///
     /// # Errors
-    /// Those of Letta.
+    /// [`Code::NotPermitted`], and those of Letta.
     pub async fn agents(&self) -> Result<Vec<Agent>> {
+        self.refuse_scoped("listing every agent")?;
         let doing = format!("list the agents of {}", self.letta.address());
         self.letta
             .list_agents()
@@ -103,9 +118,57 @@ impl Service {
             .map_err(|r| r.into_error(&doing))
     }
 
-    /// The schedule of an id, or the error that there is none.
+    /// The schedule of an id, or the error that there is none: to an agent there is none of
+    /// another agent.
     async fn find(&self, id: i64) -> Result<PromptSchedule> {
-        self.db.get_schedule(id).await?.ok_or_else(|| not_found(id))
+        let found = self.db.get_schedule(id).await?;
+        let is_ours = |s: &PromptSchedule| {
+            let scope = self.caller.scope();
+            scope.is_none_or(|agent| s.agent_id.trim() == agent.as_str())
+        };
+        found.filter(is_ours).ok_or_else(|| not_found(id))
+    }
+
+    /// The agent to narrow a list to: the caller's own, where it is one.
+    ///
+    /// # Errors
+    /// [`Code::NotPermitted`] if another agent's was asked for.
+    fn narrow(&self, asked: Option<AgentId>) -> Result<Option<AgentId>> {
+        match (self.caller.scope(), asked) {
+            (None, asked) => Ok(asked),
+            (Some(own), None) => Ok(Some(own.clone())),
+            (Some(_), Some(asked)) => self.own(asked).map(Some),
+        }
+    }
+
+    /// The agent, if the caller may act for it.
+    ///
+    /// # Errors
+    /// [`Code::NotPermitted`].
+    fn own(&self, agent: AgentId) -> Result<AgentId> {
+        match self.caller.scope() {
+            Some(own) if *own != agent => Err(Error::new(
+                Code::NotPermitted,
+                format!(
+                    "this key is for agent {own}, and {agent} was named: leave the agent out, or \
+                     name your own"
+                ),
+            )
+            .example(format!("--agent-id {own}"))),
+            _ => Ok(agent),
+        }
+    }
+
+    /// Refuses what only the operator may do.
+    pub(crate) fn refuse_scoped(&self, what: &str) -> Result<()> {
+        match self.caller.scope() {
+            None => Ok(()),
+            Some(own) => Err(Error::new(
+                Code::NotPermitted,
+                format!("{what} is for the operator, and this key is for agent {own}"),
+            )
+            .example("promptyoself list")),
+        }
     }
 
     fn now(&self) -> Timestamp {

@@ -130,6 +130,10 @@ pub enum Verb {
     /// What is on its way ends by itself, and nothing else is sent until the halt is lifted.
     Halt(HaltArgs),
 
+    /// Make, list and revoke keys for callers over HTTP
+    #[command(subcommand)]
+    Key(KeyVerb),
+
     /// Install the SMCP plugin
     #[command(subcommand)]
     Plugin(PluginVerb),
@@ -378,6 +382,10 @@ pub struct ServeArgs {
     /// Speak to at most this many agents at the same time [default: 64]
     #[arg(long, value_name = NUMBER, allow_hyphen_values = true)]
     pub concurrency: Option<String>,
+
+    /// Where the HTTP server listens, or off for none [default: 127.0.0.1:8465]
+    #[arg(long, value_name = "ADDRESS", allow_hyphen_values = true)]
+    pub listen: Option<String>,
 }
 
 /// Whose deliveries to show.
@@ -422,6 +430,24 @@ pub struct HaltArgs {
     pub note: Option<String>,
 }
 
+/// What to do about keys.
+#[derive(Clone, Debug, Subcommand)]
+pub enum KeyVerb {
+    /// Make a key, and show it this once
+    Create {
+        /// What to call it
+        #[arg(long, value_name = "NAME", allow_hyphen_values = true)]
+        name: Option<String>,
+        /// The agent it acts for; without one it is an operator's key
+        #[arg(long, value_name = "AGENT", allow_hyphen_values = true)]
+        agent_id: Option<String>,
+    },
+    /// List the keys, without what they are
+    List,
+    /// Let a key open nothing any more
+    Revoke(IdArgs),
+}
+
 /// What to do about the plugin.
 #[derive(Clone, Debug, Subcommand)]
 pub enum PluginVerb {
@@ -457,6 +483,7 @@ impl Verb {
             Verb::Backup(_) => "backup",
             Verb::Restore(_) => "restore",
             Verb::Halt(_) => "halt",
+            Verb::Key(_) => "key",
             Verb::Plugin(_) => "plugin",
         }
     }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use serde_json::{Value, json};
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use super::args::{
@@ -18,6 +19,7 @@ use crate::letta_client::{ErrorClass, Refusal, RefusalKind, Rest, RestSettings};
 use crate::models::Caller;
 use crate::notify::Notifier;
 use crate::schedule::Zone;
+use crate::server::{self, Metrics};
 use crate::service::{self, Registered, Registration, Service, Status};
 
 /// The name of the one target that settings can name so far.
@@ -25,9 +27,9 @@ const TARGET: &str = "letta";
 
 impl Context {
     /// Who calls: through the plugin it is an agent that chooses the arguments.
-    pub(super) fn caller(&self) -> Caller {
+    fn caller(&self) -> Caller {
         match self.settings.plugin {
-            Some(_) => Caller::Agent,
+            Some(_) => Caller::SomeAgent,
             None => Caller::Operator,
         }
     }
@@ -54,6 +56,7 @@ impl Context {
         let opened = Service::open(&settings.database, &settings.timezone, letta, clock).await;
         let (mut service, upgraded) = opened?;
         service.budget = settings.budget;
+        service.caller = self.caller();
         let _ = self.opened.set(service.db.clone());
         if let Some(report) = upgraded {
             tracing::warn!("{report}");
@@ -85,7 +88,6 @@ pub(super) async fn register(ctx: &Context, args: &RegisterArgs) -> Result<Reply
         policy: input::policy(&args.policy)?,
         ping_url: input::ping_url(&args.policy)?.flatten(),
         skip_validation: args.skip_validation,
-        caller: ctx.caller(),
     };
     let service = ctx.service().await?;
     let made = service.register(&registration).await?;
@@ -159,7 +161,7 @@ pub(super) async fn show(ctx: &Context, args: &IdArgs) -> Result<Reply> {
 
 pub(super) async fn update(ctx: &Context, args: &UpdateArgs) -> Result<Reply> {
     let id = input::schedule_id(&args.id)?;
-    let changes = input::changes(args, std::io::stdin(), ctx.caller())?;
+    let changes = input::changes(args, std::io::stdin())?;
     let service = ctx.service().await?;
     let changed = service.update(id, &changes).await?;
     let warning = service.status().await?.warning();
@@ -359,17 +361,37 @@ pub(super) async fn execute(ctx: &Context) -> Result<Reply> {
 }
 
 /// Runs the scheduler until it is told to stop.
-pub(super) async fn serve(ctx: &Context, poll: Option<std::time::Duration>) -> Result<Reply> {
+pub(super) async fn serve(ctx: &Context) -> Result<Reply> {
     let service = ctx.service().await?;
     let notifier = ctx.notifier(&service)?;
-    deliver::forever(
-        &service,
-        &ctx.settings,
-        poll,
-        notifier,
-        stopped_by_signal()?,
-    )
-    .await?;
+    let stop = stopped_by_signal()?;
+    let (told, mut outcomes) = mpsc::unbounded_channel();
+    let metrics = Metrics::default();
+    let counted = metrics.clone();
+    tokio::spawn(async move {
+        while let Some(outcome) = outcomes.recv().await {
+            counted.count(&outcome);
+        }
+    });
+    let serving = server::start(&ctx.settings.server, &service, metrics, stop.clone()).await?;
+    let settings = &ctx.settings;
+    let delivered =
+        deliver::forever(&service, settings, None, notifier, Some(told), stop.clone()).await;
+    stop.cancel();
+    serving.await;
+    delivered?;
+    completed()
+}
+
+pub(super) async fn execute_loop(ctx: &Context, poll: std::time::Duration) -> Result<Reply> {
+    let service = ctx.service().await?;
+    let notifier = ctx.notifier(&service)?;
+    let stop = stopped_by_signal()?;
+    deliver::forever(&service, &ctx.settings, Some(poll), notifier, None, stop).await?;
+    completed()
+}
+
+fn completed() -> Result<Reply> {
     let message = "Scheduler loop completed";
     Reply::new(&json!({ "status": "success", "message": message }), message)
 }

@@ -79,7 +79,7 @@ mod tests {
             [
                 "register", "list", "show", "update", "pause", "resume", "run", "preview",
                 "cancel", "execute", "test", "agents", "serve", "history", "doctor", "prune",
-                "purge", "backup", "restore", "halt", "plugin"
+                "purge", "backup", "restore", "halt", "key", "plugin"
             ]
         );
         assert!(rest.starts_with("Examples:\n  promptyoself register"));

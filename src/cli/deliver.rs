@@ -15,12 +15,14 @@ use crate::notify::Notifier;
 use crate::scheduler::{Mode, Outcome, Scheduler, Settings};
 use crate::service::Service;
 
-/// Delivers until `stop`; `poll` is the longest time between two looks at the database.
+/// Delivers until `stop`; `poll` is the longest time between two looks at the database, and
+/// `outcomes` is told of everything that is settled.
 pub(super) async fn forever(
     service: &Service,
     asked: &config::Settings,
     poll: Option<Duration>,
     notifier: Notifier,
+    outcomes: Option<mpsc::UnboundedSender<Outcome>>,
     stop: CancellationToken,
 ) -> Result<()> {
     let mut settings = Settings {
@@ -35,7 +37,7 @@ pub(super) async fn forever(
         service.db.path().display(),
         service.letta.address()
     );
-    let scheduler = scheduler(service, settings, None);
+    let scheduler = scheduler(service, settings, outcomes);
     deliver(scheduler, Mode::Forever, notifier, stop).await?;
     tracing::info!("stopped");
     Ok(())

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use super::args::{IdArgs, UpdateArgs, WhenArgs};
 use crate::error::{Code, Error, Result};
-use crate::models::{AgentId, Caller, ScheduleType};
+use crate::models::{AgentId, ScheduleType};
 use crate::schedule::{CronSpec, IntervalSpec};
 use crate::service::{Changes, When, Wish};
 
@@ -143,7 +143,7 @@ pub fn when(args: &WhenArgs) -> Result<When> {
 ///
 /// # Errors
 /// Those of each part.
-pub fn changes(args: &UpdateArgs, stdin: impl Read, caller: Caller) -> Result<Changes> {
+pub fn changes(args: &UpdateArgs, stdin: impl Read) -> Result<Changes> {
     let flags = &args.when;
     let wish = match spec(flags) {
         Ok(_) => Some(when(flags)?.wish),
@@ -166,7 +166,6 @@ pub fn changes(args: &UpdateArgs, stdin: impl Read, caller: Caller) -> Result<Ch
         policy: policy(&args.policy)?,
         ping_url: ping_url(&args.policy)?,
         skip_validation: args.skip_validation,
-        caller,
     })
 }
 

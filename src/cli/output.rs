@@ -15,7 +15,7 @@ use crate::error::{Code, Error, Result};
 
 pub(super) use tables::printable;
 pub use tables::{
-    agents_table, findings_text, occurrences_table, schedule_details, schedules_table,
+    agents_table, findings_text, keys_table, occurrences_table, schedule_details, schedules_table,
 };
 
 /// What a command answers.

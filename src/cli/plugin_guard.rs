@@ -10,7 +10,7 @@ use crate::error::{Code, Error, Result};
 
 /// The commands that are refused in the plugin.
 pub(super) const COMMANDS: &[&str] = &[
-    "serve", "halt", "prune", "purge", "backup", "restore", "plugin",
+    "serve", "halt", "prune", "purge", "backup", "restore", "key", "plugin",
 ];
 /// The flags that are refused in the plugin, with those that only make sense beside them.
 pub(super) const FLAGS: &[&str] = &[
@@ -96,6 +96,11 @@ pub(super) fn check(cli: &Cli) -> Result<()> {
             "what copies the database",
             "it reads or writes files of the server; doctor says whether the database is sound",
             "promptyoself doctor",
+        ),
+        Some(Verb::Key(_)) => refuse(
+            "key",
+            "who may call is the operator's choice",
+            "promptyoself list",
         ),
         Some(Verb::Plugin(_)) => refuse(
             "plugin",

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use secrecy::SecretString;
 use serde::{Deserialize, Deserializer};
 
-use super::{Environment, budget, delivery, invalid, keeping, notify};
+use super::{Environment, budget, delivery, invalid, keeping, notify, server};
 use crate::error::{Code, Error, Result};
 
 /// The file beside the plugin's shim.
@@ -23,6 +23,7 @@ pub(super) struct File {
     pub notify: Option<notify::FileTable>,
     pub budget: Option<budget::FileTable>,
     pub keeping: Option<keeping::FileTable>,
+    pub server: Option<server::FileTable>,
 }
 
 /// The `[letta]` table.

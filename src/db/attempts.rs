@@ -97,6 +97,7 @@ impl Db {
             otid,
             messages: messages_of(sending.body, line.as_deref())?,
             failures: sending.failures,
+            sent_at: now,
             first_sent_at: first_sent_at.0,
             expires_at: sending.expires_at,
             next_run: None,

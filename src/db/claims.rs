@@ -60,6 +60,8 @@ pub struct Job {
     pub messages: Vec<Value>,
     /// How many tries counted before this one.
     pub failures: i64,
+    /// When this try began.
+    pub sent_at: Timestamp,
     /// When its first try began.
     pub first_sent_at: Timestamp,
     /// When retries end.

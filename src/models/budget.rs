@@ -1,15 +1,5 @@
 //! How much an agent may schedule for itself. The operator has no such limit.
 
-/// Who asks for something.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Caller {
-    /// Whoever runs this program.
-    #[default]
-    Operator,
-    /// An agent, or somebody who speaks for one.
-    Agent,
-}
-
 /// What an agent may have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Budget {

@@ -188,6 +188,7 @@ impl Keeper {
                         occurrence_id,
                         schedule_id: settled.schedule_id,
                         intended_at: settling.intended_at,
+                        sent_at: settling.job.as_ref().map(|job| job.sent_at),
                         state: settled.state,
                         verdict: settling.verdict.clone(),
                     });

@@ -7,8 +7,8 @@ use crate::models::{Budget, Caller, Plan};
 use crate::schedule::{Timetable, just_before};
 
 /// How many live schedules the caller's agent may have; `None` for any number.
-pub(super) fn most_schedules(budget: &Budget, caller: Caller) -> Option<i64> {
-    (caller == Caller::Agent).then_some(budget.schedules)
+pub(super) fn most_schedules(budget: &Budget, caller: &Caller) -> Option<i64> {
+    caller.has_budget().then_some(budget.schedules)
 }
 
 /// Refuses a plan that fires too often within the 24 hours from its first firing on.
@@ -17,11 +17,11 @@ pub(super) fn most_schedules(budget: &Budget, caller: Caller) -> Option<i64> {
 /// [`Code::BudgetExceeded`].
 pub(super) fn check_fires(
     budget: &Budget,
-    caller: Caller,
+    caller: &Caller,
     plan: &Plan,
     timetable: &Timetable,
 ) -> Result<()> {
-    if caller == Caller::Operator {
+    if !caller.has_budget() {
         return Ok(());
     }
     let Ok(day_after) = plan.next_run.checked_add(SignedDuration::from_hours(24)) else {

@@ -8,9 +8,7 @@ use super::views::show_local;
 use super::{Service, not_found};
 use crate::db::{Halt, Queued, Resumed, ScheduleUpdate, remaining, timetable};
 use crate::error::{Code, Error, Result};
-use crate::models::{
-    AgentId, Caller, Lifecycle, PingUrl, Plan, Policy, PromptSchedule, ScheduleType,
-};
+use crate::models::{AgentId, Lifecycle, PingUrl, Plan, Policy, PromptSchedule, ScheduleType};
 use crate::schedule::{Timetable, Zone, parse_time};
 
 /// What to change of a schedule; `None` leaves a part as it is.
@@ -38,8 +36,6 @@ pub struct Changes {
     pub ping_url: Option<Option<PingUrl>>,
     /// Whether to go without asking Letta for another agent.
     pub skip_validation: bool,
-    /// Who asks.
-    pub caller: Caller,
 }
 
 impl Changes {
@@ -83,6 +79,9 @@ impl Service {
                 ),
             );
         }
+        if let Some(agent) = &changes.agent_id {
+            self.own(agent.clone())?;
+        }
         let now = self.now();
         let (plan, timetable) = match changes.moves() {
             true => self.plan_anew(&schedule, changes, now)?,
@@ -90,7 +89,7 @@ impl Service {
         };
         check_policy(&schedule.policy.changed_by(&changes.policy))?;
         if self.has_new_plan(changes) {
-            check_fires(&self.budget, changes.caller, &plan, &timetable)?;
+            check_fires(&self.budget, &self.caller, &plan, &timetable)?;
         }
         if let (Some(agent), false) = (&changes.agent_id, changes.skip_validation) {
             self.validate_agent(agent).await?;
@@ -107,7 +106,7 @@ impl Service {
             plan: self.has_new_plan(changes).then_some(plan),
             policy: changes.policy,
             ping_url: changes.ping_url.clone(),
-            most_schedules: most_schedules(&self.budget, changes.caller),
+            most_schedules: most_schedules(&self.budget, &self.caller),
             keeps_instants: !changes.moves(),
         };
         if !self.db.update_schedule(id, &update, now).await? {
@@ -210,6 +209,7 @@ impl Service {
     /// # Errors
     /// [`Code::ScheduleNotFound`], [`Code::ScheduleNotActive`].
     pub async fn pause(&self, id: i64, note: Option<&str>) -> Result<()> {
+        self.find(id).await?;
         match self.db.pause_schedule(id, note, self.now()).await? {
             None => Err(not_found(id)),
             Some(Lifecycle::Active) => Ok(()),
@@ -224,6 +224,7 @@ impl Service {
     /// [`Code::ScheduleNotFound`], [`Code::ScheduleNotActive`] if it is not paused,
     /// [`Code::TimePast`] for a one-shot whose time passed meanwhile.
     pub async fn resume(&self, id: i64, replay: bool) -> Result<Option<Timestamp>> {
+        self.find(id).await?;
         let now = self.now();
         match self.db.resume_schedule(id, replay, now).await? {
             None => Err(not_found(id)),
@@ -252,6 +253,7 @@ impl Service {
     /// [`Code::ScheduleNotFound`], [`Code::ScheduleNotActive`] for one that was cancelled,
     /// [`Code::ScheduleBroken`].
     pub async fn run(&self, id: i64) -> Result<(i64, bool)> {
+        self.find(id).await?;
         let lane_of = |s: &PromptSchedule| Ok(self.letta.lane(&AgentId::parse(&s.agent_id)?));
         match self.db.queue_run(id, lane_of, self.now()).await? {
             None => Err(not_found(id)),
@@ -276,6 +278,7 @@ impl Service {
     /// # Errors
     /// Those of the database.
     pub async fn halt(&self, note: Option<&str>) -> Result<Halt> {
+        self.refuse_scoped("halting")?;
         self.db.halt(note, self.now()).await
     }
 
@@ -284,6 +287,7 @@ impl Service {
     /// # Errors
     /// Those of the database.
     pub async fn lift_halt(&self) -> Result<Option<Halt>> {
+        self.refuse_scoped("halting")?;
         self.db.lift_halt(self.now()).await
     }
 }

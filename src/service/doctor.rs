@@ -14,7 +14,7 @@ use crate::clock::Clock;
 use crate::db::{Db, Overdue};
 use crate::error::Result;
 use crate::letta_client::Letta;
-use crate::models::{Account, Budget, words};
+use crate::models::{Account, Budget, Caller, words};
 use crate::schedule::Zone;
 
 words! {
@@ -79,6 +79,7 @@ impl Service {
             clock,
             zone,
             budget: Budget::default(),
+            caller: Caller::default(),
         })
     }
 

@@ -47,6 +47,10 @@ impl Service {
     /// # Errors
     /// Those of the database.
     pub async fn list(&self, filter: &ListFilter, full: bool, status: &Status) -> Result<Listing> {
+        let filter = &ListFilter {
+            agent_id: self.narrow(filter.agent_id.clone())?,
+            ..filter.clone()
+        };
         let schedules = self.db.list_schedules(filter).await?;
         let total = self.db.count_schedules(filter).await?;
         let broken = self.db.count_broken(filter.agent_id.as_ref()).await?;
@@ -126,7 +130,7 @@ impl Service {
         };
         self.occurrences(&HistoryFilter {
             uid,
-            agent_id: asked.agent_id.clone(),
+            agent_id: self.narrow(asked.agent_id.clone())?,
             state: asked.state,
             since: asked.since,
             limit: asked.limit,

@@ -8,7 +8,7 @@ use super::views::show_local;
 use crate::error::{Code, Error, Result};
 use crate::letta_client::RefusalKind;
 use crate::models::{
-    AgentId, Caller, CatchUp, NewSchedule, PingUrl, Plan, Policy, PromptSchedule, ScheduleType,
+    AgentId, CatchUp, NewSchedule, PingUrl, Plan, Policy, PromptSchedule, ScheduleType,
 };
 use crate::schedule::{Spec, Timetable, Zone, parse_time};
 
@@ -56,8 +56,6 @@ pub struct Registration {
     pub ping_url: Option<PingUrl>,
     /// Whether to go without asking Letta for the agent.
     pub skip_validation: bool,
-    /// Who asks.
-    pub caller: Caller,
 }
 
 /// A schedule that exists now.
@@ -97,12 +95,13 @@ impl Service {
             Some(name) => Zone::parse(name)?,
             None => self.zone.clone(),
         };
+        self.own(asked.agent_id.clone())?;
         let (plan, timetable) = plan(&asked.when, &zone, now)?;
         if let Some(existing) = self.find_named(asked).await? {
             return self.same_or_taken(asked, &plan, existing);
         }
         check_policy(&asked.policy)?;
-        check_fires(&self.budget, asked.caller, &plan, &timetable)?;
+        check_fires(&self.budget, &self.caller, &plan, &timetable)?;
         if !asked.skip_validation {
             self.validate_agent(&asked.agent_id).await?;
         }
@@ -112,8 +111,8 @@ impl Service {
             name: asked.name.clone(),
             plan: plan.clone(),
             policy: asked.policy,
-            most_schedules: most_schedules(&self.budget, asked.caller),
             ping_url: asked.ping_url.clone(),
+            most_schedules: most_schedules(&self.budget, &self.caller),
         };
         match self.db.add_schedule(&new, now).await {
             Ok(id) => Ok(registered(

@@ -1,12 +1,13 @@
 //! Whether anything is being delivered, and if not, why.
 
+use std::collections::HashSet;
 use std::path::PathBuf;
 
 use super::Service;
 use crate::db::{Halt, HeldTarget, OutboxStatus, RunningScheduler};
 use crate::error::Result;
 use crate::letta_client::ServerInfo;
-use crate::models::Incident;
+use crate::models::{Incident, State};
 
 /// Who delivers, and what stands in the way.
 #[derive(Clone, Debug)]
@@ -23,6 +24,17 @@ pub struct Status {
     pub outbox: OutboxStatus,
     /// The database.
     pub database: PathBuf,
+}
+
+/// How much is waiting.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Backlog {
+    /// Schedules whose time has come and that are not claimed.
+    pub due: i64,
+    /// Prompts that are on their way or of unknown fate.
+    pub in_flight: i64,
+    /// Lanes with a prompt that waits for its next try.
+    pub lanes_waiting: i64,
 }
 
 impl Status {
@@ -73,6 +85,24 @@ impl Service {
             incidents: self.db.list_open_incidents().await?,
             outbox: self.db.outbox_status(self.now()).await?,
             database: self.db.path().to_owned(),
+        })
+    }
+
+    /// How much is waiting.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn backlog(&self) -> Result<Backlog> {
+        let due = self.db.get_due_schedules(self.clock.now()).await?;
+        let open = self.db.list_open_occurrences().await?;
+        let (waiting, in_flight): (Vec<_>, Vec<_>) =
+            open.into_iter().partition(|o| o.state == State::Waiting);
+        let lanes: HashSet<_> = waiting.into_iter().map(|o| o.lane).collect();
+        let count = |n: usize| i64::try_from(n).unwrap_or(i64::MAX);
+        Ok(Backlog {
+            due: count(due.len()),
+            in_flight: count(in_flight.len()),
+            lanes_waiting: count(lanes.len()),
         })
     }
 

@@ -37,6 +37,12 @@ fn built(code: Code) -> Error {
         Code::ScheduleBroken => {
             Error::new(code, "schedule 5 can't be read").example("promptyoself list --all")
         }
+        // The command line's caller is never bound to an agent; callers over HTTP are.
+        Code::NotPermitted => Error::new(
+            code,
+            "listing every agent is for the operator, and this key is for agent agent-1",
+        )
+        .example("promptyoself list"),
         // Whatever brought about a fault of ours would be a bug with a test of its own.
         Code::Internal => Error::new(code, "could not put the answer into JSON")
             .caused_by(std::io::Error::other("a cause")),

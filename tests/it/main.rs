@@ -26,6 +26,7 @@ mod program;
 mod python;
 mod real_letta;
 mod scheduler;
+mod scope;
 mod simulation;
 mod smcp;
 mod time_rules;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use jiff::SignedDuration;
 use promptyoself::clock::Clock;
-use promptyoself::models::{AgentId, Caller, Policy, ScheduleType};
+use promptyoself::models::{AgentId, Policy, ScheduleType};
 use promptyoself::service::{Registration, Service, When, Wish};
 
 use crate::daemon::Program;
@@ -42,7 +42,6 @@ async fn fill(database: &std::path::Path) {
             policy: Policy::default(),
             ping_url: None,
             skip_validation: true,
-            caller: Caller::Operator,
         };
         service.register(&asked).await.unwrap();
     }

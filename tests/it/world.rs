@@ -8,7 +8,7 @@ use promptyoself::clock::Clock;
 use promptyoself::db::{HistoryFilter, ListFilter};
 use promptyoself::error::Result;
 use promptyoself::letta_client::Letta;
-use promptyoself::models::{AgentId, Caller, Occurrence, Policy, ScheduleType, State};
+use promptyoself::models::{AgentId, Occurrence, Policy, ScheduleType, State};
 use promptyoself::scheduler::{Mode, Outcome, Scheduler, Settings};
 use promptyoself::service::{Registered, Registration, Service, When, Wish};
 use tempfile::TempDir;
@@ -132,7 +132,6 @@ impl<T: Letta + 'static> World<T> {
             policy: Policy::default(),
             ping_url: None,
             skip_validation: false,
-            caller: Caller::Operator,
         }
     }
 

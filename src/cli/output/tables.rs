@@ -82,6 +82,18 @@ pub fn agents_table(rows: &[Value]) -> String {
     table(columns, rows, "no agents")
 }
 
+/// Keys as a table. Each row has the keys of a key in JSON.
+pub fn keys_table(rows: &[Value]) -> String {
+    let columns: &[Column] = &[
+        ("id", "id"),
+        ("name", "name"),
+        ("agent_id", "agent"),
+        ("created_at", "made"),
+        ("revoked_at", "revoked"),
+    ];
+    table(columns, rows, "no keys")
+}
+
 /// Occurrences as a table. Each row has the keys of an occurrence in JSON.
 pub fn occurrences_table(rows: &[Value]) -> String {
     let columns: &[Column] = &[

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use jiff::{SignedDuration, Timestamp};
 use promptyoself::clock::Clock;
-use promptyoself::models::{AgentId, Caller, CatchUp, Policy, ScheduleType};
+use promptyoself::models::{AgentId, CatchUp, Policy, ScheduleType};
 use promptyoself::service::{Registered, Registration, Service, When, Wish as Asked};
 
 use crate::daemon::pause;
@@ -183,7 +183,6 @@ impl Schedules {
             skip_validation: true,
             policy,
             ping_url: None,
-            caller: Caller::Operator,
         };
         self.service.register(&asked).await.unwrap()
     }

@@ -250,7 +250,8 @@ pub async fn case(code: Code, world: &World) -> Option<Case> {
                 .says("The database is temporarily unavailable.")
                 .put_right(|world| world.letta.set_healthy(true))
         }
-        Code::ScheduleBroken | Code::Internal => return None,
+        Code::KeyInvalid => call(&["key", "revoke", "7"]).says("key 7"),
+        Code::NotPermitted | Code::ScheduleBroken | Code::Internal => return None,
     })
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use promptyoself::clock::Clock;
-use promptyoself::models::{AgentId, Caller, Policy, ScheduleType};
+use promptyoself::models::{AgentId, Policy, ScheduleType};
 use promptyoself::scheduler::{Mode, Scheduler, Settings};
 use promptyoself::service::{HistoryQuery, Registration, Service, When, Wish};
 use tokio::sync::Notify;
@@ -65,7 +65,6 @@ impl Rig {
             policy: Policy::default(),
             ping_url: None,
             skip_validation: false,
-            caller: Caller::Operator,
         };
         self.service.register(&asked).await.unwrap();
     }

@@ -148,7 +148,6 @@ impl World {
             policy: self.policy(),
             ping_url: None,
             skip_validation: true,
-            caller: Default::default(),
         };
         self.note(format!(
             "register {:?} for {}",

@@ -1,0 +1,68 @@
+//! The keys of callers over HTTP.
+
+use secrecy::ExposeSecret;
+use serde_json::{Value, json};
+
+use super::Context;
+use super::args::KeyVerb;
+use super::input::{agent_filter, given, schedule_id};
+use super::output::{Reply, keys_table};
+use crate::error::Result;
+use crate::models::StoredKey;
+
+pub(super) async fn key(ctx: &Context, verb: &KeyVerb) -> Result<Reply> {
+    match verb {
+        KeyVerb::Create { name, agent_id } => {
+            create(ctx, name.as_deref(), agent_id.as_deref()).await
+        }
+        KeyVerb::List => list(ctx).await,
+        KeyVerb::Revoke(args) => {
+            let id = schedule_id(args)?;
+            ctx.service().await?.revoke_key(id).await?;
+            let message = format!("Key {id} is revoked");
+            let json = json!({ "status": "success", "revoked_id": id, "message": message });
+            Reply::new(&json, message)
+        }
+    }
+}
+
+async fn create(ctx: &Context, name: Option<&str>, agent_id: Option<&str>) -> Result<Reply> {
+    let agent_id = agent_filter(agent_id)?;
+    let usual = match &agent_id {
+        Some(agent) => agent.as_str(),
+        None => "operator",
+    };
+    let name = given(name).unwrap_or(usual);
+    let service = ctx.service().await?;
+    let (id, key) = service.create_key(name, agent_id.as_ref()).await?;
+    let json = json!({
+        "status": "success",
+        "id": id,
+        "name": name,
+        "agent_id": agent_id,
+        "key": key.expose_secret(),
+    });
+    let text = format!(
+        "Key {id} ({name}). It is shown this once:\n{}",
+        key.expose_secret()
+    );
+    Reply::new(&json, text)
+}
+
+async fn list(ctx: &Context) -> Result<Reply> {
+    let keys = ctx.service().await?.list_keys().await?;
+    let rows: Vec<Value> = keys.iter().map(show).collect();
+    let text = keys_table(&rows);
+    let json = json!({ "status": "success", "count": rows.len(), "keys": rows });
+    Reply::new(&json, text)
+}
+
+fn show(key: &StoredKey) -> Value {
+    json!({
+        "id": key.id,
+        "name": key.name,
+        "agent_id": key.agent_id,
+        "created_at": key.created_at,
+        "revoked_at": key.revoked_at,
+    })
+}

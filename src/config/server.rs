@@ -1,0 +1,97 @@
+//! Where the HTTP server listens, and whom it answers.
+
+use std::net::SocketAddr;
+
+use serde::Deserialize;
+
+use super::{Environment, Flags, filled, invalid};
+use crate::error::Result;
+
+/// Where it listens when nothing says otherwise: on this machine alone.
+const LISTEN: &str = "127.0.0.1:8465";
+
+/// Where the HTTP server listens, and whom it answers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServerSettings {
+    /// The address; `None` for no server at all.
+    pub listen: Option<SocketAddr>,
+    /// Whether somebody chose the address: then it must be free.
+    pub chosen: bool,
+    /// Names by which it may be called besides those of this machine's loopback.
+    pub hosts: Vec<String>,
+    /// Origins of web pages that may call it, besides its own.
+    pub origins: Vec<String>,
+}
+
+/// The `[server]` table of the settings file.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct FileTable {
+    listen: Option<String>,
+    hosts: Option<Vec<String>>,
+    origins: Option<Vec<String>>,
+}
+
+/// Puts flags, environment and file together.
+pub(super) fn combine(flags: &Flags, env: &Environment, file: FileTable) -> Result<ServerSettings> {
+    let (source, chosen) = if let Some(text) = filled(flags.listen.clone()) {
+        ("--listen", Some(text))
+    } else if let Some(text) = env.get("PROMPTYOSELF_LISTEN") {
+        ("PROMPTYOSELF_LISTEN", Some(text.to_owned()))
+    } else {
+        (
+            "listen in [server] of the settings file",
+            filled(file.listen),
+        )
+    };
+    let text = chosen.as_deref().unwrap_or(LISTEN);
+    let listen = match text {
+        "off" | "none" => None,
+        _ => Some(text.parse().map_err(|_| {
+            invalid(
+                source,
+                format_args!("{text:?} is not an address and a port; off means no server"),
+                "--listen 127.0.0.1:8465",
+            )
+        })?),
+    };
+    let words = |name: &str, from_file: Option<Vec<String>>| match env.get(name) {
+        Some(text) => text.split(',').map(|w| w.trim().to_owned()).collect(),
+        None => from_file.unwrap_or_default(),
+    };
+    Ok(ServerSettings {
+        listen,
+        chosen: chosen.is_some(),
+        hosts: words("PROMPTYOSELF_HOSTS", file.hosts),
+        origins: words("PROMPTYOSELF_ORIGINS", file.origins),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn listen(env: &[(&str, &str)]) -> Result<ServerSettings> {
+        let env = env.iter().copied().collect();
+        combine(&Flags::default(), &env, FileTable::default())
+    }
+
+    #[test]
+    fn the_server_listens_on_this_machine_alone_unless_it_is_told_otherwise() {
+        let usual = listen(&[]).unwrap();
+        assert!(usual.listen.unwrap().ip().is_loopback() && !usual.chosen);
+        let chosen = listen(&[("PROMPTYOSELF_LISTEN", "0.0.0.0:80")]).unwrap();
+        assert_eq!(chosen.listen, Some("0.0.0.0:80".parse().unwrap()));
+        assert!(chosen.chosen);
+        assert_eq!(
+            listen(&[("PROMPTYOSELF_LISTEN", "off")]).unwrap().listen,
+            None
+        );
+    }
+
+    #[test]
+    fn an_address_that_is_none_is_refused_with_its_place() {
+        let error = listen(&[("PROMPTYOSELF_LISTEN", "8465")]).unwrap_err();
+        assert!(error.to_string().contains("PROMPTYOSELF_LISTEN"), "{error}");
+    }
+}

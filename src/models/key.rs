@@ -1,0 +1,55 @@
+//! Keys for callers over HTTP.
+
+use jiff::Timestamp;
+use secrecy::{ExposeSecret, SecretString};
+use sha2::{Digest, Sha256};
+use uuid::Uuid;
+
+use super::AgentId;
+
+/// How every key begins, so that it is known for one wherever it is found.
+const PREFIX: &str = "pys_";
+
+/// What is stored of a key.
+#[derive(Clone, Debug)]
+pub struct StoredKey {
+    /// Its number.
+    pub id: i64,
+    /// What somebody called it.
+    pub name: String,
+    /// The agent it acts for; `None` for the operator's.
+    pub agent_id: Option<AgentId>,
+    /// The SHA-256 of the key, in hexadecimal digits.
+    pub hash: String,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// Since when it opens nothing any more.
+    pub revoked_at: Option<Timestamp>,
+}
+
+/// A key that nobody has seen yet, of 244 random bits.
+pub fn new_key() -> SecretString {
+    let (a, b) = (Uuid::new_v4().simple(), Uuid::new_v4().simple());
+    SecretString::from(format!("{PREFIX}{a}{b}"))
+}
+
+/// What is stored of a key. Its bits are random, so that a plain hash can't be reversed by guessing.
+pub fn hash_key(key: &SecretString) -> String {
+    let digest = Sha256::digest(key.expose_secret().as_bytes());
+    digest.iter().map(|b| format!("{b:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_two_keys_are_alike_and_a_hash_does_not_show_its_key() {
+        let (a, b) = (new_key(), new_key());
+        assert_ne!(a.expose_secret(), b.expose_secret());
+        assert!(a.expose_secret().starts_with("pys_") && a.expose_secret().len() == 68);
+        assert_eq!(hash_key(&a), hash_key(&a));
+        assert_ne!(hash_key(&a), hash_key(&b));
+        assert!(!hash_key(&a).contains(&a.expose_secret()[4..20]));
+    }
+}

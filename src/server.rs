@@ -1,0 +1,145 @@
+//! The HTTP server of `serve`: one router, guarded as a whole.
+
+mod auth;
+mod guard;
+pub mod metrics;
+mod ops;
+mod problem;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::middleware;
+use axum::routing::get;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use tower_http::catch_panic::CatchPanicLayer;
+
+use crate::config::ServerSettings;
+use crate::error::{Code, Error, Result};
+use crate::service::Service;
+
+pub use auth::KEY_HEADER;
+pub use guard::Guard;
+pub use metrics::Metrics;
+
+/// The largest body of a request, in bytes: Letta takes 5 MB of content, and an image more.
+const LARGEST_BODY: usize = 32 * 1024 * 1024;
+
+/// How long requests that go on may take to end when the server stops.
+const DRAIN: Duration = Duration::from_secs(5);
+
+/// What every handler is given.
+#[derive(Clone)]
+pub struct App {
+    /// What every face calls.
+    pub service: Service,
+    /// Whom it answers.
+    pub guard: Arc<Guard>,
+    /// What is counted.
+    pub metrics: Metrics,
+}
+
+/// Takes the address that the settings say. `None` if they want no server, or if nobody chose the
+/// address and it is taken: another scheduler on this machine has it.
+///
+/// # Errors
+/// [`Code::ConfigInvalid`] if the address can't be had, or if it can be reached from other machines
+/// while no key exists.
+pub async fn bind(settings: &ServerSettings, service: &Service) -> Result<Option<TcpListener>> {
+    let Some(address) = settings.listen else {
+        return Ok(None);
+    };
+    if !address.ip().is_loopback() && !service.has_keys().await? {
+        return Err(Error::new(
+            Code::ConfigInvalid,
+            format!(
+                "--listen {address} can be reached from other machines, and there is no key yet, \
+                 so anybody could schedule prompts: make a key first"
+            ),
+        )
+        .example("promptyoself key create --name laptop"));
+    }
+    match TcpListener::bind(address).await {
+        Ok(listener) => Ok(Some(listener)),
+        Err(e) if !settings.chosen && e.kind() == std::io::ErrorKind::AddrInUse => {
+            tracing::warn!(
+                "nothing is served over HTTP, since {address} is taken: choose another address \
+                 with --listen"
+            );
+            Ok(None)
+        }
+        Err(e) => Err(Error::new(
+            Code::ConfigInvalid,
+            format!("--listen {address}: this address can't be used"),
+        )
+        .example("promptyoself serve --listen 127.0.0.1:8466")
+        .caused_by(e)),
+    }
+}
+
+/// Starts to listen as the settings say, and answers requests until `stop`. What is returned is
+/// the end of that, with the requests that go on: they have a few seconds.
+///
+/// # Errors
+/// Those of [`bind`].
+pub async fn start(
+    settings: &ServerSettings,
+    service: &Service,
+    metrics: Metrics,
+    stop: CancellationToken,
+) -> Result<impl Future<Output = ()> + use<>> {
+    let listener = bind(settings, service).await?;
+    let task = match listener {
+        None => None,
+        Some(listener) => {
+            let address = listener.local_addr().map_err(|e| {
+                Error::new(Code::Internal, "could not read our own address").caused_by(e)
+            })?;
+            tracing::info!("answering at http://{address}");
+            let app = App {
+                service: service.clone(),
+                guard: Arc::new(Guard::new(settings, address)),
+                metrics,
+            };
+            Some(tokio::spawn(serve(listener, app, stop)))
+        }
+    };
+    Ok(async move {
+        if let Some(task) = task {
+            let _ = task.await;
+        }
+    })
+}
+
+async fn serve(listener: TcpListener, app: App, stop: CancellationToken) {
+    let (clock, stopped) = (app.service.clock.clone(), stop.clone());
+    let server = axum::serve(listener, router(app))
+        .with_graceful_shutdown(async move { stopped.cancelled().await });
+    let deadline = async {
+        stop.cancelled().await;
+        clock.sleep(DRAIN).await;
+    };
+    tokio::select! {
+        ended = server => {
+            if let Err(e) = ended {
+                tracing::error!("the HTTP server ended: {e}");
+            }
+        }
+        () = deadline => {}
+    }
+}
+
+/// Every route.
+pub fn router(app: App) -> Router {
+    Router::new()
+        .route("/healthz", get(ops::healthz))
+        .route("/readyz", get(ops::readyz))
+        .route("/metrics", get(ops::metrics))
+        .layer(middleware::from_fn_with_state(app.clone(), guard::check))
+        .layer(DefaultBodyLimit::max(LARGEST_BODY))
+        .layer(CatchPanicLayer::new())
+        .with_state(app)
+}

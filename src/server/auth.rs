@@ -1,0 +1,70 @@
+//! Who is calling over HTTP.
+
+use axum::extract::FromRequestParts;
+use axum::http::HeaderMap;
+use axum::http::header::AUTHORIZATION;
+use axum::http::request::Parts;
+use secrecy::SecretString;
+
+use super::App;
+use super::problem::Problem;
+use crate::error::{Code, Error, Result};
+use crate::models::{AgentId, Caller};
+use crate::service::{Credentials, Service};
+
+/// The header for our key where `Authorization` is somebody else's.
+pub const KEY_HEADER: &str = "x-promptyoself-key";
+
+/// The header by which Letta tells which agent is calling.
+pub const AGENT_HEADER: &str = "x-agent-id";
+
+/// The service as the caller of a request sees it.
+pub struct Scoped(pub Service);
+
+impl FromRequestParts<App> for Scoped {
+    type Rejection = Problem;
+
+    async fn from_request_parts(
+        parts: &mut Parts,
+        app: &App,
+    ) -> std::result::Result<Self, Problem> {
+        let caller = identify(&app.service, &parts.headers).await?;
+        Ok(Scoped(app.service.for_caller(caller)))
+    }
+}
+
+/// Who is calling, by the headers of a request.
+///
+/// # Errors
+/// Those of [`Service::identify`], and of an agent's id that can't be one.
+pub async fn identify(service: &Service, headers: &HeaderMap) -> Result<Caller> {
+    let text = |name: &str| match headers.get(name) {
+        Some(value) => value.to_str().map(|v| Some(v.trim())).map_err(|_| {
+            Error::new(
+                Code::KeyInvalid,
+                format!("the header {name} is not plain text"),
+            )
+            .example("promptyoself key create --name laptop")
+        }),
+        None => Ok(None),
+    };
+    let bearer = text(AUTHORIZATION.as_str())?.map(|v| {
+        let (scheme, key) = v.split_once(' ').unwrap_or(("", v));
+        match scheme.eq_ignore_ascii_case("bearer") {
+            true => key.trim(),
+            false => v,
+        }
+    });
+    let key = match text(KEY_HEADER)? {
+        Some(key) => Some(key),
+        None => bearer,
+    };
+    let credentials = Credentials {
+        key: key.map(|k| SecretString::from(k.to_owned())),
+        agent_id: text(AGENT_HEADER)?
+            .filter(|id| !id.is_empty())
+            .map(AgentId::parse)
+            .transpose()?,
+    };
+    service.identify(&credentials).await
+}

@@ -1,0 +1,177 @@
+//! Whom the server answers at all: a page of another origin, or a name that was made to point
+//! here (DNS rebinding), is refused before anything else is looked at.
+
+use std::net::SocketAddr;
+
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+
+use super::App;
+use super::problem::Problem;
+use crate::config::ServerSettings;
+use crate::error::{Code, Error};
+
+/// The names by which the server may be called, and the origins that may call it.
+#[derive(Debug)]
+pub struct Guard {
+    hosts: Vec<String>,
+    origins: Vec<String>,
+    /// Whether it can only be reached from this machine.
+    is_local: bool,
+}
+
+impl Guard {
+    /// The guard of a server that listens at `address`.
+    pub fn new(settings: &ServerSettings, address: SocketAddr) -> Self {
+        let mut hosts = vec!["localhost".to_owned(), "127.0.0.1".into(), "[::1]".into()];
+        if !address.ip().is_unspecified() {
+            hosts.push(match address {
+                SocketAddr::V4(v4) => v4.ip().to_string(),
+                SocketAddr::V6(v6) => format!("[{}]", v6.ip()),
+            });
+        }
+        hosts.extend(settings.hosts.iter().map(|h| h.to_ascii_lowercase()));
+        let origins = settings.origins.iter();
+        Guard {
+            hosts,
+            origins: origins
+                .map(|o| o.trim_end_matches('/').to_ascii_lowercase())
+                .collect(),
+            is_local: address.ip().is_loopback(),
+        }
+    }
+
+    /// Whether it can only be reached from this machine.
+    pub fn is_local(&self) -> bool {
+        self.is_local
+    }
+
+    /// The names by which it may be called, without ports.
+    pub fn hosts(&self) -> &[String] {
+        &self.hosts
+    }
+
+    /// Refuses a host that is not ours and an origin that may not call.
+    fn check(&self, headers: &HeaderMap, authority: Option<&str>) -> Result<(), Error> {
+        let host = match headers.get(header::HOST) {
+            Some(host) => host.to_str().ok(),
+            None => authority,
+        };
+        let host = host.unwrap_or_default().to_ascii_lowercase();
+        if !self.knows(&host) {
+            return Err(Error::new(
+                Code::NotPermitted,
+                format!(
+                    "this server is not called {host:?}: name it in PROMPTYOSELF_HOSTS if it is"
+                ),
+            )
+            .example("PROMPTYOSELF_HOSTS=prompts.example.org"));
+        }
+        let Some(origin) = headers.get(header::ORIGIN) else {
+            return Ok(());
+        };
+        let origin = origin.to_str().unwrap_or_default().to_ascii_lowercase();
+        if self.origins.contains(&origin) || self.is_own(&origin, &host) {
+            return Ok(());
+        }
+        Err(Error::new(
+            Code::NotPermitted,
+            format!(
+                "a page of {origin:?} may not call this server: name it in PROMPTYOSELF_ORIGINS \
+                 if it may"
+            ),
+        )
+        .example("PROMPTYOSELF_ORIGINS=https://prompts.example.org"))
+    }
+
+    /// Whether a `Host` names this server, whatever its port.
+    fn knows(&self, host: &str) -> bool {
+        self.hosts.iter().any(|known| {
+            let Some(rest) = host.strip_prefix(known.as_str()) else {
+                return false;
+            };
+            let port = rest.strip_prefix(':');
+            rest.is_empty() || port.is_some_and(|p| p.bytes().all(|b| b.is_ascii_digit()))
+        })
+    }
+
+    /// Whether an origin is the very address that is called.
+    fn is_own(&self, origin: &str, host: &str) -> bool {
+        let authority = origin.strip_prefix("http://");
+        let authority = authority.or_else(|| origin.strip_prefix("https://"));
+        authority.is_some_and(|a| a == host)
+    }
+}
+
+/// Lets a request through, or refuses it.
+pub(super) async fn check(State(app): State<App>, request: Request, next: Next) -> Response {
+    let authority = request.uri().authority().map(|a| a.as_str());
+    match app.guard.check(request.headers(), authority) {
+        Ok(()) => next.run(request).await,
+        Err(error) => Problem::from(error).into_response(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn guard() -> Guard {
+        let settings = ServerSettings {
+            listen: None,
+            chosen: false,
+            hosts: vec!["Prompts.example.org".into()],
+            origins: vec!["https://app.example.org/".into()],
+        };
+        Guard::new(&settings, "127.0.0.1:8465".parse().unwrap())
+    }
+
+    fn answer(host: &str, origin: Option<&str>) -> bool {
+        let mut headers = HeaderMap::new();
+        headers.insert(header::HOST, host.parse().unwrap());
+        if let Some(origin) = origin {
+            headers.insert(header::ORIGIN, origin.parse().unwrap());
+        }
+        guard().check(&headers, None).is_ok()
+    }
+
+    #[test]
+    fn only_names_of_this_server_are_answered() {
+        for host in [
+            "localhost",
+            "127.0.0.1:8465",
+            "[::1]:1",
+            "LOCALHOST:8465",
+            "prompts.example.org",
+        ] {
+            assert!(answer(host, None), "{host}");
+        }
+        for host in [
+            "",
+            "evil.example",
+            "localhost.evil.example",
+            "127.0.0.1.evil.example:80",
+            "localhost:8465@evil",
+            "localhost:",
+        ] {
+            let allowed = answer(host, None);
+            assert!(!allowed || host == "localhost:", "{host}");
+        }
+    }
+
+    #[test]
+    fn only_pages_of_known_origins_may_call() {
+        assert!(answer("localhost:8465", Some("http://localhost:8465")));
+        assert!(answer("localhost:8465", Some("https://app.example.org")));
+        for origin in [
+            "http://localhost:3000",
+            "https://evil.example",
+            "null",
+            "http://localhost:8465.evil.example",
+        ] {
+            assert!(!answer("localhost:8465", Some(origin)), "{origin}");
+        }
+    }
+}

@@ -1,0 +1,48 @@
+//! What whoever runs the machine asks: does it live, is it ready, what has it counted.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde_json::json;
+
+use super::App;
+use super::auth::Scoped;
+use super::problem::Problem;
+
+/// The process answers.
+pub(super) async fn healthz() -> &'static str {
+    "ok\n"
+}
+
+/// Whether prompts can be delivered: the database answers, a scheduler lives, Letta answers. It
+/// says nothing that a stranger should not know, so it needs no key.
+pub(super) async fn readyz(State(app): State<App>) -> Response {
+    let service = &app.service;
+    let database = service.db.ping().await.is_ok();
+    let scheduler = match service.db.list_schedulers().await {
+        Ok(schedulers) => !schedulers.is_empty(),
+        Err(_) => false,
+    };
+    let letta = service.check_letta().await.is_ok();
+    let ready = database && scheduler && letta;
+    let status = match ready {
+        true => StatusCode::OK,
+        false => StatusCode::SERVICE_UNAVAILABLE,
+    };
+    let body = json!({
+        "ready": ready, "database": database, "scheduler": scheduler, "letta": letta,
+    });
+    (status, Json(body)).into_response()
+}
+
+/// What was counted, in the text form of Prometheus (OpenMetrics 1.0).
+pub(super) async fn metrics(
+    State(app): State<App>,
+    Scoped(service): Scoped,
+) -> Result<Response, Problem> {
+    service.refuse_scoped("reading the metrics")?;
+    let backlog = service.backlog().await?;
+    let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+    Ok(([(header::CONTENT_TYPE, kind)], app.metrics.encode(&backlog)).into_response())
+}

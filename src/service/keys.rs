@@ -1,0 +1,126 @@
+//! Who is calling over HTTP: keys, and what each of them opens.
+
+use secrecy::SecretString;
+use subtle::ConstantTimeEq;
+
+use super::Service;
+use crate::error::{Code, Error, Result};
+use crate::models::{AgentId, Caller, StoredKey, hash_key, new_key};
+
+/// What a caller over HTTP says of itself.
+#[derive(Clone, Debug, Default)]
+pub struct Credentials {
+    /// The key it shows.
+    pub key: Option<SecretString>,
+    /// The agent it says it is. That narrows what it may see, and never widens it.
+    pub agent_id: Option<AgentId>,
+}
+
+impl Service {
+    /// Makes a key: an agent's, or the operator's. Returns its number and the key, which is shown
+    /// this once.
+    ///
+    /// # Errors
+    /// [`Code::NotPermitted`], and those of the database.
+    pub async fn create_key(
+        &self,
+        name: &str,
+        agent_id: Option<&AgentId>,
+    ) -> Result<(i64, SecretString)> {
+        self.refuse_scoped("making keys")?;
+        let key = new_key();
+        let id = self
+            .db
+            .add_key(name, agent_id, &hash_key(&key), self.now())
+            .await?;
+        Ok((id, key))
+    }
+
+    /// Every key, without the keys themselves.
+    ///
+    /// # Errors
+    /// [`Code::NotPermitted`], and those of the database.
+    pub async fn list_keys(&self) -> Result<Vec<StoredKey>> {
+        self.refuse_scoped("listing keys")?;
+        self.db.list_keys().await
+    }
+
+    /// Lets a key open nothing any more.
+    ///
+    /// # Errors
+    /// [`Code::KeyInvalid`] if there is none of this number that opens anything,
+    /// [`Code::NotPermitted`], and those of the database.
+    pub async fn revoke_key(&self, id: i64) -> Result<()> {
+        self.refuse_scoped("revoking keys")?;
+        if self.db.revoke_key(id, self.now()).await? {
+            return Ok(());
+        }
+        Err(Error::new(
+            Code::KeyInvalid,
+            format!("there is no key {id} that is not revoked already: key list shows them"),
+        )
+        .example("promptyoself key list"))
+    }
+
+    /// Whether there is a key that opens anything.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn has_keys(&self) -> Result<bool> {
+        let keys = self.db.list_keys().await?;
+        Ok(keys.iter().any(|k| k.revoked_at.is_none()))
+    }
+
+    /// Who is calling. As long as no key was ever made, whoever can reach us is the operator; from
+    /// the first key on, everybody has to show one, also when all are revoked.
+    ///
+    /// # Errors
+    /// [`Code::KeyInvalid`]; [`Code::NotPermitted`] if an agent's key comes with another agent's
+    /// id; and those of the database.
+    pub async fn identify(&self, credentials: &Credentials) -> Result<Caller> {
+        let mut keys = self.db.list_keys().await?;
+        let open_to_all = keys.is_empty();
+        keys.retain(|k| k.revoked_at.is_none());
+        let opened = match &credentials.key {
+            None if open_to_all => None,
+            None => return Err(refused("no key was shown, and this server asks for one")),
+            Some(shown) => {
+                Some(find(&keys, shown).ok_or_else(|| refused("the key is unknown or revoked"))?)
+            }
+        };
+        match (
+            opened.and_then(|k| k.agent_id.clone()),
+            &credentials.agent_id,
+        ) {
+            (None, None) => Ok(Caller::Operator),
+            (None, Some(agent)) => Ok(Caller::Agent(agent.clone())),
+            (Some(own), said) => self
+                .for_caller(Caller::Agent(own.clone()))
+                .own(said.clone().unwrap_or_else(|| own.clone()))
+                .map(Caller::Agent),
+        }
+    }
+}
+
+/// The key that was shown. Every one is compared, and each in the same time, so that how long it
+/// takes tells nothing.
+fn find<'a>(keys: &'a [StoredKey], shown: &SecretString) -> Option<&'a StoredKey> {
+    let hash = hash_key(shown);
+    keys.iter().fold(None, |found, key| {
+        match bool::from(key.hash.as_bytes().ct_eq(hash.as_bytes())) {
+            true => Some(key),
+            false => found,
+        }
+    })
+}
+
+fn refused(why: &str) -> Error {
+    Error::new(
+        Code::KeyInvalid,
+        format!(
+            "{why}: send it as \"Authorization: Bearer pys_…\" or as \"X-Promptyoself-Key\"; the \
+             operator makes one with promptyoself key create"
+        ),
+    )
+    .example("promptyoself key create --name laptop")
+}

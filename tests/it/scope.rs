@@ -1,0 +1,131 @@
+//! What an agent that is known may do: nothing of any other agent exists for it.
+
+use promptyoself::db::ListFilter;
+use promptyoself::error::{Code, Result};
+use promptyoself::models::{AgentId, Caller, ScheduleType, State};
+use promptyoself::service::{Changes, HistoryQuery, Service};
+
+use crate::world::World;
+
+fn agent(id: &str) -> AgentId {
+    AgentId::parse(id).unwrap()
+}
+
+/// A world with one schedule of each of two agents, and the service as the first one sees it.
+async fn world() -> (World, Service, i64, i64) {
+    let world = World::new().await;
+    let own = world.every("agent-a", "mine", "1h").await.id;
+    let other = world.every("agent-b", "theirs", "1h").await.id;
+    let service = world.service.for_caller(Caller::Agent(agent("agent-a")));
+    (world, service, own, other)
+}
+
+fn code<T>(answer: Result<T>) -> Option<Code> {
+    answer.err().map(|e| e.code())
+}
+
+#[tokio::test]
+async fn another_agents_schedule_does_not_exist_for_an_agent() {
+    let (world, service, own, other) = world().await;
+    let status = service.status().await.unwrap();
+    let prompt = Changes {
+        prompt: Some("changed".into()),
+        ..Changes::default()
+    };
+    let history = HistoryQuery {
+        id: Some(other),
+        limit: 10,
+        ..HistoryQuery::default()
+    };
+    let answers = [
+        code(service.show(other, &status).await),
+        code(service.update(other, &prompt).await),
+        code(service.pause(other, None).await),
+        code(service.resume(other, true).await),
+        code(service.run(other).await),
+        code(service.cancel(other).await),
+        code(service.history(&history).await),
+    ];
+    assert_eq!(answers, [Some(Code::ScheduleNotFound); 7]);
+    let kept = world.service.db.get_schedule(other).await.unwrap().unwrap();
+    assert!(kept.active && kept.prompt_text == "theirs");
+
+    service.show(own, &status).await.unwrap();
+    service.update(own, &prompt).await.unwrap();
+    service.pause(own, None).await.unwrap();
+    service.resume(own, true).await.unwrap();
+    service.run(own).await.unwrap();
+    service.cancel(own).await.unwrap();
+}
+
+#[tokio::test]
+async fn an_agent_lists_only_what_is_its_own() {
+    let (world, service, own, _) = world().await;
+    let status = service.status().await.unwrap();
+    let listing = service
+        .list(&ListFilter::default(), true, &status)
+        .await
+        .unwrap();
+    let ids: Vec<i64> = listing.schedules.iter().map(|s| s.id).collect();
+    assert_eq!((ids, listing.total), (vec![own], 1));
+    let foreign = ListFilter {
+        agent_id: Some(agent("agent-b")),
+        ..ListFilter::default()
+    };
+    let refused = service.list(&foreign, true, &status).await;
+    assert_eq!(code(refused), Some(Code::NotPermitted));
+
+    world.advance(3_600);
+    let mut running = world.start();
+    for _ in 0..2 {
+        running.until(State::Delivered).await;
+    }
+    running.stop().await;
+    let all = HistoryQuery {
+        limit: 10,
+        ..HistoryQuery::default()
+    };
+    let seen = service.history(&all).await.unwrap();
+    assert_eq!(seen.len(), 1);
+    assert_eq!(seen[0].agent_id, "agent-a");
+    let foreign = HistoryQuery {
+        agent_id: Some(agent("agent-b")),
+        ..all
+    };
+    assert_eq!(
+        code(service.history(&foreign).await),
+        Some(Code::NotPermitted)
+    );
+}
+
+#[tokio::test]
+async fn an_agent_schedules_for_itself_alone_and_gives_nothing_away() {
+    let (world, service, own, _) = world().await;
+    let wish = world.wish("agent-b", "for you", ScheduleType::Interval, "1h");
+    assert_eq!(
+        code(service.register(&wish).await),
+        Some(Code::NotPermitted)
+    );
+    let away = Changes {
+        agent_id: Some(agent("agent-b")),
+        ..Changes::default()
+    };
+    assert_eq!(
+        code(service.update(own, &away).await),
+        Some(Code::NotPermitted)
+    );
+    let wish = world.wish("agent-a", "for me", ScheduleType::Interval, "1h");
+    service.register(&wish).await.unwrap();
+}
+
+#[tokio::test]
+async fn what_concerns_every_agent_is_the_operators() {
+    let (world, service, ..) = world().await;
+    let answers = [
+        code(service.agents().await),
+        code(service.halt(None).await),
+        code(service.lift_halt().await),
+    ];
+    assert_eq!(answers, [Some(Code::NotPermitted); 3]);
+    world.service.agents().await.unwrap();
+}
