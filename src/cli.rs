@@ -12,6 +12,7 @@ mod logging;
 pub mod output;
 mod plugin;
 mod plugin_guard;
+mod running;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -135,12 +136,12 @@ async fn carry_out(verb: &Verb, ctx: &Context) -> Result<Reply> {
         Verb::Preview(args) => commands::preview(ctx, args),
         Verb::Cancel(args) => commands::cancel(ctx, args).await,
         Verb::Execute(args) if args.r#loop => {
-            commands::execute_loop(ctx, input::interval(args.interval.as_deref())?).await
+            running::execute_loop(ctx, input::interval(args.interval.as_deref())?).await
         }
-        Verb::Execute(_) => commands::execute(ctx).await,
+        Verb::Execute(_) => running::execute(ctx).await,
         Verb::Test => commands::test(ctx).await,
         Verb::Agents => commands::agents(ctx).await,
-        Verb::Serve(_) => commands::serve(ctx).await,
+        Verb::Serve(_) => running::serve(ctx).await,
         Verb::History(args) => commands::history(ctx, args).await,
         Verb::Doctor => keeping::doctor(ctx).await,
         Verb::Prune(args) => keeping::prune(ctx, args).await,

@@ -67,7 +67,7 @@ pub struct ServerInfo {
 }
 
 /// What a server says of an agent.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize, utoipa::ToSchema)]
 pub struct Agent {
     /// Its id, as the server gives it.
     pub id: String,

@@ -1,10 +1,12 @@
 //! The use cases that every face calls. Whatever a face shows or changes goes through here.
 
+pub mod answers;
 mod budget;
 mod control;
 mod doctor;
 mod keeping;
 mod keys;
+mod operations;
 mod read;
 mod register;
 mod status;
@@ -25,6 +27,7 @@ use crate::schedule::Zone;
 pub use control::{Changes, preview};
 pub use doctor::{Diagnosis, Finding, Severity};
 pub use keys::Credentials;
+pub use operations::{ListQuery, Operations, preview_runs};
 pub use read::{HistoryQuery, ScheduleDetails};
 pub use register::{Registered, Registration, When, Wish};
 pub use status::{Backlog, Status};
@@ -43,6 +46,8 @@ pub struct Service {
     pub zone: Zone,
     /// How much an agent may schedule for itself.
     pub budget: Budget,
+    /// The agent meant where none is named, as it was set.
+    pub default_agent: Option<String>,
     /// Who asks.
     pub caller: Caller,
 }
@@ -68,6 +73,7 @@ impl Service {
                 clock,
                 zone,
                 budget: Budget::default(),
+                default_agent: None,
                 caller: Caller::default(),
             },
             report,
@@ -156,6 +162,19 @@ impl Service {
             )
             .example(format!("--agent-id {own}"))),
             _ => Ok(agent),
+        }
+    }
+
+    /// The agent of a new schedule: the one that was named, else the caller's own, else the one that
+    /// is set as the default.
+    ///
+    /// # Errors
+    /// [`Code::NotPermitted`], [`Code::AgentMissing`], and [`Code::AgentInvalid`] of the default.
+    fn agent_or_default(&self, named: Option<&AgentId>) -> Result<AgentId> {
+        match (named, self.caller.scope()) {
+            (Some(named), _) => self.own(named.clone()),
+            (None, Some(own)) => Ok(own.clone()),
+            (None, None) => AgentId::parse(self.default_agent.as_deref().unwrap_or_default()),
         }
     }
 

@@ -53,12 +53,13 @@ pub fn given(text: Option<&str>) -> Option<&str> {
     text.map(str::trim).filter(|text| !text.is_empty())
 }
 
-/// The agent of a new schedule: the one that was given, else the configured default.
+/// The agent of a new schedule: the one that was given, else the configured default, else the one
+/// that whoever keeps the schedules knows to be meant.
 ///
 /// # Errors
 /// [`Code::AgentMissing`] or [`Code::AgentInvalid`].
-pub fn agent(flag: Option<&str>, default: Option<&str>) -> Result<AgentId> {
-    AgentId::parse(flag.or(default).unwrap_or_default())
+pub fn agent(flag: Option<&str>, default: Option<&str>) -> Result<Option<AgentId>> {
+    flag.or(default).map(AgentId::parse).transpose()
 }
 
 /// The agent to narrow a list to, if one was given.
@@ -473,13 +474,19 @@ mod tests {
 
     #[test]
     fn a_default_agent_stands_in_only_when_none_is_given() {
-        assert_eq!(agent(None, Some("agent-1")).unwrap().as_str(), "agent-1");
         assert_eq!(
-            agent(Some("agent-2"), Some("agent-1")).unwrap().as_str(),
+            agent(None, Some("agent-1")).unwrap().unwrap().as_str(),
+            "agent-1"
+        );
+        assert_eq!(
+            agent(Some("agent-2"), Some("agent-1"))
+                .unwrap()
+                .unwrap()
+                .as_str(),
             "agent-2"
         );
         assert_eq!(code(agent(Some(" "), Some("agent-1"))), Code::AgentMissing);
-        assert_eq!(code(agent(None, None)), Code::AgentMissing);
+        assert_eq!(agent(None, None).unwrap(), None);
         assert_eq!(code(agent_filter(Some(""))), Code::AgentMissing);
         assert_eq!(agent_filter(None).unwrap(), None);
     }

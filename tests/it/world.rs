@@ -116,7 +116,7 @@ impl<T: Letta + 'static> World<T> {
     /// What a caller would ask for.
     pub fn wish(&self, agent: &str, prompt: &str, kind: ScheduleType, value: &str) -> Registration {
         Registration {
-            agent_id: AgentId::parse(agent).unwrap(),
+            agent_id: Some(AgentId::parse(agent).unwrap()),
             prompt: prompt.to_owned(),
             when: When {
                 wish: Wish {
