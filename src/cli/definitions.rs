@@ -78,7 +78,7 @@ mod tests {
             names,
             [
                 "register", "list", "show", "update", "pause", "resume", "run", "preview",
-                "cancel", "execute", "test", "agents", "serve", "history", "doctor", "prune",
+                "cancel", "execute", "test", "agents", "serve", "mcp", "history", "doctor", "prune",
                 "purge", "backup", "restore", "halt", "key", "plugin"
             ]
         );

@@ -124,6 +124,22 @@ impl Parameter {
         Parameter { aliases, ..self }
     }
 
+    /// The same with another meaning.
+    pub const fn meaning(self, description: &'static str) -> Parameter {
+        Parameter {
+            description,
+            ..self
+        }
+    }
+
+    /// The same where it need not be given.
+    pub const fn not_required(self) -> Parameter {
+        Parameter {
+            is_required: false,
+            ..self
+        }
+    }
+
     fn schema(&self) -> Value {
         let kind = match self.kind {
             Kind::Text | Kind::Word(_) => "string",
