@@ -19,6 +19,7 @@ mod faults;
 mod foreign_writers;
 mod keeping;
 mod many;
+mod mcp;
 mod notices;
 mod original_bugs;
 mod plugin_install;
