@@ -23,6 +23,14 @@ pub struct ServerSettings {
     pub origins: Vec<String>,
 }
 
+impl ServerSettings {
+    /// Whether only this machine can reach a server that listens at `address`. Another name for it
+    /// means that somebody calls it from elsewhere, through a proxy.
+    pub fn is_local(&self, address: SocketAddr) -> bool {
+        address.ip().is_loopback() && self.hosts.is_empty()
+    }
+}
+
 /// The `[server]` table of the settings file.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]

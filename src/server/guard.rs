@@ -39,7 +39,7 @@ impl Guard {
             origins: origins
                 .map(|o| o.trim_end_matches('/').to_ascii_lowercase())
                 .collect(),
-            is_local: address.ip().is_loopback(),
+            is_local: settings.is_local(address),
         }
     }
 
