@@ -16,6 +16,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use tokio::sync::Notify;
 
 use crate::clock::Clock;
 use crate::db::{Cancelled, Db, UpgradeReport};
@@ -46,6 +47,8 @@ pub struct Service {
     pub zone: Zone,
     /// How much an agent may schedule for itself.
     pub budget: Budget,
+    /// Wakes the scheduler of this process, so that it sees what was changed at once.
+    pub wake: Arc<Notify>,
     /// The agent meant where none is named, as it was set.
     pub default_agent: Option<String>,
     /// Who asks.
@@ -73,6 +76,7 @@ impl Service {
                 clock,
                 zone,
                 budget: Budget::default(),
+                wake: Arc::default(),
                 default_agent: None,
                 caller: Caller::default(),
             },
