@@ -10,6 +10,7 @@ mod operations;
 mod read;
 mod register;
 mod status;
+mod upload;
 mod views;
 
 use std::path::Path;
@@ -48,6 +49,8 @@ pub struct Service {
     pub budget: Budget,
     /// The agent meant where none is named, as it was set.
     pub default_agent: Option<String>,
+    /// Whether Python tools may be uploaded to Letta through us.
+    pub allow_upload: bool,
     /// Who asks.
     pub caller: Caller,
 }
@@ -74,6 +77,7 @@ impl Service {
                 zone,
                 budget: Budget::default(),
                 default_agent: None,
+                allow_upload: false,
                 caller: Caller::default(),
             },
             report,

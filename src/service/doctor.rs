@@ -80,6 +80,7 @@ impl Service {
             zone,
             budget: Budget::default(),
             default_agent: None,
+            allow_upload: false,
             caller: Caller::default(),
         })
     }
