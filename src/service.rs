@@ -32,6 +32,7 @@ pub use operations::{ListQuery, Operations, preview_runs};
 pub use read::{HistoryQuery, ScheduleDetails};
 pub use register::{Registered, Registration, When, Wish};
 pub use status::{Backlog, Status};
+pub(crate) use views::show_local;
 pub use views::{Listing, OccurrenceView, PolicyView, ScheduleView};
 
 /// Everything a face can ask for.

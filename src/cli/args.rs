@@ -114,6 +114,12 @@ pub enum Verb {
     /// Run the scheduler until it is stopped
     Serve(ServeArgs),
 
+    /// Speak MCP with the client that started this, on standard input and output
+    ///
+    /// It delivers as well, unless another scheduler runs on the same database: then it stands by,
+    /// and takes over when that one ends.
+    Mcp,
+
     /// Show what became of past and pending deliveries, the newest first
     History(HistoryArgs),
 
@@ -482,6 +488,7 @@ impl Verb {
             Verb::Agents => "agents",
             Verb::Upload(_) => "upload",
             Verb::Serve(_) => "serve",
+            Verb::Mcp => "mcp",
             Verb::History(_) => "history",
             Verb::Doctor => "doctor",
             Verb::Prune(_) => "prune",

@@ -10,7 +10,8 @@ use crate::error::{Code, Error, Result};
 
 /// The commands that are refused in the plugin.
 pub(super) const COMMANDS: &[&str] = &[
-    "serve", "halt", "prune", "purge", "backup", "restore", "key", "plugin", "upload",
+    "serve", "mcp", "halt", "prune", "purge", "backup", "restore", "key", "plugin", "upload",
+    "connect",
 ];
 /// The flags that are refused in the plugin, with those that only make sense beside them.
 pub(super) const FLAGS: &[&str] = &[
@@ -81,6 +82,12 @@ pub(super) fn check(cli: &Cli) -> Result<()> {
             "serve",
             "it would never return; the operator runs the scheduler, and test says whether it runs",
             "promptyoself test",
+        ),
+        Some(Verb::Mcp) => refuse(
+            "mcp",
+            "it would never return; the operator connects MCP clients, and the plugin has the same \
+             commands",
+            "promptyoself list",
         ),
         Some(Verb::Halt(_)) => refuse(
             "halt",
@@ -169,6 +176,7 @@ mod tests {
             &["execute", "--loop"],
             &["execute", "--loop", "true"],
             &["serve"],
+            &["mcp"],
             &["prune"],
             &["purge", "--id", "5"],
             &["backup", "x"],
