@@ -19,11 +19,13 @@ use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::config::ServerSettings;
 use crate::error::{Code, Error, Result};
+use crate::mcp;
 use crate::service::Service;
 
-pub use auth::KEY_HEADER;
+pub use auth::{KEY_HEADER, credentials};
 pub use guard::Guard;
 pub use metrics::Metrics;
+pub use problem::Problem;
 
 /// The largest body of a request, in bytes: Letta takes 5 MB of content, and an image more.
 const LARGEST_BODY: usize = 32 * 1024 * 1024;
@@ -40,6 +42,8 @@ pub struct App {
     pub guard: Arc<Guard>,
     /// What is counted.
     pub metrics: Metrics,
+    /// What the tools of MCP share.
+    pub mcp: mcp::Shared,
 }
 
 /// Takes the address that the settings say. `None` if they want no server, or if nobody chose the
@@ -90,6 +94,7 @@ pub async fn start(
     settings: &ServerSettings,
     service: &Service,
     metrics: Metrics,
+    mcp: mcp::Shared,
     stop: CancellationToken,
 ) -> Result<impl Future<Output = ()> + use<>> {
     let listener = bind(settings, service).await?;
@@ -104,6 +109,7 @@ pub async fn start(
                 service: service.clone(),
                 guard: Arc::new(Guard::new(settings, address)),
                 metrics,
+                mcp,
             };
             Some(tokio::spawn(serve(listener, app, stop)))
         }
@@ -139,6 +145,7 @@ pub fn router(app: App) -> Router {
         .route("/healthz", get(ops::healthz))
         .route("/readyz", get(ops::readyz))
         .route("/metrics", get(ops::metrics))
+        .merge(mcp::http::routes(&app.service, &app.mcp))
         .layer(middleware::from_fn_with_state(app.clone(), guard::check))
         .layer(DefaultBodyLimit::max(LARGEST_BODY))
         .layer(CatchPanicLayer::new())

@@ -10,6 +10,7 @@ mod operations;
 mod read;
 mod register;
 mod status;
+mod upload;
 mod views;
 
 use std::path::Path;
@@ -32,6 +33,7 @@ pub use operations::{ListQuery, Operations, preview_runs};
 pub use read::{HistoryQuery, ScheduleDetails};
 pub use register::{Registered, Registration, When, Wish};
 pub use status::{Backlog, Status};
+pub(crate) use views::show_local;
 pub use views::{Listing, OccurrenceView, PolicyView, ScheduleView};
 
 /// Everything a face can ask for.
@@ -51,6 +53,8 @@ pub struct Service {
     pub wake: Arc<Notify>,
     /// The agent meant where none is named, as it was set.
     pub default_agent: Option<String>,
+    /// Whether Python tools may be uploaded to Letta through us.
+    pub allow_upload: bool,
     /// Who asks.
     pub caller: Caller,
 }
@@ -78,6 +82,7 @@ impl Service {
                 budget: Budget::default(),
                 wake: Arc::default(),
                 default_agent: None,
+                allow_upload: false,
                 caller: Caller::default(),
             },
             report,

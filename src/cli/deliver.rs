@@ -14,6 +14,9 @@ use crate::notify::Notifier;
 use crate::scheduler::{Mode, Outcome, Scheduler, Settings};
 use crate::service::Service;
 
+/// How often one that stands by looks whether another scheduler still lives.
+const LOOK_FOR_OTHERS: Duration = Duration::from_secs(1);
+
 /// Delivers until `stop`; `poll` is the longest time between two looks at the database, and
 /// `outcomes` is told of everything that is settled.
 pub(super) async fn forever(
@@ -40,6 +43,29 @@ pub(super) async fn forever(
     deliver(scheduler, Mode::Forever, notifier, stop).await?;
     tracing::info!("stopped");
     Ok(())
+}
+
+/// Delivers until `stop` as long as no other scheduler lives on the database, and stands by while
+/// one does.
+pub(super) async fn when_nobody_else(
+    service: &Service,
+    asked: &config::Settings,
+    stop: CancellationToken,
+) -> Result<()> {
+    loop {
+        // Two that begin at the same time are safe beside each other.
+        match service.db.list_schedulers().await {
+            Ok(others) if others.is_empty() => break,
+            Ok(_) => {}
+            Err(e) => tracing::warn!("{}", e.chain()),
+        }
+        tokio::select! {
+            () = stop.cancelled() => return Ok(()),
+            () = service.clock.sleep(LOOK_FOR_OTHERS) => {}
+        }
+    }
+    let notifier = Notifier::new(service.db.clone(), service.clock.clone(), &asked.notify)?;
+    forever(service, asked, None, notifier, None, stop).await
 }
 
 /// Tries everything that is due once, and says what became of each.

@@ -81,6 +81,7 @@ impl Service {
             budget: Budget::default(),
             wake: Arc::default(),
             default_agent: None,
+            allow_upload: false,
             caller: Caller::default(),
         })
     }
