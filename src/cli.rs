@@ -14,6 +14,7 @@ pub mod output;
 mod plugin;
 mod plugin_guard;
 mod running;
+mod upload;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -149,6 +150,7 @@ async fn carry_out(verb: &Verb, ctx: &Context) -> Result<Reply> {
         Verb::Execute(_) => running::execute(ctx).await,
         Verb::Test => commands::test(ctx).await,
         Verb::Agents => commands::agents(ctx).await,
+        Verb::Upload(args) => upload::upload(ctx, args).await,
         Verb::Serve(_) => running::serve(ctx).await,
         Verb::Mcp => mcp::mcp(ctx).await,
         Verb::History(args) => commands::history(ctx, args).await,

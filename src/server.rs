@@ -56,12 +56,13 @@ pub async fn bind(settings: &ServerSettings, service: &Service) -> Result<Option
     let Some(address) = settings.listen else {
         return Ok(None);
     };
-    if !address.ip().is_loopback() && !service.has_keys().await? {
+    if !settings.is_local(address) && !service.has_keys().await? {
         return Err(Error::new(
             Code::ConfigInvalid,
             format!(
-                "--listen {address} can be reached from other machines, and there is no key yet, \
-                 so anybody could schedule prompts: make a key first"
+                "the server at {address} can be reached from other machines, since that is no \
+                 loopback address or PROMPTYOSELF_HOSTS names it otherwise, and there is no key \
+                 yet, so anybody could schedule prompts: make a key first"
             ),
         )
         .example("promptyoself key create --name laptop"));

@@ -10,7 +10,8 @@ use crate::error::{Code, Error, Result};
 
 /// The commands that are refused in the plugin.
 pub(super) const COMMANDS: &[&str] = &[
-    "serve", "mcp", "halt", "prune", "purge", "backup", "restore", "key", "plugin",
+    "serve", "mcp", "halt", "prune", "purge", "backup", "restore", "key", "plugin", "upload",
+    "connect",
 ];
 /// The flags that are refused in the plugin, with those that only make sense beside them.
 pub(super) const FLAGS: &[&str] = &[
@@ -103,6 +104,11 @@ pub(super) fn check(cli: &Cli) -> Result<()> {
             "it reads or writes files of the server; doctor says whether the database is sound",
             "promptyoself doctor",
         ),
+        Some(Verb::Upload(_)) => refuse(
+            "upload",
+            "it reads files of the server, and a tool is code that runs beside Letta",
+            "promptyoself list",
+        ),
         Some(Verb::Key(_)) => refuse(
             "key",
             "who may call is the operator's choice",
@@ -176,6 +182,8 @@ mod tests {
             &["backup", "x"],
             &["restore", "x"],
             &["plugin", "install", "x"],
+            &["upload", "--source-code", "/etc/passwd"],
+            &["key", "list"],
         ] {
             let error = checked(words).unwrap_err();
             assert_eq!(error.code(), Code::RefusedInPlugin, "{words:?}");

@@ -254,3 +254,16 @@ pub struct Halted {
     /// The time of the answer.
     pub now: Timestamp,
 }
+
+/// A tool that Letta took.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct UploadedTool {
+    /// `success`.
+    pub status: Success,
+    /// Its id in Letta.
+    pub tool_id: String,
+    /// Its name in Letta: that of its function.
+    pub name: Option<String>,
+    /// What was done, in words.
+    pub message: String,
+}
