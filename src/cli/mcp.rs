@@ -6,6 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use super::output::Reply;
 use super::{Context, deliver, running};
@@ -43,6 +44,7 @@ pub(super) fn tools_here(ctx: &Context, service: &Service, stop: CancellationTok
         letta_url: settings.letta_url.clone(),
         has_letta_key: settings.letta_key.is_some(),
         stop,
+        calls: TaskTracker::new(),
     }
 }
 
