@@ -51,6 +51,8 @@ pub enum Code {
     ScheduleLive,
     /// A stored schedule can't be read.
     ScheduleBroken,
+    /// A request over HTTP can't be read, or asks for what is not done.
+    RequestInvalid,
     /// A file named on the command line can't be read or written.
     FileUnusable,
     /// A setting has a value that can't be used.
@@ -107,6 +109,7 @@ impl Code {
         Code::ScheduleNotActive,
         Code::ScheduleLive,
         Code::ScheduleBroken,
+        Code::RequestInvalid,
         Code::FileUnusable,
         Code::ConfigInvalid,
         Code::KeyInvalid,
@@ -149,6 +152,7 @@ impl Code {
             Code::ScheduleNotActive => "schedule_not_active",
             Code::ScheduleLive => "schedule_live",
             Code::ScheduleBroken => "schedule_broken",
+            Code::RequestInvalid => "request_invalid",
             Code::FileUnusable => "file_unusable",
             Code::ConfigInvalid => "config_invalid",
             Code::KeyInvalid => "key_invalid",

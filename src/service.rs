@@ -5,6 +5,7 @@ mod control;
 mod doctor;
 mod keeping;
 mod keys;
+mod messages;
 mod read;
 mod register;
 mod status;
@@ -25,6 +26,7 @@ use crate::schedule::Zone;
 pub use control::{Changes, preview};
 pub use doctor::{Diagnosis, Finding, Severity};
 pub use keys::Credentials;
+pub use messages::ScheduledMessage;
 pub use read::{HistoryQuery, ScheduleDetails};
 pub use register::{Registered, Registration, When, Wish};
 pub use status::{Backlog, Status};
@@ -157,6 +159,14 @@ impl Service {
             .example(format!("--agent-id {own}"))),
             _ => Ok(agent),
         }
+    }
+
+    /// Refuses whoever may not act for an agent.
+    ///
+    /// # Errors
+    /// [`Code::NotPermitted`].
+    pub(crate) fn refuse_other(&self, agent: &AgentId) -> Result<()> {
+        self.own(agent.clone()).map(drop)
     }
 
     /// Refuses what only the operator may do.

@@ -118,6 +118,7 @@ impl<T: Letta + 'static> World<T> {
         Registration {
             agent_id: AgentId::parse(agent).unwrap(),
             prompt: prompt.to_owned(),
+            payload: None,
             when: When {
                 wish: Wish {
                     kind,

@@ -148,6 +148,7 @@ impl Schedules {
         self.wishes.push(Wish {
             agent: agent.clone(),
             prompt: self.next_prompt(),
+            payload: None,
             first,
             interval,
             runs: 0,
