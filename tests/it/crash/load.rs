@@ -148,7 +148,6 @@ impl Schedules {
         self.wishes.push(Wish {
             agent: agent.clone(),
             prompt: self.next_prompt(),
-            payload: None,
             first,
             interval,
             runs: 0,
@@ -173,6 +172,7 @@ impl Schedules {
         let asked = Registration {
             agent_id: agent.clone(),
             prompt: self.next_prompt(),
+            payload: None,
             when: When {
                 wish: Asked { kind, value },
                 timezone: None,
