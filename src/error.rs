@@ -55,6 +55,8 @@ pub enum Code {
     SourceMissing,
     /// Uploading tools is turned off.
     UploadDisabled,
+    /// A request over HTTP can't be read, or asks for what is not done.
+    RequestInvalid,
     /// A file named on the command line can't be read or written.
     FileUnusable,
     /// A setting has a value that can't be used.
@@ -113,6 +115,7 @@ impl Code {
         Code::ScheduleBroken,
         Code::SourceMissing,
         Code::UploadDisabled,
+        Code::RequestInvalid,
         Code::FileUnusable,
         Code::ConfigInvalid,
         Code::KeyInvalid,
@@ -157,6 +160,7 @@ impl Code {
             Code::ScheduleBroken => "schedule_broken",
             Code::SourceMissing => "source_missing",
             Code::UploadDisabled => "upload_disabled",
+            Code::RequestInvalid => "request_invalid",
             Code::FileUnusable => "file_unusable",
             Code::ConfigInvalid => "config_invalid",
             Code::KeyInvalid => "key_invalid",

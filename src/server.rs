@@ -2,6 +2,7 @@
 
 mod auth;
 mod guard;
+mod letta_api;
 pub mod metrics;
 mod ops;
 mod problem;
@@ -146,6 +147,7 @@ pub fn router(app: App) -> Router {
         .route("/readyz", get(ops::readyz))
         .route("/metrics", get(ops::metrics))
         .merge(mcp::http::routes(&app.service, &app.mcp))
+        .merge(letta_api::routes(&app))
         .layer(middleware::from_fn_with_state(app.clone(), guard::check))
         .layer(DefaultBodyLimit::max(LARGEST_BODY))
         .layer(CatchPanicLayer::new())

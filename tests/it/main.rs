@@ -18,6 +18,7 @@ mod fake_target;
 mod faults;
 mod foreign_writers;
 mod keeping;
+mod letta_api;
 mod many;
 mod notices;
 mod original_bugs;
