@@ -53,6 +53,10 @@ pub enum Code {
     ScheduleBroken,
     /// A request over HTTP can't be read, or asks for what is not done.
     RequestInvalid,
+    /// There is no source code to upload.
+    SourceMissing,
+    /// Uploading tools is turned off.
+    UploadDisabled,
     /// A file named on the command line can't be read or written.
     FileUnusable,
     /// A setting has a value that can't be used.
@@ -110,6 +114,8 @@ impl Code {
         Code::ScheduleLive,
         Code::ScheduleBroken,
         Code::RequestInvalid,
+        Code::SourceMissing,
+        Code::UploadDisabled,
         Code::FileUnusable,
         Code::ConfigInvalid,
         Code::KeyInvalid,
@@ -153,6 +159,8 @@ impl Code {
             Code::ScheduleLive => "schedule_live",
             Code::ScheduleBroken => "schedule_broken",
             Code::RequestInvalid => "request_invalid",
+            Code::SourceMissing => "source_missing",
+            Code::UploadDisabled => "upload_disabled",
             Code::FileUnusable => "file_unusable",
             Code::ConfigInvalid => "config_invalid",
             Code::KeyInvalid => "key_invalid",

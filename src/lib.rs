@@ -9,6 +9,7 @@ pub mod failpoint;
 mod http;
 pub mod ids;
 pub mod letta_client;
+pub mod mcp;
 pub mod models;
 pub mod notify;
 pub mod schedule;

@@ -20,11 +20,13 @@ use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::config::ServerSettings;
 use crate::error::{Code, Error, Result};
+use crate::mcp;
 use crate::service::Service;
 
-pub use auth::KEY_HEADER;
+pub use auth::{KEY_HEADER, credentials};
 pub use guard::Guard;
 pub use metrics::Metrics;
+pub use problem::Problem;
 
 /// The largest body of a request, in bytes: Letta takes 5 MB of content, and an image more.
 const LARGEST_BODY: usize = 32 * 1024 * 1024;
@@ -41,6 +43,8 @@ pub struct App {
     pub guard: Arc<Guard>,
     /// What is counted.
     pub metrics: Metrics,
+    /// What the tools of MCP share.
+    pub mcp: mcp::Shared,
 }
 
 /// Takes the address that the settings say. `None` if they want no server, or if nobody chose the
@@ -53,12 +57,13 @@ pub async fn bind(settings: &ServerSettings, service: &Service) -> Result<Option
     let Some(address) = settings.listen else {
         return Ok(None);
     };
-    if !address.ip().is_loopback() && !service.has_keys().await? {
+    if !settings.is_local(address) && !service.has_keys().await? {
         return Err(Error::new(
             Code::ConfigInvalid,
             format!(
-                "--listen {address} can be reached from other machines, and there is no key yet, \
-                 so anybody could schedule prompts: make a key first"
+                "the server at {address} can be reached from other machines, since that is no \
+                 loopback address or PROMPTYOSELF_HOSTS names it otherwise, and there is no key \
+                 yet, so anybody could schedule prompts: make a key first"
             ),
         )
         .example("promptyoself key create --name laptop"));
@@ -90,6 +95,7 @@ pub async fn start(
     settings: &ServerSettings,
     service: &Service,
     metrics: Metrics,
+    mcp: mcp::Shared,
     stop: CancellationToken,
 ) -> Result<impl Future<Output = ()> + use<>> {
     let listener = bind(settings, service).await?;
@@ -104,6 +110,7 @@ pub async fn start(
                 service: service.clone(),
                 guard: Arc::new(Guard::new(settings, address)),
                 metrics,
+                mcp,
             };
             Some(tokio::spawn(serve(listener, app, stop)))
         }
@@ -140,6 +147,7 @@ pub fn router(app: App) -> Router {
         .route("/readyz", get(ops::readyz))
         .route("/metrics", get(ops::metrics))
         .merge(letta_api::routes(&app))
+        .merge(mcp::http::routes(&app.service, &app.mcp))
         .layer(middleware::from_fn_with_state(app.clone(), guard::check))
         .layer(DefaultBodyLimit::max(LARGEST_BODY))
         .layer(CatchPanicLayer::new())

@@ -1,20 +1,24 @@
 //! The use cases that every face calls. Whatever a face shows or changes goes through here.
 
+pub mod answers;
 mod budget;
 mod control;
 mod doctor;
 mod keeping;
 mod keys;
 mod messages;
+mod operations;
 mod read;
 mod register;
 mod status;
+mod upload;
 mod views;
 
 use std::path::Path;
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use tokio::sync::Notify;
 
 use crate::clock::Clock;
 use crate::db::{Cancelled, Db, UpgradeReport};
@@ -27,9 +31,11 @@ pub use control::{Changes, preview};
 pub use doctor::{Diagnosis, Finding, Severity};
 pub use keys::Credentials;
 pub use messages::ScheduledMessage;
+pub use operations::{ListQuery, Operations, preview_runs};
 pub use read::{HistoryQuery, ScheduleDetails};
 pub use register::{Registered, Registration, When, Wish};
 pub use status::{Backlog, Status};
+pub(crate) use views::show_local;
 pub use views::{Listing, OccurrenceView, PolicyView, ScheduleView};
 
 /// Everything a face can ask for.
@@ -45,6 +51,12 @@ pub struct Service {
     pub zone: Zone,
     /// How much an agent may schedule for itself.
     pub budget: Budget,
+    /// Wakes the scheduler of this process, so that it sees what was changed at once.
+    pub wake: Arc<Notify>,
+    /// The agent meant where none is named, as it was set.
+    pub default_agent: Option<String>,
+    /// Whether Python tools may be uploaded to Letta through us.
+    pub allow_upload: bool,
     /// Who asks.
     pub caller: Caller,
 }
@@ -70,6 +82,9 @@ impl Service {
                 clock,
                 zone,
                 budget: Budget::default(),
+                wake: Arc::default(),
+                default_agent: None,
+                allow_upload: false,
                 caller: Caller::default(),
             },
             report,
@@ -167,6 +182,19 @@ impl Service {
     /// [`Code::NotPermitted`].
     pub(crate) fn refuse_other(&self, agent: &AgentId) -> Result<()> {
         self.own(agent.clone()).map(drop)
+    }
+
+    /// The agent of a new schedule: the one that was named, else the caller's own, else the one that
+    /// is set as the default.
+    ///
+    /// # Errors
+    /// [`Code::NotPermitted`], [`Code::AgentMissing`], and [`Code::AgentInvalid`] of the default.
+    fn agent_or_default(&self, named: Option<&AgentId>) -> Result<AgentId> {
+        match (named, self.caller.scope()) {
+            (Some(named), _) => self.own(named.clone()),
+            (None, Some(own)) => Ok(own.clone()),
+            (None, None) => AgentId::parse(self.default_agent.as_deref().unwrap_or_default()),
+        }
     }
 
     /// Refuses what only the operator may do.

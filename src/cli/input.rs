@@ -53,12 +53,13 @@ pub fn given(text: Option<&str>) -> Option<&str> {
     text.map(str::trim).filter(|text| !text.is_empty())
 }
 
-/// The agent of a new schedule: the one that was given, else the configured default.
+/// The agent of a new schedule: the one that was given, else the configured default, else the one
+/// that whoever keeps the schedules knows to be meant.
 ///
 /// # Errors
 /// [`Code::AgentMissing`] or [`Code::AgentInvalid`].
-pub fn agent(flag: Option<&str>, default: Option<&str>) -> Result<AgentId> {
-    AgentId::parse(flag.or(default).unwrap_or_default())
+pub fn agent(flag: Option<&str>, default: Option<&str>) -> Result<Option<AgentId>> {
+    flag.or(default).map(AgentId::parse).transpose()
 }
 
 /// The agent to narrow a list to, if one was given.
@@ -200,8 +201,7 @@ pub fn count(flag: Option<&str>) -> Result<usize> {
 pub fn prompt(flag: Option<&str>, file: Option<&Path>, stdin: impl Read) -> Result<String> {
     let text = match (flag, file) {
         (Some(prompt), _) => prompt.to_owned(),
-        (None, Some(path)) if path.as_os_str() == "-" => read(stdin, "standard input")?,
-        (None, Some(path)) => read_file(path)?,
+        (None, Some(path)) => read_path(path, stdin).map_err(|e| unusable("prompt", path, e))?,
         (None, None) => String::new(),
     };
     if text.trim().is_empty() {
@@ -218,43 +218,64 @@ pub fn prompt(flag: Option<&str>, file: Option<&Path>, stdin: impl Read) -> Resu
     Ok(text)
 }
 
-fn read_file(path: &Path) -> Result<String> {
-    let name = path.display().to_string();
-    let file = std::fs::File::open(path).map_err(|e| unusable(&name).caused_by(e))?;
-    read(file, &name)
+/// The source of a tool: what is in the file (`-` is `stdin`).
+///
+/// # Errors
+/// [`Code::SourceMissing`] if no file was named, [`Code::FileUnusable`] as for a prompt.
+pub fn source_code(file: Option<&Path>, stdin: impl Read) -> Result<String> {
+    let Some(path) = file else {
+        return Err(Error::new(
+            Code::SourceMissing,
+            "no source code was given: name a file that holds one Python function",
+        )
+        .example("--source-code greet.py"));
+    };
+    read_path(path, stdin).map_err(|e| unusable("source code", path, e))
 }
 
-fn read(source: impl Read, name: &str) -> Result<String> {
+type Cause = Box<dyn std::error::Error + Send + Sync>;
+
+/// The text of a file, or of `stdin` if it is named `-`.
+fn read_path(path: &Path, stdin: impl Read) -> std::result::Result<String, Cause> {
+    match path.as_os_str() == "-" {
+        true => read(stdin),
+        false => read(std::fs::File::open(path)?),
+    }
+}
+
+fn read(source: impl Read) -> std::result::Result<String, Cause> {
     let mut bytes = Vec::new();
-    source
-        .take(LARGEST_PROMPT + 1)
-        .read_to_end(&mut bytes)
-        .map_err(|e| unusable(name).caused_by(e))?;
+    source.take(LARGEST_PROMPT + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > LARGEST_PROMPT {
-        return Err(unusable(name).caused_by(format!(
-            "it is larger than {} MiB",
-            LARGEST_PROMPT / (1024 * 1024)
-        )));
+        let limit = LARGEST_PROMPT / (1024 * 1024);
+        return Err(format!("it is larger than {limit} MiB").into());
     }
     let text = String::from_utf8(bytes).map_err(|e| {
-        unusable(name).caused_by(format!(
-            "it is not UTF-8 text: byte {} can't be understood",
-            e.utf8_error().valid_up_to() + 1
-        ))
+        let at = e.utf8_error().valid_up_to() + 1;
+        format!("it is not UTF-8 text: byte {at} can't be understood")
     })?;
     match text.find('\0') {
         // Letta keeps messages in PostgreSQL, whose text can't hold one.
-        Some(at) => Err(unusable(name).caused_by(format!("byte {} of it is NUL", at + 1))),
+        Some(at) => Err(format!("byte {} of it is NUL", at + 1).into()),
         None => Ok(text),
     }
 }
 
-fn unusable(name: &str) -> Error {
+fn unusable(what: &str, path: &Path, cause: Cause) -> Error {
+    let name = match path.as_os_str() == "-" {
+        true => "standard input".to_owned(),
+        false => path.display().to_string(),
+    };
+    let example = match what {
+        "prompt" => "--prompt \"Check the backup\"",
+        _ => "--source-code greet.py",
+    };
     Error::new(
         Code::FileUnusable,
-        format!("could not read the prompt from {name}"),
+        format!("could not read the {what} from {name}"),
     )
-    .example("--prompt \"Check the backup\"")
+    .example(example)
+    .caused_by(cause)
 }
 
 /// The id of a schedule.
@@ -473,13 +494,19 @@ mod tests {
 
     #[test]
     fn a_default_agent_stands_in_only_when_none_is_given() {
-        assert_eq!(agent(None, Some("agent-1")).unwrap().as_str(), "agent-1");
         assert_eq!(
-            agent(Some("agent-2"), Some("agent-1")).unwrap().as_str(),
+            agent(None, Some("agent-1")).unwrap().unwrap().as_str(),
+            "agent-1"
+        );
+        assert_eq!(
+            agent(Some("agent-2"), Some("agent-1"))
+                .unwrap()
+                .unwrap()
+                .as_str(),
             "agent-2"
         );
         assert_eq!(code(agent(Some(" "), Some("agent-1"))), Code::AgentMissing);
-        assert_eq!(code(agent(None, None)), Code::AgentMissing);
+        assert_eq!(agent(None, None).unwrap(), None);
         assert_eq!(code(agent_filter(Some(""))), Code::AgentMissing);
         assert_eq!(agent_filter(None).unwrap(), None);
     }

@@ -53,7 +53,9 @@ pub struct Letter {
 }
 
 /// How it stands with what is to be sent to the operator.
-#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
+#[derive(
+    Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize, utoipa::ToSchema,
+)]
 pub struct OutboxStatus {
     /// Notices that are still to be delivered.
     pub pending: i64,

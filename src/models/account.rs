@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 /// How many instants came to each state. Keys are the stored words, so that one which is none of
@@ -13,7 +14,7 @@ pub type Sums = BTreeMap<String, i64>;
 /// What became of every instant of a schedule.
 ///
 /// The account is balanced when each planned instant is open or has exactly one outcome.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct Account {
     /// The schedule.
     #[serde(skip)]
@@ -33,7 +34,7 @@ pub struct Account {
     /// Whether nothing is wrong: false only where it is proved that something is.
     pub balanced: bool,
     /// What is wrong, or could not be proved.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub difference: Option<String>,
 }
 

@@ -1,7 +1,8 @@
 //! Incidents: what has gone wrong and needs somebody; and the notices that tell of them.
 
 use jiff::Timestamp;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::words;
 
@@ -44,7 +45,7 @@ words! {
 }
 
 /// An incident as it is shown.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Incident {
     /// Its number.
     #[serde(rename = "incident")]

@@ -39,7 +39,7 @@ impl Guard {
             origins: origins
                 .map(|o| o.trim_end_matches('/').to_ascii_lowercase())
                 .collect(),
-            is_local: address.ip().is_loopback(),
+            is_local: settings.is_local(address),
         }
     }
 
@@ -124,6 +124,7 @@ mod tests {
             chosen: false,
             hosts: vec!["Prompts.example.org".into()],
             origins: vec!["https://app.example.org/".into()],
+            allow_upload: false,
         };
         Guard::new(&settings, "127.0.0.1:8465".parse().unwrap())
     }

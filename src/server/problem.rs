@@ -46,7 +46,7 @@ impl IntoResponse for Problem {
 fn status(code: Code) -> StatusCode {
     match code {
         Code::KeyInvalid => StatusCode::UNAUTHORIZED,
-        Code::NotPermitted | Code::RefusedInPlugin => StatusCode::FORBIDDEN,
+        Code::NotPermitted | Code::RefusedInPlugin | Code::UploadDisabled => StatusCode::FORBIDDEN,
         Code::ScheduleNotFound | Code::AgentUnknown => StatusCode::NOT_FOUND,
         Code::NameTaken | Code::ScheduleNotActive | Code::ScheduleBroken => StatusCode::CONFLICT,
         Code::BudgetExceeded => StatusCode::TOO_MANY_REQUESTS,

@@ -42,8 +42,8 @@ pub struct When {
 /// A schedule as a caller asks for it.
 #[derive(Clone, Debug)]
 pub struct Registration {
-    /// Whom it is for.
-    pub agent_id: AgentId,
+    /// Whom it is for; `None` for the caller's own or the default one.
+    pub agent_id: Option<AgentId>,
     /// What is sent.
     pub prompt: String,
     /// A whole request to send in place of the prompt, which is then its rendering.
@@ -107,18 +107,18 @@ impl Service {
             Some(name) => Zone::parse(name)?,
             None => self.zone.clone(),
         };
-        self.own(asked.agent_id.clone())?;
+        let agent = self.agent_or_default(asked.agent_id.as_ref())?;
         let (plan, timetable) = plan(&asked.when, &zone, now)?;
-        if let Some(existing) = self.find_named(asked).await? {
-            return self.same_or_taken(asked, &plan, existing);
+        if let Some(existing) = self.find_named(&agent, asked).await? {
+            return self.same_or_taken(&agent, asked, &plan, existing);
         }
         check_policy(&asked.policy)?;
         check_fires(&self.budget, &self.caller, &plan, &timetable)?;
         if !asked.skip_validation {
-            self.validate_agent(&asked.agent_id).await?;
+            self.validate_agent(&agent).await?;
         }
         let new = NewSchedule {
-            agent_id: asked.agent_id.clone(),
+            agent_id: agent.clone(),
             prompt_text: asked.prompt_text(),
             payload: asked.payload.clone(),
             name: asked.name.clone(),
@@ -128,31 +128,34 @@ impl Service {
             most_schedules: most_schedules(&self.budget, &self.caller),
         };
         match self.db.add_schedule(&new, now).await {
-            Ok(id) => Ok(registered(
-                id,
-                false,
-                plan.next_run,
-                &timetable,
-                plan.max_repetitions,
-            )),
+            Ok(id) => {
+                self.wake.notify_one();
+                let left = plan.max_repetitions;
+                Ok(registered(id, false, plan.next_run, &timetable, left))
+            }
             // Somebody was quicker, perhaps with the same wish.
-            Err(e) if e.code() == Code::NameTaken => match self.find_named(asked).await? {
-                Some(existing) => self.same_or_taken(asked, &plan, existing),
+            Err(e) if e.code() == Code::NameTaken => match self.find_named(&agent, asked).await? {
+                Some(existing) => self.same_or_taken(&agent, asked, &plan, existing),
                 None => Err(e),
             },
             Err(e) => Err(e),
         }
     }
 
-    async fn find_named(&self, asked: &Registration) -> Result<Option<PromptSchedule>> {
+    async fn find_named(
+        &self,
+        agent: &AgentId,
+        asked: &Registration,
+    ) -> Result<Option<PromptSchedule>> {
         match &asked.name {
-            Some(name) => self.db.get_schedule_by_name(&asked.agent_id, name).await,
+            Some(name) => self.db.get_schedule_by_name(agent, name).await,
             None => Ok(None),
         }
     }
 
     fn same_or_taken(
         &self,
+        agent: &AgentId,
         asked: &Registration,
         plan: &Plan,
         existing: PromptSchedule,
@@ -178,7 +181,7 @@ impl Service {
                     "agent {} already has a live schedule named {name:?} that does something \
                      else: it is {}, {} {:?}. Change that one with promptyoself update --id {} …, or give this one another \
                      name",
-                    asked.agent_id,
+                    agent,
                     existing.id,
                     existing.schedule_type,
                     existing.schedule_value,

@@ -1,7 +1,8 @@
 //! What faces show of schedules and occurrences. The keys down to `last_run` are the user's own.
 
 use jiff::Timestamp;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::models::{
     Attempt, CatchUp, EnvelopeStyle, Lifecycle, Occurrence, Policy, PromptSchedule,
@@ -12,7 +13,7 @@ use crate::schedule::{Timetable, Zone};
 const PROMPT_EXCERPT: usize = 100;
 
 /// A page of schedules.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct Listing {
     /// The schedules.
     pub schedules: Vec<ScheduleView>,
@@ -23,7 +24,7 @@ pub struct Listing {
 }
 
 /// A schedule as it is shown. Times are UTC unless they are called local.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct ScheduleView {
     /// Its number.
     pub id: i64,
@@ -48,30 +49,30 @@ pub struct ScheduleView {
     /// Its zone.
     pub timezone: String,
     /// Its name.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
     /// When it runs, in words.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub describes: Option<String>,
     /// Where it stands.
     pub lifecycle: Lifecycle,
     /// Why it is due and not sent.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub waiting_for: Option<String>,
     /// Why it can't be read.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub broken_reason: Option<String>,
     /// Since when it is paused.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub paused_at: Option<Timestamp>,
     /// Why it is paused.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pause_note: Option<String>,
     /// The time before which it does not run.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub start_at: Option<Timestamp>,
     /// The last time at which it may run.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub end_at: Option<Timestamp>,
     /// How many instants it has in all.
     pub max_repetitions: Option<i64>,
@@ -80,24 +81,24 @@ pub struct ScheduleView {
     /// How it is delivered.
     pub policy: PolicyView,
     /// The dead-man service that is told of it, without what makes its address usable.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ping_url: Option<String>,
 }
 
 /// How a schedule is delivered, with the defaults filled in.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct PolicyView {
     /// What becomes of the instants that passed unsent.
     pub catch_up: CatchUp,
     /// With `skip`: how late an instant may still be sent.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub grace_seconds: Option<i64>,
     /// After how many given up in a row it is paused; 0 for never.
     pub pause_on_failure: i64,
     /// What the agent is told before the prompt.
     pub envelope: EnvelopeStyle,
     /// How long an occurrence is retried; where it is missing, the setting `max_age` holds.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_age_seconds: Option<i64>,
 }
 
@@ -162,7 +163,7 @@ impl ScheduleView {
 }
 
 /// An occurrence as it is shown.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct OccurrenceView {
     /// Its own number; schedules are told apart by `schedule_id`.
     pub occurrence_id: i64,
@@ -171,7 +172,7 @@ pub struct OccurrenceView {
     /// Whom it is for.
     pub agent_id: String,
     /// What made it.
-    pub trigger: &'static str,
+    pub trigger: String,
     /// The intended instant; the newest one where it stands for several.
     pub intended_at: Timestamp,
     /// The oldest instant it stands for.
@@ -179,10 +180,10 @@ pub struct OccurrenceView {
     /// How many instants it stands for.
     pub count: i64,
     /// Which firing of its schedule it is, counted from 1.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub firing: Option<i64>,
     /// Where it stands.
-    pub state: &'static str,
+    pub state: String,
     /// Why.
     pub reason: Option<String>,
     /// When its latest attempt was sent.
@@ -190,14 +191,14 @@ pub struct OccurrenceView {
     /// When it was settled.
     pub finished_at: Option<Timestamp>,
     /// When it is tried, or looked for, next.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub not_before: Option<Timestamp>,
     /// Letta's run.
     pub run_id: Option<String>,
     /// Letta's word for why the turn ended.
     pub stop_reason: Option<String>,
     /// How the turn ended.
-    pub turn: Option<&'static str>,
+    pub turn: Option<String>,
     /// Tokens the turn used.
     pub tokens: Option<i64>,
     /// The beginning of the agent's reply.
@@ -209,7 +210,7 @@ pub struct OccurrenceView {
 }
 
 /// A try as it is shown.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct AttemptView {
     /// 1 for the first.
     pub n: i64,
@@ -234,19 +235,19 @@ impl OccurrenceView {
             occurrence_id: o.id,
             schedule_id,
             agent_id: o.agent_id,
-            trigger: o.trigger.as_str(),
+            trigger: o.trigger.to_string(),
             intended_at: o.intended_at,
             first_at: o.first_at,
             count: o.count,
             firing: o.firing,
-            state: o.state.as_str(),
+            state: o.state.to_string(),
             reason: o.reason,
             sent_at: o.sent_at,
             finished_at: o.finished_at,
             not_before: o.not_before,
             run_id: o.run_id,
             stop_reason: o.stop_reason,
-            turn: o.turn.map(crate::models::Turn::as_str),
+            turn: o.turn.map(|t| t.to_string()),
             tokens: o.tokens,
             reply: o.reply,
             error: o.error,
@@ -267,7 +268,7 @@ impl OccurrenceView {
 }
 
 /// A time on the clocks of a zone, with its offset and name.
-pub(super) fn show_local(time: Timestamp, zone: &Zone) -> String {
+pub(crate) fn show_local(time: Timestamp, zone: &Zone) -> String {
     time.to_zoned(zone.tz().clone())
         .strftime("%Y-%m-%d %H:%M:%S %:z %Q")
         .to_string()

@@ -32,4 +32,5 @@ mod simulation;
 mod smcp;
 mod time_rules;
 mod upgrades;
+mod upload;
 mod world;

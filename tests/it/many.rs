@@ -26,7 +26,7 @@ async fn fill(database: &std::path::Path) {
     for n in 0..PROMPTS {
         let at = now - SignedDuration::from_mins(30) + SignedDuration::from_millis(n as i64);
         let asked = Registration {
-            agent_id: AgentId::parse(&format!("agent-{}", n % AGENTS)).unwrap(),
+            agent_id: Some(AgentId::parse(&format!("agent-{}", n % AGENTS)).unwrap()),
             prompt: format!("prompt {n}"),
             payload: None,
             when: When {

@@ -191,7 +191,11 @@ fn whatever_an_agent_may_not_choose_is_refused_with_what_to_do_instead() {
 fn an_error_is_one_json_value_on_stdout_and_the_same_text_on_stderr() {
     let plugin = Plugin::of_this_repository();
     for (argv, status, code) in [
-        (&["register"][..], 1, "agent_missing"),
+        (
+            &["register", "--prompt", "p", "--every", "5m"][..],
+            1,
+            "agent_missing",
+        ),
         (&["register", "--agent-id", "a"], 1, "prompt_missing"),
         (
             &["register", "--agent-id", "a", "--prompt", "p"],

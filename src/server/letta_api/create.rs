@@ -39,7 +39,7 @@ pub(super) fn read(body: &Value, agent: &AgentId, now: Timestamp) -> Result<Regi
     };
     let timezone = text(body, "timezone")?;
     Ok(Registration {
-        agent_id: agent.clone(),
+        agent_id: Some(agent.clone()),
         prompt: String::new(),
         payload: Some(payload),
         when: When {

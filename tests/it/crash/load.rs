@@ -170,7 +170,7 @@ impl Schedules {
             ..Policy::default()
         };
         let asked = Registration {
-            agent_id: agent.clone(),
+            agent_id: Some(agent.clone()),
             prompt: self.next_prompt(),
             payload: None,
             when: When {

@@ -250,6 +250,14 @@ pub async fn case(code: Code, world: &World) -> Option<Case> {
                 .says("The database is temporarily unavailable.")
                 .put_right(|world| world.letta.set_healthy(true))
         }
+        Code::SourceMissing | Code::UploadDisabled => {
+            let source = "def greet():\n    \"\"\"Greets.\"\"\"\n    return 'hi'\n";
+            std::fs::write(world.dir().join("greet.py"), source).unwrap();
+            match code {
+                Code::SourceMissing => call(&["upload"]).env("PROMPTYOSELF_ALLOW_UPLOAD", "1"),
+                _ => call(&["upload", "--source-code", "greet.py"]).says("allow_upload = true"),
+            }
+        }
         Code::KeyInvalid => call(&["key", "revoke", "7"]).says("key 7"),
         Code::NotPermitted | Code::RequestInvalid | Code::ScheduleBroken | Code::Internal => {
             return None;

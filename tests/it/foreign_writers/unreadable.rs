@@ -49,7 +49,7 @@ async fn history_shows_what_became_of_an_agent_that_cannot_exist() {
         assert_eq!(
             (
                 history[0].agent_id.as_str(),
-                history[0].state,
+                history[0].state.as_str(),
                 history[0].count
             ),
             ("agent/a", "skipped", 3)

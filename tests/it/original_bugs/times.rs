@@ -49,7 +49,7 @@ impl Rig {
         zone: Option<&str>,
     ) {
         let asked = Registration {
-            agent_id: AgentId::parse(agent).unwrap(),
+            agent_id: Some(AgentId::parse(agent).unwrap()),
             prompt: prompt.into(),
             payload: None,
             when: When {

@@ -133,7 +133,7 @@ impl World {
     async fn register(&mut self, wish: Wish) -> Result<()> {
         let is_once = wish.kind == ScheduleType::Once;
         let registration = Registration {
-            agent_id: pick(&mut self.rng, &self.agents),
+            agent_id: Some(pick(&mut self.rng, &self.agents)),
             prompt: format!("prompt {}", self.rng.u16(..)),
             payload: None,
             when: When {
@@ -152,7 +152,8 @@ impl World {
         };
         self.note(format!(
             "register {:?} for {}",
-            registration.when, registration.agent_id
+            registration.when,
+            registration.agent_id.as_ref().unwrap()
         ));
         self.service.register(&registration).await.map(drop)
     }

@@ -1,0 +1,119 @@
+//! The commands that deliver: one pass, a loop, and the daemon.
+
+use serde_json::{Value, json};
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use super::commands::reply;
+use super::output::Reply;
+use super::{Context, deliver, mcp};
+use crate::config::Settings;
+use crate::error::{Code, Error, Result};
+use crate::letta_client::{ErrorClass, Refusal, RefusalKind};
+use crate::notify::Notifier;
+use crate::server::{self, Metrics};
+use crate::service::Service;
+
+/// Delivers what is due, once.
+pub(super) async fn execute(ctx: &Context) -> Result<Reply> {
+    let service = ctx.service().await?;
+    let json = execute_once(&service, &ctx.settings, stopped_by_signal()?).await?;
+    let text = json["message"].as_str().unwrap_or_default().to_owned();
+    reply(&json, text, json["warning"].as_str())
+}
+
+/// Delivers what is due, once, and says what became of each.
+pub(super) async fn execute_once(
+    service: &Service,
+    settings: &Settings,
+    stop: CancellationToken,
+) -> Result<Value> {
+    let notifier = Notifier::new(service.db.clone(), service.clock.clone(), &settings.notify)?;
+    let executed = deliver::once(service, settings, notifier, stop).await?;
+    let status = service.status().await?;
+    if executed
+        .iter()
+        .all(|e| e["delivered"] == Value::Bool(false))
+        && let Some(held) = status.held.first()
+    {
+        // The note tells how it began; what stands in the way by now may be something else.
+        let why = service.letta.check().await.err().unwrap_or_else(|| {
+            let class = ErrorClass::from_word(&held.code).unwrap_or(ErrorClass::Unreachable);
+            Refusal::new(RefusalKind::TargetDown, class, &held.reason)
+        });
+        return Err(why.into_error("deliver what is due, which stays due"));
+    }
+    let message = format!("{} prompts executed", executed.len());
+    let mut json = json!({ "status": "success", "message": message, "executed": executed });
+    let halted = status
+        .halted
+        .map(|halt| format!("{halt}, so nothing was sent: promptyoself halt --off lets it go on"));
+    if let Some(halted) = &halted {
+        json["warning"] = halted.as_str().into();
+    }
+    Ok(json)
+}
+
+/// Runs the scheduler until it is told to stop.
+pub(super) async fn serve(ctx: &Context) -> Result<Reply> {
+    let service = ctx.service().await?;
+    let notifier = ctx.notifier(&service)?;
+    let stop = stopped_by_signal()?;
+    let (told, mut outcomes) = mpsc::unbounded_channel();
+    let metrics = Metrics::default();
+    let counted = metrics.clone();
+    tokio::spawn(async move {
+        while let Some(outcome) = outcomes.recv().await {
+            counted.count(&outcome);
+        }
+    });
+    let settings = &ctx.settings;
+    let tools = mcp::tools_here(ctx, &service, stop.clone());
+    let serving = server::start(&settings.server, &service, metrics, tools, stop.clone()).await?;
+    let delivered =
+        deliver::forever(&service, settings, None, notifier, Some(told), stop.clone()).await;
+    stop.cancel();
+    serving.await;
+    delivered?;
+    completed()
+}
+
+pub(super) async fn execute_loop(ctx: &Context, poll: std::time::Duration) -> Result<Reply> {
+    let service = ctx.service().await?;
+    let notifier = ctx.notifier(&service)?;
+    let stop = stopped_by_signal()?;
+    deliver::forever(&service, &ctx.settings, Some(poll), notifier, None, stop).await?;
+    completed()
+}
+
+fn completed() -> Result<Reply> {
+    let message = "Scheduler loop completed";
+    Reply::new(&json!({ "status": "success", "message": message }), message)
+}
+
+/// A token that SIGTERM and SIGINT cancel.
+pub(super) fn stopped_by_signal() -> Result<CancellationToken> {
+    let failed = |e| Error::new(Code::Internal, "could not listen for signals").caused_by(e);
+    let stop = CancellationToken::new();
+    let signalled = stop.clone();
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
+        let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
+        tokio::spawn(async move {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+            signalled.cancel();
+        });
+    }
+    #[cfg(not(unix))]
+    tokio::spawn(async move {
+        if tokio::signal::ctrl_c().await.map_err(failed).is_ok() {
+            signalled.cancel();
+        }
+    });
+    Ok(stop)
+}

@@ -1,0 +1,269 @@
+//! What every face answers, with the same keys everywhere: the command line and the plugin print
+//! it, MCP and HTTP send it, and a client of another machine reads it back. The keys of the
+//! Python original keep their names.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::views::{OccurrenceView, ScheduleView};
+use crate::db::OutboxStatus;
+use crate::letta_client::Agent;
+use crate::models::{Account, Incident};
+
+/// The word that an answer begins with; an error has none.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub enum Success {
+    /// It was done.
+    #[default]
+    #[serde(rename = "success")]
+    Success,
+}
+
+/// A schedule that was made or changed, and when it runs.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct Planned {
+    /// `success`.
+    pub status: Success,
+    /// Its number.
+    pub id: i64,
+    /// Its next run, in UTC.
+    pub next_run: Timestamp,
+    /// What was done, in words.
+    pub message: String,
+    /// The next run on the clocks of its zone.
+    pub next_run_local: String,
+    /// Its zone.
+    pub timezone: String,
+    /// When it runs, in words.
+    pub describes: String,
+    /// The runs that come next, in UTC.
+    pub next_runs: Vec<Timestamp>,
+    /// Whether it was there before, under the same name; only said of one that was registered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub existed: Option<bool>,
+    /// The time of the answer.
+    pub now: Timestamp,
+    /// What keeps prompts from being delivered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub warning: Option<String>,
+}
+
+/// A page of schedules.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct Listed {
+    /// `success`.
+    pub status: Success,
+    /// How many are on this page.
+    pub count: usize,
+    /// How many there are in all.
+    pub total: i64,
+    /// How many can't be read and therefore don't run.
+    pub broken: i64,
+    /// How many things need somebody's attention.
+    pub incidents: usize,
+    /// The schedules, by their next run.
+    pub schedules: Vec<ScheduleView>,
+    /// The time of the answer.
+    pub now: Timestamp,
+    /// What keeps prompts from being delivered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub warning: Option<String>,
+}
+
+/// One schedule, whole.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct Shown {
+    /// `success`.
+    pub status: Success,
+    /// The schedule.
+    pub schedule: ScheduleView,
+    /// Its next runs, in UTC.
+    pub next_runs: Vec<Timestamp>,
+    /// What became of the last ones, the newest first.
+    pub last_runs: Vec<OccurrenceView>,
+    /// What became of every instant so far; none of a row that nothing has adopted yet.
+    pub account: Option<Account>,
+    /// The time of the answer.
+    pub now: Timestamp,
+    /// What keeps prompts from being delivered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub warning: Option<String>,
+}
+
+/// A schedule that was ended.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct CancelledSchedule {
+    /// `success`.
+    pub status: Success,
+    /// Its number.
+    pub cancelled_id: i64,
+    /// What was done, in words.
+    pub message: String,
+}
+
+/// A schedule that was paused.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct PausedSchedule {
+    /// `success`.
+    pub status: Success,
+    /// Its number.
+    pub paused_id: i64,
+    /// What was done, in words.
+    pub message: String,
+}
+
+/// A schedule that runs again.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct ResumedSchedule {
+    /// `success`.
+    pub status: Success,
+    /// Its number.
+    pub resumed_id: i64,
+    /// Its next run, in UTC; `null` if nothing is left of it.
+    pub next_run: Option<Timestamp>,
+    /// What was done, in words.
+    pub message: String,
+    /// The time of the answer.
+    pub now: Timestamp,
+    /// What keeps prompts from being delivered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub warning: Option<String>,
+}
+
+/// One run by hand.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct QueuedRun {
+    /// `success`.
+    pub status: Success,
+    /// The schedule's number.
+    pub schedule_id: i64,
+    /// The run's own number, as history shows it.
+    pub occurrence_id: i64,
+    /// Whether it waited already, since it was asked for before.
+    pub existed: bool,
+    /// What was done, in words.
+    pub message: String,
+    /// The time of the answer.
+    pub now: Timestamp,
+    /// What keeps prompts from being delivered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub warning: Option<String>,
+}
+
+/// When something would run, if it were scheduled now.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct Previewed {
+    /// `success`.
+    pub status: Success,
+    /// When it would run, in words.
+    pub describes: String,
+    /// The zone it was read in.
+    pub timezone: String,
+    /// The runs.
+    pub runs: Vec<PreviewedRun>,
+    /// The time of the answer.
+    pub now: Timestamp,
+}
+
+/// One run of a preview.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct PreviewedRun {
+    /// In UTC.
+    pub utc: Timestamp,
+    /// On the clocks of the zone.
+    pub local: String,
+}
+
+/// What became of occurrences, the newest first.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct History {
+    /// `success`.
+    pub status: Success,
+    /// How many are shown.
+    pub count: usize,
+    /// The occurrences.
+    pub occurrences: Vec<OccurrenceView>,
+}
+
+/// Every agent of the Letta server.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct AgentsListed {
+    /// `success`.
+    pub status: Success,
+    /// The agents.
+    pub agents: Vec<Agent>,
+    /// How many there are.
+    pub count: usize,
+}
+
+/// Whether Letta answers and somebody delivers.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct Tested {
+    /// `success`.
+    pub status: Success,
+    /// What was found, in words.
+    pub message: String,
+    /// Where Letta is.
+    pub letta_url: String,
+    /// Letta's version, where it tells.
+    pub letta_version: Option<String>,
+    /// The database; `null` for an agent.
+    pub database: Option<String>,
+    /// The schedulers that live on it.
+    pub schedulers: Vec<SchedulerView>,
+    /// What needs somebody's attention; of its own schedules only, for an agent.
+    pub incidents: Vec<Incident>,
+    /// How it stands with the notices to the operator; `null` for an agent.
+    pub notices: Option<OutboxStatus>,
+    /// The time of the answer.
+    pub now: Timestamp,
+    /// What keeps prompts from being delivered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub warning: Option<String>,
+}
+
+/// A scheduler that lives on the database.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct SchedulerView {
+    /// Its owner id.
+    pub owner: String,
+    /// Its process.
+    pub pid: i64,
+    /// When it started.
+    pub started_at: Timestamp,
+    /// When it last said that it works.
+    pub heartbeat_at: Timestamp,
+    /// Why it delivers nothing at the moment.
+    pub holding: Option<String>,
+}
+
+/// Whether all delivery is halted.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct Halted {
+    /// `success`.
+    pub status: Success,
+    /// Whether it is.
+    pub halted: bool,
+    /// Since when.
+    pub since: Option<Timestamp>,
+    /// Why, in somebody's words.
+    pub note: Option<String>,
+    /// What was done, in words.
+    pub message: String,
+    /// The time of the answer.
+    pub now: Timestamp,
+}
+
+/// A tool that Letta took.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct UploadedTool {
+    /// `success`.
+    pub status: Success,
+    /// Its id in Letta.
+    pub tool_id: String,
+    /// Its name in Letta: that of its function.
+    pub name: Option<String>,
+    /// What was done, in words.
+    pub message: String,
+}
