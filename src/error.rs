@@ -51,12 +51,12 @@ pub enum Code {
     ScheduleLive,
     /// A stored schedule can't be read.
     ScheduleBroken,
+    /// A request over HTTP can't be read, or asks for what is not done.
+    RequestInvalid,
     /// There is no source code to upload.
     SourceMissing,
     /// Uploading tools is turned off.
     UploadDisabled,
-    /// A request over HTTP can't be read, or asks for what is not done.
-    RequestInvalid,
     /// A file named on the command line can't be read or written.
     FileUnusable,
     /// A setting has a value that can't be used.
@@ -113,9 +113,9 @@ impl Code {
         Code::ScheduleNotActive,
         Code::ScheduleLive,
         Code::ScheduleBroken,
+        Code::RequestInvalid,
         Code::SourceMissing,
         Code::UploadDisabled,
-        Code::RequestInvalid,
         Code::FileUnusable,
         Code::ConfigInvalid,
         Code::KeyInvalid,
@@ -158,9 +158,9 @@ impl Code {
             Code::ScheduleNotActive => "schedule_not_active",
             Code::ScheduleLive => "schedule_live",
             Code::ScheduleBroken => "schedule_broken",
+            Code::RequestInvalid => "request_invalid",
             Code::SourceMissing => "source_missing",
             Code::UploadDisabled => "upload_disabled",
-            Code::RequestInvalid => "request_invalid",
             Code::FileUnusable => "file_unusable",
             Code::ConfigInvalid => "config_invalid",
             Code::KeyInvalid => "key_invalid",

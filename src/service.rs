@@ -176,6 +176,14 @@ impl Service {
         }
     }
 
+    /// Refuses whoever may not act for an agent.
+    ///
+    /// # Errors
+    /// [`Code::NotPermitted`].
+    pub(crate) fn refuse_other(&self, agent: &AgentId) -> Result<()> {
+        self.own(agent.clone()).map(drop)
+    }
+
     /// The agent of a new schedule: the one that was named, else the caller's own, else the one that
     /// is set as the default.
     ///
@@ -187,14 +195,6 @@ impl Service {
             (None, Some(own)) => Ok(own.clone()),
             (None, None) => AgentId::parse(self.default_agent.as_deref().unwrap_or_default()),
         }
-    }
-
-    /// Refuses whoever may not act for an agent.
-    ///
-    /// # Errors
-    /// [`Code::NotPermitted`].
-    pub(crate) fn refuse_other(&self, agent: &AgentId) -> Result<()> {
-        self.own(agent.clone()).map(drop)
     }
 
     /// Refuses what only the operator may do.

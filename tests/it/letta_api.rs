@@ -14,7 +14,7 @@ use std::sync::Arc;
 use promptyoself::clock::Clock;
 use promptyoself::config::{McpSettings, ServerSettings};
 use promptyoself::letta_client::Rest;
-use promptyoself::mcp;
+use promptyoself::mcp::{Backend, Shared};
 use promptyoself::models::AgentId;
 use promptyoself::server::{App, Guard, Metrics, router};
 use reqwest::{Method, StatusCode};
@@ -23,6 +23,7 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::AbortHandle;
+use tokio_util::sync::CancellationToken;
 
 use crate::fake_letta::{FakeLetta, Options};
 use crate::world::{START, World};
@@ -35,6 +36,8 @@ pub const PASSWORD: &str = "pw-test";
 pub enum Reach {
     /// This machine alone.
     Local,
+    /// Anywhere, through a proxy on this machine.
+    Proxied,
     /// Anywhere.
     World,
 }
@@ -78,29 +81,22 @@ impl Served {
         let settings = ServerSettings {
             listen: None,
             chosen: false,
-            hosts: Vec::new(),
+            hosts: match reach {
+                Reach::Proxied => vec!["prompts.example.org".into()],
+                Reach::Local | Reach::World => Vec::new(),
+            },
             origins: Vec::new(),
             allow_upload: false,
         };
         let seen_as = match reach {
-            Reach::Local => address,
+            Reach::Local | Reach::Proxied => address,
             Reach::World => "0.0.0.0:8465".parse().unwrap(),
         };
         let app = App {
             service: world.service.clone(),
             guard: Arc::new(Guard::new(&settings, seen_as)),
             metrics: Metrics::default(),
-            mcp: mcp::Shared {
-                backend: mcp::Backend::Here(world.service.clone()),
-                executor: None,
-                clock: world.clock.clone(),
-                zone: world.service.zone.clone(),
-                default_agent: None,
-                settings: McpSettings::default(),
-                letta_url: world.service.letta.address(),
-                has_letta_key: false,
-                stop: Default::default(),
-            },
+            mcp: tools(world),
         };
         let task = tokio::spawn(async { axum::serve(listener, router(app)).await.unwrap() });
         let http = reqwest::Client::builder()
@@ -128,6 +124,27 @@ impl Served {
         let mut answer = Vec::new();
         let _ = stream.read_to_end(&mut answer).await;
         String::from_utf8_lossy(&answer).into_owned()
+    }
+}
+
+/// The tools of MCP, which stand at the same server.
+fn tools(world: &World<Rest>) -> Shared {
+    let service = world.service.clone();
+    Shared {
+        executor: None,
+        clock: service.clock.clone(),
+        zone: service.zone.clone(),
+        default_agent: None,
+        settings: McpSettings {
+            single_agent: false,
+            delivers: false,
+            agent_variables: Vec::new(),
+            default_agent_from: String::new(),
+        },
+        letta_url: service.letta.address(),
+        has_letta_key: true,
+        stop: CancellationToken::new(),
+        backend: Backend::Here(service),
     }
 }
 

@@ -194,6 +194,9 @@ async fn who_comes_with_letta_s_credentials_has_an_agent_s_budget_and_the_operat
 #[case(Reach::World, Some(PASSWORD), true, Shows::WrongPassword, 401)]
 #[case(Reach::World, Some(PASSWORD), true, Shows::Password, 200)]
 #[case(Reach::World, Some(PASSWORD), true, Shows::OperatorKey, 401)]
+// So does a name by which it is called from elsewhere.
+#[case(Reach::Proxied, None, true, Shows::Nothing, 403)]
+#[case(Reach::Proxied, None, false, Shows::Nothing, 403)]
 // Without any key it is off where anybody could come from anywhere.
 #[case(Reach::World, None, false, Shows::Nothing, 403)]
 #[case(Reach::World, Some(PASSWORD), false, Shows::Password, 403)]
