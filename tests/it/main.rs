@@ -20,6 +20,7 @@ mod foreign_writers;
 mod keeping;
 mod letta_api;
 mod many;
+mod mcp;
 mod notices;
 mod original_bugs;
 mod plugin_install;
