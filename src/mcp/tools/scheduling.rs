@@ -165,7 +165,6 @@ async fn schedule(call: &Call) -> Result<Value> {
         payload: None,
         agent_id: agent_id.clone(),
         prompt,
-        payload: None,
         when: input::when(&when)?,
         name: input::filled(text("name").as_deref()),
         policy: call.policy()?,
