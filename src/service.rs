@@ -17,6 +17,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use tokio::sync::Notify;
 
 use crate::clock::Clock;
 use crate::db::{Cancelled, Db, UpgradeReport};
@@ -48,6 +49,8 @@ pub struct Service {
     pub zone: Zone,
     /// How much an agent may schedule for itself.
     pub budget: Budget,
+    /// Wakes the scheduler of this process, so that it sees what was changed at once.
+    pub wake: Arc<Notify>,
     /// The agent meant where none is named, as it was set.
     pub default_agent: Option<String>,
     /// Whether Python tools may be uploaded to Letta through us.
@@ -77,6 +80,7 @@ impl Service {
                 clock,
                 zone,
                 budget: Budget::default(),
+                wake: Arc::default(),
                 default_agent: None,
                 allow_upload: false,
                 caller: Caller::default(),

@@ -1,11 +1,10 @@
 //! The commands that deliver: a scheduler built from the settings, and what it did.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::SignedDuration;
 use serde_json::{Value, json};
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::{self, Delivery};
@@ -118,7 +117,7 @@ fn scheduler(
         clock: service.clock.clone(),
         settings,
         zone: service.zone.clone(),
-        wake: Arc::new(Notify::new()),
+        wake: service.wake.clone(),
         outcomes,
     }
 }

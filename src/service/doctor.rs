@@ -79,6 +79,7 @@ impl Service {
             clock,
             zone,
             budget: Budget::default(),
+            wake: Arc::default(),
             default_agent: None,
             allow_upload: false,
             caller: Caller::default(),

@@ -115,13 +115,11 @@ impl Service {
             most_schedules: most_schedules(&self.budget, &self.caller),
         };
         match self.db.add_schedule(&new, now).await {
-            Ok(id) => Ok(registered(
-                id,
-                false,
-                plan.next_run,
-                &timetable,
-                plan.max_repetitions,
-            )),
+            Ok(id) => {
+                self.wake.notify_one();
+                let left = plan.max_repetitions;
+                Ok(registered(id, false, plan.next_run, &timetable, left))
+            }
             // Somebody was quicker, perhaps with the same wish.
             Err(e) if e.code() == Code::NameTaken => match self.find_named(&agent, asked).await? {
                 Some(existing) => self.same_or_taken(&agent, asked, &plan, existing),
