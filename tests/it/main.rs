@@ -8,6 +8,7 @@ mod bad_input;
 mod budget;
 mod client;
 mod command_line;
+mod connect;
 mod crash;
 mod daemon;
 mod disk;
