@@ -25,6 +25,7 @@ mod prune;
 mod purge;
 mod revisions;
 mod rows;
+mod scheduled;
 mod schedulers;
 mod schedules;
 mod settle;
@@ -253,6 +254,7 @@ mod tests {
             policy: Policy::default(),
             most_schedules: None,
             ping_url: None,
+            payload: None,
         };
         db.add_schedule(&new, now).await
     }

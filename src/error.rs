@@ -51,6 +51,8 @@ pub enum Code {
     ScheduleLive,
     /// A stored schedule can't be read.
     ScheduleBroken,
+    /// A request over HTTP can't be read, or asks for what is not done.
+    RequestInvalid,
     /// There is no source code to upload.
     SourceMissing,
     /// Uploading tools is turned off.
@@ -111,6 +113,7 @@ impl Code {
         Code::ScheduleNotActive,
         Code::ScheduleLive,
         Code::ScheduleBroken,
+        Code::RequestInvalid,
         Code::SourceMissing,
         Code::UploadDisabled,
         Code::FileUnusable,
@@ -155,6 +158,7 @@ impl Code {
             Code::ScheduleNotActive => "schedule_not_active",
             Code::ScheduleLive => "schedule_live",
             Code::ScheduleBroken => "schedule_broken",
+            Code::RequestInvalid => "request_invalid",
             Code::SourceMissing => "source_missing",
             Code::UploadDisabled => "upload_disabled",
             Code::FileUnusable => "file_unusable",

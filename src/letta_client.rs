@@ -20,7 +20,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
-use serde_json::Value;
+use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use crate::error::{Code, Error};
@@ -110,6 +110,8 @@ pub struct Outgoing {
     pub otid: Uuid,
     /// Letta's `messages`: each an object with `role` and `content`.
     pub messages: Vec<Value>,
+    /// What else Letta is asked, beside the messages: `max_steps` and the like.
+    pub options: Map<String, Value>,
 }
 
 /// What became of a prompt that was sent.

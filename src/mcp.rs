@@ -217,15 +217,16 @@ impl ServerHandler for Handler {
             return Err(unknown_tool(&request.name));
         };
         self.session.see(&context);
+        let given = request.arguments.unwrap_or_default();
         let request = Request {
             caller: caller::caller_of(&context)?,
             protocol: context.protocol_version().map(|v| v.to_string()),
             metadata: context.meta.0.0.clone(),
-            arguments: request.arguments.unwrap_or_default(),
+            arguments: given.clone(),
         };
         let result = match self.answer(tool, request).await {
             Ok(answer) => CallToolResult::structured(answer),
-            Err(error) => errors::to_result(tool, &error),
+            Err(error) => errors::to_result(tool, &given, &error),
         };
         Ok(result.into())
     }

@@ -6,6 +6,7 @@ mod control;
 mod doctor;
 mod keeping;
 mod keys;
+mod messages;
 mod operations;
 mod read;
 mod register;
@@ -29,6 +30,7 @@ use crate::schedule::Zone;
 pub use control::{Changes, preview};
 pub use doctor::{Diagnosis, Finding, Severity};
 pub use keys::Credentials;
+pub use messages::ScheduledMessage;
 pub use operations::{ListQuery, Operations, preview_runs};
 pub use read::{HistoryQuery, ScheduleDetails};
 pub use register::{Registered, Registration, When, Wish};
@@ -172,6 +174,14 @@ impl Service {
             .example(format!("--agent-id {own}"))),
             _ => Ok(agent),
         }
+    }
+
+    /// Refuses whoever may not act for an agent.
+    ///
+    /// # Errors
+    /// [`Code::NotPermitted`].
+    pub(crate) fn refuse_other(&self, agent: &AgentId) -> Result<()> {
+        self.own(agent.clone()).map(drop)
     }
 
     /// The agent of a new schedule: the one that was named, else the caller's own, else the one that

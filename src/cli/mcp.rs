@@ -1,6 +1,7 @@
 //! `mcp`: the MCP server for the client that started us, and what `serve` gives its own.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use serde_json::{Value, json};
@@ -45,6 +46,18 @@ pub(super) fn tools_here(ctx: &Context, service: &Service, stop: CancellationTok
     }
 }
 
+/// Waits a moment for the first sign of a scheduler, or the first answers would warn that there is
+/// none.
+async fn until_somebody_delivers(service: &Service) {
+    for _ in 0..50 {
+        let living = service.db.list_schedulers().await;
+        if living.is_ok_and(|s| !s.is_empty()) {
+            return;
+        }
+        service.clock.sleep(Duration::from_millis(10)).await;
+    }
+}
+
 /// Speaks MCP on standard input and output until the client goes or we are told to stop, and
 /// delivers beside it unless somebody else does.
 pub(super) async fn mcp(ctx: &Context) -> Result<Reply> {
@@ -61,6 +74,9 @@ pub(super) async fn mcp(ctx: &Context) -> Result<Reply> {
             }
         })
     };
+    if ctx.settings.mcp.delivers {
+        until_somebody_delivers(&service).await;
+    }
     let spoken = mcp::stdio::serve(tools_here(ctx, &service, stop.clone()), stop.clone()).await;
     stop.cancel();
     if let Ok(Err(e)) = delivering.await {

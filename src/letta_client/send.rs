@@ -142,7 +142,7 @@ impl Rest {
         on_run: OnRun<'_>,
     ) -> Result<(), Fault> {
         let agent = segment(outgoing.agent.as_str());
-        let (path, body) = match way {
+        let (path, mut body) = match way {
             Way::Background => (
                 "/v1/conversations/default/messages".to_owned(),
                 json!({
@@ -161,6 +161,9 @@ impl Rest {
                 json!({ "messages": messages }),
             ),
         };
+        for (key, value) in &outgoing.options {
+            body[key.as_str()] = value.clone();
+        }
         failpoint!(SendReady);
         let response = self.http.post(&path, &body).await?;
         match way {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract::{Request, State};
-use axum::http::StatusCode;
+use axum::http::{Method, StatusCode};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use rmcp::transport::streamable_http_server::session::local::LocalSessionManager;
@@ -80,7 +80,12 @@ async fn admit(State(door): State<Door>, mut request: Request, next: Next) -> Re
         return (StatusCode::NOT_FOUND, "Not Found: Session not found").into_response();
     }
     request.extensions_mut().insert(caller);
-    let response = next.run(request).await;
+    let is_delete = request.method() == Method::DELETE;
+    let mut response = next.run(request).await;
+    if is_delete && response.status() == StatusCode::ACCEPTED {
+        // Clients take only these two for the end of a session.
+        *response.status_mut() = StatusCode::NO_CONTENT;
+    }
     let begun = response.headers().get(SESSION_HEADER);
     if let Some(id) = begun.and_then(|v| v.to_str().ok()) {
         door.note(id, owner).await;

@@ -43,6 +43,12 @@ fn built(code: Code) -> Error {
             "listing every agent is for the operator, and this key is for agent agent-1",
         )
         .example("promptyoself list"),
+        // Only requests over HTTP can be malformed like this.
+        Code::RequestInvalid => Error::new(
+            code,
+            "schedule is missing: it says when the messages are sent",
+        )
+        .example(r#"{"schedule": {"type": "recurring", "cron_expression": "0 9 * * *"}}"#),
         // Whatever brought about a fault of ours would be a bug with a test of its own.
         Code::Internal => Error::new(code, "could not put the answer into JSON")
             .caused_by(std::io::Error::other("a cause")),

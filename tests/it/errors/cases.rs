@@ -259,7 +259,9 @@ pub async fn case(code: Code, world: &World) -> Option<Case> {
             }
         }
         Code::KeyInvalid => call(&["key", "revoke", "7"]).says("key 7"),
-        Code::NotPermitted | Code::ScheduleBroken | Code::Internal => return None,
+        Code::NotPermitted | Code::RequestInvalid | Code::ScheduleBroken | Code::Internal => {
+            return None;
+        }
     })
 }
 

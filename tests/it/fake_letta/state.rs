@@ -79,6 +79,8 @@ pub struct Received {
     pub otid: Option<String>,
     /// The content of its first message.
     pub text: String,
+    /// The whole request.
+    pub body: Value,
     /// The route it came by: `background`, `stream`, `async` or `sync`.
     pub way: String,
     /// The run it was given.

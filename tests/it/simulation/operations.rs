@@ -135,6 +135,7 @@ impl World {
         let registration = Registration {
             agent_id: Some(pick(&mut self.rng, &self.agents)),
             prompt: format!("prompt {}", self.rng.u16(..)),
+            payload: None,
             when: When {
                 timezone: self.maybe(|w| pick(&mut w.rng, &ZONES).to_owned()),
                 start_at: self
