@@ -6,6 +6,7 @@
 mod client;
 mod daemon;
 mod outage;
+mod through_mcp;
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
