@@ -6,6 +6,8 @@
 mod client;
 mod daemon;
 mod outage;
+mod requests;
+mod sdks;
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
