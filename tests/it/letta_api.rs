@@ -135,15 +135,11 @@ fn tools(world: &World<Rest>) -> Shared {
         clock: service.clock.clone(),
         zone: service.zone.clone(),
         default_agent: None,
-        settings: McpSettings {
-            single_agent: false,
-            delivers: false,
-            agent_variables: Vec::new(),
-            default_agent_from: String::new(),
-        },
+        settings: McpSettings::default(),
         letta_url: service.letta.address(),
         has_letta_key: true,
         stop: CancellationToken::new(),
+        calls: Default::default(),
         backend: Backend::Here(service),
     }
 }
