@@ -23,6 +23,7 @@ mod outbox;
 mod plans;
 mod prune;
 mod purge;
+mod requests;
 mod revisions;
 mod rows;
 mod schedulers;
@@ -58,6 +59,7 @@ pub use outbox::{Letter, OutboxStatus};
 pub use plans::{remaining, timetable};
 pub use prune::Pruned;
 pub use purge::{Purge, Purged};
+pub use requests::{Begun, StoredAnswer};
 pub use schedulers::{HeldTarget, OwnerLock, RunningScheduler};
 pub use schedules::{Cancelled, DueSchedule, ListFilter, ScheduleUpdate};
 pub use settle::Settlement;
@@ -253,6 +255,7 @@ mod tests {
             policy: Policy::default(),
             most_schedules: None,
             ping_url: None,
+            request: None,
         };
         db.add_schedule(&new, now).await
     }

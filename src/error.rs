@@ -59,6 +59,10 @@ pub enum Code {
     KeyInvalid,
     /// The caller may not do this, or not for this agent.
     NotPermitted,
+    /// A request over HTTP is wrong as such: its route, method, type, size, JSON or parameters.
+    RequestInvalid,
+    /// An idempotency key came again with another request.
+    IdempotencyConflict,
     /// Agents choose the plugin's arguments, and this one is not theirs to choose.
     RefusedInPlugin,
     /// The database can't be opened or written.
@@ -77,6 +81,12 @@ pub enum Code {
     LettaWrongServer,
     /// Letta answered with an error of its own.
     LettaError,
+    /// Nothing answers where the server of the schedules is said to be.
+    ServerUnreachable,
+    /// What answers there is not promptyoself, or another version of it.
+    ServerWrong,
+    /// The command works on the database file itself, which is another machine's.
+    LocalOnly,
     /// A fault of ours.
     Internal,
 }
@@ -111,6 +121,8 @@ impl Code {
         Code::ConfigInvalid,
         Code::KeyInvalid,
         Code::NotPermitted,
+        Code::RequestInvalid,
+        Code::IdempotencyConflict,
         Code::RefusedInPlugin,
         Code::DatabaseUnavailable,
         Code::DatabaseFull,
@@ -120,6 +132,9 @@ impl Code {
         Code::LettaUnauthorized,
         Code::LettaWrongServer,
         Code::LettaError,
+        Code::ServerUnreachable,
+        Code::ServerWrong,
+        Code::LocalOnly,
         Code::Internal,
     ];
 
@@ -153,6 +168,8 @@ impl Code {
             Code::ConfigInvalid => "config_invalid",
             Code::KeyInvalid => "key_invalid",
             Code::NotPermitted => "not_permitted",
+            Code::RequestInvalid => "request_invalid",
+            Code::IdempotencyConflict => "idempotency_conflict",
             Code::RefusedInPlugin => "refused_in_plugin",
             Code::DatabaseUnavailable => "database_unavailable",
             Code::DatabaseFull => "database_full",
@@ -162,8 +179,16 @@ impl Code {
             Code::LettaUnauthorized => "letta_unauthorized",
             Code::LettaWrongServer => "letta_wrong_server",
             Code::LettaError => "letta_error",
+            Code::ServerUnreachable => "server_unreachable",
+            Code::ServerWrong => "server_wrong",
+            Code::LocalOnly => "local_only",
             Code::Internal => "internal",
         }
+    }
+
+    /// Reads a code as programs see it; `None` if it is not one of ours.
+    pub fn from_word(word: &str) -> Option<Self> {
+        Code::ALL.iter().find(|code| code.as_str() == word).copied()
     }
 }
 

@@ -10,6 +10,7 @@ mod key;
 mod occurrence;
 mod ping;
 mod policy;
+mod request;
 mod schedule;
 mod verdict;
 
@@ -24,6 +25,7 @@ pub use key::{StoredKey, hash_key, new_key};
 pub use occurrence::{Attempt, Identity, Occurrence, State, Trigger, Turn};
 pub use ping::{Ping, PingUrl};
 pub use policy::{CatchUp, DEFAULT_GRACE, DEFAULT_PAUSE_ON_FAILURE, EnvelopeStyle, Policy};
+pub use request::RequestKey;
 pub use schedule::{Lifecycle, NewSchedule, Plan, PromptSchedule, ScheduleType};
 pub use verdict::{Fault, Verdict};
 

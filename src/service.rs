@@ -1,6 +1,8 @@
 //! The use cases that every face calls. Whatever a face shows or changes goes through here.
 
+mod accounts;
 pub mod answers;
+pub mod asked;
 mod budget;
 mod control;
 mod doctor;
@@ -21,9 +23,10 @@ use crate::clock::Clock;
 use crate::db::{Cancelled, Db, UpgradeReport};
 use crate::error::{Code, Error, Result};
 use crate::letta_client::{Agent, Letta};
-use crate::models::{AgentId, Budget, Caller, Lifecycle, PromptSchedule};
+use crate::models::{AgentId, Budget, Caller, Lifecycle, PromptSchedule, RequestKey};
 use crate::schedule::Zone;
 
+pub use accounts::AccountQuery;
 pub use control::{Changes, preview};
 pub use doctor::{Diagnosis, Finding, Severity};
 pub use keys::Credentials;
@@ -50,6 +53,8 @@ pub struct Service {
     pub default_agent: Option<String>,
     /// Who asks.
     pub caller: Caller,
+    /// The request that is carried out, if it may come again.
+    pub request: Option<RequestKey>,
 }
 
 impl Service {
@@ -75,6 +80,7 @@ impl Service {
                 budget: Budget::default(),
                 default_agent: None,
                 caller: Caller::default(),
+                request: None,
             },
             report,
         ))
@@ -185,6 +191,18 @@ impl Service {
             Some(own) => Err(Error::new(
                 Code::NotPermitted,
                 format!("{what} is for the operator, and this key is for agent {own}"),
+            )
+            .example("promptyoself list")),
+        }
+    }
+
+    /// Refuses what no agent may do, not even one that nobody knows.
+    fn refuse_agents(&self, what: &str) -> Result<()> {
+        match self.caller {
+            Caller::Operator => Ok(()),
+            Caller::Agent(_) | Caller::SomeAgent => Err(Error::new(
+                Code::NotPermitted,
+                format!("{what} is for the operator, and an agent asked for it"),
             )
             .example("promptyoself list")),
         }

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use super::{AgentId, PingUrl, Policy, words};
+use super::{AgentId, PingUrl, Policy, RequestKey, words};
 
 words! {
     /// What kind of time a schedule has.
@@ -122,4 +122,6 @@ pub struct NewSchedule {
     pub most_schedules: Option<i64>,
     /// The dead-man service that is told of it.
     pub ping_url: Option<PingUrl>,
+    /// The request that asks for it, if it may come again.
+    pub request: Option<RequestKey>,
 }

@@ -81,6 +81,7 @@ impl Service {
             budget: Budget::default(),
             default_agent: None,
             caller: Caller::default(),
+            request: None,
         })
     }
 
