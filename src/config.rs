@@ -10,6 +10,7 @@ mod file;
 mod keeping;
 mod notify;
 mod places;
+mod remote;
 mod server;
 
 use std::path::PathBuf;
@@ -25,6 +26,7 @@ pub use delivery::Delivery;
 pub use environment::Environment;
 pub(crate) use file::PLUGIN_FILE;
 pub use notify::{Notify, NotifyCommand};
+pub use remote::RemoteSettings;
 pub use server::ServerSettings;
 
 use file::File;
@@ -67,6 +69,8 @@ pub struct Settings {
     pub retention: Option<SignedDuration>,
     /// Where the HTTP server listens, and whom it answers.
     pub server: ServerSettings,
+    /// The server that keeps the schedules, in place of the database.
+    pub remote: Option<RemoteSettings>,
     /// The file that was read.
     pub file: Option<PathBuf>,
     /// The plugin's folder, when an SMCP server called us through it.
@@ -104,7 +108,10 @@ impl Settings {
         let text = |names: &[&str], from_file: Option<String>| {
             env.first(names).map(|(_, v)| v.to_owned()).or(from_file)
         };
+        let database_from = places::database_from(flags, env, file.database.as_deref());
+        let remote = remote::combine(env, file.remote.unwrap_or_default(), database_from)?;
         Ok(Settings {
+            remote,
             database: places::database(flags, env, path.as_deref(), file.database)?,
             letta_url: places::letta_url(env, letta.base_url)?,
             letta_key,

@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+pub mod api;
 pub mod cli;
 pub mod clock;
 pub mod config;
@@ -11,6 +12,7 @@ pub mod ids;
 pub mod letta_client;
 pub mod models;
 pub mod notify;
+pub mod remote;
 pub mod schedule;
 pub mod scheduler;
 pub mod server;

@@ -5,6 +5,7 @@ mod guard;
 pub mod metrics;
 mod ops;
 mod problem;
+mod rest;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,9 +22,9 @@ use crate::config::ServerSettings;
 use crate::error::{Code, Error, Result};
 use crate::service::Service;
 
-pub use auth::KEY_HEADER;
 pub use guard::Guard;
 pub use metrics::Metrics;
+pub use rest::{Running, document};
 
 /// The largest body of a request, in bytes: Letta takes 5 MB of content, and an image more.
 const LARGEST_BODY: usize = 32 * 1024 * 1024;
@@ -40,6 +41,8 @@ pub struct App {
     pub guard: Arc<Guard>,
     /// What is counted.
     pub metrics: Metrics,
+    /// Requests that may come again, while they are carried out.
+    pub running: rest::Running,
 }
 
 /// Takes the address that the settings say. `None` if they want no server, or if nobody chose the
@@ -104,6 +107,7 @@ pub async fn start(
                 service: service.clone(),
                 guard: Arc::new(Guard::new(settings, address)),
                 metrics,
+                running: Default::default(),
             };
             Some(tokio::spawn(serve(listener, app, stop)))
         }
@@ -139,6 +143,9 @@ pub fn router(app: App) -> Router {
         .route("/healthz", get(ops::healthz))
         .route("/readyz", get(ops::readyz))
         .route("/metrics", get(ops::metrics))
+        .merge(rest::router(&app))
+        .fallback(rest::no_route)
+        .method_not_allowed_fallback(rest::no_method)
         .layer(middleware::from_fn_with_state(app.clone(), guard::check))
         .layer(DefaultBodyLimit::max(LARGEST_BODY))
         .layer(CatchPanicLayer::new())

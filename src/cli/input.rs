@@ -146,24 +146,12 @@ pub fn count(flag: Option<&str>) -> Result<usize> {
 /// [`Code::PromptMissing`] if there is none or it is blank, [`Code::FileUnusable`] if the file
 /// can't be read, is not UTF-8 or is too large.
 pub fn prompt(flag: Option<&str>, file: Option<&Path>, stdin: impl Read) -> Result<String> {
-    let text = match (flag, file) {
+    asked::prompt(match (flag, file) {
         (Some(prompt), _) => prompt.to_owned(),
         (None, Some(path)) if path.as_os_str() == "-" => read(stdin, "standard input")?,
         (None, Some(path)) => read_file(path)?,
-        (None, None) => String::new(),
-    };
-    if text.trim().is_empty() {
-        let what = match (flag, file) {
-            (None, None) => "no prompt was given",
-            _ => "the prompt is blank",
-        };
-        return Err(Error::new(
-            Code::PromptMissing,
-            format!("{what}: say what the agent is to be told when the time comes"),
-        )
-        .example("--prompt \"Check the backup\""));
-    }
-    Ok(text)
+        (None, None) => return Err(asked::prompt_missing("no prompt was given")),
+    })
 }
 
 fn read_file(path: &Path) -> Result<String> {

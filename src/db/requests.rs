@@ -62,14 +62,13 @@ impl Db {
         .execute(&mut *tx)
         .await
         .map_err(failed)?;
-        let row = sqlx::query(
-            "SELECT hash, status, body FROM requests WHERE caller = $1 AND key = $2",
-        )
-        .bind(&request.caller)
-        .bind(&request.key)
-        .fetch_one(&mut *tx)
-        .await
-        .map_err(failed)?;
+        let row =
+            sqlx::query("SELECT hash, status, body FROM requests WHERE caller = $1 AND key = $2")
+                .bind(&request.caller)
+                .bind(&request.key)
+                .fetch_one(&mut *tx)
+                .await
+                .map_err(failed)?;
         self.commit(tx, doing).await?;
         let stored: String = row.try_get("hash").map_err(failed)?;
         if stored != hash {

@@ -6,8 +6,8 @@ use uuid::Uuid;
 
 use super::adoption::adopt_if_touched;
 use super::notices::follow_lifecycle;
-use super::requests::{effect_of, record_effect};
 use super::plans::{Outcome, end_waiting, settle_until, timetable};
+use super::requests::{effect_of, record_effect};
 use super::revisions::{begin_revision, end_revision};
 use super::rows::{self, schedule_columns};
 use super::time::{DbTime, optional};
@@ -86,7 +86,10 @@ impl Db {
         let doing = "add the schedule";
         let failed = |e| self.failed(doing, e);
         let mut tx = self.begin(doing).await?;
-        if let Some(id) = effect_of(&mut tx, new.request.as_ref()).await.map_err(failed)? {
+        if let Some(id) = effect_of(&mut tx, new.request.as_ref())
+            .await
+            .map_err(failed)?
+        {
             return Ok(id);
         }
         refuse_taken_name(&mut tx, &new.agent_id, new.name.as_deref(), None)

@@ -168,6 +168,26 @@ pub fn repetitions(flag: Option<&str>) -> Result<Option<i64>> {
     })
 }
 
+/// A prompt that was given, exactly as it is.
+///
+/// # Errors
+/// [`Code::PromptMissing`] if it is blank.
+pub fn prompt(text: String) -> Result<String> {
+    match text.trim().is_empty() {
+        true => Err(prompt_missing("the prompt is blank")),
+        false => Ok(text),
+    }
+}
+
+/// The error that there is no prompt.
+pub fn prompt_missing(what: &str) -> Error {
+    Error::new(
+        Code::PromptMissing,
+        format!("{what}: say what the agent is to be told when the time comes"),
+    )
+    .example("--prompt \"Check the backup\"")
+}
+
 /// A time, or how far to go back from now, given with a flag. A time without an offset is meant in
 /// `zone`.
 ///

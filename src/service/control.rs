@@ -258,7 +258,11 @@ impl Service {
     pub async fn run(&self, id: i64) -> Result<(i64, bool)> {
         self.find(id).await?;
         let lane_of = |s: &PromptSchedule| Ok(self.letta.lane(&AgentId::parse(&s.agent_id)?));
-        match self.db.queue_run(id, lane_of, self.request.as_ref(), self.now()).await? {
+        match self
+            .db
+            .queue_run(id, lane_of, self.request.as_ref(), self.now())
+            .await?
+        {
             None => Err(not_found(id)),
             Some(Queued::New(occurrence)) => Ok((occurrence, false)),
             Some(Queued::Waiting(occurrence)) => Ok((occurrence, true)),
