@@ -9,10 +9,12 @@ pub mod input;
 mod keeping;
 mod keys;
 mod logging;
+mod mcp;
 pub mod output;
 mod plugin;
 mod plugin_guard;
 mod running;
+mod upload;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -80,6 +82,13 @@ pub async fn run(args: impl IntoIterator<Item = OsString>, env: Result<Environme
         let help = help_command(in_plugin).render_help().to_string();
         return output::write_out(&help, ExitCode::FAILURE);
     };
+    // What it prints is for its client, and nothing else may be among it.
+    if let Verb::Mcp = verb {
+        return match answer(&cli, verb, &env).await {
+            Ok(_) => ExitCode::SUCCESS,
+            Err(error) => Output::for_people().print_error(&error),
+        };
+    }
     match answer(&cli, verb, &env).await {
         Ok(reply) => output.print(&reply),
         Err(error) => fail(error),
@@ -88,7 +97,7 @@ pub async fn run(args: impl IntoIterator<Item = OsString>, env: Result<Environme
 
 async fn answer(cli: &Cli, verb: &Verb, env: &Environment) -> Result<Reply> {
     let lasting = match verb {
-        Verb::Serve(_) => true,
+        Verb::Serve(_) | Verb::Mcp => true,
         Verb::Execute(args) => args.r#loop,
         _ => false,
     };
@@ -146,7 +155,9 @@ async fn carry_out(verb: &Verb, ctx: &Context) -> Result<Reply> {
         Verb::Execute(_) => running::execute(ctx).await,
         Verb::Test => commands::test(ctx).await,
         Verb::Agents => commands::agents(ctx).await,
+        Verb::Upload(args) => upload::upload(ctx, args).await,
         Verb::Serve(_) => running::serve(ctx).await,
+        Verb::Mcp => mcp::mcp(ctx).await,
         Verb::History(args) => commands::history(ctx, args).await,
         Verb::Doctor => keeping::doctor(ctx).await,
         Verb::Prune(args) => keeping::prune(ctx, args).await,

@@ -8,6 +8,7 @@ mod delivery;
 mod environment;
 mod file;
 mod keeping;
+mod mcp;
 mod notify;
 mod places;
 mod remote;
@@ -25,6 +26,7 @@ use crate::schedule::Zone;
 pub use delivery::Delivery;
 pub use environment::Environment;
 pub(crate) use file::PLUGIN_FILE;
+pub use mcp::{AGENT_VARIABLES, McpSettings};
 pub use notify::{Notify, NotifyCommand};
 pub use remote::RemoteSettings;
 pub use server::ServerSettings;
@@ -71,6 +73,8 @@ pub struct Settings {
     pub server: ServerSettings,
     /// The server that keeps the schedules, in place of the database.
     pub remote: Option<RemoteSettings>,
+    /// What holds for callers over MCP alone.
+    pub mcp: McpSettings,
     /// The file that was read.
     pub file: Option<PathBuf>,
     /// The plugin's folder, when an SMCP server called us through it.
@@ -117,19 +121,13 @@ impl Settings {
             letta_key,
             letta_key_from_file,
             timezone: timezone(env, file.timezone)?,
-            default_agent: text(
-                &[
-                    "PROMPTYOSELF_DEFAULT_AGENT_ID",
-                    "LETTA_AGENT_ID",
-                    "LETTA_DEFAULT_AGENT_ID",
-                ],
-                filled(file.default_agent),
-            ),
+            default_agent: text(AGENT_VARIABLES, filled(file.default_agent)),
             delivery: Delivery::combine(flags, env, file.delivery.unwrap_or_default())?,
             notify: Notify::combine(env, file.notify.unwrap_or_default())?,
             budget: budget::combine(env, &file.budget.unwrap_or_default())?,
             retention: keeping::combine(env, file.keeping.unwrap_or_default())?,
             server: server::combine(flags, env, file.server.unwrap_or_default())?,
+            mcp: mcp::combine(env, &file.mcp.unwrap_or_default())?,
             file: path,
             plugin: env.plugin(),
         })

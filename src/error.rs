@@ -51,6 +51,10 @@ pub enum Code {
     ScheduleLive,
     /// A stored schedule can't be read.
     ScheduleBroken,
+    /// There is no source code to upload.
+    SourceMissing,
+    /// Uploading tools is turned off.
+    UploadDisabled,
     /// A file named on the command line can't be read or written.
     FileUnusable,
     /// A setting has a value that can't be used.
@@ -117,6 +121,8 @@ impl Code {
         Code::ScheduleNotActive,
         Code::ScheduleLive,
         Code::ScheduleBroken,
+        Code::SourceMissing,
+        Code::UploadDisabled,
         Code::FileUnusable,
         Code::ConfigInvalid,
         Code::KeyInvalid,
@@ -164,6 +170,8 @@ impl Code {
             Code::ScheduleNotActive => "schedule_not_active",
             Code::ScheduleLive => "schedule_live",
             Code::ScheduleBroken => "schedule_broken",
+            Code::SourceMissing => "source_missing",
+            Code::UploadDisabled => "upload_disabled",
             Code::FileUnusable => "file_unusable",
             Code::ConfigInvalid => "config_invalid",
             Code::KeyInvalid => "key_invalid",

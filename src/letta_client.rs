@@ -12,6 +12,7 @@ mod rest;
 mod runs;
 mod send;
 mod stream;
+mod tools;
 mod turn;
 
 use std::time::Duration;
@@ -51,6 +52,9 @@ pub trait Letta: Send + Sync {
     /// One agent.
     async fn get_agent(&self, agent: &AgentId) -> Result<Agent, Refusal>;
 
+    /// Gives the server a tool, or another version of one that it has.
+    async fn create_tool(&self, tool: &NewTool) -> Result<Tool, Refusal>;
+
     /// Sends a prompt and waits for the agent's turn to end. `on_run` is told Letta's run id as
     /// soon as it is known, while the turn still goes on.
     async fn send(&self, outgoing: &Outgoing, on_run: OnRun<'_>) -> Answer;
@@ -75,6 +79,24 @@ pub struct Agent {
     pub name: Option<String>,
     /// When it was made, as the server gives it.
     pub created_at: Option<String>,
+}
+
+/// A tool for agents, as Python source.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewTool {
+    /// A function with its docstring and type hints; the server names the tool after it.
+    pub source: String,
+    /// What the tool does, instead of what the docstring says.
+    pub description: Option<String>,
+}
+
+/// What a server says of a tool.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tool {
+    /// Its id, as the server gives it.
+    pub id: String,
+    /// Its name.
+    pub name: Option<String>,
 }
 
 /// One prompt on its way.

@@ -20,10 +20,13 @@ use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::config::ServerSettings;
 use crate::error::{Code, Error, Result};
+use crate::mcp;
 use crate::service::Service;
 
+pub use auth::credentials;
 pub use guard::Guard;
 pub use metrics::Metrics;
+pub use problem::Problem;
 pub use rest::{Running, document};
 
 /// The largest body of a request, in bytes: Letta takes 5 MB of content, and an image more.
@@ -41,6 +44,8 @@ pub struct App {
     pub guard: Arc<Guard>,
     /// What is counted.
     pub metrics: Metrics,
+    /// What the tools of MCP share.
+    pub mcp: mcp::Shared,
     /// Requests that may come again, while they are carried out.
     pub running: rest::Running,
 }
@@ -93,6 +98,7 @@ pub async fn start(
     settings: &ServerSettings,
     service: &Service,
     metrics: Metrics,
+    mcp: mcp::Shared,
     stop: CancellationToken,
 ) -> Result<impl Future<Output = ()> + use<>> {
     let listener = bind(settings, service).await?;
@@ -107,6 +113,7 @@ pub async fn start(
                 service: service.clone(),
                 guard: Arc::new(Guard::new(settings, address)),
                 metrics,
+                mcp,
                 running: Default::default(),
             };
             Some(tokio::spawn(serve(listener, app, stop)))
@@ -143,6 +150,7 @@ pub fn router(app: App) -> Router {
         .route("/healthz", get(ops::healthz))
         .route("/readyz", get(ops::readyz))
         .route("/metrics", get(ops::metrics))
+        .merge(mcp::http::routes(&app.service, &app.mcp))
         .merge(rest::router(&app))
         .fallback(rest::no_route)
         .method_not_allowed_fallback(rest::no_method)

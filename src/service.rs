@@ -12,12 +12,14 @@ mod operations;
 mod read;
 mod register;
 mod status;
+mod upload;
 mod views;
 
 use std::path::Path;
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use tokio::sync::Notify;
 
 use crate::clock::Clock;
 use crate::db::{Cancelled, Db, UpgradeReport};
@@ -34,6 +36,7 @@ pub use operations::{ListQuery, Operations, preview_runs};
 pub use read::{HistoryQuery, ScheduleDetails};
 pub use register::{Registered, Registration, When, Wish};
 pub use status::{Backlog, Status};
+pub(crate) use views::show_local;
 pub use views::{Listing, OccurrenceView, PolicyView, ScheduleView};
 
 /// Everything a face can ask for.
@@ -49,8 +52,12 @@ pub struct Service {
     pub zone: Zone,
     /// How much an agent may schedule for itself.
     pub budget: Budget,
+    /// Wakes the scheduler of this process, so that it sees what was changed at once.
+    pub wake: Arc<Notify>,
     /// The agent meant where none is named, as it was set.
     pub default_agent: Option<String>,
+    /// Whether Python tools may be uploaded to Letta through us.
+    pub allow_upload: bool,
     /// Who asks.
     pub caller: Caller,
     /// The request that is carried out, if it may come again.
@@ -78,7 +85,9 @@ impl Service {
                 clock,
                 zone,
                 budget: Budget::default(),
+                wake: Arc::default(),
                 default_agent: None,
+                allow_upload: false,
                 caller: Caller::default(),
                 request: None,
             },

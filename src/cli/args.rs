@@ -5,6 +5,7 @@
 //! and with our codes; the same goes for what is missing.
 
 mod keeping;
+mod peers;
 mod policy;
 
 use std::path::PathBuf;
@@ -13,6 +14,7 @@ use clap::builder::BoolishValueParser;
 use clap::{ArgAction, Args, Parser, Subcommand};
 
 pub use keeping::{BackupArgs, PruneArgs, PurgeArgs, RestoreArgs};
+pub use peers::UploadArgs;
 pub use policy::PolicyArgs;
 
 /// The value name that marks a whole number; `--describe` calls its type `integer`.
@@ -106,8 +108,17 @@ pub enum Verb {
     /// List the agents of the Letta server
     Agents,
 
+    /// Give the Letta server a Python tool, where the operator allows that
+    Upload(UploadArgs),
+
     /// Run the scheduler until it is stopped
     Serve(ServeArgs),
+
+    /// Speak MCP with the client that started this, on standard input and output
+    ///
+    /// It delivers as well, unless another scheduler runs on the same database: then it stands by,
+    /// and takes over when that one ends.
+    Mcp,
 
     /// Show what became of past and pending deliveries, the newest first
     History(HistoryArgs),
@@ -475,7 +486,9 @@ impl Verb {
             Verb::Execute(_) => "execute",
             Verb::Test => "test",
             Verb::Agents => "agents",
+            Verb::Upload(_) => "upload",
             Verb::Serve(_) => "serve",
+            Verb::Mcp => "mcp",
             Verb::History(_) => "history",
             Verb::Doctor => "doctor",
             Verb::Prune(_) => "prune",

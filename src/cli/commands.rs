@@ -55,6 +55,7 @@ impl Context {
         let opened = Service::open(&settings.database, &settings.timezone, letta, clock).await;
         let (mut service, upgraded) = opened?;
         service.budget = settings.budget;
+        service.allow_upload = settings.server.allow_upload;
         service.default_agent = settings.default_agent.clone();
         service.caller = self.caller();
         let _ = self.opened.set(service.db.clone());

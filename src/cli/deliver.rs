@@ -1,11 +1,10 @@
 //! The commands that deliver: a scheduler built from the settings, and what it did.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::SignedDuration;
 use serde_json::{Value, json};
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::{self, Delivery};
@@ -14,6 +13,9 @@ use crate::models::{Lifecycle, State, Verdict};
 use crate::notify::Notifier;
 use crate::scheduler::{Mode, Outcome, Scheduler, Settings};
 use crate::service::Service;
+
+/// How often one that stands by looks whether another scheduler still lives.
+const LOOK_FOR_OTHERS: Duration = Duration::from_secs(1);
 
 /// Delivers until `stop`; `poll` is the longest time between two looks at the database, and
 /// `outcomes` is told of everything that is settled.
@@ -41,6 +43,29 @@ pub(super) async fn forever(
     deliver(scheduler, Mode::Forever, notifier, stop).await?;
     tracing::info!("stopped");
     Ok(())
+}
+
+/// Delivers until `stop` as long as no other scheduler lives on the database, and stands by while
+/// one does.
+pub(super) async fn when_nobody_else(
+    service: &Service,
+    asked: &config::Settings,
+    stop: CancellationToken,
+) -> Result<()> {
+    loop {
+        // Two that begin at the same time are safe beside each other.
+        match service.db.list_schedulers().await {
+            Ok(others) if others.is_empty() => break,
+            Ok(_) => {}
+            Err(e) => tracing::warn!("{}", e.chain()),
+        }
+        tokio::select! {
+            () = stop.cancelled() => return Ok(()),
+            () = service.clock.sleep(LOOK_FOR_OTHERS) => {}
+        }
+    }
+    let notifier = Notifier::new(service.db.clone(), service.clock.clone(), &asked.notify)?;
+    forever(service, asked, None, notifier, None, stop).await
 }
 
 /// Tries everything that is due once, and says what became of each.
@@ -92,7 +117,7 @@ fn scheduler(
         clock: service.clock.clone(),
         settings,
         zone: service.zone.clone(),
-        wake: Arc::new(Notify::new()),
+        wake: service.wake.clone(),
         outcomes,
     }
 }

@@ -10,7 +10,7 @@ use super::args::{IdArgs, PolicyArgs, UpdateArgs, WhenArgs};
 use crate::error::{Code, Error, Result};
 use crate::models::{AgentId, PingUrl, Policy};
 use crate::service::asked::{self, PolicyText, WhenText, whole};
-use crate::service::{Changes, When};
+use crate::service::{Changes, When, Wish};
 
 pub use crate::service::asked::{filled, given, point, repetitions};
 pub use history::history;
@@ -80,6 +80,14 @@ pub fn when(args: &WhenArgs) -> Result<When> {
     asked::when(&args.text())
 }
 
+/// When, if anything of it was given.
+///
+/// # Errors
+/// Those of [`asked::wish_if_given`].
+pub fn wish_if_given(args: &WhenArgs) -> Result<Option<Wish>> {
+    asked::wish_if_given(&args.text())
+}
+
 /// What was given of a policy.
 ///
 /// # Errors
@@ -102,7 +110,7 @@ pub fn ping_url(args: &PolicyArgs) -> Result<Option<Option<PingUrl>>> {
 /// Those of each part.
 pub fn changes(args: &UpdateArgs, stdin: impl Read) -> Result<Changes> {
     let flags = &args.when;
-    let wish = asked::wish_if_given(&flags.text())?;
+    let wish = wish_if_given(flags)?;
     let prompt = match (&args.prompt, &args.prompt_file) {
         (None, None) => None,
         (flag, file) => Some(prompt(flag.as_deref(), file.as_deref(), stdin)?),
@@ -148,49 +156,69 @@ pub fn count(flag: Option<&str>) -> Result<usize> {
 pub fn prompt(flag: Option<&str>, file: Option<&Path>, stdin: impl Read) -> Result<String> {
     asked::prompt(match (flag, file) {
         (Some(prompt), _) => prompt.to_owned(),
-        (None, Some(path)) if path.as_os_str() == "-" => read(stdin, "standard input")?,
-        (None, Some(path)) => read_file(path)?,
+        (None, Some(path)) => read_path(path, stdin).map_err(|e| unusable("prompt", path, e))?,
         (None, None) => return Err(asked::prompt_missing("no prompt was given")),
     })
 }
 
-fn read_file(path: &Path) -> Result<String> {
-    let name = path.display().to_string();
-    let file = std::fs::File::open(path).map_err(|e| unusable(&name).caused_by(e))?;
-    read(file, &name)
+/// The source of a tool: what is in the file (`-` is `stdin`).
+///
+/// # Errors
+/// [`Code::SourceMissing`] if no file was named, [`Code::FileUnusable`] as for a prompt.
+pub fn source_code(file: Option<&Path>, stdin: impl Read) -> Result<String> {
+    let Some(path) = file else {
+        return Err(Error::new(
+            Code::SourceMissing,
+            "no source code was given: name a file that holds one Python function",
+        )
+        .example("--source-code greet.py"));
+    };
+    read_path(path, stdin).map_err(|e| unusable("source code", path, e))
 }
 
-fn read(source: impl Read, name: &str) -> Result<String> {
+type Cause = Box<dyn std::error::Error + Send + Sync>;
+
+/// The text of a file, or of `stdin` if it is named `-`.
+fn read_path(path: &Path, stdin: impl Read) -> std::result::Result<String, Cause> {
+    match path.as_os_str() == "-" {
+        true => read(stdin),
+        false => read(std::fs::File::open(path)?),
+    }
+}
+
+fn read(source: impl Read) -> std::result::Result<String, Cause> {
     let mut bytes = Vec::new();
-    source
-        .take(LARGEST_PROMPT + 1)
-        .read_to_end(&mut bytes)
-        .map_err(|e| unusable(name).caused_by(e))?;
+    source.take(LARGEST_PROMPT + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > LARGEST_PROMPT {
-        return Err(unusable(name).caused_by(format!(
-            "it is larger than {} MiB",
-            LARGEST_PROMPT / (1024 * 1024)
-        )));
+        let limit = LARGEST_PROMPT / (1024 * 1024);
+        return Err(format!("it is larger than {limit} MiB").into());
     }
     let text = String::from_utf8(bytes).map_err(|e| {
-        unusable(name).caused_by(format!(
-            "it is not UTF-8 text: byte {} can't be understood",
-            e.utf8_error().valid_up_to() + 1
-        ))
+        let at = e.utf8_error().valid_up_to() + 1;
+        format!("it is not UTF-8 text: byte {at} can't be understood")
     })?;
     match text.find('\0') {
         // Letta keeps messages in PostgreSQL, whose text can't hold one.
-        Some(at) => Err(unusable(name).caused_by(format!("byte {} of it is NUL", at + 1))),
+        Some(at) => Err(format!("byte {} of it is NUL", at + 1).into()),
         None => Ok(text),
     }
 }
 
-fn unusable(name: &str) -> Error {
+fn unusable(what: &str, path: &Path, cause: Cause) -> Error {
+    let name = match path.as_os_str() == "-" {
+        true => "standard input".to_owned(),
+        false => path.display().to_string(),
+    };
+    let example = match what {
+        "prompt" => "--prompt \"Check the backup\"",
+        _ => "--source-code greet.py",
+    };
     Error::new(
         Code::FileUnusable,
-        format!("could not read the prompt from {name}"),
+        format!("could not read the {what} from {name}"),
     )
-    .example("--prompt \"Check the backup\"")
+    .example(example)
+    .caused_by(cause)
 }
 
 /// The id of a schedule.

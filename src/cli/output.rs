@@ -68,6 +68,14 @@ impl Output {
         }
     }
 
+    /// Text, whoever reads it.
+    pub fn for_people() -> Output {
+        Output {
+            json: false,
+            terminal: false,
+        }
+    }
+
     /// Whether the answer is for a program.
     pub fn is_json(self) -> bool {
         self.json

@@ -10,7 +10,8 @@ use crate::error::{Code, Error, Result};
 
 /// The commands that are refused in the plugin.
 pub(super) const COMMANDS: &[&str] = &[
-    "serve", "halt", "prune", "purge", "backup", "restore", "key", "plugin",
+    "serve", "mcp", "halt", "prune", "purge", "backup", "restore", "key", "plugin", "upload",
+    "connect",
 ];
 /// The flags that are refused in the plugin, with those that only make sense beside them.
 pub(super) const FLAGS: &[&str] = &[
@@ -82,6 +83,12 @@ pub(super) fn check(cli: &Cli) -> Result<()> {
             "it would never return; the operator runs the scheduler, and test says whether it runs",
             "promptyoself test",
         ),
+        Some(Verb::Mcp) => refuse(
+            "mcp",
+            "it would never return; the operator connects MCP clients, and the plugin has the same \
+             commands",
+            "promptyoself list",
+        ),
         Some(Verb::Halt(_)) => refuse(
             "halt",
             "it would stop every agent's prompts; pause stops one schedule",
@@ -96,6 +103,11 @@ pub(super) fn check(cli: &Cli) -> Result<()> {
             "what copies the database",
             "it reads or writes files of the server; doctor says whether the database is sound",
             "promptyoself doctor",
+        ),
+        Some(Verb::Upload(_)) => refuse(
+            "upload",
+            "it reads files of the server, and a tool is code that runs beside Letta",
+            "promptyoself list",
         ),
         Some(Verb::Key(_)) => refuse(
             "key",
@@ -164,11 +176,14 @@ mod tests {
             &["execute", "--loop"],
             &["execute", "--loop", "true"],
             &["serve"],
+            &["mcp"],
             &["prune"],
             &["purge", "--id", "5"],
             &["backup", "x"],
             &["restore", "x"],
             &["plugin", "install", "x"],
+            &["upload", "--source-code", "/etc/passwd"],
+            &["key", "list"],
         ] {
             let error = checked(words).unwrap_err();
             assert_eq!(error.code(), Code::RefusedInPlugin, "{words:?}");

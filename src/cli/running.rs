@@ -6,16 +6,30 @@ use tokio_util::sync::CancellationToken;
 
 use super::commands::reply;
 use super::output::Reply;
-use super::{Context, deliver};
+use super::{Context, deliver, mcp};
+use crate::config::Settings;
 use crate::error::{Code, Error, Result};
 use crate::letta_client::{ErrorClass, Refusal, RefusalKind};
+use crate::notify::Notifier;
 use crate::server::{self, Metrics};
+use crate::service::Service;
 
 /// Delivers what is due, once.
 pub(super) async fn execute(ctx: &Context) -> Result<Reply> {
     let service = ctx.service().await?;
-    let notifier = ctx.notifier(&service)?;
-    let executed = deliver::once(&service, &ctx.settings, notifier, stopped_by_signal()?).await?;
+    let json = execute_once(&service, &ctx.settings, stopped_by_signal()?).await?;
+    let text = json["message"].as_str().unwrap_or_default().to_owned();
+    reply(&json, text, json["warning"].as_str())
+}
+
+/// Delivers what is due, once, and says what became of each.
+pub(super) async fn execute_once(
+    service: &Service,
+    settings: &Settings,
+    stop: CancellationToken,
+) -> Result<Value> {
+    let notifier = Notifier::new(service.db.clone(), service.clock.clone(), &settings.notify)?;
+    let executed = deliver::once(service, settings, notifier, stop).await?;
     let status = service.status().await?;
     if executed
         .iter()
@@ -37,7 +51,7 @@ pub(super) async fn execute(ctx: &Context) -> Result<Reply> {
     if let Some(halted) = &halted {
         json["warning"] = halted.as_str().into();
     }
-    reply(&json, message, halted.as_deref())
+    Ok(json)
 }
 
 /// Runs the scheduler until it is told to stop.
@@ -53,8 +67,9 @@ pub(super) async fn serve(ctx: &Context) -> Result<Reply> {
             counted.count(&outcome);
         }
     });
-    let serving = server::start(&ctx.settings.server, &service, metrics, stop.clone()).await?;
     let settings = &ctx.settings;
+    let tools = mcp::tools_here(ctx, &service, stop.clone());
+    let serving = server::start(&settings.server, &service, metrics, tools, stop.clone()).await?;
     let delivered =
         deliver::forever(&service, settings, None, notifier, Some(told), stop.clone()).await;
     stop.cancel();
@@ -77,7 +92,7 @@ fn completed() -> Result<Reply> {
 }
 
 /// A token that SIGTERM and SIGINT cancel.
-fn stopped_by_signal() -> Result<CancellationToken> {
+pub(super) fn stopped_by_signal() -> Result<CancellationToken> {
     let failed = |e| Error::new(Code::Internal, "could not listen for signals").caused_by(e);
     let stop = CancellationToken::new();
     let signalled = stop.clone();

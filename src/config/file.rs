@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use secrecy::SecretString;
 use serde::{Deserialize, Deserializer};
 
-use super::{Environment, budget, delivery, invalid, keeping, notify, remote, server};
+use super::{Environment, budget, delivery, invalid, keeping, mcp, notify, remote, server};
 use crate::error::{Code, Error, Result};
 
 /// The file beside the plugin's shim.
@@ -25,6 +25,7 @@ pub(super) struct File {
     pub keeping: Option<keeping::FileTable>,
     pub server: Option<server::FileTable>,
     pub remote: Option<remote::FileTable>,
+    pub mcp: Option<mcp::FileTable>,
 }
 
 /// The `[letta]` table.

@@ -21,6 +21,8 @@ pub struct ServerSettings {
     pub hosts: Vec<String>,
     /// Origins of web pages that may call it, besides its own.
     pub origins: Vec<String>,
+    /// Whether Python tools may be uploaded to Letta through us.
+    pub allow_upload: bool,
 }
 
 impl ServerSettings {
@@ -38,6 +40,7 @@ pub(super) struct FileTable {
     listen: Option<String>,
     hosts: Option<Vec<String>>,
     origins: Option<Vec<String>>,
+    allow_upload: Option<bool>,
 }
 
 /// Puts flags, environment and file together.
@@ -64,15 +67,36 @@ pub(super) fn combine(flags: &Flags, env: &Environment, file: FileTable) -> Resu
         })?),
     };
     let words = |name: &str, from_file: Option<Vec<String>>| match env.get(name) {
-        Some(text) => text.split(',').map(|w| w.trim().to_owned()).collect(),
+        Some(text) => text.split(',').map(str::to_owned).collect(),
         None => from_file.unwrap_or_default(),
+    };
+    let words = |name: &str, from_file| {
+        let words = words(name, from_file).into_iter();
+        words.filter_map(|w| filled(Some(w))).collect()
     };
     Ok(ServerSettings {
         listen,
         chosen: chosen.is_some(),
         hosts: words("PROMPTYOSELF_HOSTS", file.hosts),
         origins: words("PROMPTYOSELF_ORIGINS", file.origins),
+        allow_upload: switch(env, "PROMPTYOSELF_ALLOW_UPLOAD")?
+            .or(file.allow_upload)
+            .unwrap_or(false),
     })
+}
+
+/// A variable that says yes or no.
+fn switch(env: &Environment, name: &str) -> Result<Option<bool>> {
+    match env.get(name).map(str::to_ascii_lowercase).as_deref() {
+        None => Ok(None),
+        Some("1" | "true" | "yes" | "on") => Ok(Some(true)),
+        Some("0" | "false" | "no" | "off") => Ok(Some(false)),
+        Some(other) => Err(invalid(
+            name,
+            format_args!("{other:?} is neither yes nor no"),
+            &format!("{name}=1"),
+        )),
+    }
 }
 
 #[cfg(test)]
@@ -95,6 +119,21 @@ mod tests {
             listen(&[("PROMPTYOSELF_LISTEN", "off")]).unwrap().listen,
             None
         );
+    }
+
+    #[test]
+    fn an_empty_name_in_a_list_is_no_name() {
+        let settings = listen(&[("PROMPTYOSELF_HOSTS", "a.example,, b.example,")]).unwrap();
+        assert_eq!(settings.hosts, ["a.example", "b.example"]);
+    }
+
+    #[test]
+    fn uploads_are_off_until_somebody_turns_them_on() {
+        let allowed = |env: &[(&str, &str)]| listen(env).map(|s| s.allow_upload);
+        assert!(!allowed(&[]).unwrap());
+        assert!(allowed(&[("PROMPTYOSELF_ALLOW_UPLOAD", "1")]).unwrap());
+        assert!(!allowed(&[("PROMPTYOSELF_ALLOW_UPLOAD", "no")]).unwrap());
+        assert!(allowed(&[("PROMPTYOSELF_ALLOW_UPLOAD", "maybe")]).is_err());
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
-use reqwest::{Client, Response, Url, redirect};
+use reqwest::{Client, Method, Response, Url, redirect};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 
@@ -18,6 +18,9 @@ use crate::http::{self, cause};
 
 /// How long a question may take in all. Turns have no such limit.
 const QUESTION_LIMIT: Duration = Duration::from_secs(30);
+
+/// How long a change may take in all: Letta may ask another server before it answers.
+const CHANGE_LIMIT: Duration = Duration::from_secs(120);
 
 /// What a path segment may hold as it stands.
 const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
@@ -120,6 +123,23 @@ impl Http {
         };
         let response = response.map_err(|e| self.no_answer(&e))?;
         self.complete(response).await
+    }
+
+    /// Changes something on the server in a way that comes to the same when it is done twice, and
+    /// understands the answer. The server may ask others before it answers.
+    pub(super) async fn change(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<&Value>,
+    ) -> Result<Value, Fault> {
+        let mut request = self.asking.request(method, self.url(path));
+        if let Some(body) = body {
+            request = request.json(body);
+        }
+        let sent = request.timeout(CHANGE_LIMIT).send().await;
+        let response = sent.map_err(|e| self.no_answer(&e))?;
+        self.complete(response).await.map(|reply| reply.body)
     }
 
     /// Sends what may be sent only once, and gives the answer as soon as its headers are there.

@@ -10,7 +10,9 @@ use secrecy::SecretString;
 
 use super::http::Http;
 use super::send::Way;
-use super::{Agent, Answer, Evidence, Letta, Lookup, OnRun, Outgoing, Refusal, ServerInfo};
+use super::{
+    Agent, Answer, Evidence, Letta, Lookup, NewTool, OnRun, Outgoing, Refusal, ServerInfo, Tool,
+};
 use crate::clock::Clock;
 use crate::error::Error;
 use crate::models::{AgentId, Lane};
@@ -116,6 +118,10 @@ impl Letta for Rest {
 
     async fn get_agent(&self, agent: &AgentId) -> Result<Agent, Refusal> {
         self.http.get_agent(agent).await
+    }
+
+    async fn create_tool(&self, tool: &NewTool) -> Result<Tool, Refusal> {
+        self.http.create_tool(tool).await
     }
 
     async fn send(&self, outgoing: &Outgoing, on_run: OnRun<'_>) -> Answer {

@@ -162,7 +162,7 @@ impl Wire {
                 self.url
             ),
         )
-        .example("PROMPTYOSELF_URL=http://127.0.0.1:8465");
+        .example("promptyoself test");
         match cause {
             Some(cause) => error.caused_by(cause),
             None => error,

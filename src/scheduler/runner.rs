@@ -71,9 +71,12 @@ pub(super) async fn run(scheduler: &Scheduler, mode: Mode, stop: CancellationTok
             pending.push_front(Message::Event(Event::Stop));
         }
         while let Ok(message) = inbox.try_recv() {
-            // One look shows every change.
-            if !(message.is_change() && pending.iter().any(Message::is_change)) {
-                pending.push_back(message);
+            match message {
+                // Noted before anything is decided, since whoever takes over looks for it.
+                Message::Run { .. } => pending.push_front(message),
+                // One look shows every change.
+                _ if message.is_change() && pending.iter().any(Message::is_change) => {}
+                _ => pending.push_back(message),
             }
         }
         let message = match pending.pop_front() {

@@ -33,8 +33,20 @@ impl FromRequestParts<App> for Scoped {
 /// Who is calling, by the headers of a request.
 ///
 /// # Errors
-/// Those of [`Service::identify`], and of an agent's id that can't be one.
+/// Those of [`Service::identify`] and [`credentials`].
 pub async fn identify(service: &Service, headers: &HeaderMap) -> Result<Caller> {
+    let caller = service.identify(&credentials(headers)?).await?;
+    Ok(match caller {
+        Caller::Operator if headers.contains_key(ON_BEHALF_HEADER) => Caller::SomeAgent,
+        caller => caller,
+    })
+}
+
+/// What a caller says of itself, by the headers of a request.
+///
+/// # Errors
+/// [`Code::KeyInvalid`] for a header that is not text, and those of an agent's id that can't be one.
+pub fn credentials(headers: &HeaderMap) -> Result<Credentials> {
     let text = |name: &str| match headers.get(name) {
         Some(value) => value.to_str().map(|v| Some(v.trim())).map_err(|_| {
             Error::new(
@@ -56,16 +68,11 @@ pub async fn identify(service: &Service, headers: &HeaderMap) -> Result<Caller> 
         Some(key) => Some(key),
         None => bearer,
     };
-    let credentials = Credentials {
+    Ok(Credentials {
         key: key.map(|k| SecretString::from(k.to_owned())),
         agent_id: text(AGENT_HEADER)?
             .filter(|id| !id.is_empty())
             .map(AgentId::parse)
             .transpose()?,
-    };
-    let caller = service.identify(&credentials).await?;
-    Ok(match caller {
-        Caller::Operator if headers.contains_key(ON_BEHALF_HEADER) => Caller::SomeAgent,
-        caller => caller,
     })
 }

@@ -124,6 +124,7 @@ mod tests {
             chosen: false,
             hosts: vec!["Prompts.example.org".into()],
             origins: vec!["https://app.example.org/".into()],
+            allow_upload: false,
         };
         Guard::new(&settings, "127.0.0.1:8465".parse().unwrap())
     }

@@ -53,6 +53,16 @@ impl Problem {
     }
 }
 
+impl Problem {
+    /// The error as JSON, with the status it has over HTTP.
+    pub fn to_json(error: &Error) -> (StatusCode, serde_json::Value) {
+        let status = status(error.code());
+        let title = status.canonical_reason().unwrap_or("Error");
+        let body = ProblemBody::new(error, status.as_u16(), title);
+        (status, serde_json::to_value(body).unwrap_or_default())
+    }
+}
+
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let kind = [(header::CONTENT_TYPE, MEDIA_TYPE)];
@@ -68,7 +78,7 @@ impl IntoResponse for Problem {
 fn status(code: Code) -> StatusCode {
     match code {
         Code::KeyInvalid => StatusCode::UNAUTHORIZED,
-        Code::NotPermitted | Code::RefusedInPlugin => StatusCode::FORBIDDEN,
+        Code::NotPermitted | Code::RefusedInPlugin | Code::UploadDisabled => StatusCode::FORBIDDEN,
         Code::ScheduleNotFound | Code::AgentUnknown => StatusCode::NOT_FOUND,
         Code::NameTaken | Code::ScheduleNotActive | Code::ScheduleBroken => StatusCode::CONFLICT,
         Code::IdempotencyConflict => StatusCode::UNPROCESSABLE_ENTITY,

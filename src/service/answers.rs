@@ -323,3 +323,16 @@ pub struct Overview {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub warning: Option<String>,
 }
+
+/// A tool that Letta took.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct UploadedTool {
+    /// `success`.
+    pub status: Success,
+    /// Its id in Letta.
+    pub tool_id: String,
+    /// Its name in Letta: that of its function.
+    pub name: Option<String>,
+    /// What was done, in words.
+    pub message: String,
+}

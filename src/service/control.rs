@@ -115,6 +115,7 @@ impl Service {
         if !self.db.update_schedule(id, &update, now).await? {
             return Err(not_found(id));
         }
+        self.wake.notify_one();
         let left = remaining(&left).and_then(|n| i64::try_from(n).ok());
         Ok(registered(id, true, next_run, &timetable, left))
     }
@@ -231,7 +232,10 @@ impl Service {
         let now = self.now();
         match self.db.resume_schedule(id, replay, now).await? {
             None => Err(not_found(id)),
-            Some(Resumed::Active(next)) => Ok(Some(next)),
+            Some(Resumed::Active(next)) => {
+                self.wake.notify_one();
+                Ok(Some(next))
+            }
             Some(Resumed::Finished) => Ok(None),
             Some(Resumed::NotPaused(other)) => Err(not_live(id, other, "resumed")),
             Some(Resumed::OncePassed(at)) => Err(Error::new(
@@ -264,7 +268,10 @@ impl Service {
             .await?
         {
             None => Err(not_found(id)),
-            Some(Queued::New(occurrence)) => Ok((occurrence, false)),
+            Some(Queued::New(occurrence)) => {
+                self.wake.notify_one();
+                Ok((occurrence, false))
+            }
             Some(Queued::Waiting(occurrence)) => Ok((occurrence, true)),
             Some(Queued::NoPrompt) => Err(Error::new(
                 Code::PromptMissing,
@@ -295,7 +302,9 @@ impl Service {
     /// Those of the database.
     pub async fn lift_halt(&self) -> Result<Option<Halt>> {
         self.refuse_scoped("halting")?;
-        self.db.lift_halt(self.now()).await
+        let lifted = self.db.lift_halt(self.now()).await?;
+        self.wake.notify_one();
+        Ok(lifted)
     }
 }
 

@@ -79,7 +79,9 @@ impl Service {
             clock,
             zone,
             budget: Budget::default(),
+            wake: Arc::default(),
             default_agent: None,
+            allow_upload: false,
             caller: Caller::default(),
             request: None,
         })

@@ -126,13 +126,11 @@ impl Service {
             request: self.request.clone(),
         };
         match self.db.add_schedule(&new, now).await {
-            Ok(id) => Ok(registered(
-                id,
-                false,
-                plan.next_run,
-                &timetable,
-                plan.max_repetitions,
-            )),
+            Ok(id) => {
+                self.wake.notify_one();
+                let left = plan.max_repetitions;
+                Ok(registered(id, false, plan.next_run, &timetable, left))
+            }
             // Somebody was quicker, perhaps with the same wish.
             Err(e) if e.code() == Code::NameTaken => match self.find_named(&agent, asked).await? {
                 Some(existing) => self.same_or_taken(&agent, asked, &plan, existing),

@@ -264,7 +264,7 @@ impl OccurrenceView {
 }
 
 /// A time on the clocks of a zone, with its offset and name.
-pub(super) fn show_local(time: Timestamp, zone: &Zone) -> String {
+pub(crate) fn show_local(time: Timestamp, zone: &Zone) -> String {
     time.to_zoned(zone.tz().clone())
         .strftime("%Y-%m-%d %H:%M:%S %:z %Q")
         .to_string()

@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use async_trait::async_trait;
 use promptyoself::letta_client::{
-    Agent, Answer, Delivery, ErrorClass, Evidence, Letta, Lookup, OnRun, Outgoing, Refusal,
-    RefusalKind, ServerInfo,
+    Agent, Answer, Delivery, ErrorClass, Evidence, Letta, Lookup, NewTool, OnRun, Outgoing,
+    Refusal, RefusalKind, ServerInfo, Tool,
 };
 use promptyoself::models::{AgentId, Lane, Turn};
 use tokio::sync::watch;
@@ -199,6 +199,13 @@ impl Letta for FakeTarget {
             id: agent.to_string(),
             name: None,
             created_at: None,
+        })
+    }
+
+    async fn create_tool(&self, _: &NewTool) -> Result<Tool, Refusal> {
+        self.check().await.map(|_| Tool {
+            id: "tool-fake".into(),
+            name: None,
         })
     }
 

@@ -33,4 +33,5 @@ mod simulation;
 mod smcp;
 mod time_rules;
 mod upgrades;
+mod upload;
 mod world;

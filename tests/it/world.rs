@@ -12,7 +12,7 @@ use promptyoself::models::{AgentId, Occurrence, Policy, ScheduleType, State};
 use promptyoself::scheduler::{Mode, Outcome, Scheduler, Settings};
 use promptyoself::service::{Registered, Registration, Service, When, Wish};
 use tempfile::TempDir;
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -38,8 +38,6 @@ pub struct World<T = FakeTarget> {
 pub struct Running {
     /// What it settled, in order.
     pub outcomes: mpsc::UnboundedReceiver<Outcome>,
-    /// Wakes it, as the service would after a change.
-    pub wake: Arc<Notify>,
     stop: CancellationToken,
     task: JoinHandle<Result<()>>,
 }
@@ -143,14 +141,13 @@ impl<T: Letta + 'static> World<T> {
     /// Starts a scheduler of a mode on one of the services of this database.
     pub fn start_on(&self, service: &Service, mode: Mode) -> Running {
         let (told, outcomes) = mpsc::unbounded_channel();
-        let wake = Arc::new(Notify::new());
         let scheduler = Scheduler {
             db: service.db.clone(),
             letta: self.target.clone(),
             clock: self.clock.clone(),
             settings: self.settings.clone(),
             zone: service.zone.clone(),
-            wake: wake.clone(),
+            wake: service.wake.clone(),
             outcomes: Some(told),
         };
         let stop = CancellationToken::new();
@@ -158,7 +155,6 @@ impl<T: Letta + 'static> World<T> {
         let task = tokio::spawn(async move { scheduler.run(mode, token).await });
         Running {
             outcomes,
-            wake,
             stop,
             task,
         }

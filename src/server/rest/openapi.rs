@@ -61,7 +61,6 @@ pub(super) fn complete(mut document: OpenApi) -> OpenApi {
     document.security = Some(vec![
         SecurityRequirement::new("bearer", Vec::<String>::new()),
         SecurityRequirement::new("key", Vec::<String>::new()),
-        SecurityRequirement::default(),
     ]);
     for (path, item) in &mut document.paths.paths {
         let has_id = path.contains("{id}");

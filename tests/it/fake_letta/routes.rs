@@ -33,6 +33,7 @@ pub fn router(inner: Arc<Inner>) -> Router {
         .route("/v1/agents/{agent}/messages/stream", post(send_stream))
         .route("/v1/agents/{agent}/messages/async", post(send_async))
         .route("/v1/conversations/default/messages", post(send_background))
+        .route("/v1/tools/", post(create_tool))
         .route("/v1/runs/", get(list_runs))
         .route("/v1/runs/{run}", get(get_run))
         .route("/app-server-info", get(async || "{}"))
@@ -191,6 +192,25 @@ async fn list_messages(
         .unwrap_or(100);
     let page = all[end.saturating_sub(limit)..end].to_vec();
     json_answer(StatusCode::OK, &page.into())
+}
+
+/// Names the tool after its function, and takes the same one again.
+async fn create_tool(body: Bytes) -> Response {
+    let body: Value = serde_json::from_slice(&body).unwrap_or_default();
+    let source = body["source_code"].as_str().unwrap_or_default();
+    let name = source
+        .split_once("def ")
+        .and_then(|(_, rest)| rest.split_once('('));
+    match name {
+        Some((name, _)) => json_answer(
+            StatusCode::OK,
+            &json!({"id": format!("tool-{name}"), "name": name, "description": body["description"]}),
+        ),
+        None => detail(
+            StatusCode::BAD_REQUEST,
+            "Failed to derive the schema of the tool: no functions found in source code",
+        ),
+    }
 }
 
 fn run_body(id: &str, run: &super::state::Run) -> Value {

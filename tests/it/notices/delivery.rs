@@ -149,7 +149,6 @@ async fn whoever_is_told_slowly_delays_no_prompt_and_no_stop() {
     for agent in ["a", "g", "h"] {
         world.once(agent, "hello", 1).await;
     }
-    running.wake.notify_one();
     world.advance(1);
     for _ in 0..3 {
         running.until(State::Delivered).await;

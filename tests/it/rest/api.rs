@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use promptyoself::config::ServerSettings;
 use promptyoself::error::Code;
+use promptyoself::mcp;
 use promptyoself::models::AgentId;
 use promptyoself::server::{App, Guard, Metrics, Running, router};
 use promptyoself::service::Service;
@@ -118,14 +119,36 @@ async fn serve(service: &Service) -> String {
         listen: Some(address),
         chosen: true,
         hosts: Vec::new(),
+        allow_upload: false,
         origins: Vec::new(),
     };
     let app = App {
         service: service.clone(),
         guard: Arc::new(Guard::new(&settings, address)),
         metrics: Metrics::default(),
+        mcp: tools(service),
         running: Running::default(),
     };
     tokio::spawn(async move { axum::serve(listener, router(app)).await.unwrap() });
     format!("http://{address}")
+}
+
+/// What the tools of MCP are given; nothing here calls them.
+fn tools(service: &Service) -> mcp::Shared {
+    mcp::Shared {
+        backend: mcp::Backend::Here(service.clone()),
+        executor: None,
+        clock: service.clock.clone(),
+        zone: service.zone.clone(),
+        default_agent: None,
+        settings: promptyoself::config::McpSettings {
+            single_agent: false,
+            delivers: false,
+            agent_variables: Vec::new(),
+            default_agent_from: String::new(),
+        },
+        letta_url: String::new(),
+        has_letta_key: false,
+        stop: tokio_util::sync::CancellationToken::new(),
+    }
 }

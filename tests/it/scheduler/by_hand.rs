@@ -19,7 +19,6 @@ async fn a_run_by_hand_shifts_no_instant_and_uses_no_repetition() {
     world.advance(17);
     let (occurrence, waited) = world.service.run(made.id).await.unwrap();
     assert!(!waited);
-    running.wake.notify_one();
     assert_eq!(
         running.until(State::Delivered).await.occurrence_id,
         occurrence
@@ -73,7 +72,6 @@ async fn a_run_by_hand_waits_for_its_lane_and_its_retry_is_its_own() {
     world.advance(60);
     world.target.wait_for_sent(1).await;
     world.service.run(id).await.unwrap();
-    running.wake.notify_one();
     world
         .target
         .script("agent-a", Act::Answer(FakeTarget::busy()));
@@ -163,7 +161,6 @@ async fn a_halt_lets_what_is_on_its_way_end_and_sends_nothing_else() {
     world.advance(10);
     world.target.wait_for_sent(1).await;
     world.service.halt(Some("moving house")).await.unwrap();
-    running.wake.notify_one();
     world.advance(20);
     world.target.release("agent-a");
     running.until(State::Delivered).await;
@@ -175,7 +172,6 @@ async fn a_halt_lets_what_is_on_its_way_end_and_sends_nothing_else() {
     assert_eq!(world.target.sent().len(), 1);
     assert!(world.service.lift_halt().await.unwrap().is_some());
     assert!(world.service.lift_halt().await.unwrap().is_none());
-    running.wake.notify_one();
     running.until(State::Delivered).await;
     running.stop().await;
     assert_eq!(world.target.sent()[1].text, "due later");

@@ -270,7 +270,6 @@ async fn an_unknown_fate_closes_its_lane_until_it_is_known() {
     world
         .target
         .evidence("agent-a", Evidence::Running { run_id: None });
-    running.wake.notify_one();
     world.advance(1);
     running.until(State::Unknown).await;
     assert_eq!(world.target.sent().len(), 1);

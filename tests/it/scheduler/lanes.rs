@@ -183,7 +183,6 @@ async fn a_new_schedule_wakes_a_sleeping_scheduler() {
     world
         .register("agent-a", "hello", ScheduleType::Interval, "1s")
         .await;
-    running.wake.notify_one();
     world.advance(1);
     running.until(State::Delivered).await;
     running.stop().await;

@@ -322,7 +322,6 @@ async fn a_schedule_that_fails_again_and_again_is_paused_with_the_reason() {
     // Whoever resumes it gives it all its tries again.
     world.service.resume(id, false).await.unwrap();
     world.target.script("agent-a", dead());
-    running.wake.notify_one();
     world.advance(60);
     running.until(State::Dead).await;
     running.stop().await;
@@ -343,7 +342,6 @@ async fn a_schedule_paused_by_hand_gets_all_its_tries_again() {
         running.until(State::Dead).await;
         world.service.pause(id, None).await.ok();
         world.service.resume(id, false).await.unwrap();
-        running.wake.notify_one();
     }
     running.stop().await;
     let schedule = world.service.db.get_schedule(id).await.unwrap().unwrap();

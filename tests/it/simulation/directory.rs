@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use promptyoself::letta_client::{
-    Agent, Answer, Evidence, Letta, Lookup, OnRun, Outgoing, Refusal, ServerInfo,
+    Agent, Answer, Evidence, Letta, Lookup, NewTool, OnRun, Outgoing, Refusal, ServerInfo, Tool,
 };
 use promptyoself::models::{AgentId, Lane};
 
@@ -34,6 +34,10 @@ impl Letta for Directory {
     }
 
     async fn get_agent(&self, _: &AgentId) -> Result<Agent, Refusal> {
+        unreachable!("{NO_TALKS}")
+    }
+
+    async fn create_tool(&self, _: &NewTool) -> Result<Tool, Refusal> {
         unreachable!("{NO_TALKS}")
     }
 

@@ -1,0 +1,254 @@
+//! The native MCP server: every use case as a tool, over stdio and over streamable HTTP.
+//!
+//! Each tool is defined in [`tools`], reads what it is given leniently ([`arguments`]), asks the
+//! same operations as every other face, and answers with JSON. What goes wrong is the answer of the
+//! tool ([`errors`]), so that the model that called reads it and tries again.
+
+mod arguments;
+mod caller;
+mod definition;
+mod errors;
+pub mod http;
+pub mod stdio;
+pub mod tools;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use rmcp::handler::server::ServerHandler;
+use rmcp::model::{
+    CallToolRequestParams, CallToolResponse, CallToolResult, ErrorData, Implementation,
+    ListToolsResult, PaginatedRequestParams, ServerCapabilities, ServerConfig, Tool,
+};
+use rmcp::service::{RequestContext, RoleServer};
+use serde_json::{Value, json};
+use tokio_util::sync::CancellationToken;
+
+use crate::clock::Clock;
+use crate::config::McpSettings;
+use crate::error::{Code, Error, Result};
+use crate::models::Caller;
+use crate::schedule::Zone;
+use crate::service::{Operations, Service, show_local};
+
+use arguments::Arguments;
+use caller::Session;
+pub use caller::Transport;
+use definition::Definition;
+
+/// What a model is told of the server as a whole.
+const INSTRUCTIONS: &str = "\
+Schedule prompts for Letta agents, yourself included: at the time you choose, the prompt is delivered \
+to the agent as a user message and wakes it up. Use promptyoself_schedule_time for once, \
+promptyoself_schedule_every for an interval, promptyoself_schedule_cron for a calendar pattern; \
+promptyoself_list shows what is scheduled and promptyoself_cancel ends it. Write each prompt so that it \
+can be understood later without the present conversation. Every answer says what time it is now; an \
+error says what to write instead.";
+
+/// Where the schedules are.
+#[derive(Clone)]
+pub enum Backend {
+    /// In a database that this process has opened.
+    Here(Service),
+    /// With a server on another machine, which knows from our key who we are.
+    Elsewhere(Arc<dyn Operations>),
+}
+
+/// Delivers what is due, once.
+#[async_trait]
+pub trait Executor: Send + Sync {
+    /// Tries everything that is due once, and says what became of each.
+    ///
+    /// # Errors
+    /// Those of the database, and Letta's if it can't be reached.
+    async fn execute(&self, stop: CancellationToken) -> Result<Value>;
+}
+
+/// What the tools of every session share.
+#[derive(Clone)]
+pub struct Shared {
+    /// Where the schedules are.
+    pub backend: Backend,
+    /// Delivers by hand; `None` where somebody else delivers.
+    pub executor: Option<Arc<dyn Executor>>,
+    /// The time.
+    pub clock: Clock,
+    /// The zone of schedules that name none.
+    pub zone: Zone,
+    /// The agent meant where none is named, as it was set.
+    pub default_agent: Option<String>,
+    /// Settings of this face alone.
+    pub settings: McpSettings,
+    /// Letta's address.
+    pub letta_url: String,
+    /// Whether there is a password or key for Letta.
+    pub has_letta_key: bool,
+    /// Ends what goes on in the background.
+    pub stop: CancellationToken,
+}
+
+/// One call of a tool.
+pub struct Call {
+    /// The tool.
+    pub tool: &'static Definition,
+    /// What it was given.
+    pub arguments: Arguments,
+    /// What it is asked of, as the caller sees it.
+    pub operations: Arc<dyn Operations>,
+    /// Who calls.
+    pub caller: Caller,
+    /// The request's own metadata.
+    pub metadata: serde_json::Map<String, Value>,
+    /// The version of the protocol that is spoken.
+    pub protocol: Option<String>,
+    /// What the session remembers.
+    pub session: Arc<Session>,
+    /// What every session shares.
+    pub shared: Arc<Shared>,
+}
+
+impl Shared {
+    /// The operations as a caller sees them.
+    fn operations(&self, caller: &Caller) -> Arc<dyn Operations> {
+        match &self.backend {
+            Backend::Here(service) => Arc::new(service.for_caller(caller.clone())),
+            Backend::Elsewhere(operations) => operations.clone(),
+        }
+    }
+}
+
+/// One session of a client.
+#[derive(Clone)]
+pub struct Handler {
+    shared: Arc<Shared>,
+    session: Arc<Session>,
+}
+
+impl Handler {
+    /// A session that has only begun.
+    pub fn new(shared: Arc<Shared>, transport: Transport) -> Self {
+        Handler {
+            shared,
+            session: Arc::new(Session::new(transport)),
+        }
+    }
+
+    async fn answer(&self, tool: &'static Definition, request: Request) -> Result<Value> {
+        let caller = request.caller;
+        if tool.is_operators && caller.scope().is_some() {
+            return Err(not_for_agents(tool));
+        }
+        let call = Call {
+            tool,
+            arguments: Arguments::read(tool, request.arguments)?,
+            operations: self.shared.operations(&caller),
+            caller,
+            metadata: request.metadata,
+            protocol: request.protocol,
+            session: self.session.clone(),
+            shared: self.shared.clone(),
+        };
+        let answer = (tool.carry_out)(&call).await?;
+        Ok(self.with_the_time(answer))
+    }
+
+    /// Says in every answer what time it is, in UTC and on the clocks of the zone it is about.
+    fn with_the_time(&self, mut answer: Value) -> Value {
+        let Some(object) = answer.as_object_mut() else {
+            return answer;
+        };
+        let zone = object
+            .get("timezone")
+            .and_then(Value::as_str)
+            .and_then(|name| Zone::parse(name).ok())
+            .unwrap_or_else(|| self.shared.zone.clone());
+        let now = object.get("now").and_then(Value::as_str);
+        let now: Timestamp = now
+            .and_then(|text| text.parse().ok())
+            .unwrap_or_else(|| self.shared.clock.now());
+        object.insert("now".into(), json!(now));
+        object.insert("now_local".into(), json!(show_local(now, &zone)));
+        object.insert("timezone".into(), json!(zone.name()));
+        if let Some(Value::String(warning)) = object.get_mut("warning") {
+            *warning = errors::in_tool_words(warning);
+        }
+        answer
+    }
+}
+
+/// What is known of a request before its tool is called.
+struct Request {
+    arguments: rmcp::model::JsonObject,
+    caller: Caller,
+    metadata: serde_json::Map<String, Value>,
+    protocol: Option<String>,
+}
+
+impl ServerHandler for Handler {
+    fn get_info(&self) -> ServerConfig {
+        let implementation = Implementation::new("promptyoself", env!("CARGO_PKG_VERSION"))
+            .with_title("promptyoself")
+            .with_description(env!("CARGO_PKG_DESCRIPTION"));
+        ServerConfig::new(ServerCapabilities::builder().enable_tools().build())
+            .with_server_info(implementation)
+            .with_instructions(INSTRUCTIONS)
+    }
+
+    async fn list_tools(
+        &self,
+        _request: Option<PaginatedRequestParams>,
+        _context: RequestContext<RoleServer>,
+    ) -> std::result::Result<ListToolsResult, ErrorData> {
+        let tools = tools::all().iter().map(|t| t.to_tool()).collect();
+        Ok(ListToolsResult::with_all_items(tools))
+    }
+
+    fn get_tool(&self, name: &str) -> Option<Tool> {
+        tools::find(name).map(Definition::to_tool)
+    }
+
+    async fn call_tool(
+        &self,
+        request: CallToolRequestParams,
+        context: RequestContext<RoleServer>,
+    ) -> std::result::Result<CallToolResponse, ErrorData> {
+        let Some(tool) = tools::find(&request.name) else {
+            return Err(unknown_tool(&request.name));
+        };
+        self.session.see(&context);
+        let request = Request {
+            caller: caller::caller_of(&context)?,
+            protocol: context.protocol_version().map(|v| v.to_string()),
+            metadata: context.meta.0.0.clone(),
+            arguments: request.arguments.unwrap_or_default(),
+        };
+        let result = match self.answer(tool, request).await {
+            Ok(answer) => CallToolResult::structured(answer),
+            Err(error) => errors::to_result(tool, &error),
+        };
+        Ok(result.into())
+    }
+}
+
+fn not_for_agents(tool: &Definition) -> Error {
+    Error::new(
+        Code::NotPermitted,
+        format!(
+            "{} is for the operator, and this call comes from an agent: promptyoself_list shows \
+             your own schedules",
+            tool.name
+        ),
+    )
+    .example("promptyoself list")
+}
+
+fn unknown_tool(name: &str) -> ErrorData {
+    let near = tools::all()
+        .iter()
+        .map(|t| (strsim::jaro_winkler(t.name, name), t.name))
+        .max_by(|a, b| a.0.total_cmp(&b.0))
+        .filter(|(likeness, _)| *likeness > 0.8);
+    let meant = near.map_or(String::new(), |(_, tool)| format!(" Is {tool} meant?"));
+    ErrorData::invalid_params(format!("there is no tool {name:?}.{meant}"), None)
+}

@@ -1,0 +1,274 @@
+//! Reading what a tool was given. Language models and the routers between them and us fill in what
+//! they see: other spellings of a name, numbers as text, "None" for nothing, and fields of their
+//! own. All of that is understood; what is really unknown is refused with what there is.
+
+use std::collections::BTreeMap;
+
+use rmcp::model::JsonObject;
+use serde_json::{Value, json};
+
+use super::definition::{Definition, Kind, Parameter};
+use crate::error::{Code, Error, Result};
+
+/// Fields that clients and routers add for themselves.
+const PASSED_THROUGH: &[&str] = &[
+    "request_heartbeat",
+    "heartbeat",
+    "mcp_server_name",
+    "mcp_server_id",
+    "server_name",
+    "tool_name",
+    "thinking",
+    "inner_thoughts",
+    "ctx",
+    "_meta",
+];
+
+/// What a tool was given, under the names of its definition and without what means nothing.
+#[derive(Clone, Debug)]
+pub struct Arguments {
+    given: BTreeMap<&'static str, Value>,
+}
+
+impl Arguments {
+    /// Reads the arguments of a call.
+    ///
+    /// # Errors
+    /// [`Code::Usage`] for an argument that the tool doesn't have, that is of another kind, or that
+    /// was given twice under two names.
+    pub fn read(tool: &Definition, call: JsonObject) -> Result<Self> {
+        let mut given = BTreeMap::new();
+        for (key, value) in call {
+            let name = snake_case(&key);
+            let Some(parameter) = find(tool, &name) else {
+                if PASSED_THROUGH.contains(&name.as_str()) || is_nothing(&value) {
+                    continue;
+                }
+                return Err(unknown(tool, &key, &name));
+            };
+            if is_nothing(&value) {
+                continue;
+            }
+            check_kind(tool, parameter, &value)?;
+            if let Some(other) = given.insert(parameter.name, value.clone())
+                && text_of(&other) != text_of(&value)
+            {
+                let name = parameter.name;
+                return Err(Error::new(
+                    Code::Usage,
+                    format!("{name} was given twice, as {other} and as {value}: give it once"),
+                )
+                .example(usual_call(tool)));
+            }
+        }
+        Ok(Arguments { given })
+    }
+
+    /// An argument as text, if it was given.
+    pub fn text(&self, name: &str) -> Option<String> {
+        self.given.get(name).map(text_of)
+    }
+
+    /// Whether a switch was set.
+    pub fn switch(&self, name: &str) -> bool {
+        self.given.get(name).and_then(as_switch).unwrap_or(false)
+    }
+
+    /// Whether anything was given under a name.
+    pub fn has(&self, name: &str) -> bool {
+        self.given.contains_key(name)
+    }
+}
+
+/// `agentId`, `agent-id` and `AgentID` as `agent_id`.
+fn snake_case(key: &str) -> String {
+    let mut name = String::with_capacity(key.len() + 2);
+    let mut after_lower = false;
+    for c in key.trim().chars() {
+        if c == '-' || c == ' ' {
+            name.push('_');
+        } else {
+            if c.is_ascii_uppercase() && after_lower {
+                name.push('_');
+            }
+            name.push(c.to_ascii_lowercase());
+        }
+        after_lower = c.is_ascii_lowercase() || c.is_ascii_digit();
+    }
+    name
+}
+
+fn find<'a>(tool: &'a Definition, name: &str) -> Option<&'a Parameter> {
+    let is_called = |p: &&Parameter| p.name == name || p.aliases.contains(&name);
+    tool.parameters.iter().find(is_called)
+}
+
+/// What models write into a field that they have nothing for.
+fn is_nothing(value: &Value) -> bool {
+    match value {
+        Value::Null => true,
+        Value::String(text) => {
+            let text = text.trim().to_ascii_lowercase();
+            matches!(text.as_str(), "" | "none" | "null" | "undefined")
+        }
+        _ => false,
+    }
+}
+
+fn text_of(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    }
+}
+
+fn as_switch(value: &Value) -> Option<bool> {
+    match value {
+        Value::Bool(on) => Some(*on),
+        Value::Number(n) => match n.as_f64() {
+            Some(0.0) => Some(false),
+            Some(1.0) => Some(true),
+            _ => None,
+        },
+        Value::String(text) => match text.trim().to_ascii_lowercase().as_str() {
+            "true" | "yes" | "on" | "1" => Some(true),
+            "false" | "no" | "off" | "0" => Some(false),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+/// Refuses what can't be meant. What a text or a number says is read later, with better words.
+fn check_kind(tool: &Definition, parameter: &Parameter, value: &Value) -> Result<()> {
+    let (fits, wanted) = match parameter.kind {
+        Kind::Switch => (as_switch(value).is_some(), "true or false"),
+        Kind::Number => (value.is_number() || value.is_string(), "a whole number"),
+        Kind::Text | Kind::Word(_) => (value.is_string() || value.is_number(), "text"),
+    };
+    if fits {
+        return Ok(());
+    }
+    let name = parameter.name;
+    Err(Error::new(
+        Code::Usage,
+        format!("{name} is {value}, and {} takes {wanted} there", tool.name),
+    )
+    .example(usual_call(tool)))
+}
+
+fn unknown(tool: &Definition, key: &str, name: &str) -> Error {
+    let names: Vec<&str> = tool.parameters.iter().map(|p| p.name).collect();
+    let near = names
+        .iter()
+        .map(|n| (strsim::jaro_winkler(n, name), n))
+        .filter(|(likeness, _)| *likeness > 0.8)
+        .max_by(|a, b| a.0.total_cmp(&b.0));
+    let meant = near.map_or(String::new(), |(_, n)| format!(" Is {n} meant?"));
+    let takes = match names.as_slice() {
+        [] => "it takes no arguments".to_owned(),
+        names => format!("it takes {}", names.join(", ")),
+    };
+    Error::new(
+        Code::Usage,
+        format!("{} has no argument {key:?}: {takes}.{meant}", tool.name),
+    )
+    .example(usual_call(tool))
+}
+
+/// A call that works: what is required, with the first example of each.
+fn usual_call(tool: &Definition) -> String {
+    let arguments: serde_json::Map<String, Value> = tool
+        .parameters
+        .iter()
+        .filter(|p| p.is_required)
+        .filter_map(|p| {
+            let example = p.examples.first()?;
+            let value = match p.kind {
+                Kind::Text | Kind::Word(_) => Value::from(*example),
+                Kind::Number | Kind::Switch => serde_json::from_str(example).ok()?,
+            };
+            Some((p.name.to_owned(), value))
+        })
+        .collect();
+    json!({ "tool": tool.name, "arguments": arguments }).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::mcp::tools;
+
+    fn read(tool: &str, call: Value) -> Result<Arguments> {
+        let Value::Object(call) = call else {
+            panic!("{call}")
+        };
+        Arguments::read(tools::find(tool).unwrap(), call)
+    }
+
+    #[test]
+    fn every_spelling_of_a_name_is_understood() {
+        for key in ["agent_id", "agentId", "agent-id", "AgentID", "agentID", " agent_id"] {
+            let read = read("promptyoself_list", json!({ key: "agent-1" })).unwrap();
+            assert_eq!(read.text("agent_id").as_deref(), Some("agent-1"), "{key}");
+        }
+        for key in ["schedule_id", "scheduleId", "id", "ID"] {
+            let read = read("promptyoself_cancel", json!({ key: 5 })).unwrap();
+            assert_eq!(read.text("schedule_id").as_deref(), Some("5"), "{key}");
+        }
+    }
+
+    #[test]
+    fn what_models_write_for_nothing_is_nothing() {
+        for nothing in [json!(null), json!(""), json!(" "), json!("None"), json!("null")] {
+            let given = json!({ "agent_id": nothing, "whatever": nothing });
+            assert!(!read("promptyoself_list", given).unwrap().has("agent_id"));
+        }
+        let both = json!({ "agent_id": "None", "agentId": "agent-1" });
+        let read = read("promptyoself_list", both).unwrap();
+        assert_eq!(read.text("agent_id").as_deref(), Some("agent-1"));
+    }
+
+    #[test]
+    fn what_routers_add_for_themselves_is_ignored() {
+        let added = json!({ "request_heartbeat": true, "mcp_server_name": "p", "mcpServerId": 1 });
+        assert!(read("promptyoself_test", added).is_ok());
+    }
+
+    #[test]
+    fn an_unknown_argument_is_refused_with_those_there_are() {
+        let error = read("promptyoself_cancel", json!({ "schedule": 5 })).unwrap_err();
+        let text = error.to_string();
+        assert_eq!(error.code(), Code::Usage);
+        assert!(text.contains("\"schedule\"") && text.contains("Is schedule_id meant?"), "{text}");
+        let error = read("promptyoself_test", json!({ "x": 5 })).unwrap_err();
+        assert!(error.to_string().contains("takes no arguments"), "{error}");
+    }
+
+    #[test]
+    fn a_value_of_another_kind_is_refused_and_a_number_may_be_text() {
+        let switch = |v: Value| read("promptyoself_list", json!({ "include_cancelled": v }));
+        for on in [json!(true), json!("true"), json!("True"), json!(1), json!("yes")] {
+            assert!(switch(on).unwrap().switch("include_cancelled"));
+        }
+        for off in [json!(false), json!("False"), json!(0), json!("no")] {
+            assert!(!switch(off).unwrap().switch("include_cancelled"));
+        }
+        for bad in [json!("maybe"), json!(2), json!([true]), json!({})] {
+            assert_eq!(switch(bad).unwrap_err().code(), Code::Usage);
+        }
+        let id = |v: Value| read("promptyoself_cancel", json!({ "schedule_id": v }));
+        assert_eq!(id(json!(5.0)).unwrap().text("schedule_id").unwrap(), "5.0");
+        assert_eq!(id(json!("5")).unwrap().text("schedule_id").unwrap(), "5");
+        assert!(id(json!(true)).is_err() && id(json!([5])).is_err());
+    }
+
+    #[test]
+    fn the_same_argument_twice_is_refused_unless_both_say_the_same() {
+        let twice = |a: Value, b: Value| {
+            read("promptyoself_cancel", json!({ "schedule_id": a, "id": b }))
+        };
+        assert!(twice(json!(5), json!("5")).is_ok());
+        assert_eq!(twice(json!(5), json!(6)).unwrap_err().code(), Code::Usage);
+    }
+}

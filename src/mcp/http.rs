@@ -1,0 +1,107 @@
+//! MCP over streamable HTTP, as a part of the server's router.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::http::StatusCode;
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+use rmcp::transport::streamable_http_server::session::local::LocalSessionManager;
+use rmcp::transport::streamable_http_server::{StreamableHttpServerConfig, StreamableHttpService};
+
+use super::caller::SESSION_HEADER;
+use super::{Handler, Shared, Transport};
+use crate::models::hash_key;
+use crate::server::{Problem, credentials};
+use crate::service::Service;
+
+/// The largest request, in bytes: prompts may be as large as Letta takes them.
+const LARGEST_REQUEST: usize = 16 * 1024 * 1024;
+
+/// How long a session is kept that nobody uses. Clients stay connected over night.
+const IDLE: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// Who identifies callers, and whose each session is.
+#[derive(Clone)]
+struct Door {
+    service: Service,
+    sessions: Arc<LocalSessionManager>,
+    /// The hash of the key with which each session was begun; `None` for no key.
+    owners: Arc<Mutex<HashMap<String, Option<String>>>>,
+}
+
+/// The route `/mcp`. Host and origin are checked by whoever mounts it.
+pub fn routes<S>(service: &Service, shared: &Shared) -> Router<S>
+where
+    S: Clone + Send + Sync + 'static,
+{
+    let mut manager = LocalSessionManager::default();
+    manager.session_config.keep_alive = Some(IDLE);
+    let sessions = Arc::new(manager);
+    let config = StreamableHttpServerConfig::default()
+        .disable_allowed_hosts()
+        .with_max_request_body_bytes(LARGEST_REQUEST)
+        .with_cancellation_token(shared.stop.child_token());
+    let shared = Arc::new(shared.clone());
+    let mcp = StreamableHttpService::new(
+        move || Ok(Handler::new(shared.clone(), Transport::Http)),
+        sessions.clone(),
+        config,
+    );
+    let door = Door {
+        service: service.clone(),
+        sessions,
+        owners: Arc::default(),
+    };
+    Router::new()
+        .route_service("/mcp", mcp)
+        .layer(middleware::from_fn_with_state(door, admit))
+}
+
+/// Identifies the caller of each request, whatever session it names: a session is of use only with
+/// the key that began it.
+async fn admit(State(door): State<Door>, mut request: Request, next: Next) -> Response {
+    let headers = request.headers();
+    let credentials = match credentials(headers) {
+        Ok(credentials) => credentials,
+        Err(error) => return Problem::from(error).into_response(),
+    };
+    let caller = match door.service.identify(&credentials).await {
+        Ok(caller) => caller,
+        Err(error) => return Problem::from(error).into_response(),
+    };
+    let owner = credentials.key.as_ref().map(hash_key);
+    let session = headers.get(SESSION_HEADER).and_then(|v| v.to_str().ok());
+    if session.is_some_and(|id| door.is_foreign(id, owner.as_deref())) {
+        // As for a session that there is not.
+        return (StatusCode::NOT_FOUND, "Not Found: Session not found").into_response();
+    }
+    request.extensions_mut().insert(caller);
+    let response = next.run(request).await;
+    let begun = response.headers().get(SESSION_HEADER);
+    if let Some(id) = begun.and_then(|v| v.to_str().ok()) {
+        door.note(id, owner).await;
+    }
+    response
+}
+
+
+impl Door {
+    fn is_foreign(&self, session: &str, owner: Option<&str>) -> bool {
+        let owners = self.owners.lock().unwrap_or_else(PoisonError::into_inner);
+        owners
+            .get(session)
+            .is_some_and(|begun| begun.as_deref() != owner)
+    }
+
+    /// Notes whose a session is, and forgets those that have ended.
+    async fn note(&self, session: &str, owner: Option<String>) {
+        let live = self.sessions.sessions.read().await;
+        let mut owners = self.owners.lock().unwrap_or_else(PoisonError::into_inner);
+        owners.retain(|id, _| live.contains_key(id.as_str()));
+        owners.insert(session.to_owned(), owner);
+    }
+}

@@ -1,0 +1,92 @@
+//! Every tool.
+
+mod agents;
+mod changing;
+mod defaults;
+mod delivering;
+mod looking;
+mod parameters;
+mod scheduling;
+
+use serde::Serialize;
+use serde_json::Value;
+
+use super::definition::Definition;
+use crate::error::{Code, Error, Result};
+
+/// Every tool, in the order in which clients list them.
+const ALL: &[&Definition] = &[
+    &scheduling::SCHEDULE_TIME,
+    &scheduling::SCHEDULE_CRON,
+    &scheduling::SCHEDULE_EVERY,
+    &scheduling::PREVIEW,
+    &looking::LIST,
+    &looking::GET,
+    &looking::HISTORY,
+    &changing::UPDATE,
+    &changing::CANCEL,
+    &changing::PAUSE,
+    &changing::RESUME,
+    &changing::RUN_NOW,
+    &delivering::TEST,
+    &delivering::EXECUTOR_STATUS,
+    &delivering::EXECUTE,
+    &agents::AGENTS,
+    &defaults::SET_DEFAULT_AGENT,
+    &defaults::SET_SCOPED_DEFAULT_AGENT,
+    &defaults::GET_SCOPED_DEFAULT_AGENT,
+    &defaults::INFERENCE_DIAGNOSTICS,
+    &delivering::HEALTH,
+];
+
+/// Every tool, in the order in which clients list them.
+pub fn all() -> &'static [&'static Definition] {
+    ALL
+}
+
+/// The tool of a name.
+pub fn find(name: &str) -> Option<&'static Definition> {
+    ALL.iter().find(|t| t.name == name).copied()
+}
+
+/// An answer as JSON.
+fn to_json(answer: &impl Serialize) -> Result<Value> {
+    serde_json::to_value(answer)
+        .map_err(|e| Error::new(Code::Internal, "could not put the answer into JSON").caused_by(e))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::mcp::definition::Kind;
+
+    #[test]
+    fn every_tool_and_argument_says_what_it_is_for() {
+        for tool in all() {
+            assert!(tool.description.len() > 60, "{}", tool.name);
+            for p in tool.parameters {
+                assert!(p.description.len() > 15, "{} {}", tool.name, p.name);
+                let is_switch = p.kind == Kind::Switch;
+                assert!(is_switch || !p.examples.is_empty(), "{} {}", tool.name, p.name);
+            }
+            assert!(tool.answers.iter().any(|f| f.name == "now"), "{}", tool.name);
+        }
+    }
+
+    #[test]
+    fn no_name_means_two_things() {
+        for tool in all() {
+            assert_eq!(all().iter().filter(|t| t.name == tool.name).count(), 1);
+            let mut names: Vec<&str> = tool
+                .parameters
+                .iter()
+                .flat_map(|p| p.aliases.iter().chain([&p.name]))
+                .copied()
+                .collect();
+            let all = names.len();
+            names.sort_unstable();
+            names.dedup();
+            assert_eq!(names.len(), all, "{}", tool.name);
+        }
+    }
+}

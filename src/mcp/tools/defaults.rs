@@ -1,0 +1,192 @@
+//! Tools about which agent is meant where none is named.
+
+use serde_json::{Map, Value, json};
+
+use super::parameters::*;
+use crate::config::AGENT_VARIABLES;
+use crate::error::{Code, Error, Result};
+use crate::mcp::Call;
+use crate::mcp::caller::Source;
+use crate::mcp::definition::{Definition, Effect, Field, Kind, Parameter, field, required};
+use crate::models::AgentId;
+
+const DEFAULT_AGENT: Parameter = required(
+    "agent_id",
+    Kind::Text,
+    "The agent that is meant from now on where no agent_id is given.",
+    &["agent-00000000-0000-4000-8000-000000000000"],
+);
+
+const SET: &[Field] = &[
+    STATUS,
+    MESSAGE,
+    field("agent_id", &["string"], "The agent that is meant from now on"),
+    field("scope", &["string"], "The session in which it is meant"),
+    field("note", &["string"], "How far it reaches"),
+    NOW,
+    NOW_LOCAL,
+    ZONE,
+];
+
+pub(super) const SET_DEFAULT_AGENT: Definition = Definition {
+    name: "promptyoself_set_default_agent",
+    title: "Set the default agent",
+    description: "Set the agent that is meant in this session where no agent_id is given. Other clients \
+        are not affected. For the operator; an agent needs none, since its own id is known. Example: \
+        {\"agent_id\": \"agent-00000000-0000-4000-8000-000000000000\"}",
+    parameters: &[DEFAULT_AGENT],
+    answers: SET,
+    effect: Effect::Sets,
+    is_operators: true,
+    carry_out: |call| Box::pin(set(call)),
+};
+
+pub(super) const SET_SCOPED_DEFAULT_AGENT: Definition = Definition {
+    name: "promptyoself_set_scoped_default_agent",
+    title: "Set this session's default agent",
+    description: "Set the agent that is meant in this session where no agent_id is given, so that it need \
+        not be repeated in every call. Other clients are not affected. Example: {\"agent_id\": \
+        \"agent-00000000-0000-4000-8000-000000000000\"}",
+    parameters: &[DEFAULT_AGENT],
+    answers: SET,
+    effect: Effect::Sets,
+    is_operators: false,
+    carry_out: |call| Box::pin(set(call)),
+};
+
+pub(super) const GET_SCOPED_DEFAULT_AGENT: Definition = Definition {
+    name: "promptyoself_get_scoped_default_agent",
+    title: "Show this session's default agent",
+    description: "Show the agent that was set with promptyoself_set_scoped_default_agent for this session, \
+        or null. Example: {}",
+    parameters: &[],
+    answers: &[
+        field("status", &["string"], "\"ok\""),
+        field("scope", &["string", "null"], "The session; null if the client has none"),
+        field("agent_id", &["string", "null"], "The agent; null if none was set"),
+        NOW,
+        NOW_LOCAL,
+        ZONE,
+    ],
+    effect: Effect::Reads,
+    is_operators: false,
+    carry_out: |call| Box::pin(get(call)),
+};
+
+pub(super) const INFERENCE_DIAGNOSTICS: Definition = Definition {
+    name: "promptyoself_inference_diagnostics",
+    title: "Show which agent is meant",
+    description: "Show which agent a call without agent_id would be for, and where that is known from. \
+        Use it when a schedule was made for the wrong agent, or was refused for lack of one. Example: {}",
+    parameters: &[],
+    answers: &[
+        field("status", &["string"], "\"ok\""),
+        field("inferred_agent_id", &["string", "null"], "The agent that would be meant"),
+        field("caller", &["string"], "agent if it is known which one calls, else operator"),
+        field("transport", &["string"], "stdio or http"),
+        field("protocol_version", &["string", "null"], "The version of MCP that is spoken"),
+        field("scope", &["string", "null"], "The session; null if the client has none"),
+        field("ctx_present", &["boolean"], "Whether the request had a context"),
+        field("ctx_metadata_keys", &["array"], "What the request's metadata holds"),
+        field("ctx_agent_id_attr", &["string", "null"], "The agent that the caller is known to be"),
+        field("env", &["object"], "The variables that name an agent"),
+        field(
+            "single_agent_fallback_enabled",
+            &["boolean"],
+            "Whether Letta's only agent is meant where nothing else says",
+        ),
+        field("agents_count", &["integer", "null"], "How many agents Letta has, if it was asked"),
+        field("inference_debug", &["object"], "Where the agent is known from"),
+        field("order", &["array"], "What is looked at, the first one first"),
+        NOW,
+        NOW_LOCAL,
+        ZONE,
+    ],
+    effect: Effect::Reads,
+    is_operators: false,
+    carry_out: |call| Box::pin(diagnose(call)),
+};
+
+async fn set(call: &Call) -> Result<Value> {
+    let agent = AgentId::parse(&call.arguments.text("agent_id").unwrap_or_default())?;
+    if let Some(own) = call.caller.scope().filter(|own| **own != agent) {
+        return Err(Error::new(
+            Code::NotPermitted,
+            format!(
+                "this call comes from agent {own}, and {agent} was named: an agent schedules for \
+                 itself alone, and needs no default for that"
+            ),
+        )
+        .example(format!("--agent-id {own}")));
+    }
+    let scope = call.session.set_default_agent(agent.clone())?;
+    Ok(json!({
+        "status": "success",
+        "message": format!("Default agent set to {agent}"),
+        "agent_id": agent,
+        "scope": scope,
+        "note": "it holds in this session only, until the session ends",
+    }))
+}
+
+async fn get(call: &Call) -> Result<Value> {
+    Ok(json!({
+        "status": "ok",
+        "scope": call.session.id(),
+        "agent_id": call.session.default_agent(),
+    }))
+}
+
+async fn diagnose(call: &Call) -> Result<Value> {
+    let settings = &call.shared.settings;
+    let is_operator = call.caller.scope().is_none();
+    let env: Map<String, Value> = AGENT_VARIABLES
+        .iter()
+        .map(|name| {
+            let set = settings.agent_variables.iter().find(|(n, _)| n == name);
+            // Another agent's id is not for an agent.
+            let value = set.filter(|_| is_operator).map(|(_, v)| v);
+            ((*name).to_owned(), json!({ "set": set.is_some(), "value": value }))
+        })
+        .collect();
+    let (inferred, problem) = match call.infer().await {
+        Ok(inferred) => (inferred, None),
+        Err(e) => (None, Some(e.chain())),
+    };
+    let agents_count = match settings.single_agent && is_operator {
+        true => call.operations.agents().await.ok().map(|a| a.count),
+        false => None,
+    };
+    let source = inferred.as_ref().map(|(_, source)| source);
+    let metadata: Vec<&String> = call.metadata.keys().collect();
+    Ok(json!({
+        "status": "ok",
+        "inferred_agent_id": inferred.as_ref().map(|(agent, _)| agent),
+        "caller": if is_operator { "operator" } else { "agent" },
+        "transport": call.session.transport(),
+        "protocol_version": call.protocol,
+        "scope": call.session.id(),
+        "ctx_present": true,
+        "ctx_metadata_keys": metadata,
+        "ctx_agent_id_attr": call.caller.scope(),
+        "env": env,
+        "single_agent_fallback_enabled": settings.single_agent,
+        "agents_count": agents_count,
+        "inference_debug": {
+            "source": source.map(Source::to_word),
+            "key": source.and_then(Source::key),
+            "context_metadata_keys": metadata,
+            "single_agent_fallback": source == Some(&Source::OnlyAgent),
+            "problem": problem,
+        },
+        "order": [
+            "agent_id of the call",
+            "the caller: an agent's key, or the header X-Agent-Id",
+            "the request's metadata",
+            "promptyoself_set_scoped_default_agent",
+            "PROMPTYOSELF_DEFAULT_AGENT_ID, LETTA_AGENT_ID, LETTA_DEFAULT_AGENT_ID, or default_agent in \
+             the settings file",
+            "the only agent, with PROMPTYOSELF_USE_SINGLE_AGENT_FALLBACK=true",
+        ],
+    }))
+}

@@ -1,0 +1,219 @@
+//! Tools that tell whether anything is being delivered, and the one that delivers by hand.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::parameters::*;
+use super::to_json;
+use crate::error::{Code, Error, Result};
+use crate::mcp::definition::{Definition, Effect, Kind, field, optional};
+use crate::mcp::{Backend, Call};
+use crate::service::ListQuery;
+
+/// How long a call waits for what it delivers: clients give up after a minute, and turns are long.
+const LONGEST_WAIT: Duration = Duration::from_secs(25);
+
+pub(super) const TEST: Definition = Definition {
+    name: "promptyoself_test",
+    title: "Test the connection to Letta",
+    description: "Check that Letta answers and that a scheduler is delivering, and show what needs \
+        somebody's attention. Example: {}",
+    parameters: &[],
+    answers: &[
+        STATUS,
+        MESSAGE,
+        field("letta_url", &["string"], "Where Letta is"),
+        field("letta_version", &["string", "null"], "Letta's version"),
+        field("database", &["string", "null"], "The database; null for an agent"),
+        field("schedulers", &["array"], "The schedulers that deliver"),
+        field("incidents", &["array"], "What needs somebody's attention"),
+        field("notices", &["object", "null"], "Notices to the operator; null for an agent"),
+        NOW,
+        NOW_LOCAL,
+        ZONE,
+        WARNING,
+    ],
+    effect: Effect::Reads,
+    is_operators: false,
+    carry_out: |call| Box::pin(test(call)),
+};
+
+pub(super) const EXECUTOR_STATUS: Definition = Definition {
+    name: "promptyoself_executor_status",
+    title: "Show whether prompts are being delivered",
+    description: "Show whether a scheduler is running, so that what is scheduled is delivered by itself, \
+        and if not, why. Example: {}",
+    parameters: &[],
+    answers: &[
+        field("status", &["string"], "\"ok\""),
+        field("running", &["boolean"], "Whether a scheduler is running"),
+        field(
+            "interval",
+            &["integer", "null"],
+            "null: nothing is polled for, each prompt is sent at its own time",
+        ),
+        field("schedulers", &["array"], "The schedulers that run"),
+        NOW,
+        NOW_LOCAL,
+        ZONE,
+        WARNING,
+    ],
+    effect: Effect::Reads,
+    is_operators: false,
+    carry_out: |call| Box::pin(executor_status(call)),
+};
+
+pub(super) const EXECUTE: Definition = Definition {
+    name: "promptyoself_execute",
+    title: "Deliver what is due now",
+    description: "Deliver every prompt that is due now, in one pass, and say what became of each. This is \
+        not needed where a scheduler runs: promptyoself_executor_status says whether one does. It never \
+        loops. For the operator. Example: {}",
+    parameters: &[
+        optional(
+            "loop",
+            Kind::Switch,
+            "Ignored: one pass is made, since a scheduler beside this server does the rest.",
+            &[],
+        ),
+        optional("interval", Kind::Number, "Ignored, as loop is.", &["60"]),
+    ],
+    answers: &[
+        STATUS,
+        MESSAGE,
+        field("executed", &["array"], "What became of each prompt that was tried"),
+        field("note", &["string"], "What was asked for and not done"),
+        NOW,
+        NOW_LOCAL,
+        ZONE,
+        WARNING,
+    ],
+    effect: Effect::Acts,
+    is_operators: true,
+    carry_out: |call| Box::pin(execute(call)),
+};
+
+pub(super) const HEALTH: Definition = Definition {
+    name: "health",
+    title: "Health of this server",
+    description: "Show that this server answers, what it is configured to speak to, and what time it is \
+        there. It asks neither Letta nor the database: promptyoself_test does. Example: {}",
+    parameters: &[],
+    answers: &[
+        field("status", &["string"], "\"healthy\""),
+        field("version", &["string"], "The version of promptyoself"),
+        field("letta_base_url", &["string"], "Where Letta is"),
+        field("db", &["string", "null"], "The database; null for an agent, or if it is elsewhere"),
+        field("auth_set", &["boolean"], "Whether a key or password for Letta is set"),
+        field(
+            "executor_autostart",
+            &["boolean"],
+            "Whether a server over stdio delivers when nobody else does",
+        ),
+        field("executor_interval", &["integer", "null"], "null: nothing is polled for"),
+        NOW,
+        NOW_LOCAL,
+        ZONE,
+    ],
+    effect: Effect::Reads,
+    is_operators: false,
+    carry_out: |call| Box::pin(health(call)),
+};
+
+async fn test(call: &Call) -> Result<Value> {
+    to_json(&call.operations.test().await?)
+}
+
+async fn executor_status(call: &Call) -> Result<Value> {
+    let (running, schedulers, warning) = match &call.shared.backend {
+        Backend::Here(service) => {
+            let status = service.status().await?;
+            let schedulers: Vec<Value> = status
+                .schedulers
+                .iter()
+                .map(|s| json!({ "started_at": s.started_at, "heartbeat_at": s.heartbeat_at }))
+                .collect();
+            (json!(!schedulers.is_empty()), json!(schedulers), status.warning())
+        }
+        Backend::Elsewhere(operations) => match operations.test().await {
+            Ok(tested) => (
+                json!(!tested.schedulers.is_empty()),
+                to_json(&tested.schedulers)?,
+                tested.warning,
+            ),
+            // Letta is away; whether anybody delivers, a list tells too.
+            Err(_) => {
+                let one = ListQuery {
+                    agent_id: None,
+                    all: false,
+                    full: false,
+                    limit: 1,
+                    offset: 0,
+                };
+                let warning = operations.list(&one).await?.warning;
+                (json!(warning.is_none()), json!([]), warning)
+            }
+        },
+    };
+    let mut answer = json!({
+        "status": "ok",
+        "running": running,
+        "interval": null,
+        "schedulers": schedulers,
+    });
+    if let Some(warning) = warning {
+        answer["warning"] = warning.into();
+    }
+    Ok(answer)
+}
+
+async fn execute(call: &Call) -> Result<Value> {
+    let Some(executor) = call.shared.executor.clone() else {
+        return Err(Error::new(
+            Code::NotPermitted,
+            "the schedules are kept and delivered by a server on another machine, so nothing can be \
+             delivered from here: promptyoself_executor_status says whether it delivers",
+        )
+        .example(json!({ "tool": "promptyoself_executor_status", "arguments": {} }).to_string()));
+    };
+    let stop = call.shared.stop.child_token();
+    // On a task of its own: a client that gives up does not cut a turn short.
+    let pass = tokio::spawn(async move { executor.execute(stop).await });
+    let mut answer = tokio::select! {
+        done = pass => done.map_err(|e| {
+            Error::new(Code::Internal, "delivering ended with a fault").caused_by(e)
+        })??,
+        () = call.shared.clock.sleep(LONGEST_WAIT) => json!({
+            "status": "success",
+            "message": "Prompts are on their way, and their agents are still at it: \
+                        promptyoself_history shows what becomes of them",
+            "executed": [],
+        }),
+    };
+    if call.arguments.switch("loop") {
+        answer["note"] = "one pass was made: a call that loops would never answer. A scheduler that \
+                          runs all the time is started with promptyoself serve"
+            .into();
+    }
+    Ok(answer)
+}
+
+async fn health(call: &Call) -> Result<Value> {
+    let shared = &call.shared;
+    let database = match &shared.backend {
+        Backend::Here(service) if call.caller.scope().is_none() => {
+            Some(service.db.path().display().to_string())
+        }
+        _ => None,
+    };
+    Ok(json!({
+        "status": "healthy",
+        "version": env!("CARGO_PKG_VERSION"),
+        "letta_base_url": shared.letta_url,
+        "db": database,
+        "auth_set": shared.has_letta_key,
+        "executor_autostart": shared.settings.delivers,
+        "executor_interval": null,
+    }))
+}

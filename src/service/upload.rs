@@ -1,0 +1,61 @@
+//! Python tools for agents, given to Letta through us. Whoever may do that runs code of their own
+//! wherever Letta runs tools, so the operator must turn it on.
+
+use super::Service;
+use super::answers::{Success, UploadedTool};
+use crate::error::{Code, Error, Result};
+use crate::letta_client::NewTool;
+
+impl Service {
+    /// Gives Letta a tool. It is named after its function; `name` says what the caller takes it for.
+    ///
+    /// # Errors
+    /// [`Code::NotPermitted`], [`Code::UploadDisabled`], [`Code::SourceMissing`], and those of
+    /// Letta.
+    pub async fn upload_tool(
+        &self,
+        source: &str,
+        name: Option<&str>,
+        description: Option<&str>,
+    ) -> Result<UploadedTool> {
+        self.refuse_scoped("uploading tools")?;
+        if !self.allow_upload {
+            return Err(Error::new(
+                Code::UploadDisabled,
+                "uploading tools is turned off, since a tool is code that runs beside Letta: the \
+                 operator turns it on with PROMPTYOSELF_ALLOW_UPLOAD=1, or with allow_upload = \
+                 true in [server] of the settings file",
+            )
+            .example("PROMPTYOSELF_ALLOW_UPLOAD=1"));
+        }
+        if source.trim().is_empty() {
+            return Err(Error::new(
+                Code::SourceMissing,
+                "there is no source code: give a whole Python function with its docstring and \
+                 type hints",
+            )
+            .example("--source-code greet.py"));
+        }
+        let tool = NewTool {
+            source: source.to_owned(),
+            description: description.map(str::to_owned),
+        };
+        let doing = format!("give {} the tool", self.letta.address());
+        let made = self.letta.create_tool(&tool).await;
+        let made = made.map_err(|r| r.into_error(&doing))?;
+        let called = made.name.as_deref().unwrap_or(&made.id);
+        let message = match name {
+            Some(name) if name != called => format!(
+                "Tool {called} uploaded with ID {}: it is named after its function, not {name}",
+                made.id
+            ),
+            _ => format!("Tool {called} uploaded with ID {}", made.id),
+        };
+        Ok(UploadedTool {
+            status: Success::Success,
+            tool_id: made.id,
+            name: made.name,
+            message,
+        })
+    }
+}
