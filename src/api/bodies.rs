@@ -414,7 +414,7 @@ mod tests {
             prompt: " as it is \n".into(),
             cron: Some("0 9 * * *".into()),
             timezone: Some("Europe/Berlin".into()),
-            start_at: Some("2030-01-01".into()),
+            start_at: Some("2030-01-01 00:00".into()),
             end_at: Some("2031-01-01".into()),
             max_repetitions: Some(3),
             name: Some("n".into()),

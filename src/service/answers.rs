@@ -289,10 +289,13 @@ pub struct AccountSum {
     /// How many instants were to be accounted for; `null` where one of them can't be calculated.
     pub expected: Option<i64>,
     /// What became of those that are kept one by one.
+    #[schema(inline)]
     pub states: Sums,
     /// What became of those that are kept as sums.
+    #[schema(inline)]
     pub pruned: Sums,
     /// What became of the runs by hand.
+    #[schema(inline)]
     pub manual: Sums,
     /// Whether nothing is wrong with any of them.
     pub balanced: bool,

@@ -84,7 +84,11 @@ fn everything_in_the_document_is_described_for_people() {
     for (name, schema) in document["components"]["schemas"].as_object().unwrap() {
         assert!(schema["description"].is_string(), "{name}");
         for (field, of) in schema["properties"].as_object().into_iter().flatten() {
-            let described = of["description"].is_string() || of["$ref"].is_string();
+            let parts = [&of["allOf"], &of["oneOf"]].into_iter();
+            let mut parts = parts.flat_map(|p| p.as_array()).flatten();
+            let described = of["description"].is_string()
+                || of["$ref"].is_string()
+                || parts.any(|part| part["description"].is_string());
             assert!(described, "{name}.{field}: {of}");
         }
     }

@@ -18,7 +18,7 @@ async fn a_schedule_is_made_shown_changed_paused_resumed_run_and_ended() {
         "agent_id": "agent-a", "prompt": "p", "cron": "0 9 * * *", "timezone": "Europe/Berlin",
         "name": "daily", "catch_up": "skip", "grace": "2h", "pause_on_failure": 0,
         "envelope": "full", "max_age": "90", "max_repetitions": 3,
-        "start_at": "2026-03-01", "end_at": "2027-01-01", "ping_url": "https://hc-ping.com/abc",
+        "start_at": "2026-03-01 09:00", "end_at": "2027-01-01 00:00", "ping_url": "https://hc-ping.com/abc",
     });
     let made = api.post("/api/v1/schedules", body.clone()).await.is(201);
     assert_eq!((&made["id"], &made["existed"]), (&json!(1), &json!(false)));
