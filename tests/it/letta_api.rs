@@ -96,6 +96,7 @@ impl Served {
             service: world.service.clone(),
             guard: Arc::new(Guard::new(&settings, seen_as)),
             metrics: Metrics::default(),
+            running: Default::default(),
             mcp: tools(world),
         };
         let task = tokio::spawn(async { axum::serve(listener, router(app)).await.unwrap() });
