@@ -78,8 +78,9 @@ mod tests {
             names,
             [
                 "register", "list", "show", "update", "pause", "resume", "run", "preview",
-                "cancel", "execute", "test", "agents", "upload", "connect", "serve", "mcp", "history",
-                "doctor", "prune", "purge", "backup", "restore", "halt", "key", "plugin"
+                "cancel", "execute", "test", "agents", "upload", "connect", "serve", "mcp",
+                "history", "doctor", "prune", "purge", "backup", "restore", "halt", "key",
+                "plugin"
             ]
         );
         assert!(rest.starts_with("Examples:\n  promptyoself register"));

@@ -208,7 +208,14 @@ mod tests {
 
     #[test]
     fn every_spelling_of_a_name_is_understood() {
-        for key in ["agent_id", "agentId", "agent-id", "AgentID", "agentID", " agent_id"] {
+        for key in [
+            "agent_id",
+            "agentId",
+            "agent-id",
+            "AgentID",
+            "agentID",
+            " agent_id",
+        ] {
             let read = read("promptyoself_list", json!({ key: "agent-1" })).unwrap();
             assert_eq!(read.text("agent_id").as_deref(), Some("agent-1"), "{key}");
         }
@@ -220,7 +227,13 @@ mod tests {
 
     #[test]
     fn what_models_write_for_nothing_is_nothing() {
-        for nothing in [json!(null), json!(""), json!(" "), json!("None"), json!("null")] {
+        for nothing in [
+            json!(null),
+            json!(""),
+            json!(" "),
+            json!("None"),
+            json!("null"),
+        ] {
             let given = json!({ "agent_id": nothing, "whatever": nothing });
             assert!(!read("promptyoself_list", given).unwrap().has("agent_id"));
         }
@@ -240,7 +253,10 @@ mod tests {
         let error = read("promptyoself_cancel", json!({ "schedule": 5 })).unwrap_err();
         let text = error.to_string();
         assert_eq!(error.code(), Code::Usage);
-        assert!(text.contains("\"schedule\"") && text.contains("Is schedule_id meant?"), "{text}");
+        assert!(
+            text.contains("\"schedule\"") && text.contains("Is schedule_id meant?"),
+            "{text}"
+        );
         let error = read("promptyoself_test", json!({ "x": 5 })).unwrap_err();
         assert!(error.to_string().contains("takes no arguments"), "{error}");
     }
@@ -248,7 +264,13 @@ mod tests {
     #[test]
     fn a_value_of_another_kind_is_refused_and_a_number_may_be_text() {
         let switch = |v: Value| read("promptyoself_list", json!({ "include_cancelled": v }));
-        for on in [json!(true), json!("true"), json!("True"), json!(1), json!("yes")] {
+        for on in [
+            json!(true),
+            json!("true"),
+            json!("True"),
+            json!(1),
+            json!("yes"),
+        ] {
             assert!(switch(on).unwrap().switch("include_cancelled"));
         }
         for off in [json!(false), json!("False"), json!(0), json!("no")] {
@@ -265,9 +287,8 @@ mod tests {
 
     #[test]
     fn the_same_argument_twice_is_refused_unless_both_say_the_same() {
-        let twice = |a: Value, b: Value| {
-            read("promptyoself_cancel", json!({ "schedule_id": a, "id": b }))
-        };
+        let twice =
+            |a: Value, b: Value| read("promptyoself_cancel", json!({ "schedule_id": a, "id": b }));
         assert!(twice(json!(5), json!("5")).is_ok());
         assert_eq!(twice(json!(5), json!(6)).unwrap_err().code(), Code::Usage);
     }

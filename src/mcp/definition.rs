@@ -217,9 +217,17 @@ impl Definition {
     /// Nothing is required in it: an error has other keys, and some clients check those as well.
     fn output_schema(&self) -> JsonObject {
         let errors = [
-            field("error", &["string"], "What is wrong and what to do; only of an error"),
+            field(
+                "error",
+                &["string"],
+                "What is wrong and what to do; only of an error",
+            ),
             field("code", &["string"], "The stable code of an error"),
-            field("example", &["object"], "A call that works instead; only of an error"),
+            field(
+                "example",
+                &["object"],
+                "A call that works instead; only of an error",
+            ),
         ];
         let described = |f: &Field| {
             let types = match f.types {

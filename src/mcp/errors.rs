@@ -263,7 +263,10 @@ mod tests {
                 "halted; promptyoself halt --off --db x lets it go on, schedule_id",
             ),
             ("see promptyoself list.", "see promptyoself_list."),
-            ("--prompt-file is a file, a--b is text", "--prompt-file is a file, a--b is text"),
+            (
+                "--prompt-file is a file, a--b is text",
+                "--prompt-file is a file, a--b is text",
+            ),
             ("the blacklist shows nothing", "the blacklist shows nothing"),
         ] {
             assert_eq!(in_tool_words(text), wanted);

@@ -88,7 +88,6 @@ async fn admit(State(door): State<Door>, mut request: Request, next: Next) -> Re
     response
 }
 
-
 impl Door {
     fn is_foreign(&self, session: &str, owner: Option<&str>) -> bool {
         let owners = self.owners.lock().unwrap_or_else(PoisonError::into_inner);

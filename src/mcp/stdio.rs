@@ -24,7 +24,9 @@ pub async fn serve(shared: Shared, stop: CancellationToken) -> Result<()> {
     let handler = Handler::new(Arc::new(shared), Transport::Stdio);
     let ended = match handler.serve_with_ct(transport, stop).await {
         Ok(session) => session.waiting().await.map(|_| ()).map_err(fault),
-        Err(ServerInitializeError::ConnectionClosed(_) | ServerInitializeError::Cancelled) => Ok(()),
+        Err(ServerInitializeError::ConnectionClosed(_) | ServerInitializeError::Cancelled) => {
+            Ok(())
+        }
         Err(e) => Err(fault(e)),
     };
     // What was answered last must be seen.

@@ -67,9 +67,18 @@ mod tests {
             for p in tool.parameters {
                 assert!(p.description.len() > 15, "{} {}", tool.name, p.name);
                 let is_switch = p.kind == Kind::Switch;
-                assert!(is_switch || !p.examples.is_empty(), "{} {}", tool.name, p.name);
+                assert!(
+                    is_switch || !p.examples.is_empty(),
+                    "{} {}",
+                    tool.name,
+                    p.name
+                );
             }
-            assert!(tool.answers.iter().any(|f| f.name == "now"), "{}", tool.name);
+            assert!(
+                tool.answers.iter().any(|f| f.name == "now"),
+                "{}",
+                tool.name
+            );
         }
     }
 

@@ -54,11 +54,27 @@ async fn every_command_answers_as_it_does_beside_the_database() {
     let scene = Scene::new().await;
     let agent = scene.world.agent.as_str();
     let made = scene.run(&[
-        "register", "--agent-id", agent, "--prompt", " p\n", "--every", "1h", "--name", "n",
-        "--catch-up", "skip", "--grace", "90s", "--max-repetitions", "30",
+        "register",
+        "--agent-id",
+        agent,
+        "--prompt",
+        " p\n",
+        "--every",
+        "1h",
+        "--name",
+        "n",
+        "--catch-up",
+        "skip",
+        "--grace",
+        "90s",
+        "--max-repetitions",
+        "30",
     ]);
     let made = made.succeeded();
-    assert_eq!((&made["id"], &made["existed"]), (&Value::from(1), &Value::from(false)));
+    assert_eq!(
+        (&made["id"], &made["existed"]),
+        (&Value::from(1), &Value::from(false))
+    );
     for argv in [
         &["list"][..],
         &["list", "--full", "--limit", "100000"],
@@ -66,7 +82,15 @@ async fn every_command_answers_as_it_does_beside_the_database() {
         &["history"],
         &["history", "--id", "1", "--since", "24h", "--state", "dead"],
         &["agents"],
-        &["preview", "--cron", "0 9 * * *", "--timezone", "Asia/Tokyo", "--count", "3"],
+        &[
+            "preview",
+            "--cron",
+            "0 9 * * *",
+            "--timezone",
+            "Asia/Tokyo",
+            "--count",
+            "3",
+        ],
         &["test"],
         &["pause", "1", "--note", "n"],
         &["resume", "1"],
@@ -100,16 +124,44 @@ async fn an_error_of_the_server_reads_as_if_it_were_our_own() {
     let agent = scene.world.agent.as_str();
     for argv in [
         &["show", "99"][..],
-        &["register", "--agent-id", agent, "--prompt", "p", "--every", "soon"],
-        &["register", "--agent-id", agent, "--prompt", "p", "--cron", "0 9 * *"],
+        &[
+            "register",
+            "--agent-id",
+            agent,
+            "--prompt",
+            "p",
+            "--every",
+            "soon",
+        ],
+        &[
+            "register",
+            "--agent-id",
+            agent,
+            "--prompt",
+            "p",
+            "--cron",
+            "0 9 * *",
+        ],
         &["register", "--prompt", "p", "--every", "1h"],
-        &["register", "--agent-id", "agent-nobody", "--prompt", "p", "--every", "1h"],
+        &[
+            "register",
+            "--agent-id",
+            "agent-nobody",
+            "--prompt",
+            "p",
+            "--every",
+            "1h",
+        ],
         &["update", "99", "--every", "1h"],
         &["history", "--id", "99"],
     ] {
         let (there, here) = (scene.run(argv), scene.world.run(argv));
         assert_eq!(there.json, here.json, "{argv:?}");
-        assert_eq!((there.status, there.stderr), (here.status, here.stderr), "{argv:?}");
+        assert_eq!(
+            (there.status, there.stderr),
+            (here.status, here.stderr),
+            "{argv:?}"
+        );
     }
 }
 
@@ -117,7 +169,9 @@ async fn an_error_of_the_server_reads_as_if_it_were_our_own() {
 async fn a_plugin_with_an_agents_key_sees_and_changes_only_that_agents_schedules() {
     let scene = Scene::new().await;
     let other = scene.world.letta.add_agent();
-    let theirs = scene.world.register_for(&other, "SECRET-B", &["--every", "1h"]);
+    let theirs = scene
+        .world
+        .register_for(&other, "SECRET-B", &["--every", "1h"]);
     let theirs = theirs.to_string();
     let key = scene.world.key(Some(&scene.world.agent));
     let made = scene.plugin(&["register", "--prompt", "mine", "--every", "1h"], &key);
@@ -125,7 +179,10 @@ async fn a_plugin_with_an_agents_key_sees_and_changes_only_that_agents_schedules
     let listed = scene.plugin(&["list", "--all"], &key).succeeded();
     assert_eq!(listed["total"], 1);
     assert_eq!(listed["schedules"][0]["id"], made["id"]);
-    assert_eq!(listed["schedules"][0]["agent_id"], scene.world.agent.as_str());
+    assert_eq!(
+        listed["schedules"][0]["agent_id"],
+        scene.world.agent.as_str()
+    );
     for argv in [
         &["show", &theirs][..],
         &["update", &theirs, "--prompt", "stolen"],
@@ -136,12 +193,24 @@ async fn a_plugin_with_an_agents_key_sees_and_changes_only_that_agents_schedules
         &["history", "--id", &theirs],
     ] {
         let refused = scene.plugin(argv, &key);
-        assert_eq!(refused.code(), "schedule_not_found", "{argv:?}: {refused:?}");
+        assert_eq!(
+            refused.code(),
+            "schedule_not_found",
+            "{argv:?}: {refused:?}"
+        );
     }
     for argv in [
         &["list", "--agent-id", other.as_str()][..],
         &["history", "--agent-id", other.as_str()],
-        &["register", "--agent-id", other.as_str(), "--prompt", "p", "--every", "1h"],
+        &[
+            "register",
+            "--agent-id",
+            other.as_str(),
+            "--prompt",
+            "p",
+            "--every",
+            "1h",
+        ],
         &["agents"],
     ] {
         let refused = scene.plugin(argv, &key);
@@ -156,7 +225,15 @@ async fn a_plugin_with_an_agents_key_sees_and_changes_only_that_agents_schedules
 async fn an_agents_budget_binds_a_plugin_that_holds_the_operators_key() {
     let scene = Scene::new().await;
     let agent = scene.world.agent.as_str();
-    let often = ["register", "--agent-id", agent, "--prompt", "p", "--every", "1m"];
+    let often = [
+        "register",
+        "--agent-id",
+        agent,
+        "--prompt",
+        "p",
+        "--every",
+        "1m",
+    ];
     let refused = scene.plugin(&often, &scene.key);
     assert_eq!(refused.code(), "budget_exceeded", "{refused:?}");
     scene.run(&often).succeeded();
@@ -181,7 +258,10 @@ async fn a_server_that_is_gone_is_reported_and_nothing_is_kept_elsewhere() {
     let failed = scene.run(&["list"]);
     assert_eq!((failed.status, failed.code()), (1, "server_unreachable"));
     assert!(failed.error().contains(&scene.url), "{failed:?}");
-    assert_eq!(std::fs::read_dir(scene.elsewhere.path()).unwrap().count(), 0);
+    assert_eq!(
+        std::fs::read_dir(scene.elsewhere.path()).unwrap().count(),
+        0
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -222,7 +302,15 @@ async fn a_register_whose_answer_is_lost_is_sent_again_and_makes_one_schedule() 
     let scene = Scene::new().await;
     let cutting = cutting_proxy(scene.url.strip_prefix("http://").unwrap());
     let agent = scene.world.agent.as_str();
-    let argv = ["register", "--agent-id", agent, "--prompt", "p", "--every", "1h"];
+    let argv = [
+        "register",
+        "--agent-id",
+        agent,
+        "--prompt",
+        "p",
+        "--every",
+        "1h",
+    ];
     let mut command = scene.world.command(&argv);
     command
         .env("PROMPTYOSELF_URL", cutting)

@@ -27,7 +27,9 @@ pub(super) const UPDATE: Definition = Definition {
         END_AT,
         MAX_REPETITIONS,
         NAME,
-        AGENT.meaning("Another agent that gets the prompt from now on; left out, it stays the same."),
+        AGENT.meaning(
+            "Another agent that gets the prompt from now on; left out, it stays the same.",
+        ),
         CATCH_UP,
         GRACE,
         PAUSE_ON_FAILURE,
@@ -140,8 +142,16 @@ pub(super) const RUN_NOW: Definition = Definition {
     answers: &[
         STATUS,
         field("schedule_id", &["integer"], "The number of the schedule"),
-        field("occurrence_id", &["integer"], "The run, as promptyoself_history shows it"),
-        field("existed", &["boolean"], "Whether such a run was waiting already"),
+        field(
+            "occurrence_id",
+            &["integer"],
+            "The run, as promptyoself_history shows it",
+        ),
+        field(
+            "existed",
+            &["boolean"],
+            "Whether such a run was waiting already",
+        ),
         MESSAGE,
         NOW,
         NOW_LOCAL,

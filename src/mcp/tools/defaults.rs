@@ -20,7 +20,11 @@ const DEFAULT_AGENT: Parameter = required(
 const SET: &[Field] = &[
     STATUS,
     MESSAGE,
-    field("agent_id", &["string"], "The agent that is meant from now on"),
+    field(
+        "agent_id",
+        &["string"],
+        "The agent that is meant from now on",
+    ),
     field("scope", &["string"], "The session in which it is meant"),
     field("note", &["string"], "How far it reaches"),
     NOW,
@@ -62,8 +66,16 @@ pub(super) const GET_SCOPED_DEFAULT_AGENT: Definition = Definition {
     parameters: &[],
     answers: &[
         field("status", &["string"], "\"ok\""),
-        field("scope", &["string", "null"], "The session; null if the client has none"),
-        field("agent_id", &["string", "null"], "The agent; null if none was set"),
+        field(
+            "scope",
+            &["string", "null"],
+            "The session; null if the client has none",
+        ),
+        field(
+            "agent_id",
+            &["string", "null"],
+            "The agent; null if none was set",
+        ),
         NOW,
         NOW_LOCAL,
         ZONE,
@@ -81,23 +93,63 @@ pub(super) const INFERENCE_DIAGNOSTICS: Definition = Definition {
     parameters: &[],
     answers: &[
         field("status", &["string"], "\"ok\""),
-        field("inferred_agent_id", &["string", "null"], "The agent that would be meant"),
-        field("caller", &["string"], "agent if it is known which one calls, else operator"),
+        field(
+            "inferred_agent_id",
+            &["string", "null"],
+            "The agent that would be meant",
+        ),
+        field(
+            "caller",
+            &["string"],
+            "agent if it is known which one calls, else operator",
+        ),
         field("transport", &["string"], "stdio or http"),
-        field("protocol_version", &["string", "null"], "The version of MCP that is spoken"),
-        field("scope", &["string", "null"], "The session; null if the client has none"),
-        field("ctx_present", &["boolean"], "Whether the request had a context"),
-        field("ctx_metadata_keys", &["array"], "What the request's metadata holds"),
-        field("ctx_agent_id_attr", &["string", "null"], "The agent that the caller is known to be"),
+        field(
+            "protocol_version",
+            &["string", "null"],
+            "The version of MCP that is spoken",
+        ),
+        field(
+            "scope",
+            &["string", "null"],
+            "The session; null if the client has none",
+        ),
+        field(
+            "ctx_present",
+            &["boolean"],
+            "Whether the request had a context",
+        ),
+        field(
+            "ctx_metadata_keys",
+            &["array"],
+            "What the request's metadata holds",
+        ),
+        field(
+            "ctx_agent_id_attr",
+            &["string", "null"],
+            "The agent that the caller is known to be",
+        ),
         field("env", &["object"], "The variables that name an agent"),
         field(
             "single_agent_fallback_enabled",
             &["boolean"],
             "Whether Letta's only agent is meant where nothing else says",
         ),
-        field("agents_count", &["integer", "null"], "How many agents Letta has, if it was asked"),
-        field("inference_debug", &["object"], "Where the agent is known from"),
-        field("order", &["array"], "What is looked at, the first one first"),
+        field(
+            "agents_count",
+            &["integer", "null"],
+            "How many agents Letta has, if it was asked",
+        ),
+        field(
+            "inference_debug",
+            &["object"],
+            "Where the agent is known from",
+        ),
+        field(
+            "order",
+            &["array"],
+            "What is looked at, the first one first",
+        ),
         NOW,
         NOW_LOCAL,
         ZONE,
@@ -146,7 +198,10 @@ async fn diagnose(call: &Call) -> Result<Value> {
             let set = settings.agent_variables.iter().find(|(n, _)| n == name);
             // Another agent's id is not for an agent.
             let value = set.filter(|_| is_operator).map(|(_, v)| v);
-            ((*name).to_owned(), json!({ "set": set.is_some(), "value": value }))
+            (
+                (*name).to_owned(),
+                json!({ "set": set.is_some(), "value": value }),
+            )
         })
         .collect();
     let (inferred, problem) = match call.infer().await {

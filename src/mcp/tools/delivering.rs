@@ -25,10 +25,18 @@ pub(super) const TEST: Definition = Definition {
         MESSAGE,
         field("letta_url", &["string"], "Where Letta is"),
         field("letta_version", &["string", "null"], "Letta's version"),
-        field("database", &["string", "null"], "The database; null for an agent"),
+        field(
+            "database",
+            &["string", "null"],
+            "The database; null for an agent",
+        ),
         field("schedulers", &["array"], "The schedulers that deliver"),
         field("incidents", &["array"], "What needs somebody's attention"),
-        field("notices", &["object", "null"], "Notices to the operator; null for an agent"),
+        field(
+            "notices",
+            &["object", "null"],
+            "Notices to the operator; null for an agent",
+        ),
         NOW,
         NOW_LOCAL,
         ZONE,
@@ -82,7 +90,11 @@ pub(super) const EXECUTE: Definition = Definition {
     answers: &[
         STATUS,
         MESSAGE,
-        field("executed", &["array"], "What became of each prompt that was tried"),
+        field(
+            "executed",
+            &["array"],
+            "What became of each prompt that was tried",
+        ),
         field("note", &["string"], "What was asked for and not done"),
         NOW,
         NOW_LOCAL,
@@ -104,14 +116,26 @@ pub(super) const HEALTH: Definition = Definition {
         field("status", &["string"], "\"healthy\""),
         field("version", &["string"], "The version of promptyoself"),
         field("letta_base_url", &["string"], "Where Letta is"),
-        field("db", &["string", "null"], "The database; null for an agent, or if it is elsewhere"),
-        field("auth_set", &["boolean"], "Whether a key or password for Letta is set"),
+        field(
+            "db",
+            &["string", "null"],
+            "The database; null for an agent, or if it is elsewhere",
+        ),
+        field(
+            "auth_set",
+            &["boolean"],
+            "Whether a key or password for Letta is set",
+        ),
         field(
             "executor_autostart",
             &["boolean"],
             "Whether a server over stdio delivers when nobody else does",
         ),
-        field("executor_interval", &["integer", "null"], "null: nothing is polled for"),
+        field(
+            "executor_interval",
+            &["integer", "null"],
+            "null: nothing is polled for",
+        ),
         NOW,
         NOW_LOCAL,
         ZONE,
@@ -134,7 +158,11 @@ async fn executor_status(call: &Call) -> Result<Value> {
                 .iter()
                 .map(|s| json!({ "started_at": s.started_at, "heartbeat_at": s.heartbeat_at }))
                 .collect();
-            (json!(!schedulers.is_empty()), json!(schedulers), status.warning())
+            (
+                json!(!schedulers.is_empty()),
+                json!(schedulers),
+                status.warning(),
+            )
         }
         Backend::Elsewhere(operations) => match operations.test().await {
             Ok(tested) => (
@@ -192,9 +220,10 @@ async fn execute(call: &Call) -> Result<Value> {
         }),
     };
     if call.arguments.switch("loop") {
-        answer["note"] = "one pass was made: a call that loops would never answer. A scheduler that \
+        answer["note"] =
+            "one pass was made: a call that loops would never answer. A scheduler that \
                           runs all the time is started with promptyoself serve"
-            .into();
+                .into();
     }
     Ok(answer)
 }

@@ -30,7 +30,12 @@ pub(super) const LIST: Definition = Definition {
         )
         .also(&["all"]),
         optional("full", Kind::Switch, "Show long prompts whole.", &[]),
-        optional("limit", Kind::Number, "At most this many, 50 if left out.", &["50"]),
+        optional(
+            "limit",
+            Kind::Number,
+            "At most this many, 50 if left out.",
+            &["50"],
+        ),
         optional(
             "offset",
             Kind::Number,
@@ -43,8 +48,16 @@ pub(super) const LIST: Definition = Definition {
         field("schedules", &["array"], "The schedules"),
         field("count", &["integer"], "How many are shown"),
         field("total", &["integer"], "How many there are in all"),
-        field("broken", &["integer"], "How many can't be read and do not run"),
-        field("incidents", &["integer"], "How many things need somebody's attention"),
+        field(
+            "broken",
+            &["integer"],
+            "How many can't be read and do not run",
+        ),
+        field(
+            "incidents",
+            &["integer"],
+            "How many things need somebody's attention",
+        ),
         NOW,
         NOW_LOCAL,
         ZONE,
@@ -65,8 +78,16 @@ pub(super) const GET: Definition = Definition {
         STATUS,
         field("schedule", &["object"], "The schedule"),
         NEXT_RUNS,
-        field("last_runs", &["array"], "What became of the last runs, the newest first"),
-        field("account", &["object", "null"], "What became of every run so far"),
+        field(
+            "last_runs",
+            &["array"],
+            "What became of the last runs, the newest first",
+        ),
+        field(
+            "account",
+            &["object", "null"],
+            "What became of every run so far",
+        ),
         NOW,
         NOW_LOCAL,
         ZONE,
@@ -113,7 +134,12 @@ pub(super) const HISTORY: Definition = Definition {
             "Only deliveries meant for this time or later: a time, or how far to go back.",
             &["24h", "2030-01-31T09:00:00Z"],
         ),
-        optional("limit", Kind::Number, "At most this many, 50 if left out.", &["50"]),
+        optional(
+            "limit",
+            Kind::Number,
+            "At most this many, 50 if left out.",
+            &["50"],
+        ),
     ],
     answers: &[
         STATUS,

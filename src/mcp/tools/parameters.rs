@@ -171,7 +171,8 @@ pub(super) const NEXT_RUN_LOCAL: Field = field(
     &["string", "null"],
     "The next run on the clocks of timezone",
 );
-pub(super) const NEXT_RUNS: Field = field("next_runs", &["array"], "The runs that come next, in UTC");
+pub(super) const NEXT_RUNS: Field =
+    field("next_runs", &["array"], "The runs that come next, in UTC");
 
 impl Call {
     /// Everything given that says when.

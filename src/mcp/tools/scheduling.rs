@@ -12,7 +12,11 @@ use crate::service::Registration;
 
 const PLANNED: &[Field] = &[
     STATUS,
-    field("id", &["integer"], "The number of the schedule, for every later call"),
+    field(
+        "id",
+        &["integer"],
+        "The number of the schedule, for every later call",
+    ),
     NEXT_RUN,
     MESSAGE,
     NEXT_RUN_LOCAL,
@@ -129,7 +133,12 @@ pub(super) const PREVIEW: Definition = Definition {
         START_AT,
         END_AT,
         MAX_REPETITIONS,
-        optional("count", Kind::Number, "How many runs to show, 10 if left out", &["5"]),
+        optional(
+            "count",
+            Kind::Number,
+            "How many runs to show, 10 if left out",
+            &["5"],
+        ),
     ],
     answers: &[
         STATUS,

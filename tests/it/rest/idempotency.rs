@@ -11,7 +11,9 @@ use super::api::{Answer, Api, send};
 const SCHEDULES: &str = "/api/v1/schedules";
 
 fn keyed(api: &Api, path: &str, body: &Value, key: &str) -> RequestBuilder {
-    let request = api.request(Method::POST, path).header("idempotency-key", key);
+    let request = api
+        .request(Method::POST, path)
+        .header("idempotency-key", key);
     request.json(body)
 }
 
@@ -48,7 +50,9 @@ async fn two_that_arrive_at_once_make_one_schedule() {
 async fn another_request_under_the_same_key_is_refused() {
     let api = Api::new().await;
     let first = create(&api, "p", "k1").await;
-    create(&api, "q", "k1").await.is_problem(422, Code::IdempotencyConflict);
+    create(&api, "q", "k1")
+        .await
+        .is_problem(422, Code::IdempotencyConflict);
     let id = &first.json["id"];
     let run = format!("{SCHEDULES}/{id}/run");
     let other = send(keyed(&api, &run, &json!({}), "k1")).await;
@@ -60,7 +64,10 @@ async fn another_request_under_the_same_key_is_refused() {
 #[tokio::test]
 async fn the_keys_of_different_callers_have_nothing_to_do_with_each_other() {
     let api = Api::new().await;
-    let (a, b) = (api.key(Some("agent-a")).await, api.key(Some("agent-b")).await);
+    let (a, b) = (
+        api.key(Some("agent-a")).await,
+        api.key(Some("agent-b")).await,
+    );
     let body = json!({ "prompt": "p", "every": "1h" });
     let ask = async |key: &str| send(keyed(&api, SCHEDULES, &body, "k1").bearer_auth(key)).await;
     let (of_a, of_b) = (ask(&a).await.is(201), ask(&b).await.is(201));
@@ -100,7 +107,9 @@ async fn a_refusal_is_remembered_too_in_the_words_that_the_caller_wants() {
 async fn a_key_that_is_none_is_refused() {
     let api = Api::new().await;
     for key in ["", " ", &"k".repeat(256)] {
-        create(&api, "p", key).await.is_problem(400, Code::RequestInvalid);
+        create(&api, "p", key)
+            .await
+            .is_problem(400, Code::RequestInvalid);
     }
     let body = json!({ "agent_id": "agent-a", "prompt": "p", "every": "1h" });
     let twice = keyed(&api, SCHEDULES, &body, "k1").header("idempotency-key", "k2");
@@ -121,13 +130,22 @@ async fn what_was_made_before_a_crash_is_found_by_the_request_that_comes_again()
     let queued = send(keyed(&api, &run, &json!({}), "k2")).await.is(202);
     crash_before_the_answer(&api).await;
     let again = create(&api, "p", "k1").await.is(201);
-    assert_eq!((&again["id"], &again["next_run"]), (&first["id"], &first["next_run"]));
+    assert_eq!(
+        (&again["id"], &again["next_run"]),
+        (&first["id"], &first["next_run"])
+    );
     let mut running = api.world.start();
     running.outcome().await;
     running.stop().await;
     let again = send(keyed(&api, &run, &json!({}), "k2")).await.is(202);
     assert_eq!(again["occurrence_id"], queued["occurrence_id"]);
-    assert_eq!((api.world.active().await, api.world.occurrences().await.len()), (1, 1));
+    assert_eq!(
+        (
+            api.world.active().await,
+            api.world.occurrences().await.len()
+        ),
+        (1, 1)
+    );
 
     // The same without HTTP: whoever carries the request out finds what was made.
     let service = Service {

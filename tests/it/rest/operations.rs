@@ -35,7 +35,10 @@ async fn a_schedule_is_made_shown_changed_paused_resumed_run_and_ended() {
     assert_eq!(shown["next_runs"].as_array().unwrap().len(), 3);
 
     let changes = json!({ "every": "2h", "prompt": "q", "start_at": "2026-02-02T00:00:00Z" });
-    let changed = api.send(Method::PATCH, "/api/v1/schedules/1", changes).await.is(200);
+    let changed = api
+        .send(Method::PATCH, "/api/v1/schedules/1", changes)
+        .await
+        .is(200);
     assert_eq!(changed["next_run"], "2026-02-02T00:00:00Z");
     let note = json!({ "note": "holiday" });
     api.post("/api/v1/schedules/1/pause", note).await.is(200);
@@ -55,7 +58,9 @@ async fn a_schedule_is_made_shown_changed_paused_resumed_run_and_ended() {
 async fn a_list_comes_in_pages_that_hold_everything_once() {
     let api = Api::new().await;
     for n in 0..5 {
-        api.post("/api/v1/schedules", hourly(&"x".repeat(150 + n))).await.is(201);
+        api.post("/api/v1/schedules", hourly(&"x".repeat(150 + n)))
+            .await
+            .is(201);
     }
     let mut ids = Vec::new();
     for offset in [0, 2, 4] {
@@ -68,11 +73,19 @@ async fn a_list_comes_in_pages_that_hold_everything_once() {
     }
     assert_eq!(ids, [1, 2, 3, 4, 5]);
     let text = |page: &Value| page["schedules"][0]["prompt_text"].as_str().unwrap().len();
-    assert_eq!(text(&api.get("/api/v1/schedules?full=true").await.is(200)), 150);
+    assert_eq!(
+        text(&api.get("/api/v1/schedules?full=true").await.is(200)),
+        150
+    );
     assert_eq!(text(&api.get("/api/v1/schedules").await.is(200)), 103);
-    super::api::send(api.request(Method::DELETE, "/api/v1/schedules/1")).await.is(200);
+    super::api::send(api.request(Method::DELETE, "/api/v1/schedules/1"))
+        .await
+        .is(200);
     assert_eq!(api.get("/api/v1/schedules").await.is(200)["total"], 4);
-    assert_eq!(api.get("/api/v1/schedules?all=true").await.is(200)["total"], 5);
+    assert_eq!(
+        api.get("/api/v1/schedules?all=true").await.is(200)["total"],
+        5
+    );
     let none = api.get("/api/v1/schedules?agent_id=agent-b").await.is(200);
     assert_eq!(none["total"], 0);
 }
@@ -94,7 +107,10 @@ async fn occurrences_and_the_account_tell_what_became_of_every_instant() {
     let all = api.get("/api/v1/occurrences").await.is(200);
     assert_eq!(all["count"], 6);
     let newest = all["occurrences"][0]["occurrence_id"].clone();
-    let page = api.get("/api/v1/occurrences?limit=1&offset=1").await.is(200);
+    let page = api
+        .get("/api/v1/occurrences?limit=1&offset=1")
+        .await
+        .is(200);
     assert_eq!(page["count"], 1);
     assert_ne!(page["occurrences"][0]["occurrence_id"], newest);
     for (query, count) in [
@@ -104,18 +120,27 @@ async fn occurrences_and_the_account_tell_what_became_of_every_instant() {
         ("since=90m", 4),
         ("agent_id=agent-b", 0),
     ] {
-        let found = api.get(&format!("/api/v1/occurrences?{query}")).await.is(200);
+        let found = api
+            .get(&format!("/api/v1/occurrences?{query}"))
+            .await
+            .is(200);
         assert_eq!(found["count"], count, "{query}");
     }
     let account = api.get("/api/v1/account?limit=1").await.is(200);
-    assert_eq!((&account["count"], &account["total"]), (&json!(1), &json!(2)));
+    assert_eq!(
+        (&account["count"], &account["total"]),
+        (&json!(1), &json!(2))
+    );
     assert_eq!(account["accounts"][0]["states"], json!({ "delivered": 3 }));
     assert_eq!(account["accounts"][0]["schedule_id"], 1);
     assert_eq!(account["sum"]["states"], json!({ "delivered": 6 }));
     assert_eq!(account["sum"]["expected"], 6);
     assert_eq!(account["sum"]["balanced"], true);
     let one = api.get("/api/v1/account?schedule_id=2").await.is(200);
-    assert_eq!((&one["total"], &one["accounts"][0]["schedule_id"]), (&json!(1), &json!(2)));
+    assert_eq!(
+        (&one["total"], &one["accounts"][0]["schedule_id"]),
+        (&json!(1), &json!(2))
+    );
     let none = api.get("/api/v1/account?schedule_id=9").await;
     none.is_problem(404, Code::ScheduleNotFound);
 }
@@ -127,7 +152,10 @@ async fn a_preview_shows_the_runs_and_makes_nothing() {
     let shown = api.post("/api/v1/preview", body).await.is(200);
     assert_eq!(shown["runs"][1]["utc"], "2026-02-03T00:00:00Z");
     assert_eq!(shown["runs"].as_array().unwrap().len(), 2);
-    assert_eq!(api.get("/api/v1/schedules?all=true").await.is(200)["total"], 0);
+    assert_eq!(
+        api.get("/api/v1/schedules?all=true").await.is(200)["total"],
+        0
+    );
 }
 
 #[tokio::test]
@@ -137,7 +165,10 @@ async fn a_halt_is_shown_until_it_is_lifted() {
     let halted = api.send(Method::PUT, "/api/v1/halt", note).await.is(200);
     assert_eq!(halted["halted"], true);
     let status = api.get("/api/v1/status").await.is(200);
-    assert_eq!((&status["halted"], &status["halt_note"]), (&json!(true), &json!("upgrade")));
+    assert_eq!(
+        (&status["halted"], &status["halt_note"]),
+        (&json!(true), &json!("upgrade"))
+    );
     assert!(status["warning"].as_str().unwrap().contains("upgrade"));
     let lifted = super::api::send(api.request(Method::DELETE, "/api/v1/halt")).await;
     assert_eq!(lifted.is(200)["halted"], false);

@@ -21,7 +21,10 @@ async fn a_body_that_is_wrong_is_refused_with_the_place_that_is_wrong() {
         ("{\"prompt\":5,\"every\":\"1h\"}", "prompt: invalid type"),
         ("{\"prompt\":\"p\",\"evry\":\"1h\"}", "unknown field `evry`"),
         ("{\"prompt\":\"p\",\"prompt\":\"q\"}", "duplicate field"),
-        ("{\"prompt\":\"p\",\"max_repetitions\":1.5}", "max_repetitions: "),
+        (
+            "{\"prompt\":\"p\",\"max_repetitions\":1.5}",
+            "max_repetitions: ",
+        ),
         ("{\"prompt\":\"a\\u0000b\",\"every\":\"1h\"}", "NUL"),
     ] {
         let request = api.request(Method::POST, SCHEDULES).body(body);
@@ -29,10 +32,16 @@ async fn a_body_that_is_wrong_is_refused_with_the_place_that_is_wrong() {
         answer.is_problem(400, Code::RequestInvalid);
         assert!(answer.detail().contains(part), "{body}: {answer:?}");
     }
-    let bytes = api.request(Method::POST, SCHEDULES).body(vec![b'"', 0xff, b'"']);
+    let bytes = api
+        .request(Method::POST, SCHEDULES)
+        .body(vec![b'"', 0xff, b'"']);
     let answer = send(bytes.header(CONTENT_TYPE, "application/json; charset=utf-8")).await;
     answer.is_problem(400, Code::RequestInvalid);
-    for kind in ["text/plain", "application/x-www-form-urlencoded", "application/jsonx"] {
+    for kind in [
+        "text/plain",
+        "application/x-www-form-urlencoded",
+        "application/jsonx",
+    ] {
         let request = api.request(Method::POST, SCHEDULES).body("{}");
         let answer = send(request.header(CONTENT_TYPE, kind)).await;
         answer.is_problem(415, Code::RequestInvalid);
@@ -43,7 +52,10 @@ async fn a_body_that_is_wrong_is_refused_with_the_place_that_is_wrong() {
     let request = api.request(Method::POST, SCHEDULES).body(large);
     let answer = send(request.header(CONTENT_TYPE, "application/json")).await;
     answer.is_problem(413, Code::RequestInvalid);
-    assert_eq!(api.get("/api/v1/schedules?all=true").await.is(200)["total"], 0);
+    assert_eq!(
+        api.get("/api/v1/schedules?all=true").await.is(200)["total"],
+        0
+    );
 }
 
 #[tokio::test]
@@ -63,7 +75,16 @@ async fn a_query_or_a_path_that_is_wrong_is_refused() {
         answer.is_problem(400, Code::RequestInvalid);
         assert!(answer.detail().contains(part), "{query}: {answer:?}");
     }
-    for id in ["0", "-1", "+1", "x", "1.0", "9223372036854775808", "%00", "%ff"] {
+    for id in [
+        "0",
+        "-1",
+        "+1",
+        "x",
+        "1.0",
+        "9223372036854775808",
+        "%00",
+        "%ff",
+    ] {
         let answer = api.get(&format!("{SCHEDULES}/{id}")).await;
         answer.is_problem(400, Code::IdInvalid);
     }
@@ -116,10 +137,18 @@ async fn every_refusal_has_its_status() {
         (with("every", json!("soon")), 400, Code::IntervalInvalid),
         (with("time", json!("2030-01-01")), 400, Code::SpecConflict),
         (with("every", json!(null)), 400, Code::SpecMissing),
-        (with("timezone", json!("Mars/Base")), 400, Code::TimezoneUnknown),
+        (
+            with("timezone", json!("Mars/Base")),
+            400,
+            Code::TimezoneUnknown,
+        ),
         (with("agent_id", json!("../x")), 400, Code::AgentInvalid),
         (with("agent_id", json!(null)), 400, Code::AgentMissing),
-        (with("max_repetitions", json!(0)), 400, Code::RepetitionsInvalid),
+        (
+            with("max_repetitions", json!(0)),
+            400,
+            Code::RepetitionsInvalid,
+        ),
         (with("envelope", json!("thick")), 400, Code::PolicyInvalid),
     ] {
         let answer = api.post(SCHEDULES, body).await;
@@ -128,14 +157,22 @@ async fn every_refusal_has_its_status() {
     api.post(SCHEDULES, with("name", json!("n"))).await.is(201);
     let mut taken = with("name", json!("n"));
     taken["every"] = json!("2h");
-    api.post(SCHEDULES, taken).await.is_problem(409, Code::NameTaken);
-    let agents = api.request(Method::POST, SCHEDULES).header("x-agent-id", "agent-a");
+    api.post(SCHEDULES, taken)
+        .await
+        .is_problem(409, Code::NameTaken);
+    let agents = api
+        .request(Method::POST, SCHEDULES)
+        .header("x-agent-id", "agent-a");
     let answer = send(agents.json(&with("every", json!("1m")))).await;
     answer.is_problem(429, Code::BudgetExceeded);
-    let agents = api.request(Method::POST, SCHEDULES).header("x-agent-id", "agent-a");
+    let agents = api
+        .request(Method::POST, SCHEDULES)
+        .header("x-agent-id", "agent-a");
     let answer = send(agents.json(&with("ping_url", json!("https://h/x")))).await;
     answer.is_problem(403, Code::NotPermitted);
-    let someone = api.request(Method::POST, SCHEDULES).header("x-promptyoself-on-behalf", "agent");
+    let someone = api
+        .request(Method::POST, SCHEDULES)
+        .header("x-promptyoself-on-behalf", "agent");
     let answer = send(someone.json(&with("ping_url", json!("https://h/x")))).await;
     answer.is_problem(403, Code::NotPermitted);
 }

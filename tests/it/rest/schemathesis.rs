@@ -37,9 +37,9 @@ async fn every_answer_is_as_the_document_says() {
     if !is_long {
         command.args(["--seed", "1", "--generation-deterministic"]);
     }
-    let output = command.output().unwrap_or_else(|e| {
-        panic!("could not start {program}, which scripts/setup installs: {e}")
-    });
+    let output = command
+        .output()
+        .unwrap_or_else(|e| panic!("could not start {program}, which scripts/setup installs: {e}"));
     let said = String::from_utf8_lossy(&output.stdout);
     let also = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{said}\n{also}");

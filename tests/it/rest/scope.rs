@@ -29,11 +29,26 @@ fn law(id: &str) -> (Law, Option<Value>) {
         "pause_schedule" => (Law::Absent, Some(json!({ "note": "n" }))),
         "resume_schedule" => (Law::Absent, Some(json!({ "replay": true }))),
         "list_schedules" => (
-            Law::Unlisted { by_agent: true, by_schedule: false },
+            Law::Unlisted {
+                by_agent: true,
+                by_schedule: false,
+            },
             None,
         ),
-        "list_occurrences" => (Law::Unlisted { by_agent: true, by_schedule: true }, None),
-        "show_account" => (Law::Unlisted { by_agent: false, by_schedule: true }, None),
+        "list_occurrences" => (
+            Law::Unlisted {
+                by_agent: true,
+                by_schedule: true,
+            },
+            None,
+        ),
+        "show_account" => (
+            Law::Unlisted {
+                by_agent: false,
+                by_schedule: true,
+            },
+            None,
+        ),
         "create_schedule" => (Law::Harmless, Some(every)),
         "preview" => (Law::Harmless, Some(json!({ "every": "1h" }))),
         "show_status" | "test" => (Law::Harmless, None),
@@ -62,13 +77,20 @@ async fn scene() -> Scene {
     }
     running.stop().await;
     let key = api.key(Some("agent-a")).await;
-    Scene { api, own, other, key }
+    Scene {
+        api,
+        own,
+        other,
+        key,
+    }
 }
 
 impl Scene {
     fn request(&self, operation: &Operation, schedule: i64, query: &str) -> RequestBuilder {
         let path = operation.path.replace("{id}", &schedule.to_string());
-        let request = self.api.request(operation.method.clone(), &format!("{path}{query}"));
+        let request = self
+            .api
+            .request(operation.method.clone(), &format!("{path}{query}"));
         match law(&operation.id).1 {
             Some(body) => request.json(&body),
             None => request,
@@ -76,24 +98,41 @@ impl Scene {
     }
 
     async fn as_agent(&self, operation: &Operation, schedule: i64, query: &str) -> Answer {
-        send(self.request(operation, schedule, query).bearer_auth(&self.key)).await
+        send(
+            self.request(operation, schedule, query)
+                .bearer_auth(&self.key),
+        )
+        .await
     }
 }
 
 #[tokio::test]
 async fn for_an_agents_key_nothing_of_another_agent_exists_on_any_route() {
     let scene = scene().await;
-    let before = scene.api.world.service.db.get_schedule(scene.other).await.unwrap();
+    let before = scene
+        .api
+        .world
+        .service
+        .db
+        .get_schedule(scene.other)
+        .await
+        .unwrap();
     for operation in operations() {
         let id = &operation.id;
         let answer = scene.as_agent(&operation, scene.other, "").await;
         let text = answer.json.to_string();
-        assert!(!text.contains("SECRET-B") && !text.contains("agent-b"), "{id}: {text}");
+        assert!(
+            !text.contains("SECRET-B") && !text.contains("agent-b"),
+            "{id}: {text}"
+        );
         match law(id).0 {
             Law::Absent => answer.is_problem(404, Code::ScheduleNotFound),
             Law::Harmless => assert!(answer.status < 300, "{id}: {answer:?}"),
             Law::OperatorsOnly => answer.is_problem(403, Code::NotPermitted),
-            Law::Unlisted { by_agent, by_schedule } => {
+            Law::Unlisted {
+                by_agent,
+                by_schedule,
+            } => {
                 answer.is(200);
                 if by_agent {
                     let asked = scene.as_agent(&operation, 0, "?agent_id=agent-b").await;
@@ -107,7 +146,14 @@ async fn for_an_agents_key_nothing_of_another_agent_exists_on_any_route() {
             }
         }
     }
-    let after = scene.api.world.service.db.get_schedule(scene.other).await.unwrap();
+    let after = scene
+        .api
+        .world
+        .service
+        .db
+        .get_schedule(scene.other)
+        .await
+        .unwrap();
     assert_eq!(format!("{before:?}"), format!("{after:?}"));
 }
 
@@ -139,7 +185,9 @@ async fn an_agents_key_does_everything_with_its_own_schedules() {
             "create_schedule" => foreign.clone(),
             _ => json!({ "agent_id": "agent-b" }),
         });
-        send(request.bearer_auth(&scene.key)).await.is_problem(403, Code::NotPermitted);
+        send(request.bearer_auth(&scene.key))
+            .await
+            .is_problem(403, Code::NotPermitted);
     }
     let ended = scene.as_agent(find("cancel_schedule"), scene.own, "").await;
     ended.is(200);
@@ -152,7 +200,14 @@ async fn without_a_key_that_opens_it_no_route_tells_or_does_anything() {
     let keys = scene.api.world.service.list_keys().await.unwrap();
     let id = keys.last().unwrap().id;
     scene.api.world.service.revoke_key(id).await.unwrap();
-    let before = scene.api.world.service.db.get_schedule(scene.own).await.unwrap();
+    let before = scene
+        .api
+        .world
+        .service
+        .db
+        .get_schedule(scene.own)
+        .await
+        .unwrap();
     for operation in operations() {
         let request = || scene.request(&operation, scene.own, "");
         let wrong = format!("pys_{}", "0".repeat(64));
@@ -160,28 +215,57 @@ async fn without_a_key_that_opens_it_no_route_tells_or_does_anything() {
             (request(), 401, Code::KeyInvalid),
             (request().bearer_auth(&wrong), 401, Code::KeyInvalid),
             (request().bearer_auth(&revoked), 401, Code::KeyInvalid),
-            (request().bearer_auth(&scene.key[..40]), 401, Code::KeyInvalid),
             (
-                request().header("x-promptyoself-key", &wrong).bearer_auth(&scene.key),
+                request().bearer_auth(&scene.key[..40]),
                 401,
                 Code::KeyInvalid,
             ),
             (
-                request().bearer_auth(&scene.key).header("x-agent-id", "agent-b"),
+                request()
+                    .header("x-promptyoself-key", &wrong)
+                    .bearer_auth(&scene.key),
+                401,
+                Code::KeyInvalid,
+            ),
+            (
+                request()
+                    .bearer_auth(&scene.key)
+                    .header("x-agent-id", "agent-b"),
                 403,
                 Code::NotPermitted,
             ),
-            (request().header("host", "evil.example"), 403, Code::NotPermitted),
-            (request().header("origin", "http://evil.example"), 403, Code::NotPermitted),
+            (
+                request().header("host", "evil.example"),
+                403,
+                Code::NotPermitted,
+            ),
+            (
+                request().header("origin", "http://evil.example"),
+                403,
+                Code::NotPermitted,
+            ),
         ] {
             let answer = send(request.header("idempotency-key", "k")).await;
             answer.is_problem(status, code);
             let text = answer.json.to_string();
-            for secret in ["SECRET", "mine", "pys_0", &scene.key[4..20], &revoked[4..20]] {
+            for secret in [
+                "SECRET",
+                "mine",
+                "pys_0",
+                &scene.key[4..20],
+                &revoked[4..20],
+            ] {
                 assert!(!text.contains(secret), "{}: {text}", operation.id);
             }
         }
     }
-    let after = scene.api.world.service.db.get_schedule(scene.own).await.unwrap();
+    let after = scene
+        .api
+        .world
+        .service
+        .db
+        .get_schedule(scene.own)
+        .await
+        .unwrap();
     assert_eq!(format!("{before:?}"), format!("{after:?}"));
 }
