@@ -99,7 +99,7 @@ pub(super) fn address(source: &str, value: &str, key: &str, example: &str) -> Re
         return Err(invalid(
             source,
             format_args!(
-                "the address begins with {:?}, but this server is spoken to over http:// or https://",
+                "the address begins with {:?}, but servers are spoken to over http:// or https://",
                 url.scheme()
             ),
             example,
