@@ -52,6 +52,19 @@ impl Peer {
         )
     }
 
+    /// Connects over stdio to a program that keeps no schedules itself.
+    pub fn over_stdio_elsewhere(client: (&str, &str), world: &World, env: &[(&str, &str)]) -> Self {
+        let mut vars = json!({ "HOME": world.dir() });
+        for (name, value) in env {
+            vars[name] = json!(value);
+        }
+        let program = env!("CARGO_BIN_EXE_promptyoself");
+        Peer::start(
+            client.0,
+            &json!({ "stdio": [program, "mcp"], "env": vars, "mode": client.1 }),
+        )
+    }
+
     /// Connects over HTTP.
     pub fn over_http(client: (&str, &str), url: &str, headers: &[(&str, &str)]) -> Self {
         let headers: serde_json::Map<String, Value> = headers

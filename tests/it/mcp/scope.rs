@@ -265,3 +265,44 @@ async fn without_the_right_key_nothing_is_answered_and_a_session_is_its_keys_alo
         .succeeded();
     assert_eq!(raw.list(&agents, &session).await, 401);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_over_stdio_has_the_scope_of_the_key_with_which_it_asks_a_server_elsewhere() {
+    let (world, own, other) = world().await;
+    let (_daemon, url) = serve(&program(&world)).await;
+    let (_, agents) = key(&world, &["--agent-id", world.agent.as_str()]);
+    let elsewhere = [
+        ("PROMPTYOSELF_URL", url.as_str()),
+        ("PROMPTYOSELF_KEY", &agents),
+    ];
+    let mut peer = Peer::over_stdio_elsewhere(NEWEST, &world, &elsewhere);
+    let made = json!({ "prompt": "p", "every": "1h" });
+    let made = peer.succeed("promptyoself_schedule_every", made);
+    let shown = world.run(&["show", &made["id"].to_string()]).succeeded();
+    assert_eq!(shown["schedule"]["agent_id"], json!(world.agent));
+    let listed = peer.succeed("promptyoself_list", json!({})).to_string();
+    assert!(
+        !listed.contains(OTHER) && !listed.contains("theirs"),
+        "{listed}"
+    );
+    for (tool, call, code) in [
+        (
+            "promptyoself_get",
+            json!({ "schedule_id": other }),
+            "schedule_not_found",
+        ),
+        (
+            "promptyoself_cancel",
+            json!({ "schedule_id": other }),
+            "schedule_not_found",
+        ),
+        ("promptyoself_agents", json!({}), "not_permitted"),
+        ("promptyoself_execute", json!({}), "not_permitted"),
+    ] {
+        assert_eq!(peer.fail(tool, call)["code"], code, "{tool}");
+    }
+    let status = peer.succeed("promptyoself_executor_status", json!({}));
+    assert_eq!(status["running"], true);
+    peer.succeed("promptyoself_cancel", json!({ "schedule_id": own }));
+    peer.close();
+}
