@@ -51,7 +51,7 @@ error says what to write instead.";
 #[derive(Clone)]
 pub enum Backend {
     /// In a database that this process has opened.
-    Here(Service),
+    Here(Box<Service>),
     /// With a server on another machine, which knows from our key who we are.
     Elsewhere(Arc<dyn Operations>),
 }
