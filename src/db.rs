@@ -26,6 +26,7 @@ mod purge;
 mod requests;
 mod revisions;
 mod rows;
+mod scheduled;
 mod schedulers;
 mod schedules;
 mod settle;
@@ -256,6 +257,7 @@ mod tests {
             most_schedules: None,
             ping_url: None,
             request: None,
+            payload: None,
         };
         db.add_schedule(&new, now).await
     }

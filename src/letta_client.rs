@@ -8,6 +8,7 @@ mod agents;
 mod classify;
 mod find;
 mod http;
+mod mcp_servers;
 mod rest;
 mod runs;
 mod send;
@@ -19,12 +20,13 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
-use serde_json::Value;
+use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use crate::error::{Code, Error};
 use crate::models::{AgentId, Lane, Turn, words};
 
+pub use mcp_servers::McpServer;
 pub use rest::{Rest, RestSettings};
 
 /// Told Letta's run id as soon as it is known. (The lifetime is spelt out because `async_trait`
@@ -108,6 +110,8 @@ pub struct Outgoing {
     pub otid: Uuid,
     /// Letta's `messages`: each an object with `role` and `content`.
     pub messages: Vec<Value>,
+    /// What else Letta is asked, beside the messages: `max_steps` and the like.
+    pub options: Map<String, Value>,
 }
 
 /// What became of a prompt that was sent.

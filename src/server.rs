@@ -2,6 +2,7 @@
 
 mod auth;
 mod guard;
+mod letta_api;
 pub mod metrics;
 mod ops;
 mod problem;
@@ -150,6 +151,7 @@ pub fn router(app: App) -> Router {
         .route("/healthz", get(ops::healthz))
         .route("/readyz", get(ops::readyz))
         .route("/metrics", get(ops::metrics))
+        .merge(letta_api::routes(&app))
         .merge(mcp::http::routes(&app.service, &app.mcp))
         .merge(rest::router(&app))
         .fallback(rest::no_route)

@@ -8,6 +8,7 @@ mod control;
 mod doctor;
 mod keeping;
 mod keys;
+mod messages;
 mod operations;
 mod read;
 mod register;
@@ -32,6 +33,7 @@ pub use accounts::AccountQuery;
 pub use control::{Changes, preview};
 pub use doctor::{Diagnosis, Finding, Severity};
 pub use keys::Credentials;
+pub use messages::ScheduledMessage;
 pub use operations::{ListQuery, Operations, preview_runs};
 pub use read::{HistoryQuery, ScheduleDetails};
 pub use register::{Registered, Registration, When, Wish};
@@ -61,7 +63,7 @@ pub struct Service {
     /// Who asks.
     pub caller: Caller,
     /// The request that is carried out, if it may come again.
-    pub request: Option<RequestKey>,
+    pub request: Option<Arc<RequestKey>>,
 }
 
 impl Service {
@@ -178,6 +180,14 @@ impl Service {
             .example(format!("--agent-id {own}"))),
             _ => Ok(agent),
         }
+    }
+
+    /// Refuses whoever may not act for an agent.
+    ///
+    /// # Errors
+    /// [`Code::NotPermitted`].
+    pub(crate) fn refuse_other(&self, agent: &AgentId) -> Result<()> {
+        self.own(agent.clone()).map(drop)
     }
 
     /// The agent of a new schedule: the one that was named, else the caller's own, else the one that

@@ -194,6 +194,7 @@ impl NewScheduleBody {
         Ok(Registration {
             agent_id: self.agent_id.as_deref().map(AgentId::parse).transpose()?,
             prompt,
+            payload: None,
             when: asked::when(&WhenText {
                 time: self.time,
                 cron: self.cron,

@@ -90,6 +90,7 @@ pub(super) async fn register(ctx: &Context, args: &RegisterArgs) -> Result<Reply
         std::io::stdin(),
     )?;
     let registration = Registration {
+        payload: None,
         agent_id,
         prompt,
         when: input::when(&args.when)?,

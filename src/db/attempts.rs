@@ -1,15 +1,14 @@
 //! The attempt: what is sent, under which otid, written down before the first byte leaves.
 
 use jiff::Timestamp;
-use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
 
 use super::claims::Job;
 use super::time::DbTime;
 use super::{Db, Tx};
-use crate::error::{Code, Error, Result};
+use crate::error::Result;
 use crate::models::{
-    AgentId, Circumstances, EnvelopeStyle, Lane, Occurrence, PromptSchedule, envelope,
+    AgentId, Circumstances, EnvelopeStyle, Lane, Occurrence, Payload, PromptSchedule, envelope,
+    hash_of,
 };
 use crate::schedule::Zone;
 
@@ -55,7 +54,7 @@ impl Db {
             None => envelope(&Circumstances {
                 style: sending
                     .schedule
-                    .map(|s| s.policy.envelope())
+                    .map(PromptSchedule::envelope)
                     .unwrap_or(EnvelopeStyle::Auto),
                 schedule_id: sending.schedule.map(|s| s.id),
                 name: sending.schedule.and_then(|s| s.name.as_deref()),
@@ -86,6 +85,7 @@ impl Db {
                 .fetch_one(&mut **tx)
                 .await
                 .map_err(failed)?;
+        let (messages, options) = Payload::from_stored(sending.body)?.sent_with(line.as_deref());
         Ok(Job {
             occurrence_id: occurrence.id,
             fence: sending.fence,
@@ -95,7 +95,8 @@ impl Db {
             lane: occurrence.lane.clone().unwrap_or_else(|| Lane::new("")),
             intended_at: occurrence.intended_at,
             otid,
-            messages: messages_of(sending.body, line.as_deref())?,
+            messages,
+            options,
             failures: sending.failures,
             sent_at: now,
             first_sent_at: first_sent_at.0,
@@ -105,42 +106,26 @@ impl Db {
     }
 }
 
-/// The request that a prompt without one of its own becomes: one user message.
-pub(super) fn payload_of(prompt: &str) -> String {
-    json!({ "messages": [{ "role": "user", "content": prompt }] }).to_string()
+/// The request that a schedule would send now; `None` if its own is gone.
+pub(super) async fn request_of(
+    tx: &mut Tx,
+    schedule: &PromptSchedule,
+) -> sqlx::Result<Option<String>> {
+    let Some(hash) = &schedule.payload else {
+        return Ok(Some(Payload::of_prompt(&schedule.prompt_text).to_stored()));
+    };
+    sqlx::query_scalar("SELECT body FROM payloads WHERE hash = $1")
+        .bind(hash)
+        .fetch_optional(&mut **tx)
+        .await
 }
 
 pub(super) async fn store_payload(tx: &mut Tx, body: &str) -> sqlx::Result<String> {
-    let hash: String = Sha256::digest(body)
-        .iter()
-        .map(|b| format!("{b:02x}"))
-        .collect();
+    let hash = hash_of(body);
     sqlx::query("INSERT INTO payloads (hash, body) VALUES ($1, $2) ON CONFLICT DO NOTHING")
         .bind(&hash)
         .bind(body)
         .execute(&mut **tx)
         .await?;
     Ok(hash)
-}
-
-/// Letta's messages of a stored request, with `line` before the first one's text.
-fn messages_of(body: &str, line: Option<&str>) -> Result<Vec<Value>> {
-    let unreadable = || {
-        Error::new(
-            Code::DatabaseInvalid,
-            "a stored request is not a Letta request",
-        )
-    };
-    let request: Value = serde_json::from_str(body).map_err(|e| unreadable().caused_by(e))?;
-    let mut messages = request["messages"]
-        .as_array()
-        .cloned()
-        .ok_or_else(unreadable)?;
-    if let Some(line) = line
-        && let Some(Value::String(content)) =
-            messages.first_mut().and_then(|m| m.get_mut("content"))
-    {
-        content.insert_str(0, &format!("{line}\n\n"));
-    }
-    Ok(messages)
 }

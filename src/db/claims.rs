@@ -4,11 +4,11 @@
 //! committed before the first byte is sent.
 
 use jiff::{SignedDuration, Timestamp};
-use serde_json::Value;
+use serde_json::{Map, Value};
 use sqlx::Row;
 use uuid::Uuid;
 
-use super::attempts::{Sending, payload_of, store_payload};
+use super::attempts::{Sending, request_of, store_payload};
 use super::notices::follow_lifecycle;
 use super::outbox::queue_ping;
 use super::plans::{Unsent, remaining, timetable, to_i64};
@@ -58,6 +58,8 @@ pub struct Job {
     pub otid: Uuid,
     /// Letta's messages, with the line before the prompt if there is one.
     pub messages: Vec<Value>,
+    /// What else Letta is asked, beside the messages.
+    pub options: Map<String, Value>,
     /// How many tries counted before this one.
     pub failures: i64,
     /// When this try began.
@@ -117,6 +119,17 @@ impl Db {
                 return Ok(Claim::Broken(reason));
             }
         };
+        let Some(body) = request_of(&mut tx, &schedule).await.map_err(failed)? else {
+            let reason = "the request that it sends is gone from the database";
+            write_lifecycle(&mut tx, schedule.id, Lifecycle::Broken, Some(reason))
+                .await
+                .map_err(failed)?;
+            follow_lifecycle(&mut tx, schedule.id, now)
+                .await
+                .map_err(failed)?;
+            self.commit_and_tell(tx, doing).await?;
+            return Ok(Claim::Broken(reason.to_owned()));
+        };
         if remaining(&schedule) == Some(0) {
             // Another program has woken a schedule that had its last instant.
             write_lifecycle(&mut tx, schedule.id, Lifecycle::Finished, None)
@@ -159,7 +172,6 @@ impl Db {
             self.commit_and_tell(tx, doing).await?;
             return Ok(Claim::Settled(State::Skipped));
         }
-        let body = payload_of(&schedule.prompt_text);
         let hash = store_payload(&mut tx, &body).await.map_err(failed)?;
         let expires_at = later(now, policy.max_age.unwrap_or(terms.max_age));
         let row = sqlx::query(concat!(

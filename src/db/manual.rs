@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 use sqlx::Row;
 
 use super::adoption::adopt_if_touched;
-use super::attempts::{payload_of, store_payload};
+use super::attempts::{request_of, store_payload};
 use super::requests::{effect_of, record_effect};
 use super::schedules::fetch;
 use super::time::DbTime;
@@ -98,7 +98,10 @@ async fn queue(
     // An instant of its own, whatever the clock says.
     let after_last = last.and_then(|t| t.0.checked_add(SignedDuration::from_micros(1)).ok());
     let intended_at = after_last.map_or(now, |t| t.max(now));
-    let hash = store_payload(tx, &payload_of(&schedule.prompt_text)).await?;
+    let Some(body) = request_of(tx, schedule).await? else {
+        return Ok(Queued::NoPrompt);
+    };
+    let hash = store_payload(tx, &body).await?;
     let row = sqlx::query(
         "INSERT INTO occurrences (uid, agent_id, \"trigger\", first_at, intended_at, state, lane, \
          payload, not_before) VALUES ($1, $2, $3, $4, $4, 'waiting', $5, $6, $7) RETURNING id",

@@ -114,5 +114,6 @@ fn as_it_was(row: &SqliteRow, uid: Uuid) -> sqlx::Result<PromptSchedule> {
         pause_note: None,
         policy: Policy::default(),
         ping_url: None,
+        payload: None,
     })
 }

@@ -112,13 +112,14 @@ async fn prune(tx: &mut Tx, ids: &[i64]) -> sqlx::Result<Pruned> {
     })
 }
 
-/// Deletes those of some payloads to which no occurrence refers any more.
+/// Deletes those of some payloads to which neither an occurrence nor a schedule refers any more.
 pub(super) async fn drop_unused_payloads(tx: &mut Tx, hashes: &[String]) -> sqlx::Result<u64> {
     let mut dropped = 0;
     for hash in hashes {
         let deleted = sqlx::query(
             "DELETE FROM payloads WHERE hash = $1 \
-             AND NOT EXISTS (SELECT 1 FROM occurrences WHERE payload = $1)",
+             AND NOT EXISTS (SELECT 1 FROM occurrences WHERE payload = $1) \
+             AND NOT EXISTS (SELECT 1 FROM schedules WHERE payload = $1)",
         )
         .bind(hash)
         .execute(&mut **tx)

@@ -77,6 +77,8 @@ async fn purge(tx: &mut Tx, whose: &Purge, before: Option<Timestamp>) -> sqlx::R
             $query.bind(&uid).bind(&agent).bind(optional(before))
         };
     }
+    let count = "SELECT count(*) FROM payloads";
+    let before_all: i64 = sqlx::query_scalar(count).fetch_one(&mut **tx).await?;
     let select =
         format!("SELECT DISTINCT payload FROM occurrences WHERE payload NOTNULL AND {SETTLED}");
     let payloads: Vec<String> = bound!(sqlx::query_scalar(sqlx::AssertSqlSafe(select)))
@@ -136,10 +138,13 @@ async fn purge(tx: &mut Tx, whose: &Purge, before: Option<Timestamp>) -> sqlx::R
     ))
     .fetch_one(&mut **tx)
     .await?;
+    drop_unused_payloads(tx, &payloads).await?;
+    // Those that only schedules referred to went with their prompts.
+    let after_all: i64 = sqlx::query_scalar(count).fetch_one(&mut **tx).await?;
     Ok(Purged {
         schedules: schedules.rows_affected(),
         occurrences: occurrences.rows_affected(),
-        payloads: drop_unused_payloads(tx, &payloads).await?,
+        payloads: u64::try_from(before_all - after_all).unwrap_or(0),
         live,
         log_in_use: false,
     })

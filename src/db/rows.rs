@@ -19,7 +19,7 @@ macro_rules! schedule_columns {
         "id, agent_id, prompt_text, schedule_type, schedule_value, next_run, created_at, active, \
          last_run, uid, name, timezone, anchor, start_at, end_at, max_repetitions, repetitions, \
          lifecycle, broken_reason, paused_at, pause_note, catch_up, grace, pause_on_failure, \
-         envelope, max_age, ping_url"
+         envelope, max_age, ping_url, payload"
     };
 }
 pub(super) use schedule_columns;
@@ -109,6 +109,7 @@ pub(super) fn schedule(row: &SqliteRow) -> sqlx::Result<PromptSchedule> {
         pause_note: text(row, "pause_note"),
         policy: policy(row),
         ping_url: ping_url(row),
+        payload: text(row, "payload"),
     })
 }
 

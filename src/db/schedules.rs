@@ -5,6 +5,7 @@ use sqlx::{Row, SqliteConnection};
 use uuid::Uuid;
 
 use super::adoption::adopt_if_touched;
+use super::attempts::store_payload;
 use super::notices::follow_lifecycle;
 use super::plans::{Outcome, end_waiting, settle_until, timetable};
 use super::requests::{effect_of, record_effect};
@@ -238,7 +239,8 @@ impl Db {
         }
         sqlx::query(
             "UPDATE schedules SET agent_id = coalesce($2, agent_id), \
-             prompt_text = coalesce($3, prompt_text), name = coalesce($4, name), \
+             prompt_text = coalesce($3, prompt_text), \
+             payload = CASE WHEN $3 IS NULL THEN payload END, name = coalesce($4, name), \
              row_version = row_version + 1 WHERE id = $1",
         )
         .bind(id)
@@ -448,13 +450,17 @@ async fn refuse_over_budget(
 
 async fn insert(tx: &mut Tx, uid: Uuid, new: &NewSchedule, now: Timestamp) -> sqlx::Result<i64> {
     let (plan, policy) = (&new.plan, &new.policy);
+    let payload = match &new.payload {
+        Some(payload) => Some(store_payload(tx, &payload.to_stored()).await?),
+        None => None,
+    };
     sqlx::query_scalar(
         "INSERT INTO schedules (agent_id, prompt_text, schedule_type, schedule_value, next_run, \
          created_at, active, uid, name, timezone, anchor, start_at, end_at, max_repetitions, \
          lifecycle, planned_next_run, row_version, touched, catch_up, grace, pause_on_failure, \
-         envelope, max_age, ping_url) \
+         envelope, max_age, ping_url, payload) \
          VALUES ($1, $2, $3, $4, $5, $6, 1, $7, $8, $9, $10, $11, $12, $13, 'active', $5, 1, 0, \
-                 $14, $15, $16, $17, $18, $19) \
+                 $14, $15, $16, $17, $18, $19, $20) \
          RETURNING id",
     )
     .bind(new.agent_id.as_str())
@@ -476,6 +482,7 @@ async fn insert(tx: &mut Tx, uid: Uuid, new: &NewSchedule, now: Timestamp) -> sq
     .bind(policy.envelope.map(EnvelopeStyle::as_str))
     .bind(policy.max_age.map(|d| d.as_secs()))
     .bind(new.ping_url.as_ref().map(PingUrl::as_str))
+    .bind(payload)
     .fetch_one(&mut **tx)
     .await
 }

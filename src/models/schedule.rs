@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use super::{AgentId, PingUrl, Policy, RequestKey, words};
+use super::{AgentId, EnvelopeStyle, Payload, PingUrl, Policy, RequestKey, words};
 
 words! {
     /// What kind of time a schedule has.
@@ -82,6 +82,18 @@ pub struct PromptSchedule {
     pub policy: Policy,
     /// The dead-man service that is told of it.
     pub ping_url: Option<PingUrl>,
+    /// The stored request that it sends in place of its prompt, which is then only its rendering.
+    pub payload: Option<String>,
+}
+
+impl PromptSchedule {
+    /// What is told before the prompt. Whoever gives a whole request wants it sent as it is.
+    pub fn envelope(&self) -> EnvelopeStyle {
+        match self.payload {
+            Some(_) => self.policy.envelope.unwrap_or(EnvelopeStyle::None),
+            None => self.policy.envelope(),
+        }
+    }
 }
 
 /// When a schedule's instants are: checked, and in its stored form.
@@ -124,4 +136,6 @@ pub struct NewSchedule {
     pub ping_url: Option<PingUrl>,
     /// The request that asks for it, if it may come again.
     pub request: Option<RequestKey>,
+    /// The request that is sent in place of the prompt.
+    pub payload: Option<Payload>,
 }

@@ -8,7 +8,7 @@ use super::views::show_local;
 use crate::error::{Code, Error, Result};
 use crate::letta_client::RefusalKind;
 use crate::models::{
-    AgentId, CatchUp, NewSchedule, PingUrl, Plan, Policy, PromptSchedule, ScheduleType,
+    AgentId, CatchUp, NewSchedule, Payload, PingUrl, Plan, Policy, PromptSchedule, ScheduleType,
 };
 use crate::schedule::{Spec, Timetable, Zone, parse_time};
 
@@ -50,6 +50,8 @@ pub struct Registration {
     pub agent_id: Option<AgentId>,
     /// What is sent.
     pub prompt: String,
+    /// A whole request to send in place of the prompt, which is then its rendering.
+    pub payload: Option<Payload>,
     /// When.
     pub when: When,
     /// A name unique among the agent's live schedules.
@@ -60,6 +62,16 @@ pub struct Registration {
     pub ping_url: Option<PingUrl>,
     /// Whether to go without asking Letta for the agent.
     pub skip_validation: bool,
+}
+
+impl Registration {
+    /// What lists show of what it sends.
+    fn prompt_text(&self) -> String {
+        match &self.payload {
+            Some(payload) => payload.render(),
+            None => self.prompt.clone(),
+        }
+    }
 }
 
 /// A schedule that exists now.
@@ -117,13 +129,14 @@ impl Service {
         }
         let new = NewSchedule {
             agent_id: agent.clone(),
-            prompt_text: asked.prompt.clone(),
+            prompt_text: asked.prompt_text(),
+            payload: asked.payload.clone(),
             name: asked.name.clone(),
             plan: plan.clone(),
             policy: asked.policy,
             ping_url: asked.ping_url.clone(),
             most_schedules: most_schedules(&self.budget, &self.caller),
-            request: self.request.clone(),
+            request: self.request.as_deref().cloned(),
         };
         match self.db.add_schedule(&new, now).await {
             Ok(id) => {
@@ -174,7 +187,8 @@ impl Service {
         existing: PromptSchedule,
     ) -> Result<Registered> {
         // Without a start of its own a schedule starts when it is made: that differs each time.
-        let same = existing.prompt_text == asked.prompt
+        let same = existing.prompt_text == asked.prompt_text()
+            && existing.payload == asked.payload.as_ref().map(Payload::hash)
             && existing.schedule_type == plan.schedule_type.as_str()
             && existing.schedule_value == plan.schedule_value
             && existing.timezone.as_deref() == Some(plan.timezone.as_str())

@@ -125,6 +125,7 @@ impl ScheduleView {
     ) -> Self {
         let zone = timetable.map_or(zone, |t| &t.zone);
         let paused = s.lifecycle == Lifecycle::Paused;
+        let envelope = s.envelope();
         ScheduleView {
             id: s.id,
             agent_id: s.agent_id,
@@ -152,7 +153,10 @@ impl ScheduleView {
             end_at: s.end_at,
             max_repetitions: s.max_repetitions,
             repetition_count: s.repetitions,
-            policy: s.policy.into(),
+            policy: PolicyView {
+                envelope,
+                ..s.policy.into()
+            },
             ping_url: s.ping_url.map(|url| url.redacted()),
         }
     }

@@ -42,6 +42,7 @@ pub fn prompt(agent: &AgentId, otid: u128, text: &str) -> Outgoing {
         agent: agent.clone(),
         otid: Uuid::from_u128(otid),
         messages: vec![json!({"role": "user", "content": text})],
+        options: serde_json::Map::new(),
     }
 }
 

@@ -28,6 +28,7 @@ async fn fill(database: &std::path::Path) {
         let asked = Registration {
             agent_id: Some(AgentId::parse(&format!("agent-{}", n % AGENTS)).unwrap()),
             prompt: format!("prompt {n}"),
+            payload: None,
             when: When {
                 wish: Wish {
                     kind: ScheduleType::Once,

@@ -116,6 +116,7 @@ impl<T: Letta + 'static> World<T> {
         Registration {
             agent_id: Some(AgentId::parse(agent).unwrap()),
             prompt: prompt.to_owned(),
+            payload: None,
             when: When {
                 wish: Wish {
                     kind,

@@ -162,6 +162,7 @@ async fn schedule(call: &Call) -> Result<Value> {
     }
     let agent_id = call.agent().await?;
     let asked = Registration {
+        payload: None,
         agent_id: agent_id.clone(),
         prompt,
         when: input::when(&when)?,

@@ -19,6 +19,7 @@ impl Runner<'_> {
                 agent: sent.agent_id.clone(),
                 otid: sent.otid,
                 messages: sent.messages.clone(),
+                options: sent.options.clone(),
             };
             let on_run = |run_id: &str| {
                 let _ = messages.send(Message::Run {

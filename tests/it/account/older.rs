@@ -10,6 +10,12 @@ use crate::world::World;
 
 /// Takes the database back to where it was before the account was kept.
 const UNDO: &str = "
+    DROP TRIGGER schedules_prompt_replaced;
+    DROP TRIGGER schedules_payload_left;
+    DROP TRIGGER schedules_payload_deleted;
+    DROP INDEX ix_schedules_payload;
+    ALTER TABLE schedules DROP COLUMN payload;
+    DROP TABLE keys;
     DROP TABLE former_installs;
     DROP INDEX ix_occurrences_payload;
     DROP INDEX ix_occurrences_finished_at;

@@ -172,6 +172,7 @@ impl Schedules {
         let asked = Registration {
             agent_id: Some(agent.clone()),
             prompt: self.next_prompt(),
+            payload: None,
             when: When {
                 wish: Asked { kind, value },
                 timezone: None,

@@ -79,6 +79,8 @@ pub struct Received {
     pub otid: Option<String>,
     /// The content of its first message.
     pub text: String,
+    /// The whole request.
+    pub body: Value,
     /// The route it came by: `background`, `stream`, `async` or `sync`.
     pub way: String,
     /// The run it was given.
@@ -150,6 +152,7 @@ pub struct State {
     pub trap: Option<Trap>,
     /// How many requests came, by route.
     pub asked: HashMap<String, usize>,
+    pub tools: super::tools::Tools,
     sequence: u64,
 }
 
@@ -161,6 +164,7 @@ impl State {
             redis: options.redis,
             lock: options.lock,
             load: None,
+            tools: super::tools::Tools::default(),
             trap: None,
             missing: HashSet::new(),
             healthy: true,

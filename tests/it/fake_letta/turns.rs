@@ -51,7 +51,7 @@ async fn act(
     let messages: Vec<Value> = body["messages"].as_array().cloned().unwrap_or_default();
     inner.pass(Moment::Read).await;
     inner.take_time(Load::before).await;
-    let taken = take(&inner, way, &agent, &messages);
+    let taken = take(&inner, way, &agent, &messages, body);
     inner.changed();
     let (run, script) = match taken {
         Taken::Answer(response) => return *response,
@@ -119,7 +119,7 @@ enum Taken {
     Run(String, Script),
 }
 
-fn take(inner: &Inner, way: &str, agent: &str, messages: &[Value]) -> Taken {
+fn take(inner: &Inner, way: &str, agent: &str, messages: &[Value], body: &Value) -> Taken {
     let answer = |response| Taken::Answer(Box::new(response));
     let mut state = inner.state();
     if !state.agents.iter().any(|a| a == agent) {
@@ -184,6 +184,7 @@ fn take(inner: &Inner, way: &str, agent: &str, messages: &[Value]) -> Taken {
         agent: agent.into(),
         otid: otids.first().cloned(),
         text: content(&messages[0]),
+        body: body.clone(),
         way: way.into(),
         run_id: run.clone(),
         received,

@@ -51,6 +51,7 @@ impl Rig {
         let asked = Registration {
             agent_id: Some(AgentId::parse(agent).unwrap()),
             prompt: prompt.into(),
+            payload: None,
             when: When {
                 wish: Wish {
                     kind,

@@ -151,5 +151,6 @@ fn tools(service: &Service) -> mcp::Shared {
         letta_url: String::new(),
         has_letta_key: false,
         stop: tokio_util::sync::CancellationToken::new(),
+        calls: tokio_util::task::TaskTracker::new(),
     }
 }

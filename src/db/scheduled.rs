@@ -1,0 +1,109 @@
+//! Schedules by their lasting identity, as callers know them that give them no numbers.
+
+use uuid::Uuid;
+
+use super::Db;
+use super::rows::{self, occurrence_columns, schedule_columns};
+use crate::error::Result;
+use crate::models::{AgentId, Occurrence, PromptSchedule};
+
+/// What is still to be sent: what will run, is paused, or has finished with its last instant on
+/// the way.
+macro_rules! live {
+    () => {
+        "(lifecycle IN ('active', 'paused') OR (lifecycle = 'finished' AND EXISTS \
+         (SELECT 1 FROM occurrences o WHERE o.uid = schedules.uid AND o.\"trigger\" = 'schedule' \
+          AND o.state IN ('waiting', 'sending', 'unknown'))))"
+    };
+}
+
+impl Db {
+    /// The schedule of an identity, and whether anything of it is still to be sent.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn get_schedule_by_uid(&self, uid: Uuid) -> Result<Option<(PromptSchedule, bool)>> {
+        use sqlx::Row;
+        let failed = |e| self.failed("look for the schedule", e);
+        let row = sqlx::query(concat!(
+            "SELECT ",
+            live!(),
+            " AS live, ",
+            schedule_columns!(),
+            " FROM schedules WHERE uid = $1"
+        ))
+        .bind(uid.to_string())
+        .fetch_optional(&self.pool)
+        .await
+        .map_err(failed)?;
+        let Some(row) = row else { return Ok(None) };
+        let live: Option<bool> = row.try_get("live").map_err(failed)?;
+        let schedule = rows::schedule(&row).map_err(failed)?;
+        Ok(Some((schedule, live == Some(true))))
+    }
+
+    /// An agent's schedules of which anything is still to be sent, by their numbers, after the
+    /// number given.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn list_live_schedules(
+        &self,
+        agent: &AgentId,
+        after: i64,
+        limit: u32,
+    ) -> Result<Vec<PromptSchedule>> {
+        let failed = |e| self.failed("list the schedules of an agent", e);
+        let rows = sqlx::query(concat!(
+            "SELECT ",
+            schedule_columns!(),
+            " FROM schedules WHERE agent_id = $1 AND id > $2 AND uid IS NOT NULL AND ",
+            live!(),
+            " ORDER BY id LIMIT $3"
+        ))
+        .bind(agent.as_str())
+        .bind(after)
+        .bind(limit)
+        .fetch_all(&self.pool)
+        .await
+        .map_err(failed)?;
+        rows.iter()
+            .map(|r| rows::schedule(r).map_err(failed))
+            .collect()
+    }
+
+    /// What was sent of a schedule, or should have been and never was; the newest first.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn list_sent(&self, uid: Uuid, limit: u32, offset: u32) -> Result<Vec<Occurrence>> {
+        let failed = |e| self.failed("list what was sent", e);
+        let rows = sqlx::query(concat!(
+            "SELECT ",
+            occurrence_columns!(),
+            " FROM occurrences WHERE uid = $1 AND state IN ('delivered', 'dead', 'missed') \
+             ORDER BY intended_at DESC, id DESC LIMIT $2 OFFSET $3"
+        ))
+        .bind(uid.to_string())
+        .bind(limit)
+        .bind(offset)
+        .fetch_all(&self.pool)
+        .await
+        .map_err(failed)?;
+        rows.iter()
+            .map(|r| rows::occurrence(r).map_err(failed))
+            .collect()
+    }
+
+    /// A stored request.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn get_payload(&self, hash: &str) -> Result<Option<String>> {
+        sqlx::query_scalar("SELECT body FROM payloads WHERE hash = $1")
+            .bind(hash)
+            .fetch_optional(&self.pool)
+            .await
+            .map_err(|e| self.failed("read a stored request", e))
+    }
+}

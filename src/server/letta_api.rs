@@ -1,0 +1,208 @@
+//! Letta's API at `/v1`: its schedule routes are answered here, everything else by the one Letta
+//! server that this program delivers to. So the official SDKs schedule on a self-hosted Letta.
+
+mod access;
+mod create;
+mod headers;
+mod path;
+mod proxy;
+mod refusal;
+mod views;
+
+use std::sync::{Arc, Mutex};
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::http::{Method, Uri};
+use axum::response::{IntoResponse, Response};
+use axum::routing::any;
+use jiff::SignedDuration;
+use serde_json::Value;
+
+use super::{App, Guard, LARGEST_BODY};
+use crate::error::{Code, Error, Result};
+use crate::models::AgentId;
+use crate::service::{Registration, ScheduledMessage, Service};
+use access::Admitted;
+use path::Place;
+use proxy::Upstream;
+use refusal::Refused;
+
+/// How many schedules or runs an answer holds when nobody says, and at most.
+const USUAL_PAGE: u32 = 50;
+const LARGEST_PAGE: u32 = 200;
+
+/// What answers at `/v1`.
+struct Face {
+    service: Service,
+    guard: Arc<Guard>,
+    /// The Letta server; the error where it can't be reached as it is set.
+    upstream: Result<Upstream>,
+    /// When Letta was last seen to turn away whoever shows no credentials, by the clock that never
+    /// jumps.
+    checks_seen: Mutex<Option<SignedDuration>>,
+}
+
+/// The routes.
+pub(super) fn routes<S: Clone + Send + Sync + 'static>(app: &App) -> Router<S> {
+    let face = Face {
+        service: app.service.clone(),
+        guard: app.guard.clone(),
+        upstream: Upstream::new(&app.service.letta.address()),
+        checks_seen: Mutex::default(),
+    };
+    // One way in, so that nothing is read in two ways: what the path means is decided once.
+    Router::new()
+        .route("/v1", any(answer))
+        .route("/v1/", any(answer))
+        .route("/v1/{*rest}", any(answer))
+        .with_state(Arc::new(face))
+}
+
+async fn answer(State(face): State<Arc<Face>>, request: Request) -> Response {
+    match face.answer(request).await {
+        Ok(response) => response,
+        Err(refused) => refused.into_response(),
+    }
+}
+
+impl Face {
+    async fn answer(&self, request: Request) -> std::result::Result<Response, Refused> {
+        self.check_is_on().await?;
+        match path::read(request.version(), request.uri())? {
+            Place::Elsewhere => {
+                self.check_passage(request.headers()).await?;
+                self.upstream()?.pass(request).await
+            }
+            Place::Schedules(agent) => match *request.method() {
+                Method::GET | Method::HEAD => self.list(&agent, request).await,
+                Method::POST => self.create(&agent, request).await,
+                _ => Ok(refusal::not_allowed("GET, HEAD, POST")),
+            },
+            Place::Schedule(agent, id) => match *request.method() {
+                Method::GET | Method::HEAD => {
+                    let service = self.admit(request.headers(), &agent).await?.service;
+                    let message = service.scheduled_message(&agent, &id).await?;
+                    Ok(views::json(views::message(&message)))
+                }
+                Method::DELETE => {
+                    let service = self.admit(request.headers(), &agent).await?.service;
+                    service.cancel_message(&agent, &id).await?;
+                    Ok(views::json(views::deleted()))
+                }
+                _ => Ok(refusal::not_allowed("GET, HEAD, DELETE")),
+            },
+            Place::History(agent, id) => match *request.method() {
+                Method::GET | Method::HEAD => self.history(&agent, &id, request).await,
+                _ => Ok(refusal::not_allowed("GET, HEAD")),
+            },
+        }
+    }
+
+    async fn list(
+        &self,
+        agent: &AgentId,
+        request: Request,
+    ) -> std::result::Result<Response, Refused> {
+        let service = self.admit(request.headers(), agent).await?.service;
+        let query = Query::of(request.uri());
+        let limit = query.number("limit", USUAL_PAGE)?.min(LARGEST_PAGE);
+        let after = query.text("after");
+        let (page, more) = service.scheduled_messages(agent, after, limit).await?;
+        Ok(views::json(views::page(&page, more)))
+    }
+
+    async fn create(
+        &self,
+        agent: &AgentId,
+        request: Request,
+    ) -> std::result::Result<Response, Refused> {
+        let Admitted { service, vouched } = self.admit(request.headers(), agent).await?;
+        let body = read_json(request.into_body()).await?;
+        let asked = Registration {
+            skip_validation: vouched,
+            ..create::read(&body, agent, service.clock.now())?
+        };
+        let made: ScheduledMessage = service
+            .schedule_message(&asked)
+            .await
+            .map_err(|e| create::explained(e, &service))?;
+        Ok(views::json(views::created(&made)))
+    }
+
+    async fn history(
+        &self,
+        agent: &AgentId,
+        id: &str,
+        request: Request,
+    ) -> std::result::Result<Response, Refused> {
+        let service = self.admit(request.headers(), agent).await?.service;
+        let query = Query::of(request.uri());
+        let limit = query.number("limit", USUAL_PAGE)?.min(LARGEST_PAGE);
+        let offset = match query.text("offset") {
+            Some("0") => 0,
+            _ => query.number("offset", 0)?,
+        };
+        let (sent, more) = service.sent_of_message(agent, id, limit, offset).await?;
+        Ok(views::json(views::history(id, &sent, more, offset)))
+    }
+
+    fn upstream(&self) -> Result<&Upstream> {
+        self.upstream.as_ref().map_err(|e| {
+            Error::new(e.code(), e.to_string()).example("LETTA_BASE_URL=http://localhost:8283")
+        })
+    }
+}
+
+async fn read_json(body: Body) -> Result<Value> {
+    let example = create::example;
+    let bytes = axum::body::to_bytes(body, LARGEST_BODY)
+        .await
+        .map_err(|e| {
+            let limit = LARGEST_BODY / (1024 * 1024);
+            Error::new(
+                Code::RequestInvalid,
+                format!("the body can't be read, or is larger than {limit} MiB"),
+            )
+            .example(example())
+            .caused_by(e)
+        })?;
+    serde_json::from_slice(&bytes).map_err(|e| {
+        Error::new(Code::RequestInvalid, "the body is not JSON")
+            .example(example())
+            .caused_by(e)
+    })
+}
+
+/// The query of a request.
+struct Query(Vec<(String, String)>);
+
+impl Query {
+    fn of(uri: &Uri) -> Self {
+        let query = axum::extract::Query::<Vec<(String, String)>>::try_from_uri(uri);
+        Query(query.map(|q| q.0).unwrap_or_default())
+    }
+
+    /// What stands under a name; empty is as good as absent.
+    fn text(&self, name: &str) -> Option<&str> {
+        let found = self.0.iter().find(|(key, _)| key == name);
+        found
+            .map(|(_, value)| value.as_str())
+            .filter(|v| !v.is_empty())
+    }
+
+    fn number(&self, name: &str, usual: u32) -> Result<u32> {
+        let Some(text) = self.text(name) else {
+            return Ok(usual);
+        };
+        text.parse().ok().filter(|n| *n >= 1).ok_or_else(|| {
+            let shown: String = text.chars().take(80).collect();
+            Error::new(
+                Code::RequestInvalid,
+                format!("{name} is {shown:?}: it must be a whole number of at least 1"),
+            )
+            .example(format!("?{name}=20"))
+        })
+    }
+}

@@ -1,0 +1,138 @@
+//! Who may do what at `/v1`.
+//!
+//! Letta decides by its own credentials wherever it really checks them. As long as no key was ever
+//! made, whoever reaches this machine's loopback is let through; from the first key on, an address
+//! may lead here from anywhere (through a TLS proxy, say), so a Letta that lets everybody in counts
+//! for nothing any more.
+
+use axum::http::HeaderMap;
+use axum::http::header::AUTHORIZATION;
+use jiff::SignedDuration;
+
+use super::refusal::Refused;
+use super::{Face, headers};
+use crate::api::{AGENT_HEADER, KEY_HEADER};
+use crate::error::{Code, Error, Result};
+use crate::models::{AgentId, Caller};
+use crate::server::auth::identify;
+use crate::service::Service;
+
+/// How long it counts that Letta was seen to check credentials.
+const STAYS_SEEN: SignedDuration = SignedDuration::from_secs(60);
+
+/// Somebody who may schedule for an agent.
+pub(super) struct Admitted {
+    /// The service as they see it.
+    pub(super) service: Service,
+    /// Whether Letta has just said that there is such an agent.
+    pub(super) vouched: bool,
+}
+
+impl Face {
+    /// Refuses everything while anybody could come from anywhere.
+    pub(super) async fn check_is_on(&self) -> Result<()> {
+        if self.guard.is_local() || self.service.has_keys().await? {
+            return Ok(());
+        }
+        Err(Error::new(
+            Code::NotPermitted,
+            "Letta's API at /v1 is off, since this server can be reached from other machines and \
+             there is no key: make one, or listen on this machine alone (--listen 127.0.0.1:8465)",
+        )
+        .example("promptyoself key create --name laptop"))
+    }
+
+    /// The service for whoever may schedule for an agent: the holder of our key, or of credentials
+    /// with which Letta shows that agent.
+    pub(super) async fn admit(
+        &self,
+        headers: &HeaderMap,
+        agent: &AgentId,
+    ) -> std::result::Result<Admitted, Refused> {
+        if shows_our_key(headers) {
+            let caller = identify(&self.service, headers).await?;
+            let service = self.service.for_caller(caller);
+            // Another agent is refused whether it exists or not.
+            service.refuse_other(agent)?;
+            return Ok(Admitted {
+                service,
+                vouched: false,
+            });
+        }
+        let upstream = self.upstream()?;
+        if !self.is_open().await? && !self.letta_checks().await? {
+            return Err(unguarded("scheduling").into());
+        }
+        upstream.vouch(headers, agent).await?;
+        let service = self.service.for_caller(Caller::Agent(agent.clone()));
+        if let Some(said) = headers.get(AGENT_HEADER) {
+            let said = AgentId::parse(said.to_str().unwrap_or_default())?;
+            service.refuse_other(&said)?;
+        }
+        Ok(Admitted {
+            service,
+            vouched: true,
+        })
+    }
+
+    /// Refuses to pass a request on for somebody whom neither we nor Letta would know.
+    pub(super) async fn check_passage(&self, headers: &HeaderMap) -> Result<()> {
+        if headers.contains_key(KEY_HEADER)
+            && identify(&self.service, headers).await? == Caller::Operator
+        {
+            return Ok(());
+        }
+        if shows_bearer_key(headers) {
+            return Err(headers::misplaced_key());
+        }
+        match self.is_open().await? || self.letta_checks().await? {
+            true => Ok(()),
+            false => Err(unguarded("passing requests on")),
+        }
+    }
+
+    /// Whether whoever reaches us is the operator.
+    async fn is_open(&self) -> Result<bool> {
+        Ok(self.guard.is_local() && self.service.db.list_keys().await?.is_empty())
+    }
+
+    /// Whether Letta checks credentials itself, as was seen a moment ago.
+    async fn letta_checks(&self) -> Result<bool> {
+        let now = self.service.clock.moment().uptime;
+        let seen = *self
+            .checks_seen
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        if seen.is_some_and(|at| now - at < STAYS_SEEN) {
+            return Ok(true);
+        }
+        let checks = self.upstream()?.checks_credentials().await?;
+        *self
+            .checks_seen
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner) = checks.then_some(now);
+        Ok(checks)
+    }
+}
+
+fn shows_our_key(headers: &HeaderMap) -> bool {
+    headers.contains_key(KEY_HEADER) || shows_bearer_key(headers)
+}
+
+fn shows_bearer_key(headers: &HeaderMap) -> bool {
+    let mut shown = headers.get_all(AUTHORIZATION).iter();
+    shown.any(|v| headers::holds_our_key(v.as_bytes()))
+}
+
+fn unguarded(what: &str) -> Error {
+    Error::new(
+        Code::NotPermitted,
+        format!(
+            "{what} needs a key here: Letta itself asks nobody for a password, and keys have been \
+             made for this server, so not everybody who reaches it may use it. Send an operator's \
+             key as X-Promptyoself-Key (an agent's own key schedules for that agent), or give Letta \
+             a password"
+        ),
+    )
+    .example("promptyoself key create --name laptop")
+}

@@ -1,0 +1,207 @@
+//! Headers on their way through: what belongs to one connection, or to us alone, stays here.
+
+use axum::http::header::{
+    CONNECTION, CONTENT_LENGTH, CONTENT_LOCATION, COOKIE, EXPECT, FORWARDED, HOST, LOCATION,
+    SET_COOKIE, TE, TRAILER, TRANSFER_ENCODING, UPGRADE,
+};
+use axum::http::{HeaderMap, HeaderName, HeaderValue};
+use reqwest::Url;
+
+use crate::api::KEY_HEADER;
+use crate::error::{Code, Error, Result};
+
+/// How our keys begin, and how many of their digits make it certain that a text holds one.
+const OUR_KEY: &str = "pys_";
+const CERTAIN: usize = 32;
+
+/// What Letta goes by when it decides who is asking.
+const CREDENTIALS: [&str; 4] = ["authorization", "x-bare-password", "user_id", "x-project"];
+
+/// Headers of a request that are passed on.
+///
+/// # Errors
+/// [`Code::KeyInvalid`] if one of our keys stands where it would be passed on.
+pub(super) fn of_request(headers: &HeaderMap) -> Result<HeaderMap> {
+    let mut passed = without_hops(headers);
+    for name in [HOST, COOKIE, EXPECT, FORWARDED] {
+        passed.remove(name);
+    }
+    passed.remove(KEY_HEADER);
+    // Who stands before us is not Letta's business; it would take them at their word.
+    let forwarding: Vec<HeaderName> = passed
+        .keys()
+        .filter(|name| name.as_str().starts_with("x-forwarded-") || *name == "x-real-ip")
+        .cloned()
+        .collect();
+    for name in forwarding {
+        passed.remove(name);
+    }
+    if headers.contains_key(TRANSFER_ENCODING) {
+        // The two together are how requests are smuggled.
+        passed.remove(CONTENT_LENGTH);
+    }
+    match passed.values().any(|v| holds_our_key(v.as_bytes())) {
+        true => Err(misplaced_key()),
+        false => Ok(passed),
+    }
+}
+
+/// The headers by which Letta knows who is asking, and no others.
+///
+/// # Errors
+/// [`Code::KeyInvalid`] if one of our keys is among them.
+pub(super) fn credentials(headers: &HeaderMap) -> Result<HeaderMap> {
+    let mut all = of_request(headers)?;
+    let others: Vec<HeaderName> = all
+        .keys()
+        .filter(|name| !CREDENTIALS.contains(&name.as_str()))
+        .cloned()
+        .collect();
+    for name in others {
+        all.remove(name);
+    }
+    Ok(all)
+}
+
+/// Headers of an answer that are passed on: redirects to Letta lead to us, at `asked` of it.
+pub(super) fn of_answer(headers: &HeaderMap, asked: &Url, base: &Url) -> HeaderMap {
+    let mut passed = without_hops(headers);
+    passed.remove(SET_COOKIE);
+    for name in [LOCATION, CONTENT_LOCATION] {
+        let rewritten = passed
+            .get(&name)
+            .and_then(|to| to.to_str().ok())
+            .and_then(|to| rewritten(to, asked, base))
+            .and_then(|to| HeaderValue::from_str(&to).ok());
+        if let Some(to) = rewritten {
+            passed.insert(name, to);
+        }
+    }
+    passed
+}
+
+/// Whether text holds one of our keys.
+pub(super) fn holds_our_key(text: &[u8]) -> bool {
+    let begins = |at: &[u8]| {
+        at.starts_with(OUR_KEY.as_bytes())
+            && at[OUR_KEY.len()..]
+                .iter()
+                .take_while(|b| b.is_ascii_hexdigit())
+                .count()
+                >= CERTAIN
+    };
+    (0..text.len()).any(|n| begins(&text[n..]))
+}
+
+/// What to say to somebody whose key of ours would have gone to Letta.
+pub(super) fn misplaced_key() -> Error {
+    Error::new(
+        Code::KeyInvalid,
+        "a key of promptyoself stands where it would be passed on to Letta: under /v1 Authorization \
+         holds Letta's own password, and our key goes into X-Promptyoself-Key",
+    )
+    .example("X-Promptyoself-Key: pys_…")
+}
+
+/// All but what belongs to one connection, what it names itself included.
+fn without_hops(headers: &HeaderMap) -> HeaderMap {
+    let mut rest = headers.clone();
+    let named = headers.get_all(CONNECTION).iter();
+    let named = named
+        .filter_map(|v| v.to_str().ok())
+        .flat_map(|v| v.split(','))
+        .filter_map(|name| name.trim().parse::<HeaderName>().ok());
+    for name in named {
+        rest.remove(name);
+    }
+    for name in [CONNECTION, TE, TRAILER, TRANSFER_ENCODING, UPGRADE] {
+        rest.remove(name);
+    }
+    for name in [
+        "keep-alive",
+        "proxy-connection",
+        "proxy-authenticate",
+        "proxy-authorization",
+        "proxy-authentication-info",
+    ] {
+        rest.remove(name);
+    }
+    rest
+}
+
+/// Where a redirect leads, seen from our clients; `None` where it leads to somebody else.
+fn rewritten(to: &str, asked: &Url, base: &Url) -> Option<String> {
+    let target = asked.join(to).ok()?;
+    // Behind a proxy Letta may take itself for http where it is https.
+    let same = target.host_str() == base.host_str()
+        && (target.port() == base.port()
+            || target.port_or_known_default() == base.port_or_known_default());
+    if !same || !matches!(target.scheme(), "http" | "https") {
+        return None;
+    }
+    let prefix = base.path().trim_end_matches('/');
+    let path = target.path();
+    let path = match path.strip_prefix(prefix) {
+        Some(rest) if rest.starts_with('/') => rest,
+        _ => path,
+    };
+    let mut ours = path.to_owned();
+    if let Some(query) = target.query() {
+        ours.push('?');
+        ours.push_str(query);
+    }
+    if let Some(fragment) = target.fragment() {
+        ours.push('#');
+        ours.push_str(fragment);
+    }
+    // A path that begins with two slashes would name another host.
+    (!ours.starts_with("//")).then_some(ours)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn url(text: &str) -> Url {
+        Url::parse(text).unwrap()
+    }
+
+    #[test]
+    fn a_redirect_within_letta_leads_to_us_and_any_other_stays() {
+        let base = url("http://letta:8283/deep");
+        let asked = url("http://letta:8283/deep/v1/agents?limit=1");
+        for (to, ours) in [
+            (
+                "http://letta:8283/deep/v1/agents/?limit=1",
+                Some("/v1/agents/?limit=1"),
+            ),
+            ("https://letta:8283/deep/v1/agents/", Some("/v1/agents/")),
+            ("/deep/v1/x#y", Some("/v1/x#y")),
+            ("agents/", Some("/v1/agents/")),
+            ("/elsewhere", Some("/elsewhere")),
+            ("/deeper/x", Some("/deeper/x")),
+            ("http://letta:8284/deep/v1/", None),
+            ("http://other/deep/v1/", None),
+            ("//evil.example/deep", None),
+            ("ftp://letta:8283/deep", None),
+            ("http://letta:8283/deep//evil.example/", None),
+        ] {
+            assert_eq!(rewritten(to, &asked, &base).as_deref(), ours, "{to}");
+        }
+        let base = url("https://api.letta.com");
+        let asked = url("https://api.letta.com/v1/agents");
+        let to = rewritten("http://api.letta.com/v1/agents/", &asked, &base);
+        assert_eq!(to.as_deref(), Some("/v1/agents/"));
+    }
+
+    #[test]
+    fn one_of_our_keys_is_known_wherever_it_stands() {
+        let key = format!("pys_{}", "0af3".repeat(16));
+        for text in [key.clone(), format!("Bearer {key}"), format!("a={key}&b")] {
+            assert!(holds_our_key(text.as_bytes()), "{text}");
+        }
+        for text in ["", "pys_", "Bearer pys_short", "a pys_ b", "letta-password"] {
+            assert!(!holds_our_key(text.as_bytes()), "{text}");
+        }
+    }
+}

@@ -1,0 +1,157 @@
+//! The one Letta server behind us, and requests on their way to it and back.
+
+use std::time::Duration;
+
+use axum::body::{Body, HttpBody};
+use axum::extract::Request;
+use axum::http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
+use axum::http::{HeaderMap, Method, StatusCode};
+use axum::response::Response;
+use reqwest::{Client, Url, redirect};
+use serde_json::Value;
+
+use super::headers;
+use super::refusal::{self, Refused};
+use crate::error::{Code, Error, Result};
+use crate::http::{self, cause};
+use crate::models::AgentId;
+
+/// How long a question of ours may take; requests that are passed on have no such limit, since a
+/// turn may go on for an hour.
+const QUESTION_LIMIT: Duration = Duration::from_secs(30);
+
+/// The Letta server that requests are passed on to.
+pub(super) struct Upstream {
+    /// Without any credentials of ours, and with a fresh connection each time: on a reused one that
+    /// is closed just then nobody knows what Letta has read.
+    client: Client,
+    base: Url,
+}
+
+impl Upstream {
+    /// Prepares to speak to the server at an address.
+    pub(super) fn new(address: &str) -> Result<Self> {
+        let base = Url::parse(address).map_err(|e| {
+            Error::new(
+                Code::ConfigInvalid,
+                format!("Letta's address {address:?} can't be read"),
+            )
+            .caused_by(e)
+        })?;
+        let client = http::builder(http::is_loopback(&base))
+            .redirect(redirect::Policy::none())
+            .pool_max_idle_per_host(0)
+            .build()
+            .map_err(|e| {
+                Error::new(Code::Internal, "could not prepare the HTTP client").caused_by(e)
+            })?;
+        Ok(Upstream { client, base })
+    }
+
+    /// Passes a request on as it is, and the answer back, each piece as it comes.
+    pub(super) async fn pass(&self, request: Request) -> std::result::Result<Response, Refused> {
+        let (parts, body) = request.into_parts();
+        if matches!(parts.method, Method::CONNECT | Method::TRACE) {
+            return Ok(refusal::not_allowed("GET, HEAD, POST, PUT, PATCH, DELETE"));
+        }
+        let query = parts.uri.query();
+        if headers::holds_our_key(parts.uri.to_string().as_bytes()) {
+            return Err(headers::misplaced_key().into());
+        }
+        let url = self.url(parts.uri.path(), query);
+        let mut passed = self
+            .client
+            .request(parts.method.clone(), url.clone())
+            .headers(headers::of_request(&parts.headers)?);
+        let has_body = parts.headers.contains_key(CONTENT_LENGTH)
+            || parts.headers.contains_key(TRANSFER_ENCODING)
+            || !body.is_end_stream();
+        if has_body {
+            passed = passed.body(reqwest::Body::wrap_stream(body.into_data_stream()));
+        }
+        let answer = passed.send().await.map_err(|e| self.no_answer(&e))?;
+        let mut response = Response::new(Body::empty());
+        *response.status_mut() = answer.status();
+        *response.headers_mut() = headers::of_answer(answer.headers(), &url, &self.base);
+        *response.body_mut() = Body::from_stream(answer.bytes_stream());
+        Ok(response)
+    }
+
+    /// Refuses unless Letta shows an agent to whoever has these credentials.
+    pub(super) async fn vouch(
+        &self,
+        headers: &HeaderMap,
+        agent: &AgentId,
+    ) -> std::result::Result<(), Refused> {
+        let url = self.url(&format!("/v1/agents/{agent}"), None);
+        let asked = self
+            .client
+            .get(url.clone())
+            .timeout(QUESTION_LIMIT)
+            .headers(headers::credentials(headers)?);
+        let answer = asked.send().await.map_err(|e| self.no_answer(&e))?;
+        let (status, kept) = (
+            answer.status(),
+            headers::of_answer(answer.headers(), &url, &self.base),
+        );
+        let body = answer.bytes().await.map_err(|e| self.no_answer(&e))?;
+        if status != StatusCode::OK {
+            let mut response = Response::new(Body::from(body));
+            *response.status_mut() = status;
+            *response.headers_mut() = kept;
+            return Err(Refused::Letta(Box::new(response)));
+        }
+        // Not everything that answers at such a path is an agent.
+        let found: Option<Value> = serde_json::from_slice(&body).ok();
+        match found.is_some_and(|found| found["id"] == agent.as_str()) {
+            true => Ok(()),
+            false => Err(
+                Error::new(Code::AgentUnknown, format!("Letta shows no agent {agent}"))
+                    .example("GET /v1/agents/")
+                    .into(),
+            ),
+        }
+    }
+
+    /// Whether Letta turns away whoever shows no credentials.
+    pub(super) async fn checks_credentials(&self) -> Result<bool> {
+        let url = self.url("/v1/agents/", Some("limit=1"));
+        let asked = self.client.get(url).timeout(QUESTION_LIMIT).send().await;
+        let status = asked.map_err(|e| self.no_answer(&e))?.status();
+        Ok(matches!(
+            status,
+            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN
+        ))
+    }
+
+    fn url(&self, path: &str, query: Option<&str>) -> Url {
+        let mut url = self.base.clone();
+        let prefix = self.base.path().trim_end_matches('/');
+        url.set_path(&format!("{prefix}{path}"));
+        url.set_query(query);
+        url
+    }
+
+    fn no_answer(&self, error: &reqwest::Error) -> Error {
+        let place = self.base.as_str().trim_end_matches('/');
+        let cause = cause(error);
+        if error.is_connect() {
+            return Error::new(
+                Code::LettaUnreachable,
+                format!(
+                    "could not pass this on to Letta: cannot connect to {place}: {cause}. Is Letta \
+                     running, and is LETTA_BASE_URL its address?"
+                ),
+            )
+            .example("promptyoself test");
+        }
+        Error::new(
+            Code::LettaError,
+            format!(
+                "the connection to {place} ended before Letta answered: {cause}. Whether it did \
+                 what was asked is not known"
+            ),
+        )
+        .example("promptyoself test")
+    }
+}
