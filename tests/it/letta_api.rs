@@ -93,6 +93,7 @@ impl Served {
             Reach::World => "0.0.0.0:8465".parse().unwrap(),
         };
         let app = App {
+            running: Default::default(),
             service: world.service.clone(),
             guard: Arc::new(Guard::new(&settings, seen_as)),
             metrics: Metrics::default(),
