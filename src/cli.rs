@@ -2,6 +2,7 @@
 
 pub mod args;
 mod commands;
+mod connect;
 pub mod definitions;
 mod deliver;
 mod describe;
@@ -150,6 +151,7 @@ async fn carry_out(verb: &Verb, ctx: &Context) -> Result<Reply> {
         Verb::Execute(_) => running::execute(ctx).await,
         Verb::Test => commands::test(ctx).await,
         Verb::Agents => commands::agents(ctx).await,
+        Verb::Connect(args) => connect::connect(ctx, args).await,
         Verb::Upload(args) => upload::upload(ctx, args).await,
         Verb::Serve(_) => running::serve(ctx).await,
         Verb::Mcp => mcp::mcp(ctx).await,

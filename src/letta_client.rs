@@ -8,6 +8,7 @@ mod agents;
 mod classify;
 mod find;
 mod http;
+mod mcp_servers;
 mod rest;
 mod runs;
 mod send;
@@ -25,6 +26,7 @@ use uuid::Uuid;
 use crate::error::{Code, Error};
 use crate::models::{AgentId, Lane, Turn, words};
 
+pub use mcp_servers::McpServer;
 pub use rest::{Rest, RestSettings};
 
 /// Told Letta's run id as soon as it is known. (The lifetime is spelt out because `async_trait`

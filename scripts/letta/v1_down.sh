@@ -20,6 +20,7 @@ esac
 stop letta KILL
 stop redis KILL
 stop llm KILL
+stop proxy KILL
 stop pg INT # a fast shutdown
 [ "${2:-}" != --wipe ] || rm -rf "$state"
 exit 0

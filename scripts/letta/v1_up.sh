@@ -7,7 +7,7 @@
 #
 # What runs already is left alone, so it also starts again what was stopped, in the same state.
 #   WITH_REDIS=0          as a bare `letta server`: no locks, no memory of otids, no background
-#   LETTA_PORT LLM_PORT PG_PORT REDIS_PORT    default: free ones, chosen once for a state
+#   LETTA_PORT LLM_PORT PG_PORT REDIS_PORT PROXY_PORT    default: free ones, chosen once for a state
 #   LETTA_PASSWORD        default: pw-test
 #   PEERS, VENV, PYTHON   where all of this lives, the venv of Letta, and the Python to make it of
 #
@@ -25,12 +25,13 @@ flock 8
 "$here/install.sh"
 
 if [ ! -e "$state/settings" ]; then
-  read -r letta_port llm_port pg_port redis_port <<<"$(free_ports 4)"
+  read -r letta_port llm_port pg_port redis_port proxy_port <<<"$(free_ports 5)"
   cat >"$state/settings" <<SETTINGS
 LETTA_PORT=${LETTA_PORT:-$letta_port}
 LLM_PORT=${LLM_PORT:-$llm_port}
 PG_PORT=${PG_PORT:-$pg_port}
 REDIS_PORT=${REDIS_PORT:-$redis_port}
+PROXY_PORT=${PROXY_PORT:-$proxy_port}
 WITH_REDIS=${WITH_REDIS:-1}
 PASSWORD=${LETTA_PASSWORD:-pw-test}
 SETTINGS
@@ -38,6 +39,7 @@ fi
 . "$state/settings"
 url=http://127.0.0.1:$LETTA_PORT
 
+alive proxy || start proxy "$VENV/bin/python" "$here/public_address.py" --port "$PROXY_PORT"
 alive llm || start llm "$VENV/bin/python" "$here/stub_llm.py" --port "$LLM_PORT"
 if ! alive pg; then
   if [ ! -d "$state/pg" ]; then cp -a "$peers/pg-template" "$state/pg"; fi
@@ -62,8 +64,9 @@ if ! alive letta; then
     export LETTA_PG_URI="postgresql://letta@127.0.0.1:$PG_PORT/letta?sslmode=disable"
     export OPENAI_API_KEY=sk-stub OPENAI_BASE_URL=http://127.0.0.1:$LLM_PORT/v1
     export LETTA_SERVER_SECURE=true LETTA_SERVER_PASSWORD=$PASSWORD
-    # Nothing outside loopback: any other connection meets a closed port at once.
-    export HTTP_PROXY=http://127.0.0.1:9 HTTPS_PROXY=http://127.0.0.1:9
+    # Nothing outside loopback: any other connection meets a closed port at once, or a proxy that
+    # knows one public address, which leads back here.
+    export HTTP_PROXY=http://127.0.0.1:$PROXY_PORT HTTPS_PROXY=http://127.0.0.1:9
     export NO_PROXY=127.0.0.1,localhost
     export LETTA_DISABLE_TRACING=true DD_TRACE_ENABLED=false
     # Without these two every other message hangs for 60 s: a connection of the writer of provider

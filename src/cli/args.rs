@@ -14,7 +14,7 @@ use clap::builder::BoolishValueParser;
 use clap::{ArgAction, Args, Parser, Subcommand};
 
 pub use keeping::{BackupArgs, PruneArgs, PurgeArgs, RestoreArgs};
-pub use peers::UploadArgs;
+pub use peers::{ConnectArgs, UploadArgs};
 pub use policy::PolicyArgs;
 
 /// The value name that marks a whole number; `--describe` calls its type `integer`.
@@ -110,6 +110,12 @@ pub enum Verb {
 
     /// Give the Letta server a Python tool, where the operator allows that
     Upload(UploadArgs),
+
+    /// Give an agent of the Letta server the tools that schedule prompts
+    ///
+    /// serve is made known to Letta as an MCP server, and its tools are attached to the agent. Where
+    /// that can't be done from here, the settings to write by hand are printed.
+    Connect(ConnectArgs),
 
     /// Run the scheduler until it is stopped
     Serve(ServeArgs),
@@ -487,6 +493,7 @@ impl Verb {
             Verb::Test => "test",
             Verb::Agents => "agents",
             Verb::Upload(_) => "upload",
+            Verb::Connect(_) => "connect",
             Verb::Serve(_) => "serve",
             Verb::Mcp => "mcp",
             Verb::History(_) => "history",

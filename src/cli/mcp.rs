@@ -1,10 +1,12 @@
 //! `mcp`: the MCP server for the client that started us, and what `serve` gives its own.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use super::output::Reply;
 use super::{Context, deliver, running};
@@ -42,6 +44,19 @@ pub(super) fn tools_here(ctx: &Context, service: &Service, stop: CancellationTok
         letta_url: settings.letta_url.clone(),
         has_letta_key: settings.letta_key.is_some(),
         stop,
+        calls: TaskTracker::new(),
+    }
+}
+
+/// Waits a moment for the first sign of a scheduler, or the first answers would warn that there is
+/// none.
+async fn until_somebody_delivers(service: &Service) {
+    for _ in 0..50 {
+        let living = service.db.list_schedulers().await;
+        if living.is_ok_and(|s| !s.is_empty()) {
+            return;
+        }
+        service.clock.sleep(Duration::from_millis(10)).await;
     }
 }
 
@@ -61,6 +76,9 @@ pub(super) async fn mcp(ctx: &Context) -> Result<Reply> {
             }
         })
     };
+    if ctx.settings.mcp.delivers {
+        until_somebody_delivers(&service).await;
+    }
     let spoken = mcp::stdio::serve(tools_here(ctx, &service, stop.clone()), stop.clone()).await;
     stop.cancel();
     if let Ok(Err(e)) = delivering.await {

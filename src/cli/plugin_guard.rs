@@ -109,6 +109,11 @@ pub(super) fn check(cli: &Cli) -> Result<()> {
             "it reads files of the server, and a tool is code that runs beside Letta",
             "promptyoself list",
         ),
+        Some(Verb::Connect(_)) => refuse(
+            "connect",
+            "which agents have which tools is the operator's choice",
+            "promptyoself list",
+        ),
         Some(Verb::Key(_)) => refuse(
             "key",
             "who may call is the operator's choice",
@@ -184,6 +189,7 @@ mod tests {
             &["plugin", "install", "x"],
             &["upload", "--source-code", "/etc/passwd"],
             &["key", "list"],
+            &["connect", "--agent-id", "agent-a"],
         ] {
             let error = checked(words).unwrap_err();
             assert_eq!(error.code(), Code::RefusedInPlugin, "{words:?}");

@@ -13,7 +13,7 @@ pub const AGENT_VARIABLES: &[&str] = &[
 ];
 
 /// What holds for callers over MCP alone.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct McpSettings {
     /// Whether the one agent that Letta has is meant where none is named.
     pub single_agent: bool,

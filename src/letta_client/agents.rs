@@ -111,14 +111,18 @@ impl Http {
         )
     }
 
-    /// Says what answers in Letta's place, if that can be told.
-    async fn wrong_server(&self) -> Refusal {
-        let app_server = match self.get("/app-server-info", &[]).await {
+    /// Whether a Letta Code App Server answers.
+    pub(super) async fn is_app_server(&self) -> bool {
+        match self.get("/app-server-info", &[]).await {
             Ok(_) => true,
             Err(Fault::Refused(refusal)) => refusal.class == ErrorClass::Unauthorized,
             Err(_) => false,
-        };
-        let text = match app_server {
+        }
+    }
+
+    /// Says what answers in Letta's place, if that can be told.
+    async fn wrong_server(&self) -> Refusal {
+        let text = match self.is_app_server().await {
             true => format!(
                 "{} is a Letta Code App Server, which this version does not speak to; it speaks \
                  to Letta servers with the V1 REST API and to Letta Cloud",

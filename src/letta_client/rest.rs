@@ -58,6 +58,11 @@ impl Rest {
         })
     }
 
+    /// Whether what answers is a Letta Code App Server, whose settings are files on its machine.
+    pub async fn is_app_server(&self) -> bool {
+        self.http.is_app_server().await
+    }
+
     /// The way to try first.
     pub(super) fn way(&self) -> Way {
         *self.best.lock().unwrap_or_else(PoisonError::into_inner)

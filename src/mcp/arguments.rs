@@ -104,7 +104,7 @@ fn find<'a>(tool: &'a Definition, name: &str) -> Option<&'a Parameter> {
 }
 
 /// What models write into a field that they have nothing for.
-fn is_nothing(value: &Value) -> bool {
+pub(super) fn is_nothing(value: &Value) -> bool {
     match value {
         Value::Null => true,
         Value::String(text) => {

@@ -1,9 +1,10 @@
 //! Errors in the words of tools. The texts are written for a command line; a model that calls tools
 //! needs the names of arguments and tools instead of flags and commands.
 
-use rmcp::model::{CallToolResult, ContentBlock};
-use serde_json::{Map, Value, json};
+use rmcp::model::{CallToolResult, ContentBlock, JsonObject};
+use serde_json::{Value, json};
 
+use super::arguments::is_nothing;
 use super::definition::{Definition, Kind};
 use super::tools;
 use crate::error::Error;
@@ -38,12 +39,19 @@ const PHRASES: &[(&str, &str)] = &[
     ("registers without", "schedules without"),
 ];
 
-/// A failure as a tool answers it: a text that teaches, and the same for programs.
-pub fn to_result(tool: &Definition, error: &Error) -> CallToolResult {
+/// The longest text of a call that is repeated in its correction, in characters.
+const REPEATED: usize = 300;
+
+/// Arguments of which a call has one.
+const EXCLUSIVE: &[&str] = &["time", "cron", "every"];
+
+/// A failure as a tool answers it: a text that teaches, and the same for programs. The correction
+/// repeats what was right in the call.
+pub fn to_result(tool: &'static Definition, given: &JsonObject, error: &Error) -> CallToolResult {
     let text = in_tool_words(&error.chain());
     let mut structured = json!({ "error": text, "code": error.code().as_str() });
     let mut told = text;
-    if let Some(example) = error.corrected().map(|e| example(tool, e)) {
+    if let Some(example) = error.corrected().map(|e| example(tool, given, e)) {
         told.push_str(&format!("\nExample: {example}"));
         structured["example"] = example;
     }
@@ -53,26 +61,59 @@ pub fn to_result(tool: &Definition, error: &Error) -> CallToolResult {
 }
 
 /// A corrected form as a call.
-fn example(tool: &Definition, example: &str) -> Value {
+fn example(tool: &'static Definition, given: &JsonObject, example: &str) -> Value {
     // One of ours, which is a call already.
     if let Ok(call @ Value::Object(_)) = serde_json::from_str(example) {
         return call;
     }
     let words = split(example);
-    let (name, flags) = match words.as_slice() {
+    match words.as_slice() {
         [program, verb, flags @ ..] if program == "promptyoself" => match tool_of(verb) {
-            Some(name) => (name, flags),
-            None => return json!({ "command": example }),
+            Some(name) => json!({ "tool": name, "arguments": arguments(name, flags) }),
+            None => json!({ "command": example }),
         },
-        flags if flags.first().is_some_and(|w| w.starts_with("--")) => (tool.name, flags),
-        _ => return json!({ "command": example }),
+        flags if flags.first().is_some_and(|w| w.starts_with("--")) => {
+            let tool = meant(tool, flags);
+            let corrected = arguments(tool.name, flags);
+            let arguments = repeat(tool, given, corrected);
+            json!({ "tool": tool.name, "arguments": arguments })
+        }
+        _ => json!({ "command": example }),
+    }
+}
+
+/// The tool that takes the kind of time that a correction gives, which may be another one.
+fn meant(tool: &'static Definition, flags: &[String]) -> &'static Definition {
+    let takes = |name: &str| tool.parameters.iter().any(|p| p.name == name);
+    let other = EXCLUSIVE
+        .iter()
+        .filter(|name| !takes(name))
+        .find(|name| flags.iter().any(|f| f.strip_prefix("--") == Some(name)))
+        .and_then(|name| tools::find(&format!("promptyoself_schedule_{name}")));
+    other.unwrap_or(tool)
+}
+
+/// The call again, with what is corrected.
+fn repeat(tool: &Definition, given: &JsonObject, corrected: JsonObject) -> JsonObject {
+    let has_time = EXCLUSIVE.iter().any(|name| corrected.contains_key(*name));
+    let right = |name: &str, value: &Value| {
+        tool.parameters.iter().any(|p| p.name == name)
+            && !(has_time && EXCLUSIVE.contains(&name))
+            && !is_nothing(value)
+            && value.as_str().is_none_or(|t| t.chars().count() <= REPEATED)
     };
-    json!({ "tool": name, "arguments": arguments(name, flags) })
+    let mut call: JsonObject = given
+        .iter()
+        .filter(|(name, value)| right(name, value))
+        .map(|(name, value)| (name.clone(), value.clone()))
+        .collect();
+    call.extend(corrected);
+    call
 }
 
 /// Flags and their values as arguments.
-fn arguments(tool: &str, words: &[String]) -> Map<String, Value> {
-    let mut arguments = Map::new();
+fn arguments(tool: &str, words: &[String]) -> JsonObject {
+    let mut arguments = JsonObject::new();
     let mut words = words.iter().peekable();
     while let Some(word) = words.next() {
         let Some(name) = word.strip_prefix("--").and_then(argument_of) else {
@@ -230,7 +271,12 @@ mod tests {
     use crate::error::Code;
 
     fn told(tool: &str, error: &Error) -> Value {
-        let result = to_result(tools::find(tool).unwrap(), error);
+        let given = JsonObject::from_iter([
+            ("prompt".to_owned(), json!("Stand up")),
+            ("every".to_owned(), json!("0s")),
+            ("request_heartbeat".to_owned(), json!(true)),
+        ]);
+        let result = to_result(tools::find(tool).unwrap(), &given, error);
         assert_eq!(result.is_error, Some(true));
         result.structured_content.unwrap()
     }
@@ -280,19 +326,21 @@ mod tests {
             (
                 "promptyoself_schedule_every",
                 "--every 30m",
-                json!({ "tool": "promptyoself_schedule_every", "arguments": { "every": "30m" } }),
+                json!({ "tool": "promptyoself_schedule_every",
+                        "arguments": { "prompt": "Stand up", "every": "30m" } }),
             ),
             (
                 "promptyoself_schedule_cron",
                 "--cron \"0 9 * * mon-fri\"",
                 json!({ "tool": "promptyoself_schedule_cron",
-                        "arguments": { "cron": "0 9 * * mon-fri" } }),
+                        "arguments": { "prompt": "Stand up", "cron": "0 9 * * mon-fri" } }),
             ),
             (
                 "promptyoself_schedule_every",
                 "--max-repetitions 10",
                 json!({ "tool": "promptyoself_schedule_every",
-                        "arguments": { "max_repetitions": 10 } }),
+                        "arguments": { "prompt": "Stand up", "every": "0s",
+                                       "max_repetitions": 10 } }),
             ),
             (
                 "promptyoself_cancel",

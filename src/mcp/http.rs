@@ -6,11 +6,12 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract::{Request, State};
-use axum::http::StatusCode;
+use axum::http::{Method, StatusCode};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use rmcp::transport::streamable_http_server::session::local::LocalSessionManager;
 use rmcp::transport::streamable_http_server::{StreamableHttpServerConfig, StreamableHttpService};
+use tokio_util::sync::CancellationToken;
 
 use super::caller::SESSION_HEADER;
 use super::{Handler, Shared, Transport};
@@ -23,6 +24,12 @@ const LARGEST_REQUEST: usize = 16 * 1024 * 1024;
 
 /// How long a session is kept that nobody uses. Clients stay connected over night.
 const IDLE: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// How long calls that go on may take when the server stops.
+const LONGEST_CALL: Duration = Duration::from_secs(3);
+
+/// How long an answer that was given takes to be on its way.
+const LAST_WORDS: Duration = Duration::from_millis(100);
 
 /// Who identifies callers, and whose each session is.
 #[derive(Clone)]
@@ -44,7 +51,7 @@ where
     let config = StreamableHttpServerConfig::default()
         .disable_allowed_hosts()
         .with_max_request_body_bytes(LARGEST_REQUEST)
-        .with_cancellation_token(shared.stop.child_token());
+        .with_cancellation_token(end_of_calls(shared));
     let shared = Arc::new(shared.clone());
     let mcp = StreamableHttpService::new(
         move || Ok(Handler::new(shared.clone(), Transport::Http)),
@@ -59,6 +66,24 @@ where
     Router::new()
         .route_service("/mcp", mcp)
         .layer(middleware::from_fn_with_state(door, admit))
+}
+
+/// A token that is cancelled a moment after we are told to stop and every call has been answered:
+/// sessions end with it, and with them what is still to be sent.
+fn end_of_calls(shared: &Shared) -> CancellationToken {
+    let ended = CancellationToken::new();
+    let (shared, told) = (shared.clone(), ended.clone());
+    tokio::spawn(async move {
+        shared.stop.cancelled().await;
+        shared.calls.close();
+        tokio::select! {
+            () = shared.calls.wait() => {}
+            () = shared.clock.sleep(LONGEST_CALL) => {}
+        }
+        shared.clock.sleep(LAST_WORDS).await;
+        told.cancel();
+    });
+    ended
 }
 
 /// Identifies the caller of each request, whatever session it names: a session is of use only with
@@ -80,7 +105,12 @@ async fn admit(State(door): State<Door>, mut request: Request, next: Next) -> Re
         return (StatusCode::NOT_FOUND, "Not Found: Session not found").into_response();
     }
     request.extensions_mut().insert(caller);
-    let response = next.run(request).await;
+    let is_delete = request.method() == Method::DELETE;
+    let mut response = next.run(request).await;
+    if is_delete && response.status() == StatusCode::ACCEPTED {
+        // Clients take only these two for the end of a session.
+        *response.status_mut() = StatusCode::NO_CONTENT;
+    }
     let begun = response.headers().get(SESSION_HEADER);
     if let Some(id) = begun.and_then(|v| v.to_str().ok()) {
         door.note(id, owner).await;

@@ -239,7 +239,7 @@ fn nickname<'a>(text: &str, lower: &'a str) -> Result<&'a str> {
             )
             .example(match super::IntervalSpec::parse(interval) {
                 Ok(interval) => format!("--every {}", interval.text().replace(' ', "")),
-                Err(_) => "--every 30s".to_owned(),
+                Err(_) => "--every 30m".to_owned(),
             })),
             None => Err(invalid(format!(
                 "{} is not a known nickname: there are @hourly, @daily, @midnight, @weekly, \

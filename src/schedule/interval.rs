@@ -277,7 +277,7 @@ fn mixing(text: &str, seconds: Option<i64>, days: Option<i64>) -> Error {
 }
 
 fn invalid(wrong: &str) -> Error {
-    Error::new(Code::IntervalInvalid, wrong).example("--every 30s")
+    Error::new(Code::IntervalInvalid, wrong).example("--every 30m")
 }
 
 /// Hours, minutes and seconds that make up `seconds`, without those that are zero.

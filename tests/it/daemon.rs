@@ -1,5 +1,6 @@
 //! The real program as a running process, for tests of several of them or of their death.
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::Duration;
@@ -138,6 +139,22 @@ impl Daemon {
     /// What it logged so far.
     pub fn log(&self) -> String {
         std::fs::read_to_string(&self.log).unwrap()
+    }
+
+    /// Waits until it answers over HTTP, and gives the address: another process, so nothing else
+    /// tells.
+    pub async fn address(&self) -> SocketAddr {
+        for _ in 0..3_000 {
+            let log = self.log();
+            let after = log.split_once("answering at http://").map(|(_, rest)| rest);
+            if let Some((address, _)) = after.and_then(|rest| rest.split_once('\n')) {
+                return address.trim().parse().unwrap();
+            }
+            promptyoself::clock::Clock::system()
+                .sleep(Duration::from_millis(10))
+                .await;
+        }
+        panic!("it answers nowhere: {}", self.log());
     }
 
     /// Waits until it has died by itself: another process, so nothing else tells.

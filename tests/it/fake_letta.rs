@@ -9,6 +9,7 @@ mod net;
 mod routes;
 mod state;
 mod tests;
+mod tools;
 mod turns;
 
 use std::future::Future;

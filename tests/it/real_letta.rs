@@ -8,6 +8,7 @@ mod daemon;
 mod outage;
 mod requests;
 mod sdks;
+mod through_mcp;
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};

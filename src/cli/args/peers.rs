@@ -19,3 +19,23 @@ pub struct UploadArgs {
     #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
     pub description: Option<String>,
 }
+
+/// Which agent to connect, and how it reaches us.
+#[derive(Clone, Debug, Default, Args)]
+pub struct ConnectArgs {
+    /// The agent that is to have the tools
+    #[arg(long, value_name = "AGENT", allow_hyphen_values = true)]
+    pub agent_id: Option<String>,
+
+    /// Where Letta reaches the MCP server of serve [default: the address that serve listens at]
+    #[arg(long, value_name = "URL", allow_hyphen_values = true)]
+    pub url: Option<String>,
+
+    /// A key of the agent's, instead of one that is made for it where keys are asked for
+    #[arg(long, value_name = "KEY", allow_hyphen_values = true)]
+    pub key: Option<String>,
+
+    /// Only print what to write into the settings of Letta Code and of other MCP clients
+    #[arg(long)]
+    pub print: bool,
+}

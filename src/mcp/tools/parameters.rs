@@ -43,12 +43,11 @@ pub(super) const TIME: Parameter = required(
     "time",
     Kind::Text,
     "When, in the future: ISO 8601 with an offset or Z; or a date and time without one, which is meant \
-     in timezone; or words.",
+     in timezone. Every answer says what time it is now.",
     &[
         "2030-01-31T09:00:00Z",
+        "2030-01-31T09:00:00+02:00",
         "2030-01-31 09:00",
-        "in 20 minutes",
-        "tomorrow at 9am",
     ],
 )
 .also(&["at", "scheduled_at"]);
@@ -82,7 +81,7 @@ pub(super) const START_AT: Parameter = optional(
     "start_at",
     Kind::Text,
     "Do not run before this time; of an interval it is the first run.",
-    &["2030-01-31T09:00:00Z", "tomorrow at 9am"],
+    &["2030-01-31T09:00:00Z"],
 );
 
 pub(super) const END_AT: Parameter = optional(

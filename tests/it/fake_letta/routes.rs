@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 use tokio::sync::{mpsc::UnboundedReceiver, watch};
 
 use super::net::Conn;
+use super::tools;
 use super::turns::{scripted, send};
 use super::{Inner, Script};
 
@@ -25,7 +26,7 @@ pub fn router(inner: Arc<Inner>) -> Router {
     Router::new()
         .route("/v1/health/", get(health))
         .route("/v1/agents/", get(list_agents))
-        .route("/v1/agents/{agent}", get(get_agent))
+        .merge(tools::routes())
         .route(
             "/v1/agents/{agent}/messages",
             get(list_messages).post(send_sync),
@@ -33,7 +34,6 @@ pub fn router(inner: Arc<Inner>) -> Router {
         .route("/v1/agents/{agent}/messages/stream", post(send_stream))
         .route("/v1/agents/{agent}/messages/async", post(send_async))
         .route("/v1/conversations/default/messages", post(send_background))
-        .route("/v1/tools/", post(create_tool))
         .route("/v1/runs/", get(list_runs))
         .route("/v1/runs/{run}", get(get_run))
         .route("/app-server-info", get(async || "{}"))
@@ -151,9 +151,17 @@ async fn list_agents(State(inner): Fake, Query(query): Query<HashMap<String, Str
     json_answer(StatusCode::OK, &page.into())
 }
 
-async fn get_agent(State(inner): Fake, Path(agent): Path<String>) -> Response {
-    match inner.state().agents.contains(&agent) {
-        true => json_answer(StatusCode::OK, &agent_body(&agent)),
+pub async fn get_agent(State(inner): Fake, Path(agent): Path<String>) -> Response {
+    let state = inner.state();
+    match state.agents.contains(&agent) {
+        true => {
+            let mut body = agent_body(&agent);
+            let secrets = state.tools.secrets.get(&agent).into_iter().flatten();
+            body["secrets"] = secrets
+                .map(|(k, v)| json!({"key": k, "value": v}))
+                .collect();
+            json_answer(StatusCode::OK, &body)
+        }
         false => unknown_agent(&agent),
     }
 }
@@ -192,25 +200,6 @@ async fn list_messages(
         .unwrap_or(100);
     let page = all[end.saturating_sub(limit)..end].to_vec();
     json_answer(StatusCode::OK, &page.into())
-}
-
-/// Names the tool after its function, and takes the same one again.
-async fn create_tool(body: Bytes) -> Response {
-    let body: Value = serde_json::from_slice(&body).unwrap_or_default();
-    let source = body["source_code"].as_str().unwrap_or_default();
-    let name = source
-        .split_once("def ")
-        .and_then(|(_, rest)| rest.split_once('('));
-    match name {
-        Some((name, _)) => json_answer(
-            StatusCode::OK,
-            &json!({"id": format!("tool-{name}"), "name": name, "description": body["description"]}),
-        ),
-        None => detail(
-            StatusCode::BAD_REQUEST,
-            "Failed to derive the schema of the tool: no functions found in source code",
-        ),
-    }
 }
 
 fn run_body(id: &str, run: &super::state::Run) -> Value {

@@ -152,6 +152,7 @@ pub struct State {
     pub trap: Option<Trap>,
     /// How many requests came, by route.
     pub asked: HashMap<String, usize>,
+    pub tools: super::tools::Tools,
     sequence: u64,
 }
 
@@ -163,6 +164,7 @@ impl State {
             redis: options.redis,
             lock: options.lock,
             load: None,
+            tools: super::tools::Tools::default(),
             trap: None,
             missing: HashSet::new(),
             healthy: true,

@@ -1,0 +1,287 @@
+//! `connect`: gives an agent of a Letta server the tools of `serve`.
+//!
+//! Letta knows a tool by its name alone, so all agents share one MCP server there. What tells them
+//! apart is the agent's id, which Letta sends with each call, and where keys are asked for the
+//! agent's own key: it is kept as a secret of the agent, and the header names that secret.
+
+mod configuration;
+mod key;
+
+use std::sync::Arc;
+
+use reqwest::Url;
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::json;
+
+use super::Context;
+use super::args::ConnectArgs;
+use super::input::{self, given};
+use super::output::Reply;
+use crate::error::{Code, Error, Result};
+use crate::http::is_loopback;
+use crate::letta_client::{ErrorClass, Letta, McpServer, Refusal, Rest};
+use crate::models::AgentId;
+use crate::service::Service;
+use key::{Key, SECRET};
+
+/// The name under which Letta knows our MCP server.
+const SERVER: &str = "promptyoself";
+
+/// The tools that are of no use to an agent, since they are the operator's.
+const OPERATORS_TOOLS: &[&str] = &[
+    "promptyoself_agents",
+    "promptyoself_execute",
+    "promptyoself_set_default_agent",
+    "promptyoself_upload",
+];
+
+/// One agent and the way to it.
+struct Link<'a> {
+    ctx: &'a Context,
+    service: Service,
+    letta: Arc<Rest>,
+    agent: AgentId,
+    /// Where Letta reaches us.
+    url: Url,
+}
+
+/// What was done at Letta.
+struct Connected {
+    server_id: String,
+    /// Ids and names.
+    tools: Vec<(String, String)>,
+}
+
+/// Why it was not done.
+enum Stop {
+    /// It can only be done by hand, and why.
+    ByHand(String),
+    Failed(Error),
+}
+
+pub(super) async fn connect(ctx: &Context, args: &ConnectArgs) -> Result<Reply> {
+    let default = ctx.settings.default_agent.as_deref();
+    let agent = input::agent(args.agent_id.as_deref(), default)?.ok_or_else(|| {
+        Error::new(
+            Code::AgentMissing,
+            "no agent was given: say which one is to have the tools; agents lists them",
+        )
+        .example("promptyoself agents")
+    })?;
+    let link = Link {
+        url: address(ctx, given(args.url.as_deref()))?,
+        service: ctx.service().await?,
+        letta: ctx.letta()?,
+        ctx,
+        agent,
+    };
+    let shown = given(args.key.as_deref()).map(|key| SecretString::from(key.to_owned()));
+    if args.print {
+        let key = link.choose_key(shown, None).await?;
+        return link.by_hand(&key, None);
+    }
+    match link.letta.get_agent(&link.agent).await {
+        Ok(_) => link.connect(shown).await,
+        Err(r) if r.class == ErrorClass::WrongServer && link.letta.is_app_server().await => {
+            let key = link.choose_key(shown, None).await?;
+            let reason = format!(
+                "{} is a Letta Code App Server, which keeps MCP servers in a file on its machine",
+                link.letta.address()
+            );
+            link.by_hand(&key, Some(&reason))
+        }
+        Err(r) => Err(r.into_error(&format!("find the agent {}", link.agent))),
+    }
+}
+
+/// Where Letta is to reach us.
+fn address(ctx: &Context, given: Option<&str>) -> Result<Url> {
+    let text = match (given, ctx.settings.server.listen) {
+        (Some(url), _) => url.to_owned(),
+        (None, Some(listen)) if !listen.ip().is_unspecified() => format!("http://{listen}/mcp"),
+        (None, _) => {
+            return Err(Error::new(
+                Code::Usage,
+                "it can't be told where Letta reaches this machine: give the address of serve, \
+                 with /mcp at its end",
+            )
+            .example("--url https://prompts.example.org/mcp"));
+        }
+    };
+    let url = Url::parse(&text).ok();
+    let url = url.filter(|u| matches!(u.scheme(), "http" | "https") && u.host_str().is_some());
+    let mut url = url.ok_or_else(|| {
+        Error::new(
+            Code::Usage,
+            format!("--url: {text:?} is not an address that begins with http:// or https://"),
+        )
+        .example("--url https://prompts.example.org/mcp")
+    })?;
+    if url.path() == "/" {
+        url.set_path("/mcp");
+    }
+    Ok(url)
+}
+
+impl Link<'_> {
+    async fn connect(&self, shown: Option<SecretString>) -> Result<Reply> {
+        let secrets = self.letta.agent_secrets(&self.agent).await;
+        let secrets = secrets.map_err(|r| r.into_error("read the agent's secrets"))?;
+        let key = self.choose_key(shown, secrets.get(SECRET)).await?;
+        let connected = match self.register(&key).await {
+            Ok(connected) => connected,
+            Err(Stop::ByHand(reason)) => {
+                return Ok(self.by_hand(&key, Some(&reason))?.failing());
+            }
+            Err(Stop::Failed(error)) => {
+                // Nobody will ever see a key that was made for nothing.
+                if let Key::Made(id, _) = key {
+                    self.service.revoke_key(id).await?;
+                }
+                return Err(error);
+            }
+        };
+        if let Some(key) = key.secret()
+            && secrets.get(SECRET).map(ExposeSecret::expose_secret) != Some(key.expose_secret())
+        {
+            let mut secrets = secrets;
+            secrets.insert(SECRET.to_owned(), key.clone());
+            let set = self.letta.set_agent_secrets(&self.agent, &secrets).await;
+            set.map_err(|r| self.failed(r, "give the agent its key"))?;
+        }
+        for (id, name) in &connected.tools {
+            let attached = self.letta.attach_tool(&self.agent, id).await;
+            attached.map_err(|r| self.failed(r, &format!("attach the tool {name}")))?;
+        }
+        self.told(&key, &connected).await
+    }
+
+    /// Makes us known to Letta, or brings what it knows of us up to date.
+    async fn register(&self, key: &Key) -> std::result::Result<Connected, Stop> {
+        let stop = |r: Refusal| match r.class {
+            ErrorClass::WrongServer => Stop::ByHand(format!(
+                "{} has no MCP servers of its own: {}",
+                self.letta.address(),
+                key::hide(&r.text)
+            )),
+            _ if is_private(&r) => Stop::ByHand(format!(
+                "Letta refuses {}, as it does with every MCP server at a loopback or private \
+                 address since 0.16.7: let a proxy with a public name lead to serve and give that \
+                 as --url, or use the SMCP plugin, which needs no address",
+                self.url
+            )),
+            _ => Stop::Failed(self.failed(r, &format!("make {} known to Letta", self.url))),
+        };
+        let known = self.letta.find_mcp_server(SERVER).await.map_err(stop)?;
+        let sent = known.as_ref().and_then(|s| s.authorization.as_ref());
+        let wanted = self.authorization(key, sent).await;
+        let wanted = wanted.map_err(Stop::Failed)?;
+        let (url, id) = (self.url.as_str(), known.as_ref().map(|s| s.id.as_str()));
+        let server = match &known {
+            Some(server) if is_same(server, url, wanted.as_ref()) => server.clone(),
+            _ => {
+                let put = self.letta.put_mcp_server(id, SERVER, url, wanted.as_ref());
+                put.await.map_err(stop)?
+            }
+        };
+        let mut tools = match &known {
+            None => self.letta.list_mcp_tools(&server.id).await.map_err(stop)?,
+            Some(_) => Vec::new(),
+        };
+        if tools.is_empty() {
+            let refreshed = self.letta.refresh_mcp_tools(&server.id).await;
+            refreshed.map_err(|r| match is_private(&r) {
+                true => stop(r),
+                false => Stop::Failed(self.unreachable(&r)),
+            })?;
+            tools = self.letta.list_mcp_tools(&server.id).await.map_err(stop)?;
+        }
+        let for_agents = tools.into_iter().filter_map(|tool| {
+            let name = tool.name?;
+            (!OPERATORS_TOOLS.contains(&name.as_str())).then_some((tool.id, name))
+        });
+        Ok(Connected {
+            server_id: server.id,
+            tools: for_agents.collect(),
+        })
+    }
+
+    /// A refusal as an error, without what may be a key in it.
+    fn failed(&self, mut refusal: Refusal, doing: &str) -> Error {
+        refusal.text = key::hide(&refusal.text);
+        refusal.into_error(doing)
+    }
+
+    fn unreachable(&self, refusal: &Refusal) -> Error {
+        Error::new(
+            Code::LettaError,
+            format!(
+                "Letta could not reach {}: {}. Is serve running there, does that address lead to \
+                 it from where Letta runs, and does serve know its name (PROMPTYOSELF_HOSTS)? Run \
+                 connect again when it is; connect --print shows what other ways there are",
+                self.url,
+                key::hide(&refusal.text)
+            ),
+        )
+        .example(format!(
+            "promptyoself connect --agent-id {} --print",
+            self.agent
+        ))
+    }
+
+    async fn told(&self, key: &Key, connected: &Connected) -> Result<Reply> {
+        let tools: Vec<&str> = connected.tools.iter().map(|(_, n)| n.as_str()).collect();
+        let mut message = format!(
+            "Agent {} has {} tools of {} now",
+            self.agent,
+            tools.len(),
+            self.url
+        );
+        if let Key::Made(id, _) = key {
+            message.push_str(&format!(
+                ". Key {id} was made for it and is kept as its secret {SECRET} in Letta"
+            ));
+        }
+        let mut warnings = Vec::from_iter(self.unknown_host());
+        warnings.extend(self.service.status().await?.warning());
+        let mut json = json!({
+            "status": "success",
+            "connected": true,
+            "agent_id": self.agent,
+            "url": self.url.as_str(),
+            "mcp_server_id": connected.server_id,
+            "tools": tools,
+            "key_id": match key { Key::Made(id, _) => Some(id), _ => None },
+            "message": message,
+        });
+        if !warnings.is_empty() {
+            let warning = warnings.join("; ");
+            message.push_str(&format!("\nwarning: {warning}"));
+            json["warning"] = warning.into();
+        }
+        Reply::new(&json, message)
+    }
+
+    /// What to say where serve, by our settings, would not answer to the name in the address.
+    fn unknown_host(&self) -> Option<String> {
+        let server = &self.ctx.settings.server;
+        let host = self.url.host_str()?;
+        let listens = server.listen.is_some_and(|l| l.ip().to_string() == host);
+        let known = is_loopback(&self.url) || listens || server.hosts.iter().any(|h| h == host);
+        (!known).then(|| {
+            format!("serve answers to its own names alone: start it with PROMPTYOSELF_HOSTS={host}")
+        })
+    }
+}
+
+fn is_same(known: &McpServer, url: &str, authorization: Option<&SecretString>) -> bool {
+    let text = ExposeSecret::expose_secret;
+    known.url.as_deref() == Some(url)
+        && known.authorization.as_ref().map(text) == authorization.map(text)
+}
+
+/// Whether Letta refuses an address because it is not a public one.
+fn is_private(refusal: &Refusal) -> bool {
+    let text = refusal.text.to_ascii_lowercase();
+    text.contains("non-public ip") || text.contains("blocked internal hostname")
+}

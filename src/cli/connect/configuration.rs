@@ -1,0 +1,111 @@
+//! What to write by hand into the settings of what speaks MCP.
+
+use secrecy::ExposeSecret;
+use serde_json::{Map, Value, json};
+
+use super::key::Key;
+use super::{Link, SERVER};
+use crate::cli::output::Reply;
+use crate::error::{Code, Error, Result};
+
+impl Link<'_> {
+    /// What to write where, and why it is not done from here.
+    pub(super) fn by_hand(&self, key: &Key, reason: Option<&str>) -> Result<Reply> {
+        let letta_code = self.letta_code(key);
+        let over_http = json!({ "mcpServers": { SERVER: self.over_http(key) } });
+        let over_stdio = json!({ "mcpServers": { SERVER: self.over_stdio()? } });
+        let mut text = String::new();
+        if let Some(reason) = reason {
+            text.push_str(&format!("Not connected: {reason}.\n\n"));
+        }
+        if let Key::Made(id, _) = key {
+            text.push_str(&format!(
+                "Key {id} was made for this. It is shown this once.\n\n"
+            ));
+        }
+        for (title, content) in [
+            (
+                "~/.letta/settings.json of Letta Code and its App Server",
+                &letta_code,
+            ),
+            ("Other MCP clients, over HTTP", &over_http),
+            ("Other MCP clients on this machine, over stdio", &over_stdio),
+        ] {
+            text.push_str(&format!("{title}:\n{content:#}\n\n"));
+        }
+        let message = "If Letta asks for a password, add LETTA_API_KEY to env of the last one, or \
+                       name a settings file that holds it in PROMPTYOSELF_CONFIG there";
+        text.push_str(message);
+        let mut json = json!({
+            "status": "by_hand",
+            "connected": false,
+            "agent_id": self.agent,
+            "url": self.url.as_str(),
+            "key_id": match key { Key::Made(id, _) => Some(id), _ => None },
+            "letta_code": { "file": "~/.letta/settings.json", "content": letta_code },
+            "mcp_over_http": over_http,
+            "mcp_over_stdio": over_stdio,
+            "message": message,
+        });
+        if let Some(reason) = reason {
+            json["reason"] = reason.into();
+        }
+        if let Some(warning) = self.unknown_host() {
+            text.push_str(&format!("\nwarning: {warning}"));
+            json["warning"] = warning.into();
+        }
+        Reply::new(&json, text)
+    }
+
+    fn letta_code(&self, key: &Key) -> Value {
+        let mut headers = headers(key);
+        headers.insert("X-Agent-Id".to_owned(), "${LETTA_AGENT_ID}".into());
+        json!({ "agents": [{
+            "agentId": self.agent,
+            "mcpServers": [{
+                "name": SERVER,
+                "transport": "http",
+                "url": self.url.as_str(),
+                "headers": headers,
+            }],
+        }] })
+    }
+
+    fn over_http(&self, key: &Key) -> Value {
+        let mut headers = headers(key);
+        headers.insert("X-Agent-Id".to_owned(), self.agent.as_str().into());
+        json!({ "type": "http", "url": self.url.as_str(), "headers": headers })
+    }
+
+    fn over_stdio(&self) -> Result<Value> {
+        let settings = &self.ctx.settings;
+        let absolute = |path: &std::path::Path| {
+            std::path::absolute(path).map_err(|e| {
+                let text = format!("could not tell where {} is", path.display());
+                Error::new(Code::FileUnusable, text).caused_by(e)
+            })
+        };
+        let program = std::env::current_exe().map_err(|e| {
+            Error::new(Code::Internal, "could not find this program's own file").caused_by(e)
+        })?;
+        let mut env = json!({
+            "PROMPTYOSELF_DB_PATH": absolute(&settings.database)?,
+            "PROMPTYOSELF_DEFAULT_AGENT_ID": self.agent,
+            "LETTA_BASE_URL": settings.letta_url,
+        });
+        if let Some(file) = &settings.file {
+            env["PROMPTYOSELF_CONFIG"] = json!(absolute(file)?);
+        }
+        Ok(json!({ "command": program, "args": ["mcp"], "env": env }))
+    }
+}
+
+/// The headers that carry the key: shown only if it was made just now.
+fn headers(key: &Key) -> Map<String, Value> {
+    let bearer = match key {
+        Key::None => return Map::new(),
+        Key::Known(_) => "Bearer pys_…".to_owned(),
+        Key::Made(_, key) => format!("Bearer {}", key.expose_secret()),
+    };
+    Map::from_iter([("Authorization".to_owned(), bearer.into())])
+}

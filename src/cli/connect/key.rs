@@ -1,0 +1,147 @@
+//! The key with which an agent's calls come, where keys are asked for.
+
+use secrecy::{ExposeSecret, SecretString};
+
+use super::Link;
+use crate::error::{Code, Error, Result};
+use crate::models::Caller;
+use crate::service::Credentials;
+
+/// The agent's secret that holds its key. Letta puts it into the header of the agent's calls.
+pub(super) const SECRET: &str = "PROMPTYOSELF_AGENT_KEY";
+
+/// How every key begins.
+const PREFIX: &str = "pys_";
+
+/// The key of an agent.
+pub(super) enum Key {
+    /// No key is asked for.
+    None,
+    /// It was there before.
+    Known(SecretString),
+    /// It was made just now, with this number.
+    Made(i64, SecretString),
+}
+
+impl Key {
+    pub(super) fn secret(&self) -> Option<&SecretString> {
+        match self {
+            Key::None => None,
+            Key::Known(key) | Key::Made(_, key) => Some(key),
+        }
+    }
+}
+
+impl Link<'_> {
+    /// The key that was shown, else the one that the agent has, else a new one: a key is asked for
+    /// as soon as any was made.
+    pub(super) async fn choose_key(
+        &self,
+        shown: Option<SecretString>,
+        kept: Option<&SecretString>,
+    ) -> Result<Key> {
+        if let Some(key) = shown {
+            return match self.opens_for(&key).await? {
+                Caller::Agent(agent) if agent == self.agent => Ok(Key::Known(key)),
+                _ => Err(Error::new(
+                    Code::NotPermitted,
+                    format!(
+                        "--key is not a key of agent {}, and that agent will be able to read it: \
+                         leave it out, and a key is made for it",
+                        self.agent
+                    ),
+                )
+                .example(format!("promptyoself key create --agent-id {}", self.agent))),
+            };
+        }
+        if self.service.list_keys().await?.is_empty() {
+            return Ok(Key::None);
+        }
+        if let Some(key) = kept
+            && let Ok(Caller::Agent(agent)) = self.opens_for(key).await
+            && agent == self.agent
+        {
+            return Ok(Key::Known(key.clone()));
+        }
+        let name = format!("connect {}", self.agent);
+        let (id, key) = self.service.create_key(&name, Some(&self.agent)).await?;
+        Ok(Key::Made(id, key))
+    }
+
+    /// Whom a key makes its bearer.
+    async fn opens_for(&self, key: &SecretString) -> Result<Caller> {
+        let credentials = Credentials {
+            key: Some(key.clone()),
+            agent_id: None,
+        };
+        self.service.identify(&credentials).await
+    }
+
+    /// What Letta is to send: the calling agent's own key. Where there is no calling agent, as when
+    /// Letta asks which tools there are, it is an agent's key that still opens something: the one
+    /// in `sent` already, else this agent's.
+    pub(super) async fn authorization(
+        &self,
+        key: &Key,
+        sent: Option<&SecretString>,
+    ) -> Result<Option<SecretString>> {
+        let Some(own) = key.secret() else {
+            return Ok(None);
+        };
+        let header = |fallback: &SecretString| {
+            let fallback = fallback.expose_secret();
+            SecretString::from(format!("Bearer {{{{ {SECRET} | {fallback} }}}}"))
+        };
+        let fallback = sent.and_then(fallback_of);
+        if let Some(fallback) = fallback
+            && let Ok(Caller::Agent(_)) = self.opens_for(&fallback).await
+        {
+            return Ok(Some(header(&fallback)));
+        }
+        Ok(Some(header(own)))
+    }
+}
+
+/// The key in a header that [`Link::authorization`] made.
+fn fallback_of(header: &SecretString) -> Option<SecretString> {
+    let text = header.expose_secret();
+    let (_, after) = text.split_once('|')?;
+    let key = after.trim_end_matches('}').trim();
+    key.starts_with(PREFIX)
+        .then(|| SecretString::from(key.to_owned()))
+}
+
+/// The text without any key that is in it, such as Letta's repetition of what it was sent.
+pub(super) fn hide(text: &str) -> String {
+    let mut parts = text.split(PREFIX);
+    let mut hidden = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        hidden.push_str("pys_…");
+        hidden.push_str(part.trim_start_matches(|c: char| c.is_ascii_hexdigit()));
+    }
+    hidden
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::models::new_key;
+
+    #[test]
+    fn no_key_is_left_in_a_text() {
+        let (a, b) = (new_key(), new_key());
+        let (a, b) = (a.expose_secret(), b.expose_secret());
+        let text = format!("{{'input': 'Bearer {a}'}} and {b}.");
+        assert_eq!(hide(&text), "{'input': 'Bearer pys_…'} and pys_….");
+        assert_eq!(hide("no key"), "no key");
+    }
+
+    #[test]
+    fn the_fallback_is_found_in_the_header_that_was_made() {
+        let header = SecretString::from("Bearer {{ X | pys_12ab }}".to_owned());
+        assert_eq!(fallback_of(&header).unwrap().expose_secret(), "pys_12ab");
+        for other in ["Bearer pys_12ab", "Bearer {{ X }}", "Bearer {{ X | sk-1 }}"] {
+            assert!(fallback_of(&SecretString::from(other.to_owned())).is_none());
+        }
+    }
+}

@@ -1,0 +1,158 @@
+//! The MCP servers that a Letta server knows, their tools, and what an agent needs to call them.
+
+use std::collections::BTreeMap;
+
+use reqwest::Method;
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::{Value, json};
+
+use super::classify::Fault;
+use super::http::segment;
+use super::tools::read_tool;
+use super::{ErrorClass, Refusal, RefusalKind, Rest, Tool};
+use crate::models::AgentId;
+
+/// An MCP server that is reached over HTTP, as a Letta server knows it.
+#[derive(Clone, Debug)]
+pub struct McpServer {
+    /// Its id in Letta.
+    pub id: String,
+    /// Where it is.
+    pub url: Option<String>,
+    /// What it is sent as `Authorization`.
+    pub authorization: Option<SecretString>,
+}
+
+const SERVERS: &str = "/v1/mcp-servers/";
+
+impl Rest {
+    /// The MCP server of a name.
+    ///
+    /// # Errors
+    /// What Letta says instead; [`ErrorClass::WrongServer`] where it knows no MCP servers.
+    pub async fn find_mcp_server(&self, name: &str) -> Result<Option<McpServer>, Refusal> {
+        let reply = self.http.get(SERVERS, &[]).await;
+        let reply = reply.map_err(Fault::of_question)?;
+        let servers = reply.body.as_array().into_iter().flatten();
+        let mut named = servers.filter(|s| s["server_name"] == name);
+        Ok(named.next().and_then(read_server))
+    }
+
+    /// Makes an MCP server known, or changes the one with this id.
+    ///
+    /// # Errors
+    /// What Letta says instead.
+    pub async fn put_mcp_server(
+        &self,
+        id: Option<&str>,
+        name: &str,
+        url: &str,
+        authorization: Option<&SecretString>,
+    ) -> Result<McpServer, Refusal> {
+        let headers = authorization.map(|a| json!({ "Authorization": a.expose_secret() }));
+        let body = json!({
+            "server_name": name,
+            "config": {
+                "mcp_server_type": "streamable_http",
+                "server_url": url,
+                "custom_headers": headers,
+            },
+        });
+        let put = match id {
+            None => self.http.change(Method::POST, SERVERS, Some(&body)).await,
+            Some(id) => {
+                let path = format!("{SERVERS}{}", segment(id));
+                self.http.change(Method::PATCH, &path, Some(&body)).await
+            }
+        };
+        let server = put.map_err(Fault::of_question)?;
+        read_server(&server).ok_or_else(|| {
+            let text = format!(
+                "{} did not say which MCP server it made",
+                self.http.address()
+            );
+            Refusal::new(RefusalKind::TargetDown, ErrorClass::WrongServer, text)
+        })
+    }
+
+    /// Lets Letta ask an MCP server again which tools it has.
+    ///
+    /// # Errors
+    /// What Letta says instead, as where it can't reach that server.
+    pub async fn refresh_mcp_tools(&self, id: &str) -> Result<(), Refusal> {
+        let path = format!("{SERVERS}{}/refresh", segment(id));
+        let refreshed = self.http.change(Method::PATCH, &path, None).await;
+        refreshed.map(|_| ()).map_err(Fault::of_question)
+    }
+
+    /// The tools of an MCP server, as Letta knows them.
+    ///
+    /// # Errors
+    /// What Letta says instead.
+    pub async fn list_mcp_tools(&self, id: &str) -> Result<Vec<Tool>, Refusal> {
+        let path = format!("{SERVERS}{}/tools", segment(id));
+        let reply = self.http.get(&path, &[]).await;
+        let reply = reply.map_err(Fault::of_question)?;
+        let tools = reply.body.as_array().into_iter().flatten();
+        Ok(tools.filter_map(read_tool).collect())
+    }
+
+    /// Lets an agent use a tool; it may have been allowed to before.
+    ///
+    /// # Errors
+    /// What Letta says instead.
+    pub async fn attach_tool(&self, agent: &AgentId, tool: &str) -> Result<(), Refusal> {
+        let (agent, tool) = (segment(agent.as_str()), segment(tool));
+        let path = format!("/v1/agents/{agent}/tools/attach/{tool}");
+        let attached = self.http.change(Method::PATCH, &path, None).await;
+        attached.map(|_| ()).map_err(Fault::of_question)
+    }
+
+    /// What an agent's tools find in their environment, and headers to MCP servers can name.
+    ///
+    /// # Errors
+    /// What Letta says instead.
+    pub async fn agent_secrets(
+        &self,
+        agent: &AgentId,
+    ) -> Result<BTreeMap<String, SecretString>, Refusal> {
+        let path = format!("/v1/agents/{}", segment(agent.as_str()));
+        let reply = self.http.get(&path, &[("include", "agent.secrets")]).await;
+        let reply = reply.map_err(Fault::of_question)?;
+        let secrets = reply.body["secrets"].as_array().into_iter().flatten();
+        let pair = |secret: &Value| {
+            let (key, value) = (secret["key"].as_str()?, secret["value"].as_str()?);
+            Some((key.to_owned(), SecretString::from(value.to_owned())))
+        };
+        Ok(secrets.filter_map(pair).collect())
+    }
+
+    /// Replaces all of an agent's secrets.
+    ///
+    /// # Errors
+    /// What Letta says instead.
+    pub async fn set_agent_secrets(
+        &self,
+        agent: &AgentId,
+        secrets: &BTreeMap<String, SecretString>,
+    ) -> Result<(), Refusal> {
+        let secrets: BTreeMap<&str, &str> = secrets
+            .iter()
+            .map(|(key, value)| (key.as_str(), value.expose_secret()))
+            .collect();
+        let path = format!("/v1/agents/{}", segment(agent.as_str()));
+        let body = json!({ "secrets": secrets });
+        let set = self.http.change(Method::PATCH, &path, Some(&body)).await;
+        set.map(|_| ()).map_err(Fault::of_question)
+    }
+}
+
+fn read_server(server: &Value) -> Option<McpServer> {
+    let authorization = &server["custom_headers"]["Authorization"];
+    let authorization = authorization.as_str();
+    Some(McpServer {
+        id: server["id"].as_str()?.to_owned(),
+        url: server["server_url"].as_str().map(str::to_owned),
+        authorization: authorization.map(|a| SecretString::from(a.to_owned())),
+    })
+}

@@ -1,0 +1,7 @@
+//! The MCP server: unmodified clients call every tool, and nobody sees what is not theirs.
+
+mod beside;
+mod clients;
+mod conformance;
+mod peer;
+mod scope;

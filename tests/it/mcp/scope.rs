@@ -1,0 +1,267 @@
+//! Who may do what over HTTP: nothing of another agent exists for an agent, whatever tool it calls.
+
+use serde_json::{Value, json};
+
+use super::peer::{NEWEST, Peer, WITH_SESSIONS, program, serve};
+use crate::program::World;
+
+const OTHER: &str = "agent-other";
+
+/// What a tool does for an agent that asks for another one's.
+enum Expected {
+    /// It refuses, with this code.
+    Refused(&'static str),
+    /// It answers, and tells nothing of the other one.
+    Answered,
+}
+
+use Expected::{Answered, Refused};
+
+/// Every tool, with what an agent tries.
+fn attempts(tool: &str, own: i64, other: i64) -> Vec<(Value, Expected)> {
+    let scheduling = |when: &str, value: &str| {
+        let call = |agent: Value| json!({ "prompt": "p", when: value, "agent_id": agent });
+        vec![
+            (call(json!(OTHER)), Refused("not_permitted")),
+            (call(Value::Null), Answered),
+        ]
+    };
+    let on_schedule = |refused: &[&str]| {
+        let mut tries = vec![(
+            json!({ "schedule_id": other }),
+            Refused("schedule_not_found"),
+        )];
+        match refused {
+            [code] if *code == "schedule_not_active" => {
+                tries.push((
+                    json!({ "schedule_id": own }),
+                    Refused("schedule_not_active"),
+                ));
+            }
+            _ => tries.push((json!({ "schedule_id": own }), Answered)),
+        }
+        tries
+    };
+    match tool {
+        "promptyoself_schedule_time" => scheduling("time", "2100-01-01 09:00"),
+        "promptyoself_schedule_cron" => scheduling("cron", "0 9 * * *"),
+        "promptyoself_schedule_every" => scheduling("every", "1h"),
+        "promptyoself_preview" => vec![(json!({ "every": "1h" }), Answered)],
+        "promptyoself_list" => vec![
+            (json!({ "agent_id": OTHER }), Refused("not_permitted")),
+            (json!({ "include_cancelled": true }), Answered),
+        ],
+        "promptyoself_get" | "promptyoself_run_now" => on_schedule(&[]),
+        "promptyoself_update" => vec![
+            (
+                json!({ "schedule_id": other, "prompt": "changed" }),
+                Refused("schedule_not_found"),
+            ),
+            (
+                json!({ "schedule_id": own, "agent_id": OTHER }),
+                Refused("not_permitted"),
+            ),
+            (json!({ "schedule_id": own, "prompt": "changed" }), Answered),
+        ],
+        "promptyoself_pause" => on_schedule(&[]),
+        // It is paused by then, or cancelled: the tools are walked in their order.
+        "promptyoself_resume" => on_schedule(&[]),
+        "promptyoself_cancel" => vec![(
+            json!({ "schedule_id": other }),
+            Refused("schedule_not_found"),
+        )],
+        "promptyoself_history" => vec![
+            (
+                json!({ "schedule_id": other }),
+                Refused("schedule_not_found"),
+            ),
+            (json!({ "agent_id": OTHER }), Refused("not_permitted")),
+            (json!({}), Answered),
+        ],
+        "promptyoself_set_scoped_default_agent" => {
+            vec![(json!({ "agent_id": OTHER }), Refused("not_permitted"))]
+        }
+        "promptyoself_execute" | "promptyoself_agents" => {
+            vec![(json!({}), Refused("not_permitted"))]
+        }
+        "promptyoself_set_default_agent" => {
+            vec![(json!({ "agent_id": OTHER }), Refused("not_permitted"))]
+        }
+        "promptyoself_upload" => vec![(
+            json!({ "source_code": "def f(): pass" }),
+            Refused("not_permitted"),
+        )],
+        "promptyoself_test"
+        | "promptyoself_executor_status"
+        | "promptyoself_get_scoped_default_agent"
+        | "promptyoself_inference_diagnostics"
+        | "health" => vec![(json!({}), Answered)],
+        new => panic!("say what {new} does for an agent that asks for another one's"),
+    }
+}
+
+/// A world with a schedule of each of two agents, and one thing of the other's that needs attention.
+async fn world() -> (World, i64, i64) {
+    let world = World::new().await;
+    let agent = world.letta.add_agent_with_id(OTHER);
+    let own = world.register("mine", &["--every", "1h"]);
+    let other = world.register_for(&agent, "theirs", &["--every", "1h"]);
+    (world, own, other)
+}
+
+fn key(world: &World, flags: &[&str]) -> (i64, String) {
+    let mut argv = vec!["key", "create"];
+    argv.extend(flags);
+    let made = world.run(&argv).succeeded();
+    let key = made["key"].as_str().unwrap().to_owned();
+    (made["id"].as_i64().unwrap(), key)
+}
+
+/// Walks every tool as an agent would that wants what is another one's.
+fn assert_scoped(peer: &mut Peer, world: &World, own: i64, other: i64) {
+    for tool in peer.tools() {
+        let tool = tool["name"].as_str().unwrap();
+        for (call, expected) in attempts(tool, own, other) {
+            let result = peer.call(tool, call.clone()).unwrap();
+            let answer = result["structuredContent"].clone();
+            match expected {
+                Refused(code) => assert_eq!(answer["code"], code, "{tool} {call}: {result}"),
+                Answered => {
+                    assert_ne!(result["isError"], true, "{tool} {call}: {result}");
+                    let text = result.to_string();
+                    assert!(
+                        !text.contains("theirs") && !text.contains(OTHER),
+                        "{tool}: {text}"
+                    );
+                    let file = world.database();
+                    let file = file.to_str().unwrap();
+                    let told = answer["db"].to_string() + &answer["database"].to_string();
+                    assert!(!told.contains(file), "{tool}: {text}");
+                }
+            }
+        }
+    }
+    let known = peer.succeed("promptyoself_inference_diagnostics", json!({}));
+    assert_eq!(known["inferred_agent_id"], json!(world.agent));
+    assert_eq!(known["inference_debug"]["source"], "caller");
+    let kept = world.run(&["show", &other.to_string()]).succeeded();
+    assert_eq!(kept["schedule"]["prompt_text"], "theirs");
+    assert_eq!(kept["schedule"]["lifecycle"], "active");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_tool_gives_an_agent_anything_of_another_one() {
+    let (world, own, other) = world().await;
+    let set = program(&world).with("LETTA_AGENT_ID", OTHER);
+    let (_daemon, url) = serve(&set).await;
+    // As long as there is no key, the header alone narrows.
+    let named = ("X-Agent-Id", world.agent.as_str());
+    assert_scoped(
+        &mut Peer::over_http(NEWEST, &url, &[named]),
+        &world,
+        own,
+        other,
+    );
+    let (_, agents) = key(&world, &["--agent-id", world.agent.as_str()]);
+    let (_, operators) = key(&world, &[]);
+    let bearer = |key: &str| format!("Bearer {key}");
+    let (agents, operators) = (bearer(&agents), bearer(&operators));
+    for headers in [
+        &[("Authorization", agents.as_str())][..],
+        &[("Authorization", operators.as_str()), named],
+    ] {
+        for client in [NEWEST, WITH_SESSIONS] {
+            let own = world.register("mine", &["--every", "1h"]);
+            assert_scoped(
+                &mut Peer::over_http(client, &url, headers),
+                &world,
+                own,
+                other,
+            );
+        }
+    }
+    let mut operator = Peer::over_http(NEWEST, &url, &[("Authorization", &operators)]);
+    let agents = operator.succeed("promptyoself_agents", json!({}));
+    assert_eq!(agents["count"], 2);
+    let shown = operator.succeed("promptyoself_get", json!({ "schedule_id": other }));
+    assert_eq!(shown["schedule"]["prompt_text"], "theirs");
+}
+
+/// A raw request to begin a session, or within one.
+struct Raw {
+    http: reqwest::Client,
+    url: String,
+}
+
+impl Raw {
+    async fn post(&self, headers: &[(&str, &str)], body: Value) -> (u16, String, Option<String>) {
+        let mut request = self.http.post(&self.url).json(&body);
+        request = request.header("accept", "application/json, text/event-stream");
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let response = request.send().await.unwrap();
+        let session = response.headers().get("mcp-session-id");
+        let session = session.map(|v| v.to_str().unwrap().to_owned());
+        let status = response.status().as_u16();
+        (status, response.text().await.unwrap(), session)
+    }
+
+    async fn begin(&self, headers: &[(&str, &str)]) -> (u16, String, Option<String>) {
+        let begin = json!({ "jsonrpc": "2.0", "id": 1, "method": "initialize", "params": {
+            "protocolVersion": "2025-11-25", "capabilities": {},
+            "clientInfo": { "name": "test", "version": "1" } } });
+        self.post(headers, begin).await
+    }
+
+    async fn list(&self, headers: &[(&str, &str)], session: &str) -> u16 {
+        let mut all = headers.to_vec();
+        all.push(("mcp-session-id", session));
+        let list = json!({ "jsonrpc": "2.0", "id": 2, "method": "tools/list" });
+        self.post(&all, list).await.0
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_the_right_key_nothing_is_answered_and_a_session_is_its_keys_alone() {
+    let (world, ..) = world().await;
+    let (_daemon, url) = serve(&program(&world)).await;
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let raw = Raw {
+        http: reqwest::Client::builder().no_proxy().build().unwrap(),
+        url: format!("{url}/mcp"),
+    };
+    let own = world.agent.as_str();
+    let (id, agents) = key(&world, &["--agent-id", own]);
+    let (_, others) = key(&world, &["--agent-id", OTHER]);
+    let agents = [("authorization", format!("Bearer {agents}"))];
+    let agents: Vec<(&str, &str)> = agents.iter().map(|(n, v)| (*n, v.as_str())).collect();
+    let foreign = [agents[0], ("x-agent-id", OTHER)];
+    for (headers, wanted) in [
+        (&[][..], 401),
+        (&[("authorization", "Bearer pys_wrong")], 401),
+        (&[("x-promptyoself-key", "")], 401),
+        (&foreign, 403),
+        (&[agents[0], ("origin", "https://evil.example")], 403),
+        (&[agents[0], ("host", "evil.example")], 403),
+        (&[agents[0], ("x-agent-id", "../x")], 400),
+        (&agents, 200),
+    ] {
+        let (status, text, session) = raw.begin(headers).await;
+        assert_eq!(status, wanted, "{headers:?}: {text}");
+        assert_eq!(session.is_some(), wanted == 200);
+        assert!(!text.contains("pys_wrong"), "{text}");
+    }
+    let session = raw.begin(&agents).await.2.unwrap();
+    assert_eq!(raw.list(&agents, &session).await, 200);
+    assert_eq!(
+        raw.list(&[("x-promptyoself-key", &others)], &session).await,
+        404
+    );
+    assert_eq!(raw.list(&[], &session).await, 401);
+    assert_eq!(raw.list(&agents, "no-such-session").await, 404);
+    world
+        .run(&["key", "revoke", "--id", &id.to_string()])
+        .succeeded();
+    assert_eq!(raw.list(&agents, &session).await, 401);
+}
