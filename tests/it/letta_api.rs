@@ -24,6 +24,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::AbortHandle;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use crate::fake_letta::{FakeLetta, Options};
 use crate::world::{START, World};
@@ -144,6 +145,7 @@ fn tools(world: &World<Rest>) -> Shared {
         letta_url: service.letta.address(),
         has_letta_key: true,
         stop: CancellationToken::new(),
+        calls: TaskTracker::new(),
         backend: Backend::Here(service),
     }
 }
