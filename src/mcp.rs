@@ -1,8 +1,8 @@
 //! The native MCP server: every use case as a tool, over stdio and over streamable HTTP.
 //!
-//! Each tool is defined in [`tools`], reads what it is given leniently ([`arguments`]), asks the
+//! Each tool is defined in [`tools`], reads what it is given leniently (`arguments`), asks the
 //! same operations as every other face, and answers with JSON. What goes wrong is the answer of the
-//! tool ([`errors`]), so that the model that called reads it and tries again.
+//! tool (`errors`), so that the model that called reads it and tries again.
 
 mod arguments;
 mod caller;

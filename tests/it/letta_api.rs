@@ -24,6 +24,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::AbortHandle;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use crate::fake_letta::{FakeLetta, Options};
 use crate::world::{START, World};
@@ -97,7 +98,6 @@ impl Served {
             service: world.service.clone(),
             guard: Arc::new(Guard::new(&settings, seen_as)),
             metrics: Metrics::default(),
-            running: Default::default(),
             mcp: tools(world),
         };
         let task = tokio::spawn(async { axum::serve(listener, router(app)).await.unwrap() });
