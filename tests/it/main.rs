@@ -30,6 +30,7 @@ mod python;
 mod real_letta;
 mod scheduler;
 mod scope;
+mod server;
 mod simulation;
 mod smcp;
 mod time_rules;
