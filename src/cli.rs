@@ -135,6 +135,11 @@ async fn answer(cli: &Cli, verb: &Verb, env: &Environment) -> Result<Reply> {
 }
 
 async fn carry_out(verb: &Verb, ctx: &Context) -> Result<Reply> {
+    if let Some(remote) = &ctx.settings.remote
+        && let Some(name) = local_command(verb)
+    {
+        return Err(remote.refuse(name));
+    }
     match verb {
         Verb::Register(args) => commands::register(ctx, args).await,
         Verb::List(args) => commands::list(ctx, args).await,
@@ -143,7 +148,7 @@ async fn carry_out(verb: &Verb, ctx: &Context) -> Result<Reply> {
         Verb::Pause(args) => commands::pause(ctx, args).await,
         Verb::Resume(args) => commands::resume(ctx, args).await,
         Verb::Run(args) => commands::run(ctx, args).await,
-        Verb::Preview(args) => commands::preview(ctx, args),
+        Verb::Preview(args) => commands::preview(ctx, args).await,
         Verb::Cancel(args) => commands::cancel(ctx, args).await,
         Verb::Execute(args) if args.r#loop => {
             running::execute_loop(ctx, input::interval(args.interval.as_deref())?).await
@@ -164,6 +169,21 @@ async fn carry_out(verb: &Verb, ctx: &Context) -> Result<Reply> {
         Verb::Halt(args) => commands::halt(ctx, args).await,
         Verb::Key(verb) => keys::key(ctx, verb).await,
         Verb::Plugin(PluginVerb::Install { dir }) => plugin::install(&ctx.settings, dir),
+    }
+}
+
+/// The name of a command that works on the database file or the scheduler itself.
+fn local_command(verb: &Verb) -> Option<&'static str> {
+    match verb {
+        Verb::Execute(_) => Some("execute"),
+        Verb::Serve(_) => Some("serve"),
+        Verb::Doctor => Some("doctor"),
+        Verb::Prune(_) => Some("prune"),
+        Verb::Purge(_) => Some("purge"),
+        Verb::Backup(_) => Some("backup"),
+        Verb::Restore(_) => Some("restore"),
+        Verb::Key(_) => Some("key"),
+        _ => None,
     }
 }
 

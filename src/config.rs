@@ -11,6 +11,7 @@ mod keeping;
 mod mcp;
 mod notify;
 mod places;
+mod remote;
 mod server;
 
 use std::path::PathBuf;
@@ -27,6 +28,7 @@ pub use environment::Environment;
 pub(crate) use file::PLUGIN_FILE;
 pub use mcp::{AGENT_VARIABLES, McpSettings};
 pub use notify::{Notify, NotifyCommand};
+pub use remote::RemoteSettings;
 pub use server::ServerSettings;
 
 use file::File;
@@ -69,6 +71,8 @@ pub struct Settings {
     pub retention: Option<SignedDuration>,
     /// Where the HTTP server listens, and whom it answers.
     pub server: ServerSettings,
+    /// The server that keeps the schedules, in place of the database.
+    pub remote: Option<RemoteSettings>,
     /// What holds for callers over MCP alone.
     pub mcp: McpSettings,
     /// The file that was read.
@@ -108,7 +112,10 @@ impl Settings {
         let text = |names: &[&str], from_file: Option<String>| {
             env.first(names).map(|(_, v)| v.to_owned()).or(from_file)
         };
+        let database_from = places::database_from(flags, env, file.database.as_deref());
+        let remote = remote::combine(env, file.remote.unwrap_or_default(), database_from)?;
         Ok(Settings {
+            remote,
             database: places::database(flags, env, path.as_deref(), file.database)?,
             letta_url: places::letta_url(env, letta.base_url)?,
             letta_key,

@@ -23,6 +23,7 @@ mod outbox;
 mod plans;
 mod prune;
 mod purge;
+mod requests;
 mod revisions;
 mod rows;
 mod scheduled;
@@ -59,6 +60,7 @@ pub use outbox::{Letter, OutboxStatus};
 pub use plans::{remaining, timetable};
 pub use prune::Pruned;
 pub use purge::{Purge, Purged};
+pub use requests::{Begun, StoredAnswer};
 pub use schedulers::{HeldTarget, OwnerLock, RunningScheduler};
 pub use schedules::{Cancelled, DueSchedule, ListFilter, ScheduleUpdate};
 pub use settle::Settlement;
@@ -255,6 +257,7 @@ mod tests {
             most_schedules: None,
             ping_url: None,
             payload: None,
+            request: None,
         };
         db.add_schedule(&new, now).await
     }

@@ -51,8 +51,6 @@ pub enum Code {
     ScheduleLive,
     /// A stored schedule can't be read.
     ScheduleBroken,
-    /// A request over HTTP can't be read, or asks for what is not done.
-    RequestInvalid,
     /// There is no source code to upload.
     SourceMissing,
     /// Uploading tools is turned off.
@@ -65,6 +63,11 @@ pub enum Code {
     KeyInvalid,
     /// The caller may not do this, or not for this agent.
     NotPermitted,
+    /// A request over HTTP is wrong as such (its route, method, type, size, JSON or parameters), or
+    /// asks for what is not done.
+    RequestInvalid,
+    /// An idempotency key came again with another request.
+    IdempotencyConflict,
     /// Agents choose the plugin's arguments, and this one is not theirs to choose.
     RefusedInPlugin,
     /// The database can't be opened or written.
@@ -83,6 +86,12 @@ pub enum Code {
     LettaWrongServer,
     /// Letta answered with an error of its own.
     LettaError,
+    /// Nothing answers where the server of the schedules is said to be.
+    ServerUnreachable,
+    /// What answers there is not promptyoself, or another version of it.
+    ServerWrong,
+    /// The command works on the database file itself, which is another machine's.
+    LocalOnly,
     /// A fault of ours.
     Internal,
 }
@@ -113,13 +122,14 @@ impl Code {
         Code::ScheduleNotActive,
         Code::ScheduleLive,
         Code::ScheduleBroken,
-        Code::RequestInvalid,
         Code::SourceMissing,
         Code::UploadDisabled,
         Code::FileUnusable,
         Code::ConfigInvalid,
         Code::KeyInvalid,
         Code::NotPermitted,
+        Code::RequestInvalid,
+        Code::IdempotencyConflict,
         Code::RefusedInPlugin,
         Code::DatabaseUnavailable,
         Code::DatabaseFull,
@@ -129,6 +139,9 @@ impl Code {
         Code::LettaUnauthorized,
         Code::LettaWrongServer,
         Code::LettaError,
+        Code::ServerUnreachable,
+        Code::ServerWrong,
+        Code::LocalOnly,
         Code::Internal,
     ];
 
@@ -158,13 +171,14 @@ impl Code {
             Code::ScheduleNotActive => "schedule_not_active",
             Code::ScheduleLive => "schedule_live",
             Code::ScheduleBroken => "schedule_broken",
-            Code::RequestInvalid => "request_invalid",
             Code::SourceMissing => "source_missing",
             Code::UploadDisabled => "upload_disabled",
             Code::FileUnusable => "file_unusable",
             Code::ConfigInvalid => "config_invalid",
             Code::KeyInvalid => "key_invalid",
             Code::NotPermitted => "not_permitted",
+            Code::RequestInvalid => "request_invalid",
+            Code::IdempotencyConflict => "idempotency_conflict",
             Code::RefusedInPlugin => "refused_in_plugin",
             Code::DatabaseUnavailable => "database_unavailable",
             Code::DatabaseFull => "database_full",
@@ -174,8 +188,16 @@ impl Code {
             Code::LettaUnauthorized => "letta_unauthorized",
             Code::LettaWrongServer => "letta_wrong_server",
             Code::LettaError => "letta_error",
+            Code::ServerUnreachable => "server_unreachable",
+            Code::ServerWrong => "server_wrong",
+            Code::LocalOnly => "local_only",
             Code::Internal => "internal",
         }
+    }
+
+    /// Reads a code as programs see it; `None` if it is not one of ours.
+    pub fn from_word(word: &str) -> Option<Self> {
+        Code::ALL.iter().find(|code| code.as_str() == word).copied()
     }
 }
 

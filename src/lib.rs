@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+pub mod api;
 pub mod cli;
 pub mod clock;
 pub mod config;
@@ -12,6 +13,7 @@ pub mod letta_client;
 pub mod mcp;
 pub mod models;
 pub mod notify;
+pub mod remote;
 pub mod schedule;
 pub mod scheduler;
 pub mod server;

@@ -24,6 +24,7 @@ use rmcp::model::{
 use rmcp::service::{RequestContext, RoleServer};
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use crate::clock::Clock;
 use crate::config::McpSettings;
@@ -86,6 +87,8 @@ pub struct Shared {
     pub has_letta_key: bool,
     /// Ends what goes on in the background.
     pub stop: CancellationToken,
+    /// The calls that go on.
+    pub calls: TaskTracker,
 }
 
 /// One call of a tool.
@@ -224,7 +227,8 @@ impl ServerHandler for Handler {
             metadata: context.meta.0.0.clone(),
             arguments: given.clone(),
         };
-        let result = match self.answer(tool, request).await {
+        let answered = self.shared.calls.track_future(self.answer(tool, request));
+        let result = match answered.await {
             Ok(answer) => CallToolResult::structured(answer),
             Err(error) => errors::to_result(tool, &given, &error),
         };

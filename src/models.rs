@@ -11,6 +11,7 @@ mod occurrence;
 mod payload;
 mod ping;
 mod policy;
+mod request;
 mod schedule;
 mod verdict;
 
@@ -27,14 +28,15 @@ pub use payload::Payload;
 pub(crate) use payload::hash_of;
 pub use ping::{Ping, PingUrl};
 pub use policy::{CatchUp, DEFAULT_GRACE, DEFAULT_PAUSE_ON_FAILURE, EnvelopeStyle, Policy};
+pub use request::RequestKey;
 pub use schedule::{Lifecycle, NewSchedule, Plan, PromptSchedule, ScheduleType};
 pub use verdict::{Fault, Verdict};
 
 /// Makes a closed set of words: an enum stored and shown as fixed lower-case text.
 macro_rules! words {
-    ($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident => $text:literal,)+ }) => {
-        $(#[$doc])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize, utoipa::ToSchema)]
+    ($(#[doc = $doc:literal])* $name:ident { $($(#[$vdoc:meta])* $variant:ident => $text:literal,)+ }) => {
+        $(#[doc = $doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
         pub enum $name { $($(#[$vdoc])* #[serde(rename = $text)] $variant,)+ }
 
         impl $name {
@@ -46,6 +48,23 @@ macro_rules! words {
             /// Reads a stored word; `None` if it is not one of ours.
             pub fn from_word(word: &str) -> Option<Self> {
                 match word { $($text => Some($name::$variant),)+ _ => None }
+            }
+        }
+
+        // The derive does not see a literal that comes through a macro.
+        impl utoipa::PartialSchema for $name {
+            fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::schema::Schema> {
+                utoipa::openapi::ObjectBuilder::new()
+                    .schema_type(utoipa::openapi::schema::Type::String)
+                    .description(Some(concat!($($doc),*).trim()))
+                    .enum_values(Some([$($text),+]))
+                    .into()
+            }
+        }
+
+        impl utoipa::ToSchema for $name {
+            fn name() -> std::borrow::Cow<'static, str> {
+                stringify!($name).into()
             }
         }
 

@@ -6,6 +6,7 @@ mod letta_api;
 pub mod metrics;
 mod ops;
 mod problem;
+mod rest;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,10 +24,11 @@ use crate::error::{Code, Error, Result};
 use crate::mcp;
 use crate::service::Service;
 
-pub use auth::{KEY_HEADER, credentials};
+pub use auth::credentials;
 pub use guard::Guard;
 pub use metrics::Metrics;
 pub use problem::Problem;
+pub use rest::{Running, document};
 
 /// The largest body of a request, in bytes: Letta takes 5 MB of content, and an image more.
 const LARGEST_BODY: usize = 32 * 1024 * 1024;
@@ -45,6 +47,8 @@ pub struct App {
     pub metrics: Metrics,
     /// What the tools of MCP share.
     pub mcp: mcp::Shared,
+    /// Requests that may come again, while they are carried out.
+    pub running: rest::Running,
 }
 
 /// Takes the address that the settings say. `None` if they want no server, or if nobody chose the
@@ -111,6 +115,7 @@ pub async fn start(
                 guard: Arc::new(Guard::new(settings, address)),
                 metrics,
                 mcp,
+                running: Default::default(),
             };
             Some(tokio::spawn(serve(listener, app, stop)))
         }
@@ -148,6 +153,9 @@ pub fn router(app: App) -> Router {
         .route("/metrics", get(ops::metrics))
         .merge(letta_api::routes(&app))
         .merge(mcp::http::routes(&app.service, &app.mcp))
+        .merge(rest::router(&app))
+        .fallback(rest::no_route)
+        .method_not_allowed_fallback(rest::no_method)
         .layer(middleware::from_fn_with_state(app.clone(), guard::check))
         .layer(DefaultBodyLimit::max(LARGEST_BODY))
         .layer(CatchPanicLayer::new())

@@ -1,6 +1,8 @@
 //! The use cases that every face calls. Whatever a face shows or changes goes through here.
 
+mod accounts;
 pub mod answers;
+pub mod asked;
 mod budget;
 mod control;
 mod doctor;
@@ -24,9 +26,10 @@ use crate::clock::Clock;
 use crate::db::{Cancelled, Db, UpgradeReport};
 use crate::error::{Code, Error, Result};
 use crate::letta_client::{Agent, Letta};
-use crate::models::{AgentId, Budget, Caller, Lifecycle, PromptSchedule};
+use crate::models::{AgentId, Budget, Caller, Lifecycle, PromptSchedule, RequestKey};
 use crate::schedule::Zone;
 
+pub use accounts::AccountQuery;
 pub use control::{Changes, preview};
 pub use doctor::{Diagnosis, Finding, Severity};
 pub use keys::Credentials;
@@ -59,6 +62,8 @@ pub struct Service {
     pub allow_upload: bool,
     /// Who asks.
     pub caller: Caller,
+    /// The request that is carried out, if it may come again.
+    pub request: Option<RequestKey>,
 }
 
 impl Service {
@@ -86,6 +91,7 @@ impl Service {
                 default_agent: None,
                 allow_upload: false,
                 caller: Caller::default(),
+                request: None,
             },
             report,
         ))
@@ -204,6 +210,18 @@ impl Service {
             Some(own) => Err(Error::new(
                 Code::NotPermitted,
                 format!("{what} is for the operator, and this key is for agent {own}"),
+            )
+            .example("promptyoself list")),
+        }
+    }
+
+    /// Refuses what no agent may do, not even one that nobody knows.
+    fn refuse_agents(&self, what: &str) -> Result<()> {
+        match self.caller {
+            Caller::Operator => Ok(()),
+            Caller::Agent(_) | Caller::SomeAgent => Err(Error::new(
+                Code::NotPermitted,
+                format!("{what} is for the operator, and an agent asked for it"),
             )
             .example("promptyoself list")),
         }

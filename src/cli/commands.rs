@@ -16,6 +16,7 @@ use crate::error::{Code, Error, Result};
 use crate::letta_client::{Rest, RestSettings};
 use crate::models::Caller;
 use crate::notify::Notifier;
+use crate::remote::Remote;
 use crate::schedule::Zone;
 use crate::service::answers::Planned;
 use crate::service::{self, ListQuery, Operations, Registration, Service};
@@ -66,6 +67,9 @@ impl Context {
 
     /// What the commands on schedules are asked of.
     pub(super) async fn operations(&self) -> Result<Arc<dyn Operations>> {
+        if let Some(remote) = &self.settings.remote {
+            return Ok(Arc::new(Remote::new(remote, self.caller())?));
+        }
         Ok(Arc::new(self.service().await?))
     }
 
@@ -159,12 +163,17 @@ pub(super) async fn resume(ctx: &Context, args: &ResumeArgs) -> Result<Reply> {
     reply(&resumed, &*resumed.message, resumed.warning.as_deref())
 }
 
-/// Needs neither the database nor Letta.
-pub(super) fn preview(ctx: &Context, args: &PreviewArgs) -> Result<Reply> {
+/// Needs neither the database nor Letta, but the zone of whoever keeps the schedules.
+pub(super) async fn preview(ctx: &Context, args: &PreviewArgs) -> Result<Reply> {
     let when = input::when(&args.when)?;
     let count = input::count(args.count.as_deref())?;
-    let zone = Zone::parse(&ctx.settings.timezone)?;
-    let shown = service::preview_runs(&when, count, &zone, ctx.clock.now())?;
+    let shown = match &ctx.settings.remote {
+        Some(_) => ctx.operations().await?.preview(&when, count).await?,
+        None => {
+            let zone = Zone::parse(&ctx.settings.timezone)?;
+            service::preview_runs(&when, count, &zone, ctx.clock.now())?
+        }
+    };
     let lines: Vec<String> = shown
         .runs
         .iter()

@@ -1,43 +1,22 @@
 //! Reading what was given: the checks every command shares, with errors that teach.
 
 mod history;
-mod policy;
 
 use std::io::Read;
 use std::path::Path;
 use std::time::Duration;
 
-use super::args::{IdArgs, UpdateArgs, WhenArgs};
+use super::args::{IdArgs, PolicyArgs, UpdateArgs, WhenArgs};
 use crate::error::{Code, Error, Result};
-use crate::models::{AgentId, ScheduleType};
-use crate::schedule::{CronSpec, IntervalSpec};
+use crate::models::{AgentId, PingUrl, Policy};
+use crate::service::asked::{self, PolicyText, WhenText, whole};
 use crate::service::{Changes, When, Wish};
 
-pub use history::{history, point};
-pub use policy::{ping_url, policy};
+pub use crate::service::asked::{filled, given, point, repetitions};
+pub use history::history;
 
 /// The largest prompt that is read from a file, in bytes: Letta takes 5 MB.
 const LARGEST_PROMPT: u64 = 16 * 1024 * 1024;
-
-/// When a prompt is to run, as it was given.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Spec<'a> {
-    /// `--time`.
-    Once(&'a str),
-    /// `--cron`.
-    Cron(&'a str),
-    /// `--every`.
-    Every(&'a str),
-}
-
-impl<'a> Spec<'a> {
-    /// The text of it.
-    fn text(self) -> &'a str {
-        match self {
-            Spec::Once(text) | Spec::Cron(text) | Spec::Every(text) => text,
-        }
-    }
-}
 
 /// A part of a list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,11 +25,6 @@ pub struct Page {
     pub limit: u32,
     /// After leaving out this many.
     pub offset: u32,
-}
-
-/// A flag's text; blank counts as not given, since language models fill in every field they see.
-pub fn given(text: Option<&str>) -> Option<&str> {
-    text.map(str::trim).filter(|text| !text.is_empty())
 }
 
 /// The agent of a new schedule: the one that was given, else the configured default, else the one
@@ -70,50 +44,30 @@ pub fn agent_filter(flag: Option<&str>) -> Result<Option<AgentId>> {
     flag.map(AgentId::parse).transpose()
 }
 
-/// The one of `--time`, `--cron` and `--every` that was given.
-///
-/// # Errors
-/// [`Code::SpecMissing`] or [`Code::SpecConflict`].
-pub fn spec(args: &WhenArgs) -> Result<Spec<'_>> {
-    let all = [
-        ("--time", given(args.time.as_deref()).map(Spec::Once)),
-        ("--cron", given(args.cron.as_deref()).map(Spec::Cron)),
-        ("--every", given(args.every.as_deref()).map(Spec::Every)),
-    ];
-    let given: Vec<_> = all
-        .into_iter()
-        .filter_map(|(flag, spec)| spec.map(|spec| (flag, spec)))
-        .collect();
-    match given.as_slice() {
-        [(_, spec)] => Ok(*spec),
-        [] => Err(Error::new(
-            Code::SpecMissing,
-            "nothing says when to run: give one of --time (once), --cron (a pattern) or --every \
-             (an interval)",
-        )
-        .example("--every 30m")),
-        several => {
-            let flags: Vec<String> = several
-                .iter()
-                .map(|(flag, spec)| format!("{flag} {:?}", spec.text()))
-                .collect();
-            // What is kept must itself be right, or the next answer is an error again.
-            let kept = several.iter().find(|(_, spec)| match spec {
-                Spec::Once(_) => false,
-                Spec::Cron(text) => CronSpec::parse(text).is_ok(),
-                Spec::Every(text) => IntervalSpec::parse(text).is_ok(),
-            });
-            Err(Error::new(
-                Code::SpecConflict,
-                format!(
-                    "{} were given together, but a schedule has one kind of time: keep one of them",
-                    flags.join(" and ")
-                ),
-            )
-            .example(match kept {
-                Some((flag, spec)) => format!("{flag} \"{}\"", spec.text()),
-                None => "--every 30m".to_owned(),
-            }))
+impl WhenArgs {
+    fn text(&self) -> WhenText {
+        let args = self.clone();
+        WhenText {
+            time: args.time,
+            cron: args.cron,
+            every: args.every,
+            timezone: args.timezone,
+            start_at: args.start_at,
+            end_at: args.end_at,
+            max_repetitions: args.max_repetitions,
+        }
+    }
+}
+
+impl PolicyArgs {
+    fn text(&self) -> PolicyText {
+        let args = self.clone();
+        PolicyText {
+            catch_up: args.catch_up,
+            grace: args.grace,
+            pause_on_failure: args.pause_on_failure,
+            envelope: args.envelope,
+            max_age: args.max_age,
         }
     }
 }
@@ -121,23 +75,33 @@ pub fn spec(args: &WhenArgs) -> Result<Spec<'_>> {
 /// Everything that says when.
 ///
 /// # Errors
-/// [`Code::SpecMissing`], [`Code::SpecConflict`], [`Code::RepetitionsInvalid`].
+/// Those of [`asked::when`].
 pub fn when(args: &WhenArgs) -> Result<When> {
-    let (kind, value) = match spec(args)? {
-        Spec::Once(value) => (ScheduleType::Once, value),
-        Spec::Cron(value) => (ScheduleType::Cron, value),
-        Spec::Every(value) => (ScheduleType::Interval, value),
-    };
-    Ok(When {
-        wish: Wish {
-            kind,
-            value: value.to_owned(),
-        },
-        timezone: filled(args.timezone.as_deref()),
-        start_at: filled(args.start_at.as_deref()),
-        end_at: filled(args.end_at.as_deref()),
-        max_repetitions: repetitions(args.max_repetitions.as_deref())?,
-    })
+    asked::when(&args.text())
+}
+
+/// When, if anything of it was given.
+///
+/// # Errors
+/// Those of [`asked::wish_if_given`].
+pub fn wish_if_given(args: &WhenArgs) -> Result<Option<Wish>> {
+    asked::wish_if_given(&args.text())
+}
+
+/// What was given of a policy.
+///
+/// # Errors
+/// Those of [`asked::policy`].
+pub fn policy(args: &PolicyArgs) -> Result<Policy> {
+    asked::policy(&args.text())
+}
+
+/// The dead-man service that was given; `Some(None)` if there is to be none.
+///
+/// # Errors
+/// Those of [`asked::ping_url`].
+pub fn ping_url(args: &PolicyArgs) -> Result<Option<Option<PingUrl>>> {
+    asked::ping_url(args.ping_url.as_deref())
 }
 
 /// What is to be changed of a schedule.
@@ -146,11 +110,7 @@ pub fn when(args: &WhenArgs) -> Result<When> {
 /// Those of each part.
 pub fn changes(args: &UpdateArgs, stdin: impl Read) -> Result<Changes> {
     let flags = &args.when;
-    let wish = match spec(flags) {
-        Ok(_) => Some(when(flags)?.wish),
-        Err(e) if e.code() == Code::SpecMissing => None,
-        Err(e) => return Err(e),
-    };
+    let wish = wish_if_given(flags)?;
     let prompt = match (&args.prompt, &args.prompt_file) {
         (None, None) => None,
         (flag, file) => Some(prompt(flag.as_deref(), file.as_deref(), stdin)?),
@@ -168,11 +128,6 @@ pub fn changes(args: &UpdateArgs, stdin: impl Read) -> Result<Changes> {
         ping_url: ping_url(&args.policy)?,
         skip_validation: args.skip_validation,
     })
-}
-
-/// A flag's text as [`given`] sees it, to be kept.
-pub fn filled(text: Option<&str>) -> Option<String> {
-    given(text).map(str::to_owned)
 }
 
 /// How many runs a preview shows.
@@ -199,23 +154,11 @@ pub fn count(flag: Option<&str>) -> Result<usize> {
 /// [`Code::PromptMissing`] if there is none or it is blank, [`Code::FileUnusable`] if the file
 /// can't be read, is not UTF-8 or is too large.
 pub fn prompt(flag: Option<&str>, file: Option<&Path>, stdin: impl Read) -> Result<String> {
-    let text = match (flag, file) {
+    asked::prompt(match (flag, file) {
         (Some(prompt), _) => prompt.to_owned(),
         (None, Some(path)) => read_path(path, stdin).map_err(|e| unusable("prompt", path, e))?,
-        (None, None) => String::new(),
-    };
-    if text.trim().is_empty() {
-        let what = match (flag, file) {
-            (None, None) => "no prompt was given",
-            _ => "the prompt is blank",
-        };
-        return Err(Error::new(
-            Code::PromptMissing,
-            format!("{what}: say what the agent is to be told when the time comes"),
-        )
-        .example("--prompt \"Check the backup\""));
-    }
-    Ok(text)
+        (None, None) => return Err(asked::prompt_missing("no prompt was given")),
+    })
 }
 
 /// The source of a tool: what is in the file (`-` is `stdin`).
@@ -310,26 +253,6 @@ fn id(text: Option<&str>) -> Result<i64> {
         .ok_or_else(|| wrong(format!("{text:?} is not the id of a schedule")))
 }
 
-/// How many runs a schedule has in all.
-///
-/// # Errors
-/// [`Code::RepetitionsInvalid`].
-pub fn repetitions(flag: Option<&str>) -> Result<Option<i64>> {
-    let Some(text) = given(flag) else {
-        return Ok(None);
-    };
-    whole(text).filter(|n| *n >= 1).map(Some).ok_or_else(|| {
-        Error::new(
-            Code::RepetitionsInvalid,
-            format!(
-                "--max-repetitions {text:?} is not a whole number of at least 1; leave it out for \
-                 a schedule without end"
-            ),
-        )
-        .example("--max-repetitions 10")
-    })
-}
-
 /// The part of a list that was asked for.
 ///
 /// # Errors
@@ -371,16 +294,6 @@ pub fn interval(flag: Option<&str>) -> Result<Duration> {
             )
             .example("promptyoself execute --loop --interval 60")
         })
-}
-
-/// A whole number as people and JSON write it: `5`, `5.0`.
-fn whole(text: &str) -> Option<i64> {
-    let digits = match text.split_once('.') {
-        Some((digits, zeros)) if !zeros.is_empty() && zeros.bytes().all(|b| b == b'0') => digits,
-        Some(_) => return None,
-        None => text,
-    };
-    digits.parse().ok()
 }
 
 #[cfg(test)]
@@ -434,23 +347,6 @@ mod tests {
         for bad in ["0", "-1", "three", "2.5", "99999999999999999999"] {
             assert_eq!(code(repetitions(Some(bad))), Code::RepetitionsInvalid);
         }
-    }
-
-    #[test]
-    fn a_schedule_has_exactly_one_kind_of_time() {
-        let args = |time: &str, cron: &str, every: &str| WhenArgs {
-            time: Some(time.to_owned()),
-            cron: Some(cron.to_owned()),
-            every: Some(every.to_owned()),
-            ..WhenArgs::default()
-        };
-        assert_eq!(spec(&args("t", "", " ")).unwrap(), Spec::Once("t"));
-        assert_eq!(spec(&args("", "c", "")).unwrap(), Spec::Cron("c"));
-        assert_eq!(spec(&args("", "", "-5m")).unwrap(), Spec::Every("-5m"));
-        assert_eq!(code(spec(&args("", "", ""))), Code::SpecMissing);
-        assert_eq!(code(spec(&WhenArgs::default())), Code::SpecMissing);
-        assert_eq!(code(spec(&args("t", "c", ""))), Code::SpecConflict);
-        assert_eq!(code(spec(&args("t", "c", "e"))), Code::SpecConflict);
     }
 
     #[test]

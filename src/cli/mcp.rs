@@ -6,12 +6,16 @@ use std::time::Duration;
 use async_trait::async_trait;
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use super::output::Reply;
 use super::{Context, deliver, running};
-use crate::config::Settings;
+use crate::config::{RemoteSettings, Settings};
 use crate::error::Result;
 use crate::mcp::{self, Backend, Executor, Shared};
+use crate::models::Caller;
+use crate::remote::Remote;
+use crate::schedule::Zone;
 use crate::service::Service;
 
 /// Delivers by hand in the database that this process has opened.
@@ -43,6 +47,7 @@ pub(super) fn tools_here(ctx: &Context, service: &Service, stop: CancellationTok
         letta_url: settings.letta_url.clone(),
         has_letta_key: settings.letta_key.is_some(),
         stop,
+        calls: TaskTracker::new(),
     }
 }
 
@@ -58,10 +63,37 @@ async fn until_somebody_delivers(service: &Service) {
     }
 }
 
+/// What tools need where a server keeps the schedules and delivers.
+fn tools_elsewhere(
+    ctx: &Context,
+    remote: &RemoteSettings,
+    stop: CancellationToken,
+) -> Result<Shared> {
+    let settings = &ctx.settings;
+    // A model chooses the arguments, whoever started us.
+    let server = Remote::new(remote, Caller::SomeAgent)?;
+    Ok(Shared {
+        backend: Backend::Elsewhere(Arc::new(server)),
+        executor: None,
+        clock: ctx.clock.clone(),
+        zone: Zone::parse(&settings.timezone)?,
+        default_agent: settings.default_agent.clone(),
+        settings: settings.mcp.clone(),
+        letta_url: settings.letta_url.clone(),
+        has_letta_key: settings.letta_key.is_some(),
+        stop,
+        calls: TaskTracker::new(),
+    })
+}
+
 /// Speaks MCP on standard input and output until the client goes or we are told to stop, and
 /// delivers beside it unless somebody else does.
 pub(super) async fn mcp(ctx: &Context) -> Result<Reply> {
     let stop = running::stopped_by_signal()?;
+    if let Some(remote) = &ctx.settings.remote {
+        mcp::stdio::serve(tools_elsewhere(ctx, remote, stop.clone())?, stop).await?;
+        return Reply::new(&json!({ "status": "success" }), String::new());
+    }
     let service = ctx.service().await?;
     let delivering = {
         let (service, settings) = (service.clone(), ctx.settings.clone());

@@ -7,10 +7,10 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use secrecy::ExposeSecret;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::output::{Reply, printable};
-use crate::config::{PLUGIN_FILE, Settings};
+use crate::config::{PLUGIN_FILE, RemoteSettings, Settings};
 use crate::error::{Code, Error, Result};
 
 /// The plugin's name, which is also its folder's.
@@ -80,7 +80,7 @@ pub(super) fn install(settings: &Settings, plugins: &Path) -> Result<Reply> {
     let change = match after {
         // The SMCP server's user must read it; only a key is nobody else's business.
         Some(text) => {
-            let mode = if text.contains("api_key") {
+            let mode = if text.contains("api_key") || text.contains("[remote]") {
                 0o600
             } else {
                 0o644
@@ -92,6 +92,9 @@ pub(super) fn install(settings: &Settings, plugins: &Path) -> Result<Reply> {
     changes.push((settings_file.clone(), change));
     changes.push(link(&folder)?);
 
+    if let Some(remote) = &settings.remote {
+        return installed_for_server(&folder, remote, &changes);
+    }
     let database = wanted["database"].as_str().unwrap_or_default();
     let key = match (&settings.letta_key, settings.letta_key_from_file) {
         (Some(_), true) => "Letta's key was copied from the settings file.".to_owned(),
@@ -117,14 +120,51 @@ pub(super) fn install(settings: &Settings, plugins: &Path) -> Result<Reply> {
             "database": database,
             "letta_url": settings.letta_url,
             "timezone": settings.timezone,
-            "files": changes
-                .iter()
-                .map(|(path, change)| json!({ "path": path, "change": change }))
-                .collect::<Vec<_>>(),
+            "files": shown(&changes),
             "message": message,
         }),
         text,
     )
+}
+
+/// What is said of a plugin whose schedules are a server's.
+fn installed_for_server(
+    folder: &Path,
+    remote: &RemoteSettings,
+    changes: &[(PathBuf, Change)],
+) -> Result<Reply> {
+    let key = match (&remote.key, remote.key_from_file) {
+        (Some(_), true) => "The key was copied from the settings file.".to_owned(),
+        _ => format!(
+            "If the server asks for a key, set PROMPTYOSELF_KEY in the SMCP server's environment, \
+             or write key = \"…\" under [remote] in {}",
+            folder.join(PLUGIN_FILE).display()
+        ),
+    };
+    let message = format!(
+        "The plugin is installed in {}. The schedules are kept by the server at {}. {key} Restart \
+         the SMCP server so that it finds the plugin",
+        folder.display(),
+        remote.url
+    );
+    let text = printable(&message);
+    Reply::new(
+        &json!({
+            "status": "success",
+            "plugin_dir": folder,
+            "server_url": remote.url,
+            "files": shown(changes),
+            "message": message,
+        }),
+        text,
+    )
+}
+
+fn shown(changes: &[(PathBuf, Change)]) -> Vec<Value> {
+    changes
+        .iter()
+        .map(|(path, change)| json!({ "path": path, "change": change }))
+        .collect()
 }
 
 /// What the plugin's settings file must say. The default agent is left out on purpose: the plugin
@@ -147,7 +187,18 @@ fn wanted(settings: &Settings) -> Result<toml::Table> {
         letta.insert("api_key".into(), key.expose_secret().into());
     }
     let mut table = toml::Table::new();
-    table.insert("database".into(), database.into());
+    match &settings.remote {
+        Some(remote) => {
+            let mut server = toml::Table::new();
+            server.insert("url".into(), remote.url.clone().into());
+            if let (Some(key), true) = (&remote.key, remote.key_from_file) {
+                server.insert("key".into(), key.expose_secret().into());
+            }
+            table.insert("remote".into(), server.into());
+            return Ok(table);
+        }
+        None => table.insert("database".into(), database.into()),
+    };
     table.insert("timezone".into(), settings.timezone.clone().into());
     table.insert("letta".into(), letta.into());
     let mut delivery = toml::Table::new();
@@ -171,6 +222,12 @@ fn merged(path: &Path, before: Option<&str>, wanted: &toml::Table) -> Result<Opt
         unusable("understand the settings in", path, e.message().to_owned())
     })?;
     let old = table.clone();
+    // Only one of them says where the schedules are.
+    for key in ["database", "remote"] {
+        if !wanted.contains_key(key) {
+            table.remove(key);
+        }
+    }
     overlay(&mut table, wanted);
     Ok((table != old).then(|| format!("{HEAD}{table}")))
 }

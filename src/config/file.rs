@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use secrecy::SecretString;
 use serde::{Deserialize, Deserializer};
 
-use super::{Environment, budget, delivery, invalid, keeping, mcp, notify, server};
+use super::{Environment, budget, delivery, invalid, keeping, mcp, notify, remote, server};
 use crate::error::{Code, Error, Result};
 
 /// The file beside the plugin's shim.
@@ -24,6 +24,7 @@ pub(super) struct File {
     pub budget: Option<budget::FileTable>,
     pub keeping: Option<keeping::FileTable>,
     pub server: Option<server::FileTable>,
+    pub remote: Option<remote::FileTable>,
     pub mcp: Option<mcp::FileTable>,
 }
 

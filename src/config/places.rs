@@ -54,6 +54,23 @@ pub(super) fn database(
     })
 }
 
+/// Which setting names the database, if one does.
+pub(super) fn database_from(
+    flags: &Flags,
+    env: &Environment,
+    from_file: Option<&str>,
+) -> Option<&'static str> {
+    let is_given = |text: Option<&str>| text.is_some_and(|t| !t.trim().is_empty());
+    if is_given(flags.database.as_deref()) {
+        return Some("--db");
+    }
+    let variable = env.first(&["PROMPTYOSELF_DB_PATH", "PROMPTYOSELF_DB"]);
+    match variable {
+        Some((name, _)) => Some(name),
+        None => is_given(from_file).then_some("database in the settings file"),
+    }
+}
+
 /// Letta's address, without a slash at its end.
 pub(super) fn letta_url(env: &Environment, from_file: Option<String>) -> Result<String> {
     let (source, value) = match env.first(&["LETTA_BASE_URL", "LETTA_SERVER_URL"]) {
@@ -64,7 +81,12 @@ pub(super) fn letta_url(env: &Environment, from_file: Option<String>) -> Result<
         },
     };
     let example = "LETTA_BASE_URL=http://localhost:8283";
-    let url = reqwest::Url::parse(&value).map_err(|e| {
+    address(source, &value, "LETTA_API_KEY", example)
+}
+
+/// The address of a server, without a slash at its end; `key` is where its password belongs.
+pub(super) fn address(source: &str, value: &str, key: &str, example: &str) -> Result<String> {
+    let url = reqwest::Url::parse(value).map_err(|e| {
         invalid(
             source,
             format_args!(
@@ -77,7 +99,7 @@ pub(super) fn letta_url(env: &Environment, from_file: Option<String>) -> Result<
         return Err(invalid(
             source,
             format_args!(
-                "the address begins with {:?}, but Letta is spoken to over http:// or https://",
+                "the address begins with {:?}, but servers are spoken to over http:// or https://",
                 url.scheme()
             ),
             example,
@@ -87,7 +109,7 @@ pub(super) fn letta_url(env: &Environment, from_file: Option<String>) -> Result<
     if !url.username().is_empty() || url.password().is_some() {
         return Err(invalid(
             source,
-            "the address holds a user name or password: put the password into LETTA_API_KEY",
+            format_args!("the address holds a user name or password: put the password into {key}"),
             example,
         ));
     }

@@ -5,11 +5,12 @@ use sqlx::Row;
 
 use super::adoption::adopt_if_touched;
 use super::attempts::{request_of, store_payload};
+use super::requests::{effect_of, record_effect};
 use super::schedules::fetch;
 use super::time::DbTime;
 use super::{Db, Tx};
 use crate::error::Result;
-use crate::models::{Lane, Lifecycle, PromptSchedule, Trigger};
+use crate::models::{Lane, Lifecycle, PromptSchedule, RequestKey, Trigger};
 
 /// What became of a wish to run a schedule by hand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,7 +27,8 @@ pub enum Queued {
 
 impl Db {
     /// Queues one run of a schedule for the next free moment of its lane. The prompt is frozen as
-    /// it is now. `None` if there is none of this id.
+    /// it is now. `None` if there is none of this id. A request that was carried out before is
+    /// answered with what it came to.
     ///
     /// # Errors
     /// Those of the database.
@@ -34,11 +36,15 @@ impl Db {
         &self,
         id: i64,
         lane_of: impl FnOnce(&PromptSchedule) -> Result<Lane>,
+        request: Option<&RequestKey>,
         now: Timestamp,
     ) -> Result<Option<Queued>> {
         let doing = "queue a run by hand";
         let failed = |e| self.failed(doing, e);
         let mut tx = self.begin(doing).await?;
+        if let Some(done) = effect_of(&mut tx, request).await.map_err(failed)? {
+            return Ok(Some(Queued::New(done)));
+        }
         adopt_if_touched(&mut tx, id, &self.zone, now)
             .await
             .map_err(failed)?;
@@ -55,6 +61,11 @@ impl Db {
                     .map_err(failed)?
             }
         };
+        if let Queued::New(occurrence) = queued {
+            record_effect(&mut tx, request, occurrence)
+                .await
+                .map_err(failed)?;
+        }
         self.commit(tx, doing).await?;
         Ok(Some(queued))
     }

@@ -83,6 +83,8 @@ pub struct HistoryFilter {
     pub since: Option<Timestamp>,
     /// At most so many.
     pub limit: u32,
+    /// Leaving out so many at the beginning.
+    pub offset: u32,
 }
 
 impl Db {
@@ -184,13 +186,14 @@ impl Db {
             occurrence_columns!(),
             " FROM occurrences WHERE ($1 IS NULL OR uid = $1) AND ($2 IS NULL OR agent_id = $2) \
              AND ($4 IS NULL OR state = $4) AND ($5 IS NULL OR intended_at >= $5) \
-             ORDER BY intended_at DESC, id DESC LIMIT $3"
+             ORDER BY intended_at DESC, id DESC LIMIT $3 OFFSET $6"
         ))
         .bind(filter.uid.map(|u| u.to_string()))
         .bind(filter.agent_id.as_ref().map(AgentId::as_str))
         .bind(i64::from(filter.limit))
         .bind(filter.state.map(State::as_str))
         .bind(optional(filter.since))
+        .bind(i64::from(filter.offset))
         .fetch_all(&self.pool)
         .await
         .map_err(failed)?;

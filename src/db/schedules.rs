@@ -8,6 +8,7 @@ use super::adoption::adopt_if_touched;
 use super::attempts::store_payload;
 use super::notices::follow_lifecycle;
 use super::plans::{Outcome, end_waiting, settle_until, timetable};
+use super::requests::{effect_of, record_effect};
 use super::revisions::{begin_revision, end_revision};
 use super::rows::{self, schedule_columns};
 use super::time::{DbTime, optional};
@@ -86,6 +87,12 @@ impl Db {
         let doing = "add the schedule";
         let failed = |e| self.failed(doing, e);
         let mut tx = self.begin(doing).await?;
+        if let Some(id) = effect_of(&mut tx, new.request.as_ref())
+            .await
+            .map_err(failed)?
+        {
+            return Ok(id);
+        }
         refuse_taken_name(&mut tx, &new.agent_id, new.name.as_deref(), None)
             .await
             .map_err(failed)??;
@@ -95,6 +102,9 @@ impl Db {
         let uid = new_id();
         let id = insert(&mut tx, uid, new, now).await.map_err(failed)?;
         begin_revision(&mut tx, uid, &new.plan, Lifecycle::Active, now)
+            .await
+            .map_err(failed)?;
+        record_effect(&mut tx, new.request.as_ref(), id)
             .await
             .map_err(failed)?;
         self.commit(tx, doing).await?;

@@ -352,14 +352,17 @@ fn is_unsupported(way: Way, fault: &Fault) -> bool {
     }
 }
 
-/// The messages with an otid each: the prompt's own on the first user message (on the first
-/// message if there is none), derived ones on the others. Letta makes up an otid for a message
-/// without one, and takes a request for a repetition only if all its otids are the same.
+/// The messages with an otid each: the prompt's own on the first user message (on the first of the
+/// system if there is none), derived ones on the others. Letta makes up an otid for a message
+/// without one, tells another one for the assistant's than it was given, and takes a request for a
+/// repetition only if all its otids are the same.
 fn with_otids(messages: &[Value], otid: Uuid) -> Vec<Value> {
-    let role = |m: &Value| m.get("role").and_then(Value::as_str).map(str::to_owned);
-    let main = messages
-        .iter()
-        .position(|m| role(m).as_deref() == Some("user"))
+    let first = |wanted: fn(&str) -> bool| {
+        let role = |m: &Value| m.get("role").and_then(Value::as_str).is_some_and(wanted);
+        messages.iter().position(role)
+    };
+    let main = first(|role| role == "user")
+        .or_else(|| first(|role| role != "assistant"))
         .unwrap_or(0);
     let mut messages = messages.to_vec();
     for (n, message) in messages.iter_mut().enumerate() {
@@ -391,9 +394,9 @@ mod tests {
         assert!(sent.iter().all(|m| m["otid"].is_string()));
         assert_ne!(sent[0]["otid"], sent[2]["otid"]);
         assert_eq!(sent, with_otids(&messages, otid));
-        assert_eq!(
-            with_otids(&[json!({"role": "system"})], otid)[0]["otid"],
-            otid.to_string()
-        );
+        let others = [json!({"role": "assistant"}), json!({"role": "system"})];
+        let sent = with_otids(&others, otid);
+        assert_ne!(sent[0]["otid"], otid.to_string());
+        assert_eq!(sent[1]["otid"], otid.to_string());
     }
 }

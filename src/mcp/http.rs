@@ -11,6 +11,7 @@ use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use rmcp::transport::streamable_http_server::session::local::LocalSessionManager;
 use rmcp::transport::streamable_http_server::{StreamableHttpServerConfig, StreamableHttpService};
+use tokio_util::sync::CancellationToken;
 
 use super::caller::SESSION_HEADER;
 use super::{Handler, Shared, Transport};
@@ -23,6 +24,12 @@ const LARGEST_REQUEST: usize = 16 * 1024 * 1024;
 
 /// How long a session is kept that nobody uses. Clients stay connected over night.
 const IDLE: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// How long calls that go on may take when the server stops.
+const LONGEST_CALL: Duration = Duration::from_secs(3);
+
+/// How long an answer that was given takes to be on its way.
+const LAST_WORDS: Duration = Duration::from_millis(100);
 
 /// Who identifies callers, and whose each session is.
 #[derive(Clone)]
@@ -48,7 +55,7 @@ where
         .disable_allowed_hosts()
         .with_sse_retry(None)
         .with_max_request_body_bytes(LARGEST_REQUEST)
-        .with_cancellation_token(shared.stop.child_token());
+        .with_cancellation_token(end_of_calls(shared));
     let shared = Arc::new(shared.clone());
     let mcp = StreamableHttpService::new(
         move || Ok(Handler::new(shared.clone(), Transport::Http)),
@@ -63,6 +70,24 @@ where
     Router::new()
         .route_service("/mcp", mcp)
         .layer(middleware::from_fn_with_state(door, admit))
+}
+
+/// A token that is cancelled a moment after we are told to stop and every call has been answered:
+/// sessions end with it, and with them what is still to be sent.
+fn end_of_calls(shared: &Shared) -> CancellationToken {
+    let ended = CancellationToken::new();
+    let (shared, told) = (shared.clone(), ended.clone());
+    tokio::spawn(async move {
+        shared.stop.cancelled().await;
+        shared.calls.close();
+        tokio::select! {
+            () = shared.calls.wait() => {}
+            () = shared.clock.sleep(LONGEST_CALL) => {}
+        }
+        shared.clock.sleep(LAST_WORDS).await;
+        told.cancel();
+    });
+    ended
 }
 
 /// Identifies the caller of each request, whatever session it names: a session is of use only with

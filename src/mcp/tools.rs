@@ -32,6 +32,7 @@ const ALL: &[&Definition] = &[
     &delivering::EXECUTOR_STATUS,
     &delivering::EXECUTE,
     &agents::AGENTS,
+    &agents::UPLOAD,
     &defaults::SET_DEFAULT_AGENT,
     &defaults::SET_SCOPED_DEFAULT_AGENT,
     &defaults::GET_SCOPED_DEFAULT_AGENT,

@@ -26,10 +26,13 @@ pub struct Account {
     /// where that can't be; `difference` says why.
     pub expected: Option<i64>,
     /// What became of those that are kept one by one.
+    #[schema(inline)]
     pub states: Sums,
     /// What became of those that are kept as sums.
+    #[schema(inline)]
     pub pruned: Sums,
     /// What became of the runs by hand, pruned ones included. Nothing plans them.
+    #[schema(inline)]
     pub manual: Sums,
     /// Whether nothing is wrong: false only where it is proved that something is.
     pub balanced: bool,

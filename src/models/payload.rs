@@ -64,6 +64,13 @@ impl Payload {
             )
             .example(EXAMPLE));
         }
+        if messages.iter().all(|m| m["role"] == "assistant") {
+            // Letta tells another otid for those than they were sent with, so they can't be found.
+            return Err(invalid(
+                "messages are all the assistant's own: one of them must be the user's or the \
+                 system's, since whether it arrived is told by that one",
+            ));
+        }
         let messages = messages.iter().enumerate();
         let mut payload = Payload {
             messages: messages
@@ -473,6 +480,10 @@ mod tests {
             (
                 json!({"messages": [{"role": "user", "content": "x", "otid": 1}]}),
                 "messages[0].otid",
+            ),
+            (
+                json!({"messages": [{"role": "assistant", "content": "x"}]}),
+                "the assistant's own",
             ),
             (user(json!("  ")), "messages[0].content"),
             (user(json!([])), "messages[0].content"),

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use super::{AgentId, EnvelopeStyle, Payload, PingUrl, Policy, words};
+use super::{AgentId, EnvelopeStyle, Payload, PingUrl, Policy, RequestKey, words};
 
 words! {
     /// What kind of time a schedule has.
@@ -136,4 +136,6 @@ pub struct NewSchedule {
     pub ping_url: Option<PingUrl>,
     /// The request that is sent in place of the prompt.
     pub payload: Option<Payload>,
+    /// The request that asks for it, if it may come again.
+    pub request: Option<RequestKey>,
 }

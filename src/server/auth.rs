@@ -8,15 +8,10 @@ use secrecy::SecretString;
 
 use super::App;
 use super::problem::Problem;
+use crate::api::{AGENT_HEADER, KEY_HEADER, ON_BEHALF_HEADER};
 use crate::error::{Code, Error, Result};
-use crate::models::{AgentId, Caller};
+use crate::models::{AgentId, Caller, RequestKey};
 use crate::service::{Credentials, Service};
-
-/// The header for our key where `Authorization` is somebody else's.
-pub const KEY_HEADER: &str = "x-promptyoself-key";
-
-/// The header by which Letta tells which agent is calling.
-pub const AGENT_HEADER: &str = "x-agent-id";
 
 /// The service as the caller of a request sees it.
 pub struct Scoped(pub Service);
@@ -29,7 +24,9 @@ impl FromRequestParts<App> for Scoped {
         app: &App,
     ) -> std::result::Result<Self, Problem> {
         let caller = identify(&app.service, &parts.headers).await?;
-        Ok(Scoped(app.service.for_caller(caller)))
+        let service = app.service.for_caller(caller);
+        let request = parts.extensions.get::<RequestKey>().cloned();
+        Ok(Scoped(Service { request, ..service }))
     }
 }
 
@@ -38,7 +35,11 @@ impl FromRequestParts<App> for Scoped {
 /// # Errors
 /// Those of [`Service::identify`] and [`credentials`].
 pub async fn identify(service: &Service, headers: &HeaderMap) -> Result<Caller> {
-    service.identify(&credentials(headers)?).await
+    let caller = service.identify(&credentials(headers)?).await?;
+    Ok(match caller {
+        Caller::Operator if headers.contains_key(ON_BEHALF_HEADER) => Caller::SomeAgent,
+        caller => caller,
+    })
 }
 
 /// What a caller says of itself, by the headers of a request.

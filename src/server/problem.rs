@@ -1,18 +1,55 @@
 //! Errors as HTTP tells them: `application/problem+json` (RFC 9457) with our codes.
 
+use std::sync::Arc;
+
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use serde_json::json;
 
+use crate::api::problem::{MEDIA_TYPE, ProblemBody};
 use crate::error::{Code, Error};
 
 /// An error on its way to a caller over HTTP.
 #[derive(Debug)]
-pub struct Problem(Error);
+pub struct Problem {
+    error: Arc<Error>,
+    status: StatusCode,
+}
 
 impl From<Error> for Problem {
     fn from(error: Error) -> Self {
-        Problem(error)
+        let status = status(error.code());
+        Problem::with_status(error, status)
+    }
+}
+
+impl Problem {
+    /// An error with another status than its code usually has.
+    pub fn with_status(error: Error, status: StatusCode) -> Self {
+        let error = Arc::new(error);
+        Problem { error, status }
+    }
+
+    /// The error that a response tells of, with its status.
+    pub fn of(response: &Response) -> Option<Problem> {
+        let error = response.extensions().get::<Arc<Error>>()?.clone();
+        let status = response.status();
+        Some(Problem { error, status })
+    }
+
+    /// The error.
+    pub fn error(&self) -> &Error {
+        &self.error
+    }
+
+    /// The status.
+    pub fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    /// The body.
+    pub fn body(&self) -> ProblemBody {
+        let title = self.status.canonical_reason().unwrap_or("Error");
+        ProblemBody::new(&self.error, self.status.as_u16(), title)
     }
 }
 
@@ -20,25 +57,20 @@ impl Problem {
     /// The error as JSON, with the status it has over HTTP.
     pub fn to_json(error: &Error) -> (StatusCode, serde_json::Value) {
         let status = status(error.code());
-        let mut json = json!({
-            "type": format!("about:blank#{}", error.code()),
-            "title": status.canonical_reason().unwrap_or("Error"),
-            "status": status.as_u16(),
-            "detail": error.chain(),
-            "code": error.code().as_str(),
-        });
-        if let Some(example) = error.corrected() {
-            json["example"] = example.into();
-        }
-        (status, json)
+        let title = status.canonical_reason().unwrap_or("Error");
+        let body = ProblemBody::new(error, status.as_u16(), title);
+        (status, serde_json::to_value(body).unwrap_or_default())
     }
 }
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let (status, json) = Problem::to_json(&self.0);
-        let kind = [(header::CONTENT_TYPE, "application/problem+json")];
-        (status, kind, json.to_string()).into_response()
+        let kind = [(header::CONTENT_TYPE, MEDIA_TYPE)];
+        // A struct of texts can't fail to become JSON.
+        let body = serde_json::to_string(&self.body()).unwrap_or_default();
+        let mut response = (self.status, kind, body).into_response();
+        response.extensions_mut().insert(self.error);
+        response
     }
 }
 
@@ -49,11 +81,14 @@ fn status(code: Code) -> StatusCode {
         Code::NotPermitted | Code::RefusedInPlugin | Code::UploadDisabled => StatusCode::FORBIDDEN,
         Code::ScheduleNotFound | Code::AgentUnknown => StatusCode::NOT_FOUND,
         Code::NameTaken | Code::ScheduleNotActive | Code::ScheduleBroken => StatusCode::CONFLICT,
+        Code::IdempotencyConflict => StatusCode::UNPROCESSABLE_ENTITY,
         Code::BudgetExceeded => StatusCode::TOO_MANY_REQUESTS,
         Code::LettaUnreachable
         | Code::LettaUnauthorized
         | Code::LettaWrongServer
-        | Code::LettaError => StatusCode::BAD_GATEWAY,
+        | Code::LettaError
+        | Code::ServerUnreachable
+        | Code::ServerWrong => StatusCode::BAD_GATEWAY,
         Code::DatabaseUnavailable | Code::DatabaseFull => StatusCode::SERVICE_UNAVAILABLE,
         Code::DatabaseInvalid
         | Code::DatabaseNewer

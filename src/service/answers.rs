@@ -6,10 +6,11 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::Backlog;
 use super::views::{OccurrenceView, ScheduleView};
 use crate::db::OutboxStatus;
 use crate::letta_client::Agent;
-use crate::models::{Account, Incident};
+use crate::models::{Account, Incident, Sums};
 
 /// The word that an answer begins with; an error has none.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -253,6 +254,77 @@ pub struct Halted {
     pub message: String,
     /// The time of the answer.
     pub now: Timestamp,
+}
+
+/// The accounts of schedules, and their sum.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct Accounts {
+    /// `success`.
+    pub status: Success,
+    /// How many are on this page.
+    pub count: usize,
+    /// How many there are in all.
+    pub total: usize,
+    /// One for each schedule; for the operator also of those that are deleted.
+    pub accounts: Vec<ScheduleAccount>,
+    /// All of them together, those of other pages included.
+    pub sum: AccountSum,
+    /// The time of the answer.
+    pub now: Timestamp,
+}
+
+/// The account of one schedule.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct ScheduleAccount {
+    /// Its number; `null` if it is deleted.
+    pub schedule_id: Option<i64>,
+    /// What became of its instants.
+    #[serde(flatten)]
+    pub account: Account,
+}
+
+/// Many accounts together.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct AccountSum {
+    /// How many instants were to be accounted for; `null` where one of them can't be calculated.
+    pub expected: Option<i64>,
+    /// What became of those that are kept one by one.
+    #[schema(inline)]
+    pub states: Sums,
+    /// What became of those that are kept as sums.
+    #[schema(inline)]
+    pub pruned: Sums,
+    /// What became of the runs by hand.
+    #[schema(inline)]
+    pub manual: Sums,
+    /// Whether nothing is wrong with any of them.
+    pub balanced: bool,
+}
+
+/// Who delivers, and what stands in the way. Letta is not asked.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct Overview {
+    /// `success`.
+    pub status: Success,
+    /// Whether all delivery is halted.
+    pub halted: bool,
+    /// Since when.
+    pub halted_since: Option<Timestamp>,
+    /// Why, in somebody's words.
+    pub halt_note: Option<String>,
+    /// The schedulers that live on the database.
+    pub schedulers: Vec<SchedulerView>,
+    /// What needs somebody's attention; of its own schedules only, for an agent.
+    pub incidents: Vec<Incident>,
+    /// How much is waiting; `null` for an agent.
+    pub backlog: Option<Backlog>,
+    /// How it stands with the notices to the operator; `null` for an agent.
+    pub notices: Option<OutboxStatus>,
+    /// The time of the answer.
+    pub now: Timestamp,
+    /// What keeps prompts from being delivered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub warning: Option<String>,
 }
 
 /// A tool that Letta took.

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::budget::{check_fires, most_schedules};
-use super::register::{Registered, When, Wish, check_policy, plan, registered};
+use super::register::{PINGS, Registered, When, Wish, check_policy, plan, registered};
 use super::views::show_local;
 use super::{Service, not_found};
 use crate::db::{Halt, Queued, Resumed, ScheduleUpdate, remaining, timetable};
@@ -81,6 +81,9 @@ impl Service {
         }
         if let Some(agent) = &changes.agent_id {
             self.own(agent.clone())?;
+        }
+        if changes.ping_url.is_some() {
+            self.refuse_agents(PINGS)?;
         }
         let now = self.now();
         let (plan, timetable) = match changes.moves() {
@@ -259,7 +262,11 @@ impl Service {
     pub async fn run(&self, id: i64) -> Result<(i64, bool)> {
         self.find(id).await?;
         let lane_of = |s: &PromptSchedule| Ok(self.letta.lane(&AgentId::parse(&s.agent_id)?));
-        match self.db.queue_run(id, lane_of, self.now()).await? {
+        match self
+            .db
+            .queue_run(id, lane_of, self.request.as_ref(), self.now())
+            .await?
+        {
             None => Err(not_found(id)),
             Some(Queued::New(occurrence)) => {
                 self.wake.notify_one();

@@ -83,6 +83,7 @@ impl Service {
             default_agent: None,
             allow_upload: false,
             caller: Caller::default(),
+            request: None,
         })
     }
 

@@ -253,7 +253,7 @@ impl Service {
     }
 
     /// Those incidents that the caller may know of.
-    fn visible<'a>(&'a self, all: &'a [Incident]) -> impl Iterator<Item = &'a Incident> {
+    pub(super) fn visible<'a>(&'a self, all: &'a [Incident]) -> impl Iterator<Item = &'a Incident> {
         let scope = self.caller.scope().map(AgentId::as_str);
         all.iter()
             .filter(move |i| scope.is_none_or(|own| i.agent_id.as_deref() == Some(own)))
@@ -287,7 +287,7 @@ pub fn preview_runs(
     })
 }
 
-fn scheduler_view(s: &RunningScheduler) -> SchedulerView {
+pub(super) fn scheduler_view(s: &RunningScheduler) -> SchedulerView {
     SchedulerView {
         owner: s.owner.to_string(),
         pid: s.pid,

@@ -39,6 +39,8 @@ pub struct HistoryQuery {
     pub since: Option<jiff::Timestamp>,
     /// At most so many.
     pub limit: u32,
+    /// Leaving out so many at the beginning.
+    pub offset: u32,
 }
 
 impl Service {
@@ -134,6 +136,7 @@ impl Service {
             state: asked.state,
             since: asked.since,
             limit: asked.limit,
+            offset: asked.offset,
         })
         .await
     }

@@ -12,6 +12,10 @@ use crate::models::{
 };
 use crate::schedule::{Spec, Timetable, Zone, parse_time};
 
+/// What is said of naming a dead-man service: it would let an agent reach any server that this
+/// machine can reach.
+pub(super) const PINGS: &str = "naming a dead-man service";
+
 /// How many of its runs an answer shows.
 const SHOWN_RUNS: usize = 3;
 
@@ -108,6 +112,12 @@ impl Service {
             None => self.zone.clone(),
         };
         let agent = self.agent_or_default(asked.agent_id.as_ref())?;
+        if asked.ping_url.is_some() {
+            self.refuse_agents(PINGS)?;
+        }
+        if let Some(before) = self.registered_before().await? {
+            return Ok(before);
+        }
         let (plan, timetable) = plan(&asked.when, &zone, now)?;
         if let Some(existing) = self.find_named(&agent, asked).await? {
             return self.same_or_taken(&agent, asked, &plan, existing);
@@ -126,6 +136,7 @@ impl Service {
             policy: asked.policy,
             ping_url: asked.ping_url.clone(),
             most_schedules: most_schedules(&self.budget, &self.caller),
+            request: self.request.clone(),
         };
         match self.db.add_schedule(&new, now).await {
             Ok(id) => {
@@ -140,6 +151,21 @@ impl Service {
             },
             Err(e) => Err(e),
         }
+    }
+
+    /// The schedule that this very request made before, if its answer was lost.
+    async fn registered_before(&self) -> Result<Option<Registered>> {
+        let Some(request) = &self.request else {
+            return Ok(None);
+        };
+        let Some(id) = self.db.request_effect(request).await? else {
+            return Ok(None);
+        };
+        let made = self.find(id).await?;
+        let timetable = crate::db::timetable(&made)?;
+        let next_run = made.next_run.unwrap_or(self.now());
+        let left = crate::db::remaining(&made).and_then(|n| i64::try_from(n).ok());
+        Ok(Some(registered(id, false, next_run, &timetable, left)))
     }
 
     async fn find_named(

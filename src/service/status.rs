@@ -3,7 +3,12 @@
 use std::collections::HashSet;
 use std::path::PathBuf;
 
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
 use super::Service;
+use super::answers::{Overview, Success};
+use super::operations::scheduler_view;
 use crate::db::{Halt, HeldTarget, OutboxStatus, RunningScheduler};
 use crate::error::Result;
 use crate::letta_client::ServerInfo;
@@ -27,7 +32,7 @@ pub struct Status {
 }
 
 /// How much is waiting.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Backlog {
     /// Schedules whose time has come and that are not claimed.
     pub due: i64,
@@ -85,6 +90,32 @@ impl Service {
             incidents: self.db.list_open_incidents().await?,
             outbox: self.db.outbox_status(self.now()).await?,
             database: self.db.path().to_owned(),
+        })
+    }
+
+    /// The same as an answer, as far as the caller may know it.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn overview(&self) -> Result<Overview> {
+        let status = self.status().await?;
+        let warning = status.warning();
+        let is_ours = self.caller.scope().is_none();
+        let halt = status.halted;
+        Ok(Overview {
+            status: Success::Success,
+            halted: halt.is_some(),
+            halted_since: halt.as_ref().map(|h| h.since),
+            halt_note: halt.and_then(|h| h.note),
+            schedulers: status.schedulers.iter().map(scheduler_view).collect(),
+            incidents: self.visible(&status.incidents).cloned().collect(),
+            backlog: match is_ours {
+                true => Some(self.backlog().await?),
+                false => None,
+            },
+            notices: is_ours.then_some(status.outbox),
+            now: self.now(),
+            warning,
         })
     }
 

@@ -37,18 +37,17 @@ fn built(code: Code) -> Error {
         Code::ScheduleBroken => {
             Error::new(code, "schedule 5 can't be read").example("promptyoself list --all")
         }
-        // The command line's caller is never bound to an agent; callers over HTTP are.
-        Code::NotPermitted => Error::new(
-            code,
-            "listing every agent is for the operator, and this key is for agent agent-1",
-        )
-        .example("promptyoself list"),
-        // Only requests over HTTP can be malformed like this.
+        // The client of this program makes no such request; others may.
         Code::RequestInvalid => Error::new(
             code,
-            "schedule is missing: it says when the messages are sent",
+            "the body can't be understood: prompt: invalid type: integer `5`, expected a string",
         )
-        .example(r#"{"schedule": {"type": "recurring", "cron_expression": "0 9 * * *"}}"#),
+        .example("{\"prompt\":\"Check the backup\",\"every\":\"1h\"}"),
+        Code::IdempotencyConflict => Error::new(
+            code,
+            "the Idempotency-Key \"k\" came with another request within the last day",
+        )
+        .example("Idempotency-Key: 0b6c1f0e-7d1c-4c1b-9b5e-2f6f0f0a4c11"),
         // Whatever brought about a fault of ours would be a bug with a test of its own.
         Code::Internal => Error::new(code, "could not put the answer into JSON")
             .caused_by(std::io::Error::other("a cause")),

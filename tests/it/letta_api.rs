@@ -96,6 +96,7 @@ impl Served {
             service: world.service.clone(),
             guard: Arc::new(Guard::new(&settings, seen_as)),
             metrics: Metrics::default(),
+            running: Default::default(),
             mcp: tools(world),
         };
         let task = tokio::spawn(async { axum::serve(listener, router(app)).await.unwrap() });
@@ -135,15 +136,11 @@ fn tools(world: &World<Rest>) -> Shared {
         clock: service.clock.clone(),
         zone: service.zone.clone(),
         default_agent: None,
-        settings: McpSettings {
-            single_agent: false,
-            delivers: false,
-            agent_variables: Vec::new(),
-            default_agent_from: String::new(),
-        },
+        settings: McpSettings::default(),
         letta_url: service.letta.address(),
         has_letta_key: true,
         stop: CancellationToken::new(),
+        calls: Default::default(),
         backend: Backend::Here(service),
     }
 }

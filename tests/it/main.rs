@@ -28,6 +28,8 @@ mod plugin_install;
 mod program;
 mod python;
 mod real_letta;
+mod remote;
+mod rest;
 mod scheduler;
 mod scope;
 mod server;

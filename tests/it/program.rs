@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+use std::sync::Mutex;
 use std::time::Duration;
 
 use promptyoself::models::AgentId;
@@ -19,6 +20,7 @@ pub const PASSWORD: &str = "pw-hunter2";
 pub struct World {
     dir: tempfile::TempDir,
     program: Program,
+    servers: Mutex<Vec<Daemon>>,
     /// The server.
     pub letta: FakeLetta,
     /// Its agent.
@@ -78,6 +80,7 @@ impl World {
         let dir = tempfile::tempdir().unwrap();
         World {
             program: Program::in_folder(dir.path(), &letta.url(), PASSWORD),
+            servers: Mutex::default(),
             dir,
             agent: letta.add_agent(),
             letta,
@@ -169,6 +172,42 @@ impl World {
         let with = |program: Program, (name, value): &(&str, &str)| program.with(name, value);
         let program = env.iter().fold(self.program.clone(), with);
         program.start(argv, &argv.concat())
+    }
+
+    /// Starts a server on the database, which lives as long as this world, and gives its address.
+    pub fn serve(&self) -> String {
+        let daemon = self.start(&["serve", "--listen", "127.0.0.1:0"], &[]);
+        let address = (0..3_000).find_map(|_| {
+            let log = daemon.log();
+            let found = log.split("answering at ").nth(1);
+            let address = found.and_then(|rest| rest.split_once('\n'));
+            let address = address.map(|(line, _)| line.trim().to_owned());
+            if address.is_none() {
+                std::thread::sleep(Duration::from_millis(10));
+            }
+            address
+        });
+        let address = address.unwrap_or_else(|| panic!("it never listened: {}", daemon.log()));
+        self.servers.lock().unwrap().push(daemon);
+        address
+    }
+
+    /// Stops the servers that were started.
+    pub fn stop_servers(&self) {
+        self.servers.lock().unwrap().clear();
+    }
+
+    /// Makes a key: an agent's, or the operator's.
+    pub fn key(&self, agent: Option<&AgentId>) -> String {
+        let mut argv = vec!["key", "create"];
+        argv.extend(agent.into_iter().flat_map(|a| ["--agent-id", a.as_str()]));
+        let made = self.run(&argv).succeeded();
+        made["key"].as_str().unwrap().to_owned()
+    }
+
+    /// A server and a key that it takes.
+    pub fn serve_with_key(&self, agent: Option<&AgentId>) -> (String, String) {
+        (self.serve(), self.key(agent))
     }
 
     /// Writes to the database as another program does.

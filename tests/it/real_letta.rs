@@ -6,6 +6,8 @@
 mod client;
 mod daemon;
 mod outage;
+mod requests;
+mod sdks;
 mod through_mcp;
 
 use std::collections::HashMap;

@@ -2,12 +2,12 @@
 
 use jiff::Timestamp;
 
-use super::{agent_filter, given, id_filter, page};
+use super::{agent_filter, id_filter, page};
 use crate::cli::args::HistoryArgs;
 use crate::error::{Code, Error, Result};
 use crate::models::State;
-use crate::schedule::{Zone, parse_time, read_duration};
 use crate::service::HistoryQuery;
+use crate::service::asked::{given, point};
 
 /// Which deliveries are asked for; a time without an offset is meant in `zone`.
 ///
@@ -22,6 +22,7 @@ pub fn history(args: &HistoryArgs, zone: &str, now: Timestamp) -> Result<History
             .map(|text| point(text, "--since", zone, now))
             .transpose()?,
         limit: page(args.limit.as_deref(), None)?.limit,
+        offset: 0,
     })
 }
 
@@ -36,19 +37,6 @@ fn state(text: &str) -> Result<State> {
         )
         .example("promptyoself history --state dead")
     })
-}
-
-/// A length of time back from now, or a point in time.
-/// A time, or how far to go back from now, given with a flag.
-///
-/// # Errors
-/// [`Code::TimeInvalid`], and [`Code::TimezoneUnknown`].
-pub fn point(text: &str, flag: &str, zone: &str, now: Timestamp) -> Result<Timestamp> {
-    if let Ok(back) = read_duration(text) {
-        return Ok(now.checked_sub(back).unwrap_or(Timestamp::MIN));
-    }
-    parse_time(text, &Zone::parse(zone)?, now)
-        .map_err(|e| e.about(flag).example(format!("{flag} 24h")))
 }
 
 #[cfg(test)]

@@ -1,12 +1,12 @@
-//! Tools that look at the Letta server.
+//! Tools about the Letta server: its agents, and the tools they have.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::parameters::*;
 use super::to_json;
-use crate::error::Result;
-use crate::mcp::Call;
-use crate::mcp::definition::{Definition, Effect, field};
+use crate::error::{Code, Error, Result};
+use crate::mcp::definition::{Definition, Effect, Kind, field, optional, required};
+use crate::mcp::{Backend, Call};
 
 pub(super) const AGENTS: Definition = Definition {
     name: "promptyoself_agents",
@@ -29,4 +29,76 @@ pub(super) const AGENTS: Definition = Definition {
 
 async fn agents(call: &Call) -> Result<Value> {
     to_json(&call.operations.agents().await?)
+}
+
+pub(super) const UPLOAD: Definition = Definition {
+    name: "promptyoself_upload",
+    title: "Give Letta a Python tool",
+    description: "Give the Letta server a tool for its agents: one whole Python function with a docstring \
+        and type hints. Letta names it after the function. For the operator, and off unless the server \
+        was started with PROMPTYOSELF_ALLOW_UPLOAD=1. Example: {\"source_code\": \"def greet(name: str) \
+        -> str:\\n    ...\"}",
+    parameters: &[
+        required(
+            "source_code",
+            Kind::Text,
+            "The whole source of one Python function, with its docstring and type hints.",
+            &[GREET],
+        ),
+        optional(
+            "name",
+            Kind::Text,
+            "What you take the tool for; Letta names it after its function.",
+            &["greet"],
+        ),
+        optional(
+            "description",
+            Kind::Text,
+            "What the tool does, where the docstring doesn't say it.",
+            &["Greets somebody by name"],
+        ),
+    ],
+    answers: &[
+        STATUS,
+        field("tool_id", &["string"], "The tool's id in Letta"),
+        field("name", &["string", "null"], "The tool's name in Letta"),
+        MESSAGE,
+        NOW,
+        NOW_LOCAL,
+        ZONE,
+    ],
+    effect: Effect::Acts,
+    is_operators: true,
+    carry_out: |call| Box::pin(upload(call)),
+};
+
+/// A tool that Letta takes.
+const GREET: &str = "def greet(name: str) -> str:\n    \"\"\"Greet somebody.\n\n    Args:\n        \
+    name (str): Whom to greet.\n    \"\"\"\n    return \"Hello, \" + name\n";
+
+async fn upload(call: &Call) -> Result<Value> {
+    let text = |name: &str| call.arguments.text(name);
+    let Backend::Here(service) = &call.shared.backend else {
+        return Err(Error::new(
+            Code::NotPermitted,
+            "the schedules are kept by a server on another machine, and tools are uploaded only there: \
+             promptyoself upload does it",
+        )
+        .example("promptyoself upload --source-code greet.py"));
+    };
+    let Some(source) = text("source_code") else {
+        return Err(Error::new(
+            Code::SourceMissing,
+            "no source_code was given: give one whole Python function with its docstring and type hints",
+        )
+        .example(
+            json!({ "tool": call.tool.name, "arguments": { "source_code": GREET } }).to_string(),
+        ));
+    };
+    let service = service.for_caller(call.caller.clone());
+    let (name, description) = (text("name"), text("description"));
+    let uploaded = service
+        .upload_tool(&source, name.as_deref(), description.as_deref())
+        .await?;
+    to_json(&uploaded)
 }

@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::parameters::*;
 use super::to_json;
 use crate::cli::input;
-use crate::error::{Code, Result};
+use crate::error::Result;
 use crate::mcp::Call;
 use crate::mcp::definition::{Definition, Effect, Kind, field, optional};
 use crate::service::Changes;
@@ -167,11 +167,7 @@ async fn update(call: &Call) -> Result<Value> {
     let id = call.schedule_id()?;
     let text = |name: &str| call.arguments.text(name);
     let when = call.when_args();
-    let wish = match input::spec(&when) {
-        Ok(_) => Some(input::when(&when)?.wish),
-        Err(e) if e.code() == Code::SpecMissing => None,
-        Err(e) => return Err(e),
-    };
+    let wish = input::wish_if_given(&when)?;
     let prompt = match text("prompt") {
         Some(prompt) => Some(input::prompt(Some(&prompt), None, std::io::empty())?),
         None => None,

@@ -11,10 +11,10 @@ use jiff::SignedDuration;
 
 use super::refusal::Refused;
 use super::{Face, headers};
+use crate::api::{AGENT_HEADER, KEY_HEADER};
 use crate::error::{Code, Error, Result};
 use crate::models::{AgentId, Caller};
-use crate::server::KEY_HEADER;
-use crate::server::auth::{AGENT_HEADER, identify};
+use crate::server::auth::identify;
 use crate::service::Service;
 
 /// How long it counts that Letta was seen to check credentials.

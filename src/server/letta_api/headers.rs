@@ -7,8 +7,8 @@ use axum::http::header::{
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use reqwest::Url;
 
+use crate::api::KEY_HEADER;
 use crate::error::{Code, Error, Result};
-use crate::server::KEY_HEADER;
 
 /// How our keys begin, and how many of their digits make it certain that a text holds one.
 const OUR_KEY: &str = "pys_";

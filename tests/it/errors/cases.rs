@@ -259,9 +259,32 @@ pub async fn case(code: Code, world: &World) -> Option<Case> {
             }
         }
         Code::KeyInvalid => call(&["key", "revoke", "7"]).says("key 7"),
-        Code::NotPermitted | Code::RequestInvalid | Code::ScheduleBroken | Code::Internal => {
-            return None;
+        Code::NotPermitted => {
+            let (url, key) = world.serve_with_key(Some(&world.agent));
+            call(&["list", "--agent-id", "agent-other"])
+                .env("PROMPTYOSELF_URL", url)
+                .env("PROMPTYOSELF_KEY", key)
+                .says("agent-other")
+                .varies(world.agent.as_str(), "[agent]")
         }
+        Code::ServerUnreachable => call(&["list"])
+            .env("PROMPTYOSELF_URL", "http://127.0.0.1:9")
+            .says("http://127.0.0.1:9"),
+        Code::ServerWrong => {
+            let other = crate::program::web_page();
+            call(&["list"])
+                .env("PROMPTYOSELF_URL", &other)
+                .says(&other)
+                .varies(other, "[web page]")
+        }
+        Code::LocalOnly => call(&["key", "list"])
+            .env("PROMPTYOSELF_URL", "http://127.0.0.1:9")
+            .says("key")
+            .says("http://127.0.0.1:9"),
+        Code::RequestInvalid
+        | Code::IdempotencyConflict
+        | Code::ScheduleBroken
+        | Code::Internal => return None,
     })
 }
 

@@ -7,6 +7,9 @@ use serde_json::{Value, json};
 use super::peer::{NEWEST, OLDER, Peer, WITH_SESSIONS, program, serve};
 use crate::program::World;
 
+/// What lets tools be uploaded.
+const ALLOWED: (&str, &str) = ("PROMPTYOSELF_ALLOW_UPLOAD", "1");
+
 /// Every answer says what time it is.
 fn assert_dated(tool: &str, answer: &Value) {
     for key in ["now", "now_local", "timezone"] {
@@ -108,6 +111,9 @@ fn walk(peer: &mut Peer, world: &World, has_session: bool) {
     );
     let agents = walk.call("promptyoself_agents", json!({}), &["status", "count"]);
     assert_eq!(agents["agents"][0]["id"], agent);
+    let upload = json!({ "source_code": "def greet(name: str) -> str:\n    return name\n" });
+    let uploaded = walk.call("promptyoself_upload", upload, &["status", "tool_id"]);
+    assert_eq!(uploaded["name"], "greet");
     let execute = json!({ "loop": true, "interval": 60 });
     walk.call(
         "promptyoself_execute",
@@ -171,7 +177,7 @@ fn assert_described(peer: &mut Peer) {
 async fn clients_over_stdio_call_every_tool() {
     for client in [NEWEST, OLDER] {
         let world = World::new().await;
-        let mut peer = Peer::over_stdio(client, &world, &[]);
+        let mut peer = Peer::over_stdio(client, &world, &[ALLOWED]);
         assert_described(&mut peer);
         walk(&mut peer, &world, true);
         // What was run by hand is delivered by the server itself: nobody else is there.
@@ -187,7 +193,7 @@ async fn clients_over_stdio_call_every_tool() {
 async fn clients_over_http_call_every_tool() {
     for (client, has_session) in [(NEWEST, false), (WITH_SESSIONS, true), (OLDER, true)] {
         let world = World::new().await;
-        let (daemon, url) = serve(&program(&world)).await;
+        let (daemon, url) = serve(&program(&world).with(ALLOWED.0, ALLOWED.1)).await;
         let mut peer = Peer::over_http(client, &url, &[]);
         assert_described(&mut peer);
         walk(&mut peer, &world, has_session);
@@ -312,6 +318,11 @@ async fn an_error_says_what_to_write_instead_and_that_works() {
             arguments,
         );
     }
+    let upload = json!({ "source_code": "def f(): pass" });
+    assert_eq!(
+        peer.fail("promptyoself_upload", upload)["code"],
+        "upload_disabled"
+    );
     // Without an agent, nobody is guessed at.
     let nobody = json!({ "prompt": "p", "every": "1h", "agent_id": "None" });
     let error = peer.fail("promptyoself_schedule_every", nobody);

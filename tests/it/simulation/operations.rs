@@ -2,8 +2,10 @@
 
 use jiff::{SignedDuration, Timestamp};
 use promptyoself::error::{Code, Result};
-use promptyoself::models::{CatchUp, Policy, ScheduleType};
+use promptyoself::models::{CatchUp, Payload, Policy, ScheduleType};
 use promptyoself::service::{Changes, Registration, When, Wish};
+
+use serde_json::json;
 
 use super::faults::pick;
 use super::invariants::stored;
@@ -135,7 +137,7 @@ impl World {
         let registration = Registration {
             agent_id: Some(pick(&mut self.rng, &self.agents)),
             prompt: format!("prompt {}", self.rng.u16(..)),
-            payload: None,
+            payload: self.maybe(|w| request(w.rng.u16(..))),
             when: When {
                 timezone: self.maybe(|w| pick(&mut w.rng, &ZONES).to_owned()),
                 start_at: self
@@ -235,4 +237,14 @@ fn is_trouble(code: Code) -> bool {
         code,
         Code::DatabaseUnavailable | Code::DatabaseInvalid | Code::DatabaseFull
     )
+}
+
+/// A request of several messages.
+fn request(n: u16) -> Payload {
+    let messages = json!([
+        {"role": "system", "content": format!("request {n}")},
+        {"role": "user", "content": [{"type": "text", "text": format!("part {n}")}]},
+    ]);
+    let request = json!({ "messages": messages, "max_steps": 3 });
+    Payload::read(request.as_object().unwrap()).unwrap()
 }

@@ -3,16 +3,30 @@
 use jiff::SignedDuration;
 
 use super::given;
-use crate::cli::args::PolicyArgs;
 use crate::error::{Code, Error, Result};
 use crate::models::{CatchUp, EnvelopeStyle, PingUrl, Policy};
 use crate::schedule::read_duration;
+
+/// How a schedule is to be delivered, as it was given.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PolicyText {
+    /// `latest`, `all` or `skip`.
+    pub catch_up: Option<String>,
+    /// How late a run may still be sent.
+    pub grace: Option<String>,
+    /// After so many given up in a row.
+    pub pause_on_failure: Option<String>,
+    /// `none`, `auto` or `full`.
+    pub envelope: Option<String>,
+    /// How long it is tried.
+    pub max_age: Option<String>,
+}
 
 /// What was given of a policy.
 ///
 /// # Errors
 /// [`Code::PolicyInvalid`].
-pub fn policy(args: &PolicyArgs) -> Result<Policy> {
+pub fn policy(args: &PolicyText) -> Result<Policy> {
     let one_of = |words: &str, flag: &str, text: &str| {
         Error::new(
             Code::PolicyInvalid,
@@ -42,8 +56,8 @@ pub fn policy(args: &PolicyArgs) -> Result<Policy> {
 ///
 /// # Errors
 /// [`Code::PolicyInvalid`].
-pub fn ping_url(args: &PolicyArgs) -> Result<Option<Option<PingUrl>>> {
-    match given(args.ping_url.as_deref()) {
+pub fn ping_url(text: Option<&str>) -> Result<Option<Option<PingUrl>>> {
+    match given(text) {
         None => Ok(None),
         Some("none") => Ok(Some(None)),
         Some(text) => PingUrl::parse(text).map(|url| Some(Some(url))),
@@ -84,30 +98,30 @@ fn pause_on_failure(text: Option<&str>) -> Result<Option<i64>> {
 mod tests {
     use super::*;
 
-    fn error(change: impl Fn(&mut PolicyArgs)) -> Error {
-        let mut args = PolicyArgs::default();
+    fn error(change: impl Fn(&mut PolicyText)) -> Error {
+        let mut args = PolicyText::default();
         change(&mut args);
         policy(&args).unwrap_err()
     }
 
     #[test]
     fn a_policy_that_was_not_given_is_the_default_one() {
-        let blank = PolicyArgs {
+        let blank = PolicyText {
             catch_up: Some(" ".into()),
-            ..PolicyArgs::default()
+            ..PolicyText::default()
         };
         assert_eq!(policy(&blank).unwrap(), Policy::default());
     }
 
     #[test]
     fn every_part_of_a_policy_is_read() {
-        let args = PolicyArgs {
+        let args = PolicyText {
             catch_up: Some("skip".into()),
             grace: Some("90".into()),
             pause_on_failure: Some("0".into()),
             envelope: Some("full".into()),
             max_age: Some("2d".into()),
-            ..PolicyArgs::default()
+            ..PolicyText::default()
         };
         let read = policy(&args).unwrap();
         assert_eq!(read.catch_up(), CatchUp::Skip);
@@ -119,12 +133,7 @@ mod tests {
 
     #[test]
     fn a_dead_man_service_is_given_taken_away_or_left_alone() {
-        let read = |text: Option<&str>| {
-            ping_url(&PolicyArgs {
-                ping_url: text.map(str::to_owned),
-                ..PolicyArgs::default()
-            })
-        };
+        let read = ping_url;
         assert_eq!(read(None).unwrap(), None);
         assert_eq!(read(Some("none")).unwrap(), Some(None));
         let url = PingUrl::parse("https://h/x").unwrap();

@@ -1,0 +1,59 @@
+//! Errors as HTTP tells them (RFC 9457).
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::error::{Code, Error};
+
+/// The media type of a problem.
+pub const MEDIA_TYPE: &str = "application/problem+json";
+
+/// What went wrong: for a program in `code`, for a person or a language model in `detail`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ProblemBody {
+    /// The code as a URI.
+    #[serde(rename = "type")]
+    #[schema(example = "about:blank#time_past")]
+    pub kind: String,
+    /// The words of the HTTP status.
+    #[schema(example = "Bad Request")]
+    pub title: String,
+    /// The HTTP status.
+    #[schema(example = 400)]
+    pub status: u16,
+    /// What was understood, what is wrong with it and what to do.
+    #[schema(
+        example = "\"2020-01-01T09:00:00Z\" is 2020-01-01T09:00:00Z, which has passed: it is now …"
+    )]
+    pub detail: String,
+    /// The stable code; docs/errors.md lists them all.
+    #[schema(example = "time_past")]
+    pub code: String,
+    /// A corrected form that is accepted: a part of the body, or a whole request.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(example = "{\"time\":\"2030-01-31T09:00:00Z\"}")]
+    pub example: Option<String>,
+}
+
+impl ProblemBody {
+    /// An error with the status it has over HTTP.
+    pub fn new(error: &Error, status: u16, title: &str) -> Self {
+        ProblemBody {
+            kind: format!("about:blank#{}", error.code()),
+            title: title.to_owned(),
+            status,
+            detail: error.chain(),
+            code: error.code().as_str().to_owned(),
+            example: error.corrected().map(str::to_owned),
+        }
+    }
+
+    /// The error that was told; `None` if its code is none that we know.
+    pub fn into_error(self) -> Option<Error> {
+        let error = Error::new(Code::from_word(&self.code)?, self.detail);
+        Some(match self.example {
+            Some(example) => error.example(example),
+            None => error,
+        })
+    }
+}

@@ -1,0 +1,157 @@
+//! The server that keeps the schedules, where they are not in a database of this machine.
+
+use secrecy::SecretString;
+use serde::Deserialize;
+
+use super::file::Key;
+use super::places::address;
+use super::{Environment, filled, invalid};
+use crate::error::{Code, Error, Result};
+
+/// Where a server keeps the schedules, and our key for it.
+#[derive(Clone, Debug)]
+pub struct RemoteSettings {
+    /// Its address, without a slash at its end.
+    pub url: String,
+    /// What it asks for.
+    pub key: Option<SecretString>,
+    /// Whether that key was read from the file, so that `plugin install` may write it to another.
+    pub key_from_file: bool,
+    /// Which setting named the address.
+    source: &'static str,
+}
+
+/// The `[remote]` table of the settings file.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct FileTable {
+    url: Option<String>,
+    key: Option<Key>,
+}
+
+impl RemoteSettings {
+    /// The error of a command that works on the database itself.
+    pub fn refuse(&self, command: &str) -> Error {
+        let RemoteSettings { url, source, .. } = self;
+        let error = Error::new(
+            Code::LocalOnly,
+            format!(
+                "{command} works on the database and the scheduler themselves, and the schedules \
+                 are kept by the server at {url} ({source}): run it on that machine, without that \
+                 setting"
+            ),
+        );
+        error.example(match *source {
+            VARIABLE => "PROMPTYOSELF_URL=",
+            _ => "promptyoself test",
+        })
+    }
+}
+
+const VARIABLE: &str = "PROMPTYOSELF_URL";
+
+/// Puts environment and file together. `database_from` is the setting that names a database: only one
+/// of the two can hold the schedules.
+pub(super) fn combine(
+    env: &Environment,
+    file: FileTable,
+    database_from: Option<&'static str>,
+) -> Result<Option<RemoteSettings>> {
+    let (source, url) = match (env.get(VARIABLE), filled(file.url)) {
+        (Some(url), _) => (VARIABLE, url.to_owned()),
+        (None, Some(url)) => ("url in [remote] of the settings file", url),
+        (None, None) => return Ok(None),
+    };
+    let url = address(
+        source,
+        &url,
+        "PROMPTYOSELF_KEY",
+        "PROMPTYOSELF_URL=http://127.0.0.1:8465",
+    )?;
+    if let Some(database) = database_from {
+        return Err(invalid(
+            source,
+            format_args!(
+                "the schedules are either kept by the server at {url} or in a database, and \
+                 {database} names one as well: leave out one of the two"
+            ),
+            match source {
+                VARIABLE => "PROMPTYOSELF_URL=",
+                _ => "[remote]",
+            },
+        ));
+    }
+    let (key, key_from_file) = match (env.get("PROMPTYOSELF_KEY"), file.key) {
+        (Some(key), _) => (Some(SecretString::from(key.to_owned())), false),
+        (None, Some(key)) => (Some(key.0), true),
+        (None, None) => (None, false),
+    };
+    Ok(Some(RemoteSettings {
+        url,
+        key,
+        key_from_file,
+        source,
+    }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn combined(env: &[(&str, &str)], file: FileTable) -> Result<Option<RemoteSettings>> {
+        combine(&env.iter().copied().collect(), file, None)
+    }
+
+    #[test]
+    fn the_schedules_are_a_servers_only_where_one_is_named() {
+        let key = ("PROMPTYOSELF_KEY", "pys_hunter2");
+        assert!(combined(&[key], FileTable::default()).unwrap().is_none());
+        let url = ("PROMPTYOSELF_URL", "https://prompts.example.org/x/");
+        let remote = combined(&[url, key], FileTable::default())
+            .unwrap()
+            .unwrap();
+        assert_eq!(remote.url, "https://prompts.example.org/x");
+        assert!(remote.key.is_some() && !remote.key_from_file);
+        assert!(!format!("{remote:?}").contains("hunter2"));
+        let file = || FileTable {
+            url: Some("http://localhost:1".into()),
+            key: Some(Key("pys_hunter3".to_owned().into())),
+        };
+        let remote = combined(&[], file()).unwrap().unwrap();
+        assert_eq!(remote.url, "http://localhost:1");
+        assert!(remote.key_from_file);
+        assert_eq!(
+            combined(&[url], file()).unwrap().unwrap().url,
+            "https://prompts.example.org/x"
+        );
+    }
+
+    #[test]
+    fn a_database_and_a_server_are_never_chosen_between_silently() {
+        let env = [("PROMPTYOSELF_URL", "http://localhost:8465")];
+        let env = env.into_iter().collect();
+        for from in ["--db", "PROMPTYOSELF_DB"] {
+            let error = combine(&env, FileTable::default(), Some(from)).unwrap_err();
+            assert_eq!(error.code(), Code::ConfigInvalid);
+            let text = error.to_string();
+            assert!(
+                text.contains(from) && text.contains("PROMPTYOSELF_URL"),
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn an_address_that_is_none_is_refused_without_its_password() {
+        for url in [
+            "localhost:8465",
+            "ftp://x",
+            "http://me:hunter2@x",
+            "http://x/?key=hunter2",
+        ] {
+            let error = combined(&[("PROMPTYOSELF_URL", url)], FileTable::default()).unwrap_err();
+            assert_eq!(error.code(), Code::ConfigInvalid, "{url}");
+            assert!(!error.chain().contains("hunter2"), "{}", error.chain());
+        }
+    }
+}

@@ -1,0 +1,206 @@
+//! Requests to the server, and its answers.
+
+use std::time::Duration;
+
+use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
+use reqwest::{Client, Method, RequestBuilder, Response, Url};
+use secrecy::ExposeSecret;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::api::problem::ProblemBody;
+use crate::api::{BASE, FLAGS, IDEMPOTENCY_KEY, ON_BEHALF_HEADER, WORDING_HEADER};
+use crate::config::RemoteSettings;
+use crate::error::{Code, Error, Result};
+use crate::http;
+use crate::ids::new_id;
+use crate::models::Caller;
+
+/// How long a request may take in all: Letta may be asked meanwhile, which answers late under load.
+const LIMIT: Duration = Duration::from_secs(90);
+
+/// The largest answer that is read, in bytes.
+const LARGEST_ANSWER: usize = 256 * 1024 * 1024;
+
+/// What came of a request.
+type Answer<T> = std::result::Result<T, Lost>;
+
+/// The connection to a server.
+pub(super) struct Wire {
+    client: Client,
+    url: String,
+}
+
+/// Why a request came to nothing.
+enum Lost {
+    /// It was never sent.
+    Unsent(reqwest::Error),
+    /// It may have been carried out.
+    Cut(reqwest::Error),
+    /// It was answered with this.
+    Refused(Error),
+}
+
+impl Wire {
+    pub(super) fn new(settings: &RemoteSettings, caller: Caller) -> Result<Self> {
+        let unusable = |e: String| {
+            Error::new(
+                Code::ConfigInvalid,
+                format!("could not prepare to speak to {}: {e}", settings.url),
+            )
+            .example("PROMPTYOSELF_URL=http://127.0.0.1:8465")
+        };
+        let url = Url::parse(&settings.url).map_err(|e| unusable(e.to_string()))?;
+        let mut headers = HeaderMap::new();
+        headers.insert(WORDING_HEADER, HeaderValue::from_static(FLAGS));
+        if caller.has_budget() {
+            headers.insert(ON_BEHALF_HEADER, HeaderValue::from_static("agent"));
+        }
+        if let Some(key) = &settings.key {
+            let mut value = HeaderValue::try_from(format!("Bearer {}", key.expose_secret()))
+                .map_err(|_| unusable("PROMPTYOSELF_KEY is not the text of a key".to_owned()))?;
+            value.set_sensitive(true);
+            headers.insert(AUTHORIZATION, value);
+        }
+        let client = http::builder(http::is_loopback(&url))
+            .default_headers(headers)
+            .redirect(reqwest::redirect::Policy::none())
+            .timeout(LIMIT)
+            .build()
+            .map_err(|e| unusable(http::cause(&e)))?;
+        Ok(Wire {
+            client,
+            url: settings.url.clone(),
+        })
+    }
+
+    /// Asks for something.
+    pub(super) async fn get<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        query: &impl Serialize,
+    ) -> Result<T> {
+        let request = || self.client.get(self.at(path)).query(query);
+        self.twice(request).await
+    }
+
+    /// Asks for something to be done. A `POST` may be sent again, since it carries a key by which it
+    /// is known.
+    pub(super) async fn send<T: DeserializeOwned>(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<&impl Serialize>,
+    ) -> Result<T> {
+        let key = new_id().to_string();
+        let request = || {
+            let request = self.client.request(method.clone(), self.at(path));
+            let request = match method == Method::POST {
+                true => request.header(IDEMPOTENCY_KEY, &key),
+                false => request,
+            };
+            match body {
+                Some(body) => request.json(body),
+                None => request,
+            }
+        };
+        match method == Method::POST {
+            true => self.twice(request).await,
+            false => self.once(request()).await.map_err(|lost| self.error(lost)),
+        }
+    }
+
+    fn at(&self, path: &str) -> String {
+        format!("{}{BASE}{path}", self.url)
+    }
+
+    /// Sends a request, and once more if its answer was lost.
+    async fn twice<T: DeserializeOwned>(&self, request: impl Fn() -> RequestBuilder) -> Result<T> {
+        let answer = match self.once(request()).await {
+            Err(Lost::Cut(_)) => self.once(request()).await,
+            answer => answer,
+        };
+        answer.map_err(|lost| self.error(lost))
+    }
+
+    async fn once<T: DeserializeOwned>(&self, request: RequestBuilder) -> Answer<T> {
+        let response = request.send().await.map_err(|e| match e.is_connect() {
+            true => Lost::Unsent(e),
+            false => Lost::Cut(e),
+        })?;
+        let status = response.status();
+        let bytes = read(response).await?;
+        if status.is_success() {
+            let read = serde_json::from_slice(&bytes);
+            return read
+                .map_err(|e| Lost::Refused(self.wrong("its answer can't be read", Some(e))));
+        }
+        Err(Lost::Refused(match serde_json::from_slice(&bytes) {
+            Ok(problem) => self.told(problem),
+            Err(_) => self.wrong(&format!("it answered {status}"), None),
+        }))
+    }
+
+    /// The error that the server told.
+    fn told(&self, problem: ProblemBody) -> Error {
+        let (code, detail) = (problem.code.clone(), problem.detail.clone());
+        match problem.into_error() {
+            Some(error) if error.code() == Code::KeyInvalid => {
+                error.hint("; this program shows the key that PROMPTYOSELF_KEY holds")
+            }
+            Some(error) => error,
+            None => self.wrong(&format!("it answered {code}: {detail}"), None),
+        }
+    }
+
+    fn wrong(&self, what: &str, cause: Option<serde_json::Error>) -> Error {
+        let error = Error::new(
+            Code::ServerWrong,
+            format!(
+                "what answers at {} is not promptyoself of this version ({what}): see whether \
+                 PROMPTYOSELF_URL is right",
+                self.url
+            ),
+        )
+        .example("promptyoself test");
+        match cause {
+            Some(cause) => error.caused_by(cause),
+            None => error,
+        }
+    }
+
+    fn error(&self, lost: Lost) -> Error {
+        let unreachable = |what: &str, e: &reqwest::Error| {
+            Error::new(
+                Code::ServerUnreachable,
+                format!(
+                    "{what} the server of the schedules at {}: see whether promptyoself serve runs \
+                     there, and whether PROMPTYOSELF_URL is right: {}",
+                    self.url,
+                    http::cause(e)
+                ),
+            )
+            .example("promptyoself test")
+        };
+        match lost {
+            Lost::Refused(error) => error,
+            Lost::Unsent(e) => unreachable("could not reach", &e),
+            Lost::Cut(e) => unreachable(
+                "it is not known whether it was done, since no answer came from",
+                &e,
+            ),
+        }
+    }
+}
+
+/// The whole body of an answer.
+async fn read(mut response: Response) -> Answer<Vec<u8>> {
+    let mut bytes = Vec::new();
+    while let Some(chunk) = response.chunk().await.map_err(Lost::Cut)? {
+        bytes.extend_from_slice(&chunk);
+        if bytes.len() > LARGEST_ANSWER {
+            break;
+        }
+    }
+    Ok(bytes)
+}

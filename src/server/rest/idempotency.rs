@@ -1,0 +1,202 @@
+//! `Idempotency-Key`: a request that comes again is answered as it was, without being carried out
+//! again.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+
+use axum::body::{Body, to_bytes};
+use axum::extract::{Request, State};
+use axum::http::{Method, StatusCode, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use sha2::{Digest, Sha256};
+
+use super::extract;
+use crate::api::IDEMPOTENCY_KEY;
+use crate::api::problem::ProblemBody;
+use crate::db::{Begun, StoredAnswer};
+use crate::error::{Code, Error, Result};
+use crate::models::{Caller, RequestKey};
+use crate::server::App;
+use crate::server::auth::identify;
+use crate::server::problem::Problem;
+use crate::service::Service;
+
+/// The longest key.
+const LONGEST_KEY: usize = 255;
+
+/// The largest answer that is kept, in bytes.
+const LARGEST_ANSWER: usize = 1024 * 1024;
+
+/// Requests that are being carried out: one that comes again meanwhile waits for their answers.
+#[derive(Clone, Debug, Default)]
+pub struct Running(Arc<Mutex<HashMap<RequestKey, Weak<tokio::sync::Mutex<()>>>>>);
+
+impl Running {
+    /// What has to be locked while a request is carried out.
+    fn turn(&self, request: &RequestKey) -> Arc<tokio::sync::Mutex<()>> {
+        let mut turns = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        turns.retain(|_, turn| turn.strong_count() > 0);
+        if let Some(turn) = turns.get(request).and_then(Weak::upgrade) {
+            return turn;
+        }
+        let turn = Arc::default();
+        turns.insert(request.clone(), Arc::downgrade(&turn));
+        turn
+    }
+}
+
+/// Carries a request out, or answers as it was answered before.
+pub(super) async fn answer_once(State(app): State<App>, request: Request, next: Next) -> Response {
+    if request.method() != Method::POST || !request.headers().contains_key(IDEMPOTENCY_KEY) {
+        return next.run(request).await;
+    }
+    // Whoever goes away meanwhile asks again, and must find what came of it.
+    let task = tokio::spawn(async move { carry_out(&app, request, next).await });
+    match task.await {
+        Ok(Ok(response)) => response,
+        Ok(Err(problem)) => problem.into_response(),
+        Err(e) => {
+            let error = Error::new(Code::Internal, "the request was not carried out to its end");
+            Problem::from(error.caused_by(e)).into_response()
+        }
+    }
+}
+
+async fn carry_out(
+    app: &App,
+    request: Request,
+    next: Next,
+) -> std::result::Result<Response, Problem> {
+    let caller = identify(&app.service, request.headers()).await?;
+    let key = RequestKey {
+        caller: name_of(&caller),
+        key: key_of(&request)?,
+    };
+    let (mut parts, body) = request.into_parts();
+    let whole = Request::from_parts(parts.clone(), body);
+    let (_, body) = extract::read(whole, app).await?;
+    let mut hash = Sha256::new();
+    for part in [
+        parts.uri.path().as_bytes(),
+        parts.uri.query().unwrap_or_default().as_bytes(),
+        &body,
+    ] {
+        hash.update((part.len() as u64).to_be_bytes());
+        hash.update(part);
+    }
+    let hash: String = hash.finalize().iter().map(|b| format!("{b:02x}")).collect();
+
+    let turn = app.running.turn(&key);
+    let _turn = turn.lock().await;
+    let service = &app.service;
+    match service
+        .db
+        .begin_request(&key, &hash, service.clock.now())
+        .await?
+    {
+        Begun::Unanswered => {}
+        Begun::Answered(answer) => return Ok(answered_before(answer)),
+        Begun::Other => {
+            return Err(Error::new(
+                Code::IdempotencyConflict,
+                format!(
+                    "the Idempotency-Key {:?} came with another request within the last day: give \
+                     each request a key of its own, and the same one only to ask again",
+                    key.key
+                ),
+            )
+            .example("Idempotency-Key: 0b6c1f0e-7d1c-4c1b-9b5e-2f6f0f0a4c11")
+            .into());
+        }
+    }
+    parts.extensions.insert(key.clone());
+    let response = next.run(Request::from_parts(parts, Body::from(body))).await;
+    keep(service, &key, response).await
+}
+
+/// Who asks, for the key alone.
+fn name_of(caller: &Caller) -> String {
+    match caller {
+        Caller::Operator => "operator".to_owned(),
+        Caller::SomeAgent => "agent".to_owned(),
+        Caller::Agent(agent) => format!("agent {agent}"),
+    }
+}
+
+fn key_of(request: &Request) -> Result<String> {
+    let mut given = request.headers().get_all(IDEMPOTENCY_KEY).iter();
+    let key = match (given.next().map(|v| v.to_str()), given.next()) {
+        (Some(Ok(key)), None) => key.trim(),
+        _ => "",
+    };
+    if !key.is_empty() && key.len() <= LONGEST_KEY {
+        return Ok(key.to_owned());
+    }
+    Err(Error::new(
+        Code::RequestInvalid,
+        format!(
+            "Idempotency-Key must be given once, as 1 to {LONGEST_KEY} visible ASCII characters"
+        ),
+    )
+    .example("Idempotency-Key: 0b6c1f0e-7d1c-4c1b-9b5e-2f6f0f0a4c11"))
+}
+
+/// Keeps an answer. A fault of ours or of Letta is none: the same request may do better later.
+async fn keep(
+    service: &Service,
+    key: &RequestKey,
+    response: Response,
+) -> std::result::Result<Response, Problem> {
+    if response.status().is_server_error() {
+        service.db.forget_request(key).await?;
+        return Ok(response);
+    }
+    let body = match Problem::of(&response) {
+        Some(problem) => return keep_problem(service, key, problem).await,
+        None => response,
+    };
+    let (parts, body) = body.into_parts();
+    let bytes = to_bytes(body, LARGEST_ANSWER)
+        .await
+        .map_err(|e| Error::new(Code::Internal, "could not keep the answer").caused_by(e))?;
+    let answer = StoredAnswer {
+        status: parts.status.as_u16(),
+        body: String::from_utf8_lossy(&bytes).into_owned(),
+    };
+    service.db.answer_request(key, &answer).await?;
+    Ok(Response::from_parts(parts, Body::from(bytes)))
+}
+
+async fn keep_problem(
+    service: &Service,
+    key: &RequestKey,
+    problem: Problem,
+) -> std::result::Result<Response, Problem> {
+    let body = serde_json::to_string(&problem.body())
+        .map_err(|e| Error::new(Code::Internal, "could not keep the answer").caused_by(e))?;
+    let answer = StoredAnswer {
+        status: problem.status().as_u16(),
+        body,
+    };
+    service.db.answer_request(key, &answer).await?;
+    Ok(problem.into_response())
+}
+
+fn answered_before(answer: StoredAnswer) -> Response {
+    let status = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::OK);
+    if status.is_success() {
+        let kind = [(header::CONTENT_TYPE, "application/json")];
+        return (status, kind, answer.body).into_response();
+    }
+    let error = serde_json::from_str::<ProblemBody>(&answer.body)
+        .ok()
+        .and_then(ProblemBody::into_error);
+    let error = error.unwrap_or_else(|| {
+        Error::new(
+            Code::Internal,
+            "what was answered before can't be read any more",
+        )
+    });
+    Problem::with_status(error, status).into_response()
+}

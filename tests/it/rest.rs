@@ -1,0 +1,9 @@
+//! The REST API: a real server on loopback in this process, and the document of it.
+
+mod api;
+mod document;
+mod idempotency;
+mod operations;
+mod requests;
+mod schemathesis;
+mod scope;

@@ -1,0 +1,271 @@
+//! What a key opens, on every route of the document: one that is added must be added here.
+
+use promptyoself::error::Code;
+use promptyoself::models::State;
+use reqwest::RequestBuilder;
+use serde_json::{Value, json};
+
+use super::api::{Answer, Api, send};
+use super::document::{Operation, operations};
+
+/// What another agent's schedule is like for an agent that asks.
+enum Law {
+    /// It does not exist.
+    Absent,
+    /// It is not in what is listed, and asking for that agent is refused.
+    Unlisted { by_agent: bool, by_schedule: bool },
+    /// Nothing of any agent is in it.
+    Harmless,
+    /// The whole of it is the operator's.
+    OperatorsOnly,
+}
+
+/// The law of an operation, and a body that is right.
+fn law(id: &str) -> (Law, Option<Value>) {
+    let every = json!({ "prompt": "p", "every": "1h" });
+    match id {
+        "show_schedule" | "cancel_schedule" | "run_schedule" => (Law::Absent, None),
+        "update_schedule" => (Law::Absent, Some(json!({ "prompt": "stolen" }))),
+        "pause_schedule" => (Law::Absent, Some(json!({ "note": "n" }))),
+        "resume_schedule" => (Law::Absent, Some(json!({ "replay": true }))),
+        "list_schedules" => (
+            Law::Unlisted {
+                by_agent: true,
+                by_schedule: false,
+            },
+            None,
+        ),
+        "list_occurrences" => (
+            Law::Unlisted {
+                by_agent: true,
+                by_schedule: true,
+            },
+            None,
+        ),
+        "show_account" => (
+            Law::Unlisted {
+                by_agent: false,
+                by_schedule: true,
+            },
+            None,
+        ),
+        "create_schedule" => (Law::Harmless, Some(every)),
+        "preview" => (Law::Harmless, Some(json!({ "every": "1h" }))),
+        "show_status" | "test" => (Law::Harmless, None),
+        "list_agents" | "lift_halt" => (Law::OperatorsOnly, None),
+        "halt" => (Law::OperatorsOnly, Some(json!({}))),
+        id => panic!("{id} is not in the table: say what an agent may do with it"),
+    }
+}
+
+struct Scene {
+    api: Api,
+    /// agent-a's schedule and agent-b's, each delivered once.
+    own: i64,
+    other: i64,
+    key: String,
+}
+
+async fn scene() -> Scene {
+    let api = Api::new().await;
+    let own = api.world.every("agent-a", "mine", "1h").await.id;
+    let other = api.world.every("agent-b", "SECRET-B", "1h").await.id;
+    let mut running = api.world.start();
+    api.world.advance(3_600);
+    for _ in 0..2 {
+        running.until(State::Delivered).await;
+    }
+    running.stop().await;
+    let key = api.key(Some("agent-a")).await;
+    Scene {
+        api,
+        own,
+        other,
+        key,
+    }
+}
+
+impl Scene {
+    fn request(&self, operation: &Operation, schedule: i64, query: &str) -> RequestBuilder {
+        let path = operation.path.replace("{id}", &schedule.to_string());
+        let request = self
+            .api
+            .request(operation.method.clone(), &format!("{path}{query}"));
+        match law(&operation.id).1 {
+            Some(body) => request.json(&body),
+            None => request,
+        }
+    }
+
+    async fn as_agent(&self, operation: &Operation, schedule: i64, query: &str) -> Answer {
+        send(
+            self.request(operation, schedule, query)
+                .bearer_auth(&self.key),
+        )
+        .await
+    }
+}
+
+#[tokio::test]
+async fn for_an_agents_key_nothing_of_another_agent_exists_on_any_route() {
+    let scene = scene().await;
+    let before = scene
+        .api
+        .world
+        .service
+        .db
+        .get_schedule(scene.other)
+        .await
+        .unwrap();
+    for operation in operations() {
+        let id = &operation.id;
+        let answer = scene.as_agent(&operation, scene.other, "").await;
+        let text = answer.json.to_string();
+        assert!(
+            !text.contains("SECRET-B") && !text.contains("agent-b"),
+            "{id}: {text}"
+        );
+        match law(id).0 {
+            Law::Absent => answer.is_problem(404, Code::ScheduleNotFound),
+            Law::Harmless => assert!(answer.status < 300, "{id}: {answer:?}"),
+            Law::OperatorsOnly => answer.is_problem(403, Code::NotPermitted),
+            Law::Unlisted {
+                by_agent,
+                by_schedule,
+            } => {
+                answer.is(200);
+                if by_agent {
+                    let asked = scene.as_agent(&operation, 0, "?agent_id=agent-b").await;
+                    asked.is_problem(403, Code::NotPermitted);
+                }
+                if by_schedule {
+                    let query = format!("?schedule_id={}", scene.other);
+                    let asked = scene.as_agent(&operation, 0, &query).await;
+                    asked.is_problem(404, Code::ScheduleNotFound);
+                }
+            }
+        }
+    }
+    let after = scene
+        .api
+        .world
+        .service
+        .db
+        .get_schedule(scene.other)
+        .await
+        .unwrap();
+    assert_eq!(format!("{before:?}"), format!("{after:?}"));
+}
+
+#[tokio::test]
+async fn an_agents_key_does_everything_with_its_own_schedules() {
+    let scene = scene().await;
+    let all = operations();
+    let find = |id: &str| all.iter().find(|o| o.id == id).unwrap();
+    for id in [
+        "show_schedule",
+        "list_schedules",
+        "list_occurrences",
+        "show_account",
+        "update_schedule",
+        "pause_schedule",
+        "resume_schedule",
+        "run_schedule",
+    ] {
+        let answer = scene.as_agent(find(id), scene.own, "").await;
+        assert!(answer.status < 300, "{id}: {answer:?}");
+        if id.starts_with("list") || id == "show_account" {
+            assert_eq!(answer.json["count"], 1, "{id}: {answer:?}");
+        }
+    }
+    let foreign = json!({ "agent_id": "agent-b", "prompt": "p", "every": "1h" });
+    for (operation, schedule) in [("create_schedule", 0), ("update_schedule", scene.own)] {
+        let request = scene.request(find(operation), schedule, "");
+        let request = request.json(&match operation {
+            "create_schedule" => foreign.clone(),
+            _ => json!({ "agent_id": "agent-b" }),
+        });
+        send(request.bearer_auth(&scene.key))
+            .await
+            .is_problem(403, Code::NotPermitted);
+    }
+    let ended = scene.as_agent(find("cancel_schedule"), scene.own, "").await;
+    ended.is(200);
+}
+
+#[tokio::test]
+async fn without_a_key_that_opens_it_no_route_tells_or_does_anything() {
+    let scene = scene().await;
+    let revoked = scene.api.key(None).await;
+    let keys = scene.api.world.service.list_keys().await.unwrap();
+    let id = keys.last().unwrap().id;
+    scene.api.world.service.revoke_key(id).await.unwrap();
+    let before = scene
+        .api
+        .world
+        .service
+        .db
+        .get_schedule(scene.own)
+        .await
+        .unwrap();
+    for operation in operations() {
+        let request = || scene.request(&operation, scene.own, "");
+        let wrong = format!("pys_{}", "0".repeat(64));
+        for (request, status, code) in [
+            (request(), 401, Code::KeyInvalid),
+            (request().bearer_auth(&wrong), 401, Code::KeyInvalid),
+            (request().bearer_auth(&revoked), 401, Code::KeyInvalid),
+            (
+                request().bearer_auth(&scene.key[..40]),
+                401,
+                Code::KeyInvalid,
+            ),
+            (
+                request()
+                    .header("x-promptyoself-key", &wrong)
+                    .bearer_auth(&scene.key),
+                401,
+                Code::KeyInvalid,
+            ),
+            (
+                request()
+                    .bearer_auth(&scene.key)
+                    .header("x-agent-id", "agent-b"),
+                403,
+                Code::NotPermitted,
+            ),
+            (
+                request().header("host", "evil.example"),
+                403,
+                Code::NotPermitted,
+            ),
+            (
+                request().header("origin", "http://evil.example"),
+                403,
+                Code::NotPermitted,
+            ),
+        ] {
+            let answer = send(request.header("idempotency-key", "k")).await;
+            answer.is_problem(status, code);
+            let text = answer.json.to_string();
+            for secret in [
+                "SECRET",
+                "mine",
+                "pys_0",
+                &scene.key[4..20],
+                &revoked[4..20],
+            ] {
+                assert!(!text.contains(secret), "{}: {text}", operation.id);
+            }
+        }
+    }
+    let after = scene
+        .api
+        .world
+        .service
+        .db
+        .get_schedule(scene.own)
+        .await
+        .unwrap();
+    assert_eq!(format!("{before:?}"), format!("{after:?}"));
+}
