@@ -63,7 +63,7 @@ pub struct Service {
     /// Who asks.
     pub caller: Caller,
     /// The request that is carried out, if it may come again.
-    pub request: Option<RequestKey>,
+    pub request: Option<Arc<RequestKey>>,
 }
 
 impl Service {

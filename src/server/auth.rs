@@ -1,5 +1,7 @@
 //! Who is calling over HTTP.
 
+use std::sync::Arc;
+
 use axum::extract::FromRequestParts;
 use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
@@ -25,7 +27,7 @@ impl FromRequestParts<App> for Scoped {
     ) -> std::result::Result<Self, Problem> {
         let caller = identify(&app.service, &parts.headers).await?;
         let service = app.service.for_caller(caller);
-        let request = parts.extensions.get::<RequestKey>().cloned();
+        let request = parts.extensions.get::<Arc<RequestKey>>().cloned();
         Ok(Scoped(Service { request, ..service }))
     }
 }

@@ -264,7 +264,7 @@ impl Service {
         let lane_of = |s: &PromptSchedule| Ok(self.letta.lane(&AgentId::parse(&s.agent_id)?));
         match self
             .db
-            .queue_run(id, lane_of, self.request.as_ref(), self.now())
+            .queue_run(id, lane_of, self.request.as_deref(), self.now())
             .await?
         {
             None => Err(not_found(id)),

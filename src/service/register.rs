@@ -136,7 +136,7 @@ impl Service {
             policy: asked.policy,
             ping_url: asked.ping_url.clone(),
             most_schedules: most_schedules(&self.budget, &self.caller),
-            request: self.request.clone(),
+            request: self.request.as_deref().cloned(),
         };
         match self.db.add_schedule(&new, now).await {
             Ok(id) => {

@@ -93,10 +93,10 @@ impl Served {
             Reach::World => "0.0.0.0:8465".parse().unwrap(),
         };
         let app = App {
+            running: Default::default(),
             service: world.service.clone(),
             guard: Arc::new(Guard::new(&settings, seen_as)),
             metrics: Metrics::default(),
-            running: Default::default(),
             mcp: tools(world),
         };
         let task = tokio::spawn(async { axum::serve(listener, router(app)).await.unwrap() });
@@ -141,7 +141,7 @@ fn tools(world: &World<Rest>) -> Shared {
         has_letta_key: true,
         stop: CancellationToken::new(),
         calls: Default::default(),
-        backend: Backend::Here(service),
+        backend: Backend::Here(Box::new(service)),
     }
 }
 

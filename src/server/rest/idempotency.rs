@@ -110,7 +110,7 @@ async fn carry_out(
             .into());
         }
     }
-    parts.extensions.insert(key.clone());
+    parts.extensions.insert(Arc::new(key.clone()));
     let response = next.run(Request::from_parts(parts, Body::from(body))).await;
     keep(service, &key, response).await
 }

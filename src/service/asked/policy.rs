@@ -121,7 +121,6 @@ mod tests {
             pause_on_failure: Some("0".into()),
             envelope: Some("full".into()),
             max_age: Some("2d".into()),
-            ..PolicyText::default()
         };
         let read = policy(&args).unwrap();
         assert_eq!(read.catch_up(), CatchUp::Skip);

@@ -137,7 +137,7 @@ async fn serve(service: &Service) -> String {
 /// What the tools of MCP are given; nothing here calls them.
 fn tools(service: &Service) -> mcp::Shared {
     mcp::Shared {
-        backend: mcp::Backend::Here(service.clone()),
+        backend: mcp::Backend::Here(Box::new(service.clone())),
         executor: None,
         clock: service.clock.clone(),
         zone: service.zone.clone(),

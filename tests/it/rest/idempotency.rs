@@ -149,7 +149,7 @@ async fn what_was_made_before_a_crash_is_found_by_the_request_that_comes_again()
 
     // The same without HTTP: whoever carries the request out finds what was made.
     let service = Service {
-        request: Some(request),
+        request: Some(request.into()),
         ..api.world.service.clone()
     };
     let wish = api.world.wish(
