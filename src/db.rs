@@ -256,8 +256,8 @@ mod tests {
             policy: Policy::default(),
             most_schedules: None,
             ping_url: None,
-            request: None,
             payload: None,
+            request: None,
         };
         db.add_schedule(&new, now).await
     }

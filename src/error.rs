@@ -51,9 +51,6 @@ pub enum Code {
     ScheduleLive,
     /// A stored schedule can't be read.
     ScheduleBroken,
-    /// A request over HTTP is wrong as such: its route, method, type, size, JSON or parameters; or it
-    /// asks for what is not done.
-    RequestInvalid,
     /// There is no source code to upload.
     SourceMissing,
     /// Uploading tools is turned off.
@@ -66,6 +63,9 @@ pub enum Code {
     KeyInvalid,
     /// The caller may not do this, or not for this agent.
     NotPermitted,
+    /// A request over HTTP is wrong as such (its route, method, type, size, JSON or parameters), or
+    /// asks for what is not done.
+    RequestInvalid,
     /// An idempotency key came again with another request.
     IdempotencyConflict,
     /// Agents choose the plugin's arguments, and this one is not theirs to choose.
@@ -122,13 +122,13 @@ impl Code {
         Code::ScheduleNotActive,
         Code::ScheduleLive,
         Code::ScheduleBroken,
-        Code::RequestInvalid,
         Code::SourceMissing,
         Code::UploadDisabled,
         Code::FileUnusable,
         Code::ConfigInvalid,
         Code::KeyInvalid,
         Code::NotPermitted,
+        Code::RequestInvalid,
         Code::IdempotencyConflict,
         Code::RefusedInPlugin,
         Code::DatabaseUnavailable,
@@ -171,13 +171,13 @@ impl Code {
             Code::ScheduleNotActive => "schedule_not_active",
             Code::ScheduleLive => "schedule_live",
             Code::ScheduleBroken => "schedule_broken",
-            Code::RequestInvalid => "request_invalid",
             Code::SourceMissing => "source_missing",
             Code::UploadDisabled => "upload_disabled",
             Code::FileUnusable => "file_unusable",
             Code::ConfigInvalid => "config_invalid",
             Code::KeyInvalid => "key_invalid",
             Code::NotPermitted => "not_permitted",
+            Code::RequestInvalid => "request_invalid",
             Code::IdempotencyConflict => "idempotency_conflict",
             Code::RefusedInPlugin => "refused_in_plugin",
             Code::DatabaseUnavailable => "database_unavailable",

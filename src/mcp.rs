@@ -1,8 +1,8 @@
 //! The native MCP server: every use case as a tool, over stdio and over streamable HTTP.
 //!
-//! Each tool is defined in [`tools`], reads what it is given leniently ([`arguments`]), asks the
+//! Each tool is defined in [`tools`], reads what it is given leniently (`arguments`), asks the
 //! same operations as every other face, and answers with JSON. What goes wrong is the answer of the
-//! tool ([`errors`]), so that the model that called reads it and tries again.
+//! tool (`errors`), so that the model that called reads it and tries again.
 
 mod arguments;
 mod caller;
@@ -51,7 +51,7 @@ error says what to write instead.";
 #[derive(Clone)]
 pub enum Backend {
     /// In a database that this process has opened.
-    Here(Service),
+    Here(Box<Service>),
     /// With a server on another machine, which knows from our key who we are.
     Elsewhere(Arc<dyn Operations>),
 }

@@ -35,7 +35,7 @@ impl Executor for Here {
 pub(super) fn tools_here(ctx: &Context, service: &Service, stop: CancellationToken) -> Shared {
     let settings = &ctx.settings;
     Shared {
-        backend: Backend::Here(service.clone()),
+        backend: Backend::Here(Box::new(service.clone())),
         executor: Some(Arc::new(Here {
             service: service.clone(),
             settings: settings.clone(),

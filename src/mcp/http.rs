@@ -47,9 +47,13 @@ where
 {
     let mut manager = LocalSessionManager::default();
     manager.session_config.keep_alive = Some(IDLE);
+    // Clients of before 2025-11-25, as Letta's is, take the empty first event of a stream for a
+    // broken message, and now and then lose the answer after it.
+    manager.session_config.sse_retry = None;
     let sessions = Arc::new(manager);
     let config = StreamableHttpServerConfig::default()
         .disable_allowed_hosts()
+        .with_sse_retry(None)
         .with_max_request_body_bytes(LARGEST_REQUEST)
         .with_cancellation_token(end_of_calls(shared));
     let shared = Arc::new(shared.clone());

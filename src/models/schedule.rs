@@ -134,8 +134,8 @@ pub struct NewSchedule {
     pub most_schedules: Option<i64>,
     /// The dead-man service that is told of it.
     pub ping_url: Option<PingUrl>,
-    /// The request that asks for it, if it may come again.
-    pub request: Option<RequestKey>,
     /// The request that is sent in place of the prompt.
     pub payload: Option<Payload>,
+    /// The request that asks for it, if it may come again.
+    pub request: Option<RequestKey>,
 }

@@ -141,7 +141,7 @@ fn tools(world: &World<Rest>) -> Shared {
         has_letta_key: true,
         stop: CancellationToken::new(),
         calls: Default::default(),
-        backend: Backend::Here(service),
+        backend: Backend::Here(Box::new(service)),
     }
 }
 

@@ -32,6 +32,7 @@ mod remote;
 mod rest;
 mod scheduler;
 mod scope;
+mod server;
 mod simulation;
 mod smcp;
 mod time_rules;

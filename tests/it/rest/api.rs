@@ -137,20 +137,15 @@ async fn serve(service: &Service) -> String {
 /// What the tools of MCP are given; nothing here calls them.
 fn tools(service: &Service) -> mcp::Shared {
     mcp::Shared {
-        backend: mcp::Backend::Here(service.clone()),
+        backend: mcp::Backend::Here(Box::new(service.clone())),
         executor: None,
         clock: service.clock.clone(),
         zone: service.zone.clone(),
         default_agent: None,
-        settings: promptyoself::config::McpSettings {
-            single_agent: false,
-            delivers: false,
-            agent_variables: Vec::new(),
-            default_agent_from: String::new(),
-        },
+        settings: promptyoself::config::McpSettings::default(),
         letta_url: String::new(),
         has_letta_key: false,
-        stop: tokio_util::sync::CancellationToken::new(),
-        calls: tokio_util::task::TaskTracker::new(),
+        stop: Default::default(),
+        calls: Default::default(),
     }
 }
