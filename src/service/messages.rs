@@ -116,7 +116,7 @@ impl Service {
         let uid = uid.ok_or_else(|| no_message(agent, id))?;
         let mut sent = self
             .db
-            .list_sent(uid, limit.saturating_add(1), offset)
+            .list_sent(uid, agent, limit.saturating_add(1), offset)
             .await?;
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
         let more = sent.len() > limit;
