@@ -6,6 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use jiff::SignedDuration;
 use serde_json::{Value, json};
+use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -24,15 +25,28 @@ use crate::service::Service;
 const FIRST_WAIT: SignedDuration = SignedDuration::from_secs(1);
 const LONGEST_WAIT: SignedDuration = SignedDuration::from_mins(1);
 
+/// How long what was delivered by hand may take at the end, after turns have been waited for.
+const LAST_NOTES: SignedDuration = SignedDuration::from_secs(2);
+
 /// Delivers by hand in the database that this process has opened.
 struct Here {
     service: Service,
     settings: Settings,
+    /// Held while something is delivered.
+    alone: Mutex<()>,
 }
 
 #[async_trait]
 impl Executor for Here {
     async fn execute(&self, stop: CancellationToken) -> Result<Value> {
+        let Ok(_alone) = self.alone.try_lock() else {
+            return Ok(json!({
+                "status": "success",
+                "message": "What is due is being delivered already, for an earlier call, so no \
+                            second pass was begun: promptyoself_history shows what becomes of it",
+                "executed": [],
+            }));
+        };
         running::execute_once(&self.service, &self.settings, stop).await
     }
 }
@@ -45,6 +59,7 @@ pub(super) fn tools_here(ctx: &Context, service: &Service, stop: CancellationTok
         executor: Some(Arc::new(Here {
             service: service.clone(),
             settings: settings.clone(),
+            alone: Mutex::default(),
         })),
         clock: ctx.clock.clone(),
         zone: service.zone.clone(),
@@ -147,8 +162,16 @@ pub(super) async fn mcp(ctx: &Context) -> Result<Reply> {
     if delivering.is_some() {
         until_somebody_delivers(&service).await;
     }
-    let spoken = mcp::stdio::serve(tools_here(ctx, &service, stop.clone()), stop.clone()).await;
+    let tools = tools_here(ctx, &service, stop.clone());
+    let calls = tools.calls.clone();
+    let spoken = mcp::stdio::serve(tools, stop.clone()).await;
     stop.cancel();
+    calls.close();
+    let drain = ctx.settings.delivery.drain.saturating_add(LAST_NOTES);
+    tokio::select! {
+        () = calls.wait() => {}
+        () = ctx.clock.sleep(drain.unsigned_abs()) => {}
+    }
     if let Some(delivering) = delivering {
         // It reports its faults itself.
         let _ = delivering.await;
