@@ -19,8 +19,9 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::any;
 use jiff::SignedDuration;
 use serde_json::Value;
+use tower_http::timeout::TimeoutBody;
 
-use super::{App, Guard, LARGEST_BODY};
+use super::{App, BODY_SILENCE, Guard, LARGEST_BODY};
 use crate::error::{Code, Error, Result};
 use crate::models::AgentId;
 use crate::service::{Registration, ScheduledMessage, Service};
@@ -157,6 +158,7 @@ impl Face {
 
 async fn read_json(body: Body) -> Result<Value> {
     let example = create::example;
+    let body = Body::new(TimeoutBody::new(BODY_SILENCE, body));
     let bytes = axum::body::to_bytes(body, LARGEST_BODY)
         .await
         .map_err(|e| {
