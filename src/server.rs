@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::DefaultBodyLimit;
+use axum::extract::{DefaultBodyLimit, State};
 use axum::middleware;
 use axum::routing::get;
 use tokio::net::TcpListener;
@@ -155,9 +155,14 @@ async fn serve(listener: TcpListener, app: App, stop: CancellationToken) {
 
 /// Every route.
 pub fn router(app: App) -> Router {
+    let letta = Arc::new(ops::LettaSeen::default());
+    let readyz = move |State(app): State<App>| {
+        let letta = letta.clone();
+        async move { ops::readyz(app, &letta).await }
+    };
     Router::new()
         .route("/healthz", get(ops::healthz))
-        .route("/readyz", get(ops::readyz))
+        .route("/readyz", get(readyz))
         .route("/metrics", get(ops::metrics))
         .merge(letta_api::routes(&app))
         .merge(mcp::http::routes(&app.service, &app.mcp))
