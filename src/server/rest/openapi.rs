@@ -65,7 +65,9 @@ pub(super) fn complete(mut document: OpenApi) -> OpenApi {
     for (path, item) in &mut document.paths.paths {
         let has_id = path.contains("{id}");
         for (is_post, operation) in operations(item) {
-            if is_post {
+            // A preview makes nothing that a second request could make again.
+            let makes = is_post && operation.operation_id.as_deref() != Some("preview");
+            if makes {
                 let parameters = operation.parameters.get_or_insert_default();
                 parameters.push(RefOr::T(
                     ParameterBuilder::new()
@@ -77,7 +79,7 @@ pub(super) fn complete(mut document: OpenApi) -> OpenApi {
                         .build(),
                 ));
             }
-            describe_problems(operation, is_post, has_id);
+            describe_problems(operation, makes, has_id);
         }
     }
     document
@@ -118,7 +120,10 @@ fn describe_problems(operation: &mut Operation, is_post: bool, has_id: bool) {
             "create_schedule" | "list_occurrences" | "show_account"
         );
     let may_conflict = (has_id && id != "show_schedule") || id == "create_schedule";
-    let plans = matches!(id.as_str(), "create_schedule" | "update_schedule");
+    let is_budgeted = matches!(
+        id.as_str(),
+        "create_schedule" | "update_schedule" | "run_schedule"
+    );
     let statuses = [
         (
             true,
@@ -148,7 +153,7 @@ fn describe_problems(operation: &mut Operation, is_post: bool, has_id: bool) {
             422,
             "The Idempotency-Key came with another request before",
         ),
-        (plans, 429, "It is more than an agent may schedule"),
+        (is_budgeted, 429, "It is more than an agent may schedule"),
         (true, 500, "A fault of the server"),
         (
             asks_letta,
