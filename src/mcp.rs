@@ -249,11 +249,8 @@ fn not_for_agents(tool: &Definition) -> Error {
 }
 
 fn unknown_tool(name: &str) -> ErrorData {
-    let near = tools::all()
-        .iter()
-        .map(|t| (strsim::jaro_winkler(t.name, name), t.name))
-        .max_by(|a, b| a.0.total_cmp(&b.0))
-        .filter(|(likeness, _)| *likeness > 0.8);
-    let meant = near.map_or(String::new(), |(_, tool)| format!(" Is {tool} meant?"));
+    let near = arguments::nearest(name, tools::all().iter().map(|t| t.name));
+    let meant = near.map_or(String::new(), |tool| format!(" Is {tool} meant?"));
+    let name = arguments::shorten(name);
     ErrorData::invalid_params(format!("there is no tool {name:?}.{meant}"), None)
 }

@@ -25,7 +25,7 @@ pub use incident::{Channel, Incident, IncidentKind, Notice, NoticeEvent};
 pub use key::{StoredKey, hash_key, new_key};
 pub use occurrence::{Attempt, Identity, Occurrence, State, Trigger, Turn};
 pub use payload::Payload;
-pub(crate) use payload::hash_of;
+pub(crate) use payload::{LARGEST_REQUEST, hash_of, shown};
 pub use ping::{Ping, PingUrl};
 pub use policy::{CatchUp, DEFAULT_GRACE, DEFAULT_PAUSE_ON_FAILURE, EnvelopeStyle, Policy};
 pub use request::RequestKey;

@@ -1,6 +1,7 @@
 //! The HTTP server of `serve`: one router, guarded as a whole.
 
 mod auth;
+mod connections;
 mod guard;
 mod letta_api;
 pub mod metrics;
@@ -12,17 +13,20 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::DefaultBodyLimit;
+use axum::extract::{DefaultBodyLimit, State};
 use axum::middleware;
 use axum::routing::get;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::timeout::RequestBodyTimeoutLayer;
 
 use crate::config::ServerSettings;
 use crate::error::{Code, Error, Result};
 use crate::mcp;
 use crate::service::Service;
+
+use connections::Limits;
 
 pub use auth::credentials;
 pub use guard::Guard;
@@ -32,6 +36,9 @@ pub use rest::{Running, document};
 
 /// The largest body of a request, in bytes: Letta takes 5 MB of content, and an image more.
 const LARGEST_BODY: usize = 32 * 1024 * 1024;
+
+/// How long the body of a request that is read here may stay away between two pieces.
+const BODY_SILENCE: Duration = Duration::from_secs(30);
 
 /// How long requests that go on may take to end when the server stops.
 const DRAIN: Duration = Duration::from_secs(5);
@@ -128,32 +135,38 @@ pub async fn start(
 }
 
 async fn serve(listener: TcpListener, app: App, stop: CancellationToken) {
-    let (clock, stopped) = (app.service.clock.clone(), stop.clone());
-    let server = axum::serve(listener, router(app))
-        .with_graceful_shutdown(async move { stopped.cancelled().await });
+    let clock = app.service.clock.clone();
+    let answering = connections::answer(
+        listener,
+        router(app),
+        Limits::of_process(),
+        clock.clone(),
+        stop.clone(),
+    );
     let deadline = async {
         stop.cancelled().await;
         clock.sleep(DRAIN).await;
     };
     tokio::select! {
-        ended = server => {
-            if let Err(e) = ended {
-                tracing::error!("the HTTP server ended: {e}");
-            }
-        }
+        () = answering => {}
         () = deadline => {}
     }
 }
 
 /// Every route.
 pub fn router(app: App) -> Router {
+    let letta = Arc::new(ops::LettaSeen::default());
+    let readyz = move |State(app): State<App>| {
+        let letta = letta.clone();
+        async move { ops::readyz(app, &letta).await }
+    };
     Router::new()
         .route("/healthz", get(ops::healthz))
-        .route("/readyz", get(ops::readyz))
+        .route("/readyz", get(readyz))
         .route("/metrics", get(ops::metrics))
         .merge(letta_api::routes(&app))
         .merge(mcp::http::routes(&app.service, &app.mcp))
-        .merge(rest::router(&app))
+        .merge(rest::router(&app).layer(RequestBodyTimeoutLayer::new(BODY_SILENCE)))
         .fallback(rest::no_route)
         .method_not_allowed_fallback(rest::no_method)
         .layer(middleware::from_fn_with_state(app.clone(), guard::check))

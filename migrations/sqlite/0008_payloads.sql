@@ -5,7 +5,8 @@ CREATE INDEX ix_schedules_payload ON schedules (payload) WHERE payload IS NOT NU
 
 -- Whoever changes the prompt, we or another program, wants that prompt sent.
 CREATE TRIGGER schedules_prompt_replaced AFTER UPDATE OF prompt_text ON schedules
-WHEN OLD.payload IS NOT NULL AND NEW.prompt_text IS NOT OLD.prompt_text
+WHEN OLD.payload IS NOT NULL AND NEW.payload IS OLD.payload
+    AND NEW.prompt_text IS NOT OLD.prompt_text
 BEGIN
     UPDATE schedules SET payload = NULL, row_version = row_version + 1 WHERE id = NEW.id;
 END;

@@ -2,12 +2,14 @@
 
 use std::time::Duration;
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
 use crate::config::{self, Delivery};
+use crate::db::RunningScheduler;
 use crate::error::Result;
 use crate::models::{Lifecycle, State, Verdict};
 use crate::notify::Notifier;
@@ -16,6 +18,32 @@ use crate::service::Service;
 
 /// How often one that stands by looks whether another scheduler still lives.
 const LOOK_FOR_OTHERS: Duration = Duration::from_secs(1);
+
+/// How many looks in a row may find no new heartbeat of anybody: three that are due, at one every
+/// ten seconds. Looks are counted instead of comparing times, since clocks are set and machines
+/// sleep, and neither stops anybody's heart.
+const PATIENCE: u32 = 30;
+
+/// The heartbeats of others, as one that stands by sees them.
+#[derive(Default)]
+struct Pulse {
+    seen: Vec<(Uuid, Timestamp)>,
+    looks_without: u32,
+}
+
+impl Pulse {
+    /// Whether anybody works, as far as one more look tells. Who holds its lock and shows no
+    /// heartbeat any more hangs.
+    fn is_felt(&mut self, others: &[RunningScheduler]) -> bool {
+        let seen: Vec<_> = others.iter().map(|o| (o.owner, o.heartbeat_at)).collect();
+        match seen.iter().all(|beat| self.seen.contains(beat)) {
+            true => self.looks_without += 1,
+            false => self.looks_without = 0,
+        }
+        self.seen = seen;
+        !self.seen.is_empty() && self.looks_without < PATIENCE
+    }
+}
 
 /// Delivers until `stop`; `poll` is the longest time between two looks at the database, and
 /// `outcomes` is told of everything that is settled.
@@ -45,18 +73,25 @@ pub(super) async fn forever(
     Ok(())
 }
 
-/// Delivers until `stop` as long as no other scheduler lives on the database, and stands by while
+/// Delivers until `stop` as long as no other scheduler works on the database, and stands by while
 /// one does.
 pub(super) async fn when_nobody_else(
     service: &Service,
     asked: &config::Settings,
     stop: CancellationToken,
 ) -> Result<()> {
+    let mut pulse = Pulse::default();
     loop {
-        // Two that begin at the same time are safe beside each other.
+        // Two that begin at the same time are safe beside each other, and so is one that hung and
+        // goes on.
         match service.db.list_schedulers().await {
-            Ok(others) if others.is_empty() => break,
-            Ok(_) => {}
+            Ok(others) if pulse.is_felt(&others) => {}
+            Ok(others) => {
+                if !others.is_empty() {
+                    tracing::warn!("no other scheduler shows a heartbeat any more: taking over");
+                }
+                break;
+            }
             Err(e) => tracing::warn!("{}", e.chain()),
         }
         tokio::select! {
@@ -167,4 +202,42 @@ async fn show(service: &Service, outcome: Outcome) -> Result<Value> {
         "error": error,
         "reply": reply,
     }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn beating(owner: u128, second: i64) -> RunningScheduler {
+        RunningScheduler {
+            owner: Uuid::from_u128(owner),
+            pid: 1,
+            started_at: Timestamp::UNIX_EPOCH,
+            heartbeat_at: Timestamp::from_second(second).unwrap(),
+            holding: None,
+        }
+    }
+
+    #[test]
+    fn one_that_stands_by_takes_over_when_nobody_is_left_or_no_heart_beats_any_more() {
+        let mut pulse = Pulse::default();
+        assert!(!pulse.is_felt(&[]));
+        let hung = beating(1, 5_000);
+        assert!(pulse.is_felt(std::slice::from_ref(&hung)));
+        for _ in 1..PATIENCE {
+            assert!(pulse.is_felt(std::slice::from_ref(&hung)));
+        }
+        assert!(!pulse.is_felt(std::slice::from_ref(&hung)));
+    }
+
+    #[test]
+    fn one_heart_that_beats_is_enough_whatever_its_clock_shows() {
+        let mut pulse = Pulse::default();
+        let hung = beating(1, 5_000);
+        for look in 0..i64::from(PATIENCE) * 10 {
+            // It beats at every tenth look, and its clock goes backwards.
+            let other = beating(2, -(look / 10));
+            assert!(pulse.is_felt(&[hung.clone(), other]), "{look}");
+        }
+    }
 }

@@ -4,12 +4,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use jiff::SignedDuration;
 use serde_json::{Value, json};
+use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::output::Reply;
 use super::{Context, deliver, running};
+use crate::clock::{Clock, doubled};
 use crate::config::{RemoteSettings, Settings};
 use crate::error::Result;
 use crate::mcp::{self, Backend, Executor, Shared};
@@ -18,15 +21,32 @@ use crate::remote::Remote;
 use crate::schedule::Zone;
 use crate::service::Service;
 
+/// How long the first and the longest wait are before a scheduler that failed is tried again.
+const FIRST_WAIT: SignedDuration = SignedDuration::from_secs(1);
+const LONGEST_WAIT: SignedDuration = SignedDuration::from_mins(1);
+
+/// How long what was delivered by hand may take at the end, after turns have been waited for.
+const LAST_NOTES: SignedDuration = SignedDuration::from_secs(2);
+
 /// Delivers by hand in the database that this process has opened.
 struct Here {
     service: Service,
     settings: Settings,
+    /// Held while something is delivered.
+    alone: Mutex<()>,
 }
 
 #[async_trait]
 impl Executor for Here {
     async fn execute(&self, stop: CancellationToken) -> Result<Value> {
+        let Ok(_alone) = self.alone.try_lock() else {
+            return Ok(json!({
+                "status": "success",
+                "message": "What is due is being delivered already, for an earlier call, so no \
+                            second pass was begun: promptyoself_history shows what becomes of it",
+                "executed": [],
+            }));
+        };
         running::execute_once(&self.service, &self.settings, stop).await
     }
 }
@@ -39,6 +59,7 @@ pub(super) fn tools_here(ctx: &Context, service: &Service, stop: CancellationTok
         executor: Some(Arc::new(Here {
             service: service.clone(),
             settings: settings.clone(),
+            alone: Mutex::default(),
         })),
         clock: ctx.clock.clone(),
         zone: service.zone.clone(),
@@ -48,6 +69,38 @@ pub(super) fn tools_here(ctx: &Context, service: &Service, stop: CancellationTok
         has_letta_key: settings.letta_key.is_some(),
         stop,
         calls: TaskTracker::new(),
+    }
+}
+
+/// Delivers beside the tools until `stop`. A scheduler that fails is told of at once and tried
+/// again after a while: the client that started us sees nothing of it.
+async fn keep_delivering(service: Service, settings: Settings, stop: CancellationToken) {
+    let clock = service.clock.clone();
+    try_again(&clock, &stop.clone(), || {
+        let (service, settings, stop) = (service.clone(), settings.clone(), stop.clone());
+        async move { deliver::when_nobody_else(&service, &settings, stop).await }
+    })
+    .await;
+}
+
+/// Runs what `start` makes until one ends without a fault, or until `stop`.
+async fn try_again<F>(clock: &Clock, stop: &CancellationToken, start: impl Fn() -> F)
+where
+    F: Future<Output = Result<()>> + Send + 'static,
+{
+    for tries in 0.. {
+        // On a task of its own, so that a panic ends no more than this try.
+        match tokio::spawn(start()).await {
+            Ok(Ok(())) => return,
+            Ok(Err(e)) => tracing::error!("delivering ended: {}", e.chain()),
+            Err(e) => tracing::error!("delivering ended with a fault of ours: {e}"),
+        }
+        let wait = doubled(FIRST_WAIT, tries, LONGEST_WAIT);
+        tracing::info!("delivering is tried again in {wait:#}");
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = clock.sleep(wait.unsigned_abs()) => {}
+        }
     }
 }
 
@@ -95,25 +148,89 @@ pub(super) async fn mcp(ctx: &Context) -> Result<Reply> {
         return Reply::new(&json!({ "status": "success" }), String::new());
     }
     let service = ctx.service().await?;
-    let delivering = {
-        let (service, settings) = (service.clone(), ctx.settings.clone());
-        let stop = stop.clone();
-        tokio::spawn(async move {
-            if settings.mcp.delivers {
-                deliver::when_nobody_else(&service, &settings, stop).await
-            } else {
-                Ok(())
-            }
-        })
+    let delivering = match ctx.settings.mcp.delivers {
+        true => {
+            let (service, settings) = (service.clone(), ctx.settings.clone());
+            Some(tokio::spawn(keep_delivering(
+                service,
+                settings,
+                stop.clone(),
+            )))
+        }
+        false => None,
     };
-    if ctx.settings.mcp.delivers {
+    if delivering.is_some() {
         until_somebody_delivers(&service).await;
     }
-    let spoken = mcp::stdio::serve(tools_here(ctx, &service, stop.clone()), stop.clone()).await;
+    let tools = tools_here(ctx, &service, stop.clone());
+    let calls = tools.calls.clone();
+    let spoken = mcp::stdio::serve(tools, stop.clone()).await;
     stop.cancel();
-    if let Ok(Err(e)) = delivering.await {
-        tracing::error!("delivering ended: {}", e.chain());
+    calls.close();
+    let drain = ctx.settings.delivery.drain.saturating_add(LAST_NOTES);
+    tokio::select! {
+        () = calls.wait() => {}
+        () = ctx.clock.sleep(drain.unsigned_abs()) => {}
+    }
+    if let Some(delivering) = delivering {
+        // It reports its faults itself.
+        let _ = delivering.await;
     }
     spoken?;
     Reply::new(&json!({ "status": "success" }), String::new())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use jiff::Timestamp;
+
+    use super::*;
+    use crate::error::{Code, Error};
+
+    #[tokio::test]
+    async fn a_scheduler_that_fails_or_panics_is_tried_again_after_longer_and_longer_waits() {
+        let clock = Clock::manual(Timestamp::UNIX_EPOCH);
+        let (told, mut started) = tokio::sync::mpsc::unbounded_channel();
+        let tries = Arc::new(AtomicUsize::new(0));
+        let trying = tokio::spawn({
+            let clock = clock.clone();
+            async move {
+                let start = || {
+                    let (told, clock, tries) = (told.clone(), clock.clone(), tries.clone());
+                    async move {
+                        told.send(clock.now().as_second()).unwrap();
+                        match tries.fetch_add(1, Ordering::Relaxed) {
+                            0 => panic!("on purpose"),
+                            1 => Err(Error::new(Code::Internal, "on purpose")),
+                            _ => Ok(()),
+                        }
+                    }
+                };
+                try_again(&clock, &CancellationToken::new(), start).await;
+            }
+        });
+        let mut seen = vec![started.recv().await.unwrap()];
+        while seen.len() < 3 {
+            // Any wait that has begun by now ends with one of these steps.
+            clock.advance(SignedDuration::from_millis(500));
+            tokio::task::yield_now().await;
+            seen.extend(started.try_recv());
+        }
+        trying.await.unwrap();
+        assert_eq!(seen[0], 0);
+        assert!(seen[1] >= 1 && seen[2] - seen[1] >= 2, "{seen:?}");
+    }
+
+    #[tokio::test]
+    async fn whoever_is_told_to_stop_waits_for_no_other_try() {
+        let clock = Clock::manual(Timestamp::UNIX_EPOCH);
+        let stop = CancellationToken::new();
+        stop.cancel();
+        try_again(&clock, &stop, || async {
+            Err(Error::new(Code::Internal, "on purpose"))
+        })
+        .await;
+    }
 }

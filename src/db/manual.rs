@@ -10,7 +10,7 @@ use super::schedules::fetch;
 use super::time::DbTime;
 use super::{Db, Tx};
 use crate::error::Result;
-use crate::models::{Lane, Lifecycle, PromptSchedule, RequestKey, Trigger};
+use crate::models::{AgentId, Lane, Lifecycle, PromptSchedule, RequestKey, Trigger};
 
 /// What became of a wish to run a schedule by hand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,6 +26,22 @@ pub enum Queued {
 }
 
 impl Db {
+    /// How many runs by hand were asked for of an agent from a time on.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn count_runs_by_hand(&self, agent: &AgentId, since: Timestamp) -> Result<i64> {
+        sqlx::query_scalar(
+            "SELECT count(*) FROM occurrences \
+             WHERE \"trigger\" = 'manual' AND agent_id = $1 AND intended_at >= $2",
+        )
+        .bind(agent.as_str())
+        .bind(DbTime(since))
+        .fetch_one(&self.pool)
+        .await
+        .map_err(|e| self.failed("count the runs by hand", e))
+    }
+
     /// Queues one run of a schedule for the next free moment of its lane. The prompt is frozen as
     /// it is now. `None` if there is none of this id. A request that was carried out before is
     /// answered with what it came to.
@@ -61,7 +77,7 @@ impl Db {
                     .map_err(failed)?
             }
         };
-        if let Queued::New(occurrence) = queued {
+        if let Queued::New(occurrence) | Queued::Waiting(occurrence) = queued {
             record_effect(&mut tx, request, occurrence)
                 .await
                 .map_err(failed)?;
@@ -81,9 +97,10 @@ async fn queue(
     // Whoever gets no answer asks twice.
     let waiting: Option<i64> = sqlx::query_scalar(
         "SELECT id FROM occurrences WHERE uid = $1 AND \"trigger\" = 'manual' \
-         AND state = 'waiting' AND sent_at IS NULL",
+         AND state = 'waiting' AND sent_at IS NULL AND agent_id = $2",
     )
     .bind(&uid)
+    .bind(schedule.agent_id.trim())
     .fetch_optional(&mut **tx)
     .await?;
     if let Some(id) = waiting {

@@ -72,19 +72,27 @@ impl Db {
             .collect()
     }
 
-    /// What was sent of a schedule, or should have been and never was; the newest first.
+    /// What was sent to an agent of a schedule, or should have been and never was; the newest first.
     ///
     /// # Errors
     /// Those of the database.
-    pub async fn list_sent(&self, uid: Uuid, limit: u32, offset: u32) -> Result<Vec<Occurrence>> {
+    pub async fn list_sent(
+        &self,
+        uid: Uuid,
+        agent: &AgentId,
+        limit: u32,
+        offset: u32,
+    ) -> Result<Vec<Occurrence>> {
         let failed = |e| self.failed("list what was sent", e);
         let rows = sqlx::query(concat!(
             "SELECT ",
             occurrence_columns!(),
-            " FROM occurrences WHERE uid = $1 AND state IN ('delivered', 'dead', 'missed') \
-             ORDER BY intended_at DESC, id DESC LIMIT $2 OFFSET $3"
+            " FROM occurrences WHERE uid = $1 AND agent_id = $2 \
+             AND state IN ('delivered', 'dead', 'missed') \
+             ORDER BY intended_at DESC, id DESC LIMIT $3 OFFSET $4"
         ))
         .bind(uid.to_string())
+        .bind(agent.as_str())
         .bind(limit)
         .bind(offset)
         .fetch_all(&self.pool)

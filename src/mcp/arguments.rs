@@ -2,6 +2,7 @@
 //! they see: other spellings of a name, numbers as text, "None" for nothing, and fields of their
 //! own. All of that is understood; what is really unknown is refused with what there is.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use rmcp::model::JsonObject;
@@ -23,6 +24,13 @@ const PASSED_THROUGH: &[&str] = &[
     "ctx",
     "_meta",
 ];
+
+/// The longest text that is compared with what there is, in characters: comparing takes time in
+/// proportion to its square.
+const LONGEST_COMPARED: usize = 64;
+
+/// How much of what a caller wrote an error repeats, in characters.
+const LONGEST_REPEATED: usize = 80;
 
 /// What a tool was given, under the names of its definition and without what means nothing.
 #[derive(Clone, Debug)]
@@ -56,7 +64,11 @@ impl Arguments {
                 let name = parameter.name;
                 return Err(Error::new(
                     Code::Usage,
-                    format!("{name} was given twice, as {other} and as {value}: give it once"),
+                    format!(
+                        "{name} was given twice, as {} and as {}: give it once",
+                        shorten(&other.to_string()),
+                        shorten(&value.to_string())
+                    ),
                 )
                 .example(usual_call(tool)));
             }
@@ -152,28 +164,53 @@ fn check_kind(tool: &Definition, parameter: &Parameter, value: &Value) -> Result
     let name = parameter.name;
     Err(Error::new(
         Code::Usage,
-        format!("{name} is {value}, and {} takes {wanted} there", tool.name),
+        format!(
+            "{name} is {}, and {} takes {wanted} there",
+            shorten(&value.to_string()),
+            tool.name
+        ),
     )
     .example(usual_call(tool)))
 }
 
 fn unknown(tool: &Definition, key: &str, name: &str) -> Error {
     let names: Vec<&str> = tool.parameters.iter().map(|p| p.name).collect();
-    let near = names
-        .iter()
-        .map(|n| (strsim::jaro_winkler(n, name), n))
-        .filter(|(likeness, _)| *likeness > 0.8)
-        .max_by(|a, b| a.0.total_cmp(&b.0));
-    let meant = near.map_or(String::new(), |(_, n)| format!(" Is {n} meant?"));
+    let near = nearest(name, names.iter().copied());
+    let meant = near.map_or(String::new(), |n| format!(" Is {n} meant?"));
     let takes = match names.as_slice() {
         [] => "it takes no arguments".to_owned(),
         names => format!("it takes {}", names.join(", ")),
     };
     Error::new(
         Code::Usage,
-        format!("{} has no argument {key:?}: {takes}.{meant}", tool.name),
+        format!(
+            "{} has no argument {:?}: {takes}.{meant}",
+            tool.name,
+            shorten(key)
+        ),
     )
     .example(usual_call(tool))
+}
+
+/// The one of `names` that is probably meant by `text`.
+pub(super) fn nearest<'a>(text: &str, names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    if text.chars().nth(LONGEST_COMPARED).is_some() {
+        return None;
+    }
+    names
+        .into_iter()
+        .map(|name| (strsim::jaro_winkler(name, text), name))
+        .filter(|(likeness, _)| *likeness > 0.8)
+        .max_by(|a, b| a.0.total_cmp(&b.0))
+        .map(|(_, name)| name)
+}
+
+/// The beginning of what a caller wrote, for an error to repeat.
+pub(super) fn shorten(text: &str) -> Cow<'_, str> {
+    match text.char_indices().nth(LONGEST_REPEATED) {
+        Some((end, _)) => Cow::Owned(format!("{}…", &text[..end])),
+        None => Cow::Borrowed(text),
+    }
 }
 
 /// A call that works: what is required, with the first example of each.
@@ -259,6 +296,26 @@ mod tests {
         );
         let error = read("promptyoself_test", json!({ "x": 5 })).unwrap_err();
         assert!(error.to_string().contains("takes no arguments"), "{error}");
+    }
+
+    #[test]
+    fn what_is_long_is_neither_compared_nor_repeated_whole() {
+        let long = "schedule_id".to_owned() + &"ü".repeat(1_000_000);
+        for call in [
+            json!({ long.as_str(): 5 }),
+            json!({ "schedule_id": [long.as_str()] }),
+            json!({ "schedule_id": 5, "id": long.as_str() }),
+        ] {
+            let text = read("promptyoself_cancel", call).unwrap_err().to_string();
+            assert!(
+                text.contains("schedule_idü") && text.contains('…'),
+                "{text}"
+            );
+            assert!(text.chars().count() < 300, "{text}");
+        }
+        assert_eq!(nearest("schedule_ic", ["schedule_id"]), Some("schedule_id"));
+        let long = "schedule_id".repeat(6);
+        assert_eq!(nearest(&long, [long.as_str()]), None);
     }
 
     #[test]

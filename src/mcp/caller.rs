@@ -32,7 +32,8 @@ pub struct Session {
     transport: Transport,
     /// What the client calls it; since 2026-07-28 clients over HTTP have none.
     id: Mutex<Option<String>>,
-    default_agent: Mutex<Option<AgentId>>,
+    /// The agent that each caller set for itself: one session may carry requests of several.
+    default_agents: Mutex<Vec<(Caller, AgentId)>>,
 }
 
 impl Session {
@@ -44,7 +45,7 @@ impl Session {
         Session {
             transport,
             id: Mutex::new(id),
-            default_agent: Mutex::new(None),
+            default_agents: Mutex::default(),
         }
     }
 
@@ -75,16 +76,18 @@ impl Session {
         }
     }
 
-    /// The agent that was set as this session's default.
-    pub fn default_agent(&self) -> Option<AgentId> {
-        lock(&self.default_agent).clone()
+    /// The agent that this caller set as its default in this session.
+    pub fn default_agent(&self, caller: &Caller) -> Option<AgentId> {
+        let set = lock(&self.default_agents);
+        let own = set.iter().find(|(by, _)| by == caller);
+        own.map(|(_, agent)| agent.clone())
     }
 
-    /// Sets this session's default.
+    /// Sets this caller's default in this session.
     ///
     /// # Errors
     /// [`Code::Usage`] if the client has no session that lasts.
-    pub fn set_default_agent(&self, agent: AgentId) -> Result<String> {
+    pub fn set_default_agent(&self, caller: &Caller, agent: AgentId) -> Result<String> {
         let Some(id) = self.id() else {
             return Err(Error::new(
                 Code::Usage,
@@ -98,7 +101,11 @@ impl Session {
                 .to_string(),
             ));
         };
-        *lock(&self.default_agent) = Some(agent);
+        let mut set = lock(&self.default_agents);
+        // An agent's own id is known without one, so that of the latest is enough, however many
+        // agents a client speaks for.
+        set.retain(|(by, _)| by != caller && by.scope().is_none());
+        set.push((caller.clone(), agent));
         Ok(id)
     }
 }
@@ -198,7 +205,7 @@ impl Call {
         if let Some((key, id)) = in_metadata(&self.metadata) {
             return Ok(Some((AgentId::parse(id)?, Source::Metadata(key))));
         }
-        if let Some(agent) = self.session.default_agent() {
+        if let Some(agent) = self.session.default_agent(&self.caller) {
             return Ok(Some((agent, Source::ScopedDefault)));
         }
         if let Some(id) = &self.shared.default_agent {
@@ -238,4 +245,27 @@ fn in_metadata(metadata: &Map<String, Value>) -> Option<(&'static str, &str)> {
         let id = metadata.get(*key)?.as_str()?.trim();
         (!id.is_empty()).then_some((*key, id))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_default_is_its_callers_alone_and_outlasts_those_of_others() {
+        let session = Session::new(Transport::Stdio);
+        let agent = |id: &str| AgentId::parse(id).unwrap();
+        let (one, two) = (Caller::Agent(agent("one")), Caller::Agent(agent("two")));
+        session
+            .set_default_agent(&Caller::SomeAgent, agent("three"))
+            .unwrap();
+        assert_eq!(session.default_agent(&one), None);
+        session.set_default_agent(&one, agent("one")).unwrap();
+        assert_eq!(session.default_agent(&one), Some(agent("one")));
+        assert_eq!(session.default_agent(&two), None);
+        session.set_default_agent(&two, agent("two")).unwrap();
+        let kept = session.default_agent(&Caller::SomeAgent);
+        assert_eq!(kept, Some(agent("three")));
+        assert_eq!(lock(&session.default_agents).len(), 2);
+    }
 }

@@ -1,14 +1,17 @@
 //! MCP over streamable HTTP, as a part of the server's router.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+mod owners;
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use axum::Router;
+use axum::body::{Body, HttpBody, to_bytes};
 use axum::extract::{Request, State};
 use axum::http::{Method, StatusCode};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
+use rmcp::transport::streamable_http_server::session::SessionManager;
 use rmcp::transport::streamable_http_server::session::local::LocalSessionManager;
 use rmcp::transport::streamable_http_server::{StreamableHttpServerConfig, StreamableHttpService};
 use tokio_util::sync::CancellationToken;
@@ -19,11 +22,16 @@ use crate::models::hash_key;
 use crate::server::{Problem, credentials};
 use crate::service::Service;
 
+use owners::Owners;
+
 /// The largest request, in bytes: prompts may be as large as Letta takes them.
 const LARGEST_REQUEST: usize = 16 * 1024 * 1024;
 
-/// How long a session is kept that nobody uses. Clients stay connected over night.
-const IDLE: Duration = Duration::from_secs(24 * 60 * 60);
+/// The largest request that may begin a session, in bytes: it is kept as long as the session.
+const LARGEST_BEGINNING: u64 = 64 * 1024;
+
+/// How long a session is kept that nobody uses. Clients begin another one when it has ended.
+const IDLE: Duration = Duration::from_secs(60 * 60);
 
 /// How long calls that go on may take when the server stops.
 const LONGEST_CALL: Duration = Duration::from_secs(3);
@@ -36,8 +44,7 @@ const LAST_WORDS: Duration = Duration::from_millis(100);
 struct Door {
     service: Service,
     sessions: Arc<LocalSessionManager>,
-    /// The hash of the key with which each session was begun; `None` for no key.
-    owners: Arc<Mutex<HashMap<String, Option<String>>>>,
+    owners: Arc<Mutex<Owners>>,
 }
 
 /// The route `/mcp`. Host and origin are checked by whoever mounts it.
@@ -104,12 +111,15 @@ async fn admit(State(door): State<Door>, mut request: Request, next: Next) -> Re
     };
     let owner = credentials.key.as_ref().map(hash_key);
     let session = headers.get(SESSION_HEADER).and_then(|v| v.to_str().ok());
-    if session.is_some_and(|id| door.is_foreign(id, owner.as_deref())) {
+    if session.is_some_and(|id| !door.owners().may_use(id, owner.as_deref())) {
         // As for a session that there is not.
         return (StatusCode::NOT_FOUND, "Not Found: Session not found").into_response();
     }
     request.extensions_mut().insert(caller);
     let is_delete = request.method() == Method::DELETE;
+    let Some((request, size)) = sized(request).await else {
+        return too_large(LARGEST_REQUEST as u64);
+    };
     let mut response = next.run(request).await;
     if is_delete && response.status() == StatusCode::ACCEPTED {
         // Clients take only these two for the end of a session.
@@ -117,24 +127,53 @@ async fn admit(State(door): State<Door>, mut request: Request, next: Next) -> Re
     }
     let begun = response.headers().get(SESSION_HEADER);
     if let Some(id) = begun.and_then(|v| v.to_str().ok()) {
+        if size > LARGEST_BEGINNING {
+            door.end(id).await;
+            return too_large(LARGEST_BEGINNING);
+        }
         door.note(id, owner).await;
     }
     response
 }
 
+/// A request and the size of its body in bytes. `None` if that is too large.
+async fn sized(request: Request) -> Option<(Request, u64)> {
+    if let Some(size) = request.body().size_hint().exact() {
+        return Some((request, size));
+    }
+    let (parts, body) = request.into_parts();
+    let body = to_bytes(body, LARGEST_REQUEST).await.ok()?;
+    let size = body.len() as u64;
+    Some((Request::from_parts(parts, Body::from(body)), size))
+}
+
+fn too_large(largest: u64) -> Response {
+    let text = format!("Payload Too Large: this request may have at most {largest} bytes");
+    (StatusCode::PAYLOAD_TOO_LARGE, text).into_response()
+}
+
 impl Door {
-    fn is_foreign(&self, session: &str, owner: Option<&str>) -> bool {
-        let owners = self.owners.lock().unwrap_or_else(PoisonError::into_inner);
-        owners
-            .get(session)
-            .is_some_and(|begun| begun.as_deref() != owner)
+    /// A panic elsewhere leaves them whole.
+    fn owners(&self) -> MutexGuard<'_, Owners> {
+        self.owners.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Notes whose a session is, and forgets those that have ended.
+    /// Notes whose a session is, and ends those that are too many with it.
     async fn note(&self, session: &str, owner: Option<String>) {
-        let live = self.sessions.sessions.read().await;
-        let mut owners = self.owners.lock().unwrap_or_else(PoisonError::into_inner);
-        owners.retain(|id, _| live.contains_key(id.as_str()));
-        owners.insert(session.to_owned(), owner);
+        let too_many = {
+            let live = self.sessions.sessions.read().await;
+            let mut owners = self.owners();
+            owners.keep(|id| live.contains_key(id));
+            owners.add(session, owner)
+        };
+        for id in too_many {
+            self.end(&id).await;
+        }
+    }
+
+    async fn end(&self, session: &str) {
+        if let Err(e) = self.sessions.close_session(&session.into()).await {
+            tracing::warn!("could not end a session: {e}");
+        }
     }
 }

@@ -5,6 +5,9 @@ use sha2::{Digest, Sha256};
 
 use crate::error::{Code, Error, Result};
 
+/// The largest request that is stored, in bytes.
+pub(crate) const LARGEST_REQUEST: usize = 8 * 1024 * 1024;
+
 /// The roles of Letta's messages.
 const ROLES: [&str; 3] = ["user", "system", "assistant"];
 
@@ -93,6 +96,14 @@ impl Payload {
                 .as_str()
                 .ok_or_else(|| invalid("description must be text"))?;
             payload.description = Some(text.to_owned());
+        }
+        let bytes = payload.to_stored().len();
+        if bytes > LARGEST_REQUEST {
+            return Err(invalid(format_args!(
+                "the request has {bytes} bytes, and one that is scheduled may have at most {} MiB: \
+                 Letta takes 5 MB of content",
+                LARGEST_REQUEST / (1024 * 1024)
+            )));
         }
         Ok(payload)
     }
@@ -335,7 +346,7 @@ fn check_types(types: &Value) -> Result<()> {
 }
 
 /// What somebody sent, short enough for a sentence.
-fn shown(value: Option<&Value>) -> String {
+pub(crate) fn shown(value: Option<&Value>) -> String {
     let text = value.map_or_else(|| "missing".to_owned(), Value::to_string);
     match text.char_indices().nth(80) {
         Some((end, _)) => format!("{}…", &text[..end]),
@@ -448,6 +459,18 @@ mod tests {
         assert_eq!(messages[1]["content"][1]["text"], "a");
         let (messages, _) = Payload::of_prompt("a").sent_with(Some("late"));
         assert_eq!(messages[0]["content"], "late\n\na");
+    }
+
+    #[test]
+    fn a_request_that_letta_would_never_take_is_not_stored() {
+        let of = |bytes: usize| {
+            let content = "x".repeat(bytes);
+            read(json!({"messages": [{"role": "user", "content": content}]}))
+        };
+        assert!(of(LARGEST_REQUEST - 100).is_ok());
+        let error = of(LARGEST_REQUEST).unwrap_err();
+        assert_eq!(error.code(), Code::RequestInvalid);
+        assert!(error.to_string().contains("8 MiB"), "{error}");
     }
 
     #[test]

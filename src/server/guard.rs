@@ -4,14 +4,24 @@
 use std::net::SocketAddr;
 
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, header};
+use axum::http::{HeaderMap, Uri, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
 use super::App;
 use super::problem::Problem;
+use crate::api::{AGENT_HEADER, KEY_HEADER};
 use crate::config::ServerSettings;
 use crate::error::{Code, Error};
+
+/// What proxies add to a request that they pass on.
+const FORWARDING: [&str; 5] = [
+    "forwarded",
+    "x-forwarded-for",
+    "x-forwarded-host",
+    "x-real-ip",
+    "via",
+];
 
 /// The names by which the server may be called, and the origins that may call it.
 #[derive(Debug)]
@@ -107,10 +117,52 @@ impl Guard {
 
 /// Lets a request through, or refuses it.
 pub(super) async fn check(State(app): State<App>, request: Request, next: Next) -> Response {
-    let authority = request.uri().authority().map(|a| a.as_str());
-    match app.guard.check(request.headers(), authority) {
+    match check_request(&app, request.headers(), request.uri()).await {
         Ok(()) => next.run(request).await,
         Err(error) => Problem::from(error).into_response(),
+    }
+}
+
+async fn check_request(app: &App, headers: &HeaderMap, uri: &Uri) -> Result<(), Error> {
+    let authority = uri.authority().map(|a| a.as_str());
+    app.guard.check(headers, authority)?;
+    refuse_repeated(headers)?;
+    let is_passed_on = FORWARDING.iter().find(|n| headers.contains_key(**n));
+    match is_passed_on {
+        Some(name) if uri.path() != "/healthz" => refuse_unknown_caller(app, name).await,
+        _ => Ok(()),
+    }
+}
+
+/// Refuses what a proxy passes on as long as no key was ever made: whoever reaches us is then taken
+/// for the operator, and a proxy on this machine lets in others.
+async fn refuse_unknown_caller(app: &App, name: &str) -> Result<(), Error> {
+    if !app.service.db.list_keys().await?.is_empty() {
+        return Ok(());
+    }
+    Err(Error::new(
+        Code::NotPermitted,
+        format!(
+            "the header {name} says that a proxy calls for somebody else, and there is no key yet \
+             by which they could be known: make a key first"
+        ),
+    )
+    .example("promptyoself key create --name laptop"))
+}
+
+/// Refuses two answers to who is calling: what stands before us may have looked at the other one.
+fn refuse_repeated(headers: &HeaderMap) -> Result<(), Error> {
+    let names = [header::AUTHORIZATION.as_str(), KEY_HEADER, AGENT_HEADER];
+    match names
+        .iter()
+        .find(|n| headers.get_all(**n).iter().count() > 1)
+    {
+        None => Ok(()),
+        Some(name) => Err(Error::new(
+            Code::RequestInvalid,
+            format!("the header {name} is there more than once: send it once"),
+        )
+        .example(format!("{name}: …"))),
     }
 }
 

@@ -19,10 +19,11 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::any;
 use jiff::SignedDuration;
 use serde_json::Value;
+use tower_http::timeout::TimeoutBody;
 
-use super::{App, Guard, LARGEST_BODY};
+use super::{App, BODY_SILENCE, Guard};
 use crate::error::{Code, Error, Result};
-use crate::models::AgentId;
+use crate::models::{AgentId, LARGEST_REQUEST};
 use crate::service::{Registration, ScheduledMessage, Service};
 use access::Admitted;
 use path::Place;
@@ -157,10 +158,11 @@ impl Face {
 
 async fn read_json(body: Body) -> Result<Value> {
     let example = create::example;
-    let bytes = axum::body::to_bytes(body, LARGEST_BODY)
+    let body = Body::new(TimeoutBody::new(BODY_SILENCE, body));
+    let bytes = axum::body::to_bytes(body, LARGEST_REQUEST)
         .await
         .map_err(|e| {
-            let limit = LARGEST_BODY / (1024 * 1024);
+            let limit = LARGEST_REQUEST / (1024 * 1024);
             Error::new(
                 Code::RequestInvalid,
                 format!("the body can't be read, or is larger than {limit} MiB"),

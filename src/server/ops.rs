@@ -4,11 +4,37 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use jiff::SignedDuration;
 use serde_json::json;
+use tokio::sync::Mutex;
 
 use super::App;
 use super::auth::Scoped;
 use super::problem::Problem;
+use crate::service::Service;
+
+/// How long it counts what Letta answered: anybody may ask us, and Letta is not asked each time.
+const STAYS_SEEN: SignedDuration = SignedDuration::from_secs(5);
+
+/// Whether Letta answered when it was last asked, and when that was by the clock that never jumps.
+#[derive(Default)]
+pub(super) struct LettaSeen(Mutex<Option<(SignedDuration, bool)>>);
+
+impl LettaSeen {
+    /// Asks Letta unless it was asked a moment ago; whoever comes meanwhile waits for that answer.
+    async fn answers(&self, service: &Service) -> bool {
+        let mut seen = self.0.lock().await;
+        let now = service.clock.moment().uptime;
+        if let Some((at, answers)) = *seen
+            && now - at < STAYS_SEEN
+        {
+            return answers;
+        }
+        let answers = service.check_letta().await.is_ok();
+        *seen = Some((service.clock.moment().uptime, answers));
+        answers
+    }
+}
 
 /// The process answers.
 pub(super) async fn healthz() -> &'static str {
@@ -17,14 +43,14 @@ pub(super) async fn healthz() -> &'static str {
 
 /// Whether prompts can be delivered: the database answers, a scheduler lives, Letta answers. It
 /// says nothing that a stranger should not know, so it needs no key.
-pub(super) async fn readyz(State(app): State<App>) -> Response {
+pub(super) async fn readyz(app: App, letta: &LettaSeen) -> Response {
     let service = &app.service;
     let database = service.db.ping().await.is_ok();
     let scheduler = match service.db.list_schedulers().await {
         Ok(schedulers) => !schedulers.is_empty(),
         Err(_) => false,
     };
-    let letta = service.check_letta().await.is_ok();
+    let letta = letta.answers(service).await;
     let ready = database && scheduler && letta;
     let status = match ready {
         true => StatusCode::OK,

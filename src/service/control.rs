@@ -1,6 +1,6 @@
 //! Changing a schedule that exists: update, pause, resume.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::budget::{check_fires, most_schedules};
 use super::register::{PINGS, Registered, When, Wish, check_policy, plan, registered};
@@ -253,14 +253,37 @@ impl Service {
 }
 
 impl Service {
+    /// Refuses an agent more runs by hand in 24 hours than a schedule of its own may have.
+    async fn check_runs(&self, agent: &AgentId) -> Result<()> {
+        let day_ago = self.now().checked_sub(SignedDuration::from_hours(24));
+        let since = day_ago.unwrap_or(Timestamp::MIN);
+        let runs = self.db.count_runs_by_hand(agent, since).await?;
+        let most = self.budget.fires_per_day;
+        if u64::try_from(runs).unwrap_or(0) < most {
+            return Ok(());
+        }
+        Err(Error::new(
+            Code::BudgetExceeded,
+            format!(
+                "agent {agent} was run by hand {runs} times in the last 24 hours, and agents may do \
+                 that {most} times: wait, or let a schedule do it"
+            ),
+        )
+        .example("promptyoself list"))
+    }
+
     /// Queues one run of a schedule, beside its own instants. Returns the occurrence, and whether
     /// it waited already since it was asked for before.
     ///
     /// # Errors
     /// [`Code::ScheduleNotFound`], [`Code::ScheduleNotActive`] for one that was cancelled,
-    /// [`Code::ScheduleBroken`].
+    /// [`Code::ScheduleBroken`], [`Code::BudgetExceeded`].
     pub async fn run(&self, id: i64) -> Result<(i64, bool)> {
-        self.find(id).await?;
+        let schedule = self.find(id).await?;
+        if self.caller.has_budget() {
+            self.check_runs(&AgentId::parse(&schedule.agent_id)?)
+                .await?;
+        }
         let lane_of = |s: &PromptSchedule| Ok(self.letta.lane(&AgentId::parse(&s.agent_id)?));
         match self
             .db

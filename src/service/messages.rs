@@ -4,7 +4,7 @@ use uuid::Uuid;
 
 use super::{Registration, Service};
 use crate::error::{Code, Error, Result};
-use crate::models::{AgentId, Occurrence, Payload, PromptSchedule};
+use crate::models::{AgentId, LARGEST_REQUEST, Occurrence, Payload, PromptSchedule};
 
 /// A schedule with the whole of what it sends.
 #[derive(Clone, Debug)]
@@ -62,11 +62,18 @@ impl Service {
             .list_live_schedules(agent, after, limit.saturating_add(1))
             .await?;
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-        let more = page.len() > limit;
+        let mut more = page.len() > limit;
         page.truncate(limit);
         let mut messages = Vec::with_capacity(page.len());
+        let mut bytes = 0;
         for schedule in page {
-            messages.push(self.whole(schedule).await?);
+            if bytes >= LARGEST_REQUEST {
+                more = true;
+                break;
+            }
+            let message = self.whole(schedule).await?;
+            bytes += message.payload.to_stored().len();
+            messages.push(message);
         }
         Ok((messages, more))
     }
@@ -116,7 +123,7 @@ impl Service {
         let uid = uid.ok_or_else(|| no_message(agent, id))?;
         let mut sent = self
             .db
-            .list_sent(uid, limit.saturating_add(1), offset)
+            .list_sent(uid, agent, limit.saturating_add(1), offset)
             .await?;
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
         let more = sent.len() > limit;

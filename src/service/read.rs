@@ -93,6 +93,8 @@ impl Service {
             Some(uid) => {
                 let filter = HistoryFilter {
                     uid: Some(uid),
+                    // What it sent while it was another agent's is that agent's.
+                    agent_id: self.caller.scope().cloned(),
                     limit: 5,
                     ..HistoryFilter::default()
                 };

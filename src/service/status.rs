@@ -29,6 +29,8 @@ pub struct Status {
     pub outbox: OutboxStatus,
     /// The database.
     pub database: PathBuf,
+    /// Whether one agent is told: not where the database is, nor what the operator noted.
+    pub is_for_agent: bool,
 }
 
 /// How much is waiting.
@@ -45,6 +47,9 @@ pub struct Backlog {
 impl Status {
     /// What a caller must know because it keeps prompts from being delivered.
     pub fn warning(&self) -> Option<String> {
+        if self.is_for_agent {
+            return self.warning_for_agent();
+        }
         let database = self.database.display();
         let halted = self
             .halted
@@ -75,6 +80,30 @@ impl Status {
         let holding = self.schedulers.iter().find_map(|s| s.holding.as_ref())?;
         Some(format!("deliveries are on hold: {holding}"))
     }
+
+    fn warning_for_agent(&self) -> Option<String> {
+        if let Some(halt) = &self.halted {
+            let since = halt.since;
+            return Some(format!(
+                "the operator has halted all deliveries since {since}; what is due waits"
+            ));
+        }
+        if self.schedulers.is_empty() {
+            return Some(
+                "no scheduler is running, so nothing will be delivered until the operator starts \
+                 one"
+                .to_owned(),
+            );
+        }
+        let held_since = self.held.first().map(|held| held.held_since);
+        let waits = held_since.is_some() || self.schedulers.iter().all(|s| s.holding.is_some());
+        waits.then(|| match held_since {
+            Some(since) => {
+                format!("deliveries are on hold since {since}, until Letta answers again")
+            }
+            None => "deliveries are on hold for now".to_owned(),
+        })
+    }
 }
 
 impl Service {
@@ -90,6 +119,7 @@ impl Service {
             incidents: self.db.list_open_incidents().await?,
             outbox: self.db.outbox_status(self.now()).await?,
             database: self.db.path().to_owned(),
+            is_for_agent: self.caller.scope().is_some(),
         })
     }
 
@@ -106,7 +136,7 @@ impl Service {
             status: Success::Success,
             halted: halt.is_some(),
             halted_since: halt.as_ref().map(|h| h.since),
-            halt_note: halt.and_then(|h| h.note),
+            halt_note: halt.and_then(|h| h.note).filter(|_| is_ours),
             schedulers: status.schedulers.iter().map(scheduler_view).collect(),
             incidents: self.visible(&status.incidents).cloned().collect(),
             backlog: match is_ours {

@@ -2,6 +2,7 @@
 
 use promptyoself::error::Code;
 use promptyoself::models::{AgentId, Budget, Caller, ScheduleType};
+use promptyoself::scheduler::Mode;
 use promptyoself::service::{Changes, Registration, Service, Wish};
 
 use crate::world::World;
@@ -106,4 +107,21 @@ async fn an_update_by_an_agent_stays_within_the_budget() {
     let refused = world.service.update(id, &moved).await.unwrap_err();
     assert_eq!(refused.code(), Code::BudgetExceeded);
     operator.update(id, &moved).await.unwrap();
+}
+
+#[tokio::test]
+async fn an_agent_is_run_by_hand_no_more_often_in_a_day_than_a_schedule_may_run() {
+    let (mut world, operator) = world().await;
+    world.service.budget.fires_per_day = 24;
+    let id = world.service.register(&hourly(&world)).await.unwrap().id;
+    for _ in 0..24 {
+        world.service.run(id).await.unwrap();
+        world.start_on(&operator, Mode::Once).ended().await;
+        world.advance(1);
+    }
+    let refused = world.service.run(id).await.unwrap_err();
+    assert_eq!(refused.code(), Code::BudgetExceeded);
+    operator.run(id).await.unwrap();
+    world.advance(24 * 3_600);
+    world.service.run(id).await.unwrap();
 }

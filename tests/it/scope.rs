@@ -3,6 +3,7 @@
 use promptyoself::db::ListFilter;
 use promptyoself::error::{Code, Result};
 use promptyoself::models::{AgentId, Caller, ScheduleType, State};
+use promptyoself::scheduler::Mode;
 use promptyoself::service::{Changes, HistoryQuery, Service};
 
 use crate::world::World;
@@ -128,4 +129,46 @@ async fn what_concerns_every_agent_is_the_operators() {
     ];
     assert_eq!(answers, [Some(Code::NotPermitted); 3]);
     world.service.agents().await.unwrap();
+}
+
+#[tokio::test]
+async fn what_was_sent_to_the_agent_before_is_not_shown_to_the_one_after() {
+    let (world, _, own, _) = world().await;
+    world.service.run(own).await.unwrap();
+    world.start_on(&world.service, Mode::Once).ended().await;
+    let moved = Changes {
+        agent_id: Some(agent("agent-b")),
+        ..Changes::default()
+    };
+    world.service.update(own, &moved).await.unwrap();
+
+    let after = world.service.for_caller(Caller::Agent(agent("agent-b")));
+    let status = after.status().await.unwrap();
+    assert!(after.show(own, &status).await.unwrap().last_runs.is_empty());
+    let uid = world.service.db.get_schedule(own).await.unwrap().unwrap();
+    let uid = uid.uid.unwrap().to_string();
+    let (sent, _) = after
+        .sent_of_message(&agent("agent-b"), &uid, 10, 0)
+        .await
+        .unwrap();
+    assert!(sent.is_empty(), "{sent:?}");
+    let all = world.service.show(own, &status).await.unwrap();
+    assert_eq!(all.last_runs[0].agent_id, "agent-a");
+}
+
+#[tokio::test]
+async fn an_agent_is_not_told_where_the_database_is_nor_what_the_operator_noted() {
+    let (world, service, _, _) = world().await;
+    let path = world.path().display().to_string();
+    let alone = service.status().await.unwrap().warning().unwrap();
+    world.service.halt(Some("moving house")).await.unwrap();
+    let halted = service.status().await.unwrap().warning().unwrap();
+    assert!(alone.contains("no scheduler") && halted.contains("halted"));
+    for told in [alone, halted] {
+        assert!(
+            !told.contains(&path) && !told.contains("moving house"),
+            "{told}"
+        );
+    }
+    assert_eq!(service.overview().await.unwrap().halt_note, None);
 }

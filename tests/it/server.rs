@@ -117,6 +117,48 @@ async fn another_name_or_a_page_of_elsewhere_is_refused_on_every_face() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_proxy_is_answered_only_once_there_is_a_key() {
+    let server = Server::start(World::new().await).await;
+    let marks = [
+        ("forwarded", "for=10.0.0.1"),
+        ("x-forwarded-for", "10.0.0.1"),
+        ("x-forwarded-host", "prompts.example.org"),
+        ("x-real-ip", "10.0.0.1"),
+        ("via", "1.1 proxy"),
+    ];
+    for mark in marks {
+        for path in ROUTES {
+            let (status, text) = server.get(path, &[mark]).await;
+            if path == "/healthz" {
+                assert_eq!(status, StatusCode::OK, "{mark:?}");
+                continue;
+            }
+            assert_eq!(status, StatusCode::FORBIDDEN, "{path} {mark:?}: {text}");
+            assert!(text.contains("make a key first"), "{text}");
+        }
+    }
+    let (_, key) = new_key(&server.world, &["--name", "operator"]);
+    let shown = ("x-promptyoself-key", key.as_str());
+    for mark in marks {
+        let (status, _) = server.get("/metrics", &[mark, shown]).await;
+        assert_eq!(status, StatusCode::OK, "{mark:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_calling_is_said_only_once() {
+    let server = Server::start(World::new().await).await;
+    for name in ["authorization", "x-promptyoself-key", "x-agent-id"] {
+        for path in ROUTES {
+            let twice = [(name, "agent-a"), (name, "agent-b")];
+            let (status, text) = server.get(path, &twice).await;
+            assert_eq!(status, StatusCode::BAD_REQUEST, "{path} {name}: {text}");
+            assert!(text.contains("more than once"), "{text}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn names_and_origins_that_the_operator_adds_are_answered() {
     let world = World::new().await;
     let (_, key) = new_key(&world, &["--name", "operator"]);

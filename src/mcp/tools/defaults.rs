@@ -171,7 +171,9 @@ async fn set(call: &Call) -> Result<Value> {
         )
         .example(format!("--agent-id {own}")));
     }
-    let scope = call.session.set_default_agent(agent.clone())?;
+    let scope = call
+        .session
+        .set_default_agent(&call.caller, agent.clone())?;
     Ok(json!({
         "status": "success",
         "message": format!("Default agent set to {agent}"),
@@ -185,7 +187,7 @@ async fn get(call: &Call) -> Result<Value> {
     Ok(json!({
         "status": "ok",
         "scope": call.session.id(),
-        "agent_id": call.session.default_agent(),
+        "agent_id": call.session.default_agent(&call.caller),
     }))
 }
 

@@ -207,7 +207,10 @@ async fn execute(call: &Call) -> Result<Value> {
     };
     let stop = call.shared.stop.child_token();
     // On a task of its own: a client that gives up does not cut a turn short.
-    let pass = tokio::spawn(async move { executor.execute(stop).await });
+    let pass = call
+        .shared
+        .calls
+        .spawn(async move { executor.execute(stop).await });
     let mut answer = tokio::select! {
         done = pass => done.map_err(|e| {
             Error::new(Code::Internal, "delivering ended with a fault").caused_by(e)

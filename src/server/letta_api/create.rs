@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde_json::{Map, Value};
 
 use crate::error::{Code, Error, Result};
-use crate::models::{AgentId, Payload, Policy, ScheduleType};
+use crate::models::{AgentId, Payload, Policy, ScheduleType, shown};
 use crate::service::{Registration, Service, When, Wish};
 
 /// The conversation that scheduled messages go to: the agent's own.
@@ -86,8 +86,9 @@ fn refuse_what_is_not_done(body: &Map<String, Value>) -> Result<()> {
         None => Ok(()),
         Some(id) if id == CONVERSATION => Ok(()),
         Some(id) => Err(invalid(format!(
-            "conversation_id is {id}, and scheduled messages are delivered to the agent's default \
-             conversation only: leave it out, or give \"{CONVERSATION}\""
+            "conversation_id is {}, and scheduled messages are delivered to the agent's default \
+             conversation only: leave it out, or give \"{CONVERSATION}\"",
+            shown(Some(id))
         ))
         .example(r#"{"conversation_id": "default"}"#)),
     }
@@ -139,8 +140,9 @@ fn read_when(schedule: &Map<String, Value>, now: Timestamp) -> Result<Wish> {
 fn read_instant(at: &Value, now: Timestamp) -> Result<Timestamp> {
     let unreadable = || {
         invalid(format!(
-            "schedule.scheduled_at is {at}: it must be a number, in milliseconds since 1970; now \
+            "schedule.scheduled_at is {}: it must be a number, in milliseconds since 1970; now \
              is {}",
+            shown(Some(at)),
             now.as_millisecond()
         ))
         .example(once_example(now))
@@ -193,7 +195,7 @@ fn text(body: &Map<String, Value>, key: &str) -> Result<Option<String>> {
         None => Ok(None),
         Some(Value::String(text)) => Ok(Some(text.trim().to_owned()).filter(|t| !t.is_empty())),
         Some(other) => {
-            let shown: String = other.to_string().chars().take(80).collect();
+            let shown = shown(Some(other));
             Err(invalid(format!("{key} is {shown}: it must be text")).example(example()))
         }
     }

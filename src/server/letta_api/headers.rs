@@ -5,6 +5,10 @@ use axum::http::header::{
     SET_COOKIE, TE, TRAILER, TRANSFER_ENCODING, UPGRADE,
 };
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
+use base64::Engine;
+use base64::alphabet::STANDARD;
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+use percent_encoding::percent_decode;
 use reqwest::Url;
 
 use crate::api::KEY_HEADER;
@@ -13,6 +17,14 @@ use crate::error::{Code, Error, Result};
 /// How our keys begin, and how many of their digits make it certain that a text holds one.
 const OUR_KEY: &str = "pys_";
 const CERTAIN: usize = 32;
+
+/// Base64 as it is written with and without its padding.
+const LENIENT: GeneralPurpose = GeneralPurpose::new(
+    &STANDARD,
+    GeneralPurposeConfig::new()
+        .with_decode_allow_trailing_bits(true)
+        .with_decode_padding_mode(DecodePaddingMode::Indifferent),
+);
 
 /// What Letta goes by when it decides who is asking.
 const CREDENTIALS: [&str; 4] = ["authorization", "x-bare-password", "user_id", "x-project"];
@@ -80,8 +92,17 @@ pub(super) fn of_answer(headers: &HeaderMap, asked: &Url, base: &Url) -> HeaderM
     passed
 }
 
-/// Whether text holds one of our keys.
+/// Whether text holds one of our keys, as it is or as URLs and `Basic` credentials encode it.
 pub(super) fn holds_our_key(text: &[u8]) -> bool {
+    let decoded: Vec<u8> = percent_decode(text).collect();
+    let basic = text
+        .split_at_checked(6)
+        .filter(|(scheme, _)| scheme.eq_ignore_ascii_case(b"basic "))
+        .and_then(|(_, pair)| LENIENT.decode(pair.trim_ascii()).ok());
+    holds_plain_key(text) || holds_plain_key(&decoded) || basic.is_some_and(|b| holds_plain_key(&b))
+}
+
+fn holds_plain_key(text: &[u8]) -> bool {
     let begins = |at: &[u8]| {
         at.starts_with(OUR_KEY.as_bytes())
             && at[OUR_KEY.len()..]
@@ -198,6 +219,17 @@ mod tests {
     fn one_of_our_keys_is_known_wherever_it_stands() {
         let key = format!("pys_{}", "0af3".repeat(16));
         for text in [key.clone(), format!("Bearer {key}"), format!("a={key}&b")] {
+            assert!(holds_our_key(text.as_bytes()), "{text}");
+        }
+        let digits = "0af3".repeat(16);
+        let basic = format!("basic {}", LENIENT.encode(format!("u:{key}")));
+        let bare = basic.trim_end_matches('=').to_owned();
+        for text in [
+            format!("/v1/x?k=pys%5F{digits}"),
+            format!("%70ys_{digits}"),
+            basic,
+            bare,
+        ] {
             assert!(holds_our_key(text.as_bytes()), "{text}");
         }
         for text in ["", "pys_", "Bearer pys_short", "a pys_ b", "letta-password"] {

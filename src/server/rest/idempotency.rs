@@ -48,7 +48,9 @@ impl Running {
 
 /// Carries a request out, or answers as it was answered before.
 pub(super) async fn answer_once(State(app): State<App>, request: Request, next: Next) -> Response {
-    if request.method() != Method::POST || !request.headers().contains_key(IDEMPOTENCY_KEY) {
+    // A preview makes nothing, so that it may be asked for as often as one likes.
+    let makes = request.method() == Method::POST && !request.uri().path().ends_with("/preview");
+    if !makes || !request.headers().contains_key(IDEMPOTENCY_KEY) {
         return next.run(request).await;
     }
     // Whoever goes away meanwhile asks again, and must find what came of it.
@@ -142,13 +144,19 @@ fn key_of(request: &Request) -> Result<String> {
     .example("Idempotency-Key: 0b6c1f0e-7d1c-4c1b-9b5e-2f6f0f0a4c11"))
 }
 
-/// Keeps an answer. A fault of ours or of Letta is none: the same request may do better later.
+/// Keeps an answer. A fault of ours or of Letta is none, nor is what passes (no such agent yet, too
+/// many schedules): the same request may do better later.
 async fn keep(
     service: &Service,
     key: &RequestKey,
     response: Response,
 ) -> std::result::Result<Response, Problem> {
-    if response.status().is_server_error() {
+    let status = response.status();
+    let passes = matches!(
+        status,
+        StatusCode::NOT_FOUND | StatusCode::TOO_MANY_REQUESTS
+    );
+    if status.is_server_error() || passes {
         service.db.forget_request(key).await?;
         return Ok(response);
     }

@@ -15,6 +15,7 @@ const UNDO: &str = "
     DROP TRIGGER schedules_payload_deleted;
     DROP INDEX ix_schedules_payload;
     ALTER TABLE schedules DROP COLUMN payload;
+    DROP TABLE requests;
     DROP TABLE keys;
     DROP TABLE former_installs;
     DROP INDEX ix_occurrences_payload;

@@ -42,7 +42,10 @@ async fn a_request_arrives_as_it_was_sent(
 #[tokio::test]
 async fn what_belongs_to_one_connection_or_to_us_stays_here() {
     let upstream = Upstream::start().await;
-    let (served, _world) = upstream.served("").await;
+    let (served, world) = upstream.served("").await;
+    // Without a key nobody's proxy is answered.
+    let made = world.service.create_key("test", None).await.unwrap();
+    let key = secrecy::ExposeSecret::expose_secret(&made.1);
     upstream.answers(
         200,
         &[
@@ -57,6 +60,7 @@ async fn what_belongs_to_one_connection_or_to_us_stays_here() {
     let answer = read(
         served
             .request("GET", "/v1/agents/")
+            .header("x-promptyoself-key", key)
             .header("cookie", "session=1")
             .header("connection", "x-secret, close")
             .header("x-secret", "1")

@@ -97,10 +97,19 @@ async fn our_key_never_reaches_letta_wherever_it_stands() {
             assert!((400..500).contains(&answer.status), "{name}: {answer:?}");
         }
     }
-    let path = format!("/v1/agents/?key={key}");
-    let request = served.request("GET", &path);
+    for path in [
+        format!("/v1/agents/?key={key}"),
+        format!("/v1/agents/?key={}", key.replace('_', "%5F")),
+    ] {
+        let request = served.request("GET", &path);
+        let answer = read(request.header("x-promptyoself-key", &key)).await;
+        answer.refused(StatusCode::UNAUTHORIZED, "key_invalid");
+    }
+    let request = served.request("GET", "/v1/agents/");
+    let request = request.basic_auth("letta", Some(&key));
     let answer = read(request.header("x-promptyoself-key", &key)).await;
     answer.refused(StatusCode::UNAUTHORIZED, "key_invalid");
+    assert_eq!(upstream.arrived().len(), 1);
     for arrived in upstream.arrived() {
         assert!(!format!("{arrived:?}").contains(&key[4..]), "{arrived:?}");
     }

@@ -35,8 +35,16 @@ impl Server {
 
     /// Sends a request and reads the next line, which is its answer.
     fn ask(&mut self, request: Value) -> Value {
+        self.send(&request);
+        self.answer()
+    }
+
+    fn send(&mut self, request: &Value) {
         let input = self.child.stdin.as_mut().unwrap();
         writeln!(input, "{request}").unwrap();
+    }
+
+    fn answer(&mut self) -> Value {
         let output = self.child.stdout.as_mut().unwrap();
         let mut line = String::new();
         tokio::task::block_in_place(|| BufReader::new(output).read_line(&mut line).unwrap());
@@ -158,5 +166,36 @@ async fn one_ends_when_its_client_goes_or_when_it_is_told_to_and_prints_nothing_
         (&status["running"], status["warning"].is_string()),
         (&json!(false), true)
     );
+    server.ended();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_due_is_delivered_by_hand_in_one_pass_at_a_time() {
+    let world = World::new().await;
+    let program = program(&world).with("PROMPTYOSELF_EXECUTOR_AUTOSTART", "false");
+    let mut server = Server::start(&program, &world, "mcp.log");
+    world.letta.hold(&world.agent);
+    world.register_due(&world.agent, "first", 1).await;
+    let execute = |id: i64| {
+        json!({ "jsonrpc": "2.0", "id": id, "method": "tools/call",
+            "params": { "name": "promptyoself_execute" } })
+    };
+    server.send(&execute(2));
+    world.letta.wait_for(1).await;
+    let second = server.ask(execute(3));
+    assert_eq!(second["id"], 3);
+    let told = &second["result"]["structuredContent"];
+    let message = told["message"].as_str().unwrap();
+    assert!(message.contains("no second pass"), "{message}");
+    assert_eq!(schedulers(&world), 1);
+    world.letta.release(&world.agent);
+    let first = server.answer();
+    assert_eq!(first["id"], 2);
+    let executed = &first["result"]["structuredContent"]["executed"];
+    assert_eq!(executed[0]["delivered"], true, "{first}");
+
+    let third = server.ask(execute(4));
+    let message = &third["result"]["structuredContent"]["message"];
+    assert_eq!(message, "0 prompts executed");
     server.ended();
 }

@@ -1,0 +1,167 @@
+//! Connections of the HTTP server: how many there may be, and how long they may stay silent. What
+//! strangers hold open must not take the files that deliveries need.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::service::TowerToHyperService;
+use rustix::process::{Resource, getrlimit};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+
+use crate::clock::Clock;
+
+/// How many connections there may be, however many files the process may open.
+const MOST: usize = 512;
+
+/// How long to wait after a connection could not be accepted: no file was left for it, most likely.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// What connections may take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Limits {
+    /// How many there may be at a time; others wait to be accepted.
+    pub(super) connections: usize,
+    /// How long the header of a request may take, and how long a connection may wait for one.
+    pub(super) header: Duration,
+}
+
+impl Limits {
+    /// The limits of this process: a quarter of the files that it may open.
+    pub(super) fn of_process() -> Self {
+        let files = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
+        let quarter = usize::try_from(files / 4).unwrap_or(usize::MAX);
+        Limits {
+            connections: quarter.clamp(1, MOST),
+            header: Duration::from_secs(10),
+        }
+    }
+}
+
+/// Answers requests until `stop`, and then those that go on. A request that was read may take as
+/// long as it does.
+pub(super) async fn answer(
+    listener: TcpListener,
+    router: Router,
+    limits: Limits,
+    clock: Clock,
+    stop: CancellationToken,
+) {
+    let free = Arc::new(Semaphore::new(limits.connections));
+    let open = GracefulShutdown::new();
+    let mut http = http1::Builder::new();
+    http.timer(TokioTimer::new())
+        .header_read_timeout(limits.header);
+    let next = async || {
+        let place = free.clone().acquire_owned().await.ok()?;
+        Some((accept(&listener, &clock).await, place))
+    };
+    while let Some(Some((stream, place))) = stop.run_until_cancelled(next()).await {
+        let service = TowerToHyperService::new(router.clone());
+        let connection = open.watch(http.serve_connection(TokioIo::new(stream), service));
+        tokio::spawn(async move {
+            if let Err(e) = connection.await {
+                tracing::debug!("a connection ended: {e}");
+            }
+            drop(place);
+        });
+    }
+    drop(listener);
+    open.shutdown().await;
+}
+
+async fn accept(listener: &TcpListener, clock: &Clock) -> TcpStream {
+    loop {
+        match listener.accept().await {
+            Ok((stream, _)) => return stream,
+            Err(e) => {
+                tracing::warn!("a connection could not be accepted: {e}");
+                clock.sleep(PAUSE).await;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::SocketAddr;
+
+    use axum::routing::get;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::sync::Notify;
+
+    use super::*;
+
+    const ASK: &[u8] = b"GET / HTTP/1.1\r\nhost: x\r\n\r\n";
+
+    async fn serve(router: Router, connections: usize) -> (SocketAddr, CancellationToken) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let limits = Limits {
+            connections,
+            header: Duration::from_millis(100),
+        };
+        let stop = CancellationToken::new();
+        let serving = answer(listener, router, limits, Clock::system(), stop.clone());
+        tokio::spawn(serving);
+        (address, stop)
+    }
+
+    async fn send(address: SocketAddr, bytes: &[u8]) -> TcpStream {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        stream.write_all(bytes).await.unwrap();
+        stream
+    }
+
+    async fn rest(mut stream: TcpStream) -> String {
+        let mut text = Vec::new();
+        let _ = stream.read_to_end(&mut text).await;
+        String::from_utf8_lossy(&text).into_owned()
+    }
+
+    #[tokio::test]
+    async fn silent_connections_do_not_keep_others_from_being_answered() {
+        let router = Router::new().route("/", get(|| async { "hello" }));
+        let (address, _stop) = serve(router, 3).await;
+        let silent = send(address, b"").await;
+        let half = send(address, b"GET / HTTP/1.1\r\nhost: x\r\n").await;
+        let mut answered = send(address, ASK).await;
+        let mut first = [0; 15];
+        answered.read_exact(&mut first).await.unwrap();
+        // All places are taken, and nobody but the server gives one up.
+        assert!(rest(send(address, ASK).await).await.ends_with("hello"));
+        rest(silent).await;
+        rest(half).await;
+        rest(answered).await;
+    }
+
+    #[tokio::test]
+    async fn an_answer_may_take_longer_than_a_header() {
+        let go_on = Arc::new(Notify::new());
+        let waits = go_on.clone();
+        let slow = get(move || async move {
+            waits.notified().await;
+            "at last"
+        });
+        let (address, stop) = serve(Router::new().route("/", slow), 2).await;
+        let asked = send(address, ASK).await;
+        // Its end says that the time for a header has passed, for the one before as well.
+        rest(send(address, b"").await).await;
+        rest(send(address, b"").await).await;
+        // Nor does the end of the server cut it off.
+        stop.cancel();
+        go_on.notify_one();
+        assert!(rest(asked).await.ends_with("at last"));
+    }
+
+    #[test]
+    fn strangers_get_a_part_of_the_files_that_may_be_open() {
+        let limits = Limits::of_process();
+        assert!((1..=MOST).contains(&limits.connections));
+    }
+}
