@@ -30,8 +30,8 @@ fn connect(program: &Program, agent: &AgentId, url: &str) -> Value {
 
 /// Says something to an agent that makes its model call a tool, and gives what the tool returned.
 ///
-/// Now and then Letta's own client times out before it has sent us anything, or says of a call
-/// nothing but that it failed. Then the model tries again, as models do.
+/// Now and then Letta's client opens a connection and sends nothing on it for 30 seconds: seen at the
+/// proxy between us, and with no other client. Then the model tries again, as models do.
 async fn call_tool(real: &RealLetta, agent: &AgentId, tool: &str, arguments: Value) -> Value {
     let content = format!("[[call {tool} {arguments}]]");
     let body = json!({ "messages": [{ "role": "user", "content": content }] });
