@@ -55,7 +55,7 @@ where
     let mut manager = LocalSessionManager::default();
     manager.session_config.keep_alive = Some(IDLE);
     // Clients of before 2025-11-25, as Letta's is, take the empty first event of a stream for a
-    // broken message, and now and then lose the answer after it.
+    // broken message, and log an error for each.
     manager.session_config.sse_retry = None;
     let sessions = Arc::new(manager);
     let config = StreamableHttpServerConfig::default()

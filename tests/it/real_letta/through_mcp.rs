@@ -29,17 +29,30 @@ fn connect(program: &Program, agent: &AgentId, url: &str) -> Value {
 }
 
 /// Says something to an agent that makes its model call a tool, and gives what the tool returned.
+///
+/// Now and then Letta's client opens a connection and sends nothing on it for 30 seconds: seen at the
+/// proxy between us, and with no other client. Then the model tries again, as models do.
 async fn call_tool(real: &RealLetta, agent: &AgentId, tool: &str, arguments: Value) -> Value {
     let content = format!("[[call {tool} {arguments}]]");
     let body = json!({ "messages": [{ "role": "user", "content": content }] });
     let path = format!("/v1/agents/{agent}/messages");
-    let turn = real.call("POST", &path, Some(body)).await;
-    let messages = turn["messages"].as_array().unwrap();
-    let returned = |m: &&Value| m["message_type"] == "tool_return_message";
-    let message = messages.iter().find(returned);
-    message
-        .unwrap_or_else(|| panic!("no tool was called: {turn:#}"))
-        .clone()
+    let mut returned = Value::Null;
+    for _ in 0..5 {
+        let turn = real.call("POST", &path, Some(body.clone())).await;
+        let messages = turn["messages"].as_array().unwrap();
+        let message = messages
+            .iter()
+            .find(|m| m["message_type"] == "tool_return_message");
+        returned = message
+            .unwrap_or_else(|| panic!("no tool was called: {turn:#}"))
+            .clone();
+        let said = returned["tool_return"].as_str().unwrap();
+        let is_lettas = said.is_empty() || said.contains("Timed out while waiting");
+        if returned["status"] == "success" || !is_lettas {
+            break;
+        }
+    }
+    returned
 }
 
 #[tokio::test]
@@ -61,33 +74,46 @@ async fn an_agent_schedules_for_itself_by_its_own_call_and_is_prompted() {
     assert!(connect(&program, &agent, &url)["key_id"].is_null());
 
     let prompt = "drink some water";
-    let wish = json!({ "prompt": prompt, "every": "2s", "max_repetitions": 1 });
+    // With a name, the same call twice is one schedule.
+    let wish = json!({
+        "name": "water", "prompt": prompt, "every": "2s", "max_repetitions": 1,
+    });
     let returned = call_tool(&real, &agent, "promptyoself_schedule_every", wish).await;
     assert_eq!(returned["status"], "success", "{returned:#}");
     let history = program
         .until(|h| h.iter().any(|o| o["state"] == "delivered"))
         .await;
-    assert_eq!(history.len(), 1);
-    assert_eq!(history[0]["agent_id"], agent.as_str());
+    assert!(history.iter().all(|o| o["agent_id"] == agent.as_str()));
     let messages = real.messages(&agent).await;
     let prompted = |m: &&Value| m["message_type"] == "user_message" && m["content"] == prompt;
-    assert_eq!(messages.iter().filter(prompted).count(), 1);
+    assert_eq!(messages.iter().filter(prompted).count(), history.len());
 
     // Whatever an agent's model writes, nothing of another agent is there for it.
-    for (tool, arguments) in [
-        ("promptyoself_list", json!({ "agent_id": agent })),
-        ("promptyoself_get", json!({ "schedule_id": 1 })),
-        ("promptyoself_cancel", json!({ "schedule_id": 1 })),
+    let (not_its_own, not_there) = ("this key is for agent", "there is no schedule 1");
+    for (tool, arguments, told) in [
+        (
+            "promptyoself_list",
+            json!({ "agent_id": agent }),
+            not_its_own,
+        ),
+        ("promptyoself_get", json!({ "schedule_id": 1 }), not_there),
+        (
+            "promptyoself_cancel",
+            json!({ "schedule_id": 1 }),
+            not_there,
+        ),
         (
             "promptyoself_schedule_every",
             json!({ "prompt": "x", "every": "1h", "agent_id": agent }),
+            not_its_own,
         ),
     ] {
         let returned = call_tool(&real, &other, tool, arguments).await;
         assert_eq!(returned["status"], "error", "{tool}: {returned:#}");
+        assert!(returned.to_string().contains(told), "{tool}: {returned:#}");
         assert!(!returned.to_string().contains(prompt), "{returned:#}");
     }
-    let wish = json!({ "prompt": "mine", "every": "1h" });
+    let wish = json!({ "name": "mine", "prompt": "mine", "every": "1h" });
     let returned = call_tool(&real, &other, "promptyoself_schedule_every", wish).await;
     assert_eq!(returned["status"], "success", "{returned:#}");
     let listed = program.json(&["list", "--agent-id", other.as_str()]);
