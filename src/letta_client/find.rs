@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::classify::Fault;
 use super::http::{Http, segment};
-use super::runs::{Life, time};
+use super::runs::{ActiveRun, Life, SKEW, time};
 use super::turn::Heard;
 use super::{Delivery, ErrorClass, Evidence, Lookup, Refusal, RefusalKind};
 
@@ -163,11 +163,15 @@ impl Http {
         let agent = lookup.agent.as_str();
         let runs = self.active_runs(agent, lookup.orphan_age).await;
         match runs {
-            Ok(runs) => Ok(runs
-                .into_iter()
-                .filter(|run| !run.orphaned)
-                .map(|run| run.id)
-                .collect()),
+            Ok(runs) => {
+                let since_sent = lookup.now.duration_since(lookup.sent_at);
+                // Its own run went on for as long as its turn was listened to.
+                let may_be_own = |run: &ActiveRun| run.age <= since_sent.saturating_add(SKEW);
+                let goes_on =
+                    |run: &ActiveRun| !run.orphaned || heard_lately(lookup) && may_be_own(run);
+                let runs = runs.into_iter().filter(goes_on);
+                Ok(runs.map(|run| run.id).collect())
+            }
             Err(Fault::NoRoute(refusal)) => Err(Fault::Refused(Refusal::new(
                 RefusalKind::Permanent,
                 refusal.class,
@@ -183,13 +187,10 @@ impl Http {
 
     /// Asks after a run that was told; how it ended is added to `heard`.
     async fn own_run(&self, run: &str, lookup: &Lookup, heard: &mut Heard) -> OwnRun {
-        let heard_lately = lookup
-            .heard_at
-            .is_some_and(|at| lookup.now.duration_since(at) < lookup.orphan_age);
         match self.life_of(run, lookup.orphan_age).await {
             Ok(Life::Runs) => OwnRun::GoesOn,
             // It went on for as long as its turn was listened to.
-            Ok(Life::Orphaned) if heard_lately => OwnRun::GoesOn,
+            Ok(Life::Orphaned) if heard_lately(lookup) => OwnRun::GoesOn,
             Ok(Life::Orphaned) => {
                 heard.error = Some(orphan(run));
                 OwnRun::Over
@@ -277,6 +278,12 @@ impl Http {
         }
         Ok(Trace::TooMany)
     }
+}
+
+/// Whether its turn was listened to so lately that its run can't have been orphaned.
+fn heard_lately(lookup: &Lookup) -> bool {
+    let heard = lookup.heard_at;
+    heard.is_some_and(|at| lookup.now.duration_since(at) < lookup.orphan_age)
 }
 
 /// A turn goes on that may be the prompt's own, or surely is that of this run.

@@ -60,6 +60,8 @@ pub struct Core {
     suspicions: Vec<Suspicion>,
     /// The lanes that something kept from the target since it last took a prompt.
     refused: Vec<(Lane, ErrorClass)>,
+    /// Those that were refused while it took prompts of others: what keeps them is their own trouble.
+    set_apart: HashSet<Lane>,
     halted: Option<Halt>,
     guard: ClockGuard,
     started: Option<Timestamp>,
@@ -90,6 +92,7 @@ impl Core {
             probing: false,
             suspicions: Vec::new(),
             refused: Vec::new(),
+            set_apart: HashSet::new(),
             halted: None,
             guard: ClockGuard::default(),
             started: None,

@@ -197,7 +197,7 @@ impl Core {
             evidence => {
                 self.unanswered.remove(&open.id);
                 if matches!(evidence, Evidence::Found(_)) {
-                    self.refused.clear();
+                    self.acquit(&open.lane);
                 }
                 let verdict = judge_evidence(evidence, &facts, now, &self.settings);
                 actions.push(settle_open(*open, verdict));
