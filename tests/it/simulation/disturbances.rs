@@ -7,6 +7,7 @@ use super::model_letta::cut;
 use super::process::Message;
 use super::trace::{At, HOUR, MINUTE, SECOND};
 use super::world::{Happening, World};
+use promptyoself::letta_client::ErrorClass;
 use promptyoself::scheduler::core::Event;
 
 impl World {
@@ -17,7 +18,22 @@ impl World {
             self.crash_server();
         }
         if happens(&mut self.rng, faults.absence) && self.letta.up {
-            self.note("the server can't be reached");
+            self.letta.trouble = pick(
+                &mut self.rng,
+                &[
+                    ErrorClass::Unreachable,
+                    ErrorClass::Unreachable,
+                    ErrorClass::Timeout,
+                    ErrorClass::ServerError,
+                    ErrorClass::Blocked,
+                    ErrorClass::Unauthorized,
+                    ErrorClass::RateLimited,
+                ],
+            );
+            self.note(match self.letta.trouble {
+                ErrorClass::Unreachable => "the server can't be reached".to_owned(),
+                class => format!("the whole server says no: {class}"),
+            });
             self.letta.up = false;
             let back = self.rng.i64(SECOND..40 * MINUTE);
             self.plan(back, Happening::ServerUp);
@@ -56,6 +72,7 @@ impl World {
     /// The server dies and is started again.
     pub fn crash_server(&mut self) {
         self.note("the server dies");
+        self.letta.trouble = ErrorClass::Unreachable;
         for request in self.letta.die() {
             let told = self.letta.requests[request].told;
             let run = self.letta.run_of(request).filter(|_| told);

@@ -19,7 +19,7 @@ use tempfile::TempDir;
 use super::directory::Directory;
 use super::faults::{Faults, happens, pick};
 use super::invariants::Observer;
-use super::model_letta::{ModelLetta, cut, unclear};
+use super::model_letta::{Hides, ModelLetta, cut, unclear};
 use super::process::{Message, Process};
 use super::trace::{At, Law, MINUTE, SECOND, Trace, broken};
 
@@ -170,10 +170,21 @@ impl World {
             calm_since: 0,
             _folder: folder,
         };
+        world.letta.hides = match world.rng.u8(0..9) {
+            0 => Hides::Run,
+            1 => Hides::All,
+            2 => Hides::Dates,
+            _ => Hides::Nothing,
+        };
+        if world.letta.hides != Hides::Nothing {
+            // Of a turn that is longer than the search for it nobody can know that it goes on.
+            world.faults.long_turn = 0;
+        }
         let text = format!(
-            "{} schedulers, dedup {}, {:?}",
+            "{} schedulers, dedup {}, hides {:?}, {:?}",
             world.dbs.len(),
             world.letta.dedup,
+            world.letta.hides,
             world.faults
         );
         world.note(text);
