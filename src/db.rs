@@ -8,6 +8,7 @@ mod account;
 mod adoption;
 mod attempts;
 mod claims;
+mod clock;
 mod control;
 mod copies;
 mod filesystem;

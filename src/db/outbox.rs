@@ -294,7 +294,8 @@ impl Db {
     pub async fn tidy_outbox(&self, now: Timestamp) -> Result<Vec<(Letter, Option<String>)>> {
         let doing = "tidy the outbox";
         let failed = |e| self.failed(doing, e);
-        let long_ago = DbTime(now.checked_sub(MEMORY).unwrap_or(Timestamp::MIN));
+        let long_ago = self.sure_time(now).await?.checked_sub(MEMORY);
+        let long_ago = DbTime(long_ago.unwrap_or(Timestamp::MIN));
         // Looked for outside the transaction first: almost always there is nothing to write.
         let any: bool = sqlx::query_scalar(
             "SELECT EXISTS (SELECT 1 FROM outbox WHERE expires_at <= $1 \

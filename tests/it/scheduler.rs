@@ -2,6 +2,7 @@
 
 mod backlog;
 mod by_hand;
+mod clock;
 mod control;
 mod decisions;
 mod failures;
