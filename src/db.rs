@@ -6,6 +6,7 @@
 
 mod account;
 mod adoption;
+mod anew;
 mod attempts;
 mod claims;
 mod clock;
@@ -48,6 +49,7 @@ use crate::models::{Identity, Trigger};
 use crate::schedule::Zone;
 
 pub use adoption::Adopted;
+pub use anew::PlannedAnew;
 pub use claims::{Claim, ClaimTerms, Job};
 pub use control::Resumed;
 pub use copies::Restored;

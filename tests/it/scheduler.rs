@@ -6,6 +6,7 @@ mod clock;
 mod control;
 mod decisions;
 mod failures;
+mod false_clock;
 mod lanes;
 mod pause;
 mod policies;

@@ -63,6 +63,9 @@ impl World {
     /// Starts a scheduler in a slot that is free.
     pub async fn start(&mut self, slot: usize, mode: Mode) {
         self.lives += 1;
+        if happens(&mut self.rng, self.faults.false_start) {
+            self.start_falsely();
+        }
         let db = self.dbs[slot].clone();
         let scheduler = Scheduler {
             db: db.clone(),
