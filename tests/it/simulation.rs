@@ -60,7 +60,7 @@ fn seeds() -> std::ops::Range<u64> {
 }
 
 /// What has to happen in some seed, or the simulation proves nothing about it.
-const HAPPENS: [&str; 27] = [
+const HAPPENS: [&str; 29] = [
     "is killed before send",
     "is killed before settle",
     "finishes",
@@ -74,6 +74,8 @@ const HAPPENS: [&str; 27] = [
     "hides All",
     "hides Dates",
     "the clock is set",
+    "in doubt: ",
+    "schedules were planned anew",
     "sleeps until",
     "joins run-",
     "somebody speaks with",

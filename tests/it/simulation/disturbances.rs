@@ -42,8 +42,7 @@ impl World {
             let minutes = [-1_500, -90, -4, -1, 1, 4, 6, 90, 1_500];
             let by = pick(&mut self.rng, &minutes);
             let by = SignedDuration::from_mins(by) + SignedDuration::from_secs(self.rng.i64(0..60));
-            let to = self.clock.now() + by;
-            self.set_clock(to);
+            self.plan(0, Happening::SetClock(by));
         }
         if happens(&mut self.rng, faults.sleep) {
             self.sleep();
@@ -67,6 +66,16 @@ impl World {
                 process.inbox.push_back(Message::Event(Event::Stop));
             }
         }
+    }
+
+    /// The machine starts with a clock that is far ahead, and is told the time later: mostly within
+    /// the minute in which such a clock is not believed.
+    pub fn start_falsely(&mut self) {
+        let days = pick(&mut self.rng, &[40, 400]);
+        let ahead = SignedDuration::from_hours(24 * days);
+        self.set_clock(self.clock.now() + ahead);
+        let back = self.rng.i64(SECOND..100 * SECOND);
+        self.plan(back, Happening::SetClock(-ahead));
     }
 
     /// The server dies and is started again.

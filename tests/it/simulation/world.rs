@@ -259,6 +259,9 @@ impl World {
         for (state, instants) in self.observer.outcomes().await {
             self.note(format!("state: {state}, {instants} instants"));
         }
+        if self.observer.was_planned_anew().await {
+            self.note("schedules were planned anew");
+        }
         self.check_account().await?;
         self.observer.check_end(&self.letta).await
     }
@@ -421,6 +424,9 @@ impl World {
             Happening::SetClock(by) => {
                 let to = self.clock.now() + by;
                 self.set_clock(to);
+                if by.is_negative() {
+                    self.observer.note_clock_back().await;
+                }
             }
             Happening::Operate => {
                 if !self.calm {
