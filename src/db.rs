@@ -31,6 +31,7 @@ mod schedulers;
 mod schedules;
 mod settle;
 mod time;
+mod updates;
 mod upgrade;
 
 use std::path::{Path, PathBuf};
@@ -62,8 +63,9 @@ pub use prune::Pruned;
 pub use purge::{Purge, Purged};
 pub use requests::{Begun, StoredAnswer};
 pub use schedulers::{HeldTarget, OwnerLock, RunningScheduler};
-pub use schedules::{Cancelled, DueSchedule, ListFilter, ScheduleUpdate};
+pub use schedules::{Cancelled, DueSchedule, ListFilter};
 pub use settle::Settlement;
+pub use updates::ScheduleUpdate;
 pub use upgrade::UpgradeReport;
 
 pub(crate) type Tx = Transaction<'static, Sqlite>;
