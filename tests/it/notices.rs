@@ -2,6 +2,7 @@
 
 mod delivery;
 mod incidents;
+mod outbox;
 mod pings;
 mod programs;
 mod recorder;
