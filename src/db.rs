@@ -13,6 +13,7 @@ mod copies;
 mod filesystem;
 mod halt;
 mod health;
+mod incidents;
 mod keys;
 mod letters;
 mod manual;

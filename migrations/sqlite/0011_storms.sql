@@ -45,3 +45,18 @@ END;
 CREATE INDEX ix_incidents_open ON incidents (id) WHERE closed_at IS NULL;
 CREATE INDEX ix_incidents_closed_at ON incidents (closed_at) WHERE closed_at IS NOT NULL;
 CREATE INDEX ix_incidents_untold ON incidents (told) WHERE closed_at IS NULL;
+
+-- A trouble of an agent is one incident, however many of its schedules meet it: subject is then the
+-- lane, and this the agent. NULL: it is a schedule's or a target's.
+ALTER TABLE incidents ADD COLUMN agent_id TEXT;
+-- The schedule that met it; NULL once there are several.
+ALTER TABLE incidents ADD COLUMN uid TEXT;
+CREATE INDEX ix_incidents_agent ON incidents (agent_id)
+    WHERE closed_at IS NULL AND agent_id IS NOT NULL;
+
+-- 1: it was paused since too many of its prompts in a row were given up, not by anybody's wish.
+ALTER TABLE schedules ADD COLUMN paused_by_failures INTEGER NOT NULL DEFAULT 0;
+-- Whether anything more comes of an agent's schedules.
+CREATE INDEX ix_schedules_agent_lifecycle ON schedules (agent_id, lifecycle);
+CREATE INDEX ix_occurrences_open_agent ON occurrences (agent_id)
+    WHERE state IN ('waiting', 'sending', 'unknown');

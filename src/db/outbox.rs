@@ -6,7 +6,7 @@ use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
 use uuid::Uuid;
 
-use super::notices::fetch_incident;
+use super::incidents::fetch_incident;
 use super::time::{DbTime, optional};
 use super::{Db, Tx};
 use crate::error::Result;

@@ -1,5 +1,6 @@
 //! Whoever must do something is told, once, and told again when it is over.
 
+mod agents;
 mod delivery;
 mod incidents;
 mod outbox;
