@@ -15,8 +15,8 @@ use super::{Db, Tx, rows};
 use crate::error::Result;
 use crate::models::{Fault, IncidentKind, Lifecycle, State, Verdict};
 
-/// How long a target may be held before somebody is told: restarts and updates take less.
-const LONG_HOLD: SignedDuration = SignedDuration::from_mins(5);
+/// How long a target may be held before somebody is told: a restart takes less.
+const LONG_HOLD: SignedDuration = SignedDuration::from_mins(1);
 
 /// How an agent's incident ends when all of its schedules have ended.
 const NOTHING_FOLLOWS: &str = "nothing more comes of its schedules";
