@@ -2,6 +2,7 @@
 //! even.
 
 use jiff::{SignedDuration, Timestamp};
+use promptyoself::db::Taken;
 use promptyoself::models::{Channel, IncidentKind, Lifecycle, PromptSchedule, ScheduleType, State};
 use promptyoself::service::{Changes, Wish};
 
