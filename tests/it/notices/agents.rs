@@ -145,6 +145,8 @@ async fn every_fault_is_the_agents_or_the_prompts() {
             let open = open(&world).await;
             let expected: Vec<_> = match (is_agents, kind) {
                 (true, RefusalKind::Permanent) => vec![(IncidentKind::Dead, 2, None)],
+                // It may turn out to hit every agent: only what lasts is told of one.
+                (true, _) if class == ErrorClass::PaymentRequired => vec![],
                 (true, _) => vec![(IncidentKind::NeedsHuman, 2, None)],
                 (false, _) => ids
                     .iter()

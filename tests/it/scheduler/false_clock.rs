@@ -299,7 +299,7 @@ async fn no_time_of_the_database_is_left_in_the_future_by_a_false_clock() {
     service.run(by_hand).await.unwrap();
     foreign
         .run(
-            "INSERT INTO held_targets VALUES ('letta', '2036-01-01 00:00:00.000000', 'x', 'y'); \
+            "INSERT INTO held_targets (target, held_since, code, reason) VALUES ('letta', '2036-01-01 00:00:00.000000', 'x', 'y'); \
              INSERT INTO incidents (kind, subject, reason, opened_at, closed_at) \
              VALUES ('dead', 's', 'r', '2036-01-01 00:00:00.000000', '2036-01-01 00:00:00.000000'); \
              INSERT INTO channels VALUES ('url', '2036-01-01 00:00:00.000000'); \
