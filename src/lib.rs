@@ -7,7 +7,7 @@ pub mod config;
 pub mod db;
 pub mod error;
 pub mod failpoint;
-mod http;
+pub mod http;
 pub mod ids;
 pub mod letta_client;
 pub mod mcp;

@@ -9,16 +9,19 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::classify::Fault;
+use super::history::Later;
 use super::http::{Http, segment};
+use super::pages::PageSize;
 use super::runs::{Life, time};
 use super::turn::Heard;
 use super::{Delivery, ErrorClass, Evidence, Lookup, Refusal, RefusalKind};
+use crate::http::limits;
 
-/// Messages asked for at once.
-const PAGE: &str = "100";
+/// The most messages read in search of one prompt.
+const MOST_MESSAGES: usize = 10_000;
 
-/// The most pages read in search of one prompt.
-const MOST_PAGES: usize = 100;
+/// The longest id of a message, in bytes.
+const LONGEST_ID: usize = 255;
 
 /// How much older than the sending a message may be dated and still be looked at: Letta's dates
 /// are cut to seconds, and its clock need not be ours.
@@ -34,7 +37,7 @@ pub(super) enum Trace {
     There {
         /// The run under which it was stored.
         run_id: Option<String>,
-        /// The messages after it that belong to the same run, oldest first.
+        /// The messages after it that belong to the same run, oldest first and shortened.
         after: Vec<Value>,
     },
     /// None of its otids is there.
@@ -165,16 +168,25 @@ impl Http {
         otids: &[Uuid],
         since_sent: SignedDuration,
     ) -> Result<Trace, Fault> {
+        let search = self.search(agent, otids, since_sent);
+        let found = self.clock().within(limits::SEARCH, search).await;
+        found.unwrap_or(Ok(Trace::TooMany))
+    }
+
+    async fn search(
+        &self,
+        agent: &str,
+        otids: &[Uuid],
+        since_sent: SignedDuration,
+    ) -> Result<Trace, Fault> {
         let path = format!("/v1/agents/{}/messages", segment(agent));
-        let mut newer: Vec<Value> = Vec::new();
+        let mut later = Later::default();
         let mut seen = std::collections::HashSet::new();
         let mut before: Option<String> = None;
-        for _ in 0..MOST_PAGES {
-            let mut query = vec![("limit", PAGE)];
-            if let Some(id) = &before {
-                query.push(("before", id));
-            }
-            let reply = self.get(&path, &query).await?;
+        let mut size = PageSize::default();
+        while seen.len() < MOST_MESSAGES {
+            let query: Vec<_> = before.iter().map(|id| ("before", id.as_str())).collect();
+            let reply = self.page(&path, &query, &mut size).await?;
             let Value::Array(mut page) = reply.body else {
                 return Err(Fault::doubt(
                     ErrorClass::Garbled,
@@ -203,11 +215,8 @@ impl Http {
                     .get("run_id")
                     .and_then(Value::as_str)
                     .map(str::to_owned);
-                let mut after: Vec<Value> = page.split_off(at + 1);
-                after.append(&mut newer);
-                after.retain(|m| {
-                    run_id.is_some() && m.get("run_id").and_then(Value::as_str) == run_id.as_deref()
-                });
+                later.add_older(&page[at + 1..]);
+                let after = later.of_run(run_id.as_deref());
                 return Ok(Trace::There { run_id, after });
             }
             let oldest = date(page.first()).map(|at| reply.server_now.duration_since(at));
@@ -215,8 +224,7 @@ impl Http {
                 return Ok(Trace::NotThere);
             }
             before = page.first().and_then(id).map(str::to_owned);
-            page.append(&mut newer);
-            newer = page;
+            later.add_older(&page);
         }
         Ok(Trace::TooMany)
     }
@@ -240,7 +248,10 @@ fn orphan(run: &str) -> Refusal {
 }
 
 fn id(message: &Value) -> Option<&str> {
-    message.get("id")?.as_str()
+    message
+        .get("id")?
+        .as_str()
+        .filter(|id| id.len() <= LONGEST_ID)
 }
 
 fn date(message: Option<&Value>) -> Option<Timestamp> {

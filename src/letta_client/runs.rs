@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use super::classify::Fault;
 use super::http::{Http, segment};
+use super::pages::PageSize;
 
 /// Whether a run goes on.
 pub(super) enum Life {
@@ -45,8 +46,9 @@ impl Http {
         orphan_age: SignedDuration,
     ) -> Result<Vec<ActiveRun>, Fault> {
         // The newest come first, and an agent has few that go on: one page holds every young one.
-        let query = [("agent_id", agent), ("active", "true"), ("limit", "100")];
-        let reply = self.get("/v1/runs/", &query).await?;
+        let query = [("agent_id", agent), ("active", "true")];
+        let mut size = PageSize::default();
+        let reply = self.page("/v1/runs/", &query, &mut size).await?;
         let runs = reply.body.as_array().map(Vec::as_slice).unwrap_or_default();
         Ok(runs
             .iter()

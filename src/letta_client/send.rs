@@ -11,7 +11,7 @@ use super::find::{Trace, found};
 use super::http::{Http, segment};
 use super::rest::Rest;
 use super::runs::Life;
-use super::stream::listen;
+use super::stream::Listening;
 use super::turn::Heard;
 use super::{Answer, Doubt, ErrorClass, OnRun, Outgoing, Refusal, RefusalKind};
 use crate::failpoint::failpoint;
@@ -168,12 +168,17 @@ impl Rest {
         let response = self.http.post(&path, &body).await?;
         match way {
             Way::Background | Way::Stream => {
-                listen(&self.http, response, self.orphan_age, heard, on_run)
-                    .await
-                    .map_err(Fault::Doubt)
+                let listening = Listening {
+                    http: &self.http,
+                    agent: outgoing.agent.as_str(),
+                    orphan_age: self.orphan_age,
+                    on_run,
+                };
+                let listened = listening.listen(response, heard).await;
+                listened.map_err(Fault::Doubt)
             }
             Way::Async => {
-                let run = self.http.complete(response).await?.body;
+                let run = self.http.complete_soon(response).await?.body;
                 let Some(id) = run.get("id").and_then(Value::as_str) else {
                     return Err(Fault::doubt(
                         ErrorClass::Garbled,
@@ -296,6 +301,10 @@ async fn poll(
     heard: &mut Heard,
 ) -> Result<(), Fault> {
     let mut unanswered = 0;
+    let began = http.clock().moment().uptime;
+    let idle = SignedDuration::try_from(http.idle()).unwrap_or(SignedDuration::MAX);
+    // Of a run without a date nobody else can tell its age.
+    let longest = orphan_age.max(idle);
     loop {
         match http.life_of(run, orphan_age).await {
             Ok(Life::Ended(run)) => {
@@ -305,6 +314,10 @@ async fn poll(
             }
             Ok(Life::Orphaned) => {
                 let text = format!("{run} is too old to go on");
+                return Err(open(Fault::doubt(ErrorClass::Timeout, text), run));
+            }
+            Ok(Life::Runs) if http.clock().moment().uptime - began >= longest => {
+                let text = format!("{run} says that it goes on, for longer than any run may");
                 return Err(open(Fault::doubt(ErrorClass::Timeout, text), run));
             }
             Ok(Life::Runs) => unanswered = 0,
