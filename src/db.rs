@@ -52,7 +52,7 @@ pub use control::Resumed;
 pub use copies::Restored;
 pub use filesystem::network_file_system;
 pub use halt::Halt;
-pub use health::Overdue;
+pub use health::{Overdue, Stalled};
 pub use manual::Queued;
 pub use occurrences::{HistoryFilter, OpenOccurrence, Waits};
 pub(crate) use outbox::LONGEST_WAIT;
