@@ -13,6 +13,7 @@ pub mod letta_client;
 pub mod mcp;
 pub mod models;
 pub mod notify;
+pub mod panics;
 pub mod remote;
 pub mod schedule;
 pub mod scheduler;
