@@ -1,10 +1,15 @@
 //! What is kept of an agent's messages while they are searched: an agent may have said a lot since.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 
+use jiff::Timestamp;
 use serde_json::{Map, Value};
 
+use super::runs::time;
 use super::turn::{beginning, content};
+
+/// The longest id of a run or a message, in bytes.
+pub(super) const LONGEST_ID: usize = 255;
 
 /// How much is kept of one message, in bytes; more than what is kept of a reply in the end.
 const MOST_OF_ONE: usize = 8 * 1024;
@@ -42,12 +47,15 @@ const KEYS: &[&str] = &[
 pub(super) struct Later {
     kept: VecDeque<(usize, Value)>,
     bytes: usize,
+    /// When each run left its newest message.
+    newest: HashMap<String, Timestamp>,
 }
 
 impl Later {
     /// Adds a page that is older than all that was added before, the oldest first.
     pub(super) fn add_older(&mut self, page: &[Value]) {
         for message in page.iter().rev() {
+            self.note_date(message);
             let Some((bytes, message)) = shortened(message) else {
                 continue;
             };
@@ -59,6 +67,21 @@ impl Later {
                 self.bytes -= bytes;
             }
         }
+    }
+
+    fn note_date(&mut self, message: &Value) {
+        let text = |key: &str| message.get(key).and_then(Value::as_str);
+        if let Some(run) = text("run_id").filter(|run| run.len() <= LONGEST_ID)
+            && let Some(date) = text("date").and_then(time)
+        {
+            let newest = self.newest.entry(run.to_owned()).or_insert(date);
+            *newest = date.max(*newest);
+        }
+    }
+
+    /// When a run left its newest message.
+    pub(super) fn newest_of(&self, run: &str) -> Option<Timestamp> {
+        self.newest.get(run).copied()
     }
 
     /// Those of one run.

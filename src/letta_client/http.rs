@@ -11,6 +11,7 @@ use serde_json::Value;
 
 use super::address;
 use super::classify::{Fault, classify};
+use super::runs::Sightings;
 use super::{ErrorClass, Refusal, RefusalKind};
 use crate::clock::Clock;
 use crate::error::{Code, Error};
@@ -35,6 +36,7 @@ pub(super) struct Http {
     base: Url,
     idle: Duration,
     clock: Clock,
+    sightings: Sightings,
 }
 
 /// A complete answer to a question.
@@ -86,6 +88,7 @@ impl Http {
             base,
             idle,
             clock,
+            sightings: Sightings::default(),
         })
     }
 
@@ -102,6 +105,11 @@ impl Http {
     /// The clock everything here is timed by.
     pub(super) fn clock(&self) -> &Clock {
         &self.clock
+    }
+
+    /// When runs were first seen that don't say how old they are.
+    pub(super) fn sightings(&self) -> &Sightings {
+        &self.sightings
     }
 
     /// Asks a question about one thing and understands the answer.
@@ -227,7 +235,7 @@ impl Http {
         let (asked, headers) = (response.url(), response.headers());
         let text = redirect::explain(&self.base, asked, headers, "LETTA_BASE_URL");
         Fault::Refused(Refusal::new(
-            RefusalKind::TargetDown,
+            RefusalKind::TargetTrouble,
             ErrorClass::Redirected,
             format!("HTTP {}: {text}", response.status().as_u16()),
         ))
@@ -237,7 +245,7 @@ impl Http {
     fn no_answer(&self, error: &reqwest::Error) -> Fault {
         if error.is_connect() {
             return Fault::Refused(Refusal::new(
-                RefusalKind::TargetDown,
+                RefusalKind::TargetTrouble,
                 ErrorClass::Unreachable,
                 format!("cannot connect to {}: {}", self.address(), cause(error)),
             ));

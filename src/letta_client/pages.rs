@@ -9,11 +9,31 @@ use crate::http::limits;
 const USUAL: usize = 100;
 
 /// How much is asked for at once.
-pub(super) struct PageSize(usize);
+pub(super) struct PageSize {
+    usual: usize,
+    next: usize,
+    asked: usize,
+}
+
+impl PageSize {
+    /// So much, unless that is too large.
+    pub(super) fn of(usual: usize) -> Self {
+        PageSize {
+            usual,
+            next: usual,
+            asked: usual,
+        }
+    }
+
+    /// How much the last page was asked to hold.
+    pub(super) fn asked(&self) -> usize {
+        self.asked
+    }
+}
 
 impl Default for PageSize {
     fn default() -> Self {
-        PageSize(USUAL)
+        PageSize::of(USUAL)
     }
 }
 
@@ -27,15 +47,18 @@ impl Http {
         size: &mut PageSize,
     ) -> Result<Reply, Fault> {
         loop {
-            let limit = size.0.to_string();
+            size.asked = size.next;
+            let limit = size.asked.to_string();
             let mut query = query.to_vec();
             query.push(("limit", &limit));
             match self.ask(path, &query, &limits::PAGE).await {
-                Err(Fault::Doubt(doubt)) if doubt.class == ErrorClass::TooLarge && size.0 > 1 => {
-                    size.0 /= 10;
+                Err(Fault::Doubt(doubt))
+                    if doubt.class == ErrorClass::TooLarge && size.asked > 1 =>
+                {
+                    size.next = (size.asked / 10).max(1);
                 }
                 Ok(reply) => {
-                    size.0 = (size.0 * 10).min(USUAL);
+                    size.next = (size.asked * 10).min(size.usual);
                     return Ok(reply);
                 }
                 Err(fault) => return Err(fault),

@@ -128,7 +128,7 @@ impl Listening<'_> {
         let Some(run) = heard.run_id.clone() else {
             let active = self.http.active_runs(self.agent, self.orphan_age).await;
             // One that goes on may be this one.
-            if active.is_ok_and(|runs| runs.is_empty()) {
+            if active.is_ok_and(|runs| runs.iter().all(|run| run.orphaned)) {
                 let text = format!(
                     "{} only sends signs of life, and no turn of {} goes on",
                     self.http.address(),
@@ -148,7 +148,7 @@ impl Listening<'_> {
                 let text = format!("{run} only sends signs of life and is too old to go on");
                 Err(with_run(Fault::doubt(ErrorClass::Timeout, text), heard))
             }
-            Ok(Life::Runs) | Err(_) => Ok(()),
+            Ok(Life::Runs | Life::Undated) | Err(_) => Ok(()),
         }
     }
 

@@ -8,7 +8,7 @@ use rstest::rstest;
 use serde_json::{Value, json};
 
 use super::raw::{Act, Asked, Raw, TURN, answer, head, stream, well};
-use super::talks::{TALKS, Talk, agent};
+use super::talks::{Came, TALKS, Talk, agent};
 use super::waits::scene;
 use super::{client, delivered, lookup, prompt, send, unknown};
 use crate::program;
@@ -53,7 +53,9 @@ async fn no_answer_without_end_is_read_without_end() {
             })
             .await;
             let came = talk(&client(&raw.url())).await;
-            assert!(!came.is_well(), "{name} {nth}: {came:?}");
+            // What is in the agent's messages is there, whatever is said of its run.
+            let found = matches!(came, Came::Evidence(Evidence::Found(_)));
+            assert!(!came.is_well() || found, "{name} {nth}: {came:?}");
             assert!(raw.asked().len() < requests.len() + 12, "{name} {nth}");
         }
     }
