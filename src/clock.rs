@@ -171,6 +171,15 @@ impl Clock {
         }
     }
 
+    /// Waits for something, but no longer than `time`; nothing comes of it if that passes first.
+    pub async fn within<T>(&self, time: Duration, what: impl Future<Output = T>) -> Option<T> {
+        tokio::select! {
+            biased;
+            done = what => Some(done),
+            () = self.sleep(time) => None,
+        }
+    }
+
     /// Waits for `time` to pass, whatever the wall clock is set to meanwhile.
     pub async fn sleep(&self, time: Duration) {
         match &self.0 {

@@ -58,7 +58,7 @@ pub use control::Resumed;
 pub use copies::Restored;
 pub use filesystem::network_file_system;
 pub use halt::Halt;
-pub use health::Overdue;
+pub use health::{Overdue, Stalled};
 pub(crate) use letters::LONGEST_WAIT;
 pub use letters::{Letter, Taken, Tidied};
 pub use manual::Queued;

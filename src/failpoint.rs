@@ -1,7 +1,7 @@
 //! Points between two steps at which a test can make the program die, as by SIGKILL.
 //!
 //! `PROMPTYOSELF_FAILPOINT=claim_committed:3` ends the process when it comes to that point for the
-//! third time. All of this is compiled only with the feature `failpoints`, which this package's own
+//! third time; `send_ready:1:words` panics there with these words instead. All of this is compiled only with the feature `failpoints`, which this package's own
 //! tests enable through its dev-dependency on itself; in any other build `failpoint!` is nothing.
 
 /// Dies here if this is the point and the time that were chosen.
@@ -90,21 +90,37 @@ mod points {
     impl Failpoint {
         /// Dies if this is the chosen point and it was passed often enough.
         pub fn reach(self) {
-            static CHOSEN: OnceLock<Option<(String, u32)>> = OnceLock::new();
+            static CHOSEN: OnceLock<Option<Chosen>> = OnceLock::new();
             static PASSED: AtomicU32 = AtomicU32::new(0);
-            let Some((name, nth)) = CHOSEN.get_or_init(chosen) else {
+            let Some(chosen) = CHOSEN.get_or_init(chosen) else {
                 return;
             };
-            if name == self.name() && PASSED.fetch_add(1, Ordering::SeqCst) + 1 == *nth {
-                die();
+            if chosen.name == self.name() && PASSED.fetch_add(1, Ordering::SeqCst) + 1 == chosen.nth
+            {
+                match &chosen.words {
+                    Some(words) => panic!("{words}"),
+                    None => die(),
+                }
             }
         }
     }
 
-    fn chosen() -> Option<(String, u32)> {
+    /// The point that was chosen.
+    struct Chosen {
+        name: String,
+        nth: u32,
+        /// What to panic with there, instead of dying.
+        words: Option<String>,
+    }
+
+    fn chosen() -> Option<Chosen> {
         let text = std::env::var(CHOICE).ok()?;
-        let (name, nth) = text.split_once(':')?;
-        Some((name.to_owned(), nth.parse().ok()?))
+        let mut parts = text.splitn(3, ':');
+        Some(Chosen {
+            name: parts.next()?.to_owned(),
+            nth: parts.next()?.parse().ok()?,
+            words: parts.next().map(str::to_owned),
+        })
     }
 
     /// No destructor runs, no buffer is flushed, and nothing of this thread goes on.

@@ -1,20 +1,26 @@
 //! What the HTTP clients of this program have in common.
 
+pub(crate) mod body;
+mod connect;
+pub mod limits;
+pub(crate) mod redirect;
+pub(crate) mod shorten;
+
 use std::sync::Once;
-use std::time::Duration;
 
 use reqwest::{Client, ClientBuilder, Url};
 
-/// How long a connection may take to be made.
-const CONNECT_LIMIT: Duration = Duration::from_secs(10);
+use crate::clock::Clock;
 
-/// A client that does nothing twice by itself. Users expect the environment's proxies to serve for
-/// servers elsewhere, but no proxy can reach this machine's own loopback.
-pub(crate) fn builder(loopback: bool) -> ClientBuilder {
+/// A client that does nothing twice by itself and goes nowhere but where it is sent. Its connections
+/// have a limit by our clock; whoever asks limits the rest. Users expect the environment's proxies
+/// to serve for servers elsewhere, but no proxy can reach this machine's own loopback.
+pub(crate) fn builder(loopback: bool, clock: &Clock) -> ClientBuilder {
     install_tls();
     let client = Client::builder()
         .user_agent(concat!("promptyoself/", env!("CARGO_PKG_VERSION")))
-        .connect_timeout(CONNECT_LIMIT)
+        .connector_layer(connect::InTime(clock.clone()))
+        .redirect(reqwest::redirect::Policy::none())
         .retry(reqwest::retry::never());
     match loopback {
         true => client.no_proxy(),
@@ -64,7 +70,39 @@ fn install_tls() {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use jiff::{SignedDuration, Timestamp};
+    use reqwest::dns::{Name, Resolve, Resolving};
+    use tokio::sync::Notify;
+
     use super::*;
+
+    /// Finds no name, and says when it is asked for one.
+    struct Silent(Arc<Notify>);
+
+    impl Resolve for Silent {
+        fn resolve(&self, _: Name) -> Resolving {
+            self.0.notify_one();
+            Box::pin(std::future::pending())
+        }
+    }
+
+    #[tokio::test]
+    async fn a_name_that_is_never_found_is_a_connection_that_was_not_made() {
+        let (clock, asked) = (
+            Clock::manual(Timestamp::UNIX_EPOCH),
+            Arc::new(Notify::new()),
+        );
+        let client = builder(true, &clock).dns_resolver(Silent(asked.clone()));
+        let request = client.build().unwrap().get("http://nowhere.test").send();
+        let sending = tokio::spawn(request);
+        asked.notified().await;
+        clock.advance(SignedDuration::try_from(limits::CONNECT).unwrap());
+        let error = sending.await.unwrap().unwrap_err();
+        assert!(error.is_connect(), "{error:?}");
+        assert_eq!(cause(&error), "no connection within 10s");
+    }
 
     #[test]
     fn only_this_machine_is_reached_without_the_environments_proxies() {

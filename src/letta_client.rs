@@ -7,11 +7,14 @@ mod address;
 mod agents;
 mod classify;
 mod find;
+mod history;
 mod http;
 mod mcp_servers;
+mod pages;
 mod rest;
 mod runs;
 mod send;
+mod sse;
 mod stream;
 mod tools;
 mod turn;
@@ -143,7 +146,7 @@ pub struct Delivery {
     pub turn: Turn,
     /// Tokens used by the turn.
     pub tokens: Option<i64>,
-    /// What the agent said; not shortened.
+    /// What the agent said; of a very long reply the beginning.
     pub reply: Option<String>,
 }
 
@@ -203,6 +206,8 @@ words! {
         Blocked => "blocked",
         /// What answers is not a Letta server.
         WrongServer => "wrong_server",
+        /// The server sends us elsewhere.
+        Redirected => "redirected",
         /// The server says of itself that it is not well.
         Unhealthy => "unhealthy",
         /// The agent is in another turn.
@@ -231,6 +236,8 @@ words! {
         Gateway => "gateway",
         /// The answer could not be understood.
         Garbled => "garbled",
+        /// The answer is larger than we take in.
+        TooLarge => "too_large",
         /// Letta answered well but says that nothing ran.
         NothingRan => "nothing_ran",
         /// We were stopped or killed while the turn went on.
@@ -302,11 +309,13 @@ impl Refusal {
         let code = match self.class {
             ErrorClass::Unreachable => Code::LettaUnreachable,
             ErrorClass::Unauthorized => Code::LettaUnauthorized,
-            ErrorClass::WrongServer => Code::LettaWrongServer,
+            ErrorClass::WrongServer | ErrorClass::Redirected => Code::LettaWrongServer,
             ErrorClass::AgentUnknown => Code::AgentUnknown,
             _ => Code::LettaError,
         };
         let hint = match code {
+            // Its text says what to set.
+            _ if self.class == ErrorClass::Redirected => "",
             Code::LettaUnreachable => {
                 ". Is Letta running, and is LETTA_BASE_URL its address? Check with the example"
             }

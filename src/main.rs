@@ -6,5 +6,6 @@ use promptyoself::config::Environment;
 
 #[tokio::main]
 async fn main() -> ExitCode {
+    promptyoself::panics::install();
     promptyoself::cli::run(std::env::args_os(), Environment::of_process()).await
 }

@@ -19,15 +19,13 @@ use crate::clock::{Clock, doubled};
 use crate::config::{Notify, NotifyCommand};
 use crate::db::{Db, LONGEST_WAIT, Letter, Taken};
 use crate::error::{Code, Error, Result};
+use crate::http::limits::NOTICE;
 use crate::models::Channel;
 use post::Post;
 use report::Report;
 
 /// How often the outbox is looked into for what other processes have put there.
 const WATCH: Duration = Duration::from_secs(1);
-
-/// How long one delivery may take. Shorter than the lease, so that nobody else tries meanwhile.
-const LIMIT: Duration = Duration::from_secs(30);
 
 /// The wait before the second try; it doubles from there.
 const FIRST_WAIT: SignedDuration = SignedDuration::from_secs(5);
@@ -97,15 +95,13 @@ impl Notifier {
         let mut channels = vec![Channel::Ping];
         channels.extend(notify.command.is_some().then_some(Channel::Command));
         channels.extend(url.is_some().then_some(Channel::Url));
+        let post = Post::new(&clock)?;
+        let command = notify.command.clone();
         Ok(Notifier {
             db,
             clock,
             channels,
-            ways: Arc::new(Ways {
-                command: notify.command.clone(),
-                url,
-                post: Post::new()?,
-            }),
+            ways: Arc::new(Ways { command, url, post }),
         })
     }
 
@@ -247,8 +243,8 @@ impl Round {
                 }
             }
             // Its letter is free again when its lease ends.
-            Err(e) => {
-                tracing::error!("an internal fault broke a notice off: {e}");
+            Err(_) => {
+                tracing::error!("an internal fault broke a notice off");
                 self.busy.clear();
             }
         }
@@ -306,7 +302,7 @@ async fn deliver(
             let _ = db.return_letter(letter, None, clock.now()).await;
             return None;
         }
-        () = clock.sleep(LIMIT) => Err(format!("it took longer than {LIMIT:?}")),
+        () = clock.sleep(NOTICE) => Err(format!("it took longer than {NOTICE:?}")),
     };
     let noted = match &sent {
         Ok(()) => db.letter_delivered(letter).await,

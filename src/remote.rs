@@ -7,6 +7,7 @@ use reqwest::Method;
 
 use crate::api::bodies::{ChangesBody, NewScheduleBody, NoteBody, PreviewBody, ResumeBody};
 use crate::api::queries::{LARGEST_PAGE, NoParams, OccurrenceParams, ScheduleParams};
+use crate::clock::Clock;
 use crate::config::RemoteSettings;
 use crate::error::Result;
 use crate::models::Caller;
@@ -29,9 +30,9 @@ impl Remote {
     ///
     /// # Errors
     /// [`crate::error::Code::ConfigInvalid`].
-    pub fn new(settings: &RemoteSettings, caller: Caller) -> Result<Self> {
+    pub fn new(settings: &RemoteSettings, caller: Caller, clock: Clock) -> Result<Self> {
         Ok(Remote {
-            wire: Wire::new(settings, caller)?,
+            wire: Wire::new(settings, caller, clock)?,
         })
     }
 
@@ -67,13 +68,14 @@ impl Operations for Remote {
             limit: Some(limit),
             offset: Some(offset),
         };
-        let first = page(asked.limit.min(LARGEST_PAGE), asked.offset);
-        let mut listed: Listed = self.wire.get("/schedules", &first).await?;
-        let mut got = LARGEST_PAGE;
+        let mut limit = asked.limit.min(LARGEST_PAGE);
+        let first = |limit| page(limit, asked.offset);
+        let mut listed: Listed = self.wire.page("/schedules", &mut limit, first).await?;
+        let mut got = limit;
         while listed.schedules.len() == got as usize && got < asked.limit {
-            let limit = (asked.limit - got).min(LARGEST_PAGE);
-            let next = page(limit, asked.offset.saturating_add(got));
-            let more: Listed = self.wire.get("/schedules", &next).await?;
+            limit = limit.min(asked.limit - got);
+            let next = |limit| page(limit, asked.offset.saturating_add(got));
+            let more: Listed = self.wire.page("/schedules", &mut limit, next).await?;
             listed.schedules.extend(more.schedules);
             got += limit;
         }
@@ -122,13 +124,14 @@ impl Operations for Remote {
             limit: Some(limit),
             offset: Some(offset),
         };
-        let first = page(asked.limit.min(LARGEST_PAGE), asked.offset);
-        let mut history: History = self.wire.get("/occurrences", &first).await?;
-        let mut got = LARGEST_PAGE;
+        let mut limit = asked.limit.min(LARGEST_PAGE);
+        let first = |limit| page(limit, asked.offset);
+        let mut history: History = self.wire.page("/occurrences", &mut limit, first).await?;
+        let mut got = limit;
         while history.occurrences.len() == got as usize && got < asked.limit {
-            let limit = (asked.limit - got).min(LARGEST_PAGE);
-            let next = page(limit, asked.offset.saturating_add(got));
-            let more: History = self.wire.get("/occurrences", &next).await?;
+            limit = limit.min(asked.limit - got);
+            let next = |limit| page(limit, asked.offset.saturating_add(got));
+            let more: History = self.wire.page("/occurrences", &mut limit, next).await?;
             history.occurrences.extend(more.occurrences);
             got += limit;
         }

@@ -15,6 +15,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, State};
 use axum::middleware;
+use axum::response::IntoResponse;
 use axum::routing::get;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -171,6 +172,9 @@ pub fn router(app: App) -> Router {
         .method_not_allowed_fallback(rest::no_method)
         .layer(middleware::from_fn_with_state(app.clone(), guard::check))
         .layer(DefaultBodyLimit::max(LARGEST_BODY))
-        .layer(CatchPanicLayer::new())
+        .layer(CatchPanicLayer::custom(|_| {
+            Problem::from(Error::new(Code::Internal, "an internal fault broke it off"))
+                .into_response()
+        }))
         .with_state(app)
 }

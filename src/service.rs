@@ -32,7 +32,7 @@ use crate::schedule::Zone;
 
 pub use accounts::AccountQuery;
 pub use control::preview;
-pub use doctor::{Diagnosis, Finding, Severity};
+pub use doctor::{Diagnosis, Finding, Severity, Usual};
 pub use keys::Credentials;
 pub use messages::ScheduledMessage;
 pub use operations::{ListQuery, Operations, preview_runs};

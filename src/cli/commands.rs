@@ -68,7 +68,11 @@ impl Context {
     /// What the commands on schedules are asked of.
     pub(super) async fn operations(&self) -> Result<Arc<dyn Operations>> {
         if let Some(remote) = &self.settings.remote {
-            return Ok(Arc::new(Remote::new(remote, self.caller())?));
+            return Ok(Arc::new(Remote::new(
+                remote,
+                self.caller(),
+                self.clock.clone(),
+            )?));
         }
         Ok(Arc::new(self.service().await?))
     }

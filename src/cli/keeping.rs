@@ -23,7 +23,7 @@ pub(super) async fn doctor(ctx: &Context) -> Result<Reply> {
         ctx.clock.clone(),
     )
     .await?;
-    let diagnosis = service.diagnose(settings.delivery.concurrency).await;
+    let diagnosis = service.diagnose(&settings.delivery).await;
     service.db.close().await;
     let diagnosis = diagnosis?;
     let findings = to_rows(&diagnosis.findings)?;

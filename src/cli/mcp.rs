@@ -93,7 +93,7 @@ where
         match tokio::spawn(start()).await {
             Ok(Ok(())) => return,
             Ok(Err(e)) => tracing::error!("delivering ended: {}", e.chain()),
-            Err(e) => tracing::error!("delivering ended with a fault of ours: {e}"),
+            Err(_) => tracing::error!("delivering ended with a fault of ours"),
         }
         let wait = doubled(FIRST_WAIT, tries, LONGEST_WAIT);
         tracing::info!("delivering is tried again in {wait:#}");
@@ -124,7 +124,7 @@ fn tools_elsewhere(
 ) -> Result<Shared> {
     let settings = &ctx.settings;
     // A model chooses the arguments, whoever started us.
-    let server = Remote::new(remote, Caller::SomeAgent)?;
+    let server = Remote::new(remote, Caller::SomeAgent, ctx.clock.clone())?;
     Ok(Shared {
         backend: Backend::Elsewhere(Arc::new(server)),
         executor: None,

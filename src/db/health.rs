@@ -30,6 +30,21 @@ pub struct Overdue {
     pub since: Timestamp,
 }
 
+/// A prompt that a living scheduler has been sending for very long.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stalled {
+    /// Its schedule's number, if that still exists.
+    pub schedule_id: Option<i64>,
+    /// Whom it is for.
+    pub agent_id: String,
+    /// Since when it is being sent.
+    pub since: Timestamp,
+    /// Letta's run, if that was told.
+    pub run_id: Option<String>,
+    /// The scheduler that sends it.
+    pub owner: Uuid,
+}
+
 impl Db {
     /// Opens a database to look at it: nothing is made, upgraded or changed.
     ///
@@ -187,6 +202,41 @@ impl Db {
             .filter(|(owner, _)| !lives(&self.path, *owner))
             .collect();
         Ok((schedulers.into_iter().map(with_life).collect(), dead))
+    }
+
+    /// What living schedulers began to send before `silent_since` without having heard of a run, or
+    /// before `running_since` with one.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn list_stalled(
+        &self,
+        silent_since: Timestamp,
+        running_since: Timestamp,
+    ) -> Result<Vec<Stalled>> {
+        let rows = sqlx::query(
+            "SELECT s.id AS id, o.agent_id AS agent_id, o.sent_at AS since, o.run_id AS run_id, \
+                 o.owner AS owner FROM occurrences o LEFT JOIN schedules s ON s.uid = o.uid \
+             WHERE o.state = 'sending' AND o.owner IS NOT NULL \
+                 AND o.sent_at < CASE WHEN o.run_id IS NULL THEN $1 ELSE $2 END \
+             ORDER BY o.sent_at LIMIT 20",
+        )
+        .bind(DbTime(silent_since))
+        .bind(DbTime(running_since))
+        .fetch_all(&self.pool)
+        .await
+        .map_err(|e| self.failed("look for what is being sent for too long", e))?;
+        let read = |row| {
+            Some(Stalled {
+                schedule_id: Row::try_get_unchecked(row, "id").ok()?,
+                agent_id: rows::text(row, "agent_id")?,
+                since: rows::lenient_time(row, "since")?,
+                run_id: rows::text(row, "run_id"),
+                owner: rows::text(row, "owner")?.parse().ok()?,
+            })
+        };
+        let stalled = rows.iter().filter_map(read);
+        Ok(stalled.filter(|s| lives(&self.path, s.owner)).collect())
     }
 
     /// What should have been sent or looked for before `since`, with nothing on its way in its

@@ -6,14 +6,17 @@ use serde_json::Value;
 
 use super::classify::Fault;
 use super::http::{Http, segment};
+use super::pages::PageSize;
+use super::turn::beginning;
 use super::{Agent, ErrorClass, Refusal, RefusalKind, ServerInfo};
+use crate::http::limits;
 use crate::models::AgentId;
 
-/// Agents asked for at once; Letta tells about 7 KB of each.
-const PAGE: usize = 100;
+/// The most agents read.
+const MOST_AGENTS: usize = 100_000;
 
-/// The most pages read: a hundred thousand agents.
-const MOST_PAGES: usize = 1_000;
+/// The longest name or date that is kept, in bytes.
+const LONGEST_TEXT: usize = 1_000;
 
 impl Http {
     /// Asks whether the server is well and takes our credentials.
@@ -36,7 +39,8 @@ impl Http {
         {
             return Err(self.unhealthy(&format!("its health is {status:?}")));
         }
-        let agents = self.get("/v1/agents/", &[("limit", "1")]).await;
+        let one = [("limit", "1")];
+        let agents = self.ask("/v1/agents/", &one, &limits::PAGE).await;
         match agents {
             Ok(reply) if reply.body.is_array() => {
                 let version = health.as_ref().and_then(|h| h.get("version")?.as_str());
@@ -59,16 +63,22 @@ impl Http {
 
     /// Every agent, each once.
     pub(super) async fn list_agents(&self) -> Result<Vec<Agent>, Refusal> {
+        let listed = async { Ok(self.list_every_agent().await) };
+        let listed = self.within(limits::LISTING, listed).await;
+        listed.map_err(Fault::of_question)?
+    }
+
+    async fn list_every_agent(&self) -> Result<Vec<Agent>, Refusal> {
         let mut agents: Vec<Agent> = Vec::new();
         let mut seen = HashSet::new();
-        let limit = PAGE.to_string();
-        for _ in 0..MOST_PAGES {
-            let mut query = vec![("limit", limit.as_str())];
-            if let Some(last) = agents.last() {
-                query.push(("after", last.id.as_str()));
-            }
+        let mut size = PageSize::default();
+        while agents.len() < MOST_AGENTS {
+            let last = agents
+                .last()
+                .map(|last: &Agent| ("after", last.id.as_str()));
+            let query: Vec<_> = last.into_iter().collect();
             let page = self
-                .get("/v1/agents/", &query)
+                .page("/v1/agents/", &query, &mut size)
                 .await
                 .map_err(Fault::of_question)?;
             let Value::Array(page) = page.body else {
@@ -136,7 +146,10 @@ impl Http {
 }
 
 fn read_agent(agent: &Value) -> Option<Agent> {
-    let text = |key: &str| agent.get(key).and_then(Value::as_str).map(str::to_owned);
+    let text = |key: &str| {
+        let text = agent.get(key).and_then(Value::as_str)?;
+        Some(beginning(text, LONGEST_TEXT).to_owned())
+    };
     Some(Agent {
         id: text("id")?,
         name: text("name"),

@@ -9,16 +9,16 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::classify::Fault;
+use super::history::{LONGEST_ID, Later};
 use super::http::{Http, segment};
+use super::pages::PageSize;
 use super::runs::{ActiveRun, Life, SKEW, time};
 use super::turn::Heard;
 use super::{Delivery, ErrorClass, Evidence, Lookup, Refusal, RefusalKind};
+use crate::http::limits;
 
-/// Messages asked for at once.
-const PAGE: &str = "100";
-
-/// The most pages read in search of one prompt.
-const MOST_PAGES: usize = 100;
+/// The most messages read in search of one prompt.
+const MOST_MESSAGES: usize = 10_000;
 
 /// How much older than the sending a message may be dated and still be looked at: Letta's dates
 /// are cut to seconds, and its clock need not be ours.
@@ -34,7 +34,7 @@ pub(super) enum Trace {
     There {
         /// The run under which it was stored.
         run_id: Option<String>,
-        /// The messages after it that belong to the same run, oldest first.
+        /// The messages after it that belong to the same run, oldest first and shortened.
         after: Vec<Value>,
         /// How long ago that run left its newest message.
         lately: SignedDuration,
@@ -211,16 +211,25 @@ impl Http {
         otids: &[Uuid],
         since_sent: SignedDuration,
     ) -> Result<Trace, Fault> {
+        let search = self.search(agent, otids, since_sent);
+        let found = self.clock().within(limits::SEARCH, search).await;
+        found.unwrap_or(Ok(Trace::TooMany))
+    }
+
+    async fn search(
+        &self,
+        agent: &str,
+        otids: &[Uuid],
+        since_sent: SignedDuration,
+    ) -> Result<Trace, Fault> {
         let path = format!("/v1/agents/{}/messages", segment(agent));
-        let mut newer: Vec<Value> = Vec::new();
+        let mut later = Later::default();
         let mut seen = std::collections::HashSet::new();
         let mut before: Option<String> = None;
-        for _ in 0..MOST_PAGES {
-            let mut query = vec![("limit", PAGE)];
-            if let Some(id) = &before {
-                query.push(("before", id));
-            }
-            let reply = self.get(&path, &query).await?;
+        let mut size = PageSize::default();
+        while seen.len() < MOST_MESSAGES {
+            let query: Vec<_> = before.iter().map(|id| ("before", id.as_str())).collect();
+            let reply = self.page(&path, &query, &mut size).await?;
             let Value::Array(mut page) = reply.body else {
                 return Err(Fault::doubt(
                     ErrorClass::Garbled,
@@ -249,19 +258,15 @@ impl Http {
                     .get("run_id")
                     .and_then(Value::as_str)
                     .map(str::to_owned);
-                let own = date(page.get(at));
-                let mut after: Vec<Value> = page.split_off(at + 1);
-                after.append(&mut newer);
-                after.retain(|m| {
-                    run_id.is_some() && m.get("run_id").and_then(Value::as_str) == run_id.as_deref()
-                });
-                let newest = after.iter().filter_map(|m| date(Some(m))).chain(own).max();
+                later.add_older(&page[at + 1..]);
+                let newest = run_id.as_deref().and_then(|run| later.newest_of(run));
+                let newest = newest.or(date(page.get(at)));
                 let lately = newest.map_or(SignedDuration::MAX, |at| {
                     reply.server_now.duration_since(at)
                 });
                 return Ok(Trace::There {
+                    after: later.of_run(run_id.as_deref()),
                     run_id,
-                    after,
                     lately,
                 });
             }
@@ -270,8 +275,7 @@ impl Http {
                 return Ok(Trace::NotThere);
             }
             before = page.first().and_then(id).map(str::to_owned);
-            page.append(&mut newer);
-            newer = page;
+            later.add_older(&page);
         }
         Ok(Trace::TooMany)
     }
@@ -320,7 +324,10 @@ fn orphan(run: &str) -> Refusal {
 }
 
 fn id(message: &Value) -> Option<&str> {
-    message.get("id")?.as_str()
+    message
+        .get("id")?
+        .as_str()
+        .filter(|id| id.len() <= LONGEST_ID)
 }
 
 fn date(message: Option<&Value>) -> Option<Timestamp> {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
-use reqwest::{Client, Method, Response, Url, redirect};
+use reqwest::{Client, Method, Response, Url};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 
@@ -15,13 +15,9 @@ use super::runs::Sightings;
 use super::{ErrorClass, Refusal, RefusalKind};
 use crate::clock::Clock;
 use crate::error::{Code, Error};
-use crate::http::{self, cause};
-
-/// How long a question may take in all. Turns have no such limit.
-const QUESTION_LIMIT: Duration = Duration::from_secs(30);
-
-/// How long a change may take in all: Letta may ask another server before it answers.
-const CHANGE_LIMIT: Duration = Duration::from_secs(120);
+use crate::http::body::{self, Unread};
+use crate::http::limits::{self, Bound};
+use crate::http::{self, cause, redirect};
 
 /// What a path segment may hold as it stands.
 const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
@@ -30,12 +26,12 @@ const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'.')
     .remove(b'~');
 
-/// The connection to one server.
+/// The connection to one server. Every wait has a limit by our clock, and every answer a bound.
 pub(super) struct Http {
     /// Asks questions, which may be asked twice.
     asking: Client,
-    /// Sends prompts, which may not: no redirects, no retries, and a fresh connection each time,
-    /// since on a reused one a server that closes it just then leaves open what it has read.
+    /// Sends prompts, which may not: no retries, and a fresh connection each time, since on a
+    /// reused one a server that closes it just then leaves open what it has read.
     sending: Client,
     base: Url,
     idle: Duration,
@@ -77,17 +73,12 @@ impl Http {
             headers.insert(AUTHORIZATION, bearer);
         }
         let build = |asking: bool| {
-            let client = http::builder(http::is_loopback(&base)).default_headers(headers.clone());
-            let client = if asking {
-                client
-                    .timeout(QUESTION_LIMIT)
-                    // uvicorn closes an idle connection after 5 seconds.
-                    .pool_idle_timeout(Duration::from_secs(3))
-                    .redirect(redirect::Policy::limited(5))
-            } else {
-                client
-                    .pool_max_idle_per_host(0)
-                    .redirect(redirect::Policy::none())
+            let client =
+                http::builder(http::is_loopback(&base), &clock).default_headers(headers.clone());
+            let client = match asking {
+                // uvicorn closes an idle connection after 5 seconds.
+                true => client.pool_idle_timeout(Duration::from_secs(3)),
+                false => client.pool_max_idle_per_host(0),
             };
             client.build().map_err(|e| {
                 Error::new(Code::Internal, "could not prepare the HTTP client").caused_by(e)
@@ -128,16 +119,29 @@ impl Http {
         &self.sightings
     }
 
-    /// Asks a question and understands the answer.
+    /// Asks a question about one thing and understands the answer.
     pub(super) async fn get(&self, path: &str, query: &[(&str, &str)]) -> Result<Reply, Fault> {
-        let ask = || self.asking.get(self.url(path)).query(query).send();
-        let response = match ask().await {
-            // A connection kept from an earlier question may have been closed meanwhile.
-            Err(error) if !error.is_connect() && !error.is_timeout() => ask().await,
-            asked => asked,
+        self.ask(path, query, &limits::ANSWER).await
+    }
+
+    /// Asks a question whose answer is within a bound.
+    pub(super) async fn ask(
+        &self,
+        path: &str,
+        query: &[(&str, &str)],
+        bound: &Bound,
+    ) -> Result<Reply, Fault> {
+        let asked = async {
+            let ask = || self.asking.get(self.url(path)).query(query).send();
+            let response = match ask().await {
+                // A connection kept from an earlier question may have been closed meanwhile.
+                Err(error) if !error.is_connect() && !error.is_timeout() => ask().await,
+                asked => asked,
+            };
+            let response = response.map_err(|e| self.no_answer(&e))?;
+            self.complete(response, bound).await
         };
-        let response = response.map_err(|e| self.no_answer(&e))?;
-        self.complete(response).await
+        self.within(limits::QUESTION, asked).await
     }
 
     /// Changes something on the server in a way that comes to the same when it is done twice, and
@@ -152,38 +156,59 @@ impl Http {
         if let Some(body) = body {
             request = request.json(body);
         }
-        let sent = request.timeout(CHANGE_LIMIT).send().await;
-        let response = sent.map_err(|e| self.no_answer(&e))?;
-        self.complete(response).await.map(|reply| reply.body)
+        let changed = async {
+            let response = request.send().await.map_err(|e| self.no_answer(&e))?;
+            self.complete(response, &limits::ANSWER).await
+        };
+        let changed = self.within(limits::CHANGE, changed).await;
+        changed.map(|reply| reply.body)
     }
 
     /// Sends what may be sent only once, and gives the answer as soon as its headers are there.
     /// Statuses other than success are faults.
     pub(super) async fn post(&self, path: &str, body: &Value) -> Result<Response, Fault> {
         let sent = self.sending.post(self.url(path)).json(body).send();
-        let response = match tokio::time::timeout(self.idle, sent).await {
-            Ok(sent) => sent.map_err(|e| self.no_answer(&e))?,
-            Err(_) => return Err(self.silent()),
+        let response = match self.clock.within(self.idle, sent).await {
+            Some(sent) => sent.map_err(|e| self.no_answer(&e))?,
+            None => return Err(self.silent()),
         };
         if response.status().is_success() {
             return Ok(response);
         }
-        let limit = self.idle.min(QUESTION_LIMIT);
-        match tokio::time::timeout(limit, self.complete(response)).await {
-            Ok(Err(fault)) => Err(fault),
-            Ok(Ok(_)) => Err(Fault::doubt(ErrorClass::Garbled, "an error that was none")),
-            Err(_) => Err(self.silent()),
+        match self.complete_soon(response).await {
+            Err(fault) => Err(fault),
+            Ok(_) => Err(Fault::doubt(ErrorClass::Garbled, "an error that was none")),
         }
     }
 
-    /// Reads the whole of a response and understands it.
-    pub(super) async fn complete(&self, response: Response) -> Result<Reply, Fault> {
+    /// Reads the whole of a response of which nothing is to come but an answer about one thing, and
+    /// understands it.
+    pub(super) async fn complete_soon(&self, response: Response) -> Result<Reply, Fault> {
+        let limit = self.idle.min(limits::QUESTION);
+        self.within(limit, self.complete(response, &limits::ANSWER))
+            .await
+    }
+
+    /// Reads the whole of a response and understands it. Takes as long as the server does.
+    pub(super) async fn complete(&self, response: Response, bound: &Bound) -> Result<Reply, Fault> {
         let status = response.status();
+        if status.is_redirection() {
+            return Err(self.led_elsewhere(&response));
+        }
         let now = self.clock.now();
         let date = date(response.headers());
         let server_now = date.unwrap_or(now);
         let retry_after = retry_after(response.headers(), server_now);
-        let bytes = response.bytes().await.map_err(|e| self.broken(&e))?;
+        let bound = match status.is_success() {
+            true => bound,
+            false => &limits::ERROR,
+        };
+        let bytes = match body::read(response, bound).await {
+            Ok(bytes) => bytes,
+            // Letta's own words are few: what says so much speaks in its place.
+            Err(Unread::TooMuch) if !status.is_success() => Vec::new(),
+            Err(unread) => return Err(self.unread(unread, bound)),
+        };
         let body = serde_json::from_slice::<Value>(&bytes).ok();
         match body {
             Some(body) if status.is_success() => Ok(Reply {
@@ -202,6 +227,32 @@ impl Http {
         }
     }
 
+    /// Waits for an answer, but no longer than its limit.
+    pub(super) async fn within<T>(
+        &self,
+        limit: Duration,
+        answer: impl Future<Output = Result<T, Fault>>,
+    ) -> Result<T, Fault> {
+        match self.clock.within(limit, answer).await {
+            Some(answer) => answer,
+            None => Err(Fault::doubt(
+                ErrorClass::Timeout,
+                format!("{} gave no whole answer within {limit:?}", self.address()),
+            )),
+        }
+    }
+
+    /// What it means that the server sends us elsewhere. It has done nothing of what it was asked.
+    fn led_elsewhere(&self, response: &Response) -> Fault {
+        let (asked, headers) = (response.url(), response.headers());
+        let text = redirect::explain(&self.base, asked, headers, "LETTA_BASE_URL");
+        Fault::Refused(Refusal::new(
+            RefusalKind::TargetTrouble,
+            ErrorClass::Redirected,
+            format!("HTTP {}: {text}", response.status().as_u16()),
+        ))
+    }
+
     /// What a request that got no response means.
     fn no_answer(&self, error: &reqwest::Error) -> Fault {
         if error.is_connect() {
@@ -212,6 +263,26 @@ impl Http {
             ));
         }
         self.broken(error)
+    }
+
+    /// What a response means that was not read to its end.
+    fn unread(&self, unread: Unread, bound: &Bound) -> Fault {
+        match unread {
+            Unread::Cut(error) => self.broken(&error),
+            Unread::TooMuch => self.too_large(bound),
+        }
+    }
+
+    /// What an answer means that is larger than we take in.
+    pub(super) fn too_large(&self, bound: &Bound) -> Fault {
+        Fault::doubt(
+            ErrorClass::TooLarge,
+            format!(
+                "{} answered with more than is taken in as {}",
+                self.address(),
+                bound.what
+            ),
+        )
     }
 
     /// What a response that did not end means.

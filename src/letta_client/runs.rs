@@ -12,10 +12,10 @@ use serde_json::Value;
 use super::ErrorClass;
 use super::classify::Fault;
 use super::http::{Http, segment};
+use super::pages::PageSize;
 
-/// How many runs are asked for at once. The newest come first, and an agent has few that go on: one
-/// page holds every young one.
-const PAGE: usize = 100;
+/// How many of an agent's messages are looked at for what its runs have said lately.
+const LATEST: usize = 20;
 
 /// How many runs that don't say when they began are remembered.
 const MOST_SIGHTINGS: usize = 10_000;
@@ -90,9 +90,10 @@ impl Http {
         agent: &str,
         orphan_age: SignedDuration,
     ) -> Result<Vec<ActiveRun>, Fault> {
-        let limit = PAGE.to_string();
-        let query = [("agent_id", agent), ("active", "true"), ("limit", &limit)];
-        let reply = self.get("/v1/runs/", &query).await?;
+        // The newest come first, and an agent has few that go on: one page holds every young one.
+        let query = [("agent_id", agent), ("active", "true")];
+        let mut size = PageSize::default();
+        let reply = self.page("/v1/runs/", &query, &mut size).await?;
         let runs = match &reply.body {
             Value::Array(runs) if runs.iter().all(Value::is_object) => runs,
             _ => {
@@ -105,7 +106,7 @@ impl Http {
             let of = run.get("agent_id").and_then(Value::as_str);
             of.is_some_and(|of| of != agent)
         };
-        if runs.len() >= PAGE && runs.iter().any(is_foreign) {
+        if runs.len() >= size.asked() && runs.iter().any(is_foreign) {
             let text = "the list of runs holds those of other agents, and not all of this one's";
             return Err(Fault::doubt(ErrorClass::Garbled, text));
         }
@@ -135,7 +136,8 @@ impl Http {
         orphan_age: SignedDuration,
     ) -> Result<bool, Fault> {
         let path = format!("/v1/agents/{}/messages", segment(agent));
-        let reply = self.get(&path, &[("limit", "20")]).await?;
+        let mut size = PageSize::of(LATEST);
+        let reply = self.page(&path, &[], &mut size).await?;
         let messages = reply.body.as_array().map(Vec::as_slice).unwrap_or_default();
         Ok(messages.iter().any(|message| {
             let of = message.get("run_id").and_then(Value::as_str);

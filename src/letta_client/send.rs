@@ -11,7 +11,7 @@ use super::find::{Trace, found};
 use super::http::{Http, segment};
 use super::rest::Rest;
 use super::runs::Life;
-use super::stream::listen;
+use super::stream::Listening;
 use super::turn::Heard;
 use super::{Answer, Doubt, ErrorClass, OnRun, Outgoing, Refusal, RefusalKind};
 use crate::failpoint::failpoint;
@@ -162,12 +162,17 @@ impl Rest {
         let response = self.http.post(&path, &body).await?;
         match way {
             Way::Background | Way::Stream => {
-                listen(&self.http, response, self.orphan_age, heard, on_run)
-                    .await
-                    .map_err(Fault::Doubt)
+                let listening = Listening {
+                    http: &self.http,
+                    agent: outgoing.agent.as_str(),
+                    orphan_age: self.orphan_age,
+                    on_run,
+                };
+                let listened = listening.listen(response, heard).await;
+                listened.map_err(Fault::Doubt)
             }
             Way::Async => {
-                let run = self.http.complete(response).await?.body;
+                let run = self.http.complete_soon(response).await?.body;
                 let Some(id) = run.get("id").and_then(Value::as_str) else {
                     return Err(Fault::doubt(
                         ErrorClass::Garbled,

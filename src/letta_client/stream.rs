@@ -1,60 +1,115 @@
 //! Listening to a turn's server-sent events until it ends.
 
-use eventsource_stream::Eventsource;
-use futures_util::StreamExt;
+use std::time::Duration;
+
+use jiff::SignedDuration;
 use reqwest::Response;
 use serde_json::Value;
 
 use super::classify::Fault;
 use super::http::Http;
 use super::runs::Life;
+use super::sse::{Event, Events, Said};
 use super::turn::Heard;
 use super::{Doubt, ErrorClass, OnRun};
+use crate::clock::Clock;
+use crate::http::limits;
 
-/// After this many pings in a row Letta is asked whether the run still goes on. The stream of a
-/// run that died with its server is kept alive by pings for ever; they come every 20 seconds.
-const PINGS_BEFORE_ASKING: u32 = 15;
+/// After this many signs of life in a row, or [`limits::SIGNS_OF_LIFE`], Letta is asked whether the
+/// turn still goes on. The stream of a run that died with its server is kept alive by pings for
+/// ever; they come every 20 seconds.
+const SIGNS_BEFORE_ASKING: u32 = 15;
 
-/// Listens to `response` until the turn ends, adding to `heard`. Each run id heard is told to
-/// `on_run` once.
-pub(super) async fn listen(
-    http: &Http,
-    response: Response,
-    orphan_age: jiff::SignedDuration,
-    heard: &mut Heard,
-    on_run: OnRun<'_>,
-) -> Result<(), Doubt> {
-    let kind = response.headers().get(reqwest::header::CONTENT_TYPE);
-    let is_stream = kind
-        .and_then(|k| k.to_str().ok())
-        .is_some_and(|k| k.contains("event-stream"));
-    if !is_stream {
-        return listen_whole(http, response, heard, on_run).await;
-    }
-    let mut events = response.bytes_stream().eventsource();
-    let mut pings = 0;
-    loop {
-        // A byte is a sign of life, so the limit starts again with every event, pings included.
-        let event = match tokio::time::timeout(http.idle(), events.next()).await {
-            Err(_) => return Err(with_run(http.silent(), heard)),
-            Ok(None) => return Ok(()),
-            Ok(Some(Err(error))) => {
-                let text = format!("the stream of {} broke: {}", http.address(), short(&error));
-                return Err(with_run(Fault::doubt(ErrorClass::Cut, text), heard));
-            }
-            Ok(Some(Ok(event))) => event,
-        };
-        if event.data.trim() == "[DONE]" {
-            heard.done = true;
-            return Ok(());
+/// A turn that is listened to.
+pub(super) struct Listening<'a> {
+    /// The server.
+    pub http: &'a Http,
+    /// Whose turn it is.
+    pub agent: &'a str,
+    /// The age from which a run that never ends counts as orphaned by a crash of the server.
+    pub orphan_age: SignedDuration,
+    /// Told each run id that is heard, once.
+    pub on_run: OnRun<'a>,
+}
+
+impl Listening<'_> {
+    /// Listens to `response` until the turn ends, adding to `heard`.
+    pub(super) async fn listen(
+        &self,
+        mut response: Response,
+        heard: &mut Heard,
+    ) -> Result<(), Doubt> {
+        let kind = response.headers().get(reqwest::header::CONTENT_TYPE);
+        let is_stream = kind
+            .and_then(|k| k.to_str().ok())
+            .is_some_and(|k| k.contains("event-stream"));
+        if !is_stream {
+            return self.listen_whole(response, heard).await;
         }
-        let Ok(value) = serde_json::from_str::<Value>(&event.data) else {
+        let clock = self.http.clock();
+        let mut patience = Patience::new(clock, self.http.idle(), self.orphan_age);
+        let mut events = Events::default();
+        let mut of_event: u64 = 0;
+        loop {
+            let (left, end) = patience.left(clock);
+            let piece = match left.is_zero() {
+                // However much comes: what says nothing is silence.
+                true => None,
+                false => clock.within(left, response.chunk()).await,
+            };
+            let piece = match piece {
+                None => return Err(self.given_up(end, heard)),
+                Some(Err(error)) => return Err(with_run(self.http.broken(&error), heard)),
+                Some(Ok(None)) => return Ok(()),
+                Some(Ok(Some(piece))) => piece,
+            };
+            let mut rest = &piece[..];
+            of_event += piece.len() as u64;
+            while let Some(said) = events.next(&mut rest) {
+                of_event = rest.len() as u64;
+                if self.take(&said, heard) {
+                    patience.has_news(clock);
+                } else {
+                    patience.has_sign_of_life(clock);
+                }
+                if heard.done {
+                    return Ok(());
+                }
+                if patience.is_to_ask(clock) {
+                    self.ask(heard).await?;
+                    patience.has_asked(clock);
+                    if heard.done {
+                        return Ok(());
+                    }
+                }
+            }
+            if of_event > limits::EVENT.read {
+                return Err(with_run(self.http.too_large(&limits::EVENT), heard));
+            }
+        }
+    }
+
+    /// Takes what the stream says, and tells whether it was anything new about the turn.
+    fn take(&self, said: &Said, heard: &mut Heard) -> bool {
+        let Said::Event(Event {
+            name,
+            data: Some(data),
+        }) = said
+        else {
+            return false;
+        };
+        if data.trim_ascii() == b"[DONE]" {
+            heard.done = true;
+            return true;
+        }
+        // What is no text has signs in it that stand for what can't be read.
+        let Ok(value) = serde_json::from_str::<Value>(&String::from_utf8_lossy(data)) else {
             // An event of a kind we don't know; the turn's end is decided by those we do.
-            continue;
+            return false;
         };
         let known = heard.run_id.clone();
         heard.take(&value);
-        if event.event == "error" && heard.error.is_none() {
+        if name == "error" && heard.error.is_none() {
             heard.error = Some(super::classify::of_run(&value));
         }
         if let Some(run) = heard
@@ -62,50 +117,145 @@ pub(super) async fn listen(
             .as_deref()
             .filter(|run| known.as_deref() != Some(*run))
         {
-            on_run(run);
+            (self.on_run)(run);
         }
-        pings = match value.get("message_type").and_then(Value::as_str) {
-            Some("ping") => pings + 1,
-            _ => 0,
-        };
-        if pings >= PINGS_BEFORE_ASKING {
-            pings = 0;
-            let Some(run) = heard.run_id.clone() else {
-                continue;
-            };
-            match http.life_of(&run, orphan_age).await {
-                Ok(Life::Ended(run)) => {
-                    heard.take_run(&run);
-                    heard.done = true;
-                    return Ok(());
-                }
-                Ok(Life::Orphaned) => {
-                    let text = format!("{run} only sends signs of life and is too old to go on");
-                    return Err(with_run(Fault::doubt(ErrorClass::Timeout, text), heard));
-                }
-                Ok(Life::Runs | Life::Undated) | Err(_) => {}
+        let kind = value.get("message_type").and_then(Value::as_str);
+        kind.is_some_and(|kind| kind != "ping") || name == "error"
+    }
+
+    /// Asks whether the turn still goes on.
+    async fn ask(&self, heard: &mut Heard) -> Result<(), Doubt> {
+        let Some(run) = heard.run_id.clone() else {
+            let active = self.http.active_runs(self.agent, self.orphan_age).await;
+            // One that goes on may be this one.
+            if active.is_ok_and(|runs| runs.iter().all(|run| run.orphaned)) {
+                let text = format!(
+                    "{} only sends signs of life, and no turn of {} goes on",
+                    self.http.address(),
+                    self.agent
+                );
+                return Err(with_run(Fault::doubt(ErrorClass::Timeout, text), heard));
             }
+            return Ok(());
+        };
+        match self.http.life_of(&run, self.orphan_age).await {
+            Ok(Life::Ended(run)) => {
+                heard.take_run(&run);
+                heard.done = true;
+                Ok(())
+            }
+            Ok(Life::Orphaned) => {
+                let text = format!("{run} only sends signs of life and is too old to go on");
+                Err(with_run(Fault::doubt(ErrorClass::Timeout, text), heard))
+            }
+            Ok(Life::Runs | Life::Undated) | Err(_) => Ok(()),
         }
+    }
+
+    /// Understands the answer of a server that does not stream.
+    async fn listen_whole(&self, response: Response, heard: &mut Heard) -> Result<(), Doubt> {
+        let whole = self.http.complete(response, &limits::WHOLE_TURN);
+        let whole = self.http.within(self.http.idle(), whole).await;
+        let body = whole.map_err(|fault| with_run(fault, heard))?.body;
+        heard.take_response(&body);
+        if let Some(run) = heard.run_id.as_deref() {
+            (self.on_run)(run);
+        }
+        Ok(())
+    }
+
+    /// What it means that the stream is not listened to any more.
+    fn given_up(&self, end: End, heard: &Heard) -> Doubt {
+        let address = self.http.address();
+        let text = match end {
+            End::Silence => return with_run(self.http.silent(), heard),
+            End::OnlySigns => {
+                format!("{address} only sends signs of life, for longer than any run may go on")
+            }
+            End::TooLong => format!("{address} did not end the turn within {:?}", limits::TURN),
+        };
+        with_run(Fault::doubt(ErrorClass::Timeout, text), heard)
     }
 }
 
-/// Understands the answer of a server that does not stream.
-async fn listen_whole(
-    http: &Http,
-    response: Response,
-    heard: &mut Heard,
-    on_run: OnRun<'_>,
-) -> Result<(), Doubt> {
-    let whole = match tokio::time::timeout(http.idle(), http.complete(response)).await {
-        Err(_) => Err(http.silent()),
-        Ok(whole) => whole,
-    };
-    let body = whole.map_err(|fault| with_run(fault, heard))?.body;
-    heard.take_response(&body);
-    if let Some(run) = heard.run_id.as_deref() {
-        on_run(run);
+/// Why a stream is not listened to any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum End {
+    Silence,
+    OnlySigns,
+    TooLong,
+}
+
+/// How long a stream is still listened to, by the clock that never jumps.
+struct Patience {
+    /// How long it may be silent.
+    idle: SignedDuration,
+    /// How long it may tell nothing new.
+    without_news: SignedDuration,
+    began: SignedDuration,
+    sign_at: SignedDuration,
+    news_at: SignedDuration,
+    asked_at: SignedDuration,
+    /// Signs of life since there was news or Letta was asked.
+    signs: u32,
+}
+
+impl Patience {
+    fn new(clock: &Clock, idle: Duration, orphan_age: SignedDuration) -> Self {
+        let now = clock.moment().uptime;
+        let idle = long(idle);
+        Patience {
+            idle,
+            without_news: orphan_age.max(idle),
+            began: now,
+            sign_at: now,
+            news_at: now,
+            asked_at: now,
+            signs: 0,
+        }
     }
-    Ok(())
+
+    /// The time that is left, and what it means that it has passed.
+    fn left(&self, clock: &Clock) -> (Duration, End) {
+        let now = clock.moment().uptime;
+        let ends = [
+            (self.sign_at, self.idle, End::Silence),
+            (self.news_at, self.without_news, End::OnlySigns),
+            (self.began, long(limits::TURN), End::TooLong),
+        ];
+        let left = ends.map(|(since, limit, end)| {
+            let left = since.saturating_add(limit).saturating_sub(now);
+            (Duration::try_from(left).unwrap_or_default(), end)
+        });
+        let [silence, rest @ ..] = left;
+        let nearer = |a: (Duration, End), b: (Duration, End)| if b.0 < a.0 { b } else { a };
+        rest.into_iter().fold(silence, nearer)
+    }
+
+    fn has_news(&mut self, clock: &Clock) {
+        let now = clock.moment().uptime;
+        (self.sign_at, self.news_at, self.asked_at) = (now, now, now);
+        self.signs = 0;
+    }
+
+    fn has_sign_of_life(&mut self, clock: &Clock) {
+        self.sign_at = clock.moment().uptime;
+        self.signs += 1;
+    }
+
+    fn is_to_ask(&self, clock: &Clock) -> bool {
+        let since = clock.moment().uptime.saturating_sub(self.asked_at);
+        self.signs >= SIGNS_BEFORE_ASKING || self.signs > 0 && since >= long(limits::SIGNS_OF_LIFE)
+    }
+
+    fn has_asked(&mut self, clock: &Clock) {
+        self.asked_at = clock.moment().uptime;
+        self.signs = 0;
+    }
+}
+
+fn long(time: Duration) -> SignedDuration {
+    SignedDuration::try_from(time).unwrap_or(SignedDuration::MAX)
 }
 
 /// What a fault in the middle of a turn means: whatever it is, the turn may go on without us.
@@ -120,15 +270,4 @@ fn with_run(fault: Fault, heard: &Heard) -> Doubt {
     };
     doubt.run_id.clone_from(&heard.run_id);
     doubt
-}
-
-/// What broke a stream, without the URL that the outer error repeats.
-fn short(error: &dyn std::error::Error) -> String {
-    let mut text = String::from("the connection ended");
-    let mut next = error.source();
-    while let Some(e) = next {
-        text = e.to_string();
-        next = e.source();
-    }
-    text
 }

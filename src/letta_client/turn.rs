@@ -6,6 +6,12 @@ use super::classify::of_run;
 use super::{Delivery, ErrorClass, Refusal, RefusalKind};
 use crate::models::Turn;
 
+/// How much is kept of what an agent says in one turn, in bytes.
+const MOST_SAID: usize = 128 * 1024;
+
+/// The longest id or reason that Letta gives, in bytes.
+const LONGEST_WORD: usize = 255;
+
 /// What was heard of a turn so far.
 #[derive(Debug, Default)]
 pub(super) struct Heard {
@@ -19,8 +25,10 @@ pub(super) struct Heard {
     pub error: Option<Refusal>,
     tokens: Option<i64>,
     steps: Option<i64>,
-    /// What the agent said: the id of each message and its text.
+    /// What the agent said: the id of each message and its text; of very much the beginning.
     said: Vec<(String, String)>,
+    /// How many bytes those take up.
+    said_bytes: usize,
 }
 
 impl Heard {
@@ -34,15 +42,12 @@ impl Heard {
 
     /// Takes one event of a stream, or one message of a complete answer.
     pub(super) fn take(&mut self, event: &Value) {
-        if let Some(run) = event.get("run_id").and_then(Value::as_str) {
+        if let Some(run) = word(event, "run_id") {
             self.run_id = Some(run.to_owned());
         }
         let text = |key: &str| event.get(key).and_then(Value::as_str).unwrap_or_default();
         match text("message_type") {
-            "stop_reason" => {
-                let reason = text("stop_reason");
-                self.stop_reason = (!reason.is_empty()).then(|| reason.to_owned());
-            }
+            "stop_reason" => self.stop_reason = word(event, "stop_reason").map(str::to_owned),
             "usage_statistics" => self.take_usage(event),
             "assistant_message" => self.say(text("id"), &content(event)),
             "error_message" => self.error = Some(of_run(event)),
@@ -73,10 +78,10 @@ impl Heard {
     /// Takes a run as the server tells it.
     pub(super) fn take_run(&mut self, run: &Value) {
         let text = |key: &str| run.get(key).and_then(Value::as_str);
-        if let Some(id) = text("id") {
+        if let Some(id) = word(run, "id") {
             self.run_id = Some(id.to_owned());
         }
-        if let Some(reason) = text("stop_reason") {
+        if let Some(reason) = word(run, "stop_reason") {
             self.stop_reason = Some(reason.to_owned());
         }
         let error = run.get("metadata").and_then(|m| m.get("error"));
@@ -95,9 +100,19 @@ impl Heard {
 
     /// Adds what the agent said. Pieces of one message come under one id.
     fn say(&mut self, id: &str, text: &str) {
+        let room = MOST_SAID.saturating_sub(self.said_bytes);
+        if room == 0 {
+            return;
+        }
+        let text = beginning(text, room);
+        self.said_bytes += text.len();
         match self.said.last_mut() {
             Some((last, so_far)) if last == id && !id.is_empty() => so_far.push_str(text),
-            _ => self.said.push((id.to_owned(), text.to_owned())),
+            _ => {
+                // A message takes up room also where it says nothing.
+                self.said_bytes += id.len() + 1;
+                self.said.push((id.to_owned(), text.to_owned()));
+            }
         }
     }
 
@@ -183,6 +198,18 @@ impl Heard {
     }
 }
 
+/// An id or a reason, as Letta gives them.
+fn word<'a>(of: &'a Value, key: &str) -> Option<&'a str> {
+    let word = of.get(key)?.as_str()?;
+    let is_one = (1..=LONGEST_WORD).contains(&word.len()) && !word.contains(char::is_control);
+    is_one.then_some(word)
+}
+
+/// The beginning of a text, in at most so many bytes.
+pub(super) fn beginning(text: &str, most: usize) -> &str {
+    &text[..text.floor_char_boundary(most)]
+}
+
 /// Letta's reason for the end of a turn in our words.
 pub(super) fn turn_of(stop_reason: &str) -> Turn {
     match stop_reason {
@@ -201,7 +228,7 @@ pub(super) fn turn_of(stop_reason: &str) -> Turn {
 }
 
 /// The text of a message's content: a string, or a list of parts.
-fn content(message: &Value) -> String {
+pub(super) fn content(message: &Value) -> String {
     match message.get("content") {
         Some(Value::String(text)) => text.clone(),
         Some(Value::Array(parts)) => parts

@@ -1,9 +1,10 @@
 //! Posting to the operator's URL, and pinging dead-man services.
 
 use reqwest::header::CONTENT_TYPE;
-use reqwest::{Client, Response, Url, redirect};
+use reqwest::{Client, Response, Url};
 
 use super::Sent;
+use crate::clock::Clock;
 use crate::db::Letter;
 use crate::error::{Code, Error, Result};
 use crate::http::{builder, cause, is_loopback, origin};
@@ -17,15 +18,11 @@ pub(super) struct Post {
 impl Post {
     /// # Errors
     /// [`Code::Internal`] if no client can be made.
-    pub(super) fn new() -> Result<Self> {
+    pub(super) fn new(clock: &Clock) -> Result<Self> {
         let build = |loopback| {
-            // A redirected POST would arrive as a GET without the notice.
-            builder(loopback)
-                .redirect(redirect::Policy::none())
-                .build()
-                .map_err(|e| {
-                    Error::new(Code::Internal, "could not prepare the HTTP client").caused_by(e)
-                })
+            builder(loopback, clock).build().map_err(|e| {
+                Error::new(Code::Internal, "could not prepare the HTTP client").caused_by(e)
+            })
         };
         Ok(Post {
             here: build(true)?,
@@ -33,7 +30,7 @@ impl Post {
         })
     }
 
-    /// Posts a notice; a status 2xx means that it was delivered.
+    /// Posts a notice; the status alone tells, and nothing else of the answer is read. A status 2xx means that it was delivered.
     pub(super) async fn notice(&self, url: &Url, letter: &Letter) -> Sent {
         let request = self
             .client(url)

@@ -1,26 +1,20 @@
 //! Requests to the server, and its answers.
 
-use std::time::Duration;
-
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
-use reqwest::{Client, Method, RequestBuilder, Response, Url};
+use reqwest::{Client, Method, RequestBuilder, Url};
 use secrecy::ExposeSecret;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::api::problem::ProblemBody;
 use crate::api::{BASE, FLAGS, IDEMPOTENCY_KEY, ON_BEHALF_HEADER, WORDING_HEADER};
+use crate::clock::Clock;
 use crate::config::RemoteSettings;
 use crate::error::{Code, Error, Result};
-use crate::http;
+use crate::http::body::{self, Unread};
+use crate::http::{self, limits, redirect};
 use crate::ids::new_id;
 use crate::models::Caller;
-
-/// How long a request may take in all: Letta may be asked meanwhile, which answers late under load.
-const LIMIT: Duration = Duration::from_secs(90);
-
-/// The largest answer that is read, in bytes.
-const LARGEST_ANSWER: usize = 256 * 1024 * 1024;
 
 /// What came of a request.
 type Answer<T> = std::result::Result<T, Lost>;
@@ -28,21 +22,27 @@ type Answer<T> = std::result::Result<T, Lost>;
 /// The connection to a server.
 pub(super) struct Wire {
     client: Client,
+    /// The server's address, as it is set.
+    base: Url,
+    /// The same for people.
     url: String,
+    clock: Clock,
 }
 
 /// Why a request came to nothing.
 enum Lost {
-    /// It was never sent.
-    Unsent(reqwest::Error),
-    /// It may have been carried out.
-    Cut(reqwest::Error),
+    /// It was never sent, and why.
+    Unsent(String),
+    /// It may have been carried out; this is why its answer was lost.
+    Cut(String),
+    /// Its answer is larger than we take in.
+    TooLarge,
     /// It was answered with this.
     Refused(Error),
 }
 
 impl Wire {
-    pub(super) fn new(settings: &RemoteSettings, caller: Caller) -> Result<Self> {
+    pub(super) fn new(settings: &RemoteSettings, caller: Caller, clock: Clock) -> Result<Self> {
         let unusable = |e: String| {
             Error::new(
                 Code::ConfigInvalid,
@@ -50,7 +50,7 @@ impl Wire {
             )
             .example("PROMPTYOSELF_URL=http://127.0.0.1:8465")
         };
-        let url = Url::parse(&settings.url).map_err(|e| unusable(e.to_string()))?;
+        let base = Url::parse(&settings.url).map_err(|e| unusable(e.to_string()))?;
         let mut headers = HeaderMap::new();
         headers.insert(WORDING_HEADER, HeaderValue::from_static(FLAGS));
         if caller.has_budget() {
@@ -62,15 +62,15 @@ impl Wire {
             value.set_sensitive(true);
             headers.insert(AUTHORIZATION, value);
         }
-        let client = http::builder(http::is_loopback(&url))
+        let client = http::builder(http::is_loopback(&base), &clock)
             .default_headers(headers)
-            .redirect(reqwest::redirect::Policy::none())
-            .timeout(LIMIT)
             .build()
             .map_err(|e| unusable(http::cause(&e)))?;
         Ok(Wire {
             client,
+            base,
             url: settings.url.clone(),
+            clock,
         })
     }
 
@@ -82,6 +82,28 @@ impl Wire {
     ) -> Result<T> {
         let request = || self.client.get(self.at(path)).query(query);
         self.twice(request).await
+    }
+
+    /// Asks for a page of a list. One that is too large is asked for again with less in it, down to
+    /// a single entry; `limit` is how much was asked for in the end.
+    pub(super) async fn page<T: DeserializeOwned, Q: Serialize>(
+        &self,
+        path: &str,
+        limit: &mut u32,
+        query: impl Fn(u32) -> Q,
+    ) -> Result<T> {
+        loop {
+            let asked = query(*limit);
+            let request = || self.client.get(self.at(path)).query(&asked);
+            match self.once(request()).await {
+                Err(Lost::TooLarge) if *limit > 1 => *limit = (*limit / 10).max(1),
+                Err(Lost::Cut(_)) => {
+                    let again = self.once(request()).await;
+                    return again.map_err(|lost| self.error(lost));
+                }
+                answer => return answer.map_err(|lost| self.error(lost)),
+            }
+        }
     }
 
     /// Asks for something to be done. A `POST` may be sent again, since it carries a key by which it
@@ -124,12 +146,29 @@ impl Wire {
     }
 
     async fn once<T: DeserializeOwned>(&self, request: RequestBuilder) -> Answer<T> {
+        let answer = self.clock.within(limits::ELSEWHERE, self.answer(request));
+        answer.await.unwrap_or_else(|| {
+            let limit = limits::ELSEWHERE;
+            Err(Lost::Cut(format!("no whole answer within {limit:?}")))
+        })
+    }
+
+    async fn answer<T: DeserializeOwned>(&self, request: RequestBuilder) -> Answer<T> {
         let response = request.send().await.map_err(|e| match e.is_connect() {
-            true => Lost::Unsent(e),
-            false => Lost::Cut(e),
+            true => Lost::Unsent(http::cause(&e)),
+            false => Lost::Cut(http::cause(&e)),
         })?;
         let status = response.status();
-        let bytes = read(response).await?;
+        if status.is_redirection() {
+            let (asked, headers) = (response.url(), response.headers());
+            let led = redirect::explain(&self.base, asked, headers, "PROMPTYOSELF_URL");
+            return Err(Lost::Refused(self.moved(status.as_u16(), &led)));
+        }
+        let bytes = match body::read(response, &limits::ELSEWHERE_ANSWER).await {
+            Ok(bytes) => bytes,
+            Err(Unread::TooMuch) => return Err(Lost::TooLarge),
+            Err(Unread::Cut(e)) => return Err(Lost::Cut(http::cause(&e))),
+        };
         if status.is_success() {
             let read = serde_json::from_slice(&bytes);
             return read
@@ -153,6 +192,15 @@ impl Wire {
         }
     }
 
+    /// The server's address leads elsewhere.
+    fn moved(&self, status: u16, led: &str) -> Error {
+        Error::new(
+            Code::ServerWrong,
+            format!("the server at {} answered HTTP {status}: {led}", self.url),
+        )
+        .example("promptyoself test")
+    }
+
     fn wrong(&self, what: &str, cause: Option<serde_json::Error>) -> Error {
         let error = Error::new(
             Code::ServerWrong,
@@ -170,37 +218,28 @@ impl Wire {
     }
 
     fn error(&self, lost: Lost) -> Error {
-        let unreachable = |what: &str, e: &reqwest::Error| {
+        let unreachable = |what: &str, why: &str| {
             Error::new(
                 Code::ServerUnreachable,
                 format!(
                     "{what} the server of the schedules at {}: see whether promptyoself serve runs \
-                     there, and whether PROMPTYOSELF_URL is right: {}",
-                    self.url,
-                    http::cause(e)
+                     there, and whether PROMPTYOSELF_URL is right: {why}",
+                    self.url
                 ),
             )
             .example("promptyoself test")
         };
         match lost {
             Lost::Refused(error) => error,
-            Lost::Unsent(e) => unreachable("could not reach", &e),
-            Lost::Cut(e) => unreachable(
+            Lost::TooLarge => self.wrong(
+                "its answer is larger than any that a promptyoself server gives",
+                None,
+            ),
+            Lost::Unsent(why) => unreachable("could not reach", &why),
+            Lost::Cut(why) => unreachable(
                 "it is not known whether it was done, since no answer came from",
-                &e,
+                &why,
             ),
         }
     }
-}
-
-/// The whole body of an answer.
-async fn read(mut response: Response) -> Answer<Vec<u8>> {
-    let mut bytes = Vec::new();
-    while let Some(chunk) = response.chunk().await.map_err(Lost::Cut)? {
-        bytes.extend_from_slice(&chunk);
-        if bytes.len() > LARGEST_ANSWER {
-            break;
-        }
-    }
-    Ok(bytes)
 }

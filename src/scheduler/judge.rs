@@ -241,14 +241,20 @@ fn dead(fault: Fault) -> Verdict {
 }
 
 fn fault_of(refusal: &Refusal, facts: &Facts, now: Timestamp) -> Fault {
-    use ErrorClass::{Blocked, PaymentRequired, Unauthorized, WrongServer};
+    use ErrorClass::{Blocked, PaymentRequired, Redirected, Unauthorized, WrongServer};
     let lasts = now.duration_since(facts.sent_at) >= LASTING;
     Fault {
         needs_human: match refusal.kind {
             // Until then it may turn out to hit every agent, which is told once and not for each.
             RefusalKind::NeedsHuman => lasts || refusal.class != PaymentRequired,
             RefusalKind::TargetTrouble => {
-                let is_a_rule = [Blocked, PaymentRequired, Unauthorized, WrongServer];
+                let is_a_rule = [
+                    Blocked,
+                    PaymentRequired,
+                    Unauthorized,
+                    WrongServer,
+                    Redirected,
+                ];
                 lasts && is_a_rule.contains(&refusal.class)
             }
             RefusalKind::Busy | RefusalKind::Later | RefusalKind::Permanent => false,

@@ -50,7 +50,7 @@ pub(super) fn routes<S: Clone + Send + Sync + 'static>(app: &App) -> Router<S> {
     let face = Face {
         service: app.service.clone(),
         guard: app.guard.clone(),
-        upstream: Upstream::new(&app.service.letta.address()),
+        upstream: Upstream::new(&app.service.letta.address(), app.service.clock.clone()),
         checks_seen: Mutex::default(),
     };
     // One way in, so that nothing is read in two ways: what the path means is decided once.

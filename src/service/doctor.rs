@@ -6,13 +6,15 @@ mod checks;
 use std::path::Path;
 use std::sync::Arc;
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
 use super::{Service, Status};
 use crate::clock::Clock;
+use crate::config::Delivery;
 use crate::db::{Db, Overdue};
 use crate::error::Result;
+use crate::http::limits::TURN;
 use crate::letta_client::Letta;
 use crate::models::{Account, Budget, Caller, words};
 use crate::schedule::Zone;
@@ -58,6 +60,40 @@ impl Diagnosis {
     }
 }
 
+/// What is usual where the schedulers of a database run.
+#[derive(Clone, Copy, Debug)]
+pub struct Usual {
+    /// How many prompts may be on their way at once.
+    pub concurrency: usize,
+    /// How long a turn may be silent.
+    pub idle_timeout: SignedDuration,
+    /// The age from which a run that never ends counts as orphaned by a crash of the server.
+    pub orphaned_run_age: SignedDuration,
+}
+
+impl From<&Delivery> for Usual {
+    fn from(delivery: &Delivery) -> Self {
+        Usual {
+            concurrency: delivery.concurrency,
+            idle_timeout: delivery.idle_timeout,
+            orphaned_run_age: delivery.orphaned_run_age,
+        }
+    }
+}
+
+impl From<usize> for Usual {
+    /// The usual settings, with this concurrency.
+    fn from(concurrency: usize) -> Self {
+        Usual {
+            concurrency,
+            ..Usual::from(&Delivery::default())
+        }
+    }
+}
+
+/// How long the questions before and after a turn may take, and to spare.
+const AROUND_A_TURN: SignedDuration = SignedDuration::from_mins(15);
+
 /// How late the scheduler may be with anything before that is found.
 const LATE: SignedDuration = SignedDuration::from_mins(2);
 
@@ -87,11 +123,12 @@ impl Service {
         })
     }
 
-    /// Examines everything. `concurrency` is how many prompts may be on their way at once.
+    /// Examines everything, by what is usual there.
     ///
     /// # Errors
     /// Those of a database that can't be read at all.
-    pub async fn diagnose(&self, concurrency: usize) -> Result<Diagnosis> {
+    pub async fn diagnose(&self, usual: impl Into<Usual>) -> Result<Diagnosis> {
+        let usual = usual.into();
         let mut findings = checks::file(&self.db).await;
         if findings.iter().any(|f| f.code == checks::DAMAGED) {
             // What else is read of a damaged file may be anything.
@@ -107,7 +144,8 @@ impl Service {
         findings.extend(self.schedules_checked().await?);
         let status = self.status().await?;
         findings.extend(checks::schedulers(self, &status).await?);
-        findings.extend(self.overdue_checked(&status, concurrency).await?);
+        findings.extend(self.overdue_checked(&status, usual.concurrency).await?);
+        findings.extend(self.sending_checked(&usual).await?);
         findings.extend(checks::clock(&self.db, self.now()).await?);
         findings.extend(checks::letta(self, &status).await);
         findings.sort_by_key(|f| f.severity != Severity::Error);
@@ -133,6 +171,28 @@ impl Service {
         };
         let schedules = self.db.list_schedules(&everything).await?;
         Ok(schedules.iter().filter_map(checks::schedule).collect())
+    }
+
+    /// What is being sent for longer than any wait can explain. Before a run is told the answer may
+    /// be silent, and then hold only signs of life; after that a turn has its own limit.
+    async fn sending_checked(&self, usual: &Usual) -> Result<Vec<Finding>> {
+        let long_ago = |time: SignedDuration| {
+            let time = time.saturating_add(AROUND_A_TURN);
+            self.now().checked_sub(time).unwrap_or(Timestamp::MIN)
+        };
+        let silent = usual.idle_timeout.saturating_add(usual.orphaned_run_age);
+        let turn = SignedDuration::try_from(TURN).unwrap_or(SignedDuration::MAX);
+        let stalled = self
+            .db
+            .list_stalled(long_ago(silent), long_ago(turn.max(silent)));
+        let stalled = stalled.await?;
+        let (schedulers, _) = self.db.examine_owners().await?;
+        let path = self.db.path();
+        let found = stalled.iter().map(|stalled| {
+            let owner = schedulers.iter().find(|(s, _)| s.owner == stalled.owner);
+            checks::stalled(stalled, owner.map(|(s, _)| s.pid), path)
+        });
+        Ok(found.collect())
     }
 
     /// Lanes that stand still although a scheduler could serve them.

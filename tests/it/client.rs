@@ -1,9 +1,14 @@
 //! The laws of the client, against the fake Letta.
 
+mod bounds;
 mod endings;
 mod finding;
 mod questions;
+pub mod raw;
+mod redirects;
 mod sending;
+mod talks;
+pub mod waits;
 
 use std::sync::Mutex;
 use std::time::Duration;

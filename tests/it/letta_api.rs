@@ -7,6 +7,7 @@ mod payloads;
 mod schedules;
 mod tricks;
 mod upstream;
+mod waits;
 
 use std::net::SocketAddr;
 use std::sync::Arc;

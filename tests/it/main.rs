@@ -18,6 +18,7 @@ mod fake_letta;
 mod fake_target;
 mod faults;
 mod foreign_writers;
+mod inner_faults;
 mod keeping;
 mod letta_api;
 mod many;

@@ -1,5 +1,7 @@
 //! The command line and the plugin with `PROMPTYOSELF_URL`: the schedules are a server's.
 
+mod waits;
+
 use std::process::Command;
 
 use serde_json::Value;

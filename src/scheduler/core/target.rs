@@ -494,8 +494,11 @@ fn is_taken_in(answer: &Answer) -> bool {
 
 /// Whether an unknown fate tells of the way to the target, not of one turn.
 fn is_of_the_way(class: ErrorClass) -> bool {
-    use ErrorClass::{Cut, Garbled, Gateway, Timeout, Unreachable};
-    matches!(class, Cut | Garbled | Gateway | Timeout | Unreachable)
+    use ErrorClass::{Cut, Garbled, Gateway, Timeout, TooLarge, Unreachable};
+    matches!(
+        class,
+        Cut | Garbled | Gateway | Timeout | TooLarge | Unreachable
+    )
 }
 
 fn settle_job(job: Box<Job>, verdict: Verdict) -> Action {

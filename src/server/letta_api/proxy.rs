@@ -1,24 +1,23 @@
 //! The one Letta server behind us, and requests on their way to it and back.
 
-use std::time::Duration;
+use std::io;
 
 use axum::body::{Body, HttpBody};
 use axum::extract::Request;
 use axum::http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
 use axum::http::{HeaderMap, Method, StatusCode};
 use axum::response::Response;
-use reqwest::{Client, Url, redirect};
+use jiff::SignedDuration;
+use reqwest::{Client, Url};
 use serde_json::Value;
 
 use super::headers;
 use super::refusal::{self, Refused};
+use crate::clock::Clock;
 use crate::error::{Code, Error, Result};
-use crate::http::{self, cause};
+use crate::http::body::{self, Unread};
+use crate::http::{self, cause, limits};
 use crate::models::AgentId;
-
-/// How long a question of ours may take; requests that are passed on have no such limit, since a
-/// turn may go on for an hour.
-const QUESTION_LIMIT: Duration = Duration::from_secs(30);
 
 /// The Letta server that requests are passed on to.
 pub(super) struct Upstream {
@@ -26,11 +25,12 @@ pub(super) struct Upstream {
     /// is closed just then nobody knows what Letta has read.
     client: Client,
     base: Url,
+    clock: Clock,
 }
 
 impl Upstream {
     /// Prepares to speak to the server at an address.
-    pub(super) fn new(address: &str) -> Result<Self> {
+    pub(super) fn new(address: &str, clock: Clock) -> Result<Self> {
         let base = Url::parse(address).map_err(|e| {
             Error::new(
                 Code::ConfigInvalid,
@@ -38,14 +38,17 @@ impl Upstream {
             )
             .caused_by(e)
         })?;
-        let client = http::builder(http::is_loopback(&base))
-            .redirect(redirect::Policy::none())
+        let client = http::builder(http::is_loopback(&base), &clock)
             .pool_max_idle_per_host(0)
             .build()
             .map_err(|e| {
                 Error::new(Code::Internal, "could not prepare the HTTP client").caused_by(e)
             })?;
-        Ok(Upstream { client, base })
+        Ok(Upstream {
+            client,
+            base,
+            clock,
+        })
     }
 
     /// Passes a request on as it is, and the answer back, each piece as it comes.
@@ -69,12 +72,39 @@ impl Upstream {
         if has_body {
             passed = passed.body(reqwest::Body::wrap_stream(body.into_data_stream()));
         }
-        let answer = passed.send().await.map_err(|e| self.no_answer(&e))?;
+        let began = self.clock.moment().uptime;
+        let answer = self.clock.within(limits::PASSED_ON, passed.send()).await;
+        let answer = match answer {
+            Some(answer) => answer.map_err(|e| self.no_answer(&e))?,
+            None => return Err(self.too_late(limits::PASSED_ON).into()),
+        };
         let mut response = Response::new(Body::empty());
         *response.status_mut() = answer.status();
         *response.headers_mut() = headers::of_answer(answer.headers(), &url, &self.base);
-        *response.body_mut() = Body::from_stream(answer.bytes_stream());
+        *response.body_mut() = self.piece_by_piece(answer, began);
         Ok(response)
+    }
+
+    /// The body of an answer, each piece as it comes. It is cut off where it is silent for too long
+    /// or never ends.
+    fn piece_by_piece(&self, answer: reqwest::Response, began: SignedDuration) -> Body {
+        let start = (answer, self.clock.clone());
+        let pieces =
+            futures_util::stream::try_unfold(start, move |(mut answer, clock)| async move {
+                let passed = (clock.moment().uptime - began).unsigned_abs();
+                let left = limits::PASSED_ON_IN_ALL.saturating_sub(passed);
+                let limit = limits::PASSED_ON.min(left);
+                let piece = match limit.is_zero() {
+                    true => None,
+                    false => clock.within(limit, answer.chunk()).await,
+                };
+                match piece {
+                    Some(Ok(piece)) => Ok(piece.map(|piece| (piece, (answer, clock)))),
+                    Some(Err(e)) => Err(io::Error::other(e)),
+                    None => Err(io::ErrorKind::TimedOut.into()),
+                }
+            });
+        Body::from_stream(pieces)
     }
 
     /// Refuses unless Letta shows an agent to whoever has these credentials.
@@ -84,17 +114,22 @@ impl Upstream {
         agent: &AgentId,
     ) -> std::result::Result<(), Refused> {
         let url = self.url(&format!("/v1/agents/{agent}"), None);
-        let asked = self
+        let request = self
             .client
             .get(url.clone())
-            .timeout(QUESTION_LIMIT)
             .headers(headers::credentials(headers)?);
-        let answer = asked.send().await.map_err(|e| self.no_answer(&e))?;
-        let (status, kept) = (
-            answer.status(),
-            headers::of_answer(answer.headers(), &url, &self.base),
-        );
-        let body = answer.bytes().await.map_err(|e| self.no_answer(&e))?;
+        let asked = async {
+            let answer = request.send().await.map_err(|e| self.no_answer(&e))?;
+            let (status, kept) = (
+                answer.status(),
+                headers::of_answer(answer.headers(), &url, &self.base),
+            );
+            let body = body::read(answer, &limits::ANSWER).await;
+            Ok((status, kept, body.map_err(|e| self.unread(&e))?))
+        };
+        let answer = self.clock.within(limits::QUESTION, asked).await;
+        let (status, kept, body) =
+            answer.unwrap_or_else(|| Err(self.too_late(limits::QUESTION)))?;
         if status != StatusCode::OK {
             let mut response = Response::new(Body::from(body));
             *response.status_mut() = status;
@@ -116,8 +151,11 @@ impl Upstream {
     /// Whether Letta turns away whoever shows no credentials.
     pub(super) async fn checks_credentials(&self) -> Result<bool> {
         let url = self.url("/v1/agents/", Some("limit=1"));
-        let asked = self.client.get(url).timeout(QUESTION_LIMIT).send().await;
-        let status = asked.map_err(|e| self.no_answer(&e))?.status();
+        let asked = self.client.get(url).send();
+        let Some(answer) = self.clock.within(limits::QUESTION, asked).await else {
+            return Err(self.too_late(limits::QUESTION));
+        };
+        let status = answer.map_err(|e| self.no_answer(&e))?.status();
         Ok(matches!(
             status,
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN
@@ -145,12 +183,27 @@ impl Upstream {
             )
             .example("promptyoself test");
         }
+        self.unanswered(&format!(
+            "the connection ended before Letta answered: {cause}"
+        ))
+    }
+
+    fn too_late(&self, limit: std::time::Duration) -> Error {
+        self.unanswered(&format!("Letta gave no whole answer within {limit:?}"))
+    }
+
+    fn unread(&self, unread: &Unread) -> Error {
+        match unread {
+            Unread::Cut(e) => self.no_answer(e),
+            Unread::TooMuch => self.unanswered("its answer is larger than any that Letta gives"),
+        }
+    }
+
+    fn unanswered(&self, why: &str) -> Error {
+        let place = self.base.as_str().trim_end_matches('/');
         Error::new(
             Code::LettaError,
-            format!(
-                "the connection to {place} ended before Letta answered: {cause}. Whether it did \
-                 what was asked is not known"
-            ),
+            format!("{why} ({place}). Whether it did what was asked is not known"),
         )
         .example("promptyoself test")
     }

@@ -1,9 +1,11 @@
 //! The checks one by one: from what was read to what is said of it.
 
+use std::path::Path;
+
 use jiff::{SignedDuration, Timestamp};
 
 use super::{Finding, Severity};
-use crate::db::{Db, Overdue, network_file_system, timetable};
+use crate::db::{Db, Overdue, Stalled, network_file_system, timetable};
 use crate::error::Result;
 use crate::models::{Account, Lifecycle, PromptSchedule, ScheduleType, State};
 use crate::schedule::just_before;
@@ -244,6 +246,33 @@ pub(super) async fn schedulers(service: &Service, status: &Status) -> Result<Vec
         ));
     }
     Ok(findings)
+}
+
+/// A prompt that is being sent for longer than any wait can explain.
+pub(super) fn stalled(stalled: &Stalled, pid: Option<i64>, database: &Path) -> Finding {
+    let what = match stalled.schedule_id {
+        Some(id) => format!("a prompt of schedule {id}"),
+        None => "a prompt of a deleted schedule".to_owned(),
+    };
+    let (agent, since) = (&stalled.agent_id, stalled.since);
+    let heard = match &stalled.run_id {
+        Some(run) => format!("its turn ({run}) can't go on for so long"),
+        None => "nothing was heard of its turn".to_owned(),
+    };
+    let serve = format!("promptyoself serve --db {}", database.display());
+    finding(
+        Severity::Error,
+        "sending_stalled",
+        format!(
+            "{what} is being sent to {agent} since {since} and {heard}: its scheduler lives but does \
+             not settle it, and nothing else is sent to that agent meanwhile. Stop that scheduler; \
+             the next one looks for the prompt before it sends anything"
+        ),
+        match pid {
+            Some(pid) => format!("kill {pid}, and {serve}"),
+            None => format!("stop every promptyoself on this database, and {serve}"),
+        },
+    )
 }
 
 /// Something that a running scheduler should have done by now.

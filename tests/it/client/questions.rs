@@ -4,10 +4,9 @@ use promptyoself::clock::Clock;
 use promptyoself::letta_client::{ErrorClass, Letta, RefusalKind, Rest};
 use promptyoself::models::AgentId;
 use secrecy::SecretString;
-use serde_json::json;
 
 use super::{client, fake, settings};
-use crate::fake_letta::{FakeLetta, Script};
+use crate::fake_letta::FakeLetta;
 
 #[tokio::test]
 async fn a_well_server_tells_its_version() {
@@ -153,22 +152,4 @@ async fn an_agent_is_told_with_its_name_and_an_unknown_one_is_permanent() {
 async fn a_lane_is_one_agent_of_one_target() {
     let (_fake, letta, agent) = fake().await;
     assert_eq!(letta.lane(&agent).as_str(), format!("letta/{agent}"));
-}
-
-#[tokio::test]
-async fn a_question_that_is_redirected_is_followed_but_a_prompt_is_not() {
-    let (fake, letta, agent) = fake().await;
-    let elsewhere = [("location".to_owned(), "http://127.0.0.1:9/".to_owned())];
-    let script = Script::Answer {
-        status: 307,
-        body: json!(""),
-        headers: elsewhere.into(),
-    };
-    fake.script(&agent, script);
-    let said = super::refused(super::send(&letta, &super::prompt(&agent, 1, "hi")).await.0);
-    assert_eq!(
-        (said.kind, said.class),
-        (RefusalKind::TargetTrouble, ErrorClass::WrongServer)
-    );
-    assert!(fake.received().is_empty());
 }

@@ -245,3 +245,39 @@ async fn the_commands_that_keep_the_database_work_from_the_shell() {
         "no_scheduler"
     );
 }
+
+#[tokio::test]
+async fn a_prompt_that_is_being_sent_for_longer_than_any_wait_is_found() {
+    // With the usual settings: an hour and five minutes, or a day once a run is known, and to spare.
+    for (since, run, found) in [
+        ("10:50", "NULL", false),
+        ("10:39", "NULL", true),
+        ("02:00", "'run-7'", false),
+    ] {
+        let (world, mut foreign, alive) = healthy().await;
+        let owner = alive.owner();
+        let sending = format!(
+            "UPDATE occurrences SET state = 'sending', finished_at = NULL, owner = '{owner}', \
+             sent_at = '2026-02-01 {since}:00.000000', run_id = {run} WHERE id = 3"
+        );
+        foreign.run(&sending).await;
+        let diagnosis = diagnose(&world).await;
+        let stalled = diagnosis
+            .findings
+            .iter()
+            .find(|f| f.code == "sending_stalled");
+        assert_eq!(stalled.is_some(), found, "{since} {run}: {diagnosis:?}");
+        if let Some(stalled) = stalled {
+            assert_eq!(stalled.severity, Severity::Error);
+            let kill = format!("kill {}, and promptyoself serve", std::process::id());
+            assert!(stalled.mend.starts_with(&kill), "{}", stalled.mend);
+        }
+        let later = sending.replace("2026-02-01", "2026-01-31");
+        foreign.run(&later).await;
+        let found = codes(&world).await;
+        assert!(
+            found.contains(&(Severity::Error, "sending_stalled")),
+            "{found:?}"
+        );
+    }
+}
