@@ -210,7 +210,7 @@ impl Db {
     pub async fn list_attempts(&self, occurrence_id: i64) -> Result<Vec<Attempt>> {
         let failed = |e| self.failed("read the attempts", e);
         let rows = sqlx::query(
-            "SELECT n, otid, started_at, finished_at, error_code, error, run_id FROM attempts \
+            "SELECT n, otid, started_at, finished_at, repeats, error_code, error, run_id FROM attempts \
              WHERE occurrence_id = $1 ORDER BY n",
         )
         .bind(occurrence_id)
@@ -223,6 +223,7 @@ impl Db {
                 otid: rows::uuid(r, "otid")?,
                 started_at: r.try_get::<DbTime, _>("started_at")?.0,
                 finished_at: r.try_get::<Option<DbTime>, _>("finished_at")?.map(|t| t.0),
+                repeats: r.try_get("repeats")?,
                 error_code: r.try_get("error_code")?,
                 error: r.try_get("error")?,
                 run_id: r.try_get("run_id")?,

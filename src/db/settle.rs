@@ -41,6 +41,8 @@ struct Change<'a> {
     fault: Option<&'a Fault>,
     failures: i64,
     generations: i64,
+    /// Whether it is to be tried again under the same otid, and this time does not count.
+    used_no_try: bool,
 }
 
 impl Db {
@@ -261,6 +263,7 @@ fn change_of(verdict: &Verdict, ended: bool, now: Timestamp) -> Change<'_> {
             ..Change::default()
         },
         Verdict::Unknown {
+            used_no_try: !counts && !fresh_otid,
             not_before,
             reconcile_until,
             fault,
@@ -312,10 +315,45 @@ async fn write(tx: &mut Tx, id: i64, change: &Change<'_>, now: Timestamp) -> sql
     .await?;
     sqlx::query(
         "UPDATE attempts SET finished_at = $2, error_code = $3, error = $4, \
-         run_id = coalesce($5, run_id) WHERE occurrence_id = $1 \
+         run_id = coalesce($5, run_id), counted = $6 WHERE occurrence_id = $1 \
+    finish_attempt(tx, id, change, now).await
+}
+
+/// Writes the answer into the last attempt. If that used no try up and was answered as the one
+/// before it, it is only counted there.
+async fn finish_attempt(
+    tx: &mut Tx,
+    occurrence_id: i64,
+    change: &Change<'_>,
+    now: Timestamp,
+) -> sqlx::Result<()> {
+    if let (Some(fault), true) = (change.fault, change.used_no_try) {
+        let counted = sqlx::query(
+            "UPDATE attempts SET repeats = repeats + 1, finished_at = $2, error = $4 \
+             WHERE occurrence_id = $1 AND counted = 0 AND error_code = $3 \
+             AND n = (SELECT max(n) - 1 FROM attempts WHERE occurrence_id = $1) \
+             AND otid = (SELECT otid FROM attempts WHERE occurrence_id = $1 ORDER BY n DESC LIMIT 1)",
+        )
+        .bind(occurrence_id)
+        .bind(DbTime(now))
+        .bind(&fault.code)
+        .bind(&fault.text)
+        .execute(&mut **tx)
+        .await?;
+        if counted.rows_affected() > 0 {
+            sqlx::query(
+                "DELETE FROM attempts WHERE occurrence_id = $1 \
+                 AND n = (SELECT max(n) FROM attempts WHERE occurrence_id = $1)",
+            )
+            .bind(occurrence_id)
+            .execute(&mut **tx)
+            .await?;
+            return Ok(());
+        }
+    }
          AND n = (SELECT max(n) FROM attempts WHERE occurrence_id = $1)",
     )
-    .bind(id)
+    .bind(occurrence_id)
     .bind(DbTime(now))
     .bind(change.fault.map(|f| &f.code))
     .bind(change.fault.map(|f| &f.text))
@@ -323,4 +361,5 @@ async fn write(tx: &mut Tx, id: i64, change: &Change<'_>, now: Timestamp) -> sql
     .execute(&mut **tx)
     .await?;
     Ok(())
+    .bind(!change.used_no_try)
 }

@@ -8,4 +8,6 @@ mod failures;
 mod lanes;
 mod pause;
 mod policies;
+mod repeats;
 mod takeover;
+mod waits;
