@@ -6,7 +6,7 @@ use sqlx::sqlite::SqliteRow;
 
 use super::control::write_pause;
 use super::incidents::{Trouble, open_incident};
-use super::notices::{Settled, follow_verdict};
+use super::notices::{Settled, follow_verdict, note_end};
 use super::outbox::ping_of_verdict;
 use super::time::{DbTime, optional};
 use super::{Db, Tx, rows};
@@ -109,6 +109,9 @@ impl Db {
         follow_verdict(&mut tx, &settled, now)
             .await
             .map_err(failed)?;
+        if let (Some(id), true, false) = (schedule_id, settled.is_last, state.is_open()) {
+            note_end(&mut tx, id, now).await.map_err(failed)?;
+        }
         if let Some(url) = rows::ping_url(&held) {
             ping_of_verdict(&mut tx, uid, &url, verdict, now)
                 .await
@@ -260,10 +263,10 @@ fn change_of(verdict: &Verdict, ended: bool, now: Timestamp) -> Change<'_> {
             fault: Some(fault),
             failures: i64::from(*counts),
             generations: i64::from(*fresh_otid),
+            used_no_try: !counts && !fresh_otid,
             ..Change::default()
         },
         Verdict::Unknown {
-            used_no_try: !counts && !fresh_otid,
             not_before,
             reconcile_until,
             fault,
@@ -313,9 +316,6 @@ async fn write(tx: &mut Tx, id: i64, change: &Change<'_>, now: Timestamp) -> sql
     .bind(DbTime(now))
     .execute(&mut **tx)
     .await?;
-    sqlx::query(
-        "UPDATE attempts SET finished_at = $2, error_code = $3, error = $4, \
-         run_id = coalesce($5, run_id), counted = $6 WHERE occurrence_id = $1 \
     finish_attempt(tx, id, change, now).await
 }
 
@@ -351,6 +351,9 @@ async fn finish_attempt(
             return Ok(());
         }
     }
+    sqlx::query(
+        "UPDATE attempts SET finished_at = $2, error_code = $3, error = $4, \
+         run_id = coalesce($5, run_id), counted = $6 WHERE occurrence_id = $1 \
          AND n = (SELECT max(n) FROM attempts WHERE occurrence_id = $1)",
     )
     .bind(occurrence_id)
@@ -358,8 +361,8 @@ async fn finish_attempt(
     .bind(change.fault.map(|f| &f.code))
     .bind(change.fault.map(|f| &f.text))
     .bind(change.run_id)
+    .bind(!change.used_no_try)
     .execute(&mut **tx)
     .await?;
     Ok(())
-    .bind(!change.used_no_try)
 }
