@@ -38,12 +38,14 @@ pub(super) enum Whose<'a> {
     },
     /// A target's, by its name.
     Target(&'a str),
+    /// This machine's, by what is wrong with it.
+    Machine(&'a str),
 }
 
 impl<'a> Whose<'a> {
     pub(super) fn subject(self) -> &'a str {
         match self {
-            Whose::Schedule(subject) | Whose::Target(subject) => subject,
+            Whose::Schedule(subject) | Whose::Target(subject) | Whose::Machine(subject) => subject,
             Whose::Agent { lane, .. } => lane,
         }
     }
@@ -85,7 +87,7 @@ pub(super) async fn open_incident(
 ) -> sqlx::Result<bool> {
     let (agent_id, uid) = match trouble.whose {
         Whose::Agent { agent_id, uid, .. } => (Some(agent_id), Some(uid)),
-        Whose::Schedule(_) | Whose::Target(_) => (None, None),
+        Whose::Schedule(_) | Whose::Target(_) | Whose::Machine(_) => (None, None),
     };
     // A prompt that waits for a person is asked again and again: it counts once.
     let again = sqlx::query(

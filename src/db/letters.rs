@@ -238,7 +238,8 @@ impl Db {
     pub async fn tidy_outbox(&self, now: Timestamp) -> Result<Tidied> {
         let doing = "tidy the outbox";
         let failed = |e| self.failed(doing, e);
-        let long_ago = DbTime(now.checked_sub(MEMORY).unwrap_or(Timestamp::MIN));
+        let long_ago = self.sure_time(now).await?.checked_sub(MEMORY);
+        let long_ago = DbTime(long_ago.unwrap_or(Timestamp::MIN));
         // Looked for outside the transaction first: almost always there is nothing to write.
         let mut found: [Vec<i64>; 3] = Default::default();
         for (found, (look, before)) in found.iter_mut().zip([

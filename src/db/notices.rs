@@ -18,6 +18,9 @@ use crate::models::{Fault, IncidentKind, Lifecycle, State, Verdict};
 /// How long a target may be held before somebody is told: a restart takes less.
 const LONG_HOLD: SignedDuration = SignedDuration::from_mins(1);
 
+/// How long it is shown that the clock was wrong: that is over, but somebody should look.
+const SHOWN: SignedDuration = SignedDuration::from_hours(24);
+
 /// How an agent's incident ends when all of its schedules have ended.
 const NOTHING_FOLLOWS: &str = "nothing more comes of its schedules";
 
@@ -201,7 +204,7 @@ pub(super) async fn note_end(tx: &mut Tx, schedule_id: i64, now: Timestamp) -> s
 
 /// How an incident of a schedule ended by where the schedule stands; `None` if it goes on.
 fn end_of(kind: IncidentKind, lifecycle: Lifecycle, has_open: bool) -> Option<String> {
-    use IncidentKind::{Broken, Dead, Held, NeedsHuman, Paused};
+    use IncidentKind::{Broken, Clock, Dead, Held, NeedsHuman, Paused};
     let ended = lifecycle.is_ended();
     let stands = || format!("the schedule is {lifecycle}");
     match kind {
@@ -211,7 +214,7 @@ fn end_of(kind: IncidentKind, lifecycle: Lifecycle, has_open: bool) -> Option<St
         Paused => (lifecycle != Lifecycle::Paused).then(stands),
         Dead => (ended && !has_open).then(stands),
         NeedsHuman => (!has_open).then(|| "its prompt is not to be sent any more".to_owned()),
-        Held => None,
+        Held | Clock => None,
     }
 }
 
@@ -276,16 +279,20 @@ impl Db {
         let doing = "review the incidents";
         let failed = |e| self.failed(doing, e);
         let long_ago = now.checked_sub(LONG_HOLD).unwrap_or(Timestamp::MIN);
+        let day_ago = now.checked_sub(SHOWN).unwrap_or(Timestamp::MIN);
         // Looked for outside the transaction first: almost always there is nothing to write.
         let any: Option<i64> = sqlx::query_scalar(
             "SELECT 1 FROM held_targets h WHERE held_since <= $1 AND NOT EXISTS \
              (SELECT 1 FROM incidents i WHERE i.kind = 'held' AND i.subject = h.target \
               AND i.closed_at IS NULL) \
-             UNION ALL SELECT 1 FROM incidents i WHERE closed_at IS NULL AND kind <> 'held' \
-             AND agent_id IS NULL \
-             AND NOT EXISTS (SELECT 1 FROM schedules s WHERE s.uid = i.subject) LIMIT 1",
+             UNION ALL SELECT 1 FROM incidents i WHERE closed_at IS NULL \
+             AND kind NOT IN ('held', 'clock') AND agent_id IS NULL \
+             AND NOT EXISTS (SELECT 1 FROM schedules s WHERE s.uid = i.subject) \
+             UNION ALL SELECT 1 FROM incidents WHERE closed_at IS NULL AND kind = 'clock' \
+             AND opened_at <= $2 LIMIT 1",
         )
         .bind(DbTime(long_ago))
+        .bind(DbTime(day_ago))
         .fetch_optional(&self.pool)
         .await
         .map_err(failed)?;
@@ -306,6 +313,7 @@ impl Db {
         let mut tx = self.begin(doing).await?;
         open_held(&mut tx, long_ago, now).await.map_err(failed)?;
         close_deleted(&mut tx, now).await.map_err(failed)?;
+        close_clock(&mut tx, day_ago, now).await.map_err(failed)?;
         for agent_id in &agents {
             close_of_ended(&mut tx, agent_id, |_| None, now)
                 .await
@@ -336,8 +344,9 @@ async fn open_held(tx: &mut Tx, long_ago: Timestamp, now: Timestamp) -> sqlx::Re
 
 async fn close_deleted(tx: &mut Tx, now: Timestamp) -> sqlx::Result<()> {
     let deleted: Vec<(String, String)> = sqlx::query_as(
-        "SELECT kind, subject FROM incidents i WHERE closed_at IS NULL AND kind <> 'held' \
-         AND agent_id IS NULL AND NOT EXISTS (SELECT 1 FROM schedules s WHERE s.uid = i.subject)",
+        "SELECT kind, subject FROM incidents i WHERE closed_at IS NULL \
+         AND kind NOT IN ('held', 'clock') AND agent_id IS NULL \
+         AND NOT EXISTS (SELECT 1 FROM schedules s WHERE s.uid = i.subject)",
     )
     .fetch_all(&mut **tx)
     .await?;
@@ -345,6 +354,21 @@ async fn close_deleted(tx: &mut Tx, now: Timestamp) -> sqlx::Result<()> {
         if let Some(kind) = IncidentKind::from_word(kind) {
             close_incident(tx, kind, subject, "the schedule was deleted", now).await?;
         }
+    }
+    Ok(())
+}
+
+/// Closes without a word what was told of a clock that was wrong.
+async fn close_clock(tx: &mut Tx, day_ago: Timestamp, now: Timestamp) -> sqlx::Result<()> {
+    let shown: Option<i64> = sqlx::query_scalar(
+        "SELECT 1 FROM incidents WHERE kind = 'clock' AND closed_at IS NULL AND opened_at <= $1",
+    )
+    .bind(DbTime(day_ago))
+    .fetch_optional(&mut **tx)
+    .await?;
+    if shown.is_some() {
+        let kind = IncidentKind::Clock;
+        close_silently(tx, kind, kind.as_str(), "it was shown for a day", now).await?;
     }
     Ok(())
 }

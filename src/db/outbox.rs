@@ -13,13 +13,13 @@ use crate::error::Result;
 use crate::models::{Channel, Notice, NoticeEvent, Ping, PingUrl, Turn, Verdict};
 
 /// After this time a notice is given up: whoever is not reached for so long has other troubles.
-const NOTICE_LIFE: SignedDuration = SignedDuration::from_hours(72);
+pub(super) const NOTICE_LIFE: SignedDuration = SignedDuration::from_hours(72);
 
 /// After this time a ping is given up: by then its service has noticed that it did not come.
-const PING_LIFE: SignedDuration = SignedDuration::from_hours(1);
+pub(super) const PING_LIFE: SignedDuration = SignedDuration::from_hours(1);
 
 /// How long a channel counts as wanted after a scheduler was last seen configured with it.
-const WANTED: SignedDuration = SignedDuration::from_hours(72);
+pub(super) const WANTED: SignedDuration = SignedDuration::from_hours(72);
 
 /// How it stands with what is to be sent to the operator.
 #[derive(

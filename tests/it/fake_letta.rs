@@ -277,6 +277,11 @@ impl FakeLetta {
         state.releases.insert(path.into(), agent.to_string());
     }
 
+    /// Dates everything by another clock.
+    pub fn set_clock(&self, clock: Clock) {
+        self.inner.state().clock = clock;
+    }
+
     /// Whether it says that it is well.
     pub fn set_healthy(&self, healthy: bool) {
         self.inner.state().healthy = healthy;

@@ -22,6 +22,10 @@ impl Core {
                 self.looking = false;
                 self.next_look = Some(later(now, AFTER_FAILURE));
             }
+            Event::ClockJudged(doubt) => {
+                self.guard.conclude(doubt);
+                self.next_beat = None;
+            }
             Event::Claimed(candidate, claim) => self.take_claim(now, candidate, claim, actions),
             Event::ClaimFailed(candidate) => {
                 self.ours.remove(&candidate.lane);
