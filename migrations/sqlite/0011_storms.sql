@@ -60,3 +60,16 @@ ALTER TABLE schedules ADD COLUMN paused_by_failures INTEGER NOT NULL DEFAULT 0;
 CREATE INDEX ix_schedules_agent_lifecycle ON schedules (agent_id, lifecycle);
 CREATE INDEX ix_occurrences_open_agent ON occurrences (agent_id)
     WHERE state IN ('waiting', 'sending', 'unknown');
+
+-- A busy agent is asked every few seconds: tries in a row that used none up and were answered alike
+-- are one row. How many came after the first.
+ALTER TABLE attempts ADD COLUMN repeats BIGINT NOT NULL DEFAULT 0;
+-- 0: it did not count for the backoff.
+ALTER TABLE attempts ADD COLUMN counted INTEGER NOT NULL DEFAULT 1;
+
+-- When a schedule finished or was cancelled: after the retention its row goes, too. NULL for one that
+-- is live, and for one that ended before this was noted: that ended by its next_run.
+ALTER TABLE schedules ADD COLUMN ended_at DATETIME;
+CREATE INDEX ix_schedules_ended_at ON schedules (ended_at) WHERE ended_at IS NOT NULL;
+CREATE INDEX ix_schedules_ended_before ON schedules (next_run)
+    WHERE ended_at IS NULL AND lifecycle IN ('finished', 'cancelled');

@@ -76,8 +76,9 @@ pub(super) async fn prune(ctx: &Context, args: &PruneArgs) -> Result<Reply> {
     service.refuse_doubtful_cut(before).await?;
     let pruned = service.prune(before).await?;
     let message = format!(
-        "{} settled deliveries from before {before} pruned; their {} instants stay in the account",
-        pruned.occurrences, pruned.instants
+        "{} settled deliveries from before {before} pruned; their {} instants stay in the account. \
+         {} schedules that ended before it, with nothing left to show, pruned",
+        pruned.occurrences, pruned.instants, pruned.schedules
     );
     let json = json!({
         "status": "success",

@@ -72,7 +72,7 @@ impl Db {
         };
         let by = now.duration_since(halt.since);
         // The search for unknown fates went on meanwhile: its deadline stays.
-        give_time_back(&mut tx, Deadline::Expiry, by)
+        give_time_back(&mut tx, Deadline::Expiry, None, by)
             .await
             .map_err(failed)?;
         self.commit(tx, doing).await?;
@@ -106,33 +106,47 @@ pub(super) enum Deadline {
     Reconcile,
 }
 
-/// Moves a deadline of every open occurrence by the time that nobody could use.
+/// Moves a deadline of open occurrences by the time that nobody could use: of all of them, or of
+/// those in the lanes of one target.
 pub(super) async fn give_time_back(
     tx: &mut Tx,
     deadline: Deadline,
+    target: Option<&str>,
     by: SignedDuration,
 ) -> sqlx::Result<()> {
-    let (select, update) = match deadline {
-        Deadline::Expiry => (
-            "SELECT id, expires_at AS deadline FROM occurrences \
-             WHERE state IN ('waiting', 'sending', 'unknown') AND expires_at IS NOT NULL",
-            "UPDATE occurrences SET expires_at = $2 WHERE id = $1",
-        ),
-        Deadline::Reconcile => (
-            "SELECT id, reconcile_until AS deadline FROM occurrences \
-             WHERE state IN ('waiting', 'sending', 'unknown') AND reconcile_until IS NOT NULL",
-            "UPDATE occurrences SET reconcile_until = $2 WHERE id = $1",
-        ),
+    // A lane is named after its target. SQLite's own times end with milliseconds, and a time that
+    // lies beyond its calendar stays.
+    macro_rules! moved {
+        ($column:literal) => {
+            concat!(
+                "UPDATE occurrences SET ",
+                $column,
+                " = coalesce(strftime('%Y-%m-%d %H:%M:%S', \
+                     strftime('%s', substr(",
+                $column,
+                ", 1, 19)) + $1 + (substr(",
+                $column,
+                ", 21) + $2) / 1000000, 'unixepoch') \
+                     || printf('.%06d', (substr(",
+                $column,
+                ", 21) + $2) % 1000000), ",
+                $column,
+                ") WHERE state IN ('waiting', 'sending', 'unknown') \
+                 AND ($3 IS NULL OR substr(lane, 1, length($3) + 1) = $3 || '/')"
+            )
+        };
+    }
+    let update = match deadline {
+        Deadline::Expiry => moved!("expires_at"),
+        Deadline::Reconcile => moved!("reconcile_until"),
     };
     // A clock that was set back meanwhile makes nobody older.
     let by = by.max(SignedDuration::ZERO);
-    for row in sqlx::query(select).fetch_all(&mut **tx).await? {
-        let until = row.try_get::<DbTime, _>("deadline")?.0;
-        sqlx::query(update)
-            .bind(row.try_get::<i64, _>("id")?)
-            .bind(DbTime(until.checked_add(by).unwrap_or(Timestamp::MAX)))
-            .execute(&mut **tx)
-            .await?;
-    }
+    sqlx::query(update)
+        .bind(by.as_secs())
+        .bind(i64::from(by.subsec_micros()))
+        .bind(target)
+        .execute(&mut **tx)
+        .await?;
     Ok(())
 }

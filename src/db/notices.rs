@@ -140,7 +140,7 @@ pub(super) async fn follow_lifecycle(
     now: Timestamp,
 ) -> sqlx::Result<()> {
     let row = sqlx::query(
-        "SELECT uid, agent_id, lifecycle, broken_reason, EXISTS (SELECT 1 FROM occurrences o \
+        "SELECT uid, agent_id, lifecycle, broken_reason, ended_at IS NOT NULL AS has_end, EXISTS (SELECT 1 FROM occurrences o \
          WHERE o.uid = schedules.uid AND o.state IN ('waiting', 'sending', 'unknown')) AS has_open \
          FROM schedules WHERE id = $1",
     )
@@ -154,6 +154,10 @@ pub(super) async fn follow_lifecycle(
     ) else {
         return Ok(());
     };
+    let has_end: bool = row.try_get("has_end")?;
+    if has_end != lifecycle.is_ended() {
+        note_end(tx, schedule_id, now).await?;
+    }
     if lifecycle == Lifecycle::Broken {
         let reason = rows::text(&row, "broken_reason").unwrap_or_default();
         let broken = Trouble {
@@ -185,10 +189,23 @@ pub(super) async fn follow_lifecycle(
     close_of_ended(tx, &agent_id, own_end, now).await
 }
 
+/// Notes when a schedule has ended, or that it goes on.
+pub(super) async fn note_end(tx: &mut Tx, schedule_id: i64, now: Timestamp) -> sqlx::Result<()> {
+    sqlx::query(
+        "UPDATE schedules SET ended_at = CASE WHEN lifecycle IN ('finished', 'cancelled') \
+             THEN coalesce(ended_at, $2) END, row_version = row_version + 1 WHERE id = $1",
+    )
+    .bind(schedule_id)
+    .bind(DbTime(now))
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
+}
+
 /// How an incident of a schedule ended by where the schedule stands; `None` if it goes on.
 fn end_of(kind: IncidentKind, lifecycle: Lifecycle, has_open: bool) -> Option<String> {
     use IncidentKind::{Broken, Clock, Dead, Held, NeedsHuman, Paused};
-    let ended = matches!(lifecycle, Lifecycle::Cancelled | Lifecycle::Finished);
+    let ended = lifecycle.is_ended();
     let stands = || format!("the schedule is {lifecycle}");
     match kind {
         Broken if lifecycle == Lifecycle::Active => Some("it can be read again".to_owned()),

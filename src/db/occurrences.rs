@@ -210,7 +210,7 @@ impl Db {
     pub async fn list_attempts(&self, occurrence_id: i64) -> Result<Vec<Attempt>> {
         let failed = |e| self.failed("read the attempts", e);
         let rows = sqlx::query(
-            "SELECT n, otid, started_at, finished_at, error_code, error, run_id FROM attempts \
+            "SELECT n, otid, started_at, finished_at, repeats, error_code, error, run_id FROM attempts \
              WHERE occurrence_id = $1 ORDER BY n",
         )
         .bind(occurrence_id)
@@ -223,6 +223,7 @@ impl Db {
                 otid: rows::uuid(r, "otid")?,
                 started_at: r.try_get::<DbTime, _>("started_at")?.0,
                 finished_at: r.try_get::<Option<DbTime>, _>("finished_at")?.map(|t| t.0),
+                repeats: r.try_get("repeats")?,
                 error_code: r.try_get("error_code")?,
                 error: r.try_get("error")?,
                 run_id: r.try_get("run_id")?,
@@ -291,19 +292,23 @@ impl Db {
         Ok(taken.rows_affected())
     }
 
-    /// Lets nothing that is open wait for longer than it ever should: if the clock was set back, its
-    /// times were counted from a later now.
+    /// Brings times forward that were counted from a later now, by a clock that was set back since:
+    /// an answer, or the sending, lies in the future. A wait that began before now stays, however
+    /// long the target asked for. The search for an unknown fate is never asked to wait for long.
     ///
     /// # Errors
     /// Those of the database.
     pub async fn pull_forward(&self, now: Timestamp, waits: &Waits) -> Result<()> {
         let after = |wait| DbTime(now.checked_add(wait).unwrap_or(Timestamp::MAX));
-        // min() of a NULL is NULL.
+        // min() of a NULL is NULL. What was never tried is due when it was asked for.
         sqlx::query(
             "UPDATE occurrences SET not_before = min(not_before, $2), sent_at = min(sent_at, $1), \
              doubted_at = min(doubted_at, $1), reconcile_until = min(reconcile_until, $3) \
              WHERE state IN ('waiting', 'sending', 'unknown') \
-             AND (not_before > $2 OR sent_at > $1 OR doubted_at > $1 OR reconcile_until > $3)",
+             AND (sent_at > $1 OR doubted_at > $1 OR reconcile_until > $3 \
+                  OR not_before > $2 AND (state = 'unknown' OR coalesce( \
+                      (SELECT a.finished_at > $1 FROM attempts a \
+                       WHERE a.occurrence_id = occurrences.id ORDER BY a.n DESC LIMIT 1), 1)))",
         )
         .bind(DbTime(now))
         .bind(after(waits.retry))

@@ -1,14 +1,32 @@
-//! Pruning: settled history that is no longer kept one by one, but as sums.
+//! Pruning: settled history that is no longer kept one by one, but as sums; and schedules that ended
+//! as long ago, with nothing left of them but those.
 
 use jiff::Timestamp;
 use sqlx::AssertSqlSafe;
+use uuid::Uuid;
 
+use super::revisions::end_revision;
 use super::time::DbTime;
 use super::{Db, Tx};
 use crate::error::Result;
 
 /// How many occurrences are pruned in one transaction: nothing is delivered while it lasts.
 const AT_ONCE: i64 = 500;
+
+/// How many schedules are.
+const SCHEDULES_AT_ONCE: i64 = 100;
+
+/// Schedules that ended before `$1`, all of whose deliveries are pruned, and of which nobody has to
+/// know any more. What another program has just changed, perhaps to wake it, is adopted first.
+const ENDED: &str = "SELECT id, uid FROM (\
+         SELECT id, uid, touched, lifecycle FROM schedules WHERE ended_at < $1 \
+         UNION ALL SELECT id, uid, touched, lifecycle FROM schedules WHERE ended_at IS NULL \
+             AND lifecycle IN ('finished', 'cancelled') AND next_run < $1 \
+             AND coalesce(last_run, '') < $1 AND coalesce(created_at, '') < $1) AS s \
+     WHERE s.touched = 0 AND s.lifecycle IN ('finished', 'cancelled') \
+     AND NOT EXISTS (SELECT 1 FROM occurrences o WHERE o.uid = s.uid) \
+     AND NOT EXISTS (SELECT 1 FROM incidents i WHERE i.closed_at IS NULL \
+                     AND (i.subject = s.uid OR i.uid = s.uid)) LIMIT $2";
 
 /// What was pruned.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
@@ -19,6 +37,8 @@ pub struct Pruned {
     pub instants: i64,
     /// Prompts that nothing refers to any more.
     pub payloads: u64,
+    /// Schedules that had ended, of which nothing else was left.
+    pub schedules: u64,
 }
 
 impl Db {
@@ -32,12 +52,65 @@ impl Db {
         loop {
             let some = self.prune_some(before).await?;
             if some.occurrences == 0 {
-                return Ok(all);
+                break;
             }
             all.occurrences += some.occurrences;
             all.instants += some.instants;
             all.payloads += some.payloads;
         }
+        loop {
+            let some = self.prune_ended(before).await?;
+            if some == 0 {
+                return Ok(all);
+            }
+            all.schedules += some;
+        }
+    }
+
+    /// Prunes some of the schedules that ended before a time: their sums stay, and so does the
+    /// account. Returns how many. Call it until it has pruned none.
+    ///
+    /// # Errors
+    /// Those of the database; then nothing has changed.
+    async fn prune_ended(&self, before: Timestamp) -> Result<u64> {
+        let doing = "prune schedules that have ended";
+        let failed = |e| self.failed(doing, e);
+        // Looked for outside the transaction first: almost always there is nothing to write.
+        let any: Option<(i64, String)> = sqlx::query_as(ENDED)
+            .bind(DbTime(before))
+            .bind(1)
+            .fetch_optional(&self.pool)
+            .await
+            .map_err(failed)?;
+        if any.is_none() {
+            return Ok(0);
+        }
+        let mut tx = self.begin(doing).await?;
+        let ended: Vec<(i64, String)> = sqlx::query_as(ENDED)
+            .bind(DbTime(before))
+            .bind(SCHEDULES_AT_ONCE)
+            .fetch_all(&mut *tx)
+            .await
+            .map_err(failed)?;
+        for (id, uid) in &ended {
+            // Its revisions must say where it ended before its row is gone.
+            if let Ok(uid) = uid.parse::<Uuid>() {
+                end_revision(&mut tx, uid, None).await.map_err(failed)?;
+            }
+            sqlx::query("DELETE FROM schedules WHERE id = $1")
+                .bind(id)
+                .execute(&mut *tx)
+                .await
+                .map_err(failed)?;
+            // No other program deleted it: there is nothing to settle.
+            sqlx::query("DELETE FROM deleted_schedules WHERE uid = $1")
+                .bind(uid)
+                .execute(&mut *tx)
+                .await
+                .map_err(failed)?;
+        }
+        self.commit(tx, doing).await?;
+        Ok(ended.len().try_into().unwrap_or(u64::MAX))
     }
 
     /// Prunes some of what was settled before a time: rows become sums, in one transaction. Call
@@ -109,6 +182,7 @@ async fn prune(tx: &mut Tx, ids: &[i64]) -> sqlx::Result<Pruned> {
         occurrences: deleted.rows_affected(),
         instants: instants.unwrap_or(0),
         payloads: drop_unused_payloads(tx, &payloads).await?,
+        schedules: 0,
     })
 }
 

@@ -229,7 +229,7 @@ impl Db {
         Ok(())
     }
 
-    /// Notes that a target answers again, and gives the open occurrences back the time that it was
+    /// Notes that a target answers again, and gives the open occurrences of its lanes back the time that it was
     /// held: neither retries nor the search for an unknown fate age meanwhile.
     ///
     /// # Errors
@@ -248,7 +248,7 @@ impl Db {
         let Some(since) = since else { return Ok(()) };
         let held = now.duration_since(since.0);
         for deadline in [Deadline::Expiry, Deadline::Reconcile] {
-            give_time_back(&mut tx, deadline, held)
+            give_time_back(&mut tx, deadline, Some(target), held)
                 .await
                 .map_err(failed)?;
         }

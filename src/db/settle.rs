@@ -6,7 +6,7 @@ use sqlx::sqlite::SqliteRow;
 
 use super::control::write_pause;
 use super::incidents::{Trouble, open_incident};
-use super::notices::{Settled, follow_verdict};
+use super::notices::{Settled, follow_verdict, note_end};
 use super::outbox::ping_of_verdict;
 use super::time::{DbTime, optional};
 use super::{Db, Tx, rows};
@@ -41,6 +41,8 @@ struct Change<'a> {
     fault: Option<&'a Fault>,
     failures: i64,
     generations: i64,
+    /// Whether it is to be tried again under the same otid, and this time does not count.
+    used_no_try: bool,
 }
 
 impl Db {
@@ -107,6 +109,9 @@ impl Db {
         follow_verdict(&mut tx, &settled, now)
             .await
             .map_err(failed)?;
+        if let (Some(id), true, false) = (schedule_id, settled.is_last, state.is_open()) {
+            note_end(&mut tx, id, now).await.map_err(failed)?;
+        }
         if let Some(url) = rows::ping_url(&held) {
             ping_of_verdict(&mut tx, uid, &url, verdict, now)
                 .await
@@ -258,6 +263,7 @@ fn change_of(verdict: &Verdict, ended: bool, now: Timestamp) -> Change<'_> {
             fault: Some(fault),
             failures: i64::from(*counts),
             generations: i64::from(*fresh_otid),
+            used_no_try: !counts && !fresh_otid,
             ..Change::default()
         },
         Verdict::Unknown {
@@ -310,16 +316,52 @@ async fn write(tx: &mut Tx, id: i64, change: &Change<'_>, now: Timestamp) -> sql
     .bind(DbTime(now))
     .execute(&mut **tx)
     .await?;
+    finish_attempt(tx, id, change, now).await
+}
+
+/// Writes the answer into the last attempt. If that used no try up and was answered as the one
+/// before it, it is only counted there.
+async fn finish_attempt(
+    tx: &mut Tx,
+    occurrence_id: i64,
+    change: &Change<'_>,
+    now: Timestamp,
+) -> sqlx::Result<()> {
+    if let (Some(fault), true) = (change.fault, change.used_no_try) {
+        let counted = sqlx::query(
+            "UPDATE attempts SET repeats = repeats + 1, finished_at = $2, error = $4 \
+             WHERE occurrence_id = $1 AND counted = 0 AND error_code = $3 \
+             AND n = (SELECT max(n) - 1 FROM attempts WHERE occurrence_id = $1) \
+             AND otid = (SELECT otid FROM attempts WHERE occurrence_id = $1 ORDER BY n DESC LIMIT 1)",
+        )
+        .bind(occurrence_id)
+        .bind(DbTime(now))
+        .bind(&fault.code)
+        .bind(&fault.text)
+        .execute(&mut **tx)
+        .await?;
+        if counted.rows_affected() > 0 {
+            sqlx::query(
+                "DELETE FROM attempts WHERE occurrence_id = $1 \
+                 AND n = (SELECT max(n) FROM attempts WHERE occurrence_id = $1)",
+            )
+            .bind(occurrence_id)
+            .execute(&mut **tx)
+            .await?;
+            return Ok(());
+        }
+    }
     sqlx::query(
         "UPDATE attempts SET finished_at = $2, error_code = $3, error = $4, \
-         run_id = coalesce($5, run_id) WHERE occurrence_id = $1 \
+         run_id = coalesce($5, run_id), counted = $6 WHERE occurrence_id = $1 \
          AND n = (SELECT max(n) FROM attempts WHERE occurrence_id = $1)",
     )
-    .bind(id)
+    .bind(occurrence_id)
     .bind(DbTime(now))
     .bind(change.fault.map(|f| &f.code))
     .bind(change.fault.map(|f| &f.text))
     .bind(change.run_id)
+    .bind(!change.used_no_try)
     .execute(&mut **tx)
     .await?;
     Ok(())

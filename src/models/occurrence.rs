@@ -146,8 +146,10 @@ pub struct Attempt {
     pub otid: Uuid,
     /// When its first byte was about to be sent.
     pub started_at: Timestamp,
-    /// When its answer was known.
+    /// When its answer was known; of repeated ones the last.
     pub finished_at: Option<Timestamp>,
+    /// How many more followed it that used no try up and were answered alike.
+    pub repeats: i64,
     /// The class of its error.
     pub error_code: Option<String>,
     /// Its error in words.

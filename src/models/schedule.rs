@@ -86,6 +86,13 @@ pub struct PromptSchedule {
     pub payload: Option<String>,
 }
 
+impl Lifecycle {
+    /// Whether nothing more comes of it, unless another program wakes it.
+    pub fn is_ended(self) -> bool {
+        matches!(self, Lifecycle::Finished | Lifecycle::Cancelled)
+    }
+}
+
 impl PromptSchedule {
     /// What is told before the prompt. Whoever gives a whole request wants it sent as it is.
     pub fn envelope(&self) -> EnvelopeStyle {

@@ -186,9 +186,11 @@ impl Runner<'_> {
         let db = self.scheduler.db.clone();
         tokio::spawn(async move {
             match db.prune(before).await {
-                Ok(pruned) if pruned.occurrences > 0 => tracing::info!(
-                    "{} settled deliveries from before {before} are kept as sums only",
-                    pruned.occurrences
+                Ok(pruned) if pruned.occurrences > 0 || pruned.schedules > 0 => tracing::info!(
+                    "{} settled deliveries from before {before} are kept as sums only, and {} \
+                     schedules that ended before it are gone",
+                    pruned.occurrences,
+                    pruned.schedules
                 ),
                 Ok(_) => {}
                 Err(e) => tracing::warn!("{}; it is tried again in a day", e.chain()),

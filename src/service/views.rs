@@ -218,8 +218,12 @@ pub struct AttemptView {
     pub otid: String,
     /// When it was sent.
     pub started_at: Timestamp,
-    /// When its answer was known.
+    /// When its answer was known; of repeated ones the last.
     pub finished_at: Option<Timestamp>,
+    /// How many more followed it that used no try up and were answered alike, as by an agent that
+    /// was busy all the time.
+    #[serde(default)]
+    pub repeats: i64,
     /// The class of its error.
     pub error_code: Option<String>,
     /// Its error in words.
@@ -258,6 +262,7 @@ impl OccurrenceView {
                     otid: a.otid.to_string(),
                     started_at: a.started_at,
                     finished_at: a.finished_at,
+                    repeats: a.repeats,
                     error_code: a.error_code,
                     error: a.error,
                     run_id: a.run_id,

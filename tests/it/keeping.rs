@@ -2,5 +2,6 @@
 
 mod copies;
 mod doctor;
+mod ended;
 mod prune;
 mod purge;

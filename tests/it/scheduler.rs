@@ -10,4 +10,6 @@ mod false_clock;
 mod lanes;
 mod pause;
 mod policies;
+mod repeats;
 mod takeover;
+mod waits;

@@ -128,7 +128,12 @@ pub fn occurrences_table(rows: &[Value]) -> String {
     for (row, shown) in rows.iter().zip(&shown) {
         let error = cell(&row["error"]);
         if !error.is_empty() {
-            let error = beginning(&error, 300);
+            let mut error = beginning(&error, 300);
+            let last = row["attempts"].as_array().and_then(|all| all.last());
+            let repeats = last.and_then(|last| last["repeats"].as_i64()).unwrap_or(0);
+            if repeats > 0 {
+                error.push_str(&format!(" (asked {} times)", repeats + 1));
+            }
             text.push_str(&format!("\n{}: {error}", cell(&shown["intended_at"])));
         }
     }
@@ -350,6 +355,19 @@ mod tests {
         assert!(text.ends_with("\n2026-02-01T12:00:00Z: agent_unknown: HTTP 404: there is none"));
         assert_eq!(text.matches("HTTP 404").count(), 1, "{text}");
         assert!(!text.contains("count"), "{text}");
+    }
+
+    #[test]
+    fn an_agent_that_was_asked_again_and_again_is_told_with_how_often() {
+        let row = json!({
+            "schedule_id": 1, "intended_at": "2026-02-01T12:00:00Z", "error": "busy: in a turn",
+            "attempts": [{ "repeats": 0 }, { "repeats": 37 }],
+        });
+        let text = occurrences_table(&[row]);
+        assert!(
+            text.ends_with(": busy: in a turn (asked 38 times)"),
+            "{text}"
+        );
     }
 
     #[test]
