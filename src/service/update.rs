@@ -176,7 +176,8 @@ impl Service {
         let next_run = plan.as_ref().map_or(next_run, |plan| plan.next_run);
         let update = ScheduleUpdate {
             agent_id: (changes.agent_id.clone()).filter(|new| new.as_str() != schedule.agent_id),
-            prompt_text: (changes.prompt.clone()).filter(|new| *new != schedule.prompt_text),
+            prompt_text: (changes.prompt.clone())
+                .filter(|new| schedule.payload.is_some() || *new != schedule.prompt_text),
             name: (changes.name.clone()).filter(|new| Some(new) != schedule.name.as_ref()),
             plan,
             policy: match schedule.is_delivered_by(&policy) {

@@ -304,11 +304,7 @@ pub fn every_fault() -> Vec<(&'static str, Fault)> {
             refuse::<429>,
             "rate_limited",
         ),
-        blocked(
-            "another address for the agent",
-            refuse::<307>,
-            "wrong_server",
-        ),
+        blocked("another address for the agent", refuse::<307>, "redirected"),
         (
             "a model that fails in the first step",
             fault(
@@ -362,6 +358,7 @@ fn blocked(name: &'static str, before: Deed, class: &'static str) -> (&'static s
         "unauthorized" => &["waiting unauthorized", DELIVERED],
         "payment_required" => &["waiting payment_required", DELIVERED],
         "rate_limited" => &["waiting rate_limited", DELIVERED],
+        "redirected" => &["waiting redirected", DELIVERED],
         _ => &["waiting wrong_server", DELIVERED],
     };
     let fault = Fault {

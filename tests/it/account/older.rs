@@ -10,6 +10,38 @@ use crate::world::World;
 
 /// Takes the database back to where it was before the account was kept.
 const UNDO: &str = "
+    ALTER TABLE held_targets DROP COLUMN by_lanes;
+    ALTER TABLE occurrences DROP COLUMN doubted_at;
+    DROP INDEX ix_schedule_revisions_from_at;
+    DROP TABLE clock_readings;
+    DROP INDEX ix_schedules_ended_before;
+    DROP INDEX ix_schedules_ended_at;
+    ALTER TABLE schedules DROP COLUMN ended_at;
+    ALTER TABLE attempts DROP COLUMN counted;
+    ALTER TABLE attempts DROP COLUMN repeats;
+    DROP INDEX ix_occurrences_open_agent;
+    DROP INDEX ix_schedules_agent_lifecycle;
+    ALTER TABLE schedules DROP COLUMN paused_by_failures;
+    DROP INDEX ix_incidents_agent;
+    DROP INDEX ix_incidents_untold;
+    DROP INDEX ix_incidents_closed_at;
+    DROP INDEX ix_incidents_open;
+    ALTER TABLE incidents DROP COLUMN uid;
+    ALTER TABLE incidents DROP COLUMN agent_id;
+    DROP TRIGGER outbox_given_up;
+    DROP TRIGGER outbox_removed;
+    DROP TRIGGER outbox_added;
+    DROP INDEX ix_outbox_failed;
+    DROP INDEX ix_outbox_given_up;
+    DROP INDEX ix_outbox_expires_at;
+    DROP INDEX ix_outbox_leased;
+    DROP INDEX ix_outbox_server;
+    DROP INDEX ix_outbox_due;
+    DROP INDEX ix_outbox_lane;
+    ALTER TABLE outbox DROP COLUMN head;
+    ALTER TABLE outbox DROP COLUMN server;
+    CREATE INDEX ix_outbox_lane ON outbox (channel, lane, id);
+    CREATE INDEX ix_outbox_expires_at ON outbox (expires_at);
     DROP TRIGGER schedules_prompt_replaced;
     DROP TRIGGER schedules_payload_left;
     DROP TRIGGER schedules_payload_deleted;

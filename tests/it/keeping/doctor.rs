@@ -113,7 +113,7 @@ async fn each_damage_is_found() {
             (Warning, "halted"),
         ),
         (
-            "INSERT INTO held_targets VALUES ('letta', '2026-02-01 12:00:00.000000', \
+            "INSERT INTO held_targets (target, held_since, code, reason) VALUES ('letta', '2026-02-01 12:00:00.000000', \
              'unreachable', 'no route')",
             (Error, "target_held"),
         ),
