@@ -7,12 +7,16 @@
 mod account;
 mod adoption;
 mod attempts;
+mod claimable;
 mod claims;
 mod control;
 mod copies;
+mod due;
+mod fault;
 mod filesystem;
 mod halt;
 mod health;
+mod hinted;
 mod keys;
 mod manual;
 mod notices;
@@ -31,6 +35,7 @@ mod schedulers;
 mod schedules;
 mod settle;
 mod time;
+mod unreadable;
 mod upgrade;
 
 use std::path::{Path, PathBuf};
@@ -50,6 +55,7 @@ pub use adoption::Adopted;
 pub use claims::{Claim, ClaimTerms, Job};
 pub use control::Resumed;
 pub use copies::Restored;
+pub use due::DueSchedule;
 pub use filesystem::network_file_system;
 pub use halt::Halt;
 pub use health::Overdue;
@@ -62,9 +68,14 @@ pub use prune::Pruned;
 pub use purge::{Purge, Purged};
 pub use requests::{Begun, StoredAnswer};
 pub use schedulers::{HeldTarget, OwnerLock, RunningScheduler};
-pub use schedules::{Cancelled, DueSchedule, ListFilter, ScheduleUpdate};
+pub use schedules::{Cancelled, ListFilter, ScheduleUpdate};
 pub use settle::Settlement;
+pub use unreadable::Unreadable;
 pub use upgrade::UpgradeReport;
+
+/// How many rows of what another program, or a clock, has changed are put right in one transaction:
+/// deliveries and other programs wait while it lasts, and SQLAlchemy gives up after five seconds.
+pub const AT_ONCE: u64 = 100;
 
 pub(crate) type Tx = Transaction<'static, Sqlite>;
 

@@ -2,13 +2,14 @@
 //! of the change that causes them, and the notices of them are written with them.
 
 use jiff::{SignedDuration, Timestamp};
+use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
-use sqlx::{Row, SqliteConnection};
 use uuid::Uuid;
 
 use super::outbox::queue_notice;
+use super::plans::to_i64;
 use super::time::DbTime;
-use super::{Db, Tx, rows};
+use super::{AT_ONCE, Db, Tx, hinted, rows};
 use crate::error::Result;
 use crate::models::{Fault, Incident, IncidentKind, Lifecycle, NoticeEvent, State, Verdict};
 
@@ -20,8 +21,8 @@ macro_rules! incident_columns {
     () => {
         "i.id, i.kind, i.subject, i.occurrence_id, i.code, i.reason, i.count, i.opened_at, \
          s.id AS schedule_id, s.name, coalesce(s.agent_id, o.agent_id) AS agent_id, o.intended_at \
-         FROM incidents i LEFT JOIN schedules s ON s.uid = i.subject \
-         LEFT JOIN occurrences o ON o.id = i.occurrence_id "
+         FROM incidents i \
+         LEFT JOIN schedules s INDEXED BY ix_schedules_uid ON s.uid = i.subject LEFT JOIN occurrences o ON o.id = i.occurrence_id "
     };
 }
 
@@ -116,7 +117,7 @@ async fn close(
     outcome: &str,
     now: Timestamp,
 ) -> sqlx::Result<Option<(i64, bool)>> {
-    sqlx::query_as(
+    let closed = sqlx::query(
         "UPDATE incidents SET closed_at = $3, outcome = $4 \
          WHERE kind = $1 AND subject = $2 AND closed_at IS NULL RETURNING id, told",
     )
@@ -125,7 +126,10 @@ async fn close(
     .bind(DbTime(now))
     .bind(outcome)
     .fetch_optional(&mut **tx)
-    .await
+    .await?;
+    closed
+        .map(|row| Ok((row.try_get("id")?, rows::flag(&row, "told"))))
+        .transpose()
 }
 
 /// Opens and closes what follows from a verdict.
@@ -180,14 +184,11 @@ pub(super) async fn follow_lifecycle(
     schedule_id: i64,
     now: Timestamp,
 ) -> sqlx::Result<()> {
-    let row = sqlx::query(
-        "SELECT uid, lifecycle, broken_reason, EXISTS (SELECT 1 FROM occurrences o \
-         WHERE o.uid = schedules.uid AND o.state IN ('waiting', 'sending', 'unknown')) AS has_open \
-         FROM schedules WHERE id = $1",
-    )
-    .bind(schedule_id)
-    .fetch_optional(&mut **tx)
-    .await?;
+    let stands = "SELECT uid, lifecycle, broken_reason, EXISTS (SELECT 1 FROM occurrences o \
+                  INDEXED BY ix_occurrences_open_uid WHERE o.uid = schedules.uid \
+                  AND o.state IN ('waiting', 'sending', 'unknown')) AS has_open \
+                  FROM schedules WHERE id = $1";
+    let row = hinted::fetch_optional(tx, stands, |q| q.bind(schedule_id)).await?;
     let Some(row) = row else { return Ok(()) };
     let (Some(uid), Some(lifecycle)) = (
         rows::text(&row, "uid"),
@@ -206,13 +207,13 @@ pub(super) async fn follow_lifecycle(
         };
         open_incident(tx, &broken, now).await?;
     }
-    let has_open: bool = row.try_get("has_open")?;
-    let open: Vec<String> =
-        sqlx::query_scalar("SELECT kind FROM incidents WHERE subject = $1 AND closed_at IS NULL")
-            .bind(&uid)
-            .fetch_all(&mut **tx)
-            .await?;
-    for kind in open.iter().filter_map(|k| IncidentKind::from_word(k)) {
+    let has_open = rows::flag(&row, "has_open");
+    let open = sqlx::query("SELECT kind FROM incidents WHERE subject = $1 AND closed_at IS NULL")
+        .bind(&uid)
+        .fetch_all(&mut **tx)
+        .await?;
+    let open = open.iter().filter_map(|row| rows::text(row, "kind"));
+    for kind in open.filter_map(|kind| IncidentKind::from_word(&kind)) {
         if let Some(outcome) = end_of(kind, lifecycle, has_open) {
             close_incident(tx, kind, &uid, &outcome, now).await?;
         }
@@ -238,33 +239,35 @@ fn end_of(kind: IncidentKind, lifecycle: Lifecycle, has_open: bool) -> Option<St
 
 impl Db {
     /// Notices what only the passing of time tells: targets held for long, and incidents of
-    /// schedules that another program has deleted.
+    /// schedules that another program has deleted. It closes some of them at once, and says whether
+    /// there are more.
     ///
     /// # Errors
     /// Those of the database.
-    pub async fn review_incidents(&self, now: Timestamp) -> Result<()> {
+    pub async fn review_incidents(&self, now: Timestamp) -> Result<bool> {
         let doing = "review the incidents";
         let failed = |e| self.failed(doing, e);
         let long_ago = now.checked_sub(LONG_HOLD).unwrap_or(Timestamp::MIN);
         // Looked for outside the transaction first: almost always there is nothing to write.
-        let any: Option<i64> = sqlx::query_scalar(
-            "SELECT 1 FROM held_targets h WHERE held_since <= $1 AND NOT EXISTS \
-             (SELECT 1 FROM incidents i WHERE i.kind = 'held' AND i.subject = h.target \
-              AND i.closed_at IS NULL) \
-             UNION ALL SELECT 1 FROM incidents i WHERE closed_at IS NULL AND kind <> 'held' \
-             AND NOT EXISTS (SELECT 1 FROM schedules s WHERE s.uid = i.subject) LIMIT 1",
-        )
-        .bind(DbTime(long_ago))
-        .fetch_optional(&self.pool)
-        .await
-        .map_err(failed)?;
+        let any = "SELECT 1 FROM held_targets h WHERE held_since <= $1 AND NOT EXISTS \
+                   (SELECT 1 FROM incidents i WHERE i.kind = 'held' AND i.subject = h.target \
+                    AND i.closed_at IS NULL) \
+                   UNION ALL SELECT 1 FROM incidents i INDEXED BY ix_incidents_one_open \
+                   WHERE closed_at IS NULL AND kind <> 'held' \
+                   AND NOT EXISTS (SELECT 1 FROM schedules s INDEXED BY ix_schedules_uid \
+                       WHERE s.uid = i.subject) LIMIT 1";
+        let mut connection = self.pool.acquire().await.map_err(failed)?;
+        let any = hinted::fetch_optional(&mut connection, any, |q| q.bind(DbTime(long_ago)));
+        let any = any.await.map_err(failed)?;
+        drop(connection);
         if any.is_none() {
-            return Ok(());
+            return Ok(false);
         }
         let mut tx = self.begin(doing).await?;
         open_held(&mut tx, long_ago, now).await.map_err(failed)?;
-        close_deleted(&mut tx, now).await.map_err(failed)?;
-        self.commit_and_tell(tx, doing).await
+        let closed = close_deleted(&mut tx, now).await.map_err(failed)?;
+        self.commit_and_tell(tx, doing).await?;
+        Ok(closed == AT_ONCE)
     }
 
     /// What is wrong now and needs somebody, the oldest first.
@@ -273,84 +276,88 @@ impl Db {
     /// Those of the database.
     pub async fn list_open_incidents(&self) -> Result<Vec<Incident>> {
         let failed = |e| self.failed("look for open incidents", e);
-        let rows = sqlx::query(concat!(
+        let open = concat!(
             "SELECT ",
             incident_columns!(),
             "WHERE i.closed_at IS NULL ORDER BY i.id"
-        ))
-        .fetch_all(&self.pool)
-        .await
-        .map_err(failed)?;
-        rows.iter().map(|r| incident(r).map_err(failed)).collect()
+        );
+        let mut connection = self.pool.acquire().await.map_err(failed)?;
+        let rows = hinted::fetch_all(&mut connection, open, |q| q)
+            .await
+            .map_err(failed)?;
+        Ok(rows.iter().filter_map(incident).collect())
     }
 }
 
 async fn open_held(tx: &mut Tx, long_ago: Timestamp, now: Timestamp) -> sqlx::Result<()> {
-    let held: Vec<(String, String, String)> =
-        sqlx::query_as("SELECT target, code, reason FROM held_targets WHERE held_since <= $1")
-            .bind(DbTime(long_ago))
-            .fetch_all(&mut **tx)
-            .await?;
-    for (target, code, reason) in &held {
+    let held = sqlx::query("SELECT target, code, reason FROM held_targets WHERE held_since <= $1")
+        .bind(DbTime(long_ago))
+        .fetch_all(&mut **tx)
+        .await?;
+    for row in &held {
+        let [target, code, reason] =
+            ["target", "code", "reason"].map(|column| rows::text(row, column).unwrap_or_default());
         let trouble = Trouble {
             kind: IncidentKind::Held,
-            subject: target,
+            subject: &target,
             occurrence_id: None,
-            code: Some(code),
-            reason,
+            code: Some(&code),
+            reason: &reason,
         };
         open_incident(tx, &trouble, now).await?;
     }
     Ok(())
 }
 
-async fn close_deleted(tx: &mut Tx, now: Timestamp) -> sqlx::Result<()> {
-    let deleted: Vec<(String, String)> = sqlx::query_as(
-        "SELECT kind, subject FROM incidents i WHERE closed_at IS NULL AND kind <> 'held' \
-         AND NOT EXISTS (SELECT 1 FROM schedules s WHERE s.uid = i.subject)",
-    )
-    .fetch_all(&mut **tx)
-    .await?;
-    for (kind, subject) in &deleted {
-        if let Some(kind) = IncidentKind::from_word(kind) {
-            close_incident(tx, kind, subject, "the schedule was deleted", now).await?;
+/// Closes incidents of deleted schedules, at most [`AT_ONCE`]. Returns how many they were.
+async fn close_deleted(tx: &mut Tx, now: Timestamp) -> sqlx::Result<u64> {
+    let outcome = "the schedule was deleted";
+    let deleted = "SELECT id, told FROM incidents i INDEXED BY ix_incidents_one_open \
+                   WHERE closed_at IS NULL AND kind <> 'held' \
+                   AND NOT EXISTS (SELECT 1 FROM schedules s INDEXED BY ix_schedules_uid \
+                       WHERE s.uid = i.subject) LIMIT $1";
+    let deleted = hinted::fetch_all(tx, deleted, |q| q.bind(to_i64(AT_ONCE))).await?;
+    for row in &deleted {
+        let id: i64 = row.try_get("id")?;
+        sqlx::query("UPDATE incidents SET closed_at = $2, outcome = $3 WHERE id = $1")
+            .bind(id)
+            .bind(DbTime(now))
+            .bind(outcome)
+            .execute(&mut **tx)
+            .await?;
+        if rows::flag(row, "told") {
+            queue_notice(tx, id, NoticeEvent::Closed, now).await?;
         }
     }
-    Ok(())
+    Ok(u64::try_from(deleted.len()).unwrap_or(AT_ONCE))
 }
 
-/// An incident of a number, within a transaction.
-pub(super) async fn fetch_incident(
-    connection: &mut SqliteConnection,
-    id: i64,
-) -> sqlx::Result<Incident> {
-    let row = sqlx::query(concat!("SELECT ", incident_columns!(), "WHERE i.id = $1"))
-        .bind(id)
-        .fetch_one(connection)
-        .await?;
-    incident(&row)
+/// An incident of a number, within a transaction; `None` if it is no kind that we know.
+pub(super) async fn fetch_incident(tx: &mut Tx, id: i64) -> sqlx::Result<Option<Incident>> {
+    let wanted = concat!("SELECT ", incident_columns!(), "WHERE i.id = $1");
+    let row = hinted::fetch_optional(tx, wanted, |q| q.bind(id)).await?;
+    Ok(row.as_ref().and_then(incident))
 }
 
-fn incident(row: &SqliteRow) -> sqlx::Result<Incident> {
-    let kind: String = row.try_get("kind")?;
-    let kind = IncidentKind::from_word(&kind).ok_or_else(|| rows::unreadable("kind", &kind))?;
-    let subject: String = row.try_get("subject")?;
+fn incident(row: &SqliteRow) -> Option<Incident> {
+    let kind = IncidentKind::from_word(&rows::text(row, "kind")?)?;
+    let subject = rows::text(row, "subject").unwrap_or_default();
     let incident = Incident {
-        id: row.try_get("id")?,
+        id: row.try_get("id").ok()?,
         kind,
         text: String::new(),
-        opened_at: row.try_get::<DbTime, _>("opened_at")?.0,
-        code: row.try_get("code")?,
-        reason: row.try_get("reason")?,
-        count: row.try_get("count")?,
-        schedule_id: row.try_get("schedule_id")?,
+        opened_at: rows::lenient_time(row, "opened_at").unwrap_or_default(),
+        code: rows::text(row, "code"),
+        reason: rows::text(row, "reason").unwrap_or_default(),
+        count: rows::number(row, "count").unwrap_or(1),
+        schedule_id: rows::number(row, "schedule_id"),
         name: rows::text(row, "name"),
         agent_id: rows::text(row, "agent_id"),
-        occurrence_id: row.try_get("occurrence_id")?,
+        occurrence_id: rows::number(row, "occurrence_id"),
         intended_at: rows::lenient_time(row, "intended_at"),
         target: (kind == IncidentKind::Held).then_some(subject),
     };
-    Ok(Incident {
+    Some(Incident {
         text: incident.describe(None),
         ..incident
     })

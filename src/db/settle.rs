@@ -1,14 +1,13 @@
 //! Settling: writing down what was decided about an occurrence, if the right to do so still holds.
 
 use jiff::Timestamp;
-use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
 
 use super::control::write_pause;
 use super::notices::{Settled, Trouble, follow_verdict, open_incident};
 use super::outbox::ping_of_verdict;
 use super::time::{DbTime, optional};
-use super::{Db, Tx, rows};
+use super::{Db, Tx, hinted, rows};
 use crate::error::Result;
 use crate::failpoint::failpoint;
 use crate::models::{Fault, IncidentKind, Lifecycle, Policy, State, Trigger, Turn, Verdict};
@@ -59,18 +58,16 @@ impl Db {
         let doing = "settle an occurrence";
         let failed = |e| self.failed(doing, e);
         let mut tx = self.begin(doing).await?;
-        let held = sqlx::query(
-            "SELECT o.uid, o.\"trigger\", o.sent_at, s.id AS schedule_id, s.lifecycle, s.last_run, \
-             s.dead_in_row, s.pause_on_failure, s.touched, s.ping_url FROM occurrences o LEFT JOIN schedules s ON s.uid = o.uid \
-             WHERE o.id = $1 AND o.fence = $2 AND o.state IN ('sending', 'unknown')",
-        )
-        .bind(occurrence_id)
-        .bind(fence)
-        .fetch_optional(&mut *tx)
-        .await
-        .map_err(failed)?;
-        let Some(held) = held else { return Ok(None) };
-        let schedule_id: Option<i64> = held.try_get("schedule_id").map_err(failed)?;
+        let held = "SELECT o.uid, o.\"trigger\", o.sent_at, s.id AS schedule_id, s.lifecycle, \
+                    s.last_run, s.dead_in_row, s.pause_on_failure, s.touched, s.ping_url \
+                    FROM occurrences o LEFT JOIN schedules s INDEXED BY ix_schedules_uid \
+                    ON s.uid = o.uid \
+                    WHERE o.id = $1 AND o.fence = $2 AND o.state IN ('sending', 'unknown')";
+        let held = hinted::fetch_optional(&mut tx, held, |q| q.bind(occurrence_id).bind(fence));
+        let Some(held) = held.await.map_err(failed)? else {
+            return Ok(None);
+        };
+        let schedule_id = rows::number(&held, "schedule_id");
         let change = change_of(verdict, is_ended(&held, schedule_id), now);
         write(&mut tx, occurrence_id, &change, now)
             .await
@@ -91,20 +88,23 @@ impl Db {
             .map_err(failed)?;
         }
         let state = State::from_word(change.state).unwrap_or(State::Unknown);
-        let settled = Settled {
-            occurrence_id,
-            uid: rows::uuid(&held, "uid").map_err(failed)?,
-            state,
-            verdict,
-            is_last: nothing_follows(&held, schedule_id),
-        };
-        follow_verdict(&mut tx, &settled, now)
-            .await
-            .map_err(failed)?;
-        if let Some(url) = rows::ping_url(&held) {
-            ping_of_verdict(&mut tx, settled.uid, &url, verdict, now)
+        // If another program has made it unreadable, there is nobody left to be told.
+        if let Ok(uid) = rows::uuid(&held, "uid") {
+            let settled = Settled {
+                occurrence_id,
+                uid,
+                state,
+                verdict,
+                is_last: nothing_follows(&held, schedule_id),
+            };
+            follow_verdict(&mut tx, &settled, now)
                 .await
                 .map_err(failed)?;
+            if let Some(url) = rows::ping_url(&held) {
+                ping_of_verdict(&mut tx, uid, &url, verdict, now)
+                    .await
+                    .map_err(failed)?;
+            }
         }
         let paused = match schedule_id {
             Some(id) => count_failures(&mut tx, id, &held, verdict, now)
@@ -149,10 +149,10 @@ async fn count_failures(
     verdict: &Verdict,
     now: Timestamp,
 ) -> sqlx::Result<Option<String>> {
-    if held.try_get::<String, _>("trigger")? != Trigger::Schedule.as_str() {
+    if rows::text(held, "trigger").as_deref() != Some(Trigger::Schedule.as_str()) {
         return Ok(None);
     }
-    let before: i64 = held.try_get("dead_in_row")?;
+    let before = rows::number(held, "dead_in_row").unwrap_or(0);
     let (dead, fault) = match verdict {
         Verdict::Delivered { .. } => (0, None),
         Verdict::Dead { fault } => (before.saturating_add(1), Some(fault)),
@@ -162,12 +162,12 @@ async fn count_failures(
         return Ok(None);
     }
     let policy = Policy {
-        pause_on_failure: held.try_get("pause_on_failure")?,
+        pause_on_failure: rows::number(held, "pause_on_failure"),
         ..Policy::default()
     };
     let is_active = rows::text(held, "lifecycle").as_deref() == Some(Lifecycle::Active.as_str());
     // What another program did to it, perhaps to end it, is adopted first.
-    let is_ours = !rows::flag(held, "touched");
+    let is_ours = rows::number(held, "touched") == Some(0);
     let pauses = is_active && is_ours && policy.pause_on_failure().is_some_and(|most| dead >= most);
     sqlx::query(
         "UPDATE schedules SET dead_in_row = $2, row_version = row_version + 1 WHERE id = $1",
@@ -198,14 +198,14 @@ async fn count_failures(
 /// Whether the schedule was ended, deleted or can't be read, so that nothing more may be sent: what
 /// waited at that time was settled, too.
 fn is_ended(held: &SqliteRow, schedule_id: Option<i64>) -> bool {
-    let lifecycle: Option<String> = held.try_get("lifecycle").unwrap_or(None);
+    let lifecycle = rows::text(held, "lifecycle");
     let ended = [Lifecycle::Cancelled, Lifecycle::Broken].map(|l| Some(l.as_str()));
     schedule_id.is_none() || ended.contains(&lifecycle.as_deref())
 }
 
 /// Whether nothing more is to come of the schedule.
 fn nothing_follows(held: &SqliteRow, schedule_id: Option<i64>) -> bool {
-    let lifecycle: Option<String> = held.try_get("lifecycle").unwrap_or(None);
+    let lifecycle = rows::text(held, "lifecycle");
     is_ended(held, schedule_id) || lifecycle.as_deref() == Some(Lifecycle::Finished.as_str())
 }
 

@@ -2,12 +2,15 @@
 
 mod event;
 mod learn;
+mod looks;
+mod refused;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 
+use self::refused::Refused;
 use super::Settings;
 use super::guard::{ClockGuard, Jump};
 use super::queue::{Candidate, Queue};
@@ -73,6 +76,15 @@ pub struct Core {
     next_prune: Option<Timestamp>,
     looking: bool,
     look_again: bool,
+    /// Whether the next look is to read more due schedules than the last one.
+    look_further: bool,
+    /// Whether more schedules are due than the last look has read.
+    more_due: bool,
+    /// Whether the last look has left something to be put in order.
+    more: bool,
+    /// How many candidates were taken since the last look.
+    taken_since_look: u32,
+    refused: Refused,
     stop_at: Option<Timestamp>,
     finished: bool,
 }
@@ -100,6 +112,11 @@ impl Core {
             next_prune: None,
             looking: false,
             look_again: false,
+            look_further: false,
+            more_due: false,
+            more: false,
+            taken_since_look: 0,
+            refused: Refused::default(),
             stop_at: None,
             finished: false,
         }
@@ -221,6 +238,7 @@ impl Core {
             }
         }
         self.ask(now, actions);
+        self.look_for_more();
         if self.stop_at.is_none() {
             if self.next_look.is_some_and(|t| now >= t) {
                 self.want_look();
@@ -228,7 +246,10 @@ impl Core {
             if self.look_again && !self.looking {
                 self.look_again = false;
                 self.looking = true;
-                actions.push(Action::Look);
+                actions.push(match std::mem::take(&mut self.look_further) {
+                    true => Action::LookFurther,
+                    false => Action::Look,
+                });
             }
         }
         if self.is_done(now) {
@@ -343,6 +364,7 @@ impl Core {
         self.mode == Mode::Once
             && !self.looking
             && !self.look_again
+            && !self.more
             && self.asking.is_empty()
             && !matches!(self.target, Target::Held { probing: true, .. })
             && (!self.may_claim()
@@ -350,17 +372,6 @@ impl Core {
                     .queue
                     .next_time(|l| self.is_free(l))
                     .is_none_or(|t| t > now))
-    }
-
-    fn want_look(&mut self) {
-        self.look_again = true;
-    }
-
-    /// With nothing left that we know of, the database may hold more.
-    fn want_look_if_idle(&mut self) {
-        if self.ours.is_empty() && self.mode == Mode::Forever {
-            self.want_look();
-        }
     }
 }
 
