@@ -185,7 +185,7 @@ impl Db {
         Ok(self.readable(&rows, rows::occurrence))
     }
 
-    /// The attempts of an occurrence, the first one first.
+    /// The attempts of an occurrence, the first one first, without those that can't be read.
     ///
     /// # Errors
     /// Those of the database.
@@ -199,18 +199,18 @@ impl Db {
         .fetch_all(&self.pool)
         .await
         .map_err(failed)?;
-        let read = |r: &SqliteRow| -> sqlx::Result<Attempt> {
-            Ok(Attempt {
-                n: r.try_get("n")?,
-                otid: rows::uuid(r, "otid")?,
-                started_at: r.try_get::<DbTime, _>("started_at")?.0,
-                finished_at: r.try_get::<Option<DbTime>, _>("finished_at")?.map(|t| t.0),
-                error_code: r.try_get("error_code")?,
-                error: r.try_get("error")?,
-                run_id: r.try_get("run_id")?,
+        let read = |(place, row): (usize, &SqliteRow)| {
+            Some(Attempt {
+                n: rows::number(row, "n").or_else(|| i64::try_from(place + 1).ok())?,
+                otid: rows::uuid(row, "otid").ok()?,
+                started_at: rows::lenient_time(row, "started_at")?,
+                finished_at: rows::lenient_time(row, "finished_at"),
+                error_code: rows::text(row, "error_code"),
+                error: rows::text(row, "error"),
+                run_id: rows::text(row, "run_id"),
             })
         };
-        rows.iter().map(|r| read(r).map_err(failed)).collect()
+        Ok(rows.iter().enumerate().filter_map(read).collect())
     }
 
     /// The numbers of the schedules by their identities.

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use sqlx::AssertSqlSafe;
 
 use super::plans::to_i64;
+use super::rows::instants;
 use super::time::DbTime;
 use super::{AT_ONCE, Db, Tx, hinted, rows};
 use crate::error::Result;
@@ -78,7 +79,8 @@ async fn prune(tx: &mut Tx, ids: &[i64]) -> sqlx::Result<Pruned> {
         .collect::<Vec<_>>()
         .join(", ");
     let instants: Option<i64> = sqlx::query_scalar(AssertSqlSafe(format!(
-        "SELECT sum(count) FROM occurrences WHERE id IN ({ids})"
+        "SELECT sum({}) FROM occurrences WHERE id IN ({ids})",
+        instants!()
     )))
     .fetch_one(&mut **tx)
     .await?;
@@ -92,12 +94,13 @@ async fn prune(tx: &mut Tx, ids: &[i64]) -> sqlx::Result<Pruned> {
         .collect();
     let sum_up = format!(
         "INSERT INTO pruned_sums (uid, \"trigger\", state, early, count, first_at, last_at) \
-         SELECT uid, \"trigger\", state, id <= (SELECT early_occurrences FROM install), sum(count), \
-             min(first_at), max(intended_at) FROM occurrences WHERE id IN ({ids}) \
+         SELECT uid, \"trigger\", state, id <= (SELECT early_occurrences FROM install), \
+             sum({}), min(first_at), max(intended_at) FROM occurrences WHERE id IN ({ids}) \
              GROUP BY 1, 2, 3, 4 \
          ON CONFLICT DO UPDATE SET count = count + excluded.count, \
              first_at = min(first_at, excluded.first_at), \
-             last_at = max(last_at, excluded.last_at)"
+             last_at = max(last_at, excluded.last_at)",
+        instants!()
     );
     let attempts = format!("DELETE FROM attempts WHERE occurrence_id IN ({ids})");
     for statement in [sum_up, attempts] {

@@ -33,6 +33,16 @@ macro_rules! occurrence_columns {
 }
 pub(super) use occurrence_columns;
 
+/// How many instants an occurrence stands for. The sum of them must not overflow, whatever another
+/// program has written there.
+macro_rules! instants {
+    () => {
+        "CASE WHEN typeof(count) = 'integer' AND count BETWEEN 1 AND 1000000000000 THEN count \
+         ELSE 1 END"
+    };
+}
+pub(super) use instants;
+
 /// The text of a column whatever its storage class; bytes that are no UTF-8 become U+FFFD.
 pub(super) fn text(row: &SqliteRow, column: &str) -> Option<String> {
     let bytes: Option<Vec<u8>> = row.try_get_unchecked(column).unwrap_or(None);
