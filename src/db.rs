@@ -6,9 +6,11 @@
 
 mod account;
 mod adoption;
+mod anew;
 mod attempts;
 mod claimable;
 mod claims;
+mod clock;
 mod control;
 mod copies;
 mod due;
@@ -17,7 +19,9 @@ mod filesystem;
 mod halt;
 mod health;
 mod hinted;
+mod incidents;
 mod keys;
+mod letters;
 mod manual;
 mod notices;
 mod occurrences;
@@ -36,6 +40,7 @@ mod schedules;
 mod settle;
 mod time;
 mod unreadable;
+mod updates;
 mod upgrade;
 
 use std::path::{Path, PathBuf};
@@ -52,6 +57,7 @@ use crate::models::{Identity, Trigger};
 use crate::schedule::Zone;
 
 pub use adoption::Adopted;
+pub use anew::PlannedAnew;
 pub use claims::{Claim, ClaimTerms, Job};
 pub use control::Resumed;
 pub use copies::Restored;
@@ -59,18 +65,20 @@ pub use due::DueSchedule;
 pub use filesystem::network_file_system;
 pub use halt::Halt;
 pub use health::Overdue;
+pub(crate) use letters::LONGEST_WAIT;
+pub use letters::{Letter, Taken, Tidied};
 pub use manual::Queued;
 pub use occurrences::{HistoryFilter, OpenOccurrence, Waits};
-pub(crate) use outbox::LONGEST_WAIT;
-pub use outbox::{Letter, OutboxStatus};
+pub use outbox::OutboxStatus;
 pub use plans::{remaining, timetable};
 pub use prune::Pruned;
 pub use purge::{Purge, Purged};
 pub use requests::{Begun, StoredAnswer};
 pub use schedulers::{HeldTarget, OwnerLock, RunningScheduler};
-pub use schedules::{Cancelled, ListFilter, ScheduleUpdate};
+pub use schedules::{Cancelled, ListFilter};
 pub use settle::Settlement;
 pub use unreadable::Unreadable;
+pub use updates::ScheduleUpdate;
 pub use upgrade::UpgradeReport;
 
 /// How many rows of what another program, or a clock, has changed are put right in one transaction:

@@ -9,6 +9,7 @@ use super::requests::{effect_of, record_effect};
 use super::schedules::fetch;
 use super::time::DbTime;
 use super::{Db, Tx, rows};
+use crate::clock::SAME;
 use crate::error::Result;
 use crate::models::{AgentId, Lane, Lifecycle, PromptSchedule, RequestKey, Trigger};
 
@@ -108,9 +109,11 @@ async fn queue(
     }
     let last = sqlx::query(
         "SELECT max(intended_at) AS last FROM occurrences \
-         WHERE uid = $1 AND \"trigger\" = 'manual'",
+         WHERE uid = $1 AND \"trigger\" = 'manual' AND intended_at <= $2",
     )
     .bind(&uid)
+    // A false clock may have left later ones.
+    .bind(DbTime(now.checked_add(SAME).unwrap_or(now)))
     .fetch_one(&mut **tx)
     .await?;
     let last = rows::lenient_time(&last, "last");

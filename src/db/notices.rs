@@ -1,135 +1,62 @@
-//! Incidents: what has gone wrong and needs somebody. They are opened and closed in the transaction
-//! of the change that causes them, and the notices of them are written with them.
+//! What opens and closes incidents, and is told with that: it happens in the transaction of the
+//! change that causes it.
+//!
+//! A trouble of an agent is one incident for all of its schedules. It is over when the agent has
+//! taken a prompt again, or nothing more comes of its schedules.
+
+use std::collections::BTreeSet;
 
 use jiff::{SignedDuration, Timestamp};
 use sqlx::Row;
-use sqlx::sqlite::SqliteRow;
-use uuid::Uuid;
 
+use super::incidents::{
+    OfAgent, Trouble, Whose, close_incident, close_silently, fetch_of_agent, open_incident,
+};
 use super::outbox::queue_notice;
 use super::plans::to_i64;
 use super::time::DbTime;
 use super::{AT_ONCE, Db, Tx, hinted, rows};
 use crate::error::Result;
-use crate::models::{Fault, Incident, IncidentKind, Lifecycle, NoticeEvent, State, Verdict};
+use crate::models::{Fault, IncidentKind, Lifecycle, NoticeEvent, State, Verdict};
 
-/// How long a target may be held before somebody is told: restarts and updates take less.
-const LONG_HOLD: SignedDuration = SignedDuration::from_mins(5);
+/// How long a target may be held before somebody is told: a restart takes less.
+const LONG_HOLD: SignedDuration = SignedDuration::from_mins(1);
 
-/// The columns that [`incident`] reads; `i` is the incident.
-macro_rules! incident_columns {
-    () => {
-        "i.id, i.kind, i.subject, i.occurrence_id, i.code, i.reason, i.count, i.opened_at, \
-         s.id AS schedule_id, s.name, coalesce(s.agent_id, o.agent_id) AS agent_id, o.intended_at \
-         FROM incidents i \
-         LEFT JOIN schedules s INDEXED BY ix_schedules_uid ON s.uid = i.subject LEFT JOIN occurrences o ON o.id = i.occurrence_id "
-    };
-}
+/// How long it is shown that the clock was wrong: that is over, but somebody should look.
+const SHOWN: SignedDuration = SignedDuration::from_hours(24);
 
-/// Something that needs somebody, as it is noticed.
-pub(super) struct Trouble<'a> {
-    pub(super) kind: IncidentKind,
-    /// The schedule's uid, or the target's name.
-    pub(super) subject: &'a str,
-    pub(super) occurrence_id: Option<i64>,
-    pub(super) code: Option<&'a str>,
-    pub(super) reason: &'a str,
-}
-
-impl<'a> Trouble<'a> {
-    fn because_of(self, fault: &'a Fault) -> Self {
-        Trouble {
-            code: Some(&fault.code),
-            reason: &fault.text,
-            ..self
-        }
-    }
-}
+/// How an agent's incident ends when all of its schedules have ended.
+const NOTHING_FOLLOWS: &str = "nothing more comes of its schedules";
 
 /// What was written of an occurrence.
 pub(super) struct Settled<'a> {
     pub(super) occurrence_id: i64,
-    pub(super) uid: Uuid,
+    pub(super) uid: &'a str,
+    pub(super) agent_id: &'a str,
+    /// The lane in which its agent is spoken to.
+    pub(super) lane: &'a str,
     pub(super) state: State,
     pub(super) verdict: &'a Verdict,
     /// Whether nothing more is to come of its schedule.
     pub(super) is_last: bool,
 }
 
-/// Opens an incident and writes the notice of it. While one of this kind and subject is open, it is
-/// only noted there. Returns whether it is new.
-pub(super) async fn open_incident(
-    tx: &mut Tx,
-    trouble: &Trouble<'_>,
-    now: Timestamp,
-) -> sqlx::Result<bool> {
-    let again = sqlx::query(
-        "UPDATE incidents SET count = count + $3, occurrence_id = coalesce($4, occurrence_id), \
-         code = $5, reason = $6 WHERE kind = $1 AND subject = $2 AND closed_at IS NULL",
-    )
-    .bind(trouble.kind.as_str())
-    .bind(trouble.subject)
-    .bind(i64::from(trouble.kind == IncidentKind::Dead))
-    .bind(trouble.occurrence_id)
-    .bind(trouble.code)
-    .bind(trouble.reason)
-    .execute(&mut **tx)
-    .await?;
-    if again.rows_affected() > 0 {
-        return Ok(false);
+impl<'a> Settled<'a> {
+    fn agent(&self) -> Whose<'a> {
+        Whose::Agent {
+            lane: self.lane,
+            agent_id: self.agent_id,
+            uid: self.uid,
+        }
     }
-    let id: i64 = sqlx::query_scalar(
-        "INSERT INTO incidents (kind, subject, occurrence_id, code, reason, opened_at) \
-         VALUES ($1, $2, $3, $4, $5, $6) RETURNING id",
-    )
-    .bind(trouble.kind.as_str())
-    .bind(trouble.subject)
-    .bind(trouble.occurrence_id)
-    .bind(trouble.code)
-    .bind(trouble.reason)
-    .bind(DbTime(now))
-    .fetch_one(&mut **tx)
-    .await?;
-    queue_notice(tx, id, NoticeEvent::Opened, now).await?;
-    Ok(true)
-}
 
-/// Closes the incident of this kind and subject, if one is open, and tells whoever was told of it.
-pub(super) async fn close_incident(
-    tx: &mut Tx,
-    kind: IncidentKind,
-    subject: &str,
-    outcome: &str,
-    now: Timestamp,
-) -> sqlx::Result<()> {
-    let closed = close(tx, kind, subject, outcome, now).await?;
-    if let Some((id, true)) = closed {
-        queue_notice(tx, id, NoticeEvent::Closed, now).await?;
+    /// Whose a fault of it is.
+    pub(super) fn whose(&self, fault: &Fault) -> Whose<'a> {
+        match fault.is_agents() {
+            true => self.agent(),
+            false => Whose::Schedule(self.uid),
+        }
     }
-    Ok(())
-}
-
-/// Closes an incident without a word; returns its number, and whether anybody was told of it.
-async fn close(
-    tx: &mut Tx,
-    kind: IncidentKind,
-    subject: &str,
-    outcome: &str,
-    now: Timestamp,
-) -> sqlx::Result<Option<(i64, bool)>> {
-    let closed = sqlx::query(
-        "UPDATE incidents SET closed_at = $3, outcome = $4 \
-         WHERE kind = $1 AND subject = $2 AND closed_at IS NULL RETURNING id, told",
-    )
-    .bind(kind.as_str())
-    .bind(subject)
-    .bind(DbTime(now))
-    .bind(outcome)
-    .fetch_optional(&mut **tx)
-    .await?;
-    closed
-        .map(|row| Ok((row.try_get("id")?, rows::flag(&row, "told"))))
-        .transpose()
 }
 
 /// Opens and closes what follows from a verdict.
@@ -139,41 +66,75 @@ pub(super) async fn follow_verdict(
     now: Timestamp,
 ) -> sqlx::Result<()> {
     use IncidentKind::{Dead, NeedsHuman};
-    let uid = settled.uid.to_string();
-    let trouble = |kind| Trouble {
-        kind,
-        subject: &uid,
-        occurrence_id: Some(settled.occurrence_id),
-        code: None,
-        reason: "",
-    };
+    let &Settled { uid, is_last, .. } = settled;
     match (settled.state, settled.verdict) {
-        (State::Delivered, _) => {
-            close_incident(tx, NeedsHuman, &uid, "its prompt was delivered", now).await?;
-            close_incident(tx, Dead, &uid, "a prompt was delivered again", now).await?;
-        }
+        (State::Delivered, _) => close_delivered(tx, settled, now).await,
         (State::Dead, Verdict::Dead { fault }) => {
-            close_incident(tx, NeedsHuman, &uid, "its prompt is dead", now).await?;
-            let dead = trouble(Dead).because_of(fault);
+            close_incident(tx, NeedsHuman, uid, "its prompt is dead", now).await?;
+            let whose = settled.whose(fault);
+            let dead = Trouble::of(Dead, whose, settled.occurrence_id, fault);
             let is_new = open_incident(tx, &dead, now).await?;
+            let is_agents = matches!(whose, Whose::Agent { .. });
+            let is_over = match is_agents {
+                true => is_last && has_ended(tx, settled.agent_id).await?,
+                false => is_last,
+            };
             // Nothing of it can be delivered any more: there is no recovery to wait for.
-            let over = "nothing more comes of its schedule";
-            match (settled.is_last, is_new) {
-                (true, true) => drop(close(tx, Dead, &uid, over, now).await?),
-                (true, false) => close_incident(tx, Dead, &uid, over, now).await?,
+            let over = match is_agents {
+                true => NOTHING_FOLLOWS,
+                false => "nothing more comes of its schedule",
+            };
+            match (is_over, is_new) {
+                (true, true) => {
+                    close_silently(tx, Dead, whose.subject(), over, now).await?;
+                }
+                (true, false) => close_incident(tx, Dead, whose.subject(), over, now).await?,
                 (false, _) => {}
             }
+            if is_last {
+                close_of_ended(tx, settled.agent_id, |_| None, now).await?;
+            }
+            Ok(())
         }
         (State::Waiting, Verdict::Waiting { fault, .. }) if fault.needs_human => {
-            open_incident(tx, &trouble(NeedsHuman).because_of(fault), now).await?;
+            let whose = settled.whose(fault);
+            let waits = Trouble::of(NeedsHuman, whose, settled.occurrence_id, fault);
+            open_incident(tx, &waits, now).await?;
+            Ok(())
         }
         (state, _) if !state.is_open() => {
-            close_incident(tx, NeedsHuman, &uid, "its schedule was ended", now).await?;
-            if settled.is_last {
-                close_incident(tx, Dead, &uid, "its schedule was ended", now).await?;
+            close_incident(tx, NeedsHuman, uid, "its schedule was ended", now).await?;
+            if is_last {
+                close_incident(tx, Dead, uid, "its schedule was ended", now).await?;
+                close_of_ended(tx, settled.agent_id, |_| None, now).await?;
             }
+            Ok(())
         }
-        _ => {}
+        _ => Ok(()),
+    }
+}
+
+/// Closes what a delivery proves to be over, of the schedule and of its agent.
+async fn close_delivered(tx: &mut Tx, settled: &Settled<'_>, now: Timestamp) -> sqlx::Result<()> {
+    let open = "SELECT id, kind, subject FROM incidents INDEXED BY ix_incidents_one_open \
+                WHERE subject IN ($1, $2) AND kind IN ('dead', 'needs_human') \
+                AND closed_at IS NULL";
+    let open = hinted::fetch_all(tx, open, |q| {
+        q.bind(settled.uid.to_owned()).bind(settled.lane.to_owned())
+    });
+    let mut open = open.await?;
+    open.sort_by_key(|row| rows::number(row, "id"));
+    for row in open {
+        let [kind, subject] =
+            ["kind", "subject"].map(|column| rows::text(&row, column).unwrap_or_default());
+        let Some(kind) = IncidentKind::from_word(&kind) else {
+            continue;
+        };
+        let outcome = match kind {
+            IncidentKind::NeedsHuman => "its prompt was delivered",
+            _ => "a prompt was delivered again",
+        };
+        close_incident(tx, kind, &subject, outcome, now).await?;
     }
     Ok(())
 }
@@ -184,9 +145,10 @@ pub(super) async fn follow_lifecycle(
     schedule_id: i64,
     now: Timestamp,
 ) -> sqlx::Result<()> {
-    let stands = "SELECT uid, lifecycle, broken_reason, EXISTS (SELECT 1 FROM occurrences o \
-                  INDEXED BY ix_occurrences_open_uid WHERE o.uid = schedules.uid \
-                  AND o.state IN ('waiting', 'sending', 'unknown')) AS has_open \
+    let stands = "SELECT uid, agent_id, lifecycle, broken_reason, EXISTS (\
+                      SELECT 1 FROM occurrences o INDEXED BY ix_occurrences_open_uid \
+                      WHERE o.uid = schedules.uid \
+                      AND o.state IN ('waiting', 'sending', 'unknown')) AS has_open \
                   FROM schedules WHERE id = $1";
     let row = hinted::fetch_optional(tx, stands, |q| q.bind(schedule_id)).await?;
     let Some(row) = row else { return Ok(()) };
@@ -200,7 +162,7 @@ pub(super) async fn follow_lifecycle(
         let reason = rows::text(&row, "broken_reason").unwrap_or_default();
         let broken = Trouble {
             kind: IncidentKind::Broken,
-            subject: &uid,
+            whose: Whose::Schedule(&uid),
             occurrence_id: None,
             code: None,
             reason: &reason,
@@ -218,12 +180,19 @@ pub(super) async fn follow_lifecycle(
             close_incident(tx, kind, &uid, &outcome, now).await?;
         }
     }
+    // Of an agent's incident that only this schedule has met, it says how that ended.
+    let own_end = |incident: &OfAgent| match incident.uid.as_ref() == Some(&uid) {
+        true => end_of(incident.kind, lifecycle, has_open),
+        false => None,
+    };
+    let agent_id = rows::text(&row, "agent_id").unwrap_or_default();
+    close_of_ended(tx, &agent_id, own_end, now).await?;
     Ok(())
 }
 
 /// How an incident of a schedule ended by where the schedule stands; `None` if it goes on.
 fn end_of(kind: IncidentKind, lifecycle: Lifecycle, has_open: bool) -> Option<String> {
-    use IncidentKind::{Broken, Dead, Held, NeedsHuman, Paused};
+    use IncidentKind::{Broken, Clock, Dead, Held, NeedsHuman, Paused};
     let ended = matches!(lifecycle, Lifecycle::Cancelled | Lifecycle::Finished);
     let stands = || format!("the schedule is {lifecycle}");
     match kind {
@@ -233,14 +202,62 @@ fn end_of(kind: IncidentKind, lifecycle: Lifecycle, has_open: bool) -> Option<St
         Paused => (lifecycle != Lifecycle::Paused).then(stands),
         Dead => (ended && !has_open).then(stands),
         NeedsHuman => (!has_open).then(|| "its prompt is not to be sent any more".to_owned()),
-        Held => None,
+        Held | Clock => None,
     }
+}
+
+/// Closes those incidents of an agent that its schedules, as they stand, leave nothing of.
+/// `outcome` says how one of them ended, where it knows that better. Returns how many they were.
+async fn close_of_ended(
+    tx: &mut Tx,
+    agent_id: &str,
+    outcome: impl Fn(&OfAgent) -> Option<String>,
+    now: Timestamp,
+) -> sqlx::Result<u64> {
+    let open = fetch_of_agent(tx, agent_id).await?;
+    let mut closed = 0;
+    for incident in &open {
+        let (is_over, usual) = match incident.kind {
+            IncidentKind::Paused => (
+                !has_paused(tx, agent_id).await?,
+                "its schedules were resumed or have ended",
+            ),
+            _ => (has_ended(tx, agent_id).await?, NOTHING_FOLLOWS),
+        };
+        if is_over {
+            let outcome = outcome(incident).unwrap_or_else(|| usual.to_owned());
+            close_incident(tx, incident.kind, &incident.subject, &outcome, now).await?;
+            closed += 1;
+        }
+    }
+    Ok(closed)
+}
+
+/// Whether nothing more comes of an agent's schedules: all have ended, and nothing is open.
+async fn has_ended(tx: &mut Tx, agent_id: &str) -> sqlx::Result<bool> {
+    let goes_on = "SELECT 1 WHERE EXISTS (SELECT 1 FROM schedules \
+                       INDEXED BY ix_schedules_agent_lifecycle WHERE agent_id = $1 \
+                       AND lifecycle IN ('active', 'paused', 'broken')) \
+                   OR EXISTS (SELECT 1 FROM schedules INDEXED BY ix_schedules_agent_lifecycle \
+                       WHERE agent_id = $1 AND lifecycle IS NULL) \
+                   OR EXISTS (SELECT 1 FROM occurrences INDEXED BY ix_occurrences_open_agent \
+                       WHERE agent_id = $1 AND state IN ('waiting', 'sending', 'unknown'))";
+    let goes_on = hinted::fetch_optional(tx, goes_on, |q| q.bind(agent_id.to_owned()));
+    Ok(goes_on.await?.is_none())
+}
+
+/// Whether schedules of an agent are paused since their prompts were given up.
+async fn has_paused(tx: &mut Tx, agent_id: &str) -> sqlx::Result<bool> {
+    let paused = "SELECT 1 FROM schedules INDEXED BY ix_schedules_agent_lifecycle \
+                  WHERE agent_id = $1 AND lifecycle = 'paused' AND paused_by_failures = 1 LIMIT 1";
+    let paused = hinted::fetch_optional(tx, paused, |q| q.bind(agent_id.to_owned()));
+    Ok(paused.await?.is_some())
 }
 
 impl Db {
     /// Notices what only the passing of time tells: targets held for long, and incidents of
-    /// schedules that another program has deleted. It closes some of them at once, and says whether
-    /// there are more.
+    /// schedules that another program has deleted, or that went to another agent. It closes some of
+    /// them at once, and says whether there are more.
     ///
     /// # Errors
     /// Those of the database.
@@ -248,46 +265,56 @@ impl Db {
         let doing = "review the incidents";
         let failed = |e| self.failed(doing, e);
         let long_ago = now.checked_sub(LONG_HOLD).unwrap_or(Timestamp::MIN);
+        let day_ago = now.checked_sub(SHOWN).unwrap_or(Timestamp::MIN);
         // Looked for outside the transaction first: almost always there is nothing to write.
         let any = "SELECT 1 FROM held_targets h WHERE held_since <= $1 AND NOT EXISTS \
-                   (SELECT 1 FROM incidents i WHERE i.kind = 'held' AND i.subject = h.target \
-                    AND i.closed_at IS NULL) \
+                   (SELECT 1 FROM incidents i INDEXED BY ix_incidents_one_open \
+                    WHERE i.kind = 'held' AND i.subject = h.target AND i.closed_at IS NULL) \
                    UNION ALL SELECT 1 FROM incidents i INDEXED BY ix_incidents_one_open \
-                   WHERE closed_at IS NULL AND kind <> 'held' \
+                   WHERE closed_at IS NULL AND kind NOT IN ('held', 'clock') AND agent_id IS NULL \
                    AND NOT EXISTS (SELECT 1 FROM schedules s INDEXED BY ix_schedules_uid \
-                       WHERE s.uid = i.subject) LIMIT 1";
+                       WHERE s.uid = i.subject) \
+                   UNION ALL SELECT 1 FROM incidents INDEXED BY ix_incidents_one_open \
+                   WHERE closed_at IS NULL AND kind = 'clock' AND opened_at <= $2 LIMIT 1";
         let mut connection = self.pool.acquire().await.map_err(failed)?;
-        let any = hinted::fetch_optional(&mut connection, any, |q| q.bind(DbTime(long_ago)));
+        let any = hinted::fetch_optional(&mut connection, any, |q| {
+            q.bind(DbTime(long_ago)).bind(DbTime(day_ago))
+        });
         let any = any.await.map_err(failed)?;
+        let agents = hinted::fetch_all(&mut connection, AGENTS_PERHAPS_ENDED, |q| {
+            q.bind(to_i64(AT_ONCE))
+        });
+        let agents: BTreeSet<String> = (agents.await.map_err(failed)?.iter())
+            .filter_map(|row| rows::text(row, "agent_id"))
+            .collect();
         drop(connection);
-        if any.is_none() {
+        if any.is_none() && agents.is_empty() {
             return Ok(false);
         }
         let mut tx = self.begin(doing).await?;
         open_held(&mut tx, long_ago, now).await.map_err(failed)?;
-        let closed = close_deleted(&mut tx, now).await.map_err(failed)?;
+        let mut closed = close_deleted(&mut tx, now).await.map_err(failed)?;
+        close_clock(&mut tx, day_ago, now).await.map_err(failed)?;
+        for agent_id in &agents {
+            closed += close_of_ended(&mut tx, agent_id, |_| None, now)
+                .await
+                .map_err(failed)?;
+        }
         self.commit_and_tell(tx, doing).await?;
-        Ok(closed == AT_ONCE)
-    }
-
-    /// What is wrong now and needs somebody, the oldest first.
-    ///
-    /// # Errors
-    /// Those of the database.
-    pub async fn list_open_incidents(&self) -> Result<Vec<Incident>> {
-        let failed = |e| self.failed("look for open incidents", e);
-        let open = concat!(
-            "SELECT ",
-            incident_columns!(),
-            "WHERE i.closed_at IS NULL ORDER BY i.id"
-        );
-        let mut connection = self.pool.acquire().await.map_err(failed)?;
-        let rows = hinted::fetch_all(&mut connection, open, |q| q)
-            .await
-            .map_err(failed)?;
-        Ok(rows.iter().filter_map(incident).collect())
+        Ok(closed >= AT_ONCE)
     }
 }
+
+/// The agents with incidents of which, going by their schedules, nothing more may come.
+const AGENTS_PERHAPS_ENDED: &str = "SELECT agent_id FROM incidents i INDEXED BY ix_incidents_agent \
+     WHERE closed_at IS NULL AND agent_id IS NOT NULL AND CASE kind \
+         WHEN 'paused' THEN NOT EXISTS (SELECT 1 FROM schedules s \
+             INDEXED BY ix_schedules_agent_lifecycle WHERE s.agent_id = i.agent_id \
+             AND s.lifecycle = 'paused' AND s.paused_by_failures = 1) \
+         ELSE NOT EXISTS (SELECT 1 FROM schedules s INDEXED BY ix_schedules_agent_lifecycle \
+             WHERE s.agent_id = i.agent_id AND s.lifecycle IN ('active', 'paused', 'broken')) END \
+     AND NOT EXISTS (SELECT 1 FROM schedules s INDEXED BY ix_schedules_agent_lifecycle \
+         WHERE s.agent_id = i.agent_id AND s.lifecycle IS NULL) LIMIT $1";
 
 async fn open_held(tx: &mut Tx, long_ago: Timestamp, now: Timestamp) -> sqlx::Result<()> {
     let held = sqlx::query("SELECT target, code, reason FROM held_targets WHERE held_since <= $1")
@@ -299,7 +326,7 @@ async fn open_held(tx: &mut Tx, long_ago: Timestamp, now: Timestamp) -> sqlx::Re
             ["target", "code", "reason"].map(|column| rows::text(row, column).unwrap_or_default());
         let trouble = Trouble {
             kind: IncidentKind::Held,
-            subject: &target,
+            whose: Whose::Target(&target),
             occurrence_id: None,
             code: Some(&code),
             reason: &reason,
@@ -311,9 +338,9 @@ async fn open_held(tx: &mut Tx, long_ago: Timestamp, now: Timestamp) -> sqlx::Re
 
 /// Closes incidents of deleted schedules, at most [`AT_ONCE`]. Returns how many they were.
 async fn close_deleted(tx: &mut Tx, now: Timestamp) -> sqlx::Result<u64> {
-    let outcome = "the schedule was deleted";
     let deleted = "SELECT id, told FROM incidents i INDEXED BY ix_incidents_one_open \
-                   WHERE closed_at IS NULL AND kind <> 'held' \
+                   WHERE closed_at IS NULL AND kind NOT IN ('held', 'clock') \
+                   AND agent_id IS NULL \
                    AND NOT EXISTS (SELECT 1 FROM schedules s INDEXED BY ix_schedules_uid \
                        WHERE s.uid = i.subject) LIMIT $1";
     let deleted = hinted::fetch_all(tx, deleted, |q| q.bind(to_i64(AT_ONCE))).await?;
@@ -322,7 +349,7 @@ async fn close_deleted(tx: &mut Tx, now: Timestamp) -> sqlx::Result<u64> {
         sqlx::query("UPDATE incidents SET closed_at = $2, outcome = $3 WHERE id = $1")
             .bind(id)
             .bind(DbTime(now))
-            .bind(outcome)
+            .bind("the schedule was deleted")
             .execute(&mut **tx)
             .await?;
         if rows::flag(row, "told") {
@@ -332,33 +359,15 @@ async fn close_deleted(tx: &mut Tx, now: Timestamp) -> sqlx::Result<u64> {
     Ok(u64::try_from(deleted.len()).unwrap_or(AT_ONCE))
 }
 
-/// An incident of a number, within a transaction; `None` if it is no kind that we know.
-pub(super) async fn fetch_incident(tx: &mut Tx, id: i64) -> sqlx::Result<Option<Incident>> {
-    let wanted = concat!("SELECT ", incident_columns!(), "WHERE i.id = $1");
-    let row = hinted::fetch_optional(tx, wanted, |q| q.bind(id)).await?;
-    Ok(row.as_ref().and_then(incident))
-}
-
-fn incident(row: &SqliteRow) -> Option<Incident> {
-    let kind = IncidentKind::from_word(&rows::text(row, "kind")?)?;
-    let subject = rows::text(row, "subject").unwrap_or_default();
-    let incident = Incident {
-        id: row.try_get("id").ok()?,
-        kind,
-        text: String::new(),
-        opened_at: rows::lenient_time(row, "opened_at").unwrap_or_default(),
-        code: rows::text(row, "code"),
-        reason: rows::text(row, "reason").unwrap_or_default(),
-        count: rows::number(row, "count").unwrap_or(1),
-        schedule_id: rows::number(row, "schedule_id"),
-        name: rows::text(row, "name"),
-        agent_id: rows::text(row, "agent_id"),
-        occurrence_id: rows::number(row, "occurrence_id"),
-        intended_at: rows::lenient_time(row, "intended_at"),
-        target: (kind == IncidentKind::Held).then_some(subject),
-    };
-    Some(Incident {
-        text: incident.describe(None),
-        ..incident
-    })
+/// Closes without a word what was told of a clock that was wrong.
+async fn close_clock(tx: &mut Tx, day_ago: Timestamp, now: Timestamp) -> sqlx::Result<()> {
+    let shown = "SELECT 1 FROM incidents INDEXED BY ix_incidents_one_open \
+                 WHERE subject = 'clock' AND kind = 'clock' AND closed_at IS NULL \
+                 AND opened_at <= $1";
+    let shown = hinted::fetch_optional(tx, shown, |q| q.bind(DbTime(day_ago))).await?;
+    if shown.is_some() {
+        let kind = IncidentKind::Clock;
+        close_silently(tx, kind, kind.as_str(), "it was shown for a day", now).await?;
+    }
+    Ok(())
 }

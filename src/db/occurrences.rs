@@ -42,6 +42,8 @@ pub struct OpenOccurrence {
     pub first_sent_at: Option<Timestamp>,
     /// When it was last sent.
     pub sent_at: Option<Timestamp>,
+    /// Since when its fate is unknown.
+    pub doubted_at: Option<Timestamp>,
     /// Letta's run, if it is known.
     pub run_id: Option<String>,
     /// How many tries counted.
@@ -102,7 +104,7 @@ impl Db {
     pub async fn sort_open_occurrences(&self) -> Result<(Vec<OpenOccurrence>, Vec<Unreadable>)> {
         let failed = |e| self.failed("look for open occurrences", e);
         let open = concat!(
-            "SELECT fence, owner, failures, generation, expires_at, reconcile_until, \
+            "SELECT fence, owner, failures, generation, expires_at, reconcile_until, doubted_at, \
              \"trigger\" = 'schedule' AND EXISTS (SELECT 1 FROM schedules s \
                  WHERE s.uid = occurrences.uid AND s.lifecycle = 'paused') AS paused, \
              (SELECT min(started_at) FROM attempts a INDEXED BY sqlite_autoindex_attempts_1 \
@@ -149,6 +151,7 @@ impl Db {
             owner: rows::text(row, "owner").and_then(|o| o.parse().ok()),
             first_sent_at: rows::lenient_time(row, "first_sent_at"),
             sent_at: o.sent_at,
+            doubted_at: rows::lenient_time(row, "doubted_at"),
             run_id: o.run_id,
             failures: rows::number(row, "failures").unwrap_or(0),
             generation,
@@ -255,6 +258,8 @@ impl Db {
             sqlx::query(
                 "UPDATE occurrences SET state = 'unknown', owner = NULL, fence = fence + 1, \
                  not_before = $2, reconcile_until = $3, \
+                 doubted_at = coalesce((SELECT heartbeat_at FROM schedulers s \
+                     WHERE s.owner = occurrences.owner), $2), \
                  reason = 'the scheduler that was sending it died', \
                  error = 'interrupted: the scheduler that was sending it died' WHERE id = $1",
             )
@@ -282,7 +287,8 @@ impl Db {
         let (retry, reconcile) = (after(waits.retry), after(waits.reconcile));
         let wrong = "SELECT id FROM occurrences INDEXED BY ix_occurrences_open \
                      WHERE state IN ('waiting', 'sending', 'unknown') \
-                     AND (not_before > $2 OR sent_at > $1 OR reconcile_until > $3) LIMIT $4";
+                     AND (not_before > $2 OR sent_at > $1 OR doubted_at > $1 \
+                          OR reconcile_until > $3) LIMIT $4";
         let mut tx = self.begin(doing).await?;
         let wrong = hinted::fetch_all(&mut tx, wrong, |q| {
             let q = q.bind(DbTime(now)).bind(retry).bind(reconcile);
@@ -293,7 +299,8 @@ impl Db {
             // min() of a NULL is NULL.
             sqlx::query(
                 "UPDATE occurrences SET not_before = min(not_before, $2), \
-                 sent_at = min(sent_at, $3), reconcile_until = min(reconcile_until, $4) \
+                 sent_at = min(sent_at, $3), doubted_at = min(doubted_at, $3), \
+                 reconcile_until = min(reconcile_until, $4) \
                  WHERE id = $1",
             )
             .bind(rows::number(row, "id"))

@@ -194,13 +194,15 @@ async fn purge_occurrences(tx: &mut Tx, ids: &[i64]) -> sqlx::Result<()> {
 /// that goes on, or stay until they are sent.
 async fn purge_incidents(tx: &mut Tx, asked: &Asked) -> sqlx::Result<()> {
     let troubles = "SELECT id FROM incidents WHERE (closed_at IS NOT NULL \
-             OR NOT EXISTS (SELECT 1 FROM schedules s WHERE s.uid = subject \
+             OR NOT EXISTS (SELECT 1 FROM schedules s \
+                            WHERE (s.uid = subject OR s.agent_id = incidents.agent_id) \
                             AND s.lifecycle NOT IN ('finished', 'cancelled'))) \
-         AND ($3 IS NULL OR coalesce(closed_at, opened_at) < $3) AND subject IN (\
+         AND ($3 IS NULL OR coalesce(closed_at, opened_at) < $3) AND (agent_id = $2 \
+             OR occurrence_id IN (SELECT id FROM occurrences WHERE uid = $1) OR subject IN (\
              SELECT uid FROM schedules WHERE ($1 IS NULL OR uid = $1) \
                  AND ($2 IS NULL OR agent_id = $2) \
              UNION SELECT uid FROM occurrences WHERE ($1 IS NULL OR uid = $1) \
-                 AND ($2 IS NULL OR agent_id = $2))";
+                 AND ($2 IS NULL OR agent_id = $2)))";
     for statement in [
         format!(
             "DELETE FROM outbox WHERE given_up_at IS NOT NULL \

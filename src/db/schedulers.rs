@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::halt::{Deadline, give_time_back};
-use super::notices::close_incident;
+use super::incidents::close_incident;
 use super::rows;
 use super::time::DbTime;
 use super::{Db, hinted};
@@ -51,6 +51,8 @@ pub struct HeldTarget {
     pub code: String,
     /// The same in words.
     pub reason: String,
+    /// Whether it says that it is well, but refuses the prompts of several agents.
+    pub by_lanes: bool,
 }
 
 impl OwnerLock {
@@ -214,13 +216,15 @@ impl Db {
     /// Those of the database.
     pub async fn hold_target(&self, held: &HeldTarget) -> Result<()> {
         sqlx::query(
-            "INSERT INTO held_targets (target, held_since, code, reason) VALUES ($1, $2, $3, $4) \
-             ON CONFLICT (target) DO UPDATE SET code = $3, reason = $4",
+            "INSERT INTO held_targets (target, held_since, code, reason, by_lanes) \
+             VALUES ($1, $2, $3, $4, $5) \
+             ON CONFLICT (target) DO UPDATE SET code = $3, reason = $4, by_lanes = $5",
         )
         .bind(&held.target)
         .bind(DbTime(held.held_since))
         .bind(&held.code)
         .bind(&held.reason)
+        .bind(held.by_lanes)
         .execute(&self.pool)
         .await
         .map_err(|e| self.failed("note that a target is held", e))?;
@@ -271,15 +275,17 @@ impl Db {
     /// Those of the database.
     pub async fn list_held_targets(&self) -> Result<Vec<HeldTarget>> {
         let failed = |e| self.failed("look for held targets", e);
-        let rows = sqlx::query("SELECT target, held_since, code, reason FROM held_targets")
-            .fetch_all(&self.pool)
-            .await
-            .map_err(failed)?;
+        let rows =
+            sqlx::query("SELECT target, held_since, code, reason, by_lanes FROM held_targets")
+                .fetch_all(&self.pool)
+                .await
+                .map_err(failed)?;
         let read = |r| HeldTarget {
             target: rows::text(r, "target").unwrap_or_default(),
             held_since: rows::lenient_time(r, "held_since").unwrap_or_default(),
             code: rows::text(r, "code").unwrap_or_default(),
             reason: rows::text(r, "reason").unwrap_or_default(),
+            by_lanes: rows::flag(r, "by_lanes"),
         };
         Ok(rows.iter().map(read).collect())
     }

@@ -114,7 +114,7 @@ impl Db {
         let given_up = sqlx::query(
             "UPDATE occurrences SET state = 'dead', reason = $2, error = $3, finished_at = $4, \
              not_before = NULL, owner = NULL, fence = fence + 1 \
-             WHERE id = $1 AND state IN ('waiting', 'unknown') RETURNING uid",
+             WHERE id = $1 AND state IN ('waiting', 'unknown') RETURNING uid, agent_id, lane",
         )
         .bind(id)
         .bind(reason)
@@ -122,13 +122,17 @@ impl Db {
         .bind(DbTime(now))
         .fetch_optional(&mut *tx)
         .await?;
-        if let Some(uid) = given_up.and_then(|row| rows::uuid(&row, "uid").ok()) {
+        if let Some(row) = given_up {
+            let [uid, agent_id, lane] = ["uid", "agent_id", "lane"]
+                .map(|column| rows::text(&row, column).unwrap_or_default());
             let verdict = Verdict::Dead {
                 fault: Trouble::new(CLASS, reason),
             };
             let settled = Settled {
                 occurrence_id: id,
-                uid,
+                uid: &uid,
+                agent_id: &agent_id,
+                lane: &lane,
                 state: State::Dead,
                 verdict: &verdict,
                 is_last: false,

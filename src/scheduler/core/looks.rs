@@ -51,7 +51,6 @@ impl Core {
 
     /// Whether something that we know of can be taken now.
     pub(super) fn can_take(&self, now: Timestamp) -> bool {
-        let next = self.queue.next_time(|lane| self.is_free(lane));
-        next.is_some_and(|t| t <= now)
+        self.next_claim().is_some_and(|t| t <= now)
     }
 }

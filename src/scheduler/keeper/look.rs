@@ -57,11 +57,12 @@ impl Keeper {
             open,
             next_due: db.next_due(now).await?,
             halted: db.get_halt().await?,
-            held: db
+            held_by_lanes: db
                 .list_held_targets()
                 .await?
                 .iter()
-                .any(|h| h.target == letta.target()),
+                .find(|h| h.target == letta.target())
+                .map(|h| h.by_lanes),
             more,
         })
     }
@@ -123,11 +124,20 @@ impl Keeper {
             settings,
             ..
         } = &self.scheduler;
+        let now = clock.now();
+        if let Some(anew) = db.plan_anew(now).await? {
+            tracing::warn!(
+                "the clock was wrong: {} schedules are planned anew, and {} instants that were \
+                 recorded as not sent are still to come",
+                anew.schedules.len(),
+                anew.instants
+            );
+        }
         let waits = Waits {
             retry: settings.retry_longest,
             reconcile: settings.reconcile_deadline,
         };
-        self.times_are_right = db.pull_forward(clock.now(), &waits).await? < AT_ONCE;
+        self.times_are_right = db.pull_forward(now, &waits).await? < AT_ONCE;
         Ok(!self.times_are_right)
     }
 

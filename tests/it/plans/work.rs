@@ -157,7 +157,7 @@ async fn foreign_changes() {
 async fn holds() {
     let (world, mut foreign) = told().await;
     register(&world, "agent-a", Policy::default()).await;
-    let down = Refusal::new(RefusalKind::TargetDown, ErrorClass::Unhealthy, "down");
+    let down = Refusal::new(RefusalKind::TargetTrouble, ErrorClass::Unhealthy, "down");
     world.target.set_down(Some(down));
     for _ in 0..4 {
         world.advance(400);

@@ -124,7 +124,7 @@ impl Steps {
         while self.actions.is_empty() {
             let event = self.events.pop_front()?;
             let moment = self.clock.moment();
-            self.keeper.begin_step(moment.now);
+            self.keeper.begin_step(moment);
             self.actions.extend(self.core.step(moment, event));
         }
         let action = self.actions.pop_front()?;

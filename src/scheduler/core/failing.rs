@@ -19,15 +19,15 @@ const LONGEST: SignedDuration = SignedDuration::from_mins(10);
 
 /// The candidates that were refused.
 #[derive(Debug, Default)]
-pub(super) struct Refused(HashMap<Key, Refusals>);
+pub(super) struct Failing(HashMap<Key, Failures>);
 
 #[derive(Debug)]
-struct Refusals {
+struct Failures {
     times: u32,
     until: Timestamp,
 }
 
-impl Refused {
+impl Failing {
     /// Notes that a candidate was refused, and why. Returns when it may be tried again.
     pub(super) fn add(&mut self, candidate: &Candidate, reason: &str, now: Timestamp) -> Timestamp {
         self.0.retain(|_, r| later(r.until, LONGEST) > now);
@@ -37,14 +37,14 @@ impl Refused {
                 "{reason}; it is tried again ever more slowly"
             );
         }
-        let refusals = self.0.entry(candidate.key()).or_insert(Refusals {
+        let failures = self.0.entry(candidate.key()).or_insert(Failures {
             times: 0,
             until: now,
         });
-        let seconds = 1_i64.checked_shl(refusals.times).unwrap_or(i64::MAX);
-        refusals.times = refusals.times.saturating_add(1).min(30);
-        refusals.until = later(now, SignedDuration::from_secs(seconds).min(LONGEST));
-        refusals.until
+        let seconds = 1_i64.checked_shl(failures.times).unwrap_or(i64::MAX);
+        failures.times = failures.times.saturating_add(1).min(30);
+        failures.until = later(now, SignedDuration::from_secs(seconds).min(LONGEST));
+        failures.until
     }
 
     /// Forgets a candidate that was not refused.
@@ -60,13 +60,16 @@ impl Refused {
         now: Timestamp,
     ) -> Result<Candidate, Timestamp> {
         match self.0.get(&candidate.key()) {
-            Some(refusals) if refusals.until > now => match refusals.times <= KEEPS_PLACE {
-                true => Ok(Candidate {
-                    not_before: candidate.not_before.max(refusals.until),
-                    ..candidate
-                }),
-                false => Err(refusals.until),
-            },
+            // Unless the clock was set back since.
+            Some(failures) if failures.until > now && failures.until <= later(now, LONGEST) => {
+                match failures.times <= KEEPS_PLACE {
+                    true => Ok(Candidate {
+                        not_before: candidate.not_before.max(failures.until),
+                        ..candidate
+                    }),
+                    false => Err(failures.until),
+                }
+            }
             _ => Ok(candidate),
         }
     }
