@@ -8,13 +8,17 @@ mod account;
 mod adoption;
 mod anew;
 mod attempts;
+mod claimable;
 mod claims;
 mod clock;
 mod control;
 mod copies;
+mod due;
+mod fault;
 mod filesystem;
 mod halt;
 mod health;
+mod hinted;
 mod incidents;
 mod keys;
 mod letters;
@@ -35,6 +39,7 @@ mod schedulers;
 mod schedules;
 mod settle;
 mod time;
+mod unreadable;
 mod updates;
 mod upgrade;
 
@@ -56,6 +61,7 @@ pub use anew::PlannedAnew;
 pub use claims::{Claim, ClaimTerms, Job};
 pub use control::Resumed;
 pub use copies::Restored;
+pub use due::DueSchedule;
 pub use filesystem::network_file_system;
 pub use halt::Halt;
 pub use health::{Overdue, Stalled};
@@ -69,10 +75,15 @@ pub use prune::Pruned;
 pub use purge::{Purge, Purged};
 pub use requests::{Begun, StoredAnswer};
 pub use schedulers::{HeldTarget, OwnerLock, RunningScheduler};
-pub use schedules::{Cancelled, DueSchedule, ListFilter};
+pub use schedules::{Cancelled, ListFilter};
 pub use settle::Settlement;
+pub use unreadable::Unreadable;
 pub use updates::ScheduleUpdate;
 pub use upgrade::UpgradeReport;
+
+/// How many rows of what another program, or a clock, has changed are put right in one transaction:
+/// deliveries and other programs wait while it lasts, and SQLAlchemy gives up after five seconds.
+pub const AT_ONCE: u64 = 100;
 
 pub(crate) type Tx = Transaction<'static, Sqlite>;
 

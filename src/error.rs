@@ -225,7 +225,7 @@ pub struct Error {
 }
 
 /// The result of everything that can fail with our [`Error`].
-pub type Result<T> = std::result::Result<T, Error>;
+pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 impl Error {
     /// An error with its code and text.

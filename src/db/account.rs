@@ -3,13 +3,13 @@
 use std::collections::BTreeSet;
 
 use jiff::Timestamp;
+use sqlx::SqliteConnection;
 use sqlx::sqlite::SqliteRow;
-use sqlx::{Row, SqliteConnection};
 use uuid::Uuid;
 
 use super::Db;
 use super::revisions::{Revision, early_past, fetch_revisions, fetch_standing};
-use super::rows;
+use super::rows::{self, instants};
 use crate::error::Result;
 use crate::models::{Account, State, Sums, Trigger, name_some};
 use crate::schedule::{Past, Planned, TooMany, count_distinct};
@@ -52,8 +52,8 @@ impl Db {
     /// # Errors
     /// Those of the database.
     pub async fn accounts(&self) -> Result<Vec<Account>> {
-        let uids: Vec<String> = sqlx::query_scalar(
-            "SELECT all_uids.uid FROM (SELECT uid FROM schedules WHERE uid IS NOT NULL \
+        let rows = sqlx::query(
+            "SELECT all_uids.uid AS uid FROM (SELECT uid FROM schedules WHERE uid IS NOT NULL \
                  UNION SELECT uid FROM schedule_revisions UNION SELECT uid FROM occurrences \
                  UNION SELECT uid FROM pruned_sums) AS all_uids \
              LEFT JOIN schedules s ON s.uid = all_uids.uid ORDER BY s.id IS NULL, s.id",
@@ -61,8 +61,8 @@ impl Db {
         .fetch_all(&self.pool)
         .await
         .map_err(|e| self.failed("look for the schedules", e))?;
-        let mut accounts = Vec::with_capacity(uids.len());
-        for uid in uids.iter().filter_map(|uid| uid.parse().ok()) {
+        let mut accounts = Vec::with_capacity(rows.len());
+        for uid in rows.iter().filter_map(|row| rows::uuid(row, "uid").ok()) {
             accounts.push(self.account(uid).await?);
         }
         Ok(accounts)
@@ -82,19 +82,20 @@ async fn read(connection: &mut SqliteConnection, uid: Uuid) -> sqlx::Result<Acco
         balanced: true,
         difference: None,
     };
-    let mut early_count = 0;
+    let mut early_count = 0_i64;
     for row in sums(connection, &key).await? {
-        let count: i64 = row.try_get_unchecked("count")?;
+        let count = rows::number(&row, "count").unwrap_or(0);
         let state = rows::text(&row, "state").unwrap_or_default();
         let scheduled = rows::text(&row, "trigger").as_deref() == Some(Trigger::Schedule.as_str());
-        let sum = match (scheduled, row.try_get_unchecked("pruned")?) {
+        let sum = match (scheduled, rows::flag(&row, "pruned")) {
             (false, _) => &mut account.manual,
             (true, true) => &mut account.pruned,
             (true, false) => &mut account.states,
         };
-        *sum.entry(state).or_default() += count;
-        if scheduled && row.try_get_unchecked("early")? {
-            early_count += count;
+        let of_state = sum.entry(state).or_default();
+        *of_state = of_state.saturating_add(count);
+        if scheduled && rows::flag(&row, "early") {
+            early_count = count.saturating_add(early_count);
         }
     }
     let revisions = fetch_revisions(connection, &key, standing.stands_before).await?;
@@ -112,11 +113,13 @@ async fn read(connection: &mut SqliteConnection, uid: Uuid) -> sqlx::Result<Acco
 }
 
 async fn sums(connection: &mut SqliteConnection, uid: &str) -> sqlx::Result<Vec<SqliteRow>> {
-    sqlx::query(
+    sqlx::query(concat!(
         "SELECT \"trigger\", state, id <= (SELECT early_occurrences FROM install) AS early, \
-             0 AS pruned, sum(count) AS count FROM occurrences WHERE uid = $1 GROUP BY 1, 2, 3 \
-         UNION ALL SELECT \"trigger\", state, early, 1, count FROM pruned_sums WHERE uid = $1",
-    )
+             0 AS pruned, sum(",
+        instants!(),
+        ") AS count FROM occurrences WHERE uid = $1 GROUP BY 1, 2, 3 \
+         UNION ALL SELECT \"trigger\", state, early, 1, count FROM pruned_sums WHERE uid = $1"
+    ))
     .bind(uid)
     .fetch_all(connection)
     .await

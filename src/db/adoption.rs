@@ -6,21 +6,24 @@
 mod reading;
 
 use jiff::Timestamp;
+use sqlx::Row;
 use uuid::Uuid;
 
 use super::control::PASSED;
 use super::notices::follow_lifecycle;
-use super::plans::{Outcome, end_waiting, remaining, settle_inactive, settle_until, timetable};
+use super::plans::{
+    Outcome, end_waiting, remaining, settle_inactive, settle_until, timetable, to_i64,
+};
 use super::revisions::{begin_revision, end_revision};
 use super::schedules::{fetch, write_lifecycle, write_plan};
 use super::time::optional;
-use super::{Db, Tx};
+use super::{AT_ONCE, Db, Tx, hinted};
 use crate::error::{Code, Error, Result};
 use crate::failpoint::failpoint;
 use crate::ids::new_id;
 use crate::models::{AgentId, Lifecycle, Plan, PromptSchedule, ScheduleType, State};
 use crate::schedule::{Spec, Timetable, Zone, just_before};
-use reading::{Known, Readable, fetch_known, is_text, read};
+use reading::{Known, Readable, fetch_known, fetch_unreadable, read};
 
 /// What adoption made of one row.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,43 +36,34 @@ pub struct Adopted {
     pub broken_reason: Option<String>,
 }
 
-/// How many rows are adopted in one transaction: others wait while it lasts, and SQLAlchemy gives
-/// up after five seconds.
-const AT_ONCE: i64 = 100;
-
 impl Db {
-    /// Adopts every row that another program has made or changed. `zone` is the zone of rows that
-    /// have none.
+    /// Adopts rows that another program has made or changed, at most [`AT_ONCE`](super::AT_ONCE): if it is
+    /// as many, there may be more. `zone` is the zone of rows that have none.
     ///
     /// # Errors
     /// Those of the database; a row that can't be read is no error, it becomes `broken`.
     pub async fn adopt_touched(&self, zone: &Zone, now: Timestamp) -> Result<Vec<Adopted>> {
         let doing = "adopt the changes of other programs";
         let failed = |e| self.failed(doing, e);
-        let some_touched = "SELECT id FROM schedules WHERE touched = 1 ORDER BY id LIMIT $1";
+        let some_touched = "SELECT id FROM schedules INDEXED BY ix_schedules_touched \
+                            WHERE touched <> 0 ORDER BY id LIMIT $1";
         // Looked for outside the transaction first: almost always there is nothing to write.
-        let any: Option<i64> = sqlx::query_scalar(some_touched)
-            .bind(1)
-            .fetch_optional(&self.pool)
-            .await
-            .map_err(failed)?;
-        let mut adopted = Vec::new();
-        let mut more = any.is_some();
-        while more {
-            let mut tx = self.begin(doing).await?;
-            let touched: Vec<i64> = sqlx::query_scalar(some_touched)
-                .bind(AT_ONCE)
-                .fetch_all(&mut *tx)
-                .await
-                .map_err(failed)?;
-            more = i64::try_from(touched.len()) == Ok(AT_ONCE);
-            for id in touched {
-                adopted.extend(adopt(&mut tx, id, zone, now).await.map_err(failed)?);
-            }
-            failpoint!(AdoptionMade);
-            self.commit_and_tell(tx, doing).await?;
-            failpoint!(AdoptionCommitted);
+        let mut connection = self.pool.acquire().await.map_err(failed)?;
+        let any = hinted::fetch_optional(&mut connection, some_touched, |q| q.bind(1)).await;
+        if any.map_err(failed)?.is_none() {
+            return Ok(Vec::new());
         }
+        drop(connection);
+        let mut tx = self.begin(doing).await?;
+        let touched = hinted::fetch_all(&mut tx, some_touched, |q| q.bind(to_i64(AT_ONCE))).await;
+        let mut adopted = Vec::new();
+        for row in touched.map_err(failed)? {
+            let id = row.try_get("id").map_err(failed)?;
+            adopted.extend(adopt(&mut tx, id, zone, now).await.map_err(failed)?);
+        }
+        failpoint!(AdoptionMade);
+        self.commit_and_tell(tx, doing).await?;
+        failpoint!(AdoptionCommitted);
         Ok(adopted)
     }
 }
@@ -82,7 +76,7 @@ pub(super) async fn adopt_if_touched(
     now: Timestamp,
 ) -> sqlx::Result<()> {
     let touched: Option<i64> =
-        sqlx::query_scalar("SELECT 1 FROM schedules WHERE id = $1 AND touched = 1")
+        sqlx::query_scalar("SELECT 1 FROM schedules WHERE id = $1 AND touched <> 0")
             .bind(id)
             .fetch_optional(&mut **tx)
             .await?;
@@ -114,13 +108,9 @@ pub(super) async fn adopt(
         .as_deref()
         .and_then(|z| Zone::parse(z).ok())
         .unwrap_or(zone.clone());
-    let readable = if is_text(tx, &row).await? {
-        read(&row, known, &zone, now)
-    } else {
-        Err(Error::new(
-            Code::ScheduleBroken,
-            "prompt_text is not valid UTF-8",
-        ))
+    let readable = match fetch_unreadable(tx, &row).await? {
+        None => read(&row, known, &zone, now),
+        Some(what) => Err(Error::new(Code::ScheduleBroken, what)),
     };
     let (lifecycle, broken_reason) = match readable {
         Ok(read) => {
@@ -406,15 +396,15 @@ async fn write_identity(tx: &mut Tx, row: &PromptSchedule, uid: Uuid) -> sqlx::R
 
 /// A schedule that comes back to life gives up its name if another has taken it meanwhile.
 async fn clear_taken_name(tx: &mut Tx, row: &PromptSchedule) -> sqlx::Result<()> {
-    sqlx::query(
-        "UPDATE schedules SET name = NULL, row_version = row_version + 1 WHERE id = $1 \
-         AND EXISTS (SELECT 1 FROM schedules o WHERE o.id <> $1 AND o.agent_id = $2 \
-                     AND o.name = $3 AND o.lifecycle IN ('active', 'paused'))",
-    )
-    .bind(row.id)
-    .bind(&row.agent_id)
-    .bind(&row.name)
-    .execute(&mut **tx)
+    let clear = "UPDATE schedules SET name = NULL, row_version = row_version + 1 WHERE id = $1 \
+                 AND EXISTS (SELECT 1 FROM schedules o INDEXED BY ix_schedules_name \
+                     WHERE o.id <> $1 AND o.agent_id = $2 AND o.name = $3 \
+                     AND o.lifecycle IN ('active', 'paused'))";
+    hinted::execute(tx, clear, |q| {
+        q.bind(row.id)
+            .bind(row.agent_id.clone())
+            .bind(row.name.clone())
+    })
     .await?;
     Ok(())
 }

@@ -5,18 +5,21 @@
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value};
-use sqlx::Row;
 use uuid::Uuid;
 
-use super::attempts::{Sending, request_of, store_payload};
+use super::attempts::{Sending, fetch_payload, request_of, store_payload};
+use super::claimable::{fetch_claimable, fetch_waiting, lane_is_busy};
+use super::due::DueSchedule;
+use super::fault::Fault;
 use super::notices::follow_lifecycle;
 use super::outbox::queue_ping;
 use super::plans::{Unsent, remaining, timetable, to_i64};
 use super::revisions::has_outcome;
 use super::rows::{self, occurrence_columns};
-use super::schedules::{DueSchedule, fetch, write_lifecycle};
+use super::schedules::{fetch, write_lifecycle};
 use super::time::{DbTime, optional};
-use super::{Db, Tx};
+use super::unreadable::{fence, generation};
+use super::{Db, Tx, hinted};
 use crate::error::Result;
 use crate::failpoint::failpoint;
 use crate::models::{AgentId, Lane, Lifecycle, Ping, PromptSchedule, ScheduleType, State};
@@ -33,8 +36,11 @@ pub enum Claim {
     LaneBusy,
     /// It is not there any more as it was seen: cancelled, changed, or claimed by another process.
     Gone,
-    /// The schedule can't be read, and was marked so.
+    /// What it needs can't be read: the schedule was marked as broken, or the occurrence given up,
+    /// as this says.
     Broken(String),
+    /// The database refuses this one, although it works: why. Nothing has changed.
+    Failed(String),
 }
 
 /// A prompt to be sent, and the right to settle it.
@@ -83,12 +89,15 @@ pub struct ClaimTerms {
     pub once_max_lateness: SignedDuration,
 }
 
+/// Why something can't be sent whose request nobody knows any more.
+const PAYLOAD_GONE: &str = "the request that it sends is gone from the database";
+
 impl Db {
     /// Claims a due schedule: settles the instants from its `next_run` to `now` as its policy says
-    /// ([`Timetable::divide`]) and advances `next_run`.
+    /// ([`Timetable::divide`]) and advances `next_run`. One that can't be read becomes broken.
     ///
     /// # Errors
-    /// Those of the database; then nothing has changed.
+    /// Those of the database as a whole; then nothing has changed.
     pub async fn claim_due(
         &self,
         due: &DueSchedule,
@@ -96,83 +105,72 @@ impl Db {
         terms: &ClaimTerms,
         now: Timestamp,
     ) -> Result<Claim> {
+        let tried = match self.try_claim_due(due, lane, terms, now).await {
+            Err(Fault::Row(reason)) => self.break_due(due, &reason, now).await,
+            tried => tried,
+        };
+        self.told("claim a due schedule", tried)
+    }
+
+    /// What a claim came to, or the error where it is the database's.
+    fn told(&self, doing: &str, tried: Result<Claim, Fault>) -> Result<Claim> {
+        match tried {
+            Ok(claim) => Ok(claim),
+            Err(Fault::Row(reason)) => Ok(Claim::Failed(reason)),
+            Err(Fault::Transaction(e)) => Err(e),
+            Err(Fault::Statement(e)) => match self.refused(doing, e) {
+                (e, true) => Ok(Claim::Failed(e.chain())),
+                (e, false) => Err(e),
+            },
+        }
+    }
+
+    async fn try_claim_due(
+        &self,
+        due: &DueSchedule,
+        lane: &Lane,
+        terms: &ClaimTerms,
+        now: Timestamp,
+    ) -> Result<Claim, Fault> {
         let doing = "claim a due schedule";
-        let failed = |e| self.failed(doing, e);
-        let mut tx = self.begin(doing).await?;
-        let Some(schedule) = fetch_claimable(&mut tx, due).await.map_err(failed)? else {
+        let mut tx = self.begin(doing).await.map_err(Fault::Transaction)?;
+        let Some(schedule) = fetch_claimable(&mut tx, due).await? else {
             return Ok(Claim::Gone);
         };
         let Some(first) = schedule.next_run.filter(|t| *t <= now) else {
             return Ok(Claim::Gone);
         };
-        let timetable = match timetable(&schedule) {
-            Ok(timetable) => timetable,
-            Err(e) => {
-                let reason = e.to_string();
-                write_lifecycle(&mut tx, schedule.id, Lifecycle::Broken, Some(&reason))
-                    .await
-                    .map_err(failed)?;
-                follow_lifecycle(&mut tx, schedule.id, now)
-                    .await
-                    .map_err(failed)?;
-                self.commit_and_tell(tx, doing).await?;
-                return Ok(Claim::Broken(reason));
-            }
-        };
-        let Some(body) = request_of(&mut tx, &schedule).await.map_err(failed)? else {
-            let reason = "the request that it sends is gone from the database";
-            write_lifecycle(&mut tx, schedule.id, Lifecycle::Broken, Some(reason))
-                .await
-                .map_err(failed)?;
-            follow_lifecycle(&mut tx, schedule.id, now)
-                .await
-                .map_err(failed)?;
-            self.commit_and_tell(tx, doing).await?;
-            return Ok(Claim::Broken(reason.to_owned()));
+        let timetable = timetable(&schedule).map_err(|e| Fault::of_row(&e))?;
+        let Some(body) = request_of(&mut tx, &schedule).await? else {
+            return Err(Fault::Row(PAYLOAD_GONE.to_owned()));
         };
         if remaining(&schedule) == Some(0) {
             // Another program has woken a schedule that had its last instant.
-            write_lifecycle(&mut tx, schedule.id, Lifecycle::Finished, None)
-                .await
-                .map_err(failed)?;
-            follow_lifecycle(&mut tx, schedule.id, now)
-                .await
-                .map_err(failed)?;
-            self.commit_and_tell(tx, doing).await?;
-            return Ok(Claim::Settled(State::Skipped));
+            write_lifecycle(&mut tx, schedule.id, Lifecycle::Finished, None).await?;
+            let skipped = Claim::Settled(State::Skipped);
+            return self.end_claim(tx, schedule.id, skipped, now).await;
         }
-        if lane_is_busy(&mut tx, lane).await.map_err(failed)? {
+        if lane_is_busy(&mut tx, lane).await? {
             return Ok(Claim::LaneBusy);
         }
         let policy = &schedule.policy;
         let division = timetable.divide(first, now, remaining(&schedule), policy);
-        let next_run = advance(&mut tx, &schedule, &timetable, &division)
-            .await
-            .map_err(failed)?;
+        let next_run = advance(&mut tx, &schedule, &timetable, &division).await?;
         let too_late = schedule.schedule_type == ScheduleType::Once.as_str()
             && now.duration_since(first) > terms.once_max_lateness;
         for unsent in unsent_of(&schedule, due.uid, &division, too_late) {
-            unsent.record(&mut tx, now).await.map_err(failed)?;
+            unsent.record(&mut tx, now).await?;
         }
         let Some(intended_at) = division.sent.filter(|_| !too_late) else {
-            follow_lifecycle(&mut tx, schedule.id, now)
-                .await
-                .map_err(failed)?;
-            self.commit_and_tell(tx, doing).await?;
-            return Ok(Claim::Settled(State::Missed));
+            let missed = Claim::Settled(State::Missed);
+            return self.end_claim(tx, schedule.id, missed, now).await;
         };
-        if has_outcome(&mut tx, due.uid, intended_at)
-            .await
-            .map_err(failed)?
-        {
-            // A foreign writer set next_run back.
-            follow_lifecycle(&mut tx, schedule.id, now)
-                .await
-                .map_err(failed)?;
-            self.commit_and_tell(tx, doing).await?;
-            return Ok(Claim::Settled(State::Skipped));
+        // A foreign writer set next_run back.
+        let skipped = Claim::Settled(State::Skipped);
+        if has_outcome(&mut tx, due.uid, intended_at).await? {
+            return self.end_claim(tx, schedule.id, skipped, now).await;
         }
-        let hash = store_payload(&mut tx, &body).await.map_err(failed)?;
+        let hash = store_payload(&mut tx, &body).await?;
         let expires_at = later(now, policy.max_age.unwrap_or(terms.max_age));
         let row = sqlx::query(concat!(
             "INSERT INTO occurrences (uid, agent_id, \"trigger\", first_at, intended_at, state, \
@@ -197,17 +195,12 @@ impl Db {
         .bind(to_i64(division.coalesced.map_or(1, |r| r.count + 1)))
         .bind(DbTime(division.coalesced.map_or(intended_at, |r| r.first)))
         .fetch_optional(&mut *tx)
-        .await
-        .map_err(failed)?;
+        .await?;
         let Some(row) = row else {
-            // This very instant has its outcome already: a foreign writer set next_run back.
-            follow_lifecycle(&mut tx, schedule.id, now)
-                .await
-                .map_err(failed)?;
-            self.commit_and_tell(tx, doing).await?;
-            return Ok(Claim::Settled(State::Skipped));
+            // This very instant has its outcome already.
+            return self.end_claim(tx, schedule.id, skipped, now).await;
         };
-        let occurrence = rows::occurrence(&row).map_err(failed)?;
+        let occurrence = rows::occurrence(&row)?;
         let sending = Sending {
             occurrence: &occurrence,
             schedule: Some(&schedule),
@@ -224,79 +217,110 @@ impl Db {
         Ok(Claim::Job(Box::new(Job { next_run, ..job })))
     }
 
+    /// Commits what a claim settled without sending.
+    async fn end_claim(
+        &self,
+        mut tx: Tx,
+        schedule_id: i64,
+        claim: Claim,
+        now: Timestamp,
+    ) -> Result<Claim, Fault> {
+        follow_lifecycle(&mut tx, schedule_id, now).await?;
+        let committed = self.commit_and_tell(tx, "claim a due schedule").await;
+        committed.map_err(Fault::Transaction)?;
+        Ok(claim)
+    }
+
+    /// Marks a due schedule as broken, if it is still as it was seen.
+    async fn break_due(
+        &self,
+        due: &DueSchedule,
+        reason: &str,
+        now: Timestamp,
+    ) -> Result<Claim, Fault> {
+        let doing = "mark a schedule as broken";
+        let mut tx = self.begin(doing).await.map_err(Fault::Transaction)?;
+        let Some(schedule) = fetch_claimable(&mut tx, due).await? else {
+            return Ok(Claim::Gone);
+        };
+        write_lifecycle(&mut tx, schedule.id, Lifecycle::Broken, Some(reason)).await?;
+        let broken = Claim::Broken(format!("schedule {} is broken: {reason}", schedule.id));
+        self.end_claim(tx, schedule.id, broken, now).await
+    }
+
     /// Claims a waiting occurrence for its next try. If another program has deleted its schedule,
-    /// or changed it and that is not adopted yet, it is [`Claim::Gone`].
+    /// or changed it and that is not adopted yet, it is [`Claim::Gone`]. One that can't be read is
+    /// given up.
     ///
     /// # Errors
-    /// Those of the database; then nothing has changed.
+    /// Those of the database as a whole; then nothing has changed.
     pub async fn claim_waiting(
         &self,
         occurrence_id: i64,
         terms: &ClaimTerms,
         now: Timestamp,
     ) -> Result<Claim> {
+        let tried = match self.try_claim_waiting(occurrence_id, terms, now).await {
+            Err(Fault::Row(reason)) => {
+                let given_up = self.give_up_unreadable(occurrence_id, &reason, now);
+                let text = format!("occurrence {occurrence_id} is given up: {reason}");
+                given_up.await.map(|()| Claim::Broken(text))
+            }
+            tried => tried,
+        };
+        self.told("claim a waiting occurrence", tried)
+    }
+
+    async fn try_claim_waiting(
+        &self,
+        occurrence_id: i64,
+        terms: &ClaimTerms,
+        now: Timestamp,
+    ) -> Result<Claim, Fault> {
         let doing = "claim a waiting occurrence";
-        let failed = |e| self.failed(doing, e);
-        let mut tx = self.begin(doing).await?;
-        let row = sqlx::query(concat!(
-            "UPDATE occurrences SET state = 'sending', owner = $2, fence = fence + 1, \
-             sent_at = $3, not_before = NULL, run_id = NULL \
-             WHERE id = $1 AND state = 'waiting' AND not_before <= $3 \
-             AND NOT EXISTS (SELECT 1 FROM occurrences o WHERE o.lane = occurrences.lane \
-                             AND o.state IN ('sending', 'unknown')) \
-             AND EXISTS (SELECT 1 FROM schedules s WHERE s.uid = occurrences.uid \
-                         AND s.touched = 0 \
-                         AND (s.lifecycle <> 'paused' OR occurrences.\"trigger\" = 'manual')) \
-             AND NOT EXISTS (SELECT 1 FROM halt) \
-             RETURNING fence, generation, failures, expires_at, payload, ",
-            occurrence_columns!()
-        ))
-        .bind(occurrence_id)
-        .bind(terms.owner.to_string())
-        .bind(DbTime(now))
-        .fetch_optional(&mut *tx)
-        .await
-        .map_err(failed)?;
-        let Some(row) = row else {
+        let mut tx = self.begin(doing).await.map_err(Fault::Transaction)?;
+        let Some(row) = fetch_waiting(&mut tx, occurrence_id).await? else {
             return Ok(Claim::Gone);
         };
-        let occurrence = rows::occurrence(&row).map_err(failed)?;
-        let stored: Option<DbTime> = row.try_get("expires_at").map_err(failed)?;
-        let body: String = sqlx::query_scalar("SELECT body FROM payloads WHERE hash = $1")
-            .bind(row.try_get::<String, _>("payload").map_err(failed)?)
-            .fetch_one(&mut *tx)
-            .await
-            .map_err(failed)?;
-        let id: Option<i64> = sqlx::query_scalar("SELECT id FROM schedules WHERE uid = $1")
-            .bind(occurrence.uid.to_string())
-            .fetch_optional(&mut *tx)
-            .await
-            .map_err(failed)?;
-        let schedule = match id {
-            Some(id) => fetch(&mut tx, id).await.map_err(failed)?,
+        let occurrence = rows::occurrence(&row)?;
+        if occurrence.not_before.is_some_and(|t| t > now) {
+            return Ok(Claim::Gone);
+        }
+        let (fence, generation) = (fence(&row)? + 1, generation(&row)?);
+        let hash = rows::text(&row, "payload").unwrap_or_default();
+        let Some(body) = fetch_payload(&mut tx, &hash).await? else {
+            return Err(Fault::Row(PAYLOAD_GONE.to_owned()));
+        };
+        let id = "SELECT id FROM schedules INDEXED BY ix_schedules_uid WHERE uid = $1";
+        let uid = occurrence.uid.to_string();
+        let id = hinted::fetch_optional(&mut tx, id, |q| q.bind(uid.clone())).await?;
+        let schedule = match id.and_then(|row| rows::number(&row, "id")) {
+            Some(id) => fetch(&mut tx, id).await?,
             None => None,
         };
-        let expires_at = match stored {
-            Some(expires_at) => expires_at.0,
-            // The first try of a run by hand.
-            None => {
-                let own = schedule.as_ref().and_then(|s| s.policy.max_age);
-                let expires_at = later(now, own.unwrap_or(terms.max_age));
-                sqlx::query("UPDATE occurrences SET expires_at = $2 WHERE id = $1")
-                    .bind(occurrence_id)
-                    .bind(DbTime(expires_at))
-                    .execute(&mut *tx)
-                    .await
-                    .map_err(failed)?;
-                expires_at
-            }
-        };
+        let stored = rows::lenient_time(&row, "expires_at");
+        // There is none at the first try of a run by hand.
+        let expires_at = stored.unwrap_or_else(|| {
+            let own = schedule.as_ref().and_then(|s| s.policy.max_age);
+            later(now, own.unwrap_or(terms.max_age))
+        });
+        sqlx::query(
+            "UPDATE occurrences SET state = 'sending', owner = $2, fence = $3, sent_at = $4, \
+             not_before = NULL, run_id = NULL, expires_at = $5 WHERE id = $1",
+        )
+        .bind(occurrence_id)
+        .bind(terms.owner.to_string())
+        .bind(fence)
+        .bind(DbTime(now))
+        .bind(DbTime(expires_at))
+        .execute(&mut *tx)
+        .await?;
         let sending = Sending {
             occurrence: &occurrence,
             schedule: schedule.as_ref(),
-            fence: row.try_get("fence").map_err(failed)?,
-            generation: row.try_get("generation").map_err(failed)?,
-            failures: row.try_get("failures").map_err(failed)?,
+            fence,
+            generation,
+            failures: rows::number(&row, "failures").unwrap_or(0),
             expires_at,
             body: &body,
         };
@@ -305,7 +329,7 @@ impl Db {
         match (&schedule, stored) {
             // Only of its first try: a start puts the alarm off, and retries would for hours.
             (Some(schedule), None) => self.commit_start(tx, schedule, now, doing).await?,
-            _ => self.commit(tx, doing).await?,
+            _ => self.commit(tx, doing).await.map_err(Fault::Transaction)?,
         }
         failpoint!(RetryCommitted);
         Ok(Claim::Job(Box::new(job)))
@@ -318,44 +342,14 @@ impl Db {
         schedule: &PromptSchedule,
         now: Timestamp,
         doing: &str,
-    ) -> Result<()> {
+    ) -> Result<(), Fault> {
         let (Some(url), Some(uid)) = (&schedule.ping_url, schedule.uid) else {
-            return self.commit(tx, doing).await;
+            return self.commit(tx, doing).await.map_err(Fault::Transaction);
         };
-        queue_ping(&mut tx, uid, url, Ping::Start, "", now)
-            .await
-            .map_err(|e| self.failed(doing, e))?;
-        self.commit_and_tell(tx, doing).await
+        queue_ping(&mut tx, uid, url, Ping::Start, "", now).await?;
+        let committed = self.commit_and_tell(tx, doing).await;
+        committed.map_err(Fault::Transaction)
     }
-}
-
-/// The schedule, if it may still be claimed as it was seen.
-async fn fetch_claimable(tx: &mut Tx, due: &DueSchedule) -> sqlx::Result<Option<PromptSchedule>> {
-    let claimable: Option<i64> = sqlx::query_scalar(
-        "SELECT id FROM schedules s WHERE id = $1 AND uid = $2 AND active = 1 AND touched = 0 \
-         AND agent_id = $3 AND NOT EXISTS (SELECT 1 FROM occurrences o WHERE o.uid = s.uid \
-         AND o.\"trigger\" = 'schedule' AND o.state IN ('waiting', 'sending', 'unknown')) \
-         AND NOT EXISTS (SELECT 1 FROM halt)",
-    )
-    .bind(due.id)
-    .bind(due.uid.to_string())
-    .bind(due.agent_id.as_str())
-    .fetch_optional(&mut **tx)
-    .await?;
-    match claimable {
-        Some(id) => fetch(tx, id).await,
-        None => Ok(None),
-    }
-}
-
-async fn lane_is_busy(tx: &mut Tx, lane: &Lane) -> sqlx::Result<bool> {
-    let busy: Option<i64> = sqlx::query_scalar(
-        "SELECT 1 FROM occurrences WHERE lane = $1 AND state IN ('sending', 'unknown')",
-    )
-    .bind(lane.as_str())
-    .fetch_optional(&mut **tx)
-    .await?;
-    Ok(busy.is_some())
 }
 
 /// The instants of a division that are not sent, with their outcomes.

@@ -198,7 +198,7 @@ impl Db {
             .execute(&mut *tx)
             .await
             .map_err(failed)?;
-        let touched: Vec<i64> = sqlx::query_scalar("SELECT id FROM schedules WHERE touched = 1")
+        let touched: Vec<i64> = sqlx::query_scalar("SELECT id FROM schedules WHERE touched <> 0")
             .fetch_all(&mut *tx)
             .await
             .map_err(failed)?;

@@ -3,10 +3,10 @@
 use std::fmt;
 
 use jiff::{SignedDuration, Timestamp};
-use sqlx::Row;
+use sqlx::sqlite::SqliteRow;
 
 use super::time::DbTime;
-use super::{Db, Tx};
+use super::{Db, Tx, rows};
 use crate::error::Result;
 
 /// Why nothing is sent.
@@ -46,10 +46,7 @@ impl Db {
         .fetch_one(&self.pool)
         .await
         .map_err(failed)?;
-        Ok(Halt {
-            since: row.try_get::<DbTime, _>("since").map_err(failed)?.0,
-            note: row.try_get("note").map_err(failed)?,
-        })
+        Ok(halt(&row))
     }
 
     /// Lifts the halt, and gives what waits the time back: it did not age meanwhile. Returns the
@@ -66,11 +63,10 @@ impl Db {
             .await
             .map_err(failed)?;
         let Some(row) = row else { return Ok(None) };
-        let halt = Halt {
-            since: row.try_get::<DbTime, _>("since").map_err(failed)?.0,
-            note: row.try_get("note").map_err(failed)?,
-        };
-        let by = now.duration_since(halt.since);
+        let halt = halt(&row);
+        // Where it can't be read since when, nobody can tell how much time to give back.
+        let since = rows::lenient_time(&row, "since").unwrap_or(now);
+        let by = now.duration_since(since);
         // The search for unknown fates went on meanwhile: its deadline stays.
         give_time_back(&mut tx, Deadline::Expiry, None, by)
             .await
@@ -89,11 +85,15 @@ impl Db {
             .fetch_optional(&self.pool)
             .await
             .map_err(failed)?;
-        let Some(row) = row else { return Ok(None) };
-        Ok(Some(Halt {
-            since: row.try_get::<DbTime, _>("since").map_err(failed)?.0,
-            note: row.try_get("note").map_err(failed)?,
-        }))
+        Ok(row.as_ref().map(halt))
+    }
+}
+
+/// That the row is there halts; what stands in it is for people.
+fn halt(row: &SqliteRow) -> Halt {
+    Halt {
+        since: rows::lenient_time(row, "since").unwrap_or_default(),
+        note: rows::text(row, "note"),
     }
 }
 

@@ -189,16 +189,16 @@ impl Db {
             let alive = lives(&self.path, s.owner);
             (s, alive)
         };
-        let left: Vec<(String, i64)> = sqlx::query_as(
-            "SELECT owner, count(*) FROM occurrences WHERE state = 'sending' \
+        let left = sqlx::query(
+            "SELECT owner, count(*) AS n FROM occurrences WHERE state = 'sending' \
              AND owner IS NOT NULL GROUP BY owner",
         )
         .fetch_all(&self.pool)
         .await
         .map_err(|e| self.failed("look for what schedulers left", e))?;
         let dead = left
-            .into_iter()
-            .filter_map(|(owner, n)| Some((owner.parse::<Uuid>().ok()?, n)))
+            .iter()
+            .filter_map(|row| Some((rows::uuid(row, "owner").ok()?, rows::number(row, "n")?)))
             .filter(|(owner, _)| !lives(&self.path, *owner))
             .collect();
         Ok((schedulers.into_iter().map(with_life).collect(), dead))

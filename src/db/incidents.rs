@@ -2,12 +2,12 @@
 //! them are written with them.
 
 use jiff::Timestamp;
+use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
-use sqlx::{Row, SqliteConnection};
 
 use super::outbox::queue_notice;
 use super::time::DbTime;
-use super::{Db, Tx, rows};
+use super::{Db, Tx, hinted, rows};
 use crate::error::Result;
 use crate::models::{Fault, Incident, IncidentKind, NoticeEvent};
 
@@ -17,7 +17,8 @@ macro_rules! incident_columns {
         "i.id, i.kind, i.subject, i.occurrence_id, i.code, i.reason, i.count, i.opened_at, \
          i.agent_id IS NOT NULL AS is_agents, s.id AS schedule_id, s.name, \
          coalesce(i.agent_id, s.agent_id, o.agent_id) AS agent_id, o.intended_at \
-         FROM incidents i LEFT JOIN schedules s ON s.uid = coalesce(i.uid, i.subject) \
+         FROM incidents i LEFT JOIN schedules s INDEXED BY ix_schedules_uid \
+             ON s.uid = coalesce(i.uid, i.subject) \
          LEFT JOIN occurrences o ON o.id = i.occurrence_id "
     };
 }
@@ -149,7 +150,7 @@ pub(super) async fn close_silently(
     outcome: &str,
     now: Timestamp,
 ) -> sqlx::Result<Option<(i64, bool)>> {
-    sqlx::query_as(
+    let closed = sqlx::query(
         "UPDATE incidents SET closed_at = $3, outcome = $4 \
          WHERE kind = $1 AND subject = $2 AND closed_at IS NULL RETURNING id, told",
     )
@@ -158,7 +159,10 @@ pub(super) async fn close_silently(
     .bind(DbTime(now))
     .bind(outcome)
     .fetch_optional(&mut **tx)
-    .await
+    .await?;
+    closed
+        .map(|row| Ok((row.try_get("id")?, rows::flag(&row, "told"))))
+        .transpose()
 }
 
 /// An open incident of an agent.
@@ -171,17 +175,17 @@ pub(super) struct OfAgent {
 
 /// The open incidents of an agent.
 pub(super) async fn fetch_of_agent(tx: &mut Tx, agent_id: &str) -> sqlx::Result<Vec<OfAgent>> {
-    let rows: Vec<(String, String, Option<String>)> = sqlx::query_as(
-        "SELECT kind, subject, uid FROM incidents WHERE agent_id = $1 AND closed_at IS NULL",
-    )
-    .bind(agent_id)
-    .fetch_all(&mut **tx)
-    .await?;
-    let read = |(kind, subject, uid): (String, String, Option<String>)| {
-        let kind = IncidentKind::from_word(&kind)?;
-        Some(OfAgent { kind, subject, uid })
+    let open = "SELECT kind, subject, uid FROM incidents INDEXED BY ix_incidents_agent \
+                WHERE agent_id = $1 AND closed_at IS NULL";
+    let open = hinted::fetch_all(tx, open, |q| q.bind(agent_id.to_owned())).await?;
+    let read = |row| {
+        Some(OfAgent {
+            kind: IncidentKind::from_word(&rows::text(row, "kind")?)?,
+            subject: rows::text(row, "subject")?,
+            uid: rows::text(row, "uid"),
+        })
     };
-    Ok(rows.into_iter().filter_map(read).collect())
+    Ok(open.iter().filter_map(read).collect())
 }
 
 impl Db {
@@ -191,51 +195,44 @@ impl Db {
     /// Those of the database.
     pub async fn list_open_incidents(&self) -> Result<Vec<Incident>> {
         let failed = |e| self.failed("look for open incidents", e);
-        let rows = sqlx::query(concat!(
+        let open = concat!(
             "SELECT ",
             incident_columns!(),
             "WHERE i.closed_at IS NULL ORDER BY i.id"
-        ))
-        .fetch_all(&self.pool)
-        .await
-        .map_err(failed)?;
-        rows.iter().map(|r| incident(r).map_err(failed)).collect()
+        );
+        let mut connection = self.pool.acquire().await.map_err(failed)?;
+        let rows = hinted::fetch_all(&mut connection, open, |q| q).await;
+        Ok(rows.map_err(failed)?.iter().filter_map(incident).collect())
     }
 }
 
-/// An incident of a number, within a transaction.
-pub(super) async fn fetch_incident(
-    connection: &mut SqliteConnection,
-    id: i64,
-) -> sqlx::Result<Incident> {
-    let row = sqlx::query(concat!("SELECT ", incident_columns!(), "WHERE i.id = $1"))
-        .bind(id)
-        .fetch_one(connection)
-        .await?;
-    incident(&row)
+/// An incident of a number, within a transaction; `None` if it is no kind that we know.
+pub(super) async fn fetch_incident(tx: &mut Tx, id: i64) -> sqlx::Result<Option<Incident>> {
+    let wanted = concat!("SELECT ", incident_columns!(), "WHERE i.id = $1");
+    let row = hinted::fetch_optional(tx, wanted, |q| q.bind(id)).await?;
+    Ok(row.as_ref().and_then(incident))
 }
 
-fn incident(row: &SqliteRow) -> sqlx::Result<Incident> {
-    let kind: String = row.try_get("kind")?;
-    let kind = IncidentKind::from_word(&kind).ok_or_else(|| rows::unreadable("kind", &kind))?;
-    let subject: String = row.try_get("subject")?;
+fn incident(row: &SqliteRow) -> Option<Incident> {
+    let kind = IncidentKind::from_word(&rows::text(row, "kind")?)?;
+    let subject = rows::text(row, "subject").unwrap_or_default();
     let incident = Incident {
-        id: row.try_get("id")?,
+        id: row.try_get("id").ok()?,
         kind,
         text: String::new(),
-        opened_at: row.try_get::<DbTime, _>("opened_at")?.0,
-        code: row.try_get("code")?,
-        reason: row.try_get("reason")?,
-        count: row.try_get("count")?,
-        schedule_id: row.try_get("schedule_id")?,
+        opened_at: rows::lenient_time(row, "opened_at").unwrap_or_default(),
+        code: rows::text(row, "code"),
+        reason: rows::text(row, "reason").unwrap_or_default(),
+        count: rows::number(row, "count").unwrap_or(1),
+        schedule_id: rows::number(row, "schedule_id"),
         name: rows::text(row, "name"),
         agent_id: rows::text(row, "agent_id"),
-        occurrence_id: row.try_get("occurrence_id")?,
+        occurrence_id: rows::number(row, "occurrence_id"),
         intended_at: rows::lenient_time(row, "intended_at"),
         target: (kind == IncidentKind::Held).then_some(subject),
-        is_agents: row.try_get("is_agents")?,
+        is_agents: rows::flag(row, "is_agents"),
     };
-    Ok(Incident {
+    Some(Incident {
         text: incident.describe(None),
         ..incident
     })

@@ -8,7 +8,7 @@ use super::attempts::{request_of, store_payload};
 use super::requests::{effect_of, record_effect};
 use super::schedules::fetch;
 use super::time::DbTime;
-use super::{Db, Tx};
+use super::{Db, Tx, rows};
 use crate::clock::SAME;
 use crate::error::Result;
 use crate::models::{AgentId, Lane, Lifecycle, PromptSchedule, RequestKey, Trigger};
@@ -107,17 +107,18 @@ async fn queue(
     if let Some(id) = waiting {
         return Ok(Queued::Waiting(id));
     }
-    let last: Option<DbTime> = sqlx::query_scalar(
-        "SELECT max(intended_at) FROM occurrences WHERE uid = $1 AND \"trigger\" = 'manual' \
-         AND intended_at <= $2",
+    let last = sqlx::query(
+        "SELECT max(intended_at) AS last FROM occurrences \
+         WHERE uid = $1 AND \"trigger\" = 'manual' AND intended_at <= $2",
     )
     .bind(&uid)
     // A false clock may have left later ones.
     .bind(DbTime(now.checked_add(SAME).unwrap_or(now)))
     .fetch_one(&mut **tx)
     .await?;
+    let last = rows::lenient_time(&last, "last");
     // An instant of its own, whatever the clock says.
-    let after_last = last.and_then(|t| t.0.checked_add(SignedDuration::from_micros(1)).ok());
+    let after_last = last.and_then(|t| t.checked_add(SignedDuration::from_micros(1)).ok());
     let intended_at = after_last.map_or(now, |t| t.max(now));
     let Some(body) = request_of(tx, schedule).await? else {
         return Ok(Queued::NoPrompt);

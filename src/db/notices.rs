@@ -4,16 +4,20 @@
 //! A trouble of an agent is one incident for all of its schedules. It is over when the agent has
 //! taken a prompt again, or nothing more comes of its schedules.
 
+use std::collections::BTreeSet;
+
 use jiff::{SignedDuration, Timestamp};
 use sqlx::Row;
 
 use super::incidents::{
     OfAgent, Trouble, Whose, close_incident, close_silently, fetch_of_agent, open_incident,
 };
+use super::outbox::queue_notice;
+use super::plans::to_i64;
 use super::time::DbTime;
-use super::{Db, Tx, rows};
+use super::{AT_ONCE, Db, Tx, hinted, rows};
 use crate::error::Result;
-use crate::models::{Fault, IncidentKind, Lifecycle, State, Verdict};
+use crate::models::{Fault, IncidentKind, Lifecycle, NoticeEvent, State, Verdict};
 
 /// How long a target may be held before somebody is told: a restart takes less.
 const LONG_HOLD: SignedDuration = SignedDuration::from_mins(1);
@@ -112,23 +116,25 @@ pub(super) async fn follow_verdict(
 
 /// Closes what a delivery proves to be over, of the schedule and of its agent.
 async fn close_delivered(tx: &mut Tx, settled: &Settled<'_>, now: Timestamp) -> sqlx::Result<()> {
-    let open: Vec<(String, String)> = sqlx::query_as(
-        "SELECT kind, subject FROM incidents WHERE subject IN ($1, $2) \
-         AND kind IN ('dead', 'needs_human') AND closed_at IS NULL ORDER BY id",
-    )
-    .bind(settled.uid)
-    .bind(settled.lane)
-    .fetch_all(&mut **tx)
-    .await?;
-    for (kind, subject) in &open {
-        let Some(kind) = IncidentKind::from_word(kind) else {
+    let open = "SELECT id, kind, subject FROM incidents INDEXED BY ix_incidents_one_open \
+                WHERE subject IN ($1, $2) AND kind IN ('dead', 'needs_human') \
+                AND closed_at IS NULL";
+    let open = hinted::fetch_all(tx, open, |q| {
+        q.bind(settled.uid.to_owned()).bind(settled.lane.to_owned())
+    });
+    let mut open = open.await?;
+    open.sort_by_key(|row| rows::number(row, "id"));
+    for row in open {
+        let [kind, subject] =
+            ["kind", "subject"].map(|column| rows::text(&row, column).unwrap_or_default());
+        let Some(kind) = IncidentKind::from_word(&kind) else {
             continue;
         };
         let outcome = match kind {
             IncidentKind::NeedsHuman => "its prompt was delivered",
             _ => "a prompt was delivered again",
         };
-        close_incident(tx, kind, subject, outcome, now).await?;
+        close_incident(tx, kind, &subject, outcome, now).await?;
     }
     Ok(())
 }
@@ -139,14 +145,13 @@ pub(super) async fn follow_lifecycle(
     schedule_id: i64,
     now: Timestamp,
 ) -> sqlx::Result<()> {
-    let row = sqlx::query(
-        "SELECT uid, agent_id, lifecycle, broken_reason, ended_at IS NOT NULL AS has_end, EXISTS (SELECT 1 FROM occurrences o \
-         WHERE o.uid = schedules.uid AND o.state IN ('waiting', 'sending', 'unknown')) AS has_open \
-         FROM schedules WHERE id = $1",
-    )
-    .bind(schedule_id)
-    .fetch_optional(&mut **tx)
-    .await?;
+    let stands = "SELECT uid, agent_id, lifecycle, broken_reason, \
+                   ended_at IS NOT NULL AS has_end, EXISTS (\
+                      SELECT 1 FROM occurrences o INDEXED BY ix_occurrences_open_uid \
+                      WHERE o.uid = schedules.uid \
+                      AND o.state IN ('waiting', 'sending', 'unknown')) AS has_open \
+                  FROM schedules WHERE id = $1";
+    let row = hinted::fetch_optional(tx, stands, |q| q.bind(schedule_id)).await?;
     let Some(row) = row else { return Ok(()) };
     let (Some(uid), Some(lifecycle)) = (
         rows::text(&row, "uid"),
@@ -169,13 +174,13 @@ pub(super) async fn follow_lifecycle(
         };
         open_incident(tx, &broken, now).await?;
     }
-    let has_open: bool = row.try_get("has_open")?;
-    let open: Vec<String> =
-        sqlx::query_scalar("SELECT kind FROM incidents WHERE subject = $1 AND closed_at IS NULL")
-            .bind(&uid)
-            .fetch_all(&mut **tx)
-            .await?;
-    for kind in open.iter().filter_map(|k| IncidentKind::from_word(k)) {
+    let has_open = rows::flag(&row, "has_open");
+    let open = sqlx::query("SELECT kind FROM incidents WHERE subject = $1 AND closed_at IS NULL")
+        .bind(&uid)
+        .fetch_all(&mut **tx)
+        .await?;
+    let open = open.iter().filter_map(|row| rows::text(row, "kind"));
+    for kind in open.filter_map(|kind| IncidentKind::from_word(&kind)) {
         if let Some(outcome) = end_of(kind, lifecycle, has_open) {
             close_incident(tx, kind, &uid, &outcome, now).await?;
         }
@@ -186,7 +191,8 @@ pub(super) async fn follow_lifecycle(
         false => None,
     };
     let agent_id = rows::text(&row, "agent_id").unwrap_or_default();
-    close_of_ended(tx, &agent_id, own_end, now).await
+    close_of_ended(tx, &agent_id, own_end, now).await?;
+    Ok(())
 }
 
 /// Notes when a schedule has ended, or that it goes on.
@@ -219,14 +225,15 @@ fn end_of(kind: IncidentKind, lifecycle: Lifecycle, has_open: bool) -> Option<St
 }
 
 /// Closes those incidents of an agent that its schedules, as they stand, leave nothing of.
-/// `outcome` says how one of them ended, where it knows that better.
+/// `outcome` says how one of them ended, where it knows that better. Returns how many they were.
 async fn close_of_ended(
     tx: &mut Tx,
     agent_id: &str,
     outcome: impl Fn(&OfAgent) -> Option<String>,
     now: Timestamp,
-) -> sqlx::Result<()> {
+) -> sqlx::Result<u64> {
     let open = fetch_of_agent(tx, agent_id).await?;
+    let mut closed = 0;
     for incident in &open {
         let (is_over, usual) = match incident.kind {
             IncidentKind::Paused => (
@@ -238,134 +245,144 @@ async fn close_of_ended(
         if is_over {
             let outcome = outcome(incident).unwrap_or_else(|| usual.to_owned());
             close_incident(tx, incident.kind, &incident.subject, &outcome, now).await?;
+            closed += 1;
         }
     }
-    Ok(())
+    Ok(closed)
 }
 
 /// Whether nothing more comes of an agent's schedules: all have ended, and nothing is open.
 async fn has_ended(tx: &mut Tx, agent_id: &str) -> sqlx::Result<bool> {
-    let goes_on: bool = sqlx::query_scalar(
-        "SELECT EXISTS (SELECT 1 FROM schedules WHERE agent_id = $1 \
-             AND lifecycle IN ('active', 'paused', 'broken')) \
-         OR EXISTS (SELECT 1 FROM schedules WHERE agent_id = $1 AND lifecycle IS NULL) \
-         OR EXISTS (SELECT 1 FROM occurrences WHERE agent_id = $1 \
-             AND state IN ('waiting', 'sending', 'unknown'))",
-    )
-    .bind(agent_id)
-    .fetch_one(&mut **tx)
-    .await?;
-    Ok(!goes_on)
+    let goes_on = "SELECT 1 WHERE EXISTS (SELECT 1 FROM schedules \
+                       INDEXED BY ix_schedules_agent_lifecycle WHERE agent_id = $1 \
+                       AND lifecycle IN ('active', 'paused', 'broken')) \
+                   OR EXISTS (SELECT 1 FROM schedules INDEXED BY ix_schedules_agent_lifecycle \
+                       WHERE agent_id = $1 AND lifecycle IS NULL) \
+                   OR EXISTS (SELECT 1 FROM occurrences INDEXED BY ix_occurrences_open_agent \
+                       WHERE agent_id = $1 AND state IN ('waiting', 'sending', 'unknown'))";
+    let goes_on = hinted::fetch_optional(tx, goes_on, |q| q.bind(agent_id.to_owned()));
+    Ok(goes_on.await?.is_none())
 }
 
 /// Whether schedules of an agent are paused since their prompts were given up.
 async fn has_paused(tx: &mut Tx, agent_id: &str) -> sqlx::Result<bool> {
-    sqlx::query_scalar(
-        "SELECT EXISTS (SELECT 1 FROM schedules WHERE agent_id = $1 AND lifecycle = 'paused' \
-         AND paused_by_failures = 1)",
-    )
-    .bind(agent_id)
-    .fetch_one(&mut **tx)
-    .await
+    let paused = "SELECT 1 FROM schedules INDEXED BY ix_schedules_agent_lifecycle \
+                  WHERE agent_id = $1 AND lifecycle = 'paused' AND paused_by_failures = 1 LIMIT 1";
+    let paused = hinted::fetch_optional(tx, paused, |q| q.bind(agent_id.to_owned()));
+    Ok(paused.await?.is_some())
 }
 
 impl Db {
     /// Notices what only the passing of time tells: targets held for long, and incidents of
-    /// schedules that another program has deleted, or that went to another agent.
+    /// schedules that another program has deleted, or that went to another agent. It closes some of
+    /// them at once, and says whether there are more.
     ///
     /// # Errors
     /// Those of the database.
-    pub async fn review_incidents(&self, now: Timestamp) -> Result<()> {
+    pub async fn review_incidents(&self, now: Timestamp) -> Result<bool> {
         let doing = "review the incidents";
         let failed = |e| self.failed(doing, e);
         let long_ago = now.checked_sub(LONG_HOLD).unwrap_or(Timestamp::MIN);
         let day_ago = now.checked_sub(SHOWN).unwrap_or(Timestamp::MIN);
         // Looked for outside the transaction first: almost always there is nothing to write.
-        let any: Option<i64> = sqlx::query_scalar(
-            "SELECT 1 FROM held_targets h WHERE held_since <= $1 AND NOT EXISTS \
-             (SELECT 1 FROM incidents i WHERE i.kind = 'held' AND i.subject = h.target \
-              AND i.closed_at IS NULL) \
-             UNION ALL SELECT 1 FROM incidents i WHERE closed_at IS NULL \
-             AND kind NOT IN ('held', 'clock') AND agent_id IS NULL \
-             AND NOT EXISTS (SELECT 1 FROM schedules s WHERE s.uid = i.subject) \
-             UNION ALL SELECT 1 FROM incidents WHERE closed_at IS NULL AND kind = 'clock' \
-             AND opened_at <= $2 LIMIT 1",
-        )
-        .bind(DbTime(long_ago))
-        .bind(DbTime(day_ago))
-        .fetch_optional(&self.pool)
-        .await
-        .map_err(failed)?;
-        let agents: Vec<String> = sqlx::query_scalar(
-            "SELECT DISTINCT agent_id FROM incidents i \
-             WHERE closed_at IS NULL AND agent_id IS NOT NULL \
-             AND NOT EXISTS (SELECT 1 FROM schedules s WHERE s.agent_id = i.agent_id AND \
-                 (s.lifecycle IS NULL OR CASE i.kind \
-                      WHEN 'paused' THEN s.lifecycle = 'paused' AND s.paused_by_failures = 1 \
-                      ELSE s.lifecycle NOT IN ('finished', 'cancelled') END))",
-        )
-        .fetch_all(&self.pool)
-        .await
-        .map_err(failed)?;
+        let any = "SELECT 1 FROM held_targets h WHERE held_since <= $1 AND NOT EXISTS \
+                   (SELECT 1 FROM incidents i INDEXED BY ix_incidents_one_open \
+                    WHERE i.kind = 'held' AND i.subject = h.target AND i.closed_at IS NULL) \
+                   UNION ALL SELECT 1 FROM incidents i INDEXED BY ix_incidents_one_open \
+                   WHERE closed_at IS NULL AND kind NOT IN ('held', 'clock') AND agent_id IS NULL \
+                   AND NOT EXISTS (SELECT 1 FROM schedules s INDEXED BY ix_schedules_uid \
+                       WHERE s.uid = i.subject) \
+                   UNION ALL SELECT 1 FROM incidents INDEXED BY ix_incidents_one_open \
+                   WHERE closed_at IS NULL AND kind = 'clock' AND opened_at <= $2 LIMIT 1";
+        let mut connection = self.pool.acquire().await.map_err(failed)?;
+        let any = hinted::fetch_optional(&mut connection, any, |q| {
+            q.bind(DbTime(long_ago)).bind(DbTime(day_ago))
+        });
+        let any = any.await.map_err(failed)?;
+        let agents = hinted::fetch_all(&mut connection, AGENTS_PERHAPS_ENDED, |q| {
+            q.bind(to_i64(AT_ONCE))
+        });
+        let agents: BTreeSet<String> = (agents.await.map_err(failed)?.iter())
+            .filter_map(|row| rows::text(row, "agent_id"))
+            .collect();
+        drop(connection);
         if any.is_none() && agents.is_empty() {
-            return Ok(());
+            return Ok(false);
         }
         let mut tx = self.begin(doing).await?;
         open_held(&mut tx, long_ago, now).await.map_err(failed)?;
-        close_deleted(&mut tx, now).await.map_err(failed)?;
+        let mut closed = close_deleted(&mut tx, now).await.map_err(failed)?;
         close_clock(&mut tx, day_ago, now).await.map_err(failed)?;
         for agent_id in &agents {
-            close_of_ended(&mut tx, agent_id, |_| None, now)
+            closed += close_of_ended(&mut tx, agent_id, |_| None, now)
                 .await
                 .map_err(failed)?;
         }
-        self.commit_and_tell(tx, doing).await
+        self.commit_and_tell(tx, doing).await?;
+        Ok(closed >= AT_ONCE)
     }
 }
 
+/// The agents with incidents of which, going by their schedules, nothing more may come.
+const AGENTS_PERHAPS_ENDED: &str = "SELECT agent_id FROM incidents i INDEXED BY ix_incidents_agent \
+     WHERE closed_at IS NULL AND agent_id IS NOT NULL AND CASE kind \
+         WHEN 'paused' THEN NOT EXISTS (SELECT 1 FROM schedules s \
+             INDEXED BY ix_schedules_agent_lifecycle WHERE s.agent_id = i.agent_id \
+             AND s.lifecycle = 'paused' AND s.paused_by_failures = 1) \
+         ELSE NOT EXISTS (SELECT 1 FROM schedules s INDEXED BY ix_schedules_agent_lifecycle \
+             WHERE s.agent_id = i.agent_id AND s.lifecycle IN ('active', 'paused', 'broken')) END \
+     AND NOT EXISTS (SELECT 1 FROM schedules s INDEXED BY ix_schedules_agent_lifecycle \
+         WHERE s.agent_id = i.agent_id AND s.lifecycle IS NULL) LIMIT $1";
+
 async fn open_held(tx: &mut Tx, long_ago: Timestamp, now: Timestamp) -> sqlx::Result<()> {
-    let held: Vec<(String, String, String)> =
-        sqlx::query_as("SELECT target, code, reason FROM held_targets WHERE held_since <= $1")
-            .bind(DbTime(long_ago))
-            .fetch_all(&mut **tx)
-            .await?;
-    for (target, code, reason) in &held {
+    let held = sqlx::query("SELECT target, code, reason FROM held_targets WHERE held_since <= $1")
+        .bind(DbTime(long_ago))
+        .fetch_all(&mut **tx)
+        .await?;
+    for row in &held {
+        let [target, code, reason] =
+            ["target", "code", "reason"].map(|column| rows::text(row, column).unwrap_or_default());
         let trouble = Trouble {
             kind: IncidentKind::Held,
-            whose: Whose::Target(target),
+            whose: Whose::Target(&target),
             occurrence_id: None,
-            code: Some(code),
-            reason,
+            code: Some(&code),
+            reason: &reason,
         };
         open_incident(tx, &trouble, now).await?;
     }
     Ok(())
 }
 
-async fn close_deleted(tx: &mut Tx, now: Timestamp) -> sqlx::Result<()> {
-    let deleted: Vec<(String, String)> = sqlx::query_as(
-        "SELECT kind, subject FROM incidents i WHERE closed_at IS NULL \
-         AND kind NOT IN ('held', 'clock') AND agent_id IS NULL \
-         AND NOT EXISTS (SELECT 1 FROM schedules s WHERE s.uid = i.subject)",
-    )
-    .fetch_all(&mut **tx)
-    .await?;
-    for (kind, subject) in &deleted {
-        if let Some(kind) = IncidentKind::from_word(kind) {
-            close_incident(tx, kind, subject, "the schedule was deleted", now).await?;
+/// Closes incidents of deleted schedules, at most [`AT_ONCE`]. Returns how many they were.
+async fn close_deleted(tx: &mut Tx, now: Timestamp) -> sqlx::Result<u64> {
+    let deleted = "SELECT id, told FROM incidents i INDEXED BY ix_incidents_one_open \
+                   WHERE closed_at IS NULL AND kind NOT IN ('held', 'clock') \
+                   AND agent_id IS NULL \
+                   AND NOT EXISTS (SELECT 1 FROM schedules s INDEXED BY ix_schedules_uid \
+                       WHERE s.uid = i.subject) LIMIT $1";
+    let deleted = hinted::fetch_all(tx, deleted, |q| q.bind(to_i64(AT_ONCE))).await?;
+    for row in &deleted {
+        let id: i64 = row.try_get("id")?;
+        sqlx::query("UPDATE incidents SET closed_at = $2, outcome = $3 WHERE id = $1")
+            .bind(id)
+            .bind(DbTime(now))
+            .bind("the schedule was deleted")
+            .execute(&mut **tx)
+            .await?;
+        if rows::flag(row, "told") {
+            queue_notice(tx, id, NoticeEvent::Closed, now).await?;
         }
     }
-    Ok(())
+    Ok(u64::try_from(deleted.len()).unwrap_or(AT_ONCE))
 }
 
 /// Closes without a word what was told of a clock that was wrong.
 async fn close_clock(tx: &mut Tx, day_ago: Timestamp, now: Timestamp) -> sqlx::Result<()> {
-    let shown: Option<i64> = sqlx::query_scalar(
-        "SELECT 1 FROM incidents WHERE kind = 'clock' AND closed_at IS NULL AND opened_at <= $1",
-    )
-    .bind(DbTime(day_ago))
-    .fetch_optional(&mut **tx)
-    .await?;
+    let shown = "SELECT 1 FROM incidents INDEXED BY ix_incidents_one_open \
+                 WHERE subject = 'clock' AND kind = 'clock' AND closed_at IS NULL \
+                 AND opened_at <= $1";
+    let shown = hinted::fetch_optional(tx, shown, |q| q.bind(DbTime(day_ago))).await?;
     if shown.is_some() {
         let kind = IncidentKind::Clock;
         close_silently(tx, kind, kind.as_str(), "it was shown for a day", now).await?;

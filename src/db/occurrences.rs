@@ -1,21 +1,19 @@
 //! Reading occurrences: what is open, and what has been.
 
-use std::collections::{BTreeSet, HashMap};
-use std::sync::{Mutex, PoisonError};
+use std::collections::HashMap;
 
 use jiff::{SignedDuration, Timestamp};
 use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
 use uuid::Uuid;
 
-use super::Db;
+use super::plans::to_i64;
 use super::rows::{self, occurrence_columns};
 use super::time::{DbTime, optional};
+use super::unreadable::{Unreadable, fence, generation};
+use super::{AT_ONCE, Db, hinted};
 use crate::error::Result;
 use crate::models::{AgentId, Attempt, Identity, Lane, Occurrence, State, Trigger};
-
-/// The occurrences that can't be read and were reported, with the databases they are in.
-static REPORTED: Mutex<BTreeSet<(Uuid, i64)>> = Mutex::new(BTreeSet::new());
 
 /// An open occurrence as the scheduler needs it.
 #[derive(Clone, Debug)]
@@ -96,63 +94,52 @@ impl Db {
     /// # Errors
     /// Those of the database.
     pub async fn list_open_occurrences(&self) -> Result<Vec<OpenOccurrence>> {
+        Ok(self.sort_open_occurrences().await?.0)
+    }
+
+    /// The same, and those that can't be read, except what is being sent: that is its sender's.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn sort_open_occurrences(&self) -> Result<(Vec<OpenOccurrence>, Vec<Unreadable>)> {
         let failed = |e| self.failed("look for open occurrences", e);
-        let rows = sqlx::query(concat!(
+        let open = concat!(
             "SELECT fence, owner, failures, generation, expires_at, reconcile_until, doubted_at, \
              \"trigger\" = 'schedule' AND EXISTS (SELECT 1 FROM schedules s \
                  WHERE s.uid = occurrences.uid AND s.lifecycle = 'paused') AS paused, \
-             (SELECT min(started_at) FROM attempts a WHERE a.occurrence_id = occurrences.id) \
-                 AS first_sent_at, \
-             (SELECT group_concat(DISTINCT otid) FROM attempts a \
+             (SELECT min(started_at) FROM attempts a INDEXED BY sqlite_autoindex_attempts_1 \
+              WHERE a.occurrence_id = occurrences.id) AS first_sent_at, \
+             (SELECT group_concat(otid) FROM attempts a INDEXED BY sqlite_autoindex_attempts_1 \
               WHERE a.occurrence_id = occurrences.id) AS used_otids, \
              (SELECT group_concat(install_id) FROM former_installs) AS former_installs, ",
             occurrence_columns!(),
-            " FROM occurrences WHERE state IN ('waiting', 'sending', 'unknown') \
-             ORDER BY intended_at, id"
-        ))
-        .fetch_all(&self.pool)
-        .await
-        .map_err(failed)?;
-        Ok(self.readable(&rows, |r| self.open_occurrence(r)))
-    }
-
-    /// What can be read of `rows`. The others are reported, once in the life of this process.
-    fn readable<T>(
-        &self,
-        rows: &[SqliteRow],
-        read: impl Fn(&SqliteRow) -> sqlx::Result<T>,
-    ) -> Vec<T> {
-        let read_or_report = |row| match read(row) {
-            Ok(occurrence) => Some(occurrence),
-            Err(e) => {
-                self.report_unreadable(row, &e);
-                None
+            " FROM occurrences INDEXED BY ix_occurrences_open \
+             WHERE state IN ('waiting', 'sending', 'unknown')"
+        );
+        let mut connection = self.pool.acquire().await.map_err(failed)?;
+        let rows = hinted::fetch_all(&mut connection, open, |q| q).await;
+        let rows = rows.map_err(failed)?;
+        let mut unreadable = Vec::new();
+        let mut open = self.readable(&rows, |row| {
+            let read = self.open_occurrence(row);
+            let is_sent = rows::text(row, "state").as_deref() == Some(State::Sending.as_str());
+            if let (Err(e), false, Ok(id)) = (&read, is_sent, row.try_get("id")) {
+                let reason = e.to_string();
+                unreadable.push(Unreadable { id, reason });
             }
-        };
-        rows.iter().filter_map(read_or_report).collect()
-    }
-
-    fn report_unreadable(&self, row: &SqliteRow, error: &sqlx::Error) {
-        let id: i64 = row.try_get_unchecked("id").unwrap_or_default();
-        let mut reported = REPORTED.lock().unwrap_or_else(PoisonError::into_inner);
-        if reported.insert((self.install_id, id)) {
-            tracing::error!(
-                "occurrence {id} in the database {} can't be read and is left alone: {error}",
-                self.path.display()
-            );
-        }
+            read
+        });
+        open.sort_by_key(|o| (o.intended_at, o.id));
+        Ok((open, unreadable))
     }
 
     fn open_occurrence(&self, row: &SqliteRow) -> sqlx::Result<OpenOccurrence> {
         let o = rows::occurrence(row)?;
-        let time = |column| -> sqlx::Result<Option<Timestamp>> {
-            Ok(row.try_get::<Option<DbTime>, _>(column)?.map(|t| t.0))
-        };
-        let generation: i64 = row.try_get("generation")?;
+        let generation = generation(row)?;
         let identity = self.identity(o.uid, o.trigger, o.intended_at);
         Ok(OpenOccurrence {
             id: o.id,
-            fence: row.try_get("fence")?,
+            fence: fence(row)?,
             uid: o.uid,
             agent_id: AgentId::parse(&o.agent_id)
                 .map_err(|_| rows::unreadable("agent_id", &o.agent_id))?,
@@ -161,18 +148,16 @@ impl Db {
             state: o.state,
             intended_at: o.intended_at,
             not_before: o.not_before,
-            owner: row
-                .try_get::<Option<String>, _>("owner")?
-                .and_then(|o| o.parse().ok()),
-            first_sent_at: time("first_sent_at")?,
+            owner: rows::text(row, "owner").and_then(|o| o.parse().ok()),
+            first_sent_at: rows::lenient_time(row, "first_sent_at"),
             sent_at: o.sent_at,
-            doubted_at: time("doubted_at")?,
+            doubted_at: rows::lenient_time(row, "doubted_at"),
             run_id: o.run_id,
-            failures: row.try_get("failures")?,
+            failures: rows::number(row, "failures").unwrap_or(0),
             generation,
-            expires_at: time("expires_at")?,
-            reconcile_until: time("reconcile_until")?,
-            paused: row.try_get("paused")?,
+            expires_at: rows::lenient_time(row, "expires_at"),
+            reconcile_until: rows::lenient_time(row, "reconcile_until"),
+            paused: rows::flag(row, "paused"),
             otids: otids(row, &identity, generation),
         })
     }
@@ -203,7 +188,7 @@ impl Db {
         Ok(self.readable(&rows, rows::occurrence))
     }
 
-    /// The attempts of an occurrence, the first one first.
+    /// The attempts of an occurrence, the first one first, without those that can't be read.
     ///
     /// # Errors
     /// Those of the database.
@@ -217,19 +202,19 @@ impl Db {
         .fetch_all(&self.pool)
         .await
         .map_err(failed)?;
-        let read = |r: &SqliteRow| -> sqlx::Result<Attempt> {
-            Ok(Attempt {
-                n: r.try_get("n")?,
-                otid: rows::uuid(r, "otid")?,
-                started_at: r.try_get::<DbTime, _>("started_at")?.0,
-                finished_at: r.try_get::<Option<DbTime>, _>("finished_at")?.map(|t| t.0),
-                repeats: r.try_get("repeats")?,
-                error_code: r.try_get("error_code")?,
-                error: r.try_get("error")?,
-                run_id: r.try_get("run_id")?,
+        let read = |(place, row): (usize, &SqliteRow)| {
+            Some(Attempt {
+                n: rows::number(row, "n").or_else(|| i64::try_from(place + 1).ok())?,
+                otid: rows::uuid(row, "otid").ok()?,
+                started_at: rows::lenient_time(row, "started_at")?,
+                finished_at: rows::lenient_time(row, "finished_at"),
+                repeats: rows::number(row, "repeats").unwrap_or(0),
+                error_code: rows::text(row, "error_code"),
+                error: rows::text(row, "error"),
+                run_id: rows::text(row, "run_id"),
             })
         };
-        rows.iter().map(|r| read(r).map_err(failed)).collect()
+        Ok(rows.iter().enumerate().filter_map(read).collect())
     }
 
     /// The numbers of the schedules by their identities.
@@ -245,79 +230,97 @@ impl Db {
         Ok(rows.iter().filter_map(read).collect())
     }
 
-    /// When the next schedule becomes due after `now`.
-    ///
-    /// # Errors
-    /// Those of the database.
-    pub async fn next_due(&self, now: Timestamp) -> Result<Option<Timestamp>> {
-        let next: Option<DbTime> = sqlx::query_scalar(
-            "SELECT min(next_run) FROM schedules WHERE active = 1 AND touched = 0 \
-             AND next_run > $1",
-        )
-        .bind(DbTime(now))
-        .fetch_one(&self.pool)
-        .await
-        .map_err(|e| self.failed("look for the next due schedule", e))?;
-        Ok(next.map(|t| t.0))
-    }
-
-    /// Takes the prompts of a dead scheduler: what it was sending becomes `unknown`, to be looked
-    /// for before anything is sent. Returns how many they were.
+    /// Takes prompts of a dead scheduler, at most [`AT_ONCE`]: if it is as many, there may be more.
+    /// What it was sending becomes `unknown`, to be looked for before anything is sent. Returns how
+    /// many they were.
     ///
     /// # Errors
     /// Those of the database.
     pub async fn take_over(
         &self,
-        owner: Uuid,
+        owner: &str,
         reconcile_deadline: SignedDuration,
         now: Timestamp,
     ) -> Result<u64> {
+        let doing = "take over from a dead scheduler";
+        let failed = |e| self.failed(doing, e);
         let until = now
             .checked_add(reconcile_deadline)
             .unwrap_or(Timestamp::MAX);
-        let taken = sqlx::query(
-            "UPDATE occurrences SET state = 'unknown', owner = NULL, fence = fence + 1, \
-             not_before = $2, reconcile_until = $3, \
-             doubted_at = coalesce((SELECT heartbeat_at FROM schedulers s WHERE s.owner = $1), $2), \
-             reason = 'the scheduler that was sending it died', \
-             error = 'interrupted: the scheduler that was sending it died' \
-             WHERE owner = $1 AND state = 'sending'",
-        )
-        .bind(owner.to_string())
-        .bind(DbTime(now))
-        .bind(DbTime(until))
-        .execute(&self.pool)
-        .await
-        .map_err(|e| self.failed("take over from a dead scheduler", e))?;
-        Ok(taken.rows_affected())
+        let left = "SELECT id FROM occurrences INDEXED BY ix_occurrences_open \
+                    WHERE state = 'sending' AND state IN ('waiting', 'sending', 'unknown') \
+                    AND coalesce(CAST(owner AS TEXT), '') = $1 LIMIT $2";
+        let mut tx = self.begin(doing).await?;
+        let left = hinted::fetch_all(&mut tx, left, |q| {
+            q.bind(owner.to_owned()).bind(to_i64(AT_ONCE))
+        });
+        let left = left.await.map_err(failed)?;
+        for row in &left {
+            sqlx::query(
+                "UPDATE occurrences SET state = 'unknown', owner = NULL, fence = fence + 1, \
+                 not_before = $2, reconcile_until = $3, \
+                 doubted_at = coalesce((SELECT heartbeat_at FROM schedulers s \
+                     WHERE s.owner = occurrences.owner), $2), \
+                 reason = 'the scheduler that was sending it died', \
+                 error = 'interrupted: the scheduler that was sending it died' WHERE id = $1",
+            )
+            .bind(rows::number(row, "id"))
+            .bind(DbTime(now))
+            .bind(DbTime(until))
+            .execute(&mut *tx)
+            .await
+            .map_err(failed)?;
+        }
+        self.commit(tx, doing).await?;
+        Ok(count(&left))
     }
 
     /// Brings times forward that were counted from a later now, by a clock that was set back since:
     /// an answer, or the sending, lies in the future. A wait that began before now stays, however
     /// long the target asked for. The search for an unknown fate is never asked to wait for long.
     ///
+    /// It mends at most [`AT_ONCE`]: if it is as many, there may be more. Returns how many they were.
+    ///
     /// # Errors
     /// Those of the database.
-    pub async fn pull_forward(&self, now: Timestamp, waits: &Waits) -> Result<()> {
+    pub async fn pull_forward(&self, now: Timestamp, waits: &Waits) -> Result<u64> {
+        let doing = "mend the times of open occurrences";
+        let failed = |e| self.failed(doing, e);
         let after = |wait| DbTime(now.checked_add(wait).unwrap_or(Timestamp::MAX));
-        // min() of a NULL is NULL. What was never tried is due when it was asked for.
-        sqlx::query(
-            "UPDATE occurrences SET not_before = min(not_before, $2), sent_at = min(sent_at, $1), \
-             doubted_at = min(doubted_at, $1), reconcile_until = min(reconcile_until, $3) \
-             WHERE state IN ('waiting', 'sending', 'unknown') \
-             AND (sent_at > $1 OR doubted_at > $1 OR reconcile_until > $3 \
-                  OR not_before > $2 AND (state = 'unknown' OR coalesce( \
-                      (SELECT a.finished_at > $1 FROM attempts a \
-                       WHERE a.occurrence_id = occurrences.id ORDER BY a.n DESC LIMIT 1), 1)))",
-        )
-        .bind(DbTime(now))
-        .bind(after(waits.retry))
-        .bind(after(waits.reconcile))
-        .execute(&self.pool)
-        .await
-        .map_err(|e| self.failed("mend the times of open occurrences", e))?;
-        Ok(())
+        let (retry, reconcile) = (after(waits.retry), after(waits.reconcile));
+        let wrong = "SELECT id FROM occurrences INDEXED BY ix_occurrences_open \
+                     WHERE state IN ('waiting', 'sending', 'unknown') \
+                     AND (not_before > $2 OR sent_at > $1 OR doubted_at > $1 \
+                          OR reconcile_until > $3) LIMIT $4";
+        let mut tx = self.begin(doing).await?;
+        let wrong = hinted::fetch_all(&mut tx, wrong, |q| {
+            let q = q.bind(DbTime(now)).bind(retry).bind(reconcile);
+            q.bind(to_i64(AT_ONCE))
+        });
+        let wrong = wrong.await.map_err(failed)?;
+        for row in &wrong {
+            // min() of a NULL is NULL. What was never tried is due when it was asked for.
+            sqlx::query(
+                "UPDATE occurrences SET not_before = min(not_before, $2), \
+                 sent_at = min(sent_at, $3), doubted_at = min(doubted_at, $3), \
+                 reconcile_until = min(reconcile_until, $4) \
+                 WHERE id = $1",
+            )
+            .bind(rows::number(row, "id"))
+            .bind(retry)
+            .bind(DbTime(now))
+            .bind(reconcile)
+            .execute(&mut *tx)
+            .await
+            .map_err(failed)?;
+        }
+        self.commit(tx, doing).await?;
+        Ok(count(&wrong))
     }
+}
+
+fn count(rows: &[SqliteRow]) -> u64 {
+    u64::try_from(rows.len()).unwrap_or(u64::MAX)
 }
 
 /// How many otids the original may have used up after a copy of it was taken.

@@ -1,14 +1,13 @@
 //! Schedules that another program deleted: what was due or waiting of them is settled.
 
 use jiff::Timestamp;
-use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
 use uuid::Uuid;
 
-use super::plans::{Outcome, end_waiting, settle_until, timetable};
+use super::plans::{Outcome, end_waiting, settle_until, timetable, to_i64};
 use super::revisions::end_revision;
 use super::time::DbTime;
-use super::{Db, Tx, rows};
+use super::{AT_ONCE, Db, Tx, hinted, rows};
 use crate::error::Result;
 use crate::models::{Lifecycle, Policy, PromptSchedule, State};
 
@@ -17,65 +16,93 @@ const DELETED: &str = "its schedule was deleted";
 
 impl Db {
     /// Settles what another program's deletions left behind: the instants that were due, and the
-    /// prompts that waited. A prompt on its way ends by itself.
+    /// prompts that waited. A prompt on its way ends by itself. It settles at most
+    /// [`AT_ONCE`](super::AT_ONCE) of each, and says whether there may be more.
     ///
     /// # Errors
     /// Those of the database.
-    pub async fn settle_deleted(&self, now: Timestamp) -> Result<()> {
+    pub async fn settle_deleted(&self, now: Timestamp) -> Result<bool> {
         let doing = "settle the prompts of deleted schedules";
         let failed = |e| self.failed(doing, e);
-        // The state is said twice, so that SQLite sees that the index of open ones will do.
         // Looked for outside a transaction: almost always there is nothing to write.
-        let any: Option<i64> = sqlx::query_scalar(
-            "SELECT 1 WHERE EXISTS (SELECT 1 FROM deleted_schedules) \
-             OR EXISTS (SELECT 1 FROM occurrences o WHERE o.state = 'waiting' \
-                        AND o.state IN ('waiting', 'sending', 'unknown') \
-                        AND NOT EXISTS (SELECT 1 FROM schedules s WHERE s.uid = o.uid))",
-        )
-        .fetch_optional(&self.pool)
-        .await
-        .map_err(failed)?;
-        if any.is_none() {
-            return Ok(());
+        let mut connection = self.pool.acquire().await.map_err(failed)?;
+        let any = "SELECT 1 WHERE EXISTS (SELECT 1 FROM deleted_schedules) OR EXISTS (\
+                   SELECT 1 FROM occurrences o INDEXED BY ix_occurrences_open \
+                   WHERE o.state = 'waiting' AND o.state IN ('waiting', 'sending', 'unknown') \
+                   AND NOT EXISTS (SELECT 1 FROM schedules s INDEXED BY ix_schedules_uid \
+                       WHERE s.uid = o.uid))";
+        let any = hinted::fetch_optional(&mut connection, any, |q| q).await;
+        if any.map_err(failed)?.is_none() {
+            return Ok(false);
         }
+        drop(connection);
         let mut tx = self.begin(doing).await?;
-        let deleted = sqlx::query(
-            "SELECT d.uid, d.agent_id, d.lifecycle, d.planned_next_run AS next, d.repetitions, \
-             d.paused_at, r.schedule_type, r.schedule_value, r.timezone, r.anchor, r.end_at, \
-             r.max_repetitions FROM deleted_schedules d JOIN schedule_revisions r \
-             ON r.id = (SELECT max(id) FROM schedule_revisions WHERE uid = d.uid) \
-             WHERE NOT EXISTS (SELECT 1 FROM schedules s WHERE s.uid = d.uid)",
-        )
-        .fetch_all(&mut *tx)
-        .await
-        .map_err(failed)?;
+        let deleted = take_deleted(&mut tx).await.map_err(failed)?;
         for row in &deleted {
             settle_one(&mut tx, row, now).await.map_err(failed)?;
         }
-        for statement in [
-            "DELETE FROM deleted_schedules",
-            // Of schedules that were replaced, of which nobody told us.
-            "UPDATE occurrences SET state = 'cancelled', reason = $2, finished_at = $1, \
-             not_before = NULL, fence = fence + 1 WHERE state = 'waiting' \
-             AND state IN ('waiting', 'sending', 'unknown') \
-             AND NOT EXISTS (SELECT 1 FROM schedules s WHERE s.uid = occurrences.uid)",
-        ] {
-            sqlx::query(statement)
-                .bind(DbTime(now))
-                .bind(DELETED)
-                .execute(&mut *tx)
-                .await
-                .map_err(failed)?;
-        }
-        self.commit(tx, doing).await
+        let ended = end_replaced(&mut tx, now).await.map_err(failed)?;
+        self.commit(tx, doing).await?;
+        Ok(deleted.len().max(ended) >= usize::try_from(AT_ONCE).unwrap_or(usize::MAX))
     }
 }
 
+/// Takes the notes of deleted schedules, with their last plans.
+async fn take_deleted(tx: &mut Tx) -> sqlx::Result<Vec<SqliteRow>> {
+    let rows = sqlx::query(
+        "SELECT d.rowid AS note, d.uid, d.agent_id, d.lifecycle, d.planned_next_run AS next, \
+         d.repetitions, d.paused_at, r.schedule_type, r.schedule_value, r.timezone, r.anchor, \
+         r.end_at, r.max_repetitions, EXISTS (SELECT 1 FROM schedules s WHERE s.uid = d.uid) \
+             AS replaced \
+         FROM deleted_schedules d LEFT JOIN schedule_revisions r \
+         ON r.id = (SELECT max(id) FROM schedule_revisions WHERE uid = d.uid) LIMIT $1",
+    )
+    .bind(to_i64(AT_ONCE))
+    .fetch_all(&mut **tx)
+    .await?;
+    Ok(rows)
+}
+
+/// Ends what waits of schedules that were replaced, of which nobody told us. Returns how many they
+/// were.
+async fn end_replaced(tx: &mut Tx, now: Timestamp) -> sqlx::Result<usize> {
+    let waiting = "SELECT id FROM occurrences o INDEXED BY ix_occurrences_open \
+                   WHERE state = 'waiting' AND state IN ('waiting', 'sending', 'unknown') \
+                   AND NOT EXISTS (SELECT 1 FROM schedules s INDEXED BY ix_schedules_uid \
+                       WHERE s.uid = o.uid) LIMIT $1";
+    let waiting = hinted::fetch_all(tx, waiting, |q| q.bind(to_i64(AT_ONCE))).await?;
+    for row in &waiting {
+        sqlx::query(
+            "UPDATE occurrences SET state = 'cancelled', reason = $2, finished_at = $3, \
+             not_before = NULL, fence = fence + 1 WHERE id = $1",
+        )
+        .bind(rows::number(row, "id"))
+        .bind(DELETED)
+        .bind(DbTime(now))
+        .execute(&mut **tx)
+        .await?;
+    }
+    Ok(waiting.len())
+}
+
 async fn settle_one(tx: &mut Tx, row: &SqliteRow, now: Timestamp) -> sqlx::Result<()> {
+    settle_instants(tx, row, now).await?;
+    // Last: until then it says where the schedule stood.
+    sqlx::query("DELETE FROM deleted_schedules WHERE rowid = $1")
+        .bind(rows::number(row, "note"))
+        .execute(&mut **tx)
+        .await?;
+    Ok(())
+}
+
+async fn settle_instants(tx: &mut Tx, row: &SqliteRow, now: Timestamp) -> sqlx::Result<()> {
+    if rows::flag(row, "replaced") {
+        return Ok(());
+    }
     let Some(uid) = rows::text(row, "uid").and_then(|u| u.parse::<Uuid>().ok()) else {
         return Ok(());
     };
-    let schedule = as_it_was(row, uid)?;
+    let schedule = as_it_was(row, uid);
     if let Ok(timetable) = timetable(&schedule) {
         let outcome = Outcome {
             state: State::Cancelled,
@@ -88,9 +115,9 @@ async fn settle_one(tx: &mut Tx, row: &SqliteRow, now: Timestamp) -> sqlx::Resul
     end_waiting(tx, uid, State::Cancelled, DELETED, now).await
 }
 
-fn as_it_was(row: &SqliteRow, uid: Uuid) -> sqlx::Result<PromptSchedule> {
+fn as_it_was(row: &SqliteRow, uid: Uuid) -> PromptSchedule {
     let lifecycle = rows::text(row, "lifecycle").and_then(|l| Lifecycle::from_word(&l));
-    Ok(PromptSchedule {
+    PromptSchedule {
         id: 0,
         agent_id: rows::text(row, "agent_id").unwrap_or_default(),
         prompt_text: String::new(),
@@ -106,8 +133,8 @@ fn as_it_was(row: &SqliteRow, uid: Uuid) -> sqlx::Result<PromptSchedule> {
         anchor: rows::lenient_time(row, "anchor"),
         start_at: None,
         end_at: rows::lenient_time(row, "end_at"),
-        max_repetitions: row.try_get_unchecked("max_repetitions")?,
-        repetitions: row.try_get_unchecked("repetitions")?,
+        max_repetitions: rows::number(row, "max_repetitions"),
+        repetitions: rows::number(row, "repetitions").unwrap_or(0),
         lifecycle: lifecycle.unwrap_or(Lifecycle::Cancelled),
         broken_reason: None,
         paused_at: rows::lenient_time(row, "paused_at"),
@@ -115,5 +142,5 @@ fn as_it_was(row: &SqliteRow, uid: Uuid) -> sqlx::Result<PromptSchedule> {
         policy: Policy::default(),
         ping_url: None,
         payload: None,
-    })
+    }
 }

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::incidents::fetch_incident;
 use super::time::{DbTime, optional};
-use super::{Db, Tx};
+use super::{Db, Tx, rows};
 use crate::error::Result;
 use crate::models::{Channel, Notice, NoticeEvent, Ping, PingUrl, Turn, Verdict};
 
@@ -60,12 +60,15 @@ pub(super) async fn queue_notice(
     if listening.is_none() {
         return Ok(());
     }
-    let (install_id, outcome): (String, Option<String>) =
-        sqlx::query_as("SELECT install_id, outcome FROM install, incidents WHERE id = $1")
-            .bind(incident_id)
-            .fetch_one(&mut **tx)
-            .await?;
-    let mut incident = fetch_incident(tx, incident_id).await?;
+    let row = sqlx::query("SELECT install_id, outcome FROM install, incidents WHERE id = $1")
+        .bind(incident_id)
+        .fetch_one(&mut **tx)
+        .await?;
+    let install_id = rows::text(&row, "install_id").unwrap_or_default();
+    let outcome = rows::text(&row, "outcome");
+    let Some(mut incident) = fetch_incident(tx, incident_id).await? else {
+        return Ok(());
+    };
     incident.text = incident.describe(outcome.as_deref());
     let notice = Notice {
         id: format!("{install_id}/{incident_id}/{event}"),
@@ -206,7 +209,7 @@ impl Db {
             Ok(OutboxStatus {
                 pending: r.try_get("pending")?,
                 given_up: r.try_get("given_up")?,
-                last_error: r.try_get("last_error")?,
+                last_error: rows::text(r, "last_error"),
             })
         };
         read(&row).map_err(failed)

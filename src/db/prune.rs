@@ -1,20 +1,18 @@
 //! Pruning: settled history that is no longer kept one by one, but as sums; and schedules that ended
 //! as long ago, with nothing left of them but those.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 use sqlx::AssertSqlSafe;
 use uuid::Uuid;
 
+use super::plans::to_i64;
 use super::revisions::end_revision;
+use super::rows::instants;
 use super::time::DbTime;
-use super::{Db, Tx};
+use super::{AT_ONCE, Db, Tx, hinted, rows};
 use crate::error::Result;
-
-/// How many occurrences are pruned in one transaction: nothing is delivered while it lasts.
-const AT_ONCE: i64 = 500;
-
-/// How many schedules are.
-const SCHEDULES_AT_ONCE: i64 = 100;
 
 /// Schedules that ended before `$1`, all of whose deliveries are pruned, and of which nobody has to
 /// know any more. What another program has just changed, perhaps to wake it, is adopted first.
@@ -88,7 +86,7 @@ impl Db {
         let mut tx = self.begin(doing).await?;
         let ended: Vec<(i64, String)> = sqlx::query_as(ENDED)
             .bind(DbTime(before))
-            .bind(SCHEDULES_AT_ONCE)
+            .bind(to_i64(AT_ONCE))
             .fetch_all(&mut *tx)
             .await
             .map_err(failed)?;
@@ -121,15 +119,17 @@ impl Db {
     async fn prune_some(&self, before: Timestamp) -> Result<Pruned> {
         let doing = "prune the history";
         let failed = |e| self.failed(doing, e);
-        let ids: Vec<i64> = sqlx::query_scalar(
-            "SELECT id FROM occurrences WHERE finished_at < $1 \
-             AND state NOT IN ('waiting', 'sending', 'unknown') LIMIT $2",
-        )
-        .bind(DbTime(before))
-        .bind(AT_ONCE)
-        .fetch_all(&self.pool)
-        .await
-        .map_err(failed)?;
+        let old = "SELECT id FROM occurrences INDEXED BY ix_occurrences_finished_at \
+                   WHERE finished_at < $1 AND state NOT IN ('waiting', 'sending', 'unknown') \
+                   LIMIT $2";
+        let mut connection = self.pool.acquire().await.map_err(failed)?;
+        let old = hinted::fetch_all(&mut connection, old, |q| {
+            q.bind(DbTime(before)).bind(to_i64(AT_ONCE))
+        });
+        let ids: Vec<i64> = (old.await.map_err(failed)?.iter())
+            .filter_map(|row| rows::number(row, "id"))
+            .collect();
+        drop(connection);
         if ids.is_empty() {
             return Ok(Pruned::default());
         }
@@ -149,23 +149,28 @@ async fn prune(tx: &mut Tx, ids: &[i64]) -> sqlx::Result<Pruned> {
         .collect::<Vec<_>>()
         .join(", ");
     let instants: Option<i64> = sqlx::query_scalar(AssertSqlSafe(format!(
-        "SELECT sum(count) FROM occurrences WHERE id IN ({ids})"
+        "SELECT sum({}) FROM occurrences WHERE id IN ({ids})",
+        instants!()
     )))
     .fetch_one(&mut **tx)
     .await?;
-    let payloads: Vec<String> = sqlx::query_scalar(AssertSqlSafe(format!(
-        "SELECT DISTINCT payload FROM occurrences WHERE id IN ({ids}) AND payload IS NOT NULL"
+    let payloads = sqlx::query(AssertSqlSafe(format!(
+        "SELECT payload FROM occurrences WHERE id IN ({ids}) AND payload IS NOT NULL"
     )))
     .fetch_all(&mut **tx)
     .await?;
+    let payloads: BTreeSet<String> = (payloads.iter())
+        .filter_map(|row| rows::text(row, "payload"))
+        .collect();
     let sum_up = format!(
         "INSERT INTO pruned_sums (uid, \"trigger\", state, early, count, first_at, last_at) \
-         SELECT uid, \"trigger\", state, id <= (SELECT early_occurrences FROM install), sum(count), \
-             min(first_at), max(intended_at) FROM occurrences WHERE id IN ({ids}) \
+         SELECT uid, \"trigger\", state, id <= (SELECT early_occurrences FROM install), \
+             sum({}), min(first_at), max(intended_at) FROM occurrences WHERE id IN ({ids}) \
              GROUP BY 1, 2, 3, 4 \
          ON CONFLICT DO UPDATE SET count = count + excluded.count, \
              first_at = min(first_at, excluded.first_at), \
-             last_at = max(last_at, excluded.last_at)"
+             last_at = max(last_at, excluded.last_at)",
+        instants!()
     );
     let attempts = format!("DELETE FROM attempts WHERE occurrence_id IN ({ids})");
     for statement in [sum_up, attempts] {
@@ -187,7 +192,10 @@ async fn prune(tx: &mut Tx, ids: &[i64]) -> sqlx::Result<Pruned> {
 }
 
 /// Deletes those of some payloads to which neither an occurrence nor a schedule refers any more.
-pub(super) async fn drop_unused_payloads(tx: &mut Tx, hashes: &[String]) -> sqlx::Result<u64> {
+pub(super) async fn drop_unused_payloads(
+    tx: &mut Tx,
+    hashes: impl IntoIterator<Item = &String>,
+) -> sqlx::Result<u64> {
     let mut dropped = 0;
     for hash in hashes {
         let deleted = sqlx::query(

@@ -1,11 +1,14 @@
 //! Purging: the texts of what is over are removed, so that they can't be read back from the file.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
+use sqlx::AssertSqlSafe;
 use uuid::Uuid;
 
 use super::prune::drop_unused_payloads;
-use super::time::optional;
-use super::{Db, Tx};
+use super::time::{DbTime, optional};
+use super::{AT_ONCE, Db, Tx, rows};
 use crate::error::Result;
 use crate::models::AgentId;
 
@@ -39,18 +42,90 @@ const SETTLED: &str = "state NOT IN ('waiting', 'sending', 'unknown') \
      AND ($1 IS NULL OR uid = $1) AND ($2 IS NULL OR agent_id = $2) \
      AND ($3 IS NULL OR finished_at < $3)";
 
+/// The schedules that a purge is about: over, with all that was sent of them, and with a prompt.
+const OVER: &str = "lifecycle IN ('finished', 'cancelled') AND touched = 0 AND prompt_text <> '' \
+     AND ($1 IS NULL OR uid = $1) AND ($2 IS NULL OR agent_id = $2) \
+     AND NOT EXISTS (SELECT 1 FROM occurrences o WHERE o.uid = schedules.uid \
+         AND (o.finished_at IS NULL OR o.finished_at >= coalesce($3, '9999-12-31'))) \
+     AND ($3 IS NULL OR created_at IS NULL OR created_at < $3)";
+
+const DOING: &str = "purge texts";
+
+/// What a purge asks of every statement: whose, and before when.
+struct Asked {
+    uid: Option<String>,
+    agent: Option<String>,
+    before: Option<DbTime>,
+}
+
+/// Gives a statement the three parts of what is asked.
+macro_rules! asking {
+    ($asked:expr, $query:expr) => {
+        $query
+            .bind($asked.uid.clone())
+            .bind($asked.agent.clone())
+            .bind($asked.before)
+    };
+}
+
 impl Db {
     /// Removes prompts, replies and error texts of what is settled, and was so `before` a time if
-    /// one is given. Rows stay, and so does the account.
+    /// one is given, a part at a time: whoever else writes comes between. Rows stay, and so does the
+    /// account.
     ///
     /// # Errors
-    /// Those of the database.
+    /// Those of the database; what was purged until then stays so.
     pub async fn purge(&self, whose: &Purge, before: Option<Timestamp>) -> Result<Purged> {
-        let doing = "purge texts";
-        let failed = |e| self.failed(doing, e);
-        let mut tx = self.begin(doing).await?;
-        let mut purged = purge(&mut tx, whose, before).await.map_err(failed)?;
-        self.commit(tx, doing).await?;
+        let failed = |e| self.failed(DOING, e);
+        let (uid, agent) = match whose {
+            Purge::Schedule(uid) => (Some(uid.to_string()), None),
+            Purge::Agent(agent) => (None, Some(agent.as_str().to_owned())),
+        };
+        let before = optional(before);
+        let asked = Asked { uid, agent, before };
+        let before_all = self.count_payloads().await?;
+        let mut purged = Purged::default();
+        let mut last = 0;
+        while let Some(ids) = self
+            .next_ids("occurrences", SETTLED, &asked, &mut last)
+            .await?
+        {
+            let mut tx = self.begin(DOING).await?;
+            purge_occurrences(&mut tx, &ids).await.map_err(failed)?;
+            self.commit(tx, DOING).await?;
+            purged.occurrences += ids.len() as u64;
+        }
+        let mut tx = self.begin(DOING).await?;
+        purge_incidents(&mut tx, &asked).await.map_err(failed)?;
+        self.commit(tx, DOING).await?;
+        let mut last = 0;
+        while let Some(ids) = self.next_ids("schedules", OVER, &asked, &mut last).await? {
+            let mut tx = self.begin(DOING).await?;
+            for id in &ids {
+                sqlx::query(
+                    "UPDATE schedules SET prompt_text = '', pause_note = NULL, \
+                     row_version = row_version + 1 WHERE id = $1 AND touched = 0 \
+                     AND lifecycle IN ('finished', 'cancelled')",
+                )
+                .bind(id)
+                .execute(&mut *tx)
+                .await
+                .map_err(failed)?;
+            }
+            self.commit(tx, DOING).await?;
+            purged.schedules += ids.len() as u64;
+        }
+        let live = "SELECT count(*) FROM schedules WHERE (lifecycle IS NULL \
+                        OR lifecycle NOT IN ('finished', 'cancelled')) \
+                    AND ($1 IS NULL OR uid = $1) AND ($2 IS NULL OR agent_id = $2) \
+                    AND ($3 IS NULL OR 1)";
+        purged.live = asking!(asked, sqlx::query_scalar(live))
+            .fetch_one(&self.pool)
+            .await
+            .map_err(failed)?;
+        // Those that only schedules referred to went with their prompts.
+        let gone = before_all.saturating_sub(self.count_payloads().await?);
+        purged.payloads = u64::try_from(gone).unwrap_or(0);
         // What was deleted before this program overwrote what it deletes, and free pages.
         sqlx::query("VACUUM")
             .execute(&self.pool)
@@ -64,44 +139,60 @@ impl Db {
         purged.log_in_use = busy != 0;
         Ok(purged)
     }
+
+    async fn count_payloads(&self) -> Result<i64> {
+        sqlx::query_scalar("SELECT count(*) FROM payloads")
+            .fetch_one(&self.pool)
+            .await
+            .map_err(|e| self.failed(DOING, e))
+    }
+
+    /// The numbers of the next rows of a table that a purge is about; `None` after the last ones.
+    async fn next_ids(
+        &self,
+        table: &str,
+        which: &str,
+        asked: &Asked,
+        last: &mut i64,
+    ) -> Result<Option<Vec<i64>>> {
+        let next =
+            format!("SELECT id FROM {table} WHERE {which} AND id > $4 ORDER BY id LIMIT {AT_ONCE}");
+        let ids: Vec<i64> = asking!(asked, sqlx::query_scalar(AssertSqlSafe(next)))
+            .bind(*last)
+            .fetch_all(&self.pool)
+            .await
+            .map_err(|e| self.failed(DOING, e))?;
+        *last = ids.last().copied().unwrap_or(*last);
+        Ok((!ids.is_empty()).then_some(ids))
+    }
 }
 
-async fn purge(tx: &mut Tx, whose: &Purge, before: Option<Timestamp>) -> sqlx::Result<Purged> {
-    let (uid, agent) = match whose {
-        Purge::Schedule(uid) => (Some(uid.to_string()), None),
-        Purge::Agent(agent) => (None, Some(agent.as_str().to_owned())),
-    };
-    // Every statement has the same three parameters: whose, and before when.
-    macro_rules! bound {
-        ($query:expr) => {
-            $query.bind(&uid).bind(&agent).bind(optional(before))
-        };
+async fn purge_occurrences(tx: &mut Tx, ids: &[i64]) -> sqlx::Result<()> {
+    let mut payloads = BTreeSet::new();
+    for id in ids {
+        let row = sqlx::query("SELECT payload FROM occurrences WHERE id = $1")
+            .bind(id)
+            .fetch_optional(&mut **tx)
+            .await?;
+        payloads.extend(row.and_then(|row| rows::text(&row, "payload")));
+        for statement in [
+            "UPDATE attempts SET envelope = NULL, error = NULL WHERE occurrence_id = $1",
+            // Of an error its code stays, which is ours.
+            "UPDATE occurrences SET payload = NULL, reply = NULL, \
+             error = CASE WHEN instr(error, ':') > 0 \
+                 THEN substr(error, 1, instr(error, ':') - 1) END, \
+             reason = CASE WHEN state = 'dead' THEN NULL ELSE reason END WHERE id = $1",
+        ] {
+            sqlx::query(statement).bind(id).execute(&mut **tx).await?;
+        }
     }
-    let count = "SELECT count(*) FROM payloads";
-    let before_all: i64 = sqlx::query_scalar(count).fetch_one(&mut **tx).await?;
-    let select =
-        format!("SELECT DISTINCT payload FROM occurrences WHERE payload NOTNULL AND {SETTLED}");
-    let payloads: Vec<String> = bound!(sqlx::query_scalar(sqlx::AssertSqlSafe(select)))
-        .fetch_all(&mut **tx)
-        .await?;
-    let attempts = format!(
-        "UPDATE attempts SET envelope = NULL, error = NULL \
-         WHERE occurrence_id IN (SELECT id FROM occurrences WHERE {SETTLED})"
-    );
-    bound!(sqlx::query(sqlx::AssertSqlSafe(attempts)))
-        .execute(&mut **tx)
-        .await?;
-    // Of an error its code stays, which is ours.
-    let occurrences = format!(
-        "UPDATE occurrences SET payload = NULL, reply = NULL, \
-         error = CASE WHEN instr(error, ':') > 0 THEN substr(error, 1, instr(error, ':') - 1) END, \
-         reason = CASE WHEN state = 'dead' THEN NULL ELSE reason END WHERE {SETTLED}"
-    );
-    let occurrences = bound!(sqlx::query(sqlx::AssertSqlSafe(occurrences)))
-        .execute(&mut **tx)
-        .await?;
-    // Notices of it that were given up, and what they told; those still to be sent tell of a trouble
-    // that goes on, or stay until they are sent.
+    drop_unused_payloads(tx, &payloads).await?;
+    Ok(())
+}
+
+/// Removes notices that were given up, and what they told; those still to be sent tell of a trouble
+/// that goes on, or stay until they are sent.
+async fn purge_incidents(tx: &mut Tx, asked: &Asked) -> sqlx::Result<()> {
     let troubles = "SELECT id FROM incidents WHERE (closed_at IS NOT NULL \
              OR NOT EXISTS (SELECT 1 FROM schedules s \
                             WHERE (s.uid = subject OR s.agent_id = incidents.agent_id) \
@@ -119,35 +210,9 @@ async fn purge(tx: &mut Tx, whose: &Purge, before: Option<Timestamp>) -> sqlx::R
         ),
         format!("UPDATE incidents SET reason = '' WHERE id IN ({troubles})"),
     ] {
-        bound!(sqlx::query(sqlx::AssertSqlSafe(statement)))
+        asking!(asked, sqlx::query(AssertSqlSafe(statement)))
             .execute(&mut **tx)
             .await?;
     }
-    let schedules = bound!(sqlx::query(
-        "UPDATE schedules SET prompt_text = '', pause_note = NULL, row_version = row_version + 1 \
-         WHERE lifecycle IN ('finished', 'cancelled') AND touched = 0 AND prompt_text <> '' \
-         AND ($1 IS NULL OR uid = $1) AND ($2 IS NULL OR agent_id = $2) \
-         AND NOT EXISTS (SELECT 1 FROM occurrences o WHERE o.uid = schedules.uid \
-                         AND (o.finished_at IS NULL OR o.finished_at >= coalesce($3, '9999-12-31'))) \
-         AND ($3 IS NULL OR created_at IS NULL OR created_at < $3)"
-    ))
-    .execute(&mut **tx)
-    .await?;
-    let live: i64 = bound!(sqlx::query_scalar(
-        "SELECT count(*) FROM schedules WHERE (lifecycle IS NULL \
-             OR lifecycle NOT IN ('finished', 'cancelled')) \
-         AND ($1 IS NULL OR uid = $1) AND ($2 IS NULL OR agent_id = $2) AND ($3 IS NULL OR 1)"
-    ))
-    .fetch_one(&mut **tx)
-    .await?;
-    drop_unused_payloads(tx, &payloads).await?;
-    // Those that only schedules referred to went with their prompts.
-    let after_all: i64 = sqlx::query_scalar(count).fetch_one(&mut **tx).await?;
-    Ok(Purged {
-        schedules: schedules.rows_affected(),
-        occurrences: occurrences.rows_affected(),
-        payloads: u64::try_from(before_all - after_all).unwrap_or(0),
-        live,
-        log_in_use: false,
-    })
+    Ok(())
 }

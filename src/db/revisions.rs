@@ -2,14 +2,13 @@
 //! for, so that the past can be calculated again.
 
 use jiff::Timestamp;
+use sqlx::SqliteConnection;
 use sqlx::sqlite::SqliteRow;
-use sqlx::{Row, SqliteConnection};
 use uuid::Uuid;
 
-use super::Tx;
 use super::plans::schedule_type;
-use super::rows;
 use super::time::{DbTime, optional};
+use super::{Tx, hinted, rows};
 use crate::error::{Code, Error, Result};
 use crate::models::{Lifecycle, Plan, ScheduleType};
 use crate::schedule::{Fresh, Past, Planned, Spec, Timetable, TooMany, Zone, just_after};
@@ -90,14 +89,10 @@ pub(super) async fn end_revision(
 ) -> sqlx::Result<()> {
     let stood = fetch_standing(tx, &uid.to_string()).await?;
     let before = stood.stands_before.max(through.map(just_after));
-    sqlx::query(
-        "UPDATE schedule_revisions SET ends_before = coalesce($2, first_instant) \
-         WHERE uid = $1 AND ends_before IS NULL",
-    )
-    .bind(uid.to_string())
-    .bind(optional(before))
-    .execute(&mut **tx)
-    .await?;
+    let end = "UPDATE schedule_revisions INDEXED BY ix_schedule_revisions_uid \
+               SET ends_before = coalesce($2, first_instant) \
+               WHERE uid = $1 AND ends_before IS NULL";
+    hinted::execute(tx, end, |q| q.bind(uid.to_string()).bind(optional(before))).await?;
     Ok(())
 }
 
@@ -132,7 +127,7 @@ pub(super) async fn fetch_standing(
     // The last instant of a finished schedule stays in its next_run.
     let finished = lifecycle.as_deref() == Some(Lifecycle::Finished.as_str());
     Ok(Standing {
-        schedule_id: row.try_get_unchecked("id")?,
+        schedule_id: rows::number(&row, "id"),
         stands_before: match finished {
             true => next.map(just_after),
             false => next,
@@ -179,8 +174,8 @@ fn planned(row: &SqliteRow, stands_before: Option<Timestamp>) -> Result<Planned>
         None => stands_before.unwrap_or(first),
         Some(_) => rows::lenient_time(row, "ends_before").ok_or_else(|| broken("end"))?,
     };
-    let most: Option<i64> = row.try_get_unchecked("max_repetitions").unwrap_or(None);
-    let taken: i64 = row.try_get_unchecked("repetitions").unwrap_or_default();
+    let most = rows::number(row, "max_repetitions");
+    let taken = rows::number(row, "repetitions").unwrap_or(0);
     Ok(Planned {
         timetable: Timetable {
             spec,
@@ -234,17 +229,14 @@ pub(super) async fn has_outcome(tx: &mut Tx, uid: Uuid, at: Timestamp) -> sqlx::
 
 /// Whether any instant from `first` on may have an outcome already.
 async fn may_be_settled(tx: &mut Tx, uid: Uuid, first: Timestamp) -> sqlx::Result<bool> {
-    let settled: Option<i64> = sqlx::query_scalar(
-        "SELECT 1 WHERE EXISTS (SELECT 1 FROM occurrences \
-             WHERE uid = $1 AND \"trigger\" = 'schedule' AND intended_at >= $2) \
-         OR EXISTS (SELECT 1 FROM pruned_sums \
-             WHERE uid = $1 AND \"trigger\" = 'schedule' AND last_at >= $2)",
-    )
-    .bind(uid.to_string())
-    .bind(DbTime(first))
-    .fetch_optional(&mut **tx)
-    .await?;
-    Ok(settled.is_some())
+    let settled = "SELECT 1 WHERE EXISTS (SELECT 1 FROM occurrences \
+                       INDEXED BY sqlite_autoindex_occurrences_1 \
+                       WHERE uid = $1 AND \"trigger\" = 'schedule' AND intended_at >= $2) \
+                   OR EXISTS (SELECT 1 FROM pruned_sums INDEXED BY sqlite_autoindex_pruned_sums_1 \
+                       WHERE uid = $1 AND \"trigger\" = 'schedule' AND last_at >= $2)";
+    let settled =
+        hinted::fetch_optional(tx, settled, |q| q.bind(uid.to_string()).bind(DbTime(first)));
+    Ok(settled.await?.is_some())
 }
 
 /// The instants that were settled before revisions said which those are.

@@ -6,7 +6,6 @@ use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
 use uuid::Uuid;
 
-use super::time::DbTime;
 use crate::models::{
     CatchUp, EnvelopeStyle, Lane, Lifecycle, Occurrence, PingUrl, Policy, PromptSchedule, State,
     Trigger, Turn,
@@ -34,10 +33,31 @@ macro_rules! occurrence_columns {
 }
 pub(super) use occurrence_columns;
 
+/// How many instants an occurrence stands for. The sum of them must not overflow, whatever another
+/// program has written there.
+macro_rules! instants {
+    () => {
+        "CASE WHEN typeof(count) = 'integer' AND count BETWEEN 1 AND 1000000000000 THEN count \
+         ELSE 1 END"
+    };
+}
+pub(super) use instants;
+
 /// The text of a column whatever its storage class; bytes that are no UTF-8 become U+FFFD.
 pub(super) fn text(row: &SqliteRow, column: &str) -> Option<String> {
     let bytes: Option<Vec<u8>> = row.try_get_unchecked(column).unwrap_or(None);
     bytes.map(|b| String::from_utf8_lossy(&b).into_owned())
+}
+
+/// The text of a column that must be text, every letter of it.
+pub(super) fn whole_text(row: &SqliteRow, column: &str) -> sqlx::Result<String> {
+    let bytes: Option<Vec<u8>> = row.try_get_unchecked(column)?;
+    let text = bytes.map(String::from_utf8);
+    match text {
+        Some(Ok(text)) => Ok(text),
+        Some(Err(_)) => Err(unreadable(column, "bytes that are no text")),
+        None => Err(unreadable(column, "NULL")),
+    }
 }
 
 /// A time of a column that other programs write; `None` where it is NULL or no time.
@@ -45,10 +65,9 @@ pub(super) fn lenient_time(row: &SqliteRow, column: &str) -> Option<Timestamp> {
     text(row, column).and_then(|t| read_stored_time(&t))
 }
 
-fn time(row: &SqliteRow, column: &str) -> sqlx::Result<Option<Timestamp>> {
-    Ok(row
-        .try_get_unchecked::<Option<DbTime>, _>(column)?
-        .map(|t| t.0))
+/// A whole number of a column that other programs may write; `None` where there is none.
+pub(super) fn number(row: &SqliteRow, column: &str) -> Option<i64> {
+    text(row, column).and_then(|n| n.parse().ok())
 }
 
 /// Whether a boolean column that other programs write holds true; NULL reads as false.
@@ -61,10 +80,11 @@ pub(super) fn flag(row: &SqliteRow, column: &str) -> bool {
 
 /// A word of ours, or the error of a column that holds another.
 fn word<T>(row: &SqliteRow, column: &str, read: fn(&str) -> Option<T>) -> sqlx::Result<T> {
-    let text: String = row.try_get_unchecked(column)?;
+    let text = text(row, column).unwrap_or_default();
     read(&text).ok_or_else(|| unreadable(column, &text))
 }
 
+/// The error of a column that can't be read.
 pub(super) fn unreadable(column: &str, text: &str) -> sqlx::Error {
     sqlx::Error::ColumnDecode {
         index: column.to_owned(),
@@ -73,7 +93,7 @@ pub(super) fn unreadable(column: &str, text: &str) -> sqlx::Error {
 }
 
 pub(super) fn uuid(row: &SqliteRow, column: &str) -> sqlx::Result<Uuid> {
-    let text: String = row.try_get_unchecked(column)?;
+    let text = text(row, column).unwrap_or_default();
     text.parse().map_err(|_| unreadable(column, &text))
 }
 
@@ -101,8 +121,8 @@ pub(super) fn schedule(row: &SqliteRow) -> sqlx::Result<PromptSchedule> {
         anchor: lenient_time(row, "anchor"),
         start_at: lenient_time(row, "start_at"),
         end_at: lenient_time(row, "end_at"),
-        max_repetitions: row.try_get_unchecked("max_repetitions")?,
-        repetitions: row.try_get_unchecked("repetitions")?,
+        max_repetitions: number(row, "max_repetitions"),
+        repetitions: number(row, "repetitions").unwrap_or(0),
         lifecycle,
         broken_reason: text(row, "broken_reason"),
         paused_at: lenient_time(row, "paused_at"),
@@ -120,49 +140,45 @@ pub(super) fn ping_url(row: &SqliteRow) -> Option<PingUrl> {
 
 /// A policy; what can't be read of it is the default.
 fn policy(row: &SqliteRow) -> Policy {
-    let number = |column| {
-        row.try_get_unchecked::<Option<i64>, _>(column)
-            .unwrap_or(None)
-    };
-    let seconds = |column| number(column).map(SignedDuration::from_secs);
+    let seconds = |column| number(row, column).map(SignedDuration::from_secs);
     Policy {
         catch_up: text(row, "catch_up").and_then(|w| CatchUp::from_word(&w)),
         grace: seconds("grace"),
-        pause_on_failure: number("pause_on_failure"),
+        pause_on_failure: number(row, "pause_on_failure"),
         envelope: text(row, "envelope").and_then(|w| EnvelopeStyle::from_word(&w)),
         max_age: seconds("max_age"),
     }
 }
 
+/// An occurrence. What says which one it is and where it stands must be readable.
 pub(super) fn occurrence(row: &SqliteRow) -> sqlx::Result<Occurrence> {
-    let required = |column| time(row, column)?.ok_or_else(|| unreadable(column, "NULL"));
+    let required = |column| {
+        let stored = text(row, column).unwrap_or_default();
+        read_stored_time(&stored).ok_or_else(|| unreadable(column, &stored))
+    };
+    let intended_at = required("intended_at")?;
     Ok(Occurrence {
         id: row.try_get("id")?,
         uid: uuid(row, "uid")?,
         agent_id: text(row, "agent_id").unwrap_or_default(),
         trigger: word(row, "trigger", Trigger::from_word)?,
         first_at: required("first_at")?,
-        intended_at: required("intended_at")?,
-        count: row.try_get("count")?,
-        firing: row.try_get("firing")?,
-        stands_for: row.try_get("stands_for")?,
-        stands_since: match time(row, "stands_since")? {
-            Some(since) => since,
-            None => required("intended_at")?,
-        },
+        intended_at,
+        count: number(row, "count").unwrap_or(1),
+        firing: number(row, "firing"),
+        stands_for: number(row, "stands_for").unwrap_or(1),
+        stands_since: lenient_time(row, "stands_since").unwrap_or(intended_at),
         state: word(row, "state", State::from_word)?,
-        reason: row.try_get("reason")?,
-        lane: row.try_get::<Option<String>, _>("lane")?.map(Lane::new),
-        not_before: time(row, "not_before")?,
-        sent_at: time(row, "sent_at")?,
-        finished_at: time(row, "finished_at")?,
-        run_id: row.try_get("run_id")?,
-        stop_reason: row.try_get("stop_reason")?,
-        turn: row
-            .try_get::<Option<String>, _>("turn")?
-            .and_then(|t| Turn::from_word(&t)),
-        tokens: row.try_get("tokens")?,
-        reply: row.try_get("reply")?,
-        error: row.try_get("error")?,
+        reason: text(row, "reason"),
+        lane: text(row, "lane").map(Lane::new),
+        not_before: lenient_time(row, "not_before"),
+        sent_at: lenient_time(row, "sent_at"),
+        finished_at: lenient_time(row, "finished_at"),
+        run_id: text(row, "run_id"),
+        stop_reason: text(row, "stop_reason"),
+        turn: text(row, "turn").and_then(|t| Turn::from_word(&t)),
+        tokens: number(row, "tokens"),
+        reply: text(row, "reply"),
+        error: text(row, "error"),
     })
 }

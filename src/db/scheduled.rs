@@ -23,7 +23,6 @@ impl Db {
     /// # Errors
     /// Those of the database.
     pub async fn get_schedule_by_uid(&self, uid: Uuid) -> Result<Option<(PromptSchedule, bool)>> {
-        use sqlx::Row;
         let failed = |e| self.failed("look for the schedule", e);
         let row = sqlx::query(concat!(
             "SELECT ",
@@ -37,9 +36,8 @@ impl Db {
         .await
         .map_err(failed)?;
         let Some(row) = row else { return Ok(None) };
-        let live: Option<bool> = row.try_get("live").map_err(failed)?;
         let schedule = rows::schedule(&row).map_err(failed)?;
-        Ok(Some((schedule, live == Some(true))))
+        Ok(Some((schedule, rows::flag(&row, "live"))))
     }
 
     /// An agent's schedules of which anything is still to be sent, by their numbers, after the
@@ -73,6 +71,7 @@ impl Db {
     }
 
     /// What was sent to an agent of a schedule, or should have been and never was; the newest first.
+    /// One that can't be read is left out, and reported once.
     ///
     /// # Errors
     /// Those of the database.
@@ -98,20 +97,19 @@ impl Db {
         .fetch_all(&self.pool)
         .await
         .map_err(failed)?;
-        rows.iter()
-            .map(|r| rows::occurrence(r).map_err(failed))
-            .collect()
+        Ok(self.readable(&rows, rows::occurrence))
     }
 
-    /// A stored request.
+    /// A stored request; `None` if it is gone or no text.
     ///
     /// # Errors
     /// Those of the database.
     pub async fn get_payload(&self, hash: &str) -> Result<Option<String>> {
-        sqlx::query_scalar("SELECT body FROM payloads WHERE hash = $1")
+        let row = sqlx::query("SELECT body FROM payloads WHERE hash = $1")
             .bind(hash)
             .fetch_optional(&self.pool)
             .await
-            .map_err(|e| self.failed("read a stored request", e))
+            .map_err(|e| self.failed("read a stored request", e))?;
+        Ok(row.and_then(|row| rows::whole_text(&row, "body").ok()))
     }
 }

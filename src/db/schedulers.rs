@@ -1,17 +1,17 @@
 //! Who is delivering: owner locks, heartbeats, and held targets.
 
+use std::collections::BTreeSet;
 use std::fs::{File, OpenOptions, TryLockError};
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
-use sqlx::Row;
 use uuid::Uuid;
 
-use super::Db;
 use super::halt::{Deadline, give_time_back};
 use super::incidents::close_incident;
 use super::rows;
 use super::time::DbTime;
+use super::{Db, hinted};
 use crate::error::{Code, Error, Result};
 use crate::ids::new_id;
 use crate::models::IncidentKind;
@@ -144,9 +144,9 @@ impl Db {
     ///
     /// # Errors
     /// Those of the database.
-    pub async fn forget_scheduler(&self, owner: Uuid) -> Result<()> {
-        sqlx::query("DELETE FROM schedulers WHERE owner = $1")
-            .bind(owner.to_string())
+    pub async fn forget_scheduler(&self, owner: &str) -> Result<()> {
+        sqlx::query("DELETE FROM schedulers WHERE CAST(owner AS TEXT) = $1")
+            .bind(owner)
             .execute(&self.pool)
             .await
             .map_err(|e| self.failed("forget a stopped scheduler", e))?;
@@ -166,22 +166,24 @@ impl Db {
         Ok(alive.collect())
     }
 
-    /// The owners that left a heartbeat or a prompt behind and are dead.
+    /// The owners that left a heartbeat or a prompt behind and are dead, as they are written there.
+    /// A name that can't be read, or none, is nobody's.
     ///
     /// # Errors
     /// Those of the database.
-    pub async fn list_dead_owners(&self) -> Result<Vec<Uuid>> {
+    pub async fn list_dead_owners(&self) -> Result<Vec<String>> {
+        let failed = |e| self.failed("look for dead schedulers", e);
         // The state is said twice, so that SQLite sees that the index of open ones will do.
-        let owners: Vec<String> = sqlx::query_scalar(
-            "SELECT owner FROM schedulers UNION \
-             SELECT owner FROM occurrences WHERE state = 'sending' AND owner IS NOT NULL \
-             AND state IN ('waiting', 'sending', 'unknown')",
-        )
-        .fetch_all(&self.pool)
-        .await
-        .map_err(|e| self.failed("look for dead schedulers", e))?;
-        let owners = owners.iter().filter_map(|o| o.parse().ok());
-        Ok(owners.filter(|o| !self.is_alive(*o)).collect())
+        let owners = "SELECT owner FROM schedulers UNION ALL \
+                      SELECT owner FROM occurrences INDEXED BY ix_occurrences_open \
+                      WHERE state = 'sending' AND state IN ('waiting', 'sending', 'unknown')";
+        let mut connection = self.pool.acquire().await.map_err(failed)?;
+        let rows = hinted::fetch_all(&mut connection, owners, |q| q).await;
+        let owners: BTreeSet<String> = (rows.map_err(failed)?.iter())
+            .map(|row| rows::text(row, "owner").unwrap_or_default())
+            .collect();
+        let is_dead = |owner: &String| owner.parse().map_or(true, |owner| !self.is_alive(owner));
+        Ok(owners.into_iter().filter(is_dead).collect())
     }
 
     /// Every scheduler that left a heartbeat, also the dead ones.
@@ -194,18 +196,18 @@ impl Db {
         .fetch_all(&self.pool)
         .await
         .map_err(failed)?;
-        rows.iter()
-            .map(|r| {
-                Ok(RunningScheduler {
-                    owner: rows::uuid(r, "owner")?,
-                    pid: r.try_get("pid")?,
-                    started_at: r.try_get::<DbTime, _>("started_at")?.0,
-                    heartbeat_at: r.try_get::<DbTime, _>("heartbeat_at")?.0,
-                    holding: r.try_get("holding")?,
-                })
+        // Without a name it is nobody's, and the next look forgets it.
+        let read = |r| {
+            let heartbeat_at = rows::lenient_time(r, "heartbeat_at").unwrap_or_default();
+            Some(RunningScheduler {
+                owner: rows::uuid(r, "owner").ok()?,
+                pid: rows::number(r, "pid").unwrap_or_default(),
+                started_at: rows::lenient_time(r, "started_at").unwrap_or(heartbeat_at),
+                heartbeat_at,
+                holding: rows::text(r, "holding"),
             })
-            .collect::<sqlx::Result<_>>()
-            .map_err(failed)
+        };
+        Ok(rows.iter().filter_map(read).collect())
     }
 
     /// Notes that a target is held and why; since when stays as first noted.
@@ -238,15 +240,18 @@ impl Db {
         let doing = "note that a target answers again";
         let failed = |e| self.failed(doing, e);
         let mut tx = self.begin(doing).await?;
-        let since: Option<DbTime> =
-            sqlx::query_scalar("DELETE FROM held_targets WHERE target = $1 RETURNING held_since")
+        let released =
+            sqlx::query("DELETE FROM held_targets WHERE target = $1 RETURNING held_since")
                 .bind(target)
                 .fetch_optional(&mut *tx)
                 .await
                 .map_err(failed)?;
         // Another scheduler may have released it already, and given the time back once.
-        let Some(since) = since else { return Ok(()) };
-        let held = now.duration_since(since.0);
+        let Some(released) = released else {
+            return Ok(());
+        };
+        let since = rows::lenient_time(&released, "held_since").unwrap_or(now);
+        let held = now.duration_since(since);
         for deadline in [Deadline::Expiry, Deadline::Reconcile] {
             give_time_back(&mut tx, deadline, Some(target), held)
                 .await
@@ -275,18 +280,14 @@ impl Db {
                 .fetch_all(&self.pool)
                 .await
                 .map_err(failed)?;
-        rows.iter()
-            .map(|r| {
-                Ok(HeldTarget {
-                    target: r.try_get("target")?,
-                    held_since: r.try_get::<DbTime, _>("held_since")?.0,
-                    code: r.try_get("code")?,
-                    reason: r.try_get("reason")?,
-                    by_lanes: r.try_get("by_lanes")?,
-                })
-            })
-            .collect::<sqlx::Result<_>>()
-            .map_err(failed)
+        let read = |r| HeldTarget {
+            target: rows::text(r, "target").unwrap_or_default(),
+            held_since: rows::lenient_time(r, "held_since").unwrap_or_default(),
+            code: rows::text(r, "code").unwrap_or_default(),
+            reason: rows::text(r, "reason").unwrap_or_default(),
+            by_lanes: rows::flag(r, "by_lanes"),
+        };
+        Ok(rows.iter().map(read).collect())
     }
 }
 

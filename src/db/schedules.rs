@@ -1,7 +1,7 @@
 //! The six operations on schedules.
 
 use jiff::Timestamp;
-use sqlx::{Row, SqliteConnection};
+use sqlx::SqliteConnection;
 use uuid::Uuid;
 
 use super::adoption::adopt_if_touched;
@@ -30,19 +30,6 @@ pub struct ListFilter {
     pub limit: Option<u32>,
     /// Leaving out so many at the beginning.
     pub offset: u32,
-}
-
-/// A schedule whose time has come, without its prompt.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct DueSchedule {
-    /// Its number.
-    pub id: i64,
-    /// Its identity.
-    pub uid: Uuid,
-    /// Whom it is for.
-    pub agent_id: AgentId,
-    /// The oldest instant that is not taken yet.
-    pub next_run: Timestamp,
 }
 
 /// What became of a wish to cancel.
@@ -214,32 +201,6 @@ impl Db {
             true => Cancelled::Ended(schedule.lifecycle),
             false => Cancelled::Done,
         }))
-    }
-
-    /// Every active schedule whose next run has come, the oldest first. Rows that another program
-    /// has changed come after their adoption.
-    ///
-    /// # Errors
-    /// Those of the database.
-    pub async fn get_due_schedules(&self, now: Timestamp) -> Result<Vec<DueSchedule>> {
-        let rows = sqlx::query(
-            "SELECT id, uid, agent_id, next_run FROM schedules \
-             WHERE active = 1 AND touched = 0 AND next_run <= $1 ORDER BY next_run, id",
-        )
-        .bind(DbTime(now))
-        .fetch_all(&self.pool)
-        .await
-        .map_err(|e| self.failed("look for due schedules", e))?;
-        let read = |r| -> Option<DueSchedule> {
-            Some(DueSchedule {
-                id: Row::try_get(r, "id").ok()?,
-                uid: rows::uuid(r, "uid").ok()?,
-                agent_id: AgentId::parse(&rows::text(r, "agent_id")?).ok()?,
-                next_run: rows::lenient_time(r, "next_run")?,
-            })
-        };
-        // Adoption has made every untouched active row readable.
-        Ok(rows.iter().filter_map(read).collect())
     }
 }
 

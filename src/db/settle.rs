@@ -1,7 +1,6 @@
 //! Settling: writing down what was decided about an occurrence, if the right to do so still holds.
 
 use jiff::Timestamp;
-use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
 
 use super::control::write_pause;
@@ -9,7 +8,7 @@ use super::incidents::{Trouble, open_incident};
 use super::notices::{Settled, follow_verdict, note_end};
 use super::outbox::ping_of_verdict;
 use super::time::{DbTime, optional};
-use super::{Db, Tx, rows};
+use super::{Db, Tx, hinted, rows};
 use crate::error::Result;
 use crate::failpoint::failpoint;
 use crate::models::{Fault, IncidentKind, Lifecycle, Policy, State, Trigger, Turn, Verdict};
@@ -62,18 +61,17 @@ impl Db {
         let doing = "settle an occurrence";
         let failed = |e| self.failed(doing, e);
         let mut tx = self.begin(doing).await?;
-        let held = sqlx::query(
-            "SELECT o.uid, o.agent_id, o.lane, o.\"trigger\", o.sent_at, s.id AS schedule_id, s.lifecycle, s.last_run, \
-             s.dead_in_row, s.pause_on_failure, s.touched, s.ping_url FROM occurrences o LEFT JOIN schedules s ON s.uid = o.uid \
-             WHERE o.id = $1 AND o.fence = $2 AND o.state IN ('sending', 'unknown')",
-        )
-        .bind(occurrence_id)
-        .bind(fence)
-        .fetch_optional(&mut *tx)
-        .await
-        .map_err(failed)?;
-        let Some(held) = held else { return Ok(None) };
-        let schedule_id: Option<i64> = held.try_get("schedule_id").map_err(failed)?;
+        let held = "SELECT o.uid, o.agent_id, o.lane, o.\"trigger\", o.sent_at, \
+                    s.id AS schedule_id, s.lifecycle, s.last_run, s.dead_in_row, \
+                    s.pause_on_failure, s.touched, s.ping_url \
+                    FROM occurrences o LEFT JOIN schedules s INDEXED BY ix_schedules_uid \
+                    ON s.uid = o.uid \
+                    WHERE o.id = $1 AND o.fence = $2 AND o.state IN ('sending', 'unknown')";
+        let held = hinted::fetch_optional(&mut tx, held, |q| q.bind(occurrence_id).bind(fence));
+        let Some(held) = held.await.map_err(failed)? else {
+            return Ok(None);
+        };
+        let schedule_id = rows::number(&held, "schedule_id");
         let change = change_of(verdict, is_ended(&held, schedule_id), now);
         write(&mut tx, occurrence_id, &change, now)
             .await
@@ -94,7 +92,6 @@ impl Db {
             .map_err(failed)?;
         }
         let state = State::from_word(change.state).unwrap_or(State::Unknown);
-        let uid = rows::uuid(&held, "uid").map_err(failed)?;
         let [uid_text, agent_id, lane] =
             ["uid", "agent_id", "lane"].map(|column| rows::text(&held, column).unwrap_or_default());
         let settled = Settled {
@@ -112,7 +109,7 @@ impl Db {
         if let (Some(id), true, false) = (schedule_id, settled.is_last, state.is_open()) {
             note_end(&mut tx, id, now).await.map_err(failed)?;
         }
-        if let Some(url) = rows::ping_url(&held) {
+        if let (Some(url), Ok(uid)) = (rows::ping_url(&held), rows::uuid(&held, "uid")) {
             ping_of_verdict(&mut tx, uid, &url, verdict, now)
                 .await
                 .map_err(failed)?;
@@ -160,10 +157,10 @@ async fn count_failures(
     settled: &Settled<'_>,
     now: Timestamp,
 ) -> sqlx::Result<Option<String>> {
-    if held.try_get::<String, _>("trigger")? != Trigger::Schedule.as_str() {
+    if rows::text(held, "trigger").as_deref() != Some(Trigger::Schedule.as_str()) {
         return Ok(None);
     }
-    let before: i64 = held.try_get("dead_in_row")?;
+    let before = rows::number(held, "dead_in_row").unwrap_or(0);
     let (dead, fault) = match settled.verdict {
         Verdict::Delivered { .. } => (0, None),
         Verdict::Dead { fault } => (before.saturating_add(1), Some(fault)),
@@ -173,12 +170,12 @@ async fn count_failures(
         return Ok(None);
     }
     let policy = Policy {
-        pause_on_failure: held.try_get("pause_on_failure")?,
+        pause_on_failure: rows::number(held, "pause_on_failure"),
         ..Policy::default()
     };
     let is_active = rows::text(held, "lifecycle").as_deref() == Some(Lifecycle::Active.as_str());
     // What another program did to it, perhaps to end it, is adopted first.
-    let is_ours = !rows::flag(held, "touched");
+    let is_ours = rows::number(held, "touched") == Some(0);
     let pauses = is_active && is_ours && policy.pause_on_failure().is_some_and(|most| dead >= most);
     sqlx::query(
         "UPDATE schedules SET dead_in_row = $2, row_version = row_version + 1 WHERE id = $1",
@@ -215,14 +212,14 @@ async fn count_failures(
 /// Whether the schedule was ended, deleted or can't be read, so that nothing more may be sent: what
 /// waited at that time was settled, too.
 fn is_ended(held: &SqliteRow, schedule_id: Option<i64>) -> bool {
-    let lifecycle: Option<String> = held.try_get("lifecycle").unwrap_or(None);
+    let lifecycle = rows::text(held, "lifecycle");
     let ended = [Lifecycle::Cancelled, Lifecycle::Broken].map(|l| Some(l.as_str()));
     schedule_id.is_none() || ended.contains(&lifecycle.as_deref())
 }
 
 /// Whether nothing more is to come of the schedule.
 fn nothing_follows(held: &SqliteRow, schedule_id: Option<i64>) -> bool {
-    let lifecycle: Option<String> = held.try_get("lifecycle").unwrap_or(None);
+    let lifecycle = rows::text(held, "lifecycle");
     is_ended(held, schedule_id) || lifecycle.as_deref() == Some(Lifecycle::Finished.as_str())
 }
 

@@ -44,7 +44,8 @@ pub struct Account {
 impl Account {
     /// How many instants have an outcome or are open.
     pub fn recorded(&self) -> i64 {
-        self.states.values().chain(self.pruned.values()).sum()
+        let counts = self.states.values().chain(self.pruned.values());
+        counts.fold(0, |sum, count| sum.saturating_add(*count))
     }
 }
 

@@ -1,7 +1,9 @@
 //! The scheduler's decisions, without any I/O: `step` takes what happened and says what to do.
 
 mod event;
+mod failing;
 mod learn;
+mod looks;
 mod target;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -9,6 +11,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 
+use self::failing::Failing;
 use super::Settings;
 use super::guard::{ClockGuard, Jump, Start};
 use super::queue::{Candidate, Queue};
@@ -79,6 +82,15 @@ pub struct Core {
     next_trust: Option<Timestamp>,
     looking: bool,
     look_again: bool,
+    /// Whether the next look is to read more due schedules than the last one.
+    look_further: bool,
+    /// Whether more schedules are due than the last look has read.
+    more_due: bool,
+    /// Whether the last look has left something to be put in order.
+    more: bool,
+    /// How many candidates were taken since the last look.
+    taken_since_look: u32,
+    failing: Failing,
     stop_at: Option<Timestamp>,
     finished: bool,
 }
@@ -112,6 +124,11 @@ impl Core {
             next_trust: None,
             looking: false,
             look_again: false,
+            look_further: false,
+            more_due: false,
+            more: false,
+            taken_since_look: 0,
+            failing: Failing::default(),
             stop_at: None,
             finished: false,
         }
@@ -238,6 +255,7 @@ impl Core {
             }
         }
         self.ask(now, actions);
+        self.look_for_more();
         if self.may_look() {
             if self.next_look.is_some_and(|t| now >= t) {
                 self.want_look();
@@ -245,7 +263,10 @@ impl Core {
             if self.look_again && !self.looking {
                 self.look_again = false;
                 self.looking = true;
-                actions.push(Action::Look);
+                actions.push(match std::mem::take(&mut self.look_further) {
+                    true => Action::LookFurther,
+                    false => Action::Look,
+                });
             }
         }
         if self.is_done(now) {
@@ -358,6 +379,7 @@ impl Core {
         self.mode == Mode::Once
             && !self.looking
             && !self.look_again
+            && !self.more
             && self.asking.is_empty()
             && !self.probing
             && (!self.may_claim() || self.next_claim().is_none_or(|t| t > now))
@@ -366,17 +388,6 @@ impl Core {
     /// When something could be claimed next.
     fn next_claim(&self) -> Option<Timestamp> {
         self.target.next_claim(&self.queue, |l| self.is_free(l))
-    }
-
-    fn want_look(&mut self) {
-        self.look_again = true;
-    }
-
-    /// With nothing left that we know of, the database may hold more.
-    fn want_look_if_idle(&mut self) {
-        if self.ours.is_empty() && self.mode == Mode::Forever {
-            self.want_look();
-        }
     }
 }
 

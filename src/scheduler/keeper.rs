@@ -1,11 +1,14 @@
 //! What a scheduler does with the database: every action of the core but the talks with the target.
 
+mod adoptions;
 mod look;
 
 use std::collections::HashMap;
 
 use jiff::{SignedDuration, Timestamp};
 
+use self::adoptions::Adoptions;
+use self::look::DUE_AT_ONCE;
 use super::core::{Action, Event, Settling};
 use super::queue::{Candidate, Source};
 use super::{Outcome, Scheduler};
@@ -28,6 +31,10 @@ pub struct Keeper {
     /// Whether no stored time was counted from a later now. Nobody may have seen the clock being
     /// set back before we began.
     times_are_right: bool,
+    /// What was adopted and is not reported yet.
+    adoptions: Adoptions,
+    /// How many due schedules a look reads.
+    due_at_once: usize,
     /// What the database failed with last, until it works again.
     failure: Option<Error>,
 }
@@ -57,6 +64,8 @@ impl Keeper {
             ours: HashMap::new(),
             reading: scheduler.clock.reading(),
             times_are_right: false,
+            adoptions: Adoptions::default(),
+            due_at_once: DUE_AT_ONCE,
             failure: None,
         })
     }
@@ -82,7 +91,10 @@ impl Keeper {
             db, letta, clock, ..
         } = &self.scheduler;
         let noted = match action {
-            Action::Look => {
+            Action::Look | Action::LookFurther => {
+                if matches!(action, Action::LookFurther) {
+                    self.due_at_once = self.due_at_once.saturating_mul(2);
+                }
                 let looked = self.look().await;
                 let event = match looked {
                     Ok(view) => {
@@ -104,10 +116,16 @@ impl Keeper {
             Action::Release => db.release_target(letta.target(), clock.now()).await,
             Action::Beat(holding) => {
                 let (owner, now) = (self.lock.owner(), clock.now());
-                match db.beat(owner, holding.as_deref(), now).await {
+                let beaten = db.beat(owner, holding.as_deref(), now).await;
+                let reviewed = match beaten {
                     Ok(()) => db.review_incidents(now).await,
                     Err(e) => Err(e),
+                };
+                if let Ok(true) = reviewed {
+                    self.report(None);
+                    return Carried::Event(Event::MoreToReview);
                 }
+                reviewed.map(drop)
             }
             Action::TrustClock => db.trust_clock(&self.reading).await,
             Action::PullForward => {
@@ -257,8 +275,8 @@ impl Keeper {
     /// Ends its work: the database forgets the scheduler. Returns what the database failed with
     /// and still does.
     pub async fn leave(mut self) -> Option<Error> {
-        let owner = self.lock.owner();
-        let forgotten = self.scheduler.db.forget_scheduler(owner).await;
+        let owner = self.lock.owner().to_string();
+        let forgotten = self.scheduler.db.forget_scheduler(&owner).await;
         self.report(forgotten.err());
         self.failure
     }

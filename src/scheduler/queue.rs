@@ -21,6 +21,25 @@ pub struct Candidate {
     pub source: Source,
 }
 
+impl Candidate {
+    /// What it is, whatever becomes of its time.
+    pub(super) fn key(&self) -> Key {
+        match &self.source {
+            Source::Due(due) => Key::Due(due.uid),
+            Source::Waiting { occurrence_id, .. } => Key::Waiting(*occurrence_id),
+        }
+    }
+}
+
+/// Which candidate it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Key {
+    /// The due schedule of this identity.
+    Due(Uuid),
+    /// The occurrence of this number.
+    Waiting(i64),
+}
+
 /// What a candidate is.
 #[derive(Clone, Debug)]
 pub enum Source {

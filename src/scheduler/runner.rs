@@ -177,7 +177,18 @@ impl Runner<'_> {
             Action::Find(open) => self.find(open),
             Action::Probe => self.probe(),
             Action::Prune(before) => self.prune(before),
-            _ => self.finished = true,
+            Action::Finish => self.finished = true,
+            // The keeper has carried them out.
+            Action::Look
+            | Action::LookFurther
+            | Action::Claim(_)
+            | Action::Settle(_)
+            | Action::Hold { .. }
+            | Action::Release
+            | Action::PullForward
+            | Action::TrustClock
+            | Action::Beat(_)
+            | Action::Abandon(_) => {}
         }
     }
 

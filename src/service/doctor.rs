@@ -152,7 +152,7 @@ impl Service {
         Ok(Diagnosis {
             findings,
             accounts: accounts.len(),
-            instants: accounts.iter().map(Account::recorded).sum(),
+            instants: (accounts.iter().map(Account::recorded)).fold(0, i64::saturating_add),
         })
     }
 

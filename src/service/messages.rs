@@ -66,7 +66,8 @@ impl Service {
         page.truncate(limit);
         let mut messages = Vec::with_capacity(page.len());
         let mut bytes = 0;
-        for schedule in page {
+        // One whose identity can't be read gets another one when it is adopted.
+        for schedule in page.into_iter().filter(|s| s.uid.is_some()) {
             if bytes >= LARGEST_REQUEST {
                 more = true;
                 break;
@@ -143,13 +144,13 @@ impl Service {
     async fn whole(&self, schedule: PromptSchedule) -> Result<ScheduledMessage> {
         let gone = |what: &str| Error::new(Code::DatabaseInvalid, format!("{what} is gone"));
         let uid = schedule.uid.ok_or_else(|| gone("a schedule's identity"))?;
-        let payload = match &schedule.payload {
-            None => Payload::of_prompt(&schedule.prompt_text),
-            Some(hash) => {
-                let stored = self.db.get_payload(hash).await?;
-                Payload::from_stored(&stored.ok_or_else(|| gone("a stored request"))?)?
-            }
+        let stored = match &schedule.payload {
+            None => None,
+            Some(hash) => self.db.get_payload(hash).await?,
         };
+        // Of a request that can't be read any more, and will not be sent, the rendering is left.
+        let stored = stored.and_then(|stored| Payload::from_stored(&stored).ok());
+        let payload = stored.unwrap_or_else(|| Payload::of_prompt(&schedule.prompt_text));
         Ok(ScheduledMessage {
             schedule,
             uid,

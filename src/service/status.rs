@@ -171,14 +171,14 @@ impl Service {
     /// # Errors
     /// Those of the database.
     pub async fn backlog(&self) -> Result<Backlog> {
-        let due = self.db.get_due_schedules(self.clock.now()).await?;
+        let due = self.db.count_due(self.clock.now()).await?;
         let open = self.db.list_open_occurrences().await?;
         let (waiting, in_flight): (Vec<_>, Vec<_>) =
             open.into_iter().partition(|o| o.state == State::Waiting);
         let lanes: HashSet<_> = waiting.into_iter().map(|o| o.lane).collect();
         let count = |n: usize| i64::try_from(n).unwrap_or(i64::MAX);
         Ok(Backlog {
-            due: count(due.len()),
+            due,
             in_flight: count(in_flight.len()),
             lanes_waiting: count(lanes.len()),
         })

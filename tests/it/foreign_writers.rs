@@ -3,6 +3,8 @@
 mod activation;
 mod adoption;
 mod live;
+mod one_row;
 pub mod raw;
 mod sqlalchemy;
 mod unreadable;
+mod values;

@@ -25,6 +25,7 @@ mod many;
 mod mcp;
 mod notices;
 mod original_bugs;
+mod plans;
 mod plugin_install;
 mod program;
 mod python;

@@ -1,6 +1,7 @@
 //! The laws of delivery, under a manual clock.
 
 mod backlog;
+mod bulk;
 mod by_hand;
 mod clock;
 mod control;

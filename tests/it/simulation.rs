@@ -33,6 +33,12 @@ const LONG_SEEDS: u64 = 5_000;
 /// How many lines are shown of a run that broke a law.
 const SHOWN: usize = 40;
 
+/// Runs one seed where it is called: the law that it broke, if it did.
+pub async fn law_of(seed: u64) -> Result<(), String> {
+    let run = async { World::new(seed).await.run().await };
+    ids::drawn_from(seed, run).await.map_err(|law| law.0)
+}
+
 /// Runs one seed: whether the laws held, and what happened.
 fn run(seed: u64, loud: bool) -> (Law, World) {
     let runtime = tokio::runtime::Builder::new_current_thread()

@@ -17,6 +17,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::fake_target::FakeTarget;
+use crate::plans::by_scheduler;
 
 /// When every test begins: a Sunday noon far from any change of clocks.
 pub const START: &str = "2026-02-01T12:00:00Z";
@@ -139,21 +140,30 @@ impl<T: Letta + 'static> World<T> {
         self.start_on(&self.service, Mode::Forever)
     }
 
-    /// Starts a scheduler of a mode on one of the services of this database.
-    pub fn start_on(&self, service: &Service, mode: Mode) -> Running {
-        let (told, outcomes) = mpsc::unbounded_channel();
-        let scheduler = Scheduler {
+    /// A scheduler on one of the services of this database, not started.
+    pub fn scheduler(&self, service: &Service) -> Scheduler {
+        Scheduler {
             db: service.db.clone(),
             letta: self.target.clone(),
             clock: self.clock.clone(),
             settings: self.settings.clone(),
             zone: service.zone.clone(),
             wake: service.wake.clone(),
+            outcomes: None,
+        }
+    }
+
+    /// Starts a scheduler of a mode on one of the services of this database.
+    pub fn start_on(&self, service: &Service, mode: Mode) -> Running {
+        let (told, outcomes) = mpsc::unbounded_channel();
+        let scheduler = Scheduler {
             outcomes: Some(told),
+            ..self.scheduler(service)
         };
         let stop = CancellationToken::new();
         let token = stop.clone();
-        let task = tokio::spawn(async move { scheduler.run(mode, token).await });
+        let work = async move { scheduler.run(mode, token).await };
+        let task = tokio::spawn(by_scheduler(work));
         Running {
             outcomes,
             stop,

@@ -1,7 +1,6 @@
 //! Reading a row that another program wrote, and what we knew of it before.
 
 use jiff::{SignedDuration, Timestamp};
-use sqlx::Row;
 use uuid::Uuid;
 
 use crate::db::plans::schedule_type;
@@ -140,9 +139,53 @@ fn not_too_old(timetable: &Timetable, next_run: Timestamp, now: Timestamp) -> Ti
     }
 }
 
+/// What stands in a row that a schedule does not show, since it can't be read, and that decides
+/// what is sent, or when, or how often.
+pub(super) async fn fetch_unreadable(
+    tx: &mut Tx,
+    row: &PromptSchedule,
+) -> sqlx::Result<Option<String>> {
+    let decisive = sqlx::query(
+        "SELECT end_at, timezone, max_repetitions, repetitions FROM schedules WHERE id = $1",
+    )
+    .bind(row.id)
+    .fetch_one(&mut **tx)
+    .await?;
+    let stored = |column| rows::text(&decisive, column);
+    let is_limited = stored("max_repetitions").is_some();
+    for (column, is_readable, wanted) in [
+        ("end_at", row.end_at.is_some(), "a date and time in UTC"),
+        (
+            "timezone",
+            row.timezone
+                .as_deref()
+                .is_some_and(|z| Zone::parse(z).is_ok()),
+            "a time zone",
+        ),
+        (
+            "max_repetitions",
+            row.max_repetitions.is_some(),
+            "a whole number",
+        ),
+        (
+            "repetitions",
+            !is_limited || rows::number(&decisive, "repetitions").is_some(),
+            "a whole number",
+        ),
+    ] {
+        if let (Some(text), false) = (stored(column), is_readable) {
+            return Ok(Some(format!("{column} {text:?} is not {wanted}")));
+        }
+    }
+    match is_text(tx, row).await? {
+        true => Ok(None),
+        false => Ok(Some("prompt_text is not valid UTF-8".to_owned())),
+    }
+}
+
 /// Whether the prompt is text. What could not be decoded was read as U+FFFD, which may also stand
 /// in a prompt by right.
-pub(super) async fn is_text(tx: &mut Tx, row: &PromptSchedule) -> sqlx::Result<bool> {
+async fn is_text(tx: &mut Tx, row: &PromptSchedule) -> sqlx::Result<bool> {
     if !row.prompt_text.contains(char::REPLACEMENT_CHARACTER) {
         return Ok(true);
     }
@@ -189,6 +232,6 @@ pub(super) async fn fetch_known(tx: &mut Tx, id: i64) -> sqlx::Result<Option<Kno
         timezone: rows::text(&row, "timezone"),
         anchor: rows::lenient_time(&row, "anchor"),
         end_at: rows::lenient_time(&row, "end_at"),
-        max_repetitions: row.try_get_unchecked("max_repetitions").unwrap_or(None),
+        max_repetitions: rows::number(&row, "max_repetitions"),
     }))
 }

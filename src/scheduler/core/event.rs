@@ -32,6 +32,8 @@ pub enum Event {
     Probed(Result<(), Refusal>),
     /// The database could not be read.
     LookFailed,
+    /// More incidents wait to be reviewed.
+    MoreToReview,
     /// The target was asked what time it is: why the clock at the start may be wrong.
     ClockJudged(Option<Doubt>),
     /// The scheduler is to stop.
@@ -43,6 +45,8 @@ pub enum Event {
 pub enum Action {
     /// Read the database.
     Look,
+    /// Read it, with twice as many due schedules: of those we know none can be sent.
+    LookFurther,
     /// Claim this.
     Claim(Candidate),
     /// Send this.
@@ -99,8 +103,10 @@ pub struct Settling {
 /// What the database shows.
 #[derive(Debug, Default)]
 pub struct View {
-    /// Schedules whose time has come, with their lanes.
+    /// Schedules whose time has come, with their lanes, the oldest first.
     pub due: Vec<(DueSchedule, Lane)>,
+    /// Whether there may be more of them, due later.
+    pub more_due: bool,
     /// Every open occurrence.
     pub open: Vec<OpenOccurrence>,
     /// When the next schedule becomes due.
@@ -110,6 +116,8 @@ pub struct View {
     pub held_by_lanes: Option<bool>,
     /// Why all delivery is halted, if it is.
     pub halted: Option<Halt>,
+    /// Whether there is more to be put in order than one look may do.
+    pub more: bool,
 }
 
 /// How long a scheduler runs.

@@ -8,7 +8,7 @@ use super::super::judge::{Facts, judge_evidence};
 use super::super::queue::{Candidate, Source};
 use super::target::settle_open;
 use super::{AFTER_FAILURE, Action, Core, Event, Mode, Settling, View, earliest, later};
-use crate::db::{Claim, Halt, Job, OpenOccurrence};
+use crate::db::{Claim, DueSchedule, Halt, Job, OpenOccurrence};
 use crate::letta_client::{Evidence, RefusalKind};
 use crate::models::{State, Trigger, Verdict};
 
@@ -18,6 +18,7 @@ impl Core {
             Event::Tick => {}
             Event::Changed => self.want_look(),
             Event::Looked(view) => self.take_view(now, view),
+            Event::MoreToReview => self.next_beat = None,
             Event::LookFailed => {
                 self.looking = false;
                 self.next_look = Some(later(now, AFTER_FAILURE));
@@ -34,11 +35,12 @@ impl Core {
                 // was behind something goes with them, or it would overtake them.
                 self.queue.load(Vec::new());
                 self.behind.clear();
+                self.more_due = false;
                 self.next_look = Some(later(now, AFTER_FAILURE));
             }
             Event::Answered(job, answer) => self.take_answer(now, job, answer, actions),
             Event::Found(open, evidence) => self.take_evidence(now, open, evidence, actions),
-            Event::Settled(settling, state) => self.take_settled(settling, state),
+            Event::Settled(settling, state) => self.take_settled(now, settling, state),
             Event::Probed(answer) => self.take_probe(now, answer, actions),
             Event::Stop => {
                 let until = later(now, self.settings.drain);
@@ -53,6 +55,9 @@ impl Core {
         self.looking = false;
         self.next_look = Some(later(now, self.settings.poll));
         self.next_due = view.next_due;
+        self.more = view.more;
+        self.more_due = view.more_due;
+        self.taken_since_look = 0;
         self.take_halt(view.halted);
         self.take_hold_of_others(now, view.held_by_lanes);
         self.taken.clear();
@@ -98,7 +103,14 @@ impl Core {
             candidates.retain(|c| self.started.is_some_and(|started| c.not_before <= started));
             self.behind.clear();
         }
-        self.queue.load(candidates);
+        let mut placed = Vec::with_capacity(candidates.len());
+        for candidate in candidates {
+            match self.failing.place(candidate, now) {
+                Ok(candidate) => placed.push(candidate),
+                Err(until) => self.next_look = earliest(self.next_look, Some(until)),
+            }
+        }
+        self.queue.load(placed);
     }
 
     fn take_halt(&mut self, halted: Option<Halt>) {
@@ -134,10 +146,19 @@ impl Core {
         if !matches!(claim, Claim::Job(_)) {
             self.target.end_trial(&candidate.lane);
         }
+        if !matches!(claim, Claim::Failed(_)) {
+            self.failing.forget(&candidate);
+        }
+        if matches!(claim, Claim::Job(_) | Claim::Settled(_) | Claim::Broken(_)) {
+            self.taken_since_look = self.taken_since_look.saturating_add(1);
+        }
         match claim {
             Claim::Job(job) => {
+                match due_again(&job, now).filter(|_| self.mode == Mode::Forever) {
+                    Some(next) => drop(self.behind.insert(job.uid, next)),
+                    None => self.next_due = earliest(self.next_due, job.next_run),
+                }
                 self.ours.insert(candidate.lane, Some(job.occurrence_id));
-                self.next_due = earliest(self.next_due, job.next_run);
                 actions.push(Action::Send(job));
             }
             Claim::LaneBusy => {
@@ -148,7 +169,7 @@ impl Core {
             Claim::Settled(_) => {
                 self.ours.remove(&candidate.lane);
                 // Only the database knows when the schedule runs next.
-                self.want_look();
+                self.want_look_soon(now);
             }
             Claim::Gone => {
                 self.ours.remove(&candidate.lane);
@@ -159,11 +180,17 @@ impl Core {
                 self.next_look = earliest(self.next_look, Some(later(now, AFTER_FAILURE)));
             }
             Claim::Broken(reason) => {
-                tracing::error!(
-                    lane = candidate.lane.as_str(),
-                    "a schedule is broken: {reason}"
-                );
+                tracing::error!(lane = candidate.lane.as_str(), "{reason}");
                 self.ours.remove(&candidate.lane);
+                self.want_look_soon(now);
+            }
+            Claim::Failed(reason) => {
+                self.ours.remove(&candidate.lane);
+                let until = self.failing.add(&candidate, &reason, now);
+                match self.failing.place(candidate, now) {
+                    Ok(candidate) => self.queue.add(candidate),
+                    Err(_) => self.next_look = earliest(self.next_look, Some(until)),
+                }
             }
         }
     }
@@ -209,7 +236,7 @@ impl Core {
         }
     }
 
-    fn take_settled(&mut self, settling: Settling, state: Option<State>) {
+    fn take_settled(&mut self, now: Timestamp, settling: Settling, state: Option<State>) {
         self.asking.remove(&settling.occurrence_id);
         if settling.job.is_some() {
             self.ours.remove(&settling.lane);
@@ -259,8 +286,24 @@ impl Core {
                 if let Some(candidate) = self.behind.remove(&settling.uid) {
                     self.queue.add(candidate);
                 }
-                self.want_look_if_idle();
+                self.want_look_if_idle(now);
             }
         }
     }
+}
+
+/// The schedule of a job that is due again already: it comes after the job's own end.
+fn due_again(job: &Job, now: Timestamp) -> Option<Candidate> {
+    let next_run = job.next_run.filter(|next| *next <= now)?;
+    Some(Candidate {
+        lane: job.lane.clone(),
+        intended_at: next_run,
+        not_before: next_run,
+        source: Source::Due(DueSchedule {
+            id: job.schedule_id?,
+            uid: job.uid,
+            agent_id: job.agent_id.clone(),
+            next_run,
+        }),
+    })
 }

@@ -3,82 +3,57 @@
 use super::super::Scheduler;
 use super::super::core::View;
 use super::{Keeper, unknown_from};
-use crate::db::{DueSchedule, OpenOccurrence, Waits};
+use crate::db::{AT_ONCE, DueSchedule, OpenOccurrence, Waits};
 use crate::error::Result;
 use crate::failpoint::failpoint;
 use crate::models::State;
 
+/// How many due schedules a look reads: enough for every place, and for a while.
+pub(super) const DUE_AT_ONCE: usize = 1_000;
+
 impl Keeper {
-    /// Reads the database, after putting it in order: dead schedulers' prompts are taken over,
-    /// foreign rows adopted, prompts of deleted schedules settled.
+    /// Reads the database, after putting some of it in order. What others do with it in one go may
+    /// be much; the view says whether there is more, and what waits comes first.
     pub(super) async fn look(&mut self) -> Result<View> {
+        let mut more = self.take_over_from_the_dead().await?;
+        more |= self.adopt().await?;
+        more |= self.mend_times().await?;
         let Scheduler {
             db,
             letta,
             clock,
             settings,
-            zone,
             ..
         } = &self.scheduler;
         let now = clock.now();
-        let dead = db.list_dead_owners().await?;
-        for owner in dead.into_iter().filter(|owner| *owner != self.lock.owner()) {
-            failpoint!(OwnerFoundDead);
-            let taken = db
-                .take_over(owner, settings.reconcile_deadline, now)
-                .await?;
-            failpoint!(OwnerTakenOver);
-            db.forget_scheduler(owner).await?;
-            if taken > 0 {
-                tracing::warn!(
-                    "took over {taken} prompts that a dead scheduler was sending; each is looked \
-                     for before anything is sent again"
-                );
-            }
+        let (open, unreadable) = db.sort_open_occurrences().await?;
+        let mut given_up = 0;
+        for occurrence in unreadable.iter().take(at_once()) {
+            given_up += usize::from(db.give_up(occurrence, now).await?);
         }
-        for adopted in db.adopt_touched(zone, now).await? {
-            match adopted.broken_reason {
-                Some(reason) => tracing::error!(
-                    "schedule {} was changed by another program and can't be read: {reason}",
-                    adopted.id
-                ),
-                None => tracing::info!(
-                    "adopted schedule {} as another program left it: {}",
-                    adopted.id,
-                    adopted.lifecycle
-                ),
-            }
-        }
-        if !self.times_are_right {
-            if let Some(anew) = db.plan_anew(now).await? {
-                tracing::warn!(
-                    "the clock was wrong: {} schedules are planned anew, and {} instants that were \
-                     recorded as not sent are still to come",
-                    anew.schedules.len(),
-                    anew.instants
-                );
-            }
-            let waits = Waits {
-                retry: settings.retry_longest,
-                reconcile: settings.reconcile_deadline,
-            };
-            db.pull_forward(now, &waits).await?;
-            self.times_are_right = true;
-        }
-        let open = db.list_open_occurrences().await?;
-        db.settle_deleted(now).await?;
+        more |= given_up == at_once();
+        more |= db.settle_deleted(now).await?;
         for lost in open.iter().filter(|o| self.has_lost(o)) {
             let fault = "it was claimed, but the claim was not heard of";
             let verdict = unknown_from(now, settings.reconcile_deadline, fault);
             db.settle(lost.id, lost.fence, &verdict, now).await?;
         }
-        let due = db.get_due_schedules(now).await?;
+        let (due, unreadable) = db.list_oldest_due(now, self.due_at_once).await?;
+        let more_due = due.len() + unreadable.len() >= self.due_at_once;
+        if !unreadable.is_empty() {
+            db.readopt(&unreadable).await?;
+            more = true;
+        }
+        if due.len() < self.due_at_once / 2 {
+            self.due_at_once = DUE_AT_ONCE.max(self.due_at_once / 2);
+        }
         let with_lane = |due: DueSchedule| {
             let lane = letta.lane(&due.agent_id);
             (due, lane)
         };
         Ok(View {
             due: due.into_iter().map(with_lane).collect(),
+            more_due,
             open,
             next_due: db.next_due(now).await?,
             halted: db.get_halt().await?,
@@ -88,7 +63,82 @@ impl Keeper {
                 .iter()
                 .find(|h| h.target == letta.target())
                 .map(|h| h.by_lanes),
+            more,
         })
+    }
+
+    /// Takes prompts over from dead schedulers. Returns whether there may be more.
+    async fn take_over_from_the_dead(&mut self) -> Result<bool> {
+        let Scheduler {
+            db,
+            clock,
+            settings,
+            ..
+        } = &self.scheduler;
+        let own = self.lock.owner().to_string();
+        for owner in db.list_dead_owners().await? {
+            if owner == own {
+                continue;
+            }
+            failpoint!(OwnerFoundDead);
+            let deadline = settings.reconcile_deadline;
+            let taken = db.take_over(&owner, deadline, clock.now()).await?;
+            failpoint!(OwnerTakenOver);
+            if taken > 0 {
+                tracing::warn!(
+                    "took over {taken} prompts that a dead scheduler was sending; each is looked \
+                     for before anything is sent again"
+                );
+            }
+            if taken >= AT_ONCE {
+                return Ok(true);
+            }
+            db.forget_scheduler(&owner).await?;
+        }
+        Ok(false)
+    }
+
+    /// Adopts schedules that other programs changed. Returns whether there may be more.
+    async fn adopt(&mut self) -> Result<bool> {
+        let Scheduler {
+            db, clock, zone, ..
+        } = &self.scheduler;
+        let adopted = db.adopt_touched(zone, clock.now()).await?;
+        let more = adopted.len() >= at_once();
+        self.adoptions.add(adopted);
+        if !more {
+            self.adoptions.report();
+        }
+        Ok(more)
+    }
+
+    /// Lets nothing wait for a time that was counted from a later now. Returns whether there may be
+    /// more of it.
+    async fn mend_times(&mut self) -> Result<bool> {
+        if self.times_are_right {
+            return Ok(false);
+        }
+        let Scheduler {
+            db,
+            clock,
+            settings,
+            ..
+        } = &self.scheduler;
+        let now = clock.now();
+        if let Some(anew) = db.plan_anew(now).await? {
+            tracing::warn!(
+                "the clock was wrong: {} schedules are planned anew, and {} instants that were \
+                 recorded as not sent are still to come",
+                anew.schedules.len(),
+                anew.instants
+            );
+        }
+        let waits = Waits {
+            retry: settings.retry_longest,
+            reconcile: settings.reconcile_deadline,
+        };
+        self.times_are_right = db.pull_forward(now, &waits).await? < AT_ONCE;
+        Ok(!self.times_are_right)
     }
 
     /// Whether the database holds a prompt as ours of which we know nothing: its claim was written,
@@ -98,4 +148,8 @@ impl Keeper {
             && open.owner == Some(self.lock.owner())
             && !self.ours.contains_key(&open.id)
     }
+}
+
+fn at_once() -> usize {
+    usize::try_from(AT_ONCE).unwrap_or(usize::MAX)
 }

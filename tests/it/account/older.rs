@@ -50,6 +50,7 @@ const UNDO: &str = "
     DROP TABLE requests;
     DROP TABLE keys;
     DROP TABLE former_installs;
+    DROP INDEX ix_occurrences_open_uid;
     DROP INDEX ix_occurrences_payload;
     DROP INDEX ix_occurrences_finished_at;
     DROP TRIGGER schedules_deleted;

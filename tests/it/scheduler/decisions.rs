@@ -7,6 +7,7 @@ use promptyoself::letta_client::{ErrorClass, Evidence, Refusal, RefusalKind};
 use promptyoself::models::{AgentId, Fault, Lane, Lifecycle, State, Trigger, Verdict};
 use promptyoself::scheduler::Settings;
 use promptyoself::scheduler::core::{Action, Core, Event, Mode, View};
+use promptyoself::scheduler::queue::Source;
 use sqlx::ConnectOptions;
 use sqlx::sqlite::SqliteConnectOptions;
 use uuid::Uuid;
@@ -248,6 +249,83 @@ async fn a_paused_schedule_that_another_program_replans_is_replayed_by_the_new_p
     running.stop().await;
     let accounts = service.db.accounts().await.unwrap();
     assert!(accounts[0].balanced, "{accounts:?}");
+}
+
+/// A core of which the database refuses the claim of the older of two schedules of one lane, again
+/// and again, a look before each try.
+fn refused_times(times: u32) -> (Core, Vec<Action>, i64) {
+    let mut core = Core::new(Settings::default(), Mode::Forever);
+    core.step(at(0), Event::Tick);
+    let mut now = 5;
+    for n in 0..times {
+        let view = View {
+            due: vec![due(1), due(2)],
+            ..View::default()
+        };
+        let actions = core.step(at(now), Event::Looked(view));
+        let claimed = actions.into_iter().find_map(|action| match action {
+            Action::Claim(candidate) => Some(candidate),
+            _ => None,
+        });
+        let refused = Claim::Failed("not this one".into());
+        let actions = core.step(at(now), Event::Claimed(claimed.unwrap(), refused));
+        if n + 1 == times {
+            return (core, actions, now);
+        }
+        now += 1 << n;
+    }
+    panic!("it was never refused");
+}
+
+#[test]
+fn a_refused_claim_keeps_its_place_at_first() {
+    let (mut core, actions, now) = refused_times(1);
+    assert_eq!(claims(&actions), 0, "{actions:?}");
+    // And it is not tried again at once, nor for ever at the same pace.
+    assert_eq!(core.wake_at(at(now).now), at(now + 1).now);
+    let actions = core.step(at(now + 1), Event::Tick);
+    assert_eq!(claims(&actions), 1, "{actions:?}");
+    let (core, _, now) = refused_times(2);
+    assert_eq!(core.wake_at(at(now).now), at(now + 2).now);
+}
+
+#[test]
+fn a_claim_that_is_refused_again_and_again_is_overtaken() {
+    let (_, actions, _) = refused_times(4);
+    let Some(Action::Claim(next)) = actions.iter().find(|a| matches!(a, Action::Claim(_))) else {
+        panic!("the next one is not claimed: {actions:?}");
+    };
+    let Source::Due(next) = &next.source else {
+        panic!("{next:?}");
+    };
+    assert_eq!(next.uid, Uuid::from_u128(2));
+}
+
+#[test]
+fn a_look_goes_on_only_where_nothing_it_showed_can_be_taken() {
+    let view = || View {
+        due: vec![due(1)],
+        more_due: true,
+        ..View::default()
+    };
+    let is_look = |a: &&Action| matches!(a, Action::Look | Action::LookFurther);
+    let (mut core, actions) = looked(view());
+    assert_eq!(actions.iter().filter(is_look).count(), 0, "{actions:?}");
+    let claimed = actions.into_iter().find_map(|action| match action {
+        Action::Claim(candidate) => Some(candidate),
+        _ => None,
+    });
+    // Its lane is busy, and there is no other: what comes after it may be for another lane.
+    let busy = Event::Claimed(claimed.unwrap(), Claim::LaneBusy);
+    let actions = core.step(at(5), busy);
+    assert!(matches!(actions[..], [Action::LookFurther]), "{actions:?}");
+    // Now all is known.
+    let all = View {
+        more_due: false,
+        ..view()
+    };
+    let actions = core.step(at(5), Event::Looked(all));
+    assert_eq!(actions.iter().filter(is_look).count(), 0, "{actions:?}");
 }
 
 /// So many prompts of unknown fate, each in a lane of its own.

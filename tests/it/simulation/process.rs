@@ -16,6 +16,7 @@ use promptyoself::scheduler::{Outcome, Scheduler};
 use super::faults::{happens, pick};
 use super::trace::{At, HOUR, Law, MINUTE, SECOND};
 use super::world::{Happening, World};
+use crate::plans::by_scheduler;
 
 /// A scheduler that lives.
 pub struct Process {
@@ -164,13 +165,13 @@ impl World {
                 let job = &self.letta.requests[request].job;
                 let run = self.letta.run_of(request).unwrap_or_default();
                 let keeper = &mut process.keeper;
-                keeper.record_run(job.occurrence_id, job.fence, &run).await;
+                by_scheduler(keeper.record_run(job.occurrence_id, job.fence, &run)).await;
                 self.wrote(slot);
                 self.processes[slot] = Some(process);
                 return Ok(());
             }
             Message::WriteAgain(settling) => {
-                let carried = process.keeper.settle(settling).await;
+                let carried = by_scheduler(process.keeper.settle(settling)).await;
                 self.wrote(slot);
                 self.follow(&mut process, carried).await?;
                 self.processes[slot] = Some(process);
@@ -191,7 +192,7 @@ impl World {
             if finishes {
                 self.note(format!("{slot}: finishes"));
                 self.hang_up(process.life);
-                process.keeper.leave().await;
+                by_scheduler(process.keeper.leave()).await;
                 self.wrote(slot);
                 let later = self.rng.i64(SECOND..10 * MINUTE);
                 self.plan(later, Happening::Start(slot));
@@ -212,7 +213,7 @@ impl World {
         let fails = !is_talk && happens(&mut self.rng, self.faults.database);
         let carried = match fails {
             true => self.fail(process, action).await,
-            false => process.keeper.carry_out(action).await,
+            false => by_scheduler(process.keeper.carry_out(action)).await,
         };
         if !is_talk {
             if !is_beat {
@@ -229,7 +230,7 @@ impl World {
     /// answer is lost.
     async fn fail(&mut self, process: &mut Process, action: Action) -> Carried {
         match (self.rng.u8(0..3), action) {
-            (0, Action::Look) => {
+            (0, Action::Look | Action::LookFurther) => {
                 self.note("      the database can't be read");
                 Carried::Event(Event::LookFailed)
             }

@@ -1,0 +1,114 @@
+//! What is due, and what becomes due next. Asked so that the index of what may run serves, and not
+//! the one of what is active, which nearly every schedule is.
+
+use jiff::Timestamp;
+use sqlx::Row;
+use uuid::Uuid;
+
+use super::time::DbTime;
+use super::{Db, hinted, rows};
+use crate::error::Result;
+use crate::models::AgentId;
+
+/// A schedule whose time has come, without its prompt.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DueSchedule {
+    /// Its number.
+    pub id: i64,
+    /// Its identity.
+    pub uid: Uuid,
+    /// Whom it is for.
+    pub agent_id: AgentId,
+    /// The oldest instant that is not taken yet.
+    pub next_run: Timestamp,
+}
+
+impl Db {
+    /// Every active schedule whose next run has come, the oldest first. Rows that another program
+    /// has changed come after their adoption.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn get_due_schedules(&self, now: Timestamp) -> Result<Vec<DueSchedule>> {
+        Ok(self.list_oldest_due(now, usize::MAX).await?.0)
+    }
+
+    /// The same, but so many of them at most, and the numbers of those that can't be read.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn list_oldest_due(
+        &self,
+        now: Timestamp,
+        most: usize,
+    ) -> Result<(Vec<DueSchedule>, Vec<i64>)> {
+        let failed = |e| self.failed("look for due schedules", e);
+        let due = "SELECT id, uid, agent_id, next_run FROM schedules INDEXED BY ix_schedules_due \
+                   WHERE active = 1 AND touched = 0 AND next_run <= $1 \
+                   ORDER BY next_run, id LIMIT $2";
+        let most = i64::try_from(most).unwrap_or(i64::MAX);
+        let mut connection = self.pool.acquire().await.map_err(failed)?;
+        let rows = hinted::fetch_all(&mut connection, due, |q| q.bind(DbTime(now)).bind(most));
+        let rows = rows.await.map_err(failed)?;
+        let read = |id, r| -> Option<DueSchedule> {
+            Some(DueSchedule {
+                id,
+                uid: rows::uuid(r, "uid").ok()?,
+                agent_id: AgentId::parse(&rows::text(r, "agent_id")?).ok()?,
+                next_run: rows::lenient_time(r, "next_run")?,
+            })
+        };
+        let (mut due, mut unreadable) = (Vec::with_capacity(rows.len()), Vec::new());
+        for row in &rows {
+            let id = row.try_get("id").map_err(failed)?;
+            match read(id, row) {
+                Some(schedule) => due.push(schedule),
+                None => unreadable.push(id),
+            }
+        }
+        Ok((due, unreadable))
+    }
+
+    /// Has schedules adopted that another program has made unreadable without our noticing.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn readopt(&self, ids: &[i64]) -> Result<()> {
+        for id in ids {
+            sqlx::query("UPDATE schedules SET touched = 1 WHERE id = $1")
+                .bind(id)
+                .execute(&self.pool)
+                .await
+                .map_err(|e| self.failed("have a schedule adopted", e))?;
+        }
+        Ok(())
+    }
+
+    /// How many schedules are due.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn count_due(&self, now: Timestamp) -> Result<i64> {
+        let failed = |e| self.failed("count the due schedules", e);
+        let count = "SELECT count(*) AS due FROM schedules INDEXED BY ix_schedules_due \
+                     WHERE active = 1 AND touched = 0 AND next_run <= $1";
+        let mut connection = self.pool.acquire().await.map_err(failed)?;
+        let row = hinted::fetch_optional(&mut connection, count, |q| q.bind(DbTime(now)));
+        let row = row.await.map_err(failed)?;
+        Ok(row.and_then(|row| rows::number(&row, "due")).unwrap_or(0))
+    }
+
+    /// When the next schedule becomes due after `now`.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn next_due(&self, now: Timestamp) -> Result<Option<Timestamp>> {
+        let failed = |e| self.failed("look for the next due schedule", e);
+        let next = "SELECT min(next_run) AS next FROM schedules INDEXED BY ix_schedules_due \
+                    WHERE active = 1 AND touched = 0 AND next_run > $1";
+        let mut connection = self.pool.acquire().await.map_err(failed)?;
+        let row = hinted::fetch_optional(&mut connection, next, |q| q.bind(DbTime(now)));
+        let row = row.await.map_err(failed)?;
+        Ok(row.and_then(|row| rows::lenient_time(&row, "next")))
+    }
+}
