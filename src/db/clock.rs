@@ -78,7 +78,8 @@ impl Db {
     pub async fn latest_past(&self) -> Result<Option<Timestamp>> {
         let row = sqlx::query(
             "SELECT max(t) AS t FROM (SELECT max(heartbeat_at) AS t FROM schedulers \
-             UNION ALL SELECT * FROM (SELECT started_at FROM attempts ORDER BY rowid DESC LIMIT 1) \
+             UNION ALL SELECT started_at FROM attempts \
+                 WHERE rowid = (SELECT max(rowid) FROM attempts) \
              UNION ALL SELECT max(finished_at) FROM occurrences WHERE finished_at IS NOT NULL \
              UNION ALL SELECT max(from_at) FROM schedule_revisions \
              UNION ALL SELECT at FROM clock_readings WHERE trusted = 1)",

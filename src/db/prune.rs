@@ -15,16 +15,21 @@ use super::{AT_ONCE, Db, Tx, hinted, rows};
 use crate::error::Result;
 
 /// Schedules that ended before `$1`, all of whose deliveries are pruned, and of which nobody has to
-/// know any more. What another program has just changed, perhaps to wake it, is adopted first.
+/// know any more. What another program has just changed, perhaps to wake it, is adopted first. One
+/// step in the index of all of an occurrence's key tells whether there is any.
 const ENDED: &str = "SELECT id, uid FROM (\
-         SELECT id, uid, touched, lifecycle FROM schedules WHERE ended_at < $1 \
-         UNION ALL SELECT id, uid, touched, lifecycle FROM schedules WHERE ended_at IS NULL \
+         SELECT id, uid, agent_id, touched, lifecycle FROM schedules WHERE ended_at < $1 \
+         UNION ALL SELECT id, uid, agent_id, touched, lifecycle FROM schedules \
+             WHERE ended_at IS NULL \
              AND lifecycle IN ('finished', 'cancelled') AND next_run < $1 \
              AND coalesce(last_run, '') < $1 AND coalesce(created_at, '') < $1) AS s \
      WHERE s.touched = 0 AND s.lifecycle IN ('finished', 'cancelled') \
-     AND NOT EXISTS (SELECT 1 FROM occurrences o WHERE o.uid = s.uid) \
+     AND NOT EXISTS (SELECT 1 FROM occurrences o WHERE o.uid = s.uid \
+                     AND o.\"trigger\" IN ('schedule', 'manual') AND o.intended_at > '') \
      AND NOT EXISTS (SELECT 1 FROM incidents i WHERE i.closed_at IS NULL \
-                     AND (i.subject = s.uid OR i.uid = s.uid)) LIMIT $2";
+                     AND i.subject = s.uid) \
+     AND NOT EXISTS (SELECT 1 FROM incidents i WHERE i.closed_at IS NULL \
+                     AND i.agent_id = s.agent_id AND i.uid = s.uid) LIMIT $2";
 
 /// What was pruned.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]

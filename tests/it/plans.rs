@@ -117,7 +117,7 @@ fn table_of(sql: &str, name: &str) -> String {
 }
 
 /// What the schedulers ask of the database, by name. A new one belongs into [`work`].
-const ASKED: [&str; 24] = [
+const ASKED: [&str; 28] = [
     "adopt_touched",
     "beat",
     "claim_due",
@@ -127,11 +127,14 @@ const ASKED: [&str; 24] = [
     "get_halt",
     "give_up",
     "hold_target",
+    "known_times",
     "list_dead_owners",
     "list_held_targets",
     "list_oldest_due",
     "lock_owner",
     "next_due",
+    "note_doubt",
+    "plan_anew",
     "prune",
     "pull_forward",
     "readopt",
@@ -142,6 +145,7 @@ const ASKED: [&str; 24] = [
     "settle_deleted",
     "sort_open_occurrences",
     "take_over",
+    "trust_clock",
 ];
 
 #[test]

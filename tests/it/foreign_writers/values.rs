@@ -117,10 +117,13 @@ fn rows_of(table: &str, id: i64) -> String {
             "hash IN (SELECT payload FROM occurrences WHERE uid = {uid} \
              UNION SELECT payload FROM schedules WHERE id = {id})"
         ),
-        "incidents" => format!("subject = {uid}"),
+        "incidents" => format!(
+            "(subject = {uid} OR subject IN (SELECT lane FROM occurrences WHERE uid = {uid}))"
+        ),
         "outbox" => format!(
             "lane = 'schedule:' || {uid} OR lane IN \
-             (SELECT 'incident:' || id FROM incidents WHERE subject = {uid})"
+             (SELECT 'incident:' || id FROM incidents WHERE subject = {uid} \
+              OR subject IN (SELECT lane FROM occurrences WHERE uid = {uid}))"
         ),
         other => panic!("whose are the rows of {other}?"),
     }
