@@ -290,8 +290,12 @@ impl Db {
         let (retry, reconcile) = (after(waits.retry), after(waits.reconcile));
         let wrong = "SELECT id FROM occurrences INDEXED BY ix_occurrences_open \
                      WHERE state IN ('waiting', 'sending', 'unknown') \
-                     AND (not_before > $2 OR sent_at > $1 OR doubted_at > $1 \
-                          OR reconcile_until > $3) LIMIT $4";
+                     AND (sent_at > $1 OR doubted_at > $1 OR reconcile_until > $3 \
+                          OR not_before > $2 AND (state = 'unknown' OR coalesce( \
+                              (SELECT a.finished_at > $1 FROM attempts a \
+                               INDEXED BY sqlite_autoindex_attempts_1 \
+                               WHERE a.occurrence_id = occurrences.id \
+                               ORDER BY a.n DESC LIMIT 1), 1))) LIMIT $4";
         let mut tx = self.begin(doing).await?;
         let wrong = hinted::fetch_all(&mut tx, wrong, |q| {
             let q = q.bind(DbTime(now)).bind(retry).bind(reconcile);

@@ -79,7 +79,7 @@ async fn fill(foreign: &mut Foreign) {
         "WITH RECURSIVE n(i) AS (SELECT 1001 UNION ALL SELECT i + 1 FROM n WHERE i < 1000 + {ROWS})"
     );
     let (past, future) = (
-        "'2026-01-01 00:00:00.000000'",
+        "'2026-01-20 00:00:00.000000'",
         "'2029-01-01 00:00:00.000000'",
     );
     foreign
