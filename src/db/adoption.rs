@@ -37,7 +37,7 @@ pub struct Adopted {
 }
 
 impl Db {
-    /// Adopts rows that another program has made or changed, at most [`AT_ONCE`](super::AT_ONCE): if it is
+    /// Adopts rows that another program has made or changed, at most [`AT_ONCE`]: if it is
     /// as many, there may be more. `zone` is the zone of rows that have none.
     ///
     /// # Errors

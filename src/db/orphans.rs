@@ -17,7 +17,7 @@ const DELETED: &str = "its schedule was deleted";
 impl Db {
     /// Settles what another program's deletions left behind: the instants that were due, and the
     /// prompts that waited. A prompt on its way ends by itself. It settles at most
-    /// [`AT_ONCE`](super::AT_ONCE) of each, and says whether there may be more.
+    /// [`AT_ONCE`] of each, and says whether there may be more.
     ///
     /// # Errors
     /// Those of the database.
