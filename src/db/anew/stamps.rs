@@ -62,9 +62,10 @@ pub(super) async fn put_right(tx: &mut Tx, now: Timestamp) -> sqlx::Result<()> {
     }
     sqlx::query(
         "UPDATE schedules SET last_run = min(last_run, $1), paused_at = min(paused_at, $1), \
-         created_at = CASE WHEN created_at > $2 THEN $1 ELSE created_at END, \
+         ended_at = min(ended_at, $1), created_at = CASE WHEN created_at > $2 THEN $1 ELSE created_at END, \
          row_version = row_version + 1 \
-         WHERE touched = 0 AND (last_run > $1 OR paused_at > $1 OR created_at > $2)",
+         WHERE touched = 0 AND (last_run > $1 OR paused_at > $1 OR ended_at > $1 \
+                            OR created_at > $2)",
     )
     .bind(DbTime(now))
     .bind(DbTime(later(now, LOCAL_TIME)))

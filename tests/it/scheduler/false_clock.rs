@@ -318,6 +318,7 @@ async fn no_time_of_the_database_is_left_in_the_future_by_a_false_clock() {
                  ('x', 1, '2036-01-01 00:00:00.000000', '2036-01-01 00:00:00.000000'); \
              UPDATE clock_readings SET at = '2036-01-01 00:00:00.000000'; \
              UPDATE schedules SET last_run = '2036-01-01 00:00:00.000000', \
+                ended_at = '2036-01-01 00:00:00.000000', \
                  created_at = '2036-01-01 00:00:00.000000', row_version = row_version + 1",
         )
         .await;
