@@ -79,7 +79,7 @@ impl Db {
         let doing = "prune schedules that have ended";
         let failed = |e| self.failed(doing, e);
         // Looked for outside the transaction first: almost always there is nothing to write.
-        let any: Option<(i64, String)> = sqlx::query_as(ENDED)
+        let any = sqlx::query(ENDED)
             .bind(DbTime(before))
             .bind(1)
             .fetch_optional(&self.pool)
@@ -89,13 +89,15 @@ impl Db {
             return Ok(0);
         }
         let mut tx = self.begin(doing).await?;
-        let ended: Vec<(i64, String)> = sqlx::query_as(ENDED)
+        let ended = sqlx::query(ENDED)
             .bind(DbTime(before))
             .bind(to_i64(AT_ONCE))
             .fetch_all(&mut *tx)
             .await
             .map_err(failed)?;
-        for (id, uid) in &ended {
+        for row in &ended {
+            let id = rows::number(row, "id");
+            let uid = rows::text(row, "uid").unwrap_or_default();
             // Its revisions must say where it ended before its row is gone.
             if let Ok(uid) = uid.parse::<Uuid>() {
                 end_revision(&mut tx, uid, None).await.map_err(failed)?;

@@ -240,28 +240,26 @@ async fn a_bad_row_is_told_once_in_the_log() {
     let daemon = program.start(&["serve"], "serve");
     program.until_scheduled().await;
     let mut foreign = Foreign::connect(&database).await;
-    let due = (Clock::system().now() - SignedDuration::from_secs(1)).to_string();
-    let bad = foreign.insert("once", "x", &due).await;
-    spoil(
-        &mut foreign,
-        &format!(
-            "INSERT INTO payloads (hash, body) VALUES ('h', 'no JSON'); \
-             UPDATE schedules SET payload = 'h' WHERE id = {bad}"
-        ),
-    )
-    .await;
+    let due = |id: i64, agent: &str, payload: &str| {
+        let at = (Clock::system().now() - SignedDuration::from_secs(1)).to_string();
+        format!(
+            "PRAGMA foreign_keys = OFF; INSERT INTO schedules (id, agent_id, prompt_text, \
+             schedule_type, schedule_value, next_run, active, payload) \
+             VALUES ({id}, '{agent}', 'x', 'once', 'x', '{at}', 1, {payload})"
+        )
+    };
+    let agent = agent.to_string();
+    foreign
+        .run("INSERT INTO payloads (hash, body) VALUES ('h', 'no JSON')")
+        .await;
+    foreign.run(&due(1, "agent-a", "'h'")).await;
     for n in 1..=3 {
-        let due = (Clock::system().now() - SignedDuration::from_secs(1)).to_string();
-        let id = foreign.insert("once", "x", &due).await;
-        foreign
-            .run(&format!(
-                "UPDATE schedules SET agent_id = '{agent}' WHERE id = {id}"
-            ))
-            .await;
+        let id = i64::try_from(n).unwrap() + 1;
+        foreign.run(&due(id, &agent, "NULL")).await;
         letta.wait_for(n).await;
     }
     let log = daemon.stop();
-    let told = |line: &&str| line.contains(&format!("schedule {bad} is broken"));
+    let told = |line: &&str| line.contains("schedule 1 is broken");
     assert_eq!(log.lines().filter(told).count(), 1, "{log}");
     let errors = log.lines().filter(|line| line.contains("ERROR")).count();
     assert_eq!(errors, 1, "{log}");

@@ -1,5 +1,8 @@
 //! Who is spoken to when: order within a lane, independence between lanes.
 
+use std::time::Duration;
+
+use promptyoself::clock::Clock;
 use promptyoself::models::{ScheduleType, State};
 use promptyoself::scheduler::Mode;
 
@@ -147,7 +150,8 @@ async fn schedulers_on_one_database_deliver_each_prompt_once() {
         async move {
             loop {
                 clock.advance(jiff::SignedDuration::from_millis(100));
-                tokio::task::yield_now().await;
+                // Slower than the database, or the prompts would grow too old meanwhile.
+                Clock::system().sleep(Duration::from_millis(1)).await;
             }
         }
     });
