@@ -25,7 +25,7 @@ use crate::models::{
 pub struct ListFilter {
     /// Only this agent's.
     pub agent_id: Option<AgentId>,
-    /// Also those that will not run any more.
+    /// Also those that are over or can't be read, and not only the active and the paused ones.
     pub all: bool,
     /// At most so many; `None` for all.
     pub limit: Option<u32>,
@@ -119,8 +119,8 @@ impl Db {
         let rows = sqlx::query(concat!(
             "SELECT ",
             schedule_columns!(),
-            " FROM schedules WHERE ($1 IS NULL OR agent_id = $1) AND ($2 OR active = 1) \
-             ORDER BY next_run, id LIMIT $3 OFFSET $4"
+            " FROM schedules WHERE ($1 IS NULL OR agent_id = $1) \
+             AND ($2 OR active = 1 OR lifecycle = 'paused') ORDER BY next_run, id LIMIT $3 OFFSET $4"
         ))
         .bind(filter.agent_id.as_ref().map(AgentId::as_str))
         .bind(filter.all)
@@ -141,7 +141,7 @@ impl Db {
     pub async fn count_schedules(&self, filter: &ListFilter) -> Result<i64> {
         sqlx::query_scalar(
             "SELECT count(*) FROM schedules WHERE ($1 IS NULL OR agent_id = $1) \
-             AND ($2 OR active = 1)",
+             AND ($2 OR active = 1 OR lifecycle = 'paused')",
         )
         .bind(filter.agent_id.as_ref().map(AgentId::as_str))
         .bind(filter.all)
