@@ -12,8 +12,8 @@ use super::{Db, Tx, rows};
 use crate::error::Result;
 use crate::models::{Fault, Incident, IncidentKind, Lifecycle, NoticeEvent, State, Verdict};
 
-/// How long a target may be held before somebody is told: restarts and updates take less.
-const LONG_HOLD: SignedDuration = SignedDuration::from_mins(5);
+/// How long a target may be held before somebody is told: a restart takes less.
+const LONG_HOLD: SignedDuration = SignedDuration::from_mins(1);
 
 /// The columns that [`incident`] reads; `i` is the incident.
 macro_rules! incident_columns {

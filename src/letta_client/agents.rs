@@ -50,7 +50,7 @@ impl Http {
             }
             Err(fault) => {
                 let mut refusal = fault.of_question();
-                refusal.kind = RefusalKind::TargetDown;
+                refusal.kind = RefusalKind::TargetTrouble;
                 Err(refusal)
             }
         }
@@ -105,7 +105,7 @@ impl Http {
 
     fn unhealthy(&self, text: &str) -> Refusal {
         Refusal::new(
-            RefusalKind::TargetDown,
+            RefusalKind::TargetTrouble,
             ErrorClass::Unhealthy,
             format!("{} is not well: {text}", self.address()),
         )
@@ -130,7 +130,7 @@ impl Http {
             ),
             false => format!("{} answers, but is not a Letta server", self.address()),
         };
-        Refusal::new(RefusalKind::TargetDown, ErrorClass::WrongServer, text)
+        Refusal::new(RefusalKind::TargetTrouble, ErrorClass::WrongServer, text)
     }
 }
 

@@ -11,6 +11,7 @@ use serde_json::Value;
 
 use super::address;
 use super::classify::{Fault, classify};
+use super::runs::Sightings;
 use super::{ErrorClass, Refusal, RefusalKind};
 use crate::clock::Clock;
 use crate::error::{Code, Error};
@@ -39,6 +40,7 @@ pub(super) struct Http {
     base: Url,
     idle: Duration,
     clock: Clock,
+    sightings: Sightings,
 }
 
 /// A complete answer to a question.
@@ -95,6 +97,7 @@ impl Http {
             base,
             idle,
             clock,
+            sightings: Sightings::default(),
         })
     }
 
@@ -111,6 +114,11 @@ impl Http {
     /// The clock everything here is timed by.
     pub(super) fn clock(&self) -> &Clock {
         &self.clock
+    }
+
+    /// When runs were first seen that don't say how old they are.
+    pub(super) fn sightings(&self) -> &Sightings {
+        &self.sightings
     }
 
     /// Asks a question and understands the answer.
@@ -186,7 +194,7 @@ impl Http {
     fn no_answer(&self, error: &reqwest::Error) -> Fault {
         if error.is_connect() {
             return Fault::Refused(Refusal::new(
-                RefusalKind::TargetDown,
+                RefusalKind::TargetTrouble,
                 ErrorClass::Unreachable,
                 format!("cannot connect to {}: {}", self.address(), cause(error)),
             ));

@@ -2,6 +2,7 @@
 
 mod event;
 mod learn;
+mod target;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -13,8 +14,9 @@ use super::guard::{ClockGuard, Jump};
 use super::queue::{Candidate, Queue};
 use crate::clock::Moment;
 use crate::db::{Halt, OpenOccurrence};
-use crate::letta_client::Refusal;
+use crate::letta_client::ErrorClass;
 use crate::models::Lane;
+use target::{Suspicion, Target};
 
 pub use event::{Action, Event, Mode, Settling, View};
 
@@ -26,24 +28,12 @@ const PRUNING: SignedDuration = SignedDuration::from_hours(24);
 /// How long to wait after the database failed.
 const AFTER_FAILURE: SignedDuration = SignedDuration::from_secs(1);
 
-/// After so many holds that ended without a prompt being answered, what keeps the prompts out is
-/// not the target's absence: they age from then on.
-const FRUITLESS_HOLDS: u32 = 5;
-
 /// How many unknown fates are looked into at once.
-const QUESTIONS: usize = 16;
+const QUESTIONS: usize = 32;
 
-/// Whether anything may be sent to the target.
-#[derive(Debug, PartialEq, Eq)]
-enum Target {
-    Open,
-    Held {
-        reason: String,
-        probes: u32,
-        next_probe: Timestamp,
-        probing: bool,
-    },
-}
+/// How many of them may be such as had no answer the last time: however many hang, there is room for
+/// those that don't.
+const QUESTIONS_AGAIN: usize = QUESTIONS / 2;
 
 /// The state between two events. What is gone through is ordered, so that the same events lead to
 /// the same actions.
@@ -61,10 +51,16 @@ pub struct Core {
     unknown: BTreeMap<i64, OpenOccurrence>,
     /// What is being looked for, and how old it surely was when that was asked.
     asking: BTreeMap<i64, SignedDuration>,
+    /// Unknown fates about which the last question had no answer.
+    unanswered: HashSet<i64>,
     target: Target,
+    /// Whether the target is being asked whether it is well.
+    probing: bool,
+    /// What is not settled before it has said so.
+    suspicions: Vec<Suspicion>,
+    /// The lanes that something kept from the target since it last took a prompt.
+    refused: Vec<(Lane, ErrorClass)>,
     halted: Option<Halt>,
-    /// How often the target was held since it last answered a prompt.
-    fruitless: u32,
     guard: ClockGuard,
     started: Option<Timestamp>,
     next_due: Option<Timestamp>,
@@ -89,9 +85,12 @@ impl Core {
             behind: HashMap::new(),
             unknown: BTreeMap::new(),
             asking: BTreeMap::new(),
+            unanswered: HashSet::new(),
             target: Target::Open,
+            probing: false,
+            suspicions: Vec::new(),
+            refused: Vec::new(),
             halted: None,
-            fruitless: 0,
             guard: ClockGuard::default(),
             started: None,
             next_due: None,
@@ -138,8 +137,8 @@ impl Core {
         self.next_beat = None;
         self.next_prune = None;
         self.next_due = None;
-        if let Target::Held { next_probe, .. } = &mut self.target {
-            *next_probe = now;
+        if let Target::Held { next_try, .. } = &mut self.target {
+            *next_try = now;
         }
         if self.stop_at.is_some() {
             self.stop_at = Some(later(now, self.settings.drain));
@@ -156,18 +155,13 @@ impl Core {
         if self.stop_at.is_none() {
             times.push(self.next_look);
         }
-        if let Target::Held {
-            next_probe,
-            probing: false,
-            ..
-        } = &self.target
-        {
-            times.push(Some(*next_probe));
+        if !self.probing {
+            times.push(self.target.next_question());
         }
         if self.may_claim() {
             times.push(self.next_due);
             if self.ours.len() < self.settings.concurrency {
-                times.push(self.queue.next_time(|lane| self.is_free(lane)));
+                times.push(self.next_claim());
             }
         }
         if self.may_ask() {
@@ -202,17 +196,7 @@ impl Core {
             self.next_prune = Some(later(now, PRUNING));
             actions.extend(now.checked_sub(retention).ok().map(Action::Prune));
         }
-        if let Target::Held {
-            next_probe,
-            probing,
-            ..
-        } = &mut self.target
-            && !*probing
-            && now >= *next_probe
-        {
-            *probing = true;
-            actions.push(Action::Probe);
-        }
+        self.ask_target(now, actions);
         if self.may_claim() {
             self.claim(now, actions);
             if self.next_due.is_some_and(|t| now >= t) {
@@ -246,7 +230,7 @@ impl Core {
         }
         let (ours, taken) = (&self.ours, &self.taken);
         let free = |lane: &Lane| !ours.contains_key(lane) && !taken.contains(lane);
-        if let Some(candidate) = self.queue.take(now, free) {
+        if let Some(candidate) = self.target.take(&mut self.queue, now, free) {
             self.ours.insert(candidate.lane.clone(), None);
             actions.push(Action::Claim(candidate));
         }
@@ -259,34 +243,29 @@ impl Core {
         let ready = |o: &&OpenOccurrence| {
             o.not_before.is_none_or(|t| t <= now) && !self.asking.contains_key(&o.id)
         };
-        let room = QUESTIONS.saturating_sub(self.asking.len());
-        let chosen: Vec<OpenOccurrence> = self
-            .unknown
-            .values()
-            .filter(ready)
-            .take(room)
-            .cloned()
-            .collect();
+        let mut ready: Vec<&OpenOccurrence> = self.unknown.values().filter(ready).collect();
+        // Each holds a lane of its own, and the one that has waited longest goes first.
+        ready.sort_by_key(|o| (o.not_before, o.id));
+        let is_again = |id: &i64| self.unanswered.contains(id);
+        let mut room = QUESTIONS.saturating_sub(self.asking.len());
+        let again = self.asking.keys().filter(|id| is_again(id)).count();
+        let mut room_again = QUESTIONS_AGAIN.saturating_sub(again);
+        let mut chosen: Vec<OpenOccurrence> = Vec::new();
+        for open in ready {
+            let again = is_again(&open.id);
+            if room == 0 || (again && room_again == 0) {
+                continue;
+            }
+            room -= 1;
+            room_again -= usize::from(again);
+            chosen.push(open.clone());
+        }
         for open in chosen {
             // By a clock that was set ahead it seems older than it is.
             let age = now.duration_since(open.sent_at.unwrap_or(now));
             self.asking
                 .insert(open.id, age.min(self.guard.steady_for()));
             actions.push(Action::Find(Box::new(open)));
-        }
-    }
-
-    fn hold(&mut self, now: Timestamp, refusal: Option<Refusal>, actions: &mut Vec<Action>) {
-        let Some(refusal) = refusal else { return };
-        if self.target == Target::Open {
-            tracing::warn!(
-                "nothing is sent until the target answers again: {}",
-                refusal.text
-            );
-            self.fruitless = self.fruitless.saturating_add(1);
-            self.target = held(&refusal.text, later(now, SignedDuration::from_secs(1)));
-            self.next_beat = None;
-            actions.push(Action::Hold(refusal));
         }
     }
 
@@ -306,7 +285,7 @@ impl Core {
     }
 
     fn may_claim(&self) -> bool {
-        self.target == Target::Open
+        !self.target.is_closed()
             && self.halted.is_none()
             && self.stop_at.is_none()
             && self.guard.held_until().is_none()
@@ -322,7 +301,7 @@ impl Core {
     }
 
     fn may_ask(&self) -> bool {
-        self.target == Target::Open
+        !self.target.is_closed()
             && self.stop_at.is_none()
             && self.asking.len() < QUESTIONS
             // What is found is judged by the clock, too.
@@ -344,12 +323,13 @@ impl Core {
             && !self.looking
             && !self.look_again
             && self.asking.is_empty()
-            && !matches!(self.target, Target::Held { probing: true, .. })
-            && (!self.may_claim()
-                || self
-                    .queue
-                    .next_time(|l| self.is_free(l))
-                    .is_none_or(|t| t > now))
+            && !self.probing
+            && (!self.may_claim() || self.next_claim().is_none_or(|t| t > now))
+    }
+
+    /// When something could be claimed next.
+    fn next_claim(&self) -> Option<Timestamp> {
+        self.target.next_claim(&self.queue, |l| self.is_free(l))
     }
 
     fn want_look(&mut self) {
@@ -361,15 +341,6 @@ impl Core {
         if self.ours.is_empty() && self.mode == Mode::Forever {
             self.want_look();
         }
-    }
-}
-
-fn held(reason: &str, next_probe: Timestamp) -> Target {
-    Target::Held {
-        reason: reason.to_owned(),
-        probes: 0,
-        next_probe,
-        probing: false,
     }
 }
 

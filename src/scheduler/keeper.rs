@@ -97,7 +97,9 @@ impl Keeper {
             }
             Action::Claim(candidate) => return Carried::Event(self.claim(candidate).await),
             Action::Settle(settling) => return self.settle(settling).await,
-            Action::Hold(refusal) => db.hold_target(&self.held_target(refusal)).await,
+            Action::Hold { refusal, by_lanes } => {
+                db.hold_target(&self.held_target(refusal, by_lanes)).await
+            }
             Action::Release => db.release_target(letta.target(), clock.now()).await,
             Action::Beat(holding) => {
                 let (owner, now) = (self.lock.owner(), clock.now());
@@ -244,6 +246,7 @@ impl Keeper {
                 .flatten()
                 .min()
                 .unwrap_or(open.intended_at),
+            heard_at: open.doubted_at,
             now: clock.now(),
             orphan_age: settings.orphaned_run_age,
         }
@@ -258,12 +261,13 @@ impl Keeper {
         self.failure
     }
 
-    fn held_target(&self, refusal: Refusal) -> HeldTarget {
+    fn held_target(&self, refusal: Refusal, by_lanes: bool) -> HeldTarget {
         HeldTarget {
             target: self.scheduler.letta.target().to_owned(),
             held_since: self.scheduler.clock.now(),
             code: refusal.class.as_str().to_owned(),
             reason: refusal.text,
+            by_lanes,
         }
     }
 

@@ -224,7 +224,7 @@ impl Service {
         let Err(refusal) = self.letta.get_agent(agent).await else {
             return Ok(());
         };
-        let down = refusal.kind == RefusalKind::TargetDown;
+        let down = refusal.kind == RefusalKind::TargetTrouble;
         let doing = format!("find agent {agent} on {}", self.letta.address());
         let error = refusal.into_error(&doing);
         Err(if down {

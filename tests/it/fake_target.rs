@@ -351,7 +351,7 @@ mod tests {
             target.find(&question).await,
             Evidence::Absent { failed: None }
         );
-        let down = Refusal::new(RefusalKind::TargetDown, ErrorClass::Unreachable, "down");
+        let down = Refusal::new(RefusalKind::TargetTrouble, ErrorClass::Unreachable, "down");
         target.set_down(Some(down.clone()));
         assert_eq!(
             target.find(&question).await,

@@ -186,7 +186,12 @@ pub fn every_fault() -> Vec<(&'static str, Fault)> {
                 silent: true,
                 ..fault(
                     Script::Endless,
-                    &["unknown timeout", "waiting interrupted", DELIVERED],
+                    &[
+                        "unknown timeout",
+                        "unknown running",
+                        "waiting interrupted",
+                        DELIVERED,
+                    ],
                     2,
                 )
             },

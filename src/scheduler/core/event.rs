@@ -51,7 +51,12 @@ pub enum Action {
     /// Ask whether the target is well.
     Probe,
     /// Note that the target is held.
-    Hold(Refusal),
+    Hold {
+        /// Why.
+        refusal: Refusal,
+        /// Whether it says that it is well, but refuses the prompts of several agents.
+        by_lanes: bool,
+    },
     /// Note that the target answers again.
     Release,
     /// The clock was set back: with the next look let nothing wait for a time that was counted from
@@ -95,8 +100,9 @@ pub struct View {
     pub open: Vec<OpenOccurrence>,
     /// When the next schedule becomes due.
     pub next_due: Option<Timestamp>,
-    /// Whether any scheduler holds the target.
-    pub held: bool,
+    /// Whether any scheduler holds the target, and then whether it does so because it refuses the
+    /// prompts of several agents.
+    pub held_by_lanes: Option<bool>,
     /// Why all delivery is halted, if it is.
     pub halted: Option<Halt>,
 }

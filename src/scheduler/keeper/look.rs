@@ -74,11 +74,12 @@ impl Keeper {
             open,
             next_due: db.next_due(now).await?,
             halted: db.get_halt().await?,
-            held: db
+            held_by_lanes: db
                 .list_held_targets()
                 .await?
                 .iter()
-                .any(|h| h.target == letta.target()),
+                .find(|h| h.target == letta.target())
+                .map(|h| h.by_lanes),
         })
     }
 

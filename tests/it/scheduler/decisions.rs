@@ -43,6 +43,7 @@ fn open(id: u8, state: State) -> OpenOccurrence {
         owner: None,
         first_sent_at: Some(at(0).now),
         sent_at: Some(at(0).now),
+        doubted_at: None,
         run_id: None,
         failures: 0,
         generation: 0,

@@ -275,7 +275,7 @@ impl ModelLetta {
                 (K::Later, C::LlmError),
                 (K::NeedsHuman, C::PaymentRequired),
                 (K::Permanent, C::InvalidRequest),
-                (K::TargetDown, C::Unauthorized),
+                (K::TargetTrouble, C::Unauthorized),
                 (K::Busy, C::Busy),
             ],
         );
@@ -408,7 +408,7 @@ impl ModelLetta {
     }
 
     pub(super) fn unreachable(&self) -> Refusal {
-        let (kind, class) = (RefusalKind::TargetDown, ErrorClass::Unreachable);
+        let (kind, class) = (RefusalKind::TargetTrouble, ErrorClass::Unreachable);
         Refusal::new(kind, class, "connection refused")
     }
 }

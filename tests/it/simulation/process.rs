@@ -365,7 +365,7 @@ fn short(action: &Action) -> String {
         Action::Send(job) => format!("send {} to {}", job.occurrence_id, job.agent_id),
         Action::Settle(s) => format!("settle {} as {:?}", s.occurrence_id, s.verdict),
         Action::Find(open) => format!("find {} run {:?}", open.id, open.run_id),
-        Action::Hold(refusal) => format!("hold: {}", refusal.text),
+        Action::Hold { refusal, .. } => format!("hold: {}", refusal.text),
         other => format!("{other:?}"),
     }
 }
@@ -375,13 +375,13 @@ impl World {
         let text = match event {
             Event::Tick => return,
             Event::Looked(view) => format!(
-                "looked: due {:?}, open {:?}, held {}, halted {}",
+                "looked: due {:?}, open {:?}, held {:?}, halted {}",
                 view.due.iter().map(|(d, _)| d.id).collect::<Vec<_>>(),
                 view.open
                     .iter()
                     .map(|o| (o.id, o.state))
                     .collect::<Vec<_>>(),
-                view.held,
+                view.held_by_lanes,
                 view.halted.is_some()
             ),
             Event::Claimed(_, claim) => match claim {

@@ -2,9 +2,7 @@
 
 use promptyoself::letta_client::{ErrorClass, Evidence, Lookup, Refusal, RefusalKind};
 
-use super::model_letta::{
-    End, ModelLetta, QUIET, RunState, agent_unknown, run_id, run_number, unclear,
-};
+use super::model_letta::{ModelLetta, QUIET, RunState, agent_unknown, run_id, run_number, unclear};
 use super::trace::{At, HOUR};
 
 impl ModelLetta {
@@ -20,14 +18,13 @@ impl ModelLetta {
         let since_sent = lookup.now.as_microsecond() - lookup.sent_at.as_microsecond();
         let known = lookup.run_id.as_deref().and_then(run_number);
         let mut failed = None;
+        let heard_at = lookup.heard_at.unwrap_or(lookup.sent_at).as_microsecond();
+        let silent = lookup.now.as_microsecond() - heard_at;
         if let Some(run) = known {
             let age = now - self.runs[run].began;
             match self.runs[run].state {
-                RunState::Ended if self.runs[run].end == End::NotKept => {
-                    failed = Some(self.failure(run));
-                }
-                RunState::Ended => {}
-                _ if age < HOUR => {
+                RunState::Ended => failed = Some(self.failure(run)),
+                _ if age.min(silent) < HOUR => {
                     let run_id = Some(run_id(run));
                     return Evidence::Running { run_id };
                 }
