@@ -199,6 +199,33 @@ mod tests {
     }
 
     #[test]
+    fn whatever_takes_a_text_takes_one_that_looks_like_a_flag() {
+        let definitions = definitions(false);
+        let mut seen = 0;
+        for command in built(&definitions).get_subcommands() {
+            for arg in command.get_arguments() {
+                let names = arg.get_value_names().unwrap_or_default();
+                let is_text = arg.get_action().takes_values() && !arg.is_global_set();
+                let is_switch = names.first().is_some_and(|name| *name == SWITCH);
+                let Some(flag) = arg.get_long().filter(|_| is_text && !is_switch) else {
+                    continue;
+                };
+                for text in ["--json", "--db", "-h", "-5", "--"] {
+                    let flag = format!("--{flag}");
+                    let given = words(&[command.get_name(), &flag, text]);
+                    let parsed = definitions.clone().try_get_matches_from(&given);
+                    let parsed = parsed.unwrap_or_else(|e| panic!("{given:?}: {e}"));
+                    let (_, of_command) = parsed.subcommand().unwrap();
+                    let mut raw = of_command.get_raw(arg.get_id().as_str()).unwrap();
+                    assert_eq!(raw.next(), Some(OsStr::new(text)), "{given:?}");
+                    seen += 1;
+                }
+            }
+        }
+        assert!(seen > 200, "{seen}");
+    }
+
+    #[test]
     fn a_switch_takes_no_flag_for_its_value() {
         let definitions = definitions(false);
         let has = |given: &[&str]| has_flag(&words(given), &definitions, "json");
