@@ -42,6 +42,11 @@ pub trait Letta: Send + Sync {
     /// Where it is, for people; never with credentials.
     fn address(&self) -> String;
 
+    /// Whether it runs on this machine, so that its clock is ours.
+    fn is_local(&self) -> bool {
+        false
+    }
+
     /// The lane in which an agent is spoken to.
     fn lane(&self, agent: &AgentId) -> Lane;
 
@@ -70,6 +75,8 @@ pub trait Letta: Send + Sync {
 pub struct ServerInfo {
     /// Its version, where it tells.
     pub version: Option<String>,
+    /// What time it is by its clock, where it tells.
+    pub date: Option<Timestamp>,
 }
 
 /// What a server says of an agent.

@@ -42,6 +42,7 @@ impl Http {
                 let version = health.as_ref().and_then(|h| h.get("version")?.as_str());
                 Ok(ServerInfo {
                     version: version.map(str::to_owned),
+                    date: reply.date,
                 })
             }
             Ok(_) | Err(Fault::NoRoute(_)) => Err(self.wrong_server().await),

@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::classify::Fault;
 use super::http::{Http, segment};
-use super::runs::{Life, time};
+use super::runs::{ActiveRun, Life, SKEW, time};
 use super::turn::Heard;
 use super::{Delivery, ErrorClass, Evidence, Lookup, Refusal, RefusalKind};
 
@@ -82,17 +82,25 @@ impl Http {
         let since_sent = lookup.now.duration_since(lookup.sent_at);
         // Asked before the messages are, since a run may end between the two questions: an absence
         // seen while it went on would be stale. The answers count only if the prompt is absent.
-        let own = match run {
+        let mut own = match run {
             Some(run) => self.own_run(run, lookup, &mut heard).await,
             None => OwnRun::NotKnown,
         };
         if let OwnRun::GoesOn = own {
             return Ok(going_on(run));
         }
-        let others = match own {
-            OwnRun::NotKnown => self.others(lookup).await,
+        let listed = match own {
+            OwnRun::NotKnown => self.listed_runs(lookup).await,
             _ => Ok(Vec::new()),
         };
+        if let (Some(run), Ok(listed)) = (run, &listed)
+            && !heard_lately(lookup)
+            && listed.iter().any(|r| r.id == run && r.orphaned)
+        {
+            heard.error = Some(orphan(run));
+            own = OwnRun::Over;
+        }
+        let others = listed.map(|listed| running(&listed, lookup));
         let trace = self
             .trace(lookup.agent.as_str(), &lookup.otids, since_sent)
             .await?;
@@ -156,18 +164,11 @@ impl Http {
         }
     }
 
-    /// The runs of the agent that go on: any may be the prompt's own. Their age proves nothing,
-    /// since our clock, by which the prompt was sent, may have been set; and nothing could be sent
-    /// anyway while they go on. A server that can't be asked proves nothing.
-    async fn others(&self, lookup: &Lookup) -> Result<Vec<String>, Fault> {
+    /// The runs of the agent that have not ended. A server that can't be asked proves nothing.
+    async fn listed_runs(&self, lookup: &Lookup) -> Result<Vec<ActiveRun>, Fault> {
         let agent = lookup.agent.as_str();
-        let runs = self.active_runs(agent, lookup.orphan_age).await;
-        match runs {
-            Ok(runs) => Ok(runs
-                .into_iter()
-                .filter(|run| !run.orphaned)
-                .map(|run| run.id)
-                .collect()),
+        match self.active_runs(agent, lookup.orphan_age).await {
+            Ok(runs) => Ok(runs),
             Err(Fault::NoRoute(refusal)) => Err(Fault::Refused(Refusal::new(
                 RefusalKind::Permanent,
                 refusal.class,
@@ -183,13 +184,10 @@ impl Http {
 
     /// Asks after a run that was told; how it ended is added to `heard`.
     async fn own_run(&self, run: &str, lookup: &Lookup, heard: &mut Heard) -> OwnRun {
-        let heard_lately = lookup
-            .heard_at
-            .is_some_and(|at| lookup.now.duration_since(at) < lookup.orphan_age);
         match self.life_of(run, lookup.orphan_age).await {
             Ok(Life::Runs) => OwnRun::GoesOn,
             // It went on for as long as its turn was listened to.
-            Ok(Life::Orphaned) if heard_lately => OwnRun::GoesOn,
+            Ok(Life::Orphaned) if heard_lately(lookup) => OwnRun::GoesOn,
             Ok(Life::Orphaned) => {
                 heard.error = Some(orphan(run));
                 OwnRun::Over
@@ -277,6 +275,24 @@ impl Http {
         }
         Ok(Trace::TooMany)
     }
+}
+
+/// The listed runs that go on: any may be the prompt's own. Their age proves nothing, since our
+/// clock, by which the prompt was sent, may have been set; and nothing could be sent anyway while
+/// they go on.
+fn running(listed: &[ActiveRun], lookup: &Lookup) -> Vec<String> {
+    let since_sent = lookup.now.duration_since(lookup.sent_at);
+    // Its own run went on for as long as its turn was listened to.
+    let may_be_own = |run: &ActiveRun| run.age <= since_sent.saturating_add(SKEW);
+    let goes_on = |run: &&ActiveRun| !run.orphaned || heard_lately(lookup) && may_be_own(run);
+    let running = listed.iter().filter(goes_on);
+    running.map(|run| run.id.clone()).collect()
+}
+
+/// Whether its turn was listened to so lately that its run can't have been orphaned.
+fn heard_lately(lookup: &Lookup) -> bool {
+    let heard = lookup.heard_at;
+    heard.is_some_and(|at| lookup.now.duration_since(at) < lookup.orphan_age)
 }
 
 /// A turn goes on that may be the prompt's own, or surely is that of this run.

@@ -47,6 +47,8 @@ pub(super) struct Http {
 pub(super) struct Reply {
     /// The body, understood as JSON.
     pub body: Value,
+    /// The time by the server's own clock, where it tells it.
+    pub date: Option<Timestamp>,
     /// The time by the server's own clock where it tells it, ours otherwise. Ages of what the
     /// server dates are counted by it: a virtual machine's clock may be hours behind ours.
     pub server_now: Timestamp,
@@ -104,6 +106,11 @@ impl Http {
     /// Where the server is, for people.
     pub(super) fn address(&self) -> String {
         self.base.as_str().trim_end_matches('/').to_owned()
+    }
+
+    /// Whether the server runs on this machine.
+    pub(super) fn is_local(&self) -> bool {
+        http::is_loopback(&self.base)
     }
 
     /// How long a turn may be silent.
@@ -173,12 +180,17 @@ impl Http {
     pub(super) async fn complete(&self, response: Response) -> Result<Reply, Fault> {
         let status = response.status();
         let now = self.clock.now();
-        let server_now = date(response.headers()).unwrap_or(now);
+        let date = date(response.headers());
+        let server_now = date.unwrap_or(now);
         let retry_after = retry_after(response.headers(), server_now);
         let bytes = response.bytes().await.map_err(|e| self.broken(&e))?;
         let body = serde_json::from_slice::<Value>(&bytes).ok();
         match body {
-            Some(body) if status.is_success() => Ok(Reply { body, server_now }),
+            Some(body) if status.is_success() => Ok(Reply {
+                body,
+                date,
+                server_now,
+            }),
             None if status.is_success() => Err(Fault::doubt(
                 ErrorClass::Garbled,
                 format!(

@@ -21,7 +21,7 @@ const PAGE: usize = 100;
 const MOST_SIGHTINGS: usize = 10_000;
 
 /// How far the parts of one server may disagree about the time.
-const SKEW: SignedDuration = SignedDuration::from_mins(10);
+pub(super) const SKEW: SignedDuration = SignedDuration::from_mins(10);
 
 /// The words in which Letta says that a run is over.
 const OVER: [&str; 4] = ["completed", "failed", "cancelled", "expired"];
@@ -42,6 +42,8 @@ pub(super) enum Life {
 pub(super) struct ActiveRun {
     /// Letta's id for it.
     pub id: String,
+    /// How old it is at least.
+    pub age: SignedDuration,
     /// Whether it is so old that the server must have died under it, unless the agent's messages
     /// tell otherwise.
     pub orphaned: bool,
@@ -118,6 +120,7 @@ impl Http {
                 });
                 ActiveRun {
                     id: id.to_owned(),
+                    age,
                     orphaned: age >= orphan_age,
                 }
             })

@@ -10,7 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 
 use super::Settings;
-use super::guard::{ClockGuard, Jump};
+use super::guard::{ClockGuard, Jump, Start};
 use super::queue::{Candidate, Queue};
 use crate::clock::Moment;
 use crate::db::{Halt, OpenOccurrence};
@@ -24,6 +24,11 @@ pub use event::{Action, Event, Mode, Settling, View};
 const HEARTBEAT: SignedDuration = SignedDuration::from_secs(10);
 /// How often old history is pruned.
 const PRUNING: SignedDuration = SignedDuration::from_hours(24);
+/// How long the clock must have been in order before anything is pruned: what is pruned doesn't come
+/// back.
+const BEFORE_PRUNING: SignedDuration = SignedDuration::from_hours(1);
+/// How often it is kept that the clock is trusted.
+const TRUSTING: SignedDuration = SignedDuration::from_mins(1);
 
 /// How long to wait after the database failed.
 const AFTER_FAILURE: SignedDuration = SignedDuration::from_secs(1);
@@ -60,13 +65,18 @@ pub struct Core {
     suspicions: Vec<Suspicion>,
     /// The lanes that something kept from the target since it last took a prompt.
     refused: Vec<(Lane, ErrorClass)>,
+    /// Those that were refused while it took prompts of others: what keeps them is their own trouble.
+    set_apart: HashSet<Lane>,
     halted: Option<Halt>,
     guard: ClockGuard,
+    /// What is known of the clock, until the first step.
+    start: Option<Start>,
     started: Option<Timestamp>,
     next_due: Option<Timestamp>,
     next_look: Option<Timestamp>,
     next_beat: Option<Timestamp>,
     next_prune: Option<Timestamp>,
+    next_trust: Option<Timestamp>,
     looking: bool,
     look_again: bool,
     stop_at: Option<Timestamp>,
@@ -90,13 +100,16 @@ impl Core {
             probing: false,
             suspicions: Vec::new(),
             refused: Vec::new(),
+            set_apart: HashSet::new(),
             halted: None,
             guard: ClockGuard::default(),
+            start: None,
             started: None,
             next_due: None,
             next_look: None,
             next_beat: None,
             next_prune: None,
+            next_trust: None,
             looking: false,
             look_again: false,
             stop_at: None,
@@ -104,10 +117,25 @@ impl Core {
         }
     }
 
+    /// A scheduler that has not begun, with what is known of the clock.
+    pub fn starting(settings: Settings, mode: Mode, start: Start) -> Self {
+        Core {
+            start: Some(start),
+            ..Core::new(settings, mode)
+        }
+    }
+
     /// Takes what happened and says what to do, in order.
     pub fn step(&mut self, moment: Moment, event: Event) -> Vec<Action> {
         let now = moment.now;
         let mut actions = Vec::new();
+        if let Some(start) = self.start.take() {
+            if let Some(doubt) = &start.doubt {
+                tracing::warn!("{doubt}; nothing is sent until it has been steady for a minute");
+            }
+            self.guard.begin(start);
+            self.next_trust = Some(now);
+        }
         match self.guard.observe(moment) {
             Some(Jump::Ahead(by)) => {
                 tracing::warn!(
@@ -136,6 +164,7 @@ impl Core {
     fn forget_times(&mut self, now: Timestamp) {
         self.next_beat = None;
         self.next_prune = None;
+        self.next_trust = self.next_trust.map(|_| now);
         self.next_due = None;
         if let Target::Held { next_try, .. } = &mut self.target {
             *next_try = now;
@@ -152,7 +181,7 @@ impl Core {
         if self.may_prune() {
             times.push(self.next_prune);
         }
-        if self.stop_at.is_none() {
+        if self.may_look() {
             times.push(self.next_look);
         }
         if !self.probing {
@@ -190,6 +219,10 @@ impl Core {
             self.next_beat = Some(later(now, HEARTBEAT));
             actions.push(Action::Beat(self.holding()));
         }
+        if self.guard.held_until().is_none() && self.next_trust.is_some_and(|t| now >= t) {
+            self.next_trust = Some(later(now, TRUSTING));
+            actions.push(Action::TrustClock);
+        }
         if let (true, Some(retention)) = (self.may_prune(), self.settings.retention)
             && self.next_prune.is_none_or(|t| now >= t)
         {
@@ -205,7 +238,7 @@ impl Core {
             }
         }
         self.ask(now, actions);
-        if self.stop_at.is_none() {
+        if self.may_look() {
             if self.next_look.is_some_and(|t| now >= t) {
                 self.want_look();
             }
@@ -273,10 +306,8 @@ impl Core {
         if let Some(halt) = &self.halted {
             return Some(halt.to_string());
         }
-        if let Some(until) = self.guard.held_until() {
-            return Some(format!(
-                "the clock jumped ahead; deliveries go on at {until}"
-            ));
+        if let Some(holding) = self.guard.holding() {
+            return Some(holding);
         }
         match &self.target {
             Target::Open => None,
@@ -292,12 +323,17 @@ impl Core {
             && !self.finished
     }
 
-    /// A clock that has just jumped ahead may be wrong, and what is pruned doesn't come back.
+    /// A clock that was just set, or looked at for the first time, may be wrong.
     fn may_prune(&self) -> bool {
         self.settings.retention.is_some()
             && self.mode == Mode::Forever
             && self.stop_at.is_none()
-            && self.guard.held_until().is_none()
+            && self.guard.sure_for() >= BEFORE_PRUNING
+    }
+
+    /// A look puts the database in order by the clock.
+    fn may_look(&self) -> bool {
+        self.stop_at.is_none() && self.guard.held_until().is_none()
     }
 
     fn may_ask(&self) -> bool {

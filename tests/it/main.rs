@@ -41,4 +41,5 @@ mod smcp;
 mod time_rules;
 mod upgrades;
 mod upload;
+mod whose_fault;
 mod world;

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::super::queue::Candidate;
+use crate::clock::Doubt;
 use crate::db::{Claim, DueSchedule, Halt, Job, OpenOccurrence};
 use crate::letta_client::{Answer, Evidence, Refusal};
 use crate::models::{Lane, State, Verdict};
@@ -31,6 +32,8 @@ pub enum Event {
     Probed(Result<(), Refusal>),
     /// The database could not be read.
     LookFailed,
+    /// The target was asked what time it is: why the clock at the start may be wrong.
+    ClockJudged(Option<Doubt>),
     /// The scheduler is to stop.
     Stop,
 }
@@ -64,6 +67,8 @@ pub enum Action {
     PullForward,
     /// Say that the scheduler lives, and why it delivers nothing at the moment.
     Beat(Option<String>),
+    /// Keep that the clock is trusted as it stands.
+    TrustClock,
     /// Break off this prompt: what becomes of it is unknown.
     Abandon(i64),
     /// Keep what was settled before this as sums only.

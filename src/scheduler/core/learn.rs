@@ -22,6 +22,10 @@ impl Core {
                 self.looking = false;
                 self.next_look = Some(later(now, AFTER_FAILURE));
             }
+            Event::ClockJudged(doubt) => {
+                self.guard.conclude(doubt);
+                self.next_beat = None;
+            }
             Event::Claimed(candidate, claim) => self.take_claim(now, candidate, claim, actions),
             Event::ClaimFailed(candidate) => {
                 self.ours.remove(&candidate.lane);
@@ -197,7 +201,7 @@ impl Core {
             evidence => {
                 self.unanswered.remove(&open.id);
                 if matches!(evidence, Evidence::Found(_)) {
-                    self.refused.clear();
+                    self.acquit(&open.lane);
                 }
                 let verdict = judge_evidence(evidence, &facts, now, &self.settings);
                 actions.push(settle_open(*open, verdict));

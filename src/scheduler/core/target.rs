@@ -194,14 +194,8 @@ impl Core {
             }
             answer => {
                 if is_taken_in(&answer) {
-                    self.refused.clear();
-                    if matches!(
-                        &self.target,
-                        Target::Held {
-                            by: HeldBy::Lanes { .. },
-                            ..
-                        }
-                    ) {
+                    self.acquit(&job.lane);
+                    if self.target.is_held() && !self.target.is_closed() {
                         self.release(actions);
                     }
                 }
@@ -215,6 +209,20 @@ impl Core {
                 actions.push(settle_job(job, verdict));
             }
         }
+    }
+
+    /// The target has taken a prompt of this lane, so what others met meanwhile was their own.
+    pub(super) fn acquit(&mut self, lane: &Lane) {
+        let alike = match &mut self.target {
+            Target::Held {
+                by: HeldBy::Lanes { refused, .. },
+                ..
+            } => std::mem::take(refused),
+            _ => VecDeque::new(),
+        };
+        let counted = self.refused.drain(..).map(|(lane, _)| lane);
+        self.set_apart.extend(counted.chain(alike));
+        self.set_apart.remove(lane);
     }
 
     fn take_suspect(
@@ -393,7 +401,8 @@ impl Core {
         self.refused.push((lane.clone(), refusal.class));
         let alike = self.refused.iter().filter(|(_, c)| *c == refusal.class);
         let refused: VecDeque<Lane> = alike.map(|(lane, _)| lane.clone()).collect();
-        if refused.len() >= MANY_LANES {
+        let is_new = refused.iter().any(|lane| !self.set_apart.contains(lane));
+        if refused.len() >= MANY_LANES && is_new {
             let text = format!(
                 "it says that it is well, but refused the prompts of {} agents alike: {}",
                 refused.len(),
@@ -450,7 +459,6 @@ impl Core {
     fn release(&mut self, actions: &mut Vec<Action>) {
         tracing::info!("the target takes prompts again");
         self.target = Target::Open;
-        self.refused.clear();
         self.next_beat = None;
         actions.push(Action::Release);
         self.want_look();

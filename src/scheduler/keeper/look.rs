@@ -50,6 +50,14 @@ impl Keeper {
             }
         }
         if !self.times_are_right {
+            if let Some(anew) = db.plan_anew(now).await? {
+                tracing::warn!(
+                    "the clock was wrong: {} schedules are planned anew, and {} instants that were \
+                     recorded as not sent are still to come",
+                    anew.schedules.len(),
+                    anew.instants
+                );
+            }
             let waits = Waits {
                 retry: settings.retry_longest,
                 reconcile: settings.reconcile_deadline,
