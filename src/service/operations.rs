@@ -84,6 +84,7 @@ impl Operations for Service {
     async fn list(&self, asked: &ListQuery) -> Result<Listed> {
         let filter = ListFilter {
             agent_id: asked.agent_id.clone(),
+            paused: true,
             all: asked.all,
             limit: Some(asked.limit),
             offset: asked.offset,
