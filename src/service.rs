@@ -14,6 +14,7 @@ mod read;
 mod register;
 mod rows;
 mod status;
+mod update;
 mod upload;
 mod views;
 
@@ -31,7 +32,7 @@ use crate::models::{AgentId, Budget, Caller, Lifecycle, PromptSchedule, RequestK
 use crate::schedule::Zone;
 
 pub use accounts::AccountQuery;
-pub use control::{Changes, preview};
+pub use control::preview;
 pub use doctor::{Diagnosis, Finding, Severity};
 pub use keys::Credentials;
 pub use messages::ScheduledMessage;
@@ -40,6 +41,7 @@ pub use read::{HistoryQuery, ScheduleDetails};
 pub use register::{Registered, Registration, When, Wish};
 pub use rows::RowRequest;
 pub use status::{Backlog, Status};
+pub use update::Changes;
 pub(crate) use views::show_local;
 pub use views::{Listing, OccurrenceView, PolicyView, ScheduleView};
 
@@ -240,4 +242,12 @@ fn not_found(id: i64) -> Error {
         format!("there is no schedule {id}: list shows the ids that exist"),
     )
     .example("promptyoself list --all")
+}
+
+fn not_live(id: i64, lifecycle: Lifecycle, done: &str) -> Error {
+    Error::new(
+        Code::ScheduleNotActive,
+        format!("schedule {id} is {lifecycle}, so it can't be {done}: show says what became of it"),
+    )
+    .example(format!("promptyoself show --id {id}"))
 }

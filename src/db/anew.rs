@@ -15,7 +15,8 @@ use jiff::Timestamp;
 use sqlx::Row;
 use uuid::Uuid;
 
-use super::notices::{Trouble, follow_lifecycle, open_incident};
+use super::incidents::{Trouble, Whose, open_incident};
+use super::notices::follow_lifecycle;
 use super::rows::{self, schedule_columns};
 use super::schedules::fetch;
 use super::time::DbTime;
@@ -79,7 +80,7 @@ impl Db {
             let reason = anew.describe(latest, now);
             let wrong = Trouble {
                 kind: IncidentKind::Clock,
-                subject: IncidentKind::Clock.as_str(),
+                whose: Whose::Machine(IncidentKind::Clock.as_str()),
                 occurrence_id: None,
                 code: None,
                 reason: &reason,

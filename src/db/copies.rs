@@ -226,7 +226,8 @@ impl Db {
             .map_err(failed)?;
         }
         let troubled: Vec<i64> = sqlx::query_scalar(
-            "SELECT s.id FROM schedules s JOIN incidents i ON i.subject = s.uid \
+            "SELECT s.id FROM schedules s JOIN incidents i \
+             ON i.subject = s.uid OR i.agent_id = s.agent_id \
              WHERE i.closed_at IS NULL GROUP BY s.id",
         )
         .fetch_all(&mut *tx)

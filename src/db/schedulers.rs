@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::Db;
 use super::halt::{Deadline, give_time_back};
-use super::notices::close_incident;
+use super::incidents::close_incident;
 use super::rows;
 use super::time::DbTime;
 use crate::error::{Code, Error, Result};

@@ -33,6 +33,7 @@ mod python;
 mod real_letta;
 mod remote;
 mod rest;
+mod saving;
 mod scheduler;
 mod scope;
 mod server;

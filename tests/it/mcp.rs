@@ -3,7 +3,7 @@
 mod beside;
 mod clients;
 mod conformance;
-mod peer;
+pub mod peer;
 mod scope;
 
 pub use peer::{NEWEST, Peer};

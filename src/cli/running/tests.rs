@@ -34,7 +34,10 @@ impl Letta for Thinking {
     }
 
     async fn check(&self) -> std::result::Result<ServerInfo, Refusal> {
-        Ok(ServerInfo { version: None })
+        Ok(ServerInfo {
+            version: None,
+            date: None,
+        })
     }
 
     async fn list_agents(&self) -> std::result::Result<Vec<Agent>, Refusal> {

@@ -18,6 +18,7 @@ const PAST: &[(&str, &str)] = &[
     ("schedulers", "heartbeat_at"),
     ("held_targets", "held_since"),
     ("upgrades", "made_at"),
+    ("occurrences", "doubted_at"),
     ("halt", "since"),
     ("incidents", "opened_at"),
     ("incidents", "closed_at"),

@@ -2,6 +2,7 @@
 //! even.
 
 use jiff::{SignedDuration, Timestamp};
+use promptyoself::db::Taken;
 use promptyoself::models::{Channel, IncidentKind, Lifecycle, PromptSchedule, ScheduleType, State};
 use promptyoself::service::{Changes, Wish};
 
@@ -490,11 +491,10 @@ async fn a_notice_tells_that_the_clock_was_wrong() {
     let running = world.start();
     planned_anew(&world).await;
     running.stop().await;
-    let letter = db
-        .take_letter(Channel::Url, world.now())
-        .await
-        .unwrap()
-        .unwrap();
+    let taken = db.take_letter(Channel::Url, &[], world.now()).await;
+    let Taken::Letter(letter) = taken.unwrap() else {
+        panic!("nothing is told");
+    };
     assert_eq!(
         (letter.kind.as_str(), letter.event.as_str()),
         ("clock", "opened")
