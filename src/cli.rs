@@ -14,8 +14,11 @@ mod mcp;
 pub mod output;
 mod plugin;
 mod plugin_guard;
+mod plugin_words;
+mod rows;
 mod running;
 mod upload;
+mod words;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -30,6 +33,7 @@ use crate::db::Db;
 use crate::error::{Code, Error, Result};
 use args::{Cli, PluginVerb, Verb};
 use output::{Output, Reply};
+use plugin_words::Form;
 
 /// What every command is given.
 #[derive(Clone, Debug)]
@@ -54,21 +58,27 @@ impl Context {
 
 /// Runs the program: `args` begins with its own name, as a process gets them.
 pub async fn run(args: impl IntoIterator<Item = OsString>, env: Result<Environment>) -> ExitCode {
-    let args: Vec<OsString> = args.into_iter().collect();
+    let mut args: Vec<OsString> = args.into_iter().collect();
+    let in_plugin = env.as_ref().is_ok_and(|env| env.plugin().is_some());
+    let definitions = help_command(in_plugin);
     // Wrong usage must be reported in the right form too, so this can't wait for the parser.
-    let output = Output::new(args.iter().any(|arg| arg == "--json"));
+    let is_said = args.iter().any(|arg| arg == "--json");
+    let output = Output::new(is_said && words::has_flag(&args, &definitions, "json"));
     let env = match env {
         Ok(env) => env,
         Err(error) => return output.print_error(&error),
     };
-    let in_plugin = env.plugin().is_some();
+    if in_plugin {
+        args = words::without_nothing(args, &definitions);
+    }
+    let form = Form::of(&env);
     let fail = |error: Error| {
         output.print_error(&match in_plugin {
-            true => plugin_guard::advise(error),
+            true => plugin_words::reword(error, form),
             false => error,
         })
     };
-    let cli = match parse(&args, in_plugin) {
+    let cli = match parse(&args, definitions) {
         Ok(cli) => cli,
         Err(Stop::Answer(text)) => return output::write_out(&text, ExitCode::SUCCESS),
         Err(Stop::Wrong(error)) => return fail(error),
@@ -105,7 +115,9 @@ async fn answer(cli: &Cli, verb: &Verb, env: &Environment) -> Result<Reply> {
     logging::start(env, if lasting { "info" } else { "warn" })?;
     let config = match verb {
         // What an installed plugin says stays unless something else is said.
-        Verb::Plugin(PluginVerb::Install { dir }) if env.get("PROMPTYOSELF_CONFIG").is_none() => {
+        Verb::Plugin(PluginVerb::Install { dir, .. })
+            if env.get("PROMPTYOSELF_CONFIG").is_none() =>
+        {
             cli.config
                 .clone()
                 .or_else(|| plugin::installed_settings(dir))
@@ -129,6 +141,11 @@ async fn answer(cli: &Cli, verb: &Verb, env: &Environment) -> Result<Reply> {
         clock: Clock::system(),
         opened: OnceLock::new(),
     };
+    if lasting {
+        for withheld in ctx.settings.withheld_keys() {
+            tracing::warn!("{withheld}");
+        }
+    }
     let reply = carry_out(verb, &ctx).await;
     ctx.close().await;
     reply
@@ -167,12 +184,16 @@ async fn carry_out(verb: &Verb, ctx: &Context) -> Result<Reply> {
         Verb::Backup(args) => keeping::backup(ctx, args).await,
         Verb::Restore(args) => keeping::restore(ctx, args).await,
         Verb::Halt(args) => commands::halt(ctx, args).await,
+        Verb::Rows => rows::rows(ctx).await,
         Verb::Key(verb) => keys::key(ctx, verb).await,
-        Verb::Plugin(PluginVerb::Install { dir }) => plugin::install(&ctx.settings, dir),
+        Verb::Plugin(PluginVerb::Install { dir, copy }) => {
+            plugin::install(&ctx.settings, dir, *copy)
+        }
     }
 }
 
-/// The name of a command that works on the database file or the scheduler itself.
+/// The name of a command that works on the database file, the scheduler or the keys themselves, or
+/// at Letta with our own settings for it.
 fn local_command(verb: &Verb) -> Option<&'static str> {
     match verb {
         Verb::Execute(_) => Some("execute"),
@@ -183,6 +204,9 @@ fn local_command(verb: &Verb) -> Option<&'static str> {
         Verb::Backup(_) => Some("backup"),
         Verb::Restore(_) => Some("restore"),
         Verb::Key(_) => Some("key"),
+        Verb::Connect(_) => Some("connect"),
+        Verb::Upload(_) => Some("upload"),
+        Verb::Rows => Some("rows"),
         _ => None,
     }
 }
@@ -195,8 +219,8 @@ enum Stop {
     Wrong(Error),
 }
 
-fn parse(args: &[OsString], in_plugin: bool) -> std::result::Result<Cli, Stop> {
-    let parsed = help_command(in_plugin)
+fn parse(args: &[OsString], definitions: clap::Command) -> std::result::Result<Cli, Stop> {
+    let parsed = definitions
         .try_get_matches_from(args)
         .and_then(|matches| Cli::from_arg_matches(&matches));
     parsed.map_err(|e| {

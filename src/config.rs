@@ -13,6 +13,7 @@ mod notify;
 mod places;
 mod remote;
 mod server;
+mod sources;
 
 use std::path::PathBuf;
 
@@ -30,8 +31,10 @@ pub use mcp::{AGENT_VARIABLES, McpSettings};
 pub use notify::{Notify, NotifyCommand};
 pub use remote::RemoteSettings;
 pub use server::ServerSettings;
+pub use sources::{SETTINGS, Setting, secret_variables};
 
 use file::File;
+use sources::{KeySources, LETTA_KEY, LETTA_URL, choose_key};
 
 /// What the command line says about settings.
 #[derive(Clone, Debug, Default)]
@@ -57,6 +60,8 @@ pub struct Settings {
     pub letta_key: Option<SecretString>,
     /// Whether that key was read from the file, so that `plugin install` may write it to another.
     pub letta_key_from_file: bool,
+    /// Why the key of the file is not sent to that address, if it is not.
+    pub letta_key_withheld: Option<String>,
     /// The zone of schedules that name none, as it was given.
     pub timezone: String,
     /// The agent when none is given, as it was given.
@@ -102,13 +107,24 @@ impl Settings {
         path: Option<PathBuf>,
         file: File,
     ) -> Result<Settings> {
-        let letta = file.letta.unwrap_or_default();
-        let env_key = env.first(&["LETTA_API_KEY", "LETTA_SERVER_PASSWORD"]);
-        let letta_key_from_file = env_key.is_none() && letta.api_key.is_some();
-        let letta_key = match env_key {
-            Some((_, key)) => Some(SecretString::from(key.to_owned())),
-            None => letta.api_key.map(|key| key.0),
+        // In the plugin the environment holds what SMCP and agents put there.
+        let without = match env.plugin() {
+            Some(_) => env.without(&file.overruled),
+            None => env.clone(),
         };
+        let env = &without;
+        let letta = file.letta.unwrap_or_default();
+        let letta_url = places::letta_url(env, letta.base_url.clone())?;
+        let letta_key = choose_key(
+            env,
+            KeySources {
+                variables: LETTA_KEY,
+                in_file: letta.api_key.and_then(file::Key::filled),
+                address_in_file: Some(places::letta_url_in_file(letta.base_url)),
+                address: &letta_url,
+                address_from: env.first(LETTA_URL).map(|(name, _)| name),
+            },
+        );
         let text = |names: &[&str], from_file: Option<String>| {
             env.first(names).map(|(_, v)| v.to_owned()).or(from_file)
         };
@@ -117,9 +133,10 @@ impl Settings {
         Ok(Settings {
             remote,
             database: places::database(flags, env, path.as_deref(), file.database)?,
-            letta_url: places::letta_url(env, letta.base_url)?,
-            letta_key,
-            letta_key_from_file,
+            letta_url,
+            letta_key: letta_key.key,
+            letta_key_from_file: letta_key.from_file,
+            letta_key_withheld: letta_key.withheld,
             timezone: timezone(env, file.timezone)?,
             default_agent: text(AGENT_VARIABLES, filled(file.default_agent)),
             delivery: Delivery::combine(flags, env, file.delivery.unwrap_or_default())?,
@@ -131,6 +148,15 @@ impl Settings {
             file: path,
             plugin: env.plugin(),
         })
+    }
+}
+
+impl Settings {
+    /// The keys of the settings file that are not sent, since another setting names another address.
+    pub fn withheld_keys(&self) -> impl Iterator<Item = &str> {
+        let of_remote = self.remote.as_ref().map(|r| &r.key_withheld);
+        let withheld = of_remote.unwrap_or(&self.letta_key_withheld);
+        withheld.iter().map(String::as_str)
     }
 }
 
@@ -329,7 +355,7 @@ mod tests {
     }
 
     #[test]
-    fn the_file_is_looked_for_by_flag_then_environment_then_plugin_then_home() {
+    fn the_file_is_looked_for_by_flag_then_plugin_then_environment_then_home() {
         let dir = tempfile::tempdir().unwrap();
         let home = dir.path().join("xdg/promptyoself");
         let plugin = dir.path().join("plugin");
@@ -356,6 +382,8 @@ mod tests {
         std::fs::write(&named, "timezone = 'Asia/Kabul'").unwrap();
         let named = named.display().to_string();
         let with_env = [vars[0], vars[1], ("PROMPTYOSELF_CONFIG", named.as_str())];
+        assert_eq!(load(None, &with_env).unwrap(), "Asia/Tokyo");
+        std::fs::remove_file(plugin.join("promptyoself.toml")).unwrap();
         assert_eq!(load(None, &with_env).unwrap(), "Asia/Kabul");
         let error = load(Some("/nowhere/at/all.toml"), &with_env).unwrap_err();
         assert_eq!(error.code(), Code::FileUnusable);

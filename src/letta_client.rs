@@ -91,6 +91,9 @@ pub struct Agent {
     pub name: Option<String>,
     /// When it was made, as the server gives it.
     pub created_at: Option<String>,
+    /// When it was last changed, as the server gives it.
+    #[serde(default)]
+    pub last_updated: Option<String>,
 }
 
 /// A tool for agents, as Python source.

@@ -37,6 +37,7 @@ use arguments::Arguments;
 use caller::Session;
 pub use caller::Transport;
 use definition::Definition;
+pub(crate) use errors::split as split_words;
 
 /// What a model is told of the server as a whole.
 const INSTRUCTIONS: &str = "\

@@ -21,7 +21,7 @@ pub struct ScheduleParams {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[param(example = "agent-00000000-0000-4000-8000-000000000000")]
     pub agent_id: Option<String>,
-    /// Also those that will not run any more.
+    /// Also those that are over or can't be read, and not only the active and the paused ones.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub all: bool,
     /// Leave long prompts whole; else they are shortened to a hundred characters.

@@ -63,7 +63,7 @@ pub enum Verb {
 
     /// List schedules, the next to run first
     ///
-    /// Only active schedules are listed unless all is set. Prompts over 100 characters are
+    /// Active and paused schedules are listed, and those that are over or can't be read if all is set. Prompts over 100 characters are
     /// shortened unless full is set.
     List(ListArgs),
 
@@ -146,6 +146,13 @@ pub enum Verb {
     ///
     /// What is on its way ends by itself, and nothing else is sent until the halt is lifted.
     Halt(HaltArgs),
+
+    /// Read and write the table of schedules for other programs of this machine
+    ///
+    /// One request in JSON is read from standard input. The plugin's Python modules are the ones that
+    /// ask.
+    #[command(hide = true)]
+    Rows,
 
     /// Make, list and revoke keys for callers over HTTP
     #[command(subcommand)]
@@ -342,7 +349,7 @@ pub struct ListArgs {
     #[arg(long, value_name = "AGENT", allow_hyphen_values = true)]
     pub agent_id: Option<String>,
 
-    /// Finished, cancelled, paused and broken schedules too
+    /// Finished, cancelled and broken schedules too
     #[arg(long, value_name = SWITCH, num_args = 0..=1, action = ArgAction::Set,
         default_value = "false", default_missing_value = "true", hide_default_value = true, hide_possible_values = true,
         value_parser = BoolishValueParser::new())]
@@ -431,6 +438,10 @@ pub struct HistoryArgs {
     /// At most this many deliveries
     #[arg(long, value_name = NUMBER, default_value = "50", allow_hyphen_values = true)]
     pub limit: Option<String>,
+
+    /// Leave out this many deliveries at the beginning, for the next page
+    #[arg(long, value_name = NUMBER, default_value = "0", allow_hyphen_values = true)]
+    pub offset: Option<String>,
 }
 
 /// Whether to halt, and why.
@@ -473,6 +484,10 @@ pub enum PluginVerb {
         /// The folder of plugins, such as smcp/plugins
         #[arg(value_name = "DIR")]
         dir: PathBuf,
+        /// Copy the program into the plugin's folder instead of linking it, so that the folder can be
+        /// moved to where this program is not
+        #[arg(long)]
+        copy: bool,
     },
 }
 
@@ -503,6 +518,7 @@ impl Verb {
             Verb::Backup(_) => "backup",
             Verb::Restore(_) => "restore",
             Verb::Halt(_) => "halt",
+            Verb::Rows => "rows",
             Verb::Key(_) => "key",
             Verb::Plugin(_) => "plugin",
         }

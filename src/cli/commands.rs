@@ -21,6 +21,12 @@ use crate::schedule::Zone;
 use crate::service::answers::Planned;
 use crate::service::{self, ListQuery, Operations, Registration, Service};
 
+/// The largest page in the plugin, as over HTTP.
+const LARGEST_PAGE: u32 = 1_000;
+
+/// How large a list may be in the plugin, in bytes: SMCP is slow with a few megabytes.
+const LARGEST_ANSWER: usize = 1024 * 1024;
+
 /// The name of the one target that settings can name so far.
 const TARGET: &str = "letta";
 
@@ -31,6 +37,21 @@ impl Context {
             Some(_) => Caller::SomeAgent,
             None => Caller::Operator,
         }
+    }
+
+    /// Refuses a page that is more than an agent should be answered at once.
+    fn refuse_large(&self, limit: u32) -> Result<()> {
+        if self.settings.plugin.is_none() || limit <= LARGEST_PAGE {
+            return Ok(());
+        }
+        Err(Error::new(
+            Code::Usage,
+            format!(
+                "--limit {limit} is not from 1 to {LARGEST_PAGE}; --offset leads to the pages after \
+                 the first"
+            ),
+        )
+        .example(format!("--limit {LARGEST_PAGE}")))
     }
 
     /// The client of the one server that settings can name so far.
@@ -44,7 +65,9 @@ impl Context {
             idle_timeout: idle_timeout.try_into().unwrap_or(std::time::Duration::MAX),
             orphan_age: settings.delivery.orphaned_run_age,
         };
-        Ok(Arc::new(Rest::new(rest, self.clock.clone())?))
+        let rest = Rest::new(rest, self.clock.clone())?;
+        let withheld = settings.letta_key_withheld.clone();
+        Ok(Arc::new(rest.with_key_note(withheld)))
     }
 
     /// Opens the database and the client.
@@ -109,6 +132,7 @@ pub(super) async fn register(ctx: &Context, args: &RegisterArgs) -> Result<Reply
 
 pub(super) async fn list(ctx: &Context, args: &ListArgs) -> Result<Reply> {
     let page = input::page(args.limit.as_deref(), args.offset.as_deref())?;
+    ctx.refuse_large(page.limit)?;
     let asked = ListQuery {
         agent_id: input::agent_filter(args.agent_id.as_deref())?,
         all: args.all,
@@ -137,7 +161,13 @@ pub(super) async fn list(ctx: &Context, args: &ListArgs) -> Result<Reply> {
             "\n{n} need attention: promptyoself test shows why"
         ));
     }
-    reply(&listed, text, listed.warning.as_deref())
+    let mut json = to_value(&listed)?;
+    if ctx.settings.plugin.is_some() {
+        bound(&mut json, "schedules", page.offset, |shown| {
+            shown < listed.total
+        });
+    }
+    reply(&json, text, listed.warning.as_deref())
 }
 
 pub(super) async fn show(ctx: &Context, args: &IdArgs) -> Result<Reply> {
@@ -210,9 +240,21 @@ pub(super) async fn cancel(ctx: &Context, args: &IdArgs) -> Result<Reply> {
 
 pub(super) async fn history(ctx: &Context, args: &HistoryArgs) -> Result<Reply> {
     let asked = input::history(args, &ctx.settings.timezone, ctx.clock.now())?;
+    ctx.refuse_large(asked.limit)?;
     let history = ctx.operations().await?.history(&asked).await?;
-    let text = output::occurrences_table(&to_rows(&history.occurrences)?);
-    Reply::new(&history, text)
+    let mut text = output::occurrences_table(&to_rows(&history.occurrences)?);
+    if usize::try_from(asked.limit).is_ok_and(|limit| history.count == limit) {
+        let shown = asked.offset.saturating_add(asked.limit);
+        text.push_str(&format!(
+            "\n--offset {shown} shows older ones, if there are any"
+        ));
+    }
+    let mut json = to_value(&history)?;
+    if ctx.settings.plugin.is_some() {
+        let is_full = usize::try_from(asked.limit).is_ok_and(|limit| history.count == limit);
+        bound(&mut json, "occurrences", asked.offset, |_| is_full);
+    }
+    Reply::new(&json, text)
 }
 
 pub(super) async fn agents(ctx: &Context) -> Result<Reply> {
@@ -222,7 +264,10 @@ pub(super) async fn agents(ctx: &Context) -> Result<Reply> {
 }
 
 pub(super) async fn test(ctx: &Context) -> Result<Reply> {
-    let tested = ctx.operations().await?.test().await?;
+    let mut tested = ctx.operations().await?.test().await?;
+    let withheld = ctx.settings.withheld_keys().map(str::to_owned);
+    let warnings: Vec<String> = tested.warning.take().into_iter().chain(withheld).collect();
+    tested.warning = (!warnings.is_empty()).then(|| warnings.join("; "));
     let version = tested
         .letta_version
         .as_ref()
@@ -244,6 +289,28 @@ pub(super) async fn test(ctx: &Context) -> Result<Reply> {
         text.push_str(&format!("\n{problem}"));
     }
     reply(&tested, text, tested.warning.as_deref())
+}
+
+/// Cuts a list to what a model and SMCP can take at once, and says where it goes on. `has_more` tells
+/// whether there is anything after so many.
+fn bound(answer: &mut Value, list: &str, offset: u32, has_more: impl Fn(i64) -> bool) {
+    let Some(items) = answer[list].as_array_mut() else {
+        return;
+    };
+    let mut bytes = 0;
+    let fits = items.iter().take_while(|item| {
+        bytes += item.to_string().len();
+        bytes <= LARGEST_ANSWER
+    });
+    // One that is too large by itself is shown, or no page would ever show it.
+    let kept = fits.count().max(1).min(items.len());
+    let is_cut = kept < items.len();
+    items.truncate(kept);
+    let shown = i64::from(offset).saturating_add(i64::try_from(kept).unwrap_or(i64::MAX));
+    answer["count"] = kept.into();
+    if is_cut || has_more(shown) {
+        answer["next_offset"] = shown.into();
+    }
 }
 
 /// What people are told of a schedule whose runs are known.

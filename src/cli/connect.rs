@@ -131,7 +131,7 @@ impl Link<'_> {
         let connected = match self.register(&key).await {
             Ok(connected) => connected,
             Err(Stop::ByHand(reason)) => {
-                return Ok(self.by_hand(&key, Some(&reason))?.failing());
+                return Ok(self.by_hand(&key, Some(&reason))?.failing(reason));
             }
             Err(Stop::Failed(error)) => {
                 // Nobody will ever see a key that was made for nothing.

@@ -16,8 +16,14 @@ const REQUIRED: &[(&str, &str)] = &[
     ("update", "id"),
     ("pause", "id"),
     ("resume", "id"),
+    ("run", "id"),
     ("cancel", "id"),
 ];
+
+/// Whether a call of a command needs this flag.
+pub(super) fn is_required(command: &str, flag: &str) -> bool {
+    REQUIRED.contains(&(command, flag))
+}
 
 /// The description of the plugin.
 pub(super) fn describe() -> Value {
@@ -67,7 +73,7 @@ fn parameter(command: &str, arg: &Arg) -> Option<Value> {
         "name": long.replace('-', "_"),
         "type": match kind { NUMBER => "integer", SWITCH => "boolean", _ => "string" },
         "description": help.map(|h| sentence(&h.to_string())).unwrap_or_default(),
-        "required": REQUIRED.contains(&(command, long)),
+        "required": is_required(command, long),
         "default": match (kind, default) {
             (SWITCH, _) => json!(false),
             (NUMBER, Some(text)) => text.parse::<i64>().map_or(Value::Null, Value::from),
@@ -116,6 +122,19 @@ mod tests {
                 .iter()
                 .find(|p| p["name"] == *parameter);
             assert_eq!(entry.unwrap()["required"], true, "{name} {parameter}");
+        }
+    }
+
+    #[test]
+    fn every_command_on_one_schedule_requires_its_id() {
+        for command in describe()["commands"].as_array().unwrap() {
+            let parameters = command["parameters"].as_array().unwrap();
+            let Some(id) = parameters.iter().find(|p| p["name"] == "id") else {
+                continue;
+            };
+            // A history may be that of every schedule.
+            let is_needed = command["name"] != "history";
+            assert_eq!(id["required"], is_needed, "{}", command["name"]);
         }
     }
 

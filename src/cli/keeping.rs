@@ -43,9 +43,9 @@ pub(super) async fn doctor(ctx: &Context) -> Result<Reply> {
         "database": service.db.path(),
         "now": ctx.clock.now(),
     });
-    let reply = Reply::new(&json, text)?;
+    let reply = Reply::new(&json, text.as_str())?;
     Ok(match errors {
-        true => reply.failing(),
+        true => reply.failing(text),
         false => reply,
     })
 }

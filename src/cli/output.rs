@@ -23,7 +23,7 @@ pub use tables::{
 pub struct Reply {
     json: Value,
     text: String,
-    failing: bool,
+    failing: Option<String>,
 }
 
 impl Reply {
@@ -38,14 +38,15 @@ impl Reply {
         Ok(Reply {
             json,
             text: text.into(),
-            failing: false,
+            failing: None,
         })
     }
 
-    /// The same answer, with exit status 1: something is wrong, though not with the call.
-    pub fn failing(self) -> Reply {
+    /// The same answer, with exit status 1: something is wrong, though not with the call. `told` says
+    /// what, for those who read errors from standard error.
+    pub fn failing(self, told: impl Into<String>) -> Reply {
         Reply {
-            failing: true,
+            failing: Some(told.into()),
             ..self
         }
     }
@@ -83,9 +84,15 @@ impl Output {
 
     /// Prints a command's answer.
     pub fn print(self, reply: &Reply) -> ExitCode {
-        let code = match reply.failing {
-            true => ExitCode::FAILURE,
-            false => ExitCode::SUCCESS,
+        let code = match &reply.failing {
+            Some(told) => {
+                // People read the answer itself.
+                if self.json {
+                    write_err(&format!("error: {}", printable(told)));
+                }
+                ExitCode::FAILURE
+            }
+            None => ExitCode::SUCCESS,
         };
         if self.json {
             self.print_json_with(&reply.json, code)

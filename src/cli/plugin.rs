@@ -1,9 +1,12 @@
 //! `plugin install`: a working plugin folder for an SMCP server.
 //!
-//! The folder holds the shim, a link to this program, and a settings file that names the database
-//! by its absolute path, so that the plugin and the daemon share it whatever the working directory.
+//! The folder holds the shim, the Python modules, this program or a link to it, and a settings file
+//! that names the database by its absolute path, so that the plugin and the daemon share it whatever
+//! the working directory.
 
-use std::io::Write;
+mod files;
+mod program;
+
 use std::path::{Path, PathBuf};
 
 use secrecy::ExposeSecret;
@@ -12,28 +15,12 @@ use serde_json::{Value, json};
 use super::output::{Reply, printable};
 use crate::config::{PLUGIN_FILE, RemoteSettings, Settings};
 use crate::error::{Code, Error, Result};
+use files::{
+    Change, FILES, UNCHANGED, UPDATED, check_ours, make_runnable, read_if_there, write_if_changed,
+};
 
 /// The plugin's name, which is also its folder's.
 const NAME: &str = "promptyoself";
-/// The files of the plugin, and a line by which a file of ours is known in every version.
-const FILES: &[(&str, &str, &str)] = &[
-    (
-        "__init__.py",
-        include_str!("../../plugins/promptyoself/__init__.py"),
-        "Promptyoself Development Team",
-    ),
-    (
-        "cli.py",
-        include_str!("../../plugins/promptyoself/cli.py"),
-        "promptyoself-plugin-shim",
-    ),
-];
-
-/// What was done to a file.
-type Change = &'static str;
-const CREATED: Change = "created";
-const UPDATED: Change = "updated";
-const UNCHANGED: Change = "unchanged";
 
 /// The settings of the plugin that is installed in `plugins` already.
 pub(super) fn installed_settings(plugins: &Path) -> Option<PathBuf> {
@@ -50,15 +37,17 @@ fn folder_in(plugins: &Path) -> PathBuf {
     }
 }
 
-/// Installs the plugin into `plugins`, or into it directly if it is called `promptyoself`.
+/// Installs the plugin into `plugins`, or into it directly if it is called `promptyoself`. The program
+/// is linked, or copied if `copy` says so.
 ///
 /// # Errors
 /// [`Code::FileUnusable`] if a file can't be written or is somebody else's.
-pub(super) fn install(settings: &Settings, plugins: &Path) -> Result<Reply> {
+pub(super) fn install(settings: &Settings, plugins: &Path, copy: bool) -> Result<Reply> {
     let folder = folder_in(&absolute(plugins)?);
+    check_place(&folder, plugins)?;
     // Everything is looked at before anything is written.
-    for (name, _, mark) in FILES {
-        check_ours(&folder.join(name), mark)?;
+    for file in FILES {
+        check_ours(&folder.join(file.name), file.mark)?;
     }
     std::fs::create_dir_all(&folder).map_err(|e| unusable("make the folder", &folder, e))?;
     let settings_file = folder.join(PLUGIN_FILE);
@@ -67,9 +56,12 @@ pub(super) fn install(settings: &Settings, plugins: &Path) -> Result<Reply> {
     let after = merged(&settings_file, before.as_deref(), &wanted)?;
 
     let mut changes: Vec<(PathBuf, Change)> = Vec::new();
-    for (name, text, _) in FILES {
-        let path = folder.join(name);
-        let change = write_if_changed(&path, text, 0o644)?;
+    for file in FILES {
+        let path = folder.join(file.name);
+        let mut change = write_if_changed(&path, file.text, file.mode)?;
+        if file.mode & 0o111 != 0 && make_runnable(&path)? && change == UNCHANGED {
+            change = UPDATED;
+        }
         changes.push((path, change));
     }
     if let (Some(old), Some(_)) = (&before, &after) {
@@ -90,7 +82,10 @@ pub(super) fn install(settings: &Settings, plugins: &Path) -> Result<Reply> {
         None => UNCHANGED,
     };
     changes.push((settings_file.clone(), change));
-    changes.push(link(&folder)?);
+    changes.push(match copy {
+        true => program::copy(&folder)?,
+        false => program::link(&folder)?,
+    });
 
     if let Some(remote) = &settings.remote {
         return installed_for_server(&folder, remote, &changes);
@@ -125,6 +120,55 @@ pub(super) fn install(settings: &Settings, plugins: &Path) -> Result<Reply> {
         }),
         text,
     )
+}
+
+/// Refuses a folder of plugins that is none, and says which one may be meant.
+fn check_place(folder: &Path, given: &Path) -> Result<()> {
+    let wrong = |problem: String, meant: Option<&Path>| {
+        let error = Error::new(Code::FileUnusable, problem);
+        match meant {
+            Some(meant) => {
+                error.example(format!("promptyoself plugin install {}", meant.display()))
+            }
+            None => error.example("promptyoself plugin install smcp/plugins"),
+        }
+    };
+    let plugins = folder.parent().unwrap_or(folder);
+    let shown = given.display();
+    if !plugins.is_dir() {
+        let problem = match plugins.symlink_metadata() {
+            Ok(_) => format!(
+                "could not install into {shown}: {} is no folder",
+                plugins.display()
+            ),
+            Err(_) => format!(
+                "could not install into {shown}: there is no folder {}; give the folder of plugins of \
+                 the SMCP server, which exists already",
+                plugins.display()
+            ),
+        };
+        // Somebody who leaves out the last part has the right server.
+        let near = plugins.parent().filter(|p| p.is_dir());
+        let near = near.and_then(plugins_under).filter(|near| near != plugins);
+        return Err(wrong(problem, near.as_deref()));
+    }
+    match plugins_under(plugins) {
+        None => Ok(()),
+        Some(meant) => Err(wrong(
+            format!(
+                "{shown} is the folder of the SMCP server itself, which looks for plugins in {}: give \
+                 that one",
+                meant.display()
+            ),
+            Some(&meant),
+        )),
+    }
+}
+
+/// The folder of plugins of the SMCP server that is kept in a folder, if one is.
+fn plugins_under(folder: &Path) -> Option<PathBuf> {
+    let usual = ["plugins", "smcp/plugins"].map(|below| folder.join(below));
+    usual.into_iter().find(|plugins| plugins.is_dir())
 }
 
 /// What is said of a plugin whose schedules are a server's.
@@ -228,6 +272,17 @@ fn merged(path: &Path, before: Option<&str>, wanted: &toml::Table) -> Result<Opt
             table.remove(key);
         }
     }
+    // A key is for the address beside it.
+    for (server, address, key) in [("letta", "base_url", "api_key"), ("remote", "url", "key")] {
+        let read = |of: &toml::Table| of.get(server).and_then(|t| t.get(address)).cloned();
+        let (before, after) = (read(&table), read(wanted));
+        if after.is_some()
+            && before != after
+            && let Some(below) = table.get_mut(server).and_then(toml::Value::as_table_mut)
+        {
+            below.remove(key);
+        }
+    }
     overlay(&mut table, wanted);
     Ok((table != old).then(|| format!("{HEAD}{table}")))
 }
@@ -241,92 +296,6 @@ fn overlay(table: &mut toml::Table, over: &toml::Table) {
             }
         }
     }
-}
-
-/// Refuses a file that is there and is not ours.
-fn check_ours(path: &Path, mark: &str) -> Result<()> {
-    match read_if_there(path)? {
-        Some(text) if !text.contains(mark) && !text.trim().is_empty() => Err(unusable(
-            "replace",
-            path,
-            "it is not part of this plugin; move it away first, or choose another folder",
-        )),
-        _ => Ok(()),
-    }
-}
-
-fn read_if_there(path: &Path) -> Result<Option<String>> {
-    match std::fs::read_to_string(path) {
-        Ok(text) => Ok(Some(text)),
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(None),
-        Err(e) => Err(unusable("read", path, e)),
-    }
-}
-
-/// Writes a file whole or not at all, so that a server starting meanwhile never sees half of it.
-fn write_if_changed(path: &Path, text: &str, mode: u32) -> Result<Change> {
-    let before = read_if_there(path)?;
-    if before.as_deref() == Some(text) {
-        return Ok(UNCHANGED);
-    }
-    let fresh = beside(path);
-    let failed = |e: std::io::Error| unusable("write", path, e);
-    let _ = std::fs::remove_file(&fresh);
-    let mut options = std::fs::OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, mode);
-    #[cfg(not(unix))]
-    let _ = mode;
-    let mut file = options.open(&fresh).map_err(failed)?;
-    file.write_all(text.as_bytes())
-        .and_then(|()| file.sync_all())
-        .map_err(failed)?;
-    #[cfg(unix)]
-    if let Ok(old) = path.metadata() {
-        use std::os::unix::fs::PermissionsExt;
-        // The operator may have let a group read it; a secret is still not everybody's.
-        let everybody = if mode & 0o077 == 0 { 0o770 } else { 0o777 };
-        let kept = std::fs::Permissions::from_mode(old.permissions().mode() & everybody);
-        std::fs::set_permissions(&fresh, kept).map_err(failed)?;
-    }
-    std::fs::rename(&fresh, path).map_err(failed)?;
-    Ok(if before.is_some() { UPDATED } else { CREATED })
-}
-
-/// Links this program into the folder. A program somebody put there stays.
-fn link(folder: &Path) -> Result<(PathBuf, Change)> {
-    let program = std::env::current_exe().map_err(|e| {
-        Error::new(Code::Internal, "could not find out where this program is").caused_by(e)
-    })?;
-    let path = folder.join(format!("{NAME}{}", std::env::consts::EXE_SUFFIX));
-    let change = match path.symlink_metadata() {
-        Err(_) => CREATED,
-        Ok(there) if there.is_symlink() => {
-            if std::fs::read_link(&path).is_ok_and(|target| target == program) {
-                return Ok((path, UNCHANGED));
-            }
-            UPDATED
-        }
-        Ok(there) if there.is_file() && cfg!(unix) => return Ok((path, UNCHANGED)),
-        Ok(there) if there.is_file() => UPDATED,
-        Ok(_) => return Err(unusable("replace", &path, "a folder is in the way")),
-    };
-    let fresh = beside(&path);
-    let _ = std::fs::remove_file(&fresh);
-    #[cfg(unix)]
-    let made = std::os::unix::fs::symlink(&program, &fresh);
-    #[cfg(not(unix))]
-    let made = std::fs::copy(&program, &fresh).map(|_| ());
-    made.and_then(|()| std::fs::rename(&fresh, &path))
-        .map_err(|e| unusable("link the program to", &path, e))?;
-    Ok((path, change))
-}
-
-/// A name in the same folder for a file that is not finished yet.
-fn beside(path: &Path) -> PathBuf {
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    path.with_file_name(format!(".{name}.{}.new", std::process::id()))
 }
 
 fn absolute(path: &Path) -> Result<PathBuf> {

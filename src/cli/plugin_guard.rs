@@ -11,7 +11,7 @@ use crate::error::{Code, Error, Result};
 /// The commands that are refused in the plugin.
 pub(super) const COMMANDS: &[&str] = &[
     "serve", "mcp", "halt", "prune", "purge", "backup", "restore", "key", "plugin", "upload",
-    "connect",
+    "connect", "rows",
 ];
 /// The flags that are refused in the plugin, with those that only make sense beside them.
 pub(super) const FLAGS: &[&str] = &[
@@ -75,7 +75,8 @@ pub(super) fn check(cli: &Cli) -> Result<()> {
         ),
         Some(Verb::Execute(args)) if args.r#loop => refuse(
             "execute --loop",
-            "it would never return; without --loop it delivers what is due and returns",
+            "it would never return; without --loop it delivers what is due and returns, and a scheduler \
+             that runs all the time is started by the operator, from a shell: promptyoself serve",
             "promptyoself execute",
         ),
         Some(Verb::Serve(_)) => refuse(
@@ -114,6 +115,12 @@ pub(super) fn check(cli: &Cli) -> Result<()> {
             "which agents have which tools is the operator's choice",
             "promptyoself list",
         ),
+        Some(Verb::Rows) => refuse(
+            "rows",
+            "it changes every schedule as other programs on this machine may; list and update show \
+             and change them here",
+            "promptyoself list",
+        ),
         Some(Verb::Key(_)) => refuse(
             "key",
             "who may call is the operator's choice",
@@ -125,25 +132,6 @@ pub(super) fn check(cli: &Cli) -> Result<()> {
             "promptyoself test",
         ),
         _ => Ok(()),
-    }
-}
-
-/// An error as an agent gets it: without an example that would be refused in its turn.
-pub(super) fn advise(error: Error) -> Error {
-    let refused = error.corrected().is_some_and(|example| {
-        example.split_whitespace().any(|word| {
-            let flag = word.strip_prefix("--").unwrap_or_default();
-            FLAGS.contains(&flag) || flag == "loop"
-        }) || example
-            .split(' ')
-            .next()
-            .is_some_and(|word| word.contains('='))
-    });
-    match refused {
-        true => error
-            .hint("; this is for the operator of the plugin to put right")
-            .without_example(),
-        false => error,
     }
 }
 
@@ -189,6 +177,7 @@ mod tests {
             &["plugin", "install", "x"],
             &["upload", "--source-code", "/etc/passwd"],
             &["key", "list"],
+            &["rows"],
             &["connect", "--agent-id", "agent-a"],
         ] {
             let error = checked(words).unwrap_err();

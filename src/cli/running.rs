@@ -1,5 +1,8 @@
 //! The commands that deliver: one pass, a loop, and the daemon.
 
+use std::time::Duration;
+
+use jiff::SignedDuration;
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -10,16 +13,52 @@ use super::{Context, deliver, mcp};
 use crate::config::Settings;
 use crate::error::{Code, Error, Result};
 use crate::letta_client::{ErrorClass, Refusal, RefusalKind};
+use crate::mcp::tools::LONGEST_WAIT;
 use crate::notify::Notifier;
 use crate::server::{self, Metrics};
 use crate::service::Service;
 
-/// Delivers what is due, once.
+/// The longest that a call through the plugin waits for turns that go on when its time is over.
+const LONGEST_DRAIN: SignedDuration = SignedDuration::from_secs(5);
+
+/// Delivers what is due, once. Through the plugin somebody waits for the answer, so it comes within
+/// the time that MCP clients have for it.
 pub(super) async fn execute(ctx: &Context) -> Result<Reply> {
     let service = ctx.service().await?;
-    let json = execute_once(&service, &ctx.settings, stopped_by_signal()?).await?;
+    let stop = stopped_by_signal()?;
+    let json = match ctx.settings.plugin {
+        None => execute_once(&service, &ctx.settings, stop).await?,
+        Some(_) => execute_within(LONGEST_WAIT, &service, &ctx.settings, stop).await?,
+    };
     let text = json["message"].as_str().unwrap_or_default().to_owned();
     reply(&json, text, json["warning"].as_str())
+}
+
+/// The same, but answers within a time. What is on its way then is left to be looked for, as at
+/// every stop.
+async fn execute_within(
+    limit: Duration,
+    service: &Service,
+    settings: &Settings,
+    stop: CancellationToken,
+) -> Result<Value> {
+    let mut settings = settings.clone();
+    settings.delivery.drain = settings.delivery.drain.min(LONGEST_DRAIN);
+    let drain = Duration::try_from(settings.delivery.drain).unwrap_or_default();
+    let pass = execute_once(service, &settings, stop.clone());
+    tokio::pin!(pass);
+    tokio::select! {
+        done = &mut pass => return done,
+        () = service.clock.sleep(limit.saturating_sub(drain)) => stop.cancel(),
+    }
+    let mut json = pass.await?;
+    let done = json["message"].as_str().unwrap_or_default();
+    json["message"] = format!(
+        "{done}; it took too long to wait for more: history shows what becomes of what is on its \
+         way, and what is still due stays due"
+    )
+    .into();
+    Ok(json)
 }
 
 /// Delivers what is due, once, and says what became of each.
@@ -117,3 +156,6 @@ pub(super) fn stopped_by_signal() -> Result<CancellationToken> {
     });
     Ok(stop)
 }
+
+#[cfg(test)]
+mod tests;

@@ -50,6 +50,18 @@ impl Environment {
             .find_map(|name| self.get(name).map(|value| (*name, value)))
     }
 
+    /// The same without some of the variables.
+    pub(super) fn without(&self, names: &[&str]) -> Self {
+        let kept = self
+            .0
+            .iter()
+            .filter(|(name, _)| !names.contains(&name.as_str()));
+        Environment(
+            kept.map(|(name, value)| (name.clone(), value.clone()))
+                .collect(),
+        )
+    }
+
     /// The plugin's folder, when an SMCP server called us through it.
     pub fn plugin(&self) -> Option<PathBuf> {
         self.get("PROMPTYOSELF_PLUGIN").map(PathBuf::from)

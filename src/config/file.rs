@@ -2,9 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Deserializer};
 
+use super::sources::overruled;
 use super::{Environment, budget, delivery, invalid, keeping, mcp, notify, remote, server};
 use crate::error::{Code, Error, Result};
 
@@ -26,6 +27,9 @@ pub(super) struct File {
     pub server: Option<server::FileTable>,
     pub remote: Option<remote::FileTable>,
     pub mcp: Option<mcp::FileTable>,
+    /// The variables that don't count beside this file in the plugin.
+    #[serde(skip)]
+    pub overruled: Vec<&'static str>,
 }
 
 /// The `[letta]` table.
@@ -39,6 +43,13 @@ pub(super) struct Letta {
 /// A secret in the file.
 #[derive(Debug)]
 pub(super) struct Key(pub SecretString);
+
+impl Key {
+    /// The secret, unless it is blank, which counts as none.
+    pub(super) fn filled(self) -> Option<SecretString> {
+        (!self.0.expose_secret().trim().is_empty()).then_some(self.0)
+    }
+}
 
 impl<'de> Deserialize<'de> for Key {
     fn deserialize<D: Deserializer<'de>>(d: D) -> std::result::Result<Self, D::Error> {
@@ -54,20 +65,22 @@ pub(super) fn find(flag: Option<&Path>, env: &Environment) -> Option<PathBuf> {
     if let Some(path) = flag {
         return Some(path.to_owned());
     }
+    // A file that exists but may not be read must be reported, so only its absence moves on.
+    let exists = |path: &PathBuf| path.symlink_metadata().is_ok();
+    // Where there is one beside the plugin, no variable leads away from it.
+    let beside_plugin = env.plugin().map(|dir| dir.join(PLUGIN_FILE));
+    if let Some(path) = beside_plugin.filter(exists) {
+        return Some(path);
+    }
     if let Some(path) = env.get("PROMPTYOSELF_CONFIG") {
         return Some(PathBuf::from(path));
     }
-    let beside_plugin = env.plugin().map(|dir| dir.join(PLUGIN_FILE));
     let config_home = env
         .get("XDG_CONFIG_HOME")
         .map(PathBuf::from)
         .or_else(|| env.get("HOME").map(|home| Path::new(home).join(".config")));
     let at_home = config_home.map(|dir| dir.join("promptyoself/config.toml"));
-    // A file that exists but may not be read must be reported, so only its absence moves on.
-    [beside_plugin, at_home]
-        .into_iter()
-        .flatten()
-        .find(|path| path.symlink_metadata().is_ok())
+    at_home.filter(exists)
 }
 
 /// Reads the file at `path`.
@@ -89,7 +102,7 @@ pub(super) fn read(path: &Path) -> Result<File> {
 
 /// Understands the text of the file at `path`.
 pub(super) fn parse(path: &Path, text: &str) -> Result<File> {
-    toml::from_str(text).map_err(|e| {
+    let file: File = toml::from_str(text).map_err(|e| {
         // toml's own Display quotes the line, which may hold the key.
         let line = e.span().map_or(0, |span| {
             text.get(..span.start)
@@ -104,5 +117,10 @@ pub(super) fn parse(path: &Path, text: &str) -> Result<File> {
             message,
             "timezone = \"Europe/Berlin\"",
         )
+    })?;
+    let table: toml::Table = toml::from_str(text).unwrap_or_default();
+    Ok(File {
+        overruled: overruled(&table),
+        ..file
     })
 }

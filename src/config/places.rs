@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use super::sources::{DATABASE as DATABASE_VARIABLES, LETTA_URL as LETTA_URL_VARIABLES};
 use super::{Environment, Flags, filled, invalid};
 use crate::error::Result;
 
@@ -19,7 +20,7 @@ pub(super) fn database(
 ) -> Result<PathBuf> {
     let (source, value, relative_to) = if let Some(value) = filled(flags.database.clone()) {
         ("--db", value, None)
-    } else if let Some((name, value)) = env.first(&["PROMPTYOSELF_DB_PATH", "PROMPTYOSELF_DB"]) {
+    } else if let Some((name, value)) = env.first(DATABASE_VARIABLES) {
         (name, value.to_owned(), None)
     } else if let Some(value) = filled(from_file) {
         // A file means the same from every working directory.
@@ -64,7 +65,7 @@ pub(super) fn database_from(
     if is_given(flags.database.as_deref()) {
         return Some("--db");
     }
-    let variable = env.first(&["PROMPTYOSELF_DB_PATH", "PROMPTYOSELF_DB"]);
+    let variable = env.first(DATABASE_VARIABLES);
     match variable {
         Some((name, _)) => Some(name),
         None => is_given(from_file).then_some("database in the settings file"),
@@ -73,7 +74,7 @@ pub(super) fn database_from(
 
 /// Letta's address, without a slash at its end.
 pub(super) fn letta_url(env: &Environment, from_file: Option<String>) -> Result<String> {
-    let (source, value) = match env.first(&["LETTA_BASE_URL", "LETTA_SERVER_URL"]) {
+    let (source, value) = match env.first(LETTA_URL_VARIABLES) {
         Some((name, value)) => (name, value.to_owned()),
         None => match filled(from_file) {
             Some(value) => ("base_url in [letta] of the settings file", value),
@@ -82,6 +83,15 @@ pub(super) fn letta_url(env: &Environment, from_file: Option<String>) -> Result<
     };
     let example = "LETTA_BASE_URL=http://localhost:8283";
     address(source, &value, "LETTA_API_KEY", example)
+}
+
+/// The address that the settings file means: its own, else the default.
+pub(super) fn letta_url_in_file(from_file: Option<String>) -> String {
+    let Some(value) = filled(from_file) else {
+        return LETTA_URL.to_owned();
+    };
+    // One that can't be used is nobody's, and is refused where it would be.
+    letta_url(&Environment::default(), Some(value.clone())).unwrap_or(value)
 }
 
 /// The address of a server, without a slash at its end; `key` is where its password belongs.

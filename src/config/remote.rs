@@ -5,6 +5,7 @@ use serde::Deserialize;
 
 use super::file::Key;
 use super::places::address;
+use super::sources::{ChosenKey, KeySources, REMOTE_KEY, REMOTE_URL as VARIABLE, choose_key};
 use super::{Environment, filled, invalid};
 use crate::error::{Code, Error, Result};
 
@@ -17,6 +18,8 @@ pub struct RemoteSettings {
     pub key: Option<SecretString>,
     /// Whether that key was read from the file, so that `plugin install` may write it to another.
     pub key_from_file: bool,
+    /// Why the key of the file is not sent to that address, if it is not.
+    pub key_withheld: Option<String>,
     /// Which setting named the address.
     source: &'static str,
 }
@@ -33,12 +36,15 @@ impl RemoteSettings {
     /// The error of a command that works on the database itself.
     pub fn refuse(&self, command: &str) -> Error {
         let RemoteSettings { url, source, .. } = self;
+        let what = match command {
+            "connect" | "upload" => "Letta itself, with the settings and keys of the server",
+            _ => "the database and the scheduler themselves",
+        };
         let error = Error::new(
             Code::LocalOnly,
             format!(
-                "{command} works on the database and the scheduler themselves, and the schedules \
-                 are kept by the server at {url} ({source}): run it on that machine, without that \
-                 setting"
+                "{command} works on {what}, and the schedules are kept by the server at {url} \
+                 ({source}): run it on that machine, without that setting"
             ),
         );
         error.example(match *source {
@@ -48,8 +54,6 @@ impl RemoteSettings {
     }
 }
 
-const VARIABLE: &str = "PROMPTYOSELF_URL";
-
 /// Puts environment and file together. `database_from` is the setting that names a database: only one
 /// of the two can hold the schedules.
 pub(super) fn combine(
@@ -57,7 +61,8 @@ pub(super) fn combine(
     file: FileTable,
     database_from: Option<&'static str>,
 ) -> Result<Option<RemoteSettings>> {
-    let (source, url) = match (env.get(VARIABLE), filled(file.url)) {
+    let in_file = filled(file.url);
+    let (source, url) = match (env.get(VARIABLE), in_file.clone()) {
         (Some(url), _) => (VARIABLE, url.to_owned()),
         (None, Some(url)) => ("url in [remote] of the settings file", url),
         (None, None) => return Ok(None),
@@ -81,15 +86,26 @@ pub(super) fn combine(
             },
         ));
     }
-    let (key, key_from_file) = match (env.get("PROMPTYOSELF_KEY"), file.key) {
-        (Some(key), _) => (Some(SecretString::from(key.to_owned())), false),
-        (None, Some(key)) => (Some(key.0), true),
-        (None, None) => (None, false),
-    };
+    let address_in_file = in_file.map(|own| address(VARIABLE, &own, REMOTE_KEY, "").unwrap_or(own));
+    let ChosenKey {
+        key,
+        from_file: key_from_file,
+        withheld: key_withheld,
+    } = choose_key(
+        env,
+        KeySources {
+            variables: &[REMOTE_KEY],
+            in_file: file.key.and_then(Key::filled),
+            address_in_file,
+            address: &url,
+            address_from: Some(source),
+        },
+    );
     Ok(Some(RemoteSettings {
         url,
         key,
         key_from_file,
+        key_withheld,
         source,
     }))
 }

@@ -24,7 +24,9 @@ use crate::models::{
 pub struct ListFilter {
     /// Only this agent's.
     pub agent_id: Option<AgentId>,
-    /// Also those that will not run any more.
+    /// Also those that are paused, and not only the active ones.
+    pub paused: bool,
+    /// Also those that are over or can't be read, and the paused ones.
     pub all: bool,
     /// At most so many; `None` for all.
     pub limit: Option<u32>,
@@ -83,13 +85,15 @@ impl Db {
         let rows = sqlx::query(concat!(
             "SELECT ",
             schedule_columns!(),
-            " FROM schedules WHERE ($1 IS NULL OR agent_id = $1) AND ($2 OR active = 1) \
+            " FROM schedules WHERE ($1 IS NULL OR agent_id = $1) \
+             AND ($2 OR active = 1 OR ($5 AND lifecycle = 'paused')) \
              ORDER BY next_run, id LIMIT $3 OFFSET $4"
         ))
         .bind(filter.agent_id.as_ref().map(AgentId::as_str))
         .bind(filter.all)
         .bind(filter.limit.map_or(-1, i64::from))
         .bind(i64::from(filter.offset))
+        .bind(filter.paused)
         .fetch_all(&self.pool)
         .await
         .map_err(|e| self.failed("list the schedules", e))?;
@@ -105,10 +109,11 @@ impl Db {
     pub async fn count_schedules(&self, filter: &ListFilter) -> Result<i64> {
         sqlx::query_scalar(
             "SELECT count(*) FROM schedules WHERE ($1 IS NULL OR agent_id = $1) \
-             AND ($2 OR active = 1)",
+             AND ($2 OR active = 1 OR ($3 AND lifecycle = 'paused'))",
         )
         .bind(filter.agent_id.as_ref().map(AgentId::as_str))
         .bind(filter.all)
+        .bind(filter.paused)
         .fetch_one(&self.pool)
         .await
         .map_err(|e| self.failed("count the schedules", e))

@@ -154,5 +154,6 @@ fn read_agent(agent: &Value) -> Option<Agent> {
         id: text("id")?,
         name: text("name"),
         created_at: text("created_at"),
+        last_updated: text("updated_at").or_else(|| text("last_updated")),
     })
 }

@@ -11,7 +11,8 @@ use secrecy::SecretString;
 use super::http::Http;
 use super::send::Way;
 use super::{
-    Agent, Answer, Evidence, Letta, Lookup, NewTool, OnRun, Outgoing, Refusal, ServerInfo, Tool,
+    Agent, Answer, ErrorClass, Evidence, Letta, Lookup, NewTool, OnRun, Outgoing, Refusal,
+    ServerInfo, Tool,
 };
 use crate::clock::Clock;
 use crate::error::Error;
@@ -38,6 +39,8 @@ pub struct Rest {
     target: String,
     pub(super) http: Http,
     pub(super) orphan_age: SignedDuration,
+    /// What to say beside a refusal of our key.
+    key_note: Option<String>,
     /// The best way in which this server is known to take prompts.
     best: Mutex<Way>,
 }
@@ -53,9 +56,26 @@ impl Rest {
         Ok(Rest {
             http: Http::new(&settings.base_url, key, settings.idle_timeout, clock)?,
             target: settings.target,
+            key_note: None,
             orphan_age: settings.orphan_age,
             best: Mutex::new(Way::Background),
         })
+    }
+
+    /// The same, which says this where the server refuses our key.
+    #[must_use]
+    pub fn with_key_note(self, key_note: Option<String>) -> Self {
+        Rest { key_note, ..self }
+    }
+
+    /// A refusal with what we know of our key.
+    fn explain(&self, mut refusal: Refusal) -> Refusal {
+        if refusal.class == ErrorClass::Unauthorized
+            && let Some(note) = &self.key_note
+        {
+            refusal.text = format!("{}; {note}", refusal.text);
+        }
+        refusal
     }
 
     /// Whether what answers is a Letta Code App Server, whose settings are files on its machine.
@@ -118,23 +138,32 @@ impl Letta for Rest {
     }
 
     async fn check(&self) -> Result<ServerInfo, Refusal> {
-        self.http.check().await
+        self.http.check().await.map_err(|r| self.explain(r))
     }
 
     async fn list_agents(&self) -> Result<Vec<Agent>, Refusal> {
-        self.http.list_agents().await
+        self.http.list_agents().await.map_err(|r| self.explain(r))
     }
 
     async fn get_agent(&self, agent: &AgentId) -> Result<Agent, Refusal> {
-        self.http.get_agent(agent).await
+        self.http
+            .get_agent(agent)
+            .await
+            .map_err(|r| self.explain(r))
     }
 
     async fn create_tool(&self, tool: &NewTool) -> Result<Tool, Refusal> {
-        self.http.create_tool(tool).await
+        self.http
+            .create_tool(tool)
+            .await
+            .map_err(|r| self.explain(r))
     }
 
     async fn send(&self, outgoing: &Outgoing, on_run: OnRun<'_>) -> Answer {
-        self.deliver(outgoing, on_run).await
+        match self.deliver(outgoing, on_run).await {
+            Answer::Refused(refusal) => Answer::Refused(self.explain(refusal)),
+            answer => answer,
+        }
     }
 
     async fn find(&self, lookup: &Lookup) -> Evidence {

@@ -237,7 +237,7 @@ fn bare(word: &str) -> &str {
 }
 
 /// A line as a shell splits it.
-fn split(line: &str) -> Vec<String> {
+pub(crate) fn split(line: &str) -> Vec<String> {
     let mut words = Vec::new();
     let mut word = String::new();
     let mut quote = None;

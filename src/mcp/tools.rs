@@ -8,6 +8,8 @@ mod looking;
 mod parameters;
 mod scheduling;
 
+pub(crate) use delivering::LONGEST_WAIT;
+
 use serde::Serialize;
 use serde_json::Value;
 

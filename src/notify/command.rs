@@ -6,15 +6,8 @@ use tokio::io::AsyncWriteExt;
 use tokio::process::{Child, Command};
 
 use super::Sent;
-use crate::config::NotifyCommand;
+use crate::config::{NotifyCommand, secret_variables};
 use crate::db::Letter;
-
-/// What is of no concern to the command and must not leak through it.
-const SECRETS: &[&str] = &[
-    "LETTA_API_KEY",
-    "LETTA_SERVER_PASSWORD",
-    "PROMPTYOSELF_NOTIFY_URL",
-];
 
 /// A command that runs; dropping it kills it with everything it has started.
 struct Running(Child);
@@ -30,7 +23,8 @@ pub(super) async fn run(command: &NotifyCommand, letter: &Letter) -> Sent {
             process
         }
     };
-    for secret in SECRETS {
+    // They are of no concern to the command, and must not leak through it.
+    for secret in secret_variables() {
         process.env_remove(secret);
     }
     process

@@ -27,6 +27,8 @@ pub(super) struct Wire {
     /// The same for people.
     url: String,
     clock: Clock,
+    /// What to say beside a refusal of our key.
+    key_note: String,
 }
 
 /// Why a request came to nothing.
@@ -71,6 +73,13 @@ impl Wire {
             base,
             url: settings.url.clone(),
             clock,
+            key_note: match &settings.key_withheld {
+                Some(withheld) => format!("; {withheld}"),
+                None if settings.key_from_file => {
+                    "; this program shows the key in [remote] of the settings file".to_owned()
+                }
+                None => "; this program shows the key that PROMPTYOSELF_KEY holds".to_owned(),
+            },
         })
     }
 
@@ -184,9 +193,7 @@ impl Wire {
     fn told(&self, problem: ProblemBody) -> Error {
         let (code, detail) = (problem.code.clone(), problem.detail.clone());
         match problem.into_error() {
-            Some(error) if error.code() == Code::KeyInvalid => {
-                error.hint("; this program shows the key that PROMPTYOSELF_KEY holds")
-            }
+            Some(error) if error.code() == Code::KeyInvalid => error.hint(&self.key_note),
             Some(error) => error,
             None => self.wrong(&format!("it answered {code}: {detail}"), None),
         }

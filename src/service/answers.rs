@@ -212,6 +212,9 @@ pub struct Tested {
     pub letta_url: String,
     /// Letta's version, where it tells.
     pub letta_version: Option<String>,
+    /// How many agents there are; `null` for an agent, or if they could not be counted.
+    #[serde(default)]
+    pub agent_count: Option<usize>,
     /// The database; `null` for an agent.
     pub database: Option<String>,
     /// The schedulers that live on it.

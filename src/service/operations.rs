@@ -17,7 +17,7 @@ use crate::models::{AgentId, Incident};
 pub struct ListQuery {
     /// Only this agent's.
     pub agent_id: Option<AgentId>,
-    /// Also those that will not run any more.
+    /// Also those that are over or can't be read, and not only the active and the paused ones.
     pub all: bool,
     /// Whether long prompts are left whole.
     pub full: bool,
@@ -91,6 +91,7 @@ impl Operations for Service {
     async fn list(&self, asked: &ListQuery) -> Result<Listed> {
         let filter = ListFilter {
             agent_id: asked.agent_id.clone(),
+            paused: true,
             all: asked.all,
             limit: Some(asked.limit),
             offset: asked.offset,
@@ -198,11 +199,16 @@ impl Operations for Service {
         let server = self.check_letta().await?;
         let status = self.status().await?;
         let is_ours = self.caller.scope().is_none();
+        let agent_count = match is_ours {
+            true => self.letta.list_agents().await.ok().map(|a| a.len()),
+            false => None,
+        };
         Ok(Tested {
             status: Success::Success,
             message: "Connection to Letta server successful".to_owned(),
             letta_url: self.letta.address(),
             letta_version: server.version,
+            agent_count,
             database: is_ours.then(|| status.database.display().to_string()),
             schedulers: status.schedulers.iter().map(scheduler_view).collect(),
             incidents: self.visible(&status.incidents).cloned().collect(),

@@ -60,7 +60,7 @@ impl Service {
         let view = |s: PromptSchedule| {
             let waiting_for = self.explain_wait(&s, &open, status);
             let timetable = timetable(&s).ok();
-            let view = ScheduleView::new(s, &self.zone, timetable.as_ref(), full);
+            let view = ScheduleView::new(s, &self.zone, timetable.as_ref(), full, self.now());
             ScheduleView {
                 waiting_for,
                 ..view
@@ -106,7 +106,7 @@ impl Service {
             Some(uid) => Some(self.db.account(uid).await?),
             None => None,
         };
-        let view = ScheduleView::new(schedule, &self.zone, timetable.as_ref(), true);
+        let view = ScheduleView::new(schedule, &self.zone, timetable.as_ref(), true, self.now());
         Ok(ScheduleDetails {
             account,
             schedule: ScheduleView {

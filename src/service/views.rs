@@ -36,7 +36,8 @@ pub struct ScheduleView {
     pub schedule_type: String,
     /// The time, pattern or interval.
     pub schedule_value: String,
-    /// Its next run, in UTC; the last one where it has finished.
+    /// Its next run, in UTC; the last one where it has finished; none where it passed while the
+    /// schedule is paused.
     pub next_run: Option<Timestamp>,
     /// When it was made.
     pub created_at: Option<Timestamp>,
@@ -122,9 +123,12 @@ impl ScheduleView {
         zone: &Zone,
         timetable: Option<&Timetable>,
         full: bool,
+        now: Timestamp,
     ) -> Self {
         let zone = timetable.map_or(zone, |t| &t.zone);
         let paused = s.lifecycle == Lifecycle::Paused;
+        // What passed during a pause is not run by itself.
+        let next_run = s.next_run.filter(|at| !paused || *at > now);
         let envelope = s.envelope();
         ScheduleView {
             id: s.id,
@@ -136,11 +140,11 @@ impl ScheduleView {
             },
             schedule_type: s.schedule_type,
             schedule_value: s.schedule_value,
-            next_run: s.next_run,
+            next_run,
             created_at: s.created_at,
             active: s.active,
             last_run: s.last_run,
-            next_run_local: s.next_run.map(|t| show_local(t, zone)),
+            next_run_local: next_run.map(|t| show_local(t, zone)),
             timezone: s.timezone.unwrap_or_else(|| zone.name().to_owned()),
             name: s.name,
             describes: timetable.map(|t| t.spec.describe(&t.zone)),

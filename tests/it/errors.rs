@@ -101,8 +101,13 @@ fn follow(world: &World, case: &Case, example: &str) -> Answer {
         env.extend(given.map(|(name, value)| (name.to_owned(), value.to_owned())));
         return run(world, case, &case.argv, &env);
     }
+    // In the plugin a command is a tool, which is called by its name.
+    let words = match case.plugin {
+        true => [&["promptyoself".to_owned()], words.as_slice()].concat(),
+        false => words,
+    };
     assert_eq!(
-        first, "promptyoself",
+        words[0], "promptyoself",
         "{example:?} is neither flags nor a command"
     );
     if let Some(put_right) = &case.put_right {

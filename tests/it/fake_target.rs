@@ -211,6 +211,7 @@ impl Letta for FakeTarget {
             id: agent.to_string(),
             name: None,
             created_at: None,
+            last_updated: None,
         })
     }
 

@@ -5,3 +5,5 @@ mod clients;
 mod conformance;
 pub mod peer;
 mod scope;
+
+pub use peer::{NEWEST, Peer};

@@ -353,3 +353,32 @@ fn cutting_proxy(server: &str) -> String {
     });
     format!("http://{address}")
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_works_at_letta_itself_is_refused_and_makes_no_database_here() {
+    let scene = Scene::new().await;
+    let agent = scene.world.agent.as_str();
+    std::fs::write(
+        scene.elsewhere.path().join("greet.py"),
+        "def greet(): pass\n",
+    )
+    .unwrap();
+    let asked = scene.world.letta.asked_in_all();
+    for argv in [
+        &["connect", "--agent-id", agent][..],
+        &["connect", "--agent-id", agent, "--print"],
+        &["upload", "--source-code", "greet.py"],
+        &["rows"],
+    ] {
+        let refused = scene.run(argv);
+        assert_eq!(
+            (refused.status, refused.code()),
+            (1, "local_only"),
+            "{argv:?}"
+        );
+        assert!(refused.error().contains(&scene.url), "{refused:?}");
+    }
+    assert_eq!(scene.world.letta.asked_in_all(), asked);
+    let left = std::fs::read_dir(scene.elsewhere.path()).unwrap().count();
+    assert_eq!(left, 1, "something was made where the schedules are not");
+}

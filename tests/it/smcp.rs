@@ -2,6 +2,9 @@
 
 mod calls;
 mod loader;
+mod nothing;
+mod texts;
+mod variables;
 
 use serde_json::{Value, json};
 

@@ -44,6 +44,6 @@ pub struct PolicyArgs {
     ///
     /// Requested is URL/start when a prompt is about to be sent, URL when it was delivered, and
     /// URL/fail when it was given up. Example: `https://hc-ping.com/5f2b8d1c`
-    #[arg(long, value_name = "URL", allow_hyphen_values = true)]
+    #[arg(long, value_name = "URL|none", allow_hyphen_values = true)]
     pub ping_url: Option<String>,
 }

@@ -14,6 +14,7 @@ use crate::service::asked::{given, point};
 /// # Errors
 /// Those of each part.
 pub fn history(args: &HistoryArgs, zone: &str, now: Timestamp) -> Result<HistoryQuery> {
+    let page = page(args.limit.as_deref(), args.offset.as_deref())?;
     Ok(HistoryQuery {
         id: id_filter(args.id.as_deref())?,
         agent_id: agent_filter(args.agent_id.as_deref())?,
@@ -21,8 +22,8 @@ pub fn history(args: &HistoryArgs, zone: &str, now: Timestamp) -> Result<History
         since: given(args.since.as_deref())
             .map(|text| point(text, "--since", zone, now))
             .transpose()?,
-        limit: page(args.limit.as_deref(), None)?.limit,
-        offset: 0,
+        limit: page.limit,
+        offset: page.offset,
     })
 }
 

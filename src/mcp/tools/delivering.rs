@@ -12,7 +12,7 @@ use crate::mcp::{Backend, Call};
 use crate::service::ListQuery;
 
 /// How long a call waits for what it delivers: clients give up after a minute, and turns are long.
-const LONGEST_WAIT: Duration = Duration::from_secs(25);
+pub(crate) const LONGEST_WAIT: Duration = Duration::from_secs(25);
 
 pub(super) const TEST: Definition = Definition {
     name: "promptyoself_test",
@@ -25,6 +25,11 @@ pub(super) const TEST: Definition = Definition {
         MESSAGE,
         field("letta_url", &["string"], "Where Letta is"),
         field("letta_version", &["string", "null"], "Letta's version"),
+        field(
+            "agent_count",
+            &["integer", "null"],
+            "How many agents Letta has; null for an agent",
+        ),
         field(
             "database",
             &["string", "null"],

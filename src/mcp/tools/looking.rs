@@ -18,14 +18,14 @@ pub(super) const LIST: Definition = Definition {
     name: "promptyoself_list",
     title: "List scheduled prompts",
     description: "List what is scheduled, the next to run first: each with its number, prompt, next run \
-        and why it waits, if it does. Only what is still to run is listed unless include_cancelled is \
+        and why it waits, if it does. Only what is active or paused is listed unless include_cancelled is \
         set. Long prompts are shortened unless full is set. Example: {}",
     parameters: &[
         AGENT_FILTER,
         optional(
             "include_cancelled",
             Kind::Switch,
-            "Also what is finished, cancelled, paused or can't be read.",
+            "Also what is finished, cancelled or can't be read.",
             &[],
         )
         .also(&["all"]),
@@ -140,6 +140,12 @@ pub(super) const HISTORY: Definition = Definition {
             "At most this many, 50 if left out.",
             &["50"],
         ),
+        optional(
+            "offset",
+            Kind::Number,
+            "Leave out this many at the beginning, for the next page.",
+            &["50"],
+        ),
     ],
     answers: &[
         STATUS,
@@ -184,6 +190,7 @@ async fn history(call: &Call) -> Result<Value> {
         state: text("state"),
         since: text("since"),
         limit: Some(text("limit").unwrap_or_else(|| USUAL_LIMIT.to_owned())),
+        offset: text("offset"),
     };
     let zone = &call.shared.zone;
     let asked = input::history(&args, zone.name(), call.shared.clock.now())?;

@@ -130,7 +130,7 @@ async fn health(State(inner): Fake) -> Response {
 }
 
 fn agent_body(id: &str) -> Value {
-    json!({"id": id, "name": format!("name of {id}"), "created_at": "2026-11-22T10:19:20.887495Z"})
+    json!({"id": id, "name": format!("name of {id}"), "created_at": "2026-11-22T10:19:20.887495Z", "updated_at": "2026-11-23T08:00:00Z"})
 }
 
 /// The newest first; an unknown `after` gives the first page again.

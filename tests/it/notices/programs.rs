@@ -48,3 +48,42 @@ async fn the_address_for_notices_is_never_printed() {
     let shown = world.run(&["test"]);
     assert!(shown.json["notices"]["last_error"].is_string(), "{shown:?}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_command_for_notices_inherits_no_key_of_ours() {
+    let world = World::new().await;
+    let told = world.dir().join("environment");
+    let nobody = promptyoself::models::AgentId::parse("agent-nobody").unwrap();
+    let flags = ["--every", "1h", "--skip-validation"];
+    let id = world.register_for(&nobody, "hello", &flags);
+    world.make_due(id, 5).await;
+    let mut command = world.command(&["execute"]);
+    // What a setting marks as a secret, whichever it is.
+    for name in promptyoself::config::secret_variables() {
+        if ![
+            "LETTA_API_KEY",
+            "PROMPTYOSELF_NOTIFY_COMMAND",
+            "PROMPTYOSELF_NOTIFY_URL",
+        ]
+        .contains(&name)
+        {
+            command.env(name, "hunter3");
+        }
+    }
+    command
+        .env("PROMPTYOSELF_NOTIFY_URL", "http://me:hunter3@127.0.0.1:9/")
+        .env(
+            "PROMPTYOSELF_NOTIFY_COMMAND",
+            format!("env > {}; : hunter3", told.display()),
+        );
+    crate::program::Answer::read(command.output().unwrap()).succeeded();
+    let inherited = std::fs::read_to_string(told).unwrap();
+    assert!(
+        inherited.contains("PROMPTYOSELF_NOTICE_KIND=dead"),
+        "{inherited}"
+    );
+    assert!(!inherited.contains("hunter"), "{inherited}");
+    for name in ["LETTA_API_KEY", "LETTA_SERVER_PASSWORD", "PROMPTYOSELF_KEY"] {
+        assert!(!inherited.contains(name), "{inherited}");
+    }
+}

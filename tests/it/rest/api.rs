@@ -108,7 +108,7 @@ pub async fn send(request: RequestBuilder) -> Answer {
     }
 }
 
-fn client() -> Client {
+pub fn client() -> Client {
     let _ = rustls::crypto::ring::default_provider().install_default();
     Client::builder().no_proxy().build().unwrap()
 }

@@ -17,11 +17,11 @@ impl Plugin {
 }
 
 /// The plugin with a database of its own.
-fn plugin() -> Plugin {
+pub fn plugin() -> Plugin {
     Plugin::of_this_repository().env("PROMPTYOSELF_DB_PATH", "schedules.db")
 }
 
-fn register(plugin: &Plugin, generation: Generation, prompt: &str) -> i64 {
+pub fn register(plugin: &Plugin, generation: Generation, prompt: &str) -> i64 {
     let arguments = json!({
         "agent_id": "agent-1",
         "prompt": prompt,
@@ -208,6 +208,7 @@ fn the_installed_plugin_and_the_operator_share_one_database_from_any_working_dir
     let dir = tempfile::tempdir().unwrap();
     let db = dir.path().join("data/shared.db");
     std::fs::create_dir(dir.path().join("data")).unwrap();
+    std::fs::create_dir(dir.path().join("plugins")).unwrap();
     let program = |argv: &[&str]| {
         let output = std::process::Command::new(env!("CARGO_BIN_EXE_promptyoself"))
             .args(["--db", db.to_str().unwrap()])

@@ -14,16 +14,33 @@ pub enum Generation {
     Described,
     /// 3.x or June 2025: commands found by scraping help, parameters not declared.
     Scraped,
+    /// June 2025, and forks of 3.x: arguments are not checked, and null is passed on as `None`.
+    Nulls,
     /// July and August 2025: everything in one `--kwargs` in Python's notation.
     Kwargs,
+    /// The same servers with an agent that writes JSON into that text.
+    KwargsJson,
+    /// The same with an agent that writes flags.
+    KwargsFlags,
+    /// The same with an agent that writes pairs.
+    KwargsPairs,
 }
 
 impl Generation {
-    pub const ALL: [Generation; 3] = [
+    pub const ALL: [Generation; 7] = [
         Generation::Described,
         Generation::Scraped,
+        Generation::Nulls,
         Generation::Kwargs,
+        Generation::KwargsJson,
+        Generation::KwargsFlags,
+        Generation::KwargsPairs,
     ];
+
+    /// Whether errors are read from standard error, as servers of mid-2025 do.
+    fn reads_stderr(self) -> bool {
+        !matches!(self, Generation::Described | Generation::Scraped)
+    }
 }
 
 /// A plugin folder, and the surroundings in which a server calls it.
@@ -61,6 +78,14 @@ impl Plugin {
         let root = Path::new(env!("CARGO_MANIFEST_DIR"));
         Plugin::new(root.join("plugins/promptyoself"))
             .env("PROMPTYOSELF_BIN", env!("CARGO_BIN_EXE_promptyoself"))
+    }
+
+    /// The same with what a server sets by itself from its own settings, and what it makes of the
+    /// secrets of an agent.
+    pub fn with_variables_of_smcp(self, secrets: &[(&str, &str)]) -> Plugin {
+        let server = self.env("LETTA_SERVER_URL", "http://127.0.0.1:8284");
+        let set = |plugin: Plugin, (name, value): &(&str, &str)| plugin.env(name, *value);
+        secrets.iter().fold(server, set)
     }
 
     pub fn env(mut self, name: &str, value: impl Into<String>) -> Plugin {
@@ -141,9 +166,29 @@ impl Plugin {
                 argv.push("--kwargs".to_owned());
                 argv.push(python(&Value::Object(arguments.clone())));
             }
+            Generation::KwargsJson => {
+                argv.push("--kwargs".to_owned());
+                argv.push(Value::Object(arguments.clone()).to_string());
+            }
+            Generation::KwargsFlags | Generation::KwargsPairs => {
+                let written = arguments.iter().map(|(key, value)| match generation {
+                    Generation::KwargsFlags => format!("--{key} {}", in_shell(value)),
+                    _ => format!("{key}={}", in_shell(value)),
+                });
+                argv.push("--kwargs".to_owned());
+                argv.push(written.collect::<Vec<_>>().join(" "));
+            }
             Generation::Scraped => {
                 for (key, value) in arguments {
                     push(&mut argv, key, value, false)?;
+                }
+            }
+            Generation::Nulls => {
+                for (key, value) in arguments {
+                    match value {
+                        Value::Null => push(&mut argv, key, &"None".into(), false)?,
+                        value => push(&mut argv, key, value, false)?,
+                    }
                 }
             }
             Generation::Described => {
@@ -195,7 +240,7 @@ pub fn read_result(generation: Generation, output: &Output) -> Result<String, St
     if output.status.success() {
         return Ok(stdout);
     }
-    if generation == Generation::Kwargs {
+    if generation.reads_stderr() {
         let stderr = String::from_utf8(output.stderr.clone()).unwrap();
         return Err(stderr.trim().to_owned());
     }
@@ -205,6 +250,15 @@ pub fn read_result(generation: Generation, output: &Output) -> Result<String, St
         .as_str()
         .expect("error is a string")
         .to_owned())
+}
+
+/// A value as an agent writes it that knows a shell.
+fn in_shell(value: &Value) -> String {
+    match value {
+        Value::String(text) => format!("'{}'", text.replace('\'', r"'\''")),
+        Value::Null => "None".to_owned(),
+        other => other.to_string(),
+    }
 }
 
 /// A value as Python's `repr` writes it.

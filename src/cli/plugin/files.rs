@@ -1,0 +1,122 @@
+//! The files of the plugin, and how a file is put into its folder.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use super::unusable;
+use crate::error::Result;
+
+/// A file of the plugin.
+pub(super) struct PluginFile {
+    pub(super) name: &'static str,
+    pub(super) text: &'static str,
+    /// A line by which a file of ours is known in every version.
+    pub(super) mark: &'static str,
+    pub(super) mode: u32,
+}
+
+/// The file of a name, known by a line in it.
+macro_rules! file {
+    ($name:literal, $mark:literal, $mode:literal) => {
+        PluginFile {
+            name: $name,
+            text: include_str!(concat!("../../../plugins/promptyoself/", $name)),
+            mark: $mark,
+            mode: $mode,
+        }
+    };
+}
+
+/// Every file of the plugin but its settings and the program.
+pub(super) const FILES: &[PluginFile] = &[
+    file!("__init__.py", "Promptyoself Development Team", 0o644),
+    file!("cli.py", "promptyoself-plugin-shim", 0o755),
+    file!("program.py", "promptyoself-plugin-module", 0o644),
+    file!("models.py", "promptyoself-plugin-module", 0o644),
+    file!("db.py", "promptyoself-plugin-module", 0o644),
+    file!("scheduler.py", "promptyoself-plugin-module", 0o644),
+    file!("letta_client.py", "promptyoself-plugin-module", 0o644),
+    file!("README.md", "promptyoself-plugin-readme", 0o644),
+];
+
+/// What was done to a file.
+pub(super) type Change = &'static str;
+pub(super) const CREATED: Change = "created";
+pub(super) const UPDATED: Change = "updated";
+pub(super) const UNCHANGED: Change = "unchanged";
+
+/// Refuses a file that is there and is not ours.
+pub(super) fn check_ours(path: &Path, mark: &str) -> Result<()> {
+    match read_if_there(path)? {
+        Some(text) if !text.contains(mark) && !text.trim().is_empty() => Err(unusable(
+            "replace",
+            path,
+            "it is not part of this plugin; move it away first, or choose another folder",
+        )),
+        _ => Ok(()),
+    }
+}
+
+pub(super) fn read_if_there(path: &Path) -> Result<Option<String>> {
+    match std::fs::read_to_string(path) {
+        Ok(text) => Ok(Some(text)),
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(e) => Err(unusable("read", path, e)),
+    }
+}
+
+/// Writes a file whole or not at all, so that a server starting meanwhile never sees half of it.
+pub(super) fn write_if_changed(path: &Path, text: &str, mode: u32) -> Result<Change> {
+    let before = read_if_there(path)?;
+    if before.as_deref() == Some(text) {
+        return Ok(UNCHANGED);
+    }
+    let fresh = beside(path);
+    let failed = |e: std::io::Error| unusable("write", path, e);
+    let _ = std::fs::remove_file(&fresh);
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, mode);
+    #[cfg(not(unix))]
+    let _ = mode;
+    let mut file = options.open(&fresh).map_err(failed)?;
+    file.write_all(text.as_bytes())
+        .and_then(|()| file.sync_all())
+        .map_err(failed)?;
+    #[cfg(unix)]
+    if let Ok(old) = path.metadata() {
+        use std::os::unix::fs::PermissionsExt;
+        // The operator may have let a group read it; a secret is still not everybody's.
+        let everybody = if mode & 0o077 == 0 { 0o770 } else { 0o777 };
+        let kept = std::fs::Permissions::from_mode(old.permissions().mode() & everybody);
+        std::fs::set_permissions(&fresh, kept).map_err(failed)?;
+    }
+    std::fs::rename(&fresh, path).map_err(failed)?;
+    Ok(if before.is_some() { UPDATED } else { CREATED })
+}
+
+/// Lets everybody run a file who may read it. Whether that was news.
+pub(super) fn make_runnable(path: &Path) -> Result<bool> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        let failed = |e: std::io::Error| unusable("let others run", path, e);
+        let mode = path.metadata().map_err(failed)?.permissions().mode();
+        let wanted = mode | ((mode & 0o444) >> 2);
+        if wanted != mode {
+            let wanted = std::fs::Permissions::from_mode(wanted);
+            std::fs::set_permissions(path, wanted).map_err(failed)?;
+            return Ok(true);
+        }
+    }
+    #[cfg(not(unix))]
+    let _ = path;
+    Ok(false)
+}
+
+/// A name in the same folder for a file that is not finished yet.
+pub(super) fn beside(path: &Path) -> PathBuf {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    path.with_file_name(format!(".{name}.{}.new", std::process::id()))
+}

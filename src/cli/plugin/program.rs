@@ -1,0 +1,71 @@
+//! The program in the plugin's folder.
+
+use std::path::{Path, PathBuf};
+
+use super::files::{CREATED, Change, UNCHANGED, UPDATED, beside};
+use super::{NAME, unusable};
+use crate::error::{Code, Error, Result};
+
+/// Links this program into the folder. A program somebody put there stays.
+pub(super) fn link(folder: &Path) -> Result<(PathBuf, Change)> {
+    let (program, path) = places(folder)?;
+    let change = match path.symlink_metadata() {
+        Err(_) => CREATED,
+        Ok(there) if there.is_symlink() => {
+            if std::fs::read_link(&path).is_ok_and(|target| target == program) {
+                return Ok((path, UNCHANGED));
+            }
+            UPDATED
+        }
+        Ok(there) if there.is_file() && cfg!(unix) => return Ok((path, UNCHANGED)),
+        Ok(there) if there.is_file() => UPDATED,
+        Ok(_) => return Err(in_the_way(&path)),
+    };
+    let fresh = beside(&path);
+    let _ = std::fs::remove_file(&fresh);
+    #[cfg(unix)]
+    let made = std::os::unix::fs::symlink(&program, &fresh);
+    #[cfg(not(unix))]
+    let made = std::fs::copy(&program, &fresh).map(|_| ());
+    made.and_then(|()| std::fs::rename(&fresh, &path))
+        .map_err(|e| unusable("link the program to", &path, e))?;
+    Ok((path, change))
+}
+
+/// Copies this program into the folder, in place of whatever is there.
+pub(super) fn copy(folder: &Path) -> Result<(PathBuf, Change)> {
+    let (program, path) = places(folder)?;
+    let failed = |e: std::io::Error| unusable("copy the program to", &path, e);
+    let change = match path.symlink_metadata() {
+        Err(_) => CREATED,
+        Ok(there) if there.is_dir() => return Err(in_the_way(&path)),
+        Ok(there) if there.is_file() && is_same(&program, &path).map_err(failed)? => {
+            return Ok((path, UNCHANGED));
+        }
+        Ok(_) => UPDATED,
+    };
+    let fresh = beside(&path);
+    let _ = std::fs::remove_file(&fresh);
+    std::fs::copy(&program, &fresh).map_err(failed)?;
+    super::files::make_runnable(&fresh)?;
+    std::fs::rename(&fresh, &path).map_err(failed)?;
+    Ok((path, change))
+}
+
+/// This program, and its place in the folder.
+fn places(folder: &Path) -> Result<(PathBuf, PathBuf)> {
+    let program = std::env::current_exe().map_err(|e| {
+        Error::new(Code::Internal, "could not find out where this program is").caused_by(e)
+    })?;
+    let path = folder.join(format!("{NAME}{}", std::env::consts::EXE_SUFFIX));
+    Ok((program, path))
+}
+
+fn is_same(one: &Path, other: &Path) -> std::io::Result<bool> {
+    let size = |path: &Path| path.metadata().map(|m| m.len());
+    Ok(size(one)? == size(other)? && std::fs::read(one)? == std::fs::read(other)?)
+}
+
+fn in_the_way(path: &Path) -> Error {
+    unusable("replace", path, "a folder is in the way")
+}

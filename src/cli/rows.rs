@@ -1,0 +1,26 @@
+//! `rows`: the table of schedules for other programs, one request in JSON at a time.
+
+use std::io::Read;
+
+use super::Context;
+use super::output::Reply;
+use crate::error::{Code, Error, Result};
+use crate::service::RowRequest;
+
+/// The largest request that is read, in bytes: the largest prompt, with every character escaped.
+const LARGEST: u64 = 128 * 1024 * 1024;
+
+pub(super) async fn rows(ctx: &Context) -> Result<Reply> {
+    let mut text = String::new();
+    let wrong = |what: String| {
+        let text = format!("standard input is no request that rows understands: {what}");
+        Error::new(Code::Usage, text).example("echo '{\"do\": \"due\"}' | promptyoself rows")
+    };
+    std::io::stdin()
+        .take(LARGEST)
+        .read_to_string(&mut text)
+        .map_err(|e| wrong(e.to_string()))?;
+    let asked: RowRequest = serde_json::from_str(&text).map_err(|e| wrong(e.to_string()))?;
+    let answer = ctx.service().await?.rows(asked).await?;
+    Reply::new(&answer, format!("{answer:#}"))
+}
