@@ -10,6 +10,7 @@ pub mod failpoint;
 mod http;
 pub mod ids;
 pub mod letta_client;
+pub mod limits;
 pub mod mcp;
 pub mod models;
 pub mod notify;

@@ -3,6 +3,7 @@
 mod accounts;
 pub mod answers;
 pub mod asked;
+mod bounds;
 mod budget;
 mod control;
 mod doctor;
@@ -26,6 +27,7 @@ use crate::clock::Clock;
 use crate::db::{Cancelled, Db, UpgradeReport};
 use crate::error::{Code, Error, Result};
 use crate::letta_client::{Agent, Letta};
+use crate::limits;
 use crate::models::{AgentId, Budget, Caller, Lifecycle, PromptSchedule, RequestKey};
 use crate::schedule::Zone;
 
@@ -60,6 +62,8 @@ pub struct Service {
     pub default_agent: Option<String>,
     /// Whether Python tools may be uploaded to Letta through us.
     pub allow_upload: bool,
+    /// The largest prompt, in bytes.
+    pub largest_prompt: usize,
     /// Who asks.
     pub caller: Caller,
     /// The request that is carried out, if it may come again.
@@ -90,6 +94,7 @@ impl Service {
                 wake: Arc::default(),
                 default_agent: None,
                 allow_upload: false,
+                largest_prompt: limits::PROMPT,
                 caller: Caller::default(),
                 request: None,
             },

@@ -55,6 +55,7 @@ impl Context {
         let opened = Service::open(&settings.database, &settings.timezone, letta, clock).await;
         let (mut service, upgraded) = opened?;
         service.budget = settings.budget;
+        service.largest_prompt = settings.largest_prompt;
         service.allow_upload = settings.server.allow_upload;
         service.default_agent = settings.default_agent.clone();
         service.caller = self.caller();

@@ -60,7 +60,7 @@ pub(super) fn install(settings: &Settings, plugins: &Path) -> Result<Reply> {
     for (name, _, mark) in FILES {
         check_ours(&folder.join(name), mark)?;
     }
-    std::fs::create_dir_all(&folder).map_err(|e| unusable("make the folder", &folder, e))?;
+    make_folder(&folder).map_err(|e| unusable("make the folder", &folder, e))?;
     let settings_file = folder.join(PLUGIN_FILE);
     let wanted = wanted(settings)?;
     let before = read_if_there(&settings_file)?;
@@ -253,6 +253,14 @@ fn check_ours(path: &Path, mark: &str) -> Result<()> {
         )),
         _ => Ok(()),
     }
+}
+
+/// Makes a folder that is there for others to read, and for nobody else to write.
+fn make_folder(path: &Path) -> std::io::Result<()> {
+    let mut builder = std::fs::DirBuilder::new();
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o755);
+    builder.recursive(true).create(path)
 }
 
 fn read_if_there(path: &Path) -> Result<Option<String>> {

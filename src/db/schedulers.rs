@@ -1,6 +1,6 @@
 //! Who is delivering: owner locks, heartbeats, and held targets.
 
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
@@ -8,6 +8,7 @@ use sqlx::Row;
 use uuid::Uuid;
 
 use super::Db;
+use super::filesystem::{create_new_private, make_private_folder};
 use super::halt::{Deadline, give_time_back};
 use super::notices::close_incident;
 use super::rows;
@@ -91,12 +92,8 @@ impl Db {
             .example("--db ./promptyoself.db")
             .caused_by(e)
         };
-        std::fs::create_dir_all(owners_folder(&self.path)).map_err(failed)?;
-        let file = OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .open(&path)
-            .map_err(failed)?;
+        make_private_folder(&owners_folder(&self.path)).map_err(failed)?;
+        let file = create_new_private(&path).map_err(failed)?;
         file.try_lock().map_err(|e| failed(e.into()))?;
         Ok(OwnerLock {
             owner,

@@ -8,6 +8,9 @@ mod looking;
 mod parameters;
 mod scheduling;
 
+use std::sync::OnceLock;
+
+use rmcp::model::Tool;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -43,6 +46,12 @@ const ALL: &[&Definition] = &[
 /// Every tool, in the order in which clients list them.
 pub fn all() -> &'static [&'static Definition] {
     ALL
+}
+
+/// Every tool as clients are told of it, described once for all sessions.
+pub fn described() -> &'static [Tool] {
+    static DESCRIBED: OnceLock<Vec<Tool>> = OnceLock::new();
+    DESCRIBED.get_or_init(|| ALL.iter().map(|t| t.to_tool()).collect())
 }
 
 /// The tool of a name.

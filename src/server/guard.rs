@@ -177,6 +177,7 @@ mod tests {
             hosts: vec!["Prompts.example.org".into()],
             origins: vec!["https://app.example.org/".into()],
             allow_upload: false,
+            proxies: Vec::new(),
         };
         Guard::new(&settings, "127.0.0.1:8465".parse().unwrap())
     }

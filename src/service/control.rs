@@ -5,7 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::budget::{check_fires, most_schedules};
 use super::register::{PINGS, Registered, When, Wish, check_policy, plan, registered};
 use super::views::show_local;
-use super::{Service, not_found};
+use super::{Service, bounds, not_found};
 use crate::db::{Halt, Queued, Resumed, ScheduleUpdate, remaining, timetable};
 use crate::error::{Code, Error, Result};
 use crate::models::{AgentId, Lifecycle, PingUrl, Plan, Policy, PromptSchedule, ScheduleType};
@@ -79,6 +79,7 @@ impl Service {
                 ),
             );
         }
+        self.check_size_of_changes(changes)?;
         if let Some(agent) = &changes.agent_id {
             self.own(agent.clone())?;
         }
@@ -213,6 +214,7 @@ impl Service {
     /// # Errors
     /// [`Code::ScheduleNotFound`], [`Code::ScheduleNotActive`].
     pub async fn pause(&self, id: i64, note: Option<&str>) -> Result<()> {
+        bounds::note(note)?;
         self.find(id).await?;
         match self.db.pause_schedule(id, note, self.now()).await? {
             None => Err(not_found(id)),
@@ -316,6 +318,7 @@ impl Service {
     /// Those of the database.
     pub async fn halt(&self, note: Option<&str>) -> Result<Halt> {
         self.refuse_scoped("halting")?;
+        bounds::note(note)?;
         self.db.halt(note, self.now()).await
     }
 
@@ -336,6 +339,7 @@ impl Service {
 /// # Errors
 /// Those of registering it.
 pub fn preview(asked: &When, n: usize, zone: &Zone, now: Timestamp) -> Result<Registered> {
+    bounds::when(asked)?;
     let zone = match &asked.timezone {
         Some(name) => Zone::parse(name)?,
         None => zone.clone(),

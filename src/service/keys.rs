@@ -3,7 +3,7 @@
 use secrecy::SecretString;
 use subtle::ConstantTimeEq;
 
-use super::Service;
+use super::{Service, bounds};
 use crate::error::{Code, Error, Result};
 use crate::models::{AgentId, Caller, StoredKey, hash_key, new_key};
 
@@ -28,6 +28,7 @@ impl Service {
         agent_id: Option<&AgentId>,
     ) -> Result<(i64, SecretString)> {
         self.refuse_scoped("making keys")?;
+        bounds::name(Some(name))?;
         let key = new_key();
         let id = self
             .db

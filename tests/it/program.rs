@@ -174,6 +174,14 @@ impl World {
         program.start(argv, &argv.concat())
     }
 
+    /// The same world, in which every command is started by a shell that does this before.
+    pub fn after(self, before: &str) -> World {
+        World {
+            program: self.program.clone().after(before),
+            ..self
+        }
+    }
+
     /// Starts a server on the database, which lives as long as this world, and gives its address.
     pub fn serve(&self) -> String {
         let daemon = self.start(&["serve", "--listen", "127.0.0.1:0"], &[]);

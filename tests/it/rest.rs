@@ -7,3 +7,5 @@ mod operations;
 mod requests;
 mod schemathesis;
 mod scope;
+
+pub use api::tools;
