@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 
-use super::output::{Reply, printable};
+use super::output::Reply;
 use crate::config::{PLUGIN_FILE, RemoteSettings, Settings};
 use crate::error::{Code, Error, Result};
 
@@ -112,7 +112,7 @@ pub(super) fn install(settings: &Settings, plugins: &Path) -> Result<Reply> {
         folder.display(),
         settings.letta_url
     );
-    let text = printable(&message);
+    let text = message.clone();
     Reply::new(
         &json!({
             "status": "success",
@@ -147,7 +147,7 @@ fn installed_for_server(
         folder.display(),
         remote.url
     );
-    let text = printable(&message);
+    let text = message.clone();
     Reply::new(
         &json!({
             "status": "success",
