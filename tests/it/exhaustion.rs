@@ -3,6 +3,7 @@
 mod bodies;
 mod readers;
 mod streams;
+mod together;
 
 use std::net::SocketAddr;
 
