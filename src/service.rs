@@ -35,6 +35,7 @@ pub use accounts::AccountQuery;
 pub use control::{Changes, preview};
 pub use doctor::{Diagnosis, Finding, Severity};
 pub use keys::Credentials;
+pub(crate) use keys::refused as key_refused;
 pub use messages::ScheduledMessage;
 pub use operations::{ListQuery, Operations, preview_runs};
 pub use read::{HistoryQuery, ScheduleDetails};

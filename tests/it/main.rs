@@ -28,6 +28,7 @@ mod modes;
 mod notices;
 mod original_bugs;
 mod plugin_install;
+mod printed;
 mod program;
 mod python;
 mod real_letta;

@@ -15,6 +15,7 @@ use super::refusal::{self, Refused};
 use crate::error::{Code, Error, Result};
 use crate::http::{self, cause};
 use crate::models::AgentId;
+use crate::server::bodies;
 
 /// How long a question of ours may take; requests that are passed on have no such limit, since a
 /// turn may go on for an hour.
@@ -69,7 +70,14 @@ impl Upstream {
         if has_body {
             passed = passed.body(reqwest::Body::wrap_stream(body.into_data_stream()));
         }
-        let answer = passed.send().await.map_err(|e| self.no_answer(&e))?;
+        let answer = match passed.send().await {
+            Ok(answer) => answer,
+            Err(e) => match bodies::cause(&e) {
+                // Our client broke off, not Letta.
+                Some(unread) => return Err(unread.error().into()),
+                None => return Err(self.no_answer(&e).into()),
+            },
+        };
         let mut response = Response::new(Body::empty());
         *response.status_mut() = answer.status();
         *response.headers_mut() = headers::of_answer(answer.headers(), &url, &self.base);
