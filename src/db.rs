@@ -6,14 +6,18 @@
 
 mod account;
 mod adoption;
+mod anew;
 mod attempts;
 mod claims;
+mod clock;
 mod control;
 mod copies;
 mod filesystem;
 mod halt;
 mod health;
+mod incidents;
 mod keys;
+mod letters;
 mod manual;
 mod notices;
 mod occurrences;
@@ -31,6 +35,7 @@ mod schedulers;
 mod schedules;
 mod settle;
 mod time;
+mod updates;
 mod upgrade;
 
 use std::path::{Path, PathBuf};
@@ -47,23 +52,26 @@ use crate::models::{Identity, Trigger};
 use crate::schedule::Zone;
 
 pub use adoption::Adopted;
+pub use anew::PlannedAnew;
 pub use claims::{Claim, ClaimTerms, Job};
 pub use control::Resumed;
 pub use copies::Restored;
 pub use filesystem::network_file_system;
 pub use halt::Halt;
 pub use health::Overdue;
+pub(crate) use letters::LONGEST_WAIT;
+pub use letters::{Letter, Taken, Tidied};
 pub use manual::Queued;
 pub use occurrences::{HistoryFilter, OpenOccurrence, Waits};
-pub(crate) use outbox::LONGEST_WAIT;
-pub use outbox::{Letter, OutboxStatus};
+pub use outbox::OutboxStatus;
 pub use plans::{remaining, timetable};
 pub use prune::Pruned;
 pub use purge::{Purge, Purged};
 pub use requests::{Begun, StoredAnswer};
 pub use schedulers::{HeldTarget, OwnerLock, RunningScheduler};
-pub use schedules::{Cancelled, DueSchedule, ListFilter, ScheduleUpdate};
+pub use schedules::{Cancelled, DueSchedule, ListFilter};
 pub use settle::Settlement;
+pub use updates::ScheduleUpdate;
 pub use upgrade::UpgradeReport;
 
 pub(crate) type Tx = Transaction<'static, Sqlite>;

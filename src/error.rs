@@ -84,6 +84,8 @@ pub enum Code {
     DatabaseInvalid,
     /// The database was written by a newer version.
     DatabaseNewer,
+    /// This machine's clock may be wrong, and what was asked goes by it.
+    ClockInDoubt,
     /// Nothing answers at Letta's address.
     LettaUnreachable,
     /// Letta refused our credentials.
@@ -143,6 +145,7 @@ impl Code {
         Code::DatabaseFull,
         Code::DatabaseInvalid,
         Code::DatabaseNewer,
+        Code::ClockInDoubt,
         Code::LettaUnreachable,
         Code::LettaUnauthorized,
         Code::LettaWrongServer,
@@ -194,6 +197,7 @@ impl Code {
             Code::DatabaseFull => "database_full",
             Code::DatabaseInvalid => "database_invalid",
             Code::DatabaseNewer => "database_newer",
+            Code::ClockInDoubt => "clock_in_doubt",
             Code::LettaUnreachable => "letta_unreachable",
             Code::LettaUnauthorized => "letta_unauthorized",
             Code::LettaWrongServer => "letta_wrong_server",

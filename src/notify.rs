@@ -5,6 +5,7 @@
 
 mod command;
 mod post;
+mod report;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,10 +17,11 @@ use tokio_util::sync::CancellationToken;
 
 use crate::clock::{Clock, doubled};
 use crate::config::{Notify, NotifyCommand};
-use crate::db::{Db, LONGEST_WAIT, Letter};
+use crate::db::{Db, LONGEST_WAIT, Letter, Taken};
 use crate::error::{Code, Error, Result};
 use crate::models::Channel;
 use post::Post;
+use report::Report;
 
 /// How often the outbox is looked into for what other processes have put there.
 const WATCH: Duration = Duration::from_secs(1);
@@ -60,13 +62,23 @@ struct Ways {
 /// What goes on while the outbox is being emptied.
 #[derive(Default)]
 struct Round {
-    /// One channel for each letter on its way.
-    sending: JoinSet<Channel>,
-    busy: Vec<Channel>,
+    sending: JoinSet<Ended>,
+    /// The channel and the server of each letter on its way.
+    busy: Vec<(Channel, String)>,
     /// When to tidy next.
     tidy_at: Option<Timestamp>,
+    /// Whether the last tidying has left something.
+    tidy_more: bool,
     /// Whether the database failed last.
     failing: bool,
+    report: Report,
+}
+
+/// A letter that is no longer on its way.
+struct Ended {
+    letter: Letter,
+    /// Why it was not delivered.
+    failure: Option<String>,
 }
 
 impl Notifier {
@@ -119,12 +131,16 @@ impl Notifier {
     pub async fn run(self, stop: CancellationToken) {
         let mut round = Round::default();
         let abandon = CancellationToken::new();
-        loop {
+        // Between any two letters it is looked whether to stop.
+        while !stop.is_cancelled() {
+            round.note_ended();
             let worked = self.go_on(&mut round, &abandon).await;
-            round.report(worked.err());
+            if round.is_more(worked) {
+                continue;
+            }
             tokio::select! {
                 biased;
-                () = stop.cancelled() => break,
+                () = stop.cancelled() => {}
                 Some(ended) = round.sending.join_next() => round.note(ended),
                 () = self.db.outbox_changed() => {}
                 () = self.clock.sleep(WATCH) => {}
@@ -133,64 +149,101 @@ impl Notifier {
         let over = self.clock.sleep(LAST_CALL);
         tokio::pin!(over);
         loop {
-            let worked = self.send_due(&mut round, &abandon).await;
-            round.report(worked.err());
+            round.note_ended();
+            let worked = self.send_next(&mut round, &abandon).await;
+            let more = round.is_more(worked);
             tokio::select! {
                 biased;
+                () = &mut over => break,
+                () = std::future::ready(()), if more => {}
                 ended = round.sending.join_next() => match ended {
                     Some(ended) => round.note(ended),
-                    None => return,
+                    None => break,
                 },
-                () = &mut over => break,
             }
         }
         abandon.cancel();
-        while round.sending.join_next().await.is_some() {}
+        while let Some(ended) = round.sending.join_next().await {
+            round.note(ended);
+        }
+        round.report.sum_up();
     }
 
-    async fn go_on(&self, round: &mut Round, abandon: &CancellationToken) -> Result<()> {
+    /// Does the next thing that is to be done, if it is time for it. Returns whether there may be
+    /// more to do at once.
+    async fn go_on(&self, round: &mut Round, abandon: &CancellationToken) -> Result<bool> {
         let now = self.clock.now();
         // Also after a clock that was set back.
-        let due = round
+        let is_time = round
             .tidy_at
             .is_none_or(|at| now >= at || now < later(at, -TIDY));
-        if due {
+        if is_time {
             self.listen().await?;
-            for (letter, error) in self.db.tidy_outbox(now).await? {
-                report_given_up(&letter, error.as_deref());
-            }
+            round.report.sum_up();
             round.tidy_at = Some(later(now, TIDY));
+            round.tidy_more = true;
         }
-        self.send_due(round, abandon).await
+        if round.tidy_more {
+            let tidied = self.db.tidy_outbox(now).await?;
+            round.report.given_up(&tidied.given_up);
+            round.tidy_more = tidied.more;
+        }
+        Ok(self.send_next(round, abandon).await? || round.tidy_more)
     }
 
-    /// Starts every letter that is due and has room.
-    async fn send_due(&self, round: &mut Round, abandon: &CancellationToken) -> Result<()> {
+    /// Sends the next letter of each channel that has room. Returns whether there may be more.
+    async fn send_next(&self, round: &mut Round, abandon: &CancellationToken) -> Result<bool> {
+        let mut more = false;
         for channel in &self.channels {
-            while round.busy.iter().filter(|c| *c == channel).count() < room(*channel) {
-                let Some(letter) = self.db.take_letter(*channel, self.clock.now()).await? else {
-                    break;
-                };
-                round.busy.push(*channel);
-                let (db, clock, ways) = (self.db.clone(), self.clock.clone(), self.ways.clone());
-                let abandoned = abandon.clone();
-                round.sending.spawn(async move {
-                    let channel = letter.channel;
-                    deliver(&db, &clock, &ways, letter, abandoned).await;
-                    channel
-                });
+            let Some(full) = round.full_servers(*channel) else {
+                continue;
+            };
+            let taken = self.db.take_letter(*channel, &full, self.clock.now());
+            match taken.await? {
+                Taken::Nothing => {}
+                Taken::TooOld(letters) => {
+                    round.report.given_up(&letters);
+                    more = true;
+                }
+                Taken::Letter(letter) => {
+                    round.busy.push((*channel, letter.server.clone()));
+                    let (db, clock, ways) =
+                        (self.db.clone(), self.clock.clone(), self.ways.clone());
+                    let abandoned = abandon.clone();
+                    round.sending.spawn(async move {
+                        let failure = deliver(&db, &clock, &ways, &letter, abandoned).await;
+                        Ended {
+                            letter: *letter,
+                            failure,
+                        }
+                    });
+                    more = true;
+                }
             }
         }
-        Ok(())
+        Ok(more)
     }
 }
 
 impl Round {
-    fn note(&mut self, ended: std::result::Result<Channel, tokio::task::JoinError>) {
+    /// Notes every letter that has ended, without waiting.
+    fn note_ended(&mut self) {
+        while let Some(ended) = self.sending.try_join_next() {
+            self.note(ended);
+        }
+    }
+
+    fn note(&mut self, ended: std::result::Result<Ended, tokio::task::JoinError>) {
         match ended {
-            Ok(channel) => {
-                if let Some(at) = self.busy.iter().position(|c| *c == channel) {
+            Ok(Ended { letter, failure }) => {
+                let is_it = |(channel, server): &(Channel, String)| {
+                    *channel == letter.channel && *server == letter.server
+                };
+                if let Some(at) = self.busy.iter().position(is_it) {
                     self.busy.swap_remove(at);
+                }
+                if let Some(error) = failure {
+                    self.report.failed(&letter, &error);
                 }
             }
             // Its letter is free again when its lease ends.
@@ -201,14 +254,31 @@ impl Round {
         }
     }
 
-    /// Says once that the database fails.
-    fn report(&mut self, error: Option<Error>) {
-        if let Some(e) = &error
+    /// The servers that get no more pings for now; `None` if the whole channel has no room. Of the
+    /// places that others leave a server gets half, so that one that hangs leaves some for the rest.
+    fn full_servers(&self, channel: Channel) -> Option<Vec<String>> {
+        let busy = self.busy.iter().filter(|(c, _)| *c == channel);
+        let busy: Vec<&String> = busy.map(|(_, server)| server).collect();
+        let room = room(channel);
+        if busy.len() >= room {
+            return None;
+        }
+        let is_full = |server: &&&String| {
+            let own = busy.iter().filter(|b| *b == *server).count();
+            channel == Channel::Ping && own * 2 >= room - (busy.len() - own)
+        };
+        Some(busy.iter().filter(is_full).map(|s| (*s).clone()).collect())
+    }
+
+    /// Whether there is more to do at once. Says once that the database fails.
+    fn is_more(&mut self, worked: Result<bool>) -> bool {
+        if let Err(e) = &worked
             && !self.failing
         {
             tracing::error!("notices wait: {}", e.chain());
         }
-        self.failing = error.is_some();
+        self.failing = worked.is_err();
+        worked.unwrap_or(false)
     }
 }
 
@@ -216,30 +286,30 @@ impl Round {
 fn room(channel: Channel) -> usize {
     match channel {
         Channel::Command | Channel::Url => 4,
-        Channel::Ping => 16,
+        Channel::Ping => 32,
     }
 }
 
-/// Sends one letter and notes what became of it.
+/// Sends one letter and notes what became of it. Returns why it was not delivered.
 async fn deliver(
     db: &Db,
     clock: &Clock,
     ways: &Ways,
-    letter: Letter,
+    letter: &Letter,
     abandoned: CancellationToken,
-) {
+) -> Option<String> {
     let sent = tokio::select! {
         biased;
-        sent = ways.send(&letter) => sent,
+        sent = ways.send(letter) => sent,
         () = abandoned.cancelled() => {
             // Free for the next scheduler at once.
-            let _ = db.return_letter(&letter, None, clock.now()).await;
-            return;
+            let _ = db.return_letter(letter, None, clock.now()).await;
+            return None;
         }
         () = clock.sleep(LIMIT) => Err(format!("it took longer than {LIMIT:?}")),
     };
-    let noted = match sent {
-        Ok(()) => db.letter_delivered(&letter).await,
+    let noted = match &sent {
+        Ok(()) => db.letter_delivered(letter).await,
         Err(error) => {
             let longest = match letter.channel {
                 // The next ones wait behind it, and are worthless when they come late.
@@ -247,15 +317,14 @@ async fn deliver(
                 Channel::Command | Channel::Url => LONGEST_WAIT,
             };
             let wait = doubled(FIRST_WAIT, letter.tries - 1, longest);
-            report_failure(&letter, &error);
-            let error = Some(error.as_str());
-            db.return_letter(&letter, error, later(clock.now(), wait))
+            db.return_letter(letter, Some(error), later(clock.now(), wait))
                 .await
         }
     };
     if let Err(e) = noted {
         tracing::error!("a notice will be sent again: {}", e.chain());
     }
+    sent.err()
 }
 
 impl Ways {
@@ -273,36 +342,6 @@ impl Ways {
             Channel::Ping => self.post.ping(letter).await,
         }
     }
-}
-
-fn report_failure(letter: &Letter, error: &str) {
-    let Letter {
-        channel,
-        kind,
-        event,
-        expires_at,
-        ..
-    } = letter;
-    // Once is enough: it is tried again often.
-    match letter.tries {
-        1 => tracing::warn!(
-            "could not send {kind} {event} by {channel}: {error}; it is tried again until \
-             {expires_at}"
-        ),
-        n => tracing::debug!("could not send {kind} {event} by {channel} (try {n}): {error}"),
-    }
-}
-
-fn report_given_up(letter: &Letter, error: Option<&str>) {
-    let Letter {
-        channel,
-        kind,
-        event,
-        tries,
-        ..
-    } = letter;
-    let error = error.unwrap_or("nobody was there to send it");
-    tracing::warn!("gave up sending {kind} {event} by {channel} after {tries} tries: {error}");
 }
 
 fn later(now: Timestamp, by: SignedDuration) -> Timestamp {

@@ -14,6 +14,7 @@ mod operations;
 mod read;
 mod register;
 mod status;
+mod update;
 mod upload;
 mod views;
 
@@ -32,7 +33,7 @@ use crate::models::{AgentId, Budget, Caller, Lifecycle, PromptSchedule, RequestK
 use crate::schedule::Zone;
 
 pub use accounts::AccountQuery;
-pub use control::{Changes, preview};
+pub use control::preview;
 pub use doctor::{Diagnosis, Finding, Severity};
 pub use keys::Credentials;
 pub(crate) use keys::refused as key_refused;
@@ -41,6 +42,7 @@ pub use operations::{ListQuery, Operations, preview_runs};
 pub use read::{HistoryQuery, ScheduleDetails};
 pub use register::{Registered, Registration, When, Wish};
 pub use status::{Backlog, Status};
+pub use update::Changes;
 pub(crate) use views::show_local;
 pub use views::{Listing, OccurrenceView, PolicyView, ScheduleView};
 
@@ -244,4 +246,12 @@ fn not_found(id: i64) -> Error {
         format!("there is no schedule {id}: list shows the ids that exist"),
     )
     .example("promptyoself list --all")
+}
+
+fn not_live(id: i64, lifecycle: Lifecycle, done: &str) -> Error {
+    Error::new(
+        Code::ScheduleNotActive,
+        format!("schedule {id} is {lifecycle}, so it can't be {done}: show says what became of it"),
+    )
+    .example(format!("promptyoself show --id {id}"))
 }

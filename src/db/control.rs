@@ -113,7 +113,7 @@ pub(super) async fn write_pause(
 ) -> sqlx::Result<()> {
     sqlx::query(
         "UPDATE schedules SET lifecycle = 'paused', active = 0, paused_at = $2, pause_note = $3, \
-         dead_in_row = 0, row_version = row_version + 1 WHERE id = $1",
+         dead_in_row = 0, paused_by_failures = 0, row_version = row_version + 1 WHERE id = $1",
     )
     .bind(id)
     .bind(DbTime(now))

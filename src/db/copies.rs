@@ -191,6 +191,16 @@ impl Db {
             .execute(&mut *tx)
             .await
             .map_err(failed)?;
+        // Whoever restores a backup sees what time it is taken for, however old it is.
+        sqlx::query("DELETE FROM clock_readings")
+            .execute(&mut *tx)
+            .await
+            .map_err(failed)?;
+        sqlx::query("INSERT INTO clock_readings (trusted, at, uptime) VALUES (1, $1, 0)")
+            .bind(DbTime(now))
+            .execute(&mut *tx)
+            .await
+            .map_err(failed)?;
         sqlx::query("UPDATE install SET install_id = $1")
             .bind(Uuid::new_v4().to_string())
             .execute(&mut *tx)
@@ -224,7 +234,8 @@ impl Db {
             .map_err(failed)?;
         }
         let troubled: Vec<i64> = sqlx::query_scalar(
-            "SELECT s.id FROM schedules s JOIN incidents i ON i.subject = s.uid \
+            "SELECT s.id FROM schedules s JOIN incidents i \
+             ON i.subject = s.uid OR i.agent_id = s.agent_id \
              WHERE i.closed_at IS NULL GROUP BY s.id",
         )
         .fetch_all(&mut *tx)

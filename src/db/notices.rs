@@ -1,131 +1,58 @@
-//! Incidents: what has gone wrong and needs somebody. They are opened and closed in the transaction
-//! of the change that causes them, and the notices of them are written with them.
+//! What opens and closes incidents, and is told with that: it happens in the transaction of the
+//! change that causes it.
+//!
+//! A trouble of an agent is one incident for all of its schedules. It is over when the agent has
+//! taken a prompt again, or nothing more comes of its schedules.
 
 use jiff::{SignedDuration, Timestamp};
-use sqlx::sqlite::SqliteRow;
-use sqlx::{Row, SqliteConnection};
-use uuid::Uuid;
+use sqlx::Row;
 
-use super::outbox::queue_notice;
+use super::incidents::{
+    OfAgent, Trouble, Whose, close_incident, close_silently, fetch_of_agent, open_incident,
+};
 use super::time::DbTime;
 use super::{Db, Tx, rows};
 use crate::error::Result;
-use crate::models::{Fault, Incident, IncidentKind, Lifecycle, NoticeEvent, State, Verdict};
+use crate::models::{Fault, IncidentKind, Lifecycle, State, Verdict};
 
-/// How long a target may be held before somebody is told: restarts and updates take less.
-const LONG_HOLD: SignedDuration = SignedDuration::from_mins(5);
+/// How long a target may be held before somebody is told: a restart takes less.
+const LONG_HOLD: SignedDuration = SignedDuration::from_mins(1);
 
-/// The columns that [`incident`] reads; `i` is the incident.
-macro_rules! incident_columns {
-    () => {
-        "i.id, i.kind, i.subject, i.occurrence_id, i.code, i.reason, i.count, i.opened_at, \
-         s.id AS schedule_id, s.name, coalesce(s.agent_id, o.agent_id) AS agent_id, o.intended_at \
-         FROM incidents i LEFT JOIN schedules s ON s.uid = i.subject \
-         LEFT JOIN occurrences o ON o.id = i.occurrence_id "
-    };
-}
+/// How long it is shown that the clock was wrong: that is over, but somebody should look.
+const SHOWN: SignedDuration = SignedDuration::from_hours(24);
 
-/// Something that needs somebody, as it is noticed.
-pub(super) struct Trouble<'a> {
-    pub(super) kind: IncidentKind,
-    /// The schedule's uid, or the target's name.
-    pub(super) subject: &'a str,
-    pub(super) occurrence_id: Option<i64>,
-    pub(super) code: Option<&'a str>,
-    pub(super) reason: &'a str,
-}
-
-impl<'a> Trouble<'a> {
-    fn because_of(self, fault: &'a Fault) -> Self {
-        Trouble {
-            code: Some(&fault.code),
-            reason: &fault.text,
-            ..self
-        }
-    }
-}
+/// How an agent's incident ends when all of its schedules have ended.
+const NOTHING_FOLLOWS: &str = "nothing more comes of its schedules";
 
 /// What was written of an occurrence.
 pub(super) struct Settled<'a> {
     pub(super) occurrence_id: i64,
-    pub(super) uid: Uuid,
+    pub(super) uid: &'a str,
+    pub(super) agent_id: &'a str,
+    /// The lane in which its agent is spoken to.
+    pub(super) lane: &'a str,
     pub(super) state: State,
     pub(super) verdict: &'a Verdict,
     /// Whether nothing more is to come of its schedule.
     pub(super) is_last: bool,
 }
 
-/// Opens an incident and writes the notice of it. While one of this kind and subject is open, it is
-/// only noted there. Returns whether it is new.
-pub(super) async fn open_incident(
-    tx: &mut Tx,
-    trouble: &Trouble<'_>,
-    now: Timestamp,
-) -> sqlx::Result<bool> {
-    let again = sqlx::query(
-        "UPDATE incidents SET count = count + $3, occurrence_id = coalesce($4, occurrence_id), \
-         code = $5, reason = $6 WHERE kind = $1 AND subject = $2 AND closed_at IS NULL",
-    )
-    .bind(trouble.kind.as_str())
-    .bind(trouble.subject)
-    .bind(i64::from(trouble.kind == IncidentKind::Dead))
-    .bind(trouble.occurrence_id)
-    .bind(trouble.code)
-    .bind(trouble.reason)
-    .execute(&mut **tx)
-    .await?;
-    if again.rows_affected() > 0 {
-        return Ok(false);
+impl<'a> Settled<'a> {
+    fn agent(&self) -> Whose<'a> {
+        Whose::Agent {
+            lane: self.lane,
+            agent_id: self.agent_id,
+            uid: self.uid,
+        }
     }
-    let id: i64 = sqlx::query_scalar(
-        "INSERT INTO incidents (kind, subject, occurrence_id, code, reason, opened_at) \
-         VALUES ($1, $2, $3, $4, $5, $6) RETURNING id",
-    )
-    .bind(trouble.kind.as_str())
-    .bind(trouble.subject)
-    .bind(trouble.occurrence_id)
-    .bind(trouble.code)
-    .bind(trouble.reason)
-    .bind(DbTime(now))
-    .fetch_one(&mut **tx)
-    .await?;
-    queue_notice(tx, id, NoticeEvent::Opened, now).await?;
-    Ok(true)
-}
 
-/// Closes the incident of this kind and subject, if one is open, and tells whoever was told of it.
-pub(super) async fn close_incident(
-    tx: &mut Tx,
-    kind: IncidentKind,
-    subject: &str,
-    outcome: &str,
-    now: Timestamp,
-) -> sqlx::Result<()> {
-    let closed = close(tx, kind, subject, outcome, now).await?;
-    if let Some((id, true)) = closed {
-        queue_notice(tx, id, NoticeEvent::Closed, now).await?;
+    /// Whose a fault of it is.
+    pub(super) fn whose(&self, fault: &Fault) -> Whose<'a> {
+        match fault.is_agents() {
+            true => self.agent(),
+            false => Whose::Schedule(self.uid),
+        }
     }
-    Ok(())
-}
-
-/// Closes an incident without a word; returns its number, and whether anybody was told of it.
-async fn close(
-    tx: &mut Tx,
-    kind: IncidentKind,
-    subject: &str,
-    outcome: &str,
-    now: Timestamp,
-) -> sqlx::Result<Option<(i64, bool)>> {
-    sqlx::query_as(
-        "UPDATE incidents SET closed_at = $3, outcome = $4 \
-         WHERE kind = $1 AND subject = $2 AND closed_at IS NULL RETURNING id, told",
-    )
-    .bind(kind.as_str())
-    .bind(subject)
-    .bind(DbTime(now))
-    .bind(outcome)
-    .fetch_optional(&mut **tx)
-    .await
 }
 
 /// Opens and closes what follows from a verdict.
@@ -135,41 +62,73 @@ pub(super) async fn follow_verdict(
     now: Timestamp,
 ) -> sqlx::Result<()> {
     use IncidentKind::{Dead, NeedsHuman};
-    let uid = settled.uid.to_string();
-    let trouble = |kind| Trouble {
-        kind,
-        subject: &uid,
-        occurrence_id: Some(settled.occurrence_id),
-        code: None,
-        reason: "",
-    };
+    let &Settled { uid, is_last, .. } = settled;
     match (settled.state, settled.verdict) {
-        (State::Delivered, _) => {
-            close_incident(tx, NeedsHuman, &uid, "its prompt was delivered", now).await?;
-            close_incident(tx, Dead, &uid, "a prompt was delivered again", now).await?;
-        }
+        (State::Delivered, _) => close_delivered(tx, settled, now).await,
         (State::Dead, Verdict::Dead { fault }) => {
-            close_incident(tx, NeedsHuman, &uid, "its prompt is dead", now).await?;
-            let dead = trouble(Dead).because_of(fault);
+            close_incident(tx, NeedsHuman, uid, "its prompt is dead", now).await?;
+            let whose = settled.whose(fault);
+            let dead = Trouble::of(Dead, whose, settled.occurrence_id, fault);
             let is_new = open_incident(tx, &dead, now).await?;
+            let is_agents = matches!(whose, Whose::Agent { .. });
+            let is_over = match is_agents {
+                true => is_last && has_ended(tx, settled.agent_id).await?,
+                false => is_last,
+            };
             // Nothing of it can be delivered any more: there is no recovery to wait for.
-            let over = "nothing more comes of its schedule";
-            match (settled.is_last, is_new) {
-                (true, true) => drop(close(tx, Dead, &uid, over, now).await?),
-                (true, false) => close_incident(tx, Dead, &uid, over, now).await?,
+            let over = match is_agents {
+                true => NOTHING_FOLLOWS,
+                false => "nothing more comes of its schedule",
+            };
+            match (is_over, is_new) {
+                (true, true) => {
+                    close_silently(tx, Dead, whose.subject(), over, now).await?;
+                }
+                (true, false) => close_incident(tx, Dead, whose.subject(), over, now).await?,
                 (false, _) => {}
             }
+            if is_last {
+                close_of_ended(tx, settled.agent_id, |_| None, now).await?;
+            }
+            Ok(())
         }
         (State::Waiting, Verdict::Waiting { fault, .. }) if fault.needs_human => {
-            open_incident(tx, &trouble(NeedsHuman).because_of(fault), now).await?;
+            let whose = settled.whose(fault);
+            let waits = Trouble::of(NeedsHuman, whose, settled.occurrence_id, fault);
+            open_incident(tx, &waits, now).await?;
+            Ok(())
         }
         (state, _) if !state.is_open() => {
-            close_incident(tx, NeedsHuman, &uid, "its schedule was ended", now).await?;
-            if settled.is_last {
-                close_incident(tx, Dead, &uid, "its schedule was ended", now).await?;
+            close_incident(tx, NeedsHuman, uid, "its schedule was ended", now).await?;
+            if is_last {
+                close_incident(tx, Dead, uid, "its schedule was ended", now).await?;
+                close_of_ended(tx, settled.agent_id, |_| None, now).await?;
             }
+            Ok(())
         }
-        _ => {}
+        _ => Ok(()),
+    }
+}
+
+/// Closes what a delivery proves to be over, of the schedule and of its agent.
+async fn close_delivered(tx: &mut Tx, settled: &Settled<'_>, now: Timestamp) -> sqlx::Result<()> {
+    let open: Vec<(String, String)> = sqlx::query_as(
+        "SELECT kind, subject FROM incidents WHERE subject IN ($1, $2) \
+         AND kind IN ('dead', 'needs_human') AND closed_at IS NULL ORDER BY id",
+    )
+    .bind(settled.uid)
+    .bind(settled.lane)
+    .fetch_all(&mut **tx)
+    .await?;
+    for (kind, subject) in &open {
+        let Some(kind) = IncidentKind::from_word(kind) else {
+            continue;
+        };
+        let outcome = match kind {
+            IncidentKind::NeedsHuman => "its prompt was delivered",
+            _ => "a prompt was delivered again",
+        };
+        close_incident(tx, kind, subject, outcome, now).await?;
     }
     Ok(())
 }
@@ -181,7 +140,7 @@ pub(super) async fn follow_lifecycle(
     now: Timestamp,
 ) -> sqlx::Result<()> {
     let row = sqlx::query(
-        "SELECT uid, lifecycle, broken_reason, EXISTS (SELECT 1 FROM occurrences o \
+        "SELECT uid, agent_id, lifecycle, broken_reason, EXISTS (SELECT 1 FROM occurrences o \
          WHERE o.uid = schedules.uid AND o.state IN ('waiting', 'sending', 'unknown')) AS has_open \
          FROM schedules WHERE id = $1",
     )
@@ -199,7 +158,7 @@ pub(super) async fn follow_lifecycle(
         let reason = rows::text(&row, "broken_reason").unwrap_or_default();
         let broken = Trouble {
             kind: IncidentKind::Broken,
-            subject: &uid,
+            whose: Whose::Schedule(&uid),
             occurrence_id: None,
             code: None,
             reason: &reason,
@@ -217,12 +176,18 @@ pub(super) async fn follow_lifecycle(
             close_incident(tx, kind, &uid, &outcome, now).await?;
         }
     }
-    Ok(())
+    // Of an agent's incident that only this schedule has met, it says how that ended.
+    let own_end = |incident: &OfAgent| match incident.uid.as_ref() == Some(&uid) {
+        true => end_of(incident.kind, lifecycle, has_open),
+        false => None,
+    };
+    let agent_id = rows::text(&row, "agent_id").unwrap_or_default();
+    close_of_ended(tx, &agent_id, own_end, now).await
 }
 
 /// How an incident of a schedule ended by where the schedule stands; `None` if it goes on.
 fn end_of(kind: IncidentKind, lifecycle: Lifecycle, has_open: bool) -> Option<String> {
-    use IncidentKind::{Broken, Dead, Held, NeedsHuman, Paused};
+    use IncidentKind::{Broken, Clock, Dead, Held, NeedsHuman, Paused};
     let ended = matches!(lifecycle, Lifecycle::Cancelled | Lifecycle::Finished);
     let stands = || format!("the schedule is {lifecycle}");
     match kind {
@@ -232,13 +197,64 @@ fn end_of(kind: IncidentKind, lifecycle: Lifecycle, has_open: bool) -> Option<St
         Paused => (lifecycle != Lifecycle::Paused).then(stands),
         Dead => (ended && !has_open).then(stands),
         NeedsHuman => (!has_open).then(|| "its prompt is not to be sent any more".to_owned()),
-        Held => None,
+        Held | Clock => None,
     }
+}
+
+/// Closes those incidents of an agent that its schedules, as they stand, leave nothing of.
+/// `outcome` says how one of them ended, where it knows that better.
+async fn close_of_ended(
+    tx: &mut Tx,
+    agent_id: &str,
+    outcome: impl Fn(&OfAgent) -> Option<String>,
+    now: Timestamp,
+) -> sqlx::Result<()> {
+    let open = fetch_of_agent(tx, agent_id).await?;
+    for incident in &open {
+        let (is_over, usual) = match incident.kind {
+            IncidentKind::Paused => (
+                !has_paused(tx, agent_id).await?,
+                "its schedules were resumed or have ended",
+            ),
+            _ => (has_ended(tx, agent_id).await?, NOTHING_FOLLOWS),
+        };
+        if is_over {
+            let outcome = outcome(incident).unwrap_or_else(|| usual.to_owned());
+            close_incident(tx, incident.kind, &incident.subject, &outcome, now).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Whether nothing more comes of an agent's schedules: all have ended, and nothing is open.
+async fn has_ended(tx: &mut Tx, agent_id: &str) -> sqlx::Result<bool> {
+    let goes_on: bool = sqlx::query_scalar(
+        "SELECT EXISTS (SELECT 1 FROM schedules WHERE agent_id = $1 \
+             AND lifecycle IN ('active', 'paused', 'broken')) \
+         OR EXISTS (SELECT 1 FROM schedules WHERE agent_id = $1 AND lifecycle IS NULL) \
+         OR EXISTS (SELECT 1 FROM occurrences WHERE agent_id = $1 \
+             AND state IN ('waiting', 'sending', 'unknown'))",
+    )
+    .bind(agent_id)
+    .fetch_one(&mut **tx)
+    .await?;
+    Ok(!goes_on)
+}
+
+/// Whether schedules of an agent are paused since their prompts were given up.
+async fn has_paused(tx: &mut Tx, agent_id: &str) -> sqlx::Result<bool> {
+    sqlx::query_scalar(
+        "SELECT EXISTS (SELECT 1 FROM schedules WHERE agent_id = $1 AND lifecycle = 'paused' \
+         AND paused_by_failures = 1)",
+    )
+    .bind(agent_id)
+    .fetch_one(&mut **tx)
+    .await
 }
 
 impl Db {
     /// Notices what only the passing of time tells: targets held for long, and incidents of
-    /// schedules that another program has deleted.
+    /// schedules that another program has deleted, or that went to another agent.
     ///
     /// # Errors
     /// Those of the database.
@@ -246,42 +262,47 @@ impl Db {
         let doing = "review the incidents";
         let failed = |e| self.failed(doing, e);
         let long_ago = now.checked_sub(LONG_HOLD).unwrap_or(Timestamp::MIN);
+        let day_ago = now.checked_sub(SHOWN).unwrap_or(Timestamp::MIN);
         // Looked for outside the transaction first: almost always there is nothing to write.
         let any: Option<i64> = sqlx::query_scalar(
             "SELECT 1 FROM held_targets h WHERE held_since <= $1 AND NOT EXISTS \
              (SELECT 1 FROM incidents i WHERE i.kind = 'held' AND i.subject = h.target \
               AND i.closed_at IS NULL) \
-             UNION ALL SELECT 1 FROM incidents i WHERE closed_at IS NULL AND kind <> 'held' \
-             AND NOT EXISTS (SELECT 1 FROM schedules s WHERE s.uid = i.subject) LIMIT 1",
+             UNION ALL SELECT 1 FROM incidents i WHERE closed_at IS NULL \
+             AND kind NOT IN ('held', 'clock') AND agent_id IS NULL \
+             AND NOT EXISTS (SELECT 1 FROM schedules s WHERE s.uid = i.subject) \
+             UNION ALL SELECT 1 FROM incidents WHERE closed_at IS NULL AND kind = 'clock' \
+             AND opened_at <= $2 LIMIT 1",
         )
         .bind(DbTime(long_ago))
+        .bind(DbTime(day_ago))
         .fetch_optional(&self.pool)
         .await
         .map_err(failed)?;
-        if any.is_none() {
+        let agents: Vec<String> = sqlx::query_scalar(
+            "SELECT DISTINCT agent_id FROM incidents i \
+             WHERE closed_at IS NULL AND agent_id IS NOT NULL \
+             AND NOT EXISTS (SELECT 1 FROM schedules s WHERE s.agent_id = i.agent_id AND \
+                 (s.lifecycle IS NULL OR CASE i.kind \
+                      WHEN 'paused' THEN s.lifecycle = 'paused' AND s.paused_by_failures = 1 \
+                      ELSE s.lifecycle NOT IN ('finished', 'cancelled') END))",
+        )
+        .fetch_all(&self.pool)
+        .await
+        .map_err(failed)?;
+        if any.is_none() && agents.is_empty() {
             return Ok(());
         }
         let mut tx = self.begin(doing).await?;
         open_held(&mut tx, long_ago, now).await.map_err(failed)?;
         close_deleted(&mut tx, now).await.map_err(failed)?;
+        close_clock(&mut tx, day_ago, now).await.map_err(failed)?;
+        for agent_id in &agents {
+            close_of_ended(&mut tx, agent_id, |_| None, now)
+                .await
+                .map_err(failed)?;
+        }
         self.commit_and_tell(tx, doing).await
-    }
-
-    /// What is wrong now and needs somebody, the oldest first.
-    ///
-    /// # Errors
-    /// Those of the database.
-    pub async fn list_open_incidents(&self) -> Result<Vec<Incident>> {
-        let failed = |e| self.failed("look for open incidents", e);
-        let rows = sqlx::query(concat!(
-            "SELECT ",
-            incident_columns!(),
-            "WHERE i.closed_at IS NULL ORDER BY i.id"
-        ))
-        .fetch_all(&self.pool)
-        .await
-        .map_err(failed)?;
-        rows.iter().map(|r| incident(r).map_err(failed)).collect()
     }
 }
 
@@ -294,7 +315,7 @@ async fn open_held(tx: &mut Tx, long_ago: Timestamp, now: Timestamp) -> sqlx::Re
     for (target, code, reason) in &held {
         let trouble = Trouble {
             kind: IncidentKind::Held,
-            subject: target,
+            whose: Whose::Target(target),
             occurrence_id: None,
             code: Some(code),
             reason,
@@ -306,7 +327,8 @@ async fn open_held(tx: &mut Tx, long_ago: Timestamp, now: Timestamp) -> sqlx::Re
 
 async fn close_deleted(tx: &mut Tx, now: Timestamp) -> sqlx::Result<()> {
     let deleted: Vec<(String, String)> = sqlx::query_as(
-        "SELECT kind, subject FROM incidents i WHERE closed_at IS NULL AND kind <> 'held' \
+        "SELECT kind, subject FROM incidents i WHERE closed_at IS NULL \
+         AND kind NOT IN ('held', 'clock') AND agent_id IS NULL \
          AND NOT EXISTS (SELECT 1 FROM schedules s WHERE s.uid = i.subject)",
     )
     .fetch_all(&mut **tx)
@@ -319,39 +341,17 @@ async fn close_deleted(tx: &mut Tx, now: Timestamp) -> sqlx::Result<()> {
     Ok(())
 }
 
-/// An incident of a number, within a transaction.
-pub(super) async fn fetch_incident(
-    connection: &mut SqliteConnection,
-    id: i64,
-) -> sqlx::Result<Incident> {
-    let row = sqlx::query(concat!("SELECT ", incident_columns!(), "WHERE i.id = $1"))
-        .bind(id)
-        .fetch_one(connection)
-        .await?;
-    incident(&row)
-}
-
-fn incident(row: &SqliteRow) -> sqlx::Result<Incident> {
-    let kind: String = row.try_get("kind")?;
-    let kind = IncidentKind::from_word(&kind).ok_or_else(|| rows::unreadable("kind", &kind))?;
-    let subject: String = row.try_get("subject")?;
-    let incident = Incident {
-        id: row.try_get("id")?,
-        kind,
-        text: String::new(),
-        opened_at: row.try_get::<DbTime, _>("opened_at")?.0,
-        code: row.try_get("code")?,
-        reason: row.try_get("reason")?,
-        count: row.try_get("count")?,
-        schedule_id: row.try_get("schedule_id")?,
-        name: rows::text(row, "name"),
-        agent_id: rows::text(row, "agent_id"),
-        occurrence_id: row.try_get("occurrence_id")?,
-        intended_at: rows::lenient_time(row, "intended_at"),
-        target: (kind == IncidentKind::Held).then_some(subject),
-    };
-    Ok(Incident {
-        text: incident.describe(None),
-        ..incident
-    })
+/// Closes without a word what was told of a clock that was wrong.
+async fn close_clock(tx: &mut Tx, day_ago: Timestamp, now: Timestamp) -> sqlx::Result<()> {
+    let shown: Option<i64> = sqlx::query_scalar(
+        "SELECT 1 FROM incidents WHERE kind = 'clock' AND closed_at IS NULL AND opened_at <= $1",
+    )
+    .bind(DbTime(day_ago))
+    .fetch_optional(&mut **tx)
+    .await?;
+    if shown.is_some() {
+        let kind = IncidentKind::Clock;
+        close_silently(tx, kind, kind.as_str(), "it was shown for a day", now).await?;
+    }
+    Ok(())
 }

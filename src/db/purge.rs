@@ -103,13 +103,15 @@ async fn purge(tx: &mut Tx, whose: &Purge, before: Option<Timestamp>) -> sqlx::R
     // Notices of it that were given up, and what they told; those still to be sent tell of a trouble
     // that goes on, or stay until they are sent.
     let troubles = "SELECT id FROM incidents WHERE (closed_at IS NOT NULL \
-             OR NOT EXISTS (SELECT 1 FROM schedules s WHERE s.uid = subject \
+             OR NOT EXISTS (SELECT 1 FROM schedules s \
+                            WHERE (s.uid = subject OR s.agent_id = incidents.agent_id) \
                             AND s.lifecycle NOT IN ('finished', 'cancelled'))) \
-         AND ($3 IS NULL OR coalesce(closed_at, opened_at) < $3) AND subject IN (\
+         AND ($3 IS NULL OR coalesce(closed_at, opened_at) < $3) AND (agent_id = $2 \
+             OR occurrence_id IN (SELECT id FROM occurrences WHERE uid = $1) OR subject IN (\
              SELECT uid FROM schedules WHERE ($1 IS NULL OR uid = $1) \
                  AND ($2 IS NULL OR agent_id = $2) \
              UNION SELECT uid FROM occurrences WHERE ($1 IS NULL OR uid = $1) \
-                 AND ($2 IS NULL OR agent_id = $2))";
+                 AND ($2 IS NULL OR agent_id = $2)))";
     for statement in [
         format!(
             "DELETE FROM outbox WHERE given_up_at IS NOT NULL \

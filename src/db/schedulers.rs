@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::Db;
 use super::filesystem::{create_new_private, make_private_folder};
 use super::halt::{Deadline, give_time_back};
-use super::notices::close_incident;
+use super::incidents::close_incident;
 use super::rows;
 use super::time::DbTime;
 use crate::error::{Code, Error, Result};
@@ -52,6 +52,8 @@ pub struct HeldTarget {
     pub code: String,
     /// The same in words.
     pub reason: String,
+    /// Whether it says that it is well, but refuses the prompts of several agents.
+    pub by_lanes: bool,
 }
 
 impl OwnerLock {
@@ -209,13 +211,15 @@ impl Db {
     /// Those of the database.
     pub async fn hold_target(&self, held: &HeldTarget) -> Result<()> {
         sqlx::query(
-            "INSERT INTO held_targets (target, held_since, code, reason) VALUES ($1, $2, $3, $4) \
-             ON CONFLICT (target) DO UPDATE SET code = $3, reason = $4",
+            "INSERT INTO held_targets (target, held_since, code, reason, by_lanes) \
+             VALUES ($1, $2, $3, $4, $5) \
+             ON CONFLICT (target) DO UPDATE SET code = $3, reason = $4, by_lanes = $5",
         )
         .bind(&held.target)
         .bind(DbTime(held.held_since))
         .bind(&held.code)
         .bind(&held.reason)
+        .bind(held.by_lanes)
         .execute(&self.pool)
         .await
         .map_err(|e| self.failed("note that a target is held", e))?;
@@ -263,10 +267,11 @@ impl Db {
     /// Those of the database.
     pub async fn list_held_targets(&self) -> Result<Vec<HeldTarget>> {
         let failed = |e| self.failed("look for held targets", e);
-        let rows = sqlx::query("SELECT target, held_since, code, reason FROM held_targets")
-            .fetch_all(&self.pool)
-            .await
-            .map_err(failed)?;
+        let rows =
+            sqlx::query("SELECT target, held_since, code, reason, by_lanes FROM held_targets")
+                .fetch_all(&self.pool)
+                .await
+                .map_err(failed)?;
         rows.iter()
             .map(|r| {
                 Ok(HeldTarget {
@@ -274,6 +279,7 @@ impl Db {
                     held_since: r.try_get::<DbTime, _>("held_since")?.0,
                     code: r.try_get("code")?,
                     reason: r.try_get("reason")?,
+                    by_lanes: r.try_get("by_lanes")?,
                 })
             })
             .collect::<sqlx::Result<_>>()

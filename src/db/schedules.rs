@@ -17,8 +17,7 @@ use crate::error::{Code, Error, Result};
 use crate::ids::new_id;
 use crate::limits;
 use crate::models::{
-    AgentId, CatchUp, EnvelopeStyle, Lifecycle, NewSchedule, PingUrl, Plan, Policy, PromptSchedule,
-    State,
+    AgentId, CatchUp, EnvelopeStyle, Lifecycle, NewSchedule, PingUrl, Plan, PromptSchedule, State,
 };
 
 /// Which schedules to list.
@@ -54,28 +53,6 @@ pub enum Cancelled {
     Done,
     /// There was nothing left to cancel: it had ended like this.
     Ended(Lifecycle),
-}
-
-/// What to change of a schedule; `None` leaves a field as it is.
-#[derive(Clone, Debug, Default)]
-pub struct ScheduleUpdate {
-    /// Another agent.
-    pub agent_id: Option<AgentId>,
-    /// Another prompt.
-    pub prompt_text: Option<String>,
-    /// Another name, unique among the agent's live schedules.
-    pub name: Option<String>,
-    /// Other instants. Those of the old plan that passed unsent become `skipped`.
-    pub plan: Option<Plan>,
-    /// Another way of delivering.
-    pub policy: Policy,
-    /// Another dead-man service, or none.
-    pub ping_url: Option<Option<PingUrl>>,
-    /// How many live schedules another agent may have with it; `None` for any number.
-    pub most_schedules: Option<i64>,
-    /// Whether the plan has the old one's instants, with another end or number: then none is
-    /// skipped, and it goes on where the schedule stands.
-    pub keeps_instants: bool,
 }
 
 impl Db {
@@ -248,76 +225,6 @@ impl Db {
             .transpose()
     }
 
-    /// Changes a schedule; `false` if there is none of this id. What is already claimed stays as
-    /// it was.
-    ///
-    /// # Errors
-    /// Those of the database.
-    pub async fn update_schedule(
-        &self,
-        id: i64,
-        update: &ScheduleUpdate,
-        now: Timestamp,
-    ) -> Result<bool> {
-        let doing = "update the schedule";
-        let failed = |e| self.failed(doing, e);
-        let mut tx = self.begin(doing).await?;
-        adopt_if_touched(&mut tx, id, &self.zone, now)
-            .await
-            .map_err(failed)?;
-        let Some(schedule) = fetch(&mut tx, id).await.map_err(failed)? else {
-            return Ok(false);
-        };
-        let agent = match &update.agent_id {
-            Some(agent) => agent.clone(),
-            None => AgentId::parse(&schedule.agent_id)?,
-        };
-        let name = update.name.as_deref().or(schedule.name.as_deref());
-        refuse_taken_name(&mut tx, &agent, name, Some(id))
-            .await
-            .map_err(failed)??;
-        if agent.as_str() != schedule.agent_id {
-            refuse_over_budget(&mut tx, &agent, update.most_schedules)
-                .await
-                .map_err(failed)??;
-        }
-        sqlx::query(
-            "UPDATE schedules SET agent_id = coalesce($2, agent_id), \
-             prompt_text = coalesce($3, prompt_text), \
-             payload = CASE WHEN $3 IS NULL THEN payload END, name = coalesce($4, name), \
-             row_version = row_version + 1 WHERE id = $1",
-        )
-        .bind(id)
-        .bind(update.agent_id.as_ref().map(AgentId::as_str))
-        .bind(update.prompt_text.as_deref())
-        .bind(update.name.as_deref())
-        .execute(&mut *tx)
-        .await
-        .map_err(failed)?;
-        if let Some(ping_url) = &update.ping_url {
-            sqlx::query(
-                "UPDATE schedules SET ping_url = $2, row_version = row_version + 1 WHERE id = $1",
-            )
-            .bind(id)
-            .bind(ping_url.as_ref().map(PingUrl::as_str))
-            .execute(&mut *tx)
-            .await
-            .map_err(failed)?;
-        }
-        if update.policy != Policy::default() {
-            let policy = schedule.policy.changed_by(&update.policy);
-            write_policy(&mut tx, id, &policy).await.map_err(failed)?;
-        }
-        if let Some(plan) = &update.plan {
-            change_plan(&mut tx, &schedule, plan, update.keeps_instants, now)
-                .await
-                .map_err(failed)?;
-            follow_lifecycle(&mut tx, id, now).await.map_err(failed)?;
-        }
-        self.commit_and_tell(tx, doing).await?;
-        Ok(true)
-    }
-
     /// Ends a schedule: what waits is settled as `cancelled`, what is on its way ends by itself.
     /// `None` if there is none of this id.
     ///
@@ -396,39 +303,6 @@ pub(super) async fn fetch(
     row.map(|r| rows::schedule(&r)).transpose()
 }
 
-/// Gives a schedule another plan. That wakes neither a paused schedule nor a cancelled one.
-async fn change_plan(
-    tx: &mut Tx,
-    schedule: &PromptSchedule,
-    plan: &Plan,
-    keeps_instants: bool,
-    now: Timestamp,
-) -> sqlx::Result<()> {
-    let lifecycle = match schedule.lifecycle {
-        Lifecycle::Paused => Lifecycle::Paused,
-        Lifecycle::Cancelled => Lifecycle::Cancelled,
-        // It ended since the plan was made.
-        Lifecycle::Finished if keeps_instants => return Ok(()),
-        Lifecycle::Active | Lifecycle::Finished | Lifecycle::Broken => Lifecycle::Active,
-    };
-    let mut plan = plan.clone();
-    if keeps_instants {
-        // It may have been claimed since the plan was made.
-        plan.next_run = schedule.next_run.unwrap_or(plan.next_run);
-    } else if let Ok(old) = timetable(schedule) {
-        let outcome = Outcome {
-            state: State::Skipped,
-            reason: "the schedule was changed",
-            at: now,
-        };
-        settle_until(tx, schedule, &old, now, outcome).await?;
-    }
-    if let Some(uid) = schedule.uid {
-        begin_revision(tx, uid, &plan, lifecycle, now).await?;
-    }
-    write_plan(tx, schedule.id, &plan, lifecycle).await
-}
-
 /// Whether something of a schedule is waiting, on its way or unknown.
 async fn has_open(tx: &mut Tx, schedule: &PromptSchedule) -> sqlx::Result<bool> {
     let open: Option<i64> = sqlx::query_scalar(
@@ -441,7 +315,7 @@ async fn has_open(tx: &mut Tx, schedule: &PromptSchedule) -> sqlx::Result<bool> 
 }
 
 /// Refuses a name that another live schedule of the agent has.
-async fn refuse_taken_name(
+pub(super) async fn refuse_taken_name(
     tx: &mut Tx,
     agent: &AgentId,
     name: Option<&str>,
@@ -467,7 +341,7 @@ async fn refuse_taken_name(
 }
 
 /// Refuses one more schedule of an agent that has as many live ones as it may have.
-async fn refuse_over_budget(
+pub(super) async fn refuse_over_budget(
     tx: &mut Tx,
     agent: &AgentId,
     most: Option<i64>,
@@ -529,23 +403,6 @@ async fn insert(tx: &mut Tx, uid: Uuid, new: &NewSchedule, now: Timestamp) -> sq
     .bind(payload)
     .fetch_one(&mut **tx)
     .await
-}
-
-/// Writes how a schedule is delivered.
-async fn write_policy(tx: &mut Tx, id: i64, policy: &Policy) -> sqlx::Result<()> {
-    sqlx::query(
-        "UPDATE schedules SET catch_up = $2, grace = $3, pause_on_failure = $4, envelope = $5, \
-         max_age = $6, row_version = row_version + 1 WHERE id = $1",
-    )
-    .bind(id)
-    .bind(policy.catch_up.map(CatchUp::as_str))
-    .bind(policy.grace.map(|d| d.as_secs()))
-    .bind(policy.pause_on_failure)
-    .bind(policy.envelope.map(EnvelopeStyle::as_str))
-    .bind(policy.max_age.map(|d| d.as_secs()))
-    .execute(&mut **tx)
-    .await?;
-    Ok(())
 }
 
 /// Writes a schedule's instants and where it stands; every part of the row is ours after it.

@@ -5,7 +5,8 @@ use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
 
 use super::control::write_pause;
-use super::notices::{Settled, Trouble, follow_verdict, open_incident};
+use super::incidents::{Trouble, open_incident};
+use super::notices::{Settled, follow_verdict};
 use super::outbox::ping_of_verdict;
 use super::time::{DbTime, optional};
 use super::{Db, Tx, rows};
@@ -60,7 +61,7 @@ impl Db {
         let failed = |e| self.failed(doing, e);
         let mut tx = self.begin(doing).await?;
         let held = sqlx::query(
-            "SELECT o.uid, o.\"trigger\", o.sent_at, s.id AS schedule_id, s.lifecycle, s.last_run, \
+            "SELECT o.uid, o.agent_id, o.lane, o.\"trigger\", o.sent_at, s.id AS schedule_id, s.lifecycle, s.last_run, \
              s.dead_in_row, s.pause_on_failure, s.touched, s.ping_url FROM occurrences o LEFT JOIN schedules s ON s.uid = o.uid \
              WHERE o.id = $1 AND o.fence = $2 AND o.state IN ('sending', 'unknown')",
         )
@@ -91,9 +92,14 @@ impl Db {
             .map_err(failed)?;
         }
         let state = State::from_word(change.state).unwrap_or(State::Unknown);
+        let uid = rows::uuid(&held, "uid").map_err(failed)?;
+        let [uid_text, agent_id, lane] =
+            ["uid", "agent_id", "lane"].map(|column| rows::text(&held, column).unwrap_or_default());
         let settled = Settled {
             occurrence_id,
-            uid: rows::uuid(&held, "uid").map_err(failed)?,
+            uid: &uid_text,
+            agent_id: &agent_id,
+            lane: &lane,
             state,
             verdict,
             is_last: nothing_follows(&held, schedule_id),
@@ -102,12 +108,12 @@ impl Db {
             .await
             .map_err(failed)?;
         if let Some(url) = rows::ping_url(&held) {
-            ping_of_verdict(&mut tx, settled.uid, &url, verdict, now)
+            ping_of_verdict(&mut tx, uid, &url, verdict, now)
                 .await
                 .map_err(failed)?;
         }
         let paused = match schedule_id {
-            Some(id) => count_failures(&mut tx, id, &held, verdict, now)
+            Some(id) => count_failures(&mut tx, id, &held, &settled, now)
                 .await
                 .map_err(failed)?,
             None => None,
@@ -146,14 +152,14 @@ async fn count_failures(
     tx: &mut Tx,
     schedule_id: i64,
     held: &SqliteRow,
-    verdict: &Verdict,
+    settled: &Settled<'_>,
     now: Timestamp,
 ) -> sqlx::Result<Option<String>> {
     if held.try_get::<String, _>("trigger")? != Trigger::Schedule.as_str() {
         return Ok(None);
     }
     let before: i64 = held.try_get("dead_in_row")?;
-    let (dead, fault) = match verdict {
+    let (dead, fault) = match settled.verdict {
         Verdict::Delivered { .. } => (0, None),
         Verdict::Dead { fault } => (before.saturating_add(1), Some(fault)),
         Verdict::Waiting { .. } | Verdict::Unknown { .. } => return Ok(None),
@@ -184,9 +190,15 @@ async fn count_failures(
         fault.text
     );
     write_pause(tx, schedule_id, Some(&note), now).await?;
+    sqlx::query(
+        "UPDATE schedules SET paused_by_failures = 1, row_version = row_version + 1 WHERE id = $1",
+    )
+    .bind(schedule_id)
+    .execute(&mut **tx)
+    .await?;
     let paused = Trouble {
         kind: IncidentKind::Paused,
-        subject: &rows::text(held, "uid").unwrap_or_default(),
+        whose: settled.whose(fault),
         occurrence_id: None,
         code: Some(&fault.code),
         reason: &note,
@@ -278,8 +290,8 @@ async fn write(tx: &mut Tx, id: i64, change: &Change<'_>, now: Timestamp) -> sql
         "UPDATE occurrences SET state = $2, reason = $3, not_before = $4, finished_at = $5, \
          reconcile_until = $6, \
          run_id = coalesce($7, run_id), stop_reason = $8, turn = $9, tokens = $10, reply = $11, \
-         error = $12, failures = failures + $13, generation = generation + $14, owner = NULL \
-         WHERE id = $1",
+         error = $12, failures = failures + $13, generation = generation + $14, owner = NULL, \
+         doubted_at = CASE WHEN $2 = 'unknown' THEN coalesce(doubted_at, $15) END WHERE id = $1",
     )
     .bind(id)
     .bind(change.state)
@@ -295,6 +307,7 @@ async fn write(tx: &mut Tx, id: i64, change: &Change<'_>, now: Timestamp) -> sql
     .bind(error)
     .bind(change.failures)
     .bind(change.generations)
+    .bind(DbTime(now))
     .execute(&mut **tx)
     .await?;
     sqlx::query(

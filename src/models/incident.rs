@@ -20,6 +20,8 @@ words! {
         Paused => "paused",
         /// A schedule can't be read and does not run.
         Broken => "broken",
+        /// This machine's clock was wrong, and schedules were planned by it.
+        Clock => "clock",
     }
 }
 
@@ -63,7 +65,7 @@ pub struct Incident {
     pub reason: String,
     /// How often it happened while it was open.
     pub count: i64,
-    /// The schedule's number.
+    /// The schedule's number; none where several are concerned.
     pub schedule_id: Option<i64>,
     /// The schedule's name.
     pub name: Option<String>,
@@ -75,6 +77,9 @@ pub struct Incident {
     pub intended_at: Option<Timestamp>,
     /// The target that does not answer.
     pub target: Option<String>,
+    /// Whether it is the agent's, whichever of its schedules meets it.
+    #[serde(skip)]
+    pub is_agents: bool,
 }
 
 /// What the operator is told: one JSON object, whose keys are always all there.
@@ -107,7 +112,19 @@ impl Incident {
         let agent = self.agent_id.as_deref().unwrap_or("its agent");
         let target = self.target.as_deref().unwrap_or("the target");
         let since = self.opened_at;
+        let several = self.is_agents && self.schedule_id.is_none();
         let what = match self.kind {
+            IncidentKind::Dead if several => match self.count {
+                1 => format!("a prompt for {agent} is dead"),
+                n => format!("{n} prompts for {agent} are dead"),
+            },
+            IncidentKind::NeedsHuman if several => {
+                format!("{agent} needs a person before prompts can be sent to it")
+            }
+            IncidentKind::Paused if several => match self.count {
+                1 => format!("a schedule for {agent} was paused"),
+                n => format!("{n} schedules for {agent} were paused"),
+            },
             IncidentKind::Dead => match self.count {
                 1 => format!("a prompt of {schedule} for {agent} is dead"),
                 n => format!("{n} prompts of {schedule} for {agent} are dead"),
@@ -118,6 +135,7 @@ impl Incident {
             IncidentKind::Held => format!("nothing is sent to {target}, noticed at {since}"),
             IncidentKind::Paused => format!("{schedule} for {agent} was paused"),
             IncidentKind::Broken => format!("{schedule} can't be read and does not run"),
+            IncidentKind::Clock => "this machine's clock was wrong".to_owned(),
         };
         let line = match (outcome, &self.code) {
             (Some(outcome), _) => format!("over: {outcome} ({what} since {since})"),
@@ -153,6 +171,7 @@ mod tests {
             occurrence_id: Some(9),
             intended_at: Some(Timestamp::UNIX_EPOCH),
             target: None,
+            is_agents: false,
         }
     }
 
@@ -168,6 +187,41 @@ mod tests {
             ..incident(IncidentKind::Broken)
         };
         assert_eq!(long.describe(None).chars().count(), LONGEST_LINE);
+    }
+
+    #[test]
+    fn an_incident_of_an_agent_names_the_schedule_only_where_it_is_one() {
+        let of_agent = |kind| Incident {
+            is_agents: true,
+            count: 7,
+            ..incident(kind)
+        };
+        let several = |kind| Incident {
+            schedule_id: None,
+            name: None,
+            ..of_agent(kind)
+        };
+        for (kind, one, many) in [
+            (
+                IncidentKind::Dead,
+                "7 prompts of schedule 3 \"report\" for agent-a are dead",
+                "7 prompts for agent-a are dead",
+            ),
+            (
+                IncidentKind::NeedsHuman,
+                "agent-a needs a person before a prompt of schedule 3 \"report\" can be sent",
+                "agent-a needs a person before prompts can be sent to it",
+            ),
+            (
+                IncidentKind::Paused,
+                "schedule 3 \"report\" for agent-a was paused",
+                "7 schedules for agent-a were paused",
+            ),
+        ] {
+            let reason = ": server_error: no model ";
+            assert_eq!(of_agent(kind).describe(None), format!("{one}{reason}"));
+            assert_eq!(several(kind).describe(None), format!("{many}{reason}"));
+        }
     }
 
     #[test]

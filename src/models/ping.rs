@@ -77,6 +77,11 @@ impl PingUrl {
         url.into()
     }
 
+    /// The server that it leads to: scheme, name and port.
+    pub fn server(&self) -> String {
+        origin(&self.0)
+    }
+
     /// The address without what makes it usable.
     pub fn redacted(&self) -> String {
         let path = self.0.path().trim_end_matches('/');

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use super::{AgentId, EnvelopeStyle, Payload, PingUrl, Policy, RequestKey, words};
+use super::{AgentId, CatchUp, EnvelopeStyle, Payload, PingUrl, Policy, RequestKey, words};
 
 words! {
     /// What kind of time a schedule has.
@@ -93,6 +93,26 @@ impl PromptSchedule {
             Some(_) => self.policy.envelope.unwrap_or(EnvelopeStyle::None),
             None => self.policy.envelope(),
         }
+    }
+
+    /// Whether it is delivered by this policy already, whatever of it is left to the defaults.
+    pub fn is_delivered_by(&self, policy: &Policy) -> bool {
+        let usual = match self.payload {
+            Some(_) => EnvelopeStyle::None,
+            None => EnvelopeStyle::Auto,
+        };
+        let meaning = |p: &Policy| {
+            let grace = (p.catch_up() == CatchUp::Skip).then(|| p.grace());
+            let envelope = p.envelope.unwrap_or(usual);
+            (
+                p.catch_up(),
+                grace,
+                p.pause_on_failure(),
+                envelope,
+                p.max_age,
+            )
+        };
+        meaning(&self.policy) == meaning(policy)
     }
 }
 

@@ -61,6 +61,13 @@ pub struct Fault {
 }
 
 impl Fault {
+    /// Whether it is the agent's, so that each of its schedules meets it: there is no such agent, a
+    /// person must do something for it, or it took nothing for as long as prompts are retried.
+    /// Otherwise it is the prompt's own.
+    pub fn is_agents(&self) -> bool {
+        self.needs_human || matches!(self.code.as_str(), "agent_unknown" | "expired")
+    }
+
     /// A fault of a code and a text.
     pub fn new(code: impl Into<String>, text: impl Into<String>) -> Self {
         Fault {

@@ -149,6 +149,23 @@ impl CronSpec {
         )
     }
 
+    /// Whether both fire at the same instants in `zone`, however they are written.
+    pub(super) fn is_same_as(&self, other: &CronSpec, zone: &Zone) -> bool {
+        let times = |c: &CronSpec| (c.minutes, c.hours, c.months);
+        times(self) == times(other)
+            && (self.elapsed == other.elapsed || zone.never_changes())
+            && (self.cron == other.cron || self.has_the_days_of(other))
+    }
+
+    /// Whether both match the same dates. Which days of a year match depends only on its length and
+    /// the weekday it begins with: 28 years of the Julian rule hold every such year.
+    fn has_the_days_of(&self, other: &CronSpec) -> bool {
+        let start = Date::constant(2000, 1, 1);
+        std::iter::successors(Some(start), |date| date.tomorrow().ok())
+            .take_while(|date| date.year() < 2028)
+            .all(|date| self.matches_day(date) == other.matches_day(date))
+    }
+
     /// The instants of the pattern strictly after `after`, in order.
     pub(super) fn instants<'a>(&'a self, zone: &'a Zone, after: jiff::Timestamp) -> Instants<'a> {
         Instants::new(self, zone, after)

@@ -79,6 +79,11 @@ impl IntervalSpec {
         &self.text
     }
 
+    /// Whether both are the same distance, however they are written: `1h` and `60m`.
+    pub(super) fn is_same_as(&self, other: &IntervalSpec) -> bool {
+        self.step == other.step
+    }
+
     /// The shortest English for it: `every 5 minutes`.
     pub fn describe(&self, zone: &Zone) -> String {
         match self.step {

@@ -73,6 +73,32 @@ impl Spec {
         }
     }
 
+    /// Whether both have the same instants in `zone`, however they are written.
+    pub fn is_same_as(&self, other: &Spec, zone: &Zone) -> bool {
+        match (self, other) {
+            (Spec::Once(a), Spec::Once(b)) => a == b,
+            (Spec::Cron(a), Spec::Cron(b)) => a.is_same_as(b, zone),
+            (Spec::Interval(a), Spec::Interval(b)) => a.is_same_as(b),
+            _ => false,
+        }
+    }
+
+    /// Whether this is what a caller says at `now`. What it is already may lie in the past, or be
+    /// written as only older programs do.
+    pub fn is_meant_by(
+        &self,
+        kind: ScheduleType,
+        value: &str,
+        zone: &Zone,
+        now: Timestamp,
+    ) -> bool {
+        let said = match kind {
+            ScheduleType::Once => parse_time(value, zone, now).map(Spec::Once),
+            ScheduleType::Cron | ScheduleType::Interval => Spec::read_stored(kind, value, zone),
+        };
+        said.is_ok_and(|said| self.is_same_as(&said, zone))
+    }
+
     /// The text to store: a time as RFC 3339 with the zone's offset, a pattern with single
     /// spaces, an interval as it was written.
     pub fn to_stored(&self, zone: &Zone) -> String {
@@ -212,5 +238,103 @@ mod tests {
         ] {
             assert_eq!(parse(kind, value).unwrap().describe(&berlin()), wanted);
         }
+    }
+
+    #[test]
+    fn what_means_the_same_is_the_same_however_it_is_written() {
+        use ScheduleType::{Cron, Interval, Once};
+        let same: [(ScheduleType, &[&str]); 9] = [
+            (
+                Interval,
+                &["1h", "60m", "3600", "3600s", "1 hour", " 1H ", "3600.0"],
+            ),
+            (Interval, &["1w", "7d", "1 week"]),
+            (
+                Cron,
+                &[
+                    "0 9 * * 1-5",
+                    " 0  9 * *\tMON-FRI",
+                    "00 09 * * 1,2,3,4,5",
+                    "0 9 ? * mon-fri",
+                ],
+            ),
+            (
+                Cron,
+                &["@hourly", "0 * * * *", "0 */1 * * *", "0 0-23/1,* * * *"],
+            ),
+            (
+                Cron,
+                &[
+                    "@daily",
+                    "@midnight",
+                    "0 0 * * *",
+                    "0 0 1-31 * *",
+                    "0 0 * 1-12 0-7",
+                ],
+            ),
+            (Cron, &["0 0 * * 0", "0 0 * * 7", "@weekly", "0 0 * * SUN"]),
+            (Cron, &["@yearly", "@annually", "0 0 1 1 *", "0 0 1 JAN ?"]),
+            (
+                Cron,
+                &["*/15 * * * *", "0,15,30,45 * * * *", "0-59/15 * * * *"],
+            ),
+            (
+                Once,
+                &[
+                    "2026-12-01 09:00",
+                    "2026-12-01T09:00:00+01:00",
+                    "2026-12-01T08:00:00Z",
+                    "2026-12-01 08:00 UTC",
+                ],
+            ),
+        ];
+        for (kind, texts) in same {
+            for (a, b) in texts.iter().flat_map(|a| texts.iter().map(move |b| (a, b))) {
+                let spec = parse(kind, a).unwrap();
+                assert!(spec.is_meant_by(kind, b, &berlin(), now()), "{a:?} {b:?}");
+            }
+        }
+        for (i, (kind, texts)) in same.iter().enumerate() {
+            for (_, others) in same.iter().skip(i + 1).filter(|(k, _)| k == kind) {
+                let spec = parse(*kind, texts[0]).unwrap();
+                assert!(
+                    !spec.is_meant_by(*kind, others[0], &berlin(), now()),
+                    "{texts:?}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn what_differs_when_the_clocks_change_is_not_the_same() {
+        use ScheduleType::{Cron, Interval};
+        let utc = Zone::utc();
+        for (kind, a, b) in [
+            (Cron, "0 */6 * * *", "0 0,6,12,18 * * *"),
+            (Cron, "* * * * *", "0-59 0-23 * * *"),
+        ] {
+            let spec = parse(kind, a).unwrap();
+            assert!(!spec.is_meant_by(kind, b, &berlin(), now()), "{a} {b}");
+            assert!(spec.is_meant_by(kind, b, &utc, now()), "{a} {b}");
+        }
+        let day = parse(Interval, "1d").unwrap();
+        assert!(!day.is_meant_by(Interval, "24h", &berlin(), now()));
+        // Both days restricted: either may match. One with a star: both must.
+        let either = parse(Cron, "0 9 1-31 * 1").unwrap();
+        assert!(either.is_meant_by(Cron, "0 9 * * *", &berlin(), now()));
+        assert!(!either.is_meant_by(Cron, "0 9 * * 1", &berlin(), now()));
+        let last = parse(Cron, "0 9 L * *").unwrap();
+        assert!(!last.is_meant_by(Cron, "0 9 LW * *", &berlin(), now()));
+    }
+
+    #[test]
+    fn what_a_schedule_is_already_may_have_passed() {
+        let past = Spec::Once("2020-01-01T09:00:00Z".parse().unwrap());
+        let said = "2020-01-01 10:00";
+        assert!(past.is_meant_by(ScheduleType::Once, said, &berlin(), now()));
+        assert!(parse(ScheduleType::Once, said).is_err());
+        // Stored by a program that took it.
+        let stored = Spec::read_stored(ScheduleType::Cron, "*/90 * * * *", &berlin()).unwrap();
+        assert!(stored.is_meant_by(ScheduleType::Cron, "*/90 *  * * *", &berlin(), now()));
     }
 }

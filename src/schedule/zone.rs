@@ -1,7 +1,7 @@
 //! Time zones, and the one rule that turns a wall time into an instant.
 
 use jiff::civil::DateTime;
-use jiff::tz::{AmbiguousOffset, TimeZone};
+use jiff::tz::{AmbiguousOffset, TimeZone, TimeZoneOffsetInfo};
 use jiff::{SignedDuration, Timestamp};
 
 use super::{cut, shown};
@@ -13,6 +13,9 @@ pub struct Zone {
     name: String,
     tz: TimeZone,
 }
+
+/// The year 2100, over sixty years after the last change that time zone files list one by one.
+const REPEATING: Timestamp = Timestamp::constant(4_102_444_800, 0);
 
 impl Zone {
     /// Finds a zone by its IANA name, in upper or lower case; the zone keeps the proper one.
@@ -52,6 +55,32 @@ impl Zone {
     /// The rules.
     pub fn tz(&self) -> &TimeZone {
         &self.tz
+    }
+
+    /// Whether both names stand for one zone: the same rules, past and future, under the same
+    /// abbreviations, as `Asia/Calcutta` and `Asia/Kolkata` do.
+    pub fn is_same_as(&self, other: &Zone) -> bool {
+        self.name == other.name
+            || (self.start() == other.start() && self.changes().eq(other.changes()))
+    }
+
+    /// Whether its clocks never change, so that elapsed time and wall time agree.
+    pub(super) fn never_changes(&self) -> bool {
+        self.changes().next().is_none()
+    }
+
+    /// What its clocks showed before they ever changed.
+    fn start(&self) -> TimeZoneOffsetInfo<'_> {
+        self.tz.to_offset_info(Timestamp::MIN)
+    }
+
+    /// Every change of its clocks, up to a time after which the rules only repeat.
+    fn changes(&self) -> impl Iterator<Item = (Timestamp, TimeZoneOffsetInfo<'_>)> {
+        self.tz
+            .following(Timestamp::MIN)
+            .map(|change| change.timestamp())
+            .take_while(|at| *at < REPEATING)
+            .map(|at| (at, self.tz.to_offset_info(at)))
     }
 
     /// The instant at which the wall clock shows `wall`: the first time if it does so twice, and
@@ -222,6 +251,32 @@ mod tests {
             assert_eq!(Zone::parse(given).unwrap().name(), name);
         }
         assert_eq!(Zone::parse("UTC").unwrap(), Zone::utc());
+    }
+
+    #[test]
+    fn two_names_of_one_zone_are_the_same_and_zones_that_agree_by_chance_are_not() {
+        let same = |a: &str, b: &str| {
+            let [a, b] = [a, b].map(|name| Zone::parse(name).unwrap());
+            a.is_same_as(&b)
+        };
+        for (a, b) in [
+            ("Europe/Berlin", "europe/berlin"),
+            ("UTC", "Etc/UTC"),
+            ("UTC", "Zulu"),
+            ("Asia/Calcutta", "Asia/Kolkata"),
+            ("US/Eastern", "America/New_York"),
+        ] {
+            assert!(same(a, b) && same(b, a), "{a} {b}");
+        }
+        for (a, b) in [
+            ("Europe/Berlin", "Europe/Paris"),
+            ("Europe/London", "UTC"),
+            ("Etc/GMT", "UTC"),
+            ("Etc/GMT+1", "Etc/GMT-1"),
+            ("Asia/Dubai", "Etc/GMT-4"),
+        ] {
+            assert!(!same(a, b) && !same(b, a), "{a} {b}");
+        }
     }
 
     #[test]

@@ -43,6 +43,9 @@ pub struct Planned {
     /// Whether it was there before, under the same name; only said of one that was registered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub existed: Option<bool>,
+    /// Whether anything was changed; only said of an update. Saving what is there already is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub changed: Option<bool>,
     /// The time of the answer.
     pub now: Timestamp,
     /// What keeps prompts from being delivered.

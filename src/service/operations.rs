@@ -79,9 +79,16 @@ impl Operations for Service {
     }
 
     async fn update(&self, id: i64, changes: &Changes) -> Result<Planned> {
-        let changed = Service::update(self, id, changes).await?;
-        self.planned(changed, format!("Schedule {id} updated"))
-            .await
+        let updated = Service::update(self, id, changes).await?;
+        let changed = Some(updated.changed);
+        let message = match updated.changed {
+            true => format!("Schedule {id} updated"),
+            false => format!("Schedule {id} is like this already: nothing was changed"),
+        };
+        Ok(Planned {
+            changed,
+            ..self.planned(updated, message).await?
+        })
     }
 
     async fn list(&self, asked: &ListQuery) -> Result<Listed> {
@@ -250,6 +257,7 @@ impl Service {
             describes: made.describes,
             next_runs: made.next_runs,
             existed: None,
+            changed: None,
             now: self.now(),
             warning: self.status().await?.warning(),
         })

@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use super::Service;
 use super::budget::{check_fires, most_schedules};
 use super::views::show_local;
+use crate::db::{remaining, timetable};
 use crate::error::{Code, Error, Result};
 use crate::letta_client::RefusalKind;
 use crate::models::{
@@ -81,6 +82,8 @@ pub struct Registered {
     pub id: i64,
     /// Whether it was there before, under the same name.
     pub existed: bool,
+    /// Whether this request made or changed anything of it.
+    pub changed: bool,
     /// Its next run.
     pub next_run: Timestamp,
     /// The runs that come next, that one included.
@@ -119,9 +122,17 @@ impl Service {
         if let Some(before) = self.registered_before().await? {
             return Ok(before);
         }
+        // First, since the time that was asked for may have come meanwhile.
+        let existing = self.find_named(&agent, asked).await?;
+        if let Some(before) = existing
+            .as_ref()
+            .and_then(|e| asked_again(asked, e, &zone, now))
+        {
+            return Ok(before);
+        }
         let (plan, timetable) = plan(&asked.when, &zone, now)?;
-        if let Some(existing) = self.find_named(&agent, asked).await? {
-            return self.same_or_taken(&agent, asked, &plan, existing);
+        if let Some(existing) = existing {
+            return Err(name_taken(&agent, asked, &existing));
         }
         check_policy(&asked.policy)?;
         check_fires(&self.budget, &self.caller, &plan, &timetable)?;
@@ -147,7 +158,8 @@ impl Service {
             }
             // Somebody was quicker, perhaps with the same wish.
             Err(e) if e.code() == Code::NameTaken => match self.find_named(&agent, asked).await? {
-                Some(existing) => self.same_or_taken(&agent, asked, &plan, existing),
+                Some(existing) => asked_again(asked, &existing, &zone, now)
+                    .ok_or_else(|| name_taken(&agent, asked, &existing)),
                 None => Err(e),
             },
             Err(e) => Err(e),
@@ -163,9 +175,9 @@ impl Service {
             return Ok(None);
         };
         let made = self.find(id).await?;
-        let timetable = crate::db::timetable(&made)?;
+        let timetable = timetable(&made)?;
         let next_run = made.next_run.unwrap_or(self.now());
-        let left = crate::db::remaining(&made).and_then(|n| i64::try_from(n).ok());
+        let left = remaining(&made).and_then(|n| i64::try_from(n).ok());
         Ok(Some(registered(id, false, next_run, &timetable, left)))
     }
 
@@ -180,52 +192,11 @@ impl Service {
         }
     }
 
-    fn same_or_taken(
-        &self,
-        agent: &AgentId,
-        asked: &Registration,
-        plan: &Plan,
-        existing: PromptSchedule,
-    ) -> Result<Registered> {
-        // Without a start of its own a schedule starts when it is made: that differs each time.
-        let same = existing.prompt_text == asked.prompt_text()
-            && existing.payload == asked.payload.as_ref().map(Payload::hash)
-            && existing.schedule_type == plan.schedule_type.as_str()
-            && existing.schedule_value == plan.schedule_value
-            && existing.timezone.as_deref() == Some(plan.timezone.as_str())
-            && existing.start_at == plan.start_at
-            && existing.end_at == plan.end_at
-            && existing.max_repetitions == plan.max_repetitions
-            && existing.policy.changed_by(&asked.policy) == existing.policy
-            && (asked.ping_url.is_none() || existing.ping_url == asked.ping_url);
-        let (Some(next_run), Ok(timetable), true) =
-            (existing.next_run, crate::db::timetable(&existing), same)
-        else {
-            let name = asked.name.as_deref().unwrap_or_default();
-            return Err(Error::new(
-                Code::NameTaken,
-                format!(
-                    "agent {} already has a live schedule named {name:?} that does something \
-                     else: it is {}, {} {:?}. Change that one with promptyoself update --id {} …, or give this one another \
-                     name",
-                    agent,
-                    existing.id,
-                    existing.schedule_type,
-                    existing.schedule_value,
-                    existing.id
-                ),
-            )
-            .example(format!("--name {}", quoted(&format!("{name}-2")))));
-        };
-        let left = crate::db::remaining(&existing).and_then(|n| i64::try_from(n).ok());
-        Ok(registered(existing.id, true, next_run, &timetable, left))
-    }
-
     pub(super) async fn validate_agent(&self, agent: &AgentId) -> Result<()> {
         let Err(refusal) = self.letta.get_agent(agent).await else {
             return Ok(());
         };
-        let down = refusal.kind == RefusalKind::TargetDown;
+        let down = refusal.kind == RefusalKind::TargetTrouble;
         let doing = format!("find agent {agent} on {}", self.letta.address());
         let error = refusal.into_error(&doing);
         Err(if down {
@@ -234,6 +205,63 @@ impl Service {
             error
         })
     }
+}
+
+/// The schedule that exists under the asked name, if it is what is asked for, in whatever words.
+/// What was not asked for of how it is delivered may be anything.
+fn asked_again(
+    asked: &Registration,
+    existing: &PromptSchedule,
+    zone: &Zone,
+    now: Timestamp,
+) -> Option<Registered> {
+    let stored = timetable(existing).ok()?;
+    let when = &asked.when;
+    // Without a start of its own a schedule starts when it is made: that differs each time.
+    let same = existing.prompt_text == asked.prompt_text()
+        && existing.payload == asked.payload.as_ref().map(Payload::hash)
+        && stored.zone.is_same_as(zone)
+        && (stored.spec).is_meant_by(when.wish.kind, &when.wish.value, zone, now)
+        && is_meant(&when.start_at, existing.start_at, zone, now)
+        && is_meant(&when.end_at, existing.end_at, zone, now)
+        && existing.max_repetitions == when.max_repetitions
+        && existing.is_delivered_by(&existing.policy.changed_by(&asked.policy))
+        && (asked.ping_url.is_none() || existing.ping_url == asked.ping_url);
+    let left = remaining(existing).and_then(|n| i64::try_from(n).ok());
+    same.then_some(registered(
+        existing.id,
+        true,
+        existing.next_run?,
+        &stored,
+        left,
+    ))
+}
+
+/// Whether a time that was said, or that none was said, is what a schedule has.
+pub(super) fn is_meant(
+    said: &Option<String>,
+    has: Option<Timestamp>,
+    zone: &Zone,
+    now: Timestamp,
+) -> bool {
+    match said {
+        Some(text) => has.is_some() && parse_time(text, zone, now).ok() == has,
+        None => has.is_none(),
+    }
+}
+
+fn name_taken(agent: &AgentId, asked: &Registration, existing: &PromptSchedule) -> Error {
+    let name = asked.name.as_deref().unwrap_or_default();
+    Error::new(
+        Code::NameTaken,
+        format!(
+            "agent {agent} already has a live schedule named {name:?} that does something else: \
+             it is {}, {} {:?}. Change that one with promptyoself update --id {} …, or give this \
+             one another name",
+            existing.id, existing.schedule_type, existing.schedule_value, existing.id
+        ),
+    )
+    .example(format!("--name {}", quoted(&format!("{name}-2"))))
 }
 
 /// Refuses a policy whose parts don't fit together.
@@ -352,6 +380,7 @@ pub(super) fn registered(
     Registered {
         id,
         existed,
+        changed: !existed,
         next_run,
         next_runs: timetable.upcoming(next_run, most),
         zone: timetable.zone.clone(),

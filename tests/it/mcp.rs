@@ -3,5 +3,5 @@
 mod beside;
 mod clients;
 mod conformance;
-mod peer;
+pub mod peer;
 mod scope;

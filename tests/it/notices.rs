@@ -1,7 +1,9 @@
 //! Whoever must do something is told, once, and told again when it is over.
 
+mod agents;
 mod delivery;
 mod incidents;
+mod outbox;
 mod pings;
 mod programs;
 mod recorder;

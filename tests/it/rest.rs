@@ -1,6 +1,6 @@
 //! The REST API: a real server on loopback in this process, and the document of it.
 
-mod api;
+pub mod api;
 mod document;
 mod idempotency;
 mod operations;

@@ -27,9 +27,21 @@ pub(super) struct Known {
 }
 
 impl Known {
+    /// Whether the row is meant for other times. The same ones in other words are no change.
     pub(super) fn spec_changed(&self, row: &PromptSchedule) -> bool {
-        (row.schedule_type.as_str(), row.schedule_value.as_str())
-            != (self.schedule_type.as_str(), self.schedule_value.as_str())
+        let (kind, value) = (row.schedule_type.as_str(), row.schedule_value.as_str());
+        if (kind, value) == (&self.schedule_type, &self.schedule_value) {
+            return false;
+        }
+        let zone = zone_of(row.timezone.as_deref()).unwrap_or_else(Zone::utc);
+        let spec = |kind, value| Spec::read_stored(schedule_type(kind)?, value, &zone);
+        match (
+            spec(kind, value),
+            spec(&self.schedule_type, &self.schedule_value),
+        ) {
+            (Ok(now), Ok(before)) => !now.is_same_as(&before, &zone),
+            _ => true,
+        }
     }
 
     pub(super) fn next_changed(&self, row: &PromptSchedule) -> bool {
@@ -38,13 +50,22 @@ impl Known {
 
     /// Whether the same spec has other instants, or fewer or more.
     pub(super) fn bounds_changed(&self, row: &PromptSchedule) -> bool {
-        (row.timezone.as_deref(), row.anchor) != (self.timezone.as_deref(), self.anchor)
-            || (row.end_at, row.max_repetitions) != (self.end_at, self.max_repetitions)
+        let is_same_zone = row.timezone == self.timezone
+            || zone_of(row.timezone.as_deref())
+                .zip(zone_of(self.timezone.as_deref()))
+                .is_some_and(|(now, before)| now.is_same_as(&before));
+        !is_same_zone
+            || (row.anchor, row.end_at, row.max_repetitions)
+                != (self.anchor, self.end_at, self.max_repetitions)
     }
 
     fn only_value_changed(&self, row: &PromptSchedule) -> bool {
         self.spec_changed(row) && !self.next_changed(row)
     }
+}
+
+fn zone_of(name: Option<&str>) -> Option<Zone> {
+    name.and_then(|name| Zone::parse(name).ok())
 }
 
 /// A row's parts, each of them readable.

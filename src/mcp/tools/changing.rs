@@ -46,6 +46,11 @@ pub(super) const UPDATE: Definition = Definition {
         ZONE,
         field("describes", &["string"], "When it runs, in words"),
         NEXT_RUNS,
+        field(
+            "changed",
+            &["boolean"],
+            "Whether anything was changed; what was like this already stays as it is",
+        ),
         NOW,
         NOW_LOCAL,
         WARNING,

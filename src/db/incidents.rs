@@ -1,0 +1,242 @@
+//! Incidents: what has gone wrong and needs somebody, each opened and closed once. The notices of
+//! them are written with them.
+
+use jiff::Timestamp;
+use sqlx::sqlite::SqliteRow;
+use sqlx::{Row, SqliteConnection};
+
+use super::outbox::queue_notice;
+use super::time::DbTime;
+use super::{Db, Tx, rows};
+use crate::error::Result;
+use crate::models::{Fault, Incident, IncidentKind, NoticeEvent};
+
+/// The columns that [`incident`] reads; `i` is the incident.
+macro_rules! incident_columns {
+    () => {
+        "i.id, i.kind, i.subject, i.occurrence_id, i.code, i.reason, i.count, i.opened_at, \
+         i.agent_id IS NOT NULL AS is_agents, s.id AS schedule_id, s.name, \
+         coalesce(i.agent_id, s.agent_id, o.agent_id) AS agent_id, o.intended_at \
+         FROM incidents i LEFT JOIN schedules s ON s.uid = coalesce(i.uid, i.subject) \
+         LEFT JOIN occurrences o ON o.id = i.occurrence_id "
+    };
+}
+
+/// Whose trouble it is.
+#[derive(Clone, Copy)]
+pub(super) enum Whose<'a> {
+    /// One schedule's, by its uid.
+    Schedule(&'a str),
+    /// An agent's: each of its schedules meets it. `uid` is the one that does so now.
+    Agent {
+        /// The lane in which it is spoken to.
+        lane: &'a str,
+        /// The agent.
+        agent_id: &'a str,
+        /// The schedule.
+        uid: &'a str,
+    },
+    /// A target's, by its name.
+    Target(&'a str),
+    /// This machine's, by what is wrong with it.
+    Machine(&'a str),
+}
+
+impl<'a> Whose<'a> {
+    pub(super) fn subject(self) -> &'a str {
+        match self {
+            Whose::Schedule(subject) | Whose::Target(subject) | Whose::Machine(subject) => subject,
+            Whose::Agent { lane, .. } => lane,
+        }
+    }
+}
+
+/// Something that needs somebody, as it is noticed.
+pub(super) struct Trouble<'a> {
+    pub(super) kind: IncidentKind,
+    pub(super) whose: Whose<'a>,
+    pub(super) occurrence_id: Option<i64>,
+    pub(super) code: Option<&'a str>,
+    pub(super) reason: &'a str,
+}
+
+impl<'a> Trouble<'a> {
+    /// The trouble that a fault of an occurrence is.
+    pub(super) fn of(
+        kind: IncidentKind,
+        whose: Whose<'a>,
+        occurrence_id: i64,
+        fault: &'a Fault,
+    ) -> Self {
+        Trouble {
+            kind,
+            whose,
+            occurrence_id: Some(occurrence_id),
+            code: Some(&fault.code),
+            reason: &fault.text,
+        }
+    }
+}
+
+/// Opens an incident and writes the notice of it. While one of this kind and subject is open, it is
+/// only counted there. Returns whether it is new.
+pub(super) async fn open_incident(
+    tx: &mut Tx,
+    trouble: &Trouble<'_>,
+    now: Timestamp,
+) -> sqlx::Result<bool> {
+    let (agent_id, uid) = match trouble.whose {
+        Whose::Agent { agent_id, uid, .. } => (Some(agent_id), Some(uid)),
+        Whose::Schedule(_) | Whose::Target(_) | Whose::Machine(_) => (None, None),
+    };
+    // A prompt that waits for a person is asked again and again: it counts once.
+    let again = sqlx::query(
+        "UPDATE incidents SET count = count + CASE kind WHEN 'dead' THEN 1 WHEN 'paused' THEN 1 \
+             WHEN 'needs_human' THEN occurrence_id IS NOT $3 ELSE 0 END, \
+         occurrence_id = coalesce($3, occurrence_id), code = $4, reason = $5, \
+         uid = CASE WHEN uid = $6 THEN uid END \
+         WHERE kind = $1 AND subject = $2 AND closed_at IS NULL",
+    )
+    .bind(trouble.kind.as_str())
+    .bind(trouble.whose.subject())
+    .bind(trouble.occurrence_id)
+    .bind(trouble.code)
+    .bind(trouble.reason)
+    .bind(uid)
+    .execute(&mut **tx)
+    .await?;
+    if again.rows_affected() > 0 {
+        return Ok(false);
+    }
+    let id: i64 = sqlx::query_scalar(
+        "INSERT INTO incidents (kind, subject, occurrence_id, code, reason, opened_at, agent_id, \
+         uid) VALUES ($1, $2, $3, $4, $5, $6, $7, $8) RETURNING id",
+    )
+    .bind(trouble.kind.as_str())
+    .bind(trouble.whose.subject())
+    .bind(trouble.occurrence_id)
+    .bind(trouble.code)
+    .bind(trouble.reason)
+    .bind(DbTime(now))
+    .bind(agent_id)
+    .bind(uid)
+    .fetch_one(&mut **tx)
+    .await?;
+    queue_notice(tx, id, NoticeEvent::Opened, now).await?;
+    Ok(true)
+}
+
+/// Closes the incident of this kind and subject, if one is open, and tells whoever was told of it.
+pub(super) async fn close_incident(
+    tx: &mut Tx,
+    kind: IncidentKind,
+    subject: &str,
+    outcome: &str,
+    now: Timestamp,
+) -> sqlx::Result<()> {
+    let closed = close_silently(tx, kind, subject, outcome, now).await?;
+    if let Some((id, true)) = closed {
+        queue_notice(tx, id, NoticeEvent::Closed, now).await?;
+    }
+    Ok(())
+}
+
+/// Closes an incident without a word; returns its number, and whether anybody was told of it.
+pub(super) async fn close_silently(
+    tx: &mut Tx,
+    kind: IncidentKind,
+    subject: &str,
+    outcome: &str,
+    now: Timestamp,
+) -> sqlx::Result<Option<(i64, bool)>> {
+    sqlx::query_as(
+        "UPDATE incidents SET closed_at = $3, outcome = $4 \
+         WHERE kind = $1 AND subject = $2 AND closed_at IS NULL RETURNING id, told",
+    )
+    .bind(kind.as_str())
+    .bind(subject)
+    .bind(DbTime(now))
+    .bind(outcome)
+    .fetch_optional(&mut **tx)
+    .await
+}
+
+/// An open incident of an agent.
+pub(super) struct OfAgent {
+    pub(super) kind: IncidentKind,
+    pub(super) subject: String,
+    /// The schedule that met it, if there is only one.
+    pub(super) uid: Option<String>,
+}
+
+/// The open incidents of an agent.
+pub(super) async fn fetch_of_agent(tx: &mut Tx, agent_id: &str) -> sqlx::Result<Vec<OfAgent>> {
+    let rows: Vec<(String, String, Option<String>)> = sqlx::query_as(
+        "SELECT kind, subject, uid FROM incidents WHERE agent_id = $1 AND closed_at IS NULL",
+    )
+    .bind(agent_id)
+    .fetch_all(&mut **tx)
+    .await?;
+    let read = |(kind, subject, uid): (String, String, Option<String>)| {
+        let kind = IncidentKind::from_word(&kind)?;
+        Some(OfAgent { kind, subject, uid })
+    };
+    Ok(rows.into_iter().filter_map(read).collect())
+}
+
+impl Db {
+    /// What is wrong now and needs somebody, the oldest first.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn list_open_incidents(&self) -> Result<Vec<Incident>> {
+        let failed = |e| self.failed("look for open incidents", e);
+        let rows = sqlx::query(concat!(
+            "SELECT ",
+            incident_columns!(),
+            "WHERE i.closed_at IS NULL ORDER BY i.id"
+        ))
+        .fetch_all(&self.pool)
+        .await
+        .map_err(failed)?;
+        rows.iter().map(|r| incident(r).map_err(failed)).collect()
+    }
+}
+
+/// An incident of a number, within a transaction.
+pub(super) async fn fetch_incident(
+    connection: &mut SqliteConnection,
+    id: i64,
+) -> sqlx::Result<Incident> {
+    let row = sqlx::query(concat!("SELECT ", incident_columns!(), "WHERE i.id = $1"))
+        .bind(id)
+        .fetch_one(connection)
+        .await?;
+    incident(&row)
+}
+
+fn incident(row: &SqliteRow) -> sqlx::Result<Incident> {
+    let kind: String = row.try_get("kind")?;
+    let kind = IncidentKind::from_word(&kind).ok_or_else(|| rows::unreadable("kind", &kind))?;
+    let subject: String = row.try_get("subject")?;
+    let incident = Incident {
+        id: row.try_get("id")?,
+        kind,
+        text: String::new(),
+        opened_at: row.try_get::<DbTime, _>("opened_at")?.0,
+        code: row.try_get("code")?,
+        reason: row.try_get("reason")?,
+        count: row.try_get("count")?,
+        schedule_id: row.try_get("schedule_id")?,
+        name: rows::text(row, "name"),
+        agent_id: rows::text(row, "agent_id"),
+        occurrence_id: row.try_get("occurrence_id")?,
+        intended_at: rows::lenient_time(row, "intended_at"),
+        target: (kind == IncidentKind::Held).then_some(subject),
+        is_agents: row.try_get("is_agents")?,
+    };
+    Ok(Incident {
+        text: incident.describe(None),
+        ..incident
+    })
+}

@@ -1,0 +1,251 @@
+//! However full the outbox is, and of what, each statement on it does little.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use super::*;
+use crate::schedule::Zone;
+
+/// Many more than are looked at in one go.
+const MANY: i64 = 20_000;
+
+/// Far fewer steps of SQLite than going through so many letters would take.
+const FEW_STEPS: u64 = 20_000;
+
+/// Letters that are due, and will be for long.
+const VALID: &str = "'2026-02-01 11:59:00.000000', '2026-02-01 13:00:00.000000'";
+
+const SOURCES: [&str; 2] = [include_str!("../outbox.rs"), include_str!("../letters.rs")];
+
+fn now() -> Timestamp {
+    "2026-02-01T12:00:00Z".parse().unwrap()
+}
+
+struct Outbox {
+    db: Db,
+    steps: Arc<AtomicU64>,
+    _folder: tempfile::TempDir,
+}
+
+impl Outbox {
+    /// An outbox of many pings of half as many lanes, with a part that is different.
+    async fn of(columns: &str, values: &str) -> Outbox {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("test.db");
+        let (db, _) = Db::open(&path, &Zone::utc(), now()).await.unwrap();
+        let outbox = Outbox {
+            db,
+            steps: Arc::default(),
+            _folder: folder,
+        };
+        outbox
+            .run(&format!(
+                "WITH RECURSIVE n(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < {MANY}) \
+                 INSERT INTO outbox (channel, lane, kind, event, body, created_at, {columns}) \
+                 SELECT 'ping', 'schedule:' || (n % {MANY} / 2), 'ping', 'start', '', \
+                     '2026-02-01 11:59:00.000000', {values} FROM n"
+            ))
+            .await;
+        let counted = outbox.steps.clone();
+        let mut connection = outbox.db.pool.acquire().await.unwrap();
+        let mut handle = connection.lock_handle().await.unwrap();
+        handle.set_progress_handler(1, move || {
+            counted.fetch_add(1, Ordering::Relaxed);
+            true
+        });
+        drop(handle);
+        drop(connection);
+        outbox
+    }
+
+    async fn run(&self, sql: &str) {
+        let sql = sqlx::AssertSqlSafe(sql.to_owned());
+        sqlx::raw_sql(sql).execute(&self.db.pool).await.unwrap();
+    }
+
+    /// Takes a letter, in few steps.
+    async fn take(&self, full: &[&str], now: Timestamp) -> Taken {
+        let full: Vec<String> = full.iter().map(|s| (*s).to_owned()).collect();
+        self.steps.store(0, Ordering::Relaxed);
+        let taken = self.db.take_letter(Channel::Ping, &full, now).await;
+        self.assert_few_steps("take");
+        taken.unwrap()
+    }
+
+    fn assert_few_steps(&self, what: &str) {
+        let steps = self.steps.load(Ordering::Relaxed);
+        assert!(steps < FEW_STEPS, "{what}: {steps}");
+    }
+}
+
+/// Every SQL statement of a Rust source.
+fn statements(source: &str) -> Vec<String> {
+    let code: Vec<&str> = source
+        .lines()
+        .filter(|line| !line.trim_start().starts_with("//"))
+        .collect();
+    let code = code.join("\n");
+    let mut statements = Vec::new();
+    let mut rest = code.as_str();
+    while let Some((_, after)) = rest.split_once('"') {
+        let end = (after.char_indices())
+            .scan(false, |escaped, (at, c)| {
+                let is_end = c == '"' && !*escaped;
+                *escaped = c == '\\' && !*escaped;
+                Some((at, is_end))
+            })
+            .find(|(_, is_end)| *is_end)
+            .unwrap()
+            .0;
+        let lines = after[..end].split("\\\n").map(str::trim_start);
+        let text = lines.collect::<String>().replace("\\\"", "\"");
+        let verbs = ["SELECT ", "INSERT ", "UPDATE ", "DELETE ", "WITH "];
+        if verbs.iter().any(|verb| text.starts_with(verb)) {
+            statements.push(text);
+        }
+        rest = &after[end + 1..];
+    }
+    statements
+}
+
+#[tokio::test]
+async fn every_statement_on_the_outbox_finds_its_rows_by_an_index() {
+    let outbox = Outbox::of("not_before, expires_at", VALID).await;
+    // These hold a row or two, or are made by the statement itself.
+    let small = [
+        "channels",
+        "install",
+        "servers",
+        "json_each",
+        "CONSTANT",
+        "(subquery",
+    ];
+    let all: Vec<String> = SOURCES.iter().flat_map(|s| statements(s)).collect();
+    assert!(all.len() > 15, "{all:#?}");
+    for statement in all {
+        let sql = sqlx::AssertSqlSafe(format!("EXPLAIN QUERY PLAN {statement}"));
+        let plan = sqlx::query(sql).fetch_all(&outbox.db.pool).await.unwrap();
+        for row in plan {
+            let step = rows::text(&row, "detail").unwrap();
+            let scanned = step.strip_prefix("SCAN ");
+            let is_scan = scanned.is_some_and(|s| !small.iter().any(|name| s.starts_with(name)));
+            assert!(
+                !is_scan && !step.contains("TEMP B-TREE"),
+                "{statement}\n{step}"
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_letter_is_found_among_any_others_in_few_steps() {
+    let columns = "not_before, expires_at, lease_until, given_up_at, error, server";
+    for (others, values) in [
+        (
+            "waiting",
+            "'2026-02-01 12:10:00.000000', '2026-02-01 13:00:00.000000', NULL, NULL, 'no', 's'",
+        ),
+        (
+            "leased",
+            "'2026-02-01 11:50:00.000000', '2026-02-01 13:00:00.000000', \
+                    '2026-02-01 12:00:59.000000', NULL, NULL, 's'",
+        ),
+        (
+            "given up",
+            "'2026-02-01 11:50:00.000000', '2026-02-01 11:59:00.000000', NULL, \
+                      '2026-02-01 11:59:30.000000', 'no', 's'",
+        ),
+        (
+            "to a full server",
+            "'2026-02-01 11:50:00.000000', '2026-02-01 13:00:00.000000', NULL, \
+                              NULL, NULL, 'full' || (n % 3)",
+        ),
+    ] {
+        let outbox = Outbox::of(columns, values).await;
+        let full = ["full0", "full1", "full2"];
+        assert!(
+            matches!(outbox.take(&full, now()).await, Taken::Nothing),
+            "{others}"
+        );
+        outbox
+            .run(
+                "INSERT INTO outbox (channel, lane, kind, event, body, created_at, not_before, \
+                 expires_at, server) VALUES ('ping', 'schedule:new', 'ping', 'start', 'new', \
+                 '2026-02-01 12:00:00.000000', '2026-02-01 12:00:00.000000', \
+                 '2026-02-01 13:00:00.000000', 'other')",
+            )
+            .await;
+        let Taken::Letter(letter) = outbox.take(&full, now()).await else {
+            panic!("{others}")
+        };
+        assert_eq!(letter.body, "new", "{others}");
+        outbox.steps.store(0, Ordering::Relaxed);
+        let later = now() + SignedDuration::from_secs(5);
+        outbox
+            .db
+            .return_letter(&letter, Some("no"), later)
+            .await
+            .unwrap();
+        outbox.db.letter_delivered(&letter).await.unwrap();
+        outbox.assert_few_steps(others);
+    }
+}
+
+#[tokio::test]
+async fn letters_of_one_lane_are_taken_in_order_in_few_steps() {
+    let outbox = Outbox::of("not_before, expires_at", VALID).await;
+    outbox
+        .run("UPDATE outbox SET lane = 'one', head = (id = 1)")
+        .await;
+    for id in 1..=20 {
+        let Taken::Letter(letter) = outbox.take(&[], now()).await else {
+            panic!("{id}")
+        };
+        assert_eq!(letter.id, id);
+        // Nobody gets it, or a later one, meanwhile.
+        assert!(matches!(outbox.take(&[], now()).await, Taken::Nothing));
+        outbox.steps.store(0, Ordering::Relaxed);
+        outbox.db.letter_delivered(&letter).await.unwrap();
+        outbox.assert_few_steps("delivered");
+    }
+}
+
+#[tokio::test]
+async fn what_is_too_old_is_given_up_a_hundred_at_a_time_and_delays_nothing_else() {
+    let values = "'2026-02-01 11:00:00.000000', '2026-02-01 11:59:00.000000'";
+    let outbox = Outbox::of("not_before, expires_at", values).await;
+    let Taken::TooOld(first) = outbox.take(&[], now()).await else {
+        panic!("it took one")
+    };
+    assert_eq!(first.len(), 100);
+    let mut given_up = first.len();
+    loop {
+        outbox.steps.store(0, Ordering::Relaxed);
+        let tidied = outbox.db.tidy_outbox(now()).await.unwrap();
+        outbox.assert_few_steps("tidy");
+        assert!(tidied.given_up.len() <= 100);
+        given_up += tidied.given_up.len();
+        if !tidied.more {
+            break;
+        }
+    }
+    assert_eq!(i64::try_from(given_up), Ok(MANY));
+    assert!(matches!(outbox.take(&[], now()).await, Taken::Nothing));
+}
+
+#[tokio::test]
+async fn times_and_leases_of_a_clock_that_was_set_back_hold_nothing_up() {
+    let values = "'2026-02-01 12:31:00.000000', '2026-02-01 15:00:00.000000'";
+    let outbox = Outbox::of("not_before, expires_at", values).await;
+    let Taken::Letter(letter) = outbox.take(&[], now()).await else {
+        panic!("it waits for the later now")
+    };
+    let back = now() - SignedDuration::from_secs(1);
+    outbox
+        .run(&format!("DELETE FROM outbox WHERE id <> {}", letter.id))
+        .await;
+    assert!(matches!(outbox.take(&[], back).await, Taken::Letter(_)));
+    assert!(matches!(outbox.take(&[], back).await, Taken::Nothing));
+    let after = back + LEASE;
+    assert!(matches!(outbox.take(&[], after).await, Taken::Letter(_)));
+}

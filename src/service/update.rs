@@ -1,0 +1,288 @@
+//! Changing what a schedule is. What is given and means what the schedule is already is no change:
+//! callers save whole schedules, and that must move nothing.
+
+use jiff::Timestamp;
+
+use super::budget::{check_fires, most_schedules};
+use super::register::{PINGS, Registered, When, Wish, check_policy, is_meant, plan, registered};
+use super::{Service, not_found, not_live};
+use crate::db::{ScheduleUpdate, remaining, timetable};
+use crate::error::{Code, Error, Result};
+use crate::models::{AgentId, Lifecycle, PingUrl, Plan, Policy, PromptSchedule, ScheduleType};
+use crate::schedule::{Timetable, Zone, parse_time};
+
+/// What to change of a schedule; `None` leaves a part as it is.
+#[derive(Clone, Debug, Default)]
+pub struct Changes {
+    /// Another agent.
+    pub agent_id: Option<AgentId>,
+    /// Another prompt.
+    pub prompt: Option<String>,
+    /// Another time.
+    pub wish: Option<Wish>,
+    /// Another zone.
+    pub timezone: Option<String>,
+    /// Another start.
+    pub start_at: Option<String>,
+    /// Another end.
+    pub end_at: Option<String>,
+    /// Another number of instants in all, those that were taken included.
+    pub max_repetitions: Option<i64>,
+    /// Another name.
+    pub name: Option<String>,
+    /// Another way of delivering.
+    pub policy: Policy,
+    /// Another dead-man service, or none; only the operator may name one.
+    pub ping_url: Option<Option<PingUrl>>,
+    /// Whether to go without asking Letta for another agent.
+    pub skip_validation: bool,
+}
+
+impl Changes {
+    fn is_empty(&self) -> bool {
+        self.wish.is_none()
+            && self.timezone.is_none()
+            && self.start_at.is_none()
+            && self.agent_id.is_none()
+            && self.prompt.is_none()
+            && self.end_at.is_none()
+            && self.max_repetitions.is_none()
+            && self.name.is_none()
+            && self.policy == Policy::default()
+            && self.ping_url.is_none()
+    }
+}
+
+/// Which parts of its time are to differ from what the schedule is.
+struct NewTime {
+    spec: bool,
+    zone: bool,
+    start: bool,
+    end: bool,
+    repetitions: bool,
+}
+
+impl NewTime {
+    /// Compares what was said with what is. What can't be read differs, so that whoever plans it
+    /// says what is wrong with it.
+    fn of(
+        changes: &Changes,
+        schedule: &PromptSchedule,
+        stored: &Timetable,
+        now: Timestamp,
+    ) -> Result<Self> {
+        let zone = match &changes.timezone {
+            Some(name) => Zone::parse(name)?,
+            None => stored.zone.clone(),
+        };
+        let differs =
+            |said: &Option<String>, has| said.is_some() && !is_meant(said, has, &zone, now);
+        let spec = changes.wish.as_ref().is_some_and(|wish| {
+            let Wish { kind, value } = wish;
+            !stored.spec.is_meant_by(*kind, value, &zone, now)
+        });
+        Ok(NewTime {
+            spec,
+            zone: !zone.is_same_as(&stored.zone),
+            start: differs(&changes.start_at, schedule.start_at),
+            end: differs(&changes.end_at, schedule.end_at),
+            repetitions: changes
+                .max_repetitions
+                .is_some_and(|most| Some(most) != schedule.max_repetitions),
+        })
+    }
+
+    /// Whether the instants are planned anew, counted from now.
+    fn moves(&self) -> bool {
+        self.spec || self.zone || self.start
+    }
+
+    fn is_any(&self) -> bool {
+        self.moves() || self.end || self.repetitions
+    }
+}
+
+impl Service {
+    /// Changes a schedule that is active or paused. What is on its way stays as it is; a changed
+    /// time is counted from now. What means the same as what is there changes nothing.
+    ///
+    /// # Errors
+    /// [`Code::ScheduleNotFound`], [`Code::ScheduleNotActive`], [`Code::Usage`] if nothing is to be
+    /// changed, and those of registering; then nothing has changed.
+    pub async fn update(&self, id: i64, changes: &Changes) -> Result<Registered> {
+        let seen = self.find(id).await?;
+        refuse_ended(&seen)?;
+        if changes.is_empty() {
+            return Err(
+                Error::new(Code::Usage, "nothing was given that is to be changed").example(
+                    format!("promptyoself update --id {id} --prompt \"Check the backup\""),
+                ),
+            );
+        }
+        self.check_size_of_changes(changes)?;
+        if let Some(agent) = &changes.agent_id {
+            self.own(agent.clone())?;
+        }
+        if changes.ping_url.is_some() {
+            self.refuse_agents(PINGS)?;
+        }
+        if let (Some(agent), false) = (&changes.agent_id, changes.skip_validation)
+            && agent.as_str() != seen.agent_id
+        {
+            // Before the database is locked. The rest is decided by what is there then.
+            self.decide_update(&seen, changes, self.now())?;
+            self.validate_agent(agent).await?;
+        }
+        let now = self.now();
+        let decide = |schedule: &PromptSchedule| self.decide_update(schedule, changes, now);
+        let updated = self.db.change_schedule(id, decide, now).await?;
+        self.wake.notify_one();
+        updated.ok_or_else(|| not_found(id))
+    }
+
+    /// What is to be written of a change, and what is answered.
+    fn decide_update(
+        &self,
+        schedule: &PromptSchedule,
+        changes: &Changes,
+        now: Timestamp,
+    ) -> Result<(ScheduleUpdate, Registered)> {
+        refuse_ended(schedule)?;
+        let stored = timetable(schedule)?;
+        let time = NewTime::of(changes, schedule, &stored, now)?;
+        let next_run = schedule.next_run.ok_or_else(unreadable)?;
+        let (plan, timetable) = match time {
+            _ if time.moves() => {
+                let (plan, timetable) = self.plan_anew(schedule, changes, &time, now)?;
+                (Some(plan), timetable)
+            }
+            _ if time.is_any() => {
+                let (plan, timetable) = plan_on(schedule, changes, stored, next_run, now)?;
+                (Some(plan), timetable)
+            }
+            _ => (None, stored),
+        };
+        let policy = schedule.policy.changed_by(&changes.policy);
+        check_policy(&policy)?;
+        if let Some(plan) = &plan {
+            check_fires(&self.budget, &self.caller, plan, &timetable)?;
+        }
+        let left = remaining(&PromptSchedule {
+            max_repetitions: match &plan {
+                Some(plan) => plan.max_repetitions,
+                None => schedule.max_repetitions,
+            },
+            ..schedule.clone()
+        });
+        let next_run = plan.as_ref().map_or(next_run, |plan| plan.next_run);
+        let update = ScheduleUpdate {
+            agent_id: (changes.agent_id.clone()).filter(|new| new.as_str() != schedule.agent_id),
+            prompt_text: (changes.prompt.clone()).filter(|new| *new != schedule.prompt_text),
+            name: (changes.name.clone()).filter(|new| Some(new) != schedule.name.as_ref()),
+            plan,
+            policy: match schedule.is_delivered_by(&policy) {
+                true => Policy::default(),
+                false => changes.policy,
+            },
+            ping_url: (changes.ping_url.clone()).filter(|new| *new != schedule.ping_url),
+            most_schedules: most_schedules(&self.budget, &self.caller),
+            keeps_instants: !time.moves(),
+        };
+        let left = left.and_then(|n| i64::try_from(n).ok());
+        let answer = Registered {
+            changed: !update.is_empty(),
+            ..registered(schedule.id, true, next_run, &timetable, left)
+        };
+        Ok((update, answer))
+    }
+
+    /// The plan after a change of its time: everything that was not given stays, and it is counted
+    /// from now.
+    fn plan_anew(
+        &self,
+        schedule: &PromptSchedule,
+        changes: &Changes,
+        time: &NewTime,
+        now: Timestamp,
+    ) -> Result<(Plan, Timetable)> {
+        let kind = ScheduleType::from_word(&schedule.schedule_type);
+        let wish = match (&changes.wish, kind) {
+            (Some(wish), _) => wish.clone(),
+            (None, Some(kind)) => Wish {
+                kind,
+                value: schedule.schedule_value.clone(),
+            },
+            (None, None) => return Err(unreadable()),
+        };
+        let text = |time: Option<Timestamp>| time.map(|t| t.to_string());
+        let zone_name = changes.timezone.clone().or(schedule.timezone.clone());
+        let zone = match &zone_name {
+            Some(name) => Zone::parse(name)?,
+            None => self.zone.clone(),
+        };
+        let new_start = changes.start_at.clone().filter(|_| time.start);
+        let asked = When {
+            // A start that has passed has done its work.
+            start_at: new_start.or_else(|| {
+                let start = schedule.start_at.filter(|t| *t > now);
+                text(start.filter(|_| wish.kind != ScheduleType::Once))
+            }),
+            end_at: changes.end_at.clone().or_else(|| text(schedule.end_at)),
+            max_repetitions: changes.max_repetitions.or(schedule.max_repetitions),
+            timezone: zone_name,
+            wish,
+        };
+        plan(&asked, &zone, now)
+    }
+}
+
+/// The plan with its instants as they are, and another end or number.
+fn plan_on(
+    schedule: &PromptSchedule,
+    changes: &Changes,
+    stored: Timetable,
+    next_run: Timestamp,
+    now: Timestamp,
+) -> Result<(Plan, Timetable)> {
+    let end_at = match &changes.end_at {
+        Some(text) => Some(parse_time(text, &stored.zone, now)?),
+        None => schedule.end_at,
+    };
+    if let Some(end) = end_at.filter(|end| *end < next_run) {
+        return Err(Error::new(
+            Code::EndBeforeFirst,
+            format!(
+                "it would end at {end}, before its next run at {next_run}; it is now {now}. \
+                 To end it now, cancel it"
+            ),
+        )
+        .example(format!("--end-at {next_run}")));
+    }
+    let plan = Plan {
+        schedule_type: stored.spec.kind(),
+        schedule_value: schedule.schedule_value.clone(),
+        timezone: stored.zone.name().to_owned(),
+        anchor: stored.anchor,
+        next_run,
+        start_at: schedule.start_at,
+        end_at,
+        max_repetitions: changes.max_repetitions.or(schedule.max_repetitions),
+    };
+    Ok((plan, Timetable { end_at, ..stored }))
+}
+
+fn refuse_ended(schedule: &PromptSchedule) -> Result<()> {
+    match schedule.lifecycle {
+        Lifecycle::Active | Lifecycle::Paused => Ok(()),
+        ended => Err(not_live(
+            schedule.id,
+            ended,
+            "changed; register another one",
+        )),
+    }
+}
+
+fn unreadable() -> Error {
+    Error::new(Code::ScheduleBroken, "the stored schedule can't be read")
+        .example("promptyoself list --all")
+}
