@@ -11,6 +11,7 @@ mod keeping;
 mod mcp;
 mod notify;
 mod places;
+mod prompt;
 mod remote;
 mod server;
 mod sources;
@@ -72,6 +73,8 @@ pub struct Settings {
     pub notify: Notify,
     /// How much an agent may schedule for itself.
     pub budget: Budget,
+    /// The largest prompt, in bytes.
+    pub largest_prompt: usize,
     /// How long settled history is kept; `None` for ever.
     pub retention: Option<SignedDuration>,
     /// Where the HTTP server listens, and whom it answers.
@@ -141,6 +144,7 @@ impl Settings {
             default_agent: text(AGENT_VARIABLES, filled(file.default_agent)),
             delivery: Delivery::combine(flags, env, file.delivery.unwrap_or_default())?,
             notify: Notify::combine(env, file.notify.unwrap_or_default())?,
+            largest_prompt: prompt::largest(env, file.largest_prompt)?,
             budget: budget::combine(env, &file.budget.unwrap_or_default())?,
             retention: keeping::combine(env, file.keeping.unwrap_or_default())?,
             server: server::combine(flags, env, file.server.unwrap_or_default())?,

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::limits;
+
 /// The stable name of what went wrong. Programs branch on it; it never changes its meaning.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Code {
@@ -68,6 +70,10 @@ pub enum Code {
     RequestInvalid,
     /// An idempotency key came again with another request.
     IdempotencyConflict,
+    /// Something is larger or longer than may be.
+    TooLarge,
+    /// There is as much of something as may be at a time.
+    TooMany,
     /// Agents choose the plugin's arguments, and this one is not theirs to choose.
     RefusedInPlugin,
     /// The database can't be opened or written.
@@ -132,6 +138,8 @@ impl Code {
         Code::NotPermitted,
         Code::RequestInvalid,
         Code::IdempotencyConflict,
+        Code::TooLarge,
+        Code::TooMany,
         Code::RefusedInPlugin,
         Code::DatabaseUnavailable,
         Code::DatabaseFull,
@@ -182,6 +190,8 @@ impl Code {
             Code::NotPermitted => "not_permitted",
             Code::RequestInvalid => "request_invalid",
             Code::IdempotencyConflict => "idempotency_conflict",
+            Code::TooLarge => "too_large",
+            Code::TooMany => "too_many",
             Code::RefusedInPlugin => "refused_in_plugin",
             Code::DatabaseUnavailable => "database_unavailable",
             Code::DatabaseFull => "database_full",
@@ -232,7 +242,7 @@ impl Error {
     pub fn new(code: Code, text: impl Into<String>) -> Self {
         Error {
             code,
-            text: text.into(),
+            text: cut(text.into()),
             example: None,
             source: None,
         }
@@ -241,7 +251,13 @@ impl Error {
     /// Adds a corrected example: the flags to give instead (`--every 30s`), or a whole command
     /// (`promptyoself list --all`).
     pub fn example(mut self, example: impl Into<String>) -> Self {
-        self.example = Some(example.into());
+        let example = example.into();
+        // One that repeats more than an error may hold would be cut, and wrong.
+        self.example = example
+            .char_indices()
+            .nth(limits::ERROR)
+            .is_none()
+            .then_some(example);
         self
     }
 
@@ -303,6 +319,15 @@ impl Error {
             }
             cause = c.source();
         }
-        line
+        cut(line)
     }
+}
+
+/// A text without its end if it is longer than an error may be: it repeats what callers sent.
+fn cut(mut text: String) -> String {
+    if let Some((end, _)) = text.char_indices().nth(limits::ERROR) {
+        text.truncate(end);
+        text.push('…');
+    }
+    text
 }

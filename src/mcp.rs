@@ -204,12 +204,12 @@ impl ServerHandler for Handler {
         _request: Option<PaginatedRequestParams>,
         _context: RequestContext<RoleServer>,
     ) -> std::result::Result<ListToolsResult, ErrorData> {
-        let tools = tools::all().iter().map(|t| t.to_tool()).collect();
-        Ok(ListToolsResult::with_all_items(tools))
+        Ok(ListToolsResult::with_all_items(tools::described().to_vec()))
     }
 
     fn get_tool(&self, name: &str) -> Option<Tool> {
-        tools::find(name).map(Definition::to_tool)
+        let mut described = tools::described().iter();
+        described.find(|t| t.name == name).cloned()
     }
 
     async fn call_tool(

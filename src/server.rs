@@ -1,13 +1,19 @@
 //! The HTTP server of `serve`: one router, guarded as a whole.
 
+mod admission;
+mod answer;
 mod auth;
+pub(crate) mod bodies;
 mod connections;
 mod guard;
+mod holders;
 mod letta_api;
 pub mod metrics;
 mod ops;
+mod places;
 mod problem;
 mod rest;
+mod wire;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,26 +26,23 @@ use axum::routing::get;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tower_http::catch_panic::CatchPanicLayer;
-use tower_http::timeout::RequestBodyTimeoutLayer;
 
 use crate::config::ServerSettings;
 use crate::error::{Code, Error, Result};
+use crate::limits;
 use crate::mcp;
 use crate::service::Service;
 
 use connections::Limits;
 
+pub(crate) use admission::Admitted;
+pub(crate) use answer::Answer;
 pub use auth::credentials;
 pub use guard::Guard;
+pub(crate) use holders::too_many;
 pub use metrics::Metrics;
 pub use problem::Problem;
 pub use rest::{Running, document};
-
-/// The largest body of a request, in bytes: Letta takes 5 MB of content, and an image more.
-const LARGEST_BODY: usize = 32 * 1024 * 1024;
-
-/// How long the body of a request that is read here may stay away between two pieces.
-const BODY_SILENCE: Duration = Duration::from_secs(30);
 
 /// How long requests that go on may take to end when the server stops.
 const DRAIN: Duration = Duration::from_secs(5);
@@ -125,7 +128,8 @@ pub async fn start(
                 mcp,
                 running: Default::default(),
             };
-            Some(tokio::spawn(serve(listener, app, stop)))
+            let limits = Limits::of_process(&settings.proxies);
+            Some(tokio::spawn(serve(listener, app, limits, stop)))
         }
     };
     Ok(async move {
@@ -135,12 +139,15 @@ pub async fn start(
     })
 }
 
-async fn serve(listener: TcpListener, app: App, stop: CancellationToken) {
+async fn serve(listener: TcpListener, app: App, limits: Limits, stop: CancellationToken) {
     let clock = app.service.clock.clone();
+    let places = limits.places(clock.clone());
+    let revoked = admission::end_revoked(app.service.db.clone(), places.holders.clone());
     let answering = connections::answer(
         listener,
         router(app),
-        Limits::of_process(),
+        limits,
+        places,
         clock.clone(),
         stop.clone(),
     );
@@ -151,6 +158,7 @@ async fn serve(listener: TcpListener, app: App, stop: CancellationToken) {
     tokio::select! {
         () = answering => {}
         () = deadline => {}
+        () = revoked => {}
     }
 }
 
@@ -167,11 +175,15 @@ pub fn router(app: App) -> Router {
         .route("/metrics", get(ops::metrics))
         .merge(letta_api::routes(&app))
         .merge(mcp::http::routes(&app.service, &app.mcp))
-        .merge(rest::router(&app).layer(RequestBodyTimeoutLayer::new(BODY_SILENCE)))
+        .merge(rest::router(&app))
         .fallback(rest::no_route)
         .method_not_allowed_fallback(rest::no_method)
+        .layer(middleware::from_fn_with_state(
+            app.clone(),
+            admission::admit,
+        ))
         .layer(middleware::from_fn_with_state(app.clone(), guard::check))
-        .layer(DefaultBodyLimit::max(LARGEST_BODY))
+        .layer(DefaultBodyLimit::max(limits::BODY))
         .layer(CatchPanicLayer::custom(|_| {
             Problem::from(Error::new(Code::Internal, "an internal fault broke it off"))
                 .into_response()

@@ -3,6 +3,7 @@
 mod accounts;
 pub mod answers;
 pub mod asked;
+mod bounds;
 mod budget;
 mod control;
 mod doctor;
@@ -28,6 +29,7 @@ use crate::clock::Clock;
 use crate::db::{Cancelled, Db, UpgradeReport};
 use crate::error::{Code, Error, Result};
 use crate::letta_client::{Agent, Letta};
+use crate::limits;
 use crate::models::{AgentId, Budget, Caller, Lifecycle, PromptSchedule, RequestKey};
 use crate::schedule::Zone;
 
@@ -35,6 +37,7 @@ pub use accounts::AccountQuery;
 pub use control::preview;
 pub use doctor::{Diagnosis, Finding, Severity, Usual};
 pub use keys::Credentials;
+pub(crate) use keys::refused as key_refused;
 pub use messages::ScheduledMessage;
 pub use operations::{ListQuery, Operations, preview_runs};
 pub use read::{HistoryQuery, ScheduleDetails};
@@ -64,6 +67,8 @@ pub struct Service {
     pub default_agent: Option<String>,
     /// Whether Python tools may be uploaded to Letta through us.
     pub allow_upload: bool,
+    /// The largest prompt, in bytes.
+    pub largest_prompt: usize,
     /// Who asks.
     pub caller: Caller,
     /// The request that is carried out, if it may come again.
@@ -94,6 +99,7 @@ impl Service {
                 wake: Arc::default(),
                 default_agent: None,
                 allow_upload: false,
+                largest_prompt: limits::PROMPT,
                 caller: Caller::default(),
                 request: None,
             },

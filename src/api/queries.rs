@@ -7,7 +7,7 @@ use crate::error::{Code, Error, Result};
 use crate::models::{AgentId, State};
 
 /// The most that a page holds.
-pub const LARGEST_PAGE: u32 = 1_000;
+pub const LARGEST_PAGE: u32 = crate::limits::PAGE;
 
 /// How much a page holds where nothing is said.
 const USUAL_PAGE: u32 = 100;

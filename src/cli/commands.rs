@@ -11,14 +11,14 @@ use super::args::{
     UpdateArgs,
 };
 use super::input::{self, given};
-use super::output::{self, Reply};
+use super::output::{self, Reply, Text};
 use crate::error::{Code, Error, Result};
 use crate::letta_client::{Rest, RestSettings};
 use crate::models::Caller;
 use crate::notify::Notifier;
 use crate::remote::Remote;
 use crate::schedule::Zone;
-use crate::service::answers::Planned;
+use crate::service::answers::{Planned, PreviewedRun};
 use crate::service::{self, ListQuery, Operations, Registration, Service};
 
 /// The largest page in the plugin, as over HTTP.
@@ -78,6 +78,7 @@ impl Context {
         let opened = Service::open(&settings.database, &settings.timezone, letta, clock).await;
         let (mut service, upgraded) = opened?;
         service.budget = settings.budget;
+        service.largest_prompt = settings.largest_prompt;
         service.allow_upload = settings.server.allow_upload;
         service.default_agent = settings.default_agent.clone();
         service.caller = self.caller();
@@ -141,25 +142,21 @@ pub(super) async fn list(ctx: &Context, args: &ListArgs) -> Result<Reply> {
         offset: page.offset,
     };
     let listed = ctx.operations().await?.list(&asked).await?;
-    let mut text = output::schedules_table(&to_rows(&listed.schedules)?);
+    let mut text = Text::of_lines(&output::schedules_table(&to_rows(&listed.schedules)?));
     let shown = i64::from(page.offset) + i64::try_from(listed.count).unwrap_or(i64::MAX);
     if shown < listed.total {
         let total = listed.total;
-        text.push_str(&format!(
-            "\n{shown} of {total}: --offset {shown} shows more"
-        ));
+        text = text.line(&format!("{shown} of {total}: --offset {shown} shows more"));
     }
     if listed.broken > 0 && !args.all {
         let n = listed.broken;
-        text.push_str(&format!(
-            "\n{n} can't be read and do not run: list --all shows why"
+        text = text.line(&format!(
+            "{n} can't be read and do not run: list --all shows why"
         ));
     }
     if listed.incidents > 0 {
         let n = listed.incidents;
-        text.push_str(&format!(
-            "\n{n} need attention: promptyoself test shows why"
-        ));
+        text = text.line(&format!("{n} need attention: promptyoself test shows why"));
     }
     let mut json = to_value(&listed)?;
     if ctx.settings.plugin.is_some() {
@@ -173,7 +170,7 @@ pub(super) async fn list(ctx: &Context, args: &ListArgs) -> Result<Reply> {
 pub(super) async fn show(ctx: &Context, args: &IdArgs) -> Result<Reply> {
     let id = input::schedule_id(args)?;
     let shown = ctx.operations().await?.show(id).await?;
-    let text = output::schedule_details(&to_value(&shown)?);
+    let text = Text::of_lines(&output::schedule_details(&to_value(&shown)?));
     reply(&shown, text, shown.warning.as_deref())
 }
 
@@ -208,12 +205,8 @@ pub(super) async fn preview(ctx: &Context, args: &PreviewArgs) -> Result<Reply> 
             service::preview_runs(&when, count, &zone, ctx.clock.now())?
         }
     };
-    let lines: Vec<String> = shown
-        .runs
-        .iter()
-        .map(|run| format!("{}  {}", run.utc, run.local))
-        .collect();
-    let text = format!("{}\n{}", shown.describes, lines.join("\n"));
+    let line = |text: Text, run: &PreviewedRun| text.line(&format!("{}  {}", run.utc, run.local));
+    let text = shown.runs.iter().fold((&shown.describes).into(), line);
     Reply::new(&shown, text)
 }
 
@@ -242,16 +235,16 @@ pub(super) async fn history(ctx: &Context, args: &HistoryArgs) -> Result<Reply> 
     let asked = input::history(args, &ctx.settings.timezone, ctx.clock.now())?;
     ctx.refuse_large(asked.limit)?;
     let history = ctx.operations().await?.history(&asked).await?;
-    let mut text = output::occurrences_table(&to_rows(&history.occurrences)?);
-    if usize::try_from(asked.limit).is_ok_and(|limit| history.count == limit) {
+    let mut text = Text::of_lines(&output::occurrences_table(&to_rows(&history.occurrences)?));
+    let is_full = usize::try_from(asked.limit).is_ok_and(|limit| history.count == limit);
+    if is_full {
         let shown = asked.offset.saturating_add(asked.limit);
-        text.push_str(&format!(
-            "\n--offset {shown} shows older ones, if there are any"
+        text = text.line(&format!(
+            "--offset {shown} shows older ones, if there are any"
         ));
     }
     let mut json = to_value(&history)?;
     if ctx.settings.plugin.is_some() {
-        let is_full = usize::try_from(asked.limit).is_ok_and(|limit| history.count == limit);
         bound(&mut json, "occurrences", asked.offset, |_| is_full);
     }
     Reply::new(&json, text)
@@ -259,7 +252,7 @@ pub(super) async fn history(ctx: &Context, args: &HistoryArgs) -> Result<Reply> 
 
 pub(super) async fn agents(ctx: &Context) -> Result<Reply> {
     let listed = ctx.operations().await?.agents().await?;
-    let text = output::agents_table(&to_rows(&listed.agents)?);
+    let text = Text::of_lines(&output::agents_table(&to_rows(&listed.agents)?));
     Reply::new(&listed, text)
 }
 
@@ -282,11 +275,12 @@ pub(super) async fn test(ctx: &Context) -> Result<Reply> {
     if let Some(database) = &tested.database {
         text.push_str(&format!(" on {database}"));
     }
+    let mut text = Text::from(text);
     for incident in &tested.incidents {
-        text.push_str(&format!("\nneeds attention: {}", incident.text));
+        text = text.line(&format!("needs attention: {}", incident.text));
     }
     if let Some(problem) = tested.notices.as_ref().and_then(|n| n.problem()) {
-        text.push_str(&format!("\n{problem}"));
+        text = text.line(&problem.to_string());
     }
     reply(&tested, text, tested.warning.as_deref())
 }
@@ -324,14 +318,17 @@ fn planned_text(made: &Planned) -> String {
 /// An answer with the warning that it carries.
 pub(super) fn reply(
     answer: &impl Serialize,
-    text: impl Into<String>,
+    text: impl Into<Text>,
     warning: Option<&str>,
 ) -> Result<Reply> {
-    let mut text = text.into();
-    if let Some(warning) = warning {
-        text.push_str(&format!("\nWarning: {warning}"));
-    }
-    Reply::new(answer, text)
+    let text = text.into();
+    Reply::new(
+        answer,
+        match warning {
+            Some(warning) => text.line(&format!("Warning: {warning}")),
+            None => text,
+        },
+    )
 }
 
 fn to_value(value: &impl Serialize) -> Result<Value> {

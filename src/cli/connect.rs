@@ -16,7 +16,7 @@ use serde_json::json;
 use super::Context;
 use super::args::ConnectArgs;
 use super::input::{self, given};
-use super::output::Reply;
+use super::output::{Reply, Text};
 use crate::error::{Code, Error, Result};
 use crate::http::is_loopback;
 use crate::letta_client::{ErrorClass, Letta, McpServer, Refusal, Rest};
@@ -254,12 +254,13 @@ impl Link<'_> {
             "key_id": match key { Key::Made(id, _) => Some(id), _ => None },
             "message": message,
         });
+        let mut text = Text::from(message);
         if !warnings.is_empty() {
             let warning = warnings.join("; ");
-            message.push_str(&format!("\nwarning: {warning}"));
+            text = text.line(&format!("warning: {warning}"));
             json["warning"] = warning.into();
         }
-        Reply::new(&json, message)
+        Reply::new(&json, text)
     }
 
     /// What to say where serve, by our settings, would not answer to the name in the address.

@@ -8,15 +8,13 @@ use std::time::Duration;
 
 use super::args::{IdArgs, PolicyArgs, UpdateArgs, WhenArgs};
 use crate::error::{Code, Error, Result};
+use crate::limits;
 use crate::models::{AgentId, PingUrl, Policy};
 use crate::service::asked::{self, PolicyText, WhenText, whole};
 use crate::service::{Changes, When, Wish};
 
 pub use crate::service::asked::{filled, given, point, repetitions};
 pub use history::history;
-
-/// The largest prompt that is read from a file, in bytes: Letta takes 5 MB.
-const LARGEST_PROMPT: u64 = 16 * 1024 * 1024;
 
 /// A part of a list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -156,7 +154,8 @@ pub fn count(flag: Option<&str>) -> Result<usize> {
 pub fn prompt(flag: Option<&str>, file: Option<&Path>, stdin: impl Read) -> Result<String> {
     asked::prompt(match (flag, file) {
         (Some(prompt), _) => prompt.to_owned(),
-        (None, Some(path)) => read_path(path, stdin).map_err(|e| unusable("prompt", path, e))?,
+        (None, Some(path)) => read_path(path, stdin, limits::LARGEST_PROMPT)
+            .map_err(|e| unusable("prompt", path, e))?,
         (None, None) => return Err(asked::prompt_missing("no prompt was given")),
     })
 }
@@ -173,25 +172,25 @@ pub fn source_code(file: Option<&Path>, stdin: impl Read) -> Result<String> {
         )
         .example("--source-code greet.py"));
     };
-    read_path(path, stdin).map_err(|e| unusable("source code", path, e))
+    read_path(path, stdin, limits::SOURCE_CODE).map_err(|e| unusable("source code", path, e))
 }
 
 type Cause = Box<dyn std::error::Error + Send + Sync>;
 
-/// The text of a file, or of `stdin` if it is named `-`.
-fn read_path(path: &Path, stdin: impl Read) -> std::result::Result<String, Cause> {
+/// The text of a file, or of `stdin` if it is named `-`, of `most` bytes.
+fn read_path(path: &Path, stdin: impl Read, most: usize) -> std::result::Result<String, Cause> {
     match path.as_os_str() == "-" {
-        true => read(stdin),
-        false => read(std::fs::File::open(path)?),
+        true => read(stdin, most),
+        false => read(std::fs::File::open(path)?, most),
     }
 }
 
-fn read(source: impl Read) -> std::result::Result<String, Cause> {
+fn read(source: impl Read, most: usize) -> std::result::Result<String, Cause> {
     let mut bytes = Vec::new();
-    source.take(LARGEST_PROMPT + 1).read_to_end(&mut bytes)?;
-    if bytes.len() as u64 > LARGEST_PROMPT {
-        let limit = LARGEST_PROMPT / (1024 * 1024);
-        return Err(format!("it is larger than {limit} MiB").into());
+    source.take(most as u64 + 1).read_to_end(&mut bytes)?;
+    if bytes.len() > most {
+        let most = limits::Amount::Bytes(most);
+        return Err(format!("it is larger than {most}").into());
     }
     let text = String::from_utf8(bytes).map_err(|e| {
         let at = e.utf8_error().valid_up_to() + 1;

@@ -6,7 +6,7 @@ use super::Context;
 use super::args::{BackupArgs, PruneArgs, PurgeArgs, RestoreArgs};
 use super::commands::to_rows;
 use super::input::{self, given};
-use super::output::{self, Reply};
+use super::output::{self, Reply, Text};
 use crate::db::{Db, Purge};
 use crate::error::{Code, Error, Result};
 use crate::schedule::Zone;
@@ -29,11 +29,10 @@ pub(super) async fn doctor(ctx: &Context) -> Result<Reply> {
     let findings = to_rows(&diagnosis.findings)?;
     let errors = diagnosis.has_errors();
     let (accounts, instants) = (diagnosis.accounts, diagnosis.instants);
-    let text = format!(
-        "{}\n{accounts} accounts of {instants} instants examined in {}",
-        output::findings_text(&findings),
+    let text = Text::of_lines(&output::findings_text(&findings)).line(&format!(
+        "{accounts} accounts of {instants} instants examined in {}",
         service.db.path().display()
-    );
+    ));
     let json = json!({
         "status": if errors { "error" } else { "success" },
         "healthy": findings.is_empty(),
@@ -43,7 +42,7 @@ pub(super) async fn doctor(ctx: &Context) -> Result<Reply> {
         "database": service.db.path(),
         "now": ctx.clock.now(),
     });
-    let reply = Reply::new(&json, text.as_str())?;
+    let reply = Reply::new(&json, text.clone())?;
     Ok(match errors {
         true => reply.failing(text),
         false => reply,

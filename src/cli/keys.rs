@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::Context;
 use super::args::KeyVerb;
 use super::input::{agent_filter, given, schedule_id};
-use super::output::{Reply, keys_table};
+use super::output::{Reply, Text, keys_table};
 use crate::error::Result;
 use crate::models::StoredKey;
 
@@ -42,17 +42,14 @@ async fn create(ctx: &Context, name: Option<&str>, agent_id: Option<&str>) -> Re
         "agent_id": agent_id,
         "key": key.expose_secret(),
     });
-    let text = format!(
-        "Key {id} ({name}). It is shown this once:\n{}",
-        key.expose_secret()
-    );
-    Reply::new(&json, text)
+    let text = Text::from(format!("Key {id} ({name}). It is shown this once:"));
+    Reply::new(&json, text.line(key.expose_secret()))
 }
 
 async fn list(ctx: &Context) -> Result<Reply> {
     let keys = ctx.service().await?.list_keys().await?;
     let rows: Vec<Value> = keys.iter().map(show).collect();
-    let text = keys_table(&rows);
+    let text = Text::of_lines(&keys_table(&rows));
     let json = json!({ "status": "success", "count": rows.len(), "keys": rows });
     Reply::new(&json, text)
 }

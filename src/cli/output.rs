@@ -13,7 +13,8 @@ use serde_json::{Value, json};
 
 use crate::error::{Code, Error, Result};
 
-pub(super) use tables::printable;
+use crate::printable::{printable, printable_json, printable_lines};
+
 pub use tables::{
     agents_table, findings_text, keys_table, occurrences_table, schedule_details, schedules_table,
 };
@@ -22,8 +23,44 @@ pub use tables::{
 #[derive(Clone, Debug)]
 pub struct Reply {
     json: Value,
-    text: String,
-    failing: Option<String>,
+    text: Text,
+    failing: Option<Text>,
+}
+
+/// An answer for people. What becomes one of its lines may be another's text and stays that line.
+#[derive(Clone, Debug, Default)]
+pub struct Text(String);
+
+impl Text {
+    /// Text whose lines are ours, such as a table.
+    pub fn of_lines(lines: &str) -> Text {
+        Text(printable_lines(lines))
+    }
+
+    /// The same with another line.
+    pub fn line(mut self, line: &str) -> Text {
+        self.0.push('\n');
+        self.0.push_str(&printable(line));
+        self
+    }
+}
+
+impl From<&str> for Text {
+    fn from(line: &str) -> Text {
+        Text(printable(line))
+    }
+}
+
+impl From<&String> for Text {
+    fn from(line: &String) -> Text {
+        Text::from(line.as_str())
+    }
+}
+
+impl From<String> for Text {
+    fn from(line: String) -> Text {
+        Text::from(line.as_str())
+    }
 }
 
 impl Reply {
@@ -31,7 +68,7 @@ impl Reply {
     ///
     /// # Errors
     /// [`Code::Internal`] if the value has no JSON form.
-    pub fn new(json: &impl Serialize, text: impl Into<String>) -> Result<Reply> {
+    pub fn new(json: &impl Serialize, text: impl Into<Text>) -> Result<Reply> {
         let json = serde_json::to_value(json).map_err(|e| {
             Error::new(Code::Internal, "could not put the answer into JSON").caused_by(e)
         })?;
@@ -44,7 +81,7 @@ impl Reply {
 
     /// The same answer, with exit status 1: something is wrong, though not with the call. `told` says
     /// what, for those who read errors from standard error.
-    pub fn failing(self, told: impl Into<String>) -> Reply {
+    pub fn failing(self, told: impl Into<Text>) -> Reply {
         Reply {
             failing: Some(told.into()),
             ..self
@@ -88,7 +125,7 @@ impl Output {
             Some(told) => {
                 // People read the answer itself.
                 if self.json {
-                    write_err(&format!("error: {}", printable(told)));
+                    write_err(&format!("error: {}", told.0));
                 }
                 ExitCode::FAILURE
             }
@@ -97,7 +134,7 @@ impl Output {
         if self.json {
             self.print_json_with(&reply.json, code)
         } else {
-            write_out(&reply.text, code)
+            write_out(&reply.text.0, code)
         }
     }
 
@@ -108,7 +145,7 @@ impl Output {
 
     fn print_json_with(self, value: &impl Serialize, code: ExitCode) -> ExitCode {
         let text = if self.terminal {
-            serde_json::to_string_pretty(value)
+            serde_json::to_string_pretty(value).map(|json| printable_json(&json))
         } else {
             serde_json::to_string(value)
         };
@@ -128,7 +165,7 @@ impl Output {
             Code::Usage => ExitCode::from(2),
             _ => ExitCode::FAILURE,
         };
-        write_err(&format!("error: {}", printable(&sentence(error))));
+        write_err(&format!("error: {}", sentence(error)));
         if self.json {
             self.print_json_with(&error_json(error), code)
         } else {
@@ -182,14 +219,21 @@ pub(super) fn write_out(text: &str, code: ExitCode) -> ExitCode {
     }
 }
 
-/// Says something beside the answer. Nobody listening is no reason to fail.
+/// Says something beside the answer, on one line. Nobody listening is no reason to fail.
 pub(super) fn write_err(text: &str) {
-    let _ = writeln!(io::stderr().lock(), "{text}");
+    let _ = writeln!(io::stderr().lock(), "{}", printable(text));
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_line_of_an_answer_stays_one_line_whatever_it_holds() {
+        let text = Text::from("a\nb\u{1b}".to_owned()).line("c\nd");
+        assert_eq!(text.0, "a\\nb\\u{1b}\nc\\nd");
+        assert_eq!(Text::of_lines("a\nb\r").0, "a\nb\\r");
+    }
 
     #[test]
     fn an_error_is_one_text_with_its_causes_and_an_example() {

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 
-use super::output::{Reply, printable};
+use super::output::Reply;
 use crate::config::{PLUGIN_FILE, RemoteSettings, Settings};
 use crate::error::{Code, Error, Result};
 use files::{
@@ -49,7 +49,7 @@ pub(super) fn install(settings: &Settings, plugins: &Path, copy: bool) -> Result
     for file in FILES {
         check_ours(&folder.join(file.name), file.mark)?;
     }
-    std::fs::create_dir_all(&folder).map_err(|e| unusable("make the folder", &folder, e))?;
+    make_folder(&folder).map_err(|e| unusable("make the folder", &folder, e))?;
     let settings_file = folder.join(PLUGIN_FILE);
     let wanted = wanted(settings)?;
     let before = read_if_there(&settings_file)?;
@@ -107,7 +107,7 @@ pub(super) fn install(settings: &Settings, plugins: &Path, copy: bool) -> Result
         folder.display(),
         settings.letta_url
     );
-    let text = printable(&message);
+    let text = message.clone();
     Reply::new(
         &json!({
             "status": "success",
@@ -191,7 +191,7 @@ fn installed_for_server(
         folder.display(),
         remote.url
     );
-    let text = printable(&message);
+    let text = message.clone();
     Reply::new(
         &json!({
             "status": "success",
@@ -296,6 +296,14 @@ fn overlay(table: &mut toml::Table, over: &toml::Table) {
             }
         }
     }
+}
+
+/// Makes a folder that is there for others to read, and for nobody else to write.
+fn make_folder(path: &Path) -> std::io::Result<()> {
+    let mut builder = std::fs::DirBuilder::new();
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o755);
+    builder.recursive(true).create(path)
 }
 
 fn absolute(path: &Path) -> Result<PathBuf> {

@@ -1,5 +1,6 @@
 //! The settings file: where it is and what it may hold.
 
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use secrecy::{ExposeSecret, SecretString};
@@ -8,6 +9,7 @@ use serde::{Deserialize, Deserializer};
 use super::sources::overruled;
 use super::{Environment, budget, delivery, invalid, keeping, mcp, notify, remote, server};
 use crate::error::{Code, Error, Result};
+use crate::limits;
 
 /// The file beside the plugin's shim.
 pub(crate) const PLUGIN_FILE: &str = "promptyoself.toml";
@@ -19,6 +21,7 @@ pub(super) struct File {
     pub database: Option<String>,
     pub timezone: Option<String>,
     pub default_agent: Option<String>,
+    pub largest_prompt: Option<u64>,
     pub letta: Option<Letta>,
     pub delivery: Option<delivery::FileTable>,
     pub notify: Option<notify::FileTable>,
@@ -85,7 +88,7 @@ pub(super) fn find(flag: Option<&Path>, env: &Environment) -> Option<PathBuf> {
 
 /// Reads the file at `path`.
 pub(super) fn read(path: &Path) -> Result<File> {
-    let text = std::fs::read_to_string(path).map_err(|e| {
+    let text = read_text(path).map_err(|e| {
         Error::new(
             Code::FileUnusable,
             format!(
@@ -98,6 +101,29 @@ pub(super) fn read(path: &Path) -> Result<File> {
         .caused_by(e)
     })?;
     parse(path, &text)
+}
+
+/// The text of a file. What is none, as a folder, a pipe or a device is, may have no end.
+fn read_text(path: &Path) -> std::io::Result<String> {
+    let not = |what: String| std::io::Error::new(std::io::ErrorKind::InvalidInput, what);
+    // Looked at before it is opened, since to open a pipe waits for whoever writes into it.
+    if !std::fs::metadata(path)?.is_file() {
+        return Err(not("it is not a file".to_owned()));
+    }
+    let file = std::fs::File::open(path)?;
+    if !file.metadata()?.is_file() {
+        return Err(not("it is not a file".to_owned()));
+    }
+    let mut text = String::new();
+    file.take(limits::SETTINGS_FILE as u64 + 1)
+        .read_to_string(&mut text)?;
+    match text.len() > limits::SETTINGS_FILE {
+        true => {
+            let most = limits::Amount::Bytes(limits::SETTINGS_FILE);
+            Err(not(format!("it is larger than {most}")))
+        }
+        false => Ok(text),
+    }
 }
 
 /// Understands the text of the file at `path`.

@@ -1,6 +1,6 @@
 //! Where the HTTP server listens, and whom it answers.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use serde::Deserialize;
 
@@ -21,6 +21,8 @@ pub struct ServerSettings {
     pub hosts: Vec<String>,
     /// Origins of web pages that may call it, besides its own.
     pub origins: Vec<String>,
+    /// Addresses of proxies on other machines, from which many callers come.
+    pub proxies: Vec<IpAddr>,
     /// Whether Python tools may be uploaded to Letta through us.
     pub allow_upload: bool,
 }
@@ -40,6 +42,7 @@ pub(super) struct FileTable {
     listen: Option<String>,
     hosts: Option<Vec<String>>,
     origins: Option<Vec<String>>,
+    proxies: Option<Vec<String>>,
     allow_upload: Option<bool>,
 }
 
@@ -70,18 +73,31 @@ pub(super) fn combine(flags: &Flags, env: &Environment, file: FileTable) -> Resu
         Some(text) => text.split(',').map(str::to_owned).collect(),
         None => from_file.unwrap_or_default(),
     };
-    let words = |name: &str, from_file| {
+    let words = |name: &str, from_file| -> Vec<String> {
         let words = words(name, from_file).into_iter();
         words.filter_map(|w| filled(Some(w))).collect()
     };
+    let proxies = words("PROMPTYOSELF_PROXIES", file.proxies);
     Ok(ServerSettings {
         listen,
         chosen: chosen.is_some(),
         hosts: words("PROMPTYOSELF_HOSTS", file.hosts),
         origins: words("PROMPTYOSELF_ORIGINS", file.origins),
+        proxies: proxies.iter().map(|p| proxy(p)).collect::<Result<_>>()?,
         allow_upload: switch(env, "PROMPTYOSELF_ALLOW_UPLOAD")?
             .or(file.allow_upload)
             .unwrap_or(false),
+    })
+}
+
+/// The address of a proxy.
+fn proxy(text: &str) -> Result<IpAddr> {
+    text.parse().map_err(|_| {
+        invalid(
+            "PROMPTYOSELF_PROXIES, or proxies in [server] of the settings file",
+            format_args!("{text:?} is not the address of a machine, without a port"),
+            "PROMPTYOSELF_PROXIES=172.18.0.2",
+        )
     })
 }
 
@@ -125,6 +141,21 @@ mod tests {
     fn an_empty_name_in_a_list_is_no_name() {
         let settings = listen(&[("PROMPTYOSELF_HOSTS", "a.example,, b.example,")]).unwrap();
         assert_eq!(settings.hosts, ["a.example", "b.example"]);
+    }
+
+    #[test]
+    fn a_proxy_is_named_by_its_address() {
+        let proxies = |text| listen(&[("PROMPTYOSELF_PROXIES", text)]).map(|s| s.proxies);
+        let read = proxies("172.18.0.2, 2001:db8::1").unwrap();
+        assert_eq!(
+            read,
+            ["172.18.0.2", "2001:db8::1"].map(|a| a.parse::<IpAddr>().unwrap())
+        );
+        let error = proxies("proxy.example:80").unwrap_err();
+        assert!(
+            error.to_string().contains("PROMPTYOSELF_PROXIES"),
+            "{error}"
+        );
     }
 
     #[test]

@@ -9,8 +9,9 @@ use uuid::Uuid;
 
 use super::adoption::adopt;
 use super::control::skip_to_now;
+use super::filesystem::{create_new_private, for_sqlite};
 use super::notices::follow_lifecycle;
-use super::open::{BUSY_TIMEOUT, create_new_private, is_locked};
+use super::open::{BUSY_TIMEOUT, is_locked};
 use super::plans::timetable;
 use super::rows::{self, schedule_columns};
 use super::schedulers::{lives, owners_folder};
@@ -46,6 +47,7 @@ impl Db {
     /// [`Code::FileUnusable`] if there is such a file or it can't be made, and those of the
     /// database.
     pub async fn back_up(&self, to: &Path) -> Result<i64> {
+        for_sqlite(to).map_err(|e| unusable(to, "make the backup", e))?;
         create_new_private(to).map_err(|e| unusable(to, "make the backup", e))?;
         let copied = self.copy_and_check(to).await;
         if copied.is_err() {
@@ -55,8 +57,9 @@ impl Db {
     }
 
     async fn copy_and_check(&self, to: &Path) -> Result<i64> {
+        let name = for_sqlite(to).map_err(|e| unusable(to, "make the backup", e))?;
         sqlx::query("VACUUM INTO $1")
-            .bind(to.to_string_lossy().into_owned())
+            .bind(name)
             .execute(&self.pool)
             .await
             .map_err(|e| self.failed("back it up", e))?;
@@ -105,8 +108,12 @@ impl Db {
         }
         let aside = beside(
             to,
-            &format!("before-restore-{}", now.strftime("%Y%m%dT%H%M%SZ")),
+            &format!("before-restore-{}", now.strftime("%Y%m%dT%H%M%S%.6fZ")),
         );
+        if in_place {
+            // What is set aside replaces nothing.
+            create_new_private(&aside).map_err(|e| unusable(&aside, "set it aside as", e))?;
+        }
         // A log that a crash left behind would be played into whatever gets this name.
         for end in FILES {
             let there = with_end(to, end);
@@ -149,8 +156,9 @@ async fn prepare(
         .execute(&mut connection)
         .await
         .map_err(|e| database_error(from, "read the backup", e))?;
+    let name = for_sqlite(coming).map_err(|e| unusable(coming, "make the database", e))?;
     sqlx::query("VACUUM INTO $1")
-        .bind(coming.to_string_lossy().into_owned())
+        .bind(name)
         .execute(&mut connection)
         .await
         .map_err(|e| database_error(from, "read the backup", e))?;
@@ -293,8 +301,9 @@ async fn look_at(path: &Path) -> Result<SqliteConnection> {
     if let Err(e) = std::fs::metadata(path) {
         return Err(unusable(path, "read the backup", e));
     }
+    let name = for_sqlite(path).map_err(|e| unusable(path, "read the backup", e))?;
     let options = SqliteConnectOptions::new()
-        .filename(path)
+        .filename(name)
         .busy_timeout(BUSY_TIMEOUT)
         .pragma("query_only", "ON");
     SqliteConnection::connect_with(&options)

@@ -1,7 +1,87 @@
-//! Whether the database lies on a file system of another machine, where locks and the write-ahead
-//! log can't be relied on.
+//! Files beside the database: whether they lie on a file system of another machine, where locks and
+//! the write-ahead log can't be relied on, and that nobody else can read, lock or replace them.
 
+use std::ffi::OsStr;
+use std::fs::{DirBuilder, File, OpenOptions};
+use std::io;
 use std::path::Path;
+
+/// What opens a file that this user alone may read and write, if it makes it.
+fn private() -> OpenOptions {
+    let mut options = OpenOptions::new();
+    options.write(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options
+}
+
+/// Makes a new file that only this user may read. It never opens one that is there.
+///
+/// # Errors
+/// Those of the system, such as that there is a file of this name.
+pub(super) fn create_new_private(path: &Path) -> io::Result<File> {
+    private().create_new(true).open(path)
+}
+
+/// Makes a folder that only this user may look into, and puts right the mode of one that is there
+/// and of the files in it: whoever may open a lock may hold it.
+///
+/// # Errors
+/// Those of the system; a file of somebody else in the folder is none.
+pub(super) fn make_private_folder(path: &Path) -> io::Result<()> {
+    let mut builder = DirBuilder::new();
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    match builder.create(path) {
+        Ok(()) => Ok(()),
+        Err(e) if e.kind() == io::ErrorKind::AlreadyExists => make_private(path),
+        Err(e) => Err(e),
+    }
+}
+
+/// Takes from others what they may do with a folder and the files in it.
+#[cfg(unix)]
+fn make_private(folder: &Path) -> io::Result<()> {
+    use std::fs::Permissions;
+    use std::os::unix::fs::PermissionsExt;
+
+    let take = |path: &Path, mode: u32| -> io::Result<()> {
+        let now = path.symlink_metadata()?;
+        match now.is_symlink() || now.permissions().mode() & 0o777 == mode {
+            true => Ok(()),
+            false => std::fs::set_permissions(path, Permissions::from_mode(mode)),
+        }
+    };
+    take(folder, 0o700)?;
+    for file in std::fs::read_dir(folder)?.flatten() {
+        // One that has gone meanwhile, or is not ours, keeps no other from being put right.
+        let _ = take(&file.path(), 0o600);
+    }
+    Ok(())
+}
+
+#[cfg(not(unix))]
+fn make_private(_folder: &Path) -> io::Result<()> {
+    Ok(())
+}
+
+/// A path as SQLite takes it: text, and never one of its URIs.
+///
+/// # Errors
+/// That the path is no text, which SQLite needs.
+pub(super) fn for_sqlite(path: &Path) -> io::Result<String> {
+    let path = std::path::absolute(path)?;
+    let text = path.into_os_string().into_string();
+    text.map_err(|path| {
+        io::Error::new(
+            io::ErrorKind::InvalidInput,
+            format!(
+                "its path {} is not UTF-8 text, as SQLite needs it",
+                OsStr::display(&path)
+            ),
+        )
+    })
+}
 
 /// The kind of network file system on which a file lies; `None` if it is a local one, or if that
 /// can't be told.

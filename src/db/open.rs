@@ -12,7 +12,7 @@ use sqlx::sqlite::{
 use sqlx::{Connection, SqliteConnection};
 use uuid::Uuid;
 
-use super::filesystem::network_file_system;
+use super::filesystem::{create_new_private, network_file_system};
 use super::{Db, UpgradeReport, database_error, other_path, upgrade};
 use crate::clock::Clock;
 use crate::error::{Code, Error, Result};
@@ -268,21 +268,12 @@ fn absolute(path: &Path) -> Result<PathBuf> {
 }
 
 /// Makes the file with mode 0600 if it does not exist, so that SQLite never makes it wider.
-pub(super) fn create_private(path: &Path) -> Result<()> {
+fn create_private(path: &Path) -> Result<()> {
     match create_new_private(path) {
-        Ok(()) => Ok(()),
+        Ok(_) => Ok(()),
         Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
         Err(e) => Err(unusable(path, "make", e)),
     }
-}
-
-/// Makes a new file that only this user may read.
-pub(super) fn create_new_private(path: &Path) -> std::io::Result<()> {
-    let mut options = std::fs::OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path).map(drop)
 }
 
 fn unusable(path: &Path, doing: &str, error: std::io::Error) -> Error {

@@ -6,6 +6,7 @@ use sqlx::{Row, SqliteConnection};
 use super::Db;
 use super::time::DbTime;
 use crate::error::Result;
+use crate::limits;
 use crate::models::RequestKey;
 
 /// How long an answer is kept for the same request.
@@ -20,6 +21,8 @@ pub enum Begun {
     Answered(StoredAnswer),
     /// Another request came under this key.
     Other,
+    /// As many of this caller are kept as may be, and this one was not noted.
+    TooMany,
 }
 
 /// What was answered.
@@ -53,13 +56,14 @@ impl Db {
             .await
             .map_err(failed)?;
         sqlx::query(
-            "INSERT INTO requests (caller, key, hash, created_at) VALUES ($1, $2, $3, $4) \
-             ON CONFLICT DO NOTHING",
+            "INSERT INTO requests (caller, key, hash, created_at) SELECT $1, $2, $3, $4 \
+             WHERE (SELECT count(*) FROM requests WHERE caller = $1) < $5 ON CONFLICT DO NOTHING",
         )
         .bind(&request.caller)
         .bind(&request.key)
         .bind(hash)
         .bind(DbTime(now))
+        .bind(limits::KEPT_ANSWERS)
         .execute(&mut *tx)
         .await
         .map_err(failed)?;
@@ -67,10 +71,13 @@ impl Db {
             sqlx::query("SELECT hash, status, body FROM requests WHERE caller = $1 AND key = $2")
                 .bind(&request.caller)
                 .bind(&request.key)
-                .fetch_one(&mut *tx)
+                .fetch_optional(&mut *tx)
                 .await
                 .map_err(failed)?;
         self.commit(tx, doing).await?;
+        let Some(row) = row else {
+            return Ok(Begun::TooMany);
+        };
         let stored: String = row.try_get("hash").map_err(failed)?;
         if stored != hash {
             return Ok(Begun::Other);

@@ -15,10 +15,17 @@ use crate::schedule::read_stored_time;
 /// The columns of `schedules` in the order of [`PromptSchedule`].
 macro_rules! schedule_columns {
     () => {
-        "id, agent_id, prompt_text, schedule_type, schedule_value, next_run, created_at, active, \
-         last_run, uid, name, timezone, anchor, start_at, end_at, max_repetitions, repetitions, \
-         lifecycle, broken_reason, paused_at, pause_note, catch_up, grace, pause_on_failure, \
-         envelope, max_age, ping_url, payload"
+        schedule_columns!("prompt_text")
+    };
+    ($prompt:literal) => {
+        concat!(
+            "id, agent_id, ",
+            $prompt,
+            ", schedule_type, schedule_value, next_run, created_at, active, last_run, uid, name, \
+             timezone, anchor, start_at, end_at, max_repetitions, repetitions, lifecycle, \
+             broken_reason, paused_at, pause_note, catch_up, grace, pause_on_failure, envelope, \
+             max_age, ping_url, payload"
+        )
     };
 }
 pub(super) use schedule_columns;

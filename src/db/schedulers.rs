@@ -1,12 +1,13 @@
 //! Who is delivering: owner locks, heartbeats, and held targets.
 
 use std::collections::BTreeSet;
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 use uuid::Uuid;
 
+use super::filesystem::{create_new_private, make_private_folder};
 use super::halt::{Deadline, give_time_back};
 use super::incidents::close_incident;
 use super::rows;
@@ -93,12 +94,8 @@ impl Db {
             .example("--db ./promptyoself.db")
             .caused_by(e)
         };
-        std::fs::create_dir_all(owners_folder(&self.path)).map_err(failed)?;
-        let file = OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .open(&path)
-            .map_err(failed)?;
+        make_private_folder(&owners_folder(&self.path)).map_err(failed)?;
+        let file = create_new_private(&path).map_err(failed)?;
         file.try_lock().map_err(|e| failed(e.into()))?;
         Ok(OwnerLock {
             owner,

@@ -15,6 +15,7 @@ use super::time::{DbTime, optional};
 use super::{Db, Tx};
 use crate::error::{Code, Error, Result};
 use crate::ids::new_id;
+use crate::limits;
 use crate::models::{
     AgentId, CatchUp, EnvelopeStyle, Lifecycle, NewSchedule, PingUrl, Plan, PromptSchedule, State,
 };
@@ -100,6 +101,49 @@ impl Db {
         rows.iter()
             .map(|r| rows::schedule(r).map_err(|e| self.failed("read a schedule", e)))
             .collect()
+    }
+
+    /// The same with the beginnings of prompts alone: one character more than a list shows.
+    ///
+    /// # Errors
+    /// Those of [`Db::list_schedules`].
+    pub async fn list_schedules_briefly(&self, filter: &ListFilter) -> Result<Vec<PromptSchedule>> {
+        let rows = sqlx::query(concat!(
+            "SELECT ",
+            schedule_columns!("substr(CAST(prompt_text AS TEXT), 1, $5) AS prompt_text"),
+            " FROM schedules WHERE ($1 IS NULL OR agent_id = $1) AND ($2 OR active = 1) \
+             ORDER BY next_run, id LIMIT $3 OFFSET $4"
+        ))
+        .bind(filter.agent_id.as_ref().map(AgentId::as_str))
+        .bind(filter.all)
+        .bind(filter.limit.map_or(-1, i64::from))
+        .bind(i64::from(filter.offset))
+        .bind(i64::try_from(limits::LISTED_PROMPT + 1).unwrap_or(i64::MAX))
+        .fetch_all(&self.pool)
+        .await
+        .map_err(|e| self.failed("list the schedules", e))?;
+        rows.iter()
+            .map(|r| rows::schedule(r).map_err(|e| self.failed("read a schedule", e)))
+            .collect()
+    }
+
+    /// How many bytes the prompts of a page of schedules have together.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn size_of_prompts(&self, filter: &ListFilter) -> Result<i64> {
+        sqlx::query_scalar(
+            "SELECT coalesce(sum(size), 0) FROM (SELECT length(CAST(prompt_text AS BLOB)) AS size \
+             FROM schedules WHERE ($1 IS NULL OR agent_id = $1) AND ($2 OR active = 1) \
+             ORDER BY next_run, id LIMIT $3 OFFSET $4)",
+        )
+        .bind(filter.agent_id.as_ref().map(AgentId::as_str))
+        .bind(filter.all)
+        .bind(filter.limit.map_or(-1, i64::from))
+        .bind(i64::from(filter.offset))
+        .fetch_one(&self.pool)
+        .await
+        .map_err(|e| self.failed("measure the prompts", e))
     }
 
     /// How many schedules a filter matches, whatever its limit.

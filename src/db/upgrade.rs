@@ -10,6 +10,7 @@ use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{Connection, Row, SqliteConnection};
 
 use super::adoption::adopt;
+use super::filesystem::{create_new_private, for_sqlite};
 use super::plans::{Unsent, remaining, timetable};
 use super::schedules::{fetch, write_lifecycle};
 use super::time::DbTime;
@@ -298,6 +299,9 @@ async fn copy_reminders(
     Ok(ids)
 }
 
+/// What is being done while a copy is made.
+const BACK_UP: &str = "back it up before the upgrade";
+
 /// Copies the whole database to a file beside it. The caller holds the write lock, so that the copy
 /// is what is upgraded; hence the connection of its own, which reads.
 pub(super) async fn back_up(
@@ -311,11 +315,12 @@ pub(super) async fn back_up(
         now.strftime("%Y%m%dT%H%M%S%.6fZ")
     ));
     let backup = PathBuf::from(name);
-    super::open::create_private(&backup)?;
+    let unusable = |e: std::io::Error| database_error(path, BACK_UP, sqlx::Error::Io(e));
+    create_new_private(&backup).map_err(unusable)?;
     let copied = async {
         let mut connection = SqliteConnection::connect_with(options).await?;
         sqlx::query("VACUUM INTO $1")
-            .bind(backup.to_string_lossy().into_owned())
+            .bind(for_sqlite(&backup).map_err(sqlx::Error::Io)?)
             .execute(&mut connection)
             .await?;
         connection.close().await?;
@@ -326,7 +331,7 @@ pub(super) async fn back_up(
     };
     if let Err(e) = copied.await {
         let _ = std::fs::remove_file(&backup);
-        return Err(database_error(path, "back it up before the upgrade", e));
+        return Err(database_error(path, BACK_UP, e));
     }
     Ok(backup)
 }

@@ -1,34 +1,33 @@
 //! MCP over streamable HTTP, as a part of the server's router.
 
 mod owners;
+mod streams;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use axum::Router;
-use axum::body::{Body, HttpBody, to_bytes};
+use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::{Method, StatusCode};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
+use axum::{Json, Router};
 use rmcp::transport::streamable_http_server::session::SessionManager;
 use rmcp::transport::streamable_http_server::session::local::LocalSessionManager;
 use rmcp::transport::streamable_http_server::{StreamableHttpServerConfig, StreamableHttpService};
+use serde::Deserialize;
+use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
 use super::caller::SESSION_HEADER;
 use super::{Handler, Shared, Transport};
+use crate::limits;
 use crate::models::hash_key;
-use crate::server::{Problem, credentials};
+use crate::server::{Admitted, Answer, Problem, bodies, credentials, too_many};
 use crate::service::Service;
 
 use owners::Owners;
-
-/// The largest request, in bytes: prompts may be as large as Letta takes them.
-const LARGEST_REQUEST: usize = 16 * 1024 * 1024;
-
-/// The largest request that may begin a session, in bytes: it is kept as long as the session.
-const LARGEST_BEGINNING: u64 = 64 * 1024;
+use streams::{Calls, Streams};
 
 /// How long a session is kept that nobody uses. Clients begin another one when it has ended.
 const IDLE: Duration = Duration::from_secs(60 * 60);
@@ -45,6 +44,15 @@ struct Door {
     service: Service,
     sessions: Arc<LocalSessionManager>,
     owners: Arc<Mutex<Owners>>,
+    streams: Streams,
+    calls: Calls,
+}
+
+/// What is read of a message here.
+#[derive(Default, Deserialize)]
+struct Message {
+    id: Option<Value>,
+    method: Option<String>,
 }
 
 /// The route `/mcp`. Host and origin are checked by whoever mounts it.
@@ -61,7 +69,7 @@ where
     let config = StreamableHttpServerConfig::default()
         .disable_allowed_hosts()
         .with_sse_retry(None)
-        .with_max_request_body_bytes(LARGEST_REQUEST)
+        .with_max_request_body_bytes(limits::BODY)
         .with_cancellation_token(end_of_calls(shared));
     let shared = Arc::new(shared.clone());
     let mcp = StreamableHttpService::new(
@@ -73,6 +81,8 @@ where
         service: service.clone(),
         sessions,
         owners: Arc::default(),
+        streams: Streams::default(),
+        calls: Calls::default(),
     };
     Router::new()
         .route_service("/mcp", mcp)
@@ -115,44 +125,106 @@ async fn admit(State(door): State<Door>, mut request: Request, next: Next) -> Re
         // As for a session that there is not.
         return (StatusCode::NOT_FOUND, "Not Found: Session not found").into_response();
     }
+    let session = session.map(str::to_owned);
     request.extensions_mut().insert(caller);
-    let is_delete = request.method() == Method::DELETE;
-    let Some((request, size)) = sized(request).await else {
-        return too_large(LARGEST_REQUEST as u64);
-    };
-    let mut response = next.run(request).await;
-    if is_delete && response.status() == StatusCode::ACCEPTED {
-        // Clients take only these two for the end of a session.
-        *response.status_mut() = StatusCode::NO_CONTENT;
-    }
-    let begun = response.headers().get(SESSION_HEADER);
-    if let Some(id) = begun.and_then(|v| v.to_str().ok()) {
-        if size > LARGEST_BEGINNING {
-            door.end(id).await;
-            return too_large(LARGEST_BEGINNING);
+    match (request.method(), session) {
+        (&Method::POST, session) => door.post(request, session, owner, next).await,
+        (&Method::GET, Some(session)) => door.stream(request, &session, owner, next).await,
+        (&Method::DELETE, _) => {
+            let mut response = next.run(request).await;
+            if response.status() == StatusCode::ACCEPTED {
+                // Clients take only these two for the end of a session.
+                *response.status_mut() = StatusCode::NO_CONTENT;
+            }
+            response
         }
-        door.note(id, owner).await;
+        _ => next.run(request).await,
     }
-    response
-}
-
-/// A request and the size of its body in bytes. `None` if that is too large.
-async fn sized(request: Request) -> Option<(Request, u64)> {
-    if let Some(size) = request.body().size_hint().exact() {
-        return Some((request, size));
-    }
-    let (parts, body) = request.into_parts();
-    let body = to_bytes(body, LARGEST_REQUEST).await.ok()?;
-    let size = body.len() as u64;
-    Some((Request::from_parts(parts, Body::from(body)), size))
-}
-
-fn too_large(largest: u64) -> Response {
-    let text = format!("Payload Too Large: this request may have at most {largest} bytes");
-    (StatusCode::PAYLOAD_TOO_LARGE, text).into_response()
 }
 
 impl Door {
+    /// Passes a message on once all of it is here.
+    async fn post(
+        self,
+        request: Request,
+        session: Option<String>,
+        owner: Option<String>,
+        next: Next,
+    ) -> Response {
+        let (mut parts, body) = match bodies::read(request, limits::BODY).await {
+            Ok(read) => read,
+            Err(problem) => return problem.into_response(),
+        };
+        // What can't be understood is refused where the rest of it is read.
+        let message: Message = serde_json::from_slice(&body).unwrap_or_default();
+        match (session, message.id, message.method.as_deref()) {
+            (Some(session), Some(id), Some(_)) => {
+                let Some(call) = self.calls.begin(&session, &id).map(Arc::new) else {
+                    return taken(&id);
+                };
+                // Whatever works on the call has it too.
+                parts.extensions.insert(call.clone());
+                let request = Request::from_parts(parts, Body::from(body));
+                let response = next.run(request).await;
+                response.map(|body| Body::new(Answer::new(body, call)))
+            }
+            (None, _, Some("initialize")) if body.len() > limits::BEGINNING => {
+                bodies::too_large(limits::BEGINNING)
+                    .told(None)
+                    .into_response()
+            }
+            (None, _, Some("initialize")) => {
+                // The session keeps what came with its first message.
+                let admitted = parts.extensions.remove::<Arc<Admitted>>();
+                let request = Request::from_parts(parts, Body::from(body));
+                self.begin(request, owner, next, admitted).await
+            }
+            _ => {
+                let request = Request::from_parts(parts, Body::from(body));
+                next.run(request).await
+            }
+        }
+    }
+
+    /// Begins a session. It counts also if its client goes away before it has its answer.
+    async fn begin(
+        self,
+        request: Request,
+        owner: Option<String>,
+        next: Next,
+        admitted: Option<Arc<Admitted>>,
+    ) -> Response {
+        let begun = tokio::spawn(async move {
+            let response = next.run(request).await;
+            let id = response.headers().get(SESSION_HEADER);
+            if let Some(id) = id.and_then(|v| v.to_str().ok()) {
+                self.note(id, owner).await;
+            }
+            drop(admitted);
+            response
+        });
+        begun.await.unwrap_or_else(|e| {
+            tracing::warn!("a session did not begin: {e}");
+            StatusCode::INTERNAL_SERVER_ERROR.into_response()
+        })
+    }
+
+    /// Opens a stream of a session, unless its owner has as many as it may have.
+    async fn stream(
+        &self,
+        request: Request,
+        session: &str,
+        owner: Option<String>,
+        next: Next,
+    ) -> Response {
+        let Some(open) = self.streams.open(session, owner.as_deref()) else {
+            let error = too_many("as many streams of this key are open as may be");
+            return Problem::from(error).into_response();
+        };
+        let response = next.run(request).await;
+        response.map(|body| Body::new(Answer::ending_with(body, open.ended(), open)))
+    }
+
     /// A panic elsewhere leaves them whole.
     fn owners(&self) -> MutexGuard<'_, Owners> {
         self.owners.lock().unwrap_or_else(PoisonError::into_inner)
@@ -176,4 +248,13 @@ impl Door {
             tracing::warn!("could not end a session: {e}");
         }
     }
+}
+
+/// The answer to a call whose id another one of the session has.
+fn taken(id: &Value) -> Response {
+    let message = "Invalid Request: a request with this id goes on in this session, and its answer \
+                   would be taken for this one's: give each request an id of its own";
+    let body =
+        json!({ "jsonrpc": "2.0", "id": id, "error": { "code": -32600, "message": message } });
+    (StatusCode::BAD_REQUEST, Json(body)).into_response()
 }

@@ -10,6 +10,9 @@ mod scheduling;
 
 pub(crate) use delivering::LONGEST_WAIT;
 
+use std::sync::OnceLock;
+
+use rmcp::model::Tool;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -45,6 +48,12 @@ const ALL: &[&Definition] = &[
 /// Every tool, in the order in which clients list them.
 pub fn all() -> &'static [&'static Definition] {
     ALL
+}
+
+/// Every tool as clients are told of it, described once for all sessions.
+pub fn described() -> &'static [Tool] {
+    static DESCRIBED: OnceLock<Vec<Tool>> = OnceLock::new();
+    DESCRIBED.get_or_init(|| ALL.iter().map(|t| t.to_tool()).collect())
 }
 
 /// The tool of a name.

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::error::{Code, Error, Result};
+use crate::limits;
 
 /// The id of a Letta agent, checked to hold only what an agent id can hold.
 ///
@@ -13,7 +14,7 @@ pub struct AgentId(String);
 
 impl AgentId {
     /// The longest id that is accepted: the width of the `agent_id` column.
-    const LONGEST: usize = 255;
+    const LONGEST: usize = limits::TEXT;
 
     /// Reads an agent id, ignoring white space around it.
     ///

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::words;
+use crate::printable::is_seen;
 
 words! {
     /// What kind of trouble an incident is.
@@ -145,9 +146,9 @@ impl Incident {
     }
 }
 
-/// Text without line breaks or other control characters, and not too long.
+/// Text without line breaks or anything else that is not seen as itself, and not too long.
 fn one_line(text: &str) -> String {
-    let plain = |c: char| if c.is_control() { ' ' } else { c };
+    let plain = |c: char| if is_seen(c) { c } else { ' ' };
     text.chars().map(plain).take(LONGEST_LINE).collect()
 }
 

@@ -6,7 +6,7 @@ use sha2::{Digest, Sha256};
 use crate::error::{Code, Error, Result};
 
 /// The largest request that is stored, in bytes.
-pub(crate) const LARGEST_REQUEST: usize = 8 * 1024 * 1024;
+pub(crate) const LARGEST_REQUEST: usize = crate::limits::SCHEDULED_REQUEST;
 
 /// The roles of Letta's messages.
 const ROLES: [&str; 3] = ["user", "system", "assistant"];

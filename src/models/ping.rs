@@ -5,6 +5,7 @@ use reqwest::Url;
 use super::words;
 use crate::error::{Code, Error, Result};
 use crate::http::origin;
+use crate::limits;
 
 /// How much of the end of an address is shown: enough to tell two apart, too little to use.
 const SHOWN: usize = 4;
@@ -43,6 +44,10 @@ impl PingUrl {
             )
             .example("--ping-url https://hc-ping.com/5f2b8d1c-0000-4000-8000-000000000000")
         };
+        if text.len() > limits::ADDRESS {
+            let most = limits::ADDRESS;
+            return Err(bad(&format!("has more than {most} characters")));
+        }
         let mut url = Url::parse(text.trim()).map_err(|_| bad("is not a web address"))?;
         if !matches!(url.scheme(), "http" | "https") {
             return Err(bad("is not a web address"));

@@ -43,7 +43,7 @@ pub struct CronSpec {
 const CYCLE_DAYS: u32 = 146_097;
 
 /// The longest pattern that is stored.
-const LONGEST: usize = 255;
+const LONGEST: usize = crate::limits::TEXT;
 
 const EXAMPLE: &str = "--cron \"0 9 * * *\"";
 

@@ -11,9 +11,9 @@ use secrecy::SecretString;
 use super::App;
 use super::problem::Problem;
 use crate::api::{AGENT_HEADER, KEY_HEADER, ON_BEHALF_HEADER};
-use crate::error::{Code, Error, Result};
+use crate::error::Result;
 use crate::models::{AgentId, Caller, RequestKey};
-use crate::service::{Credentials, Service};
+use crate::service::{Credentials, Service, key_refused};
 
 /// The service as the caller of a request sees it.
 pub struct Scoped(pub Service);
@@ -47,16 +47,14 @@ pub async fn identify(service: &Service, headers: &HeaderMap) -> Result<Caller> 
 /// What a caller says of itself, by the headers of a request.
 ///
 /// # Errors
-/// [`Code::KeyInvalid`] for a header that is not text, and those of an agent's id that can't be one.
+/// That of no key for a header that is not text, and those of an agent's id that can't be one.
 pub fn credentials(headers: &HeaderMap) -> Result<Credentials> {
+    // What is no text is no key either.
     let text = |name: &str| match headers.get(name) {
-        Some(value) => value.to_str().map(|v| Some(v.trim())).map_err(|_| {
-            Error::new(
-                Code::KeyInvalid,
-                format!("the header {name} is not plain text"),
-            )
-            .example("promptyoself key create --name laptop")
-        }),
+        Some(value) => value
+            .to_str()
+            .map(|v| Some(v.trim()))
+            .map_err(|_| key_refused()),
         None => Ok(None),
     };
     let bearer = text(AUTHORIZATION.as_str())?.map(|v| {

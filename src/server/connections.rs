@@ -1,45 +1,57 @@
 //! Connections of the HTTP server: how many there may be, and how long they may stay silent. What
 //! strangers hold open must not take the files that deliveries need.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use axum::body::Body;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
+use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
 use rustix::process::{Resource, getrlimit};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
+use super::answer::Answer;
+use super::places::{Owed, Place, Places};
+use super::wire::Wire;
 use crate::clock::Clock;
-
-/// How many connections there may be, however many files the process may open.
-const MOST: usize = 512;
+use crate::limits;
 
 /// How long to wait after a connection could not be accepted: no file was left for it, most likely.
 const PAUSE: Duration = Duration::from_millis(100);
 
 /// What connections may take.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Limits {
-    /// How many there may be at a time; others wait to be accepted.
+    /// How many there may be at a time; others wait until there is a place.
     pub(super) connections: usize,
     /// How long the header of a request may take, and how long a connection may wait for one.
     pub(super) header: Duration,
+    /// Addresses of proxies, which may hold any number of places.
+    pub(super) proxies: Vec<IpAddr>,
 }
 
 impl Limits {
     /// The limits of this process: a quarter of the files that it may open.
-    pub(super) fn of_process() -> Self {
+    pub(super) fn of_process(proxies: &[IpAddr]) -> Self {
         let files = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
         let quarter = usize::try_from(files / 4).unwrap_or(usize::MAX);
         Limits {
-            connections: quarter.clamp(1, MOST),
-            header: Duration::from_secs(10),
+            connections: quarter.clamp(1, limits::CONNECTIONS),
+            header: limits::HEADER,
+            proxies: proxies.to_vec(),
         }
+    }
+
+    /// The places of these limits.
+    pub(super) fn places(&self, clock: Clock) -> Arc<Places> {
+        Places::new(self.connections, self.proxies.clone(), clock)
     }
 }
 
@@ -49,36 +61,74 @@ pub(super) async fn answer(
     listener: TcpListener,
     router: Router,
     limits: Limits,
+    places: Arc<Places>,
     clock: Clock,
     stop: CancellationToken,
 ) {
-    let free = Arc::new(Semaphore::new(limits.connections));
     let open = GracefulShutdown::new();
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new())
         .header_read_timeout(limits.header);
     let next = async || {
-        let place = free.clone().acquire_owned().await.ok()?;
-        Some((accept(&listener, &clock).await, place))
+        let (socket, address) = accept(&listener, &clock).await;
+        Some((socket, places.take(address).await?))
     };
-    while let Some(Some((stream, place))) = stop.run_until_cancelled(next()).await {
-        let service = TowerToHyperService::new(router.clone());
-        let connection = open.watch(http.serve_connection(TokioIo::new(stream), service));
+    while let Some(next) = stop.run_until_cancelled(next()).await {
+        // One address that holds its part already is not answered.
+        let Some((socket, place)) = next else {
+            continue;
+        };
+        let wire = TokioIo::new(Wire::new(socket, place.clone()));
+        let closed = place.closed();
+        let service = service_fn(handler(router.clone(), place));
+        let connection = open.watch(http.serve_connection(wire, service));
         tokio::spawn(async move {
-            if let Err(e) = connection.await {
-                tracing::debug!("a connection ended: {e}");
+            match closed.run_until_cancelled(connection).await {
+                Some(Ok(())) => {}
+                Some(Err(e)) => tracing::debug!("a connection ended: {e}"),
+                None => tracing::debug!("a connection was closed for another one"),
             }
-            drop(place);
         });
     }
     drop(listener);
     open.shutdown().await;
 }
 
-async fn accept(listener: &TcpListener, clock: &Clock) -> TcpStream {
+/// What answers the requests of one connection.
+fn handler(
+    router: Router,
+    place: Arc<Place>,
+) -> impl Fn(hyper::Request<Incoming>) -> Handled + Clone {
+    let router = TowerToHyperService::new(router);
+    move |mut request| {
+        request.extensions_mut().insert(place.clone());
+        place.gave(Owed::Request);
+        let answered = Answered(place.clone());
+        let answering = router.call(request);
+        Box::pin(async move {
+            let response = answering.await?;
+            Ok(response.map(|body| Body::new(Answer::new(body, answered))))
+        })
+    }
+}
+
+type Handled = std::pin::Pin<
+    Box<dyn Future<Output = Result<hyper::Response<Body>, std::convert::Infallible>> + Send>,
+>;
+
+/// A request that is being answered.
+struct Answered(Arc<Place>);
+
+impl Drop for Answered {
+    fn drop(&mut self) {
+        self.0.answered();
+    }
+}
+
+async fn accept(listener: &TcpListener, clock: &Clock) -> (TcpStream, IpAddr) {
     loop {
         match listener.accept().await {
-            Ok((stream, _)) => return stream,
+            Ok((stream, from)) => return (stream, from.ip()),
             Err(e) => {
                 tracing::warn!("a connection could not be accepted: {e}");
                 clock.sleep(PAUSE).await;
@@ -105,9 +155,12 @@ mod tests {
         let limits = Limits {
             connections,
             header: Duration::from_millis(100),
+            proxies: Vec::new(),
         };
         let stop = CancellationToken::new();
-        let serving = answer(listener, router, limits, Clock::system(), stop.clone());
+        let clock = Clock::system();
+        let places = limits.places(clock.clone());
+        let serving = answer(listener, router, limits, places, clock, stop.clone());
         tokio::spawn(serving);
         (address, stop)
     }
@@ -161,7 +214,7 @@ mod tests {
 
     #[test]
     fn strangers_get_a_part_of_the_files_that_may_be_open() {
-        let limits = Limits::of_process();
-        assert!((1..=MOST).contains(&limits.connections));
+        let limits = Limits::of_process(&[]);
+        assert!((1..=limits::CONNECTIONS).contains(&limits.connections));
     }
 }

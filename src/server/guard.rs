@@ -70,7 +70,9 @@ impl Guard {
             None => authority,
         };
         let host = host.unwrap_or_default().to_ascii_lowercase();
-        if !self.knows(&host) {
+        // A request may name whom it calls in its first line as well.
+        let authority = authority.map(str::to_ascii_lowercase);
+        if !self.knows(&host) || !authority.is_none_or(|a| self.knows(&a)) {
             return Err(Error::new(
                 Code::NotPermitted,
                 format!(
@@ -125,13 +127,31 @@ pub(super) async fn check(State(app): State<App>, request: Request, next: Next) 
 
 async fn check_request(app: &App, headers: &HeaderMap, uri: &Uri) -> Result<(), Error> {
     let authority = uri.authority().map(|a| a.as_str());
-    app.guard.check(headers, authority)?;
     refuse_repeated(headers)?;
-    let is_passed_on = FORWARDING.iter().find(|n| headers.contains_key(**n));
+    app.guard.check(headers, authority)?;
+    if is_from_elsewhere(headers) && app.service.db.list_keys().await?.is_empty() {
+        return Err(Error::new(
+            Code::NotPermitted,
+            "a page of another site made the browser ask this, and there is no key yet by which \
+             callers could be known: open the address by itself, or make a key",
+        )
+        .example("promptyoself key create --name laptop"));
+    }
+    // Many programs take an underscore for a hyphen.
+    let mut names = headers.keys().map(|n| n.as_str().replace('_', "-"));
+    let is_passed_on = names.find(|n| FORWARDING.contains(&n.as_str()));
     match is_passed_on {
-        Some(name) if uri.path() != "/healthz" => refuse_unknown_caller(app, name).await,
+        Some(name) if uri.path() != "/healthz" => refuse_unknown_caller(app, &name).await,
         _ => Ok(()),
     }
+}
+
+/// Whether a browser says that a page of another site asks, one that it would not name: an `Origin`
+/// has been checked.
+fn is_from_elsewhere(headers: &HeaderMap) -> bool {
+    let mut sites = headers.get_all("sec-fetch-site").iter();
+    sites.any(|s| s.as_bytes().eq_ignore_ascii_case(b"cross-site"))
+        && !headers.contains_key(header::ORIGIN)
 }
 
 /// Refuses what a proxy passes on as long as no key was ever made: whoever reaches us is then taken
@@ -150,9 +170,16 @@ async fn refuse_unknown_caller(app: &App, name: &str) -> Result<(), Error> {
     .example("promptyoself key create --name laptop"))
 }
 
-/// Refuses two answers to who is calling: what stands before us may have looked at the other one.
+/// Refuses two answers to who is calling, or whom: what stands before us may have looked at the
+/// other one.
 fn refuse_repeated(headers: &HeaderMap) -> Result<(), Error> {
-    let names = [header::AUTHORIZATION.as_str(), KEY_HEADER, AGENT_HEADER];
+    let names = [
+        header::AUTHORIZATION.as_str(),
+        KEY_HEADER,
+        AGENT_HEADER,
+        header::HOST.as_str(),
+        header::ORIGIN.as_str(),
+    ];
     match names
         .iter()
         .find(|n| headers.get_all(**n).iter().count() > 1)
@@ -177,6 +204,7 @@ mod tests {
             hosts: vec!["Prompts.example.org".into()],
             origins: vec!["https://app.example.org/".into()],
             allow_upload: false,
+            proxies: Vec::new(),
         };
         Guard::new(&settings, "127.0.0.1:8465".parse().unwrap())
     }

@@ -12,16 +12,14 @@ mod views;
 use std::sync::{Arc, Mutex};
 
 use axum::Router;
-use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::{Method, Uri};
 use axum::response::{IntoResponse, Response};
 use axum::routing::any;
 use jiff::SignedDuration;
 use serde_json::Value;
-use tower_http::timeout::TimeoutBody;
 
-use super::{App, BODY_SILENCE, Guard};
+use super::{App, Guard, bodies};
 use crate::error::{Code, Error, Result};
 use crate::models::{AgentId, LARGEST_REQUEST};
 use crate::service::{Registration, ScheduledMessage, Service};
@@ -74,7 +72,7 @@ impl Face {
         match path::read(request.version(), request.uri())? {
             Place::Elsewhere => {
                 self.check_passage(request.headers()).await?;
-                self.upstream()?.pass(request).await
+                self.upstream()?.pass(bodies::passed_on(request)).await
             }
             Place::Schedules(agent) => match *request.method() {
                 Method::GET | Method::HEAD => self.list(&agent, request).await,
@@ -120,7 +118,7 @@ impl Face {
         request: Request,
     ) -> std::result::Result<Response, Refused> {
         let Admitted { service, vouched } = self.admit(request.headers(), agent).await?;
-        let body = read_json(request.into_body()).await?;
+        let body = read_json(request).await?;
         let asked = Registration {
             skip_validation: vouched,
             ..create::read(&body, agent, service.clock.now())?
@@ -156,19 +154,22 @@ impl Face {
     }
 }
 
-async fn read_json(body: Body) -> Result<Value> {
+async fn read_json(request: Request) -> Result<Value> {
     let example = create::example;
-    let body = Body::new(TimeoutBody::new(BODY_SILENCE, body));
-    let bytes = axum::body::to_bytes(body, LARGEST_REQUEST)
+    let limit = LARGEST_REQUEST / (1024 * 1024);
+    let too_large = || {
+        Error::new(
+            Code::RequestInvalid,
+            format!("the body can't be read, or is larger than {limit} MiB"),
+        )
+        .example(example())
+    };
+    let request = bodies::bounded(request, LARGEST_REQUEST).map_err(|_| too_large())?;
+    let bytes = axum::body::to_bytes(request.into_body(), LARGEST_REQUEST)
         .await
-        .map_err(|e| {
-            let limit = LARGEST_REQUEST / (1024 * 1024);
-            Error::new(
-                Code::RequestInvalid,
-                format!("the body can't be read, or is larger than {limit} MiB"),
-            )
-            .example(example())
-            .caused_by(e)
+        .map_err(|e| match bodies::cause(&e) {
+            Some(own) if !own.is_too_large() => own.error(),
+            _ => too_large(),
         })?;
     serde_json::from_slice(&bytes).map_err(|e| {
         Error::new(Code::RequestInvalid, "the body is not JSON")

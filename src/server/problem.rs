@@ -69,6 +69,10 @@ impl IntoResponse for Problem {
         // A struct of texts can't fail to become JSON.
         let body = serde_json::to_string(&self.body()).unwrap_or_default();
         let mut response = (self.status, kind, body).into_response();
+        if self.error.code() == Code::TooMany {
+            let soon = header::HeaderValue::from_static("1");
+            response.headers_mut().insert(header::RETRY_AFTER, soon);
+        }
         response.extensions_mut().insert(self.error);
         response
     }
@@ -82,7 +86,8 @@ fn status(code: Code) -> StatusCode {
         Code::ScheduleNotFound | Code::AgentUnknown => StatusCode::NOT_FOUND,
         Code::NameTaken | Code::ScheduleNotActive | Code::ScheduleBroken => StatusCode::CONFLICT,
         Code::IdempotencyConflict => StatusCode::UNPROCESSABLE_ENTITY,
-        Code::BudgetExceeded => StatusCode::TOO_MANY_REQUESTS,
+        Code::BudgetExceeded | Code::TooMany => StatusCode::TOO_MANY_REQUESTS,
+        Code::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
         Code::LettaUnreachable
         | Code::LettaUnauthorized
         | Code::LettaWrongServer

@@ -9,12 +9,13 @@ mod openapi;
 mod schedules;
 mod status;
 
+use axum::Router;
+use axum::body::Bytes;
 use axum::extract::{Request, State};
-use axum::http::{StatusCode, Uri};
+use axum::http::{StatusCode, Uri, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use axum::{Json, Router};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -28,14 +29,20 @@ pub use idempotency::Running;
 /// The routes, and the document of them.
 pub(super) fn router(app: &App) -> Router<App> {
     let (router, document) = operations().split_for_parts();
-    let document = Json(openapi::complete(document));
+    // Once for all: it is large, and whoever asks for it needs no key.
+    let document = openapi::complete(document).to_json().unwrap_or_default();
+    let document = Bytes::from(document);
     router
         .layer(middleware::from_fn_with_state(
             app.clone(),
             idempotency::answer_once,
         ))
         .layer(middleware::from_fn(in_fields))
-        .route("/api/openapi.json", get(async move || document))
+        .layer(middleware::from_fn(extract::watch_bodies))
+        .route(
+            "/api/openapi.json",
+            get(async move || ([(header::CONTENT_TYPE, "application/json")], document)),
+        )
 }
 
 /// The OpenAPI document.

@@ -233,15 +233,17 @@ pub struct Tested {
 /// A scheduler that lives on the database.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct SchedulerView {
-    /// Its owner id.
-    pub owner: String,
-    /// Its process.
-    pub pid: i64,
+    /// Its owner id; only for the operator.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owner: Option<String>,
+    /// Its process; only for the operator.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pid: Option<i64>,
     /// When it started.
     pub started_at: Timestamp,
     /// When it last said that it works.
     pub heartbeat_at: Timestamp,
-    /// Why it delivers nothing at the moment.
+    /// Why it delivers nothing at the moment; an agent is told only that.
     pub holding: Option<String>,
 }
 

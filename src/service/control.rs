@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::register::{Registered, When, plan, registered};
 use super::views::show_local;
-use super::{Service, not_found, not_live};
+use super::{Service, bounds, not_found, not_live};
 use crate::db::{Halt, Queued, Resumed};
 use crate::error::{Code, Error, Result};
 use crate::models::{AgentId, Lifecycle, PromptSchedule};
@@ -16,6 +16,7 @@ impl Service {
     /// # Errors
     /// [`Code::ScheduleNotFound`], [`Code::ScheduleNotActive`].
     pub async fn pause(&self, id: i64, note: Option<&str>) -> Result<()> {
+        bounds::note(note)?;
         self.find(id).await?;
         match self.db.pause_schedule(id, note, self.now()).await? {
             None => Err(not_found(id)),
@@ -119,6 +120,7 @@ impl Service {
     /// Those of the database.
     pub async fn halt(&self, note: Option<&str>) -> Result<Halt> {
         self.refuse_scoped("halting")?;
+        bounds::note(note)?;
         self.db.halt(note, self.now()).await
     }
 
@@ -139,6 +141,7 @@ impl Service {
 /// # Errors
 /// Those of registering it.
 pub fn preview(asked: &When, n: usize, zone: &Zone, now: Timestamp) -> Result<Registered> {
+    bounds::when(asked)?;
     let zone = match &asked.timezone {
         Some(name) => Zone::parse(name)?,
         None => zone.clone(),

@@ -118,6 +118,7 @@ impl Service {
             wake: Arc::default(),
             default_agent: None,
             allow_upload: false,
+            largest_prompt: crate::limits::PROMPT,
             caller: Caller::default(),
             request: None,
         })
@@ -169,7 +170,7 @@ impl Service {
             all: true,
             ..crate::db::ListFilter::default()
         };
-        let schedules = self.db.list_schedules(&everything).await?;
+        let schedules = self.db.list_schedules_briefly(&everything).await?;
         Ok(schedules.iter().filter_map(checks::schedule).collect())
     }
 

@@ -3,7 +3,7 @@
 use secrecy::SecretString;
 use subtle::ConstantTimeEq;
 
-use super::Service;
+use super::{Service, bounds};
 use crate::error::{Code, Error, Result};
 use crate::models::{AgentId, Caller, StoredKey, hash_key, new_key};
 
@@ -28,6 +28,7 @@ impl Service {
         agent_id: Option<&AgentId>,
     ) -> Result<(i64, SecretString)> {
         self.refuse_scoped("making keys")?;
+        bounds::name(Some(name))?;
         let key = new_key();
         let id = self
             .db
@@ -83,10 +84,8 @@ impl Service {
         keys.retain(|k| k.revoked_at.is_none());
         let opened = match &credentials.key {
             None if open_to_all => None,
-            None => return Err(refused("no key was shown, and this server asks for one")),
-            Some(shown) => {
-                Some(find(&keys, shown).ok_or_else(|| refused("the key is unknown or revoked"))?)
-            }
+            None => return Err(refused()),
+            Some(shown) => Some(find(&keys, shown).ok_or_else(refused)?),
         };
         match (
             opened.and_then(|k| k.agent_id.clone()),
@@ -114,13 +113,13 @@ fn find<'a>(keys: &'a [StoredKey], shown: &SecretString) -> Option<&'a StoredKey
     })
 }
 
-fn refused(why: &str) -> Error {
+/// The answer to no key, a wrong one and a revoked one alike.
+pub(crate) fn refused() -> Error {
     Error::new(
         Code::KeyInvalid,
-        format!(
-            "{why}: send it as \"Authorization: Bearer pys_…\" or as \"X-Promptyoself-Key\"; the \
-             operator makes one with promptyoself key create"
-        ),
+        "no key that opens anything was shown, and this server asks for one: send it as \
+         \"Authorization: Bearer pys_…\" or as \"X-Promptyoself-Key\"; the operator makes one with \
+         promptyoself key create",
     )
     .example("promptyoself key create --name laptop")
 }

@@ -7,10 +7,13 @@ use super::answers::{
     AgentsListed, CancelledSchedule, Halted, History, Listed, PausedSchedule, Planned, Previewed,
     PreviewedRun, QueuedRun, ResumedSchedule, SchedulerView, Shown, Success, Tested,
 };
-use super::{Changes, HistoryQuery, Registered, Registration, Service, When, preview};
+use super::{Changes, HistoryQuery, Registered, Registration, Service, Status, When, preview};
 use crate::db::{ListFilter, RunningScheduler};
 use crate::error::Result;
-use crate::models::{AgentId, Incident};
+use crate::models::{AgentId, Caller, Incident};
+
+/// What an agent is told of why nothing is delivered.
+pub(super) const ON_HOLD: &str = "deliveries are on hold for now";
 
 /// Which schedules are asked for.
 #[derive(Clone, Debug)]
@@ -210,7 +213,7 @@ impl Operations for Service {
             letta_version: server.version,
             agent_count,
             database: is_ours.then(|| status.database.display().to_string()),
-            schedulers: status.schedulers.iter().map(scheduler_view).collect(),
+            schedulers: self.visible_schedulers(&status),
             incidents: self.visible(&status.incidents).cloned().collect(),
             notices: is_ours.then(|| status.outbox.clone()),
             now: self.now(),
@@ -266,6 +269,22 @@ impl Service {
         })
     }
 
+    /// The schedulers, without what is the operator's alone.
+    pub(super) fn visible_schedulers(&self, status: &Status) -> Vec<SchedulerView> {
+        let is_operator = self.caller == Caller::Operator;
+        let view = |s: &RunningScheduler| SchedulerView {
+            owner: is_operator.then(|| s.owner.to_string()),
+            pid: is_operator.then_some(s.pid),
+            started_at: s.started_at,
+            heartbeat_at: s.heartbeat_at,
+            holding: match is_operator {
+                true => s.holding.clone(),
+                false => s.holding.as_ref().map(|_| ON_HOLD.to_owned()),
+            },
+        };
+        status.schedulers.iter().map(view).collect()
+    }
+
     /// Those incidents that the caller may know of.
     pub(super) fn visible<'a>(&'a self, all: &'a [Incident]) -> impl Iterator<Item = &'a Incident> {
         let scope = self.caller.scope().map(AgentId::as_str);
@@ -299,14 +318,4 @@ pub fn preview_runs(
         describes: shown.describes,
         now,
     })
-}
-
-pub(super) fn scheduler_view(s: &RunningScheduler) -> SchedulerView {
-    SchedulerView {
-        owner: s.owner.to_string(),
-        pid: s.pid,
-        started_at: s.started_at,
-        heartbeat_at: s.heartbeat_at,
-        holding: s.holding.clone(),
-    }
 }

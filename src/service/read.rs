@@ -7,7 +7,8 @@ use uuid::Uuid;
 use super::views::{Listing, OccurrenceView, ScheduleView};
 use super::{Service, Status};
 use crate::db::{HistoryFilter, ListFilter, OpenOccurrence, remaining, timetable};
-use crate::error::Result;
+use crate::error::{Code, Error, Result};
+use crate::limits;
 use crate::models::{Account, AgentId, Occurrence, PromptSchedule, State};
 
 /// How many coming and past runs are shown of one schedule.
@@ -53,7 +54,13 @@ impl Service {
             agent_id: self.narrow(filter.agent_id.clone())?,
             ..filter.clone()
         };
-        let schedules = self.db.list_schedules(filter).await?;
+        let schedules = match full {
+            false => self.db.list_schedules_briefly(filter).await?,
+            true => {
+                self.check_prompts(filter).await?;
+                self.db.list_schedules(filter).await?
+            }
+        };
         let total = self.db.count_schedules(filter).await?;
         let broken = self.db.count_broken(filter.agent_id.as_ref()).await?;
         let open = self.db.list_open_occurrences().await?;
@@ -71,6 +78,23 @@ impl Service {
             total,
             broken,
         })
+    }
+
+    /// Refuses a page of whole prompts that would be too large.
+    async fn check_prompts(&self, filter: &ListFilter) -> Result<()> {
+        let size = self.db.size_of_prompts(filter).await?;
+        if usize::try_from(size).unwrap_or(usize::MAX) <= limits::LISTED_PROMPTS {
+            return Ok(());
+        }
+        let most = limits::Amount::Bytes(limits::LISTED_PROMPTS);
+        Err(Error::new(
+            Code::TooLarge,
+            format!(
+                "the prompts of this list have {size} bytes together, and a list shows at most \
+                 {most} of them whole: give a smaller --limit, or leave out --full"
+            ),
+        )
+        .example("promptyoself list --full --limit 5"))
     }
 
     /// One schedule with its next runs and what became of the last ones.

@@ -106,9 +106,10 @@ impl Service {
     /// exists, since callers that got no answer ask twice.
     ///
     /// # Errors
-    /// One of the codes of bad input, [`Code::AgentUnknown`], [`Code::NameTaken`], or those of
+    /// One of the codes of bad input, [`Code::TooLarge`], [`Code::AgentUnknown`], [`Code::NameTaken`], or those of
     /// Letta and the database; then nothing was made.
     pub async fn register(&self, asked: &Registration) -> Result<Registered> {
+        self.check_size(asked)?;
         let now = self.now();
         let zone = match &asked.when.timezone {
             Some(name) => Zone::parse(name)?,

@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 
 use super::Service;
 use super::answers::{Overview, Success};
-use super::operations::scheduler_view;
+use super::operations::ON_HOLD;
 use crate::clock::Doubt;
 use crate::db::{Halt, HeldTarget, OutboxStatus, RunningScheduler};
 use crate::error::Result;
@@ -117,7 +117,7 @@ impl Status {
             Some(since) => {
                 format!("deliveries are on hold since {since}, until Letta answers again")
             }
-            None => "deliveries are on hold for now".to_owned(),
+            None => ON_HOLD.to_owned(),
         })
     }
 }
@@ -148,13 +148,14 @@ impl Service {
         let status = self.status().await?;
         let warning = status.warning();
         let is_ours = self.caller.scope().is_none();
+        let schedulers = self.visible_schedulers(&status);
         let halt = status.halted;
         Ok(Overview {
             status: Success::Success,
             halted: halt.is_some(),
             halted_since: halt.as_ref().map(|h| h.since),
             halt_note: halt.and_then(|h| h.note).filter(|_| is_ours),
-            schedulers: status.schedulers.iter().map(scheduler_view).collect(),
+            schedulers,
             incidents: self.visible(&status.incidents).cloned().collect(),
             backlog: match is_ours {
                 true => Some(self.backlog().await?),

@@ -119,6 +119,7 @@ impl Service {
                 ),
             );
         }
+        self.check_size_of_changes(changes)?;
         if let Some(agent) = &changes.agent_id {
             self.own(agent.clone())?;
         }

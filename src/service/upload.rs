@@ -5,13 +5,14 @@ use super::Service;
 use super::answers::{Success, UploadedTool};
 use crate::error::{Code, Error, Result};
 use crate::letta_client::NewTool;
+use crate::limits;
 
 impl Service {
     /// Gives Letta a tool. It is named after its function; `name` says what the caller takes it for.
     ///
     /// # Errors
-    /// [`Code::NotPermitted`], [`Code::UploadDisabled`], [`Code::SourceMissing`], and those of
-    /// Letta.
+    /// [`Code::NotPermitted`], [`Code::UploadDisabled`], [`Code::SourceMissing`],
+    /// [`Code::TooLarge`], and those of Letta.
     pub async fn upload_tool(
         &self,
         source: &str,
@@ -27,6 +28,11 @@ impl Service {
                  true in [server] of the settings file",
             )
             .example("PROMPTYOSELF_ALLOW_UPLOAD=1"));
+        }
+        if source.len() > limits::SOURCE_CODE {
+            let most = limits::Amount::Bytes(limits::SOURCE_CODE);
+            let text = format!("the source code is larger than {most}, which no tool needs");
+            return Err(Error::new(Code::TooLarge, text));
         }
         if source.trim().is_empty() {
             return Err(Error::new(

@@ -9,8 +9,7 @@ use crate::models::{
 };
 use crate::schedule::{Timetable, Zone};
 
-/// How much of a prompt a list shows, in characters.
-const PROMPT_EXCERPT: usize = 100;
+use crate::limits::LISTED_PROMPT as PROMPT_EXCERPT;
 
 /// A page of schedules.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]

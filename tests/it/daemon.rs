@@ -12,6 +12,8 @@ use serde_json::Value;
 pub struct Program {
     folder: PathBuf,
     env: Vec<(String, String)>,
+    /// What a shell does before it becomes the program, if anything.
+    before: Option<String>,
 }
 
 /// A program that runs until it is stopped; it is killed when dropped.
@@ -33,6 +35,7 @@ impl Program {
         let program = Program {
             folder: folder.to_owned(),
             env: Vec::new(),
+            before: None,
         };
         program
             .with("HOME", folder.to_str().unwrap())
@@ -46,9 +49,24 @@ impl Program {
         self
     }
 
+    /// The same, started by a shell that does this before, such as `umask 000`.
+    pub fn after(mut self, before: &str) -> Self {
+        self.before = Some(before.to_owned());
+        self
+    }
+
     /// The program, called from a shell.
     pub fn command(&self, args: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_promptyoself"));
+        let program = env!("CARGO_BIN_EXE_promptyoself");
+        let mut command = match &self.before {
+            None => Command::new(program),
+            Some(before) => {
+                let mut shell = Command::new("sh");
+                let script = format!("{before} && exec \"$0\" \"$@\"");
+                shell.args(["-c", &script, program]);
+                shell
+            }
+        };
         self.surround(command.args(args));
         command
     }

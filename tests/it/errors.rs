@@ -48,6 +48,12 @@ fn built(code: Code) -> Error {
             "the Idempotency-Key \"k\" came with another request within the last day",
         )
         .example("Idempotency-Key: 0b6c1f0e-7d1c-4c1b-9b5e-2f6f0f0a4c11"),
+        // Over HTTP alone.
+        Code::TooMany => Error::new(
+            code,
+            "as many requests of this key, or of callers without one, go on as may: wait for some \
+             of them to end, and try again",
+        ),
         // Whatever brought about a fault of ours would be a bug with a test of its own.
         Code::Internal => Error::new(code, "could not put the answer into JSON")
             .caused_by(std::io::Error::other("a cause")),

@@ -88,6 +88,7 @@ impl Served {
             },
             origins: Vec::new(),
             allow_upload: false,
+            proxies: Vec::new(),
         };
         let seen_as = match reach {
             Reach::Local | Reach::Proxied => address,

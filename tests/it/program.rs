@@ -110,6 +110,15 @@ impl World {
         self.piped(command)
     }
 
+    /// The program, called by somebody at a terminal, where both its outputs go.
+    pub fn on_terminal(&self, argv: &[&str]) -> Command {
+        let spawn = "import pty, sys; sys.exit(pty.spawn(sys.argv[1:]) >> 8)";
+        let mut command = Command::new("python3");
+        command.args(["-c", spawn, env!("CARGO_BIN_EXE_promptyoself")]);
+        self.program.surround(command.args(argv));
+        self.piped(command)
+    }
+
     fn piped(&self, mut command: Command) -> Command {
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
         command
@@ -172,6 +181,14 @@ impl World {
         let with = |program: Program, (name, value): &(&str, &str)| program.with(name, value);
         let program = env.iter().fold(self.program.clone(), with);
         program.start(argv, &argv.concat())
+    }
+
+    /// The same world, in which every command is started by a shell that does this before.
+    pub fn after(self, before: &str) -> World {
+        World {
+            program: self.program.clone().after(before),
+            ..self
+        }
     }
 
     /// Starts a server on the database, which lives as long as this world, and gives its address.

@@ -8,4 +8,4 @@ mod requests;
 mod schemathesis;
 mod scope;
 
-pub use api::client;
+pub use api::{client, tools};

@@ -125,6 +125,7 @@ async fn a_proxy_is_answered_only_once_there_is_a_key() {
         ("x-forwarded-host", "prompts.example.org"),
         ("x-real-ip", "10.0.0.1"),
         ("via", "1.1 proxy"),
+        ("x_forwarded_for", "10.0.0.1"),
     ];
     for mark in marks {
         for path in ROUTES {
@@ -148,12 +149,109 @@ async fn a_proxy_is_answered_only_once_there_is_a_key() {
 #[tokio::test(flavor = "multi_thread")]
 async fn who_is_calling_is_said_only_once() {
     let server = Server::start(World::new().await).await;
-    for name in ["authorization", "x-promptyoself-key", "x-agent-id"] {
+    for name in [
+        "authorization",
+        "x-promptyoself-key",
+        "x-agent-id",
+        "origin",
+    ] {
         for path in ROUTES {
             let twice = [(name, "agent-a"), (name, "agent-b")];
             let (status, text) = server.get(path, &twice).await;
             assert_eq!(status, StatusCode::BAD_REQUEST, "{path} {name}: {text}");
             assert!(text.contains("more than once"), "{text}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_that_calls_two_servers_is_refused() {
+    let server = Server::start(World::new().await).await;
+    let own = server.base.trim_start_matches("http://");
+    for head in [
+        format!("GET PATH HTTP/1.1\r\nhost: {own}\r\nhost: evil.example\r\n"),
+        format!("GET PATH HTTP/1.1\r\nhost: {own}\r\nHost: {own}\r\n"),
+        format!("GET http://evil.examplePATH HTTP/1.1\r\nhost: {own}\r\n"),
+    ] {
+        for path in ROUTES {
+            let path = path.replace("AGENT", server.world.agent.as_str());
+            let head = head.replace("PATH", &path) + "connection: close\r\n\r\n";
+            let mut stream = std::net::TcpStream::connect(own).unwrap();
+            std::io::Write::write_all(&mut stream, head.as_bytes()).unwrap();
+            let mut answer = String::new();
+            std::io::Read::read_to_string(&mut stream, &mut answer).unwrap();
+            let status = &answer[9..12];
+            let wanted = if head.starts_with("GET http") {
+                "403"
+            } else {
+                "400"
+            };
+            assert_eq!(status, wanted, "{head}: {answer}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_browser_that_another_site_sends_is_refused_as_long_as_there_is_no_key() {
+    let server = Server::start(World::new().await).await;
+    let elsewhere = [
+        ("sec-fetch-site", "cross-site"),
+        ("sec-fetch-mode", "no-cors"),
+    ];
+    for path in ROUTES {
+        let (status, text) = server.get(path, &elsewhere).await;
+        assert_eq!(status, StatusCode::FORBIDDEN, "{path}: {text}");
+        for own in ["same-origin", "none"] {
+            let (status, text) = server.get(path, &[("sec-fetch-site", own)]).await;
+            assert_ne!(status, StatusCode::FORBIDDEN, "{path} {own}: {text}");
+        }
+    }
+    let (_, key) = new_key(&server.world, &["--name", "operator"]);
+    let shown = [elsewhere[0], ("x-promptyoself-key", key.as_str())];
+    assert_eq!(server.get("/metrics", &shown).await.0, StatusCode::OK);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_key_a_wrong_one_and_a_revoked_one_are_answered_alike() {
+    let world = World::new().await;
+    let (id, revoked) = new_key(&world, &["--name", "old"]);
+    world
+        .run(&["key", "revoke", "--id", &id.to_string()])
+        .succeeded();
+    let server = Server::start(world).await;
+    for path in ["/metrics", "/mcp", "/api/v1/schedules", "/api/v1/status"] {
+        let none = server.get(path, &[]).await;
+        assert_eq!(none.0, StatusCode::UNAUTHORIZED, "{path}");
+        for key in [revoked.as_str(), "pys_0", "", "k\u{e9}y"] {
+            for header in ["x-promptyoself-key", "authorization"] {
+                assert_eq!(
+                    server.get(path, &[(header, key)]).await,
+                    none,
+                    "{path} {key:?}"
+                );
+            }
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_agent_is_told_that_a_scheduler_runs_and_nothing_of_its_process() {
+    let server = Server::start(World::new().await).await;
+    server
+        .world
+        .wait_until(&["test"], |json| json["warning"].is_null());
+    let (_, operator) = new_key(&server.world, &["--name", "operator"]);
+    let (_, agent) = new_key(&server.world, &["--agent-id", server.world.agent.as_str()]);
+    for path in ["/api/v1/test", "/api/v1/status"] {
+        for (key, shown) in [(&operator, true), (&agent, false)] {
+            let (status, text) = server.get(path, &[("x-promptyoself-key", key)]).await;
+            assert_eq!(status, StatusCode::OK, "{text}");
+            let told: Value = serde_json::from_str(&text).unwrap();
+            let scheduler = &told["schedulers"][0];
+            assert!(scheduler["heartbeat_at"].is_string(), "{told}");
+            for key in ["pid", "owner"] {
+                assert_eq!(scheduler.get(key).is_some(), shown, "{path} {key}: {told}");
+            }
         }
     }
 }

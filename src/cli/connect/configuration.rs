@@ -5,8 +5,9 @@ use serde_json::{Map, Value, json};
 
 use super::key::Key;
 use super::{Link, SERVER};
-use crate::cli::output::Reply;
+use crate::cli::output::{Reply, Text};
 use crate::error::{Code, Error, Result};
+use crate::printable::printable;
 
 impl Link<'_> {
     /// What to write where, and why it is not done from here.
@@ -16,7 +17,7 @@ impl Link<'_> {
         let over_stdio = json!({ "mcpServers": { SERVER: self.over_stdio()? } });
         let mut text = String::new();
         if let Some(reason) = reason {
-            text.push_str(&format!("Not connected: {reason}.\n\n"));
+            text.push_str(&format!("Not connected: {}.\n\n", printable(reason)));
         }
         if let Key::Made(id, _) = key {
             text.push_str(&format!(
@@ -54,7 +55,7 @@ impl Link<'_> {
             text.push_str(&format!("\nwarning: {warning}"));
             json["warning"] = warning.into();
         }
-        Reply::new(&json, text)
+        Reply::new(&json, Text::of_lines(&text))
     }
 
     fn letta_code(&self, key: &Key) -> Value {

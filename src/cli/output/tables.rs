@@ -4,6 +4,8 @@ use comfy_table::{ColumnConstraint, ContentArrangement, Table, Width, presets};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
+use crate::printable::{printable, printable_lines};
+
 /// A column of a table: the key in each row and the heading.
 type Column = (&'static str, &'static str);
 
@@ -26,13 +28,13 @@ pub fn schedules_table(rows: &[Value]) -> String {
             (true, Some(local)) => to_the_minute(local).into(),
             _ => Value::Null,
         };
-        row["agent_id"] = end(&cell(&row["agent_id"]), 8).into();
-        row["prompt_text"] = beginning(&cell(&row["prompt_text"]), 40).into();
+        row["agent_id"] = end(&plain(&row["agent_id"]), 8).into();
+        row["prompt_text"] = beginning(&plain(&row["prompt_text"]), 40).into();
         row["schedule_value"] = match row["schedule_type"] == "once" {
             true => "once".into(),
-            false => beginning(&cell(&row["schedule_value"]), 25).into(),
+            false => beginning(&plain(&row["schedule_value"]), 25).into(),
         };
-        row["name"] = beginning(&cell(&row["name"]), 14).into();
+        row["name"] = beginning(&plain(&row["name"]), 14).into();
         row
     };
     let rows: Vec<Value> = rows.iter().map(brief).collect();
@@ -110,13 +112,13 @@ pub fn occurrences_table(rows: &[Value]) -> String {
     ];
     let brief = |row: &Value| {
         let mut row = row.clone();
-        row["agent_id"] = end(&cell(&row["agent_id"]), 8).into();
+        row["agent_id"] = end(&plain(&row["agent_id"]), 8).into();
         row["late"] = elapsed(&row["intended_at"], &row["sent_at"]).into();
         row["took"] = elapsed(&row["sent_at"], &row["finished_at"]).into();
         row["intended_at"] = to_the_second(&cell(&row["intended_at"])).into();
-        row["reply"] = beginning(&cell(&row["reply"]), 40).into();
+        row["reply"] = beginning(&plain(&row["reply"]), 40).into();
         // Its class; the whole text comes below the table, where it has room.
-        let error = cell(&row["error"]);
+        let error = plain(&row["error"]);
         row["error"] = error.split(": ").next().unwrap_or_default().into();
         if row["count"] == 1 {
             row["count"] = Value::Null;
@@ -126,9 +128,9 @@ pub fn occurrences_table(rows: &[Value]) -> String {
     let shown: Vec<Value> = rows.iter().map(brief).collect();
     let mut text = table(columns, &shown, "no deliveries");
     for (row, shown) in rows.iter().zip(&shown) {
-        let error = cell(&row["error"]);
+        let error = plain(&row["error"]);
         if !error.is_empty() {
-            let mut error = beginning(&error, 300);
+            let mut error = printable(&beginning(&error, 300));
             let last = row["attempts"].as_array().and_then(|all| all.last());
             let repeats = last.and_then(|last| last["repeats"].as_i64()).unwrap_or(0);
             if repeats > 0 {
@@ -200,7 +202,7 @@ fn details(keys: &[Column], value: &Value) -> String {
     let width = keys.iter().map(|(_, title)| title.len()).max().unwrap_or(0);
     let mut text = String::new();
     for (key, title) in keys {
-        let shown = cell(&value[*key]);
+        let shown = printable_lines(&plain(&value[*key]));
         if !shown.is_empty() {
             // Further lines are indented, so that no prompt can pass for a field.
             let shown = shown.replace('\n', &format!("\n{:width$}  ", ""));
@@ -306,28 +308,18 @@ fn table(columns: &[Column], rows: &[Value], none: &str) -> String {
     table.trim_fmt()
 }
 
+/// A value on one printable line.
 fn cell(value: &Value) -> String {
-    match value {
-        Value::Null => String::new(),
-        Value::String(text) => printable(text),
-        other => other.to_string(),
-    }
+    printable(&plain(value))
 }
 
-/// Text without control characters: prompts and replies are written by others, and an escape
-/// sequence in one must not reach the reader's terminal.
-pub(in crate::cli) fn printable(text: &str) -> String {
-    let mut clean = String::with_capacity(text.len());
-    for c in text.chars() {
-        if c == '\n'
-            || !(c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}'))
-        {
-            clean.push(c);
-        } else {
-            clean.extend(c.escape_default());
-        }
+/// A value as it is, to be shortened before it is shown.
+fn plain(value: &Value) -> String {
+    match value {
+        Value::Null => String::new(),
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
     }
-    clean
 }
 
 #[cfg(test)]

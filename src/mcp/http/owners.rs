@@ -2,11 +2,7 @@
 
 use std::collections::HashMap;
 
-/// How many sessions one key may have, and how many there may be of those that use none.
-const MOST_OF_ONE: usize = 64;
-
-/// How many sessions there may be in all.
-const MOST: usize = 1024;
+use crate::limits::{SESSIONS as MOST, SESSIONS_OF_KEY as MOST_OF_ONE};
 
 /// The sessions that there are. Only the key that began a session can use it.
 #[derive(Debug, Default)]

@@ -1,8 +1,8 @@
 //! Headers on their way through: what belongs to one connection, or to us alone, stays here.
 
 use axum::http::header::{
-    CONNECTION, CONTENT_LENGTH, CONTENT_LOCATION, COOKIE, EXPECT, FORWARDED, HOST, LOCATION,
-    SET_COOKIE, TE, TRAILER, TRANSFER_ENCODING, UPGRADE,
+    CONNECTION, CONTENT_LENGTH, CONTENT_LOCATION, CONTENT_SECURITY_POLICY, LOCATION, SET_COOKIE,
+    TRANSFER_ENCODING, X_CONTENT_TYPE_OPTIONS,
 };
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use base64::Engine;
@@ -26,6 +26,20 @@ const LENIENT: GeneralPurpose = GeneralPurpose::new(
         .with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
 
+/// What belongs to one connection.
+const HOPS: [&str; 10] = [
+    "connection",
+    "keep-alive",
+    "proxy-authenticate",
+    "proxy-authentication-info",
+    "proxy-authorization",
+    "proxy-connection",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+];
+
 /// What Letta goes by when it decides who is asking.
 const CREDENTIALS: [&str; 4] = ["authorization", "x-bare-password", "user_id", "x-project"];
 
@@ -35,17 +49,8 @@ const CREDENTIALS: [&str; 4] = ["authorization", "x-bare-password", "user_id", "
 /// [`Code::KeyInvalid`] if one of our keys stands where it would be passed on.
 pub(super) fn of_request(headers: &HeaderMap) -> Result<HeaderMap> {
     let mut passed = without_hops(headers);
-    for name in [HOST, COOKIE, EXPECT, FORWARDED] {
-        passed.remove(name);
-    }
-    passed.remove(KEY_HEADER);
-    // Who stands before us is not Letta's business; it would take them at their word.
-    let forwarding: Vec<HeaderName> = passed
-        .keys()
-        .filter(|name| name.as_str().starts_with("x-forwarded-") || *name == "x-real-ip")
-        .cloned()
-        .collect();
-    for name in forwarding {
+    let ours: Vec<HeaderName> = passed.keys().filter(|n| stays_here(n)).cloned().collect();
+    for name in ours {
         passed.remove(name);
     }
     if headers.contains_key(TRANSFER_ENCODING) {
@@ -56,6 +61,37 @@ pub(super) fn of_request(headers: &HeaderMap) -> Result<HeaderMap> {
         true => Err(misplaced_key()),
         false => Ok(passed),
     }
+}
+
+/// Whether a header of a request is none of Letta's business: it belongs to the connection or to us, or
+/// tells who stands before us, for which Letta would take anybody at their word.
+fn stays_here(name: &HeaderName) -> bool {
+    // Many programs take an underscore for a hyphen, and so for another header than we do.
+    let is_length = name.as_str() == "content_length";
+    let name = name.as_str().replace('_', "-");
+    const NAMES: [&str; 16] = [
+        KEY_HEADER,
+        "client-ip",
+        "cookie",
+        "cookie2",
+        "expect",
+        "fastly-client-ip",
+        "forwarded",
+        "host",
+        "proxy",
+        "true-client-ip",
+        "via",
+        "x-client-ip",
+        "x-cluster-client-ip",
+        "x-real-ip",
+        "x-remote-addr",
+        "x-remote-user",
+    ];
+    const BEGINNINGS: [&str; 4] = ["cf-", "x-forwarded", "x-original-", "x-rewrite-"];
+    NAMES.contains(&name.as_str())
+        || BEGINNINGS.iter().any(|b| name.starts_with(b))
+        || HOPS.contains(&name.as_str())
+        || is_length
 }
 
 /// The headers by which Letta knows who is asking, and no others.
@@ -79,6 +115,10 @@ pub(super) fn credentials(headers: &HeaderMap) -> Result<HeaderMap> {
 pub(super) fn of_answer(headers: &HeaderMap, asked: &Url, base: &Url) -> HeaderMap {
     let mut passed = without_hops(headers);
     passed.remove(SET_COOKIE);
+    passed.remove("set-cookie2");
+    // Whatever others put there is never a page of ours, with what a page of ours may do.
+    passed.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    passed.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static("sandbox"));
     for name in [LOCATION, CONTENT_LOCATION] {
         let rewritten = passed
             .get(&name)
@@ -135,16 +175,7 @@ fn without_hops(headers: &HeaderMap) -> HeaderMap {
     for name in named {
         rest.remove(name);
     }
-    for name in [CONNECTION, TE, TRAILER, TRANSFER_ENCODING, UPGRADE] {
-        rest.remove(name);
-    }
-    for name in [
-        "keep-alive",
-        "proxy-connection",
-        "proxy-authenticate",
-        "proxy-authorization",
-        "proxy-authentication-info",
-    ] {
+    for name in HOPS {
         rest.remove(name);
     }
     rest

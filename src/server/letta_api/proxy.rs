@@ -18,6 +18,7 @@ use crate::error::{Code, Error, Result};
 use crate::http::body::{self, Unread};
 use crate::http::{self, cause, limits};
 use crate::models::AgentId;
+use crate::server::bodies;
 
 /// The Letta server that requests are passed on to.
 pub(super) struct Upstream {
@@ -75,7 +76,12 @@ impl Upstream {
         let began = self.clock.moment().uptime;
         let answer = self.clock.within(limits::PASSED_ON, passed.send()).await;
         let answer = match answer {
-            Some(answer) => answer.map_err(|e| self.no_answer(&e))?,
+            Some(Ok(answer)) => answer,
+            Some(Err(e)) => match bodies::cause(&e) {
+                // Our client broke off, not Letta.
+                Some(unread) => return Err(unread.error().into()),
+                None => return Err(self.no_answer(&e).into()),
+            },
             None => return Err(self.too_late(limits::PASSED_ON).into()),
         };
         let mut response = Response::new(Body::empty());

@@ -5,12 +5,15 @@ use axum::extract::rejection::BytesRejection;
 use axum::extract::{FromRequest, FromRequestParts, Path, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
 use serde::de::DeserializeOwned;
 
 use crate::api::queries;
 use crate::error::{Code, Error};
-use crate::server::App;
+use crate::limits;
 use crate::server::problem::Problem;
+use crate::server::{App, bodies};
 
 /// A JSON body. A field that does not exist is a mistake.
 pub struct Body<T>(pub T);
@@ -81,6 +84,17 @@ impl FromRequestParts<App> for Id {
     }
 }
 
+/// A body that is accepted.
+const EXAMPLE: Option<&str> = Some("{\"prompt\":\"Check the backup\",\"every\":\"1h\"}");
+
+/// Watches the bodies of requests, and refuses those that say of themselves that they are too large.
+pub(in crate::server) async fn watch_bodies(request: Request, next: Next) -> Response {
+    match bodies::bounded(request, limits::BODY) {
+        Ok(request) => next.run(request).await,
+        Err(unread) => unread.told(EXAMPLE).into_response(),
+    }
+}
+
 /// The whole body, unless it is too large.
 pub(super) async fn read(request: Request, app: &App) -> Result<(HeaderMap, Bytes), Problem> {
     let headers = request.headers().clone();
@@ -91,17 +105,9 @@ pub(super) async fn read(request: Request, app: &App) -> Result<(HeaderMap, Byte
 }
 
 fn too_large_or_cut(rejection: BytesRejection) -> Problem {
-    let too_large = rejection.status() == StatusCode::PAYLOAD_TOO_LARGE;
-    let text = match too_large {
-        true => "the body is larger than this server takes",
-        false => "the body could not be read to its end",
-    };
-    let error = Error::new(Code::RequestInvalid, text)
-        .example("{\"prompt\":\"Check the backup\",\"every\":\"1h\"}")
-        .caused_by(rejection.body_text());
-    match too_large {
-        true => Problem::with_status(error, StatusCode::PAYLOAD_TOO_LARGE),
-        false => error.into(),
+    match rejection.status() {
+        StatusCode::PAYLOAD_TOO_LARGE => bodies::too_large(limits::BODY).told(EXAMPLE),
+        _ => bodies::refused(&rejection, EXAMPLE),
     }
 }
 

@@ -20,10 +20,11 @@ use crate::models::{Caller, RequestKey};
 use crate::server::App;
 use crate::server::auth::identify;
 use crate::server::problem::Problem;
+use crate::server::too_many;
 use crate::service::Service;
 
 /// The longest key.
-const LONGEST_KEY: usize = 255;
+const LONGEST_KEY: usize = crate::limits::IDEMPOTENCY_KEY;
 
 /// The largest answer that is kept, in bytes.
 const LARGEST_ANSWER: usize = 1024 * 1024;
@@ -99,6 +100,11 @@ async fn carry_out(
     {
         Begun::Unanswered => {}
         Begun::Answered(answer) => return Ok(answered_before(answer)),
+        Begun::TooMany => {
+            let what = "as many answers of this caller are kept for their Idempotency-Key as may be \
+                        within a day";
+            return Err(too_many(what).into());
+        }
         Begun::Other => {
             return Err(Error::new(
                 Code::IdempotencyConflict,

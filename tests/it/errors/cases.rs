@@ -297,8 +297,13 @@ pub async fn case(code: Code, world: &World) -> Option<Case> {
             .env("PROMPTYOSELF_URL", "http://127.0.0.1:9")
             .says("key")
             .says("http://127.0.0.1:9"),
+        Code::TooLarge => {
+            let name = "morning report ".repeat(20);
+            register(world, &["--every", "5m", "--name", &name]).says("299 characters")
+        }
         Code::RequestInvalid
         | Code::IdempotencyConflict
+        | Code::TooMany
         | Code::ScheduleBroken
         | Code::Internal => return None,
     })

@@ -243,3 +243,84 @@ async fn a_turn_is_heard_as_it_goes_on() {
         "{rest}"
     );
 }
+
+#[tokio::test]
+async fn what_is_passed_back_is_never_a_page_of_ours() {
+    let upstream = Upstream::start().await;
+    let (served, _world) = upstream.served("").await;
+    let page = [
+        ("content-type", "text/html"),
+        ("content-security-policy", "default-src *"),
+        ("set-cookie2", "session=1"),
+    ];
+    upstream.answers(200, &page);
+    let answer = read(served.request("GET", "/v1/x")).await;
+    assert_eq!(answer.headers["x-content-type-options"], "nosniff");
+    let policies: Vec<_> = answer
+        .headers
+        .get_all("content-security-policy")
+        .iter()
+        .collect();
+    assert_eq!(policies, ["sandbox"]);
+    assert!(!answer.headers.contains_key("set-cookie2"));
+}
+
+#[tokio::test]
+async fn another_spelling_of_a_header_that_stays_here_stays_here_too() {
+    let upstream = Upstream::start().await;
+    let (served, world) = upstream.served("").await;
+    let made = world.service.create_key("test", None).await.unwrap();
+    let key = secrecy::ExposeSecret::expose_secret(&made.1);
+    let mut head = format!(
+        "GET /v1/agents/ HTTP/1.1\nhost: localhost\nx-promptyoself-key: {key}\n\
+         x-open: 1\nuser_id: user-1\nconnection: close\n"
+    );
+    let stays = [
+        "x_forwarded_for",
+        "X_Forwarded_Host",
+        "x-forwarded",
+        "cookie2",
+        "Cookie2",
+        "x_real_ip",
+        "true-client-ip",
+        "x-client-ip",
+        "client-ip",
+        "cf-connecting-ip",
+        "x-original-url",
+        "x-rewrite-url",
+        "x-remote-user",
+        "transfer_encoding",
+        "content_length",
+        "via",
+        "proxy",
+    ];
+    for name in stays {
+        head.push_str(&format!("{name}: 1\n"));
+    }
+    let answer = served.raw(&format!("{head}\n")).await;
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    let sent = &upstream.arrived()[0].headers;
+    for name in stays {
+        assert!(
+            !sent.contains_key(name.to_ascii_lowercase()),
+            "{name}: {sent:?}"
+        );
+    }
+    assert_eq!(sent["x-open"], "1");
+    assert_eq!(sent["user_id"], "user-1");
+}
+
+#[tokio::test]
+async fn a_body_that_its_client_breaks_off_is_the_clients_fault() {
+    let upstream = Upstream::start().await;
+    let (served, _world) = upstream.served("").await;
+    let head = "POST /v1/tools/ HTTP/1.1\nhost: localhost\ntransfer-encoding: chunked\n\n";
+    for broken in [
+        "5\nhello\nno number\n",
+        "5\nhello world\n",
+        "fffffffffffffffff\n",
+    ] {
+        let answer = served.raw(&format!("{head}{broken}")).await;
+        assert!(answer.starts_with("HTTP/1.1 400"), "{broken:?}: {answer}");
+    }
+}

@@ -121,6 +121,7 @@ async fn serve(service: &Service) -> String {
         chosen: true,
         hosts: Vec::new(),
         allow_upload: false,
+        proxies: Vec::new(),
         origins: Vec::new(),
     };
     let app = App {
@@ -135,7 +136,7 @@ async fn serve(service: &Service) -> String {
 }
 
 /// What the tools of MCP are given; nothing here calls them.
-fn tools(service: &Service) -> mcp::Shared {
+pub fn tools(service: &Service) -> mcp::Shared {
     mcp::Shared {
         backend: mcp::Backend::Here(Box::new(service.clone())),
         executor: None,

@@ -1,0 +1,311 @@
+//! How much there may be of anything that a caller chooses. `docs/limits.md` shows [`TABLE`], and a
+//! test compares the two.
+
+use std::fmt;
+use std::time::Duration;
+
+/// The longest name of a schedule or a key, in characters.
+pub const NAME: usize = 255;
+/// The longest note of a pause or a halt, in characters.
+pub const NOTE: usize = 1_000;
+/// The longest time, pattern and id of an agent, in characters.
+pub const TEXT: usize = 255;
+/// The longest address of a dead-man service, in characters.
+pub const ADDRESS: usize = 2_048;
+/// The largest prompt when nothing else is set, in bytes: what Letta was seen to take.
+pub const PROMPT: usize = 5_000_000;
+/// The most that the setting of the largest prompt may say, in bytes.
+pub const LARGEST_PROMPT: usize = 8_000_000;
+/// The largest request that Letta's schedule API keeps, in bytes.
+pub const SCHEDULED_REQUEST: usize = 8 * 1024 * 1024;
+/// The largest file of source code, in bytes.
+pub const SOURCE_CODE: usize = 1_000_000;
+/// The largest settings file, in bytes.
+pub const SETTINGS_FILE: usize = 1_000_000;
+/// The longest text of an error, in characters.
+pub const ERROR: usize = 2_000;
+/// The longest line of the log, in characters.
+pub const LOG_LINE: usize = 8_000;
+
+/// How much of a prompt a list shows, in characters.
+pub const LISTED_PROMPT: usize = 100;
+/// The most that an answer with whole prompts holds of them, in bytes.
+pub const LISTED_PROMPTS: usize = 32_000_000;
+/// How many rows an answer holds.
+pub const PAGE: u32 = 1_000;
+
+/// The largest body that is read here, in bytes: a large prompt, and what JSON adds to it.
+pub const BODY: usize = 16 * 1024 * 1024;
+/// The most that is kept of bodies at a time, in bytes.
+pub const BODIES: usize = 32 * 1024 * 1024;
+/// The most that is kept of the bodies of one key at a time, in bytes.
+pub const BODIES_OF_KEY: usize = 20 * 1024 * 1024;
+/// A body of so many bytes is always read, whatever is kept of others.
+pub const SMALL_BODY: usize = 64 * 1024;
+/// The largest message that may begin a session of MCP, in bytes: it is kept as long as the session.
+pub const BEGINNING: usize = 64 * 1024;
+/// How long a body may stay away between two pieces.
+pub const BODY_SILENCE: Duration = Duration::from_secs(30);
+/// How long a body that is read here may take in all.
+pub const BODY_TIME: Duration = Duration::from_secs(300);
+
+/// How many connections there may be, however many files the process may open.
+pub const CONNECTIONS: usize = 512;
+/// The part of the places that one key, or one address of another machine, may hold: one in so many.
+pub const PART: usize = 4;
+/// How long the header of a request may take, and how long a connection may wait for one.
+pub const HEADER: Duration = Duration::from_secs(10);
+/// How long the other end may take no byte while there is something to write.
+pub const UNREAD: Duration = Duration::from_secs(30);
+
+/// How many sessions one key may have, and how many there may be of those that use none.
+pub const SESSIONS_OF_KEY: usize = 64;
+/// How many sessions of MCP there may be in all.
+pub const SESSIONS: usize = 1_024;
+/// How many streams one session may have.
+pub const STREAMS_OF_SESSION: usize = 4;
+/// How many streams one key may have.
+pub const STREAMS_OF_KEY: usize = 32;
+
+/// The longest `Idempotency-Key`, in characters.
+pub const IDEMPOTENCY_KEY: usize = 255;
+/// How many answers are kept for the idempotency keys of one caller within a day.
+pub const KEPT_ANSWERS: i64 = 10_000;
+
+/// How much there may be of something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Amount {
+    /// Characters.
+    Characters(usize),
+    /// Bytes.
+    Bytes(usize),
+    /// A number of things.
+    Number(usize),
+    /// A time.
+    Time(Duration),
+    /// One in so many of all places.
+    OneIn(usize),
+}
+
+impl fmt::Display for Amount {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Amount::Characters(n) => write!(f, "{} characters", grouped(*n)),
+            Amount::Bytes(n) if n % (1024 * 1024) == 0 => write!(f, "{} MiB", n / (1024 * 1024)),
+            Amount::Bytes(n) if n % 1_000_000 == 0 => write!(f, "{} MB", n / 1_000_000),
+            Amount::Bytes(n) => write!(f, "{} KiB", n / 1024),
+            Amount::Number(n) => f.write_str(&grouped(*n)),
+            Amount::Time(time) if time.as_secs() % 60 == 0 => {
+                write!(f, "{} minutes", time.as_secs() / 60)
+            }
+            Amount::Time(time) => write!(f, "{} seconds", time.as_secs()),
+            Amount::OneIn(n) => write!(f, "one in {n}"),
+        }
+    }
+}
+
+/// A number with commas between its thousands.
+fn grouped(n: usize) -> String {
+    match n {
+        0..1_000 => n.to_string(),
+        _ => format!("{},{:03}", grouped(n / 1_000), n % 1_000),
+    }
+}
+
+/// A limit as the documentation shows it.
+#[derive(Clone, Copy, Debug)]
+pub struct Limit {
+    /// What is limited.
+    pub what: &'static str,
+    /// How much there may be of it.
+    pub most: Amount,
+    /// What happens to more.
+    pub over: &'static str,
+}
+
+const fn limit(what: &'static str, most: Amount, over: &'static str) -> Limit {
+    Limit { what, most, over }
+}
+
+const REFUSED: &str = "refused, 413 `too_large`";
+const BODY_REFUSED: &str = "refused, 413 `request_invalid`";
+const LATER: &str = "refused for now, 429 `too_many`";
+
+/// Every limit.
+pub const TABLE: &[Limit] = &[
+    limit(
+        "name of a schedule or key",
+        Amount::Characters(NAME),
+        REFUSED,
+    ),
+    limit(
+        "note of `pause` and `halt`",
+        Amount::Characters(NOTE),
+        REFUSED,
+    ),
+    limit(
+        "`time`, `start_at` and `end_at`",
+        Amount::Characters(TEXT),
+        REFUSED,
+    ),
+    limit(
+        "cron pattern",
+        Amount::Characters(TEXT),
+        "refused, 400 `cron_invalid`",
+    ),
+    limit(
+        "id of an agent",
+        Amount::Characters(TEXT),
+        "refused, 400 `agent_invalid`",
+    ),
+    limit(
+        "`ping_url`",
+        Amount::Characters(ADDRESS),
+        "refused, 400 `policy_invalid`",
+    ),
+    limit(
+        "prompt, unless [`largest_prompt`](settings.md#what-can-be-set) says otherwise",
+        Amount::Bytes(PROMPT),
+        REFUSED,
+    ),
+    limit(
+        "`largest_prompt` itself",
+        Amount::Bytes(LARGEST_PROMPT),
+        "refused, `config_invalid`",
+    ),
+    limit(
+        "request of Letta's schedule API that is kept",
+        Amount::Bytes(SCHEDULED_REQUEST),
+        "refused, 400 `request_invalid`",
+    ),
+    limit(
+        "file of source code for `upload`",
+        Amount::Bytes(SOURCE_CODE),
+        "refused, `file_unusable`",
+    ),
+    limit(
+        "settings file",
+        Amount::Bytes(SETTINGS_FILE),
+        "refused, `file_unusable`",
+    ),
+    limit("text of an error", Amount::Characters(ERROR), "cut short"),
+    limit("line of the log", Amount::Characters(LOG_LINE), "cut short"),
+    limit(
+        "prompt in a list, unless `full` is asked for",
+        Amount::Characters(LISTED_PROMPT),
+        "cut short",
+    ),
+    limit(
+        "all prompts of a list with `full`",
+        Amount::Bytes(LISTED_PROMPTS),
+        "refused, 413 `too_large`: ask for a smaller `limit`",
+    ),
+    limit(
+        "rows of a list over HTTP",
+        Amount::Number(PAGE as usize),
+        "refused, 400; `offset` leads on",
+    ),
+    limit("body that is read here", Amount::Bytes(BODY), BODY_REFUSED),
+    limit(
+        "all bodies that are being read",
+        Amount::Bytes(BODIES),
+        LATER,
+    ),
+    limit("the bodies of one key", Amount::Bytes(BODIES_OF_KEY), LATER),
+    limit(
+        "body that is read however much others have sent",
+        Amount::Bytes(SMALL_BODY),
+        "counts with the others",
+    ),
+    limit(
+        "message that begins a session of MCP",
+        Amount::Bytes(BEGINNING),
+        BODY_REFUSED,
+    ),
+    limit(
+        "silence within a body",
+        Amount::Time(BODY_SILENCE),
+        "400, and the connection is closed",
+    ),
+    limit(
+        "a body in all",
+        Amount::Time(BODY_TIME),
+        "400, and the connection is closed",
+    ),
+    limit(
+        "connections, at most a quarter of the files that may be open",
+        Amount::Number(CONNECTIONS),
+        "wait to be accepted",
+    ),
+    limit(
+        "the places that one key, or callers without one where keys are asked for, may hold",
+        Amount::OneIn(PART),
+        LATER,
+    ),
+    limit(
+        "the places that one address of another machine may hold, unless it is one of `proxies`",
+        Amount::OneIn(PART),
+        "closed unanswered",
+    ),
+    limit(
+        "the places that are kept for the operator",
+        Amount::OneIn(PART),
+        "429 `too_many` for others",
+    ),
+    limit(
+        "the header of a request, or the wait for one",
+        Amount::Time(HEADER),
+        "closed",
+    ),
+    limit(
+        "an answer of which the other end takes nothing",
+        Amount::Time(UNREAD),
+        "closed",
+    ),
+    limit(
+        "sessions of MCP of one key",
+        Amount::Number(SESSIONS_OF_KEY),
+        "the one used least recently ends",
+    ),
+    limit(
+        "sessions of MCP in all",
+        Amount::Number(SESSIONS),
+        "the one used least recently ends",
+    ),
+    limit(
+        "streams of one session",
+        Amount::Number(STREAMS_OF_SESSION),
+        "the oldest ends",
+    ),
+    limit("streams of one key", Amount::Number(STREAMS_OF_KEY), LATER),
+    limit(
+        "`Idempotency-Key`",
+        Amount::Characters(IDEMPOTENCY_KEY),
+        "refused, 400",
+    ),
+    limit(
+        "answers kept for the `Idempotency-Key`s of one caller within a day",
+        Amount::Number(KEPT_ANSWERS as usize),
+        LATER,
+    ),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn amounts_are_shown_as_people_say_them() {
+        for (amount, shown) in [
+            (Amount::Characters(1_000), "1,000 characters"),
+            (Amount::Bytes(5_000_000), "5 MB"),
+            (Amount::Bytes(16 * 1024 * 1024), "16 MiB"),
+            (Amount::Bytes(64 * 1024), "64 KiB"),
+            (Amount::Time(Duration::from_secs(30)), "30 seconds"),
+            (Amount::Time(Duration::from_secs(300)), "5 minutes"),
+            (Amount::OneIn(4), "one in 4"),
+        ] {
+            assert_eq!(amount.to_string(), shown);
+        }
+    }
+}

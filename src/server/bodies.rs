@@ -1,0 +1,256 @@
+//! The bodies of requests: how large they may be, how long they may take, and how much of all of them
+//! is kept at a time.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use axum::BoxError;
+use axum::body::{Body, Bytes, HttpBody, to_bytes};
+use axum::extract::Request;
+use axum::http::StatusCode;
+use axum::http::request::Parts;
+use hyper::body::{Frame, SizeHint};
+
+use super::admission::Admitted;
+use super::places::Owed;
+use super::problem::Problem;
+use crate::clock::Clock;
+use crate::error::{Code, Error};
+use crate::limits;
+
+type Wait = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// Why a body is not read.
+#[derive(Debug, thiserror::Error)]
+#[error("{error}")]
+pub struct Unread {
+    error: Error,
+    /// The status, where it is another one than the error's code has.
+    status: Option<StatusCode>,
+}
+
+impl From<Error> for Unread {
+    fn from(error: Error) -> Self {
+        Unread {
+            error,
+            status: None,
+        }
+    }
+}
+
+impl Unread {
+    /// What is told of it; `example` is a body that is accepted.
+    pub fn told(&self, example: Option<&str>) -> Problem {
+        let mut error = self.error();
+        if let (Code::RequestInvalid, Some(example)) = (error.code(), example) {
+            error = error.example(example);
+        }
+        match self.status {
+            Some(status) => Problem::with_status(error, status),
+            None => error.into(),
+        }
+    }
+
+    /// The error.
+    pub(super) fn error(&self) -> Error {
+        Error::new(self.error.code(), self.error.to_string())
+    }
+
+    /// Whether it is larger than it may be.
+    pub(super) fn is_too_large(&self) -> bool {
+        self.status == Some(StatusCode::PAYLOAD_TOO_LARGE)
+    }
+}
+
+/// A body that ends with one of our errors once its client breaks a limit.
+struct Watched {
+    body: Body,
+    clock: Clock,
+    /// Ends when the next piece has stayed away for too long; there only while we wait for it.
+    silence: Option<Wait>,
+    /// Ends when all of it has taken too long.
+    time: Option<Wait>,
+    /// How much of it may still come; `None` for any amount that is not kept.
+    left: Option<usize>,
+    admitted: Option<Arc<Admitted>>,
+}
+
+/// The same request with a body that is kept here, so that it may be `most` bytes and takes its part
+/// of all that is kept.
+///
+/// # Errors
+/// If it says that it is larger.
+pub fn bounded(request: Request, most: usize) -> Result<Request, Unread> {
+    let declared = request.body().size_hint().lower();
+    if declared > most as u64 {
+        return Err(too_large(most));
+    }
+    Ok(watched(request, Some(most)))
+}
+
+/// The same request with a body that is passed on piece by piece.
+pub(super) fn passed_on(request: Request) -> Request {
+    watched(request, None)
+}
+
+fn watched(request: Request, left: Option<usize>) -> Request {
+    let admitted = request.extensions().get::<Arc<Admitted>>().cloned();
+    let clock = match &admitted {
+        Some(admitted) => admitted.place().clock().clone(),
+        None => Clock::system(),
+    };
+    request.map(|body| match body.is_end_stream() {
+        true => body,
+        false => Body::new(Watched {
+            time: left.is_some().then(|| wait(&clock, limits::BODY_TIME)),
+            body,
+            clock,
+            silence: None,
+            left,
+            admitted,
+        }),
+    })
+}
+
+fn wait(clock: &Clock, time: std::time::Duration) -> Wait {
+    let clock = clock.clone();
+    Box::pin(async move { clock.sleep(time).await })
+}
+
+/// A request and all of its body.
+///
+/// # Errors
+/// [`Code::TooMany`], and [`Code::RequestInvalid`] if it is too large or does not come to its end.
+pub async fn read(request: Request, most: usize) -> Result<(Parts, Bytes), Problem> {
+    let bounded = bounded(request, most).map_err(|e| e.told(None))?;
+    let (parts, body) = bounded.into_parts();
+    let bytes = to_bytes(body, most).await.map_err(|e| refused(&e, None))?;
+    Ok((parts, bytes))
+}
+
+/// The answer to a body that could not be read: what we refused it for, or that it broke off.
+pub(super) fn refused(error: &(dyn std::error::Error + 'static), example: Option<&str>) -> Problem {
+    match cause(error) {
+        Some(own) => own.told(example),
+        None => Unread::from(broken()).told(example),
+    }
+}
+
+/// The error of ours for which a body ended, if one did.
+pub(super) fn cause<'a>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a Unread> {
+    let mut next = Some(error);
+    while let Some(e) = next {
+        if let Some(own) = e.downcast_ref() {
+            return Some(own);
+        }
+        next = e.source();
+    }
+    None
+}
+
+/// What is said of a body that its client did not send to its end.
+pub(super) fn broken() -> Error {
+    Error::new(
+        Code::RequestInvalid,
+        "the body could not be read to its end, or is not sent as HTTP asks for it",
+    )
+}
+
+/// What is said of a body that is larger than it may be.
+pub fn too_large(most: usize) -> Unread {
+    let most = limits::Amount::Bytes(most);
+    Unread {
+        error: Error::new(
+            Code::RequestInvalid,
+            format!("the body is larger than this server takes, which is {most}"),
+        ),
+        status: Some(StatusCode::PAYLOAD_TOO_LARGE),
+    }
+}
+
+impl Watched {
+    fn came(&mut self, bytes: usize) -> Result<(), Unread> {
+        let Some(left) = &mut self.left else {
+            return Ok(());
+        };
+        match left.checked_sub(bytes) {
+            Some(rest) => *left = rest,
+            None => return Err(too_large(limits::BODY)),
+        }
+        match &self.admitted {
+            Some(admitted) => Ok(admitted.keep(bytes)?),
+            None => Ok(()),
+        }
+    }
+
+    fn owes(&self, owes: bool) {
+        match (&self.admitted, owes) {
+            (Some(admitted), true) => admitted.place().owes(Owed::Body),
+            (Some(admitted), false) => admitted.place().gave(Owed::Body),
+            (None, _) => {}
+        }
+    }
+
+    /// Whether the client has kept us waiting for too long.
+    fn is_late(&mut self, context: &mut Context<'_>) -> Option<Error> {
+        let clock = &self.clock;
+        let silence = self
+            .silence
+            .get_or_insert_with(|| wait(clock, limits::BODY_SILENCE));
+        let silent = silence.as_mut().poll(context).is_ready();
+        let time = self.time.as_mut();
+        let slow = time.is_some_and(|t| t.as_mut().poll(context).is_ready());
+        let (what, limit) = match (silent, slow) {
+            (true, _) => ("nothing came of the body for", limits::BODY_SILENCE),
+            (_, true) => ("the body did not come to its end within", limits::BODY_TIME),
+            _ => return None,
+        };
+        let limit = limits::Amount::Time(limit);
+        Some(Error::new(
+            Code::RequestInvalid,
+            format!("{what} {limit}, so the request is given up: send it again"),
+        ))
+    }
+}
+
+impl HttpBody for Watched {
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        let polled = Pin::new(&mut self.body).poll_frame(context);
+        let Poll::Ready(frame) = polled else {
+            self.owes(true);
+            return match self.is_late(context) {
+                Some(error) => Poll::Ready(Some(Err(Unread::from(error).into()))),
+                None => Poll::Pending,
+            };
+        };
+        self.owes(false);
+        self.silence = None;
+        Poll::Ready(match frame {
+            Some(Ok(frame)) => {
+                let bytes = frame.data_ref().map_or(0, Bytes::len);
+                Some(self.came(bytes).map(|()| frame).map_err(BoxError::from))
+            }
+            Some(Err(e)) => {
+                tracing::debug!("a body broke off: {e}");
+                Some(Err(Unread::from(broken()).into()))
+            }
+            None => None,
+        })
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}

@@ -1,0 +1,364 @@
+//! The places of connections: how many there are, who holds them, and who gives one up when none
+//! is left. A place belongs to whoever makes the server work; whoever only keeps it waiting, by not
+//! sending or not reading, loses it first.
+
+use std::any::Any;
+use std::collections::HashMap;
+use std::fmt;
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use jiff::SignedDuration;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_util::sync::CancellationToken;
+
+use super::holders::Holders;
+use crate::clock::Clock;
+use crate::limits;
+
+/// How often it is looked for a place to free while somebody waits for one.
+const LOOK_AGAIN: Duration = Duration::from_millis(250);
+
+/// How long a connection may wait for its next request while others find no place.
+const IDLE_GRACE: SignedDuration = SignedDuration::from_secs(1);
+
+/// How long the other end of a request may keep us waiting while others find no place.
+const STALL_GRACE: SignedDuration = SignedDuration::from_secs(5);
+
+/// All places of a server.
+#[derive(Debug)]
+pub(super) struct Places {
+    free: Arc<Semaphore>,
+    all: usize,
+    trusted: Vec<IpAddr>,
+    clock: Clock,
+    held: Mutex<Held>,
+    /// Who makes requests in them.
+    pub(super) holders: Arc<Holders>,
+}
+
+#[derive(Debug, Default)]
+struct Held {
+    last: u64,
+    places: HashMap<u64, Arc<State>>,
+}
+
+/// What is known of a connection.
+#[derive(Debug)]
+struct State {
+    network: IpAddr,
+    waits: Mutex<Waits>,
+    sending: Mutex<Sending>,
+    closed: CancellationToken,
+}
+
+/// An answer on its way to the client.
+#[derive(Default)]
+struct Sending {
+    /// Whether all of it has been written, if not yet taken by the system.
+    is_whole: bool,
+    /// What has to live until it is.
+    _kept: Option<Arc<dyn Any + Send + Sync>>,
+}
+
+impl fmt::Debug for Sending {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = f.debug_struct("Sending");
+        shown
+            .field("is_whole", &self.is_whole)
+            .finish_non_exhaustive()
+    }
+}
+
+/// For what of its client a connection waits, and since when.
+#[derive(Clone, Copy, Debug, Default)]
+struct Waits {
+    request: Option<SignedDuration>,
+    body: Option<SignedDuration>,
+    reader: Option<SignedDuration>,
+}
+
+/// The place of one connection. Requests that outlive their connection keep it as well.
+#[derive(Debug)]
+pub(super) struct Place {
+    id: u64,
+    state: Arc<State>,
+    places: Arc<Places>,
+    _permit: OwnedSemaphorePermit,
+}
+
+/// Something that a client owes us.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Owed {
+    /// Its next request.
+    Request,
+    /// The next piece of a body.
+    Body,
+    /// Taking what we have written.
+    Reading,
+}
+
+impl Places {
+    /// So many places. One address of another machine may hold a part of them, unless it is one of
+    /// the `trusted` ones.
+    pub(super) fn new(all: usize, trusted: Vec<IpAddr>, clock: Clock) -> Arc<Self> {
+        Arc::new(Places {
+            free: Arc::new(Semaphore::new(all)),
+            all,
+            trusted,
+            holders: Holders::new(all, clock.clone()),
+            clock,
+            held: Mutex::default(),
+        })
+    }
+
+    /// A place for a connection from `address`, as soon as there is one. `None` if that address
+    /// holds its part already.
+    pub(super) async fn take(self: &Arc<Self>, address: IpAddr) -> Option<Arc<Place>> {
+        let network = network(address);
+        if self.is_limited(address) && self.held_by(network) >= part(self.all) {
+            return None;
+        }
+        let permit = loop {
+            let next = self.free.clone().acquire_owned();
+            tokio::select! {
+                biased;
+                permit = next => break permit.ok()?,
+                () = self.clock.sleep(LOOK_AGAIN) => self.free_one(),
+            }
+        };
+        let state = Arc::new(State {
+            network,
+            waits: Mutex::default(),
+            sending: Mutex::default(),
+            closed: CancellationToken::new(),
+        });
+        let mut held = self.held();
+        held.last += 1;
+        let id = held.last;
+        held.places.insert(id, state.clone());
+        drop(held);
+        let place = Place {
+            id,
+            state,
+            places: self.clone(),
+            _permit: permit,
+        };
+        place.owes(Owed::Request);
+        Some(Arc::new(place))
+    }
+
+    /// Closes the connection that has kept us waiting the longest, if one has for long enough.
+    fn free_one(&self) {
+        let now = self.clock.moment().uptime;
+        let held = self.held();
+        let longest = held
+            .places
+            .values()
+            .filter(|state| !state.closed.is_cancelled())
+            .filter_map(|state| Some((lock(&state.waits).patience_ended(now)?, state)))
+            .max_by_key(|(waited, _)| *waited);
+        if let Some((_, state)) = longest {
+            state.closed.cancel();
+        }
+    }
+
+    fn is_limited(&self, address: IpAddr) -> bool {
+        let address = address.to_canonical();
+        !address.is_loopback() && !self.trusted.contains(&address)
+    }
+
+    fn held_by(&self, network: IpAddr) -> usize {
+        let held = self.held();
+        let of = held.places.values().filter(|s| s.network == network);
+        of.count()
+    }
+
+    fn held(&self) -> MutexGuard<'_, Held> {
+        lock(&self.held)
+    }
+}
+
+impl Waits {
+    /// How long it has waited beyond what it waits while others find no place.
+    fn patience_ended(&self, now: SignedDuration) -> Option<SignedDuration> {
+        let over = |since: Option<SignedDuration>, grace| {
+            let over = now - since? - grace;
+            (!over.is_negative()).then_some(over)
+        };
+        let all = [
+            over(self.request, IDLE_GRACE),
+            over(self.body, STALL_GRACE),
+            over(self.reader, STALL_GRACE),
+        ];
+        all.into_iter().flatten().max()
+    }
+}
+
+impl Place {
+    /// Notes that the client owes us something, from now on if it did not before.
+    pub(super) fn owes(&self, what: Owed) {
+        let now = self.places.clock.moment().uptime;
+        lock(&self.state.waits).of(what).get_or_insert(now);
+    }
+
+    /// Notes that it does not any more.
+    pub(super) fn gave(&self, what: Owed) {
+        *lock(&self.state.waits).of(what) = None;
+    }
+
+    /// Keeps something until the answer to the present request has been sent, or can't be any more.
+    pub(super) fn keep_until_sent(&self, kept: Arc<dyn Any + Send + Sync>) {
+        *lock(&self.state.sending) = Sending {
+            is_whole: false,
+            _kept: Some(kept),
+        };
+    }
+
+    /// Notes that all of an answer has been written.
+    pub(super) fn answered(&self) {
+        self.gave(Owed::Body);
+        lock(&self.state.sending).is_whole = true;
+    }
+
+    /// Notes that the system has taken everything that was written: after a whole answer the client
+    /// owes us its next request.
+    pub(super) fn flushed(&self) {
+        if lock(&self.state.sending).is_whole {
+            self.let_go();
+            self.owes(Owed::Request);
+        }
+    }
+
+    /// Lets go of what was kept until an answer is sent.
+    pub(super) fn let_go(&self) {
+        let sent = std::mem::take(&mut *lock(&self.state.sending));
+        drop(sent);
+    }
+
+    /// Ends once the connection has to be closed for another one.
+    pub(super) fn closed(&self) -> CancellationToken {
+        self.state.closed.clone()
+    }
+
+    /// All places.
+    pub(super) fn places(&self) -> &Arc<Places> {
+        &self.places
+    }
+
+    /// The time.
+    pub(super) fn clock(&self) -> &Clock {
+        &self.places.clock
+    }
+}
+
+impl Waits {
+    fn of(&mut self, what: Owed) -> &mut Option<SignedDuration> {
+        match what {
+            Owed::Request => &mut self.request,
+            Owed::Body => &mut self.body,
+            Owed::Reading => &mut self.reader,
+        }
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.places.held().places.remove(&self.id);
+    }
+}
+
+/// A part of the places.
+pub(super) fn part(all: usize) -> usize {
+    (all / limits::PART).max(1)
+}
+
+/// What counts as one address: whoever has one of version 6 has a whole network of them.
+fn network(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(v6) => {
+            let s = v6.segments();
+            [s[0], s[1], s[2], s[3], 0, 0, 0, 0].into()
+        }
+        v4 => v4,
+    }
+}
+
+/// A panic elsewhere leaves these values whole.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn places(all: usize, trusted: &[&str]) -> (Arc<Places>, Clock) {
+        let clock = Clock::manual("2026-02-01T12:00:00Z".parse().unwrap());
+        let trusted = trusted.iter().map(|a| a.parse().unwrap()).collect();
+        (Places::new(all, trusted, clock.clone()), clock)
+    }
+
+    async fn take(places: &Arc<Places>, address: &str) -> Option<Arc<Place>> {
+        places.take(address.parse().unwrap()).await
+    }
+
+    #[tokio::test]
+    async fn one_address_of_another_machine_holds_a_part_and_a_proxy_or_this_machine_all() {
+        for (address, all) in [
+            ("192.0.2.1", 2),
+            ("2001:db8::1", 2),
+            ("::ffff:192.0.2.1", 2),
+            ("127.0.0.1", 8),
+            ("127.9.9.9", 8),
+            ("::1", 8),
+            ("192.0.2.9", 8),
+        ] {
+            let (places, _) = places(8, &["192.0.2.9"]);
+            let mut held = Vec::new();
+            for _ in 0..all {
+                held.push(take(&places, address).await.expect(address));
+            }
+            if all == 2 {
+                assert!(take(&places, address).await.is_none(), "{address}");
+                // Nor does its neighbour on the same network, where there are that many.
+                let near = take(&places, "2001:db8::2").await;
+                assert_eq!(near.is_none(), address.starts_with("2001"), "{address}");
+                held.pop();
+                assert!(take(&places, address).await.is_some(), "{address}");
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn whoever_keeps_us_waiting_the_longest_gives_its_place_up_and_nobody_else_does() {
+        let (places, clock) = places(3, &[]);
+        let works = take(&places, "127.0.0.1").await.unwrap();
+        works.gave(Owed::Request);
+        let stalls = take(&places, "127.0.0.1").await.unwrap();
+        stalls.gave(Owed::Request);
+        stalls.owes(Owed::Reading);
+        let uploads = take(&places, "127.0.0.1").await.unwrap();
+        uploads.gave(Owed::Request);
+        let newcomer = tokio::spawn({
+            let places = places.clone();
+            async move { take(&places, "127.0.0.1").await }
+        });
+        let tick = async |times: u32| {
+            for _ in 0..times {
+                tokio::task::yield_now().await;
+                clock.advance(SignedDuration::from_millis(250));
+                tokio::task::yield_now().await;
+            }
+        };
+        tick(10).await;
+        uploads.owes(Owed::Body);
+        assert!(!stalls.closed().is_cancelled(), "too soon");
+        tick(20).await;
+        assert!(stalls.closed().is_cancelled());
+        drop(stalls);
+        assert!(newcomer.await.unwrap().is_some());
+        assert!(!works.closed().is_cancelled() && !uploads.closed().is_cancelled());
+    }
+}

@@ -1,0 +1,130 @@
+//! A connection as the HTTP server reads and writes it: it knows when the other end takes nothing.
+
+use std::future::Future;
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+
+use super::places::{Owed, Place};
+use crate::limits;
+
+/// A socket whose writes fail once the other end has taken no byte for [`limits::UNREAD`].
+pub(super) struct Wire {
+    socket: TcpStream,
+    place: Arc<Place>,
+    /// Ends when the other end has had its time; there only while it takes nothing.
+    patience: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
+}
+
+impl Wire {
+    pub(super) fn new(socket: TcpStream, place: Arc<Place>) -> Self {
+        close_if_unread(&socket);
+        Wire {
+            socket,
+            place,
+            patience: None,
+        }
+    }
+
+    /// What came of a write, or the end of our patience.
+    fn watched<T>(
+        &mut self,
+        written: Poll<io::Result<T>>,
+        context: &mut Context<'_>,
+    ) -> Poll<io::Result<T>> {
+        if written.is_ready() {
+            if self.patience.take().is_some() {
+                self.place.gave(Owed::Reading);
+            }
+            return written;
+        }
+        self.place.owes(Owed::Reading);
+        let clock = self.place.clock();
+        let patience = self.patience.get_or_insert_with(|| {
+            let clock = clock.clone();
+            Box::pin(async move { clock.sleep(limits::UNREAD).await })
+        });
+        ready!(patience.as_mut().poll(context));
+        // Polled once more it would panic.
+        self.patience = Some(Box::pin(std::future::pending()));
+        Poll::Ready(Err(io::Error::new(
+            io::ErrorKind::TimedOut,
+            "the other end took nothing of the answer",
+        )))
+    }
+}
+
+/// Lets the system close the connection of somebody who reads nothing, also of what it holds when we
+/// have written everything and closed it ourselves.
+fn close_if_unread(socket: &TcpStream) {
+    #[cfg(target_os = "linux")]
+    {
+        let limit = u32::try_from(limits::UNREAD.as_millis()).unwrap_or(u32::MAX);
+        if let Err(e) = rustix::net::sockopt::set_tcp_user_timeout(socket, limit) {
+            tracing::debug!("a socket has no limit for what is not read: {e}");
+        }
+    }
+    #[cfg(not(target_os = "linux"))]
+    let _ = socket;
+}
+
+impl Drop for Wire {
+    fn drop(&mut self) {
+        self.place.let_go();
+        // What was never taken is not kept for somebody who takes nothing.
+        if self.patience.is_some() {
+            let _ = self.socket.set_zero_linger();
+        }
+    }
+}
+
+impl AsyncRead for Wire {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.socket).poll_read(context, buffer)
+    }
+}
+
+impl AsyncWrite for Wire {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let written = Pin::new(&mut self.socket).poll_write(context, bytes);
+        self.watched(written, context)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let written = Pin::new(&mut self.socket).poll_write_vectored(context, bytes);
+        self.watched(written, context)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.socket.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        // Whoever asks for this has no bytes left that it did not write.
+        let flushed = Pin::new(&mut self.socket).poll_flush(context);
+        if flushed.is_ready() {
+            self.place.flushed();
+        }
+        flushed
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.socket).poll_shutdown(context)
+    }
+}

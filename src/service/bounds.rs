@@ -1,0 +1,110 @@
+//! How long and how large what callers say may be.
+
+use super::{Changes, Registration, Service, When};
+use crate::error::{Code, Error, Result};
+use crate::limits::{self, Amount};
+use crate::models::ScheduleType;
+
+/// How much of a text that is too long is proposed in its place, in characters.
+const PROPOSED: usize = 60;
+
+impl Service {
+    /// Refuses a schedule of which anything is too large to be kept.
+    ///
+    /// # Errors
+    /// [`Code::TooLarge`].
+    pub(super) fn check_size(&self, asked: &Registration) -> Result<()> {
+        name(asked.name.as_deref())?;
+        when(&asked.when)?;
+        match asked.payload {
+            // It has a limit of its own.
+            Some(_) => Ok(()),
+            None => self.check_prompt(&asked.prompt),
+        }
+    }
+
+    /// The same of what is to be changed.
+    ///
+    /// # Errors
+    /// [`Code::TooLarge`].
+    pub(super) fn check_size_of_changes(&self, changes: &Changes) -> Result<()> {
+        name(changes.name.as_deref())?;
+        point("--start-at", changes.start_at.as_deref())?;
+        point("--end-at", changes.end_at.as_deref())?;
+        match &changes.prompt {
+            Some(prompt) => self.check_prompt(prompt),
+            None => Ok(()),
+        }
+    }
+
+    fn check_prompt(&self, prompt: &str) -> Result<()> {
+        if prompt.len() <= self.largest_prompt {
+            return Ok(());
+        }
+        Err(Error::new(
+            Code::TooLarge,
+            format!(
+                "the prompt has {} bytes, and may have at most {}: shorten it, or let the agent \
+                 read the rest from where it is",
+                prompt.len(),
+                self.largest_prompt
+            ),
+        )
+        .without_example())
+    }
+}
+
+/// Refuses a name that is too long.
+///
+/// # Errors
+/// [`Code::TooLarge`].
+pub(super) fn name(given: Option<&str>) -> Result<()> {
+    at_most("--name", given, limits::NAME)
+}
+
+/// Refuses a note that is too long.
+///
+/// # Errors
+/// [`Code::TooLarge`].
+pub(super) fn note(given: Option<&str>) -> Result<()> {
+    at_most("--note", given, limits::NOTE)
+}
+
+/// Refuses points in time that are longer than any is written. Patterns, intervals and zones are
+/// refused by whoever reads them.
+///
+/// # Errors
+/// [`Code::TooLarge`].
+pub(super) fn when(asked: &When) -> Result<()> {
+    if asked.wish.kind == ScheduleType::Once {
+        point("--time", Some(&asked.wish.value))?;
+    }
+    point("--start-at", asked.start_at.as_deref())?;
+    point("--end-at", asked.end_at.as_deref())
+}
+
+fn point(flag: &str, given: Option<&str>) -> Result<()> {
+    at_most(flag, given, limits::TEXT).map_err(Error::without_example)
+}
+
+fn at_most(flag: &str, given: Option<&str>, most: usize) -> Result<()> {
+    let text = given.unwrap_or_default();
+    if text.char_indices().nth(most).is_none() {
+        return Ok(());
+    }
+    let error = Error::new(
+        Code::TooLarge,
+        format!(
+            "{flag} has {} characters, and may have at most {}",
+            text.chars().count(),
+            Amount::Characters(most)
+        ),
+    );
+    let shorter: String = text.chars().take(PROPOSED).collect();
+    // What a shell would read otherwise is not proposed.
+    let is_plain = |c: char| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_' | '.' | ',');
+    Err(match shorter.chars().all(is_plain) {
+        true => error.example(format!("{flag} \"{}\"", shorter.trim())),
+        false => error,
+    })
+}
