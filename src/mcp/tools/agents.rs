@@ -5,7 +5,9 @@ use serde_json::{Value, json};
 use super::parameters::*;
 use super::to_json;
 use crate::error::{Code, Error, Result};
-use crate::mcp::definition::{Definition, Effect, Kind, field, optional, required};
+use crate::mcp::definition::{
+    Definition, Effect, Kind, Shape, field, nullable, optional, required,
+};
 use crate::mcp::{Backend, Call};
 
 pub(super) const AGENTS: Definition = Definition {
@@ -13,11 +15,15 @@ pub(super) const AGENTS: Definition = Definition {
     title: "List Letta agents",
     description: "List every agent of the Letta server with its id and name, to find the one to schedule \
         for. For the operator: an agent knows its own id and is refused. Example: {}",
-    parameters: &[],
+    parameters: &[CLOCK],
     answers: &[
         STATUS,
-        field("agents", &["array"], "The agents, each with id and name"),
-        field("count", &["integer"], "How many there are"),
+        field(
+            "agents",
+            Shape::Objects,
+            "The agents, each with id and name",
+        ),
+        field("count", Shape::Whole, "How many there are"),
         NOW,
         NOW_LOCAL,
         ZONE,
@@ -60,8 +66,8 @@ pub(super) const UPLOAD: Definition = Definition {
     ],
     answers: &[
         STATUS,
-        field("tool_id", &["string"], "The tool's id in Letta"),
-        field("name", &["string", "null"], "The tool's name in Letta"),
+        field("tool_id", Shape::Text, "The tool's id in Letta"),
+        nullable("name", Shape::Text, "The tool's name in Letta"),
         MESSAGE,
         NOW,
         NOW_LOCAL,

@@ -7,7 +7,7 @@ use super::to_json;
 use crate::cli::input;
 use crate::error::Result;
 use crate::mcp::Call;
-use crate::mcp::definition::{Definition, Effect, Kind, field, optional};
+use crate::mcp::definition::{Definition, Effect, Kind, Shape, field, optional};
 use crate::service::Changes;
 
 pub(super) const UPDATE: Definition = Definition {
@@ -39,12 +39,12 @@ pub(super) const UPDATE: Definition = Definition {
     ],
     answers: &[
         STATUS,
-        field("id", &["integer"], "The number of the schedule"),
+        field("id", Shape::Whole, "The number of the schedule"),
         NEXT_RUN,
         MESSAGE,
         NEXT_RUN_LOCAL,
         ZONE,
-        field("describes", &["string"], "When it runs, in words"),
+        field("describes", Shape::Text, "When it runs, in words"),
         NEXT_RUNS,
         NOW,
         NOW_LOCAL,
@@ -64,7 +64,7 @@ pub(super) const CANCEL: Definition = Definition {
     parameters: &[SCHEDULE],
     answers: &[
         STATUS,
-        field("cancelled_id", &["integer"], "The number of the schedule"),
+        field("cancelled_id", Shape::Whole, "The number of the schedule"),
         MESSAGE,
         NOW,
         NOW_LOCAL,
@@ -91,7 +91,7 @@ pub(super) const PAUSE: Definition = Definition {
     ],
     answers: &[
         STATUS,
-        field("paused_id", &["integer"], "The number of the schedule"),
+        field("paused_id", Shape::Whole, "The number of the schedule"),
         MESSAGE,
         NOW,
         NOW_LOCAL,
@@ -118,7 +118,7 @@ pub(super) const RESUME: Definition = Definition {
     ],
     answers: &[
         STATUS,
-        field("resumed_id", &["integer"], "The number of the schedule"),
+        field("resumed_id", Shape::Whole, "The number of the schedule"),
         NEXT_RUN,
         MESSAGE,
         NEXT_RUN_LOCAL,
@@ -141,15 +141,15 @@ pub(super) const RUN_NOW: Definition = Definition {
     parameters: &[SCHEDULE],
     answers: &[
         STATUS,
-        field("schedule_id", &["integer"], "The number of the schedule"),
+        field("schedule_id", Shape::Whole, "The number of the schedule"),
         field(
             "occurrence_id",
-            &["integer"],
+            Shape::Whole,
             "The run, as promptyoself_history shows it",
         ),
         field(
             "existed",
-            &["boolean"],
+            Shape::Truth,
             "Whether such a run was waiting already",
         ),
         MESSAGE,
