@@ -6,17 +6,20 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use axum::Router;
-use axum::body::{Body, HttpBody, to_bytes};
+use axum::body::Body;
 use axum::extract::{Request, State};
-use axum::http::{Method, StatusCode};
+use axum::http::{Method, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
+use futures_util::StreamExt;
+use rmcp::model::ErrorCode;
 use rmcp::transport::streamable_http_server::session::SessionManager;
 use rmcp::transport::streamable_http_server::session::local::LocalSessionManager;
 use rmcp::transport::streamable_http_server::{StreamableHttpServerConfig, StreamableHttpService};
 use tokio_util::sync::CancellationToken;
 
 use super::caller::SESSION_HEADER;
+use super::message::{self, LARGEST, Reading, Refusal};
 use super::{Handler, Shared, Transport};
 use crate::models::hash_key;
 use crate::server::{Problem, credentials};
@@ -24,11 +27,8 @@ use crate::service::Service;
 
 use owners::Owners;
 
-/// The largest request, in bytes: prompts may be as large as Letta takes them.
-const LARGEST_REQUEST: usize = 16 * 1024 * 1024;
-
 /// The largest request that may begin a session, in bytes: it is kept as long as the session.
-const LARGEST_BEGINNING: u64 = 64 * 1024;
+const LARGEST_BEGINNING: usize = 64 * 1024;
 
 /// How long a session is kept that nobody uses. Clients begin another one when it has ended.
 const IDLE: Duration = Duration::from_secs(60 * 60);
@@ -61,7 +61,7 @@ where
     let config = StreamableHttpServerConfig::default()
         .disable_allowed_hosts()
         .with_sse_retry(None)
-        .with_max_request_body_bytes(LARGEST_REQUEST)
+        .with_max_request_body_bytes(LARGEST)
         .with_cancellation_token(end_of_calls(shared));
     let shared = Arc::new(shared.clone());
     let mcp = StreamableHttpService::new(
@@ -117,8 +117,9 @@ async fn admit(State(door): State<Door>, mut request: Request, next: Next) -> Re
     }
     request.extensions_mut().insert(caller);
     let is_delete = request.method() == Method::DELETE;
-    let Some((request, size)) = sized(request).await else {
-        return too_large(LARGEST_REQUEST as u64);
+    let (request, size) = match understood(request).await {
+        Ok(request) => request,
+        Err(response) => return response,
     };
     let mut response = next.run(request).await;
     if is_delete && response.status() == StatusCode::ACCEPTED {
@@ -129,27 +130,87 @@ async fn admit(State(door): State<Door>, mut request: Request, next: Next) -> Re
     if let Some(id) = begun.and_then(|v| v.to_str().ok()) {
         if size > LARGEST_BEGINNING {
             door.end(id).await;
-            return too_large(LARGEST_BEGINNING);
+            return too_large(&[], LARGEST_BEGINNING);
         }
         door.note(id, owner).await;
     }
     response
 }
 
-/// A request and the size of its body in bytes. `None` if that is too large.
-async fn sized(request: Request) -> Option<(Request, u64)> {
-    if let Some(size) = request.body().size_hint().exact() {
-        return Some((request, size));
+/// A request whose message is understood, and the size of that in bytes.
+///
+/// # Errors
+/// The answer to one that is not.
+async fn understood(request: Request) -> Result<(Request, usize), Response> {
+    if request.method() != Method::POST {
+        return Ok((request, 0));
     }
-    let (parts, body) = request.into_parts();
-    let body = to_bytes(body, LARGEST_REQUEST).await.ok()?;
-    let size = body.len() as u64;
-    Some((Request::from_parts(parts, Body::from(body)), size))
+    let (mut parts, body) = request.into_parts();
+    let body = whole(body).await?;
+    let size = body.len();
+    let body = match message::read(&body) {
+        Reading::Message { mended: None, .. } => Body::from(body),
+        Reading::Message {
+            mended: Some(message),
+            ..
+        } => {
+            parts
+                .headers
+                .insert(header::CONTENT_LENGTH, message.len().into());
+            Body::from(message)
+        }
+        // Whoever posts waits for an answer, if only for that nothing was read.
+        Reading::Nothing if body.trim_ascii().is_empty() => {
+            return Err(refused(&Refusal::nothing()));
+        }
+        Reading::Nothing => return Err(StatusCode::ACCEPTED.into_response()),
+        Reading::Refused(refusal) => return Err(refused(&refusal)),
+    };
+    Ok((Request::from_parts(parts, body), size))
 }
 
-fn too_large(largest: u64) -> Response {
-    let text = format!("Payload Too Large: this request may have at most {largest} bytes");
-    (StatusCode::PAYLOAD_TOO_LARGE, text).into_response()
+/// A body in one piece. Of one that is too large some more is read, since a client that still sends
+/// sees no answer.
+///
+/// # Errors
+/// The answer to a body that is too large, or was cut off.
+async fn whole(body: Body) -> Result<Vec<u8>, Response> {
+    let mut stream = body.into_data_stream();
+    let (mut whole, mut dropped) = (Vec::new(), 0);
+    while let Some(chunk) = stream.next().await {
+        let Ok(chunk) = chunk else {
+            return Err(refused(&Refusal::nothing()));
+        };
+        if dropped == 0 && whole.len() + chunk.len() <= LARGEST {
+            whole.extend_from_slice(&chunk);
+            continue;
+        }
+        dropped += chunk.len();
+        if dropped > LARGEST {
+            break;
+        }
+    }
+    match dropped {
+        0 => Ok(whole),
+        _ => Err(too_large(&whole, LARGEST)),
+    }
+}
+
+/// The answer to a message that is not understood. Wrong params are an answer to the request;
+/// before that there is no request at all.
+fn refused(refusal: &Refusal) -> Response {
+    let status = match refusal.code() {
+        ErrorCode::INVALID_PARAMS => StatusCode::OK,
+        _ => StatusCode::BAD_REQUEST,
+    };
+    let kind = [(header::CONTENT_TYPE, "application/json")];
+    (status, kind, refusal.to_json()).into_response()
+}
+
+fn too_large(beginning: &[u8], largest: usize) -> Response {
+    let mut response = refused(&Refusal::too_large(beginning, largest));
+    *response.status_mut() = StatusCode::PAYLOAD_TOO_LARGE;
+    response
 }
 
 impl Door {

@@ -1,7 +1,10 @@
 //! The MCP server: unmodified clients call every tool, and nobody sees what is not theirs.
 
 mod beside;
+mod broken;
 mod clients;
 mod conformance;
 mod peer;
+mod raw;
+mod schemas;
 mod scope;
