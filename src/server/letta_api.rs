@@ -157,7 +157,6 @@ impl Face {
 }
 
 async fn read_json(body: Body) -> Result<Value> {
-    let example = create::example;
     let body = Body::new(TimeoutBody::new(BODY_SILENCE, body));
     let bytes = axum::body::to_bytes(body, LARGEST_REQUEST)
         .await
@@ -167,14 +166,10 @@ async fn read_json(body: Body) -> Result<Value> {
                 Code::RequestInvalid,
                 format!("the body can't be read, or is larger than {limit} MiB"),
             )
-            .example(example())
             .caused_by(e)
         })?;
-    serde_json::from_slice(&bytes).map_err(|e| {
-        Error::new(Code::RequestInvalid, "the body is not JSON")
-            .example(example())
-            .caused_by(e)
-    })
+    serde_json::from_slice(&bytes)
+        .map_err(|e| Error::new(Code::RequestInvalid, "the body is not JSON").caused_by(e))
 }
 
 /// The query of a request.
@@ -204,7 +199,6 @@ impl Query {
                 Code::RequestInvalid,
                 format!("{name} is {shown:?}: it must be a whole number of at least 1"),
             )
-            .example(format!("?{name}=20"))
         })
     }
 }
