@@ -253,8 +253,7 @@ fn not_for_agents(tool: &Definition) -> Error {
 }
 
 fn unknown_tool(name: &str) -> ErrorData {
-    let near = arguments::nearest(name, tools::all().iter().map(|t| t.name));
-    let meant = near.map_or(String::new(), |tool| format!(" Is {tool} meant?"));
+    let meant = tools::meant(name).map_or(String::new(), |tool| format!(" Is {tool} meant?"));
     let name = arguments::shorten(name);
     ErrorData::invalid_params(format!("there is no tool {name:?}.{meant}"), None)
 }
