@@ -7,6 +7,7 @@
 mod account;
 mod adoption;
 mod attempts;
+mod budget;
 mod claims;
 mod control;
 mod copies;
@@ -254,7 +255,7 @@ mod tests {
                 max_repetitions: None,
             },
             policy: Policy::default(),
-            most_schedules: None,
+            allowance: None,
             ping_url: None,
             payload: None,
             request: None,

@@ -58,9 +58,8 @@ pub(super) async fn prune(ctx: &Context, args: &PruneArgs) -> Result<Reply> {
         (None, None) => {
             return Err(Error::new(
                 Code::Usage,
-                "the retention is set to keep everything, so say what is to be pruned",
-            )
-            .example("promptyoself prune --before 90d"));
+                "the retention is set to keep everything, so say with --before what is to be pruned",
+            ));
         }
     };
     if before > now {
@@ -69,8 +68,7 @@ pub(super) async fn prune(ctx: &Context, args: &PruneArgs) -> Result<Reply> {
             format!(
                 "--before {before} lies in the future, and would prune everything: it is now {now}"
             ),
-        )
-        .example("promptyoself prune --before 90d"));
+        ));
     }
     let pruned = ctx.service().await?.prune(before).await?;
     let message = format!(
@@ -100,8 +98,7 @@ pub(super) async fn purge(ctx: &Context, args: &PurgeArgs) -> Result<Reply> {
             return Err(Error::new(
                 Code::Usage,
                 "say whose texts are to be removed: --id or --agent-id",
-            )
-            .example("promptyoself purge --id 5"));
+            ));
         }
     };
     let purged = service.db.purge(&whose, before).await?;

@@ -9,6 +9,7 @@ use rmcp::model::JsonObject;
 use serde_json::{Value, json};
 
 use super::definition::{Definition, Kind, Parameter};
+use super::tools;
 use crate::error::{Code, Error, Result};
 
 /// Fields that clients and routers add for themselves.
@@ -32,6 +33,12 @@ const LONGEST_COMPARED: usize = 64;
 /// How much of what a caller wrote an error repeats, in characters.
 const LONGEST_REPEATED: usize = 80;
 
+/// The longest text of a call that is repeated in its correction, in bytes.
+const LONGEST_IN_EXAMPLE: usize = 4_096;
+
+/// Arguments of which a call has one, each with a tool of its own.
+pub(super) const EXCLUSIVE: &[&str] = &["time", "cron", "every"];
+
 /// What a tool was given, under the names of its definition and without what means nothing.
 #[derive(Clone, Debug)]
 pub struct Arguments {
@@ -45,21 +52,28 @@ impl Arguments {
     /// [`Code::Usage`] for an argument that the tool doesn't have, that is of another kind, or that
     /// was given twice under two names.
     pub fn read(tool: &Definition, call: JsonObject) -> Result<Self> {
+        Self::understand(tool, &call).map_err(|error| {
+            let mended = mended(tool, &call);
+            error.example_if(mended.map(|call| call.to_string()))
+        })
+    }
+
+    fn understand(tool: &Definition, call: &JsonObject) -> Result<Self> {
         let mut given = BTreeMap::new();
         for (key, value) in call {
-            let name = snake_case(&key);
+            let name = snake_case(key);
             let Some(parameter) = find(tool, &name) else {
-                if PASSED_THROUGH.contains(&name.as_str()) || is_nothing(&value) {
+                if PASSED_THROUGH.contains(&name.as_str()) || is_nothing(value) {
                     continue;
                 }
-                return Err(unknown(tool, &key, &name));
+                return Err(unknown(tool, key, &name));
             };
-            if is_nothing(&value) {
+            if means_nothing(parameter, value) {
                 continue;
             }
-            check_kind(tool, parameter, &value)?;
+            check_kind(tool, parameter, value)?;
             if let Some(other) = given.insert(parameter.name, value.clone())
-                && text_of(&other) != text_of(&value)
+                && text_of(&other) != text_of(value)
             {
                 let name = parameter.name;
                 return Err(Error::new(
@@ -69,8 +83,7 @@ impl Arguments {
                         shorten(&other.to_string()),
                         shorten(&value.to_string())
                     ),
-                )
-                .example(usual_call(tool)));
+                ));
             }
         }
         Ok(Arguments { given })
@@ -93,7 +106,7 @@ impl Arguments {
 }
 
 /// `agentId`, `agent-id` and `AgentID` as `agent_id`.
-fn snake_case(key: &str) -> String {
+pub(super) fn snake_case(key: &str) -> String {
     let mut name = String::with_capacity(key.len() + 2);
     let mut after_lower = false;
     for c in key.trim().chars() {
@@ -110,9 +123,19 @@ fn snake_case(key: &str) -> String {
     name
 }
 
-fn find<'a>(tool: &'a Definition, name: &str) -> Option<&'a Parameter> {
+/// The parameter of a name or an alias.
+pub(super) fn find<'a>(tool: &'a Definition, name: &str) -> Option<&'a Parameter> {
     let is_called = |p: &&Parameter| p.name == name || p.aliases.contains(&name);
     tool.parameters.iter().find(is_called)
+}
+
+/// Whether an argument means nothing: as [`is_nothing`] has it, unless that is one of its words.
+pub(super) fn means_nothing(parameter: &Parameter, value: &Value) -> bool {
+    let is_word = match (parameter.kind, value) {
+        (Kind::Word(words), Value::String(text)) => words.contains(&text.trim()),
+        _ => false,
+    };
+    !is_word && is_nothing(value)
 }
 
 /// What models write into a field that they have nothing for.
@@ -169,8 +192,7 @@ fn check_kind(tool: &Definition, parameter: &Parameter, value: &Value) -> Result
             shorten(&value.to_string()),
             tool.name
         ),
-    )
-    .example(usual_call(tool)))
+    ))
 }
 
 fn unknown(tool: &Definition, key: &str, name: &str) -> Error {
@@ -186,7 +208,6 @@ fn unknown(tool: &Definition, key: &str, name: &str) -> Error {
             names.join(", ")
         ),
     )
-    .example(usual_call(tool))
 }
 
 /// The one of `names` that is probably meant by `text`.
@@ -210,22 +231,41 @@ pub(super) fn shorten(text: &str) -> Cow<'_, str> {
     }
 }
 
-/// A call that works: what is required, with the first example of each.
-fn usual_call(tool: &Definition) -> String {
-    let arguments: serde_json::Map<String, Value> = tool
-        .parameters
-        .iter()
-        .filter(|p| p.is_required)
-        .filter_map(|p| {
-            let example = p.examples.first()?;
-            let value = match p.kind {
-                Kind::Text | Kind::Word(_) => Value::from(*example),
-                Kind::Number | Kind::Switch => serde_json::from_str(example).ok()?,
-            };
-            Some((p.name.to_owned(), value))
-        })
-        .collect();
-    json!({ "tool": tool.name, "arguments": arguments }).to_string()
+/// The call as it was meant, if its names and kinds leave no doubt: a slip in a name, one value in a
+/// list of its own, the time of another tool.
+fn mended(tool: &Definition, call: &JsonObject) -> Option<Value> {
+    let mut tool = tool;
+    let mut mended = JsonObject::new();
+    for (key, value) in call {
+        let name = snake_case(key);
+        let known = find(tool, &name).map(|p| p.name);
+        let name = match known {
+            Some(name) => name,
+            None if PASSED_THROUGH.contains(&name.as_str()) || is_nothing(value) => continue,
+            None if EXCLUSIVE.contains(&name.as_str()) => {
+                tool = tools::find(&format!("promptyoself_schedule_{name}"))?;
+                find(tool, &name)?.name
+            }
+            None => crate::schedule::nearest(&name, tool.parameters.iter().map(|p| p.name))?,
+        };
+        let value = match value {
+            Value::Array(only) if only.len() == 1 => only.first()?,
+            value => value,
+        };
+        if mended.insert(name.to_owned(), value.clone()).is_some() {
+            return None;
+        }
+    }
+    Arguments::understand(tool, &mended).ok()?;
+    can_be_repeated(&mended).then(|| json!({ "tool": tool.name, "arguments": mended }))
+}
+
+/// Whether a call is short enough for an error to repeat it.
+pub(super) fn can_be_repeated(call: &JsonObject) -> bool {
+    call.values().all(|value| match value {
+        Value::String(text) => text.len() <= LONGEST_IN_EXAMPLE,
+        _ => true,
+    })
 }
 
 #[cfg(test)]
@@ -284,13 +324,69 @@ mod tests {
 
     #[test]
     fn an_unknown_argument_is_refused_with_those_there_are() {
+        // Nothing is repeated that was not meant.
+        let twice = json!({ "schedule_id": 5, "id": 6 });
+        let error = read("promptyoself_cancel", twice).unwrap_err();
+        assert_eq!(error.corrected(), None);
         let error = read("promptyoself_cancel", json!({ "schedule": 5 })).unwrap_err();
+        assert_eq!(error.corrected(), None);
         let text = error.to_string();
         assert_eq!(error.code(), Code::Usage);
         assert!(
             text.contains("\"schedule\"") && text.contains("Is schedule_id meant?"),
             "{text}"
         );
+    }
+
+    #[test]
+    fn a_call_with_a_slip_is_repeated_as_it_was_meant() {
+        let every = "promptyoself_schedule_every";
+        for (tool, call, wanted) in [
+            (
+                every,
+                json!({ "prompt": "x", "evry": "30m", "agentId": "agent-1", "request_heartbeat": true }),
+                json!({ "tool": every, "arguments": { "prompt": "x", "every": "30m", "agent_id": "agent-1" } }),
+            ),
+            (
+                every,
+                json!({ "prompt": ["x"], "every": "30m" }),
+                json!({ "tool": every, "arguments": { "prompt": "x", "every": "30m" } }),
+            ),
+            (
+                every,
+                json!({ "prompt": "x", "cron": "0 9 * * *", "timezome": "UTC" }),
+                json!({ "tool": "promptyoself_schedule_cron",
+                    "arguments": { "prompt": "x", "cron": "0 9 * * *", "timezone": "UTC" } }),
+            ),
+            (
+                "promptyoself_cancel",
+                json!({ "schedule_id": [5] }),
+                json!({ "tool": "promptyoself_cancel", "arguments": { "schedule_id": 5 } }),
+            ),
+        ] {
+            let error = read(tool, call.clone()).unwrap_err();
+            let example: Value = serde_json::from_str(error.corrected().unwrap()).unwrap();
+            assert_eq!(example, wanted, "{call}");
+        }
+        for call in [
+            json!({ "prompt": "x", "every": "30m", "colour": "red" }),
+            json!({ "prompt": "x", "every": { "minutes": 30 } }),
+            json!({ "prompt": "x".repeat(5_000), "evry": "30m" }),
+        ] {
+            assert_eq!(
+                read(every, call.clone()).unwrap_err().corrected(),
+                None,
+                "{call}"
+            );
+        }
+    }
+
+    #[test]
+    fn none_is_a_word_where_it_is_one_of_the_words() {
+        let call = json!({ "prompt": "x", "every": "1h", "envelope": "none", "catch_up": "None" });
+        let read = read("promptyoself_schedule_every", call).unwrap();
+        assert_eq!(read.text("envelope").as_deref(), Some("none"));
+        assert_eq!(read.text("catch_up"), None);
     }
 
     #[test]

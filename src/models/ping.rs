@@ -41,7 +41,6 @@ impl PingUrl {
                      or https://, or none"
                 ),
             )
-            .example("--ping-url https://hc-ping.com/5f2b8d1c-0000-4000-8000-000000000000")
         };
         let mut url = Url::parse(text.trim()).map_err(|_| bad("is not a web address"))?;
         if !matches!(url.scheme(), "http" | "https") {
@@ -129,7 +128,6 @@ mod tests {
             let error = PingUrl::parse(wrong).unwrap_err();
             assert_eq!(error.code(), Code::PolicyInvalid, "{wrong}");
             assert!(!error.chain().contains("hunter2"), "{}", error.chain());
-            assert!(error.corrected().is_some());
         }
     }
 }

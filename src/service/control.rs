@@ -73,11 +73,10 @@ impl Service {
             ));
         }
         if changes.is_empty() {
-            return Err(
-                Error::new(Code::Usage, "nothing was given that is to be changed").example(
-                    format!("promptyoself update --id {id} --prompt \"Check the backup\""),
-                ),
-            );
+            return Err(Error::new(
+                Code::Usage,
+                "nothing was given that is to be changed",
+            ));
         }
         if let Some(agent) = &changes.agent_id {
             self.own(agent.clone())?;
@@ -94,8 +93,8 @@ impl Service {
         if self.has_new_plan(changes) {
             check_fires(&self.budget, &self.caller, &plan, &timetable)?;
         }
-        if let (Some(agent), false) = (&changes.agent_id, changes.skip_validation) {
-            self.validate_agent(agent).await?;
+        if let Some(agent) = &changes.agent_id {
+            self.check_agent(agent, changes.skip_validation).await?;
         }
         let next_run = plan.next_run;
         let left = PromptSchedule {
@@ -176,7 +175,10 @@ impl Service {
             return Err(unreadable());
         };
         let end_at = match &changes.end_at {
-            Some(text) => Some(parse_time(text, &timetable.zone, now)?),
+            Some(text) => {
+                let read = parse_time(text, &timetable.zone, now);
+                Some(read.map_err(|e| e.about("--end-at"))?)
+            }
             None => schedule.end_at,
         };
         if let Some(end) = end_at.filter(|end| *end < next_run) {
@@ -186,8 +188,7 @@ impl Service {
                     "it would end at {end}, before its next run at {next_run}; it is now {now}. \
                      To end it now, cancel it"
                 ),
-            )
-            .example(format!("--end-at {next_run}")));
+            ));
         }
         let plan = Plan {
             schedule_type,

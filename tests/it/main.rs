@@ -22,6 +22,7 @@ mod keeping;
 mod letta_api;
 mod many;
 mod mcp;
+mod meant;
 mod notices;
 mod original_bugs;
 mod plugin_install;

@@ -8,3 +8,5 @@ mod peer;
 mod raw;
 mod schemas;
 mod scope;
+
+pub use raw::Raw;

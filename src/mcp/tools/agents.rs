@@ -1,6 +1,6 @@
 //! Tools about the Letta server: its agents, and the tools they have.
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::parameters::*;
 use super::to_json;
@@ -49,7 +49,7 @@ pub(super) const UPLOAD: Definition = Definition {
             "source_code",
             Kind::Text,
             "The whole source of one Python function, with its docstring and type hints.",
-            &[GREET],
+            &["def greet(name: str) -> str: …"],
         ),
         optional(
             "name",
@@ -78,10 +78,6 @@ pub(super) const UPLOAD: Definition = Definition {
     carry_out: |call| Box::pin(upload(call)),
 };
 
-/// A tool that Letta takes.
-const GREET: &str = "def greet(name: str) -> str:\n    \"\"\"Greet somebody.\n\n    Args:\n        \
-    name (str): Whom to greet.\n    \"\"\"\n    return \"Hello, \" + name\n";
-
 async fn upload(call: &Call) -> Result<Value> {
     let text = |name: &str| call.arguments.text(name);
     let Backend::Here(service) = &call.shared.backend else {
@@ -89,16 +85,12 @@ async fn upload(call: &Call) -> Result<Value> {
             Code::NotPermitted,
             "the schedules are kept by a server on another machine, and tools are uploaded only there: \
              promptyoself upload does it",
-        )
-        .example("promptyoself upload --source-code greet.py"));
+        ));
     };
     let Some(source) = text("source_code") else {
         return Err(Error::new(
             Code::SourceMissing,
             "no source_code was given: give one whole Python function with its docstring and type hints",
-        )
-        .example(
-            json!({ "tool": call.tool.name, "arguments": { "source_code": GREET } }).to_string(),
         ));
     };
     let service = service.for_caller(call.caller.clone());

@@ -167,7 +167,7 @@ async fn update(call: &Call) -> Result<Value> {
     let id = call.schedule_id()?;
     let text = |name: &str| call.arguments.text(name);
     let when = call.when_args();
-    let wish = input::wish_if_given(&when)?;
+    let (wish, timezone) = input::wish_if_given(&when)?;
     let prompt = match text("prompt") {
         Some(prompt) => Some(input::prompt(Some(&prompt), None, std::io::empty())?),
         None => None,
@@ -176,7 +176,7 @@ async fn update(call: &Call) -> Result<Value> {
         agent_id: input::agent_filter(text("agent_id").as_deref())?,
         prompt,
         wish,
-        timezone: when.timezone,
+        timezone,
         start_at: when.start_at,
         end_at: when.end_at,
         max_repetitions: input::repetitions(when.max_repetitions.as_deref())?,

@@ -156,7 +156,7 @@ pub(super) const MAX_AGE: Parameter = optional(
 pub(super) const SKIP_VALIDATION: Parameter = optional(
     "skip_validation",
     Kind::Switch,
-    "Do not ask Letta whether the agent exists, for one that is still to be made.",
+    "Schedule without Letta's word that the agent exists, while Letta can't be asked.",
     &[],
 );
 

@@ -180,15 +180,11 @@ async fn schedule(call: &Call) -> Result<Value> {
 fn spec_missing(call: &Call) -> Error {
     let parameters = call.tool.parameters.iter();
     let missing = parameters.filter(|p| p.is_required && p.name != "prompt");
-    let (name, example) = missing
-        .map(|p| (p.name, p.examples.first().copied().unwrap_or_default()))
-        .next()
-        .unwrap_or(("every", "30m"));
+    let name = missing.map(|p| p.name).next().unwrap_or("every");
     Error::new(
         Code::SpecMissing,
-        format!("nothing says when to run: give {name}, such as {example:?}"),
+        format!("nothing says when to run: give {name}"),
     )
-    .example(format!("--{name} \"{example}\""))
 }
 
 async fn preview(call: &Call) -> Result<Value> {

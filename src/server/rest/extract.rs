@@ -58,9 +58,7 @@ impl<T: DeserializeOwned> FromRequestParts<App> for Params<T> {
             .map_err(|e| {
                 let at = place(&e.path().to_string());
                 let text = format!("the query can't be understood: {at}{}", e.into_inner());
-                Error::new(Code::RequestInvalid, text)
-                    .example("GET /api/v1/schedules?limit=100&offset=0")
-                    .into()
+                Error::new(Code::RequestInvalid, text).into()
             })
     }
 }
@@ -96,9 +94,7 @@ fn too_large_or_cut(rejection: BytesRejection) -> Problem {
         true => "the body is larger than this server takes",
         false => "the body could not be read to its end",
     };
-    let error = Error::new(Code::RequestInvalid, text)
-        .example("{\"prompt\":\"Check the backup\",\"every\":\"1h\"}")
-        .caused_by(rejection.body_text());
+    let error = Error::new(Code::RequestInvalid, text).caused_by(rejection.body_text());
     match too_large {
         true => Problem::with_status(error, StatusCode::PAYLOAD_TOO_LARGE),
         false => error.into(),
@@ -136,7 +132,6 @@ fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     let wrong = |at: &str, e: serde_json::Error| {
         let text = format!("the body can't be understood: {}{e}", place(at));
         Error::new(Code::RequestInvalid, text)
-            .example("{\"prompt\":\"Check the backup\",\"every\":\"1h\"}")
     };
     let mut json = serde_json::Deserializer::from_slice(bytes);
     let read = serde_path_to_error::deserialize(&mut json)

@@ -18,7 +18,12 @@ pub struct Raw {
 impl Raw {
     /// Starts the program on a world's database, and begins a session.
     pub fn start(world: &World) -> Self {
-        let mut raw = Raw::spawn(world);
+        Raw::start_with(world, &[])
+    }
+
+    /// The same with variables of its own.
+    pub fn start_with(world: &World, env: &[(&str, &str)]) -> Self {
+        let mut raw = Raw::spawn_with(world, env);
         let begun = raw.ask(
             "initialize",
             json!({ "protocolVersion": "2025-06-18", "capabilities": {},
@@ -34,6 +39,10 @@ impl Raw {
 
     /// Starts the program, which has heard nothing yet.
     pub fn spawn(world: &World) -> Self {
+        Raw::spawn_with(world, &[])
+    }
+
+    fn spawn_with(world: &World, env: &[(&str, &str)]) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_promptyoself"))
             .arg("--db")
             .arg(world.database())
@@ -43,6 +52,7 @@ impl Raw {
             .env("LETTA_BASE_URL", world.letta.url())
             .env("LETTA_API_KEY", PASSWORD)
             .env("PROMPTYOSELF_EXECUTOR_AUTOSTART", "false")
+            .envs(env.iter().copied())
             .current_dir(world.dir())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
