@@ -3,11 +3,19 @@
 //! Everything else is given a [`Clock`]: the program runs on [`Clock::system`], tests and the
 //! simulation on [`Clock::manual`], which moves only when told to.
 
+mod doubt;
+mod kernel;
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::watch;
+
+pub use doubt::{
+    Doubt, KnownTimes, Reading, SAME, STEADY, TargetTime, Why, Witnesses, is_possible, judge,
+    needs_a_witness,
+};
 
 /// One reading of both clocks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,7 +34,15 @@ pub struct Clock(Source);
 #[derive(Clone, Debug)]
 enum Source {
     System,
-    Manual(Arc<watch::Sender<Moment>>),
+    Manual(Arc<watch::Sender<Manual>>),
+}
+
+/// What a manual clock shows, and what a machine with it would say.
+#[derive(Debug)]
+struct Manual {
+    moment: Moment,
+    boot: u32,
+    synchronised: Option<bool>,
 }
 
 /// The longest single wait on the system clock. Waiting again after it notices a wall clock that
@@ -45,7 +61,11 @@ impl Clock {
             now: cut(start),
             uptime: SignedDuration::ZERO,
         };
-        Clock(Source::Manual(Arc::new(watch::Sender::new(moment))))
+        Clock(Source::Manual(Arc::new(watch::Sender::new(Manual {
+            moment,
+            boot: 0,
+            synchronised: Some(true),
+        }))))
     }
 
     /// The wall clock in UTC, cut to whole microseconds.
@@ -58,9 +78,50 @@ impl Clock {
         match &self.0 {
             Source::System => Moment {
                 now: system_now(),
-                uptime: system_uptime(),
+                uptime: kernel::uptime(),
             },
-            Source::Manual(current) => *current.borrow(),
+            Source::Manual(current) => current.borrow().moment,
+        }
+    }
+
+    /// Both clocks at once, with the run of the machine.
+    pub fn reading(&self) -> Reading {
+        Reading {
+            moment: self.moment(),
+            boot: self.boot(),
+        }
+    }
+
+    /// Which run of the machine this is; `None` where the system doesn't tell.
+    pub fn boot(&self) -> Option<String> {
+        match &self.0 {
+            Source::System => kernel::boot(),
+            Source::Manual(current) => Some(current.borrow().boot.to_string()),
+        }
+    }
+
+    /// Whether the kernel counts the wall clock as synchronised with a time server; `None` where it
+    /// can't be asked. In a container it is the host's kernel that answers.
+    pub fn is_synchronised(&self) -> Option<bool> {
+        match &self.0 {
+            Source::System => kernel::is_synchronised(),
+            Source::Manual(current) => current.borrow().synchronised,
+        }
+    }
+
+    /// Lets the machine of a manual clock be started anew: its clocks go on, but nobody can tell
+    /// from the uptime what happened to the wall clock before. Does nothing on the system clock.
+    pub fn reboot(&self) {
+        if let Source::Manual(current) = &self.0 {
+            current.send_modify(|m| m.boot += 1);
+        }
+    }
+
+    /// Says what the kernel of a manual clock tells of its synchronisation. Does nothing on the
+    /// system clock.
+    pub fn set_synchronised(&self, synchronised: Option<bool>) {
+        if let Source::Manual(current) = &self.0 {
+            current.send_modify(|m| m.synchronised = synchronised);
         }
     }
 
@@ -69,7 +130,7 @@ impl Clock {
     /// Does nothing on the system clock.
     pub fn advance(&self, by: SignedDuration) {
         if let Source::Manual(current) = &self.0 {
-            current.send_modify(|m| {
+            current.send_modify(|Manual { moment: m, .. }| {
                 m.now = m.now.checked_add(by).unwrap_or(m.now);
                 m.uptime = m.uptime.saturating_add(by);
             });
@@ -80,7 +141,7 @@ impl Clock {
     /// NTP would. Does nothing on the system clock.
     pub fn set(&self, to: Timestamp) {
         if let Source::Manual(current) = &self.0 {
-            current.send_modify(|m| m.now = cut(to));
+            current.send_modify(|m| m.moment.now = cut(to));
         }
     }
 
@@ -104,7 +165,7 @@ impl Clock {
             Source::Manual(current) => {
                 // Holding the sender keeps the channel open, so this ends only with the time.
                 let mut changes = current.subscribe();
-                let over = |m: &Moment| m.now >= until || m.now < last;
+                let over = |m: &Manual| m.moment.now >= until || m.moment.now < last;
                 let _ = changes.wait_for(over).await;
             }
         }
@@ -119,7 +180,10 @@ impl Clock {
                     .moment()
                     .uptime
                     .saturating_add(SignedDuration::try_from(time).unwrap_or(SignedDuration::MAX));
-                let _ = current.subscribe().wait_for(|m| m.uptime >= until).await;
+                let _ = current
+                    .subscribe()
+                    .wait_for(|m| m.moment.uptime >= until)
+                    .await;
             }
         }
     }
@@ -141,17 +205,6 @@ fn cut(t: Timestamp) -> Timestamp {
 #[allow(clippy::disallowed_methods)]
 fn system_now() -> Timestamp {
     cut(Timestamp::now())
-}
-
-/// Linux's boot clock runs on while the machine is suspended; elsewhere the monotonic clock is the
-/// nearest thing.
-fn system_uptime() -> SignedDuration {
-    #[cfg(target_os = "linux")]
-    let id = rustix::time::ClockId::Boottime;
-    #[cfg(not(target_os = "linux"))]
-    let id = rustix::time::ClockId::Monotonic;
-    let t = rustix::time::clock_gettime(id);
-    SignedDuration::new(t.tv_sec, i32::try_from(t.tv_nsec).unwrap_or(0))
 }
 
 #[allow(clippy::disallowed_methods)]

@@ -6,9 +6,11 @@
 
 mod account;
 mod adoption;
+mod anew;
 mod attempts;
 mod budget;
 mod claims;
+mod clock;
 mod control;
 mod copies;
 mod filesystem;
@@ -48,6 +50,7 @@ use crate::models::{Identity, Trigger};
 use crate::schedule::Zone;
 
 pub use adoption::Adopted;
+pub use anew::PlannedAnew;
 pub use claims::{Claim, ClaimTerms, Job};
 pub use control::Resumed;
 pub use copies::Restored;

@@ -78,6 +78,8 @@ pub enum Code {
     DatabaseInvalid,
     /// The database was written by a newer version.
     DatabaseNewer,
+    /// This machine's clock may be wrong, and what was asked goes by it.
+    ClockInDoubt,
     /// Nothing answers at Letta's address.
     LettaUnreachable,
     /// Letta refused our credentials.
@@ -135,6 +137,7 @@ impl Code {
         Code::DatabaseFull,
         Code::DatabaseInvalid,
         Code::DatabaseNewer,
+        Code::ClockInDoubt,
         Code::LettaUnreachable,
         Code::LettaUnauthorized,
         Code::LettaWrongServer,
@@ -184,6 +187,7 @@ impl Code {
             Code::DatabaseFull => "database_full",
             Code::DatabaseInvalid => "database_invalid",
             Code::DatabaseNewer => "database_newer",
+            Code::ClockInDoubt => "clock_in_doubt",
             Code::LettaUnreachable => "letta_unreachable",
             Code::LettaUnauthorized => "letta_unauthorized",
             Code::LettaWrongServer => "letta_wrong_server",

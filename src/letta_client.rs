@@ -42,6 +42,11 @@ pub trait Letta: Send + Sync {
     /// Where it is, for people; never with credentials.
     fn address(&self) -> String;
 
+    /// Whether it runs on this machine, so that its clock is ours.
+    fn is_local(&self) -> bool {
+        false
+    }
+
     /// The lane in which an agent is spoken to.
     fn lane(&self, agent: &AgentId) -> Lane;
 
@@ -70,6 +75,8 @@ pub trait Letta: Send + Sync {
 pub struct ServerInfo {
     /// Its version, where it tells.
     pub version: Option<String>,
+    /// What time it is by its clock, where it tells.
+    pub date: Option<Timestamp>,
 }
 
 /// What a server says of an agent.
@@ -180,8 +187,9 @@ pub enum RefusalKind {
     NeedsHuman,
     /// It never passes for this prompt or agent.
     Permanent,
-    /// It is about the server, not about this prompt: hold the whole target.
-    TargetDown,
+    /// It is about the server, or what stands before it, and not about this prompt or its agent.
+    /// Whether it hits every agent has to be asked.
+    TargetTrouble,
 }
 
 words! {
@@ -191,6 +199,8 @@ words! {
         Unreachable => "unreachable",
         /// Our credentials were refused.
         Unauthorized => "unauthorized",
+        /// Something between us and Letta refuses the request.
+        Blocked => "blocked",
         /// What answers is not a Letta server.
         WrongServer => "wrong_server",
         /// The server says of itself that it is not well.
@@ -239,6 +249,8 @@ pub struct Lookup {
     pub run_id: Option<String>,
     /// When it was first sent.
     pub sent_at: Timestamp,
+    /// When its turn was last listened to: until then its run cannot have been orphaned.
+    pub heard_at: Option<Timestamp>,
     /// The time of the question.
     pub now: Timestamp,
     /// The age from which a run that never ends counts as orphaned by a crash of the server.
@@ -255,10 +267,10 @@ pub enum Evidence {
         /// The run, if the server names it.
         run_id: Option<String>,
     },
-    /// No run of it goes on (ended, or older than the orphan age), and the agent's history since
-    /// it was sent holds none of its otids. `failed` carries the error of its run, if it is known.
+    /// No run of the agent goes on that may be its own, and the agent's history since it was sent
+    /// holds none of its otids.
     Absent {
-        /// Why its run failed.
+        /// How its run ended, where that is proved; such a run holds its otid for ever.
         failed: Option<Refusal>,
     },
     /// The question itself was refused; [`RefusalKind::Permanent`] means that the agent is gone.

@@ -70,7 +70,9 @@ pub(super) async fn prune(ctx: &Context, args: &PruneArgs) -> Result<Reply> {
             ),
         ));
     }
-    let pruned = ctx.service().await?.prune(before).await?;
+    let service = ctx.service().await?;
+    service.refuse_doubtful_cut(before).await?;
+    let pruned = service.prune(before).await?;
     let message = format!(
         "{} settled deliveries from before {before} pruned; their {} instants stay in the account",
         pruned.occurrences, pruned.instants

@@ -39,7 +39,7 @@ pub(super) async fn execute_once(
         // The note tells how it began; what stands in the way by now may be something else.
         let why = service.letta.check().await.err().unwrap_or_else(|| {
             let class = ErrorClass::from_word(&held.code).unwrap_or(ErrorClass::Unreachable);
-            Refusal::new(RefusalKind::TargetDown, class, &held.reason)
+            Refusal::new(RefusalKind::TargetTrouble, class, &held.reason)
         });
         return Err(why.into_error("deliver what is due, which stays due"));
     }

@@ -183,6 +183,16 @@ impl Db {
             .execute(&mut *tx)
             .await
             .map_err(failed)?;
+        // Whoever restores a backup sees what time it is taken for, however old it is.
+        sqlx::query("DELETE FROM clock_readings")
+            .execute(&mut *tx)
+            .await
+            .map_err(failed)?;
+        sqlx::query("INSERT INTO clock_readings (trusted, at, uptime) VALUES (1, $1, 0)")
+            .bind(DbTime(now))
+            .execute(&mut *tx)
+            .await
+            .map_err(failed)?;
         sqlx::query("UPDATE install SET install_id = $1")
             .bind(Uuid::new_v4().to_string())
             .execute(&mut *tx)

@@ -229,23 +229,6 @@ impl Db {
         Ok(rows.iter().filter_map(read).collect())
     }
 
-    /// The latest time that was written down as past.
-    ///
-    /// # Errors
-    /// Those of the database.
-    pub async fn latest_past(&self) -> Result<Option<Timestamp>> {
-        let row = sqlx::query(
-            "SELECT max(t) AS t FROM (SELECT max(heartbeat_at) AS t FROM schedulers \
-             UNION ALL SELECT max(started_at) FROM attempts \
-             UNION ALL SELECT max(finished_at) FROM occurrences \
-             UNION ALL SELECT max(from_at) FROM schedule_revisions)",
-        )
-        .fetch_one(&self.pool)
-        .await
-        .map_err(|e| self.failed("read its latest times", e))?;
-        Ok(rows::lenient_time(&row, "t"))
-    }
-
     /// The files of the database that others than their owner may read or write, with their
     /// permissions.
     pub fn open_to_others(&self) -> Vec<(PathBuf, u32)> {

@@ -9,6 +9,7 @@ use super::requests::{effect_of, record_effect};
 use super::schedules::fetch;
 use super::time::DbTime;
 use super::{Db, Tx};
+use crate::clock::SAME;
 use crate::error::Result;
 use crate::models::{AgentId, Lane, Lifecycle, PromptSchedule, RequestKey, Trigger};
 
@@ -107,9 +108,12 @@ async fn queue(
         return Ok(Queued::Waiting(id));
     }
     let last: Option<DbTime> = sqlx::query_scalar(
-        "SELECT max(intended_at) FROM occurrences WHERE uid = $1 AND \"trigger\" = 'manual'",
+        "SELECT max(intended_at) FROM occurrences WHERE uid = $1 AND \"trigger\" = 'manual' \
+         AND intended_at <= $2",
     )
     .bind(&uid)
+    // A false clock may have left later ones.
+    .bind(DbTime(now.checked_add(SAME).unwrap_or(now)))
     .fetch_one(&mut **tx)
     .await?;
     // An instant of its own, whatever the clock says.

@@ -12,8 +12,11 @@ use super::{Db, Tx, rows};
 use crate::error::Result;
 use crate::models::{Fault, Incident, IncidentKind, Lifecycle, NoticeEvent, State, Verdict};
 
-/// How long a target may be held before somebody is told: restarts and updates take less.
-const LONG_HOLD: SignedDuration = SignedDuration::from_mins(5);
+/// How long a target may be held before somebody is told: a restart takes less.
+const LONG_HOLD: SignedDuration = SignedDuration::from_mins(1);
+
+/// How long it is shown that the clock was wrong: that is over, but somebody should look.
+const SHOWN: SignedDuration = SignedDuration::from_hours(24);
 
 /// The columns that [`incident`] reads; `i` is the incident.
 macro_rules! incident_columns {
@@ -222,7 +225,7 @@ pub(super) async fn follow_lifecycle(
 
 /// How an incident of a schedule ended by where the schedule stands; `None` if it goes on.
 fn end_of(kind: IncidentKind, lifecycle: Lifecycle, has_open: bool) -> Option<String> {
-    use IncidentKind::{Broken, Dead, Held, NeedsHuman, Paused};
+    use IncidentKind::{Broken, Clock, Dead, Held, NeedsHuman, Paused};
     let ended = matches!(lifecycle, Lifecycle::Cancelled | Lifecycle::Finished);
     let stands = || format!("the schedule is {lifecycle}");
     match kind {
@@ -232,7 +235,7 @@ fn end_of(kind: IncidentKind, lifecycle: Lifecycle, has_open: bool) -> Option<St
         Paused => (lifecycle != Lifecycle::Paused).then(stands),
         Dead => (ended && !has_open).then(stands),
         NeedsHuman => (!has_open).then(|| "its prompt is not to be sent any more".to_owned()),
-        Held => None,
+        Held | Clock => None,
     }
 }
 
@@ -246,15 +249,20 @@ impl Db {
         let doing = "review the incidents";
         let failed = |e| self.failed(doing, e);
         let long_ago = now.checked_sub(LONG_HOLD).unwrap_or(Timestamp::MIN);
+        let day_ago = now.checked_sub(SHOWN).unwrap_or(Timestamp::MIN);
         // Looked for outside the transaction first: almost always there is nothing to write.
         let any: Option<i64> = sqlx::query_scalar(
             "SELECT 1 FROM held_targets h WHERE held_since <= $1 AND NOT EXISTS \
              (SELECT 1 FROM incidents i WHERE i.kind = 'held' AND i.subject = h.target \
               AND i.closed_at IS NULL) \
-             UNION ALL SELECT 1 FROM incidents i WHERE closed_at IS NULL AND kind <> 'held' \
-             AND NOT EXISTS (SELECT 1 FROM schedules s WHERE s.uid = i.subject) LIMIT 1",
+             UNION ALL SELECT 1 FROM incidents i WHERE closed_at IS NULL \
+             AND kind NOT IN ('held', 'clock') \
+             AND NOT EXISTS (SELECT 1 FROM schedules s WHERE s.uid = i.subject) \
+             UNION ALL SELECT 1 FROM incidents WHERE closed_at IS NULL AND kind = 'clock' \
+             AND opened_at <= $2 LIMIT 1",
         )
         .bind(DbTime(long_ago))
+        .bind(DbTime(day_ago))
         .fetch_optional(&self.pool)
         .await
         .map_err(failed)?;
@@ -264,6 +272,7 @@ impl Db {
         let mut tx = self.begin(doing).await?;
         open_held(&mut tx, long_ago, now).await.map_err(failed)?;
         close_deleted(&mut tx, now).await.map_err(failed)?;
+        close_clock(&mut tx, day_ago, now).await.map_err(failed)?;
         self.commit_and_tell(tx, doing).await
     }
 
@@ -306,7 +315,8 @@ async fn open_held(tx: &mut Tx, long_ago: Timestamp, now: Timestamp) -> sqlx::Re
 
 async fn close_deleted(tx: &mut Tx, now: Timestamp) -> sqlx::Result<()> {
     let deleted: Vec<(String, String)> = sqlx::query_as(
-        "SELECT kind, subject FROM incidents i WHERE closed_at IS NULL AND kind <> 'held' \
+        "SELECT kind, subject FROM incidents i WHERE closed_at IS NULL \
+         AND kind NOT IN ('held', 'clock') \
          AND NOT EXISTS (SELECT 1 FROM schedules s WHERE s.uid = i.subject)",
     )
     .fetch_all(&mut **tx)
@@ -315,6 +325,21 @@ async fn close_deleted(tx: &mut Tx, now: Timestamp) -> sqlx::Result<()> {
         if let Some(kind) = IncidentKind::from_word(kind) {
             close_incident(tx, kind, subject, "the schedule was deleted", now).await?;
         }
+    }
+    Ok(())
+}
+
+/// Closes without a word what was told of a clock that was wrong.
+async fn close_clock(tx: &mut Tx, day_ago: Timestamp, now: Timestamp) -> sqlx::Result<()> {
+    let shown: Option<i64> = sqlx::query_scalar(
+        "SELECT 1 FROM incidents WHERE kind = 'clock' AND closed_at IS NULL AND opened_at <= $1",
+    )
+    .bind(DbTime(day_ago))
+    .fetch_optional(&mut **tx)
+    .await?;
+    if shown.is_some() {
+        let kind = IncidentKind::Clock;
+        close(tx, kind, kind.as_str(), "it was shown for a day", now).await?;
     }
     Ok(())
 }

@@ -44,6 +44,8 @@ pub struct OpenOccurrence {
     pub first_sent_at: Option<Timestamp>,
     /// When it was last sent.
     pub sent_at: Option<Timestamp>,
+    /// Since when its fate is unknown.
+    pub doubted_at: Option<Timestamp>,
     /// Letta's run, if it is known.
     pub run_id: Option<String>,
     /// How many tries counted.
@@ -96,7 +98,7 @@ impl Db {
     pub async fn list_open_occurrences(&self) -> Result<Vec<OpenOccurrence>> {
         let failed = |e| self.failed("look for open occurrences", e);
         let rows = sqlx::query(concat!(
-            "SELECT fence, owner, failures, generation, expires_at, reconcile_until, \
+            "SELECT fence, owner, failures, generation, expires_at, reconcile_until, doubted_at, \
              \"trigger\" = 'schedule' AND EXISTS (SELECT 1 FROM schedules s \
                  WHERE s.uid = occurrences.uid AND s.lifecycle = 'paused') AS paused, \
              (SELECT min(started_at) FROM attempts a WHERE a.occurrence_id = occurrences.id) \
@@ -164,6 +166,7 @@ impl Db {
                 .and_then(|o| o.parse().ok()),
             first_sent_at: time("first_sent_at")?,
             sent_at: o.sent_at,
+            doubted_at: time("doubted_at")?,
             run_id: o.run_id,
             failures: row.try_get("failures")?,
             generation,
@@ -274,6 +277,7 @@ impl Db {
         let taken = sqlx::query(
             "UPDATE occurrences SET state = 'unknown', owner = NULL, fence = fence + 1, \
              not_before = $2, reconcile_until = $3, \
+             doubted_at = coalesce((SELECT heartbeat_at FROM schedulers s WHERE s.owner = $1), $2), \
              reason = 'the scheduler that was sending it died', \
              error = 'interrupted: the scheduler that was sending it died' \
              WHERE owner = $1 AND state = 'sending'",
@@ -297,9 +301,9 @@ impl Db {
         // min() of a NULL is NULL.
         sqlx::query(
             "UPDATE occurrences SET not_before = min(not_before, $2), sent_at = min(sent_at, $1), \
-             reconcile_until = min(reconcile_until, $3) \
+             doubted_at = min(doubted_at, $1), reconcile_until = min(reconcile_until, $3) \
              WHERE state IN ('waiting', 'sending', 'unknown') \
-             AND (not_before > $2 OR sent_at > $1 OR reconcile_until > $3)",
+             AND (not_before > $2 OR sent_at > $1 OR doubted_at > $1 OR reconcile_until > $3)",
         )
         .bind(DbTime(now))
         .bind(after(waits.retry))

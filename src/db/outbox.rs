@@ -13,13 +13,13 @@ use crate::error::Result;
 use crate::models::{Channel, Notice, NoticeEvent, Ping, PingUrl, Turn, Verdict};
 
 /// After this time a notice is given up: whoever is not reached for so long has other troubles.
-const NOTICE_LIFE: SignedDuration = SignedDuration::from_hours(72);
+pub(super) const NOTICE_LIFE: SignedDuration = SignedDuration::from_hours(72);
 
 /// After this time a ping is given up: by then its service has noticed that it did not come.
-const PING_LIFE: SignedDuration = SignedDuration::from_hours(1);
+pub(super) const PING_LIFE: SignedDuration = SignedDuration::from_hours(1);
 
 /// How long a channel counts as wanted after a scheduler was last seen configured with it.
-const WANTED: SignedDuration = SignedDuration::from_hours(72);
+pub(super) const WANTED: SignedDuration = SignedDuration::from_hours(72);
 
 /// How long a scheduler has for one letter before another may send it.
 const LEASE: SignedDuration = SignedDuration::from_secs(60);
@@ -294,7 +294,8 @@ impl Db {
     pub async fn tidy_outbox(&self, now: Timestamp) -> Result<Vec<(Letter, Option<String>)>> {
         let doing = "tidy the outbox";
         let failed = |e| self.failed(doing, e);
-        let long_ago = DbTime(now.checked_sub(MEMORY).unwrap_or(Timestamp::MIN));
+        let long_ago = self.sure_time(now).await?.checked_sub(MEMORY);
+        let long_ago = DbTime(long_ago.unwrap_or(Timestamp::MIN));
         // Looked for outside the transaction first: almost always there is nothing to write.
         let any: bool = sqlx::query_scalar(
             "SELECT EXISTS (SELECT 1 FROM outbox WHERE expires_at <= $1 \

@@ -45,9 +45,10 @@ impl Db {
     ) -> Result<Begun> {
         let doing = "note the request";
         let failed = |e| self.failed(doing, e);
+        let day_ago = self.sure_time(now).await?.checked_sub(MEMORY);
         let mut tx = self.begin(doing).await?;
         sqlx::query("DELETE FROM requests WHERE created_at < $1")
-            .bind(DbTime(now.checked_sub(MEMORY).unwrap_or(Timestamp::MIN)))
+            .bind(DbTime(day_ago.unwrap_or(Timestamp::MIN)))
             .execute(&mut *tx)
             .await
             .map_err(failed)?;

@@ -51,6 +51,8 @@ pub struct HeldTarget {
     pub code: String,
     /// The same in words.
     pub reason: String,
+    /// Whether it says that it is well, but refuses the prompts of several agents.
+    pub by_lanes: bool,
 }
 
 impl OwnerLock {
@@ -212,13 +214,15 @@ impl Db {
     /// Those of the database.
     pub async fn hold_target(&self, held: &HeldTarget) -> Result<()> {
         sqlx::query(
-            "INSERT INTO held_targets (target, held_since, code, reason) VALUES ($1, $2, $3, $4) \
-             ON CONFLICT (target) DO UPDATE SET code = $3, reason = $4",
+            "INSERT INTO held_targets (target, held_since, code, reason, by_lanes) \
+             VALUES ($1, $2, $3, $4, $5) \
+             ON CONFLICT (target) DO UPDATE SET code = $3, reason = $4, by_lanes = $5",
         )
         .bind(&held.target)
         .bind(DbTime(held.held_since))
         .bind(&held.code)
         .bind(&held.reason)
+        .bind(held.by_lanes)
         .execute(&self.pool)
         .await
         .map_err(|e| self.failed("note that a target is held", e))?;
@@ -266,10 +270,11 @@ impl Db {
     /// Those of the database.
     pub async fn list_held_targets(&self) -> Result<Vec<HeldTarget>> {
         let failed = |e| self.failed("look for held targets", e);
-        let rows = sqlx::query("SELECT target, held_since, code, reason FROM held_targets")
-            .fetch_all(&self.pool)
-            .await
-            .map_err(failed)?;
+        let rows =
+            sqlx::query("SELECT target, held_since, code, reason, by_lanes FROM held_targets")
+                .fetch_all(&self.pool)
+                .await
+                .map_err(failed)?;
         rows.iter()
             .map(|r| {
                 Ok(HeldTarget {
@@ -277,6 +282,7 @@ impl Db {
                     held_since: r.try_get::<DbTime, _>("held_since")?.0,
                     code: r.try_get("code")?,
                     reason: r.try_get("reason")?,
+                    by_lanes: r.try_get("by_lanes")?,
                 })
             })
             .collect::<sqlx::Result<_>>()

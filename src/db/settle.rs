@@ -278,8 +278,8 @@ async fn write(tx: &mut Tx, id: i64, change: &Change<'_>, now: Timestamp) -> sql
         "UPDATE occurrences SET state = $2, reason = $3, not_before = $4, finished_at = $5, \
          reconcile_until = $6, \
          run_id = coalesce($7, run_id), stop_reason = $8, turn = $9, tokens = $10, reply = $11, \
-         error = $12, failures = failures + $13, generation = generation + $14, owner = NULL \
-         WHERE id = $1",
+         error = $12, failures = failures + $13, generation = generation + $14, owner = NULL, \
+         doubted_at = CASE WHEN $2 = 'unknown' THEN coalesce(doubted_at, $15) END WHERE id = $1",
     )
     .bind(id)
     .bind(change.state)
@@ -295,6 +295,7 @@ async fn write(tx: &mut Tx, id: i64, change: &Change<'_>, now: Timestamp) -> sql
     .bind(error)
     .bind(change.failures)
     .bind(change.generations)
+    .bind(DbTime(now))
     .execute(&mut **tx)
     .await?;
     sqlx::query(

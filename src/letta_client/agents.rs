@@ -42,6 +42,7 @@ impl Http {
                 let version = health.as_ref().and_then(|h| h.get("version")?.as_str());
                 Ok(ServerInfo {
                     version: version.map(str::to_owned),
+                    date: reply.date,
                 })
             }
             Ok(_) | Err(Fault::NoRoute(_)) => Err(self.wrong_server().await),
@@ -50,7 +51,7 @@ impl Http {
             }
             Err(fault) => {
                 let mut refusal = fault.of_question();
-                refusal.kind = RefusalKind::TargetDown;
+                refusal.kind = RefusalKind::TargetTrouble;
                 Err(refusal)
             }
         }
@@ -105,7 +106,7 @@ impl Http {
 
     fn unhealthy(&self, text: &str) -> Refusal {
         Refusal::new(
-            RefusalKind::TargetDown,
+            RefusalKind::TargetTrouble,
             ErrorClass::Unhealthy,
             format!("{} is not well: {text}", self.address()),
         )
@@ -130,7 +131,7 @@ impl Http {
             ),
             false => format!("{} answers, but is not a Letta server", self.address()),
         };
-        Refusal::new(RefusalKind::TargetDown, ErrorClass::WrongServer, text)
+        Refusal::new(RefusalKind::TargetTrouble, ErrorClass::WrongServer, text)
     }
 }
 

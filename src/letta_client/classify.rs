@@ -42,7 +42,7 @@ impl Fault {
                     ErrorClass::Garbled => ErrorClass::WrongServer,
                     class => class,
                 };
-                Refusal::new(RefusalKind::TargetDown, class, doubt.text)
+                Refusal::new(RefusalKind::TargetTrouble, class, doubt.text)
             }
         }
     }
@@ -68,11 +68,7 @@ pub(super) fn classify(status: u16, body: Option<&Value>, retry_after: Option<Du
         // Letta's is not even Letta's.
         ErrorClass::WrongServer => Fault::NoRoute(refusal),
         // An answer in the place of Letta's: how far the request got, nobody knows.
-        _ if status >= 500 && !said.is_lettas => Fault::doubt(ErrorClass::Gateway, text),
-        // 408 and 499 say that somebody gave up waiting.
-        _ if matches!(status, 408 | 499) && said.error_type.is_empty() => {
-            Fault::doubt(ErrorClass::Gateway, text)
-        }
+        ErrorClass::Gateway => Fault::doubt(ErrorClass::Gateway, text),
         // A 5xx may come after the turn was begun: Letta begins a background turn before its last
         // look at the database. The same goes for a database lock (409 without run).
         ErrorClass::ServerError | ErrorClass::LlmError if status >= 500 || status == 409 => {
@@ -82,6 +78,8 @@ pub(super) fn classify(status: u16, body: Option<&Value>, retry_after: Option<Du
     }
 }
 
+/// The table of docs/delivery.md. What is not in Letta's own words about this agent or this request
+/// is the target's trouble, until it is known that only one agent meets it.
 fn decide(status: u16, said: &Said, text: String) -> Refusal {
     use ErrorClass as C;
     use RefusalKind as K;
@@ -94,30 +92,45 @@ fn decide(status: u16, said: &Said, text: String) -> Refusal {
         return Refusal::new(kind, class, text);
     }
     let (kind, class) = match status {
-        300..=399 => (K::TargetDown, C::WrongServer),
-        401 => (K::TargetDown, C::Unauthorized),
-        402 => (K::NeedsHuman, C::PaymentRequired),
-        // Letta itself answers 401, never 403: this is a firewall's or the cloud's, and it may be
-        // about this agent or prompt only.
-        403 => (K::NeedsHuman, C::Unauthorized),
+        300..=399 => (K::TargetTrouble, C::WrongServer),
+        401 => (K::TargetTrouble, C::Unauthorized),
+        403 if said.is_lettas => (K::TargetTrouble, C::Unauthorized),
+        402 => (K::TargetTrouble, C::PaymentRequired),
         // Both "Agent with ID agent-… not found" and "Agent not found" are said.
-        404 if said.text.starts_with("Agent ") => (K::Permanent, C::AgentUnknown),
+        404 if said.text.starts_with("Agent ") && said.has_detail => {
+            (K::Permanent, C::AgentUnknown)
+        }
         // What Letta can't find it names in `detail`; other servers have other shapes.
-        404 if said.text == "Not Found" || !said.has_detail => (K::TargetDown, C::WrongServer),
-        405 => (K::TargetDown, C::WrongServer),
+        404 if said.text == "Not Found" || !said.has_detail => (K::TargetTrouble, C::WrongServer),
         // The handle of the agent's model, say, is not there any more.
         404 => (K::NeedsHuman, C::ServerError),
+        // Not the method, not the host, not the protocol of this address.
+        405 | 421 | 426 => (K::TargetTrouble, C::WrongServer),
+        // Somebody gave up waiting.
+        408 | 499 => (K::TargetTrouble, C::Gateway),
         409 if said.pending_approval => (K::NeedsHuman, C::PendingApproval),
-        409 if said.run_id.is_some() || said.text.starts_with("CONFLICT") => (K::Busy, C::Busy),
-        409 => (K::Later, C::ServerError),
+        409 if said.is_lettas && (said.run_id.is_some() || said.text.starts_with("CONFLICT")) => {
+            (K::Busy, C::Busy)
+        }
+        409 if said.is_lettas => (K::Later, C::ServerError),
+        // It may have been begun: a proxy's 409 says nothing of Letta.
+        409 => (K::TargetTrouble, C::Gateway),
+        // Whoever finds it too large, it stays so.
+        413 => (K::Permanent, C::InvalidRequest),
+        429 => (K::TargetTrouble, C::RateLimited),
         // An id that no agent can have: 422 names the place, 400 (from a conversation) says
         // "INVALID_ARGUMENT: Invalid agent ID format".
-        422 if said.text.contains("'agent_id')") => (K::Permanent, C::AgentUnknown),
-        400 if said.text.contains("Invalid agent ID") => (K::Permanent, C::AgentUnknown),
-        408 => (K::Later, C::ServerError),
-        429 => (K::Later, C::RateLimited),
-        400..=499 => (K::Permanent, C::InvalidRequest),
-        _ => (K::Later, C::ServerError),
+        422 if said.has_detail && said.text.contains("'agent_id')") => {
+            (K::Permanent, C::AgentUnknown)
+        }
+        400 if said.is_lettas && said.text.contains("Invalid agent ID") => {
+            (K::Permanent, C::AgentUnknown)
+        }
+        // Letta refuses requests with these two and no others.
+        400 | 422 if said.is_lettas => (K::Permanent, C::InvalidRequest),
+        400..=498 => (K::TargetTrouble, C::Blocked),
+        _ if said.is_lettas => (K::TargetTrouble, C::ServerError),
+        _ => (K::TargetTrouble, C::Gateway),
     };
     Refusal::new(kind, class, text)
 }

@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::classify::Fault;
 use super::http::{Http, segment};
-use super::runs::{Life, time};
+use super::runs::{ActiveRun, Life, SKEW, time};
 use super::turn::Heard;
 use super::{Delivery, ErrorClass, Evidence, Lookup, Refusal, RefusalKind};
 
@@ -36,6 +36,8 @@ pub(super) enum Trace {
         run_id: Option<String>,
         /// The messages after it that belong to the same run, oldest first.
         after: Vec<Value>,
+        /// How long ago that run left its newest message.
+        lately: SignedDuration,
     },
     /// None of its otids is there.
     NotThere,
@@ -43,118 +45,162 @@ pub(super) enum Trace {
     TooMany,
 }
 
+/// What is known of the run that a prompt was told to have.
+enum OwnRun {
+    /// It may go on, and is young enough to.
+    GoesOn,
+    /// It may go on, and doesn't say since when.
+    Undated,
+    /// It is over, or was orphaned.
+    Over,
+    /// None was told, or it can't be asked after.
+    NotKnown,
+}
+
 impl Http {
     /// Looks for a prompt whose fate is unknown.
     pub(super) async fn find(&self, lookup: &Lookup) -> Evidence {
         match self.evidence(lookup).await {
             Ok(evidence) => evidence,
-            // A question that the server won't take, such as one about a cursor or a run that it
-            // can't read, says nothing of the agent.
-            Err(Fault::Refused(r) | Fault::Failed(r))
-                if r.kind == RefusalKind::Permanent && r.class != ErrorClass::AgentUnknown =>
-            {
-                Evidence::Unclear { text: r.text }
+            Err(fault) => {
+                let refusal = fault.of_question();
+                match refusal.kind {
+                    // A question that the server won't take, such as one about a cursor or a run
+                    // that it can't read, says nothing of the agent.
+                    RefusalKind::Permanent if refusal.class != ErrorClass::AgentUnknown => {
+                        Evidence::Unclear { text: refusal.text }
+                    }
+                    _ => Evidence::Refused(refusal),
+                }
             }
-            Err(Fault::Refused(r) | Fault::NoRoute(r) | Fault::Failed(r)) => Evidence::Refused(r),
-            Err(Fault::Doubt(doubt)) => Evidence::Unclear { text: doubt.text },
         }
     }
 
     async fn evidence(&self, lookup: &Lookup) -> Result<Evidence, Fault> {
-        let mut heard = lookup
-            .run_id
-            .as_deref()
-            .map(Heard::of_run)
-            .unwrap_or_default();
+        let run = lookup.run_id.as_deref();
+        let mut heard = run.map(Heard::of_run).unwrap_or_default();
         let since_sent = lookup.now.duration_since(lookup.sent_at);
         // Asked before the messages are, since a run may end between the two questions: an absence
-        // seen while it went on would be stale. The answer counts only if the prompt is absent.
-        let may_run = match &lookup.run_id {
-            Some(run) => {
-                if let Some(e) = self.known_run(run, lookup.orphan_age, &mut heard).await? {
-                    return Ok(e);
-                }
-                Ok(false)
-            }
-            None => self.may_run(lookup).await,
+        // seen while it went on would be stale. The answers count only if the prompt is absent.
+        let mut own = match run {
+            Some(run) => self.own_run(run, lookup, &mut heard).await,
+            None => OwnRun::NotKnown,
         };
+        if let OwnRun::GoesOn = own {
+            return Ok(going_on(run));
+        }
+        let listed = match own {
+            OwnRun::NotKnown => self.listed_runs(lookup).await,
+            _ => Ok(Vec::new()),
+        };
+        if let (Some(run), Ok(listed)) = (run, &listed)
+            && !heard_lately(lookup)
+            && listed.iter().any(|r| r.id == run && r.orphaned)
+        {
+            heard.error = Some(orphan(run));
+            own = OwnRun::Over;
+        }
+        let others = listed.map(|listed| running(&listed, lookup));
         let trace = self
             .trace(lookup.agent.as_str(), &lookup.otids, since_sent)
             .await?;
-        if !matches!(trace, Trace::There { .. }) && may_run? {
-            // Whether the run is the prompt's own can't be told, so it is not named as that.
-            return Ok(Evidence::Running { run_id: None });
-        }
-        match trace {
-            Trace::TooMany => Ok(Evidence::Unclear {
-                text: format!(
-                    "not all messages of {} since then can be looked through",
-                    lookup.agent
-                ),
-            }),
-            Trace::There { run_id, after } => {
-                if let Some(run) = run_id.filter(|run| lookup.run_id.as_ref() != Some(run)) {
-                    // It was stored under a run we had not heard of, which may go on.
-                    heard = Heard::of_run(&run);
-                    if let Some(e) = self.known_run(&run, lookup.orphan_age, &mut heard).await? {
-                        return Ok(e);
-                    }
-                }
-                Ok(Evidence::Found(found(heard, &after)))
+        if let Trace::There {
+            run_id,
+            after,
+            lately,
+        } = trace
+        {
+            // A run that only seems orphaned speaks on.
+            if lately < lookup.orphan_age && heard.is_orphaned() {
+                return Ok(going_on(run));
             }
-            Trace::NotThere if lookup.run_id.is_none() && since_sent < QUIET => {
-                Ok(Evidence::Unclear {
-                    text: "it was sent a moment ago and may not have been taken in yet".into(),
+            if let Some(stored) = run_id {
+                let mut of_stored = own;
+                if run != Some(&stored) {
+                    // It was stored under a run we had not heard of, which may go on.
+                    heard = Heard::of_run(&stored);
+                    of_stored = self.own_run(&stored, lookup, &mut heard).await;
+                }
+                let listed = |others: &Vec<String>| others.contains(&stored);
+                let goes_on = match of_stored {
+                    OwnRun::GoesOn => true,
+                    OwnRun::NotKnown => others.as_ref().is_ok_and(listed),
+                    OwnRun::Undated | OwnRun::Over => false,
+                };
+                if goes_on {
+                    return Ok(going_on(Some(&stored)));
+                }
+            }
+            return Ok(Evidence::Found(found(heard, &after)));
+        }
+        if !others?.is_empty() {
+            // Whether the run is the prompt's own can't be told, so it is not named as that.
+            return Ok(going_on(None));
+        }
+        let unclear = |text: String| Ok(Evidence::Unclear { text });
+        match (trace, own) {
+            (Trace::NotThere, OwnRun::Over) => {
+                let mut refusal = heard.refusal();
+                // Repeating its otid would only repeat its end.
+                refusal.otid_spent = true;
+                Ok(Evidence::Absent {
+                    failed: Some(refusal),
                 })
             }
-            Trace::NotThere => {
-                let failed = (heard.error.is_some() || heard.stop_reason.is_some()).then(|| {
-                    let mut refusal = heard.refusal();
-                    // The run is over, so repeating its otid would only repeat its end.
-                    refusal.otid_spent = true;
-                    refusal
-                });
-                Ok(Evidence::Absent { failed })
+            (Trace::NotThere, OwnRun::NotKnown) if since_sent >= QUIET => {
+                Ok(Evidence::Absent { failed: None })
             }
+            (Trace::NotThere, OwnRun::NotKnown) => {
+                unclear("it was sent a moment ago and may not have been taken in yet".into())
+            }
+            (Trace::NotThere, OwnRun::Undated | OwnRun::GoesOn) => unclear(format!(
+                "{} says neither that it has ended nor when it began",
+                run.unwrap_or("its run")
+            )),
+            (Trace::TooMany | Trace::There { .. }, _) => unclear(format!(
+                "not all messages of {} since then can be looked through",
+                lookup.agent
+            )),
         }
     }
 
-    /// Whether a run of the agent goes on that may be the prompt's own. Its age proves nothing,
-    /// since our clock, by which the prompt was sent, may have been set; and nothing could be sent
-    /// anyway while it goes on.
-    async fn may_run(&self, lookup: &Lookup) -> Result<bool, Fault> {
-        match self
-            .active_runs(lookup.agent.as_str(), lookup.orphan_age)
-            .await
-        {
-            Ok(runs) => Ok(!runs.is_empty()),
-            // A server without that list leaves only the messages.
-            Err(Fault::NoRoute(_)) => Ok(false),
+    /// The runs of the agent that have not ended. A server that can't be asked proves nothing.
+    async fn listed_runs(&self, lookup: &Lookup) -> Result<Vec<ActiveRun>, Fault> {
+        let agent = lookup.agent.as_str();
+        match self.active_runs(agent, lookup.orphan_age).await {
+            Ok(runs) => Ok(runs),
+            Err(Fault::NoRoute(refusal)) => Err(Fault::Refused(Refusal::new(
+                RefusalKind::Permanent,
+                refusal.class,
+                format!(
+                    "which turns go on can't be asked of {} ({})",
+                    self.address(),
+                    refusal.text
+                ),
+            ))),
             Err(fault) => Err(fault),
         }
     }
 
-    /// Asks after a run: evidence if it goes on, otherwise how it ended, added to `heard`.
-    async fn known_run(
-        &self,
-        run: &str,
-        orphan_age: SignedDuration,
-        heard: &mut Heard,
-    ) -> Result<Option<Evidence>, Fault> {
-        match self.life_of(run, orphan_age).await {
-            Ok(Life::Runs) => {
-                return Ok(Some(Evidence::Running {
-                    run_id: Some(run.to_owned()),
-                }));
+    /// Asks after a run that was told; how it ended is added to `heard`.
+    async fn own_run(&self, run: &str, lookup: &Lookup, heard: &mut Heard) -> OwnRun {
+        match self.life_of(run, lookup.orphan_age).await {
+            Ok(Life::Runs) => OwnRun::GoesOn,
+            // It went on for as long as its turn was listened to.
+            Ok(Life::Orphaned) if heard_lately(lookup) => OwnRun::GoesOn,
+            Ok(Life::Orphaned) => {
+                heard.error = Some(orphan(run));
+                OwnRun::Over
             }
-            Ok(Life::Ended(run)) => heard.take_run(&run),
-            Ok(Life::Orphaned) => heard.error = Some(orphan(run)),
-            // "Run not found with id='…'": forgotten with its agent, or by a new database.
-            Err(Fault::Refused(r)) if r.text.starts_with("HTTP 404") => {}
-            Err(Fault::NoRoute(_)) => {}
-            Err(fault) => return Err(fault),
+            Ok(Life::Undated) => OwnRun::Undated,
+            Ok(Life::Ended(run)) => {
+                heard.take_run(&run);
+                OwnRun::Over
+            }
+            // Forgotten with its agent or by a new database, hidden by a proxy, or not answered:
+            // whatever it is, the other questions are asked all the same, and tell.
+            Err(_) => OwnRun::NotKnown,
         }
-        Ok(None)
     }
 
     /// Looks for any of `otids` in the agent's messages, from the newest back to those older than
@@ -203,12 +249,21 @@ impl Http {
                     .get("run_id")
                     .and_then(Value::as_str)
                     .map(str::to_owned);
+                let own = date(page.get(at));
                 let mut after: Vec<Value> = page.split_off(at + 1);
                 after.append(&mut newer);
                 after.retain(|m| {
                     run_id.is_some() && m.get("run_id").and_then(Value::as_str) == run_id.as_deref()
                 });
-                return Ok(Trace::There { run_id, after });
+                let newest = after.iter().filter_map(|m| date(Some(m))).chain(own).max();
+                let lately = newest.map_or(SignedDuration::MAX, |at| {
+                    reply.server_now.duration_since(at)
+                });
+                return Ok(Trace::There {
+                    run_id,
+                    after,
+                    lately,
+                });
             }
             let oldest = date(page.first()).map(|at| reply.server_now.duration_since(at));
             if oldest.is_some_and(|age| age > since_sent.saturating_add(MARGIN)) {
@@ -219,6 +274,31 @@ impl Http {
             newer = page;
         }
         Ok(Trace::TooMany)
+    }
+}
+
+/// The listed runs that go on: any may be the prompt's own. Their age proves nothing, since our
+/// clock, by which the prompt was sent, may have been set; and nothing could be sent anyway while
+/// they go on.
+fn running(listed: &[ActiveRun], lookup: &Lookup) -> Vec<String> {
+    let since_sent = lookup.now.duration_since(lookup.sent_at);
+    // Its own run went on for as long as its turn was listened to.
+    let may_be_own = |run: &ActiveRun| run.age <= since_sent.saturating_add(SKEW);
+    let goes_on = |run: &&ActiveRun| !run.orphaned || heard_lately(lookup) && may_be_own(run);
+    let running = listed.iter().filter(goes_on);
+    running.map(|run| run.id.clone()).collect()
+}
+
+/// Whether its turn was listened to so lately that its run can't have been orphaned.
+fn heard_lately(lookup: &Lookup) -> bool {
+    let heard = lookup.heard_at;
+    heard.is_some_and(|at| lookup.now.duration_since(at) < lookup.orphan_age)
+}
+
+/// A turn goes on that may be the prompt's own, or surely is that of this run.
+fn going_on(run: Option<&str>) -> Evidence {
+    Evidence::Running {
+        run_id: run.map(str::to_owned),
     }
 }
 

@@ -11,6 +11,7 @@ use serde_json::Value;
 
 use super::address;
 use super::classify::{Fault, classify};
+use super::runs::Sightings;
 use super::{ErrorClass, Refusal, RefusalKind};
 use crate::clock::Clock;
 use crate::error::{Code, Error};
@@ -39,12 +40,15 @@ pub(super) struct Http {
     base: Url,
     idle: Duration,
     clock: Clock,
+    sightings: Sightings,
 }
 
 /// A complete answer to a question.
 pub(super) struct Reply {
     /// The body, understood as JSON.
     pub body: Value,
+    /// The time by the server's own clock, where it tells it.
+    pub date: Option<Timestamp>,
     /// The time by the server's own clock where it tells it, ours otherwise. Ages of what the
     /// server dates are counted by it: a virtual machine's clock may be hours behind ours.
     pub server_now: Timestamp,
@@ -95,12 +99,18 @@ impl Http {
             base,
             idle,
             clock,
+            sightings: Sightings::default(),
         })
     }
 
     /// Where the server is, for people.
     pub(super) fn address(&self) -> String {
         self.base.as_str().trim_end_matches('/').to_owned()
+    }
+
+    /// Whether the server runs on this machine.
+    pub(super) fn is_local(&self) -> bool {
+        http::is_loopback(&self.base)
     }
 
     /// How long a turn may be silent.
@@ -111,6 +121,11 @@ impl Http {
     /// The clock everything here is timed by.
     pub(super) fn clock(&self) -> &Clock {
         &self.clock
+    }
+
+    /// When runs were first seen that don't say how old they are.
+    pub(super) fn sightings(&self) -> &Sightings {
+        &self.sightings
     }
 
     /// Asks a question and understands the answer.
@@ -165,12 +180,17 @@ impl Http {
     pub(super) async fn complete(&self, response: Response) -> Result<Reply, Fault> {
         let status = response.status();
         let now = self.clock.now();
-        let server_now = date(response.headers()).unwrap_or(now);
+        let date = date(response.headers());
+        let server_now = date.unwrap_or(now);
         let retry_after = retry_after(response.headers(), server_now);
         let bytes = response.bytes().await.map_err(|e| self.broken(&e))?;
         let body = serde_json::from_slice::<Value>(&bytes).ok();
         match body {
-            Some(body) if status.is_success() => Ok(Reply { body, server_now }),
+            Some(body) if status.is_success() => Ok(Reply {
+                body,
+                date,
+                server_now,
+            }),
             None if status.is_success() => Err(Fault::doubt(
                 ErrorClass::Garbled,
                 format!(
@@ -186,7 +206,7 @@ impl Http {
     fn no_answer(&self, error: &reqwest::Error) -> Fault {
         if error.is_connect() {
             return Fault::Refused(Refusal::new(
-                RefusalKind::TargetDown,
+                RefusalKind::TargetTrouble,
                 ErrorClass::Unreachable,
                 format!("cannot connect to {}: {}", self.address(), cause(error)),
             ));

@@ -71,7 +71,7 @@ impl Rest {
                 "{} did not say which MCP server it made",
                 self.http.address()
             );
-            Refusal::new(RefusalKind::TargetDown, ErrorClass::WrongServer, text)
+            Refusal::new(RefusalKind::TargetTrouble, ErrorClass::WrongServer, text)
         })
     }
 

@@ -109,6 +109,10 @@ impl Letta for Rest {
         self.http.address()
     }
 
+    fn is_local(&self) -> bool {
+        self.http.is_local()
+    }
+
     fn lane(&self, agent: &AgentId) -> Lane {
         Lane::new(format!("{}/{agent}", self.target))
     }

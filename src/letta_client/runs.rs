@@ -1,25 +1,68 @@
 //! Questions about runs: whether one goes on, and which of an agent's do.
+//!
+//! Unknown is not ended: a run is over only if it says so in a word we know, or says when it ended.
+//! Whatever else it says, it may go on, but not for ever.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
+use super::ErrorClass;
 use super::classify::Fault;
 use super::http::{Http, segment};
 
+/// How many runs are asked for at once. The newest come first, and an agent has few that go on: one
+/// page holds every young one.
+const PAGE: usize = 100;
+
+/// How many runs that don't say when they began are remembered.
+const MOST_SIGHTINGS: usize = 10_000;
+
+/// How far the parts of one server may disagree about the time.
+pub(super) const SKEW: SignedDuration = SignedDuration::from_mins(10);
+
+/// The words in which Letta says that a run is over.
+const OVER: [&str; 4] = ["completed", "failed", "cancelled", "expired"];
+
 /// Whether a run goes on.
 pub(super) enum Life {
-    /// It goes on.
+    /// It may go on.
     Runs,
-    /// It says that it goes on, but is so old that the server must have died under it.
+    /// It may go on, and doesn't say when it began.
+    Undated,
+    /// It doesn't say that it has ended, but is so old that the server must have died under it.
     Orphaned,
     /// It has ended; this is all that Letta tells of it.
     Ended(Value),
 }
 
-/// A run that goes on.
+/// A run that has not ended.
 pub(super) struct ActiveRun {
     /// Letta's id for it.
     pub id: String,
+    /// How old it is at least.
+    pub age: SignedDuration,
+    /// Whether it is so old that the server must have died under it, unless the agent's messages
+    /// tell otherwise.
+    pub orphaned: bool,
+}
+
+/// When runs that don't say when they began were first seen, by the clock that never jumps: they are
+/// at least that old.
+#[derive(Debug, Default)]
+pub(super) struct Sightings(Mutex<HashMap<String, SignedDuration>>);
+
+impl Sightings {
+    /// How long ago a run was first seen; now, if it never was.
+    fn age(&self, run: &str, uptime: SignedDuration) -> SignedDuration {
+        let mut seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if seen.len() >= MOST_SIGHTINGS && !seen.contains_key(run) {
+            seen.clear();
+        }
+        uptime.saturating_sub(*seen.entry(run.to_owned()).or_insert(uptime))
+    }
 }
 
 impl Http {
@@ -30,45 +73,95 @@ impl Http {
         orphan_age: SignedDuration,
     ) -> Result<Life, Fault> {
         let reply = self.get(&format!("/v1/runs/{}", segment(run)), &[]).await?;
-        let age = age_of(&reply.body, reply.server_now);
-        Ok(match is_active(&reply.body) {
-            false => Life::Ended(reply.body),
-            true if age.is_some_and(|age| age >= orphan_age) => Life::Orphaned,
-            true => Life::Runs,
+        if !reply.body.is_object() {
+            return Err(Fault::doubt(ErrorClass::Garbled, "a run is not an object"));
+        }
+        Ok(match age_of(&reply.body, reply.server_now) {
+            _ if has_ended(&reply.body) => Life::Ended(reply.body),
+            None => Life::Undated,
+            Some(age) if age >= orphan_age => Life::Orphaned,
+            Some(_) => Life::Runs,
         })
     }
 
-    /// The runs of an agent that go on, those orphaned by a crash left out.
+    /// The runs of an agent that have not ended.
     pub(super) async fn active_runs(
         &self,
         agent: &str,
         orphan_age: SignedDuration,
     ) -> Result<Vec<ActiveRun>, Fault> {
-        // The newest come first, and an agent has few that go on: one page holds every young one.
-        let query = [("agent_id", agent), ("active", "true"), ("limit", "100")];
+        let limit = PAGE.to_string();
+        let query = [("agent_id", agent), ("active", "true"), ("limit", &limit)];
         let reply = self.get("/v1/runs/", &query).await?;
-        let runs = reply.body.as_array().map(Vec::as_slice).unwrap_or_default();
-        Ok(runs
-            .iter()
-            // Servers that do not know a filter leave it out without a word.
-            .filter(|run| is_active(run) && run.get("agent_id").is_none_or(|a| a == agent))
-            .filter_map(|run| {
-                let id = run.get("id")?.as_str()?.to_owned();
-                let age = age_of(run, reply.server_now).unwrap_or(SignedDuration::ZERO);
-                (age < orphan_age).then_some(ActiveRun { id })
+        let runs = match &reply.body {
+            Value::Array(runs) if runs.iter().all(Value::is_object) => runs,
+            _ => {
+                let text = "the list of runs is not a list of runs";
+                return Err(Fault::doubt(ErrorClass::Garbled, text));
+            }
+        };
+        // Servers that do not know a filter leave it out without a word.
+        let is_foreign = |run: &Value| {
+            let of = run.get("agent_id").and_then(Value::as_str);
+            of.is_some_and(|of| of != agent)
+        };
+        if runs.len() >= PAGE && runs.iter().any(is_foreign) {
+            let text = "the list of runs holds those of other agents, and not all of this one's";
+            return Err(Fault::doubt(ErrorClass::Garbled, text));
+        }
+        let uptime = self.clock().moment().uptime;
+        let active = runs.iter().filter(|r| !has_ended(r) && !is_foreign(r));
+        Ok(active
+            .map(|run| {
+                let id = run.get("id").and_then(Value::as_str).unwrap_or("a run");
+                let age = age_of(run, reply.server_now).unwrap_or_else(|| {
+                    let of_agent = format!("{agent}/{id}");
+                    self.sightings().age(&of_agent, uptime)
+                });
+                ActiveRun {
+                    id: id.to_owned(),
+                    age,
+                    orphaned: age >= orphan_age,
+                }
             })
             .collect())
     }
+
+    /// Whether any of these runs of an agent has left a message lately.
+    pub(super) async fn have_spoken(
+        &self,
+        agent: &str,
+        runs: &[ActiveRun],
+        orphan_age: SignedDuration,
+    ) -> Result<bool, Fault> {
+        let path = format!("/v1/agents/{}/messages", segment(agent));
+        let reply = self.get(&path, &[("limit", "20")]).await?;
+        let messages = reply.body.as_array().map(Vec::as_slice).unwrap_or_default();
+        Ok(messages.iter().any(|message| {
+            let of = message.get("run_id").and_then(Value::as_str);
+            runs.iter().any(|run| Some(run.id.as_str()) == of)
+                && said_within(message, orphan_age, reply.server_now)
+        }))
+    }
 }
 
-fn is_active(run: &Value) -> bool {
-    let status = run.get("status").and_then(Value::as_str);
-    matches!(status, Some("created" | "running" | "pending"))
+/// Whether a message is dated at most so long ago.
+pub(super) fn said_within(message: &Value, time_ago: SignedDuration, now: Timestamp) -> bool {
+    let date = message.get("date").and_then(Value::as_str).and_then(time);
+    date.is_some_and(|date| now.duration_since(date) < time_ago)
 }
 
+fn has_ended(run: &Value) -> bool {
+    let text = |key: &str| run.get(key).and_then(Value::as_str);
+    text("status").is_some_and(|status| OVER.contains(&status))
+        || text("completed_at").and_then(time).is_some()
+}
+
+/// How old a run says it is. One that says it will begin in the future says nothing.
 fn age_of(run: &Value, now: Timestamp) -> Option<SignedDuration> {
     let made = time(run.get("created_at")?.as_str()?)?;
-    Some(now.duration_since(made))
+    let age = now.duration_since(made);
+    (age > -SKEW).then_some(age)
 }
 
 /// Reads a time as Letta writes it: some of its fields have no `Z` (`completed_at`), and mean UTC.
@@ -81,6 +174,8 @@ pub(super) fn time(text: &str) -> Option<Timestamp> {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     #[test]
@@ -89,5 +184,41 @@ mod tests {
         assert_eq!(time("2026-11-22T10:27:55.064603"), Some(with));
         assert_eq!(time("2026-11-22T10:27:55.064603+00:00"), Some(with));
         assert_eq!(time("yesterday"), None);
+    }
+
+    #[test]
+    fn a_run_is_over_only_if_it_says_so_in_a_word_we_know_or_when_it_ended() {
+        for over in OVER {
+            assert!(has_ended(&json!({"status": over})), "{over}");
+        }
+        let ended = json!({"status": "?", "completed_at": "2026-11-22T10:27:55.064603"});
+        assert!(has_ended(&ended));
+        for status in [
+            json!("created"),
+            json!("running"),
+            json!("pending"),
+            json!("queued"),
+            json!("requires_action"),
+            json!("Completed "),
+            json!(""),
+            json!(null),
+            json!(7),
+            json!(["completed"]),
+        ] {
+            for completed_at in [json!(null), json!(""), json!("soon"), json!(false)] {
+                let run = json!({"status": status, "completed_at": completed_at});
+                assert!(!has_ended(&run), "{run}");
+            }
+        }
+        assert!(!has_ended(&json!({})));
+    }
+
+    #[test]
+    fn a_run_that_does_not_say_when_it_began_grows_older_from_when_it_was_first_seen() {
+        let seen = Sightings::default();
+        let at = SignedDuration::from_secs;
+        assert_eq!(seen.age("run-1", at(10)), at(0));
+        assert_eq!(seen.age("run-1", at(70)), at(60));
+        assert_eq!(seen.age("run-2", at(70)), at(0));
     }
 }

@@ -88,48 +88,42 @@ impl Rest {
     /// only background streams take it, it ends after five minutes however long the turn is, and
     /// of two overlapping turns one drops out of the agent's context.
     async fn is_free(&self, outgoing: &Outgoing) -> Result<(), Refusal> {
-        let runs = match self
-            .http
-            .active_runs(outgoing.agent.as_str(), self.orphan_age)
-            .await
-        {
-            Ok(runs) => runs,
+        let run = match self.busy_run(outgoing.agent.as_str()).await {
+            Ok(None) => return Ok(()),
             // A server that keeps no list of runs.
             Err(Fault::NoRoute(_)) => return Ok(()),
-            // What is wrong with the question is not wrong with the prompt.
-            Err(Fault::Refused(refusal))
-                if refusal.kind == RefusalKind::Permanent
-                    && refusal.class != ErrorClass::AgentUnknown =>
-            {
-                let kind = RefusalKind::Later;
+            Ok(Some(run)) => run,
+            Err(fault) => {
+                let refusal = fault.of_question();
+                let agents = refusal.class == ErrorClass::AgentUnknown;
+                let kind = match refusal.kind {
+                    // What is wrong with the question is not wrong with the prompt.
+                    RefusalKind::Permanent if !agents => RefusalKind::TargetTrouble,
+                    kind => kind,
+                };
                 return Err(Refusal { kind, ..refusal });
             }
-            Err(Fault::Refused(refusal) | Fault::Failed(refusal)) => return Err(refusal),
-            Err(Fault::Doubt(doubt)) => return Err(self.unanswered(doubt).await),
-        };
-        let Some(run) = runs.into_iter().next() else {
-            return Ok(());
         };
         let mut busy = Refusal::new(
             RefusalKind::Busy,
             ErrorClass::Busy,
-            format!("{} is in another turn ({})", outgoing.agent, run.id),
+            format!("{} is in another turn ({run})", outgoing.agent),
         );
-        busy.run_id = Some(run.id);
+        busy.run_id = Some(run);
         Err(busy)
     }
 
-    /// What it means that the question before a prompt was not answered. One slow or broken answer
-    /// is no reason to hold every other agent's prompts, and nothing was sent.
-    async fn unanswered(&self, doubt: Doubt) -> Refusal {
-        // Something else answered in Letta's place: Letta may be away altogether.
-        if matches!(doubt.class, ErrorClass::Gateway | ErrorClass::Garbled)
-            && let Err(down) = self.http.check().await
-            && !matches!(down.class, ErrorClass::Timeout | ErrorClass::Cut)
-        {
-            return down;
+    /// The run that an agent is in.
+    async fn busy_run(&self, agent: &str) -> Result<Option<String>, Fault> {
+        let runs = self.http.active_runs(agent, self.orphan_age).await?;
+        if let Some(run) = runs.iter().find(|run| !run.orphaned) {
+            return Ok(Some(run.id.clone()));
         }
-        Refusal::new(RefusalKind::Later, doubt.class, doubt.text)
+        let Some(oldest) = runs.last() else {
+            return Ok(None);
+        };
+        let speaks = self.http.have_spoken(agent, &runs, self.orphan_age).await?;
+        Ok(speaks.then(|| oldest.id.clone()))
     }
 
     /// Sends, and listens until the turn has ended or can't be heard any more.
@@ -235,14 +229,10 @@ impl Rest {
         }
     }
 
-    /// Whether no turn of the agent goes on, as far as the server tells.
+    /// Whether the server says that no turn of the agent goes on.
     async fn is_idle(&self, outgoing: &Outgoing) -> bool {
         let agent = outgoing.agent.as_str();
-        match self.http.active_runs(agent, self.orphan_age).await {
-            Ok(runs) => runs.is_empty(),
-            Err(Fault::NoRoute(_)) => true,
-            Err(_) => false,
-        }
+        matches!(self.busy_run(agent).await, Ok(None))
     }
 
     /// Asks the agent's messages whether a prompt whose turn is over was kept.
@@ -272,7 +262,7 @@ impl Rest {
 
     /// After a failure to reach the server another one may stand in its place.
     fn noted(&self, refusal: Refusal) -> Refusal {
-        if refusal.kind == RefusalKind::TargetDown {
+        if refusal.kind == RefusalKind::TargetTrouble {
             self.forget();
         }
         refusal
@@ -295,6 +285,7 @@ async fn poll(
     orphan_age: SignedDuration,
     heard: &mut Heard,
 ) -> Result<(), Fault> {
+    let began = http.clock().moment().uptime;
     let mut unanswered = 0;
     loop {
         match http.life_of(run, orphan_age).await {
@@ -303,11 +294,11 @@ async fn poll(
                 heard.done = true;
                 return Ok(());
             }
-            Ok(Life::Orphaned) => {
-                let text = format!("{run} is too old to go on");
-                return Err(open(Fault::doubt(ErrorClass::Timeout, text), run));
+            Ok(Life::Orphaned) => return Err(too_old(run)),
+            Ok(Life::Undated) if http.clock().moment().uptime - began >= orphan_age => {
+                return Err(too_old(run));
             }
-            Ok(Life::Runs) => unanswered = 0,
+            Ok(Life::Runs | Life::Undated) => unanswered = 0,
             Err(fault) => {
                 unanswered += 1;
                 if unanswered >= MOST_UNANSWERED {
@@ -317,6 +308,12 @@ async fn poll(
         }
         http.clock().sleep(POLL).await;
     }
+}
+
+/// A run that was begun goes on for longer than any should.
+fn too_old(run: &str) -> Fault {
+    let text = format!("{run} is too old to go on");
+    open(Fault::doubt(ErrorClass::Timeout, text), run)
 }
 
 /// A fault of a question about a run that was begun: whatever it is, the run's fate is open.

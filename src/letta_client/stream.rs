@@ -83,7 +83,7 @@ pub(super) async fn listen(
                     let text = format!("{run} only sends signs of life and is too old to go on");
                     return Err(with_run(Fault::doubt(ErrorClass::Timeout, text), heard));
                 }
-                Ok(Life::Runs) | Err(_) => {}
+                Ok(Life::Runs | Life::Undated) | Err(_) => {}
             }
         }
     }

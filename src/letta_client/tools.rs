@@ -18,7 +18,7 @@ impl Http {
         let made = made.map_err(Fault::of_question)?;
         read_tool(&made).ok_or_else(|| {
             let text = format!("{} did not say which tool it made", self.address());
-            Refusal::new(RefusalKind::TargetDown, ErrorClass::WrongServer, text)
+            Refusal::new(RefusalKind::TargetTrouble, ErrorClass::WrongServer, text)
         })
     }
 }

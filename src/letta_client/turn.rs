@@ -118,6 +118,12 @@ impl Heard {
         ended_well && self.error.is_none() && stepped
     }
 
+    /// Whether its run is taken to have died with its server.
+    pub(super) fn is_orphaned(&self) -> bool {
+        let error = self.error.as_ref();
+        error.is_some_and(|e| e.class == ErrorClass::Interrupted)
+    }
+
     /// Whether nothing that the agent said was heard.
     pub(super) fn said_nothing(&self) -> bool {
         self.said.is_empty()

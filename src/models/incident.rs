@@ -19,6 +19,8 @@ words! {
         Paused => "paused",
         /// A schedule can't be read and does not run.
         Broken => "broken",
+        /// This machine's clock was wrong, and schedules were planned by it.
+        Clock => "clock",
     }
 }
 
@@ -117,6 +119,7 @@ impl Incident {
             IncidentKind::Held => format!("nothing is sent to {target}, noticed at {since}"),
             IncidentKind::Paused => format!("{schedule} for {agent} was paused"),
             IncidentKind::Broken => format!("{schedule} can't be read and does not run"),
+            IncidentKind::Clock => "this machine's clock was wrong".to_owned(),
         };
         let line = match (outcome, &self.code) {
             (Some(outcome), _) => format!("over: {outcome} ({what} since {since})"),

@@ -2,6 +2,7 @@
 
 mod event;
 mod learn;
+mod target;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -9,12 +10,13 @@ use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 
 use super::Settings;
-use super::guard::{ClockGuard, Jump};
+use super::guard::{ClockGuard, Jump, Start};
 use super::queue::{Candidate, Queue};
 use crate::clock::Moment;
 use crate::db::{Halt, OpenOccurrence};
-use crate::letta_client::Refusal;
+use crate::letta_client::ErrorClass;
 use crate::models::Lane;
+use target::{Suspicion, Target};
 
 pub use event::{Action, Event, Mode, Settling, View};
 
@@ -22,28 +24,21 @@ pub use event::{Action, Event, Mode, Settling, View};
 const HEARTBEAT: SignedDuration = SignedDuration::from_secs(10);
 /// How often old history is pruned.
 const PRUNING: SignedDuration = SignedDuration::from_hours(24);
+/// How long the clock must have been in order before anything is pruned: what is pruned doesn't come
+/// back.
+const BEFORE_PRUNING: SignedDuration = SignedDuration::from_hours(1);
+/// How often it is kept that the clock is trusted.
+const TRUSTING: SignedDuration = SignedDuration::from_mins(1);
 
 /// How long to wait after the database failed.
 const AFTER_FAILURE: SignedDuration = SignedDuration::from_secs(1);
 
-/// After so many holds that ended without a prompt being answered, what keeps the prompts out is
-/// not the target's absence: they age from then on.
-const FRUITLESS_HOLDS: u32 = 5;
-
 /// How many unknown fates are looked into at once.
-const QUESTIONS: usize = 16;
+const QUESTIONS: usize = 32;
 
-/// Whether anything may be sent to the target.
-#[derive(Debug, PartialEq, Eq)]
-enum Target {
-    Open,
-    Held {
-        reason: String,
-        probes: u32,
-        next_probe: Timestamp,
-        probing: bool,
-    },
-}
+/// How many of them may be such as had no answer the last time: however many hang, there is room for
+/// those that don't.
+const QUESTIONS_AGAIN: usize = QUESTIONS / 2;
 
 /// The state between two events. What is gone through is ordered, so that the same events lead to
 /// the same actions.
@@ -61,16 +56,27 @@ pub struct Core {
     unknown: BTreeMap<i64, OpenOccurrence>,
     /// What is being looked for, and how old it surely was when that was asked.
     asking: BTreeMap<i64, SignedDuration>,
+    /// Unknown fates about which the last question had no answer.
+    unanswered: HashSet<i64>,
     target: Target,
+    /// Whether the target is being asked whether it is well.
+    probing: bool,
+    /// What is not settled before it has said so.
+    suspicions: Vec<Suspicion>,
+    /// The lanes that something kept from the target since it last took a prompt.
+    refused: Vec<(Lane, ErrorClass)>,
+    /// Those that were refused while it took prompts of others: what keeps them is their own trouble.
+    set_apart: HashSet<Lane>,
     halted: Option<Halt>,
-    /// How often the target was held since it last answered a prompt.
-    fruitless: u32,
     guard: ClockGuard,
+    /// What is known of the clock, until the first step.
+    start: Option<Start>,
     started: Option<Timestamp>,
     next_due: Option<Timestamp>,
     next_look: Option<Timestamp>,
     next_beat: Option<Timestamp>,
     next_prune: Option<Timestamp>,
+    next_trust: Option<Timestamp>,
     looking: bool,
     look_again: bool,
     stop_at: Option<Timestamp>,
@@ -89,15 +95,21 @@ impl Core {
             behind: HashMap::new(),
             unknown: BTreeMap::new(),
             asking: BTreeMap::new(),
+            unanswered: HashSet::new(),
             target: Target::Open,
+            probing: false,
+            suspicions: Vec::new(),
+            refused: Vec::new(),
+            set_apart: HashSet::new(),
             halted: None,
-            fruitless: 0,
             guard: ClockGuard::default(),
+            start: None,
             started: None,
             next_due: None,
             next_look: None,
             next_beat: None,
             next_prune: None,
+            next_trust: None,
             looking: false,
             look_again: false,
             stop_at: None,
@@ -105,10 +117,25 @@ impl Core {
         }
     }
 
+    /// A scheduler that has not begun, with what is known of the clock.
+    pub fn starting(settings: Settings, mode: Mode, start: Start) -> Self {
+        Core {
+            start: Some(start),
+            ..Core::new(settings, mode)
+        }
+    }
+
     /// Takes what happened and says what to do, in order.
     pub fn step(&mut self, moment: Moment, event: Event) -> Vec<Action> {
         let now = moment.now;
         let mut actions = Vec::new();
+        if let Some(start) = self.start.take() {
+            if let Some(doubt) = &start.doubt {
+                tracing::warn!("{doubt}; nothing is sent until it has been steady for a minute");
+            }
+            self.guard.begin(start);
+            self.next_trust = Some(now);
+        }
         match self.guard.observe(moment) {
             Some(Jump::Ahead(by)) => {
                 tracing::warn!(
@@ -137,9 +164,10 @@ impl Core {
     fn forget_times(&mut self, now: Timestamp) {
         self.next_beat = None;
         self.next_prune = None;
+        self.next_trust = self.next_trust.map(|_| now);
         self.next_due = None;
-        if let Target::Held { next_probe, .. } = &mut self.target {
-            *next_probe = now;
+        if let Target::Held { next_try, .. } = &mut self.target {
+            *next_try = now;
         }
         if self.stop_at.is_some() {
             self.stop_at = Some(later(now, self.settings.drain));
@@ -153,21 +181,16 @@ impl Core {
         if self.may_prune() {
             times.push(self.next_prune);
         }
-        if self.stop_at.is_none() {
+        if self.may_look() {
             times.push(self.next_look);
         }
-        if let Target::Held {
-            next_probe,
-            probing: false,
-            ..
-        } = &self.target
-        {
-            times.push(Some(*next_probe));
+        if !self.probing {
+            times.push(self.target.next_question());
         }
         if self.may_claim() {
             times.push(self.next_due);
             if self.ours.len() < self.settings.concurrency {
-                times.push(self.queue.next_time(|lane| self.is_free(lane)));
+                times.push(self.next_claim());
             }
         }
         if self.may_ask() {
@@ -196,23 +219,17 @@ impl Core {
             self.next_beat = Some(later(now, HEARTBEAT));
             actions.push(Action::Beat(self.holding()));
         }
+        if self.guard.held_until().is_none() && self.next_trust.is_some_and(|t| now >= t) {
+            self.next_trust = Some(later(now, TRUSTING));
+            actions.push(Action::TrustClock);
+        }
         if let (true, Some(retention)) = (self.may_prune(), self.settings.retention)
             && self.next_prune.is_none_or(|t| now >= t)
         {
             self.next_prune = Some(later(now, PRUNING));
             actions.extend(now.checked_sub(retention).ok().map(Action::Prune));
         }
-        if let Target::Held {
-            next_probe,
-            probing,
-            ..
-        } = &mut self.target
-            && !*probing
-            && now >= *next_probe
-        {
-            *probing = true;
-            actions.push(Action::Probe);
-        }
+        self.ask_target(now, actions);
         if self.may_claim() {
             self.claim(now, actions);
             if self.next_due.is_some_and(|t| now >= t) {
@@ -221,7 +238,7 @@ impl Core {
             }
         }
         self.ask(now, actions);
-        if self.stop_at.is_none() {
+        if self.may_look() {
             if self.next_look.is_some_and(|t| now >= t) {
                 self.want_look();
             }
@@ -246,7 +263,7 @@ impl Core {
         }
         let (ours, taken) = (&self.ours, &self.taken);
         let free = |lane: &Lane| !ours.contains_key(lane) && !taken.contains(lane);
-        if let Some(candidate) = self.queue.take(now, free) {
+        if let Some(candidate) = self.target.take(&mut self.queue, now, free) {
             self.ours.insert(candidate.lane.clone(), None);
             actions.push(Action::Claim(candidate));
         }
@@ -259,14 +276,23 @@ impl Core {
         let ready = |o: &&OpenOccurrence| {
             o.not_before.is_none_or(|t| t <= now) && !self.asking.contains_key(&o.id)
         };
-        let room = QUESTIONS.saturating_sub(self.asking.len());
-        let chosen: Vec<OpenOccurrence> = self
-            .unknown
-            .values()
-            .filter(ready)
-            .take(room)
-            .cloned()
-            .collect();
+        let mut ready: Vec<&OpenOccurrence> = self.unknown.values().filter(ready).collect();
+        // Each holds a lane of its own, and the one that has waited longest goes first.
+        ready.sort_by_key(|o| (o.not_before, o.id));
+        let is_again = |id: &i64| self.unanswered.contains(id);
+        let mut room = QUESTIONS.saturating_sub(self.asking.len());
+        let again = self.asking.keys().filter(|id| is_again(id)).count();
+        let mut room_again = QUESTIONS_AGAIN.saturating_sub(again);
+        let mut chosen: Vec<OpenOccurrence> = Vec::new();
+        for open in ready {
+            let again = is_again(&open.id);
+            if room == 0 || (again && room_again == 0) {
+                continue;
+            }
+            room -= 1;
+            room_again -= usize::from(again);
+            chosen.push(open.clone());
+        }
         for open in chosen {
             // By a clock that was set ahead it seems older than it is.
             let age = now.duration_since(open.sent_at.unwrap_or(now));
@@ -276,28 +302,12 @@ impl Core {
         }
     }
 
-    fn hold(&mut self, now: Timestamp, refusal: Option<Refusal>, actions: &mut Vec<Action>) {
-        let Some(refusal) = refusal else { return };
-        if self.target == Target::Open {
-            tracing::warn!(
-                "nothing is sent until the target answers again: {}",
-                refusal.text
-            );
-            self.fruitless = self.fruitless.saturating_add(1);
-            self.target = held(&refusal.text, later(now, SignedDuration::from_secs(1)));
-            self.next_beat = None;
-            actions.push(Action::Hold(refusal));
-        }
-    }
-
     fn holding(&self) -> Option<String> {
         if let Some(halt) = &self.halted {
             return Some(halt.to_string());
         }
-        if let Some(until) = self.guard.held_until() {
-            return Some(format!(
-                "the clock jumped ahead; deliveries go on at {until}"
-            ));
+        if let Some(holding) = self.guard.holding() {
+            return Some(holding);
         }
         match &self.target {
             Target::Open => None,
@@ -306,23 +316,28 @@ impl Core {
     }
 
     fn may_claim(&self) -> bool {
-        self.target == Target::Open
+        !self.target.is_closed()
             && self.halted.is_none()
             && self.stop_at.is_none()
             && self.guard.held_until().is_none()
             && !self.finished
     }
 
-    /// A clock that has just jumped ahead may be wrong, and what is pruned doesn't come back.
+    /// A clock that was just set, or looked at for the first time, may be wrong.
     fn may_prune(&self) -> bool {
         self.settings.retention.is_some()
             && self.mode == Mode::Forever
             && self.stop_at.is_none()
-            && self.guard.held_until().is_none()
+            && self.guard.sure_for() >= BEFORE_PRUNING
+    }
+
+    /// A look puts the database in order by the clock.
+    fn may_look(&self) -> bool {
+        self.stop_at.is_none() && self.guard.held_until().is_none()
     }
 
     fn may_ask(&self) -> bool {
-        self.target == Target::Open
+        !self.target.is_closed()
             && self.stop_at.is_none()
             && self.asking.len() < QUESTIONS
             // What is found is judged by the clock, too.
@@ -344,12 +359,13 @@ impl Core {
             && !self.looking
             && !self.look_again
             && self.asking.is_empty()
-            && !matches!(self.target, Target::Held { probing: true, .. })
-            && (!self.may_claim()
-                || self
-                    .queue
-                    .next_time(|l| self.is_free(l))
-                    .is_none_or(|t| t > now))
+            && !self.probing
+            && (!self.may_claim() || self.next_claim().is_none_or(|t| t > now))
+    }
+
+    /// When something could be claimed next.
+    fn next_claim(&self) -> Option<Timestamp> {
+        self.target.next_claim(&self.queue, |l| self.is_free(l))
     }
 
     fn want_look(&mut self) {
@@ -361,15 +377,6 @@ impl Core {
         if self.ours.is_empty() && self.mode == Mode::Forever {
             self.want_look();
         }
-    }
-}
-
-fn held(reason: &str, next_probe: Timestamp) -> Target {
-    Target::Held {
-        reason: reason.to_owned(),
-        probes: 0,
-        next_probe,
-        probing: false,
     }
 }
 

@@ -16,6 +16,9 @@ const REPLY_EXCERPT: usize = 2_000;
 /// request that the server has read but not begun to act on.
 const QUIET: SignedDuration = SignedDuration::from_secs(30);
 
+/// How long a trouble that only one agent meets must last before a person is told of it.
+const LASTING: SignedDuration = SignedDuration::from_mins(1);
+
 /// How soon an unknown fate is looked into.
 const FIRST_LOOK: SignedDuration = SignedDuration::from_secs(1);
 
@@ -30,6 +33,8 @@ pub struct Facts {
     pub failures: i64,
     /// When retries end.
     pub expires_at: Timestamp,
+    /// Whether it may grow too old now: not while the target is held or the clock is in doubt.
+    pub ages: bool,
     /// When looking for it ends, if its fate is unknown.
     pub reconcile_until: Option<Timestamp>,
     /// Letta's run, if it is known.
@@ -48,6 +53,7 @@ impl Facts {
             sent_at: job.first_sent_at,
             failures: job.failures,
             expires_at: job.expires_at,
+            ages: true,
             reconcile_until: None,
             run_id: None,
             age_when_asked: SignedDuration::ZERO,
@@ -61,6 +67,7 @@ impl Facts {
             sent_at: open.sent_at.unwrap_or(now),
             failures: open.failures,
             expires_at: open.expires_at.unwrap_or(now),
+            ages: true,
             reconcile_until: open.reconcile_until,
             run_id: open.run_id.clone(),
             age_when_asked: SignedDuration::ZERO,
@@ -68,108 +75,76 @@ impl Facts {
     }
 }
 
-/// A decision about one occurrence, and about its target.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Judgement {
-    /// What becomes of the occurrence.
-    pub verdict: Verdict,
-    /// Why the whole target is to be held.
-    pub hold: Option<Refusal>,
-}
-
-impl From<Verdict> for Judgement {
-    fn from(verdict: Verdict) -> Self {
-        Judgement {
-            verdict,
-            hold: None,
-        }
+/// Decides what follows from the answer to a prompt.
+pub fn judge_answer(answer: Answer, facts: &Facts, now: Timestamp, s: &Settings) -> Verdict {
+    match answer {
+        Answer::Delivered(delivery) => delivered(delivery),
+        Answer::Refused(refusal) => judge_refusal(refusal, facts, now, s),
+        Answer::Unknown(doubt) => doubted(doubt, now, s),
     }
 }
 
-/// Decides what follows from the answer to a prompt.
-pub fn judge_answer(answer: Answer, facts: &Facts, now: Timestamp, s: &Settings) -> Judgement {
-    match answer {
-        Answer::Delivered(delivery) => delivered(delivery).into(),
-        Answer::Refused(refusal) => judge_refusal(refusal, facts, now, s),
-        Answer::Unknown(doubt) => doubted(doubt, now, s).into(),
+/// Decides what follows from a refusal for which the whole target is held: nothing is anybody's
+/// fault.
+pub fn judge_withheld(refusal: Refusal, now: Timestamp) -> Verdict {
+    Verdict::Waiting {
+        not_before: now,
+        fault: Fault::new(refusal.class.as_str(), &refusal.text),
+        counts: false,
+        fresh_otid: refusal.otid_spent,
     }
 }
 
 /// Decides what follows from what was found of a prompt whose fate is unknown.
-pub fn judge_evidence(
-    evidence: Evidence,
-    facts: &Facts,
-    now: Timestamp,
-    s: &Settings,
-) -> Judgement {
+pub fn judge_evidence(evidence: Evidence, facts: &Facts, now: Timestamp, s: &Settings) -> Verdict {
     match evidence {
-        Evidence::Found(delivery) => delivered(delivery).into(),
+        Evidence::Found(delivery) => delivered(delivery),
         Evidence::Running { run_id } => Verdict::Unknown {
             not_before: later(now, patience(facts, now)),
             // A turn that goes on is no lack of proof: the time to give up starts when it ends.
             reconcile_until: later(now, s.reconcile_deadline),
             fault: Fault::new("running", "the agent's turn goes on"),
             run_id,
-        }
-        .into(),
+        },
         Evidence::Absent {
             failed: Some(failure),
-        } => judge_refusal(
-            Refusal {
+        } => {
+            let failure = Refusal {
                 otid_spent: true,
                 ..failure
-            },
-            facts,
-            now,
-            s,
-        ),
-        Evidence::Absent { failed: None } => judge_absence(facts, now, s).into(),
-        Evidence::Refused(refusal) => match refusal.kind {
-            RefusalKind::Permanent if refusal.class == ErrorClass::AgentUnknown => {
-                dead(fault_of(&refusal)).into()
-            }
-            RefusalKind::TargetDown => Judgement {
-                verdict: still_unknown(facts, now, fault_of(&refusal), now, s),
-                hold: Some(refusal),
-            },
-            _ => keep_looking(facts, fault_of(&refusal), now, s).into(),
-        },
-        Evidence::Unclear { text } => {
-            keep_looking(facts, Fault::new("unclear", text), now, s).into()
+            };
+            judge_refusal(failure, facts, now, s)
         }
+        Evidence::Absent { failed: None } => judge_absence(facts, now, s),
+        Evidence::Refused(refusal) if refusal.class == ErrorClass::AgentUnknown => {
+            dead(fault_of(&refusal, facts, now))
+        }
+        Evidence::Refused(refusal) => keep_looking(facts, fault_of(&refusal, facts, now), now, s),
+        Evidence::Unclear { text } => keep_looking(facts, Fault::new("unclear", text), now, s),
     }
 }
 
-fn judge_refusal(refusal: Refusal, facts: &Facts, now: Timestamp, s: &Settings) -> Judgement {
-    let fault = fault_of(&refusal);
+fn judge_refusal(refusal: Refusal, facts: &Facts, now: Timestamp, s: &Settings) -> Verdict {
+    let fault = fault_of(&refusal, facts, now);
     let (wait, counts) = match refusal.kind {
-        RefusalKind::Permanent => return dead(fault).into(),
-        RefusalKind::TargetDown => {
-            let verdict = Verdict::Waiting {
-                not_before: now,
-                fault,
-                counts: false,
-                fresh_otid: refusal.otid_spent,
-            };
-            return Judgement {
-                verdict,
-                hold: Some(refusal),
-            };
-        }
+        RefusalKind::Permanent => return dead(fault),
         RefusalKind::Busy => (patience(facts, now), false),
         RefusalKind::NeedsHuman => (s.approval_poll, false),
-        RefusalKind::Later => (backoff(facts.failures, facts.otid, s), true),
+        // The target is well: it is this lane that something keeps from it.
+        RefusalKind::Later | RefusalKind::TargetTrouble => {
+            (backoff(facts.failures, facts.otid, s), true)
+        }
     };
     let asked = refusal
         .retry_after
         .and_then(|d| SignedDuration::try_from(d).ok());
     let wait = wait.max(asked.unwrap_or(SignedDuration::ZERO));
-    retry(facts, fault, wait, counts, refusal.otid_spent, now).into()
+    retry(facts, fault, wait, counts, refusal.otid_spent, now)
 }
 
 /// The server shows no trace of it and no run goes on.
 fn judge_absence(facts: &Facts, now: Timestamp, s: &Settings) -> Verdict {
-    if facts.run_id.is_none() && facts.age_when_asked < QUIET {
+    if facts.age_when_asked < QUIET {
         let fault = Fault::new("unclear", "no trace of it yet");
         return still_unknown(facts, later(now, FIRST_LOOK), fault, now, s);
     }
@@ -178,9 +153,9 @@ fn judge_absence(facts: &Facts, now: Timestamp, s: &Settings) -> Verdict {
         "the agent's history does not hold it: it is sent again",
     );
     let wait = backoff(facts.failures, facts.otid, s);
-    // Without a run the same otid stays the safest: should the first copy still turn up, a server
-    // that knows otids sees that it is the same prompt. A run that died holds its otid for ever.
-    retry(facts, fault, wait, true, facts.run_id.is_some(), now)
+    // The same otid stays the safest: should the first copy still turn up, a server that knows
+    // otids sees that it is the same prompt.
+    retry(facts, fault, wait, true, false, now)
 }
 
 fn retry(
@@ -191,7 +166,7 @@ fn retry(
     fresh_otid: bool,
     now: Timestamp,
 ) -> Verdict {
-    if now >= facts.expires_at {
+    if facts.ages && now >= facts.expires_at {
         let text = format!(
             "given up, since it is too old by now; the last error: {}",
             fault.text
@@ -199,7 +174,10 @@ fn retry(
         return dead(Fault::new("expired", text));
     }
     // One last try at the very end, however long the wait would be.
-    let not_before = later(now, wait).min(facts.expires_at);
+    let not_before = match facts.ages {
+        true => later(now, wait).min(facts.expires_at),
+        false => later(now, wait),
+    };
     Verdict::Waiting {
         not_before,
         fault,
@@ -219,7 +197,7 @@ fn doubted(doubt: Doubt, now: Timestamp, s: &Settings) -> Verdict {
 
 /// No proof either way yet: look again, or give up at the deadline without ever sending again.
 fn keep_looking(facts: &Facts, fault: Fault, now: Timestamp, s: &Settings) -> Verdict {
-    if facts.reconcile_until.is_some_and(|until| now >= until) {
+    if facts.ages && facts.reconcile_until.is_some_and(|until| now >= until) {
         let text = format!(
             "it may or may not have arrived, and is not sent again: no proof could be had ({})",
             fault.text
@@ -262,9 +240,19 @@ fn dead(fault: Fault) -> Verdict {
     Verdict::Dead { fault }
 }
 
-fn fault_of(refusal: &Refusal) -> Fault {
+fn fault_of(refusal: &Refusal, facts: &Facts, now: Timestamp) -> Fault {
+    use ErrorClass::{Blocked, PaymentRequired, Unauthorized, WrongServer};
+    let lasts = now.duration_since(facts.sent_at) >= LASTING;
     Fault {
-        needs_human: refusal.kind == RefusalKind::NeedsHuman,
+        needs_human: match refusal.kind {
+            // Until then it may turn out to hit every agent, which is told once and not for each.
+            RefusalKind::NeedsHuman => lasts || refusal.class != PaymentRequired,
+            RefusalKind::TargetTrouble => {
+                let is_a_rule = [Blocked, PaymentRequired, Unauthorized, WrongServer];
+                lasts && is_a_rule.contains(&refusal.class)
+            }
+            RefusalKind::Busy | RefusalKind::Later | RefusalKind::Permanent => false,
+        },
         ..Fault::new(refusal.class.as_str(), &refusal.text)
     }
 }

@@ -9,6 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::core::{Action, Event, Settling};
 use super::queue::{Candidate, Source};
 use super::{Outcome, Scheduler};
+use crate::clock::{Moment, Reading};
 use crate::db::{Claim, ClaimTerms, HeldTarget, OpenOccurrence, OwnerLock};
 use crate::error::{Error, Result};
 use crate::failpoint::failpoint;
@@ -22,8 +23,8 @@ pub struct Keeper {
     lock: OwnerLock,
     /// What we have claimed and not settled, with the right to settle it.
     ours: HashMap<i64, i64>,
-    /// The reading of the clock by which the present step decides.
-    now: Timestamp,
+    /// The reading of the clocks by which the present step decides.
+    reading: Reading,
     /// Whether no stored time was counted from a later now. Nobody may have seen the clock being
     /// set back before we began.
     times_are_right: bool,
@@ -54,7 +55,7 @@ impl Keeper {
             scheduler: scheduler.clone(),
             lock: scheduler.db.lock_owner()?,
             ours: HashMap::new(),
-            now: scheduler.clock.now(),
+            reading: scheduler.clock.reading(),
             times_are_right: false,
             failure: None,
         })
@@ -70,9 +71,9 @@ impl Keeper {
         }
     }
 
-    /// Begins a step of the core that decides by `now`.
-    pub fn begin_step(&mut self, now: Timestamp) {
-        self.now = now;
+    /// Begins a step of the core that decides by this moment.
+    pub fn begin_step(&mut self, moment: Moment) {
+        self.reading.moment = moment;
     }
 
     /// Carries out one action as far as it concerns the database.
@@ -97,7 +98,9 @@ impl Keeper {
             }
             Action::Claim(candidate) => return Carried::Event(self.claim(candidate).await),
             Action::Settle(settling) => return self.settle(settling).await,
-            Action::Hold(refusal) => db.hold_target(&self.held_target(refusal)).await,
+            Action::Hold { refusal, by_lanes } => {
+                db.hold_target(&self.held_target(refusal, by_lanes)).await
+            }
             Action::Release => db.release_target(letta.target(), clock.now()).await,
             Action::Beat(holding) => {
                 let (owner, now) = (self.lock.owner(), clock.now());
@@ -106,6 +109,7 @@ impl Keeper {
                     Err(e) => Err(e),
                 }
             }
+            Action::TrustClock => db.trust_clock(&self.reading).await,
             Action::PullForward => {
                 self.times_are_right = false;
                 return Carried::Done;
@@ -126,7 +130,7 @@ impl Keeper {
     async fn claim(&mut self, candidate: Candidate) -> Event {
         let Scheduler { db, .. } = &self.scheduler;
         let terms = self.terms();
-        let now = self.now;
+        let now = self.reading.moment.now;
         let claimed = match &candidate.source {
             Source::Due(due) => db.claim_due(due, &candidate.lane, &terms, now).await,
             Source::Waiting { occurrence_id, .. } => {
@@ -244,6 +248,7 @@ impl Keeper {
                 .flatten()
                 .min()
                 .unwrap_or(open.intended_at),
+            heard_at: open.doubted_at,
             now: clock.now(),
             orphan_age: settings.orphaned_run_age,
         }
@@ -258,12 +263,13 @@ impl Keeper {
         self.failure
     }
 
-    fn held_target(&self, refusal: Refusal) -> HeldTarget {
+    fn held_target(&self, refusal: Refusal, by_lanes: bool) -> HeldTarget {
         HeldTarget {
             target: self.scheduler.letta.target().to_owned(),
             held_since: self.scheduler.clock.now(),
             code: refusal.class.as_str().to_owned(),
             reason: refusal.text,
+            by_lanes,
         }
     }
 

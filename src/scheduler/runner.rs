@@ -1,5 +1,6 @@
 //! The loop: carries out what the core decides, and tells it what happened.
 
+mod start;
 mod talk;
 mod watch;
 
@@ -51,7 +52,11 @@ struct Runner<'a> {
 
 pub(super) async fn run(scheduler: &Scheduler, mode: Mode, stop: CancellationToken) -> Result<()> {
     let (messages, mut inbox) = mpsc::unbounded_channel();
-    let mut core = Core::new(scheduler.settings.clone(), mode);
+    let start = match mode {
+        Mode::Once => start::refuse_doubt(scheduler, &stop).await?,
+        Mode::Forever => start::look_at_clock(scheduler, &stop, &messages).await,
+    };
+    let mut core = Core::starting(scheduler.settings.clone(), mode, start);
     let mut runner = Runner {
         scheduler,
         keeper: Keeper::new(scheduler)?,
@@ -111,7 +116,7 @@ pub(super) async fn run(scheduler: &Scheduler, mode: Mode, stop: CancellationTok
             }
         };
         let moment = clock.moment();
-        runner.keeper.begin_step(moment.now);
+        runner.keeper.begin_step(moment);
         for action in core.step(moment, event) {
             let done = runner.carry_out(action).await;
             pending.extend(done.map(Message::Event));

@@ -89,7 +89,9 @@ fn status(code: Code) -> StatusCode {
         | Code::LettaError
         | Code::ServerUnreachable
         | Code::ServerWrong => StatusCode::BAD_GATEWAY,
-        Code::DatabaseUnavailable | Code::DatabaseFull => StatusCode::SERVICE_UNAVAILABLE,
+        Code::DatabaseUnavailable | Code::DatabaseFull | Code::ClockInDoubt => {
+            StatusCode::SERVICE_UNAVAILABLE
+        }
         Code::DatabaseInvalid
         | Code::DatabaseNewer
         | Code::ConfigInvalid

@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 
 use super::Service;
+use crate::clock::{Doubt, SAME, Witnesses, judge};
 use crate::db::{Pruned, Purge};
 use crate::error::{Code, Error, Result};
 use crate::models::Lifecycle;
@@ -14,6 +15,44 @@ impl Service {
     /// Those of the database.
     pub async fn prune(&self, before: Timestamp) -> Result<Pruned> {
         self.db.prune(before).await
+    }
+
+    /// Refuses to prune by a clock that may be wrong, or what is newer than all that the database
+    /// knows: by a false clock everything is old.
+    ///
+    /// # Errors
+    /// [`Code::ClockInDoubt`], and those of the database.
+    pub async fn refuse_doubtful_cut(&self, before: Timestamp) -> Result<()> {
+        let known = self.db.known_times().await?;
+        if let Some(doubt) = self.clock_doubt().await? {
+            self.db.note_doubt(&self.clock.reading(), &known).await?;
+            return Err(doubt.refuse("nothing was pruned", "promptyoself prune"));
+        }
+        match known.passed() {
+            Some(passed) if before.duration_since(passed) > SAME => Err(Error::new(
+                Code::ClockInDoubt,
+                format!(
+                    "everything settled before {before} would be pruned, but the newest time that \
+                     the database surely knows is {passed}: that would be everything there is, and \
+                     this machine's clock, which shows {}, may be wrong. So nothing was pruned; the \
+                     example prunes up to that time",
+                    self.now()
+                ),
+            )
+            .example(format!("--before {passed}"))),
+            _ => Ok(()),
+        }
+    }
+
+    /// Why this machine's clock may be wrong, as far as that can be told without asking the target. A
+    /// kernel that does not vouch for its clock proves nothing by that alone.
+    pub(super) async fn clock_doubt(&self) -> Result<Option<Doubt>> {
+        let witnesses = Witnesses {
+            synchronised: self.clock.is_synchronised().filter(|vouches| *vouches),
+            target: None,
+        };
+        let known = self.db.known_times().await?;
+        Ok(judge(&self.clock.reading(), &known, &witnesses))
     }
 
     /// The texts of a schedule that may be purged.

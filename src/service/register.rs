@@ -231,7 +231,7 @@ impl Service {
         let Err(refusal) = self.letta.get_agent(agent).await else {
             return Ok(());
         };
-        let down = refusal.kind == RefusalKind::TargetDown;
+        let down = refusal.kind == RefusalKind::TargetTrouble;
         if skip && down {
             return Ok(());
         }

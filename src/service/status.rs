@@ -9,6 +9,7 @@ use utoipa::ToSchema;
 use super::Service;
 use super::answers::{Overview, Success};
 use super::operations::scheduler_view;
+use crate::clock::Doubt;
 use crate::db::{Halt, HeldTarget, OutboxStatus, RunningScheduler};
 use crate::error::Result;
 use crate::letta_client::ServerInfo;
@@ -29,6 +30,8 @@ pub struct Status {
     pub outbox: OutboxStatus,
     /// The database.
     pub database: PathBuf,
+    /// Why this machine's clock may be wrong, if it may.
+    pub doubt: Option<Doubt>,
     /// Whether one agent is told: not where the database is, nor what the operator noted.
     pub is_for_agent: bool,
 }
@@ -45,11 +48,24 @@ pub struct Backlog {
 }
 
 impl Status {
-    /// What a caller must know because it keeps prompts from being delivered.
+    /// What a caller must know because it keeps prompts from being delivered, or lets them be
+    /// planned for a wrong time.
     pub fn warning(&self) -> Option<String> {
-        if self.is_for_agent {
-            return self.warning_for_agent();
+        let obstacle = match self.is_for_agent {
+            true => self.obstacle_for_agent(),
+            false => self.obstacle(),
+        };
+        match (obstacle, &self.doubt) {
+            (None, Some(doubt)) => Some(doubt.to_string()),
+            // A scheduler that holds for that reason says so itself.
+            (Some(obstacle), Some(doubt)) if self.is_for_agent || self.schedulers.is_empty() => {
+                Some(format!("{obstacle}; and {doubt}"))
+            }
+            (obstacle, _) => obstacle,
         }
+    }
+
+    fn obstacle(&self) -> Option<String> {
         let database = self.database.display();
         let halted = self
             .halted
@@ -81,7 +97,7 @@ impl Status {
         Some(format!("deliveries are on hold: {holding}"))
     }
 
-    fn warning_for_agent(&self) -> Option<String> {
+    fn obstacle_for_agent(&self) -> Option<String> {
         if let Some(halt) = &self.halted {
             let since = halt.since;
             return Some(format!(
@@ -119,6 +135,7 @@ impl Service {
             incidents: self.db.list_open_incidents().await?,
             outbox: self.db.outbox_status(self.now()).await?,
             database: self.db.path().to_owned(),
+            doubt: self.clock_doubt().await?,
             is_for_agent: self.caller.scope().is_some(),
         })
     }

@@ -53,6 +53,7 @@ pub fn lookup(agent: &AgentId, otid: u128, sent_at: Timestamp, after: SignedDura
         otids: vec![Uuid::from_u128(otid)],
         run_id: None,
         sent_at,
+        heard_at: None,
         now: sent_at + after,
         orphan_age: SignedDuration::from_hours(1),
     }

@@ -6,6 +6,7 @@
 
 mod load;
 mod net;
+mod oddities;
 mod routes;
 mod state;
 mod tests;
@@ -26,6 +27,7 @@ use tokio::task::{AbortHandle, JoinSet};
 
 pub use load::{Load, Moment};
 use net::{Conn, Conns, Net};
+pub use oddities::ShownRuns;
 use state::State;
 pub use state::{Received, Script};
 
@@ -262,7 +264,8 @@ impl FakeLetta {
         self.inner.state().script_for_all = script;
     }
 
-    /// What happens to every request for `path` that is let in: an answer, or a cut before it.
+    /// What happens to every request for `path` that is let in: an answer, a cut before it, or
+    /// silence. A path that ends with `*` stands for all that begin so.
     pub fn script_path(&self, path: &str, script: Script) {
         let mut state = self.inner.state();
         state.scripts_of_paths.insert(path.into(), script);
@@ -272,6 +275,11 @@ impl FakeLetta {
     pub fn release_when_asked(&self, path: &str, agent: &AgentId) {
         let mut state = self.inner.state();
         state.releases.insert(path.into(), agent.to_string());
+    }
+
+    /// Dates everything by another clock.
+    pub fn set_clock(&self, clock: Clock) {
+        self.inner.state().clock = clock;
     }
 
     /// Whether it says that it is well.

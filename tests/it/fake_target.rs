@@ -5,6 +5,7 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use async_trait::async_trait;
+use jiff::Timestamp;
 use promptyoself::letta_client::{
     Agent, Answer, Delivery, ErrorClass, Evidence, Letta, Lookup, NewTool, OnRun, Outgoing,
     Refusal, RefusalKind, ServerInfo, Tool,
@@ -51,6 +52,7 @@ struct State {
     evidence: HashMap<String, VecDeque<Evidence>>,
     held: HashSet<String>,
     down: Option<Refusal>,
+    date: Option<Timestamp>,
     at_once: HashMap<String, usize>,
     overlapped: bool,
     most_at_once: usize,
@@ -112,6 +114,11 @@ impl FakeTarget {
     /// Makes every request be refused like this, or none.
     pub fn set_down(&self, refusal: Option<Refusal>) {
         self.state().down = refusal;
+    }
+
+    /// Says what time it is by its clock; else it doesn't tell.
+    pub fn set_date(&self, date: Timestamp) {
+        self.state().date = Some(date);
     }
 
     /// Every prompt that was sent, in order.
@@ -182,10 +189,15 @@ impl Letta for FakeTarget {
     }
 
     async fn check(&self) -> Result<ServerInfo, Refusal> {
-        match self.state().down.clone() {
+        let (down, date) = {
+            let state = self.state();
+            (state.down.clone(), state.date)
+        };
+        match down {
             Some(refusal) => Err(refusal),
             None => Ok(ServerInfo {
                 version: Some("fake".into()),
+                date,
             }),
         }
     }
@@ -280,7 +292,7 @@ impl Drop for Leaving<'_> {
 }
 
 mod tests {
-    use jiff::{SignedDuration, Timestamp};
+    use jiff::SignedDuration;
 
     use super::*;
     use crate::client::{lookup, prompt};
@@ -350,7 +362,7 @@ mod tests {
             target.find(&question).await,
             Evidence::Absent { failed: None }
         );
-        let down = Refusal::new(RefusalKind::TargetDown, ErrorClass::Unreachable, "down");
+        let down = Refusal::new(RefusalKind::TargetTrouble, ErrorClass::Unreachable, "down");
         target.set_down(Some(down.clone()));
         assert_eq!(
             target.find(&question).await,

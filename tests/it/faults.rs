@@ -11,7 +11,7 @@ use promptyoself::models::AgentId;
 use rstest::rstest;
 use serde_json::{Value, json};
 
-use crate::fake_letta::{FakeLetta, Script};
+use crate::fake_letta::{FakeLetta, Script, ShownRuns};
 use scene::Scene;
 
 /// What is done to a server for one of its agents.
@@ -32,6 +32,9 @@ pub struct Fault {
     pub decisions: &'static [&'static str],
     /// How often its turn begins on the server; all but one of them leave nothing behind.
     pub turns: usize,
+    /// Whether the server tells so little of its runs that a turn which a crash cuts off can't be
+    /// proved to be lost.
+    pub hides_runs: bool,
 }
 
 const DELIVERED: &str = "delivered";
@@ -45,6 +48,7 @@ fn fault(script: Script, decisions: &'static [&'static str], turns: usize) -> Fa
         silent: false,
         decisions,
         turns,
+        hides_runs: false,
     }
 }
 
@@ -186,7 +190,12 @@ pub fn every_fault() -> Vec<(&'static str, Fault)> {
                 silent: true,
                 ..fault(
                     Script::Endless,
-                    &["unknown timeout", "waiting interrupted", DELIVERED],
+                    &[
+                        "unknown timeout",
+                        "unknown running",
+                        "waiting interrupted",
+                        DELIVERED,
+                    ],
                     2,
                 )
             },
@@ -216,6 +225,90 @@ pub fn every_fault() -> Vec<(&'static str, Fault)> {
             "a 200 after which nothing ran",
             fault(Script::NothingRan, &["waiting nothing_ran", DELIVERED], 2),
         ),
+        hidden_run(
+            "a cut stream, while a proxy hides all runs",
+            |letta, agent| {
+                let page = Some((404, json!("<html>no such page</html>")));
+                odd(
+                    letta,
+                    agent,
+                    ShownRuns {
+                        run: page.clone(),
+                        list: page,
+                        ..ShownRuns::default()
+                    },
+                );
+            },
+            "unknown unclear",
+        ),
+        hidden_run(
+            "a cut stream, while its run is said not to exist",
+            |letta, agent| {
+                let words = json!({"detail": "Run not found with id='it'"});
+                odd(
+                    letta,
+                    agent,
+                    ShownRuns {
+                        run: Some((404, words)),
+                        ..ShownRuns::default()
+                    },
+                );
+            },
+            "unknown running",
+        ),
+        hidden_run(
+            "a cut stream, while its run is in a state nobody knows",
+            |letta, agent| odd(letta, agent, shown(json!("queued"), None)),
+            "unknown running",
+        ),
+        hidden_run(
+            "a cut stream, while its run has no state",
+            |letta, agent| odd(letta, agent, shown(Value::Null, None)),
+            "unknown running",
+        ),
+        hidden_run(
+            "a cut stream, while its run says nothing of its state",
+            |letta, agent| odd(letta, agent, shown(json!([]), None)),
+            "unknown running",
+        ),
+        hidden_run(
+            "a cut stream, while its run doesn't say since when it goes on",
+            |letta, agent| odd(letta, agent, shown(json!("running"), Some(json!([])))),
+            "unknown unclear",
+        ),
+        blocked(
+            "a page in place of the agent",
+            refuse::<404>,
+            "wrong_server",
+        ),
+        blocked(
+            "a method that is not allowed for the agent",
+            refuse::<405>,
+            "wrong_server",
+        ),
+        blocked("a block page for the agent", refuse::<403>, "blocked"),
+        blocked("a rule against the agent", refuse::<451>, "blocked"),
+        blocked(
+            "a proxy that wants a password for the agent",
+            refuse::<407>,
+            "blocked",
+        ),
+        blocked(
+            "another password for the agent",
+            refuse::<401>,
+            "unauthorized",
+        ),
+        blocked("a bill for the agent", refuse::<402>, "payment_required"),
+        blocked(
+            "too many requests for the agent",
+            refuse::<429>,
+            "rate_limited",
+        ),
+        blocked(
+            "another address for the agent",
+            refuse::<307>,
+            "wrong_server",
+        ),
         (
             "a model that fails in the first step",
             fault(
@@ -230,6 +323,63 @@ pub fn every_fault() -> Vec<(&'static str, Fault)> {
             ),
         ),
     ]
+}
+
+/// A turn of 15 seconds of which nothing more is heard after the run is told, and what is decided
+/// while it goes on.
+fn hidden_run(name: &'static str, before: Deed, meanwhile: &'static str) -> (&'static str, Fault) {
+    let decisions = match meanwhile {
+        "unknown running" => &["unknown cut", "unknown running", DELIVERED],
+        _ => &["unknown cut", "unknown unclear", DELIVERED],
+    };
+    let fault = Fault {
+        before,
+        hides_runs: true,
+        relief: Some((15, |letta, agent| letta.release(agent))),
+        ..fault(Script::CutMidStream, decisions, 1)
+    };
+    (name, fault)
+}
+
+/// Shows the agent's runs oddly, and lets its turns take their time.
+fn odd(letta: &FakeLetta, agent: &AgentId, shown: ShownRuns) {
+    letta.show_runs(agent, shown);
+    letta.hold(agent);
+}
+
+fn shown(status: Value, created_at: Option<Value>) -> ShownRuns {
+    ShownRuns {
+        status: Some(status),
+        created_at,
+        ..ShownRuns::default()
+    }
+}
+
+/// Something between us and the server that refuses one agent's prompts for a while.
+fn blocked(name: &'static str, before: Deed, class: &'static str) -> (&'static str, Fault) {
+    let decisions: &'static [&'static str] = match class {
+        "blocked" => &["waiting blocked", DELIVERED],
+        "unauthorized" => &["waiting unauthorized", DELIVERED],
+        "payment_required" => &["waiting payment_required", DELIVERED],
+        "rate_limited" => &["waiting rate_limited", DELIVERED],
+        _ => &["waiting wrong_server", DELIVERED],
+    };
+    let fault = Fault {
+        before,
+        relief: Some((40, |letta, agent| letta.set_rule(agent, None))),
+        ..fault(Script::Turn, decisions, 1)
+    };
+    (name, fault)
+}
+
+/// Refuses every prompt of an agent with a page of somebody else's.
+fn refuse<const STATUS: u16>(letta: &FakeLetta, agent: &AgentId) {
+    let page = Script::Answer {
+        status: STATUS,
+        body: json!("<html>this is not for you</html>"),
+        headers: [("location".to_owned(), "http://127.0.0.1:9/login".to_owned())].into(),
+    };
+    letta.set_rule(agent, Some(page));
 }
 
 /// With and without the memory of otids and the lock.

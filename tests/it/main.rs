@@ -39,4 +39,5 @@ mod smcp;
 mod time_rules;
 mod upgrades;
 mod upload;
+mod whose_fault;
 mod world;

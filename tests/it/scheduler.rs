@@ -2,9 +2,11 @@
 
 mod backlog;
 mod by_hand;
+mod clock;
 mod control;
 mod decisions;
 mod failures;
+mod false_clock;
 mod lanes;
 mod pause;
 mod policies;

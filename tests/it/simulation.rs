@@ -60,7 +60,7 @@ fn seeds() -> std::ops::Range<u64> {
 }
 
 /// What has to happen in some seed, or the simulation proves nothing about it.
-const HAPPENS: [&str; 23] = [
+const HAPPENS: [&str; 29] = [
     "is killed before send",
     "is killed before settle",
     "finishes",
@@ -69,7 +69,13 @@ const HAPPENS: [&str; 23] = [
     "the database can't be read",
     "the server dies",
     "the server can't be reached",
+    "the whole server says no",
+    "hides Run",
+    "hides All",
+    "hides Dates",
     "the clock is set",
+    "in doubt: ",
+    "schedules were planned anew",
     "sleeps until",
     "joins run-",
     "somebody speaks with",

@@ -231,6 +231,11 @@ impl Running {
         self.task.await.unwrap().unwrap();
     }
 
+    /// Waits for its end, which may be a refusal.
+    pub async fn result(self) -> Result<()> {
+        self.task.await.unwrap()
+    }
+
     /// Ends it as SIGKILL would: nothing more is written, and its lock is free.
     pub async fn kill(self) {
         self.task.abort();

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::super::queue::Candidate;
+use crate::clock::Doubt;
 use crate::db::{Claim, DueSchedule, Halt, Job, OpenOccurrence};
 use crate::letta_client::{Answer, Evidence, Refusal};
 use crate::models::{Lane, State, Verdict};
@@ -31,6 +32,8 @@ pub enum Event {
     Probed(Result<(), Refusal>),
     /// The database could not be read.
     LookFailed,
+    /// The target was asked what time it is: why the clock at the start may be wrong.
+    ClockJudged(Option<Doubt>),
     /// The scheduler is to stop.
     Stop,
 }
@@ -51,7 +54,12 @@ pub enum Action {
     /// Ask whether the target is well.
     Probe,
     /// Note that the target is held.
-    Hold(Refusal),
+    Hold {
+        /// Why.
+        refusal: Refusal,
+        /// Whether it says that it is well, but refuses the prompts of several agents.
+        by_lanes: bool,
+    },
     /// Note that the target answers again.
     Release,
     /// The clock was set back: with the next look let nothing wait for a time that was counted from
@@ -59,6 +67,8 @@ pub enum Action {
     PullForward,
     /// Say that the scheduler lives, and why it delivers nothing at the moment.
     Beat(Option<String>),
+    /// Keep that the clock is trusted as it stands.
+    TrustClock,
     /// Break off this prompt: what becomes of it is unknown.
     Abandon(i64),
     /// Keep what was settled before this as sums only.
@@ -95,8 +105,9 @@ pub struct View {
     pub open: Vec<OpenOccurrence>,
     /// When the next schedule becomes due.
     pub next_due: Option<Timestamp>,
-    /// Whether any scheduler holds the target.
-    pub held: bool,
+    /// Whether any scheduler holds the target, and then whether it does so because it refuses the
+    /// prompts of several agents.
+    pub held_by_lanes: Option<bool>,
     /// Why all delivery is halted, if it is.
     pub halted: Option<Halt>,
 }

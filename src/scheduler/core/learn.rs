@@ -2,16 +2,14 @@
 
 use std::collections::HashSet;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
-use super::super::judge::{Facts, Judgement, judge_answer, judge_evidence};
+use super::super::judge::{Facts, judge_evidence};
 use super::super::queue::{Candidate, Source};
-use super::{
-    AFTER_FAILURE, Action, Core, Event, FRUITLESS_HOLDS, Mode, Settling, Target, View, earliest,
-    held, later,
-};
-use crate::db::{Claim, Halt, OpenOccurrence};
-use crate::letta_client::{Answer, Evidence, Refusal, RefusalKind};
+use super::target::settle_open;
+use super::{AFTER_FAILURE, Action, Core, Event, Mode, Settling, View, earliest, later};
+use crate::db::{Claim, Halt, Job, OpenOccurrence};
+use crate::letta_client::{Evidence, RefusalKind};
 use crate::models::{State, Trigger, Verdict};
 
 impl Core {
@@ -24,40 +22,29 @@ impl Core {
                 self.looking = false;
                 self.next_look = Some(later(now, AFTER_FAILURE));
             }
+            Event::ClockJudged(doubt) => {
+                self.guard.conclude(doubt);
+                self.next_beat = None;
+            }
             Event::Claimed(candidate, claim) => self.take_claim(now, candidate, claim, actions),
             Event::ClaimFailed(candidate) => {
                 self.ours.remove(&candidate.lane);
+                self.target.end_trial(&candidate.lane);
                 // The next one would only wait for the same; the look brings them all again. What
                 // was behind something goes with them, or it would overtake them.
                 self.queue.load(Vec::new());
                 self.behind.clear();
                 self.next_look = Some(later(now, AFTER_FAILURE));
             }
-            Event::Answered(job, answer) => {
-                let mut facts = Facts::of_job(&job);
-                if self.guard.held_until().is_some() {
-                    // Nothing grows too old by a clock that may be wrong.
-                    facts.expires_at = Timestamp::MAX;
-                }
-                let answer = self.weigh(answer);
-                let judgement = judge_answer(answer, &facts, now, &self.settings);
-                self.hold(now, judgement.hold, actions);
-                actions.push(Action::Settle(Settling {
-                    occurrence_id: job.occurrence_id,
-                    uid: job.uid,
-                    fence: job.fence,
-                    verdict: judgement.verdict,
-                    lane: job.lane.clone(),
-                    intended_at: job.intended_at,
-                    job: Some(job),
-                }));
-            }
-            Event::Found(open, evidence) => self.take_evidence(now, *open, evidence, actions),
+            Event::Answered(job, answer) => self.take_answer(now, job, answer, actions),
+            Event::Found(open, evidence) => self.take_evidence(now, open, evidence, actions),
             Event::Settled(settling, state) => self.take_settled(settling, state),
             Event::Probed(answer) => self.take_probe(now, answer, actions),
             Event::Stop => {
                 let until = later(now, self.settings.drain);
                 self.stop_at = Some(self.stop_at.map_or(until, |t| t.min(until)));
+                let suspicions = std::mem::take(&mut self.suspicions);
+                self.withhold(now, suspicions, actions);
             }
         }
     }
@@ -67,14 +54,7 @@ impl Core {
         self.next_look = Some(later(now, self.settings.poll));
         self.next_due = view.next_due;
         self.take_halt(view.halted);
-        match &mut self.target {
-            Target::Open if view.held => {
-                self.target = held("another scheduler found the target not answering", now);
-            }
-            // Another scheduler has had an answer.
-            Target::Held { next_probe, .. } if !view.held => *next_probe = now,
-            _ => {}
-        }
+        self.take_hold_of_others(now, view.held_by_lanes);
         self.taken.clear();
         self.unknown.clear();
         self.behind.clear();
@@ -111,6 +91,8 @@ impl Core {
                 candidates.push(candidate);
             }
         }
+        let unknown = &self.unknown;
+        self.unanswered.retain(|id| unknown.contains_key(id));
         if self.mode == Mode::Once {
             // What becomes due while it runs is for the next time.
             candidates.retain(|c| self.started.is_some_and(|started| c.not_before <= started));
@@ -149,6 +131,9 @@ impl Core {
         claim: Claim,
         actions: &mut Vec<Action>,
     ) {
+        if !matches!(claim, Claim::Job(_)) {
+            self.target.end_trial(&candidate.lane);
+        }
         match claim {
             Claim::Job(job) => {
                 self.ours.insert(candidate.lane, Some(job.occurrence_id));
@@ -183,46 +168,45 @@ impl Core {
         }
     }
 
-    /// A target that holds us off again and again although it says that it is well is not absent:
-    /// what it says is then about the prompt, which is retried ever more slowly and grows too old.
-    fn weigh(&mut self, answer: Answer) -> Answer {
-        match answer {
-            Answer::Refused(refusal) if refusal.kind == RefusalKind::TargetDown => {
-                let kind = match self.fruitless >= FRUITLESS_HOLDS {
-                    true => RefusalKind::Later,
-                    false => RefusalKind::TargetDown,
-                };
-                Answer::Refused(Refusal { kind, ..refusal })
-            }
-            answered => {
-                self.fruitless = 0;
-                answered
-            }
+    /// What is known of a prompt when it is answered.
+    pub(super) fn facts_of(&self, job: &Job) -> Facts {
+        Facts {
+            ages: self.may_age(),
+            ..Facts::of_job(job)
         }
+    }
+
+    /// Nothing grows too old by a clock that may be wrong, or while the target is held.
+    fn may_age(&self) -> bool {
+        self.guard.held_until().is_none() && !self.target.is_held()
     }
 
     fn take_evidence(
         &mut self,
         now: Timestamp,
-        open: OpenOccurrence,
+        open: Box<OpenOccurrence>,
         evidence: Evidence,
         actions: &mut Vec<Action>,
     ) {
         let facts = Facts {
             age_when_asked: self.asking.get(&open.id).copied().unwrap_or_default(),
+            ages: self.may_age(),
             ..Facts::of_open(&open, now)
         };
-        let Judgement { verdict, hold } = judge_evidence(evidence, &facts, now, &self.settings);
-        self.hold(now, hold, actions);
-        actions.push(Action::Settle(Settling {
-            occurrence_id: open.id,
-            uid: open.uid,
-            fence: open.fence,
-            verdict,
-            lane: open.lane,
-            intended_at: open.intended_at,
-            job: None,
-        }));
+        match evidence {
+            Evidence::Refused(refusal) if refusal.kind == RefusalKind::TargetTrouble => {
+                self.unanswered.insert(open.id);
+                self.take_lost_search(now, open, facts, refusal, actions);
+            }
+            evidence => {
+                self.unanswered.remove(&open.id);
+                if matches!(evidence, Evidence::Found(_)) {
+                    self.acquit(&open.lane);
+                }
+                let verdict = judge_evidence(evidence, &facts, now, &self.settings);
+                actions.push(settle_open(*open, verdict));
+            }
+        }
     }
 
     fn take_settled(&mut self, settling: Settling, state: Option<State>) {
@@ -277,43 +261,6 @@ impl Core {
                 }
                 self.want_look_if_idle();
             }
-        }
-    }
-
-    fn take_probe(
-        &mut self,
-        now: Timestamp,
-        answer: Result<(), Refusal>,
-        actions: &mut Vec<Action>,
-    ) {
-        match (answer, &mut self.target) {
-            (Ok(()), Target::Held { .. }) => {
-                tracing::info!("the target answers again");
-                self.target = Target::Open;
-                self.next_beat = None;
-                actions.push(Action::Release);
-                self.want_look();
-            }
-            (
-                Err(refusal),
-                Target::Held {
-                    reason,
-                    probes,
-                    next_probe,
-                    probing,
-                },
-            ) => {
-                *probing = false;
-                if *reason != refusal.text {
-                    reason.clone_from(&refusal.text);
-                    actions.push(Action::Hold(refusal));
-                }
-                *probes = probes.saturating_add(1);
-                // 1 s, 2 s, 4 s … 30 s: quick to notice a restart, quiet through a long absence.
-                let wait = 1_i64.checked_shl((*probes).min(5)).unwrap_or(30).min(30);
-                *next_probe = later(now, SignedDuration::from_secs(wait));
-            }
-            (_, Target::Open) => {}
         }
     }
 }

@@ -50,6 +50,14 @@ impl Keeper {
             }
         }
         if !self.times_are_right {
+            if let Some(anew) = db.plan_anew(now).await? {
+                tracing::warn!(
+                    "the clock was wrong: {} schedules are planned anew, and {} instants that were \
+                     recorded as not sent are still to come",
+                    anew.schedules.len(),
+                    anew.instants
+                );
+            }
             let waits = Waits {
                 retry: settings.retry_longest,
                 reconcile: settings.reconcile_deadline,
@@ -74,11 +82,12 @@ impl Keeper {
             open,
             next_due: db.next_due(now).await?,
             halted: db.get_halt().await?,
-            held: db
+            held_by_lanes: db
                 .list_held_targets()
                 .await?
                 .iter()
-                .any(|h| h.target == letta.target()),
+                .find(|h| h.target == letta.target())
+                .map(|h| h.by_lanes),
         })
     }
 

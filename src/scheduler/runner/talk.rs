@@ -67,7 +67,7 @@ impl Runner<'_> {
 
 fn broken_probe() -> Refusal {
     Refusal::new(
-        RefusalKind::TargetDown,
+        RefusalKind::TargetTrouble,
         ErrorClass::Unhealthy,
         "an internal fault broke the question off",
     )

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::sending::answer;
-use super::{client, fake, lookup, prompt, send, settings, unknown};
+use super::{client, fake, lookup, prompt, refused, send, settings, unknown};
 use crate::fake_letta::{FakeLetta, Options, Script};
 
 const LATER: SignedDuration = SignedDuration::from_mins(2);
@@ -177,10 +177,13 @@ async fn the_messages_tell_of_a_prompt_though_nobody_can_say_what_runs() {
         otids: vec![Uuid::from_u128(5)],
         ..question
     };
-    assert!(matches!(
-        letta.find(&never_sent).await,
-        Evidence::Unclear { .. }
-    ));
+    let Evidence::Refused(said) = letta.find(&never_sent).await else {
+        panic!()
+    };
+    assert_eq!(
+        (said.kind, said.class),
+        (RefusalKind::TargetTrouble, ErrorClass::Cut)
+    );
 }
 
 #[tokio::test]
@@ -245,7 +248,7 @@ async fn a_run_left_behind_by_a_crash_is_absent_once_it_is_too_old_and_only_a_fr
     let Evidence::Refused(down) = letta.find(&ask()).await else {
         panic!()
     };
-    assert_eq!(down.kind, RefusalKind::TargetDown);
+    assert_eq!(down.kind, RefusalKind::TargetTrouble);
     fake.start_again().await;
     clock.advance(SignedDuration::from_mins(59));
     assert!(matches!(letta.find(&ask()).await, Evidence::Running { .. }));
@@ -262,6 +265,56 @@ async fn a_run_left_behind_by_a_crash_is_absent_once_it_is_too_old_and_only_a_fr
     let again = unknown(send(&letta, &prompt(&agent, 1, "hi")).await.0);
     assert_eq!(again.run_id, doubt.run_id);
     super::delivered(send(&letta, &prompt(&agent, 2, "hi")).await.0);
+}
+
+#[tokio::test]
+async fn a_turn_of_hours_goes_on_though_its_stream_was_lost() {
+    let (fake, letta, agent) = fake().await;
+    let question = lose(&fake, &letta, &agent, Script::CutBefore).await;
+    let now = question.now;
+    let run = fake.foreign_run(&agent, SignedDuration::from_hours(2));
+    let asked = |silent| Lookup {
+        sent_at: now - SignedDuration::from_hours(2),
+        heard_at: Some(now - silent),
+        run_id: Some(run.clone()),
+        ..question.clone()
+    };
+    let lately = asked(SignedDuration::from_mins(59));
+    let run_id = Some(run.clone());
+    assert_eq!(letta.find(&lately).await, Evidence::Running { run_id });
+    let unnamed = Lookup {
+        run_id: None,
+        ..lately
+    };
+    assert_eq!(
+        letta.find(&unnamed).await,
+        Evidence::Running { run_id: None }
+    );
+    let long_ago = asked(SignedDuration::from_mins(61));
+    let Evidence::Absent { failed: Some(died) } = letta.find(&long_ago).await else {
+        panic!()
+    };
+    assert_eq!(died.class, ErrorClass::Interrupted);
+}
+
+#[tokio::test]
+async fn a_run_that_only_seems_orphaned_speaks_on() {
+    let (fake, letta, agent) = fake().await;
+    let question = lose(&fake, &letta, &agent, Script::CutAfter).await;
+    let run = fake.received()[0].run_id.clone();
+    fake.revive_as_old(&run, SignedDuration::from_hours(2));
+    let named = Lookup {
+        run_id: Some(run.clone()),
+        ..question
+    };
+    // Its prompt was kept a moment ago.
+    let run_id = Some(run.clone());
+    assert_eq!(letta.find(&named).await, Evidence::Running { run_id });
+    let busy = refused(send(&letta, &prompt(&agent, 2, "hi")).await.0);
+    assert_eq!((busy.kind, busy.run_id), (RefusalKind::Busy, Some(run)));
+    fake.age_messages(&agent, SignedDuration::from_hours(2));
+    assert!(matches!(letta.find(&named).await, Evidence::Found(_)));
+    super::delivered(send(&letta, &prompt(&agent, 3, "hi")).await.0);
 }
 
 #[tokio::test]
@@ -356,10 +409,12 @@ async fn a_question_that_is_refused_for_itself_does_not_say_that_the_agent_is_go
         };
         fake.script_path(&path, answer(status, body.clone()));
         let evidence = letta.find(&question).await;
-        assert!(
-            matches!(evidence, Evidence::Unclear { .. }),
-            "{asked}: {evidence:?}"
-        );
+        // Of a run that can't be asked after, the list of those that go on tells.
+        let told = match asked {
+            "run" => evidence == Evidence::Absent { failed: None },
+            _ => matches!(evidence, Evidence::Unclear { .. }),
+        };
+        assert!(told, "{asked}: {evidence:?}");
     }
 }
 
@@ -373,7 +428,7 @@ async fn a_server_that_can_no_longer_be_asked_proves_nothing() {
     };
     assert_eq!(
         (said.kind, said.class),
-        (RefusalKind::TargetDown, ErrorClass::Unauthorized)
+        (RefusalKind::TargetTrouble, ErrorClass::Unauthorized)
     );
 }
 

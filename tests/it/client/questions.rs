@@ -30,7 +30,7 @@ async fn a_wrong_password_is_the_targets_trouble_and_is_never_shown() {
     let letta = Rest::new(wrong, Clock::system()).unwrap();
     let said = letta.check().await.unwrap_err();
     assert_eq!(said.class, ErrorClass::Unauthorized);
-    assert_eq!(said.kind, RefusalKind::TargetDown);
+    assert_eq!(said.kind, RefusalKind::TargetTrouble);
     let sent = super::refused(super::send(&letta, &super::prompt(&agent, 1, "hi")).await.0);
     assert_eq!((sent.kind, sent.class), (said.kind, said.class));
     let shown = format!("{letta:?} {said:?} {sent:?} {}", letta.address());
@@ -47,7 +47,7 @@ async fn a_server_that_is_not_there_is_unreachable() {
         super::refused(super::send(&letta, &super::prompt(&agent, 1, "hi")).await.0),
     ] {
         assert_eq!(refusal.class, ErrorClass::Unreachable);
-        assert_eq!(refusal.kind, RefusalKind::TargetDown);
+        assert_eq!(refusal.kind, RefusalKind::TargetTrouble);
     }
     fake.start_again().await;
     letta.check().await.unwrap();
@@ -60,7 +60,7 @@ async fn a_server_that_does_not_speak_tls_is_unreachable_by_https() {
     let said = super::refused(super::send(&letta, &super::prompt(&agent, 1, "hi")).await.0);
     assert_eq!(
         (said.kind, said.class),
-        (RefusalKind::TargetDown, ErrorClass::Unreachable)
+        (RefusalKind::TargetTrouble, ErrorClass::Unreachable)
     );
 }
 
@@ -71,7 +71,7 @@ async fn a_server_that_says_it_is_not_well_is_unhealthy() {
     let said = letta.check().await.unwrap_err();
     assert_eq!(
         (said.kind, said.class),
-        (RefusalKind::TargetDown, ErrorClass::Unhealthy)
+        (RefusalKind::TargetTrouble, ErrorClass::Unhealthy)
     );
 }
 
@@ -94,7 +94,7 @@ async fn another_server_in_lettas_place_is_told_as_that() {
         sent,
     ] {
         assert_eq!(refusal.class, ErrorClass::WrongServer);
-        assert_eq!(refusal.kind, RefusalKind::TargetDown);
+        assert_eq!(refusal.kind, RefusalKind::TargetTrouble);
     }
 }
 
@@ -168,7 +168,7 @@ async fn a_question_that_is_redirected_is_followed_but_a_prompt_is_not() {
     let said = super::refused(super::send(&letta, &super::prompt(&agent, 1, "hi")).await.0);
     assert_eq!(
         (said.kind, said.class),
-        (RefusalKind::TargetDown, ErrorClass::WrongServer)
+        (RefusalKind::TargetTrouble, ErrorClass::WrongServer)
     );
     assert!(fake.received().is_empty());
 }

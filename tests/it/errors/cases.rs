@@ -230,6 +230,22 @@ pub async fn case(code: Code, world: &World) -> Option<Case> {
                 .await;
             call(&["list"]).says("promptyoself.db").says("9999")
         }
+        Code::ClockInDoubt => {
+            // The machine was off for a day, and Letta's clock shows another time.
+            world.run(&["list"]).succeeded();
+            world
+                .sql(
+                    "INSERT INTO clock_readings (trusted, at, boot, uptime) \
+                     VALUES (1, strftime('%Y-%m-%d %H:%M:%f', 'now', '-1 day'), 'another', 0)",
+                )
+                .await;
+            let hour_ago = Clock::system().now() - SignedDuration::from_hours(1);
+            world.letta.set_clock(Clock::manual(hour_ago));
+            call(&["execute"])
+                .says("which may be wrong")
+                .says("nothing was sent")
+                .put_right(|world| world.letta.set_clock(Clock::system()))
+        }
         Code::LettaUnreachable => call(&["test"])
             .env("LETTA_BASE_URL", "http://127.0.0.1:9")
             .says("http://127.0.0.1:9"),

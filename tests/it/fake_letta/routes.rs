@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 use tokio::sync::{mpsc::UnboundedReceiver, watch};
 
 use super::net::Conn;
+use super::oddities::Oddities;
 use super::tools;
 use super::turns::{scripted, send};
 use super::{Inner, Script};
@@ -84,7 +85,7 @@ async fn gate(State(inner): Fake, request: Request, next: Next) -> Response {
         let missing = state.missing.iter().any(|m| path.starts_with(m))
             || !state.streams && path.ends_with("/messages/stream")
             || !state.app_server && path == "/app-server-info";
-        let script = state.scripts_of_paths.get(&path).cloned();
+        let script = state.script_of_path(&path);
         (missing, allowed, script, date)
     };
     inner.changed();
@@ -105,6 +106,7 @@ async fn gate(State(inner): Fake, request: Request, next: Next) -> Response {
                 body,
                 headers,
             }) => scripted(status, &body, &headers),
+            Some(Script::Silence) => std::future::pending().await,
             _ => next.run(request).await,
         }
     };
@@ -202,24 +204,39 @@ async fn list_messages(
     json_answer(StatusCode::OK, &page.into())
 }
 
-fn run_body(id: &str, run: &super::state::Run) -> Value {
-    json!({
+fn run_body(id: &str, run: &super::state::Run, oddities: &Oddities) -> Value {
+    let mut body = json!({
         "id": id, "status": run.status, "agent_id": run.agent, "background": true,
         "created_at": run.created.to_string(), "stop_reason": run.stop_reason,
         "metadata": {"run_type": "send_message", "error": run.error},
-    })
+    });
+    if let (None, Some(shown)) = (&run.stop_reason, oddities.shown_runs.get(&run.agent)) {
+        shown.show(&mut body);
+    }
+    body
 }
 
 async fn list_runs(State(inner): Fake, Query(query): Query<HashMap<String, String>>) -> Response {
     let state = inner.state();
     let active = query.get("active").is_some_and(|a| a == "true");
     let agent = query.get("agent_id").cloned().unwrap_or_default();
+    let shown = state.oddities.shown_runs.get(&agent);
+    if let Some((status, body)) = shown.and_then(|s| s.list.clone()) {
+        return scripted(status, &body, &Default::default());
+    }
     let mut page: Vec<Value> = match (active, state.active.get(&agent)) {
         (true, None) => Vec::new(),
-        (true, Some(ids)) => ids.iter().map(|id| run_body(id, &state.runs[id])).collect(),
+        (true, Some(ids)) => {
+            let shown = ids
+                .iter()
+                .map(|id| run_body(id, &state.runs[id], &state.oddities));
+            shown.collect()
+        }
         (false, _) => {
             let of_agent = state.runs.iter().filter(|(_, r)| r.agent == agent);
-            of_agent.map(|(id, run)| run_body(id, run)).collect()
+            of_agent
+                .map(|(id, run)| run_body(id, run, &state.oddities))
+                .collect()
         }
     };
     page.sort_by_key(|run| std::cmp::Reverse(run["id"].as_str().map(str::to_owned)));
@@ -227,8 +244,14 @@ async fn list_runs(State(inner): Fake, Query(query): Query<HashMap<String, Strin
 }
 
 async fn get_run(State(inner): Fake, Path(id): Path<String>) -> Response {
-    match inner.state().runs.get(&id) {
-        Some(run) => json_answer(StatusCode::OK, &run_body(&id, run)),
+    let state = inner.state();
+    let run = state.runs.get(&id);
+    let shown = run.and_then(|r| state.oddities.shown_runs.get(&r.agent));
+    if let Some((status, body)) = shown.and_then(|s| s.run.clone()) {
+        return scripted(status, &body, &Default::default());
+    }
+    match run {
+        Some(run) => json_answer(StatusCode::OK, &run_body(&id, run, &state.oddities)),
         None => detail(
             StatusCode::NOT_FOUND,
             format!("Run not found with id='{id}'"),

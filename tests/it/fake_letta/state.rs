@@ -150,9 +150,10 @@ pub struct State {
     /// How long it takes over things, and what goes wrong by chance.
     pub load: Option<Load>,
     pub trap: Option<Trap>,
-    /// How many requests came, by route.
+    /// How many requests came, by path.
     pub asked: HashMap<String, usize>,
     pub tools: super::tools::Tools,
+    pub oddities: super::oddities::Oddities,
     sequence: u64,
 }
 
@@ -165,6 +166,7 @@ impl State {
             lock: options.lock,
             load: None,
             tools: super::tools::Tools::default(),
+            oddities: super::oddities::Oddities::default(),
             trap: None,
             missing: HashSet::new(),
             healthy: true,
@@ -191,6 +193,15 @@ impl State {
         }
     }
 
+    /// What happens to a request for a path.
+    pub fn script_of_path(&self, path: &str) -> Option<Script> {
+        let scripts = self.scripts_of_paths.iter();
+        let of_all = |key: &str| key.strip_suffix('*').is_some_and(|p| path.starts_with(p));
+        let own = self.scripts_of_paths.get(path);
+        let any = || scripts.clone().find(|(key, _)| of_all(key)).map(|(_, s)| s);
+        own.or_else(any).cloned()
+    }
+
     pub fn next(&mut self) -> u64 {
         self.sequence += 1;
         self.sequence
@@ -198,6 +209,9 @@ impl State {
 
     /// What is to happen to the next prompt of `agent`.
     pub fn take_script(&mut self, agent: &str) -> Script {
+        if let Some(rule) = self.oddities.rules.get(agent) {
+            return rule.clone();
+        }
         let own = self.scripts.get_mut(agent).and_then(VecDeque::pop_front);
         own.or_else(|| self.script_for_all.clone())
             .or_else(|| self.load.as_mut()?.mishap())

@@ -55,7 +55,8 @@ async fn every_fault_at_once(redis: bool) {
         .with("PROMPTYOSELF_ORPHANED_RUN_AGE", "40s");
     let well: Vec<AgentId> = (0..4).map(|_| letta.add_agent()).collect();
     let mut hit = Vec::new();
-    for (name, fault) in every_fault() {
+    let provable = every_fault().into_iter().filter(|(_, f)| !f.hides_runs);
+    for (name, fault) in provable {
         let agent = letta.add_agent();
         (fault.before)(&letta, &agent);
         letta.script(&agent, fault.script);

@@ -154,7 +154,7 @@ async fn a_prompt_that_waits_for_a_person_is_told_once_however_often_it_is_tried
 #[tokio::test]
 async fn a_prompt_that_waited_for_a_person_and_is_cancelled_waits_no_more() {
     let (world, recorder, telling) = told().await;
-    let waits = refused(RefusalKind::NeedsHuman, ErrorClass::PaymentRequired);
+    let waits = refused(RefusalKind::NeedsHuman, ErrorClass::PendingApproval);
     world.target.script("agent-a", waits);
     let made = world.every("agent-a", "hello", "1h").await;
     world.advance(3_600);
@@ -189,9 +189,9 @@ async fn a_cancelled_schedule_leaves_no_incident_open() {
 }
 
 #[tokio::test]
-async fn a_target_is_told_of_when_it_has_been_away_for_five_minutes_and_not_before() {
+async fn a_target_is_told_of_when_it_has_been_away_for_a_minute_and_not_before() {
     let (world, recorder, telling) = told().await;
-    let down = Refusal::new(RefusalKind::TargetDown, ErrorClass::Unreachable, "down");
+    let down = Refusal::new(RefusalKind::TargetTrouble, ErrorClass::Unreachable, "down");
     world.every("agent-a", "hello", "1h").await;
     world.target.set_down(Some(down));
     world.advance(3_600);
@@ -203,7 +203,7 @@ async fn a_target_is_told_of_when_it_has_been_away_for_five_minutes_and_not_befo
         .review_incidents(world.now())
         .await
         .unwrap();
-    world.advance(299);
+    world.advance(59);
     world
         .service
         .db

@@ -44,7 +44,7 @@ async fn a_real_server_is_recognised_and_its_password_checked() {
         .check()
         .await
         .unwrap_err();
-    assert_eq!((said.kind, said.class), (K::TargetDown, C::Unauthorized));
+    assert_eq!((said.kind, said.class), (K::TargetTrouble, C::Unauthorized));
 }
 
 #[tokio::test]
@@ -52,7 +52,7 @@ async fn a_server_of_another_kind_is_not_taken_for_letta() {
     let real = RealLetta::get().await;
     let model = crate::client::client(&real.llm_url);
     let said = model.check().await.unwrap_err();
-    assert_eq!((said.kind, said.class), (K::TargetDown, C::WrongServer));
+    assert_eq!((said.kind, said.class), (K::TargetTrouble, C::WrongServer));
 }
 
 #[tokio::test]

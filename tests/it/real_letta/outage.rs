@@ -43,7 +43,7 @@ async fn a_turn_whose_server_is_killed_is_unknown_then_absent_once_its_run_is_to
     };
     assert_eq!(
         (down.kind, down.class),
-        (RefusalKind::TargetDown, ErrorClass::Unreachable)
+        (RefusalKind::TargetTrouble, ErrorClass::Unreachable)
     );
 
     real.start_letta().await;

@@ -219,7 +219,7 @@ async fn a_target_that_says_it_is_well_but_takes_nothing_is_not_asked_for_ever()
     let world = World::new().await;
     world.once("agent-a", "hello", 1).await;
     let refusal = Refusal::new(
-        RefusalKind::TargetDown,
+        RefusalKind::TargetTrouble,
         ErrorClass::WrongServer,
         "405 to every prompt",
     );

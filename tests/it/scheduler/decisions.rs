@@ -43,6 +43,7 @@ fn open(id: u8, state: State) -> OpenOccurrence {
         owner: None,
         first_sent_at: Some(at(0).now),
         sent_at: Some(at(0).now),
+        doubted_at: None,
         run_id: None,
         failures: 0,
         generation: 0,
@@ -247,4 +248,63 @@ async fn a_paused_schedule_that_another_program_replans_is_replayed_by_the_new_p
     running.stop().await;
     let accounts = service.db.accounts().await.unwrap();
     assert!(accounts[0].balanced, "{accounts:?}");
+}
+
+/// So many prompts of unknown fate, each in a lane of its own.
+fn unknown(ids: std::ops::Range<u8>) -> Vec<OpenOccurrence> {
+    let of_lane = |id: u8| OpenOccurrence {
+        lane: Lane::new(format!("letta/agent-{id}")),
+        ..open(id, State::Unknown)
+    };
+    ids.map(of_lane).collect()
+}
+
+fn searched(actions: &[Action]) -> Vec<OpenOccurrence> {
+    let found = actions.iter().filter_map(|action| match action {
+        Action::Find(open) => Some((**open).clone()),
+        _ => None,
+    });
+    found.collect()
+}
+
+#[test]
+fn however_many_searches_hang_those_that_could_be_settled_are_made_soon() {
+    let (hang, clear) = (1..41, 41..44);
+    let (mut core, actions) = looked(View {
+        open: unknown(hang.start..clear.end),
+        ..View::default()
+    });
+    let mut under_way = searched(&actions);
+    let mut cleared = 0;
+    // Each search that hangs is given up after half a minute.
+    for round in 1..=2 {
+        let now = at(5 + 30 * round);
+        for search in std::mem::take(&mut under_way) {
+            let evidence = if clear.contains(&u8::try_from(search.id).unwrap()) {
+                cleared += 1;
+                failed()
+            } else {
+                let (kind, class) = (RefusalKind::TargetTrouble, ErrorClass::Timeout);
+                Evidence::Refused(Refusal::new(kind, class, "silent"))
+            };
+            let mut actions = core.step(now, Event::Found(Box::new(search), evidence));
+            if actions.iter().any(|a| matches!(a, Action::Probe)) {
+                actions.extend(core.step(now, Event::Probed(Ok(()))));
+            }
+            under_way.extend(searched(&actions));
+            for action in actions {
+                if let Action::Settle(settling) = action {
+                    let state = match settling.verdict {
+                        Verdict::Unknown { .. } => State::Unknown,
+                        _ => State::Waiting,
+                    };
+                    let next = core.step(now, Event::Settled(settling, Some(state)));
+                    under_way.extend(searched(&next));
+                }
+            }
+        }
+    }
+    assert_eq!(cleared, 3);
+    // And of those that hang, no more than half of the places are taken again.
+    assert!(under_way.len() <= 32, "{}", under_way.len());
 }

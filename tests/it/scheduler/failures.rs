@@ -177,7 +177,7 @@ async fn an_absent_server_holds_everything_and_costs_nobody_a_try() {
         world.once(&format!("agent-{n}"), "hello", 1).await;
     }
     world.target.set_down(Some(refused(
-        RefusalKind::TargetDown,
+        RefusalKind::TargetTrouble,
         ErrorClass::Unreachable,
     )));
     world.advance(1);
@@ -309,6 +309,11 @@ async fn a_run_that_died_is_followed_by_a_fresh_otid() {
     world.advance(1);
     let mut running = world.start();
     running.until(State::Unknown).await;
+    let failed = refused(RefusalKind::Later, ErrorClass::LlmError);
+    let failed = Some(failed);
+    world
+        .target
+        .evidence("agent-a", Evidence::Absent { failed });
     world.advance(1);
     running.until(State::Waiting).await;
     world.advance(10);
@@ -376,7 +381,7 @@ async fn executing_once_against_an_absent_server_tries_and_ends() {
     world.once("agent-b", "hello", 1).await;
     world.advance(1);
     world.target.set_down(Some(refused(
-        RefusalKind::TargetDown,
+        RefusalKind::TargetTrouble,
         ErrorClass::Unreachable,
     )));
     world.start_on(&world.service, Mode::Once).ended().await;

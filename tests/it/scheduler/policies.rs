@@ -437,7 +437,7 @@ async fn without_an_envelope_even_a_late_prompt_arrives_as_written() {
 fn absent() -> Answer {
     let text = "nothing answers";
     Answer::Refused(Refusal::new(
-        RefusalKind::TargetDown,
+        RefusalKind::TargetTrouble,
         ErrorClass::Unreachable,
         text,
     ))

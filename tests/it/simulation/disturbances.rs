@@ -7,6 +7,7 @@ use super::model_letta::cut;
 use super::process::Message;
 use super::trace::{At, HOUR, MINUTE, SECOND};
 use super::world::{Happening, World};
+use promptyoself::letta_client::ErrorClass;
 use promptyoself::scheduler::core::Event;
 
 impl World {
@@ -17,7 +18,22 @@ impl World {
             self.crash_server();
         }
         if happens(&mut self.rng, faults.absence) && self.letta.up {
-            self.note("the server can't be reached");
+            self.letta.trouble = pick(
+                &mut self.rng,
+                &[
+                    ErrorClass::Unreachable,
+                    ErrorClass::Unreachable,
+                    ErrorClass::Timeout,
+                    ErrorClass::ServerError,
+                    ErrorClass::Blocked,
+                    ErrorClass::Unauthorized,
+                    ErrorClass::RateLimited,
+                ],
+            );
+            self.note(match self.letta.trouble {
+                ErrorClass::Unreachable => "the server can't be reached".to_owned(),
+                class => format!("the whole server says no: {class}"),
+            });
             self.letta.up = false;
             let back = self.rng.i64(SECOND..40 * MINUTE);
             self.plan(back, Happening::ServerUp);
@@ -26,8 +42,7 @@ impl World {
             let minutes = [-1_500, -90, -4, -1, 1, 4, 6, 90, 1_500];
             let by = pick(&mut self.rng, &minutes);
             let by = SignedDuration::from_mins(by) + SignedDuration::from_secs(self.rng.i64(0..60));
-            let to = self.clock.now() + by;
-            self.set_clock(to);
+            self.plan(0, Happening::SetClock(by));
         }
         if happens(&mut self.rng, faults.sleep) {
             self.sleep();
@@ -53,9 +68,20 @@ impl World {
         }
     }
 
+    /// The machine starts with a clock that is far ahead, and is told the time later: mostly within
+    /// the minute in which such a clock is not believed.
+    pub fn start_falsely(&mut self) {
+        let days = pick(&mut self.rng, &[40, 400]);
+        let ahead = SignedDuration::from_hours(24 * days);
+        self.set_clock(self.clock.now() + ahead);
+        let back = self.rng.i64(SECOND..100 * SECOND);
+        self.plan(back, Happening::SetClock(-ahead));
+    }
+
     /// The server dies and is started again.
     pub fn crash_server(&mut self) {
         self.note("the server dies");
+        self.letta.trouble = ErrorClass::Unreachable;
         for request in self.letta.die() {
             let told = self.letta.requests[request].told;
             let run = self.letta.run_of(request).filter(|_| told);

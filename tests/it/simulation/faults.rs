@@ -33,6 +33,8 @@ pub struct Faults {
     pub absence: u32,
     /// Per minute: somebody sets the clock.
     pub clock_set: u32,
+    /// Per start of a scheduler: the machine's clock is far ahead until it is set right.
+    pub false_start: u32,
     /// Per minute: the machine or one process sleeps.
     pub sleep: u32,
     /// Per minute: somebody else speaks with an agent.
@@ -65,6 +67,7 @@ impl Faults {
             server_crash: rate(40),
             absence: rate(20),
             clock_set: rate(12),
+            false_start: rate(300),
             sleep: rate(12),
             foreign_run: rate(100),
             stop: rate(25),

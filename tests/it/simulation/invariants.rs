@@ -23,6 +23,8 @@ pub struct Observer {
     outcomes: BTreeMap<i64, String>,
     /// Schedules whose instants were changed: their new ones may lie among the old ones.
     changed: BTreeSet<String>,
+    /// Whether the clock was ever set back: then what was recorded as not sent may be still to come.
+    clock_was_back: bool,
 }
 
 /// What is open or due although it should have come to rest: a schedule or occurrence, and where
@@ -43,6 +45,7 @@ impl Observer {
             broken: None,
             outcomes: BTreeMap::new(),
             changed: BTreeSet::new(),
+            clock_was_back: false,
         }
     }
 
@@ -83,6 +86,22 @@ impl Observer {
         let uid = sqlx::query_scalar("SELECT uid FROM schedules WHERE id = $1");
         let uid: Option<Option<String>> = uid.bind(id).fetch_optional(&mut self.db).await.unwrap();
         self.changed.extend(uid.flatten());
+    }
+
+    /// Notes that the clock is set back: instants that were recorded as not sent are planned again,
+    /// among those that were sent before their time.
+    pub async fn note_clock_back(&mut self) {
+        let uids = sqlx::query_scalar("SELECT uid FROM schedules");
+        let uids: Vec<Option<String>> = uids.fetch_all(&mut self.db).await.unwrap();
+        self.changed.extend(uids.into_iter().flatten());
+        self.clock_was_back = true;
+    }
+
+    /// Whether schedules were planned anew after a clock that was wrong.
+    pub async fn was_planned_anew(&mut self) -> bool {
+        self.scalar("SELECT count(*) FROM incidents WHERE kind = 'clock'")
+            .await
+            > 0
     }
 
     /// A prompt reaches the wire: its otid is committed, under the sender's right, in a lane of
@@ -171,6 +190,12 @@ impl Observer {
         .fetch_all(&mut self.db)
         .await
         .unwrap();
+        if self.clock_was_back {
+            // What was sent stays sent.
+            let unsent = ["coalesced", "skipped", "missed", "cancelled"];
+            let is_final = |state: &String| !unsent.iter().any(|word| state.starts_with(word));
+            self.outcomes.retain(|_, state| is_final(state));
+        }
         let known = self.outcomes.len();
         let mut found = 0;
         for (id, state) in settled {

@@ -27,8 +27,12 @@ pub const QUIET: At = 30 * SECOND;
 pub struct ModelLetta {
     /// Whether it locks agents and knows otids again, as with Redis.
     pub dedup: bool,
-    /// Whether it can be reached.
+    /// Whether it takes anything.
     pub up: bool,
+    /// How it says so when it doesn't.
+    pub trouble: ErrorClass,
+    /// What it hides of its runs.
+    pub hides: Hides,
     pub(super) agents: BTreeMap<AgentId, Agent>,
     /// Everything it was ever sent by us.
     pub requests: Vec<Request>,
@@ -56,6 +60,19 @@ pub struct Request {
     pub told: bool,
     /// Whether it reaches the server later than anybody has to reckon with.
     pub stray: bool,
+}
+
+/// What a server, or a proxy before it, hides of runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Hides {
+    /// Nothing.
+    Nothing,
+    /// Each run, but not the list of those that go on.
+    Run,
+    /// Every run and the list.
+    All,
+    /// When runs that go on began, and in which state they are.
+    Dates,
 }
 
 /// The truth about a request.
@@ -111,6 +128,8 @@ impl ModelLetta {
         ModelLetta {
             dedup,
             up: true,
+            trouble: ErrorClass::Unreachable,
+            hides: Hides::Nothing,
             agents: agents.iter().map(agent).collect(),
             requests: Vec::new(),
             runs: Vec::new(),
@@ -180,6 +199,9 @@ impl ModelLetta {
         if !self.up {
             return Some(self.unreachable());
         }
+        if self.hides == Hides::All {
+            return None;
+        }
         let busy = self.active(agent, now).next()?;
         let mut refusal = Refusal::new(RefusalKind::Busy, ErrorClass::Busy, "in another turn");
         refusal.run_id = Some(run_id(busy));
@@ -205,7 +227,10 @@ impl ModelLetta {
         let job = self.requests[request].job.clone();
         self.requests[request].fate = Fate::Void;
         if !self.up {
-            return Ok(Arrival::Answer(cut(None)));
+            return Ok(Arrival::Answer(match self.trouble {
+                ErrorClass::Unreachable => cut(None),
+                _ => Answer::Refused(self.unreachable()),
+            }));
         }
         if let Some(refusal) = self.refuse(&job.agent_id, now, faults, rng) {
             return Ok(Arrival::Answer(Answer::Refused(refusal)));
@@ -275,7 +300,10 @@ impl ModelLetta {
                 (K::Later, C::LlmError),
                 (K::NeedsHuman, C::PaymentRequired),
                 (K::Permanent, C::InvalidRequest),
-                (K::TargetDown, C::Unauthorized),
+                (K::TargetTrouble, C::PaymentRequired),
+                (K::TargetTrouble, C::Unauthorized),
+                (K::TargetTrouble, C::Blocked),
+                (K::TargetTrouble, C::ServerError),
                 (K::Busy, C::Busy),
             ],
         );
@@ -408,8 +436,8 @@ impl ModelLetta {
     }
 
     pub(super) fn unreachable(&self) -> Refusal {
-        let (kind, class) = (RefusalKind::TargetDown, ErrorClass::Unreachable);
-        Refusal::new(kind, class, "connection refused")
+        let kind = RefusalKind::TargetTrouble;
+        Refusal::new(kind, self.trouble, "nothing is taken")
     }
 }
 

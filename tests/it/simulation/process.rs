@@ -4,9 +4,11 @@
 use std::collections::VecDeque;
 
 use jiff::Timestamp;
+use promptyoself::clock::{Witnesses, judge};
 use promptyoself::db::{Claim, Db};
 use promptyoself::models::{Lane, State, Trigger, Verdict};
 use promptyoself::scheduler::core::{Action, Core, Event, Mode, Settling, View};
+use promptyoself::scheduler::guard::Start;
 use promptyoself::scheduler::keeper::{Carried, Keeper};
 use promptyoself::scheduler::queue::{Candidate, Source};
 use promptyoself::scheduler::{Outcome, Scheduler};
@@ -61,6 +63,9 @@ impl World {
     /// Starts a scheduler in a slot that is free.
     pub async fn start(&mut self, slot: usize, mode: Mode) {
         self.lives += 1;
+        if happens(&mut self.rng, self.faults.false_start) {
+            self.start_falsely();
+        }
         let db = self.dbs[slot].clone();
         let scheduler = Scheduler {
             db: db.clone(),
@@ -73,17 +78,42 @@ impl World {
         };
         let seen = db.data_version().await.ok();
         self.note(format!("{slot}: starts, {mode:?}"));
+        let start = self.look_at_clock(&db).await;
+        if mode == Mode::Once && start.doubt.is_some() {
+            db.note_doubt(&start.reading, &start.known).await.unwrap();
+            let later = self.rng.i64(SECOND..10 * MINUTE);
+            return self.plan(later, Happening::Start(slot));
+        }
         self.processes[slot] = Some(Process {
             life: self.lives,
             mode,
             db,
-            core: Core::new(self.settings.clone(), mode),
+            core: Core::starting(self.settings.clone(), mode, start),
             keeper: Keeper::new(&scheduler).unwrap(),
             inbox: VecDeque::from([Message::Event(Event::Tick)]),
             frozen_until: 0,
             seen,
             known: Vec::new(),
         });
+    }
+
+    /// What a scheduler that starts thinks of the clock; every second time the kernel vouches for it.
+    async fn look_at_clock(&mut self, db: &Db) -> Start {
+        let (reading, known) = (self.clock.reading(), db.known_times().await.unwrap());
+        let witnesses = Witnesses {
+            synchronised: Some(self.lives.is_multiple_of(2)),
+            target: None,
+        };
+        let doubt = judge(&reading, &known, &witnesses);
+        if let Some(doubt) = &doubt {
+            self.note(format!("in doubt: {doubt}"));
+        }
+        Start {
+            reading,
+            known,
+            doubt,
+            asks: false,
+        }
     }
 
     /// Ends a scheduler as SIGKILL would: its lock is free, and what it was sending goes on or is
@@ -149,7 +179,7 @@ impl World {
         };
         self.note_event(slot, &event);
         let moment = self.clock.moment();
-        process.keeper.begin_step(moment.now);
+        process.keeper.begin_step(moment);
         for action in process.core.step(moment, event) {
             if happens(&mut self.rng, self.faults.crash) {
                 self.note(format!("{slot}: is killed before {}", short(&action)));
@@ -365,7 +395,7 @@ fn short(action: &Action) -> String {
         Action::Send(job) => format!("send {} to {}", job.occurrence_id, job.agent_id),
         Action::Settle(s) => format!("settle {} as {:?}", s.occurrence_id, s.verdict),
         Action::Find(open) => format!("find {} run {:?}", open.id, open.run_id),
-        Action::Hold(refusal) => format!("hold: {}", refusal.text),
+        Action::Hold { refusal, .. } => format!("hold: {}", refusal.text),
         other => format!("{other:?}"),
     }
 }
@@ -375,13 +405,13 @@ impl World {
         let text = match event {
             Event::Tick => return,
             Event::Looked(view) => format!(
-                "looked: due {:?}, open {:?}, held {}, halted {}",
+                "looked: due {:?}, open {:?}, held {:?}, halted {}",
                 view.due.iter().map(|(d, _)| d.id).collect::<Vec<_>>(),
                 view.open
                     .iter()
                     .map(|o| (o.id, o.state))
                     .collect::<Vec<_>>(),
-                view.held,
+                view.held_by_lanes,
                 view.halted.is_some()
             ),
             Event::Claimed(_, claim) => match claim {

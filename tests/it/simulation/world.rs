@@ -19,7 +19,7 @@ use tempfile::TempDir;
 use super::directory::Directory;
 use super::faults::{Faults, happens, pick};
 use super::invariants::Observer;
-use super::model_letta::{ModelLetta, cut, unclear};
+use super::model_letta::{Hides, ModelLetta, cut, unclear};
 use super::process::{Message, Process};
 use super::trace::{At, Law, MINUTE, SECOND, Trace, broken};
 
@@ -170,10 +170,21 @@ impl World {
             calm_since: 0,
             _folder: folder,
         };
+        world.letta.hides = match world.rng.u8(0..9) {
+            0 => Hides::Run,
+            1 => Hides::All,
+            2 => Hides::Dates,
+            _ => Hides::Nothing,
+        };
+        if world.letta.hides != Hides::Nothing {
+            // Of a turn that is longer than the search for it nobody can know that it goes on.
+            world.faults.long_turn = 0;
+        }
         let text = format!(
-            "{} schedulers, dedup {}, {:?}",
+            "{} schedulers, dedup {}, hides {:?}, {:?}",
             world.dbs.len(),
             world.letta.dedup,
+            world.letta.hides,
             world.faults
         );
         world.note(text);
@@ -247,6 +258,9 @@ impl World {
         self.note(format!("at rest after {steps} steps"));
         for (state, instants) in self.observer.outcomes().await {
             self.note(format!("state: {state}, {instants} instants"));
+        }
+        if self.observer.was_planned_anew().await {
+            self.note("schedules were planned anew");
         }
         self.check_account().await?;
         self.observer.check_end(&self.letta).await
@@ -410,6 +424,9 @@ impl World {
             Happening::SetClock(by) => {
                 let to = self.clock.now() + by;
                 self.set_clock(to);
+                if by.is_negative() {
+                    self.observer.note_clock_back().await;
+                }
             }
             Happening::Operate => {
                 if !self.calm {

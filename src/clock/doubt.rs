@@ -1,0 +1,234 @@
+//! Whether the wall clock can be right: judged by what is known from before, since a machine without
+//! a battery for its clock starts with any time at all.
+
+use std::fmt;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::Moment;
+use crate::error::{Code, Error};
+
+/// How far two clocks may differ that show the same time.
+pub const SAME: SignedDuration = SignedDuration::from_mins(5);
+
+/// How long a clock must be steady to be trusted although it looks wrong.
+pub const STEADY: SignedDuration = SignedDuration::from_mins(1);
+
+/// How long a machine may have been off without anybody wondering about its clock.
+const LONGEST_OFF: SignedDuration = SignedDuration::from_hours(30 * 24);
+
+/// The beginning of 2025, before this program was made. Machines without a clock of their own start
+/// in 1970, 2000 or the year of their system.
+const EARLIEST: Timestamp = Timestamp::constant(1_735_689_600, 0);
+
+/// Whether a clock that shows this time can be right at all.
+pub fn is_possible(now: Timestamp) -> bool {
+    now >= EARLIEST
+}
+
+/// Both clocks at one moment, with the run of the machine to which the uptime belongs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reading {
+    /// The clocks.
+    pub moment: Moment,
+    /// The run of the machine, where the system tells.
+    pub boot: Option<String>,
+}
+
+impl Reading {
+    /// Whether the wall clock has moved as the boot clock since `earlier`: then it shows the same
+    /// time as it did then.
+    pub fn continues(&self, earlier: &Reading) -> bool {
+        let passed = self.moment.uptime.saturating_sub(earlier.moment.uptime);
+        let shown = self.moment.now.duration_since(earlier.moment.now);
+        self.boot == earlier.boot
+            && passed >= SignedDuration::ZERO
+            && shown.saturating_sub(passed).abs() <= SAME
+    }
+
+    /// Whether the clock was in doubt then and has been steady for long enough since.
+    fn settles(&self, doubted: &Reading) -> bool {
+        self.moment.uptime.saturating_sub(doubted.moment.uptime) >= STEADY
+            && self.continues(doubted)
+    }
+}
+
+/// What a database knows of the time.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct KnownTimes {
+    /// The newest reading at which the clock was trusted.
+    pub trusted: Option<Reading>,
+    /// A reading at which it was in doubt, and since which nobody has trusted it.
+    pub doubted: Option<Reading>,
+    /// The newest time that is recorded as past, whoever's clock it was.
+    pub newest: Option<Timestamp>,
+}
+
+impl KnownTimes {
+    /// The newest time that has surely passed.
+    pub fn passed(&self) -> Option<Timestamp> {
+        let trusted = self.trusted.as_ref().map(|reading| reading.moment.now);
+        trusted.or(self.newest)
+    }
+
+    fn latest(&self) -> Option<Timestamp> {
+        self.newest.max(self.passed())
+    }
+}
+
+/// What others say of the time at one moment.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Witnesses {
+    /// Whether the kernel counts its clock as synchronised, where it was asked.
+    pub synchronised: Option<bool>,
+    /// What time it is by the target's clock, where that was asked.
+    pub target: Option<TargetTime>,
+}
+
+/// What time it is by the clock of a target.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TargetTime {
+    /// What it shows.
+    pub at: Timestamp,
+    /// Whether it may be the same clock, since the target runs on this machine.
+    pub is_ours: bool,
+}
+
+/// Why a clock may be wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Why {
+    /// It is very far ahead of the newest time that is known.
+    FarAhead {
+        /// That time.
+        known: Timestamp,
+    },
+    /// It is ahead, and the kernel does not vouch for it.
+    Unsynchronised {
+        /// The newest time that is known.
+        known: Timestamp,
+    },
+    /// It is ahead, and the target's clock shows another time.
+    TargetDiffers {
+        /// What that shows.
+        target: Timestamp,
+        /// The newest time that is known.
+        known: Timestamp,
+    },
+    /// It is behind a time that is recorded as past.
+    Behind {
+        /// That time.
+        newest: Timestamp,
+    },
+}
+
+/// A clock that may be wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Doubt {
+    /// What it shows.
+    pub shows: Timestamp,
+    /// Why that may be wrong.
+    pub why: Why,
+}
+
+impl fmt::Display for Doubt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let shows = self.shows;
+        write!(
+            f,
+            "this machine's clock shows {shows}, which may be wrong: "
+        )?;
+        match self.why {
+            Why::FarAhead { known } => write!(
+                f,
+                "the newest time that the database knows is {known}, over 30 days before that"
+            ),
+            Why::Unsynchronised { known } => write!(
+                f,
+                "the newest time that the database knows is {known}, and the system says that its \
+                 clock is not synchronised"
+            ),
+            Why::TargetDiffers { target, known } => write!(
+                f,
+                "by Letta's clock it is {target}, and the newest time that the database knows is \
+                 {known}"
+            ),
+            Why::Behind { newest } => {
+                write!(f, "the database has something recorded at {newest}")
+            }
+        }
+    }
+}
+
+impl Doubt {
+    /// The refusal to do what goes by the clock; `so` says what that means, and `again` is what to do
+    /// once the clock has been steady for a minute.
+    pub fn refuse(&self, so: &str, again: &str) -> Error {
+        Error::new(
+            Code::ClockInDoubt,
+            format!(
+                "{self}; so {so}. If it is right, do it again in a minute: it is trusted once it has \
+                 been steady for so long. If it is wrong, set it right first"
+            ),
+        )
+        .example(again)
+    }
+}
+
+/// Whether another look at the time, the target's, can make a difference at a start.
+pub fn needs_a_witness(now: &Reading, known: &KnownTimes) -> bool {
+    let far = |time: Timestamp| now.moment.now.duration_since(time).abs() > SAME;
+    let is_settled = |earlier: &Option<Reading>, fits: fn(&Reading, &Reading) -> bool| {
+        earlier.as_ref().is_some_and(|earlier| fits(now, earlier))
+    };
+    let is_steady = is_settled(&known.trusted, Reading::continues)
+        || is_settled(&known.doubted, Reading::settles);
+    !is_steady && (known.passed().is_some_and(far) || known.latest().is_some_and(far))
+}
+
+/// Whether the clock may be wrong at a start. It is not, whatever else is said, if it has moved with
+/// the boot clock since it was last trusted, or for a minute since it was last in doubt.
+pub fn judge(now: &Reading, known: &KnownTimes, witnesses: &Witnesses) -> Option<Doubt> {
+    if !needs_a_witness(now, known) {
+        return None;
+    }
+    let shows = now.moment.now;
+    let doubt = |why| Some(Doubt { shows, why });
+    let target = witnesses.target;
+    let agrees = target.is_some_and(|t| t.at.duration_since(shows).abs() <= SAME);
+    let unsynchronised = witnesses.synchronised == Some(false);
+    if let Some(newest) = known.latest()
+        && newest.duration_since(shows) > SAME
+    {
+        let vouched = witnesses.synchronised == Some(true) || agrees;
+        let is_right = vouched && is_possible(shows);
+        return if is_right {
+            None
+        } else {
+            doubt(Why::Behind { newest })
+        };
+    }
+    let known = known.passed()?;
+    let ahead = shows.duration_since(known);
+    if ahead > LONGEST_OFF {
+        // A target on this machine shows the same false time. It proves nothing while the kernel,
+        // too, says that nobody has set the clock.
+        let is_proof = agrees && !(unsynchronised && target.is_some_and(|t| t.is_ours));
+        return if is_proof {
+            None
+        } else {
+            doubt(Why::FarAhead { known })
+        };
+    }
+    match target {
+        Some(_) if agrees => None,
+        Some(target) if ahead > SAME => doubt(Why::TargetDiffers {
+            target: target.at,
+            known,
+        }),
+        _ if ahead > SAME && unsynchronised => doubt(Why::Unsynchronised { known }),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,211 @@
+//! Planning anew what was planned by a false clock, once the clock is right again.
+//!
+//! By a clock that is ahead schedules are claimed up to the false time: the instants until then were
+//! recorded as not sent, and `next_run` lies behind them. Whatever of that is still to come is taken
+//! back here. What was sent stays sent, and its instant is not sent again.
+
+mod books;
+mod outcomes;
+mod stamps;
+mod wish;
+
+use std::collections::HashSet;
+
+use jiff::Timestamp;
+use sqlx::Row;
+use uuid::Uuid;
+
+use super::notices::{Trouble, follow_lifecycle, open_incident};
+use super::rows::{self, schedule_columns};
+use super::schedules::fetch;
+use super::time::DbTime;
+use super::{Db, Tx};
+use crate::clock::{SAME, is_possible};
+use crate::error::Result;
+use crate::models::{IncidentKind, Lifecycle, PromptSchedule};
+
+/// How many schedules are looked at, and how many are planned anew in one transaction.
+const LOOKED_AT: i64 = 500;
+const AT_ONCE: usize = 100;
+
+/// How many schedules are named where they are told of.
+const NAMED: usize = 10;
+
+/// What was planned anew.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PlannedAnew {
+    /// The schedules.
+    pub schedules: Vec<i64>,
+    /// How many instants are to come again that were recorded as not sent.
+    pub instants: i64,
+}
+
+/// When the plan that a schedule has was made, and with which instant it began.
+#[derive(Clone, Copy, Debug)]
+struct Made {
+    at: Timestamp,
+    first: Timestamp,
+}
+
+impl Db {
+    /// Plans anew what was planned by a clock that was ahead of `now`, and puts every time right that
+    /// was recorded by it; `None` if nothing tells of such a clock. It may be done again where it was
+    /// broken off.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn plan_anew(&self, now: Timestamp) -> Result<Option<PlannedAnew>> {
+        let doing = "plan anew what a wrong clock has planned";
+        let failed = |e| self.failed(doing, e);
+        let latest = self.latest_past().await?;
+        let Some(latest) = latest.filter(|t| t.duration_since(now) > SAME && is_possible(now))
+        else {
+            return Ok(None);
+        };
+        let mut anew = PlannedAnew::default();
+        for some in self.list_suspects(now).await?.chunks(AT_ONCE) {
+            let mut tx = self.begin(doing).await?;
+            for id in some {
+                if let Some(instants) = plan_one(&mut tx, *id, now).await.map_err(failed)? {
+                    anew.schedules.push(*id);
+                    anew.instants += instants;
+                }
+            }
+            self.commit(tx, doing).await?;
+        }
+        let mut tx = self.begin(doing).await?;
+        stamps::put_right(&mut tx, now).await.map_err(failed)?;
+        if !anew.schedules.is_empty() {
+            let reason = anew.describe(latest, now);
+            let wrong = Trouble {
+                kind: IncidentKind::Clock,
+                subject: IncidentKind::Clock.as_str(),
+                occurrence_id: None,
+                code: None,
+                reason: &reason,
+            };
+            open_incident(&mut tx, &wrong, now).await.map_err(failed)?;
+        }
+        self.commit_and_tell(tx, doing).await?;
+        Ok(Some(anew))
+    }
+
+    /// The schedules that a clock ahead of `now` may have planned.
+    async fn list_suspects(&self, now: Timestamp) -> Result<Vec<i64>> {
+        let failed = |e| self.failed("look for what a wrong clock has planned", e);
+        let marked: Vec<String> = sqlx::query_scalar(
+            "SELECT uid FROM occurrences WHERE finished_at > $1 \
+             UNION SELECT uid FROM occurrences WHERE state IN ('waiting', 'sending', 'unknown') \
+                 AND (intended_at > $1 OR sent_at > $1) \
+             UNION SELECT o.uid FROM attempts a JOIN occurrences o ON o.id = a.occurrence_id \
+                 WHERE a.started_at > $1 \
+             UNION SELECT uid FROM schedule_revisions WHERE from_at > $1 \
+             UNION SELECT uid FROM schedules WHERE paused_at > $1",
+        )
+        .bind(DbTime(now))
+        .fetch_all(&self.pool)
+        .await
+        .map_err(failed)?;
+        let marked: HashSet<Uuid> = marked.iter().filter_map(|uid| uid.parse().ok()).collect();
+        let mut suspects = Vec::new();
+        let mut last = i64::MIN;
+        loop {
+            let rows = sqlx::query(concat!(
+                "SELECT (SELECT from_at FROM schedule_revisions r WHERE r.uid = schedules.uid \
+                         ORDER BY r.id DESC LIMIT 1) AS made_at, \
+                     (SELECT first_instant FROM schedule_revisions r WHERE r.uid = schedules.uid \
+                      ORDER BY r.id DESC LIMIT 1) AS first_instant, ",
+                schedule_columns!(),
+                " FROM schedules WHERE id > $1 AND uid IS NOT NULL AND touched = 0 \
+                 ORDER BY id LIMIT $2"
+            ))
+            .bind(last)
+            .bind(LOOKED_AT)
+            .fetch_all(&self.pool)
+            .await
+            .map_err(failed)?;
+            let Some(newest) = rows.last() else {
+                return Ok(suspects);
+            };
+            last = newest.try_get("id").map_err(failed)?;
+            for row in &rows {
+                let schedule = rows::schedule(row).map_err(failed)?;
+                let is_marked = schedule.uid.is_some_and(|uid| marked.contains(&uid));
+                let made = made(row);
+                if is_marked || made.is_some_and(|made| is_beyond(&schedule, made, now)) {
+                    suspects.push(schedule.id);
+                }
+            }
+        }
+    }
+}
+
+impl PlannedAnew {
+    fn describe(&self, latest: Timestamp, now: Timestamp) -> String {
+        format!(
+            "it showed {latest}, and it is {now}: {} schedules were planned anew ({}), and {} \
+             instants that were recorded as not sent are still to come. Look at those that were made \
+             or changed meanwhile",
+            self.schedules.len(),
+            self.some_names(),
+            self.instants
+        )
+    }
+
+    fn some_names(&self) -> String {
+        let named: Vec<String> = (self.schedules.iter())
+            .take(NAMED)
+            .map(i64::to_string)
+            .collect();
+        match self.schedules.len() > NAMED {
+            true => format!("{}, …", named.join(", ")),
+            false => named.join(", "),
+        }
+    }
+}
+
+fn made(row: &sqlx::sqlite::SqliteRow) -> Option<Made> {
+    Some(Made {
+        at: rows::lenient_time(row, "made_at")?,
+        first: rows::lenient_time(row, "first_instant")?,
+    })
+}
+
+/// Whether the next run of a schedule lies behind an instant of its plan that is still to come.
+fn is_beyond(schedule: &PromptSchedule, made: Made, now: Timestamp) -> bool {
+    let is_live = matches!(
+        schedule.lifecycle,
+        Lifecycle::Active | Lifecycle::Paused | Lifecycle::Finished
+    );
+    let Some(next_run) = schedule.next_run.filter(|next| is_live && *next > now) else {
+        return false;
+    };
+    let plan = wish::planned_from(schedule, made, now);
+    schedule.lifecycle == Lifecycle::Finished
+        || plan.is_some_and(|plan| plan.next.is_some_and(|next| next < next_run))
+}
+
+/// Plans one schedule anew. Returns how many instants are to come again; `None` if it was right.
+async fn plan_one(tx: &mut Tx, id: i64, now: Timestamp) -> sqlx::Result<Option<i64>> {
+    let Some(schedule) = fetch(tx, id).await? else {
+        return Ok(None);
+    };
+    let Some(uid) = schedule.uid else {
+        return Ok(None);
+    };
+    let row = sqlx::query(
+        "SELECT from_at AS made_at, first_instant FROM schedule_revisions WHERE uid = $1 \
+         ORDER BY id DESC LIMIT 1",
+    )
+    .bind(uid.to_string())
+    .fetch_optional(&mut **tx)
+    .await?;
+    let Some(made) = row.as_ref().and_then(made) else {
+        return Ok(None);
+    };
+    let taken_back = books::balance(tx, &schedule, made, now).await?;
+    if taken_back.is_some() {
+        follow_lifecycle(tx, id, now).await?;
+    }
+    Ok(taken_back)
+}

@@ -1,0 +1,93 @@
+//! The clock at a start, before anything is decided by it.
+
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use super::super::Scheduler;
+use super::super::core::Event;
+use super::super::guard::Start;
+use super::Message;
+use crate::clock::{Doubt, KnownTimes, TargetTime, Witnesses, judge, needs_a_witness};
+use crate::error::Result;
+
+/// How long to wait before a database that fails is asked again.
+const ASK_AGAIN: Duration = Duration::from_secs(1);
+
+/// Looks at the clock for a scheduler that goes on. Where it matters the target is asked what time
+/// it is, beside everything else, and its answer is an event.
+pub(super) async fn look_at_clock(
+    scheduler: &Scheduler,
+    stop: &CancellationToken,
+    messages: &mpsc::UnboundedSender<Message>,
+) -> Start {
+    let Scheduler { db, clock, .. } = scheduler;
+    let known = loop {
+        match db.known_times().await {
+            Ok(known) => break known,
+            Err(e) => tracing::error!("{}; it is tried again until it works", e.chain()),
+        }
+        tokio::select! {
+            () = stop.cancelled() => return Start::believed(clock.reading()),
+            () = clock.sleep(ASK_AGAIN) => {}
+        }
+    };
+    let reading = clock.reading();
+    let witnesses = Witnesses {
+        synchronised: clock.is_synchronised(),
+        target: None,
+    };
+    let start = Start {
+        doubt: judge(&reading, &known, &witnesses),
+        asks: needs_a_witness(&reading, &known),
+        known,
+        reading,
+    };
+    if start.asks {
+        let (scheduler, messages) = (scheduler.clone(), messages.clone());
+        let known = start.known.clone();
+        tokio::spawn(async move {
+            let doubt = ask(&scheduler, &known).await;
+            let _ = messages.send(Message::Event(Event::ClockJudged(doubt)));
+        });
+    }
+    start
+}
+
+/// Looks at the clock for a scheduler that runs once. It can't wait until the clock has been steady:
+/// the next run does, since this one notes that it was in doubt.
+///
+/// # Errors
+/// [`Code::ClockInDoubt`](crate::error::Code::ClockInDoubt), and those of the database.
+pub(super) async fn refuse_doubt(scheduler: &Scheduler, stop: &CancellationToken) -> Result<Start> {
+    let Scheduler { db, clock, .. } = scheduler;
+    let known = db.known_times().await?;
+    let doubt = match needs_a_witness(&clock.reading(), &known) {
+        true => tokio::select! {
+            doubt = ask(scheduler, &known) => doubt,
+            () = stop.cancelled() => None,
+        },
+        false => None,
+    };
+    let reading = clock.reading();
+    let Some(doubt) = doubt else {
+        return Ok(Start::believed(reading));
+    };
+    db.note_doubt(&reading, &known).await?;
+    Err(doubt.refuse("nothing was sent", "promptyoself execute"))
+}
+
+/// Asks the target what time it is, and judges our clock by that.
+async fn ask(scheduler: &Scheduler, known: &KnownTimes) -> Option<Doubt> {
+    let Scheduler { letta, clock, .. } = scheduler;
+    let date = letta.check().await.ok().and_then(|info| info.date);
+    let witnesses = Witnesses {
+        synchronised: clock.is_synchronised(),
+        target: date.map(|at| TargetTime {
+            at,
+            is_ours: letta.is_local(),
+        }),
+    };
+    judge(&clock.reading(), known, &witnesses)
+}

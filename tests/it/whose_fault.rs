@@ -1,0 +1,134 @@
+//! Whose fault it is when a prompt can't be sent: the prompt's, its agent's, or the whole server's.
+
+mod lanes;
+mod statuses;
+mod unwell;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::SignedDuration;
+use promptyoself::clock::Clock;
+use promptyoself::db::HistoryFilter;
+use promptyoself::letta_client::Rest;
+use promptyoself::models::{AgentId, IncidentKind, Occurrence};
+use serde_json::{Value, json};
+use tokio::task::JoinHandle;
+
+use crate::client;
+use crate::fake_letta::{FakeLetta, Options, Script};
+use crate::world::{START, World};
+
+/// A page of somebody else's.
+const PAGE: &str = "<html>this is not for you</html>";
+
+/// A server with some agents, and a scheduler's world with the real client; time moves by itself, a
+/// second in a millisecond or more, as long as [`Ticking`] lives.
+pub struct Stage {
+    pub world: World<Rest>,
+    pub letta: FakeLetta,
+    pub agents: Vec<AgentId>,
+}
+
+/// Time that moves.
+pub struct Ticking(JoinHandle<()>);
+
+impl Drop for Ticking {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+impl Stage {
+    pub async fn new(redis: bool, agents: usize) -> Self {
+        let clock = Clock::manual(START.parse().unwrap());
+        let letta = FakeLetta::start_with(Options {
+            clock: clock.clone(),
+            redis,
+            ..Options::default()
+        })
+        .await;
+        let target = Rest::new(client::settings(&letta.url()), clock.clone()).unwrap();
+        let world = World::on(Arc::new(target), clock).await;
+        let agents = (0..agents).map(|_| letta.add_agent()).collect();
+        Stage {
+            world,
+            letta,
+            agents,
+        }
+    }
+
+    pub fn tick(&self) -> Ticking {
+        let clock = self.world.clock.clone();
+        Ticking(tokio::spawn(async move {
+            loop {
+                clock.advance(SignedDuration::from_secs(1));
+                Clock::system().sleep(Duration::from_millis(1)).await;
+            }
+        }))
+    }
+
+    /// Waits until so much time has passed.
+    pub async fn pass(&self, time: SignedDuration) {
+        self.world.clock.sleep(time.unsigned_abs()).await;
+    }
+
+    /// Waits until everything that was asked for is settled as wanted.
+    pub async fn until(&self, wanted: impl Fn(&[Occurrence]) -> bool) -> Vec<Occurrence> {
+        let give_up = Clock::system().now() + SignedDuration::from_mins(4);
+        loop {
+            let occurrences = self.world.occurrences().await;
+            if wanted(&occurrences) {
+                return occurrences;
+            }
+            assert!(
+                Clock::system().now() < give_up,
+                "never came to what was wanted: {occurrences:#?}"
+            );
+            self.pass(SignedDuration::from_secs(5)).await;
+        }
+    }
+
+    /// The kinds of the incidents that are open, with their codes.
+    pub async fn incidents(&self) -> Vec<(IncidentKind, String)> {
+        let open = self.world.service.db.list_open_incidents().await.unwrap();
+        open.into_iter()
+            .map(|i| (i.kind, i.code.unwrap_or_default()))
+            .collect()
+    }
+
+    /// How often a prompt was tried.
+    pub async fn tries(&self, occurrence: &Occurrence) -> usize {
+        let db = &self.world.service.db;
+        db.list_attempts(occurrence.id).await.unwrap().len()
+    }
+
+    /// What became of one agent's prompts, the oldest first.
+    pub async fn of(&self, agent: &AgentId) -> Vec<Occurrence> {
+        let filter = HistoryFilter {
+            agent_id: Some(agent.clone()),
+            limit: 1_000,
+            ..HistoryFilter::default()
+        };
+        let mut all = self.world.service.db.list_history(&filter).await.unwrap();
+        all.reverse();
+        all
+    }
+}
+
+pub fn answer(status: u16, body: Value) -> Script {
+    Script::Answer {
+        status,
+        body,
+        headers: [].into(),
+    }
+}
+
+/// An answer of a proxy's own.
+pub fn page(status: u16) -> Script {
+    Script::Answer {
+        status,
+        body: json!(PAGE),
+        headers: [("location".to_owned(), "/".to_owned())].into(),
+    }
+}
