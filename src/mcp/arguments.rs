@@ -2,15 +2,18 @@
 //! they see: other spellings of a name, numbers as text, "None" for nothing, and fields of their
 //! own. All of that is understood; what is really unknown is refused with what there is.
 
+mod mended;
+
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use rmcp::model::JsonObject;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::definition::{Definition, Kind, Parameter};
-use super::tools;
 use crate::error::{Code, Error, Result};
+
+pub(super) use mended::{EXCLUSIVE, can_be_repeated};
 
 /// Fields that clients and routers add for themselves.
 const PASSED_THROUGH: &[&str] = &[
@@ -33,12 +36,6 @@ const LONGEST_COMPARED: usize = 64;
 /// How much of what a caller wrote an error repeats, in characters.
 const LONGEST_REPEATED: usize = 80;
 
-/// The longest text of a call that is repeated in its correction, in bytes.
-const LONGEST_IN_EXAMPLE: usize = 4_096;
-
-/// Arguments of which a call has one, each with a tool of its own.
-pub(super) const EXCLUSIVE: &[&str] = &["time", "cron", "every"];
-
 /// What a tool was given, under the names of its definition and without what means nothing.
 #[derive(Clone, Debug)]
 pub struct Arguments {
@@ -53,7 +50,7 @@ impl Arguments {
     /// was given twice under two names.
     pub fn read(tool: &Definition, call: JsonObject) -> Result<Self> {
         Self::understand(tool, &call).map_err(|error| {
-            let mended = mended(tool, &call);
+            let mended = mended::call(tool, &call);
             error.example_if(mended.map(|call| call.to_string()))
         })
     }
@@ -231,47 +228,11 @@ pub(super) fn shorten(text: &str) -> Cow<'_, str> {
     }
 }
 
-/// The call as it was meant, if its names and kinds leave no doubt: a slip in a name, one value in a
-/// list of its own, the time of another tool.
-fn mended(tool: &Definition, call: &JsonObject) -> Option<Value> {
-    let mut tool = tool;
-    let mut mended = JsonObject::new();
-    for (key, value) in call {
-        let name = snake_case(key);
-        let known = find(tool, &name).map(|p| p.name);
-        let name = match known {
-            Some(name) => name,
-            None if PASSED_THROUGH.contains(&name.as_str()) || is_nothing(value) => continue,
-            None if EXCLUSIVE.contains(&name.as_str()) => {
-                tool = tools::find(&format!("promptyoself_schedule_{name}"))?;
-                find(tool, &name)?.name
-            }
-            None => crate::schedule::nearest(&name, tool.parameters.iter().map(|p| p.name))?,
-        };
-        let value = match value {
-            Value::Array(only) if only.len() == 1 => only.first()?,
-            value => value,
-        };
-        if mended.insert(name.to_owned(), value.clone()).is_some() {
-            return None;
-        }
-    }
-    Arguments::understand(tool, &mended).ok()?;
-    can_be_repeated(&mended).then(|| json!({ "tool": tool.name, "arguments": mended }))
-}
-
-/// Whether a call is short enough for an error to repeat it.
-pub(super) fn can_be_repeated(call: &JsonObject) -> bool {
-    call.values().all(|value| match value {
-        Value::String(text) => text.len() <= LONGEST_IN_EXAMPLE,
-        _ => true,
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::mcp::tools;
+    use serde_json::json;
 
     fn read(tool: &str, call: Value) -> Result<Arguments> {
         let Value::Object(call) = call else {
@@ -336,49 +297,6 @@ mod tests {
             text.contains("\"schedule\"") && text.contains("Is schedule_id meant?"),
             "{text}"
         );
-    }
-
-    #[test]
-    fn a_call_with_a_slip_is_repeated_as_it_was_meant() {
-        let every = "promptyoself_schedule_every";
-        for (tool, call, wanted) in [
-            (
-                every,
-                json!({ "prompt": "x", "evry": "30m", "agentId": "agent-1", "request_heartbeat": true }),
-                json!({ "tool": every, "arguments": { "prompt": "x", "every": "30m", "agent_id": "agent-1" } }),
-            ),
-            (
-                every,
-                json!({ "prompt": ["x"], "every": "30m" }),
-                json!({ "tool": every, "arguments": { "prompt": "x", "every": "30m" } }),
-            ),
-            (
-                every,
-                json!({ "prompt": "x", "cron": "0 9 * * *", "timezome": "UTC" }),
-                json!({ "tool": "promptyoself_schedule_cron",
-                    "arguments": { "prompt": "x", "cron": "0 9 * * *", "timezone": "UTC" } }),
-            ),
-            (
-                "promptyoself_cancel",
-                json!({ "schedule_id": [5] }),
-                json!({ "tool": "promptyoself_cancel", "arguments": { "schedule_id": 5 } }),
-            ),
-        ] {
-            let error = read(tool, call.clone()).unwrap_err();
-            let example: Value = serde_json::from_str(error.corrected().unwrap()).unwrap();
-            assert_eq!(example, wanted, "{call}");
-        }
-        for call in [
-            json!({ "prompt": "x", "every": "30m", "colour": "red" }),
-            json!({ "prompt": "x", "every": { "minutes": 30 } }),
-            json!({ "prompt": "x".repeat(5_000), "evry": "30m" }),
-        ] {
-            assert_eq!(
-                read(every, call.clone()).unwrap_err().corrected(),
-                None,
-                "{call}"
-            );
-        }
     }
 
     #[test]

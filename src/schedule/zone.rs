@@ -1,6 +1,7 @@
 //! Time zones, and the one rule that turns a wall time into an instant.
 
 pub(super) mod meant;
+mod places;
 
 use jiff::Timestamp;
 use jiff::civil::DateTime;

@@ -200,7 +200,7 @@ fn a_command_or_flag_that_is_none_is_answered_with_the_one_that_is_meant_or_with
         (&["lst", "--all"], Some("promptyoself list --all")),
         (
             &["list", "--agent-di=agent-1"],
-            Some("promptyoself list --agent-id=agent-1"),
+            Some("promptyoself list '--agent-id=agent-1'"),
         ),
         (
             &["register", "--evry", "1h", "--prompt", "--evry"],

@@ -39,7 +39,8 @@ pub(in crate::schedule) fn pattern(text: &str) -> Option<String> {
 /// What a text that is no pattern means.
 pub(in crate::schedule) fn cron(text: &str) -> Option<Meant> {
     let text = plain(text)?.replace("\\*", "*");
-    let text = text.split(" #").next().unwrap_or_default().trim();
+    let text = text.split(" #").next().unwrap_or_default();
+    let text = text.trim_end_matches(['.', ';', ',', ' ']);
     let (text, is_aws) = match text.strip_prefix("cron(").and_then(|t| t.strip_suffix(')')) {
         Some(inner) => (plain(inner)?, true),
         None => (text.to_owned(), false),
@@ -48,11 +49,19 @@ pub(in crate::schedule) fn cron(text: &str) -> Option<Meant> {
         Some((zone, pattern)) => (Some(Zone::parse(&zone).ok()?.name().to_owned()), pattern),
         None => (None, text),
     };
+    let (zone, text) = match text.rsplit_once(' ') {
+        Some((words, name)) if zone.is_none() && name.contains('/') => match Zone::parse(name) {
+            Ok(place) => (Some(place.name().to_owned()), words.to_owned()),
+            Err(_) => (zone, text),
+        },
+        _ => (zone, text),
+    };
     let lower = text.to_ascii_lowercase();
     if let "hourly" | "daily" | "weekly" | "monthly" | "yearly" | "annually" = lower.as_str() {
         return Some(Meant::Cron(format!("@{lower}"), zone));
     }
-    let fields: Vec<&str> = text.split(' ').collect();
+    let joined = text.replace(", ", ",").replace(" - ", "-");
+    let fields: Vec<&str> = joined.split(' ').collect();
     let pattern = match fields.as_slice() {
         [step, rest @ ..] if rest == ["*"; 5] => return every_seconds(step),
         [_, _, _, _, _] => Some(with_names(&fields)),
@@ -85,7 +94,11 @@ pub(crate) fn split_zone(text: &str) -> Option<(String, String)> {
     let (rest, last) = text.rsplit_once(char::is_whitespace)?;
     let last = last.trim_matches(['(', ')', '[', ']']);
     // A step has a slash too, but no zone begins with a figure or a star.
-    let is_place = last.contains('/') && last.starts_with(|c: char| c.is_ascii_alphabetic());
+    let is_utc = ["utc", "gmt"]
+        .iter()
+        .any(|name| last.eq_ignore_ascii_case(name));
+    let is_place =
+        is_utc || last.contains('/') && last.starts_with(|c: char| c.is_ascii_alphabetic());
     let is_pattern = rest.split_whitespace().count() == 5 || rest.starts_with('@');
     let fits = is_place && is_pattern && Zone::parse(last).is_ok();
     fits.then(|| (last.to_owned(), rest.trim().to_owned()))
@@ -273,6 +286,12 @@ mod tests {
                 "--cron \"0 9 * * *\" --timezone Europe/Berlin",
             ),
             ("daily", "--cron \"@daily\""),
+            ("0 9 * * 1, 3, 5", "--cron \"0 9 * * 1,3,5\""),
+            ("0 9 * * 1 - 5;", "--cron \"0 9 * * 1-5\""),
+            (
+                "every weekday at 9am Europe/Berlin",
+                "--cron \"0 9 * * 1-5\" --timezone Europe/Berlin",
+            ),
             ("every day at 9am", "--cron \"0 9 * * *\""),
             ("daily at 9", "--cron \"0 9 * * *\""),
             ("at 17:30 on weekdays", "--cron \"30 17 * * 1-5\""),
@@ -332,6 +351,7 @@ mod tests {
                 "0 9 * * * America/New_York",
                 Some(("America/New_York", "0 9 * * *")),
             ),
+            ("0 9 * * * UTC", Some(("UTC", "0 9 * * *"))),
             ("0 9 * * 1-5/2", None),
             ("0 9 * * * Mars/Olympus", None),
             ("0 9 * * *", None),

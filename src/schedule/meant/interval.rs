@@ -3,7 +3,7 @@
 use jiff::Span;
 
 use super::{number, plain};
-use crate::schedule::interval::{DAY, IntervalSpec, Step, compact, is_capital_m, unit};
+use crate::schedule::interval::{DAY, IntervalSpec, Step, UNITS, compact, is_capital_m, unit};
 
 /// The interval that a text means, as it is written here: `2h` for `every 2 hours`.
 pub(crate) fn interval(text: &str) -> Option<String> {
@@ -22,16 +22,21 @@ pub(crate) fn interval(text: &str) -> Option<String> {
 /// What a text in lower case means, as it is written here, and whether "every" stood before it.
 fn length(text: &str) -> Option<(String, bool)> {
     let mut rest = text;
-    let mut is_every = false;
-    for before in ["once ", "@every ", "every ", "each "] {
+    for before in [
+        "once a ",
+        "once an ",
+        "once per ",
+        "once every ",
+        "@every ",
+        "every ",
+        "each ",
+    ] {
         if let Some(after) = rest.strip_prefix(before) {
-            is_every |= before != "once ";
             rest = after.trim_start();
+            break;
         }
     }
-    if rest != text && !is_every {
-        return None;
-    }
+    let is_every = rest != text;
     let written = match rest {
         "hourly" => "1h".to_owned(),
         "daily" => "1d".to_owned(),
@@ -94,7 +99,7 @@ fn in_words(text: &str, is_every: bool) -> Option<String> {
         at += used;
         let name = words.get(at).map(|w| w.trim_end_matches('.'));
         let step = match (name, parts.last()) {
-            (Some(name), _) => unit(name)?,
+            (Some(name), _) => unit(name).or_else(|| misspelt(name))?,
             // `1h30` goes on with the next smaller unit.
             (None, Some((_, Step::Seconds(3_600)))) if amount < 60.0 => Step::Seconds(60),
             (None, Some((_, Step::Seconds(60)))) if amount < 60.0 => Step::Seconds(1),
@@ -123,6 +128,19 @@ fn in_words(text: &str, is_every: bool) -> Option<String> {
         (_, days, 0) => Some(format!("{days}d")),
         (_, days, seconds) => Some(compact(days.checked_mul(DAY)?.checked_add(seconds)?)),
     }
+}
+
+/// The unit that a slip of the keyboard made another word of.
+fn misspelt(word: &str) -> Option<Step> {
+    let mut near = UNITS.iter().filter(|(names, ..)| {
+        let long = names.iter().filter(|name| name.len() >= 4);
+        word.len() >= 4
+            && long
+                .into_iter()
+                .any(|name| strsim::osa_distance(name, word) == 1)
+    });
+    let (_, step, _) = near.next()?;
+    near.next().is_none().then_some(*step)
 }
 
 /// Numbers and letters apart, and commas alone.
@@ -158,7 +176,9 @@ fn amount(words: &[&str], is_every: bool) -> Option<(f64, usize)> {
         _ => {}
     }
     if let Some(n) = number(first) {
-        return Some((worth_of(n)?, 1));
+        // `every 2nd day`.
+        let is_ordinal = is_every && matches!(next, "st" | "nd" | "rd" | "th");
+        return Some((worth_of(n)?, if is_ordinal { 2 } else { 1 }));
     }
     let (digits, fraction) = first.split_once('.')?;
     let plain = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
@@ -217,6 +237,10 @@ mod tests {
             ("`5m`", "5m"),
             ("5 mins.", "5m"),
             ("1 day and 12 hours", "36h"),
+            ("once a day", "1d"),
+            ("every 2nd day", "2d"),
+            ("5 minuts", "5m"),
+            ("2 huors", "2h"),
         ] {
             assert_eq!(interval(text).as_deref(), Some(wanted), "{text}");
         }

@@ -58,11 +58,13 @@ pub(super) fn split(text: &str) -> (String, Place) {
     (text, Place::Unsaid)
 }
 
-/// What JavaScript puts after an offset: `(China Standard Time)`.
+/// A text without brackets around its end; what JavaScript puts there after an offset, `(China
+/// Standard Time)`, is left out.
 fn without_remark(text: &str) -> String {
     match text.strip_suffix(')').and_then(|t| t.rsplit_once(" (")) {
         Some((before, _)) if offset(before).is_some() => before.to_owned(),
-        _ => text.to_owned(),
+        Some((before, inside)) => format!("{before} {inside}"),
+        None => text.to_owned(),
     }
 }
 
@@ -85,11 +87,12 @@ fn named(name: &str) -> Option<Place> {
 fn offset(text: &str) -> Option<(String, Offset)> {
     let text = text.trim();
     let ends_with_time = |before: &str| {
-        let before = before.trim_end();
-        let lower = before.to_ascii_lowercase();
+        let last = before.trim_end().rsplit(' ').next().unwrap_or_default();
+        let lower = last.to_ascii_lowercase();
         let is_half = lower.ends_with("am") || lower.ends_with("pm");
-        (before.contains(':') || is_half || is_basic(before))
-            && (is_half || before.ends_with(|c: char| c.is_ascii_digit()))
+        is_half
+            || is_basic(last)
+            || (last.contains(':') && last.ends_with(|c: char| c.is_ascii_digit()))
     };
     if let Some(sign) = text.rfind(['+', '-']) {
         let (mut before, written) = text.split_at(sign);

@@ -128,7 +128,20 @@ fn civil(text: &str, today: Date) -> Option<DateTime> {
         let (clock, rest) = clock::read(words.get(used..)?, bare)?;
         (used + rest == words.len()).then_some((date, clock))
     });
-    let (date, clock) = date_first.or_else(|| {
+    // `Feb 1 10:00:00 2027`, as C writes it.
+    let year_last = || {
+        let year = words
+            .last()
+            .filter(|w| w.len() == 4 && w.bytes().all(|b| b.is_ascii_digit()))?;
+        let at = words.len().checked_sub(2)?;
+        let mut words = words.clone();
+        words.pop();
+        words.insert(at, year.clone());
+        let (date, used) = date(&words, today)?;
+        let (clock, rest) = clock::read(words.get(used..)?, Bare::Nothing)?;
+        (used + rest == words.len()).then_some((date, clock))
+    };
+    let (date, clock) = date_first.or_else(year_last).or_else(|| {
         let (clock, used) = clock::read(&words, Bare::Nothing)?;
         let (date, rest) = date(words.get(used..)?, today)?;
         (used + rest == words.len()).then_some((date, clock))
@@ -321,6 +334,9 @@ mod tests {
             ("today at 17:30", "2026-11-20 17:30"),
             ("monday at 9:00", "2026-11-23 09:00"),
             ("noon tomorrow", "2026-11-21 12:00"),
+            ("10:00 2027-02-01", "2027-02-01 10:00"),
+            ("Mon Feb  1 10:00:00 2027", "2027-02-01 10:00"),
+            ("2027-02-01 9:00 (UTC+8)", "2027-02-01T09:00:00+08:00"),
         ] {
             assert_eq!(meant(text).as_deref(), Some(wanted), "{text}");
         }

@@ -3,6 +3,7 @@
 use icu_time::zone::WindowsParser;
 use icu_time::zone::iana::IanaParserExtended;
 
+use super::places::{ABBREVIATIONS, AMBIGUOUS, PLACES};
 use super::{Zone, is_place};
 use crate::schedule::meant::most_slips;
 
@@ -16,154 +17,6 @@ pub(super) struct Advice {
     /// The zone that is meant, where there is no doubt.
     pub zone: Option<String>,
 }
-
-/// Abbreviations that stand for one offset in one zone alone, in seconds. Those that several
-/// countries use (CST, IST, BST, AST) are none of them.
-const ABBREVIATIONS: [(&str, i32, &str); 20] = [
-    ("est", -18_000, "America/New_York"),
-    ("edt", -14_400, "America/New_York"),
-    ("cdt", -18_000, "America/Chicago"),
-    ("mst", -25_200, "America/Denver"),
-    ("mdt", -21_600, "America/Denver"),
-    ("pst", -28_800, "America/Los_Angeles"),
-    ("pdt", -25_200, "America/Los_Angeles"),
-    ("akst", -32_400, "America/Anchorage"),
-    ("akdt", -28_800, "America/Anchorage"),
-    ("hst", -36_000, "Pacific/Honolulu"),
-    ("wet", 0, "WET"),
-    ("cet", 3_600, "CET"),
-    ("cest", 7_200, "CET"),
-    ("eet", 7_200, "EET"),
-    ("eest", 10_800, "EET"),
-    ("msk", 10_800, "Europe/Moscow"),
-    ("jst", 32_400, "Asia/Tokyo"),
-    ("kst", 32_400, "Asia/Seoul"),
-    ("nzst", 43_200, "Pacific/Auckland"),
-    ("nzdt", 46_800, "Pacific/Auckland"),
-];
-
-/// Abbreviations that stand for several zones.
-const AMBIGUOUS: [(&str, &[&str]); 8] = [
-    (
-        "cst",
-        &["America/Chicago", "Asia/Shanghai", "America/Havana"],
-    ),
-    ("ist", &["Asia/Kolkata", "Europe/Dublin", "Asia/Jerusalem"]),
-    ("bst", &["Europe/London", "Asia/Dhaka"]),
-    ("ast", &["America/Halifax", "Asia/Riyadh"]),
-    ("gst", &["Asia/Dubai", "Atlantic/South_Georgia"]),
-    ("sst", &["Pacific/Pago_Pago", "Asia/Singapore"]),
-    ("aest", &["Australia/Sydney", "Australia/Brisbane"]),
-    ("acst", &["Australia/Adelaide", "Australia/Darwin"]),
-];
-
-/// Places and names that people give and the database of zones does not have, in lower case and
-/// without what is no letter, and the zone that is kept there.
-const PLACES: &[(&str, &str)] = &[
-    ("z", "UTC"),
-    ("utctime", "UTC"),
-    ("coordinateduniversaltime", "UTC"),
-    ("universaltime", "UTC"),
-    ("pacific", "America/Los_Angeles"),
-    ("pacifictime", "America/Los_Angeles"),
-    ("uspacific", "America/Los_Angeles"),
-    ("mountain", "America/Denver"),
-    ("mountaintime", "America/Denver"),
-    ("central", "America/Chicago"),
-    ("centraltime", "America/Chicago"),
-    ("eastern", "America/New_York"),
-    ("easterntime", "America/New_York"),
-    ("britishsummertime", "Europe/London"),
-    ("britishtime", "Europe/London"),
-    ("uktime", "Europe/London"),
-    ("centraleuropeantime", "CET"),
-    ("centraleuropeansummertime", "CET"),
-    ("easterneuropeantime", "EET"),
-    ("japanstandardtime", "Asia/Tokyo"),
-    ("koreanstandardtime", "Asia/Seoul"),
-    ("indianstandardtime", "Asia/Kolkata"),
-    ("beijingtime", "Asia/Shanghai"),
-    ("aedt", "Australia/Sydney"),
-    ("awst", "Australia/Perth"),
-    ("hkt", "Asia/Hong_Kong"),
-    ("sgt", "Asia/Singapore"),
-    ("pkt", "Asia/Karachi"),
-    ("beijing", "Asia/Shanghai"),
-    ("peking", "Asia/Shanghai"),
-    ("shenzhen", "Asia/Shanghai"),
-    ("guangzhou", "Asia/Shanghai"),
-    ("china", "Asia/Shanghai"),
-    ("mumbai", "Asia/Kolkata"),
-    ("bombay", "Asia/Kolkata"),
-    ("delhi", "Asia/Kolkata"),
-    ("newdelhi", "Asia/Kolkata"),
-    ("bangalore", "Asia/Kolkata"),
-    ("bengaluru", "Asia/Kolkata"),
-    ("chennai", "Asia/Kolkata"),
-    ("hyderabad", "Asia/Kolkata"),
-    ("india", "Asia/Kolkata"),
-    ("osaka", "Asia/Tokyo"),
-    ("kyoto", "Asia/Tokyo"),
-    ("busan", "Asia/Seoul"),
-    ("hanoi", "Asia/Ho_Chi_Minh"),
-    ("vietnam", "Asia/Ho_Chi_Minh"),
-    ("thailand", "Asia/Bangkok"),
-    ("islamabad", "Asia/Karachi"),
-    ("lahore", "Asia/Karachi"),
-    ("abudhabi", "Asia/Dubai"),
-    ("telaviv", "Asia/Jerusalem"),
-    ("sanfrancisco", "America/Los_Angeles"),
-    ("seattle", "America/Los_Angeles"),
-    ("sandiego", "America/Los_Angeles"),
-    ("lasvegas", "America/Los_Angeles"),
-    ("california", "America/Los_Angeles"),
-    ("saltlakecity", "America/Denver"),
-    ("dallas", "America/Chicago"),
-    ("houston", "America/Chicago"),
-    ("austin", "America/Chicago"),
-    ("minneapolis", "America/Chicago"),
-    ("boston", "America/New_York"),
-    ("miami", "America/New_York"),
-    ("atlanta", "America/New_York"),
-    ("philadelphia", "America/New_York"),
-    ("washingtondc", "America/New_York"),
-    ("nyc", "America/New_York"),
-    ("newyorkcity", "America/New_York"),
-    ("ottawa", "America/Toronto"),
-    ("quebec", "America/Toronto"),
-    ("calgary", "America/Edmonton"),
-    ("riodejaneiro", "America/Sao_Paulo"),
-    ("brasilia", "America/Sao_Paulo"),
-    ("munich", "Europe/Berlin"),
-    ("muenchen", "Europe/Berlin"),
-    ("hamburg", "Europe/Berlin"),
-    ("frankfurt", "Europe/Berlin"),
-    ("cologne", "Europe/Berlin"),
-    ("germany", "Europe/Berlin"),
-    ("wien", "Europe/Vienna"),
-    ("moskau", "Europe/Moscow"),
-    ("stpetersburg", "Europe/Moscow"),
-    ("geneva", "Europe/Zurich"),
-    ("bern", "Europe/Zurich"),
-    ("basel", "Europe/Zurich"),
-    ("milan", "Europe/Rome"),
-    ("italy", "Europe/Rome"),
-    ("barcelona", "Europe/Madrid"),
-    ("lyon", "Europe/Paris"),
-    ("marseille", "Europe/Paris"),
-    ("france", "Europe/Paris"),
-    ("rotterdam", "Europe/Amsterdam"),
-    ("netherlands", "Europe/Amsterdam"),
-    ("manchester", "Europe/London"),
-    ("edinburgh", "Europe/London"),
-    ("england", "Europe/London"),
-    ("uk", "Europe/London"),
-    ("unitedkingdom", "Europe/London"),
-    ("capetown", "Africa/Johannesburg"),
-    ("southafrica", "Africa/Johannesburg"),
-    ("wellington", "Pacific/Auckland"),
-    ("hawaii", "Pacific/Honolulu"),
-];
 
 /// What is said of a name that is no zone's.
 pub(super) fn advise(name: &str) -> Advice {
@@ -311,6 +164,9 @@ fn in_brackets(name: &str) -> Option<String> {
     if outside.is_empty() || outside.len() == name.len() {
         return None;
     }
+    if let Some(seconds) = named_offset(outside) {
+        return fixed(seconds);
+    }
     match Zone::parse(outside) {
         Ok(zone) => Some(zone.name().to_owned()),
         Err(_) => zone_of(outside).map(|zone| zone.name().to_owned()),
@@ -369,12 +225,14 @@ fn of_slip(name: &str) -> Option<String> {
         .map(|zone| zone.to_string())
         .filter(|zone| is_place(zone) && !zone.contains(|c: char| c.is_ascii_digit()))
         .collect();
-    let whole = || names.iter().map(|zone| (squeezed(zone), zone));
+    let is_whole = |zone: &&String| squeezed(zone) == wanted;
     let cities = || {
         let areas = names.iter().filter(|zone| zone.contains('/'));
         areas.map(|zone| (squeezed(zone.rsplit('/').next().unwrap_or(zone)), zone))
     };
-    if let Some((_, zone)) = whole().find(|(written, _)| *written == wanted) {
+    // `Asia/Hong_Kong` before the old name `Hongkong`.
+    let in_area = names.iter().filter(|zone| zone.contains('/'));
+    if let Some(zone) = in_area.clone().find(is_whole) {
         return Some(zone.clone());
     }
     match name.split_once(['/', '\\']) {
@@ -384,7 +242,12 @@ fn of_slip(name: &str) -> Option<String> {
                 .map(|(_, zone)| zone)
                 .collect();
             match same.as_slice() {
-                [] => nearest_of("", &wanted, &names),
+                [] => match names.iter().find(is_whole) {
+                    Some(zone) => Some(zone.clone()),
+                    // Short words are one letter away from some place: none, from Nome.
+                    None if wanted.chars().count() < 5 => None,
+                    None => nearest_of("", &wanted, &names),
+                },
                 same => alike(same),
             }
         }
@@ -499,6 +362,9 @@ mod tests {
             ("Amercia/New_York", "America/New_York"),
             ("America/Los_Angles", "America/Los_Angeles"),
             ("\"Europe/Berlin\"", "Europe/Berlin"),
+            ("Hong Kong", "Asia/Hong_Kong"),
+            ("UTC+8 (Beijing)", "Etc/GMT-8"),
+            ("MEZ", "CET"),
         ] {
             let advice = advise(name);
             assert_eq!(
@@ -537,6 +403,8 @@ mod tests {
             "Springfield",
             "West",
             "UTC8",
+            "None",
+            "null",
             "../etc/passwd",
             "a\0b",
         ] {
