@@ -18,6 +18,7 @@ mod plugin_words;
 mod rows;
 mod running;
 mod upload;
+mod usage;
 mod words;
 
 use std::ffi::OsString;
@@ -34,6 +35,7 @@ use crate::error::{Code, Error, Result};
 use args::{Cli, PluginVerb, Verb};
 use output::{Output, Reply};
 use plugin_words::Form;
+pub(crate) use usage::command_meant;
 
 /// What every command is given.
 #[derive(Clone, Debug)]
@@ -243,7 +245,7 @@ fn parse(args: &[OsString], definitions: clap::Command) -> std::result::Result<C
                     .example("promptyoself plugin install smcp/plugins"),
                 })
             }
-            _ => Stop::Wrong(usage(&text, args)),
+            _ => Stop::Wrong(usage::error(&e, args)),
         }
     })
 }
@@ -257,24 +259,4 @@ fn help_command(in_plugin: bool) -> clap::Command {
     } else {
         command.term_width(100)
     }
-}
-
-/// clap's report of wrong usage as one of our errors: on one line, with the help to look at.
-fn usage(report: &str, args: &[OsString]) -> Error {
-    let lines: Vec<&str> = report
-        .lines()
-        .map(|line| line.trim().trim_start_matches("error: "))
-        .filter(|line| !line.is_empty() && !line.starts_with("For more information"))
-        .collect();
-    let known = definitions::definitions(false);
-    let command = args
-        .iter()
-        .skip(1)
-        .filter_map(|arg| arg.to_str())
-        .find(|arg| known.find_subcommand(arg).is_some());
-    let example = match command {
-        Some(command) => format!("promptyoself {command} --help"),
-        None => "promptyoself --help".to_owned(),
-    };
-    Error::new(Code::Usage, lines.join("; ")).example(example)
 }

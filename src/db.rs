@@ -8,6 +8,7 @@ mod account;
 mod adoption;
 mod anew;
 mod attempts;
+mod budget;
 mod claimable;
 mod claims;
 mod clock;
@@ -275,7 +276,7 @@ mod tests {
                 max_repetitions: None,
             },
             policy: Policy::default(),
-            most_schedules: None,
+            allowance: None,
             ping_url: None,
             payload: None,
             request: None,

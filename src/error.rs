@@ -224,7 +224,8 @@ impl fmt::Display for Code {
 /// What went wrong, for a person, a program and an LLM alike.
 ///
 /// The text says what was understood, what is wrong with it and, where time is the matter, what
-/// the time is now. The example is a corrected form that is accepted as it stands.
+/// the time is now. The example, if there is one, is the caller's own wish in a form that is
+/// accepted as it stands.
 #[derive(Debug, thiserror::Error)]
 #[error("{text}")]
 pub struct Error {
@@ -249,7 +250,8 @@ impl Error {
     }
 
     /// Adds a corrected example: the flags to give instead (`--every 30s`), or a whole command
-    /// (`promptyoself list --all`).
+    /// (`promptyoself list --all`). It is copied word for word, so it asks for what the caller
+    /// asked for; where that can't be known there is none.
     pub fn example(mut self, example: impl Into<String>) -> Self {
         let example = example.into();
         // One that repeats more than an error may hold would be cut, and wrong.
@@ -261,6 +263,12 @@ impl Error {
         self
     }
 
+    /// Adds a corrected example, where there is one.
+    pub fn example_if(mut self, example: Option<String>) -> Self {
+        self.example = example.or(self.example);
+        self
+    }
+
     /// Adds to the text what else helps.
     pub fn hint(mut self, hint: &str) -> Self {
         self.text.push_str(hint);
@@ -268,16 +276,12 @@ impl Error {
     }
 
     /// Says which flag the error is about, for texts that several flags share: the example gives
-    /// that flag too.
+    /// that flag too, or nothing if it gives another one.
     pub fn about(mut self, flag: &str) -> Self {
         self.text = format!("{flag}: {}", self.text);
-        if let Some(value) = self
-            .example
-            .as_ref()
-            .and_then(|e| e.strip_prefix("--time "))
-        {
-            self.example = Some(format!("{flag} {value}"));
-        }
+        let value = self.example.take();
+        let value = value.as_deref().and_then(|e| e.strip_prefix("--time "));
+        self.example = value.map(|value| format!("{flag} {value}"));
         self
     }
 

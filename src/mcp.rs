@@ -9,6 +9,7 @@ mod caller;
 mod definition;
 mod errors;
 pub mod http;
+mod message;
 pub mod stdio;
 pub mod tools;
 
@@ -153,20 +154,23 @@ impl Handler {
             session: self.session.clone(),
             shared: self.shared.clone(),
         };
+        let asked = call.arguments.text("timezone");
         let answer = (tool.carry_out)(&call).await?;
-        Ok(self.with_the_time(answer))
+        self.with_the_time(answer, asked.as_deref())
     }
 
-    /// Says in every answer what time it is, in UTC and on the clocks of the zone it is about.
-    fn with_the_time(&self, mut answer: Value) -> Value {
+    /// Says in every answer what time it is, in UTC and on the clocks of the zone it is about, or
+    /// else of the one that was `asked` for.
+    fn with_the_time(&self, mut answer: Value, asked: Option<&str>) -> Result<Value> {
         let Some(object) = answer.as_object_mut() else {
-            return answer;
+            return Ok(answer);
         };
-        let zone = object
-            .get("timezone")
-            .and_then(Value::as_str)
-            .and_then(|name| Zone::parse(name).ok())
-            .unwrap_or_else(|| self.shared.zone.clone());
+        let its_own = object.get("timezone").and_then(Value::as_str);
+        let zone = match (its_own.and_then(|name| Zone::parse(name).ok()), asked) {
+            (Some(zone), _) => zone,
+            (None, Some(name)) => Zone::parse(name)?,
+            (None, None) => self.shared.zone.clone(),
+        };
         let now = object.get("now").and_then(Value::as_str);
         let now: Timestamp = now
             .and_then(|text| text.parse().ok())
@@ -177,7 +181,7 @@ impl Handler {
         if let Some(Value::String(warning)) = object.get_mut("warning") {
             *warning = errors::in_tool_words(warning);
         }
-        answer
+        Ok(answer)
     }
 }
 
@@ -250,8 +254,7 @@ fn not_for_agents(tool: &Definition) -> Error {
 }
 
 fn unknown_tool(name: &str) -> ErrorData {
-    let near = arguments::nearest(name, tools::all().iter().map(|t| t.name));
-    let meant = near.map_or(String::new(), |tool| format!(" Is {tool} meant?"));
+    let meant = tools::meant(name).map_or(String::new(), |tool| format!(" Is {tool} meant?"));
     let name = arguments::shorten(name);
     ErrorData::invalid_params(format!("there is no tool {name:?}.{meant}"), None)
 }

@@ -18,7 +18,7 @@ mod verdict;
 pub(crate) use account::name_some;
 pub use account::{Account, Sums};
 pub use agent::{AgentId, Lane};
-pub use budget::Budget;
+pub use budget::{AllAgents, Allowance, Budget};
 pub use caller::Caller;
 pub use envelope::{Circumstances, envelope};
 pub use incident::{Channel, Incident, IncidentKind, Notice, NoticeEvent};

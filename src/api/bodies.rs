@@ -253,14 +253,16 @@ impl ChangesBody {
             time: self.time,
             cron: self.cron,
             every: self.every,
+            timezone: self.timezone,
             ..WhenText::default()
         };
+        let (wish, timezone) = asked::wish_if_given(&when)?;
         let max_repetitions = self.max_repetitions.map(|n| n.to_string());
         Ok(Changes {
             agent_id: self.agent_id.as_deref().map(AgentId::parse).transpose()?,
             prompt: self.prompt.map(read_prompt).transpose()?,
-            wish: asked::wish_if_given(&when)?,
-            timezone: filled(self.timezone.as_deref()),
+            wish,
+            timezone,
             start_at: filled(self.start_at.as_deref()),
             end_at: filled(self.end_at.as_deref()),
             max_repetitions: asked::repetitions(max_repetitions.as_deref())?,
@@ -317,8 +319,7 @@ impl PreviewBody {
             return Err(Error::new(
                 Code::RequestInvalid,
                 format!("count {count} is not from 1 to 1000"),
-            )
-            .example("{\"count\":10}"));
+            ));
         }
         let when = asked::when(&WhenText {
             time: self.time,
@@ -380,7 +381,6 @@ fn holds_nul(field: &str) -> Error {
         Code::RequestInvalid,
         format!("{field} holds the character NUL (\\u0000), which no text may hold: leave it out"),
     )
-    .example(format!("{{\"{field}\":\"Check the backup\"}}"))
 }
 
 /// The value under the field of its kind: `time`, `cron`, `every`.

@@ -106,8 +106,7 @@ pub fn limit(given: Option<u32>) -> Result<u32> {
                 "limit {limit} is not from 1 to {LARGEST_PAGE}; offset leads to the pages after \
                  the first"
             ),
-        )
-        .example("GET /api/v1/schedules?limit=100&offset=100")),
+        )),
     }
 }
 

@@ -95,6 +95,7 @@ pub enum Verb {
     /// Cancel a schedule, so that it never runs again
     ///
     /// A prompt that is on its way to the agent already is not called back.
+    #[command(visible_aliases = ["delete", "remove", "rm"])]
     Cancel(IdArgs),
 
     /// Deliver every prompt that is due now, then stop

@@ -74,16 +74,18 @@ fn parameter(command: &str, arg: &Arg) -> Option<Value> {
         "type": match kind { NUMBER => "integer", SWITCH => "boolean", _ => "string" },
         "description": help.map(|h| sentence(&h.to_string())).unwrap_or_default(),
         "required": is_required(command, long),
-        "default": match (kind, default) {
-            (SWITCH, _) => json!(false),
-            (NUMBER, Some(text)) => text.parse::<i64>().map_or(Value::Null, Value::from),
-            (_, text) => json!(text),
-        },
     });
-    if kind == SWITCH
-        && let Some(entry) = entry.as_object_mut()
-    {
-        entry.insert("action".to_owned(), json!("store_true"));
+    // Where there is no default there is no key: null would be a value of another type.
+    let default = match (kind, default) {
+        (SWITCH, _) => Some(json!(false)),
+        (NUMBER, Some(text)) => text.parse::<i64>().ok().map(Value::from),
+        (_, text) => text.map(Value::from),
+    };
+    if let Some(default) = default {
+        entry["default"] = default;
+    }
+    if kind == SWITCH {
+        entry["action"] = json!("store_true");
     }
     Some(entry)
 }

@@ -10,6 +10,7 @@ use super::args::{IdArgs, PolicyArgs, UpdateArgs, WhenArgs};
 use crate::error::{Code, Error, Result};
 use crate::limits;
 use crate::models::{AgentId, PingUrl, Policy};
+use crate::schedule::{meant_count, meant_span, read_duration};
 use crate::service::asked::{self, PolicyText, WhenText, whole};
 use crate::service::{Changes, When, Wish};
 
@@ -78,11 +79,11 @@ pub fn when(args: &WhenArgs) -> Result<When> {
     asked::when(&args.text())
 }
 
-/// When, if anything of it was given.
+/// When, and in which zone, as far as that was given.
 ///
 /// # Errors
 /// Those of [`asked::wish_if_given`].
-pub fn wish_if_given(args: &WhenArgs) -> Result<Option<Wish>> {
+pub fn wish_if_given(args: &WhenArgs) -> Result<(Option<Wish>, Option<String>)> {
     asked::wish_if_given(&args.text())
 }
 
@@ -108,7 +109,7 @@ pub fn ping_url(args: &PolicyArgs) -> Result<Option<Option<PingUrl>>> {
 /// Those of each part.
 pub fn changes(args: &UpdateArgs, stdin: impl Read) -> Result<Changes> {
     let flags = &args.when;
-    let wish = wish_if_given(flags)?;
+    let (wish, timezone) = wish_if_given(flags)?;
     let prompt = match (&args.prompt, &args.prompt_file) {
         (None, None) => None,
         (flag, file) => Some(prompt(flag.as_deref(), file.as_deref(), stdin)?),
@@ -117,7 +118,7 @@ pub fn changes(args: &UpdateArgs, stdin: impl Read) -> Result<Changes> {
         agent_id: agent_filter(args.agent_id.as_deref())?,
         prompt,
         wish,
-        timezone: filled(flags.timezone.as_deref()),
+        timezone,
         start_at: filled(flags.start_at.as_deref()),
         end_at: filled(flags.end_at.as_deref()),
         max_repetitions: repetitions(flags.max_repetitions.as_deref())?,
@@ -142,7 +143,11 @@ pub fn count(flag: Option<&str>) -> Result<usize> {
                 Code::Usage,
                 format!("--count {text:?} is not a whole number from 1 to 1000"),
             )
-            .example("--count 10")
+            .example_if(
+                meant_count(text, &["runs", "times"])
+                    .filter(|n| (1..=1_000).contains(n))
+                    .map(|n| format!("--count {n}")),
+            )
         })
 }
 
@@ -168,9 +173,9 @@ pub fn source_code(file: Option<&Path>, stdin: impl Read) -> Result<String> {
     let Some(path) = file else {
         return Err(Error::new(
             Code::SourceMissing,
-            "no source code was given: name a file that holds one Python function",
-        )
-        .example("--source-code greet.py"));
+            "no source code was given: name a file that holds one Python function with \
+             --source-code",
+        ));
     };
     read_path(path, stdin, limits::SOURCE_CODE).map_err(|e| unusable("source code", path, e))
 }
@@ -208,15 +213,10 @@ fn unusable(what: &str, path: &Path, cause: Cause) -> Error {
         true => "standard input".to_owned(),
         false => path.display().to_string(),
     };
-    let example = match what {
-        "prompt" => "--prompt \"Check the backup\"",
-        _ => "--source-code greet.py",
-    };
     Error::new(
         Code::FileUnusable,
         format!("could not read the {what} from {name}"),
     )
-    .example(example)
     .caused_by(cause)
 }
 
@@ -247,9 +247,14 @@ fn id(text: Option<&str>) -> Result<i64> {
     let Some(text) = given(text) else {
         return Err(wrong("no schedule id was given".to_owned()));
     };
-    whole(text)
-        .filter(|id| *id >= 1)
-        .ok_or_else(|| wrong(format!("{text:?} is not the id of a schedule")))
+    whole(text).filter(|id| *id >= 1).ok_or_else(|| {
+        // Only figures: a word is too little to end a schedule by.
+        let figures = Some(text).filter(|text| text.contains(|c: char| c.is_ascii_digit()));
+        let meant =
+            figures.and_then(|t| meant_count(t, &["id", "id:", "no.", "number", "schedule"]));
+        wrong(format!("{text:?} is not the id of a schedule"))
+            .example_if(meant.filter(|id| *id >= 1).map(|id| format!("--id {id}")))
+    })
 }
 
 /// The part of a list that was asked for.
@@ -267,7 +272,11 @@ pub fn page(limit: Option<&str>, offset: Option<&str>) -> Result<Page> {
                 Code::Usage,
                 format!("{flag} {text:?} is not a whole number of at least {least}"),
             )
-            .example(format!("{flag} 100"))
+            .example_if(
+                meant_count(text, &["schedules", "deliveries"])
+                    .filter(|n| *n >= i64::from(least))
+                    .map(|n| format!("{flag} {n}")),
+            )
         })
     };
     Ok(Page {
@@ -291,8 +300,17 @@ pub fn interval(flag: Option<&str>) -> Result<Duration> {
                 Code::Usage,
                 format!("--interval {text:?} is not a whole number of seconds from 1 to 86400"),
             )
-            .example("promptyoself execute --loop --interval 60")
+            .example_if(
+                seconds_meant(text).map(|n| format!("promptyoself execute --loop --interval {n}")),
+            )
         })
+}
+
+/// `5m` as seconds, if it is at most a day.
+fn seconds_meant(text: &str) -> Option<i64> {
+    let written = meant_span(text)?;
+    let seconds = read_duration(&written).ok()?.as_secs();
+    (1..=86_400).contains(&seconds).then_some(seconds)
 }
 
 #[cfg(test)]
@@ -306,9 +324,7 @@ mod tests {
     }
 
     fn code<T: std::fmt::Debug>(result: Result<T>) -> Code {
-        let error = result.unwrap_err();
-        assert!(error.corrected().is_some());
-        error.code()
+        result.unwrap_err().code()
     }
 
     #[test]

@@ -57,9 +57,8 @@ pub(super) async fn prune(ctx: &Context, args: &PruneArgs) -> Result<Reply> {
         (None, None) => {
             return Err(Error::new(
                 Code::Usage,
-                "the retention is set to keep everything, so say what is to be pruned",
-            )
-            .example("promptyoself prune --before 90d"));
+                "the retention is set to keep everything, so say with --before what is to be pruned",
+            ));
         }
     };
     if before > now {
@@ -68,8 +67,7 @@ pub(super) async fn prune(ctx: &Context, args: &PruneArgs) -> Result<Reply> {
             format!(
                 "--before {before} lies in the future, and would prune everything: it is now {now}"
             ),
-        )
-        .example("promptyoself prune --before 90d"));
+        ));
     }
     let service = ctx.service().await?;
     service.refuse_doubtful_cut(before).await?;
@@ -102,8 +100,7 @@ pub(super) async fn purge(ctx: &Context, args: &PurgeArgs) -> Result<Reply> {
             return Err(Error::new(
                 Code::Usage,
                 "say whose texts are to be removed: --id or --agent-id",
-            )
-            .example("promptyoself purge --id 5"));
+            ));
         }
     };
     let purged = service.db.purge(&whose, before).await?;

@@ -4,7 +4,7 @@ use serde::Deserialize;
 
 use super::{Environment, invalid};
 use crate::error::Result;
-use crate::models::Budget;
+use crate::models::{AllAgents, Budget};
 
 /// The `[budget]` table of the settings file.
 #[derive(Debug, Default, Deserialize)]
@@ -12,6 +12,9 @@ use crate::models::Budget;
 pub(super) struct FileTable {
     schedules: Option<i64>,
     fires_per_day: Option<i64>,
+    registrations_per_day: Option<i64>,
+    all_schedules: Option<i64>,
+    all_registrations_per_day: Option<i64>,
 }
 
 /// Puts environment and file together.
@@ -32,11 +35,31 @@ pub(super) fn combine(env: &Environment, file: &FileTable) -> Result<Budget> {
         "fires_per_day",
         file.fires_per_day,
     )?;
+    let registrations = read(
+        "PROMPTYOSELF_BUDGET_REGISTRATIONS_PER_DAY",
+        "registrations_per_day",
+        file.registrations_per_day,
+    )?;
+    let all_schedules = read(
+        "PROMPTYOSELF_BUDGET_ALL_SCHEDULES",
+        "all_schedules",
+        file.all_schedules,
+    )?;
+    let all_registrations = read(
+        "PROMPTYOSELF_BUDGET_ALL_REGISTRATIONS_PER_DAY",
+        "all_registrations_per_day",
+        file.all_registrations_per_day,
+    )?;
     Ok(Budget {
         schedules: schedules.unwrap_or(usual.schedules),
         fires_per_day: fires
             .and_then(|n| u64::try_from(n).ok())
             .unwrap_or(usual.fires_per_day),
+        registrations_per_day: registrations.unwrap_or(usual.registrations_per_day),
+        all: AllAgents {
+            schedules: all_schedules.unwrap_or(usual.all.schedules),
+            registrations: all_registrations.unwrap_or(usual.all.registrations),
+        },
     })
 }
 
@@ -59,12 +82,15 @@ mod tests {
         let file = FileTable {
             schedules: Some(5),
             fires_per_day: Some(7),
+            all_schedules: Some(9),
+            ..FileTable::default()
         };
         let env: Environment = [("PROMPTYOSELF_BUDGET_SCHEDULES", "3")]
             .into_iter()
             .collect();
         let budget = combine(&env, &file).unwrap();
         assert_eq!((budget.schedules, budget.fires_per_day), (3, 7));
+        assert_eq!(budget.all.schedules, 9);
         let none = combine(&Environment::default(), &FileTable::default()).unwrap();
         assert_eq!(none, Budget::default());
     }
@@ -73,7 +99,7 @@ mod tests {
     fn a_budget_of_nothing_is_refused_with_its_place() {
         let file = FileTable {
             schedules: Some(0),
-            fires_per_day: None,
+            ..FileTable::default()
         };
         let error = combine(&Environment::default(), &file).unwrap_err();
         assert!(

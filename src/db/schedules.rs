@@ -6,6 +6,7 @@ use uuid::Uuid;
 
 use super::adoption::adopt_if_touched;
 use super::attempts::store_payload;
+use super::budget;
 use super::notices::follow_lifecycle;
 use super::plans::{Outcome, end_waiting, settle_until, timetable};
 use super::requests::{effect_of, record_effect};
@@ -63,10 +64,12 @@ impl Db {
         refuse_taken_name(&mut tx, &new.agent_id, new.name.as_deref(), None)
             .await
             .map_err(failed)??;
-        refuse_over_budget(&mut tx, &new.agent_id, new.most_schedules)
-            .await
-            .map_err(failed)??;
         let uid = new_id();
+        if let Some(allowance) = &new.allowance {
+            budget::count(&mut tx, &new.agent_id, uid, allowance, now)
+                .await
+                .map_err(failed)??;
+        }
         let id = insert(&mut tx, uid, new, now).await.map_err(failed)?;
         begin_revision(&mut tx, uid, &new.plan, Lifecycle::Active, now)
             .await
@@ -304,32 +307,6 @@ pub(super) async fn refuse_taken_name(
         format!("agent {agent} already has a live schedule named {name:?}: it is {id}"),
     )
     .example("promptyoself list")))
-}
-
-/// Refuses one more schedule of an agent that has as many live ones as it may have.
-pub(super) async fn refuse_over_budget(
-    tx: &mut Tx,
-    agent: &AgentId,
-    most: Option<i64>,
-) -> sqlx::Result<Result<()>> {
-    let Some(most) = most else { return Ok(Ok(())) };
-    let live: i64 = sqlx::query_scalar(
-        "SELECT count(*) FROM schedules WHERE agent_id = $1 AND lifecycle IN ('active', 'paused')",
-    )
-    .bind(agent.as_str())
-    .fetch_one(&mut **tx)
-    .await?;
-    if live < most {
-        return Ok(Ok(()));
-    }
-    Ok(Err(Error::new(
-        Code::BudgetExceeded,
-        format!(
-            "agent {agent} has {live} schedules that are active or paused, and an agent may make \
-             no more than {most}: cancel what is no longer needed"
-        ),
-    )
-    .example(format!("promptyoself list --agent-id {agent}"))))
 }
 
 async fn insert(tx: &mut Tx, uid: Uuid, new: &NewSchedule, now: Timestamp) -> sqlx::Result<i64> {

@@ -6,8 +6,8 @@ use super::adoption::adopt_if_touched;
 use super::notices::follow_lifecycle;
 use super::plans::{Outcome, settle_until, timetable};
 use super::revisions::begin_revision;
-use super::schedules::{fetch, refuse_over_budget, refuse_taken_name, write_plan};
-use super::{Db, Tx};
+use super::schedules::{fetch, refuse_taken_name, write_plan};
+use super::{Db, Tx, budget};
 use crate::error::Result;
 use crate::models::{
     AgentId, CatchUp, EnvelopeStyle, Lifecycle, PingUrl, Plan, Policy, PromptSchedule, State,
@@ -114,7 +114,7 @@ async fn write_update(
         return Ok(Err(e));
     }
     if agent.as_str() != schedule.agent_id
-        && let Err(e) = refuse_over_budget(tx, &agent, update.most_schedules).await?
+        && let Err(e) = budget::refuse_too_many(tx, &agent, update.most_schedules).await?
     {
         return Ok(Err(e));
     }

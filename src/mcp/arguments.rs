@@ -2,14 +2,18 @@
 //! they see: other spellings of a name, numbers as text, "None" for nothing, and fields of their
 //! own. All of that is understood; what is really unknown is refused with what there is.
 
+mod mended;
+
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use rmcp::model::JsonObject;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::definition::{Definition, Kind, Parameter};
 use crate::error::{Code, Error, Result};
+
+pub(super) use mended::{EXCLUSIVE, can_be_repeated};
 
 /// Fields that clients and routers add for themselves.
 const PASSED_THROUGH: &[&str] = &[
@@ -45,21 +49,28 @@ impl Arguments {
     /// [`Code::Usage`] for an argument that the tool doesn't have, that is of another kind, or that
     /// was given twice under two names.
     pub fn read(tool: &Definition, call: JsonObject) -> Result<Self> {
+        Self::understand(tool, &call).map_err(|error| {
+            let mended = mended::call(tool, &call);
+            error.example_if(mended.map(|call| call.to_string()))
+        })
+    }
+
+    fn understand(tool: &Definition, call: &JsonObject) -> Result<Self> {
         let mut given = BTreeMap::new();
         for (key, value) in call {
-            let name = snake_case(&key);
+            let name = snake_case(key);
             let Some(parameter) = find(tool, &name) else {
-                if PASSED_THROUGH.contains(&name.as_str()) || is_nothing(&value) {
+                if PASSED_THROUGH.contains(&name.as_str()) || is_nothing(value) {
                     continue;
                 }
-                return Err(unknown(tool, &key, &name));
+                return Err(unknown(tool, key, &name));
             };
-            if is_nothing(&value) {
+            if means_nothing(parameter, value) {
                 continue;
             }
-            check_kind(tool, parameter, &value)?;
+            check_kind(tool, parameter, value)?;
             if let Some(other) = given.insert(parameter.name, value.clone())
-                && text_of(&other) != text_of(&value)
+                && text_of(&other) != text_of(value)
             {
                 let name = parameter.name;
                 return Err(Error::new(
@@ -69,8 +80,7 @@ impl Arguments {
                         shorten(&other.to_string()),
                         shorten(&value.to_string())
                     ),
-                )
-                .example(usual_call(tool)));
+                ));
             }
         }
         Ok(Arguments { given })
@@ -93,7 +103,7 @@ impl Arguments {
 }
 
 /// `agentId`, `agent-id` and `AgentID` as `agent_id`.
-fn snake_case(key: &str) -> String {
+pub(super) fn snake_case(key: &str) -> String {
     let mut name = String::with_capacity(key.len() + 2);
     let mut after_lower = false;
     for c in key.trim().chars() {
@@ -110,9 +120,19 @@ fn snake_case(key: &str) -> String {
     name
 }
 
-fn find<'a>(tool: &'a Definition, name: &str) -> Option<&'a Parameter> {
+/// The parameter of a name or an alias.
+pub(super) fn find<'a>(tool: &'a Definition, name: &str) -> Option<&'a Parameter> {
     let is_called = |p: &&Parameter| p.name == name || p.aliases.contains(&name);
     tool.parameters.iter().find(is_called)
+}
+
+/// Whether an argument means nothing: as [`is_nothing`] has it, unless that is one of its words.
+pub(super) fn means_nothing(parameter: &Parameter, value: &Value) -> bool {
+    let is_word = match (parameter.kind, value) {
+        (Kind::Word(words), Value::String(text)) => words.contains(&text.trim()),
+        _ => false,
+    };
+    !is_word && is_nothing(value)
 }
 
 /// What models write into a field that they have nothing for.
@@ -169,27 +189,22 @@ fn check_kind(tool: &Definition, parameter: &Parameter, value: &Value) -> Result
             shorten(&value.to_string()),
             tool.name
         ),
-    )
-    .example(usual_call(tool)))
+    ))
 }
 
 fn unknown(tool: &Definition, key: &str, name: &str) -> Error {
     let names: Vec<&str> = tool.parameters.iter().map(|p| p.name).collect();
     let near = nearest(name, names.iter().copied());
     let meant = near.map_or(String::new(), |n| format!(" Is {n} meant?"));
-    let takes = match names.as_slice() {
-        [] => "it takes no arguments".to_owned(),
-        names => format!("it takes {}", names.join(", ")),
-    };
     Error::new(
         Code::Usage,
         format!(
-            "{} has no argument {:?}: {takes}.{meant}",
+            "{} has no argument {:?}: it takes {}.{meant}",
             tool.name,
-            shorten(key)
+            shorten(key),
+            names.join(", ")
         ),
     )
-    .example(usual_call(tool))
 }
 
 /// The one of `names` that is probably meant by `text`.
@@ -213,28 +228,11 @@ pub(super) fn shorten(text: &str) -> Cow<'_, str> {
     }
 }
 
-/// A call that works: what is required, with the first example of each.
-fn usual_call(tool: &Definition) -> String {
-    let arguments: serde_json::Map<String, Value> = tool
-        .parameters
-        .iter()
-        .filter(|p| p.is_required)
-        .filter_map(|p| {
-            let example = p.examples.first()?;
-            let value = match p.kind {
-                Kind::Text | Kind::Word(_) => Value::from(*example),
-                Kind::Number | Kind::Switch => serde_json::from_str(example).ok()?,
-            };
-            Some((p.name.to_owned(), value))
-        })
-        .collect();
-    json!({ "tool": tool.name, "arguments": arguments }).to_string()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::mcp::tools;
+    use serde_json::json;
 
     fn read(tool: &str, call: Value) -> Result<Arguments> {
         let Value::Object(call) = call else {
@@ -287,15 +285,26 @@ mod tests {
 
     #[test]
     fn an_unknown_argument_is_refused_with_those_there_are() {
+        // Nothing is repeated that was not meant.
+        let twice = json!({ "schedule_id": 5, "id": 6 });
+        let error = read("promptyoself_cancel", twice).unwrap_err();
+        assert_eq!(error.corrected(), None);
         let error = read("promptyoself_cancel", json!({ "schedule": 5 })).unwrap_err();
+        assert_eq!(error.corrected(), None);
         let text = error.to_string();
         assert_eq!(error.code(), Code::Usage);
         assert!(
             text.contains("\"schedule\"") && text.contains("Is schedule_id meant?"),
             "{text}"
         );
-        let error = read("promptyoself_test", json!({ "x": 5 })).unwrap_err();
-        assert!(error.to_string().contains("takes no arguments"), "{error}");
+    }
+
+    #[test]
+    fn none_is_a_word_where_it_is_one_of_the_words() {
+        let call = json!({ "prompt": "x", "every": "1h", "envelope": "none", "catch_up": "None" });
+        let read = read("promptyoself_schedule_every", call).unwrap();
+        assert_eq!(read.text("envelope").as_deref(), Some("none"));
+        assert_eq!(read.text("catch_up"), None);
     }
 
     #[test]

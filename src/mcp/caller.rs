@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 use axum::http::request::Parts;
 use rmcp::model::ErrorData;
 use rmcp::service::{RequestContext, RoleServer};
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use super::{Backend, Call};
 use crate::error::{Code, Error, Result};
@@ -94,11 +94,6 @@ impl Session {
                 "this client has no session, so nothing can be remembered for it from one call to \
                  the next: name the agent as agent_id in each call, or let the client send the \
                  header X-Agent-Id",
-            )
-            .example(
-                json!({ "tool": "promptyoself_schedule_every", "arguments": {
-                    "agent_id": agent, "prompt": "Check the backup", "every": "30m" } })
-                .to_string(),
             ));
         };
         let mut set = lock(&self.default_agents);
@@ -223,10 +218,6 @@ impl Call {
     }
 
     fn agent_missing(&self) -> Error {
-        let example = json!({
-            "tool": self.tool.name,
-            "arguments": { "agent_id": "agent-00000000-0000-4000-8000-000000000000" },
-        });
         Error::new(
             Code::AgentMissing,
             "no agent was named, and nothing says which one calls: give agent_id, or set one for \
@@ -235,7 +226,6 @@ impl Call {
              promptyoself_agents lists the agents, promptyoself_inference_diagnostics says what is \
              known of this call",
         )
-        .example(example.to_string())
     }
 }
 

@@ -60,7 +60,7 @@ pub struct Parameter {
     pub is_required: bool,
     /// What it means, for a language model.
     pub description: &'static str,
-    /// Values that work, as JSON.
+    /// Values that work, as JSON; they are told at the end of the description.
     pub examples: &'static [&'static str],
 }
 
@@ -82,10 +82,42 @@ pub enum Kind {
 pub struct Field {
     /// Its key.
     pub name: &'static str,
-    /// Its JSON types, as JSON Schema calls them.
-    pub types: &'static [&'static str],
+    /// What it holds.
+    pub shape: Shape,
+    /// Whether it may be null as well.
+    pub is_nullable: bool,
     /// What it means.
     pub description: &'static str,
+}
+
+/// What a key of an answer holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shape {
+    /// Text.
+    Text,
+    /// A whole number.
+    Whole,
+    /// Yes or no.
+    Truth,
+    /// An object.
+    Object,
+    /// A list of texts.
+    Texts,
+    /// A list of objects.
+    Objects,
+}
+
+impl Shape {
+    fn schema(self) -> Value {
+        match self {
+            Shape::Text => json!({ "type": "string" }),
+            Shape::Whole => json!({ "type": "integer" }),
+            Shape::Truth => json!({ "type": "boolean" }),
+            Shape::Object => json!({ "type": "object" }),
+            Shape::Texts => json!({ "type": "array", "items": { "type": "string" } }),
+            Shape::Objects => json!({ "type": "array", "items": { "type": "object" } }),
+        }
+    }
 }
 
 /// A parameter that need not be given.
@@ -140,41 +172,61 @@ impl Parameter {
         }
     }
 
+    /// Its schema, in the words that every model's API takes: Gemini's refuses a request whole for
+    /// a keyword it does not know, and JSON Schema's `examples` is one.
     fn schema(&self) -> Value {
         let kind = match self.kind {
             Kind::Text | Kind::Word(_) => "string",
             Kind::Number => "integer",
             Kind::Switch => "boolean",
         };
-        let mut schema = json!({ "type": kind, "description": self.description });
+        let mut schema = json!({ "type": kind, "description": self.told() });
         if let Kind::Word(words) = self.kind {
             schema["enum"] = json!(words);
         }
-        let examples: Vec<Value> = self
-            .examples
-            .iter()
-            .map(|text| match self.kind {
-                Kind::Text | Kind::Word(_) => Value::from(*text),
-                Kind::Number | Kind::Switch => serde_json::from_str(text).unwrap_or(Value::Null),
-            })
-            .collect();
-        if !examples.is_empty() {
-            schema["examples"] = examples.into();
-        }
         schema
+    }
+
+    /// What it means, with values that work.
+    fn told(&self) -> String {
+        let examples: Vec<String> = match self.kind {
+            // Its words are told already.
+            Kind::Word(_) | Kind::Switch => Vec::new(),
+            Kind::Number => self.examples.iter().map(|n| (*n).to_owned()).collect(),
+            Kind::Text => self.examples.iter().map(|t| format!("{t:?}")).collect(),
+        };
+        let stop = if self.description.ends_with('.') {
+            ""
+        } else {
+            "."
+        };
+        match examples.as_slice() {
+            [] => self.description.to_owned(),
+            [one] => format!("{}{stop} Example: {one}", self.description),
+            several => format!(
+                "{}{stop} Examples: {}",
+                self.description,
+                several.join(", ")
+            ),
+        }
     }
 }
 
 /// What an answer holds under a key.
-pub const fn field(
-    name: &'static str,
-    types: &'static [&'static str],
-    description: &'static str,
-) -> Field {
+pub const fn field(name: &'static str, shape: Shape, description: &'static str) -> Field {
     Field {
         name,
-        types,
+        shape,
+        is_nullable: false,
         description,
+    }
+}
+
+/// What an answer holds under a key, or null.
+pub const fn nullable(name: &'static str, shape: Shape, description: &'static str) -> Field {
+    Field {
+        is_nullable: true,
+        ..field(name, shape, description)
     }
 }
 
@@ -215,32 +267,39 @@ impl Definition {
     }
 
     /// Nothing is required in it: an error has other keys, and some clients check those as well.
+    /// What may be null is told in words, since a key of two types is more than some APIs take.
     fn output_schema(&self) -> JsonObject {
         let errors = [
             field(
                 "error",
-                &["string"],
+                Shape::Text,
                 "What is wrong and what to do; only of an error",
             ),
-            field("code", &["string"], "The stable code of an error"),
+            field("code", Shape::Text, "The stable code of an error"),
             field(
                 "example",
-                &["object"],
-                "A call that works instead; only of an error",
+                Shape::Object,
+                "The call that was meant; only of an error, where that can be known",
             ),
         ];
         let described = |f: &Field| {
-            let types = match f.types {
-                [one] => json!(one),
-                several => json!(several),
-            };
-            let schema = json!({ "type": types, "description": f.description });
+            let mut schema = f.shape.schema();
+            schema["description"] = f.description.into();
             (f.name.to_owned(), schema)
         };
+        let fields = || self.answers.iter().chain(&errors);
         let properties: Map<String, Value> =
-            self.answers.iter().chain(&errors).map(described).collect();
+            fields().filter(|f| !f.is_nullable).map(described).collect();
+        let nullable: Vec<String> = fields()
+            .filter(|f| f.is_nullable)
+            .map(|f| format!("{} ({})", f.name, f.description))
+            .collect();
         let mut schema = JsonObject::new();
         schema.insert("type".into(), "object".into());
+        if !nullable.is_empty() {
+            let told = format!("Also, each of them perhaps null: {}", nullable.join(", "));
+            schema.insert("description".into(), told.into());
+        }
         schema.insert("properties".into(), properties.into());
         schema
     }

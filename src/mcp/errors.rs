@@ -4,7 +4,7 @@
 use rmcp::model::{CallToolResult, ContentBlock, JsonObject};
 use serde_json::{Value, json};
 
-use super::arguments::is_nothing;
+use super::arguments::{EXCLUSIVE, can_be_repeated, find, means_nothing, snake_case};
 use super::definition::{Definition, Kind};
 use super::tools;
 use crate::error::Error;
@@ -39,46 +39,62 @@ const PHRASES: &[(&str, &str)] = &[
     ("registers without", "schedules without"),
 ];
 
-/// The longest text of a call that is repeated in its correction, in characters.
-const REPEATED: usize = 300;
-
-/// Arguments of which a call has one.
-const EXCLUSIVE: &[&str] = &["time", "cron", "every"];
-
 /// A failure as a tool answers it: a text that teaches, and the same for programs. The correction
 /// repeats what was right in the call.
 pub fn to_result(tool: &'static Definition, given: &JsonObject, error: &Error) -> CallToolResult {
     let text = in_tool_words(&error.chain());
     let mut structured = json!({ "error": text, "code": error.code().as_str() });
     let mut told = text;
-    if let Some(example) = error.corrected().map(|e| example(tool, given, e)) {
-        told.push_str(&format!("\nExample: {example}"));
-        structured["example"] = example;
+    match error.corrected().map(|e| example(tool, given, e)) {
+        Some(Correction::Call(example)) => {
+            told.push_str(&format!("\nExample: {example}"));
+            structured["example"] = example;
+        }
+        Some(Correction::Arguments(tool, arguments)) => {
+            told.push_str(&format!(
+                "\nCall {tool} with {}, and the rest as it was",
+                Value::from(arguments)
+            ));
+        }
+        None => {}
     }
     let mut result = CallToolResult::error(vec![ContentBlock::text(told)]);
     result.structured_content = Some(structured);
     result
 }
 
+/// What is to be done instead.
+enum Correction {
+    /// A whole call.
+    Call(Value),
+    /// These arguments of a tool, beside others that are too long to repeat.
+    Arguments(&'static str, JsonObject),
+}
+
 /// A corrected form as a call.
-fn example(tool: &'static Definition, given: &JsonObject, example: &str) -> Value {
+fn example(tool: &'static Definition, given: &JsonObject, example: &str) -> Correction {
     // One of ours, which is a call already.
     if let Ok(call @ Value::Object(_)) = serde_json::from_str(example) {
-        return call;
+        return Correction::Call(call);
     }
     let words = split(example);
     match words.as_slice() {
-        [program, verb, flags @ ..] if program == "promptyoself" => match tool_of(verb) {
-            Some(name) => json!({ "tool": name, "arguments": arguments(name, flags) }),
-            None => json!({ "command": example }),
-        },
+        [program, verb, flags @ ..] if program == "promptyoself" => {
+            Correction::Call(match tool_of(verb) {
+                Some(name) => json!({ "tool": name, "arguments": arguments(name, flags) }),
+                None => json!({ "command": example }),
+            })
+        }
         flags if flags.first().is_some_and(|w| w.starts_with("--")) => {
             let tool = meant(tool, flags);
             let corrected = arguments(tool.name, flags);
-            let arguments = repeat(tool, given, corrected);
-            json!({ "tool": tool.name, "arguments": arguments })
+            let repeated = repeat(tool, given, corrected.clone());
+            match can_be_repeated(&repeated) {
+                true => Correction::Call(json!({ "tool": tool.name, "arguments": repeated })),
+                false => Correction::Arguments(tool.name, corrected),
+            }
         }
-        _ => json!({ "command": example }),
+        _ => Correction::Call(json!({ "command": example })),
     }
 }
 
@@ -93,20 +109,19 @@ fn meant(tool: &'static Definition, flags: &[String]) -> &'static Definition {
     other.unwrap_or(tool)
 }
 
-/// The call again, with what is corrected.
+/// The call again, under the names of the tool, with what is corrected.
 fn repeat(tool: &Definition, given: &JsonObject, corrected: JsonObject) -> JsonObject {
     let has_time = EXCLUSIVE.iter().any(|name| corrected.contains_key(*name));
-    let right = |name: &str, value: &Value| {
-        tool.parameters.iter().any(|p| p.name == name)
-            && !(has_time && EXCLUSIVE.contains(&name))
-            && !is_nothing(value)
-            && value.as_str().is_none_or(|t| t.chars().count() <= REPEATED)
-    };
-    let mut call: JsonObject = given
-        .iter()
-        .filter(|(name, value)| right(name, value))
-        .map(|(name, value)| (name.clone(), value.clone()))
-        .collect();
+    let mut call = JsonObject::new();
+    for (key, value) in given {
+        let Some(parameter) = find(tool, &snake_case(key)) else {
+            continue;
+        };
+        let is_replaced = has_time && EXCLUSIVE.contains(&parameter.name);
+        if !is_replaced && !means_nothing(parameter, value) {
+            call.insert(parameter.name.to_owned(), value.clone());
+        }
+    }
     call.extend(corrected);
     call
 }
@@ -227,7 +242,8 @@ fn argument_of(flag: &str) -> Option<String> {
     known.any(|p| p.name == name).then_some(name)
 }
 
-fn tool_of(verb: &str) -> Option<&'static str> {
+/// The tool that does what a command does.
+pub(super) fn tool_of(verb: &str) -> Option<&'static str> {
     TOOLS.iter().find(|(v, _)| *v == verb).map(|(_, t)| *t)
 }
 

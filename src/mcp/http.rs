@@ -1,29 +1,29 @@
 //! MCP over streamable HTTP, as a part of the server's router.
 
 mod owners;
+mod read;
 mod streams;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::{Method, StatusCode};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
-use axum::{Json, Router};
 use rmcp::transport::streamable_http_server::session::SessionManager;
 use rmcp::transport::streamable_http_server::session::local::LocalSessionManager;
 use rmcp::transport::streamable_http_server::{StreamableHttpServerConfig, StreamableHttpService};
-use serde::Deserialize;
-use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
 use super::caller::SESSION_HEADER;
+use super::message::Refusal;
 use super::{Handler, Shared, Transport};
 use crate::limits;
 use crate::models::hash_key;
-use crate::server::{Admitted, Answer, Problem, bodies, credentials, too_many};
+use crate::server::{Admitted, Answer, Problem, credentials, too_many};
 use crate::service::Service;
 
 use owners::Owners;
@@ -46,13 +46,6 @@ struct Door {
     owners: Arc<Mutex<Owners>>,
     streams: Streams,
     calls: Calls,
-}
-
-/// What is read of a message here.
-#[derive(Default, Deserialize)]
-struct Message {
-    id: Option<Value>,
-    method: Option<String>,
 }
 
 /// The route `/mcp`. Host and origin are checked by whoever mounts it.
@@ -151,38 +144,33 @@ impl Door {
         owner: Option<String>,
         next: Next,
     ) -> Response {
-        let (mut parts, body) = match bodies::read(request, limits::BODY).await {
+        let (mut parts, message) = match read::message(request).await {
             Ok(read) => read,
-            Err(problem) => return problem.into_response(),
+            Err(response) => return response,
         };
-        // What can't be understood is refused where the rest of it is read.
-        let message: Message = serde_json::from_slice(&body).unwrap_or_default();
-        match (session, message.id, message.method.as_deref()) {
-            (Some(session), Some(id), Some(_)) => {
-                let Some(call) = self.calls.begin(&session, &id).map(Arc::new) else {
-                    return taken(&id);
+        let size = message.body.len();
+        let body = Body::from(message.body);
+        match (session, message.asks) {
+            (Some(session), Some(asks)) => {
+                let Some(call) = self.calls.begin(&session, &asks.id).map(Arc::new) else {
+                    return read::refused(&Refusal::taken(&asks.id));
                 };
                 // Whatever works on the call has it too.
                 parts.extensions.insert(call.clone());
-                let request = Request::from_parts(parts, Body::from(body));
-                let response = next.run(request).await;
+                let response = next.run(Request::from_parts(parts, body)).await;
                 response.map(|body| Body::new(Answer::new(body, call)))
             }
-            (None, _, Some("initialize")) if body.len() > limits::BEGINNING => {
-                bodies::too_large(limits::BEGINNING)
-                    .told(None)
-                    .into_response()
-            }
-            (None, _, Some("initialize")) => {
+            (None, Some(asks)) if asks.method == "initialize" => {
+                if size > limits::BEGINNING {
+                    let refusal = Refusal::too_large(&asks.id, limits::BEGINNING);
+                    return read::with_status(StatusCode::PAYLOAD_TOO_LARGE, &refusal);
+                }
                 // The session keeps what came with its first message.
                 let admitted = parts.extensions.remove::<Arc<Admitted>>();
-                let request = Request::from_parts(parts, Body::from(body));
+                let request = Request::from_parts(parts, body);
                 self.begin(request, owner, next, admitted).await
             }
-            _ => {
-                let request = Request::from_parts(parts, Body::from(body));
-                next.run(request).await
-            }
+            _ => next.run(Request::from_parts(parts, body)).await,
         }
     }
 
@@ -248,13 +236,4 @@ impl Door {
             tracing::warn!("could not end a session: {e}");
         }
     }
-}
-
-/// The answer to a call whose id another one of the session has.
-fn taken(id: &Value) -> Response {
-    let message = "Invalid Request: a request with this id goes on in this session, and its answer \
-                   would be taken for this one's: give each request an id of its own";
-    let body =
-        json!({ "jsonrpc": "2.0", "id": id, "error": { "code": -32600, "message": message } });
-    (StatusCode::BAD_REQUEST, Json(body)).into_response()
 }

@@ -1,36 +1,58 @@
 //! MCP over standard input and output, with the one client that started us.
 
-use std::io::Read;
+use std::borrow::Cow;
+use std::io::{self, BufRead, Read};
 use std::sync::Arc;
+use std::time::Duration;
 
 use rmcp::ServiceExt;
-use rmcp::service::ServerInitializeError;
-use tokio::io::{AsyncRead, AsyncWriteExt};
-use tokio::runtime::Handle;
+use rmcp::model::{ClientJsonRpcMessage, ServerJsonRpcMessage};
+use rmcp::service::{RoleServer, ServerInitializeError};
+use rmcp::transport::Transport as Talk;
+use tokio::io::AsyncWriteExt;
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use super::message::{self, Reading, Refusal};
 use super::{Handler, Shared, Transport};
 use crate::error::{Code, Error, Result};
+use crate::limits;
 
-/// How much is read ahead of what has been understood, in bytes.
-const READ_AHEAD: usize = 64 * 1024;
+/// How many lines may lie between the client and us, in each direction.
+const LINES: usize = 4;
+
+/// How much of a line that is too large is kept: enough to find whom to answer.
+const BEGINNING: usize = 64 * 1024;
+
+/// How long the last answers may take to be on their way.
+const LAST_WORDS: Duration = Duration::from_secs(3);
 
 /// Answers until the client closes our input, or until `stop`.
 ///
 /// # Errors
 /// [`Code::Internal`] if the client speaks no MCP at all, or goes away in the middle of a message.
 pub async fn serve(shared: Shared, stop: CancellationToken) -> Result<()> {
-    let transport = (input(), tokio::io::stdout());
+    let clock = shared.clock.clone();
+    let (answers, written) = output();
+    let lines = Lines {
+        from_client: input(),
+        to_client: answers,
+        refusal: None,
+    };
     let handler = Handler::new(Arc::new(shared), Transport::Stdio);
-    let ended = match handler.serve_with_ct(transport, stop).await {
+    let ended = match handler.serve_with_ct(lines, stop).await {
         Ok(session) => session.waiting().await.map(|_| ()).map_err(fault),
         Err(ServerInitializeError::ConnectionClosed(_) | ServerInitializeError::Cancelled) => {
             Ok(())
         }
         Err(e) => Err(fault(e)),
     };
-    // What was answered last must be seen.
-    let _ = tokio::io::stdout().flush().await;
+    // What was answered last must be seen, unless the client looks no more.
+    tokio::select! {
+        _ = written => {}
+        () = clock.sleep(LAST_WORDS) => {}
+    }
     ended
 }
 
@@ -42,23 +64,106 @@ fn fault(e: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {
     .caused_by(e)
 }
 
+/// A line of the client.
+enum Line {
+    /// The whole of it.
+    Whole(Vec<u8>),
+    /// The beginning of one that is larger than a message may be.
+    TooLarge(Vec<u8>),
+}
+
+/// One message a line, each way.
+struct Lines {
+    from_client: mpsc::Receiver<Line>,
+    to_client: mpsc::Sender<String>,
+    /// What is still to be said of a line that was not understood: reading may be broken off at
+    /// any time, and goes on here.
+    refusal: Option<String>,
+}
+
+impl Talk<RoleServer> for Lines {
+    type Error = io::Error;
+
+    fn name() -> Cow<'static, str> {
+        "stdio".into()
+    }
+
+    fn send(
+        &mut self,
+        item: ServerJsonRpcMessage,
+    ) -> impl Future<Output = io::Result<()>> + Send + 'static {
+        let to_client = self.to_client.clone();
+        async move {
+            let line = serde_json::to_string(&item)?;
+            to_client.send(line).await.map_err(|_| closed())
+        }
+    }
+
+    async fn receive(&mut self) -> Option<ClientJsonRpcMessage> {
+        loop {
+            if let Some(refusal) = &self.refusal {
+                self.to_client.send(refusal.clone()).await.ok()?;
+                self.refusal = None;
+            }
+            match self.from_client.recv().await? {
+                Line::Whole(line) => match message::read(&line) {
+                    Reading::Message { message, .. } => return Some(*message),
+                    Reading::Nothing => {}
+                    Reading::Refused(refusal) => self.refusal = Some(refusal.to_json()),
+                },
+                Line::TooLarge(line) => {
+                    self.refusal =
+                        Some(Refusal::too_large(&message::id_in(&line), limits::BODY).to_json());
+                }
+            }
+        }
+    }
+
+    async fn close(&mut self) -> io::Result<()> {
+        self.from_client.close();
+        Ok(())
+    }
+}
+
+fn closed() -> io::Error {
+    io::Error::new(io::ErrorKind::BrokenPipe, "the client reads no more")
+}
+
+/// Standard output, written by a task of its own, so that each line is whole. It ends when nobody
+/// has anything to say any more.
+fn output() -> (mpsc::Sender<String>, JoinHandle<()>) {
+    let (to, mut lines) = mpsc::channel::<String>(LINES);
+    let writer = tokio::spawn(async move {
+        let mut stdout = tokio::io::stdout();
+        while let Some(mut line) = lines.recv().await {
+            line.push('\n');
+            let written = async {
+                stdout.write_all(line.as_bytes()).await?;
+                stdout.flush().await
+            };
+            if let Err(e) = written.await {
+                tracing::debug!("could not write to standard output: {e}");
+                return;
+            }
+        }
+    });
+    (to, writer)
+}
+
 /// Standard input, read on a thread of its own: a read can't be called back, and nobody waits for
 /// this one at the end.
-fn input() -> impl AsyncRead + Send + Unpin + 'static {
-    let (mut to, from) = tokio::io::duplex(READ_AHEAD);
-    let runtime = Handle::current();
+fn input() -> mpsc::Receiver<Line> {
+    let (to, lines) = mpsc::channel(LINES);
     std::thread::spawn(move || {
-        let mut stdin = std::io::stdin().lock();
-        let mut buffer = vec![0; READ_AHEAD];
+        let mut stdin = io::stdin().lock();
         loop {
-            match stdin.read(&mut buffer) {
-                Ok(0) => return,
-                Ok(n) => {
-                    if runtime.block_on(to.write_all(&buffer[..n])).is_err() {
+            match read_line(&mut stdin, limits::BODY) {
+                Ok(None) => return,
+                Ok(Some(line)) => {
+                    if to.blocking_send(line).is_err() {
                         return;
                     }
                 }
-                Err(e) if e.kind() == std::io::ErrorKind::Interrupted => {}
                 Err(e) => {
                     tracing::warn!("could not read standard input: {e}");
                     return;
@@ -66,5 +171,43 @@ fn input() -> impl AsyncRead + Send + Unpin + 'static {
             }
         }
     });
-    from
+    lines
+}
+
+/// The next line, without what ends it; the last one need not end. `None` at the end.
+fn read_line(input: &mut impl BufRead, largest: usize) -> io::Result<Option<Line>> {
+    let mut line = Vec::new();
+    let most = u64::try_from(largest).unwrap_or(u64::MAX).saturating_add(1);
+    if input.by_ref().take(most).read_until(b'\n', &mut line)? == 0 {
+        return Ok(None);
+    }
+    if line.last() == Some(&b'\n') {
+        line.pop();
+        return Ok(Some(Line::Whole(line)));
+    }
+    if line.len() <= largest {
+        return Ok(Some(Line::Whole(line)));
+    }
+    line.truncate(BEGINNING);
+    line.shrink_to_fit();
+    input.skip_until(b'\n')?;
+    Ok(Some(Line::TooLarge(line)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_that_is_too_large_is_skipped_and_the_next_one_read() {
+        let mut input: &[u8] = b"1234\n12345\n123456789\n\nlast";
+        let mut read = Vec::new();
+        while let Some(line) = read_line(&mut input, 5).unwrap() {
+            read.push(match line {
+                Line::Whole(line) => String::from_utf8(line).unwrap(),
+                Line::TooLarge(line) => format!("too large: {}", line.len()),
+            });
+        }
+        assert_eq!(read, ["1234", "12345", "too large: 6", "", "last"]);
+    }
 }

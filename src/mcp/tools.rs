@@ -61,6 +61,32 @@ pub fn find(name: &str) -> Option<&'static Definition> {
     ALL.iter().find(|t| t.name == name).copied()
 }
 
+/// The tool that is meant by a name that is none: one of the command that does the same, or with a
+/// slip of the keyboard.
+pub fn meant(name: &str) -> Option<&'static str> {
+    let lower = name.to_ascii_lowercase();
+    let after = lower.strip_prefix("promptyoself").unwrap_or(&lower);
+    let verb = after.trim_start_matches(['_', '-', '.', '/']);
+    let whole = format!("promptyoself_{verb}");
+    if let Some(tool) = find(&whole) {
+        return Some(tool.name);
+    }
+    let command = match verb {
+        "delete" | "remove" | "rm" => Some("cancel"),
+        verb => crate::cli::command_meant(verb),
+    };
+    // By its ending: what all names begin with makes all of them alike.
+    let endings = ALL
+        .iter()
+        .map(|t| t.name.strip_prefix("promptyoself_").unwrap_or(t.name));
+    let near = || {
+        let ending = crate::schedule::nearest(verb, endings.clone())?;
+        let tool = ALL.iter().find(|t| t.name.ends_with(ending))?;
+        Some(tool.name)
+    };
+    command.and_then(super::errors::tool_of).or_else(near)
+}
+
 /// An answer as JSON.
 fn to_json(answer: &impl Serialize) -> Result<Value> {
     serde_json::to_value(answer)
@@ -91,6 +117,25 @@ mod tests {
                 "{}",
                 tool.name
             );
+        }
+    }
+
+    #[test]
+    fn a_tool_is_meant_by_another_word_or_a_slip_and_by_nothing_else() {
+        for (name, wanted) in [
+            ("promptyoself_delete", Some("promptyoself_cancel")),
+            ("promptyoself__list", Some("promptyoself_list")),
+            ("list", Some("promptyoself_list")),
+            ("promptyoself_show", Some("promptyoself_get")),
+            (
+                "promptyoself_schedule_evry",
+                Some("promptyoself_schedule_every"),
+            ),
+            ("promptyoself_register", None),
+            ("promptyoself_erase", None),
+            ("schedule_prompt", None),
+        ] {
+            assert_eq!(meant(name), wanted, "{name}");
         }
     }
 

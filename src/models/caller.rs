@@ -20,6 +20,11 @@ impl Caller {
         *self != Caller::Operator
     }
 
+    /// Whether it has a budget and yet says itself which agent is meant.
+    pub fn chooses_agent(&self) -> bool {
+        *self == Caller::SomeAgent
+    }
+
     /// The one agent whose schedules exist for it; `None` for all.
     pub fn scope(&self) -> Option<&AgentId> {
         match self {

@@ -42,7 +42,6 @@ impl PingUrl {
                      or https://, or none"
                 ),
             )
-            .example("--ping-url https://hc-ping.com/5f2b8d1c-0000-4000-8000-000000000000")
         };
         if text.len() > limits::ADDRESS {
             let most = limits::ADDRESS;
@@ -139,7 +138,6 @@ mod tests {
             let error = PingUrl::parse(wrong).unwrap_err();
             assert_eq!(error.code(), Code::PolicyInvalid, "{wrong}");
             assert!(!error.chain().contains("hunter2"), "{}", error.chain());
-            assert!(error.corrected().is_some());
         }
     }
 }

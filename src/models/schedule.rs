@@ -3,7 +3,9 @@
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use super::{AgentId, CatchUp, EnvelopeStyle, Payload, PingUrl, Policy, RequestKey, words};
+use super::{
+    AgentId, Allowance, CatchUp, EnvelopeStyle, Payload, PingUrl, Policy, RequestKey, words,
+};
 
 words! {
     /// What kind of time a schedule has.
@@ -157,8 +159,8 @@ pub struct NewSchedule {
     pub plan: Plan,
     /// How it is delivered.
     pub policy: Policy,
-    /// How many live schedules its agent may have with it; `None` for any number.
-    pub most_schedules: Option<i64>,
+    /// What a caller with a budget may register; `None` for one without.
+    pub allowance: Option<Allowance>,
     /// The dead-man service that is told of it.
     pub ping_url: Option<PingUrl>,
     /// The request that is sent in place of the prompt.

@@ -14,7 +14,7 @@ use jiff::civil::{Date, DateTime, Time};
 
 use self::field::Field;
 pub(super) use self::instants::Instants;
-use super::{Zone, shown};
+use super::{Zone, meant, shown};
 use crate::error::{Code, Error, Result};
 
 /// A cron pattern that matches at least one day.
@@ -45,8 +45,6 @@ const CYCLE_DAYS: u32 = 146_097;
 /// The longest pattern that is stored.
 const LONGEST: usize = crate::limits::TEXT;
 
-const EXAMPLE: &str = "--cron \"0 9 * * *\"";
-
 impl CronSpec {
     /// Reads a pattern as a caller may register it. Besides what [`CronSpec::read`] refuses, a
     /// step that is longer than its field is refused: `*/90` is not every 90 minutes.
@@ -55,6 +53,17 @@ impl CronSpec {
     /// [`Code::CronInvalid`], [`Code::CronNever`].
     pub fn parse(text: &str) -> Result<CronSpec> {
         Self::build(text, true)
+    }
+
+    /// As [`CronSpec::parse`], with what was meant in the error where that is known.
+    ///
+    /// # Errors
+    /// [`Code::CronInvalid`], [`Code::CronNever`].
+    pub fn understand(text: &str) -> Result<CronSpec> {
+        Self::parse(text).map_err(|error| match meant::cron::cron(text) {
+            Some(meant) if error.corrected().is_none() => error.example(meant.flags()),
+            _ => error,
+        })
     }
 
     /// Reads a pattern as it may have been stored: everything croniter takes in five fields.
@@ -83,7 +92,7 @@ impl CronSpec {
                 invalid(format!("the {} field '{text}': {wrong}", field.name()))
             })?;
             if let (Some(step), true) = (read.idle_step, strict) {
-                return Err(idle(field, text, step));
+                return Err(idle(field, text, step, pattern));
             }
             croner.push(read);
         }
@@ -254,10 +263,11 @@ fn nickname<'a>(text: &str, lower: &'a str) -> Result<&'a str> {
                 Code::CronInvalid,
                 format!("{} is an interval, not a cron pattern", shown(text)),
             )
-            .example(match super::IntervalSpec::parse(interval) {
-                Ok(interval) => format!("--every {}", interval.text().replace(' ', "")),
-                Err(_) => "--every 30m".to_owned(),
-            })),
+            .example_if(
+                super::IntervalSpec::parse(interval)
+                    .ok()
+                    .map(|interval| format!("--every {}", interval.text().replace(' ', ""))),
+            )),
             None => Err(invalid(format!(
                 "{} is not a known nickname: there are @hourly, @daily, @midnight, @weekly, \
                  @monthly, @yearly and @annually",
@@ -274,8 +284,8 @@ fn split<'a>(text: &str, pattern: &'a str) -> Result<Vec<&'a str>> {
         5 => return Ok(fields),
         0 => "the cron pattern is empty".to_owned(),
         n @ (6 | 7) => format!(
-            "the cron pattern {} has {n} fields: seconds and years are not part of it (for less \
-             than a minute use an interval, as in --every 30s)",
+            "the cron pattern {} has {n} fields: seconds and years are not part of it (an \
+             interval may be less than a minute)",
             shown(text)
         ),
         1 => format!("the cron pattern {} has 1 field", shown(text)),
@@ -286,15 +296,23 @@ fn split<'a>(text: &str, pattern: &'a str) -> Result<Vec<&'a str>> {
     )))
 }
 
-/// The error for a step that never comes a second time.
-fn idle(field: Field, text: &str, step: u16) -> Error {
-    let (cycle, every) = match field {
-        Field::Minute => ("hour", format!("--every {step}m")),
-        Field::Hour => ("day", format!("--every {step}h")),
-        Field::Day => ("month", format!("--every {step}d")),
-        Field::Month => ("year", "--cron \"0 9 1 1 *\"".to_owned()),
-        Field::Weekday => ("week", "--every 1w".to_owned()),
+/// The error for a step that never comes a second time. Where nothing else is asked for, it is an
+/// interval.
+fn idle(field: Field, text: &str, step: u16, pattern: &str) -> Error {
+    let others: Vec<&str> = pattern.split(' ').filter(|f| *f != text).collect();
+    let cycle = match field {
+        Field::Minute => "hour",
+        Field::Hour => "day",
+        Field::Day => "month",
+        Field::Month => "year",
+        Field::Weekday => "week",
     };
+    let every = match (field, others.as_slice()) {
+        (Field::Minute, ["*", "*", "*", "*"]) => Some(format!("--every {step}m")),
+        (Field::Hour, ["0", "*", "*", "*"]) => Some(format!("--every {step}h")),
+        _ => None,
+    };
+    let every = every.filter(|_| text.starts_with("*/"));
     Error::new(
         Code::CronInvalid,
         format!(
@@ -303,7 +321,7 @@ fn idle(field: Field, text: &str, step: u16) -> Error {
             field.name()
         ),
     )
-    .example(every)
+    .example_if(every)
 }
 
 /// The error for a pattern that never fires, and why.
@@ -312,11 +330,10 @@ pub(super) fn never(spec: &CronSpec, why: &str) -> Error {
         Code::CronNever,
         format!("the cron pattern {} never fires: {why}", shown(&spec.text)),
     )
-    .example(EXAMPLE)
 }
 
 fn invalid(wrong: impl Into<String>) -> Error {
-    Error::new(Code::CronInvalid, wrong).example(EXAMPLE)
+    Error::new(Code::CronInvalid, wrong)
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use jiff::{Span, Timestamp};
 
-use super::{Zone, cut, shown};
+use super::{Zone, cut, meant, shown};
 use crate::error::{Code, Error, Result};
 
 /// An interval that is at least a second and at most ten years.
@@ -26,10 +26,10 @@ pub(super) enum Step {
 
 /// Ten years of 365 days.
 const LONGEST_DAYS: i64 = 3_650;
-const DAY: i64 = 86_400;
+pub(super) const DAY: i64 = 86_400;
 
 /// The units: their names in singular and plural, and what they are worth.
-const UNITS: [(&[&str], Step, Unit); 5] = [
+pub(super) const UNITS: [(&[&str], Step, Unit); 5] = [
     (
         &["s", "sec", "secs", "second", "seconds"],
         Step::Seconds(1),
@@ -51,7 +51,7 @@ const UNITS: [(&[&str], Step, Unit); 5] = [
 
 /// A unit of an interval, so that none is given twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Unit {
+pub(super) enum Unit {
     Second,
     Minute,
     Hour,
@@ -137,6 +137,11 @@ impl IntervalSpec {
         }
     }
 
+    /// The distance itself.
+    pub(super) fn step(&self) -> Step {
+        self.step
+    }
+
     /// The elapsed step in microseconds; `None` for days of the calendar.
     pub(super) fn elapsed_micros(&self) -> Option<i128> {
         match self.step {
@@ -177,6 +182,9 @@ fn read(text: &str) -> Result<Step> {
     if let Some(seconds) = bare_number(&lower) {
         return checked(text, seconds, 0);
     }
+    if is_capital_m(text) {
+        return Err(months_or_minutes(text));
+    }
     let mut rest = lower.as_str();
     let (mut seconds, mut days) = (Some(0_i64), Some(0_i64));
     let mut seen: Vec<Unit> = Vec::new();
@@ -204,6 +212,19 @@ fn read(text: &str) -> Result<Step> {
         return Err(mixing(text, seconds, days));
     }
     checked(text, seconds, days.unwrap_or(i64::MAX))
+}
+
+/// The worth of a unit, by any of its names in lower case.
+pub(super) fn unit(word: &str) -> Option<Step> {
+    let known = UNITS.iter().find(|(names, ..)| names.contains(&word));
+    known.map(|(_, worth, _)| *worth)
+}
+
+/// Whether the first unit is a capital M: cron-like tools write months so, and ISO 8601 both months
+/// and minutes.
+pub(super) fn is_capital_m(text: &str) -> bool {
+    let unit = text.trim_start_matches(|c: char| c.is_ascii_digit() || c == '.' || c == ' ');
+    unit.len() < text.len() && unit.trim_end() == "M"
 }
 
 /// A number of seconds without a unit; JSON writers may add `.0`. `None` if it is something else,
@@ -250,7 +271,22 @@ fn checked(text: &str, seconds: Option<i64>, days: i64) -> Result<Step> {
     })
 }
 
-/// The error for a text that can't be taken apart.
+/// The error for `1M`.
+fn months_or_minutes(text: &str) -> Error {
+    let n: String = text.chars().filter(char::is_ascii_digit).collect();
+    let days = n.parse::<i64>().ok().and_then(|n| n.checked_mul(30));
+    let days = days
+        .filter(|d| *d <= LONGEST_DAYS)
+        .map_or(String::new(), |d| format!(", {d}d for days"));
+    let wrong = format!(
+        "{} may mean months or minutes: write {n}m for minutes{days}, or a cron pattern for days of \
+         the month, as in --cron \"0 9 1 * *\"",
+        shown(text)
+    );
+    Error::new(Code::IntervalInvalid, wrong)
+}
+
+/// The error for a text that can't be taken apart, with what it means if that is known.
 fn not_understood(text: &str, word: &str) -> Error {
     let why = match word {
         "mo" | "mon" | "month" | "months" | "y" | "yr" | "year" | "years" => {
@@ -258,11 +294,18 @@ fn not_understood(text: &str, word: &str) -> Error {
         }
         _ => "",
     };
-    invalid(&format!(
+    let error = invalid(&format!(
         "{} is not an interval: write whole numbers with a unit, s m h (elapsed time) or d w \
          (days), as in 30s, 5m, 1h30m, 2d, 1w; a bare number is seconds{why}",
         shown(text)
-    ))
+    ));
+    match meant::interval::interval(text) {
+        Some(every) => error.example(format!("--every {every}")),
+        None => match meant::cron::pattern(text) {
+            Some(pattern) => error.example(pattern),
+            None => error,
+        },
+    }
 }
 
 /// The error for days mixed with hours.
@@ -271,18 +314,21 @@ fn mixing(text: &str, seconds: Option<i64>, days: Option<i64>) -> Error {
         .zip(days)
         .and_then(|(s, d)| s.checked_add(d.checked_mul(DAY)?))
         .filter(|s| *s > 0 && *s <= LONGEST_DAYS * DAY);
-    let days = days.unwrap_or(1).clamp(1, LONGEST_DAYS);
-    let elapsed = compact(whole.unwrap_or(129_600));
-    let text = format!(
+    let wrong = format!(
         "{} mixes days, which follow the calendar, with hours, minutes or seconds, which are \
-         elapsed time: write all of it as elapsed time ({elapsed}) or as days ({days}d)",
+         elapsed time",
         shown(text)
     );
-    Error::new(Code::IntervalInvalid, text).example(format!("--every {elapsed}"))
+    let (Some(whole), Some(days)) = (whole, days.filter(|d| *d <= LONGEST_DAYS)) else {
+        return invalid(&wrong);
+    };
+    let elapsed = compact(whole);
+    let both = format!("{wrong}: write all of it as elapsed time ({elapsed}) or as days ({days}d)");
+    invalid(&both).example(format!("--every {elapsed}"))
 }
 
 fn invalid(wrong: &str) -> Error {
-    Error::new(Code::IntervalInvalid, wrong).example("--every 30m")
+    Error::new(Code::IntervalInvalid, wrong)
 }
 
 /// Hours, minutes and seconds that make up `seconds`, without those that are zero.
@@ -297,7 +343,7 @@ fn parts(seconds: i64) -> impl Iterator<Item = (i64, &'static str)> {
 }
 
 /// `1h30m`.
-fn compact(seconds: i64) -> String {
+pub(super) fn compact(seconds: i64) -> String {
     parts(seconds)
         .map(|(n, unit)| format!("{n}{}", unit.get(..1).unwrap_or(unit)))
         .collect()
@@ -315,107 +361,4 @@ fn in_words(seconds: i64) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn step(text: &str) -> Step {
-        IntervalSpec::parse(text).unwrap().step
-    }
-
-    #[test]
-    fn hours_minutes_and_seconds_are_elapsed_and_days_and_weeks_are_days() {
-        for (text, wanted) in [
-            ("30s", Step::Seconds(30)),
-            ("5m", Step::Seconds(300)),
-            ("1h30m", Step::Seconds(5_400)),
-            ("1H 30M", Step::Seconds(5_400)),
-            ("5 minutes", Step::Seconds(300)),
-            ("1 hour", Step::Seconds(3_600)),
-            (" 90 ", Step::Seconds(90)),
-            ("5.0", Step::Seconds(5)),
-            ("24h", Step::Seconds(86_400)),
-            ("1d", Step::Days(1)),
-            ("2 Days", Step::Days(2)),
-            ("1w", Step::Days(7)),
-            ("1w2d", Step::Days(9)),
-            ("3650d", Step::Days(3_650)),
-            ("87600h", Step::Seconds(315_360_000)),
-        ] {
-            assert_eq!(step(text), wanted, "{text:?}");
-        }
-    }
-
-    #[test]
-    fn what_is_no_interval_is_refused_with_one_that_is() {
-        for text in [
-            "",
-            " ",
-            "0",
-            "0s",
-            "0d",
-            "0h0m",
-            "-5m",
-            "- 5m",
-            "+5m",
-            "5x",
-            "m",
-            "5mm",
-            "1.5h",
-            "5.5",
-            "1h30",
-            "5 5",
-            "5m5m",
-            "5m 5min",
-            "3651d",
-            "522w",
-            "87600h1s",
-            "99999999999999999999",
-            "99999999999999999999d",
-            "9223372036854775807h",
-            "1mo",
-            "1y",
-            "every 5m",
-            "5m,",
-            "PT5M",
-            "٥m",
-            "1d0h",
-        ] {
-            let error = IntervalSpec::parse(text).unwrap_err();
-            assert_eq!(error.code(), Code::IntervalInvalid, "{text:?}");
-            let example = error.corrected().unwrap().replace("--every ", "");
-            assert!(IntervalSpec::parse(&example).is_ok(), "{text:?}: {example}");
-        }
-    }
-
-    #[test]
-    fn mixing_days_with_hours_is_refused_with_both_ways_out() {
-        let error = IntervalSpec::parse("1d12h").unwrap_err();
-        assert!(error.to_string().contains("(36h)"), "{error}");
-        assert!(error.to_string().contains("(1d)"), "{error}");
-        assert_eq!(error.corrected(), Some("--every 36h"));
-    }
-
-    #[test]
-    fn an_interval_is_described_in_plain_words() {
-        let zone = Zone::parse("Europe/Berlin").unwrap();
-        for (text, wanted) in [
-            ("300", "every 5 minutes"),
-            ("60s", "every minute"),
-            ("5400", "every 1 hour 30 minutes"),
-            ("1s", "every second"),
-            ("1d", "every day at the same time of day, Europe/Berlin"),
-            ("2w", "every 2 weeks at the same time of day, Europe/Berlin"),
-        ] {
-            let spec = IntervalSpec::parse(text).unwrap();
-            assert_eq!(spec.describe(&zone), wanted);
-        }
-    }
-
-    proptest::proptest! {
-        #[test]
-        fn no_text_is_a_fault(text in "\\PC*", near in "[0-9smhdw. -]{0,24}") {
-            let _ = IntervalSpec::parse(&text);
-            let _ = IntervalSpec::parse(&near);
-        }
-    }
-}
+mod tests;

@@ -1,9 +1,11 @@
 //! Points in time as a caller may write them.
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
+use jiff::civil::DateTime;
+use jiff::tz::Offset;
 
 use super::iso::{self, Unread};
-use super::{Zone, cut, shown};
+use super::{Zone, cut, meant, shown, zone};
 use crate::error::{Code, Error, Result};
 
 /// What a reader makes of a text: `None` if it is not in the reader's form at all, so that the
@@ -13,13 +15,33 @@ type Reading = Option<Result<Timestamp>>;
 /// Reads a point in time, past or future. Without an offset it is meant in `zone`.
 ///
 /// The forms are ISO 8601 with or without offset, and `YYYY-MM-DD HH:MM[:SS[.f]]` with perhaps
-/// `UTC`, `Z` or an offset after it. A date alone is refused: nobody can tell which hour is meant.
+/// `UTC`, `Z`, an offset (`+01:00`, `UTC+8`) or an IANA zone (`Europe/Berlin`, `[Europe/Berlin]`)
+/// after it. A date alone is refused: nobody can tell which hour is meant.
 ///
 /// # Errors
-/// [`Code::TimeInvalid`].
+/// [`Code::TimeInvalid`], with the time that was meant if that is known and to come.
 pub fn parse_time(text: &str, zone: &Zone, now: Timestamp) -> Result<Timestamp> {
+    read_time(text, zone, now).map_err(|error| {
+        let time = meant_time(text, zone, now).filter(|(at, _)| *at > now);
+        let example = time.map(|(_, written)| format!("--time \"{written}\""));
+        let example = example.or_else(|| meant::cron::pattern(text)).or_else(|| {
+            let every = text.trim_start().to_ascii_lowercase().starts_with("every ");
+            let every = meant::interval::interval(text).filter(|_| every);
+            every.map(|every| format!("--every {every}"))
+        });
+        error.example_if(example)
+    })
+}
+
+/// A point in time that a text in no known form means, past or future, and how that is written;
+/// `None` if it leaves a doubt.
+pub(crate) fn meant_time(text: &str, zone: &Zone, now: Timestamp) -> Option<(Timestamp, String)> {
+    meant::time::time(text, zone, now).map(|meant| (meant.at, meant.text))
+}
+
+fn read_time(text: &str, zone: &Zone, now: Timestamp) -> Result<Timestamp> {
     // Each reader knows one form and answers for it; the first that does wins.
-    let readers: [fn(&str, &Zone, Timestamp) -> Reading; 1] = [in_figures];
+    let readers: [fn(&str, &Zone, Timestamp) -> Reading; 2] = [in_figures, with_its_place];
     readers
         .iter()
         .find_map(|read| read(text, zone, now))
@@ -38,34 +60,17 @@ pub fn parse_time(text: &str, zone: &Zone, now: Timestamp) -> Result<Timestamp> 
 fn in_figures(text: &str, zone: &Zone, now: Timestamp) -> Reading {
     let text = text.trim();
     let wrong = match iso::read(text) {
-        Ok(written) => {
-            let at = match written.offset {
-                Some(offset) => offset.to_timestamp(written.wall).ok(),
-                None => zone.instant_of(written.wall),
-            };
-            return Some(at.ok_or_else(|| {
-                invalid(
-                    &format!("{} is out of range: years end at 9999", shown(text)),
-                    zone,
-                    now,
-                )
-            }));
-        }
+        Ok(written) => return Some(instant(text, written.wall, written.offset, zone, now)),
         Err(Unread::NotIso) => return None,
-        Err(Unread::DateOnly(date)) => {
-            let wrong = format!(
-                "{} is a date without a time of day: say at which hour",
-                shown(text)
-            );
-            let error = Error::new(
+        Err(Unread::DateOnly(_)) => {
+            return Some(Err(Error::new(
                 Code::TimeInvalid,
-                format!("{wrong}; it is now {}", zone.both(now)),
-            );
-            let morning = zone.instant_of(date.at(9, 0, 0, 0));
-            return Some(Err(match morning {
-                Some(at) if at > now => error.example(format!("--time \"{date} 09:00\"")),
-                _ => with_example(error, zone, now),
-            }));
+                format!(
+                    "{} is a date without a time of day: say at which hour; it is now {}",
+                    shown(text),
+                    zone.both(now)
+                ),
+            )));
         }
         Err(Unread::NoSuchDate) => "no calendar has this date",
         Err(Unread::NoSuchTime) => "hours go from 00 to 23, minutes and seconds from 00 to 59",
@@ -78,9 +83,65 @@ fn in_figures(text: &str, zone: &Zone, now: Timestamp) -> Reading {
     )))
 }
 
+/// The reader of times with a zone's name after them, or an offset from UTC as people write it.
+fn with_its_place(text: &str, zone: &Zone, now: Timestamp) -> Reading {
+    let text = text.trim();
+    // RFC 9557 puts the name in brackets, perhaps after an offset.
+    if let Some((time, name)) = text.strip_suffix(']').and_then(|t| t.split_once('[')) {
+        let place = Zone::parse(name.trim_start_matches('!')).ok()?;
+        let written = iso::read(time).ok()?;
+        let read = instant(text, written.wall, written.offset, &place, now);
+        let differs = read.as_ref().is_ok_and(|at| {
+            let said = written.offset.filter(|_| !time.ends_with(['Z', 'z']));
+            said.is_some_and(|said| said != place.tz().to_offset(*at))
+        });
+        return Some(match differs {
+            true => Err(invalid(
+                &format!(
+                    "{} has an offset that its zone does not have then",
+                    shown(text)
+                ),
+                zone,
+                now,
+            )),
+            false => read,
+        });
+    }
+    let (time, place) = text.rsplit_once(' ')?;
+    let written = iso::read(time).ok().filter(|w| w.offset.is_none())?;
+    if place.contains('/')
+        && let Ok(place) = Zone::parse(place)
+    {
+        return Some(instant(text, written.wall, None, &place, now));
+    }
+    let lower = place.to_ascii_lowercase();
+    let offset = ["utc", "gmt"]
+        .iter()
+        .find_map(|name| lower.strip_prefix(name))?;
+    let offset = Offset::from_seconds(zone::meant::offset_seconds(offset)?).ok();
+    Some(instant(text, written.wall, offset, zone, now))
+}
+
+fn instant(
+    text: &str,
+    wall: DateTime,
+    offset: Option<Offset>,
+    zone: &Zone,
+    now: Timestamp,
+) -> Result<Timestamp> {
+    let at = match offset {
+        Some(offset) => offset.to_timestamp(wall).ok(),
+        None => zone.instant_of(wall),
+    };
+    at.ok_or_else(|| {
+        let wrong = format!("{} is out of range: years end at 9999", shown(text));
+        invalid(&wrong, zone, now)
+    })
+}
+
 /// The error for a text that is no point in time.
 fn invalid(wrong: &str, zone: &Zone, now: Timestamp) -> Error {
-    let error = Error::new(
+    Error::new(
         Code::TimeInvalid,
         format!(
             "{wrong}; write YYYY-MM-DD HH:MM, read in {}, or with an offset such as +01:00 or Z; \
@@ -88,16 +149,7 @@ fn invalid(wrong: &str, zone: &Zone, now: Timestamp) -> Error {
             zone.name(),
             zone.both(now)
         ),
-    );
-    with_example(error, zone, now)
-}
-
-/// Adds an example of a time that lies in the future.
-pub(super) fn with_example(error: Error, zone: &Zone, now: Timestamp) -> Error {
-    match zone.example_after(now, SignedDuration::from_hours(1)) {
-        Some(example) => error.example(format!("--time \"{example}\"")),
-        None => error,
-    }
+    )
 }
 
 #[cfg(test)]
@@ -137,28 +189,43 @@ mod tests {
     }
 
     #[test]
-    fn a_date_without_a_time_of_day_is_refused_with_one_that_has_it() {
-        let error = parse_time("2026-12-01", &berlin(), now()).unwrap_err();
-        assert_eq!(error.code(), Code::TimeInvalid);
-        assert_eq!(error.corrected(), Some("--time \"2026-12-01 09:00\""));
-        // Nine o'clock on this day has passed.
-        let error = parse_time("2026-11-20", &berlin(), now()).unwrap_err();
-        assert_eq!(
-            error.corrected(),
-            Some("--time \"2026-11-20T12:01:00+01:00\"")
-        );
+    fn a_zone_or_an_offset_after_a_time_is_where_it_is_meant() {
+        for (text, at) in [
+            ("2027-02-01T10:00 America/New_York", "2027-02-01T15:00:00Z"),
+            ("2027-02-01 10:00 asia/tokyo", "2027-02-01T01:00:00Z"),
+            ("2027-02-01T10:00[America/New_York]", "2027-02-01T15:00:00Z"),
+            (
+                "2027-02-01T10:00-05:00[America/New_York]",
+                "2027-02-01T15:00:00Z",
+            ),
+            ("2027-02-01T10:00Z[Europe/Berlin]", "2027-02-01T10:00:00Z"),
+            ("2027-02-01 10:00 UTC+8", "2027-02-01T02:00:00Z"),
+            ("2027-02-01 10:00 GMT-5:30", "2027-02-01T15:30:00Z"),
+            ("2027-02-01 10:00 utc+08:00", "2027-02-01T02:00:00Z"),
+        ] {
+            let read = parse_time(text, &berlin(), now()).unwrap();
+            assert_eq!(read.to_string(), at, "{text:?}");
+        }
+        let both = parse_time("2027-02-01T10:00+01:00[America/New_York]", &berlin(), now());
+        assert_eq!(both.unwrap_err().code(), Code::TimeInvalid);
     }
 
     #[test]
-    fn what_is_not_understood_wholly_is_refused_with_now_and_a_time_that_works() {
-        for text in [
-            "",
-            "soon",
-            "2026-12-01 09:00 tomorrow",
-            "2026-02-30 09:00",
-            "2026-12-01 25:00",
-            "2026-12-01 9am",
-            "9999-12-31 23:59:59.999999",
+    fn what_is_not_understood_wholly_is_refused_with_now_and_what_was_meant_or_nothing() {
+        for (text, meant) in [
+            ("", None),
+            ("soon", None),
+            ("2026-12-01", None),
+            ("2026-12-01 09:00 tomorrow", None),
+            ("2026-02-30 09:00", None),
+            ("2026-12-01 25:00", None),
+            ("2026-12-01 9am", Some("--time \"2026-12-01 09:00\"")),
+            // What is past would be refused in its turn.
+            ("2026-11-01 9am", None),
+            ("9999-12-31 23:59:59.999999", None),
+            ("0 9 * * *", Some("--cron \"0 9 * * *\"")),
+            ("every 2 hours", Some("--every 2h")),
+            ("2 hours", None),
         ] {
             let error = parse_time(text, &berlin(), now()).unwrap_err();
             assert_eq!(error.code(), Code::TimeInvalid, "{text:?}");
@@ -166,11 +233,8 @@ mod tests {
                 error.to_string().contains("2026-11-20T10:00:00Z"),
                 "{error}"
             );
-            let example = error.corrected().unwrap();
-            assert_eq!(example, "--time \"2026-11-20T12:01:00+01:00\"");
+            assert_eq!(error.corrected(), meant, "{text:?}");
         }
-        let example = "2026-11-20T12:01:00+01:00";
-        assert!(parse_time(example, &berlin(), now()).unwrap() > now());
     }
 
     proptest::proptest! {

@@ -1,10 +1,13 @@
 //! Time zones, and the one rule that turns a wall time into an instant.
 
+pub(super) mod meant;
+mod places;
+
+use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::{AmbiguousOffset, TimeZone, TimeZoneOffsetInfo};
-use jiff::{SignedDuration, Timestamp};
 
-use super::{cut, shown};
+use super::cut;
 use crate::error::{Code, Error, Result};
 
 /// An IANA time zone with its name.
@@ -21,8 +24,8 @@ impl Zone {
     /// Finds a zone by its IANA name, in upper or lower case; the zone keeps the proper one.
     ///
     /// # Errors
-    /// [`Code::TimezoneUnknown`], with names that come near, for anything else: offsets and POSIX
-    /// rules too, since neither follows what a government decides.
+    /// [`Code::TimezoneUnknown`] for anything else, with the zone that is meant where there is no
+    /// doubt: for offsets and POSIX rules too, since neither follows what a government decides.
     pub fn parse(name: &str) -> Result<Zone> {
         let wanted = name.trim();
         if wanted.is_empty() || !is_place(wanted) {
@@ -131,14 +134,6 @@ impl Zone {
         let wall = self.wall(at);
         format!("{at} ({} {wall} in {})", weekday(wall), self.name)
     }
-
-    /// `time` after `now`, on a full minute: an instant for examples.
-    pub(super) fn example_after(&self, now: Timestamp, time: SignedDuration) -> Option<String> {
-        let at = now.checked_add(time).ok()?;
-        let minute = at.as_second().div_euclid(60).checked_add(1)?;
-        let at = Timestamp::from_second(minute.checked_mul(60)?).ok()?;
-        Some(self.rfc3339(at))
-    }
 }
 
 /// The English name of a wall time's day of the week, in three letters.
@@ -158,76 +153,11 @@ fn is_place(name: &str) -> bool {
         && !matches!(name.as_str(), "localtime" | "posixrules" | "factory")
 }
 
-/// Names people use for a zone that are no IANA names, and a zone that may be meant.
-const NICKNAMES: [(&str, &str); 14] = [
-    ("pst", "America/Los_Angeles"),
-    ("pdt", "America/Los_Angeles"),
-    ("pacific", "America/Los_Angeles"),
-    ("mdt", "America/Denver"),
-    ("cst", "America/Chicago"),
-    ("cdt", "America/Chicago"),
-    ("edt", "America/New_York"),
-    ("eastern", "America/New_York"),
-    ("bst", "Europe/London"),
-    ("cest", "Europe/Berlin"),
-    ("ist", "Asia/Kolkata"),
-    ("jst", "Asia/Tokyo"),
-    ("aest", "Australia/Sydney"),
-    ("z", "UTC"),
-];
-
 /// The error for a name that is no zone's.
 fn unknown(name: &str) -> Error {
-    let near = near(name);
-    let mut text = if name.is_empty() {
-        "the time zone is empty: give an IANA name".to_owned()
-    } else if name.contains(|c: char| c.is_ascii_digit()) {
-        format!(
-            "{} is not an IANA time zone name: an offset or a rule does not say how the zone \
-             changes over the year, so give a place such as Europe/Berlin, or UTC",
-            shown(name)
-        )
-    } else {
-        format!("there is no IANA time zone {}", shown(name))
-    };
-    if !near.is_empty() {
-        text.push_str("; did you mean ");
-        text.push_str(&near.join(" or "));
-        text.push('?');
-    }
-    let example = near.first().map_or("Europe/Berlin", String::as_str);
-    Error::new(Code::TimezoneUnknown, text).example(format!("--timezone {example}"))
-}
-
-/// Up to three zones whose names come near.
-fn near(name: &str) -> Vec<String> {
-    // Nobody means a zone by a text this long, and comparing costs its length.
-    const LONGEST: usize = 40;
-    let wanted: String = name.trim().to_lowercase().replace([' ', '-'], "_");
-    if wanted.is_empty() || wanted.len() > LONGEST {
-        return Vec::new();
-    }
-    if let Some((_, zone)) = NICKNAMES.iter().find(|(nick, _)| *nick == wanted) {
-        return vec![(*zone).to_owned()];
-    }
-    let mut found: Vec<(f64, String)> = jiff::tz::db()
-        .available()
-        .map(|zone| zone.to_string())
-        .filter(|zone| is_place(zone))
-        .filter_map(|zone| {
-            let lower = zone.to_lowercase();
-            let city = lower.rsplit('/').next().unwrap_or(&lower);
-            let likeness = if city == wanted {
-                1.0
-            } else {
-                let whole = strsim::normalized_damerau_levenshtein(&lower, &wanted);
-                whole.max(strsim::normalized_damerau_levenshtein(city, &wanted))
-            };
-            (likeness >= 0.75).then_some((likeness, zone))
-        })
-        .collect();
-    found.sort_by(|a, b| b.0.total_cmp(&a.0).then_with(|| a.1.cmp(&b.1)));
-    found.into_iter().take(3).map(|(_, zone)| zone).collect()
+    let advice = meant::advise(name);
+    let example = advice.zone.map(|zone| format!("--timezone {zone}"));
+    Error::new(Code::TimezoneUnknown, advice.text).example_if(example)
 }
 
 #[cfg(test)]
@@ -298,8 +228,10 @@ mod tests {
         ] {
             let error = Zone::parse(bad).unwrap_err();
             assert_eq!(error.code(), Code::TimezoneUnknown, "{bad:?}");
-            let example = error.corrected().unwrap().replace("--timezone ", "");
-            assert!(Zone::parse(&example).is_ok(), "{bad:?}: {example}");
+            if let Some(example) = error.corrected() {
+                let example = example.replace("--timezone ", "");
+                assert!(Zone::parse(&example).is_ok(), "{bad:?}: {example}");
+            }
         }
     }
 

@@ -155,14 +155,12 @@ impl Face {
 }
 
 async fn read_json(request: Request) -> Result<Value> {
-    let example = create::example;
     let limit = LARGEST_REQUEST / (1024 * 1024);
     let too_large = || {
         Error::new(
             Code::RequestInvalid,
             format!("the body can't be read, or is larger than {limit} MiB"),
         )
-        .example(example())
     };
     let request = bodies::bounded(request, LARGEST_REQUEST).map_err(|_| too_large())?;
     let bytes = axum::body::to_bytes(request.into_body(), LARGEST_REQUEST)
@@ -171,11 +169,8 @@ async fn read_json(request: Request) -> Result<Value> {
             Some(own) if !own.is_too_large() => own.error(),
             _ => too_large(),
         })?;
-    serde_json::from_slice(&bytes).map_err(|e| {
-        Error::new(Code::RequestInvalid, "the body is not JSON")
-            .example(example())
-            .caused_by(e)
-    })
+    serde_json::from_slice(&bytes)
+        .map_err(|e| Error::new(Code::RequestInvalid, "the body is not JSON").caused_by(e))
 }
 
 /// The query of a request.
@@ -205,7 +200,6 @@ impl Query {
                 Code::RequestInvalid,
                 format!("{name} is {shown:?}: it must be a whole number of at least 1"),
             )
-            .example(format!("?{name}=20"))
         })
     }
 }

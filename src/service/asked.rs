@@ -5,7 +5,9 @@ mod policy;
 
 use crate::error::{Code, Error, Result};
 use crate::models::ScheduleType;
-use crate::schedule::{CronSpec, IntervalSpec, Zone, parse_time, read_duration};
+use crate::schedule::{
+    Zone, meant_count, meant_span, meant_time, parse_time, read_duration, split_zone,
+};
 
 use jiff::Timestamp;
 
@@ -89,30 +91,19 @@ pub fn spec(args: &WhenText) -> Result<Spec<'_>> {
             Code::SpecMissing,
             "nothing says when to run: give one of --time (once), --cron (a pattern) or --every \
              (an interval)",
-        )
-        .example("--every 30m")),
+        )),
         several => {
             let flags: Vec<String> = several
                 .iter()
                 .map(|(flag, spec)| format!("{flag} {:?}", spec.text()))
                 .collect();
-            // What is kept must itself be right, or the next answer is an error again.
-            let kept = several.iter().find(|(_, spec)| match spec {
-                Spec::Once(_) => false,
-                Spec::Cron(text) => CronSpec::parse(text).is_ok(),
-                Spec::Every(text) => IntervalSpec::parse(text).is_ok(),
-            });
             Err(Error::new(
                 Code::SpecConflict,
                 format!(
                     "{} were given together, but a schedule has one kind of time: keep one of them",
                     flags.join(" and ")
                 ),
-            )
-            .example(match kept {
-                Some((flag, spec)) => format!("{flag} \"{}\"", spec.text()),
-                None => "--every 30m".to_owned(),
-            }))
+            ))
         }
     }
 }
@@ -122,25 +113,67 @@ pub fn spec(args: &WhenText) -> Result<Spec<'_>> {
 /// # Errors
 /// [`Code::SpecMissing`], [`Code::SpecConflict`], [`Code::RepetitionsInvalid`].
 pub fn when(text: &WhenText) -> Result<When> {
+    let mut wish = spec(text)?.wish();
+    let timezone = zone_of(&mut wish, text.timezone.as_deref())?;
     Ok(When {
-        wish: spec(text)?.wish(),
-        timezone: filled(text.timezone.as_deref()),
+        wish,
+        timezone,
         start_at: filled(text.start_at.as_deref()),
         end_at: filled(text.end_at.as_deref()),
         max_repetitions: repetitions(text.max_repetitions.as_deref())?,
     })
 }
 
-/// When, if anything of it was given: for a change, which may leave it as it is.
+/// When, and in which zone, as far as that was given: for a change, which may leave it as it is.
 ///
 /// # Errors
-/// Those of [`spec`].
-pub fn wish_if_given(text: &WhenText) -> Result<Option<Wish>> {
+/// Those of [`spec`] and [`zone_of`].
+pub fn wish_if_given(text: &WhenText) -> Result<(Option<Wish>, Option<String>)> {
     match spec(text) {
-        Ok(spec) => Ok(Some(spec.wish())),
-        Err(e) if e.code() == Code::SpecMissing => Ok(None),
+        Ok(spec) => {
+            let mut wish = spec.wish();
+            let timezone = zone_of(&mut wish, text.timezone.as_deref())?;
+            Ok((Some(wish), timezone))
+        }
+        Err(e) if e.code() == Code::SpecMissing => Ok((None, filled(text.timezone.as_deref()))),
         Err(e) => Err(e),
     }
+}
+
+/// The zone that was given, or else the one that stands beside a pattern, as in
+/// `CRON_TZ=Europe/Paris 0 9 * * *`; the pattern is left without it.
+///
+/// # Errors
+/// [`Code::SpecConflict`] if two different ones were given, [`Code::TimezoneUnknown`] if the one
+/// beside the pattern is none.
+pub fn zone_of(wish: &mut Wish, given_zone: Option<&str>) -> Result<Option<String>> {
+    let timezone = filled(given_zone);
+    if wish.kind != ScheduleType::Cron {
+        return Ok(timezone);
+    }
+    let Some((name, pattern)) = split_zone(&wish.value) else {
+        return Ok(timezone);
+    };
+    let zone = Zone::parse(&name).map_err(|error| {
+        let right = error
+            .corrected()
+            .map(|zone| format!("--cron \"{pattern}\" {zone}"));
+        error.without_example().example_if(right)
+    })?;
+    if let Some(given) = &timezone
+        && Zone::parse(given).is_ok_and(|other| other != zone)
+    {
+        return Err(Error::new(
+            Code::SpecConflict,
+            format!(
+                "--cron {:?} is meant in {}, and --timezone is {given:?}: leave one of them out",
+                wish.value,
+                zone.name()
+            ),
+        ));
+    }
+    wish.value = pattern;
+    Ok(timezone.or_else(|| Some(zone.name().to_owned())))
 }
 
 /// A flag's text as [`given`] sees it, to be kept.
@@ -157,6 +190,7 @@ pub fn repetitions(flag: Option<&str>) -> Result<Option<i64>> {
         return Ok(None);
     };
     whole(text).filter(|n| *n >= 1).map(Some).ok_or_else(|| {
+        let meant = meant_count(text, &["times", "runs", "repetitions", "time"]);
         Error::new(
             Code::RepetitionsInvalid,
             format!(
@@ -164,7 +198,11 @@ pub fn repetitions(flag: Option<&str>) -> Result<Option<i64>> {
                  a schedule without end"
             ),
         )
-        .example("--max-repetitions 10")
+        .example_if(
+            meant
+                .filter(|n| *n >= 1)
+                .map(|n| format!("--max-repetitions {n}")),
+        )
     })
 }
 
@@ -185,7 +223,6 @@ pub fn prompt_missing(what: &str) -> Error {
         Code::PromptMissing,
         format!("{what}: say what the agent is to be told when the time comes"),
     )
-    .example("--prompt \"Check the backup\"")
 }
 
 /// A time, or how far to go back from now, given with a flag. A time without an offset is meant in
@@ -197,8 +234,31 @@ pub fn point(text: &str, flag: &str, zone: &str, now: Timestamp) -> Result<Times
     if let Ok(back) = read_duration(text) {
         return Ok(now.checked_sub(back).unwrap_or(Timestamp::MIN));
     }
-    parse_time(text, &Zone::parse(zone)?, now)
-        .map_err(|e| e.about(flag).example(format!("{flag} 24h")))
+    let zone = Zone::parse(zone)?;
+    parse_time(text, &zone, now).map_err(|error| {
+        let back = meant_back(text).map(|length| format!("{flag} {length}"));
+        let time = meant_time(text, &zone, now);
+        let time = time.map(|(_, written)| format!("{flag} \"{written}\""));
+        error
+            .about(flag)
+            .without_example()
+            .example_if(back.or(time))
+    })
+}
+
+/// `2 days ago`, `the last 24 hours` as a length of time.
+fn meant_back(text: &str) -> Option<String> {
+    let text = text.trim().to_ascii_lowercase();
+    let text = text.strip_prefix("the ").unwrap_or(&text);
+    let length = text
+        .strip_suffix(" ago")
+        .or_else(|| text.strip_prefix("last "))
+        .or_else(|| text.strip_prefix("past "))
+        .or_else(|| text.strip_prefix("since "))
+        .or_else(|| text.strip_prefix('-'))
+        .unwrap_or(text);
+    let length = meant_span(length)?;
+    read_duration(&length).ok().map(|_| length)
 }
 
 /// A whole number as people and JSON write it: `5`, `5.0`.
@@ -217,8 +277,36 @@ mod tests {
 
     fn code<T: std::fmt::Debug>(result: Result<T>) -> Code {
         let error = result.unwrap_err();
-        assert!(error.corrected().is_some());
+        // Nobody can know which was meant.
+        assert!(error.corrected().is_none());
         error.code()
+    }
+
+    #[test]
+    fn a_zone_beside_a_pattern_is_the_zone_of_the_schedule() {
+        let args = |cron: &str, timezone: Option<&str>| WhenText {
+            cron: Some(cron.to_owned()),
+            timezone: timezone.map(str::to_owned),
+            ..WhenText::default()
+        };
+        for (cron, timezone) in [
+            ("CRON_TZ=Europe/Paris 0 9 * * *", None),
+            ("TZ=europe/paris 0 9 * * *", None),
+            ("0 9 * * * Europe/Paris", None),
+            ("CRON_TZ=Europe/Paris 0 9 * * *", Some("Europe/Paris")),
+            ("0 9 * * *", Some("Europe/Paris")),
+        ] {
+            let when = when(&args(cron, timezone)).unwrap();
+            assert_eq!(when.wish.value, "0 9 * * *");
+            assert_eq!(when.timezone.as_deref(), Some("Europe/Paris"), "{cron}");
+        }
+        let both = args("CRON_TZ=Europe/Paris 0 9 * * *", Some("UTC"));
+        assert_eq!(code(when(&both)), Code::SpecConflict);
+        let unknown = when(&args("CRON_TZ=Asia/Beijing 0 9 * * *", None)).unwrap_err();
+        assert_eq!(
+            unknown.corrected(),
+            Some("--cron \"0 9 * * *\" --timezone Asia/Shanghai")
+        );
     }
 
     #[test]

@@ -3,12 +3,21 @@
 use jiff::SignedDuration;
 
 use crate::error::{Code, Error, Result};
-use crate::models::{Budget, Caller, Plan};
+use crate::models::{Allowance, Budget, Caller, Plan};
 use crate::schedule::{Timetable, just_before};
 
 /// How many live schedules the caller's agent may have; `None` for any number.
 pub(super) fn most_schedules(budget: &Budget, caller: &Caller) -> Option<i64> {
     caller.has_budget().then_some(budget.schedules)
+}
+
+/// What the caller may register; `None` for as much as it likes.
+pub(super) fn allowance(budget: &Budget, caller: &Caller) -> Option<Allowance> {
+    caller.has_budget().then(|| Allowance {
+        schedules: budget.schedules,
+        registrations: budget.registrations_per_day,
+        all: caller.chooses_agent().then_some(budget.all),
+    })
 }
 
 /// Refuses a plan that fires too often within the 24 hours from its first firing on.
@@ -40,9 +49,8 @@ pub(super) fn check_fires(
         Code::BudgetExceeded,
         format!(
             "{} {:?} would run {fires} times in 24 hours, but a schedule made by an agent may run \
-             {} times: let it run more rarely, or for fewer repetitions",
+             {} times: let the runs be at least {minutes} minutes apart, or fewer in all",
             plan.schedule_type, plan.schedule_value, budget.fires_per_day
         ),
-    )
-    .example(format!("--every {minutes}m")))
+    ))
 }

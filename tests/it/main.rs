@@ -25,6 +25,7 @@ mod letta_api;
 mod limits;
 mod many;
 mod mcp;
+mod meant;
 mod modes;
 mod modules;
 mod notices;

@@ -1,9 +1,13 @@
 //! The MCP server: unmodified clients call every tool, and nobody sees what is not theirs.
 
 mod beside;
+mod broken;
 mod clients;
 mod conformance;
 pub mod peer;
+mod raw;
+mod schemas;
 mod scope;
 
 pub use peer::{NEWEST, Peer};
+pub use raw::Raw;

@@ -6,6 +6,7 @@ use super::{agent_filter, id_filter, page};
 use crate::cli::args::HistoryArgs;
 use crate::error::{Code, Error, Result};
 use crate::models::State;
+use crate::schedule::meant_word;
 use crate::service::HistoryQuery;
 use crate::service::asked::{given, point};
 
@@ -36,8 +37,30 @@ fn state(text: &str) -> Result<State> {
                  dead, coalesced, skipped, missed, cancelled"
             ),
         )
-        .example("promptyoself history --state dead")
+        .example_if(meant(text).map(|word| format!("--state {word}")))
     })
+}
+
+/// The state that another word stands for.
+fn meant(text: &str) -> Option<&'static str> {
+    const WORDS: [&str; 9] = [
+        "waiting",
+        "sending",
+        "unknown",
+        "delivered",
+        "dead",
+        "coalesced",
+        "skipped",
+        "missed",
+        "cancelled",
+    ];
+    match text.to_ascii_lowercase().as_str() {
+        "failed" | "error" => Some("dead"),
+        "success" | "sent" | "done" | "ok" => Some("delivered"),
+        "pending" | "queued" => Some("waiting"),
+        "canceled" => Some("cancelled"),
+        other => meant_word(other, &WORDS),
+    }
 }
 
 #[cfg(test)]

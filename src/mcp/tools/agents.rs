@@ -1,11 +1,13 @@
 //! Tools about the Letta server: its agents, and the tools they have.
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::parameters::*;
 use super::to_json;
 use crate::error::{Code, Error, Result};
-use crate::mcp::definition::{Definition, Effect, Kind, field, optional, required};
+use crate::mcp::definition::{
+    Definition, Effect, Kind, Shape, field, nullable, optional, required,
+};
 use crate::mcp::{Backend, Call};
 
 pub(super) const AGENTS: Definition = Definition {
@@ -13,11 +15,15 @@ pub(super) const AGENTS: Definition = Definition {
     title: "List Letta agents",
     description: "List every agent of the Letta server with its id and name, to find the one to schedule \
         for. For the operator: an agent knows its own id and is refused. Example: {}",
-    parameters: &[],
+    parameters: &[CLOCK],
     answers: &[
         STATUS,
-        field("agents", &["array"], "The agents, each with id and name"),
-        field("count", &["integer"], "How many there are"),
+        field(
+            "agents",
+            Shape::Objects,
+            "The agents, each with id and name",
+        ),
+        field("count", Shape::Whole, "How many there are"),
         NOW,
         NOW_LOCAL,
         ZONE,
@@ -43,7 +49,7 @@ pub(super) const UPLOAD: Definition = Definition {
             "source_code",
             Kind::Text,
             "The whole source of one Python function, with its docstring and type hints.",
-            &[GREET],
+            &["def greet(name: str) -> str: …"],
         ),
         optional(
             "name",
@@ -60,8 +66,8 @@ pub(super) const UPLOAD: Definition = Definition {
     ],
     answers: &[
         STATUS,
-        field("tool_id", &["string"], "The tool's id in Letta"),
-        field("name", &["string", "null"], "The tool's name in Letta"),
+        field("tool_id", Shape::Text, "The tool's id in Letta"),
+        nullable("name", Shape::Text, "The tool's name in Letta"),
         MESSAGE,
         NOW,
         NOW_LOCAL,
@@ -72,10 +78,6 @@ pub(super) const UPLOAD: Definition = Definition {
     carry_out: |call| Box::pin(upload(call)),
 };
 
-/// A tool that Letta takes.
-const GREET: &str = "def greet(name: str) -> str:\n    \"\"\"Greet somebody.\n\n    Args:\n        \
-    name (str): Whom to greet.\n    \"\"\"\n    return \"Hello, \" + name\n";
-
 async fn upload(call: &Call) -> Result<Value> {
     let text = |name: &str| call.arguments.text(name);
     let Backend::Here(service) = &call.shared.backend else {
@@ -83,16 +85,12 @@ async fn upload(call: &Call) -> Result<Value> {
             Code::NotPermitted,
             "the schedules are kept by a server on another machine, and tools are uploaded only there: \
              promptyoself upload does it",
-        )
-        .example("promptyoself upload --source-code greet.py"));
+        ));
     };
     let Some(source) = text("source_code") else {
         return Err(Error::new(
             Code::SourceMissing,
             "no source_code was given: give one whole Python function with its docstring and type hints",
-        )
-        .example(
-            json!({ "tool": call.tool.name, "arguments": { "source_code": GREET } }).to_string(),
         ));
     };
     let service = service.for_caller(call.caller.clone());

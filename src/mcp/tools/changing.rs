@@ -7,7 +7,7 @@ use super::to_json;
 use crate::cli::input;
 use crate::error::Result;
 use crate::mcp::Call;
-use crate::mcp::definition::{Definition, Effect, Kind, field, optional};
+use crate::mcp::definition::{Definition, Effect, Kind, Shape, field, optional};
 use crate::service::Changes;
 
 pub(super) const UPDATE: Definition = Definition {
@@ -39,16 +39,16 @@ pub(super) const UPDATE: Definition = Definition {
     ],
     answers: &[
         STATUS,
-        field("id", &["integer"], "The number of the schedule"),
+        field("id", Shape::Whole, "The number of the schedule"),
         NEXT_RUN,
         MESSAGE,
         NEXT_RUN_LOCAL,
         ZONE,
-        field("describes", &["string"], "When it runs, in words"),
+        field("describes", Shape::Text, "When it runs, in words"),
         NEXT_RUNS,
         field(
             "changed",
-            &["boolean"],
+            Shape::Truth,
             "Whether anything was changed; what was like this already stays as it is",
         ),
         NOW,
@@ -69,7 +69,7 @@ pub(super) const CANCEL: Definition = Definition {
     parameters: &[SCHEDULE],
     answers: &[
         STATUS,
-        field("cancelled_id", &["integer"], "The number of the schedule"),
+        field("cancelled_id", Shape::Whole, "The number of the schedule"),
         MESSAGE,
         NOW,
         NOW_LOCAL,
@@ -96,7 +96,7 @@ pub(super) const PAUSE: Definition = Definition {
     ],
     answers: &[
         STATUS,
-        field("paused_id", &["integer"], "The number of the schedule"),
+        field("paused_id", Shape::Whole, "The number of the schedule"),
         MESSAGE,
         NOW,
         NOW_LOCAL,
@@ -123,7 +123,7 @@ pub(super) const RESUME: Definition = Definition {
     ],
     answers: &[
         STATUS,
-        field("resumed_id", &["integer"], "The number of the schedule"),
+        field("resumed_id", Shape::Whole, "The number of the schedule"),
         NEXT_RUN,
         MESSAGE,
         NEXT_RUN_LOCAL,
@@ -146,15 +146,15 @@ pub(super) const RUN_NOW: Definition = Definition {
     parameters: &[SCHEDULE],
     answers: &[
         STATUS,
-        field("schedule_id", &["integer"], "The number of the schedule"),
+        field("schedule_id", Shape::Whole, "The number of the schedule"),
         field(
             "occurrence_id",
-            &["integer"],
+            Shape::Whole,
             "The run, as promptyoself_history shows it",
         ),
         field(
             "existed",
-            &["boolean"],
+            Shape::Truth,
             "Whether such a run was waiting already",
         ),
         MESSAGE,
@@ -172,7 +172,7 @@ async fn update(call: &Call) -> Result<Value> {
     let id = call.schedule_id()?;
     let text = |name: &str| call.arguments.text(name);
     let when = call.when_args();
-    let wish = input::wish_if_given(&when)?;
+    let (wish, timezone) = input::wish_if_given(&when)?;
     let prompt = match text("prompt") {
         Some(prompt) => Some(input::prompt(Some(&prompt), None, std::io::empty())?),
         None => None,
@@ -181,7 +181,7 @@ async fn update(call: &Call) -> Result<Value> {
         agent_id: input::agent_filter(text("agent_id").as_deref())?,
         prompt,
         wish,
-        timezone: when.timezone,
+        timezone,
         start_at: when.start_at,
         end_at: when.end_at,
         max_repetitions: input::repetitions(when.max_repetitions.as_deref())?,

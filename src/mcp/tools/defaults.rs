@@ -7,7 +7,9 @@ use crate::config::AGENT_VARIABLES;
 use crate::error::{Code, Error, Result};
 use crate::mcp::Call;
 use crate::mcp::caller::Source;
-use crate::mcp::definition::{Definition, Effect, Field, Kind, Parameter, field, required};
+use crate::mcp::definition::{
+    Definition, Effect, Field, Kind, Parameter, Shape, field, nullable, required,
+};
 use crate::models::AgentId;
 
 const DEFAULT_AGENT: Parameter = required(
@@ -22,11 +24,11 @@ const SET: &[Field] = &[
     MESSAGE,
     field(
         "agent_id",
-        &["string"],
+        Shape::Text,
         "The agent that is meant from now on",
     ),
-    field("scope", &["string"], "The session in which it is meant"),
-    field("note", &["string"], "How far it reaches"),
+    field("scope", Shape::Text, "The session in which it is meant"),
+    field("note", Shape::Text, "How far it reaches"),
     NOW,
     NOW_LOCAL,
     ZONE,
@@ -63,19 +65,15 @@ pub(super) const GET_SCOPED_DEFAULT_AGENT: Definition = Definition {
     title: "Show this session's default agent",
     description: "Show the agent that was set with promptyoself_set_scoped_default_agent for this session, \
         or null. Example: {}",
-    parameters: &[],
+    parameters: &[CLOCK],
     answers: &[
-        field("status", &["string"], "\"ok\""),
-        field(
+        field("status", Shape::Text, "\"ok\""),
+        nullable(
             "scope",
-            &["string", "null"],
+            Shape::Text,
             "The session; null if the client has none",
         ),
-        field(
-            "agent_id",
-            &["string", "null"],
-            "The agent; null if none was set",
-        ),
+        nullable("agent_id", Shape::Text, "The agent; null if none was set"),
         NOW,
         NOW_LOCAL,
         ZONE,
@@ -90,64 +88,64 @@ pub(super) const INFERENCE_DIAGNOSTICS: Definition = Definition {
     title: "Show which agent is meant",
     description: "Show which agent a call without agent_id would be for, and where that is known from. \
         Use it when a schedule was made for the wrong agent, or was refused for lack of one. Example: {}",
-    parameters: &[],
+    parameters: &[CLOCK],
     answers: &[
-        field("status", &["string"], "\"ok\""),
-        field(
+        field("status", Shape::Text, "\"ok\""),
+        nullable(
             "inferred_agent_id",
-            &["string", "null"],
+            Shape::Text,
             "The agent that would be meant",
         ),
         field(
             "caller",
-            &["string"],
+            Shape::Text,
             "agent if it is known which one calls, else operator",
         ),
-        field("transport", &["string"], "stdio or http"),
-        field(
+        field("transport", Shape::Text, "stdio or http"),
+        nullable(
             "protocol_version",
-            &["string", "null"],
+            Shape::Text,
             "The version of MCP that is spoken",
         ),
-        field(
+        nullable(
             "scope",
-            &["string", "null"],
+            Shape::Text,
             "The session; null if the client has none",
         ),
         field(
             "ctx_present",
-            &["boolean"],
+            Shape::Truth,
             "Whether the request had a context",
         ),
         field(
             "ctx_metadata_keys",
-            &["array"],
+            Shape::Texts,
             "What the request's metadata holds",
         ),
-        field(
+        nullable(
             "ctx_agent_id_attr",
-            &["string", "null"],
+            Shape::Text,
             "The agent that the caller is known to be",
         ),
-        field("env", &["object"], "The variables that name an agent"),
+        field("env", Shape::Object, "The variables that name an agent"),
         field(
             "single_agent_fallback_enabled",
-            &["boolean"],
+            Shape::Truth,
             "Whether Letta's only agent is meant where nothing else says",
         ),
-        field(
+        nullable(
             "agents_count",
-            &["integer", "null"],
+            Shape::Whole,
             "How many agents Letta has, if it was asked",
         ),
         field(
             "inference_debug",
-            &["object"],
+            Shape::Object,
             "Where the agent is known from",
         ),
         field(
             "order",
-            &["array"],
+            Shape::Texts,
             "What is looked at, the first one first",
         ),
         NOW,

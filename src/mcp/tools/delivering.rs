@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::parameters::*;
 use super::to_json;
 use crate::error::{Code, Error, Result};
-use crate::mcp::definition::{Definition, Effect, Kind, field, optional};
+use crate::mcp::definition::{Definition, Effect, Kind, Shape, field, nullable, optional};
 use crate::mcp::{Backend, Call};
 use crate::service::ListQuery;
 
@@ -19,27 +19,27 @@ pub(super) const TEST: Definition = Definition {
     title: "Test the connection to Letta",
     description: "Check that Letta answers and that a scheduler is delivering, and show what needs \
         somebody's attention. Example: {}",
-    parameters: &[],
+    parameters: &[CLOCK],
     answers: &[
         STATUS,
         MESSAGE,
-        field("letta_url", &["string"], "Where Letta is"),
-        field("letta_version", &["string", "null"], "Letta's version"),
-        field(
+        field("letta_url", Shape::Text, "Where Letta is"),
+        nullable("letta_version", Shape::Text, "Letta's version"),
+        nullable(
             "agent_count",
-            &["integer", "null"],
+            Shape::Whole,
             "How many agents Letta has; null for an agent",
         ),
+        nullable("database", Shape::Text, "The database; null for an agent"),
+        field("schedulers", Shape::Objects, "The schedulers that deliver"),
         field(
-            "database",
-            &["string", "null"],
-            "The database; null for an agent",
+            "incidents",
+            Shape::Objects,
+            "What needs somebody's attention",
         ),
-        field("schedulers", &["array"], "The schedulers that deliver"),
-        field("incidents", &["array"], "What needs somebody's attention"),
-        field(
+        nullable(
             "notices",
-            &["object", "null"],
+            Shape::Object,
             "Notices to the operator; null for an agent",
         ),
         NOW,
@@ -57,16 +57,16 @@ pub(super) const EXECUTOR_STATUS: Definition = Definition {
     title: "Show whether prompts are being delivered",
     description: "Show whether a scheduler is running, so that what is scheduled is delivered by itself, \
         and if not, why. Example: {}",
-    parameters: &[],
+    parameters: &[CLOCK],
     answers: &[
-        field("status", &["string"], "\"ok\""),
-        field("running", &["boolean"], "Whether a scheduler is running"),
-        field(
+        field("status", Shape::Text, "\"ok\""),
+        field("running", Shape::Truth, "Whether a scheduler is running"),
+        nullable(
             "interval",
-            &["integer", "null"],
+            Shape::Whole,
             "null: nothing is polled for, each prompt is sent at its own time",
         ),
-        field("schedulers", &["array"], "The schedulers that run"),
+        field("schedulers", Shape::Objects, "The schedulers that run"),
         NOW,
         NOW_LOCAL,
         ZONE,
@@ -97,10 +97,10 @@ pub(super) const EXECUTE: Definition = Definition {
         MESSAGE,
         field(
             "executed",
-            &["array"],
+            Shape::Objects,
             "What became of each prompt that was tried",
         ),
-        field("note", &["string"], "What was asked for and not done"),
+        field("note", Shape::Text, "What was asked for and not done"),
         NOW,
         NOW_LOCAL,
         ZONE,
@@ -116,29 +116,29 @@ pub(super) const HEALTH: Definition = Definition {
     title: "Health of this server",
     description: "Show that this server answers, what it is configured to speak to, and what time it is \
         there. It asks neither Letta nor the database: promptyoself_test does. Example: {}",
-    parameters: &[],
+    parameters: &[CLOCK],
     answers: &[
-        field("status", &["string"], "\"healthy\""),
-        field("version", &["string"], "The version of promptyoself"),
-        field("letta_base_url", &["string"], "Where Letta is"),
-        field(
+        field("status", Shape::Text, "\"healthy\""),
+        field("version", Shape::Text, "The version of promptyoself"),
+        field("letta_base_url", Shape::Text, "Where Letta is"),
+        nullable(
             "db",
-            &["string", "null"],
+            Shape::Text,
             "The database; null for an agent, or if it is elsewhere",
         ),
         field(
             "auth_set",
-            &["boolean"],
+            Shape::Truth,
             "Whether a key or password for Letta is set",
         ),
         field(
             "executor_autostart",
-            &["boolean"],
+            Shape::Truth,
             "Whether a server over stdio delivers when nobody else does",
         ),
-        field(
+        nullable(
             "executor_interval",
-            &["integer", "null"],
+            Shape::Whole,
             "null: nothing is polled for",
         ),
         NOW,

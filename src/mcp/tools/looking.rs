@@ -8,7 +8,7 @@ use crate::cli::args::HistoryArgs;
 use crate::cli::input;
 use crate::error::Result;
 use crate::mcp::Call;
-use crate::mcp::definition::{Definition, Effect, Kind, field, optional};
+use crate::mcp::definition::{Definition, Effect, Kind, Shape, field, nullable, optional};
 use crate::service::{ListQuery, show_local};
 
 /// How many schedules or deliveries are shown if nobody says: what a model reads at once.
@@ -45,17 +45,17 @@ pub(super) const LIST: Definition = Definition {
     ],
     answers: &[
         STATUS,
-        field("schedules", &["array"], "The schedules"),
-        field("count", &["integer"], "How many are shown"),
-        field("total", &["integer"], "How many there are in all"),
+        field("schedules", Shape::Objects, "The schedules"),
+        field("count", Shape::Whole, "How many are shown"),
+        field("total", Shape::Whole, "How many there are in all"),
         field(
             "broken",
-            &["integer"],
+            Shape::Whole,
             "How many can't be read and do not run",
         ),
         field(
             "incidents",
-            &["integer"],
+            Shape::Whole,
             "How many things need somebody's attention",
         ),
         NOW,
@@ -76,18 +76,14 @@ pub(super) const GET: Definition = Definition {
     parameters: &[SCHEDULE],
     answers: &[
         STATUS,
-        field("schedule", &["object"], "The schedule"),
+        field("schedule", Shape::Object, "The schedule"),
         NEXT_RUNS,
         field(
             "last_runs",
-            &["array"],
+            Shape::Objects,
             "What became of the last runs, the newest first",
         ),
-        field(
-            "account",
-            &["object", "null"],
-            "What became of every run so far",
-        ),
+        nullable("account", Shape::Object, "What became of every run so far"),
         NOW,
         NOW_LOCAL,
         ZONE,
@@ -149,8 +145,8 @@ pub(super) const HISTORY: Definition = Definition {
     ],
     answers: &[
         STATUS,
-        field("occurrences", &["array"], "The deliveries"),
-        field("count", &["integer"], "How many are shown"),
+        field("occurrences", Shape::Objects, "The deliveries"),
+        field("count", Shape::Whole, "How many are shown"),
         NOW,
         NOW_LOCAL,
         ZONE,

@@ -4,7 +4,7 @@ use crate::cli::args::{PolicyArgs, WhenArgs};
 use crate::cli::input;
 use crate::error::Result;
 use crate::mcp::Call;
-use crate::mcp::definition::{Field, Kind, Parameter, field, optional, required};
+use crate::mcp::definition::{Field, Kind, Parameter, Shape, field, nullable, optional, required};
 use crate::models::Policy;
 
 pub(super) const AGENT: Parameter = optional(
@@ -73,6 +73,16 @@ pub(super) const TIMEZONE: Parameter = optional(
     "timezone",
     Kind::Text,
     "The IANA time zone in which times and patterns are meant; the server's own if left out.",
+    &["Europe/Berlin", "America/New_York", "UTC"],
+)
+.also(&["time_zone", "tz"]);
+
+/// What tools take that need nothing else: Gemini's API refuses a request whole for a function
+/// without any parameters.
+pub(super) const CLOCK: Parameter = optional(
+    "timezone",
+    Kind::Text,
+    "The IANA time zone on whose clocks the answer tells the time; the server's own if left out.",
     &["Europe/Berlin", "America/New_York", "UTC"],
 )
 .also(&["time_zone", "tz"]);
@@ -146,32 +156,32 @@ pub(super) const MAX_AGE: Parameter = optional(
 pub(super) const SKIP_VALIDATION: Parameter = optional(
     "skip_validation",
     Kind::Switch,
-    "Do not ask Letta whether the agent exists, for one that is still to be made.",
+    "Schedule without Letta's word that the agent exists, while Letta can't be asked.",
     &[],
 );
 
-pub(super) const STATUS: Field = field("status", &["string"], "\"success\" if it was done");
-pub(super) const MESSAGE: Field = field("message", &["string"], "What was done, in words");
-pub(super) const NOW: Field = field("now", &["string"], "The time of the answer, in UTC");
+pub(super) const STATUS: Field = field("status", Shape::Text, "\"success\" if it was done");
+pub(super) const MESSAGE: Field = field("message", Shape::Text, "What was done, in words");
+pub(super) const NOW: Field = field("now", Shape::Text, "The time of the answer, in UTC");
 pub(super) const NOW_LOCAL: Field = field(
     "now_local",
-    &["string"],
+    Shape::Text,
     "The same on the clocks of timezone",
 );
-pub(super) const ZONE: Field = field("timezone", &["string"], "The IANA zone of local times");
+pub(super) const ZONE: Field = field("timezone", Shape::Text, "The IANA zone of local times");
 pub(super) const WARNING: Field = field(
     "warning",
-    &["string"],
+    Shape::Text,
     "What keeps prompts from being delivered; tell your user of it",
 );
-pub(super) const NEXT_RUN: Field = field("next_run", &["string", "null"], "The next run, in UTC");
-pub(super) const NEXT_RUN_LOCAL: Field = field(
+pub(super) const NEXT_RUN: Field = nullable("next_run", Shape::Text, "The next run, in UTC");
+pub(super) const NEXT_RUN_LOCAL: Field = nullable(
     "next_run_local",
-    &["string", "null"],
+    Shape::Text,
     "The next run on the clocks of timezone",
 );
 pub(super) const NEXT_RUNS: Field =
-    field("next_runs", &["array"], "The runs that come next, in UTC");
+    field("next_runs", Shape::Texts, "The runs that come next, in UTC");
 
 impl Call {
     /// Everything given that says when.

@@ -7,32 +7,28 @@ use super::to_json;
 use crate::cli::input;
 use crate::error::{Code, Error, Result};
 use crate::mcp::Call;
-use crate::mcp::definition::{Definition, Effect, Field, Kind, field, optional};
+use crate::mcp::definition::{Definition, Effect, Field, Kind, Shape, field, nullable, optional};
 use crate::service::Registration;
 
 const PLANNED: &[Field] = &[
     STATUS,
     field(
         "id",
-        &["integer"],
+        Shape::Whole,
         "The number of the schedule, for every later call",
     ),
     NEXT_RUN,
     MESSAGE,
     NEXT_RUN_LOCAL,
     ZONE,
-    field("describes", &["string"], "When it runs, in words"),
+    field("describes", Shape::Text, "When it runs, in words"),
     NEXT_RUNS,
     field(
         "existed",
-        &["boolean"],
+        Shape::Truth,
         "Whether it was there before, under the same name",
     ),
-    field(
-        "agent_id",
-        &["string", "null"],
-        "The agent that gets the prompt",
-    ),
+    nullable("agent_id", Shape::Text, "The agent that gets the prompt"),
     NOW,
     NOW_LOCAL,
     WARNING,
@@ -142,9 +138,13 @@ pub(super) const PREVIEW: Definition = Definition {
     ],
     answers: &[
         STATUS,
-        field("describes", &["string"], "When it would run, in words"),
+        field("describes", Shape::Text, "When it would run, in words"),
         ZONE,
-        field("runs", &["array"], "The runs, each in UTC and local time"),
+        field(
+            "runs",
+            Shape::Objects,
+            "The runs, each in UTC and local time",
+        ),
         NOW,
         NOW_LOCAL,
     ],
@@ -180,15 +180,11 @@ async fn schedule(call: &Call) -> Result<Value> {
 fn spec_missing(call: &Call) -> Error {
     let parameters = call.tool.parameters.iter();
     let missing = parameters.filter(|p| p.is_required && p.name != "prompt");
-    let (name, example) = missing
-        .map(|p| (p.name, p.examples.first().copied().unwrap_or_default()))
-        .next()
-        .unwrap_or(("every", "30m"));
+    let name = missing.map(|p| p.name).next().unwrap_or("every");
     Error::new(
         Code::SpecMissing,
-        format!("nothing says when to run: give {name}, such as {example:?}"),
+        format!("nothing says when to run: give {name}"),
     )
-    .example(format!("--{name} \"{example}\""))
 }
 
 async fn preview(call: &Call) -> Result<Value> {

@@ -1,11 +1,12 @@
 //! Reading what Letta's clients send to make a schedule.
 
 use jiff::Timestamp;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use crate::error::{Code, Error, Result};
 use crate::models::{AgentId, Payload, Policy, ScheduleType, shown};
-use crate::service::{Registration, Service, When, Wish};
+use crate::schedule::{Zone, meant_time, nearest, parse_time};
+use crate::service::{Registration, Service, When, Wish, asked};
 
 /// The conversation that scheduled messages go to: the agent's own.
 pub(super) const CONVERSATION: &str = "default";
@@ -13,10 +14,24 @@ pub(super) const CONVERSATION: &str = "default";
 /// How an interval is told to clients that know only patterns.
 pub(super) const EVERY: &str = "@every ";
 
-/// A request that is accepted.
-pub(super) fn example() -> &'static str {
-    r#"{"messages": [{"role": "user", "content": "Check the backup"}], "schedule": {"type": "recurring", "cron_expression": "0 9 * * *"}}"#
-}
+/// What may stand in a request. The first five are those of Letta's SDKs (`ScheduleCreateParams` of
+/// letta-client 1.12.1 for Python and TypeScript), the next four letta-code sends and reads beside
+/// them, and the last one is ours.
+const FIELDS: &[&str] = &[
+    "messages",
+    "schedule",
+    "callback_url",
+    "include_return_message_types",
+    "max_steps",
+    "name",
+    "description",
+    "conversation_id",
+    "created_at",
+    "timezone",
+];
+
+/// What may stand in its `schedule`, by the same SDKs.
+const SCHEDULE_FIELDS: &[&str] = &["type", "scheduled_at", "cron_expression"];
 
 /// The schedule that a request asks for.
 ///
@@ -24,20 +39,25 @@ pub(super) fn example() -> &'static str {
 /// [`Code::RequestInvalid`], [`Code::PromptMissing`], [`Code::TimePast`].
 pub(super) fn read(body: &Value, agent: &AgentId, now: Timestamp) -> Result<Registration> {
     let Value::Object(body) = body else {
-        return Err(invalid("the body must be an object").example(example()));
+        return Err(invalid("the body must be an object"));
     };
+    refuse_unknown(body, FIELDS, "")?;
     let payload = Payload::read(body)?;
     refuse_what_is_not_done(body)?;
     let wish = match given(body, "schedule") {
-        Some(Value::Object(schedule)) => read_when(schedule, now)?,
+        Some(Value::Object(schedule)) => {
+            refuse_unknown(schedule, SCHEDULE_FIELDS, "schedule.")?;
+            read_when(schedule, now)?
+        }
         _ => {
-            return Err(
-                invalid("schedule is missing: it says when the messages are sent")
-                    .example(example()),
-            );
+            return Err(invalid(
+                "schedule is missing: it says when the messages are sent",
+            ));
         }
     };
-    let timezone = text(body, "timezone")?;
+    let mut wish = wish;
+    let timezone = asked::zone_of(&mut wish, text(body, "timezone")?.as_deref())
+        .map_err(|error| in_fields(error, now))?;
     Ok(Registration {
         agent_id: Some(agent.clone()),
         prompt: String::new(),
@@ -59,18 +79,66 @@ pub(super) fn read(body: &Value, agent: &AgentId, now: Timestamp) -> Result<Regi
 
 /// An error of registering, in the words of this API.
 pub(super) fn explained(error: Error, service: &Service) -> Error {
-    let now = service.clock.now();
-    let corrected = match error.code() {
-        Code::TimePast | Code::TimeInvalid => once_example(now),
-        Code::CronInvalid | Code::CronNever => cron_example(),
-        Code::IntervalInvalid => {
-            r#"{"schedule": {"type": "recurring", "cron_expression": "@every 30m"}}"#.to_owned()
-        }
-        Code::TimezoneUnknown => r#"{"timezone": "Europe/Berlin"}"#.to_owned(),
-        Code::NameTaken => r#"{"name": "another-name"}"#.to_owned(),
-        _ => return error,
+    in_fields(error, service.clock.now())
+}
+
+/// An error whose example is fields of a request in place of flags, where they can say it.
+fn in_fields(error: Error, now: Timestamp) -> Error {
+    if error.code() == Code::NameTaken {
+        return error.example(r#"{"name": "another-name"}"#);
+    }
+    let Some(flags) = error.corrected().filter(|e| e.starts_with("--")) else {
+        return error;
     };
-    error.example(corrected)
+    let fields = shlex::split(flags).and_then(|words| fields_of(&words, now));
+    error
+        .without_example()
+        .example_if(fields.map(|fields| Value::from(fields).to_string()))
+}
+
+/// Flags and their values as fields of a request.
+fn fields_of(words: &[String], now: Timestamp) -> Option<Map<String, Value>> {
+    let mut fields = Map::new();
+    for pair in words.chunks(2) {
+        let [flag, value] = pair else {
+            return None;
+        };
+        let (name, value) = match flag.as_str() {
+            "--cron" => ("schedule", recurring(value)),
+            "--every" => ("schedule", recurring(&format!("{EVERY}{value}"))),
+            "--time" => ("schedule", once(parse_time(value, &Zone::utc(), now).ok()?)),
+            "--timezone" => ("timezone", value.as_str().into()),
+            _ => return None,
+        };
+        fields.insert(name.to_owned(), value);
+    }
+    Some(fields)
+}
+
+fn recurring(pattern: &str) -> Value {
+    json!({ "type": "recurring", "cron_expression": pattern })
+}
+
+fn once(at: Timestamp) -> Value {
+    json!({ "type": "one-time", "scheduled_at": at.as_millisecond() })
+}
+
+/// Refuses a field that nobody knows: it is a slip of one that matters, and without that the
+/// schedule would be another one. What is null says nothing.
+fn refuse_unknown(object: &Map<String, Value>, known: &[&str], at: &str) -> Result<()> {
+    let unknown = object
+        .iter()
+        .find(|(key, value)| !value.is_null() && !known.contains(&key.as_str()));
+    let Some((key, _)) = unknown else {
+        return Ok(());
+    };
+    let meant = nearest(&key.to_ascii_lowercase(), known.iter().copied());
+    let meant = meant.map_or(String::new(), |name| format!(" Is {at}{name} meant?"));
+    let shown: String = key.chars().take(80).collect();
+    Err(invalid(format!(
+        "there is no field {at}{shown:?}: there are {}.{meant}",
+        known.join(", ")
+    )))
 }
 
 fn refuse_what_is_not_done(body: &Map<String, Value>) -> Result<()> {
@@ -79,8 +147,7 @@ fn refuse_what_is_not_done(body: &Map<String, Value>) -> Result<()> {
             "callback_url is not done here: Letta calls it only for requests that are sent to it \
              without waiting, and promptyoself itself calls no URL that a request names. Leave it \
              out, and ask for the schedule's history instead",
-        )
-        .example(example()));
+        ));
     }
     match given(body, "conversation_id") {
         None => Ok(()),
@@ -119,19 +186,16 @@ fn read_when(schedule: &Map<String, Value>, now: Timestamp) -> Result<Wish> {
         }
         (Some("recurring"), _, _) => Err(invalid(
             "schedule is recurring, so it must have cron_expression, as text, and no scheduled_at",
-        )
-        .example(cron_example())),
+        )),
         (None | Some("one-time"), _, _) => Err(invalid(
             "schedule is one-time, so it must have scheduled_at, in milliseconds since 1970, and \
              no cron_expression",
-        )
-        .example(once_example(now))),
+        )),
         (Some(other), _, _) => {
             let other: String = other.chars().take(80).collect();
             Err(invalid(format!(
                 "schedule.type is {other:?}: it must be \"one-time\" or \"recurring\""
-            ))
-            .example(cron_example()))
+            )))
         }
     }
 }
@@ -145,7 +209,7 @@ fn read_instant(at: &Value, now: Timestamp) -> Result<Timestamp> {
             shown(Some(at)),
             now.as_millisecond()
         ))
-        .example(once_example(now))
+        .example_if(meant_instant(at, now).map(|at| json!({ "schedule": once(at) }).to_string()))
     };
     let micros = match (at.as_i64(), at.as_f64()) {
         (Some(millis), _) => millis.checked_mul(1_000),
@@ -161,10 +225,14 @@ fn read_instant(at: &Value, now: Timestamp) -> Result<Timestamp> {
         return Ok(time);
     }
     let seconds = time.as_millisecond();
-    let hint = match (seconds - now.as_second()).abs() < 10 * 365 * 86_400 {
-        true => ". It looks like seconds: give milliseconds",
-        false => "",
+    let in_seconds = Timestamp::from_second(seconds)
+        .ok()
+        .filter(|_| (seconds - now.as_second()).abs() < 10 * 365 * 86_400);
+    let hint = match in_seconds {
+        Some(_) => ". It looks like seconds: give milliseconds",
+        None => "",
     };
+    let meant = in_seconds.filter(|at| *at > now);
     Err(Error::new(
         Code::TimePast,
         format!(
@@ -173,16 +241,16 @@ fn read_instant(at: &Value, now: Timestamp) -> Result<Timestamp> {
             now.as_millisecond()
         ),
     )
-    .example(once_example(now)))
+    .example_if(meant.map(|at| json!({ "schedule": once(at) }).to_string())))
 }
 
-fn once_example(now: Timestamp) -> String {
-    let in_an_hour = now.as_millisecond().saturating_add(3_600_000);
-    format!(r#"{{"schedule": {{"type": "one-time", "scheduled_at": {in_an_hour}}}}}"#)
-}
-
-fn cron_example() -> String {
-    r#"{"schedule": {"type": "recurring", "cron_expression": "0 9 * * *"}}"#.to_owned()
+/// The instant that a text in place of a number means.
+fn meant_instant(at: &Value, now: Timestamp) -> Option<Timestamp> {
+    let text = at.as_str()?;
+    let utc = Zone::utc();
+    let read = parse_time(text, &utc, now).ok();
+    let meant = read.or_else(|| meant_time(text, &utc, now).map(|(at, _)| at));
+    meant.filter(|at| *at > now)
 }
 
 fn given<'a>(object: &'a Map<String, Value>, key: &str) -> Option<&'a Value> {
@@ -196,7 +264,7 @@ fn text(body: &Map<String, Value>, key: &str) -> Result<Option<String>> {
         Some(Value::String(text)) => Ok(Some(text.trim().to_owned()).filter(|t| !t.is_empty())),
         Some(other) => {
             let shown = shown(Some(other));
-            Err(invalid(format!("{key} is {shown}: it must be text")).example(example()))
+            Err(invalid(format!("{key} is {shown}: it must be text")))
         }
     }
 }

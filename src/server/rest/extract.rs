@@ -61,9 +61,7 @@ impl<T: DeserializeOwned> FromRequestParts<App> for Params<T> {
             .map_err(|e| {
                 let at = place(&e.path().to_string());
                 let text = format!("the query can't be understood: {at}{}", e.into_inner());
-                Error::new(Code::RequestInvalid, text)
-                    .example("GET /api/v1/schedules?limit=100&offset=0")
-                    .into()
+                Error::new(Code::RequestInvalid, text).into()
             })
     }
 }
@@ -106,8 +104,8 @@ pub(super) async fn read(request: Request, app: &App) -> Result<(HeaderMap, Byte
 
 fn too_large_or_cut(rejection: BytesRejection) -> Problem {
     match rejection.status() {
-        StatusCode::PAYLOAD_TOO_LARGE => bodies::too_large(limits::BODY).told(EXAMPLE),
-        _ => bodies::refused(&rejection, EXAMPLE),
+        StatusCode::PAYLOAD_TOO_LARGE => bodies::too_large(limits::BODY).told(None),
+        _ => bodies::refused(&rejection, None),
     }
 }
 
@@ -142,7 +140,6 @@ fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     let wrong = |at: &str, e: serde_json::Error| {
         let text = format!("the body can't be understood: {}{e}", place(at));
         Error::new(Code::RequestInvalid, text)
-            .example("{\"prompt\":\"Check the backup\",\"every\":\"1h\"}")
     };
     let mut json = serde_json::Deserializer::from_slice(bytes);
     let read = serde_path_to_error::deserialize(&mut json)

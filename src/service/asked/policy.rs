@@ -5,7 +5,7 @@ use jiff::SignedDuration;
 use super::given;
 use crate::error::{Code, Error, Result};
 use crate::models::{CatchUp, EnvelopeStyle, PingUrl, Policy};
-use crate::schedule::read_duration;
+use crate::schedule::{meant_count, meant_span, meant_word, read_duration};
 
 /// How a schedule is to be delivered, as it was given.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -27,28 +27,45 @@ pub struct PolicyText {
 /// # Errors
 /// [`Code::PolicyInvalid`].
 pub fn policy(args: &PolicyText) -> Result<Policy> {
-    let one_of = |words: &str, flag: &str, text: &str| {
+    let one_of = |words: [&str; 3], others: &[(&str, &str)], flag: &str, text: &str| {
+        let lower = text.to_ascii_lowercase();
+        let other = others.iter().find(|(other, _)| *other == lower);
+        let meant = other
+            .map(|(_, word)| *word)
+            .or_else(|| meant_word(text, &words));
+        let [first, second, third] = words;
         Error::new(
             Code::PolicyInvalid,
-            format!("{flag} {text:?} is none of {words}"),
+            format!("{flag} {text:?} is none of {first}, {second} and {third}"),
         )
+        .example_if(meant.map(|word| format!("{flag} {word}")))
     };
     let catch_up = |text: &str| {
-        CatchUp::from_word(text).ok_or_else(|| {
-            one_of("latest, all and skip", "--catch-up", text).example("--catch-up latest")
-        })
+        let others = [
+            ("newest", "latest"),
+            ("last", "latest"),
+            ("every", "all"),
+            ("each", "all"),
+        ];
+        CatchUp::from_word(text)
+            .ok_or_else(|| one_of(["latest", "all", "skip"], &others, "--catch-up", text))
     };
     let envelope = |text: &str| {
-        EnvelopeStyle::from_word(text).ok_or_else(|| {
-            one_of("none, auto and full", "--envelope", text).example("--envelope auto")
-        })
+        let others = [
+            ("automatic", "auto"),
+            ("off", "none"),
+            ("never", "none"),
+            ("always", "full"),
+        ];
+        EnvelopeStyle::from_word(text)
+            .ok_or_else(|| one_of(["none", "auto", "full"], &others, "--envelope", text))
     };
     Ok(Policy {
         catch_up: given(args.catch_up.as_deref()).map(catch_up).transpose()?,
-        grace: duration("--grace", args.grace.as_deref(), "10m")?,
+        grace: duration("--grace", args.grace.as_deref())?,
         pause_on_failure: pause_on_failure(args.pause_on_failure.as_deref())?,
         envelope: given(args.envelope.as_deref()).map(envelope).transpose()?,
-        max_age: duration("--max-age", args.max_age.as_deref(), "24h")?,
+        max_age: duration("--max-age", args.max_age.as_deref())?,
     })
 }
 
@@ -64,13 +81,14 @@ pub fn ping_url(text: Option<&str>) -> Result<Option<Option<PingUrl>>> {
     }
 }
 
-fn duration(flag: &str, text: Option<&str>, usual: &str) -> Result<Option<SignedDuration>> {
-    let invalid = |problem: String| {
-        Error::new(Code::PolicyInvalid, format!("{flag}: {problem}"))
-            .example(format!("{flag} {usual}"))
-    };
+fn duration(flag: &str, text: Option<&str>) -> Result<Option<SignedDuration>> {
     let Some(text) = given(text) else {
         return Ok(None);
+    };
+    let invalid = |problem: String| {
+        let meant = meant_span(text).filter(|length| read_duration(length).is_ok());
+        Error::new(Code::PolicyInvalid, format!("{flag}: {problem}"))
+            .example_if(meant.map(|length| format!("{flag} {length}")))
     };
     let read = read_duration(text).map_err(invalid)?;
     match read.as_secs() {
@@ -86,11 +104,19 @@ fn pause_on_failure(text: Option<&str>) -> Result<Option<i64>> {
     };
     let number = super::whole(text).filter(|n| (0..=1_000_000).contains(n));
     number.map(Some).ok_or_else(|| {
+        let meant = match text.to_ascii_lowercase().as_str() {
+            "never" | "off" | "no" => Some(0),
+            _ => meant_count(text, &["times", "failures", "prompts"]),
+        };
         Error::new(
             Code::PolicyInvalid,
             format!("--pause-on-failure {text:?} is not a whole number from 0 to 1000000; 0 never pauses"),
         )
-        .example("--pause-on-failure 5")
+        .example_if(
+            meant
+                .filter(|n| (0..=1_000_000).contains(n))
+                .map(|n| format!("--pause-on-failure {n}")),
+        )
     })
 }
 

@@ -12,6 +12,7 @@ use crate::world::World;
 const UNDO: &str = "
     ALTER TABLE held_targets DROP COLUMN by_lanes;
     ALTER TABLE occurrences DROP COLUMN doubted_at;
+    DROP TABLE registrations;
     DROP INDEX ix_schedule_revisions_from_at;
     DROP TABLE clock_readings;
     DROP INDEX ix_schedules_ended_before;

@@ -246,8 +246,18 @@ async fn an_interval_is_told_as_every_and_taken_as_that() {
 #[case::conversation(with(json!({"conversation_id": "conv-1"})), "request_invalid",
     "default conversation only")]
 #[case::steps(with(json!({"max_steps": 0})), "request_invalid", "max_steps is 0")]
+#[case::slip_of_a_field(with(json!({"timzone": "Europe/Berlin"})), "request_invalid",
+    "Is timezone meant?")]
+#[case::unknown_field(with(json!({"colour": "red"})), "request_invalid", "\"colour\"")]
+#[case::slip_in_the_schedule(with(json!({"schedule": {"type": "recurring", "cron": "0 9 * * *"}})),
+    "request_invalid", "schedule.\"cron\"")]
+#[case::zone_in_the_schedule(with(json!({"schedule": {"type": "recurring",
+    "cron_expression": "0 9 * * *", "timezone": "Europe/Berlin"}})), "request_invalid",
+    "schedule.\"timezone\"")]
+#[case::two_zones(with(json!({"timezone": "UTC", "schedule": {"type": "recurring",
+    "cron_expression": "CRON_TZ=Europe/Paris 0 9 * * *"}})), "spec_conflict", "Europe/Paris")]
 #[tokio::test]
-async fn what_can_not_be_done_is_refused_with_the_reason_and_an_example(
+async fn what_can_not_be_done_is_refused_with_the_reason(
     #[case] body: String,
     #[case] code: &str,
     #[case] says: &str,
@@ -258,9 +268,69 @@ async fn what_can_not_be_done_is_refused_with_the_reason_and_an_example(
     let refused = super::read(request).await;
     let text = refused.refused(StatusCode::BAD_REQUEST, code);
     assert!(text.contains(says), "{text}");
-    let example = refused.body["example"].as_str().unwrap();
-    assert!(serde_json::from_str::<Value>(example).is_ok(), "{example}");
+    if let Some(example) = refused.body.get("example") {
+        assert!(
+            serde_json::from_str::<Value>(example.as_str().unwrap()).is_ok(),
+            "{example}"
+        );
+    }
     assert_eq!(scene.world.active().await, 0);
+}
+
+#[rstest]
+#[case::zone_before(json!({"schedule": {"type": "recurring",
+    "cron_expression": "CRON_TZ=Europe/Paris 0 9 * * *"}}), None, "0 9 * * *", "Europe/Paris")]
+#[case::seconds(json!({"schedule": {"type": "recurring", "cron_expression": "0 30 6 * * 1-5"}}),
+    Some(json!({"schedule": {"type": "recurring", "cron_expression": "30 6 * * 1-5"}})),
+    "30 6 * * 1-5", "UTC")]
+#[case::words(json!({"schedule": {"type": "recurring", "cron_expression": "every 2 hours"}}),
+    Some(json!({"schedule": {"type": "recurring", "cron_expression": "@every 2h"}})),
+    "@every 2h", "UTC")]
+#[case::zone(json!({"timezone": "GMT+8"}), Some(json!({"timezone": "Etc/GMT-8"})), "0 9 * * *",
+    "Etc/GMT-8")]
+#[tokio::test]
+async fn what_is_meant_is_understood_or_the_example_asks_for_it(
+    #[case] fields: Value,
+    #[case] example: Option<Value>,
+    #[case] pattern: &str,
+    #[case] zone: &str,
+) {
+    let scene = Scene::new().await;
+    let mut body: Value = serde_json::from_str(&with(fields)).unwrap();
+    let mut answer = scene
+        .call("POST", &scene.schedules(), Some(body.clone()))
+        .await;
+    if let Some(wanted) = example {
+        let told = answer.body["example"].as_str().unwrap();
+        let told: Value = serde_json::from_str(told).unwrap();
+        assert_eq!(told, wanted);
+        for (key, value) in told.as_object().unwrap() {
+            body[key] = value.clone();
+        }
+        answer = scene.call("POST", &scene.schedules(), Some(body)).await;
+    }
+    assert_eq!(answer.status, StatusCode::OK, "{answer:?}");
+    let id = answer.body["id"].as_str().unwrap();
+    let shown = scene
+        .call("GET", &format!("{}/{id}", scene.schedules()), None)
+        .await;
+    assert_eq!(shown.body["schedule"]["cron_expression"], pattern);
+    assert_eq!(shown.body["timezone"], zone);
+}
+
+#[tokio::test]
+async fn every_field_that_a_client_of_lettas_sends_is_taken() {
+    let scene = Scene::new().await;
+    let body = json!({
+        "messages": [{"role": "user", "content": "hello", "name": "ada", "otid": "o",
+            "sender_id": "s", "type": "message"}],
+        "schedule": {"type": "one-time", "scheduled_at": millis(60)},
+        "callback_url": null, "include_return_message_types": ["assistant_message"],
+        "max_steps": 3, "name": "n", "description": "d", "conversation_id": "default",
+        "created_at": "2026-02-01T12:00:00Z", "timezone": "UTC", "some_day": null,
+    });
+    let made = scene.call("POST", &scene.schedules(), Some(body)).await;
+    assert_eq!(made.status, StatusCode::OK, "{made:?}");
 }
 
 /// A request that is accepted but for these fields.

@@ -309,14 +309,11 @@ async fn an_error_says_what_to_write_instead_and_that_works() {
             !code.starts_with("time_") || text.contains("it is now"),
             "{text}"
         );
-        let (tool, arguments) = (
-            &error["example"]["tool"],
-            error["example"]["arguments"].clone(),
-        );
-        peer.succeed(
-            tool.as_str().unwrap_or_else(|| panic!("{error}")),
-            arguments,
-        );
+        // What was not meant is not advised; what is advised works.
+        if let Some(example) = error.get("example") {
+            let tool = example["tool"].as_str().unwrap();
+            peer.succeed(tool, example["arguments"].clone());
+        }
     }
     let upload = json!({ "source_code": "def f(): pass" });
     assert_eq!(
@@ -363,10 +360,10 @@ async fn the_agent_is_the_one_named_else_the_sessions_else_the_configured_one_el
         diagnose(&mut peer),
         (agent.clone(), json!("scoped-default"))
     );
-    let named = json!({ "prompt": "p", "every": "1h", "agent_id": "agent-named",
-        "skip_validation": true });
+    let other = world.letta.add_agent();
+    let named = json!({ "prompt": "p", "every": "1h", "agent_id": other });
     let made = peer.succeed("promptyoself_schedule_every", named);
-    assert_eq!(made["agent_id"], "agent-named");
+    assert_eq!(made["agent_id"], json!(other));
     let unnamed = json!({ "prompt": "p", "every": "1h" });
     let made = peer.succeed("promptyoself_schedule_every", unnamed);
     assert_eq!(made["agent_id"], agent);

@@ -1,0 +1,173 @@
+//! Wrong usage, as one of our errors.
+
+use std::ffi::OsString;
+
+use clap::Command;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+
+use super::definitions::definitions;
+use crate::error::{Code, Error};
+use crate::schedule::nearest;
+
+/// Commands by the words that other programs have for them. A word that may be two of ours is not
+/// among them: `stop` pauses or cancels, `start` serves or resumes.
+const OTHER_WORDS: &[(&str, &str)] = &[
+    ("add", "register"),
+    ("create", "register"),
+    ("new", "register"),
+    ("schedule", "register"),
+    ("ls", "list"),
+    ("get", "show"),
+    ("info", "show"),
+    ("edit", "update"),
+    ("change", "update"),
+    ("modify", "update"),
+    ("unschedule", "cancel"),
+    ("suspend", "pause"),
+    ("unpause", "resume"),
+    ("continue", "resume"),
+    ("trigger", "run"),
+    ("run-now", "run"),
+    ("log", "history"),
+    ("logs", "history"),
+    ("daemon", "serve"),
+    ("server", "serve"),
+    ("ping", "test"),
+];
+
+/// The command that is meant by a word that is none.
+pub(crate) fn command_meant(word: &str) -> Option<&'static str> {
+    let word = word.to_ascii_lowercase().replace('_', "-");
+    if let Some((_, command)) = OTHER_WORDS.iter().find(|(other, _)| *other == word) {
+        return Some(command);
+    }
+    let known = definitions(false);
+    let names: Vec<String> = known
+        .get_subcommands()
+        .map(|c| c.get_name().to_owned())
+        .collect();
+    let near = nearest(&word, names.iter().map(String::as_str))?;
+    COMMANDS.iter().find(|name| **name == near).copied()
+}
+
+/// Every command. A test compares it with the definitions.
+const COMMANDS: &[&str] = &[
+    "register", "list", "show", "update", "pause", "resume", "run", "preview", "cancel", "execute",
+    "test", "agents", "upload", "connect", "serve", "mcp", "history", "doctor", "prune", "purge",
+    "backup", "restore", "halt", "key", "plugin",
+];
+
+/// clap's report of wrong usage as one of our errors: on one line, with the command that was meant,
+/// or the help to look at. clap's own tips name what looks alike, and are left out: who types
+/// `remove` wants no `restore`.
+pub(super) fn error(report: &clap::Error, args: &[OsString]) -> Error {
+    let text = report.render().to_string();
+    let lines: Vec<&str> = text
+        .lines()
+        .map(|line| line.trim().trim_start_matches("error: "))
+        .filter(|line| !line.is_empty() && !line.starts_with("For more information"))
+        .filter(|line| !line.starts_with("tip:"))
+        .collect();
+    let mut told = lines.join("; ");
+    let known = definitions(false);
+    let at = args
+        .iter()
+        .skip(1)
+        .filter_map(|arg| arg.to_str())
+        .find_map(|arg| known.find_subcommand(arg));
+    let wrong = |kind| match report.get(kind) {
+        Some(ContextValue::String(word)) => Some(word.as_str()),
+        _ => None,
+    };
+    let meant = match report.kind() {
+        ErrorKind::InvalidSubcommand => wrong(ContextKind::InvalidSubcommand)
+            .filter(|_| at.is_none())
+            .and_then(|word| Some((word, command_meant(word)?.to_owned()))),
+        ErrorKind::UnknownArgument => wrong(ContextKind::InvalidArg).and_then(|word| {
+            let word = word.split([' ', '=']).next()?;
+            Some((word, flag_meant(word, at?)?))
+        }),
+        _ => None,
+    };
+    let example = meant
+        .as_ref()
+        .and_then(|(wrong, right)| replaced(args, wrong, right));
+    if let Some((_, right)) = &meant {
+        told.push_str(&format!("; {right} is meant"));
+    }
+    let help = match at {
+        Some(command) => format!("promptyoself {} --help", command.get_name()),
+        None => "promptyoself --help".to_owned(),
+    };
+    Error::new(Code::Usage, told).example(example.unwrap_or(help))
+}
+
+/// The flag of a command that a slip made another one of.
+fn flag_meant(word: &str, command: &Command) -> Option<String> {
+    let word = word
+        .strip_prefix("--")?
+        .to_ascii_lowercase()
+        .replace('_', "-");
+    let flags: Vec<&str> = command
+        .get_arguments()
+        .filter_map(|arg| arg.get_long())
+        .collect();
+    nearest(&word, flags.iter().copied()).map(|flag| format!("--{flag}"))
+}
+
+/// The command line again, with one word replaced, if it is short enough.
+fn replaced(args: &[OsString], wrong: &str, right: &str) -> Option<String> {
+    const LONGEST: usize = 1_000;
+    let mut words = vec!["promptyoself".to_owned()];
+    let mut is_replaced = false;
+    for arg in args.iter().skip(1) {
+        let arg = arg.to_str()?;
+        let rest = arg
+            .strip_prefix(wrong)
+            .filter(|rest| rest.is_empty() || rest.starts_with('='));
+        match rest.filter(|_| !is_replaced) {
+            Some(rest) => {
+                words.push(format!("{right}{rest}"));
+                is_replaced = true;
+            }
+            None => words.push(arg.to_owned()),
+        }
+    }
+    let line = shlex::try_join(words.iter().map(String::as_str)).ok()?;
+    (is_replaced && line.len() <= LONGEST).then_some(line)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_commands_are_those_that_are_defined() {
+        let known = definitions(false);
+        let names: Vec<&str> = known.get_subcommands().map(Command::get_name).collect();
+        assert_eq!(names, COMMANDS);
+        for (word, command) in OTHER_WORDS {
+            assert!(COMMANDS.contains(command), "{word}");
+            assert!(known.find_subcommand(word).is_none(), "{word}");
+        }
+    }
+
+    #[test]
+    fn a_command_is_meant_by_another_word_or_a_slip_and_by_nothing_else() {
+        for (word, wanted) in [
+            ("add", Some("register")),
+            ("regster", Some("register")),
+            ("cancle", Some("cancel")),
+            ("Show", Some("show")),
+            ("run_now", Some("run")),
+            ("erase", None),
+            ("stop", None),
+            ("start", None),
+            ("status", None),
+            ("ru", None),
+            ("", None),
+        ] {
+            assert_eq!(command_meant(word), wanted, "{word}");
+        }
+    }
+}

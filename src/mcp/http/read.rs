@@ -1,0 +1,75 @@
+//! Reading the message of a request, and what is answered where it can't be understood.
+
+use axum::body::Bytes;
+use axum::extract::Request;
+use axum::http::request::Parts;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use rmcp::model::ErrorCode;
+
+use crate::error::Code;
+use crate::limits;
+use crate::mcp::message::{self, Asks, Reading, Refusal};
+use crate::server::{Problem, bodies};
+
+/// A message that is understood.
+pub(super) struct Message {
+    /// Its JSON, as the library understands it.
+    pub(super) body: Bytes,
+    /// What it asks, if it waits for an answer.
+    pub(super) asks: Option<Asks>,
+}
+
+/// A request's head, and its message.
+///
+/// # Errors
+/// The answer to one that is not understood.
+pub(super) async fn message(request: Request) -> Result<(Parts, Message), Response> {
+    let (mut parts, body) = bodies::read(request, limits::BODY).await.map_err(unread)?;
+    match message::read(&body) {
+        Reading::Message { mended, asks, .. } => {
+            let body = match mended {
+                Some(mended) => {
+                    parts
+                        .headers
+                        .insert(header::CONTENT_LENGTH, mended.len().into());
+                    Bytes::from(mended)
+                }
+                None => body,
+            };
+            Ok((parts, Message { body, asks }))
+        }
+        // Whoever posts waits for an answer, if only for that nothing was read.
+        Reading::Nothing if body.trim_ascii().is_empty() => Err(refused(&Refusal::nothing())),
+        Reading::Nothing => Err(StatusCode::ACCEPTED.into_response()),
+        Reading::Refused(refusal) => Err(refused(&refusal)),
+    }
+}
+
+/// The answer to a body that was not taken in.
+fn unread(problem: Problem) -> Response {
+    match problem.error().code() {
+        // It may come again, and the answer says when.
+        Code::TooMany => problem.into_response(),
+        _ => with_status(
+            problem.status(),
+            &Refusal::unread(problem.error().to_string()),
+        ),
+    }
+}
+
+/// The answer to a message that is not understood. Wrong params are an answer to the request;
+/// before that there is no request at all.
+pub(super) fn refused(refusal: &Refusal) -> Response {
+    let status = match refusal.code() {
+        ErrorCode::INVALID_PARAMS => StatusCode::OK,
+        _ => StatusCode::BAD_REQUEST,
+    };
+    with_status(status, refusal)
+}
+
+/// A refusal with a status of its own.
+pub(super) fn with_status(status: StatusCode, refusal: &Refusal) -> Response {
+    let kind = [(header::CONTENT_TYPE, "application/json")];
+    (status, kind, refusal.to_json()).into_response()
+}

@@ -1,0 +1,373 @@
+//! Cron patterns of other dialects, with a zone beside them, and in words.
+
+use super::clock::{self, Bare};
+use super::{interval, plain};
+use crate::schedule::{CronSpec, Zone};
+
+/// What a text in place of a pattern means.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::schedule) enum Meant {
+    /// A pattern, perhaps with the zone in which it is meant.
+    Cron(String, Option<String>),
+    /// An interval.
+    Every(String),
+}
+
+impl Meant {
+    /// The flags that say so.
+    pub(in crate::schedule) fn flags(&self) -> String {
+        match self {
+            Meant::Cron(pattern, None) => format!("--cron \"{pattern}\""),
+            Meant::Cron(pattern, Some(zone)) => format!("--cron \"{pattern}\" --timezone {zone}"),
+            Meant::Every(interval) => format!("--every {interval}"),
+        }
+    }
+}
+
+/// The flags of a pattern that was given where another kind of time is asked for, and is one that
+/// can be read or in words.
+pub(in crate::schedule) fn pattern(text: &str) -> Option<String> {
+    if CronSpec::parse(text).is_ok() {
+        return Some(Meant::Cron(plain(text)?, None).flags());
+    }
+    match cron(text)? {
+        meant @ Meant::Cron(..) => Some(meant.flags()),
+        Meant::Every(_) => None,
+    }
+}
+
+/// What a text that is no pattern means.
+pub(in crate::schedule) fn cron(text: &str) -> Option<Meant> {
+    let text = plain(text)?.replace("\\*", "*");
+    let text = text.split(" #").next().unwrap_or_default();
+    let text = text.trim_end_matches(['.', ';', ',', ' ']);
+    let (text, is_aws) = match text.strip_prefix("cron(").and_then(|t| t.strip_suffix(')')) {
+        Some(inner) => (plain(inner)?, true),
+        None => (text.to_owned(), false),
+    };
+    let (zone, text) = match split_zone(&text) {
+        Some((zone, pattern)) => (Some(Zone::parse(&zone).ok()?.name().to_owned()), pattern),
+        None => (None, text),
+    };
+    let (zone, text) = match text.rsplit_once(' ') {
+        Some((words, name)) if zone.is_none() && name.contains('/') => match Zone::parse(name) {
+            Ok(place) => (Some(place.name().to_owned()), words.to_owned()),
+            Err(_) => (zone, text),
+        },
+        _ => (zone, text),
+    };
+    let lower = text.to_ascii_lowercase();
+    if let "hourly" | "daily" | "weekly" | "monthly" | "yearly" | "annually" = lower.as_str() {
+        return Some(Meant::Cron(format!("@{lower}"), zone));
+    }
+    let joined = text.replace(", ", ",").replace(" - ", "-");
+    let fields: Vec<&str> = joined.split(' ').collect();
+    let pattern = match fields.as_slice() {
+        [step, rest @ ..] if rest == ["*"; 5] => return every_seconds(step),
+        [_, _, _, _, _] => Some(with_names(&fields)),
+        [_, _, _, _, _, _] => six(&fields, is_aws),
+        ["0" | "00", five @ .., "*"] if five.len() == 5 => without_numbers(five),
+        _ => None,
+    };
+    let read = pattern.filter(|p| CronSpec::parse(p).is_ok());
+    if let Some(pattern) = read.or_else(|| in_words(&lower)) {
+        return Some(Meant::Cron(pattern, zone));
+    }
+    match interval::interval(&text) {
+        Some(every) => Some(Meant::Every(every)),
+        None => rate(&lower),
+    }
+}
+
+/// `CRON_TZ=Europe/Paris 0 9 * * *` and `0 9 * * * Europe/Paris`, as the zone and the pattern.
+pub(crate) fn split_zone(text: &str) -> Option<(String, String)> {
+    let text = text.trim().trim_matches(['"', '\'', '`']);
+    let (first, rest) = text.split_once(char::is_whitespace)?;
+    let named = ["cron_tz=", "tz="].iter().find_map(|key| {
+        let (name, zone) = first.split_at_checked(key.len())?;
+        name.eq_ignore_ascii_case(key).then_some(zone)
+    });
+    if let Some(zone) = named {
+        let zone = zone.trim_matches(['"', '\'', ';']);
+        return Some((zone.to_owned(), rest.trim().to_owned()));
+    }
+    let (rest, last) = text.rsplit_once(char::is_whitespace)?;
+    let last = last.trim_matches(['(', ')', '[', ']']);
+    // A step has a slash too, but no zone begins with a figure or a star.
+    let is_utc = ["utc", "gmt"]
+        .iter()
+        .any(|name| last.eq_ignore_ascii_case(name));
+    let is_place =
+        is_utc || last.contains('/') && last.starts_with(|c: char| c.is_ascii_alphabetic());
+    let is_pattern = rest.split_whitespace().count() == 5 || rest.starts_with('@');
+    let fits = is_place && is_pattern && Zone::parse(last).is_ok();
+    fits.then(|| (last.to_owned(), rest.trim().to_owned()))
+}
+
+/// `*/10` in a field of seconds before nothing else.
+fn every_seconds(step: &str) -> Option<Meant> {
+    let seconds: u32 = match step {
+        "0" | "00" => 60,
+        _ => step.strip_prefix("*/")?.parse().ok()?,
+    };
+    match seconds {
+        60 => Some(Meant::Cron("* * * * *".to_owned(), None)),
+        n if n > 0 && 60 % n == 0 => Some(Meant::Every(format!("{n}s"))),
+        _ => None,
+    }
+}
+
+/// Six fields: of Spring, Quartz and others, whose first is the second, or of AWS, whose last is the
+/// year.
+fn six(fields: &[&str], is_aws: bool) -> Option<String> {
+    let has_question = fields.contains(&"?");
+    let reads = |five: &[&str]| CronSpec::parse(&five.join(" ")).is_ok();
+    let after_seconds = matches!(fields[0], "0" | "00") && reads(&fields[1..]);
+    let before_year = fields[5] == "*" && reads(&fields[..5]);
+    match (after_seconds, before_year) {
+        (true, false) if !is_aws => without_numbers(&fields[1..]),
+        (false, true) if has_question => without_numbers(&fields[..5]),
+        (_, true) if is_aws => without_numbers(&fields[..5]),
+        // Both can be read. Without a question mark it is no pattern of AWS; but an hour for each
+        // minute, beside a plain time of day, leaves a doubt.
+        (true, true) if !has_question => {
+            let is_hourly = fields[2] == "*" && fields[1].bytes().all(|b| b.is_ascii_digit());
+            (!is_hourly).then(|| fields[1..].join(" "))
+        }
+        _ => None,
+    }
+}
+
+/// Five fields without question marks. Where there are some, numbers of weekdays begin with Sunday
+/// as 1, elsewhere as 0: those mean nothing here.
+fn without_numbers(five: &[&str]) -> Option<String> {
+    let (weekday, has_question) = (five.last()?, five.contains(&"?"));
+    if has_question && weekday.bytes().any(|b| b.is_ascii_digit()) {
+        return None;
+    }
+    let plain: Vec<&str> = five
+        .iter()
+        .map(|f| if *f == "?" { "*" } else { f })
+        .collect();
+    Some(plain.join(" "))
+}
+
+/// Five fields with the names of weekdays as they are known.
+fn with_names(fields: &[&str]) -> String {
+    let mut fields: Vec<String> = fields.iter().map(|f| (*f).to_owned()).collect();
+    if let Some(weekday) = fields.last_mut() {
+        let lower = weekday.to_ascii_lowercase();
+        *weekday = match lower.as_str() {
+            "weekday" | "weekdays" => "1-5".to_owned(),
+            "weekend" | "weekends" => "0,6".to_owned(),
+            _ => {
+                let items = lower.split(',').map(|item| {
+                    let ends: Vec<String> = item
+                        .split('-')
+                        .map(|day| number_of(day).map_or(day.to_owned(), |n| NAMES[n].to_owned()))
+                        .collect();
+                    ends.join("-")
+                });
+                items.collect::<Vec<_>>().join(",")
+            }
+        };
+    }
+    fields.join(" ")
+}
+
+const NAMES: [&str; 7] = ["sun", "mon", "tue", "wed", "thu", "fri", "sat"];
+
+/// The number of a weekday, in words of two letters or more; Sunday is 0.
+fn number_of(day: &str) -> Option<usize> {
+    const WHOLE: [&str; 7] = [
+        "sunday",
+        "monday",
+        "tuesday",
+        "wednesday",
+        "thursday",
+        "friday",
+        "saturday",
+    ];
+    let day = day.trim_end_matches('.');
+    let singular = day
+        .strip_suffix('s')
+        .filter(|d| d.len() >= 6)
+        .unwrap_or(day);
+    let at = WHOLE.iter().position(|name| name.starts_with(singular));
+    at.filter(|_| singular.len() >= 2)
+}
+
+/// `every day at 9am`, `weekdays at 17:30`, `every mon, wed and fri at noon`.
+fn in_words(lower: &str) -> Option<String> {
+    let mut words = clock::words(lower);
+    words.retain(|w| !matches!(w.as_str(), "every" | "each" | "on" | "and" | "&" | "the"));
+    let mut days: Vec<String> = Vec::new();
+    let mut time = None;
+    let mut at = 0;
+    while let Some(word) = words.get(at) {
+        let found = match word.as_str() {
+            "day" | "daily" | "everyday" => Some("*".to_owned()),
+            "weekday" | "weekdays" | "workday" | "workdays" => Some("1-5".to_owned()),
+            "weekend" | "weekends" => Some("0,6".to_owned()),
+            word => match word.split_once('-') {
+                Some((from, to)) => match (number_of(from), number_of(to)) {
+                    (Some(from), Some(to)) => Some(format!("{from}-{to}")),
+                    _ => None,
+                },
+                None => number_of(word).map(|n| n.to_string()),
+            },
+        };
+        if let Some(day) = found {
+            days.push(day);
+            at += 1;
+            continue;
+        }
+        let is_at = word == "at";
+        at += usize::from(is_at);
+        let bare = if is_at { Bare::Hour } else { Bare::Nothing };
+        let (clock, used) = match words.get(at).map(String::as_str) {
+            Some("midnight") => (clock::read(&["00:00".to_owned()], bare)?.0, 1),
+            _ => clock::read(words.get(at..)?, bare)?,
+        };
+        if time.replace(clock).is_some() || clock.is_next_day {
+            return None;
+        }
+        at += used;
+    }
+    let time = time?.time;
+    let several = days.len() > 1 && days.iter().any(|d| d == "*");
+    if days.is_empty() || several || time.second() != 0 || time.subsec_nanosecond() != 0 {
+        return None;
+    }
+    Some(format!(
+        "{} {} * * {}",
+        time.minute(),
+        time.hour(),
+        days.join(",")
+    ))
+}
+
+/// AWS's `rate(5 minutes)`.
+fn rate(lower: &str) -> Option<Meant> {
+    let inner = lower.strip_prefix("rate(")?.strip_suffix(')')?;
+    interval::interval(inner).map(Meant::Every)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patterns_of_other_dialects_are_those_five_fields() {
+        for (text, wanted) in [
+            ("0 30 6 * * 1-5", "--cron \"30 6 * * 1-5\""),
+            ("0 0 9 * * *", "--cron \"0 9 * * *\""),
+            ("0 */5 * * * *", "--cron \"*/5 * * * *\""),
+            ("0 15 10 ? * MON-FRI", "--cron \"15 10 * * MON-FRI\""),
+            ("0 0 12 * * ?", "--cron \"0 12 * * *\""),
+            ("0 0 12 ? * WED *", "--cron \"0 12 * * WED\""),
+            ("0 0 9 * * * *", "--cron \"0 9 * * *\""),
+            ("cron(0 9 ? * MON-FRI *)", "--cron \"0 9 * * MON-FRI\""),
+            ("cron(15 10 * * ? *)", "--cron \"15 10 * * *\""),
+            ("cron(0 9 * * 1-5)", "--cron \"0 9 * * 1-5\""),
+            ("0 9 ? * MON-FRI *", "--cron \"0 9 * * MON-FRI\""),
+            ("*/10 * * * * *", "--every 10s"),
+            ("0 * * * * *", "--cron \"* * * * *\""),
+            ("rate(5 minutes)", "--every 5m"),
+            ("\"0 9 * * *\"", "--cron \"0 9 * * *\""),
+            ("0 9 \\* \\* \\*", "--cron \"0 9 * * *\""),
+            ("0 9 * * 1–5", "--cron \"0 9 * * 1-5\""),
+            ("0 9 * * *  # every day", "--cron \"0 9 * * *\""),
+            ("0 9 * * Mo-Fr", "--cron \"0 9 * * mon-fri\""),
+            ("0 9 * * Tues,Thurs", "--cron \"0 9 * * tue,thu\""),
+            ("0 9 * * weekdays", "--cron \"0 9 * * 1-5\""),
+            (
+                "0 9 * * * Europe/Berlin",
+                "--cron \"0 9 * * *\" --timezone Europe/Berlin",
+            ),
+            ("daily", "--cron \"@daily\""),
+            ("0 9 * * 1, 3, 5", "--cron \"0 9 * * 1,3,5\""),
+            ("0 9 * * 1 - 5;", "--cron \"0 9 * * 1-5\""),
+            (
+                "every weekday at 9am Europe/Berlin",
+                "--cron \"0 9 * * 1-5\" --timezone Europe/Berlin",
+            ),
+            ("every day at 9am", "--cron \"0 9 * * *\""),
+            ("daily at 9", "--cron \"0 9 * * *\""),
+            ("at 17:30 on weekdays", "--cron \"30 17 * * 1-5\""),
+            ("every monday at 9:00", "--cron \"0 9 * * 1\""),
+            ("mondays and fridays at noon", "--cron \"0 12 * * 1,5\""),
+            ("every day at midnight", "--cron \"0 0 * * *\""),
+            ("Mon-Fri 8:15am", "--cron \"15 8 * * 1-5\""),
+            ("every 2 hours", "--every 2h"),
+            ("2h", "--every 2h"),
+        ] {
+            let meant = cron(text).map(|m| m.flags());
+            assert_eq!(meant.as_deref(), Some(wanted), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_could_be_of_two_dialects_or_is_of_none_means_nothing() {
+        for text in [
+            "0 9 * * * *",
+            "0 0 9 ? * 2-6",
+            "cron(0 9 ? * 2-6 *)",
+            "*/7 * * * * *",
+            "* * * * * *",
+            "*/5 0 9 * * *",
+            "15 0 9 * * *",
+            "0 0 9 * * * 2027",
+            "0 9 * *",
+            "61 * * * *",
+            "0 25 * * *",
+            "0 9 * * monday-fry",
+            "9:00",
+            "every day",
+            "monday",
+            "every day at 9am and 5pm",
+            "CRON_TZ=Mars/Olympus 0 9 * * *",
+            "",
+        ] {
+            let meant = cron(text);
+            let is_interval = matches!(meant, Some(Meant::Every(_)));
+            assert!(
+                meant.is_none() || (text == "every day" && is_interval),
+                "{text}: {meant:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_zone_before_or_after_a_pattern_is_its_zone() {
+        for (text, wanted) in [
+            (
+                "CRON_TZ=Europe/Paris 0 9 * * *",
+                Some(("Europe/Paris", "0 9 * * *")),
+            ),
+            ("TZ=Asia/Tokyo  @daily", Some(("Asia/Tokyo", "@daily"))),
+            ("cron_tz=\"UTC\" 0 9 * * *", Some(("UTC", "0 9 * * *"))),
+            (
+                "0 9 * * * America/New_York",
+                Some(("America/New_York", "0 9 * * *")),
+            ),
+            ("0 9 * * * UTC", Some(("UTC", "0 9 * * *"))),
+            ("0 9 * * 1-5/2", None),
+            ("0 9 * * * Mars/Olympus", None),
+            ("0 9 * * *", None),
+        ] {
+            let found = split_zone(text);
+            let found = found.as_ref().map(|(z, p)| (z.as_str(), p.as_str()));
+            assert_eq!(found, wanted, "{text}");
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_text_is_a_fault(text in "\\PC*", near in "[-0-9*/,#?() a-zA-Z=]{0,30}") {
+            let _ = cron(&text);
+            let _ = cron(&near);
+            let _ = cron(&format!("0 {near} * * *"));
+        }
+    }
+}
