@@ -44,13 +44,14 @@ pub(crate) fn command_meant(word: &str) -> Option<&'static str> {
     let known = definitions(false);
     let names: Vec<String> = known
         .get_subcommands()
+        .filter(|c| !c.is_hide_set())
         .map(|c| c.get_name().to_owned())
         .collect();
     let near = nearest(&word, names.iter().map(String::as_str))?;
     COMMANDS.iter().find(|name| **name == near).copied()
 }
 
-/// Every command. A test compares it with the definitions.
+/// Every command that people call. A test compares it with the definitions.
 const COMMANDS: &[&str] = &[
     "register", "list", "show", "update", "pause", "resume", "run", "preview", "cancel", "execute",
     "test", "agents", "upload", "connect", "serve", "mcp", "history", "doctor", "prune", "purge",
@@ -144,7 +145,8 @@ mod tests {
     #[test]
     fn the_commands_are_those_that_are_defined() {
         let known = definitions(false);
-        let names: Vec<&str> = known.get_subcommands().map(Command::get_name).collect();
+        let shown = known.get_subcommands().filter(|c| !c.is_hide_set());
+        let names: Vec<&str> = shown.map(Command::get_name).collect();
         assert_eq!(names, COMMANDS);
         for (word, command) in OTHER_WORDS {
             assert!(COMMANDS.contains(command), "{word}");

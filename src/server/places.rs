@@ -355,7 +355,7 @@ mod tests {
         tick(10).await;
         uploads.owes(Owed::Body);
         assert!(!stalls.closed().is_cancelled(), "too soon");
-        tick(20).await;
+        tick(12).await;
         assert!(stalls.closed().is_cancelled());
         drop(stalls);
         assert!(newcomer.await.unwrap().is_some());

@@ -14,6 +14,7 @@ fn values(setting: &Setting) -> (&'static str, &'static str) {
         ("", "database") => ("'/f.db'", "/e.db"),
         ("", "timezone") => ("'Europe/Rome'", "Asia/Tokyo"),
         ("", "default_agent") => ("'agent-f'", "agent-e"),
+        ("", "largest_prompt") => ("7000", "9000"),
         ("letta" | "remote", "base_url" | "url") => ("'http://f:1'", "http://e:2"),
         ("letta" | "remote", _) => ("'key of f'", "key of e"),
         ("delivery", "concurrency") | ("budget", _) => ("7", "9"),
