@@ -121,6 +121,7 @@ pub const SETTINGS: &[Setting] = &[
     setting("server", "listen", &["PROMPTYOSELF_LISTEN"]),
     setting("server", "hosts", &["PROMPTYOSELF_HOSTS"]),
     setting("server", "origins", &["PROMPTYOSELF_ORIGINS"]),
+    setting("server", "proxies", &["PROMPTYOSELF_PROXIES"]),
     setting("server", "allow_upload", &["PROMPTYOSELF_ALLOW_UPLOAD"]),
 ];
 

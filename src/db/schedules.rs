@@ -45,6 +45,13 @@ pub enum Cancelled {
     Ended(Lifecycle),
 }
 
+/// Whether a filter matches: the agent is `$1`, ended ones count if `$2`, paused ones if `$3`.
+macro_rules! matches_filter {
+    () => {
+        "($1 IS NULL OR agent_id = $1) AND ($2 OR active = 1 OR ($3 AND lifecycle = 'paused'))"
+    };
+}
+
 impl Db {
     /// Stores a schedule and returns its id.
     ///
@@ -89,15 +96,15 @@ impl Db {
         let rows = sqlx::query(concat!(
             "SELECT ",
             schedule_columns!(),
-            " FROM schedules WHERE ($1 IS NULL OR agent_id = $1) \
-             AND ($2 OR active = 1 OR ($5 AND lifecycle = 'paused')) \
-             ORDER BY next_run, id LIMIT $3 OFFSET $4"
+            " FROM schedules WHERE ",
+            matches_filter!(),
+            " ORDER BY next_run, id LIMIT $4 OFFSET $5"
         ))
         .bind(filter.agent_id.as_ref().map(AgentId::as_str))
         .bind(filter.all)
+        .bind(filter.paused)
         .bind(filter.limit.map_or(-1, i64::from))
         .bind(i64::from(filter.offset))
-        .bind(filter.paused)
         .fetch_all(&self.pool)
         .await
         .map_err(|e| self.failed("list the schedules", e))?;
@@ -113,12 +120,14 @@ impl Db {
     pub async fn list_schedules_briefly(&self, filter: &ListFilter) -> Result<Vec<PromptSchedule>> {
         let rows = sqlx::query(concat!(
             "SELECT ",
-            schedule_columns!("substr(CAST(prompt_text AS TEXT), 1, $5) AS prompt_text"),
-            " FROM schedules WHERE ($1 IS NULL OR agent_id = $1) AND ($2 OR active = 1) \
-             ORDER BY next_run, id LIMIT $3 OFFSET $4"
+            schedule_columns!("substr(CAST(prompt_text AS TEXT), 1, $6) AS prompt_text"),
+            " FROM schedules WHERE ",
+            matches_filter!(),
+            " ORDER BY next_run, id LIMIT $4 OFFSET $5"
         ))
         .bind(filter.agent_id.as_ref().map(AgentId::as_str))
         .bind(filter.all)
+        .bind(filter.paused)
         .bind(filter.limit.map_or(-1, i64::from))
         .bind(i64::from(filter.offset))
         .bind(i64::try_from(limits::LISTED_PROMPT + 1).unwrap_or(i64::MAX))
@@ -135,13 +144,15 @@ impl Db {
     /// # Errors
     /// Those of the database.
     pub async fn size_of_prompts(&self, filter: &ListFilter) -> Result<i64> {
-        sqlx::query_scalar(
+        sqlx::query_scalar(concat!(
             "SELECT coalesce(sum(size), 0) FROM (SELECT length(CAST(prompt_text AS BLOB)) AS size \
-             FROM schedules WHERE ($1 IS NULL OR agent_id = $1) AND ($2 OR active = 1) \
-             ORDER BY next_run, id LIMIT $3 OFFSET $4)",
-        )
+             FROM schedules WHERE ",
+            matches_filter!(),
+            " ORDER BY next_run, id LIMIT $4 OFFSET $5)",
+        ))
         .bind(filter.agent_id.as_ref().map(AgentId::as_str))
         .bind(filter.all)
+        .bind(filter.paused)
         .bind(filter.limit.map_or(-1, i64::from))
         .bind(i64::from(filter.offset))
         .fetch_one(&self.pool)
@@ -154,10 +165,10 @@ impl Db {
     /// # Errors
     /// Those of the database.
     pub async fn count_schedules(&self, filter: &ListFilter) -> Result<i64> {
-        sqlx::query_scalar(
-            "SELECT count(*) FROM schedules WHERE ($1 IS NULL OR agent_id = $1) \
-             AND ($2 OR active = 1 OR ($3 AND lifecycle = 'paused'))",
-        )
+        sqlx::query_scalar(concat!(
+            "SELECT count(*) FROM schedules WHERE ",
+            matches_filter!()
+        ))
         .bind(filter.agent_id.as_ref().map(AgentId::as_str))
         .bind(filter.all)
         .bind(filter.paused)

@@ -93,7 +93,7 @@ bounds! {
 mod tests {
     use super::*;
 
-    const DOCS: &str = include_str!("../../docs/settings.md");
+    const DOCS: &str = include_str!("../../docs/limits.md");
 
     #[test]
     fn every_limit_of_a_wait_is_documented() {

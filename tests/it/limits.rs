@@ -29,7 +29,8 @@ fn the_documentation_shows_every_limit_and_no_other() {
         let row = format!("| {} | {} | {} |", limit.what, limit.most, limit.over);
         assert!(DOCS.lines().any(|line| line == row), "missing: {row}");
     }
-    let rows = DOCS.lines().filter(|line| line.starts_with("| "));
+    let (of_callers, _) = DOCS.split_once("## Servers").unwrap();
+    let rows = of_callers.lines().filter(|line| line.starts_with("| "));
     assert_eq!(rows.count(), TABLE.len() + 1, "rows, and their heading");
 }
 

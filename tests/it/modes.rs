@@ -122,6 +122,7 @@ async fn no_command_makes_anything_that_others_may_read_whatever_the_umask_is() 
         &["plugin", "install", "plugins"],
         &["serve"],
         &["mcp"],
+        &["rows"],
     ];
     let known: BTreeSet<String> = definitions(false)
         .get_subcommands()
@@ -140,11 +141,15 @@ async fn no_command_makes_anything_that_others_may_read_whatever_the_umask_is() 
                 check(&world);
                 daemon.stop();
             }
-            "mcp" => {
+            "mcp" | "rows" => {
                 let mut command = world.command(argv);
                 let mut child = command.stdin(Stdio::piped()).spawn().unwrap();
                 check(&world);
-                child.stdin.take().unwrap().write_all(b"").unwrap();
+                let said: &[u8] = match argv[0] {
+                    "rows" => b"{\"do\": \"due\"}",
+                    _ => b"",
+                };
+                child.stdin.take().unwrap().write_all(said).unwrap();
                 child.wait().unwrap();
             }
             _ => {

@@ -25,6 +25,7 @@ fn values(setting: &Setting) -> (&'static str, &'static str) {
         ("mcp", "delivers") => ("false", "0"),
         ("mcp", _) | ("server", "allow_upload") => ("true", "1"),
         ("server", "listen") => ("'127.0.0.1:1'", "127.0.0.1:2"),
+        ("server", "proxies") => ("['172.18.0.2']", "172.18.0.3"),
         ("server", _) => ("['f']", "e"),
         (table, key) => panic!("{key} in [{table}] needs an example here"),
     }

@@ -54,6 +54,7 @@ async fn every_fault_at_once(redis: bool) {
         // Longer than it can take, on a busy machine too, until the last fault is put right.
         .with("PROMPTYOSELF_ORPHANED_RUN_AGE", "40s");
     let well: Vec<AgentId> = (0..4).map(|_| letta.add_agent()).collect();
+    let late = letta.add_agent();
     let mut hit = Vec::new();
     let provable = every_fault().into_iter().filter(|(_, f)| !f.hides_runs);
     for (name, fault) in provable {
@@ -67,7 +68,7 @@ async fn every_fault_at_once(redis: bool) {
         every_second(&program, agent, "work on", PROMPTS);
     }
     let daemon = program.start(&["serve"], "serve");
-    let all = hit.len() + well.len() * PROMPTS;
+    let all = hit.len() + well.len() * PROMPTS + 1;
     let is_hit = |history: &[Value], agent: &AgentId| {
         history.iter().any(|o| o["agent_id"] == agent.as_str())
     };
@@ -79,8 +80,9 @@ async fn every_fault_at_once(redis: bool) {
             relieve(&letta, agent);
         }
     }
-    // And all of them lose their server for a while.
+    // And all of them lose their server for a while, in which one at least is sent something.
     letta.stop();
+    every_second(&program, &late, "work late", 1);
     program
         .until(|history| {
             let unreachable = |o: &Value| o["error"].to_string().contains("unreachable");
@@ -95,6 +97,7 @@ async fn every_fault_at_once(redis: bool) {
     assert!(!log.contains("ERROR"), "{log}");
 
     assert_eq!(letta.overlaps(), 0);
+    assert_eq!(kept(&letta, &late), 1);
     for (name, agent, _) in &hit {
         assert_eq!(kept(&letta, agent), 1, "{name}");
     }
