@@ -21,25 +21,33 @@ pub struct Zone {
 const REPEATING: Timestamp = Timestamp::constant(4_102_444_800, 0);
 
 impl Zone {
-    /// Finds a zone by its IANA name, in upper or lower case; the zone keeps the proper one.
+    /// Finds a zone by its IANA name, in upper or lower case, and also by a name that Windows has
+    /// for it (`Eastern Standard Time`) or as whole hours from UTC (`UTC+8`). The zone has the
+    /// proper IANA name.
     ///
     /// # Errors
     /// [`Code::TimezoneUnknown`] for anything else, with the zone that is meant where there is no
-    /// doubt: for offsets and POSIX rules too, since neither follows what a government decides.
+    /// doubt: for other offsets and POSIX rules too, since neither follows what a government
+    /// decides.
     pub fn parse(name: &str) -> Result<Zone> {
         let wanted = name.trim();
-        if wanted.is_empty() || !is_place(wanted) {
-            return Err(unknown(wanted));
+        Zone::named(wanted)
+            .or_else(|| Zone::named(&meant::understood(wanted)?))
+            .ok_or_else(|| unknown(wanted))
+    }
+
+    /// The zone of an IANA name.
+    fn named(name: &str) -> Option<Zone> {
+        if name.is_empty() || !is_place(name) {
+            return None;
         }
-        let tz = TimeZone::get(wanted).map_err(|_| unknown(wanted))?;
+        let tz = TimeZone::get(name).ok()?;
         // jiff's own "Etc/Unknown" is what it uses where it can't tell.
         if tz.is_unknown() {
-            return Err(unknown(wanted));
+            return None;
         }
-        match tz.iana_name().map(str::to_owned) {
-            Some(name) => Ok(Zone { name, tz }),
-            None => Err(unknown(wanted)),
-        }
+        let name = tz.iana_name()?.to_owned();
+        Some(Zone { name, tz })
     }
 
     /// Universal time.
@@ -215,7 +223,11 @@ mod tests {
             "",
             " ",
             "+02:00",
-            "UTC+2",
+            "GMT+2",
+            "UTC+5:30",
+            "UTC+15",
+            "Eastern Daylight Time",
+            "Eastern Time",
             "CET-1CEST,M3.5.0,M10.5.0/3",
             "Mars/Olympus",
             "right/Europe/Berlin",
@@ -232,6 +244,21 @@ mod tests {
                 let example = example.replace("--timezone ", "");
                 assert!(Zone::parse(&example).is_ok(), "{bad:?}: {example}");
             }
+        }
+    }
+
+    #[test]
+    fn a_name_of_windows_and_whole_hours_from_utc_are_understood() {
+        for (given, name) in [
+            ("Eastern Standard Time", "America/New_York"),
+            ("eastern standard time", "America/New_York"),
+            ("China Standard Time", "Asia/Shanghai"),
+            ("W. Europe Standard Time", "Europe/Berlin"),
+            ("UTC+8", "Etc/GMT-8"),
+            ("utc-05:00", "Etc/GMT+5"),
+            ("UTC+0", "UTC"),
+        ] {
+            assert_eq!(Zone::parse(given).unwrap().name(), name, "{given}");
         }
     }
 

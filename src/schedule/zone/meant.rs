@@ -73,6 +73,19 @@ pub(super) fn advise(name: &str) -> Advice {
     ))
 }
 
+/// The IANA name of a zone under a name that is Windows' own or tells whole hours from UTC: of these
+/// nobody means another one. `GMT+8` is not among them, since POSIX has its sign the other way round.
+pub(super) fn understood(name: &str) -> Option<String> {
+    let lower = name.to_ascii_lowercase();
+    if lower.starts_with("utc") {
+        return fixed(named_offset(name)?);
+    }
+    match lower.ends_with(" standard time") && name.len() <= LONGEST {
+        true => of_windows(name),
+        false => None,
+    }
+}
+
 /// The zone that another name stands for, where there is no doubt.
 pub(in crate::schedule) fn zone_of(name: &str) -> Option<Zone> {
     let name = name.trim_matches(|c: char| c.is_whitespace() || matches!(c, '"' | '\'' | '`'));

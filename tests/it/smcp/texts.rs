@@ -12,28 +12,28 @@ fn an_example_stands_in_the_form_in_which_the_call_was_written() {
     let plugin = Plugin::of_this_repository();
     for (kwargs, example) in [
         (
-            "--agent-id a --prompt 'Stand up' --every 5m --max-repetitions 0",
-            "--max-repetitions 10",
+            "--agent-id a --prompt 'Stand up' --every 'half an hour'",
+            "--every 30m",
         ),
         (
-            "agent_id=a prompt=\"Stand up\" every=5m max_repetitions=0",
-            "max_repetitions=10",
+            "agent_id=a prompt=\"Stand up\" every=\"half an hour\"",
+            "every=30m",
         ),
         (
-            "agent_id='a', prompt='Stand up', every='5m', max_repetitions=0",
-            "max_repetitions=10",
+            "agent_id='a', prompt='Stand up', every='half an hour'",
+            "every=30m",
         ),
         (
-            "{'agent_id': 'a', 'prompt': 'Stand up', 'every': '5m', 'max_repetitions': 0}",
-            "{'max_repetitions': 10}",
+            "{'agent_id': 'a', 'prompt': 'Stand up', 'every': 'half an hour'}",
+            "{'every': '30m'}",
         ),
         (
-            r#"{"agent_id": "a", "prompt": "Stand up", "every": "5m", "max_repetitions": 0}"#,
-            r#"{"max_repetitions":10}"#,
+            r#"{"agent_id": "a", "prompt": "Stand up", "every": "half an hour"}"#,
+            r#"{"every":"30m"}"#,
         ),
     ] {
         let (_, told, _) = answer(&plugin, &["register", "--kwargs", kwargs]);
-        assert_eq!(told["code"], "repetitions_invalid", "{kwargs}: {told}");
+        assert_eq!(told["code"], "interval_invalid", "{kwargs}: {told}");
         assert_eq!(told["example"], example, "{kwargs}");
         // What the example says is understood in its turn.
         let (_, told, _) = answer(&plugin, &["register", "--kwargs", example]);
