@@ -19,7 +19,7 @@ pub(crate) fn optional(time: Option<Timestamp>) -> Option<DbTime> {
 }
 
 impl DbTime {
-    fn to_text(self) -> String {
+    pub(super) fn to_text(self) -> String {
         self.0.strftime("%Y-%m-%d %H:%M:%S%.6f").to_string()
     }
 }

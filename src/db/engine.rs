@@ -1,0 +1,149 @@
+//! Whole transactions on a thread of their own, many of them in one commit.
+//!
+//! A job is a closure that does all of one transaction. The thread takes what waits into one
+//! transaction of SQLite, with a savepoint for each job, and answers after the commit: nothing is
+//! acknowledged before it is durable. A batch never waits to fill.
+
+mod batch;
+mod queues;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use rusqlite::Connection;
+use tokio::sync::oneshot;
+
+use super::sql::{self, Tx};
+use batch::Waiting;
+use queues::Queues;
+
+pub(super) use queues::Whose;
+
+/// The writer. It ends when this is dropped.
+#[derive(Debug)]
+pub(super) struct Engine {
+    queues: Arc<Queues>,
+}
+
+/// Why a job has no result.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Failure<E> {
+    /// It failed by itself: nothing of it was kept.
+    #[error("{0}")]
+    Job(E),
+    /// Its transaction could not be begun: nothing has changed.
+    #[error("{0}")]
+    NotBegun(Arc<sql::Error>),
+    /// The commit failed: whether anything was kept is not known.
+    #[error("{0}")]
+    CommitUnknown(Arc<sql::Error>),
+    /// Too many wait already.
+    #[error("too many changes wait for the database")]
+    Full,
+    /// It panicked: nothing of it was kept.
+    #[error("an internal fault broke it off")]
+    Panicked,
+    /// The database is closed.
+    #[error("the database is closed")]
+    Closed,
+}
+
+/// A job with a place for its result.
+struct Work<J, T, E> {
+    job: J,
+    result: Option<Result<T, E>>,
+    to: oneshot::Sender<Result<T, Failure<E>>>,
+}
+
+impl<J, T, E> Waiting for Work<J, T, E>
+where
+    J: FnMut(&Tx<'_>) -> Result<T, E> + Send,
+    T: Send,
+    E: Send,
+{
+    fn is_wanted(&self) -> bool {
+        !self.to.is_closed()
+    }
+
+    fn run(&mut self, tx: &Tx<'_>) -> bool {
+        self.result = None;
+        self.result.insert((self.job)(tx)).is_ok()
+    }
+
+    fn answer(self: Box<Self>, end: batch::End) {
+        let Work { result, to, .. } = *self;
+        let answer = match (end, result) {
+            (batch::End::Committed, Some(Ok(done))) => Ok(done),
+            // It was rolled back by itself, whatever became of the others.
+            (batch::End::Committed | batch::End::CommitUnknown(_), Some(Err(e))) => {
+                Err(Failure::Job(e))
+            }
+            (batch::End::CommitUnknown(e), Some(Ok(_))) => Err(Failure::CommitUnknown(e)),
+            (batch::End::NotBegun(e), _) => Err(Failure::NotBegun(e)),
+            (batch::End::Panicked, _) | (_, None) => Err(Failure::Panicked),
+        };
+        // Whoever asked may have left.
+        let _ = to.send(answer);
+    }
+}
+
+impl Engine {
+    /// Starts the thread of a connection that nobody else uses.
+    ///
+    /// # Errors
+    /// If the system gives no thread.
+    pub(super) fn start(path: &Path, connection: Connection) -> std::io::Result<Self> {
+        let queues = Arc::new(Queues::default());
+        let name = path.file_name().map_or_else(String::new, |name| {
+            format!("writes {}", name.to_string_lossy())
+        });
+        let work = queues.clone();
+        std::thread::Builder::new()
+            .name(name)
+            .spawn(move || batch::work(&connection, &work))?;
+        Ok(Engine { queues })
+    }
+
+    /// Carries out a transaction. It may run more than once, and has no effect outside of it. One
+    /// whose caller leaves is not begun any more.
+    ///
+    /// # Errors
+    /// [`Failure`].
+    pub(super) async fn carry_out<T, E>(
+        &self,
+        whose: Whose,
+        job: impl FnMut(&Tx<'_>) -> Result<T, E> + Send + 'static,
+    ) -> Result<T, Failure<E>>
+    where
+        T: Send + 'static,
+        E: Send + 'static,
+    {
+        let (to, from) = oneshot::channel();
+        let work = Box::new(Work {
+            job,
+            result: None,
+            to,
+        });
+        self.queues
+            .add(whose, work)
+            .map_err(|refused| match refused {
+                queues::Refused::Full => Failure::Full,
+                queues::Refused::Closed => Failure::Closed,
+            })?;
+        from.await.unwrap_or(Err(Failure::Closed))
+    }
+
+    /// Ends the thread once what waits is done; later jobs are refused.
+    pub(super) fn close(&self) {
+        self.queues.close();
+    }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+#[cfg(test)]
+mod tests;
