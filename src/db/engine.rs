@@ -6,6 +6,7 @@
 
 mod batch;
 mod queues;
+mod readers;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -16,13 +17,15 @@ use tokio::sync::oneshot;
 use super::sql::{self, Tx};
 use batch::Waiting;
 use queues::Queues;
+use readers::Readers;
 
 pub(super) use queues::Whose;
 
-/// The writer. It ends when this is dropped.
+/// The writer and the readers of one file. They end when this is dropped.
 #[derive(Debug)]
 pub(super) struct Engine {
     queues: Arc<Queues>,
+    readers: Readers,
 }
 
 /// Why a job has no result.
@@ -53,6 +56,17 @@ struct Work<J, T, E> {
     job: J,
     result: Option<Result<T, E>>,
     to: oneshot::Sender<Result<T, Failure<E>>>,
+}
+
+/// Where the result of a job comes.
+type Coming<T, E> = oneshot::Receiver<Result<T, Failure<E>>>;
+
+impl<J, T, E> Work<J, T, E> {
+    fn new(job: J) -> (Box<Self>, Coming<T, E>) {
+        let (to, coming) = oneshot::channel();
+        let result = None;
+        (Box::new(Work { job, result, to }), coming)
+    }
 }
 
 impl<J, T, E> Waiting for Work<J, T, E>
@@ -88,11 +102,15 @@ where
 }
 
 impl Engine {
-    /// Starts the thread of a connection that nobody else uses.
+    /// Starts the threads: one that writes, and one for each of the connections that only read.
     ///
     /// # Errors
     /// If the system gives no thread.
-    pub(super) fn start(path: &Path, connection: Connection) -> std::io::Result<Self> {
+    pub(super) fn start(
+        path: &Path,
+        connection: Connection,
+        readers: Vec<Connection>,
+    ) -> std::io::Result<Self> {
         let queues = Arc::new(Queues::default());
         let name = path.file_name().map_or_else(String::new, |name| {
             format!("writes {}", name.to_string_lossy())
@@ -101,7 +119,10 @@ impl Engine {
         std::thread::Builder::new()
             .name(name)
             .spawn(move || batch::work(&connection, &work))?;
-        Ok(Engine { queues })
+        Ok(Engine {
+            queues,
+            readers: Readers::start(readers)?,
+        })
     }
 
     /// Carries out a transaction. It may run more than once, and has no effect outside of it. One
@@ -109,7 +130,7 @@ impl Engine {
     ///
     /// # Errors
     /// [`Failure`].
-    pub(super) async fn carry_out<T, E>(
+    pub(super) async fn write<T, E>(
         &self,
         whose: Whose,
         job: impl FnMut(&Tx<'_>) -> Result<T, E> + Send + 'static,
@@ -118,24 +139,39 @@ impl Engine {
         T: Send + 'static,
         E: Send + 'static,
     {
-        let (to, from) = oneshot::channel();
-        let work = Box::new(Work {
-            job,
-            result: None,
-            to,
-        });
+        let (work, answer) = Work::new(job);
         self.queues
             .add(whose, work)
             .map_err(|refused| match refused {
                 queues::Refused::Full => Failure::Full,
                 queues::Refused::Closed => Failure::Closed,
             })?;
-        from.await.unwrap_or(Err(Failure::Closed))
+        answer.await.unwrap_or(Err(Failure::Closed))
     }
 
-    /// Ends the thread once what waits is done; later jobs are refused.
+    /// Reads in one snapshot, beside whatever is written.
+    ///
+    /// # Errors
+    /// [`Failure`], but for those of a commit.
+    pub(super) async fn read<T, E>(
+        &self,
+        job: impl FnMut(&Tx<'_>) -> Result<T, E> + Send + 'static,
+    ) -> Result<T, Failure<E>>
+    where
+        T: Send + 'static,
+        E: Send + 'static,
+    {
+        let (work, answer) = Work::new(job);
+        match self.readers.add(work) {
+            true => answer.await.unwrap_or(Err(Failure::Closed)),
+            false => Err(Failure::Closed),
+        }
+    }
+
+    /// Ends the threads once what waits is done; later jobs are refused.
     pub(super) fn close(&self) {
         self.queues.close();
+        self.readers.close();
     }
 }
 

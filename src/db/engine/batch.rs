@@ -48,10 +48,23 @@ pub(super) enum End {
 
 /// What a job came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Ran {
+pub(super) enum Ran {
+    /// It is done, and to be committed.
     Done,
+    /// It failed, and is rolled back.
     Failed,
+    /// It panicked, and is rolled back.
     Panicked,
+}
+
+impl Ran {
+    /// What is told of it, once that is all.
+    pub(super) fn end(self) -> End {
+        match self {
+            Ran::Panicked => End::Panicked,
+            Ran::Done | Ran::Failed => End::Committed,
+        }
+    }
 }
 
 /// A job that ran, and what it came to.
@@ -131,7 +144,7 @@ fn in_savepoint(connection: &Connection, job: &mut dyn Waiting) -> sql::Result<R
     Ok(ran)
 }
 
-fn run(connection: &Connection, job: &mut dyn Waiting) -> Ran {
+pub(super) fn run(connection: &Connection, job: &mut dyn Waiting) -> Ran {
     let tx = Tx::on(connection);
     match catch_unwind(AssertUnwindSafe(|| job.run(&tx))) {
         Ok(true) => Ran::Done,
@@ -168,14 +181,11 @@ fn again(connection: &Connection, done: Vec<Done>) {
 }
 
 fn finish(done: Vec<Done>, committed: sql::Result<()>) {
-    let end = match committed {
-        Ok(()) => End::Committed,
-        Err(e) => End::CommitUnknown(Arc::new(e)),
-    };
+    let failed = committed.err().map(Arc::new);
     for (job, ran) in done {
-        job.answer(match ran {
-            Ran::Panicked => End::Panicked,
-            Ran::Done | Ran::Failed => end.clone(),
+        job.answer(match (&failed, ran) {
+            (Some(e), Ran::Done | Ran::Failed) => End::CommitUnknown(e.clone()),
+            _ => ran.end(),
         });
     }
 }

@@ -23,7 +23,8 @@ impl Scene {
         let tables =
             "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; CREATE TABLE t (n UNIQUE)";
         connection.execute_batch(tables).unwrap();
-        let engine = Engine::start(&folder.path().join("t.db"), connection).unwrap();
+        let reader = Connection::open(folder.path().join("t.db")).unwrap();
+        let engine = Engine::start(&folder.path().join("t.db"), connection, vec![reader]).unwrap();
         Scene {
             folder,
             engine: Arc::new(engine),
@@ -53,7 +54,7 @@ impl Scene {
                 let _ = wait.recv();
                 Ok::<(), sql::Error>(())
             };
-            engine.carry_out(Whose::Scheduler, job).await
+            engine.write(Whose::Scheduler, job).await
         });
         tokio::task::block_in_place(|| has_begun.recv().unwrap());
         (go, held)
@@ -71,7 +72,7 @@ impl Scene {
         job: impl FnMut(&Tx<'_>) -> sql::Result<T> + Send + 'static,
     ) -> tokio::task::JoinHandle<Answer<T>> {
         let engine = self.engine.clone();
-        tokio::spawn(async move { engine.carry_out(whose, job).await })
+        tokio::spawn(async move { engine.write(whose, job).await })
     }
 
     /// Until so many jobs wait.
@@ -254,4 +255,19 @@ async fn what_waits_when_it_is_closed_is_still_done_and_what_comes_later_refused
     held.await.unwrap().unwrap();
     waits.await.unwrap().unwrap();
     assert_eq!(scene.stored(), [1]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reader_waits_for_no_writer_and_sees_what_is_durable_alone() {
+    let scene = Scene::new();
+    scene.insert(Whose::Face, 1).await.unwrap().unwrap();
+    let (go, held) = scene.hold();
+    let waits = scene.insert(Whose::Face, 2);
+    scene.until_waiting(1).await;
+    let count = |tx: &Tx<'_>| query("SELECT count(*) FROM t").one::<i64>(tx);
+    assert_eq!(scene.engine.read(count).await.unwrap(), 1);
+    drop(go);
+    held.await.unwrap().unwrap();
+    waits.await.unwrap().unwrap();
+    assert_eq!(scene.engine.read(count).await.unwrap(), 2);
 }
