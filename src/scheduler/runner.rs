@@ -105,7 +105,7 @@ pub(super) async fn run(scheduler: &Scheduler, mode: Mode, stop: CancellationTok
                 let keeper = &mut runner.keeper;
                 keeper.record_run(occurrence_id, fence, &run_id).await;
                 failpoint!(RunNoted);
-                continue;
+                Event::Begun(occurrence_id)
             }
             Message::WriteAgain(settling) => {
                 let carried = runner.keeper.settle(settling).await;
