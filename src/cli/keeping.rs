@@ -7,6 +7,7 @@ use super::args::{BackupArgs, PruneArgs, PurgeArgs, RestoreArgs};
 use super::commands::to_rows;
 use super::input::{self, given};
 use super::output::{self, Reply, Text};
+use super::version;
 use crate::db::{Db, Purge};
 use crate::error::{Code, Error, Result};
 use crate::schedule::Zone;
@@ -30,8 +31,9 @@ pub(super) async fn doctor(ctx: &Context) -> Result<Reply> {
     let errors = diagnosis.has_errors();
     let (accounts, instants) = (diagnosis.accounts, diagnosis.instants);
     let text = Text::of_lines(&output::findings_text(&findings)).line(&format!(
-        "{accounts} accounts of {instants} instants examined in {}",
-        service.db.path().display()
+        "{accounts} accounts of {instants} instants examined in {} by promptyoself {}",
+        service.db.path().display(),
+        version::full()
     ));
     let json = json!({
         "status": if errors { "error" } else { "success" },
@@ -40,6 +42,7 @@ pub(super) async fn doctor(ctx: &Context) -> Result<Reply> {
         "accounts": accounts,
         "instants": instants,
         "database": service.db.path(),
+        "version": version::full(),
         "now": ctx.clock.now(),
     });
     let reply = Reply::new(&json, text.clone())?;
