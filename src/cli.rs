@@ -1,6 +1,7 @@
 //! The command line: what was asked, by whom, and the answer printed once.
 
 pub mod args;
+mod bulk;
 mod commands;
 mod connect;
 pub mod definitions;

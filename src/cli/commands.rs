@@ -8,9 +8,10 @@ use serde_json::Value;
 use super::Context;
 use super::args::{
     HaltArgs, HistoryArgs, IdArgs, ListArgs, PauseArgs, PreviewArgs, RegisterArgs, ResumeArgs,
-    UpdateArgs,
+    UpdateArgs, WhichArgs,
 };
-use super::input::{self, given};
+use super::bulk::{self, Deed};
+use super::input::{self, Which, given};
 use super::output::{self, Reply, Text};
 use crate::error::{Code, Error, Result};
 use crate::letta_client::{Rest, RestSettings};
@@ -182,14 +183,24 @@ pub(super) async fn update(ctx: &Context, args: &UpdateArgs) -> Result<Reply> {
 }
 
 pub(super) async fn pause(ctx: &Context, args: &PauseArgs) -> Result<Reply> {
-    let id = input::schedule_id(&args.id)?;
     let note = given(args.note.as_deref());
+    let id = match input::which(&args.which)? {
+        Which::One(id) => id,
+        Which::Many(agent) => {
+            return bulk::to_many(ctx, Deed::Pause(note), agent, &args.which).await;
+        }
+    };
     let paused = ctx.operations().await?.pause(id, note).await?;
     Reply::new(&paused, paused.message.as_str())
 }
 
 pub(super) async fn resume(ctx: &Context, args: &ResumeArgs) -> Result<Reply> {
-    let id = input::schedule_id(&args.id)?;
+    let id = match input::which(&args.which)? {
+        Which::One(id) => id,
+        Which::Many(agent) => {
+            return bulk::to_many(ctx, Deed::Resume(args.replay), agent, &args.which).await;
+        }
+    };
     let resumed = ctx.operations().await?.resume(id, args.replay).await?;
     reply(&resumed, &*resumed.message, resumed.warning.as_deref())
 }
@@ -225,8 +236,11 @@ pub(super) async fn halt(ctx: &Context, args: &HaltArgs) -> Result<Reply> {
     Reply::new(&halted, halted.message.as_str())
 }
 
-pub(super) async fn cancel(ctx: &Context, args: &IdArgs) -> Result<Reply> {
-    let id = input::schedule_id(args)?;
+pub(super) async fn cancel(ctx: &Context, args: &WhichArgs) -> Result<Reply> {
+    let id = match input::which(args)? {
+        Which::One(id) => id,
+        Which::Many(agent) => return bulk::to_many(ctx, Deed::Cancel, agent, args).await,
+    };
     let cancelled = ctx.operations().await?.cancel(id).await?;
     Reply::new(&cancelled, cancelled.message.as_str())
 }

@@ -224,6 +224,11 @@ pub(super) fn write_err(text: &str) {
     let _ = writeln!(io::stderr().lock(), "{}", printable(text));
 }
 
+/// The same with lines of ours, such as a table.
+pub(super) fn write_err_lines(lines: &str) {
+    let _ = writeln!(io::stderr().lock(), "{}", printable_lines(lines));
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -6,6 +6,7 @@
 mod account;
 mod bad_input;
 mod budget;
+mod bulk;
 mod client;
 mod command_line;
 mod connect;

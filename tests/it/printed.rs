@@ -129,6 +129,7 @@ async fn no_command_shows_anybodys_text_but_as_one_printable_line() {
         &["backup", HOSTILE],
         &["restore", HOSTILE],
         &["cancel", "1"],
+        &["cancel", "--all", "--dry-run"],
         &["prune", "--before", HOSTILE],
         &["purge", "--id", "1"],
         &["halt", "--note", HOSTILE],
