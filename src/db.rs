@@ -9,6 +9,7 @@ mod adoption;
 mod anew;
 mod attempts;
 mod budget;
+mod changes;
 mod claimable;
 mod claims;
 mod clock;
@@ -55,11 +56,12 @@ use tokio::sync::Notify;
 use uuid::Uuid;
 
 use crate::error::{Code, Error, Result};
-use crate::models::{Identity, Trigger};
+use crate::models::{By, Identity, Trigger};
 use crate::schedule::Zone;
 
 pub use adoption::Adopted;
 pub use anew::PlannedAnew;
+pub use changes::ChangeFilter;
 pub use claims::{Claim, ClaimTerms, Job};
 pub use control::Resumed;
 pub use copies::Restored;
@@ -100,6 +102,8 @@ pub struct Db {
     zone: Zone,
     /// Told when this process may have put something into the outbox.
     outbox_changed: Arc<Notify>,
+    /// Who changes it through this handle.
+    by: Arc<By>,
 }
 
 impl Db {

@@ -422,6 +422,15 @@ pub struct ServeArgs {
 /// Whose deliveries to show.
 #[derive(Clone, Debug, Default, Args)]
 pub struct HistoryArgs {
+    /// Show who changed what instead, the newest first
+    ///
+    /// Each change with its time, who made it and how, and what of the schedule it was. With id,
+    /// agent_id and since as for deliveries.
+    #[arg(long, value_name = SWITCH, num_args = 0..=1, action = ArgAction::Set,
+        default_value = "false", default_missing_value = "true", hide_default_value = true, hide_possible_values = true,
+        value_parser = BoolishValueParser::new())]
+    pub changes: bool,
+
     /// Only deliveries of this schedule
     #[arg(long, aliases = ["schedule-id", "schedule_id"], value_name = NUMBER, allow_hyphen_values = true)]
     pub id: Option<String>,

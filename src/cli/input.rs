@@ -16,7 +16,7 @@ use crate::service::asked::{self, PolicyText, WhenText, whole};
 use crate::service::{Changes, When, Wish};
 
 pub use crate::service::asked::{filled, given, point, repetitions};
-pub use history::history;
+pub use history::{change_log, history};
 pub use which::{Which, which};
 
 /// A part of a list.

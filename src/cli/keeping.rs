@@ -106,7 +106,7 @@ pub(super) async fn purge(ctx: &Context, args: &PurgeArgs) -> Result<Reply> {
             ));
         }
     };
-    let purged = service.db.purge(&whose, before).await?;
+    let purged = service.db.purge(&whose, before, ctx.clock.now()).await?;
     let mut message = format!(
         "Texts of {} deliveries and {} prompts of ended schedules removed",
         purged.occurrences, purged.schedules

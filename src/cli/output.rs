@@ -16,7 +16,8 @@ use crate::error::{Code, Error, Result};
 use crate::printable::{printable, printable_json, printable_lines};
 
 pub use tables::{
-    agents_table, findings_text, keys_table, occurrences_table, schedule_details, schedules_table,
+    agents_table, changes_table, findings_text, keys_table, occurrences_table, schedule_details,
+    schedules_table,
 };
 
 /// What a command answers.

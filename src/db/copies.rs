@@ -8,6 +8,7 @@ use sqlx::{Connection, Row};
 use uuid::Uuid;
 
 use super::adoption::adopt;
+use super::changes::{About, note_change};
 use super::control::skip_to_now;
 use super::filesystem::{create_new_private, for_sqlite};
 use super::notices::follow_lifecycle;
@@ -18,7 +19,7 @@ use super::schedulers::{lives, owners_folder};
 use super::time::DbTime;
 use super::{Db, Tx, database_error};
 use crate::error::{Code, Error, Result};
-use crate::models::PromptSchedule;
+use crate::models::{Operation, PromptSchedule};
 use crate::schedule::Zone;
 
 /// Why an instant is not sent that passed between a backup and its way back.
@@ -165,7 +166,10 @@ async fn prepare(
     let _ = connection.close().await;
     let (db, _) = Db::open(coming, zone, now).await?;
     let as_of = db.latest_past().await?;
-    let settled = db.settle_restored(replay, now).await;
+    let what = as_of.map_or("a database".to_owned(), |as_of| {
+        format!("a database of {as_of}")
+    });
+    let settled = db.settle_restored(&what, replay, now).await;
     db.close().await;
     let (schedules, passed) = settled?;
     std::fs::File::open(coming)
@@ -181,7 +185,12 @@ async fn prepare(
 
 impl Db {
     /// Gives a copy its own identity, and settles what has passed since it was taken.
-    async fn settle_restored(&self, replay: bool, now: Timestamp) -> Result<(i64, Vec<i64>)> {
+    async fn settle_restored(
+        &self,
+        what: &str,
+        replay: bool,
+        now: Timestamp,
+    ) -> Result<(i64, Vec<i64>)> {
         let doing = "make the backup a database of its own";
         let failed = |e| self.failed(doing, e);
         let mut tx = self.begin(doing).await?;
@@ -244,6 +253,10 @@ impl Db {
         for id in troubled {
             follow_lifecycle(&mut tx, id, now).await.map_err(failed)?;
         }
+        let none = About::none();
+        note_change(&mut tx, &self.by, Operation::Restore, none, Some(what), now)
+            .await
+            .map_err(failed)?;
         let schedules = sqlx::query_scalar("SELECT count(*) FROM schedules")
             .fetch_one(&mut *tx)
             .await

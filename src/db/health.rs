@@ -95,6 +95,7 @@ impl Db {
             install_id,
             zone: zone.clone(),
             outbox_changed: Arc::default(),
+            by: Arc::default(),
         })
     }
 

@@ -88,6 +88,7 @@ impl Db {
             install_id,
             zone: zone.clone(),
             outbox_changed: Arc::default(),
+            by: Arc::default(),
         };
         Ok((db, report))
     }

@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use sqlx::sqlite::SqliteRow;
 
+use super::changes::{About, note_change};
 use super::control::write_pause;
 use super::incidents::{Trouble, open_incident};
 use super::notices::{Settled, follow_verdict, note_end};
@@ -11,7 +12,9 @@ use super::time::{DbTime, optional};
 use super::{Db, Tx, hinted, rows};
 use crate::error::Result;
 use crate::failpoint::failpoint;
-use crate::models::{Fault, IncidentKind, Lifecycle, Policy, State, Trigger, Turn, Verdict};
+use crate::models::{
+    By, Fault, IncidentKind, Lifecycle, Operation, Policy, State, Trigger, Turn, Verdict,
+};
 
 /// What a settlement came to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -192,6 +195,21 @@ async fn count_failures(
         fault.text
     );
     write_pause(tx, schedule_id, Some(&note), now).await?;
+    let about = About {
+        id: Some(schedule_id),
+        uid: settled.uid.parse().ok(),
+        agent_id: Some(settled.agent_id),
+    };
+    let what = format!("{dead} prompts in a row were given up");
+    note_change(
+        tx,
+        &By::scheduler(),
+        Operation::Pause,
+        about,
+        Some(&what),
+        now,
+    )
+    .await?;
     sqlx::query(
         "UPDATE schedules SET paused_by_failures = 1, row_version = row_version + 1 WHERE id = $1",
     )

@@ -7,6 +7,7 @@ mod account;
 mod bad_input;
 mod budget;
 mod bulk;
+mod changes;
 mod client;
 mod command_line;
 mod connect;

@@ -119,6 +119,7 @@ async fn no_command_shows_anybodys_text_but_as_one_printable_line() {
         &["execute"],
         &["history"],
         &["history", "--id", "3"],
+        &["history", "--changes"],
         &["history", "--state", HOSTILE],
         &["test"],
         &["agents"],

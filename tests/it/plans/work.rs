@@ -200,7 +200,7 @@ async fn housekeeping() {
     world.advance(61);
     work_off(&world).await;
     let db = &world.service.db;
-    by_scheduler(db.prune(world.now() + SignedDuration::from_secs(1)))
+    by_scheduler(db.prune(world.now() + SignedDuration::from_secs(1), world.now()))
         .await
         .unwrap();
     by_scheduler(db.data_version()).await.unwrap();
