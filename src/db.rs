@@ -19,6 +19,7 @@ mod due;
 mod fault;
 mod filesystem;
 mod foreign;
+mod gauges;
 mod halt;
 mod health;
 mod hinted;
@@ -48,6 +49,7 @@ mod upgrade;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 use jiff::Timestamp;
 use sqlx::sqlite::{Sqlite, SqlitePool};
@@ -68,6 +70,7 @@ pub use copies::Restored;
 pub use due::DueSchedule;
 pub use filesystem::network_file_system;
 pub use foreign::RowColumns;
+pub use gauges::Gauges;
 pub use halt::Halt;
 pub use health::{Overdue, Stalled};
 pub(crate) use letters::LONGEST_WAIT;
@@ -104,6 +107,8 @@ pub struct Db {
     outbox_changed: Arc<Notify>,
     /// Who changes it through this handle.
     by: Arc<By>,
+    /// How many verdicts could not be written.
+    settle_failures: Arc<AtomicU64>,
 }
 
 impl Db {

@@ -28,3 +28,28 @@ BEGIN
     VALUES (OLD.uid, OLD.agent_id, OLD.lifecycle, OLD.planned_next_run, OLD.repetitions,
             OLD.paused_at, OLD.id);
 END;
+
+-- How many schedules stand like this, kept so that nobody has to go through them: new are rows of other
+-- programs that are not taken up yet.
+CREATE TABLE schedule_counts (
+    lifecycle TEXT   NOT NULL PRIMARY KEY,
+    count     BIGINT NOT NULL
+) WITHOUT ROWID;
+INSERT INTO schedule_counts (lifecycle, count)
+SELECT w.word, (SELECT count(*) FROM schedules WHERE coalesce(lifecycle, 'new') = w.word)
+FROM (SELECT 'new' AS word UNION ALL SELECT 'active' UNION ALL SELECT 'paused'
+      UNION ALL SELECT 'finished' UNION ALL SELECT 'cancelled' UNION ALL SELECT 'broken') AS w;
+CREATE TRIGGER schedules_counted AFTER INSERT ON schedules
+BEGIN
+    UPDATE schedule_counts SET count = count + 1 WHERE lifecycle = coalesce(NEW.lifecycle, 'new');
+END;
+CREATE TRIGGER schedules_recounted AFTER UPDATE OF lifecycle ON schedules
+WHEN OLD.lifecycle IS NOT NEW.lifecycle
+BEGIN
+    UPDATE schedule_counts SET count = count - 1 WHERE lifecycle = coalesce(OLD.lifecycle, 'new');
+    UPDATE schedule_counts SET count = count + 1 WHERE lifecycle = coalesce(NEW.lifecycle, 'new');
+END;
+CREATE TRIGGER schedules_uncounted AFTER DELETE ON schedules
+BEGIN
+    UPDATE schedule_counts SET count = count - 1 WHERE lifecycle = coalesce(OLD.lifecycle, 'new');
+END;

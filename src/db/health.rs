@@ -96,6 +96,7 @@ impl Db {
             zone: zone.clone(),
             outbox_changed: Arc::default(),
             by: Arc::default(),
+            settle_failures: Arc::default(),
         })
     }
 

@@ -89,6 +89,7 @@ impl Db {
             zone: zone.clone(),
             outbox_changed: Arc::default(),
             by: Arc::default(),
+            settle_failures: Arc::default(),
         };
         Ok((db, report))
     }

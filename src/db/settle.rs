@@ -1,5 +1,7 @@
 //! Settling: writing down what was decided about an occurrence, if the right to do so still holds.
 
+use std::sync::atomic::Ordering;
+
 use jiff::Timestamp;
 use sqlx::sqlite::SqliteRow;
 
@@ -55,6 +57,25 @@ impl Db {
     /// # Errors
     /// Those of the database; then nothing has changed.
     pub async fn settle(
+        &self,
+        occurrence_id: i64,
+        fence: i64,
+        verdict: &Verdict,
+        now: Timestamp,
+    ) -> Result<Option<Settlement>> {
+        let settled = self.write_verdict(occurrence_id, fence, verdict, now).await;
+        if settled.is_err() {
+            self.settle_failures.fetch_add(1, Ordering::Relaxed);
+        }
+        settled
+    }
+
+    /// How many verdicts this process could not write, each try counted.
+    pub fn settle_failures(&self) -> u64 {
+        self.settle_failures.load(Ordering::Relaxed)
+    }
+
+    async fn write_verdict(
         &self,
         occurrence_id: i64,
         fence: i64,

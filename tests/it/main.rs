@@ -28,6 +28,7 @@ mod limits;
 mod many;
 mod mcp;
 mod meant;
+mod metrics;
 mod modes;
 mod modules;
 mod notices;
