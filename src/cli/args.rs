@@ -148,6 +148,9 @@ pub enum Verb {
     /// Copy the database to a new file, also while the scheduler runs
     Backup(BackupArgs),
     /// Put a backup into the place of the database
+    ///
+    /// What has passed since the backup is skipped, since it may have been sent already, or with replay
+    /// caught up with. With settle and no file the same is done to the database that is there.
     Restore(RestoreArgs),
     /// Halt all delivery, or with --off let it go on
     ///

@@ -89,44 +89,77 @@ impl Db {
         now: Timestamp,
     ) -> Result<Restored> {
         check_copy(from).await?;
-        if holds_something(to) {
-            refuse_if_in_use(to).await?;
+        put_in_place(from, to, zone, replay, now).await
+    }
+
+    /// Does to a database what [`Db::restore`] does to a backup: it is one that was put into its place
+    /// by other means, so nobody can know what was sent since it was copied. What was there is kept.
+    ///
+    /// # Errors
+    /// [`Code::DatabaseUnavailable`] if there is none or anybody has it open, and those of a restore.
+    pub async fn settle_in_place(path: &Path, zone: &Zone, now: Timestamp) -> Result<Restored> {
+        if !holds_something(path) {
+            return Err(Error::new(
+                Code::DatabaseUnavailable,
+                format!(
+                    "there is no database {} to settle: name the one that was put into its place with \
+                     --db or PROMPTYOSELF_DB_PATH",
+                    path.display()
+                ),
+            )
+            .example("promptyoself restore promptyoself-backup.db"));
         }
-        let coming = beside(to, &format!("restoring-{}", Uuid::new_v4()));
-        let prepared = prepare(from, &coming, zone, replay, now).await;
-        let mut restored = match prepared {
-            Ok(restored) => restored,
-            Err(e) => {
-                remove_all(&coming);
-                return Err(e);
-            }
-        };
-        let in_place = holds_something(to);
-        // Again, as late as can be: to prepare the copy took a while.
-        if in_place && let Err(e) = refuse_if_in_use(to).await {
+        refuse_if_in_use(path).await?;
+        check_copy(path).await?;
+        put_in_place(path, path, zone, false, now).await
+    }
+}
+
+/// Makes a copy of a database ready for use and puts it into its place.
+async fn put_in_place(
+    from: &Path,
+    to: &Path,
+    zone: &Zone,
+    replay: bool,
+    now: Timestamp,
+) -> Result<Restored> {
+    if holds_something(to) {
+        refuse_if_in_use(to).await?;
+    }
+    let coming = beside(to, &format!("restoring-{}", Uuid::new_v4()));
+    let prepared = prepare(from, &coming, zone, replay, now).await;
+    let mut restored = match prepared {
+        Ok(restored) => restored,
+        Err(e) => {
             remove_all(&coming);
             return Err(e);
         }
-        let aside = beside(
-            to,
-            &format!("before-restore-{}", now.strftime("%Y%m%dT%H%M%S%.6fZ")),
-        );
-        if in_place {
-            // What is set aside replaces nothing.
-            create_new_private(&aside).map_err(|e| unusable(&aside, "set it aside as", e))?;
-        }
-        // A log that a crash left behind would be played into whatever gets this name.
-        for end in FILES {
-            let there = with_end(to, end);
-            if there.exists() {
-                std::fs::rename(&there, with_end(&aside, end))
-                    .map_err(|e| unusable(&there, "set it aside", e))?;
-            }
-        }
-        restored.set_aside = in_place.then_some(aside);
-        std::fs::rename(&coming, to).map_err(|e| unusable(to, "put the backup there", e))?;
-        Ok(restored)
+    };
+    let in_place = holds_something(to);
+    // Again, as late as can be: to prepare the copy took a while.
+    if in_place && let Err(e) = refuse_if_in_use(to).await {
+        remove_all(&coming);
+        return Err(e);
     }
+    let aside = beside(
+        to,
+        &format!("before-restore-{}", now.strftime("%Y%m%dT%H%M%S%.6fZ")),
+    );
+    if in_place {
+        // What is set aside replaces nothing.
+        create_new_private(&aside).map_err(|e| unusable(&aside, "set it aside as", e))?;
+    }
+    // A log that a crash left behind would be played into whatever gets this name.
+    for end in FILES {
+        let there = with_end(to, end);
+        if there.exists() {
+            std::fs::rename(&there, with_end(&aside, end))
+                .map_err(|e| unusable(&there, "set it aside", e))?;
+        }
+    }
+    restored.set_aside = in_place.then_some(aside);
+    std::fs::rename(&coming, to).map_err(|e| unusable(to, "put the backup there", e))?;
+    Ok(restored)
 }
 
 /// What SQLite keeps of one database: itself, and what is not yet written into it.
