@@ -24,7 +24,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, Semaphore, SemaphorePermit};
 
 use crate::clock::Clock;
 use crate::db::{Cancelled, Db, UpgradeReport};
@@ -71,6 +71,8 @@ pub struct Service {
     pub allow_upload: bool,
     /// The largest prompt, in bytes.
     pub largest_prompt: usize,
+    /// Places for those who read many rows.
+    pub readers: Arc<Semaphore>,
     /// Who asks.
     pub caller: Caller,
     /// The request that is carried out, if it may come again.
@@ -91,22 +93,30 @@ impl Service {
     ) -> Result<(Self, Option<UpgradeReport>)> {
         let zone = Zone::parse(timezone)?;
         let (db, report) = Db::open(database, &zone, clock.now()).await?;
-        Ok((
-            Service {
-                db,
-                letta,
-                clock,
-                zone,
-                budget: Budget::default(),
-                wake: Arc::default(),
-                default_agent: None,
-                allow_upload: false,
-                largest_prompt: limits::PROMPT,
-                caller: Caller::default(),
-                request: None,
-            },
-            report,
-        ))
+        Ok((Service::new(db, letta, clock, zone), report))
+    }
+
+    fn new(db: Db, letta: Arc<dyn Letta>, clock: Clock, zone: Zone) -> Self {
+        Service {
+            db,
+            letta,
+            clock,
+            zone,
+            budget: Budget::default(),
+            wake: Arc::default(),
+            default_agent: None,
+            allow_upload: false,
+            largest_prompt: limits::PROMPT,
+            readers: Arc::new(Semaphore::new(limits::READERS)),
+            caller: Caller::default(),
+            request: None,
+        }
+    }
+
+    /// A place for reading many rows, once one is free: however many ask, whatever is sent waits
+    /// behind few of them.
+    async fn place_to_read(&self) -> Option<SemaphorePermit<'_>> {
+        self.readers.acquire().await.ok()
     }
 
     /// The same for another caller.
