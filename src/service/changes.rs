@@ -60,6 +60,7 @@ impl Service {
     /// [`crate::error::Code::ScheduleNotFound`] for an id of which nothing is known,
     /// [`crate::error::Code::NotPermitted`], and those of the database.
     pub async fn changes(&self, asked: &ChangeQuery) -> Result<Vec<ChangeView>> {
+        let _place = self.place_to_read().await;
         if let (Some(id), Some(_)) = (asked.id, self.caller.scope()) {
             self.find(id).await?;
         }
