@@ -5,6 +5,7 @@ pub mod answers;
 pub mod asked;
 mod bounds;
 mod budget;
+mod changes;
 mod control;
 mod doctor;
 mod keeping;
@@ -30,10 +31,11 @@ use crate::db::{Cancelled, Db, UpgradeReport};
 use crate::error::{Code, Error, Result};
 use crate::letta_client::{Agent, Letta};
 use crate::limits;
-use crate::models::{AgentId, Budget, Caller, Lifecycle, PromptSchedule, RequestKey};
+use crate::models::{AgentId, Budget, By, Caller, Face, Lifecycle, PromptSchedule, RequestKey};
 use crate::schedule::Zone;
 
 pub use accounts::AccountQuery;
+pub use changes::{ChangeQuery, ChangeView};
 pub use control::preview;
 pub use doctor::{Diagnosis, Finding, Severity, Usual};
 pub use keys::Credentials;
@@ -119,8 +121,27 @@ impl Service {
 
     /// The same for another caller.
     pub fn for_caller(&self, caller: Caller) -> Service {
+        let by = By {
+            caller: caller.clone(),
+            ..self.db.by().clone()
+        };
         Service {
+            db: self.db.acting_for(by),
             caller,
+            ..self.clone()
+        }
+    }
+
+    /// The same through a face, with what the key is called that was shown there: so the record of
+    /// changes says it.
+    pub fn through(&self, face: Face, key: Option<String>) -> Service {
+        let by = By {
+            caller: self.caller.clone(),
+            key,
+            face,
+        };
+        Service {
+            db: self.db.acting_for(by),
             ..self.clone()
         }
     }

@@ -7,6 +7,7 @@
 mod keeping;
 mod peers;
 mod policy;
+mod which;
 
 use std::path::PathBuf;
 
@@ -16,6 +17,7 @@ use clap::{ArgAction, Args, Parser, Subcommand};
 pub use keeping::{BackupArgs, PruneArgs, PurgeArgs, RestoreArgs};
 pub use peers::{ConnectArgs, UploadArgs};
 pub use policy::PolicyArgs;
+pub use which::WhichArgs;
 
 /// The value name that marks a whole number; `--describe` calls its type `integer`.
 pub(super) const NUMBER: &str = "N";
@@ -77,11 +79,14 @@ pub enum Verb {
     Update(UpdateArgs),
 
     /// Pause a schedule: nothing of it is sent until it is resumed
+    ///
+    /// With agent_id every schedule of an agent is paused.
     Pause(PauseArgs),
 
     /// Let a paused schedule run again
     ///
     /// What passed during the pause is skipped, unless replay is set: then the newest of it is sent.
+    /// With agent_id every paused schedule of an agent runs again.
     Resume(ResumeArgs),
 
     /// Run a schedule once now, beside its own times
@@ -94,9 +99,10 @@ pub enum Verb {
 
     /// Cancel a schedule, so that it never runs again
     ///
-    /// A prompt that is on its way to the agent already is not called back.
+    /// A prompt that is on its way to the agent already is not called back. With agent_id every
+    /// schedule of an agent is cancelled.
     #[command(visible_aliases = ["delete", "remove", "rm"])]
-    Cancel(IdArgs),
+    Cancel(WhichArgs),
 
     /// Deliver every prompt that is due now, then stop
     ///
@@ -142,6 +148,9 @@ pub enum Verb {
     /// Copy the database to a new file, also while the scheduler runs
     Backup(BackupArgs),
     /// Put a backup into the place of the database
+    ///
+    /// What has passed since the backup is skipped, since it may have been sent already, or with replay
+    /// caught up with. With settle and no file the same is done to the database that is there.
     Restore(RestoreArgs),
     /// Halt all delivery, or with --off let it go on
     ///
@@ -305,24 +314,24 @@ pub struct UpdateArgs {
     pub name: Option<String>,
 }
 
-/// Which schedule to pause, and why.
+/// Which schedules to pause, and why.
 #[derive(Clone, Debug, Default, Args)]
 pub struct PauseArgs {
-    /// Which schedule.
+    /// Which schedules.
     #[command(flatten)]
-    pub id: IdArgs,
+    pub which: WhichArgs,
 
     /// Why, for whoever looks at it later
     #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
     pub note: Option<String>,
 }
 
-/// Which schedule to resume, and how.
+/// Which schedules to resume, and how.
 #[derive(Clone, Debug, Default, Args)]
 pub struct ResumeArgs {
-    /// Which schedule.
+    /// Which schedules.
     #[command(flatten)]
-    pub id: IdArgs,
+    pub which: WhichArgs,
 
     /// Catch up with what passed during the pause, instead of skipping it
     #[arg(long, value_name = SWITCH, num_args = 0..=1, action = ArgAction::Set,
@@ -416,6 +425,15 @@ pub struct ServeArgs {
 /// Whose deliveries to show.
 #[derive(Clone, Debug, Default, Args)]
 pub struct HistoryArgs {
+    /// Show who changed what instead, the newest first
+    ///
+    /// Each change with its time, who made it and how, and what of the schedule it was. With id,
+    /// agent_id and since as for deliveries.
+    #[arg(long, value_name = SWITCH, num_args = 0..=1, action = ArgAction::Set,
+        default_value = "false", default_missing_value = "true", hide_default_value = true, hide_possible_values = true,
+        value_parser = BoolishValueParser::new())]
+    pub changes: bool,
+
     /// Only deliveries of this schedule
     #[arg(long, aliases = ["schedule-id", "schedule_id"], value_name = NUMBER, allow_hyphen_values = true)]
     pub id: Option<String>,
@@ -600,12 +618,12 @@ mod tests {
             &["show", "--id", "5"],
             &["cancel", "--schedule_id", "5"],
         ] {
-            match parse(words).unwrap() {
-                Verb::Show(args) | Verb::Cancel(args) => {
-                    assert_eq!(args.id.or(args.position).as_deref(), Some("5"));
-                }
+            let args = match parse(words).unwrap() {
+                Verb::Show(args) => args,
+                Verb::Cancel(args) => args.id,
                 other => panic!("{other:?}"),
-            }
+            };
+            assert_eq!(args.id.or(args.position).as_deref(), Some("5"));
         }
         assert!(parse(&["show", "-5"]).is_ok());
         assert!(parse(&["show", "5", "--id", "5"]).is_err());

@@ -183,9 +183,7 @@ impl Core {
         self.next_prune = None;
         self.next_trust = self.next_trust.map(|_| now);
         self.next_due = None;
-        if let Target::Held { next_try, .. } = &mut self.target {
-            *next_try = now;
-        }
+        self.target.forget_times(now);
         if self.stop_at.is_some() {
             self.stop_at = Some(later(now, self.settings.drain));
         }

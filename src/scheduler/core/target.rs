@@ -20,6 +20,10 @@ use crate::models::{Lane, Verdict};
 /// So many lanes that meet the same, with nothing taken in between, are no coincidence.
 const MANY_LANES: usize = 3;
 
+/// How long the others wait for a prompt that is tried while the target is held: one that is neither
+/// refused nor seen to begin a turn must not keep them for as long as a silence may last.
+const TRIAL: SignedDuration = SignedDuration::from_secs(30);
+
 /// Whether anything may be sent to the target.
 #[derive(Debug)]
 pub(super) enum Target {
@@ -42,9 +46,17 @@ pub(super) enum HeldBy {
     Lanes {
         /// The lanes that were refused, the one that was longest ago first.
         refused: VecDeque<Lane>,
-        /// The lane in which a prompt is tried.
-        trial: Option<Lane>,
+        /// The prompt that is tried.
+        trial: Option<Trial>,
     },
+}
+
+/// A prompt that is tried while the target is held.
+#[derive(Debug)]
+pub(super) struct Trial {
+    lane: Lane,
+    /// How long the others wait for it.
+    until: Timestamp,
 }
 
 /// What is not settled before the target has said whether it is well.
@@ -117,14 +129,19 @@ impl Target {
                 by: HeldBy::Lanes { refused, trial },
                 next_try,
                 ..
-            } if trial.is_none() => {
+            } if trial.as_ref().is_none_or(|t| now >= t.until) => {
                 // A lane that has met nothing yet need not wait for the others.
                 let mut taken = queue.take(now, |l| is_free(l) && !refused.contains(l));
                 if taken.is_none() && now >= *next_try {
                     let again = |lane| queue.take(now, |l| l == lane && is_free(l));
                     taken = refused.iter().find_map(again);
                 }
-                *trial = taken.as_ref().map(|c| c.lane.clone());
+                if let Some(taken) = &taken {
+                    *trial = Some(Trial {
+                        lane: taken.lane.clone(),
+                        until: later(now, TRIAL),
+                    });
+                }
                 taken
             }
             Target::Held { .. } => None,
@@ -143,13 +160,27 @@ impl Target {
                 by: HeldBy::Lanes { refused, trial },
                 next_try,
                 ..
-            } if trial.is_none() => {
+            } => {
                 let fresh = queue.next_time(|l| is_free(l) && !refused.contains(l));
                 let again = queue.next_time(|l| is_free(l) && refused.contains(l));
                 let again = again.map(|t| t.max(*next_try));
-                super::earliest(fresh, again)
+                let next = super::earliest(fresh, again);
+                next.map(|t| trial.as_ref().map_or(t, |trial| t.max(trial.until)))
             }
             Target::Held { .. } => None,
+        }
+    }
+
+    /// Forgets every time that was counted from a later now.
+    pub(super) fn forget_times(&mut self, now: Timestamp) {
+        if let Target::Held { by, next_try, .. } = self {
+            *next_try = now;
+            if let HeldBy::Lanes {
+                trial: Some(trial), ..
+            } = by
+            {
+                trial.until = now;
+            }
         }
     }
 
@@ -159,7 +190,7 @@ impl Target {
             by: HeldBy::Lanes { trial, .. },
             ..
         } = self
-            && trial.as_ref() == Some(lane)
+            && trial.as_ref().is_some_and(|t| t.lane == *lane)
         {
             *trial = None;
         }
@@ -194,10 +225,7 @@ impl Core {
             }
             answer => {
                 if is_taken_in(&answer) {
-                    self.acquit(&job.lane);
-                    if self.target.is_held() && !self.target.is_closed() {
-                        self.release(actions);
-                    }
+                    self.take_success(&job.lane, actions);
                 }
                 self.target.end_trial(&job.lane);
                 if let Answer::Unknown(doubt) = &answer
@@ -208,6 +236,23 @@ impl Core {
                 let verdict = judge_answer(answer, &self.facts_of(&job), now, &self.settings);
                 actions.push(settle_job(job, verdict));
             }
+        }
+    }
+
+    /// Takes that a turn has begun: however long it goes on, the target has taken its prompt.
+    pub(super) fn take_begun(&mut self, occurrence_id: i64, actions: &mut Vec<Action>) {
+        let mut ours = self.ours.iter();
+        let lane = ours.find_map(|(lane, id)| (*id == Some(occurrence_id)).then(|| lane.clone()));
+        if let Some(lane) = lane {
+            self.take_success(&lane, actions);
+        }
+    }
+
+    /// Takes that the target has taken a prompt of this lane in.
+    fn take_success(&mut self, lane: &Lane, actions: &mut Vec<Action>) {
+        self.acquit(lane);
+        if self.target.is_held() && !self.target.is_closed() {
+            self.release(actions);
         }
     }
 
