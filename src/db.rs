@@ -144,9 +144,8 @@ impl Db {
     /// # Errors
     /// If the database can't be read.
     pub async fn data_version(&self) -> Result<i64> {
-        sqlx::query_scalar("PRAGMA data_version")
-            .fetch_one(&self.pool)
-            .await
+        query("PRAGMA data_version")
+            .one(tx)
             .map_err(|e| self.failed("watch for changes", e))
     }
 
@@ -165,13 +164,13 @@ impl Db {
 
     /// Commits what may have put something into the outbox.
     async fn commit_and_tell(&self, tx: Tx, doing: &str) -> Result<()> {
-        self.commit(tx, doing).await?;
+        self.commit(tx, doing)?;
         self.outbox_changed.notify_one();
         Ok(())
     }
 
     /// Our error for a failed statement; `doing` as in "could not …".
-    fn failed(&self, doing: &str, error: sqlx::Error) -> Error {
+    fn failed(&self, doing: &str, error: sql::Error) -> Error {
         database_error(&self.path, doing, error)
     }
 
@@ -197,9 +196,9 @@ impl Db {
 const FULL: [i64; 2] = [13, 4874];
 
 /// Sorts an SQLite error into our codes: what to do differs, so the code does.
-fn database_error(path: &Path, doing: &str, error: sqlx::Error) -> Error {
+fn database_error(path: &Path, doing: &str, error: sql::Error) -> Error {
     let extended = match &error {
-        sqlx::Error::Database(e) => e.code().and_then(|c| c.parse::<i64>().ok()),
+        sql::Error::Database(e) => e.code().and_then(|c| c.parse::<i64>().ok()),
         _ => None,
     };
     let other = other_path(path);
@@ -242,7 +241,7 @@ fn database_error(path: &Path, doing: &str, error: sqlx::Error) -> Error {
             _ => other,
         })
         .caused_by(match error {
-            sqlx::Error::Database(e) => e.into_error(),
+            sql::Error::Database(e) => e.into_error(),
             other => other.into(),
         })
 }
@@ -296,7 +295,7 @@ mod tests {
     }
 
     async fn set(db: &Db, pragma: &'static str) {
-        sqlx::query(pragma).execute(&db.pool).await.unwrap();
+        query(pragma).execute(&db.pool).await.unwrap();
     }
 
     #[tokio::test]
@@ -320,7 +319,7 @@ mod tests {
         let db = open(&folder).await;
         let mut tx = db.begin("test").await.unwrap();
         // As SQLite does on a full disk, behind the back of sqlx.
-        sqlx::query("ROLLBACK").execute(&mut *tx).await.unwrap();
+        query("ROLLBACK").execute(tx).unwrap();
         drop(tx);
         assert!(add(&db, "next".into()).await.is_ok());
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 use sqlx::SqliteConnection;
-use sqlx::sqlite::SqliteRow;
+use sqlx::sqlite::Row;
 use uuid::Uuid;
 
 use super::Db;
@@ -41,9 +41,9 @@ impl Db {
     /// Those of the database.
     pub async fn account(&self, uid: Uuid) -> Result<Account> {
         let failed = |e| self.failed("read the account", e);
-        let mut tx = self.pool.begin().await.map_err(failed)?;
-        let account = read(&mut tx, uid).await.map_err(failed)?;
-        tx.commit().await.map_err(failed)?;
+        let mut tx = self.pool.begin().await?;
+        let account = read(tx, uid)?;
+        tx.commit().await?;
         Ok(account)
     }
 
@@ -52,24 +52,26 @@ impl Db {
     /// # Errors
     /// Those of the database.
     pub async fn accounts(&self) -> Result<Vec<Account>> {
-        let rows = sqlx::query(
-            "SELECT all_uids.uid AS uid FROM (SELECT uid FROM schedules WHERE uid IS NOT NULL \
+        let db = self.clone();
+        self.read("look for the schedules", move |tx| {
+            let rows = query(
+                "SELECT all_uids.uid AS uid FROM (SELECT uid FROM schedules WHERE uid IS NOT NULL \
                  UNION SELECT uid FROM schedule_revisions UNION SELECT uid FROM occurrences \
                  UNION SELECT uid FROM pruned_sums) AS all_uids \
              LEFT JOIN schedules s ON s.uid = all_uids.uid ORDER BY s.id IS NULL, s.id",
-        )
-        .fetch_all(&self.pool)
+            )
+            .fetch_all(tx)?;
+            let mut accounts = Vec::with_capacity(rows.len());
+            for uid in rows.iter().filter_map(|row| rows::uuid(row, "uid").ok()) {
+                accounts.push(db.account(uid).await?);
+            }
+            Ok(accounts)
+        })
         .await
-        .map_err(|e| self.failed("look for the schedules", e))?;
-        let mut accounts = Vec::with_capacity(rows.len());
-        for uid in rows.iter().filter_map(|row| rows::uuid(row, "uid").ok()) {
-            accounts.push(self.account(uid).await?);
-        }
-        Ok(accounts)
     }
 }
 
-async fn read(connection: &mut SqliteConnection, uid: Uuid) -> sqlx::Result<Account> {
+fn read(tx: &Tx<'_>, uid: Uuid) -> sql::Result<Account> {
     let key = uid.to_string();
     let standing = fetch_standing(connection, &key).await?;
     let mut account = Account {
@@ -112,8 +114,8 @@ async fn read(connection: &mut SqliteConnection, uid: Uuid) -> sqlx::Result<Acco
     Ok(account)
 }
 
-async fn sums(connection: &mut SqliteConnection, uid: &str) -> sqlx::Result<Vec<SqliteRow>> {
-    sqlx::query(concat!(
+fn sums(tx: &Tx<'_>, uid: &str) -> sql::Result<Vec<Row>> {
+    query(concat!(
         "SELECT \"trigger\", state, id <= (SELECT early_occurrences FROM install) AS early, \
              0 AS pruned, sum(",
         instants!(),
@@ -121,13 +123,12 @@ async fn sums(connection: &mut SqliteConnection, uid: &str) -> sqlx::Result<Vec<
          UNION ALL SELECT \"trigger\", state, early, 1, count FROM pruned_sums WHERE uid = $1"
     ))
     .bind(uid)
-    .fetch_all(connection)
-    .await
+    .fetch_all(tx)
 }
 
 /// The recorded instants, except the early ones; none if they are too many to be compared.
-async fn recorded(connection: &mut SqliteConnection, uid: &str) -> sqlx::Result<Vec<Recorded>> {
-    let rows = sqlx::query(
+fn recorded(tx: &Tx<'_>, uid: &str) -> sql::Result<Vec<Recorded>> {
+    let rows = query(
         "SELECT first_at, intended_at FROM occurrences WHERE uid = $1 AND \"trigger\" = 'schedule' \
          AND id > (SELECT early_occurrences FROM install) ORDER BY intended_at LIMIT $2",
     )
@@ -137,8 +138,7 @@ async fn recorded(connection: &mut SqliteConnection, uid: &str) -> sqlx::Result<
             .unwrap_or(i64::MAX)
             .saturating_add(1),
     )
-    .fetch_all(connection)
-    .await?;
+    .fetch_all(tx)?;
     if rows.len() > COMPARED {
         return Ok(Vec::new());
     }
@@ -151,17 +151,13 @@ async fn recorded(connection: &mut SqliteConnection, uid: &str) -> sqlx::Result<
     Ok(rows.iter().filter_map(read).collect())
 }
 
-async fn pruned_until(
-    connection: &mut SqliteConnection,
-    uid: &str,
-) -> sqlx::Result<Option<Timestamp>> {
-    let row = sqlx::query(
+fn pruned_until(tx: &Tx<'_>, uid: &str) -> sql::Result<Option<Timestamp>> {
+    let row = query(
         "SELECT max(last_at) AS last_at FROM pruned_sums WHERE uid = $1 \
          AND \"trigger\" = 'schedule'",
     )
     .bind(uid)
-    .fetch_one(connection)
-    .await?;
+    .fetch_one(tx)?;
     Ok(rows::lenient_time(&row, "last_at"))
 }
 

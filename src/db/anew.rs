@@ -56,88 +56,84 @@ impl Db {
     /// # Errors
     /// Those of the database.
     pub async fn plan_anew(&self, now: Timestamp) -> Result<Option<PlannedAnew>> {
-        let doing = "plan anew what a wrong clock has planned";
-        let failed = |e| self.failed(doing, e);
-        let latest = self.latest_past().await?;
-        let Some(latest) = latest.filter(|t| t.duration_since(now) > SAME && is_possible(now))
-        else {
-            return Ok(None);
-        };
-        let mut anew = PlannedAnew::default();
-        for some in self.list_suspects(now).await?.chunks(AT_ONCE) {
-            let mut tx = self.begin(doing).await?;
-            for id in some {
-                if let Some(instants) = plan_one(&mut tx, *id, now).await.map_err(failed)? {
-                    anew.schedules.push(*id);
-                    anew.instants += instants;
+        let db = self.clone();
+        self.write_and_tell("plan anew what a wrong clock has planned", move |tx| {
+            let latest = db.latest_past().await?;
+            let Some(latest) = latest.filter(|t| t.duration_since(now) > SAME && is_possible(now))
+            else {
+                return Ok(None);
+            };
+            let mut anew = PlannedAnew::default();
+            for some in db.list_suspects(now).await?.chunks(AT_ONCE) {
+                for id in some {
+                    if let Some(instants) = plan_one(tx, *id, now)? {
+                        anew.schedules.push(*id);
+                        anew.instants += instants;
+                    }
                 }
             }
-            self.commit(tx, doing).await?;
-        }
-        let mut tx = self.begin(doing).await?;
-        stamps::put_right(&mut tx, now).await.map_err(failed)?;
-        if !anew.schedules.is_empty() {
-            let reason = anew.describe(latest, now);
-            let wrong = Trouble {
-                kind: IncidentKind::Clock,
-                whose: Whose::Machine(IncidentKind::Clock.as_str()),
-                occurrence_id: None,
-                code: None,
-                reason: &reason,
-            };
-            open_incident(&mut tx, &wrong, now).await.map_err(failed)?;
-        }
-        self.commit_and_tell(tx, doing).await?;
-        Ok(Some(anew))
+            stamps::put_right(tx, now)?;
+            if !anew.schedules.is_empty() {
+                let reason = anew.describe(latest, now);
+                let wrong = Trouble {
+                    kind: IncidentKind::Clock,
+                    whose: Whose::Machine(IncidentKind::Clock.as_str()),
+                    occurrence_id: None,
+                    code: None,
+                    reason: &reason,
+                };
+                open_incident(tx, &wrong, now)?;
+            }
+            Ok(Some(anew))
+        })
+        .await
     }
 
     /// The schedules that a clock ahead of `now` may have planned.
     async fn list_suspects(&self, now: Timestamp) -> Result<Vec<i64>> {
-        let failed = |e| self.failed("look for what a wrong clock has planned", e);
-        let marked: Vec<String> = sqlx::query_scalar(
-            "SELECT uid FROM occurrences WHERE finished_at > $1 \
+        self.read("look for what a wrong clock has planned", move |tx| {
+            let marked: Vec<String> = query(
+                "SELECT uid FROM occurrences WHERE finished_at > $1 \
              UNION SELECT uid FROM occurrences WHERE state IN ('waiting', 'sending', 'unknown') \
                  AND (intended_at > $1 OR sent_at > $1) \
              UNION SELECT o.uid FROM attempts a JOIN occurrences o ON o.id = a.occurrence_id \
                  WHERE a.started_at > $1 \
              UNION SELECT uid FROM schedule_revisions WHERE from_at > $1 \
              UNION SELECT uid FROM schedules WHERE paused_at > $1",
-        )
-        .bind(DbTime(now))
-        .fetch_all(&self.pool)
-        .await
-        .map_err(failed)?;
-        let marked: HashSet<Uuid> = marked.iter().filter_map(|uid| uid.parse().ok()).collect();
-        let mut suspects = Vec::new();
-        let mut last = i64::MIN;
-        loop {
-            let rows = sqlx::query(concat!(
-                "SELECT (SELECT from_at FROM schedule_revisions r WHERE r.uid = schedules.uid \
+            )
+            .bind(DbTime(now))
+            .all(tx)?;
+            let marked: HashSet<Uuid> = marked.iter().filter_map(|uid| uid.parse().ok()).collect();
+            let mut suspects = Vec::new();
+            let mut last = i64::MIN;
+            loop {
+                let rows = query(concat!(
+                    "SELECT (SELECT from_at FROM schedule_revisions r WHERE r.uid = schedules.uid \
                          ORDER BY r.id DESC LIMIT 1) AS made_at, \
                      (SELECT first_instant FROM schedule_revisions r WHERE r.uid = schedules.uid \
                       ORDER BY r.id DESC LIMIT 1) AS first_instant, ",
-                schedule_columns!(),
-                " FROM schedules WHERE id > $1 AND uid IS NOT NULL AND touched = 0 \
+                    schedule_columns!(),
+                    " FROM schedules WHERE id > $1 AND uid IS NOT NULL AND touched = 0 \
                  ORDER BY id LIMIT $2"
-            ))
-            .bind(last)
-            .bind(LOOKED_AT)
-            .fetch_all(&self.pool)
-            .await
-            .map_err(failed)?;
-            let Some(newest) = rows.last() else {
-                return Ok(suspects);
-            };
-            last = newest.try_get("id").map_err(failed)?;
-            for row in &rows {
-                let schedule = rows::schedule(row).map_err(failed)?;
-                let is_marked = schedule.uid.is_some_and(|uid| marked.contains(&uid));
-                let made = made(row);
-                if is_marked || made.is_some_and(|made| is_beyond(&schedule, made, now)) {
-                    suspects.push(schedule.id);
+                ))
+                .bind(last)
+                .bind(LOOKED_AT)
+                .fetch_all(tx)?;
+                let Some(newest) = rows.last() else {
+                    return Ok(suspects);
+                };
+                last = newest.try_get("id")?;
+                for row in &rows {
+                    let schedule = rows::schedule(row)?;
+                    let is_marked = schedule.uid.is_some_and(|uid| marked.contains(&uid));
+                    let made = made(row);
+                    if is_marked || made.is_some_and(|made| is_beyond(&schedule, made, now)) {
+                        suspects.push(schedule.id);
+                    }
                 }
             }
-        }
+        })
+        .await
     }
 }
 
@@ -165,7 +161,7 @@ impl PlannedAnew {
     }
 }
 
-fn made(row: &sqlx::sqlite::SqliteRow) -> Option<Made> {
+fn made(row: &sqlx::sqlite::Row) -> Option<Made> {
     Some(Made {
         at: rows::lenient_time(row, "made_at")?,
         first: rows::lenient_time(row, "first_instant")?,
@@ -187,26 +183,25 @@ fn is_beyond(schedule: &PromptSchedule, made: Made, now: Timestamp) -> bool {
 }
 
 /// Plans one schedule anew. Returns how many instants are to come again; `None` if it was right.
-async fn plan_one(tx: &mut Tx, id: i64, now: Timestamp) -> sqlx::Result<Option<i64>> {
-    let Some(schedule) = fetch(tx, id).await? else {
+fn plan_one(tx: &Tx<'_>, id: i64, now: Timestamp) -> sql::Result<Option<i64>> {
+    let Some(schedule) = fetch(tx, id)? else {
         return Ok(None);
     };
     let Some(uid) = schedule.uid else {
         return Ok(None);
     };
-    let row = sqlx::query(
+    let row = query(
         "SELECT from_at AS made_at, first_instant FROM schedule_revisions WHERE uid = $1 \
          ORDER BY id DESC LIMIT 1",
     )
     .bind(uid.to_string())
-    .fetch_optional(&mut **tx)
-    .await?;
+    .fetch_optional(tx)?;
     let Some(made) = row.as_ref().and_then(made) else {
         return Ok(None);
     };
-    let taken_back = books::balance(tx, &schedule, made, now).await?;
+    let taken_back = books::balance(tx, &schedule, made, now)?;
     if taken_back.is_some() {
-        follow_lifecycle(tx, id, now).await?;
+        follow_lifecycle(tx, id, now)?;
     }
     Ok(taken_back)
 }

@@ -3,7 +3,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 use sqlx::Row;
-use sqlx::sqlite::SqliteRow;
+use sqlx::sqlite::Row;
 
 use super::Db;
 use super::rows;
@@ -18,21 +18,23 @@ impl Db {
     /// # Errors
     /// Those of the database.
     pub async fn known_times(&self) -> Result<KnownTimes> {
-        let rows = sqlx::query("SELECT trusted, at, boot, uptime FROM clock_readings")
-            .fetch_all(&self.pool)
-            .await
-            .map_err(|e| self.failed("read what it knows of the time", e))?;
-        let of = |trusted: bool| {
-            let row = rows
-                .iter()
-                .find(|row| rows::flag(row, "trusted") == trusted)?;
-            reading(row)
-        };
-        Ok(KnownTimes {
-            trusted: of(true),
-            doubted: of(false),
-            newest: self.latest_past().await?,
+        let db = self.clone();
+        self.read("read what it knows of the time", move |tx| {
+            let rows =
+                query("SELECT trusted, at, boot, uptime FROM clock_readings").fetch_all(tx)?;
+            let of = |trusted: bool| {
+                let row = rows
+                    .iter()
+                    .find(|row| rows::flag(row, "trusted") == trusted)?;
+                reading(row)
+            };
+            Ok(KnownTimes {
+                trusted: of(true),
+                doubted: of(false),
+                newest: db.latest_past().await?,
+            })
         })
+        .await
     }
 
     /// Keeps a reading at which the clock was trusted, in place of the one before.
@@ -40,18 +42,15 @@ impl Db {
     /// # Errors
     /// Those of the database.
     pub async fn trust_clock(&self, reading: &Reading) -> Result<()> {
-        let doing = "keep what time it is";
-        let failed = |e| self.failed(doing, e);
-        let mut tx = self.begin(doing).await?;
-        sqlx::query("DELETE FROM clock_readings WHERE trusted = 0")
-            .execute(&mut *tx)
-            .await
-            .map_err(failed)?;
-        write(reading, true)
-            .execute(&mut *tx)
-            .await
-            .map_err(failed)?;
-        self.commit(tx, doing).await
+        let reading = reading.to_owned();
+        let db = self.clone();
+        self.write("keep what time it is", move |tx| {
+            let reading = &reading;
+            query("DELETE FROM clock_readings WHERE trusted = 0").execute(tx)?;
+            write(reading, true).execute(tx)?;
+            db.commit(tx, doing)
+        })
+        .await
     }
 
     /// Notes that the clock is in doubt: from the first such reading on it has to be steady.
@@ -59,15 +58,18 @@ impl Db {
     /// # Errors
     /// Those of the database.
     pub async fn note_doubt(&self, reading: &Reading, known: &KnownTimes) -> Result<()> {
-        let doubted = known.doubted.as_ref();
-        if doubted.is_some_and(|doubted| reading.continues(doubted)) {
-            return Ok(());
-        }
-        write(reading, false)
-            .execute(&self.pool)
-            .await
-            .map_err(|e| self.failed("note that the clock is in doubt", e))?;
-        Ok(())
+        let reading = reading.to_owned();
+        let known = known.to_owned();
+        self.write("note that the clock is in doubt", move |tx| {
+            let (reading, known) = (&reading, &known);
+            let doubted = known.doubted.as_ref();
+            if doubted.is_some_and(|doubted| reading.continues(doubted)) {
+                return Ok(());
+            }
+            write(reading, false).execute(tx)?;
+            Ok(())
+        })
+        .await
     }
 
     /// The latest time that was written down as past. Of attempts and revisions the newest rows
@@ -76,18 +78,19 @@ impl Db {
     /// # Errors
     /// Those of the database.
     pub async fn latest_past(&self) -> Result<Option<Timestamp>> {
-        let row = sqlx::query(
-            "SELECT max(t) AS t FROM (SELECT max(heartbeat_at) AS t FROM schedulers \
+        self.read("read its latest times", move |tx| {
+            let row = query(
+                "SELECT max(t) AS t FROM (SELECT max(heartbeat_at) AS t FROM schedulers \
              UNION ALL SELECT started_at FROM attempts \
                  WHERE rowid = (SELECT max(rowid) FROM attempts) \
              UNION ALL SELECT max(finished_at) FROM occurrences WHERE finished_at IS NOT NULL \
              UNION ALL SELECT max(from_at) FROM schedule_revisions \
              UNION ALL SELECT at FROM clock_readings WHERE trusted = 1)",
-        )
-        .fetch_one(&self.pool)
+            )
+            .fetch_one(tx)?;
+            Ok(rows::lenient_time(&row, "t"))
+        })
         .await
-        .map_err(|e| self.failed("read its latest times", e))?;
-        Ok(rows::lenient_time(&row, "t"))
     }
 
     /// The time by which something may be thrown away for its age: `now`, or the time at which the
@@ -96,12 +99,12 @@ impl Db {
     /// # Errors
     /// Those of the database.
     pub(super) async fn sure_time(&self, now: Timestamp) -> Result<Timestamp> {
-        let at: Option<DbTime> =
-            sqlx::query_scalar("SELECT at FROM clock_readings WHERE trusted = 1")
-                .fetch_optional(&self.pool)
-                .await
-                .map_err(|e| self.failed("read when the clock was last trusted", e))?;
-        Ok(at.map_or(now, |at| at.0.min(now)))
+        self.read("read when the clock was last trusted", move |tx| {
+            let at: Option<DbTime> =
+                query("SELECT at FROM clock_readings WHERE trusted = 1").optional(tx)?;
+            Ok(at.map_or(now, |at| at.0.min(now)))
+        })
+        .await
     }
 }
 
@@ -110,7 +113,7 @@ fn write(
     trusted: bool,
 ) -> sqlx::query::Query<'_, sqlx::Sqlite, sqlx::sqlite::SqliteArguments> {
     let uptime = i64::try_from(reading.moment.uptime.as_micros()).unwrap_or(i64::MAX);
-    sqlx::query(
+    query(
         "INSERT OR REPLACE INTO clock_readings (trusted, at, boot, uptime) VALUES ($1, $2, $3, $4)",
     )
     .bind(trusted)
@@ -119,7 +122,7 @@ fn write(
     .bind(uptime)
 }
 
-fn reading(row: &SqliteRow) -> Option<Reading> {
+fn reading(row: &Row) -> Option<Reading> {
     Some(Reading {
         moment: Moment {
             now: rows::lenient_time(row, "at")?,

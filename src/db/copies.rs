@@ -58,17 +58,18 @@ impl Db {
     }
 
     async fn copy_and_check(&self, to: &Path) -> Result<i64> {
-        let name = for_sqlite(to).map_err(|e| unusable(to, "make the backup", e))?;
-        sqlx::query("VACUUM INTO $1")
-            .bind(name)
-            .execute(&self.pool)
-            .await
-            .map_err(|e| self.failed("back it up", e))?;
-        // SQLite leaves it to us to bring the copy to the disk.
-        std::fs::File::open(to)
-            .and_then(|file| file.sync_all())
-            .map_err(|e| unusable(to, "write the backup", e))?;
-        check_copy(to).await
+        let to = to.to_owned();
+        self.write("back it up", move |tx| {
+            let to = &to;
+            let name = for_sqlite(to).map_err(|e| unusable(to, "make the backup", e))?;
+            query("VACUUM INTO $1").bind(name).execute(tx)?;
+            // SQLite leaves it to us to bring the copy to the disk.
+            std::fs::File::open(to)
+                .and_then(|file| file.sync_all())
+                .map_err(|e| unusable(to, "write the backup", e))?;
+            check_copy(to).await
+        })
+        .await
     }
 
     /// Puts a backup into the place of a database. What is there is set aside, never deleted.
@@ -186,15 +187,13 @@ async fn prepare(
     create_new_private(coming).map_err(|e| unusable(coming, "make the database", e))?;
     let mut connection = look_at(from).await?;
     // The copy is another file, but SQLite takes it for a change of this one.
-    sqlx::query("PRAGMA query_only = OFF")
-        .execute(&mut connection)
-        .await
+    query("PRAGMA query_only = OFF")
+        .execute(tx)
         .map_err(|e| database_error(from, "read the backup", e))?;
     let name = for_sqlite(coming).map_err(|e| unusable(coming, "make the database", e))?;
-    sqlx::query("VACUUM INTO $1")
+    query("VACUUM INTO $1")
         .bind(name)
-        .execute(&mut connection)
-        .await
+        .execute(tx)
         .map_err(|e| database_error(from, "read the backup", e))?;
     let _ = connection.close().await;
     let (db, _) = Db::open(coming, zone, now).await?;
@@ -224,91 +223,69 @@ impl Db {
         replay: bool,
         now: Timestamp,
     ) -> Result<(i64, Vec<i64>)> {
-        let doing = "make the backup a database of its own";
-        let failed = |e| self.failed(doing, e);
-        let mut tx = self.begin(doing).await?;
-        sqlx::query("INSERT OR IGNORE INTO former_installs (install_id, until) VALUES ($1, $2)")
-            .bind(self.install_id.to_string())
-            .bind(DbTime(now))
-            .execute(&mut *tx)
-            .await
-            .map_err(failed)?;
-        // Whoever restores a backup sees what time it is taken for, however old it is.
-        sqlx::query("DELETE FROM clock_readings")
-            .execute(&mut *tx)
-            .await
-            .map_err(failed)?;
-        sqlx::query("INSERT INTO clock_readings (trusted, at, uptime) VALUES (1, $1, 0)")
-            .bind(DbTime(now))
-            .execute(&mut *tx)
-            .await
-            .map_err(failed)?;
-        sqlx::query("UPDATE install SET install_id = $1")
-            .bind(Uuid::new_v4().to_string())
-            .execute(&mut *tx)
-            .await
-            .map_err(failed)?;
-        let touched: Vec<i64> = sqlx::query_scalar("SELECT id FROM schedules WHERE touched <> 0")
-            .fetch_all(&mut *tx)
-            .await
-            .map_err(failed)?;
-        for id in touched {
-            adopt(&mut tx, id, &self.zone, now).await.map_err(failed)?;
-        }
-        let mut passed = Vec::new();
-        for schedule in with_passed(&mut tx, now).await.map_err(failed)? {
-            passed.push(schedule.id);
-            if let (false, Ok(timetable)) = (replay, timetable(&schedule)) {
-                skip_to_now(&mut tx, &schedule, &timetable, BETWEEN, now)
-                    .await
-                    .map_err(failed)?;
+        let what = what.to_owned();
+        let db = self.clone();
+        self.write("make the backup a database of its own", move |tx| {
+            let what = &what;
+            query("INSERT OR IGNORE INTO former_installs (install_id, until) VALUES ($1, $2)")
+                .bind(db.install_id.to_string())
+                .bind(DbTime(now))
+                .execute(tx)?;
+            // Whoever restores a backup sees what time it is taken for, however old it is.
+            query("DELETE FROM clock_readings").execute(tx)?;
+            query("INSERT INTO clock_readings (trusted, at, uptime) VALUES (1, $1, 0)")
+                .bind(DbTime(now))
+                .execute(tx)?;
+            query("UPDATE install SET install_id = $1")
+                .bind(Uuid::new_v4().to_string())
+                .execute(tx)?;
+            let touched: Vec<i64> = query("SELECT id FROM schedules WHERE touched <> 0").all(tx)?;
+            for id in touched {
+                adopt(tx, id, &db.zone, now)?;
             }
-        }
-        if !replay {
-            sqlx::query(
-                "UPDATE occurrences SET state = 'skipped', reason = $1, finished_at = $2, \
+            let mut passed = Vec::new();
+            for schedule in with_passed(tx, now)? {
+                passed.push(schedule.id);
+                if let (false, Ok(timetable)) = (replay, timetable(&schedule)) {
+                    skip_to_now(tx, &schedule, &timetable, BETWEEN, now)?;
+                }
+            }
+            if !replay {
+                query(
+                    "UPDATE occurrences SET state = 'skipped', reason = $1, finished_at = $2, \
                  not_before = NULL, fence = fence + 1 WHERE state = 'waiting'",
-            )
-            .bind(BETWEEN)
-            .bind(DbTime(now))
-            .execute(&mut *tx)
-            .await
-            .map_err(failed)?;
-        }
-        let troubled: Vec<i64> = sqlx::query_scalar(
-            "SELECT s.id FROM schedules s JOIN incidents i \
+                )
+                .bind(BETWEEN)
+                .bind(DbTime(now))
+                .execute(tx)?;
+            }
+            let troubled: Vec<i64> = query(
+                "SELECT s.id FROM schedules s JOIN incidents i \
              ON i.subject = s.uid OR i.agent_id = s.agent_id \
              WHERE i.closed_at IS NULL GROUP BY s.id",
-        )
-        .fetch_all(&mut *tx)
+            )
+            .all(tx)?;
+            for id in troubled {
+                follow_lifecycle(tx, id, now)?;
+            }
+            let none = About::none();
+            note_change(tx, &db.by, Operation::Restore, none, Some(what), now)?;
+            let schedules = query("SELECT count(*) FROM schedules").one(tx)?;
+            Ok((schedules, passed))
+        })
         .await
-        .map_err(failed)?;
-        for id in troubled {
-            follow_lifecycle(&mut tx, id, now).await.map_err(failed)?;
-        }
-        let none = About::none();
-        note_change(&mut tx, &self.by, Operation::Restore, none, Some(what), now)
-            .await
-            .map_err(failed)?;
-        let schedules = sqlx::query_scalar("SELECT count(*) FROM schedules")
-            .fetch_one(&mut *tx)
-            .await
-            .map_err(failed)?;
-        self.commit(tx, doing).await?;
-        Ok((schedules, passed))
     }
 }
 
 /// The active schedules with an instant that has passed or waits.
-async fn with_passed(tx: &mut Tx, now: Timestamp) -> sqlx::Result<Vec<PromptSchedule>> {
-    let rows = sqlx::query(concat!(
+fn with_passed(tx: &Tx<'_>, now: Timestamp) -> sql::Result<Vec<PromptSchedule>> {
+    let rows = query(concat!(
         "SELECT ",
         schedule_columns!(),
         " FROM schedules WHERE lifecycle = 'active' AND next_run <= $1 ORDER BY id"
     ))
     .bind(DbTime(now))
-    .fetch_all(&mut **tx)
-    .await?;
+    .fetch_all(tx)?;
     rows.iter().map(rows::schedule).collect()
 }
 
@@ -325,17 +302,14 @@ async fn check_copy(path: &Path) -> Result<i64> {
         .example("promptyoself restore promptyoself-backup.db")
     };
     let mut connection = look_at(path).await?;
-    let checked: sqlx::Result<Vec<String>> = sqlx::query_scalar("PRAGMA integrity_check(1)")
-        .fetch_all(&mut connection)
-        .await;
+    let checked: sql::Result<Vec<String>> = query("PRAGMA integrity_check(1)").all(tx);
     match checked {
         Ok(lines) if lines == ["ok"] => {}
         Ok(lines) => return Err(damaged(lines.join("; "))),
         Err(e) => return Err(damaged("it can't be read".to_owned()).caused_by(e)),
     }
-    let row = sqlx::query("SELECT (SELECT count(*) FROM schedules) AS n, install_id FROM install")
-        .fetch_one(&mut connection)
-        .await
+    let row = query("SELECT (SELECT count(*) FROM schedules) AS n, install_id FROM install")
+        .fetch_one(tx)
         .map_err(|e| damaged("it has no schedules".to_owned()).caused_by(e))?;
     let _ = connection.close().await;
     row.try_get("n")
@@ -384,9 +358,7 @@ async fn refuse_if_in_use(path: &Path) -> Result<()> {
         return Ok(());
     };
     // SQLite leaves the write-ahead log only while nobody else is connected.
-    let mode: sqlx::Result<String> = sqlx::query_scalar("PRAGMA journal_mode = DELETE")
-        .fetch_one(&mut connection)
-        .await;
+    let mode: sql::Result<String> = query("PRAGMA journal_mode = DELETE").one(tx);
     let _ = connection.close().await;
     match mode {
         Ok(mode) if mode == "wal" => Err(in_use()),

@@ -8,7 +8,7 @@ pub(super) enum Fault {
     /// What it needs can't be read, and never will be: why.
     Row(String),
     /// A statement failed.
-    Statement(sqlx::Error),
+    Statement(sql::Error),
     /// The transaction could not be begun or committed.
     Transaction(Error),
 }
@@ -20,10 +20,10 @@ impl Fault {
     }
 }
 
-impl From<sqlx::Error> for Fault {
-    fn from(error: sqlx::Error) -> Self {
+impl From<sql::Error> for Fault {
+    fn from(error: sql::Error) -> Self {
         match error {
-            sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_) => {
+            sql::Error::ColumnDecode { .. } | sql::Error::Decode(_) => {
                 Fault::Row(error.to_string())
             }
             error => Fault::Statement(error),
@@ -34,7 +34,7 @@ impl From<sqlx::Error> for Fault {
 impl Db {
     /// The error of a statement, and whether the database as such works: then it is what this
     /// statement would have written that it refuses.
-    pub(super) fn refused(&self, doing: &str, error: sqlx::Error) -> (Error, bool) {
+    pub(super) fn refused(&self, doing: &str, error: sql::Error) -> (Error, bool) {
         let code = error.as_database_error().and_then(|e| e.code());
         let primary = code.and_then(|c| c.parse::<i64>().ok()).map(|c| c & 0xff);
         // An error of its own, too big, a constraint, another type, out of range

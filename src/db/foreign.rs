@@ -42,10 +42,11 @@ impl Db {
     /// # Errors
     /// [`Code::ScheduleBroken`] with what can't be read, and those of the database.
     pub async fn insert_row(&self, row: &RowColumns, now: Timestamp) -> Result<i64> {
-        let doing = "insert the row";
-        let failed = |e| self.failed(doing, e);
-        let mut tx = self.begin(doing).await?;
-        let id = sqlx::query_scalar(
+        let row = row.to_owned();
+        let db = self.clone();
+        self.write_and_tell("insert the row", move |tx| {
+            let row = &row;
+        let id = query(
             "INSERT INTO schedules (agent_id, prompt_text, schedule_type, schedule_value, next_run, \
              created_at, active, last_run, max_repetitions) \
              VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) RETURNING id",
@@ -59,12 +60,10 @@ impl Db {
         .bind(row.active.unwrap_or(true))
         .bind(optional(row.last_run.flatten()))
         .bind(row.max_repetitions.flatten())
-        .fetch_one(&mut *tx)
-        .await
-        .map_err(failed)?;
-        self.adopt_or_refuse(&mut tx, id, now, doing).await?;
-        self.commit_and_tell(tx, doing).await?;
+        .one(tx)?;
+        db.adopt_or_refuse(tx, id, now, doing)?;
         Ok(id)
+        }).await
     }
 
     /// Changes a row and adopts the change. Whether there is such a row.
@@ -72,18 +71,17 @@ impl Db {
     /// # Errors
     /// [`Code::ScheduleBroken`] if the change made it unreadable, and those of the database.
     pub async fn update_row(&self, id: i64, row: &RowColumns, now: Timestamp) -> Result<bool> {
-        let doing = "change the row";
-        let failed = |e| self.failed(doing, e);
-        let mut tx = self.begin(doing).await?;
-        adopt_if_touched(&mut tx, id, &self.zone, now)
-            .await
-            .map_err(failed)?;
-        let Some(before) = fetch(&mut tx, id).await.map_err(failed)? else {
-            return Ok(false);
-        };
-        // Without row_version, as other programs do it, so that the trigger marks the row.
-        sqlx::query(
-            "UPDATE schedules SET agent_id = coalesce($2, agent_id), \
+        let row = row.to_owned();
+        let db = self.clone();
+        self.write_and_tell("change the row", move |tx| {
+            let row = &row;
+            adopt_if_touched(tx, id, &db.zone, now)?;
+            let Some(before) = fetch(tx, id)? else {
+                return Ok(false);
+            };
+            // Without row_version, as other programs do it, so that the trigger marks the row.
+            query(
+                "UPDATE schedules SET agent_id = coalesce($2, agent_id), \
              prompt_text = coalesce($3, prompt_text), \
              schedule_type = coalesce($4, schedule_type), \
              schedule_value = coalesce($5, schedule_value), \
@@ -91,29 +89,28 @@ impl Db {
              active = coalesce($8, active), \
              last_run = CASE WHEN $9 THEN $10 ELSE last_run END, \
              max_repetitions = CASE WHEN $11 THEN $12 ELSE max_repetitions END WHERE id = $1",
-        )
-        .bind(id)
-        .bind(&row.agent_id)
-        .bind(&row.prompt_text)
-        .bind(&row.schedule_type)
-        .bind(&row.schedule_value)
-        .bind(optional(row.next_run))
-        .bind(optional(row.created_at))
-        .bind(row.active)
-        .bind(row.last_run.is_some())
-        .bind(optional(row.last_run.flatten()))
-        .bind(row.max_repetitions.is_some())
-        .bind(row.max_repetitions.flatten())
-        .execute(&mut *tx)
+            )
+            .bind(id)
+            .bind(&row.agent_id)
+            .bind(&row.prompt_text)
+            .bind(&row.schedule_type)
+            .bind(&row.schedule_value)
+            .bind(optional(row.next_run))
+            .bind(optional(row.created_at))
+            .bind(row.active)
+            .bind(row.last_run.is_some())
+            .bind(optional(row.last_run.flatten()))
+            .bind(row.max_repetitions.is_some())
+            .bind(row.max_repetitions.flatten())
+            .execute(tx)?;
+            match before.lifecycle {
+                // It may be put right column by column.
+                Lifecycle::Broken => drop(adopt(tx, id, &db.zone, now)?),
+                _ => db.adopt_or_refuse(tx, id, now, doing)?,
+            }
+            Ok(true)
+        })
         .await
-        .map_err(failed)?;
-        match before.lifecycle {
-            // It may be put right column by column.
-            Lifecycle::Broken => drop(adopt(&mut tx, id, &self.zone, now).await.map_err(failed)?),
-            _ => self.adopt_or_refuse(&mut tx, id, now, doing).await?,
-        }
-        self.commit_and_tell(tx, doing).await?;
-        Ok(true)
     }
 
     /// Every row whose next run has come, the oldest first.
@@ -121,29 +118,23 @@ impl Db {
     /// # Errors
     /// Those of the database.
     pub async fn due_rows(&self, now: Timestamp) -> Result<Vec<PromptSchedule>> {
-        let failed = |e| self.failed("look for due schedules", e);
-        let due = sqlx::query(concat!(
-            "SELECT ",
-            schedule_columns!(),
-            " FROM schedules WHERE active = 1 AND next_run <= $1 ORDER BY next_run, id"
-        ))
-        .bind(DbTime(now))
-        .fetch_all(&self.pool)
+        self.read("look for due schedules", move |tx| {
+            let due = query(concat!(
+                "SELECT ",
+                schedule_columns!(),
+                " FROM schedules WHERE active = 1 AND next_run <= $1 ORDER BY next_run, id"
+            ))
+            .bind(DbTime(now))
+            .fetch_all(tx)?;
+            let due = due.iter().map(rows::schedule);
+            due.collect::<sql::Result<_>>()
+        })
         .await
-        .map_err(failed)?;
-        let due = due.iter().map(rows::schedule);
-        due.collect::<sqlx::Result<_>>().map_err(failed)
     }
 
     /// Adopts a row in the transaction that wrote it; one that can't be read undoes it.
-    async fn adopt_or_refuse(
-        &self,
-        tx: &mut Tx,
-        id: i64,
-        now: Timestamp,
-        doing: &str,
-    ) -> Result<()> {
-        let adopted = adopt(tx, id, &self.zone, now).await;
+    fn adopt_or_refuse(&self, tx: &Tx<'_>, id: i64, now: Timestamp, doing: &str) -> Result<()> {
+        let adopted = adopt(tx, id, &self.zone, now);
         let adopted = adopted.map_err(|e| self.failed(doing, e))?;
         match adopted.and_then(|a| a.broken_reason) {
             None => Ok(()),

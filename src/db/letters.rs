@@ -3,7 +3,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 use sqlx::Row;
-use sqlx::sqlite::SqliteRow;
+use sqlx::sqlite::Row;
 
 use super::outbox::later;
 use super::time::DbTime;
@@ -89,34 +89,38 @@ impl Db {
         full: &[String],
         now: Timestamp,
     ) -> Result<Taken> {
-        let failed = |e| self.failed("look into the outbox", e);
-        // Reading first: to write is to wait for whoever writes.
-        let due = self.due_letters(channel, now).await.map_err(failed)?;
-        let is_free = |d: &&Due| !full.contains(&d.server);
-        let mut chosen: Vec<&Due> = due.iter().filter(is_free).collect();
-        let elsewhere = match chosen.is_empty() && !due.is_empty() && !full.is_empty() {
-            true => (self.due_elsewhere(channel, full, now).await).map_err(failed)?,
-            false => None,
-        };
-        chosen.extend(&elsewhere);
-        match chosen.iter().find(|d| d.expires_at > now) {
-            Some(due) => self.lease(due.id, now).await,
-            None if chosen.is_empty() => Ok(Taken::Nothing),
-            None => {
-                let ids: Vec<i64> = chosen.iter().map(|d| d.id).collect();
-                let mut tx = self.begin("give up old notices").await?;
-                let given_up = give_up(&mut tx, &ids, now).await.map_err(failed)?;
-                self.commit(tx, "give up old notices").await?;
-                Ok(Taken::TooOld(given_up))
+        let full = full.to_owned();
+        let db = self.clone();
+        self.write("give up old notices", move |tx| {
+            let full = &full;
+            // Reading first: to write is to wait for whoever writes.
+            let due = db.due_letters(channel, now).await?;
+            let is_free = |d: &&Due| !full.contains(&d.server);
+            let mut chosen: Vec<&Due> = due.iter().filter(is_free).collect();
+            let elsewhere = match chosen.is_empty() && !due.is_empty() && !full.is_empty() {
+                true => (db.due_elsewhere(channel, full, now).await)?,
+                false => None,
+            };
+            chosen.extend(&elsewhere);
+            match chosen.iter().find(|d| d.expires_at > now) {
+                Some(due) => db.lease(due.id, now).await,
+                None if chosen.is_empty() => Ok(Taken::Nothing),
+                None => {
+                    let ids: Vec<i64> = chosen.iter().map(|d| d.id).collect();
+                    let given_up = give_up(tx, &ids, now)?;
+                    Ok(Taken::TooOld(given_up))
+                }
             }
-        }
+        })
+        .await
     }
 
     /// The letters of a channel that are due, the longest due first; not all, if they are many.
-    async fn due_letters(&self, channel: Channel, now: Timestamp) -> sqlx::Result<Vec<Due>> {
-        // Also those whose times, or leases, were counted by a clock that was set back since.
-        let rows = sqlx::query(
-            "SELECT * FROM (SELECT id, server, expires_at FROM outbox WHERE channel = $1 \
+    async fn due_letters(&self, channel: Channel, now: Timestamp) -> sql::Result<Vec<Due>> {
+        self.read("???", move |tx| {
+            // Also those whose times, or leases, were counted by a clock that was set back since.
+            let rows = query(
+                "SELECT * FROM (SELECT id, server, expires_at FROM outbox WHERE channel = $1 \
                  AND head = 1 AND lease_until IS NULL AND not_before <= $2 \
                  ORDER BY not_before, id LIMIT $5) \
              UNION ALL SELECT * FROM (SELECT id, server, expires_at FROM outbox \
@@ -128,15 +132,16 @@ impl Db {
              UNION ALL SELECT * FROM (SELECT id, server, expires_at FROM outbox \
                  WHERE channel = $1 AND lease_until > $4 AND head = 1 \
                  ORDER BY lease_until LIMIT $5)",
-        )
-        .bind(channel.as_str())
-        .bind(DbTime(now))
-        .bind(DbTime(later(now, LONGEST_WAIT)))
-        .bind(DbTime(later(now, LEASE)))
-        .bind(AT_ONCE)
-        .fetch_all(&self.pool)
-        .await?;
-        rows.iter().map(due).collect()
+            )
+            .bind(channel.as_str())
+            .bind(DbTime(now))
+            .bind(DbTime(later(now, LONGEST_WAIT)))
+            .bind(DbTime(later(now, LEASE)))
+            .bind(AT_ONCE)
+            .fetch_all(tx)?;
+            rows.iter().map(due).collect()
+        })
+        .await
     }
 
     /// A due letter to a server that is not full, where all that have been due for longest go to
@@ -146,9 +151,12 @@ impl Db {
         channel: Channel,
         full: &[String],
         now: Timestamp,
-    ) -> sqlx::Result<Option<Due>> {
-        let row = sqlx::query(
-            "WITH RECURSIVE servers(server) AS (\
+    ) -> sql::Result<Option<Due>> {
+        let full = full.to_owned();
+        self.read("???", move |tx| {
+            let full = &full;
+            let row = query(
+                "WITH RECURSIVE servers(server) AS (\
                  SELECT min(server) FROM outbox WHERE channel = $1 AND head = 1 \
                      AND lease_until IS NULL \
                  UNION ALL SELECT (SELECT min(o.server) FROM outbox o WHERE o.channel = $1 \
@@ -160,37 +168,35 @@ impl Db {
                      AND d.not_before <= $2 ORDER BY d.not_before LIMIT 1) \
              WHERE servers.server IS NOT NULL \
              AND servers.server NOT IN (SELECT value FROM json_each($3)) LIMIT 1",
-        )
-        .bind(channel.as_str())
-        .bind(DbTime(now))
-        .bind(json(full))
-        .fetch_optional(&self.pool)
-        .await?;
-        row.as_ref().map(due).transpose()
+            )
+            .bind(channel.as_str())
+            .bind(DbTime(now))
+            .bind(json(full))
+            .fetch_optional(tx)?;
+            row.as_ref().map(due).transpose()
+        })
+        .await
     }
 
     async fn lease(&self, id: i64, now: Timestamp) -> Result<Taken> {
-        let failed = |e| self.failed("look into the outbox", e);
-        let row = sqlx::query(
-            "UPDATE outbox SET lease_until = $3, tries = tries + 1 WHERE id = $1 AND head = 1 \
+        self.read("look into the outbox", move |tx| {
+            let row = query(
+                "UPDATE outbox SET lease_until = $3, tries = tries + 1 WHERE id = $1 AND head = 1 \
              AND (lease_until IS NULL OR lease_until <= $2 OR lease_until > $3) \
              RETURNING id, channel, kind, event, destination, server, body, tries, expires_at, \
                  error",
-        )
-        .bind(id)
-        .bind(DbTime(now))
-        .bind(DbTime(later(now, LEASE)))
-        .fetch_optional(&self.pool)
+            )
+            .bind(id)
+            .bind(DbTime(now))
+            .bind(DbTime(later(now, LEASE)))
+            .fetch_optional(tx)?;
+            match row {
+                Some(row) => letter(&row).map(Box::new).map(Taken::Letter),
+                // Another scheduler was quicker.
+                None => Ok(Taken::Nothing),
+            }
+        })
         .await
-        .map_err(failed)?;
-        match row {
-            Some(row) => letter(&row)
-                .map(Box::new)
-                .map(Taken::Letter)
-                .map_err(failed),
-            // Another scheduler was quicker.
-            None => Ok(Taken::Nothing),
-        }
     }
 
     /// Forgets a letter that was delivered.
@@ -198,12 +204,15 @@ impl Db {
     /// # Errors
     /// Those of the database; then it will be sent again.
     pub async fn letter_delivered(&self, letter: &Letter) -> Result<()> {
-        sqlx::query("DELETE FROM outbox WHERE id = $1")
-            .bind(letter.id)
-            .execute(&self.pool)
-            .await
-            .map_err(|e| self.failed("note that a notice was delivered", e))?;
-        Ok(())
+        let letter = letter.to_owned();
+        self.write("note that a notice was delivered", move |tx| {
+            let letter = &letter;
+            query("DELETE FROM outbox WHERE id = $1")
+                .bind(letter.id)
+                .execute(tx)?;
+            Ok(())
+        })
+        .await
     }
 
     /// Gives a letter back that was not delivered, to be tried again at `not_before`.
@@ -216,7 +225,11 @@ impl Db {
         error: Option<&str>,
         not_before: Timestamp,
     ) -> Result<()> {
-        sqlx::query(
+        let letter = letter.to_owned();
+        let error = error.cloned();
+        self.write("note that a notice could not be delivered", move |tx| {
+            let (letter, error) = (&letter, &error);
+            query(
             "UPDATE outbox SET lease_until = NULL, not_before = $3, error = coalesce($4, error) \
              WHERE id = $1 AND tries = $2",
         )
@@ -224,10 +237,10 @@ impl Db {
         .bind(letter.tries)
         .bind(DbTime(not_before))
         .bind(error)
-        .execute(&self.pool)
+        .execute(tx)?;
+            Ok(())
+        })
         .await
-        .map_err(|e| self.failed("note that a notice could not be delivered", e))?;
-        Ok(())
     }
 
     /// Gives up some of what is too old, and forgets some of what was given up, or was over, long
@@ -236,84 +249,73 @@ impl Db {
     /// # Errors
     /// Those of the database.
     pub async fn tidy_outbox(&self, now: Timestamp) -> Result<Tidied> {
-        let doing = "tidy the outbox";
-        let failed = |e| self.failed(doing, e);
-        let long_ago = self.sure_time(now).await?.checked_sub(MEMORY);
-        let long_ago = DbTime(long_ago.unwrap_or(Timestamp::MIN));
-        // Looked for outside the transaction first: almost always there is nothing to write.
-        let mut found: [Vec<i64>; 3] = Default::default();
-        for (found, (look, before)) in found.iter_mut().zip([
-            (
-                "SELECT id FROM outbox WHERE given_up_at IS NULL AND expires_at <= $1 \
+        let db = self.clone();
+        self.write("tidy the outbox", move |tx| {
+            let long_ago = db.sure_time(now).await?.checked_sub(MEMORY);
+            let long_ago = DbTime(long_ago.unwrap_or(Timestamp::MIN));
+            // Looked for outside the transaction first: almost always there is nothing to write.
+            let mut found: [Vec<i64>; 3] = Default::default();
+            for (found, (look, before)) in found.iter_mut().zip([
+                (
+                    "SELECT id FROM outbox WHERE given_up_at IS NULL AND expires_at <= $1 \
                  ORDER BY expires_at LIMIT $2",
-                DbTime(now),
-            ),
-            (
-                "SELECT id FROM outbox WHERE given_up_at < $1 ORDER BY given_up_at LIMIT $2",
-                long_ago,
-            ),
-            (
-                "SELECT id FROM incidents WHERE closed_at < $1 ORDER BY closed_at LIMIT $2",
-                long_ago,
-            ),
-        ]) {
-            *found = sqlx::query_scalar(look)
-                .bind(before)
-                .bind(AT_ONCE)
-                .fetch_all(&self.pool)
-                .await
-                .map_err(failed)?;
-        }
-        let [expired, forgotten, over] = &found;
-        if found.iter().all(Vec::is_empty) {
-            return Ok(Tidied::default());
-        }
-        let mut tx = self.begin(doing).await?;
-        let given_up = give_up(&mut tx, expired, now).await.map_err(failed)?;
-        for (forget, ids) in [
-            (
-                "DELETE FROM outbox WHERE id IN (SELECT value FROM json_each($1))",
-                forgotten,
-            ),
-            (
-                "DELETE FROM incidents WHERE id IN (SELECT value FROM json_each($1))",
-                over,
-            ),
-        ] {
-            sqlx::query(forget)
-                .bind(json(ids))
-                .execute(&mut *tx)
-                .await
-                .map_err(failed)?;
-        }
-        self.commit(tx, doing).await?;
-        let is_full = |ids: &Vec<i64>| i64::try_from(ids.len()) == Ok(AT_ONCE);
-        Ok(Tidied {
-            given_up,
-            more: found.iter().any(is_full),
+                    DbTime(now),
+                ),
+                (
+                    "SELECT id FROM outbox WHERE given_up_at < $1 ORDER BY given_up_at LIMIT $2",
+                    long_ago,
+                ),
+                (
+                    "SELECT id FROM incidents WHERE closed_at < $1 ORDER BY closed_at LIMIT $2",
+                    long_ago,
+                ),
+            ]) {
+                *found = query(look).bind(before).bind(AT_ONCE).all(tx)?;
+            }
+            let [expired, forgotten, over] = &found;
+            if found.iter().all(Vec::is_empty) {
+                return Ok(Tidied::default());
+            }
+            let given_up = give_up(tx, expired, now)?;
+            for (forget, ids) in [
+                (
+                    "DELETE FROM outbox WHERE id IN (SELECT value FROM json_each($1))",
+                    forgotten,
+                ),
+                (
+                    "DELETE FROM incidents WHERE id IN (SELECT value FROM json_each($1))",
+                    over,
+                ),
+            ] {
+                query(forget).bind(json(ids)).execute(tx)?;
+            }
+            let is_full = |ids: &Vec<i64>| i64::try_from(ids.len()) == Ok(AT_ONCE);
+            Ok(Tidied {
+                given_up,
+                more: found.iter().any(is_full),
+            })
         })
+        .await
     }
 }
 
 /// Gives letters up, and returns those that were not given up before. A notice is remembered for a
 /// while; a ping is nobody's loss once its service has noticed that it did not come.
-async fn give_up(tx: &mut Tx, ids: &[i64], now: Timestamp) -> sqlx::Result<Vec<Letter>> {
-    let pings = sqlx::query(
+fn give_up(tx: &Tx<'_>, ids: &[i64], now: Timestamp) -> sql::Result<Vec<Letter>> {
+    let pings = query(
         "DELETE FROM outbox WHERE id IN (SELECT value FROM json_each($1)) AND channel = 'ping' \
          RETURNING id, channel, kind, event, destination, server, body, tries, expires_at, error",
     )
     .bind(json(ids))
-    .fetch_all(&mut **tx)
-    .await?;
-    let notices = sqlx::query(
+    .fetch_all(tx)?;
+    let notices = query(
         "UPDATE outbox SET given_up_at = $2, lease_until = NULL \
          WHERE id IN (SELECT value FROM json_each($1)) AND given_up_at IS NULL \
          RETURNING id, channel, kind, event, destination, server, body, tries, expires_at, error",
     )
     .bind(json(ids))
     .bind(DbTime(now))
-    .fetch_all(&mut **tx)
-    .await?;
+    .fetch_all(tx)?;
     pings.iter().chain(&notices).map(letter).collect()
 }
 
@@ -321,7 +323,7 @@ fn json<T: serde::Serialize>(values: &[T]) -> String {
     serde_json::json!(values).to_string()
 }
 
-fn due(row: &SqliteRow) -> sqlx::Result<Due> {
+fn due(row: &Row) -> sql::Result<Due> {
     Ok(Due {
         id: row.try_get("id")?,
         server: row.try_get("server")?,
@@ -329,7 +331,7 @@ fn due(row: &SqliteRow) -> sqlx::Result<Due> {
     })
 }
 
-fn letter(row: &SqliteRow) -> sqlx::Result<Letter> {
+fn letter(row: &Row) -> sql::Result<Letter> {
     let channel: String = row.try_get("channel")?;
     Ok(Letter {
         id: row.try_get("id")?,

@@ -83,61 +83,48 @@ impl Db {
         noted: &mut Noted,
         now: Timestamp,
     ) -> Result<bool> {
-        let doing = "prune schedules that have ended";
-        let failed = |e| self.failed(doing, e);
-        // Looked for outside the transaction first: almost always there is nothing to write.
-        let any = sqlx::query(ENDED)
-            .bind(DbTime(before))
-            .bind(1)
-            .fetch_optional(&self.pool)
-            .await
-            .map_err(failed)?;
-        if any.is_none() {
-            return Ok(false);
-        }
-        let mut tx = self.begin(doing).await?;
-        let ended = sqlx::query(ENDED)
-            .bind(DbTime(before))
-            .bind(to_i64(AT_ONCE))
-            .fetch_all(&mut *tx)
-            .await
-            .map_err(failed)?;
-        for row in &ended {
-            let id = rows::number(row, "id");
-            let uid = rows::text(row, "uid").unwrap_or_default();
-            // Its revisions must say where it ended before its row is gone.
-            if let Ok(uid) = uid.parse::<Uuid>() {
-                end_revision(&mut tx, uid, None).await.map_err(failed)?;
+        let all = all.to_owned();
+        let noted = noted.to_owned();
+        let db = self.clone();
+        self.write("prune schedules that have ended", move |tx| {
+            let (all, noted) = (&all, &noted);
+            // Looked for outside the transaction first: almost always there is nothing to write.
+            let any = query(ENDED)
+                .bind(DbTime(before))
+                .bind(1)
+                .fetch_optional(tx)?;
+            if any.is_none() {
+                return Ok(false);
             }
-            sqlx::query("DELETE FROM schedules WHERE id = $1")
-                .bind(id)
-                .execute(&mut *tx)
-                .await
-                .map_err(failed)?;
-            // No other program deleted it: there is nothing to settle.
-            sqlx::query("DELETE FROM deleted_schedules WHERE uid = $1")
-                .bind(uid)
-                .execute(&mut *tx)
-                .await
-                .map_err(failed)?;
-        }
-        if !ended.is_empty() {
-            all.schedules += ended.len() as u64;
-            let told = all.told(before);
-            noted
-                .note(
-                    &mut tx,
-                    &self.by,
-                    Operation::Prune,
-                    About::none(),
-                    &told,
-                    now,
-                )
-                .await
-                .map_err(failed)?;
-        }
-        self.commit(tx, doing).await?;
-        Ok(!ended.is_empty())
+            let ended = query(ENDED)
+                .bind(DbTime(before))
+                .bind(to_i64(AT_ONCE))
+                .fetch_all(tx)?;
+            for row in &ended {
+                let id = rows::number(row, "id");
+                let uid = rows::text(row, "uid").unwrap_or_default();
+                // Its revisions must say where it ended before its row is gone.
+                if let Ok(uid) = uid.parse::<Uuid>() {
+                    end_revision(tx, uid, None)?;
+                }
+                query("DELETE FROM schedules WHERE id = $1")
+                    .bind(id)
+                    .execute(tx)?;
+                // No other program deleted it: there is nothing to settle.
+                query("DELETE FROM deleted_schedules WHERE uid = $1")
+                    .bind(uid)
+                    .execute(tx)?;
+            }
+            if !ended.is_empty() {
+                all.schedules += ended.len() as u64;
+                let told = all.told(before);
+                noted
+                    .note(&mut tx, &db.by, Operation::Prune, About::none(), &told, now)
+                    .await?;
+            }
+            Ok(!ended.is_empty())
+        })
+        .await
     }
 
     /// Prunes some of what was settled before a time: rows become sums, in one transaction. Returns
@@ -152,47 +139,42 @@ impl Db {
         noted: &mut Noted,
         now: Timestamp,
     ) -> Result<bool> {
-        let doing = "prune the history";
-        let failed = |e| self.failed(doing, e);
-        let old = "SELECT id FROM occurrences INDEXED BY ix_occurrences_finished_at \
+        let all = all.to_owned();
+        let noted = noted.to_owned();
+        let db = self.clone();
+        self.write("prune the history", move |tx| {
+            let (all, noted) = (&all, &noted);
+            let old = "SELECT id FROM occurrences INDEXED BY ix_occurrences_finished_at \
                    WHERE finished_at < $1 AND state NOT IN ('waiting', 'sending', 'unknown') \
                    LIMIT $2";
-        let mut connection = self.pool.acquire().await.map_err(failed)?;
-        let old = hinted::fetch_all(&mut connection, old, |q| {
-            q.bind(DbTime(before)).bind(to_i64(AT_ONCE))
-        });
-        let ids: Vec<i64> = (old.await.map_err(failed)?.iter())
-            .filter_map(|row| rows::number(row, "id"))
-            .collect();
-        drop(connection);
-        if ids.is_empty() {
-            return Ok(false);
-        }
-        let mut tx = self.begin(doing).await?;
-        let some = prune(&mut tx, &ids).await.map_err(failed)?;
-        all.occurrences += some.occurrences;
-        all.instants += some.instants;
-        all.payloads += some.payloads;
-        if some.occurrences > 0 {
-            let told = all.told(before);
-            noted
-                .note(
-                    &mut tx,
-                    &self.by,
-                    Operation::Prune,
-                    About::none(),
-                    &told,
-                    now,
-                )
-                .await
-                .map_err(failed)?;
-        }
-        self.commit(tx, doing).await?;
-        Ok(some.occurrences > 0)
+            let old = query(old)
+                .bind(DbTime(before))
+                .bind(to_i64(AT_ONCE))
+                .fetch_all(tx);
+            let ids: Vec<i64> = (old.await?.iter())
+                .filter_map(|row| rows::number(row, "id"))
+                .collect();
+            drop(connection);
+            if ids.is_empty() {
+                return Ok(false);
+            }
+            let some = prune(tx, &ids)?;
+            all.occurrences += some.occurrences;
+            all.instants += some.instants;
+            all.payloads += some.payloads;
+            if some.occurrences > 0 {
+                let told = all.told(before);
+                noted
+                    .note(&mut tx, &db.by, Operation::Prune, About::none(), &told, now)
+                    .await?;
+            }
+            Ok(some.occurrences > 0)
+        })
+        .await
     }
 }
 
-async fn prune(tx: &mut Tx, ids: &[i64]) -> sqlx::Result<Pruned> {
+fn prune(tx: &Tx<'_>, ids: &[i64]) -> sql::Result<Pruned> {
     // What was settled stays settled, so the choice made outside the transaction still holds; of
     // two that prune at once the second finds less.
     let ids = ids
@@ -200,17 +182,15 @@ async fn prune(tx: &mut Tx, ids: &[i64]) -> sqlx::Result<Pruned> {
         .map(i64::to_string)
         .collect::<Vec<_>>()
         .join(", ");
-    let instants: Option<i64> = sqlx::query_scalar(AssertSqlSafe(format!(
+    let instants: Option<i64> = query(AssertSqlSafe(format!(
         "SELECT sum({}) FROM occurrences WHERE id IN ({ids})",
         instants!()
     )))
-    .fetch_one(&mut **tx)
-    .await?;
-    let payloads = sqlx::query(AssertSqlSafe(format!(
+    .one(tx)?;
+    let payloads = query(AssertSqlSafe(format!(
         "SELECT payload FROM occurrences WHERE id IN ({ids}) AND payload IS NOT NULL"
     )))
-    .fetch_all(&mut **tx)
-    .await?;
+    .fetch_all(tx)?;
     let payloads: BTreeSet<String> = (payloads.iter())
         .filter_map(|row| rows::text(row, "payload"))
         .collect();
@@ -226,39 +206,35 @@ async fn prune(tx: &mut Tx, ids: &[i64]) -> sqlx::Result<Pruned> {
     );
     let attempts = format!("DELETE FROM attempts WHERE occurrence_id IN ({ids})");
     for statement in [sum_up, attempts] {
-        sqlx::query(AssertSqlSafe(statement))
-            .execute(&mut **tx)
-            .await?;
+        query(statement).execute(tx)?;
     }
-    let deleted = sqlx::query(AssertSqlSafe(format!(
+    let deleted = query(AssertSqlSafe(format!(
         "DELETE FROM occurrences WHERE id IN ({ids})"
     )))
-    .execute(&mut **tx)
-    .await?;
+    .execute(tx)?;
     Ok(Pruned {
-        occurrences: deleted.rows_affected(),
+        occurrences: deleted,
         instants: instants.unwrap_or(0),
-        payloads: drop_unused_payloads(tx, &payloads).await?,
+        payloads: drop_unused_payloads(tx, &payloads)?,
         ..Pruned::default()
     })
 }
 
 /// Deletes those of some payloads to which neither an occurrence nor a schedule refers any more.
-pub(super) async fn drop_unused_payloads(
-    tx: &mut Tx,
+pub(super) fn drop_unused_payloads(
+    tx: &Tx<'_>,
     hashes: impl IntoIterator<Item = &String>,
-) -> sqlx::Result<u64> {
+) -> sql::Result<u64> {
     let mut dropped = 0;
     for hash in hashes {
-        let deleted = sqlx::query(
+        let deleted = query(
             "DELETE FROM payloads WHERE hash = $1 \
              AND NOT EXISTS (SELECT 1 FROM occurrences WHERE payload = $1) \
              AND NOT EXISTS (SELECT 1 FROM schedules WHERE payload = $1)",
         )
         .bind(hash)
-        .execute(&mut **tx)
-        .await?;
-        dropped += deleted.rows_affected();
+        .execute(tx)?;
+        dropped += deleted;
     }
     Ok(dropped)
 }

@@ -92,97 +92,87 @@ impl Db {
         before: Option<Timestamp>,
         now: Timestamp,
     ) -> Result<Purged> {
-        let failed = |e| self.failed(DOING, e);
-        let (uid, agent) = match whose {
-            Purge::Schedule(uid) => (Some(uid.to_string()), None),
-            Purge::Agent(agent) => (None, Some(agent.as_str().to_owned())),
-        };
-        let before = optional(before);
-        let asked = Asked { uid, agent, before };
-        let before_all = self.count_payloads().await?;
-        let mut purged = Purged::default();
-        let mut noted = Noted::default();
-        let row = sqlx::query("SELECT id, agent_id FROM schedules WHERE uid = $1")
-            .bind(&asked.uid)
-            .fetch_optional(&self.pool)
-            .await
-            .map_err(failed)?;
-        let owner = row.as_ref().and_then(|row| rows::text(row, "agent_id"));
-        let about = About {
-            id: row.as_ref().and_then(|row| rows::number(row, "id")),
-            uid: asked.uid.as_ref().and_then(|uid| uid.parse().ok()),
-            agent_id: owner.as_deref().or(asked.agent.as_deref()),
-        };
-        let mut last = 0;
-        while let Some(ids) = self
-            .next_ids("occurrences", SETTLED, &asked, &mut last)
-            .await?
-        {
-            let mut tx = self.begin(DOING).await?;
-            purge_occurrences(&mut tx, &ids).await.map_err(failed)?;
-            purged.occurrences += ids.len() as u64;
-            let told = purged.told();
-            noted
-                .note(&mut tx, &self.by, Operation::Purge, about, &told, now)
-                .await
-                .map_err(failed)?;
-            self.commit(tx, DOING).await?;
-        }
-        let mut tx = self.begin(DOING).await?;
-        purge_incidents(&mut tx, &asked).await.map_err(failed)?;
-        self.commit(tx, DOING).await?;
-        let mut last = 0;
-        while let Some(ids) = self.next_ids("schedules", OVER, &asked, &mut last).await? {
-            let mut tx = self.begin(DOING).await?;
-            for id in &ids {
-                sqlx::query(
-                    "UPDATE schedules SET prompt_text = '', pause_note = NULL, \
+        let whose = whose.to_owned();
+        let db = self.clone();
+        self.write("???", move |tx| {
+            let whose = &whose;
+            let (uid, agent) = match whose {
+                Purge::Schedule(uid) => (Some(uid.to_string()), None),
+                Purge::Agent(agent) => (None, Some(agent.as_str().to_owned())),
+            };
+            let before = optional(before);
+            let asked = Asked { uid, agent, before };
+            let before_all = db.count_payloads().await?;
+            let mut purged = Purged::default();
+            let mut noted = Noted::default();
+            let row = query("SELECT id, agent_id FROM schedules WHERE uid = $1")
+                .bind(&asked.uid)
+                .fetch_optional(tx)?;
+            let owner = row.as_ref().and_then(|row| rows::text(row, "agent_id"));
+            let about = About {
+                id: row.as_ref().and_then(|row| rows::number(row, "id")),
+                uid: asked.uid.as_ref().and_then(|uid| uid.parse().ok()),
+                agent_id: owner.as_deref().or(asked.agent.as_deref()),
+            };
+            let mut last = 0;
+            while let Some(ids) = self
+                .next_ids("occurrences", SETTLED, &asked, &mut last)
+                .await?
+            {
+                let mut tx = db.begin(DOING).await?;
+                purge_occurrences(tx, &ids)?;
+                purged.occurrences += ids.len() as u64;
+                let told = purged.told();
+                noted.note(tx, &db.by, Operation::Purge, about, &told, now)?;
+                db.commit(tx, DOING)?;
+            }
+            let mut tx = db.begin(DOING).await?;
+            purge_incidents(tx, &asked)?;
+            db.commit(tx, DOING)?;
+            let mut last = 0;
+            while let Some(ids) = db.next_ids("schedules", OVER, &asked, &mut last).await? {
+                let mut tx = db.begin(DOING).await?;
+                for id in &ids {
+                    query(
+                        "UPDATE schedules SET prompt_text = '', pause_note = NULL, \
                      row_version = row_version + 1 WHERE id = $1 AND touched = 0 \
                      AND lifecycle IN ('finished', 'cancelled')",
-                )
-                .bind(id)
-                .execute(&mut *tx)
-                .await
-                .map_err(failed)?;
+                    )
+                    .bind(id)
+                    .execute(tx)?;
+                }
+                purged.schedules += ids.len() as u64;
+                let told = purged.told();
+                noted.note(tx, &db.by, Operation::Purge, about, &told, now)?;
+                db.commit(tx, DOING)?;
             }
-            purged.schedules += ids.len() as u64;
-            let told = purged.told();
-            noted
-                .note(&mut tx, &self.by, Operation::Purge, about, &told, now)
-                .await
-                .map_err(failed)?;
-            self.commit(tx, DOING).await?;
-        }
-        let live = "SELECT count(*) FROM schedules WHERE (lifecycle IS NULL \
+            let live = "SELECT count(*) FROM schedules WHERE (lifecycle IS NULL \
                         OR lifecycle NOT IN ('finished', 'cancelled')) \
                     AND ($1 IS NULL OR uid = $1) AND ($2 IS NULL OR agent_id = $2) \
                     AND ($3 IS NULL OR 1)";
-        purged.live = asking!(asked, sqlx::query_scalar(live))
-            .fetch_one(&self.pool)
-            .await
-            .map_err(failed)?;
-        // Those that only schedules referred to went with their prompts.
-        let gone = before_all.saturating_sub(self.count_payloads().await?);
-        purged.payloads = u64::try_from(gone).unwrap_or(0);
-        // What was deleted before this program overwrote what it deletes, and free pages.
-        sqlx::query("VACUUM")
-            .execute(&self.pool)
-            .await
-            .map_err(failed)?;
-        // The log still holds the pages as they were.
-        let (busy, _, _): (i64, i64, i64) = sqlx::query_as("PRAGMA wal_checkpoint(TRUNCATE)")
-            .fetch_one(&self.pool)
-            .await
-            .map_err(failed)?;
-        purged.log_in_use = busy != 0;
-        Ok(purged)
+            purged.live = asking!(asked, query(live)).one(tx)?;
+            // Those that only schedules referred to went with their prompts.
+            let gone = before_all.saturating_sub(db.count_payloads().await?);
+            purged.payloads = u64::try_from(gone).unwrap_or(0);
+            // What was deleted before this program overwrote what it deletes, and free pages.
+            query("VACUUM").execute(tx)?;
+            // The log still holds the pages as they were.
+            let (busy, _, _): (i64, i64, i64) =
+                query("PRAGMA wal_checkpoint(TRUNCATE)").tuple(tx)?;
+            purged.log_in_use = busy != 0;
+            Ok(purged)
+        })
+        .await
     }
 
     async fn count_payloads(&self) -> Result<i64> {
-        sqlx::query_scalar("SELECT count(*) FROM payloads")
-            .fetch_one(&self.pool)
-            .await
-            .map_err(|e| self.failed(DOING, e))
+        let db = self.clone();
+        self.read("???", move |tx| {
+            query("SELECT count(*) FROM payloads")
+                .one(tx)
+                .map_err(|e| db.failed(DOING, e))
+        })
+        .await
     }
 
     /// The numbers of the next rows of a table that a purge is about; `None` after the last ones.
@@ -193,25 +183,33 @@ impl Db {
         asked: &Asked,
         last: &mut i64,
     ) -> Result<Option<Vec<i64>>> {
-        let next =
-            format!("SELECT id FROM {table} WHERE {which} AND id > $4 ORDER BY id LIMIT {AT_ONCE}");
-        let ids: Vec<i64> = asking!(asked, sqlx::query_scalar(AssertSqlSafe(next)))
-            .bind(*last)
-            .fetch_all(&self.pool)
-            .await
-            .map_err(|e| self.failed(DOING, e))?;
-        *last = ids.last().copied().unwrap_or(*last);
-        Ok((!ids.is_empty()).then_some(ids))
+        let table = table.to_owned();
+        let which = which.to_owned();
+        let asked = asked.to_owned();
+        let last = last.to_owned();
+        let db = self.clone();
+        self.read("???", move |tx| {
+            let (table, which, asked, last) = (&table, &which, &asked, &last);
+            let next = format!(
+                "SELECT id FROM {table} WHERE {which} AND id > $4 ORDER BY id LIMIT {AT_ONCE}"
+            );
+            let ids: Vec<i64> = asking!(asked, query(next))
+                .bind(*last)
+                .all(tx)
+                .map_err(|e| db.failed(DOING, e))?;
+            *last = ids.last().copied().unwrap_or(*last);
+            Ok((!ids.is_empty()).then_some(ids))
+        })
+        .await
     }
 }
 
-async fn purge_occurrences(tx: &mut Tx, ids: &[i64]) -> sqlx::Result<()> {
+fn purge_occurrences(tx: &Tx<'_>, ids: &[i64]) -> sql::Result<()> {
     let mut payloads = BTreeSet::new();
     for id in ids {
-        let row = sqlx::query("SELECT payload FROM occurrences WHERE id = $1")
+        let row = query("SELECT payload FROM occurrences WHERE id = $1")
             .bind(id)
-            .fetch_optional(&mut **tx)
-            .await?;
+            .fetch_optional(tx)?;
         payloads.extend(row.and_then(|row| rows::text(&row, "payload")));
         for statement in [
             "UPDATE attempts SET envelope = NULL, error = NULL WHERE occurrence_id = $1",
@@ -221,16 +219,16 @@ async fn purge_occurrences(tx: &mut Tx, ids: &[i64]) -> sqlx::Result<()> {
                  THEN substr(error, 1, instr(error, ':') - 1) END, \
              reason = CASE WHEN state = 'dead' THEN NULL ELSE reason END WHERE id = $1",
         ] {
-            sqlx::query(statement).bind(id).execute(&mut **tx).await?;
+            query(statement).bind(id).execute(tx)?;
         }
     }
-    drop_unused_payloads(tx, &payloads).await?;
+    drop_unused_payloads(tx, &payloads)?;
     Ok(())
 }
 
 /// Removes notices that were given up, and what they told; those still to be sent tell of a trouble
 /// that goes on, or stay until they are sent.
-async fn purge_incidents(tx: &mut Tx, asked: &Asked) -> sqlx::Result<()> {
+fn purge_incidents(tx: &Tx<'_>, asked: &Asked) -> sql::Result<()> {
     let troubles = "SELECT id FROM incidents WHERE (closed_at IS NOT NULL \
              OR NOT EXISTS (SELECT 1 FROM schedules s \
                             WHERE (s.uid = subject OR s.agent_id = incidents.agent_id) \
@@ -248,9 +246,7 @@ async fn purge_incidents(tx: &mut Tx, asked: &Asked) -> sqlx::Result<()> {
         ),
         format!("UPDATE incidents SET reason = '' WHERE id IN ({troubles})"),
     ] {
-        asking!(asked, sqlx::query(AssertSqlSafe(statement)))
-            .execute(&mut **tx)
-            .await?;
+        asking!(asked, query(statement)).execute(tx)?;
     }
     Ok(())
 }
