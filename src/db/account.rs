@@ -3,13 +3,12 @@
 use std::collections::BTreeSet;
 
 use jiff::Timestamp;
-use sqlx::SqliteConnection;
-use sqlx::sqlite::Row;
 use uuid::Uuid;
 
 use super::Db;
 use super::revisions::{Revision, early_past, fetch_revisions, fetch_standing};
 use super::rows::{self, instants};
+use super::sql::{self, Row, Tx, query};
 use crate::error::Result;
 use crate::models::{Account, State, Sums, Trigger, name_some};
 use crate::schedule::{Past, Planned, TooMany, count_distinct};
@@ -40,10 +39,9 @@ impl Db {
     /// # Errors
     /// Those of the database.
     pub async fn account(&self, uid: Uuid) -> Result<Account> {
-        let failed = |e| self.failed("read the account", e);
-        let mut tx = self.pool.begin().await?;
-        let account = read(tx, uid)?;
-        tx.commit().await?;
+        let read = self.read("read the account", move |tx| Ok(read(tx, uid)?));
+        let (mut account, books) = read.await?;
+        compare(&mut account, &books);
         Ok(account)
     }
 
@@ -52,8 +50,7 @@ impl Db {
     /// # Errors
     /// Those of the database.
     pub async fn accounts(&self) -> Result<Vec<Account>> {
-        let db = self.clone();
-        self.read("look for the schedules", move |tx| {
+        let uids = self.read("look for the schedules", |tx| {
             let rows = query(
                 "SELECT all_uids.uid AS uid FROM (SELECT uid FROM schedules WHERE uid IS NOT NULL \
                  UNION SELECT uid FROM schedule_revisions UNION SELECT uid FROM occurrences \
@@ -61,19 +58,21 @@ impl Db {
              LEFT JOIN schedules s ON s.uid = all_uids.uid ORDER BY s.id IS NULL, s.id",
             )
             .fetch_all(tx)?;
-            let mut accounts = Vec::with_capacity(rows.len());
-            for uid in rows.iter().filter_map(|row| rows::uuid(row, "uid").ok()) {
-                accounts.push(db.account(uid).await?);
-            }
-            Ok(accounts)
-        })
-        .await
+            let uids = rows.iter().filter_map(|row| rows::uuid(row, "uid").ok());
+            Ok(uids.collect::<Vec<Uuid>>())
+        });
+        let uids = uids.await?;
+        let mut accounts = Vec::with_capacity(uids.len());
+        for uid in uids {
+            accounts.push(self.account(uid).await?);
+        }
+        Ok(accounts)
     }
 }
 
-fn read(tx: &Tx<'_>, uid: Uuid) -> sql::Result<Account> {
+fn read(tx: &Tx<'_>, uid: Uuid) -> sql::Result<(Account, Books)> {
     let key = uid.to_string();
-    let standing = fetch_standing(connection, &key).await?;
+    let standing = fetch_standing(tx, &key)?;
     let mut account = Account {
         uid,
         schedule_id: standing.schedule_id,
@@ -85,7 +84,7 @@ fn read(tx: &Tx<'_>, uid: Uuid) -> sql::Result<Account> {
         difference: None,
     };
     let mut early_count = 0_i64;
-    for row in sums(connection, &key).await? {
+    for row in sums(tx, &key)? {
         let count = rows::number(&row, "count").unwrap_or(0);
         let state = rows::text(&row, "state").unwrap_or_default();
         let scheduled = rows::text(&row, "trigger").as_deref() == Some(Trigger::Schedule.as_str());
@@ -100,18 +99,17 @@ fn read(tx: &Tx<'_>, uid: Uuid) -> sql::Result<Account> {
             early_count = count.saturating_add(early_count);
         }
     }
-    let revisions = fetch_revisions(connection, &key, standing.stands_before).await?;
+    let revisions = fetch_revisions(tx, &key, standing.stands_before)?;
     let closed = standing.stands_before.is_some() || revisions.iter().all(|r| !r.open);
     let books = Books {
         revisions,
         closed,
-        early: early_past(connection, &key).await?,
+        early: early_past(tx, &key)?,
         early_count,
-        recorded: recorded(connection, &key).await?,
-        pruned_until: pruned_until(connection, &key).await?,
+        recorded: recorded(tx, &key)?,
+        pruned_until: pruned_until(tx, &key)?,
     };
-    compare(&mut account, &books);
-    Ok(account)
+    Ok((account, books))
 }
 
 fn sums(tx: &Tx<'_>, uid: &str) -> sql::Result<Vec<Row>> {

@@ -6,7 +6,6 @@
 mod reading;
 
 use jiff::Timestamp;
-use sqlx::Row;
 use uuid::Uuid;
 
 use super::changes::{About, note_change};
@@ -17,8 +16,9 @@ use super::plans::{
 };
 use super::revisions::{begin_revision, end_revision};
 use super::schedules::{fetch, write_lifecycle, write_plan};
+use super::sql::{self, Tx, query};
 use super::time::optional;
-use super::{AT_ONCE, Db, Tx, hinted};
+use super::{AT_ONCE, Db};
 use crate::error::{Code, Error, Result};
 use crate::failpoint::failpoint;
 use crate::ids::new_id;
@@ -44,28 +44,30 @@ impl Db {
     /// # Errors
     /// Those of the database; a row that can't be read is no error, it becomes `broken`.
     pub async fn adopt_touched(&self, zone: &Zone, now: Timestamp) -> Result<Vec<Adopted>> {
-        let zone = zone.to_owned();
-        self.write_and_tell("adopt the changes of other programs", move |tx| {
-            let zone = &zone;
-            let some_touched = "SELECT id FROM schedules INDEXED BY ix_schedules_touched \
-                            WHERE touched <> 0 ORDER BY id LIMIT $1";
-            // Looked for outside the transaction first: almost always there is nothing to write.
-            let any = query(some_touched).bind(1).fetch_optional(tx);
-            if any?.is_none() {
-                return Ok(Vec::new());
-            }
-            drop(connection);
-            let touched = query(some_touched).bind(to_i64(AT_ONCE)).fetch_all(tx);
+        const DOING: &str = "adopt the changes of other programs";
+        const SOME_TOUCHED: &str = "SELECT id FROM schedules INDEXED BY ix_schedules_touched \
+                                    WHERE touched <> 0 ORDER BY id LIMIT $1";
+        // Looked for first: almost always there is nothing to write.
+        let any = self.read(DOING, |tx| {
+            let any = query(SOME_TOUCHED).bind(1).fetch_optional(tx)?;
+            Ok(any.is_some())
+        });
+        if !any.await? {
+            return Ok(Vec::new());
+        }
+        let zone = zone.clone();
+        let adopted = self.write_and_tell(DOING, move |tx| {
+            let touched: Vec<i64> = query(SOME_TOUCHED).bind(to_i64(AT_ONCE)).all(tx)?;
             let mut adopted = Vec::new();
-            for row in touched? {
-                let id = row.try_get("id")?;
-                adopted.extend(adopt(tx, id, zone, now)?);
+            for id in touched {
+                adopted.extend(adopt(tx, id, &zone, now)?);
             }
             failpoint!(AdoptionMade);
-            failpoint!(AdoptionCommitted);
             Ok(adopted)
-        })
-        .await
+        });
+        let adopted = adopted.await?;
+        failpoint!(AdoptionCommitted);
+        Ok(adopted)
     }
 }
 

@@ -12,15 +12,15 @@ mod wish;
 use std::collections::HashSet;
 
 use jiff::Timestamp;
-use sqlx::Row;
 use uuid::Uuid;
 
+use super::Db;
 use super::incidents::{Trouble, Whose, open_incident};
 use super::notices::follow_lifecycle;
 use super::rows::{self, schedule_columns};
 use super::schedules::fetch;
+use super::sql::{self, Row, Tx, query};
 use super::time::DbTime;
-use super::{Db, Tx};
 use crate::clock::{SAME, is_possible};
 use crate::error::Result;
 use crate::models::{IncidentKind, Lifecycle, PromptSchedule};
@@ -28,6 +28,8 @@ use crate::models::{IncidentKind, Lifecycle, PromptSchedule};
 /// How many schedules are looked at, and how many are planned anew in one transaction.
 const LOOKED_AT: i64 = 500;
 const AT_ONCE: usize = 100;
+
+const DOING: &str = "plan anew what a wrong clock has planned";
 
 /// How many schedules are named where they are told of.
 const NAMED: usize = 10;
@@ -56,37 +58,45 @@ impl Db {
     /// # Errors
     /// Those of the database.
     pub async fn plan_anew(&self, now: Timestamp) -> Result<Option<PlannedAnew>> {
-        let db = self.clone();
-        self.write_and_tell("plan anew what a wrong clock has planned", move |tx| {
-            let latest = db.latest_past().await?;
-            let Some(latest) = latest.filter(|t| t.duration_since(now) > SAME && is_possible(now))
-            else {
-                return Ok(None);
-            };
-            let mut anew = PlannedAnew::default();
-            for some in db.list_suspects(now).await?.chunks(AT_ONCE) {
-                for id in some {
+        let latest = self.latest_past().await?;
+        let Some(latest) = latest.filter(|t| t.duration_since(now) > SAME && is_possible(now))
+        else {
+            return Ok(None);
+        };
+        let mut anew = PlannedAnew::default();
+        for some in self.list_suspects(now).await?.chunks(AT_ONCE) {
+            let some = some.to_owned();
+            let planned = self.write(DOING, move |tx| {
+                let mut planned = PlannedAnew::default();
+                for id in &some {
                     if let Some(instants) = plan_one(tx, *id, now)? {
-                        anew.schedules.push(*id);
-                        anew.instants += instants;
+                        planned.schedules.push(*id);
+                        planned.instants += instants;
                     }
                 }
-            }
+                Ok(planned)
+            });
+            let planned = planned.await?;
+            anew.schedules.extend(planned.schedules);
+            anew.instants += planned.instants;
+        }
+        let reason = (!anew.schedules.is_empty()).then(|| anew.describe(latest, now));
+        let put_right = self.write_and_tell(DOING, move |tx| {
             stamps::put_right(tx, now)?;
-            if !anew.schedules.is_empty() {
-                let reason = anew.describe(latest, now);
+            if let Some(reason) = &reason {
                 let wrong = Trouble {
                     kind: IncidentKind::Clock,
                     whose: Whose::Machine(IncidentKind::Clock.as_str()),
                     occurrence_id: None,
                     code: None,
-                    reason: &reason,
+                    reason,
                 };
                 open_incident(tx, &wrong, now)?;
             }
-            Ok(Some(anew))
-        })
-        .await
+            Ok(())
+        });
+        put_right.await?;
+        Ok(Some(anew))
     }
 
     /// The schedules that a clock ahead of `now` may have planned.
@@ -122,7 +132,7 @@ impl Db {
                 let Some(newest) = rows.last() else {
                     return Ok(suspects);
                 };
-                last = newest.try_get("id")?;
+                last = newest.get("id")?;
                 for row in &rows {
                     let schedule = rows::schedule(row)?;
                     let is_marked = schedule.uid.is_some_and(|uid| marked.contains(&uid));
@@ -161,7 +171,7 @@ impl PlannedAnew {
     }
 }
 
-fn made(row: &sqlx::sqlite::Row) -> Option<Made> {
+fn made(row: &Row) -> Option<Made> {
     Some(Made {
         at: rows::lenient_time(row, "made_at")?,
         first: rows::lenient_time(row, "first_instant")?,

@@ -4,8 +4,9 @@ use jiff::Timestamp;
 
 use super::claims::Job;
 use super::fault::Fault;
+use super::sql::{self, Tx, query};
 use super::time::DbTime;
-use super::{Db, Tx, hinted, rows};
+use super::{Db, rows};
 use crate::models::{
     AgentId, Circumstances, EnvelopeStyle, Lane, Occurrence, Payload, PromptSchedule, envelope,
     hash_of,

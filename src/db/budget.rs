@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 
-use super::Tx;
+use super::sql::{self, Tx, query};
 use super::time::DbTime;
 use crate::error::{Code, Error, Result};
 use crate::models::{AgentId, Allowance};

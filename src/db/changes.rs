@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use sqlx::{AssertSqlSafe, Row, SqliteConnection};
 use uuid::Uuid;
 
 use super::plans::to_i64;
+use super::sql::{self, Tx, query};
 use super::time::DbTime;
-use super::{AT_ONCE, Db, hinted, rows};
+use super::{AT_ONCE, Db, rows};
 use crate::error::Result;
 use crate::models::{AgentId, By, Change, Operation, PromptSchedule};
 
@@ -84,10 +84,10 @@ impl Db {
                 true => String::new(),
                 false => format!("WHERE {}", bounds.join(" AND ")),
             };
-            let rows = query(AssertSqlSafe(format!(
+            let rows = query(&format!(
             "SELECT id, at, caller, key_name, face, operation, schedule_id, uid, agent_id, what \
              FROM changes {bounds} ORDER BY id DESC LIMIT $4 OFFSET $5"
-        )))
+        ))
         .bind(filter.schedule_id)
         .bind(filter.agent_id.as_ref().map(AgentId::as_str))
         .bind(filter.since.map(DbTime))
@@ -96,7 +96,7 @@ impl Db {
         .fetch_all(tx)?;
             let read = |row| {
                 Ok(Change {
-                    id: Row::try_get(row, "id")?,
+                    id: row.get("id")?,
                     at: rows::lenient_time(row, "at").unwrap_or_default(),
                     caller: rows::text(row, "caller").unwrap_or_default(),
                     key: rows::text(row, "key_name"),
@@ -109,7 +109,7 @@ impl Db {
                 })
             };
             let changes = rows.iter().map(read);
-            changes.collect::<sql::Result<_>>()
+            Ok(changes.collect::<sql::Result<_>>()?)
         })
         .await
     }
@@ -117,20 +117,26 @@ impl Db {
     /// Forgets some of what was changed before a time. Returns how many; call it until it has
     /// forgotten none.
     pub(super) async fn prune_changes(&self, before: Timestamp) -> Result<u64> {
-        self.write("prune the record of changes", move |tx| {
+        const DOING: &str = "prune the record of changes";
+        let old = self.read(DOING, move |tx| {
             let old = "SELECT id FROM changes INDEXED BY ix_changes_at WHERE at < $1 LIMIT $2";
             let old = query(old)
                 .bind(DbTime(before))
                 .bind(to_i64(AT_ONCE))
-                .fetch_all(tx);
-            let old = old.await?;
-            drop(connection);
-            if old.is_empty() {
-                return Ok(0);
-            }
-            for row in &old {
+                .fetch_all(tx)?;
+            Ok(old
+                .iter()
+                .map(|row| rows::number(row, "id"))
+                .collect::<Vec<_>>())
+        });
+        let old = old.await?;
+        if old.is_empty() {
+            return Ok(0);
+        }
+        self.write(DOING, move |tx| {
+            for id in &old {
                 query("DELETE FROM changes WHERE id = $1")
-                    .bind(rows::number(row, "id"))
+                    .bind(*id)
                     .execute(tx)?;
             }
             Ok(old.len() as u64)
@@ -166,14 +172,14 @@ pub(super) fn note_change(
 
 /// A change that is made in several transactions: the first of them notes it, the others say how far
 /// it has come.
-#[derive(Debug, Default)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Noted(Option<i64>);
 
 impl Noted {
     /// Notes how far it has come.
-    pub(super) async fn note(
+    pub(super) fn note(
         &mut self,
-        connection: &mut SqliteConnection,
+        tx: &Tx<'_>,
         by: &By,
         operation: Operation,
         about: About<'_>,
@@ -182,8 +188,7 @@ impl Noted {
     ) -> sql::Result<()> {
         match self.0 {
             None => {
-                let noted = note_change(connection, by, operation, about, Some(what), now);
-                self.0 = Some(noted.await?);
+                self.0 = Some(note_change(tx, by, operation, about, Some(what), now)?);
             }
             Some(id) => {
                 query("UPDATE changes SET what = $2 WHERE id = $1")

@@ -1,11 +1,9 @@
 //! Whether something may be claimed: nothing stands in its way, and it is as it was seen.
 
-use sqlx::sqlite::Row;
-
 use super::due::DueSchedule;
 use super::rows::occurrence_columns;
 use super::schedules::fetch;
-use super::{Tx, hinted};
+use super::sql::{self, Row, Tx, query};
 use crate::models::{Lane, PromptSchedule};
 
 /// The schedule, if it may still be claimed as it was seen.
@@ -19,11 +17,11 @@ pub(super) fn fetch_claimable(
                          AND o.\"trigger\" = 'schedule' \
                          AND o.state IN ('waiting', 'sending', 'unknown')) \
                      AND NOT EXISTS (SELECT 1 FROM halt)";
-    let claimable = hinted::fetch_optional(tx, claimable, |q| {
-        let q = q.bind(due.id).bind(due.uid.to_string());
-        q.bind(due.agent_id.to_string())
-    });
-    match claimable.await? {
+    let claimable = query(claimable)
+        .bind(due.id)
+        .bind(due.uid.to_string())
+        .bind(due.agent_id.as_str());
+    match claimable.fetch_optional(tx)? {
         Some(_) => fetch(tx, due.id),
         None => Ok(None),
     }

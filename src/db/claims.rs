@@ -7,6 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
+use super::Db;
 use super::attempts::{Sending, fetch_payload, request_of, store_payload};
 use super::claimable::{fetch_claimable, fetch_waiting, lane_is_busy};
 use super::due::DueSchedule;
@@ -17,9 +18,9 @@ use super::plans::{Unsent, remaining, timetable, to_i64};
 use super::revisions::has_outcome;
 use super::rows::{self, occurrence_columns};
 use super::schedules::{fetch, write_lifecycle};
+use super::sql::{self, Row, Tx, query};
 use super::time::{DbTime, optional};
 use super::unreadable::{fence, generation};
-use super::{Db, Tx, hinted};
 use crate::error::Result;
 use crate::failpoint::failpoint;
 use crate::models::{AgentId, Lane, Lifecycle, Ping, PromptSchedule, ScheduleType, State};
@@ -89,6 +90,18 @@ pub struct ClaimTerms {
     pub once_max_lateness: SignedDuration,
 }
 
+const CLAIM_DUE: &str = "claim a due schedule";
+const CLAIM_WAITING: &str = "claim a waiting occurrence";
+
+/// Whom a claim wrote something for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Tells {
+    /// Nobody.
+    Nobody,
+    /// Whoever delivers the outbox.
+    Notifier,
+}
+
 /// Why something can't be sent whose request nobody knows any more.
 const PAYLOAD_GONE: &str = "the request that it sends is gone from the database";
 
@@ -109,11 +122,11 @@ impl Db {
             Err(Fault::Row(reason)) => self.break_due(due, &reason, now).await,
             tried => tried,
         };
-        self.told("claim a due schedule", tried)
+        self.answered(CLAIM_DUE, tried)
     }
 
     /// What a claim came to, or the error where it is the database's.
-    fn told(&self, doing: &str, tried: Result<Claim, Fault>) -> Result<Claim> {
+    fn answered(&self, doing: &str, tried: Result<Claim, Fault>) -> Result<Claim> {
         match tried {
             Ok(claim) => Ok(claim),
             Err(Fault::Row(reason)) => Ok(Claim::Failed(reason)),
@@ -136,13 +149,13 @@ impl Db {
         let lane = lane.to_owned();
         let terms = terms.to_owned();
         let db = self.clone();
-        self.write("claim a due schedule", move |tx| {
+        let claimed = self.claim(CLAIM_DUE, move |tx| {
             let (due, lane, terms) = (&due, &lane, &terms);
             let Some(schedule) = fetch_claimable(tx, due)? else {
-                return Ok(Claim::Gone);
+                return Ok((Claim::Gone, Tells::Nobody));
             };
             let Some(first) = schedule.next_run.filter(|t| *t <= now) else {
-                return Ok(Claim::Gone);
+                return Ok((Claim::Gone, Tells::Nobody));
             };
             let timetable = timetable(&schedule).map_err(|e| Fault::of_row(&e))?;
             let Some(body) = request_of(tx, &schedule)? else {
@@ -152,10 +165,10 @@ impl Db {
                 // Another program has woken a schedule that had its last instant.
                 write_lifecycle(tx, schedule.id, Lifecycle::Finished, None)?;
                 let skipped = Claim::Settled(State::Skipped);
-                return db.end_claim(tx, schedule.id, skipped, now);
+                return end_claim(tx, schedule.id, skipped, now);
             }
             if lane_is_busy(tx, lane)? {
-                return Ok(Claim::LaneBusy);
+                return Ok((Claim::LaneBusy, Tells::Nobody));
             }
             let policy = &schedule.policy;
             let division = timetable.divide(first, now, remaining(&schedule), policy);
@@ -167,12 +180,12 @@ impl Db {
             }
             let Some(intended_at) = division.sent.filter(|_| !too_late) else {
                 let missed = Claim::Settled(State::Missed);
-                return db.end_claim(tx, schedule.id, missed, now);
+                return end_claim(tx, schedule.id, missed, now);
             };
             // A foreign writer set next_run back.
             let skipped = Claim::Settled(State::Skipped);
             if has_outcome(tx, due.uid, intended_at)? {
-                return db.end_claim(tx, schedule.id, skipped, now);
+                return end_claim(tx, schedule.id, skipped, now);
             }
             let hash = store_payload(tx, &body)?;
             let expires_at = later(now, policy.max_age.unwrap_or(terms.max_age));
@@ -201,7 +214,7 @@ impl Db {
         .fetch_optional(tx)?;
             let Some(row) = row else {
                 // This very instant has its outcome already.
-                return db.end_claim(tx, schedule.id, skipped, now);
+                return end_claim(tx, schedule.id, skipped, now);
             };
             let occurrence = rows::occurrence(&row)?;
             let sending = Sending {
@@ -215,25 +228,22 @@ impl Db {
             };
             let job = db.begin_attempt(tx, &sending, now)?;
             failpoint!(ClaimMade);
-            db.commit_start(tx, &schedule, now, doing)?;
+            let tells = tell_start(tx, &schedule, now)?;
+            Ok((Claim::Job(Box::new(Job { next_run, ..job })), tells))
+        });
+        let claim = self.told_of(claimed.await?);
+        if let Claim::Job(_) = claim {
             failpoint!(ClaimCommitted);
-            Ok(Claim::Job(Box::new(Job { next_run, ..job })))
-        })
-        .await
+        }
+        Ok(claim)
     }
 
-    /// Commits what a claim settled without sending.
-    async fn end_claim(
-        &self,
-        mut tx: Tx,
-        schedule_id: i64,
-        claim: Claim,
-        now: Timestamp,
-    ) -> Result<Claim, Fault> {
-        follow_lifecycle(tx, schedule_id, now)?;
-        let committed = self.commit_and_tell(tx, "claim a due schedule");
-        committed.map_err(Fault::Transaction)?;
-        Ok(claim)
+    /// The claim, once the notifier is woken where it wrote something for it.
+    fn told_of(&self, (claim, tells): (Claim, Tells)) -> Claim {
+        if tells == Tells::Notifier {
+            self.outbox_changed.notify_one();
+        }
+        claim
     }
 
     /// Marks a due schedule as broken, if it is still as it was seen.
@@ -245,17 +255,16 @@ impl Db {
     ) -> Result<Claim, Fault> {
         let due = due.to_owned();
         let reason = reason.to_owned();
-        let db = self.clone();
-        self.write("mark a schedule as broken", move |tx| {
+        let broken = self.claim("mark a schedule as broken", move |tx| {
             let (due, reason) = (&due, &reason);
             let Some(schedule) = fetch_claimable(tx, due)? else {
-                return Ok(Claim::Gone);
+                return Ok((Claim::Gone, Tells::Nobody));
             };
             write_lifecycle(tx, schedule.id, Lifecycle::Broken, Some(reason))?;
             let broken = Claim::Broken(format!("schedule {} is broken: {reason}", schedule.id));
-            db.end_claim(tx, schedule.id, broken, now)
-        })
-        .await
+            end_claim(tx, schedule.id, broken, now)
+        });
+        Ok(self.told_of(broken.await?))
     }
 
     /// Claims a waiting occurrence for its next try. If another program has deleted its schedule,
@@ -278,7 +287,7 @@ impl Db {
             }
             tried => tried,
         };
-        self.told("claim a waiting occurrence", tried)
+        self.answered(CLAIM_WAITING, tried)
     }
 
     async fn try_claim_waiting(
@@ -289,14 +298,14 @@ impl Db {
     ) -> Result<Claim, Fault> {
         let terms = terms.to_owned();
         let db = self.clone();
-        self.write("claim a waiting occurrence", move |tx| {
+        let claimed = self.claim(CLAIM_WAITING, move |tx| {
             let terms = &terms;
             let Some(row) = fetch_waiting(tx, occurrence_id)? else {
-                return Ok(Claim::Gone);
+                return Ok((Claim::Gone, Tells::Nobody));
             };
             let occurrence = rows::occurrence(&row)?;
             if occurrence.not_before.is_some_and(|t| t > now) {
-                return Ok(Claim::Gone);
+                return Ok((Claim::Gone, Tells::Nobody));
             }
             let (fence, generation) = (fence(&row)? + 1, generation(&row)?);
             let hash = rows::text(&row, "payload").unwrap_or_default();
@@ -337,32 +346,39 @@ impl Db {
             };
             let job = db.begin_attempt(tx, &sending, now)?;
             failpoint!(RetryMade);
-            match (&schedule, stored) {
+            let tells = match (&schedule, stored) {
                 // Only of its first try: a start puts the alarm off, and retries would for hours.
-                (Some(schedule), None) => db.commit_start(tx, schedule, now, doing)?,
-                _ => db.commit(tx, doing).map_err(Fault::Transaction)?,
-            }
+                (Some(schedule), None) => tell_start(tx, schedule, now)?,
+                _ => Tells::Nobody,
+            };
+            Ok((Claim::Job(Box::new(job)), tells))
+        });
+        let claim = self.told_of(claimed.await?);
+        if let Claim::Job(_) = claim {
             failpoint!(RetryCommitted);
-            Ok(Claim::Job(Box::new(job)))
-        })
-        .await
+        }
+        Ok(claim)
     }
+}
 
-    /// Commits the claim of a first try, and tells the schedule's dead-man service of it.
-    async fn commit_start(
-        &self,
-        mut tx: Tx,
-        schedule: &PromptSchedule,
-        now: Timestamp,
-        doing: &str,
-    ) -> Result<(), Fault> {
-        let (Some(url), Some(uid)) = (&schedule.ping_url, schedule.uid) else {
-            return self.commit(tx, doing).map_err(Fault::Transaction);
-        };
-        queue_ping(tx, uid, url, Ping::Start, "", now)?;
-        let committed = self.commit_and_tell(tx, doing);
-        committed.map_err(Fault::Transaction)
-    }
+/// Ends what a claim settled without sending.
+fn end_claim(
+    tx: &Tx<'_>,
+    schedule_id: i64,
+    claim: Claim,
+    now: Timestamp,
+) -> Result<(Claim, Tells), Fault> {
+    follow_lifecycle(tx, schedule_id, now)?;
+    Ok((claim, Tells::Notifier))
+}
+
+/// Tells a schedule's dead-man service of a first try.
+fn tell_start(tx: &Tx<'_>, schedule: &PromptSchedule, now: Timestamp) -> Result<Tells, Fault> {
+    let (Some(url), Some(uid)) = (&schedule.ping_url, schedule.uid) else {
+        return Ok(Tells::Nobody);
+    };
+    queue_ping(tx, uid, url, Ping::Start, "", now)?;
+    Ok(Tells::Notifier)
 }
 
 /// The instants of a division that are not sent, with their outcomes.

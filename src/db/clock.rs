@@ -2,11 +2,10 @@
 //! time that is recorded as past.
 
 use jiff::{SignedDuration, Timestamp};
-use sqlx::Row;
-use sqlx::sqlite::Row;
 
 use super::Db;
 use super::rows;
+use super::sql::{self, Row, Tx, query};
 use super::time::DbTime;
 use crate::clock::{KnownTimes, Moment, Reading};
 use crate::error::Result;
@@ -18,8 +17,7 @@ impl Db {
     /// # Errors
     /// Those of the database.
     pub async fn known_times(&self) -> Result<KnownTimes> {
-        let db = self.clone();
-        self.read("read what it knows of the time", move |tx| {
+        self.read("read what it knows of the time", |tx| {
             let rows =
                 query("SELECT trusted, at, boot, uptime FROM clock_readings").fetch_all(tx)?;
             let of = |trusted: bool| {
@@ -31,7 +29,7 @@ impl Db {
             Ok(KnownTimes {
                 trusted: of(true),
                 doubted: of(false),
-                newest: db.latest_past().await?,
+                newest: latest_past(tx)?,
             })
         })
         .await
@@ -43,12 +41,11 @@ impl Db {
     /// Those of the database.
     pub async fn trust_clock(&self, reading: &Reading) -> Result<()> {
         let reading = reading.to_owned();
-        let db = self.clone();
         self.write("keep what time it is", move |tx| {
             let reading = &reading;
             query("DELETE FROM clock_readings WHERE trusted = 0").execute(tx)?;
-            write(reading, true).execute(tx)?;
-            db.commit(tx, doing)
+            write(tx, reading, true)?;
+            Ok(())
         })
         .await
     }
@@ -66,7 +63,7 @@ impl Db {
             if doubted.is_some_and(|doubted| reading.continues(doubted)) {
                 return Ok(());
             }
-            write(reading, false).execute(tx)?;
+            write(tx, reading, false)?;
             Ok(())
         })
         .await
@@ -78,40 +75,33 @@ impl Db {
     /// # Errors
     /// Those of the database.
     pub async fn latest_past(&self) -> Result<Option<Timestamp>> {
-        self.read("read its latest times", move |tx| {
-            let row = query(
-                "SELECT max(t) AS t FROM (SELECT max(heartbeat_at) AS t FROM schedulers \
-             UNION ALL SELECT started_at FROM attempts \
-                 WHERE rowid = (SELECT max(rowid) FROM attempts) \
-             UNION ALL SELECT max(finished_at) FROM occurrences WHERE finished_at IS NOT NULL \
-             UNION ALL SELECT max(from_at) FROM schedule_revisions \
-             UNION ALL SELECT at FROM clock_readings WHERE trusted = 1)",
-            )
-            .fetch_one(tx)?;
-            Ok(rows::lenient_time(&row, "t"))
-        })
-        .await
-    }
-
-    /// The time by which something may be thrown away for its age: `now`, or the time at which the
-    /// clock was last trusted, since a false clock makes everything old.
-    ///
-    /// # Errors
-    /// Those of the database.
-    pub(super) async fn sure_time(&self, now: Timestamp) -> Result<Timestamp> {
-        self.read("read when the clock was last trusted", move |tx| {
-            let at: Option<DbTime> =
-                query("SELECT at FROM clock_readings WHERE trusted = 1").optional(tx)?;
-            Ok(at.map_or(now, |at| at.0.min(now)))
-        })
-        .await
+        self.read("read its latest times", |tx| Ok(latest_past(tx)?))
+            .await
     }
 }
 
-fn write(
-    reading: &Reading,
-    trusted: bool,
-) -> sqlx::query::Query<'_, sqlx::Sqlite, sqlx::sqlite::SqliteArguments> {
+fn latest_past(tx: &Tx<'_>) -> sql::Result<Option<Timestamp>> {
+    let row = query(
+        "SELECT max(t) AS t FROM (SELECT max(heartbeat_at) AS t FROM schedulers \
+     UNION ALL SELECT started_at FROM attempts \
+         WHERE rowid = (SELECT max(rowid) FROM attempts) \
+     UNION ALL SELECT max(finished_at) FROM occurrences WHERE finished_at IS NOT NULL \
+     UNION ALL SELECT max(from_at) FROM schedule_revisions \
+     UNION ALL SELECT at FROM clock_readings WHERE trusted = 1)",
+    )
+    .fetch_one(tx)?;
+    Ok(rows::lenient_time(&row, "t"))
+}
+
+/// The time by which something may be thrown away for its age: `now`, or the time at which the
+/// clock was last trusted, since a false clock makes everything old.
+pub(super) fn sure_time(tx: &Tx<'_>, now: Timestamp) -> sql::Result<Timestamp> {
+    let at: Option<DbTime> =
+        query("SELECT at FROM clock_readings WHERE trusted = 1").optional(tx)?;
+    Ok(at.map_or(now, |at| at.0.min(now)))
+}
+
+fn write(tx: &Tx<'_>, reading: &Reading, trusted: bool) -> sql::Result<()> {
     let uptime = i64::try_from(reading.moment.uptime.as_micros()).unwrap_or(i64::MAX);
     query(
         "INSERT OR REPLACE INTO clock_readings (trusted, at, boot, uptime) VALUES ($1, $2, $3, $4)",
@@ -120,13 +110,15 @@ fn write(
     .bind(DbTime(reading.moment.now))
     .bind(reading.boot.as_deref())
     .bind(uptime)
+    .execute(tx)?;
+    Ok(())
 }
 
 fn reading(row: &Row) -> Option<Reading> {
     Some(Reading {
         moment: Moment {
             now: rows::lenient_time(row, "at")?,
-            uptime: SignedDuration::from_micros(row.try_get("uptime").ok()?),
+            uptime: SignedDuration::from_micros(row.get("uptime").ok()?),
         },
         boot: rows::text(row, "boot"),
     })

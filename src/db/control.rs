@@ -2,14 +2,15 @@
 
 use jiff::Timestamp;
 
+use super::Db;
 use super::adoption::adopt_if_touched;
 use super::changes::{About, note_change};
 use super::notices::follow_lifecycle;
 use super::plans::{Outcome, end_waiting, plan_of, remaining, settle_until, timetable};
 use super::revisions::begin_revision;
 use super::schedules::{fetch, write_lifecycle, write_plan};
+use super::sql::{self, Tx, query};
 use super::time::DbTime;
-use super::{Db, Tx};
 use crate::error::Result;
 use crate::models::{Lifecycle, Operation, PromptSchedule, ScheduleType, State};
 use crate::schedule::Timetable;
@@ -42,10 +43,10 @@ impl Db {
         note: Option<&str>,
         now: Timestamp,
     ) -> Result<Option<Lifecycle>> {
-        let note = note.cloned();
+        let note = note.map(str::to_owned);
         let db = self.clone();
         self.write("pause the schedule", move |tx| {
-            let note = &note;
+            let note = note.as_deref();
             adopt_if_touched(tx, id, &db.zone, now)?;
             let Some(schedule) = fetch(tx, id)? else {
                 return Ok(None);
@@ -123,8 +124,8 @@ pub(super) fn write_pause(
 }
 
 /// Settles what passed and waits of a schedule as skipped, and plans the first instant after now.
-pub(super) async fn skip_to_now(
-    tx: &mut super::Tx,
+pub(super) fn skip_to_now(
+    tx: &Tx<'_>,
     schedule: &PromptSchedule,
     timetable: &Timetable,
     reason: &str,

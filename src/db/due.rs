@@ -2,11 +2,11 @@
 //! the one of what is active, which nearly every schedule is.
 
 use jiff::Timestamp;
-use sqlx::Row;
 use uuid::Uuid;
 
+use super::sql::query;
 use super::time::DbTime;
-use super::{Db, hinted, rows};
+use super::{Db, rows};
 use crate::error::Result;
 use crate::models::AgentId;
 
@@ -48,7 +48,7 @@ impl Db {
                    ORDER BY next_run, id LIMIT $2";
         let most = i64::try_from(most).unwrap_or(i64::MAX);
         let rows = query(due).bind(DbTime(now)).bind(most).fetch_all(tx);
-        let rows = rows.await?;
+        let rows = rows?;
         let read = |id, r| -> Option<DueSchedule> {
             Some(DueSchedule {
                 id,
@@ -59,7 +59,7 @@ impl Db {
         };
         let (mut due, mut unreadable) = (Vec::with_capacity(rows.len()), Vec::new());
         for row in &rows {
-            let id = row.try_get("id")?;
+            let id = row.get("id")?;
             match read(id, row) {
                 Some(schedule) => due.push(schedule),
                 None => unreadable.push(id),
@@ -96,7 +96,7 @@ impl Db {
             let count = "SELECT count(*) AS due FROM schedules INDEXED BY ix_schedules_due \
                      WHERE active = 1 AND touched = 0 AND next_run <= $1";
             let row = query(count).bind(DbTime(now)).fetch_optional(tx);
-            let row = row.await?;
+            let row = row?;
             Ok(row.and_then(|row| rows::number(&row, "due")).unwrap_or(0))
         })
         .await
@@ -111,7 +111,7 @@ impl Db {
             let next = "SELECT min(next_run) AS next FROM schedules INDEXED BY ix_schedules_due \
                     WHERE active = 1 AND touched = 0 AND next_run > $1";
             let row = query(next).bind(DbTime(now)).fetch_optional(tx);
-            let row = row.await?;
+            let row = row?;
             Ok(row.and_then(|row| rows::lenient_time(&row, "next")))
         })
         .await

@@ -9,7 +9,8 @@ mod queues;
 mod readers;
 
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
 
 use rusqlite::Connection;
 use tokio::sync::oneshot;
@@ -25,6 +26,7 @@ pub(super) use queues::Whose;
 #[derive(Debug)]
 pub(super) struct Engine {
     queues: Arc<Queues>,
+    writer: Mutex<Option<JoinHandle<()>>>,
     readers: Readers,
 }
 
@@ -54,6 +56,7 @@ pub(super) enum Failure<E> {
 /// A job with a place for its result.
 struct Work<J, T, E> {
     job: J,
+    only_reads: bool,
     result: Option<Result<T, E>>,
     to: oneshot::Sender<Result<T, Failure<E>>>,
 }
@@ -62,10 +65,15 @@ struct Work<J, T, E> {
 type Coming<T, E> = oneshot::Receiver<Result<T, Failure<E>>>;
 
 impl<J, T, E> Work<J, T, E> {
-    fn new(job: J) -> (Box<Self>, Coming<T, E>) {
+    fn new(job: J, only_reads: bool) -> (Box<Self>, Coming<T, E>) {
         let (to, coming) = oneshot::channel();
-        let result = None;
-        (Box::new(Work { job, result, to }), coming)
+        let work = Work {
+            job,
+            only_reads,
+            result: None,
+            to,
+        };
+        (Box::new(work), coming)
     }
 }
 
@@ -77,6 +85,10 @@ where
 {
     fn is_wanted(&self) -> bool {
         !self.to.is_closed()
+    }
+
+    fn only_reads(&self) -> bool {
+        self.only_reads
     }
 
     fn run(&mut self, tx: &Tx<'_>) -> bool {
@@ -116,11 +128,12 @@ impl Engine {
             format!("writes {}", name.to_string_lossy())
         });
         let work = queues.clone();
-        std::thread::Builder::new()
+        let writer = std::thread::Builder::new()
             .name(name)
             .spawn(move || batch::work(&connection, &work))?;
         Ok(Engine {
             queues,
+            writer: Mutex::new(Some(writer)),
             readers: Readers::start(readers)?,
         })
     }
@@ -139,14 +152,37 @@ impl Engine {
         T: Send + 'static,
         E: Send + 'static,
     {
-        let (work, answer) = Work::new(job);
+        let (work, answer) = Work::new(job, false);
+        self.hand_to_writer(whose, work)?;
+        answer.await.unwrap_or(Err(Failure::Closed))
+    }
+
+    /// Reads through the connection that writes: in the order of the jobs, but without waiting for
+    /// a lock of another program.
+    ///
+    /// # Errors
+    /// [`Failure`].
+    pub(super) async fn read_by_writer<T, E>(
+        &self,
+        whose: Whose,
+        job: impl FnMut(&Tx<'_>) -> Result<T, E> + Send + 'static,
+    ) -> Result<T, Failure<E>>
+    where
+        T: Send + 'static,
+        E: Send + 'static,
+    {
+        let (work, answer) = Work::new(job, true);
+        self.hand_to_writer(whose, work)?;
+        answer.await.unwrap_or(Err(Failure::Closed))
+    }
+
+    fn hand_to_writer<E>(&self, whose: Whose, work: Box<dyn Waiting>) -> Result<(), Failure<E>> {
         self.queues
             .add(whose, work)
             .map_err(|refused| match refused {
                 queues::Refused::Full => Failure::Full,
                 queues::Refused::Closed => Failure::Closed,
-            })?;
-        answer.await.unwrap_or(Err(Failure::Closed))
+            })
     }
 
     /// Reads in one snapshot, beside whatever is written.
@@ -161,7 +197,7 @@ impl Engine {
         T: Send + 'static,
         E: Send + 'static,
     {
-        let (work, answer) = Work::new(job);
+        let (work, answer) = Work::new(job, true);
         match self.readers.add(work) {
             true => answer.await.unwrap_or(Err(Failure::Closed)),
             false => Err(Failure::Closed),
@@ -169,9 +205,31 @@ impl Engine {
     }
 
     /// Ends the threads once what waits is done; later jobs are refused.
-    pub(super) fn close(&self) {
+    fn close(&self) {
         self.queues.close();
         self.readers.close();
+    }
+
+    /// The same, and waits until they have closed the file.
+    pub(super) async fn end(&self) {
+        self.close();
+        let writer = self
+            .writer
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        let threads = writer.into_iter().chain(self.readers.take_threads());
+        let threads: Vec<JoinHandle<()>> = threads.collect();
+        let joined = tokio::task::spawn_blocking(move || {
+            for thread in threads {
+                if thread.join().is_err() {
+                    tracing::error!("a thread of the database ended by an internal fault");
+                }
+            }
+        });
+        if let Err(e) = joined.await {
+            tracing::error!("the threads of the database were not waited for: {e}");
+        }
     }
 }
 

@@ -3,11 +3,12 @@
 
 use jiff::Timestamp;
 
+use super::Db;
 use super::adoption::{adopt, adopt_if_touched};
 use super::rows::{self, schedule_columns};
 use super::schedules::fetch;
+use super::sql::{self, Tx, query};
 use super::time::{DbTime, optional};
-use super::{Db, Tx};
 use crate::error::{Code, Error, Result};
 use crate::models::{Lifecycle, PromptSchedule};
 
@@ -35,6 +36,9 @@ pub struct RowColumns {
     pub max_repetitions: Option<Option<i64>>,
 }
 
+const INSERT: &str = "insert the row";
+const CHANGE: &str = "change the row";
+
 impl Db {
     /// Inserts a row and adopts it. What is not given of the first five columns is empty, and
     /// refused for that.
@@ -44,7 +48,7 @@ impl Db {
     pub async fn insert_row(&self, row: &RowColumns, now: Timestamp) -> Result<i64> {
         let row = row.to_owned();
         let db = self.clone();
-        self.write_and_tell("insert the row", move |tx| {
+        self.write_and_tell(INSERT, move |tx| {
             let row = &row;
         let id = query(
             "INSERT INTO schedules (agent_id, prompt_text, schedule_type, schedule_value, next_run, \
@@ -61,7 +65,7 @@ impl Db {
         .bind(optional(row.last_run.flatten()))
         .bind(row.max_repetitions.flatten())
         .one(tx)?;
-        db.adopt_or_refuse(tx, id, now, doing)?;
+        db.adopt_or_refuse(tx, id, now, INSERT)?;
         Ok(id)
         }).await
     }
@@ -73,7 +77,7 @@ impl Db {
     pub async fn update_row(&self, id: i64, row: &RowColumns, now: Timestamp) -> Result<bool> {
         let row = row.to_owned();
         let db = self.clone();
-        self.write_and_tell("change the row", move |tx| {
+        self.write_and_tell(CHANGE, move |tx| {
             let row = &row;
             adopt_if_touched(tx, id, &db.zone, now)?;
             let Some(before) = fetch(tx, id)? else {
@@ -106,7 +110,7 @@ impl Db {
             match before.lifecycle {
                 // It may be put right column by column.
                 Lifecycle::Broken => drop(adopt(tx, id, &db.zone, now)?),
-                _ => db.adopt_or_refuse(tx, id, now, doing)?,
+                _ => db.adopt_or_refuse(tx, id, now, CHANGE)?,
             }
             Ok(true)
         })
@@ -127,7 +131,7 @@ impl Db {
             .bind(DbTime(now))
             .fetch_all(tx)?;
             let due = due.iter().map(rows::schedule);
-            due.collect::<sql::Result<_>>()
+            Ok(due.collect::<sql::Result<_>>()?)
         })
         .await
     }

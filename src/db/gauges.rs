@@ -4,10 +4,11 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use sqlx::sqlite::Row;
 
+use super::schedulers::fetch_held_targets;
+use super::sql::{Row, query};
 use super::time::DbTime;
-use super::{Db, HeldTarget, hinted, rows};
+use super::{Db, HeldTarget, rows};
 use crate::error::Result;
 use crate::models::Channel;
 
@@ -57,9 +58,9 @@ impl Db {
     /// # Errors
     /// Those of the database.
     pub async fn gauges(&self, now: Timestamp) -> Result<Gauges> {
-        let db = self.clone();
+        let path = self.path.clone();
         self.read("read its gauges", move |tx| {
-            let held = db.list_held_targets().await?;
+            let held = fetch_held_targets(tx)?;
             let mut oldest_due: Option<Timestamp> = None;
             let since = |row: &Row| rows::lenient_time(row, "since");
             for row in [
@@ -77,7 +78,7 @@ impl Db {
                 outbox.extend(waiting?);
             }
             let size = |end: &str| {
-                let mut name = db.path.as_os_str().to_owned();
+                let mut name = path.as_os_str().to_owned();
                 name.push(end);
                 std::fs::metadata(name).map_or(0, |file| file.len())
             };
@@ -100,7 +101,6 @@ impl Db {
     /// # Errors
     /// Those of the database.
     pub async fn recount_schedules(&self) -> Result<()> {
-        let db = self.clone();
         self.write("count the schedules", move |tx| {
             let counted = query(
             "SELECT coalesce(lifecycle, 'new') AS word, count(*) AS n FROM schedules GROUP BY 1",
@@ -113,7 +113,7 @@ impl Db {
                     .bind(n)
                     .execute(tx)?;
             }
-            db.commit(tx, doing)
+            Ok(())
         })
         .await
     }

@@ -3,11 +3,11 @@
 use std::fmt;
 
 use jiff::{SignedDuration, Timestamp};
-use sqlx::sqlite::Row;
 
 use super::changes::{About, note_change};
+use super::sql::{self, Row, Tx, query};
 use super::time::DbTime;
-use super::{Db, Tx, rows};
+use super::{Db, rows};
 use crate::error::Result;
 use crate::models::Operation;
 
@@ -37,7 +37,7 @@ impl Db {
     /// # Errors
     /// Those of the database.
     pub async fn halt(&self, note: Option<&str>, now: Timestamp) -> Result<Halt> {
-        let note = note.cloned();
+        let note = note.map(str::to_owned);
         let db = self.clone();
         self.write("halt all delivery", move |tx| {
             let note = &note;

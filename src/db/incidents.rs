@@ -2,12 +2,11 @@
 //! them are written with them.
 
 use jiff::Timestamp;
-use sqlx::Row;
-use sqlx::sqlite::Row;
 
 use super::outbox::queue_notice;
+use super::sql::{self, Row, Tx, query};
 use super::time::DbTime;
-use super::{Db, Tx, hinted, rows};
+use super::{Db, rows};
 use crate::error::Result;
 use crate::models::{Fault, Incident, IncidentKind, NoticeEvent};
 
@@ -158,7 +157,7 @@ pub(super) fn close_silently(
     .bind(outcome)
     .fetch_optional(tx)?;
     closed
-        .map(|row| Ok((row.try_get("id")?, rows::flag(&row, "told"))))
+        .map(|row| Ok((row.get("id")?, rows::flag(&row, "told"))))
         .transpose()
 }
 
@@ -215,7 +214,7 @@ fn incident(row: &Row) -> Option<Incident> {
     let kind = IncidentKind::from_word(&rows::text(row, "kind")?)?;
     let subject = rows::text(row, "subject").unwrap_or_default();
     let incident = Incident {
-        id: row.try_get("id").ok()?,
+        id: row.get("id").ok()?,
         kind,
         text: String::new(),
         opened_at: rows::lenient_time(row, "opened_at").unwrap_or_default(),

@@ -57,17 +57,29 @@ impl Db {
         Ok(written)
     }
 
-    /// Reads in one snapshot. The scheduler sees what it has asked to be written before; others
-    /// wait for no writer.
+    /// Reads in one snapshot. The scheduler's jobs wait for no other reader, and others' for no
+    /// writer.
     pub(super) async fn read<T: Send + 'static>(
         &self,
         doing: &'static str,
         job: impl FnMut(&Tx<'_>) -> Result<T, Failed> + Send + 'static,
     ) -> Result<T> {
-        let read = match self.whose {
-            Whose::Scheduler => self.engine.write(self.whose, job).await,
-            Whose::Face => self.engine.read(job).await,
-        };
+        match self.whose {
+            Whose::Scheduler => self.read_by_writer(doing, job).await,
+            Whose::Face => {
+                let read = self.engine.read(job).await;
+                read.map_err(|failure| self.told(doing, failure))
+            }
+        }
+    }
+
+    /// Reads through the connection that writes.
+    pub(super) async fn read_by_writer<T: Send + 'static>(
+        &self,
+        doing: &'static str,
+        job: impl FnMut(&Tx<'_>) -> Result<T, Failed> + Send + 'static,
+    ) -> Result<T> {
+        let read = self.engine.read_by_writer(self.whose, job).await;
         read.map_err(|failure| self.told(doing, failure))
     }
 
@@ -84,9 +96,13 @@ impl Db {
     pub(super) fn broken_off<E>(&self, doing: &str, failure: Failure<E>) -> Error {
         let path = self.path.display();
         match failure {
-            Failure::NotBegun(e) => database_error(&self.path, doing, e.code(), e),
+            Failure::NotBegun(e) => {
+                let code = e.code();
+                database_error(&self.path, doing, code, e)
+            }
             Failure::CommitUnknown(e) => {
-                let error = database_error(&self.path, doing, e.code(), e);
+                let code = e.code();
+                let error = database_error(&self.path, doing, code, e);
                 error.hint("; whether it was done is not known")
             }
             Failure::Full => Error::new(
@@ -106,6 +122,7 @@ impl Db {
 
     /// Our error for a statement that failed; `doing` as in "could not …".
     pub(super) fn failed(&self, doing: &str, error: sql::Error) -> Error {
-        database_error(&self.path, doing, error.code(), error)
+        let code = error.code();
+        database_error(&self.path, doing, code, error)
     }
 }

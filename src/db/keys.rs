@@ -1,10 +1,9 @@
 //! Keys for callers over HTTP.
 
 use jiff::Timestamp;
-use sqlx::Row;
-use sqlx::sqlite::Row;
 
 use super::changes::{About, note_change};
+use super::sql::{self, Row, query};
 use super::time::DbTime;
 use super::{Db, rows};
 use crate::error::Result;
@@ -27,7 +26,7 @@ impl Db {
         let hash = hash.to_owned();
         let db = self.clone();
         self.write("store the key", move |tx| {
-            let (name, agent_id, hash) = (&name, &agent_id, &hash);
+            let (name, agent_id, hash) = (&name, agent_id.as_ref(), &hash);
             let id = query(
                 "INSERT INTO keys (name, agent_id, hash, created_at) VALUES ($1, $2, $3, $4) \
              RETURNING id",
@@ -58,7 +57,7 @@ impl Db {
                 "SELECT id, name, agent_id, hash, created_at, revoked_at FROM keys ORDER BY id",
             )
             .fetch_all(tx)?;
-            rows.iter().map(|r| key(r)).collect()
+            Ok(rows.iter().map(key).collect::<sql::Result<_>>()?)
         })
         .await
     }
@@ -93,11 +92,11 @@ fn key(row: &Row) -> sql::Result<StoredKey> {
         None => None,
     };
     Ok(StoredKey {
-        id: row.try_get("id")?,
-        name: row.try_get("name")?,
+        id: row.get("id")?,
+        name: row.get("name")?,
         agent_id,
-        hash: row.try_get("hash")?,
-        created_at: row.try_get::<DbTime, _>("created_at")?.0,
-        revoked_at: row.try_get::<Option<DbTime>, _>("revoked_at")?.map(|t| t.0),
+        hash: row.get("hash")?,
+        created_at: row.get::<DbTime>("created_at")?.0,
+        revoked_at: row.get::<Option<DbTime>>("revoked_at")?.map(|t| t.0),
     })
 }

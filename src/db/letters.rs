@@ -2,12 +2,12 @@
 //! too old. Every statement finds its rows by an index, however many there are.
 
 use jiff::{SignedDuration, Timestamp};
-use sqlx::Row;
-use sqlx::sqlite::Row;
 
+use super::clock::sure_time;
 use super::outbox::later;
+use super::sql::{self, Row, Tx, query};
 use super::time::DbTime;
-use super::{Db, Tx, rows};
+use super::{Db, rows};
 use crate::error::Result;
 use crate::models::Channel;
 
@@ -90,96 +90,33 @@ impl Db {
         now: Timestamp,
     ) -> Result<Taken> {
         let full = full.to_owned();
-        let db = self.clone();
-        self.write("give up old notices", move |tx| {
-            let full = &full;
-            // Reading first: to write is to wait for whoever writes.
-            let due = db.due_letters(channel, now).await?;
-            let is_free = |d: &&Due| !full.contains(&d.server);
-            let mut chosen: Vec<&Due> = due.iter().filter(is_free).collect();
-            let elsewhere = match chosen.is_empty() && !due.is_empty() && !full.is_empty() {
-                true => (db.due_elsewhere(channel, full, now).await)?,
-                false => None,
-            };
-            chosen.extend(&elsewhere);
-            match chosen.iter().find(|d| d.expires_at > now) {
-                Some(due) => db.lease(due.id, now).await,
-                None if chosen.is_empty() => Ok(Taken::Nothing),
-                None => {
-                    let ids: Vec<i64> = chosen.iter().map(|d| d.id).collect();
-                    let given_up = give_up(tx, &ids, now)?;
-                    Ok(Taken::TooOld(given_up))
-                }
+        // Reading first: to write is to wait for whoever writes.
+        let chosen = self.read("look into the outbox", move |tx| {
+            let due = due_letters(tx, channel, now)?;
+            let found_some = !due.is_empty();
+            let mut chosen = due;
+            chosen.retain(|d| !full.contains(&d.server));
+            if chosen.is_empty() && found_some && !full.is_empty() {
+                chosen.extend(due_elsewhere(tx, channel, &full, now)?);
             }
-        })
-        .await
-    }
-
-    /// The letters of a channel that are due, the longest due first; not all, if they are many.
-    async fn due_letters(&self, channel: Channel, now: Timestamp) -> sql::Result<Vec<Due>> {
-        self.read("???", move |tx| {
-            // Also those whose times, or leases, were counted by a clock that was set back since.
-            let rows = query(
-                "SELECT * FROM (SELECT id, server, expires_at FROM outbox WHERE channel = $1 \
-                 AND head = 1 AND lease_until IS NULL AND not_before <= $2 \
-                 ORDER BY not_before, id LIMIT $5) \
-             UNION ALL SELECT * FROM (SELECT id, server, expires_at FROM outbox \
-                 WHERE channel = $1 AND head = 1 AND lease_until IS NULL AND not_before > $3 \
-                 ORDER BY not_before, id LIMIT $5) \
-             UNION ALL SELECT * FROM (SELECT id, server, expires_at FROM outbox \
-                 WHERE channel = $1 AND lease_until <= $2 AND head = 1 \
-                 ORDER BY lease_until LIMIT $5) \
-             UNION ALL SELECT * FROM (SELECT id, server, expires_at FROM outbox \
-                 WHERE channel = $1 AND lease_until > $4 AND head = 1 \
-                 ORDER BY lease_until LIMIT $5)",
-            )
-            .bind(channel.as_str())
-            .bind(DbTime(now))
-            .bind(DbTime(later(now, LONGEST_WAIT)))
-            .bind(DbTime(later(now, LEASE)))
-            .bind(AT_ONCE)
-            .fetch_all(tx)?;
-            rows.iter().map(due).collect()
-        })
-        .await
-    }
-
-    /// A due letter to a server that is not full, where all that have been due for longest go to
-    /// full ones: asks server by server.
-    async fn due_elsewhere(
-        &self,
-        channel: Channel,
-        full: &[String],
-        now: Timestamp,
-    ) -> sql::Result<Option<Due>> {
-        let full = full.to_owned();
-        self.read("???", move |tx| {
-            let full = &full;
-            let row = query(
-                "WITH RECURSIVE servers(server) AS (\
-                 SELECT min(server) FROM outbox WHERE channel = $1 AND head = 1 \
-                     AND lease_until IS NULL \
-                 UNION ALL SELECT (SELECT min(o.server) FROM outbox o WHERE o.channel = $1 \
-                     AND o.head = 1 AND o.lease_until IS NULL AND o.server > servers.server) \
-                 FROM servers WHERE servers.server IS NOT NULL) \
-             SELECT o.id, o.server, o.expires_at FROM servers CROSS JOIN outbox o \
-                 ON o.id = (SELECT d.id FROM outbox d WHERE d.channel = $1 \
-                     AND d.server = servers.server AND d.head = 1 AND d.lease_until IS NULL \
-                     AND d.not_before <= $2 ORDER BY d.not_before LIMIT 1) \
-             WHERE servers.server IS NOT NULL \
-             AND servers.server NOT IN (SELECT value FROM json_each($3)) LIMIT 1",
-            )
-            .bind(channel.as_str())
-            .bind(DbTime(now))
-            .bind(json(full))
-            .fetch_optional(tx)?;
-            row.as_ref().map(due).transpose()
-        })
-        .await
+            Ok(chosen)
+        });
+        let chosen = chosen.await?;
+        match chosen.iter().find(|d| d.expires_at > now) {
+            Some(due) => self.lease(due.id, now).await,
+            None if chosen.is_empty() => Ok(Taken::Nothing),
+            None => {
+                let ids: Vec<i64> = chosen.iter().map(|d| d.id).collect();
+                let given_up = self.write("give up old notices", move |tx| {
+                    Ok(Taken::TooOld(give_up(tx, &ids, now)?))
+                });
+                given_up.await
+            }
+        }
     }
 
     async fn lease(&self, id: i64, now: Timestamp) -> Result<Taken> {
-        self.read("look into the outbox", move |tx| {
+        self.write("look into the outbox", move |tx| {
             let row = query(
                 "UPDATE outbox SET lease_until = $3, tries = tries + 1 WHERE id = $1 AND head = 1 \
              AND (lease_until IS NULL OR lease_until <= $2 OR lease_until > $3) \
@@ -191,7 +128,7 @@ impl Db {
             .bind(DbTime(later(now, LEASE)))
             .fetch_optional(tx)?;
             match row {
-                Some(row) => letter(&row).map(Box::new).map(Taken::Letter),
+                Some(row) => Ok(Taken::Letter(Box::new(letter(&row)?))),
                 // Another scheduler was quicker.
                 None => Ok(Taken::Nothing),
             }
@@ -226,7 +163,7 @@ impl Db {
         not_before: Timestamp,
     ) -> Result<()> {
         let letter = letter.to_owned();
-        let error = error.cloned();
+        let error = error.map(str::to_owned);
         self.write("note that a notice could not be delivered", move |tx| {
             let (letter, error) = (&letter, &error);
             query(
@@ -249,11 +186,11 @@ impl Db {
     /// # Errors
     /// Those of the database.
     pub async fn tidy_outbox(&self, now: Timestamp) -> Result<Tidied> {
-        let db = self.clone();
-        self.write("tidy the outbox", move |tx| {
-            let long_ago = db.sure_time(now).await?.checked_sub(MEMORY);
+        const DOING: &str = "tidy the outbox";
+        let found = self.read(DOING, move |tx| {
+            let long_ago = sure_time(tx, now)?.checked_sub(MEMORY);
             let long_ago = DbTime(long_ago.unwrap_or(Timestamp::MIN));
-            // Looked for outside the transaction first: almost always there is nothing to write.
+            // Looked for first: almost always there is nothing to write.
             let mut found: [Vec<i64>; 3] = Default::default();
             for (found, (look, before)) in found.iter_mut().zip([
                 (
@@ -272,10 +209,14 @@ impl Db {
             ]) {
                 *found = query(look).bind(before).bind(AT_ONCE).all(tx)?;
             }
+            Ok(found)
+        });
+        let found = found.await?;
+        if found.iter().all(Vec::is_empty) {
+            return Ok(Tidied::default());
+        }
+        self.write(DOING, move |tx| {
             let [expired, forgotten, over] = &found;
-            if found.iter().all(Vec::is_empty) {
-                return Ok(Tidied::default());
-            }
             let given_up = give_up(tx, expired, now)?;
             for (forget, ids) in [
                 (
@@ -297,6 +238,61 @@ impl Db {
         })
         .await
     }
+}
+
+/// The letters of a channel that are due, the longest due first; not all, if they are many.
+fn due_letters(tx: &Tx<'_>, channel: Channel, now: Timestamp) -> sql::Result<Vec<Due>> {
+    // Also those whose times, or leases, were counted by a clock that was set back since.
+    let rows = query(
+        "SELECT * FROM (SELECT id, server, expires_at FROM outbox WHERE channel = $1 \
+             AND head = 1 AND lease_until IS NULL AND not_before <= $2 \
+             ORDER BY not_before, id LIMIT $5) \
+         UNION ALL SELECT * FROM (SELECT id, server, expires_at FROM outbox \
+             WHERE channel = $1 AND head = 1 AND lease_until IS NULL AND not_before > $3 \
+             ORDER BY not_before, id LIMIT $5) \
+         UNION ALL SELECT * FROM (SELECT id, server, expires_at FROM outbox \
+             WHERE channel = $1 AND lease_until <= $2 AND head = 1 \
+             ORDER BY lease_until LIMIT $5) \
+         UNION ALL SELECT * FROM (SELECT id, server, expires_at FROM outbox \
+             WHERE channel = $1 AND lease_until > $4 AND head = 1 \
+             ORDER BY lease_until LIMIT $5)",
+    )
+    .bind(channel.as_str())
+    .bind(DbTime(now))
+    .bind(DbTime(later(now, LONGEST_WAIT)))
+    .bind(DbTime(later(now, LEASE)))
+    .bind(AT_ONCE)
+    .fetch_all(tx)?;
+    rows.iter().map(due).collect()
+}
+
+/// A due letter to a server that is not full, where all that have been due for longest go to
+/// full ones: asks server by server.
+fn due_elsewhere(
+    tx: &Tx<'_>,
+    channel: Channel,
+    full: &[String],
+    now: Timestamp,
+) -> sql::Result<Option<Due>> {
+    let row = query(
+        "WITH RECURSIVE servers(server) AS (\
+             SELECT min(server) FROM outbox WHERE channel = $1 AND head = 1 \
+                 AND lease_until IS NULL \
+             UNION ALL SELECT (SELECT min(o.server) FROM outbox o WHERE o.channel = $1 \
+                 AND o.head = 1 AND o.lease_until IS NULL AND o.server > servers.server) \
+             FROM servers WHERE servers.server IS NOT NULL) \
+         SELECT o.id, o.server, o.expires_at FROM servers CROSS JOIN outbox o \
+             ON o.id = (SELECT d.id FROM outbox d WHERE d.channel = $1 \
+                 AND d.server = servers.server AND d.head = 1 AND d.lease_until IS NULL \
+                 AND d.not_before <= $2 ORDER BY d.not_before LIMIT 1) \
+         WHERE servers.server IS NOT NULL \
+         AND servers.server NOT IN (SELECT value FROM json_each($3)) LIMIT 1",
+    )
+    .bind(channel.as_str())
+    .bind(DbTime(now))
+    .bind(json(full))
+    .fetch_optional(tx)?;
+    row.as_ref().map(due).transpose()
 }
 
 /// Gives letters up, and returns those that were not given up before. A notice is remembered for a
@@ -325,26 +321,26 @@ fn json<T: serde::Serialize>(values: &[T]) -> String {
 
 fn due(row: &Row) -> sql::Result<Due> {
     Ok(Due {
-        id: row.try_get("id")?,
-        server: row.try_get("server")?,
-        expires_at: row.try_get::<DbTime, _>("expires_at")?.0,
+        id: row.get("id")?,
+        server: row.get("server")?,
+        expires_at: row.get::<DbTime>("expires_at")?.0,
     })
 }
 
 fn letter(row: &Row) -> sql::Result<Letter> {
-    let channel: String = row.try_get("channel")?;
+    let channel: String = row.get("channel")?;
     Ok(Letter {
-        id: row.try_get("id")?,
+        id: row.get("id")?,
         channel: Channel::from_word(&channel)
             .ok_or_else(|| rows::unreadable("channel", &channel))?,
-        kind: row.try_get("kind")?,
-        event: row.try_get("event")?,
-        destination: row.try_get("destination")?,
-        server: row.try_get("server")?,
-        body: row.try_get("body")?,
-        tries: row.try_get("tries")?,
-        expires_at: row.try_get::<DbTime, _>("expires_at")?.0,
-        error: row.try_get("error")?,
+        kind: row.get("kind")?,
+        event: row.get("event")?,
+        destination: row.get("destination")?,
+        server: row.get("server")?,
+        body: row.get("body")?,
+        tries: row.get("tries")?,
+        expires_at: row.get::<DbTime>("expires_at")?.0,
+        error: row.get("error")?,
     })
 }
 

@@ -1,15 +1,15 @@
 //! Runs by hand: one occurrence at once, which leaves the schedule's own instants as they are.
 
 use jiff::{SignedDuration, Timestamp};
-use sqlx::Row;
 
 use super::adoption::adopt_if_touched;
 use super::attempts::{request_of, store_payload};
 use super::changes::{About, note_change};
 use super::requests::{effect_of, record_effect};
 use super::schedules::fetch;
+use super::sql::{self, Tx, query};
 use super::time::DbTime;
-use super::{Db, Tx, rows};
+use super::{Db, rows};
 use crate::clock::SAME;
 use crate::error::Result;
 use crate::models::{AgentId, Lane, Lifecycle, Operation, PromptSchedule, RequestKey, Trigger};
@@ -36,13 +36,14 @@ impl Db {
         let agent = agent.to_owned();
         self.read("count the runs by hand", move |tx| {
             let agent = &agent;
-            query(
+            let count: i64 = query(
                 "SELECT count(*) FROM occurrences \
              WHERE \"trigger\" = 'manual' AND agent_id = $1 AND intended_at >= $2",
             )
             .bind(agent.as_str())
             .bind(DbTime(since))
-            .one(tx)
+            .one(tx)?;
+            Ok(count)
         })
         .await
     }
@@ -56,12 +57,14 @@ impl Db {
     pub async fn queue_run(
         &self,
         id: i64,
-        lane_of: impl FnOnce(&PromptSchedule) -> Result<Lane>,
+        lane_of: impl Fn(&PromptSchedule) -> Result<Lane> + Send + 'static,
         request: Option<&RequestKey>,
         now: Timestamp,
     ) -> Result<Option<Queued>> {
+        let request = request.cloned();
         let db = self.clone();
         self.write("queue a run by hand", move |tx| {
+            let request = request.as_ref();
             if let Some(done) = effect_of(tx, request)? {
                 return Ok(Some(Queued::New(done)));
             }
@@ -137,5 +140,5 @@ fn queue(
     .bind(&hash)
     .bind(DbTime(now))
     .fetch_one(tx)?;
-    Ok(Queued::New(row.try_get("id")?))
+    Ok(Queued::New(row.get("id")?))
 }

@@ -7,15 +7,15 @@
 use std::collections::BTreeSet;
 
 use jiff::{SignedDuration, Timestamp};
-use sqlx::Row;
 
 use super::incidents::{
     OfAgent, Trouble, Whose, close_incident, close_silently, fetch_of_agent, open_incident,
 };
 use super::outbox::queue_notice;
 use super::plans::to_i64;
+use super::sql::{self, Tx, query};
 use super::time::DbTime;
-use super::{AT_ONCE, Db, Tx, hinted, rows};
+use super::{AT_ONCE, Db, rows};
 use crate::error::Result;
 use crate::models::{Fault, IncidentKind, Lifecycle, NoticeEvent, State, Verdict};
 
@@ -123,7 +123,7 @@ fn close_delivered(tx: &Tx<'_>, settled: &Settled<'_>, now: Timestamp) -> sql::R
         .bind(settled.uid.to_owned())
         .bind(settled.lane.to_owned())
         .fetch_all(tx);
-    let mut open = open.await?;
+    let mut open = open?;
     open.sort_by_key(|row| rows::number(row, "id"));
     for row in open {
         let [kind, subject] =
@@ -156,7 +156,7 @@ pub(super) fn follow_lifecycle(tx: &Tx<'_>, schedule_id: i64, now: Timestamp) ->
     ) else {
         return Ok(());
     };
-    let has_end: bool = row.try_get("has_end")?;
+    let has_end: bool = row.get("has_end")?;
     if has_end != lifecycle.is_ended() {
         note_end(tx, schedule_id, now)?;
     }
@@ -256,7 +256,7 @@ fn has_ended(tx: &Tx<'_>, agent_id: &str) -> sql::Result<bool> {
                    OR EXISTS (SELECT 1 FROM occurrences INDEXED BY ix_occurrences_open_agent \
                        WHERE agent_id = $1 AND state IN ('waiting', 'sending', 'unknown'))";
     let goes_on = query(goes_on).bind(agent_id.to_owned()).fetch_optional(tx);
-    Ok(goes_on.await?.is_none())
+    Ok(goes_on?.is_none())
 }
 
 /// Whether schedules of an agent are paused since their prompts were given up.
@@ -264,7 +264,7 @@ fn has_paused(tx: &Tx<'_>, agent_id: &str) -> sql::Result<bool> {
     let paused = "SELECT 1 FROM schedules INDEXED BY ix_schedules_agent_lifecycle \
                   WHERE agent_id = $1 AND lifecycle = 'paused' AND paused_by_failures = 1 LIMIT 1";
     let paused = query(paused).bind(agent_id.to_owned()).fetch_optional(tx);
-    Ok(paused.await?.is_some())
+    Ok(paused?.is_some())
 }
 
 impl Db {
@@ -275,10 +275,11 @@ impl Db {
     /// # Errors
     /// Those of the database.
     pub async fn review_incidents(&self, now: Timestamp) -> Result<bool> {
-        self.write_and_tell("review the incidents", move |tx| {
-            let long_ago = now.checked_sub(LONG_HOLD).unwrap_or(Timestamp::MIN);
-            let day_ago = now.checked_sub(SHOWN).unwrap_or(Timestamp::MIN);
-            // Looked for outside the transaction first: almost always there is nothing to write.
+        const DOING: &str = "review the incidents";
+        let long_ago = now.checked_sub(LONG_HOLD).unwrap_or(Timestamp::MIN);
+        let day_ago = now.checked_sub(SHOWN).unwrap_or(Timestamp::MIN);
+        // Looked for first: almost always there is nothing to write.
+        let found = self.read(DOING, move |tx| {
             let any = "SELECT 1 FROM held_targets h WHERE held_since <= $1 AND NOT EXISTS \
                    (SELECT 1 FROM incidents i INDEXED BY ix_incidents_one_open \
                     WHERE i.kind = 'held' AND i.subject = h.target AND i.closed_at IS NULL) \
@@ -292,17 +293,20 @@ impl Db {
                 .bind(DbTime(long_ago))
                 .bind(DbTime(day_ago))
                 .fetch_optional(tx);
-            let any = any.await?;
+            let any = any?.is_some();
             let agents = query(AGENTS_PERHAPS_ENDED)
                 .bind(to_i64(AT_ONCE))
                 .fetch_all(tx);
-            let agents: BTreeSet<String> = (agents.await?.iter())
+            let agents: BTreeSet<String> = (agents?.iter())
                 .filter_map(|row| rows::text(row, "agent_id"))
                 .collect();
-            drop(connection);
-            if any.is_none() && agents.is_empty() {
-                return Ok(false);
-            }
+            Ok((any, agents))
+        });
+        let (any, agents) = found.await?;
+        if !any && agents.is_empty() {
+            return Ok(false);
+        }
+        self.write_and_tell(DOING, move |tx| {
             open_held(tx, long_ago, now)?;
             let mut closed = close_deleted(tx, now)?;
             close_clock(tx, day_ago, now)?;
@@ -354,7 +358,7 @@ fn close_deleted(tx: &Tx<'_>, now: Timestamp) -> sql::Result<u64> {
                        WHERE s.uid = i.subject) LIMIT $1";
     let deleted = query(deleted).bind(to_i64(AT_ONCE)).fetch_all(tx)?;
     for row in &deleted {
-        let id: i64 = row.try_get("id")?;
+        let id: i64 = row.get("id")?;
         query("UPDATE incidents SET closed_at = $2, outcome = $3 WHERE id = $1")
             .bind(id)
             .bind(DbTime(now))

@@ -3,15 +3,14 @@
 use std::collections::HashMap;
 
 use jiff::{SignedDuration, Timestamp};
-use sqlx::Row;
-use sqlx::sqlite::Row;
 use uuid::Uuid;
 
 use super::plans::to_i64;
 use super::rows::{self, occurrence_columns};
+use super::sql::{self, Row, query};
 use super::time::{DbTime, optional};
 use super::unreadable::{Unreadable, fence, generation};
-use super::{AT_ONCE, Db, hinted};
+use super::{AT_ONCE, Db};
 use crate::error::Result;
 use crate::models::{AgentId, Attempt, Identity, Lane, Occurrence, State, Trigger};
 
@@ -123,7 +122,7 @@ impl Db {
         let mut open = db.readable(&rows, |row| {
             let read = db.open_occurrence(row);
             let is_sent = rows::text(row, "state").as_deref() == Some(State::Sending.as_str());
-            if let (Err(e), false, Ok(id)) = (&read, is_sent, row.try_get("id")) {
+            if let (Err(e), false, Ok(id)) = (&read, is_sent, row.get("id")) {
                 let reason = e.to_string();
                 unreadable.push(Unreadable { id, reason });
             }
@@ -228,7 +227,7 @@ impl Db {
         self.read("read the schedules' numbers", move |tx| {
             let rows =
                 query("SELECT uid, id FROM schedules WHERE uid IS NOT NULL").fetch_all(tx)?;
-            let read = |r| Some((rows::text(r, "uid")?.parse().ok()?, r.try_get("id").ok()?));
+            let read = |r| Some((rows::text(r, "uid")?.parse().ok()?, r.get("id").ok()?));
             Ok(rows.iter().filter_map(read).collect())
         })
         .await
@@ -259,7 +258,7 @@ impl Db {
                 .bind(owner.to_owned())
                 .bind(to_i64(AT_ONCE))
                 .fetch_all(tx);
-            let left = left.await?;
+            let left = left?;
             for row in &left {
                 query(
                     "UPDATE occurrences SET state = 'unknown', owner = NULL, fence = fence + 1, \
@@ -301,11 +300,12 @@ impl Db {
                                INDEXED BY sqlite_autoindex_attempts_1 \
                                WHERE a.occurrence_id = occurrences.id \
                                ORDER BY a.n DESC LIMIT 1), 1))) LIMIT $4";
-            let wrong = hinted::fetch_all(tx, wrong, |q| {
-                let q = q.bind(DbTime(now)).bind(retry).bind(reconcile);
-                q.bind(to_i64(AT_ONCE))
-            });
-            let wrong = wrong.await?;
+            let wrong = query(wrong)
+                .bind(DbTime(now))
+                .bind(retry)
+                .bind(reconcile)
+                .bind(to_i64(AT_ONCE))
+                .fetch_all(tx)?;
             for row in &wrong {
                 // min() of a NULL is NULL. What was never tried is due when it was asked for.
                 query(

@@ -1,14 +1,14 @@
 //! Schedules that another program deleted: what was due or waiting of them is settled.
 
 use jiff::Timestamp;
-use sqlx::sqlite::Row;
 use uuid::Uuid;
 
 use super::changes::{About, note_change};
 use super::plans::{Outcome, end_waiting, settle_until, timetable, to_i64};
 use super::revisions::end_revision;
+use super::sql::{self, Row, Tx, query};
 use super::time::DbTime;
-use super::{AT_ONCE, Db, Tx, hinted, rows};
+use super::{AT_ONCE, Db, rows};
 use crate::error::Result;
 use crate::models::{By, Lifecycle, Operation, Policy, PromptSchedule, State};
 
@@ -23,18 +23,20 @@ impl Db {
     /// # Errors
     /// Those of the database.
     pub async fn settle_deleted(&self, now: Timestamp) -> Result<bool> {
-        self.write("settle the prompts of deleted schedules", move |tx| {
-            // Looked for outside a transaction: almost always there is nothing to write.
+        const DOING: &str = "settle the prompts of deleted schedules";
+        // Looked for first: almost always there is nothing to write.
+        let any = self.read(DOING, |tx| {
             let any = "SELECT 1 WHERE EXISTS (SELECT 1 FROM deleted_schedules) OR EXISTS (\
                    SELECT 1 FROM occurrences o INDEXED BY ix_occurrences_open \
                    WHERE o.state = 'waiting' AND o.state IN ('waiting', 'sending', 'unknown') \
                    AND NOT EXISTS (SELECT 1 FROM schedules s INDEXED BY ix_schedules_uid \
                        WHERE s.uid = o.uid))";
-            let any = query(any).fetch_optional(tx);
-            if any?.is_none() {
-                return Ok(false);
-            }
-            drop(connection);
+            Ok(query(any).fetch_optional(tx)?.is_some())
+        });
+        if !any.await? {
+            return Ok(false);
+        }
+        self.write(DOING, move |tx| {
             let deleted = take_deleted(tx)?;
             for row in &deleted {
                 settle_one(tx, row, now)?;

@@ -2,13 +2,12 @@
 //! transaction of what it tells, and stays until it was delivered.
 
 use jiff::{SignedDuration, Timestamp};
-use sqlx::Row;
-use sqlx::sqlite::Row;
 use uuid::Uuid;
 
 use super::incidents::fetch_incident;
+use super::sql::{self, Row, Tx, query};
 use super::time::{DbTime, optional};
-use super::{Db, Tx, rows};
+use super::{Db, rows};
 use crate::error::Result;
 use crate::models::{Channel, Notice, NoticeEvent, Ping, PingUrl, Turn, Verdict};
 
@@ -74,7 +73,7 @@ pub(super) fn queue_notice(
         outcome,
         incident,
     };
-    let body = serde_json::to_string(&notice).map_err(|e| sql::Error::Encode(e.into()))?;
+    let body = serde_json::to_string(&notice).map_err(sql::Error::Unwritable)?;
     query(
         "INSERT INTO outbox (channel, lane, kind, event, body, created_at, not_before, \
          expires_at) SELECT name, $1, $2, $3, $4, $5, $5, $6 FROM channels \
@@ -145,7 +144,6 @@ impl Db {
     /// Those of the database.
     pub async fn listen(&self, channels: &[Channel], now: Timestamp) -> Result<()> {
         let channels = channels.to_owned();
-        let db = self.clone();
         self.write("note who wants to be told", move |tx| {
             let channels = &channels;
             for channel in channels {
@@ -163,7 +161,7 @@ impl Db {
             for id in untold {
                 queue_notice(tx, id, NoticeEvent::Opened, now)?;
             }
-            db.commit(tx, doing)
+            Ok(())
         })
         .await
     }
@@ -193,14 +191,11 @@ impl Db {
             )
             .bind(optional(Some(lately)))
             .fetch_one(tx)?;
-            let read = |r: &Row| -> sql::Result<OutboxStatus> {
-                Ok(OutboxStatus {
-                    pending: r.try_get("pending")?,
-                    given_up: r.try_get("given_up")?,
-                    last_error: rows::text(r, "last_error"),
-                })
-            };
-            read(&row)
+            Ok(OutboxStatus {
+                pending: row.get("pending")?,
+                given_up: row.get("given_up")?,
+                last_error: rows::text(&row, "last_error"),
+            })
         })
         .await
     }

@@ -5,8 +5,8 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::revisions::{end_revision, fresh_instants, record_passed};
+use super::sql::{self, Tx, query};
 use super::time::DbTime;
-use super::{Tx, hinted};
 use crate::error::{Code, Error, Result};
 use crate::models::{Lifecycle, Plan, PromptSchedule, ScheduleType, State, Trigger};
 use crate::schedule::{Fresh, Passed, Spec, Timetable, Zone};
@@ -267,10 +267,12 @@ pub(super) fn end_waiting(
                finished_at = $4, not_before = NULL, fence = fence + 1 WHERE uid = $1 \
                AND state = 'waiting' AND state IN ('waiting', 'sending', 'unknown') \
                AND (\"trigger\" = 'schedule' OR $2 = 'cancelled')";
-    hinted::execute(tx, end, |q| {
-        let q = q.bind(uid.to_string()).bind(state.as_str());
-        q.bind(reason.to_owned()).bind(DbTime(now))
-    })?;
+    query(end)
+        .bind(uid.to_string())
+        .bind(state.as_str())
+        .bind(reason)
+        .bind(DbTime(now))
+        .execute(tx)?;
     Ok(())
 }
 

@@ -4,15 +4,15 @@
 use std::collections::BTreeSet;
 
 use jiff::Timestamp;
-use sqlx::AssertSqlSafe;
 use uuid::Uuid;
 
 use super::changes::{About, Noted};
 use super::plans::to_i64;
 use super::revisions::end_revision;
 use super::rows::instants;
+use super::sql::{self, Tx, query};
 use super::time::DbTime;
-use super::{AT_ONCE, Db, Tx, hinted, rows};
+use super::{AT_ONCE, Db, rows};
 use crate::error::Result;
 use crate::models::Operation;
 
@@ -83,19 +83,18 @@ impl Db {
         noted: &mut Noted,
         now: Timestamp,
     ) -> Result<bool> {
-        let all = all.to_owned();
-        let noted = noted.to_owned();
-        let db = self.clone();
-        self.write("prune schedules that have ended", move |tx| {
-            let (all, noted) = (&all, &noted);
-            // Looked for outside the transaction first: almost always there is nothing to write.
-            let any = query(ENDED)
-                .bind(DbTime(before))
-                .bind(1)
-                .fetch_optional(tx)?;
-            if any.is_none() {
-                return Ok(false);
-            }
+        const DOING: &str = "prune schedules that have ended";
+        // Looked for first: almost always there is nothing to write.
+        let any = self.read(DOING, move |tx| {
+            let any = query(ENDED).bind(DbTime(before)).bind(1);
+            Ok(any.fetch_optional(tx)?.is_some())
+        });
+        if !any.await? {
+            return Ok(false);
+        }
+        let (db, so_far) = (self.clone(), (*all, *noted));
+        let pruned = self.write(DOING, move |tx| {
+            let (mut all, mut noted) = so_far;
             let ended = query(ENDED)
                 .bind(DbTime(before))
                 .bind(to_i64(AT_ONCE))
@@ -118,13 +117,13 @@ impl Db {
             if !ended.is_empty() {
                 all.schedules += ended.len() as u64;
                 let told = all.told(before);
-                noted
-                    .note(&mut tx, &db.by, Operation::Prune, About::none(), &told, now)
-                    .await?;
+                noted.note(tx, &db.by, Operation::Prune, About::none(), &told, now)?;
             }
-            Ok(!ended.is_empty())
-        })
-        .await
+            Ok((all, noted, !ended.is_empty()))
+        });
+        let any;
+        (*all, *noted, any) = pruned.await?;
+        Ok(any)
     }
 
     /// Prunes some of what was settled before a time: rows become sums, in one transaction. Returns
@@ -139,38 +138,38 @@ impl Db {
         noted: &mut Noted,
         now: Timestamp,
     ) -> Result<bool> {
-        let all = all.to_owned();
-        let noted = noted.to_owned();
-        let db = self.clone();
-        self.write("prune the history", move |tx| {
-            let (all, noted) = (&all, &noted);
+        const DOING: &str = "prune the history";
+        let old = self.read(DOING, move |tx| {
             let old = "SELECT id FROM occurrences INDEXED BY ix_occurrences_finished_at \
-                   WHERE finished_at < $1 AND state NOT IN ('waiting', 'sending', 'unknown') \
-                   LIMIT $2";
+                       WHERE finished_at < $1 AND state NOT IN ('waiting', 'sending', 'unknown') \
+                       LIMIT $2";
             let old = query(old)
                 .bind(DbTime(before))
                 .bind(to_i64(AT_ONCE))
-                .fetch_all(tx);
-            let ids: Vec<i64> = (old.await?.iter())
-                .filter_map(|row| rows::number(row, "id"))
-                .collect();
-            drop(connection);
-            if ids.is_empty() {
-                return Ok(false);
-            }
+                .fetch_all(tx)?;
+            let ids = old.iter().filter_map(|row| rows::number(row, "id"));
+            Ok(ids.collect::<Vec<i64>>())
+        });
+        let ids = old.await?;
+        if ids.is_empty() {
+            return Ok(false);
+        }
+        let (db, so_far) = (self.clone(), (*all, *noted));
+        let pruned = self.write(DOING, move |tx| {
+            let (mut all, mut noted) = so_far;
             let some = prune(tx, &ids)?;
             all.occurrences += some.occurrences;
             all.instants += some.instants;
             all.payloads += some.payloads;
             if some.occurrences > 0 {
                 let told = all.told(before);
-                noted
-                    .note(&mut tx, &db.by, Operation::Prune, About::none(), &told, now)
-                    .await?;
+                noted.note(tx, &db.by, Operation::Prune, About::none(), &told, now)?;
             }
-            Ok(some.occurrences > 0)
-        })
-        .await
+            Ok((all, noted, some.occurrences > 0))
+        });
+        let any;
+        (*all, *noted, any) = pruned.await?;
+        Ok(any)
     }
 }
 
@@ -182,14 +181,14 @@ fn prune(tx: &Tx<'_>, ids: &[i64]) -> sql::Result<Pruned> {
         .map(i64::to_string)
         .collect::<Vec<_>>()
         .join(", ");
-    let instants: Option<i64> = query(AssertSqlSafe(format!(
+    let instants: Option<i64> = query(&format!(
         "SELECT sum({}) FROM occurrences WHERE id IN ({ids})",
         instants!()
-    )))
+    ))
     .one(tx)?;
-    let payloads = query(AssertSqlSafe(format!(
+    let payloads = query(&format!(
         "SELECT payload FROM occurrences WHERE id IN ({ids}) AND payload IS NOT NULL"
-    )))
+    ))
     .fetch_all(tx)?;
     let payloads: BTreeSet<String> = (payloads.iter())
         .filter_map(|row| rows::text(row, "payload"))
@@ -206,12 +205,9 @@ fn prune(tx: &Tx<'_>, ids: &[i64]) -> sql::Result<Pruned> {
     );
     let attempts = format!("DELETE FROM attempts WHERE occurrence_id IN ({ids})");
     for statement in [sum_up, attempts] {
-        query(statement).execute(tx)?;
+        query(&statement).execute(tx)?;
     }
-    let deleted = query(AssertSqlSafe(format!(
-        "DELETE FROM occurrences WHERE id IN ({ids})"
-    )))
-    .execute(tx)?;
+    let deleted = query(&format!("DELETE FROM occurrences WHERE id IN ({ids})")).execute(tx)?;
     Ok(Pruned {
         occurrences: deleted,
         instants: instants.unwrap_or(0),
@@ -221,9 +217,9 @@ fn prune(tx: &Tx<'_>, ids: &[i64]) -> sql::Result<Pruned> {
 }
 
 /// Deletes those of some payloads to which neither an occurrence nor a schedule refers any more.
-pub(super) fn drop_unused_payloads(
+pub(super) fn drop_unused_payloads<'h>(
     tx: &Tx<'_>,
-    hashes: impl IntoIterator<Item = &String>,
+    hashes: impl IntoIterator<Item = &'h String>,
 ) -> sql::Result<u64> {
     let mut dropped = 0;
     for hash in hashes {

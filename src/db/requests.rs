@@ -1,9 +1,10 @@
 //! Requests that may come again: what they made, and what was answered.
 
 use jiff::{SignedDuration, Timestamp};
-use sqlx::{Row, SqliteConnection};
 
 use super::Db;
+use super::clock::sure_time;
+use super::sql::{self, Tx, query};
 use super::time::DbTime;
 use crate::error::Result;
 use crate::limits;
@@ -48,10 +49,9 @@ impl Db {
     ) -> Result<Begun> {
         let request = request.to_owned();
         let hash = hash.to_owned();
-        let db = self.clone();
         self.write("note the request", move |tx| {
             let (request, hash) = (&request, &hash);
-            let day_ago = db.sure_time(now).await?.checked_sub(MEMORY);
+            let day_ago = sure_time(tx, now)?.checked_sub(MEMORY);
             query("DELETE FROM requests WHERE created_at < $1")
                 .bind(DbTime(day_ago.unwrap_or(Timestamp::MIN)))
                 .execute(tx)?;
@@ -73,12 +73,13 @@ impl Db {
             let Some(row) = row else {
                 return Ok(Begun::TooMany);
             };
-            let stored: String = row.try_get("hash")?;
-            if stored != hash {
+            let stored: String = row.get("hash")?;
+            if stored != *hash {
                 return Ok(Begun::Other);
             }
-            let status: Option<u16> = row.try_get("status")?;
-            let body: Option<String> = row.try_get("body")?;
+            let status: Option<i64> = row.get("status")?;
+            let body: Option<String> = row.get("body")?;
+            let status = status.and_then(|status| u16::try_from(status).ok());
             Ok(match (status, body) {
                 (Some(status), Some(body)) => Begun::Answered(StoredAnswer { status, body }),
                 _ => Begun::Unanswered,
@@ -129,9 +130,11 @@ impl Db {
     /// # Errors
     /// Those of the database.
     pub async fn request_effect(&self, request: &RequestKey) -> Result<Option<i64>> {
-        let failed = |e| self.failed("look for the request", e);
-        let mut connection = self.pool.acquire().await?;
-        effect_of(tx, Some(request))
+        let request = request.clone();
+        let effect = self.read("look for the request", move |tx| {
+            Ok(effect_of(tx, Some(&request))?)
+        });
+        effect.await
     }
 }
 

@@ -2,13 +2,12 @@
 //! for, so that the past can be calculated again.
 
 use jiff::Timestamp;
-use sqlx::SqliteConnection;
-use sqlx::sqlite::Row;
 use uuid::Uuid;
 
 use super::plans::schedule_type;
+use super::rows;
+use super::sql::{self, Row, Tx, query};
 use super::time::{DbTime, optional};
-use super::{Tx, hinted, rows};
 use crate::error::{Code, Error, Result};
 use crate::models::{Lifecycle, Plan, ScheduleType};
 use crate::schedule::{Fresh, Past, Planned, Spec, Timetable, TooMany, Zone, just_after};
@@ -231,7 +230,7 @@ fn may_be_settled(tx: &Tx<'_>, uid: Uuid, first: Timestamp) -> sql::Result<bool>
         .bind(uid.to_string())
         .bind(DbTime(first))
         .fetch_optional(tx);
-    Ok(settled.await?.is_some())
+    Ok(settled?.is_some())
 }
 
 /// The instants that were settled before revisions said which those are.

@@ -2,10 +2,9 @@
 //! them, no row stops another from being read.
 
 use jiff::{SignedDuration, Timestamp};
-use sqlx::Row;
-use sqlx::sqlite::Row;
 use uuid::Uuid;
 
+use super::sql::{self, Row};
 use crate::models::{
     CatchUp, EnvelopeStyle, Lane, Lifecycle, Occurrence, PingUrl, Policy, PromptSchedule, State,
     Trigger, Turn,
@@ -52,15 +51,13 @@ pub(super) use instants;
 
 /// The text of a column whatever its storage class; bytes that are no UTF-8 become U+FFFD.
 pub(super) fn text(row: &Row, column: &str) -> Option<String> {
-    let bytes: Option<Vec<u8>> = row.try_get_unchecked(column).unwrap_or(None);
-    bytes.map(|b| String::from_utf8_lossy(&b).into_owned())
+    row.bytes(column)
+        .map(|b| String::from_utf8_lossy(&b).into_owned())
 }
 
 /// The text of a column that must be text, every letter of it.
 pub(super) fn whole_text(row: &Row, column: &str) -> sql::Result<String> {
-    let bytes: Option<Vec<u8>> = row.try_get_unchecked(column)?;
-    let text = bytes.map(String::from_utf8);
-    match text {
+    match row.bytes(column).map(String::from_utf8) {
         Some(Ok(text)) => Ok(text),
         Some(Err(_)) => Err(unreadable(column, "bytes that are no text")),
         None => Err(unreadable(column, "NULL")),
@@ -93,9 +90,9 @@ fn word<T>(row: &Row, column: &str, read: fn(&str) -> Option<T>) -> sql::Result<
 
 /// The error of a column that can't be read.
 pub(super) fn unreadable(column: &str, text: &str) -> sql::Error {
-    sql::Error::ColumnDecode {
-        index: column.to_owned(),
-        source: format!("{text:?} is not a known value").into(),
+    sql::Error::Unreadable {
+        column: column.to_owned(),
+        problem: format!("{text:?} is not a known value"),
     }
 }
 
@@ -113,7 +110,7 @@ pub(super) fn schedule(row: &Row) -> sql::Result<PromptSchedule> {
         _ => Lifecycle::Cancelled,
     };
     Ok(PromptSchedule {
-        id: row.try_get("id")?,
+        id: row.get("id")?,
         agent_id: text(row, "agent_id").unwrap_or_default(),
         prompt_text: text(row, "prompt_text").unwrap_or_default(),
         schedule_type: text(row, "schedule_type").unwrap_or_default(),
@@ -165,7 +162,7 @@ pub(super) fn occurrence(row: &Row) -> sql::Result<Occurrence> {
     };
     let intended_at = required("intended_at")?;
     Ok(Occurrence {
-        id: row.try_get("id")?,
+        id: row.get("id")?,
         uid: uuid(row, "uid")?,
         agent_id: text(row, "agent_id").unwrap_or_default(),
         trigger: word(row, "trigger", Trigger::from_word)?,

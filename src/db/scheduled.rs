@@ -4,6 +4,7 @@ use uuid::Uuid;
 
 use super::Db;
 use super::rows::{self, occurrence_columns, schedule_columns};
+use super::sql::{self, query};
 use crate::error::Result;
 use crate::models::{AgentId, Occurrence, PromptSchedule};
 
@@ -65,7 +66,10 @@ impl Db {
             .bind(after)
             .bind(limit)
             .fetch_all(tx)?;
-            rows.iter().map(|r| rows::schedule(r)).collect()
+            Ok(rows
+                .iter()
+                .map(rows::schedule)
+                .collect::<sql::Result<_>>()?)
         })
         .await
     }

@@ -7,12 +7,13 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 use uuid::Uuid;
 
+use super::Db;
 use super::filesystem::{create_new_private, make_private_folder};
 use super::halt::{Deadline, give_time_back};
 use super::incidents::close_incident;
 use super::rows;
+use super::sql::{self, Tx, query};
 use super::time::DbTime;
-use super::{Db, hinted};
 use crate::error::{Code, Error, Result};
 use crate::ids::new_id;
 use crate::models::IncidentKind;
@@ -94,8 +95,8 @@ impl Db {
             .example("--db ./promptyoself.db")
             .caused_by(e)
         };
-        make_private_folder(&owners_folder(&self.path))?;
-        let file = create_new_private(&path)?;
+        make_private_folder(&owners_folder(&self.path)).map_err(failed)?;
+        let file = create_new_private(&path).map_err(failed)?;
         file.try_lock().map_err(|e| failed(e.into()))?;
         Ok(OwnerLock {
             owner,
@@ -122,7 +123,7 @@ impl Db {
     /// # Errors
     /// Those of the database.
     pub async fn beat(&self, owner: Uuid, holding: Option<&str>, now: Timestamp) -> Result<()> {
-        let holding = holding.cloned();
+        let holding = holding.map(str::to_owned);
         self.write("write the heartbeat", move |tx| {
             let holding = &holding;
             query(
@@ -246,7 +247,6 @@ impl Db {
     /// Those of the database.
     pub async fn release_target(&self, target: &str, now: Timestamp) -> Result<()> {
         let target = target.to_owned();
-        let db = self.clone();
         self.write_and_tell("note that a target answers again", move |tx| {
             let target = &target;
             let released = query("DELETE FROM held_targets WHERE target = $1 RETURNING held_since")
@@ -262,14 +262,13 @@ impl Db {
                 give_time_back(tx, deadline, Some(target), held)?;
             }
             close_incident(
-                &mut tx,
+                tx,
                 IncidentKind::Held,
                 target,
                 "the target answers again",
                 now,
-            )
-            .await?;
-            db.commit_and_tell(tx, doing)
+            )?;
+            Ok(())
         })
         .await
     }
@@ -279,20 +278,22 @@ impl Db {
     /// # Errors
     /// Those of the database.
     pub async fn list_held_targets(&self) -> Result<Vec<HeldTarget>> {
-        self.read("look for held targets", move |tx| {
-            let rows = query("SELECT target, held_since, code, reason, by_lanes FROM held_targets")
-                .fetch_all(tx)?;
-            let read = |r| HeldTarget {
-                target: rows::text(r, "target").unwrap_or_default(),
-                held_since: rows::lenient_time(r, "held_since").unwrap_or_default(),
-                code: rows::text(r, "code").unwrap_or_default(),
-                reason: rows::text(r, "reason").unwrap_or_default(),
-                by_lanes: rows::flag(r, "by_lanes"),
-            };
-            Ok(rows.iter().map(read).collect())
-        })
-        .await
+        let held = self.read("look for held targets", |tx| Ok(fetch_held_targets(tx)?));
+        held.await
     }
+}
+
+pub(super) fn fetch_held_targets(tx: &Tx<'_>) -> sql::Result<Vec<HeldTarget>> {
+    let rows = query("SELECT target, held_since, code, reason, by_lanes FROM held_targets")
+        .fetch_all(tx)?;
+    let read = |r| HeldTarget {
+        target: rows::text(r, "target").unwrap_or_default(),
+        held_since: rows::lenient_time(r, "held_since").unwrap_or_default(),
+        code: rows::text(r, "code").unwrap_or_default(),
+        reason: rows::text(r, "reason").unwrap_or_default(),
+        by_lanes: rows::flag(r, "by_lanes"),
+    };
+    Ok(rows.iter().map(read).collect())
 }
 
 /// The folder beside the database that holds its lock files.

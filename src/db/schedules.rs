@@ -1,9 +1,9 @@
 //! The six operations on schedules.
 
 use jiff::Timestamp;
-use sqlx::SqliteConnection;
 use uuid::Uuid;
 
+use super::Db;
 use super::adoption::adopt_if_touched;
 use super::attempts::store_payload;
 use super::budget;
@@ -13,8 +13,8 @@ use super::plans::{Outcome, end_waiting, settle_until, timetable};
 use super::requests::{effect_of, record_effect};
 use super::revisions::{begin_revision, end_revision};
 use super::rows::{self, schedule_columns};
+use super::sql::{self, Tx, query};
 use super::time::{DbTime, optional};
-use super::{Db, Tx};
 use crate::error::{Code, Error, Result};
 use crate::ids::new_id;
 use crate::limits;
@@ -109,7 +109,10 @@ impl Db {
             .bind(filter.limit.map_or(-1, i64::from))
             .bind(i64::from(filter.offset))
             .fetch_all(tx)?;
-            rows.iter().map(|r| rows::schedule(r)).collect()
+            Ok(rows
+                .iter()
+                .map(rows::schedule)
+                .collect::<sql::Result<_>>()?)
         })
         .await
     }
@@ -136,7 +139,10 @@ impl Db {
             .bind(i64::from(filter.offset))
             .bind(i64::try_from(limits::LISTED_PROMPT + 1).unwrap_or(i64::MAX))
             .fetch_all(tx)?;
-            rows.iter().map(|r| rows::schedule(r)).collect()
+            Ok(rows
+                .iter()
+                .map(rows::schedule)
+                .collect::<sql::Result<_>>()?)
         })
         .await
     }
@@ -149,7 +155,7 @@ impl Db {
         let filter = filter.to_owned();
         self.read("measure the prompts", move |tx| {
             let filter = &filter;
-            query(concat!(
+            let size: i64 = query(concat!(
             "SELECT coalesce(sum(size), 0) FROM (SELECT length(CAST(prompt_text AS BLOB)) AS size \
              FROM schedules WHERE ",
             matches_filter!(),
@@ -160,7 +166,8 @@ impl Db {
         .bind(filter.paused)
         .bind(filter.limit.map_or(-1, i64::from))
         .bind(i64::from(filter.offset))
-        .one(tx)
+        .one(tx)?;
+            Ok(size)
         })
         .await
     }
@@ -173,14 +180,15 @@ impl Db {
         let filter = filter.to_owned();
         self.read("count the schedules", move |tx| {
             let filter = &filter;
-            query(concat!(
+            let count: i64 = query(concat!(
                 "SELECT count(*) FROM schedules WHERE ",
                 matches_filter!()
             ))
             .bind(filter.agent_id.as_ref().map(AgentId::as_str))
             .bind(filter.all)
             .bind(filter.paused)
-            .one(tx)
+            .one(tx)?;
+            Ok(count)
         })
         .await
     }
@@ -192,13 +200,13 @@ impl Db {
     pub async fn count_broken(&self, agent_id: Option<&AgentId>) -> Result<i64> {
         let agent_id = agent_id.cloned();
         self.read("count the broken schedules", move |tx| {
-            let agent_id = &agent_id;
-            query(
+            let broken: i64 = query(
                 "SELECT count(*) FROM schedules WHERE lifecycle = 'broken' \
              AND ($1 IS NULL OR agent_id = $1)",
             )
-            .bind(agent_id.map(AgentId::as_str))
-            .one(tx)
+            .bind(agent_id.as_ref().map(AgentId::as_str))
+            .one(tx)?;
+            Ok(broken)
         })
         .await
     }
@@ -208,12 +216,8 @@ impl Db {
     /// # Errors
     /// Those of the database.
     pub async fn get_schedule(&self, id: i64) -> Result<Option<PromptSchedule>> {
-        let mut connection = self
-            .pool
-            .acquire()
-            .await
-            .map_err(|e| self.failed("read the schedule", e))?;
-        fetch(tx, id).map_err(|e| self.failed("read the schedule", e))
+        let schedule = self.read("read the schedule", move |tx| Ok(fetch(tx, id)?));
+        schedule.await
     }
 
     /// The live schedule that an agent knows by this name.
@@ -238,7 +242,7 @@ impl Db {
             .bind(agent_id.as_str())
             .bind(name)
             .fetch_optional(tx)?;
-            row.map(|r| rows::schedule(&r)).transpose()
+            Ok(row.as_ref().map(rows::schedule).transpose()?)
         })
         .await
     }

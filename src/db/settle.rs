@@ -3,15 +3,15 @@
 use std::sync::atomic::Ordering;
 
 use jiff::Timestamp;
-use sqlx::sqlite::Row;
 
 use super::changes::{About, note_change};
 use super::control::write_pause;
 use super::incidents::{Trouble, open_incident};
 use super::notices::{Settled, follow_verdict, note_end};
 use super::outbox::ping_of_verdict;
+use super::sql::{self, Row, Tx, query};
 use super::time::{DbTime, optional};
-use super::{Db, Tx, hinted, rows};
+use super::{Db, rows};
 use crate::error::Result;
 use crate::failpoint::failpoint;
 use crate::models::{
@@ -95,7 +95,7 @@ impl Db {
                 .bind(occurrence_id)
                 .bind(fence)
                 .fetch_optional(tx);
-            let Some(held) = held.await? else {
+            let Some(held) = held? else {
                 return Ok(None);
             };
             let schedule_id = rows::number(&held, "schedule_id");
@@ -223,8 +223,7 @@ fn count_failures(
         about,
         Some(&what),
         now,
-    )
-    .await?;
+    )?;
     query(
         "UPDATE schedules SET paused_by_failures = 1, row_version = row_version + 1 WHERE id = $1",
     )

@@ -29,6 +29,9 @@ pub(super) enum Error {
         /// What stands there.
         problem: String,
     },
+    /// What is to be stored has no form.
+    #[error("what is to be stored can't be written: {0}")]
+    Unwritable(serde_json::Error),
     /// There is no row where there must be one.
     #[error("no row was found where there must be one")]
     NoRow,
@@ -59,6 +62,11 @@ impl<'c> Tx<'c> {
     /// That of a connection, whose transaction another one ends.
     pub(super) fn on(connection: &'c Connection) -> Self {
         Tx(connection)
+    }
+
+    /// Carries out several statements that have no values.
+    pub(super) fn run_script(&self, script: &str) -> Result<()> {
+        Ok(self.0.execute_batch(script)?)
     }
 }
 
@@ -154,8 +162,27 @@ impl<'q> Query<'q> {
         self.fetch_all(tx)?.iter().map(T::from_row).collect()
     }
 
+    /// The first row as a tuple, if there is one.
+    pub(super) fn tuple_if_any<T: FromRow>(self, tx: &Tx<'_>) -> Result<Option<T>> {
+        let row = self.fetch_optional(tx)?;
+        row.as_ref().map(T::from_row).transpose()
+    }
+
+    /// The first row as a tuple.
+    pub(super) fn tuple<T: FromRow>(self, tx: &Tx<'_>) -> Result<T> {
+        T::from_row(&self.fetch_one(tx)?)
+    }
+
+    /// A statement may say by which index it is to be answered (`INDEXED BY`). Left alone, SQLite
+    /// takes the index on `active`, which nearly every schedule is; and where another program has
+    /// run `ANALYZE` when there was little in the file, it goes through whole tables. Where that
+    /// index is missing, since another program has rebuilt the table, it is answered without it,
+    /// only slower.
     fn prepare<'t>(self, tx: &'t Tx<'_>) -> Result<CachedStatement<'t>> {
-        let mut statement = tx.0.prepare_cached(self.sql)?;
+        let mut statement = match tx.0.prepare_cached(self.sql) {
+            Err(e) if is_about_an_index(&e) => tx.0.prepare_cached(&without_hints(self.sql))?,
+            prepared => prepared?,
+        };
         for (n, value) in self.values.into_iter().enumerate() {
             let index = statement.parameter_index(&format!("${}", n + 1))?;
             // One that the statement has no use for.
@@ -164,6 +191,27 @@ impl<'q> Query<'q> {
         }
         Ok(statement)
     }
+}
+
+/// Whether the index that a statement names is missing, or is not what it was.
+fn is_about_an_index(error: &rusqlite::Error) -> bool {
+    let text = error.to_string();
+    text.contains("no such index") || text.contains("no query solution")
+}
+
+fn without_hints(sql: &str) -> String {
+    let mut words = sql.split(' ');
+    let mut plain = Vec::new();
+    while let Some(word) = words.next() {
+        match word {
+            "INDEXED" => {
+                let _by = words.next();
+                let _index = words.next();
+            }
+            _ => plain.push(word),
+        }
+    }
+    plain.join(" ")
 }
 
 /// What can be a value of a statement.
@@ -185,8 +233,10 @@ macro_rules! bind {
 
 bind! {
     i64: n => Value::Integer(n);
+    &i64: n => Value::Integer(*n);
     i32: n => Value::Integer(n.into());
     u32: n => Value::Integer(n.into());
+    u16: n => Value::Integer(n.into());
     bool: truth => Value::Integer(truth.into());
     f64: n => Value::Real(n);
     &str: text => Value::Text(text.to_owned());
@@ -254,5 +304,23 @@ mod tests {
         assert_eq!(changed.unwrap(), Some(11));
         let all = query("SELECT n FROM t ORDER BY n").all::<i64>(&tx).unwrap();
         assert_eq!(all, [11, 12, 13]);
+    }
+
+    #[test]
+    fn hints_can_be_left_out() {
+        let hinted = "SELECT a.x FROM a INDEXED BY ix_a WHERE EXISTS (SELECT 1 FROM b INDEXED BY \
+                      ix_b WHERE b.y = a.y)";
+        let plain = "SELECT a.x FROM a WHERE EXISTS (SELECT 1 FROM b WHERE b.y = a.y)";
+        assert_eq!(without_hints(hinted), plain);
+    }
+
+    #[test]
+    fn a_statement_whose_index_is_missing_is_answered_without_it() {
+        let connection = Connection::open_in_memory().unwrap();
+        let tx = Tx::on(&connection);
+        query("CREATE TABLE t (n)").execute(&tx).unwrap();
+        query("INSERT INTO t VALUES (7)").execute(&tx).unwrap();
+        let hinted = query("SELECT n FROM t INDEXED BY ix_gone WHERE n > $1").bind(1_i64);
+        assert_eq!(hinted.one::<i64>(&tx).unwrap(), 7);
     }
 }

@@ -4,12 +4,11 @@ use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
 
 use jiff::Timestamp;
-use sqlx::Row;
-use sqlx::sqlite::Row;
 use uuid::Uuid;
 
 use super::fault::Fault;
 use super::notices::{Settled, follow_verdict};
+use super::sql::{self, Row, query};
 use super::time::DbTime;
 use super::{Db, rows};
 use crate::error::Result;
@@ -72,7 +71,7 @@ impl Db {
     }
 
     fn report_unreadable(&self, row: &Row, error: &sql::Error) {
-        let id: i64 = row.try_get_unchecked("id").unwrap_or_default();
+        let id: i64 = row.get("id").unwrap_or_default();
         let mut reported = REPORTED.lock().unwrap_or_else(PoisonError::into_inner);
         if reported.insert((self.install_id, id)) {
             tracing::error!(
@@ -110,9 +109,9 @@ impl Db {
         reason: &str,
         now: Timestamp,
     ) -> Result<(), Fault> {
-        let db = self.clone();
-        self.write_and_tell("???", move |tx| {
-            let mut tx = db.begin(DOING).await.map_err(Fault::Transaction)?;
+        let reason = reason.to_owned();
+        let given_up = self.claim(DOING, move |tx| {
+            let reason = reason.as_str();
             let given_up = query(
                 "UPDATE occurrences SET state = 'dead', reason = $2, error = $3, finished_at = $4, \
              not_before = NULL, owner = NULL, fence = fence + 1 \
@@ -140,9 +139,10 @@ impl Db {
                 };
                 follow_verdict(tx, &settled, now)?;
             }
-            let committed = db.commit_and_tell(tx, DOING);
-            committed.map_err(Fault::Transaction)
-        })
-        .await
+            Ok(())
+        });
+        given_up.await?;
+        self.outbox_changed.notify_one();
+        Ok(())
     }
 }

@@ -8,7 +8,8 @@ use super::notices::follow_lifecycle;
 use super::plans::{Outcome, settle_until, timetable};
 use super::revisions::begin_revision;
 use super::schedules::{fetch, refuse_taken_name, write_plan};
-use super::{Db, Tx, budget};
+use super::sql::{self, Tx, query};
+use super::{Db, budget};
 use crate::error::Result;
 use crate::models::{
     AgentId, CatchUp, EnvelopeStyle, Lifecycle, Operation, PingUrl, Plan, Policy, PromptSchedule,
@@ -107,7 +108,8 @@ impl Db {
         update: &ScheduleUpdate,
         now: Timestamp,
     ) -> Result<bool> {
-        let decide = |_: &PromptSchedule| Ok((update.clone(), ()));
+        let update = update.clone();
+        let decide = move |_: &PromptSchedule| Ok((update.clone(), ()));
         Ok(self.change_schedule(id, decide, now).await?.is_some())
     }
 
@@ -116,10 +118,10 @@ impl Db {
     ///
     /// # Errors
     /// Those of `decide` and of the database; then nothing has changed.
-    pub async fn change_schedule<T>(
+    pub async fn change_schedule<T: Send + 'static>(
         &self,
         id: i64,
-        decide: impl FnOnce(&PromptSchedule) -> Result<(ScheduleUpdate, T)>,
+        decide: impl Fn(&PromptSchedule) -> Result<(ScheduleUpdate, T)> + Send + 'static,
         now: Timestamp,
     ) -> Result<Option<T>> {
         let db = self.clone();
@@ -132,7 +134,7 @@ impl Db {
             if !update.is_empty() {
                 write_update(tx, &schedule, &update, now)??;
                 let (about, what) = (About::schedule(&schedule), update.names(&schedule));
-                note_change(&mut tx, &db.by, Operation::Update, about, Some(&what), now).await?;
+                note_change(tx, &db.by, Operation::Update, about, Some(&what), now)?;
             }
             Ok(Some(told))
         })

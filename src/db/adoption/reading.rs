@@ -3,8 +3,9 @@
 use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 
+use super::super::sql::{self, Tx, query};
 use crate::db::plans::schedule_type;
-use crate::db::{Tx, rows};
+use crate::db::rows;
 use crate::error::{Code, Error, Result};
 use crate::models::{AgentId, Lifecycle, Plan, PromptSchedule, ScheduleType};
 use crate::schedule::{Spec, Timetable, Zone};

@@ -4,15 +4,14 @@
 use std::collections::BTreeSet;
 
 use jiff::Timestamp;
-use sqlx::Row;
 use uuid::Uuid;
 
-use super::super::Tx;
 use super::super::control::PASSED;
 use super::super::plans::{plan_of, timetable, to_i64};
 use super::super::revisions::{Revision, begin_revision, fetch_revisions, record_passed};
 use super::super::rows;
 use super::super::schedules::write_plan;
+use super::super::sql::{self, Tx, query};
 use super::super::time::{DbTime, optional};
 use super::Made;
 use super::outcomes::{Recorded, fetch_recorded, parts_passed, take_back};
@@ -140,7 +139,7 @@ fn dated_revisions(tx: &Tx<'_>, uid: Uuid) -> sql::Result<Vec<Dated>> {
     let dated = made.iter().zip(revisions).filter_map(|(row, revision)| {
         Some(Dated {
             at: rows::lenient_time(row, "from_at")?,
-            repetitions: row.try_get_unchecked("repetitions").unwrap_or_default(),
+            repetitions: rows::number(row, "repetitions").unwrap_or_default(),
             revision,
         })
     });

@@ -1,13 +1,12 @@
 //! Outcomes of instants, as far as a clock that is set back concerns them.
 
 use jiff::Timestamp;
-use sqlx::Row;
 use uuid::Uuid;
 
-use super::super::Tx;
 use super::super::plans::to_i64;
 use super::super::prune::drop_unused_payloads;
 use super::super::rows;
+use super::super::sql::{self, Row, Tx, query};
 use super::super::time::DbTime;
 use crate::models::State;
 use crate::schedule::{Past, Planned, Timetable, just_after, just_before};
@@ -49,12 +48,12 @@ pub(super) fn fetch_recorded(tx: &Tx<'_>, uid: Uuid, now: Timestamp) -> sql::Res
     .bind(uid.to_string())
     .bind(DbTime(now))
     .fetch_all(tx)?;
-    let read = |row| {
+    let read = |row: &Row| {
         Some(Recorded {
-            id: Row::try_get_unchecked(row, "id").ok()?,
+            id: row.get("id").ok()?,
             first: rows::lenient_time(row, "first_at")?,
             newest: rows::lenient_time(row, "intended_at")?,
-            count: Row::try_get_unchecked(row, "count").ok()?,
+            count: rows::number(row, "count")?,
             state: State::from_word(&rows::text(row, "state")?),
             reason: rows::text(row, "reason"),
             payload: rows::text(row, "payload"),

@@ -2,10 +2,9 @@
 //! was wrong. What is counted from them is counted from now.
 
 use jiff::{SignedDuration, Timestamp};
-use sqlx::{AssertSqlSafe, Row};
 
-use super::super::Tx;
 use super::super::outbox::{NOTICE_LIFE, PING_LIFE, WANTED};
+use super::super::sql::{self, Tx, query};
 use super::super::time::DbTime;
 
 /// Where such times stand. Those of `schedules` are written with the version of the row.
@@ -53,7 +52,7 @@ pub(super) fn put_right(tx: &Tx<'_>, now: Timestamp) -> sql::Result<()> {
     }
     for (table, column) in PAST {
         let statement = format!("UPDATE {table} SET {column} = $1 WHERE {column} > $1");
-        query(statement).bind(DbTime(now)).execute(tx)?;
+        query(&statement).bind(DbTime(now)).execute(tx)?;
     }
     query(
         "UPDATE schedules SET last_run = min(last_run, $1), paused_at = min(paused_at, $1), \
@@ -96,13 +95,13 @@ fn renew_deadlines(tx: &Tx<'_>, now: Timestamp) -> sql::Result<()> {
     .bind(DbTime(now))
     .fetch_all(tx)?;
     for row in open {
-        let expires_at = row.try_get::<DbTime, _>("expires_at")?.0;
-        let begun_at: Option<DbTime> = row.try_get("begun_at")?;
+        let expires_at = row.get::<DbTime>("expires_at")?.0;
+        let begun_at: Option<DbTime> = row.get("begun_at")?;
         let Some(begun_at) = begun_at.map(|t| t.0).filter(|begun_at| *begun_at > now) else {
             continue;
         };
         query("UPDATE occurrences SET expires_at = $2 WHERE id = $1")
-            .bind(row.try_get::<i64, _>("id")?)
+            .bind(row.get::<i64>("id")?)
             .bind(DbTime(later(now, expires_at.duration_since(begun_at))))
             .execute(tx)?;
     }

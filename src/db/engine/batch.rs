@@ -7,6 +7,7 @@ use jiff::SignedDuration;
 use rusqlite::Connection;
 
 use super::queues::{Queues, Wait, Whose};
+use super::readers;
 use crate::clock::Clock;
 use crate::db::sql::{self, Tx};
 
@@ -27,6 +28,8 @@ const PAUSE: std::time::Duration = std::time::Duration::from_millis(10);
 pub(super) trait Waiting: Send {
     /// Whether anybody still waits for it.
     fn is_wanted(&self) -> bool;
+    /// Whether it changes nothing.
+    fn only_reads(&self) -> bool;
     /// Does it, and keeps its result. `true` if that is to be committed.
     fn run(&mut self, tx: &Tx<'_>) -> bool;
     /// Tells its result.
@@ -88,17 +91,11 @@ pub(super) fn work(connection: &Connection, queues: &Queues) {
     }
 }
 
-/// Carries out what waits in one transaction, and answers.
+/// Carries out what waits in one transaction, and answers. What only reads and comes first needs
+/// none.
 fn batch(connection: &Connection, queues: &Queues, clock: &Clock) {
-    if let Err(e) = statement(connection, "BEGIN IMMEDIATE") {
-        let e = Arc::new(e);
-        // Each of them would wait as long for the same lock.
-        for job in queues.take_all() {
-            job.answer(End::NotBegun(e.clone()));
-        }
-        return;
-    }
     let mut done: Vec<Done> = Vec::new();
+    let mut is_begun = false;
     let mut is_face_served = false;
     let began = clock.moment().uptime;
     let is_ended = loop {
@@ -115,6 +112,15 @@ fn batch(connection: &Connection, queues: &Queues, clock: &Clock) {
         if !job.is_wanted() {
             continue;
         }
+        if !is_begun && job.only_reads() {
+            readers::read(connection, job);
+            continue;
+        }
+        if !is_begun && let Err(e) = statement(connection, "BEGIN IMMEDIATE") {
+            refuse(connection, job, queues, e);
+            return;
+        }
+        is_begun = true;
         let ran = in_savepoint(connection, job.as_mut());
         let is_ended = ran.is_err() || connection.is_autocommit();
         done.push((job, ran.unwrap_or(Ran::Failed)));
@@ -122,9 +128,22 @@ fn batch(connection: &Connection, queues: &Queues, clock: &Clock) {
             break true;
         }
     };
-    match is_ended {
-        true => again(connection, done),
-        false => finish(done, commit(connection)),
+    match (is_begun, is_ended) {
+        (false, _) => {}
+        (true, true) => again(connection, done),
+        (true, false) => finish(done, commit(connection)),
+    }
+}
+
+/// Answers all that waits with the failure of a beginning: each would wait as long for the same
+/// lock.
+fn refuse(connection: &Connection, first: Box<dyn Waiting>, queues: &Queues, e: sql::Error) {
+    let e = Arc::new(e);
+    for job in std::iter::once(first).chain(queues.take_all()) {
+        match job.only_reads() {
+            true => readers::read(connection, job),
+            false => job.answer(End::NotBegun(e.clone())),
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! Connections that only read, each with a thread of its own: no page makes a claim wait.
 
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::thread::JoinHandle;
 
 use rusqlite::Connection;
 
@@ -11,6 +12,7 @@ use crate::db::sql;
 #[derive(Debug)]
 pub(super) struct Readers {
     to: Mutex<Option<mpsc::Sender<Box<dyn Waiting>>>>,
+    threads: Mutex<Vec<JoinHandle<()>>>,
 }
 
 impl Readers {
@@ -21,9 +23,10 @@ impl Readers {
     pub(super) fn start(connections: Vec<Connection>) -> std::io::Result<Self> {
         let (to, from) = mpsc::channel::<Box<dyn Waiting>>();
         let from = Arc::new(Mutex::new(from));
+        let mut threads = Vec::with_capacity(connections.len());
         for connection in connections {
             let from = from.clone();
-            std::thread::Builder::new()
+            let thread = std::thread::Builder::new()
                 .name("reads".to_owned())
                 .spawn(move || {
                     loop {
@@ -34,9 +37,11 @@ impl Readers {
                         }
                     }
                 })?;
+            threads.push(thread);
         }
         Ok(Readers {
             to: Mutex::new(Some(to)),
+            threads: Mutex::new(threads),
         })
     }
 
@@ -53,10 +58,15 @@ impl Readers {
             .unwrap_or_else(PoisonError::into_inner)
             .take();
     }
+
+    /// Its threads, to be waited for.
+    pub(super) fn take_threads(&self) -> Vec<JoinHandle<()>> {
+        std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner))
+    }
 }
 
 /// Reads in one snapshot, and answers.
-fn read(connection: &Connection, mut job: Box<dyn Waiting>) {
+pub(super) fn read(connection: &Connection, mut job: Box<dyn Waiting>) {
     if !job.is_wanted() {
         return;
     }
