@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::plans::to_i64;
-use super::sql::{self, Tx, query};
+use super::sql::{self, Row, Tx, query};
 use super::time::DbTime;
 use super::{AT_ONCE, Db, rows};
 use crate::error::Result;
@@ -94,7 +94,7 @@ impl Db {
         .bind(i64::from(filter.limit))
         .bind(i64::from(filter.offset))
         .fetch_all(tx)?;
-            let read = |row| {
+            let read = |row: &Row| {
                 Ok(Change {
                     id: row.get("id")?,
                     at: rows::lenient_time(row, "at").unwrap_or_default(),

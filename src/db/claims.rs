@@ -18,7 +18,7 @@ use super::plans::{Unsent, remaining, timetable, to_i64};
 use super::revisions::has_outcome;
 use super::rows::{self, occurrence_columns};
 use super::schedules::{fetch, write_lifecycle};
-use super::sql::{self, Row, Tx, query};
+use super::sql::{self, Tx, query};
 use super::time::{DbTime, optional};
 use super::unreadable::{fence, generation};
 use crate::error::Result;

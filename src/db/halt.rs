@@ -40,7 +40,7 @@ impl Db {
         let note = note.map(str::to_owned);
         let db = self.clone();
         self.write("halt all delivery", move |tx| {
-            let note = &note;
+            let note = note.as_deref();
             let was: Option<i64> = query("SELECT 1 FROM halt").optional(tx)?;
             let row = query(
                 "INSERT INTO halt (only_row, since, note) VALUES (1, $1, $2) \

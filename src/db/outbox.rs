@@ -5,7 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 
 use super::incidents::fetch_incident;
-use super::sql::{self, Row, Tx, query};
+use super::sql::{self, Tx, query};
 use super::time::{DbTime, optional};
 use super::{Db, rows};
 use crate::error::Result;

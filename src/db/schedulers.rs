@@ -176,20 +176,20 @@ impl Db {
     /// # Errors
     /// Those of the database.
     pub async fn list_dead_owners(&self) -> Result<Vec<String>> {
-        let db = self.clone();
-        self.read("look for dead schedulers", move |tx| {
+        let owners = self.read("look for dead schedulers", |tx| {
             // The state is said twice, so that SQLite sees that the index of open ones will do.
             let owners = "SELECT owner FROM schedulers UNION ALL \
                       SELECT owner FROM occurrences INDEXED BY ix_occurrences_open \
                       WHERE state = 'sending' AND state IN ('waiting', 'sending', 'unknown')";
             let rows = query(owners).fetch_all(tx);
-            let owners: BTreeSet<String> = (rows?.iter())
-                .map(|row| rows::text(row, "owner").unwrap_or_default())
-                .collect();
-            let is_dead = |owner: &String| owner.parse().map_or(true, |owner| !db.is_alive(owner));
-            Ok(owners.into_iter().filter(is_dead).collect())
-        })
-        .await
+            let owners = rows?;
+            let owners = owners
+                .iter()
+                .map(|row| rows::text(row, "owner").unwrap_or_default());
+            Ok(owners.collect::<BTreeSet<String>>())
+        });
+        let is_dead = |owner: &String| owner.parse().map_or(true, |owner| !self.is_alive(owner));
+        Ok(owners.await?.into_iter().filter(is_dead).collect())
     }
 
     /// Every scheduler that left a heartbeat, also the dead ones.

@@ -64,6 +64,12 @@ impl<'c> Tx<'c> {
         Tx(connection)
     }
 
+    /// The connection itself.
+    #[cfg(test)]
+    pub(super) fn connection(&self) -> &'c Connection {
+        self.0
+    }
+
     /// Carries out several statements that have no values.
     pub(super) fn run_script(&self, script: &str) -> Result<()> {
         Ok(self.0.execute_batch(script)?)
@@ -160,12 +166,6 @@ impl<'q> Query<'q> {
     /// Every row as a tuple.
     pub(super) fn tuples<T: FromRow>(self, tx: &Tx<'_>) -> Result<Vec<T>> {
         self.fetch_all(tx)?.iter().map(T::from_row).collect()
-    }
-
-    /// The first row as a tuple, if there is one.
-    pub(super) fn tuple_if_any<T: FromRow>(self, tx: &Tx<'_>) -> Result<Option<T>> {
-        let row = self.fetch_optional(tx)?;
-        row.as_ref().map(T::from_row).transpose()
     }
 
     /// The first row as a tuple.
