@@ -14,6 +14,7 @@ use std::thread::JoinHandle;
 
 use rusqlite::Connection;
 use tokio::sync::oneshot;
+use tracing::Span;
 
 use super::sql::{self, Tx};
 use batch::Waiting;
@@ -57,6 +58,8 @@ pub(super) enum Failure<E> {
 struct Work<J, T, E> {
     job: J,
     only_reads: bool,
+    /// Within which its caller works.
+    span: Span,
     result: Option<Result<T, E>>,
     to: oneshot::Sender<Result<T, Failure<E>>>,
 }
@@ -70,6 +73,7 @@ impl<J, T, E> Work<J, T, E> {
         let work = Work {
             job,
             only_reads,
+            span: Span::current(),
             result: None,
             to,
         };
@@ -92,6 +96,7 @@ where
     }
 
     fn run(&mut self, tx: &Tx<'_>) -> bool {
+        let _in_span = self.span.enter();
         self.result = None;
         self.result.insert((self.job)(tx)).is_ok()
     }

@@ -179,6 +179,7 @@ impl<'q> Query<'q> {
     /// index is missing, since another program has rebuilt the table, it is answered without it,
     /// only slower.
     fn prepare<'t>(self, tx: &'t Tx<'_>) -> Result<CachedStatement<'t>> {
+        tracing::trace!(statement = self.sql);
         let mut statement = match tx.0.prepare_cached(self.sql) {
             Err(e) if is_about_an_index(&e) => tx.0.prepare_cached(&without_hints(self.sql))?,
             prepared => prepared?,

@@ -182,6 +182,12 @@ impl<T: Letta + 'static> World<T> {
         all
     }
 
+    /// Waits until whatever has been sent is settled, at this time.
+    pub async fn until_none_is_sending(&self) {
+        let is_sending = |o: &Occurrence| o.state == State::Sending;
+        while self.occurrences().await.iter().any(is_sending) {}
+    }
+
     /// The states of every occurrence with how many instants each stands for, the oldest first.
     pub async fn account(&self) -> Vec<(State, i64)> {
         self.assert_balanced().await;
