@@ -7,7 +7,8 @@ use rusqlite::{Connection, OpenFlags};
 
 use super::sql;
 
-/// How often it is asked whether a lock is free, and how often at most: ten seconds.
+/// How long after the other a lock is asked for again, and how often at most: for ten seconds.
+/// SQLite's own handler waits longer and longer, so that whoever asks later is let in before it.
 const BUSY_PAUSE: Duration = Duration::from_millis(3);
 const BUSY_TRIES: i32 = 10_000 / 3;
 
@@ -44,7 +45,6 @@ pub(super) fn connect(path: &Path, access: Access) -> sql::Result<Connection> {
     Ok(connection)
 }
 
-/// SQLite's own handler waits longer from time to time, so that others are let in before it.
 fn wait_for_lock(tries: i32) -> bool {
     let waits = tries < BUSY_TRIES;
     if waits {

@@ -27,6 +27,8 @@ pub(super) use queues::Whose;
 #[derive(Debug)]
 pub(super) struct Engine {
     queues: Arc<Queues>,
+    /// It waits for the readers, and closes the file as the last one: then nothing is left in the
+    /// write-ahead log.
     writer: Mutex<Option<JoinHandle<()>>>,
     readers: Readers,
 }
@@ -132,14 +134,16 @@ impl Engine {
         let name = path.file_name().map_or_else(String::new, |name| {
             format!("writes {}", name.to_string_lossy())
         });
+        let (readers, reading) = Readers::start(readers)?;
         let work = queues.clone();
-        let writer = std::thread::Builder::new()
-            .name(name)
-            .spawn(move || batch::work(&connection, &work))?;
+        let writer = std::thread::Builder::new().name(name).spawn(move || {
+            batch::work(&connection, &work);
+            reading.into_iter().for_each(wait_for);
+        })?;
         Ok(Engine {
             queues,
             writer: Mutex::new(Some(writer)),
-            readers: Readers::start(readers)?,
+            readers,
         })
     }
 
@@ -223,18 +227,16 @@ impl Engine {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .take();
-        let threads = writer.into_iter().chain(self.readers.take_threads());
-        let threads: Vec<JoinHandle<()>> = threads.collect();
-        let joined = tokio::task::spawn_blocking(move || {
-            for thread in threads {
-                if thread.join().is_err() {
-                    tracing::error!("a thread of the database ended by an internal fault");
-                }
-            }
-        });
-        if let Err(e) = joined.await {
+        let Some(writer) = writer else { return };
+        if let Err(e) = tokio::task::spawn_blocking(move || wait_for(writer)).await {
             tracing::error!("the threads of the database were not waited for: {e}");
         }
+    }
+}
+
+fn wait_for(thread: JoinHandle<()>) {
+    if thread.join().is_err() {
+        tracing::error!("a thread of the database ended by an internal fault");
     }
 }
 

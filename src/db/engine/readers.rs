@@ -12,7 +12,6 @@ use crate::db::sql;
 #[derive(Debug)]
 pub(super) struct Readers {
     to: Mutex<Option<mpsc::Sender<Box<dyn Waiting>>>>,
-    threads: Mutex<Vec<JoinHandle<()>>>,
 }
 
 impl Readers {
@@ -20,7 +19,9 @@ impl Readers {
     ///
     /// # Errors
     /// If the system gives no thread.
-    pub(super) fn start(connections: Vec<Connection>) -> std::io::Result<Self> {
+    pub(super) fn start(
+        connections: Vec<Connection>,
+    ) -> std::io::Result<(Self, Vec<JoinHandle<()>>)> {
         let (to, from) = mpsc::channel::<Box<dyn Waiting>>();
         let from = Arc::new(Mutex::new(from));
         let mut threads = Vec::with_capacity(connections.len());
@@ -39,10 +40,10 @@ impl Readers {
                 })?;
             threads.push(thread);
         }
-        Ok(Readers {
+        let readers = Readers {
             to: Mutex::new(Some(to)),
-            threads: Mutex::new(threads),
-        })
+        };
+        Ok((readers, threads))
     }
 
     /// Hands a job to whoever is free first. `false` if they have ended.
@@ -57,11 +58,6 @@ impl Readers {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .take();
-    }
-
-    /// Its threads, to be waited for.
-    pub(super) fn take_threads(&self) -> Vec<JoinHandle<()>> {
-        std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
