@@ -17,6 +17,7 @@ use tokio::sync::oneshot;
 use tracing::Span;
 
 use super::sql::{self, Tx};
+use crate::ids;
 use batch::Waiting;
 use queues::Queues;
 use readers::Readers;
@@ -62,6 +63,8 @@ struct Work<J, T, E> {
     only_reads: bool,
     /// Within which its caller works.
     span: Span,
+    /// From where its caller has identities.
+    ids: ids::Source,
     result: Option<Result<T, E>>,
     to: oneshot::Sender<Result<T, Failure<E>>>,
 }
@@ -76,6 +79,7 @@ impl<J, T, E> Work<J, T, E> {
             job,
             only_reads,
             span: Span::current(),
+            ids: ids::Source::current(),
             result: None,
             to,
         };
@@ -100,7 +104,9 @@ where
     fn run(&mut self, tx: &Tx<'_>) -> bool {
         let _in_span = self.span.enter();
         self.result = None;
-        self.result.insert((self.job)(tx)).is_ok()
+        let Work { job, ids, .. } = self;
+        let result = ids.within(|| job(tx));
+        self.result.insert(result).is_ok()
     }
 
     fn answer(self: Box<Self>, end: batch::End) {

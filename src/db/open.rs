@@ -15,7 +15,7 @@ use super::migrations::{self, migrate};
 use super::sql::{self, Tx, query};
 use super::{Db, UpgradeReport, database_error, other_path, upgrade};
 use crate::error::{Code, Error, Result};
-use crate::ids::new_id;
+use crate::ids::{self, new_id};
 use crate::schedule::Zone;
 
 /// How often, and how far apart, it is tried to open a file that is locked.
@@ -72,7 +72,8 @@ impl Db {
 pub(super) async fn apart<T: Send + 'static>(
     work: impl FnOnce() -> Result<T> + Send + 'static,
 ) -> Result<T> {
-    let done = tokio::task::spawn_blocking(work).await;
+    let ids = ids::Source::current();
+    let done = tokio::task::spawn_blocking(move || ids.within(work)).await;
     done.unwrap_or_else(|e| {
         let text = "an internal fault broke off work on the database";
         Err(Error::new(Code::Internal, text).caused_by(e))
