@@ -19,8 +19,8 @@ pub(super) type Result<T> = std::result::Result<T, Error>;
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Error {
     /// SQLite refused it.
-    #[error(transparent)]
-    Sqlite(#[from] rusqlite::Error),
+    #[error("{}", told(.0))]
+    Sqlite(rusqlite::Error),
     /// A column holds what can't be read.
     #[error("the column {column} can't be read: {problem}")]
     Unreadable {
@@ -35,6 +35,22 @@ pub(super) enum Error {
     /// There is no row where there must be one.
     #[error("no row was found where there must be one")]
     NoRow,
+}
+
+impl From<rusqlite::Error> for Error {
+    fn from(error: rusqlite::Error) -> Self {
+        Error::Sqlite(error)
+    }
+}
+
+/// What SQLite says, with the result code by which its documentation explains it.
+fn told(error: &rusqlite::Error) -> String {
+    use rusqlite::Error::{SqlInputError, SqliteFailure};
+    match error {
+        SqliteFailure(e, Some(text)) => format!("(code: {}) {text}", e.extended_code),
+        SqlInputError { error, msg, .. } => format!("(code: {}) {msg}", error.extended_code),
+        other => other.to_string(),
+    }
 }
 
 impl Error {
