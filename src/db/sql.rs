@@ -6,7 +6,7 @@
 mod row;
 
 use rusqlite::types::Value;
-use rusqlite::{CachedStatement, Connection};
+use rusqlite::{CachedStatement, Connection, ErrorCode};
 
 use super::time::DbTime;
 
@@ -47,6 +47,11 @@ impl From<rusqlite::Error> for Error {
 fn told(error: &rusqlite::Error) -> String {
     use rusqlite::Error::{SqlInputError, SqliteFailure};
     match error {
+        // The path is in our own text.
+        SqliteFailure(e, Some(text)) if e.code == ErrorCode::CannotOpen => {
+            let text = text.split(':').next().unwrap_or_default();
+            format!("(code: {}) {text}", e.extended_code)
+        }
         SqliteFailure(e, Some(text)) => format!("(code: {}) {text}", e.extended_code),
         SqlInputError { error, msg, .. } => format!("(code: {}) {msg}", error.extended_code),
         other => other.to_string(),
