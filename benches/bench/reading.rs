@@ -46,7 +46,7 @@ fn of_program(bench: &mut Bench, who: Who, program: &Program, name: &str) {
     let stop = Arc::new(AtomicBool::new(false));
     let began = Instant::now();
     let id = bed.a_schedule_with_history().to_string();
-    let readers: Vec<JoinHandle<u64>> = READING
+    let readers: Vec<JoinHandle<Answers>> = READING
         .iter()
         .map(|(_, path)| {
             let url = format!("{}{}", bed.daemon.url, path.replace("{id}", &id));
@@ -60,27 +60,38 @@ fn of_program(bench: &mut Bench, who: Who, program: &Program, name: &str) {
     Lateness::of(&plans, &record).add(bench, PART, name, who);
     bench.note_twice(&program.name);
     for ((what, _), reader) in READING.iter().zip(readers) {
-        let answers = bench.runtime.block_on(reader).expect("no panic") as f64;
-        let what = format!("answers meanwhile: {what}");
-        bench
-            .results
-            .add(PART, &what, "1/s", who, answers / seconds);
+        let answers = bench.runtime.block_on(reader).expect("no panic");
+        let name = format!("answers meanwhile: {what}");
+        let given = answers.given as f64 / seconds;
+        bench.results.add(PART, &name, "1/s", who, given);
+        if answers.refused > 0 {
+            let refused = format!(
+                "{}: {} of {name} were refusals",
+                program.name, answers.refused
+            );
+            bench.results.note(refused);
+        }
     }
 }
 
-/// Asks the same again and again; how often it was answered.
-async fn keep_reading(url: String, stop: Arc<AtomicBool>) -> u64 {
+/// How often a reader was answered.
+#[derive(Default)]
+struct Answers {
+    given: u64,
+    refused: u64,
+}
+
+/// Asks the same again and again.
+async fn keep_reading(url: String, stop: Arc<AtomicBool>) -> Answers {
     let client = crate::letta::client();
-    let mut answers = 0;
+    let mut answers = Answers::default();
     while !stop.load(Ordering::Relaxed) {
         let response = client.get(&url).send().await.expect("the daemon answers");
-        assert!(
-            response.status().is_success(),
-            "GET {url}: {}",
-            response.status()
-        );
+        match response.status().is_success() {
+            true => answers.given += 1,
+            false => answers.refused += 1,
+        }
         crate::letta::read(response).await;
-        answers += 1;
     }
     answers
 }

@@ -125,7 +125,7 @@ impl Occurrences {
                 name if name == key => "?2".to_owned(),
                 "uid" => "?3".to_owned(),
                 "agent_id" => "?4".to_owned(),
-                "otid" => "?3 || ':' || ?2".to_owned(),
+                "otid" => "printf('%08x-0000-5000-8000-%012x', ?1, ?2)".to_owned(),
                 _ if c.is_time => c.with(|_| "?5".to_owned()),
                 _ => c.with(str::to_owned),
             });
