@@ -1,5 +1,6 @@
 //! The scheduler's decisions, without any I/O: `step` takes what happened and says what to do.
 
+mod blame;
 mod event;
 mod failing;
 mod learn;
@@ -19,7 +20,8 @@ use crate::clock::Moment;
 use crate::db::{Halt, OpenOccurrence};
 use crate::letta_client::ErrorClass;
 use crate::models::Lane;
-use target::{Suspicion, Target};
+use blame::Suspicion;
+use target::Target;
 
 pub use event::{Action, Event, Mode, Settling, View};
 

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use super::super::judge::{Facts, judge_evidence};
 use super::super::queue::{Candidate, Source};
-use super::target::settle_open;
+use super::blame::settle_open;
 use super::{AFTER_FAILURE, Action, Core, Event, Mode, Settling, View, earliest, later};
 use crate::db::{Claim, DueSchedule, Halt, Job, OpenOccurrence};
 use crate::letta_client::{Evidence, RefusalKind};
