@@ -1,6 +1,7 @@
 //! The command line: what was asked, by whom, and the answer printed once.
 
 pub mod args;
+mod bulk;
 mod commands;
 mod connect;
 pub mod definitions;
@@ -19,6 +20,7 @@ mod rows;
 mod running;
 mod upload;
 mod usage;
+mod version;
 mod words;
 
 use std::ffi::OsString;
@@ -115,6 +117,9 @@ async fn answer(cli: &Cli, verb: &Verb, env: &Environment) -> Result<Reply> {
         _ => false,
     };
     logging::start(env, if lasting { "info" } else { "warn" })?;
+    if lasting {
+        tracing::info!("promptyoself {}", version::full());
+    }
     let config = match verb {
         // What an installed plugin says stays unless something else is said.
         Verb::Plugin(PluginVerb::Install { dir, .. })

@@ -9,6 +9,7 @@ mod adoption;
 mod anew;
 mod attempts;
 mod budget;
+mod changes;
 mod claimable;
 mod claims;
 mod clock;
@@ -18,6 +19,7 @@ mod due;
 mod fault;
 mod filesystem;
 mod foreign;
+mod gauges;
 mod halt;
 mod health;
 mod hinted;
@@ -47,6 +49,7 @@ mod upgrade;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 use jiff::Timestamp;
 use sqlx::sqlite::{Sqlite, SqlitePool};
@@ -55,17 +58,19 @@ use tokio::sync::Notify;
 use uuid::Uuid;
 
 use crate::error::{Code, Error, Result};
-use crate::models::{Identity, Trigger};
+use crate::models::{By, Identity, Trigger};
 use crate::schedule::Zone;
 
 pub use adoption::Adopted;
 pub use anew::PlannedAnew;
+pub use changes::ChangeFilter;
 pub use claims::{Claim, ClaimTerms, Job};
 pub use control::Resumed;
 pub use copies::Restored;
 pub use due::DueSchedule;
 pub use filesystem::network_file_system;
 pub use foreign::RowColumns;
+pub use gauges::Gauges;
 pub use halt::Halt;
 pub use health::{Overdue, Stalled};
 pub(crate) use letters::LONGEST_WAIT;
@@ -100,6 +105,10 @@ pub struct Db {
     zone: Zone,
     /// Told when this process may have put something into the outbox.
     outbox_changed: Arc<Notify>,
+    /// Who changes it through this handle.
+    by: Arc<By>,
+    /// How many verdicts could not be written.
+    settle_failures: Arc<AtomicU64>,
 }
 
 impl Db {

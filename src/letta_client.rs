@@ -11,6 +11,7 @@ mod history;
 mod http;
 mod mcp_servers;
 mod pages;
+mod promptness;
 mod rest;
 mod runs;
 mod send;

@@ -51,6 +51,9 @@ pub const BODY_TIME: Duration = Duration::from_secs(300);
 
 /// How many connections there may be, however many files the process may open.
 pub const CONNECTIONS: usize = 512;
+/// How many answers about many rows are worked on at a time: whatever is sent waits behind them for the
+/// database.
+pub const READERS: usize = 2;
 /// The part of the places that one key, or one address of another machine, may hold: one in so many.
 pub const PART: usize = 4;
 /// How long the header of a request may take, and how long a connection may wait for one.
@@ -231,6 +234,11 @@ pub const TABLE: &[Limit] = &[
         "a body in all",
         Amount::Time(BODY_TIME),
         "400, and the connection is closed",
+    ),
+    limit(
+        "lists, histories and accounts that are read at the same time",
+        Amount::Number(READERS),
+        "wait for each other",
     ),
     limit(
         "connections, at most a quarter of the files that may be open",

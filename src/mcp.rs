@@ -30,7 +30,7 @@ use tokio_util::task::TaskTracker;
 use crate::clock::Clock;
 use crate::config::McpSettings;
 use crate::error::{Code, Error, Result};
-use crate::models::Caller;
+use crate::models::{Caller, Face};
 use crate::schedule::Zone;
 use crate::service::{Operations, Service, show_local};
 
@@ -115,9 +115,12 @@ pub struct Call {
 
 impl Shared {
     /// The operations as a caller sees them.
-    fn operations(&self, caller: &Caller) -> Arc<dyn Operations> {
+    fn operations(&self, caller: &Caller, key: Option<String>) -> Arc<dyn Operations> {
         match &self.backend {
-            Backend::Here(service) => Arc::new(service.for_caller(caller.clone())),
+            Backend::Here(service) => {
+                let service = service.for_caller(caller.clone());
+                Arc::new(service.through(Face::Mcp, key))
+            }
             Backend::Elsewhere(operations) => operations.clone(),
         }
     }
@@ -147,7 +150,7 @@ impl Handler {
         let call = Call {
             tool,
             arguments: Arguments::read(tool, request.arguments)?,
-            operations: self.shared.operations(&caller),
+            operations: self.shared.operations(&caller, request.key),
             caller,
             metadata: request.metadata,
             protocol: request.protocol,
@@ -189,6 +192,7 @@ impl Handler {
 struct Request {
     arguments: rmcp::model::JsonObject,
     caller: Caller,
+    key: Option<String>,
     metadata: serde_json::Map<String, Value>,
     protocol: Option<String>,
 }
@@ -228,6 +232,7 @@ impl ServerHandler for Handler {
         let given = request.arguments.unwrap_or_default();
         let request = Request {
             caller: caller::caller_of(&context)?,
+            key: caller::key_of(&context),
             protocol: context.protocol_version().map(|v| v.to_string()),
             metadata: context.meta.0.0.clone(),
             arguments: given.clone(),

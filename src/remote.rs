@@ -6,16 +6,18 @@ use async_trait::async_trait;
 use reqwest::Method;
 
 use crate::api::bodies::{ChangesBody, NewScheduleBody, NoteBody, PreviewBody, ResumeBody};
-use crate::api::queries::{LARGEST_PAGE, NoParams, OccurrenceParams, ScheduleParams};
+use crate::api::queries::{ChangeParams, LARGEST_PAGE, NoParams, OccurrenceParams, ScheduleParams};
 use crate::clock::Clock;
 use crate::config::RemoteSettings;
 use crate::error::Result;
 use crate::models::Caller;
 use crate::service::answers::{
-    AgentsListed, CancelledSchedule, Halted, History, Listed, PausedSchedule, Planned, Previewed,
-    QueuedRun, ResumedSchedule, Shown, Tested,
+    AgentsListed, CancelledSchedule, ChangeLog, Halted, History, Listed, PausedSchedule, Planned,
+    Previewed, QueuedRun, ResumedSchedule, Shown, Tested,
 };
-use crate::service::{Changes, HistoryQuery, ListQuery, Operations, Registration, When};
+use crate::service::{
+    ChangeQuery, Changes, HistoryQuery, ListQuery, Operations, Registration, When,
+};
 
 use wire::Wire;
 
@@ -137,6 +139,29 @@ impl Operations for Remote {
         }
         history.count = history.occurrences.len();
         Ok(history)
+    }
+
+    async fn changes(&self, asked: &ChangeQuery) -> Result<ChangeLog> {
+        let page = |limit: u32, offset: u32| ChangeParams {
+            schedule_id: asked.id,
+            agent_id: asked.agent_id.as_ref().map(|a| a.to_string()),
+            since: asked.since.map(|t| t.to_string()),
+            limit: Some(limit),
+            offset: Some(offset),
+        };
+        let mut limit = asked.limit.min(LARGEST_PAGE);
+        let first = |limit| page(limit, asked.offset);
+        let mut log: ChangeLog = self.wire.page("/changes", &mut limit, first).await?;
+        let mut got = limit;
+        while log.changes.len() == got as usize && got < asked.limit {
+            limit = limit.min(asked.limit - got);
+            let next = |limit| page(limit, asked.offset.saturating_add(got));
+            let more: ChangeLog = self.wire.page("/changes", &mut limit, next).await?;
+            log.changes.extend(more.changes);
+            got += limit;
+        }
+        log.count = log.changes.len();
+        Ok(log)
     }
 
     async fn agents(&self) -> Result<AgentsListed> {

@@ -55,6 +55,8 @@ pub struct Outcome {
     pub schedule_id: Option<i64>,
     /// The intended instant.
     pub intended_at: Timestamp,
+    /// The target it was for.
+    pub target: String,
     /// When this process sent it; `None` if it only looked for it.
     pub sent_at: Option<Timestamp>,
     /// Where it stands now.

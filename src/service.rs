@@ -5,6 +5,7 @@ pub mod answers;
 pub mod asked;
 mod bounds;
 mod budget;
+mod changes;
 mod control;
 mod doctor;
 mod keeping;
@@ -23,17 +24,18 @@ use std::path::Path;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, Semaphore, SemaphorePermit};
 
 use crate::clock::Clock;
 use crate::db::{Cancelled, Db, UpgradeReport};
 use crate::error::{Code, Error, Result};
 use crate::letta_client::{Agent, Letta};
 use crate::limits;
-use crate::models::{AgentId, Budget, Caller, Lifecycle, PromptSchedule, RequestKey};
+use crate::models::{AgentId, Budget, By, Caller, Face, Lifecycle, PromptSchedule, RequestKey};
 use crate::schedule::Zone;
 
 pub use accounts::AccountQuery;
+pub use changes::{ChangeQuery, ChangeView};
 pub use control::preview;
 pub use doctor::{Diagnosis, Finding, Severity, Usual};
 pub use keys::Credentials;
@@ -69,6 +71,8 @@ pub struct Service {
     pub allow_upload: bool,
     /// The largest prompt, in bytes.
     pub largest_prompt: usize,
+    /// Places for those who read many rows.
+    pub readers: Arc<Semaphore>,
     /// Who asks.
     pub caller: Caller,
     /// The request that is carried out, if it may come again.
@@ -89,28 +93,55 @@ impl Service {
     ) -> Result<(Self, Option<UpgradeReport>)> {
         let zone = Zone::parse(timezone)?;
         let (db, report) = Db::open(database, &zone, clock.now()).await?;
-        Ok((
-            Service {
-                db,
-                letta,
-                clock,
-                zone,
-                budget: Budget::default(),
-                wake: Arc::default(),
-                default_agent: None,
-                allow_upload: false,
-                largest_prompt: limits::PROMPT,
-                caller: Caller::default(),
-                request: None,
-            },
-            report,
-        ))
+        Ok((Service::new(db, letta, clock, zone), report))
+    }
+
+    fn new(db: Db, letta: Arc<dyn Letta>, clock: Clock, zone: Zone) -> Self {
+        Service {
+            db,
+            letta,
+            clock,
+            zone,
+            budget: Budget::default(),
+            wake: Arc::default(),
+            default_agent: None,
+            allow_upload: false,
+            largest_prompt: limits::PROMPT,
+            readers: Arc::new(Semaphore::new(limits::READERS)),
+            caller: Caller::default(),
+            request: None,
+        }
+    }
+
+    /// A place for reading many rows, once one is free: however many ask, whatever is sent waits
+    /// behind few of them.
+    async fn place_to_read(&self) -> Option<SemaphorePermit<'_>> {
+        self.readers.acquire().await.ok()
     }
 
     /// The same for another caller.
     pub fn for_caller(&self, caller: Caller) -> Service {
+        let by = By {
+            caller: caller.clone(),
+            ..self.db.by().clone()
+        };
         Service {
+            db: self.db.acting_for(by),
             caller,
+            ..self.clone()
+        }
+    }
+
+    /// The same through a face, with what the key is called that was shown there: so the record of
+    /// changes says it.
+    pub fn through(&self, face: Face, key: Option<String>) -> Service {
+        let by = By {
+            caller: self.caller.clone(),
+            key,
+            face,
+        };
+        Service {
+            db: self.db.acting_for(by),
             ..self.clone()
         }
     }

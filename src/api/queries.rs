@@ -68,6 +68,33 @@ pub struct OccurrenceParams {
     pub offset: Option<u32>,
 }
 
+/// Which changes are asked for.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct ChangeParams {
+    /// Only those of this schedule.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[param(minimum = 1)]
+    pub schedule_id: Option<i64>,
+    /// Only those of this agent's schedules.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[param(example = "agent-00000000-0000-4000-8000-000000000000")]
+    pub agent_id: Option<String>,
+    /// Only those of this time or later: a time, or how far to go back from now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[param(example = "24h")]
+    pub since: Option<String>,
+    /// At most so many, the newest first; 100 unless it is given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[param(minimum = 1, maximum = 1000)]
+    pub limit: Option<u32>,
+    /// Leave out so many at the beginning.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[param(minimum = 0, maximum = 4294967295_u64)]
+    pub offset: Option<u32>,
+}
+
 /// Which accounts are asked for.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]

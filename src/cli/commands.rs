@@ -8,13 +8,14 @@ use serde_json::Value;
 use super::Context;
 use super::args::{
     HaltArgs, HistoryArgs, IdArgs, ListArgs, PauseArgs, PreviewArgs, RegisterArgs, ResumeArgs,
-    UpdateArgs,
+    UpdateArgs, WhichArgs,
 };
-use super::input::{self, given};
+use super::bulk::{self, Deed};
+use super::input::{self, Which, given};
 use super::output::{self, Reply, Text};
 use crate::error::{Code, Error, Result};
 use crate::letta_client::{Rest, RestSettings};
-use crate::models::Caller;
+use crate::models::{Caller, Face};
 use crate::notify::Notifier;
 use crate::remote::Remote;
 use crate::schedule::Zone;
@@ -81,7 +82,11 @@ impl Context {
         service.largest_prompt = settings.largest_prompt;
         service.allow_upload = settings.server.allow_upload;
         service.default_agent = settings.default_agent.clone();
-        service.caller = self.caller();
+        let face = match settings.plugin {
+            Some(_) => Face::Plugin,
+            None => Face::Cli,
+        };
+        let service = service.for_caller(self.caller()).through(face, None);
         let _ = self.opened.set(service.db.clone());
         if let Some(report) = upgraded {
             tracing::warn!("{report}");
@@ -182,14 +187,24 @@ pub(super) async fn update(ctx: &Context, args: &UpdateArgs) -> Result<Reply> {
 }
 
 pub(super) async fn pause(ctx: &Context, args: &PauseArgs) -> Result<Reply> {
-    let id = input::schedule_id(&args.id)?;
     let note = given(args.note.as_deref());
+    let id = match input::which(&args.which)? {
+        Which::One(id) => id,
+        Which::Many(agent) => {
+            return bulk::to_many(ctx, Deed::Pause(note), agent, &args.which).await;
+        }
+    };
     let paused = ctx.operations().await?.pause(id, note).await?;
     Reply::new(&paused, paused.message.as_str())
 }
 
 pub(super) async fn resume(ctx: &Context, args: &ResumeArgs) -> Result<Reply> {
-    let id = input::schedule_id(&args.id)?;
+    let id = match input::which(&args.which)? {
+        Which::One(id) => id,
+        Which::Many(agent) => {
+            return bulk::to_many(ctx, Deed::Resume(args.replay), agent, &args.which).await;
+        }
+    };
     let resumed = ctx.operations().await?.resume(id, args.replay).await?;
     reply(&resumed, &*resumed.message, resumed.warning.as_deref())
 }
@@ -225,13 +240,19 @@ pub(super) async fn halt(ctx: &Context, args: &HaltArgs) -> Result<Reply> {
     Reply::new(&halted, halted.message.as_str())
 }
 
-pub(super) async fn cancel(ctx: &Context, args: &IdArgs) -> Result<Reply> {
-    let id = input::schedule_id(args)?;
+pub(super) async fn cancel(ctx: &Context, args: &WhichArgs) -> Result<Reply> {
+    let id = match input::which(args)? {
+        Which::One(id) => id,
+        Which::Many(agent) => return bulk::to_many(ctx, Deed::Cancel, agent, args).await,
+    };
     let cancelled = ctx.operations().await?.cancel(id).await?;
     Reply::new(&cancelled, cancelled.message.as_str())
 }
 
 pub(super) async fn history(ctx: &Context, args: &HistoryArgs) -> Result<Reply> {
+    if args.changes {
+        return changes(ctx, args).await;
+    }
     let asked = input::history(args, &ctx.settings.timezone, ctx.clock.now())?;
     ctx.refuse_large(asked.limit)?;
     let history = ctx.operations().await?.history(&asked).await?;
@@ -246,6 +267,25 @@ pub(super) async fn history(ctx: &Context, args: &HistoryArgs) -> Result<Reply> 
     let mut json = to_value(&history)?;
     if ctx.settings.plugin.is_some() {
         bound(&mut json, "occurrences", asked.offset, |_| is_full);
+    }
+    Reply::new(&json, text)
+}
+
+async fn changes(ctx: &Context, args: &HistoryArgs) -> Result<Reply> {
+    let asked = input::change_log(args, &ctx.settings.timezone, ctx.clock.now())?;
+    ctx.refuse_large(asked.limit)?;
+    let log = ctx.operations().await?.changes(&asked).await?;
+    let mut text = Text::of_lines(&output::changes_table(&to_rows(&log.changes)?));
+    let is_full = usize::try_from(asked.limit).is_ok_and(|limit| log.count == limit);
+    if is_full {
+        let shown = asked.offset.saturating_add(asked.limit);
+        text = text.line(&format!(
+            "--offset {shown} shows older ones, if there are any"
+        ));
+    }
+    let mut json = to_value(&log)?;
+    if ctx.settings.plugin.is_some() {
+        bound(&mut json, "changes", asked.offset, |_| is_full);
     }
     Reply::new(&json, text)
 }

@@ -3,14 +3,14 @@
 use clap::{Command, CommandFactory};
 
 use super::args::Cli;
-use super::plugin_guard;
+use super::{plugin_guard, version};
 
 /// How many schedules a list shows in the plugin if nobody says: a model reads all of it.
 const PLUGIN_PAGE: &str = "100";
 
 /// The definitions, ready to parse. In the plugin, help leaves out what is refused there.
 pub fn definitions(in_plugin: bool) -> Command {
-    let mut command = underscores(Cli::command());
+    let mut command = underscores(Cli::command()).long_version(version::full());
     if in_plugin {
         command = plugin_guard::hide_refused(command);
         command = command.mut_subcommands(|sub| match sub.get_name() {

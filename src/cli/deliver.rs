@@ -11,7 +11,7 @@ use uuid::Uuid;
 use crate::config::{self, Delivery};
 use crate::db::RunningScheduler;
 use crate::error::Result;
-use crate::models::{Lifecycle, State, Verdict};
+use crate::models::{By, Lifecycle, State, Verdict};
 use crate::notify::Notifier;
 use crate::scheduler::{Mode, Outcome, Scheduler, Settings};
 use crate::service::Service;
@@ -147,7 +147,7 @@ fn scheduler(
     outcomes: Option<mpsc::UnboundedSender<Outcome>>,
 ) -> Scheduler {
     Scheduler {
-        db: service.db.clone(),
+        db: service.db.acting_for(By::scheduler()),
         letta: service.letta.clone(),
         clock: service.clock.clone(),
         settings,

@@ -14,10 +14,7 @@ const REQUIRED: &[(&str, &str)] = &[
     ("register", "prompt"),
     ("show", "id"),
     ("update", "id"),
-    ("pause", "id"),
-    ("resume", "id"),
     ("run", "id"),
-    ("cancel", "id"),
 ];
 
 /// Whether a call of a command needs this flag.
@@ -59,7 +56,7 @@ fn command(command: &Command) -> Value {
 
 fn parameter(command: &str, arg: &Arg) -> Option<Value> {
     let long = arg.get_long()?;
-    if arg.is_global_set() || plugin_guard::FLAGS.contains(&long) || long == "help" {
+    if arg.is_global_set() || plugin_guard::is_refused(command, long) || long == "help" {
         return None;
     }
     let kind = arg.get_value_names().and_then(<[_]>::first);
@@ -134,8 +131,9 @@ mod tests {
             let Some(id) = parameters.iter().find(|p| p["name"] == "id") else {
                 continue;
             };
-            // A history may be that of every schedule.
-            let is_needed = command["name"] != "history";
+            // A history may be that of every schedule, and these may be about all of an agent's.
+            let many = ["history", "cancel", "pause", "resume"].map(Value::from);
+            let is_needed = !many.contains(&command["name"]);
             assert_eq!(id["required"], is_needed, "{}", command["name"]);
         }
     }
@@ -147,6 +145,11 @@ mod tests {
         for flag in plugin_guard::FLAGS {
             let name = format!("\"name\":\"{}\"", flag.replace('-', "_"));
             assert!(!text.contains(&name), "{flag}");
+        }
+        for command in described["commands"].as_array().unwrap() {
+            let parameters = command["parameters"].as_array().unwrap();
+            let has_all = parameters.iter().any(|p| p["name"] == "all");
+            assert_eq!(has_all, command["name"] == "list", "{command}");
         }
         let names: Vec<&str> = described["commands"]
             .as_array()

@@ -1,6 +1,7 @@
 //! Reading what was given: the checks every command shares, with errors that teach.
 
 mod history;
+mod which;
 
 use std::io::Read;
 use std::path::Path;
@@ -15,7 +16,8 @@ use crate::service::asked::{self, PolicyText, WhenText, whole};
 use crate::service::{Changes, When, Wish};
 
 pub use crate::service::asked::{filled, given, point, repetitions};
-pub use history::history;
+pub use history::{change_log, history};
+pub use which::{Which, which};
 
 /// A part of a list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

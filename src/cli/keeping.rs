@@ -7,6 +7,7 @@ use super::args::{BackupArgs, PruneArgs, PurgeArgs, RestoreArgs};
 use super::commands::to_rows;
 use super::input::{self, given};
 use super::output::{self, Reply, Text};
+use super::version;
 use crate::db::{Db, Purge};
 use crate::error::{Code, Error, Result};
 use crate::schedule::Zone;
@@ -30,8 +31,9 @@ pub(super) async fn doctor(ctx: &Context) -> Result<Reply> {
     let errors = diagnosis.has_errors();
     let (accounts, instants) = (diagnosis.accounts, diagnosis.instants);
     let text = Text::of_lines(&output::findings_text(&findings)).line(&format!(
-        "{accounts} accounts of {instants} instants examined in {}",
-        service.db.path().display()
+        "{accounts} accounts of {instants} instants examined in {} by promptyoself {}",
+        service.db.path().display(),
+        version::full()
     ));
     let json = json!({
         "status": if errors { "error" } else { "success" },
@@ -40,6 +42,7 @@ pub(super) async fn doctor(ctx: &Context) -> Result<Reply> {
         "accounts": accounts,
         "instants": instants,
         "database": service.db.path(),
+        "version": version::full(),
         "now": ctx.clock.now(),
     });
     let reply = Reply::new(&json, text.clone())?;
@@ -103,7 +106,7 @@ pub(super) async fn purge(ctx: &Context, args: &PurgeArgs) -> Result<Reply> {
             ));
         }
     };
-    let purged = service.db.purge(&whose, before).await?;
+    let purged = service.db.purge(&whose, before, ctx.clock.now()).await?;
     let mut message = format!(
         "Texts of {} deliveries and {} prompts of ended schedules removed",
         purged.occurrences, purged.schedules
@@ -147,25 +150,56 @@ pub(super) async fn restore(ctx: &Context, args: &RestoreArgs) -> Result<Reply> 
     let database = &ctx.settings.database;
     let zone = Zone::parse(&ctx.settings.timezone)?;
     let now = ctx.clock.now();
-    let restored = Db::restore(&args.file, database, &zone, args.replay, now).await?;
-    let mut message = format!(
-        "{} schedules restored to {}",
-        restored.schedules,
-        database.display()
-    );
+    let wrong = |text: &str| Err(Error::new(Code::Usage, text));
+    let restored = match (&args.file, args.settle, args.replay) {
+        (_, true, true) => {
+            return wrong(
+                "--settle skips what has passed since the backup, and --replay catches up with it: leave \
+                 one of them out",
+            );
+        }
+        (Some(file), _, replay) => Db::restore(file, database, &zone, replay, now).await?,
+        (None, true, false) => Db::settle_in_place(database, &zone, now).await?,
+        (None, false, _) => {
+            return wrong(
+                "no backup was named: give its file, or --settle for a database that is in its place \
+                 already",
+            );
+        }
+    };
+    let mut message = match &args.file {
+        Some(_) => format!(
+            "{} schedules restored to {}",
+            restored.schedules,
+            database.display()
+        ),
+        None => format!(
+            "{} schedules of {} settled",
+            restored.schedules,
+            database.display()
+        ),
+    };
     if let Some(aside) = &restored.set_aside {
         message.push_str(&format!("; what was there is kept in {}", aside.display()));
     }
     let passed = restored.passed.len();
     if passed > 0 {
+        let since = match &args.file {
+            Some(_) => "Since the backup",
+            None => "Since it was last in use",
+        };
         message.push_str(&match args.replay {
             false => format!(
-                ". Since the backup, times of {passed} schedules have passed: they are skipped, \
-                 since the original may have sent them (restore --replay catches up with them)"
+                ". {since}, times of {passed} schedules have passed: they are skipped, since the \
+                 original may have sent them{}",
+                match &args.file {
+                    Some(_) => " (restore --replay catches up with them)",
+                    None => "",
+                }
             ),
             true => format!(
-                ". Since the backup, times of {passed} schedules have passed: they are caught up \
-                 with, also where the original has sent them"
+                ". {since}, times of {passed} schedules have passed: they are caught up with, also \
+                 where the original has sent them"
             ),
         });
     }

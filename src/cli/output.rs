@@ -16,7 +16,8 @@ use crate::error::{Code, Error, Result};
 use crate::printable::{printable, printable_json, printable_lines};
 
 pub use tables::{
-    agents_table, findings_text, keys_table, occurrences_table, schedule_details, schedules_table,
+    agents_table, changes_table, findings_text, keys_table, occurrences_table, schedule_details,
+    schedules_table,
 };
 
 /// What a command answers.
@@ -222,6 +223,11 @@ pub(super) fn write_out(text: &str, code: ExitCode) -> ExitCode {
 /// Says something beside the answer, on one line. Nobody listening is no reason to fail.
 pub(super) fn write_err(text: &str) {
     let _ = writeln!(io::stderr().lock(), "{}", printable(text));
+}
+
+/// The same with lines of ours, such as a table.
+pub(super) fn write_err_lines(lines: &str) {
+    let _ = writeln!(io::stderr().lock(), "{}", printable_lines(lines));
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@
 
 use clap::Command;
 
-use super::args::{Cli, RegisterArgs, UpdateArgs, Verb};
+use super::args::{Cli, PauseArgs, RegisterArgs, ResumeArgs, UpdateArgs, Verb};
 use crate::error::{Code, Error, Result};
 
 /// The commands that are refused in the plugin.
@@ -23,11 +23,20 @@ pub(super) const FLAGS: &[&str] = &[
     "interval",
 ];
 
+/// The commands of which `--all` is refused: there it is what is done to every agent's schedules.
+const NOT_TO_ALL: &[&str] = &["cancel", "pause", "resume"];
+
+/// Whether a flag of a command is refused.
+pub(super) fn is_refused(command: &str, flag: &str) -> bool {
+    FLAGS.contains(&flag) || flag == "all" && NOT_TO_ALL.contains(&command)
+}
+
 /// Hides what is refused from help.
 pub(super) fn hide_refused(command: Command) -> Command {
+    let name = command.get_name().to_owned();
     command
         .mut_args(|arg| {
-            let refused = arg.get_long().is_some_and(|long| FLAGS.contains(&long));
+            let refused = arg.get_long().is_some_and(|long| is_refused(&name, long));
             if refused { arg.hide(true) } else { arg }
         })
         .mut_subcommands(|sub| {
@@ -78,6 +87,15 @@ pub(super) fn check(cli: &Cli) -> Result<()> {
             "it would never return; without --loop it delivers what is due and returns, and a scheduler \
              that runs all the time is started by the operator, from a shell: promptyoself serve",
             "promptyoself execute",
+        ),
+        Some(
+            Verb::Cancel(which)
+            | Verb::Pause(PauseArgs { which, .. })
+            | Verb::Resume(ResumeArgs { which, .. }),
+        ) if which.all => refuse(
+            "--all",
+            "it would touch every agent's schedules; --agent-id touches those of one",
+            "promptyoself list",
         ),
         Some(Verb::Serve(_)) => refuse(
             "serve",
@@ -179,6 +197,10 @@ mod tests {
             &["key", "list"],
             &["rows"],
             &["connect", "--agent-id", "agent-a"],
+            &["cancel", "--all"],
+            &["cancel", "--all", "true", "--yes"],
+            &["pause", "--all", "--dry-run"],
+            &["resume", "--all", "--yes"],
         ] {
             let error = checked(words).unwrap_err();
             assert_eq!(error.code(), Code::RefusedInPlugin, "{words:?}");
@@ -193,6 +215,9 @@ mod tests {
             &["list"],
             &["show", "5"],
             &["cancel", "5"],
+            &["cancel", "--all", "false", "--id", "5"],
+            &["pause", "--agent-id", "agent-a", "--yes"],
+            &["list", "--all"],
             &["execute"],
             &["execute", "--loop", "false"],
             &["test"],

@@ -99,6 +99,9 @@ pub(super) async fn serve(ctx: &Context) -> Result<Reply> {
     let notifier = ctx.notifier(&service)?;
     let stop = stopped_by_signal()?;
     let (told, mut outcomes) = mpsc::unbounded_channel();
+    if let Err(e) = service.db.recount_schedules().await {
+        tracing::warn!("{}; the metrics may tell another number", e.chain());
+    }
     let metrics = Metrics::default();
     let counted = metrics.clone();
     tokio::spawn(async move {

@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use sqlx::Row;
 use uuid::Uuid;
 
+use super::changes::{About, note_change};
 use super::control::PASSED;
 use super::notices::follow_lifecycle;
 use super::plans::{
@@ -21,7 +22,7 @@ use super::{AT_ONCE, Db, Tx, hinted};
 use crate::error::{Code, Error, Result};
 use crate::failpoint::failpoint;
 use crate::ids::new_id;
-use crate::models::{AgentId, Lifecycle, Plan, PromptSchedule, ScheduleType, State};
+use crate::models::{AgentId, By, Lifecycle, Operation, Plan, PromptSchedule, ScheduleType, State};
 use crate::schedule::{Spec, Timetable, Zone, just_before};
 use reading::{Known, Readable, fetch_known, fetch_unreadable, read};
 
@@ -132,11 +133,45 @@ pub(super) async fn adopt(
     };
     write_lifecycle(tx, id, lifecycle, broken_reason.as_deref()).await?;
     follow_lifecycle(tx, id, now).await?;
+    note_adoption(tx, &row, uid, known, lifecycle, now).await?;
     Ok(Some(Adopted {
         id,
         lifecycle,
         broken_reason,
     }))
+}
+
+/// Notes what another program did to a row, as far as that can be told from what we knew of it.
+async fn note_adoption(
+    tx: &mut Tx,
+    row: &PromptSchedule,
+    uid: Uuid,
+    known: Option<&Known>,
+    lifecycle: Lifecycle,
+    now: Timestamp,
+) -> sqlx::Result<()> {
+    let before = known.map(|k| k.lifecycle);
+    let (operation, mut what) = match (before, lifecycle) {
+        (None, _) => (Operation::Register, row.schedule_type.clone()),
+        (Some(Lifecycle::Active), Lifecycle::Cancelled) => (Operation::Cancel, String::new()),
+        (Some(Lifecycle::Paused | Lifecycle::Cancelled), Lifecycle::Active) => {
+            (Operation::Resume, String::new())
+        }
+        _ => (Operation::Update, String::new()),
+    };
+    if let Some(known) = known {
+        what = known.changed_columns(row).join(", ");
+    }
+    if lifecycle == Lifecycle::Broken {
+        what.push_str("; it can't be read");
+    }
+    let about = About {
+        uid: Some(uid),
+        ..About::schedule(row)
+    };
+    let (by, what) = (By::another_program(), what.trim_start_matches("; "));
+    note_change(tx, &by, operation, about, Some(what), now).await?;
+    Ok(())
 }
 
 /// A row that another program made: its `next_run` is its first instant.

@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 
 use super::adoption::adopt_if_touched;
+use super::changes::{About, note_change};
 use super::notices::follow_lifecycle;
 use super::plans::{Outcome, end_waiting, plan_of, remaining, settle_until, timetable};
 use super::revisions::begin_revision;
@@ -10,7 +11,7 @@ use super::schedules::{fetch, write_lifecycle, write_plan};
 use super::time::DbTime;
 use super::{Db, Tx};
 use crate::error::Result;
-use crate::models::{Lifecycle, PromptSchedule, ScheduleType, State};
+use crate::models::{Lifecycle, Operation, PromptSchedule, ScheduleType, State};
 use crate::schedule::Timetable;
 
 /// Why an instant of a paused schedule is not sent.
@@ -52,6 +53,10 @@ impl Db {
         };
         if schedule.lifecycle == Lifecycle::Active {
             write_pause(&mut tx, id, note, now).await.map_err(failed)?;
+            let about = About::schedule(&schedule);
+            note_change(&mut tx, &self.by, Operation::Pause, about, None, now)
+                .await
+                .map_err(failed)?;
         }
         self.commit(tx, doing).await?;
         Ok(Some(schedule.lifecycle))
@@ -86,6 +91,10 @@ impl Db {
                 .await
                 .map_err(failed)?;
             follow_lifecycle(&mut tx, id, now).await.map_err(failed)?;
+            let (about, what) = (About::schedule(&schedule), Some("replay"));
+            note_change(&mut tx, &self.by, Operation::Resume, about, what, now)
+                .await
+                .map_err(failed)?;
             self.commit_and_tell(tx, doing).await?;
             return Ok(Some(Resumed::Active(next_run)));
         }
@@ -98,6 +107,10 @@ impl Db {
             .await
             .map_err(failed)?;
         follow_lifecycle(&mut tx, id, now).await.map_err(failed)?;
+        let about = About::schedule(&schedule);
+        note_change(&mut tx, &self.by, Operation::Resume, about, None, now)
+            .await
+            .map_err(failed)?;
         self.commit_and_tell(tx, doing).await?;
         Ok(Some(resumed))
     }

@@ -8,6 +8,7 @@ use sqlx::{Connection, Row};
 use uuid::Uuid;
 
 use super::adoption::adopt;
+use super::changes::{About, note_change};
 use super::control::skip_to_now;
 use super::filesystem::{create_new_private, for_sqlite};
 use super::notices::follow_lifecycle;
@@ -18,7 +19,7 @@ use super::schedulers::{lives, owners_folder};
 use super::time::DbTime;
 use super::{Db, Tx, database_error};
 use crate::error::{Code, Error, Result};
-use crate::models::PromptSchedule;
+use crate::models::{Operation, PromptSchedule};
 use crate::schedule::Zone;
 
 /// Why an instant is not sent that passed between a backup and its way back.
@@ -88,44 +89,77 @@ impl Db {
         now: Timestamp,
     ) -> Result<Restored> {
         check_copy(from).await?;
-        if holds_something(to) {
-            refuse_if_in_use(to).await?;
+        put_in_place(from, to, zone, replay, now).await
+    }
+
+    /// Does to a database what [`Db::restore`] does to a backup: it is one that was put into its place
+    /// by other means, so nobody can know what was sent since it was copied. What was there is kept.
+    ///
+    /// # Errors
+    /// [`Code::DatabaseUnavailable`] if there is none or anybody has it open, and those of a restore.
+    pub async fn settle_in_place(path: &Path, zone: &Zone, now: Timestamp) -> Result<Restored> {
+        if !holds_something(path) {
+            return Err(Error::new(
+                Code::DatabaseUnavailable,
+                format!(
+                    "there is no database {} to settle: name the one that was put into its place with \
+                     --db or PROMPTYOSELF_DB_PATH",
+                    path.display()
+                ),
+            )
+            .example("promptyoself restore promptyoself-backup.db"));
         }
-        let coming = beside(to, &format!("restoring-{}", Uuid::new_v4()));
-        let prepared = prepare(from, &coming, zone, replay, now).await;
-        let mut restored = match prepared {
-            Ok(restored) => restored,
-            Err(e) => {
-                remove_all(&coming);
-                return Err(e);
-            }
-        };
-        let in_place = holds_something(to);
-        // Again, as late as can be: to prepare the copy took a while.
-        if in_place && let Err(e) = refuse_if_in_use(to).await {
+        refuse_if_in_use(path).await?;
+        check_copy(path).await?;
+        put_in_place(path, path, zone, false, now).await
+    }
+}
+
+/// Makes a copy of a database ready for use and puts it into its place.
+async fn put_in_place(
+    from: &Path,
+    to: &Path,
+    zone: &Zone,
+    replay: bool,
+    now: Timestamp,
+) -> Result<Restored> {
+    if holds_something(to) {
+        refuse_if_in_use(to).await?;
+    }
+    let coming = beside(to, &format!("restoring-{}", Uuid::new_v4()));
+    let prepared = prepare(from, &coming, zone, replay, now).await;
+    let mut restored = match prepared {
+        Ok(restored) => restored,
+        Err(e) => {
             remove_all(&coming);
             return Err(e);
         }
-        let aside = beside(
-            to,
-            &format!("before-restore-{}", now.strftime("%Y%m%dT%H%M%S%.6fZ")),
-        );
-        if in_place {
-            // What is set aside replaces nothing.
-            create_new_private(&aside).map_err(|e| unusable(&aside, "set it aside as", e))?;
-        }
-        // A log that a crash left behind would be played into whatever gets this name.
-        for end in FILES {
-            let there = with_end(to, end);
-            if there.exists() {
-                std::fs::rename(&there, with_end(&aside, end))
-                    .map_err(|e| unusable(&there, "set it aside", e))?;
-            }
-        }
-        restored.set_aside = in_place.then_some(aside);
-        std::fs::rename(&coming, to).map_err(|e| unusable(to, "put the backup there", e))?;
-        Ok(restored)
+    };
+    let in_place = holds_something(to);
+    // Again, as late as can be: to prepare the copy took a while.
+    if in_place && let Err(e) = refuse_if_in_use(to).await {
+        remove_all(&coming);
+        return Err(e);
     }
+    let aside = beside(
+        to,
+        &format!("before-restore-{}", now.strftime("%Y%m%dT%H%M%S%.6fZ")),
+    );
+    if in_place {
+        // What is set aside replaces nothing.
+        create_new_private(&aside).map_err(|e| unusable(&aside, "set it aside as", e))?;
+    }
+    // A log that a crash left behind would be played into whatever gets this name.
+    for end in FILES {
+        let there = with_end(to, end);
+        if there.exists() {
+            std::fs::rename(&there, with_end(&aside, end))
+                .map_err(|e| unusable(&there, "set it aside", e))?;
+        }
+    }
+    restored.set_aside = in_place.then_some(aside);
+    std::fs::rename(&coming, to).map_err(|e| unusable(to, "put the backup there", e))?;
+    Ok(restored)
 }
 
 /// What SQLite keeps of one database: itself, and what is not yet written into it.
@@ -165,7 +199,10 @@ async fn prepare(
     let _ = connection.close().await;
     let (db, _) = Db::open(coming, zone, now).await?;
     let as_of = db.latest_past().await?;
-    let settled = db.settle_restored(replay, now).await;
+    let what = as_of.map_or("a database".to_owned(), |as_of| {
+        format!("a database of {as_of}")
+    });
+    let settled = db.settle_restored(&what, replay, now).await;
     db.close().await;
     let (schedules, passed) = settled?;
     std::fs::File::open(coming)
@@ -181,7 +218,12 @@ async fn prepare(
 
 impl Db {
     /// Gives a copy its own identity, and settles what has passed since it was taken.
-    async fn settle_restored(&self, replay: bool, now: Timestamp) -> Result<(i64, Vec<i64>)> {
+    async fn settle_restored(
+        &self,
+        what: &str,
+        replay: bool,
+        now: Timestamp,
+    ) -> Result<(i64, Vec<i64>)> {
         let doing = "make the backup a database of its own";
         let failed = |e| self.failed(doing, e);
         let mut tx = self.begin(doing).await?;
@@ -244,6 +286,10 @@ impl Db {
         for id in troubled {
             follow_lifecycle(&mut tx, id, now).await.map_err(failed)?;
         }
+        let none = About::none();
+        note_change(&mut tx, &self.by, Operation::Restore, none, Some(what), now)
+            .await
+            .map_err(failed)?;
         let schedules = sqlx::query_scalar("SELECT count(*) FROM schedules")
             .fetch_one(&mut *tx)
             .await

@@ -5,9 +5,11 @@ use std::fmt;
 use jiff::{SignedDuration, Timestamp};
 use sqlx::sqlite::SqliteRow;
 
+use super::changes::{About, note_change};
 use super::time::DbTime;
 use super::{Db, Tx, rows};
 use crate::error::Result;
+use crate::models::Operation;
 
 /// Why nothing is sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,7 +37,13 @@ impl Db {
     /// # Errors
     /// Those of the database.
     pub async fn halt(&self, note: Option<&str>, now: Timestamp) -> Result<Halt> {
-        let failed = |e| self.failed("halt all delivery", e);
+        let doing = "halt all delivery";
+        let failed = |e| self.failed(doing, e);
+        let mut tx = self.begin(doing).await?;
+        let was: Option<i64> = sqlx::query_scalar("SELECT 1 FROM halt")
+            .fetch_optional(&mut *tx)
+            .await
+            .map_err(failed)?;
         let row = sqlx::query(
             "INSERT INTO halt (only_row, since, note) VALUES (1, $1, $2) \
              ON CONFLICT (only_row) DO UPDATE SET note = coalesce($2, note) \
@@ -43,9 +51,16 @@ impl Db {
         )
         .bind(DbTime(now))
         .bind(note)
-        .fetch_one(&self.pool)
+        .fetch_one(&mut *tx)
         .await
         .map_err(failed)?;
+        if was.is_none() || note.is_some() {
+            let what = note.map(|_| "note");
+            note_change(&mut tx, &self.by, Operation::Halt, About::none(), what, now)
+                .await
+                .map_err(failed)?;
+        }
+        self.commit(tx, doing).await?;
         Ok(halt(&row))
     }
 
@@ -69,6 +84,10 @@ impl Db {
         let by = now.duration_since(since);
         // The search for unknown fates went on meanwhile: its deadline stays.
         give_time_back(&mut tx, Deadline::Expiry, None, by)
+            .await
+            .map_err(failed)?;
+        let none = About::none();
+        note_change(&mut tx, &self.by, Operation::LiftHalt, none, None, now)
             .await
             .map_err(failed)?;
         self.commit(tx, doing).await?;

@@ -95,6 +95,8 @@ impl Db {
             install_id,
             zone: zone.clone(),
             outbox_changed: Arc::default(),
+            by: Arc::default(),
+            settle_failures: Arc::default(),
         })
     }
 

@@ -4,10 +4,11 @@ use jiff::Timestamp;
 use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
 
+use super::changes::{About, note_change};
 use super::time::DbTime;
 use super::{Db, rows};
 use crate::error::Result;
-use crate::models::{AgentId, StoredKey};
+use crate::models::{AgentId, Operation, StoredKey};
 
 impl Db {
     /// Stores a key by its hash. Returns its number.
@@ -21,7 +22,10 @@ impl Db {
         hash: &str,
         now: Timestamp,
     ) -> Result<i64> {
-        sqlx::query_scalar(
+        let doing = "store the key";
+        let failed = |e| self.failed(doing, e);
+        let mut tx = self.begin(doing).await?;
+        let id = sqlx::query_scalar(
             "INSERT INTO keys (name, agent_id, hash, created_at) VALUES ($1, $2, $3, $4) \
              RETURNING id",
         )
@@ -29,9 +33,19 @@ impl Db {
         .bind(agent_id.map(AgentId::as_str))
         .bind(hash)
         .bind(DbTime(now))
-        .fetch_one(&self.pool)
+        .fetch_one(&mut *tx)
         .await
-        .map_err(|e| self.failed("store the key", e))
+        .map_err(failed)?;
+        let what = match agent_id {
+            Some(agent) => format!("key {id}, {name}, for {agent}"),
+            None => format!("key {id}, {name}"),
+        };
+        let (none, what) = (About::none(), Some(what.as_str()));
+        note_change(&mut tx, &self.by, Operation::CreateKey, none, what, now)
+            .await
+            .map_err(failed)?;
+        self.commit(tx, doing).await?;
+        Ok(id)
     }
 
     /// Every key, the oldest first, the revoked ones too.
@@ -54,14 +68,25 @@ impl Db {
     /// # Errors
     /// Those of the database.
     pub async fn revoke_key(&self, id: i64, now: Timestamp) -> Result<bool> {
-        let revoked =
-            sqlx::query("UPDATE keys SET revoked_at = $2 WHERE id = $1 AND revoked_at IS NULL")
-                .bind(id)
-                .bind(DbTime(now))
-                .execute(&self.pool)
-                .await
-                .map_err(|e| self.failed("revoke the key", e))?;
-        Ok(revoked.rows_affected() == 1)
+        let doing = "revoke the key";
+        let failed = |e| self.failed(doing, e);
+        let mut tx = self.begin(doing).await?;
+        let name: Option<String> = sqlx::query_scalar(
+            "UPDATE keys SET revoked_at = $2 WHERE id = $1 AND revoked_at IS NULL RETURNING name",
+        )
+        .bind(id)
+        .bind(DbTime(now))
+        .fetch_optional(&mut *tx)
+        .await
+        .map_err(failed)?;
+        let Some(name) = name else { return Ok(false) };
+        let what = format!("key {id}, {name}");
+        let (none, what) = (About::none(), Some(what.as_str()));
+        note_change(&mut tx, &self.by, Operation::RevokeKey, none, what, now)
+            .await
+            .map_err(failed)?;
+        self.commit(tx, doing).await?;
+        Ok(true)
     }
 }
 

@@ -5,13 +5,14 @@ use sqlx::Row;
 
 use super::adoption::adopt_if_touched;
 use super::attempts::{request_of, store_payload};
+use super::changes::{About, note_change};
 use super::requests::{effect_of, record_effect};
 use super::schedules::fetch;
 use super::time::DbTime;
 use super::{Db, Tx, rows};
 use crate::clock::SAME;
 use crate::error::Result;
-use crate::models::{AgentId, Lane, Lifecycle, PromptSchedule, RequestKey, Trigger};
+use crate::models::{AgentId, Lane, Lifecycle, Operation, PromptSchedule, RequestKey, Trigger};
 
 /// What became of a wish to run a schedule by hand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,6 +81,13 @@ impl Db {
         };
         if let Queued::New(occurrence) | Queued::Waiting(occurrence) = queued {
             record_effect(&mut tx, request, occurrence)
+                .await
+                .map_err(failed)?;
+        }
+        if let Queued::New(occurrence) = queued {
+            let what = format!("occurrence {occurrence}");
+            let (about, what) = (About::schedule(&schedule), Some(what.as_str()));
+            note_change(&mut tx, &self.by, Operation::Run, about, what, now)
                 .await
                 .map_err(failed)?;
         }

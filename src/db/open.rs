@@ -29,6 +29,11 @@ const CONNECT_PAUSE: Duration = Duration::from_millis(100);
 pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 
 impl Db {
+    /// The version of the tables that this program keeps: that of the newest migration.
+    pub fn schema() -> i64 {
+        MIGRATOR.iter().map(|m| m.version).max().unwrap_or(0)
+    }
+
     /// Opens the database at `path`: makes it (readable by this user only) if there is none, and
     /// brings an older one up to date, with a backup beside it. `zone` is the zone of schedules
     /// that have none of their own.
@@ -83,6 +88,8 @@ impl Db {
             install_id,
             zone: zone.clone(),
             outbox_changed: Arc::default(),
+            by: Arc::default(),
+            settle_failures: Arc::default(),
         };
         Ok((db, report))
     }

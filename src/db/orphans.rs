@@ -4,12 +4,13 @@ use jiff::Timestamp;
 use sqlx::sqlite::SqliteRow;
 use uuid::Uuid;
 
+use super::changes::{About, note_change};
 use super::plans::{Outcome, end_waiting, settle_until, timetable, to_i64};
 use super::revisions::end_revision;
 use super::time::DbTime;
 use super::{AT_ONCE, Db, Tx, hinted, rows};
 use crate::error::Result;
-use crate::models::{Lifecycle, Policy, PromptSchedule, State};
+use crate::models::{By, Lifecycle, Operation, Policy, PromptSchedule, State};
 
 /// Why an instant of a deleted schedule is not sent.
 const DELETED: &str = "its schedule was deleted";
@@ -51,7 +52,7 @@ impl Db {
 async fn take_deleted(tx: &mut Tx) -> sqlx::Result<Vec<SqliteRow>> {
     let rows = sqlx::query(
         "SELECT d.rowid AS note, d.uid, d.agent_id, d.lifecycle, d.planned_next_run AS next, \
-         d.repetitions, d.paused_at, r.schedule_type, r.schedule_value, r.timezone, r.anchor, \
+         d.repetitions, d.paused_at, d.id AS id, r.schedule_type, r.schedule_value, r.timezone, r.anchor, \
          r.end_at, r.max_repetitions, EXISTS (SELECT 1 FROM schedules s WHERE s.uid = d.uid) \
              AS replaced \
          FROM deleted_schedules d LEFT JOIN schedule_revisions r \
@@ -103,6 +104,12 @@ async fn settle_instants(tx: &mut Tx, row: &SqliteRow, now: Timestamp) -> sqlx::
         return Ok(());
     };
     let schedule = as_it_was(row, uid);
+    let about = About {
+        id: rows::number(row, "id"),
+        ..About::schedule(&schedule)
+    };
+    let by = By::another_program();
+    note_change(tx, &by, Operation::Delete, about, None, now).await?;
     if let Ok(timetable) = timetable(&schedule) {
         let outcome = Outcome {
             state: State::Cancelled,

@@ -7,12 +7,14 @@ use jiff::Timestamp;
 use sqlx::AssertSqlSafe;
 use uuid::Uuid;
 
+use super::changes::{About, Noted};
 use super::plans::to_i64;
 use super::revisions::end_revision;
 use super::rows::instants;
 use super::time::DbTime;
 use super::{AT_ONCE, Db, Tx, hinted, rows};
 use crate::error::Result;
+use crate::models::Operation;
 
 /// Schedules that ended before `$1`, all of whose deliveries are pruned, and of which nobody has to
 /// know any more. What another program has just changed, perhaps to wake it, is adopted first. One
@@ -44,38 +46,43 @@ pub struct Pruned {
     pub schedules: u64,
 }
 
+impl Pruned {
+    /// What the record of changes says of it.
+    fn told(&self, before: Timestamp) -> String {
+        format!(
+            "before {before}: {} deliveries, {} schedules",
+            self.occurrences, self.schedules
+        )
+    }
+}
+
 impl Db {
     /// Prunes all that was settled before a time, a part at a time: whoever else writes comes
     /// between.
     ///
     /// # Errors
     /// Those of the database; what was pruned until then stays so.
-    pub async fn prune(&self, before: Timestamp) -> Result<Pruned> {
+    pub async fn prune(&self, before: Timestamp, now: Timestamp) -> Result<Pruned> {
         let mut all = Pruned::default();
-        loop {
-            let some = self.prune_some(before).await?;
-            if some.occurrences == 0 {
-                break;
-            }
-            all.occurrences += some.occurrences;
-            all.instants += some.instants;
-            all.payloads += some.payloads;
-        }
-        loop {
-            let some = self.prune_ended(before).await?;
-            if some == 0 {
-                return Ok(all);
-            }
-            all.schedules += some;
-        }
+        let mut noted = Noted::default();
+        while self.prune_some(before, &mut all, &mut noted, now).await? {}
+        while self.prune_ended(before, &mut all, &mut noted, now).await? {}
+        while self.prune_changes(before).await? > 0 {}
+        Ok(all)
     }
 
     /// Prunes some of the schedules that ended before a time: their sums stay, and so does the
-    /// account. Returns how many. Call it until it has pruned none.
+    /// account. Returns whether there were any.
     ///
     /// # Errors
     /// Those of the database; then nothing has changed.
-    async fn prune_ended(&self, before: Timestamp) -> Result<u64> {
+    async fn prune_ended(
+        &self,
+        before: Timestamp,
+        all: &mut Pruned,
+        noted: &mut Noted,
+        now: Timestamp,
+    ) -> Result<bool> {
         let doing = "prune schedules that have ended";
         let failed = |e| self.failed(doing, e);
         // Looked for outside the transaction first: almost always there is nothing to write.
@@ -86,7 +93,7 @@ impl Db {
             .await
             .map_err(failed)?;
         if any.is_none() {
-            return Ok(0);
+            return Ok(false);
         }
         let mut tx = self.begin(doing).await?;
         let ended = sqlx::query(ENDED)
@@ -114,16 +121,37 @@ impl Db {
                 .await
                 .map_err(failed)?;
         }
+        if !ended.is_empty() {
+            all.schedules += ended.len() as u64;
+            let told = all.told(before);
+            noted
+                .note(
+                    &mut tx,
+                    &self.by,
+                    Operation::Prune,
+                    About::none(),
+                    &told,
+                    now,
+                )
+                .await
+                .map_err(failed)?;
+        }
         self.commit(tx, doing).await?;
-        Ok(ended.len().try_into().unwrap_or(u64::MAX))
+        Ok(!ended.is_empty())
     }
 
-    /// Prunes some of what was settled before a time: rows become sums, in one transaction. Call
-    /// it until it has pruned nothing.
+    /// Prunes some of what was settled before a time: rows become sums, in one transaction. Returns
+    /// whether there were any.
     ///
     /// # Errors
     /// Those of the database; then nothing has changed.
-    async fn prune_some(&self, before: Timestamp) -> Result<Pruned> {
+    async fn prune_some(
+        &self,
+        before: Timestamp,
+        all: &mut Pruned,
+        noted: &mut Noted,
+        now: Timestamp,
+    ) -> Result<bool> {
         let doing = "prune the history";
         let failed = |e| self.failed(doing, e);
         let old = "SELECT id FROM occurrences INDEXED BY ix_occurrences_finished_at \
@@ -138,12 +166,29 @@ impl Db {
             .collect();
         drop(connection);
         if ids.is_empty() {
-            return Ok(Pruned::default());
+            return Ok(false);
         }
         let mut tx = self.begin(doing).await?;
-        let pruned = prune(&mut tx, &ids).await.map_err(failed)?;
+        let some = prune(&mut tx, &ids).await.map_err(failed)?;
+        all.occurrences += some.occurrences;
+        all.instants += some.instants;
+        all.payloads += some.payloads;
+        if some.occurrences > 0 {
+            let told = all.told(before);
+            noted
+                .note(
+                    &mut tx,
+                    &self.by,
+                    Operation::Prune,
+                    About::none(),
+                    &told,
+                    now,
+                )
+                .await
+                .map_err(failed)?;
+        }
         self.commit(tx, doing).await?;
-        Ok(pruned)
+        Ok(some.occurrences > 0)
     }
 }
 
@@ -194,7 +239,7 @@ async fn prune(tx: &mut Tx, ids: &[i64]) -> sqlx::Result<Pruned> {
         occurrences: deleted.rows_affected(),
         instants: instants.unwrap_or(0),
         payloads: drop_unused_payloads(tx, &payloads).await?,
-        schedules: 0,
+        ..Pruned::default()
     })
 }
 

@@ -6,11 +6,12 @@ use jiff::Timestamp;
 use sqlx::AssertSqlSafe;
 use uuid::Uuid;
 
+use super::changes::{About, Noted};
 use super::prune::drop_unused_payloads;
 use super::time::{DbTime, optional};
 use super::{AT_ONCE, Db, Tx, rows};
 use crate::error::Result;
-use crate::models::AgentId;
+use crate::models::{AgentId, Operation};
 
 /// Whose texts are removed.
 #[derive(Clone, Debug)]
@@ -35,6 +36,16 @@ pub struct Purged {
     /// Whether other processes kept the write-ahead log in use, so that texts may remain in it for
     /// a while.
     pub log_in_use: bool,
+}
+
+impl Purged {
+    /// What the record of changes says of it.
+    fn told(&self) -> String {
+        format!(
+            "texts of {} deliveries, {} prompts",
+            self.occurrences, self.schedules
+        )
+    }
 }
 
 /// The occurrences that a purge is about: settled, and of whom and when it says.
@@ -75,7 +86,12 @@ impl Db {
     ///
     /// # Errors
     /// Those of the database; what was purged until then stays so.
-    pub async fn purge(&self, whose: &Purge, before: Option<Timestamp>) -> Result<Purged> {
+    pub async fn purge(
+        &self,
+        whose: &Purge,
+        before: Option<Timestamp>,
+        now: Timestamp,
+    ) -> Result<Purged> {
         let failed = |e| self.failed(DOING, e);
         let (uid, agent) = match whose {
             Purge::Schedule(uid) => (Some(uid.to_string()), None),
@@ -85,6 +101,18 @@ impl Db {
         let asked = Asked { uid, agent, before };
         let before_all = self.count_payloads().await?;
         let mut purged = Purged::default();
+        let mut noted = Noted::default();
+        let row = sqlx::query("SELECT id, agent_id FROM schedules WHERE uid = $1")
+            .bind(&asked.uid)
+            .fetch_optional(&self.pool)
+            .await
+            .map_err(failed)?;
+        let owner = row.as_ref().and_then(|row| rows::text(row, "agent_id"));
+        let about = About {
+            id: row.as_ref().and_then(|row| rows::number(row, "id")),
+            uid: asked.uid.as_ref().and_then(|uid| uid.parse().ok()),
+            agent_id: owner.as_deref().or(asked.agent.as_deref()),
+        };
         let mut last = 0;
         while let Some(ids) = self
             .next_ids("occurrences", SETTLED, &asked, &mut last)
@@ -92,8 +120,13 @@ impl Db {
         {
             let mut tx = self.begin(DOING).await?;
             purge_occurrences(&mut tx, &ids).await.map_err(failed)?;
-            self.commit(tx, DOING).await?;
             purged.occurrences += ids.len() as u64;
+            let told = purged.told();
+            noted
+                .note(&mut tx, &self.by, Operation::Purge, about, &told, now)
+                .await
+                .map_err(failed)?;
+            self.commit(tx, DOING).await?;
         }
         let mut tx = self.begin(DOING).await?;
         purge_incidents(&mut tx, &asked).await.map_err(failed)?;
@@ -112,8 +145,13 @@ impl Db {
                 .await
                 .map_err(failed)?;
             }
-            self.commit(tx, DOING).await?;
             purged.schedules += ids.len() as u64;
+            let told = purged.told();
+            noted
+                .note(&mut tx, &self.by, Operation::Purge, about, &told, now)
+                .await
+                .map_err(failed)?;
+            self.commit(tx, DOING).await?;
         }
         let live = "SELECT count(*) FROM schedules WHERE (lifecycle IS NULL \
                         OR lifecycle NOT IN ('finished', 'cancelled')) \

@@ -7,6 +7,7 @@ use uuid::Uuid;
 use super::adoption::adopt_if_touched;
 use super::attempts::store_payload;
 use super::budget;
+use super::changes::{About, note_change};
 use super::notices::follow_lifecycle;
 use super::plans::{Outcome, end_waiting, settle_until, timetable};
 use super::requests::{effect_of, record_effect};
@@ -18,7 +19,8 @@ use crate::error::{Code, Error, Result};
 use crate::ids::new_id;
 use crate::limits;
 use crate::models::{
-    AgentId, CatchUp, EnvelopeStyle, Lifecycle, NewSchedule, PingUrl, Plan, PromptSchedule, State,
+    AgentId, CatchUp, EnvelopeStyle, Lifecycle, NewSchedule, Operation, PingUrl, Plan,
+    PromptSchedule, State,
 };
 
 /// Which schedules to list.
@@ -82,6 +84,15 @@ impl Db {
             .await
             .map_err(failed)?;
         record_effect(&mut tx, new.request.as_ref(), id)
+            .await
+            .map_err(failed)?;
+        let made = About {
+            id: Some(id),
+            uid: Some(uid),
+            agent_id: Some(new.agent_id.as_str()),
+        };
+        let kind = Some(new.plan.schedule_type.as_str());
+        note_change(&mut tx, &self.by, Operation::Register, made, kind, now)
             .await
             .map_err(failed)?;
         self.commit(tx, doing).await?;
@@ -258,6 +269,10 @@ impl Db {
                 .await
                 .map_err(failed)?;
             follow_lifecycle(&mut tx, id, now).await.map_err(failed)?;
+            let about = About::schedule(&schedule);
+            note_change(&mut tx, &self.by, Operation::Cancel, about, None, now)
+                .await
+                .map_err(failed)?;
         }
         self.commit_and_tell(tx, doing).await?;
         Ok(Some(match ended {

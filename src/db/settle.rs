@@ -1,8 +1,11 @@
 //! Settling: writing down what was decided about an occurrence, if the right to do so still holds.
 
+use std::sync::atomic::Ordering;
+
 use jiff::Timestamp;
 use sqlx::sqlite::SqliteRow;
 
+use super::changes::{About, note_change};
 use super::control::write_pause;
 use super::incidents::{Trouble, open_incident};
 use super::notices::{Settled, follow_verdict, note_end};
@@ -11,7 +14,9 @@ use super::time::{DbTime, optional};
 use super::{Db, Tx, hinted, rows};
 use crate::error::Result;
 use crate::failpoint::failpoint;
-use crate::models::{Fault, IncidentKind, Lifecycle, Policy, State, Trigger, Turn, Verdict};
+use crate::models::{
+    By, Fault, IncidentKind, Lifecycle, Operation, Policy, State, Trigger, Turn, Verdict,
+};
 
 /// What a settlement came to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,6 +57,25 @@ impl Db {
     /// # Errors
     /// Those of the database; then nothing has changed.
     pub async fn settle(
+        &self,
+        occurrence_id: i64,
+        fence: i64,
+        verdict: &Verdict,
+        now: Timestamp,
+    ) -> Result<Option<Settlement>> {
+        let settled = self.write_verdict(occurrence_id, fence, verdict, now).await;
+        if settled.is_err() {
+            self.settle_failures.fetch_add(1, Ordering::Relaxed);
+        }
+        settled
+    }
+
+    /// How many verdicts this process could not write, each try counted.
+    pub fn settle_failures(&self) -> u64 {
+        self.settle_failures.load(Ordering::Relaxed)
+    }
+
+    async fn write_verdict(
         &self,
         occurrence_id: i64,
         fence: i64,
@@ -192,6 +216,21 @@ async fn count_failures(
         fault.text
     );
     write_pause(tx, schedule_id, Some(&note), now).await?;
+    let about = About {
+        id: Some(schedule_id),
+        uid: settled.uid.parse().ok(),
+        agent_id: Some(settled.agent_id),
+    };
+    let what = format!("{dead} prompts in a row were given up");
+    note_change(
+        tx,
+        &By::scheduler(),
+        Operation::Pause,
+        about,
+        Some(&what),
+        now,
+    )
+    .await?;
     sqlx::query(
         "UPDATE schedules SET paused_by_failures = 1, row_version = row_version + 1 WHERE id = $1",
     )

@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 
 use super::adoption::adopt_if_touched;
+use super::changes::{About, note_change};
 use super::notices::follow_lifecycle;
 use super::plans::{Outcome, settle_until, timetable};
 use super::revisions::begin_revision;
@@ -10,7 +11,8 @@ use super::schedules::{fetch, refuse_taken_name, write_plan};
 use super::{Db, Tx, budget};
 use crate::error::Result;
 use crate::models::{
-    AgentId, CatchUp, EnvelopeStyle, Lifecycle, PingUrl, Plan, Policy, PromptSchedule, State,
+    AgentId, CatchUp, EnvelopeStyle, Lifecycle, Operation, PingUrl, Plan, Policy, PromptSchedule,
+    ScheduleType, State,
 };
 
 /// What to change of a schedule; `None` leaves a field as it is.
@@ -44,6 +46,52 @@ impl ScheduleUpdate {
             && self.plan.is_none()
             && self.policy == Policy::default()
             && self.ping_url.is_none()
+    }
+
+    /// The names of what it changes of a schedule, as an update asks for them.
+    fn names(&self, schedule: &PromptSchedule) -> String {
+        let policy = &self.policy;
+        let mut names: Vec<&str> = [
+            ("agent_id", self.agent_id.is_some()),
+            ("prompt", self.prompt_text.is_some()),
+            ("name", self.name.is_some()),
+            ("catch_up", policy.catch_up.is_some()),
+            ("grace", policy.grace.is_some()),
+            ("pause_on_failure", policy.pause_on_failure.is_some()),
+            ("envelope", policy.envelope.is_some()),
+            ("max_age", policy.max_age.is_some()),
+            ("ping_url", self.ping_url.is_some()),
+        ]
+        .into_iter()
+        .filter_map(|(name, changes)| changes.then_some(name))
+        .collect();
+        if let Some(plan) = &self.plan {
+            let kind = plan.schedule_type.as_str();
+            let spec = (kind, plan.schedule_value.as_str());
+            let bounds = [
+                (
+                    match plan.schedule_type {
+                        ScheduleType::Once => "time",
+                        ScheduleType::Cron => "cron",
+                        ScheduleType::Interval => "every",
+                    },
+                    spec != (&schedule.schedule_type, &schedule.schedule_value),
+                ),
+                (
+                    "timezone",
+                    schedule.timezone.as_deref() != Some(plan.timezone.as_str()),
+                ),
+                ("start_at", plan.start_at != schedule.start_at),
+                ("end_at", plan.end_at != schedule.end_at),
+                (
+                    "max_repetitions",
+                    plan.max_repetitions != schedule.max_repetitions,
+                ),
+            ];
+            let changed = bounds.into_iter().filter(|(_, differs)| *differs);
+            names.extend(changed.map(|(name, _)| name));
+        }
+        names.join(", ")
     }
 }
 
@@ -88,6 +136,17 @@ impl Db {
             write_update(&mut tx, &schedule, &update, now)
                 .await
                 .map_err(failed)??;
+            let (about, what) = (About::schedule(&schedule), update.names(&schedule));
+            note_change(
+                &mut tx,
+                &self.by,
+                Operation::Update,
+                about,
+                Some(&what),
+                now,
+            )
+            .await
+            .map_err(failed)?;
         }
         self.commit_and_tell(tx, doing).await?;
         Ok(Some(told))

@@ -17,6 +17,8 @@ waits! {
     CONNECT = 10, "a connection: name, TCP and TLS";
     /// A question to Letta, from the first byte sent to the last one read.
     QUESTION = 30, "a question to Letta";
+    /// Any sign that a server lives which has just left a question unanswered.
+    SIGN = 10, "the question whether Letta answers at all";
     /// A change at Letta, which may ask another server before it answers.
     CHANGE = 120, "a change at Letta (`connect`, `upload`)";
     /// Every page of a list of agents together.

@@ -25,7 +25,7 @@ const MOST_MESSAGES: usize = 10_000;
 const MARGIN: SignedDuration = SignedDuration::from_mins(10);
 
 /// Without a run id absence proves nothing for this long after the sending: a request that we gave
-/// up may still stand before a busy server's door.
+/// up may still stand before a busy server's door. Nor for this long after the server stood still.
 const QUIET: SignedDuration = SignedDuration::from_secs(30);
 
 /// What the agent's messages say of a prompt.
@@ -83,14 +83,17 @@ impl Http {
         // Asked before the messages are, since a run may end between the two questions: an absence
         // seen while it went on would be stale. The answers count only if the prompt is absent.
         let mut own = match run {
-            Some(run) => self.own_run(run, lookup, &mut heard).await,
+            Some(run) => self.own_run(run, lookup, &mut heard).await?,
             None => OwnRun::NotKnown,
         };
         if let OwnRun::GoesOn = own {
             return Ok(going_on(run));
         }
         let listed = match own {
-            OwnRun::NotKnown => self.listed_runs(lookup).await,
+            OwnRun::NotKnown => match self.listed_runs(lookup).await {
+                Err(fault) if self.is_frozen(&fault).await => return Err(fault),
+                listed => listed,
+            },
             _ => Ok(Vec::new()),
         };
         if let (Some(run), Ok(listed)) = (run, &listed)
@@ -119,7 +122,7 @@ impl Http {
                 if run != Some(&stored) {
                     // It was stored under a run we had not heard of, which may go on.
                     heard = Heard::of_run(&stored);
-                    of_stored = self.own_run(&stored, lookup, &mut heard).await;
+                    of_stored = self.own_run(&stored, lookup, &mut heard).await?;
                 }
                 let listed = |others: &Vec<String>| others.contains(&stored);
                 let goes_on = match of_stored {
@@ -147,6 +150,10 @@ impl Http {
                     failed: Some(refusal),
                 })
             }
+            (Trace::NotThere, OwnRun::NotKnown) if self.prompt_for() < QUIET => unclear(format!(
+                "{} stood still a moment ago and may yet act on what it was sent before",
+                self.address()
+            )),
             (Trace::NotThere, OwnRun::NotKnown) if since_sent >= QUIET => {
                 Ok(Evidence::Absent { failed: None })
             }
@@ -183,8 +190,13 @@ impl Http {
     }
 
     /// Asks after a run that was told; how it ended is added to `heard`.
-    async fn own_run(&self, run: &str, lookup: &Lookup, heard: &mut Heard) -> OwnRun {
-        match self.life_of(run, lookup.orphan_age).await {
+    async fn own_run(
+        &self,
+        run: &str,
+        lookup: &Lookup,
+        heard: &mut Heard,
+    ) -> Result<OwnRun, Fault> {
+        Ok(match self.life_of(run, lookup.orphan_age).await {
             Ok(Life::Runs) => OwnRun::GoesOn,
             // It went on for as long as its turn was listened to.
             Ok(Life::Orphaned) if heard_lately(lookup) => OwnRun::GoesOn,
@@ -199,8 +211,17 @@ impl Http {
             }
             // Forgotten with its agent or by a new database, hidden by a proxy, or not answered:
             // whatever it is, the other questions are asked all the same, and tell.
-            Err(_) => OwnRun::NotKnown,
-        }
+            Err(fault) if !self.is_frozen(&fault).await => OwnRun::NotKnown,
+            Err(fault) => return Err(fault),
+        })
+    }
+
+    /// Whether a question had no answer in time because the server answers nothing at all. To ask it
+    /// one question after another would take minutes in which nobody learns of that.
+    async fn is_frozen(&self, fault: &Fault) -> bool {
+        let timed_out = matches!(fault, Fault::Doubt(doubt) if doubt.class == ErrorClass::Timeout);
+        let health = self.get("/v1/health/", &[]);
+        timed_out && self.clock().within(limits::SIGN, health).await.is_none()
     }
 
     /// Looks for any of `otids` in the agent's messages, from the newest back to those older than

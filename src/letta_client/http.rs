@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 use reqwest::{Client, Method, Response, Url};
@@ -11,6 +11,7 @@ use serde_json::Value;
 
 use super::address;
 use super::classify::{Fault, classify};
+use super::promptness::Promptness;
 use super::runs::Sightings;
 use super::{ErrorClass, Refusal, RefusalKind};
 use crate::clock::Clock;
@@ -37,6 +38,7 @@ pub(super) struct Http {
     idle: Duration,
     clock: Clock,
     sightings: Sightings,
+    promptness: Promptness,
 }
 
 /// A complete answer to a question.
@@ -91,6 +93,7 @@ impl Http {
             idle,
             clock,
             sightings: Sightings::default(),
+            promptness: Promptness::default(),
         })
     }
 
@@ -119,6 +122,11 @@ impl Http {
         &self.sightings
     }
 
+    /// How long the server has answered questions without a stall.
+    pub(super) fn prompt_for(&self) -> SignedDuration {
+        self.promptness.lasts(self.clock.moment().uptime)
+    }
+
     /// Asks a question about one thing and understands the answer.
     pub(super) async fn get(&self, path: &str, query: &[(&str, &str)]) -> Result<Reply, Fault> {
         self.ask(path, query, &limits::ANSWER).await
@@ -141,7 +149,10 @@ impl Http {
             let response = response.map_err(|e| self.no_answer(&e))?;
             self.complete(response, bound).await
         };
-        self.within(limits::QUESTION, asked).await
+        let began = self.clock.moment().uptime;
+        let answer = self.within(limits::QUESTION, asked).await;
+        self.promptness.note(began, self.clock.moment().uptime);
+        answer
     }
 
     /// Changes something on the server in a way that comes to the same when it is done twice, and

@@ -300,7 +300,8 @@ async fn poll(
                 return Ok(());
             }
             Ok(Life::Orphaned) => return Err(too_old(run)),
-            Ok(Life::Undated) if http.clock().moment().uptime - began >= orphan_age => {
+            // Whatever it says of its age: it is at least as old as our asking.
+            Ok(_) if http.clock().moment().uptime - began >= orphan_age => {
                 return Err(too_old(run));
             }
             Ok(Life::Runs | Life::Undated) => unanswered = 0,

@@ -133,6 +133,16 @@ pub(super) fn caller_of(
     }
 }
 
+/// What the key is called that came with a request.
+#[derive(Clone, Debug)]
+pub(super) struct ShownKey(pub(super) Option<String>);
+
+/// What the key is called that was shown, if one was.
+pub(super) fn key_of(context: &RequestContext<RoleServer>) -> Option<String> {
+    let shown = parts(context)?.extensions.get::<ShownKey>()?;
+    shown.0.clone()
+}
+
 /// Where the id of an agent came from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Source {

@@ -18,7 +18,7 @@ use rmcp::transport::streamable_http_server::session::local::LocalSessionManager
 use rmcp::transport::streamable_http_server::{StreamableHttpServerConfig, StreamableHttpService};
 use tokio_util::sync::CancellationToken;
 
-use super::caller::SESSION_HEADER;
+use super::caller::{SESSION_HEADER, ShownKey};
 use super::message::Refusal;
 use super::{Handler, Shared, Transport};
 use crate::limits;
@@ -108,8 +108,8 @@ async fn admit(State(door): State<Door>, mut request: Request, next: Next) -> Re
         Ok(credentials) => credentials,
         Err(error) => return Problem::from(error).into_response(),
     };
-    let caller = match door.service.identify(&credentials).await {
-        Ok(caller) => caller,
+    let (caller, key) = match door.service.recognize(&credentials).await {
+        Ok(recognized) => recognized,
         Err(error) => return Problem::from(error).into_response(),
     };
     let owner = credentials.key.as_ref().map(hash_key);
@@ -120,6 +120,7 @@ async fn admit(State(door): State<Door>, mut request: Request, next: Next) -> Re
     }
     let session = session.map(str::to_owned);
     request.extensions_mut().insert(caller);
+    request.extensions_mut().insert(ShownKey(key));
     match (request.method(), session) {
         (&Method::POST, session) => door.post(request, session, owner, next).await,
         (&Method::GET, Some(session)) => door.stream(request, &session, owner, next).await,

@@ -1,5 +1,6 @@
 //! The scheduler's decisions, without any I/O: `step` takes what happened and says what to do.
 
+mod blame;
 mod event;
 mod failing;
 mod learn;
@@ -19,7 +20,8 @@ use crate::clock::Moment;
 use crate::db::{Halt, OpenOccurrence};
 use crate::letta_client::ErrorClass;
 use crate::models::Lane;
-use target::{Suspicion, Target};
+use blame::Suspicion;
+use target::Target;
 
 pub use event::{Action, Event, Mode, Settling, View};
 
@@ -183,9 +185,7 @@ impl Core {
         self.next_prune = None;
         self.next_trust = self.next_trust.map(|_| now);
         self.next_due = None;
-        if let Target::Held { next_try, .. } = &mut self.target {
-            *next_try = now;
-        }
+        self.target.forget_times(now);
         if self.stop_at.is_some() {
             self.stop_at = Some(later(now, self.settings.drain));
         }

@@ -210,6 +210,7 @@ impl Keeper {
                         occurrence_id,
                         schedule_id: settled.schedule_id,
                         intended_at: settling.intended_at,
+                        target: self.scheduler.letta.target().to_owned(),
                         sent_at: settling.job.as_ref().map(|job| job.sent_at),
                         state: settled.state,
                         verdict: settling.verdict.clone(),

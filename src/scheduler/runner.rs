@@ -105,7 +105,7 @@ pub(super) async fn run(scheduler: &Scheduler, mode: Mode, stop: CancellationTok
                 let keeper = &mut runner.keeper;
                 keeper.record_run(occurrence_id, fence, &run_id).await;
                 failpoint!(RunNoted);
-                continue;
+                Event::Begun(occurrence_id)
             }
             Message::WriteAgain(settling) => {
                 let carried = runner.keeper.settle(settling).await;
@@ -195,8 +195,9 @@ impl Runner<'_> {
     /// Prunes beside everything else: it may take a while.
     fn prune(&self, before: Timestamp) {
         let db = self.scheduler.db.clone();
+        let now = self.scheduler.clock.now();
         tokio::spawn(async move {
-            match db.prune(before).await {
+            match db.prune(before, now).await {
                 Ok(pruned) if pruned.occurrences > 0 || pruned.schedules > 0 => tracing::info!(
                     "{} settled deliveries from before {before} are kept as sums only, and {} \
                      schedules that ended before it are gone",

@@ -12,7 +12,7 @@ use super::App;
 use super::problem::Problem;
 use crate::api::{AGENT_HEADER, KEY_HEADER, ON_BEHALF_HEADER};
 use crate::error::Result;
-use crate::models::{AgentId, Caller, RequestKey};
+use crate::models::{AgentId, Caller, Face, RequestKey};
 use crate::service::{Credentials, Service, key_refused};
 
 /// The service as the caller of a request sees it.
@@ -25,8 +25,8 @@ impl FromRequestParts<App> for Scoped {
         parts: &mut Parts,
         app: &App,
     ) -> std::result::Result<Self, Problem> {
-        let caller = identify(&app.service, &parts.headers).await?;
-        let service = app.service.for_caller(caller);
+        let (caller, key) = recognize(&app.service, &parts.headers).await?;
+        let service = app.service.for_caller(caller).through(Face::Rest, key);
         let request = parts.extensions.get::<Arc<RequestKey>>().cloned();
         Ok(Scoped(Service { request, ..service }))
     }
@@ -37,11 +37,20 @@ impl FromRequestParts<App> for Scoped {
 /// # Errors
 /// Those of [`Service::identify`] and [`credentials`].
 pub async fn identify(service: &Service, headers: &HeaderMap) -> Result<Caller> {
-    let caller = service.identify(&credentials(headers)?).await?;
-    Ok(match caller {
+    Ok(recognize(service, headers).await?.0)
+}
+
+/// Who is calling, and what the key is called that was shown.
+///
+/// # Errors
+/// Those of [`identify`].
+pub async fn recognize(service: &Service, headers: &HeaderMap) -> Result<(Caller, Option<String>)> {
+    let (caller, key) = service.recognize(&credentials(headers)?).await?;
+    let caller = match caller {
         Caller::Operator if headers.contains_key(ON_BEHALF_HEADER) => Caller::SomeAgent,
         caller => caller,
-    })
+    };
+    Ok((caller, key))
 }
 
 /// What a caller says of itself, by the headers of a request.

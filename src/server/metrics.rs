@@ -1,5 +1,6 @@
 //! What is counted.
 
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::Timestamp;
@@ -11,6 +12,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
+use crate::db::Gauges;
 use crate::models::{State, Verdict};
 use crate::scheduler::Outcome;
 use crate::service::Backlog;
@@ -30,11 +32,56 @@ struct ByClass {
     class: String,
 }
 
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct ByTarget {
+    target: String,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct ByLifecycle {
+    lifecycle: String,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct ByKind {
+    kind: String,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct ByChannel {
+    channel: String,
+}
+
+type Seconds = Gauge<f64, AtomicU64>;
+
+/// What is read from the database when somebody asks.
+#[derive(Clone, Debug, Default)]
+pub struct Reading {
+    /// How much is waiting.
+    pub backlog: Backlog,
+    /// How it stands with the database.
+    pub gauges: Gauges,
+    /// The target of this process.
+    pub target: String,
+    /// Verdicts that could not be written since the process started.
+    pub settle_failures: u64,
+    /// The time.
+    pub now: Timestamp,
+}
+
 /// What this process has counted since it started. Cloning shares it.
 #[derive(Clone)]
 pub struct Metrics {
     registry: Arc<Mutex<Registry>>,
-    lateness: Histogram,
+    lateness: Family<ByTarget, Histogram, fn() -> Histogram>,
+    settle_failures: Counter,
+    oldest_due: Seconds,
+    held: Family<ByTarget, Seconds>,
+    schedules: Family<ByLifecycle, Gauge>,
+    incidents: Family<ByKind, Gauge>,
+    outbox: Family<ByChannel, Gauge>,
+    size: Gauge,
+    log_size: Gauge,
     outcomes: Family<ByOutcome, Counter>,
     errors: Family<ByClass, Counter>,
     backlog: Gauge,
@@ -47,7 +94,15 @@ impl Default for Metrics {
         let mut registry = Registry::with_prefix("promptyoself");
         let metrics = Metrics {
             registry: Arc::default(),
-            lateness: Histogram::new(LATENESS),
+            lateness: Family::new_with_constructor(|| Histogram::new(LATENESS)),
+            settle_failures: Counter::default(),
+            oldest_due: Gauge::default(),
+            held: Family::default(),
+            schedules: Family::default(),
+            incidents: Family::default(),
+            outbox: Family::default(),
+            size: Gauge::default(),
+            log_size: Gauge::default(),
             outcomes: Family::default(),
             errors: Family::default(),
             backlog: Gauge::default(),
@@ -84,6 +139,46 @@ impl Default for Metrics {
             "Agents with a prompt that waits for its next try",
             metrics.waiting.clone(),
         );
+        registry.register(
+            "settle_failures",
+            "Tries to write down what became of a prompt that failed; each is tried again",
+            metrics.settle_failures.clone(),
+        );
+        registry.register(
+            "oldest_due_seconds",
+            "How long the oldest prompt is due that is neither delivered nor on its way; 0 if none is",
+            metrics.oldest_due.clone(),
+        );
+        registry.register(
+            "target_held_seconds",
+            "For how long nothing is sent to a target since it does not answer; 0 if it is not held",
+            metrics.held.clone(),
+        );
+        registry.register(
+            "schedules",
+            "Schedules by where they stand; new are rows of other programs, not taken up yet",
+            metrics.schedules.clone(),
+        );
+        registry.register(
+            "open_incidents",
+            "What is wrong and needs somebody, by kind",
+            metrics.incidents.clone(),
+        );
+        registry.register(
+            "outbox",
+            "Notices and pings that are still to be sent, by channel",
+            metrics.outbox.clone(),
+        );
+        registry.register(
+            "database_size_bytes",
+            "The size of the database: its file and its write-ahead log",
+            metrics.size.clone(),
+        );
+        registry.register(
+            "database_wal_size_bytes",
+            "The size of the write-ahead log alone",
+            metrics.log_size.clone(),
+        );
         Metrics {
             registry: Arc::new(Mutex::new(registry)),
             ..metrics
@@ -101,7 +196,11 @@ impl Metrics {
         if outcome.state == State::Delivered
             && let Some(sent_at) = outcome.sent_at
         {
+            let by = ByTarget {
+                target: outcome.target.clone(),
+            };
             self.lateness
+                .get_or_create(&by)
                 .observe(seconds_between(outcome.intended_at, sent_at));
         }
         let fault = match &outcome.verdict {
@@ -116,8 +215,47 @@ impl Metrics {
         self.errors.get_or_create(&by).inc();
     }
 
-    /// Everything in the text form of OpenMetrics, with the backlog as it is now.
-    pub fn encode(&self, backlog: &Backlog) -> String {
+    /// Everything in the text form of OpenMetrics, with what is read from the database as it is now.
+    pub fn encode(&self, reading: &Reading) -> String {
+        let Reading {
+            backlog, gauges, ..
+        } = reading;
+        let written = self.settle_failures.get();
+        let more = reading.settle_failures.saturating_sub(written);
+        self.settle_failures.inc_by(more);
+        let now = reading.now;
+        let since = |since: Timestamp| seconds_between(since, now);
+        self.oldest_due.set(gauges.oldest_due.map_or(0.0, since));
+        let own = ByTarget {
+            target: reading.target.clone(),
+        };
+        // What is not there any more must not be told for ever.
+        self.held.clear();
+        self.held.get_or_create(&own).set(0.0);
+        for held in &gauges.held {
+            let by = ByTarget {
+                target: held.target.clone(),
+            };
+            // A target that is held is never at 0.
+            let seconds = since(held.held_since).max(0.001);
+            self.held.get_or_create(&by).set(seconds);
+        }
+        drop(self.lateness.get_or_create(&own));
+        self.incidents.clear();
+        for (lifecycle, count) in gauges.schedules.clone() {
+            self.schedules
+                .get_or_create(&ByLifecycle { lifecycle })
+                .set(count);
+        }
+        for (kind, count) in gauges.incidents.clone() {
+            self.incidents.get_or_create(&ByKind { kind }).set(count);
+        }
+        for (channel, count) in gauges.outbox.clone() {
+            self.outbox.get_or_create(&ByChannel { channel }).set(count);
+        }
+        let bytes = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
+        self.size.set(bytes(gauges.file_bytes + gauges.log_bytes));
+        self.log_size.set(bytes(gauges.log_bytes));
         self.backlog.set(backlog.due);
         self.in_flight.set(backlog.in_flight);
         self.waiting.set(backlog.lanes_waiting);
@@ -136,6 +274,7 @@ fn seconds_between(from: Timestamp, to: Timestamp) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::db::HeldTarget;
     use crate::models::{Fault, Turn};
 
     fn outcome(state: State, verdict: Verdict) -> Outcome {
@@ -145,8 +284,23 @@ mod tests {
             schedule_id: None,
             intended_at,
             sent_at: Some(Timestamp::from_second(1_002).unwrap()),
+            target: "letta".to_owned(),
             state,
             verdict,
+        }
+    }
+
+    fn reading() -> Reading {
+        Reading {
+            backlog: Backlog {
+                due: 3,
+                in_flight: 2,
+                lanes_waiting: 1,
+            },
+            gauges: Gauges::default(),
+            target: "letta".to_owned(),
+            settle_failures: 0,
+            now: Timestamp::from_second(1_000).unwrap(),
         }
     }
 
@@ -165,22 +319,69 @@ mod tests {
         ));
         let fault = Fault::new("rate_limited", "slow down");
         metrics.count(&outcome(State::Dead, Verdict::Dead { fault }));
-        let text = metrics.encode(&Backlog {
-            due: 3,
-            in_flight: 2,
-            lanes_waiting: 1,
-        });
+        let text = metrics.encode(&reading());
         for line in [
             "promptyoself_settled_total{outcome=\"delivered\"} 1",
             "promptyoself_settled_total{outcome=\"dead\"} 1",
             "promptyoself_letta_errors_total{class=\"rate_limited\"} 1",
-            "promptyoself_lateness_seconds_bucket{le=\"1.0\"} 0",
-            "promptyoself_lateness_seconds_bucket{le=\"5.0\"} 1",
+            "promptyoself_lateness_seconds_bucket{le=\"1.0\",target=\"letta\"} 0",
+            "promptyoself_lateness_seconds_bucket{le=\"5.0\",target=\"letta\"} 1",
             "promptyoself_backlog 3",
             "promptyoself_in_flight 2",
             "promptyoself_lanes_waiting 1",
         ] {
             assert!(text.contains(line), "{line} is not in\n{text}");
         }
+    }
+
+    #[test]
+    fn what_somebody_is_paged_for_goes_back_to_nothing_when_it_is_over() {
+        let metrics = Metrics::default();
+        let at = |second| Timestamp::from_second(second).unwrap();
+        let mut reading = reading();
+        reading.gauges.oldest_due = Some(at(940));
+        reading.gauges.held = vec![HeldTarget {
+            target: "letta".to_owned(),
+            held_since: at(990),
+            code: String::new(),
+            reason: String::new(),
+            by_lanes: false,
+        }];
+        reading.gauges.incidents = [("dead".to_owned(), 2)].into();
+        reading.gauges.outbox = [("ping".to_owned(), 7)].into();
+        reading.gauges.schedules = [("active".to_owned(), 5)].into();
+        (reading.gauges.file_bytes, reading.gauges.log_bytes) = (4096, 1024);
+        reading.settle_failures = 3;
+        let holds = |text: &str, lines: &[&str]| {
+            for line in lines {
+                let line = format!("promptyoself_{line}");
+                assert!(text.lines().any(|l| l == line), "{line} is not in\n{text}");
+            }
+        };
+        holds(
+            &metrics.encode(&reading),
+            &[
+                "oldest_due_seconds 60.0",
+                "target_held_seconds{target=\"letta\"} 10.0",
+                "open_incidents{kind=\"dead\"} 2",
+                "outbox{channel=\"ping\"} 7",
+                "schedules{lifecycle=\"active\"} 5",
+                "database_size_bytes 5120",
+                "database_wal_size_bytes 1024",
+                "settle_failures_total 3",
+                "lateness_seconds_count{target=\"letta\"} 0",
+            ],
+        );
+        reading.gauges = Gauges::default();
+        let text = metrics.encode(&reading);
+        holds(
+            &text,
+            &[
+                "oldest_due_seconds 0.0",
+                "target_held_seconds{target=\"letta\"} 0.0",
+                "settle_failures_total 3",
+            ],
+        );
+        assert!(!text.contains("open_incidents{"), "{text}");
     }
 }

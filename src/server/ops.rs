@@ -10,6 +10,7 @@ use tokio::sync::Mutex;
 
 use super::App;
 use super::auth::Scoped;
+use super::metrics::Reading;
 use super::problem::Problem;
 use crate::service::Service;
 
@@ -68,7 +69,14 @@ pub(super) async fn metrics(
     Scoped(service): Scoped,
 ) -> Result<Response, Problem> {
     service.refuse_scoped("reading the metrics")?;
-    let backlog = service.backlog().await?;
+    let now = service.clock.now();
+    let reading = Reading {
+        backlog: service.backlog().await?,
+        gauges: service.db.gauges(now).await?,
+        target: service.letta.target().to_owned(),
+        settle_failures: service.db.settle_failures(),
+        now,
+    };
     let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-    Ok(([(header::CONTENT_TYPE, kind)], app.metrics.encode(&backlog)).into_response())
+    Ok(([(header::CONTENT_TYPE, kind)], app.metrics.encode(&reading)).into_response())
 }

@@ -1,6 +1,7 @@
 //! `/api/v1`: everything that can be done with schedules, as JSON over HTTP, and the OpenAPI document
 //! that describes it.
 
+mod changes;
 mod control;
 mod extract;
 mod idempotency;
@@ -64,6 +65,7 @@ fn operations() -> OpenApiRouter<App> {
         .routes(routes!(control::halt, control::lift_halt))
         .routes(routes!(schedules::preview))
         .routes(routes!(occurrences::list))
+        .routes(routes!(changes::list))
         .routes(routes!(status::agents))
         .routes(routes!(status::account))
         .routes(routes!(status::status))

@@ -24,6 +24,7 @@ impl Service {
     /// # Errors
     /// [`crate::error::Code::ScheduleNotFound`], and those of the database.
     pub async fn accounts(&self, asked: &AccountQuery) -> Result<Accounts> {
+        let _place = self.place_to_read().await;
         let all = self.visible_accounts(asked.id).await?;
         let sum = sum_of(&all);
         let total = all.len();

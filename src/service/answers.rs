@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::Backlog;
+use super::changes::ChangeView;
 use super::views::{OccurrenceView, ScheduleView};
 use crate::db::OutboxStatus;
 use crate::letta_client::Agent;
@@ -115,6 +116,17 @@ pub struct PausedSchedule {
     pub paused_id: i64,
     /// What was done, in words.
     pub message: String,
+}
+
+/// A page of what was changed.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct ChangeLog {
+    /// `success`.
+    pub status: Success,
+    /// How many are on this page.
+    pub count: usize,
+    /// The changes, the newest first.
+    pub changes: Vec<ChangeView>,
 }
 
 /// A schedule that runs again.

@@ -16,7 +16,7 @@ use crate::db::{Db, Overdue};
 use crate::error::Result;
 use crate::http::limits::TURN;
 use crate::letta_client::Letta;
-use crate::models::{Account, Budget, Caller, words};
+use crate::models::{Account, words};
 use crate::schedule::Zone;
 
 words! {
@@ -109,19 +109,8 @@ impl Service {
         clock: Clock,
     ) -> Result<Service> {
         let zone = Zone::parse(timezone)?;
-        Ok(Service {
-            db: Db::open_to_look(database, &zone).await?,
-            letta,
-            clock,
-            zone,
-            budget: Budget::default(),
-            wake: Arc::default(),
-            default_agent: None,
-            allow_upload: false,
-            largest_prompt: crate::limits::PROMPT,
-            caller: Caller::default(),
-            request: None,
-        })
+        let db = Db::open_to_look(database, &zone).await?;
+        Ok(Service::new(db, letta, clock, zone))
     }
 
     /// Examines everything, by what is usual there.

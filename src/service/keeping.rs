@@ -14,7 +14,7 @@ impl Service {
     /// # Errors
     /// Those of the database.
     pub async fn prune(&self, before: Timestamp) -> Result<Pruned> {
-        self.db.prune(before).await
+        self.db.prune(before, self.now()).await
     }
 
     /// Refuses to prune by a clock that may be wrong, or what is newer than all that the database

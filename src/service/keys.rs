@@ -79,6 +79,14 @@ impl Service {
     /// [`Code::KeyInvalid`]; [`Code::NotPermitted`] if an agent's key comes with another agent's
     /// id; and those of the database.
     pub async fn identify(&self, credentials: &Credentials) -> Result<Caller> {
+        self.recognize(credentials).await.map(|(caller, _)| caller)
+    }
+
+    /// Who is calling, and what the key is called that was shown.
+    ///
+    /// # Errors
+    /// Those of [`Service::identify`].
+    pub async fn recognize(&self, credentials: &Credentials) -> Result<(Caller, Option<String>)> {
         let mut keys = self.db.list_keys().await?;
         let open_to_all = keys.is_empty();
         keys.retain(|k| k.revoked_at.is_none());
@@ -87,7 +95,8 @@ impl Service {
             None => return Err(refused()),
             Some(shown) => Some(find(&keys, shown).ok_or_else(refused)?),
         };
-        match (
+        let name = opened.map(|k| k.name.clone());
+        let caller = match (
             opened.and_then(|k| k.agent_id.clone()),
             &credentials.agent_id,
         ) {
@@ -97,7 +106,8 @@ impl Service {
                 .for_caller(Caller::Agent(own.clone()))
                 .own(said.clone().unwrap_or_else(|| own.clone()))
                 .map(Caller::Agent),
-        }
+        };
+        Ok((caller?, name))
     }
 }
 

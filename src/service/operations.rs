@@ -4,10 +4,12 @@
 use async_trait::async_trait;
 
 use super::answers::{
-    AgentsListed, CancelledSchedule, Halted, History, Listed, PausedSchedule, Planned, Previewed,
-    PreviewedRun, QueuedRun, ResumedSchedule, SchedulerView, Shown, Success, Tested,
+    AgentsListed, CancelledSchedule, ChangeLog, Halted, History, Listed, PausedSchedule, Planned,
+    Previewed, PreviewedRun, QueuedRun, ResumedSchedule, SchedulerView, Shown, Success, Tested,
 };
-use super::{Changes, HistoryQuery, Registered, Registration, Service, Status, When, preview};
+use super::{
+    ChangeQuery, Changes, HistoryQuery, Registered, Registration, Service, Status, When, preview,
+};
 use crate::db::{ListFilter, RunningScheduler};
 use crate::error::Result;
 use crate::models::{AgentId, Caller, Incident};
@@ -53,6 +55,8 @@ pub trait Operations: Send + Sync {
     async fn preview(&self, when: &When, count: usize) -> Result<Previewed>;
     /// What became of occurrences.
     async fn history(&self, asked: &HistoryQuery) -> Result<History>;
+    /// Who changed what.
+    async fn changes(&self, asked: &ChangeQuery) -> Result<ChangeLog>;
     /// Every agent of the Letta server.
     async fn agents(&self) -> Result<AgentsListed>;
     /// Whether Letta answers and somebody delivers.
@@ -186,6 +190,15 @@ impl Operations for Service {
             status: Success::Success,
             count: occurrences.len(),
             occurrences,
+        })
+    }
+
+    async fn changes(&self, asked: &ChangeQuery) -> Result<ChangeLog> {
+        let changes = Service::changes(self, asked).await?;
+        Ok(ChangeLog {
+            status: Success::Success,
+            count: changes.len(),
+            changes,
         })
     }
 

@@ -50,6 +50,7 @@ impl Service {
     /// # Errors
     /// Those of the database.
     pub async fn list(&self, filter: &ListFilter, full: bool, status: &Status) -> Result<Listing> {
+        let _place = self.place_to_read().await;
         let filter = &ListFilter {
             agent_id: self.narrow(filter.agent_id.clone())?,
             ..filter.clone()
@@ -102,6 +103,7 @@ impl Service {
     /// # Errors
     /// [`crate::error::Code::ScheduleNotFound`], and those of the database.
     pub async fn show(&self, id: i64, status: &Status) -> Result<ScheduleDetails> {
+        let _place = self.place_to_read().await;
         let schedule = self.find(id).await?;
         let open = self.db.list_open_occurrences().await?;
         let waiting_for = self.explain_wait(&schedule, &open, status);
@@ -148,6 +150,7 @@ impl Service {
     /// [`crate::error::Code::ScheduleNotFound`] for an id that does not exist, and those of the
     /// database.
     pub async fn history(&self, asked: &HistoryQuery) -> Result<Vec<OccurrenceView>> {
+        let _place = self.place_to_read().await;
         let uid = match asked.id {
             // A row that nothing has adopted yet has no history.
             Some(id) => match self.find(id).await?.uid {

@@ -36,6 +36,61 @@ fn help_and_the_version_are_answers_and_no_command_is_a_mistake() {
     }
 }
 
+/// What the program says of itself in a long form: version, commit and tables.
+fn long_version() -> String {
+    let output = promptyoself(&["--version"]).output().unwrap();
+    let said = String::from_utf8(output.stdout).unwrap();
+    said.strip_suffix('\n').unwrap().to_owned()
+}
+
+#[test]
+fn the_version_names_the_commit_and_the_tables_and_its_short_form_neither() {
+    let version = concat!("promptyoself ", env!("CARGO_PKG_VERSION"));
+    let short = promptyoself(&["-V"]).output().unwrap();
+    assert_eq!(
+        String::from_utf8(short.stdout).unwrap(),
+        format!("{version}\n")
+    );
+
+    let folder = env!("CARGO_MANIFEST_DIR");
+    let migrations = std::fs::read_dir(format!("{folder}/migrations/sqlite")).unwrap();
+    let numbers = migrations.map(|file| {
+        let name = file.unwrap().file_name().into_string().unwrap();
+        name.split('_').next().unwrap().parse::<u32>().unwrap()
+    });
+    let schema = format!("schema {}", numbers.max().unwrap());
+    let git = Command::new("git")
+        .args([
+            "-C",
+            folder,
+            "log",
+            "-1",
+            "--format=%h %cd",
+            "--date=short",
+            "--abbrev=7",
+        ])
+        .output();
+    let commit = git.ok().filter(|git| git.status.success());
+    let expected = match commit.map(|git| String::from_utf8(git.stdout).unwrap()) {
+        Some(commit) => format!("{version} ({}, {schema})", commit.trim()),
+        None => format!("{version} ({schema})"),
+    };
+    assert_eq!(long_version(), expected);
+}
+
+#[test]
+fn the_first_line_of_a_servers_log_names_its_version() {
+    let folder = tempfile::tempdir().unwrap();
+    // It ends at once, since what it is told to listen at can't be reached by anybody.
+    let output = promptyoself(&["serve", "--listen", "nowhere"])
+        .current_dir(folder.path())
+        .output()
+        .unwrap();
+    let log = String::from_utf8(output.stderr).unwrap();
+    let first = log.lines().next().unwrap_or_default();
+    assert!(first.ends_with(&long_version()), "{log}");
+}
+
 #[test]
 fn wrong_usage_exits_with_2_and_points_to_help_that_exists() {
     for argv in [

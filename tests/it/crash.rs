@@ -10,13 +10,15 @@ mod kills;
 mod load;
 
 use std::io::Write;
+use std::time::Duration;
 
 use jiff::SignedDuration;
 use promptyoself::clock::Clock;
 use promptyoself::models::AgentId;
+use serde_json::json;
 
 use crate::daemon::Program;
-use crate::fake_letta::{FakeLetta, Load, Options, Script};
+use crate::fake_letta::{FakeLetta, Load, Options, Script, Spell};
 use account::Account;
 use kills::{Kills, Plan};
 use load::Schedules;
@@ -52,7 +54,7 @@ fn seed() -> u64 {
 fn mishaps() -> Vec<(u32, Script)> {
     let answer = |status, body: &str, after: Option<&str>| Script::Answer {
         status,
-        body: serde_json::json!({ "detail": body }),
+        body: json!({ "detail": body }),
         headers: after
             .map(|after| ("retry-after".to_owned(), after.to_owned()))
             .into_iter()
@@ -72,6 +74,12 @@ fn mishaps() -> Vec<(u32, Script)> {
             },
         ),
         (3, Script::Orphan),
+        // Something between us and the server, which refuses one prompt or lets no answer through.
+        (5, page(403)),
+        (3, page(404)),
+        (3, page(302)),
+        (3, page(451)),
+        (5, Script::Stall),
         (
             10,
             Script::Ends {
@@ -83,6 +91,30 @@ fn mishaps() -> Vec<(u32, Script)> {
         ),
     ]
 }
+
+/// An answer of a proxy's own.
+fn page(status: u16) -> Script {
+    Script::Answer {
+        status,
+        body: json!("<html>this is not for you</html>"),
+        headers: [("location".to_owned(), "/login".to_owned())].into(),
+    }
+}
+
+/// What the whole server goes through between the kills and under them.
+fn every_spell() -> Vec<Spell> {
+    vec![
+        Spell::HiddenRuns,
+        Spell::Frozen,
+        Spell::OddStatus(json!("queued")),
+        Spell::Unwell,
+        Spell::OddStatus(json!([])),
+        Spell::KeyRefused,
+    ]
+}
+
+/// One kill in so many finds the server in a spell, or begins one.
+const KILLS_OF_A_SPELL: usize = 3;
 
 async fn every_occurrence_survives(redis: bool) {
     let (seed, size) = (seed(), size());
@@ -109,13 +141,19 @@ async fn every_occurrence_survives(redis: bool) {
     let program = Program::new(&database, &letta.url(), "pw-test")
         .with("PROMPTYOSELF_RETRY_FIRST", "0.3")
         .with("PROMPTYOSELF_ORPHANED_RUN_AGE", "10s")
-        .with("PROMPTYOSELF_IDLE_TIMEOUT", "30s");
+        .with("PROMPTYOSELF_IDLE_TIMEOUT", "10s");
 
     let mut schedules = Schedules::new(&database, agents, seed ^ 2).await;
     let mut plan = Plan::new(seed ^ 3, size.kills);
     let mut kills = Kills::default();
+    let mut spells = every_spell().into_iter().cycle();
+    let mut random = fastrand::Rng::with_seed(seed ^ 4);
     while let Some(kill) = plan.next() {
         schedules.top_up().await;
+        if kills.all.is_multiple_of(KILLS_OF_A_SPELL) {
+            let time = Duration::from_millis(random.u64(300..1_500));
+            letta.go_through(spells.next().unwrap(), time);
+        }
         let reached = kills.kill(&kill, &program, &letta, &database).await;
         plan.note(kill, reached);
     }
@@ -141,7 +179,13 @@ async fn every_occurrence_survives(redis: bool) {
     // A server that knows otids would forgive it, but nothing may rely on that.
     assert_eq!(letta.repeats(), 0);
     account.never_has_two_turns_of_one_agent();
-    say(&format!("crash, redis {redis}: {kills}, {figures}"));
+    let met = letta.spells_met();
+    say(&format!(
+        "crash, redis {redis}: {kills}, {figures}, requests under spells {met:?}"
+    ));
+    for spell in every_spell() {
+        assert!(met.contains_key(&format!("{spell:?}")), "no {spell:?}");
+    }
     assert_eq!(plan.unreached(), [], "these points were never died at");
     assert!(
         kills.in_flight * 10 >= kills.all * 8,
@@ -151,9 +195,7 @@ async fn every_occurrence_survives(redis: bool) {
 
 /// The load of some seconds.
 async fn pause_between_top_ups() {
-    Clock::system()
-        .sleep(std::time::Duration::from_secs(2))
-        .await;
+    Clock::system().sleep(Duration::from_secs(2)).await;
 }
 
 /// Says something that is seen whether or not the test fails.

@@ -8,6 +8,7 @@ mod load;
 mod net;
 mod oddities;
 mod routes;
+mod spells;
 mod state;
 mod tests;
 mod tools;
@@ -28,6 +29,7 @@ use tokio::task::{AbortHandle, JoinSet};
 pub use load::{Load, Moment};
 use net::{Conn, Conns, Net};
 pub use oddities::ShownRuns;
+pub use spells::Spell;
 use state::State;
 pub use state::{Received, Script};
 
@@ -264,8 +266,8 @@ impl FakeLetta {
         self.inner.state().script_for_all = script;
     }
 
-    /// What happens to every request for `path` that is let in: an answer, a cut before it, or
-    /// silence. A path that ends with `*` stands for all that begin so.
+    /// What happens to every request for `path` that is let in: an answer, a cut before it,
+    /// silence, or silence after the headers. A path that ends with `*` stands for all that begin so.
     pub fn script_path(&self, path: &str, script: Script) {
         let mut state = self.inner.state();
         state.scripts_of_paths.insert(path.into(), script);

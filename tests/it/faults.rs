@@ -11,7 +11,7 @@ use promptyoself::models::AgentId;
 use rstest::rstest;
 use serde_json::{Value, json};
 
-use crate::fake_letta::{FakeLetta, Script, ShownRuns};
+use crate::fake_letta::{FakeLetta, Script, ShownRuns, Spell};
 use scene::Scene;
 
 /// What is done to a server for one of its agents.
@@ -61,6 +61,7 @@ fn answer(status: u16, body: Value) -> Script {
 }
 
 const BAD_GATEWAY: &str = "<html><body><h1>502 Bad Gateway</h1></body></html>";
+const BLOCKED: &str = "<html>this is not for you</html>";
 const GATEWAY_TIMEOUT: &str = "<html><body><h1>504 Gateway Time-out</h1></body></html>";
 
 /// What comes of a prompt of which the server shows no trace: it is sent again when none can turn
@@ -212,6 +213,14 @@ pub fn every_fault() -> Vec<(&'static str, Fault)> {
                 ],
                 2,
             ),
+        ),
+        (
+            "an answer of which nothing comes but the headers",
+            Fault {
+                relief: Some((65, |_, _| ())),
+                silent: true,
+                ..fault(Script::Stall, &["unknown timeout", DELIVERED], 1)
+            },
         ),
         (
             "a 200 that is no JSON",
@@ -373,7 +382,7 @@ fn blocked(name: &'static str, before: Deed, class: &'static str) -> (&'static s
 fn refuse<const STATUS: u16>(letta: &FakeLetta, agent: &AgentId) {
     let page = Script::Answer {
         status: STATUS,
-        body: json!("<html>this is not for you</html>"),
+        body: json!(BLOCKED),
         headers: [("location".to_owned(), "http://127.0.0.1:9/login".to_owned())].into(),
     };
     letta.set_rule(agent, Some(page));
@@ -396,8 +405,77 @@ async fn a_fault_of_one_agent_loses_nothing_doubles_nothing_and_touches_no_other
     }
 }
 
+/// What hits the server as a whole, and ends.
+pub struct Outage {
+    begin: fn(&mut FakeLetta),
+    /// What is decided about each prompt that meets it.
+    decision: &'static str,
+    /// How many prompts meet it before it is known: those that are sent while the first of them
+    /// and then the server itself is asked, each for half a minute at most.
+    meet_it: usize,
+}
+
+/// Every outage by its name.
+fn every_outage() -> Vec<(&'static str, Outage)> {
+    let at_once = |begin, decision| Outage {
+        begin,
+        decision,
+        meet_it: 1,
+    };
+    let silent = |begin| Outage {
+        begin,
+        decision: "waiting timeout",
+        meet_it: 3,
+    };
+    vec![
+        ("absent", at_once(FakeLetta::stop, "waiting unreachable")),
+        ("frozen", silent(|l| l.set_spell(Some(Spell::Frozen)))),
+        (
+            "frozen for ever to whoever asks",
+            silent(|l| l.script_path("/v1/*", Script::Silence)),
+        ),
+        (
+            "frozen after the headers",
+            silent(|l| l.script_path("/v1/*", Script::Stall)),
+        ),
+        (
+            "unwell",
+            at_once(|l| l.set_spell(Some(Spell::Unwell)), "waiting server_error"),
+        ),
+        (
+            "one that refuses our key",
+            at_once(
+                |l| l.set_spell(Some(Spell::KeyRefused)),
+                "waiting unauthorized",
+            ),
+        ),
+        (
+            "behind a broken proxy",
+            at_once(
+                |l| l.script_path("/v1/*", answer(502, json!(BAD_GATEWAY))),
+                "waiting gateway",
+            ),
+        ),
+        (
+            "behind a page for everybody",
+            at_once(
+                |l| l.script_path("/v1/*", answer(403, json!(BLOCKED))),
+                "waiting blocked",
+            ),
+        ),
+    ]
+}
+
+#[rstest]
+#[case(true)]
+#[case(false)]
 #[tokio::test]
-async fn while_the_server_is_absent_nothing_is_anybodys_fault_and_afterwards_all_goes_on() {
-    let mut scene = Scene::new(true).await;
-    scene.play_absence().await;
+async fn while_the_server_is_out_nothing_is_anybodys_fault_and_afterwards_all_goes_on(
+    #[case] redis: bool,
+) {
+    for (name, outage) in every_outage() {
+        eprintln!("a server that is {name}, redis {redis}");
+        let mut scene = Scene::new(redis).await;
+        scene.play_outage(&outage).await;
+    }
 }

@@ -2,6 +2,8 @@
 //! command line.
 
 use promptyoself::limits::{self, TABLE};
+use promptyoself::models::State;
+use promptyoself::service::Operations;
 use reqwest::RequestBuilder;
 use serde_json::{Map, Value, json};
 use sqlx::Row;
@@ -330,4 +332,28 @@ async fn a_list_of_whole_prompts_is_refused_where_it_is_too_large() {
         .await
         .unwrap();
     assert!(brief.text().await.unwrap().len() < SMALL);
+}
+
+#[tokio::test]
+async fn lists_wait_for_each_other_and_no_prompt_waits_for_them() {
+    let world = crate::world::World::new().await;
+    let made = world.every("agent-a", "p", "1h").await;
+    let readers = world.service.readers.clone();
+    let most = u32::try_from(limits::READERS).unwrap();
+    let reading = readers.clone().acquire_many_owned(most).await.unwrap();
+    let asks = || {
+        let (service, id) = (world.service.clone(), made.id);
+        tokio::spawn(async move { Operations::show(&service, id).await.unwrap() })
+    };
+    let others = [asks(), asks(), asks()];
+    let mut running = world.start();
+    world.advance(3_600);
+    running.until(State::Delivered).await;
+    assert!(others.iter().all(|other| !other.is_finished()));
+    drop(reading);
+    for other in others {
+        assert_eq!(other.await.unwrap().schedule.id, made.id);
+    }
+    assert_eq!(readers.available_permits(), limits::READERS);
+    running.stop().await;
 }

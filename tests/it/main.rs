@@ -6,6 +6,8 @@
 mod account;
 mod bad_input;
 mod budget;
+mod bulk;
+mod changes;
 mod client;
 mod command_line;
 mod connect;
@@ -26,6 +28,7 @@ mod limits;
 mod many;
 mod mcp;
 mod meant;
+mod metrics;
 mod modes;
 mod modules;
 mod notices;

@@ -5,7 +5,7 @@ mod broken;
 mod clients;
 mod conformance;
 pub mod peer;
-mod raw;
+pub mod raw;
 mod schemas;
 mod scope;
 

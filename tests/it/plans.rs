@@ -16,7 +16,7 @@ pub use self::statements::by_scheduler;
 use self::statements::statements_of;
 
 /// The tables that grow without end.
-const BIG: [&str; 9] = [
+const BIG: [&str; 10] = [
     "schedules",
     "occurrences",
     "attempts",
@@ -26,6 +26,7 @@ const BIG: [&str; 9] = [
     "outbox",
     "pruned_sums",
     "requests",
+    "changes",
 ];
 
 /// The indexes that only hold what concerns somebody now: they may be gone through.

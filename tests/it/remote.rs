@@ -83,6 +83,8 @@ async fn every_command_answers_as_it_does_beside_the_database() {
         &["show", "1"],
         &["history"],
         &["history", "--id", "1", "--since", "24h", "--state", "dead"],
+        &["history", "--changes"],
+        &["history", "--changes", "--id", "1", "--since", "24h"],
         &["agents"],
         &[
             "preview",

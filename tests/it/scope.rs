@@ -4,7 +4,7 @@ use promptyoself::db::ListFilter;
 use promptyoself::error::{Code, Result};
 use promptyoself::models::{AgentId, Caller, ScheduleType, State};
 use promptyoself::scheduler::Mode;
-use promptyoself::service::{Changes, HistoryQuery, Service};
+use promptyoself::service::{ChangeQuery, Changes, HistoryQuery, Service};
 
 use crate::world::World;
 
@@ -38,6 +38,11 @@ async fn another_agents_schedule_does_not_exist_for_an_agent() {
         limit: 10,
         ..HistoryQuery::default()
     };
+    let changes = ChangeQuery {
+        id: Some(other),
+        limit: 10,
+        ..ChangeQuery::default()
+    };
     let answers = [
         code(service.show(other, &status).await),
         code(service.update(other, &prompt).await),
@@ -46,8 +51,9 @@ async fn another_agents_schedule_does_not_exist_for_an_agent() {
         code(service.run(other).await),
         code(service.cancel(other).await),
         code(service.history(&history).await),
+        code(service.changes(&changes).await),
     ];
-    assert_eq!(answers, [Some(Code::ScheduleNotFound); 7]);
+    assert_eq!(answers, [Some(Code::ScheduleNotFound); 8]);
     let kept = world.service.db.get_schedule(other).await.unwrap().unwrap();
     assert!(kept.active && kept.prompt_text == "theirs");
 

@@ -425,7 +425,7 @@ async fn what_was_delivered_and_what_waits_is_in_the_metrics() {
         "promptyoself_backlog 0",
         "promptyoself_in_flight 0",
         "promptyoself_lanes_waiting 0",
-        "promptyoself_lateness_seconds_count 0",
+        "promptyoself_lateness_seconds_count{target=\"letta\"} 0",
     ];
     server.metrics_with(&nothing).await;
 
@@ -448,9 +448,9 @@ async fn what_was_delivered_and_what_waits_is_in_the_metrics() {
             "promptyoself_letta_errors_total{class=\"rate_limited\"} 1",
             "promptyoself_in_flight 1",
             "promptyoself_lanes_waiting 1",
-            "promptyoself_lateness_seconds_count 1",
-            "promptyoself_lateness_seconds_bucket{le=\"1.0\"} 0",
-            "promptyoself_lateness_seconds_bucket{le=\"+Inf\"} 1",
+            "promptyoself_lateness_seconds_count{target=\"letta\"} 1",
+            "promptyoself_lateness_seconds_bucket{le=\"1.0\",target=\"letta\"} 0",
+            "promptyoself_lateness_seconds_bucket{le=\"+Inf\",target=\"letta\"} 1",
         ])
         .await;
     assert!(text.ends_with("# EOF\n"), "{text}");

@@ -10,7 +10,7 @@ use std::time::Duration;
 use jiff::SignedDuration;
 use promptyoself::clock::Clock;
 use promptyoself::db::HistoryFilter;
-use promptyoself::letta_client::Rest;
+use promptyoself::letta_client::{Rest, RestSettings};
 use promptyoself::models::{AgentId, IncidentKind, Occurrence};
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
@@ -41,6 +41,11 @@ impl Drop for Ticking {
 
 impl Stage {
     pub async fn new(redis: bool, agents: usize) -> Self {
+        Self::patient(redis, agents, Duration::from_secs(60)).await
+    }
+
+    /// The same with a client that bears so much silence in a turn.
+    pub async fn patient(redis: bool, agents: usize, idle_timeout: Duration) -> Self {
         let clock = Clock::manual(START.parse().unwrap());
         let letta = FakeLetta::start_with(Options {
             clock: clock.clone(),
@@ -48,7 +53,11 @@ impl Stage {
             ..Options::default()
         })
         .await;
-        let target = Rest::new(client::settings(&letta.url()), clock.clone()).unwrap();
+        let settings = RestSettings {
+            idle_timeout,
+            ..client::settings(&letta.url())
+        };
+        let target = Rest::new(settings, clock.clone()).unwrap();
         let world = World::on(Arc::new(target), clock).await;
         let agents = (0..agents).map(|_| letta.add_agent()).collect();
         Stage {

@@ -51,9 +51,18 @@ pub struct BackupArgs {
 /// What to restore, and how.
 #[derive(Clone, Debug, Default, Args)]
 pub struct RestoreArgs {
-    /// The backup
+    /// The backup; without one, settle says what is meant
     #[arg(value_name = "FILE")]
-    pub file: PathBuf,
+    pub file: Option<PathBuf>,
+
+    /// Skip what has passed since the backup, as is done unless replay is set
+    ///
+    /// Without a file it does so with the database that is there: a copy that was put into its place
+    /// by other means, such as a snapshot of the disk.
+    #[arg(long, value_name = SWITCH, num_args = 0..=1, action = ArgAction::Set,
+        default_value = "false", default_missing_value = "true", hide_default_value = true, hide_possible_values = true,
+        value_parser = BoolishValueParser::new())]
+    pub settle: bool,
 
     /// Catch up with what has passed since the backup, instead of skipping it
     #[arg(long, value_name = SWITCH, num_args = 0..=1, action = ArgAction::Set,

@@ -7,8 +7,8 @@ use crate::cli::args::HistoryArgs;
 use crate::error::{Code, Error, Result};
 use crate::models::State;
 use crate::schedule::meant_word;
-use crate::service::HistoryQuery;
 use crate::service::asked::{given, point};
+use crate::service::{ChangeQuery, HistoryQuery};
 
 /// Which deliveries are asked for; a time without an offset is meant in `zone`.
 ///
@@ -25,6 +25,27 @@ pub fn history(args: &HistoryArgs, zone: &str, now: Timestamp) -> Result<History
             .transpose()?,
         limit: page.limit,
         offset: page.offset,
+    })
+}
+
+/// Which changes are asked for, with the flags of the same command.
+///
+/// # Errors
+/// [`Code::Usage`] for a state, which no change has, and those of each part.
+pub fn change_log(args: &HistoryArgs, zone: &str, now: Timestamp) -> Result<ChangeQuery> {
+    let asked = history(args, zone, now)?;
+    if asked.state.is_some() {
+        return Err(Error::new(
+            Code::Usage,
+            "--state is about deliveries, and --changes shows who changed what: leave one of them out",
+        ));
+    }
+    Ok(ChangeQuery {
+        id: asked.id,
+        agent_id: asked.agent_id,
+        since: asked.since,
+        limit: asked.limit,
+        offset: asked.offset,
     })
 }
 

@@ -96,6 +96,32 @@ pub fn keys_table(rows: &[Value]) -> String {
     table(columns, rows, "no keys")
 }
 
+/// Changes as a table. Each row has the keys of a change in JSON.
+pub fn changes_table(rows: &[Value]) -> String {
+    let columns: &[Column] = &[
+        ("at", "at"),
+        ("caller", "who"),
+        ("face", "by"),
+        ("operation", "did"),
+        ("schedule_id", "schedule"),
+        ("agent_id", "agent"),
+        ("what", "what"),
+    ];
+    let brief = |row: &Value| {
+        let mut row = row.clone();
+        row["at"] = to_the_second(&cell(&row["at"])).into();
+        let who = plain(&row["caller"]);
+        row["caller"] = match row["key"].as_str() {
+            Some(key) => format!("{who} ({})", plain(&key.into())).into(),
+            None => who.into(),
+        };
+        row["agent_id"] = end(&plain(&row["agent_id"]), 8).into();
+        row
+    };
+    let rows: Vec<Value> = rows.iter().map(brief).collect();
+    table(columns, &rows, "no changes")
+}
+
 /// Occurrences as a table. Each row has the keys of an occurrence in JSON.
 pub fn occurrences_table(rows: &[Value]) -> String {
     let columns: &[Column] = &[

@@ -58,6 +58,37 @@ impl Known {
                 != (self.anchor, self.end_at, self.max_repetitions)
     }
 
+    /// The columns that are not as we knew them. Of the agent, the prompt and whatever else is only
+    /// read when it is needed nothing was remembered.
+    pub(super) fn changed_columns(&self, row: &PromptSchedule) -> Vec<&'static str> {
+        let spec = self.spec_changed(row);
+        let differing = [
+            ("schedule_type", row.schedule_type != self.schedule_type),
+            (
+                "schedule_value",
+                spec && row.schedule_value != self.schedule_value,
+            ),
+            ("next_run", self.next_changed(row)),
+            (
+                "active",
+                row.active != (self.lifecycle == Lifecycle::Active),
+            ),
+            ("timezone", row.timezone != self.timezone),
+            ("end_at", row.end_at != self.end_at),
+            (
+                "max_repetitions",
+                row.max_repetitions != self.max_repetitions,
+            ),
+        ];
+        let mut changed: Vec<_> = (differing.into_iter())
+            .filter_map(|(column, differs)| differs.then_some(column))
+            .collect();
+        if changed.is_empty() {
+            changed.push("other columns");
+        }
+        changed
+    }
+
     fn only_value_changed(&self, row: &PromptSchedule) -> bool {
         self.spec_changed(row) && !self.next_changed(row)
     }

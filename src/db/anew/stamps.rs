@@ -30,6 +30,7 @@ const PAST: &[(&str, &str)] = &[
     ("keys", "created_at"),
     ("keys", "revoked_at"),
     ("requests", "created_at"),
+    ("changes", "at"),
 ];
 
 /// How far the clocks of programs that write local time may be ahead of ours.

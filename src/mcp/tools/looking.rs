@@ -181,6 +181,7 @@ async fn get(call: &Call) -> Result<Value> {
 async fn history(call: &Call) -> Result<Value> {
     let text = |name: &str| call.arguments.text(name);
     let args = HistoryArgs {
+        changes: false,
         id: text("schedule_id"),
         agent_id: text("agent_id"),
         state: text("state"),

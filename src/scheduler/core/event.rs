@@ -22,6 +22,8 @@ pub enum Event {
     Claimed(Candidate, Claim),
     /// A claim failed; nothing has changed.
     ClaimFailed(Candidate),
+    /// The turn of a prompt, by its occurrence, has begun.
+    Begun(i64),
     /// A prompt was answered.
     Answered(Box<Job>, Answer),
     /// An unknown fate was looked into.

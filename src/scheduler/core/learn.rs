@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use super::super::judge::{Facts, judge_evidence};
 use super::super::queue::{Candidate, Source};
-use super::target::settle_open;
+use super::blame::settle_open;
 use super::{AFTER_FAILURE, Action, Core, Event, Mode, Settling, View, earliest, later};
 use crate::db::{Claim, DueSchedule, Halt, Job, OpenOccurrence};
 use crate::letta_client::{Evidence, RefusalKind};
@@ -38,6 +38,7 @@ impl Core {
                 self.more_due = false;
                 self.next_look = Some(later(now, AFTER_FAILURE));
             }
+            Event::Begun(occurrence_id) => self.take_begun(occurrence_id, actions),
             Event::Answered(job, answer) => self.take_answer(now, job, answer, actions),
             Event::Found(open, evidence) => self.take_evidence(now, open, evidence, actions),
             Event::Settled(settling, state) => self.take_settled(now, settling, state),

@@ -13,8 +13,8 @@ use super::refusal::Refused;
 use super::{Face, headers};
 use crate::api::{AGENT_HEADER, KEY_HEADER};
 use crate::error::{Code, Error, Result};
-use crate::models::{AgentId, Caller};
-use crate::server::auth::identify;
+use crate::models::{self, AgentId, Caller};
+use crate::server::auth::{identify, recognize};
 use crate::service::Service;
 
 /// How long it counts that Letta was seen to check credentials.
@@ -50,8 +50,11 @@ impl Face {
         agent: &AgentId,
     ) -> std::result::Result<Admitted, Refused> {
         if shows_our_key(headers) {
-            let caller = identify(&self.service, headers).await?;
-            let service = self.service.for_caller(caller);
+            let (caller, key) = recognize(&self.service, headers).await?;
+            let service = self
+                .service
+                .for_caller(caller)
+                .through(models::Face::LettaApi, key);
             // Another agent is refused whether it exists or not.
             service.refuse_other(agent)?;
             return Ok(Admitted {
@@ -65,6 +68,7 @@ impl Face {
         }
         upstream.vouch(headers, agent).await?;
         let service = self.service.for_caller(Caller::Agent(agent.clone()));
+        let service = service.through(models::Face::LettaApi, None);
         if let Some(said) = headers.get(AGENT_HEADER) {
             let said = AgentId::parse(said.to_str().unwrap_or_default())?;
             service.refuse_other(&said)?;

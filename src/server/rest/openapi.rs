@@ -117,7 +117,7 @@ fn describe_problems(operation: &mut Operation, is_post: bool, has_id: bool) {
     let finds = has_id
         || matches!(
             id.as_str(),
-            "create_schedule" | "list_occurrences" | "show_account"
+            "create_schedule" | "list_occurrences" | "list_changes" | "show_account"
         );
     let may_conflict = (has_id && id != "show_schedule") || id == "create_schedule";
     let is_budgeted = matches!(

@@ -10,6 +10,11 @@ use crate::world::World;
 
 /// Takes the database back to where it was before the account was kept.
 const UNDO: &str = "
+    DROP TRIGGER schedules_uncounted;
+    DROP TRIGGER schedules_recounted;
+    DROP TRIGGER schedules_counted;
+    DROP TABLE schedule_counts;
+    DROP TABLE changes;
     ALTER TABLE held_targets DROP COLUMN by_lanes;
     ALTER TABLE occurrences DROP COLUMN doubted_at;
     DROP TABLE registrations;

@@ -7,13 +7,13 @@ use futures_util::poll;
 use jiff::{SignedDuration, Timestamp};
 use promptyoself::clock::Clock;
 use promptyoself::http::limits;
-use promptyoself::letta_client::{Answer, ErrorClass, Rest, RestSettings};
+use promptyoself::letta_client::{Answer, ErrorClass, Evidence, Letta, Lookup, Rest, RestSettings};
 use rstest::rstest;
 use serde_json::json;
 
 use super::raw::{Act, Asked, Raw, answer, head, well};
 use super::talks::{Came, TALKS, Talk, agent};
-use super::{prompt, refused, send, settings, unknown};
+use super::{lookup, prompt, refused, send, settings, unknown};
 
 /// How long a turn may be silent here.
 const IDLE: SignedDuration = SignedDuration::from_mins(1);
@@ -136,6 +136,34 @@ async fn whatever_is_asked_has_an_end_however_it_is_not_answered() {
     assert!(tried > 200, "{tried}");
 }
 
+#[rstest]
+#[case::nothing_at_all(false)]
+#[case::all_but_what_is_asked_of_runs(true)]
+#[tokio::test]
+async fn a_search_ends_with_its_first_question_if_the_server_answers_nothing_else_either(
+    #[case] lives: bool,
+) {
+    let (raw, letta, clock) = timed(move |asked| match lives && !asked.path().contains("runs") {
+        true => well(asked),
+        false => Act::Stall(Vec::new()),
+    })
+    .await;
+    let lookup = Lookup {
+        run_id: Some("run-1".into()),
+        ..lookup(&agent(), 1, clock.now(), SignedDuration::from_hours(1))
+    };
+    let (step, most) = (SignedDuration::from_secs(1), SignedDuration::from_secs(100));
+    let (found, passed) = timing(&clock, step, most, letta.find(&lookup)).await;
+    let asked = raw.asked();
+    let messages = asked.iter().any(|a| a.path().ends_with("/messages"));
+    assert_eq!(messages, lives, "{found:?}");
+    assert!(matches!(found, Evidence::Refused(_)), "{found:?}");
+    assert!(
+        lives || passed <= SignedDuration::from_secs(45),
+        "{passed:#}"
+    );
+}
+
 const PING: &str = "data: {\"message_type\":\"ping\"}\n\n";
 const PING_OF_RUN: &str = "data: {\"message_type\":\"ping\",\"run_id\":\"run-1\"}\n\n";
 const NEWS: &str = "data: {\"message_type\":\"reasoning_message\"}\n\n";
@@ -192,6 +220,35 @@ async fn a_stream_that_never_ends_is_listened_to_as_long_as_it_may_say_something
     let doubt = unknown(answer);
     assert_eq!(doubt.class, ErrorClass::Timeout, "{}", doubt.text);
     assert!(passed >= SignedDuration::from_mins(least), "{passed:#}");
+}
+
+#[rstest]
+#[case::on_a_clock_that_stands(
+    r#"{"id":"run-1","status":"running","created_at":"2026-03-01T12:00:00Z"}"#
+)]
+#[case::of_no_age(GOES_ON)]
+#[tokio::test]
+async fn a_run_without_a_stream_is_asked_after_for_as_long_as_any_may_go_on(
+    #[case] run: &'static str,
+) {
+    let (_raw, letta, clock) = timed(move |asked| match (asked.method.as_str(), asked.path()) {
+        ("POST", path) if path.ends_with("/async") => well(asked),
+        // A server without streams.
+        ("POST", _) => answer(404, &json!({"detail": "Not Found"})),
+        ("GET", "/v1/runs/run-1") => {
+            let date = "Date: Sun, 01 Mar 2026 12:00:00 GMT\r\n";
+            Act::Say([&head(200, "application/json", date)[..], run.as_bytes()].concat())
+        }
+        _ => well(asked),
+    })
+    .await;
+    let prompt = prompt(&agent(), 1, "hi");
+    let (step, most) = (SignedDuration::from_secs(5), SignedDuration::from_mins(61));
+    let ((answer, _), passed) = timing(&clock, step, most, send(&letta, &prompt)).await;
+    let doubt = unknown(answer);
+    assert!(doubt.text.contains("too old to go on"), "{}", doubt.text);
+    assert_eq!(doubt.run_id.as_deref(), Some("run-1"));
+    assert!(passed >= SignedDuration::from_mins(59), "{passed:#}");
 }
 
 #[tokio::test]

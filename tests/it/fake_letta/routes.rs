@@ -15,7 +15,8 @@ use serde_json::{Value, json};
 use tokio::sync::{mpsc::UnboundedReceiver, watch};
 
 use super::net::Conn;
-use super::oddities::Oddities;
+use super::spells::Spell;
+use super::state;
 use super::tools;
 use super::turns::{scripted, send};
 use super::{Inner, Script};
@@ -68,7 +69,7 @@ async fn gate(State(inner): Fake, request: Request, next: Next) -> Response {
             .wait(|s| s.active.get(&agent).is_none_or(|a| a.is_empty()))
             .await;
     }
-    let (missing, allowed, script, date) = {
+    let (missing, allowed, script, spell, date) = {
         let mut state = inner.state();
         *state.asked.entry(path.clone()).or_default() += 1;
         let given = request
@@ -86,10 +87,13 @@ async fn gate(State(inner): Fake, request: Request, next: Next) -> Response {
             || !state.streams && path.ends_with("/messages/stream")
             || !state.app_server && path == "/app-server-info";
         let script = state.script_of_path(&path);
-        (missing, allowed, script, date)
+        let spell = state.spells.meet(&path);
+        (missing, allowed, script, spell, date)
     };
     inner.changed();
-    let mut response = if missing {
+    let mut response = if let Some(answer) = spell.as_ref().and_then(Spell::answer) {
+        answer
+    } else if missing {
         detail(StatusCode::NOT_FOUND, "Not Found")
     } else if !allowed && path != "/v1/health/" {
         detail(StatusCode::UNAUTHORIZED, "Unauthorized")
@@ -107,6 +111,12 @@ async fn gate(State(inner): Fake, request: Request, next: Next) -> Response {
                 headers,
             }) => scripted(status, &body, &headers),
             Some(Script::Silence) => std::future::pending().await,
+            Some(Script::Stall) => {
+                let nothing = futures_util::stream::pending::<Result<Bytes, Infallible>>();
+                let kind = [(header::CONTENT_TYPE, "application/json")];
+                (kind, Body::from_stream(nothing)).into_response()
+            }
+            _ if spell == Some(Spell::Frozen) => when_it_goes_on(inner, request, next).await,
             _ => next.run(request).await,
         }
     };
@@ -114,6 +124,19 @@ async fn gate(State(inner): Fake, request: Request, next: Next) -> Response {
         .headers_mut()
         .insert(header::DATE, date.parse().unwrap());
     response
+}
+
+/// Does what was read, whether or not whoever asked still waits.
+async fn when_it_goes_on(inner: Arc<Inner>, request: Request, next: Next) -> Response {
+    let done = tokio::spawn(async move {
+        inner.until_it_goes_on().await;
+        next.run(request).await
+    });
+    match done.await {
+        Ok(response) => response,
+        // The server was stopped.
+        Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+    }
 }
 
 async fn health(State(inner): Fake) -> Response {
@@ -204,15 +227,17 @@ async fn list_messages(
     json_answer(StatusCode::OK, &page.into())
 }
 
-fn run_body(id: &str, run: &super::state::Run, oddities: &Oddities) -> Value {
+fn run_body(id: &str, run: &state::Run, state: &state::State) -> Value {
     let mut body = json!({
         "id": id, "status": run.status, "agent_id": run.agent, "background": true,
         "created_at": run.created.to_string(), "stop_reason": run.stop_reason,
         "metadata": {"run_type": "send_message", "error": run.error},
     });
-    if let (None, Some(shown)) = (&run.stop_reason, oddities.shown_runs.get(&run.agent)) {
+    let shown = state.oddities.shown_runs.get(&run.agent);
+    if let (None, Some(shown)) = (&run.stop_reason, shown) {
         shown.show(&mut body);
     }
+    state.spells.show(&mut body);
     body
 }
 
@@ -227,15 +252,13 @@ async fn list_runs(State(inner): Fake, Query(query): Query<HashMap<String, Strin
     let mut page: Vec<Value> = match (active, state.active.get(&agent)) {
         (true, None) => Vec::new(),
         (true, Some(ids)) => {
-            let shown = ids
-                .iter()
-                .map(|id| run_body(id, &state.runs[id], &state.oddities));
+            let shown = ids.iter().map(|id| run_body(id, &state.runs[id], &state));
             shown.collect()
         }
         (false, _) => {
             let of_agent = state.runs.iter().filter(|(_, r)| r.agent == agent);
             of_agent
-                .map(|(id, run)| run_body(id, run, &state.oddities))
+                .map(|(id, run)| run_body(id, run, &state))
                 .collect()
         }
     };
@@ -251,7 +274,7 @@ async fn get_run(State(inner): Fake, Path(id): Path<String>) -> Response {
         return scripted(status, &body, &Default::default());
     }
     match run {
-        Some(run) => json_answer(StatusCode::OK, &run_body(&id, run, &state.oddities)),
+        Some(run) => json_answer(StatusCode::OK, &run_body(&id, run, &state)),
         None => detail(
             StatusCode::NOT_FOUND,
             format!("Run not found with id='{id}'"),

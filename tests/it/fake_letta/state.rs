@@ -49,6 +49,8 @@ pub enum Script {
     Pings(usize),
     /// The run is told, then nothing more ever, while the run goes on.
     Silence,
+    /// The headers of the answer come, then nothing more ever; the turn runs to its end unheard.
+    Stall,
     /// Signs of life without end, while nothing works on the run any more.
     Endless,
     /// A success whose body is no JSON; the turn runs to its end unheard.
@@ -154,6 +156,7 @@ pub struct State {
     pub asked: HashMap<String, usize>,
     pub tools: super::tools::Tools,
     pub oddities: super::oddities::Oddities,
+    pub spells: super::spells::Spells,
     sequence: u64,
 }
 
@@ -167,6 +170,7 @@ impl State {
             load: None,
             tools: super::tools::Tools::default(),
             oddities: super::oddities::Oddities::default(),
+            spells: super::spells::Spells::default(),
             trap: None,
             missing: HashSet::new(),
             healthy: true,

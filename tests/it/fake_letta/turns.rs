@@ -263,6 +263,9 @@ impl Told {
 /// Tells a turn to whoever sent its prompt.
 async fn tell(inner: Arc<Inner>, conn: Conn, run: String, script: Script, mut told: Told) {
     let ping = event(&json!({"id": "ping-1", "message_type": "ping", "run_id": run}));
+    if matches!(script, Script::Stall) {
+        return told.sender.closed().await;
+    }
     told.tell(ping.clone());
     match script {
         Script::CutMidStream | Script::Orphan => return told.cut(&conn).await,

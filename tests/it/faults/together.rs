@@ -51,6 +51,7 @@ async fn every_fault_at_once(redis: bool) {
     let program = Program::new(&database, &letta.url(), "pw-test")
         .with("PROMPTYOSELF_RETRY_FIRST", "0.3")
         .with("PROMPTYOSELF_APPROVAL_POLL", "1s")
+        .with("PROMPTYOSELF_IDLE_TIMEOUT", "20s")
         // Longer than it can take, on a busy machine too, until the last fault is put right.
         .with("PROMPTYOSELF_ORPHANED_RUN_AGE", "40s");
     let well: Vec<AgentId> = (0..4).map(|_| letta.add_agent()).collect();

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use promptyoself::db::{Db, Restored};
+use promptyoself::db::{ChangeFilter, Db, Restored};
 use promptyoself::error::{Code, Result};
 use promptyoself::models::State;
 use promptyoself::scheduler::Mode;
@@ -88,6 +88,12 @@ async fn what_has_passed_since_the_backup_is_not_sent_again_and_is_told() {
     let restored = restore(&world, &file, &place, false).await.unwrap();
     assert_eq!((restored.schedules, restored.passed), (2, vec![1, 2]));
     let service = open(&world, &place).await;
+    let filter = ChangeFilter {
+        limit: 1,
+        ..ChangeFilter::default()
+    };
+    let last = service.db.list_changes(&filter).await.unwrap();
+    assert_eq!(last[0].operation, "restore");
     deliver(&world, &service).await;
     assert_eq!(world.target.sent().len(), 3);
     assert_eq!(
@@ -242,4 +248,91 @@ async fn a_log_that_a_crash_left_behind_is_not_played_into_what_is_restored() {
     let schedules = service.db.list_schedules(&all).await.unwrap();
     let prompts: Vec<String> = schedules.into_iter().map(|s| s.prompt_text).collect();
     assert_eq!(prompts, ["kept"]);
+}
+
+#[tokio::test]
+async fn a_copy_that_was_put_in_place_by_other_means_is_settled_where_it_is() {
+    let world = World::new().await;
+    world.every("agent-a", "tick", "10s").await;
+    world.once("agent-b", "hello", 15).await;
+    let file = back_up(&world, "snapshot.db").await;
+    for _ in 0..2 {
+        world.advance(10);
+        deliver(&world, &world.service).await;
+    }
+    assert_eq!(world.target.sent().len(), 3);
+    let before = std::fs::read(&file).unwrap();
+    let settled = Db::settle_in_place(&file, &world.service.zone, world.now());
+    let settled = settled.await.unwrap();
+    assert_eq!((settled.schedules, settled.passed), (2, vec![1, 2]));
+    assert_eq!(
+        std::fs::read(settled.set_aside.unwrap()).unwrap().len(),
+        before.len()
+    );
+    let service = open(&world, &file).await;
+    assert_ne!(service.db.install_id(), world.service.db.install_id());
+    deliver(&world, &service).await;
+    assert_eq!(world.target.sent().len(), 3);
+    assert_eq!(
+        states(&service).await,
+        [(State::Skipped, 1), (State::Skipped, 2)]
+    );
+    // What comes is sent as usual.
+    world.advance(10);
+    deliver(&world, &service).await;
+    assert_eq!(world.target.sent().len(), 4);
+    service.db.close().await;
+
+    let nothing = beside(&world, "none.db");
+    let refused = Db::settle_in_place(&nothing, &world.service.zone, world.now()).await;
+    assert_eq!(refused.unwrap_err().code(), Code::DatabaseUnavailable);
+    // Somebody has it open.
+    let refused = Db::settle_in_place(&world.path(), &world.service.zone, world.now()).await;
+    assert_eq!(refused.unwrap_err().code(), Code::DatabaseUnavailable);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_prompt_on_its_way_in_a_settled_copy_is_looked_for_and_never_sent_again() {
+    let world = World::new().await;
+    world.once("agent-a", "hello", 10).await;
+    world.target.hold("agent-a");
+    let running = world.start();
+    world.advance(10);
+    world.target.wait_for_sent(1).await;
+    let file = back_up(&world, "snapshot.db").await;
+    world.target.release("agent-a");
+    running.stop().await;
+    let settled = Db::settle_in_place(&file, &world.service.zone, world.now());
+    assert!(settled.await.unwrap().passed.is_empty());
+    let service = open(&world, &file).await;
+    deliver(&world, &service).await;
+    assert_eq!(world.target.sent().len(), 1);
+    assert_eq!(states(&service).await, [(State::Unknown, 1)]);
+    let open = service.db.list_open_occurrences().await.unwrap();
+    assert!(open[0].otids.contains(&world.target.sent()[0].otid));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn restore_asks_for_a_backup_or_to_settle_what_is_there() {
+    let world = crate::program::World::new().await;
+    world.register("p", &["--every", "1h"]);
+    world.run(&["backup", "b.db"]).succeeded();
+    for argv in [
+        &["restore"][..],
+        &["restore", "--replay"],
+        &["restore", "--settle", "--replay"],
+        &["restore", "b.db", "--settle", "--replay"],
+    ] {
+        let refused = world.run(argv);
+        assert_eq!((refused.status, refused.code()), (2, "usage"), "{argv:?}");
+    }
+    world.make_due(1, 7200).await;
+    let settled = world.run(&["restore", "--settle"]).succeeded();
+    assert_eq!(settled["restored"]["passed"], serde_json::json!([1]));
+    let shown = world.run(&["history"]).succeeded();
+    assert_eq!(shown["occurrences"][0]["state"], "skipped");
+    world.run(&["restore", "b.db", "--settle"]).succeeded();
+    let plugin =
+        crate::program::Answer::read(world.plugin(&["restore", "--settle"]).output().unwrap());
+    assert_eq!(plugin.code(), "refused_in_plugin");
 }

@@ -192,6 +192,10 @@ async fn doctor_answers_programs_and_exits_with_1_only_for_errors() {
     let fine = world.run(&["doctor"]).succeeded();
     assert_eq!(fine["findings"][0]["code"], "no_scheduler");
     assert_eq!(fine["findings"][0]["severity"], "warning");
+    let version = world.command(&["--version"]).output().unwrap().stdout;
+    let version = String::from_utf8(version).unwrap();
+    let said = format!("promptyoself {}\n", fine["version"].as_str().unwrap());
+    assert_eq!(said, version);
     world.register("tick", &["--every", "1h"]);
     let before = std::fs::read(world.database()).unwrap();
     let sick = world.run(&["doctor"]);

@@ -42,7 +42,12 @@ async fn purged_text_is_gone_from_the_files_and_rows_stay() {
     deliver(&world).await;
     assert!(holds(&world, SECRET));
     let whose = world.service.purge_of(id).await.unwrap();
-    let purged = world.service.db.purge(&whose, None).await.unwrap();
+    let purged = world
+        .service
+        .db
+        .purge(&whose, None, world.now())
+        .await
+        .unwrap();
     assert_eq!(
         (purged.schedules, purged.occurrences, purged.payloads),
         (1, 1, 1)
@@ -54,7 +59,12 @@ async fn purged_text_is_gone_from_the_files_and_rows_stay() {
     assert_eq!((occurrence.reply.as_ref(), occurrence.count), (None, 1));
     world.assert_balanced().await;
     // There is nothing left to purge.
-    let again = world.service.db.purge(&whose, None).await.unwrap();
+    let again = world
+        .service
+        .db
+        .purge(&whose, None, world.now())
+        .await
+        .unwrap();
     assert_eq!(again.schedules, 0);
 }
 
@@ -71,7 +81,7 @@ async fn error_texts_are_purged_and_their_codes_kept() {
     world
         .service
         .db
-        .purge(&agent("agent-a"), None)
+        .purge(&agent("agent-a"), None, world.now())
         .await
         .unwrap();
     assert!(!holds(&world, SECRET));
@@ -105,7 +115,7 @@ async fn a_live_schedule_keeps_its_prompt_until_it_is_cancelled() {
     let purged = world
         .service
         .db
-        .purge(&agent("agent-a"), None)
+        .purge(&agent("agent-a"), None, world.now())
         .await
         .unwrap();
     assert_eq!(
@@ -121,7 +131,7 @@ async fn a_live_schedule_keeps_its_prompt_until_it_is_cancelled() {
     world
         .service
         .db
-        .purge(&agent("agent-a"), None)
+        .purge(&agent("agent-a"), None, world.now())
         .await
         .unwrap();
     assert!(!holds(&world, SECRET));
@@ -143,7 +153,7 @@ async fn only_what_was_settled_before_a_time_is_purged_and_others_keep_theirs() 
     let purged = world
         .service
         .db
-        .purge(&agent("agent-a"), Some(before))
+        .purge(&agent("agent-a"), Some(before), world.now())
         .await
         .unwrap();
     assert_eq!((purged.schedules, purged.occurrences), (1, 1));

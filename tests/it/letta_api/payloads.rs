@@ -287,13 +287,28 @@ async fn pruning_and_purging_leave_what_is_still_to_be_sent_and_take_what_is_ove
     running.stop().await;
     let hash = payload().hash();
     world.advance(10);
-    world.service.db.prune(world.now()).await.unwrap();
+    world
+        .service
+        .db
+        .prune(world.now(), world.now())
+        .await
+        .unwrap();
     let whose = Purge::Agent(promptyoself::models::AgentId::parse("agent-a").unwrap());
-    world.service.db.purge(&whose, None).await.unwrap();
+    world
+        .service
+        .db
+        .purge(&whose, None, world.now())
+        .await
+        .unwrap();
     assert!(world.service.db.get_payload(&hash).await.unwrap().is_some());
 
     world.service.cancel(id).await.unwrap();
-    let purged = world.service.db.purge(&whose, None).await.unwrap();
+    let purged = world
+        .service
+        .db
+        .purge(&whose, None, world.now())
+        .await
+        .unwrap();
     assert_eq!((purged.schedules, purged.payloads), (1, 1));
     assert_eq!(world.service.db.get_payload(&hash).await.unwrap(), None);
     let stored = world.service.db.get_schedule(id).await.unwrap().unwrap();

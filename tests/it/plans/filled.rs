@@ -89,6 +89,8 @@ fn rows(numbers: std::ops::RangeInclusive<i64>) -> String {
          SELECT uid, 'schedule', 'delivered', 0, 1, past, past FROM r",
         "INSERT INTO deleted_schedules (uid, agent_id, repetitions) SELECT uid || 'x', agent, 0 \
          FROM r",
+        "INSERT INTO changes (at, caller, face, operation, schedule_id, uid, agent_id) \
+         SELECT past, 'operator', 'cli', 'update', i, uid, agent FROM r",
         "INSERT INTO requests (caller, key, hash, created_at) SELECT 'c', hash, hash, past FROM r",
     ]
     .map(|insert| {

@@ -200,7 +200,9 @@ async fn housekeeping() {
     world.advance(61);
     work_off(&world).await;
     let db = &world.service.db;
-    by_scheduler(db.prune(world.now() + SignedDuration::from_secs(1)))
+    // Whoever watches asks every few seconds.
+    by_scheduler(db.gauges(world.now())).await.unwrap();
+    by_scheduler(db.prune(world.now() + SignedDuration::from_secs(1), world.now()))
         .await
         .unwrap();
     by_scheduler(db.data_version()).await.unwrap();

@@ -35,7 +35,7 @@ fn law(id: &str) -> (Law, Option<Value>) {
             },
             None,
         ),
-        "list_occurrences" => (
+        "list_occurrences" | "list_changes" => (
             Law::Unlisted {
                 by_agent: true,
                 by_schedule: true,

@@ -224,7 +224,12 @@ async fn a_schedule_whose_prompt_was_purged_cannot_be_run() {
     deliver(&world).await;
     let finished = world.service.db.get_schedule(id).await.unwrap().unwrap();
     let whose = promptyoself::db::Purge::Schedule(finished.uid.unwrap());
-    world.service.db.purge(&whose, None).await.unwrap();
+    world
+        .service
+        .db
+        .purge(&whose, None, world.now())
+        .await
+        .unwrap();
     let refused = world.service.run(id).await.unwrap_err();
     assert_eq!(refused.code(), Code::PromptMissing);
     deliver(&world).await;

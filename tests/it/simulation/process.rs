@@ -162,13 +162,12 @@ impl World {
         let event = match message {
             Message::Event(event) => event,
             Message::Run(request) => {
-                let job = &self.letta.requests[request].job;
+                let job = self.letta.requests[request].job.clone();
                 let run = self.letta.run_of(request).unwrap_or_default();
                 let keeper = &mut process.keeper;
                 by_scheduler(keeper.record_run(job.occurrence_id, job.fence, &run)).await;
                 self.wrote(slot);
-                self.processes[slot] = Some(process);
-                return Ok(());
+                Event::Begun(job.occurrence_id)
             }
             Message::WriteAgain(settling) => {
                 let carried = by_scheduler(process.keeper.settle(settling)).await;

@@ -1,5 +1,7 @@
 //! One agent's trouble is not the server's, and what many agents meet alike is not theirs.
 
+use std::time::Duration;
+
 use jiff::SignedDuration;
 use promptyoself::models::{IncidentKind, State};
 use serde_json::json;
@@ -117,6 +119,50 @@ async fn a_few_agents_that_are_refused_alike_hold_nobody_once_another_is_taken_i
     }
     drop(ticking);
     running.stop().await;
+}
+
+/// A server that refused four agents alike, so that it is held though it says that it is well, and
+/// then takes prompts again, but treats the first one in its own way.
+async fn after_a_hold(first: impl Fn(&Stage)) {
+    let stage = Stage::patient(true, 5, Duration::from_secs(3_600)).await;
+    let agents = stage.agents.clone();
+    for agent in &agents[..4] {
+        stage.letta.set_rule(agent, Some(page(403)));
+        stage.world.once(agent.as_str(), "hello", 5).await;
+    }
+    let running = stage.world.start();
+    let ticking = stage.tick();
+    let db = &stage.world.service.db;
+    while db.list_held_targets().await.unwrap().is_empty() {
+        stage.pass(SignedDuration::from_secs(1)).await;
+    }
+    // An agent that has met nothing yet is tried before the others.
+    first(&stage);
+    stage.world.once(agents[4].as_str(), "first", 1).await;
+    stage.letta.wait_for(1).await;
+    for agent in &agents[..4] {
+        stage.letta.set_rule(agent, None);
+    }
+    stage.pass(SignedDuration::from_mins(3)).await;
+    let of_first = stage.of(&agents[4]).await;
+    assert_eq!(of_first[0].state, State::Sending, "{of_first:#?}");
+    for agent in &agents[..4] {
+        let of = stage.of(agent).await;
+        assert_eq!(of[0].state, State::Delivered, "{of:#?}");
+    }
+    running.stop().await;
+    drop(ticking);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_turn_that_has_begun_ends_a_hold_however_long_it_goes_on() {
+    after_a_hold(|stage| stage.letta.hold(&stage.agents[4])).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_prompt_that_finds_out_whether_a_hold_is_over_keeps_the_others_for_half_a_minute_at_most()
+{
+    after_a_hold(|stage| stage.letta.script(&stage.agents[4], Script::Stall)).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

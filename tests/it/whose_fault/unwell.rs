@@ -1,19 +1,24 @@
 //! A server that is unwell is held, however it says so: nothing ages, one notice, recovery by itself.
 
+use std::time::Duration;
+
 use jiff::SignedDuration;
+use promptyoself::clock::Clock;
 use promptyoself::letta_client::{Letta, RefusalKind};
 use promptyoself::models::{IncidentKind, Lifecycle, State};
 use rstest::rstest;
 use serde_json::json;
 
 use super::{Stage, answer, page};
-use crate::fake_letta::Script;
+use crate::fake_letta::{Moment, Script, Spell};
 
 /// Every way in which a whole server, or what stands before it, says no.
 fn every_way() -> Vec<(&'static str, Script)> {
     let lettas = |status| answer(status, json!({"detail": "Something is wrong here"}));
     let mut ways = vec![
         ("cut", Script::CutBefore),
+        ("frozen", Script::Silence),
+        ("the headers alone", Script::Stall),
         ("no JSON", answer(200, json!("<html>hello</html>"))),
         (
             "JSON of somebody else",
@@ -86,11 +91,51 @@ async fn while_the_whole_server_says_no_nothing_ages_and_one_notice_tells(#[case
     }
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_frozen_server_was_sent_and_acts_on_when_it_goes_on_is_not_sent_twice() {
+    for redis in [true, false] {
+        let stage = Stage::new(redis, 1).await;
+        let agent = stage.agents[0].clone();
+        stage.letta.trap(Moment::Read, 1);
+        stage.world.once(agent.as_str(), "once", 5).await;
+        let running = stage.world.start();
+        let ticking = stage.tick();
+        stage.letta.trapped().await;
+        stage.letta.set_spell(Some(Spell::Frozen));
+        stage.pass(SignedDuration::from_mins(10)).await;
+        // Questions that come later are answered before the prompt is acted on.
+        drop(ticking);
+        stage.letta.set_spell(None);
+        let looked_for = loop {
+            stage.world.advance(1);
+            Clock::system().sleep(Duration::from_millis(20)).await;
+            let occurrence = stage.world.occurrences().await.remove(0);
+            let error = occurrence.error.clone().unwrap_or_default();
+            if !error.starts_with("timeout") {
+                break occurrence;
+            }
+        };
+        assert_eq!(looked_for.state, State::Unknown, "{looked_for:#?}");
+        let ticking = stage.tick();
+        stage.letta.free();
+        let all = stage
+            .until(|all| all.iter().all(|o| !o.state.is_open()))
+            .await;
+        assert_eq!(all[0].state, State::Delivered, "{all:#?}");
+        running.stop().await;
+        drop(ticking);
+        let received = stage.letta.received();
+        assert_eq!(received.len(), 1, "{received:#?}");
+        assert_eq!(stage.letta.repeats(), 0);
+    }
+}
+
 #[tokio::test]
 async fn every_way_of_saying_no_is_trouble_of_the_target_when_it_is_asked() {
     for (name, script) in every_way() {
         let stage = Stage::new(true, 1).await;
         stage.letta.script_path("/v1/*", script.clone());
+        let _ticking = stage.tick();
         let said = stage.world.target.check().await.unwrap_err();
         assert_eq!(said.kind, RefusalKind::TargetTrouble, "{name} {script:?}");
     }

@@ -1,0 +1,306 @@
+//! Cancelling, pausing and resuming many schedules at once: which they are is shown first, and nothing
+//! happens to them before somebody has agreed.
+
+use std::collections::HashSet;
+use std::io::{BufRead, IsTerminal, Write};
+
+use serde_json::{Value, json};
+
+use super::Context;
+use super::args::WhichArgs;
+use super::commands::to_rows;
+use super::output::{self, Reply, Text};
+use crate::error::{Code, Result};
+use crate::models::{AgentId, Lifecycle};
+use crate::service::answers::Listed;
+use crate::service::{ListQuery, Operations, ScheduleView};
+
+/// How many schedules are asked for at a time.
+const PAGE: u32 = 1_000;
+
+/// How many of them are shown: to a program, and to people.
+const SHOWN: usize = 1_000;
+const SHOWN_TO_PEOPLE: usize = 20;
+
+/// What is done to each schedule.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Deed<'a> {
+    /// It is ended.
+    Cancel,
+    /// It is paused, with a note.
+    Pause(Option<&'a str>),
+    /// It runs again, with `replay` or without.
+    Resume(bool),
+}
+
+impl Deed<'_> {
+    fn verb(self) -> &'static str {
+        match self {
+            Deed::Cancel => "cancel",
+            Deed::Pause(_) => "pause",
+            Deed::Resume(_) => "resume",
+        }
+    }
+
+    fn done(self) -> &'static str {
+        match self {
+            Deed::Cancel => "cancelled",
+            Deed::Pause(_) => "paused",
+            Deed::Resume(_) => "resumed",
+        }
+    }
+
+    /// Whether there is anything to do to a schedule that stands like this.
+    fn concerns(self, lifecycle: Lifecycle) -> bool {
+        match self {
+            Deed::Cancel => matches!(
+                lifecycle,
+                Lifecycle::Active | Lifecycle::Paused | Lifecycle::Broken
+            ),
+            Deed::Pause(_) => lifecycle == Lifecycle::Active,
+            Deed::Resume(_) => lifecycle == Lifecycle::Paused,
+        }
+    }
+
+    async fn carry_out(self, operations: &dyn Operations, id: i64) -> Result<()> {
+        match self {
+            Deed::Cancel => operations.cancel(id).await.map(drop),
+            Deed::Pause(note) => operations.pause(id, note).await.map(drop),
+            Deed::Resume(replay) => operations.resume(id, replay).await.map(drop),
+        }
+    }
+}
+
+/// The schedules that something is to be done to.
+struct Found {
+    ids: Vec<i64>,
+    /// The first of them.
+    shown: Vec<Value>,
+}
+
+/// What became of them.
+#[derive(Default)]
+struct Tally {
+    done: Vec<i64>,
+    /// They ended, or were paused or resumed, since they were looked for.
+    passed_over: Vec<i64>,
+    failed: Vec<Value>,
+}
+
+/// Does something to every schedule of an agent, or to all of them, if that is agreed to.
+pub(super) async fn to_many(
+    ctx: &Context,
+    deed: Deed<'_>,
+    agent: Option<AgentId>,
+    args: &WhichArgs,
+) -> Result<Reply> {
+    let operations = ctx.operations().await?;
+    let found = find(&*operations, deed, agent).await?;
+    let n = found.ids.len();
+    let (verb, done) = (deed.verb(), deed.done());
+    if n == 0 {
+        let message = format!("There is no schedule here that could be {done}");
+        return answer(ctx, deed, &json!({ "count": 0, "ids": [] }), message);
+    }
+    let they = counted(n);
+    if args.dry_run {
+        let message = format!("{they} would be {done}; nothing was changed");
+        let json = json!({ "dry_run": true, "count": n, "schedules": found.shown });
+        let text = Text::of_lines(&table(&found)).line(&message);
+        return answer_with(ctx, deed, &json, &message, text);
+    }
+    if !args.yes {
+        let asks = std::io::stdin().is_terminal() && std::io::stderr().is_terminal();
+        if !asks {
+            let message = format!(
+                "{they} would be {done}, and nothing was changed, since nobody could be asked: add \
+                 --yes to {verb} them, or --dry-run if this is all you wanted to know"
+            );
+            let json = json!({ "dry_run": true, "count": n, "schedules": found.shown });
+            let text = Text::of_lines(&table(&found)).line(&message);
+            let told = Text::from(&message);
+            return Ok(refusing(ctx, deed, &json, &message, text)?.failing(told));
+        }
+        if !is_agreed(&found, &format!("{} {they}?", capitalized(verb))) {
+            let message = format!("Nothing was {done}");
+            let json = json!({ "dry_run": true, "count": n });
+            let told = Text::from(&message);
+            return Ok(refusing(ctx, deed, &json, &message, told.clone())?.failing(told));
+        }
+    }
+    let tally = carry_out(&*operations, deed, &found.ids).await?;
+    report(ctx, deed, &tally)
+}
+
+/// The schedules of an agent, or of all, that there is something to do to.
+async fn find(
+    operations: &dyn Operations,
+    deed: Deed<'_>,
+    agent: Option<AgentId>,
+) -> Result<Found> {
+    let mut found = Found {
+        ids: Vec::new(),
+        shown: Vec::new(),
+    };
+    let mut seen = HashSet::new();
+    let mut asked = ListQuery {
+        agent_id: agent,
+        all: false,
+        full: false,
+        limit: PAGE,
+        offset: 0,
+    };
+    loop {
+        let listed: Listed = operations.list(&asked).await?;
+        if listed.broken > 0 && !asked.all && deed.concerns(Lifecycle::Broken) {
+            // They are only listed with those that have ended.
+            asked.all = true;
+            continue;
+        }
+        let concerned = |s: &&ScheduleView| deed.concerns(s.lifecycle);
+        for view in listed.schedules.iter().filter(concerned) {
+            // Whoever changes schedules meanwhile may move one to another page.
+            if !seen.insert(view.id) {
+                continue;
+            }
+            found.ids.push(view.id);
+            if found.shown.len() < SHOWN {
+                found.shown.extend(to_rows(std::slice::from_ref(view))?);
+            }
+        }
+        if listed.schedules.len() < PAGE as usize {
+            return Ok(found);
+        }
+        asked.offset = asked.offset.saturating_add(PAGE);
+    }
+}
+
+/// Does it to one after the other, each in a transaction of its own.
+async fn carry_out(operations: &dyn Operations, deed: Deed<'_>, ids: &[i64]) -> Result<Tally> {
+    let mut tally = Tally::default();
+    for id in ids {
+        let Err(error) = deed.carry_out(operations, *id).await else {
+            tally.done.push(*id);
+            continue;
+        };
+        match error.code() {
+            Code::ScheduleNotFound | Code::ScheduleNotActive => tally.passed_over.push(*id),
+            Code::TimePast | Code::ScheduleBroken => tally.failed.push(json!({
+                "id": id, "error": error.chain(), "code": error.code().as_str(),
+            })),
+            // The next one would fail alike.
+            _ => {
+                let (n, done) = (tally.done.len(), deed.done());
+                return Err(error.hint(&format!(
+                    "; {n} of {} schedules were {done} before that, and the same call goes on with the \
+                     others",
+                    ids.len()
+                )));
+            }
+        }
+    }
+    Ok(tally)
+}
+
+fn report(ctx: &Context, deed: Deed<'_>, tally: &Tally) -> Result<Reply> {
+    let done = deed.done();
+    let mut message = format!("{} {done}", counted(tally.done.len()));
+    if !tally.passed_over.is_empty() {
+        let n = counted(tally.passed_over.len());
+        message.push_str(&format!("; {n} changed meanwhile and needed nothing"));
+    }
+    let json = json!({
+        "count": tally.done.len(),
+        "ids": tally.done,
+        "passed_over": tally.passed_over,
+        "failed": tally.failed,
+    });
+    if tally.failed.is_empty() {
+        return answer(ctx, deed, &json, message);
+    }
+    let n = counted(tally.failed.len());
+    message.push_str(&format!("; {n} could not be {done}"));
+    let line = |text: Text, failed: &Value| text.line(failed["error"].as_str().unwrap_or_default());
+    let told = tally.failed.iter().fold(Text::from(&message), line);
+    Ok(refusing(ctx, deed, &json, &message, told.clone())?.failing(told))
+}
+
+/// Shows whom it is about and asks, where answers don't go.
+fn is_agreed(found: &Found, question: &str) -> bool {
+    output::write_err_lines(&table(found));
+    let mut err = std::io::stderr().lock();
+    let asked = write!(err, "{question} [y/N] ").and_then(|()| err.flush());
+    let mut line = String::new();
+    let answered = std::io::stdin().lock().read_line(&mut line);
+    let said = line.trim().to_ascii_lowercase();
+    asked.is_ok() && answered.is_ok() && ["y", "yes"].contains(&said.as_str())
+}
+
+fn table(found: &Found) -> String {
+    let shown = &found.shown[..found.shown.len().min(SHOWN_TO_PEOPLE)];
+    let mut text = output::schedules_table(shown);
+    let more = found.ids.len() - shown.len();
+    if more > 0 {
+        text.push_str(&format!("\nand {more} more"));
+    }
+    text
+}
+
+fn answer(ctx: &Context, deed: Deed<'_>, json: &Value, message: String) -> Result<Reply> {
+    answer_with(ctx, deed, json, &message, Text::from(&message))
+}
+
+fn answer_with(
+    ctx: &Context,
+    deed: Deed<'_>,
+    json: &Value,
+    message: &str,
+    text: Text,
+) -> Result<Reply> {
+    reply(ctx, deed, "success", json, message, text)
+}
+
+/// An answer that nothing, or not all, was done.
+fn refusing(
+    ctx: &Context,
+    deed: Deed<'_>,
+    json: &Value,
+    message: &str,
+    text: Text,
+) -> Result<Reply> {
+    reply(ctx, deed, "error", json, message, text)
+}
+
+fn reply(
+    ctx: &Context,
+    deed: Deed<'_>,
+    status: &str,
+    json: &Value,
+    message: &str,
+    text: Text,
+) -> Result<Reply> {
+    let mut whole = json!({
+        "status": status,
+        "operation": deed.verb(),
+        "dry_run": false,
+        "message": message,
+        "now": ctx.clock.now(),
+    });
+    if let (Some(whole), Some(parts)) = (whole.as_object_mut(), json.as_object()) {
+        whole.extend(parts.clone());
+    }
+    Reply::new(&whole, text)
+}
+
+fn counted(n: usize) -> String {
+    match n {
+        1 => "1 schedule".to_owned(),
+        n => format!("{n} schedules"),
+    }
+}
+
+fn capitalized(word: &str) -> String {
+    let mut letters = word.chars();
+    let first = letters.next().map(|c| c.to_ascii_uppercase());
+    first.into_iter().chain(letters).collect()
+}

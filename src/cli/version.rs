@@ -1,0 +1,38 @@
+//! Which program this is.
+
+use std::sync::LazyLock;
+
+use crate::db::Db;
+
+/// The commit that it was built from, and its day; empty where that was not known.
+const COMMIT: &str = env!("PROMPTYOSELF_COMMIT");
+
+/// The version, the commit it was built from where that is known, and the version of the tables it
+/// keeps: `0.1.0 (54494bc 2026-11-25, schema 15)`.
+pub(super) fn full() -> &'static str {
+    static FULL: LazyLock<String> = LazyLock::new(|| told(COMMIT, Db::schema()));
+    &FULL
+}
+
+fn told(commit: &str, schema: i64) -> String {
+    let commit = match commit {
+        "" => String::new(),
+        commit => format!("{commit}, "),
+    };
+    format!("{} ({commit}schema {schema})", env!("CARGO_PKG_VERSION"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_version_names_its_commit_where_that_is_known_and_its_schema() {
+        let version = env!("CARGO_PKG_VERSION");
+        assert_eq!(
+            told("54494bc 2026-11-25", 15),
+            format!("{version} (54494bc 2026-11-25, schema 15)")
+        );
+        assert_eq!(told("", 15), format!("{version} (schema 15)"));
+    }
+}
