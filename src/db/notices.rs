@@ -22,8 +22,13 @@ use crate::models::{Fault, IncidentKind, Lifecycle, NoticeEvent, State, Verdict}
 /// How long a target may be held before somebody is told: a restart takes less.
 const LONG_HOLD: SignedDuration = SignedDuration::from_mins(1);
 
-/// How long it is shown that the clock was wrong: that is over, but somebody should look.
+/// How long an incident is shown that has no end of its own: that the clock was wrong is over, but
+/// somebody should look.
 const SHOWN: SignedDuration = SignedDuration::from_hours(24);
+
+/// So many agents that Letta does not know are told of one by one within a day. More are one incident:
+/// whoever makes up agents makes up many.
+const MANY_UNKNOWN: i64 = 5;
 
 /// How an agent's incident ends when all of its schedules have ended.
 const NOTHING_FOLLOWS: &str = "nothing more comes of its schedules";
@@ -65,12 +70,18 @@ pub(super) async fn follow_verdict(
     settled: &Settled<'_>,
     now: Timestamp,
 ) -> sqlx::Result<()> {
-    use IncidentKind::{Dead, NeedsHuman};
+    use IncidentKind::{Dead, NeedsHuman, UnknownAgents};
     let &Settled { uid, is_last, .. } = settled;
     match (settled.state, settled.verdict) {
         (State::Delivered, _) => close_delivered(tx, settled, now).await,
         (State::Dead, Verdict::Dead { fault }) => {
             close_incident(tx, NeedsHuman, uid, "its prompt is dead", now).await?;
+            if is_one_of_many(tx, settled, fault, now).await? {
+                let whose = Whose::Machine(UnknownAgents.as_str());
+                let dead = Trouble::of(UnknownAgents, whose, settled.occurrence_id, fault);
+                open_incident(tx, &dead, now).await?;
+                return Ok(());
+            }
             let whose = settled.whose(fault);
             let dead = Trouble::of(Dead, whose, settled.occurrence_id, fault);
             let is_new = open_incident(tx, &dead, now).await?;
@@ -112,6 +123,29 @@ pub(super) async fn follow_verdict(
         }
         _ => Ok(()),
     }
+}
+
+/// Whether a fault is that of one more agent that Letta does not know, after many others.
+pub(super) async fn is_one_of_many(
+    tx: &mut Tx,
+    settled: &Settled<'_>,
+    fault: &Fault,
+    now: Timestamp,
+) -> sqlx::Result<bool> {
+    if !fault.is_of_unknown_agent() {
+        return Ok(false);
+    }
+    let own = "SELECT 1 FROM incidents INDEXED BY ix_incidents_one_open \
+               WHERE subject = $1 AND kind = 'dead' AND closed_at IS NULL";
+    let own = hinted::fetch_optional(tx, own, |q| q.bind(settled.lane.to_owned())).await?;
+    if own.is_some() {
+        return Ok(false);
+    }
+    let day_ago = now.checked_sub(SHOWN).unwrap_or(Timestamp::MIN);
+    let others = "SELECT 1 FROM incidents INDEXED BY ix_incidents_unknown_agents \
+                  WHERE code = 'agent_unknown' AND agent_id IS NOT NULL AND opened_at > $1 LIMIT $2";
+    let others = hinted::fetch_all(tx, others, |q| q.bind(DbTime(day_ago)).bind(MANY_UNKNOWN));
+    Ok(to_i64(others.await?.len() as u64) >= MANY_UNKNOWN)
 }
 
 /// Closes what a delivery proves to be over, of the schedule and of its agent.
@@ -210,7 +244,7 @@ pub(super) async fn note_end(tx: &mut Tx, schedule_id: i64, now: Timestamp) -> s
 
 /// How an incident of a schedule ended by where the schedule stands; `None` if it goes on.
 fn end_of(kind: IncidentKind, lifecycle: Lifecycle, has_open: bool) -> Option<String> {
-    use IncidentKind::{Broken, Clock, Dead, Held, NeedsHuman, Paused};
+    use IncidentKind::{Broken, Clock, Dead, Held, NeedsHuman, Paused, UnknownAgents};
     let ended = lifecycle.is_ended();
     let stands = || format!("the schedule is {lifecycle}");
     match kind {
@@ -220,7 +254,7 @@ fn end_of(kind: IncidentKind, lifecycle: Lifecycle, has_open: bool) -> Option<St
         Paused => (lifecycle != Lifecycle::Paused).then(stands),
         Dead => (ended && !has_open).then(stands),
         NeedsHuman => (!has_open).then(|| "its prompt is not to be sent any more".to_owned()),
-        Held | Clock => None,
+        Held | Clock | UnknownAgents => None,
     }
 }
 
@@ -289,11 +323,11 @@ impl Db {
                    (SELECT 1 FROM incidents i INDEXED BY ix_incidents_one_open \
                     WHERE i.kind = 'held' AND i.subject = h.target AND i.closed_at IS NULL) \
                    UNION ALL SELECT 1 FROM incidents i INDEXED BY ix_incidents_one_open \
-                   WHERE closed_at IS NULL AND kind NOT IN ('held', 'clock') AND agent_id IS NULL \
+                   WHERE closed_at IS NULL AND kind NOT IN ('held', 'clock', 'unknown_agents') AND agent_id IS NULL \
                    AND NOT EXISTS (SELECT 1 FROM schedules s INDEXED BY ix_schedules_uid \
                        WHERE s.uid = i.subject) \
                    UNION ALL SELECT 1 FROM incidents INDEXED BY ix_incidents_one_open \
-                   WHERE closed_at IS NULL AND kind = 'clock' AND opened_at <= $2 LIMIT 1";
+                   WHERE closed_at IS NULL AND kind IN ('clock', 'unknown_agents') AND opened_at <= $2 LIMIT 1";
         let mut connection = self.pool.acquire().await.map_err(failed)?;
         let any = hinted::fetch_optional(&mut connection, any, |q| {
             q.bind(DbTime(long_ago)).bind(DbTime(day_ago))
@@ -312,7 +346,7 @@ impl Db {
         let mut tx = self.begin(doing).await?;
         open_held(&mut tx, long_ago, now).await.map_err(failed)?;
         let mut closed = close_deleted(&mut tx, now).await.map_err(failed)?;
-        close_clock(&mut tx, day_ago, now).await.map_err(failed)?;
+        close_shown(&mut tx, day_ago, now).await.map_err(failed)?;
         for agent_id in &agents {
             closed += close_of_ended(&mut tx, agent_id, |_| None, now)
                 .await
@@ -357,7 +391,7 @@ async fn open_held(tx: &mut Tx, long_ago: Timestamp, now: Timestamp) -> sqlx::Re
 /// Closes incidents of deleted schedules, at most [`AT_ONCE`]. Returns how many they were.
 async fn close_deleted(tx: &mut Tx, now: Timestamp) -> sqlx::Result<u64> {
     let deleted = "SELECT id, told FROM incidents i INDEXED BY ix_incidents_one_open \
-                   WHERE closed_at IS NULL AND kind NOT IN ('held', 'clock') \
+                   WHERE closed_at IS NULL AND kind NOT IN ('held', 'clock', 'unknown_agents') \
                    AND agent_id IS NULL \
                    AND NOT EXISTS (SELECT 1 FROM schedules s INDEXED BY ix_schedules_uid \
                        WHERE s.uid = i.subject) LIMIT $1";
@@ -377,15 +411,19 @@ async fn close_deleted(tx: &mut Tx, now: Timestamp) -> sqlx::Result<u64> {
     Ok(u64::try_from(deleted.len()).unwrap_or(AT_ONCE))
 }
 
-/// Closes without a word what was told of a clock that was wrong.
-async fn close_clock(tx: &mut Tx, day_ago: Timestamp, now: Timestamp) -> sqlx::Result<()> {
-    let shown = "SELECT 1 FROM incidents INDEXED BY ix_incidents_one_open \
-                 WHERE subject = 'clock' AND kind = 'clock' AND closed_at IS NULL \
+/// Closes without a word what has no end of its own and was shown for a day.
+async fn close_shown(tx: &mut Tx, day_ago: Timestamp, now: Timestamp) -> sqlx::Result<()> {
+    let shown = "SELECT kind, subject FROM incidents INDEXED BY ix_incidents_one_open \
+                 WHERE subject IN ('clock', 'unknown_agents') \
+                 AND kind IN ('clock', 'unknown_agents') AND closed_at IS NULL \
                  AND opened_at <= $1";
-    let shown = hinted::fetch_optional(tx, shown, |q| q.bind(DbTime(day_ago))).await?;
-    if shown.is_some() {
-        let kind = IncidentKind::Clock;
-        close_silently(tx, kind, kind.as_str(), "it was shown for a day", now).await?;
+    let shown = hinted::fetch_all(tx, shown, |q| q.bind(DbTime(day_ago))).await?;
+    for row in shown {
+        let [kind, subject] =
+            ["kind", "subject"].map(|column| rows::text(&row, column).unwrap_or_default());
+        if let Some(kind) = IncidentKind::from_word(&kind) {
+            close_silently(tx, kind, &subject, "it was shown for a day", now).await?;
+        }
     }
     Ok(())
 }

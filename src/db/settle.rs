@@ -8,7 +8,7 @@ use sqlx::sqlite::SqliteRow;
 use super::changes::{About, note_change};
 use super::control::write_pause;
 use super::incidents::{Trouble, open_incident};
-use super::notices::{Settled, follow_verdict, note_end};
+use super::notices::{Settled, follow_verdict, is_one_of_many, note_end};
 use super::outbox::ping_of_verdict;
 use super::time::{DbTime, optional};
 use super::{Db, Tx, hinted, rows};
@@ -237,6 +237,10 @@ async fn count_failures(
     .bind(schedule_id)
     .execute(&mut **tx)
     .await?;
+    if is_one_of_many(tx, settled, fault, now).await? {
+        // It is told with the others.
+        return Ok(Some(note));
+    }
     let paused = Trouble {
         kind: IncidentKind::Paused,
         whose: settled.whose(fault),
