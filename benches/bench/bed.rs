@@ -14,6 +14,9 @@ use crate::rows::{self, Copy, DUE, Schedules};
 pub const PROMPT: &str = "Look at the backups of last night, and tell the operator if one is missing or \
                           smaller than the one before.";
 
+/// How the names of folders begin that are in use only as long as something is measured.
+pub const PREFIX: &str = "measuring-";
+
 /// A prompt that is to be sent at an instant.
 #[derive(Clone, Debug)]
 pub struct Planned {
@@ -47,7 +50,7 @@ pub struct Bed {
 impl Bed {
     /// Starts a daemon on an empty database, or on a copy of a filled one.
     pub fn start(bench: &Bench, program: &Program, filled: Option<&Path>) -> Bed {
-        let folder = tempfile::tempdir_in(&bench.folder).expect("a folder");
+        let folder = bench.new_folder();
         if let Some(filled) = filled {
             let copy = database(folder.path());
             fs::copy(filled, &copy).expect("the filled database can be copied");
@@ -119,6 +122,14 @@ impl Bed {
 }
 
 impl Bench {
+    /// A folder that goes when it is no longer needed.
+    pub fn new_folder(&self) -> tempfile::TempDir {
+        tempfile::Builder::new()
+            .prefix(PREFIX)
+            .tempdir_in(&self.folder)
+            .expect("a folder")
+    }
+
     /// Posts JSON and gives the JSON that is answered.
     ///
     /// # Panics

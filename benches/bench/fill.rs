@@ -16,6 +16,9 @@ use crate::rows::{self, Copy, Occurrences};
 /// its clock, and old occurrences are pruned.
 const KEPT: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
+/// How long the files of builds are kept that are not measured now.
+const KEPT_OF_OTHERS: Duration = Duration::from_secs(24 * 60 * 60);
+
 const SECOND: i64 = 1_000_000;
 
 /// 2099-01-01, when dormant schedules begin to be due.
@@ -97,6 +100,23 @@ fn wait_for_one(bed: &Bed) {
     panic!("a prompt was not delivered within 20 seconds");
 }
 
+/// Removes what interrupted measurements and earlier builds have left: files may be of gigabytes.
+pub fn tidy(folder: &Path, programs: &[Program]) {
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        let is_measured = programs.iter().any(|p| name.to_str() == Some(&p.hash));
+        let is_left = name.to_string_lossy().starts_with(bed::PREFIX);
+        if is_left || (!is_measured && age(&entry.path()).is_some_and(|age| age > KEPT_OF_OTHERS)) {
+            let _ = fs::remove_dir_all(entry.path());
+        }
+    }
+}
+
+/// How long ago a file or folder was changed.
+fn age(file: &Path) -> Option<Duration> {
+    fs::metadata(file).ok()?.modified().ok()?.elapsed().ok()
+}
+
 /// The kept file of that name, made now if it is not there.
 fn kept(
     bench: &Bench,
@@ -106,11 +126,7 @@ fn kept(
 ) -> PathBuf {
     let folder = bench.folder.join(&program.hash);
     let file = folder.join(format!("{name}.db"));
-    let age = fs::metadata(&file)
-        .and_then(|m| m.modified())
-        .ok()
-        .and_then(|m| m.elapsed().ok());
-    if age.is_some_and(|age| age < KEPT) {
+    if age(&file).is_some_and(|age| age < KEPT) {
         return file;
     }
     eprintln!("filling {name} for {}", program.name);

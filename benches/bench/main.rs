@@ -22,6 +22,7 @@ mod rows;
 mod stub;
 
 use std::collections::HashSet;
+use std::fs::File;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -210,6 +211,12 @@ fn main() {
         .expect("it is in a folder of cargo's")
         .join("bench");
     std::fs::create_dir_all(&folder).expect("a folder for databases");
+    let alone = File::create(folder.join("lock")).expect("a lock");
+    if alone.try_lock().is_err() {
+        eprintln!("Another benchmark is running; the figures of both would mean nothing.");
+        std::process::exit(1);
+    }
+    fill::tidy(&folder, &programs);
     let mut bench = Bench {
         runtime: Runtime::new().expect("a runtime"),
         letta: Letta::start(),

@@ -40,7 +40,7 @@ fn name(callers: usize) -> String {
 
 /// How many transactions of one row SQLite itself commits in a second, as durably as the program.
 fn commits(bench: &Bench) -> f64 {
-    let folder = tempfile::tempdir_in(&bench.folder).expect("a folder");
+    let folder = bench.new_folder();
     let database = rows::open(&folder.path().join("bare.db"));
     database
         .pragma_update(None, "journal_mode", "WAL")
