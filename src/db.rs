@@ -63,7 +63,6 @@ use crate::schedule::Zone;
 
 pub use adoption::Adopted;
 pub use anew::PlannedAnew;
-pub use changes::ChangeFilter;
 pub use claims::{Claim, ClaimTerms, Job};
 pub use control::Resumed;
 pub use copies::Restored;

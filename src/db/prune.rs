@@ -14,7 +14,7 @@ use super::rows::instants;
 use super::time::DbTime;
 use super::{AT_ONCE, Db, Tx, hinted, rows};
 use crate::error::Result;
-use crate::models::Operation;
+use crate::models::{By, Operation};
 
 /// Schedules that ended before `$1`, all of whose deliveries are pruned, and of which nobody has to
 /// know any more. What another program has just changed, perhaps to wake it, is adopted first. One
@@ -47,12 +47,22 @@ pub struct Pruned {
 }
 
 impl Pruned {
-    /// What the record of changes says of it.
-    fn told(&self, before: Timestamp) -> String {
-        format!(
+    /// Notes in the record of changes how far it has come.
+    async fn note(
+        &self,
+        tx: &mut Tx,
+        noted: &mut Noted,
+        by: &By,
+        before: Timestamp,
+        now: Timestamp,
+    ) -> sqlx::Result<()> {
+        let what = format!(
             "before {before}: {} deliveries, {} schedules",
             self.occurrences, self.schedules
-        )
+        );
+        noted
+            .note(tx, by, Operation::Prune, About::none(), &what, now)
+            .await
     }
 }
 
@@ -123,16 +133,7 @@ impl Db {
         }
         if !ended.is_empty() {
             all.schedules += ended.len() as u64;
-            let told = all.told(before);
-            noted
-                .note(
-                    &mut tx,
-                    &self.by,
-                    Operation::Prune,
-                    About::none(),
-                    &told,
-                    now,
-                )
+            all.note(&mut tx, noted, &self.by, before, now)
                 .await
                 .map_err(failed)?;
         }
@@ -174,16 +175,7 @@ impl Db {
         all.instants += some.instants;
         all.payloads += some.payloads;
         if some.occurrences > 0 {
-            let told = all.told(before);
-            noted
-                .note(
-                    &mut tx,
-                    &self.by,
-                    Operation::Prune,
-                    About::none(),
-                    &told,
-                    now,
-                )
+            all.note(&mut tx, noted, &self.by, before, now)
                 .await
                 .map_err(failed)?;
         }
