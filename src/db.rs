@@ -67,7 +67,6 @@ use sql::query;
 
 pub use adoption::Adopted;
 pub use anew::PlannedAnew;
-pub use changes::ChangeFilter;
 pub use claims::{Claim, ClaimTerms, Job};
 pub use control::Resumed;
 pub use copies::Restored;

@@ -5,6 +5,7 @@ mod connect;
 pub mod limits;
 pub(crate) mod redirect;
 pub(crate) mod shorten;
+mod trust;
 
 use std::sync::Once;
 
@@ -20,6 +21,7 @@ pub(crate) fn builder(loopback: bool, clock: &Clock) -> ClientBuilder {
     let client = Client::builder()
         .user_agent(concat!("promptyoself/", env!("CARGO_PKG_VERSION")))
         .connector_layer(connect::InTime(clock.clone()))
+        .tls_backend_preconfigured(trust::config())
         .redirect(reqwest::redirect::Policy::none())
         .retry(reqwest::retry::never());
     match loopback {

@@ -21,7 +21,7 @@ pub use account::{Account, Sums};
 pub use agent::{AgentId, Lane};
 pub use budget::{AllAgents, Allowance, Budget};
 pub use caller::Caller;
-pub use change::{By, Change, Face, Operation};
+pub use change::{By, Change, ChangeQuery, Face, Operation};
 pub use envelope::{Circumstances, envelope};
 pub use incident::{Channel, Incident, IncidentKind, Notice, NoticeEvent};
 pub use key::{StoredKey, hash_key, new_key};

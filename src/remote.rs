@@ -10,14 +10,12 @@ use crate::api::queries::{ChangeParams, LARGEST_PAGE, NoParams, OccurrenceParams
 use crate::clock::Clock;
 use crate::config::RemoteSettings;
 use crate::error::Result;
-use crate::models::Caller;
+use crate::models::{Caller, ChangeQuery};
 use crate::service::answers::{
     AgentsListed, CancelledSchedule, ChangeLog, Halted, History, Listed, PausedSchedule, Planned,
     Previewed, QueuedRun, ResumedSchedule, Shown, Tested,
 };
-use crate::service::{
-    ChangeQuery, Changes, HistoryQuery, ListQuery, Operations, Registration, When,
-};
+use crate::service::{Changes, HistoryQuery, ListQuery, Operations, Registration, When};
 
 use wire::Wire;
 
@@ -143,7 +141,7 @@ impl Operations for Remote {
 
     async fn changes(&self, asked: &ChangeQuery) -> Result<ChangeLog> {
         let page = |limit: u32, offset: u32| ChangeParams {
-            schedule_id: asked.id,
+            schedule_id: asked.schedule_id,
             agent_id: asked.agent_id.as_ref().map(|a| a.to_string()),
             since: asked.since.map(|t| t.to_string()),
             limit: Some(limit),

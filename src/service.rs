@@ -35,7 +35,6 @@ use crate::models::{AgentId, Budget, By, Caller, Face, Lifecycle, PromptSchedule
 use crate::schedule::Zone;
 
 pub use accounts::AccountQuery;
-pub use changes::{ChangeQuery, ChangeView};
 pub use control::preview;
 pub use doctor::{Diagnosis, Finding, Severity, Usual};
 pub use keys::Credentials;

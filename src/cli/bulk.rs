@@ -100,14 +100,16 @@ pub(super) async fn to_many(
     let (verb, done) = (deed.verb(), deed.done());
     if n == 0 {
         let message = format!("There is no schedule here that could be {done}");
-        return answer(ctx, deed, &json!({ "count": 0, "ids": [] }), message);
+        let json = json!({ "count": 0, "ids": [] });
+        let text = Text::from(&message);
+        return reply(ctx, deed, &json, &message, text, None);
     }
     let they = counted(n);
     if args.dry_run {
         let message = format!("{they} would be {done}; nothing was changed");
         let json = json!({ "dry_run": true, "count": n, "schedules": found.shown });
         let text = Text::of_lines(&table(&found)).line(&message);
-        return answer_with(ctx, deed, &json, &message, text);
+        return reply(ctx, deed, &json, &message, text, None);
     }
     if !args.yes {
         let asks = std::io::stdin().is_terminal() && std::io::stderr().is_terminal();
@@ -119,13 +121,13 @@ pub(super) async fn to_many(
             let json = json!({ "dry_run": true, "count": n, "schedules": found.shown });
             let text = Text::of_lines(&table(&found)).line(&message);
             let told = Text::from(&message);
-            return Ok(refusing(ctx, deed, &json, &message, text)?.failing(told));
+            return reply(ctx, deed, &json, &message, text, Some(told));
         }
         if !is_agreed(&found, &format!("{} {they}?", capitalized(verb))) {
             let message = format!("Nothing was {done}");
             let json = json!({ "dry_run": true, "count": n });
             let told = Text::from(&message);
-            return Ok(refusing(ctx, deed, &json, &message, told.clone())?.failing(told));
+            return reply(ctx, deed, &json, &message, told.clone(), Some(told));
         }
     }
     let tally = carry_out(&*operations, deed, &found.ids).await?;
@@ -216,13 +218,14 @@ fn report(ctx: &Context, deed: Deed<'_>, tally: &Tally) -> Result<Reply> {
         "failed": tally.failed,
     });
     if tally.failed.is_empty() {
-        return answer(ctx, deed, &json, message);
+        let text = Text::from(&message);
+        return reply(ctx, deed, &json, &message, text, None);
     }
     let n = counted(tally.failed.len());
     message.push_str(&format!("; {n} could not be {done}"));
     let line = |text: Text, failed: &Value| text.line(failed["error"].as_str().unwrap_or_default());
     let told = tally.failed.iter().fold(Text::from(&message), line);
-    Ok(refusing(ctx, deed, &json, &message, told.clone())?.failing(told))
+    reply(ctx, deed, &json, &message, told.clone(), Some(told))
 }
 
 /// Shows whom it is about and asks, where answers don't go.
@@ -246,41 +249,17 @@ fn table(found: &Found) -> String {
     text
 }
 
-fn answer(ctx: &Context, deed: Deed<'_>, json: &Value, message: String) -> Result<Reply> {
-    answer_with(ctx, deed, json, &message, Text::from(&message))
-}
-
-fn answer_with(
-    ctx: &Context,
-    deed: Deed<'_>,
-    json: &Value,
-    message: &str,
-    text: Text,
-) -> Result<Reply> {
-    reply(ctx, deed, "success", json, message, text)
-}
-
-/// An answer that nothing, or not all, was done.
-fn refusing(
-    ctx: &Context,
-    deed: Deed<'_>,
-    json: &Value,
-    message: &str,
-    text: Text,
-) -> Result<Reply> {
-    reply(ctx, deed, "error", json, message, text)
-}
-
+/// The answer; `undone` says that nothing, or not all, was done.
 fn reply(
     ctx: &Context,
     deed: Deed<'_>,
-    status: &str,
     json: &Value,
     message: &str,
     text: Text,
+    undone: Option<Text>,
 ) -> Result<Reply> {
     let mut whole = json!({
-        "status": status,
+        "status": if undone.is_some() { "error" } else { "success" },
         "operation": deed.verb(),
         "dry_run": false,
         "message": message,
@@ -289,7 +268,11 @@ fn reply(
     if let (Some(whole), Some(parts)) = (whole.as_object_mut(), json.as_object()) {
         whole.extend(parts.clone());
     }
-    Reply::new(&whole, text)
+    let reply = Reply::new(&whole, text)?;
+    Ok(match undone {
+        Some(told) => reply.failing(told),
+        None => reply,
+    })
 }
 
 fn counted(n: usize) -> String {

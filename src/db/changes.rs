@@ -10,22 +10,7 @@ use super::sql::{self, Row, Tx, query};
 use super::time::DbTime;
 use super::{AT_ONCE, Db, rows};
 use crate::error::Result;
-use crate::models::{AgentId, By, Change, Operation, PromptSchedule};
-
-/// Which changes to list.
-#[derive(Clone, Debug, Default)]
-pub struct ChangeFilter {
-    /// Only those of a schedule that had this number.
-    pub schedule_id: Option<i64>,
-    /// Only those of schedules that were this agent's at the time.
-    pub agent_id: Option<AgentId>,
-    /// Only those of this time or later.
-    pub since: Option<Timestamp>,
-    /// At most so many.
-    pub limit: u32,
-    /// Leaving out so many at the beginning.
-    pub offset: u32,
-}
+use crate::models::{AgentId, By, Change, ChangeQuery, Operation, PromptSchedule};
 
 /// The schedule that a change is about, if it is about one.
 #[derive(Clone, Copy, Debug, Default)]
@@ -69,7 +54,7 @@ impl Db {
     ///
     /// # Errors
     /// Those of the database.
-    pub async fn list_changes(&self, filter: &ChangeFilter) -> Result<Vec<Change>> {
+    pub async fn list_changes(&self, filter: &ChangeQuery) -> Result<Vec<Change>> {
         let filter = filter.to_owned();
         self.read("list the changes", move |tx| {
             let filter = &filter;

@@ -43,6 +43,7 @@ const MIGRATIONS: &[Migration] = migrations![
     14 "0014_registrations" "registrations",
     15 "0015_whose_fault" "whose fault",
     16 "0016_audit" "audit",
+    17 "0017_unknown_agents" "unknown agents",
 ];
 
 /// Where it is noted which were applied. Version 0.1.0 made it like this.

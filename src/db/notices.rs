@@ -22,8 +22,13 @@ use crate::models::{Fault, IncidentKind, Lifecycle, NoticeEvent, State, Verdict}
 /// How long a target may be held before somebody is told: a restart takes less.
 const LONG_HOLD: SignedDuration = SignedDuration::from_mins(1);
 
-/// How long it is shown that the clock was wrong: that is over, but somebody should look.
+/// How long an incident is shown that has no end of its own: that the clock was wrong is over, but
+/// somebody should look.
 const SHOWN: SignedDuration = SignedDuration::from_hours(24);
+
+/// So many agents that Letta does not know are told of one by one within a day. More are one incident:
+/// whoever makes up agents makes up many.
+const MANY_UNKNOWN: i64 = 5;
 
 /// How an agent's incident ends when all of its schedules have ended.
 const NOTHING_FOLLOWS: &str = "nothing more comes of its schedules";
@@ -65,12 +70,18 @@ pub(super) fn follow_verdict(
     settled: &Settled<'_>,
     now: Timestamp,
 ) -> sql::Result<()> {
-    use IncidentKind::{Dead, NeedsHuman};
+    use IncidentKind::{Dead, NeedsHuman, UnknownAgents};
     let &Settled { uid, is_last, .. } = settled;
     match (settled.state, settled.verdict) {
         (State::Delivered, _) => close_delivered(tx, settled, now),
         (State::Dead, Verdict::Dead { fault }) => {
             close_incident(tx, NeedsHuman, uid, "its prompt is dead", now)?;
+            if is_one_of_many(tx, settled, fault, now)? {
+                let whose = Whose::Machine(UnknownAgents.as_str());
+                let dead = Trouble::of(UnknownAgents, whose, settled.occurrence_id, fault);
+                open_incident(tx, &dead, now)?;
+                return Ok(());
+            }
             let whose = settled.whose(fault);
             let dead = Trouble::of(Dead, whose, settled.occurrence_id, fault);
             let is_new = open_incident(tx, &dead, now)?;
@@ -112,6 +123,32 @@ pub(super) fn follow_verdict(
         }
         _ => Ok(()),
     }
+}
+
+/// Whether a fault is that of one more agent that Letta does not know, after many others.
+pub(super) fn is_one_of_many(
+    tx: &Tx<'_>,
+    settled: &Settled<'_>,
+    fault: &Fault,
+    now: Timestamp,
+) -> sql::Result<bool> {
+    if !fault.is_of_unknown_agent() {
+        return Ok(false);
+    }
+    let own = "SELECT 1 FROM incidents INDEXED BY ix_incidents_one_open \
+               WHERE subject = $1 AND kind = 'dead' AND closed_at IS NULL";
+    let own = query(own).bind(settled.lane).fetch_optional(tx)?;
+    if own.is_some() {
+        return Ok(false);
+    }
+    let day_ago = now.checked_sub(SHOWN).unwrap_or(Timestamp::MIN);
+    let others = "SELECT 1 FROM incidents INDEXED BY ix_incidents_unknown_agents \
+                  WHERE code = 'agent_unknown' AND agent_id IS NOT NULL AND opened_at > $1 LIMIT $2";
+    let others = query(others)
+        .bind(DbTime(day_ago))
+        .bind(MANY_UNKNOWN)
+        .fetch_all(tx);
+    Ok(to_i64(others?.len() as u64) >= MANY_UNKNOWN)
 }
 
 /// Closes what a delivery proves to be over, of the schedule and of its agent.
@@ -205,7 +242,7 @@ pub(super) fn note_end(tx: &Tx<'_>, schedule_id: i64, now: Timestamp) -> sql::Re
 
 /// How an incident of a schedule ended by where the schedule stands; `None` if it goes on.
 fn end_of(kind: IncidentKind, lifecycle: Lifecycle, has_open: bool) -> Option<String> {
-    use IncidentKind::{Broken, Clock, Dead, Held, NeedsHuman, Paused};
+    use IncidentKind::{Broken, Clock, Dead, Held, NeedsHuman, Paused, UnknownAgents};
     let ended = lifecycle.is_ended();
     let stands = || format!("the schedule is {lifecycle}");
     match kind {
@@ -215,7 +252,7 @@ fn end_of(kind: IncidentKind, lifecycle: Lifecycle, has_open: bool) -> Option<St
         Paused => (lifecycle != Lifecycle::Paused).then(stands),
         Dead => (ended && !has_open).then(stands),
         NeedsHuman => (!has_open).then(|| "its prompt is not to be sent any more".to_owned()),
-        Held | Clock => None,
+        Held | Clock | UnknownAgents => None,
     }
 }
 
@@ -284,11 +321,11 @@ impl Db {
                    (SELECT 1 FROM incidents i INDEXED BY ix_incidents_one_open \
                     WHERE i.kind = 'held' AND i.subject = h.target AND i.closed_at IS NULL) \
                    UNION ALL SELECT 1 FROM incidents i INDEXED BY ix_incidents_one_open \
-                   WHERE closed_at IS NULL AND kind NOT IN ('held', 'clock') AND agent_id IS NULL \
+                   WHERE closed_at IS NULL AND kind NOT IN ('held', 'clock', 'unknown_agents') AND agent_id IS NULL \
                    AND NOT EXISTS (SELECT 1 FROM schedules s INDEXED BY ix_schedules_uid \
                        WHERE s.uid = i.subject) \
                    UNION ALL SELECT 1 FROM incidents INDEXED BY ix_incidents_one_open \
-                   WHERE closed_at IS NULL AND kind = 'clock' AND opened_at <= $2 LIMIT 1";
+                   WHERE closed_at IS NULL AND kind IN ('clock', 'unknown_agents') AND opened_at <= $2 LIMIT 1";
             let any = query(any)
                 .bind(DbTime(long_ago))
                 .bind(DbTime(day_ago))
@@ -309,7 +346,7 @@ impl Db {
         self.write_and_tell(DOING, move |tx| {
             open_held(tx, long_ago, now)?;
             let mut closed = close_deleted(tx, now)?;
-            close_clock(tx, day_ago, now)?;
+            close_shown(tx, day_ago, now)?;
             for agent_id in &agents {
                 closed += close_of_ended(tx, agent_id, |_| None, now)?;
             }
@@ -352,7 +389,7 @@ fn open_held(tx: &Tx<'_>, long_ago: Timestamp, now: Timestamp) -> sql::Result<()
 /// Closes incidents of deleted schedules, at most [`AT_ONCE`]. Returns how many they were.
 fn close_deleted(tx: &Tx<'_>, now: Timestamp) -> sql::Result<u64> {
     let deleted = "SELECT id, told FROM incidents i INDEXED BY ix_incidents_one_open \
-                   WHERE closed_at IS NULL AND kind NOT IN ('held', 'clock') \
+                   WHERE closed_at IS NULL AND kind NOT IN ('held', 'clock', 'unknown_agents') \
                    AND agent_id IS NULL \
                    AND NOT EXISTS (SELECT 1 FROM schedules s INDEXED BY ix_schedules_uid \
                        WHERE s.uid = i.subject) LIMIT $1";
@@ -371,15 +408,19 @@ fn close_deleted(tx: &Tx<'_>, now: Timestamp) -> sql::Result<u64> {
     Ok(u64::try_from(deleted.len()).unwrap_or(AT_ONCE))
 }
 
-/// Closes without a word what was told of a clock that was wrong.
-fn close_clock(tx: &Tx<'_>, day_ago: Timestamp, now: Timestamp) -> sql::Result<()> {
-    let shown = "SELECT 1 FROM incidents INDEXED BY ix_incidents_one_open \
-                 WHERE subject = 'clock' AND kind = 'clock' AND closed_at IS NULL \
+/// Closes without a word what has no end of its own and was shown for a day.
+fn close_shown(tx: &Tx<'_>, day_ago: Timestamp, now: Timestamp) -> sql::Result<()> {
+    let shown = "SELECT kind, subject FROM incidents INDEXED BY ix_incidents_one_open \
+                 WHERE subject IN ('clock', 'unknown_agents') \
+                 AND kind IN ('clock', 'unknown_agents') AND closed_at IS NULL \
                  AND opened_at <= $1";
-    let shown = query(shown).bind(DbTime(day_ago)).fetch_optional(tx)?;
-    if shown.is_some() {
-        let kind = IncidentKind::Clock;
-        close_silently(tx, kind, kind.as_str(), "it was shown for a day", now)?;
+    let shown = query(shown).bind(DbTime(day_ago)).fetch_all(tx)?;
+    for row in shown {
+        let [kind, subject] =
+            ["kind", "subject"].map(|column| rows::text(&row, column).unwrap_or_default());
+        if let Some(kind) = IncidentKind::from_word(&kind) {
+            close_silently(tx, kind, &subject, "it was shown for a day", now)?;
+        }
     }
     Ok(())
 }

@@ -14,7 +14,7 @@ use super::sql::{self, Tx, query};
 use super::time::DbTime;
 use super::{AT_ONCE, Db, rows};
 use crate::error::Result;
-use crate::models::Operation;
+use crate::models::{By, Operation};
 
 /// Schedules that ended before `$1`, all of whose deliveries are pruned, and of which nobody has to
 /// know any more. What another program has just changed, perhaps to wake it, is adopted first. One
@@ -47,12 +47,20 @@ pub struct Pruned {
 }
 
 impl Pruned {
-    /// What the record of changes says of it.
-    fn told(&self, before: Timestamp) -> String {
-        format!(
+    /// Notes in the record of changes how far it has come.
+    fn note(
+        &self,
+        tx: &Tx<'_>,
+        noted: &mut Noted,
+        by: &By,
+        before: Timestamp,
+        now: Timestamp,
+    ) -> sql::Result<()> {
+        let what = format!(
             "before {before}: {} deliveries, {} schedules",
             self.occurrences, self.schedules
-        )
+        );
+        noted.note(tx, by, Operation::Prune, About::none(), &what, now)
     }
 }
 
@@ -116,8 +124,7 @@ impl Db {
             }
             if !ended.is_empty() {
                 all.schedules += ended.len() as u64;
-                let told = all.told(before);
-                noted.note(tx, &db.by, Operation::Prune, About::none(), &told, now)?;
+                all.note(tx, &mut noted, &db.by, before, now)?;
             }
             Ok((all, noted, !ended.is_empty()))
         });
@@ -162,8 +169,7 @@ impl Db {
             all.instants += some.instants;
             all.payloads += some.payloads;
             if some.occurrences > 0 {
-                let told = all.told(before);
-                noted.note(tx, &db.by, Operation::Prune, About::none(), &told, now)?;
+                all.note(tx, &mut noted, &db.by, before, now)?;
             }
             Ok((all, noted, some.occurrences > 0))
         });

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use super::changes::{About, note_change};
 use super::control::write_pause;
 use super::incidents::{Trouble, open_incident};
-use super::notices::{Settled, follow_verdict, note_end};
+use super::notices::{Settled, follow_verdict, is_one_of_many, note_end};
 use super::outbox::ping_of_verdict;
 use super::sql::{self, Row, Tx, query};
 use super::time::{DbTime, optional};
@@ -229,6 +229,10 @@ fn count_failures(
     )
     .bind(schedule_id)
     .execute(tx)?;
+    if is_one_of_many(tx, settled, fault, now)? {
+        // It is told with the others.
+        return Ok(Some(note));
+    }
     let paused = Trouble {
         kind: IncidentKind::Paused,
         whose: settled.whose(fault),

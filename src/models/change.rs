@@ -1,8 +1,10 @@
 //! Who changed what.
 
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
-use super::{Caller, words};
+use super::{AgentId, Caller, words};
 
 words! {
     /// How whoever changed something reached us.
@@ -107,24 +109,42 @@ impl By {
     }
 }
 
+/// Which changes are asked for.
+#[derive(Clone, Debug, Default)]
+pub struct ChangeQuery {
+    /// Only those of a schedule that had this number.
+    pub schedule_id: Option<i64>,
+    /// Only those of schedules that were this agent's at the time.
+    pub agent_id: Option<AgentId>,
+    /// Only those of this time or later.
+    pub since: Option<Timestamp>,
+    /// At most so many.
+    pub limit: u32,
+    /// Leaving out so many at the beginning.
+    pub offset: u32,
+}
+
 /// Something that was changed.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Change {
     /// Its number; later changes have larger ones.
     pub id: i64,
     /// When.
     pub at: Timestamp,
-    /// Who, as [`By::who`] says it.
+    /// Who: `operator`, `agent` (some agent, of which nobody tells which), an agent's id, `scheduler`
+    /// or `another program`.
     pub caller: String,
-    /// What the key is called that was shown.
+    /// What the key is called that was shown; only told to the operator.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key: Option<String>,
-    /// How they reached us.
+    /// How they reached us: `cli`, `plugin`, `mcp`, `rest`, `letta-api`, `scheduler` or `another
+    /// program`.
     pub face: String,
-    /// What was done.
+    /// What was done, such as `register` or `pause`.
     pub operation: String,
-    /// The schedule's number, as it was then.
+    /// The schedule's number, as it was then; none where it was about no schedule.
     pub schedule_id: Option<i64>,
-    /// The schedule.
+    /// The schedule; unlike its number it is never given again.
     pub uid: Option<String>,
     /// Whose the schedule was.
     pub agent_id: Option<String>,

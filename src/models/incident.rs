@@ -22,6 +22,8 @@ words! {
         Broken => "broken",
         /// This machine's clock was wrong, and schedules were planned by it.
         Clock => "clock",
+        /// Prompts are for many agents that Letta does not know.
+        UnknownAgents => "unknown_agents",
     }
 }
 
@@ -136,6 +138,13 @@ impl Incident {
             IncidentKind::Paused => format!("{schedule} for {agent} was paused"),
             IncidentKind::Broken => format!("{schedule} can't be read and does not run"),
             IncidentKind::Clock => "this machine's clock was wrong".to_owned(),
+            IncidentKind::UnknownAgents => match self.count {
+                1 => "a prompt for one more of many agents that Letta does not know is dead"
+                    .to_owned(),
+                n => {
+                    format!("{n} prompts for more of many agents that Letta does not know are dead")
+                }
+            },
         };
         let line = match (outcome, &self.code) {
             (Some(outcome), _) => format!("over: {outcome} ({what} since {since})"),

@@ -65,7 +65,12 @@ impl Fault {
     /// person must do something for it, or it took nothing for as long as prompts are retried.
     /// Otherwise it is the prompt's own.
     pub fn is_agents(&self) -> bool {
-        self.needs_human || matches!(self.code.as_str(), "agent_unknown" | "expired")
+        self.needs_human || self.is_of_unknown_agent() || self.code == "expired"
+    }
+
+    /// Whether there is no such agent.
+    pub fn is_of_unknown_agent(&self) -> bool {
+        self.code == "agent_unknown"
     }
 
     /// A fault of a code and a text.

@@ -13,6 +13,7 @@ use croner::{Cron, Weekday};
 use jiff::civil::{Date, DateTime, Time};
 
 use self::field::Field;
+pub(super) use self::field::{MONTHS, WEEKDAYS};
 pub(super) use self::instants::Instants;
 use super::{Zone, meant, shown};
 use crate::error::{Code, Error, Result};
@@ -60,7 +61,14 @@ impl CronSpec {
     /// # Errors
     /// [`Code::CronInvalid`], [`Code::CronNever`].
     pub fn understand(text: &str) -> Result<CronSpec> {
-        Self::parse(text).map_err(|error| match meant::cron::cron(text) {
+        let error = match Self::parse(text) {
+            Ok(spec) => return Ok(spec),
+            Err(error) => error,
+        };
+        if let Some(five) = meant::cron::without_seconds(text) {
+            return Self::parse(&five);
+        }
+        Err(match meant::cron::cron(text) {
             Some(meant) if error.corrected().is_none() => error.example(meant.flags()),
             _ => error,
         })

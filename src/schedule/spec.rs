@@ -94,7 +94,8 @@ impl Spec {
     ) -> bool {
         let said = match kind {
             ScheduleType::Once => parse_time(value, zone, now).map(Spec::Once),
-            ScheduleType::Cron | ScheduleType::Interval => Spec::read_stored(kind, value, zone),
+            ScheduleType::Cron | ScheduleType::Interval => Spec::read_stored(kind, value, zone)
+                .or_else(|_| Spec::parse(kind, value, zone, now)),
         };
         said.is_ok_and(|said| self.is_same_as(&said, zone))
     }

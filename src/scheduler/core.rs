@@ -1,5 +1,6 @@
 //! The scheduler's decisions, without any I/O: `step` takes what happened and says what to do.
 
+mod blame;
 mod event;
 mod failing;
 mod learn;
@@ -19,7 +20,8 @@ use crate::clock::Moment;
 use crate::db::{Halt, OpenOccurrence};
 use crate::letta_client::ErrorClass;
 use crate::models::Lane;
-use target::{Suspicion, Target};
+use blame::Suspicion;
+use target::Target;
 
 pub use event::{Action, Event, Mode, Settling, View};
 
@@ -56,6 +58,10 @@ pub struct Core {
     taken: HashSet<Lane>,
     /// Due schedules that wait for their own open occurrence to be settled.
     behind: HashMap<Uuid, Candidate>,
+    /// Up to which instant the last look has shown what is due.
+    shown_until: Timestamp,
+    /// When the look began that goes on, or the last one.
+    looked_at: Timestamp,
     unknown: BTreeMap<i64, OpenOccurrence>,
     /// What is being looked for, and how old it surely was when that was asked.
     asking: BTreeMap<i64, SignedDuration>,
@@ -105,6 +111,8 @@ impl Core {
             ours: BTreeMap::new(),
             taken: HashSet::new(),
             behind: HashMap::new(),
+            shown_until: Timestamp::MIN,
+            looked_at: Timestamp::MIN,
             unknown: BTreeMap::new(),
             asking: BTreeMap::new(),
             unanswered: HashSet::new(),
@@ -261,6 +269,7 @@ impl Core {
             if self.look_again && !self.looking {
                 self.look_again = false;
                 self.looking = true;
+                self.looked_at = now;
                 actions.push(match std::mem::take(&mut self.look_further) {
                     true => Action::LookFurther,
                     false => Action::Look,

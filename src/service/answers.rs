@@ -7,11 +7,10 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::Backlog;
-use super::changes::ChangeView;
 use super::views::{OccurrenceView, ScheduleView};
 use crate::db::OutboxStatus;
 use crate::letta_client::Agent;
-use crate::models::{Account, Incident, Sums};
+use crate::models::{Account, Change, Incident, Sums};
 
 /// The word that an answer begins with; an error has none.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -126,7 +125,7 @@ pub struct ChangeLog {
     /// How many are on this page.
     pub count: usize,
     /// The changes, the newest first.
-    pub changes: Vec<ChangeView>,
+    pub changes: Vec<Change>,
 }
 
 /// A schedule that runs again.

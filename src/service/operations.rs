@@ -7,12 +7,10 @@ use super::answers::{
     AgentsListed, CancelledSchedule, ChangeLog, Halted, History, Listed, PausedSchedule, Planned,
     Previewed, PreviewedRun, QueuedRun, ResumedSchedule, SchedulerView, Shown, Success, Tested,
 };
-use super::{
-    ChangeQuery, Changes, HistoryQuery, Registered, Registration, Service, Status, When, preview,
-};
+use super::{Changes, HistoryQuery, Registered, Registration, Service, Status, When, preview};
 use crate::db::{ListFilter, RunningScheduler};
 use crate::error::Result;
-use crate::models::{AgentId, Caller, Incident};
+use crate::models::{AgentId, Caller, ChangeQuery, Incident};
 
 /// What an agent is told of why nothing is delivered.
 pub(super) const ON_HOLD: &str = "deliveries are on hold for now";

@@ -103,11 +103,10 @@ impl Service {
             } => {
                 let filter = ListFilter {
                     agent_id: agent_id.as_deref().map(AgentId::parse).transpose()?,
-                    all: true,
+                    all: !active_only,
                     ..ListFilter::default()
                 };
-                let mut found = self.db.list_schedules(&filter).await?;
-                found.retain(|s| s.active || !active_only);
+                let found = self.db.list_schedules(&filter).await?;
                 json!({ "rows": found.iter().map(row).collect::<Vec<_>>() })
             }
             RowRequest::Due {} => {

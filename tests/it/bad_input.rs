@@ -60,7 +60,7 @@ const REGISTRATIONS: &[(&[&str], &str, &str)] = &[
         "cron_invalid",
         "day-of-week field 'monday-fry'",
     ),
-    (&["--cron", "0 0 9 * * *"], "cron_invalid", "6 fields"),
+    (&["--cron", "5 0 9 * * *"], "cron_invalid", "6 fields"),
     (&["--cron", "0 0 9 * * * 2030"], "cron_invalid", "7 fields"),
     (&["--cron", "0 0 31 2 *"], "cron_never", "never fires"),
     (&["--every", "0"], "interval_invalid", "is zero"),

@@ -1,12 +1,12 @@
 //! The record of changes: who changed what, when, and how they reached us.
 
 use promptyoself::cli::definitions::definitions;
-use promptyoself::db::ChangeFilter;
 use promptyoself::error::Code;
 use promptyoself::letta_client::{self as target, ErrorClass, Refusal, RefusalKind};
+use promptyoself::models::ChangeQuery;
 use promptyoself::models::{AgentId, Caller, Change, Face, Operation, ScheduleType};
 use promptyoself::scheduler::Mode;
-use promptyoself::service::{ChangeQuery, Changes};
+use promptyoself::service::Changes;
 use reqwest::Method;
 use serde_json::{Value, json};
 use utoipa::PartialSchema;
@@ -19,9 +19,9 @@ use crate::rest::api::{Api, send};
 use crate::world::World;
 
 async fn all(world: &World) -> Vec<Change> {
-    let filter = ChangeFilter {
+    let filter = ChangeQuery {
         limit: 1_000,
-        ..ChangeFilter::default()
+        ..ChangeQuery::default()
     };
     let mut changes = world.service.db.list_changes(&filter).await.unwrap();
     changes.reverse();
@@ -287,13 +287,13 @@ async fn what_another_program_does_in_the_table_is_noted_as_such() {
     assert!(uids[0].is_some() && uids[7] == uids[0] && uids[6] != uids[0]);
     // Of one that is gone it is still told.
     let asked = ChangeQuery {
-        id: Some(id),
+        schedule_id: Some(id),
         limit: 10,
         ..ChangeQuery::default()
     };
     assert_eq!(world.service.changes(&asked).await.unwrap().len(), 7);
     let never = ChangeQuery {
-        id: Some(77),
+        schedule_id: Some(77),
         ..asked
     };
     let refused = world.service.changes(&never).await.unwrap_err();

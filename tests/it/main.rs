@@ -50,6 +50,7 @@ mod server;
 mod simulation;
 mod smcp;
 mod time_rules;
+mod tls;
 mod upgrades;
 mod upload;
 mod whose_fault;

@@ -2,9 +2,10 @@
 
 use promptyoself::db::ListFilter;
 use promptyoself::error::{Code, Result};
+use promptyoself::models::ChangeQuery;
 use promptyoself::models::{AgentId, Caller, ScheduleType, State};
 use promptyoself::scheduler::Mode;
-use promptyoself::service::{ChangeQuery, Changes, HistoryQuery, Service};
+use promptyoself::service::{Changes, HistoryQuery, Service};
 
 use crate::world::World;
 
@@ -39,7 +40,7 @@ async fn another_agents_schedule_does_not_exist_for_an_agent() {
         ..HistoryQuery::default()
     };
     let changes = ChangeQuery {
-        id: Some(other),
+        schedule_id: Some(other),
         limit: 10,
         ..ChangeQuery::default()
     };

@@ -5,10 +5,10 @@ use jiff::Timestamp;
 use super::{agent_filter, id_filter, page};
 use crate::cli::args::HistoryArgs;
 use crate::error::{Code, Error, Result};
-use crate::models::State;
+use crate::models::{ChangeQuery, State};
 use crate::schedule::meant_word;
+use crate::service::HistoryQuery;
 use crate::service::asked::{given, point};
-use crate::service::{ChangeQuery, HistoryQuery};
 
 /// Which deliveries are asked for; a time without an offset is meant in `zone`.
 ///
@@ -41,7 +41,7 @@ pub fn change_log(args: &HistoryArgs, zone: &str, now: Timestamp) -> Result<Chan
         ));
     }
     Ok(ChangeQuery {
-        id: asked.id,
+        schedule_id: asked.id,
         agent_id: asked.agent_id,
         since: asked.since,
         limit: asked.limit,

@@ -26,7 +26,8 @@ pub(super) struct Read {
     pub idle_step: Option<u16>,
 }
 
-const MONTHS: [&str; 12] = [
+/// The months, from January on.
+pub(in crate::schedule) const MONTHS: [&str; 12] = [
     "january",
     "february",
     "march",
@@ -41,7 +42,8 @@ const MONTHS: [&str; 12] = [
     "december",
 ];
 
-const WEEKDAYS: [&str; 7] = [
+/// The days of the week, from Sunday on as cron counts them.
+pub(in crate::schedule) const WEEKDAYS: [&str; 7] = [
     "sunday",
     "monday",
     "tuesday",

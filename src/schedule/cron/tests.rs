@@ -365,3 +365,25 @@ proptest::proptest! {
         let _ = CronSpec::read(&format!("0 0 {near} * {near}"));
     }
 }
+
+#[test]
+fn second_zero_before_five_fields_is_understood_unless_it_leaves_a_doubt() {
+    for (text, five) in [
+        ("0 30 6 * * 1-5", "30 6 * * 1-5"),
+        ("00  0 9 * * *", "0 9 * * *"),
+        ("0 */5 * * * MON", "*/5 * * * MON"),
+    ] {
+        assert_eq!(CronSpec::understand(text).unwrap().text(), five, "{text}");
+    }
+    for text in [
+        // Every year, or at minute 9 of every hour.
+        "0 9 * * 1-5 *",
+        "5 0 9 * * *",
+        // In some dialects weekdays count from 1.
+        "0 30 6 ? * 2-6",
+        "0 0 9 * * * 2030",
+        "0 61 6 * * *",
+    ] {
+        assert!(CronSpec::understand(text).is_err(), "{text}");
+    }
+}

@@ -99,7 +99,7 @@ pub(crate) fn split_zone(text: &str) -> Option<(String, String)> {
         .any(|name| last.eq_ignore_ascii_case(name));
     let is_place =
         is_utc || last.contains('/') && last.starts_with(|c: char| c.is_ascii_alphabetic());
-    let is_pattern = rest.split_whitespace().count() == 5 || rest.starts_with('@');
+    let is_pattern = matches!(rest.split_whitespace().count(), 5 | 6) || rest.starts_with('@');
     let fits = is_place && is_pattern && Zone::parse(last).is_ok();
     fits.then(|| (last.to_owned(), rest.trim().to_owned()))
 }
@@ -114,6 +114,17 @@ fn every_seconds(step: &str) -> Option<Meant> {
         60 => Some(Meant::Cron("* * * * *".to_owned(), None)),
         n if n > 0 && 60 % n == 0 => Some(Meant::Every(format!("{n}s"))),
         _ => None,
+    }
+}
+
+/// The five fields of a pattern of six whose first is second 0, unless it could be one of AWS or count
+/// its weekdays differently.
+pub(in crate::schedule) fn without_seconds(text: &str) -> Option<String> {
+    let fields: Vec<&str> = text.split_whitespace().collect();
+    let begins_at_zero = matches!(fields.as_slice(), ["0" | "00", _, _, _, _, _]);
+    match begins_at_zero && !fields.contains(&"?") {
+        true => six(&fields, false),
+        false => None,
     }
 }
 

@@ -6,6 +6,7 @@ use jiff::{SignedDuration, Span, Timestamp};
 use super::clock::{self, Bare};
 use super::place::{self, Place};
 use super::{interval, plain};
+use crate::schedule::cron::{MONTHS, WEEKDAYS};
 use crate::schedule::interval::{IntervalSpec, Step};
 use crate::schedule::{Zone, cut, iso};
 
@@ -223,38 +224,16 @@ fn of(year: &str, month: &str, day: &str) -> Option<Date> {
 
 /// A month by its name, or three letters of it and more.
 fn month(word: &str) -> Option<usize> {
-    const MONTHS: [&str; 12] = [
-        "january",
-        "february",
-        "march",
-        "april",
-        "may",
-        "june",
-        "july",
-        "august",
-        "september",
-        "october",
-        "november",
-        "december",
-    ];
     let word = word.trim_end_matches('.');
     let at = MONTHS.iter().position(|name| name.starts_with(word));
     at.filter(|_| word.len() >= 3).map(|at| at + 1)
 }
 
 fn weekday(word: &str) -> Option<Weekday> {
-    const DAYS: [(&str, Weekday); 7] = [
-        ("monday", Weekday::Monday),
-        ("tuesday", Weekday::Tuesday),
-        ("wednesday", Weekday::Wednesday),
-        ("thursday", Weekday::Thursday),
-        ("friday", Weekday::Friday),
-        ("saturday", Weekday::Saturday),
-        ("sunday", Weekday::Sunday),
-    ];
     let word = word.trim_end_matches('.');
-    let found = DAYS.iter().find(|(name, _)| name.starts_with(word));
-    found.filter(|_| word.len() >= 3).map(|(_, day)| *day)
+    let at = WEEKDAYS.iter().position(|name| name.starts_with(word));
+    let at = at.filter(|_| word.len() >= 3)?;
+    Weekday::from_sunday_zero_offset(i8::try_from(at).ok()?).ok()
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use super::super::judge::{Facts, judge_evidence};
 use super::super::queue::{Candidate, Source};
-use super::target::settle_open;
+use super::blame::settle_open;
 use super::{AFTER_FAILURE, Action, Core, Event, Mode, Settling, View, earliest, later};
 use crate::db::{Claim, DueSchedule, Halt, Job, OpenOccurrence};
 use crate::letta_client::{Evidence, RefusalKind};
@@ -58,6 +58,10 @@ impl Core {
         self.next_due = view.next_due;
         self.more = view.more;
         self.more_due = view.more_due;
+        self.shown_until = match (view.more_due, view.due.last()) {
+            (true, Some((due, _))) => due.next_run.min(self.looked_at),
+            _ => self.looked_at,
+        };
         self.taken_since_look = 0;
         self.take_halt(view.halted);
         self.take_hold_of_others(now, view.held_by_lanes);
@@ -156,7 +160,11 @@ impl Core {
         match claim {
             Claim::Job(job) => {
                 match due_again(&job, now).filter(|_| self.mode == Mode::Forever) {
-                    Some(next) => drop(self.behind.insert(job.uid, next)),
+                    Some(next) if next.intended_at <= self.shown_until => {
+                        self.behind.insert(job.uid, next);
+                    }
+                    // It would overtake older ones of its lane that no look has shown yet.
+                    Some(_) => self.want_look(),
                     None => self.next_due = earliest(self.next_due, job.next_run),
                 }
                 self.ours.insert(candidate.lane, Some(job.occurrence_id));

@@ -4,10 +4,11 @@ use axum::Json;
 
 use super::extract::Params;
 use crate::api::queries::{self, ChangeParams};
+use crate::models::ChangeQuery;
 use crate::server::auth::Scoped;
 use crate::server::problem::Problem;
 use crate::service::answers::ChangeLog;
-use crate::service::{ChangeQuery, Operations, asked};
+use crate::service::{Operations, asked};
 
 /// List changes
 ///
@@ -23,7 +24,7 @@ pub(super) async fn list(
     let now = service.clock.now();
     let since = params.since.as_deref().and_then(|s| asked::given(Some(s)));
     let asked = ChangeQuery {
-        id: params.schedule_id.map(queries::id).transpose()?,
+        schedule_id: params.schedule_id.map(queries::id).transpose()?,
         agent_id: queries::agent(params.agent_id.as_deref())?,
         since: since
             .map(|text| asked::point(text, "--since", service.zone.name(), now))

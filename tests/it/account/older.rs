@@ -10,6 +10,7 @@ use crate::world::World;
 
 /// Takes the database back to where it was before the account was kept.
 const UNDO: &str = "
+    DROP INDEX ix_incidents_unknown_agents;
     DROP TRIGGER schedules_uncounted;
     DROP TRIGGER schedules_recounted;
     DROP TRIGGER schedules_counted;

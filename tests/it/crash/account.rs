@@ -28,6 +28,7 @@ struct Occurrence {
 }
 
 /// One try.
+#[derive(Debug)]
 struct Attempt {
     occurrence: i64,
     n: i64,
@@ -224,15 +225,15 @@ impl Account {
                 _ => own.intended_at,
             }
         };
-        let mut last: HashMap<&str, (Timestamp, &str)> = HashMap::new();
+        let mut last: HashMap<&str, &Attempt> = HashMap::new();
         for attempt in &self.attempts {
             let own = &self.occurrences[&attempt.occurrence];
-            let here = (place(attempt), own.prompt.as_str());
-            if let Some(before) = last.insert(&own.agent, here) {
-                let agent = &own.agent;
+            if let Some(before) = last.insert(&own.agent, attempt) {
+                let other = &self.occurrences[&before.occurrence];
                 assert!(
-                    before.0 <= here.0 || before.1 == here.1,
-                    "{agent}: {here:?} after {before:?}"
+                    place(before) <= place(attempt) || other.prompt == own.prompt,
+                    "{}: {attempt:?} of {own:?} after {before:?} of {other:?}",
+                    own.agent
                 );
             }
         }

@@ -3,8 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use promptyoself::db::{ChangeFilter, Db, Restored};
+use promptyoself::db::{Db, Restored};
 use promptyoself::error::{Code, Result};
+use promptyoself::models::ChangeQuery;
 use promptyoself::models::State;
 use promptyoself::scheduler::Mode;
 use promptyoself::service::Service;
@@ -88,9 +89,9 @@ async fn what_has_passed_since_the_backup_is_not_sent_again_and_is_told() {
     let restored = restore(&world, &file, &place, false).await.unwrap();
     assert_eq!((restored.schedules, restored.passed), (2, vec![1, 2]));
     let service = open(&world, &place).await;
-    let filter = ChangeFilter {
+    let filter = ChangeQuery {
         limit: 1,
-        ..ChangeFilter::default()
+        ..ChangeQuery::default()
     };
     let last = service.db.list_changes(&filter).await.unwrap();
     assert_eq!(last[0].operation, "restore");

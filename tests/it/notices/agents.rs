@@ -278,3 +278,77 @@ async fn a_prompts_own_trouble_stays_its_schedules() {
         ]
     );
 }
+
+/// Each of so many agents has a prompt, which is refused since Letta does not know it.
+async fn unknown_agents(world: &World, from: usize, n: usize, once: bool) {
+    for i in from..from + n {
+        let agent = format!("agent-made-up-{i}");
+        match once {
+            true => world.once(&agent, "p", 3_600).await,
+            false => world.every(&agent, "p", "1h").await,
+        };
+        world.target.script(&agent, final_refusal());
+    }
+    world.advance(3_600);
+    deliver(world).await;
+}
+
+#[tokio::test]
+async fn many_agents_that_letta_does_not_know_are_told_of_one_by_one_at_first_and_then_together() {
+    for once in [true, false] {
+        let (world, recorder) = (World::new().await, Recorder::start().await);
+        let telling = Telling::start(&world, &world.service, &posting_to(&recorder)).await;
+        unknown_agents(&world, 0, MANY, once).await;
+        let shared = |count| (IncidentKind::UnknownAgents, count, None);
+        let many = i64::try_from(MANY - 5).unwrap();
+        let found = open(&world).await;
+        assert_eq!(found.last(), Some(&shared(many)), "once {once}");
+        // One-shots are over at once.
+        assert_eq!(found.len(), if once { 1 } else { 6 }, "{found:?}");
+        let mut events = told(&world, &recorder).await;
+        events.sort();
+        let mut wanted = pairs(&[("opened", "dead"); 5]);
+        wanted.extend(pairs(&[("opened", "unknown_agents")]));
+        assert_eq!(events, wanted, "once {once}");
+
+        // More of them are counted, and a day later they are told of anew.
+        unknown_agents(&world, MANY, 3, true).await;
+        assert!(open(&world).await.contains(&shared(many + 3)));
+        let events = told(&world, &recorder).await;
+        let shared = events.iter().filter(|event| event.1 == "unknown_agents");
+        assert_eq!(shared.count(), 1);
+        world.advance(25 * 3_600);
+        world
+            .service
+            .db
+            .review_incidents(world.now())
+            .await
+            .unwrap();
+        assert!(
+            !open(&world)
+                .await
+                .iter()
+                .any(|i| i.0 == IncidentKind::UnknownAgents)
+        );
+        telling.stop().await;
+    }
+}
+
+#[tokio::test]
+async fn schedules_that_are_paused_for_one_of_many_unknown_agents_are_not_told_one_by_one() {
+    let world = World::new().await;
+    unknown_agents(&world, 0, MANY, false).await;
+    for _ in 0..4 {
+        for i in 0..MANY {
+            world
+                .target
+                .script(&format!("agent-made-up-{i}"), final_refusal());
+        }
+        world.advance(3_600);
+        deliver(&world).await;
+    }
+    assert_eq!(world.active().await, 0, "all are paused");
+    let paused = open(&world).await;
+    let paused = paused.iter().filter(|i| i.0 == IncidentKind::Paused);
+    assert_eq!(paused.count(), 5);
+}

@@ -100,7 +100,7 @@ async fn a_query_or_a_path_that_is_wrong_is_refused() {
 #[tokio::test]
 async fn an_error_speaks_of_fields_and_requests_and_its_example_is_accepted() {
     let api = Api::new().await;
-    let wrong = json!({ "agent_id": "agent-a", "prompt": "p", "cron": "0 30 6 * * 1-5" });
+    let wrong = json!({ "agent_id": "agent-a", "prompt": "p", "cron": "0 30 6 ? * MON-FRI" });
     let answer = api.post(SCHEDULES, wrong.clone()).await;
     answer.is_problem(400, Code::CronInvalid);
     assert!(!answer.json.to_string().contains("--"), "{answer:?}");

@@ -2,11 +2,11 @@
 
 use jiff::{SignedDuration, Timestamp};
 use promptyoself::clock::Moment;
-use promptyoself::db::{Claim, ClaimTerms, DueSchedule, OpenOccurrence};
+use promptyoself::db::{Claim, ClaimTerms, DueSchedule, Job, OpenOccurrence};
 use promptyoself::letta_client::{ErrorClass, Evidence, Refusal, RefusalKind};
-use promptyoself::models::{AgentId, Fault, Lane, Lifecycle, State, Trigger, Verdict};
+use promptyoself::models::{AgentId, Fault, Lane, Lifecycle, State, Trigger, Turn, Verdict};
 use promptyoself::scheduler::Settings;
-use promptyoself::scheduler::core::{Action, Core, Event, Mode, View};
+use promptyoself::scheduler::core::{Action, Core, Event, Mode, Settling, View};
 use promptyoself::scheduler::queue::Source;
 use sqlx::ConnectOptions;
 use sqlx::sqlite::SqliteConnectOptions;
@@ -385,4 +385,81 @@ fn however_many_searches_hang_those_that_could_be_settled_are_made_soon() {
     assert_eq!(cleared, 3);
     // And of those that hang, no more than half of the places are taken again.
     assert!(under_way.len() <= 32, "{}", under_way.len());
+}
+
+#[test]
+fn what_is_due_again_does_not_overtake_what_no_look_has_shown_yet() {
+    let (mut core, mut actions) = looked(View {
+        due: vec![due(1)],
+        ..View::default()
+    });
+    let Some(Action::Claim(candidate)) = actions.pop() else {
+        panic!("{actions:?}");
+    };
+    // The claim takes a while, and its schedule is due again when it is made.
+    let (schedule, lane) = due(1);
+    let job = Job {
+        occurrence_id: 1,
+        fence: 1,
+        uid: schedule.uid,
+        schedule_id: Some(1),
+        agent_id: agent(),
+        lane: lane.clone(),
+        intended_at: schedule.next_run,
+        otid: Uuid::from_u128(9),
+        messages: Vec::new(),
+        options: serde_json::Map::new(),
+        failures: 0,
+        sent_at: at(8).now,
+        first_sent_at: at(8).now,
+        expires_at: at(86_400).now,
+        next_run: Some(at(7).now),
+    };
+    let claimed = Event::Claimed(candidate, Claim::Job(Box::new(job.clone())));
+    let actions = core.step(at(8), claimed);
+    assert!(
+        actions.iter().any(|a| matches!(a, Action::Look)),
+        "{actions:?}"
+    );
+    let settling = Settling {
+        occurrence_id: 1,
+        uid: job.uid,
+        fence: 1,
+        verdict: Verdict::Delivered {
+            run_id: None,
+            stop_reason: None,
+            turn: Turn::Ok,
+            tokens: None,
+            reply: None,
+        },
+        lane,
+        intended_at: job.intended_at,
+        job: Some(Box::new(job)),
+    };
+    let actions = core.step(at(9), Event::Settled(settling, Some(State::Delivered)));
+    assert_eq!(claims(&actions), 0, "{actions:?}");
+    // Another one of the lane has become due before it.
+    let at_second = |id: u8, second| {
+        let (schedule, lane) = due(id);
+        let next_run = at(second).now;
+        (
+            DueSchedule {
+                next_run,
+                ..schedule
+            },
+            lane,
+        )
+    };
+    let actions = core.step(
+        at(9),
+        Event::Looked(View {
+            due: vec![at_second(2, 6), at_second(1, 7)],
+            ..View::default()
+        }),
+    );
+    let first = actions.iter().find_map(|a| match a {
+        Action::Claim(candidate) => Some(candidate.intended_at),
+        _ => None,
+    });
+    assert_eq!(first, Some(at(6).now), "{actions:?}");
 }

@@ -1,0 +1,24 @@
+//! The least that a program with a SQLite file can do: it opens the file, reads one row and ends. With
+//! `wait` it ends only when its input does.
+
+use std::io::Read;
+
+use rusqlite::{Connection, OpenFlags};
+
+fn main() {
+    let mut args = std::env::args().skip(1);
+    let file = args.next().expect("which file?");
+    let database = Connection::open_with_flags(file, OpenFlags::SQLITE_OPEN_READ_ONLY)
+        .expect("the file can be opened");
+    let schema: i64 = database
+        .query_row(
+            "SELECT count(*) FROM (SELECT 1 FROM schedules LIMIT 1)",
+            [],
+            |row| row.get(0),
+        )
+        .expect("the file holds schedules");
+    println!("{schema}");
+    if args.next().as_deref() == Some("wait") {
+        let _ = std::io::stdin().read_to_end(&mut Vec::new());
+    }
+}
