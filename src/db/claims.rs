@@ -154,7 +154,10 @@ impl Db {
             let Some(schedule) = fetch_claimable(tx, due)? else {
                 return Ok((Claim::Gone, Tells::Nobody));
             };
-            let Some(first) = schedule.next_run.filter(|t| *t <= now) else {
+            // Its place in the lane was that of the instant it was seen with.
+            let as_seen = |t: &Timestamp| t.as_microsecond() == due.next_run.as_microsecond();
+            let first = schedule.next_run.filter(as_seen).filter(|t| *t <= now);
+            let Some(first) = first else {
                 return Ok((Claim::Gone, Tells::Nobody));
             };
             let timetable = timetable(&schedule).map_err(|e| Fault::of_row(&e))?;

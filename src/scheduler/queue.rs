@@ -91,6 +91,26 @@ impl Queue {
         lane.insert(at, candidate);
     }
 
+    /// Removes what this candidate is, wherever it stands in its lane.
+    pub fn remove(&mut self, candidate: &Candidate) {
+        let Some(lane) = self.lanes.get_mut(&candidate.lane) else {
+            return;
+        };
+        let at = (lane.iter()).position(|c| c.key() == candidate.key());
+        let Some(removed) = at.and_then(|at| lane.remove(at)) else {
+            return;
+        };
+        if at == Some(0) {
+            self.heads.remove(&(removed.intended_at, removed.lane));
+            if let Some(next) = lane.front() {
+                self.heads.insert((next.intended_at, next.lane.clone()));
+            }
+        }
+        if lane.is_empty() {
+            self.lanes.remove(&candidate.lane);
+        }
+    }
+
     /// Takes the oldest head that may be tried now and whose lane is free.
     pub fn take(&mut self, now: Timestamp, is_free: impl Fn(&Lane) -> bool) -> Option<Candidate> {
         let ready = |lane: &Lane| {

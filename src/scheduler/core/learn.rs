@@ -35,6 +35,7 @@ impl Core {
                 // was behind something goes with them, or it would overtake them.
                 self.queue.load(Vec::new());
                 self.behind.clear();
+                self.shown_until = Timestamp::MIN;
                 self.more_due = false;
                 self.next_look = Some(later(now, AFTER_FAILURE));
             }
@@ -159,6 +160,9 @@ impl Core {
         }
         match claim {
             Claim::Job(job) => {
+                // A look from before the claim may have shown it as it was then: with that place it
+                // would overtake others.
+                self.queue.remove(&candidate);
                 match due_again(&job, now).filter(|_| self.mode == Mode::Forever) {
                     Some(next) if next.intended_at <= self.shown_until => {
                         self.behind.insert(job.uid, next);

@@ -1,7 +1,7 @@
 //! What the database says became of every prompt, held against what the server received.
 
 use std::collections::{BTreeMap, HashMap};
-use std::fmt;
+use std::fmt::{self, Write};
 use std::path::Path;
 
 use jiff::civil::DateTime;
@@ -33,6 +33,8 @@ struct Attempt {
     occurrence: i64,
     n: i64,
     otid: String,
+    begun: Timestamp,
+    error: Option<String>,
 }
 
 /// Both sides.
@@ -82,16 +84,20 @@ impl Account {
                 (row.get("id"), occurrence)
             })
             .collect();
-        let rows = sqlx::query("SELECT occurrence_id, n, otid FROM attempts ORDER BY rowid")
-            .fetch_all(&mut db)
-            .await
-            .unwrap();
+        let rows = sqlx::query(
+            "SELECT occurrence_id, n, otid, started_at, error FROM attempts ORDER BY rowid",
+        )
+        .fetch_all(&mut db)
+        .await
+        .unwrap();
         let attempts = rows
             .iter()
             .map(|row| Attempt {
                 occurrence: row.get("occurrence_id"),
                 n: row.get("n"),
                 otid: row.get("otid"),
+                begun: time(row.get("started_at")),
+                error: row.get("error"),
             })
             .collect();
         let mut kept: HashMap<String, usize> = HashMap::new();
@@ -232,11 +238,32 @@ impl Account {
                 let other = &self.occurrences[&before.occurrence];
                 assert!(
                     place(before) <= place(attempt) || other.prompt == own.prompt,
-                    "{}: {attempt:?} of {own:?} after {before:?} of {other:?}",
-                    own.agent
+                    "{}: {attempt:?} of {own:?} after {before:?} of {other:?}\n{}",
+                    own.agent,
+                    self.lane(&own.agent)
                 );
             }
         }
+    }
+
+    /// What became of an agent's prompts, in their order.
+    fn lane(&self, agent: &str) -> String {
+        let mut lines = String::new();
+        for (id, o) in self.occurrences.iter().filter(|(_, o)| o.agent == agent) {
+            let first = o.first_at;
+            let _ = writeln!(
+                lines,
+                "{id}: {} x{} since {first} {o:?}",
+                o.trigger, o.count
+            );
+            for attempt in self.attempts.iter().filter(|a| a.occurrence == *id) {
+                let Attempt {
+                    n, begun, error, ..
+                } = attempt;
+                let _ = writeln!(lines, "    try {n} at {begun}: {error:?}");
+            }
+        }
+        lines
     }
 
     /// As the server saw it: a turn began only when the one before it had ended or died.
