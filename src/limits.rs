@@ -60,6 +60,8 @@ pub const PART: usize = 4;
 pub const HEADER: Duration = Duration::from_secs(10);
 /// How long the other end may take no byte while there is something to write.
 pub const UNREAD: Duration = Duration::from_secs(30);
+/// How long what still comes of a request that was answered early is read and thrown away.
+pub const LEFTOVER: Duration = Duration::from_secs(2);
 
 /// How many sessions one key may have, and how many there may be of those that use none.
 pub const SESSIONS_OF_KEY: usize = 64;
@@ -268,6 +270,11 @@ pub const TABLE: &[Limit] = &[
     limit(
         "an answer of which the other end takes nothing",
         Amount::Time(UNREAD),
+        "closed",
+    ),
+    limit(
+        "the rest of a request that was answered before it had all come",
+        Amount::Time(LEFTOVER),
         "closed",
     ),
     limit(

@@ -7,6 +7,7 @@ pub(crate) mod bodies;
 mod connections;
 mod guard;
 mod holders;
+mod leftover;
 mod letta_api;
 pub mod metrics;
 mod ops;

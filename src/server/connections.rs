@@ -18,6 +18,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 
 use super::answer::Answer;
+use super::leftover::Coming;
 use super::places::{Owed, Place, Places};
 use super::wire::Wire;
 use crate::clock::Clock;
@@ -100,7 +101,8 @@ fn handler(
     place: Arc<Place>,
 ) -> impl Fn(hyper::Request<Incoming>) -> Handled + Clone {
     let router = TowerToHyperService::new(router);
-    move |mut request| {
+    move |request: hyper::Request<Incoming>| {
+        let mut request = request.map(|body| Body::new(Coming::new(body, place.clone())));
         request.extensions_mut().insert(place.clone());
         place.gave(Owed::Request);
         let answered = Answered(place.clone());

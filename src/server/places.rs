@@ -6,6 +6,7 @@ use std::any::Any;
 use std::collections::HashMap;
 use std::fmt;
 use std::net::IpAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -51,6 +52,8 @@ struct State {
     waits: Mutex<Waits>,
     sending: Mutex<Sending>,
     closed: CancellationToken,
+    /// Whether a part of the present request's body has not been read.
+    leaves_body: AtomicBool,
 }
 
 /// An answer on its way to the client.
@@ -133,6 +136,7 @@ impl Places {
             waits: Mutex::default(),
             sending: Mutex::default(),
             closed: CancellationToken::new(),
+            leaves_body: AtomicBool::new(false),
         });
         let mut held = self.held();
         held.last += 1;
@@ -235,6 +239,16 @@ impl Place {
     pub(super) fn let_go(&self) {
         let sent = std::mem::take(&mut *lock(&self.state.sending));
         drop(sent);
+    }
+
+    /// Notes whether a part of the present request's body has not been read.
+    pub(super) fn leaves_body(&self, leaves: bool) {
+        self.state.leaves_body.store(leaves, Ordering::Relaxed);
+    }
+
+    /// Whether the last request was left before its body had come to its end.
+    pub(super) fn has_left_body(&self) -> bool {
+        self.state.leaves_body.load(Ordering::Relaxed)
     }
 
     /// Ends once the connection has to be closed for another one.

@@ -9,6 +9,7 @@ use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
+use super::leftover::Discard;
 use super::places::{Owed, Place};
 use crate::limits;
 
@@ -18,6 +19,8 @@ pub(super) struct Wire {
     place: Arc<Place>,
     /// Ends when the other end has had its time; there only while it takes nothing.
     patience: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
+    /// There once we have closed our side while a body was still coming.
+    discard: Option<Discard>,
 }
 
 impl Wire {
@@ -27,6 +30,7 @@ impl Wire {
             socket,
             place,
             patience: None,
+            discard: None,
         }
     }
 
@@ -125,6 +129,16 @@ impl AsyncWrite for Wire {
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.socket).poll_shutdown(context)
+        let this = &mut *self;
+        if this.discard.is_none() {
+            ready!(Pin::new(&mut this.socket).poll_shutdown(context))?;
+            if !this.place.has_left_body() {
+                return Poll::Ready(Ok(()));
+            }
+        }
+        let discard = this
+            .discard
+            .get_or_insert_with(|| Discard::new(this.place.clock()));
+        discard.poll(&mut this.socket, context)
     }
 }

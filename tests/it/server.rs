@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use reqwest::{Method, RequestBuilder, StatusCode};
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 
 use crate::daemon::Daemon;
 use crate::fake_letta::Script;
@@ -467,4 +469,63 @@ async fn what_was_delivered_and_what_waits_is_in_the_metrics() {
             "promptyoself_in_flight 0",
         ])
         .await;
+}
+
+/// The whole answer to a request of which every byte is written before any is read.
+async fn written_first(base: &str, head: &str, length: usize) -> String {
+    let address = base.trim_start_matches("http://");
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    let head = format!(
+        "{head}\r\ncontent-type: application/json\r\naccept: application/json, text/event-stream\r\n\
+         content-length: {length}\r\n\r\n"
+    );
+    stream.write_all(head.as_bytes()).await.unwrap();
+    let rest = vec![b' '; length];
+    let written = stream.write_all(&rest).await;
+    written.unwrap_or_else(|e| panic!("{head}: {e}"));
+    let mut answer = Vec::new();
+    let read = stream.read_to_end(&mut answer).await;
+    read.unwrap_or_else(|e| panic!("{head}: {e}"));
+    String::from_utf8_lossy(&answer).into_owned()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_that_comes_early_reaches_a_client_that_is_still_writing() {
+    let server = Server::start(World::new().await).await;
+    let host = "host: localhost";
+    let more_than_may_be = 17 * 1024 * 1024;
+    for (head, length, status) in [
+        (
+            format!("POST /mcp HTTP/1.1\r\n{host}"),
+            more_than_may_be,
+            413,
+        ),
+        (
+            format!("POST /api/v1/schedules HTTP/1.1\r\n{host}"),
+            more_than_may_be,
+            413,
+        ),
+        (
+            format!("POST /api/v1/nowhere HTTP/1.1\r\n{host}"),
+            8_000_000,
+            404,
+        ),
+        (format!("PUT /healthz HTTP/1.1\r\n{host}"), 8_000_000, 405),
+        (
+            "POST /api/v1/schedules HTTP/1.1\r\nhost: evil.example".to_owned(),
+            8_000_000,
+            403,
+        ),
+        (
+            format!("POST /api/v1/schedules HTTP/1.1\r\n{host}\r\nauthorization: Bearer wrong"),
+            8_000_000,
+            401,
+        ),
+    ] {
+        let answer = written_first(&server.base, &head, length).await;
+        assert!(
+            answer.starts_with(&format!("HTTP/1.1 {status} ")),
+            "{head}: {answer}"
+        );
+    }
 }
