@@ -44,6 +44,7 @@ const MIGRATIONS: &[Migration] = migrations![
     15 "0015_whose_fault" "whose fault",
     16 "0016_audit" "audit",
     17 "0017_unknown_agents" "unknown agents",
+    18 "0018_history" "history",
 ];
 
 /// Where it is noted which were applied. Version 0.1.0 made it like this.

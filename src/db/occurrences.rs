@@ -1,6 +1,4 @@
-//! Reading occurrences: what is open, and what has been.
-
-use std::collections::HashMap;
+//! Occurrences that are open.
 
 use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
@@ -8,11 +6,11 @@ use uuid::Uuid;
 use super::plans::to_i64;
 use super::rows::{self, occurrence_columns};
 use super::sql::{self, Row, query};
-use super::time::{DbTime, optional};
+use super::time::DbTime;
 use super::unreadable::{Unreadable, fence, generation};
 use super::{AT_ONCE, Db};
 use crate::error::Result;
-use crate::models::{AgentId, Attempt, Identity, Lane, Occurrence, State, Trigger};
+use crate::models::{AgentId, Identity, Lane, State, Trigger};
 
 /// An open occurrence as the scheduler needs it.
 #[derive(Clone, Debug)]
@@ -67,23 +65,6 @@ pub struct Waits {
     pub retry: SignedDuration,
     /// For its fate to be found out.
     pub reconcile: SignedDuration,
-}
-
-/// Which occurrences to show.
-#[derive(Clone, Debug, Default)]
-pub struct HistoryFilter {
-    /// Only those of this schedule.
-    pub uid: Option<Uuid>,
-    /// Only this agent's.
-    pub agent_id: Option<AgentId>,
-    /// Only those in this state.
-    pub state: Option<State>,
-    /// Only those meant for this time or later.
-    pub since: Option<Timestamp>,
-    /// At most so many.
-    pub limit: u32,
-    /// Leaving out so many at the beginning.
-    pub offset: u32,
 }
 
 impl Db {
@@ -160,77 +141,6 @@ impl Db {
             paused: rows::flag(row, "paused"),
             otids: otids(row, &identity, generation),
         })
-    }
-
-    /// The latest occurrences of a filter, the newest first. One that can't be read is left out,
-    /// and reported once.
-    ///
-    /// # Errors
-    /// Those of the database.
-    pub async fn list_history(&self, filter: &HistoryFilter) -> Result<Vec<Occurrence>> {
-        let filter = filter.to_owned();
-        let db = self.clone();
-        self.read("read the history", move |tx| {
-            let filter = &filter;
-            let rows = query(concat!(
-            "SELECT ",
-            occurrence_columns!(),
-            " FROM occurrences WHERE ($1 IS NULL OR uid = $1) AND ($2 IS NULL OR agent_id = $2) \
-             AND ($4 IS NULL OR state = $4) AND ($5 IS NULL OR intended_at >= $5) \
-             ORDER BY intended_at DESC, id DESC LIMIT $3 OFFSET $6"
-        ))
-        .bind(filter.uid.map(|u| u.to_string()))
-        .bind(filter.agent_id.as_ref().map(AgentId::as_str))
-        .bind(i64::from(filter.limit))
-        .bind(filter.state.map(State::as_str))
-        .bind(optional(filter.since))
-        .bind(i64::from(filter.offset))
-        .fetch_all(tx)?;
-            Ok(db.readable(&rows, rows::occurrence))
-        })
-        .await
-    }
-
-    /// The attempts of an occurrence, the first one first, without those that can't be read.
-    ///
-    /// # Errors
-    /// Those of the database.
-    pub async fn list_attempts(&self, occurrence_id: i64) -> Result<Vec<Attempt>> {
-        self.read("read the attempts", move |tx| {
-        let rows = query(
-            "SELECT n, otid, started_at, finished_at, repeats, error_code, error, run_id FROM attempts \
-             WHERE occurrence_id = $1 ORDER BY n",
-        )
-        .bind(occurrence_id)
-        .fetch_all(tx)?;
-        let read = |(place, row): (usize, &Row)| {
-            Some(Attempt {
-                n: rows::number(row, "n").or_else(|| i64::try_from(place + 1).ok())?,
-                otid: rows::uuid(row, "otid").ok()?,
-                started_at: rows::lenient_time(row, "started_at")?,
-                finished_at: rows::lenient_time(row, "finished_at"),
-                repeats: rows::number(row, "repeats").unwrap_or(0),
-                error_code: rows::text(row, "error_code"),
-                error: rows::text(row, "error"),
-                run_id: rows::text(row, "run_id"),
-            })
-        };
-        Ok(rows.iter().enumerate().filter_map(read).collect())
-        }).await
-    }
-
-    /// The numbers of the schedules by their identities.
-    ///
-    /// # Errors
-    /// Those of the database.
-    pub async fn schedule_ids(&self) -> Result<HashMap<Uuid, i64>> {
-        self.read("read the schedules' numbers", move |tx| {
-            let rows =
-                query("SELECT uid, id FROM schedules WHERE uid IS NOT NULL").fetch_all(tx)?;
-            let read = |r| Some((rows::text(r, "uid")?.parse().ok()?, r.get("id").ok()?));
-            Ok(rows.iter().filter_map(read).collect())
-        })
-        .await
     }
 
     /// Takes prompts of a dead scheduler, at most [`AT_ONCE`]: if it is as many, there may be more.

@@ -177,9 +177,8 @@ impl<T: Letta + 'static> World<T> {
             limit: 10_000,
             ..HistoryFilter::default()
         };
-        let mut all = self.service.db.list_history(&filter).await.unwrap();
-        all.reverse();
-        all
+        let past = self.service.db.list_history(&filter).await.unwrap();
+        past.into_iter().rev().map(|p| p.occurrence).collect()
     }
 
     /// Waits until whatever has been sent is settled, at this time.
