@@ -151,8 +151,8 @@ impl PlannedAnew {
     fn describe(&self, latest: Timestamp, now: Timestamp) -> String {
         format!(
             "it showed {latest}, and it is {now}: {} schedules were planned anew ({}), and {} \
-             instants that were recorded as not sent are still to come. Look at those that were made \
-             or changed meanwhile",
+             instants that were recorded as not sent are still to come. Look at those that were \
+             made or changed meanwhile",
             self.schedules.len(),
             self.some_names(),
             self.instants

@@ -55,8 +55,8 @@ pub(super) fn count(
             .one(tx)?;
     if made >= allowance.registrations {
         return Ok(Err(too_many(format!(
-            "{made} schedules were registered for agent {agent} in the last 24 hours, those that were \
-             cancelled among them, and an agent may register no more than {}",
+            "{made} schedules were registered for agent {agent} in the last 24 hours, those that \
+             were cancelled among them, and an agent may register no more than {}",
             allowance.registrations
         ))));
     }
@@ -70,8 +70,8 @@ pub(super) fn count(
         .tuple(tx)?;
         if live >= all.schedules {
             return Ok(Err(too_many(format!(
-                "agents have {live} schedules in all that are active or paused, and may make no more \
-                 than {}: cancel what is no longer needed",
+                "agents have {live} schedules in all that are active or paused, and may make no \
+                 more than {}: cancel what is no longer needed",
                 all.schedules
             ))));
         }

@@ -109,8 +109,8 @@ impl Db {
             return Err(Error::new(
                 Code::DatabaseUnavailable,
                 format!(
-                    "there is no database {} to settle: name the one that was put into its place with \
-                     --db or PROMPTYOSELF_DB_PATH",
+                    "there is no database {} to settle: name the one that was put into its place \
+                     with --db or PROMPTYOSELF_DB_PATH",
                     path.display()
                 ),
             )

@@ -43,30 +43,31 @@ impl Db {
         most: usize,
     ) -> Result<(Vec<DueSchedule>, Vec<i64>)> {
         self.read("look for due schedules", move |tx| {
-        let due = "SELECT id, uid, agent_id, next_run FROM schedules INDEXED BY ix_schedules_due \
-                   WHERE active = 1 AND touched = 0 AND next_run <= $1 \
+            let due = "SELECT id, uid, agent_id, next_run FROM schedules INDEXED BY \
+                   ix_schedules_due WHERE active = 1 AND touched = 0 AND next_run <= $1 \
                    ORDER BY next_run, id LIMIT $2";
-        let most = i64::try_from(most).unwrap_or(i64::MAX);
-        let rows = query(due).bind(DbTime(now)).bind(most).fetch_all(tx);
-        let rows = rows?;
-        let read = |id, r| -> Option<DueSchedule> {
-            Some(DueSchedule {
-                id,
-                uid: rows::uuid(r, "uid").ok()?,
-                agent_id: AgentId::parse(&rows::text(r, "agent_id")?).ok()?,
-                next_run: rows::lenient_time(r, "next_run")?,
-            })
-        };
-        let (mut due, mut unreadable) = (Vec::with_capacity(rows.len()), Vec::new());
-        for row in &rows {
-            let id = row.get("id")?;
-            match read(id, row) {
-                Some(schedule) => due.push(schedule),
-                None => unreadable.push(id),
+            let most = i64::try_from(most).unwrap_or(i64::MAX);
+            let rows = query(due).bind(DbTime(now)).bind(most).fetch_all(tx);
+            let rows = rows?;
+            let read = |id, r| -> Option<DueSchedule> {
+                Some(DueSchedule {
+                    id,
+                    uid: rows::uuid(r, "uid").ok()?,
+                    agent_id: AgentId::parse(&rows::text(r, "agent_id")?).ok()?,
+                    next_run: rows::lenient_time(r, "next_run")?,
+                })
+            };
+            let (mut due, mut unreadable) = (Vec::with_capacity(rows.len()), Vec::new());
+            for row in &rows {
+                let id = row.get("id")?;
+                match read(id, row) {
+                    Some(schedule) => due.push(schedule),
+                    None => unreadable.push(id),
+                }
             }
-        }
-        Ok((due, unreadable))
-        }).await
+            Ok((due, unreadable))
+        })
+        .await
     }
 
     /// Has schedules adopted that another program has made unreadable without our noticing.
@@ -108,8 +109,8 @@ impl Db {
     /// Those of the database.
     pub async fn next_due(&self, now: Timestamp) -> Result<Option<Timestamp>> {
         self.read("look for the next due schedule", move |tx| {
-            let next = "SELECT min(next_run) AS next FROM schedules INDEXED BY ix_schedules_due \
-                    WHERE active = 1 AND touched = 0 AND next_run > $1";
+            let next = "SELECT min(next_run) AS next FROM schedules INDEXED BY \
+                    ix_schedules_due WHERE active = 1 AND touched = 0 AND next_run > $1";
             let row = query(next).bind(DbTime(now)).fetch_optional(tx);
             let row = row?;
             Ok(row.and_then(|row| rows::lenient_time(&row, "next")))

@@ -50,24 +50,25 @@ impl Db {
         let db = self.clone();
         self.write_and_tell(INSERT, move |tx| {
             let row = &row;
-        let id = query(
-            "INSERT INTO schedules (agent_id, prompt_text, schedule_type, schedule_value, next_run, \
-             created_at, active, last_run, max_repetitions) \
+            let id = query(
+                "INSERT INTO schedules (agent_id, prompt_text, schedule_type, schedule_value, \
+             next_run, created_at, active, last_run, max_repetitions) \
              VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) RETURNING id",
-        )
-        .bind(row.agent_id.as_deref().unwrap_or_default())
-        .bind(row.prompt_text.as_deref().unwrap_or_default())
-        .bind(row.schedule_type.as_deref().unwrap_or_default())
-        .bind(row.schedule_value.as_deref().unwrap_or_default())
-        .bind(DbTime(row.next_run.unwrap_or(now)))
-        .bind(DbTime(row.created_at.unwrap_or(now)))
-        .bind(row.active.unwrap_or(true))
-        .bind(optional(row.last_run.flatten()))
-        .bind(row.max_repetitions.flatten())
-        .one(tx)?;
-        db.adopt_or_refuse(tx, id, now, INSERT)?;
-        Ok(id)
-        }).await
+            )
+            .bind(row.agent_id.as_deref().unwrap_or_default())
+            .bind(row.prompt_text.as_deref().unwrap_or_default())
+            .bind(row.schedule_type.as_deref().unwrap_or_default())
+            .bind(row.schedule_value.as_deref().unwrap_or_default())
+            .bind(DbTime(row.next_run.unwrap_or(now)))
+            .bind(DbTime(row.created_at.unwrap_or(now)))
+            .bind(row.active.unwrap_or(true))
+            .bind(optional(row.last_run.flatten()))
+            .bind(row.max_repetitions.flatten())
+            .one(tx)?;
+            db.adopt_or_refuse(tx, id, now, INSERT)?;
+            Ok(id)
+        })
+        .await
     }
 
     /// Changes a row and adopts the change. Whether there is such a row.

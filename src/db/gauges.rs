@@ -48,7 +48,8 @@ const INCIDENTS: &str = "SELECT kind AS word, 1 AS n \
      FROM incidents INDEXED BY ix_incidents_one_open WHERE closed_at IS NULL LIMIT 100000";
 
 const OUTBOX: &str = "SELECT $1 AS word, count(*) AS n FROM (SELECT 1 \
-     FROM outbox INDEXED BY ix_outbox_lane WHERE channel = $1 AND given_up_at IS NULL LIMIT 100000)";
+     FROM outbox INDEXED BY ix_outbox_lane WHERE channel = $1 AND given_up_at IS NULL LIMIT \
+     100000)";
 
 const SCHEDULES: &str = "SELECT lifecycle AS word, count AS n FROM schedule_counts";
 

@@ -134,22 +134,22 @@ impl Db {
     /// Those of the database.
     pub async fn unreadable_occurrences(&self) -> Result<Vec<(i64, String)>> {
         self.read("read the occurrences", |tx| {
-        let rows = query(concat!(
-            "SELECT ",
-            occurrence_columns!(),
-            " FROM occurrences WHERE length(uid) <> 36 OR \"trigger\" NOT IN ('schedule', 'manual') \
-             OR state NOT IN ('waiting', 'sending', 'unknown', 'delivered', 'dead', 'coalesced', \
-                              'skipped', 'missed', 'cancelled') \
+            let rows = query(concat!(
+                "SELECT ",
+                occurrence_columns!(),
+                " FROM occurrences WHERE length(uid) <> 36 OR \"trigger\" NOT IN ('schedule', \
+             'manual') OR state NOT IN ('waiting', 'sending', 'unknown', 'delivered', 'dead', \
+                              'coalesced', 'skipped', 'missed', 'cancelled') \
              OR first_at NOT GLOB '[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9] *' \
              OR intended_at NOT GLOB '[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9] *' LIMIT 10"
-        ))
-        .fetch_all(tx)?;
-        let unreadable = |row: &Row| {
-            let id: i64 = row.get("id").ok()?;
-            let why = rows::occurrence(row).err()?;
-            Some((id, why.to_string()))
-        };
-        Ok(rows.iter().filter_map(unreadable).collect())
+            ))
+            .fetch_all(tx)?;
+            let unreadable = |row: &Row| {
+                let id: i64 = row.get("id").ok()?;
+                let why = rows::occurrence(row).err()?;
+                Some((id, why.to_string()))
+            };
+            Ok(rows.iter().filter_map(unreadable).collect())
         })
         .await
     }

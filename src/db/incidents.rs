@@ -92,8 +92,8 @@ pub(super) fn open_incident(
     // A prompt that waits for a person is asked again and again: it counts once.
     let again = query(
         "UPDATE incidents SET count = count + CASE kind WHEN 'dead' THEN 1 WHEN 'paused' THEN 1 \
-             WHEN 'unknown_agents' THEN 1 WHEN 'needs_human' THEN occurrence_id IS NOT $3 ELSE 0 END, \
-         occurrence_id = coalesce($3, occurrence_id), code = $4, reason = $5, \
+             WHEN 'unknown_agents' THEN 1 WHEN 'needs_human' THEN occurrence_id IS NOT $3 ELSE 0 \
+         END, occurrence_id = coalesce($3, occurrence_id), code = $4, reason = $5, \
          uid = CASE WHEN uid = $6 THEN uid END \
          WHERE kind = $1 AND subject = $2 AND closed_at IS NULL",
     )

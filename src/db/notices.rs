@@ -143,7 +143,8 @@ pub(super) fn is_one_of_many(
     }
     let day_ago = now.checked_sub(SHOWN).unwrap_or(Timestamp::MIN);
     let others = "SELECT 1 FROM incidents INDEXED BY ix_incidents_unknown_agents \
-                  WHERE code = 'agent_unknown' AND agent_id IS NOT NULL AND opened_at > $1 LIMIT $2";
+                  WHERE code = 'agent_unknown' AND agent_id IS NOT NULL AND opened_at > $1 LIMIT \
+                  $2";
     let others = query(others)
         .bind(DbTime(day_ago))
         .bind(MANY_UNKNOWN)
@@ -321,11 +322,12 @@ impl Db {
                    (SELECT 1 FROM incidents i INDEXED BY ix_incidents_one_open \
                     WHERE i.kind = 'held' AND i.subject = h.target AND i.closed_at IS NULL) \
                    UNION ALL SELECT 1 FROM incidents i INDEXED BY ix_incidents_one_open \
-                   WHERE closed_at IS NULL AND kind NOT IN ('held', 'clock', 'unknown_agents') AND agent_id IS NULL \
-                   AND NOT EXISTS (SELECT 1 FROM schedules s INDEXED BY ix_schedules_uid \
-                       WHERE s.uid = i.subject) \
+                   WHERE closed_at IS NULL AND kind NOT IN ('held', 'clock', 'unknown_agents') \
+                   AND agent_id IS NULL AND NOT EXISTS (SELECT 1 FROM schedules s INDEXED BY \
+                       ix_schedules_uid WHERE s.uid = i.subject) \
                    UNION ALL SELECT 1 FROM incidents INDEXED BY ix_incidents_one_open \
-                   WHERE closed_at IS NULL AND kind IN ('clock', 'unknown_agents') AND opened_at <= $2 LIMIT 1";
+                   WHERE closed_at IS NULL AND kind IN ('clock', 'unknown_agents') AND opened_at \
+                   <= $2 LIMIT 1";
             let any = query(any)
                 .bind(DbTime(long_ago))
                 .bind(DbTime(day_ago))

@@ -84,34 +84,36 @@ impl Db {
     pub async fn sort_open_occurrences(&self) -> Result<(Vec<OpenOccurrence>, Vec<Unreadable>)> {
         let db = self.clone();
         self.read("look for open occurrences", move |tx| {
-        let open = concat!(
-            "SELECT fence, owner, failures, generation, expires_at, reconcile_until, doubted_at, \
-             \"trigger\" = 'schedule' AND EXISTS (SELECT 1 FROM schedules s \
+            let open = concat!(
+                "SELECT fence, owner, failures, generation, expires_at, reconcile_until, \
+             doubted_at, \"trigger\" = 'schedule' AND EXISTS (SELECT 1 FROM schedules s \
                  WHERE s.uid = occurrences.uid AND s.lifecycle = 'paused') AS paused, \
-             (SELECT min(started_at) FROM attempts a INDEXED BY sqlite_autoindex_attempts_1 \
-              WHERE a.occurrence_id = occurrences.id) AS first_sent_at, \
-             (SELECT group_concat(otid) FROM attempts a INDEXED BY sqlite_autoindex_attempts_1 \
-              WHERE a.occurrence_id = occurrences.id) AS used_otids, \
-             (SELECT group_concat(install_id) FROM former_installs) AS former_installs, ",
-            occurrence_columns!(),
-            " FROM occurrences INDEXED BY ix_occurrences_open \
+             (SELECT min(started_at) FROM attempts a INDEXED BY \
+              sqlite_autoindex_attempts_1 WHERE a.occurrence_id = occurrences.id) AS \
+             first_sent_at, (SELECT group_concat(otid) FROM attempts a INDEXED BY \
+              sqlite_autoindex_attempts_1 WHERE a.occurrence_id = occurrences.id) AS \
+             used_otids, (SELECT group_concat(install_id) FROM former_installs) AS \
+             former_installs, ",
+                occurrence_columns!(),
+                " FROM occurrences INDEXED BY ix_occurrences_open \
              WHERE state IN ('waiting', 'sending', 'unknown')"
-        );
-        let rows = query(open).fetch_all(tx);
-        let rows = rows?;
-        let mut unreadable = Vec::new();
-        let mut open = db.readable(&rows, |row| {
-            let read = db.open_occurrence(row);
-            let is_sent = rows::text(row, "state").as_deref() == Some(State::Sending.as_str());
-            if let (Err(e), false, Ok(id)) = (&read, is_sent, row.get("id")) {
-                let reason = e.to_string();
-                unreadable.push(Unreadable { id, reason });
-            }
-            read
-        });
-        open.sort_by_key(|o| (o.intended_at, o.id));
-        Ok((open, unreadable))
-        }).await
+            );
+            let rows = query(open).fetch_all(tx);
+            let rows = rows?;
+            let mut unreadable = Vec::new();
+            let mut open = db.readable(&rows, |row| {
+                let read = db.open_occurrence(row);
+                let is_sent = rows::text(row, "state").as_deref() == Some(State::Sending.as_str());
+                if let (Err(e), false, Ok(id)) = (&read, is_sent, row.get("id")) {
+                    let reason = e.to_string();
+                    unreadable.push(Unreadable { id, reason });
+                }
+                read
+            });
+            open.sort_by_key(|o| (o.intended_at, o.id));
+            Ok((open, unreadable))
+        })
+        .await
     }
 
     fn open_occurrence(&self, row: &Row) -> sql::Result<OpenOccurrence> {
@@ -171,8 +173,8 @@ impl Db {
             let left = left?;
             for row in &left {
                 query(
-                    "UPDATE occurrences SET state = 'unknown', owner = NULL, fence = fence + 1, \
-                 not_before = $2, reconcile_until = $3, \
+                    "UPDATE occurrences SET state = 'unknown', owner = NULL, fence = \
+                 fence + 1, not_before = $2, reconcile_until = $3, \
                  doubted_at = coalesce((SELECT heartbeat_at FROM schedulers s \
                      WHERE s.owner = occurrences.owner), $2), \
                  reason = 'the scheduler that was sending it died', \

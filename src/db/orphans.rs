@@ -52,9 +52,9 @@ impl Db {
 fn take_deleted(tx: &Tx<'_>) -> sql::Result<Vec<Row>> {
     let rows = query(
         "SELECT d.rowid AS note, d.uid, d.agent_id, d.lifecycle, d.planned_next_run AS next, \
-         d.repetitions, d.paused_at, d.id AS id, r.schedule_type, r.schedule_value, r.timezone, r.anchor, \
-         r.end_at, r.max_repetitions, EXISTS (SELECT 1 FROM schedules s WHERE s.uid = d.uid) \
-             AS replaced \
+         d.repetitions, d.paused_at, d.id AS id, r.schedule_type, r.schedule_value, r.timezone, \
+         r.anchor, r.end_at, r.max_repetitions, EXISTS (SELECT 1 FROM schedules s WHERE s.uid = \
+             d.uid) AS replaced \
          FROM deleted_schedules d LEFT JOIN schedule_revisions r \
          ON r.id = (SELECT max(id) FROM schedule_revisions WHERE uid = d.uid) LIMIT $1",
     )

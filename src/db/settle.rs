@@ -363,7 +363,8 @@ fn finish_attempt(
             "UPDATE attempts SET repeats = repeats + 1, finished_at = $2, error = $4 \
              WHERE occurrence_id = $1 AND counted = 0 AND error_code = $3 \
              AND n = (SELECT max(n) - 1 FROM attempts WHERE occurrence_id = $1) \
-             AND otid = (SELECT otid FROM attempts WHERE occurrence_id = $1 ORDER BY n DESC LIMIT 1)",
+             AND otid = (SELECT otid FROM attempts WHERE occurrence_id = $1 ORDER BY n DESC \
+             LIMIT 1)",
         )
         .bind(occurrence_id)
         .bind(DbTime(now))

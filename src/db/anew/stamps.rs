@@ -56,8 +56,8 @@ pub(super) fn put_right(tx: &Tx<'_>, now: Timestamp) -> sql::Result<()> {
     }
     query(
         "UPDATE schedules SET last_run = min(last_run, $1), paused_at = min(paused_at, $1), \
-         ended_at = min(ended_at, $1), created_at = CASE WHEN created_at > $2 THEN $1 ELSE created_at END, \
-         row_version = row_version + 1 \
+         ended_at = min(ended_at, $1), created_at = CASE WHEN created_at > $2 THEN $1 ELSE \
+         created_at END, row_version = row_version + 1 \
          WHERE touched = 0 AND (last_run > $1 OR paused_at > $1 OR ended_at > $1 \
                             OR created_at > $2)",
     )
