@@ -1,8 +1,8 @@
 //! The database: every SQL statement of the program is in this module.
 //!
-//! SQLite in WAL mode with `synchronous=FULL`, one connection per process, and `BEGIN IMMEDIATE`
-//! for everything that writes: a transaction that reads first and writes later under a plain
-//! `BEGIN` fails under load instead of waiting.
+//! SQLite in WAL mode with `synchronous=FULL`. One thread of the process writes, whole transactions
+//! at a time, and always begins with `BEGIN IMMEDIATE`: a transaction that reads first and writes
+//! later under a plain `BEGIN` fails under load instead of waiting. Others only read.
 
 mod account;
 mod adoption;
@@ -13,20 +13,24 @@ mod changes;
 mod claimable;
 mod claims;
 mod clock;
+mod connection;
 mod control;
 mod copies;
 mod due;
+mod engine;
 mod fault;
 mod filesystem;
 mod foreign;
 mod gauges;
 mod halt;
 mod health;
-mod hinted;
+mod history;
 mod incidents;
+mod jobs;
 mod keys;
 mod letters;
 mod manual;
+mod migrations;
 mod notices;
 mod occurrences;
 mod open;
@@ -42,6 +46,7 @@ mod scheduled;
 mod schedulers;
 mod schedules;
 mod settle;
+mod sql;
 mod time;
 mod unreadable;
 mod updates;
@@ -52,14 +57,14 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
 use jiff::Timestamp;
-use sqlx::sqlite::{Sqlite, SqlitePool};
-use sqlx::{Connection, Transaction};
 use tokio::sync::Notify;
 use uuid::Uuid;
 
 use crate::error::{Code, Error, Result};
 use crate::models::{By, Identity, Trigger};
 use crate::schedule::Zone;
+use engine::{Engine, Whose};
+use sql::query;
 
 pub use adoption::Adopted;
 pub use anew::PlannedAnew;
@@ -72,10 +77,11 @@ pub use foreign::RowColumns;
 pub use gauges::Gauges;
 pub use halt::Halt;
 pub use health::{Overdue, Stalled};
+pub use history::{HistoryFilter, Past};
 pub(crate) use letters::LONGEST_WAIT;
 pub use letters::{Letter, Taken, Tidied};
 pub use manual::Queued;
-pub use occurrences::{HistoryFilter, OpenOccurrence, Waits};
+pub use occurrences::{OpenOccurrence, Waits};
 pub use outbox::OutboxStatus;
 pub use plans::{remaining, timetable};
 pub use prune::Pruned;
@@ -92,12 +98,12 @@ pub use upgrade::UpgradeReport;
 /// deliveries and other programs wait while it lasts, and SQLAlchemy gives up after five seconds.
 pub const AT_ONCE: u64 = 100;
 
-pub(crate) type Tx = Transaction<'static, Sqlite>;
-
 /// An open database. Cloning shares it.
 #[derive(Clone, Debug)]
 pub struct Db {
-    pool: SqlitePool,
+    engine: Arc<Engine>,
+    /// Whose jobs those of this handle are.
+    whose: Whose,
     path: Arc<PathBuf>,
     install_id: Uuid,
     /// The zone of schedules that have none of their own.
@@ -131,9 +137,9 @@ impl Db {
         }
     }
 
-    /// Closes the database; later calls fail.
+    /// Closes the database once what was asked of it is done; later calls fail.
     pub async fn close(&self) {
-        self.pool.close().await;
+        self.engine.end().await;
     }
 
     /// A number that changes whenever another process has written.
@@ -141,64 +147,34 @@ impl Db {
     /// # Errors
     /// If the database can't be read.
     pub async fn data_version(&self) -> Result<i64> {
-        sqlx::query_scalar("PRAGMA data_version")
-            .fetch_one(&self.pool)
-            .await
-            .map_err(|e| self.failed("watch for changes", e))
+        // A connection sees the changes of all others as another program's.
+        let doing = "watch for changes";
+        let version = self.read_by_writer(doing, |tx| Ok(query("PRAGMA data_version").one(tx)?));
+        version.await
     }
 
-    /// Begins a transaction that may write.
-    async fn begin(&self, doing: &str) -> Result<Tx> {
-        self.pool
-            .begin_with("BEGIN IMMEDIATE")
-            .await
-            .map_err(|e| self.failed(doing, e))
-    }
-
-    /// Commits; `doing` says what, for the error.
-    async fn commit(&self, tx: Tx, doing: &str) -> Result<()> {
-        tx.commit().await.map_err(|e| self.failed(doing, e))
-    }
-
-    /// Commits what may have put something into the outbox.
-    async fn commit_and_tell(&self, tx: Tx, doing: &str) -> Result<()> {
-        self.commit(tx, doing).await?;
-        self.outbox_changed.notify_one();
-        Ok(())
-    }
-
-    /// Our error for a failed statement; `doing` as in "could not …".
-    fn failed(&self, doing: &str, error: sqlx::Error) -> Error {
-        database_error(&self.path, doing, error)
-    }
-
-    /// Whether the connection works at all.
+    /// Whether the database works at all.
     ///
     /// # Errors
     /// If it doesn't.
     pub async fn ping(&self) -> Result<()> {
-        let mut connection = self
-            .pool
-            .acquire()
-            .await
-            .map_err(|e| self.failed("reach it", e))?;
-        connection
-            .ping()
-            .await
-            .map_err(|e| self.failed("reach it", e))
+        let works = self.read("reach it", |tx| Ok(query("SELECT 1").one::<i64>(tx)?));
+        works.await.map(drop)
     }
 }
 
 /// What SQLite answers when the disk is full: `SQLITE_FULL`, and `SQLITE_IOERR_SHMSIZE` where not
 /// even the index of the log finds room.
-const FULL: [i64; 2] = [13, 4874];
+const FULL: [i32; 2] = [13, 4874];
 
 /// Sorts an SQLite error into our codes: what to do differs, so the code does.
-fn database_error(path: &Path, doing: &str, error: sqlx::Error) -> Error {
-    let extended = match &error {
-        sqlx::Error::Database(e) => e.code().and_then(|c| c.parse::<i64>().ok()),
-        _ => None,
-    };
+/// `extended` is SQLite's result code, if it is one of SQLite.
+fn database_error(
+    path: &Path,
+    doing: &str,
+    extended: Option<i32>,
+    error: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+) -> Error {
     let other = other_path(path);
     let path = path.display();
     // The primary code is in the low byte (https://sqlite.org/rescode.html).
@@ -238,10 +214,7 @@ fn database_error(path: &Path, doing: &str, error: sqlx::Error) -> Error {
             Some(5 | 6 | 10 | 13) => "promptyoself list".to_owned(),
             _ => other,
         })
-        .caused_by(match error {
-            sqlx::Error::Database(e) => e.into_error(),
-            other => other.into(),
-        })
+        .caused_by(error)
 }
 
 /// The flag that names another database than the one that can't be used.
@@ -293,7 +266,8 @@ mod tests {
     }
 
     async fn set(db: &Db, pragma: &'static str) {
-        sqlx::query(pragma).execute(&db.pool).await.unwrap();
+        let set = db.write("test", move |tx| Ok(query(pragma).execute(tx)?));
+        set.await.unwrap();
     }
 
     #[tokio::test]
@@ -315,10 +289,9 @@ mod tests {
     async fn a_transaction_that_sqlite_ended_by_itself_stops_nothing_after_it() {
         let folder = tempfile::tempdir().unwrap();
         let db = open(&folder).await;
-        let mut tx = db.begin("test").await.unwrap();
-        // As SQLite does on a full disk, behind the back of sqlx.
-        sqlx::query("ROLLBACK").execute(&mut *tx).await.unwrap();
-        drop(tx);
+        // As SQLite does on a full disk.
+        let ended = db.write("test", |tx| Ok(query("ROLLBACK").execute(tx)?));
+        assert!(ended.await.is_err());
         assert!(add(&db, "next".into()).await.is_ok());
     }
 

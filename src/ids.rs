@@ -1,27 +1,54 @@
 //! The only place that makes identities: by chance, except in a simulation, which has to be
 //! repeatable.
 
-use std::cell::Cell;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use uuid::Uuid;
 
 tokio::task_local! {
-    /// How many identities were drawn from a seed.
-    static DRAWN: (u64, Cell<u128>);
+    static DRAWN: Drawn;
+}
+
+/// How many identities were drawn from a seed.
+#[derive(Clone, Debug)]
+struct Drawn {
+    seed: u64,
+    count: Arc<AtomicU64>,
 }
 
 /// A new identity.
 pub fn new_id() -> Uuid {
-    let drawn = DRAWN.try_with(|(seed, count)| {
-        let n = count.replace(count.get() + 1);
-        Uuid::new_v5(&Uuid::from_u128(u128::from(*seed)), &n.to_be_bytes())
+    let drawn = DRAWN.try_with(|drawn| {
+        let n = u128::from(drawn.count.fetch_add(1, Ordering::Relaxed));
+        Uuid::new_v5(&Uuid::from_u128(drawn.seed.into()), &n.to_be_bytes())
     });
     drawn.unwrap_or_else(|_| Uuid::new_v4())
 }
 
 /// Does `work` with every new identity drawn from `seed`, for simulations.
 pub async fn drawn_from<T>(seed: u64, work: impl Future<Output = T>) -> T {
-    DRAWN.scope((seed, Cell::new(0)), work).await
+    let count = Arc::default();
+    DRAWN.scope(Drawn { seed, count }, work).await
+}
+
+/// From where a task has its identities, for work that it has done on another thread.
+#[derive(Clone, Debug)]
+pub(crate) struct Source(Option<Drawn>);
+
+impl Source {
+    /// That of this task.
+    pub(crate) fn current() -> Self {
+        Source(DRAWN.try_with(Drawn::clone).ok())
+    }
+
+    /// Does work with identities from there.
+    pub(crate) fn within<T>(&self, work: impl FnOnce() -> T) -> T {
+        match &self.0 {
+            Some(drawn) => DRAWN.sync_scope(drawn.clone(), work),
+            None => work(),
+        }
+    }
 }
 
 #[cfg(test)]

@@ -42,6 +42,9 @@ macro_rules! words {
         pub enum $name { $($(#[$vdoc])* #[serde(rename = $text)] $variant,)+ }
 
         impl $name {
+            /// All of them.
+            pub const ALL: &[$name] = &[$($name::$variant,)+];
+
             /// The word as it is stored and shown.
             pub fn as_str(self) -> &'static str {
                 match self { $($name::$variant => $text,)+ }

@@ -25,7 +25,7 @@ use post::Post;
 use report::Report;
 
 /// How often the outbox is looked into for what other processes have put there.
-const WATCH: Duration = Duration::from_secs(1);
+const WATCH: SignedDuration = SignedDuration::from_secs(1);
 
 /// The wait before the second try; it doubles from there.
 const FIRST_WAIT: SignedDuration = SignedDuration::from_secs(5);
@@ -130,6 +130,7 @@ impl Notifier {
         // Between any two letters it is looked whether to stop.
         while !stop.is_cancelled() {
             round.note_ended();
+            let looked_at = self.clock.now();
             let worked = self.go_on(&mut round, &abandon).await;
             if round.is_more(worked) {
                 continue;
@@ -139,7 +140,7 @@ impl Notifier {
                 () = stop.cancelled() => {}
                 Some(ended) = round.sending.join_next() => round.note(ended),
                 () = self.db.outbox_changed() => {}
-                () = self.clock.sleep(WATCH) => {}
+                () = self.clock.sleep_until(later(looked_at, WATCH)) => {}
             }
         }
         let over = self.clock.sleep(LAST_CALL);

@@ -72,6 +72,10 @@ impl Scheduler {
     /// # Errors
     /// If the owner lock can't be taken. Later failures of the database are waited out.
     pub async fn run(&self, mode: Mode, stop: CancellationToken) -> Result<()> {
-        runner::run(self, mode, stop).await
+        let scheduler = Scheduler {
+            db: self.db.for_scheduler(),
+            ..self.clone()
+        };
+        runner::run(&scheduler, mode, stop).await
     }
 }

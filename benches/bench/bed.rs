@@ -3,6 +3,7 @@
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
+use reqwest::RequestBuilder;
 use rusqlite::TransactionBehavior;
 use serde_json::{Value, json};
 
@@ -107,6 +108,13 @@ impl Bed {
         usize::try_from(count).unwrap_or_default()
     }
 
+    /// The number of a schedule that is due in a far future.
+    pub fn a_schedule(&self) -> i64 {
+        let one = "SELECT min(id) FROM schedules";
+        let id = rows::open(&self.database()).query_row(one, [], |row| row.get(0));
+        id.expect("a schedule")
+    }
+
     /// The number of a schedule that has a history.
     pub fn a_schedule_with_history(&self) -> i64 {
         let one = "SELECT min(id) FROM schedules WHERE schedule_type = 'interval'";
@@ -135,12 +143,23 @@ impl Bench {
     /// # Panics
     /// If the answer is no success.
     pub fn post(&self, url: &str, body: &Value) -> Value {
+        self.answer(crate::letta::client().post(url).json(body))
+    }
+
+    /// Reads JSON.
+    ///
+    /// # Panics
+    /// If the answer is no success.
+    pub fn get(&self, url: &str) -> Value {
+        self.answer(crate::letta::client().get(url))
+    }
+
+    fn answer(&self, request: RequestBuilder) -> Value {
         self.runtime.block_on(async {
-            let sent = crate::letta::client().post(url).json(body).send().await;
-            let response = sent.expect("the daemon answers");
-            let status = response.status();
+            let response = request.send().await.expect("the daemon answers");
+            let (status, url) = (response.status(), response.url().clone());
             let text = response.text().await.expect("the answer is whole");
-            assert!(status.is_success(), "POST {url} {body}: {status} {text}");
+            assert!(status.is_success(), "{url}: {status} {text}");
             serde_json::from_str(&text).expect("JSON")
         })
     }

@@ -9,6 +9,7 @@ mod bed;
 mod cold;
 mod deliveries;
 mod fill;
+mod flooding;
 mod hanging;
 mod idle;
 mod lateness;
@@ -42,7 +43,7 @@ const CONCURRENCY: usize = 64;
 #[command(name = "scripts/bench", after_help = PARTS)]
 struct Arguments {
     /// The parts to measure; all if none is named
-    #[arg(value_name = "PART", value_parser = ["a", "b", "c", "d", "e", "f", "g"], hide_possible_values = true)]
+    #[arg(value_name = "PART", value_parser = ["a", "b", "c", "d", "e", "f", "g", "h"], hide_possible_values = true)]
     parts: Vec<String>,
     /// A build to measure, and what to call it; may be repeated [default: this checkout's]
     #[arg(long = "program", value_name = "[NAME=]PATH", value_parser = Program::read)]
@@ -66,7 +67,8 @@ Parts:
   d  cold starts
   e  registrations a second over HTTP
   f  idle memory and CPU
-  g  lateness of others when ten agents hang";
+  g  lateness of others when ten agents hang
+  h  lateness while every route is asked over 64 connections";
 
 /// How much is measured.
 struct Sizes {
@@ -88,6 +90,8 @@ struct Sizes {
     registering: Duration,
     /// How many agents have prompts beside those that hang.
     others: usize,
+    /// For how many seconds every route is asked.
+    flooding: u32,
     /// How long a process is left alone before it counts as idle.
     settling: Duration,
     /// How long it is looked at then.
@@ -104,6 +108,7 @@ const SMOKE: Sizes = Sizes {
     starts: 1,
     registering: Duration::from_millis(200),
     others: 20,
+    flooding: 2,
     settling: Duration::ZERO,
     idle: Duration::from_millis(200),
 };
@@ -118,6 +123,7 @@ const QUICK: Sizes = Sizes {
     starts: 20,
     registering: Duration::from_secs(2),
     others: 990,
+    flooding: 10,
     settling: Duration::from_secs(3),
     idle: Duration::from_secs(5),
 };
@@ -132,6 +138,7 @@ const LONG: Sizes = Sizes {
     starts: 100,
     registering: Duration::from_secs(5),
     others: 990,
+    flooding: 60,
     settling: Duration::from_secs(10),
     idle: Duration::from_secs(20),
 };
@@ -237,6 +244,7 @@ fn main() {
             ("e", registrations::run),
             ("f", idle::run),
             ("g", hanging::run),
+            ("h", flooding::run),
         ] {
             if arguments.parts.is_empty() || arguments.parts.iter().any(|p| p == letter) {
                 eprintln!("run {} of {}, part {letter}", run + 1, arguments.runs);

@@ -4,13 +4,15 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
-use tokio::sync::mpsc;
+use tokio::runtime::Builder;
+use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
+use super::commands::client;
 use crate::config::{self, Delivery};
 use crate::db::RunningScheduler;
-use crate::error::Result;
+use crate::error::{Code, Error, Result};
 use crate::models::{By, Lifecycle, State, Verdict};
 use crate::notify::Notifier;
 use crate::scheduler::{Mode, Outcome, Scheduler, Settings};
@@ -67,7 +69,7 @@ pub(super) async fn forever(
         service.db.path().display(),
         service.letta.address()
     );
-    let scheduler = scheduler(service, settings, outcomes);
+    let scheduler = scheduler(service, asked, settings, outcomes)?;
     deliver(scheduler, Mode::Forever, notifier, stop).await?;
     tracing::info!("stopped");
     Ok(())
@@ -111,7 +113,8 @@ pub(super) async fn once(
     stop: CancellationToken,
 ) -> Result<Vec<Value>> {
     let (told, mut outcomes) = mpsc::unbounded_channel();
-    let scheduler = scheduler(service, settings_of(&asked.delivery), Some(told));
+    let settings = settings_of(&asked.delivery);
+    let scheduler = scheduler(service, asked, settings, Some(told))?;
     deliver(scheduler, Mode::Once, notifier, stop).await?;
     let mut executed = Vec::new();
     while let Ok(outcome) = outcomes.try_recv() {
@@ -134,27 +137,57 @@ async fn deliver(
     }
     let ended = CancellationToken::new();
     let notifying = tokio::spawn(notifier.run(ended.clone()));
-    let ran = scheduler.run(mode, stop).await;
+    let ran = run_apart(scheduler, mode, stop).await;
     ended.cancel();
     // A fault in there is logged by the runtime, and spoils no delivery.
     let _ = notifying.await;
     ran
 }
 
+/// A scheduler with a client of its own: a connection is served by the thread that has opened it.
 fn scheduler(
     service: &Service,
+    asked: &config::Settings,
     settings: Settings,
     outcomes: Option<mpsc::UnboundedSender<Outcome>>,
-) -> Scheduler {
-    Scheduler {
+) -> Result<Scheduler> {
+    Ok(Scheduler {
         db: service.db.acting_for(By::scheduler()),
-        letta: service.letta.clone(),
+        letta: client(asked, &service.clock)?,
         clock: service.clock.clone(),
         settings,
         zone: service.zone.clone(),
         wake: service.wake.clone(),
         outcomes,
-    }
+    })
+}
+
+/// Runs a scheduler on a thread of its own, with all its talks: however busy the faces are, it does
+/// in time what is to be done.
+async fn run_apart(scheduler: Scheduler, mode: Mode, stop: CancellationToken) -> Result<()> {
+    let failed = |e: std::io::Error| {
+        Error::new(
+            Code::Internal,
+            "could not start the thread of the scheduler",
+        )
+        .caused_by(e)
+    };
+    let (told, ended) = oneshot::channel();
+    let runtime = Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(failed)?;
+    let thread = std::thread::Builder::new().name("delivers".to_owned());
+    let run = move || {
+        let _ = told.send(runtime.block_on(scheduler.run(mode, stop)));
+        // Nobody waits for an address that is still being looked up.
+        runtime.shutdown_background();
+    };
+    thread.spawn(run).map_err(failed)?;
+    ended.await.unwrap_or_else(|e| {
+        let text = "the scheduler ended by an internal fault";
+        Err(Error::new(Code::Internal, text).caused_by(e))
+    })
 }
 
 fn settings_of(delivery: &Delivery) -> Settings {

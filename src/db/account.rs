@@ -3,13 +3,12 @@
 use std::collections::BTreeSet;
 
 use jiff::Timestamp;
-use sqlx::SqliteConnection;
-use sqlx::sqlite::SqliteRow;
 use uuid::Uuid;
 
 use super::Db;
 use super::revisions::{Revision, early_past, fetch_revisions, fetch_standing};
 use super::rows::{self, instants};
+use super::sql::{self, Row, Tx, query};
 use crate::error::Result;
 use crate::models::{Account, State, Sums, Trigger, name_some};
 use crate::schedule::{Past, Planned, TooMany, count_distinct};
@@ -40,10 +39,9 @@ impl Db {
     /// # Errors
     /// Those of the database.
     pub async fn account(&self, uid: Uuid) -> Result<Account> {
-        let failed = |e| self.failed("read the account", e);
-        let mut tx = self.pool.begin().await.map_err(failed)?;
-        let account = read(&mut tx, uid).await.map_err(failed)?;
-        tx.commit().await.map_err(failed)?;
+        let read = self.read("read the account", move |tx| Ok(read(tx, uid)?));
+        let (mut account, books) = read.await?;
+        compare(&mut account, &books);
         Ok(account)
     }
 
@@ -52,26 +50,29 @@ impl Db {
     /// # Errors
     /// Those of the database.
     pub async fn accounts(&self) -> Result<Vec<Account>> {
-        let rows = sqlx::query(
-            "SELECT all_uids.uid AS uid FROM (SELECT uid FROM schedules WHERE uid IS NOT NULL \
+        let uids = self.read("look for the schedules", |tx| {
+            let rows = query(
+                "SELECT all_uids.uid AS uid FROM (SELECT uid FROM schedules WHERE uid IS NOT NULL \
                  UNION SELECT uid FROM schedule_revisions UNION SELECT uid FROM occurrences \
                  UNION SELECT uid FROM pruned_sums) AS all_uids \
              LEFT JOIN schedules s ON s.uid = all_uids.uid ORDER BY s.id IS NULL, s.id",
-        )
-        .fetch_all(&self.pool)
-        .await
-        .map_err(|e| self.failed("look for the schedules", e))?;
-        let mut accounts = Vec::with_capacity(rows.len());
-        for uid in rows.iter().filter_map(|row| rows::uuid(row, "uid").ok()) {
+            )
+            .fetch_all(tx)?;
+            let uids = rows.iter().filter_map(|row| rows::uuid(row, "uid").ok());
+            Ok(uids.collect::<Vec<Uuid>>())
+        });
+        let uids = uids.await?;
+        let mut accounts = Vec::with_capacity(uids.len());
+        for uid in uids {
             accounts.push(self.account(uid).await?);
         }
         Ok(accounts)
     }
 }
 
-async fn read(connection: &mut SqliteConnection, uid: Uuid) -> sqlx::Result<Account> {
+fn read(tx: &Tx<'_>, uid: Uuid) -> sql::Result<(Account, Books)> {
     let key = uid.to_string();
-    let standing = fetch_standing(connection, &key).await?;
+    let standing = fetch_standing(tx, &key)?;
     let mut account = Account {
         uid,
         schedule_id: standing.schedule_id,
@@ -83,7 +84,7 @@ async fn read(connection: &mut SqliteConnection, uid: Uuid) -> sqlx::Result<Acco
         difference: None,
     };
     let mut early_count = 0_i64;
-    for row in sums(connection, &key).await? {
+    for row in sums(tx, &key)? {
         let count = rows::number(&row, "count").unwrap_or(0);
         let state = rows::text(&row, "state").unwrap_or_default();
         let scheduled = rows::text(&row, "trigger").as_deref() == Some(Trigger::Schedule.as_str());
@@ -98,22 +99,21 @@ async fn read(connection: &mut SqliteConnection, uid: Uuid) -> sqlx::Result<Acco
             early_count = count.saturating_add(early_count);
         }
     }
-    let revisions = fetch_revisions(connection, &key, standing.stands_before).await?;
+    let revisions = fetch_revisions(tx, &key, standing.stands_before)?;
     let closed = standing.stands_before.is_some() || revisions.iter().all(|r| !r.open);
     let books = Books {
         revisions,
         closed,
-        early: early_past(connection, &key).await?,
+        early: early_past(tx, &key)?,
         early_count,
-        recorded: recorded(connection, &key).await?,
-        pruned_until: pruned_until(connection, &key).await?,
+        recorded: recorded(tx, &key)?,
+        pruned_until: pruned_until(tx, &key)?,
     };
-    compare(&mut account, &books);
-    Ok(account)
+    Ok((account, books))
 }
 
-async fn sums(connection: &mut SqliteConnection, uid: &str) -> sqlx::Result<Vec<SqliteRow>> {
-    sqlx::query(concat!(
+fn sums(tx: &Tx<'_>, uid: &str) -> sql::Result<Vec<Row>> {
+    query(concat!(
         "SELECT \"trigger\", state, id <= (SELECT early_occurrences FROM install) AS early, \
              0 AS pruned, sum(",
         instants!(),
@@ -121,13 +121,12 @@ async fn sums(connection: &mut SqliteConnection, uid: &str) -> sqlx::Result<Vec<
          UNION ALL SELECT \"trigger\", state, early, 1, count FROM pruned_sums WHERE uid = $1"
     ))
     .bind(uid)
-    .fetch_all(connection)
-    .await
+    .fetch_all(tx)
 }
 
 /// The recorded instants, except the early ones; none if they are too many to be compared.
-async fn recorded(connection: &mut SqliteConnection, uid: &str) -> sqlx::Result<Vec<Recorded>> {
-    let rows = sqlx::query(
+fn recorded(tx: &Tx<'_>, uid: &str) -> sql::Result<Vec<Recorded>> {
+    let rows = query(
         "SELECT first_at, intended_at FROM occurrences WHERE uid = $1 AND \"trigger\" = 'schedule' \
          AND id > (SELECT early_occurrences FROM install) ORDER BY intended_at LIMIT $2",
     )
@@ -137,8 +136,7 @@ async fn recorded(connection: &mut SqliteConnection, uid: &str) -> sqlx::Result<
             .unwrap_or(i64::MAX)
             .saturating_add(1),
     )
-    .fetch_all(connection)
-    .await?;
+    .fetch_all(tx)?;
     if rows.len() > COMPARED {
         return Ok(Vec::new());
     }
@@ -151,17 +149,13 @@ async fn recorded(connection: &mut SqliteConnection, uid: &str) -> sqlx::Result<
     Ok(rows.iter().filter_map(read).collect())
 }
 
-async fn pruned_until(
-    connection: &mut SqliteConnection,
-    uid: &str,
-) -> sqlx::Result<Option<Timestamp>> {
-    let row = sqlx::query(
+fn pruned_until(tx: &Tx<'_>, uid: &str) -> sql::Result<Option<Timestamp>> {
+    let row = query(
         "SELECT max(last_at) AS last_at FROM pruned_sums WHERE uid = $1 \
          AND \"trigger\" = 'schedule'",
     )
     .bind(uid)
-    .fetch_one(connection)
-    .await?;
+    .fetch_one(tx)?;
     Ok(rows::lenient_time(&row, "last_at"))
 }
 

@@ -6,7 +6,6 @@
 mod reading;
 
 use jiff::Timestamp;
-use sqlx::Row;
 use uuid::Uuid;
 
 use super::changes::{About, note_change};
@@ -17,8 +16,9 @@ use super::plans::{
 };
 use super::revisions::{begin_revision, end_revision};
 use super::schedules::{fetch, write_lifecycle, write_plan};
+use super::sql::{self, Tx, query};
 use super::time::optional;
-use super::{AT_ONCE, Db, Tx, hinted};
+use super::{AT_ONCE, Db};
 use crate::error::{Code, Error, Result};
 use crate::failpoint::failpoint;
 use crate::ids::new_id;
@@ -44,96 +44,96 @@ impl Db {
     /// # Errors
     /// Those of the database; a row that can't be read is no error, it becomes `broken`.
     pub async fn adopt_touched(&self, zone: &Zone, now: Timestamp) -> Result<Vec<Adopted>> {
-        let doing = "adopt the changes of other programs";
-        let failed = |e| self.failed(doing, e);
-        let some_touched = "SELECT id FROM schedules INDEXED BY ix_schedules_touched \
-                            WHERE touched <> 0 ORDER BY id LIMIT $1";
-        // Looked for outside the transaction first: almost always there is nothing to write.
-        let mut connection = self.pool.acquire().await.map_err(failed)?;
-        let any = hinted::fetch_optional(&mut connection, some_touched, |q| q.bind(1)).await;
-        if any.map_err(failed)?.is_none() {
+        const DOING: &str = "adopt the changes of other programs";
+        const SOME_TOUCHED: &str = "SELECT id FROM schedules INDEXED BY ix_schedules_touched \
+                                    WHERE touched <> 0 ORDER BY id LIMIT $1";
+        // Looked for first: almost always there is nothing to write.
+        let any = self.read(DOING, |tx| {
+            let any = query(SOME_TOUCHED).bind(1).fetch_optional(tx)?;
+            Ok(any.is_some())
+        });
+        if !any.await? {
             return Ok(Vec::new());
         }
-        drop(connection);
-        let mut tx = self.begin(doing).await?;
-        let touched = hinted::fetch_all(&mut tx, some_touched, |q| q.bind(to_i64(AT_ONCE))).await;
-        let mut adopted = Vec::new();
-        for row in touched.map_err(failed)? {
-            let id = row.try_get("id").map_err(failed)?;
-            adopted.extend(adopt(&mut tx, id, zone, now).await.map_err(failed)?);
-        }
-        failpoint!(AdoptionMade);
-        self.commit_and_tell(tx, doing).await?;
+        let zone = zone.clone();
+        let adopted = self.write_and_tell(DOING, move |tx| {
+            let touched: Vec<i64> = query(SOME_TOUCHED).bind(to_i64(AT_ONCE)).all(tx)?;
+            let mut adopted = Vec::new();
+            for id in touched {
+                adopted.extend(adopt(tx, id, &zone, now)?);
+            }
+            failpoint!(AdoptionMade);
+            Ok(adopted)
+        });
+        let adopted = adopted.await?;
         failpoint!(AdoptionCommitted);
         Ok(adopted)
     }
 }
 
 /// Adopts a row before we change it ourselves, so that our change doesn't hide another program's.
-pub(super) async fn adopt_if_touched(
-    tx: &mut Tx,
+pub(super) fn adopt_if_touched(
+    tx: &Tx<'_>,
     id: i64,
     zone: &Zone,
     now: Timestamp,
-) -> sqlx::Result<()> {
-    let touched: Option<i64> =
-        sqlx::query_scalar("SELECT 1 FROM schedules WHERE id = $1 AND touched <> 0")
-            .bind(id)
-            .fetch_optional(&mut **tx)
-            .await?;
+) -> sql::Result<()> {
+    let touched: Option<i64> = query("SELECT 1 FROM schedules WHERE id = $1 AND touched <> 0")
+        .bind(id)
+        .optional(tx)?;
     if touched.is_some() {
-        adopt(tx, id, zone, now).await?;
+        adopt(tx, id, zone, now)?;
     }
     Ok(())
 }
 
 /// Adopts one row.
-pub(super) async fn adopt(
-    tx: &mut Tx,
+pub(super) fn adopt(
+    tx: &Tx<'_>,
     id: i64,
     zone: &Zone,
     now: Timestamp,
-) -> sqlx::Result<Option<Adopted>> {
-    let Some(mut row) = fetch(tx, id).await? else {
+) -> sql::Result<Option<Adopted>> {
+    let Some(mut row) = fetch(tx, id)? else {
         return Ok(None);
     };
     if let Ok(agent) = AgentId::parse(&row.agent_id) {
         row.agent_id = agent.to_string();
     }
-    let known = fetch_known(tx, id).await?;
+    let known = fetch_known(tx, id)?;
     let known = known.as_ref();
     let uid = known.map_or_else(new_id, |k| k.uid);
-    write_identity(tx, &row, uid).await?;
+    write_identity(tx, &row, uid)?;
     let zone = row
         .timezone
         .as_deref()
         .and_then(|z| Zone::parse(z).ok())
         .unwrap_or(zone.clone());
-    let readable = match fetch_unreadable(tx, &row).await? {
+    let readable = match fetch_unreadable(tx, &row)? {
         None => read(&row, known, &zone, now),
         Some(what) => Err(Error::new(Code::ScheduleBroken, what)),
     };
     let (lifecycle, broken_reason) = match readable {
         Ok(read) => {
             let lifecycle = match known {
-                None => adopt_new(tx, &row, uid, &read, now).await?,
-                Some(known) => adopt_changed(tx, &row, &read, known, now).await?,
+                None => adopt_new(tx, &row, uid, &read, now)?,
+                Some(known) => adopt_changed(tx, &row, &read, known, now)?,
             };
             (lifecycle, None)
         }
         // Whatever it says, it is not to run.
         Err(_) if !row.active && known.is_none_or(|k| k.lifecycle != Lifecycle::Broken) => {
-            (deactivate(tx, &row, known, now).await?, None)
+            (deactivate(tx, &row, known, now)?, None)
         }
         Err(e) => {
             let reason = e.to_string();
-            set_aside(tx, &row, known, State::Skipped, &reason, now).await?;
+            set_aside(tx, &row, known, State::Skipped, &reason, now)?;
             (Lifecycle::Broken, Some(reason))
         }
     };
-    write_lifecycle(tx, id, lifecycle, broken_reason.as_deref()).await?;
-    follow_lifecycle(tx, id, now).await?;
-    note_adoption(tx, &row, uid, known, lifecycle, now).await?;
+    write_lifecycle(tx, id, lifecycle, broken_reason.as_deref())?;
+    follow_lifecycle(tx, id, now)?;
+    note_adoption(tx, &row, uid, known, lifecycle, now)?;
     Ok(Some(Adopted {
         id,
         lifecycle,
@@ -142,14 +142,14 @@ pub(super) async fn adopt(
 }
 
 /// Notes what another program did to a row, as far as that can be told from what we knew of it.
-async fn note_adoption(
-    tx: &mut Tx,
+fn note_adoption(
+    tx: &Tx<'_>,
     row: &PromptSchedule,
     uid: Uuid,
     known: Option<&Known>,
     lifecycle: Lifecycle,
     now: Timestamp,
-) -> sqlx::Result<()> {
+) -> sql::Result<()> {
     let before = known.map(|k| k.lifecycle);
     let (operation, mut what) = match (before, lifecycle) {
         (None, _) => (Operation::Register, row.schedule_type.clone()),
@@ -170,18 +170,18 @@ async fn note_adoption(
         ..About::schedule(row)
     };
     let (by, what) = (By::another_program(), what.trim_start_matches("; "));
-    note_change(tx, &by, operation, about, Some(what), now).await?;
+    note_change(tx, &by, operation, about, Some(what), now)?;
     Ok(())
 }
 
 /// A row that another program made: its `next_run` is its first instant.
-async fn adopt_new(
-    tx: &mut Tx,
+fn adopt_new(
+    tx: &Tx<'_>,
     row: &PromptSchedule,
     uid: Uuid,
     read: &Readable,
     now: Timestamp,
-) -> sqlx::Result<Lifecycle> {
+) -> sql::Result<Lifecycle> {
     let plan = Plan {
         anchor: read.plan.next_run,
         ..read.plan.clone()
@@ -193,29 +193,29 @@ async fn adopt_new(
         (false, true) => Lifecycle::Finished,
         (false, false) => Lifecycle::Cancelled,
     };
-    begin_revision(tx, uid, &plan, lifecycle, now).await?;
-    write_plan(tx, row.id, &plan, lifecycle).await?;
+    begin_revision(tx, uid, &plan, lifecycle, now)?;
+    write_plan(tx, row.id, &plan, lifecycle)?;
     Ok(lifecycle)
 }
 
 /// A row of ours that another program changed.
-async fn adopt_changed(
-    tx: &mut Tx,
+fn adopt_changed(
+    tx: &Tx<'_>,
     row: &PromptSchedule,
     read: &Readable,
     known: &Known,
     now: Timestamp,
-) -> sqlx::Result<Lifecycle> {
+) -> sql::Result<Lifecycle> {
     let spec_changed = known.spec_changed(row);
     let next_changed = known.next_changed(row);
     let was_active = known.lifecycle == Lifecycle::Active;
     // Being broken was our finding, not anybody's wish: what can be read again runs again.
     if !row.active && known.lifecycle != Lifecycle::Broken {
-        let lifecycle = deactivate(tx, row, Some(known), now).await?;
+        let lifecycle = deactivate(tx, row, Some(known), now)?;
         if next_changed {
             if lifecycle == Lifecycle::Paused {
                 let until = now.min(just_before(read.plan.next_run));
-                account_for(tx, row, known, until, outcome_of_pause(now)).await?;
+                account_for(tx, row, known, until, outcome_of_pause(now))?;
             }
             // Noted now, or it would look new when the row is activated: what has passed until
             // then is not sent.
@@ -223,23 +223,23 @@ async fn adopt_changed(
                 anchor: read.plan.next_run,
                 ..read.plan.clone()
             };
-            begin_revision(tx, known.uid, &plan, lifecycle, now).await?;
-            write_plan(tx, row.id, &plan, lifecycle).await?;
+            begin_revision(tx, known.uid, &plan, lifecycle, now)?;
+            write_plan(tx, row.id, &plan, lifecycle)?;
         } else if spec_changed && lifecycle == Lifecycle::Paused {
-            return plan_anew_paused(tx, row, read, known, now).await;
+            return plan_anew_paused(tx, row, read, known, now);
         }
         return Ok(lifecycle);
     }
-    clear_taken_name(tx, row).await?;
+    clear_taken_name(tx, row)?;
     if was_active && !spec_changed && !next_changed {
         if known.bounds_changed(row) {
-            begin_revision(tx, known.uid, &read.plan, Lifecycle::Active, now).await?;
+            begin_revision(tx, known.uid, &read.plan, Lifecycle::Active, now)?;
         }
         return Ok(Lifecycle::Active);
     }
     let outcome = match known.lifecycle {
         Lifecycle::Paused => {
-            end_waiting(tx, known.uid, State::Skipped, PASSED, now).await?;
+            end_waiting(tx, known.uid, State::Skipped, PASSED, now)?;
             outcome_of_pause(now)
         }
         _ => Outcome {
@@ -253,7 +253,7 @@ async fn adopt_changed(
         true => now.min(just_before(read.plan.next_run)),
         false => now,
     };
-    account_for(tx, row, known, until, outcome).await?;
+    account_for(tx, row, known, until, outcome)?;
     if !was_active && remaining(row) == Some(0) {
         return Ok(Lifecycle::Finished);
     }
@@ -282,7 +282,7 @@ async fn adopt_changed(
                 reason: "it passed while the schedule was not active",
                 at: now,
             };
-            settle_inactive(tx, &before, &timetable, now, outcome).await?;
+            settle_inactive(tx, &before, &timetable, now, outcome)?;
         }
         return Ok(Lifecycle::Finished);
     };
@@ -296,21 +296,21 @@ async fn adopt_changed(
         anchor,
         ..read.plan.clone()
     };
-    begin_revision(tx, known.uid, &plan, Lifecycle::Active, now).await?;
-    write_plan(tx, row.id, &plan, Lifecycle::Active).await?;
+    begin_revision(tx, known.uid, &plan, Lifecycle::Active, now)?;
+    write_plan(tx, row.id, &plan, Lifecycle::Active)?;
     Ok(Lifecycle::Active)
 }
 
 /// A paused row of which another program changed the spec: counted from now, like any other, but
 /// noted now, since it may be resumed with replay.
-async fn plan_anew_paused(
-    tx: &mut Tx,
+fn plan_anew_paused(
+    tx: &Tx<'_>,
     row: &PromptSchedule,
     read: &Readable,
     known: &Known,
     now: Timestamp,
-) -> sqlx::Result<Lifecycle> {
-    account_for(tx, row, known, now, outcome_of_pause(now)).await?;
+) -> sql::Result<Lifecycle> {
+    account_for(tx, row, known, now, outcome_of_pause(now))?;
     let anew = Timetable {
         anchor: now,
         ..read.timetable.clone()
@@ -323,22 +323,22 @@ async fn plan_anew_paused(
         anchor: now,
         ..read.plan.clone()
     };
-    begin_revision(tx, known.uid, &plan, Lifecycle::Paused, now).await?;
-    write_plan(tx, row.id, &plan, Lifecycle::Paused).await?;
+    begin_revision(tx, known.uid, &plan, Lifecycle::Paused, now)?;
+    write_plan(tx, row.id, &plan, Lifecycle::Paused)?;
     Ok(Lifecycle::Paused)
 }
 
 /// Accounts for the instants up to `until` of the plan as we knew it that have passed unsent.
-async fn account_for(
-    tx: &mut Tx,
+fn account_for(
+    tx: &Tx<'_>,
     row: &PromptSchedule,
     known: &Known,
     until: Timestamp,
     outcome: Outcome<'_>,
-) -> sqlx::Result<()> {
+) -> sql::Result<()> {
     match known_before(row, known) {
-        Some((before, timetable)) => settle_until(tx, &before, &timetable, until, outcome).await,
-        None => end_revision(tx, known.uid, None).await,
+        Some((before, timetable)) => settle_until(tx, &before, &timetable, until, outcome),
+        None => end_revision(tx, known.uid, None),
     }
 }
 
@@ -369,45 +369,45 @@ fn outcome_of_pause(now: Timestamp) -> Outcome<'static> {
 }
 
 /// A row that is not to run: what was active is cancelled, the rest stays what it was.
-async fn deactivate(
-    tx: &mut Tx,
+fn deactivate(
+    tx: &Tx<'_>,
     row: &PromptSchedule,
     known: Option<&Known>,
     now: Timestamp,
-) -> sqlx::Result<Lifecycle> {
+) -> sql::Result<Lifecycle> {
     match known {
         Some(k) if k.lifecycle != Lifecycle::Active => Ok(k.lifecycle),
         _ => {
             let reason = "the schedule was deactivated";
-            set_aside(tx, row, known, State::Cancelled, reason, now).await?;
+            set_aside(tx, row, known, State::Cancelled, reason, now)?;
             Ok(Lifecycle::Cancelled)
         }
     }
 }
 
 /// Settles what a schedule leaves behind that will not run any more.
-async fn set_aside(
-    tx: &mut Tx,
+fn set_aside(
+    tx: &Tx<'_>,
     row: &PromptSchedule,
     known: Option<&Known>,
     state: State,
     reason: &str,
     now: Timestamp,
-) -> sqlx::Result<()> {
+) -> sql::Result<()> {
     let Some(known) = known else { return Ok(()) };
     let outcome = Outcome {
         state,
         reason,
         at: now,
     };
-    account_for(tx, row, known, now, outcome).await?;
-    end_waiting(tx, known.uid, State::Cancelled, reason, now).await
+    account_for(tx, row, known, now, outcome)?;
+    end_waiting(tx, known.uid, State::Cancelled, reason, now)
 }
 
 /// Gives a row its identity, and writes its agent and its times in our form: in another form, or
 /// as bytes, they sort and compare differently. What can't be read is left alone.
-async fn write_identity(tx: &mut Tx, row: &PromptSchedule, uid: Uuid) -> sqlx::Result<()> {
-    sqlx::query(
+fn write_identity(tx: &Tx<'_>, row: &PromptSchedule, uid: Uuid) -> sql::Result<()> {
+    query(
         "UPDATE schedules SET uid = $2, agent_id = coalesce($6, agent_id), \
          next_run = coalesce($3, next_run), \
          created_at = coalesce($4, created_at), last_run = coalesce($5, last_run), \
@@ -424,22 +424,20 @@ async fn write_identity(tx: &mut Tx, row: &PromptSchedule, uid: Uuid) -> sqlx::R
             .as_ref()
             .map(AgentId::as_str),
     )
-    .execute(&mut **tx)
-    .await?;
+    .execute(tx)?;
     Ok(())
 }
 
 /// A schedule that comes back to life gives up its name if another has taken it meanwhile.
-async fn clear_taken_name(tx: &mut Tx, row: &PromptSchedule) -> sqlx::Result<()> {
+fn clear_taken_name(tx: &Tx<'_>, row: &PromptSchedule) -> sql::Result<()> {
     let clear = "UPDATE schedules SET name = NULL, row_version = row_version + 1 WHERE id = $1 \
                  AND EXISTS (SELECT 1 FROM schedules o INDEXED BY ix_schedules_name \
                      WHERE o.id <> $1 AND o.agent_id = $2 AND o.name = $3 \
                      AND o.lifecycle IN ('active', 'paused'))";
-    hinted::execute(tx, clear, |q| {
-        q.bind(row.id)
-            .bind(row.agent_id.clone())
-            .bind(row.name.clone())
-    })
-    .await?;
+    query(clear)
+        .bind(row.id)
+        .bind(row.agent_id.clone())
+        .bind(row.name.clone())
+        .execute(tx)?;
     Ok(())
 }

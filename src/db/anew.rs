@@ -12,15 +12,15 @@ mod wish;
 use std::collections::HashSet;
 
 use jiff::Timestamp;
-use sqlx::Row;
 use uuid::Uuid;
 
+use super::Db;
 use super::incidents::{Trouble, Whose, open_incident};
 use super::notices::follow_lifecycle;
 use super::rows::{self, schedule_columns};
 use super::schedules::fetch;
+use super::sql::{self, Row, Tx, query};
 use super::time::DbTime;
-use super::{Db, Tx};
 use crate::clock::{SAME, is_possible};
 use crate::error::Result;
 use crate::models::{IncidentKind, Lifecycle, PromptSchedule};
@@ -28,6 +28,8 @@ use crate::models::{IncidentKind, Lifecycle, PromptSchedule};
 /// How many schedules are looked at, and how many are planned anew in one transaction.
 const LOOKED_AT: i64 = 500;
 const AT_ONCE: usize = 100;
+
+const DOING: &str = "plan anew what a wrong clock has planned";
 
 /// How many schedules are named where they are told of.
 const NAMED: usize = 10;
@@ -56,8 +58,6 @@ impl Db {
     /// # Errors
     /// Those of the database.
     pub async fn plan_anew(&self, now: Timestamp) -> Result<Option<PlannedAnew>> {
-        let doing = "plan anew what a wrong clock has planned";
-        let failed = |e| self.failed(doing, e);
         let latest = self.latest_past().await?;
         let Some(latest) = latest.filter(|t| t.duration_since(now) > SAME && is_possible(now))
         else {
@@ -65,79 +65,85 @@ impl Db {
         };
         let mut anew = PlannedAnew::default();
         for some in self.list_suspects(now).await?.chunks(AT_ONCE) {
-            let mut tx = self.begin(doing).await?;
-            for id in some {
-                if let Some(instants) = plan_one(&mut tx, *id, now).await.map_err(failed)? {
-                    anew.schedules.push(*id);
-                    anew.instants += instants;
+            let some = some.to_owned();
+            let planned = self.write(DOING, move |tx| {
+                let mut planned = PlannedAnew::default();
+                for id in &some {
+                    if let Some(instants) = plan_one(tx, *id, now)? {
+                        planned.schedules.push(*id);
+                        planned.instants += instants;
+                    }
                 }
+                Ok(planned)
+            });
+            let planned = planned.await?;
+            anew.schedules.extend(planned.schedules);
+            anew.instants += planned.instants;
+        }
+        let reason = (!anew.schedules.is_empty()).then(|| anew.describe(latest, now));
+        let put_right = self.write_and_tell(DOING, move |tx| {
+            stamps::put_right(tx, now)?;
+            if let Some(reason) = &reason {
+                let wrong = Trouble {
+                    kind: IncidentKind::Clock,
+                    whose: Whose::Machine(IncidentKind::Clock.as_str()),
+                    occurrence_id: None,
+                    code: None,
+                    reason,
+                };
+                open_incident(tx, &wrong, now)?;
             }
-            self.commit(tx, doing).await?;
-        }
-        let mut tx = self.begin(doing).await?;
-        stamps::put_right(&mut tx, now).await.map_err(failed)?;
-        if !anew.schedules.is_empty() {
-            let reason = anew.describe(latest, now);
-            let wrong = Trouble {
-                kind: IncidentKind::Clock,
-                whose: Whose::Machine(IncidentKind::Clock.as_str()),
-                occurrence_id: None,
-                code: None,
-                reason: &reason,
-            };
-            open_incident(&mut tx, &wrong, now).await.map_err(failed)?;
-        }
-        self.commit_and_tell(tx, doing).await?;
+            Ok(())
+        });
+        put_right.await?;
         Ok(Some(anew))
     }
 
     /// The schedules that a clock ahead of `now` may have planned.
     async fn list_suspects(&self, now: Timestamp) -> Result<Vec<i64>> {
-        let failed = |e| self.failed("look for what a wrong clock has planned", e);
-        let marked: Vec<String> = sqlx::query_scalar(
-            "SELECT uid FROM occurrences WHERE finished_at > $1 \
+        self.read("look for what a wrong clock has planned", move |tx| {
+            let marked: Vec<String> = query(
+                "SELECT uid FROM occurrences WHERE finished_at > $1 \
              UNION SELECT uid FROM occurrences WHERE state IN ('waiting', 'sending', 'unknown') \
                  AND (intended_at > $1 OR sent_at > $1) \
              UNION SELECT o.uid FROM attempts a JOIN occurrences o ON o.id = a.occurrence_id \
                  WHERE a.started_at > $1 \
              UNION SELECT uid FROM schedule_revisions WHERE from_at > $1 \
              UNION SELECT uid FROM schedules WHERE paused_at > $1",
-        )
-        .bind(DbTime(now))
-        .fetch_all(&self.pool)
-        .await
-        .map_err(failed)?;
-        let marked: HashSet<Uuid> = marked.iter().filter_map(|uid| uid.parse().ok()).collect();
-        let mut suspects = Vec::new();
-        let mut last = i64::MIN;
-        loop {
-            let rows = sqlx::query(concat!(
-                "SELECT (SELECT from_at FROM schedule_revisions r WHERE r.uid = schedules.uid \
+            )
+            .bind(DbTime(now))
+            .all(tx)?;
+            let marked: HashSet<Uuid> = marked.iter().filter_map(|uid| uid.parse().ok()).collect();
+            let mut suspects = Vec::new();
+            let mut last = i64::MIN;
+            loop {
+                let rows = query(concat!(
+                    "SELECT (SELECT from_at FROM schedule_revisions r WHERE r.uid = schedules.uid \
                          ORDER BY r.id DESC LIMIT 1) AS made_at, \
                      (SELECT first_instant FROM schedule_revisions r WHERE r.uid = schedules.uid \
                       ORDER BY r.id DESC LIMIT 1) AS first_instant, ",
-                schedule_columns!(),
-                " FROM schedules WHERE id > $1 AND uid IS NOT NULL AND touched = 0 \
+                    schedule_columns!(),
+                    " FROM schedules WHERE id > $1 AND uid IS NOT NULL AND touched = 0 \
                  ORDER BY id LIMIT $2"
-            ))
-            .bind(last)
-            .bind(LOOKED_AT)
-            .fetch_all(&self.pool)
-            .await
-            .map_err(failed)?;
-            let Some(newest) = rows.last() else {
-                return Ok(suspects);
-            };
-            last = newest.try_get("id").map_err(failed)?;
-            for row in &rows {
-                let schedule = rows::schedule(row).map_err(failed)?;
-                let is_marked = schedule.uid.is_some_and(|uid| marked.contains(&uid));
-                let made = made(row);
-                if is_marked || made.is_some_and(|made| is_beyond(&schedule, made, now)) {
-                    suspects.push(schedule.id);
+                ))
+                .bind(last)
+                .bind(LOOKED_AT)
+                .fetch_all(tx)?;
+                let Some(newest) = rows.last() else {
+                    return Ok(suspects);
+                };
+                last = newest.get("id")?;
+                for row in &rows {
+                    let schedule = rows::schedule(row)?;
+                    let is_marked = schedule.uid.is_some_and(|uid| marked.contains(&uid));
+                    let made = made(row);
+                    if is_marked || made.is_some_and(|made| is_beyond(&schedule, made, now)) {
+                        suspects.push(schedule.id);
+                    }
                 }
             }
-        }
+        })
+        .await
     }
 }
 
@@ -145,8 +151,8 @@ impl PlannedAnew {
     fn describe(&self, latest: Timestamp, now: Timestamp) -> String {
         format!(
             "it showed {latest}, and it is {now}: {} schedules were planned anew ({}), and {} \
-             instants that were recorded as not sent are still to come. Look at those that were made \
-             or changed meanwhile",
+             instants that were recorded as not sent are still to come. Look at those that were \
+             made or changed meanwhile",
             self.schedules.len(),
             self.some_names(),
             self.instants
@@ -165,7 +171,7 @@ impl PlannedAnew {
     }
 }
 
-fn made(row: &sqlx::sqlite::SqliteRow) -> Option<Made> {
+fn made(row: &Row) -> Option<Made> {
     Some(Made {
         at: rows::lenient_time(row, "made_at")?,
         first: rows::lenient_time(row, "first_instant")?,
@@ -187,26 +193,25 @@ fn is_beyond(schedule: &PromptSchedule, made: Made, now: Timestamp) -> bool {
 }
 
 /// Plans one schedule anew. Returns how many instants are to come again; `None` if it was right.
-async fn plan_one(tx: &mut Tx, id: i64, now: Timestamp) -> sqlx::Result<Option<i64>> {
-    let Some(schedule) = fetch(tx, id).await? else {
+fn plan_one(tx: &Tx<'_>, id: i64, now: Timestamp) -> sql::Result<Option<i64>> {
+    let Some(schedule) = fetch(tx, id)? else {
         return Ok(None);
     };
     let Some(uid) = schedule.uid else {
         return Ok(None);
     };
-    let row = sqlx::query(
+    let row = query(
         "SELECT from_at AS made_at, first_instant FROM schedule_revisions WHERE uid = $1 \
          ORDER BY id DESC LIMIT 1",
     )
     .bind(uid.to_string())
-    .fetch_optional(&mut **tx)
-    .await?;
+    .fetch_optional(tx)?;
     let Some(made) = row.as_ref().and_then(made) else {
         return Ok(None);
     };
-    let taken_back = books::balance(tx, &schedule, made, now).await?;
+    let taken_back = books::balance(tx, &schedule, made, now)?;
     if taken_back.is_some() {
-        follow_lifecycle(tx, id, now).await?;
+        follow_lifecycle(tx, id, now)?;
     }
     Ok(taken_back)
 }

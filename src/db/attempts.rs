@@ -4,8 +4,9 @@ use jiff::Timestamp;
 
 use super::claims::Job;
 use super::fault::Fault;
+use super::sql::{self, Tx, query};
 use super::time::DbTime;
-use super::{Db, Tx, hinted, rows};
+use super::{Db, rows};
 use crate::models::{
     AgentId, Circumstances, EnvelopeStyle, Lane, Occurrence, Payload, PromptSchedule, envelope,
     hash_of,
@@ -25,9 +26,9 @@ pub(super) struct Sending<'a> {
 
 impl Db {
     /// Writes the attempt with its otid and the line before the prompt, and makes the job of it.
-    pub(super) async fn begin_attempt(
+    pub(super) fn begin_attempt(
         &self,
-        tx: &mut Tx,
+        tx: &Tx<'_>,
         sending: &Sending<'_>,
         now: Timestamp,
     ) -> Result<Job, Fault> {
@@ -42,10 +43,10 @@ impl Db {
             .unwrap_or_else(Zone::utc);
         let written = "SELECT envelope FROM attempts INDEXED BY sqlite_autoindex_attempts_1 \
                        WHERE occurrence_id = $1 AND otid = $2 LIMIT 1";
-        let written = hinted::fetch_optional(tx, written, |q| {
-            q.bind(occurrence.id).bind(otid.to_string())
-        })
-        .await?;
+        let written = query(written)
+            .bind(occurrence.id)
+            .bind(otid.to_string())
+            .fetch_optional(tx)?;
         let line = match written {
             Some(row) => rows::text(&row, "envelope"),
             None => envelope(&Circumstances {
@@ -65,8 +66,8 @@ impl Db {
                 zone: &zone,
             }),
         };
-        let (before, first_sent_at) = earlier_attempts(tx, occurrence.id).await?;
-        sqlx::query(
+        let (before, first_sent_at) = earlier_attempts(tx, occurrence.id)?;
+        query(
             "INSERT INTO attempts (occurrence_id, n, otid, envelope, started_at) \
              VALUES ($1, $2, $3, $4, $5)",
         )
@@ -75,8 +76,7 @@ impl Db {
         .bind(otid.to_string())
         .bind(&line)
         .bind(DbTime(now))
-        .execute(&mut **tx)
-        .await?;
+        .execute(tx)?;
         let payload = Payload::from_stored(sending.body).map_err(|e| Fault::of_row(&e))?;
         let (messages, options) = payload.sent_with(line.as_deref());
         Ok(Job {
@@ -100,13 +100,10 @@ impl Db {
 }
 
 /// The number of an occurrence's latest attempt, and when its first one began.
-async fn earlier_attempts(
-    tx: &mut Tx,
-    occurrence_id: i64,
-) -> sqlx::Result<(i64, Option<Timestamp>)> {
+fn earlier_attempts(tx: &Tx<'_>, occurrence_id: i64) -> sql::Result<(i64, Option<Timestamp>)> {
     let earlier = "SELECT n, started_at FROM attempts INDEXED BY sqlite_autoindex_attempts_1 \
                    WHERE occurrence_id = $1";
-    let earlier = hinted::fetch_all(tx, earlier, |q| q.bind(occurrence_id)).await?;
+    let earlier = query(earlier).bind(occurrence_id).fetch_all(tx)?;
     let numbers = earlier.iter().filter_map(|row| rows::number(row, "n"));
     let begun = earlier
         .iter()
@@ -115,31 +112,26 @@ async fn earlier_attempts(
 }
 
 /// The request that a schedule would send now; `None` if its own is gone.
-pub(super) async fn request_of(
-    tx: &mut Tx,
-    schedule: &PromptSchedule,
-) -> sqlx::Result<Option<String>> {
+pub(super) fn request_of(tx: &Tx<'_>, schedule: &PromptSchedule) -> sql::Result<Option<String>> {
     let Some(hash) = &schedule.payload else {
         return Ok(Some(Payload::of_prompt(&schedule.prompt_text).to_stored()));
     };
-    fetch_payload(tx, hash).await
+    fetch_payload(tx, hash)
 }
 
 /// A stored request; `None` if it is gone.
-pub(super) async fn fetch_payload(tx: &mut Tx, hash: &str) -> sqlx::Result<Option<String>> {
-    let row = sqlx::query("SELECT body FROM payloads WHERE hash = $1")
+pub(super) fn fetch_payload(tx: &Tx<'_>, hash: &str) -> sql::Result<Option<String>> {
+    let row = query("SELECT body FROM payloads WHERE hash = $1")
         .bind(hash)
-        .fetch_optional(&mut **tx)
-        .await?;
+        .fetch_optional(tx)?;
     row.map(|row| rows::whole_text(&row, "body")).transpose()
 }
 
-pub(super) async fn store_payload(tx: &mut Tx, body: &str) -> sqlx::Result<String> {
+pub(super) fn store_payload(tx: &Tx<'_>, body: &str) -> sql::Result<String> {
     let hash = hash_of(body);
-    sqlx::query("INSERT INTO payloads (hash, body) VALUES ($1, $2) ON CONFLICT DO NOTHING")
+    query("INSERT INTO payloads (hash, body) VALUES ($1, $2) ON CONFLICT DO NOTHING")
         .bind(&hash)
         .bind(body)
-        .execute(&mut **tx)
-        .await?;
+        .execute(tx)?;
     Ok(hash)
 }

@@ -3,24 +3,23 @@
 use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 
-use super::Tx;
+use super::sql::{self, Tx, query};
 use super::time::DbTime;
 use crate::error::{Code, Error, Result};
 use crate::models::{AgentId, Allowance};
 
 /// Refuses one more live schedule of an agent that has as many as it may have.
-pub(super) async fn refuse_too_many(
-    tx: &mut Tx,
+pub(super) fn refuse_too_many(
+    tx: &Tx<'_>,
     agent: &AgentId,
     most: Option<i64>,
-) -> sqlx::Result<Result<()>> {
+) -> sql::Result<Result<()>> {
     let Some(most) = most else { return Ok(Ok(())) };
-    let live: i64 = sqlx::query_scalar(
+    let live: i64 = query(
         "SELECT count(*) FROM schedules WHERE agent_id = $1 AND lifecycle IN ('active', 'paused')",
     )
     .bind(agent.as_str())
-    .fetch_one(&mut **tx)
-    .await?;
+    .one(tx)?;
     if live < most {
         return Ok(Ok(()));
     }
@@ -35,47 +34,44 @@ pub(super) async fn refuse_too_many(
 }
 
 /// Refuses a registration that is one too many, and else counts it as soon as it is committed.
-pub(super) async fn count(
-    tx: &mut Tx,
+pub(super) fn count(
+    tx: &Tx<'_>,
     agent: &AgentId,
     uid: Uuid,
     allowance: &Allowance,
     now: Timestamp,
-) -> sqlx::Result<Result<()>> {
-    if let Err(refused) = refuse_too_many(tx, agent, Some(allowance.schedules)).await? {
+) -> sql::Result<Result<()>> {
+    if let Err(refused) = refuse_too_many(tx, agent, Some(allowance.schedules))? {
         return Ok(Err(refused));
     }
     let since = now
         .checked_sub(SignedDuration::from_hours(24))
         .unwrap_or(Timestamp::MIN);
-    forget(tx, since).await?;
-    let made: i64 = sqlx::query_scalar(
-        "SELECT count(*) FROM registrations WHERE agent_id = $1 AND made_at > $2",
-    )
-    .bind(agent.as_str())
-    .bind(DbTime(since))
-    .fetch_one(&mut **tx)
-    .await?;
+    forget(tx, since)?;
+    let made: i64 =
+        query("SELECT count(*) FROM registrations WHERE agent_id = $1 AND made_at > $2")
+            .bind(agent.as_str())
+            .bind(DbTime(since))
+            .one(tx)?;
     if made >= allowance.registrations {
         return Ok(Err(too_many(format!(
-            "{made} schedules were registered for agent {agent} in the last 24 hours, those that were \
-             cancelled among them, and an agent may register no more than {}",
+            "{made} schedules were registered for agent {agent} in the last 24 hours, those that \
+             were cancelled among them, and an agent may register no more than {}",
             allowance.registrations
         ))));
     }
     if let Some(all) = &allowance.all {
-        let (made, live): (i64, i64) = sqlx::query_as(
+        let (made, live): (i64, i64) = query(
             "SELECT coalesce(sum(r.made_at > $1), 0), \
                     coalesce(sum(s.lifecycle IN ('active', 'paused')), 0) \
              FROM registrations r LEFT JOIN schedules s ON s.uid = r.uid WHERE r.chose_agent = 1",
         )
         .bind(DbTime(since))
-        .fetch_one(&mut **tx)
-        .await?;
+        .tuple(tx)?;
         if live >= all.schedules {
             return Ok(Err(too_many(format!(
-                "agents have {live} schedules in all that are active or paused, and may make no more \
-                 than {}: cancel what is no longer needed",
+                "agents have {live} schedules in all that are active or paused, and may make no \
+                 more than {}: cancel what is no longer needed",
                 all.schedules
             ))));
         }
@@ -87,15 +83,14 @@ pub(super) async fn count(
             ))));
         }
     }
-    sqlx::query(
+    query(
         "INSERT INTO registrations (uid, agent_id, made_at, chose_agent) VALUES ($1, $2, $3, $4)",
     )
     .bind(uid.to_string())
     .bind(agent.as_str())
     .bind(DbTime(now))
     .bind(allowance.all.is_some())
-    .execute(&mut **tx)
-    .await?;
+    .execute(tx)?;
     Ok(Ok(()))
 }
 
@@ -104,14 +99,13 @@ fn too_many(text: String) -> Error {
 }
 
 /// Removes what counts for nothing any more, a part at a time.
-async fn forget(tx: &mut Tx, before: Timestamp) -> sqlx::Result<()> {
-    sqlx::query(
+fn forget(tx: &Tx<'_>, before: Timestamp) -> sql::Result<()> {
+    query(
         "DELETE FROM registrations WHERE uid IN (SELECT r.uid FROM registrations r \
          LEFT JOIN schedules s ON s.uid = r.uid WHERE r.made_at <= $1 \
          AND coalesce(s.lifecycle NOT IN ('active', 'paused'), 1) LIMIT 100)",
     )
     .bind(DbTime(before))
-    .execute(&mut **tx)
-    .await?;
+    .execute(tx)?;
     Ok(())
 }

@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use sqlx::{AssertSqlSafe, Row, SqliteConnection};
 use uuid::Uuid;
 
 use super::plans::to_i64;
+use super::sql::{self, Row, Tx, query};
 use super::time::DbTime;
-use super::{AT_ONCE, Db, hinted, rows};
+use super::{AT_ONCE, Db, rows};
 use crate::error::Result;
 use crate::models::{AgentId, By, Change, ChangeQuery, Operation, PromptSchedule};
 
@@ -55,86 +55,91 @@ impl Db {
     /// # Errors
     /// Those of the database.
     pub async fn list_changes(&self, filter: &ChangeQuery) -> Result<Vec<Change>> {
-        let failed = |e| self.failed("list the changes", e);
-        // Each bound has an index, and one that is not asked for must not keep another from its own.
-        let bounds = [
-            filter.schedule_id.map(|_| "schedule_id = $1"),
-            filter.agent_id.as_ref().map(|_| "agent_id = $2"),
-            filter.since.map(|_| "at >= $3"),
-        ];
-        let bounds: Vec<&str> = bounds.into_iter().flatten().collect();
-        let bounds = match bounds.is_empty() {
-            true => String::new(),
-            false => format!("WHERE {}", bounds.join(" AND ")),
-        };
-        let rows = sqlx::query(AssertSqlSafe(format!(
+        let filter = filter.to_owned();
+        self.read("list the changes", move |tx| {
+            let filter = &filter;
+            // Each bound has an index, and one that is not asked for must not keep another from its own.
+            let bounds = [
+                filter.schedule_id.map(|_| "schedule_id = $1"),
+                filter.agent_id.as_ref().map(|_| "agent_id = $2"),
+                filter.since.map(|_| "at >= $3"),
+            ];
+            let bounds: Vec<&str> = bounds.into_iter().flatten().collect();
+            let bounds = match bounds.is_empty() {
+                true => String::new(),
+                false => format!("WHERE {}", bounds.join(" AND ")),
+            };
+            let rows = query(&format!(
             "SELECT id, at, caller, key_name, face, operation, schedule_id, uid, agent_id, what \
              FROM changes {bounds} ORDER BY id DESC LIMIT $4 OFFSET $5"
-        )))
+        ))
         .bind(filter.schedule_id)
         .bind(filter.agent_id.as_ref().map(AgentId::as_str))
         .bind(filter.since.map(DbTime))
         .bind(i64::from(filter.limit))
         .bind(i64::from(filter.offset))
-        .fetch_all(&self.pool)
+        .fetch_all(tx)?;
+            let read = |row: &Row| {
+                Ok(Change {
+                    id: row.get("id")?,
+                    at: rows::lenient_time(row, "at").unwrap_or_default(),
+                    caller: rows::text(row, "caller").unwrap_or_default(),
+                    key: rows::text(row, "key_name"),
+                    face: rows::text(row, "face").unwrap_or_default(),
+                    operation: rows::text(row, "operation").unwrap_or_default(),
+                    schedule_id: rows::number(row, "schedule_id"),
+                    uid: rows::text(row, "uid"),
+                    agent_id: rows::text(row, "agent_id"),
+                    what: rows::text(row, "what"),
+                })
+            };
+            let changes = rows.iter().map(read);
+            Ok(changes.collect::<sql::Result<_>>()?)
+        })
         .await
-        .map_err(failed)?;
-        let read = |row| {
-            Ok(Change {
-                id: Row::try_get(row, "id")?,
-                at: rows::lenient_time(row, "at").unwrap_or_default(),
-                caller: rows::text(row, "caller").unwrap_or_default(),
-                key: rows::text(row, "key_name"),
-                face: rows::text(row, "face").unwrap_or_default(),
-                operation: rows::text(row, "operation").unwrap_or_default(),
-                schedule_id: rows::number(row, "schedule_id"),
-                uid: rows::text(row, "uid"),
-                agent_id: rows::text(row, "agent_id"),
-                what: rows::text(row, "what"),
-            })
-        };
-        let changes = rows.iter().map(read);
-        changes.collect::<sqlx::Result<_>>().map_err(failed)
     }
 
     /// Forgets some of what was changed before a time. Returns how many; call it until it has
     /// forgotten none.
     pub(super) async fn prune_changes(&self, before: Timestamp) -> Result<u64> {
-        let doing = "prune the record of changes";
-        let failed = |e| self.failed(doing, e);
-        let old = "SELECT id FROM changes INDEXED BY ix_changes_at WHERE at < $1 LIMIT $2";
-        let mut connection = self.pool.acquire().await.map_err(failed)?;
-        let old = hinted::fetch_all(&mut connection, old, |q| {
-            q.bind(DbTime(before)).bind(to_i64(AT_ONCE))
+        const DOING: &str = "prune the record of changes";
+        let old = self.read(DOING, move |tx| {
+            let old = "SELECT id FROM changes INDEXED BY ix_changes_at WHERE at < $1 LIMIT $2";
+            let old = query(old)
+                .bind(DbTime(before))
+                .bind(to_i64(AT_ONCE))
+                .fetch_all(tx)?;
+            Ok(old
+                .iter()
+                .map(|row| rows::number(row, "id"))
+                .collect::<Vec<_>>())
         });
-        let old = old.await.map_err(failed)?;
-        drop(connection);
+        let old = old.await?;
         if old.is_empty() {
             return Ok(0);
         }
-        let mut tx = self.begin(doing).await?;
-        for row in &old {
-            sqlx::query("DELETE FROM changes WHERE id = $1")
-                .bind(rows::number(row, "id"))
-                .execute(&mut *tx)
-                .await
-                .map_err(failed)?;
-        }
-        self.commit(tx, doing).await?;
-        Ok(old.len() as u64)
+        self.write(DOING, move |tx| {
+            for id in &old {
+                query("DELETE FROM changes WHERE id = $1")
+                    .bind(*id)
+                    .execute(tx)?;
+            }
+            Ok(old.len() as u64)
+        })
+        .await
     }
 }
 
 /// Notes a change in the transaction that makes it. Returns its number.
-pub(super) async fn note_change(
-    connection: &mut SqliteConnection,
+pub(super) fn note_change(
+    tx: &Tx<'_>,
     by: &By,
     operation: Operation,
     about: About<'_>,
     what: Option<&str>,
     now: Timestamp,
-) -> sqlx::Result<i64> {
-    sqlx::query_scalar(
+) -> sql::Result<i64> {
+    query(
         "INSERT INTO changes (at, caller, key_name, face, operation, schedule_id, uid, agent_id, \
          what) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) RETURNING id",
     )
@@ -147,37 +152,34 @@ pub(super) async fn note_change(
     .bind(about.uid.map(|u| u.to_string()))
     .bind(about.agent_id)
     .bind(what)
-    .fetch_one(connection)
-    .await
+    .one(tx)
 }
 
 /// A change that is made in several transactions: the first of them notes it, the others say how far
 /// it has come.
-#[derive(Debug, Default)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Noted(Option<i64>);
 
 impl Noted {
     /// Notes how far it has come.
-    pub(super) async fn note(
+    pub(super) fn note(
         &mut self,
-        connection: &mut SqliteConnection,
+        tx: &Tx<'_>,
         by: &By,
         operation: Operation,
         about: About<'_>,
         what: &str,
         now: Timestamp,
-    ) -> sqlx::Result<()> {
+    ) -> sql::Result<()> {
         match self.0 {
             None => {
-                let noted = note_change(connection, by, operation, about, Some(what), now);
-                self.0 = Some(noted.await?);
+                self.0 = Some(note_change(tx, by, operation, about, Some(what), now)?);
             }
             Some(id) => {
-                sqlx::query("UPDATE changes SET what = $2 WHERE id = $1")
+                query("UPDATE changes SET what = $2 WHERE id = $1")
                     .bind(id)
                     .bind(what)
-                    .execute(connection)
-                    .await?;
+                    .execute(tx)?;
             }
         }
         Ok(())

@@ -1,36 +1,34 @@
 //! Whether something may be claimed: nothing stands in its way, and it is as it was seen.
 
-use sqlx::sqlite::SqliteRow;
-
 use super::due::DueSchedule;
 use super::rows::occurrence_columns;
 use super::schedules::fetch;
-use super::{Tx, hinted};
+use super::sql::{self, Row, Tx, query};
 use crate::models::{Lane, PromptSchedule};
 
 /// The schedule, if it may still be claimed as it was seen.
-pub(super) async fn fetch_claimable(
-    tx: &mut Tx,
+pub(super) fn fetch_claimable(
+    tx: &Tx<'_>,
     due: &DueSchedule,
-) -> sqlx::Result<Option<PromptSchedule>> {
+) -> sql::Result<Option<PromptSchedule>> {
     let claimable = "SELECT id FROM schedules s WHERE id = $1 AND uid = $2 AND active = 1 \
                      AND touched = 0 AND agent_id = $3 AND NOT EXISTS (SELECT 1 FROM occurrences o \
                          INDEXED BY ix_occurrences_one_open_per_schedule WHERE o.uid = s.uid \
                          AND o.\"trigger\" = 'schedule' \
                          AND o.state IN ('waiting', 'sending', 'unknown')) \
                      AND NOT EXISTS (SELECT 1 FROM halt)";
-    let claimable = hinted::fetch_optional(tx, claimable, |q| {
-        let q = q.bind(due.id).bind(due.uid.to_string());
-        q.bind(due.agent_id.to_string())
-    });
-    match claimable.await? {
-        Some(_) => fetch(tx, due.id).await,
+    let claimable = query(claimable)
+        .bind(due.id)
+        .bind(due.uid.to_string())
+        .bind(due.agent_id.as_str());
+    match claimable.fetch_optional(tx)? {
+        Some(_) => fetch(tx, due.id),
         None => Ok(None),
     }
 }
 
 /// A waiting occurrence, if nothing stands in its way but its time.
-pub(super) async fn fetch_waiting(tx: &mut Tx, id: i64) -> sqlx::Result<Option<SqliteRow>> {
+pub(super) fn fetch_waiting(tx: &Tx<'_>, id: i64) -> sql::Result<Option<Row>> {
     let waiting = concat!(
         "SELECT fence, generation, failures, expires_at, payload, ",
         occurrence_columns!(),
@@ -43,16 +41,14 @@ pub(super) async fn fetch_waiting(tx: &mut Tx, id: i64) -> sqlx::Result<Option<S
              AND (s.lifecycle <> 'paused' OR occurrences.\"trigger\" = 'manual')) \
          AND NOT EXISTS (SELECT 1 FROM halt)"
     );
-    hinted::fetch_optional(tx, waiting, |q| q.bind(id)).await
+    query(waiting).bind(id).fetch_optional(tx)
 }
 
 /// Whether something is on its way in a lane.
-pub(super) async fn lane_is_busy(tx: &mut Tx, lane: &Lane) -> sqlx::Result<bool> {
-    let busy: Option<i64> = sqlx::query_scalar(
-        "SELECT 1 FROM occurrences WHERE lane = $1 AND state IN ('sending', 'unknown')",
-    )
-    .bind(lane.as_str())
-    .fetch_optional(&mut **tx)
-    .await?;
+pub(super) fn lane_is_busy(tx: &Tx<'_>, lane: &Lane) -> sql::Result<bool> {
+    let busy: Option<i64> =
+        query("SELECT 1 FROM occurrences WHERE lane = $1 AND state IN ('sending', 'unknown')")
+            .bind(lane.as_str())
+            .optional(tx)?;
     Ok(busy.is_some())
 }

@@ -7,6 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
+use super::Db;
 use super::attempts::{Sending, fetch_payload, request_of, store_payload};
 use super::claimable::{fetch_claimable, fetch_waiting, lane_is_busy};
 use super::due::DueSchedule;
@@ -17,9 +18,9 @@ use super::plans::{Unsent, remaining, timetable, to_i64};
 use super::revisions::has_outcome;
 use super::rows::{self, occurrence_columns};
 use super::schedules::{fetch, write_lifecycle};
+use super::sql::{self, Tx, query};
 use super::time::{DbTime, optional};
 use super::unreadable::{fence, generation};
-use super::{Db, Tx, hinted};
 use crate::error::Result;
 use crate::failpoint::failpoint;
 use crate::models::{AgentId, Lane, Lifecycle, Ping, PromptSchedule, ScheduleType, State};
@@ -89,6 +90,18 @@ pub struct ClaimTerms {
     pub once_max_lateness: SignedDuration,
 }
 
+const CLAIM_DUE: &str = "claim a due schedule";
+const CLAIM_WAITING: &str = "claim a waiting occurrence";
+
+/// Whom a claim wrote something for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Tells {
+    /// Nobody.
+    Nobody,
+    /// Whoever delivers the outbox.
+    Notifier,
+}
+
 /// Why something can't be sent whose request nobody knows any more.
 const PAYLOAD_GONE: &str = "the request that it sends is gone from the database";
 
@@ -109,11 +122,11 @@ impl Db {
             Err(Fault::Row(reason)) => self.break_due(due, &reason, now).await,
             tried => tried,
         };
-        self.told("claim a due schedule", tried)
+        self.answered(CLAIM_DUE, tried)
     }
 
     /// What a claim came to, or the error where it is the database's.
-    fn told(&self, doing: &str, tried: Result<Claim, Fault>) -> Result<Claim> {
+    fn answered(&self, doing: &str, tried: Result<Claim, Fault>) -> Result<Claim> {
         match tried {
             Ok(claim) => Ok(claim),
             Err(Fault::Row(reason)) => Ok(Claim::Failed(reason)),
@@ -132,50 +145,54 @@ impl Db {
         terms: &ClaimTerms,
         now: Timestamp,
     ) -> Result<Claim, Fault> {
-        let doing = "claim a due schedule";
-        let mut tx = self.begin(doing).await.map_err(Fault::Transaction)?;
-        let Some(schedule) = fetch_claimable(&mut tx, due).await? else {
-            return Ok(Claim::Gone);
-        };
-        // Its place in the lane was that of the instant it was seen with.
-        let as_seen = |t: &Timestamp| t.as_microsecond() == due.next_run.as_microsecond();
-        let first = schedule.next_run.filter(as_seen).filter(|t| *t <= now);
-        let Some(first) = first else {
-            return Ok(Claim::Gone);
-        };
-        let timetable = timetable(&schedule).map_err(|e| Fault::of_row(&e))?;
-        let Some(body) = request_of(&mut tx, &schedule).await? else {
-            return Err(Fault::Row(PAYLOAD_GONE.to_owned()));
-        };
-        if remaining(&schedule) == Some(0) {
-            // Another program has woken a schedule that had its last instant.
-            write_lifecycle(&mut tx, schedule.id, Lifecycle::Finished, None).await?;
+        let due = due.to_owned();
+        let lane = lane.to_owned();
+        let terms = terms.to_owned();
+        let db = self.clone();
+        let claimed = self.claim(CLAIM_DUE, move |tx| {
+            let (due, lane, terms) = (&due, &lane, &terms);
+            let Some(schedule) = fetch_claimable(tx, due)? else {
+                return Ok((Claim::Gone, Tells::Nobody));
+            };
+            // Its place in the lane was that of the instant it was seen with.
+            let as_seen = |t: &Timestamp| t.as_microsecond() == due.next_run.as_microsecond();
+            let first = schedule.next_run.filter(as_seen).filter(|t| *t <= now);
+            let Some(first) = first else {
+                return Ok((Claim::Gone, Tells::Nobody));
+            };
+            let timetable = timetable(&schedule).map_err(|e| Fault::of_row(&e))?;
+            let Some(body) = request_of(tx, &schedule)? else {
+                return Err(Fault::Row(PAYLOAD_GONE.to_owned()));
+            };
+            if remaining(&schedule) == Some(0) {
+                // Another program has woken a schedule that had its last instant.
+                write_lifecycle(tx, schedule.id, Lifecycle::Finished, None)?;
+                let skipped = Claim::Settled(State::Skipped);
+                return end_claim(tx, schedule.id, skipped, now);
+            }
+            if lane_is_busy(tx, lane)? {
+                return Ok((Claim::LaneBusy, Tells::Nobody));
+            }
+            let policy = &schedule.policy;
+            let division = timetable.divide(first, now, remaining(&schedule), policy);
+            let next_run = advance(tx, &schedule, &timetable, &division)?;
+            let too_late = schedule.schedule_type == ScheduleType::Once.as_str()
+                && now.duration_since(first) > terms.once_max_lateness;
+            for unsent in unsent_of(&schedule, due.uid, &division, too_late) {
+                unsent.record(tx, now)?;
+            }
+            let Some(intended_at) = division.sent.filter(|_| !too_late) else {
+                let missed = Claim::Settled(State::Missed);
+                return end_claim(tx, schedule.id, missed, now);
+            };
+            // A foreign writer set next_run back.
             let skipped = Claim::Settled(State::Skipped);
-            return self.end_claim(tx, schedule.id, skipped, now).await;
-        }
-        if lane_is_busy(&mut tx, lane).await? {
-            return Ok(Claim::LaneBusy);
-        }
-        let policy = &schedule.policy;
-        let division = timetable.divide(first, now, remaining(&schedule), policy);
-        let next_run = advance(&mut tx, &schedule, &timetable, &division).await?;
-        let too_late = schedule.schedule_type == ScheduleType::Once.as_str()
-            && now.duration_since(first) > terms.once_max_lateness;
-        for unsent in unsent_of(&schedule, due.uid, &division, too_late) {
-            unsent.record(&mut tx, now).await?;
-        }
-        let Some(intended_at) = division.sent.filter(|_| !too_late) else {
-            let missed = Claim::Settled(State::Missed);
-            return self.end_claim(tx, schedule.id, missed, now).await;
-        };
-        // A foreign writer set next_run back.
-        let skipped = Claim::Settled(State::Skipped);
-        if has_outcome(&mut tx, due.uid, intended_at).await? {
-            return self.end_claim(tx, schedule.id, skipped, now).await;
-        }
-        let hash = store_payload(&mut tx, &body).await?;
-        let expires_at = later(now, policy.max_age.unwrap_or(terms.max_age));
-        let row = sqlx::query(concat!(
+            if has_outcome(tx, due.uid, intended_at)? {
+                return end_claim(tx, schedule.id, skipped, now);
+            }
+            let hash = store_payload(tx, &body)?;
+            let expires_at = later(now, policy.max_age.unwrap_or(terms.max_age));
+            let row = query(concat!(
             "INSERT INTO occurrences (uid, agent_id, \"trigger\", first_at, intended_at, state, \
              lane, payload, owner, fence, expires_at, sent_at, firing, stands_for, stands_since) \
              VALUES ($1, $2, 'schedule', $3, $3, 'sending', $4, $5, $6, 1, $7, $8, $9, $10, $11) \
@@ -197,41 +214,39 @@ impl Db {
         )
         .bind(to_i64(division.coalesced.map_or(1, |r| r.count + 1)))
         .bind(DbTime(division.coalesced.map_or(intended_at, |r| r.first)))
-        .fetch_optional(&mut *tx)
-        .await?;
-        let Some(row) = row else {
-            // This very instant has its outcome already.
-            return self.end_claim(tx, schedule.id, skipped, now).await;
-        };
-        let occurrence = rows::occurrence(&row)?;
-        let sending = Sending {
-            occurrence: &occurrence,
-            schedule: Some(&schedule),
-            fence: 1,
-            generation: 0,
-            failures: 0,
-            expires_at,
-            body: &body,
-        };
-        let job = self.begin_attempt(&mut tx, &sending, now).await?;
-        failpoint!(ClaimMade);
-        self.commit_start(tx, &schedule, now, doing).await?;
-        failpoint!(ClaimCommitted);
-        Ok(Claim::Job(Box::new(Job { next_run, ..job })))
+        .fetch_optional(tx)?;
+            let Some(row) = row else {
+                // This very instant has its outcome already.
+                return end_claim(tx, schedule.id, skipped, now);
+            };
+            let occurrence = rows::occurrence(&row)?;
+            let sending = Sending {
+                occurrence: &occurrence,
+                schedule: Some(&schedule),
+                fence: 1,
+                generation: 0,
+                failures: 0,
+                expires_at,
+                body: &body,
+            };
+            let job = db.begin_attempt(tx, &sending, now)?;
+            failpoint!(ClaimMade);
+            let tells = tell_start(tx, &schedule, now)?;
+            Ok((Claim::Job(Box::new(Job { next_run, ..job })), tells))
+        });
+        let claim = self.told_of(claimed.await?);
+        if let Claim::Job(_) = claim {
+            failpoint!(ClaimCommitted);
+        }
+        Ok(claim)
     }
 
-    /// Commits what a claim settled without sending.
-    async fn end_claim(
-        &self,
-        mut tx: Tx,
-        schedule_id: i64,
-        claim: Claim,
-        now: Timestamp,
-    ) -> Result<Claim, Fault> {
-        follow_lifecycle(&mut tx, schedule_id, now).await?;
-        let committed = self.commit_and_tell(tx, "claim a due schedule").await;
-        committed.map_err(Fault::Transaction)?;
-        Ok(claim)
+    /// The claim, once the notifier is woken where it wrote something for it.
+    fn told_of(&self, (claim, tells): (Claim, Tells)) -> Claim {
+        if tells == Tells::Notifier {
+            self.outbox_changed.notify_one();
+        }
+        claim
     }
 
     /// Marks a due schedule as broken, if it is still as it was seen.
@@ -241,14 +256,18 @@ impl Db {
         reason: &str,
         now: Timestamp,
     ) -> Result<Claim, Fault> {
-        let doing = "mark a schedule as broken";
-        let mut tx = self.begin(doing).await.map_err(Fault::Transaction)?;
-        let Some(schedule) = fetch_claimable(&mut tx, due).await? else {
-            return Ok(Claim::Gone);
-        };
-        write_lifecycle(&mut tx, schedule.id, Lifecycle::Broken, Some(reason)).await?;
-        let broken = Claim::Broken(format!("schedule {} is broken: {reason}", schedule.id));
-        self.end_claim(tx, schedule.id, broken, now).await
+        let due = due.to_owned();
+        let reason = reason.to_owned();
+        let broken = self.claim("mark a schedule as broken", move |tx| {
+            let (due, reason) = (&due, &reason);
+            let Some(schedule) = fetch_claimable(tx, due)? else {
+                return Ok((Claim::Gone, Tells::Nobody));
+            };
+            write_lifecycle(tx, schedule.id, Lifecycle::Broken, Some(reason))?;
+            let broken = Claim::Broken(format!("schedule {} is broken: {reason}", schedule.id));
+            end_claim(tx, schedule.id, broken, now)
+        });
+        Ok(self.told_of(broken.await?))
     }
 
     /// Claims a waiting occurrence for its next try. If another program has deleted its schedule,
@@ -271,7 +290,7 @@ impl Db {
             }
             tried => tried,
         };
-        self.told("claim a waiting occurrence", tried)
+        self.answered(CLAIM_WAITING, tried)
     }
 
     async fn try_claim_waiting(
@@ -280,79 +299,89 @@ impl Db {
         terms: &ClaimTerms,
         now: Timestamp,
     ) -> Result<Claim, Fault> {
-        let doing = "claim a waiting occurrence";
-        let mut tx = self.begin(doing).await.map_err(Fault::Transaction)?;
-        let Some(row) = fetch_waiting(&mut tx, occurrence_id).await? else {
-            return Ok(Claim::Gone);
-        };
-        let occurrence = rows::occurrence(&row)?;
-        if occurrence.not_before.is_some_and(|t| t > now) {
-            return Ok(Claim::Gone);
-        }
-        let (fence, generation) = (fence(&row)? + 1, generation(&row)?);
-        let hash = rows::text(&row, "payload").unwrap_or_default();
-        let Some(body) = fetch_payload(&mut tx, &hash).await? else {
-            return Err(Fault::Row(PAYLOAD_GONE.to_owned()));
-        };
-        let id = "SELECT id FROM schedules INDEXED BY ix_schedules_uid WHERE uid = $1";
-        let uid = occurrence.uid.to_string();
-        let id = hinted::fetch_optional(&mut tx, id, |q| q.bind(uid.clone())).await?;
-        let schedule = match id.and_then(|row| rows::number(&row, "id")) {
-            Some(id) => fetch(&mut tx, id).await?,
-            None => None,
-        };
-        let stored = rows::lenient_time(&row, "expires_at");
-        // There is none at the first try of a run by hand.
-        let expires_at = stored.unwrap_or_else(|| {
-            let own = schedule.as_ref().and_then(|s| s.policy.max_age);
-            later(now, own.unwrap_or(terms.max_age))
-        });
-        sqlx::query(
-            "UPDATE occurrences SET state = 'sending', owner = $2, fence = $3, sent_at = $4, \
+        let terms = terms.to_owned();
+        let db = self.clone();
+        let claimed = self.claim(CLAIM_WAITING, move |tx| {
+            let terms = &terms;
+            let Some(row) = fetch_waiting(tx, occurrence_id)? else {
+                return Ok((Claim::Gone, Tells::Nobody));
+            };
+            let occurrence = rows::occurrence(&row)?;
+            if occurrence.not_before.is_some_and(|t| t > now) {
+                return Ok((Claim::Gone, Tells::Nobody));
+            }
+            let (fence, generation) = (fence(&row)? + 1, generation(&row)?);
+            let hash = rows::text(&row, "payload").unwrap_or_default();
+            let Some(body) = fetch_payload(tx, &hash)? else {
+                return Err(Fault::Row(PAYLOAD_GONE.to_owned()));
+            };
+            let id = "SELECT id FROM schedules INDEXED BY ix_schedules_uid WHERE uid = $1";
+            let uid = occurrence.uid.to_string();
+            let id = query(id).bind(uid.clone()).fetch_optional(tx)?;
+            let schedule = match id.and_then(|row| rows::number(&row, "id")) {
+                Some(id) => fetch(tx, id)?,
+                None => None,
+            };
+            let stored = rows::lenient_time(&row, "expires_at");
+            // There is none at the first try of a run by hand.
+            let expires_at = stored.unwrap_or_else(|| {
+                let own = schedule.as_ref().and_then(|s| s.policy.max_age);
+                later(now, own.unwrap_or(terms.max_age))
+            });
+            query(
+                "UPDATE occurrences SET state = 'sending', owner = $2, fence = $3, sent_at = $4, \
              not_before = NULL, run_id = NULL, expires_at = $5 WHERE id = $1",
-        )
-        .bind(occurrence_id)
-        .bind(terms.owner.to_string())
-        .bind(fence)
-        .bind(DbTime(now))
-        .bind(DbTime(expires_at))
-        .execute(&mut *tx)
-        .await?;
-        let sending = Sending {
-            occurrence: &occurrence,
-            schedule: schedule.as_ref(),
-            fence,
-            generation,
-            failures: rows::number(&row, "failures").unwrap_or(0),
-            expires_at,
-            body: &body,
-        };
-        let job = self.begin_attempt(&mut tx, &sending, now).await?;
-        failpoint!(RetryMade);
-        match (&schedule, stored) {
-            // Only of its first try: a start puts the alarm off, and retries would for hours.
-            (Some(schedule), None) => self.commit_start(tx, schedule, now, doing).await?,
-            _ => self.commit(tx, doing).await.map_err(Fault::Transaction)?,
+            )
+            .bind(occurrence_id)
+            .bind(terms.owner.to_string())
+            .bind(fence)
+            .bind(DbTime(now))
+            .bind(DbTime(expires_at))
+            .execute(tx)?;
+            let sending = Sending {
+                occurrence: &occurrence,
+                schedule: schedule.as_ref(),
+                fence,
+                generation,
+                failures: rows::number(&row, "failures").unwrap_or(0),
+                expires_at,
+                body: &body,
+            };
+            let job = db.begin_attempt(tx, &sending, now)?;
+            failpoint!(RetryMade);
+            let tells = match (&schedule, stored) {
+                // Only of its first try: a start puts the alarm off, and retries would for hours.
+                (Some(schedule), None) => tell_start(tx, schedule, now)?,
+                _ => Tells::Nobody,
+            };
+            Ok((Claim::Job(Box::new(job)), tells))
+        });
+        let claim = self.told_of(claimed.await?);
+        if let Claim::Job(_) = claim {
+            failpoint!(RetryCommitted);
         }
-        failpoint!(RetryCommitted);
-        Ok(Claim::Job(Box::new(job)))
+        Ok(claim)
     }
+}
 
-    /// Commits the claim of a first try, and tells the schedule's dead-man service of it.
-    async fn commit_start(
-        &self,
-        mut tx: Tx,
-        schedule: &PromptSchedule,
-        now: Timestamp,
-        doing: &str,
-    ) -> Result<(), Fault> {
-        let (Some(url), Some(uid)) = (&schedule.ping_url, schedule.uid) else {
-            return self.commit(tx, doing).await.map_err(Fault::Transaction);
-        };
-        queue_ping(&mut tx, uid, url, Ping::Start, "", now).await?;
-        let committed = self.commit_and_tell(tx, doing).await;
-        committed.map_err(Fault::Transaction)
-    }
+/// Ends what a claim settled without sending.
+fn end_claim(
+    tx: &Tx<'_>,
+    schedule_id: i64,
+    claim: Claim,
+    now: Timestamp,
+) -> Result<(Claim, Tells), Fault> {
+    follow_lifecycle(tx, schedule_id, now)?;
+    Ok((claim, Tells::Notifier))
+}
+
+/// Tells a schedule's dead-man service of a first try.
+fn tell_start(tx: &Tx<'_>, schedule: &PromptSchedule, now: Timestamp) -> Result<Tells, Fault> {
+    let (Some(url), Some(uid)) = (&schedule.ping_url, schedule.uid) else {
+        return Ok(Tells::Nobody);
+    };
+    queue_ping(tx, uid, url, Ping::Start, "", now)?;
+    Ok(Tells::Notifier)
 }
 
 /// The instants of a division that are not sent, with their outcomes.
@@ -391,12 +420,12 @@ fn unsent_of<'a>(
 }
 
 /// Moves `next_run` past the taken instants; the last one finishes the schedule and stays there.
-async fn advance(
-    tx: &mut Tx,
+fn advance(
+    tx: &Tx<'_>,
     schedule: &PromptSchedule,
     timetable: &Timetable,
     division: &Division,
-) -> sqlx::Result<Option<Timestamp>> {
+) -> sql::Result<Option<Timestamp>> {
     let taken = to_i64(division.taken());
     let newest = division.newest().or(schedule.next_run);
     let exhausted = schedule
@@ -411,7 +440,7 @@ async fn advance(
     } else {
         Lifecycle::Finished
     };
-    sqlx::query(
+    query(
         "UPDATE schedules SET next_run = $2, planned_next_run = $2, \
          repetitions = repetitions + $3, lifecycle = $4, active = $5, \
          row_version = row_version + 1 WHERE id = $1",
@@ -421,8 +450,7 @@ async fn advance(
     .bind(taken)
     .bind(lifecycle.as_str())
     .bind(lifecycle == Lifecycle::Active)
-    .execute(&mut **tx)
-    .await?;
+    .execute(tx)?;
     Ok(next)
 }
 

@@ -3,21 +3,22 @@
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
-use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
-use sqlx::{Connection, Row};
+use rusqlite::Connection;
 use uuid::Uuid;
 
 use super::adoption::adopt;
 use super::changes::{About, note_change};
+use super::connection::{Access, connect};
 use super::control::skip_to_now;
 use super::filesystem::{create_new_private, for_sqlite};
 use super::notices::follow_lifecycle;
-use super::open::{BUSY_TIMEOUT, is_locked};
+use super::open::apart;
 use super::plans::timetable;
 use super::rows::{self, schedule_columns};
 use super::schedulers::{lives, owners_folder};
+use super::sql::{self, Tx, query};
 use super::time::DbTime;
-use super::{Db, Tx, database_error};
+use super::{Db, database_error};
 use crate::error::{Code, Error, Result};
 use crate::models::{Operation, PromptSchedule};
 use crate::schedule::Zone;
@@ -58,17 +59,22 @@ impl Db {
     }
 
     async fn copy_and_check(&self, to: &Path) -> Result<i64> {
-        let name = for_sqlite(to).map_err(|e| unusable(to, "make the backup", e))?;
-        sqlx::query("VACUUM INTO $1")
-            .bind(name)
-            .execute(&self.pool)
-            .await
-            .map_err(|e| self.failed("back it up", e))?;
-        // SQLite leaves it to us to bring the copy to the disk.
-        std::fs::File::open(to)
-            .and_then(|file| file.sync_all())
-            .map_err(|e| unusable(to, "write the backup", e))?;
-        check_copy(to).await
+        let (path, to) = (self.path.clone(), to.to_owned());
+        apart(move || {
+            let name = for_sqlite(&to).map_err(|e| unusable(&to, "make the backup", e))?;
+            // On a connection of its own: meanwhile others write.
+            let copied = connect(&path, Access::Write).and_then(|connection| {
+                let copy = query("VACUUM INTO $1").bind(name);
+                copy.execute(&Tx::on(&connection))
+            });
+            copied.map_err(|e| failed(&path, "back it up", e))?;
+            // SQLite leaves it to us to bring the copy to the disk.
+            std::fs::File::open(&to)
+                .and_then(|file| file.sync_all())
+                .map_err(|e| unusable(&to, "write the backup", e))?;
+            check_copy(&to)
+        })
+        .await
     }
 
     /// Puts a backup into the place of a database. What is there is set aside, never deleted.
@@ -88,7 +94,8 @@ impl Db {
         replay: bool,
         now: Timestamp,
     ) -> Result<Restored> {
-        check_copy(from).await?;
+        let copy = from.to_owned();
+        apart(move || check_copy(&copy)).await?;
         put_in_place(from, to, zone, replay, now).await
     }
 
@@ -102,15 +109,19 @@ impl Db {
             return Err(Error::new(
                 Code::DatabaseUnavailable,
                 format!(
-                    "there is no database {} to settle: name the one that was put into its place with \
-                     --db or PROMPTYOSELF_DB_PATH",
+                    "there is no database {} to settle: name the one that was put into its place \
+                     with --db or PROMPTYOSELF_DB_PATH",
                     path.display()
                 ),
             )
             .example("promptyoself restore promptyoself-backup.db"));
         }
-        refuse_if_in_use(path).await?;
-        check_copy(path).await?;
+        let place = path.to_owned();
+        apart(move || {
+            refuse_if_in_use(&place)?;
+            check_copy(&place)
+        })
+        .await?;
         put_in_place(path, path, zone, false, now).await
     }
 }
@@ -124,7 +135,8 @@ async fn put_in_place(
     now: Timestamp,
 ) -> Result<Restored> {
     if holds_something(to) {
-        refuse_if_in_use(to).await?;
+        let place = to.to_owned();
+        apart(move || refuse_if_in_use(&place)).await?;
     }
     let coming = beside(to, &format!("restoring-{}", Uuid::new_v4()));
     let prepared = prepare(from, &coming, zone, replay, now).await;
@@ -135,11 +147,24 @@ async fn put_in_place(
             return Err(e);
         }
     };
+    let place = to.to_owned();
+    let put = apart(move || {
+        let put = put_there(&coming, &place, now);
+        if put.is_err() {
+            remove_all(&coming);
+        }
+        put
+    });
+    restored.set_aside = put.await?;
+    Ok(restored)
+}
+
+/// Puts a copy into its place. Returns where is kept what was there.
+fn put_there(coming: &Path, to: &Path, now: Timestamp) -> Result<Option<PathBuf>> {
     let in_place = holds_something(to);
     // Again, as late as can be: to prepare the copy took a while.
-    if in_place && let Err(e) = refuse_if_in_use(to).await {
-        remove_all(&coming);
-        return Err(e);
+    if in_place {
+        refuse_if_in_use(to)?;
     }
     let aside = beside(
         to,
@@ -157,9 +182,8 @@ async fn put_in_place(
                 .map_err(|e| unusable(&there, "set it aside", e))?;
         }
     }
-    restored.set_aside = in_place.then_some(aside);
-    std::fs::rename(&coming, to).map_err(|e| unusable(to, "put the backup there", e))?;
-    Ok(restored)
+    std::fs::rename(coming, to).map_err(|e| unusable(to, "put the backup there", e))?;
+    Ok(in_place.then_some(aside))
 }
 
 /// What SQLite keeps of one database: itself, and what is not yet written into it.
@@ -183,20 +207,8 @@ async fn prepare(
     replay: bool,
     now: Timestamp,
 ) -> Result<Restored> {
-    create_new_private(coming).map_err(|e| unusable(coming, "make the database", e))?;
-    let mut connection = look_at(from).await?;
-    // The copy is another file, but SQLite takes it for a change of this one.
-    sqlx::query("PRAGMA query_only = OFF")
-        .execute(&mut connection)
-        .await
-        .map_err(|e| database_error(from, "read the backup", e))?;
-    let name = for_sqlite(coming).map_err(|e| unusable(coming, "make the database", e))?;
-    sqlx::query("VACUUM INTO $1")
-        .bind(name)
-        .execute(&mut connection)
-        .await
-        .map_err(|e| database_error(from, "read the backup", e))?;
-    let _ = connection.close().await;
+    let (backup, place) = (from.to_owned(), coming.to_owned());
+    apart(move || copy(&backup, &place)).await?;
     let (db, _) = Db::open(coming, zone, now).await?;
     let as_of = db.latest_past().await?;
     let what = as_of.map_or("a database".to_owned(), |as_of| {
@@ -216,6 +228,19 @@ async fn prepare(
     })
 }
 
+/// Copies a backup to where its database is made ready.
+fn copy(from: &Path, coming: &Path) -> Result<()> {
+    create_new_private(coming).map_err(|e| unusable(coming, "make the database", e))?;
+    let connection = look_at(from)?;
+    let tx = &Tx::on(&connection);
+    let name = for_sqlite(coming).map_err(|e| unusable(coming, "make the database", e))?;
+    // The copy is another file, but SQLite takes it for a change of this one.
+    (query("PRAGMA query_only = OFF").execute(tx))
+        .and_then(|_| query("VACUUM INTO $1").bind(name).execute(tx))
+        .map_err(|e| failed(from, "read the backup", e))?;
+    Ok(())
+}
+
 impl Db {
     /// Gives a copy its own identity, and settles what has passed since it was taken.
     async fn settle_restored(
@@ -224,96 +249,74 @@ impl Db {
         replay: bool,
         now: Timestamp,
     ) -> Result<(i64, Vec<i64>)> {
-        let doing = "make the backup a database of its own";
-        let failed = |e| self.failed(doing, e);
-        let mut tx = self.begin(doing).await?;
-        sqlx::query("INSERT OR IGNORE INTO former_installs (install_id, until) VALUES ($1, $2)")
-            .bind(self.install_id.to_string())
-            .bind(DbTime(now))
-            .execute(&mut *tx)
-            .await
-            .map_err(failed)?;
-        // Whoever restores a backup sees what time it is taken for, however old it is.
-        sqlx::query("DELETE FROM clock_readings")
-            .execute(&mut *tx)
-            .await
-            .map_err(failed)?;
-        sqlx::query("INSERT INTO clock_readings (trusted, at, uptime) VALUES (1, $1, 0)")
-            .bind(DbTime(now))
-            .execute(&mut *tx)
-            .await
-            .map_err(failed)?;
-        sqlx::query("UPDATE install SET install_id = $1")
-            .bind(Uuid::new_v4().to_string())
-            .execute(&mut *tx)
-            .await
-            .map_err(failed)?;
-        let touched: Vec<i64> = sqlx::query_scalar("SELECT id FROM schedules WHERE touched <> 0")
-            .fetch_all(&mut *tx)
-            .await
-            .map_err(failed)?;
-        for id in touched {
-            adopt(&mut tx, id, &self.zone, now).await.map_err(failed)?;
-        }
-        let mut passed = Vec::new();
-        for schedule in with_passed(&mut tx, now).await.map_err(failed)? {
-            passed.push(schedule.id);
-            if let (false, Ok(timetable)) = (replay, timetable(&schedule)) {
-                skip_to_now(&mut tx, &schedule, &timetable, BETWEEN, now)
-                    .await
-                    .map_err(failed)?;
+        let what = what.to_owned();
+        let db = self.clone();
+        self.write("make the backup a database of its own", move |tx| {
+            let what = &what;
+            query("INSERT OR IGNORE INTO former_installs (install_id, until) VALUES ($1, $2)")
+                .bind(db.install_id.to_string())
+                .bind(DbTime(now))
+                .execute(tx)?;
+            // Whoever restores a backup sees what time it is taken for, however old it is.
+            query("DELETE FROM clock_readings").execute(tx)?;
+            query("INSERT INTO clock_readings (trusted, at, uptime) VALUES (1, $1, 0)")
+                .bind(DbTime(now))
+                .execute(tx)?;
+            query("UPDATE install SET install_id = $1")
+                .bind(Uuid::new_v4().to_string())
+                .execute(tx)?;
+            let touched: Vec<i64> = query("SELECT id FROM schedules WHERE touched <> 0").all(tx)?;
+            for id in touched {
+                adopt(tx, id, &db.zone, now)?;
             }
-        }
-        if !replay {
-            sqlx::query(
-                "UPDATE occurrences SET state = 'skipped', reason = $1, finished_at = $2, \
+            let mut passed = Vec::new();
+            for schedule in with_passed(tx, now)? {
+                passed.push(schedule.id);
+                if let (false, Ok(timetable)) = (replay, timetable(&schedule)) {
+                    skip_to_now(tx, &schedule, &timetable, BETWEEN, now)?;
+                }
+            }
+            if !replay {
+                query(
+                    "UPDATE occurrences SET state = 'skipped', reason = $1, finished_at = $2, \
                  not_before = NULL, fence = fence + 1 WHERE state = 'waiting'",
-            )
-            .bind(BETWEEN)
-            .bind(DbTime(now))
-            .execute(&mut *tx)
-            .await
-            .map_err(failed)?;
-        }
-        let troubled: Vec<i64> = sqlx::query_scalar(
-            "SELECT s.id FROM schedules s JOIN incidents i \
+                )
+                .bind(BETWEEN)
+                .bind(DbTime(now))
+                .execute(tx)?;
+            }
+            let troubled: Vec<i64> = query(
+                "SELECT s.id FROM schedules s JOIN incidents i \
              ON i.subject = s.uid OR i.agent_id = s.agent_id \
              WHERE i.closed_at IS NULL GROUP BY s.id",
-        )
-        .fetch_all(&mut *tx)
+            )
+            .all(tx)?;
+            for id in troubled {
+                follow_lifecycle(tx, id, now)?;
+            }
+            let none = About::none();
+            note_change(tx, &db.by, Operation::Restore, none, Some(what), now)?;
+            let schedules = query("SELECT count(*) FROM schedules").one(tx)?;
+            Ok((schedules, passed))
+        })
         .await
-        .map_err(failed)?;
-        for id in troubled {
-            follow_lifecycle(&mut tx, id, now).await.map_err(failed)?;
-        }
-        let none = About::none();
-        note_change(&mut tx, &self.by, Operation::Restore, none, Some(what), now)
-            .await
-            .map_err(failed)?;
-        let schedules = sqlx::query_scalar("SELECT count(*) FROM schedules")
-            .fetch_one(&mut *tx)
-            .await
-            .map_err(failed)?;
-        self.commit(tx, doing).await?;
-        Ok((schedules, passed))
     }
 }
 
 /// The active schedules with an instant that has passed or waits.
-async fn with_passed(tx: &mut Tx, now: Timestamp) -> sqlx::Result<Vec<PromptSchedule>> {
-    let rows = sqlx::query(concat!(
+fn with_passed(tx: &Tx<'_>, now: Timestamp) -> sql::Result<Vec<PromptSchedule>> {
+    let rows = query(concat!(
         "SELECT ",
         schedule_columns!(),
         " FROM schedules WHERE lifecycle = 'active' AND next_run <= $1 ORDER BY id"
     ))
     .bind(DbTime(now))
-    .fetch_all(&mut **tx)
-    .await?;
+    .fetch_all(tx)?;
     rows.iter().map(rows::schedule).collect()
 }
 
 /// Checks that a file is a database of this program, whole. Returns how many schedules it holds.
-async fn check_copy(path: &Path) -> Result<i64> {
+fn check_copy(path: &Path) -> Result<i64> {
     let damaged = |what: String| {
         Error::new(
             Code::FileUnusable,
@@ -324,41 +327,29 @@ async fn check_copy(path: &Path) -> Result<i64> {
         )
         .example("promptyoself restore promptyoself-backup.db")
     };
-    let mut connection = look_at(path).await?;
-    let checked: sqlx::Result<Vec<String>> = sqlx::query_scalar("PRAGMA integrity_check(1)")
-        .fetch_all(&mut connection)
-        .await;
+    let connection = look_at(path)?;
+    let tx = &Tx::on(&connection);
+    let checked: sql::Result<Vec<String>> = query("PRAGMA integrity_check(1)").all(tx);
     match checked {
         Ok(lines) if lines == ["ok"] => {}
         Ok(lines) => return Err(damaged(lines.join("; "))),
         Err(e) => return Err(damaged("it can't be read".to_owned()).caused_by(e)),
     }
-    let row = sqlx::query("SELECT (SELECT count(*) FROM schedules) AS n, install_id FROM install")
-        .fetch_one(&mut connection)
-        .await
-        .map_err(|e| damaged("it has no schedules".to_owned()).caused_by(e))?;
-    let _ = connection.close().await;
-    row.try_get("n")
+    query("SELECT (SELECT count(*) FROM schedules) AS n, install_id FROM install")
+        .one(tx)
         .map_err(|e| damaged("it has no schedules".to_owned()).caused_by(e))
 }
 
 /// Opens a file to read it.
-async fn look_at(path: &Path) -> Result<SqliteConnection> {
+fn look_at(path: &Path) -> Result<Connection> {
     if let Err(e) = std::fs::metadata(path) {
         return Err(unusable(path, "read the backup", e));
     }
-    let name = for_sqlite(path).map_err(|e| unusable(path, "read the backup", e))?;
-    let options = SqliteConnectOptions::new()
-        .filename(name)
-        .busy_timeout(BUSY_TIMEOUT)
-        .pragma("query_only", "ON");
-    SqliteConnection::connect_with(&options)
-        .await
-        .map_err(|e| database_error(path, "read it", e))
+    connect(path, Access::Read).map_err(|e| failed(path, "read it", e))
 }
 
 /// Refuses a database that anybody has open; else everything of it is in the one file afterwards.
-async fn refuse_if_in_use(path: &Path) -> Result<()> {
+fn refuse_if_in_use(path: &Path) -> Result<()> {
     let in_use = || {
         Error::new(
             Code::DatabaseUnavailable,
@@ -378,21 +369,23 @@ async fn refuse_if_in_use(path: &Path) -> Result<()> {
     if owners.into_iter().any(|owner| lives(&full, owner)) {
         return Err(in_use());
     }
-    let options = SqliteConnectOptions::new().filename(&full);
-    let Ok(mut connection) = SqliteConnection::connect_with(&options).await else {
+    let Ok(connection) = connect(&full, Access::Write) else {
         // It is damaged: nobody can use it, and it is set aside as it is.
         return Ok(());
     };
     // SQLite leaves the write-ahead log only while nobody else is connected.
-    let mode: sqlx::Result<String> = sqlx::query_scalar("PRAGMA journal_mode = DELETE")
-        .fetch_one(&mut connection)
-        .await;
-    let _ = connection.close().await;
+    let leave = query("PRAGMA journal_mode = DELETE");
+    let mode: sql::Result<String> = leave.one(&Tx::on(&connection));
     match mode {
         Ok(mode) if mode == "wal" => Err(in_use()),
-        Err(e) if is_locked(&e) => Err(in_use()),
+        Err(e) if e.is_busy() => Err(in_use()),
         _ => Ok(()),
     }
+}
+
+fn failed(path: &Path, doing: &str, error: sql::Error) -> Error {
+    let code = error.code();
+    database_error(path, doing, code, error)
 }
 
 fn with_end(path: &Path, end: &str) -> PathBuf {

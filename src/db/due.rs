@@ -2,11 +2,11 @@
 //! the one of what is active, which nearly every schedule is.
 
 use jiff::Timestamp;
-use sqlx::Row;
 use uuid::Uuid;
 
+use super::sql::query;
 use super::time::DbTime;
-use super::{Db, hinted, rows};
+use super::{Db, rows};
 use crate::error::Result;
 use crate::models::AgentId;
 
@@ -42,31 +42,32 @@ impl Db {
         now: Timestamp,
         most: usize,
     ) -> Result<(Vec<DueSchedule>, Vec<i64>)> {
-        let failed = |e| self.failed("look for due schedules", e);
-        let due = "SELECT id, uid, agent_id, next_run FROM schedules INDEXED BY ix_schedules_due \
-                   WHERE active = 1 AND touched = 0 AND next_run <= $1 \
+        self.read("look for due schedules", move |tx| {
+            let due = "SELECT id, uid, agent_id, next_run FROM schedules INDEXED BY \
+                   ix_schedules_due WHERE active = 1 AND touched = 0 AND next_run <= $1 \
                    ORDER BY next_run, id LIMIT $2";
-        let most = i64::try_from(most).unwrap_or(i64::MAX);
-        let mut connection = self.pool.acquire().await.map_err(failed)?;
-        let rows = hinted::fetch_all(&mut connection, due, |q| q.bind(DbTime(now)).bind(most));
-        let rows = rows.await.map_err(failed)?;
-        let read = |id, r| -> Option<DueSchedule> {
-            Some(DueSchedule {
-                id,
-                uid: rows::uuid(r, "uid").ok()?,
-                agent_id: AgentId::parse(&rows::text(r, "agent_id")?).ok()?,
-                next_run: rows::lenient_time(r, "next_run")?,
-            })
-        };
-        let (mut due, mut unreadable) = (Vec::with_capacity(rows.len()), Vec::new());
-        for row in &rows {
-            let id = row.try_get("id").map_err(failed)?;
-            match read(id, row) {
-                Some(schedule) => due.push(schedule),
-                None => unreadable.push(id),
+            let most = i64::try_from(most).unwrap_or(i64::MAX);
+            let rows = query(due).bind(DbTime(now)).bind(most).fetch_all(tx);
+            let rows = rows?;
+            let read = |id, r| -> Option<DueSchedule> {
+                Some(DueSchedule {
+                    id,
+                    uid: rows::uuid(r, "uid").ok()?,
+                    agent_id: AgentId::parse(&rows::text(r, "agent_id")?).ok()?,
+                    next_run: rows::lenient_time(r, "next_run")?,
+                })
+            };
+            let (mut due, mut unreadable) = (Vec::with_capacity(rows.len()), Vec::new());
+            for row in &rows {
+                let id = row.get("id")?;
+                match read(id, row) {
+                    Some(schedule) => due.push(schedule),
+                    None => unreadable.push(id),
+                }
             }
-        }
-        Ok((due, unreadable))
+            Ok((due, unreadable))
+        })
+        .await
     }
 
     /// Has schedules adopted that another program has made unreadable without our noticing.
@@ -74,14 +75,17 @@ impl Db {
     /// # Errors
     /// Those of the database.
     pub async fn readopt(&self, ids: &[i64]) -> Result<()> {
-        for id in ids {
-            sqlx::query("UPDATE schedules SET touched = 1 WHERE id = $1")
-                .bind(id)
-                .execute(&self.pool)
-                .await
-                .map_err(|e| self.failed("have a schedule adopted", e))?;
-        }
-        Ok(())
+        let ids = ids.to_owned();
+        self.write("have a schedule adopted", move |tx| {
+            let ids = &ids;
+            for id in ids {
+                query("UPDATE schedules SET touched = 1 WHERE id = $1")
+                    .bind(id)
+                    .execute(tx)?;
+            }
+            Ok(())
+        })
+        .await
     }
 
     /// How many schedules are due.
@@ -89,13 +93,14 @@ impl Db {
     /// # Errors
     /// Those of the database.
     pub async fn count_due(&self, now: Timestamp) -> Result<i64> {
-        let failed = |e| self.failed("count the due schedules", e);
-        let count = "SELECT count(*) AS due FROM schedules INDEXED BY ix_schedules_due \
+        self.read("count the due schedules", move |tx| {
+            let count = "SELECT count(*) AS due FROM schedules INDEXED BY ix_schedules_due \
                      WHERE active = 1 AND touched = 0 AND next_run <= $1";
-        let mut connection = self.pool.acquire().await.map_err(failed)?;
-        let row = hinted::fetch_optional(&mut connection, count, |q| q.bind(DbTime(now)));
-        let row = row.await.map_err(failed)?;
-        Ok(row.and_then(|row| rows::number(&row, "due")).unwrap_or(0))
+            let row = query(count).bind(DbTime(now)).fetch_optional(tx);
+            let row = row?;
+            Ok(row.and_then(|row| rows::number(&row, "due")).unwrap_or(0))
+        })
+        .await
     }
 
     /// When the next schedule becomes due after `now`.
@@ -103,12 +108,13 @@ impl Db {
     /// # Errors
     /// Those of the database.
     pub async fn next_due(&self, now: Timestamp) -> Result<Option<Timestamp>> {
-        let failed = |e| self.failed("look for the next due schedule", e);
-        let next = "SELECT min(next_run) AS next FROM schedules INDEXED BY ix_schedules_due \
-                    WHERE active = 1 AND touched = 0 AND next_run > $1";
-        let mut connection = self.pool.acquire().await.map_err(failed)?;
-        let row = hinted::fetch_optional(&mut connection, next, |q| q.bind(DbTime(now)));
-        let row = row.await.map_err(failed)?;
-        Ok(row.and_then(|row| rows::lenient_time(&row, "next")))
+        self.read("look for the next due schedule", move |tx| {
+            let next = "SELECT min(next_run) AS next FROM schedules INDEXED BY \
+                    ix_schedules_due WHERE active = 1 AND touched = 0 AND next_run > $1";
+            let row = query(next).bind(DbTime(now)).fetch_optional(tx);
+            let row = row?;
+            Ok(row.and_then(|row| rows::lenient_time(&row, "next")))
+        })
+        .await
     }
 }

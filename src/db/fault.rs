@@ -1,6 +1,8 @@
 //! Whose fault it is that a claim fails: its own row's, or the database's.
 
 use super::Db;
+use super::engine::Failure;
+use super::sql::{self, Tx};
 use crate::error::Error;
 
 /// Why a claim could not be made. Nothing has changed.
@@ -8,7 +10,7 @@ pub(super) enum Fault {
     /// What it needs can't be read, and never will be: why.
     Row(String),
     /// A statement failed.
-    Statement(sqlx::Error),
+    Statement(sql::Error),
     /// The transaction could not be begun or committed.
     Transaction(Error),
 }
@@ -20,23 +22,33 @@ impl Fault {
     }
 }
 
-impl From<sqlx::Error> for Fault {
-    fn from(error: sqlx::Error) -> Self {
+impl From<sql::Error> for Fault {
+    fn from(error: sql::Error) -> Self {
         match error {
-            sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_) => {
-                Fault::Row(error.to_string())
-            }
+            sql::Error::Unreadable { .. } => Fault::Row(error.to_string()),
             error => Fault::Statement(error),
         }
     }
 }
 
 impl Db {
+    /// Carries out the transaction of a claim.
+    pub(super) async fn claim<T: Send + 'static>(
+        &self,
+        doing: &str,
+        job: impl FnMut(&Tx<'_>) -> Result<T, Fault> + Send + 'static,
+    ) -> Result<T, Fault> {
+        match self.engine.write(self.whose, job).await {
+            Ok(claimed) => Ok(claimed),
+            Err(Failure::Job(fault)) => Err(fault),
+            Err(other) => Err(Fault::Transaction(self.broken_off(doing, other))),
+        }
+    }
+
     /// The error of a statement, and whether the database as such works: then it is what this
     /// statement would have written that it refuses.
-    pub(super) fn refused(&self, doing: &str, error: sqlx::Error) -> (Error, bool) {
-        let code = error.as_database_error().and_then(|e| e.code());
-        let primary = code.and_then(|c| c.parse::<i64>().ok()).map(|c| c & 0xff);
+    pub(super) fn refused(&self, doing: &str, error: sql::Error) -> (Error, bool) {
+        let primary = error.code().map(|code| code & 0xff);
         // An error of its own, too big, a constraint, another type, out of range
         // (https://sqlite.org/rescode.html). All others concern the file, the disk or the lock.
         let is_own = matches!(primary, Some(1 | 18 | 19 | 20 | 25));

@@ -3,11 +3,12 @@
 
 use jiff::Timestamp;
 
+use super::Db;
 use super::adoption::{adopt, adopt_if_touched};
 use super::rows::{self, schedule_columns};
 use super::schedules::fetch;
+use super::sql::{self, Tx, query};
 use super::time::{DbTime, optional};
-use super::{Db, Tx};
 use crate::error::{Code, Error, Result};
 use crate::models::{Lifecycle, PromptSchedule};
 
@@ -35,6 +36,9 @@ pub struct RowColumns {
     pub max_repetitions: Option<Option<i64>>,
 }
 
+const INSERT: &str = "insert the row";
+const CHANGE: &str = "change the row";
+
 impl Db {
     /// Inserts a row and adopts it. What is not given of the first five columns is empty, and
     /// refused for that.
@@ -42,29 +46,29 @@ impl Db {
     /// # Errors
     /// [`Code::ScheduleBroken`] with what can't be read, and those of the database.
     pub async fn insert_row(&self, row: &RowColumns, now: Timestamp) -> Result<i64> {
-        let doing = "insert the row";
-        let failed = |e| self.failed(doing, e);
-        let mut tx = self.begin(doing).await?;
-        let id = sqlx::query_scalar(
-            "INSERT INTO schedules (agent_id, prompt_text, schedule_type, schedule_value, next_run, \
-             created_at, active, last_run, max_repetitions) \
+        let row = row.to_owned();
+        let db = self.clone();
+        self.write_and_tell(INSERT, move |tx| {
+            let row = &row;
+            let id = query(
+                "INSERT INTO schedules (agent_id, prompt_text, schedule_type, schedule_value, \
+             next_run, created_at, active, last_run, max_repetitions) \
              VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) RETURNING id",
-        )
-        .bind(row.agent_id.as_deref().unwrap_or_default())
-        .bind(row.prompt_text.as_deref().unwrap_or_default())
-        .bind(row.schedule_type.as_deref().unwrap_or_default())
-        .bind(row.schedule_value.as_deref().unwrap_or_default())
-        .bind(DbTime(row.next_run.unwrap_or(now)))
-        .bind(DbTime(row.created_at.unwrap_or(now)))
-        .bind(row.active.unwrap_or(true))
-        .bind(optional(row.last_run.flatten()))
-        .bind(row.max_repetitions.flatten())
-        .fetch_one(&mut *tx)
+            )
+            .bind(row.agent_id.as_deref().unwrap_or_default())
+            .bind(row.prompt_text.as_deref().unwrap_or_default())
+            .bind(row.schedule_type.as_deref().unwrap_or_default())
+            .bind(row.schedule_value.as_deref().unwrap_or_default())
+            .bind(DbTime(row.next_run.unwrap_or(now)))
+            .bind(DbTime(row.created_at.unwrap_or(now)))
+            .bind(row.active.unwrap_or(true))
+            .bind(optional(row.last_run.flatten()))
+            .bind(row.max_repetitions.flatten())
+            .one(tx)?;
+            db.adopt_or_refuse(tx, id, now, INSERT)?;
+            Ok(id)
+        })
         .await
-        .map_err(failed)?;
-        self.adopt_or_refuse(&mut tx, id, now, doing).await?;
-        self.commit_and_tell(tx, doing).await?;
-        Ok(id)
     }
 
     /// Changes a row and adopts the change. Whether there is such a row.
@@ -72,18 +76,17 @@ impl Db {
     /// # Errors
     /// [`Code::ScheduleBroken`] if the change made it unreadable, and those of the database.
     pub async fn update_row(&self, id: i64, row: &RowColumns, now: Timestamp) -> Result<bool> {
-        let doing = "change the row";
-        let failed = |e| self.failed(doing, e);
-        let mut tx = self.begin(doing).await?;
-        adopt_if_touched(&mut tx, id, &self.zone, now)
-            .await
-            .map_err(failed)?;
-        let Some(before) = fetch(&mut tx, id).await.map_err(failed)? else {
-            return Ok(false);
-        };
-        // Without row_version, as other programs do it, so that the trigger marks the row.
-        sqlx::query(
-            "UPDATE schedules SET agent_id = coalesce($2, agent_id), \
+        let row = row.to_owned();
+        let db = self.clone();
+        self.write_and_tell(CHANGE, move |tx| {
+            let row = &row;
+            adopt_if_touched(tx, id, &db.zone, now)?;
+            let Some(before) = fetch(tx, id)? else {
+                return Ok(false);
+            };
+            // Without row_version, as other programs do it, so that the trigger marks the row.
+            query(
+                "UPDATE schedules SET agent_id = coalesce($2, agent_id), \
              prompt_text = coalesce($3, prompt_text), \
              schedule_type = coalesce($4, schedule_type), \
              schedule_value = coalesce($5, schedule_value), \
@@ -91,29 +94,28 @@ impl Db {
              active = coalesce($8, active), \
              last_run = CASE WHEN $9 THEN $10 ELSE last_run END, \
              max_repetitions = CASE WHEN $11 THEN $12 ELSE max_repetitions END WHERE id = $1",
-        )
-        .bind(id)
-        .bind(&row.agent_id)
-        .bind(&row.prompt_text)
-        .bind(&row.schedule_type)
-        .bind(&row.schedule_value)
-        .bind(optional(row.next_run))
-        .bind(optional(row.created_at))
-        .bind(row.active)
-        .bind(row.last_run.is_some())
-        .bind(optional(row.last_run.flatten()))
-        .bind(row.max_repetitions.is_some())
-        .bind(row.max_repetitions.flatten())
-        .execute(&mut *tx)
+            )
+            .bind(id)
+            .bind(&row.agent_id)
+            .bind(&row.prompt_text)
+            .bind(&row.schedule_type)
+            .bind(&row.schedule_value)
+            .bind(optional(row.next_run))
+            .bind(optional(row.created_at))
+            .bind(row.active)
+            .bind(row.last_run.is_some())
+            .bind(optional(row.last_run.flatten()))
+            .bind(row.max_repetitions.is_some())
+            .bind(row.max_repetitions.flatten())
+            .execute(tx)?;
+            match before.lifecycle {
+                // It may be put right column by column.
+                Lifecycle::Broken => drop(adopt(tx, id, &db.zone, now)?),
+                _ => db.adopt_or_refuse(tx, id, now, CHANGE)?,
+            }
+            Ok(true)
+        })
         .await
-        .map_err(failed)?;
-        match before.lifecycle {
-            // It may be put right column by column.
-            Lifecycle::Broken => drop(adopt(&mut tx, id, &self.zone, now).await.map_err(failed)?),
-            _ => self.adopt_or_refuse(&mut tx, id, now, doing).await?,
-        }
-        self.commit_and_tell(tx, doing).await?;
-        Ok(true)
     }
 
     /// Every row whose next run has come, the oldest first.
@@ -121,29 +123,23 @@ impl Db {
     /// # Errors
     /// Those of the database.
     pub async fn due_rows(&self, now: Timestamp) -> Result<Vec<PromptSchedule>> {
-        let failed = |e| self.failed("look for due schedules", e);
-        let due = sqlx::query(concat!(
-            "SELECT ",
-            schedule_columns!(),
-            " FROM schedules WHERE active = 1 AND next_run <= $1 ORDER BY next_run, id"
-        ))
-        .bind(DbTime(now))
-        .fetch_all(&self.pool)
+        self.read("look for due schedules", move |tx| {
+            let due = query(concat!(
+                "SELECT ",
+                schedule_columns!(),
+                " FROM schedules WHERE active = 1 AND next_run <= $1 ORDER BY next_run, id"
+            ))
+            .bind(DbTime(now))
+            .fetch_all(tx)?;
+            let due = due.iter().map(rows::schedule);
+            Ok(due.collect::<sql::Result<_>>()?)
+        })
         .await
-        .map_err(failed)?;
-        let due = due.iter().map(rows::schedule);
-        due.collect::<sqlx::Result<_>>().map_err(failed)
     }
 
     /// Adopts a row in the transaction that wrote it; one that can't be read undoes it.
-    async fn adopt_or_refuse(
-        &self,
-        tx: &mut Tx,
-        id: i64,
-        now: Timestamp,
-        doing: &str,
-    ) -> Result<()> {
-        let adopted = adopt(tx, id, &self.zone, now).await;
+    fn adopt_or_refuse(&self, tx: &Tx<'_>, id: i64, now: Timestamp, doing: &str) -> Result<()> {
+        let adopted = adopt(tx, id, &self.zone, now);
         let adopted = adopted.map_err(|e| self.failed(doing, e))?;
         match adopted.and_then(|a| a.broken_reason) {
             None => Ok(()),

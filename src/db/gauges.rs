@@ -4,10 +4,11 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use sqlx::sqlite::SqliteRow;
 
+use super::schedulers::fetch_held_targets;
+use super::sql::{Row, query};
 use super::time::DbTime;
-use super::{Db, HeldTarget, hinted, rows};
+use super::{Db, HeldTarget, rows};
 use crate::error::Result;
 use crate::models::Channel;
 
@@ -47,7 +48,8 @@ const INCIDENTS: &str = "SELECT kind AS word, 1 AS n \
      FROM incidents INDEXED BY ix_incidents_one_open WHERE closed_at IS NULL LIMIT 100000";
 
 const OUTBOX: &str = "SELECT $1 AS word, count(*) AS n FROM (SELECT 1 \
-     FROM outbox INDEXED BY ix_outbox_lane WHERE channel = $1 AND given_up_at IS NULL LIMIT 100000)";
+     FROM outbox INDEXED BY ix_outbox_lane WHERE channel = $1 AND given_up_at IS NULL LIMIT \
+     100000)";
 
 const SCHEDULES: &str = "SELECT lifecycle AS word, count AS n FROM schedule_counts";
 
@@ -57,40 +59,41 @@ impl Db {
     /// # Errors
     /// Those of the database.
     pub async fn gauges(&self, now: Timestamp) -> Result<Gauges> {
-        let failed = |e| self.failed("read its gauges", e);
-        let held = self.list_held_targets().await?;
-        let mut connection = self.pool.acquire().await.map_err(failed)?;
-        let mut oldest_due: Option<Timestamp> = None;
-        let since = |row: &SqliteRow| rows::lenient_time(row, "since");
-        for row in [
-            hinted::fetch_optional(&mut connection, OLDEST_DUE, |q| q.bind(DbTime(now))).await,
-            hinted::fetch_optional(&mut connection, OLDEST_WAITING, |q| q).await,
-        ] {
-            let found = row.map_err(failed)?.as_ref().and_then(since);
-            oldest_due = [oldest_due, found].into_iter().flatten().min();
-        }
-        let schedules = hinted::fetch_all(&mut connection, SCHEDULES, |q| q).await;
-        let incidents = hinted::fetch_all(&mut connection, INCIDENTS, |q| q).await;
-        let mut outbox = Vec::new();
-        for channel in [Channel::Command, Channel::Url, Channel::Ping] {
-            let waiting =
-                hinted::fetch_all(&mut connection, OUTBOX, |q| q.bind(channel.as_str())).await;
-            outbox.extend(waiting.map_err(failed)?);
-        }
-        let size = |end: &str| {
-            let mut name = self.path.as_os_str().to_owned();
-            name.push(end);
-            std::fs::metadata(name).map_or(0, |file| file.len())
-        };
-        Ok(Gauges {
-            oldest_due: oldest_due.filter(|since| *since <= now),
-            held,
-            schedules: sums(&schedules.map_err(failed)?),
-            incidents: sums(&incidents.map_err(failed)?),
-            outbox: sums(&outbox),
-            file_bytes: size(""),
-            log_bytes: size("-wal"),
+        let path = self.path.clone();
+        self.read("read its gauges", move |tx| {
+            let held = fetch_held_targets(tx)?;
+            let mut oldest_due: Option<Timestamp> = None;
+            let since = |row: &Row| rows::lenient_time(row, "since");
+            for row in [
+                query(OLDEST_DUE).bind(DbTime(now)).fetch_optional(tx),
+                query(OLDEST_WAITING).fetch_optional(tx),
+            ] {
+                let found = row?.as_ref().and_then(since);
+                oldest_due = [oldest_due, found].into_iter().flatten().min();
+            }
+            let schedules = query(SCHEDULES).fetch_all(tx);
+            let incidents = query(INCIDENTS).fetch_all(tx);
+            let mut outbox = Vec::new();
+            for channel in [Channel::Command, Channel::Url, Channel::Ping] {
+                let waiting = query(OUTBOX).bind(channel.as_str()).fetch_all(tx);
+                outbox.extend(waiting?);
+            }
+            let size = |end: &str| {
+                let mut name = path.as_os_str().to_owned();
+                name.push(end);
+                std::fs::metadata(name).map_or(0, |file| file.len())
+            };
+            Ok(Gauges {
+                oldest_due: oldest_due.filter(|since| *since <= now),
+                held,
+                schedules: sums(&schedules?),
+                incidents: sums(&incidents?),
+                outbox: sums(&outbox),
+                file_bytes: size(""),
+                log_bytes: size("-wal"),
+            })
         })
+        .await
     }
 
     /// Counts the schedules anew, since a program that replaces whole rows changes their number past
@@ -99,32 +102,25 @@ impl Db {
     /// # Errors
     /// Those of the database.
     pub async fn recount_schedules(&self) -> Result<()> {
-        let doing = "count the schedules";
-        let failed = |e| self.failed(doing, e);
-        let mut tx = self.begin(doing).await?;
-        let counted = sqlx::query(
+        self.write("count the schedules", move |tx| {
+            let counted = query(
             "SELECT coalesce(lifecycle, 'new') AS word, count(*) AS n FROM schedules GROUP BY 1",
         )
-        .fetch_all(&mut *tx)
+        .fetch_all(tx)?;
+            query("UPDATE schedule_counts SET count = 0").execute(tx)?;
+            for (lifecycle, n) in counted.iter().filter_map(count) {
+                query("UPDATE schedule_counts SET count = $2 WHERE lifecycle = $1")
+                    .bind(lifecycle)
+                    .bind(n)
+                    .execute(tx)?;
+            }
+            Ok(())
+        })
         .await
-        .map_err(failed)?;
-        sqlx::query("UPDATE schedule_counts SET count = 0")
-            .execute(&mut *tx)
-            .await
-            .map_err(failed)?;
-        for (lifecycle, n) in counted.iter().filter_map(count) {
-            sqlx::query("UPDATE schedule_counts SET count = $2 WHERE lifecycle = $1")
-                .bind(lifecycle)
-                .bind(n)
-                .execute(&mut *tx)
-                .await
-                .map_err(failed)?;
-        }
-        self.commit(tx, doing).await
     }
 }
 
-fn sums(rows: &[SqliteRow]) -> BTreeMap<String, i64> {
+fn sums(rows: &[Row]) -> BTreeMap<String, i64> {
     let mut sums = BTreeMap::new();
     for (word, n) in rows.iter().filter_map(count) {
         *sums.entry(word).or_insert(0) += n;
@@ -132,6 +128,6 @@ fn sums(rows: &[SqliteRow]) -> BTreeMap<String, i64> {
     sums
 }
 
-fn count(row: &SqliteRow) -> Option<(String, i64)> {
+fn count(row: &Row) -> Option<(String, i64)> {
     Some((rows::text(row, "word")?, rows::number(row, "n")?))
 }

@@ -3,11 +3,11 @@
 use std::fmt;
 
 use jiff::{SignedDuration, Timestamp};
-use sqlx::sqlite::SqliteRow;
 
 use super::changes::{About, note_change};
+use super::sql::{self, Row, Tx, query};
 use super::time::DbTime;
-use super::{Db, Tx, rows};
+use super::{Db, rows};
 use crate::error::Result;
 use crate::models::Operation;
 
@@ -37,31 +37,26 @@ impl Db {
     /// # Errors
     /// Those of the database.
     pub async fn halt(&self, note: Option<&str>, now: Timestamp) -> Result<Halt> {
-        let doing = "halt all delivery";
-        let failed = |e| self.failed(doing, e);
-        let mut tx = self.begin(doing).await?;
-        let was: Option<i64> = sqlx::query_scalar("SELECT 1 FROM halt")
-            .fetch_optional(&mut *tx)
-            .await
-            .map_err(failed)?;
-        let row = sqlx::query(
-            "INSERT INTO halt (only_row, since, note) VALUES (1, $1, $2) \
+        let note = note.map(str::to_owned);
+        let db = self.clone();
+        self.write("halt all delivery", move |tx| {
+            let note = note.as_deref();
+            let was: Option<i64> = query("SELECT 1 FROM halt").optional(tx)?;
+            let row = query(
+                "INSERT INTO halt (only_row, since, note) VALUES (1, $1, $2) \
              ON CONFLICT (only_row) DO UPDATE SET note = coalesce($2, note) \
              RETURNING since, note",
-        )
-        .bind(DbTime(now))
-        .bind(note)
-        .fetch_one(&mut *tx)
+            )
+            .bind(DbTime(now))
+            .bind(note)
+            .fetch_one(tx)?;
+            if was.is_none() || note.is_some() {
+                let what = note.map(|_| "note");
+                note_change(tx, &db.by, Operation::Halt, About::none(), what, now)?;
+            }
+            Ok(halt(&row))
+        })
         .await
-        .map_err(failed)?;
-        if was.is_none() || note.is_some() {
-            let what = note.map(|_| "note");
-            note_change(&mut tx, &self.by, Operation::Halt, About::none(), what, now)
-                .await
-                .map_err(failed)?;
-        }
-        self.commit(tx, doing).await?;
-        Ok(halt(&row))
     }
 
     /// Lifts the halt, and gives what waits the time back: it did not age meanwhile. Returns the
@@ -70,28 +65,21 @@ impl Db {
     /// # Errors
     /// Those of the database.
     pub async fn lift_halt(&self, now: Timestamp) -> Result<Option<Halt>> {
-        let doing = "let deliveries go on";
-        let failed = |e| self.failed(doing, e);
-        let mut tx = self.begin(doing).await?;
-        let row = sqlx::query("DELETE FROM halt RETURNING since, note")
-            .fetch_optional(&mut *tx)
-            .await
-            .map_err(failed)?;
-        let Some(row) = row else { return Ok(None) };
-        let halt = halt(&row);
-        // Where it can't be read since when, nobody can tell how much time to give back.
-        let since = rows::lenient_time(&row, "since").unwrap_or(now);
-        let by = now.duration_since(since);
-        // The search for unknown fates went on meanwhile: its deadline stays.
-        give_time_back(&mut tx, Deadline::Expiry, None, by)
-            .await
-            .map_err(failed)?;
-        let none = About::none();
-        note_change(&mut tx, &self.by, Operation::LiftHalt, none, None, now)
-            .await
-            .map_err(failed)?;
-        self.commit(tx, doing).await?;
-        Ok(Some(halt))
+        let db = self.clone();
+        self.write("let deliveries go on", move |tx| {
+            let row = query("DELETE FROM halt RETURNING since, note").fetch_optional(tx)?;
+            let Some(row) = row else { return Ok(None) };
+            let halt = halt(&row);
+            // Where it can't be read since when, nobody can tell how much time to give back.
+            let since = rows::lenient_time(&row, "since").unwrap_or(now);
+            let by = now.duration_since(since);
+            // The search for unknown fates went on meanwhile: its deadline stays.
+            give_time_back(tx, Deadline::Expiry, None, by)?;
+            let none = About::none();
+            note_change(tx, &db.by, Operation::LiftHalt, none, None, now)?;
+            Ok(Some(halt))
+        })
+        .await
     }
 
     /// The halt, if there is one.
@@ -99,17 +87,16 @@ impl Db {
     /// # Errors
     /// Those of the database.
     pub async fn get_halt(&self) -> Result<Option<Halt>> {
-        let failed = |e| self.failed("look whether delivery is halted", e);
-        let row = sqlx::query("SELECT since, note FROM halt")
-            .fetch_optional(&self.pool)
-            .await
-            .map_err(failed)?;
-        Ok(row.as_ref().map(halt))
+        self.read("look whether delivery is halted", move |tx| {
+            let row = query("SELECT since, note FROM halt").fetch_optional(tx)?;
+            Ok(row.as_ref().map(halt))
+        })
+        .await
     }
 }
 
 /// That the row is there halts; what stands in it is for people.
-fn halt(row: &SqliteRow) -> Halt {
+fn halt(row: &Row) -> Halt {
     Halt {
         since: rows::lenient_time(row, "since").unwrap_or_default(),
         note: rows::text(row, "note"),
@@ -127,12 +114,12 @@ pub(super) enum Deadline {
 
 /// Moves a deadline of open occurrences by the time that nobody could use: of all of them, or of
 /// those in the lanes of one target.
-pub(super) async fn give_time_back(
-    tx: &mut Tx,
+pub(super) fn give_time_back(
+    tx: &Tx<'_>,
     deadline: Deadline,
     target: Option<&str>,
     by: SignedDuration,
-) -> sqlx::Result<()> {
+) -> sql::Result<()> {
     // A lane is named after its target. SQLite's own times end with milliseconds, and a time that
     // lies beyond its calendar stays.
     macro_rules! moved {
@@ -161,11 +148,10 @@ pub(super) async fn give_time_back(
     };
     // A clock that was set back meanwhile makes nobody older.
     let by = by.max(SignedDuration::ZERO);
-    sqlx::query(update)
+    query(update)
         .bind(by.as_secs())
         .bind(i64::from(by.subsec_micros()))
         .bind(target)
-        .execute(&mut **tx)
-        .await?;
+        .execute(tx)?;
     Ok(())
 }

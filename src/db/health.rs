@@ -1,18 +1,19 @@
 //! What `doctor` reads. Nothing here changes anything.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use jiff::Timestamp;
-use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions};
-use sqlx::{Connection, Row, SqliteConnection};
+use rusqlite::Connection;
 use uuid::Uuid;
 
-use super::open::{is_current, migrate, read_install_id};
+use super::Db;
+use super::connection::{Access, connect};
+use super::migrations::migrate;
+use super::open::{apart, failed_to_open, is_current};
 use super::rows::{self, occurrence_columns};
 use super::schedulers::{RunningScheduler, lives};
+use super::sql::{self, Row, Tx, query};
 use super::time::DbTime;
-use super::{Db, database_error};
 use crate::error::{Code, Error, Result};
 use crate::models::State;
 use crate::schedule::Zone;
@@ -45,6 +46,34 @@ pub struct Stalled {
     pub owner: Uuid,
 }
 
+fn open_to_look(path: &Path, zone: Zone) -> Result<Db> {
+    let path = std::fs::canonicalize(path).map_err(|e| {
+        Error::new(
+            Code::DatabaseUnavailable,
+            format!(
+                "there is no database {}: give its path with --db or PROMPTYOSELF_DB_PATH, or \
+                 make one with the first schedule",
+                path.display()
+            ),
+        )
+        .example("promptyoself list")
+        .caused_by(e)
+    })?;
+    let connection = connect(&path, Access::Read).map_err(|e| failed_to_open(&path, e))?;
+    if !is_current(&Tx::on(&connection), &path)? {
+        return Err(Error::new(
+            Code::DatabaseInvalid,
+            format!(
+                "the database {} is another version's: any other command of this version brings \
+                 it up to date",
+                path.display()
+            ),
+        )
+        .example("promptyoself list"));
+    }
+    Db::on(path, zone, connection)
+}
+
 impl Db {
     /// Opens a database to look at it: nothing is made, upgraded or changed.
     ///
@@ -52,52 +81,8 @@ impl Db {
     /// [`Code::DatabaseUnavailable`] if there is none, [`Code::DatabaseInvalid`] if it is not ours
     /// or still has to be upgraded.
     pub async fn open_to_look(path: &Path, zone: &Zone) -> Result<Db> {
-        let path = std::fs::canonicalize(path).map_err(|e| {
-            Error::new(
-                Code::DatabaseUnavailable,
-                format!(
-                    "there is no database {}: give its path with --db or PROMPTYOSELF_DB_PATH, or \
-                     make one with the first schedule",
-                    path.display()
-                ),
-            )
-            .example("promptyoself list")
-            .caused_by(e)
-        })?;
-        let failed = |e| database_error(&path, "open it", e);
-        let options = SqliteConnectOptions::new()
-            .filename(&path)
-            .busy_timeout(super::open::BUSY_TIMEOUT)
-            .pragma("query_only", "ON")
-            .optimize_on_close(false, None);
-        let pool = SqlitePoolOptions::new()
-            .max_connections(1)
-            .idle_timeout(None)
-            .max_lifetime(None)
-            .connect_with(options)
-            .await
-            .map_err(failed)?;
-        if !is_current(&pool, &path).await? {
-            return Err(Error::new(
-                Code::DatabaseInvalid,
-                format!(
-                    "the database {} is another version's: any other command of this version brings \
-                     it up to date",
-                    path.display()
-                ),
-            )
-            .example("promptyoself list"));
-        }
-        let install_id = read_install_id(&pool, &path).await?;
-        Ok(Db {
-            pool,
-            path: Arc::new(path),
-            install_id,
-            zone: zone.clone(),
-            outbox_changed: Arc::default(),
-            by: Arc::default(),
-            settle_failures: Arc::default(),
-        })
+        let (path, zone) = (path.to_owned(), zone.clone());
+        apart(move || open_to_look(&path, zone)).await
     }
 
     /// What SQLite finds wrong with the file: damage, and rows that refer to none.
@@ -105,24 +90,20 @@ impl Db {
     /// # Errors
     /// Those of the database, where not even that can be read.
     pub async fn damages(&self) -> Result<Vec<String>> {
-        let failed = |e| self.failed("check it", e);
-        let mut found: Vec<String> = sqlx::query_scalar("PRAGMA integrity_check(10)")
-            .fetch_all(&self.pool)
-            .await
-            .map_err(failed)?;
-        found.retain(|line| line != "ok");
-        let rows = sqlx::query("PRAGMA foreign_key_check")
-            .fetch_all(&self.pool)
-            .await
-            .map_err(failed)?;
-        for row in rows.iter().take(10) {
-            found.push(format!(
-                "a row of {} refers to one of {} that is not there",
-                rows::text(row, "table").unwrap_or_default(),
-                rows::text(row, "parent").unwrap_or_default(),
-            ));
-        }
-        Ok(found)
+        self.read("check it", |tx| {
+            let mut found: Vec<String> = query("PRAGMA integrity_check(10)").all(tx)?;
+            found.retain(|line| line != "ok");
+            let rows = query("PRAGMA foreign_key_check").fetch_all(tx)?;
+            for row in rows.iter().take(10) {
+                found.push(format!(
+                    "a row of {} refers to one of {} that is not there",
+                    rows::text(row, "table").unwrap_or_default(),
+                    rows::text(row, "parent").unwrap_or_default(),
+                ));
+            }
+            Ok(found)
+        })
+        .await
     }
 
     /// The tables, indexes and triggers that should be there and are not: their names and what
@@ -131,26 +112,20 @@ impl Db {
     /// # Errors
     /// Those of the database.
     pub async fn missing_parts(&self) -> Result<Vec<(String, String)>> {
-        let failed = |e| self.failed("compare its tables", e);
-        let mut ours = SqliteConnection::connect("sqlite::memory:")
-            .await
-            .map_err(failed)?;
-        migrate(&mut ours, Path::new(":memory:")).await?;
-        let parts: Vec<(String, String)> = sqlx::query_as(
-            "SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL \
-             AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'",
-        )
-        .fetch_all(&mut ours)
+        self.read("compare its tables", |tx| {
+            let ours = Connection::open_in_memory().map_err(sql::Error::from)?;
+            let ours = &Tx::on(&ours);
+            migrate(ours, Path::new(":memory:"))?;
+            let mut parts: Vec<(String, String)> = query(
+                "SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL \
+                 AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'",
+            )
+            .tuples(ours)?;
+            let there: Vec<String> = query("SELECT name FROM sqlite_master").all(tx)?;
+            parts.retain(|(name, _)| !there.contains(name));
+            Ok(parts)
+        })
         .await
-        .map_err(failed)?;
-        let there: Vec<String> = sqlx::query_scalar("SELECT name FROM sqlite_master")
-            .fetch_all(&self.pool)
-            .await
-            .map_err(failed)?;
-        Ok(parts
-            .into_iter()
-            .filter(|(name, _)| !there.contains(name))
-            .collect())
     }
 
     /// The numbers of the occurrences that can't be read, and why; the first ten.
@@ -158,24 +133,25 @@ impl Db {
     /// # Errors
     /// Those of the database.
     pub async fn unreadable_occurrences(&self) -> Result<Vec<(i64, String)>> {
-        let rows = sqlx::query(concat!(
-            "SELECT ",
-            occurrence_columns!(),
-            " FROM occurrences WHERE length(uid) <> 36 OR \"trigger\" NOT IN ('schedule', 'manual') \
-             OR state NOT IN ('waiting', 'sending', 'unknown', 'delivered', 'dead', 'coalesced', \
-                              'skipped', 'missed', 'cancelled') \
+        self.read("read the occurrences", |tx| {
+            let rows = query(concat!(
+                "SELECT ",
+                occurrence_columns!(),
+                " FROM occurrences WHERE length(uid) <> 36 OR \"trigger\" NOT IN ('schedule', \
+             'manual') OR state NOT IN ('waiting', 'sending', 'unknown', 'delivered', 'dead', \
+                              'coalesced', 'skipped', 'missed', 'cancelled') \
              OR first_at NOT GLOB '[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9] *' \
              OR intended_at NOT GLOB '[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9] *' LIMIT 10"
-        ))
-        .fetch_all(&self.pool)
+            ))
+            .fetch_all(tx)?;
+            let unreadable = |row: &Row| {
+                let id: i64 = row.get("id").ok()?;
+                let why = rows::occurrence(row).err()?;
+                Some((id, why.to_string()))
+            };
+            Ok(rows.iter().filter_map(unreadable).collect())
+        })
         .await
-        .map_err(|e| self.failed("read the occurrences", e))?;
-        let unreadable = |row| {
-            let id: i64 = Row::try_get(row, "id").ok()?;
-            let why = rows::occurrence(row).err()?;
-            Some((id, why.to_string()))
-        };
-        Ok(rows.iter().filter_map(unreadable).collect())
     }
 
     /// The schedulers that have left a heartbeat, with whether they live, and the owners that left
@@ -191,13 +167,14 @@ impl Db {
             let alive = lives(&self.path, s.owner);
             (s, alive)
         };
-        let left = sqlx::query(
-            "SELECT owner, count(*) AS n FROM occurrences WHERE state = 'sending' \
-             AND owner IS NOT NULL GROUP BY owner",
-        )
-        .fetch_all(&self.pool)
-        .await
-        .map_err(|e| self.failed("look for what schedulers left", e))?;
+        let left = self.read("look for what schedulers left", |tx| {
+            let left = query(
+                "SELECT owner, count(*) AS n FROM occurrences WHERE state = 'sending' \
+                 AND owner IS NOT NULL GROUP BY owner",
+            );
+            Ok(left.fetch_all(tx)?)
+        });
+        let left = left.await?;
         let dead = left
             .iter()
             .filter_map(|row| Some((rows::uuid(row, "owner").ok()?, rows::number(row, "n")?)))
@@ -216,7 +193,9 @@ impl Db {
         silent_since: Timestamp,
         running_since: Timestamp,
     ) -> Result<Vec<Stalled>> {
-        let rows = sqlx::query(
+        let rows = self
+            .read("look for what is being sent for too long", move |tx| {
+                Ok(query(
             "SELECT s.id AS id, o.agent_id AS agent_id, o.sent_at AS since, o.run_id AS run_id, \
                  o.owner AS owner FROM occurrences o LEFT JOIN schedules s ON s.uid = o.uid \
              WHERE o.state = 'sending' AND o.owner IS NOT NULL \
@@ -225,12 +204,12 @@ impl Db {
         )
         .bind(DbTime(silent_since))
         .bind(DbTime(running_since))
-        .fetch_all(&self.pool)
-        .await
-        .map_err(|e| self.failed("look for what is being sent for too long", e))?;
-        let read = |row| {
+        .fetch_all(tx)?)
+            })
+            .await?;
+        let read = |row: &Row| {
             Some(Stalled {
-                schedule_id: Row::try_get_unchecked(row, "id").ok()?,
+                schedule_id: row.get("id").ok()?,
                 agent_id: rows::text(row, "agent_id")?,
                 since: rows::lenient_time(row, "since")?,
                 run_id: rows::text(row, "run_id"),
@@ -247,9 +226,10 @@ impl Db {
     /// # Errors
     /// Those of the database.
     pub async fn list_overdue(&self, since: Timestamp) -> Result<Vec<Overdue>> {
-        let failed = |e| self.failed("look for what is overdue", e);
         // A lane holds one agent of one target: the agent tells it well enough here.
-        let rows = sqlx::query(
+        let rows = self
+            .read("look for what is overdue", move |tx| {
+                Ok(query(
             "SELECT s.id AS id, s.agent_id AS agent_id, 'waiting' AS state, s.next_run AS since \
              FROM schedules s WHERE s.active = 1 AND s.touched = 0 AND s.next_run < $1 \
                  AND NOT EXISTS (SELECT 1 FROM occurrences o WHERE o.agent_id = s.agent_id \
@@ -267,12 +247,12 @@ impl Db {
              ORDER BY 4 LIMIT 20",
         )
         .bind(DbTime(since))
-        .fetch_all(&self.pool)
-        .await
-        .map_err(failed)?;
-        let read = |row| {
+        .fetch_all(tx)?)
+            })
+            .await?;
+        let read = |row: &Row| {
             Some(Overdue {
-                schedule_id: Row::try_get_unchecked(row, "id").ok()?,
+                schedule_id: row.get("id").ok()?,
                 agent_id: rows::text(row, "agent_id")?,
                 state: State::from_word(&rows::text(row, "state")?)?,
                 since: rows::lenient_time(row, "since")?,

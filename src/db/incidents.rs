@@ -2,12 +2,11 @@
 //! them are written with them.
 
 use jiff::Timestamp;
-use sqlx::Row;
-use sqlx::sqlite::SqliteRow;
 
 use super::outbox::queue_notice;
+use super::sql::{self, Row, Tx, query};
 use super::time::DbTime;
-use super::{Db, Tx, hinted, rows};
+use super::{Db, rows};
 use crate::error::Result;
 use crate::models::{Fault, Incident, IncidentKind, NoticeEvent};
 
@@ -19,7 +18,7 @@ macro_rules! incident_columns {
          coalesce(i.agent_id, s.agent_id, o.agent_id) AS agent_id, o.intended_at \
          FROM incidents i LEFT JOIN schedules s INDEXED BY ix_schedules_uid \
              ON s.uid = coalesce(i.uid, i.subject) \
-         LEFT JOIN occurrences o ON o.id = i.occurrence_id "
+         LEFT JOIN occurrences o NOT INDEXED ON o.id = i.occurrence_id "
     };
 }
 
@@ -81,20 +80,20 @@ impl<'a> Trouble<'a> {
 
 /// Opens an incident and writes the notice of it. While one of this kind and subject is open, it is
 /// only counted there. Returns whether it is new.
-pub(super) async fn open_incident(
-    tx: &mut Tx,
+pub(super) fn open_incident(
+    tx: &Tx<'_>,
     trouble: &Trouble<'_>,
     now: Timestamp,
-) -> sqlx::Result<bool> {
+) -> sql::Result<bool> {
     let (agent_id, uid) = match trouble.whose {
         Whose::Agent { agent_id, uid, .. } => (Some(agent_id), Some(uid)),
         Whose::Schedule(_) | Whose::Target(_) | Whose::Machine(_) => (None, None),
     };
     // A prompt that waits for a person is asked again and again: it counts once.
-    let again = sqlx::query(
+    let again = query(
         "UPDATE incidents SET count = count + CASE kind WHEN 'dead' THEN 1 WHEN 'paused' THEN 1 \
-             WHEN 'unknown_agents' THEN 1 WHEN 'needs_human' THEN occurrence_id IS NOT $3 ELSE 0 END, \
-         occurrence_id = coalesce($3, occurrence_id), code = $4, reason = $5, \
+             WHEN 'unknown_agents' THEN 1 WHEN 'needs_human' THEN occurrence_id IS NOT $3 ELSE 0 \
+         END, occurrence_id = coalesce($3, occurrence_id), code = $4, reason = $5, \
          uid = CASE WHEN uid = $6 THEN uid END \
          WHERE kind = $1 AND subject = $2 AND closed_at IS NULL",
     )
@@ -104,12 +103,11 @@ pub(super) async fn open_incident(
     .bind(trouble.code)
     .bind(trouble.reason)
     .bind(uid)
-    .execute(&mut **tx)
-    .await?;
-    if again.rows_affected() > 0 {
+    .execute(tx)?;
+    if again > 0 {
         return Ok(false);
     }
-    let id: i64 = sqlx::query_scalar(
+    let id: i64 = query(
         "INSERT INTO incidents (kind, subject, occurrence_id, code, reason, opened_at, agent_id, \
          uid) VALUES ($1, $2, $3, $4, $5, $6, $7, $8) RETURNING id",
     )
@@ -121,36 +119,35 @@ pub(super) async fn open_incident(
     .bind(DbTime(now))
     .bind(agent_id)
     .bind(uid)
-    .fetch_one(&mut **tx)
-    .await?;
-    queue_notice(tx, id, NoticeEvent::Opened, now).await?;
+    .one(tx)?;
+    queue_notice(tx, id, NoticeEvent::Opened, now)?;
     Ok(true)
 }
 
 /// Closes the incident of this kind and subject, if one is open, and tells whoever was told of it.
-pub(super) async fn close_incident(
-    tx: &mut Tx,
+pub(super) fn close_incident(
+    tx: &Tx<'_>,
     kind: IncidentKind,
     subject: &str,
     outcome: &str,
     now: Timestamp,
-) -> sqlx::Result<()> {
-    let closed = close_silently(tx, kind, subject, outcome, now).await?;
+) -> sql::Result<()> {
+    let closed = close_silently(tx, kind, subject, outcome, now)?;
     if let Some((id, true)) = closed {
-        queue_notice(tx, id, NoticeEvent::Closed, now).await?;
+        queue_notice(tx, id, NoticeEvent::Closed, now)?;
     }
     Ok(())
 }
 
 /// Closes an incident without a word; returns its number, and whether anybody was told of it.
-pub(super) async fn close_silently(
-    tx: &mut Tx,
+pub(super) fn close_silently(
+    tx: &Tx<'_>,
     kind: IncidentKind,
     subject: &str,
     outcome: &str,
     now: Timestamp,
-) -> sqlx::Result<Option<(i64, bool)>> {
-    let closed = sqlx::query(
+) -> sql::Result<Option<(i64, bool)>> {
+    let closed = query(
         "UPDATE incidents SET closed_at = $3, outcome = $4 \
          WHERE kind = $1 AND subject = $2 AND closed_at IS NULL RETURNING id, told",
     )
@@ -158,10 +155,9 @@ pub(super) async fn close_silently(
     .bind(subject)
     .bind(DbTime(now))
     .bind(outcome)
-    .fetch_optional(&mut **tx)
-    .await?;
+    .fetch_optional(tx)?;
     closed
-        .map(|row| Ok((row.try_get("id")?, rows::flag(&row, "told"))))
+        .map(|row| Ok((row.get("id")?, rows::flag(&row, "told"))))
         .transpose()
 }
 
@@ -174,10 +170,10 @@ pub(super) struct OfAgent {
 }
 
 /// The open incidents of an agent.
-pub(super) async fn fetch_of_agent(tx: &mut Tx, agent_id: &str) -> sqlx::Result<Vec<OfAgent>> {
+pub(super) fn fetch_of_agent(tx: &Tx<'_>, agent_id: &str) -> sql::Result<Vec<OfAgent>> {
     let open = "SELECT kind, subject, uid FROM incidents INDEXED BY ix_incidents_agent \
                 WHERE agent_id = $1 AND closed_at IS NULL";
-    let open = hinted::fetch_all(tx, open, |q| q.bind(agent_id.to_owned())).await?;
+    let open = query(open).bind(agent_id.to_owned()).fetch_all(tx)?;
     let read = |row| {
         Some(OfAgent {
             kind: IncidentKind::from_word(&rows::text(row, "kind")?)?,
@@ -194,30 +190,31 @@ impl Db {
     /// # Errors
     /// Those of the database.
     pub async fn list_open_incidents(&self) -> Result<Vec<Incident>> {
-        let failed = |e| self.failed("look for open incidents", e);
-        let open = concat!(
-            "SELECT ",
-            incident_columns!(),
-            "WHERE i.closed_at IS NULL ORDER BY i.id"
-        );
-        let mut connection = self.pool.acquire().await.map_err(failed)?;
-        let rows = hinted::fetch_all(&mut connection, open, |q| q).await;
-        Ok(rows.map_err(failed)?.iter().filter_map(incident).collect())
+        self.read("look for open incidents", move |tx| {
+            let open = concat!(
+                "SELECT ",
+                incident_columns!(),
+                "WHERE i.closed_at IS NULL ORDER BY i.id"
+            );
+            let rows = query(open).fetch_all(tx);
+            Ok(rows?.iter().filter_map(incident).collect())
+        })
+        .await
     }
 }
 
 /// An incident of a number, within a transaction; `None` if it is no kind that we know.
-pub(super) async fn fetch_incident(tx: &mut Tx, id: i64) -> sqlx::Result<Option<Incident>> {
+pub(super) fn fetch_incident(tx: &Tx<'_>, id: i64) -> sql::Result<Option<Incident>> {
     let wanted = concat!("SELECT ", incident_columns!(), "WHERE i.id = $1");
-    let row = hinted::fetch_optional(tx, wanted, |q| q.bind(id)).await?;
+    let row = query(wanted).bind(id).fetch_optional(tx)?;
     Ok(row.as_ref().and_then(incident))
 }
 
-fn incident(row: &SqliteRow) -> Option<Incident> {
+fn incident(row: &Row) -> Option<Incident> {
     let kind = IncidentKind::from_word(&rows::text(row, "kind")?)?;
     let subject = rows::text(row, "subject").unwrap_or_default();
     let incident = Incident {
-        id: row.try_get("id").ok()?,
+        id: row.get("id").ok()?,
         kind,
         text: String::new(),
         opened_at: rows::lenient_time(row, "opened_at").unwrap_or_default(),

@@ -1,19 +1,16 @@
-//! Reading occurrences: what is open, and what has been.
-
-use std::collections::HashMap;
+//! Occurrences that are open.
 
 use jiff::{SignedDuration, Timestamp};
-use sqlx::Row;
-use sqlx::sqlite::SqliteRow;
 use uuid::Uuid;
 
 use super::plans::to_i64;
 use super::rows::{self, occurrence_columns};
-use super::time::{DbTime, optional};
+use super::sql::{self, Row, query};
+use super::time::DbTime;
 use super::unreadable::{Unreadable, fence, generation};
-use super::{AT_ONCE, Db, hinted};
+use super::{AT_ONCE, Db};
 use crate::error::Result;
-use crate::models::{AgentId, Attempt, Identity, Lane, Occurrence, State, Trigger};
+use crate::models::{AgentId, Identity, Lane, State, Trigger};
 
 /// An open occurrence as the scheduler needs it.
 #[derive(Clone, Debug)]
@@ -70,23 +67,6 @@ pub struct Waits {
     pub reconcile: SignedDuration,
 }
 
-/// Which occurrences to show.
-#[derive(Clone, Debug, Default)]
-pub struct HistoryFilter {
-    /// Only those of this schedule.
-    pub uid: Option<Uuid>,
-    /// Only this agent's.
-    pub agent_id: Option<AgentId>,
-    /// Only those in this state.
-    pub state: Option<State>,
-    /// Only those meant for this time or later.
-    pub since: Option<Timestamp>,
-    /// At most so many.
-    pub limit: u32,
-    /// Leaving out so many at the beginning.
-    pub offset: u32,
-}
-
 impl Db {
     /// Every open occurrence, the oldest intended instant first. One that can't be read is left
     /// out, and reported once: it stops none of the others.
@@ -102,38 +82,41 @@ impl Db {
     /// # Errors
     /// Those of the database.
     pub async fn sort_open_occurrences(&self) -> Result<(Vec<OpenOccurrence>, Vec<Unreadable>)> {
-        let failed = |e| self.failed("look for open occurrences", e);
-        let open = concat!(
-            "SELECT fence, owner, failures, generation, expires_at, reconcile_until, doubted_at, \
-             \"trigger\" = 'schedule' AND EXISTS (SELECT 1 FROM schedules s \
+        let db = self.clone();
+        self.read("look for open occurrences", move |tx| {
+            let open = concat!(
+                "SELECT fence, owner, failures, generation, expires_at, reconcile_until, \
+             doubted_at, \"trigger\" = 'schedule' AND EXISTS (SELECT 1 FROM schedules s \
                  WHERE s.uid = occurrences.uid AND s.lifecycle = 'paused') AS paused, \
-             (SELECT min(started_at) FROM attempts a INDEXED BY sqlite_autoindex_attempts_1 \
-              WHERE a.occurrence_id = occurrences.id) AS first_sent_at, \
-             (SELECT group_concat(otid) FROM attempts a INDEXED BY sqlite_autoindex_attempts_1 \
-              WHERE a.occurrence_id = occurrences.id) AS used_otids, \
-             (SELECT group_concat(install_id) FROM former_installs) AS former_installs, ",
-            occurrence_columns!(),
-            " FROM occurrences INDEXED BY ix_occurrences_open \
+             (SELECT min(started_at) FROM attempts a INDEXED BY \
+              sqlite_autoindex_attempts_1 WHERE a.occurrence_id = occurrences.id) AS \
+             first_sent_at, (SELECT group_concat(otid) FROM attempts a INDEXED BY \
+              sqlite_autoindex_attempts_1 WHERE a.occurrence_id = occurrences.id) AS \
+             used_otids, (SELECT group_concat(install_id) FROM former_installs) AS \
+             former_installs, ",
+                occurrence_columns!(),
+                " FROM occurrences INDEXED BY ix_occurrences_open \
              WHERE state IN ('waiting', 'sending', 'unknown')"
-        );
-        let mut connection = self.pool.acquire().await.map_err(failed)?;
-        let rows = hinted::fetch_all(&mut connection, open, |q| q).await;
-        let rows = rows.map_err(failed)?;
-        let mut unreadable = Vec::new();
-        let mut open = self.readable(&rows, |row| {
-            let read = self.open_occurrence(row);
-            let is_sent = rows::text(row, "state").as_deref() == Some(State::Sending.as_str());
-            if let (Err(e), false, Ok(id)) = (&read, is_sent, row.try_get("id")) {
-                let reason = e.to_string();
-                unreadable.push(Unreadable { id, reason });
-            }
-            read
-        });
-        open.sort_by_key(|o| (o.intended_at, o.id));
-        Ok((open, unreadable))
+            );
+            let rows = query(open).fetch_all(tx);
+            let rows = rows?;
+            let mut unreadable = Vec::new();
+            let mut open = db.readable(&rows, |row| {
+                let read = db.open_occurrence(row);
+                let is_sent = rows::text(row, "state").as_deref() == Some(State::Sending.as_str());
+                if let (Err(e), false, Ok(id)) = (&read, is_sent, row.get("id")) {
+                    let reason = e.to_string();
+                    unreadable.push(Unreadable { id, reason });
+                }
+                read
+            });
+            open.sort_by_key(|o| (o.intended_at, o.id));
+            Ok((open, unreadable))
+        })
+        .await
     }
 
-    fn open_occurrence(&self, row: &SqliteRow) -> sqlx::Result<OpenOccurrence> {
+    fn open_occurrence(&self, row: &Row) -> sql::Result<OpenOccurrence> {
         let o = rows::occurrence(row)?;
         let generation = generation(row)?;
         let identity = self.identity(o.uid, o.trigger, o.intended_at);
@@ -162,74 +145,6 @@ impl Db {
         })
     }
 
-    /// The latest occurrences of a filter, the newest first. One that can't be read is left out,
-    /// and reported once.
-    ///
-    /// # Errors
-    /// Those of the database.
-    pub async fn list_history(&self, filter: &HistoryFilter) -> Result<Vec<Occurrence>> {
-        let failed = |e| self.failed("read the history", e);
-        let rows = sqlx::query(concat!(
-            "SELECT ",
-            occurrence_columns!(),
-            " FROM occurrences WHERE ($1 IS NULL OR uid = $1) AND ($2 IS NULL OR agent_id = $2) \
-             AND ($4 IS NULL OR state = $4) AND ($5 IS NULL OR intended_at >= $5) \
-             ORDER BY intended_at DESC, id DESC LIMIT $3 OFFSET $6"
-        ))
-        .bind(filter.uid.map(|u| u.to_string()))
-        .bind(filter.agent_id.as_ref().map(AgentId::as_str))
-        .bind(i64::from(filter.limit))
-        .bind(filter.state.map(State::as_str))
-        .bind(optional(filter.since))
-        .bind(i64::from(filter.offset))
-        .fetch_all(&self.pool)
-        .await
-        .map_err(failed)?;
-        Ok(self.readable(&rows, rows::occurrence))
-    }
-
-    /// The attempts of an occurrence, the first one first, without those that can't be read.
-    ///
-    /// # Errors
-    /// Those of the database.
-    pub async fn list_attempts(&self, occurrence_id: i64) -> Result<Vec<Attempt>> {
-        let failed = |e| self.failed("read the attempts", e);
-        let rows = sqlx::query(
-            "SELECT n, otid, started_at, finished_at, repeats, error_code, error, run_id FROM attempts \
-             WHERE occurrence_id = $1 ORDER BY n",
-        )
-        .bind(occurrence_id)
-        .fetch_all(&self.pool)
-        .await
-        .map_err(failed)?;
-        let read = |(place, row): (usize, &SqliteRow)| {
-            Some(Attempt {
-                n: rows::number(row, "n").or_else(|| i64::try_from(place + 1).ok())?,
-                otid: rows::uuid(row, "otid").ok()?,
-                started_at: rows::lenient_time(row, "started_at")?,
-                finished_at: rows::lenient_time(row, "finished_at"),
-                repeats: rows::number(row, "repeats").unwrap_or(0),
-                error_code: rows::text(row, "error_code"),
-                error: rows::text(row, "error"),
-                run_id: rows::text(row, "run_id"),
-            })
-        };
-        Ok(rows.iter().enumerate().filter_map(read).collect())
-    }
-
-    /// The numbers of the schedules by their identities.
-    ///
-    /// # Errors
-    /// Those of the database.
-    pub async fn schedule_ids(&self) -> Result<HashMap<Uuid, i64>> {
-        let rows = sqlx::query("SELECT uid, id FROM schedules WHERE uid IS NOT NULL")
-            .fetch_all(&self.pool)
-            .await
-            .map_err(|e| self.failed("read the schedules' numbers", e))?;
-        let read = |r| Some((rows::text(r, "uid")?.parse().ok()?, r.try_get("id").ok()?));
-        Ok(rows.iter().filter_map(read).collect())
-    }
-
     /// Takes prompts of a dead scheduler, at most [`AT_ONCE`]: if it is as many, there may be more.
     /// What it was sending becomes `unknown`, to be looked for before anything is sent. Returns how
     /// many they were.
@@ -242,37 +157,37 @@ impl Db {
         reconcile_deadline: SignedDuration,
         now: Timestamp,
     ) -> Result<u64> {
-        let doing = "take over from a dead scheduler";
-        let failed = |e| self.failed(doing, e);
-        let until = now
-            .checked_add(reconcile_deadline)
-            .unwrap_or(Timestamp::MAX);
-        let left = "SELECT id FROM occurrences INDEXED BY ix_occurrences_open \
+        let owner = owner.to_owned();
+        self.write("take over from a dead scheduler", move |tx| {
+            let owner = &owner;
+            let until = now
+                .checked_add(reconcile_deadline)
+                .unwrap_or(Timestamp::MAX);
+            let left = "SELECT id FROM occurrences INDEXED BY ix_occurrences_open \
                     WHERE state = 'sending' AND state IN ('waiting', 'sending', 'unknown') \
                     AND coalesce(CAST(owner AS TEXT), '') = $1 LIMIT $2";
-        let mut tx = self.begin(doing).await?;
-        let left = hinted::fetch_all(&mut tx, left, |q| {
-            q.bind(owner.to_owned()).bind(to_i64(AT_ONCE))
-        });
-        let left = left.await.map_err(failed)?;
-        for row in &left {
-            sqlx::query(
-                "UPDATE occurrences SET state = 'unknown', owner = NULL, fence = fence + 1, \
-                 not_before = $2, reconcile_until = $3, \
+            let left = query(left)
+                .bind(owner.to_owned())
+                .bind(to_i64(AT_ONCE))
+                .fetch_all(tx);
+            let left = left?;
+            for row in &left {
+                query(
+                    "UPDATE occurrences SET state = 'unknown', owner = NULL, fence = \
+                 fence + 1, not_before = $2, reconcile_until = $3, \
                  doubted_at = coalesce((SELECT heartbeat_at FROM schedulers s \
                      WHERE s.owner = occurrences.owner), $2), \
                  reason = 'the scheduler that was sending it died', \
                  error = 'interrupted: the scheduler that was sending it died' WHERE id = $1",
-            )
-            .bind(rows::number(row, "id"))
-            .bind(DbTime(now))
-            .bind(DbTime(until))
-            .execute(&mut *tx)
-            .await
-            .map_err(failed)?;
-        }
-        self.commit(tx, doing).await?;
-        Ok(count(&left))
+                )
+                .bind(rows::number(row, "id"))
+                .bind(DbTime(now))
+                .bind(DbTime(until))
+                .execute(tx)?;
+            }
+            Ok(count(&left))
+        })
+        .await
     }
 
     /// Brings times forward that were counted from a later now, by a clock that was set back since:
@@ -284,11 +199,12 @@ impl Db {
     /// # Errors
     /// Those of the database.
     pub async fn pull_forward(&self, now: Timestamp, waits: &Waits) -> Result<u64> {
-        let doing = "mend the times of open occurrences";
-        let failed = |e| self.failed(doing, e);
-        let after = |wait| DbTime(now.checked_add(wait).unwrap_or(Timestamp::MAX));
-        let (retry, reconcile) = (after(waits.retry), after(waits.reconcile));
-        let wrong = "SELECT id FROM occurrences INDEXED BY ix_occurrences_open \
+        let waits = waits.to_owned();
+        self.write("mend the times of open occurrences", move |tx| {
+            let waits = &waits;
+            let after = |wait| DbTime(now.checked_add(wait).unwrap_or(Timestamp::MAX));
+            let (retry, reconcile) = (after(waits.retry), after(waits.reconcile));
+            let wrong = "SELECT id FROM occurrences INDEXED BY ix_occurrences_open \
                      WHERE state IN ('waiting', 'sending', 'unknown') \
                      AND (sent_at > $1 OR doubted_at > $1 OR reconcile_until > $3 \
                           OR not_before > $2 AND (state = 'unknown' OR coalesce( \
@@ -296,41 +212,40 @@ impl Db {
                                INDEXED BY sqlite_autoindex_attempts_1 \
                                WHERE a.occurrence_id = occurrences.id \
                                ORDER BY a.n DESC LIMIT 1), 1))) LIMIT $4";
-        let mut tx = self.begin(doing).await?;
-        let wrong = hinted::fetch_all(&mut tx, wrong, |q| {
-            let q = q.bind(DbTime(now)).bind(retry).bind(reconcile);
-            q.bind(to_i64(AT_ONCE))
-        });
-        let wrong = wrong.await.map_err(failed)?;
-        for row in &wrong {
-            // min() of a NULL is NULL. What was never tried is due when it was asked for.
-            sqlx::query(
-                "UPDATE occurrences SET not_before = min(not_before, $2), \
+            let wrong = query(wrong)
+                .bind(DbTime(now))
+                .bind(retry)
+                .bind(reconcile)
+                .bind(to_i64(AT_ONCE))
+                .fetch_all(tx)?;
+            for row in &wrong {
+                // min() of a NULL is NULL. What was never tried is due when it was asked for.
+                query(
+                    "UPDATE occurrences SET not_before = min(not_before, $2), \
                  sent_at = min(sent_at, $3), doubted_at = min(doubted_at, $3), \
                  reconcile_until = min(reconcile_until, $4) \
                  WHERE id = $1",
-            )
-            .bind(rows::number(row, "id"))
-            .bind(retry)
-            .bind(DbTime(now))
-            .bind(reconcile)
-            .execute(&mut *tx)
-            .await
-            .map_err(failed)?;
-        }
-        self.commit(tx, doing).await?;
-        Ok(count(&wrong))
+                )
+                .bind(rows::number(row, "id"))
+                .bind(retry)
+                .bind(DbTime(now))
+                .bind(reconcile)
+                .execute(tx)?;
+            }
+            Ok(count(&wrong))
+        })
+        .await
     }
 }
 
-fn count(rows: &[SqliteRow]) -> u64 {
+fn count(rows: &[Row]) -> u64 {
     u64::try_from(rows.len()).unwrap_or(u64::MAX)
 }
 
 /// How many otids the original may have used up after a copy of it was taken.
 const USED_SINCE: i64 = 3;
 
-fn otids(row: &SqliteRow, identity: &Identity, generation: i64) -> Vec<Uuid> {
+fn otids(row: &Row, identity: &Identity, generation: i64) -> Vec<Uuid> {
     let listed = |column| {
         let text = rows::text(row, column).unwrap_or_default();
         let ids: Vec<Uuid> = text.split(',').filter_map(|id| id.parse().ok()).collect();

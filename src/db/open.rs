@@ -5,33 +5,30 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use sqlx::migrate::{MigrateError, Migrator};
-use sqlx::sqlite::{
-    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
-};
-use sqlx::{Connection, SqliteConnection};
+use rusqlite::{Connection, Transaction, TransactionBehavior};
 use uuid::Uuid;
 
+use super::connection::{Access, connect};
+use super::engine::{Engine, Whose};
 use super::filesystem::{create_new_private, network_file_system};
+use super::migrations::{self, migrate};
+use super::sql::{self, Tx, query};
 use super::{Db, UpgradeReport, database_error, other_path, upgrade};
-use crate::clock::Clock;
 use crate::error::{Code, Error, Result};
-use crate::ids::new_id;
+use crate::ids::{self, new_id};
 use crate::schedule::Zone;
-
-static MIGRATOR: Migrator = sqlx::migrate!("migrations/sqlite");
 
 /// How often, and how far apart, it is tried to open a file that is locked.
 const CONNECT_TRIES: u32 = 100;
 const CONNECT_PAUSE: Duration = Duration::from_millis(100);
 
-/// How long a statement waits for another process's transaction.
-pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+/// How many connections only read.
+const READERS: usize = 2;
 
 impl Db {
     /// The version of the tables that this program keeps: that of the newest migration.
     pub fn schema() -> i64 {
-        MIGRATOR.iter().map(|m| m.version).max().unwrap_or(0)
+        migrations::newest()
     }
 
     /// Opens the database at `path`: makes it (readable by this user only) if there is none, and
@@ -46,103 +43,111 @@ impl Db {
         zone: &Zone,
         now: Timestamp,
     ) -> Result<(Self, Option<UpgradeReport>)> {
-        let path = absolute(path)?;
-        create_private(&path)?;
-        // The lock files are beside the file itself, whatever link leads to it.
-        let path = std::fs::canonicalize(&path).map_err(|e| unusable(&path, "find", e))?;
-        let is_new = std::fs::metadata(&path).is_ok_and(|file| file.len() == 0);
-        let mut options = SqliteConnectOptions::new()
-            .filename(&path)
-            .synchronous(SqliteSynchronous::Full)
-            .foreign_keys(true)
-            // What is deleted is overwritten, so that no purged text stays in the file.
-            .pragma("secure_delete", "ON")
-            .busy_timeout(BUSY_TIMEOUT)
-            .optimize_on_close(false, None);
-        if is_new {
-            options = options.journal_mode(SqliteJournalMode::Wal);
-        }
-        let pool = connect(&options)
-            .await
-            .map_err(|e| database_error(&path, "open it", e))?;
+        let (path, zone) = (path.to_owned(), zone.clone());
+        apart(move || open(&path, zone, now)).await
+    }
 
-        let report = if is_current(&pool, &path).await? {
-            None
-        } else {
-            bring_up_to_date(&pool, &options, &path, now).await?
-        };
-        if !is_new {
-            use_wal(&pool).await;
-        }
-        let install_id = read_install_id(&pool, &path).await?;
-        if let Some(kind) = network_file_system(&path) {
-            tracing::warn!(
-                "the database {} lies on a network file system ({kind}), where locks can't be relied \
-                 on: keep it on a disk of this machine",
-                path.display()
-            );
-        }
-        let db = Db {
-            pool,
+    /// A database whose writer is this connection.
+    pub(super) fn on(path: PathBuf, zone: Zone, writer: Connection) -> Result<Self> {
+        let failed = |e: sql::Error| failed_to_open(&path, e);
+        let install_id = read_install_id(&Tx::on(&writer), &path)?;
+        let readers = (0..READERS).map(|_| connect(&path, Access::Read));
+        let readers = readers.collect::<sql::Result<Vec<_>>>().map_err(failed)?;
+        let engine = Engine::start(&path, writer, readers)
+            .map_err(|e| database_error(&path, "open it", None, e))?;
+        Ok(Db {
+            engine: Arc::new(engine),
+            whose: Whose::Face,
             path: Arc::new(path),
             install_id,
-            zone: zone.clone(),
+            zone,
             outbox_changed: Arc::default(),
             by: Arc::default(),
             settle_failures: Arc::default(),
-        };
-        Ok((db, report))
+        })
     }
+}
+
+/// Does what blocks on a thread for that.
+pub(super) async fn apart<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T> + Send + 'static,
+) -> Result<T> {
+    let ids = ids::Source::current();
+    let done = tokio::task::spawn_blocking(move || ids.within(work)).await;
+    done.unwrap_or_else(|e| {
+        let text = "an internal fault broke off work on the database";
+        Err(Error::new(Code::Internal, text).caused_by(e))
+    })
+}
+
+fn open(path: &Path, zone: Zone, now: Timestamp) -> Result<(Db, Option<UpgradeReport>)> {
+    let path = absolute(path)?;
+    create_private(&path)?;
+    // The lock files are beside the file itself, whatever link leads to it.
+    let path = std::fs::canonicalize(&path).map_err(|e| unusable(&path, "find", e))?;
+    let is_new = std::fs::metadata(&path).is_ok_and(|file| file.len() == 0);
+    let access = match is_new {
+        true => Access::Make,
+        false => Access::Write,
+    };
+    let writer = connect_in_time(&path, access).map_err(|e| failed_to_open(&path, e))?;
+    let report = match is_current(&Tx::on(&writer), &path)? {
+        true => None,
+        false => bring_up_to_date(&writer, &path, now)?,
+    };
+    if !is_new {
+        use_wal(&writer);
+    }
+    if let Some(kind) = network_file_system(&path) {
+        tracing::warn!(
+            "the database {} lies on a network file system ({kind}), where locks can't be relied \
+             on: keep it on a disk of this machine",
+            path.display()
+        );
+    }
+    Ok((Db::on(path, zone, writer)?, report))
+}
+
+pub(super) fn failed_to_open(path: &Path, error: sql::Error) -> Error {
+    let code = error.code();
+    database_error(path, "open it", code, error)
 }
 
 /// Whether there is nothing to migrate or bring over. It needs no lock, so that opening a database
 /// never waits for whoever writes in it.
-pub(super) async fn is_current(pool: &SqlitePool, path: &Path) -> Result<bool> {
-    let failed = |e| database_error(path, "read the version", e);
-    let mut connection = pool.acquire().await.map_err(failed)?;
-    let migrated: Option<i64> =
-        sqlx::query_scalar("SELECT 1 FROM sqlite_master WHERE name = '_sqlx_migrations'")
-            .fetch_optional(&mut *connection)
-            .await
-            .map_err(failed)?;
-    if migrated.is_none() {
-        return Ok(false);
-    }
-    let applied: Vec<(i64, Vec<u8>)> =
-        sqlx::query_as("SELECT version, checksum FROM _sqlx_migrations ORDER BY version")
-            .fetch_all(&mut *connection)
-            .await
-            .map_err(failed)?;
-    let ours = MIGRATOR.iter().map(|m| (m.version, m.checksum.to_vec()));
-    Ok(ours.eq(applied) && upgrade::look(&mut connection, path).await?.is_empty())
+pub(super) fn is_current(tx: &Tx<'_>, path: &Path) -> Result<bool> {
+    let failed = |e: sql::Error| {
+        let code = e.code();
+        database_error(path, "read the version", code, e)
+    };
+    Ok(migrations::is_complete(tx).map_err(failed)? && upgrade::look(tx, path)?.is_empty())
 }
 
 /// Makes our tables and brings those of older programs over, all in one transaction: whatever
 /// stops it, the database is then as it was. Of several processes that start together one does it.
-async fn bring_up_to_date(
-    pool: &SqlitePool,
-    options: &SqliteConnectOptions,
+fn bring_up_to_date(
+    connection: &Connection,
     path: &Path,
     now: Timestamp,
 ) -> Result<Option<UpgradeReport>> {
-    let failed = |e| database_error(path, "bring the tables up to date", e);
-    let mut tx = pool.begin_with("BEGIN IMMEDIATE").await.map_err(failed)?;
-    let legacy = upgrade::look(&mut tx, path).await?;
-    let backup = if legacy.is_empty() {
-        None
-    } else {
-        Some(upgrade::back_up(options, path, now).await?)
+    let failed = |e: sql::Error| {
+        let code = e.code();
+        database_error(path, "bring the tables up to date", code, e)
     };
-    let done = async {
-        upgrade::set_aside(&mut tx, legacy).await.map_err(failed)?;
-        migrate(&mut tx, path).await?;
-        let report = upgrade::bring_over(&mut tx, legacy, now)
-            .await
-            .map_err(failed)?;
-        tx.commit().await.map_err(failed)?;
-        Ok(report)
+    let all = Transaction::new_unchecked(connection, TransactionBehavior::Immediate)
+        .map_err(|e| failed(e.into()))?;
+    let tx = &Tx::on(&all);
+    let legacy = upgrade::look(tx, path)?;
+    let backup = match legacy.is_empty() {
+        true => None,
+        false => Some(upgrade::back_up(path, now)?),
     };
-    match (done.await, backup) {
+    let done = upgrade::set_aside(tx, legacy)
+        .map_err(failed)
+        .and_then(|()| migrate(tx, path))
+        .and_then(|()| upgrade::bring_over(tx, legacy, now).map_err(failed))
+        .and_then(|report| all.commit().map_err(|e| failed(e.into())).map(|()| report));
+    match (done, backup) {
         (Ok(report), Some(backup)) => Ok(Some(UpgradeReport {
             backup: Some(backup),
             ..report
@@ -157,117 +162,57 @@ async fn bring_up_to_date(
     }
 }
 
-pub(super) async fn migrate(connection: &mut SqliteConnection, path: &Path) -> Result<()> {
-    MIGRATOR
-        .run_direct(None, connection, false)
-        .await
-        .map_err(|e| {
-            match e {
-        MigrateError::VersionMissing(version) => Error::new(
-            Code::DatabaseNewer,
-            format!(
-                "the database {} was written by a newer promptyoself (its migration {version} is \
-                 unknown to this version {}): upgrade this program, or give another path",
-                path.display(),
-                env!("CARGO_PKG_VERSION"),
-            ),
-        )
-        .example(other_path(path)),
-        MigrateError::Execute(e) | MigrateError::ExecuteMigration(e, _) => {
-            database_error(path, "bring the tables up to date", e)
-        }
-        other => Error::new(
-            Code::DatabaseInvalid,
-            format!(
-                "could not bring the tables up to date in the database {}: they are not those of \
-                 promptyoself; give another path",
-                path.display()
-            ),
-        )
-        .example(other_path(path))
-        .caused_by(other),
-    }
-        })
-}
-
 /// Connects. While another process turns a new file to the write-ahead log, or puts the log away as
 /// the last one to close it, SQLite answers "locked" at once instead of waiting: so we wait.
-async fn connect(options: &SqliteConnectOptions) -> sqlx::Result<SqlitePool> {
-    let clock = Clock::system();
+fn connect_in_time(path: &Path, access: Access) -> sql::Result<Connection> {
     let mut tries = 1;
     loop {
-        let pool = SqlitePoolOptions::new()
-            .max_connections(1)
-            // The one connection lives as long as the process: `data_version` is its memory.
-            .idle_timeout(None)
-            .max_lifetime(None)
-            // Where SQLite has rolled back by itself, as on a full disk, sqlx believes to be in the
-            // transaction for ever: such a connection is replaced.
-            .before_acquire(|connection, _| {
-                let usable = !connection.is_in_transaction();
-                Box::pin(async move { Ok(usable) })
-            })
-            .connect_with(options.clone())
-            .await;
-        match pool {
-            Err(e) if tries < CONNECT_TRIES && is_locked(&e) => {
+        match connect(path, access) {
+            Err(e) if tries < CONNECT_TRIES && e.is_busy() => {
                 tries += 1;
-                clock.sleep(CONNECT_PAUSE).await;
+                std::thread::sleep(CONNECT_PAUSE);
             }
             connected => return connected,
         }
     }
 }
 
-/// Whether SQLite says that another process is at it (`SQLITE_BUSY`).
-pub(super) fn is_locked(error: &sqlx::Error) -> bool {
-    let code = error.as_database_error().and_then(|e| e.code());
-    code.and_then(|c| c.parse::<i64>().ok())
-        .is_some_and(|c| c & 0xff == 5)
-}
-
 /// Turns an older file to the write-ahead log. Only when it is known to be ours: a file that is
 /// refused must stay as it is, and this is written into it. While another program has it open it
 /// can't be turned; then it works on as it is, and the next one to open it tries again.
-async fn use_wal(pool: &SqlitePool) {
-    let turned = sqlx::query("PRAGMA journal_mode = WAL").execute(pool).await;
-    if let Err(e) = turned {
+fn use_wal(connection: &Connection) {
+    if let Err(e) = connection.execute_batch("PRAGMA journal_mode = WAL") {
         tracing::debug!("the database stays without a write-ahead log for now: {e}");
     }
 }
 
-pub(super) async fn read_install_id(pool: &SqlitePool, path: &Path) -> Result<Uuid> {
-    let failed = |e| database_error(path, "read its identity", e);
-    let read = "SELECT install_id FROM install";
-    let stored: Option<String> = sqlx::query_scalar(read)
-        .fetch_optional(pool)
-        .await
-        .map_err(failed)?;
-    let text = match stored {
-        Some(text) => text,
-        None => {
-            // Two processes may make the database together: the first one's id stays.
-            sqlx::query("INSERT OR IGNORE INTO install (only_row, install_id) VALUES (1, $1)")
-                .bind(new_id().to_string())
-                .execute(pool)
-                .await
-                .map_err(failed)?;
-            sqlx::query_scalar(read)
-                .fetch_one(pool)
-                .await
-                .map_err(failed)?
-        }
-    };
-    text.parse().map_err(|e| {
+fn read_install_id(tx: &Tx<'_>, path: &Path) -> Result<Uuid> {
+    let stored = fetch_install_id(tx).map_err(|e| {
+        let code = e.code();
+        database_error(path, "read its identity", code, e)
+    })?;
+    stored.parse().map_err(|e: uuid::Error| {
         Error::new(
             Code::DatabaseInvalid,
             format!(
-                "the database {} has a damaged identity {text:?}",
+                "the database {} has a damaged identity {stored:?}",
                 path.display()
             ),
         )
         .caused_by(e)
     })
+}
+
+fn fetch_install_id(tx: &Tx<'_>) -> sql::Result<String> {
+    let read = "SELECT install_id FROM install";
+    if let Some(stored) = query(read).optional(tx)? {
+        return Ok(stored);
+    }
+    // Two processes may make the database together: the first one's id stays.
+    query("INSERT OR IGNORE INTO install (only_row, install_id) VALUES (1, $1)")
+        .bind(new_id().to_string())
+        .execute(tx)?;
+    query(read).one(tx)
 }
 
 fn absolute(path: &Path) -> Result<PathBuf> {

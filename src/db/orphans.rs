@@ -1,14 +1,14 @@
 //! Schedules that another program deleted: what was due or waiting of them is settled.
 
 use jiff::Timestamp;
-use sqlx::sqlite::SqliteRow;
 use uuid::Uuid;
 
 use super::changes::{About, note_change};
 use super::plans::{Outcome, end_waiting, settle_until, timetable, to_i64};
 use super::revisions::end_revision;
+use super::sql::{self, Row, Tx, query};
 use super::time::DbTime;
-use super::{AT_ONCE, Db, Tx, hinted, rows};
+use super::{AT_ONCE, Db, rows};
 use crate::error::Result;
 use crate::models::{By, Lifecycle, Operation, Policy, PromptSchedule, State};
 
@@ -23,80 +23,77 @@ impl Db {
     /// # Errors
     /// Those of the database.
     pub async fn settle_deleted(&self, now: Timestamp) -> Result<bool> {
-        let doing = "settle the prompts of deleted schedules";
-        let failed = |e| self.failed(doing, e);
-        // Looked for outside a transaction: almost always there is nothing to write.
-        let mut connection = self.pool.acquire().await.map_err(failed)?;
-        let any = "SELECT 1 WHERE EXISTS (SELECT 1 FROM deleted_schedules) OR EXISTS (\
+        const DOING: &str = "settle the prompts of deleted schedules";
+        // Looked for first: almost always there is nothing to write.
+        let any = self.read(DOING, |tx| {
+            let any = "SELECT 1 WHERE EXISTS (SELECT 1 FROM deleted_schedules) OR EXISTS (\
                    SELECT 1 FROM occurrences o INDEXED BY ix_occurrences_open \
                    WHERE o.state = 'waiting' AND o.state IN ('waiting', 'sending', 'unknown') \
                    AND NOT EXISTS (SELECT 1 FROM schedules s INDEXED BY ix_schedules_uid \
                        WHERE s.uid = o.uid))";
-        let any = hinted::fetch_optional(&mut connection, any, |q| q).await;
-        if any.map_err(failed)?.is_none() {
+            Ok(query(any).fetch_optional(tx)?.is_some())
+        });
+        if !any.await? {
             return Ok(false);
         }
-        drop(connection);
-        let mut tx = self.begin(doing).await?;
-        let deleted = take_deleted(&mut tx).await.map_err(failed)?;
-        for row in &deleted {
-            settle_one(&mut tx, row, now).await.map_err(failed)?;
-        }
-        let ended = end_replaced(&mut tx, now).await.map_err(failed)?;
-        self.commit(tx, doing).await?;
-        Ok(deleted.len().max(ended) >= usize::try_from(AT_ONCE).unwrap_or(usize::MAX))
+        self.write(DOING, move |tx| {
+            let deleted = take_deleted(tx)?;
+            for row in &deleted {
+                settle_one(tx, row, now)?;
+            }
+            let ended = end_replaced(tx, now)?;
+            Ok(deleted.len().max(ended) >= usize::try_from(AT_ONCE).unwrap_or(usize::MAX))
+        })
+        .await
     }
 }
 
 /// Takes the notes of deleted schedules, with their last plans.
-async fn take_deleted(tx: &mut Tx) -> sqlx::Result<Vec<SqliteRow>> {
-    let rows = sqlx::query(
+fn take_deleted(tx: &Tx<'_>) -> sql::Result<Vec<Row>> {
+    let rows = query(
         "SELECT d.rowid AS note, d.uid, d.agent_id, d.lifecycle, d.planned_next_run AS next, \
-         d.repetitions, d.paused_at, d.id AS id, r.schedule_type, r.schedule_value, r.timezone, r.anchor, \
-         r.end_at, r.max_repetitions, EXISTS (SELECT 1 FROM schedules s WHERE s.uid = d.uid) \
-             AS replaced \
+         d.repetitions, d.paused_at, d.id AS id, r.schedule_type, r.schedule_value, r.timezone, \
+         r.anchor, r.end_at, r.max_repetitions, EXISTS (SELECT 1 FROM schedules s WHERE s.uid = \
+             d.uid) AS replaced \
          FROM deleted_schedules d LEFT JOIN schedule_revisions r \
          ON r.id = (SELECT max(id) FROM schedule_revisions WHERE uid = d.uid) LIMIT $1",
     )
     .bind(to_i64(AT_ONCE))
-    .fetch_all(&mut **tx)
-    .await?;
+    .fetch_all(tx)?;
     Ok(rows)
 }
 
 /// Ends what waits of schedules that were replaced, of which nobody told us. Returns how many they
 /// were.
-async fn end_replaced(tx: &mut Tx, now: Timestamp) -> sqlx::Result<usize> {
+fn end_replaced(tx: &Tx<'_>, now: Timestamp) -> sql::Result<usize> {
     let waiting = "SELECT id FROM occurrences o INDEXED BY ix_occurrences_open \
                    WHERE state = 'waiting' AND state IN ('waiting', 'sending', 'unknown') \
                    AND NOT EXISTS (SELECT 1 FROM schedules s INDEXED BY ix_schedules_uid \
                        WHERE s.uid = o.uid) LIMIT $1";
-    let waiting = hinted::fetch_all(tx, waiting, |q| q.bind(to_i64(AT_ONCE))).await?;
+    let waiting = query(waiting).bind(to_i64(AT_ONCE)).fetch_all(tx)?;
     for row in &waiting {
-        sqlx::query(
+        query(
             "UPDATE occurrences SET state = 'cancelled', reason = $2, finished_at = $3, \
              not_before = NULL, fence = fence + 1 WHERE id = $1",
         )
         .bind(rows::number(row, "id"))
         .bind(DELETED)
         .bind(DbTime(now))
-        .execute(&mut **tx)
-        .await?;
+        .execute(tx)?;
     }
     Ok(waiting.len())
 }
 
-async fn settle_one(tx: &mut Tx, row: &SqliteRow, now: Timestamp) -> sqlx::Result<()> {
-    settle_instants(tx, row, now).await?;
+fn settle_one(tx: &Tx<'_>, row: &Row, now: Timestamp) -> sql::Result<()> {
+    settle_instants(tx, row, now)?;
     // Last: until then it says where the schedule stood.
-    sqlx::query("DELETE FROM deleted_schedules WHERE rowid = $1")
+    query("DELETE FROM deleted_schedules WHERE rowid = $1")
         .bind(rows::number(row, "note"))
-        .execute(&mut **tx)
-        .await?;
+        .execute(tx)?;
     Ok(())
 }
 
-async fn settle_instants(tx: &mut Tx, row: &SqliteRow, now: Timestamp) -> sqlx::Result<()> {
+fn settle_instants(tx: &Tx<'_>, row: &Row, now: Timestamp) -> sql::Result<()> {
     if rows::flag(row, "replaced") {
         return Ok(());
     }
@@ -109,20 +106,20 @@ async fn settle_instants(tx: &mut Tx, row: &SqliteRow, now: Timestamp) -> sqlx::
         ..About::schedule(&schedule)
     };
     let by = By::another_program();
-    note_change(tx, &by, Operation::Delete, about, None, now).await?;
+    note_change(tx, &by, Operation::Delete, about, None, now)?;
     if let Ok(timetable) = timetable(&schedule) {
         let outcome = Outcome {
             state: State::Cancelled,
             reason: DELETED,
             at: now,
         };
-        settle_until(tx, &schedule, &timetable, now, outcome).await?;
+        settle_until(tx, &schedule, &timetable, now, outcome)?;
     }
-    end_revision(tx, uid, None).await?;
-    end_waiting(tx, uid, State::Cancelled, DELETED, now).await
+    end_revision(tx, uid, None)?;
+    end_waiting(tx, uid, State::Cancelled, DELETED, now)
 }
 
-fn as_it_was(row: &SqliteRow, uid: Uuid) -> PromptSchedule {
+fn as_it_was(row: &Row, uid: Uuid) -> PromptSchedule {
     let lifecycle = rows::text(row, "lifecycle").and_then(|l| Lifecycle::from_word(&l));
     PromptSchedule {
         id: 0,

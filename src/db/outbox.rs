@@ -2,13 +2,12 @@
 //! transaction of what it tells, and stays until it was delivered.
 
 use jiff::{SignedDuration, Timestamp};
-use sqlx::Row;
-use sqlx::sqlite::SqliteRow;
 use uuid::Uuid;
 
 use super::incidents::fetch_incident;
+use super::sql::{self, Tx, query};
 use super::time::{DbTime, optional};
-use super::{Db, Tx, rows};
+use super::{Db, rows};
 use crate::error::Result;
 use crate::models::{Channel, Notice, NoticeEvent, Ping, PingUrl, Turn, Verdict};
 
@@ -46,27 +45,24 @@ impl OutboxStatus {
 }
 
 /// Writes the notice of an incident, once for each channel that somebody listens on.
-pub(super) async fn queue_notice(
-    tx: &mut Tx,
+pub(super) fn queue_notice(
+    tx: &Tx<'_>,
     incident_id: i64,
     event: NoticeEvent,
     now: Timestamp,
-) -> sqlx::Result<()> {
-    let listening: Option<i64> =
-        sqlx::query_scalar("SELECT 1 FROM channels WHERE wanted_until >= $1")
-            .bind(DbTime(now))
-            .fetch_optional(&mut **tx)
-            .await?;
+) -> sql::Result<()> {
+    let listening: Option<i64> = query("SELECT 1 FROM channels WHERE wanted_until >= $1")
+        .bind(DbTime(now))
+        .optional(tx)?;
     if listening.is_none() {
         return Ok(());
     }
-    let row = sqlx::query("SELECT install_id, outcome FROM install, incidents WHERE id = $1")
+    let row = query("SELECT install_id, outcome FROM install, incidents WHERE id = $1")
         .bind(incident_id)
-        .fetch_one(&mut **tx)
-        .await?;
+        .fetch_one(tx)?;
     let install_id = rows::text(&row, "install_id").unwrap_or_default();
     let outcome = rows::text(&row, "outcome");
-    let Some(mut incident) = fetch_incident(tx, incident_id).await? else {
+    let Some(mut incident) = fetch_incident(tx, incident_id)? else {
         return Ok(());
     };
     incident.text = incident.describe(outcome.as_deref());
@@ -77,8 +73,8 @@ pub(super) async fn queue_notice(
         outcome,
         incident,
     };
-    let body = serde_json::to_string(&notice).map_err(|e| sqlx::Error::Encode(e.into()))?;
-    sqlx::query(
+    let body = serde_json::to_string(&notice).map_err(sql::Error::Unwritable)?;
+    query(
         "INSERT INTO outbox (channel, lane, kind, event, body, created_at, not_before, \
          expires_at) SELECT name, $1, $2, $3, $4, $5, $5, $6 FROM channels \
          WHERE wanted_until >= $5",
@@ -89,25 +85,23 @@ pub(super) async fn queue_notice(
     .bind(body)
     .bind(DbTime(now))
     .bind(DbTime(later(now, NOTICE_LIFE)))
-    .execute(&mut **tx)
-    .await?;
-    sqlx::query("UPDATE incidents SET told = 1 WHERE id = $1")
+    .execute(tx)?;
+    query("UPDATE incidents SET told = 1 WHERE id = $1")
         .bind(incident_id)
-        .execute(&mut **tx)
-        .await?;
+        .execute(tx)?;
     Ok(())
 }
 
 /// Writes what the dead-man service of a schedule is told; `reason` says why it failed.
-pub(super) async fn queue_ping(
-    tx: &mut Tx,
+pub(super) fn queue_ping(
+    tx: &Tx<'_>,
     uid: Uuid,
     url: &PingUrl,
     ping: Ping,
     reason: &str,
     now: Timestamp,
-) -> sqlx::Result<()> {
-    sqlx::query(
+) -> sql::Result<()> {
+    query(
         "INSERT INTO outbox (channel, lane, kind, event, destination, server, body, created_at, \
          not_before, expires_at) VALUES ('ping', $1, 'ping', $2, $3, $7, $4, $5, $5, $6)",
     )
@@ -118,19 +112,18 @@ pub(super) async fn queue_ping(
     .bind(DbTime(now))
     .bind(DbTime(later(now, PING_LIFE)))
     .bind(url.server())
-    .execute(&mut **tx)
-    .await?;
+    .execute(tx)?;
     Ok(())
 }
 
 /// Writes what a verdict means for the dead-man service of a schedule.
-pub(super) async fn ping_of_verdict(
-    tx: &mut Tx,
+pub(super) fn ping_of_verdict(
+    tx: &Tx<'_>,
     uid: Uuid,
     url: &PingUrl,
     verdict: &Verdict,
     now: Timestamp,
-) -> sqlx::Result<()> {
+) -> sql::Result<()> {
     let (ping, reason) = match verdict {
         Verdict::Delivered { turn: Turn::Ok, .. } => (Ping::Success, String::new()),
         Verdict::Delivered { turn, .. } => (
@@ -140,7 +133,7 @@ pub(super) async fn ping_of_verdict(
         Verdict::Dead { fault } => (Ping::Fail, format!("{}: {}", fault.code, fault.text)),
         Verdict::Waiting { .. } | Verdict::Unknown { .. } => return Ok(()),
     };
-    queue_ping(tx, uid, url, ping, &reason, now).await
+    queue_ping(tx, uid, url, ping, &reason, now)
 }
 
 impl Db {
@@ -150,32 +143,27 @@ impl Db {
     /// # Errors
     /// Those of the database.
     pub async fn listen(&self, channels: &[Channel], now: Timestamp) -> Result<()> {
-        let doing = "note who wants to be told";
-        let failed = |e| self.failed(doing, e);
-        let mut tx = self.begin(doing).await?;
-        for channel in channels {
-            sqlx::query(
-                "INSERT INTO channels (name, wanted_until) VALUES ($1, $2) \
+        let channels = channels.to_owned();
+        self.write("note who wants to be told", move |tx| {
+            let channels = &channels;
+            for channel in channels {
+                query(
+                    "INSERT INTO channels (name, wanted_until) VALUES ($1, $2) \
                  ON CONFLICT (name) DO UPDATE SET wanted_until = $2",
-            )
-            .bind(channel.as_str())
-            .bind(DbTime(later(now, WANTED)))
-            .execute(&mut *tx)
-            .await
-            .map_err(failed)?;
-        }
-        let untold: Vec<i64> = sqlx::query_scalar(
-            "SELECT id FROM incidents WHERE closed_at IS NULL AND told = 0 ORDER BY id",
-        )
-        .fetch_all(&mut *tx)
+                )
+                .bind(channel.as_str())
+                .bind(DbTime(later(now, WANTED)))
+                .execute(tx)?;
+            }
+            let untold: Vec<i64> =
+                query("SELECT id FROM incidents WHERE closed_at IS NULL AND told = 0 ORDER BY id")
+                    .all(tx)?;
+            for id in untold {
+                queue_notice(tx, id, NoticeEvent::Opened, now)?;
+            }
+            Ok(())
+        })
         .await
-        .map_err(failed)?;
-        for id in untold {
-            queue_notice(&mut tx, id, NoticeEvent::Opened, now)
-                .await
-                .map_err(failed)?;
-        }
-        self.commit(tx, doing).await
     }
 
     /// Waits until this process may have put something into the outbox.
@@ -188,10 +176,10 @@ impl Db {
     /// # Errors
     /// Those of the database.
     pub async fn outbox_status(&self, now: Timestamp) -> Result<OutboxStatus> {
-        let failed = |e| self.failed("look into the outbox", e);
-        let lately = now.checked_sub(NOTICE_LIFE).unwrap_or(Timestamp::MIN);
-        let row = sqlx::query(
-            "SELECT \
+        self.read("look into the outbox", move |tx| {
+            let lately = now.checked_sub(NOTICE_LIFE).unwrap_or(Timestamp::MIN);
+            let row = query(
+                "SELECT \
              (SELECT count(*) FROM outbox WHERE channel IN ('command', 'url') \
               AND given_up_at IS NULL) AS pending, \
              (SELECT count(*) FROM outbox WHERE given_up_at >= $1 AND channel <> 'ping') \
@@ -200,19 +188,16 @@ impl Db {
                        AND channel <> 'ping' ORDER BY id DESC LIMIT 1), \
                       (SELECT error FROM outbox WHERE given_up_at >= $1 AND channel <> 'ping' \
                        AND error IS NOT NULL ORDER BY given_up_at DESC LIMIT 1)) AS last_error",
-        )
-        .bind(optional(Some(lately)))
-        .fetch_one(&self.pool)
-        .await
-        .map_err(failed)?;
-        let read = |r: &SqliteRow| -> sqlx::Result<OutboxStatus> {
+            )
+            .bind(optional(Some(lately)))
+            .fetch_one(tx)?;
             Ok(OutboxStatus {
-                pending: r.try_get("pending")?,
-                given_up: r.try_get("given_up")?,
-                last_error: rows::text(r, "last_error"),
+                pending: row.get("pending")?,
+                given_up: row.get("given_up")?,
+                last_error: rows::text(&row, "last_error"),
             })
-        };
-        read(&row).map_err(failed)
+        })
+        .await
     }
 }
 

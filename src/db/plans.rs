@@ -5,8 +5,8 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::revisions::{end_revision, fresh_instants, record_passed};
+use super::sql::{self, Tx, query};
 use super::time::DbTime;
-use super::{Tx, hinted};
 use crate::error::{Code, Error, Result};
 use crate::models::{Lifecycle, Plan, PromptSchedule, ScheduleType, State, Trigger};
 use crate::schedule::{Fresh, Passed, Spec, Timetable, Zone};
@@ -71,39 +71,39 @@ pub(super) struct Outcome<'a> {
 /// Accounts for the instants from the schedule's `next_run` to `until` that will not be sent, as
 /// one range, and ends its plan there. `until` may lie before the time of the outcome. Of a
 /// schedule that is neither active nor paused nothing is due.
-pub(super) async fn settle_until(
-    tx: &mut Tx,
+pub(super) fn settle_until(
+    tx: &Tx<'_>,
     schedule: &PromptSchedule,
     timetable: &Timetable,
     until: Timestamp,
     outcome: Outcome<'_>,
-) -> sqlx::Result<()> {
+) -> sql::Result<()> {
     let (Some(uid), Some(first)) = (schedule.uid, schedule.next_run) else {
         return Ok(());
     };
     match schedule.lifecycle {
         Lifecycle::Active => {
             let passed = timetable.passed(first, until, remaining(schedule));
-            record_range(tx, schedule, passed, outcome).await?;
-            take_repetitions(tx, uid, passed.count).await?;
-            end_revision(tx, uid, Some(until)).await
+            record_range(tx, schedule, passed, outcome)?;
+            take_repetitions(tx, uid, passed.count)?;
+            end_revision(tx, uid, Some(until))
         }
-        Lifecycle::Paused => settle_pause(tx, schedule, timetable, until, outcome).await,
+        Lifecycle::Paused => settle_pause(tx, schedule, timetable, until, outcome),
         Lifecycle::Finished | Lifecycle::Cancelled | Lifecycle::Broken => {
-            end_revision(tx, uid, None).await
+            end_revision(tx, uid, None)
         }
     }
 }
 
 /// Accounts for what passed of a paused schedule. Instants during the pause use up no repetition;
 /// those before it, still unsent, do.
-async fn settle_pause(
-    tx: &mut Tx,
+fn settle_pause(
+    tx: &Tx<'_>,
     schedule: &PromptSchedule,
     timetable: &Timetable,
     until: Timestamp,
     outcome: Outcome<'_>,
-) -> sqlx::Result<()> {
+) -> sql::Result<()> {
     let (Some(uid), Some(first)) = (schedule.uid, schedule.next_run) else {
         return Ok(());
     };
@@ -120,22 +120,22 @@ async fn settle_pause(
             max_repetitions: None,
             ..plan_of(schedule, timetable, first)
         };
-        record_passed(tx, uid, &plan, passed.newest, outcome.at).await?;
-        record_range(tx, schedule, passed, outcome).await?;
+        record_passed(tx, uid, &plan, passed.newest, outcome.at)?;
+        record_range(tx, schedule, passed, outcome)?;
     }
-    take_repetitions(tx, uid, before.count).await?;
-    end_revision(tx, uid, None).await
+    take_repetitions(tx, uid, before.count)?;
+    end_revision(tx, uid, None)
 }
 
 /// Accounts for the instants that passed of a schedule while it was neither active nor paused.
 /// Those with an outcome keep it, and use up no repetition again.
-pub(super) async fn settle_inactive(
-    tx: &mut Tx,
+pub(super) fn settle_inactive(
+    tx: &Tx<'_>,
     schedule: &PromptSchedule,
     timetable: &Timetable,
     until: Timestamp,
     outcome: Outcome<'_>,
-) -> sqlx::Result<()> {
+) -> sql::Result<()> {
     let (Some(uid), Some(first)) = (schedule.uid, schedule.next_run) else {
         return Ok(());
     };
@@ -147,9 +147,9 @@ pub(super) async fn settle_inactive(
         max_repetitions: None,
         ..plan_of(schedule, timetable, first)
     };
-    record_passed(tx, uid, &plan, passed.newest, outcome.at).await?;
-    let new = record_range(tx, schedule, passed, outcome).await?;
-    take_repetitions(tx, uid, new).await
+    record_passed(tx, uid, &plan, passed.newest, outcome.at)?;
+    let new = record_range(tx, schedule, passed, outcome)?;
+    take_repetitions(tx, uid, new)
 }
 
 /// The plan that a schedule has, from `next_run` on.
@@ -172,12 +172,12 @@ pub(super) fn plan_of(
 
 /// Records a range from the schedule's `next_run` on. Returns how many of its instants had no
 /// outcome yet.
-async fn record_range(
-    tx: &mut Tx,
+fn record_range(
+    tx: &Tx<'_>,
     schedule: &PromptSchedule,
     passed: Passed,
     outcome: Outcome<'_>,
-) -> sqlx::Result<u64> {
+) -> sql::Result<u64> {
     let (Some(uid), Some(first), true) = (schedule.uid, schedule.next_run, passed.count > 0) else {
         return Ok(0);
     };
@@ -190,21 +190,20 @@ async fn record_range(
         state: outcome.state,
         reason: outcome.reason,
     };
-    unsent.record(tx, outcome.at).await
+    unsent.record(tx, outcome.at)
 }
 
-async fn take_repetitions(tx: &mut Tx, uid: Uuid, taken: u64) -> sqlx::Result<()> {
+fn take_repetitions(tx: &Tx<'_>, uid: Uuid, taken: u64) -> sql::Result<()> {
     if taken == 0 {
         return Ok(());
     }
-    sqlx::query(
+    query(
         "UPDATE schedules SET repetitions = repetitions + $2, row_version = row_version + 1 \
          WHERE uid = $1",
     )
     .bind(uid.to_string())
     .bind(to_i64(taken))
-    .execute(&mut **tx)
-    .await?;
+    .execute(tx)?;
     Ok(())
 }
 
@@ -222,8 +221,8 @@ pub(super) struct Unsent<'a> {
 impl Unsent<'_> {
     /// Writes them as one settled occurrence. An instant that has an outcome already keeps it and
     /// is left out. Returns how many are new.
-    pub(super) async fn record(&self, tx: &mut Tx, now: Timestamp) -> sqlx::Result<u64> {
-        let fresh = fresh_instants(tx, self.uid, self.first_at, self.newest).await?;
+    pub(super) fn record(&self, tx: &Tx<'_>, now: Timestamp) -> sql::Result<u64> {
+        let fresh = fresh_instants(tx, self.uid, self.first_at, self.newest)?;
         let fresh = fresh.unwrap_or(Fresh {
             count: self.count,
             first: self.first_at,
@@ -232,7 +231,7 @@ impl Unsent<'_> {
         if fresh.count == 0 {
             return Ok(0);
         }
-        let written = sqlx::query(
+        let written = query(
             "INSERT INTO occurrences (uid, agent_id, \"trigger\", first_at, intended_at, count, \
              state, reason, finished_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) \
              ON CONFLICT (uid, \"trigger\", intended_at) DO NOTHING",
@@ -246,9 +245,8 @@ impl Unsent<'_> {
         .bind(self.state.as_str())
         .bind(self.reason)
         .bind(DbTime(now))
-        .execute(&mut **tx)
-        .await?;
-        Ok(match written.rows_affected() {
+        .execute(tx)?;
+        Ok(match written {
             1 => fresh.count,
             _ => 0,
         })
@@ -257,23 +255,24 @@ impl Unsent<'_> {
 
 /// Settles what waits of a schedule that will not send it: a prompt on its way ends by itself. A
 /// run by hand only ends with its schedule; it is not one of the instants that are skipped.
-pub(super) async fn end_waiting(
-    tx: &mut Tx,
+pub(super) fn end_waiting(
+    tx: &Tx<'_>,
     uid: Uuid,
     state: State,
     reason: &str,
     now: Timestamp,
-) -> sqlx::Result<()> {
+) -> sql::Result<()> {
     // The state is said twice, so that SQLite sees that the index of open ones will do.
     let end = "UPDATE occurrences INDEXED BY ix_occurrences_open_uid SET state = $2, reason = $3, \
                finished_at = $4, not_before = NULL, fence = fence + 1 WHERE uid = $1 \
                AND state = 'waiting' AND state IN ('waiting', 'sending', 'unknown') \
                AND (\"trigger\" = 'schedule' OR $2 = 'cancelled')";
-    hinted::execute(tx, end, |q| {
-        let q = q.bind(uid.to_string()).bind(state.as_str());
-        q.bind(reason.to_owned()).bind(DbTime(now))
-    })
-    .await?;
+    query(end)
+        .bind(uid.to_string())
+        .bind(state.as_str())
+        .bind(reason)
+        .bind(DbTime(now))
+        .execute(tx)?;
     Ok(())
 }
 

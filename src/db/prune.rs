@@ -4,15 +4,15 @@
 use std::collections::BTreeSet;
 
 use jiff::Timestamp;
-use sqlx::AssertSqlSafe;
 use uuid::Uuid;
 
 use super::changes::{About, Noted};
 use super::plans::to_i64;
 use super::revisions::end_revision;
 use super::rows::instants;
+use super::sql::{self, Tx, query};
 use super::time::DbTime;
-use super::{AT_ONCE, Db, Tx, hinted, rows};
+use super::{AT_ONCE, Db, rows};
 use crate::error::Result;
 use crate::models::{By, Operation};
 
@@ -48,21 +48,19 @@ pub struct Pruned {
 
 impl Pruned {
     /// Notes in the record of changes how far it has come.
-    async fn note(
+    fn note(
         &self,
-        tx: &mut Tx,
+        tx: &Tx<'_>,
         noted: &mut Noted,
         by: &By,
         before: Timestamp,
         now: Timestamp,
-    ) -> sqlx::Result<()> {
+    ) -> sql::Result<()> {
         let what = format!(
             "before {before}: {} deliveries, {} schedules",
             self.occurrences, self.schedules
         );
-        noted
-            .note(tx, by, Operation::Prune, About::none(), &what, now)
-            .await
+        noted.note(tx, by, Operation::Prune, About::none(), &what, now)
     }
 }
 
@@ -93,52 +91,46 @@ impl Db {
         noted: &mut Noted,
         now: Timestamp,
     ) -> Result<bool> {
-        let doing = "prune schedules that have ended";
-        let failed = |e| self.failed(doing, e);
-        // Looked for outside the transaction first: almost always there is nothing to write.
-        let any = sqlx::query(ENDED)
-            .bind(DbTime(before))
-            .bind(1)
-            .fetch_optional(&self.pool)
-            .await
-            .map_err(failed)?;
-        if any.is_none() {
+        const DOING: &str = "prune schedules that have ended";
+        // Looked for first: almost always there is nothing to write.
+        let any = self.read(DOING, move |tx| {
+            let any = query(ENDED).bind(DbTime(before)).bind(1);
+            Ok(any.fetch_optional(tx)?.is_some())
+        });
+        if !any.await? {
             return Ok(false);
         }
-        let mut tx = self.begin(doing).await?;
-        let ended = sqlx::query(ENDED)
-            .bind(DbTime(before))
-            .bind(to_i64(AT_ONCE))
-            .fetch_all(&mut *tx)
-            .await
-            .map_err(failed)?;
-        for row in &ended {
-            let id = rows::number(row, "id");
-            let uid = rows::text(row, "uid").unwrap_or_default();
-            // Its revisions must say where it ended before its row is gone.
-            if let Ok(uid) = uid.parse::<Uuid>() {
-                end_revision(&mut tx, uid, None).await.map_err(failed)?;
+        let (db, so_far) = (self.clone(), (*all, *noted));
+        let pruned = self.write(DOING, move |tx| {
+            let (mut all, mut noted) = so_far;
+            let ended = query(ENDED)
+                .bind(DbTime(before))
+                .bind(to_i64(AT_ONCE))
+                .fetch_all(tx)?;
+            for row in &ended {
+                let id = rows::number(row, "id");
+                let uid = rows::text(row, "uid").unwrap_or_default();
+                // Its revisions must say where it ended before its row is gone.
+                if let Ok(uid) = uid.parse::<Uuid>() {
+                    end_revision(tx, uid, None)?;
+                }
+                query("DELETE FROM schedules WHERE id = $1")
+                    .bind(id)
+                    .execute(tx)?;
+                // No other program deleted it: there is nothing to settle.
+                query("DELETE FROM deleted_schedules WHERE uid = $1")
+                    .bind(uid)
+                    .execute(tx)?;
             }
-            sqlx::query("DELETE FROM schedules WHERE id = $1")
-                .bind(id)
-                .execute(&mut *tx)
-                .await
-                .map_err(failed)?;
-            // No other program deleted it: there is nothing to settle.
-            sqlx::query("DELETE FROM deleted_schedules WHERE uid = $1")
-                .bind(uid)
-                .execute(&mut *tx)
-                .await
-                .map_err(failed)?;
-        }
-        if !ended.is_empty() {
-            all.schedules += ended.len() as u64;
-            all.note(&mut tx, noted, &self.by, before, now)
-                .await
-                .map_err(failed)?;
-        }
-        self.commit(tx, doing).await?;
-        Ok(!ended.is_empty())
+            if !ended.is_empty() {
+                all.schedules += ended.len() as u64;
+                all.note(tx, &mut noted, &db.by, before, now)?;
+            }
+            Ok((all, noted, !ended.is_empty()))
+        });
+        let any;
+        (*all, *noted, any) = pruned.await?;
+        Ok(any)
     }
 
     /// Prunes some of what was settled before a time: rows become sums, in one transaction. Returns
@@ -153,38 +145,41 @@ impl Db {
         noted: &mut Noted,
         now: Timestamp,
     ) -> Result<bool> {
-        let doing = "prune the history";
-        let failed = |e| self.failed(doing, e);
-        let old = "SELECT id FROM occurrences INDEXED BY ix_occurrences_finished_at \
-                   WHERE finished_at < $1 AND state NOT IN ('waiting', 'sending', 'unknown') \
-                   LIMIT $2";
-        let mut connection = self.pool.acquire().await.map_err(failed)?;
-        let old = hinted::fetch_all(&mut connection, old, |q| {
-            q.bind(DbTime(before)).bind(to_i64(AT_ONCE))
+        const DOING: &str = "prune the history";
+        let old = self.read(DOING, move |tx| {
+            let old = "SELECT id FROM occurrences INDEXED BY ix_occurrences_finished_at \
+                       WHERE finished_at < $1 AND state NOT IN ('waiting', 'sending', 'unknown') \
+                       LIMIT $2";
+            let old = query(old)
+                .bind(DbTime(before))
+                .bind(to_i64(AT_ONCE))
+                .fetch_all(tx)?;
+            let ids = old.iter().filter_map(|row| rows::number(row, "id"));
+            Ok(ids.collect::<Vec<i64>>())
         });
-        let ids: Vec<i64> = (old.await.map_err(failed)?.iter())
-            .filter_map(|row| rows::number(row, "id"))
-            .collect();
-        drop(connection);
+        let ids = old.await?;
         if ids.is_empty() {
             return Ok(false);
         }
-        let mut tx = self.begin(doing).await?;
-        let some = prune(&mut tx, &ids).await.map_err(failed)?;
-        all.occurrences += some.occurrences;
-        all.instants += some.instants;
-        all.payloads += some.payloads;
-        if some.occurrences > 0 {
-            all.note(&mut tx, noted, &self.by, before, now)
-                .await
-                .map_err(failed)?;
-        }
-        self.commit(tx, doing).await?;
-        Ok(some.occurrences > 0)
+        let (db, so_far) = (self.clone(), (*all, *noted));
+        let pruned = self.write(DOING, move |tx| {
+            let (mut all, mut noted) = so_far;
+            let some = prune(tx, &ids)?;
+            all.occurrences += some.occurrences;
+            all.instants += some.instants;
+            all.payloads += some.payloads;
+            if some.occurrences > 0 {
+                all.note(tx, &mut noted, &db.by, before, now)?;
+            }
+            Ok((all, noted, some.occurrences > 0))
+        });
+        let any;
+        (*all, *noted, any) = pruned.await?;
+        Ok(any)
     }
 }
 
-async fn prune(tx: &mut Tx, ids: &[i64]) -> sqlx::Result<Pruned> {
+fn prune(tx: &Tx<'_>, ids: &[i64]) -> sql::Result<Pruned> {
     // What was settled stays settled, so the choice made outside the transaction still holds; of
     // two that prune at once the second finds less.
     let ids = ids
@@ -192,17 +187,15 @@ async fn prune(tx: &mut Tx, ids: &[i64]) -> sqlx::Result<Pruned> {
         .map(i64::to_string)
         .collect::<Vec<_>>()
         .join(", ");
-    let instants: Option<i64> = sqlx::query_scalar(AssertSqlSafe(format!(
+    let instants: Option<i64> = query(&format!(
         "SELECT sum({}) FROM occurrences WHERE id IN ({ids})",
         instants!()
-    )))
-    .fetch_one(&mut **tx)
-    .await?;
-    let payloads = sqlx::query(AssertSqlSafe(format!(
+    ))
+    .one(tx)?;
+    let payloads = query(&format!(
         "SELECT payload FROM occurrences WHERE id IN ({ids}) AND payload IS NOT NULL"
-    )))
-    .fetch_all(&mut **tx)
-    .await?;
+    ))
+    .fetch_all(tx)?;
     let payloads: BTreeSet<String> = (payloads.iter())
         .filter_map(|row| rows::text(row, "payload"))
         .collect();
@@ -218,39 +211,32 @@ async fn prune(tx: &mut Tx, ids: &[i64]) -> sqlx::Result<Pruned> {
     );
     let attempts = format!("DELETE FROM attempts WHERE occurrence_id IN ({ids})");
     for statement in [sum_up, attempts] {
-        sqlx::query(AssertSqlSafe(statement))
-            .execute(&mut **tx)
-            .await?;
+        query(&statement).execute(tx)?;
     }
-    let deleted = sqlx::query(AssertSqlSafe(format!(
-        "DELETE FROM occurrences WHERE id IN ({ids})"
-    )))
-    .execute(&mut **tx)
-    .await?;
+    let deleted = query(&format!("DELETE FROM occurrences WHERE id IN ({ids})")).execute(tx)?;
     Ok(Pruned {
-        occurrences: deleted.rows_affected(),
+        occurrences: deleted,
         instants: instants.unwrap_or(0),
-        payloads: drop_unused_payloads(tx, &payloads).await?,
+        payloads: drop_unused_payloads(tx, &payloads)?,
         ..Pruned::default()
     })
 }
 
 /// Deletes those of some payloads to which neither an occurrence nor a schedule refers any more.
-pub(super) async fn drop_unused_payloads(
-    tx: &mut Tx,
-    hashes: impl IntoIterator<Item = &String>,
-) -> sqlx::Result<u64> {
+pub(super) fn drop_unused_payloads<'h>(
+    tx: &Tx<'_>,
+    hashes: impl IntoIterator<Item = &'h String>,
+) -> sql::Result<u64> {
     let mut dropped = 0;
     for hash in hashes {
-        let deleted = sqlx::query(
+        let deleted = query(
             "DELETE FROM payloads WHERE hash = $1 \
              AND NOT EXISTS (SELECT 1 FROM occurrences WHERE payload = $1) \
              AND NOT EXISTS (SELECT 1 FROM schedules WHERE payload = $1)",
         )
         .bind(hash)
-        .execute(&mut **tx)
-        .await?;
-        dropped += deleted.rows_affected();
+        .execute(tx)?;
+        dropped += deleted;
     }
     Ok(dropped)
 }

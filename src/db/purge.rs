@@ -1,17 +1,20 @@
 //! Purging: the texts of what is over are removed, so that they can't be read back from the file.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use jiff::Timestamp;
-use sqlx::AssertSqlSafe;
 use uuid::Uuid;
 
 use super::changes::{About, Noted};
+use super::connection::{Access, connect};
+use super::open::apart;
 use super::prune::drop_unused_payloads;
+use super::sql::{self, Tx, query};
 use super::time::{DbTime, optional};
-use super::{AT_ONCE, Db, Tx, rows};
+use super::{AT_ONCE, Db, database_error, rows};
 use crate::error::Result;
-use crate::models::{AgentId, Operation};
+use crate::models::{AgentId, By, Operation};
 
 /// Whose texts are removed.
 #[derive(Clone, Debug)]
@@ -63,6 +66,7 @@ const OVER: &str = "lifecycle IN ('finished', 'cancelled') AND touched = 0 AND p
 const DOING: &str = "purge texts";
 
 /// What a purge asks of every statement: whose, and before when.
+#[derive(Clone)]
 struct Asked {
     uid: Option<String>,
     agent: Option<String>,
@@ -92,7 +96,6 @@ impl Db {
         before: Option<Timestamp>,
         now: Timestamp,
     ) -> Result<Purged> {
-        let failed = |e| self.failed(DOING, e);
         let (uid, agent) = match whose {
             Purge::Schedule(uid) => (Some(uid.to_string()), None),
             Purge::Agent(agent) => (None, Some(agent.as_str().to_owned())),
@@ -101,88 +104,76 @@ impl Db {
         let asked = Asked { uid, agent, before };
         let before_all = self.count_payloads().await?;
         let mut purged = Purged::default();
+        let noting = self.noting(&asked, now).await?;
         let mut noted = Noted::default();
-        let row = sqlx::query("SELECT id, agent_id FROM schedules WHERE uid = $1")
-            .bind(&asked.uid)
-            .fetch_optional(&self.pool)
-            .await
-            .map_err(failed)?;
-        let owner = row.as_ref().and_then(|row| rows::text(row, "agent_id"));
-        let about = About {
-            id: row.as_ref().and_then(|row| rows::number(row, "id")),
-            uid: asked.uid.as_ref().and_then(|uid| uid.parse().ok()),
-            agent_id: owner.as_deref().or(asked.agent.as_deref()),
-        };
         let mut last = 0;
         while let Some(ids) = self
             .next_ids("occurrences", SETTLED, &asked, &mut last)
             .await?
         {
-            let mut tx = self.begin(DOING).await?;
-            purge_occurrences(&mut tx, &ids).await.map_err(failed)?;
             purged.occurrences += ids.len() as u64;
-            let told = purged.told();
-            noted
-                .note(&mut tx, &self.by, Operation::Purge, about, &told, now)
-                .await
-                .map_err(failed)?;
-            self.commit(tx, DOING).await?;
+            let (noting, told, so_far) = (noting.clone(), purged.told(), noted);
+            let written = self.write(DOING, move |tx| {
+                purge_occurrences(tx, &ids)?;
+                Ok(noting.note(tx, so_far, &told)?)
+            });
+            noted = written.await?;
         }
-        let mut tx = self.begin(DOING).await?;
-        purge_incidents(&mut tx, &asked).await.map_err(failed)?;
-        self.commit(tx, DOING).await?;
+        let of_incidents = asked.clone();
+        let written = self.write(DOING, move |tx| Ok(purge_incidents(tx, &of_incidents)?));
+        written.await?;
         let mut last = 0;
         while let Some(ids) = self.next_ids("schedules", OVER, &asked, &mut last).await? {
-            let mut tx = self.begin(DOING).await?;
-            for id in &ids {
-                sqlx::query(
-                    "UPDATE schedules SET prompt_text = '', pause_note = NULL, \
-                     row_version = row_version + 1 WHERE id = $1 AND touched = 0 \
-                     AND lifecycle IN ('finished', 'cancelled')",
-                )
-                .bind(id)
-                .execute(&mut *tx)
-                .await
-                .map_err(failed)?;
-            }
             purged.schedules += ids.len() as u64;
-            let told = purged.told();
-            noted
-                .note(&mut tx, &self.by, Operation::Purge, about, &told, now)
-                .await
-                .map_err(failed)?;
-            self.commit(tx, DOING).await?;
+            let (noting, told, so_far) = (noting.clone(), purged.told(), noted);
+            let written = self.write(DOING, move |tx| {
+                purge_schedules(tx, &ids)?;
+                Ok(noting.note(tx, so_far, &told)?)
+            });
+            noted = written.await?;
         }
-        let live = "SELECT count(*) FROM schedules WHERE (lifecycle IS NULL \
-                        OR lifecycle NOT IN ('finished', 'cancelled')) \
-                    AND ($1 IS NULL OR uid = $1) AND ($2 IS NULL OR agent_id = $2) \
-                    AND ($3 IS NULL OR 1)";
-        purged.live = asking!(asked, sqlx::query_scalar(live))
-            .fetch_one(&self.pool)
-            .await
-            .map_err(failed)?;
+        let of_live = asked.clone();
+        let live = self.read(DOING, move |tx| {
+            let live = "SELECT count(*) FROM schedules WHERE (lifecycle IS NULL \
+                            OR lifecycle NOT IN ('finished', 'cancelled')) \
+                        AND ($1 IS NULL OR uid = $1) AND ($2 IS NULL OR agent_id = $2) \
+                        AND ($3 IS NULL OR 1)";
+            Ok(asking!(of_live, query(live)).one(tx)?)
+        });
+        purged.live = live.await?;
         // Those that only schedules referred to went with their prompts.
         let gone = before_all.saturating_sub(self.count_payloads().await?);
         purged.payloads = u64::try_from(gone).unwrap_or(0);
-        // What was deleted before this program overwrote what it deletes, and free pages.
-        sqlx::query("VACUUM")
-            .execute(&self.pool)
-            .await
-            .map_err(failed)?;
-        // The log still holds the pages as they were.
-        let (busy, _, _): (i64, i64, i64) = sqlx::query_as("PRAGMA wal_checkpoint(TRUNCATE)")
-            .fetch_one(&self.pool)
-            .await
-            .map_err(failed)?;
-        purged.log_in_use = busy != 0;
+        purged.log_in_use = self.clean_file().await?;
         Ok(purged)
     }
 
+    /// Takes out of the file what was deleted from the tables. Returns whether others kept the log
+    /// in use.
+    async fn clean_file(&self) -> Result<bool> {
+        let path = self.path.clone();
+        apart(move || {
+            let failed = |e: sql::Error| {
+                let code = e.code();
+                database_error(&path, DOING, code, e)
+            };
+            let connection = connect(&path, Access::Write).map_err(failed)?;
+            let tx = &Tx::on(&connection);
+            // What was deleted before this program overwrote what it deletes, and free pages.
+            query("VACUUM").execute(tx).map_err(failed)?;
+            // The log still holds the pages as they were.
+            let emptied = query("PRAGMA wal_checkpoint(TRUNCATE)");
+            let busy: i64 = emptied.one(tx).map_err(failed)?;
+            Ok(busy != 0)
+        })
+        .await
+    }
+
     async fn count_payloads(&self) -> Result<i64> {
-        sqlx::query_scalar("SELECT count(*) FROM payloads")
-            .fetch_one(&self.pool)
-            .await
-            .map_err(|e| self.failed(DOING, e))
+        let count = self.read(DOING, |tx| {
+            Ok(query("SELECT count(*) FROM payloads").one(tx)?)
+        });
+        count.await
     }
 
     /// The numbers of the next rows of a table that a purge is about; `None` after the last ones.
@@ -195,23 +186,77 @@ impl Db {
     ) -> Result<Option<Vec<i64>>> {
         let next =
             format!("SELECT id FROM {table} WHERE {which} AND id > $4 ORDER BY id LIMIT {AT_ONCE}");
-        let ids: Vec<i64> = asking!(asked, sqlx::query_scalar(AssertSqlSafe(next)))
-            .bind(*last)
-            .fetch_all(&self.pool)
-            .await
-            .map_err(|e| self.failed(DOING, e))?;
+        let (asked, after) = (asked.clone(), *last);
+        let ids = self.read(DOING, move |tx| {
+            Ok(asking!(asked, query(&next)).bind(after).all(tx)?)
+        });
+        let ids: Vec<i64> = ids.await?;
         *last = ids.last().copied().unwrap_or(*last);
         Ok((!ids.is_empty()).then_some(ids))
     }
+
+    /// What a purge is noted as.
+    async fn noting(&self, asked: &Asked, now: Timestamp) -> Result<Noting> {
+        let (by, asked) = (self.by.clone(), asked.clone());
+        let noting = self.read(DOING, move |tx| {
+            let row = query("SELECT id, agent_id FROM schedules WHERE uid = $1")
+                .bind(&asked.uid)
+                .fetch_optional(tx)?;
+            let owner = row.as_ref().and_then(|row| rows::text(row, "agent_id"));
+            Ok(Noting {
+                by: by.clone(),
+                id: row.as_ref().and_then(|row| rows::number(row, "id")),
+                uid: asked.uid.as_ref().and_then(|uid| uid.parse().ok()),
+                agent_id: owner.or(asked.agent.clone()),
+                now,
+            })
+        });
+        noting.await
+    }
 }
 
-async fn purge_occurrences(tx: &mut Tx, ids: &[i64]) -> sqlx::Result<()> {
+/// How a purge is noted in the record of changes.
+#[derive(Clone)]
+struct Noting {
+    by: Arc<By>,
+    id: Option<i64>,
+    uid: Option<Uuid>,
+    agent_id: Option<String>,
+    now: Timestamp,
+}
+
+impl Noting {
+    /// Notes how far it has come.
+    fn note(&self, tx: &Tx<'_>, mut noted: Noted, told: &str) -> sql::Result<Noted> {
+        let about = About {
+            id: self.id,
+            uid: self.uid,
+            agent_id: self.agent_id.as_deref(),
+        };
+        noted.note(tx, &self.by, Operation::Purge, about, told, self.now)?;
+        Ok(noted)
+    }
+}
+
+fn purge_schedules(tx: &Tx<'_>, ids: &[i64]) -> sql::Result<()> {
+    for id in ids {
+        query(
+            "UPDATE schedules SET prompt_text = '', pause_note = NULL, \
+             row_version = row_version + 1 WHERE id = $1 AND touched = 0 \
+             AND lifecycle IN ('finished', 'cancelled')",
+        )
+        .bind(id)
+        .execute(tx)?;
+    }
+    Ok(())
+}
+
+fn purge_occurrences(tx: &Tx<'_>, ids: &[i64]) -> sql::Result<()> {
     let mut payloads = BTreeSet::new();
     for id in ids {
-        let row = sqlx::query("SELECT payload FROM occurrences WHERE id = $1")
+        let row = query("SELECT payload FROM occurrences WHERE id = $1")
             .bind(id)
-            .fetch_optional(&mut **tx)
-            .await?;
+            .fetch_optional(tx)?;
         payloads.extend(row.and_then(|row| rows::text(&row, "payload")));
         for statement in [
             "UPDATE attempts SET envelope = NULL, error = NULL WHERE occurrence_id = $1",
@@ -221,16 +266,16 @@ async fn purge_occurrences(tx: &mut Tx, ids: &[i64]) -> sqlx::Result<()> {
                  THEN substr(error, 1, instr(error, ':') - 1) END, \
              reason = CASE WHEN state = 'dead' THEN NULL ELSE reason END WHERE id = $1",
         ] {
-            sqlx::query(statement).bind(id).execute(&mut **tx).await?;
+            query(statement).bind(id).execute(tx)?;
         }
     }
-    drop_unused_payloads(tx, &payloads).await?;
+    drop_unused_payloads(tx, &payloads)?;
     Ok(())
 }
 
 /// Removes notices that were given up, and what they told; those still to be sent tell of a trouble
 /// that goes on, or stay until they are sent.
-async fn purge_incidents(tx: &mut Tx, asked: &Asked) -> sqlx::Result<()> {
+fn purge_incidents(tx: &Tx<'_>, asked: &Asked) -> sql::Result<()> {
     let troubles = "SELECT id FROM incidents WHERE (closed_at IS NOT NULL \
              OR NOT EXISTS (SELECT 1 FROM schedules s \
                             WHERE (s.uid = subject OR s.agent_id = incidents.agent_id) \
@@ -248,9 +293,7 @@ async fn purge_incidents(tx: &mut Tx, asked: &Asked) -> sqlx::Result<()> {
         ),
         format!("UPDATE incidents SET reason = '' WHERE id IN ({troubles})"),
     ] {
-        asking!(asked, sqlx::query(AssertSqlSafe(statement)))
-            .execute(&mut **tx)
-            .await?;
+        asking!(asked, query(&statement)).execute(tx)?;
     }
     Ok(())
 }

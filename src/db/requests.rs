@@ -1,9 +1,10 @@
 //! Requests that may come again: what they made, and what was answered.
 
 use jiff::{SignedDuration, Timestamp};
-use sqlx::{Row, SqliteConnection};
 
 use super::Db;
+use super::clock::sure_time;
+use super::sql::{self, Tx, query};
 use super::time::DbTime;
 use crate::error::Result;
 use crate::limits;
@@ -46,48 +47,45 @@ impl Db {
         hash: &str,
         now: Timestamp,
     ) -> Result<Begun> {
-        let doing = "note the request";
-        let failed = |e| self.failed(doing, e);
-        let day_ago = self.sure_time(now).await?.checked_sub(MEMORY);
-        let mut tx = self.begin(doing).await?;
-        sqlx::query("DELETE FROM requests WHERE created_at < $1")
-            .bind(DbTime(day_ago.unwrap_or(Timestamp::MIN)))
-            .execute(&mut *tx)
-            .await
-            .map_err(failed)?;
-        sqlx::query(
-            "INSERT INTO requests (caller, key, hash, created_at) SELECT $1, $2, $3, $4 \
+        let request = request.to_owned();
+        let hash = hash.to_owned();
+        self.write("note the request", move |tx| {
+            let (request, hash) = (&request, &hash);
+            let day_ago = sure_time(tx, now)?.checked_sub(MEMORY);
+            query("DELETE FROM requests WHERE created_at < $1")
+                .bind(DbTime(day_ago.unwrap_or(Timestamp::MIN)))
+                .execute(tx)?;
+            query(
+                "INSERT INTO requests (caller, key, hash, created_at) SELECT $1, $2, $3, $4 \
              WHERE (SELECT count(*) FROM requests WHERE caller = $1) < $5 ON CONFLICT DO NOTHING",
-        )
-        .bind(&request.caller)
-        .bind(&request.key)
-        .bind(hash)
-        .bind(DbTime(now))
-        .bind(limits::KEPT_ANSWERS)
-        .execute(&mut *tx)
-        .await
-        .map_err(failed)?;
-        let row =
-            sqlx::query("SELECT hash, status, body FROM requests WHERE caller = $1 AND key = $2")
-                .bind(&request.caller)
-                .bind(&request.key)
-                .fetch_optional(&mut *tx)
-                .await
-                .map_err(failed)?;
-        self.commit(tx, doing).await?;
-        let Some(row) = row else {
-            return Ok(Begun::TooMany);
-        };
-        let stored: String = row.try_get("hash").map_err(failed)?;
-        if stored != hash {
-            return Ok(Begun::Other);
-        }
-        let status: Option<u16> = row.try_get("status").map_err(failed)?;
-        let body: Option<String> = row.try_get("body").map_err(failed)?;
-        Ok(match (status, body) {
-            (Some(status), Some(body)) => Begun::Answered(StoredAnswer { status, body }),
-            _ => Begun::Unanswered,
+            )
+            .bind(&request.caller)
+            .bind(&request.key)
+            .bind(hash)
+            .bind(DbTime(now))
+            .bind(limits::KEPT_ANSWERS)
+            .execute(tx)?;
+            let row =
+                query("SELECT hash, status, body FROM requests WHERE caller = $1 AND key = $2")
+                    .bind(&request.caller)
+                    .bind(&request.key)
+                    .fetch_optional(tx)?;
+            let Some(row) = row else {
+                return Ok(Begun::TooMany);
+            };
+            let stored: String = row.get("hash")?;
+            if stored != *hash {
+                return Ok(Begun::Other);
+            }
+            let status: Option<i64> = row.get("status")?;
+            let body: Option<String> = row.get("body")?;
+            let status = status.and_then(|status| u16::try_from(status).ok());
+            Ok(match (status, body) {
+                (Some(status), Some(body)) => Begun::Answered(StoredAnswer { status, body }),
+                _ => Begun::Unanswered,
+            })
         })
+        .await
     }
 
     /// Keeps what a request was answered.
@@ -95,15 +93,19 @@ impl Db {
     /// # Errors
     /// Those of the database.
     pub async fn answer_request(&self, request: &RequestKey, answer: &StoredAnswer) -> Result<()> {
-        sqlx::query("UPDATE requests SET status = $3, body = $4 WHERE caller = $1 AND key = $2")
-            .bind(&request.caller)
-            .bind(&request.key)
-            .bind(answer.status)
-            .bind(&answer.body)
-            .execute(&self.pool)
-            .await
-            .map_err(|e| self.failed("keep the answer", e))?;
-        Ok(())
+        let request = request.to_owned();
+        let answer = answer.to_owned();
+        self.write("keep the answer", move |tx| {
+            let (request, answer) = (&request, &answer);
+            query("UPDATE requests SET status = $3, body = $4 WHERE caller = $1 AND key = $2")
+                .bind(&request.caller)
+                .bind(&request.key)
+                .bind(answer.status)
+                .bind(&answer.body)
+                .execute(tx)?;
+            Ok(())
+        })
+        .await
     }
 
     /// Forgets a request that made nothing, so that it can be tried again.
@@ -111,13 +113,16 @@ impl Db {
     /// # Errors
     /// Those of the database.
     pub async fn forget_request(&self, request: &RequestKey) -> Result<()> {
-        sqlx::query("DELETE FROM requests WHERE caller = $1 AND key = $2 AND effect IS NULL")
-            .bind(&request.caller)
-            .bind(&request.key)
-            .execute(&self.pool)
-            .await
-            .map_err(|e| self.failed("forget the request", e))?;
-        Ok(())
+        let request = request.to_owned();
+        self.write("forget the request", move |tx| {
+            let request = &request;
+            query("DELETE FROM requests WHERE caller = $1 AND key = $2 AND effect IS NULL")
+                .bind(&request.caller)
+                .bind(&request.key)
+                .execute(tx)?;
+            Ok(())
+        })
+        .await
     }
 
     /// What a request made before, if it was carried out.
@@ -125,45 +130,40 @@ impl Db {
     /// # Errors
     /// Those of the database.
     pub async fn request_effect(&self, request: &RequestKey) -> Result<Option<i64>> {
-        let failed = |e| self.failed("look for the request", e);
-        let mut connection = self.pool.acquire().await.map_err(failed)?;
-        effect_of(&mut connection, Some(request))
-            .await
-            .map_err(failed)
+        let request = request.clone();
+        let effect = self.read("look for the request", move |tx| {
+            Ok(effect_of(tx, Some(&request))?)
+        });
+        effect.await
     }
 }
 
 /// What a request made before, if it was carried out.
-pub(super) async fn effect_of(
-    connection: &mut SqliteConnection,
-    request: Option<&RequestKey>,
-) -> sqlx::Result<Option<i64>> {
+pub(super) fn effect_of(tx: &Tx<'_>, request: Option<&RequestKey>) -> sql::Result<Option<i64>> {
     let Some(request) = request else {
         return Ok(None);
     };
     let effect: Option<Option<i64>> =
-        sqlx::query_scalar("SELECT effect FROM requests WHERE caller = $1 AND key = $2")
+        query("SELECT effect FROM requests WHERE caller = $1 AND key = $2")
             .bind(&request.caller)
             .bind(&request.key)
-            .fetch_optional(connection)
-            .await?;
+            .optional(tx)?;
     Ok(effect.flatten())
 }
 
 /// Notes what a request made, in the transaction that makes it.
-pub(super) async fn record_effect(
-    connection: &mut SqliteConnection,
+pub(super) fn record_effect(
+    tx: &Tx<'_>,
     request: Option<&RequestKey>,
     effect: i64,
-) -> sqlx::Result<()> {
+) -> sql::Result<()> {
     let Some(request) = request else {
         return Ok(());
     };
-    sqlx::query("UPDATE requests SET effect = $3 WHERE caller = $1 AND key = $2")
+    query("UPDATE requests SET effect = $3 WHERE caller = $1 AND key = $2")
         .bind(&request.caller)
         .bind(&request.key)
         .bind(effect)
-        .execute(connection)
-        .await?;
+        .execute(tx)?;
     Ok(())
 }

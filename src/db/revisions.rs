@@ -2,13 +2,12 @@
 //! for, so that the past can be calculated again.
 
 use jiff::Timestamp;
-use sqlx::SqliteConnection;
-use sqlx::sqlite::SqliteRow;
 use uuid::Uuid;
 
 use super::plans::schedule_type;
+use super::rows;
+use super::sql::{self, Row, Tx, query};
 use super::time::{DbTime, optional};
-use super::{Tx, hinted, rows};
 use crate::error::{Code, Error, Result};
 use crate::models::{Lifecycle, Plan, ScheduleType};
 use crate::schedule::{Fresh, Past, Planned, Spec, Timetable, TooMany, Zone, just_after};
@@ -24,42 +23,42 @@ pub(super) struct Revision {
 /// Records what a schedule's instants are from now on, before they are written into its row: what
 /// it had until then ends where it stands. With `lifecycle` neither active nor paused none of the
 /// instants is to come.
-pub(super) async fn begin_revision(
-    tx: &mut Tx,
+pub(super) fn begin_revision(
+    tx: &Tx<'_>,
     uid: Uuid,
     plan: &Plan,
     lifecycle: Lifecycle,
     now: Timestamp,
-) -> sqlx::Result<()> {
-    end_revision(tx, uid, None).await?;
+) -> sql::Result<()> {
+    end_revision(tx, uid, None)?;
     let ends_before = match lifecycle {
         Lifecycle::Active | Lifecycle::Paused => None,
         Lifecycle::Finished | Lifecycle::Cancelled | Lifecycle::Broken => Some(plan.next_run),
     };
-    insert(tx, uid, plan, ends_before, now).await
+    insert(tx, uid, plan, ends_before, now)
 }
 
 /// Records instants that are settled as a whole, apart from those of the plans before and after:
 /// they passed while their schedule was paused, or not active.
-pub(super) async fn record_passed(
-    tx: &mut Tx,
+pub(super) fn record_passed(
+    tx: &Tx<'_>,
     uid: Uuid,
     plan: &Plan,
     until: Timestamp,
     now: Timestamp,
-) -> sqlx::Result<()> {
-    end_revision(tx, uid, None).await?;
-    insert(tx, uid, plan, Some(just_after(until)), now).await
+) -> sql::Result<()> {
+    end_revision(tx, uid, None)?;
+    insert(tx, uid, plan, Some(just_after(until)), now)
 }
 
-async fn insert(
-    tx: &mut Tx,
+fn insert(
+    tx: &Tx<'_>,
     uid: Uuid,
     plan: &Plan,
     ends_before: Option<Timestamp>,
     now: Timestamp,
-) -> sqlx::Result<()> {
-    sqlx::query(
+) -> sql::Result<()> {
+    query(
         "INSERT INTO schedule_revisions (uid, from_at, schedule_type, schedule_value, timezone, \
          anchor, first_instant, end_at, max_repetitions, ends_before, repetitions) \
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, \
@@ -75,24 +74,22 @@ async fn insert(
     .bind(optional(plan.end_at))
     .bind(plan.max_repetitions)
     .bind(optional(ends_before))
-    .execute(&mut **tx)
-    .await?;
+    .execute(tx)?;
     Ok(())
 }
 
 /// Ends the schedule's plan where it stands, or after `through` if that is later. Its row must
 /// still say where it stood: `planned_next_run` and `lifecycle` are written after this.
-pub(super) async fn end_revision(
-    tx: &mut Tx,
-    uid: Uuid,
-    through: Option<Timestamp>,
-) -> sqlx::Result<()> {
-    let stood = fetch_standing(tx, &uid.to_string()).await?;
+pub(super) fn end_revision(tx: &Tx<'_>, uid: Uuid, through: Option<Timestamp>) -> sql::Result<()> {
+    let stood = fetch_standing(tx, &uid.to_string())?;
     let before = stood.stands_before.max(through.map(just_after));
     let end = "UPDATE schedule_revisions INDEXED BY ix_schedule_revisions_uid \
                SET ends_before = coalesce($2, first_instant) \
                WHERE uid = $1 AND ends_before IS NULL";
-    hinted::execute(tx, end, |q| q.bind(uid.to_string()).bind(optional(before))).await?;
+    query(end)
+        .bind(uid.to_string())
+        .bind(optional(before))
+        .execute(tx)?;
     Ok(())
 }
 
@@ -107,18 +104,14 @@ pub(super) struct Standing {
 }
 
 /// Reads where a schedule stands.
-pub(super) async fn fetch_standing(
-    connection: &mut SqliteConnection,
-    uid: &str,
-) -> sqlx::Result<Standing> {
-    let row = sqlx::query(
+pub(super) fn fetch_standing(tx: &Tx<'_>, uid: &str) -> sql::Result<Standing> {
+    let row = query(
         "SELECT id, planned_next_run AS next, lifecycle FROM schedules WHERE uid = $1 \
          UNION ALL SELECT NULL, planned_next_run, lifecycle FROM deleted_schedules \
          WHERE uid = $1 LIMIT 1",
     )
     .bind(uid)
-    .fetch_optional(connection)
-    .await?;
+    .fetch_optional(tx)?;
     let Some(row) = row else {
         return Ok(Standing::default());
     };
@@ -136,19 +129,18 @@ pub(super) async fn fetch_standing(
 }
 
 /// The revisions of a schedule, the oldest first. An open one ends before `stands_before`.
-pub(super) async fn fetch_revisions(
-    connection: &mut SqliteConnection,
+pub(super) fn fetch_revisions(
+    tx: &Tx<'_>,
     uid: &str,
     stands_before: Option<Timestamp>,
-) -> sqlx::Result<Vec<Revision>> {
-    let rows = sqlx::query(
+) -> sql::Result<Vec<Revision>> {
+    let rows = query(
         "SELECT schedule_type, schedule_value, timezone, anchor, first_instant, end_at, \
          max_repetitions, repetitions, ends_before FROM schedule_revisions WHERE uid = $1 \
          ORDER BY id",
     )
     .bind(uid)
-    .fetch_all(connection)
-    .await?;
+    .fetch_all(tx)?;
     let read = |row| Revision {
         open: rows::text(row, "ends_before").is_none(),
         planned: planned(row, stands_before),
@@ -156,7 +148,7 @@ pub(super) async fn fetch_revisions(
     Ok(rows.iter().map(read).collect())
 }
 
-fn planned(row: &SqliteRow, stands_before: Option<Timestamp>) -> Result<Planned> {
+fn planned(row: &Row, stands_before: Option<Timestamp>) -> Result<Planned> {
     let text = |column| rows::text(row, column).unwrap_or_default();
     let broken = |what: &str| {
         Error::new(
@@ -191,21 +183,21 @@ fn planned(row: &SqliteRow, stands_before: Option<Timestamp>) -> Result<Planned>
 
 /// The instants of the schedule's latest revision from `first` to `newest` that have no outcome
 /// yet. `None` where that can't be told; almost always it is known at once that all of them are.
-pub(super) async fn fresh_instants(
-    tx: &mut Tx,
+pub(super) fn fresh_instants(
+    tx: &Tx<'_>,
     uid: Uuid,
     first: Timestamp,
     newest: Timestamp,
-) -> sqlx::Result<Option<Fresh>> {
-    if !may_be_settled(tx, uid, first).await? {
+) -> sql::Result<Option<Fresh>> {
+    if !may_be_settled(tx, uid, first)? {
         return Ok(None);
     }
     let uid = uid.to_string();
-    let mut revisions = fetch_revisions(tx, &uid, None).await?;
+    let mut revisions = fetch_revisions(tx, &uid, None)?;
     let Some(Ok(latest)) = revisions.pop().map(|r| r.planned) else {
         return Ok(None);
     };
-    let mut past = early_past(tx, &uid).await?;
+    let mut past = early_past(tx, &uid)?;
     for revision in revisions.iter().filter_map(|r| r.planned.as_ref().ok()) {
         past.add(revision);
     }
@@ -222,34 +214,35 @@ pub(super) async fn fresh_instants(
 }
 
 /// Whether an instant of the schedule's plan has an outcome already, kept one by one or not.
-pub(super) async fn has_outcome(tx: &mut Tx, uid: Uuid, at: Timestamp) -> sqlx::Result<bool> {
-    let fresh = fresh_instants(tx, uid, at, at).await?;
+pub(super) fn has_outcome(tx: &Tx<'_>, uid: Uuid, at: Timestamp) -> sql::Result<bool> {
+    let fresh = fresh_instants(tx, uid, at, at)?;
     Ok(fresh.is_some_and(|fresh| fresh.count == 0))
 }
 
 /// Whether any instant from `first` on may have an outcome already.
-async fn may_be_settled(tx: &mut Tx, uid: Uuid, first: Timestamp) -> sqlx::Result<bool> {
+fn may_be_settled(tx: &Tx<'_>, uid: Uuid, first: Timestamp) -> sql::Result<bool> {
     let settled = "SELECT 1 WHERE EXISTS (SELECT 1 FROM occurrences \
                        INDEXED BY sqlite_autoindex_occurrences_1 \
                        WHERE uid = $1 AND \"trigger\" = 'schedule' AND intended_at >= $2) \
                    OR EXISTS (SELECT 1 FROM pruned_sums INDEXED BY sqlite_autoindex_pruned_sums_1 \
                        WHERE uid = $1 AND \"trigger\" = 'schedule' AND last_at >= $2)";
-    let settled =
-        hinted::fetch_optional(tx, settled, |q| q.bind(uid.to_string()).bind(DbTime(first)));
-    Ok(settled.await?.is_some())
+    let settled = query(settled)
+        .bind(uid.to_string())
+        .bind(DbTime(first))
+        .fetch_optional(tx);
+    Ok(settled?.is_some())
 }
 
 /// The instants that were settled before revisions said which those are.
-pub(super) async fn early_past(connection: &mut SqliteConnection, uid: &str) -> sqlx::Result<Past> {
-    let rows = sqlx::query(
+pub(super) fn early_past(tx: &Tx<'_>, uid: &str) -> sql::Result<Past> {
+    let rows = query(
         "SELECT first_at, intended_at FROM occurrences WHERE uid = $1 AND \"trigger\" = 'schedule' \
              AND id <= (SELECT early_occurrences FROM install) \
          UNION ALL SELECT first_at, last_at FROM pruned_sums \
              WHERE uid = $1 AND \"trigger\" = 'schedule' AND early = 1",
     )
     .bind(uid)
-    .fetch_all(connection)
-    .await?;
+    .fetch_all(tx)?;
     let mut past = Past::default();
     for row in &rows {
         if let (Some(first), Some(newest)) = (

@@ -2,10 +2,9 @@
 //! them, no row stops another from being read.
 
 use jiff::{SignedDuration, Timestamp};
-use sqlx::Row;
-use sqlx::sqlite::SqliteRow;
 use uuid::Uuid;
 
+use super::sql::{self, Row};
 use crate::models::{
     CatchUp, EnvelopeStyle, Lane, Lifecycle, Occurrence, PingUrl, Policy, PromptSchedule, State,
     Trigger, Turn,
@@ -51,16 +50,14 @@ macro_rules! instants {
 pub(super) use instants;
 
 /// The text of a column whatever its storage class; bytes that are no UTF-8 become U+FFFD.
-pub(super) fn text(row: &SqliteRow, column: &str) -> Option<String> {
-    let bytes: Option<Vec<u8>> = row.try_get_unchecked(column).unwrap_or(None);
-    bytes.map(|b| String::from_utf8_lossy(&b).into_owned())
+pub(super) fn text(row: &Row, column: &str) -> Option<String> {
+    row.bytes(column)
+        .map(|b| String::from_utf8_lossy(&b).into_owned())
 }
 
 /// The text of a column that must be text, every letter of it.
-pub(super) fn whole_text(row: &SqliteRow, column: &str) -> sqlx::Result<String> {
-    let bytes: Option<Vec<u8>> = row.try_get_unchecked(column)?;
-    let text = bytes.map(String::from_utf8);
-    match text {
+pub(super) fn whole_text(row: &Row, column: &str) -> sql::Result<String> {
+    match row.bytes(column).map(String::from_utf8) {
         Some(Ok(text)) => Ok(text),
         Some(Err(_)) => Err(unreadable(column, "bytes that are no text")),
         None => Err(unreadable(column, "NULL")),
@@ -68,17 +65,17 @@ pub(super) fn whole_text(row: &SqliteRow, column: &str) -> sqlx::Result<String> 
 }
 
 /// A time of a column that other programs write; `None` where it is NULL or no time.
-pub(super) fn lenient_time(row: &SqliteRow, column: &str) -> Option<Timestamp> {
+pub(super) fn lenient_time(row: &Row, column: &str) -> Option<Timestamp> {
     text(row, column).and_then(|t| read_stored_time(&t))
 }
 
 /// A whole number of a column that other programs may write; `None` where there is none.
-pub(super) fn number(row: &SqliteRow, column: &str) -> Option<i64> {
+pub(super) fn number(row: &Row, column: &str) -> Option<i64> {
     text(row, column).and_then(|n| n.parse().ok())
 }
 
 /// Whether a boolean column that other programs write holds true; NULL reads as false.
-pub(super) fn flag(row: &SqliteRow, column: &str) -> bool {
+pub(super) fn flag(row: &Row, column: &str) -> bool {
     matches!(
         text(row, column).as_deref().map(str::trim),
         Some("1" | "true" | "TRUE" | "True")
@@ -86,26 +83,26 @@ pub(super) fn flag(row: &SqliteRow, column: &str) -> bool {
 }
 
 /// A word of ours, or the error of a column that holds another.
-fn word<T>(row: &SqliteRow, column: &str, read: fn(&str) -> Option<T>) -> sqlx::Result<T> {
+fn word<T>(row: &Row, column: &str, read: fn(&str) -> Option<T>) -> sql::Result<T> {
     let text = text(row, column).unwrap_or_default();
     read(&text).ok_or_else(|| unreadable(column, &text))
 }
 
 /// The error of a column that can't be read.
-pub(super) fn unreadable(column: &str, text: &str) -> sqlx::Error {
-    sqlx::Error::ColumnDecode {
-        index: column.to_owned(),
-        source: format!("{text:?} is not a known value").into(),
+pub(super) fn unreadable(column: &str, text: &str) -> sql::Error {
+    sql::Error::Unreadable {
+        column: column.to_owned(),
+        problem: format!("{text:?} is not a known value"),
     }
 }
 
-pub(super) fn uuid(row: &SqliteRow, column: &str) -> sqlx::Result<Uuid> {
+pub(super) fn uuid(row: &Row, column: &str) -> sql::Result<Uuid> {
     let text = text(row, column).unwrap_or_default();
     text.parse().map_err(|_| unreadable(column, &text))
 }
 
 /// A schedule. Its `lifecycle` is what the adoption will make of it where it has none yet.
-pub(super) fn schedule(row: &SqliteRow) -> sqlx::Result<PromptSchedule> {
+pub(super) fn schedule(row: &Row) -> sql::Result<PromptSchedule> {
     let active = flag(row, "active");
     let lifecycle = match text(row, "lifecycle").and_then(|l| Lifecycle::from_word(&l)) {
         Some(stored) if (stored == Lifecycle::Active) == active => stored,
@@ -113,7 +110,7 @@ pub(super) fn schedule(row: &SqliteRow) -> sqlx::Result<PromptSchedule> {
         _ => Lifecycle::Cancelled,
     };
     Ok(PromptSchedule {
-        id: row.try_get("id")?,
+        id: row.get("id")?,
         agent_id: text(row, "agent_id").unwrap_or_default(),
         prompt_text: text(row, "prompt_text").unwrap_or_default(),
         schedule_type: text(row, "schedule_type").unwrap_or_default(),
@@ -141,12 +138,12 @@ pub(super) fn schedule(row: &SqliteRow) -> sqlx::Result<PromptSchedule> {
 }
 
 /// Where to ping; nowhere where that can't be read.
-pub(super) fn ping_url(row: &SqliteRow) -> Option<PingUrl> {
+pub(super) fn ping_url(row: &Row) -> Option<PingUrl> {
     text(row, "ping_url").and_then(|url| PingUrl::parse(&url).ok())
 }
 
 /// A policy; what can't be read of it is the default.
-fn policy(row: &SqliteRow) -> Policy {
+fn policy(row: &Row) -> Policy {
     let seconds = |column| number(row, column).map(SignedDuration::from_secs);
     Policy {
         catch_up: text(row, "catch_up").and_then(|w| CatchUp::from_word(&w)),
@@ -158,14 +155,14 @@ fn policy(row: &SqliteRow) -> Policy {
 }
 
 /// An occurrence. What says which one it is and where it stands must be readable.
-pub(super) fn occurrence(row: &SqliteRow) -> sqlx::Result<Occurrence> {
+pub(super) fn occurrence(row: &Row) -> sql::Result<Occurrence> {
     let required = |column| {
         let stored = text(row, column).unwrap_or_default();
         read_stored_time(&stored).ok_or_else(|| unreadable(column, &stored))
     };
     let intended_at = required("intended_at")?;
     Ok(Occurrence {
-        id: row.try_get("id")?,
+        id: row.get("id")?,
         uid: uuid(row, "uid")?,
         agent_id: text(row, "agent_id").unwrap_or_default(),
         trigger: word(row, "trigger", Trigger::from_word)?,

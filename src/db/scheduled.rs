@@ -4,6 +4,7 @@ use uuid::Uuid;
 
 use super::Db;
 use super::rows::{self, occurrence_columns, schedule_columns};
+use super::sql::{self, query};
 use crate::error::Result;
 use crate::models::{AgentId, Occurrence, PromptSchedule};
 
@@ -23,21 +24,21 @@ impl Db {
     /// # Errors
     /// Those of the database.
     pub async fn get_schedule_by_uid(&self, uid: Uuid) -> Result<Option<(PromptSchedule, bool)>> {
-        let failed = |e| self.failed("look for the schedule", e);
-        let row = sqlx::query(concat!(
-            "SELECT ",
-            live!(),
-            " AS live, ",
-            schedule_columns!(),
-            " FROM schedules WHERE uid = $1"
-        ))
-        .bind(uid.to_string())
-        .fetch_optional(&self.pool)
+        self.read("look for the schedule", move |tx| {
+            let row = query(concat!(
+                "SELECT ",
+                live!(),
+                " AS live, ",
+                schedule_columns!(),
+                " FROM schedules WHERE uid = $1"
+            ))
+            .bind(uid.to_string())
+            .fetch_optional(tx)?;
+            let Some(row) = row else { return Ok(None) };
+            let schedule = rows::schedule(&row)?;
+            Ok(Some((schedule, rows::flag(&row, "live"))))
+        })
         .await
-        .map_err(failed)?;
-        let Some(row) = row else { return Ok(None) };
-        let schedule = rows::schedule(&row).map_err(failed)?;
-        Ok(Some((schedule, rows::flag(&row, "live"))))
     }
 
     /// An agent's schedules of which anything is still to be sent, by their numbers, after the
@@ -51,23 +52,26 @@ impl Db {
         after: i64,
         limit: u32,
     ) -> Result<Vec<PromptSchedule>> {
-        let failed = |e| self.failed("list the schedules of an agent", e);
-        let rows = sqlx::query(concat!(
-            "SELECT ",
-            schedule_columns!(),
-            " FROM schedules WHERE agent_id = $1 AND id > $2 AND uid IS NOT NULL AND ",
-            live!(),
-            " ORDER BY id LIMIT $3"
-        ))
-        .bind(agent.as_str())
-        .bind(after)
-        .bind(limit)
-        .fetch_all(&self.pool)
+        let agent = agent.to_owned();
+        self.read("list the schedules of an agent", move |tx| {
+            let agent = &agent;
+            let rows = query(concat!(
+                "SELECT ",
+                schedule_columns!(),
+                " FROM schedules WHERE agent_id = $1 AND id > $2 AND uid IS NOT NULL AND ",
+                live!(),
+                " ORDER BY id LIMIT $3"
+            ))
+            .bind(agent.as_str())
+            .bind(after)
+            .bind(limit)
+            .fetch_all(tx)?;
+            Ok(rows
+                .iter()
+                .map(rows::schedule)
+                .collect::<sql::Result<_>>()?)
+        })
         .await
-        .map_err(failed)?;
-        rows.iter()
-            .map(|r| rows::schedule(r).map_err(failed))
-            .collect()
     }
 
     /// What was sent to an agent of a schedule, or should have been and never was; the newest first.
@@ -82,22 +86,25 @@ impl Db {
         limit: u32,
         offset: u32,
     ) -> Result<Vec<Occurrence>> {
-        let failed = |e| self.failed("list what was sent", e);
-        let rows = sqlx::query(concat!(
-            "SELECT ",
-            occurrence_columns!(),
-            " FROM occurrences WHERE uid = $1 AND agent_id = $2 \
+        let agent = agent.to_owned();
+        let db = self.clone();
+        self.read("list what was sent", move |tx| {
+            let agent = &agent;
+            let rows = query(concat!(
+                "SELECT ",
+                occurrence_columns!(),
+                " FROM occurrences WHERE uid = $1 AND agent_id = $2 \
              AND state IN ('delivered', 'dead', 'missed') \
              ORDER BY intended_at DESC, id DESC LIMIT $3 OFFSET $4"
-        ))
-        .bind(uid.to_string())
-        .bind(agent.as_str())
-        .bind(limit)
-        .bind(offset)
-        .fetch_all(&self.pool)
+            ))
+            .bind(uid.to_string())
+            .bind(agent.as_str())
+            .bind(limit)
+            .bind(offset)
+            .fetch_all(tx)?;
+            Ok(db.readable(&rows, rows::occurrence))
+        })
         .await
-        .map_err(failed)?;
-        Ok(self.readable(&rows, rows::occurrence))
     }
 
     /// A stored request; `None` if it is gone or no text.
@@ -105,11 +112,14 @@ impl Db {
     /// # Errors
     /// Those of the database.
     pub async fn get_payload(&self, hash: &str) -> Result<Option<String>> {
-        let row = sqlx::query("SELECT body FROM payloads WHERE hash = $1")
-            .bind(hash)
-            .fetch_optional(&self.pool)
-            .await
-            .map_err(|e| self.failed("read a stored request", e))?;
-        Ok(row.and_then(|row| rows::whole_text(&row, "body").ok()))
+        let hash = hash.to_owned();
+        self.read("read a stored request", move |tx| {
+            let hash = &hash;
+            let row = query("SELECT body FROM payloads WHERE hash = $1")
+                .bind(hash)
+                .fetch_optional(tx)?;
+            Ok(row.and_then(|row| rows::whole_text(&row, "body").ok()))
+        })
+        .await
     }
 }

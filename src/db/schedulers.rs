@@ -7,12 +7,13 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 use uuid::Uuid;
 
+use super::Db;
 use super::filesystem::{create_new_private, make_private_folder};
 use super::halt::{Deadline, give_time_back};
 use super::incidents::close_incident;
 use super::rows;
+use super::sql::{self, Tx, query};
 use super::time::DbTime;
-use super::{Db, hinted};
 use crate::error::{Code, Error, Result};
 use crate::ids::new_id;
 use crate::models::IncidentKind;
@@ -122,19 +123,22 @@ impl Db {
     /// # Errors
     /// Those of the database.
     pub async fn beat(&self, owner: Uuid, holding: Option<&str>, now: Timestamp) -> Result<()> {
-        sqlx::query(
-            "INSERT INTO schedulers (owner, pid, started_at, heartbeat_at, holding) \
+        let holding = holding.map(str::to_owned);
+        self.write("write the heartbeat", move |tx| {
+            let holding = &holding;
+            query(
+                "INSERT INTO schedulers (owner, pid, started_at, heartbeat_at, holding) \
              VALUES ($1, $2, $3, $3, $4) \
              ON CONFLICT (owner) DO UPDATE SET heartbeat_at = $3, holding = $4",
-        )
-        .bind(owner.to_string())
-        .bind(i64::from(std::process::id()))
-        .bind(DbTime(now))
-        .bind(holding)
-        .execute(&self.pool)
+            )
+            .bind(owner.to_string())
+            .bind(i64::from(std::process::id()))
+            .bind(DbTime(now))
+            .bind(holding)
+            .execute(tx)?;
+            Ok(())
+        })
         .await
-        .map_err(|e| self.failed("write the heartbeat", e))?;
-        Ok(())
     }
 
     /// Forgets a scheduler that has stopped.
@@ -142,12 +146,15 @@ impl Db {
     /// # Errors
     /// Those of the database.
     pub async fn forget_scheduler(&self, owner: &str) -> Result<()> {
-        sqlx::query("DELETE FROM schedulers WHERE CAST(owner AS TEXT) = $1")
-            .bind(owner)
-            .execute(&self.pool)
-            .await
-            .map_err(|e| self.failed("forget a stopped scheduler", e))?;
-        Ok(())
+        let owner = owner.to_owned();
+        self.write("forget a stopped scheduler", move |tx| {
+            let owner = &owner;
+            query("DELETE FROM schedulers WHERE CAST(owner AS TEXT) = $1")
+                .bind(owner)
+                .execute(tx)?;
+            Ok(())
+        })
+        .await
     }
 
     /// The schedulers that live on this database.
@@ -169,42 +176,44 @@ impl Db {
     /// # Errors
     /// Those of the database.
     pub async fn list_dead_owners(&self) -> Result<Vec<String>> {
-        let failed = |e| self.failed("look for dead schedulers", e);
-        // The state is said twice, so that SQLite sees that the index of open ones will do.
-        let owners = "SELECT owner FROM schedulers UNION ALL \
+        let owners = self.read("look for dead schedulers", |tx| {
+            // The state is said twice, so that SQLite sees that the index of open ones will do.
+            let owners = "SELECT owner FROM schedulers UNION ALL \
                       SELECT owner FROM occurrences INDEXED BY ix_occurrences_open \
                       WHERE state = 'sending' AND state IN ('waiting', 'sending', 'unknown')";
-        let mut connection = self.pool.acquire().await.map_err(failed)?;
-        let rows = hinted::fetch_all(&mut connection, owners, |q| q).await;
-        let owners: BTreeSet<String> = (rows.map_err(failed)?.iter())
-            .map(|row| rows::text(row, "owner").unwrap_or_default())
-            .collect();
+            let rows = query(owners).fetch_all(tx);
+            let owners = rows?;
+            let owners = owners
+                .iter()
+                .map(|row| rows::text(row, "owner").unwrap_or_default());
+            Ok(owners.collect::<BTreeSet<String>>())
+        });
         let is_dead = |owner: &String| owner.parse().map_or(true, |owner| !self.is_alive(owner));
-        Ok(owners.into_iter().filter(is_dead).collect())
+        Ok(owners.await?.into_iter().filter(is_dead).collect())
     }
 
     /// Every scheduler that left a heartbeat, also the dead ones.
     pub(super) async fn all_schedulers(&self) -> Result<Vec<RunningScheduler>> {
-        let failed = |e| self.failed("look for running schedulers", e);
-        let rows = sqlx::query(
-            "SELECT owner, pid, started_at, heartbeat_at, holding FROM schedulers \
+        self.read("look for running schedulers", move |tx| {
+            let rows = query(
+                "SELECT owner, pid, started_at, heartbeat_at, holding FROM schedulers \
              ORDER BY started_at",
-        )
-        .fetch_all(&self.pool)
+            )
+            .fetch_all(tx)?;
+            // Without a name it is nobody's, and the next look forgets it.
+            let read = |r| {
+                let heartbeat_at = rows::lenient_time(r, "heartbeat_at").unwrap_or_default();
+                Some(RunningScheduler {
+                    owner: rows::uuid(r, "owner").ok()?,
+                    pid: rows::number(r, "pid").unwrap_or_default(),
+                    started_at: rows::lenient_time(r, "started_at").unwrap_or(heartbeat_at),
+                    heartbeat_at,
+                    holding: rows::text(r, "holding"),
+                })
+            };
+            Ok(rows.iter().filter_map(read).collect())
+        })
         .await
-        .map_err(failed)?;
-        // Without a name it is nobody's, and the next look forgets it.
-        let read = |r| {
-            let heartbeat_at = rows::lenient_time(r, "heartbeat_at").unwrap_or_default();
-            Some(RunningScheduler {
-                owner: rows::uuid(r, "owner").ok()?,
-                pid: rows::number(r, "pid").unwrap_or_default(),
-                started_at: rows::lenient_time(r, "started_at").unwrap_or(heartbeat_at),
-                heartbeat_at,
-                holding: rows::text(r, "holding"),
-            })
-        };
-        Ok(rows.iter().filter_map(read).collect())
     }
 
     /// Notes that a target is held and why; since when stays as first noted.
@@ -212,20 +221,23 @@ impl Db {
     /// # Errors
     /// Those of the database.
     pub async fn hold_target(&self, held: &HeldTarget) -> Result<()> {
-        sqlx::query(
-            "INSERT INTO held_targets (target, held_since, code, reason, by_lanes) \
+        let held = held.to_owned();
+        self.write("note that a target is held", move |tx| {
+            let held = &held;
+            query(
+                "INSERT INTO held_targets (target, held_since, code, reason, by_lanes) \
              VALUES ($1, $2, $3, $4, $5) \
              ON CONFLICT (target) DO UPDATE SET code = $3, reason = $4, by_lanes = $5",
-        )
-        .bind(&held.target)
-        .bind(DbTime(held.held_since))
-        .bind(&held.code)
-        .bind(&held.reason)
-        .bind(held.by_lanes)
-        .execute(&self.pool)
+            )
+            .bind(&held.target)
+            .bind(DbTime(held.held_since))
+            .bind(&held.code)
+            .bind(&held.reason)
+            .bind(held.by_lanes)
+            .execute(tx)?;
+            Ok(())
+        })
         .await
-        .map_err(|e| self.failed("note that a target is held", e))?;
-        Ok(())
     }
 
     /// Notes that a target answers again, and gives the open occurrences of its lanes back the time that it was
@@ -234,36 +246,31 @@ impl Db {
     /// # Errors
     /// Those of the database.
     pub async fn release_target(&self, target: &str, now: Timestamp) -> Result<()> {
-        let doing = "note that a target answers again";
-        let failed = |e| self.failed(doing, e);
-        let mut tx = self.begin(doing).await?;
-        let released =
-            sqlx::query("DELETE FROM held_targets WHERE target = $1 RETURNING held_since")
+        let target = target.to_owned();
+        self.write_and_tell("note that a target answers again", move |tx| {
+            let target = &target;
+            let released = query("DELETE FROM held_targets WHERE target = $1 RETURNING held_since")
                 .bind(target)
-                .fetch_optional(&mut *tx)
-                .await
-                .map_err(failed)?;
-        // Another scheduler may have released it already, and given the time back once.
-        let Some(released) = released else {
-            return Ok(());
-        };
-        let since = rows::lenient_time(&released, "held_since").unwrap_or(now);
-        let held = now.duration_since(since);
-        for deadline in [Deadline::Expiry, Deadline::Reconcile] {
-            give_time_back(&mut tx, deadline, Some(target), held)
-                .await
-                .map_err(failed)?;
-        }
-        close_incident(
-            &mut tx,
-            IncidentKind::Held,
-            target,
-            "the target answers again",
-            now,
-        )
+                .fetch_optional(tx)?;
+            // Another scheduler may have released it already, and given the time back once.
+            let Some(released) = released else {
+                return Ok(());
+            };
+            let since = rows::lenient_time(&released, "held_since").unwrap_or(now);
+            let held = now.duration_since(since);
+            for deadline in [Deadline::Expiry, Deadline::Reconcile] {
+                give_time_back(tx, deadline, Some(target), held)?;
+            }
+            close_incident(
+                tx,
+                IncidentKind::Held,
+                target,
+                "the target answers again",
+                now,
+            )?;
+            Ok(())
+        })
         .await
-        .map_err(failed)?;
-        self.commit_and_tell(tx, doing).await
     }
 
     /// The targets that are held.
@@ -271,21 +278,22 @@ impl Db {
     /// # Errors
     /// Those of the database.
     pub async fn list_held_targets(&self) -> Result<Vec<HeldTarget>> {
-        let failed = |e| self.failed("look for held targets", e);
-        let rows =
-            sqlx::query("SELECT target, held_since, code, reason, by_lanes FROM held_targets")
-                .fetch_all(&self.pool)
-                .await
-                .map_err(failed)?;
-        let read = |r| HeldTarget {
-            target: rows::text(r, "target").unwrap_or_default(),
-            held_since: rows::lenient_time(r, "held_since").unwrap_or_default(),
-            code: rows::text(r, "code").unwrap_or_default(),
-            reason: rows::text(r, "reason").unwrap_or_default(),
-            by_lanes: rows::flag(r, "by_lanes"),
-        };
-        Ok(rows.iter().map(read).collect())
+        let held = self.read("look for held targets", |tx| Ok(fetch_held_targets(tx)?));
+        held.await
     }
+}
+
+pub(super) fn fetch_held_targets(tx: &Tx<'_>) -> sql::Result<Vec<HeldTarget>> {
+    let rows = query("SELECT target, held_since, code, reason, by_lanes FROM held_targets")
+        .fetch_all(tx)?;
+    let read = |r| HeldTarget {
+        target: rows::text(r, "target").unwrap_or_default(),
+        held_since: rows::lenient_time(r, "held_since").unwrap_or_default(),
+        code: rows::text(r, "code").unwrap_or_default(),
+        reason: rows::text(r, "reason").unwrap_or_default(),
+        by_lanes: rows::flag(r, "by_lanes"),
+    };
+    Ok(rows.iter().map(read).collect())
 }
 
 /// The folder beside the database that holds its lock files.

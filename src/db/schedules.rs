@@ -1,9 +1,9 @@
 //! The six operations on schedules.
 
 use jiff::Timestamp;
-use sqlx::SqliteConnection;
 use uuid::Uuid;
 
+use super::Db;
 use super::adoption::adopt_if_touched;
 use super::attempts::store_payload;
 use super::budget;
@@ -13,8 +13,8 @@ use super::plans::{Outcome, end_waiting, settle_until, timetable};
 use super::requests::{effect_of, record_effect};
 use super::revisions::{begin_revision, end_revision};
 use super::rows::{self, schedule_columns};
+use super::sql::{self, Tx, query};
 use super::time::{DbTime, optional};
-use super::{Db, Tx};
 use crate::error::{Code, Error, Result};
 use crate::ids::new_id;
 use crate::limits;
@@ -61,42 +61,31 @@ impl Db {
     /// [`Code::NameTaken`] if the agent has a live schedule of that name,
     /// [`Code::BudgetExceeded`] if it has as many as it may have, and those of the database.
     pub async fn add_schedule(&self, new: &NewSchedule, now: Timestamp) -> Result<i64> {
-        let doing = "add the schedule";
-        let failed = |e| self.failed(doing, e);
-        let mut tx = self.begin(doing).await?;
-        if let Some(id) = effect_of(&mut tx, new.request.as_ref())
-            .await
-            .map_err(failed)?
-        {
-            return Ok(id);
-        }
-        refuse_taken_name(&mut tx, &new.agent_id, new.name.as_deref(), None)
-            .await
-            .map_err(failed)??;
-        let uid = new_id();
-        if let Some(allowance) = &new.allowance {
-            budget::count(&mut tx, &new.agent_id, uid, allowance, now)
-                .await
-                .map_err(failed)??;
-        }
-        let id = insert(&mut tx, uid, new, now).await.map_err(failed)?;
-        begin_revision(&mut tx, uid, &new.plan, Lifecycle::Active, now)
-            .await
-            .map_err(failed)?;
-        record_effect(&mut tx, new.request.as_ref(), id)
-            .await
-            .map_err(failed)?;
-        let made = About {
-            id: Some(id),
-            uid: Some(uid),
-            agent_id: Some(new.agent_id.as_str()),
-        };
-        let kind = Some(new.plan.schedule_type.as_str());
-        note_change(&mut tx, &self.by, Operation::Register, made, kind, now)
-            .await
-            .map_err(failed)?;
-        self.commit(tx, doing).await?;
-        Ok(id)
+        let new = new.to_owned();
+        let db = self.clone();
+        self.write("add the schedule", move |tx| {
+            let new = &new;
+            if let Some(id) = effect_of(tx, new.request.as_ref())? {
+                return Ok(id);
+            }
+            refuse_taken_name(tx, &new.agent_id, new.name.as_deref(), None)??;
+            let uid = new_id();
+            if let Some(allowance) = &new.allowance {
+                budget::count(tx, &new.agent_id, uid, allowance, now)??;
+            }
+            let id = insert(tx, uid, new, now)?;
+            begin_revision(tx, uid, &new.plan, Lifecycle::Active, now)?;
+            record_effect(tx, new.request.as_ref(), id)?;
+            let made = About {
+                id: Some(id),
+                uid: Some(uid),
+                agent_id: Some(new.agent_id.as_str()),
+            };
+            let kind = Some(new.plan.schedule_type.as_str());
+            note_change(tx, &db.by, Operation::Register, made, kind, now)?;
+            Ok(id)
+        })
+        .await
     }
 
     /// The schedules of a filter, by the time of their next run.
@@ -104,24 +93,28 @@ impl Db {
     /// # Errors
     /// Those of the database. A row that can't be read is listed as far as it can be.
     pub async fn list_schedules(&self, filter: &ListFilter) -> Result<Vec<PromptSchedule>> {
-        let rows = sqlx::query(concat!(
-            "SELECT ",
-            schedule_columns!(),
-            " FROM schedules WHERE ",
-            matches_filter!(),
-            " ORDER BY next_run, id LIMIT $4 OFFSET $5"
-        ))
-        .bind(filter.agent_id.as_ref().map(AgentId::as_str))
-        .bind(filter.all)
-        .bind(filter.paused)
-        .bind(filter.limit.map_or(-1, i64::from))
-        .bind(i64::from(filter.offset))
-        .fetch_all(&self.pool)
+        let filter = filter.to_owned();
+        self.read("list the schedules", move |tx| {
+            let filter = &filter;
+            let rows = query(concat!(
+                "SELECT ",
+                schedule_columns!(),
+                " FROM schedules WHERE ",
+                matches_filter!(),
+                " ORDER BY next_run, id LIMIT $4 OFFSET $5"
+            ))
+            .bind(filter.agent_id.as_ref().map(AgentId::as_str))
+            .bind(filter.all)
+            .bind(filter.paused)
+            .bind(filter.limit.map_or(-1, i64::from))
+            .bind(i64::from(filter.offset))
+            .fetch_all(tx)?;
+            Ok(rows
+                .iter()
+                .map(rows::schedule)
+                .collect::<sql::Result<_>>()?)
+        })
         .await
-        .map_err(|e| self.failed("list the schedules", e))?;
-        rows.iter()
-            .map(|r| rows::schedule(r).map_err(|e| self.failed("read a schedule", e)))
-            .collect()
     }
 
     /// The same with the beginnings of prompts alone: one character more than a list shows.
@@ -129,25 +122,29 @@ impl Db {
     /// # Errors
     /// Those of [`Db::list_schedules`].
     pub async fn list_schedules_briefly(&self, filter: &ListFilter) -> Result<Vec<PromptSchedule>> {
-        let rows = sqlx::query(concat!(
-            "SELECT ",
-            schedule_columns!("substr(CAST(prompt_text AS TEXT), 1, $6) AS prompt_text"),
-            " FROM schedules WHERE ",
-            matches_filter!(),
-            " ORDER BY next_run, id LIMIT $4 OFFSET $5"
-        ))
-        .bind(filter.agent_id.as_ref().map(AgentId::as_str))
-        .bind(filter.all)
-        .bind(filter.paused)
-        .bind(filter.limit.map_or(-1, i64::from))
-        .bind(i64::from(filter.offset))
-        .bind(i64::try_from(limits::LISTED_PROMPT + 1).unwrap_or(i64::MAX))
-        .fetch_all(&self.pool)
+        let filter = filter.to_owned();
+        self.read("list the schedules", move |tx| {
+            let filter = &filter;
+            let rows = query(concat!(
+                "SELECT ",
+                schedule_columns!("substr(CAST(prompt_text AS TEXT), 1, $6) AS prompt_text"),
+                " FROM schedules WHERE ",
+                matches_filter!(),
+                " ORDER BY next_run, id LIMIT $4 OFFSET $5"
+            ))
+            .bind(filter.agent_id.as_ref().map(AgentId::as_str))
+            .bind(filter.all)
+            .bind(filter.paused)
+            .bind(filter.limit.map_or(-1, i64::from))
+            .bind(i64::from(filter.offset))
+            .bind(i64::try_from(limits::LISTED_PROMPT + 1).unwrap_or(i64::MAX))
+            .fetch_all(tx)?;
+            Ok(rows
+                .iter()
+                .map(rows::schedule)
+                .collect::<sql::Result<_>>()?)
+        })
         .await
-        .map_err(|e| self.failed("list the schedules", e))?;
-        rows.iter()
-            .map(|r| rows::schedule(r).map_err(|e| self.failed("read a schedule", e)))
-            .collect()
     }
 
     /// How many bytes the prompts of a page of schedules have together.
@@ -155,7 +152,10 @@ impl Db {
     /// # Errors
     /// Those of the database.
     pub async fn size_of_prompts(&self, filter: &ListFilter) -> Result<i64> {
-        sqlx::query_scalar(concat!(
+        let filter = filter.to_owned();
+        self.read("measure the prompts", move |tx| {
+            let filter = &filter;
+            let size: i64 = query(concat!(
             "SELECT coalesce(sum(size), 0) FROM (SELECT length(CAST(prompt_text AS BLOB)) AS size \
              FROM schedules WHERE ",
             matches_filter!(),
@@ -166,9 +166,10 @@ impl Db {
         .bind(filter.paused)
         .bind(filter.limit.map_or(-1, i64::from))
         .bind(i64::from(filter.offset))
-        .fetch_one(&self.pool)
+        .one(tx)?;
+            Ok(size)
+        })
         .await
-        .map_err(|e| self.failed("measure the prompts", e))
     }
 
     /// How many schedules a filter matches, whatever its limit.
@@ -176,16 +177,20 @@ impl Db {
     /// # Errors
     /// Those of the database.
     pub async fn count_schedules(&self, filter: &ListFilter) -> Result<i64> {
-        sqlx::query_scalar(concat!(
-            "SELECT count(*) FROM schedules WHERE ",
-            matches_filter!()
-        ))
-        .bind(filter.agent_id.as_ref().map(AgentId::as_str))
-        .bind(filter.all)
-        .bind(filter.paused)
-        .fetch_one(&self.pool)
+        let filter = filter.to_owned();
+        self.read("count the schedules", move |tx| {
+            let filter = &filter;
+            let count: i64 = query(concat!(
+                "SELECT count(*) FROM schedules WHERE ",
+                matches_filter!()
+            ))
+            .bind(filter.agent_id.as_ref().map(AgentId::as_str))
+            .bind(filter.all)
+            .bind(filter.paused)
+            .one(tx)?;
+            Ok(count)
+        })
         .await
-        .map_err(|e| self.failed("count the schedules", e))
     }
 
     /// How many schedules, of one agent or of all, can't be read.
@@ -193,14 +198,17 @@ impl Db {
     /// # Errors
     /// Those of the database.
     pub async fn count_broken(&self, agent_id: Option<&AgentId>) -> Result<i64> {
-        sqlx::query_scalar(
-            "SELECT count(*) FROM schedules WHERE lifecycle = 'broken' \
+        let agent_id = agent_id.cloned();
+        self.read("count the broken schedules", move |tx| {
+            let broken: i64 = query(
+                "SELECT count(*) FROM schedules WHERE lifecycle = 'broken' \
              AND ($1 IS NULL OR agent_id = $1)",
-        )
-        .bind(agent_id.map(AgentId::as_str))
-        .fetch_one(&self.pool)
+            )
+            .bind(agent_id.as_ref().map(AgentId::as_str))
+            .one(tx)?;
+            Ok(broken)
+        })
         .await
-        .map_err(|e| self.failed("count the broken schedules", e))
     }
 
     /// The schedule of an id.
@@ -208,14 +216,8 @@ impl Db {
     /// # Errors
     /// Those of the database.
     pub async fn get_schedule(&self, id: i64) -> Result<Option<PromptSchedule>> {
-        let mut connection = self
-            .pool
-            .acquire()
-            .await
-            .map_err(|e| self.failed("read the schedule", e))?;
-        fetch(&mut connection, id)
-            .await
-            .map_err(|e| self.failed("read the schedule", e))
+        let schedule = self.read("read the schedule", move |tx| Ok(fetch(tx, id)?));
+        schedule.await
     }
 
     /// The live schedule that an agent knows by this name.
@@ -227,19 +229,22 @@ impl Db {
         agent_id: &AgentId,
         name: &str,
     ) -> Result<Option<PromptSchedule>> {
-        let row = sqlx::query(concat!(
-            "SELECT ",
-            schedule_columns!(),
-            " FROM schedules WHERE agent_id = $1 AND name = $2 \
+        let agent_id = agent_id.to_owned();
+        let name = name.to_owned();
+        self.read("look for the name", move |tx| {
+            let (agent_id, name) = (&agent_id, &name);
+            let row = query(concat!(
+                "SELECT ",
+                schedule_columns!(),
+                " FROM schedules WHERE agent_id = $1 AND name = $2 \
              AND lifecycle IN ('active', 'paused')"
-        ))
-        .bind(agent_id.as_str())
-        .bind(name)
-        .fetch_optional(&self.pool)
+            ))
+            .bind(agent_id.as_str())
+            .bind(name)
+            .fetch_optional(tx)?;
+            Ok(row.as_ref().map(rows::schedule).transpose()?)
+        })
         .await
-        .map_err(|e| self.failed("look for the name", e))?;
-        row.map(|r| rows::schedule(&r).map_err(|e| self.failed("read a schedule", e)))
-            .transpose()
     }
 
     /// Ends a schedule: what waits is settled as `cancelled`, what is on its way ends by itself.
@@ -248,83 +253,71 @@ impl Db {
     /// # Errors
     /// Those of the database.
     pub async fn cancel_schedule(&self, id: i64, now: Timestamp) -> Result<Option<Cancelled>> {
-        let doing = "cancel the schedule";
-        let failed = |e| self.failed(doing, e);
-        let mut tx = self.begin(doing).await?;
-        adopt_if_touched(&mut tx, id, &self.zone, now)
-            .await
-            .map_err(failed)?;
-        let Some(schedule) = fetch(&mut tx, id).await.map_err(failed)? else {
-            return Ok(None);
-        };
-        // The claim of its last instant has finished a schedule; until that is settled there is
-        // something left to cancel.
-        let ended = match schedule.lifecycle {
-            Lifecycle::Finished => !has_open(&mut tx, &schedule).await.map_err(failed)?,
-            Lifecycle::Cancelled => true,
-            Lifecycle::Active | Lifecycle::Paused | Lifecycle::Broken => false,
-        };
-        if !ended {
-            end(&mut tx, &schedule, "the schedule was cancelled", now)
-                .await
-                .map_err(failed)?;
-            follow_lifecycle(&mut tx, id, now).await.map_err(failed)?;
-            let about = About::schedule(&schedule);
-            note_change(&mut tx, &self.by, Operation::Cancel, about, None, now)
-                .await
-                .map_err(failed)?;
-        }
-        self.commit_and_tell(tx, doing).await?;
-        Ok(Some(match ended {
-            true => Cancelled::Ended(schedule.lifecycle),
-            false => Cancelled::Done,
-        }))
+        let db = self.clone();
+        self.write_and_tell("cancel the schedule", move |tx| {
+            adopt_if_touched(tx, id, &db.zone, now)?;
+            let Some(schedule) = fetch(tx, id)? else {
+                return Ok(None);
+            };
+            // The claim of its last instant has finished a schedule; until that is settled there is
+            // something left to cancel.
+            let ended = match schedule.lifecycle {
+                Lifecycle::Finished => !has_open(tx, &schedule)?,
+                Lifecycle::Cancelled => true,
+                Lifecycle::Active | Lifecycle::Paused | Lifecycle::Broken => false,
+            };
+            if !ended {
+                end(tx, &schedule, "the schedule was cancelled", now)?;
+                follow_lifecycle(tx, id, now)?;
+                let about = About::schedule(&schedule);
+                note_change(tx, &db.by, Operation::Cancel, about, None, now)?;
+            }
+            Ok(Some(match ended {
+                true => Cancelled::Ended(schedule.lifecycle),
+                false => Cancelled::Done,
+            }))
+        })
+        .await
     }
 }
 
 /// The schedule of an id, inside a transaction.
-pub(super) async fn fetch(
-    connection: &mut SqliteConnection,
-    id: i64,
-) -> sqlx::Result<Option<PromptSchedule>> {
-    let row = sqlx::query(concat!(
+pub(super) fn fetch(tx: &Tx<'_>, id: i64) -> sql::Result<Option<PromptSchedule>> {
+    let row = query(concat!(
         "SELECT ",
         schedule_columns!(),
         " FROM schedules WHERE id = $1"
     ))
     .bind(id)
-    .fetch_optional(connection)
-    .await?;
+    .fetch_optional(tx)?;
     row.map(|r| rows::schedule(&r)).transpose()
 }
 
 /// Whether something of a schedule is waiting, on its way or unknown.
-async fn has_open(tx: &mut Tx, schedule: &PromptSchedule) -> sqlx::Result<bool> {
-    let open: Option<i64> = sqlx::query_scalar(
+fn has_open(tx: &Tx<'_>, schedule: &PromptSchedule) -> sql::Result<bool> {
+    let open: Option<i64> = query(
         "SELECT 1 FROM occurrences WHERE uid = $1 AND state IN ('waiting', 'sending', 'unknown')",
     )
     .bind(schedule.uid.map(|u| u.to_string()))
-    .fetch_optional(&mut **tx)
-    .await?;
+    .optional(tx)?;
     Ok(open.is_some())
 }
 
 /// Refuses a name that another live schedule of the agent has.
-pub(super) async fn refuse_taken_name(
-    tx: &mut Tx,
+pub(super) fn refuse_taken_name(
+    tx: &Tx<'_>,
     agent: &AgentId,
     name: Option<&str>,
     own_id: Option<i64>,
-) -> sqlx::Result<Result<()>> {
-    let other: Option<i64> = sqlx::query_scalar(
+) -> sql::Result<Result<()>> {
+    let other: Option<i64> = query(
         "SELECT id FROM schedules WHERE agent_id = $1 AND name = $2 \
          AND lifecycle IN ('active', 'paused') AND id IS NOT $3",
     )
     .bind(agent.as_str())
     .bind(name)
     .bind(own_id)
-    .fetch_optional(&mut **tx)
-    .await?;
+    .optional(tx)?;
     let (Some(id), Some(name)) = (other, name) else {
         return Ok(Ok(()));
     };
@@ -335,13 +328,13 @@ pub(super) async fn refuse_taken_name(
     .example("promptyoself list")))
 }
 
-async fn insert(tx: &mut Tx, uid: Uuid, new: &NewSchedule, now: Timestamp) -> sqlx::Result<i64> {
+fn insert(tx: &Tx<'_>, uid: Uuid, new: &NewSchedule, now: Timestamp) -> sql::Result<i64> {
     let (plan, policy) = (&new.plan, &new.policy);
     let payload = match &new.payload {
-        Some(payload) => Some(store_payload(tx, &payload.to_stored()).await?),
+        Some(payload) => Some(store_payload(tx, &payload.to_stored())?),
         None => None,
     };
-    sqlx::query_scalar(
+    query(
         "INSERT INTO schedules (agent_id, prompt_text, schedule_type, schedule_value, next_run, \
          created_at, active, uid, name, timezone, anchor, start_at, end_at, max_repetitions, \
          lifecycle, planned_next_run, row_version, touched, catch_up, grace, pause_on_failure, \
@@ -370,18 +363,17 @@ async fn insert(tx: &mut Tx, uid: Uuid, new: &NewSchedule, now: Timestamp) -> sq
     .bind(policy.max_age.map(|d| d.as_secs()))
     .bind(new.ping_url.as_ref().map(PingUrl::as_str))
     .bind(payload)
-    .fetch_one(&mut **tx)
-    .await
+    .one(tx)
 }
 
 /// Writes a schedule's instants and where it stands; every part of the row is ours after it.
-pub(super) async fn write_plan(
-    tx: &mut Tx,
+pub(super) fn write_plan(
+    tx: &Tx<'_>,
     id: i64,
     plan: &Plan,
     lifecycle: Lifecycle,
-) -> sqlx::Result<()> {
-    sqlx::query(
+) -> sql::Result<()> {
+    query(
         "UPDATE schedules SET schedule_type = $2, schedule_value = $3, timezone = $4, \
          anchor = $5, next_run = $6, planned_next_run = $6, start_at = $7, end_at = $8, \
          max_repetitions = $9, lifecycle = $10, active = $11, broken_reason = NULL, \
@@ -398,19 +390,18 @@ pub(super) async fn write_plan(
     .bind(plan.max_repetitions)
     .bind(lifecycle.as_str())
     .bind(lifecycle == Lifecycle::Active)
-    .execute(&mut **tx)
-    .await?;
+    .execute(tx)?;
     Ok(())
 }
 
 /// Marks where a schedule stands, nothing else.
-pub(super) async fn write_lifecycle(
-    tx: &mut Tx,
+pub(super) fn write_lifecycle(
+    tx: &Tx<'_>,
     id: i64,
     lifecycle: Lifecycle,
     broken_reason: Option<&str>,
-) -> sqlx::Result<()> {
-    sqlx::query(
+) -> sql::Result<()> {
+    query(
         "UPDATE schedules SET lifecycle = $2, active = $3, broken_reason = $4, touched = 0, \
          row_version = row_version + 1 WHERE id = $1",
     )
@@ -418,29 +409,28 @@ pub(super) async fn write_lifecycle(
     .bind(lifecycle.as_str())
     .bind(lifecycle == Lifecycle::Active)
     .bind(broken_reason)
-    .execute(&mut **tx)
-    .await?;
+    .execute(tx)?;
     Ok(())
 }
 
 /// Ends a schedule within a transaction: cancelled, with every instant up to now accounted for.
-pub(super) async fn end(
-    tx: &mut Tx,
+pub(super) fn end(
+    tx: &Tx<'_>,
     schedule: &PromptSchedule,
     reason: &str,
     now: Timestamp,
-) -> sqlx::Result<()> {
+) -> sql::Result<()> {
     if let Ok(timetable) = timetable(schedule) {
         let outcome = Outcome {
             state: State::Cancelled,
             reason,
             at: now,
         };
-        settle_until(tx, schedule, &timetable, now, outcome).await?;
+        settle_until(tx, schedule, &timetable, now, outcome)?;
     }
     if let Some(uid) = schedule.uid {
-        end_revision(tx, uid, None).await?;
-        end_waiting(tx, uid, State::Cancelled, reason, now).await?;
+        end_revision(tx, uid, None)?;
+        end_waiting(tx, uid, State::Cancelled, reason, now)?;
     }
-    write_lifecycle(tx, schedule.id, Lifecycle::Cancelled, None).await
+    write_lifecycle(tx, schedule.id, Lifecycle::Cancelled, None)
 }

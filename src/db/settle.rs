@@ -3,15 +3,15 @@
 use std::sync::atomic::Ordering;
 
 use jiff::Timestamp;
-use sqlx::sqlite::SqliteRow;
 
 use super::changes::{About, note_change};
 use super::control::write_pause;
 use super::incidents::{Trouble, open_incident};
 use super::notices::{Settled, follow_verdict, is_one_of_many, note_end};
 use super::outbox::ping_of_verdict;
+use super::sql::{self, Row, Tx, query};
 use super::time::{DbTime, optional};
-use super::{Db, Tx, hinted, rows};
+use super::{Db, rows};
 use crate::error::Result;
 use crate::failpoint::failpoint;
 use crate::models::{
@@ -82,75 +82,69 @@ impl Db {
         verdict: &Verdict,
         now: Timestamp,
     ) -> Result<Option<Settlement>> {
-        let doing = "settle an occurrence";
-        let failed = |e| self.failed(doing, e);
-        let mut tx = self.begin(doing).await?;
-        let held = "SELECT o.uid, o.agent_id, o.lane, o.\"trigger\", o.sent_at, \
+        let verdict = verdict.to_owned();
+        self.write_and_tell("settle an occurrence", move |tx| {
+            let verdict = &verdict;
+            let held = "SELECT o.uid, o.agent_id, o.lane, o.\"trigger\", o.sent_at, \
                     s.id AS schedule_id, s.lifecycle, s.last_run, s.dead_in_row, \
                     s.pause_on_failure, s.touched, s.ping_url \
                     FROM occurrences o LEFT JOIN schedules s INDEXED BY ix_schedules_uid \
                     ON s.uid = o.uid \
                     WHERE o.id = $1 AND o.fence = $2 AND o.state IN ('sending', 'unknown')";
-        let held = hinted::fetch_optional(&mut tx, held, |q| q.bind(occurrence_id).bind(fence));
-        let Some(held) = held.await.map_err(failed)? else {
-            return Ok(None);
-        };
-        let schedule_id = rows::number(&held, "schedule_id");
-        let change = change_of(verdict, is_ended(&held, schedule_id), now);
-        write(&mut tx, occurrence_id, &change, now)
-            .await
-            .map_err(failed)?;
-        // When it was sent, not when it was claimed or settled. An older prompt whose fate was
-        // found out late doesn't set it back.
-        let sent_at = rows::lenient_time(&held, "sent_at");
-        if matches!(verdict, Verdict::Delivered { .. })
-            && rows::lenient_time(&held, "last_run") < sent_at
-        {
-            sqlx::query(
+            let held = query(held)
+                .bind(occurrence_id)
+                .bind(fence)
+                .fetch_optional(tx);
+            let Some(held) = held? else {
+                return Ok(None);
+            };
+            let schedule_id = rows::number(&held, "schedule_id");
+            let change = change_of(verdict, is_ended(&held, schedule_id), now);
+            write(tx, occurrence_id, &change, now)?;
+            // When it was sent, not when it was claimed or settled. An older prompt whose fate was
+            // found out late doesn't set it back.
+            let sent_at = rows::lenient_time(&held, "sent_at");
+            if matches!(verdict, Verdict::Delivered { .. })
+                && rows::lenient_time(&held, "last_run") < sent_at
+            {
+                query(
                 "UPDATE schedules SET last_run = $2, row_version = row_version + 1 WHERE id = $1",
             )
             .bind(schedule_id)
             .bind(optional(sent_at))
-            .execute(&mut *tx)
-            .await
-            .map_err(failed)?;
-        }
-        let state = State::from_word(change.state).unwrap_or(State::Unknown);
-        let [uid_text, agent_id, lane] =
-            ["uid", "agent_id", "lane"].map(|column| rows::text(&held, column).unwrap_or_default());
-        let settled = Settled {
-            occurrence_id,
-            uid: &uid_text,
-            agent_id: &agent_id,
-            lane: &lane,
-            state,
-            verdict,
-            is_last: nothing_follows(&held, schedule_id),
-        };
-        follow_verdict(&mut tx, &settled, now)
-            .await
-            .map_err(failed)?;
-        if let (Some(id), true, false) = (schedule_id, settled.is_last, state.is_open()) {
-            note_end(&mut tx, id, now).await.map_err(failed)?;
-        }
-        if let (Some(url), Ok(uid)) = (rows::ping_url(&held), rows::uuid(&held, "uid")) {
-            ping_of_verdict(&mut tx, uid, &url, verdict, now)
-                .await
-                .map_err(failed)?;
-        }
-        let paused = match schedule_id {
-            Some(id) => count_failures(&mut tx, id, &held, &settled, now)
-                .await
-                .map_err(failed)?,
-            None => None,
-        };
-        failpoint!(VerdictMade);
-        self.commit_and_tell(tx, doing).await?;
-        Ok(Some(Settlement {
-            state,
-            schedule_id,
-            paused,
-        }))
+            .execute(tx)?;
+            }
+            let state = State::from_word(change.state).unwrap_or(State::Unknown);
+            let [uid_text, agent_id, lane] = ["uid", "agent_id", "lane"]
+                .map(|column| rows::text(&held, column).unwrap_or_default());
+            let settled = Settled {
+                occurrence_id,
+                uid: &uid_text,
+                agent_id: &agent_id,
+                lane: &lane,
+                state,
+                verdict,
+                is_last: nothing_follows(&held, schedule_id),
+            };
+            follow_verdict(tx, &settled, now)?;
+            if let (Some(id), true, false) = (schedule_id, settled.is_last, state.is_open()) {
+                note_end(tx, id, now)?;
+            }
+            if let (Some(url), Ok(uid)) = (rows::ping_url(&held), rows::uuid(&held, "uid")) {
+                ping_of_verdict(tx, uid, &url, verdict, now)?;
+            }
+            let paused = match schedule_id {
+                Some(id) => count_failures(tx, id, &held, &settled, now)?,
+                None => None,
+            };
+            failpoint!(VerdictMade);
+            Ok(Some(Settlement {
+                state,
+                schedule_id,
+                paused,
+            }))
+        })
+        .await
     }
 
     /// Notes Letta's run of a prompt that is on its way, so that it can be found after a crash.
@@ -158,29 +152,32 @@ impl Db {
     /// # Errors
     /// Those of the database.
     pub async fn record_run(&self, occurrence_id: i64, fence: i64, run_id: &str) -> Result<()> {
-        sqlx::query(
+        let run_id = run_id.to_owned();
+        self.write("note the run of a prompt", move |tx| {
+            let run_id = &run_id;
+            query(
             "UPDATE occurrences SET run_id = $3 WHERE id = $1 AND fence = $2 AND state = 'sending'",
         )
         .bind(occurrence_id)
         .bind(fence)
         .bind(run_id)
-        .execute(&self.pool)
+        .execute(tx)?;
+            Ok(())
+        })
         .await
-        .map_err(|e| self.failed("note the run of a prompt", e))?;
-        Ok(())
     }
 }
 
 /// Counts the prompts of a schedule that were given up since one was delivered, and pauses an
 /// active schedule once they are as many as its policy says. Runs by hand don't count. Returns the
 /// note of the pause.
-async fn count_failures(
-    tx: &mut Tx,
+fn count_failures(
+    tx: &Tx<'_>,
     schedule_id: i64,
-    held: &SqliteRow,
+    held: &Row,
     settled: &Settled<'_>,
     now: Timestamp,
-) -> sqlx::Result<Option<String>> {
+) -> sql::Result<Option<String>> {
     if rows::text(held, "trigger").as_deref() != Some(Trigger::Schedule.as_str()) {
         return Ok(None);
     }
@@ -201,13 +198,10 @@ async fn count_failures(
     // What another program did to it, perhaps to end it, is adopted first.
     let is_ours = rows::number(held, "touched") == Some(0);
     let pauses = is_active && is_ours && policy.pause_on_failure().is_some_and(|most| dead >= most);
-    sqlx::query(
-        "UPDATE schedules SET dead_in_row = $2, row_version = row_version + 1 WHERE id = $1",
-    )
-    .bind(schedule_id)
-    .bind(dead)
-    .execute(&mut **tx)
-    .await?;
+    query("UPDATE schedules SET dead_in_row = $2, row_version = row_version + 1 WHERE id = $1")
+        .bind(schedule_id)
+        .bind(dead)
+        .execute(tx)?;
     let (Some(fault), true) = (fault, pauses) else {
         return Ok(None);
     };
@@ -215,7 +209,7 @@ async fn count_failures(
         "{dead} prompts in a row were given up; the last: {}",
         fault.text
     );
-    write_pause(tx, schedule_id, Some(&note), now).await?;
+    write_pause(tx, schedule_id, Some(&note), now)?;
     let about = About {
         id: Some(schedule_id),
         uid: settled.uid.parse().ok(),
@@ -229,15 +223,13 @@ async fn count_failures(
         about,
         Some(&what),
         now,
-    )
-    .await?;
-    sqlx::query(
+    )?;
+    query(
         "UPDATE schedules SET paused_by_failures = 1, row_version = row_version + 1 WHERE id = $1",
     )
     .bind(schedule_id)
-    .execute(&mut **tx)
-    .await?;
-    if is_one_of_many(tx, settled, fault, now).await? {
+    .execute(tx)?;
+    if is_one_of_many(tx, settled, fault, now)? {
         // It is told with the others.
         return Ok(Some(note));
     }
@@ -248,20 +240,20 @@ async fn count_failures(
         code: Some(&fault.code),
         reason: &note,
     };
-    open_incident(tx, &paused, now).await?;
+    open_incident(tx, &paused, now)?;
     Ok(Some(note))
 }
 
 /// Whether the schedule was ended, deleted or can't be read, so that nothing more may be sent: what
 /// waited at that time was settled, too.
-fn is_ended(held: &SqliteRow, schedule_id: Option<i64>) -> bool {
+fn is_ended(held: &Row, schedule_id: Option<i64>) -> bool {
     let lifecycle = rows::text(held, "lifecycle");
     let ended = [Lifecycle::Cancelled, Lifecycle::Broken].map(|l| Some(l.as_str()));
     schedule_id.is_none() || ended.contains(&lifecycle.as_deref())
 }
 
 /// Whether nothing more is to come of the schedule.
-fn nothing_follows(held: &SqliteRow, schedule_id: Option<i64>) -> bool {
+fn nothing_follows(held: &Row, schedule_id: Option<i64>) -> bool {
     let lifecycle = rows::text(held, "lifecycle");
     is_ended(held, schedule_id) || lifecycle.as_deref() == Some(Lifecycle::Finished.as_str())
 }
@@ -330,9 +322,9 @@ fn change_of(verdict: &Verdict, ended: bool, now: Timestamp) -> Change<'_> {
     }
 }
 
-async fn write(tx: &mut Tx, id: i64, change: &Change<'_>, now: Timestamp) -> sqlx::Result<()> {
+fn write(tx: &Tx<'_>, id: i64, change: &Change<'_>, now: Timestamp) -> sql::Result<()> {
     let error = change.fault.map(|f| format!("{}: {}", f.code, f.text));
-    sqlx::query(
+    query(
         "UPDATE occurrences SET state = $2, reason = $3, not_before = $4, finished_at = $5, \
          reconcile_until = $6, \
          run_id = coalesce($7, run_id), stop_reason = $8, turn = $9, tokens = $10, reply = $11, \
@@ -354,44 +346,42 @@ async fn write(tx: &mut Tx, id: i64, change: &Change<'_>, now: Timestamp) -> sql
     .bind(change.failures)
     .bind(change.generations)
     .bind(DbTime(now))
-    .execute(&mut **tx)
-    .await?;
-    finish_attempt(tx, id, change, now).await
+    .execute(tx)?;
+    finish_attempt(tx, id, change, now)
 }
 
 /// Writes the answer into the last attempt. If that used no try up and was answered as the one
 /// before it, it is only counted there.
-async fn finish_attempt(
-    tx: &mut Tx,
+fn finish_attempt(
+    tx: &Tx<'_>,
     occurrence_id: i64,
     change: &Change<'_>,
     now: Timestamp,
-) -> sqlx::Result<()> {
+) -> sql::Result<()> {
     if let (Some(fault), true) = (change.fault, change.used_no_try) {
-        let counted = sqlx::query(
+        let counted = query(
             "UPDATE attempts SET repeats = repeats + 1, finished_at = $2, error = $4 \
              WHERE occurrence_id = $1 AND counted = 0 AND error_code = $3 \
              AND n = (SELECT max(n) - 1 FROM attempts WHERE occurrence_id = $1) \
-             AND otid = (SELECT otid FROM attempts WHERE occurrence_id = $1 ORDER BY n DESC LIMIT 1)",
+             AND otid = (SELECT otid FROM attempts WHERE occurrence_id = $1 ORDER BY n DESC \
+             LIMIT 1)",
         )
         .bind(occurrence_id)
         .bind(DbTime(now))
         .bind(&fault.code)
         .bind(&fault.text)
-        .execute(&mut **tx)
-        .await?;
-        if counted.rows_affected() > 0 {
-            sqlx::query(
+        .execute(tx)?;
+        if counted > 0 {
+            query(
                 "DELETE FROM attempts WHERE occurrence_id = $1 \
                  AND n = (SELECT max(n) FROM attempts WHERE occurrence_id = $1)",
             )
             .bind(occurrence_id)
-            .execute(&mut **tx)
-            .await?;
+            .execute(tx)?;
             return Ok(());
         }
     }
-    sqlx::query(
+    query(
         "UPDATE attempts SET finished_at = $2, error_code = $3, error = $4, \
          run_id = coalesce($5, run_id), counted = $6 WHERE occurrence_id = $1 \
          AND n = (SELECT max(n) FROM attempts WHERE occurrence_id = $1)",
@@ -402,7 +392,6 @@ async fn finish_attempt(
     .bind(change.fault.map(|f| &f.text))
     .bind(change.run_id)
     .bind(!change.used_no_try)
-    .execute(&mut **tx)
-    .await?;
+    .execute(tx)?;
     Ok(())
 }

@@ -1,12 +1,6 @@
 //! Timestamps as the database holds them.
 
 use jiff::Timestamp;
-use sqlx::encode::IsNull;
-use sqlx::error::BoxDynError;
-use sqlx::sqlite::{Sqlite, SqliteArgumentsBuffer, SqliteTypeInfo, SqliteValueRef};
-use sqlx::{Decode, Encode, Type};
-
-use crate::schedule::read_stored_time;
 
 /// A timestamp in its stored form: UTC text `YYYY-MM-DD HH:MM:SS.ffffff`, as SQLAlchemy writes
 /// it. Text in this form sorts by time.
@@ -19,40 +13,15 @@ pub(crate) fn optional(time: Option<Timestamp>) -> Option<DbTime> {
 }
 
 impl DbTime {
-    fn to_text(self) -> String {
+    pub(super) fn to_text(self) -> String {
         self.0.strftime("%Y-%m-%d %H:%M:%S%.6f").to_string()
-    }
-}
-
-impl Type<Sqlite> for DbTime {
-    fn type_info() -> SqliteTypeInfo {
-        <String as Type<Sqlite>>::type_info()
-    }
-
-    fn compatible(_: &SqliteTypeInfo) -> bool {
-        true
-    }
-}
-
-impl Encode<'_, Sqlite> for DbTime {
-    fn encode_by_ref(&self, buffer: &mut SqliteArgumentsBuffer) -> Result<IsNull, BoxDynError> {
-        Encode::<Sqlite>::encode(self.to_text(), buffer)
-    }
-}
-
-impl Decode<'_, Sqlite> for DbTime {
-    fn decode(value: SqliteValueRef<'_>) -> Result<Self, BoxDynError> {
-        let text = <String as Decode<Sqlite>>::decode(value)?;
-        match read_stored_time(&text) {
-            Some(time) => Ok(DbTime(time)),
-            None => Err(format!("{text:?} is not a date and time").into()),
-        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::schedule::read_stored_time;
 
     #[test]
     fn a_stored_time_looks_as_sqlalchemy_writes_it() {

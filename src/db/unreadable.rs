@@ -4,12 +4,11 @@ use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
 
 use jiff::Timestamp;
-use sqlx::Row;
-use sqlx::sqlite::SqliteRow;
 use uuid::Uuid;
 
 use super::fault::Fault;
 use super::notices::{Settled, follow_verdict};
+use super::sql::{self, Row, query};
 use super::time::DbTime;
 use super::{Db, rows};
 use crate::error::Result;
@@ -39,16 +38,16 @@ const MOST_OTIDS: i64 = 1_000_000;
 const MOST_CLAIMS: i64 = 1 << 40;
 
 /// How many otids an occurrence has used up.
-pub(super) fn generation(row: &SqliteRow) -> sqlx::Result<i64> {
+pub(super) fn generation(row: &Row) -> sql::Result<i64> {
     count_up_to(row, "generation", MOST_OTIDS)
 }
 
 /// The right to settle an occurrence.
-pub(super) fn fence(row: &SqliteRow) -> sqlx::Result<i64> {
+pub(super) fn fence(row: &Row) -> sql::Result<i64> {
     count_up_to(row, "fence", MOST_CLAIMS)
 }
 
-fn count_up_to(row: &SqliteRow, column: &str, most: i64) -> sqlx::Result<i64> {
+fn count_up_to(row: &Row, column: &str, most: i64) -> sql::Result<i64> {
     let number = rows::number(row, column).filter(|n| (0..=most).contains(n));
     let stored = || rows::text(row, column).unwrap_or_default();
     number.ok_or_else(|| rows::unreadable(column, &stored()))
@@ -58,8 +57,8 @@ impl Db {
     /// What can be read of `rows`. The others are reported, once in the life of this process.
     pub(super) fn readable<T>(
         &self,
-        rows: &[SqliteRow],
-        mut read: impl FnMut(&SqliteRow) -> sqlx::Result<T>,
+        rows: &[Row],
+        mut read: impl FnMut(&Row) -> sql::Result<T>,
     ) -> Vec<T> {
         let read_or_report = |row| match read(row) {
             Ok(occurrence) => Some(occurrence),
@@ -71,8 +70,8 @@ impl Db {
         rows.iter().filter_map(read_or_report).collect()
     }
 
-    fn report_unreadable(&self, row: &SqliteRow, error: &sqlx::Error) {
-        let id: i64 = row.try_get_unchecked("id").unwrap_or_default();
+    fn report_unreadable(&self, row: &Row, error: &sql::Error) {
+        let id: i64 = row.get("id").unwrap_or_default();
         let mut reported = REPORTED.lock().unwrap_or_else(PoisonError::into_inner);
         if reported.insert((self.install_id, id)) {
             tracing::error!(
@@ -110,36 +109,40 @@ impl Db {
         reason: &str,
         now: Timestamp,
     ) -> Result<(), Fault> {
-        let mut tx = self.begin(DOING).await.map_err(Fault::Transaction)?;
-        let given_up = sqlx::query(
-            "UPDATE occurrences SET state = 'dead', reason = $2, error = $3, finished_at = $4, \
+        let reason = reason.to_owned();
+        let given_up = self.claim(DOING, move |tx| {
+            let reason = reason.as_str();
+            let given_up = query(
+                "UPDATE occurrences SET state = 'dead', reason = $2, error = $3, finished_at = $4, \
              not_before = NULL, owner = NULL, fence = fence + 1 \
              WHERE id = $1 AND state IN ('waiting', 'unknown') RETURNING uid, agent_id, lane",
-        )
-        .bind(id)
-        .bind(reason)
-        .bind(format!("{CLASS}: {reason}"))
-        .bind(DbTime(now))
-        .fetch_optional(&mut *tx)
-        .await?;
-        if let Some(row) = given_up {
-            let [uid, agent_id, lane] = ["uid", "agent_id", "lane"]
-                .map(|column| rows::text(&row, column).unwrap_or_default());
-            let verdict = Verdict::Dead {
-                fault: Trouble::new(CLASS, reason),
-            };
-            let settled = Settled {
-                occurrence_id: id,
-                uid: &uid,
-                agent_id: &agent_id,
-                lane: &lane,
-                state: State::Dead,
-                verdict: &verdict,
-                is_last: false,
-            };
-            follow_verdict(&mut tx, &settled, now).await?;
-        }
-        let committed = self.commit_and_tell(tx, DOING).await;
-        committed.map_err(Fault::Transaction)
+            )
+            .bind(id)
+            .bind(reason)
+            .bind(format!("{CLASS}: {reason}"))
+            .bind(DbTime(now))
+            .fetch_optional(tx)?;
+            if let Some(row) = given_up {
+                let [uid, agent_id, lane] = ["uid", "agent_id", "lane"]
+                    .map(|column| rows::text(&row, column).unwrap_or_default());
+                let verdict = Verdict::Dead {
+                    fault: Trouble::new(CLASS, reason),
+                };
+                let settled = Settled {
+                    occurrence_id: id,
+                    uid: &uid,
+                    agent_id: &agent_id,
+                    lane: &lane,
+                    state: State::Dead,
+                    verdict: &verdict,
+                    is_last: false,
+                };
+                follow_verdict(tx, &settled, now)?;
+            }
+            Ok(())
+        });
+        given_up.await?;
+        self.outbox_changed.notify_one();
+        Ok(())
     }
 }

@@ -8,7 +8,8 @@ use super::notices::follow_lifecycle;
 use super::plans::{Outcome, settle_until, timetable};
 use super::revisions::begin_revision;
 use super::schedules::{fetch, refuse_taken_name, write_plan};
-use super::{Db, Tx, budget};
+use super::sql::{self, Tx, query};
+use super::{Db, budget};
 use crate::error::Result;
 use crate::models::{
     AgentId, CatchUp, EnvelopeStyle, Lifecycle, Operation, PingUrl, Plan, Policy, PromptSchedule,
@@ -107,7 +108,8 @@ impl Db {
         update: &ScheduleUpdate,
         now: Timestamp,
     ) -> Result<bool> {
-        let decide = |_: &PromptSchedule| Ok((update.clone(), ()));
+        let update = update.clone();
+        let decide = move |_: &PromptSchedule| Ok((update.clone(), ()));
         Ok(self.change_schedule(id, decide, now).await?.is_some())
     }
 
@@ -116,50 +118,37 @@ impl Db {
     ///
     /// # Errors
     /// Those of `decide` and of the database; then nothing has changed.
-    pub async fn change_schedule<T>(
+    pub async fn change_schedule<T: Send + 'static>(
         &self,
         id: i64,
-        decide: impl FnOnce(&PromptSchedule) -> Result<(ScheduleUpdate, T)>,
+        decide: impl Fn(&PromptSchedule) -> Result<(ScheduleUpdate, T)> + Send + 'static,
         now: Timestamp,
     ) -> Result<Option<T>> {
-        let doing = "update the schedule";
-        let failed = |e| self.failed(doing, e);
-        let mut tx = self.begin(doing).await?;
-        adopt_if_touched(&mut tx, id, &self.zone, now)
-            .await
-            .map_err(failed)?;
-        let Some(schedule) = fetch(&mut tx, id).await.map_err(failed)? else {
-            return Ok(None);
-        };
-        let (update, told) = decide(&schedule)?;
-        if !update.is_empty() {
-            write_update(&mut tx, &schedule, &update, now)
-                .await
-                .map_err(failed)??;
-            let (about, what) = (About::schedule(&schedule), update.names(&schedule));
-            note_change(
-                &mut tx,
-                &self.by,
-                Operation::Update,
-                about,
-                Some(&what),
-                now,
-            )
-            .await
-            .map_err(failed)?;
-        }
-        self.commit_and_tell(tx, doing).await?;
-        Ok(Some(told))
+        let db = self.clone();
+        self.write_and_tell("update the schedule", move |tx| {
+            adopt_if_touched(tx, id, &db.zone, now)?;
+            let Some(schedule) = fetch(tx, id)? else {
+                return Ok(None);
+            };
+            let (update, told) = decide(&schedule)?;
+            if !update.is_empty() {
+                write_update(tx, &schedule, &update, now)??;
+                let (about, what) = (About::schedule(&schedule), update.names(&schedule));
+                note_change(tx, &db.by, Operation::Update, about, Some(&what), now)?;
+            }
+            Ok(Some(told))
+        })
+        .await
     }
 }
 
 /// Writes what is to be changed of a schedule, or says why it can't be.
-async fn write_update(
-    tx: &mut Tx,
+fn write_update(
+    tx: &Tx<'_>,
     schedule: &PromptSchedule,
     update: &ScheduleUpdate,
     now: Timestamp,
-) -> sqlx::Result<Result<()>> {
+) -> sql::Result<Result<()>> {
     let id = schedule.id;
     let agent = match &update.agent_id {
         Some(agent) => agent.clone(),
@@ -169,15 +158,15 @@ async fn write_update(
         },
     };
     let name = update.name.as_deref().or(schedule.name.as_deref());
-    if let Err(e) = refuse_taken_name(tx, &agent, name, Some(id)).await? {
+    if let Err(e) = refuse_taken_name(tx, &agent, name, Some(id))? {
         return Ok(Err(e));
     }
     if agent.as_str() != schedule.agent_id
-        && let Err(e) = budget::refuse_too_many(tx, &agent, update.most_schedules).await?
+        && let Err(e) = budget::refuse_too_many(tx, &agent, update.most_schedules)?
     {
         return Ok(Err(e));
     }
-    sqlx::query(
+    query(
         "UPDATE schedules SET agent_id = coalesce($2, agent_id), \
          prompt_text = coalesce($3, prompt_text), \
          payload = CASE WHEN $3 IS NULL THEN payload END, name = coalesce($4, name), \
@@ -187,36 +176,32 @@ async fn write_update(
     .bind(update.agent_id.as_ref().map(AgentId::as_str))
     .bind(update.prompt_text.as_deref())
     .bind(update.name.as_deref())
-    .execute(&mut **tx)
-    .await?;
+    .execute(tx)?;
     if let Some(ping_url) = &update.ping_url {
-        sqlx::query(
-            "UPDATE schedules SET ping_url = $2, row_version = row_version + 1 WHERE id = $1",
-        )
-        .bind(id)
-        .bind(ping_url.as_ref().map(PingUrl::as_str))
-        .execute(&mut **tx)
-        .await?;
+        query("UPDATE schedules SET ping_url = $2, row_version = row_version + 1 WHERE id = $1")
+            .bind(id)
+            .bind(ping_url.as_ref().map(PingUrl::as_str))
+            .execute(tx)?;
     }
     if update.policy != Policy::default() {
         let policy = schedule.policy.changed_by(&update.policy);
-        write_policy(tx, id, &policy).await?;
+        write_policy(tx, id, &policy)?;
     }
     if let Some(plan) = &update.plan {
-        change_plan(tx, schedule, plan, update.keeps_instants, now).await?;
-        follow_lifecycle(tx, id, now).await?;
+        change_plan(tx, schedule, plan, update.keeps_instants, now)?;
+        follow_lifecycle(tx, id, now)?;
     }
     Ok(Ok(()))
 }
 
 /// Gives a schedule another plan. That wakes neither a paused schedule nor a cancelled one.
-async fn change_plan(
-    tx: &mut Tx,
+fn change_plan(
+    tx: &Tx<'_>,
     schedule: &PromptSchedule,
     plan: &Plan,
     keeps_instants: bool,
     now: Timestamp,
-) -> sqlx::Result<()> {
+) -> sql::Result<()> {
     let lifecycle = match schedule.lifecycle {
         Lifecycle::Paused => Lifecycle::Paused,
         Lifecycle::Cancelled => Lifecycle::Cancelled,
@@ -234,17 +219,17 @@ async fn change_plan(
             reason: "the schedule was changed",
             at: now,
         };
-        settle_until(tx, schedule, &old, now, outcome).await?;
+        settle_until(tx, schedule, &old, now, outcome)?;
     }
     if let Some(uid) = schedule.uid {
-        begin_revision(tx, uid, &plan, lifecycle, now).await?;
+        begin_revision(tx, uid, &plan, lifecycle, now)?;
     }
-    write_plan(tx, schedule.id, &plan, lifecycle).await
+    write_plan(tx, schedule.id, &plan, lifecycle)
 }
 
 /// Writes how a schedule is delivered.
-async fn write_policy(tx: &mut Tx, id: i64, policy: &Policy) -> sqlx::Result<()> {
-    sqlx::query(
+fn write_policy(tx: &Tx<'_>, id: i64, policy: &Policy) -> sql::Result<()> {
+    query(
         "UPDATE schedules SET catch_up = $2, grace = $3, pause_on_failure = $4, envelope = $5, \
          max_age = $6, row_version = row_version + 1 WHERE id = $1",
     )
@@ -254,7 +239,6 @@ async fn write_policy(tx: &mut Tx, id: i64, policy: &Policy) -> sqlx::Result<()>
     .bind(policy.pause_on_failure)
     .bind(policy.envelope.map(EnvelopeStyle::as_str))
     .bind(policy.max_age.map(|d| d.as_secs()))
-    .execute(&mut **tx)
-    .await?;
+    .execute(tx)?;
     Ok(())
 }

@@ -6,15 +6,15 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
-use sqlx::sqlite::SqliteConnectOptions;
-use sqlx::{Connection, Row, SqliteConnection};
 
 use super::adoption::adopt;
+use super::connection::{Access, connect};
+use super::database_error;
 use super::filesystem::{create_new_private, for_sqlite};
 use super::plans::{Unsent, remaining, timetable};
 use super::schedules::{fetch, write_lifecycle};
+use super::sql::{self, Tx, query};
 use super::time::DbTime;
-use super::{Tx, database_error};
 use crate::error::{Code, Error, Result};
 use crate::models::{Lifecycle, State};
 use crate::schedule::{Spec, Zone};
@@ -99,9 +99,12 @@ const NEEDED: [&str; 9] = [
 ///
 /// # Errors
 /// [`Code::DatabaseInvalid`] if there is a `schedules` that is no program's we know.
-pub(super) async fn look(connection: &mut SqliteConnection, path: &Path) -> Result<Legacy> {
-    let failed = |e| database_error(path, "look for an older version's tables", e);
-    let columns = columns_of(connection, "schedules").await.map_err(failed)?;
+pub(super) fn look(tx: &Tx<'_>, path: &Path) -> Result<Legacy> {
+    let failed = |e: sql::Error| {
+        let code = e.code();
+        database_error(path, "look for an older version's tables", code, e)
+    };
+    let columns = columns_of(tx, "schedules").map_err(failed)?;
     let has = |column: &str| columns.iter().any(|c| c == column);
     let schedules = if columns.is_empty() || has("uid") {
         None
@@ -120,13 +123,10 @@ pub(super) async fn look(connection: &mut SqliteConnection, path: &Path) -> Resu
     } else {
         Some(Schedules::Bare)
     };
-    let reminders = !columns_of(connection, "unified_reminders")
-        .await
+    let reminders = !columns_of(tx, "unified_reminders")
         .map_err(failed)?
         .is_empty()
-        && !is_upgraded(connection, "unified_reminders")
-            .await
-            .map_err(failed)?;
+        && !is_upgraded(tx, "unified_reminders").map_err(failed)?;
     Ok(Legacy {
         schedules,
         reminders,
@@ -136,7 +136,7 @@ pub(super) async fn look(connection: &mut SqliteConnection, path: &Path) -> Resu
 /// Makes room for our tables: an older `schedules` waits in a temporary table until it is brought
 /// over in the same transaction. It is copied, not renamed, so that whatever refers to the table
 /// by its name goes on doing so.
-pub(super) async fn set_aside(tx: &mut Tx, legacy: Legacy) -> sqlx::Result<()> {
+pub(super) fn set_aside(tx: &Tx<'_>, legacy: Legacy) -> sql::Result<()> {
     if legacy.schedules.is_some() {
         // Rows of other tables may refer to these, which come back under the same numbers.
         for statement in [
@@ -144,41 +144,36 @@ pub(super) async fn set_aside(tx: &mut Tx, legacy: Legacy) -> sqlx::Result<()> {
             "CREATE TEMP TABLE older_schedules AS SELECT * FROM main.schedules",
             "DROP TABLE main.schedules",
         ] {
-            sqlx::query(statement).execute(&mut **tx).await?;
+            query(statement).execute(tx)?;
         }
     }
     Ok(())
 }
 
 /// Brings the rows of older tables into ours.
-pub(super) async fn bring_over(
-    tx: &mut Tx,
+pub(super) fn bring_over(
+    tx: &Tx<'_>,
     legacy: Legacy,
     now: Timestamp,
-) -> sqlx::Result<UpgradeReport> {
+) -> sql::Result<UpgradeReport> {
     let mut report = UpgradeReport::default();
     let mut ids = Vec::new();
     if let Some(whose) = legacy.schedules {
-        ids.extend(copy_schedules(tx, whose).await?);
+        ids.extend(copy_schedules(tx, whose)?);
     }
     if legacy.reminders {
-        ids.extend(copy_reminders(tx, &mut report, now).await?);
+        ids.extend(copy_reminders(tx, &mut report, now)?);
     }
     report.kept = ids.len();
     for id in ids {
-        settle_in(tx, id, now, &mut report).await?;
+        settle_in(tx, id, now, &mut report)?;
     }
     Ok(report)
 }
 
 /// Adopts a copied row, so that nothing of its past is sent.
-async fn settle_in(
-    tx: &mut Tx,
-    id: i64,
-    now: Timestamp,
-    report: &mut UpgradeReport,
-) -> sqlx::Result<()> {
-    let Some(row) = fetch(tx, id).await? else {
+fn settle_in(tx: &Tx<'_>, id: i64, now: Timestamp, report: &mut UpgradeReport) -> sql::Result<()> {
+    let Some(row) = fetch(tx, id)? else {
         return Ok(());
     };
     let mut passed = None;
@@ -189,25 +184,24 @@ async fn settle_in(
         match (&timetable.spec, timetable.next_after(now)) {
             (Spec::Once(_), _) | (_, None) => passed = Some(due),
             (_, Some(next)) => {
-                sqlx::query("UPDATE schedules SET next_run = $2 WHERE id = $1")
+                query("UPDATE schedules SET next_run = $2 WHERE id = $1")
                     .bind(id)
                     .bind(DbTime(next))
-                    .execute(&mut **tx)
-                    .await?;
+                    .execute(tx)?;
                 report.restarted.push(id);
             }
         }
     }
-    let adopted = adopt(tx, id, &Zone::utc(), now).await?;
+    let adopted = adopt(tx, id, &Zone::utc(), now)?;
     if let Some(reason) = adopted.and_then(|a| a.broken_reason) {
         report.broken.push((id, reason));
         return Ok(());
     }
     if remaining(&row) == Some(0) && row.active {
-        return write_lifecycle(tx, id, Lifecycle::Finished, None).await;
+        return write_lifecycle(tx, id, Lifecycle::Finished, None);
     }
     if let Some(due) = passed
-        && let Some(uid) = fetch(tx, id).await?.and_then(|row| row.uid)
+        && let Some(uid) = fetch(tx, id)?.and_then(|row| row.uid)
     {
         let missed = Unsent {
             uid,
@@ -218,8 +212,8 @@ async fn settle_in(
             state: State::Missed,
             reason: "its time had passed before the upgrade",
         };
-        missed.record(tx, now).await?;
-        write_lifecycle(tx, id, Lifecycle::Finished, None).await?;
+        missed.record(tx, now)?;
+        write_lifecycle(tx, id, Lifecycle::Finished, None)?;
         report.missed.push(id);
     }
     Ok(())
@@ -227,7 +221,7 @@ async fn settle_in(
 
 /// Copies the rows of an older `schedules` table under their own numbers. The older programs
 /// calculated in UTC, so that is these schedules' zone whatever is configured.
-async fn copy_schedules(tx: &mut Tx, whose: Schedules) -> sqlx::Result<Vec<i64>> {
+fn copy_schedules(tx: &Tx<'_>, whose: Schedules) -> sql::Result<Vec<i64>> {
     // The Python program treated a limit of 0 as no limit.
     let copy = match whose {
         Schedules::Counted => {
@@ -247,30 +241,27 @@ async fn copy_schedules(tx: &mut Tx, whose: Schedules) -> sqlx::Result<Vec<i64>>
              created_at, active, last_run, 'UTC' FROM older_schedules RETURNING id"
         }
     };
-    let ids = sqlx::query_scalar(copy).fetch_all(&mut **tx).await?;
-    sqlx::query("DROP TABLE older_schedules")
-        .execute(&mut **tx)
-        .await?;
+    let ids = query(copy).all(tx)?;
+    query("DROP TABLE older_schedules").execute(tx)?;
     Ok(ids)
 }
 
 /// Copies the reminders that are for agents. Their table stays, since the web interface shares it,
 /// but they are switched off there: two programs must not send the same prompt.
-async fn copy_reminders(
-    tx: &mut Tx,
+fn copy_reminders(
+    tx: &Tx<'_>,
     report: &mut UpgradeReport,
     now: Timestamp,
-) -> sqlx::Result<Vec<i64>> {
+) -> sql::Result<Vec<i64>> {
     // Those whose number is free come first, so that no other is given it.
-    let reminders: Vec<i64> = sqlx::query_scalar(
+    let reminders: Vec<i64> = query(
         "SELECT id FROM unified_reminders r WHERE agent_id IS NOT NULL \
          ORDER BY EXISTS (SELECT 1 FROM schedules s WHERE s.id = r.id), id",
     )
-    .fetch_all(&mut **tx)
-    .await?;
+    .all(tx)?;
     let mut ids = Vec::with_capacity(reminders.len());
     for reminder in reminders {
-        let row = sqlx::query(
+        let row = query(
             "INSERT INTO schedules (id, agent_id, prompt_text, schedule_type, schedule_value, \
              next_run, created_at, active, last_run, timezone, max_repetitions, repetitions) \
              SELECT CASE WHEN EXISTS (SELECT 1 FROM schedules WHERE id = $1) THEN NULL ELSE id \
@@ -281,21 +272,17 @@ async fn copy_reminders(
              coalesce(repetition_count, 0) FROM unified_reminders WHERE id = $1 RETURNING id",
         )
         .bind(reminder)
-        .fetch_one(&mut **tx)
-        .await?;
-        let id: i64 = row.try_get("id")?;
+        .fetch_one(tx)?;
+        let id: i64 = row.get("id")?;
         if id != reminder {
             report.renumbered.push((reminder, id));
         }
         ids.push(id);
     }
-    sqlx::query("UPDATE unified_reminders SET active = 0 WHERE agent_id IS NOT NULL")
-        .execute(&mut **tx)
-        .await?;
-    sqlx::query("INSERT INTO upgrades (source, made_at) VALUES ('unified_reminders', $1)")
+    query("UPDATE unified_reminders SET active = 0 WHERE agent_id IS NOT NULL").execute(tx)?;
+    query("INSERT INTO upgrades (source, made_at) VALUES ('unified_reminders', $1)")
         .bind(DbTime(now))
-        .execute(&mut **tx)
-        .await?;
+        .execute(tx)?;
     Ok(ids)
 }
 
@@ -304,53 +291,53 @@ const BACK_UP: &str = "back it up before the upgrade";
 
 /// Copies the whole database to a file beside it. The caller holds the write lock, so that the copy
 /// is what is upgraded; hence the connection of its own, which reads.
-pub(super) async fn back_up(
-    options: &SqliteConnectOptions,
-    path: &Path,
-    now: Timestamp,
-) -> Result<PathBuf> {
+pub(super) fn back_up(path: &Path, now: Timestamp) -> Result<PathBuf> {
     let mut name = path.as_os_str().to_owned();
     name.push(format!(
         ".before-upgrade-{}",
         now.strftime("%Y%m%dT%H%M%S%.6fZ")
     ));
     let backup = PathBuf::from(name);
-    let unusable = |e: std::io::Error| database_error(path, BACK_UP, sqlx::Error::Io(e));
+    let unusable = |e: std::io::Error| database_error(path, BACK_UP, None, e);
     create_new_private(&backup).map_err(unusable)?;
-    let copied = async {
-        let mut connection = SqliteConnection::connect_with(options).await?;
-        sqlx::query("VACUUM INTO $1")
-            .bind(for_sqlite(&backup).map_err(sqlx::Error::Io)?)
-            .execute(&mut connection)
-            .await?;
-        connection.close().await?;
-        // SQLite leaves it to us to bring the copy to the disk.
-        std::fs::File::open(&backup)
-            .and_then(|f| f.sync_all())
-            .map_err(sqlx::Error::Io)
-    };
-    if let Err(e) = copied.await {
+    if let Err(e) = copy(path, &backup) {
         let _ = std::fs::remove_file(&backup);
-        return Err(database_error(path, BACK_UP, e));
+        return Err(e);
     }
     Ok(backup)
 }
 
-/// The columns of a table; none if there is no such table.
-async fn columns_of(connection: &mut SqliteConnection, table: &str) -> sqlx::Result<Vec<String>> {
-    sqlx::query_scalar("SELECT name FROM pragma_table_info($1)")
-        .bind(table)
-        .fetch_all(connection)
-        .await
+fn copy(path: &Path, backup: &Path) -> Result<()> {
+    let unusable = |e: std::io::Error| database_error(path, BACK_UP, None, e);
+    let failed = |e: sql::Error| {
+        let code = e.code();
+        database_error(path, BACK_UP, code, e)
+    };
+    let name = for_sqlite(backup).map_err(unusable)?;
+    let connection = connect(path, Access::Write).map_err(failed)?;
+    let copied = query("VACUUM INTO $1")
+        .bind(name)
+        .execute(&Tx::on(&connection));
+    copied.map_err(failed)?;
+    // SQLite leaves it to us to bring the copy to the disk.
+    std::fs::File::open(backup)
+        .and_then(|f| f.sync_all())
+        .map_err(unusable)
 }
 
-async fn is_upgraded(connection: &mut SqliteConnection, source: &str) -> sqlx::Result<bool> {
-    if columns_of(connection, "upgrades").await?.is_empty() {
+/// The columns of a table; none if there is no such table.
+fn columns_of(tx: &Tx<'_>, table: &str) -> sql::Result<Vec<String>> {
+    query("SELECT name FROM pragma_table_info($1)")
+        .bind(table)
+        .all(tx)
+}
+
+fn is_upgraded(tx: &Tx<'_>, source: &str) -> sql::Result<bool> {
+    if columns_of(tx, "upgrades")?.is_empty() {
         return Ok(false);
     }
-    let found: Option<i64> = sqlx::query_scalar("SELECT 1 FROM upgrades WHERE source = $1")
+    let found: Option<i64> = query("SELECT 1 FROM upgrades WHERE source = $1")
         .bind(source)
-        .fetch_optional(connection)
-        .await?;
+        .optional(tx)?;
     Ok(found.is_some())
 }

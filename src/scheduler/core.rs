@@ -283,15 +283,17 @@ impl Core {
     }
 
     fn claim(&mut self, now: Timestamp, actions: &mut Vec<Action>) {
-        // One at a time: its result is an event, and with that comes the next one. So between two
-        // claims, each of which may wait for the database, everything else is heard.
-        let claiming = self.ours.values().any(Option::is_none);
-        if claiming || self.ours.len() >= self.settings.concurrency {
+        // As many as there are places, in one transaction; the next ones when what became of these is
+        // known. So in between, which may be a wait for the database, everything else is heard.
+        if self.ours.values().any(Option::is_none) {
             return;
         }
-        let (ours, taken) = (&self.ours, &self.taken);
-        let free = |lane: &Lane| !ours.contains_key(lane) && !taken.contains(lane);
-        if let Some(candidate) = self.target.take(&mut self.queue, now, free) {
+        while self.ours.len() < self.settings.concurrency {
+            let (ours, taken) = (&self.ours, &self.taken);
+            let free = |lane: &Lane| !ours.contains_key(lane) && !taken.contains(lane);
+            let Some(candidate) = self.target.take(&mut self.queue, now, free) else {
+                return;
+            };
             self.ours.insert(candidate.lane.clone(), None);
             actions.push(Action::Claim(candidate));
         }

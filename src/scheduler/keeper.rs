@@ -5,6 +5,7 @@ mod look;
 
 use std::collections::HashMap;
 
+use futures_util::future::join_all;
 use jiff::{SignedDuration, Timestamp};
 
 use self::adoptions::Adoptions;
@@ -13,7 +14,7 @@ use super::core::{Action, Event, Settling};
 use super::queue::{Candidate, Source};
 use super::{Outcome, Scheduler};
 use crate::clock::{Moment, Reading};
-use crate::db::{Claim, ClaimTerms, HeldTarget, OpenOccurrence, OwnerLock};
+use crate::db::{Claim, ClaimTerms, HeldTarget, OpenOccurrence, OwnerLock, Settlement};
 use crate::error::{Error, Result};
 use crate::failpoint::failpoint;
 use crate::letta_client::{ErrorClass, Lookup, Refusal};
@@ -46,10 +47,35 @@ pub enum Carried {
     Done,
     /// To tell the core.
     Event(Event),
-    /// To write this verdict again a while later, with [`Keeper::settle`]: the database failed.
+    /// To write this verdict again a while later: the database failed.
     WriteAgain(Settling),
     /// What is not the database's, or nothing that others should wait for.
     Left(Action),
+}
+
+/// What may go into one commit with others.
+#[derive(Clone, Debug)]
+pub enum Write {
+    /// To claim this, by this time.
+    Claim(Candidate, Timestamp),
+    /// To write this verdict.
+    Settle(Settling),
+    /// To note Letta's run of a prompt that is on its way.
+    Run {
+        /// The occurrence.
+        occurrence_id: i64,
+        /// The right to settle it.
+        fence: i64,
+        /// The run.
+        run_id: String,
+    },
+}
+
+/// What came of it.
+enum Written {
+    Claim(Candidate, Result<Claim>),
+    Settle(Settling, Result<Option<Settlement>>),
+    Run(Result<()>),
 }
 
 impl Keeper {
@@ -108,8 +134,6 @@ impl Keeper {
                 };
                 return Carried::Event(event);
             }
-            Action::Claim(candidate) => return Carried::Event(self.claim(candidate).await),
-            Action::Settle(settling) => return self.settle(settling).await,
             Action::Hold { refusal, by_lanes } => {
                 db.hold_target(&self.held_target(refusal, by_lanes)).await
             }
@@ -133,7 +157,9 @@ impl Keeper {
                 return Carried::Done;
             }
             Action::Abandon(occurrence_id) => self.abandon(occurrence_id).await,
-            left @ (Action::Send(_)
+            left @ (Action::Claim(_)
+            | Action::Settle(_)
+            | Action::Send(_)
             | Action::Find(_)
             | Action::Probe
             | Action::Prune(_)
@@ -145,93 +171,105 @@ impl Keeper {
         Carried::Done
     }
 
-    async fn claim(&mut self, candidate: Candidate) -> Event {
-        let Scheduler { db, .. } = &self.scheduler;
+    /// Writes all of this, in one commit if it can be, and each by itself: what fails or is refused
+    /// concerns no other. The answers are in the order of the writes.
+    pub async fn write(&mut self, writes: Vec<Write>) -> Vec<Carried> {
         let terms = self.terms();
-        let now = self.reading.moment.now;
-        let claimed = match &candidate.source {
-            Source::Due(due) => db.claim_due(due, &candidate.lane, &terms, now).await,
-            Source::Waiting { occurrence_id, .. } => {
-                db.claim_waiting(*occurrence_id, &terms, now).await
+        let begun = writes.into_iter().map(|write| self.begin(write, &terms));
+        let written = join_all(begun).await;
+        written.into_iter().map(|one| self.end(one)).collect()
+    }
+
+    /// Hands a write to the database.
+    async fn begin(&self, write: Write, terms: &ClaimTerms) -> Written {
+        let Scheduler { db, clock, .. } = &self.scheduler;
+        match write {
+            Write::Claim(candidate, now) => {
+                let claimed = match &candidate.source {
+                    Source::Due(due) => db.claim_due(due, &candidate.lane, terms, now).await,
+                    Source::Waiting { occurrence_id, .. } => {
+                        db.claim_waiting(*occurrence_id, terms, now).await
+                    }
+                };
+                Written::Claim(candidate, claimed)
             }
-        };
-        match claimed {
-            Ok(claim) => {
+            Write::Settle(settling) => {
+                let (id, fence, verdict) =
+                    (settling.occurrence_id, settling.fence, &settling.verdict);
+                let settled = db.settle(id, fence, verdict, clock.now()).await;
+                Written::Settle(settling, settled)
+            }
+            Write::Run {
+                occurrence_id,
+                fence,
+                run_id,
+            } => Written::Run(db.record_run(occurrence_id, fence, &run_id).await),
+        }
+    }
+
+    /// Takes what came of a write. A verdict that the database can't write is to be tried again until
+    /// it can: the lane stays closed meanwhile, and should this process die, the next one looks for
+    /// the prompt.
+    fn end(&mut self, written: Written) -> Carried {
+        match written {
+            Written::Claim(candidate, Ok(claim)) => {
                 if let Claim::Job(job) = &claim {
                     self.ours.insert(job.occurrence_id, job.fence);
                 }
-                Event::Claimed(candidate, claim)
+                Carried::Event(Event::Claimed(candidate, claim))
             }
-            Err(e) => {
+            Written::Claim(candidate, Err(e)) => {
                 self.report(Some(e));
-                Event::ClaimFailed(candidate)
+                Carried::Event(Event::ClaimFailed(candidate))
             }
-        }
-    }
-
-    /// Writes a verdict. If the database can't, it is to be tried again until it can: the lane
-    /// stays closed meanwhile, and should this process die, the next one looks for the prompt.
-    pub async fn settle(&mut self, settling: Settling) -> Carried {
-        let Scheduler {
-            db,
-            clock,
-            outcomes,
-            ..
-        } = &self.scheduler;
-        let Settling {
-            occurrence_id,
-            fence,
-            ref verdict,
-            ..
-        } = settling;
-        match db.settle(occurrence_id, fence, verdict, clock.now()).await {
-            Ok(settlement) => {
+            Written::Settle(settling, Ok(settlement)) => {
                 failpoint!(settling.job.is_some(), AnswerSettled, EvidenceSettled);
-                if let Some((id, note)) = settlement
-                    .as_ref()
-                    .and_then(|s| s.schedule_id.zip(s.paused.as_ref()))
-                {
-                    tracing::warn!("schedule {id} was paused: {note}");
-                }
-                if let (Verdict::Dead { fault }, Some(settled)) = (verdict, &settlement) {
-                    let schedule = match settled.schedule_id {
-                        Some(id) => format!("schedule {id}"),
-                        None => "a deleted schedule".to_owned(),
-                    };
-                    tracing::warn!(
-                        "the prompt of {schedule} for {} was given up: {}: {}",
-                        settling.intended_at,
-                        fault.code,
-                        fault.text
-                    );
-                }
-                if let (Some(outcomes), Some(settled)) = (outcomes, &settlement) {
-                    let _ = outcomes.send(Outcome {
-                        occurrence_id,
-                        schedule_id: settled.schedule_id,
-                        intended_at: settling.intended_at,
-                        target: self.scheduler.letta.target().to_owned(),
-                        sent_at: settling.job.as_ref().map(|job| job.sent_at),
-                        state: settled.state,
-                        verdict: settling.verdict.clone(),
-                    });
-                }
+                self.tell(&settling, settlement.as_ref());
                 self.report(None);
-                self.ours.remove(&occurrence_id);
+                self.ours.remove(&settling.occurrence_id);
                 Carried::Event(Event::Settled(settling, settlement.map(|s| s.state)))
             }
-            Err(e) => {
+            Written::Settle(settling, Err(e)) => {
                 self.report(Some(e));
                 Carried::WriteAgain(settling)
             }
+            Written::Run(noted) => {
+                failpoint!(RunNoted);
+                self.report(noted.err());
+                Carried::Done
+            }
         }
     }
 
-    /// Notes Letta's run of a prompt that is on its way.
-    pub async fn record_run(&mut self, occurrence_id: i64, fence: i64, run_id: &str) {
-        let db = &self.scheduler.db;
-        let noted = db.record_run(occurrence_id, fence, run_id).await;
-        self.report(noted.err());
+    /// Says in the log, and to whoever asked for it, what a verdict came to.
+    fn tell(&self, settling: &Settling, settlement: Option<&Settlement>) {
+        let Some(settled) = settlement else { return };
+        if let (Some(id), Some(note)) = (settled.schedule_id, &settled.paused) {
+            tracing::warn!("schedule {id} was paused: {note}");
+        }
+        if let Verdict::Dead { fault } = &settling.verdict {
+            let schedule = match settled.schedule_id {
+                Some(id) => format!("schedule {id}"),
+                None => "a deleted schedule".to_owned(),
+            };
+            tracing::warn!(
+                "the prompt of {schedule} for {} was given up: {}: {}",
+                settling.intended_at,
+                fault.code,
+                fault.text
+            );
+        }
+        if let Some(outcomes) = &self.scheduler.outcomes {
+            let _ = outcomes.send(Outcome {
+                occurrence_id: settling.occurrence_id,
+                schedule_id: settled.schedule_id,
+                intended_at: settling.intended_at,
+                target: self.scheduler.letta.target().to_owned(),
+                sent_at: settling.job.as_ref().map(|job| job.sent_at),
+                state: settled.state,
+                verdict: settling.verdict.clone(),
+            });
+        }
     }
 
     /// Gives up a prompt at the end of the drain; the next scheduler looks for it.

@@ -14,10 +14,13 @@ use tokio_util::sync::CancellationToken;
 
 use super::Scheduler;
 use super::core::{Action, Core, Event, Mode, Settling};
-use super::keeper::{Carried, Keeper};
+use super::keeper::{Carried, Keeper, Write};
 use crate::error::Result;
 use crate::failpoint::failpoint;
 use watch::watch_changes;
+
+/// So much that is to be written ends a round.
+const ROUND: usize = 64;
 
 /// How long to wait before a verdict that could not be written is tried again.
 const WRITE_AGAIN: Duration = Duration::from_secs(1);
@@ -26,13 +29,35 @@ const WRITE_AGAIN: Duration = Duration::from_secs(1);
 enum Message {
     Event(Event),
     /// Letta told the run of a prompt that is on its way.
-    Run {
-        occurrence_id: i64,
-        fence: i64,
-        run_id: String,
-    },
+    Run(Run),
     /// A verdict could not be written a moment ago.
     WriteAgain(Settling),
+}
+
+/// The run of a prompt that is on its way.
+struct Run {
+    occurrence_id: i64,
+    fence: i64,
+    run_id: String,
+}
+
+impl Run {
+    fn into_write(self) -> Write {
+        Write::Run {
+            occurrence_id: self.occurrence_id,
+            fence: self.fence,
+            run_id: self.run_id,
+        }
+    }
+}
+
+/// What is carried out between two looks into the inbox.
+#[derive(Default)]
+struct Round {
+    /// What is written at its end.
+    writes: Vec<Write>,
+    /// What came of it all.
+    events: Vec<Event>,
 }
 
 impl Message {
@@ -78,7 +103,7 @@ pub(super) async fn run(scheduler: &Scheduler, mode: Mode, stop: CancellationTok
         while let Ok(message) = inbox.try_recv() {
             match message {
                 // Noted before anything is decided, since whoever takes over looks for it.
-                Message::Run { .. } => pending.push_front(message),
+                Message::Run(_) => pending.push_front(message),
                 // One look shows every change.
                 _ if message.is_change() && pending.iter().any(Message::is_change) => {}
                 _ => pending.push_back(message),
@@ -94,33 +119,33 @@ pub(super) async fn run(scheduler: &Scheduler, mode: Mode, stop: CancellationTok
                 () = clock.sleep_until(core.wake_at(clock.now())) => Message::Event(Event::Tick),
             },
         };
-        let event = match message {
-            Message::Event(event) => event,
-            Message::Run {
-                occurrence_id,
-                fence,
-                run_id,
-            } => {
-                failpoint!(RunTold);
-                let keeper = &mut runner.keeper;
-                keeper.record_run(occurrence_id, fence, &run_id).await;
-                failpoint!(RunNoted);
-                Event::Begun(occurrence_id)
-            }
-            Message::WriteAgain(settling) => {
-                let carried = runner.keeper.settle(settling).await;
-                match runner.follow(carried) {
-                    Some(event) => event,
-                    None => continue,
+        pending.push_front(message);
+        let mut round = Round::default();
+        while let Some(message) = pending.pop_front() {
+            let event = match message {
+                Message::Event(event) => event,
+                Message::Run(run) => {
+                    failpoint!(RunTold);
+                    let begun = Event::Begun(run.occurrence_id);
+                    round.writes.push(run.into_write());
+                    begun
                 }
+                Message::WriteAgain(settling) => {
+                    round.writes.push(Write::Settle(settling));
+                    continue;
+                }
+            };
+            let moment = clock.moment();
+            runner.keeper.begin_step(moment);
+            for action in core.step(moment, event) {
+                runner.take(action, moment.now, &mut round).await;
             }
-        };
-        let moment = clock.moment();
-        runner.keeper.begin_step(moment);
-        for action in core.step(moment, event) {
-            let done = runner.carry_out(action).await;
-            pending.extend(done.map(Message::Event));
+            if runner.finished || round.writes.len() >= ROUND {
+                break;
+            }
         }
+        runner.write(&mut round).await;
+        pending.extend(round.events.into_iter().map(Message::Event));
     }
     watch.abort();
     for task in runner.sending.values() {
@@ -134,15 +159,33 @@ pub(super) async fn run(scheduler: &Scheduler, mode: Mode, stop: CancellationTok
 }
 
 impl Runner<'_> {
-    /// Carries out one action; returns what came of it, if that is known at once.
-    async fn carry_out(&mut self, action: Action) -> Option<Event> {
+    /// Carries out one action, or puts off to the end of the round what may be written with others.
+    async fn take(&mut self, action: Action, now: Timestamp, round: &mut Round) {
+        match action {
+            Action::Claim(candidate) => return round.writes.push(Write::Claim(candidate, now)),
+            Action::Settle(settling) => return round.writes.push(Write::Settle(settling)),
+            Action::Send(_) | Action::Find(_) | Action::Probe => {}
+            // What it reads or writes comes after what was decided before it.
+            _ => self.write(round).await,
+        }
         if let Action::Abandon(occurrence_id) = &action
             && let Some(task) = self.sending.remove(occurrence_id)
         {
             task.abort();
         }
         let carried = self.keeper.carry_out(action).await;
-        self.follow(carried)
+        round.events.extend(self.follow(carried));
+    }
+
+    /// Writes what was put off.
+    async fn write(&mut self, round: &mut Round) {
+        let writes = std::mem::take(&mut round.writes);
+        if writes.is_empty() {
+            return;
+        }
+        for carried in self.keeper.write(writes).await {
+            round.events.extend(self.follow(carried));
+        }
     }
 
     /// Does what is left to do after an action.

@@ -88,7 +88,8 @@ impl Service {
             self.check_runs(&AgentId::parse(&schedule.agent_id)?)
                 .await?;
         }
-        let lane_of = |s: &PromptSchedule| Ok(self.letta.lane(&AgentId::parse(&s.agent_id)?));
+        let letta = self.letta.clone();
+        let lane_of = move |s: &PromptSchedule| Ok(letta.lane(&AgentId::parse(&s.agent_id)?));
         match self
             .db
             .queue_run(id, lane_of, self.request.as_deref(), self.now())

@@ -1,15 +1,11 @@
 //! Looking at schedules and at what became of them.
 
-use std::collections::HashMap;
-
-use uuid::Uuid;
-
 use super::views::{Listing, OccurrenceView, ScheduleView};
 use super::{Service, Status};
-use crate::db::{HistoryFilter, ListFilter, OpenOccurrence, remaining, timetable};
+use crate::db::{HistoryFilter, ListFilter, OpenOccurrence, Past, remaining, timetable};
 use crate::error::{Code, Error, Result};
 use crate::limits;
-use crate::models::{Account, AgentId, Occurrence, PromptSchedule, State};
+use crate::models::{Account, AgentId, PromptSchedule, State};
 
 /// How many coming and past runs are shown of one schedule.
 const SHOWN: usize = 5;
@@ -171,14 +167,10 @@ impl Service {
     }
 
     async fn occurrences(&self, filter: &HistoryFilter) -> Result<Vec<OccurrenceView>> {
-        let occurrences = self.db.list_history(filter).await?;
-        let ids = self.db.schedule_ids().await?;
-        let mut views = Vec::with_capacity(occurrences.len());
-        for occurrence in occurrences {
-            let attempts = self.db.list_attempts(occurrence.id).await?;
-            views.push(view_of(occurrence, &ids, attempts));
-        }
-        Ok(views)
+        let past = self.db.list_history(filter).await?;
+        let view =
+            |past: Past| OccurrenceView::new(past.occurrence, past.schedule_id, past.attempts);
+        Ok(past.into_iter().map(view).collect())
     }
 
     /// Why a schedule that is due is not being sent.
@@ -220,13 +212,4 @@ impl Service {
             "it is about to be sent".to_owned()
         })
     }
-}
-
-fn view_of(
-    occurrence: Occurrence,
-    ids: &HashMap<Uuid, i64>,
-    attempts: Vec<crate::models::Attempt>,
-) -> OccurrenceView {
-    let id = ids.get(&occurrence.uid).copied();
-    OccurrenceView::new(occurrence, id, attempts)
 }

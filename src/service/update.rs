@@ -133,7 +133,9 @@ impl Service {
             self.check_agent(agent, changes.skip_validation).await?;
         }
         let now = self.now();
-        let decide = |schedule: &PromptSchedule| self.decide_update(schedule, changes, now);
+        let (service, changes) = (self.clone(), changes.clone());
+        let decide =
+            move |schedule: &PromptSchedule| service.decide_update(schedule, &changes, now);
         let updated = self.db.change_schedule(id, decide, now).await?;
         self.wake.notify_one();
         updated.ok_or_else(|| not_found(id))

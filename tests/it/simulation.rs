@@ -66,9 +66,10 @@ fn seeds() -> std::ops::Range<u64> {
 }
 
 /// What has to happen in some seed, or the simulation proves nothing about it.
-const HAPPENS: [&str; 29] = [
+const HAPPENS: [&str; 30] = [
     "is killed before send",
-    "is killed before settle",
+    "is killed before that is written",
+    "is killed before it hears of that",
     "finishes",
     "its answer is lost",
     "the database fails when",

@@ -119,9 +119,8 @@ impl Stage {
             limit: 1_000,
             ..HistoryFilter::default()
         };
-        let mut all = self.world.service.db.list_history(&filter).await.unwrap();
-        all.reverse();
-        all
+        let past = self.world.service.db.list_history(&filter).await.unwrap();
+        past.into_iter().rev().map(|p| p.occurrence).collect()
     }
 }
 

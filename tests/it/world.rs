@@ -177,9 +177,14 @@ impl<T: Letta + 'static> World<T> {
             limit: 10_000,
             ..HistoryFilter::default()
         };
-        let mut all = self.service.db.list_history(&filter).await.unwrap();
-        all.reverse();
-        all
+        let past = self.service.db.list_history(&filter).await.unwrap();
+        past.into_iter().rev().map(|p| p.occurrence).collect()
+    }
+
+    /// Waits until whatever has been sent is settled, at this time.
+    pub async fn until_none_is_sending(&self) {
+        let is_sending = |o: &Occurrence| o.state == State::Sending;
+        while self.occurrences().await.iter().any(is_sending) {}
     }
 
     /// The states of every occurrence with how many instants each stands for, the oldest first.

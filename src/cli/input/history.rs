@@ -51,11 +51,12 @@ pub fn change_log(args: &HistoryArgs, zone: &str, now: Timestamp) -> Result<Chan
 
 fn state(text: &str) -> Result<State> {
     State::from_word(text).ok_or_else(|| {
+        let words: Vec<&str> = State::ALL.iter().map(|state| state.as_str()).collect();
         Error::new(
             Code::Usage,
             format!(
-                "--state {text:?} is no state: give one of waiting, sending, unknown, delivered, \
-                 dead, coalesced, skipped, missed, cancelled"
+                "--state {text:?} is no state: give one of {}",
+                words.join(", ")
             ),
         )
         .example_if(meant(text).map(|word| format!("--state {word}")))

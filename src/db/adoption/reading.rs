@@ -3,8 +3,9 @@
 use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 
+use super::super::sql::{self, Tx, query};
 use crate::db::plans::schedule_type;
-use crate::db::{Tx, rows};
+use crate::db::rows;
 use crate::error::{Code, Error, Result};
 use crate::models::{AgentId, Lifecycle, Plan, PromptSchedule, ScheduleType};
 use crate::schedule::{Spec, Timetable, Zone};
@@ -172,16 +173,11 @@ fn not_too_old(timetable: &Timetable, next_run: Timestamp, now: Timestamp) -> Ti
 
 /// What stands in a row that a schedule does not show, since it can't be read, and that decides
 /// what is sent, or when, or how often.
-pub(super) async fn fetch_unreadable(
-    tx: &mut Tx,
-    row: &PromptSchedule,
-) -> sqlx::Result<Option<String>> {
-    let decisive = sqlx::query(
-        "SELECT end_at, timezone, max_repetitions, repetitions FROM schedules WHERE id = $1",
-    )
-    .bind(row.id)
-    .fetch_one(&mut **tx)
-    .await?;
+pub(super) fn fetch_unreadable(tx: &Tx<'_>, row: &PromptSchedule) -> sql::Result<Option<String>> {
+    let decisive =
+        query("SELECT end_at, timezone, max_repetitions, repetitions FROM schedules WHERE id = $1")
+            .bind(row.id)
+            .fetch_one(tx)?;
     let stored = |column| rows::text(&decisive, column);
     let is_limited = stored("max_repetitions").is_some();
     for (column, is_readable, wanted) in [
@@ -208,7 +204,7 @@ pub(super) async fn fetch_unreadable(
             return Ok(Some(format!("{column} {text:?} is not {wanted}")));
         }
     }
-    match is_text(tx, row).await? {
+    match is_text(tx, row)? {
         true => Ok(None),
         false => Ok(Some("prompt_text is not valid UTF-8".to_owned())),
     }
@@ -216,22 +212,20 @@ pub(super) async fn fetch_unreadable(
 
 /// Whether the prompt is text. What could not be decoded was read as U+FFFD, which may also stand
 /// in a prompt by right.
-async fn is_text(tx: &mut Tx, row: &PromptSchedule) -> sqlx::Result<bool> {
+fn is_text(tx: &Tx<'_>, row: &PromptSchedule) -> sql::Result<bool> {
     if !row.prompt_text.contains(char::REPLACEMENT_CHARACTER) {
         return Ok(true);
     }
-    let bytes: Vec<u8> =
-        sqlx::query_scalar("SELECT CAST(prompt_text AS BLOB) FROM schedules WHERE id = $1")
-            .bind(row.id)
-            .fetch_one(&mut **tx)
-            .await?;
+    let bytes: Vec<u8> = query("SELECT CAST(prompt_text AS BLOB) FROM schedules WHERE id = $1")
+        .bind(row.id)
+        .one(tx)?;
     Ok(std::str::from_utf8(&bytes).is_ok())
 }
 
 /// What we last knew of a row; `None` if it is not one of ours, or can't be told to be: only a uid
 /// exactly as we write it is known to be its own and no copy of another row's.
-pub(super) async fn fetch_known(tx: &mut Tx, id: i64) -> sqlx::Result<Option<Known>> {
-    let row = sqlx::query(
+pub(super) fn fetch_known(tx: &Tx<'_>, id: i64) -> sql::Result<Option<Known>> {
+    let row = query(
         "SELECT s.uid, typeof(s.uid) AS uid_type, s.lifecycle, s.planned_next_run, \
          r.schedule_type, r.schedule_value, r.timezone, r.anchor, r.end_at, r.max_repetitions \
          FROM schedules s LEFT JOIN schedule_revisions r ON r.id = \
@@ -239,8 +233,7 @@ pub(super) async fn fetch_known(tx: &mut Tx, id: i64) -> sqlx::Result<Option<Kno
          WHERE s.id = $1 AND s.uid IS NOT NULL",
     )
     .bind(id)
-    .fetch_optional(&mut **tx)
-    .await?;
+    .fetch_optional(tx)?;
     let Some(row) = row else { return Ok(None) };
     let stored = rows::text(&row, "uid").unwrap_or_default();
     let as_written = rows::text(&row, "uid_type").as_deref() == Some("text");

@@ -4,15 +4,14 @@
 use std::collections::BTreeSet;
 
 use jiff::Timestamp;
-use sqlx::Row;
 use uuid::Uuid;
 
-use super::super::Tx;
 use super::super::control::PASSED;
 use super::super::plans::{plan_of, timetable, to_i64};
 use super::super::revisions::{Revision, begin_revision, fetch_revisions, record_passed};
 use super::super::rows;
 use super::super::schedules::write_plan;
+use super::super::sql::{self, Tx, query};
 use super::super::time::{DbTime, optional};
 use super::Made;
 use super::outcomes::{Recorded, fetch_recorded, parts_passed, take_back};
@@ -22,16 +21,16 @@ use crate::schedule::{Planned, Spec, Timetable, just_after, just_before};
 
 /// Puts the books of a schedule in order as of `now`. Returns how many instants that were recorded
 /// as not sent are to come again; `None` if nothing had to be changed.
-pub(super) async fn balance(
-    tx: &mut Tx,
+pub(super) fn balance(
+    tx: &Tx<'_>,
     schedule: &PromptSchedule,
     made: Made,
     now: Timestamp,
-) -> sqlx::Result<Option<i64>> {
+) -> sql::Result<Option<i64>> {
     let Some(uid) = schedule.uid else {
         return Ok(None);
     };
-    let recorded = fetch_recorded(tx, uid, now).await?;
+    let recorded = fetch_recorded(tx, uid, now)?;
     let is_once = schedule.schedule_type == ScheduleType::Once.as_str();
     let is_wrong = |entry: &Recorded| {
         // By the right clock a one-shot may be in time.
@@ -46,9 +45,9 @@ pub(super) async fn balance(
         Lifecycle::Active | Lifecycle::Paused | Lifecycle::Finished
     );
     let Some(from_now) = from_now.filter(|_| live) else {
-        return end_books(tx, schedule, &wrong, &kept, now).await;
+        return end_books(tx, schedule, &wrong, &kept, now);
     };
-    let revisions = dated_revisions(tx, uid).await?;
+    let revisions = dated_revisions(tx, uid)?;
     let passed = parts_passed(&wrong, &kept, &plans_of(&revisions), now);
     let taken = match schedule.max_repetitions {
         Some(_) => taken(&from_now, &revisions, &wrong, &kept, schedule, now),
@@ -57,7 +56,7 @@ pub(super) async fn balance(
     let next = match schedule.max_repetitions.is_some_and(|most| taken >= most) {
         true => None,
         false => {
-            let pruned = pruned_until(tx, uid, now).await?;
+            let pruned = pruned_until(tx, uid, now)?;
             let settled = passed.iter().flatten().map(|(newest, _)| *newest);
             let settled = settled.chain(pruned).max();
             next_of(&from_now, made, &kept, settled, now)
@@ -74,8 +73,8 @@ pub(super) async fn balance(
     if stays && wrong.is_empty() && !is_counted_anew {
         return Ok(None);
     }
-    let back = take_back(tx, &wrong, &passed, now).await?;
-    trim_revisions(tx, uid, now).await?;
+    let back = take_back(tx, &wrong, &passed, now)?;
+    trim_revisions(tx, uid, now)?;
     let lifecycle = match (schedule.lifecycle, next) {
         (_, None) => Lifecycle::Finished,
         (Lifecycle::Finished, Some(_)) => Lifecycle::Active,
@@ -88,37 +87,37 @@ pub(super) async fn balance(
     };
     let plan = from_now.plan(schedule, next_run);
     // The plan as it was ends here: the row says where that is.
-    write_plan(tx, schedule.id, &plan, lifecycle).await?;
+    write_plan(tx, schedule.id, &plan, lifecycle)?;
     let repetitions = match schedule.max_repetitions {
         Some(_) => taken,
         None => schedule
             .repetitions
             .saturating_sub(back.min(schedule.repetitions)),
     };
-    write_times(tx, schedule, repetitions, now).await?;
-    keep_sent(tx, uid, &plan, &from_now.timetable, &kept, now).await?;
-    begin_revision(tx, uid, &plan, lifecycle, now).await?;
+    write_times(tx, schedule, repetitions, now)?;
+    keep_sent(tx, uid, &plan, &from_now.timetable, &kept, now)?;
+    begin_revision(tx, uid, &plan, lifecycle, now)?;
     Ok(Some(back))
 }
 
 /// The same of a schedule that will not run: only its books are put in order.
-async fn end_books(
-    tx: &mut Tx,
+fn end_books(
+    tx: &Tx<'_>,
     schedule: &PromptSchedule,
     wrong: &[Recorded],
     kept: &[Recorded],
     now: Timestamp,
-) -> sqlx::Result<Option<i64>> {
+) -> sql::Result<Option<i64>> {
     let (Some(uid), false) = (schedule.uid, wrong.is_empty()) else {
         return Ok(None);
     };
-    let revisions = dated_revisions(tx, uid).await?;
+    let revisions = dated_revisions(tx, uid)?;
     let passed = parts_passed(wrong, kept, &plans_of(&revisions), now);
-    take_back(tx, wrong, &passed, now).await?;
-    trim_revisions(tx, uid, now).await?;
+    take_back(tx, wrong, &passed, now)?;
+    trim_revisions(tx, uid, now)?;
     if let (Ok(timetable), Some(next_run)) = (timetable(schedule), schedule.next_run) {
         let plan = plan_of(schedule, &timetable, next_run);
-        keep_sent(tx, uid, &plan, &timetable, kept, now).await?;
+        keep_sent(tx, uid, &plan, &timetable, kept, now)?;
     }
     Ok(Some(0))
 }
@@ -130,19 +129,17 @@ struct Dated {
     revision: Revision,
 }
 
-async fn dated_revisions(tx: &mut Tx, uid: Uuid) -> sqlx::Result<Vec<Dated>> {
+fn dated_revisions(tx: &Tx<'_>, uid: Uuid) -> sql::Result<Vec<Dated>> {
     let key = uid.to_string();
-    let made = sqlx::query(
-        "SELECT from_at, repetitions FROM schedule_revisions WHERE uid = $1 ORDER BY id",
-    )
-    .bind(&key)
-    .fetch_all(&mut **tx)
-    .await?;
-    let revisions = fetch_revisions(tx, &key, None).await?;
+    let made =
+        query("SELECT from_at, repetitions FROM schedule_revisions WHERE uid = $1 ORDER BY id")
+            .bind(&key)
+            .fetch_all(tx)?;
+    let revisions = fetch_revisions(tx, &key, None)?;
     let dated = made.iter().zip(revisions).filter_map(|(row, revision)| {
         Some(Dated {
             at: rows::lenient_time(row, "from_at")?,
-            repetitions: row.try_get_unchecked("repetitions").unwrap_or_default(),
+            repetitions: rows::number(row, "repetitions").unwrap_or_default(),
             revision,
         })
     });
@@ -212,21 +209,20 @@ fn next_of(
 }
 
 /// The newest instant up to now that is kept as part of a sum only.
-async fn pruned_until(tx: &mut Tx, uid: Uuid, now: Timestamp) -> sqlx::Result<Option<Timestamp>> {
-    let row = sqlx::query(
+fn pruned_until(tx: &Tx<'_>, uid: Uuid, now: Timestamp) -> sql::Result<Option<Timestamp>> {
+    let row = query(
         "SELECT max(last_at) AS last_at FROM pruned_sums WHERE uid = $1 \
          AND \"trigger\" = 'schedule' AND last_at <= $2",
     )
     .bind(uid.to_string())
     .bind(DbTime(now))
-    .fetch_one(&mut **tx)
-    .await?;
+    .fetch_one(tx)?;
     Ok(rows::lenient_time(&row, "last_at"))
 }
 
 /// Ends every plan that was to be accounted for beyond now at now.
-async fn trim_revisions(tx: &mut Tx, uid: Uuid, now: Timestamp) -> sqlx::Result<()> {
-    sqlx::query(
+fn trim_revisions(tx: &Tx<'_>, uid: Uuid, now: Timestamp) -> sql::Result<()> {
+    query(
         "UPDATE schedule_revisions SET ends_before = \
              CASE WHEN first_instant > $2 THEN first_instant ELSE $3 END \
          WHERE uid = $1 AND ends_before > $3",
@@ -234,20 +230,19 @@ async fn trim_revisions(tx: &mut Tx, uid: Uuid, now: Timestamp) -> sqlx::Result<
     .bind(uid.to_string())
     .bind(DbTime(now))
     .bind(DbTime(just_after(now)))
-    .execute(&mut **tx)
-    .await?;
+    .execute(tx)?;
     Ok(())
 }
 
 /// Records as planned what was sent of instants that are still to come, in as few plans as will do.
-async fn keep_sent(
-    tx: &mut Tx,
+fn keep_sent(
+    tx: &Tx<'_>,
     uid: Uuid,
     plan: &Plan,
     timetable: &Timetable,
     kept: &[Recorded],
     now: Timestamp,
-) -> sqlx::Result<()> {
+) -> sql::Result<()> {
     let mut runs: Vec<(Timestamp, Timestamp)> = Vec::new();
     for entry in kept.iter().filter(|entry| entry.newest > now) {
         match runs.last_mut() {
@@ -264,19 +259,19 @@ async fn keep_sent(
             end_at: None,
             ..plan.clone()
         };
-        record_passed(tx, uid, &sent, newest, now).await?;
+        record_passed(tx, uid, &sent, newest, now)?;
     }
     Ok(())
 }
 
-async fn write_times(
-    tx: &mut Tx,
+fn write_times(
+    tx: &Tx<'_>,
     schedule: &PromptSchedule,
     repetitions: i64,
     now: Timestamp,
-) -> sqlx::Result<()> {
+) -> sql::Result<()> {
     let not_after = |time: Option<Timestamp>| optional(time.map(|time| time.min(now)));
-    sqlx::query(
+    query(
         "UPDATE schedules SET repetitions = $2, paused_at = $3, created_at = $4, last_run = $5, \
          row_version = row_version + 1 WHERE id = $1",
     )
@@ -285,7 +280,6 @@ async fn write_times(
     .bind(not_after(schedule.paused_at))
     .bind(not_after(schedule.created_at))
     .bind(not_after(schedule.last_run))
-    .execute(&mut **tx)
-    .await?;
+    .execute(tx)?;
     Ok(())
 }

@@ -1,13 +1,12 @@
 //! Outcomes of instants, as far as a clock that is set back concerns them.
 
 use jiff::Timestamp;
-use sqlx::Row;
 use uuid::Uuid;
 
-use super::super::Tx;
 use super::super::plans::to_i64;
 use super::super::prune::drop_unused_payloads;
 use super::super::rows;
+use super::super::sql::{self, Row, Tx, query};
 use super::super::time::DbTime;
 use crate::models::State;
 use crate::schedule::{Past, Planned, Timetable, just_after, just_before};
@@ -37,12 +36,8 @@ impl Recorded {
 
 /// The outcomes of the instants of a schedule that are still to come, and of those before them from
 /// the newest on that has surely passed, in order.
-pub(super) async fn fetch_recorded(
-    tx: &mut Tx,
-    uid: Uuid,
-    now: Timestamp,
-) -> sqlx::Result<Vec<Recorded>> {
-    let rows = sqlx::query(
+pub(super) fn fetch_recorded(tx: &Tx<'_>, uid: Uuid, now: Timestamp) -> sql::Result<Vec<Recorded>> {
+    let rows = query(
         "SELECT id, first_at, intended_at, count, state, reason, payload, finished_at \
          FROM occurrences WHERE uid = $1 AND \"trigger\" = 'schedule' AND intended_at >= coalesce(\
              (SELECT max(intended_at) FROM occurrences WHERE uid = $1 AND \"trigger\" = 'schedule' \
@@ -52,14 +47,13 @@ pub(super) async fn fetch_recorded(
     )
     .bind(uid.to_string())
     .bind(DbTime(now))
-    .fetch_all(&mut **tx)
-    .await?;
-    let read = |row| {
+    .fetch_all(tx)?;
+    let read = |row: &Row| {
         Some(Recorded {
-            id: Row::try_get_unchecked(row, "id").ok()?,
+            id: row.get("id").ok()?,
             first: rows::lenient_time(row, "first_at")?,
             newest: rows::lenient_time(row, "intended_at")?,
-            count: Row::try_get_unchecked(row, "count").ok()?,
+            count: rows::number(row, "count")?,
             state: State::from_word(&rows::text(row, "state")?),
             reason: rows::text(row, "reason"),
             payload: rows::text(row, "payload"),
@@ -70,18 +64,18 @@ pub(super) async fn fetch_recorded(
 }
 
 /// Takes back what is wrong of these outcomes: of a range that has begun, what has passed stays.
-pub(super) async fn take_back(
-    tx: &mut Tx,
+pub(super) fn take_back(
+    tx: &Tx<'_>,
     wrong: &[Recorded],
     passed: &[Option<(Timestamp, i64)>],
     now: Timestamp,
-) -> sqlx::Result<i64> {
+) -> sql::Result<i64> {
     let mut back = 0;
     for (entry, passed) in wrong.iter().zip(passed) {
         let left = match passed {
             Some((newest, count)) => {
                 let (newest, count) = (*newest, *count);
-                sqlx::query(
+                query(
                     "UPDATE occurrences SET intended_at = $2, count = $3, finished_at = $4 \
                      WHERE id = $1",
                 )
@@ -89,8 +83,7 @@ pub(super) async fn take_back(
                 .bind(DbTime(newest))
                 .bind(count)
                 .bind(DbTime(now))
-                .execute(&mut **tx)
-                .await?;
+                .execute(tx)?;
                 count
             }
             None => {
@@ -98,12 +91,9 @@ pub(super) async fn take_back(
                     "DELETE FROM attempts WHERE occurrence_id = $1",
                     "DELETE FROM occurrences WHERE id = $1",
                 ] {
-                    sqlx::query(statement)
-                        .bind(entry.id)
-                        .execute(&mut **tx)
-                        .await?;
+                    query(statement).bind(entry.id).execute(tx)?;
                 }
-                drop_unused_payloads(tx, entry.payload.as_slice()).await?;
+                drop_unused_payloads(tx, entry.payload.as_slice())?;
                 0
             }
         };

@@ -2,10 +2,9 @@
 //! was wrong. What is counted from them is counted from now.
 
 use jiff::{SignedDuration, Timestamp};
-use sqlx::{AssertSqlSafe, Row};
 
-use super::super::Tx;
 use super::super::outbox::{NOTICE_LIFE, PING_LIFE, WANTED};
+use super::super::sql::{self, Tx, query};
 use super::super::time::DbTime;
 
 /// Where such times stand. Those of `schedules` are written with the version of the row.
@@ -37,8 +36,8 @@ const PAST: &[(&str, &str)] = &[
 const LOCAL_TIME: SignedDuration = SignedDuration::from_hours(24);
 
 /// Puts every time right that lies after `now` and can't.
-pub(super) async fn put_right(tx: &mut Tx, now: Timestamp) -> sqlx::Result<()> {
-    renew_deadlines(tx, now).await?;
+pub(super) fn put_right(tx: &Tx<'_>, now: Timestamp) -> sql::Result<()> {
+    renew_deadlines(tx, now)?;
     for statement in [
         // It was given up by the false clock.
         "UPDATE outbox SET given_up_at = NULL WHERE given_up_at > $1 AND expires_at > $1",
@@ -49,29 +48,22 @@ pub(super) async fn put_right(tx: &mut Tx, now: Timestamp) -> sqlx::Result<()> {
          AND state = 'waiting' AND sent_at IS NULL AND not_before > $1",
         "DELETE FROM clock_readings WHERE at > $1",
     ] {
-        sqlx::query(statement)
-            .bind(DbTime(now))
-            .execute(&mut **tx)
-            .await?;
+        query(statement).bind(DbTime(now)).execute(tx)?;
     }
     for (table, column) in PAST {
         let statement = format!("UPDATE {table} SET {column} = $1 WHERE {column} > $1");
-        sqlx::query(AssertSqlSafe(statement))
-            .bind(DbTime(now))
-            .execute(&mut **tx)
-            .await?;
+        query(&statement).bind(DbTime(now)).execute(tx)?;
     }
-    sqlx::query(
+    query(
         "UPDATE schedules SET last_run = min(last_run, $1), paused_at = min(paused_at, $1), \
-         ended_at = min(ended_at, $1), created_at = CASE WHEN created_at > $2 THEN $1 ELSE created_at END, \
-         row_version = row_version + 1 \
+         ended_at = min(ended_at, $1), created_at = CASE WHEN created_at > $2 THEN $1 ELSE \
+         created_at END, row_version = row_version + 1 \
          WHERE touched = 0 AND (last_run > $1 OR paused_at > $1 OR ended_at > $1 \
                             OR created_at > $2)",
     )
     .bind(DbTime(now))
     .bind(DbTime(later(now, LOCAL_TIME)))
-    .execute(&mut **tx)
-    .await?;
+    .execute(tx)?;
     for (statement, life) in [
         (
             "UPDATE channels SET wanted_until = $1 WHERE wanted_until > $1",
@@ -86,35 +78,32 @@ pub(super) async fn put_right(tx: &mut Tx, now: Timestamp) -> sqlx::Result<()> {
             PING_LIFE,
         ),
     ] {
-        sqlx::query(statement)
+        query(statement)
             .bind(DbTime(later(now, life)))
-            .execute(&mut **tx)
-            .await?;
+            .execute(tx)?;
     }
     Ok(())
 }
 
 /// Lets the retries of what is open end as long after now as they were to end after they began.
-async fn renew_deadlines(tx: &mut Tx, now: Timestamp) -> sqlx::Result<()> {
-    let open = sqlx::query(
+fn renew_deadlines(tx: &Tx<'_>, now: Timestamp) -> sql::Result<()> {
+    let open = query(
         "SELECT id, expires_at, (SELECT min(started_at) FROM attempts a \
              WHERE a.occurrence_id = occurrences.id) AS begun_at FROM occurrences \
          WHERE state IN ('waiting', 'sending', 'unknown') AND expires_at > $1",
     )
     .bind(DbTime(now))
-    .fetch_all(&mut **tx)
-    .await?;
+    .fetch_all(tx)?;
     for row in open {
-        let expires_at = row.try_get::<DbTime, _>("expires_at")?.0;
-        let begun_at: Option<DbTime> = row.try_get("begun_at")?;
+        let expires_at = row.get::<DbTime>("expires_at")?.0;
+        let begun_at: Option<DbTime> = row.get("begun_at")?;
         let Some(begun_at) = begun_at.map(|t| t.0).filter(|begun_at| *begun_at > now) else {
             continue;
         };
-        sqlx::query("UPDATE occurrences SET expires_at = $2 WHERE id = $1")
-            .bind(row.try_get::<i64, _>("id")?)
+        query("UPDATE occurrences SET expires_at = $2 WHERE id = $1")
+            .bind(row.get::<i64>("id")?)
             .bind(DbTime(later(now, expires_at.duration_since(begun_at))))
-            .execute(&mut **tx)
-            .await?;
+            .execute(tx)?;
     }
     Ok(())
 }

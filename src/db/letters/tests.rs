@@ -34,7 +34,8 @@ impl Outbox {
         let path = folder.path().join("test.db");
         let (db, _) = Db::open(&path, &Zone::utc(), now()).await.unwrap();
         let outbox = Outbox {
-            db,
+            // All of whose jobs go through one connection.
+            db: db.for_scheduler(),
             steps: Arc::default(),
             _folder: folder,
         };
@@ -47,20 +48,23 @@ impl Outbox {
             ))
             .await;
         let counted = outbox.steps.clone();
-        let mut connection = outbox.db.pool.acquire().await.unwrap();
-        let mut handle = connection.lock_handle().await.unwrap();
-        handle.set_progress_handler(1, move || {
-            counted.fetch_add(1, Ordering::Relaxed);
-            true
-        });
-        drop(handle);
-        drop(connection);
+        let count = move |tx: &Tx<'_>| {
+            let counted = counted.clone();
+            let count_one = move || {
+                counted.fetch_add(1, Ordering::Relaxed);
+                false
+            };
+            let set = tx.connection().progress_handler(1, Some(count_one));
+            Ok(set.map_err(sql::Error::from)?)
+        };
+        outbox.db.write("count the steps", count).await.unwrap();
         outbox
     }
 
     async fn run(&self, sql: &str) {
-        let sql = sqlx::AssertSqlSafe(sql.to_owned());
-        sqlx::raw_sql(sql).execute(&self.db.pool).await.unwrap();
+        let sql = sql.to_owned();
+        let ran = self.db.write("test", move |tx| Ok(tx.run_script(&sql)?));
+        ran.await.unwrap();
     }
 
     /// Takes a letter, in few steps.
@@ -123,8 +127,9 @@ async fn every_statement_on_the_outbox_finds_its_rows_by_an_index() {
     let all: Vec<String> = SOURCES.iter().flat_map(|s| statements(s)).collect();
     assert!(all.len() > 15, "{all:#?}");
     for statement in all {
-        let sql = sqlx::AssertSqlSafe(format!("EXPLAIN QUERY PLAN {statement}"));
-        let plan = sqlx::query(sql).fetch_all(&outbox.db.pool).await.unwrap();
+        let sql = format!("EXPLAIN QUERY PLAN {statement}");
+        let plan = (outbox.db).read("test", move |tx| Ok(query(&sql).fetch_all(tx)?));
+        let plan = plan.await.unwrap();
         for row in plan {
             let step = rows::text(&row, "detail").unwrap();
             let scanned = step.strip_prefix("SCAN ");

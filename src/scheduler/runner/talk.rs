@@ -5,7 +5,7 @@ use std::panic::AssertUnwindSafe;
 use futures_util::FutureExt;
 
 use super::super::core::Event;
-use super::{Message, Runner};
+use super::{Message, Run, Runner};
 use crate::db::{Job, OpenOccurrence};
 use crate::failpoint::failpoint;
 use crate::letta_client::{Answer, Doubt, ErrorClass, Evidence, Outgoing, Refusal, RefusalKind};
@@ -22,11 +22,11 @@ impl Runner<'_> {
                 options: sent.options.clone(),
             };
             let on_run = |run_id: &str| {
-                let _ = messages.send(Message::Run {
+                let _ = messages.send(Message::Run(Run {
                     occurrence_id: sent.occurrence_id,
                     fence: sent.fence,
                     run_id: run_id.to_owned(),
-                });
+                }));
             };
             let broken = || {
                 Answer::Unknown(Doubt {

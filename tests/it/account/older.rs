@@ -10,6 +10,10 @@ use crate::world::World;
 
 /// Takes the database back to where it was before the account was kept.
 const UNDO: &str = "
+    DROP INDEX ix_occurrences_not_sent;
+    DROP INDEX ix_occurrences_intended_at;
+    DROP INDEX ix_occurrences_of_agent;
+    DROP INDEX ix_occurrences_of_schedule;
     DROP INDEX ix_incidents_unknown_agents;
     DROP TRIGGER schedules_uncounted;
     DROP TRIGGER schedules_recounted;

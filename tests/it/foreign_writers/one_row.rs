@@ -35,7 +35,8 @@ async fn history_of(world: &World, id: i64) -> Vec<Occurrence> {
         limit: 10,
         ..HistoryFilter::default()
     };
-    world.service.db.list_history(&filter).await.unwrap()
+    let past = world.service.db.list_history(&filter).await.unwrap();
+    past.into_iter().map(|p| p.occurrence).collect()
 }
 
 async fn open_kinds(world: &World) -> Vec<IncidentKind> {

@@ -48,7 +48,8 @@ async fn states(service: &Service) -> Vec<(State, i64)> {
         assert!(account.balanced, "{account:?}");
     }
     let all = service.db.list_history(&filter).await.unwrap();
-    all.iter().rev().map(|o| (o.state, o.count)).collect()
+    let all = all.iter().rev().map(|p| &p.occurrence);
+    all.map(|o| (o.state, o.count)).collect()
 }
 
 #[tokio::test]

@@ -10,11 +10,11 @@ use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt;
 
-/// The span within which statements are caught. sqlx carries it to the connection's own thread.
+/// The span within which statements are caught. The database carries it to its threads.
 const SPAN: &str = "statements of a scheduler";
 
-/// What sqlx calls the events that tell a statement.
-const TARGET: &str = "sqlx::query";
+/// Where the events come from that tell a statement.
+const TARGET: &str = "promptyoself::db::sql";
 
 static CAUGHT: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
 
@@ -58,28 +58,20 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Catcher {
         }
         let mut told = Told::default();
         event.record(&mut told);
-        // A short statement is told as its summary only.
-        let sql = match told.statement.is_empty() {
-            true => told.summary,
-            false => told.statement,
-        };
         let mut caught = CAUGHT.lock().unwrap_or_else(PoisonError::into_inner);
-        caught.insert(sql.trim().to_owned());
+        caught.insert(told.statement);
     }
 }
 
 #[derive(Default)]
 struct Told {
-    summary: String,
     statement: String,
 }
 
 impl Visit for Told {
     fn record_str(&mut self, field: &Field, value: &str) {
-        match field.name() {
-            "summary" => value.clone_into(&mut self.summary),
-            "db.statement" => value.clone_into(&mut self.statement),
-            _ => {}
+        if field.name() == "statement" {
+            value.clone_into(&mut self.statement);
         }
     }
 

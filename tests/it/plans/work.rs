@@ -6,8 +6,9 @@ use jiff::SignedDuration;
 use promptyoself::letta_client::{
     Answer, Delivery, Doubt, ErrorClass, Evidence, Refusal, RefusalKind,
 };
-use promptyoself::models::{CatchUp, Channel, PingUrl, Policy, ScheduleType, State, Turn};
+use promptyoself::models::{AgentId, CatchUp, Channel, PingUrl, Policy, ScheduleType, State, Turn};
 use promptyoself::scheduler::Mode;
+use promptyoself::service::HistoryQuery;
 
 use super::by_scheduler;
 use crate::fake_target::{Act, FakeTarget};
@@ -24,8 +25,33 @@ pub async fn all() {
     foreign_changes().await;
     holds().await;
     housekeeping().await;
+    looks_at_the_history().await;
     for seed in 1..=SEEDS {
         simulation::law_of(seed).await.unwrap();
+    }
+}
+
+/// Every way to ask for the history: whoever looks keeps a processor from the schedulers.
+async fn looks_at_the_history() {
+    let (world, _foreign) = told().await;
+    let id = register(&world, "agent-a", Policy::default()).await;
+    let states: Vec<Option<State>> = State::ALL.iter().copied().map(Some).collect();
+    for id in [None, Some(id)] {
+        for agent_id in [None, Some(AgentId::parse("agent-a").unwrap())] {
+            for state in [&[None], &states[..]].concat() {
+                for since in [None, Some(world.now())] {
+                    let asked = HistoryQuery {
+                        id,
+                        agent_id: agent_id.clone(),
+                        state,
+                        since,
+                        limit: 5,
+                        offset: 0,
+                    };
+                    by_scheduler(world.service.history(&asked)).await.unwrap();
+                }
+            }
+        }
     }
 }
 

@@ -3,6 +3,9 @@
 //! Letta takes no MCP server at a loopback address, so it reaches us by a public one that leads back
 //! here (`scripts/letta/public_address.py`), as through a user's proxy.
 
+use std::time::Duration;
+
+use promptyoself::clock::Clock;
 use promptyoself::models::AgentId;
 use serde_json::{Value, json};
 
@@ -11,6 +14,9 @@ use crate::daemon::{Daemon, Program};
 
 /// The address of `scripts/letta/public_address.py`.
 const PUBLIC: &str = "192.31.196.1";
+
+/// A turn of a tool that goes on for longer hangs: Letta gives its client half of that.
+const HANGS: Duration = Duration::from_secs(60);
 
 /// A daemon that Letta reaches by its public address, and asks for keys.
 async fn serve(real: &RealLetta, folder: &tempfile::TempDir) -> (Program, Daemon, String) {
@@ -31,14 +37,19 @@ fn connect(program: &Program, agent: &AgentId, url: &str) -> Value {
 /// Says something to an agent that makes its model call a tool, and gives what the tool returned.
 ///
 /// Now and then Letta's client opens a connection and sends nothing on it for 30 seconds: seen at the
-/// proxy between us, and with no other client. Then the model tries again, as models do.
-async fn call_tool(real: &RealLetta, agent: &AgentId, tool: &str, arguments: Value) -> Value {
-    let content = format!("[[call {tool} {arguments}]]");
+/// proxy between us, and with no other client. Then the model tries again, as models do. Rarer still
+/// that turn never ends, and keeps its agent: `None`.
+async fn call_tool(real: &RealLetta, agent: &AgentId, tool: &str, wish: Value) -> Option<Value> {
+    let content = format!("[[call {tool} {wish}]]");
     let body = json!({ "messages": [{ "role": "user", "content": content }] });
     let path = format!("/v1/agents/{agent}/messages");
+    let clock = Clock::system();
     let mut returned = Value::Null;
     for _ in 0..5 {
-        let turn = real.call("POST", &path, Some(body.clone())).await;
+        let turn = tokio::select! {
+            turn = real.call("POST", &path, Some(body.clone())) => turn,
+            () = clock.sleep(HANGS) => return None,
+        };
         let messages = turn["messages"].as_array().unwrap();
         let message = messages
             .iter()
@@ -52,33 +63,52 @@ async fn call_tool(real: &RealLetta, agent: &AgentId, tool: &str, arguments: Val
             break;
         }
     }
-    returned
+    Some(returned)
+}
+
+/// Does something with a new agent that is connected, with another one where a turn of it hangs.
+async fn with_agent<T>(
+    real: &RealLetta,
+    program: &Program,
+    url: &str,
+    work: impl AsyncFn(&AgentId) -> Option<T>,
+) -> (AgentId, T) {
+    for _ in 0..4 {
+        let agent = real.new_agent().await;
+        assert!(connect(program, &agent, url)["key_id"].is_i64());
+        if let Some(done) = work(&agent).await {
+            return (agent, done);
+        }
+    }
+    panic!("every turn hangs");
 }
 
 #[tokio::test]
 async fn an_agent_schedules_for_itself_by_its_own_call_and_is_prompted() {
     let real = RealLetta::get().await;
-    let (agent, other) = (real.new_agent().await, real.new_agent().await);
+    let first = real.new_agent().await;
     let folder = tempfile::tempdir().unwrap();
     let (program, daemon, url) = serve(&real, &folder).await;
 
-    // Both share one MCP server in Letta, and what is connected twice is connected once.
-    let connected = connect(&program, &agent, &url);
+    // All share one MCP server in Letta, and what is connected twice is connected once.
+    let connected = connect(&program, &first, &url);
     let tools = connected["tools"].as_array().unwrap();
     assert!(
         tools.contains(&json!("promptyoself_schedule_every")),
         "{connected:#}"
     );
     assert!(!tools.contains(&json!("promptyoself_agents")));
-    assert!(connect(&program, &other, &url)["key_id"].is_i64());
-    assert!(connect(&program, &agent, &url)["key_id"].is_null());
+    assert!(connect(&program, &first, &url)["key_id"].is_null());
 
     let prompt = "drink some water";
     // With a name, the same call twice is one schedule.
     let wish = json!({
         "name": "water", "prompt": prompt, "every": "2s", "max_repetitions": 1,
     });
-    let returned = call_tool(&real, &agent, "promptyoself_schedule_every", wish).await;
+    let schedules = async |agent: &AgentId| {
+        call_tool(&real, agent, "promptyoself_schedule_every", wish.clone()).await
+    };
+    let (agent, returned) = with_agent(&real, &program, &url, schedules).await;
     assert_eq!(returned["status"], "success", "{returned:#}");
     let history = program
         .until(|h| h.iter().any(|o| o["state"] == "delivered"))
@@ -90,31 +120,34 @@ async fn an_agent_schedules_for_itself_by_its_own_call_and_is_prompted() {
 
     // Whatever an agent's model writes, nothing of another agent is there for it.
     let (not_its_own, not_there) = ("this key is for agent", "there is no schedule 1");
-    for (tool, arguments, told) in [
-        (
-            "promptyoself_list",
-            json!({ "agent_id": agent }),
-            not_its_own,
-        ),
-        ("promptyoself_get", json!({ "schedule_id": 1 }), not_there),
-        (
-            "promptyoself_cancel",
-            json!({ "schedule_id": 1 }),
-            not_there,
-        ),
-        (
-            "promptyoself_schedule_every",
-            json!({ "prompt": "x", "every": "1h", "agent_id": agent }),
-            not_its_own,
-        ),
-    ] {
-        let returned = call_tool(&real, &other, tool, arguments).await;
-        assert_eq!(returned["status"], "error", "{tool}: {returned:#}");
-        assert!(returned.to_string().contains(told), "{tool}: {returned:#}");
-        assert!(!returned.to_string().contains(prompt), "{returned:#}");
-    }
-    let wish = json!({ "name": "mine", "prompt": "mine", "every": "1h" });
-    let returned = call_tool(&real, &other, "promptyoself_schedule_every", wish).await;
+    let pries = async |other: &AgentId| {
+        for (tool, arguments, told) in [
+            (
+                "promptyoself_list",
+                json!({ "agent_id": agent }),
+                not_its_own,
+            ),
+            ("promptyoself_get", json!({ "schedule_id": 1 }), not_there),
+            (
+                "promptyoself_cancel",
+                json!({ "schedule_id": 1 }),
+                not_there,
+            ),
+            (
+                "promptyoself_schedule_every",
+                json!({ "prompt": "x", "every": "1h", "agent_id": agent }),
+                not_its_own,
+            ),
+        ] {
+            let returned = call_tool(&real, other, tool, arguments).await?;
+            assert_eq!(returned["status"], "error", "{tool}: {returned:#}");
+            assert!(returned.to_string().contains(told), "{tool}: {returned:#}");
+            assert!(!returned.to_string().contains(prompt), "{returned:#}");
+        }
+        let wish = json!({ "name": "mine", "prompt": "mine", "every": "1h" });
+        call_tool(&real, other, "promptyoself_schedule_every", wish).await
+    };
+    let (other, returned) = with_agent(&real, &program, &url, pries).await;
     assert_eq!(returned["status"], "success", "{returned:#}");
     let listed = program.json(&["list", "--agent-id", other.as_str()]);
     assert_eq!(listed["schedules"][0]["prompt_text"], "mine");

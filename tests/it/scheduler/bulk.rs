@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 use promptyoself::clock::Clock;
 use promptyoself::db::{AT_ONCE, Claim};
 use promptyoself::scheduler::core::{Action, Core, Event, Mode};
-use promptyoself::scheduler::keeper::{Carried, Keeper};
+use promptyoself::scheduler::keeper::{Carried, Keeper, Write};
 
 use crate::daemon::Program;
 use crate::fake_letta::FakeLetta;
@@ -135,7 +135,14 @@ impl Steps {
             Action::Finish => "finish",
             _ => "other",
         };
-        match self.keeper.carry_out(action).await {
+        let carried = match action {
+            Action::Claim(candidate) => {
+                let claim = Write::Claim(candidate, self.clock.now());
+                self.keeper.write(vec![claim]).await.remove(0)
+            }
+            other => self.keeper.carry_out(other).await,
+        };
+        match carried {
             Carried::Event(Event::Claimed(candidate, claim)) => {
                 let is_sent = matches!(claim, Claim::Job(_));
                 self.events.push_back(Event::Claimed(candidate, claim));

@@ -187,6 +187,7 @@ async fn an_absent_server_holds_everything_and_costs_nobody_a_try() {
         outcome.verdict,
         Verdict::Waiting { counts: false, .. }
     ));
+    world.until_none_is_sending().await;
     let held = world.service.db.list_held_targets().await.unwrap();
     // The note is written before anything else is asked.
     assert_eq!(held.first().map(|h| h.code.as_str()), Some("unreachable"));

@@ -9,7 +9,7 @@ use promptyoself::db::{Claim, Db};
 use promptyoself::models::{Lane, State, Trigger, Verdict};
 use promptyoself::scheduler::core::{Action, Core, Event, Mode, Settling, View};
 use promptyoself::scheduler::guard::Start;
-use promptyoself::scheduler::keeper::{Carried, Keeper};
+use promptyoself::scheduler::keeper::{Carried, Keeper, Write};
 use promptyoself::scheduler::queue::{Candidate, Source};
 use promptyoself::scheduler::{Outcome, Scheduler};
 
@@ -36,6 +36,13 @@ pub struct Process {
     pub seen: Option<i64>,
     /// What it knows to be waiting for each lane, with the instant that gives it its place.
     pub known: Vec<Known>,
+}
+
+/// What becomes of a process in a step.
+enum Fate {
+    Lives,
+    Dies,
+    Finishes,
 }
 
 /// Something that a process knows to be waiting for its lane.
@@ -159,47 +166,92 @@ impl World {
             self.processes[slot] = Some(process);
             return Ok(());
         };
-        let event = match message {
-            Message::Event(event) => event,
-            Message::Run(request) => {
-                let job = self.letta.requests[request].job.clone();
-                let run = self.letta.run_of(request).unwrap_or_default();
-                let keeper = &mut process.keeper;
-                by_scheduler(keeper.record_run(job.occurrence_id, job.fence, &run)).await;
-                self.wrote(slot);
-                Event::Begun(job.occurrence_id)
-            }
-            Message::WriteAgain(settling) => {
-                let carried = by_scheduler(process.keeper.settle(settling)).await;
-                self.wrote(slot);
-                self.follow(&mut process, carried).await?;
-                self.processes[slot] = Some(process);
-                return Ok(());
-            }
-        };
-        self.note_event(slot, &event);
-        let moment = self.clock.moment();
-        process.keeper.begin_step(moment);
-        for action in process.core.step(moment, event) {
-            if happens(&mut self.rng, self.faults.crash) {
-                self.note(format!("{slot}: is killed before {}", short(&action)));
-                self.bury(slot, process.life, process.keeper);
-                return Ok(());
-            }
-            let finishes = matches!(action, Action::Finish);
-            self.carry_out(slot, &mut process, action).await?;
-            if finishes {
+        match self.round(slot, &mut process, message).await? {
+            Fate::Lives => self.processes[slot] = Some(process),
+            Fate::Dies => self.bury(slot, process.life, process.keeper),
+            Fate::Finishes => {
                 self.note(format!("{slot}: finishes"));
                 self.hang_up(process.life);
                 by_scheduler(process.keeper.leave()).await;
                 self.wrote(slot);
                 let later = self.rng.i64(SECOND..10 * MINUTE);
                 self.plan(later, Happening::Start(slot));
-                return Ok(());
             }
         }
-        self.processes[slot] = Some(process);
         Ok(())
+    }
+
+    /// Lets a process decide about a message, and perhaps about what it was told meanwhile: then what
+    /// is decided is written in one commit.
+    async fn round(&mut self, slot: usize, process: &mut Process, first: Message) -> Law<Fate> {
+        let mut writes = Vec::new();
+        let mut next = Some(first);
+        while let Some(message) = next {
+            match self.decide(slot, process, message, &mut writes).await? {
+                Fate::Lives => {}
+                ends => return Ok(ends),
+            }
+            next = match self.rng.bool() {
+                true => process.inbox.pop_front(),
+                false => None,
+            };
+        }
+        self.write(slot, process, &mut writes).await
+    }
+
+    async fn decide(
+        &mut self,
+        slot: usize,
+        process: &mut Process,
+        message: Message,
+        writes: &mut Vec<Write>,
+    ) -> Law<Fate> {
+        let event = match message {
+            Message::Event(event) => event,
+            Message::Run(request) => {
+                let job = self.letta.requests[request].job.clone();
+                writes.push(Write::Run {
+                    occurrence_id: job.occurrence_id,
+                    fence: job.fence,
+                    run_id: self.letta.run_of(request).unwrap_or_default(),
+                });
+                Event::Begun(job.occurrence_id)
+            }
+            Message::WriteAgain(settling) => {
+                writes.push(Write::Settle(settling));
+                return Ok(Fate::Lives);
+            }
+        };
+        self.note_event(slot, &event);
+        let moment = self.clock.moment();
+        process.keeper.begin_step(moment);
+        for action in process.core.step(moment, event) {
+            match action {
+                Action::Claim(candidate) => {
+                    writes.push(Write::Claim(candidate, moment.now));
+                    continue;
+                }
+                Action::Settle(settling) => {
+                    writes.push(Write::Settle(settling));
+                    continue;
+                }
+                Action::Send(_) | Action::Find(_) | Action::Probe => {}
+                _ => match self.write(slot, process, writes).await? {
+                    Fate::Lives => {}
+                    ends => return Ok(ends),
+                },
+            }
+            if happens(&mut self.rng, self.faults.crash) {
+                self.note(format!("{slot}: is killed before {}", short(&action)));
+                return Ok(Fate::Dies);
+            }
+            let finishes = matches!(action, Action::Finish);
+            self.carry_out(slot, process, action).await?;
+            if finishes {
+                return Ok(Fate::Finishes);
+            }
+        }
+        Ok(Fate::Lives)
     }
 
     async fn carry_out(&mut self, slot: usize, process: &mut Process, action: Action) -> Law {
@@ -225,52 +277,116 @@ impl World {
         self.follow(process, carried).await
     }
 
-    /// Carries out an action on a database that fails: before, in the middle, or so that only the
-    /// answer is lost.
+    /// Writes some of what was decided in one commit, and the rest in the next one.
+    async fn write(
+        &mut self,
+        slot: usize,
+        process: &mut Process,
+        writes: &mut Vec<Write>,
+    ) -> Law<Fate> {
+        while !writes.is_empty() {
+            let rest = writes.split_off(self.rng.usize(1..=writes.len()));
+            let batch = std::mem::replace(writes, rest);
+            let names: Vec<String> = batch.iter().map(short_write).collect();
+            self.note(format!("{slot}:   {}", names.join(", ")));
+            if happens(&mut self.rng, self.faults.crash) {
+                self.note(format!("{slot}: is killed before that is written"));
+                return Ok(Fate::Dies);
+            }
+            let carried = match happens(&mut self.rng, self.faults.database) {
+                true => self.fail_to_write(process, batch).await,
+                false => by_scheduler(process.keeper.write(batch)).await,
+            };
+            self.changed = true;
+            self.wrote(slot);
+            let took = self.rng.i64(0..3_000);
+            self.clock.advance(jiff::SignedDuration::from_micros(took));
+            if happens(&mut self.rng, self.faults.crash) {
+                self.note(format!("{slot}: is killed before it hears of that"));
+                return Ok(Fate::Dies);
+            }
+            for one in carried {
+                self.follow(process, one).await?;
+            }
+        }
+        Ok(Fate::Lives)
+    }
+
+    /// Writes a batch on a database that fails: at once, or so that what was written is not known.
+    async fn fail_to_write(&mut self, process: &mut Process, batch: Vec<Write>) -> Vec<Carried> {
+        if self.rng.bool() {
+            return self
+                .break_table(process, async |keeper| keeper.write(batch).await)
+                .await;
+        }
+        self.note("      its answer is lost");
+        let terms = process.keeper.terms();
+        let mut carried = Vec::new();
+        for write in batch {
+            carried.push(match write {
+                Write::Claim(candidate, now) => {
+                    let lane = &candidate.lane;
+                    let _ = match &candidate.source {
+                        Source::Due(due) => process.db.claim_due(due, lane, &terms, now).await,
+                        Source::Waiting { occurrence_id, .. } => {
+                            let id = *occurrence_id;
+                            process.db.claim_waiting(id, &terms, now).await
+                        }
+                    };
+                    Carried::Event(Event::ClaimFailed(candidate))
+                }
+                Write::Settle(settling) => {
+                    let (id, fence) = (settling.occurrence_id, settling.fence);
+                    let (verdict, now) = (&settling.verdict, self.clock.now());
+                    let _ = process.db.settle(id, fence, verdict, now).await;
+                    Carried::WriteAgain(settling)
+                }
+                Write::Run {
+                    occurrence_id,
+                    fence,
+                    run_id,
+                } => {
+                    let _ = process.db.record_run(occurrence_id, fence, &run_id).await;
+                    Carried::Done
+                }
+            });
+        }
+        carried
+    }
+
+    /// Does something with the database while one of its tables can't be written.
+    async fn break_table<T>(
+        &mut self,
+        process: &mut Process,
+        does: impl AsyncFnOnce(&mut Keeper) -> T,
+    ) -> T {
+        let table = pick(
+            &mut self.rng,
+            &[
+                "occurrences",
+                "attempts",
+                "schedules",
+                "schedulers",
+                "payloads",
+            ],
+        );
+        self.note(format!("      the database fails when {table} is written"));
+        self.observer.break_table(table).await;
+        let done = does(&mut process.keeper).await;
+        self.observer.mend_table().await;
+        done
+    }
+
+    /// Carries out an action on a database that fails: before, or in the middle.
     async fn fail(&mut self, process: &mut Process, action: Action) -> Carried {
         match (self.rng.u8(0..3), action) {
             (0, Action::Look | Action::LookFurther) => {
                 self.note("      the database can't be read");
                 Carried::Event(Event::LookFailed)
             }
-            (1, Action::Claim(candidate)) => {
-                self.note("      its answer is lost");
-                let (terms, now) = (process.keeper.terms(), self.clock.now());
-                let _ = match &candidate.source {
-                    Source::Due(due) => {
-                        let lane = &candidate.lane;
-                        process.db.claim_due(due, lane, &terms, now).await
-                    }
-                    Source::Waiting { occurrence_id, .. } => {
-                        let id = *occurrence_id;
-                        process.db.claim_waiting(id, &terms, now).await
-                    }
-                };
-                Carried::Event(Event::ClaimFailed(candidate))
-            }
-            (1, Action::Settle(settling)) => {
-                self.note("      its answer is lost");
-                let (id, fence) = (settling.occurrence_id, settling.fence);
-                let (verdict, now) = (&settling.verdict, self.clock.now());
-                let _ = process.db.settle(id, fence, verdict, now).await;
-                Carried::WriteAgain(settling)
-            }
             (_, action) => {
-                let table = pick(
-                    &mut self.rng,
-                    &[
-                        "occurrences",
-                        "attempts",
-                        "schedules",
-                        "schedulers",
-                        "payloads",
-                    ],
-                );
-                self.note(format!("      the database fails when {table} is written"));
-                self.observer.break_table(table).await;
-                let carried = process.keeper.carry_out(action).await;
-                self.observer.mend_table().await;
-                carried
+                self.break_table(process, async |keeper| keeper.carry_out(action).await)
+                    .await
             }
         }
     }
@@ -383,17 +499,24 @@ fn known(view: &View) -> Vec<Known> {
     due.chain(waits).collect()
 }
 
-/// An action in one line.
-fn short(action: &Action) -> String {
-    match action {
-        Action::Claim(c) => format!(
+/// A write in one line.
+fn short_write(write: &Write) -> String {
+    match write {
+        Write::Claim(c, _) => format!(
             "claim {:?} of {} in {}",
             identity(&c.source),
             c.intended_at,
             c.lane.as_str()
         ),
+        Write::Settle(s) => format!("settle {} as {:?}", s.occurrence_id, s.verdict),
+        Write::Run { occurrence_id, .. } => format!("note the run of {occurrence_id}"),
+    }
+}
+
+/// An action in one line.
+fn short(action: &Action) -> String {
+    match action {
         Action::Send(job) => format!("send {} to {}", job.occurrence_id, job.agent_id),
-        Action::Settle(s) => format!("settle {} as {:?}", s.occurrence_id, s.verdict),
         Action::Find(open) => format!("find {} run {:?}", open.id, open.run_id),
         Action::Hold { refusal, .. } => format!("hold: {}", refusal.text),
         other => format!("{other:?}"),

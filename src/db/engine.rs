@@ -1,0 +1,256 @@
+//! Whole transactions on a thread of their own, many of them in one commit.
+//!
+//! A job is a closure that does all of one transaction. The thread takes what waits into one
+//! transaction of SQLite, with a savepoint for each job, and answers after the commit: nothing is
+//! acknowledged before it is durable. A batch never waits to fill.
+
+mod batch;
+mod queues;
+mod readers;
+
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+
+use rusqlite::Connection;
+use tokio::sync::oneshot;
+use tracing::Span;
+
+use super::sql::{self, Tx};
+use crate::ids;
+use batch::Waiting;
+use queues::Queues;
+use readers::Readers;
+
+pub(super) use queues::Whose;
+
+/// The writer and the readers of one file. They end when this is dropped.
+#[derive(Debug)]
+pub(super) struct Engine {
+    queues: Arc<Queues>,
+    /// It waits for the readers, and closes the file as the last one: then nothing is left in the
+    /// write-ahead log.
+    writer: Mutex<Option<JoinHandle<()>>>,
+    readers: Readers,
+}
+
+/// Why a job has no result.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Failure<E> {
+    /// It failed by itself: nothing of it was kept.
+    #[error("{0}")]
+    Job(E),
+    /// Its transaction could not be begun: nothing has changed.
+    #[error("{0}")]
+    NotBegun(Arc<sql::Error>),
+    /// The commit failed: whether anything was kept is not known.
+    #[error("{0}")]
+    CommitUnknown(Arc<sql::Error>),
+    /// Too many wait already.
+    #[error("too many changes wait for the database")]
+    Full,
+    /// It panicked: nothing of it was kept.
+    #[error("an internal fault broke it off")]
+    Panicked,
+    /// The database is closed.
+    #[error("the database is closed")]
+    Closed,
+}
+
+/// A job with a place for its result.
+struct Work<J, T, E> {
+    job: J,
+    only_reads: bool,
+    /// Within which its caller works.
+    span: Span,
+    /// From where its caller has identities.
+    ids: ids::Source,
+    result: Option<Result<T, E>>,
+    to: oneshot::Sender<Result<T, Failure<E>>>,
+}
+
+/// Where the result of a job comes.
+type Coming<T, E> = oneshot::Receiver<Result<T, Failure<E>>>;
+
+impl<J, T, E> Work<J, T, E> {
+    fn new(job: J, only_reads: bool) -> (Box<Self>, Coming<T, E>) {
+        let (to, coming) = oneshot::channel();
+        let work = Work {
+            job,
+            only_reads,
+            span: Span::current(),
+            ids: ids::Source::current(),
+            result: None,
+            to,
+        };
+        (Box::new(work), coming)
+    }
+}
+
+impl<J, T, E> Waiting for Work<J, T, E>
+where
+    J: FnMut(&Tx<'_>) -> Result<T, E> + Send,
+    T: Send,
+    E: Send,
+{
+    fn is_wanted(&self) -> bool {
+        !self.to.is_closed()
+    }
+
+    fn only_reads(&self) -> bool {
+        self.only_reads
+    }
+
+    fn run(&mut self, tx: &Tx<'_>) -> bool {
+        let _in_span = self.span.enter();
+        self.result = None;
+        let Work { job, ids, .. } = self;
+        let result = ids.within(|| job(tx));
+        self.result.insert(result).is_ok()
+    }
+
+    fn answer(self: Box<Self>, end: batch::End) {
+        let Work { result, to, .. } = *self;
+        let answer = match (end, result) {
+            (batch::End::Committed, Some(Ok(done))) => Ok(done),
+            // It was rolled back by itself, whatever became of the others.
+            (batch::End::Committed | batch::End::CommitUnknown(_), Some(Err(e))) => {
+                Err(Failure::Job(e))
+            }
+            (batch::End::CommitUnknown(e), Some(Ok(_))) => Err(Failure::CommitUnknown(e)),
+            (batch::End::NotBegun(e), _) => Err(Failure::NotBegun(e)),
+            (batch::End::Panicked, _) | (_, None) => Err(Failure::Panicked),
+        };
+        // Whoever asked may have left.
+        let _ = to.send(answer);
+    }
+}
+
+impl Engine {
+    /// Starts the threads: one that writes, and one for each of the connections that only read.
+    ///
+    /// # Errors
+    /// If the system gives no thread.
+    pub(super) fn start(
+        path: &Path,
+        connection: Connection,
+        readers: Vec<Connection>,
+    ) -> std::io::Result<Self> {
+        let queues = Arc::new(Queues::default());
+        let name = path.file_name().map_or_else(String::new, |name| {
+            format!("writes {}", name.to_string_lossy())
+        });
+        let (readers, reading) = Readers::start(readers)?;
+        let work = queues.clone();
+        let writer = std::thread::Builder::new().name(name).spawn(move || {
+            batch::work(&connection, &work);
+            reading.into_iter().for_each(wait_for);
+        })?;
+        Ok(Engine {
+            queues,
+            writer: Mutex::new(Some(writer)),
+            readers,
+        })
+    }
+
+    /// Carries out a transaction. It may run more than once, and has no effect outside of it. One
+    /// whose caller leaves is not begun any more.
+    ///
+    /// # Errors
+    /// [`Failure`].
+    pub(super) async fn write<T, E>(
+        &self,
+        whose: Whose,
+        job: impl FnMut(&Tx<'_>) -> Result<T, E> + Send + 'static,
+    ) -> Result<T, Failure<E>>
+    where
+        T: Send + 'static,
+        E: Send + 'static,
+    {
+        let (work, answer) = Work::new(job, false);
+        self.hand_to_writer(whose, work)?;
+        answer.await.unwrap_or(Err(Failure::Closed))
+    }
+
+    /// Reads through the connection that writes: in the order of the jobs, but without waiting for
+    /// a lock of another program.
+    ///
+    /// # Errors
+    /// [`Failure`].
+    pub(super) async fn read_by_writer<T, E>(
+        &self,
+        whose: Whose,
+        job: impl FnMut(&Tx<'_>) -> Result<T, E> + Send + 'static,
+    ) -> Result<T, Failure<E>>
+    where
+        T: Send + 'static,
+        E: Send + 'static,
+    {
+        let (work, answer) = Work::new(job, true);
+        self.hand_to_writer(whose, work)?;
+        answer.await.unwrap_or(Err(Failure::Closed))
+    }
+
+    fn hand_to_writer<E>(&self, whose: Whose, work: Box<dyn Waiting>) -> Result<(), Failure<E>> {
+        self.queues
+            .add(whose, work)
+            .map_err(|refused| match refused {
+                queues::Refused::Full => Failure::Full,
+                queues::Refused::Closed => Failure::Closed,
+            })
+    }
+
+    /// Reads in one snapshot, beside whatever is written.
+    ///
+    /// # Errors
+    /// [`Failure`], but for those of a commit.
+    pub(super) async fn read<T, E>(
+        &self,
+        job: impl FnMut(&Tx<'_>) -> Result<T, E> + Send + 'static,
+    ) -> Result<T, Failure<E>>
+    where
+        T: Send + 'static,
+        E: Send + 'static,
+    {
+        let (work, answer) = Work::new(job, true);
+        match self.readers.add(work) {
+            true => answer.await.unwrap_or(Err(Failure::Closed)),
+            false => Err(Failure::Closed),
+        }
+    }
+
+    /// Ends the threads once what waits is done; later jobs are refused.
+    fn close(&self) {
+        self.queues.close();
+        self.readers.close();
+    }
+
+    /// The same, and waits until they have closed the file.
+    pub(super) async fn end(&self) {
+        self.close();
+        let writer = self
+            .writer
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        let Some(writer) = writer else { return };
+        if let Err(e) = tokio::task::spawn_blocking(move || wait_for(writer)).await {
+            tracing::error!("the threads of the database were not waited for: {e}");
+        }
+    }
+}
+
+fn wait_for(thread: JoinHandle<()>) {
+    if thread.join().is_err() {
+        tracing::error!("a thread of the database ended by an internal fault");
+    }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+#[cfg(test)]
+mod tests;

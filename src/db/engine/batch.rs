@@ -1,0 +1,232 @@
+//! Many jobs in one transaction, each in a savepoint of its own.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use jiff::SignedDuration;
+use rusqlite::Connection;
+
+use super::queues::{Queues, Wait, Whose};
+use super::readers;
+use crate::clock::Clock;
+use crate::db::sql::{self, Tx};
+
+/// How many jobs one commit holds.
+const MOST: usize = 64;
+
+/// How long a batch goes on taking jobs: the first ones wait for its commit.
+const LONGEST: SignedDuration = SignedDuration::from_millis(10);
+
+/// After so long without a moment in which the file was free, other programs are let in: SQLAlchemy
+/// gives up after five seconds.
+const UNBROKEN: SignedDuration = SignedDuration::from_millis(100);
+
+/// How long the file is then left alone. SQLite looks again after 1, 2, 5, 10, 15 and more ms.
+const PAUSE: std::time::Duration = std::time::Duration::from_millis(10);
+
+/// A job that waits for its turn.
+pub(super) trait Waiting: Send {
+    /// Whether anybody still waits for it.
+    fn is_wanted(&self) -> bool;
+    /// Whether it changes nothing.
+    fn only_reads(&self) -> bool;
+    /// Does it, and keeps its result. `true` if that is to be committed.
+    fn run(&mut self, tx: &Tx<'_>) -> bool;
+    /// Tells its result.
+    fn answer(self: Box<Self>, end: End);
+}
+
+/// How a job's transaction ended.
+#[derive(Clone, Debug)]
+pub(super) enum End {
+    /// What succeeded is durable.
+    Committed,
+    /// It was never begun.
+    NotBegun(Arc<sql::Error>),
+    /// Nobody knows whether it is durable.
+    CommitUnknown(Arc<sql::Error>),
+    /// The job panicked, and was rolled back.
+    Panicked,
+}
+
+/// What a job came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Ran {
+    /// It is done, and to be committed.
+    Done,
+    /// It failed, and is rolled back.
+    Failed,
+    /// It panicked, and is rolled back.
+    Panicked,
+}
+
+impl Ran {
+    /// What is told of it, once that is all.
+    pub(super) fn end(self) -> End {
+        match self {
+            Ran::Panicked => End::Panicked,
+            Ran::Done | Ran::Failed => End::Committed,
+        }
+    }
+}
+
+/// A job that ran, and what it came to.
+type Done = (Box<dyn Waiting>, Ran);
+
+/// Works until the queues are closed.
+pub(super) fn work(connection: &Connection, queues: &Queues) {
+    let clock = Clock::system();
+    let mut unbroken_since = clock.moment().uptime;
+    loop {
+        match queues.wait() {
+            Wait::Closed => return,
+            Wait::Idle => unbroken_since = clock.moment().uptime,
+            Wait::AtOnce => {}
+        }
+        batch(connection, queues, &clock);
+        if clock.moment().uptime - unbroken_since >= UNBROKEN {
+            std::thread::sleep(PAUSE);
+            unbroken_since = clock.moment().uptime;
+        }
+    }
+}
+
+/// Carries out what waits in one transaction, and answers. What only reads and comes first needs
+/// none.
+fn batch(connection: &Connection, queues: &Queues, clock: &Clock) {
+    let mut done: Vec<Done> = Vec::new();
+    let mut is_begun = false;
+    let mut is_face_served = false;
+    let began = clock.moment().uptime;
+    let is_ended = loop {
+        let is_full = done.len() >= MOST || clock.moment().uptime - began >= LONGEST;
+        let next = match (is_full && !done.is_empty(), is_face_served) {
+            (true, true) => None,
+            (true, false) => queues.next_of_faces(),
+            (false, _) => queues.next(),
+        };
+        let Some((whose, mut job)) = next else {
+            break false;
+        };
+        is_face_served |= whose == Whose::Face;
+        if !job.is_wanted() {
+            continue;
+        }
+        if !is_begun && job.only_reads() {
+            readers::read(connection, job);
+            continue;
+        }
+        if !is_begun && let Err(e) = statement(connection, "BEGIN IMMEDIATE") {
+            refuse(connection, job, queues, e);
+            return;
+        }
+        is_begun = true;
+        let ran = in_savepoint(connection, job.as_mut());
+        let is_ended = ran.is_err() || connection.is_autocommit();
+        done.push((job, ran.unwrap_or(Ran::Failed)));
+        if is_ended {
+            break true;
+        }
+    };
+    match (is_begun, is_ended) {
+        (false, _) => {}
+        (true, true) => again(connection, done),
+        (true, false) => finish(done, commit(connection)),
+    }
+}
+
+/// Answers all that waits with the failure of a beginning: each would wait as long for the same
+/// lock.
+fn refuse(connection: &Connection, first: Box<dyn Waiting>, queues: &Queues, e: sql::Error) {
+    let e = Arc::new(e);
+    for job in std::iter::once(first).chain(queues.take_all()) {
+        match job.only_reads() {
+            true => readers::read(connection, job),
+            false => job.answer(End::NotBegun(e.clone())),
+        }
+    }
+}
+
+/// Runs a job, and rolls back what it did if it fails.
+///
+/// # Errors
+/// If SQLite has ended the whole transaction.
+fn in_savepoint(connection: &Connection, job: &mut dyn Waiting) -> sql::Result<Ran> {
+    statement(connection, "SAVEPOINT job")?;
+    let ran = run(connection, job);
+    if ran != Ran::Done && !connection.is_autocommit() {
+        statement(connection, "ROLLBACK TO job")?;
+    }
+    if !connection.is_autocommit() {
+        statement(connection, "RELEASE job")?;
+    }
+    Ok(ran)
+}
+
+pub(super) fn run(connection: &Connection, job: &mut dyn Waiting) -> Ran {
+    let tx = Tx::on(connection);
+    match catch_unwind(AssertUnwindSafe(|| job.run(&tx))) {
+        Ok(true) => Ran::Done,
+        Ok(false) => Ran::Failed,
+        Err(_) => Ran::Panicked,
+    }
+}
+
+/// Runs the jobs of a transaction that SQLite itself has ended, as on a full disk, each alone; what
+/// failed by itself stays so.
+fn again(connection: &Connection, done: Vec<Done>) {
+    if !connection.is_autocommit() {
+        roll_back(connection);
+    }
+    for (mut job, ran) in done {
+        if ran != Ran::Done {
+            finish(vec![(job, ran)], Ok(()));
+            continue;
+        }
+        if let Err(e) = statement(connection, "BEGIN IMMEDIATE") {
+            job.answer(End::NotBegun(Arc::new(e)));
+            continue;
+        }
+        let ran = run(connection, job.as_mut());
+        let committed = match ran {
+            Ran::Done => commit(connection),
+            Ran::Failed | Ran::Panicked => {
+                roll_back(connection);
+                Ok(())
+            }
+        };
+        finish(vec![(job, ran)], committed);
+    }
+}
+
+fn finish(done: Vec<Done>, committed: sql::Result<()>) {
+    let failed = committed.err().map(Arc::new);
+    for (job, ran) in done {
+        job.answer(match (&failed, ran) {
+            (Some(e), Ran::Done | Ran::Failed) => End::CommitUnknown(e.clone()),
+            _ => ran.end(),
+        });
+    }
+}
+
+fn commit(connection: &Connection) -> sql::Result<()> {
+    let committed = statement(connection, "COMMIT");
+    if committed.is_err() {
+        roll_back(connection);
+    }
+    committed
+}
+
+/// Ends the transaction, if SQLite has not done so.
+fn roll_back(connection: &Connection) {
+    if !connection.is_autocommit()
+        && let Err(e) = statement(connection, "ROLLBACK")
+    {
+        tracing::error!("a transaction could not be rolled back: {e}");
+    }
+}
+
+fn statement(connection: &Connection, sql: &str) -> sql::Result<()> {
+    connection.prepare_cached(sql)?.execute(())?;
+    Ok(())
+}

@@ -1,0 +1,137 @@
+//! The jobs that wait: the scheduler's before the faces'.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+
+use super::batch::Waiting;
+
+/// How many jobs of the faces may wait.
+const MOST: usize = 1_024;
+
+/// Whose a job is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::db) enum Whose {
+    /// The scheduler's: there are no more than it has places, and none is refused.
+    Scheduler,
+    /// That of whoever asks.
+    Face,
+}
+
+/// How a wait for a job ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Wait {
+    /// There was one already.
+    AtOnce,
+    /// One came.
+    Idle,
+    /// There will be none.
+    Closed,
+}
+
+/// Why a job is not taken.
+pub(super) enum Refused {
+    /// Too many wait.
+    Full,
+    /// Nobody works any more.
+    Closed,
+}
+
+/// Both queues.
+#[derive(Default)]
+pub(super) struct Queues {
+    waiting: Mutex<Lines>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct Lines {
+    scheduler: VecDeque<Box<dyn Waiting>>,
+    faces: VecDeque<Box<dyn Waiting>>,
+    is_closed: bool,
+}
+
+impl fmt::Debug for Queues {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let lines = self.lines();
+        f.debug_struct("Queues")
+            .field("scheduler", &lines.scheduler.len())
+            .field("faces", &lines.faces.len())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Queues {
+    pub(super) fn add(&self, whose: Whose, job: Box<dyn Waiting>) -> Result<(), Refused> {
+        let mut lines = self.lines();
+        if lines.is_closed {
+            return Err(Refused::Closed);
+        }
+        match whose {
+            Whose::Scheduler => lines.scheduler.push_back(job),
+            Whose::Face if lines.faces.len() >= MOST => return Err(Refused::Full),
+            Whose::Face => lines.faces.push_back(job),
+        }
+        drop(lines);
+        self.changed.notify_one();
+        Ok(())
+    }
+
+    pub(super) fn close(&self) {
+        self.lines().is_closed = true;
+        self.changed.notify_one();
+    }
+
+    /// Waits until there is a job, or there will be none.
+    pub(super) fn wait(&self) -> Wait {
+        let mut lines = self.lines();
+        let mut waited = Wait::AtOnce;
+        loop {
+            if !lines.scheduler.is_empty() || !lines.faces.is_empty() {
+                return waited;
+            }
+            if lines.is_closed {
+                return Wait::Closed;
+            }
+            waited = Wait::Idle;
+            let woken = self.changed.wait(lines);
+            lines = woken.unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    /// The next job, the scheduler's first.
+    pub(super) fn next(&self) -> Option<(Whose, Box<dyn Waiting>)> {
+        let next = self.lines().scheduler.pop_front();
+        match next {
+            Some(job) => Some((Whose::Scheduler, job)),
+            None => self.next_of_faces(),
+        }
+    }
+
+    /// The next job of a face.
+    pub(super) fn next_of_faces(&self) -> Option<(Whose, Box<dyn Waiting>)> {
+        let next = self.lines().faces.pop_front();
+        next.map(|job| (Whose::Face, job))
+    }
+
+    /// How many jobs wait.
+    #[cfg(test)]
+    pub(super) fn waiting(&self) -> usize {
+        let lines = self.lines();
+        lines.scheduler.len() + lines.faces.len()
+    }
+
+    /// Every job that waits.
+    pub(super) fn take_all(&self) -> Vec<Box<dyn Waiting>> {
+        let mut lines = self.lines();
+        let Lines {
+            scheduler, faces, ..
+        } = &mut *lines;
+        scheduler.drain(..).chain(faces.drain(..)).collect()
+    }
+
+    /// A panic elsewhere leaves them whole.
+    fn lines(&self) -> MutexGuard<'_, Lines> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,128 @@
+//! What is asked of the database's threads, and its failures as errors of ours.
+
+use super::engine::{Failure, Whose};
+use super::sql::{self, Tx};
+use super::{Db, database_error};
+use crate::error::{Code, Error, Result};
+
+/// Why a job failed by itself; nothing of it was kept.
+#[derive(Debug)]
+pub(super) enum Failed {
+    /// A statement did.
+    Statement(sql::Error),
+    /// What was found there forbids it.
+    Told(Error),
+}
+
+impl From<sql::Error> for Failed {
+    fn from(error: sql::Error) -> Self {
+        Failed::Statement(error)
+    }
+}
+
+impl From<Error> for Failed {
+    fn from(error: Error) -> Self {
+        Failed::Told(error)
+    }
+}
+
+impl Db {
+    /// The same database for the scheduler, whose jobs go before those of everybody else.
+    pub fn for_scheduler(&self) -> Db {
+        Db {
+            whose: Whose::Scheduler,
+            ..self.clone()
+        }
+    }
+
+    /// Carries out one transaction; `doing` as in "could not …". The job may run more than once,
+    /// and has no effect but on the database.
+    pub(super) async fn write<T: Send + 'static>(
+        &self,
+        doing: &'static str,
+        job: impl FnMut(&Tx<'_>) -> Result<T, Failed> + Send + 'static,
+    ) -> Result<T> {
+        let written = self.engine.write(self.whose, job).await;
+        written.map_err(|failure| self.told(doing, failure))
+    }
+
+    /// The same for what may have put something into the outbox.
+    pub(super) async fn write_and_tell<T: Send + 'static>(
+        &self,
+        doing: &'static str,
+        job: impl FnMut(&Tx<'_>) -> Result<T, Failed> + Send + 'static,
+    ) -> Result<T> {
+        let written = self.write(doing, job).await?;
+        self.outbox_changed.notify_one();
+        Ok(written)
+    }
+
+    /// Reads in one snapshot. The scheduler's jobs wait for no other reader, and others' for no
+    /// writer.
+    pub(super) async fn read<T: Send + 'static>(
+        &self,
+        doing: &'static str,
+        job: impl FnMut(&Tx<'_>) -> Result<T, Failed> + Send + 'static,
+    ) -> Result<T> {
+        match self.whose {
+            Whose::Scheduler => self.read_by_writer(doing, job).await,
+            Whose::Face => {
+                let read = self.engine.read(job).await;
+                read.map_err(|failure| self.told(doing, failure))
+            }
+        }
+    }
+
+    /// Reads through the connection that writes.
+    pub(super) async fn read_by_writer<T: Send + 'static>(
+        &self,
+        doing: &'static str,
+        job: impl FnMut(&Tx<'_>) -> Result<T, Failed> + Send + 'static,
+    ) -> Result<T> {
+        let read = self.engine.read_by_writer(self.whose, job).await;
+        read.map_err(|failure| self.told(doing, failure))
+    }
+
+    /// Our error for a job that has no result.
+    fn told(&self, doing: &'static str, failure: Failure<Failed>) -> Error {
+        match failure {
+            Failure::Job(Failed::Told(error)) => error,
+            Failure::Job(Failed::Statement(e)) => self.failed(doing, e),
+            other => self.broken_off(doing, other),
+        }
+    }
+
+    /// Our error for a job whose transaction came to nothing, whatever it did itself.
+    pub(super) fn broken_off<E>(&self, doing: &str, failure: Failure<E>) -> Error {
+        let path = self.path.display();
+        match failure {
+            Failure::NotBegun(e) => {
+                let code = e.code();
+                database_error(&self.path, doing, code, e)
+            }
+            Failure::CommitUnknown(e) => {
+                let code = e.code();
+                let error = database_error(&self.path, doing, code, e);
+                error.hint("; whether it was done is not known")
+            }
+            Failure::Full => Error::new(
+                Code::TooMany,
+                format!("could not {doing}: too many changes wait for the database {path}"),
+            ),
+            Failure::Closed => Error::new(
+                Code::DatabaseUnavailable,
+                format!("could not {doing}: the database {path} is closed"),
+            ),
+            Failure::Panicked | Failure::Job(_) => Error::new(
+                Code::Internal,
+                format!("could not {doing}: an internal fault broke it off"),
+            ),
+        }
+    }
+
+    /// Our error for a statement that failed; `doing` as in "could not …".
+    pub(super) fn failed(&self, doing: &str, error: sql::Error) -> Error {
+        let code = error.code();
+        database_error(&self.path, doing, code, error)
+    }
+}

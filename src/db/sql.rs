@@ -1,0 +1,348 @@
+//! Statements and their rows, on a connection of this thread.
+//!
+//! `$1`, `$2` and so on are bound by their number. SQLite itself takes them for names, and numbers
+//! them by their first appearance.
+
+mod row;
+
+use rusqlite::types::Value;
+use rusqlite::{CachedStatement, Connection, ErrorCode};
+
+use super::time::DbTime;
+
+pub(super) use row::{FromColumn, FromRow, Row};
+
+/// What came of a statement.
+pub(super) type Result<T> = std::result::Result<T, Error>;
+
+/// Why a statement came to nothing.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Error {
+    /// SQLite refused it.
+    #[error("{}", told(.0))]
+    Sqlite(rusqlite::Error),
+    /// A column holds what can't be read.
+    #[error("the column {column} can't be read: {problem}")]
+    Unreadable {
+        /// The column.
+        column: String,
+        /// What stands there.
+        problem: String,
+    },
+    /// What is to be stored has no form.
+    #[error("what is to be stored can't be written: {0}")]
+    Unwritable(serde_json::Error),
+    /// There is no row where there must be one.
+    #[error("no row was found where there must be one")]
+    NoRow,
+}
+
+impl From<rusqlite::Error> for Error {
+    fn from(error: rusqlite::Error) -> Self {
+        Error::Sqlite(error)
+    }
+}
+
+/// What SQLite says, with the result code by which its documentation explains it.
+fn told(error: &rusqlite::Error) -> String {
+    use rusqlite::Error::{SqlInputError, SqliteFailure};
+    match error {
+        // The path is in our own text.
+        SqliteFailure(e, Some(text)) if e.code == ErrorCode::CannotOpen => {
+            let text = text.split(':').next().unwrap_or_default();
+            format!("(code: {}) {text}", e.extended_code)
+        }
+        SqliteFailure(e, Some(text)) => format!("(code: {}) {text}", e.extended_code),
+        SqlInputError { error, msg, .. } => format!("(code: {}) {msg}", error.extended_code),
+        other => other.to_string(),
+    }
+}
+
+impl Error {
+    /// SQLite's extended result code (<https://sqlite.org/rescode.html>), if it is one of SQLite.
+    pub(super) fn code(&self) -> Option<i32> {
+        match self {
+            Error::Sqlite(rusqlite::Error::SqliteFailure(e, _)) => Some(e.extended_code),
+            Error::Sqlite(rusqlite::Error::SqlInputError { error, .. }) => {
+                Some(error.extended_code)
+            }
+            _ => None,
+        }
+    }
+
+    /// Whether another program keeps the file locked.
+    pub(super) fn is_busy(&self) -> bool {
+        self.code().is_some_and(|code| code & 0xff == 5)
+    }
+}
+
+/// A connection inside a transaction. What goes through it is committed whole, or not at all.
+pub(super) struct Tx<'c>(&'c Connection);
+
+impl<'c> Tx<'c> {
+    /// That of a connection, whose transaction another one ends.
+    pub(super) fn on(connection: &'c Connection) -> Self {
+        Tx(connection)
+    }
+
+    /// The connection itself.
+    #[cfg(test)]
+    pub(super) fn connection(&self) -> &'c Connection {
+        self.0
+    }
+
+    /// Carries out several statements that have no values.
+    pub(super) fn run_script(&self, script: &str) -> Result<()> {
+        Ok(self.0.execute_batch(script)?)
+    }
+}
+
+/// A statement with its values.
+#[derive(Clone, Debug)]
+pub(super) struct Query<'q> {
+    sql: &'q str,
+    values: Vec<Value>,
+}
+
+/// A statement.
+pub(super) fn query(sql: &str) -> Query<'_> {
+    Query {
+        sql,
+        values: Vec::new(),
+    }
+}
+
+impl<'q> Query<'q> {
+    /// The same with the next value.
+    pub(super) fn bind(mut self, value: impl Bind) -> Self {
+        self.values.push(value.into_value());
+        self
+    }
+
+    /// Carries it out, and says how many rows it changed.
+    pub(super) fn execute(self, tx: &Tx<'_>) -> Result<u64> {
+        let mut statement = self.prepare(tx)?;
+        // One that answers with rows is run to its end.
+        let changed = match statement.column_count() {
+            0 => statement.raw_execute()?,
+            _ => {
+                let mut rows = statement.raw_query();
+                while rows.next()?.is_some() {}
+                0
+            }
+        };
+        Ok(changed as u64)
+    }
+
+    /// Every row.
+    pub(super) fn fetch_all(self, tx: &Tx<'_>) -> Result<Vec<Row>> {
+        let mut statement = self.prepare(tx)?;
+        let columns = row::columns_of(&statement);
+        let mut rows = statement.raw_query();
+        let mut all = Vec::new();
+        while let Some(next) = rows.next()? {
+            all.push(Row::read(&columns, next)?);
+        }
+        Ok(all)
+    }
+
+    /// The first row, if there is one.
+    pub(super) fn fetch_optional(self, tx: &Tx<'_>) -> Result<Option<Row>> {
+        let mut statement = self.prepare(tx)?;
+        let columns = row::columns_of(&statement);
+        let mut rows = statement.raw_query();
+        match rows.next()? {
+            Some(next) => {
+                let first = Row::read(&columns, next)?;
+                // A change is complete only at its end.
+                while rows.next()?.is_some() {}
+                Ok(Some(first))
+            }
+            None => Ok(None),
+        }
+    }
+
+    /// The first row.
+    pub(super) fn fetch_one(self, tx: &Tx<'_>) -> Result<Row> {
+        self.fetch_optional(tx)?.ok_or(Error::NoRow)
+    }
+
+    /// The first column of every row.
+    pub(super) fn all<T: FromColumn>(self, tx: &Tx<'_>) -> Result<Vec<T>> {
+        let rows = self.fetch_all(tx)?;
+        rows.iter().map(|row| row.at(0)).collect()
+    }
+
+    /// The first column of the first row, if there is one.
+    pub(super) fn optional<T: FromColumn>(self, tx: &Tx<'_>) -> Result<Option<T>> {
+        let row = self.fetch_optional(tx)?;
+        row.map(|row| row.at(0)).transpose()
+    }
+
+    /// The first column of the first row.
+    pub(super) fn one<T: FromColumn>(self, tx: &Tx<'_>) -> Result<T> {
+        self.fetch_one(tx)?.at(0)
+    }
+
+    /// Every row as a tuple.
+    pub(super) fn tuples<T: FromRow>(self, tx: &Tx<'_>) -> Result<Vec<T>> {
+        self.fetch_all(tx)?.iter().map(T::from_row).collect()
+    }
+
+    /// The first row as a tuple.
+    pub(super) fn tuple<T: FromRow>(self, tx: &Tx<'_>) -> Result<T> {
+        T::from_row(&self.fetch_one(tx)?)
+    }
+
+    /// A statement may say by which index it is to be answered (`INDEXED BY`). Left alone, SQLite
+    /// takes the index on `active`, which nearly every schedule is; and where another program has
+    /// run `ANALYZE` when there was little in the file, it goes through whole tables. Where that
+    /// index is missing, since another program has rebuilt the table, it is answered without it,
+    /// only slower.
+    fn prepare<'t>(self, tx: &'t Tx<'_>) -> Result<CachedStatement<'t>> {
+        tracing::trace!(statement = self.sql);
+        let mut statement = match tx.0.prepare_cached(self.sql) {
+            Err(e) if is_about_an_index(&e) => tx.0.prepare_cached(&without_hints(self.sql))?,
+            prepared => prepared?,
+        };
+        for (n, value) in self.values.into_iter().enumerate() {
+            let index = statement.parameter_index(&format!("${}", n + 1))?;
+            // One that the statement has no use for.
+            let Some(index) = index else { continue };
+            statement.raw_bind_parameter(index, value)?;
+        }
+        Ok(statement)
+    }
+}
+
+/// Whether the index that a statement names is missing, or is not what it was.
+fn is_about_an_index(error: &rusqlite::Error) -> bool {
+    let text = error.to_string();
+    text.contains("no such index") || text.contains("no query solution")
+}
+
+fn without_hints(sql: &str) -> String {
+    let mut words = sql.split(' ');
+    let mut plain = Vec::new();
+    while let Some(word) = words.next() {
+        match word {
+            "INDEXED" => {
+                let _by = words.next();
+                let _index = words.next();
+            }
+            _ => plain.push(word),
+        }
+    }
+    plain.join(" ")
+}
+
+/// What can be a value of a statement.
+pub(super) trait Bind {
+    /// The value.
+    fn into_value(self) -> Value;
+}
+
+macro_rules! bind {
+    ($($type:ty: $this:ident => $value:expr;)+) => {
+        $(impl Bind for $type {
+            fn into_value(self) -> Value {
+                let $this = self;
+                $value
+            }
+        })+
+    };
+}
+
+bind! {
+    i64: n => Value::Integer(n);
+    &i64: n => Value::Integer(*n);
+    i32: n => Value::Integer(n.into());
+    u32: n => Value::Integer(n.into());
+    u16: n => Value::Integer(n.into());
+    bool: truth => Value::Integer(truth.into());
+    f64: n => Value::Real(n);
+    &str: text => Value::Text(text.to_owned());
+    String: text => Value::Text(text);
+    &String: text => Value::Text(text.clone());
+    Vec<u8>: bytes => Value::Blob(bytes);
+    &[u8]: bytes => Value::Blob(bytes.to_vec());
+    &Vec<u8>: bytes => Value::Blob(bytes.clone());
+    DbTime: time => Value::Text(time.to_text());
+}
+
+impl<T: Bind> Bind for Option<T> {
+    fn into_value(self) -> Value {
+        self.map_or(Value::Null, Bind::into_value)
+    }
+}
+
+impl<T: Clone + Bind> Bind for &Option<T> {
+    fn into_value(self) -> Value {
+        self.clone().into_value()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_value_stands_where_its_number_is_wherever_that_appears() {
+        let connection = Connection::open_in_memory().unwrap();
+        let tx = Tx::on(&connection);
+        let row = query("SELECT $2, $1, $2, $3")
+            .bind(10_i64)
+            .bind("twenty")
+            .bind(None::<i64>)
+            .fetch_one(&tx)
+            .unwrap();
+        assert_eq!(row.at::<String>(0).unwrap(), "twenty");
+        assert_eq!(row.at::<i64>(1).unwrap(), 10);
+        assert_eq!(row.at::<String>(2).unwrap(), "twenty");
+        assert_eq!(row.at::<Option<i64>>(3).unwrap(), None);
+    }
+
+    #[test]
+    fn a_value_of_an_earlier_use_is_not_there_any_more() {
+        let connection = Connection::open_in_memory().unwrap();
+        let tx = Tx::on(&connection);
+        let sql = "SELECT $1";
+        assert_eq!(
+            query(sql).bind(1_i64).one::<Option<i64>>(&tx).unwrap(),
+            Some(1)
+        );
+        assert_eq!(query(sql).one::<Option<i64>>(&tx).unwrap(), None);
+    }
+
+    #[test]
+    fn a_change_that_answers_with_rows_is_made_whole() {
+        let connection = Connection::open_in_memory().unwrap();
+        let tx = Tx::on(&connection);
+        query("CREATE TABLE t (n)").execute(&tx).unwrap();
+        query("INSERT INTO t VALUES (1), (2), (3)")
+            .execute(&tx)
+            .unwrap();
+        let changed = query("UPDATE t SET n = n + 10 RETURNING n").optional::<i64>(&tx);
+        assert_eq!(changed.unwrap(), Some(11));
+        let all = query("SELECT n FROM t ORDER BY n").all::<i64>(&tx).unwrap();
+        assert_eq!(all, [11, 12, 13]);
+    }
+
+    #[test]
+    fn hints_can_be_left_out() {
+        let hinted = "SELECT a.x FROM a INDEXED BY ix_a WHERE EXISTS (SELECT 1 FROM b INDEXED BY \
+                      ix_b WHERE b.y = a.y)";
+        let plain = "SELECT a.x FROM a WHERE EXISTS (SELECT 1 FROM b WHERE b.y = a.y)";
+        assert_eq!(without_hints(hinted), plain);
+    }
+
+    #[test]
+    fn a_statement_whose_index_is_missing_is_answered_without_it() {
+        let connection = Connection::open_in_memory().unwrap();
+        let tx = Tx::on(&connection);
+        query("CREATE TABLE t (n)").execute(&tx).unwrap();
+        query("INSERT INTO t VALUES (7)").execute(&tx).unwrap();
+        let hinted = query("SELECT n FROM t INDEXED BY ix_gone WHERE n > $1").bind(1_i64);
+        assert_eq!(hinted.one::<i64>(&tx).unwrap(), 7);
+    }
+}
