@@ -51,6 +51,9 @@ impl Db {
     pub(super) fn on(path: PathBuf, zone: Zone, writer: Connection) -> Result<Self> {
         let failed = |e: sql::Error| failed_to_open(&path, e);
         let install_id = read_install_id(&Tx::on(&writer), &path)?;
+        // A savepoint keeps the pages that a job changes; in a file that costs more than the job.
+        let in_memory = query("PRAGMA temp_store = MEMORY").execute(&Tx::on(&writer));
+        in_memory.map_err(failed)?;
         let readers = (0..READERS).map(|_| connect(&path, Access::Read));
         let readers = readers.collect::<sql::Result<Vec<_>>>().map_err(failed)?;
         let engine = Engine::start(&path, writer, readers)
