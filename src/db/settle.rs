@@ -156,12 +156,13 @@ impl Db {
         self.write("note the run of a prompt", move |tx| {
             let run_id = &run_id;
             query(
-            "UPDATE occurrences SET run_id = $3 WHERE id = $1 AND fence = $2 AND state = 'sending'",
-        )
-        .bind(occurrence_id)
-        .bind(fence)
-        .bind(run_id)
-        .execute(tx)?;
+                "UPDATE occurrences SET run_id = $3 \
+                 WHERE id = $1 AND fence = $2 AND state = 'sending'",
+            )
+            .bind(occurrence_id)
+            .bind(fence)
+            .bind(run_id)
+            .execute(tx)?;
             Ok(())
         })
         .await

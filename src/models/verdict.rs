@@ -49,6 +49,18 @@ pub enum Verdict {
     },
 }
 
+impl Verdict {
+    /// Letta's run, where it tells it.
+    pub fn run_id(&self) -> Option<&str> {
+        match self {
+            Verdict::Delivered { run_id, .. } | Verdict::Unknown { run_id, .. } => {
+                run_id.as_deref()
+            }
+            Verdict::Waiting { .. } | Verdict::Dead { .. } => None,
+        }
+    }
+}
+
 /// An error's class and text as an occurrence and its attempt keep them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fault {

@@ -41,23 +41,36 @@ struct Run {
     run_id: String,
 }
 
-impl Run {
-    fn into_write(self) -> Write {
-        Write::Run {
-            occurrence_id: self.occurrence_id,
-            fence: self.fence,
-            run_id: self.run_id,
-        }
-    }
-}
-
 /// What is carried out between two looks into the inbox.
 #[derive(Default)]
 struct Round {
-    /// What is written at its end.
+    /// What is written first at its end: whoever takes over looks for it.
+    runs: Vec<Run>,
+    /// What is written after that.
     writes: Vec<Write>,
     /// What came of it all.
     events: Vec<Event>,
+}
+
+impl Round {
+    fn settle(&mut self, settling: Settling) {
+        // The verdict tells the run itself.
+        let of_verdict = settling.verdict.run_id();
+        let is_told = |run: &Run| {
+            run.occurrence_id == settling.occurrence_id && Some(run.run_id.as_str()) == of_verdict
+        };
+        self.runs.retain(|run| !is_told(run));
+        self.writes.push(Write::Settle(settling));
+    }
+
+    fn take_writes(&mut self) -> Vec<Write> {
+        let runs = self.runs.drain(..).map(|run| Write::Run {
+            occurrence_id: run.occurrence_id,
+            fence: run.fence,
+            run_id: run.run_id,
+        });
+        runs.chain(self.writes.drain(..)).collect()
+    }
 }
 
 impl Message {
@@ -127,11 +140,11 @@ pub(super) async fn run(scheduler: &Scheduler, mode: Mode, stop: CancellationTok
                 Message::Run(run) => {
                     failpoint!(RunTold);
                     let begun = Event::Begun(run.occurrence_id);
-                    round.writes.push(run.into_write());
+                    round.runs.push(run);
                     begun
                 }
                 Message::WriteAgain(settling) => {
-                    round.writes.push(Write::Settle(settling));
+                    round.settle(settling);
                     continue;
                 }
             };
@@ -163,7 +176,7 @@ impl Runner<'_> {
     async fn take(&mut self, action: Action, now: Timestamp, round: &mut Round) {
         match action {
             Action::Claim(candidate) => return round.writes.push(Write::Claim(candidate, now)),
-            Action::Settle(settling) => return round.writes.push(Write::Settle(settling)),
+            Action::Settle(settling) => return round.settle(settling),
             Action::Send(_) | Action::Find(_) | Action::Probe => {}
             // What it reads or writes comes after what was decided before it.
             _ => self.write(round).await,
@@ -179,7 +192,7 @@ impl Runner<'_> {
 
     /// Writes what was put off.
     async fn write(&mut self, round: &mut Round) {
-        let writes = std::mem::take(&mut round.writes);
+        let writes = round.take_writes();
         if writes.is_empty() {
             return;
         }
