@@ -20,6 +20,7 @@ mod stream;
 mod tools;
 mod turn;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -40,6 +41,15 @@ pub type OnRun<'a> = &'a (dyn for<'r> Fn(&'r str) + Send + Sync + 'a);
 /// A Letta server.
 #[async_trait]
 pub trait Letta: Send + Sync {
+    /// The same server over connections of its own, for a thread that shares none; `None` where there
+    /// is nothing to share.
+    ///
+    /// # Errors
+    /// If the client of these connections can't be prepared.
+    fn apart(&self) -> Result<Option<Arc<dyn Letta>>, Error> {
+        Ok(None)
+    }
+
     /// The name under which this server is stored and shown.
     fn target(&self) -> &str;
 

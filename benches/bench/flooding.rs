@@ -24,7 +24,7 @@ const OTHERS: [(Method, &str); 8] = [
     (Method::GET, "/healthz"),
     (Method::GET, "/readyz"),
     (Method::GET, "/metrics"),
-    (Method::GET, "/openapi.json"),
+    (Method::GET, "/api/openapi.json"),
     (Method::POST, "/mcp"),
     (Method::GET, "/v1/agents/"),
     (Method::GET, "/v1/agents/agent-a/schedule"),
@@ -71,7 +71,7 @@ fn of_program(bench: &mut Bench, who: Who, program: &Program, name: &str) {
 
 /// Every operation of the OpenAPI document but the one that halts deliveries, and the other routes.
 fn routes(bench: &Bench, bed: &Bed) -> Vec<(Method, String)> {
-    let document = bench.get(&format!("{}/openapi.json", bed.daemon.url));
+    let document = bench.get(&format!("{}/api/openapi.json", bed.daemon.url));
     let id = bed.a_schedule().to_string();
     let listed = document["paths"].as_object().into_iter().flatten();
     let listed = listed.flat_map(|(path, operations)| {

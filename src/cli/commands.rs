@@ -13,8 +13,6 @@ use super::args::{
 use super::bulk::{self, Deed};
 use super::input::{self, Which, given};
 use super::output::{self, Reply, Text};
-use crate::clock::Clock;
-use crate::config::Settings;
 use crate::error::{Code, Error, Result};
 use crate::letta_client::{Rest, RestSettings};
 use crate::models::{Caller, Face};
@@ -59,7 +57,18 @@ impl Context {
 
     /// The client of the one server that settings can name so far.
     pub(super) fn letta(&self) -> Result<Arc<Rest>> {
-        client(&self.settings, &self.clock)
+        let settings = &self.settings;
+        let idle_timeout = settings.delivery.idle_timeout;
+        let rest = RestSettings {
+            target: TARGET.to_owned(),
+            base_url: settings.letta_url.clone(),
+            api_key: settings.letta_key.clone(),
+            idle_timeout: idle_timeout.try_into().unwrap_or(std::time::Duration::MAX),
+            orphan_age: settings.delivery.orphaned_run_age,
+        };
+        let rest = Rest::new(rest, self.clock.clone())?;
+        let withheld = settings.letta_key_withheld.clone();
+        Ok(Arc::new(rest.with_key_note(withheld)))
     }
 
     /// Opens the database and the client.
@@ -101,21 +110,6 @@ impl Context {
         let notify = &self.settings.notify;
         Notifier::new(service.db.clone(), self.clock.clone(), notify)
     }
-}
-
-/// A client of the server of the settings, with connections of its own.
-pub(super) fn client(settings: &Settings, clock: &Clock) -> Result<Arc<Rest>> {
-    let idle_timeout = settings.delivery.idle_timeout;
-    let rest = RestSettings {
-        target: TARGET.to_owned(),
-        base_url: settings.letta_url.clone(),
-        api_key: settings.letta_key.clone(),
-        idle_timeout: idle_timeout.try_into().unwrap_or(std::time::Duration::MAX),
-        orphan_age: settings.delivery.orphaned_run_age,
-    };
-    let rest = Rest::new(rest, clock.clone())?;
-    let withheld = settings.letta_key_withheld.clone();
-    Ok(Arc::new(rest.with_key_note(withheld)))
 }
 
 pub(super) async fn register(ctx: &Context, args: &RegisterArgs) -> Result<Reply> {

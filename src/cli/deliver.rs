@@ -9,7 +9,6 @@ use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use super::commands::client;
 use crate::config::{self, Delivery};
 use crate::db::RunningScheduler;
 use crate::error::{Code, Error, Result};
@@ -69,7 +68,7 @@ pub(super) async fn forever(
         service.db.path().display(),
         service.letta.address()
     );
-    let scheduler = scheduler(service, asked, settings, outcomes)?;
+    let scheduler = scheduler(service, settings, outcomes)?;
     deliver(scheduler, Mode::Forever, notifier, stop).await?;
     tracing::info!("stopped");
     Ok(())
@@ -114,7 +113,7 @@ pub(super) async fn once(
 ) -> Result<Vec<Value>> {
     let (told, mut outcomes) = mpsc::unbounded_channel();
     let settings = settings_of(&asked.delivery);
-    let scheduler = scheduler(service, asked, settings, Some(told))?;
+    let scheduler = scheduler(service, settings, Some(told))?;
     deliver(scheduler, Mode::Once, notifier, stop).await?;
     let mut executed = Vec::new();
     while let Ok(outcome) = outcomes.try_recv() {
@@ -147,13 +146,13 @@ async fn deliver(
 /// A scheduler with a client of its own: a connection is served by the thread that has opened it.
 fn scheduler(
     service: &Service,
-    asked: &config::Settings,
     settings: Settings,
     outcomes: Option<mpsc::UnboundedSender<Outcome>>,
 ) -> Result<Scheduler> {
+    let apart = service.letta.apart()?;
     Ok(Scheduler {
         db: service.db.acting_for(By::scheduler()),
-        letta: client(asked, &service.clock)?,
+        letta: apart.unwrap_or_else(|| service.letta.clone()),
         clock: service.clock.clone(),
         settings,
         zone: service.zone.clone(),

@@ -1,7 +1,7 @@
 //! Letta's V1 REST API: self-hosted servers and Letta Cloud.
 
 use std::fmt;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -36,9 +36,8 @@ pub struct RestSettings {
 
 /// A Letta server spoken to by its V1 REST API.
 pub struct Rest {
-    target: String,
+    settings: RestSettings,
     pub(super) http: Http,
-    pub(super) orphan_age: SignedDuration,
     /// What to say beside a refusal of our key.
     key_note: Option<String>,
     /// The best way in which this server is known to take prompts.
@@ -55,9 +54,8 @@ impl Rest {
         let key = settings.api_key.as_ref();
         Ok(Rest {
             http: Http::new(&settings.base_url, key, settings.idle_timeout, clock)?,
-            target: settings.target,
+            settings,
             key_note: None,
-            orphan_age: settings.orphan_age,
             best: Mutex::new(Way::Background),
         })
     }
@@ -66,6 +64,11 @@ impl Rest {
     #[must_use]
     pub fn with_key_note(self, key_note: Option<String>) -> Self {
         Rest { key_note, ..self }
+    }
+
+    /// The age from which a run that never ends counts as orphaned by a crash of the server.
+    pub(super) fn orphan_age(&self) -> SignedDuration {
+        self.settings.orphan_age
     }
 
     /// A refusal with what we know of our key.
@@ -113,7 +116,7 @@ impl fmt::Debug for RestSettings {
 impl fmt::Debug for Rest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Rest")
-            .field("target", &self.target)
+            .field("target", &self.settings.target)
             .field("address", &self.http.address())
             .finish_non_exhaustive()
     }
@@ -121,8 +124,13 @@ impl fmt::Debug for Rest {
 
 #[async_trait]
 impl Letta for Rest {
+    fn apart(&self) -> Result<Option<Arc<dyn Letta>>, Error> {
+        let own = Rest::new(self.settings.clone(), self.http.clock().clone())?;
+        Ok(Some(Arc::new(own.with_key_note(self.key_note.clone()))))
+    }
+
     fn target(&self) -> &str {
-        &self.target
+        &self.settings.target
     }
 
     fn address(&self) -> String {
@@ -134,7 +142,7 @@ impl Letta for Rest {
     }
 
     fn lane(&self, agent: &AgentId) -> Lane {
-        Lane::new(format!("{}/{agent}", self.target))
+        Lane::new(format!("{}/{agent}", self.settings.target))
     }
 
     async fn check(&self) -> Result<ServerInfo, Refusal> {

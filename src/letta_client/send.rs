@@ -115,14 +115,17 @@ impl Rest {
 
     /// The run that an agent is in.
     async fn busy_run(&self, agent: &str) -> Result<Option<String>, Fault> {
-        let runs = self.http.active_runs(agent, self.orphan_age).await?;
+        let runs = self.http.active_runs(agent, self.orphan_age()).await?;
         if let Some(run) = runs.iter().find(|run| !run.orphaned) {
             return Ok(Some(run.id.clone()));
         }
         let Some(oldest) = runs.last() else {
             return Ok(None);
         };
-        let speaks = self.http.have_spoken(agent, &runs, self.orphan_age).await?;
+        let speaks = self
+            .http
+            .have_spoken(agent, &runs, self.orphan_age())
+            .await?;
         Ok(speaks.then(|| oldest.id.clone()))
     }
 
@@ -165,7 +168,7 @@ impl Rest {
                 let listening = Listening {
                     http: &self.http,
                     agent: outgoing.agent.as_str(),
-                    orphan_age: self.orphan_age,
+                    orphan_age: self.orphan_age(),
                     on_run,
                 };
                 let listened = listening.listen(response, heard).await;
@@ -181,7 +184,7 @@ impl Rest {
                 };
                 on_run(id);
                 heard.run_id = Some(id.to_owned());
-                poll(&self.http, id, self.orphan_age, heard).await
+                poll(&self.http, id, self.orphan_age(), heard).await
             }
         }
     }
