@@ -1,6 +1,8 @@
 //! One scheduler process of a simulation: the real core and the real keeper of the database, with
 //! the simulation in place of the loop between them.
 
+mod writes;
+
 use std::collections::VecDeque;
 
 use jiff::Timestamp;
@@ -13,7 +15,7 @@ use promptyoself::scheduler::keeper::{Carried, Keeper, Write};
 use promptyoself::scheduler::queue::{Candidate, Source};
 use promptyoself::scheduler::{Outcome, Scheduler};
 
-use super::faults::{happens, pick};
+use super::faults::happens;
 use super::trace::{At, HOUR, Law, MINUTE, SECOND};
 use super::world::{Happening, World};
 use crate::plans::by_scheduler;
@@ -277,106 +279,6 @@ impl World {
         self.follow(process, carried).await
     }
 
-    /// Writes some of what was decided in one commit, and the rest in the next one.
-    async fn write(
-        &mut self,
-        slot: usize,
-        process: &mut Process,
-        writes: &mut Vec<Write>,
-    ) -> Law<Fate> {
-        while !writes.is_empty() {
-            let rest = writes.split_off(self.rng.usize(1..=writes.len()));
-            let batch = std::mem::replace(writes, rest);
-            let names: Vec<String> = batch.iter().map(short_write).collect();
-            self.note(format!("{slot}:   {}", names.join(", ")));
-            if happens(&mut self.rng, self.faults.crash) {
-                self.note(format!("{slot}: is killed before that is written"));
-                return Ok(Fate::Dies);
-            }
-            let carried = match happens(&mut self.rng, self.faults.database) {
-                true => self.fail_to_write(process, batch).await,
-                false => by_scheduler(process.keeper.write(batch)).await,
-            };
-            self.changed = true;
-            self.wrote(slot);
-            let took = self.rng.i64(0..3_000);
-            self.clock.advance(jiff::SignedDuration::from_micros(took));
-            if happens(&mut self.rng, self.faults.crash) {
-                self.note(format!("{slot}: is killed before it hears of that"));
-                return Ok(Fate::Dies);
-            }
-            for one in carried {
-                self.follow(process, one).await?;
-            }
-        }
-        Ok(Fate::Lives)
-    }
-
-    /// Writes a batch on a database that fails: at once, or so that what was written is not known.
-    async fn fail_to_write(&mut self, process: &mut Process, batch: Vec<Write>) -> Vec<Carried> {
-        if self.rng.bool() {
-            return self
-                .break_table(process, async |keeper| keeper.write(batch).await)
-                .await;
-        }
-        self.note("      its answer is lost");
-        let terms = process.keeper.terms();
-        let mut carried = Vec::new();
-        for write in batch {
-            carried.push(match write {
-                Write::Claim(candidate, now) => {
-                    let lane = &candidate.lane;
-                    let _ = match &candidate.source {
-                        Source::Due(due) => process.db.claim_due(due, lane, &terms, now).await,
-                        Source::Waiting { occurrence_id, .. } => {
-                            let id = *occurrence_id;
-                            process.db.claim_waiting(id, &terms, now).await
-                        }
-                    };
-                    Carried::Event(Event::ClaimFailed(candidate))
-                }
-                Write::Settle(settling) => {
-                    let (id, fence) = (settling.occurrence_id, settling.fence);
-                    let (verdict, now) = (&settling.verdict, self.clock.now());
-                    let _ = process.db.settle(id, fence, verdict, now).await;
-                    Carried::WriteAgain(settling)
-                }
-                Write::Run {
-                    occurrence_id,
-                    fence,
-                    run_id,
-                } => {
-                    let _ = process.db.record_run(occurrence_id, fence, &run_id).await;
-                    Carried::Done
-                }
-            });
-        }
-        carried
-    }
-
-    /// Does something with the database while one of its tables can't be written.
-    async fn break_table<T>(
-        &mut self,
-        process: &mut Process,
-        does: impl AsyncFnOnce(&mut Keeper) -> T,
-    ) -> T {
-        let table = pick(
-            &mut self.rng,
-            &[
-                "occurrences",
-                "attempts",
-                "schedules",
-                "schedulers",
-                "payloads",
-            ],
-        );
-        self.note(format!("      the database fails when {table} is written"));
-        self.observer.break_table(table).await;
-        let done = does(&mut process.keeper).await;
-        self.observer.mend_table().await;
-        done
-    }
-
     /// Carries out an action on a database that fails: before, or in the middle.
     async fn fail(&mut self, process: &mut Process, action: Action) -> Carried {
         match (self.rng.u8(0..3), action) {
@@ -497,20 +399,6 @@ fn known(view: &View) -> Vec<Known> {
         },
     });
     due.chain(waits).collect()
-}
-
-/// A write in one line.
-fn short_write(write: &Write) -> String {
-    match write {
-        Write::Claim(c, _) => format!(
-            "claim {:?} of {} in {}",
-            identity(&c.source),
-            c.intended_at,
-            c.lane.as_str()
-        ),
-        Write::Settle(s) => format!("settle {} as {:?}", s.occurrence_id, s.verdict),
-        Write::Run { occurrence_id, .. } => format!("note the run of {occurrence_id}"),
-    }
 }
 
 /// An action in one line.
