@@ -1,56 +1,20 @@
 //! The database: every SQL statement of the program is in this module.
 //!
+//! `statements` holds the text of SQL and nothing else, [`ledger`] decides and has no SQL,
+//! `sqlite` is what only a file of SQLite has. An operation fails where the database does, and then
+//! has changed nothing; what else can fail is said of each.
+//!
 //! SQLite in WAL mode with `synchronous=FULL`. One thread of the process writes, whole transactions
 //! at a time, and always begins with `BEGIN IMMEDIATE`: a transaction that reads first and writes
 //! later under a plain `BEGIN` fails under load instead of waiting. Others only read.
 
-mod account;
-mod adoption;
-mod anew;
-mod attempts;
-mod budget;
-mod changes;
-mod claimable;
-mod claims;
-mod clock;
-mod connection;
-mod control;
-mod copies;
-mod due;
 mod engine;
-mod fault;
-mod filesystem;
-mod foreign;
-mod gauges;
-mod halt;
-mod health;
-mod history;
-mod incidents;
 mod jobs;
-mod keys;
-mod letters;
-mod manual;
-mod migrations;
-mod notices;
-mod occurrences;
-mod open;
-mod orphans;
-mod outbox;
-mod plans;
-mod prune;
-mod purge;
-mod requests;
-mod revisions;
-mod rows;
-mod scheduled;
-mod schedulers;
-mod schedules;
-mod settle;
+mod ledger;
 mod sql;
+mod sqlite;
+mod statements;
 mod time;
-mod unreadable;
-mod updates;
-mod upgrade;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -66,33 +30,34 @@ use crate::schedule::Zone;
 use engine::{Engine, Whose};
 use sql::query;
 
-pub use adoption::Adopted;
-pub use anew::PlannedAnew;
-pub use claims::{Claim, ClaimTerms, Job};
-pub use control::Resumed;
-pub use copies::Restored;
-pub use due::DueSchedule;
-pub use filesystem::network_file_system;
-pub use foreign::RowColumns;
-pub use gauges::Gauges;
-pub use halt::Halt;
-pub use health::{Overdue, Stalled};
-pub use history::{HistoryFilter, Past};
-pub(crate) use letters::LONGEST_WAIT;
-pub use letters::{Letter, Taken, Tidied};
-pub use manual::Queued;
-pub use occurrences::{OpenOccurrence, Waits};
-pub use outbox::OutboxStatus;
-pub use plans::{remaining, timetable};
-pub use prune::Pruned;
-pub use purge::{Purge, Purged};
-pub use requests::{Begun, StoredAnswer};
-pub use schedulers::{HeldTarget, OwnerLock, RunningScheduler};
-pub use schedules::{Cancelled, ListFilter};
-pub use settle::Settlement;
-pub use unreadable::Unreadable;
-pub use updates::ScheduleUpdate;
-pub use upgrade::UpgradeReport;
+pub use ledger::anew::PlannedAnew;
+pub use ledger::claims::{Claim, ClaimTerms, Job};
+pub use ledger::control::Resumed;
+pub use ledger::due::DueSchedule;
+pub use ledger::gauges::Gauges;
+pub use ledger::halt::Halt;
+pub use ledger::health::{Overdue, Stalled};
+pub use ledger::history::{HistoryFilter, Past};
+pub(crate) use ledger::letters::LONGEST_WAIT;
+pub use ledger::letters::{Letter, Taken, Tidied};
+pub use ledger::manual::Queued;
+pub use ledger::occurrences::{OpenOccurrence, Waits};
+pub use ledger::outbox::OutboxStatus;
+pub use ledger::plans::{remaining, timetable};
+pub use ledger::prune::Pruned;
+pub use ledger::purge::{Purge, Purged};
+pub use ledger::requests::{Begun, StoredAnswer};
+pub use ledger::schedulers::{HeldTarget, OwnerLock, RunningScheduler};
+pub use ledger::schedules::{Cancelled, ListFilter};
+pub use ledger::settle::Settlement;
+pub use ledger::unreadable::Unreadable;
+pub use ledger::updates::ScheduleUpdate;
+pub use sql::STATEMENTS;
+pub use sqlite::adoption::Adopted;
+pub use sqlite::copies::Restored;
+pub use sqlite::filesystem::network_file_system;
+pub use sqlite::foreign::RowColumns;
+pub use sqlite::upgrade::UpgradeReport;
 
 /// How many rows of what another program, or a clock, has changed are put right in one transaction:
 /// deliveries and other programs wait while it lasts, and SQLAlchemy gives up after five seconds.

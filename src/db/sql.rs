@@ -104,7 +104,25 @@ pub(super) struct Query<'q> {
     values: Vec<Value>,
 }
 
-/// A statement.
+/// A statement, whose text may be in several parts. It stands in the list of all, so that a test can
+/// try every one.
+macro_rules! statement {
+    ($($sql:tt)+) => {{
+        // Nothing of the text's section is read but by `linkme`.
+        #[allow(unsafe_code)]
+        #[linkme::distributed_slice($crate::db::sql::STATEMENTS)]
+        static SQL: &str = concat!($($sql)+);
+        $crate::db::sql::query(SQL)
+    }};
+}
+pub(super) use statement;
+
+/// Every [`statement!`] of the program.
+#[allow(unsafe_code)]
+#[linkme::distributed_slice]
+pub static STATEMENTS: [&str];
+
+/// A statement whose text is made up while the program runs, or that only SQLite understands.
 pub(super) fn query(sql: &str) -> Query<'_> {
     Query {
         sql,
@@ -144,6 +162,11 @@ impl<'q> Query<'q> {
             all.push(Row::read(&columns, next)?);
         }
         Ok(all)
+    }
+
+    /// Every row, read by a function.
+    pub(super) fn map<T>(self, tx: &Tx<'_>, read: fn(&Row) -> Result<T>) -> Result<Vec<T>> {
+        self.fetch_all(tx)?.iter().map(read).collect()
     }
 
     /// The first row, if there is one.

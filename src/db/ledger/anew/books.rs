@@ -1,0 +1,285 @@
+//! Putting the books of one schedule in order: outcomes of instants that are still to come are taken
+//! back, and its revisions say what is left.
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use super::super::control::PASSED;
+use super::super::plans::{plan_of, timetable, to_i64};
+use super::super::revisions::{Revision, begin_revision, fetch_revisions, record_passed};
+use super::super::schedules::write_plan;
+use super::Made;
+use super::outcomes::{Recorded, fetch_recorded, parts_passed, take_back};
+use super::wish::{FromNow, planned_from};
+use crate::db::sql::{self, Tx, query};
+use crate::db::statements::rows;
+use crate::db::time::{DbTime, optional};
+use crate::models::{Lifecycle, Plan, PromptSchedule, ScheduleType, State};
+use crate::schedule::{Planned, Spec, Timetable, just_after, just_before};
+
+/// Puts the books of a schedule in order as of `now`. Returns how many instants that were recorded
+/// as not sent are to come again; `None` if nothing had to be changed.
+pub(super) fn balance(
+    tx: &Tx<'_>,
+    schedule: &PromptSchedule,
+    made: Made,
+    now: Timestamp,
+) -> sql::Result<Option<i64>> {
+    let Some(uid) = schedule.uid else {
+        return Ok(None);
+    };
+    let recorded = fetch_recorded(tx, uid, now)?;
+    let is_once = schedule.schedule_type == ScheduleType::Once.as_str();
+    let is_wrong = |entry: &Recorded| {
+        // By the right clock a one-shot may be in time.
+        let missed = is_once && entry.state == Some(State::Missed);
+        entry.is_unsent()
+            && (entry.newest > now || (missed && entry.finished_at.is_some_and(|t| t > now)))
+    };
+    let (wrong, kept): (Vec<Recorded>, Vec<Recorded>) = recorded.into_iter().partition(is_wrong);
+    let from_now = planned_from(schedule, made, now);
+    let live = matches!(
+        schedule.lifecycle,
+        Lifecycle::Active | Lifecycle::Paused | Lifecycle::Finished
+    );
+    let Some(from_now) = from_now.filter(|_| live) else {
+        return end_books(tx, schedule, &wrong, &kept, now);
+    };
+    let revisions = dated_revisions(tx, uid)?;
+    let passed = parts_passed(&wrong, &kept, &plans_of(&revisions), now);
+    let taken = match schedule.max_repetitions {
+        Some(_) => taken(&from_now, &revisions, &wrong, &kept, schedule, now),
+        None => 0,
+    };
+    let next = match schedule.max_repetitions.is_some_and(|most| taken >= most) {
+        true => None,
+        false => {
+            let pruned = pruned_until(tx, uid, now)?;
+            let settled = passed.iter().flatten().map(|(newest, _)| *newest);
+            let settled = settled.chain(pruned).max();
+            next_of(&from_now, made, &kept, settled, now)
+        }
+    };
+    let stays = match (schedule.lifecycle, next) {
+        (Lifecycle::Finished, None) => true,
+        (Lifecycle::Finished, Some(_)) => schedule.next_run.is_none_or(|at| at <= now),
+        (_, next) => next == schedule.next_run || schedule.next_run.is_none_or(|at| at <= now),
+    };
+    let is_counted_anew = schedule
+        .anchor
+        .is_some_and(|at| at != from_now.timetable.anchor);
+    if stays && wrong.is_empty() && !is_counted_anew {
+        return Ok(None);
+    }
+    let back = take_back(tx, &wrong, &passed, now)?;
+    trim_revisions(tx, uid, now)?;
+    let lifecycle = match (schedule.lifecycle, next) {
+        (_, None) => Lifecycle::Finished,
+        (Lifecycle::Finished, Some(_)) => Lifecycle::Active,
+        (stands, Some(_)) => stands,
+    };
+    let next_run = match (next, schedule.next_run) {
+        (Some(next), _) => next,
+        (None, Some(last)) if last <= now || kept.iter().any(|e| e.newest == last) => last,
+        (None, last) => kept.last().map(|e| e.newest).or(last).unwrap_or(now),
+    };
+    let plan = from_now.plan(schedule, next_run);
+    // The plan as it was ends here: the row says where that is.
+    write_plan(tx, schedule.id, &plan, lifecycle)?;
+    let repetitions = match schedule.max_repetitions {
+        Some(_) => taken,
+        None => schedule
+            .repetitions
+            .saturating_sub(back.min(schedule.repetitions)),
+    };
+    write_times(tx, schedule, repetitions, now)?;
+    keep_sent(tx, uid, &plan, &from_now.timetable, &kept, now)?;
+    begin_revision(tx, uid, &plan, lifecycle, now)?;
+    Ok(Some(back))
+}
+
+/// The same of a schedule that will not run: only its books are put in order.
+fn end_books(
+    tx: &Tx<'_>,
+    schedule: &PromptSchedule,
+    wrong: &[Recorded],
+    kept: &[Recorded],
+    now: Timestamp,
+) -> sql::Result<Option<i64>> {
+    let (Some(uid), false) = (schedule.uid, wrong.is_empty()) else {
+        return Ok(None);
+    };
+    let revisions = dated_revisions(tx, uid)?;
+    let passed = parts_passed(wrong, kept, &plans_of(&revisions), now);
+    take_back(tx, wrong, &passed, now)?;
+    trim_revisions(tx, uid, now)?;
+    if let (Ok(timetable), Some(next_run)) = (timetable(schedule), schedule.next_run) {
+        let plan = plan_of(schedule, &timetable, next_run);
+        keep_sent(tx, uid, &plan, &timetable, kept, now)?;
+    }
+    Ok(Some(0))
+}
+
+/// A revision with when it was made and how many repetitions were taken then.
+struct Dated {
+    at: Timestamp,
+    repetitions: i64,
+    revision: Revision,
+}
+
+fn dated_revisions(tx: &Tx<'_>, uid: Uuid) -> sql::Result<Vec<Dated>> {
+    let key = uid.to_string();
+    let made =
+        query("SELECT from_at, repetitions FROM schedule_revisions WHERE uid = $1 ORDER BY id")
+            .bind(&key)
+            .fetch_all(tx)?;
+    let revisions = fetch_revisions(tx, &key, None)?;
+    let dated = made.iter().zip(revisions).filter_map(|(row, revision)| {
+        Some(Dated {
+            at: rows::lenient_time(row, "from_at")?,
+            repetitions: rows::number(row, "repetitions").unwrap_or_default(),
+            revision,
+        })
+    });
+    Ok(dated.collect())
+}
+
+fn plans_of(revisions: &[Dated]) -> Vec<Planned> {
+    let planned = |dated: &Dated| dated.revision.planned.as_ref().ok().cloned();
+    revisions.iter().filter_map(planned).collect()
+}
+
+/// How many repetitions were taken up to now, by the last plan that was made by a right clock.
+fn taken(
+    from_now: &FromNow,
+    revisions: &[Dated],
+    wrong: &[Recorded],
+    kept: &[Recorded],
+    schedule: &PromptSchedule,
+    now: Timestamp,
+) -> i64 {
+    let right = revisions.iter().rev().find(|r| r.at <= now);
+    let Some(right) = right else {
+        return revisions.first().map_or(0, |r| r.repetitions);
+    };
+    let Ok(planned) = &right.revision.planned else {
+        return schedule.repetitions;
+    };
+    if let Spec::Once(at) = from_now.timetable.spec {
+        let is_kept = kept.iter().any(|entry| entry.newest == at);
+        return right.repetitions.saturating_add(i64::from(is_kept));
+    }
+    let is_due = schedule.next_run.is_some_and(|next| next <= now);
+    if is_due && wrong.is_empty() {
+        return schedule.repetitions;
+    }
+    // Instants that passed during a pause used up none.
+    let paused = wrong.iter().any(|e| e.reason.as_deref() == Some(PASSED));
+    let until = match schedule.paused_at.filter(|_| paused) {
+        Some(paused_at) => just_before(paused_at.min(now)),
+        None => now,
+    };
+    let passed = planned.timetable.passed(planned.first, until, None);
+    right.repetitions.saturating_add(to_i64(passed.count))
+}
+
+/// The first instant of the plan that has no outcome. `settled` is the newest that has one apart
+/// from those that are kept.
+fn next_of(
+    from_now: &FromNow,
+    made: Made,
+    kept: &[Recorded],
+    settled: Option<Timestamp>,
+    now: Timestamp,
+) -> Option<Timestamp> {
+    let sent: BTreeSet<Timestamp> = (kept.iter()).map(|entry| entry.newest).collect();
+    let timetable = &from_now.timetable;
+    let settled = sent.range(..=now).next_back().copied().max(settled);
+    let mut next = match settled.filter(|settled| *settled >= made.first) {
+        _ if from_now.is_new => from_now.next,
+        Some(settled) => timetable.next_after(settled),
+        None => Some(made.first),
+    };
+    while let Some(at) = next.filter(|at| sent.contains(at)) {
+        next = timetable.next_after(at);
+    }
+    next
+}
+
+/// The newest instant up to now that is kept as part of a sum only.
+fn pruned_until(tx: &Tx<'_>, uid: Uuid, now: Timestamp) -> sql::Result<Option<Timestamp>> {
+    let row = query(
+        "SELECT max(last_at) AS last_at FROM pruned_sums WHERE uid = $1 \
+         AND \"trigger\" = 'schedule' AND last_at <= $2",
+    )
+    .bind(uid.to_string())
+    .bind(DbTime(now))
+    .fetch_one(tx)?;
+    Ok(rows::lenient_time(&row, "last_at"))
+}
+
+/// Ends every plan that was to be accounted for beyond now at now.
+fn trim_revisions(tx: &Tx<'_>, uid: Uuid, now: Timestamp) -> sql::Result<()> {
+    query(
+        "UPDATE schedule_revisions SET ends_before = \
+             CASE WHEN first_instant > $2 THEN first_instant ELSE $3 END \
+         WHERE uid = $1 AND ends_before > $3",
+    )
+    .bind(uid.to_string())
+    .bind(DbTime(now))
+    .bind(DbTime(just_after(now)))
+    .execute(tx)?;
+    Ok(())
+}
+
+/// Records as planned what was sent of instants that are still to come, in as few plans as will do.
+fn keep_sent(
+    tx: &Tx<'_>,
+    uid: Uuid,
+    plan: &Plan,
+    timetable: &Timetable,
+    kept: &[Recorded],
+    now: Timestamp,
+) -> sql::Result<()> {
+    let mut runs: Vec<(Timestamp, Timestamp)> = Vec::new();
+    for entry in kept.iter().filter(|entry| entry.newest > now) {
+        match runs.last_mut() {
+            Some((_, newest)) if timetable.next_after(*newest) == Some(entry.newest) => {
+                *newest = entry.newest;
+            }
+            _ => runs.push((entry.newest, entry.newest)),
+        }
+    }
+    for (first, newest) in runs {
+        let sent = Plan {
+            next_run: first,
+            max_repetitions: None,
+            end_at: None,
+            ..plan.clone()
+        };
+        record_passed(tx, uid, &sent, newest, now)?;
+    }
+    Ok(())
+}
+
+fn write_times(
+    tx: &Tx<'_>,
+    schedule: &PromptSchedule,
+    repetitions: i64,
+    now: Timestamp,
+) -> sql::Result<()> {
+    let not_after = |time: Option<Timestamp>| optional(time.map(|time| time.min(now)));
+    query(
+        "UPDATE schedules SET repetitions = $2, paused_at = $3, created_at = $4, last_run = $5, \
+         row_version = row_version + 1 WHERE id = $1",
+    )
+    .bind(schedule.id)
+    .bind(repetitions)
+    .bind(not_after(schedule.paused_at))
+    .bind(not_after(schedule.created_at))
+    .bind(not_after(schedule.last_run))
+    .execute(tx)?;
+    Ok(())
+}

@@ -1,0 +1,154 @@
+//! Pausing and resuming.
+
+use jiff::Timestamp;
+
+use super::changes::{About, note_change};
+use super::notices::follow_lifecycle;
+use super::plans::{Outcome, end_waiting, plan_of, remaining, settle_until, timetable};
+use super::revisions::begin_revision;
+use super::schedules::{fetch, write_lifecycle, write_plan};
+use crate::db::Db;
+use crate::db::sql::{self, Tx, query};
+use crate::db::sqlite::adoption::adopt_if_touched;
+use crate::db::time::DbTime;
+use crate::error::Result;
+use crate::models::{Lifecycle, Operation, PromptSchedule, ScheduleType, State};
+use crate::schedule::Timetable;
+
+/// Why an instant of a paused schedule is not sent.
+pub(in crate::db) const PASSED: &str = "it passed while the schedule was paused";
+
+/// What became of a wish to resume.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Resumed {
+    /// It runs again, next at this time.
+    Active(Timestamp),
+    /// No instant is left of it.
+    Finished,
+    /// Its only instant passed while it was paused; nothing was changed.
+    OncePassed(Timestamp),
+    /// It is not paused but this; nothing was changed.
+    NotPaused(Lifecycle),
+}
+
+impl Db {
+    /// Pauses an active schedule: what is not yet sent of it stays where it is. Returns what it
+    /// was before; `None` if there is none of this id.
+    pub async fn pause_schedule(
+        &self,
+        id: i64,
+        note: Option<&str>,
+        now: Timestamp,
+    ) -> Result<Option<Lifecycle>> {
+        let note = note.map(str::to_owned);
+        let db = self.clone();
+        self.write("pause the schedule", move |tx| {
+            let note = note.as_deref();
+            adopt_if_touched(tx, id, &db.zone, now)?;
+            let Some(schedule) = fetch(tx, id)? else {
+                return Ok(None);
+            };
+            if schedule.lifecycle == Lifecycle::Active {
+                write_pause(tx, id, note, now)?;
+                let about = About::schedule(&schedule);
+                note_change(tx, &db.by, Operation::Pause, about, None, now)?;
+            }
+            Ok(Some(schedule.lifecycle))
+        })
+        .await
+    }
+
+    /// Lets a paused schedule run again. What passed meanwhile is settled as `skipped`, or with
+    /// `replay` treated like any other backlog. `None` if there is none of this id.
+    ///
+    /// # Errors
+    /// Those of the database, and of a schedule that can't be read.
+    pub async fn resume_schedule(
+        &self,
+        id: i64,
+        replay: bool,
+        now: Timestamp,
+    ) -> Result<Option<Resumed>> {
+        let db = self.clone();
+        self.write_and_tell("resume the schedule", move |tx| {
+            adopt_if_touched(tx, id, &db.zone, now)?;
+            let Some(schedule) = fetch(tx, id)? else {
+                return Ok(None);
+            };
+            let (Lifecycle::Paused, Some(next_run)) = (schedule.lifecycle, schedule.next_run)
+            else {
+                return Ok(Some(Resumed::NotPaused(schedule.lifecycle)));
+            };
+            if replay {
+                write_lifecycle(tx, id, Lifecycle::Active, None)?;
+                follow_lifecycle(tx, id, now)?;
+                let (about, what) = (About::schedule(&schedule), Some("replay"));
+                note_change(tx, &db.by, Operation::Resume, about, what, now)?;
+                return Ok(Some(Resumed::Active(next_run)));
+            }
+            let is_once = schedule.schedule_type == ScheduleType::Once.as_str();
+            if is_once && next_run <= now {
+                return Ok(Some(Resumed::OncePassed(next_run)));
+            }
+            let timetable = timetable(&schedule)?;
+            let resumed = skip_to_now(tx, &schedule, &timetable, PASSED, now)?;
+            follow_lifecycle(tx, id, now)?;
+            let about = About::schedule(&schedule);
+            note_change(tx, &db.by, Operation::Resume, about, None, now)?;
+            Ok(Some(resumed))
+        })
+        .await
+    }
+}
+
+/// Pauses a schedule within a transaction. Whoever lets it run again has put right what was wrong:
+/// it gets all its tries again.
+pub(in crate::db) fn write_pause(
+    tx: &Tx<'_>,
+    id: i64,
+    note: Option<&str>,
+    now: Timestamp,
+) -> sql::Result<()> {
+    query(
+        "UPDATE schedules SET lifecycle = 'paused', active = 0, paused_at = $2, pause_note = $3, \
+         dead_in_row = 0, paused_by_failures = 0, row_version = row_version + 1 WHERE id = $1",
+    )
+    .bind(id)
+    .bind(DbTime(now))
+    .bind(note)
+    .execute(tx)?;
+    Ok(())
+}
+
+/// Settles what passed and waits of a schedule as skipped, and plans the first instant after now.
+pub(in crate::db) fn skip_to_now(
+    tx: &Tx<'_>,
+    schedule: &PromptSchedule,
+    timetable: &Timetable,
+    reason: &str,
+    now: Timestamp,
+) -> sql::Result<Resumed> {
+    let (Some(uid), Some(next_run)) = (schedule.uid, schedule.next_run) else {
+        return Ok(Resumed::NotPaused(schedule.lifecycle));
+    };
+    end_waiting(tx, uid, State::Skipped, reason, now)?;
+    let outcome = Outcome {
+        state: State::Skipped,
+        reason,
+        at: now,
+    };
+    settle_until(tx, schedule, timetable, now, outcome)?;
+    let next = match next_run > now {
+        true => Some(next_run),
+        false => timetable.next_after(now),
+    };
+    let exhausted = fetch(tx, schedule.id)?.is_some_and(|s| remaining(&s) == Some(0));
+    let Some(next_run) = next.filter(|_| !exhausted) else {
+        write_lifecycle(tx, schedule.id, Lifecycle::Finished, None)?;
+        return Ok(Resumed::Finished);
+    };
+    let plan = plan_of(schedule, timetable, next_run);
+    begin_revision(tx, uid, &plan, Lifecycle::Active, now)?;
+    write_plan(tx, schedule.id, &plan, Lifecycle::Active)?;
+    Ok(Resumed::Active(next_run))
+}

@@ -1,0 +1,54 @@
+//! Keys for callers over HTTP.
+
+use jiff::Timestamp;
+
+use super::changes::{About, note_change};
+use crate::db::Db;
+use crate::db::statements::keys;
+use crate::error::Result;
+use crate::models::{AgentId, Operation, StoredKey};
+
+impl Db {
+    /// Stores a key by its hash. Returns its number.
+    pub async fn add_key(
+        &self,
+        name: &str,
+        agent_id: Option<&AgentId>,
+        hash: &str,
+        now: Timestamp,
+    ) -> Result<i64> {
+        let (name, agent_id, hash) = (name.to_owned(), agent_id.cloned(), hash.to_owned());
+        let db = self.clone();
+        self.write("store the key", move |tx| {
+            let id = keys::insert(tx, &name, agent_id.as_ref(), &hash, now)?;
+            let what = match &agent_id {
+                Some(agent) => format!("key {id}, {name}, for {agent}"),
+                None => format!("key {id}, {name}"),
+            };
+            let (none, what) = (About::none(), Some(what.as_str()));
+            note_change(tx, &db.by, Operation::CreateKey, none, what, now)?;
+            Ok(id)
+        })
+        .await
+    }
+
+    /// Every key, the oldest first, the revoked ones too.
+    pub async fn list_keys(&self) -> Result<Vec<StoredKey>> {
+        self.read("list the keys", |tx| Ok(keys::list(tx)?)).await
+    }
+
+    /// Lets a key open nothing any more; `false` if there is none of this number that does.
+    pub async fn revoke_key(&self, id: i64, now: Timestamp) -> Result<bool> {
+        let db = self.clone();
+        self.write("revoke the key", move |tx| {
+            let Some(name) = keys::revoke(tx, id, now)? else {
+                return Ok(false);
+            };
+            let what = format!("key {id}, {name}");
+            let (none, what) = (About::none(), Some(what.as_str()));
+            note_change(tx, &db.by, Operation::RevokeKey, none, what, now)?;
+            Ok(true)
+        })
+        .await
+    }
+}

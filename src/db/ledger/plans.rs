@@ -1,0 +1,282 @@
+//! What every change of a schedule's time has in common: reading its timetable, and accounting for
+//! the instants that will not be sent.
+
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use super::revisions::{end_revision, fresh_instants, record_passed};
+use crate::db::sql::{self, Tx, query};
+use crate::db::time::DbTime;
+use crate::error::{Code, Error, Result};
+use crate::models::{Lifecycle, Plan, PromptSchedule, ScheduleType, State, Trigger};
+use crate::schedule::{Fresh, Passed, Spec, Timetable, Zone};
+
+/// The timetable of a stored schedule.
+///
+/// # Errors
+/// [`Code::ScheduleBroken`] and the codes of the schedule's own parts.
+pub fn timetable(schedule: &PromptSchedule) -> Result<Timetable> {
+    let zone = match schedule.timezone.as_deref() {
+        Some(name) => Zone::parse(name)?,
+        None => Zone::utc(),
+    };
+    let next_run = schedule.next_run.ok_or_else(|| {
+        Error::new(
+            Code::ScheduleBroken,
+            "next_run is not a date and time in UTC",
+        )
+    })?;
+    let spec = match schedule_type(&schedule.schedule_type)? {
+        // Foreign writers set next_run apart from the value: it is the instant.
+        ScheduleType::Once => Spec::Once(next_run),
+        kind => Spec::read_stored(kind, &schedule.schedule_value, &zone)?,
+    };
+    let anchor = schedule.anchor.unwrap_or(next_run);
+    Ok(Timetable {
+        spec,
+        zone,
+        anchor,
+        end_at: schedule.end_at,
+    })
+}
+
+/// Reads a stored `schedule_type`.
+///
+/// # Errors
+/// [`Code::ScheduleBroken`] for any word but ours.
+pub(in crate::db) fn schedule_type(text: &str) -> Result<ScheduleType> {
+    ScheduleType::from_word(text.trim()).ok_or_else(|| {
+        Error::new(
+            Code::ScheduleBroken,
+            format!("schedule_type {text:?} is none of once, cron and interval"),
+        )
+    })
+}
+
+/// How many more instants the schedule may have; `None` for no limit.
+pub fn remaining(schedule: &PromptSchedule) -> Option<u64> {
+    schedule
+        .max_repetitions
+        .map(|max| u64::try_from(max.saturating_sub(schedule.repetitions)).unwrap_or(0))
+}
+
+/// What instants that are not sent come to, and when that was settled.
+#[derive(Clone, Copy)]
+pub(in crate::db) struct Outcome<'a> {
+    pub(in crate::db) state: State,
+    pub(in crate::db) reason: &'a str,
+    pub(in crate::db) at: Timestamp,
+}
+
+/// Accounts for the instants from the schedule's `next_run` to `until` that will not be sent, as
+/// one range, and ends its plan there. `until` may lie before the time of the outcome. Of a
+/// schedule that is neither active nor paused nothing is due.
+pub(in crate::db) fn settle_until(
+    tx: &Tx<'_>,
+    schedule: &PromptSchedule,
+    timetable: &Timetable,
+    until: Timestamp,
+    outcome: Outcome<'_>,
+) -> sql::Result<()> {
+    let (Some(uid), Some(first)) = (schedule.uid, schedule.next_run) else {
+        return Ok(());
+    };
+    match schedule.lifecycle {
+        Lifecycle::Active => {
+            let passed = timetable.passed(first, until, remaining(schedule));
+            record_range(tx, schedule, passed, outcome)?;
+            take_repetitions(tx, uid, passed.count)?;
+            end_revision(tx, uid, Some(until))
+        }
+        Lifecycle::Paused => settle_pause(tx, schedule, timetable, until, outcome),
+        Lifecycle::Finished | Lifecycle::Cancelled | Lifecycle::Broken => {
+            end_revision(tx, uid, None)
+        }
+    }
+}
+
+/// Accounts for what passed of a paused schedule. Instants during the pause use up no repetition;
+/// those before it, still unsent, do.
+fn settle_pause(
+    tx: &Tx<'_>,
+    schedule: &PromptSchedule,
+    timetable: &Timetable,
+    until: Timestamp,
+    outcome: Outcome<'_>,
+) -> sql::Result<()> {
+    let (Some(uid), Some(first)) = (schedule.uid, schedule.next_run) else {
+        return Ok(());
+    };
+    let left = remaining(schedule);
+    let paused_at = schedule.paused_at.unwrap_or(until).min(until);
+    let before = timetable.passed(first, paused_at, left);
+    let exhausted = left.is_some_and(|left| before.count >= left);
+    let passed = match exhausted {
+        true => before,
+        false => timetable.passed(first, until, None),
+    };
+    if passed.count > 0 {
+        let plan = Plan {
+            max_repetitions: None,
+            ..plan_of(schedule, timetable, first)
+        };
+        record_passed(tx, uid, &plan, passed.newest, outcome.at)?;
+        record_range(tx, schedule, passed, outcome)?;
+    }
+    take_repetitions(tx, uid, before.count)?;
+    end_revision(tx, uid, None)
+}
+
+/// Accounts for the instants that passed of a schedule while it was neither active nor paused.
+/// Those with an outcome keep it, and use up no repetition again.
+pub(in crate::db) fn settle_inactive(
+    tx: &Tx<'_>,
+    schedule: &PromptSchedule,
+    timetable: &Timetable,
+    until: Timestamp,
+    outcome: Outcome<'_>,
+) -> sql::Result<()> {
+    let (Some(uid), Some(first)) = (schedule.uid, schedule.next_run) else {
+        return Ok(());
+    };
+    let passed = timetable.passed(first, until, remaining(schedule));
+    if passed.count == 0 {
+        return Ok(());
+    }
+    let plan = Plan {
+        max_repetitions: None,
+        ..plan_of(schedule, timetable, first)
+    };
+    record_passed(tx, uid, &plan, passed.newest, outcome.at)?;
+    let new = record_range(tx, schedule, passed, outcome)?;
+    take_repetitions(tx, uid, new)
+}
+
+/// The plan that a schedule has, from `next_run` on.
+pub(in crate::db) fn plan_of(
+    schedule: &PromptSchedule,
+    timetable: &Timetable,
+    next_run: Timestamp,
+) -> Plan {
+    Plan {
+        schedule_type: timetable.spec.kind(),
+        schedule_value: schedule.schedule_value.clone(),
+        timezone: timetable.zone.name().to_owned(),
+        anchor: timetable.anchor,
+        next_run,
+        start_at: schedule.start_at,
+        end_at: schedule.end_at,
+        max_repetitions: schedule.max_repetitions,
+    }
+}
+
+/// Records a range from the schedule's `next_run` on. Returns how many of its instants had no
+/// outcome yet.
+fn record_range(
+    tx: &Tx<'_>,
+    schedule: &PromptSchedule,
+    passed: Passed,
+    outcome: Outcome<'_>,
+) -> sql::Result<u64> {
+    let (Some(uid), Some(first), true) = (schedule.uid, schedule.next_run, passed.count > 0) else {
+        return Ok(0);
+    };
+    let unsent = Unsent {
+        uid,
+        agent_id: &schedule.agent_id,
+        first_at: first,
+        newest: passed.newest,
+        count: passed.count,
+        state: outcome.state,
+        reason: outcome.reason,
+    };
+    unsent.record(tx, outcome.at)
+}
+
+fn take_repetitions(tx: &Tx<'_>, uid: Uuid, taken: u64) -> sql::Result<()> {
+    if taken == 0 {
+        return Ok(());
+    }
+    query(
+        "UPDATE schedules SET repetitions = repetitions + $2, row_version = row_version + 1 \
+         WHERE uid = $1",
+    )
+    .bind(uid.to_string())
+    .bind(to_i64(taken))
+    .execute(tx)?;
+    Ok(())
+}
+
+/// A range of instants of one schedule that were not sent, and the outcome they share.
+pub(in crate::db) struct Unsent<'a> {
+    pub(in crate::db) uid: Uuid,
+    pub(in crate::db) agent_id: &'a str,
+    pub(in crate::db) first_at: Timestamp,
+    pub(in crate::db) newest: Timestamp,
+    pub(in crate::db) count: u64,
+    pub(in crate::db) state: State,
+    pub(in crate::db) reason: &'a str,
+}
+
+impl Unsent<'_> {
+    /// Writes them as one settled occurrence. An instant that has an outcome already keeps it and
+    /// is left out. Returns how many are new.
+    pub(in crate::db) fn record(&self, tx: &Tx<'_>, now: Timestamp) -> sql::Result<u64> {
+        let fresh = fresh_instants(tx, self.uid, self.first_at, self.newest)?;
+        let fresh = fresh.unwrap_or(Fresh {
+            count: self.count,
+            first: self.first_at,
+            newest: self.newest,
+        });
+        if fresh.count == 0 {
+            return Ok(0);
+        }
+        let written = query(
+            "INSERT INTO occurrences (uid, agent_id, \"trigger\", first_at, intended_at, count, \
+             state, reason, finished_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) \
+             ON CONFLICT (uid, \"trigger\", intended_at) DO NOTHING",
+        )
+        .bind(self.uid.to_string())
+        .bind(self.agent_id)
+        .bind(Trigger::Schedule.as_str())
+        .bind(DbTime(fresh.first))
+        .bind(DbTime(fresh.newest))
+        .bind(to_i64(fresh.count))
+        .bind(self.state.as_str())
+        .bind(self.reason)
+        .bind(DbTime(now))
+        .execute(tx)?;
+        Ok(match written {
+            1 => fresh.count,
+            _ => 0,
+        })
+    }
+}
+
+/// Settles what waits of a schedule that will not send it: a prompt on its way ends by itself. A
+/// run by hand only ends with its schedule; it is not one of the instants that are skipped.
+pub(in crate::db) fn end_waiting(
+    tx: &Tx<'_>,
+    uid: Uuid,
+    state: State,
+    reason: &str,
+    now: Timestamp,
+) -> sql::Result<()> {
+    // The state is said twice, so that SQLite sees that the index of open ones will do.
+    let end = "UPDATE occurrences INDEXED BY ix_occurrences_open_uid SET state = $2, reason = $3, \
+               finished_at = $4, not_before = NULL, fence = fence + 1 WHERE uid = $1 \
+               AND state = 'waiting' AND state IN ('waiting', 'sending', 'unknown') \
+               AND (\"trigger\" = 'schedule' OR $2 = 'cancelled')";
+    query(end)
+        .bind(uid.to_string())
+        .bind(state.as_str())
+        .bind(reason)
+        .bind(DbTime(now))
+        .execute(tx)?;
+    Ok(())
+}
+
+/// Counts are far below `i64::MAX`; the database has no wider type.
+pub(in crate::db) fn to_i64(count: u64) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,10 @@
+//! What only a SQLite file has: opening, other programs' writes, older tables, and copies.
+
+pub(in crate::db) mod adoption;
+pub(in crate::db) mod connection;
+pub(in crate::db) mod copies;
+pub(in crate::db) mod filesystem;
+pub(in crate::db) mod foreign;
+pub(in crate::db) mod migrations;
+pub(in crate::db) mod open;
+pub(in crate::db) mod upgrade;

@@ -1,0 +1,246 @@
+//! Opening a database: made if absent, upgraded if older, refused if newer.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use rusqlite::{Connection, Transaction, TransactionBehavior};
+use uuid::Uuid;
+
+use super::connection::{Access, connect};
+use super::filesystem::{create_new_private, network_file_system};
+use super::migrations::{self, migrate};
+use super::upgrade;
+use crate::db::engine::{Engine, Whose};
+use crate::db::sql::{self, Tx, query};
+use crate::db::{Db, UpgradeReport, database_error, other_path};
+use crate::error::{Code, Error, Result};
+use crate::ids::{self, new_id};
+use crate::schedule::Zone;
+
+/// How often, and how far apart, it is tried to open a file that is locked.
+const CONNECT_TRIES: u32 = 100;
+const CONNECT_PAUSE: Duration = Duration::from_millis(100);
+
+/// How many connections only read.
+const READERS: usize = 2;
+
+impl Db {
+    /// The version of the tables that this program keeps: that of the newest migration.
+    pub fn schema() -> i64 {
+        migrations::newest()
+    }
+
+    /// Opens the database at `path`: makes it (readable by this user only) if there is none, and
+    /// brings an older one up to date, with a backup beside it. `zone` is the zone of schedules
+    /// that have none of their own.
+    ///
+    /// # Errors
+    /// [`Code::DatabaseUnavailable`], [`Code::DatabaseFull`], [`Code::DatabaseInvalid`] or
+    /// [`Code::DatabaseNewer`].
+    pub async fn open(
+        path: &Path,
+        zone: &Zone,
+        now: Timestamp,
+    ) -> Result<(Self, Option<UpgradeReport>)> {
+        let (path, zone) = (path.to_owned(), zone.clone());
+        apart(move || open(&path, zone, now)).await
+    }
+
+    /// A database whose writer is this connection.
+    pub(in crate::db) fn on(path: PathBuf, zone: Zone, writer: Connection) -> Result<Self> {
+        let failed = |e: sql::Error| failed_to_open(&path, e);
+        let install_id = read_install_id(&Tx::on(&writer), &path)?;
+        // A savepoint keeps the pages that a job changes; in a file that costs more than the job.
+        let in_memory = query("PRAGMA temp_store = MEMORY").execute(&Tx::on(&writer));
+        in_memory.map_err(failed)?;
+        let readers = (0..READERS).map(|_| connect(&path, Access::Read));
+        let readers = readers.collect::<sql::Result<Vec<_>>>().map_err(failed)?;
+        let engine = Engine::start(&path, writer, readers)
+            .map_err(|e| database_error(&path, "open it", None, e))?;
+        Ok(Db {
+            engine: Arc::new(engine),
+            whose: Whose::Face,
+            path: Arc::new(path),
+            install_id,
+            zone,
+            outbox_changed: Arc::default(),
+            by: Arc::default(),
+            settle_failures: Arc::default(),
+        })
+    }
+}
+
+/// Does what blocks on a thread for that.
+pub(in crate::db) async fn apart<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T> + Send + 'static,
+) -> Result<T> {
+    let ids = ids::Source::current();
+    let done = tokio::task::spawn_blocking(move || ids.within(work)).await;
+    done.unwrap_or_else(|e| {
+        let text = "an internal fault broke off work on the database";
+        Err(Error::new(Code::Internal, text).caused_by(e))
+    })
+}
+
+fn open(path: &Path, zone: Zone, now: Timestamp) -> Result<(Db, Option<UpgradeReport>)> {
+    let path = absolute(path)?;
+    create_private(&path)?;
+    // The lock files are beside the file itself, whatever link leads to it.
+    let path = std::fs::canonicalize(&path).map_err(|e| unusable(&path, "find", e))?;
+    let is_new = std::fs::metadata(&path).is_ok_and(|file| file.len() == 0);
+    let access = match is_new {
+        true => Access::Make,
+        false => Access::Write,
+    };
+    let writer = connect_in_time(&path, access).map_err(|e| failed_to_open(&path, e))?;
+    let report = match is_current(&Tx::on(&writer), &path)? {
+        true => None,
+        false => bring_up_to_date(&writer, &path, now)?,
+    };
+    if !is_new {
+        use_wal(&writer);
+    }
+    if let Some(kind) = network_file_system(&path) {
+        tracing::warn!(
+            "the database {} lies on a network file system ({kind}), where locks can't be relied \
+             on: keep it on a disk of this machine",
+            path.display()
+        );
+    }
+    Ok((Db::on(path, zone, writer)?, report))
+}
+
+pub(in crate::db) fn failed_to_open(path: &Path, error: sql::Error) -> Error {
+    let code = error.code();
+    database_error(path, "open it", code, error)
+}
+
+/// Whether there is nothing to migrate or bring over. It needs no lock, so that opening a database
+/// never waits for whoever writes in it.
+pub(in crate::db) fn is_current(tx: &Tx<'_>, path: &Path) -> Result<bool> {
+    let failed = |e: sql::Error| {
+        let code = e.code();
+        database_error(path, "read the version", code, e)
+    };
+    Ok(migrations::is_complete(tx).map_err(failed)? && upgrade::look(tx, path)?.is_empty())
+}
+
+/// Makes our tables and brings those of older programs over, all in one transaction: whatever
+/// stops it, the database is then as it was. Of several processes that start together one does it.
+fn bring_up_to_date(
+    connection: &Connection,
+    path: &Path,
+    now: Timestamp,
+) -> Result<Option<UpgradeReport>> {
+    let failed = |e: sql::Error| {
+        let code = e.code();
+        database_error(path, "bring the tables up to date", code, e)
+    };
+    let all = Transaction::new_unchecked(connection, TransactionBehavior::Immediate)
+        .map_err(|e| failed(e.into()))?;
+    let tx = &Tx::on(&all);
+    let legacy = upgrade::look(tx, path)?;
+    let backup = match legacy.is_empty() {
+        true => None,
+        false => Some(upgrade::back_up(path, now)?),
+    };
+    let done = upgrade::set_aside(tx, legacy)
+        .map_err(failed)
+        .and_then(|()| migrate(tx, path))
+        .and_then(|()| upgrade::bring_over(tx, legacy, now).map_err(failed))
+        .and_then(|report| all.commit().map_err(|e| failed(e.into())).map(|()| report));
+    match (done, backup) {
+        (Ok(report), Some(backup)) => Ok(Some(UpgradeReport {
+            backup: Some(backup),
+            ..report
+        })),
+        (Ok(_), None) => Ok(None),
+        (Err(e), backup) => {
+            if let Some(backup) = backup {
+                let _ = std::fs::remove_file(backup);
+            }
+            Err(e)
+        }
+    }
+}
+
+/// Connects. While another process turns a new file to the write-ahead log, or puts the log away as
+/// the last one to close it, SQLite answers "locked" at once instead of waiting: so we wait.
+fn connect_in_time(path: &Path, access: Access) -> sql::Result<Connection> {
+    let mut tries = 1;
+    loop {
+        match connect(path, access) {
+            Err(e) if tries < CONNECT_TRIES && e.is_busy() => {
+                tries += 1;
+                std::thread::sleep(CONNECT_PAUSE);
+            }
+            connected => return connected,
+        }
+    }
+}
+
+/// Turns an older file to the write-ahead log. Only when it is known to be ours: a file that is
+/// refused must stay as it is, and this is written into it. While another program has it open it
+/// can't be turned; then it works on as it is, and the next one to open it tries again.
+fn use_wal(connection: &Connection) {
+    if let Err(e) = connection.execute_batch("PRAGMA journal_mode = WAL") {
+        tracing::debug!("the database stays without a write-ahead log for now: {e}");
+    }
+}
+
+fn read_install_id(tx: &Tx<'_>, path: &Path) -> Result<Uuid> {
+    let stored = fetch_install_id(tx).map_err(|e| {
+        let code = e.code();
+        database_error(path, "read its identity", code, e)
+    })?;
+    stored.parse().map_err(|e: uuid::Error| {
+        Error::new(
+            Code::DatabaseInvalid,
+            format!(
+                "the database {} has a damaged identity {stored:?}",
+                path.display()
+            ),
+        )
+        .caused_by(e)
+    })
+}
+
+fn fetch_install_id(tx: &Tx<'_>) -> sql::Result<String> {
+    let read = "SELECT install_id FROM install";
+    if let Some(stored) = query(read).optional(tx)? {
+        return Ok(stored);
+    }
+    // Two processes may make the database together: the first one's id stays.
+    query("INSERT OR IGNORE INTO install (only_row, install_id) VALUES (1, $1)")
+        .bind(new_id().to_string())
+        .execute(tx)?;
+    query(read).one(tx)
+}
+
+fn absolute(path: &Path) -> Result<PathBuf> {
+    std::path::absolute(path).map_err(|e| unusable(path, "find", e))
+}
+
+/// Makes the file with mode 0600 if it does not exist, so that SQLite never makes it wider.
+fn create_private(path: &Path) -> Result<()> {
+    match create_new_private(path) {
+        Ok(_) => Ok(()),
+        Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
+        Err(e) => Err(unusable(path, "make", e)),
+    }
+}
+
+fn unusable(path: &Path, doing: &str, error: std::io::Error) -> Error {
+    Error::new(
+        Code::DatabaseUnavailable,
+        format!(
+            "could not {doing} the database {}: give a path in a folder that exists and can be \
+             written",
+            path.display()
+        ),
+    )
+    .example(other_path(path))
+    .caused_by(error)
+}

@@ -1,0 +1,343 @@
+//! Upgrades in place of the databases that came before: the bare table of nine columns, and the
+//! Python program's `schedules` and `unified_reminders`. A backup is left beside the file, every
+//! row is kept, and nothing stale is sent.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+
+use super::adoption::adopt;
+use super::connection::{Access, connect};
+use super::filesystem::{create_new_private, for_sqlite};
+use crate::db::database_error;
+use crate::db::ledger::plans::{Unsent, remaining, timetable};
+use crate::db::ledger::schedules::{fetch, write_lifecycle};
+use crate::db::sql::{self, Tx, query};
+use crate::db::time::DbTime;
+use crate::error::{Code, Error, Result};
+use crate::models::{Lifecycle, State};
+use crate::schedule::{Spec, Zone};
+
+/// What an upgrade did.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct UpgradeReport {
+    /// Where the database is kept as it was.
+    pub backup: Option<PathBuf>,
+    /// How many schedules were brought over.
+    pub kept: usize,
+    /// One-shots whose time had passed: they are not sent.
+    pub missed: Vec<i64>,
+    /// Recurring schedules whose time had passed: they start at their next instant.
+    pub restarted: Vec<i64>,
+    /// Schedules that can't be read, and why.
+    pub broken: Vec<(i64, String)>,
+    /// Schedules whose number was taken: the old one and the new one.
+    pub renumbered: Vec<(i64, i64)>,
+}
+
+impl fmt::Display for UpgradeReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "upgraded the database: {} schedules kept", self.kept)?;
+        if let Some(backup) = &self.backup {
+            write!(f, "; it is kept as it was in {}", backup.display())?;
+        }
+        for id in &self.missed {
+            write!(f, "; {id} had passed and is missed")?;
+        }
+        for id in &self.restarted {
+            write!(f, "; {id} starts at its next instant")?;
+        }
+        for (old, new) in &self.renumbered {
+            write!(f, "; reminder {old} is now {new}")?;
+        }
+        for (id, reason) in &self.broken {
+            write!(f, "; {id} can't be read: {reason}")?;
+        }
+        Ok(())
+    }
+}
+
+/// What was found of older programs.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::db) struct Legacy {
+    /// A `schedules` table that is not ours.
+    schedules: Option<Schedules>,
+    /// A `unified_reminders` table that was not brought over yet.
+    reminders: bool,
+}
+
+/// Whose `schedules` table it is.
+#[derive(Clone, Copy, Debug)]
+enum Schedules {
+    /// The bare table of nine columns.
+    Bare,
+    /// The Python program's, which counts repetitions.
+    Counted,
+}
+
+impl Legacy {
+    pub(in crate::db) fn is_empty(self) -> bool {
+        self.schedules.is_none() && !self.reminders
+    }
+}
+
+/// The columns that every older `schedules` has.
+const NEEDED: [&str; 9] = [
+    "id",
+    "agent_id",
+    "prompt_text",
+    "schedule_type",
+    "schedule_value",
+    "next_run",
+    "created_at",
+    "active",
+    "last_run",
+];
+
+/// Looks for the tables of older programs.
+///
+/// # Errors
+/// [`Code::DatabaseInvalid`] if there is a `schedules` that is no program's we know.
+pub(in crate::db) fn look(tx: &Tx<'_>, path: &Path) -> Result<Legacy> {
+    let failed = |e: sql::Error| {
+        let code = e.code();
+        database_error(path, "look for an older version's tables", code, e)
+    };
+    let columns = columns_of(tx, "schedules").map_err(failed)?;
+    let has = |column: &str| columns.iter().any(|c| c == column);
+    let schedules = if columns.is_empty() || has("uid") {
+        None
+    } else if let Some(missing) = NEEDED.iter().find(|c| !has(c)) {
+        return Err(Error::new(
+            Code::DatabaseInvalid,
+            format!(
+                "the database {} has a table `schedules` without the column {missing}, so it is \
+                 another program's: give another path",
+                path.display()
+            ),
+        )
+        .example("--db ./promptyoself.db"));
+    } else if has("max_repetitions") && has("repetition_count") {
+        Some(Schedules::Counted)
+    } else {
+        Some(Schedules::Bare)
+    };
+    let reminders = !columns_of(tx, "unified_reminders")
+        .map_err(failed)?
+        .is_empty()
+        && !is_upgraded(tx, "unified_reminders").map_err(failed)?;
+    Ok(Legacy {
+        schedules,
+        reminders,
+    })
+}
+
+/// Makes room for our tables: an older `schedules` waits in a temporary table until it is brought
+/// over in the same transaction. It is copied, not renamed, so that whatever refers to the table
+/// by its name goes on doing so.
+pub(in crate::db) fn set_aside(tx: &Tx<'_>, legacy: Legacy) -> sql::Result<()> {
+    if legacy.schedules.is_some() {
+        // Rows of other tables may refer to these, which come back under the same numbers.
+        for statement in [
+            "PRAGMA defer_foreign_keys = ON",
+            "CREATE TEMP TABLE older_schedules AS SELECT * FROM main.schedules",
+            "DROP TABLE main.schedules",
+        ] {
+            query(statement).execute(tx)?;
+        }
+    }
+    Ok(())
+}
+
+/// Brings the rows of older tables into ours.
+pub(in crate::db) fn bring_over(
+    tx: &Tx<'_>,
+    legacy: Legacy,
+    now: Timestamp,
+) -> sql::Result<UpgradeReport> {
+    let mut report = UpgradeReport::default();
+    let mut ids = Vec::new();
+    if let Some(whose) = legacy.schedules {
+        ids.extend(copy_schedules(tx, whose)?);
+    }
+    if legacy.reminders {
+        ids.extend(copy_reminders(tx, &mut report, now)?);
+    }
+    report.kept = ids.len();
+    for id in ids {
+        settle_in(tx, id, now, &mut report)?;
+    }
+    Ok(report)
+}
+
+/// Adopts a copied row, so that nothing of its past is sent.
+fn settle_in(tx: &Tx<'_>, id: i64, now: Timestamp, report: &mut UpgradeReport) -> sql::Result<()> {
+    let Some(row) = fetch(tx, id)? else {
+        return Ok(());
+    };
+    let mut passed = None;
+    if let (true, Some(due), Ok(timetable)) = (row.active, row.next_run, timetable(&row))
+        && due <= now
+        && remaining(&row) != Some(0)
+    {
+        match (&timetable.spec, timetable.next_after(now)) {
+            (Spec::Once(_), _) | (_, None) => passed = Some(due),
+            (_, Some(next)) => {
+                query("UPDATE schedules SET next_run = $2 WHERE id = $1")
+                    .bind(id)
+                    .bind(DbTime(next))
+                    .execute(tx)?;
+                report.restarted.push(id);
+            }
+        }
+    }
+    let adopted = adopt(tx, id, &Zone::utc(), now)?;
+    if let Some(reason) = adopted.and_then(|a| a.broken_reason) {
+        report.broken.push((id, reason));
+        return Ok(());
+    }
+    if remaining(&row) == Some(0) && row.active {
+        return write_lifecycle(tx, id, Lifecycle::Finished, None);
+    }
+    if let Some(due) = passed
+        && let Some(uid) = fetch(tx, id)?.and_then(|row| row.uid)
+    {
+        let missed = Unsent {
+            uid,
+            agent_id: &row.agent_id,
+            first_at: due,
+            newest: due,
+            count: 1,
+            state: State::Missed,
+            reason: "its time had passed before the upgrade",
+        };
+        missed.record(tx, now)?;
+        write_lifecycle(tx, id, Lifecycle::Finished, None)?;
+        report.missed.push(id);
+    }
+    Ok(())
+}
+
+/// Copies the rows of an older `schedules` table under their own numbers. The older programs
+/// calculated in UTC, so that is these schedules' zone whatever is configured.
+fn copy_schedules(tx: &Tx<'_>, whose: Schedules) -> sql::Result<Vec<i64>> {
+    // The Python program treated a limit of 0 as no limit.
+    let copy = match whose {
+        Schedules::Counted => {
+            "INSERT INTO schedules (id, agent_id, prompt_text, schedule_type, schedule_value, \
+             next_run, created_at, active, last_run, timezone, max_repetitions, repetitions) \
+             SELECT id, coalesce(agent_id, ''), coalesce(prompt_text, ''), \
+             coalesce(schedule_type, ''), coalesce(schedule_value, ''), coalesce(next_run, ''), \
+             created_at, active, last_run, 'UTC', \
+             CASE WHEN max_repetitions > 0 THEN max_repetitions END, \
+             coalesce(repetition_count, 0) FROM older_schedules RETURNING id"
+        }
+        Schedules::Bare => {
+            "INSERT INTO schedules (id, agent_id, prompt_text, schedule_type, schedule_value, \
+             next_run, created_at, active, last_run, timezone) \
+             SELECT id, coalesce(agent_id, ''), coalesce(prompt_text, ''), \
+             coalesce(schedule_type, ''), coalesce(schedule_value, ''), coalesce(next_run, ''), \
+             created_at, active, last_run, 'UTC' FROM older_schedules RETURNING id"
+        }
+    };
+    let ids = query(copy).all(tx)?;
+    query("DROP TABLE older_schedules").execute(tx)?;
+    Ok(ids)
+}
+
+/// Copies the reminders that are for agents. Their table stays, since the web interface shares it,
+/// but they are switched off there: two programs must not send the same prompt.
+fn copy_reminders(
+    tx: &Tx<'_>,
+    report: &mut UpgradeReport,
+    now: Timestamp,
+) -> sql::Result<Vec<i64>> {
+    // Those whose number is free come first, so that no other is given it.
+    let reminders: Vec<i64> = query(
+        "SELECT id FROM unified_reminders r WHERE agent_id IS NOT NULL \
+         ORDER BY EXISTS (SELECT 1 FROM schedules s WHERE s.id = r.id), id",
+    )
+    .all(tx)?;
+    let mut ids = Vec::with_capacity(reminders.len());
+    for reminder in reminders {
+        let row = query(
+            "INSERT INTO schedules (id, agent_id, prompt_text, schedule_type, schedule_value, \
+             next_run, created_at, active, last_run, timezone, max_repetitions, repetitions) \
+             SELECT CASE WHEN EXISTS (SELECT 1 FROM schedules WHERE id = $1) THEN NULL ELSE id \
+             END, agent_id, coalesce(message, ''), coalesce(schedule_type, ''), \
+             coalesce(schedule_value, ''), coalesce(next_run, ''), created_at, active, last_run, \
+             'UTC', \
+             CASE WHEN max_repetitions > 0 THEN max_repetitions END, \
+             coalesce(repetition_count, 0) FROM unified_reminders WHERE id = $1 RETURNING id",
+        )
+        .bind(reminder)
+        .fetch_one(tx)?;
+        let id: i64 = row.get("id")?;
+        if id != reminder {
+            report.renumbered.push((reminder, id));
+        }
+        ids.push(id);
+    }
+    query("UPDATE unified_reminders SET active = 0 WHERE agent_id IS NOT NULL").execute(tx)?;
+    query("INSERT INTO upgrades (source, made_at) VALUES ('unified_reminders', $1)")
+        .bind(DbTime(now))
+        .execute(tx)?;
+    Ok(ids)
+}
+
+/// What is being done while a copy is made.
+const BACK_UP: &str = "back it up before the upgrade";
+
+/// Copies the whole database to a file beside it. The caller holds the write lock, so that the copy
+/// is what is upgraded; hence the connection of its own, which reads.
+pub(in crate::db) fn back_up(path: &Path, now: Timestamp) -> Result<PathBuf> {
+    let mut name = path.as_os_str().to_owned();
+    name.push(format!(
+        ".before-upgrade-{}",
+        now.strftime("%Y%m%dT%H%M%S%.6fZ")
+    ));
+    let backup = PathBuf::from(name);
+    let unusable = |e: std::io::Error| database_error(path, BACK_UP, None, e);
+    create_new_private(&backup).map_err(unusable)?;
+    if let Err(e) = copy(path, &backup) {
+        let _ = std::fs::remove_file(&backup);
+        return Err(e);
+    }
+    Ok(backup)
+}
+
+fn copy(path: &Path, backup: &Path) -> Result<()> {
+    let unusable = |e: std::io::Error| database_error(path, BACK_UP, None, e);
+    let failed = |e: sql::Error| {
+        let code = e.code();
+        database_error(path, BACK_UP, code, e)
+    };
+    let name = for_sqlite(backup).map_err(unusable)?;
+    let connection = connect(path, Access::Write).map_err(failed)?;
+    let copied = query("VACUUM INTO $1")
+        .bind(name)
+        .execute(&Tx::on(&connection));
+    copied.map_err(failed)?;
+    // SQLite leaves it to us to bring the copy to the disk.
+    std::fs::File::open(backup)
+        .and_then(|f| f.sync_all())
+        .map_err(unusable)
+}
+
+/// The columns of a table; none if there is no such table.
+fn columns_of(tx: &Tx<'_>, table: &str) -> sql::Result<Vec<String>> {
+    query("SELECT name FROM pragma_table_info($1)")
+        .bind(table)
+        .all(tx)
+}
+
+fn is_upgraded(tx: &Tx<'_>, source: &str) -> sql::Result<bool> {
+    if columns_of(tx, "upgrades")?.is_empty() {
+        return Ok(false);
+    }
+    let found: Option<i64> = query("SELECT 1 FROM upgrades WHERE source = $1")
+        .bind(source)
+        .optional(tx)?;
+    Ok(found.is_some())
+}

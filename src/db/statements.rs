@@ -1,0 +1,5 @@
+//! Every SQL statement that both stores understand, and how its rows are read. Nothing is decided
+//! here.
+
+pub(in crate::db) mod keys;
+pub(in crate::db) mod rows;

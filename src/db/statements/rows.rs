@@ -1,0 +1,188 @@
+//! Reading rows. The columns that other programs write are read leniently: whatever stands in
+//! them, no row stops another from being read.
+
+use jiff::{SignedDuration, Timestamp};
+use uuid::Uuid;
+
+use crate::db::sql::{self, Row};
+use crate::models::{
+    CatchUp, EnvelopeStyle, Lane, Lifecycle, Occurrence, PingUrl, Policy, PromptSchedule, State,
+    Trigger, Turn,
+};
+use crate::schedule::read_stored_time;
+
+/// The columns of `schedules` in the order of [`PromptSchedule`].
+macro_rules! schedule_columns {
+    () => {
+        schedule_columns!("prompt_text")
+    };
+    ($prompt:literal) => {
+        concat!(
+            "id, agent_id, ",
+            $prompt,
+            ", schedule_type, schedule_value, next_run, created_at, active, last_run, uid, name, \
+             timezone, anchor, start_at, end_at, max_repetitions, repetitions, lifecycle, \
+             broken_reason, paused_at, pause_note, catch_up, grace, pause_on_failure, envelope, \
+             max_age, ping_url, payload"
+        )
+    };
+}
+pub(in crate::db) use schedule_columns;
+
+/// The columns of `occurrences` in the order of [`Occurrence`].
+macro_rules! occurrence_columns {
+    () => {
+        "id, uid, agent_id, \"trigger\", first_at, intended_at, count, state, reason, lane, \
+         not_before, sent_at, finished_at, run_id, stop_reason, turn, tokens, reply, error, \
+         firing, stands_for, stands_since"
+    };
+}
+pub(in crate::db) use occurrence_columns;
+
+/// How many instants an occurrence stands for. The sum of them must not overflow, whatever another
+/// program has written there.
+macro_rules! instants {
+    () => {
+        "CASE WHEN typeof(count) = 'integer' AND count BETWEEN 1 AND 1000000000000 THEN count \
+         ELSE 1 END"
+    };
+}
+pub(in crate::db) use instants;
+
+/// The text of a column whatever its storage class; bytes that are no UTF-8 become U+FFFD.
+pub(in crate::db) fn text(row: &Row, column: &str) -> Option<String> {
+    row.bytes(column)
+        .map(|b| String::from_utf8_lossy(&b).into_owned())
+}
+
+/// The text of a column that must be text, every letter of it.
+pub(in crate::db) fn whole_text(row: &Row, column: &str) -> sql::Result<String> {
+    match row.bytes(column).map(String::from_utf8) {
+        Some(Ok(text)) => Ok(text),
+        Some(Err(_)) => Err(unreadable(column, "bytes that are no text")),
+        None => Err(unreadable(column, "NULL")),
+    }
+}
+
+/// A time of a column that other programs write; `None` where it is NULL or no time.
+pub(in crate::db) fn lenient_time(row: &Row, column: &str) -> Option<Timestamp> {
+    text(row, column).and_then(|t| read_stored_time(&t))
+}
+
+/// A whole number of a column that other programs may write; `None` where there is none.
+pub(in crate::db) fn number(row: &Row, column: &str) -> Option<i64> {
+    text(row, column).and_then(|n| n.parse().ok())
+}
+
+/// Whether a boolean column that other programs write holds true; NULL reads as false.
+pub(in crate::db) fn flag(row: &Row, column: &str) -> bool {
+    matches!(
+        text(row, column).as_deref().map(str::trim),
+        Some("1" | "true" | "TRUE" | "True")
+    )
+}
+
+/// A word of ours, or the error of a column that holds another.
+fn word<T>(row: &Row, column: &str, read: fn(&str) -> Option<T>) -> sql::Result<T> {
+    let text = text(row, column).unwrap_or_default();
+    read(&text).ok_or_else(|| unreadable(column, &text))
+}
+
+/// The error of a column that can't be read.
+pub(in crate::db) fn unreadable(column: &str, text: &str) -> sql::Error {
+    sql::Error::Unreadable {
+        column: column.to_owned(),
+        problem: format!("{text:?} is not a known value"),
+    }
+}
+
+pub(in crate::db) fn uuid(row: &Row, column: &str) -> sql::Result<Uuid> {
+    let text = text(row, column).unwrap_or_default();
+    text.parse().map_err(|_| unreadable(column, &text))
+}
+
+/// A schedule. Its `lifecycle` is what the adoption will make of it where it has none yet.
+pub(in crate::db) fn schedule(row: &Row) -> sql::Result<PromptSchedule> {
+    let active = flag(row, "active");
+    let lifecycle = match text(row, "lifecycle").and_then(|l| Lifecycle::from_word(&l)) {
+        Some(stored) if (stored == Lifecycle::Active) == active => stored,
+        _ if active => Lifecycle::Active,
+        _ => Lifecycle::Cancelled,
+    };
+    Ok(PromptSchedule {
+        id: row.get("id")?,
+        agent_id: text(row, "agent_id").unwrap_or_default(),
+        prompt_text: text(row, "prompt_text").unwrap_or_default(),
+        schedule_type: text(row, "schedule_type").unwrap_or_default(),
+        schedule_value: text(row, "schedule_value").unwrap_or_default(),
+        next_run: lenient_time(row, "next_run"),
+        created_at: lenient_time(row, "created_at"),
+        active,
+        last_run: lenient_time(row, "last_run"),
+        uid: text(row, "uid").and_then(|u| u.parse().ok()),
+        name: text(row, "name"),
+        timezone: text(row, "timezone"),
+        anchor: lenient_time(row, "anchor"),
+        start_at: lenient_time(row, "start_at"),
+        end_at: lenient_time(row, "end_at"),
+        max_repetitions: number(row, "max_repetitions"),
+        repetitions: number(row, "repetitions").unwrap_or(0),
+        lifecycle,
+        broken_reason: text(row, "broken_reason"),
+        paused_at: lenient_time(row, "paused_at"),
+        pause_note: text(row, "pause_note"),
+        policy: policy(row),
+        ping_url: ping_url(row),
+        payload: text(row, "payload"),
+    })
+}
+
+/// Where to ping; nowhere where that can't be read.
+pub(in crate::db) fn ping_url(row: &Row) -> Option<PingUrl> {
+    text(row, "ping_url").and_then(|url| PingUrl::parse(&url).ok())
+}
+
+/// A policy; what can't be read of it is the default.
+fn policy(row: &Row) -> Policy {
+    let seconds = |column| number(row, column).map(SignedDuration::from_secs);
+    Policy {
+        catch_up: text(row, "catch_up").and_then(|w| CatchUp::from_word(&w)),
+        grace: seconds("grace"),
+        pause_on_failure: number(row, "pause_on_failure"),
+        envelope: text(row, "envelope").and_then(|w| EnvelopeStyle::from_word(&w)),
+        max_age: seconds("max_age"),
+    }
+}
+
+/// An occurrence. What says which one it is and where it stands must be readable.
+pub(in crate::db) fn occurrence(row: &Row) -> sql::Result<Occurrence> {
+    let required = |column| {
+        let stored = text(row, column).unwrap_or_default();
+        read_stored_time(&stored).ok_or_else(|| unreadable(column, &stored))
+    };
+    let intended_at = required("intended_at")?;
+    Ok(Occurrence {
+        id: row.get("id")?,
+        uid: uuid(row, "uid")?,
+        agent_id: text(row, "agent_id").unwrap_or_default(),
+        trigger: word(row, "trigger", Trigger::from_word)?,
+        first_at: required("first_at")?,
+        intended_at,
+        count: number(row, "count").unwrap_or(1),
+        firing: number(row, "firing"),
+        stands_for: number(row, "stands_for").unwrap_or(1),
+        stands_since: lenient_time(row, "stands_since").unwrap_or(intended_at),
+        state: word(row, "state", State::from_word)?,
+        reason: text(row, "reason"),
+        lane: text(row, "lane").map(Lane::new),
+        not_before: lenient_time(row, "not_before"),
+        sent_at: lenient_time(row, "sent_at"),
+        finished_at: lenient_time(row, "finished_at"),
+        run_id: text(row, "run_id"),
+        stop_reason: text(row, "stop_reason"),
+        turn: text(row, "turn").and_then(|t| Turn::from_word(&t)),
+        tokens: number(row, "tokens"),
+        reply: text(row, "reply"),
+        error: text(row, "error"),
+    })
+}
