@@ -1,5 +1,9 @@
 //! Every SQL statement that both stores understand, and how its rows are read. Nothing is decided
 //! here.
 
+pub(in crate::db) mod changes;
+pub(in crate::db) mod clock;
+pub(in crate::db) mod halt;
 pub(in crate::db) mod keys;
+pub(in crate::db) mod requests;
 pub(in crate::db) mod rows;
