@@ -36,7 +36,6 @@ pub use ledger::control::Resumed;
 pub use ledger::due::DueSchedule;
 pub use ledger::gauges::Gauges;
 pub use ledger::halt::Halt;
-pub use ledger::health::{Overdue, Stalled};
 pub use ledger::history::{HistoryFilter, Past};
 pub(crate) use ledger::letters::LONGEST_WAIT;
 pub use ledger::letters::{Letter, Taken, Tidied};
@@ -47,7 +46,6 @@ pub use ledger::plans::{remaining, timetable};
 pub use ledger::prune::Pruned;
 pub use ledger::purge::{Purge, Purged};
 pub use ledger::requests::{Begun, StoredAnswer};
-pub use ledger::schedulers::{HeldTarget, OwnerLock, RunningScheduler};
 pub use ledger::schedules::{Cancelled, ListFilter};
 pub use ledger::settle::Settlement;
 pub use ledger::unreadable::Unreadable;
@@ -57,7 +55,10 @@ pub use sqlite::adoption::Adopted;
 pub use sqlite::copies::Restored;
 pub use sqlite::filesystem::network_file_system;
 pub use sqlite::foreign::RowColumns;
+pub use sqlite::liveness::OwnerLock;
 pub use sqlite::upgrade::UpgradeReport;
+pub use statements::health::{Overdue, Stalled};
+pub use statements::schedulers::{HeldTarget, RunningScheduler};
 
 /// How many rows of what another program, or a clock, has changed are put right in one transaction:
 /// deliveries and other programs wait while it lasts, and SQLAlchemy gives up after five seconds.

@@ -3,7 +3,11 @@
 
 pub(in crate::db) mod changes;
 pub(in crate::db) mod clock;
+pub(in crate::db) mod gauges;
 pub(in crate::db) mod halt;
+pub(in crate::db) mod health;
 pub(in crate::db) mod keys;
+pub(in crate::db) mod orphans;
 pub(in crate::db) mod requests;
 pub(in crate::db) mod rows;
+pub(in crate::db) mod schedulers;
