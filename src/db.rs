@@ -38,10 +38,9 @@ pub use ledger::gauges::Gauges;
 pub use ledger::halt::Halt;
 pub use ledger::history::{HistoryFilter, Past};
 pub(crate) use ledger::letters::LONGEST_WAIT;
-pub use ledger::letters::{Letter, Taken, Tidied};
+pub use ledger::letters::{Taken, Tidied};
 pub use ledger::manual::Queued;
 pub use ledger::occurrences::{OpenOccurrence, Waits};
-pub use ledger::outbox::OutboxStatus;
 pub use ledger::plans::{remaining, timetable};
 pub use ledger::prune::Pruned;
 pub use ledger::purge::{Purge, Purged};
@@ -58,6 +57,7 @@ pub use sqlite::foreign::RowColumns;
 pub use sqlite::liveness::OwnerLock;
 pub use sqlite::upgrade::UpgradeReport;
 pub use statements::health::{Overdue, Stalled};
+pub use statements::letters::Letter;
 pub use statements::schedulers::{HeldTarget, RunningScheduler};
 
 /// How many rows of what another program, or a clock, has changed are put right in one transaction:

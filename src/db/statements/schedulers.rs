@@ -124,6 +124,19 @@ pub(in crate::db) fn list_held(tx: &Tx<'_>) -> sql::Result<Vec<HeldTarget>> {
     statement!("SELECT target, held_since, code, reason, by_lanes FROM held_targets").map(tx, held)
 }
 
+/// The targets that have been held since a time or longer.
+pub(in crate::db) fn list_held_since(
+    tx: &Tx<'_>,
+    since: Timestamp,
+) -> sql::Result<Vec<HeldTarget>> {
+    statement!(
+        "SELECT target, held_since, code, reason, by_lanes FROM held_targets \
+         WHERE held_since <= $1"
+    )
+    .bind(DbTime(since))
+    .map(tx, held)
+}
+
 fn scheduler(row: &Row) -> Option<RunningScheduler> {
     let heartbeat_at = rows::lenient_time(row, "heartbeat_at").unwrap_or_default();
     Some(RunningScheduler {
