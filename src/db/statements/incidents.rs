@@ -15,7 +15,7 @@ macro_rules! incident_columns {
          coalesce(i.agent_id, s.agent_id, o.agent_id) AS agent_id, o.intended_at \
          FROM incidents i LEFT JOIN schedules s INDEXED BY ix_schedules_uid \
              ON s.uid = coalesce(i.uid, i.subject) \
-         LEFT JOIN occurrences o ON o.id = i.occurrence_id "
+         LEFT JOIN occurrences o NOT INDEXED ON o.id = i.occurrence_id "
     };
 }
 
