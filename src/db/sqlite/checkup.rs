@@ -69,11 +69,13 @@ impl Db {
             let rows = query(concat!(
                 "SELECT ",
                 occurrence_columns!(),
-                " FROM occurrences WHERE length(uid) <> 36 OR \"trigger\" NOT IN ('schedule', \
-             'manual') OR state NOT IN ('waiting', 'sending', 'unknown', 'delivered', 'dead', \
-                              'coalesced', 'skipped', 'missed', 'cancelled') \
-             OR first_at NOT GLOB '[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9] *' \
-             OR intended_at NOT GLOB '[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9] *' LIMIT 10"
+                " FROM occurrences WHERE length(uid) <> 36 \
+                 OR \"trigger\" NOT IN ('schedule', 'manual') \
+                 OR state NOT IN ('waiting', 'sending', 'unknown', 'delivered', 'dead', \
+                     'coalesced', 'skipped', 'missed', 'cancelled') \
+                 OR first_at NOT GLOB '[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9] *' \
+                 OR intended_at NOT GLOB '[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9] *' \
+                 LIMIT 10"
             ))
             .fetch_all(tx)?;
             let unreadable = |row: &Row| {
