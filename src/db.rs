@@ -48,7 +48,7 @@ pub use ledger::prune::Pruned;
 pub use ledger::purge::{Purge, Purged};
 pub use ledger::requests::{Begun, StoredAnswer};
 pub use ledger::schedulers::{HeldTarget, OwnerLock, RunningScheduler};
-pub use ledger::schedules::{Cancelled, ListFilter};
+pub use ledger::schedules::Cancelled;
 pub use ledger::settle::Settlement;
 pub use ledger::unreadable::Unreadable;
 pub use ledger::updates::ScheduleUpdate;
@@ -58,6 +58,7 @@ pub use sqlite::copies::Restored;
 pub use sqlite::filesystem::network_file_system;
 pub use sqlite::foreign::RowColumns;
 pub use sqlite::upgrade::UpgradeReport;
+pub use statements::schedules::ListFilter;
 
 /// How many rows of what another program, or a clock, has changed are put right in one transaction:
 /// deliveries and other programs wait while it lasts, and SQLAlchemy gives up after five seconds.

@@ -4,6 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 
 use crate::db::sql::{self, Tx, query};
+use crate::db::statements::schedules;
 use crate::db::time::DbTime;
 use crate::error::{Code, Error, Result};
 use crate::models::{AgentId, Allowance};
@@ -15,11 +16,7 @@ pub(in crate::db) fn refuse_too_many(
     most: Option<i64>,
 ) -> sql::Result<Result<()>> {
     let Some(most) = most else { return Ok(Ok(())) };
-    let live: i64 = query(
-        "SELECT count(*) FROM schedules WHERE agent_id = $1 AND lifecycle IN ('active', 'paused')",
-    )
-    .bind(agent.as_str())
-    .one(tx)?;
+    let live = schedules::count_live(tx, agent)?;
     if live < most {
         return Ok(Ok(()));
     }

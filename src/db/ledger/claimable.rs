@@ -1,9 +1,9 @@
 //! Whether something may be claimed: nothing stands in its way, and it is as it was seen.
 
 use super::due::DueSchedule;
-use super::schedules::fetch;
 use crate::db::sql::{self, Row, Tx, query};
 use crate::db::statements::rows::occurrence_columns;
+use crate::db::statements::schedules::fetch;
 use crate::models::{Lane, PromptSchedule};
 
 /// The schedule, if it may still be claimed as it was seen.

@@ -6,11 +6,11 @@ use super::changes::{About, note_change};
 use super::notices::follow_lifecycle;
 use super::plans::{Outcome, end_waiting, plan_of, remaining, settle_until, timetable};
 use super::revisions::begin_revision;
-use super::schedules::{fetch, write_lifecycle, write_plan};
 use crate::db::Db;
-use crate::db::sql::{self, Tx, query};
+use crate::db::sql::{self, Tx};
 use crate::db::sqlite::adoption::adopt_if_touched;
-use crate::db::time::DbTime;
+use crate::db::statements::control::write_pause;
+use crate::db::statements::schedules::{fetch, write_lifecycle, write_plan};
 use crate::error::Result;
 use crate::models::{Lifecycle, Operation, PromptSchedule, ScheduleType, State};
 use crate::schedule::Timetable;
@@ -99,25 +99,6 @@ impl Db {
         })
         .await
     }
-}
-
-/// Pauses a schedule within a transaction. Whoever lets it run again has put right what was wrong:
-/// it gets all its tries again.
-pub(in crate::db) fn write_pause(
-    tx: &Tx<'_>,
-    id: i64,
-    note: Option<&str>,
-    now: Timestamp,
-) -> sql::Result<()> {
-    query(
-        "UPDATE schedules SET lifecycle = 'paused', active = 0, paused_at = $2, pause_note = $3, \
-         dead_in_row = 0, paused_by_failures = 0, row_version = row_version + 1 WHERE id = $1",
-    )
-    .bind(id)
-    .bind(DbTime(now))
-    .bind(note)
-    .execute(tx)?;
-    Ok(())
 }
 
 /// Settles what passed and waits of a schedule as skipped, and plans the first instant after now.

@@ -5,12 +5,12 @@ use std::sync::atomic::Ordering;
 use jiff::Timestamp;
 
 use super::changes::{About, note_change};
-use super::control::write_pause;
 use super::incidents::{Trouble, open_incident};
 use super::notices::{Settled, follow_verdict, is_one_of_many, note_end};
 use super::outbox::ping_of_verdict;
 use crate::db::Db;
 use crate::db::sql::{self, Row, Tx, query};
+use crate::db::statements::control::write_pause;
 use crate::db::statements::rows;
 use crate::db::time::{DbTime, optional};
 use crate::error::Result;

@@ -7,10 +7,11 @@ use super::changes::{About, note_change};
 use super::notices::follow_lifecycle;
 use super::plans::{Outcome, settle_until, timetable};
 use super::revisions::begin_revision;
-use super::schedules::{fetch, refuse_taken_name, write_plan};
+use super::schedules::refuse_taken_name;
 use crate::db::Db;
 use crate::db::sql::{self, Tx, query};
 use crate::db::sqlite::adoption::adopt_if_touched;
+use crate::db::statements::schedules::{fetch, write_plan};
 use crate::error::Result;
 use crate::models::{
     AgentId, CatchUp, EnvelopeStyle, Lifecycle, Operation, PingUrl, Plan, Policy, PromptSchedule,

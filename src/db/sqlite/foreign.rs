@@ -5,9 +5,9 @@ use jiff::Timestamp;
 
 use super::adoption::{adopt, adopt_if_touched};
 use crate::db::Db;
-use crate::db::ledger::schedules::fetch;
 use crate::db::sql::{self, Tx, query};
 use crate::db::statements::rows::{self, schedule_columns};
+use crate::db::statements::schedules::fetch;
 use crate::db::time::{DbTime, optional};
 use crate::error::{Code, Error, Result};
 use crate::models::{Lifecycle, PromptSchedule};
