@@ -3,13 +3,14 @@
 use jiff::Timestamp;
 
 use super::changes::{About, note_change};
+use super::locks::lock_schedule;
 use super::notices::follow_lifecycle;
-use super::plans::{Outcome, end_waiting, plan_of, remaining, settle_until, timetable};
+use super::plans::{Outcome, plan_of, remaining, settle_until, timetable};
 use super::revisions::begin_revision;
 use crate::db::Db;
 use crate::db::sql::{self, Tx};
-use crate::db::sqlite::adoption::adopt_if_touched;
 use crate::db::statements::control::write_pause;
+use crate::db::statements::plans::end_waiting;
 use crate::db::statements::schedules::{fetch, write_lifecycle, write_plan};
 use crate::error::Result;
 use crate::models::{Lifecycle, Operation, PromptSchedule, ScheduleType, State};
@@ -44,8 +45,7 @@ impl Db {
         let db = self.clone();
         self.write("pause the schedule", move |tx| {
             let note = note.as_deref();
-            adopt_if_touched(tx, id, &db.zone, now)?;
-            let Some(schedule) = fetch(tx, id)? else {
+            let Some(schedule) = lock_schedule(tx, id, &db.zone, now)? else {
                 return Ok(None);
             };
             if schedule.lifecycle == Lifecycle::Active {
@@ -71,8 +71,7 @@ impl Db {
     ) -> Result<Option<Resumed>> {
         let db = self.clone();
         self.write_and_tell("resume the schedule", move |tx| {
-            adopt_if_touched(tx, id, &db.zone, now)?;
-            let Some(schedule) = fetch(tx, id)? else {
+            let Some(schedule) = lock_schedule(tx, id, &db.zone, now)? else {
                 return Ok(None);
             };
             let (Lifecycle::Paused, Some(next_run)) = (schedule.lifecycle, schedule.next_run)

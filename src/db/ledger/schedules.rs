@@ -5,13 +5,15 @@ use jiff::Timestamp;
 use super::attempts::store_payload;
 use super::budget;
 use super::changes::{About, note_change};
+use super::locks::{lock_agent, lock_schedule};
 use super::notices::follow_lifecycle;
-use super::plans::{Outcome, end_waiting, settle_until, timetable};
+use super::plans::{Outcome, settle_until, timetable};
 use super::requests::{effect_of, record_effect};
 use super::revisions::{begin_revision, end_revision};
 use crate::db::Db;
-use crate::db::sql::{self, Tx, query};
-use crate::db::sqlite::adoption::adopt_if_touched;
+use crate::db::sql::{self, Tx};
+use crate::db::statements::occurrences::has_open;
+use crate::db::statements::plans::end_waiting;
 use crate::db::statements::schedules::{self, ListFilter};
 use crate::error::{Code, Error, Result};
 use crate::ids::new_id;
@@ -38,6 +40,7 @@ impl Db {
         let db = self.clone();
         self.write("add the schedule", move |tx| {
             let new = &new;
+            lock_agent(tx, &new.agent_id)?;
             if let Some(id) = effect_of(tx, new.request.as_ref())? {
                 return Ok(id);
             }
@@ -135,14 +138,13 @@ impl Db {
     pub async fn cancel_schedule(&self, id: i64, now: Timestamp) -> Result<Option<Cancelled>> {
         let db = self.clone();
         self.write_and_tell("cancel the schedule", move |tx| {
-            adopt_if_touched(tx, id, &db.zone, now)?;
-            let Some(schedule) = schedules::fetch(tx, id)? else {
+            let Some(schedule) = lock_schedule(tx, id, &db.zone, now)? else {
                 return Ok(None);
             };
             // The claim of its last instant has finished a schedule; until that is settled there is
             // something left to cancel.
             let ended = match schedule.lifecycle {
-                Lifecycle::Finished => !has_open(tx, &schedule)?,
+                Lifecycle::Finished => !has_open(tx, schedule.uid)?,
                 Lifecycle::Cancelled => true,
                 Lifecycle::Active | Lifecycle::Paused | Lifecycle::Broken => false,
             };
@@ -161,17 +163,7 @@ impl Db {
     }
 }
 
-/// Whether something of a schedule is waiting, on its way or unknown.
-fn has_open(tx: &Tx<'_>, schedule: &PromptSchedule) -> sql::Result<bool> {
-    let open: Option<i64> = query(
-        "SELECT 1 FROM occurrences WHERE uid = $1 AND state IN ('waiting', 'sending', 'unknown')",
-    )
-    .bind(schedule.uid.map(|u| u.to_string()))
-    .optional(tx)?;
-    Ok(open.is_some())
-}
-
-/// Refuses a name that another live schedule of the agent has.
+/// Refuses a name that another live schedule of the agent has, which is locked.
 pub(in crate::db) fn refuse_taken_name(
     tx: &Tx<'_>,
     agent: &AgentId,

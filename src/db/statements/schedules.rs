@@ -68,6 +68,18 @@ pub(in crate::db) fn fetch(tx: &Tx<'_>, id: i64) -> sql::Result<Option<PromptSch
     row.as_ref().map(rows::schedule).transpose()
 }
 
+/// The schedule of an identity.
+pub(in crate::db) fn fetch_by_uid(tx: &Tx<'_>, uid: Uuid) -> sql::Result<Option<PromptSchedule>> {
+    let row = statement!(
+        "SELECT ",
+        schedule_columns!(),
+        " FROM schedules INDEXED BY ix_schedules_uid WHERE uid = $1"
+    )
+    .bind(uid.to_string())
+    .fetch_optional(tx)?;
+    row.as_ref().map(rows::schedule).transpose()
+}
+
 /// The live schedule that an agent knows by this name.
 pub(in crate::db) fn fetch_by_name(
     tx: &Tx<'_>,
