@@ -30,6 +30,7 @@ use crate::schedule::Zone;
 use engine::{Engine, Whose};
 use sql::query;
 
+pub use engine::{Listener, Topic};
 pub use ledger::anew::PlannedAnew;
 pub use ledger::attempts::Job;
 pub use ledger::claims::{Claim, ClaimTerms};
