@@ -67,8 +67,8 @@ pub(in crate::db) fn count(
         }
         if registered >= all.registrations {
             return Ok(Err(too_many(format!(
-                "agents registered {registered} schedules in all in the last 24 hours, those that were \
-                 cancelled among them, and may register no more than {}",
+                "agents registered {registered} schedules in all in the last 24 hours, those that \
+                 were cancelled among them, and may register no more than {}",
                 all.registrations
             ))));
         }

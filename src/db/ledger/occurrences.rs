@@ -169,7 +169,8 @@ impl Db {
     /// an answer, or the sending, lies in the future. A wait that began before now stays, however
     /// long the target asked for. The search for an unknown fate is never asked to wait for long.
     ///
-    /// It mends at most [`AT_ONCE`]: if it is as many, there may be more. Returns how many they were.
+    /// It mends at most [`AT_ONCE`]: if it is as many, there may be more. Returns how many they
+    /// were.
     pub async fn pull_forward(&self, now: Timestamp, waits: &Waits) -> Result<u64> {
         let after = |wait| now.checked_add(wait).unwrap_or(Timestamp::MAX);
         let latest = Latest {

@@ -32,8 +32,8 @@ impl Db {
         .await
     }
 
-    /// What was sent to an agent of a schedule, or should have been and never was; the newest first.
-    /// One that can't be read is left out, and reported once.
+    /// What was sent to an agent of a schedule, or should have been and never was; the newest
+    /// first. One that can't be read is left out, and reported once.
     pub async fn list_sent(
         &self,
         uid: Uuid,
