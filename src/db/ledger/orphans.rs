@@ -3,10 +3,11 @@
 use jiff::Timestamp;
 
 use super::changes::{About, note_change};
-use super::plans::{Outcome, end_waiting, settle_until, timetable, to_i64};
+use super::plans::{Outcome, settle_until, timetable, to_i64};
 use super::revisions::end_revision;
 use crate::db::sql::{self, Tx};
 use crate::db::statements::orphans::{self, Deleted};
+use crate::db::statements::plans::end_waiting;
 use crate::db::{AT_ONCE, Db};
 use crate::error::Result;
 use crate::models::{By, Operation, State};

@@ -9,7 +9,7 @@ use crate::db::sql::{self, Tx};
 use crate::db::statements::incidents;
 use crate::db::statements::outbox::{self, NewNotice, NewPing, Origin};
 use crate::error::Result;
-use crate::models::{Channel, Notice, NoticeEvent, OutboxStatus, Ping, PingUrl, Turn, Verdict};
+use crate::models::{Channel, Notice, NoticeEvent, OutboxStatus, Ping, PingUrl};
 
 /// After this time a notice is given up: whoever is not reached for so long has other troubles.
 pub(in crate::db) const NOTICE_LIFE: SignedDuration = SignedDuration::from_hours(72);
@@ -77,33 +77,6 @@ pub(in crate::db) fn queue_ping(
     outbox::insert_ping(tx, written, now)
 }
 
-/// Writes what a verdict means for the dead-man service of a schedule.
-pub(in crate::db) fn ping_of_verdict(
-    tx: &Tx<'_>,
-    uid: Uuid,
-    url: &PingUrl,
-    verdict: &Verdict,
-    now: Timestamp,
-) -> sql::Result<()> {
-    match ping_for(verdict) {
-        Some((ping, reason)) => queue_ping(tx, uid, url, ping, &reason, now),
-        None => Ok(()),
-    }
-}
-
-/// What a verdict is to a dead-man service, and why it failed; `None` where nothing is decided yet.
-fn ping_for(verdict: &Verdict) -> Option<(Ping, String)> {
-    match verdict {
-        Verdict::Delivered { turn: Turn::Ok, .. } => Some((Ping::Success, String::new())),
-        Verdict::Delivered { turn, .. } => Some((
-            Ping::Fail,
-            format!("delivered, but the agent's turn ended with: {turn}"),
-        )),
-        Verdict::Dead { fault } => Some((Ping::Fail, format!("{}: {}", fault.code, fault.text))),
-        Verdict::Waiting { .. } | Verdict::Unknown { .. } => None,
-    }
-}
-
 impl Db {
     /// Says that somebody listens on these channels, so that notices are written for them. What is
     /// open and was told to nobody yet is told now.
@@ -140,50 +113,4 @@ impl Db {
 /// A time so much later, or the last one that there is.
 pub(in crate::db) fn later(now: Timestamp, by: SignedDuration) -> Timestamp {
     now.checked_add(by).unwrap_or(Timestamp::MAX)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::models::Fault;
-
-    #[test]
-    fn a_dead_man_service_is_told_of_every_end_and_of_nothing_before_it() {
-        let delivered = |turn| Verdict::Delivered {
-            run_id: None,
-            stop_reason: None,
-            turn,
-            tokens: None,
-            reply: None,
-        };
-        let fault = || Fault::new("server_error", "no model");
-        let now = Timestamp::UNIX_EPOCH;
-        let waiting = Verdict::Waiting {
-            not_before: now,
-            fault: fault(),
-            counts: true,
-            fresh_otid: false,
-        };
-        let unknown = Verdict::Unknown {
-            not_before: now,
-            reconcile_until: now,
-            fault: fault(),
-            run_id: None,
-        };
-        let dead = Verdict::Dead { fault: fault() };
-        for (verdict, expected) in [
-            (delivered(Turn::Ok), Some((Ping::Success, ""))),
-            (dead, Some((Ping::Fail, "server_error: no model"))),
-            (waiting, None),
-            (unknown, None),
-        ] {
-            let expected = expected.map(|(ping, reason)| (ping, reason.to_owned()));
-            assert_eq!(ping_for(&verdict), expected);
-        }
-        for turn in Turn::ALL.iter().filter(|turn| **turn != Turn::Ok) {
-            let (ping, reason) = ping_for(&delivered(*turn)).unwrap();
-            assert_eq!(ping, Ping::Fail);
-            assert!(reason.ends_with(turn.as_str()), "{reason}");
-        }
-    }
 }
