@@ -3,6 +3,7 @@
 
 use jiff::Timestamp;
 
+use super::locks::lock_subject;
 use super::outbox::queue_notice;
 use crate::db::Db;
 use crate::db::sql::{self, Tx};
@@ -92,6 +93,7 @@ pub(in crate::db) fn open_incident(
     now: Timestamp,
 ) -> sql::Result<bool> {
     let happened = trouble.happened();
+    lock_subject(tx, happened.subject)?;
     if incidents::count_again(tx, &happened)? {
         return Ok(false);
     }

@@ -4,6 +4,7 @@
 use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 
+use super::locks::lock_subject;
 use crate::db::Db;
 use crate::db::sql::{self, Tx};
 use crate::db::statements::incidents;
@@ -86,9 +87,11 @@ impl Db {
             for channel in &channels {
                 outbox::upsert_channel(tx, *channel, later(now, WANTED))?;
             }
-            let untold = incidents::list_untold(tx)?;
-            for id in untold {
-                queue_notice(tx, id, NoticeEvent::Opened, now)?;
+            for untold in incidents::list_untold(tx)? {
+                lock_subject(tx, &untold.subject)?;
+                if incidents::is_untold(tx, untold.id)? {
+                    queue_notice(tx, untold.id, NoticeEvent::Opened, now)?;
+                }
             }
             Ok(())
         })

@@ -7,6 +7,7 @@ use uuid::Uuid;
 
 use super::halt::{Deadline, give_time_back};
 use super::incidents::close_incident;
+use super::locks::lock_subject;
 use crate::db::statements::schedulers;
 use crate::db::{Db, HeldTarget, RunningScheduler};
 use crate::error::Result;
@@ -75,6 +76,7 @@ impl Db {
     pub async fn release_target(&self, target: &str, now: Timestamp) -> Result<()> {
         let target = target.to_owned();
         self.write_and_tell("note that a target answers again", move |tx| {
+            lock_subject(tx, &target)?;
             // Another scheduler may have released it already, and given the time back once.
             let Some(released) = schedulers::delete_held(tx, &target)? else {
                 return Ok(());

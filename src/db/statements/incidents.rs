@@ -133,9 +133,32 @@ pub(in crate::db) fn mark_told(tx: &Tx<'_>, id: i64) -> sql::Result<()> {
     Ok(())
 }
 
-/// The numbers of the open incidents of which nobody was told, the oldest first.
-pub(in crate::db) fn list_untold(tx: &Tx<'_>) -> sql::Result<Vec<i64>> {
-    statement!("SELECT id FROM incidents WHERE closed_at IS NULL AND told = 0 ORDER BY id").all(tx)
+/// An open incident of which nobody was told.
+pub(in crate::db) struct Untold {
+    /// Its number.
+    pub(in crate::db) id: i64,
+    /// Whose trouble it is.
+    pub(in crate::db) subject: String,
+}
+
+/// The open incidents of which nobody was told, the oldest first.
+pub(in crate::db) fn list_untold(tx: &Tx<'_>) -> sql::Result<Vec<Untold>> {
+    statement!("SELECT id, subject FROM incidents WHERE closed_at IS NULL AND told = 0 ORDER BY id")
+        .map(tx, |row| {
+            Ok(Untold {
+                id: row.get("id")?,
+                subject: rows::text(row, "subject").unwrap_or_default(),
+            })
+        })
+}
+
+/// Whether an incident is open and nobody was told of it.
+pub(in crate::db) fn is_untold(tx: &Tx<'_>, id: i64) -> sql::Result<bool> {
+    let untold: Option<i64> =
+        statement!("SELECT 1 FROM incidents WHERE id = $1 AND closed_at IS NULL AND told = 0")
+            .bind(id)
+            .optional(tx)?;
+    Ok(untold.is_some())
 }
 
 /// Every open incident, the oldest first; of kinds that we know.

@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 
 use super::rows;
+use super::schedules::change_schedule;
 use crate::db::sql::{self, Row, Tx, statement};
 use crate::db::time::DbTime;
 use crate::models::Lifecycle;
@@ -39,11 +40,11 @@ pub(in crate::db) fn fetch_stands(tx: &Tx<'_>, schedule_id: i64) -> sql::Result<
 
 /// Notes when a schedule has ended, or that it goes on.
 pub(in crate::db) fn note_end(tx: &Tx<'_>, schedule_id: i64, now: Timestamp) -> sql::Result<()> {
-    statement!(
-        "UPDATE schedules SET row_version = row_version + 1, \
-         ended_at = CASE WHEN lifecycle IN ('finished', 'cancelled') \
-             THEN coalesce(ended_at, $2) END WHERE id = $1"
-    )
+    statement!(change_schedule!(
+        "ended_at = CASE WHEN lifecycle IN ('finished', 'cancelled') \
+             THEN coalesce(ended_at, $2) END",
+        " WHERE id = $1"
+    ))
     .bind(schedule_id)
     .bind(DbTime(now))
     .execute(tx)?;

@@ -119,6 +119,14 @@ pub(in crate::db) fn delete_held(tx: &Tx<'_>, target: &str) -> sql::Result<Optio
     }))
 }
 
+/// Whether a target is held.
+pub(in crate::db) fn is_held(tx: &Tx<'_>, target: &str) -> sql::Result<bool> {
+    let held: Option<i64> = statement!("SELECT 1 FROM held_targets WHERE target = $1")
+        .bind(target)
+        .optional(tx)?;
+    Ok(held.is_some())
+}
+
 /// The targets that are held.
 pub(in crate::db) fn list_held(tx: &Tx<'_>) -> sql::Result<Vec<HeldTarget>> {
     statement!("SELECT target, held_since, code, reason, by_lanes FROM held_targets").map(tx, held)

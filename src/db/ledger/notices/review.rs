@@ -6,6 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{SHOWN, close_of_ended};
 use crate::db::ledger::incidents::{Trouble, Whose, open_incident, tell_end};
+use crate::db::ledger::locks::lock_subject;
 use crate::db::ledger::plans::to_i64;
 use crate::db::sql::{self, Tx};
 use crate::db::statements::{incidents, notices, schedulers};
@@ -49,6 +50,10 @@ impl Db {
 
 fn open_held(tx: &Tx<'_>, long_ago: Timestamp, now: Timestamp) -> sql::Result<()> {
     for held in schedulers::list_held_since(tx, long_ago)? {
+        lock_subject(tx, &held.target)?;
+        if !schedulers::is_held(tx, &held.target)? {
+            continue;
+        }
         let trouble = Trouble {
             kind: IncidentKind::Held,
             whose: Whose::Target(&held.target),

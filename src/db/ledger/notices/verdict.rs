@@ -4,6 +4,7 @@ use jiff::Timestamp;
 
 use super::{NOTHING_FOLLOWS, SHOWN, close_of_ended};
 use crate::db::ledger::incidents::{Trouble, Whose, close_incident, open_incident};
+use crate::db::ledger::locks::lock_subject;
 use crate::db::sql::{self, Tx};
 use crate::db::statements::{incidents, notices};
 use crate::models::{Fault, IncidentKind, State, Verdict};
@@ -175,6 +176,8 @@ pub(in crate::db) fn is_one_of_many(
     if !fault.is_of_unknown_agent() {
         return Ok(false);
     }
+    lock_subject(tx, settled.lane)?;
+    lock_subject(tx, IncidentKind::UnknownAgents.as_str())?;
     let day_ago = now.checked_sub(SHOWN).unwrap_or(Timestamp::MIN);
     let has_own = incidents::has_dead(tx, settled.lane)?;
     let lately = incidents::count_unknown_agents(tx, day_ago, MANY_UNKNOWN)?;
