@@ -21,7 +21,6 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
 use jiff::Timestamp;
-use tokio::sync::Notify;
 use uuid::Uuid;
 
 use crate::error::{Code, Error, Result};
@@ -77,8 +76,6 @@ pub struct Db {
     install_id: Uuid,
     /// The zone of schedules that have none of their own.
     zone: Zone,
-    /// Told when this process may have put something into the outbox.
-    outbox_changed: Arc<Notify>,
     /// Who changes it through this handle.
     by: Arc<By>,
     /// How many verdicts could not be written.

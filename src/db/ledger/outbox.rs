@@ -98,11 +98,6 @@ impl Db {
         .await
     }
 
-    /// Waits until this process may have put something into the outbox.
-    pub async fn outbox_changed(&self) {
-        self.outbox_changed.notified().await;
-    }
-
     /// How it stands with the notices to the operator.
     pub async fn outbox_status(&self, now: Timestamp) -> Result<OutboxStatus> {
         let lately = now.checked_sub(NOTICE_LIFE).unwrap_or(Timestamp::MIN);

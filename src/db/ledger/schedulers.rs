@@ -75,7 +75,7 @@ impl Db {
     /// that it was held: neither retries nor the search for an unknown fate age meanwhile.
     pub async fn release_target(&self, target: &str, now: Timestamp) -> Result<()> {
         let target = target.to_owned();
-        self.write_and_tell("note that a target answers again", move |tx| {
+        self.write("note that a target answers again", move |tx| {
             lock_subject(tx, &target)?;
             // Another scheduler may have released it already, and given the time back once.
             let Some(released) = schedulers::delete_held(tx, &target)? else {

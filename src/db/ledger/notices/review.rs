@@ -35,7 +35,7 @@ impl Db {
         if !any && agents.is_empty() {
             return Ok(false);
         }
-        self.write_and_tell(DOING, move |tx| {
+        self.write(DOING, move |tx| {
             open_held(tx, long_ago, now)?;
             let mut closed = close_deleted(tx, now)?;
             close_shown(tx, day_ago, now)?;
