@@ -7,4 +7,7 @@ pub(in crate::db) mod filesystem;
 pub(in crate::db) mod foreign;
 pub(in crate::db) mod migrations;
 pub(in crate::db) mod open;
+mod release_0_1_0;
+mod tables;
 pub(in crate::db) mod upgrade;
+pub(in crate::db) mod wording;

@@ -2,4 +2,5 @@
 //! here.
 
 pub(in crate::db) mod keys;
+pub(in crate::db) mod migrations;
 pub(in crate::db) mod rows;

@@ -2,6 +2,7 @@
 
 mod bad_files;
 mod killed;
+mod release_0_1_0;
 
 use std::path::{Path, PathBuf};
 

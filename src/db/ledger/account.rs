@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use super::revisions::{Revision, early_past, fetch_revisions, fetch_standing};
+use super::revisions::{Revision, fetch_revisions, fetch_standing};
 use crate::db::Db;
 use crate::db::sql::{self, Row, Tx, query};
 use crate::db::statements::rows::{self, instants};
@@ -21,8 +21,6 @@ struct Books {
     revisions: Vec<Revision>,
     /// Whether the schedule's plan says where it ends.
     closed: bool,
-    early: Past,
-    early_count: i64,
     recorded: Vec<Recorded>,
     pruned_until: Option<Timestamp>,
 }
@@ -77,7 +75,6 @@ fn read(tx: &Tx<'_>, uid: Uuid) -> sql::Result<(Account, Books)> {
         balanced: true,
         difference: None,
     };
-    let mut early_count = 0_i64;
     for row in sums(tx, &key)? {
         let count = rows::number(&row, "count").unwrap_or(0);
         let state = rows::text(&row, "state").unwrap_or_default();
@@ -89,17 +86,12 @@ fn read(tx: &Tx<'_>, uid: Uuid) -> sql::Result<(Account, Books)> {
         };
         let of_state = sum.entry(state).or_default();
         *of_state = of_state.saturating_add(count);
-        if scheduled && rows::flag(&row, "early") {
-            early_count = count.saturating_add(early_count);
-        }
     }
     let revisions = fetch_revisions(tx, &key, standing.stands_before)?;
     let closed = standing.stands_before.is_some() || revisions.iter().all(|r| !r.open);
     let books = Books {
         revisions,
         closed,
-        early: early_past(tx, &key)?,
-        early_count,
         recorded: recorded(tx, &key)?,
         pruned_until: pruned_until(tx, &key)?,
     };
@@ -108,21 +100,20 @@ fn read(tx: &Tx<'_>, uid: Uuid) -> sql::Result<(Account, Books)> {
 
 fn sums(tx: &Tx<'_>, uid: &str) -> sql::Result<Vec<Row>> {
     query(concat!(
-        "SELECT \"trigger\", state, id <= (SELECT early_occurrences FROM install) AS early, \
-             0 AS pruned, sum(",
+        "SELECT \"trigger\", state, 0 AS pruned, sum(",
         instants!(),
-        ") AS count FROM occurrences WHERE uid = $1 GROUP BY 1, 2, 3 \
-         UNION ALL SELECT \"trigger\", state, early, 1, count FROM pruned_sums WHERE uid = $1"
+        ") AS count FROM occurrences WHERE uid = $1 GROUP BY 1, 2 \
+         UNION ALL SELECT \"trigger\", state, 1, count FROM pruned_sums WHERE uid = $1"
     ))
     .bind(uid)
     .fetch_all(tx)
 }
 
-/// The recorded instants, except the early ones; none if they are too many to be compared.
+/// The recorded instants; none if they are too many to be compared.
 fn recorded(tx: &Tx<'_>, uid: &str) -> sql::Result<Vec<Recorded>> {
     let rows = query(
         "SELECT first_at, intended_at FROM occurrences WHERE uid = $1 AND \"trigger\" = 'schedule' \
-         AND id > (SELECT early_occurrences FROM install) ORDER BY intended_at LIMIT $2",
+         ORDER BY intended_at LIMIT $2",
     )
     .bind(uid)
     .bind(
@@ -179,7 +170,7 @@ fn compare(account: &mut Account, books: &Books) {
         );
         return;
     }
-    let planned = match count_distinct(&plans, books.early.clone()) {
+    let expected = match count_distinct(&plans) {
         Ok(planned) => i64::try_from(planned).unwrap_or(i64::MAX),
         Err(TooMany) => {
             account.difference = Some(
@@ -189,7 +180,6 @@ fn compare(account: &mut Account, books: &Books) {
             return;
         }
     };
-    let expected = planned.saturating_add(books.early_count);
     account.expected = Some(expected);
     let unplanned = unplanned(&plans, books);
     let recorded = account.recorded();
@@ -241,7 +231,7 @@ fn unplanned(plans: &[Planned], books: &Books) -> Vec<Timestamp> {
 
 /// The planned instants that are not recorded, as far as they can be compared.
 fn missing(plans: &[Planned], books: &Books) -> Vec<Timestamp> {
-    let mut past = books.early.clone();
+    let mut past = Past::default();
     for recorded in &books.recorded {
         past.add_recorded(recorded.first, recorded.newest);
     }

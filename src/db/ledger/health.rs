@@ -10,8 +10,9 @@ use super::schedulers::{RunningScheduler, lives};
 use crate::db::Db;
 use crate::db::sql::{self, Row, Tx, query};
 use crate::db::sqlite::connection::{Access, connect};
-use crate::db::sqlite::migrations::migrate;
-use crate::db::sqlite::open::{apart, failed_to_open, is_current};
+use crate::db::sqlite::migrations::make_tables;
+use crate::db::sqlite::open::{OPEN, apart, is_current};
+use crate::db::sqlite::wording::worded;
 use crate::db::statements::rows::{self, occurrence_columns};
 use crate::db::time::DbTime;
 use crate::error::{Code, Error, Result};
@@ -59,7 +60,7 @@ fn open_to_look(path: &Path, zone: Zone) -> Result<Db> {
         .example("promptyoself list")
         .caused_by(e)
     })?;
-    let connection = connect(&path, Access::Read).map_err(|e| failed_to_open(&path, e))?;
+    let connection = worded(&path, OPEN, || Ok(connect(&path, Access::Read)?))?;
     if !is_current(&Tx::on(&connection), &path)? {
         return Err(Error::new(
             Code::DatabaseInvalid,
@@ -112,7 +113,7 @@ impl Db {
         self.read("compare its tables", |tx| {
             let ours = Connection::open_in_memory().map_err(sql::Error::from)?;
             let ours = &Tx::on(&ours);
-            migrate(ours, Path::new(":memory:"))?;
+            make_tables(ours)?;
             let mut parts: Vec<(String, String)> = query(
                 "SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL \
                  AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'",

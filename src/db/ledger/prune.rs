@@ -201,10 +201,9 @@ fn prune(tx: &Tx<'_>, ids: &[i64]) -> sql::Result<Pruned> {
         .filter_map(|row| rows::text(row, "payload"))
         .collect();
     let sum_up = format!(
-        "INSERT INTO pruned_sums (uid, \"trigger\", state, early, count, first_at, last_at) \
-         SELECT uid, \"trigger\", state, id <= (SELECT early_occurrences FROM install), \
-             sum({}), min(first_at), max(intended_at) FROM occurrences WHERE id IN ({ids}) \
-             GROUP BY 1, 2, 3, 4 \
+        "INSERT INTO pruned_sums (uid, \"trigger\", state, count, first_at, last_at) \
+         SELECT uid, \"trigger\", state, sum({}), min(first_at), max(intended_at) \
+             FROM occurrences WHERE id IN ({ids}) GROUP BY 1, 2, 3 \
          ON CONFLICT DO UPDATE SET count = count + excluded.count, \
              first_at = min(first_at, excluded.first_at), \
              last_at = max(last_at, excluded.last_at)",

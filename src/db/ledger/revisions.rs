@@ -201,7 +201,7 @@ pub(in crate::db) fn fresh_instants(
     let Some(Ok(latest)) = revisions.pop().map(|r| r.planned) else {
         return Ok(None);
     };
-    let mut past = early_past(tx, &uid)?;
+    let mut past = Past::default();
     for revision in revisions.iter().filter_map(|r| r.planned.as_ref().ok()) {
         past.add(revision);
     }
@@ -235,26 +235,4 @@ fn may_be_settled(tx: &Tx<'_>, uid: Uuid, first: Timestamp) -> sql::Result<bool>
         .bind(DbTime(first))
         .fetch_optional(tx);
     Ok(settled?.is_some())
-}
-
-/// The instants that were settled before revisions said which those are.
-pub(in crate::db) fn early_past(tx: &Tx<'_>, uid: &str) -> sql::Result<Past> {
-    let rows = query(
-        "SELECT first_at, intended_at FROM occurrences WHERE uid = $1 AND \"trigger\" = 'schedule' \
-             AND id <= (SELECT early_occurrences FROM install) \
-         UNION ALL SELECT first_at, last_at FROM pruned_sums \
-             WHERE uid = $1 AND \"trigger\" = 'schedule' AND early = 1",
-    )
-    .bind(uid)
-    .fetch_all(tx)?;
-    let mut past = Past::default();
-    for row in &rows {
-        if let (Some(first), Some(newest)) = (
-            rows::lenient_time(row, "first_at"),
-            rows::lenient_time(row, "intended_at"),
-        ) {
-            past.add_recorded(first, newest);
-        }
-    }
-    Ok(past)
 }

@@ -16,6 +16,7 @@ const PAST: &[(&str, &str)] = &[
     ("schedulers", "started_at"),
     ("schedulers", "heartbeat_at"),
     ("held_targets", "held_since"),
+    ("migrations", "applied_at"),
     ("upgrades", "made_at"),
     ("occurrences", "doubted_at"),
     ("halt", "since"),
