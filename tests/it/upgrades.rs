@@ -1,6 +1,7 @@
 //! Databases of older programs, and files that are none of ours.
 
 mod bad_files;
+mod going_on;
 mod killed;
 mod release_0_1_0;
 
