@@ -1,6 +1,7 @@
 //! What only a SQLite file has: opening, other programs' writes, older tables, and copies.
 
 pub(in crate::db) mod adoption;
+pub(in crate::db) mod clean;
 pub(in crate::db) mod connection;
 pub(in crate::db) mod copies;
 pub(in crate::db) mod filesystem;
