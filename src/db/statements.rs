@@ -8,5 +8,6 @@ pub(in crate::db) mod migrations;
 pub(in crate::db) mod payloads;
 pub(in crate::db) mod prune;
 pub(in crate::db) mod purge;
+pub(in crate::db) mod restored;
 pub(in crate::db) mod rows;
 pub(in crate::db) mod stamps;
