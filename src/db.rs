@@ -30,6 +30,7 @@ use crate::schedule::Zone;
 use engine::{Engine, Whose};
 use sql::query;
 
+pub use engine::{Listener, Topic};
 pub use ledger::anew::PlannedAnew;
 pub use ledger::claims::{Claim, ClaimTerms, Job};
 pub use ledger::control::Resumed;

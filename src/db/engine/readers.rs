@@ -1,11 +1,12 @@
 //! Connections that only read, each with a thread of its own: no page makes a claim wait.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread::JoinHandle;
 
 use rusqlite::Connection;
 
-use super::batch::{End, Waiting};
+use super::batch::{End, Ran, Waiting, run, statement};
 use crate::db::sql;
 
 /// The readers. They end when this is dropped.
@@ -61,24 +62,51 @@ impl Readers {
     }
 }
 
+/// Whether the caller of a reading has left.
+#[derive(Debug, Default)]
+pub(super) struct Leash(AtomicBool);
+
+impl Leash {
+    /// The caller, who leaves when this is dropped.
+    pub(super) fn held(self: &Arc<Self>) -> Held {
+        Held(self.clone())
+    }
+}
+
+/// A caller who waits for a reading.
+pub(super) struct Held(Arc<Leash>);
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.0.0.store(true, Ordering::Relaxed);
+    }
+}
+
+/// After so many steps of SQLite it is looked whether anybody still waits for a reading.
+const STEPS: i32 = 10_000;
+
 /// Reads in one snapshot, and answers.
 pub(super) fn read(connection: &Connection, mut job: Box<dyn Waiting>) {
     if !job.is_wanted() {
         return;
     }
-    let statement = |sql: &str| -> sql::Result<()> {
-        connection.prepare_cached(sql)?.execute(())?;
-        Ok(())
-    };
-    if let Err(e) = statement("BEGIN") {
-        job.answer(End::NotBegun(Arc::new(e)));
-        return;
+    match in_snapshot(connection, job.as_mut()) {
+        Ok(ran) => job.answer(ran.end()),
+        Err(e) => job.answer(End::NotBegun(Arc::new(e))),
     }
-    let ran = super::batch::run(connection, job.as_mut());
+}
+
+fn in_snapshot(connection: &Connection, job: &mut dyn Waiting) -> sql::Result<Ran> {
+    let leash = job.leash();
+    let has_left = move || leash.0.load(Ordering::Relaxed);
+    connection.progress_handler(STEPS, Some(has_left))?;
+    statement(connection, "BEGIN")?;
+    let ran = run(connection, job);
     if !connection.is_autocommit()
-        && let Err(e) = statement("ROLLBACK")
+        && let Err(e) = statement(connection, "ROLLBACK")
     {
         tracing::error!("a snapshot could not be given up: {e}");
     }
-    job.answer(ran.end());
+    connection.progress_handler(0, None::<fn() -> bool>)?;
+    Ok(ran)
 }
