@@ -34,7 +34,7 @@ pub(super) struct Engine {
     /// It waits for the readers, and closes the file as the last one: then nothing is left in the
     /// write-ahead log.
     writer: Mutex<Option<JoinHandle<()>>>,
-    readers: Readers,
+    readers: Arc<Readers>,
     listeners: Arc<Listeners>,
 }
 
@@ -138,21 +138,23 @@ where
 }
 
 impl Engine {
-    /// Starts the threads: one that writes, and one for each of the connections that only read.
+    /// Starts the thread that writes. Those that read are started when they are needed, and open
+    /// their connections by `reader`.
     ///
     /// # Errors
     /// If the system gives no thread.
     pub(super) fn start(
         path: &Path,
         connection: Connection,
-        readers: Vec<Connection>,
+        reader: impl Fn() -> sql::Result<Connection> + Send + Sync + 'static,
     ) -> std::io::Result<Self> {
         let listeners = Arc::new(Listeners::default());
         let queues = Arc::new(Queues::default());
         let name = path.file_name().map_or_else(String::new, |name| {
             format!("writes {}", name.to_string_lossy())
         });
-        let (readers, reading) = Readers::start(readers)?;
+        let readers = Readers::new(Box::new(reader));
+        let reading = readers.clone();
         let work = Writer {
             changes: Changes::of(&connection).map_err(std::io::Error::other)?,
             connection,
@@ -161,7 +163,7 @@ impl Engine {
         };
         let writer = std::thread::Builder::new().name(name).spawn(move || {
             batch::work(&work);
-            reading.into_iter().for_each(wait_for);
+            reading.take_threads().into_iter().for_each(wait_for);
         })?;
         Ok(Engine {
             queues,
@@ -250,8 +252,9 @@ impl Engine {
 
     /// Ends the threads once what waits is done; later jobs are refused.
     fn close(&self) {
-        self.queues.close();
         self.readers.close();
+        // The writer waits for the readers that there are then.
+        self.queues.close();
     }
 
     /// The same, and waits until they have closed the file.

@@ -134,6 +134,10 @@ impl Db {
 
     /// Our error for a statement that failed; `doing` as in "could not …".
     pub(super) fn failed(&self, doing: &str, error: sql::Error) -> Error {
+        if let sql::Error::OnlyReads(_) = error {
+            let text = format!("could not {doing}: an internal fault broke it off");
+            return Error::new(Code::Internal, text).caused_by(error);
+        }
         let code = error.code();
         database_error(&self.path, doing, code, error)
     }

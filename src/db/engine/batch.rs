@@ -248,7 +248,10 @@ fn in_savepoint(connection: &Connection, job: &mut dyn Waiting) -> sql::Result<R
 }
 
 pub(super) fn run(connection: &Connection, job: &mut dyn Waiting) -> Ran {
-    let tx = Tx::on(connection);
+    let tx = match job.only_reads() {
+        true => Tx::reading(connection),
+        false => Tx::on(connection),
+    };
     match catch_unwind(AssertUnwindSafe(|| job.run(&tx))) {
         Ok(true) => Ran::Done,
         Ok(false) => Ran::Failed,

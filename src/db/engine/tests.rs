@@ -26,8 +26,10 @@ impl Scene {
         let tables = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; CREATE TABLE t (n UNIQUE); \
              CREATE TABLE schedules (n); CREATE TABLE outbox (n)";
         connection.execute_batch(tables).unwrap();
-        let reader = Connection::open(folder.path().join("t.db")).unwrap();
-        let engine = Engine::start(&folder.path().join("t.db"), connection, vec![reader]).unwrap();
+        let path = folder.path().join("t.db");
+        let to_read = path.clone();
+        let reader = move || Ok(Connection::open(&to_read)?);
+        let engine = Engine::start(&path, connection, reader).unwrap();
         Scene {
             folder,
             engine: Arc::new(engine),

@@ -27,9 +27,6 @@ const CONNECT_PAUSE: Duration = Duration::from_millis(100);
 /// What is being done, as in "could not …".
 pub(in crate::db) const OPEN: &str = "open it";
 
-/// How many connections only read.
-const READERS: usize = 2;
-
 impl Db {
     /// The version of the tables that this program keeps: that of the newest migration.
     pub fn schema() -> i64 {
@@ -55,14 +52,14 @@ impl Db {
     /// A database whose writer is this connection.
     pub(in crate::db) fn on(path: PathBuf, zone: Zone, writer: Connection) -> Result<Self> {
         let install_id = read_install_id(&Tx::on(&writer), &path)?;
-        let readers = worded(&path, OPEN, || {
+        worded(&path, OPEN, || {
             // A savepoint keeps the pages that a job changes; in a file that costs more than the
             // job.
-            query("PRAGMA temp_store = MEMORY").execute(&Tx::on(&writer))?;
-            let readers = (0..READERS).map(|_| connect(&path, Access::Read));
-            Ok(readers.collect::<sql::Result<Vec<_>>>()?)
+            Ok(query("PRAGMA temp_store = MEMORY").execute(&Tx::on(&writer))?)
         })?;
-        let engine = Engine::start(&path, writer, readers)
+        let to_read = path.clone();
+        let reader = move || connect(&to_read, Access::Read);
+        let engine = Engine::start(&path, writer, reader)
             .map_err(|e| database_error(&path, OPEN, None, e))?;
         Ok(Db {
             engine: Arc::new(engine),

@@ -392,7 +392,7 @@ fn however_many_searches_hang_those_that_could_be_settled_are_made_soon() {
 
 /// Schedules that are due, each in a lane of its own.
 fn due_in_lanes(ids: impl Iterator<Item = u8>) -> Vec<(DueSchedule, Lane)> {
-    let in_lane = |id| (due(id).0, Lane::new(&format!("letta/agent-{id}")));
+    let in_lane = |id| (due(id).0, Lane::new(format!("letta/agent-{id}")));
     ids.map(in_lane).collect()
 }
 

@@ -9,11 +9,11 @@ use uuid::Uuid;
 use super::super::control::PASSED;
 use super::super::plans::{plan_of, timetable, to_i64};
 use super::super::revisions::{Revision, begin_revision, fetch_revisions, record_passed};
-use super::super::schedules::write_plan;
 use super::outcomes::{parts_passed, take_back};
 use super::wish::{FromNow, planned_from};
 use crate::db::sql::{self, Tx};
 use crate::db::statements::anew::{self, Made, Recorded, Times};
+use crate::db::statements::schedules::write_plan;
 use crate::models::{Lifecycle, Plan, PromptSchedule, ScheduleType, State};
 use crate::schedule::{Planned, Spec, Timetable, just_after, just_before};
 

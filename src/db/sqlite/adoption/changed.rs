@@ -6,12 +6,11 @@ use jiff::Timestamp;
 use super::clear_taken_name;
 use super::reading::{Known, Readable};
 use crate::db::ledger::control::PASSED;
-use crate::db::ledger::plans::{
-    Outcome, end_waiting, remaining, settle_inactive, settle_until, timetable,
-};
+use crate::db::ledger::plans::{Outcome, remaining, settle_inactive, settle_until, timetable};
 use crate::db::ledger::revisions::{begin_revision, end_revision};
-use crate::db::ledger::schedules::write_plan;
 use crate::db::sql::{self, Tx};
+use crate::db::statements::plans::end_waiting;
+use crate::db::statements::schedules::write_plan;
 use crate::models::{Lifecycle, Plan, PromptSchedule, State};
 use crate::schedule::{Spec, Timetable, just_before};
 
