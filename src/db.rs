@@ -38,7 +38,7 @@ pub use ledger::control::Resumed;
 pub use ledger::gauges::Gauges;
 pub use ledger::halt::Halt;
 pub use ledger::health::{Overdue, Stalled};
-pub use ledger::history::{HistoryFilter, Past};
+pub use ledger::history::Past;
 pub(crate) use ledger::letters::LONGEST_WAIT;
 pub use ledger::letters::{Letter, Taken, Tidied};
 pub use ledger::manual::Queued;
@@ -59,6 +59,7 @@ pub use sqlite::filesystem::network_file_system;
 pub use sqlite::foreign::RowColumns;
 pub use sqlite::upgrade::UpgradeReport;
 pub use statements::due::DueSchedule;
+pub use statements::history::HistoryFilter;
 pub use statements::rows::Unreadable;
 pub use statements::schedules::ListFilter;
 

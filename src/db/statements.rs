@@ -8,6 +8,7 @@ pub(in crate::db) mod budget;
 pub(in crate::db) mod claims;
 pub(in crate::db) mod control;
 pub(in crate::db) mod due;
+pub(in crate::db) mod history;
 pub(in crate::db) mod keys;
 pub(in crate::db) mod manual;
 pub(in crate::db) mod migrations;

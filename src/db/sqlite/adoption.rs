@@ -14,7 +14,7 @@ use crate::db::ledger::notices::follow_lifecycle;
 use crate::db::ledger::plans::{remaining, to_i64};
 use crate::db::ledger::revisions::begin_revision;
 use crate::db::sql::{self, Tx, statement};
-use crate::db::statements::schedules::{fetch, write_lifecycle, write_plan};
+use crate::db::statements::schedules::{change_schedule, fetch, write_lifecycle, write_plan};
 use crate::db::time::optional;
 use crate::db::{AT_ONCE, Db};
 use crate::error::{Code, Error, Result};
@@ -204,11 +204,11 @@ fn adopt_new(
 /// Gives a row its identity, and writes its agent and its times in our form: in another form, or
 /// as bytes, they sort and compare differently. What can't be read is left alone.
 fn write_identity(tx: &Tx<'_>, row: &PromptSchedule, uid: Uuid) -> sql::Result<()> {
-    statement!(
-        "UPDATE schedules SET row_version = row_version + 1, uid = $2, \
-         agent_id = coalesce($6, agent_id), next_run = coalesce($3, next_run), \
-         created_at = coalesce($4, created_at), last_run = coalesce($5, last_run) WHERE id = $1"
-    )
+    statement!(change_schedule!(
+        "uid = $2, agent_id = coalesce($6, agent_id), next_run = coalesce($3, next_run), \
+         created_at = coalesce($4, created_at), last_run = coalesce($5, last_run)",
+        " WHERE id = $1"
+    ))
     .bind(row.id)
     .bind(uid.to_string())
     .bind(optional(row.next_run))
@@ -226,12 +226,12 @@ fn write_identity(tx: &Tx<'_>, row: &PromptSchedule, uid: Uuid) -> sql::Result<(
 
 /// A schedule that comes back to life gives up its name if another has taken it meanwhile.
 fn clear_taken_name(tx: &Tx<'_>, row: &PromptSchedule) -> sql::Result<()> {
-    statement!(
-        "UPDATE schedules SET row_version = row_version + 1, name = NULL WHERE id = $1 \
-         AND EXISTS (SELECT 1 FROM schedules o INDEXED BY ix_schedules_name \
+    statement!(change_schedule!(
+        "name = NULL",
+        " WHERE id = $1 AND EXISTS (SELECT 1 FROM schedules o INDEXED BY ix_schedules_name \
              WHERE o.id <> $1 AND o.agent_id = $2 AND o.name = $3 \
              AND o.lifecycle IN ('active', 'paused'))"
-    )
+    ))
     .bind(row.id)
     .bind(row.agent_id.clone())
     .bind(row.name.clone())

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::rows::{self, schedule_columns};
+use super::schedules::change_schedule;
 use crate::db::sql::{self, Row, Tx, statement};
 use crate::db::time::{DbTime, optional};
 use crate::models::{PromptSchedule, State};
@@ -140,10 +141,10 @@ pub(in crate::db) struct Times {
 
 /// Writes what a schedule's row says of its past.
 pub(in crate::db) fn write_times(tx: &Tx<'_>, id: i64, times: &Times) -> sql::Result<()> {
-    statement!(
-        "UPDATE schedules SET row_version = row_version + 1, repetitions = $2, paused_at = $3, \
-         created_at = $4, last_run = $5 WHERE id = $1"
-    )
+    statement!(change_schedule!(
+        "repetitions = $2, paused_at = $3, created_at = $4, last_run = $5",
+        " WHERE id = $1"
+    ))
     .bind(id)
     .bind(times.repetitions)
     .bind(optional(times.paused_at))

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::rows;
+use super::schedules::change_schedule;
 use crate::db::sql::{self, Query, Tx, statement};
 use crate::db::time::optional;
 use crate::models::AgentId;
@@ -177,10 +178,10 @@ pub(in crate::db) fn fetch_schedule(tx: &Tx<'_>, uid: Uuid) -> sql::Result<Optio
 
 /// Removes the texts of a schedule that is over.
 pub(in crate::db) fn purge_schedule(tx: &Tx<'_>, id: i64) -> sql::Result<()> {
-    statement!(
-        "UPDATE schedules SET row_version = row_version + 1, prompt_text = '', pause_note = NULL \
-         WHERE id = $1 AND touched = 0 AND lifecycle IN ('finished', 'cancelled')"
-    )
+    statement!(change_schedule!(
+        "prompt_text = '', pause_note = NULL",
+        " WHERE id = $1 AND touched = 0 AND lifecycle IN ('finished', 'cancelled')"
+    ))
     .bind(id)
     .execute(tx)?;
     Ok(())

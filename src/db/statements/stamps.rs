@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 
 use super::rows;
+use super::schedules::change_schedule;
 use crate::db::sql::{self, Tx, statement};
 use crate::db::time::DbTime;
 
@@ -61,15 +62,14 @@ pub(in crate::db) fn set_schedules_back(
     now: Timestamp,
     local: Timestamp,
 ) -> sql::Result<()> {
-    statement!(
-        "UPDATE schedules SET row_version = row_version + 1, \
-         last_run = CASE WHEN last_run > $1 THEN $1 ELSE last_run END, \
+    statement!(change_schedule!(
+        "last_run = CASE WHEN last_run > $1 THEN $1 ELSE last_run END, \
          paused_at = CASE WHEN paused_at > $1 THEN $1 ELSE paused_at END, \
          ended_at = CASE WHEN ended_at > $1 THEN $1 ELSE ended_at END, \
-         created_at = CASE WHEN created_at > $2 THEN $1 ELSE created_at END \
-         WHERE touched = 0 AND (last_run > $1 OR paused_at > $1 OR ended_at > $1 \
-                                OR created_at > $2)"
-    )
+         created_at = CASE WHEN created_at > $2 THEN $1 ELSE created_at END",
+        " WHERE touched = 0 AND (last_run > $1 OR paused_at > $1 OR ended_at > $1 \
+                                 OR created_at > $2)"
+    ))
     .bind(DbTime(now))
     .bind(DbTime(local))
     .execute(tx)?;
