@@ -70,7 +70,7 @@ impl Db {
             all.instants += planned.instants;
         }
         let reason = (!all.schedules.is_empty()).then(|| all.describe(latest, now));
-        let put_right = self.write_and_tell(DOING, move |tx| {
+        let put_right = self.write(DOING, move |tx| {
             stamps::put_right(tx, now)?;
             if let Some(reason) = &reason {
                 let wrong = Trouble {

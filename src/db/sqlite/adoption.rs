@@ -50,7 +50,7 @@ impl Db {
             return Ok(Vec::new());
         }
         let zone = zone.clone();
-        let adopted = self.write_and_tell(DOING, move |tx| {
+        let adopted = self.write(DOING, move |tx| {
             let mut adopted = Vec::new();
             for id in list_touched(tx, to_i64(AT_ONCE))? {
                 adopted.extend(adopt(tx, id, &zone, now)?);

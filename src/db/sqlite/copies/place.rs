@@ -6,10 +6,10 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::unusable;
-use crate::db::ledger::schedulers::{lives, owners_folder};
 use crate::db::sql::{self, Tx, query};
 use crate::db::sqlite::connection::{Access, connect};
-use crate::db::sqlite::filesystem::create_new_private;
+use crate::db::sqlite::filesystem::{create_new_private, with_end};
+use crate::db::sqlite::liveness::{lives, owners_folder};
 use crate::error::{Code, Error, Result};
 
 /// Puts a copy into its place. Returns where is kept what was there.
@@ -87,12 +87,6 @@ pub(super) fn refuse_if_in_use(path: &Path) -> Result<()> {
         Err(e) if e.is_busy() => Err(in_use()),
         _ => Ok(()),
     }
-}
-
-fn with_end(path: &Path, end: &str) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(end);
-    PathBuf::from(name)
 }
 
 /// A name beside a file.
