@@ -9,11 +9,10 @@ mod work;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use sqlx::{Connection, SqliteConnection};
-
-use self::filled::{Maker, Statistics, fill, plan};
+use self::filled::{Maker, Statistics, fill};
 pub use self::statements::by_scheduler;
 use self::statements::statements_of;
+use crate::foreign_writers::raw::Foreign;
 
 /// The tables that grow without end.
 const BIG: [&str; 10] = [
@@ -58,10 +57,9 @@ async fn what_a_scheduler_asks_costs_the_same_whatever_lies_in_the_database() {
     for maker in [Maker::Promptyoself, Maker::SqlAlchemy] {
         for statistics in [Statistics::None, Statistics::Fresh, Statistics::Stale] {
             let path = fill(folder.path(), maker, statistics).await;
-            let url = format!("sqlite://{}", path.display());
-            let mut connection = SqliteConnection::connect(&url).await.unwrap();
+            let mut foreign = Foreign::connect(&path).await;
             for sql in &statements {
-                for step in plan(&mut connection, sql).await {
+                for step in foreign.plan(sql).await {
                     if let Some(fault) = fault_of(sql, &step) {
                         let fault = format!("{fault}: {step}\n  {sql}");
                         let of = format!("{maker:?} with {statistics:?} statistics");

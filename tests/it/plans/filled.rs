@@ -6,7 +6,6 @@ use jiff::Timestamp;
 use promptyoself::db::Db;
 use promptyoself::schedule::Zone;
 use serde_json::json;
-use sqlx::{AssertSqlSafe, Row, SqliteConnection};
 
 use crate::foreign_writers::raw::Foreign;
 use crate::python::make_older;
@@ -98,12 +97,4 @@ fn rows(numbers: std::ops::RangeInclusive<i64>) -> String {
         format!("{into} {each} SELECT{select};")
     })
     .concat()
-}
-
-/// The plan of a statement: what SQLite does for it, line by line.
-pub async fn plan(connection: &mut SqliteConnection, sql: &str) -> Vec<String> {
-    let explain = AssertSqlSafe(format!("EXPLAIN QUERY PLAN {sql}"));
-    let rows = sqlx::raw_sql(explain).fetch_all(connection).await;
-    let rows = rows.unwrap_or_else(|e| panic!("{sql}: {e}"));
-    rows.iter().map(|row| row.get("detail")).collect()
 }
