@@ -49,6 +49,7 @@ mod scope;
 mod server;
 mod simulation;
 mod smcp;
+mod statements;
 mod time_rules;
 mod tls;
 mod upgrades;

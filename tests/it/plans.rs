@@ -3,7 +3,7 @@
 //! Every statement is caught while schedulers work, so that none can be forgotten, and SQLite is
 //! asked how it would go about it in databases in which much lies.
 
-mod filled;
+pub mod filled;
 mod statements;
 mod work;
 

@@ -44,6 +44,27 @@ impl Foreign {
             .unwrap_or_else(|e| panic!("{sql}: {e}"));
     }
 
+    /// Runs a statement with values, which SQLite may refuse, and leaves its rows.
+    pub async fn try_to_run_with(
+        &mut self,
+        sql: &str,
+        values: impl Params,
+    ) -> rusqlite::Result<()> {
+        yield_now().await;
+        let mut statement = self.0.prepare(sql)?;
+        let mut rows = statement.query(values)?;
+        while rows.next()?.is_some() {}
+        Ok(())
+    }
+
+    /// The names of the places for values in a statement, in SQLite's order.
+    pub async fn places(&mut self, sql: &str) -> rusqlite::Result<Vec<String>> {
+        yield_now().await;
+        let statement = self.0.prepare(sql)?;
+        let names = (1..=statement.parameter_count()).map(|n| statement.parameter_name(n));
+        Ok(names.map(|name| name.unwrap_or("?").to_owned()).collect())
+    }
+
     /// Every row, read by a function.
     pub async fn map<T>(
         &mut self,

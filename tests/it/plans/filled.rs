@@ -30,17 +30,7 @@ pub enum Statistics {
 /// Makes a database with thousands of rows in each table of which few matter now.
 pub async fn fill(folder: &Path, maker: Maker, statistics: Statistics) -> PathBuf {
     let path = folder.join(format!("{maker:?}-{statistics:?}.db"));
-    if let Maker::SqlAlchemy = maker {
-        let schedule = json!({
-            "id": 1, "agent_id": "agent-a", "prompt_text": "x", "schedule_type": "once",
-            "schedule_value": "x", "next_run": { "utc": "2030-01-01T00:00:00" }, "active": true,
-        });
-        make_older("paper", &path, &json!({ "schedules": [schedule] }));
-    }
-    let now: Timestamp = "2026-02-01T12:00:00Z".parse().unwrap();
-    let (db, _) = Db::open(&path, &Zone::utc(), now).await.unwrap();
-    db.close().await;
-    let mut foreign = Foreign::connect(&path).await;
+    let mut foreign = make(&path, maker).await;
     foreign.run(&rows(1..=2)).await;
     if let Statistics::Stale = statistics {
         foreign.run("ANALYZE").await;
@@ -50,6 +40,28 @@ pub async fn fill(folder: &Path, maker: Maker, statistics: Statistics) -> PathBu
         foreign.run("ANALYZE").await;
     }
     path
+}
+
+/// Makes a database with so many rows in each table.
+pub async fn fill_with(path: &Path, maker: Maker, most: i64) -> Foreign {
+    let mut foreign = make(path, maker).await;
+    foreign.run(&rows(1..=most)).await;
+    foreign
+}
+
+/// An empty database.
+async fn make(path: &Path, maker: Maker) -> Foreign {
+    if let Maker::SqlAlchemy = maker {
+        let schedule = json!({
+            "id": 1, "agent_id": "agent-a", "prompt_text": "x", "schedule_type": "once",
+            "schedule_value": "x", "next_run": { "utc": "2030-01-01T00:00:00" }, "active": true,
+        });
+        make_older("paper", path, &json!({ "schedules": [schedule] }));
+    }
+    let now: Timestamp = "2026-02-01T12:00:00Z".parse().unwrap();
+    let (db, _) = Db::open(path, &Zone::utc(), now).await.unwrap();
+    db.close().await;
+    Foreign::connect(path).await
 }
 
 /// Dormant schedules, and as many settled occurrences with all that belongs to them: a quarter of
