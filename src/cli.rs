@@ -29,6 +29,7 @@ use std::sync::OnceLock;
 
 use clap::FromArgMatches;
 use clap::error::ErrorKind;
+use tokio::runtime::Builder;
 
 use crate::clock::Clock;
 use crate::config::{Environment, Flags, Settings};
@@ -61,7 +62,7 @@ impl Context {
 }
 
 /// Runs the program: `args` begins with its own name, as a process gets them.
-pub async fn run(args: impl IntoIterator<Item = OsString>, env: Result<Environment>) -> ExitCode {
+pub fn run(args: impl IntoIterator<Item = OsString>, env: Result<Environment>) -> ExitCode {
     let mut args: Vec<OsString> = args.into_iter().collect();
     let in_plugin = env.as_ref().is_ok_and(|env| env.plugin().is_some());
     let definitions = help_command(in_plugin);
@@ -99,23 +100,36 @@ pub async fn run(args: impl IntoIterator<Item = OsString>, env: Result<Environme
     };
     // What it prints is for its client, and nothing else may be among it.
     if let Verb::Mcp = verb {
-        return match answer(&cli, verb, &env).await {
+        return match run_to_end(&cli, verb, &env) {
             Ok(_) => ExitCode::SUCCESS,
             Err(error) => Output::for_people().print_error(&error),
         };
     }
-    match answer(&cli, verb, &env).await {
+    match run_to_end(&cli, verb, &env) {
         Ok(reply) => output.print(&reply),
         Err(error) => fail(error),
     }
 }
 
-async fn answer(cli: &Cli, verb: &Verb, env: &Environment) -> Result<Reply> {
-    let lasting = match verb {
+/// Carries a command out. One that is soon over has no use for more than one thread of the runtime,
+/// which take longer to start than it lasts.
+fn run_to_end(cli: &Cli, verb: &Verb, env: &Environment) -> Result<Reply> {
+    let is_lasting = match verb {
         Verb::Serve(_) | Verb::Mcp => true,
         Verb::Execute(args) => args.r#loop,
         _ => false,
     };
+    let mut runtime = match is_lasting {
+        true => Builder::new_multi_thread(),
+        false => Builder::new_current_thread(),
+    };
+    let runtime = runtime.enable_all().build().map_err(|e| {
+        Error::new(Code::Internal, "could not start the program's threads").caused_by(e)
+    })?;
+    runtime.block_on(answer(cli, verb, env, is_lasting))
+}
+
+async fn answer(cli: &Cli, verb: &Verb, env: &Environment, lasting: bool) -> Result<Reply> {
     logging::start(env, if lasting { "info" } else { "warn" })?;
     if lasting {
         tracing::info!("promptyoself {}", version::full());

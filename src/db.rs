@@ -30,10 +30,11 @@ use crate::schedule::Zone;
 use engine::{Engine, Whose};
 use sql::query;
 
+pub use engine::{Listener, Topic};
 pub use ledger::anew::PlannedAnew;
-pub use ledger::claims::{Claim, ClaimTerms, Job};
+pub use ledger::attempts::Job;
+pub use ledger::claims::{Claim, ClaimTerms};
 pub use ledger::control::Resumed;
-pub use ledger::due::DueSchedule;
 pub use ledger::gauges::Gauges;
 pub use ledger::halt::Halt;
 pub use ledger::health::{Overdue, Stalled};
@@ -48,9 +49,8 @@ pub use ledger::prune::Pruned;
 pub use ledger::purge::{Purge, Purged};
 pub use ledger::requests::{Begun, StoredAnswer};
 pub use ledger::schedulers::{HeldTarget, OwnerLock, RunningScheduler};
-pub use ledger::schedules::{Cancelled, ListFilter};
+pub use ledger::schedules::Cancelled;
 pub use ledger::settle::Settlement;
-pub use ledger::unreadable::Unreadable;
 pub use ledger::updates::ScheduleUpdate;
 pub use sql::STATEMENTS;
 pub use sqlite::adoption::Adopted;
@@ -58,6 +58,9 @@ pub use sqlite::copies::Restored;
 pub use sqlite::filesystem::network_file_system;
 pub use sqlite::foreign::RowColumns;
 pub use sqlite::upgrade::UpgradeReport;
+pub use statements::due::DueSchedule;
+pub use statements::rows::Unreadable;
+pub use statements::schedules::ListFilter;
 
 /// How many rows of what another program, or a clock, has changed are put right in one transaction:
 /// deliveries and other programs wait while it lasts, and SQLAlchemy gives up after five seconds.

@@ -4,8 +4,7 @@ use std::process::ExitCode;
 
 use promptyoself::config::Environment;
 
-#[tokio::main]
-async fn main() -> ExitCode {
+fn main() -> ExitCode {
     promptyoself::panics::install();
-    promptyoself::cli::run(std::env::args_os(), Environment::of_process()).await
+    promptyoself::cli::run(std::env::args_os(), Environment::of_process())
 }

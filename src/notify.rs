@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::clock::{Clock, doubled};
 use crate::config::{Notify, NotifyCommand};
-use crate::db::{Db, LONGEST_WAIT, Letter, Taken};
+use crate::db::{Db, LONGEST_WAIT, Letter, Taken, Topic};
 use crate::error::{Code, Error, Result};
 use crate::http::limits::NOTICE;
 use crate::models::Channel;
@@ -125,6 +125,7 @@ impl Notifier {
 
     /// Sends until `stop`; then what is due has a few seconds, and the rest is left to the next.
     pub async fn run(self, stop: CancellationToken) {
+        let outbox = self.db.listen_to(Topic::Outbox);
         let mut round = Round::default();
         let abandon = CancellationToken::new();
         // Between any two letters it is looked whether to stop.
@@ -139,7 +140,7 @@ impl Notifier {
                 biased;
                 () = stop.cancelled() => {}
                 Some(ended) = round.sending.join_next() => round.note(ended),
-                () = self.db.outbox_changed() => {}
+                () = outbox.changed() => {}
                 () = self.clock.sleep_until(later(looked_at, WATCH)) => {}
             }
         }

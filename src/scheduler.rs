@@ -14,7 +14,7 @@ mod settings;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
@@ -40,8 +40,6 @@ pub struct Scheduler {
     pub settings: Settings,
     /// The zone of schedules that have none of their own.
     pub zone: Zone,
-    /// Wakes the scheduler at once when this process has changed the database.
-    pub wake: Arc<Notify>,
     /// Told of everything that was settled, in order.
     pub outcomes: Option<mpsc::UnboundedSender<Outcome>>,
 }

@@ -24,7 +24,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use tokio::sync::{Notify, Semaphore, SemaphorePermit};
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 use crate::clock::Clock;
 use crate::db::{Cancelled, Db, UpgradeReport};
@@ -62,8 +62,6 @@ pub struct Service {
     pub zone: Zone,
     /// How much an agent may schedule for itself.
     pub budget: Budget,
-    /// Wakes the scheduler of this process, so that it sees what was changed at once.
-    pub wake: Arc<Notify>,
     /// The agent meant where none is named, as it was set.
     pub default_agent: Option<String>,
     /// Whether Python tools may be uploaded to Letta through us.
@@ -102,7 +100,6 @@ impl Service {
             clock,
             zone,
             budget: Budget::default(),
-            wake: Arc::default(),
             default_agent: None,
             allow_upload: false,
             largest_prompt: limits::PROMPT,

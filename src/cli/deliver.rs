@@ -156,7 +156,6 @@ fn scheduler(
         clock: service.clock.clone(),
         settings,
         zone: service.zone.clone(),
-        wake: service.wake.clone(),
         outcomes,
     })
 }

@@ -7,6 +7,7 @@
 mod batch;
 mod queues;
 mod readers;
+mod topics;
 
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -18,11 +19,13 @@ use tracing::Span;
 
 use super::sql::{self, Tx};
 use crate::ids;
-use batch::Waiting;
+use batch::{Waiting, Writer};
 use queues::Queues;
-use readers::Readers;
+use readers::{Leash, Readers};
+use topics::{Changes, Listeners};
 
 pub(super) use queues::Whose;
+pub use topics::{Listener, Topic};
 
 /// The writer and the readers of one file. They end when this is dropped.
 #[derive(Debug)]
@@ -31,7 +34,8 @@ pub(super) struct Engine {
     /// It waits for the readers, and closes the file as the last one: then nothing is left in the
     /// write-ahead log.
     writer: Mutex<Option<JoinHandle<()>>>,
-    readers: Readers,
+    readers: Arc<Readers>,
+    listeners: Arc<Listeners>,
 }
 
 /// Why a job has no result.
@@ -60,6 +64,8 @@ pub(super) enum Failure<E> {
 /// A job with a place for its result.
 struct Work<J, T, E> {
     job: J,
+    /// By which its caller ends it on leaving.
+    leash: Arc<Leash>,
     only_reads: bool,
     /// Within which its caller works.
     span: Span,
@@ -77,6 +83,7 @@ impl<J, T, E> Work<J, T, E> {
         let (to, coming) = oneshot::channel();
         let work = Work {
             job,
+            leash: Arc::default(),
             only_reads,
             span: Span::current(),
             ids: ids::Source::current(),
@@ -99,6 +106,10 @@ where
 
     fn only_reads(&self) -> bool {
         self.only_reads
+    }
+
+    fn leash(&self) -> Arc<Leash> {
+        self.leash.clone()
     }
 
     fn run(&mut self, tx: &Tx<'_>) -> bool {
@@ -127,30 +138,49 @@ where
 }
 
 impl Engine {
-    /// Starts the threads: one that writes, and one for each of the connections that only read.
+    /// Starts the thread that writes. Those that read are started when they are needed, and open
+    /// their connections by `reader`.
     ///
     /// # Errors
     /// If the system gives no thread.
     pub(super) fn start(
         path: &Path,
         connection: Connection,
-        readers: Vec<Connection>,
+        reader: impl Fn() -> sql::Result<Connection> + Send + Sync + 'static,
     ) -> std::io::Result<Self> {
+        let listeners = Arc::new(Listeners::default());
         let queues = Arc::new(Queues::default());
         let name = path.file_name().map_or_else(String::new, |name| {
             format!("writes {}", name.to_string_lossy())
         });
-        let (readers, reading) = Readers::start(readers)?;
-        let work = queues.clone();
+        let readers = Readers::new(Box::new(reader));
+        let reading = readers.clone();
+        let work = Writer {
+            changes: Changes::of(&connection).map_err(std::io::Error::other)?,
+            connection,
+            queues: queues.clone(),
+            listeners: listeners.clone(),
+        };
         let writer = std::thread::Builder::new().name(name).spawn(move || {
-            batch::work(&connection, &work);
-            reading.into_iter().for_each(wait_for);
+            batch::work(&work);
+            reading.take_threads().into_iter().for_each(wait_for);
         })?;
         Ok(Engine {
             queues,
             writer: Mutex::new(Some(writer)),
             readers,
+            listeners,
         })
+    }
+
+    /// Listens for what is committed from now on.
+    pub(super) fn listen(&self, topic: Topic, whose: Whose) -> Listener {
+        self.listeners.add(topic, whose)
+    }
+
+    /// Tells everybody that another program has written.
+    pub(super) fn tell_of_others(&self) {
+        self.listeners.tell_all();
     }
 
     /// Carries out a transaction. It may run more than once, and has no effect outside of it. One
@@ -200,7 +230,7 @@ impl Engine {
             })
     }
 
-    /// Reads in one snapshot, beside whatever is written.
+    /// Reads in one snapshot, beside whatever is written. It is broken off when its caller leaves.
     ///
     /// # Errors
     /// [`Failure`], but for those of a commit.
@@ -213,6 +243,7 @@ impl Engine {
         E: Send + 'static,
     {
         let (work, answer) = Work::new(job, true);
+        let _caller = work.leash.held();
         match self.readers.add(work) {
             true => answer.await.unwrap_or(Err(Failure::Closed)),
             false => Err(Failure::Closed),
@@ -221,8 +252,9 @@ impl Engine {
 
     /// Ends the threads once what waits is done; later jobs are refused.
     fn close(&self) {
-        self.queues.close();
         self.readers.close();
+        // The writer waits for the readers that there are then.
+        self.queues.close();
     }
 
     /// The same, and waits until they have closed the file.

@@ -1,6 +1,8 @@
 //! What is asked of the database's threads, and its failures as errors of ours.
 
-use super::engine::{Failure, Whose};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use super::engine::{Failure, Listener, Topic, Whose};
 use super::sql::{self, Tx};
 use super::{Db, database_error};
 use crate::error::{Code, Error, Result};
@@ -27,12 +29,33 @@ impl From<Error> for Failed {
 }
 
 impl Db {
-    /// The same database for the scheduler, whose jobs go before those of everybody else.
+    /// The same database for a scheduler, whose jobs go before those of everybody else.
     pub fn for_scheduler(&self) -> Db {
+        static SCHEDULERS: AtomicU64 = AtomicU64::new(0);
         Db {
-            whose: Whose::Scheduler,
+            whose: Whose::Scheduler(SCHEDULERS.fetch_add(1, Ordering::Relaxed)),
             ..self.clone()
         }
+    }
+
+    /// The same as [`Db::write`].
+    pub(super) async fn write_and_tell<T: Send + 'static>(
+        &self,
+        doing: &'static str,
+        job: impl FnMut(&Tx<'_>) -> Result<T, Failed> + Send + 'static,
+    ) -> Result<T> {
+        self.write(doing, job).await
+    }
+
+    /// Listens for what is committed from now on. A scheduler doesn't hear of what is due by its own
+    /// doing.
+    pub fn listen_to(&self, topic: Topic) -> Listener {
+        self.engine.listen(topic, self.whose)
+    }
+
+    /// Tells all who listen that another program has written.
+    pub fn tell_of_others(&self) {
+        self.engine.tell_of_others();
     }
 
     /// Carries out one transaction; `doing` as in "could not …". The job may run more than once,
@@ -46,17 +69,6 @@ impl Db {
         written.map_err(|failure| self.told(doing, failure))
     }
 
-    /// The same for what may have put something into the outbox.
-    pub(super) async fn write_and_tell<T: Send + 'static>(
-        &self,
-        doing: &'static str,
-        job: impl FnMut(&Tx<'_>) -> Result<T, Failed> + Send + 'static,
-    ) -> Result<T> {
-        let written = self.write(doing, job).await?;
-        self.outbox_changed.notify_one();
-        Ok(written)
-    }
-
     /// Reads in one snapshot. The scheduler's jobs wait for no other reader, and others' for no
     /// writer.
     pub(super) async fn read<T: Send + 'static>(
@@ -65,7 +77,7 @@ impl Db {
         job: impl FnMut(&Tx<'_>) -> Result<T, Failed> + Send + 'static,
     ) -> Result<T> {
         match self.whose {
-            Whose::Scheduler => self.read_by_writer(doing, job).await,
+            Whose::Scheduler(_) => self.read_by_writer(doing, job).await,
             Whose::Face => {
                 let read = self.engine.read(job).await;
                 read.map_err(|failure| self.told(doing, failure))
@@ -106,7 +118,7 @@ impl Db {
                 error.hint("; whether it was done is not known")
             }
             Failure::Full => Error::new(
-                Code::TooMany,
+                Code::DatabaseUnavailable,
                 format!("could not {doing}: too many changes wait for the database {path}"),
             ),
             Failure::Closed => Error::new(
@@ -122,6 +134,10 @@ impl Db {
 
     /// Our error for a statement that failed; `doing` as in "could not …".
     pub(super) fn failed(&self, doing: &str, error: sql::Error) -> Error {
+        if let sql::Error::OnlyReads(_) = error {
+            let text = format!("could not {doing}: an internal fault broke it off");
+            return Error::new(Code::Internal, text).caused_by(error);
+        }
         let code = error.code();
         database_error(&self.path, doing, code, error)
     }

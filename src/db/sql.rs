@@ -35,6 +35,9 @@ pub(super) enum Error {
     /// There is no row where there must be one.
     #[error("no row was found where there must be one")]
     NoRow,
+    /// A lock was asked for where nothing can be changed.
+    #[error("{0} can't be locked in a transaction that only reads")]
+    OnlyReads(String),
 }
 
 impl From<rusqlite::Error> for Error {
@@ -77,23 +80,42 @@ impl Error {
 }
 
 /// A connection inside a transaction. What goes through it is committed whole, or not at all.
-pub(super) struct Tx<'c>(&'c Connection);
+pub(super) struct Tx<'c> {
+    connection: &'c Connection,
+    only_reads: bool,
+}
 
 impl<'c> Tx<'c> {
     /// That of a connection, whose transaction another one ends.
     pub(super) fn on(connection: &'c Connection) -> Self {
-        Tx(connection)
+        Tx {
+            connection,
+            only_reads: false,
+        }
+    }
+
+    /// The same for what changes nothing.
+    pub(super) fn reading(connection: &'c Connection) -> Self {
+        Tx {
+            connection,
+            only_reads: true,
+        }
+    }
+
+    /// Whether it changes nothing.
+    pub(super) fn only_reads(&self) -> bool {
+        self.only_reads
     }
 
     /// The connection itself.
     #[cfg(test)]
     pub(super) fn connection(&self) -> &'c Connection {
-        self.0
+        self.connection
     }
 
     /// Carries out several statements that have no values.
     pub(super) fn run_script(&self, script: &str) -> Result<()> {
-        Ok(self.0.execute_batch(script)?)
+        Ok(self.connection.execute_batch(script)?)
     }
 }
 
@@ -224,8 +246,10 @@ impl<'q> Query<'q> {
     /// only slower.
     fn prepare<'t>(self, tx: &'t Tx<'_>) -> Result<CachedStatement<'t>> {
         tracing::trace!(statement = self.sql);
-        let mut statement = match tx.0.prepare_cached(self.sql) {
-            Err(e) if is_about_an_index(&e) => tx.0.prepare_cached(&without_hints(self.sql))?,
+        let mut statement = match tx.connection.prepare_cached(self.sql) {
+            Err(e) if is_about_an_index(&e) => {
+                tx.connection.prepare_cached(&without_hints(self.sql))?
+            }
             prepared => prepared?,
         };
         for (n, value) in self.values.into_iter().enumerate() {

@@ -1,5 +1,20 @@
 //! Every SQL statement that both stores understand, and how its rows are read. Nothing is decided
 //! here.
 
+pub(in crate::db) mod attempts;
+pub(in crate::db) mod budget;
+pub(in crate::db) mod claims;
+pub(in crate::db) mod control;
+pub(in crate::db) mod due;
 pub(in crate::db) mod keys;
+pub(in crate::db) mod manual;
+pub(in crate::db) mod occurrences;
+pub(in crate::db) mod payloads;
+pub(in crate::db) mod plans;
+pub(in crate::db) mod revisions;
 pub(in crate::db) mod rows;
+pub(in crate::db) mod scheduled;
+pub(in crate::db) mod schedules;
+pub(in crate::db) mod settle;
+pub(in crate::db) mod unreadable;
+pub(in crate::db) mod updates;

@@ -41,6 +41,10 @@ impl Zone {
         if name.is_empty() || !is_place(name) {
             return None;
         }
+        // For any name, the whole folder of zones is gone through.
+        if name.eq_ignore_ascii_case("UTC") {
+            return Some(Zone::utc());
+        }
         let tz = TimeZone::get(name).ok()?;
         // jiff's own "Etc/Unknown" is what it uses where it can't tell.
         if tz.is_unknown() {

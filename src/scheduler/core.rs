@@ -5,6 +5,7 @@ mod event;
 mod failing;
 mod learn;
 mod looks;
+mod places;
 mod target;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -21,6 +22,7 @@ use crate::db::{Halt, OpenOccurrence};
 use crate::letta_client::ErrorClass;
 use crate::models::Lane;
 use blame::Suspicion;
+use places::Places;
 use target::Target;
 
 pub use event::{Action, Event, Mode, Settling, View};
@@ -52,8 +54,8 @@ pub struct Core {
     settings: Settings,
     mode: Mode,
     queue: Queue,
-    /// Lanes in which we are speaking, with the occurrence once it is claimed.
-    ours: BTreeMap<Lane, Option<i64>>,
+    /// Lanes in which we are speaking.
+    ours: Places,
     /// Lanes that others speak in, or in which a fate is unknown.
     taken: HashSet<Lane>,
     /// Due schedules that wait for their own open occurrence to be settled.
@@ -105,10 +107,10 @@ impl Core {
     /// A scheduler that has not begun.
     pub fn new(settings: Settings, mode: Mode) -> Self {
         Core {
+            ours: Places::new(settings.concurrency),
             settings,
             mode,
             queue: Queue::default(),
-            ours: BTreeMap::new(),
             taken: HashSet::new(),
             behind: HashMap::new(),
             shown_until: Timestamp::MIN,
@@ -181,6 +183,11 @@ impl Core {
             self.want_look();
         }
         self.take_in(now, event, &mut actions);
+        for action in &actions {
+            if let Action::Settle(settling) = action {
+                self.ours.settle(&settling.lane, settling.occurrence_id);
+            }
+        }
         self.go_on(now, &mut actions);
         actions
     }
@@ -212,7 +219,7 @@ impl Core {
         }
         if self.may_claim() {
             times.push(self.next_due);
-            if self.ours.len() < self.settings.concurrency {
+            if self.ours.has_room() {
                 times.push(self.next_claim());
             }
         }
@@ -233,10 +240,8 @@ impl Core {
             return;
         }
         if self.stop_at.is_some_and(|until| now >= until) {
-            for id in self.ours.values().flatten() {
-                actions.push(Action::Abandon(*id));
-            }
-            self.ours.clear();
+            actions.extend(self.ours.unsettled().map(Action::Abandon));
+            self.ours.leave_all();
         }
         if self.next_beat.is_none_or(|t| now >= t) {
             self.next_beat = Some(later(now, HEARTBEAT));
@@ -283,18 +288,13 @@ impl Core {
     }
 
     fn claim(&mut self, now: Timestamp, actions: &mut Vec<Action>) {
-        // As many as there are places, in one transaction; the next ones when what became of these is
-        // known. So in between, which may be a wait for the database, everything else is heard.
-        if self.ours.values().any(Option::is_none) {
-            return;
-        }
-        while self.ours.len() < self.settings.concurrency {
+        while self.ours.has_room() {
             let (ours, taken) = (&self.ours, &self.taken);
-            let free = |lane: &Lane| !ours.contains_key(lane) && !taken.contains(lane);
+            let free = |lane: &Lane| !ours.contains(lane) && !taken.contains(lane);
             let Some(candidate) = self.target.take(&mut self.queue, now, free) else {
                 return;
             };
-            self.ours.insert(candidate.lane.clone(), None);
+            self.ours.claim(candidate.lane.clone());
             actions.push(Action::Claim(candidate));
         }
     }
@@ -375,7 +375,7 @@ impl Core {
     }
 
     fn is_free(&self, lane: &Lane) -> bool {
-        !self.ours.contains_key(lane) && !self.taken.contains(lane)
+        !self.ours.contains(lane) && !self.taken.contains(lane)
     }
 
     fn is_done(&self, now: Timestamp) -> bool {

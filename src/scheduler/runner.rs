@@ -7,6 +7,7 @@ mod watch;
 use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
 
+use futures_util::FutureExt as _;
 use jiff::Timestamp;
 use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
@@ -15,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 use super::Scheduler;
 use super::core::{Action, Core, Event, Mode, Settling};
 use super::keeper::{Carried, Keeper, Write};
+use crate::db::Topic;
 use crate::error::Result;
 use crate::failpoint::failpoint;
 use watch::watch_changes;
@@ -73,12 +75,6 @@ impl Round {
     }
 }
 
-impl Message {
-    fn is_change(&self) -> bool {
-        matches!(self, Message::Event(Event::Changed))
-    }
-}
-
 struct Runner<'a> {
     scheduler: &'a Scheduler,
     keeper: Keeper,
@@ -103,8 +99,9 @@ pub(super) async fn run(scheduler: &Scheduler, mode: Mode, stop: CancellationTok
         finished: false,
     };
     // Before the first look, so that no change falls between the two.
+    let due = scheduler.db.listen_to(Topic::Due);
     let seen = scheduler.db.data_version().await.ok();
-    let watch = tokio::spawn(watch_changes(scheduler.clone(), seen, messages));
+    let watch = tokio::spawn(watch_changes(scheduler.clone(), seen));
     let clock = &scheduler.clock;
     let mut stopping = false;
     let mut pending = VecDeque::from([Message::Event(Event::Tick)]);
@@ -117,10 +114,12 @@ pub(super) async fn run(scheduler: &Scheduler, mode: Mode, stop: CancellationTok
             match message {
                 // Noted before anything is decided, since whoever takes over looks for it.
                 Message::Run(_) => pending.push_front(message),
-                // One look shows every change.
-                _ if message.is_change() && pending.iter().any(Message::is_change) => {}
                 _ => pending.push_back(message),
             }
+        }
+        // However much is to be done, what has changed is looked at.
+        if due.changed().now_or_never().is_some() {
+            pending.push_back(Message::Event(Event::Changed));
         }
         let message = match pending.pop_front() {
             Some(message) => message,
@@ -128,7 +127,7 @@ pub(super) async fn run(scheduler: &Scheduler, mode: Mode, stop: CancellationTok
                 biased;
                 () = stop.cancelled(), if !stopping => continue,
                 Some(message) = inbox.recv() => message,
-                () = scheduler.wake.notified() => Message::Event(Event::Changed),
+                () = due.changed() => Message::Event(Event::Changed),
                 () = clock.sleep_until(core.wake_at(clock.now())) => Message::Event(Event::Tick),
             },
         };

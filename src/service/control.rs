@@ -36,10 +36,7 @@ impl Service {
         let now = self.now();
         match self.db.resume_schedule(id, replay, now).await? {
             None => Err(not_found(id)),
-            Some(Resumed::Active(next)) => {
-                self.wake.notify_one();
-                Ok(Some(next))
-            }
+            Some(Resumed::Active(next)) => Ok(Some(next)),
             Some(Resumed::Finished) => Ok(None),
             Some(Resumed::NotPaused(other)) => Err(not_live(id, other, "resumed")),
             Some(Resumed::OncePassed(at)) => Err(Error::new(
@@ -96,10 +93,7 @@ impl Service {
             .await?
         {
             None => Err(not_found(id)),
-            Some(Queued::New(occurrence)) => {
-                self.wake.notify_one();
-                Ok((occurrence, false))
-            }
+            Some(Queued::New(occurrence)) => Ok((occurrence, false)),
             Some(Queued::Waiting(occurrence)) => Ok((occurrence, true)),
             Some(Queued::NoPrompt) => Err(Error::new(
                 Code::PromptMissing,
@@ -131,9 +125,7 @@ impl Service {
     /// Those of the database.
     pub async fn lift_halt(&self) -> Result<Option<Halt>> {
         self.refuse_scoped("halting")?;
-        let lifted = self.db.lift_halt(self.now()).await?;
-        self.wake.notify_one();
-        Ok(lifted)
+        self.db.lift_halt(self.now()).await
     }
 }
 

@@ -150,7 +150,6 @@ impl Service {
         };
         match self.db.add_schedule(&new, now).await {
             Ok(id) => {
-                self.wake.notify_one();
                 let left = plan.max_repetitions;
                 Ok(registered(id, false, plan.next_run, &timetable, left))
             }

@@ -137,7 +137,6 @@ impl Service {
         let decide =
             move |schedule: &PromptSchedule| service.decide_update(schedule, &changes, now);
         let updated = self.db.change_schedule(id, decide, now).await?;
-        self.wake.notify_one();
         updated.ok_or_else(|| not_found(id))
     }
 

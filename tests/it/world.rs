@@ -148,7 +148,6 @@ impl<T: Letta + 'static> World<T> {
             clock: self.clock.clone(),
             settings: self.settings.clone(),
             zone: service.zone.clone(),
-            wake: service.wake.clone(),
             outcomes: None,
         }
     }

@@ -7,7 +7,8 @@ use jiff::SignedDuration;
 use rusqlite::Connection;
 
 use super::queues::{Queues, Wait, Whose};
-use super::readers;
+use super::readers::{self, Leash};
+use super::topics::{Changes, Listeners, Raised};
 use crate::clock::Clock;
 use crate::db::sql::{self, Tx};
 
@@ -30,6 +31,8 @@ pub(super) trait Waiting: Send {
     fn is_wanted(&self) -> bool;
     /// Whether it changes nothing.
     fn only_reads(&self) -> bool;
+    /// By what its caller may end it.
+    fn leash(&self) -> Arc<Leash>;
     /// Does it, and keeps its result. `true` if that is to be committed.
     fn run(&mut self, tx: &Tx<'_>) -> bool;
     /// Tells its result.
@@ -70,11 +73,28 @@ impl Ran {
     }
 }
 
-/// A job that ran, and what it came to.
-type Done = (Box<dyn Waiting>, Ran);
+/// A job that ran.
+struct Done {
+    job: Box<dyn Waiting>,
+    whose: Whose,
+    /// What it came to.
+    ran: Ran,
+    /// What it has changed.
+    raised: Raised,
+}
+
+/// The thread that writes.
+pub(super) struct Writer {
+    pub(super) connection: Connection,
+    pub(super) queues: Arc<Queues>,
+    /// What the connection changes.
+    pub(super) changes: Changes,
+    pub(super) listeners: Arc<Listeners>,
+}
 
 /// Works until the queues are closed.
-pub(super) fn work(connection: &Connection, queues: &Queues) {
+pub(super) fn work(writer: &Writer) {
+    let queues = &writer.queues;
     let clock = Clock::system();
     let mut unbroken_since = clock.moment().uptime;
     loop {
@@ -83,7 +103,7 @@ pub(super) fn work(connection: &Connection, queues: &Queues) {
             Wait::Idle => unbroken_since = clock.moment().uptime,
             Wait::AtOnce => {}
         }
-        batch(connection, queues, &clock);
+        writer.batch(&clock);
         if clock.moment().uptime - unbroken_since >= UNBROKEN {
             std::thread::sleep(PAUSE);
             unbroken_since = clock.moment().uptime;
@@ -91,47 +111,111 @@ pub(super) fn work(connection: &Connection, queues: &Queues) {
     }
 }
 
-/// Carries out what waits in one transaction, and answers. What only reads and comes first needs
-/// none.
-fn batch(connection: &Connection, queues: &Queues, clock: &Clock) {
-    let mut done: Vec<Done> = Vec::new();
-    let mut is_begun = false;
-    let mut is_face_served = false;
-    let began = clock.moment().uptime;
-    let is_ended = loop {
-        let is_full = done.len() >= MOST || clock.moment().uptime - began >= LONGEST;
-        let next = match (is_full && !done.is_empty(), is_face_served) {
-            (true, true) => None,
-            (true, false) => queues.next_of_faces(),
-            (false, _) => queues.next(),
+impl Writer {
+    /// Carries out what waits in one transaction, and answers. What only reads and comes first needs
+    /// none.
+    fn batch(&self, clock: &Clock) {
+        let (connection, queues) = (&self.connection, &*self.queues);
+        let mut done: Vec<Done> = Vec::new();
+        let mut is_begun = false;
+        let mut is_face_served = false;
+        let began = clock.moment().uptime;
+        let is_ended = loop {
+            let is_full = done.len() >= MOST || clock.moment().uptime - began >= LONGEST;
+            let next = match (is_full && !done.is_empty(), is_face_served) {
+                (true, true) => None,
+                (true, false) => queues.next_of_faces(),
+                (false, _) => queues.next(),
+            };
+            let Some((whose, mut job)) = next else {
+                break false;
+            };
+            is_face_served |= whose == Whose::Face;
+            if !job.is_wanted() {
+                continue;
+            }
+            if !is_begun && job.only_reads() {
+                readers::read(connection, job);
+                continue;
+            }
+            if !is_begun && let Err(e) = statement(connection, "BEGIN IMMEDIATE") {
+                refuse(connection, job, queues, e);
+                return;
+            }
+            is_begun = true;
+            let ran = in_savepoint(connection, job.as_mut());
+            let is_ended = ran.is_err() || connection.is_autocommit();
+            done.push(Done {
+                job,
+                whose,
+                ran: ran.unwrap_or(Ran::Failed),
+                raised: self.changes.take(),
+            });
+            if is_ended {
+                break true;
+            }
         };
-        let Some((whose, mut job)) = next else {
-            break false;
-        };
-        is_face_served |= whose == Whose::Face;
-        if !job.is_wanted() {
-            continue;
+        match (is_begun, is_ended) {
+            (false, _) => {}
+            (true, true) => self.again(done),
+            (true, false) => self.finish(done, commit(connection)),
         }
-        if !is_begun && job.only_reads() {
-            readers::read(connection, job);
-            continue;
+    }
+
+    /// Runs the jobs of a transaction that SQLite itself has ended, as on a full disk, each alone;
+    /// what failed by itself stays so.
+    fn again(&self, done: Vec<Done>) {
+        let connection = &self.connection;
+        if !connection.is_autocommit() {
+            roll_back(connection);
         }
-        if !is_begun && let Err(e) = statement(connection, "BEGIN IMMEDIATE") {
-            refuse(connection, job, queues, e);
-            return;
+        for Done {
+            mut job,
+            whose,
+            ran,
+            ..
+        } in done
+        {
+            if ran != Ran::Done {
+                job.answer(ran.end());
+                continue;
+            }
+            if let Err(e) = statement(connection, "BEGIN IMMEDIATE") {
+                job.answer(End::NotBegun(Arc::new(e)));
+                continue;
+            }
+            let ran = run(connection, job.as_mut());
+            let committed = match ran {
+                Ran::Done => commit(connection),
+                Ran::Failed | Ran::Panicked => {
+                    roll_back(connection);
+                    Ok(())
+                }
+            };
+            let done = Done {
+                job,
+                whose,
+                ran,
+                raised: self.changes.take(),
+            };
+            self.finish(vec![done], committed);
         }
-        is_begun = true;
-        let ran = in_savepoint(connection, job.as_mut());
-        let is_ended = ran.is_err() || connection.is_autocommit();
-        done.push((job, ran.unwrap_or(Ran::Failed)));
-        if is_ended {
-            break true;
+    }
+
+    /// Tells what has changed, and answers.
+    fn finish(&self, done: Vec<Done>, committed: sql::Result<()>) {
+        let failed = committed.err().map(Arc::new);
+        for done in &done {
+            if done.ran == Ran::Done {
+                self.listeners.tell(done.raised, done.whose);
+            }
         }
-    };
-    match (is_begun, is_ended) {
-        (false, _) => {}
-        (true, true) => again(connection, done),
-        (true, false) => finish(done, commit(connection)),
+        for Done { job, ran, .. } in done {
+            job.answer(match (&failed, ran) {
+                (Some(e), Ran::Done | Ran::Failed) => End::CommitUnknown(e.clone()),
+                _ => ran.end(),
+            });
+        }
     }
 }
 
@@ -164,48 +248,14 @@ fn in_savepoint(connection: &Connection, job: &mut dyn Waiting) -> sql::Result<R
 }
 
 pub(super) fn run(connection: &Connection, job: &mut dyn Waiting) -> Ran {
-    let tx = Tx::on(connection);
+    let tx = match job.only_reads() {
+        true => Tx::reading(connection),
+        false => Tx::on(connection),
+    };
     match catch_unwind(AssertUnwindSafe(|| job.run(&tx))) {
         Ok(true) => Ran::Done,
         Ok(false) => Ran::Failed,
         Err(_) => Ran::Panicked,
-    }
-}
-
-/// Runs the jobs of a transaction that SQLite itself has ended, as on a full disk, each alone; what
-/// failed by itself stays so.
-fn again(connection: &Connection, done: Vec<Done>) {
-    if !connection.is_autocommit() {
-        roll_back(connection);
-    }
-    for (mut job, ran) in done {
-        if ran != Ran::Done {
-            finish(vec![(job, ran)], Ok(()));
-            continue;
-        }
-        if let Err(e) = statement(connection, "BEGIN IMMEDIATE") {
-            job.answer(End::NotBegun(Arc::new(e)));
-            continue;
-        }
-        let ran = run(connection, job.as_mut());
-        let committed = match ran {
-            Ran::Done => commit(connection),
-            Ran::Failed | Ran::Panicked => {
-                roll_back(connection);
-                Ok(())
-            }
-        };
-        finish(vec![(job, ran)], committed);
-    }
-}
-
-fn finish(done: Vec<Done>, committed: sql::Result<()>) {
-    let failed = committed.err().map(Arc::new);
-    for (job, ran) in done {
-        job.answer(match (&failed, ran) {
-            (Some(e), Ran::Done | Ran::Failed) => End::CommitUnknown(e.clone()),
-            _ => ran.end(),
-        });
     }
 }
 
@@ -226,7 +276,7 @@ fn roll_back(connection: &Connection) {
     }
 }
 
-fn statement(connection: &Connection, sql: &str) -> sql::Result<()> {
+pub(super) fn statement(connection: &Connection, sql: &str) -> sql::Result<()> {
     connection.prepare_cached(sql)?.execute(())?;
     Ok(())
 }

@@ -12,8 +12,9 @@ const MOST: usize = 1_024;
 /// Whose a job is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::db) enum Whose {
-    /// The scheduler's: there are no more than it has places, and none is refused.
-    Scheduler,
+    /// That of a scheduler, by its number in this process: there are no more than it has places,
+    /// and none is refused.
+    Scheduler(u64),
     /// That of whoever asks.
     Face,
 }
@@ -46,7 +47,7 @@ pub(super) struct Queues {
 
 #[derive(Default)]
 struct Lines {
-    scheduler: VecDeque<Box<dyn Waiting>>,
+    scheduler: VecDeque<(Whose, Box<dyn Waiting>)>,
     faces: VecDeque<Box<dyn Waiting>>,
     is_closed: bool,
 }
@@ -68,7 +69,7 @@ impl Queues {
             return Err(Refused::Closed);
         }
         match whose {
-            Whose::Scheduler => lines.scheduler.push_back(job),
+            Whose::Scheduler(_) => lines.scheduler.push_back((whose, job)),
             Whose::Face if lines.faces.len() >= MOST => return Err(Refused::Full),
             Whose::Face => lines.faces.push_back(job),
         }
@@ -103,7 +104,7 @@ impl Queues {
     pub(super) fn next(&self) -> Option<(Whose, Box<dyn Waiting>)> {
         let next = self.lines().scheduler.pop_front();
         match next {
-            Some(job) => Some((Whose::Scheduler, job)),
+            Some(job) => Some(job),
             None => self.next_of_faces(),
         }
     }
@@ -127,7 +128,8 @@ impl Queues {
         let Lines {
             scheduler, faces, ..
         } = &mut *lines;
-        scheduler.drain(..).chain(faces.drain(..)).collect()
+        let scheduler = scheduler.drain(..).map(|(_, job)| job);
+        scheduler.chain(faces.drain(..)).collect()
     }
 
     /// A panic elsewhere leaves them whole.

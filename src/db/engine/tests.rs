@@ -3,10 +3,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
 
+use futures_util::FutureExt as _;
 use rusqlite::Connection;
 
 use super::*;
 use crate::db::sql::query;
+
+const SCHEDULER: Whose = Whose::Scheduler(1);
 
 /// A file with a table `t`, and an engine on it.
 struct Scene {
@@ -20,11 +23,13 @@ impl Scene {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let connection = Connection::open(folder.path().join("t.db")).unwrap();
-        let tables =
-            "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; CREATE TABLE t (n UNIQUE)";
+        let tables = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; CREATE TABLE t (n UNIQUE); \
+             CREATE TABLE schedules (n); CREATE TABLE outbox (n)";
         connection.execute_batch(tables).unwrap();
-        let reader = Connection::open(folder.path().join("t.db")).unwrap();
-        let engine = Engine::start(&folder.path().join("t.db"), connection, vec![reader]).unwrap();
+        let path = folder.path().join("t.db");
+        let to_read = path.clone();
+        let reader = move || Ok(Connection::open(&to_read)?);
+        let engine = Engine::start(&path, connection, reader).unwrap();
         Scene {
             folder,
             engine: Arc::new(engine),
@@ -93,17 +98,17 @@ async fn a_job_is_answered_when_it_is_durable() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_waits_is_one_transaction_and_a_job_that_fails_or_panics_is_rolled_back_alone() {
     let scene = Scene::new();
-    let (go, held) = scene.hold(Whose::Scheduler);
-    let first = scene.insert(Whose::Scheduler, 1);
-    let again = scene.spawn(Whose::Scheduler, |tx| {
+    let (go, held) = scene.hold(SCHEDULER);
+    let first = scene.insert(SCHEDULER, 1);
+    let again = scene.spawn(SCHEDULER, |tx| {
         query("INSERT INTO t VALUES (2)").execute(tx)?;
         query("INSERT INTO t VALUES (2)").execute(tx)
     });
-    let panics = scene.spawn(Whose::Scheduler, |tx| -> sql::Result<()> {
+    let panics = scene.spawn(SCHEDULER, |tx| -> sql::Result<()> {
         query("INSERT INTO t VALUES (3)").execute(tx)?;
         panic!("an index out of bounds")
     });
-    let last = scene.insert(Whose::Scheduler, 4);
+    let last = scene.insert(SCHEDULER, 4);
     scene.until_waiting(4).await;
     drop(go);
     held.await.unwrap().unwrap();
@@ -136,7 +141,7 @@ async fn the_scheduler_goes_first_and_one_of_the_faces_is_served_in_each_batch()
     all.push(scene.spawn(Whose::Face, job("face")));
     scene.until_waiting(2).await;
     for _ in 0..200 {
-        all.push(scene.spawn(Whose::Scheduler, job("scheduler")));
+        all.push(scene.spawn(SCHEDULER, job("scheduler")));
     }
     scene.until_waiting(202).await;
     drop(go);
@@ -154,7 +159,7 @@ async fn the_scheduler_goes_first_and_one_of_the_faces_is_served_in_each_batch()
 #[tokio::test(flavor = "multi_thread")]
 async fn a_job_whose_caller_has_left_is_not_begun() {
     let scene = Scene::new();
-    let (go, held) = scene.hold(Whose::Scheduler);
+    let (go, held) = scene.hold(SCHEDULER);
     let left = scene.insert(Whose::Face, 1);
     scene.until_waiting(1).await;
     left.abort();
@@ -168,21 +173,21 @@ async fn a_job_whose_caller_has_left_is_not_begun() {
 #[tokio::test(flavor = "multi_thread")]
 async fn where_sqlite_ends_the_whole_transaction_the_other_jobs_run_again_each_alone() {
     let scene = Scene::new();
-    let (go, held) = scene.hold(Whose::Scheduler);
+    let (go, held) = scene.hold(SCHEDULER);
     let runs = Arc::new(AtomicUsize::new(0));
     let counted = runs.clone();
-    let first = scene.spawn(Whose::Scheduler, move |tx| {
+    let first = scene.spawn(SCHEDULER, move |tx| {
         counted.fetch_add(1, Ordering::SeqCst);
         query("INSERT INTO t VALUES (1)").execute(tx)
     });
     scene.until_waiting(1).await;
     // As a full disk does, released savepoints and all.
-    let ends = scene.spawn(Whose::Scheduler, |tx| {
+    let ends = scene.spawn(SCHEDULER, |tx| {
         query("ROLLBACK").execute(tx)?;
         query("INSERT INTO nowhere VALUES (1)").execute(tx)
     });
     scene.until_waiting(2).await;
-    let last = scene.insert(Whose::Scheduler, 3);
+    let last = scene.insert(SCHEDULER, 3);
     scene.until_waiting(3).await;
     drop(go);
     // The thread is busy in the transaction that is ended: its job is one of those that run again.
@@ -205,9 +210,9 @@ async fn a_commit_that_fails_is_told_to_every_job_of_its_batch() {
         query("PRAGMA defer_foreign_keys").execute(tx)
     });
     made.await.unwrap().unwrap();
-    let (go, held) = scene.hold(Whose::Scheduler);
-    let well = scene.insert(Whose::Scheduler, 1);
-    let orphan = scene.spawn(Whose::Scheduler, |tx| {
+    let (go, held) = scene.hold(SCHEDULER);
+    let well = scene.insert(SCHEDULER, 1);
+    let orphan = scene.spawn(SCHEDULER, |tx| {
         query("INSERT INTO child VALUES (5)").execute(tx)
     });
     scene.until_waiting(2).await;
@@ -226,12 +231,12 @@ async fn a_commit_that_fails_is_told_to_every_job_of_its_batch() {
 #[tokio::test(flavor = "multi_thread")]
 async fn faces_are_refused_where_too_many_wait_and_the_scheduler_never() {
     let scene = Scene::new();
-    let (go, held) = scene.hold(Whose::Scheduler);
+    let (go, held) = scene.hold(SCHEDULER);
     let all: Vec<_> = (0..1_024).map(|n| scene.insert(Whose::Face, n)).collect();
     scene.until_waiting(1_024).await;
     let refused = scene.insert(Whose::Face, 5_000).await.unwrap();
     assert!(matches!(refused, Err(Failure::Full)));
-    let taken = scene.insert(Whose::Scheduler, 6_000);
+    let taken = scene.insert(SCHEDULER, 6_000);
     scene.until_waiting(1_025).await;
     drop(go);
     held.await.unwrap().unwrap();
@@ -245,11 +250,11 @@ async fn faces_are_refused_where_too_many_wait_and_the_scheduler_never() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_waits_when_it_is_closed_is_still_done_and_what_comes_later_refused() {
     let scene = Scene::new();
-    let (go, held) = scene.hold(Whose::Scheduler);
+    let (go, held) = scene.hold(SCHEDULER);
     let waits = scene.insert(Whose::Face, 1);
     scene.until_waiting(1).await;
     scene.engine.close();
-    let late = scene.insert(Whose::Scheduler, 2).await.unwrap();
+    let late = scene.insert(SCHEDULER, 2).await.unwrap();
     assert!(matches!(late, Err(Failure::Closed)));
     drop(go);
     held.await.unwrap().unwrap();
@@ -261,7 +266,7 @@ async fn what_waits_when_it_is_closed_is_still_done_and_what_comes_later_refused
 async fn a_reader_waits_for_no_writer_and_sees_what_is_durable_alone() {
     let scene = Scene::new();
     scene.insert(Whose::Face, 1).await.unwrap().unwrap();
-    let (go, held) = scene.hold(Whose::Scheduler);
+    let (go, held) = scene.hold(SCHEDULER);
     let waits = scene.insert(Whose::Face, 2);
     scene.until_waiting(1).await;
     let count = |tx: &Tx<'_>| query("SELECT count(*) FROM t").one::<i64>(tx);
@@ -270,4 +275,59 @@ async fn a_reader_waits_for_no_writer_and_sees_what_is_durable_alone() {
     held.await.unwrap().unwrap();
     waits.await.unwrap().unwrap();
     assert_eq!(scene.engine.read(count).await.unwrap(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_listener_hears_of_what_others_have_committed() {
+    let scene = Scene::new();
+    let engine = &scene.engine;
+    let other = Whose::Scheduler(2);
+    let insert = |whose, into: &'static str| {
+        let job = move |tx: &Tx<'_>| query(into).execute(tx);
+        async move { engine.write(whose, job).await.unwrap() }
+    };
+    let (first, second) = (
+        engine.listen(Topic::Due, SCHEDULER),
+        engine.listen(Topic::Due, other),
+    );
+    let notifier = engine.listen(Topic::Outbox, Whose::Face);
+    insert(Whose::Face, "INSERT INTO schedules VALUES (1)").await;
+    first.changed().await;
+    second.changed().await;
+    // What one scheduler does, another one hears of.
+    insert(SCHEDULER, "UPDATE schedules SET n = 2").await;
+    second.changed().await;
+    insert(SCHEDULER, "INSERT INTO outbox VALUES (1)").await;
+    notifier.changed().await;
+    insert(SCHEDULER, "UPDATE outbox SET n = 2").await;
+    let failed = |tx: &Tx<'_>| {
+        query("INSERT INTO schedules VALUES (3)").execute(tx)?;
+        Err::<(), _>(sql::Error::NoRow)
+    };
+    engine.write(Whose::Face, failed).await.unwrap_err();
+    insert(Whose::Face, "INSERT INTO t VALUES (1)").await;
+    for (who, listener) in [("first", first), ("second", second), ("notifier", notifier)] {
+        let hears = listener.changed().now_or_never().is_some();
+        assert!(!hears, "{who} hears of what is nothing to it");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reading_ends_when_its_caller_leaves() {
+    let scene = Scene::new();
+    let (begun, has_begun) = mpsc::channel::<()>();
+    let endless = scene.engine.read(move |tx| {
+        let _ = begun.send(());
+        query(
+            "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT sum(i) FROM n",
+        )
+        .one::<i64>(tx)
+    });
+    let mut endless = Box::pin(endless);
+    assert!(endless.as_mut().now_or_never().is_none());
+    tokio::task::block_in_place(|| has_begun.recv().unwrap());
+    drop(endless);
+    // There is one reader, and it is free again.
+    let one = scene.engine.read(|tx| query("SELECT 1").one::<i64>(tx));
+    assert_eq!(one.await.unwrap(), 1);
 }

@@ -16,11 +16,11 @@ use uuid::Uuid;
 
 use super::incidents::{Trouble, Whose, open_incident};
 use super::notices::follow_lifecycle;
-use super::schedules::fetch;
 use crate::clock::{SAME, is_possible};
 use crate::db::Db;
 use crate::db::sql::{self, Row, Tx, query};
 use crate::db::statements::rows::{self, schedule_columns};
+use crate::db::statements::schedules::fetch;
 use crate::db::time::DbTime;
 use crate::error::Result;
 use crate::models::{IncidentKind, Lifecycle, PromptSchedule};

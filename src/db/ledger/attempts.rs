@@ -1,18 +1,53 @@
 //! The attempt: what is sent, under which otid, written down before the first byte leaves.
 
 use jiff::Timestamp;
+use serde_json::{Map, Value};
+use uuid::Uuid;
 
-use super::claims::Job;
 use super::fault::Fault;
 use crate::db::Db;
-use crate::db::sql::{self, Tx, query};
-use crate::db::statements::rows;
-use crate::db::time::DbTime;
+use crate::db::sql::{self, Tx};
+use crate::db::statements::{attempts, payloads};
 use crate::models::{
     AgentId, Circumstances, EnvelopeStyle, Lane, Occurrence, Payload, PromptSchedule, envelope,
     hash_of,
 };
 use crate::schedule::Zone;
+
+/// A prompt to be sent, and the right to settle it.
+#[derive(Clone, Debug)]
+pub struct Job {
+    /// The occurrence.
+    pub occurrence_id: i64,
+    /// The right to settle: void once another process has taken over.
+    pub fence: i64,
+    /// Its schedule.
+    pub uid: Uuid,
+    /// Its schedule's number when it was claimed.
+    pub schedule_id: Option<i64>,
+    /// Whom it is for.
+    pub agent_id: AgentId,
+    /// The lane it holds.
+    pub lane: Lane,
+    /// When it was meant to be sent.
+    pub intended_at: Timestamp,
+    /// The otid of this try.
+    pub otid: Uuid,
+    /// Letta's messages, with the line before the prompt if there is one.
+    pub messages: Vec<Value>,
+    /// What else Letta is asked, beside the messages.
+    pub options: Map<String, Value>,
+    /// How many tries counted before this one.
+    pub failures: i64,
+    /// When this try began.
+    pub sent_at: Timestamp,
+    /// When its first try began.
+    pub first_sent_at: Timestamp,
+    /// When retries end.
+    pub expires_at: Timestamp,
+    /// The schedule's next instant after the claim.
+    pub next_run: Option<Timestamp>,
+}
 
 /// A stored occurrence on its way to being sent.
 pub(in crate::db) struct Sending<'a> {
@@ -42,14 +77,8 @@ impl Db {
             .and_then(|s| s.timezone.as_deref())
             .and_then(|name| Zone::parse(name).ok())
             .unwrap_or_else(Zone::utc);
-        let written = "SELECT envelope FROM attempts INDEXED BY sqlite_autoindex_attempts_1 \
-                       WHERE occurrence_id = $1 AND otid = $2 LIMIT 1";
-        let written = query(written)
-            .bind(occurrence.id)
-            .bind(otid.to_string())
-            .fetch_optional(tx)?;
-        let line = match written {
-            Some(row) => rows::text(&row, "envelope"),
+        let line = match attempts::fetch_envelope(tx, occurrence.id, otid)? {
+            Some(written) => written,
             None => envelope(&Circumstances {
                 style: sending
                     .schedule
@@ -67,17 +96,12 @@ impl Db {
                 zone: &zone,
             }),
         };
-        let (before, first_sent_at) = earlier_attempts(tx, occurrence.id)?;
-        query(
-            "INSERT INTO attempts (occurrence_id, n, otid, envelope, started_at) \
-             VALUES ($1, $2, $3, $4, $5)",
-        )
-        .bind(occurrence.id)
-        .bind(before.saturating_add(1))
-        .bind(otid.to_string())
-        .bind(&line)
-        .bind(DbTime(now))
-        .execute(tx)?;
+        let earlier = attempts::list_earlier(tx, occurrence.id)?;
+        let before = earlier.iter().filter_map(|attempt| attempt.n).max();
+        let begun = earlier.iter().filter_map(|attempt| attempt.started_at);
+        let first_sent_at = begun.min();
+        let n = before.unwrap_or(0).saturating_add(1);
+        attempts::insert(tx, occurrence.id, n, otid, line.as_deref(), now)?;
         let payload = Payload::from_stored(sending.body).map_err(|e| Fault::of_row(&e))?;
         let (messages, options) = payload.sent_with(line.as_deref());
         Ok(Job {
@@ -100,18 +124,6 @@ impl Db {
     }
 }
 
-/// The number of an occurrence's latest attempt, and when its first one began.
-fn earlier_attempts(tx: &Tx<'_>, occurrence_id: i64) -> sql::Result<(i64, Option<Timestamp>)> {
-    let earlier = "SELECT n, started_at FROM attempts INDEXED BY sqlite_autoindex_attempts_1 \
-                   WHERE occurrence_id = $1";
-    let earlier = query(earlier).bind(occurrence_id).fetch_all(tx)?;
-    let numbers = earlier.iter().filter_map(|row| rows::number(row, "n"));
-    let begun = earlier
-        .iter()
-        .filter_map(|row| rows::lenient_time(row, "started_at"));
-    Ok((numbers.max().unwrap_or(0), begun.min()))
-}
-
 /// The request that a schedule would send now; `None` if its own is gone.
 pub(in crate::db) fn request_of(
     tx: &Tx<'_>,
@@ -120,22 +132,12 @@ pub(in crate::db) fn request_of(
     let Some(hash) = &schedule.payload else {
         return Ok(Some(Payload::of_prompt(&schedule.prompt_text).to_stored()));
     };
-    fetch_payload(tx, hash)
+    payloads::fetch(tx, hash)
 }
 
-/// A stored request; `None` if it is gone.
-pub(in crate::db) fn fetch_payload(tx: &Tx<'_>, hash: &str) -> sql::Result<Option<String>> {
-    let row = query("SELECT body FROM payloads WHERE hash = $1")
-        .bind(hash)
-        .fetch_optional(tx)?;
-    row.map(|row| rows::whole_text(&row, "body")).transpose()
-}
-
+/// Stores a request, if it isn't there. Returns its hash.
 pub(in crate::db) fn store_payload(tx: &Tx<'_>, body: &str) -> sql::Result<String> {
     let hash = hash_of(body);
-    query("INSERT INTO payloads (hash, body) VALUES ($1, $2) ON CONFLICT DO NOTHING")
-        .bind(&hash)
-        .bind(body)
-        .execute(tx)?;
+    payloads::insert(tx, &hash, body)?;
     Ok(hash)
 }

@@ -3,14 +3,15 @@
 use jiff::Timestamp;
 
 use super::changes::{About, note_change};
+use super::locks::lock_schedule;
 use super::notices::follow_lifecycle;
-use super::plans::{Outcome, end_waiting, plan_of, remaining, settle_until, timetable};
+use super::plans::{Outcome, plan_of, remaining, settle_until, timetable};
 use super::revisions::begin_revision;
-use super::schedules::{fetch, write_lifecycle, write_plan};
 use crate::db::Db;
-use crate::db::sql::{self, Tx, query};
-use crate::db::sqlite::adoption::adopt_if_touched;
-use crate::db::time::DbTime;
+use crate::db::sql::{self, Tx};
+use crate::db::statements::control::write_pause;
+use crate::db::statements::plans::end_waiting;
+use crate::db::statements::schedules::{fetch, write_lifecycle, write_plan};
 use crate::error::Result;
 use crate::models::{Lifecycle, Operation, PromptSchedule, ScheduleType, State};
 use crate::schedule::Timetable;
@@ -44,8 +45,7 @@ impl Db {
         let db = self.clone();
         self.write("pause the schedule", move |tx| {
             let note = note.as_deref();
-            adopt_if_touched(tx, id, &db.zone, now)?;
-            let Some(schedule) = fetch(tx, id)? else {
+            let Some(schedule) = lock_schedule(tx, id, &db.zone, now)? else {
                 return Ok(None);
             };
             if schedule.lifecycle == Lifecycle::Active {
@@ -71,8 +71,7 @@ impl Db {
     ) -> Result<Option<Resumed>> {
         let db = self.clone();
         self.write_and_tell("resume the schedule", move |tx| {
-            adopt_if_touched(tx, id, &db.zone, now)?;
-            let Some(schedule) = fetch(tx, id)? else {
+            let Some(schedule) = lock_schedule(tx, id, &db.zone, now)? else {
                 return Ok(None);
             };
             let (Lifecycle::Paused, Some(next_run)) = (schedule.lifecycle, schedule.next_run)
@@ -99,25 +98,6 @@ impl Db {
         })
         .await
     }
-}
-
-/// Pauses a schedule within a transaction. Whoever lets it run again has put right what was wrong:
-/// it gets all its tries again.
-pub(in crate::db) fn write_pause(
-    tx: &Tx<'_>,
-    id: i64,
-    note: Option<&str>,
-    now: Timestamp,
-) -> sql::Result<()> {
-    query(
-        "UPDATE schedules SET lifecycle = 'paused', active = 0, paused_at = $2, pause_note = $3, \
-         dead_in_row = 0, paused_by_failures = 0, row_version = row_version + 1 WHERE id = $1",
-    )
-    .bind(id)
-    .bind(DbTime(now))
-    .bind(note)
-    .execute(tx)?;
-    Ok(())
 }
 
 /// Settles what passed and waits of a schedule as skipped, and plans the first instant after now.

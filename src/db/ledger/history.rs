@@ -107,7 +107,7 @@ impl Db {
                     occurrence,
                 })
             };
-            Ok(db.readable(&rows, past))
+            Ok(db.readable(rows::read_each(&rows, past)))
         })
         .await
     }

@@ -4,16 +4,14 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::attempts::{request_of, store_payload};
 use super::changes::{About, note_change};
+use super::locks::{lock_schedule, lock_schedule_as_it_is};
 use super::requests::{effect_of, record_effect};
-use super::schedules::fetch;
 use crate::clock::SAME;
 use crate::db::Db;
-use crate::db::sql::{self, Tx, query};
-use crate::db::sqlite::adoption::adopt_if_touched;
-use crate::db::statements::rows;
-use crate::db::time::DbTime;
+use crate::db::sql::{self, Tx};
+use crate::db::statements::manual::{self, Run};
 use crate::error::Result;
-use crate::models::{AgentId, Lane, Lifecycle, Operation, PromptSchedule, RequestKey, Trigger};
+use crate::models::{AgentId, Lane, Lifecycle, Operation, PromptSchedule, RequestKey};
 
 /// What became of a wish to run a schedule by hand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,15 +31,7 @@ impl Db {
     pub async fn count_runs_by_hand(&self, agent: &AgentId, since: Timestamp) -> Result<i64> {
         let agent = agent.to_owned();
         self.read("count the runs by hand", move |tx| {
-            let agent = &agent;
-            let count: i64 = query(
-                "SELECT count(*) FROM occurrences \
-             WHERE \"trigger\" = 'manual' AND agent_id = $1 AND intended_at >= $2",
-            )
-            .bind(agent.as_str())
-            .bind(DbTime(since))
-            .one(tx)?;
-            Ok(count)
+            Ok(manual::count(tx, &agent, since)?)
         })
         .await
     }
@@ -60,11 +50,11 @@ impl Db {
         let db = self.clone();
         self.write("queue a run by hand", move |tx| {
             let request = request.as_ref();
+            lock_schedule_as_it_is(tx, id)?;
             if let Some(done) = effect_of(tx, request)? {
                 return Ok(Some(Queued::New(done)));
             }
-            adopt_if_touched(tx, id, &db.zone, now)?;
-            let Some(schedule) = fetch(tx, id)? else {
+            let Some(schedule) = lock_schedule(tx, id, &db.zone, now)? else {
                 return Ok(None);
             };
             let queued = match schedule.lifecycle {
@@ -95,27 +85,14 @@ fn queue(
     lane: &Lane,
     now: Timestamp,
 ) -> sql::Result<Queued> {
-    let uid = schedule.uid.map(|u| u.to_string());
+    let (uid, agent_id) = (schedule.uid, schedule.agent_id.trim());
     // Whoever gets no answer asks twice.
-    let waiting: Option<i64> = query(
-        "SELECT id FROM occurrences WHERE uid = $1 AND \"trigger\" = 'manual' \
-         AND state = 'waiting' AND sent_at IS NULL AND agent_id = $2",
-    )
-    .bind(&uid)
-    .bind(schedule.agent_id.trim())
-    .optional(tx)?;
-    if let Some(id) = waiting {
+    if let Some(id) = manual::find_waiting(tx, uid, agent_id)? {
         return Ok(Queued::Waiting(id));
     }
-    let last = query(
-        "SELECT max(intended_at) AS last FROM occurrences \
-         WHERE uid = $1 AND \"trigger\" = 'manual' AND intended_at <= $2",
-    )
-    .bind(&uid)
     // A false clock may have left later ones.
-    .bind(DbTime(now.checked_add(SAME).unwrap_or(now)))
-    .fetch_one(tx)?;
-    let last = rows::lenient_time(&last, "last");
+    let until = now.checked_add(SAME).unwrap_or(now);
+    let last = manual::fetch_latest(tx, uid, until)?;
     // An instant of its own, whatever the clock says.
     let after_last = last.and_then(|t| t.checked_add(SignedDuration::from_micros(1)).ok());
     let intended_at = after_last.map_or(now, |t| t.max(now));
@@ -123,17 +100,12 @@ fn queue(
         return Ok(Queued::NoPrompt);
     };
     let hash = store_payload(tx, &body)?;
-    let row = query(
-        "INSERT INTO occurrences (uid, agent_id, \"trigger\", first_at, intended_at, state, lane, \
-         payload, not_before) VALUES ($1, $2, $3, $4, $4, 'waiting', $5, $6, $7) RETURNING id",
-    )
-    .bind(&uid)
-    .bind(schedule.agent_id.trim())
-    .bind(Trigger::Manual.as_str())
-    .bind(DbTime(intended_at))
-    .bind(lane.as_str())
-    .bind(&hash)
-    .bind(DbTime(now))
-    .fetch_one(tx)?;
-    Ok(Queued::New(row.get("id")?))
+    let run = Run {
+        uid,
+        agent_id,
+        intended_at,
+        lane,
+        payload: &hash,
+    };
+    Ok(Queued::New(manual::insert(tx, &run, now)?))
 }

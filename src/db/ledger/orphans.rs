@@ -4,9 +4,10 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::changes::{About, note_change};
-use super::plans::{Outcome, end_waiting, settle_until, timetable, to_i64};
+use super::plans::{Outcome, settle_until, timetable, to_i64};
 use super::revisions::end_revision;
 use crate::db::sql::{self, Row, Tx, query};
+use crate::db::statements::plans::end_waiting;
 use crate::db::statements::rows;
 use crate::db::time::DbTime;
 use crate::db::{AT_ONCE, Db};

@@ -10,7 +10,7 @@ use crate::db::sql::{self, Tx, query};
 use crate::db::statements::rows;
 use crate::db::time::{DbTime, optional};
 use crate::error::Result;
-use crate::models::{Channel, Notice, NoticeEvent, Ping, PingUrl, Turn, Verdict};
+use crate::models::{Channel, Notice, NoticeEvent, Ping, PingUrl};
 
 /// After this time a notice is given up: whoever is not reached for so long has other troubles.
 pub(in crate::db) const NOTICE_LIFE: SignedDuration = SignedDuration::from_hours(72);
@@ -115,26 +115,6 @@ pub(in crate::db) fn queue_ping(
     .bind(url.server())
     .execute(tx)?;
     Ok(())
-}
-
-/// Writes what a verdict means for the dead-man service of a schedule.
-pub(in crate::db) fn ping_of_verdict(
-    tx: &Tx<'_>,
-    uid: Uuid,
-    url: &PingUrl,
-    verdict: &Verdict,
-    now: Timestamp,
-) -> sql::Result<()> {
-    let (ping, reason) = match verdict {
-        Verdict::Delivered { turn: Turn::Ok, .. } => (Ping::Success, String::new()),
-        Verdict::Delivered { turn, .. } => (
-            Ping::Fail,
-            format!("delivered, but the agent's turn ended with: {turn}"),
-        ),
-        Verdict::Dead { fault } => (Ping::Fail, format!("{}: {}", fault.code, fault.text)),
-        Verdict::Waiting { .. } | Verdict::Unknown { .. } => return Ok(()),
-    };
-    queue_ping(tx, uid, url, ping, &reason, now)
 }
 
 impl Db {

@@ -5,10 +5,10 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::revisions::{end_revision, fresh_instants, record_passed};
-use crate::db::sql::{self, Tx, query};
-use crate::db::time::DbTime;
+use crate::db::sql::{self, Tx};
+use crate::db::statements::plans::{self, SettledRange};
 use crate::error::{Code, Error, Result};
-use crate::models::{Lifecycle, Plan, PromptSchedule, ScheduleType, State, Trigger};
+use crate::models::{Lifecycle, Plan, PromptSchedule, ScheduleType, State};
 use crate::schedule::{Fresh, Passed, Spec, Timetable, Zone};
 
 /// The timetable of a stored schedule.
@@ -194,17 +194,10 @@ fn record_range(
 }
 
 fn take_repetitions(tx: &Tx<'_>, uid: Uuid, taken: u64) -> sql::Result<()> {
-    if taken == 0 {
-        return Ok(());
+    match taken {
+        0 => Ok(()),
+        taken => plans::add_repetitions(tx, uid, to_i64(taken)),
     }
-    query(
-        "UPDATE schedules SET repetitions = repetitions + $2, row_version = row_version + 1 \
-         WHERE uid = $1",
-    )
-    .bind(uid.to_string())
-    .bind(to_i64(taken))
-    .execute(tx)?;
-    Ok(())
 }
 
 /// A range of instants of one schedule that were not sent, and the outcome they share.
@@ -231,49 +224,20 @@ impl Unsent<'_> {
         if fresh.count == 0 {
             return Ok(0);
         }
-        let written = query(
-            "INSERT INTO occurrences (uid, agent_id, \"trigger\", first_at, intended_at, count, \
-             state, reason, finished_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) \
-             ON CONFLICT (uid, \"trigger\", intended_at) DO NOTHING",
-        )
-        .bind(self.uid.to_string())
-        .bind(self.agent_id)
-        .bind(Trigger::Schedule.as_str())
-        .bind(DbTime(fresh.first))
-        .bind(DbTime(fresh.newest))
-        .bind(to_i64(fresh.count))
-        .bind(self.state.as_str())
-        .bind(self.reason)
-        .bind(DbTime(now))
-        .execute(tx)?;
-        Ok(match written {
-            1 => fresh.count,
-            _ => 0,
+        let range = SettledRange {
+            uid: self.uid,
+            agent_id: self.agent_id,
+            first: fresh.first,
+            newest: fresh.newest,
+            count: to_i64(fresh.count),
+            state: self.state,
+            reason: self.reason,
+        };
+        Ok(match plans::insert_settled(tx, &range, now)? {
+            true => fresh.count,
+            false => 0,
         })
     }
-}
-
-/// Settles what waits of a schedule that will not send it: a prompt on its way ends by itself. A
-/// run by hand only ends with its schedule; it is not one of the instants that are skipped.
-pub(in crate::db) fn end_waiting(
-    tx: &Tx<'_>,
-    uid: Uuid,
-    state: State,
-    reason: &str,
-    now: Timestamp,
-) -> sql::Result<()> {
-    // The state is said twice, so that SQLite sees that the index of open ones will do.
-    let end = "UPDATE occurrences INDEXED BY ix_occurrences_open_uid SET state = $2, reason = $3, \
-               finished_at = $4, not_before = NULL, fence = fence + 1 WHERE uid = $1 \
-               AND state = 'waiting' AND state IN ('waiting', 'sending', 'unknown') \
-               AND (\"trigger\" = 'schedule' OR $2 = 'cancelled')";
-    query(end)
-        .bind(uid.to_string())
-        .bind(state.as_str())
-        .bind(reason)
-        .bind(DbTime(now))
-        .execute(tx)?;
-    Ok(())
 }
 
 /// Counts are far below `i64::MAX`; the database has no wider type.

@@ -5,9 +5,8 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::plans::schedule_type;
-use crate::db::sql::{self, Row, Tx, query};
-use crate::db::statements::rows;
-use crate::db::time::{DbTime, optional};
+use crate::db::sql::{self, Tx};
+use crate::db::statements::revisions::{self, Place, StoredRevision};
 use crate::error::{Code, Error, Result};
 use crate::models::{Lifecycle, Plan, ScheduleType};
 use crate::schedule::{Fresh, Past, Planned, Spec, Timetable, TooMany, Zone, just_after};
@@ -35,7 +34,7 @@ pub(in crate::db) fn begin_revision(
         Lifecycle::Active | Lifecycle::Paused => None,
         Lifecycle::Finished | Lifecycle::Cancelled | Lifecycle::Broken => Some(plan.next_run),
     };
-    insert(tx, uid, plan, ends_before, now)
+    revisions::insert(tx, uid, plan, ends_before, now)
 }
 
 /// Records instants that are settled as a whole, apart from those of the plans before and after:
@@ -48,34 +47,7 @@ pub(in crate::db) fn record_passed(
     now: Timestamp,
 ) -> sql::Result<()> {
     end_revision(tx, uid, None)?;
-    insert(tx, uid, plan, Some(just_after(until)), now)
-}
-
-fn insert(
-    tx: &Tx<'_>,
-    uid: Uuid,
-    plan: &Plan,
-    ends_before: Option<Timestamp>,
-    now: Timestamp,
-) -> sql::Result<()> {
-    query(
-        "INSERT INTO schedule_revisions (uid, from_at, schedule_type, schedule_value, timezone, \
-         anchor, first_instant, end_at, max_repetitions, ends_before, repetitions) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, \
-                 coalesce((SELECT repetitions FROM schedules WHERE uid = $1), 0))",
-    )
-    .bind(uid.to_string())
-    .bind(DbTime(now))
-    .bind(plan.schedule_type.as_str())
-    .bind(&plan.schedule_value)
-    .bind(&plan.timezone)
-    .bind(DbTime(plan.anchor))
-    .bind(DbTime(plan.next_run))
-    .bind(optional(plan.end_at))
-    .bind(plan.max_repetitions)
-    .bind(optional(ends_before))
-    .execute(tx)?;
-    Ok(())
+    revisions::insert(tx, uid, plan, Some(just_after(until)), now)
 }
 
 /// Ends the schedule's plan where it stands, or after `through` if that is later. Its row must
@@ -87,14 +59,7 @@ pub(in crate::db) fn end_revision(
 ) -> sql::Result<()> {
     let stood = fetch_standing(tx, &uid.to_string())?;
     let before = stood.stands_before.max(through.map(just_after));
-    let end = "UPDATE schedule_revisions INDEXED BY ix_schedule_revisions_uid \
-               SET ends_before = coalesce($2, first_instant) \
-               WHERE uid = $1 AND ends_before IS NULL";
-    query(end)
-        .bind(uid.to_string())
-        .bind(optional(before))
-        .execute(tx)?;
-    Ok(())
+    revisions::end_open(tx, uid, before)
 }
 
 /// Where a schedule stands, or stood when it was deleted.
@@ -109,25 +74,20 @@ pub(in crate::db) struct Standing {
 
 /// Reads where a schedule stands.
 pub(in crate::db) fn fetch_standing(tx: &Tx<'_>, uid: &str) -> sql::Result<Standing> {
-    let row = query(
-        "SELECT id, planned_next_run AS next, lifecycle FROM schedules WHERE uid = $1 \
-         UNION ALL SELECT NULL, planned_next_run, lifecycle FROM deleted_schedules \
-         WHERE uid = $1 LIMIT 1",
-    )
-    .bind(uid)
-    .fetch_optional(tx)?;
-    let Some(row) = row else {
+    let Some(place) = revisions::fetch_place(tx, uid)? else {
         return Ok(Standing::default());
     };
-    let next = rows::lenient_time(&row, "next");
-    let lifecycle = rows::text(&row, "lifecycle");
-    // The last instant of a finished schedule stays in its next_run.
-    let finished = lifecycle.as_deref() == Some(Lifecycle::Finished.as_str());
+    let Place {
+        schedule_id,
+        planned_next_run,
+        lifecycle,
+    } = place;
     Ok(Standing {
-        schedule_id: rows::number(&row, "id"),
-        stands_before: match finished {
-            true => next.map(just_after),
-            false => next,
+        schedule_id,
+        stands_before: match lifecycle {
+            // The last instant of a finished schedule stays in its next_run.
+            Some(Lifecycle::Finished) => planned_next_run.map(just_after),
+            _ => planned_next_run,
         },
     })
 }
@@ -138,50 +98,45 @@ pub(in crate::db) fn fetch_revisions(
     uid: &str,
     stands_before: Option<Timestamp>,
 ) -> sql::Result<Vec<Revision>> {
-    let rows = query(
-        "SELECT schedule_type, schedule_value, timezone, anchor, first_instant, end_at, \
-         max_repetitions, repetitions, ends_before FROM schedule_revisions WHERE uid = $1 \
-         ORDER BY id",
-    )
-    .bind(uid)
-    .fetch_all(tx)?;
-    let read = |row| Revision {
-        open: rows::text(row, "ends_before").is_none(),
-        planned: planned(row, stands_before),
+    let stored = revisions::list(tx, uid)?;
+    let read = |stored: &StoredRevision| Revision {
+        open: stored.is_open,
+        planned: planned(stored, stands_before),
     };
-    Ok(rows.iter().map(read).collect())
+    Ok(stored.iter().map(read).collect())
 }
 
-fn planned(row: &Row, stands_before: Option<Timestamp>) -> Result<Planned> {
-    let text = |column| rows::text(row, column).unwrap_or_default();
+fn planned(stored: &StoredRevision, stands_before: Option<Timestamp>) -> Result<Planned> {
     let broken = |what: &str| {
         Error::new(
             Code::ScheduleBroken,
             format!("the {what} of a revision is no date and time"),
         )
     };
-    let zone = Zone::parse(&text("timezone"))?;
-    let first = rows::lenient_time(row, "first_instant").ok_or_else(|| broken("first instant"))?;
-    let spec = match schedule_type(&text("schedule_type"))? {
+    let zone = Zone::parse(&stored.timezone)?;
+    let first = stored
+        .first_instant
+        .ok_or_else(|| broken("first instant"))?;
+    let spec = match schedule_type(&stored.schedule_type)? {
         ScheduleType::Once => Spec::Once(first),
-        kind => Spec::read_stored(kind, &text("schedule_value"), &zone)?,
+        kind => Spec::read_stored(kind, &stored.schedule_value, &zone)?,
     };
-    let before = match rows::text(row, "ends_before") {
-        None => stands_before.unwrap_or(first),
-        Some(_) => rows::lenient_time(row, "ends_before").ok_or_else(|| broken("end"))?,
+    let before = match stored.is_open {
+        true => stands_before.unwrap_or(first),
+        false => stored.ends_before.ok_or_else(|| broken("end"))?,
     };
-    let most = rows::number(row, "max_repetitions");
-    let taken = rows::number(row, "repetitions").unwrap_or(0);
+    let taken = stored.repetitions.unwrap_or(0);
+    let left = |most: i64| u64::try_from(most.saturating_sub(taken)).unwrap_or(0);
     Ok(Planned {
         timetable: Timetable {
             spec,
             zone,
-            anchor: rows::lenient_time(row, "anchor").unwrap_or(first),
-            end_at: rows::lenient_time(row, "end_at"),
+            anchor: stored.anchor.unwrap_or(first),
+            end_at: stored.end_at,
         },
         first,
         before,
-        limit: most.map(|most| u64::try_from(most.saturating_sub(taken)).unwrap_or(0)),
+        limit: stored.max_repetitions.map(left),
     })
 }
 
@@ -193,16 +148,16 @@ pub(in crate::db) fn fresh_instants(
     first: Timestamp,
     newest: Timestamp,
 ) -> sql::Result<Option<Fresh>> {
-    if !may_be_settled(tx, uid, first)? {
+    if !revisions::is_any_settled(tx, uid, first)? {
         return Ok(None);
     }
     let uid = uid.to_string();
-    let mut revisions = fetch_revisions(tx, &uid, None)?;
-    let Some(Ok(latest)) = revisions.pop().map(|r| r.planned) else {
+    let mut earlier = fetch_revisions(tx, &uid, None)?;
+    let Some(Ok(latest)) = earlier.pop().map(|r| r.planned) else {
         return Ok(None);
     };
     let mut past = early_past(tx, &uid)?;
-    for revision in revisions.iter().filter_map(|r| r.planned.as_ref().ok()) {
+    for revision in earlier.iter().filter_map(|r| r.planned.as_ref().ok()) {
         past.add(revision);
     }
     let range = Planned {
@@ -223,36 +178,11 @@ pub(in crate::db) fn has_outcome(tx: &Tx<'_>, uid: Uuid, at: Timestamp) -> sql::
     Ok(fresh.is_some_and(|fresh| fresh.count == 0))
 }
 
-/// Whether any instant from `first` on may have an outcome already.
-fn may_be_settled(tx: &Tx<'_>, uid: Uuid, first: Timestamp) -> sql::Result<bool> {
-    let settled = "SELECT 1 WHERE EXISTS (SELECT 1 FROM occurrences \
-                       INDEXED BY sqlite_autoindex_occurrences_1 \
-                       WHERE uid = $1 AND \"trigger\" = 'schedule' AND intended_at >= $2) \
-                   OR EXISTS (SELECT 1 FROM pruned_sums INDEXED BY sqlite_autoindex_pruned_sums_1 \
-                       WHERE uid = $1 AND \"trigger\" = 'schedule' AND last_at >= $2)";
-    let settled = query(settled)
-        .bind(uid.to_string())
-        .bind(DbTime(first))
-        .fetch_optional(tx);
-    Ok(settled?.is_some())
-}
-
 /// The instants that were settled before revisions said which those are.
 pub(in crate::db) fn early_past(tx: &Tx<'_>, uid: &str) -> sql::Result<Past> {
-    let rows = query(
-        "SELECT first_at, intended_at FROM occurrences WHERE uid = $1 AND \"trigger\" = 'schedule' \
-             AND id <= (SELECT early_occurrences FROM install) \
-         UNION ALL SELECT first_at, last_at FROM pruned_sums \
-             WHERE uid = $1 AND \"trigger\" = 'schedule' AND early = 1",
-    )
-    .bind(uid)
-    .fetch_all(tx)?;
     let mut past = Past::default();
-    for row in &rows {
-        if let (Some(first), Some(newest)) = (
-            rows::lenient_time(row, "first_at"),
-            rows::lenient_time(row, "intended_at"),
-        ) {
+    for range in revisions::list_early(tx, uid)? {
+        if let (Some(first), Some(newest)) = range {
             past.add_recorded(first, newest);
         }
     }

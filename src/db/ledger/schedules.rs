@@ -1,42 +1,24 @@
 //! The six operations on schedules.
 
 use jiff::Timestamp;
-use uuid::Uuid;
 
 use super::attempts::store_payload;
 use super::budget;
 use super::changes::{About, note_change};
+use super::locks::{lock_agent, lock_schedule};
 use super::notices::follow_lifecycle;
-use super::plans::{Outcome, end_waiting, settle_until, timetable};
+use super::plans::{Outcome, settle_until, timetable};
 use super::requests::{effect_of, record_effect};
 use super::revisions::{begin_revision, end_revision};
 use crate::db::Db;
-use crate::db::sql::{self, Tx, query};
-use crate::db::sqlite::adoption::adopt_if_touched;
-use crate::db::statements::rows::{self, schedule_columns};
-use crate::db::time::{DbTime, optional};
+use crate::db::sql::{self, Tx};
+use crate::db::statements::occurrences::has_open;
+use crate::db::statements::plans::end_waiting;
+use crate::db::statements::schedules::{self, ListFilter};
 use crate::error::{Code, Error, Result};
 use crate::ids::new_id;
 use crate::limits;
-use crate::models::{
-    AgentId, CatchUp, EnvelopeStyle, Lifecycle, NewSchedule, Operation, PingUrl, Plan,
-    PromptSchedule, State,
-};
-
-/// Which schedules to list.
-#[derive(Clone, Debug, Default)]
-pub struct ListFilter {
-    /// Only this agent's.
-    pub agent_id: Option<AgentId>,
-    /// Also those that are paused, and not only the active ones.
-    pub paused: bool,
-    /// Also those that are over or can't be read, and the paused ones.
-    pub all: bool,
-    /// At most so many; `None` for all.
-    pub limit: Option<u32>,
-    /// Leaving out so many at the beginning.
-    pub offset: u32,
-}
+use crate::models::{AgentId, Lifecycle, NewSchedule, Operation, PromptSchedule, State};
 
 /// What became of a wish to cancel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,13 +27,6 @@ pub enum Cancelled {
     Done,
     /// There was nothing left to cancel: it had ended like this.
     Ended(Lifecycle),
-}
-
-/// Whether a filter matches: the agent is `$1`, ended ones count if `$2`, paused ones if `$3`.
-macro_rules! matches_filter {
-    () => {
-        "($1 IS NULL OR agent_id = $1) AND ($2 OR active = 1 OR ($3 AND lifecycle = 'paused'))"
-    };
 }
 
 impl Db {
@@ -65,6 +40,7 @@ impl Db {
         let db = self.clone();
         self.write("add the schedule", move |tx| {
             let new = &new;
+            lock_agent(tx, &new.agent_id)?;
             if let Some(id) = effect_of(tx, new.request.as_ref())? {
                 return Ok(id);
             }
@@ -73,7 +49,11 @@ impl Db {
             if let Some(allowance) = &new.allowance {
                 budget::count(tx, &new.agent_id, uid, allowance, now)??;
             }
-            let id = insert(tx, uid, new, now)?;
+            let payload = match &new.payload {
+                Some(payload) => Some(store_payload(tx, &payload.to_stored())?),
+                None => None,
+            };
+            let id = schedules::insert(tx, uid, new, payload.as_deref(), now)?;
             begin_revision(tx, uid, &new.plan, Lifecycle::Active, now)?;
             record_effect(tx, new.request.as_ref(), id)?;
             let made = About {
@@ -88,61 +68,21 @@ impl Db {
         .await
     }
 
-    /// The schedules of a filter, by the time of their next run.
-    ///
-    /// # Errors
-    /// Those of the database. A row that can't be read is listed as far as it can be.
+    /// The schedules of a filter, by the time of their next run. A row that can't be read is listed
+    /// as far as it can be.
     pub async fn list_schedules(&self, filter: &ListFilter) -> Result<Vec<PromptSchedule>> {
         let filter = filter.to_owned();
-        self.read("list the schedules", move |tx| {
-            let filter = &filter;
-            let rows = query(concat!(
-                "SELECT ",
-                schedule_columns!(),
-                " FROM schedules WHERE ",
-                matches_filter!(),
-                " ORDER BY next_run, id LIMIT $4 OFFSET $5"
-            ))
-            .bind(filter.agent_id.as_ref().map(AgentId::as_str))
-            .bind(filter.all)
-            .bind(filter.paused)
-            .bind(filter.limit.map_or(-1, i64::from))
-            .bind(i64::from(filter.offset))
-            .fetch_all(tx)?;
-            Ok(rows
-                .iter()
-                .map(rows::schedule)
-                .collect::<sql::Result<_>>()?)
-        })
-        .await
+        let doing = "list the schedules";
+        self.read(doing, move |tx| Ok(schedules::list(tx, &filter)?))
+            .await
     }
 
     /// The same with the beginnings of prompts alone: one character more than a list shows.
-    ///
-    /// # Errors
-    /// Those of [`Db::list_schedules`].
     pub async fn list_schedules_briefly(&self, filter: &ListFilter) -> Result<Vec<PromptSchedule>> {
         let filter = filter.to_owned();
+        let characters = i64::try_from(limits::LISTED_PROMPT + 1).unwrap_or(i64::MAX);
         self.read("list the schedules", move |tx| {
-            let filter = &filter;
-            let rows = query(concat!(
-                "SELECT ",
-                schedule_columns!("substr(CAST(prompt_text AS TEXT), 1, $6) AS prompt_text"),
-                " FROM schedules WHERE ",
-                matches_filter!(),
-                " ORDER BY next_run, id LIMIT $4 OFFSET $5"
-            ))
-            .bind(filter.agent_id.as_ref().map(AgentId::as_str))
-            .bind(filter.all)
-            .bind(filter.paused)
-            .bind(filter.limit.map_or(-1, i64::from))
-            .bind(i64::from(filter.offset))
-            .bind(i64::try_from(limits::LISTED_PROMPT + 1).unwrap_or(i64::MAX))
-            .fetch_all(tx)?;
-            Ok(rows
-                .iter()
-                .map(rows::schedule)
-                .collect::<sql::Result<_>>()?)
+            Ok(schedules::list_briefly(tx, &filter, characters)?)
         })
         .await
     }
@@ -151,20 +91,7 @@ impl Db {
     pub async fn size_of_prompts(&self, filter: &ListFilter) -> Result<i64> {
         let filter = filter.to_owned();
         self.read("measure the prompts", move |tx| {
-            let filter = &filter;
-            let size: i64 = query(concat!(
-            "SELECT coalesce(sum(size), 0) FROM (SELECT length(CAST(prompt_text AS BLOB)) AS size \
-             FROM schedules WHERE ",
-            matches_filter!(),
-            " ORDER BY next_run, id LIMIT $4 OFFSET $5)",
-        ))
-        .bind(filter.agent_id.as_ref().map(AgentId::as_str))
-        .bind(filter.all)
-        .bind(filter.paused)
-        .bind(filter.limit.map_or(-1, i64::from))
-        .bind(i64::from(filter.offset))
-        .one(tx)?;
-            Ok(size)
+            Ok(schedules::size_of_prompts(tx, &filter)?)
         })
         .await
     }
@@ -172,40 +99,25 @@ impl Db {
     /// How many schedules a filter matches, whatever its limit.
     pub async fn count_schedules(&self, filter: &ListFilter) -> Result<i64> {
         let filter = filter.to_owned();
-        self.read("count the schedules", move |tx| {
-            let filter = &filter;
-            let count: i64 = query(concat!(
-                "SELECT count(*) FROM schedules WHERE ",
-                matches_filter!()
-            ))
-            .bind(filter.agent_id.as_ref().map(AgentId::as_str))
-            .bind(filter.all)
-            .bind(filter.paused)
-            .one(tx)?;
-            Ok(count)
-        })
-        .await
+        let doing = "count the schedules";
+        self.read(doing, move |tx| Ok(schedules::count(tx, &filter)?))
+            .await
     }
 
     /// How many schedules, of one agent or of all, can't be read.
     pub async fn count_broken(&self, agent_id: Option<&AgentId>) -> Result<i64> {
         let agent_id = agent_id.cloned();
         self.read("count the broken schedules", move |tx| {
-            let broken: i64 = query(
-                "SELECT count(*) FROM schedules WHERE lifecycle = 'broken' \
-             AND ($1 IS NULL OR agent_id = $1)",
-            )
-            .bind(agent_id.as_ref().map(AgentId::as_str))
-            .one(tx)?;
-            Ok(broken)
+            Ok(schedules::count_broken(tx, agent_id.as_ref())?)
         })
         .await
     }
 
     /// The schedule of an id.
     pub async fn get_schedule(&self, id: i64) -> Result<Option<PromptSchedule>> {
-        let schedule = self.read("read the schedule", move |tx| Ok(fetch(tx, id)?));
-        schedule.await
+        let doing = "read the schedule";
+        self.read(doing, move |tx| Ok(schedules::fetch(tx, id)?))
+            .await
     }
 
     /// The live schedule that an agent knows by this name.
@@ -214,20 +126,9 @@ impl Db {
         agent_id: &AgentId,
         name: &str,
     ) -> Result<Option<PromptSchedule>> {
-        let agent_id = agent_id.to_owned();
-        let name = name.to_owned();
+        let (agent_id, name) = (agent_id.to_owned(), name.to_owned());
         self.read("look for the name", move |tx| {
-            let (agent_id, name) = (&agent_id, &name);
-            let row = query(concat!(
-                "SELECT ",
-                schedule_columns!(),
-                " FROM schedules WHERE agent_id = $1 AND name = $2 \
-             AND lifecycle IN ('active', 'paused')"
-            ))
-            .bind(agent_id.as_str())
-            .bind(name)
-            .fetch_optional(tx)?;
-            Ok(row.as_ref().map(rows::schedule).transpose()?)
+            Ok(schedules::fetch_by_name(tx, &agent_id, &name)?)
         })
         .await
     }
@@ -237,14 +138,13 @@ impl Db {
     pub async fn cancel_schedule(&self, id: i64, now: Timestamp) -> Result<Option<Cancelled>> {
         let db = self.clone();
         self.write_and_tell("cancel the schedule", move |tx| {
-            adopt_if_touched(tx, id, &db.zone, now)?;
-            let Some(schedule) = fetch(tx, id)? else {
+            let Some(schedule) = lock_schedule(tx, id, &db.zone, now)? else {
                 return Ok(None);
             };
             // The claim of its last instant has finished a schedule; until that is settled there is
             // something left to cancel.
             let ended = match schedule.lifecycle {
-                Lifecycle::Finished => !has_open(tx, &schedule)?,
+                Lifecycle::Finished => !has_open(tx, schedule.uid)?,
                 Lifecycle::Cancelled => true,
                 Lifecycle::Active | Lifecycle::Paused | Lifecycle::Broken => false,
             };
@@ -263,44 +163,15 @@ impl Db {
     }
 }
 
-/// The schedule of an id, inside a transaction.
-pub(in crate::db) fn fetch(tx: &Tx<'_>, id: i64) -> sql::Result<Option<PromptSchedule>> {
-    let row = query(concat!(
-        "SELECT ",
-        schedule_columns!(),
-        " FROM schedules WHERE id = $1"
-    ))
-    .bind(id)
-    .fetch_optional(tx)?;
-    row.map(|r| rows::schedule(&r)).transpose()
-}
-
-/// Whether something of a schedule is waiting, on its way or unknown.
-fn has_open(tx: &Tx<'_>, schedule: &PromptSchedule) -> sql::Result<bool> {
-    let open: Option<i64> = query(
-        "SELECT 1 FROM occurrences WHERE uid = $1 AND state IN ('waiting', 'sending', 'unknown')",
-    )
-    .bind(schedule.uid.map(|u| u.to_string()))
-    .optional(tx)?;
-    Ok(open.is_some())
-}
-
-/// Refuses a name that another live schedule of the agent has.
+/// Refuses a name that another live schedule of the agent has, which is locked.
 pub(in crate::db) fn refuse_taken_name(
     tx: &Tx<'_>,
     agent: &AgentId,
     name: Option<&str>,
     own_id: Option<i64>,
 ) -> sql::Result<Result<()>> {
-    let other: Option<i64> = query(
-        "SELECT id FROM schedules WHERE agent_id = $1 AND name = $2 \
-         AND lifecycle IN ('active', 'paused') AND id IS NOT $3",
-    )
-    .bind(agent.as_str())
-    .bind(name)
-    .bind(own_id)
-    .optional(tx)?;
-    let (Some(id), Some(name)) = (other, name) else {
+    let Some(name) = name else { return Ok(Ok(())) };
+    let Some(id) = schedules::find_other_of_name(tx, agent, name, own_id)? else {
         return Ok(Ok(()));
     };
     Ok(Err(Error::new(
@@ -308,91 +179,6 @@ pub(in crate::db) fn refuse_taken_name(
         format!("agent {agent} already has a live schedule named {name:?}: it is {id}"),
     )
     .example("promptyoself list")))
-}
-
-fn insert(tx: &Tx<'_>, uid: Uuid, new: &NewSchedule, now: Timestamp) -> sql::Result<i64> {
-    let (plan, policy) = (&new.plan, &new.policy);
-    let payload = match &new.payload {
-        Some(payload) => Some(store_payload(tx, &payload.to_stored())?),
-        None => None,
-    };
-    query(
-        "INSERT INTO schedules (agent_id, prompt_text, schedule_type, schedule_value, next_run, \
-         created_at, active, uid, name, timezone, anchor, start_at, end_at, max_repetitions, \
-         lifecycle, planned_next_run, row_version, touched, catch_up, grace, pause_on_failure, \
-         envelope, max_age, ping_url, payload) \
-         VALUES ($1, $2, $3, $4, $5, $6, 1, $7, $8, $9, $10, $11, $12, $13, 'active', $5, 1, 0, \
-                 $14, $15, $16, $17, $18, $19, $20) \
-         RETURNING id",
-    )
-    .bind(new.agent_id.as_str())
-    .bind(&new.prompt_text)
-    .bind(plan.schedule_type.as_str())
-    .bind(&plan.schedule_value)
-    .bind(DbTime(plan.next_run))
-    .bind(DbTime(now))
-    .bind(uid.to_string())
-    .bind(&new.name)
-    .bind(&plan.timezone)
-    .bind(DbTime(plan.anchor))
-    .bind(optional(plan.start_at))
-    .bind(optional(plan.end_at))
-    .bind(plan.max_repetitions)
-    .bind(policy.catch_up.map(CatchUp::as_str))
-    .bind(policy.grace.map(|d| d.as_secs()))
-    .bind(policy.pause_on_failure)
-    .bind(policy.envelope.map(EnvelopeStyle::as_str))
-    .bind(policy.max_age.map(|d| d.as_secs()))
-    .bind(new.ping_url.as_ref().map(PingUrl::as_str))
-    .bind(payload)
-    .one(tx)
-}
-
-/// Writes a schedule's instants and where it stands; every part of the row is ours after it.
-pub(in crate::db) fn write_plan(
-    tx: &Tx<'_>,
-    id: i64,
-    plan: &Plan,
-    lifecycle: Lifecycle,
-) -> sql::Result<()> {
-    query(
-        "UPDATE schedules SET schedule_type = $2, schedule_value = $3, timezone = $4, \
-         anchor = $5, next_run = $6, planned_next_run = $6, start_at = $7, end_at = $8, \
-         max_repetitions = $9, lifecycle = $10, active = $11, broken_reason = NULL, \
-         row_version = row_version + 1 WHERE id = $1",
-    )
-    .bind(id)
-    .bind(plan.schedule_type.as_str())
-    .bind(&plan.schedule_value)
-    .bind(&plan.timezone)
-    .bind(DbTime(plan.anchor))
-    .bind(DbTime(plan.next_run))
-    .bind(optional(plan.start_at))
-    .bind(optional(plan.end_at))
-    .bind(plan.max_repetitions)
-    .bind(lifecycle.as_str())
-    .bind(lifecycle == Lifecycle::Active)
-    .execute(tx)?;
-    Ok(())
-}
-
-/// Marks where a schedule stands, nothing else.
-pub(in crate::db) fn write_lifecycle(
-    tx: &Tx<'_>,
-    id: i64,
-    lifecycle: Lifecycle,
-    broken_reason: Option<&str>,
-) -> sql::Result<()> {
-    query(
-        "UPDATE schedules SET lifecycle = $2, active = $3, broken_reason = $4, touched = 0, \
-         row_version = row_version + 1 WHERE id = $1",
-    )
-    .bind(id)
-    .bind(lifecycle.as_str())
-    .bind(lifecycle == Lifecycle::Active)
-    .bind(broken_reason)
-    .execute(tx)?;
-    Ok(())
 }
 
 /// Ends a schedule within a transaction: cancelled, with every instant up to now accounted for.
@@ -414,5 +200,5 @@ pub(in crate::db) fn end(
         end_revision(tx, uid, None)?;
         end_waiting(tx, uid, State::Cancelled, reason, now)?;
     }
-    write_lifecycle(tx, schedule.id, Lifecycle::Cancelled, None)
+    schedules::write_lifecycle(tx, schedule.id, Lifecycle::Cancelled, None)
 }

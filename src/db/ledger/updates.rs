@@ -4,17 +4,18 @@ use jiff::Timestamp;
 
 use super::budget;
 use super::changes::{About, note_change};
+use super::locks::{lock_agent, lock_schedule};
 use super::notices::follow_lifecycle;
 use super::plans::{Outcome, settle_until, timetable};
 use super::revisions::begin_revision;
-use super::schedules::{fetch, refuse_taken_name, write_plan};
+use super::schedules::refuse_taken_name;
 use crate::db::Db;
-use crate::db::sql::{self, Tx, query};
-use crate::db::sqlite::adoption::adopt_if_touched;
+use crate::db::sql::{self, Tx};
+use crate::db::statements::schedules::write_plan;
+use crate::db::statements::updates;
 use crate::error::Result;
 use crate::models::{
-    AgentId, CatchUp, EnvelopeStyle, Lifecycle, Operation, PingUrl, Plan, Policy, PromptSchedule,
-    ScheduleType, State,
+    AgentId, Lifecycle, Operation, PingUrl, Plan, Policy, PromptSchedule, ScheduleType, State,
 };
 
 /// What to change of a schedule; `None` leaves a field as it is.
@@ -124,8 +125,7 @@ impl Db {
     ) -> Result<Option<T>> {
         let db = self.clone();
         self.write_and_tell("update the schedule", move |tx| {
-            adopt_if_touched(tx, id, &db.zone, now)?;
-            let Some(schedule) = fetch(tx, id)? else {
+            let Some(schedule) = lock_schedule(tx, id, &db.zone, now)? else {
                 return Ok(None);
             };
             let (update, told) = decide(&schedule)?;
@@ -156,6 +156,7 @@ fn write_update(
         },
     };
     let name = update.name.as_deref().or(schedule.name.as_deref());
+    lock_agent(tx, &agent)?;
     if let Err(e) = refuse_taken_name(tx, &agent, name, Some(id))? {
         return Ok(Err(e));
     }
@@ -164,26 +165,14 @@ fn write_update(
     {
         return Ok(Err(e));
     }
-    query(
-        "UPDATE schedules SET agent_id = coalesce($2, agent_id), \
-         prompt_text = coalesce($3, prompt_text), \
-         payload = CASE WHEN $3 IS NULL THEN payload END, name = coalesce($4, name), \
-         row_version = row_version + 1 WHERE id = $1",
-    )
-    .bind(id)
-    .bind(update.agent_id.as_ref().map(AgentId::as_str))
-    .bind(update.prompt_text.as_deref())
-    .bind(update.name.as_deref())
-    .execute(tx)?;
+    let (agent, prompt) = (update.agent_id.as_ref(), update.prompt_text.as_deref());
+    updates::write_texts(tx, id, agent, prompt, update.name.as_deref())?;
     if let Some(ping_url) = &update.ping_url {
-        query("UPDATE schedules SET ping_url = $2, row_version = row_version + 1 WHERE id = $1")
-            .bind(id)
-            .bind(ping_url.as_ref().map(PingUrl::as_str))
-            .execute(tx)?;
+        updates::write_ping_url(tx, id, ping_url.as_ref())?;
     }
     if update.policy != Policy::default() {
         let policy = schedule.policy.changed_by(&update.policy);
-        write_policy(tx, id, &policy)?;
+        updates::write_policy(tx, id, &policy)?;
     }
     if let Some(plan) = &update.plan {
         change_plan(tx, schedule, plan, update.keeps_instants, now)?;
@@ -223,20 +212,4 @@ fn change_plan(
         begin_revision(tx, uid, &plan, lifecycle, now)?;
     }
     write_plan(tx, schedule.id, &plan, lifecycle)
-}
-
-/// Writes how a schedule is delivered.
-fn write_policy(tx: &Tx<'_>, id: i64, policy: &Policy) -> sql::Result<()> {
-    query(
-        "UPDATE schedules SET catch_up = $2, grace = $3, pause_on_failure = $4, envelope = $5, \
-         max_age = $6, row_version = row_version + 1 WHERE id = $1",
-    )
-    .bind(id)
-    .bind(policy.catch_up.map(CatchUp::as_str))
-    .bind(policy.grace.map(|d| d.as_secs()))
-    .bind(policy.pause_on_failure)
-    .bind(policy.envelope.map(EnvelopeStyle::as_str))
-    .bind(policy.max_age.map(|d| d.as_secs()))
-    .execute(tx)?;
-    Ok(())
 }

@@ -12,11 +12,12 @@ use crate::db::ledger::changes::{About, note_change};
 use crate::db::ledger::control::PASSED;
 use crate::db::ledger::notices::follow_lifecycle;
 use crate::db::ledger::plans::{
-    Outcome, end_waiting, remaining, settle_inactive, settle_until, timetable, to_i64,
+    Outcome, remaining, settle_inactive, settle_until, timetable, to_i64,
 };
 use crate::db::ledger::revisions::{begin_revision, end_revision};
-use crate::db::ledger::schedules::{fetch, write_lifecycle, write_plan};
 use crate::db::sql::{self, Tx, query};
+use crate::db::statements::plans::end_waiting;
+use crate::db::statements::schedules::{fetch, write_lifecycle, write_plan};
 use crate::db::time::optional;
 use crate::db::{AT_ONCE, Db};
 use crate::error::{Code, Error, Result};

@@ -3,9 +3,9 @@
 
 use jiff::Timestamp;
 
-use super::adoption::{adopt, adopt_if_touched};
+use super::adoption::adopt;
 use crate::db::Db;
-use crate::db::ledger::schedules::fetch;
+use crate::db::ledger::locks::lock_schedule;
 use crate::db::sql::{self, Tx, query};
 use crate::db::statements::rows::{self, schedule_columns};
 use crate::db::time::{DbTime, optional};
@@ -80,8 +80,7 @@ impl Db {
         let db = self.clone();
         self.write_and_tell(CHANGE, move |tx| {
             let row = &row;
-            adopt_if_touched(tx, id, &db.zone, now)?;
-            let Some(before) = fetch(tx, id)? else {
+            let Some(before) = lock_schedule(tx, id, &db.zone, now)? else {
                 return Ok(false);
             };
             // Without row_version, as other programs do it, so that the trigger marks the row.

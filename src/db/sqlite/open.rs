@@ -23,9 +23,6 @@ use crate::schedule::Zone;
 const CONNECT_TRIES: u32 = 100;
 const CONNECT_PAUSE: Duration = Duration::from_millis(100);
 
-/// How many connections only read.
-const READERS: usize = 2;
-
 impl Db {
     /// The version of the tables that this program keeps: that of the newest migration.
     pub fn schema() -> i64 {
@@ -55,9 +52,9 @@ impl Db {
         // A savepoint keeps the pages that a job changes; in a file that costs more than the job.
         let in_memory = query("PRAGMA temp_store = MEMORY").execute(&Tx::on(&writer));
         in_memory.map_err(failed)?;
-        let readers = (0..READERS).map(|_| connect(&path, Access::Read));
-        let readers = readers.collect::<sql::Result<Vec<_>>>().map_err(failed)?;
-        let engine = Engine::start(&path, writer, readers)
+        let to_read = path.clone();
+        let reader = move || connect(&to_read, Access::Read);
+        let engine = Engine::start(&path, writer, reader)
             .map_err(|e| database_error(&path, "open it", None, e))?;
         Ok(Db {
             engine: Arc::new(engine),

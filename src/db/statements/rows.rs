@@ -101,6 +101,54 @@ pub(in crate::db) fn uuid(row: &Row, column: &str) -> sql::Result<Uuid> {
     text.parse().map_err(|_| unreadable(column, &text))
 }
 
+/// More otids than any occurrence uses up: each of them costs a failed try.
+const MOST_OTIDS: i64 = 1_000_000;
+
+/// More claims than any occurrence sees. SQLite counts in fractions only far beyond.
+const MOST_CLAIMS: i64 = 1 << 40;
+
+/// How many otids an occurrence has used up.
+pub(in crate::db) fn generation(row: &Row) -> sql::Result<i64> {
+    count_up_to(row, "generation", MOST_OTIDS)
+}
+
+/// The right to settle an occurrence.
+pub(in crate::db) fn fence(row: &Row) -> sql::Result<i64> {
+    count_up_to(row, "fence", MOST_CLAIMS)
+}
+
+fn count_up_to(row: &Row, column: &str, most: i64) -> sql::Result<i64> {
+    let count = number(row, column).filter(|n| (0..=most).contains(n));
+    let stored = || text(row, column).unwrap_or_default();
+    count.ok_or_else(|| unreadable(column, &stored()))
+}
+
+/// An occurrence that can't be read.
+#[derive(Clone, Debug)]
+pub struct Unreadable {
+    /// Its number.
+    pub id: i64,
+    /// Which column it is, and what stands there.
+    pub reason: String,
+}
+
+/// Which occurrence it is that can't be read, and why.
+pub(in crate::db) fn why_unreadable(row: &Row, error: &sql::Error) -> Unreadable {
+    Unreadable {
+        id: row.get("id").unwrap_or_default(),
+        reason: error.to_string(),
+    }
+}
+
+/// Each row of occurrences, read or not: none stops another from being read.
+pub(in crate::db) fn read_each<T>(
+    rows: &[Row],
+    read: impl Fn(&Row) -> sql::Result<T>,
+) -> Vec<Result<T, Unreadable>> {
+    let read = |row| read(row).map_err(|e| why_unreadable(row, &e));
+    rows.iter().map(read).collect()
+}
+
 /// A schedule. Its `lifecycle` is what the adoption will make of it where it has none yet.
 pub(in crate::db) fn schedule(row: &Row) -> sql::Result<PromptSchedule> {
     let active = flag(row, "active");

@@ -69,9 +69,7 @@ impl Core {
 
     /// Takes that a turn has begun: however long it goes on, the target has taken its prompt.
     pub(super) fn take_begun(&mut self, occurrence_id: i64, actions: &mut Vec<Action>) {
-        let mut ours = self.ours.iter();
-        let lane = ours.find_map(|(lane, id)| (*id == Some(occurrence_id)).then(|| lane.clone()));
-        if let Some(lane) = lane {
+        if let Some(lane) = self.ours.lane_of(occurrence_id) {
             self.take_success(&lane, actions);
         }
     }

@@ -29,7 +29,7 @@ impl Core {
             }
             Event::Claimed(candidate, claim) => self.take_claim(now, candidate, claim, actions),
             Event::ClaimFailed(candidate) => {
-                self.ours.remove(&candidate.lane);
+                self.ours.leave(&candidate.lane);
                 self.target.end_trial(&candidate.lane);
                 // The next one would only wait for the same; the look brings them all again. What
                 // was behind something goes with them, or it would overtake them.
@@ -133,7 +133,7 @@ impl Core {
 
     /// Notes a lane that somebody speaks in, unless that is us.
     fn take_in_flight(&mut self, occurrence: OpenOccurrence) {
-        let ours = self.ours.get(&occurrence.lane) == Some(&Some(occurrence.id));
+        let ours = self.ours.holds(&occurrence.lane, occurrence.id);
         if occurrence.state == State::Unknown {
             self.taken.insert(occurrence.lane.clone());
             self.unknown.insert(occurrence.id, occurrence);
@@ -171,21 +171,21 @@ impl Core {
                     Some(_) => self.want_look(),
                     None => self.next_due = earliest(self.next_due, job.next_run),
                 }
-                self.ours.insert(candidate.lane, Some(job.occurrence_id));
+                self.ours.send(candidate.lane, job.occurrence_id);
                 actions.push(Action::Send(job));
             }
             Claim::LaneBusy => {
-                self.ours.remove(&candidate.lane);
+                self.ours.leave(&candidate.lane);
                 self.taken.insert(candidate.lane.clone());
                 self.queue.add(candidate);
             }
             Claim::Settled(_) => {
-                self.ours.remove(&candidate.lane);
+                self.ours.leave(&candidate.lane);
                 // Only the database knows when the schedule runs next.
                 self.want_look_soon(now);
             }
             Claim::Gone => {
-                self.ours.remove(&candidate.lane);
+                self.ours.leave(&candidate.lane);
                 // Another scheduler may have tried it and let it wait: what comes after it in its
                 // lane does so still.
                 self.taken.insert(candidate.lane);
@@ -194,11 +194,11 @@ impl Core {
             }
             Claim::Broken(reason) => {
                 tracing::error!(lane = candidate.lane.as_str(), "{reason}");
-                self.ours.remove(&candidate.lane);
+                self.ours.leave(&candidate.lane);
                 self.want_look_soon(now);
             }
             Claim::Failed(reason) => {
-                self.ours.remove(&candidate.lane);
+                self.ours.leave(&candidate.lane);
                 let until = self.failing.add(&candidate, &reason, now);
                 match self.failing.place(candidate, now) {
                     Ok(candidate) => self.queue.add(candidate),
@@ -252,7 +252,7 @@ impl Core {
     fn take_settled(&mut self, now: Timestamp, settling: Settling, state: Option<State>) {
         self.asking.remove(&settling.occurrence_id);
         if settling.job.is_some() {
-            self.ours.remove(&settling.lane);
+            self.ours.leave(&settling.lane);
         }
         match (state, settling.verdict) {
             (

@@ -15,12 +15,12 @@ impl Core {
     /// Goes on where the last look has stopped, once nothing that it showed can be taken; where
     /// other programs have left much to be put in order, also in between.
     pub(super) fn look_for_more(&mut self) {
-        let claiming = self.ours.values().any(Option::is_none);
+        let claiming = self.ours.is_claiming();
         if self.more && (!claiming || self.taken_since_look >= CLAIMS_BETWEEN) {
             self.more = false;
             self.want_look();
         }
-        let has_place = self.may_claim() && self.ours.len() < self.settings.concurrency;
+        let has_place = self.may_claim() && self.ours.has_room();
         if self.more_due && has_place && !claiming && !self.looking {
             self.more_due = false;
             // Since nothing was taken, all that is known waits for something else.

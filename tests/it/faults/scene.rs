@@ -131,7 +131,7 @@ impl Scene {
             async move {
                 loop {
                     clock.advance(SignedDuration::from_millis(200));
-                    Clock::system().sleep(Duration::from_millis(1)).await;
+                    Clock::system().sleep(Duration::from_millis(4)).await;
                 }
             }
         });

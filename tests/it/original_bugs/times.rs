@@ -7,7 +7,6 @@ use promptyoself::clock::Clock;
 use promptyoself::models::{AgentId, Policy, ScheduleType};
 use promptyoself::scheduler::{Mode, Scheduler, Settings};
 use promptyoself::service::{HistoryQuery, Registration, Service, When, Wish};
-use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use crate::fake_target::FakeTarget;
@@ -82,7 +81,6 @@ impl Rig {
                 ..Settings::default()
             },
             zone: self.service.zone.clone(),
-            wake: Arc::new(Notify::new()),
             outcomes: None,
         };
         scheduler

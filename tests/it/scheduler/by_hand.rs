@@ -244,3 +244,27 @@ async fn a_halt_is_told_even_while_no_scheduler_runs() {
     assert!(warning.contains("no scheduler is running"), "{warning}");
     assert!(warning.contains("moving house"), "{warning}");
 }
+
+#[tokio::test]
+async fn what_is_registered_during_a_pass_by_hand_is_on_time() {
+    const MANY: usize = 200;
+    let world = World::new().await;
+    world.target.hold("slow");
+    world.once("slow", "x", 1).await;
+    world.advance(1);
+    let pass = world.start_on(&world.service, Mode::Once);
+    world.target.wait_for_sent(1).await;
+    // It begins while the pass goes on, and hears of every change beside it.
+    let mut running = world.start();
+    for n in 0..MANY {
+        world.once(&format!("agent-{n}"), "x", 2).await;
+    }
+    world.advance(2);
+    for _ in 0..MANY {
+        let outcome = running.until(State::Delivered).await;
+        assert_eq!(outcome.sent_at, Some(outcome.intended_at));
+    }
+    world.target.release("slow");
+    pass.ended().await;
+    running.stop().await;
+}

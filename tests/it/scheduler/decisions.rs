@@ -4,7 +4,7 @@ mod order;
 
 use jiff::{SignedDuration, Timestamp};
 use promptyoself::clock::Moment;
-use promptyoself::db::{Claim, ClaimTerms, DueSchedule, OpenOccurrence};
+use promptyoself::db::{Claim, ClaimTerms, DueSchedule, Job, OpenOccurrence};
 use promptyoself::letta_client::{ErrorClass, Evidence, Refusal, RefusalKind};
 use promptyoself::models::{AgentId, Fault, Lane, Lifecycle, State, Trigger, Verdict};
 use promptyoself::scheduler::Settings;
@@ -12,6 +12,7 @@ use promptyoself::scheduler::core::{Action, Core, Event, Mode, View};
 use promptyoself::scheduler::queue::Source;
 use uuid::Uuid;
 
+use crate::fake_target::FakeTarget;
 use crate::foreign_writers::raw::Foreign;
 use crate::world::World;
 
@@ -382,4 +383,73 @@ fn however_many_searches_hang_those_that_could_be_settled_are_made_soon() {
     assert_eq!(cleared, 3);
     // And of those that hang, no more than half of the places are taken again.
     assert!(under_way.len() <= 32, "{}", under_way.len());
+}
+
+/// Schedules that are due, each in a lane of its own.
+fn due_in_lanes(ids: impl Iterator<Item = u8>) -> Vec<(DueSchedule, Lane)> {
+    let in_lane = |id| (due(id).0, Lane::new(format!("letta/agent-{id}")));
+    ids.map(in_lane).collect()
+}
+
+/// That what is claimed has been claimed, and was answered. Returns what is done then.
+fn answer(core: &mut Core, actions: Vec<Action>) -> Vec<Action> {
+    let mut jobs = Vec::new();
+    for action in actions {
+        let Action::Claim(candidate) = action else {
+            continue;
+        };
+        let Source::Due(due) = &candidate.source else {
+            panic!("{candidate:?}");
+        };
+        let job = Box::new(job_of(due, &candidate.lane));
+        jobs.push(job.clone());
+        core.step(at(5), Event::Claimed(candidate, Claim::Job(job)));
+    }
+    let answered = |job| Event::Answered(job, FakeTarget::delivered("done"));
+    jobs.into_iter()
+        .flat_map(|job| core.step(at(5), answered(job)))
+        .collect()
+}
+
+fn job_of(due: &DueSchedule, lane: &Lane) -> Job {
+    Job {
+        occurrence_id: due.id,
+        fence: 1,
+        uid: due.uid,
+        schedule_id: Some(due.id),
+        agent_id: due.agent_id.clone(),
+        lane: lane.clone(),
+        intended_at: due.next_run,
+        otid: due.uid,
+        messages: Vec::new(),
+        options: serde_json::Map::new(),
+        failures: 0,
+        sent_at: at(5).now,
+        first_sent_at: at(5).now,
+        expires_at: at(86_400).now,
+        next_run: None,
+    }
+}
+
+#[test]
+fn a_place_is_free_once_its_prompt_is_answered_and_what_is_not_written_yet_is_bounded() {
+    let settings = Settings {
+        concurrency: 2,
+        ..Settings::default()
+    };
+    let mut core = Core::new(settings, Mode::Forever);
+    core.step(at(5), Event::Tick);
+    let view = View {
+        due: due_in_lanes(1..=9),
+        ..View::default()
+    };
+    let mut actions = core.step(at(5), Event::Looked(view));
+    // The database writes nothing.
+    let mut unwritten = 0;
+    while claims(&actions) > 0 {
+        assert!(claims(&actions) <= 2, "{actions:?}");
+        unwritten += claims(&actions);
+        actions = answer(&mut core, actions);
+    }
+    assert_eq!(unwritten, 4);
 }

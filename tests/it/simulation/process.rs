@@ -83,7 +83,6 @@ impl World {
             clock: self.clock.clone(),
             settings: self.settings.clone(),
             zone: self.service.zone.clone(),
-            wake: Default::default(),
             outcomes: None::<tokio::sync::mpsc::UnboundedSender<Outcome>>,
         };
         let seen = db.data_version().await.ok();

@@ -1,0 +1,151 @@
+//! Named locks: what is checked first and changed then stays as it was checked.
+//!
+//! On SQLite a transaction that writes begins with `BEGIN IMMEDIATE`, so that there is one at a
+//! time: all of these are that one lock, and to take one is to make sure that it is held. A store
+//! in which several transactions write at a time takes each by its name.
+//!
+//! Who relies on which:
+//!
+//! - A schedule: whatever is decided by where it stands (cancelling, changing, pausing, resuming, a
+//!   run by hand, the claim of a due instant or of a retry), and what is recorded of its instants
+//!   and revisions with that; that one run by hand waits at a time; the count of prompts given up
+//!   and the pause that follows from it. A request that comes again is looked for under it, too.
+//! - A lane: that one prompt is on its way in it.
+//! - An agent: that a name is unique among its live schedules, that it keeps to its budget, and
+//!   that a request that comes again makes no second schedule.
+//! - All agents: that they keep to the budget that they have together.
+//! - The subject of an incident: that one of a kind is open, and told once.
+//!
+//! Whoever needs several takes them in this order. No lock is needed where a change says what it
+//! expects to find, and is nothing where it doesn't: a verdict, the note of a run, giving up, and
+//! taking over from a dead scheduler ask for the fence, the state or the owner in their statement.
+
+use std::fmt;
+
+use jiff::Timestamp;
+
+use crate::db::sql::{self, Tx};
+use crate::db::sqlite::adoption::adopt_if_touched;
+use crate::db::statements::schedules;
+use crate::models::{AgentId, Lane, PromptSchedule};
+use crate::schedule::Zone;
+
+/// What is locked until the transaction ends.
+enum Lock<'a> {
+    Schedule(i64),
+    ScheduleOfOccurrence(i64),
+    Lane(&'a Lane),
+    LaneOfOccurrence(i64),
+    Agent(&'a AgentId),
+    AllAgents,
+    Subject(&'a str),
+}
+
+impl fmt::Display for Lock<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Lock::Schedule(id) => write!(f, "schedule {id}"),
+            Lock::ScheduleOfOccurrence(id) => write!(f, "the schedule of occurrence {id}"),
+            Lock::Lane(lane) => write!(f, "the lane {}", lane.as_str()),
+            Lock::LaneOfOccurrence(id) => write!(f, "the lane of occurrence {id}"),
+            Lock::Agent(agent) => write!(f, "agent {agent}"),
+            Lock::AllAgents => f.write_str("what all agents have together"),
+            Lock::Subject(subject) => write!(f, "the subject {subject:?}"),
+        }
+    }
+}
+
+/// Takes a lock, which on SQLite the transaction has from its beginning.
+fn take(tx: &Tx<'_>, lock: &Lock<'_>) -> sql::Result<()> {
+    match tx.only_reads() {
+        true => Err(sql::Error::OnlyReads(lock.to_string())),
+        false => Ok(()),
+    }
+}
+
+/// Locks a schedule and reads it as it stands, with what another program has changed of it adopted,
+/// so that our change doesn't hide that one. `None` if there is none of this number.
+pub(in crate::db) fn lock_schedule(
+    tx: &Tx<'_>,
+    id: i64,
+    zone: &Zone,
+    now: Timestamp,
+) -> sql::Result<Option<PromptSchedule>> {
+    lock_schedule_as_it_is(tx, id)?;
+    adopt_if_touched(tx, id, zone, now)?;
+    schedules::fetch(tx, id)
+}
+
+/// Locks a schedule, and leaves what another program has changed of it to its adoption.
+pub(in crate::db) fn lock_schedule_as_it_is(tx: &Tx<'_>, id: i64) -> sql::Result<()> {
+    take(tx, &Lock::Schedule(id))
+}
+
+/// Locks the schedule of an occurrence in the same way.
+pub(in crate::db) fn lock_schedule_of(tx: &Tx<'_>, occurrence_id: i64) -> sql::Result<()> {
+    take(tx, &Lock::ScheduleOfOccurrence(occurrence_id))
+}
+
+/// Locks a lane.
+pub(in crate::db) fn lock_lane(tx: &Tx<'_>, lane: &Lane) -> sql::Result<()> {
+    take(tx, &Lock::Lane(lane))
+}
+
+/// Locks the lane of an occurrence.
+pub(in crate::db) fn lock_lane_of(tx: &Tx<'_>, occurrence_id: i64) -> sql::Result<()> {
+    take(tx, &Lock::LaneOfOccurrence(occurrence_id))
+}
+
+/// Locks an agent.
+pub(in crate::db) fn lock_agent(tx: &Tx<'_>, agent: &AgentId) -> sql::Result<()> {
+    take(tx, &Lock::Agent(agent))
+}
+
+/// Locks what all agents have together.
+pub(in crate::db) fn lock_all_agents(tx: &Tx<'_>) -> sql::Result<()> {
+    take(tx, &Lock::AllAgents)
+}
+
+/// Locks the subject of an incident.
+pub(in crate::db) fn lock_subject(tx: &Tx<'_>, subject: &str) -> sql::Result<()> {
+    take(tx, &Lock::Subject(subject))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::db::Db;
+    use crate::error::Code;
+
+    type Take = fn(&Tx<'_>) -> sql::Result<()>;
+
+    const EACH: [Take; 8] = [
+        |tx| lock_schedule(tx, 1, &Zone::utc(), Timestamp::UNIX_EPOCH).map(drop),
+        |tx| lock_schedule_as_it_is(tx, 1),
+        |tx| lock_schedule_of(tx, 1),
+        |tx| lock_lane(tx, &Lane::new("lane")),
+        |tx| lock_lane_of(tx, 1),
+        |tx| lock_agent(tx, &AgentId::parse("agent-a").unwrap()),
+        lock_all_agents,
+        |tx| lock_subject(tx, "subject"),
+    ];
+
+    async fn open(folder: &tempfile::TempDir) -> Db {
+        let path = folder.path().join("test.db");
+        let opened = Db::open(&path, &Zone::utc(), Timestamp::UNIX_EPOCH).await;
+        opened.unwrap().0
+    }
+
+    #[tokio::test]
+    async fn nothing_is_locked_where_nothing_can_be_changed() {
+        let folder = tempfile::tempdir().unwrap();
+        let db = open(&folder).await;
+        for take in EACH {
+            for db in [db.clone(), db.for_scheduler()] {
+                let error = db.read("test", move |tx| Ok(take(tx)?)).await.unwrap_err();
+                assert_eq!(error.code(), Code::Internal, "{error}");
+            }
+            db.write("test", move |tx| Ok(take(tx)?)).await.unwrap();
+        }
+    }
+}

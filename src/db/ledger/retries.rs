@@ -1,0 +1,101 @@
+//! The claim of an occurrence that waits for its next try.
+
+use jiff::Timestamp;
+
+use super::attempts::Sending;
+use super::claims::{Claim, ClaimTerms, PAYLOAD_GONE, Tells, tell_start};
+use super::fault::Fault;
+use super::locks::{lock_lane_of, lock_schedule_of};
+use super::outbox::later;
+use crate::db::Db;
+use crate::db::statements::claims::{self, NextTry};
+use crate::db::statements::{payloads, schedules};
+use crate::error::Result;
+use crate::failpoint::failpoint;
+
+const CLAIM_WAITING: &str = "claim a waiting occurrence";
+
+impl Db {
+    /// Claims a waiting occurrence for its next try. If another program has deleted its schedule,
+    /// or changed it and that is not adopted yet, it is [`Claim::Gone`]. One that can't be read is
+    /// given up.
+    ///
+    /// # Errors
+    /// Those of the database as a whole; then nothing has changed.
+    pub async fn claim_waiting(
+        &self,
+        occurrence_id: i64,
+        terms: &ClaimTerms,
+        now: Timestamp,
+    ) -> Result<Claim> {
+        let tried = match self.try_claim_waiting(occurrence_id, terms, now).await {
+            Err(Fault::Row(reason)) => {
+                let given_up = self.give_up_unreadable(occurrence_id, &reason, now);
+                let text = format!("occurrence {occurrence_id} is given up: {reason}");
+                given_up.await.map(|()| Claim::Broken(text))
+            }
+            tried => tried,
+        };
+        self.answered(CLAIM_WAITING, tried)
+    }
+
+    async fn try_claim_waiting(
+        &self,
+        occurrence_id: i64,
+        terms: &ClaimTerms,
+        now: Timestamp,
+    ) -> Result<Claim, Fault> {
+        let terms = terms.to_owned();
+        let db = self.clone();
+        let claimed = self.claim(CLAIM_WAITING, move |tx| {
+            let terms = &terms;
+            lock_schedule_of(tx, occurrence_id)?;
+            lock_lane_of(tx, occurrence_id)?;
+            let Some(waiting) = claims::fetch_waiting(tx, occurrence_id)? else {
+                return Ok((Claim::Gone, Tells::Nobody));
+            };
+            let occurrence = &waiting.occurrence;
+            if occurrence.not_before.is_some_and(|t| t > now) {
+                return Ok((Claim::Gone, Tells::Nobody));
+            }
+            let Some(body) = payloads::fetch(tx, &waiting.payload)? else {
+                return Err(Fault::Row(PAYLOAD_GONE.to_owned()));
+            };
+            let schedule = schedules::fetch_by_uid(tx, occurrence.uid)?;
+            // There is none at the first try of a run by hand.
+            let expires_at = waiting.expires_at.unwrap_or_else(|| {
+                let own = schedule.as_ref().and_then(|s| s.policy.max_age);
+                later(now, own.unwrap_or(terms.max_age))
+            });
+            let next_try = NextTry {
+                id: occurrence_id,
+                owner: terms.owner,
+                fence: waiting.fence + 1,
+                expires_at,
+            };
+            claims::mark_sending(tx, &next_try, now)?;
+            let sending = Sending {
+                occurrence,
+                schedule: schedule.as_ref(),
+                fence: next_try.fence,
+                generation: waiting.generation,
+                failures: waiting.failures,
+                expires_at,
+                body: &body,
+            };
+            let job = db.begin_attempt(tx, &sending, now)?;
+            failpoint!(RetryMade);
+            let tells = match (&schedule, waiting.expires_at) {
+                // Only of its first try: a start puts the alarm off, and retries would for hours.
+                (Some(schedule), None) => tell_start(tx, schedule, now)?,
+                _ => Tells::Nobody,
+            };
+            Ok((Claim::Job(Box::new(job)), tells))
+        });
+        let claim = self.told_of(claimed.await?);
+        if let Claim::Job(_) = claim {
+            failpoint!(RetryCommitted);
+        }
+        Ok(claim)
+    }
+}

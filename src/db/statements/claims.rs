@@ -1,0 +1,195 @@
+//! What a claim asks and writes, of a due schedule and of a waiting occurrence.
+
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use super::due::DueSchedule;
+use super::rows::{self, occurrence_columns, schedule_columns};
+use super::schedules::change_schedule;
+use crate::db::sql::{self, Row, Tx, statement};
+use crate::db::time::{DbTime, optional};
+use crate::models::{AgentId, Lane, Lifecycle, Occurrence, PromptSchedule};
+
+/// The schedule, if it may still be claimed as it was seen, and nothing stands in its way.
+pub(in crate::db) fn fetch_claimable(
+    tx: &Tx<'_>,
+    due: &DueSchedule,
+) -> sql::Result<Option<PromptSchedule>> {
+    let row = statement!(
+        "SELECT ",
+        schedule_columns!(),
+        " FROM schedules WHERE id = $1 AND uid = $2 AND active = 1 AND touched = 0 \
+         AND agent_id = $3 AND NOT EXISTS (SELECT 1 FROM occurrences o \
+             INDEXED BY ix_occurrences_one_open_per_schedule WHERE o.uid = schedules.uid \
+             AND o.\"trigger\" = 'schedule' AND o.state IN ('waiting', 'sending', 'unknown')) \
+         AND NOT EXISTS (SELECT 1 FROM halt)"
+    )
+    .bind(due.id)
+    .bind(due.uid.to_string())
+    .bind(due.agent_id.as_str())
+    .fetch_optional(tx)?;
+    row.as_ref().map(rows::schedule).transpose()
+}
+
+/// An occurrence that waits for its next try.
+pub(in crate::db) struct Waiting {
+    /// The occurrence.
+    pub(in crate::db) occurrence: Occurrence,
+    /// The right to settle it, as it was last given.
+    pub(in crate::db) fence: i64,
+    /// How many otids it has used up.
+    pub(in crate::db) generation: i64,
+    /// How many tries counted.
+    pub(in crate::db) failures: i64,
+    /// When retries end; `None` of one that was never tried.
+    pub(in crate::db) expires_at: Option<Timestamp>,
+    /// The hash of what it sends.
+    pub(in crate::db) payload: String,
+}
+
+/// A waiting occurrence, if nothing stands in its way but its time.
+pub(in crate::db) fn fetch_waiting(tx: &Tx<'_>, id: i64) -> sql::Result<Option<Waiting>> {
+    let row = statement!(
+        "SELECT fence, generation, failures, expires_at, payload, ",
+        occurrence_columns!(),
+        " FROM occurrences WHERE id = $1 AND state = 'waiting' \
+         AND NOT EXISTS (SELECT 1 FROM occurrences o \
+             INDEXED BY ix_occurrences_one_in_flight_per_lane \
+             WHERE o.lane = occurrences.lane AND o.state IN ('sending', 'unknown')) \
+         AND EXISTS (SELECT 1 FROM schedules s INDEXED BY ix_schedules_uid \
+             WHERE s.uid = occurrences.uid AND s.touched = 0 \
+             AND (s.lifecycle <> 'paused' OR occurrences.\"trigger\" = 'manual')) \
+         AND NOT EXISTS (SELECT 1 FROM halt)"
+    )
+    .bind(id)
+    .fetch_optional(tx)?;
+    row.as_ref().map(waiting).transpose()
+}
+
+fn waiting(row: &Row) -> sql::Result<Waiting> {
+    Ok(Waiting {
+        occurrence: rows::occurrence(row)?,
+        fence: rows::fence(row)?,
+        generation: rows::generation(row)?,
+        failures: rows::number(row, "failures").unwrap_or(0),
+        expires_at: rows::lenient_time(row, "expires_at"),
+        payload: rows::text(row, "payload").unwrap_or_default(),
+    })
+}
+
+/// Whether something is on its way in a lane.
+pub(in crate::db) fn is_lane_busy(tx: &Tx<'_>, lane: &Lane) -> sql::Result<bool> {
+    let busy: Option<i64> =
+        statement!("SELECT 1 FROM occurrences WHERE lane = $1 AND state IN ('sending', 'unknown')")
+            .bind(lane.as_str())
+            .optional(tx)?;
+    Ok(busy.is_some())
+}
+
+/// Where a claim leaves a schedule.
+pub(in crate::db) struct Advance {
+    /// Its next instant, or the last one it had.
+    pub(in crate::db) next_run: Option<Timestamp>,
+    /// How many instants were taken.
+    pub(in crate::db) taken: i64,
+    /// Whether it goes on.
+    pub(in crate::db) lifecycle: Lifecycle,
+}
+
+/// Moves a schedule past the instants that were taken.
+pub(in crate::db) fn advance(tx: &Tx<'_>, id: i64, advance: &Advance) -> sql::Result<()> {
+    statement!(change_schedule!(
+        "next_run = $2, planned_next_run = $2, repetitions = repetitions + $3, lifecycle = $4, \
+         active = $5",
+        " WHERE id = $1"
+    ))
+    .bind(id)
+    .bind(optional(advance.next_run))
+    .bind(advance.taken)
+    .bind(advance.lifecycle.as_str())
+    .bind(advance.lifecycle == Lifecycle::Active)
+    .execute(tx)?;
+    Ok(())
+}
+
+/// An instant of a schedule that is about to be sent for the first time.
+pub(in crate::db) struct FirstTry<'a> {
+    /// Its schedule.
+    pub(in crate::db) uid: Uuid,
+    /// Whom it is for.
+    pub(in crate::db) agent_id: &'a AgentId,
+    /// The lane it holds.
+    pub(in crate::db) lane: &'a Lane,
+    /// The intended instant.
+    pub(in crate::db) intended_at: Timestamp,
+    /// The hash of what it sends.
+    pub(in crate::db) payload: &'a str,
+    /// Who sends it.
+    pub(in crate::db) owner: Uuid,
+    /// The right to settle it.
+    pub(in crate::db) fence: i64,
+    /// When retries end.
+    pub(in crate::db) expires_at: Timestamp,
+    /// Which firing of its schedule it is.
+    pub(in crate::db) firing: i64,
+    /// How many instants it stands for.
+    pub(in crate::db) stands_for: i64,
+    /// The first of them.
+    pub(in crate::db) stands_since: Timestamp,
+}
+
+/// Inserts an occurrence that is being sent from now on; `None` if its instant has one already.
+pub(in crate::db) fn insert_sending(
+    tx: &Tx<'_>,
+    first: &FirstTry<'_>,
+    now: Timestamp,
+) -> sql::Result<Option<Occurrence>> {
+    let row = statement!(
+        "INSERT INTO occurrences (uid, agent_id, \"trigger\", first_at, intended_at, state, lane, \
+         payload, owner, fence, expires_at, sent_at, firing, stands_for, stands_since) \
+         VALUES ($1, $2, 'schedule', $3, $3, 'sending', $4, $5, $6, $7, $8, $9, $10, $11, $12) \
+         ON CONFLICT (uid, \"trigger\", intended_at) DO NOTHING RETURNING ",
+        occurrence_columns!()
+    )
+    .bind(first.uid.to_string())
+    .bind(first.agent_id.as_str())
+    .bind(DbTime(first.intended_at))
+    .bind(first.lane.as_str())
+    .bind(first.payload)
+    .bind(first.owner.to_string())
+    .bind(first.fence)
+    .bind(DbTime(first.expires_at))
+    .bind(DbTime(now))
+    .bind(first.firing)
+    .bind(first.stands_for)
+    .bind(DbTime(first.stands_since))
+    .fetch_optional(tx)?;
+    row.as_ref().map(rows::occurrence).transpose()
+}
+
+/// The next try of an occurrence that waited.
+pub(in crate::db) struct NextTry {
+    /// The occurrence.
+    pub(in crate::db) id: i64,
+    /// Who sends it.
+    pub(in crate::db) owner: Uuid,
+    /// The right to settle it.
+    pub(in crate::db) fence: i64,
+    /// When retries end.
+    pub(in crate::db) expires_at: Timestamp,
+}
+
+/// Marks a waiting occurrence as being sent from now on.
+pub(in crate::db) fn mark_sending(tx: &Tx<'_>, next: &NextTry, now: Timestamp) -> sql::Result<()> {
+    statement!(
+        "UPDATE occurrences SET state = 'sending', owner = $2, fence = $3, sent_at = $4, \
+         not_before = NULL, run_id = NULL, expires_at = $5 WHERE id = $1"
+    )
+    .bind(next.id)
+    .bind(next.owner.to_string())
+    .bind(next.fence)
+    .bind(DbTime(now))
+    .bind(DbTime(next.expires_at))
+    .execute(tx)?;
+    Ok(())
+}

@@ -1,0 +1,81 @@
+//! Runs by hand.
+
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use super::rows;
+use crate::db::sql::{self, Tx, statement};
+use crate::db::time::DbTime;
+use crate::models::{AgentId, Lane, Trigger};
+
+/// How many runs by hand were asked for of an agent from a time on.
+pub(in crate::db) fn count(tx: &Tx<'_>, agent: &AgentId, since: Timestamp) -> sql::Result<i64> {
+    statement!(
+        "SELECT count(*) FROM occurrences \
+         WHERE \"trigger\" = 'manual' AND agent_id = $1 AND intended_at >= $2"
+    )
+    .bind(agent.as_str())
+    .bind(DbTime(since))
+    .one(tx)
+}
+
+/// The number of a run of a schedule by hand that waits and was never sent.
+pub(in crate::db) fn find_waiting(
+    tx: &Tx<'_>,
+    uid: Option<Uuid>,
+    agent: &str,
+) -> sql::Result<Option<i64>> {
+    statement!(
+        "SELECT id FROM occurrences WHERE uid = $1 AND \"trigger\" = 'manual' \
+         AND state = 'waiting' AND sent_at IS NULL AND agent_id = $2"
+    )
+    .bind(uid.map(|u| u.to_string()))
+    .bind(agent)
+    .optional(tx)
+}
+
+/// When the latest run of a schedule by hand was asked for, up to a time.
+pub(in crate::db) fn fetch_latest(
+    tx: &Tx<'_>,
+    uid: Option<Uuid>,
+    until: Timestamp,
+) -> sql::Result<Option<Timestamp>> {
+    let row = statement!(
+        "SELECT max(intended_at) AS latest FROM occurrences \
+         WHERE uid = $1 AND \"trigger\" = 'manual' AND intended_at <= $2"
+    )
+    .bind(uid.map(|u| u.to_string()))
+    .bind(DbTime(until))
+    .fetch_one(tx)?;
+    Ok(rows::lenient_time(&row, "latest"))
+}
+
+/// A run by hand that is to be sent.
+pub(in crate::db) struct Run<'a> {
+    /// Its schedule.
+    pub(in crate::db) uid: Option<Uuid>,
+    /// Whom it is for.
+    pub(in crate::db) agent_id: &'a str,
+    /// The instant that makes it the one it is.
+    pub(in crate::db) intended_at: Timestamp,
+    /// The lane it waits for.
+    pub(in crate::db) lane: &'a Lane,
+    /// The hash of what it sends.
+    pub(in crate::db) payload: &'a str,
+}
+
+/// Inserts a run by hand that waits from now on. Returns its number.
+pub(in crate::db) fn insert(tx: &Tx<'_>, run: &Run<'_>, now: Timestamp) -> sql::Result<i64> {
+    statement!(
+        "INSERT INTO occurrences (uid, agent_id, \"trigger\", first_at, intended_at, state, lane, \
+         payload, not_before) VALUES ($1, $2, $3, $4, $4, 'waiting', $5, $6, $7) RETURNING id"
+    )
+    .bind(run.uid.map(|u| u.to_string()))
+    .bind(run.agent_id)
+    .bind(Trigger::Manual.as_str())
+    .bind(DbTime(run.intended_at))
+    .bind(run.lane.as_str())
+    .bind(run.payload)
+    .bind(DbTime(now))
+    .one(tx)
+}

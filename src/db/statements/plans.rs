@@ -1,0 +1,87 @@
+//! Instants that are accounted for without being sent.
+
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use super::schedules::change_schedule;
+use crate::db::sql::{self, Tx, statement};
+use crate::db::time::DbTime;
+use crate::models::{State, Trigger};
+
+/// Counts instants of a schedule that were taken.
+pub(in crate::db) fn add_repetitions(tx: &Tx<'_>, uid: Uuid, taken: i64) -> sql::Result<()> {
+    statement!(change_schedule!(
+        "repetitions = repetitions + $2",
+        " WHERE uid = $1"
+    ))
+    .bind(uid.to_string())
+    .bind(taken)
+    .execute(tx)?;
+    Ok(())
+}
+
+/// A range of instants of one schedule that have one outcome.
+pub(in crate::db) struct SettledRange<'a> {
+    /// Its schedule.
+    pub(in crate::db) uid: Uuid,
+    /// Whom they were for.
+    pub(in crate::db) agent_id: &'a str,
+    /// The first instant.
+    pub(in crate::db) first: Timestamp,
+    /// The last one.
+    pub(in crate::db) newest: Timestamp,
+    /// How many they are.
+    pub(in crate::db) count: i64,
+    /// Their outcome.
+    pub(in crate::db) state: State,
+    /// Why that is it.
+    pub(in crate::db) reason: &'a str,
+}
+
+/// Writes a range as one settled occurrence. `false` if its last instant has an outcome already.
+pub(in crate::db) fn insert_settled(
+    tx: &Tx<'_>,
+    range: &SettledRange<'_>,
+    now: Timestamp,
+) -> sql::Result<bool> {
+    let written = statement!(
+        "INSERT INTO occurrences (uid, agent_id, \"trigger\", first_at, intended_at, count, \
+         state, reason, finished_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) \
+         ON CONFLICT (uid, \"trigger\", intended_at) DO NOTHING"
+    )
+    .bind(range.uid.to_string())
+    .bind(range.agent_id)
+    .bind(Trigger::Schedule.as_str())
+    .bind(DbTime(range.first))
+    .bind(DbTime(range.newest))
+    .bind(range.count)
+    .bind(range.state.as_str())
+    .bind(range.reason)
+    .bind(DbTime(now))
+    .execute(tx)?;
+    Ok(written > 0)
+}
+
+/// Settles what waits of a schedule: a prompt on its way ends by itself. A run by hand is only
+/// cancelled; it is not one of the instants that are skipped.
+pub(in crate::db) fn end_waiting(
+    tx: &Tx<'_>,
+    uid: Uuid,
+    state: State,
+    reason: &str,
+    now: Timestamp,
+) -> sql::Result<()> {
+    // The state is said twice, so that SQLite sees that the index of open ones will do.
+    statement!(
+        "UPDATE occurrences INDEXED BY ix_occurrences_open_uid SET state = $2, reason = $3, \
+         finished_at = $4, not_before = NULL, fence = fence + 1 WHERE uid = $1 \
+         AND state = 'waiting' AND state IN ('waiting', 'sending', 'unknown') \
+         AND (\"trigger\" = 'schedule' OR $2 = 'cancelled')"
+    )
+    .bind(uid.to_string())
+    .bind(state.as_str())
+    .bind(reason)
+    .bind(DbTime(now))
+    .execute(tx)?;
+    Ok(())
+}

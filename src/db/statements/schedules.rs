@@ -1,0 +1,287 @@
+//! Schedules: the table itself, as those ask for it who have a number or a name.
+
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use super::rows::{self, schedule_columns};
+use crate::db::sql::{self, Tx, statement};
+use crate::db::time::{DbTime, optional};
+use crate::models::{
+    AgentId, CatchUp, EnvelopeStyle, Lifecycle, NewSchedule, PingUrl, Plan, PromptSchedule,
+};
+
+/// The text of a change of schedules that is ours: what is set, and where. It raises `row_version`,
+/// by which another program's changes are told from ours.
+macro_rules! change_schedule {
+    ($set:literal, $rest:literal) => {
+        concat!(
+            "UPDATE schedules SET row_version = row_version + 1, ",
+            $set,
+            $rest
+        )
+    };
+}
+pub(in crate::db) use change_schedule;
+
+/// Which schedules to list.
+#[derive(Clone, Debug, Default)]
+pub struct ListFilter {
+    /// Only this agent's.
+    pub agent_id: Option<AgentId>,
+    /// Also those that are paused, and not only the active ones.
+    pub paused: bool,
+    /// Also those that are over or can't be read, and the paused ones.
+    pub all: bool,
+    /// At most so many; `None` for all.
+    pub limit: Option<u32>,
+    /// Leaving out so many at the beginning.
+    pub offset: u32,
+}
+
+impl ListFilter {
+    fn agent(&self) -> Option<&str> {
+        self.agent_id.as_ref().map(AgentId::as_str)
+    }
+
+    fn most(&self) -> i64 {
+        self.limit.map_or(i64::MAX, i64::from)
+    }
+}
+
+/// Whether a filter matches: the agent is `$1`, ended ones count if `$2`, paused ones if `$3`.
+macro_rules! matches_filter {
+    () => {
+        "agent_id = coalesce($1, agent_id) \
+         AND ($2 <> 0 OR active = 1 OR ($3 <> 0 AND lifecycle = 'paused'))"
+    };
+}
+
+/// The schedule of a number.
+pub(in crate::db) fn fetch(tx: &Tx<'_>, id: i64) -> sql::Result<Option<PromptSchedule>> {
+    let row = statement!(
+        "SELECT ",
+        schedule_columns!(),
+        " FROM schedules WHERE id = $1"
+    )
+    .bind(id)
+    .fetch_optional(tx)?;
+    row.as_ref().map(rows::schedule).transpose()
+}
+
+/// The schedule of an identity.
+pub(in crate::db) fn fetch_by_uid(tx: &Tx<'_>, uid: Uuid) -> sql::Result<Option<PromptSchedule>> {
+    let row = statement!(
+        "SELECT ",
+        schedule_columns!(),
+        " FROM schedules INDEXED BY ix_schedules_uid WHERE uid = $1"
+    )
+    .bind(uid.to_string())
+    .fetch_optional(tx)?;
+    row.as_ref().map(rows::schedule).transpose()
+}
+
+/// The live schedule that an agent knows by this name.
+pub(in crate::db) fn fetch_by_name(
+    tx: &Tx<'_>,
+    agent: &AgentId,
+    name: &str,
+) -> sql::Result<Option<PromptSchedule>> {
+    let row = statement!(
+        "SELECT ",
+        schedule_columns!(),
+        " FROM schedules WHERE agent_id = $1 AND name = $2 AND lifecycle IN ('active', 'paused')"
+    )
+    .bind(agent.as_str())
+    .bind(name)
+    .fetch_optional(tx)?;
+    row.as_ref().map(rows::schedule).transpose()
+}
+
+/// The number of the live schedule of an agent that has this name, but for one.
+pub(in crate::db) fn find_other_of_name(
+    tx: &Tx<'_>,
+    agent: &AgentId,
+    name: &str,
+    but: Option<i64>,
+) -> sql::Result<Option<i64>> {
+    statement!(
+        "SELECT id FROM schedules WHERE agent_id = $1 AND name = $2 \
+         AND lifecycle IN ('active', 'paused') AND id IS DISTINCT FROM $3"
+    )
+    .bind(agent.as_str())
+    .bind(name)
+    .bind(but)
+    .optional(tx)
+}
+
+/// The schedules of a filter, by the time of their next run.
+pub(in crate::db) fn list(tx: &Tx<'_>, filter: &ListFilter) -> sql::Result<Vec<PromptSchedule>> {
+    statement!(
+        "SELECT ",
+        schedule_columns!(),
+        " FROM schedules WHERE ",
+        matches_filter!(),
+        " ORDER BY next_run, id LIMIT $4 OFFSET $5"
+    )
+    .bind(filter.agent())
+    .bind(filter.all)
+    .bind(filter.paused)
+    .bind(filter.most())
+    .bind(filter.offset)
+    .map(tx, rows::schedule)
+}
+
+/// The same with so many characters of each prompt.
+pub(in crate::db) fn list_briefly(
+    tx: &Tx<'_>,
+    filter: &ListFilter,
+    characters: i64,
+) -> sql::Result<Vec<PromptSchedule>> {
+    statement!(
+        "SELECT ",
+        schedule_columns!("substr(CAST(prompt_text AS TEXT), 1, $6) AS prompt_text"),
+        " FROM schedules WHERE ",
+        matches_filter!(),
+        " ORDER BY next_run, id LIMIT $4 OFFSET $5"
+    )
+    .bind(filter.agent())
+    .bind(filter.all)
+    .bind(filter.paused)
+    .bind(filter.most())
+    .bind(filter.offset)
+    .bind(characters)
+    .map(tx, rows::schedule)
+}
+
+/// How many bytes the prompts of a filter's page have together.
+pub(in crate::db) fn size_of_prompts(tx: &Tx<'_>, filter: &ListFilter) -> sql::Result<i64> {
+    statement!(
+        "SELECT coalesce(sum(size), 0) FROM (SELECT octet_length(prompt_text) AS size \
+         FROM schedules WHERE ",
+        matches_filter!(),
+        " ORDER BY next_run, id LIMIT $4 OFFSET $5) AS page"
+    )
+    .bind(filter.agent())
+    .bind(filter.all)
+    .bind(filter.paused)
+    .bind(filter.most())
+    .bind(filter.offset)
+    .one(tx)
+}
+
+/// How many schedules a filter matches, whatever its limit.
+pub(in crate::db) fn count(tx: &Tx<'_>, filter: &ListFilter) -> sql::Result<i64> {
+    statement!("SELECT count(*) FROM schedules WHERE ", matches_filter!())
+        .bind(filter.agent())
+        .bind(filter.all)
+        .bind(filter.paused)
+        .one(tx)
+}
+
+/// How many schedules, of one agent or of all, can't be read.
+pub(in crate::db) fn count_broken(tx: &Tx<'_>, agent: Option<&AgentId>) -> sql::Result<i64> {
+    statement!(
+        "SELECT count(*) FROM schedules WHERE lifecycle = 'broken' \
+         AND agent_id = coalesce($1, agent_id)"
+    )
+    .bind(agent.map(AgentId::as_str))
+    .one(tx)
+}
+
+/// How many live schedules an agent has.
+pub(in crate::db) fn count_live(tx: &Tx<'_>, agent: &AgentId) -> sql::Result<i64> {
+    statement!(
+        "SELECT count(*) FROM schedules WHERE agent_id = $1 AND lifecycle IN ('active', 'paused')"
+    )
+    .bind(agent.as_str())
+    .one(tx)
+}
+
+/// Inserts a schedule, which is active. `payload` is the hash of its request, if it has one of its
+/// own. Returns its number.
+pub(in crate::db) fn insert(
+    tx: &Tx<'_>,
+    uid: Uuid,
+    new: &NewSchedule,
+    payload: Option<&str>,
+    now: Timestamp,
+) -> sql::Result<i64> {
+    let (plan, policy) = (&new.plan, &new.policy);
+    statement!(
+        "INSERT INTO schedules (agent_id, prompt_text, schedule_type, schedule_value, next_run, \
+         created_at, active, uid, name, timezone, anchor, start_at, end_at, max_repetitions, \
+         lifecycle, planned_next_run, row_version, touched, catch_up, grace, pause_on_failure, \
+         envelope, max_age, ping_url, payload) \
+         VALUES ($1, $2, $3, $4, $5, $6, 1, $7, $8, $9, $10, $11, $12, $13, 'active', $5, 1, 0, \
+                 $14, $15, $16, $17, $18, $19, $20) \
+         RETURNING id"
+    )
+    .bind(new.agent_id.as_str())
+    .bind(&new.prompt_text)
+    .bind(plan.schedule_type.as_str())
+    .bind(&plan.schedule_value)
+    .bind(DbTime(plan.next_run))
+    .bind(DbTime(now))
+    .bind(uid.to_string())
+    .bind(&new.name)
+    .bind(&plan.timezone)
+    .bind(DbTime(plan.anchor))
+    .bind(optional(plan.start_at))
+    .bind(optional(plan.end_at))
+    .bind(plan.max_repetitions)
+    .bind(policy.catch_up.map(CatchUp::as_str))
+    .bind(policy.grace.map(|d| d.as_secs()))
+    .bind(policy.pause_on_failure)
+    .bind(policy.envelope.map(EnvelopeStyle::as_str))
+    .bind(policy.max_age.map(|d| d.as_secs()))
+    .bind(new.ping_url.as_ref().map(PingUrl::as_str))
+    .bind(payload)
+    .one(tx)
+}
+
+/// Writes a schedule's instants and where it stands; every part of the row is ours after it.
+pub(in crate::db) fn write_plan(
+    tx: &Tx<'_>,
+    id: i64,
+    plan: &Plan,
+    lifecycle: Lifecycle,
+) -> sql::Result<()> {
+    statement!(change_schedule!(
+        "schedule_type = $2, schedule_value = $3, timezone = $4, anchor = $5, next_run = $6, \
+         planned_next_run = $6, start_at = $7, end_at = $8, max_repetitions = $9, \
+         lifecycle = $10, active = $11, broken_reason = NULL",
+        " WHERE id = $1"
+    ))
+    .bind(id)
+    .bind(plan.schedule_type.as_str())
+    .bind(&plan.schedule_value)
+    .bind(&plan.timezone)
+    .bind(DbTime(plan.anchor))
+    .bind(DbTime(plan.next_run))
+    .bind(optional(plan.start_at))
+    .bind(optional(plan.end_at))
+    .bind(plan.max_repetitions)
+    .bind(lifecycle.as_str())
+    .bind(lifecycle == Lifecycle::Active)
+    .execute(tx)?;
+    Ok(())
+}
+
+/// Marks where a schedule stands, nothing else.
+pub(in crate::db) fn write_lifecycle(
+    tx: &Tx<'_>,
+    id: i64,
+    lifecycle: Lifecycle,
+    broken_reason: Option<&str>,
+) -> sql::Result<()> {
+    statement!(change_schedule!(
+        "lifecycle = $2, active = $3, broken_reason = $4, touched = 0",
+        " WHERE id = $1"
+    ))
+    .bind(id)
+    .bind(lifecycle.as_str())
+    .bind(lifecycle == Lifecycle::Active)
+    .bind(broken_reason)
+    .execute(tx)?;
+    Ok(())
+}

@@ -1,0 +1,56 @@
+//! Changes of what a schedule is.
+
+use super::schedules::change_schedule;
+use crate::db::sql::{self, Tx, statement};
+use crate::models::{AgentId, CatchUp, EnvelopeStyle, PingUrl, Policy};
+
+/// Writes another agent, prompt or name; `None` leaves what there is. With another prompt a request
+/// of its own is gone.
+pub(in crate::db) fn write_texts(
+    tx: &Tx<'_>,
+    id: i64,
+    agent: Option<&AgentId>,
+    prompt: Option<&str>,
+    name: Option<&str>,
+) -> sql::Result<()> {
+    statement!(change_schedule!(
+        "agent_id = coalesce($2, agent_id), prompt_text = coalesce($3, prompt_text), \
+         payload = CASE WHEN CAST($3 AS TEXT) IS NULL THEN payload END, name = coalesce($4, name)",
+        " WHERE id = $1"
+    ))
+    .bind(id)
+    .bind(agent.map(AgentId::as_str))
+    .bind(prompt)
+    .bind(name)
+    .execute(tx)?;
+    Ok(())
+}
+
+/// Writes where a schedule's dead-man service is.
+pub(in crate::db) fn write_ping_url(
+    tx: &Tx<'_>,
+    id: i64,
+    ping_url: Option<&PingUrl>,
+) -> sql::Result<()> {
+    statement!(change_schedule!("ping_url = $2", " WHERE id = $1"))
+        .bind(id)
+        .bind(ping_url.map(PingUrl::as_str))
+        .execute(tx)?;
+    Ok(())
+}
+
+/// Writes how a schedule is delivered.
+pub(in crate::db) fn write_policy(tx: &Tx<'_>, id: i64, policy: &Policy) -> sql::Result<()> {
+    statement!(change_schedule!(
+        "catch_up = $2, grace = $3, pause_on_failure = $4, envelope = $5, max_age = $6",
+        " WHERE id = $1"
+    ))
+    .bind(id)
+    .bind(policy.catch_up.map(CatchUp::as_str))
+    .bind(policy.grace.map(|d| d.as_secs()))
+    .bind(policy.pause_on_failure)
+    .bind(policy.envelope.map(EnvelopeStyle::as_str))
+    .bind(policy.max_age.map(|d| d.as_secs()))
+    .execute(tx)?;
+    Ok(())
+}

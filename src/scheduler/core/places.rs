@@ -1,0 +1,114 @@
+//! The lanes in which we speak, and how many there may be at once.
+//!
+//! A place is free once its prompt is answered. Its lane is closed until the verdict is written: a
+//! claim of another lane and that verdict then share one commit.
+
+use std::collections::BTreeMap;
+
+use crate::models::Lane;
+
+/// What stands in a lane of ours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Place {
+    /// A claim that is not answered yet.
+    Claiming,
+    /// The occurrence that is on its way.
+    Sending(i64),
+    /// An occurrence whose verdict is being written.
+    Settling(i64),
+}
+
+/// The lanes in which we speak. They are gone through in order, so that the same events lead to the
+/// same actions.
+#[derive(Debug)]
+pub(super) struct Places {
+    lanes: BTreeMap<Lane, Place>,
+    most: usize,
+}
+
+impl Places {
+    /// None yet of so many.
+    pub(super) fn new(most: usize) -> Self {
+        Places {
+            lanes: BTreeMap::new(),
+            most,
+        }
+    }
+
+    /// Whether one more prompt may be sent. What is not written yet is bounded, too.
+    pub(super) fn has_room(&self) -> bool {
+        let is_settling = |place: &&Place| matches!(place, Place::Settling(_));
+        let settling = self.lanes.values().filter(is_settling).count();
+        self.lanes.len() - settling < self.most && settling <= self.most
+    }
+
+    /// Whether we do something in a lane.
+    pub(super) fn contains(&self, lane: &Lane) -> bool {
+        self.lanes.contains_key(lane)
+    }
+
+    /// Whether we do nothing at all.
+    pub(super) fn is_empty(&self) -> bool {
+        self.lanes.is_empty()
+    }
+
+    /// Whether a claim is not answered yet.
+    pub(super) fn is_claiming(&self) -> bool {
+        self.lanes.values().any(|place| *place == Place::Claiming)
+    }
+
+    /// Whether this occurrence is ours, in this lane.
+    pub(super) fn holds(&self, lane: &Lane, occurrence_id: i64) -> bool {
+        let place = self.lanes.get(lane);
+        [
+            Place::Sending(occurrence_id),
+            Place::Settling(occurrence_id),
+        ]
+        .iter()
+        .any(|ours| place == Some(ours))
+    }
+
+    /// The lane in which an occurrence is on its way.
+    pub(super) fn lane_of(&self, occurrence_id: i64) -> Option<Lane> {
+        let mut lanes = self.lanes.iter();
+        let found = lanes.find(|(_, place)| **place == Place::Sending(occurrence_id));
+        found.map(|(lane, _)| lane.clone())
+    }
+
+    /// Every occurrence that is not settled.
+    pub(super) fn unsettled(&self) -> impl Iterator<Item = i64> {
+        self.lanes.values().filter_map(|place| match place {
+            Place::Sending(id) | Place::Settling(id) => Some(*id),
+            Place::Claiming => None,
+        })
+    }
+
+    /// Takes a place for what is claimed.
+    pub(super) fn claim(&mut self, lane: Lane) {
+        self.lanes.insert(lane, Place::Claiming);
+    }
+
+    /// What was claimed is on its way.
+    pub(super) fn send(&mut self, lane: Lane, occurrence_id: i64) {
+        self.lanes.insert(lane, Place::Sending(occurrence_id));
+    }
+
+    /// Its verdict is to be written: another may be sent in its place.
+    pub(super) fn settle(&mut self, lane: &Lane, occurrence_id: i64) {
+        if let Some(place) = self.lanes.get_mut(lane)
+            && *place == Place::Sending(occurrence_id)
+        {
+            *place = Place::Settling(occurrence_id);
+        }
+    }
+
+    /// Leaves a lane to others.
+    pub(super) fn leave(&mut self, lane: &Lane) {
+        self.lanes.remove(lane);
+    }
+
+    /// Leaves every lane.
+    pub(super) fn leave_all(&mut self) {
+        self.lanes.clear();
+    }
+}
