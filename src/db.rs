@@ -21,7 +21,6 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
 use jiff::Timestamp;
-use tokio::sync::Notify;
 use uuid::Uuid;
 
 use crate::error::{Code, Error, Result};
@@ -37,18 +36,15 @@ pub use ledger::claims::{Claim, ClaimTerms};
 pub use ledger::control::Resumed;
 pub use ledger::gauges::Gauges;
 pub use ledger::halt::Halt;
-pub use ledger::health::{Overdue, Stalled};
 pub use ledger::history::{HistoryFilter, Past};
 pub(crate) use ledger::letters::LONGEST_WAIT;
-pub use ledger::letters::{Letter, Taken, Tidied};
+pub use ledger::letters::{Taken, Tidied};
 pub use ledger::manual::Queued;
 pub use ledger::occurrences::{OpenOccurrence, Waits};
-pub use ledger::outbox::OutboxStatus;
 pub use ledger::plans::{remaining, timetable};
 pub use ledger::prune::Pruned;
 pub use ledger::purge::{Purge, Purged};
 pub use ledger::requests::{Begun, StoredAnswer};
-pub use ledger::schedulers::{HeldTarget, OwnerLock, RunningScheduler};
 pub use ledger::schedules::Cancelled;
 pub use ledger::settle::Settlement;
 pub use ledger::updates::ScheduleUpdate;
@@ -57,9 +53,13 @@ pub use sqlite::adoption::Adopted;
 pub use sqlite::copies::Restored;
 pub use sqlite::filesystem::network_file_system;
 pub use sqlite::foreign::RowColumns;
+pub use sqlite::liveness::OwnerLock;
 pub use sqlite::upgrade::UpgradeReport;
 pub use statements::due::DueSchedule;
+pub use statements::health::{Overdue, Stalled};
+pub use statements::letters::Letter;
 pub use statements::rows::Unreadable;
+pub use statements::schedulers::{HeldTarget, RunningScheduler};
 pub use statements::schedules::ListFilter;
 
 /// How many rows of what another program, or a clock, has changed are put right in one transaction:
@@ -76,8 +76,6 @@ pub struct Db {
     install_id: Uuid,
     /// The zone of schedules that have none of their own.
     zone: Zone,
-    /// Told when this process may have put something into the outbox.
-    outbox_changed: Arc<Notify>,
     /// Who changes it through this handle.
     by: Arc<By>,
     /// How many verdicts could not be written.

@@ -23,7 +23,7 @@ pub use budget::{AllAgents, Allowance, Budget};
 pub use caller::Caller;
 pub use change::{By, Change, ChangeQuery, Face, Operation};
 pub use envelope::{Circumstances, envelope};
-pub use incident::{Channel, Incident, IncidentKind, Notice, NoticeEvent};
+pub use incident::{Channel, Incident, IncidentKind, Notice, NoticeEvent, OutboxStatus};
 pub use key::{StoredKey, hash_key, new_key};
 pub use occurrence::{Attempt, Identity, Occurrence, State, Trigger, Turn};
 pub use payload::Payload;

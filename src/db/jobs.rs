@@ -38,15 +38,6 @@ impl Db {
         }
     }
 
-    /// The same as [`Db::write`].
-    pub(super) async fn write_and_tell<T: Send + 'static>(
-        &self,
-        doing: &'static str,
-        job: impl FnMut(&Tx<'_>) -> Result<T, Failed> + Send + 'static,
-    ) -> Result<T> {
-        self.write(doing, job).await
-    }
-
     /// Listens for what is committed from now on. A scheduler doesn't hear of what is due by its own
     /// doing.
     pub fn listen_to(&self, topic: Topic) -> Listener {

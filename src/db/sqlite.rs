@@ -1,10 +1,13 @@
-//! What only a SQLite file has: opening, other programs' writes, older tables, and copies.
+//! What only a SQLite file has: opening and checking it, other programs' writes, older tables,
+//! copies, and the locks beside it that tell which schedulers live.
 
 pub(in crate::db) mod adoption;
+pub(in crate::db) mod checkup;
 pub(in crate::db) mod connection;
 pub(in crate::db) mod copies;
 pub(in crate::db) mod filesystem;
 pub(in crate::db) mod foreign;
+pub(in crate::db) mod liveness;
 pub(in crate::db) mod migrations;
 pub(in crate::db) mod open;
 pub(in crate::db) mod upgrade;

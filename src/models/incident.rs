@@ -100,6 +100,28 @@ pub struct Notice {
     pub incident: Incident,
 }
 
+/// How it stands with what is to be sent to the operator.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct OutboxStatus {
+    /// Notices that are still to be delivered.
+    pub pending: i64,
+    /// Notices that were given up within the last days.
+    pub given_up: i64,
+    /// Why the latest one could not be delivered.
+    pub last_error: Option<String>,
+}
+
+impl OutboxStatus {
+    /// What keeps the operator from being told, in one line.
+    pub fn problem(&self) -> Option<String> {
+        let error = self.last_error.as_deref()?;
+        Some(format!(
+            "{} notices could not be delivered yet and {} were given up: {error}",
+            self.pending, self.given_up
+        ))
+    }
+}
+
 /// The longest line for people, in characters: it may become the subject of a mail.
 const LONGEST_LINE: usize = 500;
 

@@ -8,9 +8,8 @@ use utoipa::ToSchema;
 
 use super::Backlog;
 use super::views::{OccurrenceView, ScheduleView};
-use crate::db::OutboxStatus;
 use crate::letta_client::Agent;
-use crate::models::{Account, Change, Incident, Sums};
+use crate::models::{Account, Change, Incident, OutboxStatus, Sums};
 
 /// The word that an answer begins with; an error has none.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]

@@ -9,8 +9,8 @@ mod programs;
 mod recorder;
 
 use promptyoself::config::Notify;
-use promptyoself::db::OutboxStatus;
 use promptyoself::letta_client::{Answer, ErrorClass, Refusal, RefusalKind};
+use promptyoself::models::OutboxStatus;
 use promptyoself::notify::Notifier;
 use promptyoself::service::Service;
 use secrecy::SecretString;

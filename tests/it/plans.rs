@@ -171,7 +171,9 @@ fn no_question_of_a_scheduler_is_left_out() {
                     .chars()
                     .take_while(|c| c.is_ascii_lowercase() || *c == '_')
                     .collect();
-                if call[name.len()..].starts_with('(') && name != "clone" {
+                // Those that ask nothing of the database.
+                let is_nothing = ["clone", "listen_to", "tell_of_others"].contains(&name.as_str());
+                if call[name.len()..].starts_with('(') && !is_nothing {
                     asked.insert(name);
                 }
             }

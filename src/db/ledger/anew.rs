@@ -78,7 +78,7 @@ impl Db {
             anew.instants += planned.instants;
         }
         let reason = (!anew.schedules.is_empty()).then(|| anew.describe(latest, now));
-        let put_right = self.write_and_tell(DOING, move |tx| {
+        let put_right = self.write(DOING, move |tx| {
             stamps::put_right(tx, now)?;
             if let Some(reason) = &reason {
                 let wrong = Trouble {

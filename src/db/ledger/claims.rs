@@ -57,15 +57,6 @@ const CLAIM_DUE: &str = "claim a due schedule";
 /// The right to settle an occurrence that is sent for the first time.
 const FIRST_FENCE: i64 = 1;
 
-/// Whom a claim wrote something for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::db) enum Tells {
-    /// Nobody.
-    Nobody,
-    /// Whoever delivers the outbox.
-    Notifier,
-}
-
 /// Why something can't be sent whose request nobody knows any more.
 pub(in crate::db) const PAYLOAD_GONE: &str = "the request that it sends is gone from the database";
 
@@ -118,95 +109,99 @@ impl Db {
         let terms = terms.to_owned();
         let db = self.clone();
         let claimed = self.claim(CLAIM_DUE, move |tx| {
-            let (due, lane, terms) = (&due, &lane, &terms);
-            lock_schedule_as_it_is(tx, due.id)?;
-            let Some(schedule) = claims::fetch_claimable(tx, due)? else {
-                return Ok((Claim::Gone, Tells::Nobody));
-            };
-            // Its place in the lane was that of the instant it was seen with.
-            let as_seen = |t: &Timestamp| t.as_microsecond() == due.next_run.as_microsecond();
-            let first = schedule.next_run.filter(as_seen).filter(|t| *t <= now);
-            let Some(first) = first else {
-                return Ok((Claim::Gone, Tells::Nobody));
-            };
-            let timetable = timetable(&schedule).map_err(|e| Fault::of_row(&e))?;
-            let Some(body) = request_of(tx, &schedule)? else {
-                return Err(Fault::Row(PAYLOAD_GONE.to_owned()));
-            };
-            if remaining(&schedule) == Some(0) {
-                // Another program has woken a schedule that had its last instant.
-                write_lifecycle(tx, schedule.id, Lifecycle::Finished, None)?;
-                let skipped = Claim::Settled(State::Skipped);
-                return end_claim(tx, schedule.id, skipped, now);
-            }
-            lock_lane(tx, lane)?;
-            if claims::is_lane_busy(tx, lane)? {
-                return Ok((Claim::LaneBusy, Tells::Nobody));
-            }
-            let policy = &schedule.policy;
-            let division = timetable.divide(first, now, remaining(&schedule), policy);
-            let next_run = advance(tx, &schedule, &timetable, &division)?;
-            let too_late = schedule.schedule_type == ScheduleType::Once.as_str()
-                && now.duration_since(first) > terms.once_max_lateness;
-            for unsent in unsent_of(&schedule, due.uid, &division, too_late) {
-                unsent.record(tx, now)?;
-            }
-            let Some(intended_at) = division.sent.filter(|_| !too_late) else {
-                let missed = Claim::Settled(State::Missed);
-                return end_claim(tx, schedule.id, missed, now);
-            };
-            // A foreign writer set next_run back.
-            let skipped = Claim::Settled(State::Skipped);
-            if has_outcome(tx, due.uid, intended_at)? {
-                return end_claim(tx, schedule.id, skipped, now);
-            }
-            let hash = store_payload(tx, &body)?;
-            let expires_at = later(now, policy.max_age.unwrap_or(terms.max_age));
-            let taken = to_i64(division.taken());
-            let first_try = FirstTry {
-                uid: due.uid,
-                agent_id: &due.agent_id,
-                lane,
-                intended_at,
-                payload: &hash,
-                owner: terms.owner,
-                fence: FIRST_FENCE,
-                expires_at,
-                firing: schedule.repetitions.saturating_add(taken),
-                stands_for: to_i64(division.coalesced.map_or(1, |r| r.count + 1)),
-                stands_since: division.coalesced.map_or(intended_at, |r| r.first),
-            };
-            let Some(occurrence) = claims::insert_sending(tx, &first_try, now)? else {
-                // This very instant has its outcome already.
-                return end_claim(tx, schedule.id, skipped, now);
-            };
-            let sending = Sending {
-                occurrence: &occurrence,
-                schedule: Some(&schedule),
-                fence: FIRST_FENCE,
-                generation: 0,
-                failures: 0,
-                expires_at,
-                body: &body,
-            };
-            let job = db.begin_attempt(tx, &sending, now)?;
-            failpoint!(ClaimMade);
-            let tells = tell_start(tx, &schedule, now)?;
-            Ok((Claim::Job(Box::new(Job { next_run, ..job })), tells))
+            db.settle_due(tx, &due, &lane, &terms, now)
         });
-        let claim = self.told_of(claimed.await?);
+        let claim = claimed.await?;
         if let Claim::Job(_) = claim {
             failpoint!(ClaimCommitted);
         }
         Ok(claim)
     }
 
-    /// The claim, once the notifier is woken where it wrote something for it.
-    pub(in crate::db) fn told_of(&self, (claim, tells): (Claim, Tells)) -> Claim {
-        if tells == Tells::Notifier {
-            self.outbox_changed.notify_one();
+    /// Settles the instants of a due schedule that have passed, in one transaction: all but the one
+    /// that is to be sent.
+    fn settle_due(
+        &self,
+        tx: &Tx<'_>,
+        due: &DueSchedule,
+        lane: &Lane,
+        terms: &ClaimTerms,
+        now: Timestamp,
+    ) -> Result<Claim, Fault> {
+        lock_schedule_as_it_is(tx, due.id)?;
+        let Some(schedule) = claims::fetch_claimable(tx, due)? else {
+            return Ok(Claim::Gone);
+        };
+        // Its place in the lane was that of the instant it was seen with.
+        let as_seen = |t: &Timestamp| t.as_microsecond() == due.next_run.as_microsecond();
+        let first = schedule.next_run.filter(as_seen).filter(|t| *t <= now);
+        let Some(first) = first else {
+            return Ok(Claim::Gone);
+        };
+        let timetable = timetable(&schedule).map_err(|e| Fault::of_row(&e))?;
+        let Some(body) = request_of(tx, &schedule)? else {
+            return Err(Fault::Row(PAYLOAD_GONE.to_owned()));
+        };
+        if remaining(&schedule) == Some(0) {
+            // Another program has woken a schedule that had its last instant.
+            write_lifecycle(tx, schedule.id, Lifecycle::Finished, None)?;
+            let skipped = Claim::Settled(State::Skipped);
+            return end_claim(tx, schedule.id, skipped, now);
         }
-        claim
+        lock_lane(tx, lane)?;
+        if claims::is_lane_busy(tx, lane)? {
+            return Ok(Claim::LaneBusy);
+        }
+        let policy = &schedule.policy;
+        let division = timetable.divide(first, now, remaining(&schedule), policy);
+        let next_run = advance(tx, &schedule, &timetable, &division)?;
+        let too_late = schedule.schedule_type == ScheduleType::Once.as_str()
+            && now.duration_since(first) > terms.once_max_lateness;
+        for unsent in unsent_of(&schedule, due.uid, &division, too_late) {
+            unsent.record(tx, now)?;
+        }
+        let Some(intended_at) = division.sent.filter(|_| !too_late) else {
+            let missed = Claim::Settled(State::Missed);
+            return end_claim(tx, schedule.id, missed, now);
+        };
+        // A foreign writer set next_run back.
+        let skipped = Claim::Settled(State::Skipped);
+        if has_outcome(tx, due.uid, intended_at)? {
+            return end_claim(tx, schedule.id, skipped, now);
+        }
+        let hash = store_payload(tx, &body)?;
+        let expires_at = later(now, policy.max_age.unwrap_or(terms.max_age));
+        let taken = to_i64(division.taken());
+        let first_try = FirstTry {
+            uid: due.uid,
+            agent_id: &due.agent_id,
+            lane,
+            intended_at,
+            payload: &hash,
+            owner: terms.owner,
+            fence: FIRST_FENCE,
+            expires_at,
+            firing: schedule.repetitions.saturating_add(taken),
+            stands_for: to_i64(division.coalesced.map_or(1, |r| r.count + 1)),
+            stands_since: division.coalesced.map_or(intended_at, |r| r.first),
+        };
+        let Some(occurrence) = claims::insert_sending(tx, &first_try, now)? else {
+            // This very instant has its outcome already.
+            return end_claim(tx, schedule.id, skipped, now);
+        };
+        let sending = Sending {
+            occurrence: &occurrence,
+            schedule: Some(&schedule),
+            fence: FIRST_FENCE,
+            generation: 0,
+            failures: 0,
+            expires_at,
+            body: &body,
+        };
+        let job = self.begin_attempt(tx, &sending, now)?;
+        failpoint!(ClaimMade);
+        tell_start(tx, &schedule, now)?;
+        Ok(Claim::Job(Box::new(Job { next_run, ..job })))
     }
 
     /// Marks a due schedule as broken, if it is still as it was seen.
@@ -222,25 +217,20 @@ impl Db {
             let (due, reason) = (&due, &reason);
             lock_schedule_as_it_is(tx, due.id)?;
             let Some(schedule) = claims::fetch_claimable(tx, due)? else {
-                return Ok((Claim::Gone, Tells::Nobody));
+                return Ok(Claim::Gone);
             };
             write_lifecycle(tx, schedule.id, Lifecycle::Broken, Some(reason))?;
             let broken = Claim::Broken(format!("schedule {} is broken: {reason}", schedule.id));
             end_claim(tx, schedule.id, broken, now)
         });
-        Ok(self.told_of(broken.await?))
+        broken.await
     }
 }
 
 /// Ends what a claim settled without sending.
-fn end_claim(
-    tx: &Tx<'_>,
-    schedule_id: i64,
-    claim: Claim,
-    now: Timestamp,
-) -> Result<(Claim, Tells), Fault> {
+fn end_claim(tx: &Tx<'_>, schedule_id: i64, claim: Claim, now: Timestamp) -> Result<Claim, Fault> {
     follow_lifecycle(tx, schedule_id, now)?;
-    Ok((claim, Tells::Notifier))
+    Ok(claim)
 }
 
 /// Tells a schedule's dead-man service of a first try.
@@ -248,12 +238,12 @@ pub(in crate::db) fn tell_start(
     tx: &Tx<'_>,
     schedule: &PromptSchedule,
     now: Timestamp,
-) -> Result<Tells, Fault> {
+) -> Result<(), Fault> {
     let (Some(url), Some(uid)) = (&schedule.ping_url, schedule.uid) else {
-        return Ok(Tells::Nobody);
+        return Ok(());
     };
     queue_ping(tx, uid, url, Ping::Start, "", now)?;
-    Ok(Tells::Notifier)
+    Ok(())
 }
 
 /// The instants of a division that are not sent, with their outcomes.

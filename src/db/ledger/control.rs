@@ -70,7 +70,7 @@ impl Db {
         now: Timestamp,
     ) -> Result<Option<Resumed>> {
         let db = self.clone();
-        self.write_and_tell("resume the schedule", move |tx| {
+        self.write("resume the schedule", move |tx| {
             let Some(schedule) = lock_schedule(tx, id, &db.zone, now)? else {
                 return Ok(None);
             };

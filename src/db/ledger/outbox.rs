@@ -4,13 +4,13 @@
 use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 
-use super::incidents::fetch_incident;
+use super::locks::lock_subject;
 use crate::db::Db;
-use crate::db::sql::{self, Tx, query};
-use crate::db::statements::rows;
-use crate::db::time::{DbTime, optional};
+use crate::db::sql::{self, Tx};
+use crate::db::statements::incidents;
+use crate::db::statements::outbox::{self, NewNotice, NewPing, Origin};
 use crate::error::Result;
-use crate::models::{Channel, Notice, NoticeEvent, Ping, PingUrl};
+use crate::models::{Channel, Notice, NoticeEvent, OutboxStatus, Ping, PingUrl};
 
 /// After this time a notice is given up: whoever is not reached for so long has other troubles.
 pub(in crate::db) const NOTICE_LIFE: SignedDuration = SignedDuration::from_hours(72);
@@ -21,30 +21,6 @@ pub(in crate::db) const PING_LIFE: SignedDuration = SignedDuration::from_hours(1
 /// How long a channel counts as wanted after a scheduler was last seen configured with it.
 pub(in crate::db) const WANTED: SignedDuration = SignedDuration::from_hours(72);
 
-/// How it stands with what is to be sent to the operator.
-#[derive(
-    Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize, utoipa::ToSchema,
-)]
-pub struct OutboxStatus {
-    /// Notices that are still to be delivered.
-    pub pending: i64,
-    /// Notices that were given up within the last days.
-    pub given_up: i64,
-    /// Why the latest one could not be delivered.
-    pub last_error: Option<String>,
-}
-
-impl OutboxStatus {
-    /// What keeps the operator from being told, in one line.
-    pub fn problem(&self) -> Option<String> {
-        let error = self.last_error.as_deref()?;
-        Some(format!(
-            "{} notices could not be delivered yet and {} were given up: {error}",
-            self.pending, self.given_up
-        ))
-    }
-}
-
 /// Writes the notice of an incident, once for each channel that somebody listens on.
 pub(in crate::db) fn queue_notice(
     tx: &Tx<'_>,
@@ -52,18 +28,14 @@ pub(in crate::db) fn queue_notice(
     event: NoticeEvent,
     now: Timestamp,
 ) -> sql::Result<()> {
-    let listening: Option<i64> = query("SELECT 1 FROM channels WHERE wanted_until >= $1")
-        .bind(DbTime(now))
-        .optional(tx)?;
-    if listening.is_none() {
+    if !outbox::is_listened_to(tx, now)? {
         return Ok(());
     }
-    let row = query("SELECT install_id, outcome FROM install, incidents WHERE id = $1")
-        .bind(incident_id)
-        .fetch_one(tx)?;
-    let install_id = rows::text(&row, "install_id").unwrap_or_default();
-    let outcome = rows::text(&row, "outcome");
-    let Some(mut incident) = fetch_incident(tx, incident_id)? else {
+    let Origin {
+        install_id,
+        outcome,
+    } = outbox::fetch_origin(tx, incident_id)?;
+    let Some(mut incident) = incidents::fetch(tx, incident_id)? else {
         return Ok(());
     };
     incident.text = incident.describe(outcome.as_deref());
@@ -75,22 +47,15 @@ pub(in crate::db) fn queue_notice(
         incident,
     };
     let body = serde_json::to_string(&notice).map_err(sql::Error::Unwritable)?;
-    query(
-        "INSERT INTO outbox (channel, lane, kind, event, body, created_at, not_before, \
-         expires_at) SELECT name, $1, $2, $3, $4, $5, $5, $6 FROM channels \
-         WHERE wanted_until >= $5",
-    )
-    .bind(format!("incident:{incident_id}"))
-    .bind(notice.incident.kind.as_str())
-    .bind(event.as_str())
-    .bind(body)
-    .bind(DbTime(now))
-    .bind(DbTime(later(now, NOTICE_LIFE)))
-    .execute(tx)?;
-    query("UPDATE incidents SET told = 1 WHERE id = $1")
-        .bind(incident_id)
-        .execute(tx)?;
-    Ok(())
+    let written = NewNotice {
+        lane: format!("incident:{incident_id}"),
+        kind: notice.incident.kind,
+        event,
+        body: &body,
+        expires_at: later(now, NOTICE_LIFE),
+    };
+    outbox::insert_notice(tx, written, now)?;
+    incidents::mark_told(tx, incident_id)
 }
 
 /// Writes what the dead-man service of a schedule is told; `reason` says why it failed.
@@ -102,19 +67,15 @@ pub(in crate::db) fn queue_ping(
     reason: &str,
     now: Timestamp,
 ) -> sql::Result<()> {
-    query(
-        "INSERT INTO outbox (channel, lane, kind, event, destination, server, body, created_at, \
-         not_before, expires_at) VALUES ('ping', $1, 'ping', $2, $3, $7, $4, $5, $5, $6)",
-    )
-    .bind(format!("schedule:{uid}"))
-    .bind(ping.as_str())
-    .bind(url.of(ping))
-    .bind(reason)
-    .bind(DbTime(now))
-    .bind(DbTime(later(now, PING_LIFE)))
-    .bind(url.server())
-    .execute(tx)?;
-    Ok(())
+    let written = NewPing {
+        lane: format!("schedule:{uid}"),
+        ping,
+        destination: url.of(ping),
+        server: url.server(),
+        body: reason,
+        expires_at: later(now, PING_LIFE),
+    };
+    outbox::insert_ping(tx, written, now)
 }
 
 impl Db {
@@ -123,59 +84,31 @@ impl Db {
     pub async fn listen(&self, channels: &[Channel], now: Timestamp) -> Result<()> {
         let channels = channels.to_owned();
         self.write("note who wants to be told", move |tx| {
-            let channels = &channels;
-            for channel in channels {
-                query(
-                    "INSERT INTO channels (name, wanted_until) VALUES ($1, $2) \
-                 ON CONFLICT (name) DO UPDATE SET wanted_until = $2",
-                )
-                .bind(channel.as_str())
-                .bind(DbTime(later(now, WANTED)))
-                .execute(tx)?;
+            for channel in &channels {
+                outbox::upsert_channel(tx, *channel, later(now, WANTED))?;
             }
-            let untold: Vec<i64> =
-                query("SELECT id FROM incidents WHERE closed_at IS NULL AND told = 0 ORDER BY id")
-                    .all(tx)?;
-            for id in untold {
-                queue_notice(tx, id, NoticeEvent::Opened, now)?;
+            for untold in incidents::list_untold(tx)? {
+                lock_subject(tx, &untold.subject)?;
+                if incidents::is_untold(tx, untold.id)? {
+                    queue_notice(tx, untold.id, NoticeEvent::Opened, now)?;
+                }
             }
             Ok(())
         })
         .await
     }
 
-    /// Waits until this process may have put something into the outbox.
-    pub async fn outbox_changed(&self) {
-        self.outbox_changed.notified().await;
-    }
-
     /// How it stands with the notices to the operator.
     pub async fn outbox_status(&self, now: Timestamp) -> Result<OutboxStatus> {
+        let lately = now.checked_sub(NOTICE_LIFE).unwrap_or(Timestamp::MIN);
         self.read("look into the outbox", move |tx| {
-            let lately = now.checked_sub(NOTICE_LIFE).unwrap_or(Timestamp::MIN);
-            let row = query(
-                "SELECT \
-             (SELECT count(*) FROM outbox WHERE channel IN ('command', 'url') \
-              AND given_up_at IS NULL) AS pending, \
-             (SELECT count(*) FROM outbox WHERE given_up_at >= $1 AND channel <> 'ping') \
-                 AS given_up, \
-             coalesce((SELECT error FROM outbox WHERE error IS NOT NULL AND given_up_at IS NULL \
-                       AND channel <> 'ping' ORDER BY id DESC LIMIT 1), \
-                      (SELECT error FROM outbox WHERE given_up_at >= $1 AND channel <> 'ping' \
-                       AND error IS NOT NULL ORDER BY given_up_at DESC LIMIT 1)) AS last_error",
-            )
-            .bind(optional(Some(lately)))
-            .fetch_one(tx)?;
-            Ok(OutboxStatus {
-                pending: row.get("pending")?,
-                given_up: row.get("given_up")?,
-                last_error: rows::text(&row, "last_error"),
-            })
+            Ok(outbox::fetch_status(tx, lately)?)
         })
         .await
     }
 }
 
+/// A time so much later, or the last one that there is.
 pub(in crate::db) fn later(now: Timestamp, by: SignedDuration) -> Timestamp {
     now.checked_add(by).unwrap_or(Timestamp::MAX)
 }

@@ -4,8 +4,8 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::clock::sure_time;
 use crate::db::Db;
-use crate::db::sql::{self, Tx, query};
-use crate::db::time::DbTime;
+use crate::db::sql::{self, Tx};
+use crate::db::statements::requests::{self, Noted};
 use crate::error::Result;
 use crate::limits;
 use crate::models::RequestKey;
@@ -47,40 +47,10 @@ impl Db {
         let request = request.to_owned();
         let hash = hash.to_owned();
         self.write("note the request", move |tx| {
-            let (request, hash) = (&request, &hash);
             let day_ago = sure_time(tx, now)?.checked_sub(MEMORY);
-            query("DELETE FROM requests WHERE created_at < $1")
-                .bind(DbTime(day_ago.unwrap_or(Timestamp::MIN)))
-                .execute(tx)?;
-            query(
-                "INSERT INTO requests (caller, key, hash, created_at) SELECT $1, $2, $3, $4 \
-             WHERE (SELECT count(*) FROM requests WHERE caller = $1) < $5 ON CONFLICT DO NOTHING",
-            )
-            .bind(&request.caller)
-            .bind(&request.key)
-            .bind(hash)
-            .bind(DbTime(now))
-            .bind(limits::KEPT_ANSWERS)
-            .execute(tx)?;
-            let row =
-                query("SELECT hash, status, body FROM requests WHERE caller = $1 AND key = $2")
-                    .bind(&request.caller)
-                    .bind(&request.key)
-                    .fetch_optional(tx)?;
-            let Some(row) = row else {
-                return Ok(Begun::TooMany);
-            };
-            let stored: String = row.get("hash")?;
-            if stored != *hash {
-                return Ok(Begun::Other);
-            }
-            let status: Option<i64> = row.get("status")?;
-            let body: Option<String> = row.get("body")?;
-            let status = status.and_then(|status| u16::try_from(status).ok());
-            Ok(match (status, body) {
-                (Some(status), Some(body)) => Begun::Answered(StoredAnswer { status, body }),
-                _ => Begun::Unanswered,
-            })
+            requests::delete_before(tx, day_ago.unwrap_or(Timestamp::MIN))?;
+            requests::insert(tx, &request, &hash, limits::KEPT_ANSWERS, now)?;
+            Ok(begun(requests::fetch(tx, &request)?, &hash))
         })
         .await
     }
@@ -90,13 +60,7 @@ impl Db {
         let request = request.to_owned();
         let answer = answer.to_owned();
         self.write("keep the answer", move |tx| {
-            let (request, answer) = (&request, &answer);
-            query("UPDATE requests SET status = $3, body = $4 WHERE caller = $1 AND key = $2")
-                .bind(&request.caller)
-                .bind(&request.key)
-                .bind(answer.status)
-                .bind(&answer.body)
-                .execute(tx)?;
+            requests::set_answer(tx, &request, answer.status, &answer.body)?;
             Ok(())
         })
         .await
@@ -106,11 +70,7 @@ impl Db {
     pub async fn forget_request(&self, request: &RequestKey) -> Result<()> {
         let request = request.to_owned();
         self.write("forget the request", move |tx| {
-            let request = &request;
-            query("DELETE FROM requests WHERE caller = $1 AND key = $2 AND effect IS NULL")
-                .bind(&request.caller)
-                .bind(&request.key)
-                .execute(tx)?;
+            requests::delete_without_effect(tx, &request)?;
             Ok(())
         })
         .await
@@ -126,20 +86,30 @@ impl Db {
     }
 }
 
+/// How it stands with a request of this hash, after it was noted if it could be.
+fn begun(noted: Option<Noted>, hash: &str) -> Begun {
+    let Some(noted) = noted else {
+        return Begun::TooMany;
+    };
+    if noted.hash != hash {
+        return Begun::Other;
+    }
+    let status = noted.status.and_then(|status| u16::try_from(status).ok());
+    match (status, noted.body) {
+        (Some(status), Some(body)) => Begun::Answered(StoredAnswer { status, body }),
+        _ => Begun::Unanswered,
+    }
+}
+
 /// What a request made before, if it was carried out.
 pub(in crate::db) fn effect_of(
     tx: &Tx<'_>,
     request: Option<&RequestKey>,
 ) -> sql::Result<Option<i64>> {
-    let Some(request) = request else {
-        return Ok(None);
-    };
-    let effect: Option<Option<i64>> =
-        query("SELECT effect FROM requests WHERE caller = $1 AND key = $2")
-            .bind(&request.caller)
-            .bind(&request.key)
-            .optional(tx)?;
-    Ok(effect.flatten())
+    match request {
+        Some(request) => requests::fetch_effect(tx, request),
+        None => Ok(None),
+    }
 }
 
 /// Notes what a request made, in the transaction that makes it.
@@ -148,13 +118,38 @@ pub(in crate::db) fn record_effect(
     request: Option<&RequestKey>,
     effect: i64,
 ) -> sql::Result<()> {
-    let Some(request) = request else {
-        return Ok(());
-    };
-    query("UPDATE requests SET effect = $3 WHERE caller = $1 AND key = $2")
-        .bind(&request.caller)
-        .bind(&request.key)
-        .bind(effect)
-        .execute(tx)?;
-    Ok(())
+    match request {
+        Some(request) => requests::set_effect(tx, request, effect),
+        None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_is_answered_only_by_what_was_answered_to_the_same() {
+        let noted = |status: Option<i64>, body: Option<&str>| Noted {
+            hash: "same".into(),
+            status,
+            body: body.map(str::to_owned),
+        };
+        let answer = || {
+            Begun::Answered(StoredAnswer {
+                status: 201,
+                body: "{}".into(),
+            })
+        };
+        for (stored, hash, expected) in [
+            (None, "same", Begun::TooMany),
+            (Some(noted(None, None)), "same", Begun::Unanswered),
+            (Some(noted(Some(201), Some("{}"))), "same", answer()),
+            (Some(noted(Some(201), Some("{}"))), "other", Begun::Other),
+            (Some(noted(None, None)), "other", Begun::Other),
+            (Some(noted(Some(-1), Some("{}"))), "same", Begun::Unanswered),
+        ] {
+            assert_eq!(begun(stored, hash), expected);
+        }
+    }
 }

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::attempts::Sending;
-use super::claims::{Claim, ClaimTerms, PAYLOAD_GONE, Tells, tell_start};
+use super::claims::{Claim, ClaimTerms, PAYLOAD_GONE, tell_start};
 use super::fault::Fault;
 use super::locks::{lock_lane_of, lock_schedule_of};
 use super::outbox::later;
@@ -52,11 +52,11 @@ impl Db {
             lock_schedule_of(tx, occurrence_id)?;
             lock_lane_of(tx, occurrence_id)?;
             let Some(waiting) = claims::fetch_waiting(tx, occurrence_id)? else {
-                return Ok((Claim::Gone, Tells::Nobody));
+                return Ok(Claim::Gone);
             };
             let occurrence = &waiting.occurrence;
             if occurrence.not_before.is_some_and(|t| t > now) {
-                return Ok((Claim::Gone, Tells::Nobody));
+                return Ok(Claim::Gone);
             }
             let Some(body) = payloads::fetch(tx, &waiting.payload)? else {
                 return Err(Fault::Row(PAYLOAD_GONE.to_owned()));
@@ -85,14 +85,13 @@ impl Db {
             };
             let job = db.begin_attempt(tx, &sending, now)?;
             failpoint!(RetryMade);
-            let tells = match (&schedule, waiting.expires_at) {
-                // Only of its first try: a start puts the alarm off, and retries would for hours.
-                (Some(schedule), None) => tell_start(tx, schedule, now)?,
-                _ => Tells::Nobody,
-            };
-            Ok((Claim::Job(Box::new(job)), tells))
+            // Only of its first try: a start puts the alarm off, and retries would for hours.
+            if let (Some(schedule), None) = (&schedule, waiting.expires_at) {
+                tell_start(tx, schedule, now)?;
+            }
+            Ok(Claim::Job(Box::new(job)))
         });
-        let claim = self.told_of(claimed.await?);
+        let claim = claimed.await?;
         if let Claim::Job(_) = claim {
             failpoint!(RetryCommitted);
         }

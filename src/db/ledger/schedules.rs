@@ -137,7 +137,7 @@ impl Db {
     /// `None` if there is none of this id.
     pub async fn cancel_schedule(&self, id: i64, now: Timestamp) -> Result<Option<Cancelled>> {
         let db = self.clone();
-        self.write_and_tell("cancel the schedule", move |tx| {
+        self.write("cancel the schedule", move |tx| {
             let Some(schedule) = lock_schedule(tx, id, &db.zone, now)? else {
                 return Ok(None);
             };

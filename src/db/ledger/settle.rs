@@ -60,7 +60,7 @@ impl Db {
         now: Timestamp,
     ) -> Result<Option<Settlement>> {
         let verdict = verdict.to_owned();
-        self.write_and_tell("settle an occurrence", move |tx| {
+        self.write("settle an occurrence", move |tx| {
             lock_schedule_of(tx, occurrence_id)?;
             let Some(held) = settle::fetch_held(tx, occurrence_id, fence)? else {
                 return Ok(None);

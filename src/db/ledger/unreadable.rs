@@ -93,8 +93,6 @@ impl Db {
             follow_verdict(tx, &settled, now)?;
             Ok(())
         });
-        given_up.await?;
-        self.outbox_changed.notify_one();
-        Ok(())
+        given_up.await
     }
 }

@@ -124,7 +124,7 @@ impl Db {
         now: Timestamp,
     ) -> Result<Option<T>> {
         let db = self.clone();
-        self.write_and_tell("update the schedule", move |tx| {
+        self.write("update the schedule", move |tx| {
             let Some(schedule) = lock_schedule(tx, id, &db.zone, now)? else {
                 return Ok(None);
             };

@@ -57,7 +57,7 @@ impl Db {
             return Ok(Vec::new());
         }
         let zone = zone.clone();
-        let adopted = self.write_and_tell(DOING, move |tx| {
+        let adopted = self.write(DOING, move |tx| {
             let touched: Vec<i64> = query(SOME_TOUCHED).bind(to_i64(AT_ONCE)).all(tx)?;
             let mut adopted = Vec::new();
             for id in touched {

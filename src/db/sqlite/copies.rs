@@ -8,13 +8,13 @@ use uuid::Uuid;
 
 use super::adoption::adopt;
 use super::connection::{Access, connect};
-use super::filesystem::{create_new_private, for_sqlite};
+use super::filesystem::{create_new_private, for_sqlite, with_end};
+use super::liveness::{lives, owners_folder};
 use super::open::apart;
 use crate::db::ledger::changes::{About, note_change};
 use crate::db::ledger::control::skip_to_now;
 use crate::db::ledger::notices::follow_lifecycle;
 use crate::db::ledger::plans::timetable;
-use crate::db::ledger::schedulers::{lives, owners_folder};
 use crate::db::sql::{self, Tx, query};
 use crate::db::statements::rows::{self, schedule_columns};
 use crate::db::time::DbTime;
@@ -386,12 +386,6 @@ fn refuse_if_in_use(path: &Path) -> Result<()> {
 fn failed(path: &Path, doing: &str, error: sql::Error) -> Error {
     let code = error.code();
     database_error(path, doing, code, error)
-}
-
-fn with_end(path: &Path, end: &str) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(end);
-    PathBuf::from(name)
 }
 
 fn beside(path: &Path, end: &str) -> PathBuf {

@@ -4,7 +4,7 @@
 use std::ffi::OsStr;
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// What opens a file that this user alone may read and write, if it makes it.
 fn private() -> OpenOptions {
@@ -63,6 +63,32 @@ fn make_private(folder: &Path) -> io::Result<()> {
 #[cfg(not(unix))]
 fn make_private(_folder: &Path) -> io::Result<()> {
     Ok(())
+}
+
+/// The path of a file beside another: its name goes on with `end`.
+pub(in crate::db) fn with_end(path: &Path, end: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(end);
+    PathBuf::from(name)
+}
+
+/// How large a database is, in bytes.
+pub(in crate::db) struct Sizes {
+    /// Its file.
+    pub(in crate::db) file: u64,
+    /// The write-ahead log beside it.
+    pub(in crate::db) log: u64,
+}
+
+impl Sizes {
+    /// Those of a database; what can't be looked at counts as empty.
+    pub(in crate::db) fn of(database: &Path) -> Sizes {
+        let size = |path: &Path| std::fs::metadata(path).map_or(0, |file| file.len());
+        Sizes {
+            file: size(database),
+            log: size(&with_end(database, "-wal")),
+        }
+    }
 }
 
 /// A path as SQLite takes it: text, and never one of its URIs.

@@ -48,7 +48,7 @@ impl Db {
     pub async fn insert_row(&self, row: &RowColumns, now: Timestamp) -> Result<i64> {
         let row = row.to_owned();
         let db = self.clone();
-        self.write_and_tell(INSERT, move |tx| {
+        self.write(INSERT, move |tx| {
             let row = &row;
             let id = query(
                 "INSERT INTO schedules (agent_id, prompt_text, schedule_type, schedule_value, \
@@ -78,7 +78,7 @@ impl Db {
     pub async fn update_row(&self, id: i64, row: &RowColumns, now: Timestamp) -> Result<bool> {
         let row = row.to_owned();
         let db = self.clone();
-        self.write_and_tell(CHANGE, move |tx| {
+        self.write(CHANGE, move |tx| {
             let row = &row;
             let Some(before) = lock_schedule(tx, id, &db.zone, now)? else {
                 return Ok(false);

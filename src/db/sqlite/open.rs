@@ -62,7 +62,6 @@ impl Db {
             path: Arc::new(path),
             install_id,
             zone,
-            outbox_changed: Arc::default(),
             by: Arc::default(),
             settle_failures: Arc::default(),
         })

@@ -68,7 +68,7 @@ async fn a_notice_is_tried_ever_more_slowly_until_it_arrives_also_over_a_restart
     }
     let (world, telling) = one_dead(&recorder).await;
     let refused = |text: &'static str| {
-        move |o: &promptyoself::db::OutboxStatus| {
+        move |o: &promptyoself::models::OutboxStatus| {
             o.last_error.as_ref().is_some_and(|e| e.contains(text))
         }
     };

@@ -1,0 +1,137 @@
+//! What is wrong with the file: damage, missing tables, and rows that can't be read. Nothing here
+//! changes anything.
+
+use std::path::{Path, PathBuf};
+
+use rusqlite::Connection;
+
+use super::connection::{Access, connect};
+use super::filesystem::with_end;
+use super::migrations::migrate;
+use super::open::{apart, failed_to_open, is_current};
+use crate::db::Db;
+use crate::db::sql::{self, Row, Tx, query};
+use crate::db::statements::rows::{self, occurrence_columns};
+use crate::error::{Code, Error, Result};
+use crate::schedule::Zone;
+
+impl Db {
+    /// Opens a database to look at it: nothing is made, upgraded or changed.
+    ///
+    /// # Errors
+    /// [`Code::DatabaseUnavailable`] if there is none, [`Code::DatabaseInvalid`] if it is not ours
+    /// or still has to be upgraded.
+    pub async fn open_to_look(path: &Path, zone: &Zone) -> Result<Db> {
+        let (path, zone) = (path.to_owned(), zone.clone());
+        apart(move || open_to_look(&path, zone)).await
+    }
+
+    /// What SQLite finds wrong with the file: damage, and rows that refer to none.
+    pub async fn damages(&self) -> Result<Vec<String>> {
+        self.read("check it", |tx| {
+            let mut found: Vec<String> = query("PRAGMA integrity_check(10)").all(tx)?;
+            found.retain(|line| line != "ok");
+            let rows = query("PRAGMA foreign_key_check").fetch_all(tx)?;
+            for row in rows.iter().take(10) {
+                found.push(format!(
+                    "a row of {} refers to one of {} that is not there",
+                    rows::text(row, "table").unwrap_or_default(),
+                    rows::text(row, "parent").unwrap_or_default(),
+                ));
+            }
+            Ok(found)
+        })
+        .await
+    }
+
+    /// The tables, indexes and triggers that should be there and are not: their names and what
+    /// makes them. A program that rebuilds a table loses them.
+    pub async fn missing_parts(&self) -> Result<Vec<(String, String)>> {
+        self.read("compare its tables", |tx| {
+            let ours = Connection::open_in_memory().map_err(sql::Error::from)?;
+            let ours = &Tx::on(&ours);
+            migrate(ours, Path::new(":memory:"))?;
+            let mut parts: Vec<(String, String)> = query(
+                "SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL \
+                 AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'",
+            )
+            .tuples(ours)?;
+            let there: Vec<String> = query("SELECT name FROM sqlite_master").all(tx)?;
+            parts.retain(|(name, _)| !there.contains(name));
+            Ok(parts)
+        })
+        .await
+    }
+
+    /// The numbers of the occurrences that can't be read, and why; the first ten.
+    pub async fn unreadable_occurrences(&self) -> Result<Vec<(i64, String)>> {
+        self.read("read the occurrences", |tx| {
+            let rows = query(concat!(
+                "SELECT ",
+                occurrence_columns!(),
+                " FROM occurrences WHERE length(uid) <> 36 \
+                 OR \"trigger\" NOT IN ('schedule', 'manual') \
+                 OR state NOT IN ('waiting', 'sending', 'unknown', 'delivered', 'dead', \
+                     'coalesced', 'skipped', 'missed', 'cancelled') \
+                 OR first_at NOT GLOB '[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9] *' \
+                 OR intended_at NOT GLOB '[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9] *' \
+                 LIMIT 10"
+            ))
+            .fetch_all(tx)?;
+            let unreadable = |row: &Row| {
+                let id: i64 = row.get("id").ok()?;
+                let why = rows::occurrence(row).err()?;
+                Some((id, why.to_string()))
+            };
+            Ok(rows.iter().filter_map(unreadable).collect())
+        })
+        .await
+    }
+
+    /// The files of the database that others than their owner may read or write, with their
+    /// permissions.
+    pub fn open_to_others(&self) -> Vec<(PathBuf, u32)> {
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            let files = ["", "-wal", "-shm"].map(|end| with_end(&self.path, end));
+            let wide = |path: PathBuf| {
+                let mode = std::fs::metadata(&path).ok()?.permissions().mode() & 0o777;
+                (mode & 0o077 != 0).then_some((path, mode))
+            };
+            files.into_iter().filter_map(wide).collect()
+        }
+        #[cfg(not(unix))]
+        {
+            Vec::new()
+        }
+    }
+}
+
+fn open_to_look(path: &Path, zone: Zone) -> Result<Db> {
+    let path = std::fs::canonicalize(path).map_err(|e| {
+        Error::new(
+            Code::DatabaseUnavailable,
+            format!(
+                "there is no database {}: give its path with --db or PROMPTYOSELF_DB_PATH, or \
+                 make one with the first schedule",
+                path.display()
+            ),
+        )
+        .example("promptyoself list")
+        .caused_by(e)
+    })?;
+    let connection = connect(&path, Access::Read).map_err(|e| failed_to_open(&path, e))?;
+    if !is_current(&Tx::on(&connection), &path)? {
+        return Err(Error::new(
+            Code::DatabaseInvalid,
+            format!(
+                "the database {} is another version's: any other command of this version brings \
+                 it up to date",
+                path.display()
+            ),
+        )
+        .example("promptyoself list"));
+    }
+    Db::on(path, zone, connection)
+}

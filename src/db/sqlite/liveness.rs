@@ -1,0 +1,121 @@
+//! Which schedulers live: each holds a lock of the operating system on a file beside the database.
+
+use std::fs::{File, TryLockError};
+use std::path::{Path, PathBuf};
+
+use uuid::Uuid;
+
+use super::filesystem::{create_new_private, make_private_folder, with_end};
+use crate::db::Db;
+use crate::error::{Code, Error, Result};
+use crate::ids::new_id;
+
+/// The lock that a scheduler holds while it lives. The operating system frees it with the process,
+/// however that ends, so a free lock proves that its owner is dead.
+#[derive(Debug)]
+pub struct OwnerLock {
+    owner: Uuid,
+    path: PathBuf,
+    file: Option<File>,
+}
+
+impl OwnerLock {
+    /// Who holds it.
+    pub fn owner(&self) -> Uuid {
+        self.owner
+    }
+}
+
+impl Drop for OwnerLock {
+    fn drop(&mut self) {
+        // Unlocked before it is removed, so that nobody sees a missing file of a living owner.
+        drop(self.file.take());
+        let _ = std::fs::remove_file(&self.path);
+    }
+}
+
+impl Db {
+    fn lock_path(&self, owner: Uuid) -> PathBuf {
+        owners_folder(&self.path).join(owner.to_string())
+    }
+
+    /// Makes a new owner and takes its lock.
+    ///
+    /// # Errors
+    /// [`Code::DatabaseUnavailable`] if the lock file beside the database can't be made.
+    pub fn lock_owner(&self) -> Result<OwnerLock> {
+        let owner = new_id();
+        let path = self.lock_path(owner);
+        let failed = |e: std::io::Error| {
+            Error::new(
+                Code::DatabaseUnavailable,
+                format!(
+                    "could not make the lock file {}: the folder of the database must be writable",
+                    path.display()
+                ),
+            )
+            .example("--db ./promptyoself.db")
+            .caused_by(e)
+        };
+        make_private_folder(&owners_folder(&self.path)).map_err(failed)?;
+        let file = create_new_private(&path).map_err(failed)?;
+        file.try_lock().map_err(|e| failed(e.into()))?;
+        Ok(OwnerLock {
+            owner,
+            path,
+            file: Some(file),
+        })
+    }
+
+    /// Whether the owner's process lives. The lock of a dead one is cleared away.
+    pub fn is_alive(&self, owner: Uuid) -> bool {
+        let path = self.lock_path(owner);
+        match lock_state(&path) {
+            LockState::Held => true,
+            LockState::Missing => false,
+            LockState::Free => {
+                let _ = std::fs::remove_file(&path);
+                false
+            }
+        }
+    }
+
+    /// The same, and the lock is left alone.
+    pub(in crate::db) fn lives(&self, owner: Uuid) -> bool {
+        lives(&self.path, owner)
+    }
+}
+
+/// The folder beside the database that holds its lock files.
+pub(in crate::db) fn owners_folder(database: &Path) -> PathBuf {
+    with_end(database, ".owners")
+}
+
+/// Whether an owner's process lives; its lock is left alone.
+pub(in crate::db) fn lives(database: &Path, owner: Uuid) -> bool {
+    let path = owners_folder(database).join(owner.to_string());
+    matches!(lock_state(&path), LockState::Held)
+}
+
+enum LockState {
+    Held,
+    Free,
+    Missing,
+}
+
+/// Looks with a shared lock, which never keeps an owner from its own: owners lock a file that
+/// nobody else knows yet.
+fn lock_state(path: &Path) -> LockState {
+    let file = match File::open(path) {
+        Ok(file) => file,
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return LockState::Missing,
+        // Too many open files, for one, prove nobody's death.
+        Err(_) => return LockState::Held,
+    };
+    match file.try_lock_shared() {
+        Ok(()) => LockState::Free,
+        Err(TryLockError::WouldBlock) => LockState::Held,
+        // Where locks don't work, nobody may be declared dead.
+        Err(TryLockError::Error(_)) => LockState::Held,
+    }
+}

@@ -1,0 +1,123 @@
+//! The record of changes.
+
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use super::rows;
+use crate::db::sql::{self, Row, Tx, statement};
+use crate::db::time::DbTime;
+use crate::models::{AgentId, By, Change, ChangeQuery, Operation};
+
+/// A change that is made.
+pub(in crate::db) struct Made<'a> {
+    /// Who makes it.
+    pub(in crate::db) by: &'a By,
+    /// What is done.
+    pub(in crate::db) operation: Operation,
+    /// The number of the schedule that it is about.
+    pub(in crate::db) schedule_id: Option<i64>,
+    /// That schedule.
+    pub(in crate::db) uid: Option<Uuid>,
+    /// Whose that is.
+    pub(in crate::db) agent_id: Option<&'a str>,
+    /// What of it is changed, by name.
+    pub(in crate::db) what: Option<&'a str>,
+}
+
+/// Writes a change down. Returns its number.
+pub(in crate::db) fn insert(tx: &Tx<'_>, made: &Made<'_>, now: Timestamp) -> sql::Result<i64> {
+    statement!(
+        "INSERT INTO changes (at, caller, key_name, face, operation, schedule_id, uid, agent_id, \
+         what) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) RETURNING id"
+    )
+    .bind(DbTime(now))
+    .bind(made.by.who())
+    .bind(made.by.key.as_deref())
+    .bind(made.by.face.as_str())
+    .bind(made.operation.as_str())
+    .bind(made.schedule_id)
+    .bind(made.uid.map(|u| u.to_string()))
+    .bind(made.agent_id)
+    .bind(made.what)
+    .one(tx)
+}
+
+/// Says anew what of it a change has changed.
+pub(in crate::db) fn set_what(tx: &Tx<'_>, id: i64, what: &str) -> sql::Result<()> {
+    statement!("UPDATE changes SET what = $2 WHERE id = $1")
+        .bind(id)
+        .bind(what)
+        .execute(tx)?;
+    Ok(())
+}
+
+/// A question for changes, with bounds.
+macro_rules! changes {
+    ($bounds:literal) => {
+        statement!(
+            "SELECT id, at, caller, key_name, face, operation, schedule_id, uid, agent_id, what \
+             FROM changes ",
+            $bounds,
+            " ORDER BY id DESC LIMIT $4 OFFSET $5"
+        )
+    };
+}
+
+/// The changes that are asked for, the newest first.
+pub(in crate::db) fn list(tx: &Tx<'_>, asked: &ChangeQuery) -> sql::Result<Vec<Change>> {
+    // Each bound has an index, and one that is not asked for must not keep another from its own.
+    let question = match (asked.schedule_id, &asked.agent_id, asked.since) {
+        (None, None, None) => changes!(""),
+        (None, None, Some(_)) => changes!("WHERE at >= $3"),
+        (None, Some(_), None) => changes!("WHERE agent_id = $2"),
+        (None, Some(_), Some(_)) => changes!("WHERE agent_id = $2 AND at >= $3"),
+        (Some(_), None, None) => changes!("WHERE schedule_id = $1"),
+        (Some(_), None, Some(_)) => changes!("WHERE schedule_id = $1 AND at >= $3"),
+        (Some(_), Some(_), None) => changes!("WHERE schedule_id = $1 AND agent_id = $2"),
+        (Some(_), Some(_), Some(_)) => {
+            changes!("WHERE schedule_id = $1 AND agent_id = $2 AND at >= $3")
+        }
+    };
+    question
+        .bind(asked.schedule_id)
+        .bind(asked.agent_id.as_ref().map(AgentId::as_str))
+        .bind(asked.since.map(DbTime))
+        .bind(i64::from(asked.limit))
+        .bind(i64::from(asked.offset))
+        .map(tx, change)
+}
+
+/// The numbers of some changes that were made before a time.
+pub(in crate::db) fn list_before(
+    tx: &Tx<'_>,
+    before: Timestamp,
+    most: i64,
+) -> sql::Result<Vec<i64>> {
+    statement!("SELECT id FROM changes INDEXED BY ix_changes_at WHERE at < $1 LIMIT $2")
+        .bind(DbTime(before))
+        .bind(most)
+        .all(tx)
+}
+
+/// Forgets a change.
+pub(in crate::db) fn delete(tx: &Tx<'_>, id: i64) -> sql::Result<()> {
+    statement!("DELETE FROM changes WHERE id = $1")
+        .bind(id)
+        .execute(tx)?;
+    Ok(())
+}
+
+fn change(row: &Row) -> sql::Result<Change> {
+    Ok(Change {
+        id: row.get("id")?,
+        at: rows::lenient_time(row, "at").unwrap_or_default(),
+        caller: rows::text(row, "caller").unwrap_or_default(),
+        key: rows::text(row, "key_name"),
+        face: rows::text(row, "face").unwrap_or_default(),
+        operation: rows::text(row, "operation").unwrap_or_default(),
+        schedule_id: rows::number(row, "schedule_id"),
+        uid: rows::text(row, "uid"),
+        agent_id: rows::text(row, "agent_id"),
+        what: rows::text(row, "what"),
+    })
+}

@@ -1,0 +1,106 @@
+//! What is counted for whoever watches the machine. Each question is answered by an index or a sum
+//! that is kept, however many schedules there are.
+
+use jiff::Timestamp;
+
+use super::rows;
+use crate::db::sql::{self, Row, Tx, statement};
+use crate::db::time::DbTime;
+use crate::models::Channel;
+
+/// How many rows there are of a word.
+pub(in crate::db) struct Count {
+    /// The word.
+    pub(in crate::db) word: String,
+    /// How many.
+    pub(in crate::db) n: i64,
+}
+
+/// Since when the oldest is due that could be claimed now.
+pub(in crate::db) fn fetch_oldest_due(
+    tx: &Tx<'_>,
+    now: Timestamp,
+) -> sql::Result<Option<Timestamp>> {
+    let row = statement!(
+        "SELECT min(next_run) AS since FROM schedules INDEXED BY ix_schedules_due \
+         WHERE active = 1 AND touched = 0 AND next_run <= $1"
+    )
+    .bind(DbTime(now))
+    .fetch_optional(tx)?;
+    Ok(row.and_then(|row| rows::lenient_time(&row, "since")))
+}
+
+/// For when the oldest was meant that was tried, or asked for by hand, and waits for its next try. Of
+/// a paused schedule nothing is due.
+pub(in crate::db) fn fetch_oldest_waiting(tx: &Tx<'_>) -> sql::Result<Option<Timestamp>> {
+    let row = statement!(
+        "SELECT min(o.intended_at) AS since \
+         FROM occurrences o INDEXED BY ix_occurrences_open \
+         LEFT JOIN schedules s INDEXED BY ix_schedules_uid ON s.uid = o.uid \
+         WHERE o.state = 'waiting' AND o.state IN ('waiting', 'sending', 'unknown') \
+         AND (s.lifecycle IS NULL OR s.lifecycle <> 'paused' OR o.\"trigger\" = 'manual')"
+    )
+    .fetch_optional(tx)?;
+    Ok(row.and_then(|row| rows::lenient_time(&row, "since")))
+}
+
+/// The open incidents by their kind, one by one; not more than a hundred thousand.
+pub(in crate::db) fn list_incidents(tx: &Tx<'_>) -> sql::Result<Vec<Count>> {
+    let rows = statement!(
+        "SELECT kind AS word, 1 AS n FROM incidents INDEXED BY ix_incidents_one_open \
+         WHERE closed_at IS NULL LIMIT 100000"
+    )
+    .fetch_all(tx)?;
+    Ok(counts(&rows))
+}
+
+/// How many letters wait on a channel, up to a hundred thousand.
+pub(in crate::db) fn count_letters(tx: &Tx<'_>, channel: Channel) -> sql::Result<i64> {
+    statement!(
+        "SELECT count(*) FROM (SELECT 1 FROM outbox INDEXED BY ix_outbox_lane \
+         WHERE channel = $1 AND given_up_at IS NULL LIMIT 100000) AS found"
+    )
+    .bind(channel.as_str())
+    .one(tx)
+}
+
+/// The sums of schedules that are kept, by their lifecycle.
+pub(in crate::db) fn list_schedules(tx: &Tx<'_>) -> sql::Result<Vec<Count>> {
+    let rows =
+        statement!("SELECT lifecycle AS word, count AS n FROM schedule_counts").fetch_all(tx)?;
+    Ok(counts(&rows))
+}
+
+/// How many schedules there are of each lifecycle, counted one by one.
+pub(in crate::db) fn count_schedules(tx: &Tx<'_>) -> sql::Result<Vec<Count>> {
+    let rows = statement!(
+        "SELECT coalesce(lifecycle, 'new') AS word, count(*) AS n FROM schedules GROUP BY 1"
+    )
+    .fetch_all(tx)?;
+    Ok(counts(&rows))
+}
+
+/// Sets the sum of every lifecycle to nothing.
+pub(in crate::db) fn reset_sums(tx: &Tx<'_>) -> sql::Result<()> {
+    statement!("UPDATE schedule_counts SET count = 0").execute(tx)?;
+    Ok(())
+}
+
+/// Sets the sum of a lifecycle.
+pub(in crate::db) fn set_sum(tx: &Tx<'_>, sum: &Count) -> sql::Result<()> {
+    statement!("UPDATE schedule_counts SET count = $2 WHERE lifecycle = $1")
+        .bind(&sum.word)
+        .bind(sum.n)
+        .execute(tx)?;
+    Ok(())
+}
+
+fn counts(rows: &[Row]) -> Vec<Count> {
+    let count = |row| {
+        Some(Count {
+            word: rows::text(row, "word")?,
+            n: rows::number(row, "n")?,
+        })
+    };
+    rows.iter().filter_map(count).collect()
+}

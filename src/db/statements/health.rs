@@ -1,0 +1,126 @@
+//! What should have been done by now, and what takes too long.
+
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use super::rows;
+use crate::db::sql::{self, Row, Tx, statement};
+use crate::db::time::DbTime;
+use crate::models::State;
+
+/// Something that was to be done by now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Overdue {
+    /// Its schedule's number, if that still exists.
+    pub schedule_id: Option<i64>,
+    /// Whom it is for.
+    pub agent_id: String,
+    /// What was to be done, as a state: `waiting` to be sent (again), `unknown` to be looked for.
+    pub state: State,
+    /// Since when.
+    pub since: Timestamp,
+}
+
+/// A prompt that a living scheduler has been sending for very long.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stalled {
+    /// Its schedule's number, if that still exists.
+    pub schedule_id: Option<i64>,
+    /// Whom it is for.
+    pub agent_id: String,
+    /// Since when it is being sent.
+    pub since: Timestamp,
+    /// Letta's run, if that was told.
+    pub run_id: Option<String>,
+    /// The scheduler that sends it.
+    pub owner: Uuid,
+}
+
+/// How many prompts an owner has on their way.
+pub(in crate::db) struct Sending {
+    /// The owner.
+    pub(in crate::db) owner: Uuid,
+    /// How many they are.
+    pub(in crate::db) prompts: i64,
+}
+
+/// The owners of prompts on their way; one that can't be read is left out.
+pub(in crate::db) fn list_senders(tx: &Tx<'_>) -> sql::Result<Vec<Sending>> {
+    let rows = statement!(
+        "SELECT owner, count(*) AS n FROM occurrences WHERE state = 'sending' \
+         AND owner IS NOT NULL GROUP BY owner"
+    )
+    .fetch_all(tx)?;
+    let read = |row| {
+        Some(Sending {
+            owner: rows::uuid(row, "owner").ok()?,
+            prompts: rows::number(row, "n")?,
+        })
+    };
+    Ok(rows.iter().filter_map(read).collect())
+}
+
+/// What schedulers, living or dead, began to send before `silent_since` without having heard of a
+/// run, or before `running_since` with one; the first twenty.
+pub(in crate::db) fn list_long_sent(
+    tx: &Tx<'_>,
+    silent_since: Timestamp,
+    running_since: Timestamp,
+) -> sql::Result<Vec<Stalled>> {
+    let rows = statement!(
+        "SELECT s.id AS id, o.agent_id AS agent_id, o.sent_at AS since, o.run_id AS run_id, \
+             o.owner AS owner FROM occurrences o LEFT JOIN schedules s ON s.uid = o.uid \
+         WHERE o.state = 'sending' AND o.owner IS NOT NULL \
+             AND o.sent_at < CASE WHEN o.run_id IS NULL THEN $1 ELSE $2 END \
+         ORDER BY o.sent_at LIMIT 20"
+    )
+    .bind(DbTime(silent_since))
+    .bind(DbTime(running_since))
+    .fetch_all(tx)?;
+    Ok(rows.iter().filter_map(stalled).collect())
+}
+
+/// What should have been sent or looked for before a time, with nothing on its way in its lane; the
+/// first twenty. What is paused, behind its own open occurrence, or not adopted yet is left out.
+pub(in crate::db) fn list_overdue(tx: &Tx<'_>, since: Timestamp) -> sql::Result<Vec<Overdue>> {
+    // A lane holds one agent of one target: the agent tells it well enough here.
+    let rows = statement!(
+        "SELECT s.id AS id, s.agent_id AS agent_id, 'waiting' AS state, s.next_run AS since \
+         FROM schedules s WHERE s.active = 1 AND s.touched = 0 AND s.next_run < $1 \
+             AND NOT EXISTS (SELECT 1 FROM occurrences o WHERE o.agent_id = s.agent_id \
+                             AND o.state IN ('waiting', 'sending', 'unknown')) \
+         UNION ALL SELECT s.id, w.agent_id, 'waiting', w.not_before FROM occurrences w \
+             LEFT JOIN schedules s ON s.uid = w.uid WHERE w.state = 'waiting' \
+             AND w.not_before < $1 \
+             AND (s.lifecycle IS NULL OR s.lifecycle <> 'paused' OR w.\"trigger\" = 'manual') \
+             AND NOT EXISTS (SELECT 1 FROM occurrences o WHERE o.lane = w.lane AND \
+                 (o.state IN ('sending', 'unknown') \
+                  OR o.state = 'waiting' AND o.not_before >= $1)) \
+         UNION ALL SELECT s.id, u.agent_id, 'unknown', u.reconcile_until FROM occurrences u \
+             LEFT JOIN schedules s ON s.uid = u.uid WHERE u.state = 'unknown' \
+             AND u.reconcile_until < $1 AND coalesce(u.not_before, '') < $1 \
+         ORDER BY 4 LIMIT 20"
+    )
+    .bind(DbTime(since))
+    .fetch_all(tx)?;
+    Ok(rows.iter().filter_map(overdue).collect())
+}
+
+fn stalled(row: &Row) -> Option<Stalled> {
+    Some(Stalled {
+        schedule_id: row.get("id").ok()?,
+        agent_id: rows::text(row, "agent_id")?,
+        since: rows::lenient_time(row, "since")?,
+        run_id: rows::text(row, "run_id"),
+        owner: rows::text(row, "owner")?.parse().ok()?,
+    })
+}
+
+fn overdue(row: &Row) -> Option<Overdue> {
+    Some(Overdue {
+        schedule_id: row.get("id").ok()?,
+        agent_id: rows::text(row, "agent_id")?,
+        state: State::from_word(&rows::text(row, "state")?)?,
+        since: rows::lenient_time(row, "since")?,
+    })
+}

@@ -1,0 +1,252 @@
+//! Letters of the outbox. Every statement finds its rows by an index, however many there are.
+
+use jiff::Timestamp;
+
+use super::rows;
+use crate::db::sql::{self, Row, Tx, statement};
+use crate::db::time::DbTime;
+use crate::models::Channel;
+
+/// Something to be sent, and the right to send it until the lease ends.
+#[derive(Clone, Debug)]
+pub struct Letter {
+    /// Its number.
+    pub id: i64,
+    /// By which way.
+    pub channel: Channel,
+    /// What it is about: an incident's kind, or `ping`.
+    pub kind: String,
+    /// What it tells of that.
+    pub event: String,
+    /// Where to, unless the settings say it.
+    pub destination: Option<String>,
+    /// The server that is, as scheme, name and port; empty where the settings say it.
+    pub server: String,
+    /// What is sent.
+    pub body: String,
+    /// How often it was tried, this time included.
+    pub tries: i64,
+    /// When it is given up.
+    pub expires_at: Timestamp,
+    /// Why it could not be delivered before.
+    pub error: Option<String>,
+}
+
+/// A letter that is due.
+pub(in crate::db) struct Due {
+    /// Its number.
+    pub(in crate::db) id: i64,
+    /// The server it goes to.
+    pub(in crate::db) server: String,
+    /// When it is given up.
+    pub(in crate::db) expires_at: Timestamp,
+}
+
+/// When letters are due: also those whose times, or leases, were counted by a clock that was set
+/// back since.
+pub(in crate::db) struct DueBy {
+    /// The present time.
+    pub(in crate::db) now: Timestamp,
+    /// No wait that is counted from now ends later.
+    pub(in crate::db) longest_wait: Timestamp,
+    /// No lease that is given now ends later.
+    pub(in crate::db) lease: Timestamp,
+}
+
+/// The columns that [`letter`] reads.
+macro_rules! letter_columns {
+    () => {
+        "id, channel, kind, event, destination, server, body, tries, expires_at, error"
+    };
+}
+
+/// The letters of a channel that are due, the longest due first; at most so many of each kind.
+pub(in crate::db) fn list_due(
+    tx: &Tx<'_>,
+    channel: Channel,
+    by: &DueBy,
+    most: i64,
+) -> sql::Result<Vec<Due>> {
+    statement!(
+        "SELECT * FROM (SELECT id, server, expires_at FROM outbox WHERE channel = $1 \
+             AND head = 1 AND lease_until IS NULL AND not_before <= $2 \
+             ORDER BY not_before, id LIMIT $5) AS found \
+         UNION ALL SELECT * FROM (SELECT id, server, expires_at FROM outbox \
+             WHERE channel = $1 AND head = 1 AND lease_until IS NULL AND not_before > $3 \
+             ORDER BY not_before, id LIMIT $5) AS found \
+         UNION ALL SELECT * FROM (SELECT id, server, expires_at FROM outbox \
+             WHERE channel = $1 AND lease_until <= $2 AND head = 1 \
+             ORDER BY lease_until LIMIT $5) AS found \
+         UNION ALL SELECT * FROM (SELECT id, server, expires_at FROM outbox \
+             WHERE channel = $1 AND lease_until > $4 AND head = 1 \
+             ORDER BY lease_until LIMIT $5) AS found"
+    )
+    .bind(channel.as_str())
+    .bind(DbTime(by.now))
+    .bind(DbTime(by.longest_wait))
+    .bind(DbTime(by.lease))
+    .bind(most)
+    .map(tx, due)
+}
+
+/// A due letter of a channel to none of these servers: asks server by server.
+pub(in crate::db) fn fetch_due_elsewhere(
+    tx: &Tx<'_>,
+    channel: Channel,
+    servers: &[String],
+    now: Timestamp,
+) -> sql::Result<Option<Due>> {
+    let row = statement!(
+        "WITH RECURSIVE servers(server) AS (\
+             SELECT min(server) FROM outbox WHERE channel = $1 AND head = 1 \
+                 AND lease_until IS NULL \
+             UNION ALL SELECT (SELECT min(o.server) FROM outbox o WHERE o.channel = $1 \
+                 AND o.head = 1 AND o.lease_until IS NULL AND o.server > servers.server) \
+             FROM servers WHERE servers.server IS NOT NULL) \
+         SELECT o.id, o.server, o.expires_at FROM servers CROSS JOIN outbox o \
+         WHERE o.id = (SELECT d.id FROM outbox d WHERE d.channel = $1 \
+                 AND d.server = servers.server AND d.head = 1 AND d.lease_until IS NULL \
+                 AND d.not_before <= $2 ORDER BY d.not_before LIMIT 1) \
+         AND servers.server IS NOT NULL \
+         AND servers.server NOT IN (SELECT value FROM json_each($3)) LIMIT 1"
+    )
+    .bind(channel.as_str())
+    .bind(DbTime(now))
+    .bind(json(servers))
+    .fetch_optional(tx)?;
+    row.as_ref().map(due).transpose()
+}
+
+/// Gives the right to send a letter until a time, if nobody has it now.
+pub(in crate::db) fn lease(
+    tx: &Tx<'_>,
+    id: i64,
+    until: Timestamp,
+    now: Timestamp,
+) -> sql::Result<Option<Letter>> {
+    let row = statement!(
+        "UPDATE outbox SET lease_until = $3, tries = tries + 1 WHERE id = $1 AND head = 1 \
+         AND (lease_until IS NULL OR lease_until <= $2 OR lease_until > $3) RETURNING ",
+        letter_columns!()
+    )
+    .bind(id)
+    .bind(DbTime(now))
+    .bind(DbTime(until))
+    .fetch_optional(tx)?;
+    row.as_ref().map(letter).transpose()
+}
+
+/// Gives a letter back, to be tried again at `not_before`, unless it was tried again meanwhile.
+pub(in crate::db) fn release(
+    tx: &Tx<'_>,
+    id: i64,
+    tries: i64,
+    not_before: Timestamp,
+    error: Option<&str>,
+) -> sql::Result<()> {
+    statement!(
+        "UPDATE outbox SET lease_until = NULL, not_before = $3, error = coalesce($4, error) \
+         WHERE id = $1 AND tries = $2"
+    )
+    .bind(id)
+    .bind(tries)
+    .bind(DbTime(not_before))
+    .bind(error)
+    .execute(tx)?;
+    Ok(())
+}
+
+/// Forgets a letter.
+pub(in crate::db) fn delete(tx: &Tx<'_>, id: i64) -> sql::Result<()> {
+    statement!("DELETE FROM outbox WHERE id = $1")
+        .bind(id)
+        .execute(tx)?;
+    Ok(())
+}
+
+/// The numbers of some letters that are to be given up.
+pub(in crate::db) fn list_expired(tx: &Tx<'_>, now: Timestamp, most: i64) -> sql::Result<Vec<i64>> {
+    statement!(
+        "SELECT id FROM outbox WHERE given_up_at IS NULL AND expires_at <= $1 \
+         ORDER BY expires_at LIMIT $2"
+    )
+    .bind(DbTime(now))
+    .bind(most)
+    .all(tx)
+}
+
+/// The numbers of some letters that were given up before a time.
+pub(in crate::db) fn list_given_up_before(
+    tx: &Tx<'_>,
+    before: Timestamp,
+    most: i64,
+) -> sql::Result<Vec<i64>> {
+    statement!("SELECT id FROM outbox WHERE given_up_at < $1 ORDER BY given_up_at LIMIT $2")
+        .bind(DbTime(before))
+        .bind(most)
+        .all(tx)
+}
+
+/// Forgets the pings among letters. Returns them.
+pub(in crate::db) fn delete_pings(tx: &Tx<'_>, ids: &[i64]) -> sql::Result<Vec<Letter>> {
+    statement!(
+        "DELETE FROM outbox WHERE id IN (SELECT value FROM json_each($1)) AND channel = 'ping' \
+         RETURNING ",
+        letter_columns!()
+    )
+    .bind(json(ids))
+    .map(tx, letter)
+}
+
+/// Marks letters as given up. Returns those that were not before.
+pub(in crate::db) fn mark_given_up(
+    tx: &Tx<'_>,
+    ids: &[i64],
+    now: Timestamp,
+) -> sql::Result<Vec<Letter>> {
+    statement!(
+        "UPDATE outbox SET given_up_at = $2, lease_until = NULL \
+         WHERE id IN (SELECT value FROM json_each($1)) AND given_up_at IS NULL RETURNING ",
+        letter_columns!()
+    )
+    .bind(json(ids))
+    .bind(DbTime(now))
+    .map(tx, letter)
+}
+
+/// Forgets letters.
+pub(in crate::db) fn delete_all(tx: &Tx<'_>, ids: &[i64]) -> sql::Result<()> {
+    statement!("DELETE FROM outbox WHERE id IN (SELECT value FROM json_each($1))")
+        .bind(json(ids))
+        .execute(tx)?;
+    Ok(())
+}
+
+fn json<T: serde::Serialize>(values: &[T]) -> String {
+    serde_json::json!(values).to_string()
+}
+
+fn due(row: &Row) -> sql::Result<Due> {
+    Ok(Due {
+        id: row.get("id")?,
+        server: row.get("server")?,
+        expires_at: row.get::<DbTime>("expires_at")?.0,
+    })
+}
+
+fn letter(row: &Row) -> sql::Result<Letter> {
+    let channel: String = row.get("channel")?;
+    Ok(Letter {
+        id: row.get("id")?,
+        channel: Channel::from_word(&channel)
+            .ok_or_else(|| rows::unreadable("channel", &channel))?,
+        kind: row.get("kind")?,
+        event: row.get("event")?,
+        destination: row.get("destination")?,
+        server: row.get("server")?,
+        body: row.get("body")?,
+        tries: row.get("tries")?,
+        expires_at: row.get::<DbTime>("expires_at")?.0,
+        error: row.get("error")?,
+    })
+}

@@ -1,0 +1,137 @@
+//! Where schedules stand, as far as it opens and closes incidents.
+
+use jiff::Timestamp;
+
+use super::rows;
+use super::schedules::change_schedule;
+use crate::db::sql::{self, Row, Tx, statement};
+use crate::db::time::DbTime;
+use crate::models::Lifecycle;
+
+/// Where a schedule stands.
+pub(in crate::db) struct Stands {
+    /// Which one it is; `None` before it is taken up.
+    pub(in crate::db) uid: Option<String>,
+    /// Whose it is.
+    pub(in crate::db) agent_id: String,
+    /// Where it stands; `None` before it is taken up.
+    pub(in crate::db) lifecycle: Option<Lifecycle>,
+    /// Why it can't be read.
+    pub(in crate::db) broken_reason: String,
+    /// Whether it is noted when it ended.
+    pub(in crate::db) has_end: bool,
+    /// Whether a prompt of it waits, is on its way, or is of unknown fate.
+    pub(in crate::db) has_open: bool,
+}
+
+/// Where a schedule stands, if there is one of this number.
+pub(in crate::db) fn fetch_stands(tx: &Tx<'_>, schedule_id: i64) -> sql::Result<Option<Stands>> {
+    let row = statement!(
+        "SELECT uid, agent_id, lifecycle, broken_reason, \
+         CASE WHEN ended_at IS NULL THEN 0 ELSE 1 END AS has_end, CASE WHEN EXISTS (\
+             SELECT 1 FROM occurrences o INDEXED BY ix_occurrences_open_uid \
+             WHERE o.uid = schedules.uid AND o.state IN ('waiting', 'sending', 'unknown')) \
+         THEN 1 ELSE 0 END AS has_open FROM schedules WHERE id = $1"
+    )
+    .bind(schedule_id)
+    .fetch_optional(tx)?;
+    row.as_ref().map(stands).transpose()
+}
+
+/// Notes when a schedule has ended, or that it goes on.
+pub(in crate::db) fn note_end(tx: &Tx<'_>, schedule_id: i64, now: Timestamp) -> sql::Result<()> {
+    statement!(change_schedule!(
+        "ended_at = CASE WHEN lifecycle IN ('finished', 'cancelled') \
+             THEN coalesce(ended_at, $2) END",
+        " WHERE id = $1"
+    ))
+    .bind(schedule_id)
+    .bind(DbTime(now))
+    .execute(tx)?;
+    Ok(())
+}
+
+/// Whether anything more comes of an agent's schedules: one of them has not ended, or a prompt is
+/// open.
+pub(in crate::db) fn goes_on(tx: &Tx<'_>, agent_id: &str) -> sql::Result<bool> {
+    let goes_on: Option<i64> = statement!(
+        "SELECT 1 WHERE EXISTS (SELECT 1 FROM schedules \
+             INDEXED BY ix_schedules_agent_lifecycle WHERE agent_id = $1 \
+             AND lifecycle IN ('active', 'paused', 'broken')) \
+         OR EXISTS (SELECT 1 FROM schedules INDEXED BY ix_schedules_agent_lifecycle \
+             WHERE agent_id = $1 AND lifecycle IS NULL) \
+         OR EXISTS (SELECT 1 FROM occurrences INDEXED BY ix_occurrences_open_agent \
+             WHERE agent_id = $1 AND state IN ('waiting', 'sending', 'unknown'))"
+    )
+    .bind(agent_id)
+    .optional(tx)?;
+    Ok(goes_on.is_some())
+}
+
+/// Whether schedules of an agent are paused since their prompts were given up.
+pub(in crate::db) fn has_paused(tx: &Tx<'_>, agent_id: &str) -> sql::Result<bool> {
+    let paused: Option<i64> = statement!(
+        "SELECT 1 FROM schedules INDEXED BY ix_schedules_agent_lifecycle \
+         WHERE agent_id = $1 AND lifecycle = 'paused' AND paused_by_failures = 1 LIMIT 1"
+    )
+    .bind(agent_id)
+    .optional(tx)?;
+    Ok(paused.is_some())
+}
+
+/// Whether the incidents are to be reviewed: a target has been held since `long_ago` and nobody
+/// knows, the schedule of an incident is gone, or one without an end of its own has been open since
+/// `day_ago`.
+pub(in crate::db) fn needs_review(
+    tx: &Tx<'_>,
+    long_ago: Timestamp,
+    day_ago: Timestamp,
+) -> sql::Result<bool> {
+    let any: Option<i64> = statement!(
+        "SELECT 1 FROM held_targets h WHERE held_since <= $1 AND NOT EXISTS \
+             (SELECT 1 FROM incidents i INDEXED BY ix_incidents_one_open \
+              WHERE i.kind = 'held' AND i.subject = h.target AND i.closed_at IS NULL) \
+         UNION ALL SELECT 1 FROM incidents i INDEXED BY ix_incidents_one_open \
+             WHERE closed_at IS NULL AND kind NOT IN ('held', 'clock', 'unknown_agents') \
+             AND agent_id IS NULL AND NOT EXISTS (SELECT 1 FROM schedules s INDEXED BY \
+                 ix_schedules_uid WHERE s.uid = i.subject) \
+         UNION ALL SELECT 1 FROM incidents INDEXED BY ix_incidents_one_open \
+             WHERE closed_at IS NULL AND kind IN ('clock', 'unknown_agents') AND opened_at <= $2 \
+         LIMIT 1"
+    )
+    .bind(DbTime(long_ago))
+    .bind(DbTime(day_ago))
+    .optional(tx)?;
+    Ok(any.is_some())
+}
+
+/// The agents of some incidents of which, going by their schedules, nothing more may come.
+pub(in crate::db) fn list_agents_perhaps_ended(tx: &Tx<'_>, most: i64) -> sql::Result<Vec<String>> {
+    let rows = statement!(
+        "SELECT agent_id FROM incidents i INDEXED BY ix_incidents_agent \
+         WHERE closed_at IS NULL AND agent_id IS NOT NULL AND CASE kind \
+             WHEN 'paused' THEN NOT EXISTS (SELECT 1 FROM schedules s \
+                 INDEXED BY ix_schedules_agent_lifecycle WHERE s.agent_id = i.agent_id \
+                 AND s.lifecycle = 'paused' AND s.paused_by_failures = 1) \
+             ELSE NOT EXISTS (SELECT 1 FROM schedules s INDEXED BY ix_schedules_agent_lifecycle \
+                 WHERE s.agent_id = i.agent_id \
+                 AND s.lifecycle IN ('active', 'paused', 'broken')) END \
+         AND NOT EXISTS (SELECT 1 FROM schedules s INDEXED BY ix_schedules_agent_lifecycle \
+             WHERE s.agent_id = i.agent_id AND s.lifecycle IS NULL) LIMIT $1"
+    )
+    .bind(most)
+    .fetch_all(tx)?;
+    let agents = rows.iter().filter_map(|row| rows::text(row, "agent_id"));
+    Ok(agents.collect())
+}
+
+fn stands(row: &Row) -> sql::Result<Stands> {
+    Ok(Stands {
+        uid: rows::text(row, "uid"),
+        agent_id: rows::text(row, "agent_id").unwrap_or_default(),
+        lifecycle: rows::text(row, "lifecycle").and_then(|l| Lifecycle::from_word(&l)),
+        broken_reason: rows::text(row, "broken_reason").unwrap_or_default(),
+        has_end: row.get("has_end")?,
+        has_open: rows::flag(row, "has_open"),
+    })
+}
