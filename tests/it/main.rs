@@ -50,6 +50,7 @@ mod server;
 mod simulation;
 mod smcp;
 mod statements;
+mod store;
 mod time_rules;
 mod tls;
 mod upgrades;
