@@ -163,29 +163,31 @@ fn scheduler(
 /// Runs a scheduler on a thread of its own, with all its talks: however busy the faces are, it does
 /// in time what is to be done.
 async fn run_apart(scheduler: Scheduler, mode: Mode, stop: CancellationToken) -> Result<()> {
-    let failed = |e: std::io::Error| {
-        Error::new(
-            Code::Internal,
-            "could not start the thread of the scheduler",
-        )
-        .caused_by(e)
-    };
-    let (told, ended) = oneshot::channel();
-    let runtime = Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(failed)?;
-    let thread = std::thread::Builder::new().name("delivers".to_owned());
-    let run = move || {
-        let _ = told.send(runtime.block_on(scheduler.run(mode, stop)));
-        // Nobody waits for an address that is still being looked up.
-        runtime.shutdown_background();
-    };
-    thread.spawn(run).map_err(failed)?;
+    let ended = start_apart(scheduler, mode, stop).map_err(|e| {
+        let text = "could not start the thread of the scheduler";
+        Error::new(Code::Internal, text).caused_by(e)
+    })?;
     ended.await.unwrap_or_else(|e| {
         let text = "the scheduler ended by an internal fault";
         Err(Error::new(Code::Internal, text).caused_by(e))
     })
+}
+
+/// Starts that thread. Returns what will tell how it ended.
+fn start_apart(
+    scheduler: Scheduler,
+    mode: Mode,
+    stop: CancellationToken,
+) -> std::io::Result<oneshot::Receiver<Result<()>>> {
+    let (told, ended) = oneshot::channel();
+    let runtime = Builder::new_current_thread().enable_all().build()?;
+    let thread = std::thread::Builder::new().name("delivers".to_owned());
+    thread.spawn(move || {
+        let _ = told.send(runtime.block_on(scheduler.run(mode, stop)));
+        // Nobody waits for an address that is still being looked up.
+        runtime.shutdown_background();
+    })?;
+    Ok(ended)
 }
 
 fn settings_of(delivery: &Delivery) -> Settings {

@@ -135,29 +135,35 @@ fn completed() -> Result<Reply> {
 
 /// A token that SIGTERM and SIGINT cancel.
 pub(super) fn stopped_by_signal() -> Result<CancellationToken> {
-    let failed = |e| Error::new(Code::Internal, "could not listen for signals").caused_by(e);
     let stop = CancellationToken::new();
-    let signalled = stop.clone();
-    #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-        let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
-        let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
-        tokio::spawn(async move {
-            tokio::select! {
-                _ = terminate.recv() => {}
-                _ = interrupt.recv() => {}
-            }
-            signalled.cancel();
-        });
-    }
-    #[cfg(not(unix))]
+    cancel_by_signal(stop.clone())
+        .map_err(|e| Error::new(Code::Internal, "could not listen for signals").caused_by(e))?;
+    Ok(stop)
+}
+
+#[cfg(unix)]
+fn cancel_by_signal(stop: CancellationToken) -> std::io::Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
     tokio::spawn(async move {
-        if tokio::signal::ctrl_c().await.map_err(failed).is_ok() {
-            signalled.cancel();
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        stop.cancel();
+    });
+    Ok(())
+}
+
+#[cfg(not(unix))]
+fn cancel_by_signal(stop: CancellationToken) -> std::io::Result<()> {
+    tokio::spawn(async move {
+        if tokio::signal::ctrl_c().await.is_ok() {
+            stop.cancel();
         }
     });
-    Ok(stop)
+    Ok(())
 }
 
 #[cfg(test)]

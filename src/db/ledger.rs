@@ -27,6 +27,7 @@ pub(in crate::db) mod plans;
 pub(in crate::db) mod prune;
 pub(in crate::db) mod purge;
 pub(in crate::db) mod requests;
+pub(in crate::db) mod restored;
 pub(in crate::db) mod retries;
 pub(in crate::db) mod revisions;
 pub(in crate::db) mod scheduled;

@@ -269,13 +269,16 @@ fn is_about_an_index(error: &rusqlite::Error) -> bool {
 }
 
 fn without_hints(sql: &str) -> String {
-    let mut words = sql.split(' ');
+    let mut words = sql.split(' ').peekable();
     let mut plain = Vec::new();
     while let Some(word) = words.next() {
-        match word {
-            "INDEXED" => {
+        match (word, words.peek()) {
+            ("INDEXED", Some(&"BY")) => {
                 let _by = words.next();
                 let _index = words.next();
+            }
+            ("NOT", Some(&"INDEXED")) => {
+                let _indexed = words.next();
             }
             _ => plain.push(word),
         }
@@ -380,6 +383,9 @@ mod tests {
         let hinted = "SELECT a.x FROM a INDEXED BY ix_a WHERE EXISTS (SELECT 1 FROM b INDEXED BY \
                       ix_b WHERE b.y = a.y)";
         let plain = "SELECT a.x FROM a WHERE EXISTS (SELECT 1 FROM b WHERE b.y = a.y)";
+        assert_eq!(without_hints(hinted), plain);
+        let hinted = "SELECT a.x FROM a LEFT JOIN b NOT INDEXED ON b.y = a.y WHERE a.x IS NOT NULL";
+        let plain = "SELECT a.x FROM a LEFT JOIN b ON b.y = a.y WHERE a.x IS NOT NULL";
         assert_eq!(without_hints(hinted), plain);
     }
 

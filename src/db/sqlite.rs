@@ -3,6 +3,7 @@
 
 pub(in crate::db) mod adoption;
 pub(in crate::db) mod checkup;
+pub(in crate::db) mod clean;
 pub(in crate::db) mod connection;
 pub(in crate::db) mod copies;
 pub(in crate::db) mod filesystem;
@@ -10,4 +11,7 @@ pub(in crate::db) mod foreign;
 pub(in crate::db) mod liveness;
 pub(in crate::db) mod migrations;
 pub(in crate::db) mod open;
+mod release_0_1_0;
+mod tables;
 pub(in crate::db) mod upgrade;
+pub(in crate::db) mod wording;

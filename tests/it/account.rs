@@ -3,4 +3,3 @@
 
 mod balance;
 mod damage;
-mod older;

@@ -1,7 +1,9 @@
 //! Databases of older programs, and files that are none of ours.
 
 mod bad_files;
+mod going_on;
 mod killed;
+mod release_0_1_0;
 
 use std::path::{Path, PathBuf};
 

@@ -1,6 +1,6 @@
 //! The files of the plugin, and how a file is put into its folder.
 
-use std::io::Write;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use super::unusable;
@@ -71,8 +71,12 @@ pub(super) fn write_if_changed(path: &Path, text: &str, mode: u32) -> Result<Cha
     if before.as_deref() == Some(text) {
         return Ok(UNCHANGED);
     }
+    replace(path, text, mode).map_err(|e| unusable("write", path, e))?;
+    Ok(if before.is_some() { UPDATED } else { CREATED })
+}
+
+fn replace(path: &Path, text: &str, mode: u32) -> io::Result<()> {
     let fresh = beside(path);
-    let failed = |e: std::io::Error| unusable("write", path, e);
     let _ = std::fs::remove_file(&fresh);
     let mut options = std::fs::OpenOptions::new();
     options.write(true).create_new(true);
@@ -80,38 +84,41 @@ pub(super) fn write_if_changed(path: &Path, text: &str, mode: u32) -> Result<Cha
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, mode);
     #[cfg(not(unix))]
     let _ = mode;
-    let mut file = options.open(&fresh).map_err(failed)?;
-    file.write_all(text.as_bytes())
-        .and_then(|()| file.sync_all())
-        .map_err(failed)?;
+    let mut file = options.open(&fresh)?;
+    file.write_all(text.as_bytes())?;
+    file.sync_all()?;
     #[cfg(unix)]
     if let Ok(old) = path.metadata() {
         use std::os::unix::fs::PermissionsExt;
         // The operator may have let a group read it; a secret is still not everybody's.
         let everybody = if mode & 0o077 == 0 { 0o770 } else { 0o777 };
         let kept = std::fs::Permissions::from_mode(old.permissions().mode() & everybody);
-        std::fs::set_permissions(&fresh, kept).map_err(failed)?;
+        std::fs::set_permissions(&fresh, kept)?;
     }
-    std::fs::rename(&fresh, path).map_err(failed)?;
-    Ok(if before.is_some() { UPDATED } else { CREATED })
+    std::fs::rename(&fresh, path)
 }
 
 /// Lets everybody run a file who may read it. Whether that was news.
 pub(super) fn make_runnable(path: &Path) -> Result<bool> {
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        let failed = |e: std::io::Error| unusable("let others run", path, e);
-        let mode = path.metadata().map_err(failed)?.permissions().mode();
-        let wanted = mode | ((mode & 0o444) >> 2);
-        if wanted != mode {
-            let wanted = std::fs::Permissions::from_mode(wanted);
-            std::fs::set_permissions(path, wanted).map_err(failed)?;
-            return Ok(true);
-        }
+    let_others_run(path).map_err(|e| unusable("let others run", path, e))
+}
+
+/// The same, with the failure as the system tells it.
+#[cfg(unix)]
+pub(super) fn let_others_run(path: &Path) -> io::Result<bool> {
+    use std::os::unix::fs::PermissionsExt;
+    let mode = path.metadata()?.permissions().mode();
+    let wanted = mode | ((mode & 0o444) >> 2);
+    if wanted == mode {
+        return Ok(false);
     }
-    #[cfg(not(unix))]
-    let _ = path;
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(wanted))?;
+    Ok(true)
+}
+
+/// The same, where nobody has to be let.
+#[cfg(not(unix))]
+pub(super) fn let_others_run(_: &Path) -> io::Result<bool> {
     Ok(false)
 }
 

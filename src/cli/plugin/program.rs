@@ -1,8 +1,9 @@
 //! The program in the plugin's folder.
 
+use std::io;
 use std::path::{Path, PathBuf};
 
-use super::files::{CREATED, Change, UNCHANGED, UPDATED, beside};
+use super::files::{CREATED, Change, UNCHANGED, UPDATED, beside, let_others_run};
 use super::{NAME, unusable};
 use crate::error::{Code, Error, Result};
 
@@ -35,21 +36,27 @@ pub(super) fn link(folder: &Path) -> Result<(PathBuf, Change)> {
 /// Copies this program into the folder, in place of whatever is there.
 pub(super) fn copy(folder: &Path) -> Result<(PathBuf, Change)> {
     let (program, path) = places(folder)?;
-    let failed = |e: std::io::Error| unusable("copy the program to", &path, e);
+    if path.symlink_metadata().is_ok_and(|there| there.is_dir()) {
+        return Err(in_the_way(&path));
+    }
+    match replace(&program, &path) {
+        Ok(change) => Ok((path, change)),
+        Err(e) => Err(unusable("copy the program to", &path, e)),
+    }
+}
+
+fn replace(program: &Path, path: &Path) -> io::Result<Change> {
     let change = match path.symlink_metadata() {
         Err(_) => CREATED,
-        Ok(there) if there.is_dir() => return Err(in_the_way(&path)),
-        Ok(there) if there.is_file() && is_same(&program, &path).map_err(failed)? => {
-            return Ok((path, UNCHANGED));
-        }
+        Ok(there) if there.is_file() && is_same(program, path)? => return Ok(UNCHANGED),
         Ok(_) => UPDATED,
     };
-    let fresh = beside(&path);
+    let fresh = beside(path);
     let _ = std::fs::remove_file(&fresh);
-    std::fs::copy(&program, &fresh).map_err(failed)?;
-    super::files::make_runnable(&fresh)?;
-    std::fs::rename(&fresh, &path).map_err(failed)?;
-    Ok((path, change))
+    std::fs::copy(program, &fresh)?;
+    let_others_run(&fresh)?;
+    std::fs::rename(&fresh, path)?;
+    Ok(change)
 }
 
 /// This program, and its place in the folder.
@@ -61,7 +68,7 @@ fn places(folder: &Path) -> Result<(PathBuf, PathBuf)> {
     Ok((program, path))
 }
 
-fn is_same(one: &Path, other: &Path) -> std::io::Result<bool> {
+fn is_same(one: &Path, other: &Path) -> io::Result<bool> {
     let size = |path: &Path| path.metadata().map(|m| m.len());
     Ok(size(one)? == size(other)? && std::fs::read(one)? == std::fs::read(other)?)
 }

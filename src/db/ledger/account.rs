@@ -5,10 +5,11 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use super::revisions::{Revision, early_past, fetch_revisions, fetch_standing};
+use super::plans::to_i64;
+use super::revisions::{Revision, fetch_revisions, fetch_standing};
 use crate::db::Db;
-use crate::db::sql::{self, Row, Tx, query};
-use crate::db::statements::rows::{self, instants};
+use crate::db::sql::{self, Tx};
+use crate::db::statements::account;
 use crate::error::Result;
 use crate::models::{Account, State, Sums, Trigger, name_some};
 use crate::schedule::{Past, Planned, TooMany, count_distinct};
@@ -21,8 +22,6 @@ struct Books {
     revisions: Vec<Revision>,
     /// Whether the schedule's plan says where it ends.
     closed: bool,
-    early: Past,
-    early_count: i64,
     recorded: Vec<Recorded>,
     pruned_until: Option<Timestamp>,
 }
@@ -44,17 +43,7 @@ impl Db {
 
     /// The accounts of every schedule that there ever was, the live ones by their numbers first.
     pub async fn accounts(&self) -> Result<Vec<Account>> {
-        let uids = self.read("look for the schedules", |tx| {
-            let rows = query(
-                "SELECT all_uids.uid AS uid FROM (SELECT uid FROM schedules WHERE uid IS NOT NULL \
-                 UNION SELECT uid FROM schedule_revisions UNION SELECT uid FROM occurrences \
-                 UNION SELECT uid FROM pruned_sums) AS all_uids \
-             LEFT JOIN schedules s ON s.uid = all_uids.uid ORDER BY s.id IS NULL, s.id",
-            )
-            .fetch_all(tx)?;
-            let uids = rows.iter().filter_map(|row| rows::uuid(row, "uid").ok());
-            Ok(uids.collect::<Vec<Uuid>>())
-        });
+        let uids = self.read("look for the schedules", |tx| Ok(account::list_uids(tx)?));
         let uids = uids.await?;
         let mut accounts = Vec::with_capacity(uids.len());
         for uid in uids {
@@ -77,80 +66,40 @@ fn read(tx: &Tx<'_>, uid: Uuid) -> sql::Result<(Account, Books)> {
         balanced: true,
         difference: None,
     };
-    let mut early_count = 0_i64;
-    for row in sums(tx, &key)? {
-        let count = rows::number(&row, "count").unwrap_or(0);
-        let state = rows::text(&row, "state").unwrap_or_default();
-        let scheduled = rows::text(&row, "trigger").as_deref() == Some(Trigger::Schedule.as_str());
-        let sum = match (scheduled, rows::flag(&row, "pruned")) {
+    for recorded in account::list_sums(tx, uid)? {
+        let scheduled = recorded.trigger == Trigger::Schedule.as_str();
+        let sum = match (scheduled, recorded.is_pruned) {
             (false, _) => &mut account.manual,
             (true, true) => &mut account.pruned,
             (true, false) => &mut account.states,
         };
-        let of_state = sum.entry(state).or_default();
-        *of_state = of_state.saturating_add(count);
-        if scheduled && rows::flag(&row, "early") {
-            early_count = count.saturating_add(early_count);
-        }
+        let of_state = sum.entry(recorded.state).or_default();
+        *of_state = of_state.saturating_add(recorded.count);
     }
     let revisions = fetch_revisions(tx, &key, standing.stands_before)?;
     let closed = standing.stands_before.is_some() || revisions.iter().all(|r| !r.open);
     let books = Books {
         revisions,
         closed,
-        early: early_past(tx, &key)?,
-        early_count,
-        recorded: recorded(tx, &key)?,
-        pruned_until: pruned_until(tx, &key)?,
+        recorded: recorded(tx, uid)?,
+        pruned_until: account::fetch_pruned_until(tx, uid)?,
     };
     Ok((account, books))
 }
 
-fn sums(tx: &Tx<'_>, uid: &str) -> sql::Result<Vec<Row>> {
-    query(concat!(
-        "SELECT \"trigger\", state, id <= (SELECT early_occurrences FROM install) AS early, \
-             0 AS pruned, sum(",
-        instants!(),
-        ") AS count FROM occurrences WHERE uid = $1 GROUP BY 1, 2, 3 \
-         UNION ALL SELECT \"trigger\", state, early, 1, count FROM pruned_sums WHERE uid = $1"
-    ))
-    .bind(uid)
-    .fetch_all(tx)
-}
-
-/// The recorded instants, except the early ones; none if they are too many to be compared.
-fn recorded(tx: &Tx<'_>, uid: &str) -> sql::Result<Vec<Recorded>> {
-    let rows = query(
-        "SELECT first_at, intended_at FROM occurrences WHERE uid = $1 AND \"trigger\" = 'schedule' \
-         AND id > (SELECT early_occurrences FROM install) ORDER BY intended_at LIMIT $2",
-    )
-    .bind(uid)
-    .bind(
-        i64::try_from(COMPARED)
-            .unwrap_or(i64::MAX)
-            .saturating_add(1),
-    )
-    .fetch_all(tx)?;
-    if rows.len() > COMPARED {
+/// The recorded instants; none if they are too many to be compared.
+fn recorded(tx: &Tx<'_>, uid: Uuid) -> sql::Result<Vec<Recorded>> {
+    let ranges = account::list_recorded(tx, uid, to_i64(COMPARED as u64 + 1))?;
+    if ranges.len() > COMPARED {
         return Ok(Vec::new());
     }
-    let read = |row| {
+    let readable = ranges.iter().filter_map(|range| {
         Some(Recorded {
-            first: rows::lenient_time(row, "first_at")?,
-            newest: rows::lenient_time(row, "intended_at")?,
+            first: range.first?,
+            newest: range.newest?,
         })
-    };
-    Ok(rows.iter().filter_map(read).collect())
-}
-
-fn pruned_until(tx: &Tx<'_>, uid: &str) -> sql::Result<Option<Timestamp>> {
-    let row = query(
-        "SELECT max(last_at) AS last_at FROM pruned_sums WHERE uid = $1 \
-         AND \"trigger\" = 'schedule'",
-    )
-    .bind(uid)
-    .fetch_one(tx)?;
-    Ok(rows::lenient_time(&row, "last_at"))
+    });
+    Ok(readable.collect())
 }
 
 /// Compares what was planned with what is recorded.
@@ -179,7 +128,7 @@ fn compare(account: &mut Account, books: &Books) {
         );
         return;
     }
-    let planned = match count_distinct(&plans, books.early.clone()) {
+    let expected = match count_distinct(&plans) {
         Ok(planned) => i64::try_from(planned).unwrap_or(i64::MAX),
         Err(TooMany) => {
             account.difference = Some(
@@ -189,7 +138,6 @@ fn compare(account: &mut Account, books: &Books) {
             return;
         }
     };
-    let expected = planned.saturating_add(books.early_count);
     account.expected = Some(expected);
     let unplanned = unplanned(&plans, books);
     let recorded = account.recorded();
@@ -241,7 +189,7 @@ fn unplanned(plans: &[Planned], books: &Books) -> Vec<Timestamp> {
 
 /// The planned instants that are not recorded, as far as they can be compared.
 fn missing(plans: &[Planned], books: &Books) -> Vec<Timestamp> {
-    let mut past = books.early.clone();
+    let mut past = Past::default();
     for recorded in &books.recorded {
         past.add_recorded(recorded.first, recorded.newest);
     }

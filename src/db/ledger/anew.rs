@@ -18,10 +18,9 @@ use super::incidents::{Trouble, Whose, open_incident};
 use super::notices::follow_lifecycle;
 use crate::clock::{SAME, is_possible};
 use crate::db::Db;
-use crate::db::sql::{self, Row, Tx, query};
-use crate::db::statements::rows::{self, schedule_columns};
+use crate::db::sql::{self, Tx};
+use crate::db::statements::anew::{self, Made};
 use crate::db::statements::schedules::fetch;
-use crate::db::time::DbTime;
 use crate::error::Result;
 use crate::models::{IncidentKind, Lifecycle, PromptSchedule};
 
@@ -43,13 +42,6 @@ pub struct PlannedAnew {
     pub instants: i64,
 }
 
-/// When the plan that a schedule has was made, and with which instant it began.
-#[derive(Clone, Copy, Debug)]
-struct Made {
-    at: Timestamp,
-    first: Timestamp,
-}
-
 impl Db {
     /// Plans anew what was planned by a clock that was ahead of `now`, and puts every time right that
     /// was recorded by it; `None` if nothing tells of such a clock. It may be done again where it was
@@ -60,7 +52,7 @@ impl Db {
         else {
             return Ok(None);
         };
-        let mut anew = PlannedAnew::default();
+        let mut all = PlannedAnew::default();
         for some in self.list_suspects(now).await?.chunks(AT_ONCE) {
             let some = some.to_owned();
             let planned = self.write(DOING, move |tx| {
@@ -74,10 +66,10 @@ impl Db {
                 Ok(planned)
             });
             let planned = planned.await?;
-            anew.schedules.extend(planned.schedules);
-            anew.instants += planned.instants;
+            all.schedules.extend(planned.schedules);
+            all.instants += planned.instants;
         }
-        let reason = (!anew.schedules.is_empty()).then(|| anew.describe(latest, now));
+        let reason = (!all.schedules.is_empty()).then(|| all.describe(latest, now));
         let put_right = self.write(DOING, move |tx| {
             stamps::put_right(tx, now)?;
             if let Some(reason) = &reason {
@@ -93,48 +85,24 @@ impl Db {
             Ok(())
         });
         put_right.await?;
-        Ok(Some(anew))
+        Ok(Some(all))
     }
 
     /// The schedules that a clock ahead of `now` may have planned.
     async fn list_suspects(&self, now: Timestamp) -> Result<Vec<i64>> {
         self.read("look for what a wrong clock has planned", move |tx| {
-            let marked: Vec<String> = query(
-                "SELECT uid FROM occurrences WHERE finished_at > $1 \
-             UNION SELECT uid FROM occurrences WHERE state IN ('waiting', 'sending', 'unknown') \
-                 AND (intended_at > $1 OR sent_at > $1) \
-             UNION SELECT o.uid FROM attempts a JOIN occurrences o ON o.id = a.occurrence_id \
-                 WHERE a.started_at > $1 \
-             UNION SELECT uid FROM schedule_revisions WHERE from_at > $1 \
-             UNION SELECT uid FROM schedules WHERE paused_at > $1",
-            )
-            .bind(DbTime(now))
-            .all(tx)?;
-            let marked: HashSet<Uuid> = marked.iter().filter_map(|uid| uid.parse().ok()).collect();
+            let marked: HashSet<Uuid> = anew::list_marked(tx, now)?.into_iter().collect();
             let mut suspects = Vec::new();
             let mut last = i64::MIN;
             loop {
-                let rows = query(concat!(
-                    "SELECT (SELECT from_at FROM schedule_revisions r WHERE r.uid = schedules.uid \
-                         ORDER BY r.id DESC LIMIT 1) AS made_at, \
-                     (SELECT first_instant FROM schedule_revisions r WHERE r.uid = schedules.uid \
-                      ORDER BY r.id DESC LIMIT 1) AS first_instant, ",
-                    schedule_columns!(),
-                    " FROM schedules WHERE id > $1 AND uid IS NOT NULL AND touched = 0 \
-                 ORDER BY id LIMIT $2"
-                ))
-                .bind(last)
-                .bind(LOOKED_AT)
-                .fetch_all(tx)?;
-                let Some(newest) = rows.last() else {
+                let some = anew::list_plans(tx, last, LOOKED_AT)?;
+                let Some((newest, _)) = some.last() else {
                     return Ok(suspects);
                 };
-                last = newest.get("id")?;
-                for row in &rows {
-                    let schedule = rows::schedule(row)?;
+                last = newest.id;
+                for (schedule, made) in &some {
                     let is_marked = schedule.uid.is_some_and(|uid| marked.contains(&uid));
-                    let made = made(row);
-                    if is_marked || made.is_some_and(|made| is_beyond(&schedule, made, now)) {
+                    if is_marked || made.is_some_and(|made| is_beyond(schedule, made, now)) {
                         suspects.push(schedule.id);
                     }
                 }
@@ -168,13 +136,6 @@ impl PlannedAnew {
     }
 }
 
-fn made(row: &Row) -> Option<Made> {
-    Some(Made {
-        at: rows::lenient_time(row, "made_at")?,
-        first: rows::lenient_time(row, "first_instant")?,
-    })
-}
-
 /// Whether the next run of a schedule lies behind an instant of its plan that is still to come.
 fn is_beyond(schedule: &PromptSchedule, made: Made, now: Timestamp) -> bool {
     let is_live = matches!(
@@ -197,13 +158,7 @@ fn plan_one(tx: &Tx<'_>, id: i64, now: Timestamp) -> sql::Result<Option<i64>> {
     let Some(uid) = schedule.uid else {
         return Ok(None);
     };
-    let row = query(
-        "SELECT from_at AS made_at, first_instant FROM schedule_revisions WHERE uid = $1 \
-         ORDER BY id DESC LIMIT 1",
-    )
-    .bind(uid.to_string())
-    .fetch_optional(tx)?;
-    let Some(made) = row.as_ref().and_then(made) else {
+    let Some(made) = anew::fetch_made(tx, uid)? else {
         return Ok(None);
     };
     let taken_back = books::balance(tx, &schedule, made, now)?;

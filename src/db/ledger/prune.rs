@@ -9,30 +9,11 @@ use uuid::Uuid;
 use super::changes::{About, Noted};
 use super::plans::to_i64;
 use super::revisions::end_revision;
-use crate::db::sql::{self, Tx, query};
-use crate::db::statements::rows;
-use crate::db::statements::rows::instants;
-use crate::db::time::DbTime;
+use crate::db::sql::{self, Tx};
+use crate::db::statements::{payloads, prune};
 use crate::db::{AT_ONCE, Db};
 use crate::error::Result;
 use crate::models::{By, Operation};
-
-/// Schedules that ended before `$1`, all of whose deliveries are pruned, and of which nobody has to
-/// know any more. What another program has just changed, perhaps to wake it, is adopted first. One
-/// step in the index of all of an occurrence's key tells whether there is any.
-const ENDED: &str = "SELECT id, uid FROM (\
-         SELECT id, uid, agent_id, touched, lifecycle FROM schedules WHERE ended_at < $1 \
-         UNION ALL SELECT id, uid, agent_id, touched, lifecycle FROM schedules \
-             WHERE ended_at IS NULL \
-             AND lifecycle IN ('finished', 'cancelled') AND next_run < $1 \
-             AND coalesce(last_run, '') < $1 AND coalesce(created_at, '') < $1) AS s \
-     WHERE s.touched = 0 AND s.lifecycle IN ('finished', 'cancelled') \
-     AND NOT EXISTS (SELECT 1 FROM occurrences o WHERE o.uid = s.uid \
-                     AND o.\"trigger\" IN ('schedule', 'manual') AND o.intended_at > '') \
-     AND NOT EXISTS (SELECT 1 FROM incidents i WHERE i.closed_at IS NULL \
-                     AND i.subject = s.uid) \
-     AND NOT EXISTS (SELECT 1 FROM incidents i WHERE i.closed_at IS NULL \
-                     AND i.agent_id = s.agent_id AND i.uid = s.uid) LIMIT $2";
 
 /// What was pruned.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
@@ -94,34 +75,22 @@ impl Db {
     ) -> Result<bool> {
         const DOING: &str = "prune schedules that have ended";
         // Looked for first: almost always there is nothing to write.
-        let any = self.read(DOING, move |tx| {
-            let any = query(ENDED).bind(DbTime(before)).bind(1);
-            Ok(any.fetch_optional(tx)?.is_some())
-        });
-        if !any.await? {
+        let ended = self.read(DOING, move |tx| Ok(prune::list_ended(tx, before, 1)?));
+        if ended.await?.is_empty() {
             return Ok(false);
         }
         let (db, so_far) = (self.clone(), (*all, *noted));
         let pruned = self.write(DOING, move |tx| {
             let (mut all, mut noted) = so_far;
-            let ended = query(ENDED)
-                .bind(DbTime(before))
-                .bind(to_i64(AT_ONCE))
-                .fetch_all(tx)?;
-            for row in &ended {
-                let id = rows::number(row, "id");
-                let uid = rows::text(row, "uid").unwrap_or_default();
+            let ended = prune::list_ended(tx, before, to_i64(AT_ONCE))?;
+            for schedule in &ended {
                 // Its revisions must say where it ended before its row is gone.
-                if let Ok(uid) = uid.parse::<Uuid>() {
+                if let Ok(uid) = schedule.uid.parse::<Uuid>() {
                     end_revision(tx, uid, None)?;
                 }
-                query("DELETE FROM schedules WHERE id = $1")
-                    .bind(id)
-                    .execute(tx)?;
+                prune::delete_schedule(tx, schedule.id)?;
                 // No other program deleted it: there is nothing to settle.
-                query("DELETE FROM deleted_schedules WHERE uid = $1")
-                    .bind(uid)
-                    .execute(tx)?;
+                prune::forget_deleted(tx, &schedule.uid)?;
             }
             if !ended.is_empty() {
                 all.schedules += ended.len() as u64;
@@ -147,25 +116,17 @@ impl Db {
         now: Timestamp,
     ) -> Result<bool> {
         const DOING: &str = "prune the history";
-        let old = self.read(DOING, move |tx| {
-            let old = "SELECT id FROM occurrences INDEXED BY ix_occurrences_finished_at \
-                       WHERE finished_at < $1 AND state NOT IN ('waiting', 'sending', 'unknown') \
-                       LIMIT $2";
-            let old = query(old)
-                .bind(DbTime(before))
-                .bind(to_i64(AT_ONCE))
-                .fetch_all(tx)?;
-            let ids = old.iter().filter_map(|row| rows::number(row, "id"));
-            Ok(ids.collect::<Vec<i64>>())
+        let settled = self.read(DOING, move |tx| {
+            Ok(prune::list_settled(tx, before, to_i64(AT_ONCE))?)
         });
-        let ids = old.await?;
+        let ids = settled.await?;
         if ids.is_empty() {
             return Ok(false);
         }
         let (db, so_far) = (self.clone(), (*all, *noted));
         let pruned = self.write(DOING, move |tx| {
             let (mut all, mut noted) = so_far;
-            let some = prune(tx, &ids)?;
+            let some = prune_occurrences(tx, &ids)?;
             all.occurrences += some.occurrences;
             all.instants += some.instants;
             all.payloads += some.payloads;
@@ -180,47 +141,22 @@ impl Db {
     }
 }
 
-fn prune(tx: &Tx<'_>, ids: &[i64]) -> sql::Result<Pruned> {
-    // What was settled stays settled, so the choice made outside the transaction still holds; of
-    // two that prune at once the second finds less.
-    let ids = ids
-        .iter()
-        .map(i64::to_string)
-        .collect::<Vec<_>>()
-        .join(", ");
-    let instants: Option<i64> = query(&format!(
-        "SELECT sum({}) FROM occurrences WHERE id IN ({ids})",
-        instants!()
-    ))
-    .one(tx)?;
-    let payloads = query(&format!(
-        "SELECT payload FROM occurrences WHERE id IN ({ids}) AND payload IS NOT NULL"
-    ))
-    .fetch_all(tx)?;
-    let payloads: BTreeSet<String> = (payloads.iter())
-        .filter_map(|row| rows::text(row, "payload"))
-        .collect();
-    let sum_up = format!(
-        "INSERT INTO pruned_sums (uid, \"trigger\", state, early, count, first_at, last_at) \
-         SELECT uid, \"trigger\", state, id <= (SELECT early_occurrences FROM install), \
-             sum({}), min(first_at), max(intended_at) FROM occurrences WHERE id IN ({ids}) \
-             GROUP BY 1, 2, 3, 4 \
-         ON CONFLICT DO UPDATE SET count = count + excluded.count, \
-             first_at = min(first_at, excluded.first_at), \
-             last_at = max(last_at, excluded.last_at)",
-        instants!()
-    );
-    let attempts = format!("DELETE FROM attempts WHERE occurrence_id IN ({ids})");
-    for statement in [sum_up, attempts] {
-        query(&statement).execute(tx)?;
+fn prune_occurrences(tx: &Tx<'_>, ids: &[i64]) -> sql::Result<Pruned> {
+    let mut pruned = Pruned::default();
+    let mut payloads = BTreeSet::new();
+    for id in ids {
+        prune::sum_up(tx, *id)?;
+        prune::delete_attempts(tx, *id)?;
+        // What was settled stays settled, so the choice made outside the transaction still holds;
+        // of two that prune at once the second finds less.
+        if let Some(deleted) = prune::delete_occurrence(tx, *id)? {
+            pruned.occurrences += 1;
+            pruned.instants = pruned.instants.saturating_add(deleted.instants);
+            payloads.extend(deleted.payload);
+        }
     }
-    let deleted = query(&format!("DELETE FROM occurrences WHERE id IN ({ids})")).execute(tx)?;
-    Ok(Pruned {
-        occurrences: deleted,
-        instants: instants.unwrap_or(0),
-        payloads: drop_unused_payloads(tx, &payloads)?,
-        ..Pruned::default()
-    })
+    pruned.payloads = drop_unused_payloads(tx, &payloads)?;
+    Ok(pruned)
 }
 
 /// Deletes those of some payloads to which neither an occurrence nor a schedule refers any more.
@@ -230,14 +166,7 @@ pub(in crate::db) fn drop_unused_payloads<'h>(
 ) -> sql::Result<u64> {
     let mut dropped = 0;
     for hash in hashes {
-        let deleted = query(
-            "DELETE FROM payloads WHERE hash = $1 \
-             AND NOT EXISTS (SELECT 1 FROM occurrences WHERE payload = $1) \
-             AND NOT EXISTS (SELECT 1 FROM schedules WHERE payload = $1)",
-        )
-        .bind(hash)
-        .execute(tx)?;
-        dropped += deleted;
+        dropped += u64::from(payloads::delete_unused(tx, hash)?);
     }
     Ok(dropped)
 }

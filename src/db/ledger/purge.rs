@@ -1,19 +1,18 @@
 //! Purging: the texts of what is over are removed, so that they can't be read back from the file.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::changes::{About, Noted};
+use super::plans::to_i64;
 use super::prune::drop_unused_payloads;
-use crate::db::sql::{self, Tx, query};
-use crate::db::sqlite::connection::{Access, connect};
-use crate::db::sqlite::open::apart;
-use crate::db::statements::rows;
-use crate::db::time::{DbTime, optional};
-use crate::db::{AT_ONCE, Db, database_error};
+use crate::db::sql::{self, Tx};
+use crate::db::sqlite::clean::clean_file;
+use crate::db::statements::payloads;
+use crate::db::statements::purge::{self, Asked};
+use crate::db::{AT_ONCE, Db};
 use crate::error::Result;
 use crate::models::{AgentId, By, Operation};
 
@@ -52,37 +51,10 @@ impl Purged {
     }
 }
 
-/// The occurrences that a purge is about: settled, and of whom and when it says.
-const SETTLED: &str = "state NOT IN ('waiting', 'sending', 'unknown') \
-     AND ($1 IS NULL OR uid = $1) AND ($2 IS NULL OR agent_id = $2) \
-     AND ($3 IS NULL OR finished_at < $3)";
-
-/// The schedules that a purge is about: over, with all that was sent of them, and with a prompt.
-const OVER: &str = "lifecycle IN ('finished', 'cancelled') AND touched = 0 AND prompt_text <> '' \
-     AND ($1 IS NULL OR uid = $1) AND ($2 IS NULL OR agent_id = $2) \
-     AND NOT EXISTS (SELECT 1 FROM occurrences o WHERE o.uid = schedules.uid \
-         AND (o.finished_at IS NULL OR o.finished_at >= coalesce($3, '9999-12-31'))) \
-     AND ($3 IS NULL OR created_at IS NULL OR created_at < $3)";
-
 const DOING: &str = "purge texts";
 
-/// What a purge asks of every statement: whose, and before when.
-#[derive(Clone)]
-struct Asked {
-    uid: Option<String>,
-    agent: Option<String>,
-    before: Option<DbTime>,
-}
-
-/// Gives a statement the three parts of what is asked.
-macro_rules! asking {
-    ($asked:expr, $query:expr) => {
-        $query
-            .bind($asked.uid.clone())
-            .bind($asked.agent.clone())
-            .bind($asked.before)
-    };
-}
+/// What lists the numbers of the next rows that a purge is about.
+type List = fn(&Tx<'_>, &Asked, i64, i64) -> sql::Result<Vec<i64>>;
 
 impl Db {
     /// Removes prompts, replies and error texts of what is settled, and was so `before` a time if
@@ -97,99 +69,99 @@ impl Db {
         before: Option<Timestamp>,
         now: Timestamp,
     ) -> Result<Purged> {
-        let (uid, agent) = match whose {
-            Purge::Schedule(uid) => (Some(uid.to_string()), None),
-            Purge::Agent(agent) => (None, Some(agent.as_str().to_owned())),
+        let asked = match whose.clone() {
+            Purge::Schedule(uid) => Asked {
+                uid: Some(uid),
+                before,
+                ..Asked::default()
+            },
+            Purge::Agent(agent_id) => Asked {
+                agent_id: Some(agent_id),
+                before,
+                ..Asked::default()
+            },
         };
-        let before = optional(before);
-        let asked = Asked { uid, agent, before };
-        let before_all = self.count_payloads().await?;
+        let payloads = self.count_payloads().await?;
         let mut purged = Purged::default();
-        let noting = self.noting(&asked, now).await?;
-        let mut noted = Noted::default();
+        let mut noting = self.noting(&asked, now).await?;
         let mut last = 0;
         while let Some(ids) = self
-            .next_ids("occurrences", SETTLED, &asked, &mut last)
+            .next_ids(purge::list_settled, &asked, &mut last)
             .await?
         {
             purged.occurrences += ids.len() as u64;
-            let (noting, told, so_far) = (noting.clone(), purged.told(), noted);
-            let written = self.write(DOING, move |tx| {
-                purge_occurrences(tx, &ids)?;
-                Ok(noting.note(tx, so_far, &told)?)
-            });
-            noted = written.await?;
+            noting = self
+                .purge_some(noting, purged, ids, purge_occurrence)
+                .await?;
         }
-        let of_incidents = asked.clone();
-        let written = self.write(DOING, move |tx| Ok(purge_incidents(tx, &of_incidents)?));
-        written.await?;
         let mut last = 0;
-        while let Some(ids) = self.next_ids("schedules", OVER, &asked, &mut last).await? {
-            purged.schedules += ids.len() as u64;
-            let (noting, told, so_far) = (noting.clone(), purged.told(), noted);
-            let written = self.write(DOING, move |tx| {
-                purge_schedules(tx, &ids)?;
-                Ok(noting.note(tx, so_far, &told)?)
-            });
-            noted = written.await?;
+        while let Some(ids) = self
+            .next_ids(purge::list_incidents, &asked, &mut last)
+            .await?
+        {
+            self.purge_incidents(&asked, &ids).await?;
         }
-        let of_live = asked.clone();
-        let live = self.read(DOING, move |tx| {
-            let live = "SELECT count(*) FROM schedules WHERE (lifecycle IS NULL \
-                            OR lifecycle NOT IN ('finished', 'cancelled')) \
-                        AND ($1 IS NULL OR uid = $1) AND ($2 IS NULL OR agent_id = $2) \
-                        AND ($3 IS NULL OR 1)";
-            Ok(asking!(of_live, query(live)).one(tx)?)
-        });
+        let mut last = 0;
+        while let Some(ids) = self.next_ids(purge::list_over, &asked, &mut last).await? {
+            purged.schedules += ids.len() as u64;
+            noting = self
+                .purge_some(noting, purged, ids, purge::purge_schedule)
+                .await?;
+        }
+        let live = self.read(DOING, move |tx| Ok(purge::count_live(tx, &asked)?));
         purged.live = live.await?;
         // Those that only schedules referred to went with their prompts.
-        let gone = before_all.saturating_sub(self.count_payloads().await?);
+        let gone = payloads.saturating_sub(self.count_payloads().await?);
         purged.payloads = u64::try_from(gone).unwrap_or(0);
-        purged.log_in_use = self.clean_file().await?;
+        purged.log_in_use = clean_file(self.path.clone(), DOING).await?;
         Ok(purged)
     }
 
-    /// Takes out of the file what was deleted from the tables. Returns whether others kept the log
-    /// in use.
-    async fn clean_file(&self) -> Result<bool> {
-        let path = self.path.clone();
-        apart(move || {
-            let failed = |e: sql::Error| {
-                let code = e.code();
-                database_error(&path, DOING, code, e)
-            };
-            let connection = connect(&path, Access::Write).map_err(failed)?;
-            let tx = &Tx::on(&connection);
-            // What was deleted before this program overwrote what it deletes, and free pages.
-            query("VACUUM").execute(tx).map_err(failed)?;
-            // The log still holds the pages as they were.
-            let emptied = query("PRAGMA wal_checkpoint(TRUNCATE)");
-            let busy: i64 = emptied.one(tx).map_err(failed)?;
-            Ok(busy != 0)
-        })
-        .await
+    /// Purges some rows in one transaction, and notes how far it has come.
+    async fn purge_some(
+        &self,
+        noting: Noting,
+        so_far: Purged,
+        ids: Vec<i64>,
+        purge_one: fn(&Tx<'_>, i64) -> sql::Result<()>,
+    ) -> Result<Noting> {
+        let written = self.write(DOING, move |tx| {
+            for id in &ids {
+                purge_one(tx, *id)?;
+            }
+            Ok(noting.clone().note(tx, &so_far.told())?)
+        });
+        written.await
+    }
+
+    /// Removes notices that were given up, and what they told; those still to be sent tell of a
+    /// trouble that goes on, or stay until they are sent.
+    async fn purge_incidents(&self, asked: &Asked, ids: &[i64]) -> Result<()> {
+        let (Some(first), Some(last)) = (ids.first(), ids.last()) else {
+            return Ok(());
+        };
+        let (asked, numbers) = (asked.clone(), *first..=*last);
+        let written = self.write(DOING, move |tx| {
+            purge::delete_notices(tx, &asked, numbers.clone())?;
+            Ok(purge::purge_incidents(tx, &asked, numbers.clone())?)
+        });
+        written.await
     }
 
     async fn count_payloads(&self) -> Result<i64> {
-        let count = self.read(DOING, |tx| {
-            Ok(query("SELECT count(*) FROM payloads").one(tx)?)
-        });
-        count.await
+        self.read(DOING, |tx| Ok(payloads::count(tx)?)).await
     }
 
-    /// The numbers of the next rows of a table that a purge is about; `None` after the last ones.
+    /// The numbers of the next rows that a purge is about; `None` after the last ones.
     async fn next_ids(
         &self,
-        table: &str,
-        which: &str,
+        list: List,
         asked: &Asked,
         last: &mut i64,
     ) -> Result<Option<Vec<i64>>> {
-        let next =
-            format!("SELECT id FROM {table} WHERE {which} AND id > $4 ORDER BY id LIMIT {AT_ONCE}");
         let (asked, after) = (asked.clone(), *last);
         let ids = self.read(DOING, move |tx| {
-            Ok(asking!(asked, query(&next)).bind(after).all(tx)?)
+            Ok(list(tx, &asked, after, to_i64(AT_ONCE))?)
         });
         let ids: Vec<i64> = ids.await?;
         *last = ids.last().copied().unwrap_or(*last);
@@ -200,15 +172,18 @@ impl Db {
     async fn noting(&self, asked: &Asked, now: Timestamp) -> Result<Noting> {
         let (by, asked) = (self.by.clone(), asked.clone());
         let noting = self.read(DOING, move |tx| {
-            let row = query("SELECT id, agent_id FROM schedules WHERE uid = $1")
-                .bind(&asked.uid)
-                .fetch_optional(tx)?;
-            let owner = row.as_ref().and_then(|row| rows::text(row, "agent_id"));
+            let schedule = match asked.uid {
+                Some(uid) => purge::fetch_schedule(tx, uid)?,
+                None => None,
+            };
+            let owner = schedule.as_ref().and_then(|s| s.agent_id.clone());
+            let agent_id = asked.agent_id.as_ref().map(AgentId::to_string);
             Ok(Noting {
                 by: by.clone(),
-                id: row.as_ref().and_then(|row| rows::number(row, "id")),
-                uid: asked.uid.as_ref().and_then(|uid| uid.parse().ok()),
-                agent_id: owner.or(asked.agent.clone()),
+                id: schedule.and_then(|s| s.id),
+                uid: asked.uid,
+                agent_id: owner.or(agent_id),
+                noted: Noted::default(),
                 now,
             })
         });
@@ -223,78 +198,32 @@ struct Noting {
     id: Option<i64>,
     uid: Option<Uuid>,
     agent_id: Option<String>,
+    noted: Noted,
     now: Timestamp,
 }
 
 impl Noting {
     /// Notes how far it has come.
-    fn note(&self, tx: &Tx<'_>, mut noted: Noted, told: &str) -> sql::Result<Noted> {
+    fn note(mut self, tx: &Tx<'_>, told: &str) -> sql::Result<Self> {
         let about = About {
             id: self.id,
             uid: self.uid,
             agent_id: self.agent_id.as_deref(),
         };
-        noted.note(tx, &self.by, Operation::Purge, about, told, self.now)?;
-        Ok(noted)
+        self.noted
+            .note(tx, &self.by, Operation::Purge, about, told, self.now)?;
+        Ok(self)
     }
 }
 
-fn purge_schedules(tx: &Tx<'_>, ids: &[i64]) -> sql::Result<()> {
-    for id in ids {
-        query(
-            "UPDATE schedules SET prompt_text = '', pause_note = NULL, \
-             row_version = row_version + 1 WHERE id = $1 AND touched = 0 \
-             AND lifecycle IN ('finished', 'cancelled')",
-        )
-        .bind(id)
-        .execute(tx)?;
-    }
-    Ok(())
-}
-
-fn purge_occurrences(tx: &Tx<'_>, ids: &[i64]) -> sql::Result<()> {
-    let mut payloads = BTreeSet::new();
-    for id in ids {
-        let row = query("SELECT payload FROM occurrences WHERE id = $1")
-            .bind(id)
-            .fetch_optional(tx)?;
-        payloads.extend(row.and_then(|row| rows::text(&row, "payload")));
-        for statement in [
-            "UPDATE attempts SET envelope = NULL, error = NULL WHERE occurrence_id = $1",
-            // Of an error its code stays, which is ours.
-            "UPDATE occurrences SET payload = NULL, reply = NULL, \
-             error = CASE WHEN instr(error, ':') > 0 \
-                 THEN substr(error, 1, instr(error, ':') - 1) END, \
-             reason = CASE WHEN state = 'dead' THEN NULL ELSE reason END WHERE id = $1",
-        ] {
-            query(statement).bind(id).execute(tx)?;
-        }
-    }
-    drop_unused_payloads(tx, &payloads)?;
-    Ok(())
-}
-
-/// Removes notices that were given up, and what they told; those still to be sent tell of a trouble
-/// that goes on, or stay until they are sent.
-fn purge_incidents(tx: &Tx<'_>, asked: &Asked) -> sql::Result<()> {
-    let troubles = "SELECT id FROM incidents WHERE (closed_at IS NOT NULL \
-             OR NOT EXISTS (SELECT 1 FROM schedules s \
-                            WHERE (s.uid = subject OR s.agent_id = incidents.agent_id) \
-                            AND s.lifecycle NOT IN ('finished', 'cancelled'))) \
-         AND ($3 IS NULL OR coalesce(closed_at, opened_at) < $3) AND (agent_id = $2 \
-             OR occurrence_id IN (SELECT id FROM occurrences WHERE uid = $1) OR subject IN (\
-             SELECT uid FROM schedules WHERE ($1 IS NULL OR uid = $1) \
-                 AND ($2 IS NULL OR agent_id = $2) \
-             UNION SELECT uid FROM occurrences WHERE ($1 IS NULL OR uid = $1) \
-                 AND ($2 IS NULL OR agent_id = $2)))";
-    for statement in [
-        format!(
-            "DELETE FROM outbox WHERE given_up_at IS NOT NULL \
-             AND lane IN (SELECT 'incident:' || id FROM ({troubles}))"
-        ),
-        format!("UPDATE incidents SET reason = '' WHERE id IN ({troubles})"),
-    ] {
-        asking!(asked, query(&statement)).execute(tx)?;
-    }
+fn purge_occurrence(tx: &Tx<'_>, id: i64) -> sql::Result<()> {
+    let Some(texts) = purge::fetch_texts(tx, id)? else {
+        return Ok(());
+    };
+    purge::purge_attempts(tx, id)?;
+    // Of an error its code stays, which is ours.
+    let code = texts.error.as_ref().and_then(|e| e.split_once(':'));
+    purge::purge_occurrence(tx, id, code.map(|(code, _)| code))?;
+    drop_unused_payloads(tx, &texts.payload)?;
     Ok(())
 }

@@ -156,7 +156,7 @@ pub(in crate::db) fn fresh_instants(
     let Some(Ok(latest)) = earlier.pop().map(|r| r.planned) else {
         return Ok(None);
     };
-    let mut past = early_past(tx, &uid)?;
+    let mut past = Past::default();
     for revision in earlier.iter().filter_map(|r| r.planned.as_ref().ok()) {
         past.add(revision);
     }
@@ -176,15 +176,4 @@ pub(in crate::db) fn fresh_instants(
 pub(in crate::db) fn has_outcome(tx: &Tx<'_>, uid: Uuid, at: Timestamp) -> sql::Result<bool> {
     let fresh = fresh_instants(tx, uid, at, at)?;
     Ok(fresh.is_some_and(|fresh| fresh.count == 0))
-}
-
-/// The instants that were settled before revisions said which those are.
-pub(in crate::db) fn early_past(tx: &Tx<'_>, uid: &str) -> sql::Result<Past> {
-    let mut past = Past::default();
-    for range in revisions::list_early(tx, uid)? {
-        if let (Some(first), Some(newest)) = range {
-            past.add_recorded(first, newest);
-        }
-    }
-    Ok(past)
 }

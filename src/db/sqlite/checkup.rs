@@ -7,8 +7,9 @@ use rusqlite::Connection;
 
 use super::connection::{Access, connect};
 use super::filesystem::with_end;
-use super::migrations::migrate;
-use super::open::{apart, failed_to_open, is_current};
+use super::migrations::make_tables;
+use super::open::{OPEN, apart, is_current};
+use super::wording::worded;
 use crate::db::Db;
 use crate::db::sql::{self, Row, Tx, query};
 use crate::db::statements::rows::{self, occurrence_columns};
@@ -50,7 +51,7 @@ impl Db {
         self.read("compare its tables", |tx| {
             let ours = Connection::open_in_memory().map_err(sql::Error::from)?;
             let ours = &Tx::on(&ours);
-            migrate(ours, Path::new(":memory:"))?;
+            make_tables(ours)?;
             let mut parts: Vec<(String, String)> = query(
                 "SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL \
                  AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'",
@@ -121,7 +122,7 @@ fn open_to_look(path: &Path, zone: Zone) -> Result<Db> {
         .example("promptyoself list")
         .caused_by(e)
     })?;
-    let connection = connect(&path, Access::Read).map_err(|e| failed_to_open(&path, e))?;
+    let connection = worded(&path, OPEN, || Ok(connect(&path, Access::Read)?))?;
     if !is_current(&Tx::on(&connection), &path)? {
         return Err(Error::new(
             Code::DatabaseInvalid,

@@ -46,7 +46,7 @@ impl Db {
     pub fn lock_owner(&self) -> Result<OwnerLock> {
         let owner = new_id();
         let path = self.lock_path(owner);
-        let failed = |e: std::io::Error| {
+        let file = self.take_lock(&path).map_err(|e| {
             Error::new(
                 Code::DatabaseUnavailable,
                 format!(
@@ -56,15 +56,19 @@ impl Db {
             )
             .example("--db ./promptyoself.db")
             .caused_by(e)
-        };
-        make_private_folder(&owners_folder(&self.path)).map_err(failed)?;
-        let file = create_new_private(&path).map_err(failed)?;
-        file.try_lock().map_err(|e| failed(e.into()))?;
+        })?;
         Ok(OwnerLock {
             owner,
             path,
             file: Some(file),
         })
+    }
+
+    fn take_lock(&self, path: &Path) -> std::io::Result<File> {
+        make_private_folder(&owners_folder(&self.path))?;
+        let file = create_new_private(path)?;
+        file.try_lock()?;
+        Ok(file)
     }
 
     /// Whether the owner's process lives. The lock of a dead one is cleared away.

@@ -1,66 +1,61 @@
-//! Making our tables, one migration after the other. Each is applied once, and never changed after
-//! its release.
+//! Making our tables: scripts, each applied once, in their order, and noted. Those of a release are
+//! never changed afterwards.
 
 use std::path::Path;
 
+use jiff::Timestamp;
 use sha2::{Digest, Sha384};
 
-use crate::db::sql::{self, Tx, query};
-use crate::db::{database_error, other_path};
-use crate::error::{Code, Error, Result};
+use super::release_0_1_0::{self, Noted};
+use super::tables::has_column;
+use crate::db::jobs::Failed;
+use crate::db::other_path;
+use crate::db::sql::{self, Tx};
+use crate::db::statements::migrations::{self, Applied};
+use crate::error::{Code, Error};
 
-/// A part of the tables.
+/// A script that makes a part of the tables.
 struct Migration {
     version: i64,
-    description: &'static str,
-    sql: &'static str,
+    name: &'static str,
+    script: &'static str,
 }
 
 macro_rules! migrations {
-    ($($version:literal $name:literal $description:literal,)+) => {
+    ($($version:literal $name:literal $file:literal,)+) => {
         &[$(Migration {
             version: $version,
-            description: $description,
-            sql: include_str!(concat!("../../../migrations/sqlite/", $name, ".sql")),
+            name: $name,
+            script: include_str!(concat!("../../../migrations/sqlite/", $file)),
         },)+]
     };
 }
 
+/// The first one, which makes all the tables that there were when it was released.
+const BASELINE: i64 = 1;
+
 /// All of them, in their order.
 const MIGRATIONS: &[Migration] = migrations![
-    1 "0001_foundation" "foundation",
-    2 "0002_pause" "pause",
-    3 "0003_policies" "policies",
-    4 "0004_notices" "notices",
-    5 "0005_keeping" "keeping",
-    6 "0006_copies" "copies",
-    7 "0007_keys" "keys",
-    8 "0008_payloads" "payloads",
-    9 "0009_idempotency" "idempotency",
-    10 "0010_looks" "looks",
-    11 "0011_storms" "storms",
-    12 "0012_clock" "clock",
-    14 "0014_registrations" "registrations",
-    15 "0015_whose_fault" "whose fault",
-    16 "0016_audit" "audit",
-    17 "0017_unknown_agents" "unknown agents",
-    18 "0018_history" "history",
+    1 "baseline" "0001_baseline.sql",
 ];
 
-/// Where it is noted which were applied. Version 0.1.0 made it like this.
-const TABLE: &str = "CREATE TABLE IF NOT EXISTS _sqlx_migrations (
-    version BIGINT PRIMARY KEY,
-    description TEXT NOT NULL,
-    installed_on TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP,
-    success BOOLEAN NOT NULL,
-    checksum BLOB NOT NULL,
-    execution_time BIGINT NOT NULL
-)";
-
 impl Migration {
-    fn checksum(&self) -> Vec<u8> {
-        Sha384::digest(self.sql).to_vec()
+    fn checksum(&self) -> String {
+        format!("{:x}", Sha384::digest(self.script))
     }
+
+    fn is(&self, applied: &Applied) -> bool {
+        applied.version == self.version && applied.checksum == self.checksum()
+    }
+}
+
+/// How far the tables of a file have come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    /// So many migrations are applied.
+    Applied(usize),
+    /// They are those of version 0.1.0.
+    Release010,
 }
 
 /// The version of the tables once all are applied.
@@ -68,65 +63,79 @@ pub(in crate::db) fn newest() -> i64 {
     MIGRATIONS.iter().map(|m| m.version).max().unwrap_or(0)
 }
 
-/// Whether all of them are applied, as they are here, and no other is.
-pub(in crate::db) fn is_complete(tx: &Tx<'_>) -> sql::Result<bool> {
-    let migrated = query("SELECT 1 FROM sqlite_master WHERE name = '_sqlx_migrations'");
-    if migrated.optional::<i64>(tx)?.is_none() {
-        return Ok(false);
-    }
-    let ours = MIGRATIONS.iter().map(|m| (m.version, m.checksum()));
-    Ok(ours.eq(applied(tx)?))
+/// Whether all of them are applied.
+///
+/// # Errors
+/// [`Code::DatabaseNewer`] and [`Code::DatabaseInvalid`] as of [`migrate`].
+pub(in crate::db) fn is_complete(tx: &Tx<'_>, path: &Path) -> Result<bool, Failed> {
+    Ok(stage(tx, path)? == Stage::Applied(MIGRATIONS.len()))
 }
 
 /// Applies those that were not applied yet, within the transaction of the caller.
 ///
 /// # Errors
-/// [`Code::DatabaseNewer`] if one was applied that is unknown here, [`Code::DatabaseInvalid`] if one
-/// was applied that was another then, and those of the database.
-pub(in crate::db) fn migrate(tx: &Tx<'_>, path: &Path) -> Result<()> {
-    let failed = |e: sql::Error| {
-        let code = e.code();
-        database_error(path, "bring the tables up to date", code, e)
+/// [`Code::DatabaseNewer`] if one was applied that is unknown here, and [`Code::DatabaseInvalid`] if
+/// the tables are those of a commit between two releases.
+pub(in crate::db) fn migrate(tx: &Tx<'_>, path: &Path, now: Timestamp) -> Result<(), Failed> {
+    let stage = stage(tx, path)?;
+    let applied = match stage {
+        Stage::Applied(applied) => applied,
+        Stage::Release010 => 0,
     };
-    query(TABLE).execute(tx).map_err(failed)?;
-    let broken_off = query("SELECT version FROM _sqlx_migrations WHERE success = 0 LIMIT 1");
-    if let Some(version) = broken_off.optional::<i64>(tx).map_err(failed)? {
-        return Err(not_ours(path, &format!("migration {version} is half done")));
+    for migration in &MIGRATIONS[applied..] {
+        let Migration { version, name, .. } = *migration;
+        tx.run_script(match (stage, version) {
+            (Stage::Release010, BASELINE) => release_0_1_0::TO_BASELINE,
+            _ => migration.script,
+        })?;
+        migrations::insert(tx, version, name, &migration.checksum(), now)?;
     }
-    let applied = applied(tx).map_err(failed)?;
-    let is_known = |version: i64| MIGRATIONS.iter().any(|m| m.version == version);
-    if let Some((version, _)) = applied.iter().find(|(version, _)| !is_known(*version)) {
-        return Err(newer(path, *version));
+    Ok(())
+}
+
+/// Makes all the tables in a file that has none.
+pub(in crate::db) fn make_tables(tx: &Tx<'_>) -> sql::Result<()> {
+    let mut scripts = MIGRATIONS.iter().map(|migration| migration.script);
+    scripts.try_for_each(|script| tx.run_script(script))
+}
+
+fn stage(tx: &Tx<'_>, path: &Path) -> Result<Stage, Failed> {
+    let noted = release_0_1_0::noted(tx)?;
+    let unknown = |noted: &&Noted| noted.version > release_0_1_0::MARK;
+    if let Some(unknown) = noted.iter().find(unknown) {
+        return Err(newer(path, unknown.version).into());
     }
-    for migration in MIGRATIONS {
-        let version = migration.version;
-        match applied.iter().find(|(applied, _)| *applied == version) {
-            Some((_, checksum)) if *checksum == migration.checksum() => {}
-            Some(_) => {
-                let was = format!("migration {version} was another one when it was applied");
-                return Err(not_ours(path, &was));
+    if has_column(tx, "migrations", "applied_at")? {
+        return match noted.iter().find(|n| n.version != release_0_1_0::MARK) {
+            Some(noted) => {
+                let why = format!("migration {} was applied to it afterwards", noted.version);
+                Err(between_releases(path, &why).into())
             }
-            None => apply(tx, migration).map_err(failed)?,
+            None => Ok(Stage::Applied(count_applied(tx, path)?)),
+        };
+    }
+    if noted.is_empty() {
+        return Ok(Stage::Applied(0));
+    }
+    match release_0_1_0::difference(tx, &noted)? {
+        None => Ok(Stage::Release010),
+        Some(why) => Err(between_releases(path, &why).into()),
+    }
+}
+
+/// How many are applied: the first ones, each as it is here.
+fn count_applied(tx: &Tx<'_>, path: &Path) -> Result<usize, Failed> {
+    let applied = migrations::list(tx)?;
+    if let Some(unknown) = applied.iter().find(|a| a.version > newest()) {
+        return Err(newer(path, unknown.version).into());
+    }
+    for (place, applied) in applied.iter().enumerate() {
+        if !MIGRATIONS.get(place).is_some_and(|m| m.is(applied)) {
+            let why = format!("its migration {} is not that of a release", applied.version);
+            return Err(between_releases(path, &why).into());
         }
     }
-    Ok(())
-}
-
-fn applied(tx: &Tx<'_>) -> sql::Result<Vec<(i64, Vec<u8>)>> {
-    query("SELECT version, checksum FROM _sqlx_migrations ORDER BY version").tuples(tx)
-}
-
-fn apply(tx: &Tx<'_>, migration: &Migration) -> sql::Result<()> {
-    tx.run_script(migration.sql)?;
-    query(
-        "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) \
-         VALUES ($1, $2, 1, $3, 0)",
-    )
-    .bind(migration.version)
-    .bind(migration.description)
-    .bind(migration.checksum())
-    .execute(tx)?;
-    Ok(())
+    Ok(applied.len())
 }
 
 fn newer(path: &Path, version: i64) -> Error {
@@ -142,17 +151,18 @@ fn newer(path: &Path, version: i64) -> Error {
     .example(other_path(path))
 }
 
-fn not_ours(path: &Path, why: &str) -> Error {
+fn between_releases(path: &Path, why: &str) -> Error {
     Error::new(
         Code::DatabaseInvalid,
         format!(
-            "could not bring the tables up to date in the database {}: they are not those of \
-             promptyoself; give another path",
+            "the database {} was written by a promptyoself between two releases ({why}), and only \
+             those of releases are brought up to date: restore a backup that version 0.1.0 has \
+             made, or register the schedules anew in another database, as `list --all --full` of \
+             the program that wrote this one shows them",
             path.display()
         ),
     )
     .example(other_path(path))
-    .caused_by(why)
 }
 
 #[cfg(test)]
@@ -166,10 +176,8 @@ mod tests {
             .map(|file| file.unwrap().file_name().into_string().unwrap())
             .collect();
         files.sort();
-        let ours = MIGRATIONS.iter().map(|m| {
-            let words = m.description.replace(' ', "_");
-            format!("{:04}_{words}.sql", m.version)
-        });
+        let ours = (MIGRATIONS.iter())
+            .map(|m| format!("{:04}_{}.sql", m.version, m.name.replace(' ', "_")));
         assert_eq!(files, ours.collect::<Vec<_>>());
     }
 }

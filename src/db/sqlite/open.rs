@@ -10,8 +10,9 @@ use uuid::Uuid;
 
 use super::connection::{Access, connect};
 use super::filesystem::{create_new_private, network_file_system};
-use super::migrations::{self, migrate};
+use super::migrations::{self, is_complete, migrate};
 use super::upgrade;
+use super::wording::worded;
 use crate::db::engine::{Engine, Whose};
 use crate::db::sql::{self, Tx, query};
 use crate::db::{Db, UpgradeReport, database_error, other_path};
@@ -22,6 +23,9 @@ use crate::schedule::Zone;
 /// How often, and how far apart, it is tried to open a file that is locked.
 const CONNECT_TRIES: u32 = 100;
 const CONNECT_PAUSE: Duration = Duration::from_millis(100);
+
+/// What is being done, as in "could not …".
+pub(in crate::db) const OPEN: &str = "open it";
 
 impl Db {
     /// The version of the tables that this program keeps: that of the newest migration.
@@ -47,15 +51,16 @@ impl Db {
 
     /// A database whose writer is this connection.
     pub(in crate::db) fn on(path: PathBuf, zone: Zone, writer: Connection) -> Result<Self> {
-        let failed = |e: sql::Error| failed_to_open(&path, e);
         let install_id = read_install_id(&Tx::on(&writer), &path)?;
-        // A savepoint keeps the pages that a job changes; in a file that costs more than the job.
-        let in_memory = query("PRAGMA temp_store = MEMORY").execute(&Tx::on(&writer));
-        in_memory.map_err(failed)?;
+        worded(&path, OPEN, || {
+            // A savepoint keeps the pages that a job changes; in a file that costs more than the
+            // job.
+            Ok(query("PRAGMA temp_store = MEMORY").execute(&Tx::on(&writer))?)
+        })?;
         let to_read = path.clone();
         let reader = move || connect(&to_read, Access::Read);
         let engine = Engine::start(&path, writer, reader)
-            .map_err(|e| database_error(&path, "open it", None, e))?;
+            .map_err(|e| database_error(&path, OPEN, None, e))?;
         Ok(Db {
             engine: Arc::new(engine),
             whose: Whose::Face,
@@ -90,7 +95,7 @@ fn open(path: &Path, zone: Zone, now: Timestamp) -> Result<(Db, Option<UpgradeRe
         true => Access::Make,
         false => Access::Write,
     };
-    let writer = connect_in_time(&path, access).map_err(|e| failed_to_open(&path, e))?;
+    let writer = worded(&path, OPEN, || Ok(connect_in_time(&path, access)?))?;
     let report = match is_current(&Tx::on(&writer), &path)? {
         true => None,
         false => bring_up_to_date(&writer, &path, now)?,
@@ -108,19 +113,11 @@ fn open(path: &Path, zone: Zone, now: Timestamp) -> Result<(Db, Option<UpgradeRe
     Ok((Db::on(path, zone, writer)?, report))
 }
 
-pub(in crate::db) fn failed_to_open(path: &Path, error: sql::Error) -> Error {
-    let code = error.code();
-    database_error(path, "open it", code, error)
-}
-
 /// Whether there is nothing to migrate or bring over. It needs no lock, so that opening a database
 /// never waits for whoever writes in it.
 pub(in crate::db) fn is_current(tx: &Tx<'_>, path: &Path) -> Result<bool> {
-    let failed = |e: sql::Error| {
-        let code = e.code();
-        database_error(path, "read the version", code, e)
-    };
-    Ok(migrations::is_complete(tx).map_err(failed)? && upgrade::look(tx, path)?.is_empty())
+    let complete = worded(path, "read the version", || is_complete(tx, path))?;
+    Ok(complete && upgrade::look(tx, path)?.is_empty())
 }
 
 /// Makes our tables and brings those of older programs over, all in one transaction: whatever
@@ -130,23 +127,21 @@ fn bring_up_to_date(
     path: &Path,
     now: Timestamp,
 ) -> Result<Option<UpgradeReport>> {
-    let failed = |e: sql::Error| {
-        let code = e.code();
-        database_error(path, "bring the tables up to date", code, e)
-    };
-    let all = Transaction::new_unchecked(connection, TransactionBehavior::Immediate)
-        .map_err(|e| failed(e.into()))?;
-    let tx = &Tx::on(&all);
-    let legacy = upgrade::look(tx, path)?;
-    let backup = match legacy.is_empty() {
-        true => None,
-        false => Some(upgrade::back_up(path, now)?),
-    };
-    let done = upgrade::set_aside(tx, legacy)
-        .map_err(failed)
-        .and_then(|()| migrate(tx, path))
-        .and_then(|()| upgrade::bring_over(tx, legacy, now).map_err(failed))
-        .and_then(|report| all.commit().map_err(|e| failed(e.into())).map(|()| report));
+    let mut backup = None;
+    let done = worded(path, "bring the tables up to date", || {
+        let all = Transaction::new_unchecked(connection, TransactionBehavior::Immediate)
+            .map_err(sql::Error::from)?;
+        let tx = &Tx::on(&all);
+        let legacy = upgrade::look(tx, path)?;
+        if !legacy.is_empty() {
+            backup = Some(upgrade::back_up(path, now)?);
+        }
+        upgrade::set_aside(tx, legacy)?;
+        migrate(tx, path, now)?;
+        let report = upgrade::bring_over(tx, legacy, now)?;
+        all.commit().map_err(sql::Error::from)?;
+        Ok(report)
+    });
     match (done, backup) {
         (Ok(report), Some(backup)) => Ok(Some(UpgradeReport {
             backup: Some(backup),
@@ -187,10 +182,7 @@ fn use_wal(connection: &Connection) {
 }
 
 fn read_install_id(tx: &Tx<'_>, path: &Path) -> Result<Uuid> {
-    let stored = fetch_install_id(tx).map_err(|e| {
-        let code = e.code();
-        database_error(path, "read its identity", code, e)
-    })?;
+    let stored = worded(path, "read its identity", || Ok(fetch_install_id(tx)?))?;
     stored.parse().map_err(|e: uuid::Error| {
         Error::new(
             Code::DatabaseInvalid,

@@ -10,6 +10,8 @@ use jiff::Timestamp;
 use super::adoption::adopt;
 use super::connection::{Access, connect};
 use super::filesystem::{create_new_private, for_sqlite};
+use super::tables::columns_of;
+use super::wording::worded;
 use crate::db::database_error;
 use crate::db::ledger::plans::{Unsent, remaining, timetable};
 use crate::db::sql::{self, Tx, query};
@@ -82,6 +84,9 @@ impl Legacy {
     }
 }
 
+/// The Python program's other table.
+const REMINDERS: &str = "unified_reminders";
+
 /// The columns that every older `schedules` has.
 const NEEDED: [&str; 9] = [
     "id",
@@ -100,11 +105,11 @@ const NEEDED: [&str; 9] = [
 /// # Errors
 /// [`Code::DatabaseInvalid`] if there is a `schedules` that is no program's we know.
 pub(in crate::db) fn look(tx: &Tx<'_>, path: &Path) -> Result<Legacy> {
-    let failed = |e: sql::Error| {
-        let code = e.code();
-        database_error(path, "look for an older version's tables", code, e)
-    };
-    let columns = columns_of(tx, "schedules").map_err(failed)?;
+    let doing = "look for an older version's tables";
+    let (columns, reminders) = worded(path, doing, || {
+        let reminders = !columns_of(tx, REMINDERS)?.is_empty() && !is_upgraded(tx, REMINDERS)?;
+        Ok((columns_of(tx, "schedules")?, reminders))
+    })?;
     let has = |column: &str| columns.iter().any(|c| c == column);
     let schedules = if columns.is_empty() || has("uid") {
         None
@@ -123,10 +128,6 @@ pub(in crate::db) fn look(tx: &Tx<'_>, path: &Path) -> Result<Legacy> {
     } else {
         Some(Schedules::Bare)
     };
-    let reminders = !columns_of(tx, "unified_reminders")
-        .map_err(failed)?
-        .is_empty()
-        && !is_upgraded(tx, "unified_reminders").map_err(failed)?;
     Ok(Legacy {
         schedules,
         reminders,
@@ -309,27 +310,16 @@ pub(in crate::db) fn back_up(path: &Path, now: Timestamp) -> Result<PathBuf> {
 
 fn copy(path: &Path, backup: &Path) -> Result<()> {
     let unusable = |e: std::io::Error| database_error(path, BACK_UP, None, e);
-    let failed = |e: sql::Error| {
-        let code = e.code();
-        database_error(path, BACK_UP, code, e)
-    };
     let name = for_sqlite(backup).map_err(unusable)?;
-    let connection = connect(path, Access::Write).map_err(failed)?;
-    let copied = query("VACUUM INTO $1")
-        .bind(name)
-        .execute(&Tx::on(&connection));
-    copied.map_err(failed)?;
+    worded(path, BACK_UP, || {
+        let connection = connect(path, Access::Write)?;
+        let copy = query("VACUUM INTO $1").bind(name);
+        Ok(copy.execute(&Tx::on(&connection))?)
+    })?;
     // SQLite leaves it to us to bring the copy to the disk.
     std::fs::File::open(backup)
         .and_then(|f| f.sync_all())
         .map_err(unusable)
-}
-
-/// The columns of a table; none if there is no such table.
-fn columns_of(tx: &Tx<'_>, table: &str) -> sql::Result<Vec<String>> {
-    query("SELECT name FROM pragma_table_info($1)")
-        .bind(table)
-        .all(tx)
 }
 
 fn is_upgraded(tx: &Tx<'_>, source: &str) -> sql::Result<bool> {

@@ -141,24 +141,3 @@ pub(in crate::db) fn is_any_settled(tx: &Tx<'_>, uid: Uuid, first: Timestamp) ->
     .fetch_optional(tx)?;
     Ok(row.is_some())
 }
-
-/// The first and the last instants of what was settled before revisions said which those are,
-/// as far as they can be read.
-pub(in crate::db) fn list_early(
-    tx: &Tx<'_>,
-    uid: &str,
-) -> sql::Result<Vec<(Option<Timestamp>, Option<Timestamp>)>> {
-    statement!(
-        "SELECT first_at, intended_at FROM occurrences WHERE uid = $1 AND \"trigger\" = 'schedule' \
-             AND id <= (SELECT early_occurrences FROM install) \
-         UNION ALL SELECT first_at, last_at FROM pruned_sums \
-             WHERE uid = $1 AND \"trigger\" = 'schedule' AND early = 1"
-    )
-    .bind(uid)
-    .map(tx, |row| {
-        Ok((
-            rows::lenient_time(row, "first_at"),
-            rows::lenient_time(row, "intended_at"),
-        ))
-    })
-}

@@ -35,11 +35,12 @@ impl Places {
         }
     }
 
-    /// Whether one more prompt may be sent. What is not written yet is bounded, too.
+    /// Whether one more prompt may be sent. What is not written yet is bounded, too: where there is
+    /// one place, one prompt after the other goes in the order of time.
     pub(super) fn has_room(&self) -> bool {
         let is_settling = |place: &&Place| matches!(place, Place::Settling(_));
         let settling = self.lanes.values().filter(is_settling).count();
-        self.lanes.len() - settling < self.most && settling <= self.most
+        self.lanes.len() - settling < self.most && settling < self.most
     }
 
     /// Whether we do something in a lane.

@@ -49,7 +49,7 @@ async fn damage_is_found_and_named() {
              2026-02-01T12:01:00Z)",
         ),
         (
-            "INSERT INTO pruned_sums SELECT uid, 'schedule', 'delivered', 0, 1, first_at, \
+            "INSERT INTO pruned_sums SELECT uid, 'schedule', 'delivered', 1, first_at, \
              intended_at FROM occurrences WHERE id = 1",
             "4 instants were planned and 5 are recorded: 1 too many",
         ),

@@ -65,7 +65,7 @@ async fn each_damage_is_found() {
             (Error, "account_wrong"),
         ),
         (
-            "INSERT INTO pruned_sums SELECT uid, 'schedule', 'delivered', 0, 5, first_at, \
+            "INSERT INTO pruned_sums SELECT uid, 'schedule', 'delivered', 5, first_at, \
              intended_at FROM occurrences WHERE id = 1",
             (Error, "account_wrong"),
         ),

@@ -6,6 +6,7 @@ use promptyoself::error::Code;
 use promptyoself::models::AgentId;
 use promptyoself::scheduler::Mode;
 
+use crate::foreign_writers::raw::Foreign;
 use crate::world::World;
 
 /// Text that nothing else contains.
@@ -163,5 +164,36 @@ async fn only_what_was_settled_before_a_time_is_purged_and_others_keep_theirs() 
         ("agent-b at 10", true),
     ] {
         assert_eq!(holds(&world, text), there, "{text}");
+    }
+}
+
+#[tokio::test]
+async fn what_many_incidents_told_is_purged_and_that_of_others_stays() {
+    let world = World::new().await;
+    let id = world.once("agent-a", "hello", 3_600).await.id;
+    let mut foreign = Foreign::connect(&world.path()).await;
+    foreign
+        .run(&format!(
+            "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 250) \
+             INSERT INTO incidents (kind, subject, reason, opened_at, closed_at) \
+             SELECT 'dead', iif(i % 5, (SELECT uid FROM schedules WHERE id = {id}), 'another'), \
+             '{SECRET}', '2026-01-01', '2026-01-02' FROM n; \
+             INSERT INTO outbox (channel, lane, kind, event, body, created_at, not_before, \
+             expires_at, given_up_at) SELECT 'url', 'incident:' || id, 'dead', 'opened', reason, \
+             opened_at, opened_at, opened_at, opened_at FROM incidents"
+        ))
+        .await;
+    let whose = Purge::Agent(AgentId::parse("agent-a").unwrap());
+    let purged = world.service.db.purge(&whose, None, world.now()).await;
+    assert_eq!(purged.unwrap().live, 1);
+    for (left, sql) in [
+        ("50", "SELECT count(*) FROM incidents WHERE reason <> ''"),
+        (
+            "50",
+            "SELECT count(*) FROM incidents WHERE subject = 'another' AND reason <> ''",
+        ),
+        ("50", "SELECT count(*) FROM outbox"),
+    ] {
+        assert_eq!(foreign.text(sql).await, left, "{sql}");
     }
 }

@@ -96,8 +96,8 @@ fn rows(numbers: std::ops::RangeInclusive<i64>) -> String {
          SELECT 'dead', uid, 'x', past, iif(odd, NULL, past), 1 FROM r",
         "INSERT INTO outbox (channel, lane, kind, event, body, created_at, not_before, expires_at) \
          SELECT 'url', 'incident:' || i, 'dead', 'opened', '{}', past, past, future FROM r",
-        "INSERT INTO pruned_sums (uid, \"trigger\", state, early, count, first_at, last_at) \
-         SELECT uid, 'schedule', 'delivered', 0, 1, past, past FROM r",
+        "INSERT INTO pruned_sums (uid, \"trigger\", state, count, first_at, last_at) \
+         SELECT uid, 'schedule', 'delivered', 1, past, past FROM r",
         "INSERT INTO deleted_schedules (uid, agent_id, repetitions) SELECT uid || 'x', agent, 0 \
          FROM r",
         "INSERT INTO changes (at, caller, face, operation, schedule_id, uid, agent_id) \

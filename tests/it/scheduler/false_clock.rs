@@ -151,12 +151,14 @@ async fn every_schedule_runs_at_its_next_real_instant_once_the_clock_is_right() 
         world.advance(60);
         at_rest(&world).await;
     }
-    while let Ok(outcome) = running.outcomes.try_recv() {
+    // What is settled is told a moment later.
+    running.begin_stop();
+    while let Some(outcome) = running.outcomes.recv().await {
         if outcome.state == State::Delivered && !already.contains(&outcome.occurrence_id) {
             sent.push((outcome.schedule_id.unwrap(), outcome.intended_at));
         }
     }
-    running.stop().await;
+    running.ended().await;
     assert!(world.target.sent().len() > before);
     let of = |id: i64| sent.iter().filter(|(i, _)| *i == id).count();
     assert_eq!((of(every), of(cron), of(once)), (18, 3, 1), "{sent:?}");

@@ -45,17 +45,26 @@ async fn a_truncated_database_is_refused_and_left_alone() {
 #[tokio::test]
 async fn a_database_of_a_newer_version_is_refused_and_left_alone() {
     let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("new.db");
-    open(&path).await.unwrap().0.close().await;
-    run(
-        &path,
-        "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) \
-         VALUES (9999, 'of the future', 1, x'00', 0)",
-    )
-    .await;
-    let before = dump(&path).await;
-    assert_eq!(refused(&path).await, Code::DatabaseNewer);
-    assert_eq!(dump(&path).await, before);
+    for (name, noted) in [
+        (
+            "new.db",
+            "INSERT INTO migrations VALUES (9999, 'of the future', '2030-01-01', 'x')",
+        ),
+        // Where version 0.1.0 noted its own.
+        (
+            "newer.db",
+            "INSERT INTO _sqlx_migrations \
+             (version, description, success, checksum, execution_time) \
+             VALUES (9999, 'of the future', 1, x'00', 0)",
+        ),
+    ] {
+        let path = folder.path().join(name);
+        open(&path).await.unwrap().0.close().await;
+        run(&path, noted).await;
+        let before = dump(&path).await;
+        assert_eq!(refused(&path).await, Code::DatabaseNewer);
+        assert_eq!(dump(&path).await, before);
+    }
 }
 
 #[tokio::test]

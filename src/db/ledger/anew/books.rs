@@ -9,13 +9,11 @@ use uuid::Uuid;
 use super::super::control::PASSED;
 use super::super::plans::{plan_of, timetable, to_i64};
 use super::super::revisions::{Revision, begin_revision, fetch_revisions, record_passed};
-use super::Made;
-use super::outcomes::{Recorded, fetch_recorded, parts_passed, take_back};
+use super::outcomes::{parts_passed, take_back};
 use super::wish::{FromNow, planned_from};
-use crate::db::sql::{self, Tx, query};
-use crate::db::statements::rows;
+use crate::db::sql::{self, Tx};
+use crate::db::statements::anew::{self, Made, Recorded, Times};
 use crate::db::statements::schedules::write_plan;
-use crate::db::time::{DbTime, optional};
 use crate::models::{Lifecycle, Plan, PromptSchedule, ScheduleType, State};
 use crate::schedule::{Planned, Spec, Timetable, just_after, just_before};
 
@@ -30,7 +28,7 @@ pub(super) fn balance(
     let Some(uid) = schedule.uid else {
         return Ok(None);
     };
-    let recorded = fetch_recorded(tx, uid, now)?;
+    let recorded = anew::list_recorded(tx, uid, now)?;
     let is_once = schedule.schedule_type == ScheduleType::Once.as_str();
     let is_wrong = |entry: &Recorded| {
         // By the right clock a one-shot may be in time.
@@ -56,7 +54,7 @@ pub(super) fn balance(
     let next = match schedule.max_repetitions.is_some_and(|most| taken >= most) {
         true => None,
         false => {
-            let pruned = pruned_until(tx, uid, now)?;
+            let pruned = anew::fetch_pruned_until(tx, uid, now)?;
             let settled = passed.iter().flatten().map(|(newest, _)| *newest);
             let settled = settled.chain(pruned).max();
             next_of(&from_now, made, &kept, settled, now)
@@ -74,7 +72,7 @@ pub(super) fn balance(
         return Ok(None);
     }
     let back = take_back(tx, &wrong, &passed, now)?;
-    trim_revisions(tx, uid, now)?;
+    anew::trim_revisions(tx, uid, now, just_after(now))?;
     let lifecycle = match (schedule.lifecycle, next) {
         (_, None) => Lifecycle::Finished,
         (Lifecycle::Finished, Some(_)) => Lifecycle::Active,
@@ -114,7 +112,7 @@ fn end_books(
     let revisions = dated_revisions(tx, uid)?;
     let passed = parts_passed(wrong, kept, &plans_of(&revisions), now);
     take_back(tx, wrong, &passed, now)?;
-    trim_revisions(tx, uid, now)?;
+    anew::trim_revisions(tx, uid, now, just_after(now))?;
     if let (Ok(timetable), Some(next_run)) = (timetable(schedule), schedule.next_run) {
         let plan = plan_of(schedule, &timetable, next_run);
         keep_sent(tx, uid, &plan, &timetable, kept, now)?;
@@ -130,16 +128,12 @@ struct Dated {
 }
 
 fn dated_revisions(tx: &Tx<'_>, uid: Uuid) -> sql::Result<Vec<Dated>> {
-    let key = uid.to_string();
-    let made =
-        query("SELECT from_at, repetitions FROM schedule_revisions WHERE uid = $1 ORDER BY id")
-            .bind(&key)
-            .fetch_all(tx)?;
-    let revisions = fetch_revisions(tx, &key, None)?;
-    let dated = made.iter().zip(revisions).filter_map(|(row, revision)| {
+    let begun = anew::list_begun(tx, uid)?;
+    let revisions = fetch_revisions(tx, &uid.to_string(), None)?;
+    let dated = begun.iter().zip(revisions).filter_map(|(begun, revision)| {
         Some(Dated {
-            at: rows::lenient_time(row, "from_at")?,
-            repetitions: rows::number(row, "repetitions").unwrap_or_default(),
+            at: begun.at?,
+            repetitions: begun.repetitions,
             revision,
         })
     });
@@ -208,32 +202,6 @@ fn next_of(
     next
 }
 
-/// The newest instant up to now that is kept as part of a sum only.
-fn pruned_until(tx: &Tx<'_>, uid: Uuid, now: Timestamp) -> sql::Result<Option<Timestamp>> {
-    let row = query(
-        "SELECT max(last_at) AS last_at FROM pruned_sums WHERE uid = $1 \
-         AND \"trigger\" = 'schedule' AND last_at <= $2",
-    )
-    .bind(uid.to_string())
-    .bind(DbTime(now))
-    .fetch_one(tx)?;
-    Ok(rows::lenient_time(&row, "last_at"))
-}
-
-/// Ends every plan that was to be accounted for beyond now at now.
-fn trim_revisions(tx: &Tx<'_>, uid: Uuid, now: Timestamp) -> sql::Result<()> {
-    query(
-        "UPDATE schedule_revisions SET ends_before = \
-             CASE WHEN first_instant > $2 THEN first_instant ELSE $3 END \
-         WHERE uid = $1 AND ends_before > $3",
-    )
-    .bind(uid.to_string())
-    .bind(DbTime(now))
-    .bind(DbTime(just_after(now)))
-    .execute(tx)?;
-    Ok(())
-}
-
 /// Records as planned what was sent of instants that are still to come, in as few plans as will do.
 fn keep_sent(
     tx: &Tx<'_>,
@@ -270,16 +238,12 @@ fn write_times(
     repetitions: i64,
     now: Timestamp,
 ) -> sql::Result<()> {
-    let not_after = |time: Option<Timestamp>| optional(time.map(|time| time.min(now)));
-    query(
-        "UPDATE schedules SET repetitions = $2, paused_at = $3, created_at = $4, last_run = $5, \
-         row_version = row_version + 1 WHERE id = $1",
-    )
-    .bind(schedule.id)
-    .bind(repetitions)
-    .bind(not_after(schedule.paused_at))
-    .bind(not_after(schedule.created_at))
-    .bind(not_after(schedule.last_run))
-    .execute(tx)?;
-    Ok(())
+    let not_after = |time: Option<Timestamp>| time.map(|time| time.min(now));
+    let times = Times {
+        repetitions,
+        paused_at: not_after(schedule.paused_at),
+        created_at: not_after(schedule.created_at),
+        last_run: not_after(schedule.last_run),
+    };
+    anew::write_times(tx, schedule.id, &times)
 }

@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 
 use crate::db::ledger::plans::schedule_type;
-use crate::db::sql::{self, Tx, query};
+use crate::db::sql::{self, Tx, statement};
 use crate::db::statements::rows;
 use crate::error::{Code, Error, Result};
 use crate::models::{AgentId, Lifecycle, Plan, PromptSchedule, ScheduleType};
@@ -174,10 +174,11 @@ fn not_too_old(timetable: &Timetable, next_run: Timestamp, now: Timestamp) -> Ti
 /// What stands in a row that a schedule does not show, since it can't be read, and that decides
 /// what is sent, or when, or how often.
 pub(super) fn fetch_unreadable(tx: &Tx<'_>, row: &PromptSchedule) -> sql::Result<Option<String>> {
-    let decisive =
-        query("SELECT end_at, timezone, max_repetitions, repetitions FROM schedules WHERE id = $1")
-            .bind(row.id)
-            .fetch_one(tx)?;
+    let decisive = statement!(
+        "SELECT end_at, timezone, max_repetitions, repetitions FROM schedules WHERE id = $1"
+    )
+    .bind(row.id)
+    .fetch_one(tx)?;
     let stored = |column| rows::text(&decisive, column);
     let is_limited = stored("max_repetitions").is_some();
     for (column, is_readable, wanted) in [
@@ -216,21 +217,22 @@ fn is_text(tx: &Tx<'_>, row: &PromptSchedule) -> sql::Result<bool> {
     if !row.prompt_text.contains(char::REPLACEMENT_CHARACTER) {
         return Ok(true);
     }
-    let bytes: Vec<u8> = query("SELECT CAST(prompt_text AS BLOB) FROM schedules WHERE id = $1")
-        .bind(row.id)
-        .one(tx)?;
+    let bytes: Vec<u8> =
+        statement!("SELECT CAST(prompt_text AS BLOB) FROM schedules WHERE id = $1")
+            .bind(row.id)
+            .one(tx)?;
     Ok(std::str::from_utf8(&bytes).is_ok())
 }
 
 /// What we last knew of a row; `None` if it is not one of ours, or can't be told to be: only a uid
 /// exactly as we write it is known to be its own and no copy of another row's.
 pub(super) fn fetch_known(tx: &Tx<'_>, id: i64) -> sql::Result<Option<Known>> {
-    let row = query(
+    let row = statement!(
         "SELECT s.uid, typeof(s.uid) AS uid_type, s.lifecycle, s.planned_next_run, \
          r.schedule_type, r.schedule_value, r.timezone, r.anchor, r.end_at, r.max_repetitions \
          FROM schedules s LEFT JOIN schedule_revisions r ON r.id = \
              (SELECT max(id) FROM schedule_revisions WHERE uid = s.uid) \
-         WHERE s.id = $1 AND s.uid IS NOT NULL",
+         WHERE s.id = $1 AND s.uid IS NOT NULL"
     )
     .bind(id)
     .fetch_optional(tx)?;

@@ -1,0 +1,140 @@
+//! What has become of occurrences. Each way to ask has an index of its own, so that a page costs what
+//! it shows, however much lies in the database.
+
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use super::rows::{self, Unreadable, occurrence_columns};
+use crate::db::sql::{self, Row, Tx, statement};
+use crate::db::time::optional;
+use crate::models::{AgentId, Attempt, Occurrence, State};
+
+/// Which occurrences to show.
+#[derive(Clone, Debug, Default)]
+pub struct HistoryFilter {
+    /// Only those of this schedule.
+    pub uid: Option<Uuid>,
+    /// Only this agent's.
+    pub agent_id: Option<AgentId>,
+    /// Only those in this state.
+    pub state: Option<State>,
+    /// Only those meant for this time or later.
+    pub since: Option<Timestamp>,
+    /// At most so many.
+    pub limit: u32,
+    /// Leaving out so many at the beginning.
+    pub offset: u32,
+}
+
+/// An occurrence that is shown.
+pub(in crate::db) struct Shown {
+    /// The occurrence.
+    pub(in crate::db) occurrence: Occurrence,
+    /// Its schedule's number, if that still exists.
+    pub(in crate::db) schedule_id: Option<i64>,
+}
+
+/// The text that asks for a page of the history by an index: left alone, SQLite takes whatever old
+/// statistics praise.
+macro_rules! page_text {
+    ($index:literal, $which:literal, $since:literal) => {
+        concat!(
+            "SELECT ",
+            occurrence_columns!(),
+            ", (SELECT s.id FROM schedules s INDEXED BY ix_schedules_uid \
+             WHERE s.uid = occurrences.uid) AS schedule_id FROM occurrences INDEXED BY ",
+            $index,
+            " WHERE ",
+            $which,
+            $since,
+            " ORDER BY intended_at DESC, id DESC LIMIT $5 OFFSET $6"
+        )
+    };
+}
+
+/// The same with and without a time from which on it is asked for.
+macro_rules! page {
+    ($since:expr, $index:literal, $which:literal) => {
+        match $since {
+            None => statement!(page_text!($index, $which, "")),
+            Some(_) => statement!(page_text!($index, $which, " AND intended_at >= $4")),
+        }
+    };
+}
+
+/// The latest occurrences of a filter, the newest first, each of them read or not.
+pub(in crate::db) fn list(
+    tx: &Tx<'_>,
+    filter: &HistoryFilter,
+) -> sql::Result<Vec<Result<Shown, Unreadable>>> {
+    use State::{
+        Cancelled, Coalesced, Dead, Delivered, Missed, Sending, Skipped, Unknown, Waiting,
+    };
+    let since = filter.since;
+    // The conditions of the partial indexes are asked for by their words.
+    let question = match (filter.uid, &filter.agent_id, filter.state) {
+        (Some(_), _, _) => page!(
+            since,
+            "ix_occurrences_of_schedule",
+            "uid = $1 AND ($2 IS NULL OR agent_id = $2) AND ($3 IS NULL OR state = $3)"
+        ),
+        (None, Some(_), _) => page!(
+            since,
+            "ix_occurrences_of_agent",
+            "agent_id = $2 AND ($3 IS NULL OR state = $3)"
+        ),
+        (None, None, Some(Dead | Missed | Skipped | Cancelled)) => page!(
+            since,
+            "ix_occurrences_not_sent",
+            "state = $3 AND state IN ('dead', 'missed', 'skipped', 'cancelled')"
+        ),
+        (None, None, Some(Waiting | Sending | Unknown)) => page!(
+            since,
+            "ix_occurrences_open",
+            "state = $3 AND state IN ('waiting', 'sending', 'unknown')"
+        ),
+        (None, None, Some(Delivered | Coalesced) | None) => page!(
+            since,
+            "ix_occurrences_intended_at",
+            "($3 IS NULL OR state = $3)"
+        ),
+    };
+    let rows = question
+        .bind(filter.uid.map(|u| u.to_string()))
+        .bind(filter.agent_id.as_ref().map(AgentId::as_str))
+        .bind(filter.state.map(State::as_str))
+        .bind(optional(since))
+        .bind(i64::from(filter.limit))
+        .bind(i64::from(filter.offset))
+        .fetch_all(tx)?;
+    Ok(rows::read_each(&rows, |row| {
+        Ok(Shown {
+            occurrence: rows::occurrence(row)?,
+            schedule_id: rows::number(row, "schedule_id"),
+        })
+    }))
+}
+
+/// The attempts of an occurrence, the first one first, without those that can't be read.
+pub(in crate::db) fn list_attempts(tx: &Tx<'_>, occurrence_id: i64) -> sql::Result<Vec<Attempt>> {
+    let rows = statement!(
+        "SELECT n, otid, started_at, finished_at, repeats, error_code, error, run_id \
+         FROM attempts WHERE occurrence_id = $1 ORDER BY n"
+    )
+    .bind(occurrence_id)
+    .fetch_all(tx)?;
+    Ok(rows.iter().enumerate().filter_map(attempt).collect())
+}
+
+fn attempt((place, row): (usize, &Row)) -> Option<Attempt> {
+    Some(Attempt {
+        n: rows::number(row, "n").or_else(|| i64::try_from(place + 1).ok())?,
+        otid: rows::uuid(row, "otid").ok()?,
+        started_at: rows::lenient_time(row, "started_at")?,
+        finished_at: rows::lenient_time(row, "finished_at"),
+        repeats: rows::number(row, "repeats").unwrap_or(0),
+        error_code: rows::text(row, "error_code"),
+        error: rows::text(row, "error"),
+        run_id: rows::text(row, "run_id"),
+    })
+}

@@ -1,0 +1,231 @@
+//! Removing the texts of what is over.
+
+use std::ops::RangeInclusive;
+
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use super::rows;
+use super::schedules::change_schedule;
+use crate::db::sql::{self, Query, Tx, statement};
+use crate::db::time::optional;
+use crate::models::AgentId;
+
+/// Whose texts are removed: a schedule's, an agent's, and of them what was settled before a time.
+#[derive(Clone, Debug, Default)]
+pub(in crate::db) struct Asked {
+    /// The schedule.
+    pub(in crate::db) uid: Option<Uuid>,
+    /// The agent.
+    pub(in crate::db) agent_id: Option<AgentId>,
+    /// The time.
+    pub(in crate::db) before: Option<Timestamp>,
+}
+
+impl Asked {
+    /// Gives a question `$1`, `$2` and `$3`.
+    fn bind<'q>(&self, question: Query<'q>) -> Query<'q> {
+        question
+            .bind(self.uid.map(|uid| uid.to_string()))
+            .bind(self.agent_id.as_ref().map(AgentId::as_str))
+            .bind(optional(self.before))
+    }
+}
+
+/// Whether a row with `uid` and `agent_id` is asked for.
+macro_rules! is_theirs {
+    () => {
+        "($1 IS NULL OR uid = $1) AND ($2 IS NULL OR agent_id = $2)"
+    };
+}
+
+/// The numbers of settled occurrences after one, so many at most.
+pub(in crate::db) fn list_settled(
+    tx: &Tx<'_>,
+    asked: &Asked,
+    after: i64,
+    most: i64,
+) -> sql::Result<Vec<i64>> {
+    let question = statement!(
+        "SELECT id FROM occurrences WHERE state NOT IN ('waiting', 'sending', 'unknown') AND ",
+        is_theirs!(),
+        " AND ($3 IS NULL OR finished_at < $3) AND id > $4 ORDER BY id LIMIT $5"
+    );
+    asked.bind(question).bind(after).bind(most).all(tx)
+}
+
+/// The numbers of schedules after one that are over with all that was sent of them, and have a
+/// prompt, so many at most.
+pub(in crate::db) fn list_over(
+    tx: &Tx<'_>,
+    asked: &Asked,
+    after: i64,
+    most: i64,
+) -> sql::Result<Vec<i64>> {
+    let question = statement!(
+        "SELECT id FROM schedules WHERE lifecycle IN ('finished', 'cancelled') AND touched = 0 \
+         AND prompt_text <> '' AND ",
+        is_theirs!(),
+        " AND NOT EXISTS (SELECT 1 FROM occurrences o WHERE o.uid = schedules.uid \
+             AND (o.finished_at IS NULL OR o.finished_at >= coalesce($3, '9999-12-31'))) \
+         AND ($3 IS NULL OR created_at IS NULL OR created_at < $3) \
+         AND id > $4 ORDER BY id LIMIT $5"
+    );
+    asked.bind(question).bind(after).bind(most).all(tx)
+}
+
+/// Whether an incident is over, or of schedules that are, and asked for.
+macro_rules! is_past_trouble {
+    () => {
+        concat!(
+            "(closed_at IS NOT NULL \
+                 OR NOT EXISTS (SELECT 1 FROM schedules s \
+                                WHERE (s.uid = subject OR s.agent_id = incidents.agent_id) \
+                                AND s.lifecycle NOT IN ('finished', 'cancelled'))) \
+             AND ($3 IS NULL OR coalesce(closed_at, opened_at) < $3) AND (agent_id = $2 \
+                 OR occurrence_id IN (SELECT id FROM occurrences WHERE uid = $1) OR subject IN (\
+                 SELECT uid FROM schedules WHERE ",
+            is_theirs!(),
+            " UNION SELECT uid FROM occurrences WHERE ",
+            is_theirs!(),
+            "))"
+        )
+    };
+}
+
+/// The numbers of incidents after one that are past, so many at most.
+pub(in crate::db) fn list_incidents(
+    tx: &Tx<'_>,
+    asked: &Asked,
+    after: i64,
+    most: i64,
+) -> sql::Result<Vec<i64>> {
+    let question = statement!(
+        "SELECT id FROM incidents WHERE ",
+        is_past_trouble!(),
+        " AND id > $4 ORDER BY id LIMIT $5"
+    );
+    asked.bind(question).bind(after).bind(most).all(tx)
+}
+
+/// Deletes the notices that were given up of incidents that are past, of these numbers.
+pub(in crate::db) fn delete_notices(
+    tx: &Tx<'_>,
+    asked: &Asked,
+    numbers: RangeInclusive<i64>,
+) -> sql::Result<()> {
+    let question = statement!(
+        "DELETE FROM outbox WHERE given_up_at IS NOT NULL \
+         AND lane IN (SELECT 'incident:' || CAST(id AS TEXT) FROM incidents WHERE ",
+        is_past_trouble!(),
+        " AND id BETWEEN $4 AND $5)"
+    );
+    let question = asked.bind(question);
+    question
+        .bind(numbers.start())
+        .bind(numbers.end())
+        .execute(tx)?;
+    Ok(())
+}
+
+/// Removes what those incidents tell.
+pub(in crate::db) fn purge_incidents(
+    tx: &Tx<'_>,
+    asked: &Asked,
+    numbers: RangeInclusive<i64>,
+) -> sql::Result<()> {
+    let question = statement!(
+        "UPDATE incidents SET reason = '' WHERE ",
+        is_past_trouble!(),
+        " AND id BETWEEN $4 AND $5"
+    );
+    let question = asked.bind(question);
+    question
+        .bind(numbers.start())
+        .bind(numbers.end())
+        .execute(tx)?;
+    Ok(())
+}
+
+/// How many schedules are not over, and keep their prompt.
+pub(in crate::db) fn count_live(tx: &Tx<'_>, asked: &Asked) -> sql::Result<i64> {
+    let question = statement!(
+        "SELECT count(*) FROM schedules WHERE (lifecycle IS NULL \
+             OR lifecycle NOT IN ('finished', 'cancelled')) AND ",
+        is_theirs!()
+    );
+    asked.bind(question).one(tx)
+}
+
+/// A schedule whose texts are removed.
+pub(in crate::db) struct Whose {
+    /// Its number, if that can be read.
+    pub(in crate::db) id: Option<i64>,
+    /// Whom it is for.
+    pub(in crate::db) agent_id: Option<String>,
+}
+
+/// The schedule of an identity.
+pub(in crate::db) fn fetch_schedule(tx: &Tx<'_>, uid: Uuid) -> sql::Result<Option<Whose>> {
+    let row = statement!("SELECT id, agent_id FROM schedules WHERE uid = $1")
+        .bind(uid.to_string())
+        .fetch_optional(tx)?;
+    Ok(row.map(|row| Whose {
+        id: rows::number(&row, "id"),
+        agent_id: rows::text(&row, "agent_id"),
+    }))
+}
+
+/// Removes the texts of a schedule that is over.
+pub(in crate::db) fn purge_schedule(tx: &Tx<'_>, id: i64) -> sql::Result<()> {
+    statement!(change_schedule!(
+        "prompt_text = '', pause_note = NULL",
+        " WHERE id = $1 AND touched = 0 AND lifecycle IN ('finished', 'cancelled')"
+    ))
+    .bind(id)
+    .execute(tx)?;
+    Ok(())
+}
+
+/// What an occurrence says and refers to.
+pub(in crate::db) struct Texts {
+    /// What was sent.
+    pub(in crate::db) payload: Option<String>,
+    /// What became of it, where that went wrong.
+    pub(in crate::db) error: Option<String>,
+}
+
+/// The texts of an occurrence.
+pub(in crate::db) fn fetch_texts(tx: &Tx<'_>, id: i64) -> sql::Result<Option<Texts>> {
+    let row = statement!("SELECT payload, error FROM occurrences WHERE id = $1")
+        .bind(id)
+        .fetch_optional(tx)?;
+    Ok(row.map(|row| Texts {
+        payload: rows::text(&row, "payload"),
+        error: rows::text(&row, "error"),
+    }))
+}
+
+/// Removes the texts of an occurrence, but for what is given of its error.
+pub(in crate::db) fn purge_occurrence(
+    tx: &Tx<'_>,
+    id: i64,
+    error: Option<&str>,
+) -> sql::Result<()> {
+    statement!(
+        "UPDATE occurrences SET payload = NULL, reply = NULL, error = $2, \
+         reason = CASE WHEN state = 'dead' THEN NULL ELSE reason END WHERE id = $1"
+    )
+    .bind(id)
+    .bind(error)
+    .execute(tx)?;
+    Ok(())
+}
+
+/// Removes the texts of the attempts of an occurrence.
+pub(in crate::db) fn purge_attempts(tx: &Tx<'_>, occurrence_id: i64) -> sql::Result<()> {
+    statement!("UPDATE attempts SET envelope = NULL, error = NULL WHERE occurrence_id = $1")
+        .bind(occurrence_id)
+        .execute(tx)?;
+    Ok(())
+}
