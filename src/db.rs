@@ -1,6 +1,6 @@
 //! The database: every SQL statement of the program is in this module.
 //!
-//! `statements` holds the text of SQL and nothing else, [`ledger`] decides and has no SQL,
+//! `statements` holds the text of SQL and nothing else, `ledger` decides and has no SQL,
 //! `sqlite` is what only a file of SQLite has. An operation fails where the database does, and then
 //! has changed nothing; what else can fail is said of each.
 //!
@@ -23,11 +23,9 @@ use std::sync::atomic::AtomicU64;
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use crate::error::{Code, Error, Result};
 use crate::models::{By, Identity, Trigger};
 use crate::schedule::Zone;
 use engine::{Engine, Whose};
-use sql::query;
 
 pub use engine::{Listener, Topic};
 pub use ledger::anew::PlannedAnew;
@@ -108,97 +106,13 @@ impl Db {
     pub async fn close(&self) {
         self.engine.end().await;
     }
-
-    /// A number that changes whenever another process has written.
-    ///
-    /// # Errors
-    /// If the database can't be read.
-    pub async fn data_version(&self) -> Result<i64> {
-        // A connection sees the changes of all others as another program's.
-        let doing = "watch for changes";
-        let version = self.read_by_writer(doing, |tx| Ok(query("PRAGMA data_version").one(tx)?));
-        version.await
-    }
-
-    /// Whether the database works at all.
-    ///
-    /// # Errors
-    /// If it doesn't.
-    pub async fn ping(&self) -> Result<()> {
-        let works = self.read("reach it", |tx| Ok(query("SELECT 1").one::<i64>(tx)?));
-        works.await.map(drop)
-    }
-}
-
-/// What SQLite answers when the disk is full: `SQLITE_FULL`, and `SQLITE_IOERR_SHMSIZE` where not
-/// even the index of the log finds room.
-const FULL: [i32; 2] = [13, 4874];
-
-/// Sorts an SQLite error into our codes: what to do differs, so the code does.
-/// `extended` is SQLite's result code, if it is one of SQLite.
-fn database_error(
-    path: &Path,
-    doing: &str,
-    extended: Option<i32>,
-    error: impl Into<Box<dyn std::error::Error + Send + Sync>>,
-) -> Error {
-    let other = other_path(path);
-    let path = path.display();
-    // The primary code is in the low byte (https://sqlite.org/rescode.html).
-    let primary = extended.map(|code| code & 0xff);
-    let (code, hint) = match primary {
-        _ if extended.is_some_and(|code| FULL.contains(&code)) => (
-            Code::DatabaseFull,
-            "the disk is full: nothing was lost; free some space and do it again",
-        ),
-        // 1 is a statement that doesn't fit the tables: they are not ours.
-        Some(1 | 11 | 26) => (
-            Code::DatabaseInvalid,
-            "the file is not a database of promptyoself, or it is damaged: give another path, or \
-             restore a backup",
-        ),
-        Some(8) => (
-            Code::DatabaseUnavailable,
-            "the file or its folder can't be written by this user",
-        ),
-        Some(5 | 6) => (
-            Code::DatabaseUnavailable,
-            "another program keeps it locked: do it again in a moment",
-        ),
-        Some(10) => (
-            Code::DatabaseUnavailable,
-            "the disk could not be read or written (it fails, or a limit on it is reached): nothing \
-             was lost; put it right and do it again",
-        ),
-        _ => (
-            Code::DatabaseUnavailable,
-            "give a path that can be written with --db or PROMPTYOSELF_DB_PATH",
-        ),
-    };
-    Error::new(code, format!("database {path}: could not {doing}: {hint}"))
-        .example(match primary {
-            // Another file would be another set of schedules, which no scheduler delivers.
-            Some(5 | 6 | 10 | 13) => "promptyoself list".to_owned(),
-            _ => other,
-        })
-        .caused_by(error)
-}
-
-/// The flag that names another database than the one that can't be used.
-fn other_path(path: &Path) -> String {
-    let usual = Path::new("./promptyoself.db");
-    let is_usual = std::path::absolute(usual).is_ok_and(|usual| {
-        std::path::absolute(path).is_ok_and(|path| path.components().eq(usual.components()))
-    });
-    match is_usual {
-        true => "--db ./promptyoself-2.db".to_owned(),
-        false => format!("--db {}", usual.display()),
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::db::sql::query;
+    use crate::error::{Code, Result};
     use crate::models::{AgentId, NewSchedule, Plan, Policy, ScheduleType};
 
     async fn open(folder: &tempfile::TempDir) -> Db {

@@ -64,7 +64,7 @@ pub trait Executor: Send + Sync {
     /// Tries everything that is due once, and says what became of each.
     ///
     /// # Errors
-    /// Those of the database, and Letta's if it can't be reached.
+    /// If the database fails, or Letta can't be reached.
     async fn execute(&self, stop: CancellationToken) -> Result<Value>;
 }
 

@@ -107,9 +107,6 @@ impl Notifier {
 
     /// Notes who listens, so that notices are written from now on. Before a scheduler starts:
     /// nothing that it does goes untold.
-    ///
-    /// # Errors
-    /// Those of the database.
     pub async fn listen(&self) -> Result<()> {
         let of_operator: Vec<Channel> = self
             .channels

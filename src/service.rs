@@ -1,4 +1,5 @@
-//! The use cases that every face calls. Whatever a face shows or changes goes through here.
+//! The use cases that every face calls. Whatever a face shows or changes goes through here. Each fails
+//! where the database does; what else can fail is said of it.
 
 mod accounts;
 pub mod answers;

@@ -2,9 +2,10 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use super::Db;
 use super::engine::{Failure, Listener, Topic, Whose};
 use super::sql::{self, Tx};
-use super::{Db, database_error};
+use crate::db::sqlite::wording::database_error;
 use crate::error::{Code, Error, Result};
 
 /// Why a job failed by itself; nothing of it was kept.

@@ -14,4 +14,5 @@ pub(in crate::db) mod open;
 mod release_0_1_0;
 mod tables;
 pub(in crate::db) mod upgrade;
+mod watch;
 pub(in crate::db) mod wording;

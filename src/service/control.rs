@@ -110,9 +110,6 @@ impl Service {
     }
 
     /// Halts all delivery until the halt is lifted.
-    ///
-    /// # Errors
-    /// Those of the database.
     pub async fn halt(&self, note: Option<&str>) -> Result<Halt> {
         self.refuse_scoped("halting")?;
         bounds::note(note)?;
@@ -120,9 +117,6 @@ impl Service {
     }
 
     /// Lifts the halt. Returns the one that was there.
-    ///
-    /// # Errors
-    /// Those of the database.
     pub async fn lift_halt(&self) -> Result<Option<Halt>> {
         self.refuse_scoped("halting")?;
         self.db.lift_halt(self.now()).await

@@ -10,9 +10,6 @@ use crate::models::Lifecycle;
 
 impl Service {
     /// Prunes what was settled before a time. Its sums stay in the account.
-    ///
-    /// # Errors
-    /// Those of the database.
     pub async fn prune(&self, before: Timestamp) -> Result<Pruned> {
         self.db.prune(before, self.now()).await
     }

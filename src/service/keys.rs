@@ -64,9 +64,6 @@ impl Service {
     }
 
     /// Whether there is a key that opens anything.
-    ///
-    /// # Errors
-    /// Those of the database.
     pub async fn has_keys(&self) -> Result<bool> {
         let keys = self.db.list_keys().await?;
         Ok(keys.iter().any(|k| k.revoked_at.is_none()))

@@ -42,9 +42,6 @@ pub struct HistoryQuery {
 
 impl Service {
     /// A page of schedules, by their next run. `full` leaves long prompts whole.
-    ///
-    /// # Errors
-    /// Those of the database.
     pub async fn list(&self, filter: &ListFilter, full: bool, status: &Status) -> Result<Listing> {
         let _place = self.place_to_read().await;
         let filter = &ListFilter {

@@ -124,9 +124,6 @@ impl Status {
 
 impl Service {
     /// Who delivers, and what stands in the way.
-    ///
-    /// # Errors
-    /// Those of the database.
     pub async fn status(&self) -> Result<Status> {
         Ok(Status {
             schedulers: self.db.list_schedulers().await?,
@@ -141,9 +138,6 @@ impl Service {
     }
 
     /// The same as an answer, as far as the caller may know it.
-    ///
-    /// # Errors
-    /// Those of the database.
     pub async fn overview(&self) -> Result<Overview> {
         let status = self.status().await?;
         let warning = status.warning();
@@ -168,9 +162,6 @@ impl Service {
     }
 
     /// How much is waiting.
-    ///
-    /// # Errors
-    /// Those of the database.
     pub async fn backlog(&self) -> Result<Backlog> {
         let due = self.db.count_due(self.clock.now()).await?;
         let open = self.db.list_open_occurrences().await?;

@@ -23,6 +23,7 @@ mod faults;
 mod foreign_writers;
 mod inner_faults;
 mod keeping;
+mod layers;
 mod letta_api;
 mod limits;
 mod many;

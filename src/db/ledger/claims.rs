@@ -65,7 +65,7 @@ impl Db {
     /// ([`Timetable::divide`]) and advances `next_run`. One that can't be read becomes broken.
     ///
     /// # Errors
-    /// Those of the database as a whole; then nothing has changed.
+    /// Where the database as a whole fails, not only for this one; then nothing has changed.
     pub async fn claim_due(
         &self,
         due: &DueSchedule,

@@ -62,7 +62,7 @@ impl Db {
     /// `replay` treated like any other backlog. `None` if there is none of this id.
     ///
     /// # Errors
-    /// Those of the database, and of a schedule that can't be read.
+    /// Also for a schedule that can't be read.
     pub async fn resume_schedule(
         &self,
         id: i64,

@@ -99,7 +99,7 @@ impl Db {
     /// Forgets a letter that was delivered.
     ///
     /// # Errors
-    /// Those of the database; then it will be sent again.
+    /// If the database fails; then it will be sent again.
     pub async fn letter_delivered(&self, letter: &Letter) -> Result<()> {
         let id = letter.id;
         self.write("note that a notice was delivered", move |tx| {
@@ -112,7 +112,7 @@ impl Db {
     /// Gives a letter back that was not delivered, to be tried again at `not_before`.
     ///
     /// # Errors
-    /// Those of the database; then it is tried again when its lease ends.
+    /// If the database fails; then it is tried again when its lease ends.
     pub async fn return_letter(
         &self,
         letter: &Letter,

@@ -51,7 +51,7 @@ impl Db {
     /// between.
     ///
     /// # Errors
-    /// Those of the database; what was pruned until then stays so.
+    /// If the database fails; what was pruned until then stays so.
     pub async fn prune(&self, before: Timestamp, now: Timestamp) -> Result<Pruned> {
         let mut all = Pruned::default();
         let mut noted = Noted::default();
@@ -63,9 +63,6 @@ impl Db {
 
     /// Prunes some of the schedules that ended before a time: their sums stay, and so does the
     /// account. Returns whether there were any.
-    ///
-    /// # Errors
-    /// Those of the database; then nothing has changed.
     async fn prune_ended(
         &self,
         before: Timestamp,
@@ -105,9 +102,6 @@ impl Db {
 
     /// Prunes some of what was settled before a time: rows become sums, in one transaction. Returns
     /// whether there were any.
-    ///
-    /// # Errors
-    /// Those of the database; then nothing has changed.
     async fn prune_some(
         &self,
         before: Timestamp,

@@ -62,7 +62,7 @@ impl Db {
     /// account.
     ///
     /// # Errors
-    /// Those of the database; what was purged until then stays so.
+    /// If the database fails; what was purged until then stays so.
     pub async fn purge(
         &self,
         whose: &Purge,

@@ -21,7 +21,7 @@ impl Db {
     /// given up.
     ///
     /// # Errors
-    /// Those of the database as a whole; then nothing has changed.
+    /// Where the database as a whole fails, not only for this one; then nothing has changed.
     pub async fn claim_waiting(
         &self,
         occurrence_id: i64,

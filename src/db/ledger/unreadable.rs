@@ -49,7 +49,7 @@ impl Db {
     /// looked for. Returns whether it was; where even that is refused it stays.
     ///
     /// # Errors
-    /// Those of the database as a whole.
+    /// Where the database as a whole fails, not only for this one.
     pub async fn give_up(&self, unreadable: &Unreadable, now: Timestamp) -> Result<bool> {
         let Unreadable { id, reason } = unreadable;
         let refusal = match self.give_up_unreadable(*id, reason, now).await {

@@ -41,7 +41,7 @@ impl Db {
     /// as many, there may be more. `zone` is the zone of rows that have none.
     ///
     /// # Errors
-    /// Those of the database; a row that can't be read is no error, it becomes `broken`.
+    /// If the database fails. A row that can't be read is no error, it becomes `broken`.
     pub async fn adopt_touched(&self, zone: &Zone, now: Timestamp) -> Result<Vec<Adopted>> {
         const DOING: &str = "adopt the changes of other programs";
         // Looked for first: almost always there is nothing to write.

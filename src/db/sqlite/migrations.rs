@@ -9,8 +9,8 @@ use sha2::{Digest, Sha384};
 use super::release_0_1_0::{self, Noted};
 use super::tables::has_column;
 use crate::db::jobs::Failed;
-use crate::db::other_path;
 use crate::db::sql::{self, Tx};
+use crate::db::sqlite::wording::other_path;
 use crate::db::statements::migrations::{self, Applied};
 use crate::error::{Code, Error};
 

@@ -1,10 +1,9 @@
-//! Words for what fails outside of the database's threads.
+//! Words for what SQLite refuses.
 
 use std::path::Path;
 
-use crate::db::database_error;
 use crate::db::jobs::Failed;
-use crate::error::Result;
+use crate::error::{Code, Error, Result};
 
 /// Does something. Where a statement of it fails, that is told as an error of `doing`, as in "could
 /// not …".
@@ -20,4 +19,70 @@ pub(in crate::db) fn worded<T>(
             database_error(path, doing, code, e)
         }
     })
+}
+
+/// What SQLite answers when the disk is full: `SQLITE_FULL`, and `SQLITE_IOERR_SHMSIZE` where not
+/// even the index of the log finds room.
+const FULL: [i32; 2] = [13, 4874];
+
+/// Sorts an SQLite error into our codes: what to do differs, so the code does.
+/// `extended` is SQLite's result code, if it is one of SQLite.
+pub(in crate::db) fn database_error(
+    path: &Path,
+    doing: &str,
+    extended: Option<i32>,
+    error: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+) -> Error {
+    let other = other_path(path);
+    let path = path.display();
+    // The primary code is in the low byte (https://sqlite.org/rescode.html).
+    let primary = extended.map(|code| code & 0xff);
+    let (code, hint) = match primary {
+        _ if extended.is_some_and(|code| FULL.contains(&code)) => (
+            Code::DatabaseFull,
+            "the disk is full: nothing was lost; free some space and do it again",
+        ),
+        // 1 is a statement that doesn't fit the tables: they are not ours.
+        Some(1 | 11 | 26) => (
+            Code::DatabaseInvalid,
+            "the file is not a database of promptyoself, or it is damaged: give another path, or \
+             restore a backup",
+        ),
+        Some(8) => (
+            Code::DatabaseUnavailable,
+            "the file or its folder can't be written by this user",
+        ),
+        Some(5 | 6) => (
+            Code::DatabaseUnavailable,
+            "another program keeps it locked: do it again in a moment",
+        ),
+        Some(10) => (
+            Code::DatabaseUnavailable,
+            "the disk could not be read or written (it fails, or a limit on it is reached): nothing \
+             was lost; put it right and do it again",
+        ),
+        _ => (
+            Code::DatabaseUnavailable,
+            "give a path that can be written with --db or PROMPTYOSELF_DB_PATH",
+        ),
+    };
+    Error::new(code, format!("database {path}: could not {doing}: {hint}"))
+        .example(match primary {
+            // Another file would be another set of schedules, which no scheduler delivers.
+            Some(5 | 6 | 10 | 13) => "promptyoself list".to_owned(),
+            _ => other,
+        })
+        .caused_by(error)
+}
+
+/// The flag that names another database than the one that can't be used.
+pub(in crate::db) fn other_path(path: &Path) -> String {
+    let usual = Path::new("./promptyoself.db");
+    let is_usual = std::path::absolute(usual).is_ok_and(|usual| {
+        std::path::absolute(path).is_ok_and(|path| path.components().eq(usual.components()))
+    });
+    match is_usual {
+        true => "--db ./promptyoself-2.db".to_owned(),
+        false => format!("--db {}", usual.display()),
+    }
 }
