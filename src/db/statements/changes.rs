@@ -69,22 +69,22 @@ pub(in crate::db) fn list(tx: &Tx<'_>, asked: &ChangeQuery) -> sql::Result<Vec<C
     let question = match (asked.schedule_id, &asked.agent_id, asked.since) {
         (None, None, None) => changes!(""),
         (None, None, Some(_)) => changes!("WHERE at >= $3"),
-        (None, Some(_), None) => changes!("WHERE agent_id = $3"),
+        (None, Some(_), None) => changes!("INDEXED BY ix_changes_agent_id WHERE agent_id = $3"),
         (None, Some(_), Some(_)) => {
-            changes!("WHERE agent_id = $3 AND at >= $4")
+            changes!("INDEXED BY ix_changes_agent_id WHERE agent_id = $3 AND at >= $4")
         }
         (Some(_), None, None) => {
-            changes!("WHERE schedule_id = $3")
+            changes!("INDEXED BY ix_changes_schedule_id WHERE schedule_id = $3")
         }
         (Some(_), None, Some(_)) => {
-            changes!("WHERE schedule_id = $3 AND at >= $4")
+            changes!("INDEXED BY ix_changes_schedule_id WHERE schedule_id = $3 AND at >= $4")
         }
         (Some(_), Some(_), None) => {
-            changes!("WHERE schedule_id = $3 AND agent_id = $4")
+            changes!("INDEXED BY ix_changes_schedule_id WHERE schedule_id = $3 AND agent_id = $4")
         }
         (Some(_), Some(_), Some(_)) => {
             changes!(
-                "\
+                "INDEXED BY ix_changes_schedule_id \
                  WHERE schedule_id = $3 AND agent_id = $4 AND at >= $5"
             )
         }
