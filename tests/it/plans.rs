@@ -3,7 +3,9 @@
 //! Every statement is caught while schedulers work, so that none can be forgotten, and SQLite is
 //! asked how it would go about it in databases in which much lies.
 
+mod every;
 pub mod filled;
+mod large;
 mod statements;
 mod work;
 
@@ -29,12 +31,15 @@ const BIG: [&str; 10] = [
 ];
 
 /// The indexes that only hold what concerns somebody now: they may be gone through.
-const SMALL: [&str; 5] = [
+const SMALL: [&str; 8] = [
     "ix_schedules_touched",
     "ix_occurrences_open",
     "ix_occurrences_open_uid",
     "ix_occurrences_one_in_flight_per_lane",
     "ix_incidents_one_open",
+    "ix_incidents_open",
+    "ix_incidents_untold",
+    "ix_outbox_leased",
 ];
 
 /// Searches that find too much: nearly every schedule is active, and each has a long history.

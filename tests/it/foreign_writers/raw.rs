@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use rusqlite::types::{FromSql, ValueRef};
+use rusqlite::types::{FromSql, Value, ValueRef};
 use rusqlite::{Connection, Params, Row};
 use tokio::task::yield_now;
 
@@ -122,9 +122,17 @@ impl Foreign {
 
     /// What SQLite would do for a statement, step by step, whatever its values are.
     pub async fn plan(&mut self, sql: &str) -> Vec<String> {
+        self.plan_with(sql, &[]).await
+    }
+
+    /// What SQLite would do for a statement with these values, step by step.
+    pub async fn plan_with(&mut self, sql: &str, values: &[Value]) -> Vec<String> {
         yield_now().await;
         let steps = || -> rusqlite::Result<Vec<String>> {
             let mut statement = self.0.prepare(&format!("EXPLAIN QUERY PLAN {sql}"))?;
+            for (n, value) in values.iter().enumerate() {
+                statement.raw_bind_parameter(n + 1, value)?;
+            }
             let steps = statement.raw_query();
             steps.mapped(|step| step.get("detail")).collect()
         };

@@ -50,7 +50,7 @@ pub async fn fill_with(path: &Path, maker: Maker, most: i64) -> Foreign {
 }
 
 /// An empty database.
-async fn make(path: &Path, maker: Maker) -> Foreign {
+pub async fn make(path: &Path, maker: Maker) -> Foreign {
     if let Maker::SqlAlchemy = maker {
         let schedule = json!({
             "id": 1, "agent_id": "agent-a", "prompt_text": "x", "schedule_type": "once",
@@ -66,7 +66,7 @@ async fn make(path: &Path, maker: Maker) -> Foreign {
 
 /// Dormant schedules, and as many settled occurrences with all that belongs to them: a quarter of
 /// them is one schedule's. One in a thousand is open, due or changed by another program.
-fn rows(numbers: std::ops::RangeInclusive<i64>) -> String {
+pub fn rows(numbers: std::ops::RangeInclusive<i64>) -> String {
     let (first, last) = numbers.into_inner();
     let each = format!(
         "WITH RECURSIVE n(i) AS (SELECT {first} UNION ALL SELECT i + 1 FROM n WHERE i < {last}), \
@@ -109,4 +109,18 @@ fn rows(numbers: std::ops::RangeInclusive<i64>) -> String {
         format!("{into} {each} SELECT{select};")
     })
     .concat()
+}
+
+/// More settled occurrences of the first so many schedules.
+pub fn more_occurrences(numbers: std::ops::RangeInclusive<i64>, schedules: i64) -> String {
+    let (first, last) = numbers.into_inner();
+    format!(
+        "WITH RECURSIVE n(i) AS (SELECT {first} UNION ALL SELECT i + 1 FROM n WHERE i < {last}), \
+         r AS (SELECT i, printf('%08x-0000-4000-8000-%012x', i % {schedules}, i % {schedules}) \
+             AS uid, '2026-01-02 00:00:00.' || printf('%06d', i % 1000000) AS past FROM n) \
+         INSERT INTO occurrences (id, uid, agent_id, \"trigger\", first_at, intended_at, state, \
+             lane, finished_at) \
+         SELECT i, uid, 'agent-' || i % 500, 'schedule', past, past, 'delivered', \
+             'letta/agent-' || i % 500, past FROM r;"
+    )
 }

@@ -27,24 +27,24 @@ impl Kinds {
         Kinds(foreign.tuples(sql, ()).await.into_iter().collect())
     }
 
-    /// A value for each of the places $1, $2 and so on of a statement, no two of a kind alike.
-    pub fn values(&self, sql: &str, places: usize) -> Vec<Value> {
+    /// A value for each of the places of a statement, in their order, no two of a kind alike.
+    /// `None` if the places aren't $1 to the last one.
+    pub fn values(&self, sql: &str, places: &[String]) -> Option<Vec<Value>> {
         let tokens = tokens(sql);
-        let is_new = tokens.first().is_some_and(|verb| verb == "INSERT");
-        let value = |n| self.value(&use_of(&tokens, n), n, is_new);
-        (1..=places).map(value).collect()
+        let value = |n| self.value(&use_of(&tokens, n), n, is_written(&tokens, n));
+        Some(numbers_of(places)?.into_iter().map(value).collect())
     }
 
-    fn value(&self, place: &Use, n: usize, is_new: bool) -> Value {
+    fn value(&self, place: &Use, n: usize, is_written: bool) -> Value {
         let column = match place {
             Use::Column(column) => column.as_str(),
             Use::List => return Value::Text(format!("[{n}]")),
             Use::Number => return Value::Integer(n as i64),
         };
-        // What is inserted is not there yet, but for what it refers to.
+        // What is written is not there yet, but for what it refers to.
         let row = match column {
             "payload" | "occurrence_id" | "schedule_id" => n,
-            _ if is_new => 500_000 + n,
+            _ if is_written => 500_000 + n,
             _ => n,
         };
         match (column, self.0.get(column).map(String::as_str)) {
@@ -62,6 +62,15 @@ impl Kinds {
     }
 }
 
+/// The numbers of the places for values, if those are $1 to the last one, each of them used.
+fn numbers_of(places: &[String]) -> Option<Vec<usize>> {
+    let number = |place: &String| place.strip_prefix('$')?.parse().ok();
+    let numbers: Vec<usize> = places.iter().map(number).collect::<Option<_>>()?;
+    let mut sorted = numbers.clone();
+    sorted.sort_unstable();
+    sorted.into_iter().eq(1..=places.len()).then_some(numbers)
+}
+
 /// What a value is for.
 #[derive(Debug, PartialEq)]
 enum Use {
@@ -71,6 +80,17 @@ enum Use {
     List,
     /// How many rows, or something that only the statement itself knows.
     Number,
+}
+
+/// Whether the value with a number goes into a row, and finds none.
+fn is_written(tokens: &[String], n: usize) -> bool {
+    let place = format!("${n}");
+    let until = match tokens.first().map(String::as_str) {
+        Some("INSERT") => tokens.len(),
+        Some("UPDATE") => tokens.iter().position(|t| t == "WHERE").unwrap_or(0),
+        _ => 0,
+    };
+    tokens[..until].contains(&place)
 }
 
 /// What the value with a number is for.
@@ -193,5 +213,20 @@ fn what_a_value_is_for_is_found() {
         ("INSERT INTO t (a, b) SELECT c, $1 FROM u", column("b")),
     ] {
         assert_eq!(use_of(&tokens(sql), 1), wanted, "{sql}");
+    }
+}
+
+#[test]
+fn a_gap_in_the_numbers_is_seen() {
+    let places = |names: &[&str]| -> Vec<String> { names.iter().map(|n| (*n).into()).collect() };
+    assert_eq!(numbers_of(&places(&["$2", "$1"])), Some(vec![2, 1]));
+    for wrong in [
+        &["$1", "$3"][..],
+        &["$2"],
+        &["?1"],
+        &["$name"],
+        &["$0", "$1"],
+    ] {
+        assert_eq!(numbers_of(&places(wrong)), None, "{wrong:?}");
     }
 }
