@@ -32,6 +32,17 @@ pub(super) enum Error {
     /// What is to be stored has no form.
     #[error("what is to be stored can't be written: {0}")]
     Unwritable(serde_json::Error),
+    /// It was given other values than it has places for, which is a fault of ours.
+    #[error(
+        "a statement with {places} places was given {values} values, or its places aren't $1 to \
+         the last one"
+    )]
+    Misfit {
+        /// How many places for values it has.
+        places: usize,
+        /// How many values it was given.
+        values: usize,
+    },
     /// There is no row where there must be one.
     #[error("no row was found where there must be one")]
     NoRow,
@@ -159,6 +170,14 @@ impl<'q> Query<'q> {
         self
     }
 
+    /// The same with the next value where there is one: the statement has a place for it only then.
+    pub(super) fn bind_given(self, value: Option<impl Bind>) -> Self {
+        match value {
+            Some(value) => self.bind(value),
+            None => self,
+        }
+    }
+
     /// Carries it out, and says how many rows it changed.
     pub(super) fn execute(self, tx: &Tx<'_>) -> Result<u64> {
         let mut statement = self.prepare(tx)?;
@@ -252,11 +271,14 @@ impl<'q> Query<'q> {
             }
             prepared => prepared?,
         };
+        let (places, values) = (statement.parameter_count(), self.values.len());
+        let misfit = || Error::Misfit { places, values };
+        if places != values {
+            return Err(misfit());
+        }
         for (n, value) in self.values.into_iter().enumerate() {
-            let index = statement.parameter_index(&format!("${}", n + 1))?;
-            // One that the statement has no use for.
-            let Some(index) = index else { continue };
-            statement.raw_bind_parameter(index, value)?;
+            let place = statement.parameter_index(&format!("${}", n + 1))?;
+            statement.raw_bind_parameter(place.ok_or_else(misfit)?, value)?;
         }
         Ok(statement)
     }
@@ -353,15 +375,20 @@ mod tests {
     }
 
     #[test]
-    fn a_value_of_an_earlier_use_is_not_there_any_more() {
+    fn a_statement_is_given_as_many_values_as_it_has_places_for() {
         let connection = Connection::open_in_memory().unwrap();
         let tx = Tx::on(&connection);
+        let misfit = |query: Query<'_>| {
+            let refused = query.fetch_all(&tx);
+            matches!(refused, Err(Error::Misfit { .. }))
+        };
         let sql = "SELECT $1";
-        assert_eq!(
-            query(sql).bind(1_i64).one::<Option<i64>>(&tx).unwrap(),
-            Some(1)
-        );
-        assert_eq!(query(sql).one::<Option<i64>>(&tx).unwrap(), None);
+        assert!(!misfit(query(sql).bind(1_i64)));
+        // Nor is the value of an earlier use there any more.
+        assert!(misfit(query(sql)));
+        assert!(misfit(query(sql).bind(1_i64).bind(2_i64)));
+        assert!(misfit(query("SELECT $1, $3").bind(1_i64).bind(2_i64)));
+        assert!(misfit(query("SELECT ?1").bind(1_i64)));
     }
 
     #[test]

@@ -6,8 +6,8 @@ use promptyoself::models::State;
 use promptyoself::service::Operations;
 use reqwest::RequestBuilder;
 use serde_json::{Map, Value, json};
-use sqlx::Row;
 
+use crate::foreign_writers::raw::Foreign;
 use crate::program::{Answer, World};
 
 const DOCS: &str = include_str!("../../docs/limits.md");
@@ -72,8 +72,8 @@ impl Server {
 
     /// The longest text that is kept of anything but a prompt.
     async fn longest(&self) -> i64 {
-        let mut db = crate::program::connect(&self.world.database()).await;
-        let row = sqlx::query(
+        let mut db = Foreign::connect(&self.world.database()).await;
+        db.one(
             "SELECT max((SELECT coalesce(max(max(length(coalesce(name, '')), \
              length(coalesce(pause_note, '')), length(schedule_value), \
              length(coalesce(timezone, '')), length(coalesce(ping_url, '')))), 0) FROM schedules), \
@@ -81,10 +81,7 @@ impl Server {
              (SELECT coalesce(max(length(name)), 0) FROM keys), \
              (SELECT coalesce(max(length(coalesce(body, ''))), 0) FROM requests))",
         )
-        .fetch_one(&mut db)
         .await
-        .unwrap();
-        row.try_get(0).unwrap()
     }
 }
 

@@ -50,6 +50,8 @@ mod scope;
 mod server;
 mod simulation;
 mod smcp;
+mod statements;
+mod store;
 mod time_rules;
 mod tls;
 mod upgrades;

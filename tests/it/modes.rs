@@ -9,9 +9,9 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
 use promptyoself::cli::definitions::definitions;
-use sqlx::{Connection, SqliteConnection};
 
 use crate::daemon::pause;
+use crate::foreign_writers::raw::Foreign;
 use crate::program::{Answer, World};
 
 /// The table of the oldest programs, with a schedule.
@@ -71,14 +71,9 @@ async fn no_command_makes_anything_that_others_may_read_whatever_the_umask_is() 
     )
     .unwrap();
     std::fs::create_dir(world.dir().join("plugins")).unwrap();
-    let mut older = SqliteConnection::connect(&format!(
-        "sqlite://{}?mode=rwc",
-        world.dir().join("older.db").display()
-    ))
-    .await
-    .unwrap();
-    sqlx::raw_sql(OLDER).execute(&mut older).await.unwrap();
-    older.close().await.unwrap();
+    let mut older = Foreign::connect(&world.dir().join("older.db")).await;
+    older.run(OLDER).await;
+    drop(older);
     std::fs::set_permissions(world.dir().join("older.db"), Permissions::from_mode(0o600)).unwrap();
 
     let agent = world.agent.as_str();

@@ -3,17 +3,18 @@
 //! Every statement is caught while schedulers work, so that none can be forgotten, and SQLite is
 //! asked how it would go about it in databases in which much lies.
 
-mod filled;
+mod every;
+pub mod filled;
+mod large;
 mod statements;
 mod work;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use sqlx::{Connection, SqliteConnection};
-
-use self::filled::{Maker, Statistics, fill, plan};
+use self::filled::{Maker, Statistics, fill};
 pub use self::statements::by_scheduler;
 use self::statements::statements_of;
+use crate::foreign_writers::raw::Foreign;
 
 /// The tables that grow without end.
 const BIG: [&str; 10] = [
@@ -30,12 +31,15 @@ const BIG: [&str; 10] = [
 ];
 
 /// The indexes that only hold what concerns somebody now: they may be gone through.
-const SMALL: [&str; 5] = [
+const SMALL: [&str; 8] = [
     "ix_schedules_touched",
     "ix_occurrences_open",
     "ix_occurrences_open_uid",
     "ix_occurrences_one_in_flight_per_lane",
     "ix_incidents_one_open",
+    "ix_incidents_open",
+    "ix_incidents_untold",
+    "ix_outbox_leased",
 ];
 
 /// Searches that find too much: nearly every schedule is active, and each has a long history.
@@ -58,10 +62,9 @@ async fn what_a_scheduler_asks_costs_the_same_whatever_lies_in_the_database() {
     for maker in [Maker::Promptyoself, Maker::SqlAlchemy] {
         for statistics in [Statistics::None, Statistics::Fresh, Statistics::Stale] {
             let path = fill(folder.path(), maker, statistics).await;
-            let url = format!("sqlite://{}", path.display());
-            let mut connection = SqliteConnection::connect(&url).await.unwrap();
+            let mut foreign = Foreign::connect(&path).await;
             for sql in &statements {
-                for step in plan(&mut connection, sql).await {
+                for step in foreign.plan(sql).await {
                     if let Some(fault) = fault_of(sql, &step) {
                         let fault = format!("{fault}: {step}\n  {sql}");
                         let of = format!("{maker:?} with {statistics:?} statistics");

@@ -7,11 +7,10 @@ use std::time::Duration;
 
 use promptyoself::models::AgentId;
 use serde_json::Value;
-use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteRow};
-use sqlx::{Connection, Row};
 
 use crate::daemon::{Daemon, Program};
 use crate::fake_letta::{FakeLetta, Options};
+use crate::foreign_writers::raw::Foreign;
 
 /// What the fake Letta asks for. It must never be seen in what the program prints.
 pub const PASSWORD: &str = "pw-hunter2";
@@ -229,12 +228,7 @@ impl World {
 
     /// Writes to the database as another program does.
     pub async fn sql(&self, sql: &str) {
-        let mut db = connect(&self.database()).await;
-        sqlx::raw_sql(sqlx::AssertSqlSafe(sql.to_owned()))
-            .execute(&mut db)
-            .await
-            .unwrap();
-        db.close().await.unwrap();
+        Foreign::connect(&self.database()).await.run(sql).await;
     }
 
     /// Everything of value in the database, as text.
@@ -245,7 +239,7 @@ impl World {
 
 /// Everything of value in a database, as text.
 pub async fn dump(path: &Path) -> Vec<String> {
-    let mut db = connect(path).await;
+    let mut db = Foreign::connect(path).await;
     let mut lines = Vec::new();
     for table in [
         "install",
@@ -256,31 +250,11 @@ pub async fn dump(path: &Path) -> Vec<String> {
         "attempts",
     ] {
         let sql = format!("SELECT * FROM {table} ORDER BY rowid");
-        let rows: Vec<SqliteRow> = sqlx::query(sqlx::AssertSqlSafe(sql))
-            .fetch_all(&mut db)
-            .await
-            .unwrap();
-        for row in rows {
-            let cells: Vec<Option<Vec<u8>>> = (0..row.columns().len())
-                .map(|at| row.get_unchecked(at))
-                .collect();
-            let cells: Vec<Option<String>> = cells
-                .into_iter()
-                .map(|cell| cell.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()))
-                .collect();
-            lines.push(format!("{table}: {cells:?}"));
+        for row in db.texts(&sql).await {
+            lines.push(format!("{table}: {row:?}"));
         }
     }
-    db.close().await.unwrap();
     lines
-}
-
-/// Opens a database as another program does.
-pub async fn connect(path: &Path) -> SqliteConnection {
-    let options = SqliteConnectOptions::new()
-        .filename(path)
-        .busy_timeout(Duration::from_secs(30));
-    SqliteConnection::connect_with(&options).await.unwrap()
 }
 
 /// The address of something that answers every request with a web page.

@@ -12,8 +12,8 @@ use promptyoself::db::{Db, UpgradeReport};
 use promptyoself::models::{Lifecycle, PromptSchedule};
 use promptyoself::schedule::Zone;
 use serde_json::{Value, json};
-use sqlx::{AssertSqlSafe, Connection, Row, SqliteConnection};
 
+use crate::foreign_writers::raw::Foreign;
 use crate::python::make_older;
 
 const NINE: &str = "id, agent_id, prompt_text, schedule_type, schedule_value, next_run, \
@@ -33,32 +33,14 @@ async fn open(path: &Path) -> promptyoself::error::Result<(Db, Option<UpgradeRep
 }
 
 async fn rows(path: &Path, sql: &str) -> Vec<Vec<String>> {
-    let url = format!("sqlite://{}", path.display());
-    let mut connection = SqliteConnection::connect(&url).await.unwrap();
-    let rows = sqlx::query(AssertSqlSafe(sql))
-        .fetch_all(&mut connection)
-        .await;
-    let text = |bytes: Option<Vec<u8>>| match bytes {
-        Some(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
-        None => "NULL".to_owned(),
-    };
-    rows.unwrap()
-        .iter()
-        .map(|row| {
-            (0..row.len())
-                .map(|i| text(row.try_get_unchecked(i).unwrap()))
-                .collect()
-        })
-        .collect()
+    let rows = Foreign::connect(path).await.texts(sql).await;
+    let text = |cell: Option<String>| cell.unwrap_or_else(|| "NULL".to_owned());
+    let row = |cells: Vec<Option<String>>| cells.into_iter().map(text).collect();
+    rows.into_iter().map(row).collect()
 }
 
 async fn run(path: &Path, sql: &str) {
-    let url = format!("sqlite://{}", path.display());
-    let mut connection = SqliteConnection::connect(&url).await.unwrap();
-    sqlx::raw_sql(AssertSqlSafe(sql))
-        .execute(&mut connection)
-        .await
-        .unwrap();
+    Foreign::connect(path).await.run(sql).await;
 }
 
 /// Everything in a database, as text.

@@ -37,7 +37,8 @@ pub(in crate::db) fn list_sums(tx: &Tx<'_>, uid: Uuid) -> sql::Result<Vec<Sum>> 
         "SELECT \"trigger\", state, 0 AS pruned, sum(",
         instants!(),
         ") AS count FROM occurrences WHERE uid = $1 GROUP BY \"trigger\", state \
-         UNION ALL SELECT \"trigger\", state, 1, count FROM pruned_sums WHERE uid = $1"
+         UNION ALL SELECT \"trigger\", state, 1, count FROM pruned_sums \
+         INDEXED BY sqlite_autoindex_pruned_sums_1 WHERE uid = $1"
     )
     .bind(uid.to_string())
     .map(tx, |row| {

@@ -116,7 +116,7 @@ pub(in crate::db) fn trim_revisions(
     end: Timestamp,
 ) -> sql::Result<()> {
     statement!(
-        "UPDATE schedule_revisions SET ends_before = \
+        "UPDATE schedule_revisions INDEXED BY ix_schedule_revisions_uid SET ends_before = \
              CASE WHEN first_instant > $2 THEN first_instant ELSE $3 END \
          WHERE uid = $1 AND ends_before > $3"
     )

@@ -32,7 +32,8 @@ pub(in crate::db) fn count_of_all(tx: &Tx<'_>, since: Timestamp) -> sql::Result<
     let (registered, live) = statement!(
         "SELECT count(*) FILTER (WHERE r.made_at > $1), \
              count(*) FILTER (WHERE s.lifecycle IN ('active', 'paused')) \
-         FROM registrations r LEFT JOIN schedules s ON s.uid = r.uid WHERE r.chose_agent = 1"
+         FROM registrations r LEFT JOIN schedules s INDEXED BY ix_schedules_uid ON s.uid = r.uid \
+         WHERE r.chose_agent = 1"
     )
     .bind(DbTime(since))
     .tuple(tx)?;
@@ -62,7 +63,7 @@ pub(in crate::db) fn insert_registration(
 pub(in crate::db) fn delete_some_before(tx: &Tx<'_>, before: Timestamp) -> sql::Result<()> {
     statement!(
         "DELETE FROM registrations WHERE uid IN (SELECT r.uid FROM registrations r \
-         LEFT JOIN schedules s ON s.uid = r.uid WHERE r.made_at <= $1 \
+         LEFT JOIN schedules s INDEXED BY ix_schedules_uid ON s.uid = r.uid WHERE r.made_at <= $1 \
          AND (s.lifecycle IS NULL OR s.lifecycle NOT IN ('active', 'paused')) LIMIT 100)"
     )
     .bind(DbTime(before))

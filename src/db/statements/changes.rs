@@ -51,14 +51,14 @@ pub(in crate::db) fn set_what(tx: &Tx<'_>, id: i64, what: &str) -> sql::Result<(
     Ok(())
 }
 
-/// A question for changes, with bounds.
+/// A question for changes, with bounds, whose values come after those of the page.
 macro_rules! changes {
     ($bounds:literal) => {
         statement!(
             "SELECT id, at, caller, key_name, face, operation, schedule_id, uid, agent_id, what \
              FROM changes ",
             $bounds,
-            " ORDER BY id DESC LIMIT $4 OFFSET $5"
+            " ORDER BY id DESC LIMIT $1 OFFSET $2"
         )
     };
 }
@@ -69,21 +69,32 @@ pub(in crate::db) fn list(tx: &Tx<'_>, asked: &ChangeQuery) -> sql::Result<Vec<C
     let question = match (asked.schedule_id, &asked.agent_id, asked.since) {
         (None, None, None) => changes!(""),
         (None, None, Some(_)) => changes!("WHERE at >= $3"),
-        (None, Some(_), None) => changes!("WHERE agent_id = $2"),
-        (None, Some(_), Some(_)) => changes!("WHERE agent_id = $2 AND at >= $3"),
-        (Some(_), None, None) => changes!("WHERE schedule_id = $1"),
-        (Some(_), None, Some(_)) => changes!("WHERE schedule_id = $1 AND at >= $3"),
-        (Some(_), Some(_), None) => changes!("WHERE schedule_id = $1 AND agent_id = $2"),
+        (None, Some(_), None) => changes!("INDEXED BY ix_changes_agent_id WHERE agent_id = $3"),
+        (None, Some(_), Some(_)) => {
+            changes!("INDEXED BY ix_changes_agent_id WHERE agent_id = $3 AND at >= $4")
+        }
+        (Some(_), None, None) => {
+            changes!("INDEXED BY ix_changes_schedule_id WHERE schedule_id = $3")
+        }
+        (Some(_), None, Some(_)) => {
+            changes!("INDEXED BY ix_changes_schedule_id WHERE schedule_id = $3 AND at >= $4")
+        }
+        (Some(_), Some(_), None) => {
+            changes!("INDEXED BY ix_changes_schedule_id WHERE schedule_id = $3 AND agent_id = $4")
+        }
         (Some(_), Some(_), Some(_)) => {
-            changes!("WHERE schedule_id = $1 AND agent_id = $2 AND at >= $3")
+            changes!(
+                "INDEXED BY ix_changes_schedule_id \
+                 WHERE schedule_id = $3 AND agent_id = $4 AND at >= $5"
+            )
         }
     };
     question
-        .bind(asked.schedule_id)
-        .bind(asked.agent_id.as_ref().map(AgentId::as_str))
-        .bind(asked.since.map(DbTime))
         .bind(i64::from(asked.limit))
         .bind(i64::from(asked.offset))
+        .bind_given(asked.schedule_id)
+        .bind_given(asked.agent_id.as_ref().map(AgentId::as_str))
+        .bind_given(asked.since.map(DbTime))
         .map(tx, change)
 }
 

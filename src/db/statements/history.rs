@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::rows::{self, Unreadable, occurrence_columns};
 use crate::db::sql::{self, Row, Tx, statement};
-use crate::db::time::optional;
+use crate::db::time::DbTime;
 use crate::models::{AgentId, Attempt, Occurrence, State};
 
 /// Which occurrences to show.
@@ -47,17 +47,17 @@ macro_rules! page_text {
             " WHERE ",
             $which,
             $since,
-            " ORDER BY intended_at DESC, id DESC LIMIT $5 OFFSET $6"
+            " ORDER BY intended_at DESC, id DESC LIMIT $1 OFFSET $2"
         )
     };
 }
 
 /// The same with and without a time from which on it is asked for.
 macro_rules! page {
-    ($since:expr, $index:literal, $which:literal) => {
+    ($since:expr, $index:literal, $which:literal, $from:literal) => {
         match $since {
             None => statement!(page_text!($index, $which, "")),
-            Some(_) => statement!(page_text!($index, $which, " AND intended_at >= $4")),
+            Some(_) => statement!(page_text!($index, $which, $from)),
         }
     };
 }
@@ -76,37 +76,44 @@ pub(in crate::db) fn list(
         (Some(_), _, _) => page!(
             since,
             "ix_occurrences_of_schedule",
-            "uid = $1 AND ($2 IS NULL OR agent_id = $2) AND ($3 IS NULL OR state = $3)"
+            "uid = $5 AND ($4 IS NULL OR agent_id = $4) AND ($3 IS NULL OR state = $3)",
+            " AND intended_at >= $6"
         ),
         (None, Some(_), _) => page!(
             since,
             "ix_occurrences_of_agent",
-            "agent_id = $2 AND ($3 IS NULL OR state = $3)"
+            "agent_id = $4 AND ($3 IS NULL OR state = $3)",
+            " AND intended_at >= $5"
         ),
         (None, None, Some(Dead | Missed | Skipped | Cancelled)) => page!(
             since,
             "ix_occurrences_not_sent",
-            "state = $3 AND state IN ('dead', 'missed', 'skipped', 'cancelled')"
+            "state = $3 AND state IN ('dead', 'missed', 'skipped', 'cancelled')",
+            " AND intended_at >= $4"
         ),
         (None, None, Some(Waiting | Sending | Unknown)) => page!(
             since,
             "ix_occurrences_open",
-            "state = $3 AND state IN ('waiting', 'sending', 'unknown')"
+            "state = $3 AND state IN ('waiting', 'sending', 'unknown')",
+            " AND intended_at >= $4"
         ),
         (None, None, Some(Delivered | Coalesced) | None) => page!(
             since,
             "ix_occurrences_intended_at",
-            "($3 IS NULL OR state = $3)"
+            "($3 IS NULL OR state = $3)",
+            " AND intended_at >= $4"
         ),
     };
-    let rows = question
-        .bind(filter.uid.map(|u| u.to_string()))
-        .bind(filter.agent_id.as_ref().map(AgentId::as_str))
-        .bind(filter.state.map(State::as_str))
-        .bind(optional(since))
+    let question = question
         .bind(i64::from(filter.limit))
         .bind(i64::from(filter.offset))
-        .fetch_all(tx)?;
+        .bind(filter.state.map(State::as_str));
+    let agent = filter.agent_id.as_ref().map(AgentId::as_str);
+    let question = match filter.uid {
+        Some(uid) => question.bind(agent).bind(uid.to_string()),
+        None => question.bind_given(agent),
+    };
+    let rows = question.bind_given(since.map(DbTime)).fetch_all(tx)?;
     Ok(rows::read_each(&rows, |row| {
         Ok(Shown {
             occurrence: rows::occurrence(row)?,

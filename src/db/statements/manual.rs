@@ -11,7 +11,7 @@ use crate::models::{AgentId, Lane, Trigger};
 /// How many runs by hand were asked for of an agent from a time on.
 pub(in crate::db) fn count(tx: &Tx<'_>, agent: &AgentId, since: Timestamp) -> sql::Result<i64> {
     statement!(
-        "SELECT count(*) FROM occurrences \
+        "SELECT count(*) FROM occurrences INDEXED BY ix_occurrences_of_agent \
          WHERE \"trigger\" = 'manual' AND agent_id = $1 AND intended_at >= $2"
     )
     .bind(agent.as_str())
@@ -26,8 +26,9 @@ pub(in crate::db) fn find_waiting(
     agent: &str,
 ) -> sql::Result<Option<i64>> {
     statement!(
-        "SELECT id FROM occurrences WHERE uid = $1 AND \"trigger\" = 'manual' \
-         AND state = 'waiting' AND sent_at IS NULL AND agent_id = $2"
+        "SELECT id FROM occurrences INDEXED BY ix_occurrences_open_uid \
+         WHERE uid = $1 AND \"trigger\" = 'manual' AND state = 'waiting' \
+         AND state IN ('waiting', 'sending', 'unknown') AND sent_at IS NULL AND agent_id = $2"
     )
     .bind(uid.map(|u| u.to_string()))
     .bind(agent)

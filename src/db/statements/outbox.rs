@@ -129,13 +129,14 @@ pub(in crate::db) fn fetch_status(
 ) -> sql::Result<OutboxStatus> {
     let row = statement!(
         "SELECT \
-         (SELECT count(*) FROM outbox WHERE channel IN ('command', 'url') \
-          AND given_up_at IS NULL) AS pending, \
-         (SELECT count(*) FROM outbox WHERE given_up_at >= $1 AND channel <> 'ping') \
-             AS given_up, \
-         coalesce((SELECT error FROM outbox WHERE error IS NOT NULL AND given_up_at IS NULL \
+         (SELECT count(*) FROM outbox INDEXED BY ix_outbox_lane \
+          WHERE channel IN ('command', 'url') AND given_up_at IS NULL) AS pending, \
+         (SELECT count(*) FROM outbox INDEXED BY ix_outbox_given_up \
+          WHERE given_up_at >= $1 AND channel <> 'ping') AS given_up, \
+         coalesce((SELECT error FROM outbox INDEXED BY ix_outbox_failed \
+                   WHERE error IS NOT NULL AND given_up_at IS NULL \
                    AND channel <> 'ping' ORDER BY id DESC LIMIT 1), \
-                  (SELECT error FROM outbox WHERE given_up_at >= $1 AND channel <> 'ping' \
+                  (SELECT error FROM outbox INDEXED BY ix_outbox_failed WHERE given_up_at >= $1 AND channel <> 'ping' \
                    AND error IS NOT NULL ORDER BY given_up_at DESC LIMIT 1)) AS last_error"
     )
     .bind(DbTime(given_up_since))

@@ -23,12 +23,16 @@ pub(in crate::db) struct Asked {
 }
 
 impl Asked {
-    /// Gives a question `$1`, `$2` and `$3`.
-    fn bind<'q>(&self, question: Query<'q>) -> Query<'q> {
+    /// Gives a question `$1` and `$2`, which are whose.
+    fn bind_whose<'q>(&self, question: Query<'q>) -> Query<'q> {
         question
             .bind(self.uid.map(|uid| uid.to_string()))
             .bind(self.agent_id.as_ref().map(AgentId::as_str))
-            .bind(optional(self.before))
+    }
+
+    /// Gives a question those, and `$3`.
+    fn bind<'q>(&self, question: Query<'q>) -> Query<'q> {
+        self.bind_whose(question).bind(optional(self.before))
     }
 }
 
@@ -154,7 +158,7 @@ pub(in crate::db) fn count_live(tx: &Tx<'_>, asked: &Asked) -> sql::Result<i64> 
              OR lifecycle NOT IN ('finished', 'cancelled')) AND ",
         is_theirs!()
     );
-    asked.bind(question).one(tx)
+    asked.bind_whose(question).one(tx)
 }
 
 /// A schedule whose texts are removed.

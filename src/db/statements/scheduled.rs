@@ -11,7 +11,8 @@ use crate::models::{AgentId, Occurrence, PromptSchedule};
 macro_rules! live {
     () => {
         "(lifecycle IN ('active', 'paused') OR (lifecycle = 'finished' AND EXISTS \
-         (SELECT 1 FROM occurrences o WHERE o.uid = schedules.uid AND o.\"trigger\" = 'schedule' \
+         (SELECT 1 FROM occurrences o INDEXED BY ix_occurrences_one_open_per_schedule \
+          WHERE o.uid = schedules.uid AND o.\"trigger\" = 'schedule' \
           AND o.state IN ('waiting', 'sending', 'unknown'))))"
     };
 }
@@ -44,7 +45,8 @@ pub(in crate::db) fn list_live(
     statement!(
         "SELECT ",
         schedule_columns!(),
-        " FROM schedules WHERE agent_id = $1 AND id > $2 AND uid IS NOT NULL AND ",
+        " FROM schedules INDEXED BY ix_schedules_agent_id \
+         WHERE agent_id = $1 AND id > $2 AND uid IS NOT NULL AND ",
         live!(),
         " ORDER BY id LIMIT $3"
     )

@@ -89,7 +89,8 @@ pub(in crate::db) fn fetch_by_name(
     let row = statement!(
         "SELECT ",
         schedule_columns!(),
-        " FROM schedules WHERE agent_id = $1 AND name = $2 AND lifecycle IN ('active', 'paused')"
+        " FROM schedules INDEXED BY ix_schedules_name \
+         WHERE agent_id = $1 AND name = $2 AND lifecycle IN ('active', 'paused')"
     )
     .bind(agent.as_str())
     .bind(name)
@@ -105,7 +106,7 @@ pub(in crate::db) fn find_other_of_name(
     but: Option<i64>,
 ) -> sql::Result<Option<i64>> {
     statement!(
-        "SELECT id FROM schedules WHERE agent_id = $1 AND name = $2 \
+        "SELECT id FROM schedules INDEXED BY ix_schedules_name WHERE agent_id = $1 AND name = $2 \
          AND lifecycle IN ('active', 'paused') AND id IS DISTINCT FROM $3"
     )
     .bind(agent.as_str())

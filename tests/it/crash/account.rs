@@ -8,11 +8,10 @@ use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use promptyoself::models::AgentId;
-use sqlx::Row;
 
 use super::load::Wish;
 use crate::fake_letta::{FakeLetta, Received};
-use crate::program;
+use crate::foreign_writers::raw::Foreign;
 
 /// One row of the history.
 struct Occurrence {
@@ -59,47 +58,35 @@ pub struct Figures {
 
 impl Account {
     pub async fn read(database: &Path, letta: &FakeLetta) -> Self {
-        let mut db = program::connect(database).await;
-        let rows = sqlx::query(
-            "SELECT o.id, o.agent_id, s.prompt_text, o.trigger, o.first_at, o.intended_at, o.count, o.state, \
-             o.error, o.run_id FROM occurrences o JOIN schedules s ON s.uid = o.uid",
-        )
-        .fetch_all(&mut db)
-        .await
-        .unwrap();
-        let occurrences: BTreeMap<i64, Occurrence> = rows
-            .iter()
-            .map(|row| {
-                let occurrence = Occurrence {
-                    agent: row.get("agent_id"),
-                    prompt: row.get("prompt_text"),
-                    trigger: row.get("trigger"),
-                    first_at: time(row.get("first_at")),
-                    intended_at: time(row.get("intended_at")),
-                    count: row.get("count"),
-                    state: row.get("state"),
-                    error: row.get("error"),
-                    run_id: row.get("run_id"),
-                };
-                (row.get("id"), occurrence)
+        let mut db = Foreign::connect(database).await;
+        let sql = "SELECT o.id, o.agent_id, s.prompt_text, o.trigger, o.first_at, o.intended_at, o.count, o.state, \
+                   o.error, o.run_id FROM occurrences o JOIN schedules s ON s.uid = o.uid";
+        let occurrences = db.map(sql, (), |row| {
+            let occurrence = Occurrence {
+                agent: row.get("agent_id")?,
+                prompt: row.get("prompt_text")?,
+                trigger: row.get("trigger")?,
+                first_at: time(row.get("first_at")?),
+                intended_at: time(row.get("intended_at")?),
+                count: row.get("count")?,
+                state: row.get("state")?,
+                error: row.get("error")?,
+                run_id: row.get("run_id")?,
+            };
+            Ok((row.get("id")?, occurrence))
+        });
+        let occurrences: BTreeMap<i64, Occurrence> = occurrences.await.into_iter().collect();
+        let sql = "SELECT occurrence_id, n, otid, started_at, error FROM attempts ORDER BY rowid";
+        let attempts = db.map(sql, (), |row| {
+            Ok(Attempt {
+                occurrence: row.get("occurrence_id")?,
+                n: row.get("n")?,
+                otid: row.get("otid")?,
+                begun: time(row.get("started_at")?),
+                error: row.get("error")?,
             })
-            .collect();
-        let rows = sqlx::query(
-            "SELECT occurrence_id, n, otid, started_at, error FROM attempts ORDER BY rowid",
-        )
-        .fetch_all(&mut db)
-        .await
-        .unwrap();
-        let attempts = rows
-            .iter()
-            .map(|row| Attempt {
-                occurrence: row.get("occurrence_id"),
-                n: row.get("n"),
-                otid: row.get("otid"),
-                begun: time(row.get("started_at")),
-                error: row.get("error"),
-            })
-            .collect();
+        });
+        let attempts = attempts.await;
         let mut kept: HashMap<String, usize> = HashMap::new();
         let mut agents: Vec<&str> = occurrences.values().map(|o| o.agent.as_str()).collect();
         agents.sort_unstable();

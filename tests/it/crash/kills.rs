@@ -10,7 +10,7 @@ use promptyoself::failpoint::Failpoint;
 
 use crate::daemon::Program;
 use crate::fake_letta::{FakeLetta, Moment};
-use crate::program;
+use crate::foreign_writers::raw::Foreign;
 
 /// After this long without coming to its point the daemon is killed wherever it is.
 const LIMIT: Duration = Duration::from_secs(10);
@@ -146,13 +146,10 @@ impl Kills {
         self.all += 1;
         // The daemon is dead, so the database holds still; the server does not.
         let turns = letta.open_turns();
-        let mut db = program::connect(database).await;
-        let open: i64 = sqlx::query_scalar(
-            "SELECT count(*) FROM occurrences WHERE state IN ('sending', 'unknown')",
-        )
-        .fetch_one(&mut db)
-        .await
-        .unwrap();
+        let mut db = Foreign::connect(database).await;
+        let open: i64 = db
+            .one("SELECT count(*) FROM occurrences WHERE state IN ('sending', 'unknown')")
+            .await;
         self.in_flight += usize::from(open > 0 || turns > 0);
         letta.free();
         if reached {

@@ -10,7 +10,7 @@ use promptyoself::service::{Registered, Registration, Service, When, Wish as Ask
 
 use crate::daemon::pause;
 use crate::fake_target::FakeTarget;
-use crate::program;
+use crate::foreign_writers::raw::Foreign;
 
 /// How many schedules each agent has at the same time.
 const EACH: usize = 3;
@@ -80,14 +80,9 @@ impl Schedules {
     /// Gives each agent as many schedules as it is to have, and one of them a row that another
     /// program wrote; one schedule is run by hand.
     pub async fn top_up(&mut self) {
-        let mut db = program::connect(&self.database).await;
-        let live: Vec<(String, i64)> = sqlx::query_as(
-            "SELECT agent_id, count(*) FROM schedules WHERE active = 1 GROUP BY agent_id",
-        )
-        .fetch_all(&mut db)
-        .await
-        .unwrap();
-        let live: HashMap<String, i64> = live.into_iter().collect();
+        let mut db = Foreign::connect(&self.database).await;
+        let sql = "SELECT agent_id, count(*) FROM schedules WHERE active = 1 GROUP BY agent_id";
+        let live: HashMap<String, i64> = db.tuples(sql, ()).await.into_iter().collect();
         for agent in self.agents.clone() {
             let has = live.get(agent.as_str()).copied().unwrap_or(0) as usize;
             for _ in has..EACH {
@@ -126,17 +121,11 @@ impl Schedules {
     /// A row as SQLAlchemy writes it.
     async fn foreign(&mut self, agent: &AgentId) {
         let now = Clock::system().now();
-        let mut db = program::connect(&self.database).await;
-        sqlx::query(
-            "INSERT INTO schedules (agent_id, prompt_text, schedule_type, schedule_value, \
-             next_run, created_at, active) VALUES ($1, $2, 'once', $3, $3, $3, 1)",
-        )
-        .bind(agent.as_str())
-        .bind(self.next_prompt())
-        .bind(stored(now))
-        .execute(&mut db)
-        .await
-        .unwrap();
+        let mut db = Foreign::connect(&self.database).await;
+        let sql = "INSERT INTO schedules (agent_id, prompt_text, schedule_type, schedule_value, \
+                   next_run, created_at, active) VALUES (?1, ?2, 'once', ?3, ?3, ?3, 1)";
+        db.run_with(sql, (agent.as_str(), self.next_prompt(), stored(now)))
+            .await;
         self.note(agent, now, (0, 1));
     }
 
@@ -191,18 +180,14 @@ impl Schedules {
     /// Waits until no schedule has anything left to do. The longest wait is for prompts of which
     /// Letta shows no trace.
     pub async fn until_all_is_settled(&self) {
-        let mut db = program::connect(&self.database).await;
+        let mut db = Foreign::connect(&self.database).await;
         let mut left: Vec<(String, i64)> = Vec::new();
+        let sql = "SELECT state, count(*) FROM occurrences \
+                   WHERE state IN ('waiting', 'sending', 'unknown') GROUP BY state \
+                   UNION ALL SELECT 'active', count(*) FROM schedules WHERE active = 1 \
+                   GROUP BY active";
         for _ in 0..900 {
-            left = sqlx::query_as(
-                "SELECT state, count(*) FROM occurrences \
-                 WHERE state IN ('waiting', 'sending', 'unknown') GROUP BY state \
-                 UNION ALL SELECT 'active', count(*) FROM schedules WHERE active = 1 \
-                 GROUP BY active",
-            )
-            .fetch_all(&mut db)
-            .await
-            .unwrap();
+            left = db.tuples(sql, ()).await;
             if left.is_empty() {
                 return;
             }

@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::every_fault;
 use crate::daemon::{Program, pause};
 use crate::fake_letta::{FakeLetta, Options};
-use crate::program::connect;
+use crate::foreign_writers::raw::Foreign;
 
 /// How many prompts each agent without a fault gets.
 const PROMPTS: usize = 25;
@@ -84,13 +84,10 @@ async fn every_fault_at_once(redis: bool) {
     // And all of them lose their server for a while, until that was met: by a prompt, or by a search,
     // which holds it before any prompt is sent.
     letta.stop();
-    let mut db = connect(&database).await;
+    let mut db = Foreign::connect(&database).await;
     let mut is_met = false;
     for _ in 0..600 {
-        let held: i64 = sqlx::query_scalar("SELECT count(*) FROM held_targets")
-            .fetch_one(&mut db)
-            .await
-            .unwrap();
+        let held: i64 = db.one("SELECT count(*) FROM held_targets").await;
         let unreachable = |o: &Value| o["error"].to_string().contains("unreachable");
         is_met = held > 0 || program.history().iter().any(unreachable);
         if is_met {

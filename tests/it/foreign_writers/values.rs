@@ -9,9 +9,9 @@ use promptyoself::models::{AgentId, Channel, Payload, PingUrl, ScheduleType};
 use promptyoself::scheduler::Mode;
 use promptyoself::service::{AccountQuery, HistoryQuery};
 use serde_json::json;
-use sqlx::{AssertSqlSafe, Connection, Row, SqliteConnection};
 
 use crate::fake_target::{Act, FakeTarget};
+use crate::foreign_writers::raw::Foreign;
 use crate::world::World;
 
 /// What is written, each into a row of its own.
@@ -30,35 +30,29 @@ const VALUES: [&str; 8] = [
 const HANGING: Duration = Duration::from_secs(60);
 
 /// A program that keeps to no rule.
-struct Vandal(SqliteConnection);
+struct Vandal(Foreign);
 
 impl Vandal {
     async fn connect(world: &World) -> Self {
-        let url = format!("sqlite://{}", world.path().display());
-        let mut connection = SqliteConnection::connect(&url).await.unwrap();
-        sqlx::query("PRAGMA foreign_keys = OFF")
-            .execute(&mut connection)
-            .await
-            .unwrap();
-        Vandal(connection)
+        let mut foreign = Foreign::connect(&world.path()).await;
+        foreign.run("PRAGMA foreign_keys = OFF").await;
+        Vandal(foreign)
     }
 
     async fn numbers(&mut self, sql: String) -> Vec<i64> {
-        let rows = sqlx::query_scalar(AssertSqlSafe(sql));
-        rows.fetch_all(&mut self.0).await.unwrap()
+        self.0.all(&sql, ()).await
     }
 
     /// The columns of a table that may hold anything: SQLite itself keeps row numbers in order.
     async fn columns(&mut self, table: &str) -> Vec<String> {
-        let sql = "SELECT name FROM pragma_table_info($1) \
+        let sql = "SELECT name FROM pragma_table_info(?1) \
                    WHERE NOT (pk = 1 AND type = 'INTEGER' AND name IN ('id', 'only_row'))";
-        let rows = sqlx::query(sql).bind(table).fetch_all(&mut self.0);
-        rows.await.unwrap().iter().map(|r| r.get(0)).collect()
+        self.0.all(sql, [table]).await
     }
 
     /// Writes something, unless SQLite refuses it.
     async fn write(&mut self, sql: String) {
-        let _ = sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut self.0).await;
+        let _ = self.0.try_to_run(&sql).await;
     }
 }
 

@@ -3,12 +3,11 @@
 use promptyoself::letta_client::{ErrorClass, Evidence, Refusal, RefusalKind};
 use promptyoself::models::{IncidentKind, ScheduleType, State};
 use serde_json::Value;
-use sqlx::Connection;
-use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 
 use super::recorder::Recorder;
 use super::{Telling, final_refusal, posting_to, refused, until_outbox};
 use crate::fake_target::FakeTarget;
+use crate::foreign_writers::raw::Foreign;
 use crate::world::World;
 
 /// A world whose operator is told by a recorder.
@@ -277,14 +276,10 @@ async fn a_schedule_that_failures_have_paused_is_told_until_it_is_resumed() {
 async fn a_row_that_cannot_be_read_is_told_until_it_can() {
     let (world, recorder, telling) = told().await;
     let made = world.every("agent-a", "hello", "1h").await;
-    let options = SqliteConnectOptions::new().filename(world.path());
-    let mut other = SqliteConnection::connect_with(&options).await.unwrap();
+    let mut other = Foreign::connect(&world.path()).await;
     let mut write = async |value: &str| {
-        sqlx::query("UPDATE schedules SET schedule_value = $1, schedule_type = 'interval'")
-            .bind(value)
-            .execute(&mut other)
-            .await
-            .unwrap();
+        let sql = "UPDATE schedules SET schedule_value = ?1, schedule_type = 'interval'";
+        other.run_with(sql, [value]).await;
         let zone = &world.service.zone;
         let now = world.now();
         world.service.db.adopt_touched(zone, now).await.unwrap();
@@ -312,12 +307,8 @@ async fn incidents_of_a_schedule_that_another_program_deletes_are_over() {
     world.advance(3_600);
     let mut running = world.start();
     running.until(State::Dead).await;
-    let options = SqliteConnectOptions::new().filename(world.path());
-    let mut other = SqliteConnection::connect_with(&options).await.unwrap();
-    sqlx::query("DELETE FROM schedules")
-        .execute(&mut other)
-        .await
-        .unwrap();
+    let mut other = Foreign::connect(&world.path()).await;
+    other.run("DELETE FROM schedules").await;
     // The next heartbeat.
     world.advance(10);
     recorder.wait_for(2).await;

@@ -6,7 +6,6 @@ use jiff::Timestamp;
 use promptyoself::db::Db;
 use promptyoself::schedule::Zone;
 use serde_json::json;
-use sqlx::{AssertSqlSafe, Row, SqliteConnection};
 
 use crate::foreign_writers::raw::Foreign;
 use crate::python::make_older;
@@ -31,17 +30,7 @@ pub enum Statistics {
 /// Makes a database with thousands of rows in each table of which few matter now.
 pub async fn fill(folder: &Path, maker: Maker, statistics: Statistics) -> PathBuf {
     let path = folder.join(format!("{maker:?}-{statistics:?}.db"));
-    if let Maker::SqlAlchemy = maker {
-        let schedule = json!({
-            "id": 1, "agent_id": "agent-a", "prompt_text": "x", "schedule_type": "once",
-            "schedule_value": "x", "next_run": { "utc": "2030-01-01T00:00:00" }, "active": true,
-        });
-        make_older("paper", &path, &json!({ "schedules": [schedule] }));
-    }
-    let now: Timestamp = "2026-02-01T12:00:00Z".parse().unwrap();
-    let (db, _) = Db::open(&path, &Zone::utc(), now).await.unwrap();
-    db.close().await;
-    let mut foreign = Foreign::connect(&path).await;
+    let mut foreign = make(&path, maker).await;
     foreign.run(&rows(1..=2)).await;
     if let Statistics::Stale = statistics {
         foreign.run("ANALYZE").await;
@@ -53,9 +42,31 @@ pub async fn fill(folder: &Path, maker: Maker, statistics: Statistics) -> PathBu
     path
 }
 
+/// Makes a database with so many rows in each table.
+pub async fn fill_with(path: &Path, maker: Maker, most: i64) -> Foreign {
+    let mut foreign = make(path, maker).await;
+    foreign.run(&rows(1..=most)).await;
+    foreign
+}
+
+/// An empty database.
+pub async fn make(path: &Path, maker: Maker) -> Foreign {
+    if let Maker::SqlAlchemy = maker {
+        let schedule = json!({
+            "id": 1, "agent_id": "agent-a", "prompt_text": "x", "schedule_type": "once",
+            "schedule_value": "x", "next_run": { "utc": "2030-01-01T00:00:00" }, "active": true,
+        });
+        make_older("paper", path, &json!({ "schedules": [schedule] }));
+    }
+    let now: Timestamp = "2026-02-01T12:00:00Z".parse().unwrap();
+    let (db, _) = Db::open(path, &Zone::utc(), now).await.unwrap();
+    db.close().await;
+    Foreign::connect(path).await
+}
+
 /// Dormant schedules, and as many settled occurrences with all that belongs to them: a quarter of
 /// them is one schedule's. One in a thousand is open, due or changed by another program.
-fn rows(numbers: std::ops::RangeInclusive<i64>) -> String {
+pub fn rows(numbers: std::ops::RangeInclusive<i64>) -> String {
     let (first, last) = numbers.into_inner();
     let each = format!(
         "WITH RECURSIVE n(i) AS (SELECT {first} UNION ALL SELECT i + 1 FROM n WHERE i < {last}), \
@@ -100,10 +111,16 @@ fn rows(numbers: std::ops::RangeInclusive<i64>) -> String {
     .concat()
 }
 
-/// The plan of a statement: what SQLite does for it, line by line.
-pub async fn plan(connection: &mut SqliteConnection, sql: &str) -> Vec<String> {
-    let explain = AssertSqlSafe(format!("EXPLAIN QUERY PLAN {sql}"));
-    let rows = sqlx::raw_sql(explain).fetch_all(connection).await;
-    let rows = rows.unwrap_or_else(|e| panic!("{sql}: {e}"));
-    rows.iter().map(|row| row.get("detail")).collect()
+/// More settled occurrences of the first so many schedules.
+pub fn more_occurrences(numbers: std::ops::RangeInclusive<i64>, schedules: i64) -> String {
+    let (first, last) = numbers.into_inner();
+    format!(
+        "WITH RECURSIVE n(i) AS (SELECT {first} UNION ALL SELECT i + 1 FROM n WHERE i < {last}), \
+         r AS (SELECT i, printf('%08x-0000-4000-8000-%012x', i % {schedules}, i % {schedules}) \
+             AS uid, '2026-01-02 00:00:00.' || printf('%06d', i % 1000000) AS past FROM n) \
+         INSERT INTO occurrences (id, uid, agent_id, \"trigger\", first_at, intended_at, state, \
+             lane, finished_at) \
+         SELECT i, uid, 'agent-' || i % 500, 'schedule', past, past, 'delivered', \
+             'letta/agent-' || i % 500, past FROM r;"
+    )
 }

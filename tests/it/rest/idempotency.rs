@@ -7,6 +7,7 @@ use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
 
 use super::api::{Answer, Api, send};
+use crate::foreign_writers::raw::Foreign;
 
 const SCHEDULES: &str = "/api/v1/schedules";
 
@@ -164,11 +165,7 @@ async fn what_was_made_before_a_crash_is_found_by_the_request_that_comes_again()
 
 /// Leaves the database as a process does that dies before it has kept the answers.
 async fn crash_before_the_answer(api: &Api) {
-    use sqlx::Connection;
-    let mut db = crate::program::connect(&api.world.path()).await;
-    sqlx::raw_sql("UPDATE requests SET status = NULL, body = NULL")
-        .execute(&mut db)
-        .await
-        .unwrap();
-    db.close().await.unwrap();
+    let mut db = Foreign::connect(&api.world.path()).await;
+    db.run("UPDATE requests SET status = NULL, body = NULL")
+        .await;
 }

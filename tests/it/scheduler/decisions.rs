@@ -10,11 +10,10 @@ use promptyoself::models::{AgentId, Fault, Lane, Lifecycle, State, Trigger, Verd
 use promptyoself::scheduler::Settings;
 use promptyoself::scheduler::core::{Action, Core, Event, Mode, View};
 use promptyoself::scheduler::queue::Source;
-use sqlx::ConnectOptions;
-use sqlx::sqlite::SqliteConnectOptions;
 use uuid::Uuid;
 
 use crate::fake_target::FakeTarget;
+use crate::foreign_writers::raw::Foreign;
 use crate::world::World;
 
 fn at(seconds: i64) -> Moment {
@@ -208,12 +207,10 @@ async fn a_prompt_of_a_schedule_that_broke_meanwhile_is_not_tried_again() {
     let Claim::Job(job) = claim else {
         panic!("{claim:?}");
     };
-    let options = SqliteConnectOptions::new().filename(world.path());
-    let mut other = options.connect().await.unwrap();
-    sqlx::query("UPDATE schedules SET schedule_value = 'nonsense'")
-        .execute(&mut other)
-        .await
-        .unwrap();
+    let mut other = Foreign::connect(&world.path()).await;
+    other
+        .run("UPDATE schedules SET schedule_value = 'nonsense'")
+        .await;
     db.adopt_touched(&world.service.zone, now).await.unwrap();
     let refused = Verdict::Waiting {
         not_before: now,
@@ -232,12 +229,10 @@ async fn a_paused_schedule_that_another_program_replans_is_replayed_by_the_new_p
     let service = &world.service;
     service.pause(id, None).await.unwrap();
     world.advance(100);
-    let options = SqliteConnectOptions::new().filename(world.path());
-    let mut other = options.connect().await.unwrap();
-    sqlx::query("UPDATE schedules SET schedule_value = '1h'")
-        .execute(&mut other)
-        .await
-        .unwrap();
+    let mut other = Foreign::connect(&world.path()).await;
+    other
+        .run("UPDATE schedules SET schedule_value = '1h'")
+        .await;
     let adopted = service.db.adopt_touched(&service.zone, world.now()).await;
     assert_eq!(adopted.unwrap()[0].lifecycle, Lifecycle::Paused);
     let replanned_at = world.now();

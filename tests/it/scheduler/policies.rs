@@ -10,6 +10,7 @@ use promptyoself::service::Changes;
 use rstest::rstest;
 
 use crate::fake_target::{Act, FakeTarget};
+use crate::foreign_writers::raw::Foreign;
 use crate::world::{Running, World};
 
 const POLICIES: [CatchUp; 3] = [CatchUp::Latest, CatchUp::All, CatchUp::Skip];
@@ -359,12 +360,8 @@ async fn what_another_program_ended_is_not_paused_by_its_last_failure() {
     let mut running = world.start();
     world.advance(60);
     world.target.wait_for_sent(1).await;
-    let file = sqlx::sqlite::SqliteConnectOptions::new().filename(world.path());
-    let mut foreign = sqlx::ConnectOptions::connect(&file).await.unwrap();
-    sqlx::query("UPDATE schedules SET active = 0")
-        .execute(&mut foreign)
-        .await
-        .unwrap();
+    let mut foreign = Foreign::connect(&world.path()).await;
+    foreign.run("UPDATE schedules SET active = 0").await;
     world.target.release("agent-a");
     running.until(State::Dead).await;
     running.stop().await;

@@ -6,18 +6,16 @@ use std::path::Path;
 use jiff::Timestamp;
 use promptyoself::db::Job;
 use promptyoself::scheduler::queue::Source;
-use sqlx::sqlite::SqliteConnectOptions;
-use sqlx::{ConnectOptions, SqliteConnection};
 use uuid::Uuid;
 
 use super::model_letta::ModelLetta;
 use super::process::Known;
 use super::trace::{Law, broken};
+use crate::foreign_writers::raw::Foreign;
 
 /// Another program that has the database open.
 pub struct Observer {
-    /// Its connection.
-    pub db: SqliteConnection,
+    db: Foreign,
     broken: Option<String>,
     /// The outcomes seen so far: none ever changes.
     outcomes: BTreeMap<i64, String>,
@@ -39,9 +37,8 @@ pub fn stored(time: Timestamp) -> String {
 impl Observer {
     /// Opens the database.
     pub async fn open(path: &Path) -> Self {
-        let options = SqliteConnectOptions::new().filename(path);
         Observer {
-            db: options.connect().await.unwrap(),
+            db: Foreign::connect(path).await,
             broken: None,
             outcomes: BTreeMap::new(),
             changed: BTreeSet::new(),
@@ -68,60 +65,50 @@ impl Observer {
 
     /// Does what any other program may do.
     pub async fn execute(&mut self, statements: &str) {
-        let statements = sqlx::AssertSqlSafe(statements.to_owned());
-        sqlx::raw_sql(statements)
-            .execute(&mut self.db)
-            .await
-            .unwrap();
+        self.db.run(statements).await;
     }
 
     /// The numbers of all schedules.
     pub async fn schedules(&mut self) -> Vec<i64> {
-        let ids = sqlx::query_scalar("SELECT id FROM schedules ORDER BY id");
-        ids.fetch_all(&mut self.db).await.unwrap()
+        let sql = "SELECT id FROM schedules ORDER BY id";
+        self.db.all(sql, ()).await
     }
 
     /// Notes that the instants of a schedule are changed.
     pub async fn note_changed(&mut self, id: i64) {
-        let uid = sqlx::query_scalar("SELECT uid FROM schedules WHERE id = $1");
-        let uid: Option<Option<String>> = uid.bind(id).fetch_optional(&mut self.db).await.unwrap();
+        let sql = "SELECT uid FROM schedules WHERE id = ?1";
+        let uid: Option<Option<String>> = self.db.optional(sql, [id]).await;
         self.changed.extend(uid.flatten());
     }
 
     /// Notes that the clock is set back: instants that were recorded as not sent are planned again,
     /// among those that were sent before their time.
     pub async fn note_clock_back(&mut self) {
-        let uids = sqlx::query_scalar("SELECT uid FROM schedules");
-        let uids: Vec<Option<String>> = uids.fetch_all(&mut self.db).await.unwrap();
+        let uids: Vec<Option<String>> = self.db.all("SELECT uid FROM schedules", ()).await;
         self.changed.extend(uids.into_iter().flatten());
         self.clock_was_back = true;
     }
 
     /// Whether schedules were planned anew after a clock that was wrong.
     pub async fn was_planned_anew(&mut self) -> bool {
-        self.scalar("SELECT count(*) FROM incidents WHERE kind = 'clock'")
-            .await
-            > 0
+        let sql = "SELECT count(*) FROM incidents WHERE kind = 'clock'";
+        self.db.one::<i64>(sql).await > 0
     }
 
     /// A prompt reaches the wire: its otid is committed, under the sender's right, in a lane of
     /// its own, and its schedule lets it.
     pub async fn check_send(&mut self, job: &Job, owner: Uuid) -> Law {
-        let row: Option<(i64, String, Option<String>, i64, i64, bool)> = sqlx::query_as(
-            "SELECT o.id, o.state, o.owner, o.fence, \
+        type Sent = (i64, String, Option<String>, i64, i64, bool);
+        let sql = "SELECT o.id, o.state, o.owner, o.fence, \
              (SELECT count(*) FROM occurrences b WHERE b.lane = o.lane \
               AND b.state IN ('sending', 'unknown')), \
              NOT EXISTS (SELECT 1 FROM halt) AND EXISTS (SELECT 1 FROM schedules s \
               WHERE s.uid = o.uid AND (s.lifecycle IN ('active', 'finished') \
               OR o.\"trigger\" = 'manual' AND s.lifecycle = 'paused')) \
              FROM occurrences o JOIN attempts a ON a.occurrence_id = o.id \
-             WHERE a.otid = $1 AND a.finished_at IS NULL ORDER BY a.n DESC LIMIT 1",
-        )
-        .bind(job.otid.to_string())
-        .fetch_optional(&mut self.db)
-        .await
-        .unwrap();
-        let Some((id, state, by, fence, in_lane, may)) = row else {
+             WHERE a.otid = ?1 AND a.finished_at IS NULL ORDER BY a.n DESC LIMIT 1";
+        let rows: Vec<Sent> = self.db.tuples(sql, [job.otid.to_string()]).await;
+        let Some((id, state, by, fence, in_lane, may)) = rows.into_iter().next() else {
             return broken!("{} is sent before its otid is committed", job.otid);
         };
         if id != job.occurrence_id
@@ -144,25 +131,23 @@ impl Observer {
     /// Something older was known to wait for the lane: that is right only if it can't be sent.
     pub async fn check_passed_over(&mut self, older: &Known, taken: &Known) -> Law {
         let sendable: Option<i64> = match &older.source {
-            Source::Due(due) => sqlx::query_scalar(
-                "SELECT 1 FROM schedules s WHERE uid = $1 AND active = 1 AND touched = 0 \
-                 AND agent_id = $2 AND next_run = $3 AND NOT EXISTS (SELECT 1 FROM occurrences o \
-                 WHERE o.uid = s.uid AND o.\"trigger\" = 'schedule' \
-                 AND o.state IN ('waiting', 'sending', 'unknown'))",
-            )
-            .bind(due.uid.to_string())
-            .bind(due.agent_id.as_str())
-            .bind(stored(due.next_run)),
-            Source::Waiting { occurrence_id, .. } => sqlx::query_scalar(
-                "SELECT 1 FROM occurrences o JOIN schedules s ON s.uid = o.uid WHERE o.id = $1 \
-                 AND o.state = 'waiting' AND s.touched = 0 \
-                 AND (s.lifecycle <> 'paused' OR o.\"trigger\" = 'manual')",
-            )
-            .bind(*occurrence_id),
-        }
-        .fetch_optional(&mut self.db)
-        .await
-        .unwrap();
+            Source::Due(due) => {
+                let sql = "SELECT 1 FROM schedules s WHERE uid = ?1 AND active = 1 \
+                           AND touched = 0 AND agent_id = ?2 AND next_run = ?3 \
+                           AND NOT EXISTS (SELECT 1 FROM occurrences o WHERE o.uid = s.uid \
+                           AND o.\"trigger\" = 'schedule' \
+                           AND o.state IN ('waiting', 'sending', 'unknown'))";
+                let (uid, agent) = (due.uid.to_string(), due.agent_id.as_str());
+                let values = (uid, agent, stored(due.next_run));
+                self.db.optional(sql, values).await
+            }
+            Source::Waiting { occurrence_id, .. } => {
+                let sql = "SELECT 1 FROM occurrences o JOIN schedules s ON s.uid = o.uid \
+                           WHERE o.id = ?1 AND o.state = 'waiting' AND s.touched = 0 \
+                           AND (s.lifecycle <> 'paused' OR o.\"trigger\" = 'manual')";
+                self.db.optional(sql, [*occurrence_id]).await
+            }
+        };
         match sendable {
             Some(_) => broken!("{taken:?} is sent before {older:?}"),
             None => Ok(()),
@@ -173,7 +158,8 @@ impl Observer {
     /// schedule, and an outcome is final.
     pub async fn check_store(&mut self) -> Law {
         let crowded: i64 = self
-            .scalar(
+            .db
+            .one(
                 "SELECT count(*) FROM (SELECT 1 FROM occurrences \
                  WHERE state IN ('sending', 'unknown') GROUP BY lane HAVING count(*) > 1 \
                  UNION ALL SELECT 1 FROM occurrences WHERE \"trigger\" = 'schedule' \
@@ -183,13 +169,9 @@ impl Observer {
         if crowded > 0 {
             return broken!("two are on their way in one lane, or open of one schedule");
         }
-        let settled: Vec<(i64, String)> = sqlx::query_as(
-            "SELECT id, state || ' ' || count FROM occurrences \
-             WHERE state NOT IN ('waiting', 'sending', 'unknown') ORDER BY id",
-        )
-        .fetch_all(&mut self.db)
-        .await
-        .unwrap();
+        let sql = "SELECT id, state || ' ' || count FROM occurrences \
+                   WHERE state NOT IN ('waiting', 'sending', 'unknown') ORDER BY id";
+        let settled: Vec<(i64, String)> = self.db.tuples(sql, ()).await;
         if self.clock_was_back {
             // What was sent stays sent.
             let unsent = ["coalesced", "skipped", "missed", "cancelled"];
@@ -215,27 +197,20 @@ impl Observer {
 
     /// What is still to come to rest: all that is open or due, but what is paused.
     pub async fn left(&mut self, now: Timestamp) -> Left {
-        sqlx::query_as(
-            "SELECT id, state, reason FROM occurrences o WHERE state IN ('sending', 'unknown') \
-             OR state = 'waiting' AND NOT (\"trigger\" = 'schedule' AND EXISTS (SELECT 1 FROM schedules s WHERE s.uid = o.uid \
-                                                  AND s.lifecycle = 'paused')) \
-             UNION ALL SELECT id, 'due', next_run FROM schedules WHERE active = 1 \
-             AND (next_run <= $1 OR touched = 1)",
-        )
-        .bind(stored(now))
-        .fetch_all(&mut self.db)
-        .await
-        .unwrap()
+        let sql = "SELECT id, state, reason FROM occurrences o \
+                   WHERE state IN ('sending', 'unknown') \
+                   OR state = 'waiting' AND NOT (\"trigger\" = 'schedule' AND EXISTS (\
+                   SELECT 1 FROM schedules s WHERE s.uid = o.uid AND s.lifecycle = 'paused')) \
+                   UNION ALL SELECT id, 'due', next_run FROM schedules WHERE active = 1 \
+                   AND (next_run <= ?1 OR touched = 1)";
+        self.db.tuples(sql, [stored(now)]).await
     }
 
     /// At the end: what the database says of each occurrence is what the server's truth says, and
     /// no instant is in two of them.
     pub async fn check_end(&mut self, letta: &ModelLetta) -> Law {
-        let occurrences: Vec<(i64, String, Option<String>, String)> =
-            sqlx::query_as("SELECT id, state, error, agent_id FROM occurrences ORDER BY id")
-                .fetch_all(&mut self.db)
-                .await
-                .unwrap();
+        let sql = "SELECT id, state, error, agent_id FROM occurrences ORDER BY id";
+        let occurrences: Vec<(i64, String, Option<String>, String)> = self.db.tuples(sql, ()).await;
         let mut kept = 0;
         for (id, state, error, agent) in occurrences {
             let times = letta.times_kept(id);
@@ -259,14 +234,10 @@ impl Observer {
         if kept != letta.all_kept() {
             return broken!("{} prompts were kept, {kept} are known", letta.all_kept());
         }
-        let overlapping: Vec<(String, String, String)> = sqlx::query_as(
-            "SELECT a.uid, a.intended_at, b.first_at FROM occurrences a JOIN occurrences b \
-             ON a.uid = b.uid AND a.id <> b.id AND a.first_at <= b.first_at \
-             AND b.first_at <= a.intended_at WHERE a.\"trigger\" = b.\"trigger\"",
-        )
-        .fetch_all(&mut self.db)
-        .await
-        .unwrap();
+        let sql = "SELECT a.uid, a.intended_at, b.first_at FROM occurrences a JOIN occurrences b \
+                   ON a.uid = b.uid AND a.id <> b.id AND a.first_at <= b.first_at \
+                   AND b.first_at <= a.intended_at WHERE a.\"trigger\" = b.\"trigger\"";
+        let overlapping: Vec<(String, String, String)> = self.db.tuples(sql, ()).await;
         let unchanged = |(uid, _, _): &&(String, String, String)| !self.changed.contains(uid);
         match overlapping.iter().find(unchanged) {
             Some(twice) => broken!("an instant is in two occurrences: {twice:?}"),
@@ -276,14 +247,7 @@ impl Observer {
 
     /// How many instants have come to each outcome.
     pub async fn outcomes(&mut self) -> Vec<(String, i64)> {
-        sqlx::query_as("SELECT state, sum(count) FROM occurrences GROUP BY state ORDER BY state")
-            .fetch_all(&mut self.db)
-            .await
-            .unwrap()
-    }
-
-    async fn scalar(&mut self, query: &'static str) -> i64 {
-        let row = sqlx::query_scalar(query).fetch_one(&mut self.db);
-        row.await.unwrap()
+        let sql = "SELECT state, sum(count) FROM occurrences GROUP BY state ORDER BY state";
+        self.db.tuples(sql, ()).await
     }
 }

@@ -4,9 +4,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::*;
-use crate::db::STATEMENTS;
-use crate::db::sql::query;
-use crate::db::statements::rows;
 use crate::schedule::Zone;
 
 /// Many more than are looked at in one go.
@@ -80,38 +77,6 @@ impl Outbox {
     fn assert_few_steps(&self, what: &str) {
         let steps = self.steps.load(Ordering::Relaxed);
         assert!(steps < FEW_STEPS, "{what}: {steps}");
-    }
-}
-
-#[tokio::test]
-async fn every_statement_on_the_outbox_finds_its_rows_by_an_index() {
-    let outbox = Outbox::of("not_before, expires_at", VALID).await;
-    // These hold a row or two, or are made by the statement itself.
-    let small = [
-        "channels",
-        "install",
-        "servers",
-        "json_each",
-        "CONSTANT",
-        "found",
-    ];
-    let concerned = [" outbox", " channels", " incidents WHERE "];
-    let is_concerned = |sql: &&&str| concerned.iter().any(|part| sql.contains(part));
-    let all: Vec<&&str> = STATEMENTS.iter().filter(is_concerned).collect();
-    assert!(all.len() > 15, "{all:#?}");
-    for statement in all {
-        let sql = format!("EXPLAIN QUERY PLAN {statement}");
-        let plan = (outbox.db).read("test", move |tx| Ok(query(&sql).fetch_all(tx)?));
-        let plan = plan.await.unwrap();
-        for row in plan {
-            let step = rows::text(&row, "detail").unwrap();
-            let scanned = step.strip_prefix("SCAN ");
-            let is_scan = scanned.is_some_and(|s| !small.iter().any(|name| s.starts_with(name)));
-            assert!(
-                !is_scan && !step.contains("TEMP B-TREE"),
-                "{statement}\n{step}"
-            );
-        }
     }
 }
 
