@@ -2,7 +2,6 @@
 
 use sha2::{Digest, Sha384};
 
-use super::tables::has_column;
 use crate::db::sql::{self, Row, Tx, query};
 
 /// What brings its tables to those of the baseline.
@@ -28,10 +27,11 @@ pub(super) struct Noted {
 
 /// What it has noted; nothing in a file that it never opened.
 pub(super) fn noted(tx: &Tx<'_>) -> sql::Result<Vec<Noted>> {
-    if !has_column(tx, "_sqlx_migrations", "checksum")? {
+    let has_noted = include_str!("../../../migrations/takeover/has_noted.sql");
+    if query(has_noted).optional::<i64>(tx)?.is_none() {
         return Ok(Vec::new());
     }
-    query("SELECT version, success, checksum FROM _sqlx_migrations ORDER BY version").map(tx, read)
+    query(include_str!("../../../migrations/takeover/noted.sql")).map(tx, read)
 }
 
 fn read(row: &Row) -> sql::Result<Noted> {
