@@ -24,6 +24,8 @@ enum Place {
 pub(super) struct Places {
     lanes: BTreeMap<Lane, Place>,
     most: usize,
+    claiming: usize,
+    settling: usize,
 }
 
 impl Places {
@@ -32,15 +34,16 @@ impl Places {
         Places {
             lanes: BTreeMap::new(),
             most,
+            claiming: 0,
+            settling: 0,
         }
     }
 
     /// Whether one more prompt may be sent. What is not written yet is bounded, too: where there is
     /// one place, one prompt after the other goes in the order of time.
     pub(super) fn has_room(&self) -> bool {
-        let is_settling = |place: &&Place| matches!(place, Place::Settling(_));
-        let settling = self.lanes.values().filter(is_settling).count();
-        self.lanes.len() - settling < self.most && settling < self.most
+        let speaking = self.lanes.len() - self.settling;
+        speaking < self.most && self.settling < self.most
     }
 
     /// Whether we do something in a lane.
@@ -55,7 +58,7 @@ impl Places {
 
     /// Whether a claim is not answered yet.
     pub(super) fn is_claiming(&self) -> bool {
-        self.lanes.values().any(|place| *place == Place::Claiming)
+        self.claiming > 0
     }
 
     /// Whether this occurrence is ours, in this lane.
@@ -86,30 +89,50 @@ impl Places {
 
     /// Takes a place for what is claimed.
     pub(super) fn claim(&mut self, lane: Lane) {
-        self.lanes.insert(lane, Place::Claiming);
+        self.put(lane, Place::Claiming);
     }
 
     /// What was claimed is on its way.
     pub(super) fn send(&mut self, lane: Lane, occurrence_id: i64) {
-        self.lanes.insert(lane, Place::Sending(occurrence_id));
+        self.put(lane, Place::Sending(occurrence_id));
     }
 
     /// Its verdict is to be written: another may be sent in its place.
     pub(super) fn settle(&mut self, lane: &Lane, occurrence_id: i64) {
-        if let Some(place) = self.lanes.get_mut(lane)
-            && *place == Place::Sending(occurrence_id)
-        {
-            *place = Place::Settling(occurrence_id);
+        if self.lanes.get(lane) == Some(&Place::Sending(occurrence_id)) {
+            self.put(lane.clone(), Place::Settling(occurrence_id));
         }
     }
 
     /// Leaves a lane to others.
     pub(super) fn leave(&mut self, lane: &Lane) {
-        self.lanes.remove(lane);
+        if let Some(left) = self.lanes.remove(lane) {
+            self.count_out(left);
+        }
     }
 
     /// Leaves every lane.
     pub(super) fn leave_all(&mut self) {
         self.lanes.clear();
+        (self.claiming, self.settling) = (0, 0);
+    }
+
+    fn put(&mut self, lane: Lane, place: Place) {
+        match place {
+            Place::Claiming => self.claiming += 1,
+            Place::Settling(_) => self.settling += 1,
+            Place::Sending(_) => {}
+        }
+        if let Some(before) = self.lanes.insert(lane, place) {
+            self.count_out(before);
+        }
+    }
+
+    fn count_out(&mut self, place: Place) {
+        match place {
+            Place::Claiming => self.claiming -= 1,
+            Place::Settling(_) => self.settling -= 1,
+            Place::Sending(_) => {}
+        }
     }
 }
