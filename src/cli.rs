@@ -47,6 +47,8 @@ pub struct Context {
     pub settings: Settings,
     /// The time.
     pub clock: Clock,
+    /// Whether the command goes on until it is stopped.
+    is_lasting: bool,
     /// The database, once a command has opened it.
     opened: OnceLock<Db>,
 }
@@ -129,9 +131,9 @@ fn run_to_end(cli: &Cli, verb: &Verb, env: &Environment) -> Result<Reply> {
     runtime.block_on(answer(cli, verb, env, is_lasting))
 }
 
-async fn answer(cli: &Cli, verb: &Verb, env: &Environment, lasting: bool) -> Result<Reply> {
-    logging::start(env, if lasting { "info" } else { "warn" })?;
-    if lasting {
+async fn answer(cli: &Cli, verb: &Verb, env: &Environment, is_lasting: bool) -> Result<Reply> {
+    logging::start(env, if is_lasting { "info" } else { "warn" })?;
+    if is_lasting {
         tracing::info!("promptyoself {}", version::full());
     }
     let config = match verb {
@@ -160,9 +162,10 @@ async fn answer(cli: &Cli, verb: &Verb, env: &Environment, lasting: bool) -> Res
     let ctx = Context {
         settings: Settings::load(&flags, env)?,
         clock: Clock::system(),
+        is_lasting,
         opened: OnceLock::new(),
     };
-    if lasting {
+    if is_lasting {
         for withheld in ctx.settings.withheld_keys() {
             tracing::warn!("{withheld}");
         }

@@ -71,6 +71,8 @@ pub struct Db {
     engine: Arc<Engine>,
     /// Whose jobs those of this handle are.
     whose: Whose,
+    /// Whether reading goes through the connection that writes.
+    one_connection: bool,
     path: Arc<PathBuf>,
     install_id: Uuid,
     /// The zone of schedules that have none of their own.

@@ -78,6 +78,9 @@ impl Context {
         let clock = self.clock.clone();
         let opened = Service::open(&settings.database, &settings.timezone, letta, clock).await;
         let (mut service, upgraded) = opened?;
+        if !self.is_lasting {
+            service.db = service.db.with_one_connection();
+        }
         service.budget = settings.budget;
         service.largest_prompt = settings.largest_prompt;
         service.allow_upload = settings.server.allow_upload;

@@ -39,6 +39,15 @@ impl Db {
         }
     }
 
+    /// The same database for a process in which nobody else waits for it: another connection would
+    /// take longer to open than anything waits.
+    pub fn with_one_connection(&self) -> Db {
+        Db {
+            one_connection: true,
+            ..self.clone()
+        }
+    }
+
     /// Listens for what is committed from now on. A scheduler doesn't hear of what is due by its own
     /// doing.
     pub fn listen_to(&self, topic: Topic) -> Listener {
@@ -68,13 +77,11 @@ impl Db {
         doing: &'static str,
         job: impl FnMut(&Tx<'_>) -> Result<T, Failed> + Send + 'static,
     ) -> Result<T> {
-        match self.whose {
-            Whose::Scheduler(_) => self.read_by_writer(doing, job).await,
-            Whose::Face => {
-                let read = self.engine.read(job).await;
-                read.map_err(|failure| self.told(doing, failure))
-            }
+        if self.one_connection || self.whose != Whose::Face {
+            return self.read_by_writer(doing, job).await;
         }
+        let read = self.engine.read(job).await;
+        read.map_err(|failure| self.told(doing, failure))
     }
 
     /// Reads through the connection that writes.

@@ -65,6 +65,7 @@ impl Db {
         Ok(Db {
             engine: Arc::new(engine),
             whose: Whose::Face,
+            one_connection: false,
             path: Arc::new(path),
             install_id,
             zone,
