@@ -150,7 +150,7 @@ macro_rules! statement {
 }
 pub(super) use statement;
 
-/// Every [`statement!`] of the program.
+/// Every statement of the program.
 #[allow(unsafe_code)]
 #[linkme::distributed_slice]
 pub static STATEMENTS: [&str];
