@@ -491,6 +491,38 @@ async fn a_schedule_whose_first_instant_is_far_off_by_right_stays_as_it_is() {
 }
 
 #[tokio::test]
+async fn the_account_of_a_schedule_that_can_no_longer_be_read_is_even_once_the_clock_is_right() {
+    for column in ["schedule_value", "schedule_type", "timezone", "next_run"] {
+        for cancelled in [false, true] {
+            let world = known_world().await;
+            let id = world.every("agent-a", "tick", "10m").await.id;
+            let mut running = world.start();
+            for seconds in [600, 600, 3_600] {
+                world.advance(seconds);
+                running.until(State::Delivered).await;
+            }
+            running.stop().await;
+            if cancelled {
+                world.service.cancel(id).await.unwrap();
+            }
+            let mut foreign = Foreign::connect(&world.path()).await;
+            let broken = format!("UPDATE schedules SET {column} = 'nonsense'");
+            foreign.run(&broken).await;
+            let running = world.start();
+            let touched = "SELECT sum(touched) FROM schedules";
+            until!(foreign.one::<i64>(touched).await == 0);
+            // Now even the first instant lies ahead.
+            set(&world, -10 * 3_600);
+            planned_anew(&world).await;
+            running.stop().await;
+            let account = &world.service.db.accounts().await.unwrap()[0];
+            assert!(account.balanced, "{column}, {cancelled}: {account:?}");
+            assert_eq!(account.expected, Some(3), "{column}, {cancelled}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_notice_tells_that_the_clock_was_wrong() {
     let world = known_world().await;
     let db = &world.service.db;

@@ -113,11 +113,23 @@ fn end_books(
     let passed = parts_passed(wrong, kept, &plans_of(&revisions), now);
     take_back(tx, wrong, &passed, now)?;
     anew::trim_revisions(tx, uid, now, just_after(now))?;
-    if let (Ok(timetable), Some(next_run)) = (timetable(schedule), schedule.next_run) {
-        let plan = plan_of(schedule, &timetable, next_run);
+    if let Some(timetable) = latest_timetable(schedule, &revisions) {
+        let plan = Plan {
+            schedule_value: timetable.spec.to_stored(&timetable.zone),
+            ..plan_of(schedule, &timetable, now)
+        };
         keep_sent(tx, uid, &plan, &timetable, kept, now)?;
     }
     Ok(Some(0))
+}
+
+/// When the schedule was last to fire: what its row says may be unreadable by now.
+fn latest_timetable(schedule: &PromptSchedule, revisions: &[Dated]) -> Option<Timetable> {
+    timetable(schedule).ok().or_else(|| {
+        let mut latest_first = revisions.iter().rev();
+        let latest = latest_first.find_map(|dated| dated.revision.planned.as_ref().ok())?;
+        Some(latest.timetable.clone())
+    })
 }
 
 /// A revision with when it was made and how many repetitions were taken then.
