@@ -13,6 +13,7 @@ use super::outcomes::{parts_passed, take_back};
 use super::wish::{FromNow, planned_from};
 use crate::db::sql::{self, Tx};
 use crate::db::statements::anew::{self, Made, Recorded, Times};
+use crate::db::statements::revisions::end_open;
 use crate::db::statements::schedules::write_plan;
 use crate::models::{Lifecycle, Plan, PromptSchedule, ScheduleType, State};
 use crate::schedule::{Planned, Spec, Timetable, just_after, just_before};
@@ -73,6 +74,10 @@ pub(super) fn balance(
     }
     let back = take_back(tx, &wrong, &passed, now)?;
     anew::trim_revisions(tx, uid, now, just_after(now))?;
+    if from_now.is_new && made.first > now {
+        // Nothing is left of a plan that is counted anew: the next run may lie behind its first one.
+        end_open(tx, uid, None)?;
+    }
     let lifecycle = match (schedule.lifecycle, next) {
         (_, None) => Lifecycle::Finished,
         (Lifecycle::Finished, Some(_)) => Lifecycle::Active,

@@ -19,7 +19,7 @@ pub(super) struct FromNow {
     pub(super) start_at: Option<Timestamp>,
     /// The first instant after now, if nothing is known of what became of it.
     pub(super) next: Option<Timestamp>,
-    /// Whether it is counted anew, since it was made by the false clock.
+    /// Whether it is counted anew, since the false clock's time is what it was counted from.
     pub(super) is_new: bool,
 }
 
@@ -32,11 +32,15 @@ pub(super) fn planned_from(
     let mut timetable = timetable(schedule).ok()?;
     let mut start_at = schedule.start_at;
     let ahead = made.at.duration_since(now);
-    let is_new = ahead > SignedDuration::ZERO;
-    if is_new && ahead > FAR {
-        let back = |time: Timestamp| time.checked_sub(ahead).unwrap_or(time);
-        start_at = start_at.map(back);
+    // What lay before the false time already when it was noted was not counted from that.
+    let is_counted = |time: Timestamp| time >= made.at;
+    let is_new = ahead > SignedDuration::ZERO && is_counted(made.first);
+    let back = |time: Timestamp| time.checked_sub(ahead).unwrap_or(time);
+    if ahead > FAR && timetable.end_at.is_some_and(is_counted) {
         timetable.end_at = timetable.end_at.map(back);
+    }
+    if is_new && ahead > FAR {
+        start_at = start_at.map(back);
         if timetable.anchor > now {
             timetable.anchor = back(timetable.anchor);
         }
