@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use rusqlite::{Connection, Transaction, params};
+use rusqlite::{Connection, ToSql, Transaction, params};
 
 /// When the schedule that is copied is due, as the program writes it in columns of times.
 const DUE_IN_COLUMNS: &str = "2099-01-01 00:00:00.000000";
@@ -71,7 +71,7 @@ impl Schedules {
                     )
                 }),
             });
-            statements.push(copying(database, &table, &copied, values, "uid"));
+            statements.push(copying(database, &template, &table, &copied, values, "uid"));
         }
         Schedules {
             statements,
@@ -129,7 +129,7 @@ impl Occurrences {
                 _ if c.is_time => c.with(|_| "?5".to_owned()),
                 _ => c.with(str::to_owned),
             });
-            statements.push(copying(database, &table, &copied, values, key));
+            statements.push(copying(database, &template, &table, &copied, values, key));
         }
         Occurrences {
             statements,
@@ -201,6 +201,7 @@ fn columns(database: &Connection, table: &str) -> Vec<Column> {
 /// gone through again, which without an index on the key would take longer with each copy.
 fn copying(
     database: &Connection,
+    template: &dyn ToSql,
     table: &str,
     columns: &[&Column],
     values: impl Iterator<Item = String>,
@@ -208,13 +209,18 @@ fn copying(
 ) -> String {
     let names: Vec<String> = columns.iter().map(|c| format!("\"{}\"", c.name)).collect();
     let values: Vec<String> = values.collect();
-    let newest = format!("SELECT coalesce(max(rowid), 0) FROM \"{table}\"");
+    let places = format!(
+        "SELECT coalesce(min(rowid), 0), coalesce(max(rowid), 0) FROM \"{table}\" \
+         WHERE \"{key}\" = ?1"
+    );
     // A table whose rows have no number is ordered by its key.
     let bound = database
-        .query_row(&newest, [], |row| row.get::<_, i64>(0))
+        .query_row(&places, [template], |row| {
+            Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?))
+        })
         .map_or_else(
             |_| String::new(),
-            |newest| format!(" AND rowid <= {newest}"),
+            |(first, last)| format!(" AND rowid BETWEEN {first} AND {last}"),
         );
     format!(
         "INSERT INTO \"{table}\" ({}) SELECT {} FROM \"{table}\" WHERE \"{key}\" = ?1{bound}",
