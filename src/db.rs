@@ -27,7 +27,7 @@ use crate::models::{By, Identity, Trigger};
 use crate::schedule::Zone;
 use engine::{Engine, Whose};
 
-pub use engine::{Listener, Topic};
+pub use engine::{Subscription, Topic};
 pub use ledger::anew::PlannedAnew;
 pub use ledger::attempts::Job;
 pub use ledger::claims::{Claim, ClaimTerms};

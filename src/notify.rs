@@ -122,7 +122,7 @@ impl Notifier {
 
     /// Sends until `stop`; then what is due has a few seconds, and the rest is left to the next.
     pub async fn run(self, stop: CancellationToken) {
-        let outbox = self.db.listen_to(Topic::Outbox);
+        let outbox = self.db.subscribe(Topic::Outbox);
         let mut round = Round::default();
         let abandon = CancellationToken::new();
         // Between any two letters it is looked whether to stop.

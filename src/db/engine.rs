@@ -15,17 +15,18 @@ use std::thread::JoinHandle;
 
 use rusqlite::Connection;
 use tokio::sync::oneshot;
+use tokio_util::sync::CancellationToken;
 use tracing::Span;
 
 use super::sql::{self, Tx};
 use crate::ids;
 use batch::{Waiting, Writer};
 use queues::Queues;
-use readers::{Leash, Readers};
-use topics::{Changes, Listeners};
+use readers::Readers;
+use topics::{Changes, Subscribers};
 
 pub(super) use queues::Whose;
-pub use topics::{Listener, Topic};
+pub use topics::{Subscription, Topic};
 
 /// The writer and the readers of one file. They end when this is dropped.
 #[derive(Debug)]
@@ -35,7 +36,7 @@ pub(super) struct Engine {
     /// write-ahead log.
     writer: Mutex<Option<JoinHandle<()>>>,
     readers: Arc<Readers>,
-    listeners: Arc<Listeners>,
+    subscribers: Arc<Subscribers>,
 }
 
 /// Why a job has no result.
@@ -64,8 +65,8 @@ pub(super) enum Failure<E> {
 /// A job with a place for its result.
 struct Work<J, T, E> {
     job: J,
-    /// By which its caller ends it on leaving.
-    leash: Arc<Leash>,
+    /// Cancelled once the caller of a reading has left.
+    left: CancellationToken,
     only_reads: bool,
     /// Within which its caller works.
     span: Span,
@@ -83,7 +84,7 @@ impl<J, T, E> Work<J, T, E> {
         let (to, coming) = oneshot::channel();
         let work = Work {
             job,
-            leash: Arc::default(),
+            left: CancellationToken::new(),
             only_reads,
             span: Span::current(),
             ids: ids::Source::current(),
@@ -108,8 +109,8 @@ where
         self.only_reads
     }
 
-    fn leash(&self) -> Arc<Leash> {
-        self.leash.clone()
+    fn left(&self) -> CancellationToken {
+        self.left.clone()
     }
 
     fn run(&mut self, tx: &Tx<'_>) -> bool {
@@ -148,7 +149,7 @@ impl Engine {
         connection: Connection,
         reader: impl Fn() -> sql::Result<Connection> + Send + Sync + 'static,
     ) -> std::io::Result<Self> {
-        let listeners = Arc::new(Listeners::default());
+        let subscribers = Arc::new(Subscribers::default());
         let queues = Arc::new(Queues::default());
         let name = path.file_name().map_or_else(String::new, |name| {
             format!("writes {}", name.to_string_lossy())
@@ -159,7 +160,7 @@ impl Engine {
             changes: Changes::of(&connection).map_err(std::io::Error::other)?,
             connection,
             queues: queues.clone(),
-            listeners: listeners.clone(),
+            subscribers: subscribers.clone(),
         };
         let writer = std::thread::Builder::new().name(name).spawn(move || {
             batch::work(&work);
@@ -169,18 +170,18 @@ impl Engine {
             queues,
             writer: Mutex::new(Some(writer)),
             readers,
-            listeners,
+            subscribers,
         })
     }
 
-    /// Listens for what is committed from now on.
-    pub(super) fn listen(&self, topic: Topic, whose: Whose) -> Listener {
-        self.listeners.add(topic, whose)
+    /// Subscribes to what is committed from now on.
+    pub(super) fn subscribe(&self, topic: Topic, whose: Whose) -> Subscription {
+        self.subscribers.add(topic, whose)
     }
 
-    /// Tells everybody that another program has written.
-    pub(super) fn tell_of_others(&self) {
-        self.listeners.tell_all();
+    /// Notifies every subscriber, since another program has written.
+    pub(super) fn notify_all(&self) {
+        self.subscribers.notify_all();
     }
 
     /// Carries out a transaction. It may run more than once, and has no effect outside of it. One
@@ -243,7 +244,7 @@ impl Engine {
         E: Send + 'static,
     {
         let (work, answer) = Work::new(job, true);
-        let _caller = work.leash.held();
+        let _caller = work.left.clone().drop_guard();
         match self.readers.add(work) {
             true => answer.await.unwrap_or(Err(Failure::Closed)),
             false => Err(Failure::Closed),

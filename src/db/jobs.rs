@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::Db;
-use super::engine::{Failure, Listener, Topic, Whose};
+use super::engine::{Failure, Subscription, Topic, Whose};
 use super::sql::{self, Tx};
 use crate::db::sqlite::wording::database_error;
 use crate::error::{Code, Error, Result};
@@ -48,15 +48,15 @@ impl Db {
         }
     }
 
-    /// Listens for what is committed from now on. A scheduler doesn't hear of what is due by its own
-    /// doing.
-    pub fn listen_to(&self, topic: Topic) -> Listener {
-        self.engine.listen(topic, self.whose)
+    /// Subscribes to what is committed from now on. A scheduler isn't notified of what is due by its
+    /// own doing.
+    pub fn subscribe(&self, topic: Topic) -> Subscription {
+        self.engine.subscribe(topic, self.whose)
     }
 
-    /// Tells all who listen that another program has written.
-    pub fn tell_of_others(&self) {
-        self.engine.tell_of_others();
+    /// Notifies every subscriber, since another program has written.
+    pub fn notify_all(&self) {
+        self.engine.notify_all();
     }
 
     /// Carries out one transaction; `doing` as in "could not …". The job may run more than once,

@@ -99,7 +99,7 @@ pub(super) async fn run(scheduler: &Scheduler, mode: Mode, stop: CancellationTok
         finished: false,
     };
     // Before the first look, so that no change falls between the two.
-    let due = scheduler.db.listen_to(Topic::Due);
+    let due = scheduler.db.subscribe(Topic::Due);
     let seen = scheduler.db.data_version().await.ok();
     let watch = tokio::spawn(watch_changes(scheduler.clone(), seen));
     let clock = &scheduler.clock;

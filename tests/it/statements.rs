@@ -49,6 +49,15 @@ fn every_statement_of_the_sources_is_in_the_list() {
     assert_eq!(STATEMENTS.len(), list::in_sources());
 }
 
+#[test]
+fn no_statement_deletes_a_whole_table_without_sqlite_telling_of_it() {
+    let watched = ["schedules", "occurrences", "halt", "outbox"];
+    let silent = watched.map(|table| format!("DELETE FROM {table}"));
+    let is_silent = |sql: &&&str| silent.iter().any(|silent| silent == **sql);
+    let found: Vec<&&str> = STATEMENTS.iter().filter(is_silent).collect();
+    assert!(found.is_empty(), "{found:#?}");
+}
+
 #[tokio::test]
 async fn every_statement_is_understood_and_carried_out() {
     let folder = tempfile::tempdir().unwrap();

@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use jiff::SignedDuration;
 use rusqlite::Connection;
+use tokio_util::sync::CancellationToken;
 
 use super::queues::{Queues, Wait, Whose};
-use super::readers::{self, Leash};
-use super::topics::{Changes, Listeners, Raised};
+use super::readers;
+use super::topics::{Changes, Raised, Subscribers};
 use crate::clock::Clock;
 use crate::db::sql::{self, Tx};
 
@@ -31,8 +32,8 @@ pub(super) trait Waiting: Send {
     fn is_wanted(&self) -> bool;
     /// Whether it changes nothing.
     fn only_reads(&self) -> bool;
-    /// By what its caller may end it.
-    fn leash(&self) -> Arc<Leash>;
+    /// Cancelled once the caller of a reading has left.
+    fn left(&self) -> CancellationToken;
     /// Does it, and keeps its result. `true` if that is to be committed.
     fn run(&mut self, tx: &Tx<'_>) -> bool;
     /// Tells its result.
@@ -89,7 +90,7 @@ pub(super) struct Writer {
     pub(super) queues: Arc<Queues>,
     /// What the connection changes.
     pub(super) changes: Changes,
-    pub(super) listeners: Arc<Listeners>,
+    pub(super) subscribers: Arc<Subscribers>,
 }
 
 /// Works until the queues are closed.
@@ -207,7 +208,7 @@ impl Writer {
         let failed = committed.err().map(Arc::new);
         for done in &done {
             if done.ran == Ran::Done {
-                self.listeners.tell(done.raised, done.whose);
+                self.subscribers.notify(done.raised, done.whose);
             }
         }
         for Done { job, ran, .. } in done {

@@ -3,7 +3,6 @@
 
 use std::collections::VecDeque;
 use std::fmt;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 
@@ -119,26 +118,6 @@ impl Readers {
     }
 }
 
-/// Whether the caller of a reading has left.
-#[derive(Debug, Default)]
-pub(super) struct Leash(AtomicBool);
-
-impl Leash {
-    /// The caller, who leaves when this is dropped.
-    pub(super) fn held(self: &Arc<Self>) -> Held {
-        Held(self.clone())
-    }
-}
-
-/// A caller who waits for a reading.
-pub(super) struct Held(Arc<Leash>);
-
-impl Drop for Held {
-    fn drop(&mut self) {
-        self.0.0.store(true, Ordering::Relaxed);
-    }
-}
-
 /// After so many steps of SQLite it is looked whether anybody still waits for a reading.
 const STEPS: i32 = 10_000;
 
@@ -154,9 +133,8 @@ pub(super) fn read(connection: &Connection, mut job: Box<dyn Waiting>) {
 }
 
 fn in_snapshot(connection: &Connection, job: &mut dyn Waiting) -> sql::Result<Ran> {
-    let leash = job.leash();
-    let has_left = move || leash.0.load(Ordering::Relaxed);
-    connection.progress_handler(STEPS, Some(has_left))?;
+    let left = job.left();
+    connection.progress_handler(STEPS, Some(move || left.is_cancelled()))?;
     statement(connection, "BEGIN")?;
     let ran = run(connection, job);
     if !connection.is_autocommit()

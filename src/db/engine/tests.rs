@@ -278,7 +278,7 @@ async fn a_reader_waits_for_no_writer_and_sees_what_is_durable_alone() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_listener_hears_of_what_others_have_committed() {
+async fn every_subscriber_is_notified_of_what_others_have_committed() {
     let scene = Scene::new();
     let engine = &scene.engine;
     let other = Whose::Scheduler(2);
@@ -287,10 +287,10 @@ async fn every_listener_hears_of_what_others_have_committed() {
         async move { engine.write(whose, job).await.unwrap() }
     };
     let (first, second) = (
-        engine.listen(Topic::Due, SCHEDULER),
-        engine.listen(Topic::Due, other),
+        engine.subscribe(Topic::Due, SCHEDULER),
+        engine.subscribe(Topic::Due, other),
     );
-    let notifier = engine.listen(Topic::Outbox, Whose::Face);
+    let notifier = engine.subscribe(Topic::Outbox, Whose::Face);
     insert(Whose::Face, "INSERT INTO schedules VALUES (1)").await;
     first.changed().await;
     second.changed().await;
@@ -306,8 +306,8 @@ async fn every_listener_hears_of_what_others_have_committed() {
     };
     engine.write(Whose::Face, failed).await.unwrap_err();
     insert(Whose::Face, "INSERT INTO t VALUES (1)").await;
-    for (who, listener) in [("first", first), ("second", second), ("notifier", notifier)] {
-        let hears = listener.changed().now_or_never().is_some();
+    for (who, subscription) in [("first", first), ("second", second), ("notifier", notifier)] {
+        let hears = subscription.changed().now_or_never().is_some();
         assert!(!hears, "{who} hears of what is nothing to it");
     }
 }

@@ -1,7 +1,9 @@
 //! What a commit has changed that somebody waits for.
 //!
-//! SQLite itself tells which tables a job writes to, so that no change can be forgotten; whoever
-//! listens hears of it after the commit. Each listener hears of every one, whoever else listens.
+//! SQLite itself tells which tables a job writes to, so that no change can be forgotten; every
+//! subscriber is notified of it after the commit, whoever else is. One thing SQLite does not tell is
+//! a bare `DELETE FROM` a whole table (<https://sqlite.org/lang_delete.html#the_truncate_optimization>):
+//! no statement may be one.
 
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
@@ -72,59 +74,59 @@ impl Changes {
     }
 }
 
-/// Whoever waits for a topic. It hears of what is committed from now on.
+/// A subscription to a topic, from now on.
 #[derive(Debug)]
-pub struct Listener(Arc<Ear>);
+pub struct Subscription(Arc<Subscriber>);
 
 #[derive(Debug)]
-struct Ear {
+struct Subscriber {
     topic: Topic,
-    /// A scheduler isn't woken by what it does itself.
-    deaf_to: Option<Whose>,
-    heard: Notify,
+    /// Whose changes it is not notified of: a scheduler isn't woken by what it does itself.
+    ignores: Option<Whose>,
+    changed: Notify,
 }
 
-impl Listener {
+impl Subscription {
     /// Waits until something of the topic has changed since this was last waited for.
     pub async fn changed(&self) {
-        self.0.heard.notified().await;
+        self.0.changed.notified().await;
     }
 }
 
-/// All who listen.
+/// All subscribers.
 #[derive(Debug, Default)]
-pub(super) struct Listeners(Mutex<Vec<Weak<Ear>>>);
+pub(super) struct Subscribers(Mutex<Vec<Weak<Subscriber>>>);
 
-impl Listeners {
-    /// One more, who asks by a handle of this kind.
-    pub(super) fn add(&self, topic: Topic, whose: Whose) -> Listener {
-        let ear = Arc::new(Ear {
+impl Subscribers {
+    /// Adds one, who asks by a handle of this kind.
+    pub(super) fn add(&self, topic: Topic, whose: Whose) -> Subscription {
+        let subscriber = Arc::new(Subscriber {
             topic,
-            deaf_to: matches!((topic, whose), (Topic::Due, Whose::Scheduler(_))).then_some(whose),
-            heard: Notify::new(),
+            ignores: matches!((topic, whose), (Topic::Due, Whose::Scheduler(_))).then_some(whose),
+            changed: Notify::new(),
         });
-        let mut ears = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        ears.retain(|ear| ear.strong_count() > 0);
-        ears.push(Arc::downgrade(&ear));
-        Listener(ear)
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        all.retain(|subscriber| subscriber.strong_count() > 0);
+        all.push(Arc::downgrade(&subscriber));
+        Subscription(subscriber)
     }
 
-    /// Tells of changes that are durable, or may be.
-    pub(super) fn tell(&self, raised: Raised, by: Whose) {
+    /// Notifies of changes that are durable, or may be.
+    pub(super) fn notify(&self, raised: Raised, by: Whose) {
         if raised == Raised::default() {
             return;
         }
-        let ears = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        for ear in ears.iter().filter_map(Weak::upgrade) {
-            if raised.0 & ear.topic.bit() != 0 && ear.deaf_to != Some(by) {
-                ear.heard.notify_one();
+        let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        for subscriber in all.iter().filter_map(Weak::upgrade) {
+            if raised.0 & subscriber.topic.bit() != 0 && subscriber.ignores != Some(by) {
+                subscriber.changed.notify_one();
             }
         }
     }
 
-    /// Tells of a change that another program has made: it may be any.
-    pub(super) fn tell_all(&self) {
+    /// Notifies all of them: what another program has changed may be anything.
+    pub(super) fn notify_all(&self) {
         let all = Topic::ALL.iter().fold(0, |all, topic| all | topic.bit());
-        self.tell(Raised(all), Whose::Face);
+        self.notify(Raised(all), Whose::Face);
     }
 }

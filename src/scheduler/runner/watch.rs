@@ -7,7 +7,7 @@ use super::super::Scheduler;
 /// How often the database is asked whether another process has written.
 const WATCH: Duration = Duration::from_millis(500);
 
-/// Tells all who listen when another process has written to the database.
+/// Notifies every subscriber when another process has written to the database.
 pub(super) async fn watch_changes(scheduler: Scheduler, mut seen: Option<i64>) {
     loop {
         scheduler.clock.sleep(WATCH).await;
@@ -16,7 +16,7 @@ pub(super) async fn watch_changes(scheduler: Scheduler, mut seen: Option<i64>) {
                 .replace(version)
                 .is_some_and(|before| before != version)
         {
-            scheduler.db.tell_of_others();
+            scheduler.db.notify_all();
         }
     }
 }

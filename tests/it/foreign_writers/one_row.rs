@@ -219,7 +219,7 @@ async fn a_claim_that_the_database_refuses_again_and_again_stops_nobody_else() {
     for n in 0..5 {
         world.once(&format!("other-{n}"), "hello", 60).await;
         world.advance(60);
-        world.service.db.tell_of_others();
+        world.service.db.notify_all();
         running.until(State::Delivered).await;
     }
     assert_eq!(schedule(&world, refused).await.lifecycle, Lifecycle::Active);

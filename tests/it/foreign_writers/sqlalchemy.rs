@@ -54,7 +54,7 @@ impl Shared {
 
     /// Has the scheduler look, and waits until it has adopted every change.
     async fn adopted(&self) {
-        self.world.service.db.tell_of_others();
+        self.world.service.db.notify_all();
         let mut foreign = Foreign::connect(&self.world.path()).await;
         for _ in 0..600 {
             let touched = foreign.text("SELECT count(*) FROM schedules WHERE touched = 1");
@@ -70,7 +70,7 @@ impl Shared {
     async fn sent_after(&self, seconds: i64, n: usize) -> Vec<String> {
         self.adopted().await;
         self.world.advance(seconds);
-        self.world.service.db.tell_of_others();
+        self.world.service.db.notify_all();
         let sent = self.world.target.wait_for_sent(n).await;
         assert_eq!(sent.len(), n);
         sent.into_iter().map(|s| s.agent).collect()

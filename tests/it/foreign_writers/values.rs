@@ -192,7 +192,7 @@ async fn check_others(world: &World, name: &str, what: &str) {
         let agent = format!("{name}-{n}");
         let id = world.once(&agent, "hello", 1).await.id;
         world.advance(1);
-        world.service.db.tell_of_others();
+        world.service.db.notify_all();
         let delivered = async {
             while !world.target.sent().iter().any(|s| s.agent == agent) {
                 running.outcome().await;

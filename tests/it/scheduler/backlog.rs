@@ -171,7 +171,7 @@ async fn a_schedule_that_fell_behind_goes_on_as_soon_as_its_own_prompt_has_ended
     world.target.wait_for_sent(2).await;
     // It is seen to be due again while its first prompt is on its way.
     world.advance(10);
-    world.service.db.tell_of_others();
+    world.service.db.notify_all();
     for _ in 0..100 {
         tokio::task::yield_now().await;
     }
