@@ -146,9 +146,10 @@ impl Clock {
     }
 
     /// Waits until the wall clock shows `until` or later, or is set back: whoever waits for a time
-    /// then has to think again.
-    pub async fn sleep_until(&self, until: Timestamp) {
-        let mut last = self.now();
+    /// then has to think again. `decided_at` is what the clock showed when `until` was decided on,
+    /// so that a clock that was set back since then is noticed too.
+    pub async fn sleep_until(&self, until: Timestamp, decided_at: Timestamp) {
+        let mut last = decided_at;
         match &self.0 {
             Source::System => loop {
                 let now = system_now();
@@ -250,7 +251,7 @@ mod tests {
         let waiting = tokio::spawn({
             let clock = clock.clone();
             async move {
-                clock.sleep_until(until).await;
+                clock.sleep_until(until, Timestamp::UNIX_EPOCH).await;
                 clock.now()
             }
         });
@@ -259,5 +260,16 @@ mod tests {
         assert!(!waiting.is_finished());
         clock.advance(SignedDuration::from_secs(1));
         assert_eq!(waiting.await.unwrap(), until);
+    }
+
+    #[tokio::test]
+    async fn a_clock_set_back_before_the_wait_began_ends_it_at_once() {
+        let decided_at = Timestamp::from_second(3_600).unwrap();
+        let until = Timestamp::from_second(3_660).unwrap();
+        let clock = Clock::manual(decided_at);
+        clock.set(Timestamp::UNIX_EPOCH);
+        clock.sleep_until(until, decided_at).await;
+        let ahead = Clock::system().now() + SignedDuration::from_hours(1);
+        Clock::system().sleep_until(ahead, ahead).await;
     }
 }

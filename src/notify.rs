@@ -138,7 +138,7 @@ impl Notifier {
                 () = stop.cancelled() => {}
                 Some(ended) = round.sending.join_next() => round.note(ended),
                 () = outbox.changed() => {}
-                () = self.clock.sleep_until(later(looked_at, WATCH)) => {}
+                () = self.clock.sleep_until(later(looked_at, WATCH), looked_at) => {}
             }
         }
         let over = self.clock.sleep(LAST_CALL);

@@ -104,6 +104,7 @@ pub(super) async fn run(scheduler: &Scheduler, mode: Mode, stop: CancellationTok
     let watch = tokio::spawn(watch_changes(scheduler.clone(), seen));
     let clock = &scheduler.clock;
     let mut stopping = false;
+    let mut stepped_at = clock.now();
     let mut pending = VecDeque::from([Message::Event(Event::Tick)]);
     while !runner.finished {
         if stop.is_cancelled() && !stopping {
@@ -128,7 +129,7 @@ pub(super) async fn run(scheduler: &Scheduler, mode: Mode, stop: CancellationTok
                 () = stop.cancelled(), if !stopping => continue,
                 Some(message) = inbox.recv() => message,
                 () = due.changed() => Message::Event(Event::Changed),
-                () = clock.sleep_until(core.wake_at(clock.now())) => Message::Event(Event::Tick),
+                () = clock.sleep_until(core.wake_at(stepped_at), stepped_at) => Message::Event(Event::Tick),
             },
         };
         pending.push_front(message);
@@ -148,6 +149,7 @@ pub(super) async fn run(scheduler: &Scheduler, mode: Mode, stop: CancellationTok
                 }
             };
             let moment = clock.moment();
+            stepped_at = moment.now;
             runner.keeper.begin_step(moment);
             for action in core.step(moment, event) {
                 runner.take(action, moment.now, &mut round).await;
