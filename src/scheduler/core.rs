@@ -25,7 +25,7 @@ use blame::Suspicion;
 use places::Places;
 use target::Target;
 
-pub use event::{Action, Event, Mode, Settling, View};
+pub use event::{Action, Event, Mode, Settling, StoreAction, TargetAction, View, Write};
 
 /// How often a scheduler says that it lives.
 const HEARTBEAT: SignedDuration = SignedDuration::from_secs(10);
@@ -174,7 +174,7 @@ impl Core {
             Some(Jump::Back(by)) => {
                 tracing::warn!("the clock was set back by {by:#}");
                 self.forget_times(now);
-                actions.push(Action::PullForward);
+                actions.push(Action::Store(StoreAction::PullForward));
             }
             None => {}
         }
@@ -184,7 +184,7 @@ impl Core {
         }
         self.take_in(now, event, &mut actions);
         for action in &actions {
-            if let Action::Settle(settling) = action {
+            if let Action::Write(Write::Settle(settling)) = action {
                 self.ours.settle(&settling.lane, settling.occurrence_id);
             }
         }
@@ -240,22 +240,26 @@ impl Core {
             return;
         }
         if self.stop_at.is_some_and(|until| now >= until) {
-            actions.extend(self.ours.unsettled().map(Action::Abandon));
+            for occurrence_id in self.ours.unsettled() {
+                actions.push(Action::Talk(TargetAction::HangUp(occurrence_id)));
+                actions.push(Action::Store(StoreAction::Abandon(occurrence_id)));
+            }
             self.ours.leave_all();
         }
         if self.next_beat.is_none_or(|t| now >= t) {
             self.next_beat = Some(later(now, HEARTBEAT));
-            actions.push(Action::Beat(self.holding()));
+            actions.push(Action::Store(StoreAction::Beat(self.holding())));
         }
         if self.guard.held_until().is_none() && self.next_trust.is_some_and(|t| now >= t) {
             self.next_trust = Some(later(now, TRUSTING));
-            actions.push(Action::TrustClock);
+            actions.push(Action::Store(StoreAction::TrustClock));
         }
         if let (true, Some(retention)) = (self.may_prune(), self.settings.retention)
             && self.next_prune.is_none_or(|t| now >= t)
         {
             self.next_prune = Some(later(now, PRUNING));
-            actions.extend(now.checked_sub(retention).ok().map(Action::Prune));
+            let before = now.checked_sub(retention).ok();
+            actions.extend(before.map(|before| Action::Store(StoreAction::Prune(before))));
         }
         self.ask_target(now, actions);
         if self.may_claim() {
@@ -275,10 +279,12 @@ impl Core {
                 self.look_again = false;
                 self.looking = true;
                 self.looked_at = now;
-                actions.push(match std::mem::take(&mut self.look_further) {
-                    true => Action::LookFurther,
-                    false => Action::Look,
-                });
+                actions.push(Action::Store(
+                    match std::mem::take(&mut self.look_further) {
+                        true => StoreAction::LookFurther,
+                        false => StoreAction::Look,
+                    },
+                ));
             }
         }
         if self.is_done(now) {
@@ -295,7 +301,7 @@ impl Core {
                 return;
             };
             self.ours.claim(candidate.lane.clone());
-            actions.push(Action::Claim(candidate));
+            actions.push(Action::Write(Write::Claim(candidate, now)));
         }
     }
 
@@ -328,7 +334,7 @@ impl Core {
             let age = now.duration_since(open.sent_at.unwrap_or(now));
             self.asking
                 .insert(open.id, age.min(self.guard.steady_for()));
-            actions.push(Action::Find(Box::new(open)));
+            actions.push(Action::Talk(TargetAction::Find(Box::new(open))));
         }
     }
 

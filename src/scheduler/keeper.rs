@@ -10,7 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use self::adoptions::Adoptions;
 use self::look::DUE_AT_ONCE;
-use super::core::{Action, Event, Settling};
+use super::core::{Event, Settling, StoreAction, Write};
 use super::queue::{Candidate, Source};
 use super::{Outcome, Scheduler};
 use crate::clock::{Moment, Reading};
@@ -49,26 +49,6 @@ pub enum Carried {
     Event(Event),
     /// To write this verdict again a while later: the database failed.
     WriteAgain(Settling),
-    /// What is not the database's, or nothing that others should wait for.
-    Left(Action),
-}
-
-/// What may go into one commit with others.
-#[derive(Clone, Debug)]
-pub enum Write {
-    /// To claim this, by this time.
-    Claim(Candidate, Timestamp),
-    /// To write this verdict.
-    Settle(Settling),
-    /// To note Letta's run of a prompt that is on its way.
-    Run {
-        /// The occurrence.
-        occurrence_id: i64,
-        /// The right to settle it.
-        fence: i64,
-        /// The run.
-        run_id: String,
-    },
 }
 
 /// What came of it.
@@ -111,64 +91,67 @@ impl Keeper {
         self.reading.moment = moment;
     }
 
-    /// Carries out one action as far as it concerns the database.
-    pub async fn carry_out(&mut self, action: Action) -> Carried {
+    /// Carries out what is done with the database by itself.
+    pub async fn carry_out(&mut self, action: StoreAction) -> Carried {
         let Scheduler {
             db, letta, clock, ..
         } = &self.scheduler;
         let noted = match action {
-            Action::Look | Action::LookFurther => {
-                if matches!(action, Action::LookFurther) {
-                    self.due_at_once = self.due_at_once.saturating_mul(2);
-                }
-                let looked = self.look().await;
-                let event = match looked {
-                    Ok(view) => {
-                        self.report(None);
-                        Event::Looked(view)
-                    }
-                    Err(e) => {
-                        self.report(Some(e));
-                        Event::LookFailed
-                    }
-                };
-                return Carried::Event(event);
+            StoreAction::Look => return Carried::Event(self.look().await),
+            StoreAction::LookFurther => {
+                self.due_at_once = self.due_at_once.saturating_mul(2);
+                return Carried::Event(self.look().await);
             }
-            Action::Hold { refusal, by_lanes } => {
+            StoreAction::Hold { refusal, by_lanes } => {
                 db.hold_target(&self.held_target(refusal, by_lanes)).await
             }
-            Action::Release => db.release_target(letta.target(), clock.now()).await,
-            Action::Beat(holding) => {
-                let (owner, now) = (self.lock.owner(), clock.now());
-                let beaten = db.beat(owner, holding.as_deref(), now).await;
-                let reviewed = match beaten {
-                    Ok(()) => db.review_incidents(now).await,
-                    Err(e) => Err(e),
-                };
-                if let Ok(true) = reviewed {
+            StoreAction::Release => db.release_target(letta.target(), clock.now()).await,
+            StoreAction::Beat(holding) => match self.beat(holding).await {
+                Ok(true) => {
                     self.report(None);
                     return Carried::Event(Event::MoreToReview);
                 }
-                reviewed.map(drop)
-            }
-            Action::TrustClock => db.trust_clock(&self.reading).await,
-            Action::PullForward => {
+                reviewed => reviewed.map(drop),
+            },
+            StoreAction::TrustClock => db.trust_clock(&self.reading).await,
+            StoreAction::PullForward => {
                 self.times_are_right = false;
                 return Carried::Done;
             }
-            Action::Abandon(occurrence_id) => self.abandon(occurrence_id).await,
-            left @ (Action::Claim(_)
-            | Action::Settle(_)
-            | Action::Send(_)
-            | Action::Find(_)
-            | Action::Probe
-            | Action::Prune(_)
-            | Action::Finish) => {
-                return Carried::Left(left);
+            StoreAction::Abandon(occurrence_id) => self.abandon(occurrence_id).await,
+            StoreAction::Prune(before) => {
+                self.prune(before);
+                return Carried::Done;
             }
         };
         self.report(noted.err());
         Carried::Done
+    }
+
+    /// Says that the scheduler lives, and looks after the incidents. Returns whether more of them
+    /// wait to be reviewed.
+    async fn beat(&self, holding: Option<String>) -> Result<bool> {
+        let Scheduler { db, clock, .. } = &self.scheduler;
+        let now = clock.now();
+        db.beat(self.lock.owner(), holding.as_deref(), now).await?;
+        db.review_incidents(now).await
+    }
+
+    /// Prunes beside everything else: it may take a while.
+    fn prune(&self, before: Timestamp) {
+        let (db, now) = (self.scheduler.db.clone(), self.scheduler.clock.now());
+        tokio::spawn(async move {
+            match db.prune(before, now).await {
+                Ok(pruned) if pruned.occurrences > 0 || pruned.schedules > 0 => tracing::info!(
+                    "{} settled deliveries from before {before} are kept as sums only, and {} \
+                     schedules that ended before it are gone",
+                    pruned.occurrences,
+                    pruned.schedules
+                ),
+                Ok(_) => {}
+                Err(e) => tracing::warn!("{}; it is tried again in a day", e.chain()),
+            }
+        });
     }
 
     /// Writes all of this, in one commit if it can be, and each by itself: what fails or is refused

@@ -8,14 +8,13 @@ use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
-use jiff::Timestamp;
 use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::Scheduler;
-use super::core::{Action, Core, Event, Mode, Settling};
-use super::keeper::{Carried, Keeper, Write};
+use super::core::{Action, Core, Event, Mode, Settling, Write};
+use super::keeper::{Carried, Keeper};
 use crate::db::Topic;
 use crate::error::Result;
 use crate::failpoint::failpoint;
@@ -152,7 +151,7 @@ pub(super) async fn run(scheduler: &Scheduler, mode: Mode, stop: CancellationTok
             stepped_at = moment.now;
             runner.keeper.begin_step(moment);
             for action in core.step(moment, event) {
-                runner.take(action, moment.now, &mut round).await;
+                runner.take(action, &mut round).await;
             }
             if runner.finished || round.writes.len() >= ROUND {
                 break;
@@ -174,21 +173,22 @@ pub(super) async fn run(scheduler: &Scheduler, mode: Mode, stop: CancellationTok
 
 impl Runner<'_> {
     /// Carries out one action, or puts off to the end of the round what may be written with others.
-    async fn take(&mut self, action: Action, now: Timestamp, round: &mut Round) {
+    async fn take(&mut self, action: Action, round: &mut Round) {
         match action {
-            Action::Claim(candidate) => return round.writes.push(Write::Claim(candidate, now)),
-            Action::Settle(settling) => return round.settle(settling),
-            Action::Send(_) | Action::Find(_) | Action::Probe => {}
-            // What it reads or writes comes after what was decided before it.
-            _ => self.write(round).await,
+            Action::Write(Write::Settle(settling)) => round.settle(settling),
+            Action::Write(write) => round.writes.push(write),
+            Action::Store(action) => {
+                // What it reads or writes comes after what was decided before it.
+                self.write(round).await;
+                let carried = self.keeper.carry_out(action).await;
+                round.events.extend(self.follow(carried));
+            }
+            Action::Talk(action) => self.talk(action),
+            Action::Finish => {
+                self.write(round).await;
+                self.finished = true;
+            }
         }
-        if let Action::Abandon(occurrence_id) = &action
-            && let Some(task) = self.sending.remove(occurrence_id)
-        {
-            task.abort();
-        }
-        let carried = self.keeper.carry_out(action).await;
-        round.events.extend(self.follow(carried));
     }
 
     /// Writes what was put off.
@@ -220,50 +220,6 @@ impl Runner<'_> {
                 });
                 None
             }
-            Carried::Left(action) => {
-                self.talk(action);
-                None
-            }
         }
-    }
-
-    /// Carries out what is not the database's.
-    fn talk(&mut self, action: Action) {
-        match action {
-            Action::Send(job) => self.send(job),
-            Action::Find(open) => self.find(open),
-            Action::Probe => self.probe(),
-            Action::Prune(before) => self.prune(before),
-            Action::Finish => self.finished = true,
-            // The keeper has carried them out.
-            Action::Look
-            | Action::LookFurther
-            | Action::Claim(_)
-            | Action::Settle(_)
-            | Action::Hold { .. }
-            | Action::Release
-            | Action::PullForward
-            | Action::TrustClock
-            | Action::Beat(_)
-            | Action::Abandon(_) => {}
-        }
-    }
-
-    /// Prunes beside everything else: it may take a while.
-    fn prune(&self, before: Timestamp) {
-        let db = self.scheduler.db.clone();
-        let now = self.scheduler.clock.now();
-        tokio::spawn(async move {
-            match db.prune(before, now).await {
-                Ok(pruned) if pruned.occurrences > 0 || pruned.schedules > 0 => tracing::info!(
-                    "{} settled deliveries from before {before} are kept as sums only, and {} \
-                     schedules that ended before it are gone",
-                    pruned.occurrences,
-                    pruned.schedules
-                ),
-                Ok(_) => {}
-                Err(e) => tracing::warn!("{}; it is tried again in a day", e.chain()),
-            }
-        });
     }
 }

@@ -12,7 +12,7 @@ use jiff::Timestamp;
 
 use super::super::judge::{Facts, judge_answer, judge_evidence, judge_withheld};
 use super::target::{HeldBy, Target};
-use super::{Action, Core, Settling};
+use super::{Action, Core, Settling, StoreAction, TargetAction, Write};
 use crate::db::{Job, OpenOccurrence};
 use crate::letta_client::{Answer, ErrorClass, Evidence, Refusal, RefusalKind};
 use crate::models::{Lane, Verdict};
@@ -172,7 +172,7 @@ impl Core {
         for suspicion in &mut self.suspicions {
             suspicion.asked = true;
         }
-        actions.push(Action::Probe);
+        actions.push(Action::Talk(TargetAction::Probe));
     }
 
     /// Takes what the target says of itself.
@@ -309,7 +309,7 @@ impl Core {
                 if by_lanes {
                     self.target.put_off(now);
                 }
-                actions.push(Action::Hold { refusal, by_lanes });
+                actions.push(Action::Store(StoreAction::Hold { refusal, by_lanes }));
             }
             Target::Held {
                 by: held_by,
@@ -320,7 +320,7 @@ impl Core {
                 let was_by_lanes = matches!(held_by, HeldBy::Lanes { .. });
                 if *reason != refusal.text || by_lanes != was_by_lanes {
                     reason.clone_from(&refusal.text);
-                    actions.push(Action::Hold { refusal, by_lanes });
+                    actions.push(Action::Store(StoreAction::Hold { refusal, by_lanes }));
                 }
                 *held_by = by;
             }
@@ -331,7 +331,7 @@ impl Core {
         tracing::info!("the target takes prompts again");
         self.target = Target::Open;
         self.next_beat = None;
-        actions.push(Action::Release);
+        actions.push(Action::Store(StoreAction::Release));
         self.want_look();
     }
 
@@ -373,7 +373,7 @@ fn is_of_the_way(class: ErrorClass) -> bool {
 }
 
 fn settle_job(job: Box<Job>, verdict: Verdict) -> Action {
-    Action::Settle(Settling {
+    Action::Write(Write::Settle(Settling {
         occurrence_id: job.occurrence_id,
         uid: job.uid,
         fence: job.fence,
@@ -381,12 +381,12 @@ fn settle_job(job: Box<Job>, verdict: Verdict) -> Action {
         lane: job.lane.clone(),
         intended_at: job.intended_at,
         job: Some(job),
-    })
+    }))
 }
 
 /// The settling of a prompt whose fate was looked for.
 pub(super) fn settle_open(open: OpenOccurrence, verdict: Verdict) -> Action {
-    Action::Settle(Settling {
+    Action::Write(Write::Settle(Settling {
         occurrence_id: open.id,
         uid: open.uid,
         fence: open.fence,
@@ -394,5 +394,5 @@ pub(super) fn settle_open(open: OpenOccurrence, verdict: Verdict) -> Action {
         lane: open.lane,
         intended_at: open.intended_at,
         job: None,
-    })
+    }))
 }

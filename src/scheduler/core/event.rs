@@ -45,20 +45,41 @@ pub enum Event {
 /// What to do.
 #[derive(Debug)]
 pub enum Action {
-    /// Read the database.
+    /// Write this. It may share a commit with other writes.
+    Write(Write),
+    /// Read or change the database, after everything that was to be written before.
+    Store(StoreAction),
+    /// Speak to the target.
+    Talk(TargetAction),
+    /// Stop.
+    Finish,
+}
+
+/// What may share a commit with others.
+#[derive(Clone, Debug)]
+pub enum Write {
+    /// To claim this, by this time.
+    Claim(Candidate, Timestamp),
+    /// To write this verdict.
+    Settle(Settling),
+    /// To note Letta's run of a prompt that is on its way.
+    Run {
+        /// The occurrence.
+        occurrence_id: i64,
+        /// The right to settle it.
+        fence: i64,
+        /// The run.
+        run_id: String,
+    },
+}
+
+/// What is done with the database by itself.
+#[derive(Debug)]
+pub enum StoreAction {
+    /// Read it.
     Look,
     /// Read it, with twice as many due schedules: of those we know none can be sent.
     LookFurther,
-    /// Claim this.
-    Claim(Candidate),
-    /// Send this.
-    Send(Box<Job>),
-    /// Write this verdict.
-    Settle(Settling),
-    /// Look for the fate of this.
-    Find(Box<OpenOccurrence>),
-    /// Ask whether the target is well.
-    Probe,
     /// Note that the target is held.
     Hold {
         /// Why.
@@ -75,12 +96,23 @@ pub enum Action {
     Beat(Option<String>),
     /// Keep that the clock is trusted as it stands.
     TrustClock,
-    /// Break off this prompt: what becomes of it is unknown.
+    /// Note that what becomes of this prompt is unknown: nobody waits for its answer any more.
     Abandon(i64),
     /// Keep what was settled before this as sums only.
     Prune(Timestamp),
-    /// Stop.
-    Finish,
+}
+
+/// What is said to the target, or is not said any further.
+#[derive(Debug)]
+pub enum TargetAction {
+    /// Send this.
+    Send(Box<Job>),
+    /// Look for the fate of this.
+    Find(Box<OpenOccurrence>),
+    /// Ask whether the target is well.
+    Probe,
+    /// Stop waiting for the answer to this prompt.
+    HangUp(i64),
 }
 
 /// A verdict to be written, with what is needed to go on after it.

@@ -7,7 +7,9 @@ use jiff::Timestamp;
 use super::super::judge::{Facts, judge_evidence};
 use super::super::queue::{Candidate, Source};
 use super::blame::settle_open;
-use super::{AFTER_FAILURE, Action, Core, Event, Mode, Settling, View, earliest, later};
+use super::{
+    AFTER_FAILURE, Action, Core, Event, Mode, Settling, TargetAction, View, earliest, later,
+};
 use crate::db::{Claim, DueSchedule, Halt, Job, OpenOccurrence};
 use crate::letta_client::{Evidence, RefusalKind};
 use crate::models::{State, Trigger, Verdict};
@@ -172,7 +174,7 @@ impl Core {
                     None => self.next_due = earliest(self.next_due, job.next_run),
                 }
                 self.ours.send(candidate.lane, job.occurrence_id);
-                actions.push(Action::Send(job));
+                actions.push(Action::Talk(TargetAction::Send(job)));
             }
             Claim::LaneBusy => {
                 self.ours.leave(&candidate.lane);

@@ -1,7 +1,7 @@
 //! Looking at the database: what is due and what is open, after putting it in order.
 
 use super::super::Scheduler;
-use super::super::core::View;
+use super::super::core::{Event, View};
 use super::{Keeper, unknown_from};
 use crate::db::{AT_ONCE, DueSchedule, OpenOccurrence, Waits};
 use crate::error::Result;
@@ -12,9 +12,23 @@ use crate::models::State;
 pub(super) const DUE_AT_ONCE: usize = 1_000;
 
 impl Keeper {
+    /// Reads the database, and says once that it fails, or works again.
+    pub(super) async fn look(&mut self) -> Event {
+        match self.read_view().await {
+            Ok(view) => {
+                self.report(None);
+                Event::Looked(view)
+            }
+            Err(e) => {
+                self.report(Some(e));
+                Event::LookFailed
+            }
+        }
+    }
+
     /// Reads the database, after putting some of it in order. What others do with it in one go may
     /// be much; the view says whether there is more, and what waits comes first.
-    pub(super) async fn look(&mut self) -> Result<View> {
+    async fn read_view(&mut self) -> Result<View> {
         let mut more = self.take_over_from_the_dead().await?;
         more |= self.adopt().await?;
         more |= self.mend_times().await?;

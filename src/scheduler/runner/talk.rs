@@ -4,14 +4,28 @@ use std::panic::AssertUnwindSafe;
 
 use futures_util::FutureExt;
 
-use super::super::core::Event;
+use super::super::core::{Event, TargetAction};
 use super::{Message, Run, Runner};
 use crate::db::{Job, OpenOccurrence};
 use crate::failpoint::failpoint;
 use crate::letta_client::{Answer, Doubt, ErrorClass, Evidence, Outgoing, Refusal, RefusalKind};
 
 impl Runner<'_> {
-    pub(super) fn send(&mut self, job: Box<Job>) {
+    /// Says something to the target, or stops waiting for its answer.
+    pub(super) fn talk(&mut self, action: TargetAction) {
+        match action {
+            TargetAction::Send(job) => self.send(job),
+            TargetAction::Find(open) => self.find(open),
+            TargetAction::Probe => self.probe(),
+            TargetAction::HangUp(occurrence_id) => {
+                if let Some(task) = self.sending.remove(&occurrence_id) {
+                    task.abort();
+                }
+            }
+        }
+    }
+
+    fn send(&mut self, job: Box<Job>) {
         let (letta, messages) = (self.scheduler.letta.clone(), self.messages.clone());
         let sent = job.clone();
         let task = tokio::spawn(async move {
@@ -42,7 +56,7 @@ impl Runner<'_> {
         self.sending.insert(job.occurrence_id, task.abort_handle());
     }
 
-    pub(super) fn find(&self, open: Box<OpenOccurrence>) {
+    fn find(&self, open: Box<OpenOccurrence>) {
         let lookup = self.keeper.lookup(&open);
         let (letta, messages) = (self.scheduler.letta.clone(), self.messages.clone());
         tokio::spawn(async move {
@@ -55,7 +69,7 @@ impl Runner<'_> {
         });
     }
 
-    pub(super) fn probe(&self) {
+    fn probe(&self) {
         let (letta, messages) = (self.scheduler.letta.clone(), self.messages.clone());
         tokio::spawn(async move {
             let broken = || Err(broken_probe());

@@ -5,8 +5,8 @@ use std::collections::VecDeque;
 
 use promptyoself::clock::Clock;
 use promptyoself::db::{AT_ONCE, Claim};
-use promptyoself::scheduler::core::{Action, Core, Event, Mode};
-use promptyoself::scheduler::keeper::{Carried, Keeper, Write};
+use promptyoself::scheduler::core::{Action, Core, Event, Mode, StoreAction, Write};
+use promptyoself::scheduler::keeper::{Carried, Keeper};
 
 use crate::daemon::Program;
 use crate::fake_letta::FakeLetta;
@@ -129,18 +129,16 @@ impl Steps {
         }
         let action = self.actions.pop_front()?;
         let name = match &action {
-            Action::Look | Action::LookFurther => "look",
-            Action::Claim(_) => "claim",
-            Action::Beat(_) => "beat",
+            Action::Store(StoreAction::Look | StoreAction::LookFurther) => "look",
+            Action::Write(Write::Claim(..)) => "claim",
+            Action::Store(StoreAction::Beat(_)) => "beat",
             Action::Finish => "finish",
             _ => "other",
         };
         let carried = match action {
-            Action::Claim(candidate) => {
-                let claim = Write::Claim(candidate, self.clock.now());
-                self.keeper.write(vec![claim]).await.remove(0)
-            }
-            other => self.keeper.carry_out(other).await,
+            Action::Write(write) => self.keeper.write(vec![write]).await.remove(0),
+            Action::Store(action) => self.keeper.carry_out(action).await,
+            Action::Talk(_) | Action::Finish => Carried::Done,
         };
         match carried {
             Carried::Event(Event::Claimed(candidate, claim)) => {
@@ -149,7 +147,7 @@ impl Steps {
                 return Some(if is_sent { "send" } else { "claim" });
             }
             Carried::Event(event) => self.events.push_back(event),
-            Carried::Done | Carried::Left(_) => {}
+            Carried::Done => {}
             Carried::WriteAgain(settling) => panic!("{settling:?}"),
         }
         Some(name)

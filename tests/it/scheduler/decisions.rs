@@ -8,7 +8,9 @@ use promptyoself::db::{Claim, ClaimTerms, DueSchedule, Job, OpenOccurrence};
 use promptyoself::letta_client::{ErrorClass, Evidence, Refusal, RefusalKind};
 use promptyoself::models::{AgentId, Fault, Lane, Lifecycle, State, Trigger, Verdict};
 use promptyoself::scheduler::Settings;
-use promptyoself::scheduler::core::{Action, Core, Event, Mode, View};
+use promptyoself::scheduler::core::{
+    Action, Core, Event, Mode, StoreAction, TargetAction, View, Write,
+};
 use promptyoself::scheduler::queue::Source;
 use uuid::Uuid;
 
@@ -85,7 +87,7 @@ fn failed() -> Evidence {
 }
 
 fn claims(actions: &[Action]) -> usize {
-    let is_claim = |a: &&Action| matches!(a, Action::Claim(_));
+    let is_claim = |a: &&Action| matches!(a, Action::Write(Write::Claim(_, _)));
     actions.iter().filter(is_claim).count()
 }
 
@@ -96,7 +98,9 @@ fn what_another_scheduler_lets_wait_is_not_overtaken() {
         due: vec![due(2)],
         ..View::default()
     });
-    let Some(Action::Claim(oldest)) = actions.into_iter().find(|a| matches!(a, Action::Claim(_)))
+    let Some(Action::Write(Write::Claim(oldest, _))) = actions
+        .into_iter()
+        .find(|a| matches!(a, Action::Write(Write::Claim(_, _))))
     else {
         panic!("the oldest is not claimed");
     };
@@ -105,7 +109,10 @@ fn what_another_scheduler_lets_wait_is_not_overtaken() {
     assert_eq!(claims(&actions), 0, "{actions:?}");
     // The next look tells.
     let actions = core.step(at(6), Event::Tick);
-    assert!(matches!(actions[..], [Action::Look]), "{actions:?}");
+    assert!(
+        matches!(actions[..], [Action::Store(StoreAction::Look)]),
+        "{actions:?}"
+    );
 }
 
 /// Whether an absence that was asked for and heard at these moments leads to another try.
@@ -117,7 +124,9 @@ fn absence_is_proof(asked: Moment, heard: Moment) -> bool {
         ..View::default()
     };
     let actions = core.step(asked, Event::Looked(view));
-    let asks = actions.iter().any(|a| matches!(a, Action::Find(_)));
+    let asks = actions
+        .iter()
+        .any(|a| matches!(a, Action::Talk(TargetAction::Find(_))));
     assert!(asks, "{actions:?}");
     let absent = Evidence::Absent { failed: None };
     let found = Event::Found(Box::new(open(1, State::Unknown)), absent);
@@ -143,7 +152,9 @@ fn an_absence_tells_of_the_time_at_which_it_was_asked_for() {
 
 fn is_sent_again(actions: &[Action]) -> bool {
     actions.iter().any(|action| match action {
-        Action::Settle(settling) => matches!(settling.verdict, Verdict::Waiting { .. }),
+        Action::Write(Write::Settle(settling)) => {
+            matches!(settling.verdict, Verdict::Waiting { .. })
+        }
         _ => false,
     })
 }
@@ -156,11 +167,13 @@ fn what_is_proved_absent_is_not_looked_for_again() {
     });
     let found = Event::Found(Box::new(open(1, State::Unknown)), failed());
     let actions = core.step(at(66), found);
-    let Some(Action::Settle(settling)) = actions.into_iter().next() else {
+    let Some(Action::Write(Write::Settle(settling))) = actions.into_iter().next() else {
         panic!("nothing is settled");
     };
     let actions = core.step(at(66), Event::Settled(settling, Some(State::Waiting)));
-    let asks = actions.iter().any(|a| matches!(a, Action::Find(_)));
+    let asks = actions
+        .iter()
+        .any(|a| matches!(a, Action::Talk(TargetAction::Find(_))));
     assert!(!asks, "{actions:?}");
 }
 
@@ -262,7 +275,7 @@ fn refused_times(times: u32) -> (Core, Vec<Action>, i64) {
         };
         let actions = core.step(at(now), Event::Looked(view));
         let claimed = actions.into_iter().find_map(|action| match action {
-            Action::Claim(candidate) => Some(candidate),
+            Action::Write(Write::Claim(candidate, _)) => Some(candidate),
             _ => None,
         });
         let refused = Claim::Failed("not this one".into());
@@ -290,7 +303,10 @@ fn a_refused_claim_keeps_its_place_at_first() {
 #[test]
 fn a_claim_that_is_refused_again_and_again_is_overtaken() {
     let (_, actions, _) = refused_times(4);
-    let Some(Action::Claim(next)) = actions.iter().find(|a| matches!(a, Action::Claim(_))) else {
+    let Some(Action::Write(Write::Claim(next, _))) = actions
+        .iter()
+        .find(|a| matches!(a, Action::Write(Write::Claim(_, _))))
+    else {
         panic!("the next one is not claimed: {actions:?}");
     };
     let Source::Due(next) = &next.source else {
@@ -306,17 +322,25 @@ fn a_look_goes_on_only_where_nothing_it_showed_can_be_taken() {
         more_due: true,
         ..View::default()
     };
-    let is_look = |a: &&Action| matches!(a, Action::Look | Action::LookFurther);
+    let is_look = |a: &&Action| {
+        matches!(
+            a,
+            Action::Store(StoreAction::Look | StoreAction::LookFurther)
+        )
+    };
     let (mut core, actions) = looked(view());
     assert_eq!(actions.iter().filter(is_look).count(), 0, "{actions:?}");
     let claimed = actions.into_iter().find_map(|action| match action {
-        Action::Claim(candidate) => Some(candidate),
+        Action::Write(Write::Claim(candidate, _)) => Some(candidate),
         _ => None,
     });
     // Its lane is busy, and there is no other: what comes after it may be for another lane.
     let busy = Event::Claimed(claimed.unwrap(), Claim::LaneBusy);
     let actions = core.step(at(5), busy);
-    assert!(matches!(actions[..], [Action::LookFurther]), "{actions:?}");
+    assert!(
+        matches!(actions[..], [Action::Store(StoreAction::LookFurther)]),
+        "{actions:?}"
+    );
     // Now all is known.
     let all = View {
         more_due: false,
@@ -337,7 +361,7 @@ fn unknown(ids: std::ops::Range<u8>) -> Vec<OpenOccurrence> {
 
 fn searched(actions: &[Action]) -> Vec<OpenOccurrence> {
     let found = actions.iter().filter_map(|action| match action {
-        Action::Find(open) => Some((**open).clone()),
+        Action::Talk(TargetAction::Find(open)) => Some((**open).clone()),
         _ => None,
     });
     found.collect()
@@ -364,12 +388,15 @@ fn however_many_searches_hang_those_that_could_be_settled_are_made_soon() {
                 Evidence::Refused(Refusal::new(kind, class, "silent"))
             };
             let mut actions = core.step(now, Event::Found(Box::new(search), evidence));
-            if actions.iter().any(|a| matches!(a, Action::Probe)) {
+            if actions
+                .iter()
+                .any(|a| matches!(a, Action::Talk(TargetAction::Probe)))
+            {
                 actions.extend(core.step(now, Event::Probed(Ok(()))));
             }
             under_way.extend(searched(&actions));
             for action in actions {
-                if let Action::Settle(settling) = action {
+                if let Action::Write(Write::Settle(settling)) = action {
                     let state = match settling.verdict {
                         Verdict::Unknown { .. } => State::Unknown,
                         _ => State::Waiting,
@@ -395,7 +422,7 @@ fn due_in_lanes(ids: impl Iterator<Item = u8>) -> Vec<(DueSchedule, Lane)> {
 fn answer(core: &mut Core, actions: Vec<Action>) -> Vec<Action> {
     let mut jobs = Vec::new();
     for action in actions {
-        let Action::Claim(candidate) = action else {
+        let Action::Write(Write::Claim(candidate, _)) = action else {
             continue;
         };
         let Source::Due(due) = &candidate.source else {

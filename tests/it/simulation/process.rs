@@ -9,9 +9,11 @@ use jiff::Timestamp;
 use promptyoself::clock::{Witnesses, judge};
 use promptyoself::db::{Claim, Db};
 use promptyoself::models::{Lane, State, Trigger, Verdict};
-use promptyoself::scheduler::core::{Action, Core, Event, Mode, Settling, View};
+use promptyoself::scheduler::core::{
+    Action, Core, Event, Mode, Settling, StoreAction, TargetAction, View, Write,
+};
 use promptyoself::scheduler::guard::Start;
-use promptyoself::scheduler::keeper::{Carried, Keeper, Write};
+use promptyoself::scheduler::keeper::{Carried, Keeper};
 use promptyoself::scheduler::queue::{Candidate, Source};
 use promptyoself::scheduler::{Outcome, Scheduler};
 
@@ -227,61 +229,50 @@ impl World {
         let moment = self.clock.moment();
         process.keeper.begin_step(moment);
         for action in process.core.step(moment, event) {
-            match action {
-                Action::Claim(candidate) => {
-                    writes.push(Write::Claim(candidate, moment.now));
-                    continue;
-                }
-                Action::Settle(settling) => {
-                    writes.push(Write::Settle(settling));
-                    continue;
-                }
-                Action::Send(_) | Action::Find(_) | Action::Probe => {}
-                _ => match self.write(slot, process, writes).await? {
+            if let Action::Write(write) = action {
+                writes.push(write);
+                continue;
+            }
+            if let Action::Store(_) | Action::Finish = &action {
+                match self.write(slot, process, writes).await? {
                     Fate::Lives => {}
                     ends => return Ok(ends),
-                },
+                }
             }
             if happens(&mut self.rng, self.faults.crash) {
                 self.note(format!("{slot}: is killed before {}", short(&action)));
                 return Ok(Fate::Dies);
             }
-            let finishes = matches!(action, Action::Finish);
-            self.carry_out(slot, process, action).await?;
-            if finishes {
-                return Ok(Fate::Finishes);
+            self.note(format!("{slot}:   {}", short(&action)));
+            match action {
+                Action::Write(write) => writes.push(write),
+                Action::Store(action) => self.carry_out(slot, process, action).await?,
+                Action::Talk(action) => self.talk(process, action).await?,
+                Action::Finish => return Ok(Fate::Finishes),
             }
         }
         Ok(Fate::Lives)
     }
 
-    async fn carry_out(&mut self, slot: usize, process: &mut Process, action: Action) -> Law {
-        self.note(format!("{slot}:   {}", short(&action)));
-        if let Action::Abandon(occurrence) = &action {
-            self.letta.hang_up(process.life, Some(*occurrence));
-        }
-        let is_talk = matches!(action, Action::Send(_) | Action::Find(_) | Action::Probe);
-        let is_beat = matches!(action, Action::Beat(_));
-        let fails = !is_talk && happens(&mut self.rng, self.faults.database);
-        let carried = match fails {
+    async fn carry_out(&mut self, slot: usize, process: &mut Process, action: StoreAction) -> Law {
+        let is_beat = matches!(action, StoreAction::Beat(_));
+        let carried = match happens(&mut self.rng, self.faults.database) {
             true => self.fail(process, action).await,
             false => by_scheduler(process.keeper.carry_out(action)).await,
         };
-        if !is_talk {
-            if !is_beat {
-                self.changed = true;
-                self.wrote(slot);
-            }
-            let took = self.rng.i64(0..3_000);
-            self.clock.advance(jiff::SignedDuration::from_micros(took));
+        if !is_beat {
+            self.changed = true;
+            self.wrote(slot);
         }
+        let took = self.rng.i64(0..3_000);
+        self.clock.advance(jiff::SignedDuration::from_micros(took));
         self.follow(process, carried).await
     }
 
     /// Carries out an action on a database that fails: before, or in the middle.
-    async fn fail(&mut self, process: &mut Process, action: Action) -> Carried {
+    async fn fail(&mut self, process: &mut Process, action: StoreAction) -> Carried {
         match (self.rng.u8(0..3), action) {
-            (0, Action::Look | Action::LookFurther) => {
+            (0, StoreAction::Look | StoreAction::LookFurther) => {
                 self.note("      the database can't be read");
                 Carried::Event(Event::LookFailed)
             }
@@ -290,6 +281,29 @@ impl World {
                     .await
             }
         }
+    }
+
+    async fn talk(&mut self, process: &mut Process, action: TargetAction) -> Law {
+        match action {
+            TargetAction::Send(job) => {
+                let owner = process.keeper.terms().owner;
+                self.observer.check_send(&job, owner).await?;
+                self.send(process.life, job)?;
+            }
+            TargetAction::Find(open) => {
+                let soon = self.rng.i64(1_000..200_000);
+                let lookup = process.keeper.lookup(&open);
+                self.plan(soon, Happening::Find(process.life, open, lookup));
+            }
+            TargetAction::Probe => {
+                let soon = self.rng.i64(1_000..50_000);
+                self.plan(soon, Happening::Probe(process.life));
+            }
+            TargetAction::HangUp(occurrence) => {
+                self.letta.hang_up(process.life, Some(occurrence));
+            }
+        }
+        Ok(())
     }
 
     async fn follow(&mut self, process: &mut Process, carried: Carried) -> Law {
@@ -307,21 +321,6 @@ impl World {
                 self.note("      is written again in a second");
                 self.plan(SECOND, Happening::WriteAgain(process.life, settling));
             }
-            Carried::Left(Action::Send(job)) => {
-                let owner = process.keeper.terms().owner;
-                self.observer.check_send(&job, owner).await?;
-                self.send(process.life, job)?;
-            }
-            Carried::Left(Action::Find(open)) => {
-                let soon = self.rng.i64(1_000..200_000);
-                let lookup = process.keeper.lookup(&open);
-                self.plan(soon, Happening::Find(process.life, open, lookup));
-            }
-            Carried::Left(Action::Probe) => {
-                let soon = self.rng.i64(1_000..50_000);
-                self.plan(soon, Happening::Probe(process.life));
-            }
-            Carried::Left(_) => {}
         }
         Ok(())
     }
@@ -403,9 +402,11 @@ fn known(view: &View) -> Vec<Known> {
 /// An action in one line.
 fn short(action: &Action) -> String {
     match action {
-        Action::Send(job) => format!("send {} to {}", job.occurrence_id, job.agent_id),
-        Action::Find(open) => format!("find {} run {:?}", open.id, open.run_id),
-        Action::Hold { refusal, .. } => format!("hold: {}", refusal.text),
+        Action::Talk(TargetAction::Send(job)) => {
+            format!("send {} to {}", job.occurrence_id, job.agent_id)
+        }
+        Action::Talk(TargetAction::Find(open)) => format!("find {} run {:?}", open.id, open.run_id),
+        Action::Store(StoreAction::Hold { refusal, .. }) => format!("hold: {}", refusal.text),
         other => format!("{other:?}"),
     }
 }

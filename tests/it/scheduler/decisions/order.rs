@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 use promptyoself::db::{Claim, ClaimTerms, DueSchedule, Job};
 use promptyoself::models::{Fault, Lane, State, Turn, Verdict};
-use promptyoself::scheduler::core::{Action, Event, Settling, View};
+use promptyoself::scheduler::core::{Action, Event, Settling, StoreAction, View, Write};
 use uuid::Uuid;
 
 use super::{agent, at, claims, due, lane, looked};
@@ -65,7 +65,7 @@ fn due_at(id: u8, second: i64) -> (DueSchedule, Lane) {
 /// The instant of what is claimed.
 fn claimed(actions: &[Action]) -> Option<Timestamp> {
     actions.iter().find_map(|a| match a {
-        Action::Claim(candidate) => Some(candidate.intended_at),
+        Action::Write(Write::Claim(candidate, _)) => Some(candidate.intended_at),
         _ => None,
     })
 }
@@ -76,7 +76,7 @@ fn what_is_due_again_does_not_overtake_what_no_look_has_shown_yet() {
         due: vec![due(1)],
         ..View::default()
     });
-    let Some(Action::Claim(candidate)) = actions.pop() else {
+    let Some(Action::Write(Write::Claim(candidate, _))) = actions.pop() else {
         panic!("{actions:?}");
     };
     // The claim takes a while, and its schedule is due again when it is made.
@@ -84,7 +84,9 @@ fn what_is_due_again_does_not_overtake_what_no_look_has_shown_yet() {
     let made = Event::Claimed(candidate, Claim::Job(Box::new(job.clone())));
     let actions = core.step(at(8), made);
     assert!(
-        actions.iter().any(|a| matches!(a, Action::Look)),
+        actions
+            .iter()
+            .any(|a| matches!(a, Action::Store(StoreAction::Look))),
         "{actions:?}"
     );
     let actions = core.step(at(9), delivered(job));
@@ -106,11 +108,14 @@ fn a_look_from_before_a_claim_gives_what_is_due_again_no_older_place() {
         due: vec![due(1)],
         ..View::default()
     });
-    let Some(Action::Claim(candidate)) = actions.pop() else {
+    let Some(Action::Write(Write::Claim(candidate, _))) = actions.pop() else {
         panic!("{actions:?}");
     };
     let actions = core.step(at(8), Event::Changed);
-    assert!(matches!(actions[..], [Action::Look]), "{actions:?}");
+    assert!(
+        matches!(actions[..], [Action::Store(StoreAction::Look)]),
+        "{actions:?}"
+    );
     // It was made before the claim, and is heard of before it.
     let seen = View {
         due: vec![due(1), due_at(2, 6)],
@@ -132,8 +137,10 @@ fn a_failing_database_lets_nothing_that_is_due_again_overtake() {
         ..View::default()
     });
     let mut actions = actions.into_iter();
-    let (Some(Action::Claim(candidate)), Some(Action::Claim(of_another_lane))) =
-        (actions.next(), actions.next())
+    let (
+        Some(Action::Write(Write::Claim(candidate, _))),
+        Some(Action::Write(Write::Claim(of_another_lane, _))),
+    ) = (actions.next(), actions.next())
     else {
         panic!("they are not both claimed");
     };
@@ -161,7 +168,7 @@ fn a_failing_database_lets_nothing_that_is_due_again_overtake() {
         job: Some(Box::new(job.clone())),
     };
     let mut actions = core.step(at(8), Event::Settled(settling, Some(State::Waiting)));
-    let Some(Action::Claim(again)) = actions.pop() else {
+    let Some(Action::Write(Write::Claim(again, _))) = actions.pop() else {
         panic!("{actions:?}");
     };
     core.step(

@@ -1,7 +1,7 @@
 //! What a process writes: several decisions in one commit, which may fail or be the last of it.
 
-use promptyoself::scheduler::core::Event;
-use promptyoself::scheduler::keeper::{Carried, Keeper, Write};
+use promptyoself::scheduler::core::{Event, Write};
+use promptyoself::scheduler::keeper::{Carried, Keeper};
 use promptyoself::scheduler::queue::Source;
 
 use super::{Fate, Process, identity};
