@@ -11,8 +11,6 @@ pub mod queue;
 mod runner;
 mod settings;
 
-use std::sync::Arc;
-
 use jiff::Timestamp;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -20,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 use crate::clock::Clock;
 use crate::db::Db;
 use crate::error::Result;
-use crate::letta_client::Letta;
+use crate::letta_client::Targets;
 use crate::models::{State, Verdict};
 use crate::schedule::Zone;
 
@@ -32,8 +30,8 @@ pub use settings::Settings;
 pub struct Scheduler {
     /// The database.
     pub db: Db,
-    /// The server.
-    pub letta: Arc<dyn Letta>,
+    /// To whom prompts are sent.
+    pub targets: Targets,
     /// The time.
     pub clock: Clock,
     /// How deliveries are made.

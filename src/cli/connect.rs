@@ -19,7 +19,7 @@ use super::input::{self, given};
 use super::output::{Reply, Text};
 use crate::error::{Code, Error, Result};
 use crate::http::is_loopback;
-use crate::letta_client::{ErrorClass, Letta, McpServer, Refusal, Rest};
+use crate::letta_client::{ErrorClass, Letta, McpServer, Refusal, Rest, Target};
 use crate::models::AgentId;
 use crate::service::Service;
 use key::{Key, SECRET};

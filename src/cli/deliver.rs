@@ -12,6 +12,7 @@ use uuid::Uuid;
 use crate::config::{self, Delivery};
 use crate::db::RunningScheduler;
 use crate::error::{Code, Error, Result};
+use crate::letta_client::Targets;
 use crate::models::{By, Lifecycle, State, Verdict};
 use crate::notify::Notifier;
 use crate::scheduler::{Mode, Outcome, Scheduler, Settings};
@@ -149,10 +150,9 @@ fn scheduler(
     settings: Settings,
     outcomes: Option<mpsc::UnboundedSender<Outcome>>,
 ) -> Result<Scheduler> {
-    let apart = service.letta.apart()?;
     Ok(Scheduler {
         db: service.db.acting_for(By::scheduler()),
-        letta: apart.unwrap_or_else(|| service.letta.clone()),
+        targets: Targets::only(service.letta.clone()).apart()?,
         clock: service.clock.clone(),
         settings,
         zone: service.zone.clone(),

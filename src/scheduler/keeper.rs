@@ -18,7 +18,7 @@ use crate::db::{Claim, ClaimTerms, HeldTarget, OpenOccurrence, OwnerLock, Settle
 use crate::error::{Error, Result};
 use crate::failpoint::failpoint;
 use crate::letta_client::{ErrorClass, Lookup, Refusal};
-use crate::models::{Fault, Verdict};
+use crate::models::{Fault, Recipient, Verdict};
 
 /// Carries out the core's decisions on the database, under one owner lock. Failures of the
 /// database are reported once and turned into the events that follow from them.
@@ -94,7 +94,7 @@ impl Keeper {
     /// Carries out what is done with the database by itself.
     pub async fn carry_out(&mut self, action: StoreAction) -> Carried {
         let Scheduler {
-            db, letta, clock, ..
+            db, targets, clock, ..
         } = &self.scheduler;
         let noted = match action {
             StoreAction::Look => return Carried::Event(self.look().await),
@@ -105,7 +105,10 @@ impl Keeper {
             StoreAction::Hold { refusal, by_lanes } => {
                 db.hold_target(&self.held_target(refusal, by_lanes)).await
             }
-            StoreAction::Release => db.release_target(letta.target(), clock.now()).await,
+            StoreAction::Release => {
+                db.release_target(targets.default_target().name().as_str(), clock.now())
+                    .await
+            }
             StoreAction::Beat(holding) => match self.beat(holding).await {
                 Ok(true) => {
                     self.report(None);
@@ -247,7 +250,7 @@ impl Keeper {
                 occurrence_id: settling.occurrence_id,
                 schedule_id: settled.schedule_id,
                 intended_at: settling.intended_at,
-                target: self.scheduler.letta.target().to_owned(),
+                target: self.scheduler.targets.default_target().name().to_string(),
                 sent_at: settling.job.as_ref().map(|job| job.sent_at),
                 state: settled.state,
                 verdict: settling.verdict.clone(),
@@ -279,7 +282,7 @@ impl Keeper {
             clock, settings, ..
         } = &self.scheduler;
         Lookup {
-            agent: open.agent_id.clone(),
+            recipient: Recipient::agent(open.lane.target(), open.agent_id.clone()),
             otids: open.otids.clone(),
             run_id: open.run_id.clone(),
             // The first time, unless the clock was set back since.
@@ -305,7 +308,7 @@ impl Keeper {
 
     fn held_target(&self, refusal: Refusal, by_lanes: bool) -> HeldTarget {
         HeldTarget {
-            target: self.scheduler.letta.target().to_owned(),
+            target: self.scheduler.targets.default_target().name().to_string(),
             held_since: self.scheduler.clock.now(),
             code: refusal.class.as_str().to_owned(),
             reason: refusal.text,

@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use promptyoself::clock::Clock;
 use promptyoself::db::{HistoryFilter, ListFilter};
 use promptyoself::error::Result;
-use promptyoself::letta_client::Letta;
+use promptyoself::letta_client::{Letta, Targets};
 use promptyoself::models::{AgentId, Occurrence, Policy, ScheduleType, State};
 use promptyoself::scheduler::{Mode, Outcome, Scheduler, Settings};
 use promptyoself::service::{Registered, Registration, Service, When, Wish};
@@ -144,7 +144,7 @@ impl<T: Letta + 'static> World<T> {
     pub fn scheduler(&self, service: &Service) -> Scheduler {
         Scheduler {
             db: service.db.clone(),
-            letta: self.target.clone(),
+            targets: Targets::only(self.target.clone()),
             clock: self.clock.clone(),
             settings: self.settings.clone(),
             zone: service.zone.clone(),

@@ -34,12 +34,13 @@ impl Keeper {
         more |= self.mend_times().await?;
         let Scheduler {
             db,
-            letta,
+            targets,
             clock,
             settings,
             ..
         } = &self.scheduler;
         let now = clock.now();
+        let target = targets.default_target();
         let (open, unreadable) = db.sort_open_occurrences().await?;
         let mut given_up = 0;
         for occurrence in unreadable.iter().take(at_once()) {
@@ -62,7 +63,7 @@ impl Keeper {
             self.due_at_once = DUE_AT_ONCE.max(self.due_at_once / 2);
         }
         let with_lane = |due: DueSchedule| {
-            let lane = letta.lane(&due.agent_id);
+            let lane = target.lane(&target.recipient(due.agent_id.clone()));
             (due, lane)
         };
         Ok(View {
@@ -75,7 +76,7 @@ impl Keeper {
                 .list_held_targets()
                 .await?
                 .iter()
-                .find(|h| h.target == letta.target())
+                .find(|h| h.target == target.name().as_str())
                 .map(|h| h.by_lanes),
             more,
         })

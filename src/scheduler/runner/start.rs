@@ -80,13 +80,14 @@ pub(super) async fn refuse_doubt(scheduler: &Scheduler, stop: &CancellationToken
 
 /// Asks the target what time it is, and judges our clock by that.
 async fn ask(scheduler: &Scheduler, known: &KnownTimes) -> Option<Doubt> {
-    let Scheduler { letta, clock, .. } = scheduler;
-    let date = letta.check().await.ok().and_then(|info| info.date);
+    let Scheduler { targets, clock, .. } = scheduler;
+    let target = targets.default_target();
+    let date = target.check().await.ok().and_then(|info| info.date);
     let witnesses = Witnesses {
         synchronised: clock.is_synchronised(),
         target: date.map(|at| TargetTime {
             at,
-            is_ours: letta.is_local(),
+            is_ours: target.is_local(),
         }),
     };
     judge(&clock.reading(), known, &witnesses)

@@ -8,7 +8,8 @@ use super::super::core::{Event, TargetAction};
 use super::{Message, Run, Runner};
 use crate::db::{Job, OpenOccurrence};
 use crate::failpoint::failpoint;
-use crate::letta_client::{Answer, Doubt, ErrorClass, Evidence, Outgoing, Refusal, RefusalKind};
+use crate::letta_client::{Answer, Doubt, Outgoing};
+use crate::models::{ErrorClass, Evidence, Recipient, Refusal, RefusalKind};
 
 impl Runner<'_> {
     /// Says something to the target, or stops waiting for its answer.
@@ -26,11 +27,14 @@ impl Runner<'_> {
     }
 
     fn send(&mut self, job: Box<Job>) {
-        let (letta, messages) = (self.scheduler.letta.clone(), self.messages.clone());
+        let (target, messages) = (
+            self.scheduler.targets.default_target().clone(),
+            self.messages.clone(),
+        );
         let sent = job.clone();
         let task = tokio::spawn(async move {
             let outgoing = Outgoing {
-                agent: sent.agent_id.clone(),
+                recipient: Recipient::agent(sent.lane.target(), sent.agent_id.clone()),
                 otid: sent.otid,
                 messages: sent.messages.clone(),
                 options: sent.options.clone(),
@@ -49,7 +53,7 @@ impl Runner<'_> {
                     run_id: None,
                 })
             };
-            let answer = answered(letta.send(&outgoing, &on_run), broken).await;
+            let answer = answered(target.send(&outgoing, &on_run), broken).await;
             failpoint!(AnswerHeard);
             let _ = messages.send(Message::Event(Event::Answered(sent, answer)));
         });
@@ -58,22 +62,28 @@ impl Runner<'_> {
 
     fn find(&self, open: Box<OpenOccurrence>) {
         let lookup = self.keeper.lookup(&open);
-        let (letta, messages) = (self.scheduler.letta.clone(), self.messages.clone());
+        let (target, messages) = (
+            self.scheduler.targets.default_target().clone(),
+            self.messages.clone(),
+        );
         tokio::spawn(async move {
             let broken = || Evidence::Unclear {
                 text: "an internal fault broke the search off".to_owned(),
             };
-            let evidence = answered(letta.find(&lookup), broken).await;
+            let evidence = answered(target.find(&lookup), broken).await;
             failpoint!(EvidenceHeard);
             let _ = messages.send(Message::Event(Event::Found(open, evidence)));
         });
     }
 
     fn probe(&self) {
-        let (letta, messages) = (self.scheduler.letta.clone(), self.messages.clone());
+        let (target, messages) = (
+            self.scheduler.targets.default_target().clone(),
+            self.messages.clone(),
+        );
         tokio::spawn(async move {
             let broken = || Err(broken_probe());
-            let answer = answered(letta.check(), broken).await.map(drop);
+            let answer = answered(target.check(), broken).await.map(drop);
             let _ = messages.send(Message::Event(Event::Probed(answer)));
         });
     }

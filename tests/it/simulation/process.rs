@@ -8,6 +8,7 @@ use std::collections::VecDeque;
 use jiff::Timestamp;
 use promptyoself::clock::{Witnesses, judge};
 use promptyoself::db::{Claim, Db};
+use promptyoself::letta_client::Targets;
 use promptyoself::models::{Lane, State, Trigger, Verdict};
 use promptyoself::scheduler::core::{
     Action, Core, Event, Mode, Settling, StoreAction, TargetAction, View, Write,
@@ -81,7 +82,7 @@ impl World {
         let db = self.dbs[slot].clone();
         let scheduler = Scheduler {
             db: db.clone(),
-            letta: self.service.letta.clone(),
+            targets: Targets::only(self.service.letta.clone()),
             clock: self.clock.clone(),
             settings: self.settings.clone(),
             zone: self.service.zone.clone(),
