@@ -28,11 +28,14 @@ use jiff::Timestamp;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 use crate::clock::Clock;
-use crate::db::{Cancelled, Db, UpgradeReport};
+use crate::db::Db;
 use crate::error::{Code, Error, Result};
 use crate::letta_client::{Agent, Letta};
 use crate::limits;
-use crate::models::{AgentId, Budget, By, Caller, Face, Lifecycle, PromptSchedule, RequestKey};
+use crate::models::{
+    AgentId, Budget, By, Caller, Cancellation, Face, Lifecycle, PromptSchedule, RequestKey,
+    UpgradeReport,
+};
 use crate::schedule::Zone;
 
 pub use accounts::AccountQuery;
@@ -152,9 +155,9 @@ impl Service {
         let before = self.db.cancel_schedule(id, self.clock.now()).await?;
         let ended = match before {
             None => return Err(not_found(id)),
-            Some(Cancelled::Done) => return Ok(()),
-            Some(Cancelled::Ended(Lifecycle::Finished)) => "has finished already",
-            Some(Cancelled::Ended(_)) => "was cancelled already",
+            Some(Cancellation::Done) => return Ok(()),
+            Some(Cancellation::Ended(Lifecycle::Finished)) => "has finished already",
+            Some(Cancellation::Ended(_)) => "was cancelled already",
         };
         Err(Error::new(
             Code::ScheduleNotActive,

@@ -10,9 +10,8 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::config::{self, Delivery};
-use crate::db::RunningScheduler;
 use crate::error::{Code, Error, Result};
-use crate::models::{By, Lifecycle, State, Verdict};
+use crate::models::{By, Lifecycle, RunningScheduler, State, Verdict};
 use crate::notify::Notifier;
 use crate::scheduler::{Mode, Outcome, Scheduler, Settings};
 use crate::service::Service;

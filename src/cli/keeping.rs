@@ -8,8 +8,9 @@ use super::commands::to_rows;
 use super::input::{self, given};
 use super::output::{self, Reply, Text};
 use super::version;
-use crate::db::{Db, Purge};
+use crate::db::Db;
 use crate::error::{Code, Error, Result};
+use crate::models::PurgeScope;
 use crate::schedule::Zone;
 use crate::service::Service;
 
@@ -98,7 +99,7 @@ pub(super) async fn purge(ctx: &Context, args: &PurgeArgs) -> Result<Reply> {
     let service = ctx.service().await?;
     let whose = match (id, agent_id) {
         (Some(id), _) => service.purge_of(id).await?,
-        (None, Some(agent)) => Purge::Agent(agent),
+        (None, Some(agent)) => PurgeScope::Agent(agent),
         (None, None) => {
             return Err(Error::new(
                 Code::Usage,

@@ -4,13 +4,12 @@ use jiff::Timestamp;
 
 use super::Service;
 use crate::clock::{Doubt, SAME, Witnesses, judge};
-use crate::db::{Pruned, Purge};
 use crate::error::{Code, Error, Result};
-use crate::models::Lifecycle;
+use crate::models::{Lifecycle, PruneReport, PurgeScope};
 
 impl Service {
     /// Prunes what was settled before a time. Its sums stay in the account.
-    pub async fn prune(&self, before: Timestamp) -> Result<Pruned> {
+    pub async fn prune(&self, before: Timestamp) -> Result<PruneReport> {
         self.db.prune(before, self.now()).await
     }
 
@@ -56,10 +55,12 @@ impl Service {
     ///
     /// # Errors
     /// [`Code::ScheduleNotFound`], and [`Code::ScheduleLive`] where its prompt is still to be sent.
-    pub async fn purge_of(&self, id: i64) -> Result<Purge> {
+    pub async fn purge_of(&self, id: i64) -> Result<PurgeScope> {
         let schedule = self.find(id).await?;
         match (schedule.lifecycle, schedule.uid) {
-            (Lifecycle::Finished | Lifecycle::Cancelled, Some(uid)) => Ok(Purge::Schedule(uid)),
+            (Lifecycle::Finished | Lifecycle::Cancelled, Some(uid)) => {
+                Ok(PurgeScope::Schedule(uid))
+            }
             (lifecycle, _) => Err(Error::new(
                 Code::ScheduleLive,
                 format!(

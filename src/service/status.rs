@@ -10,10 +10,9 @@ use super::Service;
 use super::answers::{Overview, Success};
 use super::operations::ON_HOLD;
 use crate::clock::Doubt;
-use crate::db::{Halt, HeldTarget, RunningScheduler};
 use crate::error::Result;
 use crate::letta_client::ServerInfo;
-use crate::models::{Incident, OutboxStatus, State};
+use crate::models::{Halt, HeldTarget, Incident, OutboxStatus, RunningScheduler, State};
 
 /// Who delivers, and what stands in the way.
 #[derive(Clone, Debug)]

@@ -14,9 +14,8 @@ use sha2::{Digest, Sha256};
 use super::extract;
 use crate::api::IDEMPOTENCY_KEY;
 use crate::api::problem::ProblemBody;
-use crate::db::{Begun, StoredAnswer};
 use crate::error::{Code, Error, Result};
-use crate::models::{Caller, RequestKey};
+use crate::models::{Caller, RequestKey, RequestStatus, StoredAnswer};
 use crate::server::App;
 use crate::server::auth::identify;
 use crate::server::problem::Problem;
@@ -98,14 +97,14 @@ async fn carry_out(
         .begin_request(&key, &hash, service.clock.now())
         .await?
     {
-        Begun::Unanswered => {}
-        Begun::Answered(answer) => return Ok(answered_before(answer)),
-        Begun::TooMany => {
+        RequestStatus::Unanswered => {}
+        RequestStatus::Answered(answer) => return Ok(answered_before(answer)),
+        RequestStatus::TooMany => {
             let what = "as many answers of this caller are kept for their Idempotency-Key as may be \
                         within a day";
             return Err(too_many(what).into());
         }
-        Begun::Other => {
+        RequestStatus::Other => {
             return Err(Error::new(
                 Code::IdempotencyConflict,
                 format!(
