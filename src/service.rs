@@ -15,6 +15,7 @@ mod messages;
 mod operations;
 mod read;
 mod register;
+mod requests;
 mod rows;
 mod status;
 mod update;
@@ -41,6 +42,7 @@ use crate::schedule::Zone;
 pub use accounts::AccountQuery;
 pub use control::preview;
 pub use doctor::{Diagnosis, Finding, Severity, Usual};
+pub use keeping::{restore, schema_version, settle_in_place};
 pub use keys::Credentials;
 pub(crate) use keys::refused as key_refused;
 pub use messages::ScheduledMessage;
@@ -56,7 +58,7 @@ pub use views::{Listing, OccurrenceView, PolicyView, ScheduleView};
 /// Everything a face can ask for.
 #[derive(Clone)]
 pub struct Service {
-    /// The schedules.
+    /// The schedules, for whoever puts processes together; faces have the use cases.
     pub db: Db,
     /// The server whose agents they are for.
     pub letta: Arc<dyn Letta>,
@@ -117,6 +119,26 @@ impl Service {
     /// behind few of them.
     async fn place_to_read(&self) -> Option<SemaphorePermit<'_>> {
         self.readers.acquire().await.ok()
+    }
+
+    /// The file that holds the schedules.
+    pub fn database(&self) -> &Path {
+        self.db.path()
+    }
+
+    /// The same in a process in which nobody else waits for the database: another connection would
+    /// take longer to open than anything waits.
+    pub fn with_one_connection(self) -> Service {
+        Service {
+            db: self.db.with_one_connection(),
+            ..self
+        }
+    }
+
+    /// Closes the database once what was asked of it is done; later calls fail. The last one to do
+    /// so puts everything into the one file, so that a copy of it is complete.
+    pub async fn close(&self) {
+        self.db.close().await;
     }
 
     /// The same for another caller.

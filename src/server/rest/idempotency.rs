@@ -17,10 +17,10 @@ use crate::api::problem::ProblemBody;
 use crate::error::{Code, Error, Result};
 use crate::models::{Caller, RequestKey, RequestStatus, StoredAnswer};
 use crate::server::App;
-use crate::server::auth::identify;
-use crate::server::problem::Problem;
-use crate::server::too_many;
 use crate::service::Service;
+use crate::web::Problem;
+use crate::web::credentials::identify;
+use crate::web::too_many;
 
 /// The longest key.
 const LONGEST_KEY: usize = crate::limits::IDEMPOTENCY_KEY;
@@ -92,11 +92,7 @@ async fn carry_out(
     let turn = app.running.turn(&key);
     let _turn = turn.lock().await;
     let service = &app.service;
-    match service
-        .db
-        .begin_request(&key, &hash, service.clock.now())
-        .await?
-    {
+    match service.begin_request(&key, &hash).await? {
         RequestStatus::Unanswered => {}
         RequestStatus::Answered(answer) => return Ok(answered_before(answer)),
         RequestStatus::TooMany => {
@@ -162,7 +158,7 @@ async fn keep(
         StatusCode::NOT_FOUND | StatusCode::TOO_MANY_REQUESTS
     );
     if status.is_server_error() || passes {
-        service.db.forget_request(key).await?;
+        service.forget_request(key).await?;
         return Ok(response);
     }
     let body = match Problem::of(&response) {
@@ -177,7 +173,7 @@ async fn keep(
         status: parts.status.as_u16(),
         body: String::from_utf8_lossy(&bytes).into_owned(),
     };
-    service.db.answer_request(key, &answer).await?;
+    service.answer_request(key, &answer).await?;
     Ok(Response::from_parts(parts, Body::from(bytes)))
 }
 
@@ -192,7 +188,7 @@ async fn keep_problem(
         status: problem.status().as_u16(),
         body,
     };
-    service.db.answer_request(key, &answer).await?;
+    service.answer_request(key, &answer).await?;
     Ok(problem.into_response())
 }
 
