@@ -8,8 +8,7 @@ use serde_json::{Value, json};
 
 use super::Context;
 use super::args::WhichArgs;
-use super::commands::to_rows;
-use super::output::{self, Reply, Text};
+use super::output::{self, Reply, Text, to_rows};
 use crate::error::{Code, Result};
 use crate::models::{AgentId, Lifecycle};
 use crate::service::answers::Listed;

@@ -1,8 +1,5 @@
 //! The commands that need the database or Letta: arguments in, service called, answer out.
 
-use std::sync::Arc;
-
-use serde::Serialize;
 use serde_json::Value;
 
 use super::Context;
@@ -12,15 +9,11 @@ use super::args::{
 };
 use super::bulk::{self, Deed};
 use super::input::{self, Which, given};
-use super::output::{self, Reply, Text};
+use super::output::{self, Reply, Text, reply, to_rows, to_value};
 use crate::error::{Code, Error, Result};
-use crate::letta_client::{Rest, RestSettings};
-use crate::models::{Caller, Face};
-use crate::notify::Notifier;
-use crate::remote::Remote;
 use crate::schedule::Zone;
 use crate::service::answers::{Planned, PreviewedRun};
-use crate::service::{self, ListQuery, Operations, Registration, Service};
+use crate::service::{self, ListQuery, Registration};
 
 /// The largest page in the plugin, as over HTTP.
 const LARGEST_PAGE: u32 = 1_000;
@@ -28,18 +21,7 @@ const LARGEST_PAGE: u32 = 1_000;
 /// How large a list may be in the plugin, in bytes: SMCP is slow with a few megabytes.
 const LARGEST_ANSWER: usize = 1024 * 1024;
 
-/// The name of the one target that settings can name so far.
-const TARGET: &str = "letta";
-
 impl Context {
-    /// Who calls: through the plugin it is an agent that chooses the arguments.
-    fn caller(&self) -> Caller {
-        match self.settings.plugin {
-            Some(_) => Caller::SomeAgent,
-            None => Caller::Operator,
-        }
-    }
-
     /// Refuses a page that is more than an agent should be answered at once.
     fn refuse_large(&self, limit: u32) -> Result<()> {
         if self.settings.plugin.is_none() || limit <= LARGEST_PAGE {
@@ -53,65 +35,6 @@ impl Context {
             ),
         )
         .example(format!("--limit {LARGEST_PAGE}")))
-    }
-
-    /// The client of the one server that settings can name so far.
-    pub(super) fn letta(&self) -> Result<Arc<Rest>> {
-        let settings = &self.settings;
-        let idle_timeout = settings.delivery.idle_timeout;
-        let rest = RestSettings {
-            target: TARGET.to_owned(),
-            base_url: settings.letta_url.clone(),
-            api_key: settings.letta_key.clone(),
-            idle_timeout: idle_timeout.try_into().unwrap_or(std::time::Duration::MAX),
-            orphan_age: settings.delivery.orphaned_run_age,
-        };
-        let rest = Rest::new(rest, self.clock.clone())?;
-        let withheld = settings.letta_key_withheld.clone();
-        Ok(Arc::new(rest.with_key_note(withheld)))
-    }
-
-    /// Opens the database and the client.
-    pub(super) async fn service(&self) -> Result<Service> {
-        let settings = &self.settings;
-        let letta = self.letta()?;
-        let clock = self.clock.clone();
-        let opened = Service::open(&settings.database, &settings.timezone, letta, clock).await;
-        let (mut service, upgraded) = opened?;
-        if !self.is_lasting {
-            service.db = service.db.with_one_connection();
-        }
-        service.budget = settings.budget;
-        service.largest_prompt = settings.largest_prompt;
-        service.allow_upload = settings.server.allow_upload;
-        service.default_agent = settings.default_agent.clone();
-        let face = match settings.plugin {
-            Some(_) => Face::Plugin,
-            None => Face::Cli,
-        };
-        let service = service.for_caller(self.caller()).through(face, None);
-        let _ = self.opened.set(service.db.clone());
-        if let Some(report) = upgraded {
-            tracing::warn!("{report}");
-        }
-        Ok(service)
-    }
-
-    /// What the commands on schedules are asked of.
-    pub(super) async fn operations(&self) -> Result<Arc<dyn Operations>> {
-        if let Some(remote) = &self.settings.remote {
-            return Ok(Arc::new(Remote::new(
-                remote,
-                self.caller(),
-                self.clock.clone(),
-            )?));
-        }
-        Ok(Arc::new(self.service().await?))
-    }
-
-    pub(super) fn notifier(&self, service: &Service) -> Result<Notifier> {
-        let notify = &self.settings.notify;
-        Notifier::new(service.db.clone(), self.clock.clone(), notify)
     }
 }
 
@@ -356,29 +279,4 @@ fn planned_text(made: &Planned) -> String {
         "{}: {}. Next run: {} UTC = {}",
         made.message, made.describes, made.next_run, made.next_run_local
     )
-}
-
-/// An answer with the warning that it carries.
-pub(super) fn reply(
-    answer: &impl Serialize,
-    text: impl Into<Text>,
-    warning: Option<&str>,
-) -> Result<Reply> {
-    let text = text.into();
-    Reply::new(
-        answer,
-        match warning {
-            Some(warning) => text.line(&format!("Warning: {warning}")),
-            None => text,
-        },
-    )
-}
-
-fn to_value(value: &impl Serialize) -> Result<Value> {
-    serde_json::to_value(value)
-        .map_err(|e| Error::new(Code::Internal, "could not put the answer into JSON").caused_by(e))
-}
-
-pub(super) fn to_rows<T: Serialize>(items: &[T]) -> Result<Vec<Value>> {
-    items.iter().map(to_value).collect()
 }

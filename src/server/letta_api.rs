@@ -19,10 +19,11 @@ use axum::routing::any;
 use jiff::SignedDuration;
 use serde_json::Value;
 
-use super::{App, Guard, bodies};
+use super::App;
 use crate::error::{Code, Error, Result};
 use crate::models::{AgentId, LARGEST_REQUEST};
 use crate::service::{Registration, ScheduledMessage, Service};
+use crate::web::{Guard, bodies};
 use access::Admitted;
 use path::Place;
 use proxy::Upstream;

@@ -12,8 +12,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
-use crate::db::Gauges;
-use crate::models::{State, Verdict};
+use crate::models::{Gauges, State, Verdict};
 use crate::scheduler::Outcome;
 use crate::service::Backlog;
 
@@ -274,8 +273,7 @@ fn seconds_between(from: Timestamp, to: Timestamp) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::db::HeldTarget;
-    use crate::models::{Fault, Turn};
+    use crate::models::{Fault, HeldTarget, Turn};
 
     fn outcome(state: State, verdict: Verdict) -> Outcome {
         let intended_at = Timestamp::from_second(1_000).unwrap();

@@ -21,9 +21,9 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::App;
-use super::problem::Problem;
 use crate::api::{FLAGS, WORDING_HEADER, wording};
 use crate::error::{Code, Error};
+use crate::web::Problem;
 
 pub use idempotency::Running;
 

@@ -12,11 +12,11 @@ use serde::Serialize;
 use super::{Service, Status};
 use crate::clock::Clock;
 use crate::config::Delivery;
-use crate::db::{Db, Overdue};
+use crate::db::Db;
 use crate::error::Result;
 use crate::http::limits::TURN;
 use crate::letta_client::Letta;
-use crate::models::{Account, words};
+use crate::models::{Account, OverduePrompt, words};
 use crate::schedule::Zone;
 
 words! {
@@ -155,9 +155,9 @@ impl Service {
     }
 
     async fn schedules_checked(&self) -> Result<Vec<Finding>> {
-        let everything = crate::db::ListFilter {
+        let everything = crate::models::ScheduleFilter {
             all: true,
-            ..crate::db::ListFilter::default()
+            ..crate::models::ScheduleFilter::default()
         };
         let schedules = self.db.list_schedules_briefly(&everything).await?;
         Ok(schedules.iter().filter_map(checks::schedule).collect())
@@ -197,7 +197,7 @@ impl Service {
             return Ok(Vec::new());
         }
         let since = self.now().checked_sub(LATE).unwrap_or(self.now());
-        let overdue: Vec<Overdue> = self.db.list_overdue(since).await?;
+        let overdue: Vec<OverduePrompt> = self.db.list_overdue(since).await?;
         Ok(overdue.iter().map(checks::overdue).collect())
     }
 }

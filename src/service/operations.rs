@@ -8,9 +8,8 @@ use super::answers::{
     Previewed, PreviewedRun, QueuedRun, ResumedSchedule, SchedulerView, Shown, Success, Tested,
 };
 use super::{Changes, HistoryQuery, Registered, Registration, Service, Status, When, preview};
-use crate::db::{ListFilter, RunningScheduler};
 use crate::error::Result;
-use crate::models::{AgentId, Caller, ChangeQuery, Incident};
+use crate::models::{AgentId, Caller, ChangeQuery, Incident, RunningScheduler, ScheduleFilter};
 
 /// What an agent is told of why nothing is delivered.
 pub(super) const ON_HOLD: &str = "deliveries are on hold for now";
@@ -94,7 +93,7 @@ impl Operations for Service {
     }
 
     async fn list(&self, asked: &ListQuery) -> Result<Listed> {
-        let filter = ListFilter {
+        let filter = ScheduleFilter {
             agent_id: asked.agent_id.clone(),
             paused: true,
             all: asked.all,

@@ -10,10 +10,9 @@ use super::Service;
 use super::answers::{Overview, Success};
 use super::operations::ON_HOLD;
 use crate::clock::Doubt;
-use crate::db::{Halt, HeldTarget, RunningScheduler};
 use crate::error::Result;
 use crate::letta_client::ServerInfo;
-use crate::models::{Incident, OutboxStatus, State};
+use crate::models::{Gauges, Halt, HeldTarget, Incident, OutboxStatus, RunningScheduler, State};
 
 /// Who delivers, and what stands in the way.
 #[derive(Clone, Debug)]
@@ -159,6 +158,26 @@ impl Service {
             now: self.now(),
             warning,
         })
+    }
+
+    /// The schedulers that live on this database.
+    pub async fn list_schedulers(&self) -> Result<Vec<RunningScheduler>> {
+        self.db.list_schedulers().await
+    }
+
+    /// Asks the database whether it works.
+    pub async fn check_database(&self) -> Result<()> {
+        self.db.ping().await
+    }
+
+    /// How it stands with the database.
+    pub async fn gauges(&self) -> Result<Gauges> {
+        self.db.gauges(self.now()).await
+    }
+
+    /// How many verdicts this process could not write, each try counted.
+    pub fn settle_failures(&self) -> u64 {
+        self.db.settle_failures()
     }
 
     /// How much is waiting.

@@ -3,7 +3,7 @@
 mod check;
 mod place;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use jiff::Timestamp;
 use uuid::Uuid;
@@ -15,23 +15,10 @@ use super::wording::worded;
 use crate::db::Db;
 use crate::db::sql::{Tx, query};
 use crate::error::{Code, Error, Result};
+use crate::models::RestoreReport;
 use crate::schedule::Zone;
 use check::{check_copy, look_at};
 use place::{beside, holds_something, put_there, refuse_if_in_use, remove_all};
-
-/// What was restored.
-#[derive(Clone, Debug, serde::Serialize)]
-pub struct Restored {
-    /// How many schedules there are.
-    pub schedules: i64,
-    /// When the backup was taken, or was last written to before that.
-    pub as_of: Option<Timestamp>,
-    /// The schedules of which instants have passed since; they are skipped, or with `replay` caught
-    /// up with.
-    pub passed: Vec<i64>,
-    /// Where the database is kept that was in its place.
-    pub set_aside: Option<PathBuf>,
-}
 
 impl Db {
     /// Copies the whole database to a new file that only this user can read, and checks the copy.
@@ -85,7 +72,7 @@ impl Db {
         zone: &Zone,
         replay: bool,
         now: Timestamp,
-    ) -> Result<Restored> {
+    ) -> Result<RestoreReport> {
         let copy = from.to_owned();
         apart(move || check_copy(&copy)).await?;
         put_in_place(from, to, zone, replay, now).await
@@ -96,7 +83,11 @@ impl Db {
     ///
     /// # Errors
     /// [`Code::DatabaseUnavailable`] if there is none or anybody has it open, and those of a restore.
-    pub async fn settle_in_place(path: &Path, zone: &Zone, now: Timestamp) -> Result<Restored> {
+    pub async fn settle_in_place(
+        path: &Path,
+        zone: &Zone,
+        now: Timestamp,
+    ) -> Result<RestoreReport> {
         if !holds_something(path) {
             return Err(Error::new(
                 Code::DatabaseUnavailable,
@@ -125,7 +116,7 @@ async fn put_in_place(
     zone: &Zone,
     replay: bool,
     now: Timestamp,
-) -> Result<Restored> {
+) -> Result<RestoreReport> {
     if holds_something(to) {
         let place = to.to_owned();
         apart(move || refuse_if_in_use(&place)).await?;
@@ -158,7 +149,7 @@ async fn prepare(
     zone: &Zone,
     replay: bool,
     now: Timestamp,
-) -> Result<Restored> {
+) -> Result<RestoreReport> {
     let (backup, place) = (from.to_owned(), coming.to_owned());
     apart(move || copy(&backup, &place)).await?;
     let (db, _) = Db::open(coming, zone, now).await?;
@@ -172,7 +163,7 @@ async fn prepare(
     std::fs::File::open(coming)
         .and_then(|file| file.sync_all())
         .map_err(|e| unusable(coming, "write the database", e))?;
-    Ok(Restored {
+    Ok(RestoreReport {
         schedules,
         as_of,
         passed,

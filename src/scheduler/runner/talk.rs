@@ -6,10 +6,11 @@ use futures_util::FutureExt;
 
 use super::super::core::{Event, TargetAction};
 use super::{Message, Run, Runner};
-use crate::db::{Job, OpenOccurrence};
 use crate::failpoint::failpoint;
-use crate::letta_client::{Answer, Doubt, Outgoing};
-use crate::models::{ErrorClass, Evidence, Recipient, Refusal, RefusalKind};
+use crate::letta_client::Outgoing;
+use crate::models::{
+    Answer, Doubt, ErrorClass, Evidence, Job, OpenOccurrence, Recipient, Refusal, RefusalKind,
+};
 
 impl Runner<'_> {
     /// Says something to the target, or stops waiting for its answer.

@@ -5,10 +5,10 @@ use axum::Json;
 use super::extract::Params;
 use crate::api::queries::{self, ChangeParams};
 use crate::models::ChangeQuery;
-use crate::server::auth::Scoped;
-use crate::server::problem::Problem;
+use crate::server::scoped::Scoped;
 use crate::service::answers::ChangeLog;
 use crate::service::{Operations, asked};
+use crate::web::Problem;
 
 /// List changes
 ///

@@ -6,10 +6,10 @@ use axum::http::StatusCode;
 use super::extract::{Id, OptionalBody, Params};
 use crate::api::bodies::{NoteBody, ResumeBody};
 use crate::api::queries::NoParams;
-use crate::server::auth::Scoped;
-use crate::server::problem::Problem;
+use crate::server::scoped::Scoped;
 use crate::service::Operations;
 use crate::service::answers::{Halted, PausedSchedule, QueuedRun, ResumedSchedule};
+use crate::web::Problem;
 
 /// Pause a schedule
 ///

@@ -12,8 +12,9 @@ use serde::de::DeserializeOwned;
 use crate::api::queries;
 use crate::error::{Code, Error};
 use crate::limits;
-use crate::server::problem::Problem;
-use crate::server::{App, bodies};
+use crate::server::App;
+use crate::web::Problem;
+use crate::web::bodies;
 
 /// A JSON body. A field that does not exist is a mistake.
 pub struct Body<T>(pub T);

@@ -14,14 +14,13 @@ use sha2::{Digest, Sha256};
 use super::extract;
 use crate::api::IDEMPOTENCY_KEY;
 use crate::api::problem::ProblemBody;
-use crate::db::{Begun, StoredAnswer};
 use crate::error::{Code, Error, Result};
-use crate::models::{Caller, RequestKey};
+use crate::models::{Caller, RequestKey, RequestStatus, StoredAnswer};
 use crate::server::App;
-use crate::server::auth::identify;
-use crate::server::problem::Problem;
-use crate::server::too_many;
 use crate::service::Service;
+use crate::web::Problem;
+use crate::web::credentials::identify;
+use crate::web::too_many;
 
 /// The longest key.
 const LONGEST_KEY: usize = crate::limits::IDEMPOTENCY_KEY;
@@ -93,19 +92,15 @@ async fn carry_out(
     let turn = app.running.turn(&key);
     let _turn = turn.lock().await;
     let service = &app.service;
-    match service
-        .db
-        .begin_request(&key, &hash, service.clock.now())
-        .await?
-    {
-        Begun::Unanswered => {}
-        Begun::Answered(answer) => return Ok(answered_before(answer)),
-        Begun::TooMany => {
+    match service.begin_request(&key, &hash).await? {
+        RequestStatus::Unanswered => {}
+        RequestStatus::Answered(answer) => return Ok(answered_before(answer)),
+        RequestStatus::TooMany => {
             let what = "as many answers of this caller are kept for their Idempotency-Key as may be \
                         within a day";
             return Err(too_many(what).into());
         }
-        Begun::Other => {
+        RequestStatus::Other => {
             return Err(Error::new(
                 Code::IdempotencyConflict,
                 format!(
@@ -163,7 +158,7 @@ async fn keep(
         StatusCode::NOT_FOUND | StatusCode::TOO_MANY_REQUESTS
     );
     if status.is_server_error() || passes {
-        service.db.forget_request(key).await?;
+        service.forget_request(key).await?;
         return Ok(response);
     }
     let body = match Problem::of(&response) {
@@ -178,7 +173,7 @@ async fn keep(
         status: parts.status.as_u16(),
         body: String::from_utf8_lossy(&bytes).into_owned(),
     };
-    service.db.answer_request(key, &answer).await?;
+    service.answer_request(key, &answer).await?;
     Ok(Response::from_parts(parts, Body::from(bytes)))
 }
 
@@ -193,7 +188,7 @@ async fn keep_problem(
         status: problem.status().as_u16(),
         body,
     };
-    service.db.answer_request(key, &answer).await?;
+    service.answer_request(key, &answer).await?;
     Ok(problem.into_response())
 }
 

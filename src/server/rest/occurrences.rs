@@ -4,10 +4,10 @@ use axum::Json;
 
 use super::extract::Params;
 use crate::api::queries::{self, OccurrenceParams};
-use crate::server::auth::Scoped;
-use crate::server::problem::Problem;
+use crate::server::scoped::Scoped;
 use crate::service::answers::History;
 use crate::service::{HistoryQuery, Operations, asked};
+use crate::web::Problem;
 
 /// List occurrences
 ///

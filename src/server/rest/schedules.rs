@@ -6,10 +6,10 @@ use axum::http::StatusCode;
 use super::extract::{Body, Id, Params};
 use crate::api::bodies::{ChangesBody, NewScheduleBody, PreviewBody};
 use crate::api::queries::{self, NoParams, ScheduleParams};
-use crate::server::auth::Scoped;
-use crate::server::problem::Problem;
+use crate::server::scoped::Scoped;
 use crate::service::answers::{CancelledSchedule, Listed, Planned, Previewed, Shown};
 use crate::service::{ListQuery, Operations};
+use crate::web::Problem;
 
 /// List schedules
 ///

@@ -4,10 +4,10 @@ use axum::Json;
 
 use super::extract::Params;
 use crate::api::queries::{self, AccountParams, NoParams};
-use crate::server::auth::Scoped;
-use crate::server::problem::Problem;
+use crate::server::scoped::Scoped;
 use crate::service::answers::{Accounts, AgentsListed, Overview, Tested};
 use crate::service::{AccountQuery, Operations};
+use crate::web::Problem;
 
 /// List the agents of the Letta server
 ///

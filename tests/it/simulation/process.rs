@@ -7,9 +7,9 @@ use std::collections::VecDeque;
 
 use jiff::Timestamp;
 use promptyoself::clock::{Witnesses, judge};
-use promptyoself::db::{Claim, Db};
+use promptyoself::db::Db;
 use promptyoself::letta_client::Targets;
-use promptyoself::models::{Lane, State, Trigger, Verdict};
+use promptyoself::models::{Claim, Lane, State, Trigger, Verdict};
 use promptyoself::scheduler::core::{
     Action, Core, Event, Mode, Settling, StoreAction, TargetAction, View, Write,
 };

@@ -6,13 +6,13 @@ use jiff::Timestamp;
 use super::clear_taken_name;
 use super::reading::{Known, Readable};
 use crate::db::ledger::control::PASSED;
-use crate::db::ledger::plans::{Outcome, remaining, settle_inactive, settle_until, timetable};
+use crate::db::ledger::plans::{Outcome, settle_inactive, settle_until};
 use crate::db::ledger::revisions::{begin_revision, end_revision};
 use crate::db::sql::{self, Tx};
 use crate::db::statements::plans::end_waiting;
 use crate::db::statements::schedules::write_plan;
 use crate::models::{Lifecycle, Plan, PromptSchedule, State};
-use crate::schedule::{Spec, Timetable, just_before};
+use crate::schedule::{Spec, Timetable, just_before, remaining, timetable_of};
 
 /// A row of ours that another program changed.
 pub(super) fn adopt_changed(
@@ -172,7 +172,7 @@ fn known_before(row: &PromptSchedule, known: &Known) -> Option<(PromptSchedule, 
         max_repetitions: known.max_repetitions,
         ..row.clone()
     };
-    let timetable = timetable(&before).ok()?;
+    let timetable = timetable_of(&before).ok()?;
     Some((before, timetable))
 }
 

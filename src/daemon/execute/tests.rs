@@ -10,6 +10,7 @@ use crate::config::{Environment, Flags};
 use crate::letta_client::{
     Agent, Answer, Evidence, Letta, Lookup, NewTool, OnRun, Outgoing, ServerInfo, Target, Tool,
 };
+use crate::mcp::tools::LONGEST_WAIT;
 use crate::models::{AgentId, Lane, Policy, Recipient, TargetName};
 use crate::service::{Registration, When, Wish};
 
