@@ -23,9 +23,18 @@ impl Targets {
         }
     }
 
-    /// The target of a name, unless it is not in the settings any more.
-    pub fn get(&self, name: &TargetName) -> Option<&Arc<dyn Target>> {
-        self.by_name.get(name)
+    /// The target of a name, unless it is not in the settings any more. What names none is of the
+    /// default one.
+    pub fn get(&self, name: &str) -> Option<&Arc<dyn Target>> {
+        match name.is_empty() {
+            true => Some(&self.default),
+            false => self.by_name.get(name),
+        }
+    }
+
+    /// The names of all of them.
+    pub fn names(&self) -> impl Iterator<Item = &TargetName> {
+        self.by_name.keys()
     }
 
     /// The target of a schedule that names none.

@@ -1,5 +1,6 @@
 //! Whom a prompt is for, and the lane in which it is spoken to.
 
+use std::borrow::Borrow;
 use std::fmt;
 
 use super::AgentId;
@@ -16,6 +17,12 @@ impl TargetName {
 
     /// The name as text.
     pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Borrow<str> for TargetName {
+    fn borrow(&self) -> &str {
         &self.0
     }
 }
@@ -64,10 +71,16 @@ impl Lane {
         Lane(format!("{target}/{within}"))
     }
 
+    /// The name of the target that it belongs to.
+    pub fn target_name(&self) -> &str {
+        self.0
+            .split_once('/')
+            .map_or(&*self.0, |(target, _)| target)
+    }
+
     /// The target that it belongs to.
     pub fn target(&self) -> TargetName {
-        let (target, _) = self.0.split_once('/').unwrap_or((&self.0, ""));
-        TargetName::new(target)
+        TargetName::new(self.target_name())
     }
 
     /// The lane as text.

@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::Scheduler;
 use super::core::{Action, Core, Event, Mode, Settling, Write};
-use super::keeper::{Carried, Keeper};
+use super::store::{SchedulerStore, StoreReply};
 use crate::db::Topic;
 use crate::error::Result;
 use crate::failpoint::failpoint;
@@ -24,7 +24,7 @@ use watch::watch_changes;
 const ROUND: usize = 64;
 
 /// How long to wait before a verdict that could not be written is tried again.
-const WRITE_AGAIN: Duration = Duration::from_secs(1);
+const RETRY_SETTLE: Duration = Duration::from_secs(1);
 
 /// What tasks tell the loop.
 enum Message {
@@ -32,7 +32,7 @@ enum Message {
     /// Letta told the run of a prompt that is on its way.
     Run(Run),
     /// A verdict could not be written a moment ago.
-    WriteAgain(Settling),
+    RetrySettle(Settling),
 }
 
 /// The run of a prompt that is on its way.
@@ -42,7 +42,7 @@ struct Run {
     run_id: String,
 }
 
-/// What is carried out between two looks into the inbox.
+/// What is reply out between two looks into the inbox.
 #[derive(Default)]
 struct Round {
     /// What is written first at its end: whoever takes over looks for it.
@@ -76,9 +76,9 @@ impl Round {
 
 struct Runner<'a> {
     scheduler: &'a Scheduler,
-    keeper: Keeper,
+    store: SchedulerStore,
     messages: mpsc::UnboundedSender<Message>,
-    /// The talks that go on, by occurrence.
+    /// The prompts that are being sent, by occurrence.
     sending: HashMap<i64, AbortHandle>,
     finished: bool,
 }
@@ -92,7 +92,7 @@ pub(super) async fn run(scheduler: &Scheduler, mode: Mode, stop: CancellationTok
     let mut core = Core::starting(scheduler.settings.clone(), mode, start);
     let mut runner = Runner {
         scheduler,
-        keeper: Keeper::new(scheduler)?,
+        store: SchedulerStore::new(scheduler)?,
         messages: messages.clone(),
         sending: HashMap::new(),
         finished: false,
@@ -142,16 +142,16 @@ pub(super) async fn run(scheduler: &Scheduler, mode: Mode, stop: CancellationTok
                     round.runs.push(run);
                     begun
                 }
-                Message::WriteAgain(settling) => {
+                Message::RetrySettle(settling) => {
                     round.settle(settling);
                     continue;
                 }
             };
             let moment = clock.moment();
             stepped_at = moment.now;
-            runner.keeper.begin_step(moment);
+            runner.store.begin_step(moment);
             for action in core.step(moment, event) {
-                runner.take(action, &mut round).await;
+                runner.execute(action, &mut round).await;
             }
             if runner.finished || round.writes.len() >= ROUND {
                 break;
@@ -164,7 +164,7 @@ pub(super) async fn run(scheduler: &Scheduler, mode: Mode, stop: CancellationTok
     for task in runner.sending.values() {
         task.abort();
     }
-    match (mode, runner.keeper.leave().await) {
+    match (mode, runner.store.leave().await) {
         // What was to be done once was not.
         (Mode::Once, Some(error)) => Err(error),
         _ => Ok(()),
@@ -173,15 +173,15 @@ pub(super) async fn run(scheduler: &Scheduler, mode: Mode, stop: CancellationTok
 
 impl Runner<'_> {
     /// Carries out one action, or puts off to the end of the round what may be written with others.
-    async fn take(&mut self, action: Action, round: &mut Round) {
+    async fn execute(&mut self, action: Action, round: &mut Round) {
         match action {
             Action::Write(Write::Settle(settling)) => round.settle(settling),
             Action::Write(write) => round.writes.push(write),
             Action::Store(action) => {
                 // What it reads or writes comes after what was decided before it.
                 self.write(round).await;
-                let carried = self.keeper.carry_out(action).await;
-                round.events.extend(self.follow(carried));
+                let reply = self.store.execute(action).await;
+                round.events.extend(self.take_reply(reply));
             }
             Action::Talk(action) => self.talk(action),
             Action::Finish => {
@@ -197,26 +197,26 @@ impl Runner<'_> {
         if writes.is_empty() {
             return;
         }
-        for carried in self.keeper.write(writes).await {
-            round.events.extend(self.follow(carried));
+        for reply in self.store.write(writes).await {
+            round.events.extend(self.take_reply(reply));
         }
     }
 
     /// Does what is left to do after an action.
-    fn follow(&mut self, carried: Carried) -> Option<Event> {
-        match carried {
-            Carried::Done => None,
-            Carried::Event(event) => {
+    fn take_reply(&mut self, reply: StoreReply) -> Option<Event> {
+        match reply {
+            StoreReply::Done => None,
+            StoreReply::Event(event) => {
                 if let Event::Settled(settling, _) = &event {
                     self.sending.remove(&settling.occurrence_id);
                 }
                 Some(event)
             }
-            Carried::WriteAgain(settling) => {
+            StoreReply::RetrySettle(settling) => {
                 let (messages, clock) = (self.messages.clone(), self.scheduler.clock.clone());
                 tokio::spawn(async move {
-                    clock.sleep(WRITE_AGAIN).await;
-                    let _ = messages.send(Message::WriteAgain(settling));
+                    clock.sleep(RETRY_SETTLE).await;
+                    let _ = messages.send(Message::RetrySettle(settling));
                 });
                 None
             }

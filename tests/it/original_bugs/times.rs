@@ -82,7 +82,7 @@ impl Rig {
                 ..Settings::default()
             },
             zone: self.service.zone.clone(),
-            outcomes: None,
+            reports: None,
         };
         scheduler
             .run(Mode::Once, CancellationToken::new())

@@ -1,6 +1,7 @@
 //! What the core decides, event by event; each of these laws was once broken in a simulation.
 
 mod order;
+mod targets;
 
 use jiff::{SignedDuration, Timestamp};
 use promptyoself::clock::Moment;
@@ -11,7 +12,7 @@ use promptyoself::models::{
 };
 use promptyoself::scheduler::Settings;
 use promptyoself::scheduler::core::{
-    Action, Core, Event, Mode, StoreAction, TargetAction, View, Write,
+    Action, Core, Event, Mode, Snapshot, StoreAction, TargetAction, Write,
 };
 use promptyoself::scheduler::queue::Source;
 use uuid::Uuid;
@@ -73,10 +74,10 @@ fn due(id: u8) -> (DueSchedule, Lane) {
 }
 
 /// A core that has looked at second 5 and seen this, with what it wants to do about it.
-fn looked(view: View) -> (Core, Vec<Action>) {
+fn looked(snapshot: Snapshot) -> (Core, Vec<Action>) {
     let mut core = Core::new(Settings::default(), Mode::Forever);
     core.step(at(5), Event::Tick);
-    let actions = core.step(at(5), Event::Looked(view));
+    let actions = core.step(at(5), Event::SnapshotTaken(snapshot));
     (core, actions)
 }
 
@@ -95,10 +96,10 @@ fn claims(actions: &[Action]) -> usize {
 
 #[test]
 fn what_another_scheduler_lets_wait_is_not_overtaken() {
-    let (mut core, actions) = looked(View {
+    let (mut core, actions) = looked(Snapshot {
         open: vec![open(1, State::Waiting)],
         due: vec![due(2)],
-        ..View::default()
+        ..Snapshot::default()
     });
     let Some(Action::Write(Write::Claim(oldest, _))) = actions
         .into_iter()
@@ -112,7 +113,7 @@ fn what_another_scheduler_lets_wait_is_not_overtaken() {
     // The next look tells.
     let actions = core.step(at(6), Event::Tick);
     assert!(
-        matches!(actions[..], [Action::Store(StoreAction::Look)]),
+        matches!(actions[..], [Action::Store(StoreAction::TakeSnapshot)]),
         "{actions:?}"
     );
 }
@@ -121,11 +122,11 @@ fn what_another_scheduler_lets_wait_is_not_overtaken() {
 fn absence_is_proof(asked: Moment, heard: Moment) -> bool {
     let mut core = Core::new(Settings::default(), Mode::Forever);
     core.step(at(0), Event::Tick);
-    let view = View {
+    let snapshot = Snapshot {
         open: vec![open(1, State::Unknown)],
-        ..View::default()
+        ..Snapshot::default()
     };
-    let actions = core.step(asked, Event::Looked(view));
+    let actions = core.step(asked, Event::SnapshotTaken(snapshot));
     let asks = actions
         .iter()
         .any(|a| matches!(a, Action::Talk(TargetAction::Find(_))));
@@ -163,9 +164,9 @@ fn is_sent_again(actions: &[Action]) -> bool {
 
 #[test]
 fn what_is_proved_absent_is_not_looked_for_again() {
-    let (mut core, _) = looked(View {
+    let (mut core, _) = looked(Snapshot {
         open: vec![open(1, State::Unknown)],
-        ..View::default()
+        ..Snapshot::default()
     });
     let found = Event::Found(Box::new(open(1, State::Unknown)), failed());
     let actions = core.step(at(66), found);
@@ -271,11 +272,11 @@ fn refused_times(times: u32) -> (Core, Vec<Action>, i64) {
     core.step(at(0), Event::Tick);
     let mut now = 5;
     for n in 0..times {
-        let view = View {
+        let snapshot = Snapshot {
             due: vec![due(1), due(2)],
-            ..View::default()
+            ..Snapshot::default()
         };
-        let actions = core.step(at(now), Event::Looked(view));
+        let actions = core.step(at(now), Event::SnapshotTaken(snapshot));
         let claimed = actions.into_iter().find_map(|action| match action {
             Action::Write(Write::Claim(candidate, _)) => Some(candidate),
             _ => None,
@@ -319,18 +320,18 @@ fn a_claim_that_is_refused_again_and_again_is_overtaken() {
 
 #[test]
 fn a_look_goes_on_only_where_nothing_it_showed_can_be_taken() {
-    let view = || View {
+    let snapshot = || Snapshot {
         due: vec![due(1)],
         more_due: true,
-        ..View::default()
+        ..Snapshot::default()
     };
     let is_look = |a: &&Action| {
         matches!(
             a,
-            Action::Store(StoreAction::Look | StoreAction::LookFurther)
+            Action::Store(StoreAction::TakeSnapshot | StoreAction::TakeLargerSnapshot)
         )
     };
-    let (mut core, actions) = looked(view());
+    let (mut core, actions) = looked(snapshot());
     assert_eq!(actions.iter().filter(is_look).count(), 0, "{actions:?}");
     let claimed = actions.into_iter().find_map(|action| match action {
         Action::Write(Write::Claim(candidate, _)) => Some(candidate),
@@ -340,15 +341,18 @@ fn a_look_goes_on_only_where_nothing_it_showed_can_be_taken() {
     let busy = Event::Claimed(claimed.unwrap(), Claim::LaneBusy);
     let actions = core.step(at(5), busy);
     assert!(
-        matches!(actions[..], [Action::Store(StoreAction::LookFurther)]),
+        matches!(
+            actions[..],
+            [Action::Store(StoreAction::TakeLargerSnapshot)]
+        ),
         "{actions:?}"
     );
     // Now all is known.
-    let all = View {
+    let all = Snapshot {
         more_due: false,
-        ..view()
+        ..snapshot()
     };
-    let actions = core.step(at(5), Event::Looked(all));
+    let actions = core.step(at(5), Event::SnapshotTaken(all));
     assert_eq!(actions.iter().filter(is_look).count(), 0, "{actions:?}");
 }
 
@@ -372,9 +376,9 @@ fn searched(actions: &[Action]) -> Vec<OpenOccurrence> {
 #[test]
 fn however_many_searches_hang_those_that_could_be_settled_are_made_soon() {
     let (hang, clear) = (1..41, 41..44);
-    let (mut core, actions) = looked(View {
+    let (mut core, actions) = looked(Snapshot {
         open: unknown(hang.start..clear.end),
-        ..View::default()
+        ..Snapshot::default()
     });
     let mut under_way = searched(&actions);
     let mut cleared = 0;
@@ -392,9 +396,9 @@ fn however_many_searches_hang_those_that_could_be_settled_are_made_soon() {
             let mut actions = core.step(now, Event::Found(Box::new(search), evidence));
             if actions
                 .iter()
-                .any(|a| matches!(a, Action::Talk(TargetAction::Probe)))
+                .any(|a| matches!(a, Action::Talk(TargetAction::Probe(_))))
             {
-                actions.extend(core.step(now, Event::Probed(Ok(()))));
+                actions.extend(core.step(now, Event::Probed(lane().target(), Ok(()))));
             }
             under_way.extend(searched(&actions));
             for action in actions {
@@ -468,11 +472,11 @@ fn a_place_is_free_once_its_prompt_is_answered_and_what_is_not_written_yet_is_bo
     };
     let mut core = Core::new(settings, Mode::Forever);
     core.step(at(5), Event::Tick);
-    let view = View {
+    let snapshot = Snapshot {
         due: due_in_lanes(1..=9),
-        ..View::default()
+        ..Snapshot::default()
     };
-    let mut actions = core.step(at(5), Event::Looked(view));
+    let mut actions = core.step(at(5), Event::SnapshotTaken(snapshot));
     // The database writes nothing.
     let mut unwritten = 0;
     while claims(&actions) > 0 {

@@ -1,4 +1,4 @@
-//! One scheduler process of a simulation: the real core and the real keeper of the database, with
+//! One scheduler process of a simulation: the real core and its real store, with
 //! the simulation in place of the loop between them.
 
 mod writes;
@@ -6,17 +6,18 @@ mod writes;
 use std::collections::VecDeque;
 
 use jiff::Timestamp;
-use promptyoself::clock::{Witnesses, judge};
+use promptyoself::clock::{ReferenceClocks, assess_clock};
 use promptyoself::db::Db;
 use promptyoself::letta_client::Targets;
 use promptyoself::models::{Claim, Lane, State, Trigger, Verdict};
 use promptyoself::scheduler::core::{
-    Action, Core, Event, Mode, Settling, StoreAction, TargetAction, View, Write,
+    Action, Core, Event, Mode, Settling, Snapshot, StoreAction, TargetAction, Write,
 };
-use promptyoself::scheduler::guard::Start;
-use promptyoself::scheduler::keeper::{Carried, Keeper};
+use promptyoself::scheduler::guard::ClockAtStart;
+use promptyoself::scheduler::lookup::lookup_of;
 use promptyoself::scheduler::queue::{Candidate, Source};
-use promptyoself::scheduler::{Outcome, Scheduler};
+use promptyoself::scheduler::store::{SchedulerStore, StoreReply};
+use promptyoself::scheduler::{DeliveryReport, Scheduler};
 
 use super::faults::happens;
 use super::trace::{At, HOUR, Law, MINUTE, SECOND};
@@ -32,7 +33,7 @@ pub struct Process {
     /// The database as this process has it open.
     pub db: Db,
     core: Core,
-    keeper: Keeper,
+    store: SchedulerStore,
     /// What it is told next.
     pub inbox: VecDeque<Message>,
     /// Until when the process does not run at all.
@@ -86,7 +87,7 @@ impl World {
             clock: self.clock.clone(),
             settings: self.settings.clone(),
             zone: self.service.zone.clone(),
-            outcomes: None::<tokio::sync::mpsc::UnboundedSender<Outcome>>,
+            reports: None::<tokio::sync::mpsc::UnboundedSender<DeliveryReport>>,
         };
         let seen = db.data_version().await.ok();
         self.note(format!("{slot}: starts, {mode:?}"));
@@ -101,7 +102,7 @@ impl World {
             mode,
             db,
             core: Core::starting(self.settings.clone(), mode, start),
-            keeper: Keeper::new(&scheduler).unwrap(),
+            store: SchedulerStore::new(&scheduler).unwrap(),
             inbox: VecDeque::from([Message::Event(Event::Tick)]),
             frozen_until: 0,
             seen,
@@ -110,17 +111,17 @@ impl World {
     }
 
     /// What a scheduler that starts thinks of the clock; every second time the kernel vouches for it.
-    async fn look_at_clock(&mut self, db: &Db) -> Start {
+    async fn look_at_clock(&mut self, db: &Db) -> ClockAtStart {
         let (reading, known) = (self.clock.reading(), db.known_times().await.unwrap());
-        let witnesses = Witnesses {
+        let references = ReferenceClocks {
             synchronised: Some(self.lives.is_multiple_of(2)),
             target: None,
         };
-        let doubt = judge(&reading, &known, &witnesses);
+        let doubt = assess_clock(&reading, &known, &references);
         if let Some(doubt) = &doubt {
             self.note(format!("in doubt: {doubt}"));
         }
-        Start {
+        ClockAtStart {
             reading,
             known,
             doubt,
@@ -133,13 +134,13 @@ impl World {
     pub fn kill(&mut self, slot: usize) {
         if let Some(process) = self.processes[slot].take() {
             self.note(format!("{slot}: is killed"));
-            self.bury(slot, process.life, process.keeper);
+            self.bury(slot, process.life, process.store);
         }
     }
 
-    fn bury(&mut self, slot: usize, life: u64, keeper: Keeper) {
-        let owner = keeper.terms().owner;
-        drop(keeper);
+    fn bury(&mut self, slot: usize, life: u64, store: SchedulerStore) {
+        let owner = store.terms().owner;
+        drop(store);
         if self.rng.bool() {
             // The lock of a killed process is free, but its file stays.
             let mut folder = self.path.clone().into_os_string();
@@ -172,11 +173,11 @@ impl World {
         };
         match self.round(slot, &mut process, message).await? {
             Fate::Lives => self.processes[slot] = Some(process),
-            Fate::Dies => self.bury(slot, process.life, process.keeper),
+            Fate::Dies => self.bury(slot, process.life, process.store),
             Fate::Finishes => {
                 self.note(format!("{slot}: finishes"));
                 self.hang_up(process.life);
-                by_scheduler(process.keeper.leave()).await;
+                by_scheduler(process.store.leave()).await;
                 self.wrote(slot);
                 let later = self.rng.i64(SECOND..10 * MINUTE);
                 self.plan(later, Happening::Start(slot));
@@ -228,7 +229,7 @@ impl World {
         };
         self.note_event(slot, &event);
         let moment = self.clock.moment();
-        process.keeper.begin_step(moment);
+        process.store.begin_step(moment);
         for action in process.core.step(moment, event) {
             if let Action::Write(write) = action {
                 writes.push(write);
@@ -247,7 +248,7 @@ impl World {
             self.note(format!("{slot}:   {}", short(&action)));
             match action {
                 Action::Write(write) => writes.push(write),
-                Action::Store(action) => self.carry_out(slot, process, action).await?,
+                Action::Store(action) => self.execute(slot, process, action).await?,
                 Action::Talk(action) => self.talk(process, action).await?,
                 Action::Finish => return Ok(Fate::Finishes),
             }
@@ -255,11 +256,11 @@ impl World {
         Ok(Fate::Lives)
     }
 
-    async fn carry_out(&mut self, slot: usize, process: &mut Process, action: StoreAction) -> Law {
+    async fn execute(&mut self, slot: usize, process: &mut Process, action: StoreAction) -> Law {
         let is_beat = matches!(action, StoreAction::Beat(_));
         let carried = match happens(&mut self.rng, self.faults.database) {
             true => self.fail(process, action).await,
-            false => by_scheduler(process.keeper.carry_out(action)).await,
+            false => by_scheduler(process.store.execute(action)).await,
         };
         if !is_beat {
             self.changed = true;
@@ -271,14 +272,14 @@ impl World {
     }
 
     /// Carries out an action on a database that fails: before, or in the middle.
-    async fn fail(&mut self, process: &mut Process, action: StoreAction) -> Carried {
+    async fn fail(&mut self, process: &mut Process, action: StoreAction) -> StoreReply {
         match (self.rng.u8(0..3), action) {
-            (0, StoreAction::Look | StoreAction::LookFurther) => {
+            (0, StoreAction::TakeSnapshot | StoreAction::TakeLargerSnapshot) => {
                 self.note("      the database can't be read");
-                Carried::Event(Event::LookFailed)
+                StoreReply::Event(Event::SnapshotFailed)
             }
             (_, action) => {
-                self.break_table(process, async |keeper| keeper.carry_out(action).await)
+                self.break_table(process, async |store| store.execute(action).await)
                     .await
             }
         }
@@ -287,18 +288,18 @@ impl World {
     async fn talk(&mut self, process: &mut Process, action: TargetAction) -> Law {
         match action {
             TargetAction::Send(job) => {
-                let owner = process.keeper.terms().owner;
+                let owner = process.store.terms().owner;
                 self.observer.check_send(&job, owner).await?;
                 self.send(process.life, job)?;
             }
             TargetAction::Find(open) => {
                 let soon = self.rng.i64(1_000..200_000);
-                let lookup = process.keeper.lookup(&open);
+                let lookup = lookup_of(&open, &self.settings, self.clock.now());
                 self.plan(soon, Happening::Find(process.life, open, lookup));
             }
-            TargetAction::Probe => {
+            TargetAction::Probe(target) => {
                 let soon = self.rng.i64(1_000..50_000);
-                self.plan(soon, Happening::Probe(process.life));
+                self.plan(soon, Happening::Probe(process.life, target));
             }
             TargetAction::HangUp(occurrence) => {
                 self.letta.hang_up(process.life, Some(occurrence));
@@ -307,10 +308,10 @@ impl World {
         Ok(())
     }
 
-    async fn follow(&mut self, process: &mut Process, carried: Carried) -> Law {
+    async fn follow(&mut self, process: &mut Process, carried: StoreReply) -> Law {
         match carried {
-            Carried::Done => {}
-            Carried::Event(event) => {
+            StoreReply::Done => {}
+            StoreReply::Event(event) => {
                 self.check_event(process, &event).await?;
                 if let Event::Settled(settling, _) = &event {
                     self.letta
@@ -318,7 +319,7 @@ impl World {
                 }
                 process.inbox.push_back(Message::Event(event));
             }
-            Carried::WriteAgain(settling) => {
+            StoreReply::RetrySettle(settling) => {
                 self.note("      is written again in a second");
                 self.plan(SECOND, Happening::WriteAgain(process.life, settling));
             }
@@ -329,7 +330,7 @@ impl World {
     /// What an event tells of the order in a lane.
     async fn check_event(&mut self, process: &mut Process, event: &Event) -> Law {
         match event {
-            Event::Looked(view) => process.known = known(view),
+            Event::SnapshotTaken(snapshot) => process.known = known(snapshot),
             Event::Settled(settling, Some(State::Waiting)) => {
                 if let (Some(job), Verdict::Waiting { .. }) = (&settling.job, &settling.verdict) {
                     process.known.push(Known {
@@ -376,18 +377,18 @@ fn identity(source: &Source) -> (bool, i64) {
 }
 
 /// What a look shows to be waiting. A schedule with something open comes after that.
-fn known(view: &View) -> Vec<Known> {
+fn known(snapshot: &Snapshot) -> Vec<Known> {
     let is_open = |uid| {
-        let mut open = view.open.iter();
+        let mut open = snapshot.open.iter();
         open.any(|o| o.uid == uid && o.trigger == Trigger::Schedule)
     };
-    let due = view.due.iter().filter(|(due, _)| !is_open(due.uid));
+    let due = snapshot.due.iter().filter(|(due, _)| !is_open(due.uid));
     let due = due.map(|(due, lane)| Known {
         lane: lane.clone(),
         place: due.next_run,
         source: Source::Due(due.clone()),
     });
-    let waits = view.open.iter();
+    let waits = snapshot.open.iter();
     let waits = waits.filter(|o| o.state == State::Waiting && !o.paused);
     let waits = waits.map(|o| Known {
         lane: o.lane.clone(),
@@ -416,15 +417,16 @@ impl World {
     fn note_event(&mut self, slot: usize, event: &Event) {
         let text = match event {
             Event::Tick => return,
-            Event::Looked(view) => format!(
+            Event::SnapshotTaken(snapshot) => format!(
                 "looked: due {:?}, open {:?}, held {:?}, halted {}",
-                view.due.iter().map(|(d, _)| d.id).collect::<Vec<_>>(),
-                view.open
+                snapshot.due.iter().map(|(d, _)| d.id).collect::<Vec<_>>(),
+                snapshot
+                    .open
                     .iter()
                     .map(|o| (o.id, o.state))
                     .collect::<Vec<_>>(),
-                view.held_by_lanes,
-                view.halted.is_some()
+                snapshot.held,
+                snapshot.halted.is_some()
             ),
             Event::Claimed(_, claim) => match claim {
                 Claim::Job(job) => format!("claimed {} of {}", job.occurrence_id, job.intended_at),
