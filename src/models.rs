@@ -50,7 +50,7 @@ pub use policy::{CatchUp, DEFAULT_GRACE, DEFAULT_PAUSE_ON_FAILURE, EnvelopeStyle
 pub use request::{RequestKey, RequestStatus, StoredAnswer};
 pub use rows::{Adoption, RowColumns};
 pub use schedule::{Lifecycle, NewSchedule, Plan, PromptSchedule, ScheduleType};
-pub use status::{Gauges, HeldTarget, OverduePrompt, RunningScheduler, StalledPrompt};
+pub use status::{Backlog, Gauges, HeldTarget, OverduePrompt, RunningScheduler, StalledPrompt};
 pub use update::ScheduleUpdate;
 pub use verdict::{Fault, Verdict};
 
