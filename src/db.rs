@@ -9,6 +9,7 @@
 //! later under a plain `BEGIN` fails under load instead of waiting. Others only read.
 
 mod engine;
+mod failed;
 mod jobs;
 mod ledger;
 mod sql;

@@ -54,7 +54,7 @@ pub use recipient::{Lane, Recipient, TargetName};
 pub use request::{RequestKey, RequestStatus, StoredAnswer};
 pub use rows::{Adoption, RowColumns};
 pub use schedule::{Lifecycle, NewSchedule, Plan, PromptSchedule, ScheduleType};
-pub use status::{Gauges, HeldTarget, OverduePrompt, RunningScheduler, StalledPrompt};
+pub use status::{Backlog, Gauges, HeldTarget, OverduePrompt, RunningScheduler, StalledPrompt};
 pub use update::ScheduleUpdate;
 pub use verdict::{Fault, Verdict};
 

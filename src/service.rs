@@ -50,7 +50,7 @@ pub use operations::{ListQuery, Operations, preview_runs};
 pub use read::{HistoryQuery, ScheduleDetails};
 pub use register::{Registered, Registration, When, Wish};
 pub use rows::RowRequest;
-pub use status::{Backlog, Status};
+pub use status::Status;
 pub use update::Changes;
 pub(crate) use views::show_local;
 pub use views::{Listing, OccurrenceView, PolicyView, ScheduleView};

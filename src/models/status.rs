@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::State;
@@ -63,6 +65,17 @@ pub struct StalledPrompt {
     pub run_id: Option<String>,
     /// The scheduler that sends it.
     pub owner: Uuid,
+}
+
+/// How much is waiting.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Backlog {
+    /// Schedules whose time has come and that are not claimed.
+    pub due: i64,
+    /// Prompts that are on their way or of unknown fate.
+    pub in_flight: i64,
+    /// Lanes with a prompt that waits for its next try.
+    pub lanes_waiting: i64,
 }
 
 /// How it stands with the database at a moment.

@@ -12,9 +12,8 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
-use crate::models::{Gauges, State, Verdict};
+use crate::models::{Backlog, Gauges, State, Verdict};
 use crate::scheduler::DeliveryReport;
-use crate::service::Backlog;
 
 /// How late prompts were sent: seconds from milliseconds to a day.
 const LATENESS: [f64; 12] = [

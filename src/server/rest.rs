@@ -7,6 +7,7 @@ mod extract;
 mod idempotency;
 mod occurrences;
 mod openapi;
+mod running;
 mod schedules;
 mod status;
 
@@ -25,7 +26,7 @@ use crate::api::{FLAGS, WORDING_HEADER, wording};
 use crate::error::{Code, Error};
 use crate::web::Problem;
 
-pub use idempotency::Running;
+pub use running::Running;
 
 /// The routes, and the document of them.
 pub(super) fn router(app: &App) -> Router<App> {

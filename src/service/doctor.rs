@@ -2,6 +2,7 @@
 //! nothing.
 
 mod checks;
+mod finding;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -16,31 +17,10 @@ use crate::db::Db;
 use crate::error::Result;
 use crate::http::limits::TURN;
 use crate::letta_client::Letta;
-use crate::models::{Account, OverduePrompt, words};
+use crate::models::{Account, OverduePrompt};
 use crate::schedule::Zone;
 
-words! {
-    /// How bad a finding is.
-    Severity {
-        /// Prompts are not delivered, or the account is wrong.
-        Error => "error",
-        /// It may come to that.
-        Warning => "warning",
-    }
-}
-
-/// Something that is not as it should be.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Finding {
-    /// How bad it is.
-    pub severity: Severity,
-    /// What it is, for programs.
-    pub code: &'static str,
-    /// What it is, for people.
-    pub problem: String,
-    /// The command that mends it, or shows more of it.
-    pub mend: String,
-}
+pub use finding::{Finding, Severity};
 
 /// What was examined, and found.
 #[derive(Clone, Debug, Serialize)]

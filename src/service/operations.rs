@@ -7,12 +7,10 @@ use super::answers::{
     AgentsListed, CancelledSchedule, ChangeLog, Halted, History, Listed, PausedSchedule, Planned,
     Previewed, PreviewedRun, QueuedRun, ResumedSchedule, SchedulerView, Shown, Success, Tested,
 };
+use super::status::ON_HOLD;
 use super::{Changes, HistoryQuery, Registered, Registration, Service, Status, When, preview};
 use crate::error::Result;
 use crate::models::{AgentId, Caller, ChangeQuery, Incident, RunningScheduler, ScheduleFilter};
-
-/// What an agent is told of why nothing is delivered.
-pub(super) const ON_HOLD: &str = "deliveries are on hold for now";
 
 /// Which schedules are asked for.
 #[derive(Clone, Debug)]

@@ -3,16 +3,17 @@
 use std::collections::HashSet;
 use std::path::PathBuf;
 
-use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
-
 use super::Service;
 use super::answers::{Overview, Success};
-use super::operations::ON_HOLD;
 use crate::clock::ClockDoubt;
 use crate::error::Result;
 use crate::letta_client::ServerInfo;
-use crate::models::{Gauges, Halt, HeldTarget, Incident, OutboxStatus, RunningScheduler, State};
+use crate::models::{
+    Backlog, Gauges, Halt, HeldTarget, Incident, OutboxStatus, RunningScheduler, State,
+};
+
+/// What an agent is told of why nothing is delivered.
+pub(super) const ON_HOLD: &str = "deliveries are on hold for now";
 
 /// Who delivers, and what stands in the way.
 #[derive(Clone, Debug)]
@@ -33,17 +34,6 @@ pub struct Status {
     pub doubt: Option<ClockDoubt>,
     /// Whether one agent is told: not where the database is, nor what the operator noted.
     pub is_for_agent: bool,
-}
-
-/// How much is waiting.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct Backlog {
-    /// Schedules whose time has come and that are not claimed.
-    pub due: i64,
-    /// Prompts that are on their way or of unknown fate.
-    pub in_flight: i64,
-    /// Lanes with a prompt that waits for its next try.
-    pub lanes_waiting: i64,
 }
 
 impl Status {

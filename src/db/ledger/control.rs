@@ -3,9 +3,9 @@
 use jiff::Timestamp;
 
 use super::changes::{About, note_change};
-use super::locks::lock_schedule;
+use super::current::lock_schedule;
 use super::notices::follow_lifecycle;
-use super::plans::{Outcome, plan_of, settle_until};
+use super::plans::{Outcome, PASSED, plan_of, settle_until};
 use super::revisions::begin_revision;
 use crate::db::Db;
 use crate::db::sql::{self, Tx};
@@ -15,9 +15,6 @@ use crate::db::statements::schedules::{fetch, write_lifecycle, write_plan};
 use crate::error::Result;
 use crate::models::{Lifecycle, Operation, PromptSchedule, Resumption, ScheduleType, State};
 use crate::schedule::{Timetable, remaining, timetable_of};
-
-/// Why an instant of a paused schedule is not sent.
-pub(in crate::db) const PASSED: &str = "it passed while the schedule was paused";
 
 impl Db {
     /// Pauses an active schedule: what is not yet sent of it stays where it is. Returns what it

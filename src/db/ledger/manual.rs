@@ -4,7 +4,8 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::attempts::{request_of, store_payload};
 use super::changes::{About, note_change};
-use super::locks::{lock_schedule, lock_schedule_as_it_is};
+use super::current::lock_schedule;
+use super::locks::lock_schedule_as_it_is;
 use super::requests::{effect_of, record_effect};
 use crate::clock::SAME;
 use crate::db::Db;

@@ -10,6 +10,9 @@ use crate::db::statements::plans::{self, SettledRange};
 use crate::models::{Lifecycle, Plan, PromptSchedule, State};
 use crate::schedule::{Fresh, Passed, Timetable, remaining};
 
+/// Why an instant of a paused schedule is not sent.
+pub(in crate::db) const PASSED: &str = "it passed while the schedule was paused";
+
 /// What instants that are not sent come to, and when that was settled.
 #[derive(Clone, Copy)]
 pub(in crate::db) struct Outcome<'a> {

@@ -4,7 +4,8 @@ use jiff::Timestamp;
 
 use super::budget;
 use super::changes::{About, note_change};
-use super::locks::{lock_agent, lock_schedule};
+use super::current::lock_schedule;
+use super::locks::lock_agent;
 use super::notices::follow_lifecycle;
 use super::plans::{Outcome, settle_until};
 use super::revisions::begin_revision;

@@ -214,18 +214,3 @@ fn write_identity(tx: &Tx<'_>, row: &PromptSchedule, uid: Uuid) -> sql::Result<(
     .execute(tx)?;
     Ok(())
 }
-
-/// A schedule that comes back to life gives up its name if another has taken it meanwhile.
-fn clear_taken_name(tx: &Tx<'_>, row: &PromptSchedule) -> sql::Result<()> {
-    statement!(change_schedule!(
-        "name = NULL",
-        " WHERE id = $1 AND EXISTS (SELECT 1 FROM schedules o INDEXED BY ix_schedules_name \
-             WHERE o.id <> $1 AND o.agent_id = $2 AND o.name = $3 \
-             AND o.lifecycle IN ('active', 'paused'))"
-    ))
-    .bind(row.id)
-    .bind(row.agent_id.clone())
-    .bind(row.name.clone())
-    .execute(tx)?;
-    Ok(())
-}

@@ -2,6 +2,7 @@
 
 mod check;
 mod place;
+mod unusable;
 
 use std::path::Path;
 
@@ -19,6 +20,7 @@ use crate::models::RestoreReport;
 use crate::schedule::Zone;
 use check::{check_copy, look_at};
 use place::{beside, holds_something, put_there, refuse_if_in_use, remove_all};
+use unusable::unusable;
 
 impl Db {
     /// Copies the whole database to a new file that only this user can read, and checks the copy.
@@ -183,20 +185,4 @@ fn copy(from: &Path, coming: &Path) -> Result<()> {
         query("VACUUM INTO $1").bind(name).execute(tx)?;
         Ok(())
     })
-}
-
-fn unusable(path: &Path, doing: &str, error: std::io::Error) -> Error {
-    let hint = match error.kind() {
-        std::io::ErrorKind::AlreadyExists => {
-            ": there is such a file already, and it is not overwritten; give another name"
-        }
-        std::io::ErrorKind::NotFound => ": there is no such file or folder",
-        _ => "",
-    };
-    Error::new(
-        Code::FileUnusable,
-        format!("could not {doing} {}{hint}", path.display()),
-    )
-    .example("promptyoself backup promptyoself-backup.db")
-    .caused_by(error)
 }

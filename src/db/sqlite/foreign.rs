@@ -5,7 +5,7 @@ use jiff::Timestamp;
 
 use super::adoption::adopt;
 use crate::db::Db;
-use crate::db::ledger::locks::lock_schedule;
+use crate::db::ledger::current::lock_schedule;
 use crate::db::sql::{self, Tx, query};
 use crate::db::statements::rows::{self, schedule_columns};
 use crate::db::time::{DbTime, optional};

@@ -9,8 +9,9 @@ use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
 use jiff::SignedDuration;
 
+use super::face::Face;
+use super::headers;
 use super::refusal::Refused;
-use super::{Face, headers};
 use crate::api::{AGENT_HEADER, KEY_HEADER};
 use crate::error::{Code, Error, Result};
 use crate::models::{self, AgentId, Caller};

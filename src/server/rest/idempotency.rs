@@ -1,8 +1,7 @@
 //! `Idempotency-Key`: a request that comes again is answered as it was, without being carried out
 //! again.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::Arc;
 
 use axum::body::{Body, to_bytes};
 use axum::extract::{Request, State};
@@ -27,24 +26,6 @@ const LONGEST_KEY: usize = crate::limits::IDEMPOTENCY_KEY;
 
 /// The largest answer that is kept, in bytes.
 const LARGEST_ANSWER: usize = 1024 * 1024;
-
-/// Requests that are being carried out: one that comes again meanwhile waits for their answers.
-#[derive(Clone, Debug, Default)]
-pub struct Running(Arc<Mutex<HashMap<RequestKey, Weak<tokio::sync::Mutex<()>>>>>);
-
-impl Running {
-    /// What has to be locked while a request is carried out.
-    fn turn(&self, request: &RequestKey) -> Arc<tokio::sync::Mutex<()>> {
-        let mut turns = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        turns.retain(|_, turn| turn.strong_count() > 0);
-        if let Some(turn) = turns.get(request).and_then(Weak::upgrade) {
-            return turn;
-        }
-        let turn = Arc::default();
-        turns.insert(request.clone(), Arc::downgrade(&turn));
-        turn
-    }
-}
 
 /// Carries a request out, or answers as it was answered before.
 pub(super) async fn answer_once(State(app): State<App>, request: Request, next: Next) -> Response {

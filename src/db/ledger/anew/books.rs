@@ -6,8 +6,7 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use super::super::control::PASSED;
-use super::super::plans::{plan_of, to_i64};
+use super::super::plans::{PASSED, plan_of, to_i64};
 use super::super::revisions::{Revision, begin_revision, fetch_revisions, record_passed};
 use super::outcomes::{parts_passed, take_back};
 use super::wish::{FromNow, planned_from};

@@ -1,0 +1,13 @@
+//! What every setting has in common.
+
+use crate::error::{Code, Error};
+
+/// A setting that can't be used: where it came from, what is wrong, and what to write instead.
+pub(super) fn invalid(source: &str, problem: impl std::fmt::Display, example: &str) -> Error {
+    Error::new(Code::ConfigInvalid, format!("{source}: {problem}")).example(example)
+}
+
+/// Empty text in the file counts as not given, as it does in the environment.
+pub(super) fn filled(text: Option<String>) -> Option<String> {
+    text.map(|t| t.trim().to_owned()).filter(|t| !t.is_empty())
+}
