@@ -42,7 +42,7 @@ const NOT_IN_MODELS: [&str; 7] = [
 ];
 
 /// The modules in which files still stand in a circle.
-const KNOWN_CIRCLES: [&str; 4] = ["letta_client", "mcp", "notify", "scheduler"];
+const KNOWN_CIRCLES: [&str; 1] = ["mcp"];
 
 /// The imports that still point up, by their modules.
 const KNOWN_UPWARD: [(&str, &str); 1] = [("mcp", "cli")];
