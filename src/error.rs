@@ -285,6 +285,12 @@ impl Error {
         self
     }
 
+    /// The same under another code.
+    pub fn with_code(mut self, code: Code) -> Self {
+        self.code = code;
+        self
+    }
+
     /// Leaves out the example, where it can't be followed.
     pub fn without_example(mut self) -> Self {
         self.example = None;

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::args::{NUMBER, SWITCH};
 use super::definitions::definitions;
-use super::plugin_guard::{COMMANDS, FLAGS};
+use super::plugin_guard::{is_command_refused, is_refused};
 use crate::config::Environment;
 use crate::error::Error;
 
@@ -54,14 +54,13 @@ pub(super) fn reword(error: Error, form: Form) -> Error {
 /// Whether an example is a matter of settings, or a command or flag that is refused in the plugin.
 fn is_operators(example: &str) -> bool {
     let words: Vec<&str> = example.split_whitespace().collect();
-    let is_refused = |word: &&str| {
-        let flag = word.strip_prefix("--").unwrap_or_default();
-        FLAGS.contains(&flag)
+    let is_flag_refused = |command: &str| {
+        let mut flags = words.iter().filter_map(|word| word.strip_prefix("--"));
+        flags.any(|flag| is_refused(command, flag))
     };
     match words.as_slice() {
-        ["promptyoself", command, ..] if COMMANDS.contains(command) => true,
-        ["promptyoself", ..] => words.iter().any(is_refused),
-        [flag, ..] if flag.starts_with("--") => words.iter().any(is_refused),
+        ["promptyoself", command, ..] => is_command_refused(command) || is_flag_refused(command),
+        [flag, ..] if flag.starts_with("--") => is_flag_refused("register"),
         _ => true,
     }
 }
@@ -71,7 +70,7 @@ fn in_tool_words(text: &str) -> String {
     let commands = definitions(true);
     let is_tool = |word: &str| {
         let name = word.trim_end_matches(|c: char| !c.is_ascii_alphanumeric());
-        !COMMANDS.contains(&name) && commands.find_subcommand(name).is_some()
+        commands.find_subcommand(name).is_some() && !is_command_refused(name)
     };
     let mut told = String::with_capacity(text.len());
     for (at, part) in text.split('"').enumerate() {

@@ -5,9 +5,10 @@ use rmcp::model::{CallToolResult, ContentBlock, JsonObject};
 use serde_json::{Value, json};
 
 use super::arguments::{EXCLUSIVE, can_be_repeated, find, means_nothing, snake_case};
-use super::definition::{Definition, Kind};
+use super::definition::Definition;
 use super::tools;
 use crate::error::Error;
+use crate::operations::definition::Kind;
 
 /// The tools by the command that does the same.
 const TOOLS: &[(&str, &str)] = &[
@@ -100,7 +101,7 @@ fn example(tool: &'static Definition, given: &JsonObject, example: &str) -> Corr
 
 /// The tool that takes the kind of time that a correction gives, which may be another one.
 fn meant(tool: &'static Definition, flags: &[String]) -> &'static Definition {
-    let takes = |name: &str| tool.parameters.iter().any(|p| p.name == name);
+    let takes = |name: &str| tool.parameters().any(|p| p.argument() == name);
     let other = EXCLUSIVE
         .iter()
         .filter(|name| !takes(name))
@@ -117,9 +118,9 @@ fn repeat(tool: &Definition, given: &JsonObject, corrected: JsonObject) -> JsonO
         let Some(parameter) = find(tool, &snake_case(key)) else {
             continue;
         };
-        let is_replaced = has_time && EXCLUSIVE.contains(&parameter.name);
+        let is_replaced = has_time && EXCLUSIVE.contains(&parameter.argument());
         if !is_replaced && !means_nothing(parameter, value) {
-            call.insert(parameter.name.to_owned(), value.clone());
+            call.insert(parameter.argument().to_owned(), value.clone());
         }
     }
     call.extend(corrected);
@@ -135,11 +136,11 @@ fn arguments(tool: &str, words: &[String]) -> JsonObject {
             continue;
         };
         let kind = tools::find(tool)
-            .and_then(|t| t.parameters.iter().find(|p| p.name == name))
-            .map(|p| p.kind);
+            .and_then(|t| t.parameters().find(|p| p.argument() == name))
+            .map(|p| p.field.kind);
         let value = match kind {
             Some(Kind::Switch) => json!(true),
-            Some(Kind::Number) => match words.next().map(|w| w.parse::<i64>()) {
+            Some(Kind::Number(..)) => match words.next().map(|w| w.parse::<i64>()) {
                 Some(Ok(number)) => json!(number),
                 _ => continue,
             },
@@ -238,8 +239,8 @@ fn argument_of(flag: &str) -> Option<String> {
         return Some((*name).to_owned());
     }
     let name = flag.replace('-', "_");
-    let mut known = tools::all().iter().flat_map(|t| t.parameters.iter());
-    known.any(|p| p.name == name).then_some(name)
+    let mut known = tools::all().iter().flat_map(|t| t.parameters());
+    known.any(|p| p.argument() == name).then_some(name)
 }
 
 /// The tool that does what a command does.
