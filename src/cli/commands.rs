@@ -190,8 +190,8 @@ fn planned(answer: &Value) -> Result<Reply> {
 }
 
 async fn list(ctx: &Context, operation: &'static Operation, values: &Values) -> Result<Reply> {
-    ctx.refuse_large(values)?;
     let page = reading::page(values)?;
+    ctx.refuse_large(values)?;
     let mut listed = ctx.ask(operation, values).await?;
     let mut text = Text::of_lines(&output::schedules_table(rows_of(&listed, "schedules")));
     let shown = i64::from(page.offset) + number(&listed, "count");
@@ -224,8 +224,8 @@ async fn page(
     values: &Values,
     table: fn(&[Value]) -> String,
 ) -> Result<Reply> {
-    ctx.refuse_large(values)?;
     let page = reading::page(values)?;
+    ctx.refuse_large(values)?;
     let mut answer = ctx.ask(operation, values).await?;
     let list = operation.answer.page_of.unwrap_or_default();
     let mut text = Text::of_lines(&table(rows_of(&answer, list)));

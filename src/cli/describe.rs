@@ -147,7 +147,7 @@ mod tests {
             names,
             [
                 "register", "list", "show", "update", "pause", "resume", "run", "preview",
-                "cancel", "test", "agents", "history", "execute", "doctor"
+                "cancel", "execute", "test", "agents", "history", "doctor"
             ]
         );
     }

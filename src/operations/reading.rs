@@ -213,10 +213,11 @@ pub fn page(values: &Values) -> Result<Page> {
 /// Refuses a page that is more than a caller is answered at once.
 pub fn refuse_large(values: &Values) -> Result<()> {
     const LARGEST: u32 = crate::limits::PAGE;
-    let limit = page(values)?.limit;
-    match limit <= LARGEST {
-        true => Ok(()),
-        false => Err(Error::new(
+    let limit = values.text(&LIMIT).and_then(|text| whole(text.trim()));
+    match limit {
+        None => Ok(()),
+        Some(limit) if (1..=LARGEST.into()).contains(&limit) => Ok(()),
+        Some(limit) => Err(Error::new(
             Code::Usage,
             format!(
                 "--limit {limit} is not from 1 to {LARGEST}; --offset leads to the pages after \
