@@ -34,7 +34,7 @@ use tokio::runtime::Builder;
 use crate::clock::Clock;
 use crate::config::{Environment, Flags, Settings};
 use crate::db::Db;
-use crate::error::{Code, Error, Result};
+use crate::error::{Code, Error, Result, shell};
 use args::{Cli, PluginVerb, Verb};
 use output::{Output, Reply};
 use plugin_words::Form;
@@ -259,12 +259,12 @@ fn parse(args: &[OsString], definitions: clap::Command) -> std::result::Result<C
                         Code::Usage,
                         "key needs to be told what to do: create, list or revoke",
                     )
-                    .example("promptyoself key list"),
+                    .example(shell("promptyoself key list")),
                     false => Error::new(
                         Code::Usage,
                         "plugin needs to be told what to do: install DIR",
                     )
-                    .example("promptyoself plugin install smcp/plugins"),
+                    .example(shell("promptyoself plugin install smcp/plugins")),
                 })
             }
             _ => Stop::Wrong(usage::error(&e, args)),

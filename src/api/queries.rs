@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::IntoParams;
 
-use crate::error::{Code, Error, Result};
+use crate::error::{Code, Error, Result, call, field, message, operation, quoted};
 use crate::models::{AgentId, State};
 
 /// The most that a page holds.
@@ -129,10 +129,12 @@ pub fn limit(given: Option<u32>) -> Result<u32> {
         true => Ok(limit),
         false => Err(Error::new(
             Code::RequestInvalid,
-            format!(
-                "limit {limit} is not from 1 to {LARGEST_PAGE}; offset leads to the pages after \
-                 the first"
-            ),
+            message![
+                field("limit"),
+                " {limit} is not from 1 to {LARGEST_PAGE}; ",
+                field("offset"),
+                " leads to the pages after the first"
+            ],
         )),
     }
 }
@@ -160,7 +162,12 @@ pub fn id(given: i64) -> Result<i64> {
 pub fn wrong_id(text: &str) -> Error {
     Error::new(
         Code::IdInvalid,
-        format!("{text:?} is not the id of a schedule: give a whole number, as list shows it"),
+        message![
+            quoted(text),
+            " is not the id of a schedule: give a whole number, as ",
+            operation("list"),
+            " shows it"
+        ],
     )
-    .example("promptyoself list --all")
+    .example(call("list").with("all", true))
 }

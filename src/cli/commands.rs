@@ -13,7 +13,7 @@ use super::args::{
 use super::bulk::{self, Deed};
 use super::input::{self, Which, given};
 use super::output::{self, Reply, Text};
-use crate::error::{Code, Error, Result};
+use crate::error::{Code, Error, Result, field, fields, message};
 use crate::letta_client::{Rest, RestSettings};
 use crate::models::{Caller, Face};
 use crate::notify::Notifier;
@@ -47,12 +47,14 @@ impl Context {
         }
         Err(Error::new(
             Code::Usage,
-            format!(
-                "--limit {limit} is not from 1 to {LARGEST_PAGE}; --offset leads to the pages after \
-                 the first"
-            ),
+            message![
+                field("limit"),
+                " {limit} is not from 1 to {LARGEST_PAGE}; ",
+                field("offset"),
+                " leads to the pages after the first"
+            ],
         )
-        .example(format!("--limit {LARGEST_PAGE}")))
+        .example(fields([("limit", LARGEST_PAGE)])))
     }
 
     /// The client of the one server that settings can name so far.

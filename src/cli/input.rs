@@ -8,7 +8,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::args::{IdArgs, PolicyArgs, UpdateArgs, WhenArgs};
-use crate::error::{Code, Error, Result};
+use crate::error::{Code, Error, Message, Result, call, field, fields, message, operation, quoted};
 use crate::limits;
 use crate::models::{AgentId, PingUrl, Policy};
 use crate::schedule::{meant_count, meant_span, read_duration};
@@ -143,12 +143,17 @@ pub fn count(flag: Option<&str>) -> Result<usize> {
         .ok_or_else(|| {
             Error::new(
                 Code::Usage,
-                format!("--count {text:?} is not a whole number from 1 to 1000"),
+                message![
+                    field("count"),
+                    " ",
+                    quoted(text),
+                    " is not a whole number from 1 to 1000"
+                ],
             )
             .example_if(
                 meant_count(text, &["runs", "times"])
                     .filter(|n| (1..=1_000).contains(n))
-                    .map(|n| format!("--count {n}")),
+                    .map(|n| fields([("count", n)])),
             )
         })
 }
@@ -175,8 +180,10 @@ pub fn source_code(file: Option<&Path>, stdin: impl Read) -> Result<String> {
     let Some(path) = file else {
         return Err(Error::new(
             Code::SourceMissing,
-            "no source code was given: name a file that holds one Python function with \
-             --source-code",
+            message![
+                "no source code was given: name a file that holds one Python function with ",
+                field("source_code")
+            ],
         ));
     };
     read_path(path, stdin, limits::SOURCE_CODE).map_err(|e| unusable("source code", path, e))
@@ -239,23 +246,30 @@ pub fn id_filter(flag: Option<&str>) -> Result<Option<i64>> {
 }
 
 fn id(text: Option<&str>) -> Result<i64> {
-    let wrong = |problem: String| {
+    let wrong = |problem: Message| {
         Error::new(
             Code::IdInvalid,
-            format!("{problem}: give --id with a whole number, as list shows it"),
+            message![
+                problem,
+                ": give ",
+                field("id"),
+                " with a whole number, as ",
+                operation("list"),
+                " shows it"
+            ],
         )
-        .example("promptyoself list --all")
+        .example(call("list").with("all", true))
     };
     let Some(text) = given(text) else {
-        return Err(wrong("no schedule id was given".to_owned()));
+        return Err(wrong("no schedule id was given".into()));
     };
     whole(text).filter(|id| *id >= 1).ok_or_else(|| {
         // Only figures: a word is too little to end a schedule by.
         let figures = Some(text).filter(|text| text.contains(|c: char| c.is_ascii_digit()));
         let meant =
             figures.and_then(|t| meant_count(t, &["id", "id:", "no.", "number", "schedule"]));
-        wrong(format!("{text:?} is not the id of a schedule"))
-            .example_if(meant.filter(|id| *id >= 1).map(|id| format!("--id {id}")))
+        wrong(message![quoted(text), " is not the id of a schedule"])
+            .example_if(meant.filter(|id| *id >= 1).map(|id| fields([("id", id)])))
     })
 }
 
@@ -264,7 +278,7 @@ fn id(text: Option<&str>) -> Result<i64> {
 /// # Errors
 /// [`Code::Usage`] if a number is not one.
 pub fn page(limit: Option<&str>, offset: Option<&str>) -> Result<Page> {
-    let number = |flag: &str, text: Option<&str>, least: u32, usual: u32| {
+    let number = |name: &'static str, text: Option<&str>, least: u32, usual: u32| {
         let Some(text) = given(text) else {
             return Ok(usual);
         };
@@ -272,18 +286,23 @@ pub fn page(limit: Option<&str>, offset: Option<&str>) -> Result<Page> {
         number.filter(|n| *n >= least).ok_or_else(|| {
             Error::new(
                 Code::Usage,
-                format!("{flag} {text:?} is not a whole number of at least {least}"),
+                message![
+                    field(name),
+                    " ",
+                    quoted(text),
+                    " is not a whole number of at least {least}"
+                ],
             )
             .example_if(
                 meant_count(text, &["schedules", "deliveries"])
                     .filter(|n| *n >= i64::from(least))
-                    .map(|n| format!("{flag} {n}")),
+                    .map(|n| fields([(name, n)])),
             )
         })
     };
     Ok(Page {
-        limit: number("--limit", limit, 1, 1000)?,
-        offset: number("--offset", offset, 0, 0)?,
+        limit: number("limit", limit, 1, 1000)?,
+        offset: number("offset", offset, 0, 0)?,
     })
 }
 
@@ -300,10 +319,15 @@ pub fn interval(flag: Option<&str>) -> Result<Duration> {
         .ok_or_else(|| {
             Error::new(
                 Code::Usage,
-                format!("--interval {text:?} is not a whole number of seconds from 1 to 86400"),
+                message![
+                    field("interval"),
+                    " ",
+                    quoted(text),
+                    " is not a whole number of seconds from 1 to 86400"
+                ],
             )
             .example_if(
-                seconds_meant(text).map(|n| format!("promptyoself execute --loop --interval {n}")),
+                seconds_meant(text).map(|n| call("execute").with("loop", true).with("interval", n)),
             )
         })
 }

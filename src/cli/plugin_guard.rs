@@ -6,7 +6,9 @@
 use clap::Command;
 
 use super::args::{Cli, PauseArgs, RegisterArgs, ResumeArgs, UpdateArgs, Verb};
-use crate::error::{Code, Error, Result};
+use crate::error::{
+    Code, Error, Example, Message, Result, call, field, fields, message, operation, shell,
+};
 
 /// The commands that are refused in the plugin.
 pub(super) const COMMANDS: &[&str] = &[
@@ -52,113 +54,145 @@ pub(super) fn hide_refused(command: Command) -> Command {
 pub(super) fn check(cli: &Cli) -> Result<()> {
     if cli.db.is_some() {
         return refuse(
-            "--db",
+            shell("--db"),
             "which database is used is the operator's choice",
-            "promptyoself list",
+            call("list"),
         );
     }
     if cli.config.is_some() {
         return refuse(
-            "--config",
+            shell("--config"),
             "which settings are used is the operator's choice",
-            "promptyoself list",
+            call("list"),
         );
     }
     match &cli.command {
         Some(Verb::Register(args)) if args.prompt_file.is_some() => refuse(
-            "--prompt-file",
+            field("prompt_file"),
             "it would read any file of the server; give the text itself",
-            "--prompt \"Check the backup\"",
+            fields([("prompt", "Check the backup")]),
         ),
         Some(Verb::Update(args)) if args.prompt_file.is_some() => refuse(
-            "--prompt-file",
+            field("prompt_file"),
             "it would read any file of the server; give the text itself",
-            "--prompt \"Check the backup\"",
+            fields([("prompt", "Check the backup")]),
         ),
         Some(
             Verb::Register(RegisterArgs { policy, .. }) | Verb::Update(UpdateArgs { policy, .. }),
         ) if policy.ping_url.is_some() => refuse(
-            "--ping-url",
+            field("ping_url"),
             "it would let an agent reach any server that this one can reach; the operator sets it",
-            "promptyoself list",
+            call("list"),
         ),
         Some(Verb::Execute(args)) if args.r#loop => refuse(
-            "execute --loop",
-            "it would never return; without --loop it delivers what is due and returns, and a scheduler \
-             that runs all the time is started by the operator, from a shell: promptyoself serve",
-            "promptyoself execute",
+            call("execute").with("loop", true),
+            message![
+                "it would never return; without ",
+                field("loop"),
+                " it delivers what is due and returns, and a scheduler that runs all the time is \
+                 started by the operator, from a shell: ",
+                shell("promptyoself serve")
+            ],
+            call("execute"),
         ),
         Some(
             Verb::Cancel(which)
             | Verb::Pause(PauseArgs { which, .. })
             | Verb::Resume(ResumeArgs { which, .. }),
         ) if which.all => refuse(
-            "--all",
-            "it would touch every agent's schedules; --agent-id touches those of one",
-            "promptyoself list",
+            field("all"),
+            message![
+                "it would touch every agent's schedules; ",
+                field("agent_id"),
+                " touches those of one"
+            ],
+            call("list"),
         ),
         Some(Verb::Serve(_)) => refuse(
             "serve",
-            "it would never return; the operator runs the scheduler, and test says whether it runs",
-            "promptyoself test",
+            message![
+                "it would never return; the operator runs the scheduler, and ",
+                operation("test"),
+                " says whether it runs"
+            ],
+            call("test"),
         ),
         Some(Verb::Mcp) => refuse(
             "mcp",
             "it would never return; the operator connects MCP clients, and the plugin has the same \
              commands",
-            "promptyoself list",
+            call("list"),
         ),
         Some(Verb::Halt(_)) => refuse(
             "halt",
-            "it would stop every agent's prompts; pause stops one schedule",
-            "promptyoself list",
+            message![
+                "it would stop every agent's prompts; ",
+                operation("pause"),
+                " stops one schedule"
+            ],
+            call("list"),
         ),
         Some(Verb::Prune(_) | Verb::Purge(_)) => refuse(
             "what removes history",
-            "which history is kept is the operator's choice; history shows it",
-            "promptyoself history",
+            message![
+                "which history is kept is the operator's choice; ",
+                operation("history"),
+                " shows it"
+            ],
+            call("history"),
         ),
         Some(Verb::Backup(_) | Verb::Restore(_)) => refuse(
             "what copies the database",
-            "it reads or writes files of the server; doctor says whether the database is sound",
-            "promptyoself doctor",
+            message![
+                "it reads or writes files of the server; ",
+                operation("doctor"),
+                " says whether the database is sound"
+            ],
+            call("doctor"),
         ),
         Some(Verb::Upload(_)) => refuse(
             "upload",
             "it reads files of the server, and a tool is code that runs beside Letta",
-            "promptyoself list",
+            call("list"),
         ),
         Some(Verb::Connect(_)) => refuse(
             "connect",
             "which agents have which tools is the operator's choice",
-            "promptyoself list",
+            call("list"),
         ),
         Some(Verb::Rows) => refuse(
             "rows",
-            "it changes every schedule as other programs on this machine may; list and update show \
-             and change them here",
-            "promptyoself list",
+            message![
+                "it changes every schedule as other programs on this machine may; ",
+                operation("list"),
+                " and ",
+                operation("update"),
+                " show and change them here"
+            ],
+            call("list"),
         ),
-        Some(Verb::Key(_)) => refuse(
-            "key",
-            "who may call is the operator's choice",
-            "promptyoself list",
-        ),
+        Some(Verb::Key(_)) => refuse("key", "who may call is the operator's choice", call("list")),
         Some(Verb::Plugin(_)) => refuse(
             "plugin",
             "it writes files on the server; the operator installs the plugin",
-            "promptyoself test",
+            call("test"),
         ),
         _ => Ok(()),
     }
 }
 
-fn refuse(what: &str, why: &str, instead: &str) -> Result<()> {
+fn refuse(
+    what: impl Into<Message>,
+    why: impl Into<Message>,
+    instead: impl Into<Example>,
+) -> Result<()> {
     Err(Error::new(
         Code::RefusedInPlugin,
-        format!(
-            "{what} is refused in the plugin, because agents choose the plugin's arguments: {why}"
-        ),
+        message![
+            what,
+            " is refused in the plugin, because agents choose the plugin's arguments: ",
+            why
+        ],
     )
     .example(instead))
 }

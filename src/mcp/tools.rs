@@ -17,7 +17,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::definition::Definition;
-use crate::error::{Code, Error, Result};
+use crate::error::{Code, Error, Result, vocabulary};
 
 /// Every tool, in the order in which clients list them.
 const ALL: &[&Definition] = &[
@@ -84,7 +84,7 @@ pub fn meant(name: &str) -> Option<&'static str> {
         let tool = ALL.iter().find(|t| t.name.ends_with(ending))?;
         Some(tool.name)
     };
-    command.and_then(super::errors::tool_of).or_else(near)
+    command.and_then(vocabulary::tool).or_else(near)
 }
 
 /// An answer as JSON.

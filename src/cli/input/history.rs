@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use super::{agent_filter, id_filter, page};
 use crate::cli::args::HistoryArgs;
-use crate::error::{Code, Error, Result};
+use crate::error::{Code, Error, Result, field, fields, message, quoted};
 use crate::models::{ChangeQuery, State};
 use crate::schedule::meant_word;
 use crate::service::HistoryQuery;
@@ -21,7 +21,7 @@ pub fn history(args: &HistoryArgs, zone: &str, now: Timestamp) -> Result<History
         agent_id: agent_filter(args.agent_id.as_deref())?,
         state: given(args.state.as_deref()).map(state).transpose()?,
         since: given(args.since.as_deref())
-            .map(|text| point(text, "--since", zone, now))
+            .map(|text| point(text, "since", zone, now))
             .transpose()?,
         limit: page.limit,
         offset: page.offset,
@@ -37,7 +37,12 @@ pub fn change_log(args: &HistoryArgs, zone: &str, now: Timestamp) -> Result<Chan
     if asked.state.is_some() {
         return Err(Error::new(
             Code::Usage,
-            "--state is about deliveries, and --changes shows who changed what: leave one of them out",
+            message![
+                field("state"),
+                " is about deliveries, and ",
+                field("changes"),
+                " shows who changed what: leave one of them out"
+            ],
         ));
     }
     Ok(ChangeQuery {
@@ -54,12 +59,15 @@ fn state(text: &str) -> Result<State> {
         let words: Vec<&str> = State::ALL.iter().map(|state| state.as_str()).collect();
         Error::new(
             Code::Usage,
-            format!(
-                "--state {text:?} is no state: give one of {}",
+            message![
+                field("state"),
+                " ",
+                quoted(text),
+                " is no state: give one of ",
                 words.join(", ")
-            ),
+            ],
         )
-        .example_if(meant(text).map(|word| format!("--state {word}")))
+        .example_if(meant(text).map(|word| fields([("state", word)])))
     })
 }
 
@@ -101,13 +109,13 @@ mod tests {
         ] {
             let expected: Timestamp = expected.parse().unwrap();
             assert_eq!(
-                point(text, "--since", berlin, now).unwrap(),
+                point(text, "since", berlin, now).unwrap(),
                 expected,
                 "{text}"
             );
         }
         assert_eq!(
-            point("lately", "--since", berlin, now).unwrap_err().code(),
+            point("lately", "since", berlin, now).unwrap_err().code(),
             Code::TimeInvalid
         );
     }

@@ -2,7 +2,7 @@
 
 use super::{agent_filter, schedule_id};
 use crate::cli::args::WhichArgs;
-use crate::error::{Code, Error, Result};
+use crate::error::{Code, Error, Result, field, message, operation};
 use crate::models::AgentId;
 
 /// Which schedules something is to be done to.
@@ -25,19 +25,40 @@ pub fn which(args: &WhichArgs) -> Result<Which> {
     if ways.into_iter().filter(|given| *given).count() > 1 {
         return Err(Error::new(
             Code::Usage,
-            "--id is one schedule, --agent-id all of an agent, --all every one: give only one of them",
+            message![
+                field("id"),
+                " is one schedule, ",
+                field("agent_id"),
+                " all of an agent, ",
+                field("all"),
+                " every one: give only one of them"
+            ],
         ));
     }
     if names_one && args.dry_run {
         return Err(Error::new(
             Code::Usage,
-            "--dry-run shows which schedules --agent-id or --all would be about; show says what one is",
+            message![
+                field("dry_run"),
+                " shows which schedules ",
+                field("agent_id"),
+                " or ",
+                field("all"),
+                " would be about; ",
+                operation("show"),
+                " says what one is"
+            ],
         ));
     }
     if args.dry_run && args.yes {
         return Err(Error::new(
             Code::Usage,
-            "--dry-run only shows which schedules it would be, and --yes does it: leave one of them out",
+            message![
+                field("dry_run"),
+                " only shows which schedules it would be, and ",
+                field("yes"),
+                " does it: leave one of them out"
+            ],
         ));
     }
     match (agent_filter(args.agent_id.as_deref())?, args.all) {

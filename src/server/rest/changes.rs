@@ -27,7 +27,7 @@ pub(super) async fn list(
         schedule_id: params.schedule_id.map(queries::id).transpose()?,
         agent_id: queries::agent(params.agent_id.as_deref())?,
         since: since
-            .map(|text| asked::point(text, "--since", service.zone.name(), now))
+            .map(|text| asked::point(text, "since", service.zone.name(), now))
             .transpose()?,
         limit: queries::limit(params.limit)?,
         offset: params.offset.unwrap_or(0),

@@ -26,7 +26,7 @@ pub(super) async fn list(
         agent_id: queries::agent(params.agent_id.as_deref())?,
         state: params.state,
         since: since
-            .map(|text| asked::point(text, "--since", service.zone.name(), now))
+            .map(|text| asked::point(text, "since", service.zone.name(), now))
             .transpose()?,
         limit: queries::limit(params.limit)?,
         offset: params.offset.unwrap_or(0),
