@@ -219,3 +219,47 @@ macro_rules! message {
     }};
 }
 pub(crate) use message;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::CommandLine;
+
+    #[test]
+    fn a_message_is_its_parts_in_order_whatever_the_callers_words_look_like() {
+        let (n, given) = (5, "--time {n}, list shows");
+        let message = message![
+            field("max_age"),
+            " ",
+            quoted(given),
+            " of {n}: see ",
+            call("show").with("id", n),
+            message![" or ", shell("promptyoself serve --db x"), "."],
+        ];
+        let wanted = "--max-age \"--time {n}, list shows\" of 5: see promptyoself show --id 5 or \
+                      promptyoself serve --db x.";
+        assert_eq!(message.in_words(&CommandLine), wanted);
+        let json = serde_json::to_string(&message).unwrap();
+        assert_eq!(serde_json::from_str::<Message>(&json).unwrap(), message);
+    }
+
+    #[test]
+    fn what_repeats_more_than_fits_is_cut_and_no_part_is_left_out() {
+        let long = "ü".repeat(50);
+        let message = message!["the ", field("name"), " is ", quoted(&long), " and {long}"].cut(20);
+        let shown = message.in_words(&CommandLine);
+        assert_eq!(shown, "the --name is \"üüüüüüüüüüüü…\"…");
+    }
+
+    #[test]
+    fn a_value_is_quoted_as_a_shell_takes_it() {
+        for (value, wanted) in [
+            ("30m", "--name 30m"),
+            ("0 9 * * *", "--name \"0 9 * * *\""),
+            ("", "--name \"\""),
+            ("Ada's \"tea\" `$x`", r#"--name 'Ada'\''s "tea" `$x`'"#),
+        ] {
+            assert_eq!(CommandLine.example(&fields([("name", value)])), wanted);
+        }
+    }
+}

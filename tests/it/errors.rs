@@ -1,6 +1,7 @@
 //! Every error code: what it says, and that its example works.
 
 mod cases;
+mod words;
 
 use promptyoself::cli::output::error_json;
 use promptyoself::error::{Code, Error, call, shell};

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
-use crate::error::{Code, Error, Example, Fields, Message, Result};
+use crate::error::{Code, Error, Example, Fields, Message, Result, shell};
 use crate::models::{AgentId, Payload, Policy, ScheduleType, shown};
 use crate::schedule::{Zone, meant_time, nearest, parse_time};
 use crate::service::{Registration, Service, When, Wish, asked};
@@ -85,7 +85,7 @@ pub(super) fn explained(error: Error, service: &Service) -> Error {
 /// An error whose example is fields of these requests in place of ours, where they can say it.
 fn in_fields(error: Error, now: Timestamp) -> Error {
     if error.code() == Code::NameTaken {
-        return error.example(Example::Json(json!({ "name": "another-name" })));
+        return error.example(shell(r#"{"name": "another-name"}"#));
     }
     let Some(Example::Fields(corrected)) = error.correction() else {
         return error;
@@ -155,7 +155,7 @@ fn refuse_what_is_not_done(body: &Map<String, Value>) -> Result<()> {
              conversation only: leave it out, or give \"{CONVERSATION}\"",
             shown(Some(id))
         ))
-        .example(Example::Json(json!({ "conversation_id": "default" })))),
+        .example(shell(r#"{"conversation_id": "default"}"#))),
     }
 }
 
