@@ -1,9 +1,7 @@
 //! What goes over the wire of `/api/v1`, in both directions: the server reads it, and a client of a
 //! server on another machine writes it.
 
-pub mod bodies;
 pub mod problem;
-pub mod queries;
 
 /// Where the routes begin.
 pub const BASE: &str = "/api/v1";

@@ -6,7 +6,6 @@
 mod code;
 mod command_line;
 mod message;
-pub mod vocabulary;
 
 use serde_json::Value;
 
@@ -79,6 +78,12 @@ impl Error {
         self.message = message![field(name), ": ", self.message];
         let time = self.corrected_field("time").cloned();
         self.example = time.map(|time| fields([(name, time)]));
+        self
+    }
+
+    /// The same under another code.
+    pub fn with_code(mut self, code: Code) -> Self {
+        self.code = code;
         self
     }
 

@@ -32,8 +32,9 @@ use crate::clock::Clock;
 use crate::config::McpSettings;
 use crate::error::{self, Code, Error, Result, message, operation};
 use crate::models::{Caller, Face};
+use crate::operations::Ask;
 use crate::schedule::Zone;
-use crate::service::{Operations, Service, show_local};
+use crate::service::{Service, show_local};
 
 use arguments::Arguments;
 use caller::Session;
@@ -55,7 +56,7 @@ pub enum Backend {
     /// In a database that this process has opened.
     Here(Box<Service>),
     /// With a server on another machine, which knows from our key who we are.
-    Elsewhere(Arc<dyn Operations>),
+    Elsewhere(Arc<dyn Ask>),
 }
 
 /// Delivers what is due, once.
@@ -100,7 +101,7 @@ pub struct Call {
     /// What it was given.
     pub arguments: Arguments,
     /// What it is asked of, as the caller sees it.
-    pub operations: Arc<dyn Operations>,
+    pub operations: Arc<dyn Ask>,
     /// Who calls.
     pub caller: Caller,
     /// The request's own metadata.
@@ -115,7 +116,7 @@ pub struct Call {
 
 impl Shared {
     /// The operations as a caller sees them.
-    fn operations(&self, caller: &Caller, key: Option<String>) -> Arc<dyn Operations> {
+    fn operations(&self, caller: &Caller, key: Option<String>) -> Arc<dyn Ask> {
         match &self.backend {
             Backend::Here(service) => {
                 let service = service.for_caller(caller.clone());

@@ -61,7 +61,7 @@ enum Stop {
 
 pub(super) async fn connect(ctx: &Context, args: &ConnectArgs) -> Result<Reply> {
     let default = ctx.settings.default_agent.as_deref();
-    let agent = input::agent(args.agent_id.as_deref(), default)?.ok_or_else(|| {
+    let agent = input::agent_filter(args.agent_id.as_deref().or(default))?.ok_or_else(|| {
         Error::new(
             Code::AgentMissing,
             message![

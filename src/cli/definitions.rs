@@ -1,16 +1,17 @@
 //! The definitions as a clap command: what the derive can't say by itself.
 
-use clap::{Command, CommandFactory};
+use clap::{Command, CommandFactory, Subcommand};
 
-use super::args::Cli;
-use super::{plugin_guard, version};
+use super::args::{Cli, Verb};
+use super::{asked, plugin_guard, version};
 
 /// How many schedules a list shows in the plugin if nobody says: a model reads all of it.
 const PLUGIN_PAGE: &str = "100";
 
 /// The definitions, ready to parse. In the plugin, help leaves out what is refused there.
 pub fn definitions(in_plugin: bool) -> Command {
-    let mut command = underscores(Cli::command()).long_version(version::full());
+    let command = Verb::augment_subcommands(asked::add_commands(Cli::command()));
+    let mut command = underscores(command).long_version(version::full());
     if in_plugin {
         command = plugin_guard::hide_refused(command);
         command = command.mut_subcommands(|sub| match sub.get_name() {
@@ -88,9 +89,8 @@ mod tests {
             names,
             [
                 "register", "list", "show", "update", "pause", "resume", "run", "preview",
-                "cancel", "execute", "test", "agents", "upload", "connect", "serve", "mcp",
-                "history", "doctor", "prune", "purge", "backup", "restore", "halt", "key",
-                "plugin"
+                "cancel", "test", "agents", "history", "halt", "execute", "upload", "connect",
+                "serve", "mcp", "doctor", "prune", "purge", "backup", "restore", "key", "plugin"
             ]
         );
         assert!(rest.starts_with("Examples:\n  promptyoself register"));

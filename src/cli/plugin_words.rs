@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::args::{NUMBER, SWITCH};
 use super::definitions::definitions;
-use super::plugin_guard::{COMMANDS, FLAGS};
+use super::plugin_guard::{is_command_refused, is_refused};
 use crate::config::Environment;
 use crate::error::{Call, CommandLine, Error, Example, Fields, Words, command, shell};
 
@@ -50,16 +50,11 @@ impl Words for Plugin {
     }
 
     fn call(&self, call: &Call) -> String {
-        match is_refused(&call.operation) {
+        match is_command_refused(&call.operation) {
             true => CommandLine.call(call),
             false => command(call),
         }
     }
-}
-
-/// Whether the plugin refuses a command.
-fn is_refused(command: &str) -> bool {
-    COMMANDS.contains(&command)
 }
 
 /// An error in the words of the plugin's tools, without an example that would be refused in its turn.
@@ -77,19 +72,19 @@ pub(super) fn reword(error: Error, form: Form) -> Error {
 
 /// Whether an example is a matter of settings, or a command or flag that is refused in the plugin.
 fn is_operators(example: &Example) -> bool {
-    let refuses = |fields: &Fields| {
+    let refuses = |command: &str, fields: &Fields| {
         let mut names = fields.iter().map(|(name, _)| name.replace('_', "-"));
-        names.any(|name| FLAGS.contains(&name.as_str()))
+        is_command_refused(command) || names.any(|name| is_refused(command, &name))
     };
     match example {
         Example::Shell(_) => true,
         Example::Json(_) => false,
-        Example::Fields(fields) => refuses(fields),
-        Example::Call(call) => is_refused(&call.operation) || refuses(&call.fields),
+        Example::Fields(fields) => refuses("register", fields),
+        Example::Call(call) => refuses(&call.operation, &call.fields),
         Example::Line(words) => {
-            let flags = words.iter().filter_map(|word| word.strip_prefix("--"));
-            let mut flags = flags.filter(|flag| FLAGS.contains(flag));
-            words.first().is_some_and(|command| is_refused(command)) || flags.next().is_some()
+            let command = words.first().map(String::as_str).unwrap_or_default();
+            let mut flags = words.iter().filter_map(|word| word.strip_prefix("--"));
+            is_command_refused(command) || flags.any(|flag| is_refused(command, flag))
         }
     }
 }

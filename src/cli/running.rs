@@ -31,7 +31,7 @@ pub(super) async fn execute(ctx: &Context) -> Result<Reply> {
         Some(_) => execute_within(LONGEST_WAIT, &service, &ctx.settings, stop).await?,
     };
     let text = json["message"].as_str().unwrap_or_default().to_owned();
-    reply(&json, text, json["warning"].as_str())
+    reply(&json, text)
 }
 
 /// The same, but answers within a time. What is on its way then is left to be looked for, as at

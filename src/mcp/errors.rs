@@ -7,7 +7,8 @@ use super::arguments::{EXCLUSIVE, can_be_repeated, find, means_nothing, snake_ca
 use super::definition::Definition;
 use super::tools;
 use super::words::{Tools, arguments};
-use crate::error::{CommandLine, Error, Example, Fields, vocabulary};
+use crate::error::{CommandLine, Error, Example, Fields};
+use crate::operations::vocabulary;
 
 /// A failure as a tool answers it: a text that teaches, and the same for programs. The correction
 /// repeats what was right in the call.
@@ -67,7 +68,7 @@ fn correct(tool: &'static Definition, given: &JsonObject, example: &Example) -> 
 
 /// The tool that takes the kind of time that a correction gives, which may be another one.
 fn meant(tool: &'static Definition, corrected: &Fields) -> &'static Definition {
-    let takes = |name: &str| tool.parameters.iter().any(|p| p.name == name);
+    let takes = |name: &str| tool.parameters().any(|p| p.argument() == name);
     let other = EXCLUSIVE
         .iter()
         .filter(|name| !takes(name))
@@ -84,9 +85,9 @@ fn repeat(tool: &Definition, given: &JsonObject, corrected: JsonObject) -> JsonO
         let Some(parameter) = find(tool, &snake_case(key)) else {
             continue;
         };
-        let is_replaced = has_time && EXCLUSIVE.contains(&parameter.name);
+        let is_replaced = has_time && EXCLUSIVE.contains(&parameter.argument());
         if !is_replaced && !means_nothing(parameter, value) {
-            call.insert(parameter.name.to_owned(), value.clone());
+            call.insert(parameter.argument().to_owned(), value.clone());
         }
     }
     call.extend(corrected);

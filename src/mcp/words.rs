@@ -4,7 +4,8 @@ use rmcp::model::JsonObject;
 use serde_json::Value;
 
 use super::tools;
-use crate::error::{Call, CommandLine, Fields, Words, vocabulary};
+use crate::error::{Call, CommandLine, Fields, Words};
+use crate::operations::vocabulary;
 
 /// Says fields as arguments, and operations as tools. What only the operator's shell has is said in the
 /// words of the command line.
@@ -45,10 +46,10 @@ pub(super) fn arguments(fields: &Fields) -> JsonObject {
 }
 
 /// What a field is called among the arguments of tools, if one has it.
-fn argument(field: &str) -> Option<&str> {
-    let name = vocabulary::argument(field);
-    let mut known = tools::all().iter().flat_map(|t| t.parameters.iter());
-    known.any(|p| p.name == name).then_some(name)
+fn argument(field: &str) -> Option<&'static str> {
+    let mut known = tools::all().iter().flat_map(|t| t.parameters());
+    let parameter = known.find(|p| p.field.name == field)?;
+    Some(parameter.argument())
 }
 
 #[cfg(test)]

@@ -208,7 +208,7 @@ impl Wire {
         .example(call("test"))
     }
 
-    fn wrong(&self, what: &str, cause: Option<serde_json::Error>) -> Error {
+    pub(super) fn wrong(&self, what: &str, cause: Option<serde_json::Error>) -> Error {
         let error = Error::new(
             Code::ServerWrong,
             format!(

@@ -1,14 +1,10 @@
 //! `/api/v1`: everything that can be done with schedules, as JSON over HTTP, and the OpenAPI document
 //! that describes it.
 
-mod changes;
-mod control;
+mod ask;
 mod extract;
 mod idempotency;
-mod occurrences;
 mod openapi;
-mod schedules;
-mod status;
 mod words;
 
 use axum::Router;
@@ -18,8 +14,7 @@ use axum::http::{StatusCode, Uri, header};
 use axum::middleware::{self, Next};
 use axum::response::Response;
 use axum::routing::get;
-use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
+use serde_json::Value;
 
 use super::App;
 use super::problem::Problem;
@@ -32,11 +27,9 @@ use words::Requests;
 
 /// The routes, and the document of them.
 pub(super) fn router(app: &App) -> Router<App> {
-    let (router, document) = operations().split_for_parts();
     // Once for all: it is large, and whoever asks for it needs no key.
-    let document = openapi::complete(document).to_json().unwrap_or_default();
-    let document = Bytes::from(document);
-    router
+    let document = Bytes::from(document().to_string());
+    ask::router()
         .layer(middleware::from_fn_with_state(
             app.clone(),
             idempotency::answer_once,
@@ -50,29 +43,8 @@ pub(super) fn router(app: &App) -> Router<App> {
 }
 
 /// The OpenAPI document.
-pub fn document() -> utoipa::openapi::OpenApi {
-    openapi::complete(operations().into_openapi())
-}
-
-fn operations() -> OpenApiRouter<App> {
-    OpenApiRouter::new()
-        .routes(routes!(schedules::list, schedules::create))
-        .routes(routes!(
-            schedules::show,
-            schedules::update,
-            schedules::cancel
-        ))
-        .routes(routes!(control::pause))
-        .routes(routes!(control::resume))
-        .routes(routes!(control::run))
-        .routes(routes!(control::halt, control::lift_halt))
-        .routes(routes!(schedules::preview))
-        .routes(routes!(occurrences::list))
-        .routes(routes!(changes::list))
-        .routes(routes!(status::agents))
-        .routes(routes!(status::account))
-        .routes(routes!(status::status))
-        .routes(routes!(status::test))
+pub fn document() -> Value {
+    openapi::document()
 }
 
 /// Tells errors in the words of this API, unless the caller is another face of ours, which has words of

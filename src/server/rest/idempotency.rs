@@ -78,7 +78,7 @@ async fn carry_out(
     };
     let (mut parts, body) = request.into_parts();
     let whole = Request::from_parts(parts.clone(), body);
-    let (_, body) = extract::read(whole, app).await?;
+    let (_, body) = extract::read(whole).await?;
     let mut hash = Sha256::new();
     for part in [
         parts.uri.path().as_bytes(),

@@ -2,7 +2,9 @@
 
 use serde_json::{Map, Value};
 
-use crate::error::{Call, CommandLine, Example, Fields, Words, vocabulary};
+use crate::api::BASE;
+use crate::error::{Call, CommandLine, Example, Fields, Words};
+use crate::operations::vocabulary;
 
 /// Says fields by their names in JSON, and operations as requests. What only the operator's shell has
 /// is said in the words of the command line.
@@ -18,7 +20,7 @@ impl Words for Requests {
 
     fn operation(&self, name: &str) -> String {
         match vocabulary::route(name) {
-            Some((method, path)) => format!("{method} {path}"),
+            Some((method, path)) => format!("{method} {BASE}{path}"),
             None => CommandLine.operation(name),
         }
     }
@@ -44,7 +46,7 @@ pub(super) fn example(example: &Example) -> String {
 fn request(call: &Call) -> Option<String> {
     let (method, path) = vocabulary::route(&call.operation)?;
     let mut fields = body(&call.fields)?;
-    let mut path = path.to_owned();
+    let mut path = format!("{BASE}{path}");
     if let Some(id) = fields.remove("id") {
         if path.contains("{id}") {
             path = path.replace("{id}", &plain(&id));

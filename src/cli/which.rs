@@ -1,13 +1,14 @@
-//! Reading which schedules something is to be done to.
+//! Which schedules something is to be done to.
 
-use super::{agent_filter, schedule_id};
-use crate::cli::args::WhichArgs;
 use crate::error::{Code, Error, Result, field, message, operation};
 use crate::models::AgentId;
+use crate::operations::Values;
+use crate::operations::fields::{DRY_RUN, EVERY_ONE, ID, OF_AGENT, YES};
+use crate::operations::reading;
 
 /// Which schedules something is to be done to.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Which {
+pub(super) enum Which {
     /// This one.
     One(i64),
     /// Every one of this agent, or of all.
@@ -19,9 +20,10 @@ pub enum Which {
 /// # Errors
 /// [`Code::Usage`] if it can't be told or is more than one of these, [`Code::IdInvalid`], and those of
 /// an agent's id.
-pub fn which(args: &WhichArgs) -> Result<Which> {
-    let names_one = args.id.id.is_some() || args.id.position.is_some();
-    let ways = [names_one, args.agent_id.is_some(), args.all];
+pub(super) fn which(values: &Values) -> Result<Which> {
+    let names_one = values.has(&ID);
+    let all = values.is_set(&EVERY_ONE);
+    let ways = [names_one, values.has(&OF_AGENT), all];
     if ways.into_iter().filter(|given| *given).count() > 1 {
         return Err(Error::new(
             Code::Usage,
@@ -35,7 +37,8 @@ pub fn which(args: &WhichArgs) -> Result<Which> {
             ],
         ));
     }
-    if names_one && args.dry_run {
+    let dry_run = values.is_set(&DRY_RUN);
+    if names_one && dry_run {
         return Err(Error::new(
             Code::Usage,
             message![
@@ -50,7 +53,7 @@ pub fn which(args: &WhichArgs) -> Result<Which> {
             ],
         ));
     }
-    if args.dry_run && args.yes {
+    if dry_run && values.is_set(&YES) {
         return Err(Error::new(
             Code::Usage,
             message![
@@ -61,8 +64,8 @@ pub fn which(args: &WhichArgs) -> Result<Which> {
             ],
         ));
     }
-    match (agent_filter(args.agent_id.as_deref())?, args.all) {
-        (None, false) => Ok(Which::One(schedule_id(&args.id)?)),
+    match (reading::agent(values)?, all) {
+        (None, false) => Ok(Which::One(reading::id(values)?)),
         (agent, _) => Ok(Which::Many(agent)),
     }
 }
@@ -73,17 +76,18 @@ mod tests {
 
     #[test]
     fn one_an_agents_or_all_and_never_two_of_them() {
-        let args = |id: Option<&str>, agent: Option<&str>, all| {
-            let mut args = WhichArgs {
-                agent_id: agent.map(str::to_owned),
-                all,
-                ..WhichArgs::default()
-            };
-            args.id.id = id.map(str::to_owned);
-            args
+        let values = |id: Option<&str>, agent: Option<&str>, all: bool| {
+            let mut values = Values::default().with(&EVERY_ONE, all);
+            if let Some(id) = id {
+                values.set(&ID, id);
+            }
+            if let Some(agent) = agent {
+                values.set(&OF_AGENT, agent);
+            }
+            values
         };
         let agent = AgentId::parse("agent-a").unwrap();
-        let read = |id, agent, all| which(&args(id, agent, all)).map_err(|e| e.code());
+        let read = |id, agent, all| which(&values(id, agent, all)).map_err(|e| e.code());
         assert_eq!(read(Some("5"), None, false), Ok(Which::One(5)));
         assert_eq!(
             read(None, Some("agent-a"), false),
@@ -96,12 +100,11 @@ mod tests {
         assert_eq!(read(Some("5"), Some("agent-a"), false), Err(Code::Usage));
         assert_eq!(read(Some("5"), None, true), Err(Code::Usage));
         assert_eq!(read(None, Some("agent-a"), true), Err(Code::Usage));
-        let dry = |mut args: WhichArgs, yes| {
-            (args.dry_run, args.yes) = (true, yes);
-            which(&args).map_err(|e| e.code())
+        let dry = |values: Values, yes: bool| {
+            which(&values.with(&DRY_RUN, true).with(&YES, yes)).map_err(|e| e.code())
         };
-        assert_eq!(dry(args(None, None, true), false), Ok(Which::Many(None)));
-        assert_eq!(dry(args(None, None, true), true), Err(Code::Usage));
-        assert_eq!(dry(args(Some("5"), None, false), false), Err(Code::Usage));
+        assert_eq!(dry(values(None, None, true), false), Ok(Which::Many(None)));
+        assert_eq!(dry(values(None, None, true), true), Err(Code::Usage));
+        assert_eq!(dry(values(Some("5"), None, false), false), Err(Code::Usage));
     }
 }
