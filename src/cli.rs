@@ -36,7 +36,7 @@ use tokio::runtime::Builder;
 use crate::clock::Clock;
 use crate::config::{Environment, Flags, Settings};
 use crate::db::Db;
-use crate::error::{Code, Error, Result};
+use crate::error::{Code, Error, Result, shell};
 use crate::operations::Values;
 use crate::operations::definition::Operation;
 use args::{Cli, PluginVerb, Verb};
@@ -262,12 +262,12 @@ fn parse(
                         Code::Usage,
                         "key needs to be told what to do: create, list or revoke",
                     )
-                    .example("promptyoself key list"),
+                    .example(shell("promptyoself key list")),
                     false => Error::new(
                         Code::Usage,
                         "plugin needs to be told what to do: install DIR",
                     )
-                    .example("promptyoself plugin install smcp/plugins"),
+                    .example(shell("promptyoself plugin install smcp/plugins")),
                 })
             }
             _ => Stop::Wrong(usage::error(&e, args)),

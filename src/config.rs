@@ -21,7 +21,7 @@ use std::path::PathBuf;
 use jiff::SignedDuration;
 use secrecy::SecretString;
 
-use crate::error::{Code, Error, Result};
+use crate::error::{Code, Error, Result, message, shell};
 use crate::models::Budget;
 use crate::schedule::Zone;
 
@@ -166,7 +166,8 @@ impl Settings {
 
 /// A setting that can't be used: where it came from, what is wrong, and what to write instead.
 fn invalid(source: &str, problem: impl std::fmt::Display, example: &str) -> Error {
-    Error::new(Code::ConfigInvalid, format!("{source}: {problem}")).example(example)
+    let message = message![shell(source.to_owned()), ": {problem}"];
+    Error::new(Code::ConfigInvalid, message).example(shell(example.to_owned()))
 }
 
 /// Empty text in the file counts as not given, as it does in the environment.
@@ -186,7 +187,7 @@ fn timezone(env: &Environment, from_file: Option<String>) -> Result<String> {
     match Zone::parse(&name) {
         Ok(_) => Ok(name),
         Err(e) => {
-            let near = e.corrected().and_then(|e| e.strip_prefix("--timezone "));
+            let near = e.corrected_field("timezone").and_then(|zone| zone.as_str());
             let example = format!("PROMPTYOSELF_TIMEZONE={}", near.unwrap_or("UTC"));
             Err(invalid(source, e, &example))
         }

@@ -28,7 +28,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
-use crate::error::{Code, Error};
+use crate::error::{Code, Error, call};
 use crate::models::{AgentId, Lane, Turn, words};
 
 pub use mcp_servers::McpServer;
@@ -344,8 +344,8 @@ impl Refusal {
             _ => "",
         };
         let example = match code {
-            Code::AgentUnknown => "promptyoself agents",
-            _ => "promptyoself test",
+            Code::AgentUnknown => call("agents"),
+            _ => call("test"),
         };
         Error::new(code, format!("could not {doing}: {}{hint}", self.text)).example(example)
     }

@@ -12,6 +12,7 @@ pub mod http;
 mod message;
 pub mod stdio;
 pub mod tools;
+mod words;
 
 use std::sync::Arc;
 
@@ -29,7 +30,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::clock::Clock;
 use crate::config::McpSettings;
-use crate::error::{Code, Error, Result};
+use crate::error::{self, Code, Error, Result, message, operation};
 use crate::models::{Caller, Face};
 use crate::operations::Ask;
 use crate::schedule::Zone;
@@ -39,7 +40,6 @@ use arguments::Arguments;
 use caller::Session;
 pub use caller::Transport;
 use definition::Definition;
-pub(crate) use errors::split as split_words;
 
 /// What a model is told of the server as a whole.
 const INSTRUCTIONS: &str = "\
@@ -182,9 +182,6 @@ impl Handler {
         object.insert("now".into(), json!(now));
         object.insert("now_local".into(), json!(show_local(now, &zone)));
         object.insert("timezone".into(), json!(zone.name()));
-        if let Some(Value::String(warning)) = object.get_mut("warning") {
-            *warning = errors::in_tool_words(warning);
-        }
         Ok(answer)
     }
 }
@@ -250,13 +247,14 @@ impl ServerHandler for Handler {
 fn not_for_agents(tool: &Definition) -> Error {
     Error::new(
         Code::NotPermitted,
-        format!(
-            "{} is for the operator, and this call comes from an agent: promptyoself_list shows \
-             your own schedules",
-            tool.name
-        ),
+        message![
+            tool.name,
+            " is for the operator, and this call comes from an agent: ",
+            operation("list"),
+            " shows your own schedules"
+        ],
     )
-    .example("promptyoself list")
+    .example(error::call("list"))
 }
 
 fn unknown_tool(name: &str) -> ErrorData {

@@ -18,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 use crate::clock::{Clock, doubled};
 use crate::config::{Notify, NotifyCommand};
 use crate::db::{Db, LONGEST_WAIT, Letter, Taken, Topic};
-use crate::error::{Code, Error, Result};
+use crate::error::{Code, Error, Result, shell};
 use crate::http::limits::NOTICE;
 use crate::models::Channel;
 use post::Post;
@@ -88,7 +88,7 @@ impl Notifier {
         let url = notify.url.as_ref().map(|url| {
             reqwest::Url::parse(url.expose_secret()).map_err(|e| {
                 Error::new(Code::ConfigInvalid, format!("the address for notices: {e}"))
-                    .example("PROMPTYOSELF_NOTIFY_URL=https://ntfy.sh/my-topic")
+                    .example(shell("PROMPTYOSELF_NOTIFY_URL=https://ntfy.sh/my-topic"))
             })
         });
         let url = url.transpose()?;

@@ -10,6 +10,7 @@ mod schedules;
 mod status;
 pub mod strict;
 mod values;
+pub mod vocabulary;
 
 use async_trait::async_trait;
 use serde::Serialize;

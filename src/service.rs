@@ -29,7 +29,7 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 
 use crate::clock::Clock;
 use crate::db::{Cancelled, Db, UpgradeReport};
-use crate::error::{Code, Error, Result};
+use crate::error::{Code, Error, Result, call, fields, message, operation};
 use crate::letta_client::{Agent, Letta};
 use crate::limits;
 use crate::models::{AgentId, Budget, By, Caller, Face, Lifecycle, PromptSchedule, RequestKey};
@@ -158,12 +158,13 @@ impl Service {
         };
         Err(Error::new(
             Code::ScheduleNotActive,
-            format!(
-                "schedule {id} {ended}: there is nothing left to cancel; list shows those \
-                 that are active"
-            ),
+            message![
+                "schedule {id} {ended}: there is nothing left to cancel; ",
+                operation("list"),
+                " shows those that are active"
+            ],
         )
-        .example("promptyoself list"))
+        .example(call("list")))
     }
 
     /// Every agent of the server.
@@ -215,7 +216,7 @@ impl Service {
                      name your own"
                 ),
             )
-            .example(format!("--agent-id {own}"))),
+            .example(fields([("agent_id", own.as_str())]))),
             _ => Ok(agent),
         }
     }
@@ -249,7 +250,7 @@ impl Service {
                 Code::NotPermitted,
                 format!("{what} is for the operator, and this key is for agent {own}"),
             )
-            .example("promptyoself list")),
+            .example(call("list"))),
         }
     }
 
@@ -261,7 +262,7 @@ impl Service {
                 Code::NotPermitted,
                 format!("{what} is for the operator, and an agent asked for it"),
             )
-            .example("promptyoself list")),
+            .example(call("list"))),
         }
     }
 
@@ -273,15 +274,23 @@ impl Service {
 fn not_found(id: i64) -> Error {
     Error::new(
         Code::ScheduleNotFound,
-        format!("there is no schedule {id}: list shows the ids that exist"),
+        message![
+            "there is no schedule {id}: ",
+            operation("list"),
+            " shows the ids that exist"
+        ],
     )
-    .example("promptyoself list --all")
+    .example(call("list").with("all", true))
 }
 
 fn not_live(id: i64, lifecycle: Lifecycle, done: &str) -> Error {
     Error::new(
         Code::ScheduleNotActive,
-        format!("schedule {id} is {lifecycle}, so it can't be {done}: show says what became of it"),
+        message![
+            "schedule {id} is {lifecycle}, so it can't be {done}: ",
+            operation("show"),
+            " says what became of it"
+        ],
     )
-    .example(format!("promptyoself show --id {id}"))
+    .example(call("show").with("id", id))
 }

@@ -183,7 +183,7 @@ async fn carry_out(operations: &dyn Ask, deed: Deed<'_>, ids: &[i64]) -> Result<
             // The next one would fail alike.
             _ => {
                 let (n, done) = (tally.done.len(), deed.done());
-                return Err(error.hint(&format!(
+                return Err(error.hint(format!(
                     "; {n} of {} schedules were {done} before that, and the same call goes on with the \
                      others",
                     ids.len()

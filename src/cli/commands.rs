@@ -10,7 +10,7 @@ use super::bulk;
 use super::input;
 use super::output::{self, Reply, Text};
 use super::which::{Which, which};
-use crate::error::{Code, Error, Result};
+use crate::error::{Code, Error, Result, field, message};
 use crate::letta_client::{Rest, RestSettings};
 use crate::models::{Caller, Face};
 use crate::notify::Notifier;
@@ -248,7 +248,12 @@ fn refuse_state(values: &Values) -> Result<()> {
         None => Ok(()),
         Some(_) => Err(Error::new(
             Code::Usage,
-            "--state is about deliveries, and --changes shows who changed what: leave one of them out",
+            message![
+                field("state"),
+                " is about deliveries, and ",
+                field("changes"),
+                " shows who changed what: leave one of them out"
+            ],
         )),
     }
 }

@@ -4,7 +4,7 @@ use std::io::Read;
 use std::path::Path;
 use std::time::Duration;
 
-use crate::error::{Code, Error, Result};
+use crate::error::{Code, Error, Result, call, field, message, quoted};
 use crate::limits;
 use crate::models::AgentId;
 use crate::operations::Values;
@@ -54,8 +54,10 @@ pub fn source_code(file: Option<&Path>, stdin: impl Read) -> Result<String> {
     let Some(path) = file else {
         return Err(Error::new(
             Code::SourceMissing,
-            "no source code was given: name a file that holds one Python function with \
-             --source-code",
+            message![
+                "no source code was given: name a file that holds one Python function with ",
+                field("source_code")
+            ],
         ));
     };
     read_path(path, stdin, limits::SOURCE_CODE).map_err(|e| unusable("source code", path, e))
@@ -114,10 +116,15 @@ pub fn interval(flag: Option<&str>) -> Result<Duration> {
         .ok_or_else(|| {
             Error::new(
                 Code::Usage,
-                format!("--interval {text:?} is not a whole number of seconds from 1 to 86400"),
+                message![
+                    field("interval"),
+                    " ",
+                    quoted(text),
+                    " is not a whole number of seconds from 1 to 86400"
+                ],
             )
             .example_if(
-                seconds_meant(text).map(|n| format!("promptyoself execute --loop --interval {n}")),
+                seconds_meant(text).map(|n| call("execute").with("loop", true).with("interval", n)),
             )
         })
 }

@@ -191,7 +191,7 @@ fn sentence(error: &Error) -> String {
         text.truncate(text.trim_end_matches(['.', ' ']).len());
         text.push_str(if text.ends_with('?') { " " } else { ". " });
         text.push_str("Example: ");
-        text.push_str(example);
+        text.push_str(&example);
     }
     text
 }
@@ -233,6 +233,7 @@ pub(super) fn write_err_lines(lines: &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::fields;
 
     #[test]
     fn a_line_of_an_answer_stays_one_line_whatever_it_holds() {
@@ -245,7 +246,7 @@ mod tests {
     fn an_error_is_one_text_with_its_causes_and_an_example() {
         let error = Error::new(Code::IntervalInvalid, "\"5x\" is not an interval.")
             .caused_by("no unit x")
-            .example("--every 5m");
+            .example(fields([("every", "5m")]));
         assert_eq!(
             error_json(&error),
             json!({

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 use super::output::Reply;
 use crate::config::{PLUGIN_FILE, RemoteSettings, Settings};
-use crate::error::{Code, Error, Result};
+use crate::error::{Code, Error, Result, shell};
 use files::{
     Change, FILES, UNCHANGED, UPDATED, check_ours, make_runnable, read_if_there, write_if_changed,
 };
@@ -127,10 +127,11 @@ fn check_place(folder: &Path, given: &Path) -> Result<()> {
     let wrong = |problem: String, meant: Option<&Path>| {
         let error = Error::new(Code::FileUnusable, problem);
         match meant {
-            Some(meant) => {
-                error.example(format!("promptyoself plugin install {}", meant.display()))
-            }
-            None => error.example("promptyoself plugin install smcp/plugins"),
+            Some(meant) => error.example(shell(format!(
+                "promptyoself plugin install {}",
+                meant.display()
+            ))),
+            None => error.example(shell("promptyoself plugin install smcp/plugins")),
         }
     };
     let plugins = folder.parent().unwrap_or(folder);
@@ -223,7 +224,7 @@ fn wanted(settings: &Settings) -> Result<toml::Table> {
                 database.display()
             ),
         )
-        .example("--db ./promptyoself.db")
+        .example(shell("--db ./promptyoself.db"))
     })?;
     let mut letta = toml::Table::new();
     letta.insert("base_url".into(), settings.letta_url.clone().into());
@@ -320,5 +321,5 @@ fn unusable(
         format!("could not {doing} {}", path.display()),
     )
     .caused_by(cause)
-    .example("promptyoself plugin install smcp/plugins")
+    .example(shell("promptyoself plugin install smcp/plugins"))
 }

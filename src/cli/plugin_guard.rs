@@ -7,7 +7,9 @@ use clap::Command;
 
 use super::args::{Cli, Verb};
 use super::{Asked, asked};
-use crate::error::{Code, Error, Result};
+use crate::error::{
+    self, Code, Error, Example, Message, Result, call, field, message, operation, shell,
+};
 use crate::operations;
 use crate::operations::Values;
 use crate::operations::definition::{Operation, Refused};
@@ -56,16 +58,16 @@ pub(super) fn hide_refused(command: Command) -> Command {
 pub(super) fn check(cli: &Cli, asked: Option<&Asked>) -> Result<()> {
     if cli.db.is_some() {
         return refuse(
-            "--db",
+            shell("--db"),
             "which database is used is the operator's choice",
-            "promptyoself list",
+            call("list"),
         );
     }
     if cli.config.is_some() {
         return refuse(
-            "--config",
+            shell("--config"),
             "which settings are used is the operator's choice",
-            "promptyoself list",
+            call("list"),
         );
     }
     match asked {
@@ -84,7 +86,7 @@ fn check_operation(operation: &Operation, values: &Values) -> Result<()> {
         if let Some(Refused { why, instead }) = field.refused_in_plugin
             && values.is_said(field)
         {
-            return refuse(&format!("--{}", asked::flag(field)), why, instead);
+            return refuse(error::field(field.name), why, instead);
         }
     }
     Ok(())
@@ -93,68 +95,92 @@ fn check_operation(operation: &Operation, values: &Values) -> Result<()> {
 fn check_command(verb: &Verb) -> Result<()> {
     match verb {
         Verb::Execute(args) if args.r#loop => refuse(
-            "execute --loop",
-            "it would never return; without --loop it delivers what is due and returns, and a scheduler \
-             that runs all the time is started by the operator, from a shell: promptyoself serve",
-            "promptyoself execute",
+            message![operation("execute"), " ", field("loop")],
+            message![
+                "it would never return; without ",
+                field("loop"),
+                " it delivers what is due and returns, and a scheduler that runs all the time is \
+                 started by the operator, from a shell: ",
+                shell("promptyoself serve")
+            ],
+            call("execute"),
         ),
         Verb::Serve(_) => refuse(
             "serve",
-            "it would never return; the operator runs the scheduler, and test says whether it runs",
-            "promptyoself test",
+            message![
+                "it would never return; the operator runs the scheduler, and ",
+                operation("test"),
+                " says whether it runs"
+            ],
+            call("test"),
         ),
         Verb::Mcp => refuse(
             "mcp",
             "it would never return; the operator connects MCP clients, and the plugin has the same \
              commands",
-            "promptyoself list",
+            call("list"),
         ),
         Verb::Prune(_) | Verb::Purge(_) => refuse(
             "what removes history",
-            "which history is kept is the operator's choice; history shows it",
-            "promptyoself history",
+            message![
+                "which history is kept is the operator's choice; ",
+                operation("history"),
+                " shows it"
+            ],
+            call("history"),
         ),
         Verb::Backup(_) | Verb::Restore(_) => refuse(
             "what copies the database",
-            "it reads or writes files of the server; doctor says whether the database is sound",
-            "promptyoself doctor",
+            message![
+                "it reads or writes files of the server; ",
+                operation("doctor"),
+                " says whether the database is sound"
+            ],
+            call("doctor"),
         ),
         Verb::Upload(_) => refuse(
             "upload",
             "it reads files of the server, and a tool is code that runs beside Letta",
-            "promptyoself list",
+            call("list"),
         ),
         Verb::Connect(_) => refuse(
             "connect",
             "which agents have which tools is the operator's choice",
-            "promptyoself list",
+            call("list"),
         ),
         Verb::Rows => refuse(
             "rows",
-            "it changes every schedule as other programs on this machine may; list and update show \
-             and change them here",
-            "promptyoself list",
+            message![
+                "it changes every schedule as other programs on this machine may; ",
+                operation("list"),
+                " and ",
+                operation("update"),
+                " show and change them here"
+            ],
+            call("list"),
         ),
-        Verb::Key(_) => refuse(
-            "key",
-            "who may call is the operator's choice",
-            "promptyoself list",
-        ),
+        Verb::Key(_) => refuse("key", "who may call is the operator's choice", call("list")),
         Verb::Plugin(_) => refuse(
             "plugin",
             "it writes files on the server; the operator installs the plugin",
-            "promptyoself test",
+            call("test"),
         ),
         Verb::Execute(_) | Verb::Doctor => Ok(()),
     }
 }
 
-fn refuse(what: &str, why: &str, instead: &str) -> Result<()> {
+fn refuse(
+    what: impl Into<Message>,
+    why: impl Into<Message>,
+    instead: impl Into<Example>,
+) -> Result<()> {
     Err(Error::new(
         Code::RefusedInPlugin,
-        format!(
-            "{what} is refused in the plugin, because agents choose the plugin's arguments: {why}"
-        ),
+        message![
+            what,
+            " is refused in the plugin, because agents choose the plugin's arguments: ",
+            why
+        ],
     )
     .example(instead))
 }

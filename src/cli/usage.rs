@@ -6,7 +6,7 @@ use clap::Command;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
 use super::definitions::definitions;
-use crate::error::{Code, Error};
+use crate::error::{Code, CommandLine, Error, Example, shell};
 use crate::schedule::nearest;
 
 /// Commands by the words that other programs have for them. A word that may be two of ours is not
@@ -92,7 +92,7 @@ pub(super) fn error(report: &clap::Error, args: &[OsString]) -> Error {
         Some(command) => format!("promptyoself {} --help", command.get_name()),
         None => "promptyoself --help".to_owned(),
     };
-    Error::new(Code::Usage, told).example(example.unwrap_or(help))
+    Error::new(Code::Usage, told).example(example.unwrap_or_else(|| shell(help).into()))
 }
 
 /// The flag of a command that a slip made another one of.
@@ -109,9 +109,9 @@ fn flag_meant(word: &str, command: &Command) -> Option<String> {
 }
 
 /// The command line again, with one word replaced, if it is short enough.
-fn replaced(args: &[OsString], wrong: &str, right: &str) -> Option<String> {
+fn replaced(args: &[OsString], wrong: &str, right: &str) -> Option<Example> {
     const LONGEST: usize = 1_000;
-    let mut words = vec!["promptyoself".to_owned()];
+    let mut words = Vec::new();
     let mut is_replaced = false;
     for arg in args.iter().skip(1) {
         let arg = arg.to_str()?;
@@ -126,8 +126,8 @@ fn replaced(args: &[OsString], wrong: &str, right: &str) -> Option<String> {
             None => words.push(arg.to_owned()),
         }
     }
-    let line = shlex::try_join(words.iter().map(String::as_str)).ok()?;
-    (is_replaced && line.len() <= LONGEST).then_some(line)
+    let line = Example::Line(words);
+    (is_replaced && CommandLine.example(&line).len() <= LONGEST).then_some(line)
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! Which schedules something is to be done to.
 
-use crate::error::{Code, Error, Result};
+use crate::error::{Code, Error, Result, field, message, operation};
 use crate::models::AgentId;
 use crate::operations::Values;
 use crate::operations::fields::{DRY_RUN, EVERY_ONE, ID, OF_AGENT, YES};
@@ -27,20 +27,41 @@ pub(super) fn which(values: &Values) -> Result<Which> {
     if ways.into_iter().filter(|given| *given).count() > 1 {
         return Err(Error::new(
             Code::Usage,
-            "--id is one schedule, --agent-id all of an agent, --all every one: give only one of them",
+            message![
+                field("id"),
+                " is one schedule, ",
+                field("agent_id"),
+                " all of an agent, ",
+                field("all"),
+                " every one: give only one of them"
+            ],
         ));
     }
     let dry_run = values.is_set(&DRY_RUN);
     if names_one && dry_run {
         return Err(Error::new(
             Code::Usage,
-            "--dry-run shows which schedules --agent-id or --all would be about; show says what one is",
+            message![
+                field("dry_run"),
+                " shows which schedules ",
+                field("agent_id"),
+                " or ",
+                field("all"),
+                " would be about; ",
+                operation("show"),
+                " says what one is"
+            ],
         ));
     }
     if dry_run && values.is_set(&YES) {
         return Err(Error::new(
             Code::Usage,
-            "--dry-run only shows which schedules it would be, and --yes does it: leave one of them out",
+            message![
+                field("dry_run"),
+                " only shows which schedules it would be, and ",
+                field("yes"),
+                " does it: leave one of them out"
+            ],
         ));
     }
     match (reading::agent(values)?, all) {

@@ -7,7 +7,7 @@ use super::file::Key;
 use super::places::address;
 use super::sources::{ChosenKey, KeySources, REMOTE_KEY, REMOTE_URL as VARIABLE, choose_key};
 use super::{Environment, filled, invalid};
-use crate::error::{Code, Error, Result};
+use crate::error::{Code, Error, Result, call, shell};
 
 /// Where a server keeps the schedules, and our key for it.
 #[derive(Clone, Debug)]
@@ -47,10 +47,10 @@ impl RemoteSettings {
                  ({source}): run it on that machine, without that setting"
             ),
         );
-        error.example(match *source {
-            VARIABLE => "PROMPTYOSELF_URL=",
-            _ => "promptyoself test",
-        })
+        match *source {
+            VARIABLE => error.example(shell("PROMPTYOSELF_URL=")),
+            _ => error.example(call("test")),
+        }
     }
 }
 

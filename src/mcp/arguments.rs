@@ -11,7 +11,7 @@ use rmcp::model::JsonObject;
 use serde_json::Value;
 
 use super::definition::Definition;
-use crate::error::{Code, Error, Result};
+use crate::error::{Code, Error, Example, Result};
 use crate::operations::Values;
 use crate::operations::definition::{Kind, Parameter};
 
@@ -53,7 +53,7 @@ impl Arguments {
     pub fn read(tool: &Definition, call: JsonObject) -> Result<Self> {
         Self::understand(tool, &call).map_err(|error| {
             let mended = mended::call(tool, &call);
-            error.example_if(mended.map(|call| call.to_string()))
+            error.example_if(mended.map(Example::Json))
         })
     }
 

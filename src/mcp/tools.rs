@@ -15,6 +15,7 @@ use std::sync::OnceLock;
 use rmcp::model::Tool;
 
 use super::definition::Definition;
+use crate::operations::vocabulary;
 
 /// Every tool, in the order in which clients list them.
 const ALL: &[&Definition] = &[
@@ -81,9 +82,7 @@ pub fn meant(name: &str) -> Option<&'static str> {
         let tool = ALL.iter().find(|t| t.name.ends_with(ending))?;
         Some(tool.name)
     };
-    command
-        .and_then(|c| super::errors::tool_of(&c))
-        .or_else(near)
+    command.and_then(|c| vocabulary::tool(&c)).or_else(near)
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ use utoipa::openapi::{RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
 use super::Values;
-use crate::error::Result;
+use crate::error::{Example, Result, call, fields};
 use crate::service::Service;
 
 /// The answer of an operation, on its way.
@@ -122,7 +122,25 @@ pub struct Refused {
     /// Why.
     pub why: &'static str,
     /// What to do instead.
-    pub instead: &'static str,
+    pub instead: Instead,
+}
+
+/// What to do instead of what is refused.
+#[derive(Clone, Copy, Debug)]
+pub enum Instead {
+    /// Another command.
+    Call(&'static str),
+    /// This value of another field.
+    Give(&'static str, &'static str),
+}
+
+impl From<Instead> for Example {
+    fn from(instead: Instead) -> Self {
+        match instead {
+            Instead::Call(name) => call(name).into(),
+            Instead::Give(name, value) => fields([(name, value)]),
+        }
+    }
 }
 
 /// Something that a request may say.

@@ -2,7 +2,7 @@
 
 #![expect(missing_docs, reason = "each field says in its help what it is")]
 
-use super::definition::{Field, Kind, Parameter, Refused, takes};
+use super::definition::{Field, Instead, Kind, Parameter, Refused, takes};
 
 const AN_AGENT: &str = "agent-00000000-0000-4000-8000-000000000000";
 
@@ -89,7 +89,7 @@ pub const PROMPT_FILE: Field = Field {
     instead_of: Some("prompt"),
     refused_in_plugin: Some(Refused {
         why: "it would read any file of the server; give the text itself",
-        instead: "--prompt \"Check the backup\"",
+        instead: Instead::Give("prompt", "Check the backup"),
     }),
     ..FIELD
 };
@@ -245,7 +245,7 @@ pub const PING_URL: Field = Field {
     examples: &["https://hc-ping.com/5f2b8d1c"],
     refused_in_plugin: Some(Refused {
         why: "it would let an agent reach any server that this one can reach; the operator sets it",
-        instead: "promptyoself list",
+        instead: Instead::Call("list"),
     }),
     ..FIELD
 };
@@ -348,7 +348,7 @@ pub const CHANGES: Field = Field {
 /// What bulk commands do to many schedules, they do to all: not for an agent.
 const TOUCHES_ALL: Option<Refused> = Some(Refused {
     why: "it would touch every agent's schedules; --agent-id touches those of one",
-    instead: "promptyoself list",
+    instead: Instead::Call("list"),
 });
 
 pub const OF_AGENT: Field = Field {

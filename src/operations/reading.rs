@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use super::Values;
 use super::definition::Field;
 use super::fields::*;
-use crate::error::{Code, Error, Result};
+use crate::error::{Code, Error, Message, Result, call, field, fields, message, operation, quoted};
 use crate::models::{AgentId, Policy, State};
 use crate::schedule::{meant_count, meant_word};
 use crate::service::asked::{self, PolicyText, WhenText, filled, given, whole};
@@ -132,15 +132,22 @@ pub fn schedule_filter(values: &Values) -> Result<Option<i64>> {
 
 /// The number of a schedule, as text.
 pub fn number_of_schedule(text: Option<&str>) -> Result<i64> {
-    let wrong = |problem: String| {
+    let wrong = |problem: Message| {
         Error::new(
             Code::IdInvalid,
-            format!("{problem}: give --id with a whole number, as list shows it"),
+            message![
+                problem,
+                ": give ",
+                field("id"),
+                " with a whole number, as ",
+                operation("list"),
+                " shows it"
+            ],
         )
-        .example("promptyoself list --all")
+        .example(call("list").with("all", true))
     };
     let Some(text) = given(text) else {
-        return Err(wrong("no schedule id was given".to_owned()));
+        return Err(wrong("no schedule id was given".into()));
     };
     whole(text).filter(|id| *id >= 1).ok_or_else(|| {
         // Only figures: a word is too little to end a schedule by.
@@ -148,8 +155,8 @@ pub fn number_of_schedule(text: Option<&str>) -> Result<i64> {
         let meant =
             figures.and_then(|t| meant_count(t, &["id", "id:", "no.", "number", "schedule"]));
         let text: String = text.chars().take(80).collect();
-        wrong(format!("{text:?} is not the id of a schedule"))
-            .example_if(meant.filter(|id| *id >= 1).map(|id| format!("--id {id}")))
+        wrong(message![quoted(text), " is not the id of a schedule"])
+            .example_if(meant.filter(|id| *id >= 1).map(|id| fields([("id", id)])))
     })
 }
 
@@ -165,12 +172,17 @@ pub fn count(values: &Values) -> Result<usize> {
         .ok_or_else(|| {
             Error::new(
                 Code::Usage,
-                format!("--count {text:?} is not a whole number from 1 to 1000"),
+                message![
+                    field(COUNT.name),
+                    " ",
+                    quoted(text),
+                    " is not a whole number from 1 to 1000"
+                ],
             )
             .example_if(
                 meant_count(text, &["runs", "times"])
                     .filter(|n| (1..=1_000).contains(n))
-                    .map(|n| format!("--count {n}")),
+                    .map(|n| fields([(COUNT.name, n)])),
             )
         })
 }
@@ -186,8 +198,8 @@ pub struct Page {
 
 /// The part of a list that was asked for.
 pub fn page(values: &Values) -> Result<Page> {
-    let number = |flag: &str, field: &Field, least: u32, usual: u32| {
-        let given_text = values.text(field);
+    let number = |asked: &Field, least: u32, usual: u32| {
+        let given_text = values.text(asked);
         let Some(text) = given(given_text.as_deref()) else {
             return Ok(usual);
         };
@@ -195,18 +207,23 @@ pub fn page(values: &Values) -> Result<Page> {
         number.filter(|n| *n >= least).ok_or_else(|| {
             Error::new(
                 Code::Usage,
-                format!("{flag} {text:?} is not a whole number of at least {least}"),
+                message![
+                    field(asked.name),
+                    " ",
+                    quoted(text),
+                    " is not a whole number of at least {least}"
+                ],
             )
             .example_if(
                 meant_count(text, &["schedules", "deliveries"])
                     .filter(|n| *n >= i64::from(least))
-                    .map(|n| format!("{flag} {n}")),
+                    .map(|n| fields([(asked.name, n)])),
             )
         })
     };
     Ok(Page {
-        limit: number("--limit", &LIMIT, 1, 1000)?,
-        offset: number("--offset", &OFFSET, 0, 0)?,
+        limit: number(&LIMIT, 1, 1000)?,
+        offset: number(&OFFSET, 0, 0)?,
     })
 }
 
@@ -219,12 +236,14 @@ pub fn refuse_large(values: &Values) -> Result<()> {
         Some(limit) if (1..=LARGEST.into()).contains(&limit) => Ok(()),
         Some(limit) => Err(Error::new(
             Code::Usage,
-            format!(
-                "--limit {limit} is not from 1 to {LARGEST}; --offset leads to the pages after \
-                 the first"
-            ),
+            message![
+                field(LIMIT.name),
+                " {limit} is not from 1 to {LARGEST}; ",
+                field(OFFSET.name),
+                " leads to the pages after the first"
+            ],
         )
-        .example(format!("--limit {LARGEST}"))),
+        .example(fields([(LIMIT.name, LARGEST)]))),
     }
 }
 
@@ -245,7 +264,7 @@ pub fn since(values: &Values, service: &Service) -> Result<Option<Timestamp>> {
     let text = values.text(&SINCE);
     let (zone, now) = (service.zone.name(), service.clock.now());
     given(text.as_deref())
-        .map(|text| asked::point(text, "--since", zone, now))
+        .map(|text| asked::point(text, SINCE.name, zone, now))
         .transpose()
 }
 
@@ -259,12 +278,15 @@ pub fn state(values: &Values) -> Result<Option<State>> {
         let words: Vec<&str> = State::ALL.iter().map(|state| state.as_str()).collect();
         Error::new(
             Code::Usage,
-            format!(
-                "--state {text:?} is no state: give one of {}",
+            message![
+                field(STATE.name),
+                " ",
+                quoted(text),
+                " is no state: give one of ",
                 words.join(", ")
-            ),
+            ],
         )
-        .example_if(state_meant(text).map(|word| format!("--state {word}")))
+        .example_if(state_meant(text).map(|word| fields([(STATE.name, word)])))
     })
 }
 
@@ -371,6 +393,6 @@ mod tests {
         let error = state("failed").unwrap_err();
         assert!(error.to_string().contains("\"failed\""), "{error}");
         assert!(error.to_string().contains("coalesced"), "{error}");
-        assert_eq!(error.corrected(), Some("--state dead"));
+        assert_eq!(error.corrected().as_deref(), Some("--state dead"));
     }
 }

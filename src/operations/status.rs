@@ -2,7 +2,7 @@
 
 #![expect(missing_docs, reason = "each operation says in its title what it is")]
 
-use super::definition::{Body, Given, Operation, Refused, Route, answers, takes};
+use super::definition::{Body, Given, Instead, Operation, Refused, Route, answers, takes};
 use super::fields::*;
 use super::{answer, reading};
 use crate::service::Operations;
@@ -98,7 +98,7 @@ pub const HALT: Operation = Operation {
     command_aliases: &[],
     refused_in_plugin: Some(Refused {
         why: "it would stop every agent's prompts; pause stops one schedule",
-        instead: "promptyoself list",
+        instead: Instead::Call("list"),
     }),
     check: |values| reading::note(values).map(drop),
     carry_out: |service, values| {

@@ -8,7 +8,7 @@ use jiff::civil::DateTime;
 use jiff::tz::{AmbiguousOffset, TimeZone, TimeZoneOffsetInfo};
 
 use super::cut;
-use crate::error::{Code, Error, Result};
+use crate::error::{Code, Error, Result, fields};
 
 /// An IANA time zone with its name.
 #[derive(Clone, Debug, PartialEq)]
@@ -168,7 +168,7 @@ fn is_place(name: &str) -> bool {
 /// The error for a name that is no zone's.
 fn unknown(name: &str) -> Error {
     let advice = meant::advise(name);
-    let example = advice.zone.map(|zone| format!("--timezone {zone}"));
+    let example = advice.zone.map(|zone| fields([("timezone", zone)]));
     Error::new(Code::TimezoneUnknown, advice.text).example_if(example)
 }
 

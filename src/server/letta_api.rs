@@ -20,7 +20,7 @@ use jiff::SignedDuration;
 use serde_json::Value;
 
 use super::{App, Guard, bodies};
-use crate::error::{Code, Error, Result};
+use crate::error::{Code, Error, Result, shell};
 use crate::models::{AgentId, LARGEST_REQUEST};
 use crate::service::{Registration, ScheduledMessage, Service};
 use access::Admitted;
@@ -149,7 +149,8 @@ impl Face {
 
     fn upstream(&self) -> Result<&Upstream> {
         self.upstream.as_ref().map_err(|e| {
-            Error::new(e.code(), e.to_string()).example("LETTA_BASE_URL=http://localhost:8283")
+            Error::new(e.code(), e.to_string())
+                .example(shell("LETTA_BASE_URL=http://localhost:8283"))
         })
     }
 }

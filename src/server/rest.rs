@@ -5,22 +5,25 @@ mod ask;
 mod extract;
 mod idempotency;
 mod openapi;
+mod words;
 
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{Request, State};
 use axum::http::{StatusCode, Uri, header};
 use axum::middleware::{self, Next};
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use axum::routing::get;
 use serde_json::Value;
 
 use super::App;
 use super::problem::Problem;
-use crate::api::{FLAGS, WORDING_HEADER, wording};
-use crate::error::{Code, Error};
+use crate::api::problem::ProblemBody;
+use crate::api::{FLAGS, WORDING_HEADER};
+use crate::error::{Code, Error, call};
 
 pub use idempotency::Running;
+use words::Requests;
 
 /// The routes, and the document of them.
 pub(super) fn router(app: &App) -> Router<App> {
@@ -31,7 +34,7 @@ pub(super) fn router(app: &App) -> Router<App> {
             app.clone(),
             idempotency::answer_once,
         ))
-        .layer(middleware::from_fn(in_fields))
+        .layer(middleware::from_fn(in_its_words))
         .layer(middleware::from_fn(extract::watch_bodies))
         .route(
             "/api/openapi.json",
@@ -44,20 +47,27 @@ pub fn document() -> Value {
     openapi::document()
 }
 
-/// Puts errors into the words of this API, unless the caller wants those of the command line.
-async fn in_fields(request: Request, next: Next) -> Response {
-    let wants_flags = request
+/// Tells errors in the words of this API, unless the caller is another face of ours, which has words of
+/// its own.
+async fn in_its_words(request: Request, next: Next) -> Response {
+    let is_ours = request
         .headers()
         .get(WORDING_HEADER)
         .is_some_and(|v| v.as_bytes() == FLAGS.as_bytes());
     let response = next.run(request).await;
-    match Problem::of(&response) {
-        Some(problem) if !wants_flags => {
-            let error = wording::in_fields(problem.error());
-            Problem::with_status(error, problem.status()).into_response()
-        }
-        _ => response,
-    }
+    let Some(problem) = Problem::of(&response) else {
+        return response;
+    };
+    let (body, error) = (problem.body(), problem.error());
+    let body = match is_ours {
+        true => body.with_parts(error),
+        false => ProblemBody {
+            detail: error.chain_in(&Requests),
+            example: error.correction().map(words::example),
+            ..body
+        },
+    };
+    problem.told_as(&body)
 }
 
 /// What is answered where there is no route.
@@ -69,7 +79,7 @@ pub(super) async fn no_route(State(_): State<App>, uri: Uri) -> Problem {
             shown(&uri)
         ),
     );
-    let error = error.example("GET /api/v1/schedules");
+    let error = error.example(call("list"));
     Problem::with_status(error, StatusCode::NOT_FOUND)
 }
 
@@ -83,7 +93,7 @@ pub(super) async fn no_method(method: axum::http::Method, uri: Uri) -> Problem {
             shown(&uri)
         ),
     );
-    let error = error.example("GET /api/v1/schedules");
+    let error = error.example(call("list"));
     Problem::with_status(error, StatusCode::METHOD_NOT_ALLOWED)
 }
 

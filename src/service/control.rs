@@ -6,7 +6,7 @@ use super::register::{Registered, When, plan, registered};
 use super::views::show_local;
 use super::{Service, bounds, not_found, not_live};
 use crate::db::{Halt, Queued, Resumed};
-use crate::error::{Code, Error, Result};
+use crate::error::{Code, Error, Result, call, message};
 use crate::models::{AgentId, Lifecycle, PromptSchedule};
 use crate::schedule::Zone;
 
@@ -41,14 +41,15 @@ impl Service {
             Some(Resumed::NotPaused(other)) => Err(not_live(id, other, "resumed")),
             Some(Resumed::OncePassed(at)) => Err(Error::new(
                 Code::TimePast,
-                format!(
-                    "schedule {id} was to run once at {at}, which passed while it was paused; it \
-                     is now {now} ({}). Send it now with the example, or give it another time with \
-                     promptyoself update --id {id} --time …",
-                    show_local(now, &self.zone)
-                ),
+                message![
+                    "schedule {id} was to run once at {at}, which passed while it was paused; it is \
+                     now {now} (",
+                    show_local(now, &self.zone),
+                    "). Send it now with the example, or give it another time with ",
+                    call("update").with("id", id).with("time", "…")
+                ],
             )
-            .example(format!("promptyoself resume --id {id} --replay"))),
+            .example(call("resume").with("id", id).with("replay", true))),
         }
     }
 }
@@ -70,7 +71,7 @@ impl Service {
                  that {most} times: wait, or let a schedule do it"
             ),
         )
-        .example("promptyoself list"))
+        .example(call("list")))
     }
 
     /// Queues one run of a schedule, beside its own instants. Returns the occurrence, and whether
@@ -98,13 +99,12 @@ impl Service {
             Some(Queued::NoPrompt) => Err(Error::new(
                 Code::PromptMissing,
                 format!(
-                    "schedule {id} has no prompt any more, since it was purged: register another \
-                     one"
+                    "schedule {id} has no prompt any more, since it was purged: make a new one"
                 ),
             )
-            .example("promptyoself list --all")),
+            .example(call("list").with("all", true))),
             Some(Queued::NotRunnable(lifecycle)) => {
-                Err(not_live(id, lifecycle, "run; register another one"))
+                Err(not_live(id, lifecycle, "run; make a new one"))
             }
         }
     }

@@ -14,7 +14,7 @@ use super::open::apart;
 use super::wording::worded;
 use crate::db::Db;
 use crate::db::sql::{Tx, query};
-use crate::error::{Code, Error, Result};
+use crate::error::{Code, Error, Result, message, shell};
 use crate::schedule::Zone;
 use check::{check_copy, look_at};
 use place::{beside, holds_something, put_there, refuse_if_in_use, remove_all};
@@ -100,13 +100,14 @@ impl Db {
         if !holds_something(path) {
             return Err(Error::new(
                 Code::DatabaseUnavailable,
-                format!(
-                    "there is no database {} to settle: name the one that was put into its place \
-                     with --db or PROMPTYOSELF_DB_PATH",
-                    path.display()
-                ),
+                message![
+                    "there is no database ",
+                    path.display(),
+                    " to settle: name the one that was put into its place with ",
+                    shell("--db or PROMPTYOSELF_DB_PATH")
+                ],
             )
-            .example("promptyoself restore promptyoself-backup.db"));
+            .example(shell("promptyoself restore promptyoself-backup.db")));
         }
         let place = path.to_owned();
         apart(move || {
@@ -206,6 +207,6 @@ fn unusable(path: &Path, doing: &str, error: std::io::Error) -> Error {
         Code::FileUnusable,
         format!("could not {doing} {}{hint}", path.display()),
     )
-    .example("promptyoself backup promptyoself-backup.db")
+    .example(shell("promptyoself backup promptyoself-backup.db"))
     .caused_by(error)
 }

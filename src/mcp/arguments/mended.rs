@@ -90,7 +90,7 @@ mod tests {
             ),
         ] {
             let error = refused(tool, call.clone());
-            let example: Value = serde_json::from_str(error.corrected().unwrap()).unwrap();
+            let example: Value = serde_json::from_str(&error.corrected().unwrap()).unwrap();
             assert_eq!(example, wanted, "{call}");
         }
         for call in [

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::parameters::*;
-use crate::error::{Code, Error, Result};
+use crate::error::{Code, Error, Result, message, shell};
 use crate::mcp::definition::{Definition, Effect, Shape, field, nullable};
 use crate::mcp::{Backend, Call};
 use crate::operations::definition::takes;
@@ -64,8 +64,12 @@ async fn upload(call: &Call) -> Result<Value> {
     let Backend::Here(service) = &call.shared.backend else {
         return Err(Error::new(
             Code::NotPermitted,
-            "the schedules are kept by a server on another machine, and tools are uploaded only there: \
-             promptyoself upload does it",
+            message![
+                "the schedules are kept by a server on another machine, and tools are uploaded only \
+                 there: ",
+                shell("promptyoself upload"),
+                " does it"
+            ],
         ));
     };
     let Some(source) = text("source_code") else {

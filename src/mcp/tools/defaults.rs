@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::parameters::*;
 use crate::config::AGENT_VARIABLES;
-use crate::error::{Code, Error, Result};
+use crate::error::{Code, Error, Result, fields};
 use crate::mcp::Call;
 use crate::mcp::caller::Source;
 use crate::mcp::definition::{Definition, Effect, Field, Shape, field, nullable};
@@ -161,7 +161,7 @@ async fn set(call: &Call) -> Result<Value> {
                  itself alone, and needs no default for that"
             ),
         )
-        .example(format!("--agent-id {own}")));
+        .example(fields([("agent_id", own.as_str())])));
     }
     let scope = call
         .session

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::parameters::*;
-use crate::error::{Code, Error, Result};
+use crate::error::{Code, Error, Example, Result};
 use crate::mcp::definition::{Definition, Effect, Shape, field, nullable};
 use crate::mcp::{Backend, Call};
 use crate::operations::definition::takes;
@@ -195,7 +195,7 @@ async fn execute(call: &Call) -> Result<Value> {
             "the schedules are kept and delivered by a server on another machine, so nothing can be \
              delivered from here: promptyoself_executor_status says whether it delivers",
         )
-        .example(json!({ "tool": "promptyoself_executor_status", "arguments": {} }).to_string()));
+        .example(Example::Json(json!({ "tool": "promptyoself_executor_status", "arguments": {} }))));
     };
     let stop = call.shared.stop.child_token();
     // On a task of its own: a client that gives up does not cut a turn short.

@@ -10,7 +10,7 @@ use super::super::core::Event;
 use super::super::guard::Start;
 use super::Message;
 use crate::clock::{Doubt, KnownTimes, TargetTime, Witnesses, judge, needs_a_witness};
-use crate::error::Result;
+use crate::error::{Result, call};
 
 /// How long to wait before a database that fails is asked again.
 const ASK_AGAIN: Duration = Duration::from_secs(1);
@@ -75,7 +75,7 @@ pub(super) async fn refuse_doubt(scheduler: &Scheduler, stop: &CancellationToken
         return Ok(Start::believed(reading));
     };
     db.note_doubt(&reading, &known).await?;
-    Err(doubt.refuse("nothing was sent", "promptyoself execute"))
+    Err(doubt.refuse("nothing was sent", call("execute")))
 }
 
 /// Asks the target what time it is, and judges our clock by that.

@@ -12,7 +12,7 @@ use jiff::SignedDuration;
 use super::refusal::Refused;
 use super::{Face, headers};
 use crate::api::{AGENT_HEADER, KEY_HEADER};
-use crate::error::{Code, Error, Result};
+use crate::error::{Code, Error, Result, message, shell};
 use crate::models::{self, AgentId, Caller};
 use crate::server::auth::{identify, recognize};
 use crate::service::Service;
@@ -36,10 +36,14 @@ impl Face {
         }
         Err(Error::new(
             Code::NotPermitted,
-            "Letta's API at /v1 is off, since this server can be reached from other machines and \
-             there is no key: make one, or listen on this machine alone (--listen 127.0.0.1:8465)",
+            message![
+                "Letta's API at /v1 is off, since this server can be reached from other machines and \
+                 there is no key: make one, or listen on this machine alone (",
+                shell("--listen 127.0.0.1:8465"),
+                ")"
+            ],
         )
-        .example("promptyoself key create --name laptop"))
+        .example(shell("promptyoself key create --name laptop")))
     }
 
     /// The service for whoever may schedule for an agent: the holder of our key, or of credentials
@@ -138,5 +142,5 @@ fn unguarded(what: &str) -> Error {
              a password"
         ),
     )
-    .example("promptyoself key create --name laptop")
+    .example(shell("promptyoself key create --name laptop"))
 }

@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::extract;
 use crate::api::BASE;
-use crate::error::{Code, Error};
+use crate::error::{Code, Error, call, message, operation, quoted};
 use crate::operations::definition::{Body, Operation};
 use crate::operations::fields::{ID, LIMIT};
 use crate::operations::{self, Ask, Values, reading, strict};
@@ -105,11 +105,14 @@ async fn read_id(request: &mut Request) -> Result<i64, Problem> {
         Some(id) => Ok(id),
         None => {
             let text: String = text.chars().take(80).collect();
-            let what = format!(
-                "{text:?} is not the id of a schedule: give a whole number, as list shows it"
-            );
+            let what = message![
+                quoted(text),
+                " is not the id of a schedule: give a whole number, as ",
+                operation("list"),
+                " shows it"
+            ];
             Err(Error::new(Code::IdInvalid, what)
-                .example("promptyoself list --all")
+                .example(call("list").with("all", true))
                 .into())
         }
     }

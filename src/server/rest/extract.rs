@@ -6,20 +6,23 @@ use axum::extract::{FromRequest, Request};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use serde_json::json;
 
-use crate::error::{Code, Error};
+use crate::error::{Code, Error, Example, shell};
 use crate::limits;
 use crate::server::bodies;
 use crate::server::problem::Problem;
 
 /// A body that is accepted.
-const EXAMPLE: Option<&str> = Some("{\"prompt\":\"Check the backup\",\"every\":\"1h\"}");
+fn example() -> Example {
+    Example::Json(json!({ "prompt": "Check the backup", "every": "1h" }))
+}
 
 /// Watches the bodies of requests, and refuses those that say of themselves that they are too large.
 pub(in crate::server) async fn watch_bodies(request: Request, next: Next) -> Response {
     match bodies::bounded(request, limits::BODY) {
         Ok(request) => next.run(request).await,
-        Err(unread) => unread.told(EXAMPLE).into_response(),
+        Err(unread) => unread.told(Some(example())).into_response(),
     }
 }
 
@@ -60,7 +63,7 @@ pub(super) fn check_media_type(headers: &HeaderMap) -> Result<(), Problem> {
         Code::RequestInvalid,
         format!("{what}, and only JSON is understood: send it with its Content-Type"),
     )
-    .example("Content-Type: application/json");
+    .example(shell("Content-Type: application/json"));
     Err(Problem::with_status(
         error,
         StatusCode::UNSUPPORTED_MEDIA_TYPE,
