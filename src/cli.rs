@@ -5,14 +5,12 @@ mod asked;
 mod bulk;
 mod commands;
 mod connect;
+mod context;
 pub mod definitions;
-mod deliver;
 mod describe;
 pub mod input;
 mod keeping;
 mod keys;
-mod logging;
-mod mcp;
 pub mod output;
 mod plugin;
 mod plugin_guard;
@@ -27,7 +25,6 @@ mod words;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
-use std::sync::OnceLock;
 
 use clap::error::ErrorKind;
 use clap::{ArgMatches, FromArgMatches};
@@ -35,37 +32,16 @@ use tokio::runtime::Builder;
 
 use crate::clock::Clock;
 use crate::config::{Environment, Flags, Settings};
-use crate::db::Db;
+use crate::daemon::logging;
 use crate::error::{Code, Error, Result, shell};
 use crate::operations::Values;
 use crate::operations::definition::Operation;
+pub use context::Context;
+
 use args::{Cli, PluginVerb, Verb};
 use output::{Output, Reply};
 use plugin_words::Form;
 pub(crate) use usage::command_meant;
-
-/// What every command is given.
-#[derive(Clone, Debug)]
-pub struct Context {
-    /// The settings.
-    pub settings: Settings,
-    /// The time.
-    pub clock: Clock,
-    /// Whether the command goes on until it is stopped.
-    is_lasting: bool,
-    /// The database, once a command has opened it.
-    opened: OnceLock<Db>,
-}
-
-impl Context {
-    /// Closes the database. The last one to do so puts everything into the one file, so that a copy
-    /// of it is complete.
-    async fn close(&self) {
-        if let Some(db) = self.opened.get() {
-            db.close().await;
-        }
-    }
-}
 
 /// Runs the program: `args` begins with its own name, as a process gets them.
 pub fn run(args: impl IntoIterator<Item = OsString>, env: Result<Environment>) -> ExitCode {
@@ -163,12 +139,8 @@ async fn answer(cli: &Cli, asked: &Asked, env: &Environment, is_lasting: bool) -
             _ => None,
         },
     };
-    let ctx = Context {
-        settings: Settings::load(&flags, env)?,
-        clock: Clock::system(),
-        is_lasting,
-        opened: OnceLock::new(),
-    };
+    let settings = Settings::load(&flags, env)?;
+    let ctx = Context::new(settings, Clock::system(), is_lasting);
     if is_lasting {
         for withheld in ctx.settings.withheld_keys() {
             tracing::warn!("{withheld}");
@@ -200,7 +172,7 @@ async fn carry_out(verb: &Verb, ctx: &Context) -> Result<Reply> {
         Verb::Connect(args) => connect::connect(ctx, args).await,
         Verb::Upload(args) => upload::upload(ctx, args).await,
         Verb::Serve(_) => running::serve(ctx).await,
-        Verb::Mcp => mcp::mcp(ctx).await,
+        Verb::Mcp => running::mcp(ctx).await,
         Verb::Doctor => keeping::doctor(ctx).await,
         Verb::Prune(args) => keeping::prune(ctx, args).await,
         Verb::Purge(args) => keeping::purge(ctx, args).await,

@@ -7,27 +7,31 @@ mod budget;
 mod delivery;
 mod environment;
 mod file;
+mod flags;
 mod keeping;
 mod mcp;
 mod notify;
 mod places;
 mod prompt;
 mod remote;
+mod secret;
 mod server;
 mod sources;
+mod value;
 
 use std::path::PathBuf;
 
 use jiff::SignedDuration;
 use secrecy::SecretString;
 
-use crate::error::{Code, Error, Result, message, shell};
+use crate::error::Result;
 use crate::models::Budget;
 use crate::schedule::Zone;
 
 pub use delivery::Delivery;
 pub use environment::Environment;
 pub(crate) use file::PLUGIN_FILE;
+pub use flags::Flags;
 pub use mcp::{AGENT_VARIABLES, McpSettings};
 pub use notify::{Notify, NotifyCommand};
 pub use remote::RemoteSettings;
@@ -35,20 +39,9 @@ pub use server::ServerSettings;
 pub use sources::{SETTINGS, Setting, secret_variables};
 
 use file::File;
+use secret::Key;
 use sources::{KeySources, LETTA_KEY, LETTA_URL, choose_key};
-
-/// What the command line says about settings.
-#[derive(Clone, Debug, Default)]
-pub struct Flags {
-    /// `--config`.
-    pub config: Option<PathBuf>,
-    /// `--db`.
-    pub database: Option<String>,
-    /// `--concurrency`, not yet read as a number.
-    pub concurrency: Option<String>,
-    /// `--listen`, not yet read as an address.
-    pub listen: Option<String>,
-}
+use value::{filled, invalid};
 
 /// Every setting, checked as far as it can be without asking anybody.
 #[derive(Clone, Debug)]
@@ -122,7 +115,7 @@ impl Settings {
             env,
             KeySources {
                 variables: LETTA_KEY,
-                in_file: letta.api_key.and_then(file::Key::filled),
+                in_file: letta.api_key.and_then(Key::filled),
                 address_in_file: Some(places::letta_url_in_file(letta.base_url)),
                 address: &letta_url,
                 address_from: env.first(LETTA_URL).map(|(name, _)| name),
@@ -164,17 +157,6 @@ impl Settings {
     }
 }
 
-/// A setting that can't be used: where it came from, what is wrong, and what to write instead.
-fn invalid(source: &str, problem: impl std::fmt::Display, example: &str) -> Error {
-    let message = message![shell(source.to_owned()), ": {problem}"];
-    Error::new(Code::ConfigInvalid, message).example(shell(example.to_owned()))
-}
-
-/// Empty text in the file counts as not given, as it does in the environment.
-fn filled(text: Option<String>) -> Option<String> {
-    text.map(|t| t.trim().to_owned()).filter(|t| !t.is_empty())
-}
-
 /// The zone, refused here if there is none of that name: later nobody knows where it came from.
 fn timezone(env: &Environment, from_file: Option<String>) -> Result<String> {
     let (source, name) = match env.first(&["PROMPTYOSELF_TIMEZONE"]) {
@@ -197,6 +179,7 @@ fn timezone(env: &Environment, from_file: Option<String>) -> Result<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::Code;
     use secrecy::ExposeSecret;
 
     fn env(pairs: &[(&str, &str)]) -> Environment {

@@ -9,6 +9,7 @@
 //! later under a plain `BEGIN` fails under load instead of waiting. Others only read.
 
 mod engine;
+mod failed;
 mod jobs;
 mod ledger;
 mod sql;
@@ -28,38 +29,9 @@ use crate::schedule::Zone;
 use engine::{Engine, Whose};
 
 pub use engine::{Subscription, Topic};
-pub use ledger::anew::PlannedAnew;
-pub use ledger::attempts::Job;
-pub use ledger::claims::{Claim, ClaimTerms};
-pub use ledger::control::Resumed;
-pub use ledger::gauges::Gauges;
-pub use ledger::halt::Halt;
-pub use ledger::history::Past;
-pub(crate) use ledger::letters::LONGEST_WAIT;
-pub use ledger::letters::{Taken, Tidied};
-pub use ledger::manual::Queued;
-pub use ledger::occurrences::{OpenOccurrence, Waits};
-pub use ledger::plans::{remaining, timetable};
-pub use ledger::prune::Pruned;
-pub use ledger::purge::{Purge, Purged};
-pub use ledger::requests::{Begun, StoredAnswer};
-pub use ledger::schedules::Cancelled;
-pub use ledger::settle::Settlement;
-pub use ledger::updates::ScheduleUpdate;
 pub use sql::STATEMENTS;
-pub use sqlite::adoption::Adopted;
-pub use sqlite::copies::Restored;
 pub use sqlite::filesystem::network_file_system;
-pub use sqlite::foreign::RowColumns;
 pub use sqlite::liveness::OwnerLock;
-pub use sqlite::upgrade::UpgradeReport;
-pub use statements::due::DueSchedule;
-pub use statements::health::{Overdue, Stalled};
-pub use statements::history::HistoryFilter;
-pub use statements::letters::Letter;
-pub use statements::rows::Unreadable;
-pub use statements::schedulers::{HeldTarget, RunningScheduler};
-pub use statements::schedules::ListFilter;
 
 /// How many rows of what another program, or a clock, has changed are put right in one transaction:
 /// deliveries and other programs wait while it lasts, and SQLAlchemy gives up after five seconds.

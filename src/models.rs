@@ -5,15 +5,22 @@ mod agent;
 mod budget;
 mod caller;
 mod change;
-mod envelope;
+mod control;
+mod delivery;
+mod filter;
 mod incident;
 mod key;
+mod maintenance;
 mod occurrence;
+mod outbox;
 mod payload;
 mod ping;
 mod policy;
 mod request;
+mod rows;
 mod schedule;
+mod status;
+mod update;
 mod verdict;
 
 pub(crate) use account::name_some;
@@ -22,16 +29,29 @@ pub use agent::{AgentId, Lane};
 pub use budget::{AllAgents, Allowance, Budget};
 pub use caller::Caller;
 pub use change::{By, Change, ChangeQuery, Face, Operation};
-pub use envelope::{Circumstances, envelope};
+pub use control::{Cancellation, ManualRun, Resumption};
+pub use delivery::{
+    Claim, ClaimTerms, DueSchedule, Halt, Job, LongestWaits, OpenOccurrence, Settlement,
+    UnreadableOccurrence,
+};
+pub use filter::{HistoryFilter, ScheduleFilter};
 pub use incident::{Channel, Incident, IncidentKind, Notice, NoticeEvent, OutboxStatus};
 pub use key::{StoredKey, hash_key, new_key};
-pub use occurrence::{Attempt, Identity, Occurrence, State, Trigger, Turn};
+pub use maintenance::{
+    ClockRepair, PruneReport, PurgeReport, PurgeScope, RestoreReport, UpgradeReport,
+};
+pub use occurrence::{Attempt, Identity, Occurrence, PastOccurrence, State, Trigger, Turn};
+pub(crate) use outbox::LONGEST_MESSAGE_WAIT;
+pub use outbox::{NextMessage, OutboxCleanup, OutboxMessage};
 pub use payload::Payload;
 pub(crate) use payload::{LARGEST_REQUEST, hash_of, shown};
 pub use ping::{Ping, PingUrl};
 pub use policy::{CatchUp, DEFAULT_GRACE, DEFAULT_PAUSE_ON_FAILURE, EnvelopeStyle, Policy};
-pub use request::RequestKey;
+pub use request::{RequestKey, RequestStatus, StoredAnswer};
+pub use rows::{Adoption, RowColumns};
 pub use schedule::{Lifecycle, NewSchedule, Plan, PromptSchedule, ScheduleType};
+pub use status::{Backlog, Gauges, HeldTarget, OverduePrompt, RunningScheduler, StalledPrompt};
+pub use update::ScheduleUpdate;
 pub use verdict::{Fault, Verdict};
 
 /// Makes a closed set of words: an enum stored and shown as fixed lower-case text.

@@ -17,10 +17,10 @@ use tokio_util::sync::CancellationToken;
 
 use crate::clock::{Clock, doubled};
 use crate::config::{Notify, NotifyCommand};
-use crate::db::{Db, LONGEST_WAIT, Letter, Taken, Topic};
+use crate::db::{Db, Topic};
 use crate::error::{Code, Error, Result, shell};
 use crate::http::limits::NOTICE;
-use crate::models::Channel;
+use crate::models::{Channel, LONGEST_MESSAGE_WAIT, NextMessage, OutboxMessage};
 use post::Post;
 use report::Report;
 
@@ -74,7 +74,7 @@ struct Round {
 
 /// A letter that is no longer on its way.
 struct Ended {
-    letter: Letter,
+    letter: OutboxMessage,
     /// Why it was not delivered.
     failure: Option<String>,
 }
@@ -195,12 +195,12 @@ impl Notifier {
             };
             let taken = self.db.take_letter(*channel, &full, self.clock.now());
             match taken.await? {
-                Taken::Nothing => {}
-                Taken::TooOld(letters) => {
+                NextMessage::Nothing => {}
+                NextMessage::TooOld(letters) => {
                     round.report.given_up(&letters);
                     more = true;
                 }
-                Taken::Letter(letter) => {
+                NextMessage::Due(letter) => {
                     round.busy.push((*channel, letter.server.clone()));
                     let (db, clock, ways) =
                         (self.db.clone(), self.clock.clone(), self.ways.clone());
@@ -290,7 +290,7 @@ async fn deliver(
     db: &Db,
     clock: &Clock,
     ways: &Ways,
-    letter: &Letter,
+    letter: &OutboxMessage,
     abandoned: CancellationToken,
 ) -> Option<String> {
     let sent = tokio::select! {
@@ -309,7 +309,7 @@ async fn deliver(
             let longest = match letter.channel {
                 // The next ones wait behind it, and are worthless when they come late.
                 Channel::Ping => LONGEST_PING_WAIT,
-                Channel::Command | Channel::Url => LONGEST_WAIT,
+                Channel::Command | Channel::Url => LONGEST_MESSAGE_WAIT,
             };
             let wait = doubled(FIRST_WAIT, letter.tries - 1, longest);
             db.return_letter(letter, Some(error), later(clock.now(), wait))
@@ -323,7 +323,7 @@ async fn deliver(
 }
 
 impl Ways {
-    async fn send(&self, letter: &Letter) -> Sent {
+    async fn send(&self, letter: &OutboxMessage) -> Sent {
         let none = || "it is not configured any more".to_owned();
         match letter.channel {
             Channel::Command => {

@@ -1,20 +1,11 @@
 //! The HTTP server of `serve`: one router, guarded as a whole.
 
-mod admission;
-mod answer;
-mod auth;
-pub(crate) mod bodies;
-mod connections;
-mod guard;
-mod holders;
-mod leftover;
+mod app;
 mod letta_api;
 pub mod metrics;
 mod ops;
-mod places;
-mod problem;
 mod rest;
-mod wire;
+mod scoped;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -33,35 +24,16 @@ use crate::error::{Code, Error, Result, message, shell};
 use crate::limits;
 use crate::mcp;
 use crate::service::Service;
+use crate::web::connections::{self, Limits};
+use crate::web::guard::{self, Gate, Guard};
+use crate::web::{Problem, admission};
 
-use connections::Limits;
-
-pub(crate) use admission::Admitted;
-pub(crate) use answer::Answer;
-pub use auth::credentials;
-pub use guard::Guard;
-pub(crate) use holders::too_many;
+pub use app::App;
 pub use metrics::Metrics;
-pub use problem::Problem;
 pub use rest::{Running, document};
 
 /// How long requests that go on may take to end when the server stops.
 const DRAIN: Duration = Duration::from_secs(5);
-
-/// What every handler is given.
-#[derive(Clone)]
-pub struct App {
-    /// What every face calls.
-    pub service: Service,
-    /// Whom it answers.
-    pub guard: Arc<Guard>,
-    /// What is counted.
-    pub metrics: Metrics,
-    /// What the tools of MCP share.
-    pub mcp: mcp::Shared,
-    /// Requests that may come again, while they are carried out.
-    pub running: rest::Running,
-}
 
 /// Takes the address that the settings say. `None` if they want no server, or if nobody chose the
 /// address and it is taken: another scheduler on this machine has it.
@@ -143,7 +115,7 @@ pub async fn start(
 async fn serve(listener: TcpListener, app: App, limits: Limits, stop: CancellationToken) {
     let clock = app.service.clock.clone();
     let places = limits.places(clock.clone());
-    let revoked = admission::end_revoked(app.service.db.clone(), places.holders.clone());
+    let revoked = admission::end_revoked(app.service.clone(), places.holders.clone());
     let answering = connections::answer(
         listener,
         router(app),
@@ -170,6 +142,10 @@ pub fn router(app: App) -> Router {
         let letta = letta.clone();
         async move { ops::readyz(app, &letta).await }
     };
+    let gate = Gate {
+        guard: app.guard.clone(),
+        service: app.service.clone(),
+    };
     Router::new()
         .route("/healthz", get(ops::healthz))
         .route("/readyz", get(readyz))
@@ -180,10 +156,10 @@ pub fn router(app: App) -> Router {
         .fallback(rest::no_route)
         .method_not_allowed_fallback(rest::no_method)
         .layer(middleware::from_fn_with_state(
-            app.clone(),
+            app.service.clone(),
             admission::admit,
         ))
-        .layer(middleware::from_fn_with_state(app.clone(), guard::check))
+        .layer(middleware::from_fn_with_state(gate, guard::check))
         .layer(DefaultBodyLimit::max(limits::BODY))
         .layer(CatchPanicLayer::custom(|_| {
             Problem::from(Error::new(Code::Internal, "an internal fault broke it off"))

@@ -15,6 +15,7 @@ mod messages;
 mod operations;
 mod read;
 mod register;
+mod requests;
 mod rows;
 mod status;
 mod update;
@@ -28,16 +29,20 @@ use jiff::Timestamp;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 use crate::clock::Clock;
-use crate::db::{Cancelled, Db, UpgradeReport};
+use crate::db::Db;
 use crate::error::{Code, Error, Result, call, fields, message, operation};
 use crate::letta_client::{Agent, Letta};
 use crate::limits;
-use crate::models::{AgentId, Budget, By, Caller, Face, Lifecycle, PromptSchedule, RequestKey};
+use crate::models::{
+    AgentId, Budget, By, Caller, Cancellation, Face, Lifecycle, PromptSchedule, RequestKey,
+    UpgradeReport,
+};
 use crate::schedule::Zone;
 
 pub use accounts::AccountQuery;
 pub use control::preview;
 pub use doctor::{Diagnosis, Finding, Severity, Usual};
+pub use keeping::{restore, schema_version, settle_in_place};
 pub use keys::Credentials;
 pub(crate) use keys::refused as key_refused;
 pub use messages::ScheduledMessage;
@@ -45,7 +50,7 @@ pub use operations::{ListQuery, Operations, preview_runs};
 pub use read::{HistoryQuery, ScheduleDetails};
 pub use register::{Registered, Registration, When, Wish};
 pub use rows::RowRequest;
-pub use status::{Backlog, Status};
+pub use status::Status;
 pub use update::Changes;
 pub(crate) use views::show_local;
 pub use views::{Listing, OccurrenceView, PolicyView, ScheduleView};
@@ -53,7 +58,7 @@ pub use views::{Listing, OccurrenceView, PolicyView, ScheduleView};
 /// Everything a face can ask for.
 #[derive(Clone)]
 pub struct Service {
-    /// The schedules.
+    /// The schedules, for whoever puts processes together; faces have the use cases.
     pub db: Db,
     /// The server whose agents they are for.
     pub letta: Arc<dyn Letta>,
@@ -116,6 +121,26 @@ impl Service {
         self.readers.acquire().await.ok()
     }
 
+    /// The file that holds the schedules.
+    pub fn database(&self) -> &Path {
+        self.db.path()
+    }
+
+    /// The same in a process in which nobody else waits for the database: another connection would
+    /// take longer to open than anything waits.
+    pub fn with_one_connection(self) -> Service {
+        Service {
+            db: self.db.with_one_connection(),
+            ..self
+        }
+    }
+
+    /// Closes the database once what was asked of it is done; later calls fail. The last one to do
+    /// so puts everything into the one file, so that a copy of it is complete.
+    pub async fn close(&self) {
+        self.db.close().await;
+    }
+
     /// The same for another caller.
     pub fn for_caller(&self, caller: Caller) -> Service {
         let by = By {
@@ -152,9 +177,9 @@ impl Service {
         let before = self.db.cancel_schedule(id, self.clock.now()).await?;
         let ended = match before {
             None => return Err(not_found(id)),
-            Some(Cancelled::Done) => return Ok(()),
-            Some(Cancelled::Ended(Lifecycle::Finished)) => "has finished already",
-            Some(Cancelled::Ended(_)) => "was cancelled already",
+            Some(Cancellation::Done) => return Ok(()),
+            Some(Cancellation::Ended(Lifecycle::Finished)) => "has finished already",
+            Some(Cancellation::Ended(_)) => "was cancelled already",
         };
         Err(Error::new(
             Code::ScheduleNotActive,

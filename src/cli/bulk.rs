@@ -7,8 +7,7 @@ use std::io::{BufRead, IsTerminal, Write};
 use serde_json::{Value, json};
 
 use super::Context;
-use super::commands::to_rows;
-use super::output::{self, Reply, Text};
+use super::output::{self, Reply, Text, to_rows};
 use crate::error::{Code, Error, Result};
 use crate::models::{AgentId, Lifecycle};
 use crate::operations::definition::Operation;

@@ -1,107 +1,30 @@
 //! The commands that need the database or Letta: arguments in, service called, answer out.
 
-use std::sync::Arc;
-
-use serde::Serialize;
 use serde_json::Value;
 
 use super::Context;
 use super::bulk;
 use super::input;
-use super::output::{self, Reply, Text};
+use super::output::{self, Reply, Text, reply};
 use super::which::{Which, which};
 use crate::error::{Code, Error, Result, field, message};
-use crate::letta_client::{Rest, RestSettings};
-use crate::models::{Caller, Face};
-use crate::notify::Notifier;
 use crate::operations::definition::Operation;
 use crate::operations::fields::{AGENT, ALL, CHANGES, OFF};
-use crate::operations::{Ask, LIFT_HALT, LIST_CHANGES, Values, reading, to_json};
-use crate::remote::Remote;
+use crate::operations::{LIFT_HALT, LIST_CHANGES, Values, reading, to_json};
 use crate::schedule::Zone;
+use crate::service;
 use crate::service::answers::Tested;
-use crate::service::{self, Service};
 
 /// How large a list may be in the plugin, in bytes: SMCP is slow with a few megabytes.
 const LARGEST_ANSWER: usize = 1024 * 1024;
 
-/// The name of the one target that settings can name so far.
-const TARGET: &str = "letta";
-
 impl Context {
-    /// Who calls: through the plugin it is an agent that chooses the arguments.
-    fn caller(&self) -> Caller {
-        match self.settings.plugin {
-            Some(_) => Caller::SomeAgent,
-            None => Caller::Operator,
-        }
-    }
-
     /// Refuses a page that is more than an agent should be answered at once.
     fn refuse_large(&self, values: &Values) -> Result<()> {
         match self.settings.plugin {
             Some(_) => reading::refuse_large(values),
             None => Ok(()),
         }
-    }
-
-    /// The client of the one server that settings can name so far.
-    pub(super) fn letta(&self) -> Result<Arc<Rest>> {
-        let settings = &self.settings;
-        let idle_timeout = settings.delivery.idle_timeout;
-        let rest = RestSettings {
-            target: TARGET.to_owned(),
-            base_url: settings.letta_url.clone(),
-            api_key: settings.letta_key.clone(),
-            idle_timeout: idle_timeout.try_into().unwrap_or(std::time::Duration::MAX),
-            orphan_age: settings.delivery.orphaned_run_age,
-        };
-        let rest = Rest::new(rest, self.clock.clone())?;
-        let withheld = settings.letta_key_withheld.clone();
-        Ok(Arc::new(rest.with_key_note(withheld)))
-    }
-
-    /// Opens the database and the client.
-    pub(super) async fn service(&self) -> Result<Service> {
-        let settings = &self.settings;
-        let letta = self.letta()?;
-        let clock = self.clock.clone();
-        let opened = Service::open(&settings.database, &settings.timezone, letta, clock).await;
-        let (mut service, upgraded) = opened?;
-        if !self.is_lasting {
-            service.db = service.db.with_one_connection();
-        }
-        service.budget = settings.budget;
-        service.largest_prompt = settings.largest_prompt;
-        service.allow_upload = settings.server.allow_upload;
-        service.default_agent = settings.default_agent.clone();
-        let face = match settings.plugin {
-            Some(_) => Face::Plugin,
-            None => Face::Cli,
-        };
-        let service = service.for_caller(self.caller()).through(face, None);
-        let _ = self.opened.set(service.db.clone());
-        if let Some(report) = upgraded {
-            tracing::warn!("{report}");
-        }
-        Ok(service)
-    }
-
-    /// What the commands on schedules are asked of.
-    pub(super) async fn operations(&self) -> Result<Arc<dyn Ask>> {
-        if let Some(remote) = &self.settings.remote {
-            return Ok(Arc::new(Remote::new(
-                remote,
-                self.caller(),
-                self.clock.clone(),
-            )?));
-        }
-        Ok(Arc::new(self.service().await?))
-    }
-
-    pub(super) fn notifier(&self, service: &Service) -> Result<Notifier> {
-        let notify = &self.settings.notify;
-        Notifier::new(service.db.clone(), self.clock.clone(), notify)
     }
 }
 
@@ -332,21 +255,4 @@ fn bound(answer: &mut Value, list: &str, offset: u32, has_more: impl Fn(i64) -> 
     if is_cut || has_more(shown) {
         answer["next_offset"] = shown.into();
     }
-}
-
-/// An answer with the warning that it carries.
-pub(super) fn reply(answer: &Value, text: impl Into<Text>) -> Result<Reply> {
-    let text = text.into();
-    let warning = answer["warning"].as_str();
-    Reply::new(
-        answer,
-        match warning {
-            Some(warning) => text.line(&format!("Warning: {warning}")),
-            None => text,
-        },
-    )
-}
-
-pub(super) fn to_rows<T: Serialize>(items: &[T]) -> Result<Vec<Value>> {
-    items.iter().map(to_json).collect()
 }

@@ -6,8 +6,7 @@
 
 mod configuration;
 mod key;
-
-use std::sync::Arc;
+mod link;
 
 use reqwest::Url;
 use secrecy::{ExposeSecret, SecretString};
@@ -19,13 +18,9 @@ use super::input::{self, given};
 use super::output::{Reply, Text};
 use crate::error::{Code, Error, Result, call, field, fields, message, operation, quoted, shell};
 use crate::http::is_loopback;
-use crate::letta_client::{ErrorClass, Letta, McpServer, Refusal, Rest};
-use crate::models::AgentId;
-use crate::service::Service;
+use crate::letta_client::{ErrorClass, Letta, McpServer, Refusal};
 use key::{Key, SECRET};
-
-/// The name under which Letta knows our MCP server.
-const SERVER: &str = "promptyoself";
+use link::{Link, SERVER};
 
 /// The tools that are of no use to an agent, since they are the operator's.
 const OPERATORS_TOOLS: &[&str] = &[
@@ -34,16 +29,6 @@ const OPERATORS_TOOLS: &[&str] = &[
     "promptyoself_set_default_agent",
     "promptyoself_upload",
 ];
-
-/// One agent and the way to it.
-struct Link<'a> {
-    ctx: &'a Context,
-    service: Service,
-    letta: Arc<Rest>,
-    agent: AgentId,
-    /// Where Letta reaches us.
-    url: Url,
-}
 
 /// What was done at Letta.
 struct Connected {

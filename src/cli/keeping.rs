@@ -4,14 +4,13 @@ use serde_json::json;
 
 use super::Context;
 use super::args::{BackupArgs, PruneArgs, PurgeArgs, RestoreArgs};
-use super::commands::to_rows;
 use super::input::{self, given};
-use super::output::{self, Reply, Text};
+use super::output::{self, Reply, Text, to_rows};
 use super::version;
-use crate::db::{Db, Purge};
 use crate::error::{Code, Error, Message, Result, field, message};
+use crate::models::PurgeScope;
 use crate::schedule::Zone;
-use crate::service::Service;
+use crate::service::{self, Service};
 
 /// Exits with 1 where something is wrong, and with 0 for warnings.
 pub(super) async fn doctor(ctx: &Context) -> Result<Reply> {
@@ -25,14 +24,14 @@ pub(super) async fn doctor(ctx: &Context) -> Result<Reply> {
     )
     .await?;
     let diagnosis = service.diagnose(&settings.delivery).await;
-    service.db.close().await;
+    service.close().await;
     let diagnosis = diagnosis?;
     let findings = to_rows(&diagnosis.findings)?;
     let errors = diagnosis.has_errors();
     let (accounts, instants) = (diagnosis.accounts, diagnosis.instants);
     let text = Text::of_lines(&output::findings_text(&findings)).line(&format!(
         "{accounts} accounts of {instants} instants examined in {} by promptyoself {}",
-        service.db.path().display(),
+        service.database().display(),
         version::full()
     ));
     let json = json!({
@@ -41,7 +40,7 @@ pub(super) async fn doctor(ctx: &Context) -> Result<Reply> {
         "findings": findings,
         "accounts": accounts,
         "instants": instants,
-        "database": service.db.path(),
+        "database": service.database(),
         "version": version::full(),
         "now": ctx.clock.now(),
     });
@@ -103,7 +102,7 @@ pub(super) async fn purge(ctx: &Context, args: &PurgeArgs) -> Result<Reply> {
     let service = ctx.service().await?;
     let whose = match (id, agent_id) {
         (Some(id), _) => service.purge_of(id).await?,
-        (None, Some(agent)) => Purge::Agent(agent),
+        (None, Some(agent)) => PurgeScope::Agent(agent),
         (None, None) => {
             return Err(Error::new(
                 Code::Usage,
@@ -116,7 +115,7 @@ pub(super) async fn purge(ctx: &Context, args: &PurgeArgs) -> Result<Reply> {
             ));
         }
     };
-    let purged = service.db.purge(&whose, before, ctx.clock.now()).await?;
+    let purged = service.purge(&whose, before).await?;
     let mut message = format!(
         "Texts of {} deliveries and {} prompts of ended schedules removed",
         purged.occurrences, purged.schedules
@@ -139,11 +138,11 @@ pub(super) async fn purge(ctx: &Context, args: &PurgeArgs) -> Result<Reply> {
 
 pub(super) async fn backup(ctx: &Context, args: &BackupArgs) -> Result<Reply> {
     let service = ctx.service().await?;
-    let schedules = service.db.back_up(&args.file).await?;
+    let schedules = service.back_up(&args.file).await?;
     let file = std::path::absolute(&args.file).unwrap_or_else(|_| args.file.clone());
     let message = format!(
         "Backup of {} with {schedules} schedules made and checked: {}",
-        service.db.path().display(),
+        service.database().display(),
         file.display()
     );
     let json = json!({
@@ -170,8 +169,8 @@ pub(super) async fn restore(ctx: &Context, args: &RestoreArgs) -> Result<Reply> 
                 " catches up with it: leave one of them out"
             ]);
         }
-        (Some(file), _, replay) => Db::restore(file, database, &zone, replay, now).await?,
-        (None, true, false) => Db::settle_in_place(database, &zone, now).await?,
+        (Some(file), _, replay) => service::restore(file, database, &zone, replay, now).await?,
+        (None, true, false) => service::settle_in_place(database, &zone, now).await?,
         (None, false, _) => {
             return wrong(message![
                 "no backup was named: give its file, or ",

@@ -230,6 +230,30 @@ pub(super) fn write_err_lines(lines: &str) {
     let _ = writeln!(io::stderr().lock(), "{}", printable_lines(lines));
 }
 
+/// An answer with the warning that it carries.
+pub(super) fn reply(answer: &Value, text: impl Into<Text>) -> Result<Reply> {
+    let text = text.into();
+    let warning = answer["warning"].as_str();
+    Reply::new(
+        answer,
+        match warning {
+            Some(warning) => text.line(&format!("Warning: {warning}")),
+            None => text,
+        },
+    )
+}
+
+/// An answer as JSON.
+pub(super) fn to_value(value: &impl Serialize) -> Result<Value> {
+    serde_json::to_value(value)
+        .map_err(|e| Error::new(Code::Internal, "could not put the answer into JSON").caused_by(e))
+}
+
+/// The rows of a table, as JSON.
+pub(super) fn to_rows<T: Serialize>(items: &[T]) -> Result<Vec<Value>> {
+    items.iter().map(to_value).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

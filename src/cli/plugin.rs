@@ -16,11 +16,9 @@ use super::output::Reply;
 use crate::config::{PLUGIN_FILE, RemoteSettings, Settings};
 use crate::error::{Code, Error, Result, shell};
 use files::{
-    Change, FILES, UNCHANGED, UPDATED, check_ours, make_runnable, read_if_there, write_if_changed,
+    Change, FILES, NAME, UNCHANGED, UPDATED, check_ours, make_runnable, read_if_there, unusable,
+    write_if_changed,
 };
-
-/// The plugin's name, which is also its folder's.
-const NAME: &str = "promptyoself";
 
 /// The settings of the plugin that is installed in `plugins` already.
 pub(super) fn installed_settings(plugins: &Path) -> Option<PathBuf> {
@@ -309,17 +307,4 @@ fn make_folder(path: &Path) -> std::io::Result<()> {
 
 fn absolute(path: &Path) -> Result<PathBuf> {
     std::path::absolute(path).map_err(|e| unusable("find", path, e))
-}
-
-fn unusable(
-    doing: &str,
-    path: &Path,
-    cause: impl Into<Box<dyn std::error::Error + Send + Sync>>,
-) -> Error {
-    Error::new(
-        Code::FileUnusable,
-        format!("could not {doing} {}", path.display()),
-    )
-    .caused_by(cause)
-    .example(shell("promptyoself plugin install smcp/plugins"))
 }

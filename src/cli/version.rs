@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use crate::db::Db;
+use crate::service::schema_version;
 
 /// The commit that it was built from, and its day; empty where that was not known.
 const COMMIT: &str = env!("PROMPTYOSELF_COMMIT");
@@ -10,7 +10,7 @@ const COMMIT: &str = env!("PROMPTYOSELF_COMMIT");
 /// The version, the commit it was built from where that is known, and the version of the tables it
 /// keeps: `0.1.0 (54494bc 2026-11-25, schema 15)`.
 pub(super) fn full() -> &'static str {
-    static FULL: LazyLock<String> = LazyLock::new(|| told(COMMIT, Db::schema()));
+    static FULL: LazyLock<String> = LazyLock::new(|| told(COMMIT, schema_version()));
     &FULL
 }
 

@@ -2,7 +2,8 @@
 
 use serde::Deserialize;
 
-use super::{Environment, invalid};
+use super::Environment;
+use super::value::invalid;
 use crate::error::Result;
 use crate::models::{AllAgents, Budget};
 

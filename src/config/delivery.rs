@@ -3,7 +3,8 @@
 use jiff::SignedDuration;
 use serde::{Deserialize, Deserializer};
 
-use super::{Environment, Flags, invalid};
+use super::value::invalid;
+use super::{Environment, Flags};
 use crate::error::Result;
 use crate::schedule::{read_duration, seconds};
 

@@ -3,11 +3,12 @@
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use secrecy::{ExposeSecret, SecretString};
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 
+use super::secret::Key;
 use super::sources::overruled;
-use super::{Environment, budget, delivery, invalid, keeping, mcp, notify, remote, server};
+use super::value::invalid;
+use super::{Environment, budget, delivery, keeping, mcp, notify, remote, server};
 use crate::error::{Code, Error, Result, call, message, shell};
 use crate::limits;
 
@@ -41,26 +42,6 @@ pub(super) struct File {
 pub(super) struct Letta {
     pub base_url: Option<String>,
     pub api_key: Option<Key>,
-}
-
-/// A secret in the file.
-#[derive(Debug)]
-pub(super) struct Key(pub SecretString);
-
-impl Key {
-    /// The secret, unless it is blank, which counts as none.
-    pub(super) fn filled(self) -> Option<SecretString> {
-        (!self.0.expose_secret().trim().is_empty()).then_some(self.0)
-    }
-}
-
-impl<'de> Deserialize<'de> for Key {
-    fn deserialize<D: Deserializer<'de>>(d: D) -> std::result::Result<Self, D::Error> {
-        // serde's own message would repeat the value.
-        String::deserialize(d)
-            .map(|key| Key(SecretString::from(key)))
-            .map_err(|_| serde::de::Error::custom("api_key must be text in quotes"))
-    }
 }
 
 /// The file to read: the one that was named, else the first usual one that exists.

@@ -3,7 +3,8 @@
 use jiff::SignedDuration;
 use serde::Deserialize;
 
-use super::{Environment, filled, invalid};
+use super::Environment;
+use super::value::{filled, invalid};
 use crate::error::Result;
 use crate::schedule::read_duration;
 

@@ -4,7 +4,8 @@ use reqwest::Url;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Deserializer};
 
-use super::{Environment, filled, invalid};
+use super::Environment;
+use super::value::{filled, invalid};
 use crate::error::Result;
 
 /// Ways to tell the operator; none if neither is given.

@@ -3,7 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use super::sources::{DATABASE as DATABASE_VARIABLES, LETTA_URL as LETTA_URL_VARIABLES};
-use super::{Environment, Flags, filled, invalid};
+use super::value::{filled, invalid};
+use super::{Environment, Flags};
 use crate::error::Result;
 
 /// Letta's own default address.

@@ -1,6 +1,7 @@
 //! How large a prompt may be.
 
-use super::{Environment, invalid};
+use super::Environment;
+use super::value::invalid;
 use crate::error::Result;
 use crate::limits;
 

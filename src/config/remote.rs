@@ -3,10 +3,11 @@
 use secrecy::SecretString;
 use serde::Deserialize;
 
-use super::file::Key;
+use super::Environment;
 use super::places::address;
+use super::secret::Key;
 use super::sources::{ChosenKey, KeySources, REMOTE_KEY, REMOTE_URL as VARIABLE, choose_key};
-use super::{Environment, filled, invalid};
+use super::value::{filled, invalid};
 use crate::error::{Code, Error, Result, call, shell};
 
 /// Where a server keeps the schedules, and our key for it.

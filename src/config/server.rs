@@ -4,7 +4,8 @@ use std::net::{IpAddr, SocketAddr};
 
 use serde::Deserialize;
 
-use super::{Environment, Flags, filled, invalid};
+use super::value::{filled, invalid};
+use super::{Environment, Flags};
 use crate::error::Result;
 
 /// Where it listens when nothing says otherwise: on this machine alone.

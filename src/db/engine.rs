@@ -5,6 +5,7 @@
 //! acknowledged before it is durable. A batch never waits to fill.
 
 mod batch;
+mod job;
 mod queues;
 mod readers;
 mod topics;
@@ -20,7 +21,8 @@ use tracing::Span;
 
 use super::sql::{self, Tx};
 use crate::ids;
-use batch::{Waiting, Writer};
+use batch::Writer;
+use job::{End, Waiting};
 use queues::Queues;
 use readers::Readers;
 use topics::{Changes, Subscribers};
@@ -121,17 +123,15 @@ where
         self.result.insert(result).is_ok()
     }
 
-    fn answer(self: Box<Self>, end: batch::End) {
+    fn answer(self: Box<Self>, end: End) {
         let Work { result, to, .. } = *self;
         let answer = match (end, result) {
-            (batch::End::Committed, Some(Ok(done))) => Ok(done),
+            (End::Committed, Some(Ok(done))) => Ok(done),
             // It was rolled back by itself, whatever became of the others.
-            (batch::End::Committed | batch::End::CommitUnknown(_), Some(Err(e))) => {
-                Err(Failure::Job(e))
-            }
-            (batch::End::CommitUnknown(e), Some(Ok(_))) => Err(Failure::CommitUnknown(e)),
-            (batch::End::NotBegun(e), _) => Err(Failure::NotBegun(e)),
-            (batch::End::Panicked, _) | (_, None) => Err(Failure::Panicked),
+            (End::Committed | End::CommitUnknown(_), Some(Err(e))) => Err(Failure::Job(e)),
+            (End::CommitUnknown(e), Some(Ok(_))) => Err(Failure::CommitUnknown(e)),
+            (End::NotBegun(e), _) => Err(Failure::NotBegun(e)),
+            (End::Panicked, _) | (_, None) => Err(Failure::Panicked),
         };
         // Whoever asked may have left.
         let _ = to.send(answer);

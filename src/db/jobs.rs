@@ -4,30 +4,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::Db;
 use super::engine::{Failure, Subscription, Topic, Whose};
+use super::failed::Failed;
 use super::sql::{self, Tx};
 use crate::db::sqlite::wording::database_error;
 use crate::error::{Code, Error, Result};
-
-/// Why a job failed by itself; nothing of it was kept.
-#[derive(Debug)]
-pub(super) enum Failed {
-    /// A statement did.
-    Statement(sql::Error),
-    /// What was found there forbids it.
-    Told(Error),
-}
-
-impl From<sql::Error> for Failed {
-    fn from(error: sql::Error) -> Self {
-        Failed::Statement(error)
-    }
-}
-
-impl From<Error> for Failed {
-    fn from(error: Error) -> Self {
-        Failed::Told(error)
-    }
-}
 
 impl Db {
     /// The same database for a scheduler, whose jobs go before those of everybody else.

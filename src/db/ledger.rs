@@ -8,6 +8,7 @@ pub(in crate::db) mod changes;
 pub(in crate::db) mod claims;
 pub(in crate::db) mod clock;
 pub(in crate::db) mod control;
+pub(in crate::db) mod current;
 pub(in crate::db) mod due;
 pub(in crate::db) mod fault;
 pub(in crate::db) mod gauges;

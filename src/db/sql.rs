@@ -3,92 +3,16 @@
 //! `$1`, `$2` and so on are bound by their number. SQLite itself takes them for names, and numbers
 //! them by their first appearance.
 
+mod error;
 mod row;
 
 use rusqlite::types::Value;
-use rusqlite::{CachedStatement, Connection, ErrorCode};
+use rusqlite::{CachedStatement, Connection};
 
 use super::time::DbTime;
 
+pub(super) use error::{Error, Result};
 pub(super) use row::{FromColumn, FromRow, Row};
-
-/// What came of a statement.
-pub(super) type Result<T> = std::result::Result<T, Error>;
-
-/// Why a statement came to nothing.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum Error {
-    /// SQLite refused it.
-    #[error("{}", told(.0))]
-    Sqlite(rusqlite::Error),
-    /// A column holds what can't be read.
-    #[error("the column {column} can't be read: {problem}")]
-    Unreadable {
-        /// The column.
-        column: String,
-        /// What stands there.
-        problem: String,
-    },
-    /// What is to be stored has no form.
-    #[error("what is to be stored can't be written: {0}")]
-    Unwritable(serde_json::Error),
-    /// It was given other values than it has places for, which is a fault of ours.
-    #[error(
-        "a statement with {places} places was given {values} values, or its places aren't $1 to \
-         the last one"
-    )]
-    Misfit {
-        /// How many places for values it has.
-        places: usize,
-        /// How many values it was given.
-        values: usize,
-    },
-    /// There is no row where there must be one.
-    #[error("no row was found where there must be one")]
-    NoRow,
-    /// A lock was asked for where nothing can be changed.
-    #[error("{0} can't be locked in a transaction that only reads")]
-    OnlyReads(String),
-}
-
-impl From<rusqlite::Error> for Error {
-    fn from(error: rusqlite::Error) -> Self {
-        Error::Sqlite(error)
-    }
-}
-
-/// What SQLite says, with the result code by which its documentation explains it.
-fn told(error: &rusqlite::Error) -> String {
-    use rusqlite::Error::{SqlInputError, SqliteFailure};
-    match error {
-        // The path is in our own text.
-        SqliteFailure(e, Some(text)) if e.code == ErrorCode::CannotOpen => {
-            let text = text.split(':').next().unwrap_or_default();
-            format!("(code: {}) {text}", e.extended_code)
-        }
-        SqliteFailure(e, Some(text)) => format!("(code: {}) {text}", e.extended_code),
-        SqlInputError { error, msg, .. } => format!("(code: {}) {msg}", error.extended_code),
-        other => other.to_string(),
-    }
-}
-
-impl Error {
-    /// SQLite's extended result code (<https://sqlite.org/rescode.html>), if it is one of SQLite.
-    pub(super) fn code(&self) -> Option<i32> {
-        match self {
-            Error::Sqlite(rusqlite::Error::SqliteFailure(e, _)) => Some(e.extended_code),
-            Error::Sqlite(rusqlite::Error::SqlInputError { error, .. }) => {
-                Some(error.extended_code)
-            }
-            _ => None,
-        }
-    }
-
-    /// Whether another program keeps the file locked.
-    pub(super) fn is_busy(&self) -> bool {
-        self.code().is_some_and(|code| code & 0xff == 5)
-    }
-}
 
 /// A connection inside a transaction. What goes through it is committed whole, or not at all.
 pub(super) struct Tx<'c> {

@@ -23,8 +23,8 @@ use super::message::Refusal;
 use super::{Handler, Shared, Transport};
 use crate::limits;
 use crate::models::hash_key;
-use crate::server::{Admitted, Answer, Problem, credentials, too_many};
 use crate::service::Service;
+use crate::web::{Admitted, Answer, Problem, credentials, too_many};
 
 use owners::Owners;
 use streams::{Calls, Streams};

@@ -158,6 +158,17 @@ pub struct Attempt {
     pub run_id: Option<String>,
 }
 
+/// An occurrence with what belongs to it.
+#[derive(Clone, Debug)]
+pub struct PastOccurrence {
+    /// The occurrence.
+    pub occurrence: Occurrence,
+    /// Its schedule's number, if that still exists.
+    pub schedule_id: Option<i64>,
+    /// Its attempts, the first one first.
+    pub attempts: Vec<Attempt>,
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,6 +1,6 @@
 //! The address of a dead-man service that wants to hear of a schedule.
 
-use reqwest::Url;
+use url::Url;
 
 use super::words;
 use crate::error::{Code, Error, Result, field, message};

@@ -8,3 +8,25 @@ pub struct RequestKey {
     /// What the caller named it.
     pub key: String,
 }
+
+/// How it stands with a request that has come.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RequestStatus {
+    /// It is to be carried out: nobody has answered it yet.
+    Unanswered,
+    /// It was answered before.
+    Answered(StoredAnswer),
+    /// Another request came under this key.
+    Other,
+    /// As many of this caller are kept as may be, and this one was not noted.
+    TooMany,
+}
+
+/// What was answered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredAnswer {
+    /// The HTTP status.
+    pub status: u16,
+    /// The body.
+    pub body: String,
+}

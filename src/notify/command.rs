@@ -7,13 +7,13 @@ use tokio::process::{Child, Command};
 
 use super::Sent;
 use crate::config::{NotifyCommand, secret_variables};
-use crate::db::Letter;
+use crate::models::OutboxMessage;
 
 /// A command that runs; dropping it kills it with everything it has started.
 struct Running(Child);
 
 /// Runs the command to its end. Exit status 0 means that the notice was delivered.
-pub(super) async fn run(command: &NotifyCommand, letter: &Letter) -> Sent {
+pub(super) async fn run(command: &NotifyCommand, letter: &OutboxMessage) -> Sent {
     let mut process = match command {
         NotifyCommand::Line(line) => shell(line),
         NotifyCommand::Words(words) => {

@@ -5,9 +5,9 @@ use reqwest::{Client, Response, Url};
 
 use super::Sent;
 use crate::clock::Clock;
-use crate::db::Letter;
 use crate::error::{Code, Error, Result};
 use crate::http::{builder, cause, is_loopback, origin};
+use crate::models::OutboxMessage;
 
 /// The clients for servers here and elsewhere.
 pub(super) struct Post {
@@ -31,7 +31,7 @@ impl Post {
     }
 
     /// Posts a notice; the status alone tells, and nothing else of the answer is read. A status 2xx means that it was delivered.
-    pub(super) async fn notice(&self, url: &Url, letter: &Letter) -> Sent {
+    pub(super) async fn notice(&self, url: &Url, letter: &OutboxMessage) -> Sent {
         let request = self
             .client(url)
             .post(url.clone())
@@ -41,7 +41,7 @@ impl Post {
     }
 
     /// Pings a dead-man service; a status 2xx means that it has heard.
-    pub(super) async fn ping(&self, letter: &Letter) -> Sent {
+    pub(super) async fn ping(&self, letter: &OutboxMessage) -> Sent {
         let destination = letter.destination.as_deref().unwrap_or_default();
         let url = Url::parse(destination).map_err(|e| format!("the ping's address: {e}"))?;
         let request = self

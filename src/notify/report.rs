@@ -1,8 +1,7 @@
 //! What the log tells of letters that do not arrive: the first one at once, the others as a sum, since
 //! a service that is away may leave a hundred thousand of them.
 
-use crate::db::Letter;
-use crate::models::Channel;
+use crate::models::{Channel, OutboxMessage};
 
 /// What happened since it was last summed up.
 #[derive(Default)]
@@ -40,13 +39,13 @@ impl Counted {
 
 impl Report {
     /// A letter could not be delivered, and is tried again.
-    pub(super) fn failed(&mut self, letter: &Letter, error: &str) {
+    pub(super) fn failed(&mut self, letter: &OutboxMessage, error: &str) {
         // Once is enough: it is tried again often.
         if letter.tries > 1 {
             return;
         }
         if self.of(letter.channel).failed.is_first(error) {
-            let Letter {
+            let OutboxMessage {
                 channel,
                 kind,
                 event,
@@ -61,9 +60,9 @@ impl Report {
     }
 
     /// Letters were given up.
-    pub(super) fn given_up(&mut self, letters: &[Letter]) {
+    pub(super) fn given_up(&mut self, letters: &[OutboxMessage]) {
         for letter in letters {
-            let Letter {
+            let OutboxMessage {
                 channel,
                 kind,
                 event,

@@ -1,6 +1,7 @@
 //! Time zones, and the one rule that turns a wall time into an instant.
 
 pub(super) mod meant;
+mod parse;
 mod places;
 
 use jiff::Timestamp;
@@ -8,7 +9,6 @@ use jiff::civil::DateTime;
 use jiff::tz::{AmbiguousOffset, TimeZone, TimeZoneOffsetInfo};
 
 use super::cut;
-use crate::error::{Code, Error, Result, fields};
 
 /// An IANA time zone with its name.
 #[derive(Clone, Debug, PartialEq)]
@@ -21,21 +21,6 @@ pub struct Zone {
 const REPEATING: Timestamp = Timestamp::constant(4_102_444_800, 0);
 
 impl Zone {
-    /// Finds a zone by its IANA name, in upper or lower case, and also by a name that Windows has
-    /// for it (`Eastern Standard Time`) or as whole hours from UTC (`UTC+8`). The zone has the
-    /// proper IANA name.
-    ///
-    /// # Errors
-    /// [`Code::TimezoneUnknown`] for anything else, with the zone that is meant where there is no
-    /// doubt: for other offsets and POSIX rules too, since neither follows what a government
-    /// decides.
-    pub fn parse(name: &str) -> Result<Zone> {
-        let wanted = name.trim();
-        Zone::named(wanted)
-            .or_else(|| Zone::named(&meant::understood(wanted)?))
-            .ok_or_else(|| unknown(wanted))
-    }
-
     /// The zone of an IANA name.
     fn named(name: &str) -> Option<Zone> {
         if name.is_empty() || !is_place(name) {
@@ -165,16 +150,10 @@ fn is_place(name: &str) -> bool {
         && !matches!(name.as_str(), "localtime" | "posixrules" | "factory")
 }
 
-/// The error for a name that is no zone's.
-fn unknown(name: &str) -> Error {
-    let advice = meant::advise(name);
-    let example = advice.zone.map(|zone| fields([("timezone", zone)]));
-    Error::new(Code::TimezoneUnknown, advice.text).example_if(example)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::Code;
 
     fn instant(zone: &str, wall: &str) -> String {
         let zone = Zone::parse(zone).unwrap();

@@ -5,9 +5,8 @@ use uuid::Uuid;
 
 use super::Settings;
 use crate::clock::doubled;
-use crate::db::{Job, OpenOccurrence};
 use crate::letta_client::{Answer, Delivery, Doubt, ErrorClass, Evidence, Refusal, RefusalKind};
-use crate::models::{Fault, Verdict};
+use crate::models::{Fault, Job, OpenOccurrence, Verdict};
 
 /// How much of an agent's reply is kept, in characters.
 const REPLY_EXCERPT: usize = 2_000;

@@ -14,11 +14,11 @@ use super::core::{Action, Event, Settling};
 use super::queue::{Candidate, Source};
 use super::{Outcome, Scheduler};
 use crate::clock::{Moment, Reading};
-use crate::db::{Claim, ClaimTerms, HeldTarget, OpenOccurrence, OwnerLock, Settlement};
+use crate::db::OwnerLock;
 use crate::error::{Error, Result};
 use crate::failpoint::failpoint;
 use crate::letta_client::{ErrorClass, Lookup, Refusal};
-use crate::models::{Fault, Verdict};
+use crate::models::{Claim, ClaimTerms, Fault, HeldTarget, OpenOccurrence, Settlement, Verdict};
 
 /// Carries out the core's decisions on the database, under one owner lock. Failures of the
 /// database are reported once and turned into the events that follow from them.

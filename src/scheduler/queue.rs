@@ -5,8 +5,7 @@ use std::collections::{BTreeSet, HashMap, VecDeque};
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use crate::db::DueSchedule;
-use crate::models::Lane;
+use crate::models::{DueSchedule, Lane};
 
 /// Something that may be claimed.
 #[derive(Clone, Debug)]

@@ -3,6 +3,7 @@
 
 mod access;
 mod create;
+mod face;
 mod headers;
 mod path;
 mod proxy;
@@ -16,14 +17,15 @@ use axum::extract::{Request, State};
 use axum::http::{Method, Uri};
 use axum::response::{IntoResponse, Response};
 use axum::routing::any;
-use jiff::SignedDuration;
 use serde_json::Value;
 
-use super::{App, Guard, bodies};
+use super::App;
 use crate::error::{Code, Error, Result, shell};
 use crate::models::{AgentId, LARGEST_REQUEST};
-use crate::service::{Registration, ScheduledMessage, Service};
+use crate::service::{Registration, ScheduledMessage};
+use crate::web::bodies;
 use access::Admitted;
+use face::Face;
 use path::Place;
 use proxy::Upstream;
 use refusal::Refused;
@@ -31,17 +33,6 @@ use refusal::Refused;
 /// How many schedules or runs an answer holds when nobody says, and at most.
 const USUAL_PAGE: u32 = 50;
 const LARGEST_PAGE: u32 = 200;
-
-/// What answers at `/v1`.
-struct Face {
-    service: Service,
-    guard: Arc<Guard>,
-    /// The Letta server; the error where it can't be reached as it is set.
-    upstream: Result<Upstream>,
-    /// When Letta was last seen to turn away whoever shows no credentials, by the clock that never
-    /// jumps.
-    checks_seen: Mutex<Option<SignedDuration>>,
-}
 
 /// The routes.
 pub(super) fn routes<S: Clone + Send + Sync + 'static>(app: &App) -> Router<S> {

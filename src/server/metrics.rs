@@ -12,10 +12,8 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
-use crate::db::Gauges;
-use crate::models::{State, Verdict};
+use crate::models::{Backlog, Gauges, State, Verdict};
 use crate::scheduler::Outcome;
-use crate::service::Backlog;
 
 /// How late prompts were sent: seconds from milliseconds to a day.
 const LATENESS: [f64; 12] = [
@@ -274,8 +272,7 @@ fn seconds_between(from: Timestamp, to: Timestamp) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::db::HeldTarget;
-    use crate::models::{Fault, Turn};
+    use crate::models::{Fault, HeldTarget, Turn};
 
     fn outcome(state: State, verdict: Verdict) -> Outcome {
         let intended_at = Timestamp::from_second(1_000).unwrap();

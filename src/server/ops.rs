@@ -9,10 +9,10 @@ use serde_json::json;
 use tokio::sync::Mutex;
 
 use super::App;
-use super::auth::Scoped;
 use super::metrics::Reading;
-use super::problem::Problem;
+use super::scoped::Scoped;
 use crate::service::Service;
+use crate::web::Problem;
 
 /// How long it counts what Letta answered: anybody may ask us, and Letta is not asked each time.
 const STAYS_SEEN: SignedDuration = SignedDuration::from_secs(5);
@@ -46,8 +46,8 @@ pub(super) async fn healthz() -> &'static str {
 /// says nothing that a stranger should not know, so it needs no key.
 pub(super) async fn readyz(app: App, letta: &LettaSeen) -> Response {
     let service = &app.service;
-    let database = service.db.ping().await.is_ok();
-    let scheduler = match service.db.list_schedulers().await {
+    let database = service.check_database().await.is_ok();
+    let scheduler = match service.list_schedulers().await {
         Ok(schedulers) => !schedulers.is_empty(),
         Err(_) => false,
     };
@@ -72,9 +72,9 @@ pub(super) async fn metrics(
     let now = service.clock.now();
     let reading = Reading {
         backlog: service.backlog().await?,
-        gauges: service.db.gauges(now).await?,
+        gauges: service.gauges().await?,
         target: service.letta.target().to_owned(),
-        settle_failures: service.db.settle_failures(),
+        settle_failures: service.settle_failures(),
         now,
     };
     let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";

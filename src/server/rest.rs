@@ -5,6 +5,7 @@ mod ask;
 mod extract;
 mod idempotency;
 mod openapi;
+mod running;
 mod words;
 
 use axum::Router;
@@ -17,12 +18,12 @@ use axum::routing::get;
 use serde_json::Value;
 
 use super::App;
-use super::problem::Problem;
 use crate::api::problem::ProblemBody;
 use crate::api::{FLAGS, WORDING_HEADER};
 use crate::error::{Code, Error, call};
+use crate::web::Problem;
 
-pub use idempotency::Running;
+pub use running::Running;
 use words::Requests;
 
 /// The routes, and the document of them.

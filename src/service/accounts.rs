@@ -2,9 +2,8 @@
 
 use super::Service;
 use super::answers::{AccountSum, Accounts, ScheduleAccount, Success};
-use crate::db::ListFilter;
 use crate::error::Result;
-use crate::models::{Account, Sums};
+use crate::models::{Account, ScheduleFilter, Sums};
 
 /// Which accounts are asked for.
 #[derive(Clone, Debug, Default)]
@@ -51,10 +50,10 @@ impl Service {
             (None, None) => return self.db.accounts().await,
             (Some(id), _) => vec![self.find(id).await?],
             (None, Some(agent)) => {
-                let filter = ListFilter {
+                let filter = ScheduleFilter {
                     agent_id: Some(agent.clone()),
                     all: true,
-                    ..ListFilter::default()
+                    ..ScheduleFilter::default()
                 };
                 self.db.list_schedules(&filter).await?
             }

@@ -6,10 +6,9 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::Backlog;
 use super::views::{OccurrenceView, ScheduleView};
 use crate::letta_client::Agent;
-use crate::models::{Account, Change, Incident, OutboxStatus, Sums};
+use crate::models::{Account, Backlog, Change, Incident, OutboxStatus, Sums};
 
 /// The word that an answer begins with; an error has none.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]

@@ -5,9 +5,8 @@ use jiff::{SignedDuration, Timestamp};
 use super::register::{Registered, When, plan, registered};
 use super::views::show_local;
 use super::{Service, bounds, not_found, not_live};
-use crate::db::{Halt, Queued, Resumed};
 use crate::error::{Code, Error, Result, call, message};
-use crate::models::{AgentId, Lifecycle, PromptSchedule};
+use crate::models::{AgentId, Halt, Lifecycle, ManualRun, PromptSchedule, Resumption};
 use crate::schedule::Zone;
 
 impl Service {
@@ -36,10 +35,10 @@ impl Service {
         let now = self.now();
         match self.db.resume_schedule(id, replay, now).await? {
             None => Err(not_found(id)),
-            Some(Resumed::Active(next)) => Ok(Some(next)),
-            Some(Resumed::Finished) => Ok(None),
-            Some(Resumed::NotPaused(other)) => Err(not_live(id, other, "resumed")),
-            Some(Resumed::OncePassed(at)) => Err(Error::new(
+            Some(Resumption::Active(next)) => Ok(Some(next)),
+            Some(Resumption::Finished) => Ok(None),
+            Some(Resumption::NotPaused(other)) => Err(not_live(id, other, "resumed")),
+            Some(Resumption::OncePassed(at)) => Err(Error::new(
                 Code::TimePast,
                 message![
                     "schedule {id} was to run once at {at}, which passed while it was paused; it is \
@@ -94,16 +93,16 @@ impl Service {
             .await?
         {
             None => Err(not_found(id)),
-            Some(Queued::New(occurrence)) => Ok((occurrence, false)),
-            Some(Queued::Waiting(occurrence)) => Ok((occurrence, true)),
-            Some(Queued::NoPrompt) => Err(Error::new(
+            Some(ManualRun::New(occurrence)) => Ok((occurrence, false)),
+            Some(ManualRun::Waiting(occurrence)) => Ok((occurrence, true)),
+            Some(ManualRun::NoPrompt) => Err(Error::new(
                 Code::PromptMissing,
                 format!(
                     "schedule {id} has no prompt any more, since it was purged: make a new one"
                 ),
             )
             .example(call("list").with("all", true))),
-            Some(Queued::NotRunnable(lifecycle)) => {
+            Some(ManualRun::NotRunnable(lifecycle)) => {
                 Err(not_live(id, lifecycle, "run; make a new one"))
             }
         }

@@ -2,6 +2,7 @@
 //! nothing.
 
 mod checks;
+mod finding;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -12,35 +13,14 @@ use serde::Serialize;
 use super::{Service, Status};
 use crate::clock::Clock;
 use crate::config::Delivery;
-use crate::db::{Db, Overdue};
+use crate::db::Db;
 use crate::error::Result;
 use crate::http::limits::TURN;
 use crate::letta_client::Letta;
-use crate::models::{Account, words};
+use crate::models::{Account, OverduePrompt};
 use crate::schedule::Zone;
 
-words! {
-    /// How bad a finding is.
-    Severity {
-        /// Prompts are not delivered, or the account is wrong.
-        Error => "error",
-        /// It may come to that.
-        Warning => "warning",
-    }
-}
-
-/// Something that is not as it should be.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Finding {
-    /// How bad it is.
-    pub severity: Severity,
-    /// What it is, for programs.
-    pub code: &'static str,
-    /// What it is, for people.
-    pub problem: String,
-    /// The command that mends it, or shows more of it.
-    pub mend: String,
-}
+pub use finding::{Finding, Severity};
 
 /// What was examined, and found.
 #[derive(Clone, Debug, Serialize)]
@@ -155,9 +135,9 @@ impl Service {
     }
 
     async fn schedules_checked(&self) -> Result<Vec<Finding>> {
-        let everything = crate::db::ListFilter {
+        let everything = crate::models::ScheduleFilter {
             all: true,
-            ..crate::db::ListFilter::default()
+            ..crate::models::ScheduleFilter::default()
         };
         let schedules = self.db.list_schedules_briefly(&everything).await?;
         Ok(schedules.iter().filter_map(checks::schedule).collect())
@@ -197,7 +177,7 @@ impl Service {
             return Ok(Vec::new());
         }
         let since = self.now().checked_sub(LATE).unwrap_or(self.now());
-        let overdue: Vec<Overdue> = self.db.list_overdue(since).await?;
+        let overdue: Vec<OverduePrompt> = self.db.list_overdue(since).await?;
         Ok(overdue.iter().map(checks::overdue).collect())
     }
 }

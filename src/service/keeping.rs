@@ -1,17 +1,38 @@
 //! Keeping the history: pruning what is old, purging what nobody may read any more.
 
+use std::path::Path;
+
 use jiff::Timestamp;
 
 use super::Service;
 use crate::clock::{Doubt, SAME, Witnesses, judge};
-use crate::db::{Pruned, Purge};
+use crate::db::Db;
 use crate::error::{Code, Error, Result, call, fields, shell};
-use crate::models::Lifecycle;
+use crate::models::{Lifecycle, PruneReport, PurgeReport, PurgeScope, RestoreReport};
+use crate::schedule::Zone;
 
 impl Service {
     /// Prunes what was settled before a time. Its sums stay in the account.
-    pub async fn prune(&self, before: Timestamp) -> Result<Pruned> {
+    pub async fn prune(&self, before: Timestamp) -> Result<PruneReport> {
         self.db.prune(before, self.now()).await
+    }
+
+    /// Removes the texts of what is settled, and was so `before` a time if one is given.
+    pub async fn purge(
+        &self,
+        whose: &PurgeScope,
+        before: Option<Timestamp>,
+    ) -> Result<PurgeReport> {
+        self.db.purge(whose, before, self.now()).await
+    }
+
+    /// Copies the whole database to a new file, and checks the copy. Returns how many schedules are
+    /// in it.
+    ///
+    /// # Errors
+    /// [`Code::FileUnusable`] if there is such a file or it can't be made.
+    pub async fn back_up(&self, to: &Path) -> Result<i64> {
+        self.db.back_up(to).await
     }
 
     /// Refuses to prune by a clock that may be wrong, or what is newer than all that the database
@@ -56,10 +77,12 @@ impl Service {
     ///
     /// # Errors
     /// [`Code::ScheduleNotFound`], and [`Code::ScheduleLive`] where its prompt is still to be sent.
-    pub async fn purge_of(&self, id: i64) -> Result<Purge> {
+    pub async fn purge_of(&self, id: i64) -> Result<PurgeScope> {
         let schedule = self.find(id).await?;
         match (schedule.lifecycle, schedule.uid) {
-            (Lifecycle::Finished | Lifecycle::Cancelled, Some(uid)) => Ok(Purge::Schedule(uid)),
+            (Lifecycle::Finished | Lifecycle::Cancelled, Some(uid)) => {
+                Ok(PurgeScope::Schedule(uid))
+            }
             (lifecycle, _) => Err(Error::new(
                 Code::ScheduleLive,
                 format!(
@@ -70,4 +93,37 @@ impl Service {
             .example(call("cancel").with("id", id))),
         }
     }
+}
+
+/// The version of the tables that this program keeps.
+pub fn schema_version() -> i64 {
+    Db::schema()
+}
+
+/// Puts a backup into the place of a database. What is there is set aside, never deleted. What has
+/// passed since the backup is skipped, or with `replay` caught up with.
+///
+/// # Errors
+/// [`Code::FileUnusable`] if the backup can't be used, [`Code::DatabaseUnavailable`] if the place is
+/// in use.
+pub async fn restore(
+    backup: &Path,
+    database: &Path,
+    zone: &Zone,
+    replay: bool,
+    now: Timestamp,
+) -> Result<RestoreReport> {
+    Db::restore(backup, database, zone, replay, now).await
+}
+
+/// Does to a database that was put into its place by other means what [`restore`] does to a backup.
+///
+/// # Errors
+/// [`Code::DatabaseUnavailable`] if there is none or anybody has it open, and those of a restore.
+pub async fn settle_in_place(
+    database: &Path,
+    zone: &Zone,
+    now: Timestamp,
+) -> Result<RestoreReport> {
+    Db::settle_in_place(database, zone, now).await
 }

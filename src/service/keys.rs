@@ -63,6 +63,16 @@ impl Service {
         .example(shell("promptyoself key list")))
     }
 
+    /// Every key, for whoever tells callers by them.
+    pub async fn stored_keys(&self) -> Result<Vec<StoredKey>> {
+        self.db.list_keys().await
+    }
+
+    /// Whether no key was ever made, so that whoever can reach us is the operator.
+    pub async fn is_open_to_all(&self) -> Result<bool> {
+        Ok(self.db.list_keys().await?.is_empty())
+    }
+
     /// Whether there is a key that opens anything.
     pub async fn has_keys(&self) -> Result<bool> {
         let keys = self.db.list_keys().await?;

@@ -7,13 +7,10 @@ use super::answers::{
     AgentsListed, CancelledSchedule, ChangeLog, Halted, History, Listed, PausedSchedule, Planned,
     Previewed, PreviewedRun, QueuedRun, ResumedSchedule, SchedulerView, Shown, Success, Tested,
 };
+use super::status::ON_HOLD;
 use super::{Changes, HistoryQuery, Registered, Registration, Service, Status, When, preview};
-use crate::db::{ListFilter, RunningScheduler};
 use crate::error::Result;
-use crate::models::{AgentId, Caller, ChangeQuery, Incident};
-
-/// What an agent is told of why nothing is delivered.
-pub(super) const ON_HOLD: &str = "deliveries are on hold for now";
+use crate::models::{AgentId, Caller, ChangeQuery, Incident, RunningScheduler, ScheduleFilter};
 
 /// Which schedules are asked for.
 #[derive(Clone, Debug)]
@@ -94,7 +91,7 @@ impl Operations for Service {
     }
 
     async fn list(&self, asked: &ListQuery) -> Result<Listed> {
-        let filter = ListFilter {
+        let filter = ScheduleFilter {
             agent_id: asked.agent_id.clone(),
             paused: true,
             all: asked.all,

@@ -2,10 +2,13 @@
 
 use super::views::{Listing, OccurrenceView, ScheduleView};
 use super::{Service, Status};
-use crate::db::{HistoryFilter, ListFilter, OpenOccurrence, Past, remaining, timetable};
 use crate::error::{Code, Error, Result, call, field, message};
 use crate::limits;
-use crate::models::{Account, AgentId, PromptSchedule, State};
+use crate::models::{
+    Account, AgentId, HistoryFilter, OpenOccurrence, PastOccurrence, PromptSchedule,
+    ScheduleFilter, State,
+};
+use crate::schedule::{remaining, timetable_of};
 
 /// How many coming and past runs are shown of one schedule.
 const SHOWN: usize = 5;
@@ -42,9 +45,14 @@ pub struct HistoryQuery {
 
 impl Service {
     /// A page of schedules, by their next run. `full` leaves long prompts whole.
-    pub async fn list(&self, filter: &ListFilter, full: bool, status: &Status) -> Result<Listing> {
+    pub async fn list(
+        &self,
+        filter: &ScheduleFilter,
+        full: bool,
+        status: &Status,
+    ) -> Result<Listing> {
         let _place = self.place_to_read().await;
-        let filter = &ListFilter {
+        let filter = &ScheduleFilter {
             agent_id: self.narrow(filter.agent_id.clone())?,
             ..filter.clone()
         };
@@ -60,7 +68,7 @@ impl Service {
         let open = self.db.list_open_occurrences().await?;
         let view = |s: PromptSchedule| {
             let waiting_for = self.explain_wait(&s, &open, status);
-            let timetable = timetable(&s).ok();
+            let timetable = timetable_of(&s).ok();
             let view = ScheduleView::new(s, &self.zone, timetable.as_ref(), full, self.now());
             ScheduleView {
                 waiting_for,
@@ -75,7 +83,7 @@ impl Service {
     }
 
     /// Refuses a page of whole prompts that would be too large.
-    async fn check_prompts(&self, filter: &ListFilter) -> Result<()> {
+    async fn check_prompts(&self, filter: &ScheduleFilter) -> Result<()> {
         let size = self.db.size_of_prompts(filter).await?;
         if usize::try_from(size).unwrap_or(usize::MAX) <= limits::LISTED_PROMPTS {
             return Ok(());
@@ -103,7 +111,7 @@ impl Service {
         let schedule = self.find(id).await?;
         let open = self.db.list_open_occurrences().await?;
         let waiting_for = self.explain_wait(&schedule, &open, status);
-        let timetable = timetable(&schedule).ok();
+        let timetable = timetable_of(&schedule).ok();
         let left = remaining(&schedule)
             .and_then(|n| usize::try_from(n).ok())
             .unwrap_or(SHOWN);
@@ -168,8 +176,9 @@ impl Service {
 
     async fn occurrences(&self, filter: &HistoryFilter) -> Result<Vec<OccurrenceView>> {
         let past = self.db.list_history(filter).await?;
-        let view =
-            |past: Past| OccurrenceView::new(past.occurrence, past.schedule_id, past.attempts);
+        let view = |past: PastOccurrence| {
+            OccurrenceView::new(past.occurrence, past.schedule_id, past.attempts)
+        };
         Ok(past.into_iter().map(view).collect())
     }
 

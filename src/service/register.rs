@@ -5,13 +5,12 @@ use jiff::Timestamp;
 use super::Service;
 use super::budget::{allowance, check_fires};
 use super::views::show_local;
-use crate::db::{remaining, timetable};
 use crate::error::{Code, Error, Result, call, field, fields, message, quoted};
 use crate::letta_client::RefusalKind;
 use crate::models::{
     AgentId, CatchUp, NewSchedule, Payload, PingUrl, Plan, Policy, PromptSchedule, ScheduleType,
 };
-use crate::schedule::{Spec, Timetable, Zone, parse_time};
+use crate::schedule::{Spec, Timetable, Zone, parse_time, remaining, timetable_of};
 
 /// What is said of naming a dead-man service: it would let an agent reach any server that this
 /// machine can reach.
@@ -172,7 +171,7 @@ impl Service {
             return Ok(None);
         };
         let made = self.find(id).await?;
-        let timetable = timetable(&made)?;
+        let timetable = timetable_of(&made)?;
         let next_run = made.next_run.unwrap_or(self.now());
         let left = remaining(&made).and_then(|n| i64::try_from(n).ok());
         Ok(Some(registered(id, false, next_run, &timetable, left)))
@@ -228,7 +227,7 @@ fn asked_again(
     zone: &Zone,
     now: Timestamp,
 ) -> Option<Registered> {
-    let stored = timetable(existing).ok()?;
+    let stored = timetable_of(existing).ok()?;
     let when = &asked.when;
     // Without a start of its own a schedule starts when it is made: that differs each time.
     let same = existing.prompt_text == asked.prompt_text()

@@ -5,9 +5,8 @@ use serde::{Deserialize, Deserializer};
 use serde_json::{Value, json};
 
 use super::Service;
-use crate::db::{ListFilter, RowColumns};
 use crate::error::{Code, Error, Result};
-use crate::models::{AgentId, PromptSchedule, ScheduleType};
+use crate::models::{AgentId, PromptSchedule, RowColumns, ScheduleFilter, ScheduleType};
 use crate::schedule::{Spec, Timetable, read_stored_time};
 
 /// What is asked of the table.
@@ -101,10 +100,10 @@ impl Service {
                 agent_id,
                 active_only,
             } => {
-                let filter = ListFilter {
+                let filter = ScheduleFilter {
                     agent_id: agent_id.as_deref().map(AgentId::parse).transpose()?,
                     all: !active_only,
-                    ..ListFilter::default()
+                    ..ScheduleFilter::default()
                 };
                 let found = self.db.list_schedules(&filter).await?;
                 json!({ "rows": found.iter().map(row).collect::<Vec<_>>() })

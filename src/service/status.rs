@@ -3,17 +3,17 @@
 use std::collections::HashSet;
 use std::path::PathBuf;
 
-use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
-
 use super::Service;
 use super::answers::{Overview, Success};
-use super::operations::ON_HOLD;
 use crate::clock::Doubt;
-use crate::db::{Halt, HeldTarget, RunningScheduler};
 use crate::error::Result;
 use crate::letta_client::ServerInfo;
-use crate::models::{Incident, OutboxStatus, State};
+use crate::models::{
+    Backlog, Gauges, Halt, HeldTarget, Incident, OutboxStatus, RunningScheduler, State,
+};
+
+/// What an agent is told of why nothing is delivered.
+pub(super) const ON_HOLD: &str = "deliveries are on hold for now";
 
 /// Who delivers, and what stands in the way.
 #[derive(Clone, Debug)]
@@ -34,17 +34,6 @@ pub struct Status {
     pub doubt: Option<Doubt>,
     /// Whether one agent is told: not where the database is, nor what the operator noted.
     pub is_for_agent: bool,
-}
-
-/// How much is waiting.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct Backlog {
-    /// Schedules whose time has come and that are not claimed.
-    pub due: i64,
-    /// Prompts that are on their way or of unknown fate.
-    pub in_flight: i64,
-    /// Lanes with a prompt that waits for its next try.
-    pub lanes_waiting: i64,
 }
 
 impl Status {
@@ -159,6 +148,26 @@ impl Service {
             now: self.now(),
             warning,
         })
+    }
+
+    /// The schedulers that live on this database.
+    pub async fn list_schedulers(&self) -> Result<Vec<RunningScheduler>> {
+        self.db.list_schedulers().await
+    }
+
+    /// Asks the database whether it works.
+    pub async fn check_database(&self) -> Result<()> {
+        self.db.ping().await
+    }
+
+    /// How it stands with the database.
+    pub async fn gauges(&self) -> Result<Gauges> {
+        self.db.gauges(self.now()).await
+    }
+
+    /// How many verdicts this process could not write, each try counted.
+    pub fn settle_failures(&self) -> u64 {
+        self.db.settle_failures()
     }
 
     /// How much is waiting.

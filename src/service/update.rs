@@ -6,10 +6,11 @@ use jiff::Timestamp;
 use super::budget::{check_fires, most_schedules};
 use super::register::{PINGS, Registered, When, Wish, check_policy, is_meant, plan, registered};
 use super::{Service, not_found, not_live};
-use crate::db::{ScheduleUpdate, remaining, timetable};
 use crate::error::{Code, Error, Result, call, fields};
-use crate::models::{AgentId, Lifecycle, PingUrl, Plan, Policy, PromptSchedule, ScheduleType};
-use crate::schedule::{Timetable, Zone, parse_time};
+use crate::models::{
+    AgentId, Lifecycle, PingUrl, Plan, Policy, PromptSchedule, ScheduleType, ScheduleUpdate,
+};
+use crate::schedule::{Timetable, Zone, parse_time, remaining, timetable_of};
 
 /// What to change of a schedule; `None` leaves a part as it is.
 #[derive(Clone, Debug, Default)]
@@ -148,7 +149,7 @@ impl Service {
         now: Timestamp,
     ) -> Result<(ScheduleUpdate, Registered)> {
         refuse_ended(schedule)?;
-        let stored = timetable(schedule)?;
+        let stored = timetable_of(schedule)?;
         let time = NewTime::of(changes, schedule, &stored, now)?;
         let next_run = schedule.next_run.ok_or_else(unreadable)?;
         let (plan, timetable) = match time {

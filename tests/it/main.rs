@@ -20,6 +20,7 @@ mod exhaustion;
 mod fake_letta;
 mod fake_target;
 mod faults;
+mod floors;
 mod foreign_writers;
 mod inner_faults;
 mod keeping;

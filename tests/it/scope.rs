@@ -1,9 +1,8 @@
 //! What an agent that is known may do: nothing of any other agent exists for it.
 
-use promptyoself::db::ListFilter;
 use promptyoself::error::{Code, Result};
-use promptyoself::models::ChangeQuery;
 use promptyoself::models::{AgentId, Caller, ScheduleType, State};
+use promptyoself::models::{ChangeQuery, ScheduleFilter};
 use promptyoself::scheduler::Mode;
 use promptyoself::service::{Changes, HistoryQuery, Service};
 
@@ -71,14 +70,14 @@ async fn an_agent_lists_only_what_is_its_own() {
     let (world, service, own, _) = world().await;
     let status = service.status().await.unwrap();
     let listing = service
-        .list(&ListFilter::default(), true, &status)
+        .list(&ScheduleFilter::default(), true, &status)
         .await
         .unwrap();
     let ids: Vec<i64> = listing.schedules.iter().map(|s| s.id).collect();
     assert_eq!((ids, listing.total), (vec![own], 1));
-    let foreign = ListFilter {
+    let foreign = ScheduleFilter {
         agent_id: Some(agent("agent-b")),
-        ..ListFilter::default()
+        ..ScheduleFilter::default()
     };
     let refused = service.list(&foreign, true, &status).await;
     assert_eq!(code(refused), Some(Code::NotPermitted));

@@ -13,9 +13,10 @@ use std::sync::Arc;
 
 use futures_util::future::join_all;
 use jiff::{SignedDuration, Timestamp};
-use promptyoself::db::{Claim, ClaimTerms, Db, DueSchedule, Job};
+use promptyoself::db::Db;
 use promptyoself::models::{
-    AgentId, Fault, Lane, Occurrence, PromptSchedule, State, Turn, Verdict,
+    AgentId, Claim, ClaimTerms, DueSchedule, Fault, Job, Lane, Occurrence, PromptSchedule, State,
+    Turn, Verdict,
 };
 use promptyoself::service::Service;
 use uuid::Uuid;

@@ -8,8 +8,8 @@ mod release_0_1_0;
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
-use promptyoself::db::{Db, UpgradeReport};
-use promptyoself::models::{Lifecycle, PromptSchedule};
+use promptyoself::db::Db;
+use promptyoself::models::{Lifecycle, PromptSchedule, UpgradeReport};
 use promptyoself::schedule::Zone;
 use serde_json::{Value, json};
 

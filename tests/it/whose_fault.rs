@@ -9,9 +9,8 @@ use std::time::Duration;
 
 use jiff::SignedDuration;
 use promptyoself::clock::Clock;
-use promptyoself::db::HistoryFilter;
 use promptyoself::letta_client::{Rest, RestSettings};
-use promptyoself::models::{AgentId, IncidentKind, Occurrence};
+use promptyoself::models::{AgentId, HistoryFilter, IncidentKind, Occurrence};
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 

@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 use promptyoself::clock::Clock;
-use promptyoself::db::{HistoryFilter, ListFilter};
 use promptyoself::error::Result;
 use promptyoself::letta_client::Letta;
-use promptyoself::models::{AgentId, Occurrence, Policy, ScheduleType, State};
+use promptyoself::models::{
+    AgentId, HistoryFilter, Occurrence, Policy, ScheduleFilter, ScheduleType, State,
+};
 use promptyoself::scheduler::{Mode, Outcome, Scheduler, Settings};
 use promptyoself::service::{Registered, Registration, Service, When, Wish};
 use tempfile::TempDir;
@@ -207,7 +208,7 @@ impl<T: Letta + 'static> World<T> {
     pub async fn active(&self) -> i64 {
         self.service
             .db
-            .count_schedules(&ListFilter::default())
+            .count_schedules(&ScheduleFilter::default())
             .await
             .unwrap()
     }

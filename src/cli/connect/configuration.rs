@@ -4,7 +4,7 @@ use secrecy::ExposeSecret;
 use serde_json::{Map, Value, json};
 
 use super::key::Key;
-use super::{Link, SERVER};
+use super::link::{Link, SERVER};
 use crate::cli::output::{Reply, Text};
 use crate::error::{Code, Error, Result};
 use crate::printable::printable;

@@ -2,7 +2,7 @@
 
 use secrecy::{ExposeSecret, SecretString};
 
-use super::Link;
+use super::link::Link;
 use crate::error::{Code, Error, Result, field, message, shell};
 use crate::models::Caller;
 use crate::service::Credentials;

@@ -3,8 +3,10 @@
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use super::unusable;
-use crate::error::Result;
+use crate::error::{Code, Error, Result, shell};
+
+/// The plugin's name, which is also its folder's.
+pub(super) const NAME: &str = "promptyoself";
 
 /// A file of the plugin.
 pub(super) struct PluginFile {
@@ -126,4 +128,18 @@ pub(super) fn let_others_run(_: &Path) -> io::Result<bool> {
 pub(super) fn beside(path: &Path) -> PathBuf {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     path.with_file_name(format!(".{name}.{}.new", std::process::id()))
+}
+
+/// The error of a file that can't be used.
+pub(super) fn unusable(
+    doing: &str,
+    path: &Path,
+    cause: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+) -> Error {
+    Error::new(
+        Code::FileUnusable,
+        format!("could not {doing} {}", path.display()),
+    )
+    .caused_by(cause)
+    .example(shell("promptyoself plugin install smcp/plugins"))
 }

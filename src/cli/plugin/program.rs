@@ -3,8 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::files::{CREATED, Change, UNCHANGED, UPDATED, beside, let_others_run};
-use super::{NAME, unusable};
+use super::files::{CREATED, Change, NAME, UNCHANGED, UPDATED, beside, let_others_run, unusable};
 use crate::error::{Code, Error, Result};
 
 /// Links this program into the folder. A program somebody put there stays.

@@ -1,17 +1,16 @@
 //! Many jobs in one transaction, each in a savepoint of its own.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use jiff::SignedDuration;
 use rusqlite::Connection;
-use tokio_util::sync::CancellationToken;
 
+use super::job::{End, Ran, Waiting, run, statement};
 use super::queues::{Queues, Wait, Whose};
 use super::readers;
 use super::topics::{Changes, Raised, Subscribers};
 use crate::clock::Clock;
-use crate::db::sql::{self, Tx};
+use crate::db::sql;
 
 /// How many jobs one commit holds.
 const MOST: usize = 64;
@@ -25,54 +24,6 @@ const UNBROKEN: SignedDuration = SignedDuration::from_millis(100);
 
 /// How long the file is then left alone. SQLite looks again after 1, 2, 5, 10, 15 and more ms.
 const PAUSE: std::time::Duration = std::time::Duration::from_millis(10);
-
-/// A job that waits for its turn.
-pub(super) trait Waiting: Send {
-    /// Whether anybody still waits for it.
-    fn is_wanted(&self) -> bool;
-    /// Whether it changes nothing.
-    fn only_reads(&self) -> bool;
-    /// Cancelled once the caller of a reading has left.
-    fn left(&self) -> CancellationToken;
-    /// Does it, and keeps its result. `true` if that is to be committed.
-    fn run(&mut self, tx: &Tx<'_>) -> bool;
-    /// Tells its result.
-    fn answer(self: Box<Self>, end: End);
-}
-
-/// How a job's transaction ended.
-#[derive(Clone, Debug)]
-pub(super) enum End {
-    /// What succeeded is durable.
-    Committed,
-    /// It was never begun.
-    NotBegun(Arc<sql::Error>),
-    /// Nobody knows whether it is durable.
-    CommitUnknown(Arc<sql::Error>),
-    /// The job panicked, and was rolled back.
-    Panicked,
-}
-
-/// What a job came to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Ran {
-    /// It is done, and to be committed.
-    Done,
-    /// It failed, and is rolled back.
-    Failed,
-    /// It panicked, and is rolled back.
-    Panicked,
-}
-
-impl Ran {
-    /// What is told of it, once that is all.
-    pub(super) fn end(self) -> End {
-        match self {
-            Ran::Panicked => End::Panicked,
-            Ran::Done | Ran::Failed => End::Committed,
-        }
-    }
-}
 
 /// A job that ran.
 struct Done {
@@ -248,18 +199,6 @@ fn in_savepoint(connection: &Connection, job: &mut dyn Waiting) -> sql::Result<R
     Ok(ran)
 }
 
-pub(super) fn run(connection: &Connection, job: &mut dyn Waiting) -> Ran {
-    let tx = match job.only_reads() {
-        true => Tx::reading(connection),
-        false => Tx::on(connection),
-    };
-    match catch_unwind(AssertUnwindSafe(|| job.run(&tx))) {
-        Ok(true) => Ran::Done,
-        Ok(false) => Ran::Failed,
-        Err(_) => Ran::Panicked,
-    }
-}
-
 fn commit(connection: &Connection) -> sql::Result<()> {
     let committed = statement(connection, "COMMIT");
     if committed.is_err() {
@@ -275,9 +214,4 @@ fn roll_back(connection: &Connection) {
     {
         tracing::error!("a transaction could not be rolled back: {e}");
     }
-}
-
-pub(super) fn statement(connection: &Connection, sql: &str) -> sql::Result<()> {
-    connection.prepare_cached(sql)?.execute(())?;
-    Ok(())
 }

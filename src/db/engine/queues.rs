@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
-use super::batch::Waiting;
+use super::job::Waiting;
 
 /// How many jobs of the faces may wait.
 const MOST: usize = 1_024;

@@ -8,7 +8,7 @@ use std::thread::JoinHandle;
 
 use rusqlite::Connection;
 
-use super::batch::{End, Ran, Waiting, run, statement};
+use super::job::{End, Ran, Waiting, run, statement};
 use crate::db::sql;
 
 /// How many read at once.

@@ -12,7 +12,7 @@ use rusqlite::Connection;
 use rusqlite::hooks::Action;
 use tokio::sync::Notify;
 
-use super::Whose;
+use super::queues::Whose;
 
 /// Something that changes and that somebody waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

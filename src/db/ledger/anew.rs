@@ -22,7 +22,7 @@ use crate::db::sql::{self, Tx};
 use crate::db::statements::anew::{self, Made};
 use crate::db::statements::schedules::fetch;
 use crate::error::Result;
-use crate::models::{IncidentKind, Lifecycle, PromptSchedule};
+use crate::models::{ClockRepair, IncidentKind, Lifecycle, PromptSchedule};
 
 /// How many schedules are looked at, and how many are planned anew in one transaction.
 const LOOKED_AT: i64 = 500;
@@ -30,33 +30,21 @@ const AT_ONCE: usize = 100;
 
 const DOING: &str = "plan anew what a wrong clock has planned";
 
-/// How many schedules are named where they are told of.
-const NAMED: usize = 10;
-
-/// What was planned anew.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct PlannedAnew {
-    /// The schedules.
-    pub schedules: Vec<i64>,
-    /// How many instants are to come again that were recorded as not sent.
-    pub instants: i64,
-}
-
 impl Db {
     /// Plans anew what was planned by a clock that was ahead of `now`, and puts every time right that
     /// was recorded by it; `None` if nothing tells of such a clock. It may be done again where it was
     /// broken off.
-    pub async fn plan_anew(&self, now: Timestamp) -> Result<Option<PlannedAnew>> {
+    pub async fn plan_anew(&self, now: Timestamp) -> Result<Option<ClockRepair>> {
         let latest = self.latest_past().await?;
         let Some(latest) = latest.filter(|t| t.duration_since(now) > SAME && is_possible(now))
         else {
             return Ok(None);
         };
-        let mut all = PlannedAnew::default();
+        let mut all = ClockRepair::default();
         for some in self.list_suspects(now).await?.chunks(AT_ONCE) {
             let some = some.to_owned();
             let planned = self.write(DOING, move |tx| {
-                let mut planned = PlannedAnew::default();
+                let mut planned = ClockRepair::default();
                 for id in &some {
                     if let Some(instants) = plan_one(tx, *id, now)? {
                         planned.schedules.push(*id);
@@ -109,30 +97,6 @@ impl Db {
             }
         })
         .await
-    }
-}
-
-impl PlannedAnew {
-    fn describe(&self, latest: Timestamp, now: Timestamp) -> String {
-        format!(
-            "it showed {latest}, and it is {now}: {} schedules were planned anew ({}), and {} \
-             instants that were recorded as not sent are still to come. Look at those that were \
-             made or changed meanwhile",
-            self.schedules.len(),
-            self.some_names(),
-            self.instants
-        )
-    }
-
-    fn some_names(&self) -> String {
-        let named: Vec<String> = (self.schedules.iter())
-            .take(NAMED)
-            .map(i64::to_string)
-            .collect();
-        match self.schedules.len() > NAMED {
-            true => format!("{}, …", named.join(", ")),
-            false => named.join(", "),
-        }
     }
 }
 

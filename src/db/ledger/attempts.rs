@@ -1,53 +1,15 @@
 //! The attempt: what is sent, under which otid, written down before the first byte leaves.
 
 use jiff::Timestamp;
-use serde_json::{Map, Value};
-use uuid::Uuid;
 
 use super::fault::Fault;
 use crate::db::Db;
 use crate::db::sql::{self, Tx};
 use crate::db::statements::{attempts, payloads};
 use crate::models::{
-    AgentId, Circumstances, EnvelopeStyle, Lane, Occurrence, Payload, PromptSchedule, envelope,
-    hash_of,
+    AgentId, EnvelopeStyle, Job, Lane, Occurrence, Payload, PromptSchedule, hash_of,
 };
-use crate::schedule::Zone;
-
-/// A prompt to be sent, and the right to settle it.
-#[derive(Clone, Debug)]
-pub struct Job {
-    /// The occurrence.
-    pub occurrence_id: i64,
-    /// The right to settle: void once another process has taken over.
-    pub fence: i64,
-    /// Its schedule.
-    pub uid: Uuid,
-    /// Its schedule's number when it was claimed.
-    pub schedule_id: Option<i64>,
-    /// Whom it is for.
-    pub agent_id: AgentId,
-    /// The lane it holds.
-    pub lane: Lane,
-    /// When it was meant to be sent.
-    pub intended_at: Timestamp,
-    /// The otid of this try.
-    pub otid: Uuid,
-    /// Letta's messages, with the line before the prompt if there is one.
-    pub messages: Vec<Value>,
-    /// What else Letta is asked, beside the messages.
-    pub options: Map<String, Value>,
-    /// How many tries counted before this one.
-    pub failures: i64,
-    /// When this try began.
-    pub sent_at: Timestamp,
-    /// When its first try began.
-    pub first_sent_at: Timestamp,
-    /// When retries end.
-    pub expires_at: Timestamp,
-    /// The schedule's next instant after the claim.
-    pub next_run: Option<Timestamp>,
-}
+use crate::schedule::{Circumstances, Zone, envelope};
 
 /// A stored occurrence on its way to being sent.
 pub(in crate::db) struct Sending<'a> {

@@ -3,54 +3,26 @@
 //! A due schedule becomes an occurrence only here, when its lane can take it. The otid is
 //! committed before the first byte is sent.
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use uuid::Uuid;
 
-use super::attempts::{Job, Sending, request_of, store_payload};
+use super::attempts::{Sending, request_of, store_payload};
 use super::fault::Fault;
 use super::locks::{lock_lane, lock_schedule_as_it_is};
 use super::notices::follow_lifecycle;
 use super::outbox::{later, queue_ping};
-use super::plans::{Unsent, remaining, timetable, to_i64};
+use super::plans::{Unsent, to_i64};
 use super::revisions::has_outcome;
 use crate::db::Db;
 use crate::db::sql::{self, Tx};
 use crate::db::statements::claims::{self, Advance, FirstTry};
-use crate::db::statements::due::DueSchedule;
 use crate::db::statements::schedules::write_lifecycle;
 use crate::error::Result;
 use crate::failpoint::failpoint;
-use crate::models::{Lane, Lifecycle, Ping, PromptSchedule, ScheduleType, State};
-use crate::schedule::{Division, Range, Timetable};
-
-/// What became of a claim.
-#[derive(Clone, Debug)]
-pub enum Claim {
-    /// It is ours to send.
-    Job(Box<Job>),
-    /// Its instants were settled without sending.
-    Settled(State),
-    /// Something else is on its way in this lane.
-    LaneBusy,
-    /// It is not there any more as it was seen: cancelled, changed, or claimed by another process.
-    Gone,
-    /// What it needs can't be read: the schedule was marked as broken, or the occurrence given up,
-    /// as this says.
-    Broken(String),
-    /// The database refuses this one, although it works: why. Nothing has changed.
-    Failed(String),
-}
-
-/// Who claims, and how long a claim may be retried.
-#[derive(Clone, Debug)]
-pub struct ClaimTerms {
-    /// The scheduler.
-    pub owner: Uuid,
-    /// The age at which an occurrence is given up.
-    pub max_age: SignedDuration,
-    /// How late a one-shot may be sent at all.
-    pub once_max_lateness: SignedDuration,
-}
+use crate::models::{
+    Claim, ClaimTerms, DueSchedule, Job, Lane, Lifecycle, Ping, PromptSchedule, ScheduleType, State,
+};
+use crate::schedule::{Division, Range, Timetable, remaining, timetable_of};
 
 const CLAIM_DUE: &str = "claim a due schedule";
 
@@ -138,7 +110,7 @@ impl Db {
         let Some(first) = first else {
             return Ok(Claim::Gone);
         };
-        let timetable = timetable(&schedule).map_err(|e| Fault::of_row(&e))?;
+        let timetable = timetable_of(&schedule).map_err(|e| Fault::of_row(&e))?;
         let Some(body) = request_of(tx, &schedule)? else {
             return Err(Fault::Row(PAYLOAD_GONE.to_owned()));
         };

@@ -3,9 +3,9 @@
 use jiff::Timestamp;
 
 use super::changes::{About, note_change};
-use super::locks::lock_schedule;
+use super::current::lock_schedule;
 use super::notices::follow_lifecycle;
-use super::plans::{Outcome, plan_of, remaining, settle_until, timetable};
+use super::plans::{Outcome, PASSED, plan_of, settle_until};
 use super::revisions::begin_revision;
 use crate::db::Db;
 use crate::db::sql::{self, Tx};
@@ -13,24 +13,8 @@ use crate::db::statements::control::write_pause;
 use crate::db::statements::plans::end_waiting;
 use crate::db::statements::schedules::{fetch, write_lifecycle, write_plan};
 use crate::error::Result;
-use crate::models::{Lifecycle, Operation, PromptSchedule, ScheduleType, State};
-use crate::schedule::Timetable;
-
-/// Why an instant of a paused schedule is not sent.
-pub(in crate::db) const PASSED: &str = "it passed while the schedule was paused";
-
-/// What became of a wish to resume.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Resumed {
-    /// It runs again, next at this time.
-    Active(Timestamp),
-    /// No instant is left of it.
-    Finished,
-    /// Its only instant passed while it was paused; nothing was changed.
-    OncePassed(Timestamp),
-    /// It is not paused but this; nothing was changed.
-    NotPaused(Lifecycle),
-}
+use crate::models::{Lifecycle, Operation, PromptSchedule, Resumption, ScheduleType, State};
+use crate::schedule::{Timetable, remaining, timetable_of};
 
 impl Db {
     /// Pauses an active schedule: what is not yet sent of it stays where it is. Returns what it
@@ -68,7 +52,7 @@ impl Db {
         id: i64,
         replay: bool,
         now: Timestamp,
-    ) -> Result<Option<Resumed>> {
+    ) -> Result<Option<Resumption>> {
         let db = self.clone();
         self.write("resume the schedule", move |tx| {
             let Some(schedule) = lock_schedule(tx, id, &db.zone, now)? else {
@@ -76,20 +60,20 @@ impl Db {
             };
             let (Lifecycle::Paused, Some(next_run)) = (schedule.lifecycle, schedule.next_run)
             else {
-                return Ok(Some(Resumed::NotPaused(schedule.lifecycle)));
+                return Ok(Some(Resumption::NotPaused(schedule.lifecycle)));
             };
             if replay {
                 write_lifecycle(tx, id, Lifecycle::Active, None)?;
                 follow_lifecycle(tx, id, now)?;
                 let (about, what) = (About::schedule(&schedule), Some("replay"));
                 note_change(tx, &db.by, Operation::Resume, about, what, now)?;
-                return Ok(Some(Resumed::Active(next_run)));
+                return Ok(Some(Resumption::Active(next_run)));
             }
             let is_once = schedule.schedule_type == ScheduleType::Once.as_str();
             if is_once && next_run <= now {
-                return Ok(Some(Resumed::OncePassed(next_run)));
+                return Ok(Some(Resumption::OncePassed(next_run)));
             }
-            let timetable = timetable(&schedule)?;
+            let timetable = timetable_of(&schedule)?;
             let resumed = skip_to_now(tx, &schedule, &timetable, PASSED, now)?;
             follow_lifecycle(tx, id, now)?;
             let about = About::schedule(&schedule);
@@ -107,9 +91,9 @@ pub(in crate::db) fn skip_to_now(
     timetable: &Timetable,
     reason: &str,
     now: Timestamp,
-) -> sql::Result<Resumed> {
+) -> sql::Result<Resumption> {
     let (Some(uid), Some(next_run)) = (schedule.uid, schedule.next_run) else {
-        return Ok(Resumed::NotPaused(schedule.lifecycle));
+        return Ok(Resumption::NotPaused(schedule.lifecycle));
     };
     end_waiting(tx, uid, State::Skipped, reason, now)?;
     let outcome = Outcome {
@@ -125,10 +109,10 @@ pub(in crate::db) fn skip_to_now(
     let exhausted = fetch(tx, schedule.id)?.is_some_and(|s| remaining(&s) == Some(0));
     let Some(next_run) = next.filter(|_| !exhausted) else {
         write_lifecycle(tx, schedule.id, Lifecycle::Finished, None)?;
-        return Ok(Resumed::Finished);
+        return Ok(Resumption::Finished);
     };
     let plan = plan_of(schedule, timetable, next_run);
     begin_revision(tx, uid, &plan, Lifecycle::Active, now)?;
     write_plan(tx, schedule.id, &plan, Lifecycle::Active)?;
-    Ok(Resumed::Active(next_run))
+    Ok(Resumption::Active(next_run))
 }

@@ -3,8 +3,9 @@
 use jiff::Timestamp;
 
 use crate::db::Db;
-use crate::db::statements::due::{self, DueSchedule};
+use crate::db::statements::due;
 use crate::error::Result;
+use crate::models::DueSchedule;
 
 impl Db {
     /// Every active schedule whose next run has come, the oldest first. Rows that another program

@@ -5,32 +5,12 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
+use crate::db::Db;
 use crate::db::sqlite::filesystem::Sizes;
 use crate::db::statements::gauges::{self, Count};
 use crate::db::statements::schedulers;
-use crate::db::{Db, HeldTarget};
 use crate::error::Result;
-use crate::models::Channel;
-
-/// How it stands with the database at a moment.
-#[derive(Clone, Debug, Default)]
-pub struct Gauges {
-    /// Since when the oldest prompt is due that is neither delivered nor on its way.
-    pub oldest_due: Option<Timestamp>,
-    /// The targets that are held.
-    pub held: Vec<HeldTarget>,
-    /// How many schedules there are of each lifecycle; `new` are not taken up yet.
-    pub schedules: BTreeMap<String, i64>,
-    /// How many incidents of each kind are open. More than a hundred thousand are not counted, here
-    /// and in the outbox.
-    pub incidents: BTreeMap<String, i64>,
-    /// How many letters wait on each channel.
-    pub outbox: BTreeMap<String, i64>,
-    /// The size of the file.
-    pub file_bytes: u64,
-    /// The size of the write-ahead log.
-    pub log_bytes: u64,
-}
+use crate::models::{Channel, Gauges};
 
 impl Db {
     /// How it stands with the database.

@@ -1,7 +1,5 @@
 //! Halting: nothing at all is sent until the halt is lifted.
 
-use std::fmt;
-
 use jiff::{SignedDuration, Timestamp};
 
 use super::changes::{About, note_change};
@@ -9,16 +7,7 @@ use crate::db::Db;
 use crate::db::sql::{self, Tx};
 use crate::db::statements::halt::{self, Stored};
 use crate::error::Result;
-use crate::models::Operation;
-
-/// Why nothing is sent.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Halt {
-    /// Since when.
-    pub since: Timestamp,
-    /// Why, in somebody's words.
-    pub note: Option<String>,
-}
+use crate::models::{Halt, Operation};
 
 /// That the row is there halts; what stands in it is for people.
 impl From<Stored> for Halt {
@@ -26,16 +15,6 @@ impl From<Stored> for Halt {
         Halt {
             since: stored.since.unwrap_or_default(),
             note: stored.note,
-        }
-    }
-}
-
-impl fmt::Display for Halt {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "all delivery has been halted since {}", self.since)?;
-        match &self.note {
-            Some(note) => write!(f, " ({note})"),
-            None => Ok(()),
         }
     }
 }

@@ -3,9 +3,10 @@
 use jiff::Timestamp;
 use uuid::Uuid;
 
+use crate::db::Db;
 use crate::db::statements::health;
-use crate::db::{Db, Overdue, RunningScheduler, Stalled};
 use crate::error::Result;
+use crate::models::{OverduePrompt, RunningScheduler, StalledPrompt};
 
 impl Db {
     /// The schedulers that have left a heartbeat, with whether they live, and the owners that left
@@ -33,7 +34,7 @@ impl Db {
         &self,
         silent_since: Timestamp,
         running_since: Timestamp,
-    ) -> Result<Vec<Stalled>> {
+    ) -> Result<Vec<StalledPrompt>> {
         let sent = self.read("look for what is being sent for too long", move |tx| {
             Ok(health::list_long_sent(tx, silent_since, running_since)?)
         });
@@ -44,7 +45,7 @@ impl Db {
 
     /// What should have been sent or looked for before `since`, with nothing on its way in its
     /// lane. What is paused, behind its own open occurrence, or not adopted yet is left out.
-    pub async fn list_overdue(&self, since: Timestamp) -> Result<Vec<Overdue>> {
+    pub async fn list_overdue(&self, since: Timestamp) -> Result<Vec<OverduePrompt>> {
         self.read("look for what is overdue", move |tx| {
             Ok(health::list_overdue(tx, since)?)
         })

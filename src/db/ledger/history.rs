@@ -1,30 +1,19 @@
 //! What has become of occurrences, for whoever looks.
 
 use crate::db::Db;
-use crate::db::statements::history::{self, HistoryFilter};
+use crate::db::statements::history;
 use crate::error::Result;
-use crate::models::{Attempt, Occurrence};
-
-/// An occurrence with what belongs to it.
-#[derive(Clone, Debug)]
-pub struct Past {
-    /// The occurrence.
-    pub occurrence: Occurrence,
-    /// Its schedule's number, if that still exists.
-    pub schedule_id: Option<i64>,
-    /// Its attempts, the first one first.
-    pub attempts: Vec<Attempt>,
-}
+use crate::models::{Attempt, HistoryFilter, PastOccurrence};
 
 impl Db {
     /// The latest occurrences of a filter, the newest first. One that can't be read is left out,
     /// and reported once.
-    pub async fn list_history(&self, filter: &HistoryFilter) -> Result<Vec<Past>> {
+    pub async fn list_history(&self, filter: &HistoryFilter) -> Result<Vec<PastOccurrence>> {
         let (db, filter) = (self.clone(), filter.to_owned());
         self.read("read the history", move |tx| {
             let mut past = Vec::new();
             for shown in db.readable(history::list(tx, &filter)?) {
-                past.push(Past {
+                past.push(PastOccurrence {
                     attempts: history::list_attempts(tx, shown.occurrence.id)?,
                     schedule_id: shown.schedule_id,
                     occurrence: shown.occurrence,

@@ -5,45 +5,21 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::clock::sure_time;
 use super::outbox::later;
+use crate::db::Db;
 use crate::db::sql::{self, Tx};
 use crate::db::statements::incidents;
 use crate::db::statements::letters::{self, DueBy};
-use crate::db::{Db, Letter};
 use crate::error::Result;
-use crate::models::Channel;
+use crate::models::{Channel, LONGEST_MESSAGE_WAIT, NextMessage, OutboxCleanup, OutboxMessage};
 
 /// How long a scheduler has for one letter before another may send it.
 const LEASE: SignedDuration = SignedDuration::from_secs(60);
-
-/// The longest wait between two tries. A letter that waits longer does so by a clock that was set
-/// back since, and is due.
-pub(crate) const LONGEST_WAIT: SignedDuration = SignedDuration::from_mins(30);
 
 /// How long what was given up, and incidents that are over, are remembered.
 const MEMORY: SignedDuration = SignedDuration::from_hours(90 * 24);
 
 /// How many rows are looked at, or changed, in one transaction: prompts wait while it lasts.
 const AT_ONCE: i64 = 100;
-
-/// What there was to take.
-#[derive(Clone, Debug)]
-pub enum Taken {
-    /// A letter to send.
-    Letter(Box<Letter>),
-    /// Letters that came first and were too old, and are given up. There may be more.
-    TooOld(Vec<Letter>),
-    /// None that may be sent now.
-    Nothing,
-}
-
-/// What was tidied.
-#[derive(Clone, Debug, Default)]
-pub struct Tidied {
-    /// The letters that were given up.
-    pub given_up: Vec<Letter>,
-    /// Whether there is more to tidy.
-    pub more: bool,
-}
 
 impl Db {
     /// Takes a letter of a channel that may be sent now, the longest due first, and none to a
@@ -54,13 +30,13 @@ impl Db {
         channel: Channel,
         full: &[String],
         now: Timestamp,
-    ) -> Result<Taken> {
+    ) -> Result<NextMessage> {
         let full = full.to_owned();
         // Reading first: to write is to wait for whoever writes.
         let chosen = self.read("look into the outbox", move |tx| {
             let by = DueBy {
                 now,
-                longest_wait: later(now, LONGEST_WAIT),
+                longest_wait: later(now, LONGEST_MESSAGE_WAIT),
                 lease: later(now, LEASE),
             };
             let mut chosen = letters::list_due(tx, channel, &by, AT_ONCE)?;
@@ -74,23 +50,23 @@ impl Db {
         let chosen = chosen.await?;
         match chosen.iter().find(|d| d.expires_at > now) {
             Some(due) => self.lease(due.id, now).await,
-            None if chosen.is_empty() => Ok(Taken::Nothing),
+            None if chosen.is_empty() => Ok(NextMessage::Nothing),
             None => {
                 let ids: Vec<i64> = chosen.iter().map(|d| d.id).collect();
                 let given_up = self.write("give up old notices", move |tx| {
-                    Ok(Taken::TooOld(give_up(tx, &ids, now)?))
+                    Ok(NextMessage::TooOld(give_up(tx, &ids, now)?))
                 });
                 given_up.await
             }
         }
     }
 
-    async fn lease(&self, id: i64, now: Timestamp) -> Result<Taken> {
+    async fn lease(&self, id: i64, now: Timestamp) -> Result<NextMessage> {
         self.write("look into the outbox", move |tx| {
             Ok(match letters::lease(tx, id, later(now, LEASE), now)? {
-                Some(letter) => Taken::Letter(Box::new(letter)),
+                Some(letter) => NextMessage::Due(Box::new(letter)),
                 // Another scheduler was quicker.
-                None => Taken::Nothing,
+                None => NextMessage::Nothing,
             })
         })
         .await
@@ -100,7 +76,7 @@ impl Db {
     ///
     /// # Errors
     /// If the database fails; then it will be sent again.
-    pub async fn letter_delivered(&self, letter: &Letter) -> Result<()> {
+    pub async fn letter_delivered(&self, letter: &OutboxMessage) -> Result<()> {
         let id = letter.id;
         self.write("note that a notice was delivered", move |tx| {
             letters::delete(tx, id)?;
@@ -115,7 +91,7 @@ impl Db {
     /// If the database fails; then it is tried again when its lease ends.
     pub async fn return_letter(
         &self,
-        letter: &Letter,
+        letter: &OutboxMessage,
         error: Option<&str>,
         not_before: Timestamp,
     ) -> Result<()> {
@@ -130,7 +106,7 @@ impl Db {
 
     /// Gives up some of what is too old, and forgets some of what was given up, or was over, long
     /// ago. Call it until there is no more.
-    pub async fn tidy_outbox(&self, now: Timestamp) -> Result<Tidied> {
+    pub async fn tidy_outbox(&self, now: Timestamp) -> Result<OutboxCleanup> {
         const DOING: &str = "tidy the outbox";
         let found = self.read(DOING, move |tx| {
             let long_ago = sure_time(tx, now)?.checked_sub(MEMORY);
@@ -144,7 +120,7 @@ impl Db {
         });
         let found = found.await?;
         if found.iter().all(Vec::is_empty) {
-            return Ok(Tidied::default());
+            return Ok(OutboxCleanup::default());
         }
         self.write(DOING, move |tx| {
             let [expired, forgotten, over] = &found;
@@ -152,7 +128,7 @@ impl Db {
             letters::delete_all(tx, forgotten)?;
             incidents::delete_all(tx, over)?;
             let is_full = |ids: &Vec<i64>| i64::try_from(ids.len()) == Ok(AT_ONCE);
-            Ok(Tidied {
+            Ok(OutboxCleanup {
                 given_up,
                 more: found.iter().any(is_full),
             })
@@ -163,7 +139,7 @@ impl Db {
 
 /// Gives letters up, and returns those that were not given up before. A notice is remembered for a
 /// while; a ping is nobody's loss once its service has noticed that it did not come.
-fn give_up(tx: &Tx<'_>, ids: &[i64], now: Timestamp) -> sql::Result<Vec<Letter>> {
+fn give_up(tx: &Tx<'_>, ids: &[i64], now: Timestamp) -> sql::Result<Vec<OutboxMessage>> {
     let mut given_up = letters::delete_pings(tx, ids)?;
     given_up.extend(letters::mark_given_up(tx, ids, now)?);
     Ok(given_up)

@@ -22,13 +22,8 @@
 
 use std::fmt;
 
-use jiff::Timestamp;
-
 use crate::db::sql::{self, Tx};
-use crate::db::sqlite::adoption::adopt_if_touched;
-use crate::db::statements::schedules;
-use crate::models::{AgentId, Lane, PromptSchedule};
-use crate::schedule::Zone;
+use crate::models::{AgentId, Lane};
 
 /// What is locked until the transaction ends.
 enum Lock<'a> {
@@ -61,19 +56,6 @@ fn take(tx: &Tx<'_>, lock: &Lock<'_>) -> sql::Result<()> {
         true => Err(sql::Error::OnlyReads(lock.to_string())),
         false => Ok(()),
     }
-}
-
-/// Locks a schedule and reads it as it stands, with what another program has changed of it adopted,
-/// so that our change doesn't hide that one. `None` if there is none of this number.
-pub(in crate::db) fn lock_schedule(
-    tx: &Tx<'_>,
-    id: i64,
-    zone: &Zone,
-    now: Timestamp,
-) -> sql::Result<Option<PromptSchedule>> {
-    lock_schedule_as_it_is(tx, id)?;
-    adopt_if_touched(tx, id, zone, now)?;
-    schedules::fetch(tx, id)
 }
 
 /// Locks a schedule, and leaves what another program has changed of it to its adoption.
@@ -113,9 +95,13 @@ pub(in crate::db) fn lock_subject(tx: &Tx<'_>, subject: &str) -> sql::Result<()>
 
 #[cfg(test)]
 mod tests {
+    use jiff::Timestamp;
+
     use super::*;
     use crate::db::Db;
+    use crate::db::ledger::current::lock_schedule;
     use crate::error::Code;
+    use crate::schedule::Zone;
 
     type Take = fn(&Tx<'_>) -> sql::Result<()>;
 

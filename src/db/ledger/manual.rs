@@ -4,27 +4,15 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::attempts::{request_of, store_payload};
 use super::changes::{About, note_change};
-use super::locks::{lock_schedule, lock_schedule_as_it_is};
+use super::current::lock_schedule;
+use super::locks::lock_schedule_as_it_is;
 use super::requests::{effect_of, record_effect};
 use crate::clock::SAME;
 use crate::db::Db;
 use crate::db::sql::{self, Tx};
 use crate::db::statements::manual::{self, Run};
 use crate::error::Result;
-use crate::models::{AgentId, Lane, Lifecycle, Operation, PromptSchedule, RequestKey};
-
-/// What became of a wish to run a schedule by hand.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Queued {
-    /// It is to be sent as this occurrence.
-    New(i64),
-    /// A run by hand that was asked for before waits to be sent: it is this occurrence.
-    Waiting(i64),
-    /// A schedule that stands like this can't be run.
-    NotRunnable(Lifecycle),
-    /// Its prompt was purged, so there is nothing to send.
-    NoPrompt,
-}
+use crate::models::{AgentId, Lane, Lifecycle, ManualRun, Operation, PromptSchedule, RequestKey};
 
 impl Db {
     /// How many runs by hand were asked for of an agent from a time on.
@@ -45,30 +33,32 @@ impl Db {
         lane_of: impl Fn(&PromptSchedule) -> Result<Lane> + Send + 'static,
         request: Option<&RequestKey>,
         now: Timestamp,
-    ) -> Result<Option<Queued>> {
+    ) -> Result<Option<ManualRun>> {
         let request = request.cloned();
         let db = self.clone();
         self.write("queue a run by hand", move |tx| {
             let request = request.as_ref();
             lock_schedule_as_it_is(tx, id)?;
             if let Some(done) = effect_of(tx, request)? {
-                return Ok(Some(Queued::New(done)));
+                return Ok(Some(ManualRun::New(done)));
             }
             let Some(schedule) = lock_schedule(tx, id, &db.zone, now)? else {
                 return Ok(None);
             };
             let queued = match schedule.lifecycle {
-                Lifecycle::Cancelled | Lifecycle::Broken => Queued::NotRunnable(schedule.lifecycle),
-                _ if schedule.prompt_text.trim().is_empty() => Queued::NoPrompt,
+                Lifecycle::Cancelled | Lifecycle::Broken => {
+                    ManualRun::NotRunnable(schedule.lifecycle)
+                }
+                _ if schedule.prompt_text.trim().is_empty() => ManualRun::NoPrompt,
                 Lifecycle::Active | Lifecycle::Paused | Lifecycle::Finished => {
                     let lane = lane_of(&schedule)?;
                     queue(tx, &schedule, &lane, now)?
                 }
             };
-            if let Queued::New(occurrence) | Queued::Waiting(occurrence) = queued {
+            if let ManualRun::New(occurrence) | ManualRun::Waiting(occurrence) = queued {
                 record_effect(tx, request, occurrence)?;
             }
-            if let Queued::New(occurrence) = queued {
+            if let ManualRun::New(occurrence) = queued {
                 let what = format!("occurrence {occurrence}");
                 let (about, what) = (About::schedule(&schedule), Some(what.as_str()));
                 note_change(tx, &db.by, Operation::Run, about, what, now)?;
@@ -84,11 +74,11 @@ fn queue(
     schedule: &PromptSchedule,
     lane: &Lane,
     now: Timestamp,
-) -> sql::Result<Queued> {
+) -> sql::Result<ManualRun> {
     let (uid, agent_id) = (schedule.uid, schedule.agent_id.trim());
     // Whoever gets no answer asks twice.
     if let Some(id) = manual::find_waiting(tx, uid, agent_id)? {
-        return Ok(Queued::Waiting(id));
+        return Ok(ManualRun::Waiting(id));
     }
     // A false clock may have left later ones.
     let until = now.checked_add(SAME).unwrap_or(now);
@@ -97,7 +87,7 @@ fn queue(
     let after_last = last.and_then(|t| t.checked_add(SignedDuration::from_micros(1)).ok());
     let intended_at = after_last.map_or(now, |t| t.max(now));
     let Some(body) = request_of(tx, schedule)? else {
-        return Ok(Queued::NoPrompt);
+        return Ok(ManualRun::NoPrompt);
     };
     let hash = store_payload(tx, &body)?;
     let run = Run {
@@ -107,5 +97,5 @@ fn queue(
         lane,
         payload: &hash,
     };
-    Ok(Queued::New(manual::insert(tx, &run, now)?))
+    Ok(ManualRun::New(manual::insert(tx, &run, now)?))
 }

@@ -5,68 +5,12 @@ use uuid::Uuid;
 
 use super::plans::to_i64;
 use crate::db::statements::occurrences::{self, Latest, StoredOpen};
-use crate::db::statements::rows::Unreadable;
 use crate::db::{AT_ONCE, Db};
 use crate::error::Result;
-use crate::models::{AgentId, Identity, Lane, State, Trigger};
+use crate::models::{Identity, Lane, LongestWaits, OpenOccurrence, State, UnreadableOccurrence};
 
 /// How many otids the original may have used up after a copy of it was taken.
 const USED_SINCE: i64 = 3;
-
-/// An open occurrence as the scheduler needs it.
-#[derive(Clone, Debug)]
-pub struct OpenOccurrence {
-    /// Its number.
-    pub id: i64,
-    /// The right to settle it.
-    pub fence: i64,
-    /// Its schedule.
-    pub uid: Uuid,
-    /// Whom it is for.
-    pub agent_id: AgentId,
-    /// What made it.
-    pub trigger: Trigger,
-    /// The lane it holds or waits for.
-    pub lane: Lane,
-    /// Where it stands.
-    pub state: State,
-    /// The intended instant.
-    pub intended_at: Timestamp,
-    /// When it may be tried, or looked for, next.
-    pub not_before: Option<Timestamp>,
-    /// Who sends it.
-    pub owner: Option<Uuid>,
-    /// When it was first sent.
-    pub first_sent_at: Option<Timestamp>,
-    /// When it was last sent.
-    pub sent_at: Option<Timestamp>,
-    /// Since when its fate is unknown.
-    pub doubted_at: Option<Timestamp>,
-    /// Letta's run, if it is known.
-    pub run_id: Option<String>,
-    /// How many tries counted.
-    pub failures: i64,
-    /// How many otids it has used up; otids 0 to this one may be in the agent's history.
-    pub generation: i64,
-    /// When retries end.
-    pub expires_at: Option<Timestamp>,
-    /// When looking for it ends.
-    pub reconcile_until: Option<Timestamp>,
-    /// Whether it waits for its schedule to be resumed.
-    pub paused: bool,
-    /// Every otid under which it may have been sent, the newest last: here, or by the database of
-    /// which this one is a restored copy, also after the copy was taken.
-    pub otids: Vec<Uuid>,
-}
-
-/// The longest that anything open may wait.
-#[derive(Clone, Copy, Debug)]
-pub struct Waits {
-    /// For its next try.
-    pub retry: SignedDuration,
-    /// For its fate to be found out.
-    pub reconcile: SignedDuration,
-}
 
 impl Db {
     /// Every open occurrence, the oldest intended instant first. One that can't be read is left
@@ -76,7 +20,9 @@ impl Db {
     }
 
     /// The same, and those that can't be read, except what is being sent: that is its sender's.
-    pub async fn sort_open_occurrences(&self) -> Result<(Vec<OpenOccurrence>, Vec<Unreadable>)> {
+    pub async fn sort_open_occurrences(
+        &self,
+    ) -> Result<(Vec<OpenOccurrence>, Vec<UnreadableOccurrence>)> {
         let db = self.clone();
         self.read("look for open occurrences", move |tx| {
             let mut unreadable = Vec::new();
@@ -171,7 +117,7 @@ impl Db {
     ///
     /// It mends at most [`AT_ONCE`]: if it is as many, there may be more. Returns how many they
     /// were.
-    pub async fn pull_forward(&self, now: Timestamp, waits: &Waits) -> Result<u64> {
+    pub async fn pull_forward(&self, now: Timestamp, waits: &LongestWaits) -> Result<u64> {
         let after = |wait| now.checked_add(wait).unwrap_or(Timestamp::MAX);
         let latest = Latest {
             now,

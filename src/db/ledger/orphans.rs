@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::changes::{About, note_change};
-use super::plans::{Outcome, settle_until, timetable, to_i64};
+use super::plans::{Outcome, settle_until, to_i64};
 use super::revisions::end_revision;
 use crate::db::sql::{self, Tx};
 use crate::db::statements::orphans::{self, Deleted};
@@ -11,6 +11,7 @@ use crate::db::statements::plans::end_waiting;
 use crate::db::{AT_ONCE, Db};
 use crate::error::Result;
 use crate::models::{By, Operation, State};
+use crate::schedule::timetable_of;
 
 /// Why an instant of a deleted schedule is not sent.
 const DELETED: &str = "its schedule was deleted";
@@ -60,7 +61,7 @@ fn settle_instants(tx: &Tx<'_>, deleted: &Deleted, now: Timestamp) -> sql::Resul
     };
     let by = By::another_program();
     note_change(tx, &by, Operation::Delete, about, None, now)?;
-    if let Ok(timetable) = timetable(schedule) {
+    if let Ok(timetable) = timetable_of(schedule) {
         let outcome = Outcome {
             state: State::Cancelled,
             reason: DELETED,

@@ -7,58 +7,11 @@ use uuid::Uuid;
 use super::revisions::{end_revision, fresh_instants, record_passed};
 use crate::db::sql::{self, Tx};
 use crate::db::statements::plans::{self, SettledRange};
-use crate::error::{Code, Error, Result};
-use crate::models::{Lifecycle, Plan, PromptSchedule, ScheduleType, State};
-use crate::schedule::{Fresh, Passed, Spec, Timetable, Zone};
+use crate::models::{Lifecycle, Plan, PromptSchedule, State};
+use crate::schedule::{Fresh, Passed, Timetable, remaining};
 
-/// The timetable of a stored schedule.
-///
-/// # Errors
-/// [`Code::ScheduleBroken`] and the codes of the schedule's own parts.
-pub fn timetable(schedule: &PromptSchedule) -> Result<Timetable> {
-    let zone = match schedule.timezone.as_deref() {
-        Some(name) => Zone::parse(name)?,
-        None => Zone::utc(),
-    };
-    let next_run = schedule.next_run.ok_or_else(|| {
-        Error::new(
-            Code::ScheduleBroken,
-            "next_run is not a date and time in UTC",
-        )
-    })?;
-    let spec = match schedule_type(&schedule.schedule_type)? {
-        // Foreign writers set next_run apart from the value: it is the instant.
-        ScheduleType::Once => Spec::Once(next_run),
-        kind => Spec::read_stored(kind, &schedule.schedule_value, &zone)?,
-    };
-    let anchor = schedule.anchor.unwrap_or(next_run);
-    Ok(Timetable {
-        spec,
-        zone,
-        anchor,
-        end_at: schedule.end_at,
-    })
-}
-
-/// Reads a stored `schedule_type`.
-///
-/// # Errors
-/// [`Code::ScheduleBroken`] for any word but ours.
-pub(in crate::db) fn schedule_type(text: &str) -> Result<ScheduleType> {
-    ScheduleType::from_word(text.trim()).ok_or_else(|| {
-        Error::new(
-            Code::ScheduleBroken,
-            format!("schedule_type {text:?} is none of once, cron and interval"),
-        )
-    })
-}
-
-/// How many more instants the schedule may have; `None` for no limit.
-pub fn remaining(schedule: &PromptSchedule) -> Option<u64> {
-    schedule
-        .max_repetitions
-        .map(|max| u64::try_from(max.saturating_sub(schedule.repetitions)).unwrap_or(0))
-}
+/// Why an instant of a paused schedule is not sent.
+pub(in crate::db) const PASSED: &str = "it passed while the schedule was paused";
 
 /// What instants that are not sent come to, and when that was settled.
 #[derive(Clone, Copy)]

@@ -13,22 +13,9 @@ use crate::db::sql::{self, Tx};
 use crate::db::statements::{payloads, prune};
 use crate::db::{AT_ONCE, Db};
 use crate::error::Result;
-use crate::models::{By, Operation};
+use crate::models::{By, Operation, PruneReport};
 
-/// What was pruned.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
-pub struct Pruned {
-    /// Rows of settled occurrences.
-    pub occurrences: u64,
-    /// The instants that they stood for.
-    pub instants: i64,
-    /// Prompts that nothing refers to any more.
-    pub payloads: u64,
-    /// Schedules that had ended, of which nothing else was left.
-    pub schedules: u64,
-}
-
-impl Pruned {
+impl PruneReport {
     /// Notes in the record of changes how far it has come.
     fn note(
         &self,
@@ -52,8 +39,8 @@ impl Db {
     ///
     /// # Errors
     /// If the database fails; what was pruned until then stays so.
-    pub async fn prune(&self, before: Timestamp, now: Timestamp) -> Result<Pruned> {
-        let mut all = Pruned::default();
+    pub async fn prune(&self, before: Timestamp, now: Timestamp) -> Result<PruneReport> {
+        let mut all = PruneReport::default();
         let mut noted = Noted::default();
         while self.prune_some(before, &mut all, &mut noted, now).await? {}
         while self.prune_ended(before, &mut all, &mut noted, now).await? {}
@@ -66,7 +53,7 @@ impl Db {
     async fn prune_ended(
         &self,
         before: Timestamp,
-        all: &mut Pruned,
+        all: &mut PruneReport,
         noted: &mut Noted,
         now: Timestamp,
     ) -> Result<bool> {
@@ -105,7 +92,7 @@ impl Db {
     async fn prune_some(
         &self,
         before: Timestamp,
-        all: &mut Pruned,
+        all: &mut PruneReport,
         noted: &mut Noted,
         now: Timestamp,
     ) -> Result<bool> {
@@ -135,8 +122,8 @@ impl Db {
     }
 }
 
-fn prune_occurrences(tx: &Tx<'_>, ids: &[i64]) -> sql::Result<Pruned> {
-    let mut pruned = Pruned::default();
+fn prune_occurrences(tx: &Tx<'_>, ids: &[i64]) -> sql::Result<PruneReport> {
+    let mut pruned = PruneReport::default();
     let mut payloads = BTreeSet::new();
     for id in ids {
         prune::sum_up(tx, *id)?;

@@ -14,42 +14,7 @@ use crate::db::statements::payloads;
 use crate::db::statements::purge::{self, Asked};
 use crate::db::{AT_ONCE, Db};
 use crate::error::Result;
-use crate::models::{AgentId, By, Operation};
-
-/// Whose texts are removed.
-#[derive(Clone, Debug)]
-pub enum Purge {
-    /// Those of one schedule.
-    Schedule(Uuid),
-    /// Those of every schedule of an agent, deleted ones included.
-    Agent(AgentId),
-}
-
-/// What was purged.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
-pub struct Purged {
-    /// Ended schedules whose prompt was removed.
-    pub schedules: u64,
-    /// Settled occurrences whose texts were removed.
-    pub occurrences: u64,
-    /// Prompts as they were sent, removed with them.
-    pub payloads: u64,
-    /// Live schedules whose prompt stays, since it is still to be sent.
-    pub live: i64,
-    /// Whether other processes kept the write-ahead log in use, so that texts may remain in it for
-    /// a while.
-    pub log_in_use: bool,
-}
-
-impl Purged {
-    /// What the record of changes says of it.
-    fn told(&self) -> String {
-        format!(
-            "texts of {} deliveries, {} prompts",
-            self.occurrences, self.schedules
-        )
-    }
-}
+use crate::models::{AgentId, By, Operation, PurgeReport, PurgeScope};
 
 const DOING: &str = "purge texts";
 
@@ -65,24 +30,24 @@ impl Db {
     /// If the database fails; what was purged until then stays so.
     pub async fn purge(
         &self,
-        whose: &Purge,
+        whose: &PurgeScope,
         before: Option<Timestamp>,
         now: Timestamp,
-    ) -> Result<Purged> {
+    ) -> Result<PurgeReport> {
         let asked = match whose.clone() {
-            Purge::Schedule(uid) => Asked {
+            PurgeScope::Schedule(uid) => Asked {
                 uid: Some(uid),
                 before,
                 ..Asked::default()
             },
-            Purge::Agent(agent_id) => Asked {
+            PurgeScope::Agent(agent_id) => Asked {
                 agent_id: Some(agent_id),
                 before,
                 ..Asked::default()
             },
         };
         let payloads = self.count_payloads().await?;
-        let mut purged = Purged::default();
+        let mut purged = PurgeReport::default();
         let mut noting = self.noting(&asked, now).await?;
         let mut last = 0;
         while let Some(ids) = self
@@ -121,7 +86,7 @@ impl Db {
     async fn purge_some(
         &self,
         noting: Noting,
-        so_far: Purged,
+        so_far: PurgeReport,
         ids: Vec<i64>,
         purge_one: fn(&Tx<'_>, i64) -> sql::Result<()>,
     ) -> Result<Noting> {

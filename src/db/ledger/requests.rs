@@ -8,32 +8,10 @@ use crate::db::sql::{self, Tx};
 use crate::db::statements::requests::{self, Noted};
 use crate::error::Result;
 use crate::limits;
-use crate::models::RequestKey;
+use crate::models::{RequestKey, RequestStatus, StoredAnswer};
 
 /// How long an answer is kept for the same request.
 const MEMORY: SignedDuration = SignedDuration::from_hours(24);
-
-/// How it stands with a request that has come.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Begun {
-    /// It is to be carried out: nobody has answered it yet.
-    Unanswered,
-    /// It was answered before.
-    Answered(StoredAnswer),
-    /// Another request came under this key.
-    Other,
-    /// As many of this caller are kept as may be, and this one was not noted.
-    TooMany,
-}
-
-/// What was answered.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct StoredAnswer {
-    /// The HTTP status.
-    pub status: u16,
-    /// The body.
-    pub body: String,
-}
 
 impl Db {
     /// Notes that a request has come; `hash` is of everything it asks. Those that are older than a
@@ -43,7 +21,7 @@ impl Db {
         request: &RequestKey,
         hash: &str,
         now: Timestamp,
-    ) -> Result<Begun> {
+    ) -> Result<RequestStatus> {
         let request = request.to_owned();
         let hash = hash.to_owned();
         self.write("note the request", move |tx| {
@@ -87,17 +65,17 @@ impl Db {
 }
 
 /// How it stands with a request of this hash, after it was noted if it could be.
-fn begun(noted: Option<Noted>, hash: &str) -> Begun {
+fn begun(noted: Option<Noted>, hash: &str) -> RequestStatus {
     let Some(noted) = noted else {
-        return Begun::TooMany;
+        return RequestStatus::TooMany;
     };
     if noted.hash != hash {
-        return Begun::Other;
+        return RequestStatus::Other;
     }
     let status = noted.status.and_then(|status| u16::try_from(status).ok());
     match (status, noted.body) {
-        (Some(status), Some(body)) => Begun::Answered(StoredAnswer { status, body }),
-        _ => Begun::Unanswered,
+        (Some(status), Some(body)) => RequestStatus::Answered(StoredAnswer { status, body }),
+        _ => RequestStatus::Unanswered,
     }
 }
 
@@ -136,18 +114,26 @@ mod tests {
             body: body.map(str::to_owned),
         };
         let answer = || {
-            Begun::Answered(StoredAnswer {
+            RequestStatus::Answered(StoredAnswer {
                 status: 201,
                 body: "{}".into(),
             })
         };
         for (stored, hash, expected) in [
-            (None, "same", Begun::TooMany),
-            (Some(noted(None, None)), "same", Begun::Unanswered),
+            (None, "same", RequestStatus::TooMany),
+            (Some(noted(None, None)), "same", RequestStatus::Unanswered),
             (Some(noted(Some(201), Some("{}"))), "same", answer()),
-            (Some(noted(Some(201), Some("{}"))), "other", Begun::Other),
-            (Some(noted(None, None)), "other", Begun::Other),
-            (Some(noted(Some(-1), Some("{}"))), "same", Begun::Unanswered),
+            (
+                Some(noted(Some(201), Some("{}"))),
+                "other",
+                RequestStatus::Other,
+            ),
+            (Some(noted(None, None)), "other", RequestStatus::Other),
+            (
+                Some(noted(Some(-1), Some("{}"))),
+                "same",
+                RequestStatus::Unanswered,
+            ),
         ] {
             assert_eq!(begun(stored, hash), expected);
         }

@@ -6,12 +6,12 @@ use uuid::Uuid;
 use super::changes::{About, note_change};
 use super::control::skip_to_now;
 use super::notices::follow_lifecycle;
-use super::plans::timetable;
 use crate::db::Db;
 use crate::db::sqlite::adoption::adopt;
 use crate::db::statements::restored;
 use crate::error::Result;
 use crate::models::Operation;
+use crate::schedule::timetable_of;
 
 /// Why an instant is not sent that passed between a backup and its way back.
 const BETWEEN: &str =
@@ -40,7 +40,7 @@ impl Db {
             let mut passed = Vec::new();
             for schedule in restored::list_passed(tx, now)? {
                 passed.push(schedule.id);
-                if let (false, Ok(timetable)) = (replay, timetable(&schedule)) {
+                if let (false, Ok(timetable)) = (replay, timetable_of(&schedule)) {
                     skip_to_now(tx, &schedule, &timetable, BETWEEN, now)?;
                 }
             }

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::attempts::Sending;
-use super::claims::{Claim, ClaimTerms, PAYLOAD_GONE, tell_start};
+use super::claims::{PAYLOAD_GONE, tell_start};
 use super::fault::Fault;
 use super::locks::{lock_lane_of, lock_schedule_of};
 use super::outbox::later;
@@ -12,6 +12,7 @@ use crate::db::statements::claims::{self, NextTry};
 use crate::db::statements::{payloads, schedules};
 use crate::error::Result;
 use crate::failpoint::failpoint;
+use crate::models::{Claim, ClaimTerms};
 
 const CLAIM_WAITING: &str = "claim a waiting occurrence";
 

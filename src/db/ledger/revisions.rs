@@ -4,12 +4,13 @@
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use super::plans::schedule_type;
 use crate::db::sql::{self, Tx};
 use crate::db::statements::revisions::{self, Place, StoredRevision};
 use crate::error::{Code, Error, Result};
 use crate::models::{Lifecycle, Plan, ScheduleType};
-use crate::schedule::{Fresh, Past, Planned, Spec, Timetable, TooMany, Zone, just_after};
+use crate::schedule::{
+    Fresh, Past, Planned, Spec, Timetable, TooMany, Zone, just_after, schedule_type,
+};
 
 /// A stored revision, as far as it can be read.
 pub(in crate::db) struct Revision {

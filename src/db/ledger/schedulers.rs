@@ -8,10 +8,10 @@ use uuid::Uuid;
 use super::halt::{Deadline, give_time_back};
 use super::incidents::close_incident;
 use super::locks::lock_subject;
+use crate::db::Db;
 use crate::db::statements::schedulers;
-use crate::db::{Db, HeldTarget, RunningScheduler};
 use crate::error::Result;
-use crate::models::IncidentKind;
+use crate::models::{HeldTarget, IncidentKind, RunningScheduler};
 
 impl Db {
     /// Says that a scheduler works; the first time also that it has started.

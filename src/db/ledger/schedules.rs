@@ -5,29 +5,24 @@ use jiff::Timestamp;
 use super::attempts::store_payload;
 use super::budget;
 use super::changes::{About, note_change};
-use super::locks::{lock_agent, lock_schedule};
+use super::current::lock_schedule;
+use super::locks::lock_agent;
 use super::notices::follow_lifecycle;
-use super::plans::{Outcome, settle_until, timetable};
+use super::plans::{Outcome, settle_until};
 use super::requests::{effect_of, record_effect};
 use super::revisions::{begin_revision, end_revision};
 use crate::db::Db;
 use crate::db::sql::{self, Tx};
 use crate::db::statements::occurrences::has_open;
 use crate::db::statements::plans::end_waiting;
-use crate::db::statements::schedules::{self, ListFilter};
+use crate::db::statements::schedules;
 use crate::error::{Code, Error, Result, call, message, quoted};
 use crate::ids::new_id;
 use crate::limits;
-use crate::models::{AgentId, Lifecycle, NewSchedule, Operation, PromptSchedule, State};
-
-/// What became of a wish to cancel.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Cancelled {
-    /// It is cancelled.
-    Done,
-    /// There was nothing left to cancel: it had ended like this.
-    Ended(Lifecycle),
-}
+use crate::models::{
+    AgentId, Cancellation, Lifecycle, NewSchedule, Operation, PromptSchedule, ScheduleFilter, State,
+};
+use crate::schedule::timetable_of;
 
 impl Db {
     /// Stores a schedule and returns its id.
@@ -70,7 +65,7 @@ impl Db {
 
     /// The schedules of a filter, by the time of their next run. A row that can't be read is listed
     /// as far as it can be.
-    pub async fn list_schedules(&self, filter: &ListFilter) -> Result<Vec<PromptSchedule>> {
+    pub async fn list_schedules(&self, filter: &ScheduleFilter) -> Result<Vec<PromptSchedule>> {
         let filter = filter.to_owned();
         let doing = "list the schedules";
         self.read(doing, move |tx| Ok(schedules::list(tx, &filter)?))
@@ -78,7 +73,10 @@ impl Db {
     }
 
     /// The same with the beginnings of prompts alone: one character more than a list shows.
-    pub async fn list_schedules_briefly(&self, filter: &ListFilter) -> Result<Vec<PromptSchedule>> {
+    pub async fn list_schedules_briefly(
+        &self,
+        filter: &ScheduleFilter,
+    ) -> Result<Vec<PromptSchedule>> {
         let filter = filter.to_owned();
         let characters = i64::try_from(limits::LISTED_PROMPT + 1).unwrap_or(i64::MAX);
         self.read("list the schedules", move |tx| {
@@ -88,7 +86,7 @@ impl Db {
     }
 
     /// How many bytes the prompts of a page of schedules have together.
-    pub async fn size_of_prompts(&self, filter: &ListFilter) -> Result<i64> {
+    pub async fn size_of_prompts(&self, filter: &ScheduleFilter) -> Result<i64> {
         let filter = filter.to_owned();
         self.read("measure the prompts", move |tx| {
             Ok(schedules::size_of_prompts(tx, &filter)?)
@@ -97,7 +95,7 @@ impl Db {
     }
 
     /// How many schedules a filter matches, whatever its limit.
-    pub async fn count_schedules(&self, filter: &ListFilter) -> Result<i64> {
+    pub async fn count_schedules(&self, filter: &ScheduleFilter) -> Result<i64> {
         let filter = filter.to_owned();
         let doing = "count the schedules";
         self.read(doing, move |tx| Ok(schedules::count(tx, &filter)?))
@@ -135,7 +133,7 @@ impl Db {
 
     /// Ends a schedule: what waits is settled as `cancelled`, what is on its way ends by itself.
     /// `None` if there is none of this id.
-    pub async fn cancel_schedule(&self, id: i64, now: Timestamp) -> Result<Option<Cancelled>> {
+    pub async fn cancel_schedule(&self, id: i64, now: Timestamp) -> Result<Option<Cancellation>> {
         let db = self.clone();
         self.write("cancel the schedule", move |tx| {
             let Some(schedule) = lock_schedule(tx, id, &db.zone, now)? else {
@@ -155,8 +153,8 @@ impl Db {
                 note_change(tx, &db.by, Operation::Cancel, about, None, now)?;
             }
             Ok(Some(match ended {
-                true => Cancelled::Ended(schedule.lifecycle),
-                false => Cancelled::Done,
+                true => Cancellation::Ended(schedule.lifecycle),
+                false => Cancellation::Done,
             }))
         })
         .await
@@ -192,7 +190,7 @@ pub(in crate::db) fn end(
     reason: &str,
     now: Timestamp,
 ) -> sql::Result<()> {
-    if let Ok(timetable) = timetable(schedule) {
+    if let Ok(timetable) = timetable_of(schedule) {
         let outcome = Outcome {
             state: State::Cancelled,
             reason,

@@ -16,18 +16,7 @@ use crate::db::statements::control::write_pause;
 use crate::db::statements::{attempts, settle};
 use crate::error::Result;
 use crate::failpoint::failpoint;
-use crate::models::{By, IncidentKind, Operation, State, Verdict};
-
-/// What a settlement came to.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Settlement {
-    /// The state that was written; not what was asked for where the schedule was ended meanwhile.
-    pub state: State,
-    /// Its schedule's number, if that still exists.
-    pub schedule_id: Option<i64>,
-    /// Why the schedule was paused with it, if it was.
-    pub paused: Option<String>,
-}
+use crate::models::{By, IncidentKind, Operation, Settlement, Verdict};
 
 impl Db {
     /// Writes a verdict on an occurrence that is being sent or whose fate is unknown. Returns

@@ -9,10 +9,9 @@ use uuid::Uuid;
 use super::fault::Fault;
 use super::notices::{Settled, follow_verdict};
 use crate::db::Db;
-use crate::db::statements::rows::Unreadable;
 use crate::db::statements::unreadable;
 use crate::error::Result;
-use crate::models::{Fault as Trouble, State, Verdict};
+use crate::models::{Fault as Trouble, State, UnreadableOccurrence, Verdict};
 
 const DOING: &str = "give up an occurrence that can't be read";
 
@@ -26,16 +25,16 @@ impl Db {
     /// What can be read. The others are reported, once in the life of this process.
     pub(in crate::db) fn readable<T>(
         &self,
-        read: impl IntoIterator<Item = std::result::Result<T, Unreadable>>,
+        read: impl IntoIterator<Item = std::result::Result<T, UnreadableOccurrence>>,
     ) -> Vec<T> {
-        let keep = |read: std::result::Result<T, Unreadable>| {
+        let keep = |read: std::result::Result<T, UnreadableOccurrence>| {
             read.inspect_err(|unreadable| self.report(unreadable)).ok()
         };
         read.into_iter().filter_map(keep).collect()
     }
 
-    fn report(&self, unreadable: &Unreadable) {
-        let Unreadable { id, reason } = unreadable;
+    fn report(&self, unreadable: &UnreadableOccurrence) {
+        let UnreadableOccurrence { id, reason } = unreadable;
         let mut reported = REPORTED.lock().unwrap_or_else(PoisonError::into_inner);
         if reported.insert((self.install_id, *id)) {
             tracing::error!(
@@ -50,8 +49,8 @@ impl Db {
     ///
     /// # Errors
     /// Where the database as a whole fails, not only for this one.
-    pub async fn give_up(&self, unreadable: &Unreadable, now: Timestamp) -> Result<bool> {
-        let Unreadable { id, reason } = unreadable;
+    pub async fn give_up(&self, unreadable: &UnreadableOccurrence, now: Timestamp) -> Result<bool> {
+        let UnreadableOccurrence { id, reason } = unreadable;
         let refusal = match self.give_up_unreadable(*id, reason, now).await {
             Ok(()) => return Ok(true),
             Err(Fault::Transaction(e)) => return Err(e),

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use rusqlite::Statement;
 use rusqlite::types::ValueRef;
 
-use super::{DbTime, Error, Result};
+use super::error::{Error, Result};
+use crate::db::time::DbTime;
 use crate::schedule::read_stored_time;
 
 /// One row.

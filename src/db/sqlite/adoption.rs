@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use crate::db::ledger::changes::{About, note_change};
 use crate::db::ledger::notices::follow_lifecycle;
-use crate::db::ledger::plans::{remaining, to_i64};
+use crate::db::ledger::plans::to_i64;
 use crate::db::ledger::revisions::begin_revision;
 use crate::db::sql::{self, Tx, statement};
 use crate::db::statements::schedules::{change_schedule, fetch, write_lifecycle, write_plan};
@@ -20,21 +20,12 @@ use crate::db::{AT_ONCE, Db};
 use crate::error::{Code, Error, Result};
 use crate::failpoint::failpoint;
 use crate::ids::new_id;
-use crate::models::{AgentId, By, Lifecycle, Operation, Plan, PromptSchedule, ScheduleType, State};
-use crate::schedule::Zone;
+use crate::models::{
+    Adoption, AgentId, By, Lifecycle, Operation, Plan, PromptSchedule, ScheduleType, State,
+};
+use crate::schedule::{Zone, remaining};
 use changed::{adopt_changed, deactivate, set_aside};
 use reading::{Known, Readable, fetch_known, fetch_unreadable, read};
-
-/// What adoption made of one row.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Adopted {
-    /// The row.
-    pub id: i64,
-    /// Where the schedule stands now.
-    pub lifecycle: Lifecycle,
-    /// Why it is broken.
-    pub broken_reason: Option<String>,
-}
 
 impl Db {
     /// Adopts rows that another program has made or changed, at most [`AT_ONCE`]: if it is
@@ -42,7 +33,7 @@ impl Db {
     ///
     /// # Errors
     /// If the database fails. A row that can't be read is no error, it becomes `broken`.
-    pub async fn adopt_touched(&self, zone: &Zone, now: Timestamp) -> Result<Vec<Adopted>> {
+    pub async fn adopt_touched(&self, zone: &Zone, now: Timestamp) -> Result<Vec<Adoption>> {
         const DOING: &str = "adopt the changes of other programs";
         // Looked for first: almost always there is nothing to write.
         let touched = self.read(DOING, |tx| Ok(list_touched(tx, 1)?));
@@ -96,7 +87,7 @@ pub(in crate::db) fn adopt(
     id: i64,
     zone: &Zone,
     now: Timestamp,
-) -> sql::Result<Option<Adopted>> {
+) -> sql::Result<Option<Adoption>> {
     let Some(mut row) = fetch(tx, id)? else {
         return Ok(None);
     };
@@ -137,7 +128,7 @@ pub(in crate::db) fn adopt(
     write_lifecycle(tx, id, lifecycle, broken_reason.as_deref())?;
     follow_lifecycle(tx, id, now)?;
     note_adoption(tx, &row, uid, known, lifecycle, now)?;
-    Ok(Some(Adopted {
+    Ok(Some(Adoption {
         id,
         lifecycle,
         broken_reason,
@@ -220,21 +211,6 @@ fn write_identity(tx: &Tx<'_>, row: &PromptSchedule, uid: Uuid) -> sql::Result<(
             .as_ref()
             .map(AgentId::as_str),
     )
-    .execute(tx)?;
-    Ok(())
-}
-
-/// A schedule that comes back to life gives up its name if another has taken it meanwhile.
-fn clear_taken_name(tx: &Tx<'_>, row: &PromptSchedule) -> sql::Result<()> {
-    statement!(change_schedule!(
-        "name = NULL",
-        " WHERE id = $1 AND EXISTS (SELECT 1 FROM schedules o INDEXED BY ix_schedules_name \
-             WHERE o.id <> $1 AND o.agent_id = $2 AND o.name = $3 \
-             AND o.lifecycle IN ('active', 'paused'))"
-    ))
-    .bind(row.id)
-    .bind(row.agent_id.clone())
-    .bind(row.name.clone())
     .execute(tx)?;
     Ok(())
 }

@@ -2,8 +2,9 @@
 
 mod check;
 mod place;
+mod unusable;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use jiff::Timestamp;
 use uuid::Uuid;
@@ -15,23 +16,11 @@ use super::wording::worded;
 use crate::db::Db;
 use crate::db::sql::{Tx, query};
 use crate::error::{Code, Error, Result, message, shell};
+use crate::models::RestoreReport;
 use crate::schedule::Zone;
 use check::{check_copy, look_at};
 use place::{beside, holds_something, put_there, refuse_if_in_use, remove_all};
-
-/// What was restored.
-#[derive(Clone, Debug, serde::Serialize)]
-pub struct Restored {
-    /// How many schedules there are.
-    pub schedules: i64,
-    /// When the backup was taken, or was last written to before that.
-    pub as_of: Option<Timestamp>,
-    /// The schedules of which instants have passed since; they are skipped, or with `replay` caught
-    /// up with.
-    pub passed: Vec<i64>,
-    /// Where the database is kept that was in its place.
-    pub set_aside: Option<PathBuf>,
-}
+use unusable::unusable;
 
 impl Db {
     /// Copies the whole database to a new file that only this user can read, and checks the copy.
@@ -85,7 +74,7 @@ impl Db {
         zone: &Zone,
         replay: bool,
         now: Timestamp,
-    ) -> Result<Restored> {
+    ) -> Result<RestoreReport> {
         let copy = from.to_owned();
         apart(move || check_copy(&copy)).await?;
         put_in_place(from, to, zone, replay, now).await
@@ -96,7 +85,11 @@ impl Db {
     ///
     /// # Errors
     /// [`Code::DatabaseUnavailable`] if there is none or anybody has it open, and those of a restore.
-    pub async fn settle_in_place(path: &Path, zone: &Zone, now: Timestamp) -> Result<Restored> {
+    pub async fn settle_in_place(
+        path: &Path,
+        zone: &Zone,
+        now: Timestamp,
+    ) -> Result<RestoreReport> {
         if !holds_something(path) {
             return Err(Error::new(
                 Code::DatabaseUnavailable,
@@ -126,7 +119,7 @@ async fn put_in_place(
     zone: &Zone,
     replay: bool,
     now: Timestamp,
-) -> Result<Restored> {
+) -> Result<RestoreReport> {
     if holds_something(to) {
         let place = to.to_owned();
         apart(move || refuse_if_in_use(&place)).await?;
@@ -159,7 +152,7 @@ async fn prepare(
     zone: &Zone,
     replay: bool,
     now: Timestamp,
-) -> Result<Restored> {
+) -> Result<RestoreReport> {
     let (backup, place) = (from.to_owned(), coming.to_owned());
     apart(move || copy(&backup, &place)).await?;
     let (db, _) = Db::open(coming, zone, now).await?;
@@ -173,7 +166,7 @@ async fn prepare(
     std::fs::File::open(coming)
         .and_then(|file| file.sync_all())
         .map_err(|e| unusable(coming, "write the database", e))?;
-    Ok(Restored {
+    Ok(RestoreReport {
         schedules,
         as_of,
         passed,
@@ -193,20 +186,4 @@ fn copy(from: &Path, coming: &Path) -> Result<()> {
         query("VACUUM INTO $1").bind(name).execute(tx)?;
         Ok(())
     })
-}
-
-fn unusable(path: &Path, doing: &str, error: std::io::Error) -> Error {
-    let hint = match error.kind() {
-        std::io::ErrorKind::AlreadyExists => {
-            ": there is such a file already, and it is not overwritten; give another name"
-        }
-        std::io::ErrorKind::NotFound => ": there is no such file or folder",
-        _ => "",
-    };
-    Error::new(
-        Code::FileUnusable,
-        format!("could not {doing} {}{hint}", path.display()),
-    )
-    .example(shell("promptyoself backup promptyoself-backup.db"))
-    .caused_by(error)
 }

@@ -5,36 +5,12 @@ use jiff::Timestamp;
 
 use super::adoption::adopt;
 use crate::db::Db;
-use crate::db::ledger::locks::lock_schedule;
+use crate::db::ledger::current::lock_schedule;
 use crate::db::sql::{self, Tx, query};
 use crate::db::statements::rows::{self, schedule_columns};
 use crate::db::time::{DbTime, optional};
 use crate::error::{Code, Error, Result};
-use crate::models::{Lifecycle, PromptSchedule};
-
-/// The columns of a row as another program writes them; `None` leaves a column as it is. Those that
-/// may be empty have a second `None` for that.
-#[derive(Clone, Debug, Default)]
-pub struct RowColumns {
-    /// Whom it is for.
-    pub agent_id: Option<String>,
-    /// What is sent.
-    pub prompt_text: Option<String>,
-    /// `once`, `cron` or `interval`.
-    pub schedule_type: Option<String>,
-    /// The time, pattern or interval.
-    pub schedule_value: Option<String>,
-    /// The first instant, or the next one.
-    pub next_run: Option<Timestamp>,
-    /// When it was made.
-    pub created_at: Option<Timestamp>,
-    /// Whether it is to run.
-    pub active: Option<bool>,
-    /// When it last ran.
-    pub last_run: Option<Option<Timestamp>>,
-    /// How many instants it has in all.
-    pub max_repetitions: Option<Option<i64>>,
-}
+use crate::models::{Lifecycle, PromptSchedule, RowColumns};
 
 const INSERT: &str = "insert the row";
 const CHANGE: &str = "change the row";

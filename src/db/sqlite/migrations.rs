@@ -8,7 +8,7 @@ use sha2::{Digest, Sha384};
 
 use super::release_0_1_0::{self, Noted};
 use super::tables::has_column;
-use crate::db::jobs::Failed;
+use crate::db::failed::Failed;
 use crate::db::sql::{self, Tx};
 use crate::db::sqlite::wording::other_path;
 use crate::db::statements::migrations::{self, Applied};

@@ -13,12 +13,13 @@ use super::filesystem::{create_new_private, network_file_system};
 use super::migrations::{self, is_complete, migrate};
 use super::upgrade;
 use super::wording::worded;
+use crate::db::Db;
 use crate::db::engine::{Engine, Whose};
 use crate::db::sql::{self, Tx, query};
 use crate::db::sqlite::wording::{database_error, other_path};
-use crate::db::{Db, UpgradeReport};
 use crate::error::{Code, Error, Result};
 use crate::ids::{self, new_id};
+use crate::models::UpgradeReport;
 use crate::schedule::Zone;
 
 /// How often, and how far apart, it is tried to open a file that is locked.

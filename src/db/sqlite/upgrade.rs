@@ -2,7 +2,6 @@
 //! Python program's `schedules` and `unified_reminders`. A backup is left beside the file, every
 //! row is kept, and nothing stale is sent.
 
-use std::fmt;
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
@@ -12,53 +11,14 @@ use super::connection::{Access, connect};
 use super::filesystem::{create_new_private, for_sqlite};
 use super::tables::columns_of;
 use super::wording::worded;
-use crate::db::ledger::plans::{Unsent, remaining, timetable};
+use crate::db::ledger::plans::Unsent;
 use crate::db::sql::{self, Tx, query};
 use crate::db::sqlite::wording::database_error;
 use crate::db::statements::schedules::{fetch, write_lifecycle};
 use crate::db::time::DbTime;
 use crate::error::{Code, Error, Result, shell};
-use crate::models::{Lifecycle, State};
-use crate::schedule::{Spec, Zone};
-
-/// What an upgrade did.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct UpgradeReport {
-    /// Where the database is kept as it was.
-    pub backup: Option<PathBuf>,
-    /// How many schedules were brought over.
-    pub kept: usize,
-    /// One-shots whose time had passed: they are not sent.
-    pub missed: Vec<i64>,
-    /// Recurring schedules whose time had passed: they start at their next instant.
-    pub restarted: Vec<i64>,
-    /// Schedules that can't be read, and why.
-    pub broken: Vec<(i64, String)>,
-    /// Schedules whose number was taken: the old one and the new one.
-    pub renumbered: Vec<(i64, i64)>,
-}
-
-impl fmt::Display for UpgradeReport {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "upgraded the database: {} schedules kept", self.kept)?;
-        if let Some(backup) = &self.backup {
-            write!(f, "; it is kept as it was in {}", backup.display())?;
-        }
-        for id in &self.missed {
-            write!(f, "; {id} had passed and is missed")?;
-        }
-        for id in &self.restarted {
-            write!(f, "; {id} starts at its next instant")?;
-        }
-        for (old, new) in &self.renumbered {
-            write!(f, "; reminder {old} is now {new}")?;
-        }
-        for (id, reason) in &self.broken {
-            write!(f, "; {id} can't be read: {reason}")?;
-        }
-        Ok(())
-    }
-}
+use crate::models::{Lifecycle, State, UpgradeReport};
+use crate::schedule::{Spec, Zone, remaining, timetable_of};
 
 /// What was found of older programs.
 #[derive(Clone, Copy, Debug)]
@@ -178,7 +138,7 @@ fn settle_in(tx: &Tx<'_>, id: i64, now: Timestamp, report: &mut UpgradeReport) -
         return Ok(());
     };
     let mut passed = None;
-    if let (true, Some(due), Ok(timetable)) = (row.active, row.next_run, timetable(&row))
+    if let (true, Some(due), Ok(timetable)) = (row.active, row.next_run, timetable_of(&row))
         && due <= now
         && remaining(&row) != Some(0)
     {

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::db::jobs::Failed;
+use crate::db::failed::Failed;
 use crate::error::{Code, Error, Example, Result, call, shell};
 
 /// Does something. Where a statement of it fails, that is told as an error of `doing`, as in "could

@@ -3,12 +3,11 @@
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use super::due::DueSchedule;
 use super::rows::{self, occurrence_columns, schedule_columns};
 use super::schedules::change_schedule;
 use crate::db::sql::{self, Row, Tx, statement};
 use crate::db::time::{DbTime, optional};
-use crate::models::{AgentId, Lane, Lifecycle, Occurrence, PromptSchedule};
+use crate::models::{AgentId, DueSchedule, Lane, Lifecycle, Occurrence, PromptSchedule};
 
 /// The schedule, if it may still be claimed as it was seen, and nothing stands in its way.
 pub(in crate::db) fn fetch_claimable(

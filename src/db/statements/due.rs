@@ -2,26 +2,12 @@
 //! the one of what is active, which nearly every schedule is.
 
 use jiff::Timestamp;
-use uuid::Uuid;
 
 use super::rows;
 use super::schedules::change_schedule;
 use crate::db::sql::{self, Row, Tx, statement};
 use crate::db::time::DbTime;
-use crate::models::AgentId;
-
-/// A schedule whose time has come, without its prompt.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct DueSchedule {
-    /// Its number.
-    pub id: i64,
-    /// Its identity.
-    pub uid: Uuid,
-    /// Whom it is for.
-    pub agent_id: AgentId,
-    /// The oldest instant that is not taken yet.
-    pub next_run: Timestamp,
-}
+use crate::models::{AgentId, DueSchedule};
 
 /// The due schedules, the oldest first, so many at most; of one that can't be read its number.
 pub(in crate::db) fn list(

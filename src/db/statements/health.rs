@@ -6,35 +6,7 @@ use uuid::Uuid;
 use super::rows;
 use crate::db::sql::{self, Row, Tx, statement};
 use crate::db::time::DbTime;
-use crate::models::State;
-
-/// Something that was to be done by now.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Overdue {
-    /// Its schedule's number, if that still exists.
-    pub schedule_id: Option<i64>,
-    /// Whom it is for.
-    pub agent_id: String,
-    /// What was to be done, as a state: `waiting` to be sent (again), `unknown` to be looked for.
-    pub state: State,
-    /// Since when.
-    pub since: Timestamp,
-}
-
-/// A prompt that a living scheduler has been sending for very long.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Stalled {
-    /// Its schedule's number, if that still exists.
-    pub schedule_id: Option<i64>,
-    /// Whom it is for.
-    pub agent_id: String,
-    /// Since when it is being sent.
-    pub since: Timestamp,
-    /// Letta's run, if that was told.
-    pub run_id: Option<String>,
-    /// The scheduler that sends it.
-    pub owner: Uuid,
-}
+use crate::models::{OverduePrompt, StalledPrompt, State};
 
 /// How many prompts an owner has on their way.
 pub(in crate::db) struct Sending {
@@ -66,7 +38,7 @@ pub(in crate::db) fn list_long_sent(
     tx: &Tx<'_>,
     silent_since: Timestamp,
     running_since: Timestamp,
-) -> sql::Result<Vec<Stalled>> {
+) -> sql::Result<Vec<StalledPrompt>> {
     let rows = statement!(
         "SELECT s.id AS id, o.agent_id AS agent_id, o.sent_at AS since, o.run_id AS run_id, \
              o.owner AS owner FROM occurrences o LEFT JOIN schedules s ON s.uid = o.uid \
@@ -82,7 +54,10 @@ pub(in crate::db) fn list_long_sent(
 
 /// What should have been sent or looked for before a time, with nothing on its way in its lane; the
 /// first twenty. What is paused, behind its own open occurrence, or not adopted yet is left out.
-pub(in crate::db) fn list_overdue(tx: &Tx<'_>, since: Timestamp) -> sql::Result<Vec<Overdue>> {
+pub(in crate::db) fn list_overdue(
+    tx: &Tx<'_>,
+    since: Timestamp,
+) -> sql::Result<Vec<OverduePrompt>> {
     // A lane holds one agent of one target: the agent tells it well enough here.
     let rows = statement!(
         "SELECT s.id AS id, s.agent_id AS agent_id, 'waiting' AS state, s.next_run AS since \
@@ -106,8 +81,8 @@ pub(in crate::db) fn list_overdue(tx: &Tx<'_>, since: Timestamp) -> sql::Result<
     Ok(rows.iter().filter_map(overdue).collect())
 }
 
-fn stalled(row: &Row) -> Option<Stalled> {
-    Some(Stalled {
+fn stalled(row: &Row) -> Option<StalledPrompt> {
+    Some(StalledPrompt {
         schedule_id: row.get("id").ok()?,
         agent_id: rows::text(row, "agent_id")?,
         since: rows::lenient_time(row, "since")?,
@@ -116,8 +91,8 @@ fn stalled(row: &Row) -> Option<Stalled> {
     })
 }
 
-fn overdue(row: &Row) -> Option<Overdue> {
-    Some(Overdue {
+fn overdue(row: &Row) -> Option<OverduePrompt> {
+    Some(OverduePrompt {
         schedule_id: row.get("id").ok()?,
         agent_id: rows::text(row, "agent_id")?,
         state: State::from_word(&rows::text(row, "state")?)?,

@@ -1,30 +1,10 @@
 //! What has become of occurrences. Each way to ask has an index of its own, so that a page costs what
 //! it shows, however much lies in the database.
 
-use jiff::Timestamp;
-use uuid::Uuid;
-
-use super::rows::{self, Unreadable, occurrence_columns};
+use super::rows::{self, occurrence_columns};
 use crate::db::sql::{self, Row, Tx, statement};
 use crate::db::time::DbTime;
-use crate::models::{AgentId, Attempt, Occurrence, State};
-
-/// Which occurrences to show.
-#[derive(Clone, Debug, Default)]
-pub struct HistoryFilter {
-    /// Only those of this schedule.
-    pub uid: Option<Uuid>,
-    /// Only this agent's.
-    pub agent_id: Option<AgentId>,
-    /// Only those in this state.
-    pub state: Option<State>,
-    /// Only those meant for this time or later.
-    pub since: Option<Timestamp>,
-    /// At most so many.
-    pub limit: u32,
-    /// Leaving out so many at the beginning.
-    pub offset: u32,
-}
+use crate::models::{AgentId, Attempt, HistoryFilter, Occurrence, State, UnreadableOccurrence};
 
 /// An occurrence that is shown.
 pub(in crate::db) struct Shown {
@@ -66,7 +46,7 @@ macro_rules! page {
 pub(in crate::db) fn list(
     tx: &Tx<'_>,
     filter: &HistoryFilter,
-) -> sql::Result<Vec<Result<Shown, Unreadable>>> {
+) -> sql::Result<Vec<Result<Shown, UnreadableOccurrence>>> {
     use State::{
         Cancelled, Coalesced, Dead, Delivered, Missed, Sending, Skipped, Unknown, Waiting,
     };

@@ -5,32 +5,7 @@ use jiff::Timestamp;
 use super::rows;
 use crate::db::sql::{self, Row, Tx, statement};
 use crate::db::time::DbTime;
-use crate::models::Channel;
-
-/// Something to be sent, and the right to send it until the lease ends.
-#[derive(Clone, Debug)]
-pub struct Letter {
-    /// Its number.
-    pub id: i64,
-    /// By which way.
-    pub channel: Channel,
-    /// What it is about: an incident's kind, or `ping`.
-    pub kind: String,
-    /// What it tells of that.
-    pub event: String,
-    /// Where to, unless the settings say it.
-    pub destination: Option<String>,
-    /// The server that is, as scheme, name and port; empty where the settings say it.
-    pub server: String,
-    /// What is sent.
-    pub body: String,
-    /// How often it was tried, this time included.
-    pub tries: i64,
-    /// When it is given up.
-    pub expires_at: Timestamp,
-    /// Why it could not be delivered before.
-    pub error: Option<String>,
-}
+use crate::models::{Channel, OutboxMessage};
 
 /// A letter that is due.
 pub(in crate::db) struct Due {
@@ -123,7 +98,7 @@ pub(in crate::db) fn lease(
     id: i64,
     until: Timestamp,
     now: Timestamp,
-) -> sql::Result<Option<Letter>> {
+) -> sql::Result<Option<OutboxMessage>> {
     let row = statement!(
         "UPDATE outbox SET lease_until = $3, tries = tries + 1 WHERE id = $1 AND head = 1 \
          AND (lease_until IS NULL OR lease_until <= $2 OR lease_until > $3) RETURNING ",
@@ -188,7 +163,7 @@ pub(in crate::db) fn list_given_up_before(
 }
 
 /// Forgets the pings among letters. Returns them.
-pub(in crate::db) fn delete_pings(tx: &Tx<'_>, ids: &[i64]) -> sql::Result<Vec<Letter>> {
+pub(in crate::db) fn delete_pings(tx: &Tx<'_>, ids: &[i64]) -> sql::Result<Vec<OutboxMessage>> {
     statement!(
         "DELETE FROM outbox WHERE id IN (SELECT value FROM json_each($1)) AND channel = 'ping' \
          RETURNING ",
@@ -203,7 +178,7 @@ pub(in crate::db) fn mark_given_up(
     tx: &Tx<'_>,
     ids: &[i64],
     now: Timestamp,
-) -> sql::Result<Vec<Letter>> {
+) -> sql::Result<Vec<OutboxMessage>> {
     statement!(
         "UPDATE outbox SET given_up_at = $2, lease_until = NULL \
          WHERE id IN (SELECT value FROM json_each($1)) AND given_up_at IS NULL RETURNING ",
@@ -234,9 +209,9 @@ fn due(row: &Row) -> sql::Result<Due> {
     })
 }
 
-fn letter(row: &Row) -> sql::Result<Letter> {
+fn letter(row: &Row) -> sql::Result<OutboxMessage> {
     let channel: String = row.get("channel")?;
-    Ok(Letter {
+    Ok(OutboxMessage {
         id: row.get("id")?,
         channel: Channel::from_word(&channel)
             .ok_or_else(|| rows::unreadable("channel", &channel))?,

@@ -3,10 +3,10 @@
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use super::rows::{self, Unreadable, occurrence_columns};
+use super::rows::{self, occurrence_columns};
 use crate::db::sql::{self, Row, Tx, statement};
 use crate::db::time::DbTime;
-use crate::models::{AgentId, Occurrence};
+use crate::models::{AgentId, Occurrence, UnreadableOccurrence};
 
 /// An open occurrence as it is stored.
 pub(in crate::db) struct StoredOpen {
@@ -41,7 +41,7 @@ pub(in crate::db) struct StoredOpen {
 /// What is open and can't be read.
 pub(in crate::db) struct UnreadableOpen {
     /// Which it is, and why.
-    pub(in crate::db) unreadable: Unreadable,
+    pub(in crate::db) unreadable: UnreadableOccurrence,
     /// Where it stands, as it is written there.
     pub(in crate::db) state: String,
 }

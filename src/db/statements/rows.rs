@@ -7,7 +7,7 @@ use uuid::Uuid;
 use crate::db::sql::{self, Row};
 use crate::models::{
     CatchUp, EnvelopeStyle, Lane, Lifecycle, Occurrence, PingUrl, Policy, PromptSchedule, State,
-    Trigger, Turn,
+    Trigger, Turn, UnreadableOccurrence,
 };
 use crate::schedule::read_stored_time;
 
@@ -123,18 +123,9 @@ fn count_up_to(row: &Row, column: &str, most: i64) -> sql::Result<i64> {
     count.ok_or_else(|| unreadable(column, &stored()))
 }
 
-/// An occurrence that can't be read.
-#[derive(Clone, Debug)]
-pub struct Unreadable {
-    /// Its number.
-    pub id: i64,
-    /// Which column it is, and what stands there.
-    pub reason: String,
-}
-
 /// Which occurrence it is that can't be read, and why.
-pub(in crate::db) fn why_unreadable(row: &Row, error: &sql::Error) -> Unreadable {
-    Unreadable {
+pub(in crate::db) fn why_unreadable(row: &Row, error: &sql::Error) -> UnreadableOccurrence {
+    UnreadableOccurrence {
         id: row.get("id").unwrap_or_default(),
         reason: error.to_string(),
     }
@@ -144,7 +135,7 @@ pub(in crate::db) fn why_unreadable(row: &Row, error: &sql::Error) -> Unreadable
 pub(in crate::db) fn read_each<T>(
     rows: &[Row],
     read: impl Fn(&Row) -> sql::Result<T>,
-) -> Vec<Result<T, Unreadable>> {
+) -> Vec<Result<T, UnreadableOccurrence>> {
     let read = |row| read(row).map_err(|e| why_unreadable(row, &e));
     rows.iter().map(read).collect()
 }

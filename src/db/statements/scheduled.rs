@@ -2,9 +2,9 @@
 
 use uuid::Uuid;
 
-use super::rows::{self, Unreadable, occurrence_columns, schedule_columns};
+use super::rows::{self, occurrence_columns, schedule_columns};
 use crate::db::sql::{self, Tx, statement};
-use crate::models::{AgentId, Occurrence, PromptSchedule};
+use crate::models::{AgentId, Occurrence, PromptSchedule, UnreadableOccurrence};
 
 /// What is still to be sent: what will run, is paused, or has finished with its last instant on
 /// the way.
@@ -63,7 +63,7 @@ pub(in crate::db) fn list_sent(
     agent: &AgentId,
     limit: u32,
     offset: u32,
-) -> sql::Result<Vec<Result<Occurrence, Unreadable>>> {
+) -> sql::Result<Vec<Result<Occurrence, UnreadableOccurrence>>> {
     let rows = statement!(
         "SELECT ",
         occurrence_columns!(),

@@ -6,36 +6,7 @@ use uuid::Uuid;
 use super::rows;
 use crate::db::sql::{self, Row, Tx, statement};
 use crate::db::time::DbTime;
-
-/// A scheduler that is alive.
-#[derive(Clone, Debug)]
-pub struct RunningScheduler {
-    /// Its owner id.
-    pub owner: Uuid,
-    /// Its process.
-    pub pid: i64,
-    /// When it started.
-    pub started_at: Timestamp,
-    /// When it last said that it works.
-    pub heartbeat_at: Timestamp,
-    /// Why it delivers nothing at the moment.
-    pub holding: Option<String>,
-}
-
-/// A target to which nothing is sent for now.
-#[derive(Clone, Debug)]
-pub struct HeldTarget {
-    /// Its name.
-    pub target: String,
-    /// Since when.
-    pub held_since: Timestamp,
-    /// The class of what is wrong.
-    pub code: String,
-    /// The same in words.
-    pub reason: String,
-    /// Whether it says that it is well, but refuses the prompts of several agents.
-    pub by_lanes: bool,
-}
+use crate::models::{HeldTarget, RunningScheduler};
 
 /// Writes the heartbeat of a scheduler.
 pub(in crate::db) fn upsert_heartbeat(

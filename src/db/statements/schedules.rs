@@ -8,6 +8,7 @@ use crate::db::sql::{self, Tx, statement};
 use crate::db::time::{DbTime, optional};
 use crate::models::{
     AgentId, CatchUp, EnvelopeStyle, Lifecycle, NewSchedule, PingUrl, Plan, PromptSchedule,
+    ScheduleFilter,
 };
 
 /// The text of a change of schedules that is ours: what is set, and where. It raises `row_version`,
@@ -23,29 +24,14 @@ macro_rules! change_schedule {
 }
 pub(in crate::db) use change_schedule;
 
-/// Which schedules to list.
-#[derive(Clone, Debug, Default)]
-pub struct ListFilter {
-    /// Only this agent's.
-    pub agent_id: Option<AgentId>,
-    /// Also those that are paused, and not only the active ones.
-    pub paused: bool,
-    /// Also those that are over or can't be read, and the paused ones.
-    pub all: bool,
-    /// At most so many; `None` for all.
-    pub limit: Option<u32>,
-    /// Leaving out so many at the beginning.
-    pub offset: u32,
+/// The agent of a filter.
+fn agent_of(filter: &ScheduleFilter) -> Option<&str> {
+    filter.agent_id.as_ref().map(AgentId::as_str)
 }
 
-impl ListFilter {
-    fn agent(&self) -> Option<&str> {
-        self.agent_id.as_ref().map(AgentId::as_str)
-    }
-
-    fn most(&self) -> i64 {
-        self.limit.map_or(i64::MAX, i64::from)
-    }
+/// How many rows a filter wants at most.
+fn most_of(filter: &ScheduleFilter) -> i64 {
+    filter.limit.map_or(i64::MAX, i64::from)
 }
 
 /// Whether a filter matches: the agent is `$1`, ended ones count if `$2`, paused ones if `$3`.
@@ -116,7 +102,10 @@ pub(in crate::db) fn find_other_of_name(
 }
 
 /// The schedules of a filter, by the time of their next run.
-pub(in crate::db) fn list(tx: &Tx<'_>, filter: &ListFilter) -> sql::Result<Vec<PromptSchedule>> {
+pub(in crate::db) fn list(
+    tx: &Tx<'_>,
+    filter: &ScheduleFilter,
+) -> sql::Result<Vec<PromptSchedule>> {
     statement!(
         "SELECT ",
         schedule_columns!(),
@@ -124,10 +113,10 @@ pub(in crate::db) fn list(tx: &Tx<'_>, filter: &ListFilter) -> sql::Result<Vec<P
         matches_filter!(),
         " ORDER BY next_run, id LIMIT $4 OFFSET $5"
     )
-    .bind(filter.agent())
+    .bind(agent_of(filter))
     .bind(filter.all)
     .bind(filter.paused)
-    .bind(filter.most())
+    .bind(most_of(filter))
     .bind(filter.offset)
     .map(tx, rows::schedule)
 }
@@ -135,7 +124,7 @@ pub(in crate::db) fn list(tx: &Tx<'_>, filter: &ListFilter) -> sql::Result<Vec<P
 /// The same with so many characters of each prompt.
 pub(in crate::db) fn list_briefly(
     tx: &Tx<'_>,
-    filter: &ListFilter,
+    filter: &ScheduleFilter,
     characters: i64,
 ) -> sql::Result<Vec<PromptSchedule>> {
     statement!(
@@ -145,35 +134,35 @@ pub(in crate::db) fn list_briefly(
         matches_filter!(),
         " ORDER BY next_run, id LIMIT $4 OFFSET $5"
     )
-    .bind(filter.agent())
+    .bind(agent_of(filter))
     .bind(filter.all)
     .bind(filter.paused)
-    .bind(filter.most())
+    .bind(most_of(filter))
     .bind(filter.offset)
     .bind(characters)
     .map(tx, rows::schedule)
 }
 
 /// How many bytes the prompts of a filter's page have together.
-pub(in crate::db) fn size_of_prompts(tx: &Tx<'_>, filter: &ListFilter) -> sql::Result<i64> {
+pub(in crate::db) fn size_of_prompts(tx: &Tx<'_>, filter: &ScheduleFilter) -> sql::Result<i64> {
     statement!(
         "SELECT coalesce(sum(size), 0) FROM (SELECT octet_length(prompt_text) AS size \
          FROM schedules WHERE ",
         matches_filter!(),
         " ORDER BY next_run, id LIMIT $4 OFFSET $5) AS page"
     )
-    .bind(filter.agent())
+    .bind(agent_of(filter))
     .bind(filter.all)
     .bind(filter.paused)
-    .bind(filter.most())
+    .bind(most_of(filter))
     .bind(filter.offset)
     .one(tx)
 }
 
 /// How many schedules a filter matches, whatever its limit.
-pub(in crate::db) fn count(tx: &Tx<'_>, filter: &ListFilter) -> sql::Result<i64> {
+pub(in crate::db) fn count(tx: &Tx<'_>, filter: &ScheduleFilter) -> sql::Result<i64> {
     statement!("SELECT count(*) FROM schedules WHERE ", matches_filter!())
-        .bind(filter.agent())
+        .bind(agent_of(filter))
         .bind(filter.all)
         .bind(filter.paused)
         .one(tx)

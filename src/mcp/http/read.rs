@@ -10,7 +10,7 @@ use rmcp::model::ErrorCode;
 use crate::error::Code;
 use crate::limits;
 use crate::mcp::message::{self, Asks, Reading, Refusal};
-use crate::server::{Problem, bodies};
+use crate::web::{Problem, bodies};
 
 /// A message that is understood.
 pub(super) struct Message {

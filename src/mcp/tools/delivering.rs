@@ -227,7 +227,7 @@ async fn health(call: &Call) -> Result<Value> {
     let shared = &call.shared;
     let database = match &shared.backend {
         Backend::Here(service) if call.caller.scope().is_none() => {
-            Some(service.db.path().display().to_string())
+            Some(service.database().display().to_string())
         }
         _ => None,
     };

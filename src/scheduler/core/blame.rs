@@ -13,9 +13,8 @@ use jiff::Timestamp;
 use super::super::judge::{Facts, judge_answer, judge_evidence, judge_withheld};
 use super::target::{HeldBy, Target};
 use super::{Action, Core, Settling};
-use crate::db::{Job, OpenOccurrence};
 use crate::letta_client::{Answer, ErrorClass, Evidence, Refusal, RefusalKind};
-use crate::models::{Lane, Verdict};
+use crate::models::{Job, Lane, OpenOccurrence, Verdict};
 
 /// So many lanes that meet the same, with nothing taken in between, are no coincidence.
 const MANY_LANES: usize = 3;

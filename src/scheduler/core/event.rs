@@ -5,9 +5,8 @@ use uuid::Uuid;
 
 use super::super::queue::Candidate;
 use crate::clock::Doubt;
-use crate::db::{Claim, DueSchedule, Halt, Job, OpenOccurrence};
 use crate::letta_client::{Answer, Evidence, Refusal};
-use crate::models::{Lane, State, Verdict};
+use crate::models::{Claim, DueSchedule, Halt, Job, Lane, OpenOccurrence, State, Verdict};
 
 /// What happened.
 #[derive(Debug)]

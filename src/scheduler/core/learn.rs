@@ -8,9 +8,8 @@ use super::super::judge::{Facts, judge_evidence};
 use super::super::queue::{Candidate, Source};
 use super::blame::settle_open;
 use super::{AFTER_FAILURE, Action, Core, Event, Mode, Settling, View, earliest, later};
-use crate::db::{Claim, DueSchedule, Halt, Job, OpenOccurrence};
 use crate::letta_client::{Evidence, RefusalKind};
-use crate::models::{State, Trigger, Verdict};
+use crate::models::{Claim, DueSchedule, Halt, Job, OpenOccurrence, State, Trigger, Verdict};
 
 impl Core {
     pub(super) fn take_in(&mut self, now: Timestamp, event: Event, actions: &mut Vec<Action>) {

@@ -2,8 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::db::Adopted;
-use crate::models::Lifecycle;
+use crate::models::{Adoption, Lifecycle};
 
 /// How many broken schedules of one change are named.
 const NAMED: usize = 10;
@@ -11,7 +10,7 @@ const NAMED: usize = 10;
 /// What was adopted since it was last reported.
 #[derive(Default)]
 pub(super) struct Adoptions {
-    only: Option<Adopted>,
+    only: Option<Adoption>,
     total: usize,
     readable: BTreeMap<&'static str, usize>,
     broken: usize,
@@ -19,7 +18,7 @@ pub(super) struct Adoptions {
 
 impl Adoptions {
     /// Adds what was adopted. The first ones that are broken are named at once.
-    pub(super) fn add(&mut self, adopted: Vec<Adopted>) {
+    pub(super) fn add(&mut self, adopted: Vec<Adoption>) {
         self.total += adopted.len();
         for one in adopted {
             match &one.broken_reason {

@@ -3,10 +3,10 @@
 use super::super::Scheduler;
 use super::super::core::View;
 use super::{Keeper, unknown_from};
-use crate::db::{AT_ONCE, DueSchedule, OpenOccurrence, Waits};
+use crate::db::AT_ONCE;
 use crate::error::Result;
 use crate::failpoint::failpoint;
-use crate::models::State;
+use crate::models::{DueSchedule, LongestWaits, OpenOccurrence, State};
 
 /// How many due schedules a look reads: enough for every place, and for a while.
 pub(super) const DUE_AT_ONCE: usize = 1_000;
@@ -133,7 +133,7 @@ impl Keeper {
                 anew.instants
             );
         }
-        let waits = Waits {
+        let waits = LongestWaits {
             retry: settings.retry_longest,
             reconcile: settings.reconcile_deadline,
         };

@@ -6,9 +6,9 @@ use futures_util::FutureExt;
 
 use super::super::core::Event;
 use super::{Message, Run, Runner};
-use crate::db::{Job, OpenOccurrence};
 use crate::failpoint::failpoint;
 use crate::letta_client::{Answer, Doubt, ErrorClass, Evidence, Outgoing, Refusal, RefusalKind};
+use crate::models::{Job, OpenOccurrence};
 
 impl Runner<'_> {
     pub(super) fn send(&mut self, job: Box<Job>) {

@@ -9,13 +9,14 @@ use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
 use jiff::SignedDuration;
 
+use super::face::Face;
+use super::headers;
 use super::refusal::Refused;
-use super::{Face, headers};
 use crate::api::{AGENT_HEADER, KEY_HEADER};
 use crate::error::{Code, Error, Result, message, shell};
 use crate::models::{self, AgentId, Caller};
-use crate::server::auth::{identify, recognize};
 use crate::service::Service;
+use crate::web::credentials::{identify, recognize};
 
 /// How long it counts that Letta was seen to check credentials.
 const STAYS_SEEN: SignedDuration = SignedDuration::from_secs(60);
@@ -101,7 +102,7 @@ impl Face {
 
     /// Whether whoever reaches us is the operator.
     async fn is_open(&self) -> Result<bool> {
-        Ok(self.guard.is_local() && self.service.db.list_keys().await?.is_empty())
+        Ok(self.guard.is_local() && self.service.is_open_to_all().await?)
     }
 
     /// Whether Letta checks credentials itself, as was seen a moment ago.

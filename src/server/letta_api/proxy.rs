@@ -18,7 +18,7 @@ use crate::error::{Code, Error, Result, call, shell};
 use crate::http::body::{self, Unread};
 use crate::http::{self, cause, limits};
 use crate::models::AgentId;
-use crate::server::bodies;
+use crate::web::bodies;
 
 /// The Letta server that requests are passed on to.
 pub(super) struct Upstream {

@@ -7,7 +7,7 @@ use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
 use crate::error::{Code, Error};
-use crate::server::problem::Problem;
+use crate::web::Problem;
 
 /// What the SDKs go by when an answer is an error: whether to ask once more.
 const SHOULD_RETRY: HeaderName = HeaderName::from_static("x-should-retry");

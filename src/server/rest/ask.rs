@@ -15,8 +15,9 @@ use crate::operations::definition::{Body, Operation};
 use crate::operations::fields::{ID, LIMIT};
 use crate::operations::{self, Ask, Values, reading, strict};
 use crate::server::App;
-use crate::server::auth::Scoped;
-use crate::server::problem::Problem;
+use crate::server::scoped::Scoped;
+use crate::web::Problem;
+
 use crate::service::Service;
 
 /// How much a page holds where nothing is said.

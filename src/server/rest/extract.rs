@@ -10,8 +10,7 @@ use serde_json::json;
 
 use crate::error::{Code, Error, Example, shell};
 use crate::limits;
-use crate::server::bodies;
-use crate::server::problem::Problem;
+use crate::web::{Problem, bodies};
 
 /// A body that is accepted.
 fn example() -> Example {

@@ -1,8 +1,7 @@
 //! `Idempotency-Key`: a request that comes again is answered as it was, without being carried out
 //! again.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::Arc;
 
 use axum::body::{Body, to_bytes};
 use axum::extract::{Request, State};
@@ -14,38 +13,19 @@ use sha2::{Digest, Sha256};
 use super::extract;
 use crate::api::IDEMPOTENCY_KEY;
 use crate::api::problem::ProblemBody;
-use crate::db::{Begun, StoredAnswer};
 use crate::error::{Code, Error, Result, shell};
-use crate::models::{Caller, RequestKey};
+use crate::models::{Caller, RequestKey, RequestStatus, StoredAnswer};
 use crate::server::App;
-use crate::server::auth::identify;
-use crate::server::problem::Problem;
-use crate::server::too_many;
 use crate::service::Service;
+use crate::web::Problem;
+use crate::web::credentials::identify;
+use crate::web::too_many;
 
 /// The longest key.
 const LONGEST_KEY: usize = crate::limits::IDEMPOTENCY_KEY;
 
 /// The largest answer that is kept, in bytes.
 const LARGEST_ANSWER: usize = 1024 * 1024;
-
-/// Requests that are being carried out: one that comes again meanwhile waits for their answers.
-#[derive(Clone, Debug, Default)]
-pub struct Running(Arc<Mutex<HashMap<RequestKey, Weak<tokio::sync::Mutex<()>>>>>);
-
-impl Running {
-    /// What has to be locked while a request is carried out.
-    fn turn(&self, request: &RequestKey) -> Arc<tokio::sync::Mutex<()>> {
-        let mut turns = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        turns.retain(|_, turn| turn.strong_count() > 0);
-        if let Some(turn) = turns.get(request).and_then(Weak::upgrade) {
-            return turn;
-        }
-        let turn = Arc::default();
-        turns.insert(request.clone(), Arc::downgrade(&turn));
-        turn
-    }
-}
 
 /// Carries a request out, or answers as it was answered before.
 pub(super) async fn answer_once(State(app): State<App>, request: Request, next: Next) -> Response {
@@ -93,19 +73,15 @@ async fn carry_out(
     let turn = app.running.turn(&key);
     let _turn = turn.lock().await;
     let service = &app.service;
-    match service
-        .db
-        .begin_request(&key, &hash, service.clock.now())
-        .await?
-    {
-        Begun::Unanswered => {}
-        Begun::Answered(answer) => return Ok(answered_before(answer)),
-        Begun::TooMany => {
+    match service.begin_request(&key, &hash).await? {
+        RequestStatus::Unanswered => {}
+        RequestStatus::Answered(answer) => return Ok(answered_before(answer)),
+        RequestStatus::TooMany => {
             let what = "as many answers of this caller are kept for their Idempotency-Key as may be \
                         within a day";
             return Err(too_many(what).into());
         }
-        Begun::Other => {
+        RequestStatus::Other => {
             return Err(Error::new(
                 Code::IdempotencyConflict,
                 format!(
@@ -167,7 +143,7 @@ async fn keep(
         StatusCode::NOT_FOUND | StatusCode::TOO_MANY_REQUESTS
     );
     if status.is_server_error() || passes {
-        service.db.forget_request(key).await?;
+        service.forget_request(key).await?;
         return Ok(response);
     }
     let body = match Problem::of(&response) {
@@ -182,7 +158,7 @@ async fn keep(
         status: parts.status.as_u16(),
         body: String::from_utf8_lossy(&bytes).into_owned(),
     };
-    service.db.answer_request(key, &answer).await?;
+    service.answer_request(key, &answer).await?;
     Ok(Response::from_parts(parts, Body::from(bytes)))
 }
 
@@ -199,7 +175,7 @@ async fn keep_problem(
         status: problem.status().as_u16(),
         body,
     };
-    service.db.answer_request(key, &answer).await?;
+    service.answer_request(key, &answer).await?;
     Ok(problem.into_response())
 }
 

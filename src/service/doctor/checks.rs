@@ -5,10 +5,12 @@ use std::path::Path;
 use jiff::{SignedDuration, Timestamp};
 
 use super::{Finding, Severity};
-use crate::db::{Db, Overdue, Stalled, network_file_system, timetable};
+use crate::db::{Db, network_file_system};
 use crate::error::Result;
-use crate::models::{Account, Lifecycle, PromptSchedule, ScheduleType, State};
-use crate::schedule::just_before;
+use crate::models::{
+    Account, Lifecycle, OverduePrompt, PromptSchedule, ScheduleType, StalledPrompt, State,
+};
+use crate::schedule::{just_before, timetable_of};
 use crate::service::{Service, Status};
 
 /// The file itself is damaged.
@@ -142,7 +144,7 @@ pub(super) fn schedule(schedule: &PromptSchedule) -> Option<Finding> {
         ));
     }
     let next_run = schedule.next_run.filter(|_| schedule.active)?;
-    let timetable = match timetable(schedule) {
+    let timetable = match timetable_of(schedule) {
         Ok(timetable) => timetable,
         Err(e) => {
             return Some(finding(
@@ -188,7 +190,7 @@ pub(super) async fn schedulers(service: &Service, status: &Status) -> Result<Vec
     let (schedulers, left) = db.examine_owners().await?;
     if !schedulers.iter().any(|(_, alive)| *alive) {
         let live = db
-            .count_schedules(&crate::db::ListFilter::default())
+            .count_schedules(&crate::models::ScheduleFilter::default())
             .await?;
         let severity = match live {
             0 => Severity::Warning,
@@ -249,7 +251,7 @@ pub(super) async fn schedulers(service: &Service, status: &Status) -> Result<Vec
 }
 
 /// A prompt that is being sent for longer than any wait can explain.
-pub(super) fn stalled(stalled: &Stalled, pid: Option<i64>, database: &Path) -> Finding {
+pub(super) fn stalled(stalled: &StalledPrompt, pid: Option<i64>, database: &Path) -> Finding {
     let what = match stalled.schedule_id {
         Some(id) => format!("a prompt of schedule {id}"),
         None => "a prompt of a deleted schedule".to_owned(),
@@ -276,7 +278,7 @@ pub(super) fn stalled(stalled: &Stalled, pid: Option<i64>, database: &Path) -> F
 }
 
 /// Something that a running scheduler should have done by now.
-pub(super) fn overdue(overdue: &Overdue) -> Finding {
+pub(super) fn overdue(overdue: &OverduePrompt) -> Finding {
     let what = match overdue.schedule_id {
         Some(id) => format!("a prompt of schedule {id}"),
         None => "a prompt of a deleted schedule".to_owned(),

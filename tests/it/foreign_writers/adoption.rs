@@ -1,9 +1,11 @@
 //! The rules of adoption one by one, on a clock that stands still.
 
 use jiff::SignedDuration;
-use promptyoself::db::{AT_ONCE, Adopted, Claim, ClaimTerms, ScheduleUpdate};
+use promptyoself::db::AT_ONCE;
 use promptyoself::error::Code;
-use promptyoself::models::{Lifecycle, PromptSchedule, State};
+use promptyoself::models::{
+    Adoption, Claim, ClaimTerms, Lifecycle, PromptSchedule, ScheduleUpdate, State,
+};
 use promptyoself::scheduler::Mode;
 use uuid::Uuid;
 
@@ -17,7 +19,7 @@ pub(super) async fn world() -> (World, Foreign) {
     (world, foreign)
 }
 
-pub(super) async fn adopt(world: &World, foreign: &mut Foreign) -> Vec<Adopted> {
+pub(super) async fn adopt(world: &World, foreign: &mut Foreign) -> Vec<Adoption> {
     let (db, zone) = (&world.service.db, &world.service.zone);
     let mut all = Vec::new();
     loop {

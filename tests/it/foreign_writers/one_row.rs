@@ -2,8 +2,7 @@
 
 use jiff::SignedDuration;
 use promptyoself::clock::Clock;
-use promptyoself::db::HistoryFilter;
-use promptyoself::models::{IncidentKind, Lifecycle, Occurrence, State};
+use promptyoself::models::{HistoryFilter, IncidentKind, Lifecycle, Occurrence, State};
 use promptyoself::scheduler::Mode;
 
 use super::adoption::{execute, schedule, world};

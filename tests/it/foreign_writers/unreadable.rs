@@ -160,7 +160,7 @@ async fn an_open_occurrence_that_cannot_be_read_stops_no_other() {
     let settled = world.occurrences().await;
     assert!(settled.iter().any(|o| o.state == State::Delivered));
     let status = world.service.status().await.unwrap();
-    let filter = promptyoself::db::ListFilter::default();
+    let filter = promptyoself::models::ScheduleFilter::default();
     let listing = world.service.list(&filter, false, &status).await.unwrap();
     assert_eq!(listing.total, 1);
 }

@@ -3,9 +3,8 @@
 
 use std::time::Duration;
 
-use promptyoself::db::ListFilter;
 use promptyoself::letta_client::{Answer, Doubt, ErrorClass, Refusal, RefusalKind};
-use promptyoself::models::{AgentId, Channel, Payload, PingUrl, ScheduleType};
+use promptyoself::models::{AgentId, Channel, Payload, PingUrl, ScheduleFilter, ScheduleType};
 use promptyoself::scheduler::Mode;
 use promptyoself::service::{AccountQuery, HistoryQuery};
 use serde_json::json;
@@ -134,9 +133,9 @@ async fn check_faces(world: &World, victims: &[i64], what: &str) {
         .overview()
         .await
         .unwrap_or_else(|e| panic!("{what}: overview: {}", e.chain()));
-    let all = ListFilter {
+    let all = ScheduleFilter {
         all: true,
-        ..ListFilter::default()
+        ..ScheduleFilter::default()
     };
     service
         .list(&all, true, &status)

@@ -3,10 +3,10 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use promptyoself::db::{Db, Restored};
+use promptyoself::db::Db;
 use promptyoself::error::{Code, Result};
-use promptyoself::models::ChangeQuery;
 use promptyoself::models::State;
+use promptyoself::models::{ChangeQuery, RestoreReport};
 use promptyoself::scheduler::Mode;
 use promptyoself::service::Service;
 
@@ -27,7 +27,7 @@ async fn back_up(world: &World, name: &str) -> PathBuf {
     file
 }
 
-async fn restore(world: &World, from: &Path, to: &Path, replay: bool) -> Result<Restored> {
+async fn restore(world: &World, from: &Path, to: &Path, replay: bool) -> Result<RestoreReport> {
     Db::restore(from, to, &world.service.zone, replay, world.now()).await
 }
 
@@ -40,9 +40,9 @@ async fn open(world: &World, path: &Path) -> Service {
 }
 
 async fn states(service: &Service) -> Vec<(State, i64)> {
-    let filter = promptyoself::db::HistoryFilter {
+    let filter = promptyoself::models::HistoryFilter {
         limit: 100,
-        ..promptyoself::db::HistoryFilter::default()
+        ..promptyoself::models::HistoryFilter::default()
     };
     for account in service.db.accounts().await.unwrap() {
         assert!(account.balanced, "{account:?}");
@@ -246,7 +246,7 @@ async fn a_log_that_a_crash_left_behind_is_not_played_into_what_is_restored() {
     restore(&world, &backup, &lost, false).await.unwrap();
     assert!(!log.exists(), "it is set aside");
     let service = open(&world, &lost).await;
-    let all = promptyoself::db::ListFilter::default();
+    let all = promptyoself::models::ScheduleFilter::default();
     let schedules = service.db.list_schedules(&all).await.unwrap();
     let prompts: Vec<String> = schedules.into_iter().map(|s| s.prompt_text).collect();
     assert_eq!(prompts, ["kept"]);

@@ -1,8 +1,7 @@
-//! Pruned history stays in the account, and nothing of it is sent again.
+//! PruneReport history stays in the account, and nothing of it is sent again.
 
 use jiff::{SignedDuration, Timestamp};
-use promptyoself::db::Pruned;
-use promptyoself::models::{Account, ScheduleType, State};
+use promptyoself::models::{Account, PruneReport, ScheduleType, State};
 use promptyoself::scheduler::Mode;
 
 use crate::foreign_writers::raw::Foreign;
@@ -12,7 +11,7 @@ async fn deliver(world: &World) {
     world.start_on(&world.service, Mode::Once).ended().await;
 }
 
-async fn prune(world: &World, before: Timestamp) -> Pruned {
+async fn prune(world: &World, before: Timestamp) -> PruneReport {
     world.service.prune(before).await.unwrap()
 }
 
@@ -49,7 +48,7 @@ async fn what_is_pruned_stays_in_the_account() {
     assert_eq!(prune(&world, world.now()).await.occurrences, 2);
     world.advance(1);
     assert_eq!(prune(&world, world.now()).await.occurrences, 2);
-    assert_eq!(prune(&world, world.now()).await, Pruned::default());
+    assert_eq!(prune(&world, world.now()).await, PruneReport::default());
     assert_eq!(only_account(&world).await.pruned["delivered"], 5);
     for table in ["occurrences", "attempts", "payloads"] {
         let sql = format!("SELECT count(*) || '' FROM {table}");
@@ -79,7 +78,7 @@ async fn what_is_open_is_never_pruned() {
     world.advance(10);
     deliver(&world).await;
     let later = world.now() + SignedDuration::from_hours(10_000);
-    assert_eq!(prune(&world, later).await, Pruned::default());
+    assert_eq!(prune(&world, later).await, PruneReport::default());
     assert_eq!(world.account().await, [(State::Waiting, 1)]);
 }
 

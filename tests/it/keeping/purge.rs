@@ -1,9 +1,8 @@
-//! Purged text is gone from the file.
+//! PurgeReport text is gone from the file.
 
 use jiff::SignedDuration;
-use promptyoself::db::Purge;
 use promptyoself::error::Code;
-use promptyoself::models::AgentId;
+use promptyoself::models::{AgentId, PurgeScope};
 use promptyoself::scheduler::Mode;
 
 use crate::foreign_writers::raw::Foreign;
@@ -30,8 +29,8 @@ fn holds(world: &World, text: &str) -> bool {
     })
 }
 
-fn agent(name: &str) -> Purge {
-    Purge::Agent(AgentId::parse(name).unwrap())
+fn agent(name: &str) -> PurgeScope {
+    PurgeScope::Agent(AgentId::parse(name).unwrap())
 }
 
 #[tokio::test]
@@ -183,7 +182,7 @@ async fn what_many_incidents_told_is_purged_and_that_of_others_stays() {
              opened_at, opened_at, opened_at, opened_at FROM incidents"
         ))
         .await;
-    let whose = Purge::Agent(AgentId::parse("agent-a").unwrap());
+    let whose = PurgeScope::Agent(AgentId::parse("agent-a").unwrap());
     let purged = world.service.db.purge(&whose, None, world.now()).await;
     assert_eq!(purged.unwrap().live, 1);
     for (left, sql) in [

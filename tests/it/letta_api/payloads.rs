@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use promptyoself::clock::Clock;
-use promptyoself::db::Purge;
-use promptyoself::models::{EnvelopeStyle, Lifecycle, Payload, Policy, ScheduleType, State};
+use promptyoself::models::{
+    EnvelopeStyle, Lifecycle, Payload, Policy, PurgeScope, ScheduleType, State,
+};
 use promptyoself::service::{Changes, Registration};
 use rstest::rstest;
 use serde_json::{Value, json};
@@ -303,7 +304,7 @@ async fn pruning_and_purging_leave_what_is_still_to_be_sent_and_take_what_is_ove
         .prune(world.now(), world.now())
         .await
         .unwrap();
-    let whose = Purge::Agent(promptyoself::models::AgentId::parse("agent-a").unwrap());
+    let whose = PurgeScope::Agent(promptyoself::models::AgentId::parse("agent-a").unwrap());
     world
         .service
         .db

@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 
 use promptyoself::clock::Clock;
-use promptyoself::db::{AT_ONCE, Claim};
+use promptyoself::db::AT_ONCE;
 use promptyoself::scheduler::core::{Action, Core, Event, Mode};
 use promptyoself::scheduler::keeper::{Carried, Keeper, Write};
 
@@ -12,6 +12,7 @@ use crate::daemon::Program;
 use crate::fake_letta::FakeLetta;
 use crate::foreign_writers::raw::Foreign;
 use crate::world::World;
+use promptyoself::models::Claim;
 
 /// How many rows each change is about.
 const ROWS: i64 = 250;

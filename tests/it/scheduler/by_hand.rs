@@ -223,7 +223,7 @@ async fn a_schedule_whose_prompt_was_purged_cannot_be_run() {
     world.advance(1);
     deliver(&world).await;
     let finished = world.service.db.get_schedule(id).await.unwrap().unwrap();
-    let whose = promptyoself::db::Purge::Schedule(finished.uid.unwrap());
+    let whose = promptyoself::models::PurgeScope::Schedule(finished.uid.unwrap());
     world
         .service
         .db

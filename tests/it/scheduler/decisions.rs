@@ -4,9 +4,11 @@ mod order;
 
 use jiff::{SignedDuration, Timestamp};
 use promptyoself::clock::Moment;
-use promptyoself::db::{Claim, ClaimTerms, DueSchedule, Job, OpenOccurrence};
 use promptyoself::letta_client::{ErrorClass, Evidence, Refusal, RefusalKind};
-use promptyoself::models::{AgentId, Fault, Lane, Lifecycle, State, Trigger, Verdict};
+use promptyoself::models::{
+    AgentId, Claim, ClaimTerms, DueSchedule, Fault, Job, Lane, Lifecycle, OpenOccurrence, State,
+    Trigger, Verdict,
+};
 use promptyoself::scheduler::Settings;
 use promptyoself::scheduler::core::{Action, Core, Event, Mode, View};
 use promptyoself::scheduler::queue::Source;

@@ -2,8 +2,9 @@
 //! even.
 
 use jiff::{SignedDuration, Timestamp};
-use promptyoself::db::Taken;
-use promptyoself::models::{Channel, IncidentKind, Lifecycle, PromptSchedule, ScheduleType, State};
+use promptyoself::models::{
+    Channel, IncidentKind, Lifecycle, NextMessage, PromptSchedule, ScheduleType, State,
+};
 use promptyoself::service::{Changes, Wish};
 
 use crate::foreign_writers::raw::Foreign;
@@ -507,7 +508,7 @@ async fn a_notice_tells_that_the_clock_was_wrong() {
     planned_anew(&world).await;
     running.stop().await;
     let taken = db.take_letter(Channel::Url, &[], world.now()).await;
-    let Taken::Letter(letter) = taken.unwrap() else {
+    let NextMessage::Due(letter) = taken.unwrap() else {
         panic!("nothing is told");
     };
     assert_eq!(

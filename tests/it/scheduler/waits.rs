@@ -3,9 +3,8 @@
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use promptyoself::db::HeldTarget;
 use promptyoself::letta_client::{Answer, ErrorClass, Refusal, RefusalKind};
-use promptyoself::models::State;
+use promptyoself::models::{HeldTarget, State};
 
 use crate::fake_target::{Act, FakeTarget};
 use crate::foreign_writers::raw::Foreign;

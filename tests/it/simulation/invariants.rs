@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use jiff::Timestamp;
-use promptyoself::db::Job;
 use promptyoself::scheduler::queue::Source;
 use uuid::Uuid;
 
@@ -12,6 +11,7 @@ use super::model_letta::ModelLetta;
 use super::process::Known;
 use super::trace::{Law, broken};
 use crate::foreign_writers::raw::Foreign;
+use promptyoself::models::Job;
 
 /// Another program that has the database open.
 pub struct Observer {

@@ -7,11 +7,10 @@
 use std::collections::BTreeMap;
 
 use fastrand::Rng;
-use promptyoself::db::Job;
 use promptyoself::letta_client::{
     Answer, Delivery, Doubt, ErrorClass, Evidence, Refusal, RefusalKind,
 };
-use promptyoself::models::{AgentId, Turn};
+use promptyoself::models::{AgentId, Job, Turn};
 use uuid::Uuid;
 
 use super::faults::{Faults, happens, pick};

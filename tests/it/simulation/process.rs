@@ -7,8 +7,8 @@ use std::collections::VecDeque;
 
 use jiff::Timestamp;
 use promptyoself::clock::{Witnesses, judge};
-use promptyoself::db::{Claim, Db};
-use promptyoself::models::{Lane, State, Trigger, Verdict};
+use promptyoself::db::Db;
+use promptyoself::models::{Claim, Lane, State, Trigger, Verdict};
 use promptyoself::scheduler::core::{Action, Core, Event, Mode, Settling, View};
 use promptyoself::scheduler::guard::Start;
 use promptyoself::scheduler::keeper::{Carried, Keeper, Write};

@@ -1,8 +1,8 @@
 //! What becomes of a prompt between a scheduler and the server.
 
 use jiff::SignedDuration;
-use promptyoself::db::Job;
 use promptyoself::letta_client::Answer;
+use promptyoself::models::Job;
 use promptyoself::scheduler::core::Event;
 
 use super::faults::{happens, pick};

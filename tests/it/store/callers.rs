@@ -2,9 +2,8 @@
 
 use std::sync::Arc;
 
-use promptyoself::db::{Begun, StoredAnswer};
 use promptyoself::error::Code;
-use promptyoself::models::{Budget, Caller, RequestKey, ScheduleType};
+use promptyoself::models::{Budget, Caller, RequestKey, RequestStatus, ScheduleType, StoredAnswer};
 use promptyoself::service::{Credentials, Service};
 
 use super::{agent, on_every_store, together};
@@ -47,20 +46,20 @@ async fn a_request_that_comes_again_gets_the_answer_it_got() {
     on_every_store(async |world| {
         let (db, now) = (&world.service.db, world.now());
         let begin = async |hash: &str| db.begin_request(&request(), hash, now).await.unwrap();
-        assert_eq!(begin("asked").await, Begun::Unanswered);
+        assert_eq!(begin("asked").await, RequestStatus::Unanswered);
         let answer = StoredAnswer {
             status: 201,
             body: "{\"id\":1}".into(),
         };
         db.answer_request(&request(), &answer).await.unwrap();
-        assert_eq!(begin("asked").await, Begun::Answered(answer));
-        assert_eq!(begin("something else").await, Begun::Other);
+        assert_eq!(begin("asked").await, RequestStatus::Answered(answer));
+        assert_eq!(begin("something else").await, RequestStatus::Other);
         let another = RequestKey {
             caller: "agent-a".into(),
             ..request()
         };
         let anothers = db.begin_request(&another, "something else", now).await;
-        assert_eq!(anothers.unwrap(), Begun::Unanswered);
+        assert_eq!(anothers.unwrap(), RequestStatus::Unanswered);
     })
     .await;
 }
@@ -72,7 +71,7 @@ async fn a_request_that_made_nothing_can_be_forgotten() {
         db.begin_request(&request(), "asked", now).await.unwrap();
         db.forget_request(&request()).await.unwrap();
         let begun = db.begin_request(&request(), "something else", now).await;
-        assert_eq!(begun.unwrap(), Begun::Unanswered);
+        assert_eq!(begun.unwrap(), RequestStatus::Unanswered);
     })
     .await;
 }

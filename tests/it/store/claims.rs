@@ -1,8 +1,7 @@
 //! A prompt is claimed once, sent by whoever claimed it, and settled once.
 
 use jiff::SignedDuration;
-use promptyoself::db::{Claim, DueSchedule};
-use promptyoself::models::{State, Trigger};
+use promptyoself::models::{Claim, DueSchedule, State, Trigger};
 
 use super::{
     agent, anybodys, busy, claim, dead, delivered, due, job, lane, on_every_store, only_occurrence,

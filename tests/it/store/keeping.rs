@@ -1,8 +1,8 @@
 //! What was is accounted for, also after its details are gone.
 
 use jiff::{SignedDuration, Timestamp};
-use promptyoself::db::{Db, HistoryFilter, ListFilter, Pruned, Purge};
-use promptyoself::models::State;
+use promptyoself::db::Db;
+use promptyoself::models::{HistoryFilter, PruneReport, PurgeScope, ScheduleFilter, State};
 use promptyoself::service::Service;
 
 use super::{agent, claim, dead, delivered, due, job, on_every_store, settle};
@@ -60,7 +60,7 @@ async fn what_is_pruned_stays_in_the_account() {
         assert_eq!(account.pruned["coalesced"], 2);
         assert_eq!(account.pruned["dead"], 1);
         let again = world.service.prune(before).await.unwrap();
-        assert_eq!(again, Pruned::default());
+        assert_eq!(again, PruneReport::default());
     })
     .await;
 }
@@ -71,13 +71,13 @@ async fn what_is_purged_keeps_its_place_and_loses_its_text() {
         let id = seven_hours(&world).await;
         world.every("agent-b", "not secret", "1h").await;
         world.service.cancel(id).await.unwrap();
-        let (db, whose) = (&world.service.db, Purge::Agent(agent("agent-a")));
+        let (db, whose) = (&world.service.db, PurgeScope::Agent(agent("agent-a")));
         let purged = db.purge(&whose, None, world.now()).await.unwrap();
         assert_eq!(purged.schedules, 1);
         assert_eq!(world.account().await.len(), 5);
-        let all = ListFilter {
+        let all = ScheduleFilter {
             all: true,
-            ..ListFilter::default()
+            ..ScheduleFilter::default()
         };
         let kept = format!("{:?}", db.list_schedules(&all).await.unwrap());
         assert!(!kept.contains("the secret"), "{kept}");

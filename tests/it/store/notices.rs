@@ -1,8 +1,8 @@
 //! Incidents are opened once, and told once.
 
 use jiff::SignedDuration;
-use promptyoself::db::{Db, Letter, Taken};
-use promptyoself::models::{Channel, IncidentKind, ScheduleType};
+use promptyoself::db::Db;
+use promptyoself::models::{Channel, IncidentKind, NextMessage, OutboxMessage, ScheduleType};
 
 use super::{claim, dead, delivered, due, job, on_every_store, sending, settle, together};
 use crate::world::World;
@@ -15,15 +15,15 @@ async fn failed(world: &World) {
     settle(world, &sent, &dead()).await;
 }
 
-async fn take(db: &Db, world: &World) -> Option<Letter> {
+async fn take(db: &Db, world: &World) -> Option<OutboxMessage> {
     match db
         .take_letter(Channel::Url, &[], world.now())
         .await
         .unwrap()
     {
-        Taken::Letter(letter) => Some(*letter),
-        Taken::Nothing => None,
-        Taken::TooOld(old) => panic!("{old:?}"),
+        NextMessage::Due(letter) => Some(*letter),
+        NextMessage::Nothing => None,
+        NextMessage::TooOld(old) => panic!("{old:?}"),
     }
 }
 
@@ -59,7 +59,7 @@ async fn of_many_notifiers_at_once_one_gets_a_letter() {
         let now = world.now();
         let taken = together(&world, move |_, service| async move {
             let taken = service.db.take_letter(Channel::Url, &[], now).await;
-            matches!(taken.unwrap(), Taken::Letter(_))
+            matches!(taken.unwrap(), NextMessage::Due(_))
         });
         assert_eq!(taken.await.iter().filter(|taken| **taken).count(), 1);
     })

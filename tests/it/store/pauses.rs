@@ -1,7 +1,6 @@
 //! Pauses, and what passes meanwhile.
 
-use promptyoself::db::Claim;
-use promptyoself::models::{Lifecycle, State};
+use promptyoself::models::{Claim, Lifecycle, State};
 
 use super::{claim, delivered, due, job, on_every_store, schedule, settle, together};
 use crate::world::World;

@@ -1,9 +1,10 @@
 //! Schedules are added, found, listed, changed and ended.
 
 use jiff::SignedDuration;
-use promptyoself::db::{ListFilter, ScheduleUpdate};
 use promptyoself::error::Code;
-use promptyoself::models::{CatchUp, ChangeQuery, Lifecycle, Policy, ScheduleType};
+use promptyoself::models::{
+    CatchUp, ChangeQuery, Lifecycle, Policy, ScheduleFilter, ScheduleType, ScheduleUpdate,
+};
 use promptyoself::service::{Changes, Registration};
 
 use super::{agent, due, on_every_store, schedule, together};
@@ -68,11 +69,11 @@ async fn pages_of_a_list_follow_the_next_run_and_leave_nothing_out() {
         world.once("agent-b", "hello", 60).await;
         let mut seen = Vec::new();
         for offset in [0, 2, 4, 6] {
-            let filter = ListFilter {
+            let filter = ScheduleFilter {
                 agent_id: Some(agent("agent-a")),
                 limit: Some(2),
                 offset,
-                ..ListFilter::default()
+                ..ScheduleFilter::default()
             };
             let page = world.service.db.list_schedules(&filter).await.unwrap();
             assert_eq!(world.service.db.count_schedules(&filter).await.unwrap(), 6);
@@ -129,9 +130,9 @@ async fn a_cancelled_schedule_is_never_due_and_only_shown_among_all() {
         world.advance(3_600);
         assert!(due(&world).await.is_empty());
         assert_eq!(world.active().await, 0);
-        let all = ListFilter {
+        let all = ScheduleFilter {
             all: true,
-            ..ListFilter::default()
+            ..ScheduleFilter::default()
         };
         let listed = world.service.db.list_schedules(&all).await.unwrap();
         assert_eq!(listed.len(), 1);

@@ -1,8 +1,7 @@
 //! Schedulers die, hold and are halted.
 
 use jiff::SignedDuration;
-use promptyoself::db::HeldTarget;
-use promptyoself::models::State;
+use promptyoself::models::{HeldTarget, State};
 use uuid::Uuid;
 
 use super::{

@@ -3,10 +3,10 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use promptyoself::db::{Db, HistoryFilter};
+use promptyoself::db::Db;
 use promptyoself::error::Code;
 use promptyoself::letta_client::{Answer, Evidence};
-use promptyoself::models::State;
+use promptyoself::models::{HistoryFilter, State};
 use promptyoself::scheduler::Mode;
 use promptyoself::service::Service;
 use sha2::{Digest, Sha384};

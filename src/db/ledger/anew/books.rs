@@ -6,8 +6,7 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use super::super::control::PASSED;
-use super::super::plans::{plan_of, timetable, to_i64};
+use super::super::plans::{PASSED, plan_of, to_i64};
 use super::super::revisions::{Revision, begin_revision, fetch_revisions, record_passed};
 use super::outcomes::{parts_passed, take_back};
 use super::wish::{FromNow, planned_from};
@@ -16,7 +15,7 @@ use crate::db::statements::anew::{self, Made, Recorded, Times};
 use crate::db::statements::revisions::end_open;
 use crate::db::statements::schedules::write_plan;
 use crate::models::{Lifecycle, Plan, PromptSchedule, ScheduleType, State};
-use crate::schedule::{Planned, Spec, Timetable, just_after, just_before};
+use crate::schedule::{Planned, Spec, Timetable, just_after, just_before, timetable_of};
 
 /// Puts the books of a schedule in order as of `now`. Returns how many instants that were recorded
 /// as not sent are to come again; `None` if nothing had to be changed.
@@ -130,7 +129,7 @@ fn end_books(
 
 /// When the schedule was last to fire: what its row says may be unreadable by now.
 fn latest_timetable(schedule: &PromptSchedule, revisions: &[Dated]) -> Option<Timetable> {
-    timetable(schedule).ok().or_else(|| {
+    timetable_of(schedule).ok().or_else(|| {
         let mut latest_first = revisions.iter().rev();
         let latest = latest_first.find_map(|dated| dated.revision.planned.as_ref().ok())?;
         Some(latest.timetable.clone())

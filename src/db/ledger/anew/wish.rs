@@ -2,10 +2,10 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::super::plans::{plan_of, timetable};
+use super::super::plans::plan_of;
 use crate::db::statements::anew::Made;
 use crate::models::{Plan, PromptSchedule};
-use crate::schedule::{Spec, Timetable};
+use crate::schedule::{Spec, Timetable, timetable_of};
 
 /// A schedule made by a clock that was ahead by more than this had no other times in mind than those
 /// counted from it: nobody plans for so far ahead.
@@ -29,7 +29,7 @@ pub(super) fn planned_from(
     made: Made,
     now: Timestamp,
 ) -> Option<FromNow> {
-    let mut timetable = timetable(schedule).ok()?;
+    let mut timetable = timetable_of(schedule).ok()?;
     let mut start_at = schedule.start_at;
     let ahead = made.at.duration_since(now);
     // What lay before the false time already when it was noted was not counted from that.

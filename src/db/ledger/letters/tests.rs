@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::*;
+use crate::models::NextMessage;
 use crate::schedule::Zone;
 
 /// Many more than are looked at in one go.
@@ -66,7 +67,7 @@ impl Outbox {
     }
 
     /// Takes a letter, in few steps.
-    async fn take(&self, full: &[&str], now: Timestamp) -> Taken {
+    async fn take(&self, full: &[&str], now: Timestamp) -> NextMessage {
         let full: Vec<String> = full.iter().map(|s| (*s).to_owned()).collect();
         self.steps.store(0, Ordering::Relaxed);
         let taken = self.db.take_letter(Channel::Ping, &full, now).await;
@@ -107,7 +108,7 @@ async fn a_letter_is_found_among_any_others_in_few_steps() {
         let outbox = Outbox::of(columns, values).await;
         let full = ["full0", "full1", "full2"];
         assert!(
-            matches!(outbox.take(&full, now()).await, Taken::Nothing),
+            matches!(outbox.take(&full, now()).await, NextMessage::Nothing),
             "{others}"
         );
         outbox
@@ -118,7 +119,7 @@ async fn a_letter_is_found_among_any_others_in_few_steps() {
                  '2026-02-01 13:00:00.000000', 'other')",
             )
             .await;
-        let Taken::Letter(letter) = outbox.take(&full, now()).await else {
+        let NextMessage::Due(letter) = outbox.take(&full, now()).await else {
             panic!("{others}")
         };
         assert_eq!(letter.body, "new", "{others}");
@@ -141,12 +142,15 @@ async fn letters_of_one_lane_are_taken_in_order_in_few_steps() {
         .run("UPDATE outbox SET lane = 'one', head = (id = 1)")
         .await;
     for id in 1..=20 {
-        let Taken::Letter(letter) = outbox.take(&[], now()).await else {
+        let NextMessage::Due(letter) = outbox.take(&[], now()).await else {
             panic!("{id}")
         };
         assert_eq!(letter.id, id);
         // Nobody gets it, or a later one, meanwhile.
-        assert!(matches!(outbox.take(&[], now()).await, Taken::Nothing));
+        assert!(matches!(
+            outbox.take(&[], now()).await,
+            NextMessage::Nothing
+        ));
         outbox.steps.store(0, Ordering::Relaxed);
         outbox.db.letter_delivered(&letter).await.unwrap();
         outbox.assert_few_steps("delivered");
@@ -157,7 +161,7 @@ async fn letters_of_one_lane_are_taken_in_order_in_few_steps() {
 async fn what_is_too_old_is_given_up_a_hundred_at_a_time_and_delays_nothing_else() {
     let values = "'2026-02-01 11:00:00.000000', '2026-02-01 11:59:00.000000'";
     let outbox = Outbox::of("not_before, expires_at", values).await;
-    let Taken::TooOld(first) = outbox.take(&[], now()).await else {
+    let NextMessage::TooOld(first) = outbox.take(&[], now()).await else {
         panic!("it took one")
     };
     assert_eq!(first.len(), 100);
@@ -173,22 +177,25 @@ async fn what_is_too_old_is_given_up_a_hundred_at_a_time_and_delays_nothing_else
         }
     }
     assert_eq!(i64::try_from(given_up), Ok(MANY));
-    assert!(matches!(outbox.take(&[], now()).await, Taken::Nothing));
+    assert!(matches!(
+        outbox.take(&[], now()).await,
+        NextMessage::Nothing
+    ));
 }
 
 #[tokio::test]
 async fn times_and_leases_of_a_clock_that_was_set_back_hold_nothing_up() {
     let values = "'2026-02-01 12:31:00.000000', '2026-02-01 15:00:00.000000'";
     let outbox = Outbox::of("not_before, expires_at", values).await;
-    let Taken::Letter(letter) = outbox.take(&[], now()).await else {
+    let NextMessage::Due(letter) = outbox.take(&[], now()).await else {
         panic!("it waits for the later now")
     };
     let back = now() - SignedDuration::from_secs(1);
     outbox
         .run(&format!("DELETE FROM outbox WHERE id <> {}", letter.id))
         .await;
-    assert!(matches!(outbox.take(&[], back).await, Taken::Letter(_)));
-    assert!(matches!(outbox.take(&[], back).await, Taken::Nothing));
+    assert!(matches!(outbox.take(&[], back).await, NextMessage::Due(_)));
+    assert!(matches!(outbox.take(&[], back).await, NextMessage::Nothing));
     let after = back + LEASE;
-    assert!(matches!(outbox.take(&[], after).await, Taken::Letter(_)));
+    assert!(matches!(outbox.take(&[], after).await, NextMessage::Due(_)));
 }

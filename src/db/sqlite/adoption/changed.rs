@@ -3,16 +3,14 @@
 
 use jiff::Timestamp;
 
-use super::clear_taken_name;
 use super::reading::{Known, Readable};
-use crate::db::ledger::control::PASSED;
-use crate::db::ledger::plans::{Outcome, remaining, settle_inactive, settle_until, timetable};
+use crate::db::ledger::plans::{Outcome, PASSED, settle_inactive, settle_until};
 use crate::db::ledger::revisions::{begin_revision, end_revision};
-use crate::db::sql::{self, Tx};
+use crate::db::sql::{self, Tx, statement};
 use crate::db::statements::plans::end_waiting;
-use crate::db::statements::schedules::write_plan;
+use crate::db::statements::schedules::{change_schedule, write_plan};
 use crate::models::{Lifecycle, Plan, PromptSchedule, State};
-use crate::schedule::{Spec, Timetable, just_before};
+use crate::schedule::{Spec, Timetable, just_before, remaining, timetable_of};
 
 /// A row of ours that another program changed.
 pub(super) fn adopt_changed(
@@ -172,7 +170,7 @@ fn known_before(row: &PromptSchedule, known: &Known) -> Option<(PromptSchedule, 
         max_repetitions: known.max_repetitions,
         ..row.clone()
     };
-    let timetable = timetable(&before).ok()?;
+    let timetable = timetable_of(&before).ok()?;
     Some((before, timetable))
 }
 
@@ -218,4 +216,19 @@ pub(super) fn set_aside(
     };
     account_for(tx, row, known, now, outcome)?;
     end_waiting(tx, known.uid, State::Cancelled, reason, now)
+}
+
+/// A schedule that comes back to life gives up its name if another has taken it meanwhile.
+fn clear_taken_name(tx: &Tx<'_>, row: &PromptSchedule) -> sql::Result<()> {
+    statement!(change_schedule!(
+        "name = NULL",
+        " WHERE id = $1 AND EXISTS (SELECT 1 FROM schedules o INDEXED BY ix_schedules_name \
+             WHERE o.id <> $1 AND o.agent_id = $2 AND o.name = $3 \
+             AND o.lifecycle IN ('active', 'paused'))"
+    ))
+    .bind(row.id)
+    .bind(row.agent_id.clone())
+    .bind(row.name.clone())
+    .execute(tx)?;
+    Ok(())
 }

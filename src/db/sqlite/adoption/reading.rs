@@ -3,12 +3,11 @@
 use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 
-use crate::db::ledger::plans::schedule_type;
 use crate::db::sql::{self, Tx, statement};
 use crate::db::statements::rows;
 use crate::error::{Code, Error, Result};
 use crate::models::{AgentId, Lifecycle, Plan, PromptSchedule, ScheduleType};
-use crate::schedule::{Spec, Timetable, Zone};
+use crate::schedule::{Spec, Timetable, Zone, schedule_type};
 
 /// How far back the instants of a recurring row are counted.
 const OLDEST: SignedDuration = SignedDuration::from_hours(366 * 24);

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use rusqlite::Connection;
 
-use super::unusable;
+use super::unusable::unusable;
 use crate::db::sql::{self, Tx, query, statement};
 use crate::db::sqlite::connection::{Access, connect};
 use crate::db::sqlite::wording::worded;

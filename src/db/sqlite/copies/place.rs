@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use super::unusable;
+use super::unusable::unusable;
 use crate::db::sql::{self, Tx, query};
 use crate::db::sqlite::connection::{Access, connect};
 use crate::db::sqlite::filesystem::{create_new_private, with_end};

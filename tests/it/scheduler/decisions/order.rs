@@ -1,8 +1,9 @@
 //! Who goes first in a lane when a schedule is due again while its prompt is claimed.
 
 use jiff::{SignedDuration, Timestamp};
-use promptyoself::db::{Claim, ClaimTerms, DueSchedule, Job};
-use promptyoself::models::{Fault, Lane, State, Turn, Verdict};
+use promptyoself::models::{
+    Claim, ClaimTerms, DueSchedule, Fault, Job, Lane, State, Turn, Verdict,
+};
 use promptyoself::scheduler::core::{Action, Event, Settling, View};
 use uuid::Uuid;
 

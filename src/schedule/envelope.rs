@@ -2,8 +2,8 @@
 
 use jiff::Timestamp;
 
-use super::{EnvelopeStyle, Trigger};
-use crate::schedule::Zone;
+use super::Zone;
+use crate::models::{EnvelopeStyle, Trigger};
 
 /// How late a prompt may be sent without being told so, in seconds.
 const ON_TIME_SECONDS: i64 = 60;

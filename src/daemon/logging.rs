@@ -23,7 +23,7 @@ const TALKATIVE: &str = "rmcp";
 ///
 /// # Errors
 /// [`Code::ConfigInvalid`] if the level can't be read.
-pub(super) fn start(env: &Environment, usual: &str) -> Result<()> {
+pub(crate) fn start(env: &Environment, usual: &str) -> Result<()> {
     let levels = env.get("PROMPTYOSELF_LOG").unwrap_or(usual);
     let filter = filter(levels)?;
     // A second start, as in tests, keeps the first one's logging.

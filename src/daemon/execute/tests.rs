@@ -10,6 +10,7 @@ use crate::config::{Environment, Flags};
 use crate::letta_client::{
     Agent, Answer, Evidence, Letta, Lookup, NewTool, OnRun, Outgoing, ServerInfo, Tool,
 };
+use crate::mcp::tools::LONGEST_WAIT;
 use crate::models::{AgentId, Lane, Policy};
 use crate::service::{Registration, When, Wish};
 

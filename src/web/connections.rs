@@ -29,18 +29,18 @@ const PAUSE: Duration = Duration::from_millis(100);
 
 /// What connections may take.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Limits {
+pub(crate) struct Limits {
     /// How many there may be at a time; others wait until there is a place.
-    pub(super) connections: usize,
+    pub(crate) connections: usize,
     /// How long the header of a request may take, and how long a connection may wait for one.
-    pub(super) header: Duration,
+    pub(crate) header: Duration,
     /// Addresses of proxies, which may hold any number of places.
-    pub(super) proxies: Vec<IpAddr>,
+    pub(crate) proxies: Vec<IpAddr>,
 }
 
 impl Limits {
     /// The limits of this process: a quarter of the files that it may open.
-    pub(super) fn of_process(proxies: &[IpAddr]) -> Self {
+    pub(crate) fn of_process(proxies: &[IpAddr]) -> Self {
         let files = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
         let quarter = usize::try_from(files / 4).unwrap_or(usize::MAX);
         Limits {
@@ -51,14 +51,14 @@ impl Limits {
     }
 
     /// The places of these limits.
-    pub(super) fn places(&self, clock: Clock) -> Arc<Places> {
+    pub(crate) fn places(&self, clock: Clock) -> Arc<Places> {
         Places::new(self.connections, self.proxies.clone(), clock)
     }
 }
 
 /// Answers requests until `stop`, and then those that go on. A request that was read may take as
 /// long as it does.
-pub(super) async fn answer(
+pub(crate) async fn answer(
     listener: TcpListener,
     router: Router,
     limits: Limits,

@@ -6,15 +6,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio_util::sync::CancellationToken;
 
-use super::admission::Keys;
-use super::places::part;
+use super::key_cache::KeyCache;
 use crate::clock::Clock;
 use crate::error::{Code, Error, Result};
 use crate::limits;
 
 /// Whose a request is.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(super) enum Holder {
+pub(crate) enum Holder {
     /// Whoever reaches a server that asks for no key.
     Anybody,
     /// The operator's key of this hash.
@@ -27,7 +26,7 @@ pub(super) enum Holder {
 
 /// What kind of request it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(crate) enum Kind {
     /// Whether we are well, which everybody may ask however much others ask.
     Health,
     /// A request of ours, which ends by itself.
@@ -53,12 +52,12 @@ impl Holder {
 
 /// The requests that go on.
 #[derive(Debug)]
-pub(super) struct Holders {
+pub(crate) struct Holders {
     all: usize,
     clock: Clock,
     state: Mutex<State>,
     /// The keys by which holders are known.
-    pub(super) keys: Keys,
+    pub(crate) keys: KeyCache,
 }
 
 #[derive(Debug, Default)]
@@ -78,19 +77,19 @@ struct Going {
 
 /// One request, from its header until its answer is sent and nothing works on it any more.
 #[derive(Debug)]
-pub(super) struct Request {
+pub(crate) struct Request {
     id: u64,
     ended: CancellationToken,
     holders: Arc<Holders>,
 }
 
 impl Holders {
-    pub(super) fn new(all: usize, clock: Clock) -> Arc<Self> {
+    pub(crate) fn new(all: usize, clock: Clock) -> Arc<Self> {
         Arc::new(Holders {
             all,
             clock,
             state: Mutex::default(),
-            keys: Keys::default(),
+            keys: KeyCache::default(),
         })
     }
 
@@ -99,7 +98,7 @@ impl Holders {
     /// # Errors
     /// [`Code::TooMany`] if its holder makes its part of all requests already, or if only places are
     /// left that are kept for others.
-    pub(super) fn begin(self: &Arc<Self>, holder: Holder, kind: Kind) -> Result<Request> {
+    pub(crate) fn begin(self: &Arc<Self>, holder: Holder, kind: Kind) -> Result<Request> {
         let mut state = self.state();
         let count = |is_meant: &dyn Fn(&Going) -> bool| {
             state.requests.values().filter(|r| is_meant(r)).count()
@@ -146,7 +145,7 @@ impl Holders {
     }
 
     /// Ends the answers of those that `may_go_on` does not hold for.
-    pub(super) fn end_unless(&self, may_go_on: impl Fn(&Holder, Kind) -> bool) {
+    pub(crate) fn end_unless(&self, may_go_on: impl Fn(&Holder, Kind) -> bool) {
         for request in self.state().requests.values() {
             if !may_go_on(&request.holder, request.kind) {
                 request.ended.cancel();
@@ -155,12 +154,12 @@ impl Holders {
     }
 
     /// Whether any request goes on.
-    pub(super) fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.state().requests.is_empty()
     }
 
     /// The time.
-    pub(super) fn clock(&self) -> &Clock {
+    pub(crate) fn clock(&self) -> &Clock {
         &self.clock
     }
 
@@ -172,7 +171,7 @@ impl Holders {
 
 impl Request {
     /// Is cancelled when the answer has to end: its key was revoked.
-    pub(super) fn ended(&self) -> CancellationToken {
+    pub(crate) fn ended(&self) -> CancellationToken {
         self.ended.clone()
     }
 
@@ -180,7 +179,7 @@ impl Request {
     ///
     /// # Errors
     /// [`Code::TooMany`] if too much is kept already, of its key or of all.
-    pub(super) fn keep(&self, bytes: usize) -> Result<()> {
+    pub(crate) fn keep(&self, bytes: usize) -> Result<()> {
         let mut state = self.holders.state();
         let Some(own) = state.requests.get(&self.id) else {
             return Ok(());
@@ -207,6 +206,11 @@ impl Drop for Request {
     fn drop(&mut self) {
         self.holders.state().requests.remove(&self.id);
     }
+}
+
+/// A part of the places.
+pub(crate) fn part(all: usize) -> usize {
+    (all / limits::PART).max(1)
 }
 
 /// What is said of something that there is as much of as may be.

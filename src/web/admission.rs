@@ -1,6 +1,6 @@
 //! Letting a request in: whose it is, and whether its holder may make another one.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Body;
@@ -8,20 +8,15 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use jiff::SignedDuration;
 
-use super::App;
 use super::answer::Answer;
-use super::auth::credentials;
+use super::credentials::credentials;
 use super::holders::{self, Holder, Holders, Kind};
 use super::places::Place;
 use super::problem::Problem;
-use crate::db::Db;
 use crate::error::Result;
-use crate::models::{StoredKey, hash_key};
-
-/// How long it is gone by the keys that were read. Who may do what is always asked of the database.
-const KEYS_STAY: SignedDuration = SignedDuration::from_secs(1);
+use crate::models::hash_key;
+use crate::service::Service;
 
 /// How often it is looked whether a key was revoked while its answers are still being sent.
 const LOOK_FOR_REVOKED: Duration = Duration::from_secs(2);
@@ -35,7 +30,7 @@ pub(crate) struct Admitted {
 
 impl Admitted {
     /// The place of its connection.
-    pub(super) fn place(&self) -> &Place {
+    pub(crate) fn place(&self) -> &Place {
         &self.place
     }
 
@@ -43,42 +38,23 @@ impl Admitted {
     ///
     /// # Errors
     /// Those of [`holders::Request::keep`].
-    pub(super) fn keep(&self, bytes: usize) -> Result<()> {
+    pub(crate) fn keep(&self, bytes: usize) -> Result<()> {
         self.request.keep(bytes)
     }
 }
 
-/// The keys as they were a moment ago, so that counting requests asks the database for little.
-#[derive(Debug, Default)]
-pub(super) struct Keys(Mutex<Option<(SignedDuration, Arc<Vec<StoredKey>>)>>);
-
-impl Keys {
-    async fn read(&self, db: &Db, now: SignedDuration) -> Result<Arc<Vec<StoredKey>>> {
-        let known = self.lock().clone();
-        if let Some((at, keys)) = known
-            && now - at < KEYS_STAY
-        {
-            return Ok(keys);
-        }
-        let keys = Arc::new(db.list_keys().await?);
-        *self.lock() = Some((now, keys.clone()));
-        Ok(keys)
-    }
-
-    /// A panic elsewhere leaves it whole.
-    fn lock(&self) -> std::sync::MutexGuard<'_, Option<(SignedDuration, Arc<Vec<StoredKey>>)>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
 /// Lets a request in, or refuses it for now.
-pub(super) async fn admit(State(app): State<App>, mut request: Request, next: Next) -> Response {
+pub(crate) async fn admit(
+    State(service): State<Service>,
+    mut request: Request,
+    next: Next,
+) -> Response {
     let Some(place) = request.extensions_mut().remove::<Arc<Place>>() else {
         return next.run(request).await;
     };
     let kind = kind(request.uri().path());
     let holders = place.places().holders.clone();
-    let holder = holder(&app, &holders, request.headers()).await;
+    let holder = holder(&service, &holders, request.headers()).await;
     let held = match holders.begin(holder, kind) {
         Ok(held) => held,
         Err(error) => return last(Problem::from(error).into_response()),
@@ -115,9 +91,9 @@ fn kind(path: &str) -> Kind {
     }
 }
 
-async fn holder(app: &App, holders: &Holders, headers: &HeaderMap) -> Holder {
-    let now = app.service.clock.moment().uptime;
-    let keys = match holders.keys.read(&app.service.db, now).await {
+async fn holder(service: &Service, holders: &Holders, headers: &HeaderMap) -> Holder {
+    let now = service.clock.moment().uptime;
+    let keys = match holders.keys.read(service, now).await {
         Ok(keys) if keys.is_empty() => return Holder::Anybody,
         Ok(keys) => keys,
         Err(_) => return Holder::Stranger,
@@ -136,13 +112,13 @@ async fn holder(app: &App, holders: &Holders, headers: &HeaderMap) -> Holder {
 
 /// Ends the answers that are still being sent to keys that were revoked meanwhile, and streams that
 /// began before there was any key. Goes on for ever.
-pub(super) async fn end_revoked(db: Db, holders: Arc<Holders>) {
+pub(crate) async fn end_revoked(service: Service, holders: Arc<Holders>) {
     loop {
         holders.clock().sleep(LOOK_FOR_REVOKED).await;
         if holders.is_empty() {
             continue;
         }
-        let Ok(keys) = db.list_keys().await else {
+        let Ok(keys) = service.stored_keys().await else {
             continue;
         };
         let opens = |hash: &str| {

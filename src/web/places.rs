@@ -14,9 +14,8 @@ use jiff::SignedDuration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 
-use super::holders::Holders;
+use super::holders::{Holders, part};
 use crate::clock::Clock;
-use crate::limits;
 
 /// How often it is looked for a place to free while somebody waits for one.
 const LOOK_AGAIN: Duration = Duration::from_millis(250);
@@ -29,14 +28,14 @@ const STALL_GRACE: SignedDuration = SignedDuration::from_secs(5);
 
 /// All places of a server.
 #[derive(Debug)]
-pub(super) struct Places {
+pub(crate) struct Places {
     free: Arc<Semaphore>,
     all: usize,
     trusted: Vec<IpAddr>,
     clock: Clock,
     held: Mutex<Held>,
     /// Who makes requests in them.
-    pub(super) holders: Arc<Holders>,
+    pub(crate) holders: Arc<Holders>,
 }
 
 #[derive(Debug, Default)]
@@ -84,7 +83,7 @@ struct Waits {
 
 /// The place of one connection. Requests that outlive their connection keep it as well.
 #[derive(Debug)]
-pub(super) struct Place {
+pub(crate) struct Place {
     id: u64,
     state: Arc<State>,
     places: Arc<Places>,
@@ -93,7 +92,7 @@ pub(super) struct Place {
 
 /// Something that a client owes us.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Owed {
+pub(crate) enum Owed {
     /// Its next request.
     Request,
     /// The next piece of a body.
@@ -105,7 +104,7 @@ pub(super) enum Owed {
 impl Places {
     /// So many places. One address of another machine may hold a part of them, unless it is one of
     /// the `trusted` ones.
-    pub(super) fn new(all: usize, trusted: Vec<IpAddr>, clock: Clock) -> Arc<Self> {
+    pub(crate) fn new(all: usize, trusted: Vec<IpAddr>, clock: Clock) -> Arc<Self> {
         Arc::new(Places {
             free: Arc::new(Semaphore::new(all)),
             all,
@@ -118,7 +117,7 @@ impl Places {
 
     /// A place for a connection from `address`, as soon as there is one. `None` if that address
     /// holds its part already.
-    pub(super) async fn take(self: &Arc<Self>, address: IpAddr) -> Option<Arc<Place>> {
+    pub(crate) async fn take(self: &Arc<Self>, address: IpAddr) -> Option<Arc<Place>> {
         let network = network(address);
         if self.is_limited(address) && self.held_by(network) >= part(self.all) {
             return None;
@@ -202,18 +201,18 @@ impl Waits {
 
 impl Place {
     /// Notes that the client owes us something, from now on if it did not before.
-    pub(super) fn owes(&self, what: Owed) {
+    pub(crate) fn owes(&self, what: Owed) {
         let now = self.places.clock.moment().uptime;
         lock(&self.state.waits).of(what).get_or_insert(now);
     }
 
     /// Notes that it does not any more.
-    pub(super) fn gave(&self, what: Owed) {
+    pub(crate) fn gave(&self, what: Owed) {
         *lock(&self.state.waits).of(what) = None;
     }
 
     /// Keeps something until the answer to the present request has been sent, or can't be any more.
-    pub(super) fn keep_until_sent(&self, kept: Arc<dyn Any + Send + Sync>) {
+    pub(crate) fn keep_until_sent(&self, kept: Arc<dyn Any + Send + Sync>) {
         *lock(&self.state.sending) = Sending {
             is_whole: false,
             _kept: Some(kept),
@@ -221,14 +220,14 @@ impl Place {
     }
 
     /// Notes that all of an answer has been written.
-    pub(super) fn answered(&self) {
+    pub(crate) fn answered(&self) {
         self.gave(Owed::Body);
         lock(&self.state.sending).is_whole = true;
     }
 
     /// Notes that the system has taken everything that was written: after a whole answer the client
     /// owes us its next request.
-    pub(super) fn flushed(&self) {
+    pub(crate) fn flushed(&self) {
         if lock(&self.state.sending).is_whole {
             self.let_go();
             self.owes(Owed::Request);
@@ -236,33 +235,33 @@ impl Place {
     }
 
     /// Lets go of what was kept until an answer is sent.
-    pub(super) fn let_go(&self) {
+    pub(crate) fn let_go(&self) {
         let sent = std::mem::take(&mut *lock(&self.state.sending));
         drop(sent);
     }
 
     /// Notes whether a part of the present request's body has not been read.
-    pub(super) fn leaves_body(&self, leaves: bool) {
+    pub(crate) fn leaves_body(&self, leaves: bool) {
         self.state.leaves_body.store(leaves, Ordering::Relaxed);
     }
 
     /// Whether the last request was left before its body had come to its end.
-    pub(super) fn has_left_body(&self) -> bool {
+    pub(crate) fn has_left_body(&self) -> bool {
         self.state.leaves_body.load(Ordering::Relaxed)
     }
 
     /// Ends once the connection has to be closed for another one.
-    pub(super) fn closed(&self) -> CancellationToken {
+    pub(crate) fn closed(&self) -> CancellationToken {
         self.state.closed.clone()
     }
 
     /// All places.
-    pub(super) fn places(&self) -> &Arc<Places> {
+    pub(crate) fn places(&self) -> &Arc<Places> {
         &self.places
     }
 
     /// The time.
-    pub(super) fn clock(&self) -> &Clock {
+    pub(crate) fn clock(&self) -> &Clock {
         &self.places.clock
     }
 }
@@ -281,11 +280,6 @@ impl Drop for Place {
     fn drop(&mut self) {
         self.places.held().places.remove(&self.id);
     }
-}
-
-/// A part of the places.
-pub(super) fn part(all: usize) -> usize {
-    (all / limits::PART).max(1)
 }
 
 /// What counts as one address: whoever has one of version 6 has a whole network of them.

@@ -20,13 +20,13 @@ use crate::clock::Clock;
 use crate::limits;
 
 /// The body of a request; its place knows whether there is more of it to come.
-pub(super) struct Coming {
+pub(crate) struct Coming {
     body: Incoming,
     place: Arc<Place>,
 }
 
 impl Coming {
-    pub(super) fn new(body: Incoming, place: Arc<Place>) -> Self {
+    pub(crate) fn new(body: Incoming, place: Arc<Place>) -> Self {
         place.leaves_body(!body.is_end_stream());
         Coming { body, place }
     }
@@ -56,19 +56,19 @@ impl Body for Coming {
 }
 
 /// Reads what still comes, until there is no more or its time is over.
-pub(super) struct Discard {
+pub(crate) struct Discard {
     time: Pin<Box<dyn Future<Output = ()> + Send>>,
 }
 
 impl Discard {
-    pub(super) fn new(clock: &Clock) -> Self {
+    pub(crate) fn new(clock: &Clock) -> Self {
         let clock = clock.clone();
         Discard {
             time: Box::pin(async move { clock.sleep(limits::LEFTOVER).await }),
         }
     }
 
-    pub(super) fn poll(
+    pub(crate) fn poll(
         &mut self,
         socket: &mut TcpStream,
         context: &mut Context<'_>,

@@ -2,17 +2,18 @@
 //! here (DNS rebinding), is refused before anything else is looked at.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, Uri, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
-use super::App;
 use super::problem::Problem;
 use crate::api::{AGENT_HEADER, KEY_HEADER};
 use crate::config::ServerSettings;
 use crate::error::{Code, Error, shell};
+use crate::service::Service;
 
 /// What proxies add to a request that they pass on.
 const FORWARDING: [&str; 5] = [
@@ -117,19 +118,28 @@ impl Guard {
     }
 }
 
+/// What tells whether a request is let through.
+#[derive(Clone)]
+pub(crate) struct Gate {
+    /// Whom it answers.
+    pub(crate) guard: Arc<Guard>,
+    /// Who knows the keys.
+    pub(crate) service: Service,
+}
+
 /// Lets a request through, or refuses it.
-pub(super) async fn check(State(app): State<App>, request: Request, next: Next) -> Response {
-    match check_request(&app, request.headers(), request.uri()).await {
+pub(crate) async fn check(State(gate): State<Gate>, request: Request, next: Next) -> Response {
+    match check_request(&gate, request.headers(), request.uri()).await {
         Ok(()) => next.run(request).await,
         Err(error) => Problem::from(error).into_response(),
     }
 }
 
-async fn check_request(app: &App, headers: &HeaderMap, uri: &Uri) -> Result<(), Error> {
+async fn check_request(gate: &Gate, headers: &HeaderMap, uri: &Uri) -> Result<(), Error> {
     let authority = uri.authority().map(|a| a.as_str());
     refuse_repeated(headers)?;
-    app.guard.check(headers, authority)?;
-    if is_from_elsewhere(headers) && app.service.db.list_keys().await?.is_empty() {
+    gate.guard.check(headers, authority)?;
+    if is_from_elsewhere(headers) && gate.service.is_open_to_all().await? {
         return Err(Error::new(
             Code::NotPermitted,
             "a page of another site made the browser ask this, and there is no key yet by which \
@@ -141,7 +151,7 @@ async fn check_request(app: &App, headers: &HeaderMap, uri: &Uri) -> Result<(), 
     let mut names = headers.keys().map(|n| n.as_str().replace('_', "-"));
     let is_passed_on = names.find(|n| FORWARDING.contains(&n.as_str()));
     match is_passed_on {
-        Some(name) if uri.path() != "/healthz" => refuse_unknown_caller(app, &name).await,
+        Some(name) if uri.path() != "/healthz" => refuse_unknown_caller(&gate.service, &name).await,
         _ => Ok(()),
     }
 }
@@ -156,8 +166,8 @@ fn is_from_elsewhere(headers: &HeaderMap) -> bool {
 
 /// Refuses what a proxy passes on as long as no key was ever made: whoever reaches us is then taken
 /// for the operator, and a proxy on this machine lets in others.
-async fn refuse_unknown_caller(app: &App, name: &str) -> Result<(), Error> {
-    if !app.service.db.list_keys().await?.is_empty() {
+async fn refuse_unknown_caller(service: &Service, name: &str) -> Result<(), Error> {
+    if !service.is_open_to_all().await? {
         return Ok(());
     }
     Err(Error::new(

@@ -1,36 +1,13 @@
 //! Who is calling over HTTP.
 
-use std::sync::Arc;
-
-use axum::extract::FromRequestParts;
 use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
-use axum::http::request::Parts;
 use secrecy::SecretString;
 
-use super::App;
-use super::problem::Problem;
 use crate::api::{AGENT_HEADER, KEY_HEADER, ON_BEHALF_HEADER};
 use crate::error::Result;
-use crate::models::{AgentId, Caller, Face, RequestKey};
+use crate::models::{AgentId, Caller};
 use crate::service::{Credentials, Service, key_refused};
-
-/// The service as the caller of a request sees it.
-pub struct Scoped(pub Service);
-
-impl FromRequestParts<App> for Scoped {
-    type Rejection = Problem;
-
-    async fn from_request_parts(
-        parts: &mut Parts,
-        app: &App,
-    ) -> std::result::Result<Self, Problem> {
-        let (caller, key) = recognize(&app.service, &parts.headers).await?;
-        let service = app.service.for_caller(caller).through(Face::Rest, key);
-        let request = parts.extensions.get::<Arc<RequestKey>>().cloned();
-        Ok(Scoped(Service { request, ..service }))
-    }
-}
 
 /// Who is calling, by the headers of a request.
 ///

@@ -1,4 +1,5 @@
-//! `mcp`: the MCP server for the client that started us, and what `serve` gives its own.
+//! MCP on standard input and output, with delivering beside it, and what the tools of `serve` are
+//! given.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,8 +11,8 @@ use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::output::Reply;
-use super::{Context, deliver, running};
+use super::signals::stopped_by_signal;
+use super::{deliver, execute};
 use crate::clock::{Clock, doubled};
 use crate::config::{RemoteSettings, Settings};
 use crate::error::Result;
@@ -47,13 +48,16 @@ impl Executor for Here {
                 "executed": [],
             }));
         };
-        running::execute_once(&self.service, &self.settings, stop).await
+        execute::execute_once(&self.service, &self.settings, stop).await
     }
 }
 
 /// What tools need where the schedules are in our own database.
-pub(super) fn tools_here(ctx: &Context, service: &Service, stop: CancellationToken) -> Shared {
-    let settings = &ctx.settings;
+pub(crate) fn tools_here(
+    settings: &Settings,
+    service: &Service,
+    stop: CancellationToken,
+) -> Shared {
     Shared {
         backend: Backend::Here(Box::new(service.clone())),
         executor: Some(Arc::new(Here {
@@ -61,7 +65,7 @@ pub(super) fn tools_here(ctx: &Context, service: &Service, stop: CancellationTok
             settings: settings.clone(),
             alone: Mutex::default(),
         })),
-        clock: ctx.clock.clone(),
+        clock: service.clock.clone(),
         zone: service.zone.clone(),
         default_agent: settings.default_agent.clone(),
         settings: settings.mcp.clone(),
@@ -108,7 +112,7 @@ where
 /// none.
 async fn until_somebody_delivers(service: &Service) {
     for _ in 0..50 {
-        let living = service.db.list_schedulers().await;
+        let living = service.list_schedulers().await;
         if living.is_ok_and(|s| !s.is_empty()) {
             return;
         }
@@ -118,17 +122,17 @@ async fn until_somebody_delivers(service: &Service) {
 
 /// What tools need where a server keeps the schedules and delivers.
 fn tools_elsewhere(
-    ctx: &Context,
+    settings: &Settings,
+    clock: &Clock,
     remote: &RemoteSettings,
     stop: CancellationToken,
 ) -> Result<Shared> {
-    let settings = &ctx.settings;
     // A model chooses the arguments, whoever started us.
-    let server = Remote::new(remote, Caller::SomeAgent, ctx.clock.clone())?;
+    let server = Remote::new(remote, Caller::SomeAgent, clock.clone())?;
     Ok(Shared {
         backend: Backend::Elsewhere(Arc::new(server)),
         executor: None,
-        clock: ctx.clock.clone(),
+        clock: clock.clone(),
         zone: Zone::parse(&settings.timezone)?,
         default_agent: settings.default_agent.clone(),
         settings: settings.mcp.clone(),
@@ -139,18 +143,25 @@ fn tools_elsewhere(
     })
 }
 
+/// Speaks MCP on standard input and output for a server that keeps the schedules and delivers, until
+/// the client goes or we are told to stop.
+pub(crate) async fn speak_mcp_for(
+    remote: &RemoteSettings,
+    settings: &Settings,
+    clock: &Clock,
+) -> Result<()> {
+    let stop = stopped_by_signal()?;
+    let tools = tools_elsewhere(settings, clock, remote, stop.clone())?;
+    mcp::stdio::serve(tools, stop).await
+}
+
 /// Speaks MCP on standard input and output until the client goes or we are told to stop, and
 /// delivers beside it unless somebody else does.
-pub(super) async fn mcp(ctx: &Context) -> Result<Reply> {
-    let stop = running::stopped_by_signal()?;
-    if let Some(remote) = &ctx.settings.remote {
-        mcp::stdio::serve(tools_elsewhere(ctx, remote, stop.clone())?, stop).await?;
-        return Reply::new(&json!({ "status": "success" }), String::new());
-    }
-    let service = ctx.service().await?;
-    let delivering = match ctx.settings.mcp.delivers {
+pub(crate) async fn speak_mcp(service: &Service, settings: &Settings) -> Result<()> {
+    let stop = stopped_by_signal()?;
+    let delivering = match settings.mcp.delivers {
         true => {
-            let (service, settings) = (service.clone(), ctx.settings.clone());
+            let (service, settings) = (service.clone(), settings.clone());
             Some(tokio::spawn(keep_delivering(
                 service,
                 settings,
@@ -160,24 +171,23 @@ pub(super) async fn mcp(ctx: &Context) -> Result<Reply> {
         false => None,
     };
     if delivering.is_some() {
-        until_somebody_delivers(&service).await;
+        until_somebody_delivers(service).await;
     }
-    let tools = tools_here(ctx, &service, stop.clone());
+    let tools = tools_here(settings, service, stop.clone());
     let calls = tools.calls.clone();
     let spoken = mcp::stdio::serve(tools, stop.clone()).await;
     stop.cancel();
     calls.close();
-    let drain = ctx.settings.delivery.drain.saturating_add(LAST_NOTES);
+    let drain = settings.delivery.drain.saturating_add(LAST_NOTES);
     tokio::select! {
         () = calls.wait() => {}
-        () = ctx.clock.sleep(drain.unsigned_abs()) => {}
+        () = service.clock.sleep(drain.unsigned_abs()) => {}
     }
     if let Some(delivering) = delivering {
         // It reports its faults itself.
         let _ = delivering.await;
     }
-    spoken?;
-    Reply::new(&json!({ "status": "success" }), String::new())
+    spoken
 }
 
 #[cfg(test)]

@@ -54,12 +54,12 @@ impl Unread {
     }
 
     /// The error.
-    pub(super) fn error(&self) -> Error {
+    pub(crate) fn error(&self) -> Error {
         Error::new(self.error.code(), self.error.to_string())
     }
 
     /// Whether it is larger than it may be.
-    pub(super) fn is_too_large(&self) -> bool {
+    pub(crate) fn is_too_large(&self) -> bool {
         self.status == Some(StatusCode::PAYLOAD_TOO_LARGE)
     }
 }
@@ -91,7 +91,7 @@ pub fn bounded(request: Request, most: usize) -> Result<Request, Unread> {
 }
 
 /// The same request with a body that is passed on piece by piece.
-pub(super) fn passed_on(request: Request) -> Request {
+pub(crate) fn passed_on(request: Request) -> Request {
     watched(request, None)
 }
 
@@ -131,7 +131,7 @@ pub async fn read(request: Request, most: usize) -> Result<(Parts, Bytes), Probl
 }
 
 /// The answer to a body that could not be read: what we refused it for, or that it broke off.
-pub(super) fn refused(
+pub(crate) fn refused(
     error: &(dyn std::error::Error + 'static),
     example: Option<Example>,
 ) -> Problem {
@@ -142,7 +142,7 @@ pub(super) fn refused(
 }
 
 /// The error of ours for which a body ended, if one did.
-pub(super) fn cause<'a>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a Unread> {
+pub(crate) fn cause<'a>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a Unread> {
     let mut next = Some(error);
     while let Some(e) = next {
         if let Some(own) = e.downcast_ref() {
@@ -154,7 +154,7 @@ pub(super) fn cause<'a>(error: &'a (dyn std::error::Error + 'static)) -> Option<
 }
 
 /// What is said of a body that its client did not send to its end.
-pub(super) fn broken() -> Error {
+pub(crate) fn broken() -> Error {
     Error::new(
         Code::RequestInvalid,
         "the body could not be read to its end, or is not sent as HTTP asks for it",

@@ -14,7 +14,7 @@ use super::places::{Owed, Place};
 use crate::limits;
 
 /// A socket whose writes fail once the other end has taken no byte for [`limits::UNREAD`].
-pub(super) struct Wire {
+pub(crate) struct Wire {
     socket: TcpStream,
     place: Arc<Place>,
     /// Ends when the other end has had its time; there only while it takes nothing.
@@ -24,7 +24,7 @@ pub(super) struct Wire {
 }
 
 impl Wire {
-    pub(super) fn new(socket: TcpStream, place: Arc<Place>) -> Self {
+    pub(crate) fn new(socket: TcpStream, place: Arc<Place>) -> Self {
         close_if_unread(&socket);
         Wire {
             socket,

@@ -1,4 +1,4 @@
-//! The commands that deliver: a scheduler built from the settings, and what it did.
+//! Delivering: a scheduler built from the settings, the notifier beside it, and what it did.
 
 use std::time::Duration;
 
@@ -10,9 +10,8 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::config::{self, Delivery};
-use crate::db::RunningScheduler;
 use crate::error::{Code, Error, Result};
-use crate::models::{By, Lifecycle, State, Verdict};
+use crate::models::{By, Lifecycle, RunningScheduler, State, Verdict};
 use crate::notify::Notifier;
 use crate::scheduler::{Mode, Outcome, Scheduler, Settings};
 use crate::service::Service;
@@ -48,7 +47,7 @@ impl Pulse {
 
 /// Delivers until `stop`; `poll` is the longest time between two looks at the database, and
 /// `outcomes` is told of everything that is settled.
-pub(super) async fn forever(
+pub(crate) async fn forever(
     service: &Service,
     asked: &config::Settings,
     poll: Option<Duration>,
@@ -65,7 +64,7 @@ pub(super) async fn forever(
     }
     tracing::info!(
         "delivering the schedules of {} to {}",
-        service.db.path().display(),
+        service.database().display(),
         service.letta.address()
     );
     let scheduler = scheduler(service, settings, outcomes)?;
@@ -76,7 +75,7 @@ pub(super) async fn forever(
 
 /// Delivers until `stop` as long as no other scheduler works on the database, and stands by while
 /// one does.
-pub(super) async fn when_nobody_else(
+pub(crate) async fn when_nobody_else(
     service: &Service,
     asked: &config::Settings,
     stop: CancellationToken,
@@ -85,7 +84,7 @@ pub(super) async fn when_nobody_else(
     loop {
         // Two that begin at the same time are safe beside each other, and so is one that hung and
         // goes on.
-        match service.db.list_schedulers().await {
+        match service.list_schedulers().await {
             Ok(others) if pulse.is_felt(&others) => {}
             Ok(others) => {
                 if !others.is_empty() {
@@ -105,7 +104,7 @@ pub(super) async fn when_nobody_else(
 }
 
 /// Tries everything that is due once, and says what became of each.
-pub(super) async fn once(
+pub(crate) async fn once(
     service: &Service,
     asked: &config::Settings,
     notifier: Notifier,

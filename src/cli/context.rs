@@ -1,0 +1,87 @@
+//! What every command is given.
+
+use std::sync::{Arc, OnceLock};
+
+use crate::clock::Clock;
+use crate::config::Settings;
+use crate::daemon;
+use crate::error::Result;
+use crate::letta_client::Rest;
+use crate::models::{Caller, Face};
+use crate::operations::Ask;
+use crate::remote::Remote;
+use crate::service::Service;
+
+/// What every command is given.
+pub struct Context {
+    /// The settings.
+    pub settings: Settings,
+    /// The time.
+    pub clock: Clock,
+    /// Whether the command goes on until it is stopped.
+    is_lasting: bool,
+    /// What a command has opened.
+    opened: OnceLock<Service>,
+}
+
+impl Context {
+    /// A context in which nothing is open yet.
+    pub(super) fn new(settings: Settings, clock: Clock, is_lasting: bool) -> Self {
+        Context {
+            settings,
+            clock,
+            is_lasting,
+            opened: OnceLock::new(),
+        }
+    }
+
+    /// Who calls: through the plugin it is an agent that chooses the arguments.
+    fn caller(&self) -> Caller {
+        match self.settings.plugin {
+            Some(_) => Caller::SomeAgent,
+            None => Caller::Operator,
+        }
+    }
+
+    /// The client of Letta.
+    pub(super) fn letta(&self) -> Result<Arc<Rest>> {
+        daemon::open_letta(&self.settings, &self.clock)
+    }
+
+    /// Opens the database and the client.
+    pub(super) async fn service(&self) -> Result<Service> {
+        let (mut service, upgraded) = daemon::open_service(&self.settings, &self.clock).await?;
+        if !self.is_lasting {
+            service = service.with_one_connection();
+        }
+        let face = match self.settings.plugin {
+            Some(_) => Face::Plugin,
+            None => Face::Cli,
+        };
+        let service = service.for_caller(self.caller()).through(face, None);
+        let _ = self.opened.set(service.clone());
+        if let Some(report) = upgraded {
+            tracing::warn!("{report}");
+        }
+        Ok(service)
+    }
+
+    /// What the commands on schedules are asked of.
+    pub(super) async fn operations(&self) -> Result<Arc<dyn Ask>> {
+        if let Some(remote) = &self.settings.remote {
+            return Ok(Arc::new(Remote::new(
+                remote,
+                self.caller(),
+                self.clock.clone(),
+            )?));
+        }
+        Ok(Arc::new(self.service().await?))
+    }
+
+    /// Closes the database, if a command has opened it.
+    pub(super) async fn close(&self) {
+        if let Some(service) = self.opened.get() {
+            service.close().await;
+        }
+    }
+}

@@ -1,0 +1,16 @@
+//! How processes are put together from the settings: what is opened, who delivers, what is served
+//! beside it, and how all of it ends.
+
+mod deliver;
+mod execute;
+pub(crate) mod logging;
+mod mcp;
+mod open;
+mod serve;
+mod signals;
+
+pub(crate) use execute::{execute_loop, execute_once, execute_within};
+pub(crate) use mcp::{speak_mcp, speak_mcp_for};
+pub(crate) use open::{open_letta, open_service};
+pub(crate) use serve::serve;
+pub(crate) use signals::stopped_by_signal;

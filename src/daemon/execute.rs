@@ -1,0 +1,93 @@
+//! Delivering without a server: once, or until the process is told to stop.
+
+use std::time::Duration;
+
+use jiff::SignedDuration;
+use serde_json::{Value, json};
+use tokio_util::sync::CancellationToken;
+
+use super::deliver;
+use super::signals::stopped_by_signal;
+use crate::config::Settings;
+use crate::error::Result;
+use crate::letta_client::{ErrorClass, Refusal, RefusalKind};
+use crate::notify::Notifier;
+use crate::service::Service;
+
+/// The longest that a call which must answer in time waits for turns that go on when its time is
+/// over.
+const LONGEST_DRAIN: SignedDuration = SignedDuration::from_secs(5);
+
+/// Delivers what is due, once, and answers within a time. What is on its way then is left to be looked
+/// for, as at every stop.
+pub(crate) async fn execute_within(
+    limit: Duration,
+    service: &Service,
+    settings: &Settings,
+    stop: CancellationToken,
+) -> Result<Value> {
+    let mut settings = settings.clone();
+    settings.delivery.drain = settings.delivery.drain.min(LONGEST_DRAIN);
+    let drain = Duration::try_from(settings.delivery.drain).unwrap_or_default();
+    let pass = execute_once(service, &settings, stop.clone());
+    tokio::pin!(pass);
+    tokio::select! {
+        done = &mut pass => return done,
+        () = service.clock.sleep(limit.saturating_sub(drain)) => stop.cancel(),
+    }
+    let mut json = pass.await?;
+    let done = json["message"].as_str().unwrap_or_default();
+    json["message"] = format!(
+        "{done}; it took too long to wait for more: history shows what becomes of what is on its \
+         way, and what is still due stays due"
+    )
+    .into();
+    Ok(json)
+}
+
+/// Delivers what is due, once, and says what became of each.
+pub(crate) async fn execute_once(
+    service: &Service,
+    settings: &Settings,
+    stop: CancellationToken,
+) -> Result<Value> {
+    let notifier = Notifier::new(service.db.clone(), service.clock.clone(), &settings.notify)?;
+    let executed = deliver::once(service, settings, notifier, stop).await?;
+    let status = service.status().await?;
+    if executed
+        .iter()
+        .all(|e| e["delivered"] == Value::Bool(false))
+        && let Some(held) = status.held.first()
+    {
+        // The note tells how it began; what stands in the way by now may be something else.
+        let why = service.letta.check().await.err().unwrap_or_else(|| {
+            let class = ErrorClass::from_word(&held.code).unwrap_or(ErrorClass::Unreachable);
+            Refusal::new(RefusalKind::TargetTrouble, class, &held.reason)
+        });
+        return Err(why.into_error("deliver what is due, which stays due"));
+    }
+    let message = format!("{} prompts executed", executed.len());
+    let mut json = json!({ "status": "success", "message": message, "executed": executed });
+    let halted = status
+        .halted
+        .map(|halt| format!("{halt}, so nothing was sent: promptyoself halt --off lets it go on"));
+    if let Some(halted) = &halted {
+        json["warning"] = halted.as_str().into();
+    }
+    Ok(json)
+}
+
+/// Delivers until the process is told to stop; `poll` is the longest time between two looks at the
+/// database.
+pub(crate) async fn execute_loop(
+    service: &Service,
+    settings: &Settings,
+    poll: Duration,
+) -> Result<()> {
+    let notifier = Notifier::new(service.db.clone(), service.clock.clone(), &settings.notify)?;
+    let stop = stopped_by_signal()?;
+    deliver::forever(service, settings, Some(poll), notifier, None, stop).await
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,36 @@
+//! `serve`: the scheduler, and the server beside it.
+
+use tokio::sync::mpsc;
+
+use super::deliver;
+use super::mcp::tools_here;
+use super::signals::stopped_by_signal;
+use crate::config::Settings;
+use crate::error::Result;
+use crate::notify::Notifier;
+use crate::server::{self, Metrics};
+use crate::service::Service;
+
+/// Delivers and answers until the process is told to stop.
+pub(crate) async fn serve(service: &Service, settings: &Settings) -> Result<()> {
+    let notifier = Notifier::new(service.db.clone(), service.clock.clone(), &settings.notify)?;
+    let stop = stopped_by_signal()?;
+    let (told, mut outcomes) = mpsc::unbounded_channel();
+    if let Err(e) = service.db.recount_schedules().await {
+        tracing::warn!("{}; the metrics may tell another number", e.chain());
+    }
+    let metrics = Metrics::default();
+    let counted = metrics.clone();
+    tokio::spawn(async move {
+        while let Some(outcome) = outcomes.recv().await {
+            counted.count(&outcome);
+        }
+    });
+    let tools = tools_here(settings, service, stop.clone());
+    let serving = server::start(&settings.server, service, metrics, tools, stop.clone()).await?;
+    let delivered =
+        deliver::forever(service, settings, None, notifier, Some(told), stop.clone()).await;
+    stop.cancel();
+    serving.await;
+    delivered
+}

@@ -1,0 +1,38 @@
+//! The signals that end a process.
+
+use tokio_util::sync::CancellationToken;
+
+use crate::error::{Code, Error, Result};
+
+/// A token that SIGTERM and SIGINT cancel.
+pub(crate) fn stopped_by_signal() -> Result<CancellationToken> {
+    let stop = CancellationToken::new();
+    cancel_by_signal(stop.clone())
+        .map_err(|e| Error::new(Code::Internal, "could not listen for signals").caused_by(e))?;
+    Ok(stop)
+}
+
+#[cfg(unix)]
+fn cancel_by_signal(stop: CancellationToken) -> std::io::Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    tokio::spawn(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        stop.cancel();
+    });
+    Ok(())
+}
+
+#[cfg(not(unix))]
+fn cancel_by_signal(stop: CancellationToken) -> std::io::Result<()> {
+    tokio::spawn(async move {
+        if tokio::signal::ctrl_c().await.is_ok() {
+            stop.cancel();
+        }
+    });
+    Ok(())
+}

@@ -1,0 +1,23 @@
+//! A schedule as it stands, for whoever is about to change it.
+
+use jiff::Timestamp;
+
+use super::locks::lock_schedule_as_it_is;
+use crate::db::sql::{self, Tx};
+use crate::db::sqlite::adoption::adopt_if_touched;
+use crate::db::statements::schedules;
+use crate::models::PromptSchedule;
+use crate::schedule::Zone;
+
+/// Locks a schedule and reads it as it stands, with what another program has changed of it adopted,
+/// so that our change doesn't hide that one. `None` if there is none of this number.
+pub(in crate::db) fn lock_schedule(
+    tx: &Tx<'_>,
+    id: i64,
+    zone: &Zone,
+    now: Timestamp,
+) -> sql::Result<Option<PromptSchedule>> {
+    lock_schedule_as_it_is(tx, id)?;
+    adopt_if_touched(tx, id, zone, now)?;
+    schedules::fetch(tx, id)
+}

@@ -1,0 +1,22 @@
+//! Files that can be no copy.
+
+use std::path::Path;
+
+use crate::error::{Code, Error, shell};
+
+/// The error of a file or folder that a copy needs and that can't be used.
+pub(super) fn unusable(path: &Path, doing: &str, error: std::io::Error) -> Error {
+    let hint = match error.kind() {
+        std::io::ErrorKind::AlreadyExists => {
+            ": there is such a file already, and it is not overwritten; give another name"
+        }
+        std::io::ErrorKind::NotFound => ": there is no such file or folder",
+        _ => "",
+    };
+    Error::new(
+        Code::FileUnusable,
+        format!("could not {doing} {}{hint}", path.display()),
+    )
+    .example(shell("promptyoself backup promptyoself-backup.db"))
+    .caused_by(error)
+}

@@ -1,0 +1,83 @@
+//! The change of a schedule.
+
+use super::{AgentId, PingUrl, Plan, Policy, PromptSchedule, ScheduleType};
+
+/// What to change of a schedule; `None` leaves a field as it is.
+#[derive(Clone, Debug, Default)]
+pub struct ScheduleUpdate {
+    /// Another agent.
+    pub agent_id: Option<AgentId>,
+    /// Another prompt.
+    pub prompt_text: Option<String>,
+    /// Another name, unique among the agent's live schedules.
+    pub name: Option<String>,
+    /// Other instants. Those of the old plan that passed unsent become `skipped`.
+    pub plan: Option<Plan>,
+    /// Another way of delivering.
+    pub policy: Policy,
+    /// Another dead-man service, or none.
+    pub ping_url: Option<Option<PingUrl>>,
+    /// How many live schedules another agent may have with it; `None` for any number.
+    pub most_schedules: Option<i64>,
+    /// Whether the plan has the old one's instants, with another end or number: then none is
+    /// skipped, and it goes on where the schedule stands.
+    pub keeps_instants: bool,
+}
+
+impl ScheduleUpdate {
+    /// Whether it changes nothing.
+    pub fn is_empty(&self) -> bool {
+        self.agent_id.is_none()
+            && self.prompt_text.is_none()
+            && self.name.is_none()
+            && self.plan.is_none()
+            && self.policy == Policy::default()
+            && self.ping_url.is_none()
+    }
+
+    /// The names of what it changes of a schedule, as an update asks for them.
+    pub(crate) fn names(&self, schedule: &PromptSchedule) -> String {
+        let policy = &self.policy;
+        let mut names: Vec<&str> = [
+            ("agent_id", self.agent_id.is_some()),
+            ("prompt", self.prompt_text.is_some()),
+            ("name", self.name.is_some()),
+            ("catch_up", policy.catch_up.is_some()),
+            ("grace", policy.grace.is_some()),
+            ("pause_on_failure", policy.pause_on_failure.is_some()),
+            ("envelope", policy.envelope.is_some()),
+            ("max_age", policy.max_age.is_some()),
+            ("ping_url", self.ping_url.is_some()),
+        ]
+        .into_iter()
+        .filter_map(|(name, changes)| changes.then_some(name))
+        .collect();
+        if let Some(plan) = &self.plan {
+            let kind = plan.schedule_type.as_str();
+            let spec = (kind, plan.schedule_value.as_str());
+            let bounds = [
+                (
+                    match plan.schedule_type {
+                        ScheduleType::Once => "time",
+                        ScheduleType::Cron => "cron",
+                        ScheduleType::Interval => "every",
+                    },
+                    spec != (&schedule.schedule_type, &schedule.schedule_value),
+                ),
+                (
+                    "timezone",
+                    schedule.timezone.as_deref() != Some(plan.timezone.as_str()),
+                ),
+                ("start_at", plan.start_at != schedule.start_at),
+                ("end_at", plan.end_at != schedule.end_at),
+                (
+                    "max_repetitions",
+                    plan.max_repetitions != schedule.max_repetitions,
+                ),
+            ];
+            let changed = bounds.into_iter().filter(|(_, differs)| *differs);
+            names.extend(changed.map(|(name, _)| name));
+        }
+        names.join(", ")
+    }
+}
