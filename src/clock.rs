@@ -13,8 +13,8 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::sync::watch;
 
 pub use doubt::{
-    Doubt, KnownTimes, Reading, SAME, STEADY, TargetTime, Why, Witnesses, is_possible, judge,
-    needs_a_witness,
+    ClockDoubt, KnownTimes, Reading, ReferenceClocks, SAME, STEADY, TargetTime, Why, assess_clock,
+    is_possible, needs_reference_clock,
 };
 
 /// One reading of both clocks.
@@ -205,6 +205,19 @@ pub fn doubled(first: SignedDuration, times: i64, longest: SignedDuration) -> Si
     first
         .saturating_mul(factor.unwrap_or(i32::MAX))
         .min(longest)
+}
+
+/// A time so much later, or the last one that there is.
+pub fn later(time: Timestamp, by: SignedDuration) -> Timestamp {
+    time.checked_add(by).unwrap_or(Timestamp::MAX)
+}
+
+/// The earlier of two times, where there is one.
+pub fn earliest(a: Option<Timestamp>, b: Option<Timestamp>) -> Option<Timestamp> {
+    match (a, b) {
+        (Some(a), Some(b)) => Some(a.min(b)),
+        (a, b) => a.or(b),
+    }
 }
 
 /// Cuts a timestamp to whole microseconds, towards the past for times after 1970.

@@ -2,6 +2,7 @@
 
 mod account;
 mod agent;
+mod answer;
 mod budget;
 mod caller;
 mod change;
@@ -16,6 +17,7 @@ mod outbox;
 mod payload;
 mod ping;
 mod policy;
+mod recipient;
 mod request;
 mod rows;
 mod schedule;
@@ -25,7 +27,8 @@ mod verdict;
 
 pub(crate) use account::name_some;
 pub use account::{Account, Sums};
-pub use agent::{AgentId, Lane};
+pub use agent::AgentId;
+pub use answer::{Answer, Delivery, Doubt, ErrorClass, Evidence, Refusal, RefusalKind};
 pub use budget::{AllAgents, Allowance, Budget};
 pub use caller::Caller;
 pub use change::{By, Change, ChangeQuery, Face, Operation};
@@ -47,6 +50,7 @@ pub use payload::Payload;
 pub(crate) use payload::{LARGEST_REQUEST, hash_of, shown};
 pub use ping::{Ping, PingUrl};
 pub use policy::{CatchUp, DEFAULT_GRACE, DEFAULT_PAUSE_ON_FAILURE, EnvelopeStyle, Policy};
+pub use recipient::{Lane, Recipient, TargetName};
 pub use request::{RequestKey, RequestStatus, StoredAnswer};
 pub use rows::{Adoption, RowColumns};
 pub use schedule::{Lifecycle, NewSchedule, Plan, PromptSchedule, ScheduleType};

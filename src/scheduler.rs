@@ -5,26 +5,25 @@
 
 pub mod core;
 pub mod guard;
-pub mod judge;
-pub mod keeper;
+pub mod lookup;
 pub mod queue;
+mod report;
 mod runner;
 mod settings;
+pub mod store;
+pub mod verdicts;
 
-use std::sync::Arc;
-
-use jiff::Timestamp;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
 use crate::db::Db;
 use crate::error::Result;
-use crate::letta_client::Letta;
-use crate::models::{State, Verdict};
+use crate::letta_client::Targets;
 use crate::schedule::Zone;
 
 pub use self::core::Mode;
+pub use report::DeliveryReport;
 pub use settings::Settings;
 
 /// One scheduler process.
@@ -32,8 +31,8 @@ pub use settings::Settings;
 pub struct Scheduler {
     /// The database.
     pub db: Db,
-    /// The server.
-    pub letta: Arc<dyn Letta>,
+    /// To whom prompts are sent.
+    pub targets: Targets,
     /// The time.
     pub clock: Clock,
     /// How deliveries are made.
@@ -41,26 +40,7 @@ pub struct Scheduler {
     /// The zone of schedules that have none of their own.
     pub zone: Zone,
     /// Told of everything that was settled, in order.
-    pub outcomes: Option<mpsc::UnboundedSender<Outcome>>,
-}
-
-/// What became of one try.
-#[derive(Clone, Debug)]
-pub struct Outcome {
-    /// The occurrence.
-    pub occurrence_id: i64,
-    /// Its schedule's number, if that still exists.
-    pub schedule_id: Option<i64>,
-    /// The intended instant.
-    pub intended_at: Timestamp,
-    /// The target it was for.
-    pub target: String,
-    /// When this process sent it; `None` if it only looked for it.
-    pub sent_at: Option<Timestamp>,
-    /// Where it stands now.
-    pub state: State,
-    /// What was decided.
-    pub verdict: Verdict,
+    pub reports: Option<mpsc::UnboundedSender<DeliveryReport>>,
 }
 
 impl Scheduler {

@@ -18,7 +18,7 @@ use super::input::{self, given};
 use super::output::{Reply, Text};
 use crate::error::{Code, Error, Result, call, field, fields, message, operation, quoted, shell};
 use crate::http::is_loopback;
-use crate::letta_client::{ErrorClass, Letta, McpServer, Refusal};
+use crate::letta_client::{ErrorClass, Letta, McpServer, Refusal, Target};
 use key::{Key, SECRET};
 use link::{Link, SERVER};
 

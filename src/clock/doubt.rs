@@ -78,7 +78,7 @@ impl KnownTimes {
 
 /// What others say of the time at one moment.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Witnesses {
+pub struct ReferenceClocks {
     /// Whether the kernel counts its clock as synchronised, where it was asked.
     pub synchronised: Option<bool>,
     /// What time it is by the target's clock, where that was asked.
@@ -123,14 +123,14 @@ pub enum Why {
 
 /// A clock that may be wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Doubt {
+pub struct ClockDoubt {
     /// What it shows.
     pub shows: Timestamp,
     /// Why that may be wrong.
     pub why: Why,
 }
 
-impl fmt::Display for Doubt {
+impl fmt::Display for ClockDoubt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let shows = self.shows;
         write!(
@@ -159,7 +159,7 @@ impl fmt::Display for Doubt {
     }
 }
 
-impl Doubt {
+impl ClockDoubt {
     /// The refusal to do what goes by the clock; `so` says what that means, and `again` is what to do
     /// once the clock has been steady for a minute.
     pub fn refuse(&self, so: &str, again: impl Into<Example>) -> Error {
@@ -175,7 +175,7 @@ impl Doubt {
 }
 
 /// Whether another look at the time, the target's, can make a difference at a start.
-pub fn needs_a_witness(now: &Reading, known: &KnownTimes) -> bool {
+pub fn needs_reference_clock(now: &Reading, known: &KnownTimes) -> bool {
     let far = |time: Timestamp| now.moment.now.duration_since(time).abs() > SAME;
     let is_settled = |earlier: &Option<Reading>, fits: fn(&Reading, &Reading) -> bool| {
         earlier.as_ref().is_some_and(|earlier| fits(now, earlier))
@@ -187,19 +187,23 @@ pub fn needs_a_witness(now: &Reading, known: &KnownTimes) -> bool {
 
 /// Whether the clock may be wrong at a start. It is not, whatever else is said, if it has moved with
 /// the boot clock since it was last trusted, or for a minute since it was last in doubt.
-pub fn judge(now: &Reading, known: &KnownTimes, witnesses: &Witnesses) -> Option<Doubt> {
-    if !needs_a_witness(now, known) {
+pub fn assess_clock(
+    now: &Reading,
+    known: &KnownTimes,
+    references: &ReferenceClocks,
+) -> Option<ClockDoubt> {
+    if !needs_reference_clock(now, known) {
         return None;
     }
     let shows = now.moment.now;
-    let doubt = |why| Some(Doubt { shows, why });
-    let target = witnesses.target;
+    let doubt = |why| Some(ClockDoubt { shows, why });
+    let target = references.target;
     let agrees = target.is_some_and(|t| t.at.duration_since(shows).abs() <= SAME);
-    let unsynchronised = witnesses.synchronised == Some(false);
+    let unsynchronised = references.synchronised == Some(false);
     if let Some(newest) = known.latest()
         && newest.duration_since(shows) > SAME
     {
-        let vouched = witnesses.synchronised == Some(true) || agrees;
+        let vouched = references.synchronised == Some(true) || agrees;
         let is_right = vouched && is_possible(shows);
         return if is_right {
             None

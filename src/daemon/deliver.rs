@@ -11,9 +11,10 @@ use uuid::Uuid;
 
 use crate::config::{self, Delivery};
 use crate::error::{Code, Error, Result};
+use crate::letta_client::Targets;
 use crate::models::{By, Lifecycle, RunningScheduler, State, Verdict};
 use crate::notify::Notifier;
-use crate::scheduler::{Mode, Outcome, Scheduler, Settings};
+use crate::scheduler::{DeliveryReport, Mode, Scheduler, Settings};
 use crate::service::Service;
 
 /// How often one that stands by looks whether another scheduler still lives.
@@ -46,13 +47,13 @@ impl Pulse {
 }
 
 /// Delivers until `stop`; `poll` is the longest time between two looks at the database, and
-/// `outcomes` is told of everything that is settled.
+/// `reports` is told of everything that is settled.
 pub(crate) async fn forever(
     service: &Service,
     asked: &config::Settings,
     poll: Option<Duration>,
     notifier: Notifier,
-    outcomes: Option<mpsc::UnboundedSender<Outcome>>,
+    reports: Option<mpsc::UnboundedSender<DeliveryReport>>,
     stop: CancellationToken,
 ) -> Result<()> {
     let mut settings = Settings {
@@ -67,7 +68,7 @@ pub(crate) async fn forever(
         service.database().display(),
         service.letta.address()
     );
-    let scheduler = scheduler(service, settings, outcomes)?;
+    let scheduler = scheduler(service, settings, reports)?;
     deliver(scheduler, Mode::Forever, notifier, stop).await?;
     tracing::info!("stopped");
     Ok(())
@@ -110,13 +111,13 @@ pub(crate) async fn once(
     notifier: Notifier,
     stop: CancellationToken,
 ) -> Result<Vec<Value>> {
-    let (told, mut outcomes) = mpsc::unbounded_channel();
+    let (told, mut reports) = mpsc::unbounded_channel();
     let settings = settings_of(&asked.delivery);
     let scheduler = scheduler(service, settings, Some(told))?;
     deliver(scheduler, Mode::Once, notifier, stop).await?;
     let mut executed = Vec::new();
-    while let Ok(outcome) = outcomes.try_recv() {
-        executed.push(show(service, outcome).await?);
+    while let Ok(report) = reports.try_recv() {
+        executed.push(show(service, report).await?);
     }
     Ok(executed)
 }
@@ -146,16 +147,15 @@ async fn deliver(
 fn scheduler(
     service: &Service,
     settings: Settings,
-    outcomes: Option<mpsc::UnboundedSender<Outcome>>,
+    reports: Option<mpsc::UnboundedSender<DeliveryReport>>,
 ) -> Result<Scheduler> {
-    let apart = service.letta.apart()?;
     Ok(Scheduler {
         db: service.db.acting_for(By::scheduler()),
-        letta: apart.unwrap_or_else(|| service.letta.clone()),
+        targets: Targets::only(service.letta.clone()).apart()?,
         clock: service.clock.clone(),
         settings,
         zone: service.zone.clone(),
-        outcomes,
+        reports,
     })
 }
 
@@ -205,32 +205,32 @@ fn settings_of(delivery: &Delivery) -> Settings {
 }
 
 /// One try with the Python original's keys, and what is ours after them.
-async fn show(service: &Service, outcome: Outcome) -> Result<Value> {
-    let schedule = match outcome.schedule_id {
+async fn show(service: &Service, report: DeliveryReport) -> Result<Value> {
+    let schedule = match report.schedule_id {
         Some(id) => service.db.get_schedule(id).await?,
         None => None,
     };
-    let error = match &outcome.verdict {
+    let error = match &report.verdict {
         Verdict::Delivered { .. } => None,
         Verdict::Waiting { fault, .. }
         | Verdict::Unknown { fault, .. }
         | Verdict::Dead { fault } => Some(format!("{}: {}", fault.code, fault.text)),
     };
-    let reply = match &outcome.verdict {
+    let reply = match &report.verdict {
         Verdict::Delivered { reply, .. } => reply.clone(),
         _ => None,
     };
     let schedule = schedule.as_ref();
     Ok(json!({
-        "id": outcome.schedule_id,
+        "id": report.schedule_id,
         "agent_id": schedule.map(|s| s.agent_id.as_str()),
-        "delivered": outcome.state == State::Delivered,
+        "delivered": report.state == State::Delivered,
         "next_run": schedule.filter(|s| s.active).and_then(|s| s.next_run),
         "repetition_count": schedule.map(|s| s.repetitions),
         "max_repetitions": schedule.and_then(|s| s.max_repetitions),
         "completed": schedule.is_some_and(|s| s.lifecycle == Lifecycle::Finished),
-        "intended_at": outcome.intended_at,
-        "state": outcome.state,
+        "intended_at": report.intended_at,
+        "state": report.state,
         "error": error,
         "reply": reply,
     }))

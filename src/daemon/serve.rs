@@ -15,15 +15,15 @@ use crate::service::Service;
 pub(crate) async fn serve(service: &Service, settings: &Settings) -> Result<()> {
     let notifier = Notifier::new(service.db.clone(), service.clock.clone(), &settings.notify)?;
     let stop = stopped_by_signal()?;
-    let (told, mut outcomes) = mpsc::unbounded_channel();
+    let (told, mut reports) = mpsc::unbounded_channel();
     if let Err(e) = service.db.recount_schedules().await {
         tracing::warn!("{}; the metrics may tell another number", e.chain());
     }
     let metrics = Metrics::default();
     let counted = metrics.clone();
     tokio::spawn(async move {
-        while let Some(outcome) = outcomes.recv().await {
-            counted.count(&outcome);
+        while let Some(report) = reports.recv().await {
+            counted.count(&report);
         }
     });
     let tools = tools_here(settings, service, stop.clone());

@@ -1,4 +1,4 @@
-//! Agents, and the lanes in which they are spoken to.
+//! Agents.
 
 use std::fmt;
 
@@ -67,22 +67,6 @@ impl AgentId {
 impl fmt::Display for AgentId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(&self.0)
-    }
-}
-
-/// What must be spoken to one at a time. Only the target knows what the text means.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize)]
-pub struct Lane(String);
-
-impl Lane {
-    /// Takes a lane as the target computed it, or as it was stored.
-    pub fn new(text: impl Into<String>) -> Self {
-        Lane(text.into())
-    }
-
-    /// The lane as text.
-    pub fn as_str(&self) -> &str {
-        &self.0
     }
 }
 

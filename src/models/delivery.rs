@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
-use super::{AgentId, Lane, State, Trigger};
+use super::{AgentId, Lane, Recipient, State, TargetName, Trigger};
 
 /// A schedule whose time has come, without its prompt.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,6 +20,13 @@ pub struct DueSchedule {
     pub agent_id: AgentId,
     /// The oldest instant that is not taken yet.
     pub next_run: Timestamp,
+}
+
+impl DueSchedule {
+    /// Whom it is for. Schedules name no target yet: all are of the default one.
+    pub fn recipient(&self, default_target: TargetName) -> Recipient {
+        Recipient::agent(default_target, self.agent_id.clone())
+    }
 }
 
 /// Who claims, and how long a claim may be retried.
@@ -86,6 +93,13 @@ pub struct Job {
     pub next_run: Option<Timestamp>,
 }
 
+impl Job {
+    /// Whom it is for.
+    pub fn recipient(&self) -> Recipient {
+        Recipient::agent(self.lane.target(), self.agent_id.clone())
+    }
+}
+
 /// An open occurrence as the scheduler needs it.
 #[derive(Clone, Debug)]
 pub struct OpenOccurrence {
@@ -130,6 +144,13 @@ pub struct OpenOccurrence {
     /// Every otid under which it may have been sent, the newest last: here, or by the database of
     /// which this one is a restored copy, also after the copy was taken.
     pub otids: Vec<Uuid>,
+}
+
+impl OpenOccurrence {
+    /// Whom it is for.
+    pub fn recipient(&self) -> Recipient {
+        Recipient::agent(self.lane.target(), self.agent_id.clone())
+    }
 }
 
 /// An occurrence that can't be read.

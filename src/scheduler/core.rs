@@ -1,30 +1,35 @@
 //! The scheduler's decisions, without any I/O: `step` takes what happened and says what to do.
 
+mod action;
+mod apply;
+mod availability;
 mod blame;
+mod claims;
 mod event;
-mod failing;
-mod learn;
-mod looks;
+mod failed_claims;
 mod places;
-mod target;
+mod searches;
+mod snapshots;
+mod target_state;
+mod targets;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 
-use self::failing::Failing;
+use self::failed_claims::FailedClaims;
+use self::places::Places;
+use self::targets::TargetStates;
 use super::Settings;
-use super::guard::{ClockGuard, Jump, Start};
+use super::guard::{ClockAtStart, ClockGuard, Jump};
 use super::queue::{Candidate, Queue};
-use crate::clock::Moment;
-use crate::letta_client::ErrorClass;
+use crate::clock::{Moment, later};
 use crate::models::{Halt, Lane, OpenOccurrence};
-use blame::Suspicion;
-use places::Places;
-use target::Target;
 
-pub use event::{Action, Event, Mode, Settling, View};
+pub use action::{Action, Settling, StoreAction, TargetAction, Write};
+pub use availability::HoldKind;
+pub use event::{Event, Mode, Snapshot};
 
 /// How often a scheduler says that it lives.
 const HEARTBEAT: SignedDuration = SignedDuration::from_secs(10);
@@ -39,13 +44,6 @@ const TRUSTING: SignedDuration = SignedDuration::from_mins(1);
 /// How long to wait after the database failed.
 const AFTER_FAILURE: SignedDuration = SignedDuration::from_secs(1);
 
-/// How many unknown fates are looked into at once.
-const QUESTIONS: usize = 32;
-
-/// How many of them may be such as had no answer the last time: however many hang, there is room for
-/// those that don't.
-const QUESTIONS_AGAIN: usize = QUESTIONS / 2;
-
 /// The state between two events. What is gone through is ordered, so that the same events lead to
 /// the same actions.
 #[derive(Debug)]
@@ -56,48 +54,40 @@ pub struct Core {
     /// Lanes in which we are speaking.
     ours: Places,
     /// Lanes that others speak in, or in which a fate is unknown.
-    taken: HashSet<Lane>,
+    busy: HashSet<Lane>,
     /// Due schedules that wait for their own open occurrence to be settled.
     behind: HashMap<Uuid, Candidate>,
-    /// Up to which instant the last look has shown what is due.
+    /// Up to which instant the last snapshot has shown what is due.
     shown_until: Timestamp,
-    /// When the look began that goes on, or the last one.
-    looked_at: Timestamp,
+    /// When the snapshot began that is being taken, or the last one.
+    snapshot_began: Timestamp,
     unknown: BTreeMap<i64, OpenOccurrence>,
     /// What is being looked for, and how old it surely was when that was asked.
-    asking: BTreeMap<i64, SignedDuration>,
+    searching: BTreeMap<i64, SignedDuration>,
     /// Unknown fates about which the last question had no answer.
     unanswered: HashSet<i64>,
-    target: Target,
-    /// Whether the target is being asked whether it is well.
-    probing: bool,
-    /// What is not settled before it has said so.
-    suspicions: Vec<Suspicion>,
-    /// The lanes that something kept from the target since it last took a prompt.
-    refused: Vec<(Lane, ErrorClass)>,
-    /// Those that were refused while it took prompts of others: what keeps them is their own trouble.
-    set_apart: HashSet<Lane>,
+    targets: TargetStates,
     halted: Option<Halt>,
     guard: ClockGuard,
     /// What is known of the clock, until the first step.
-    start: Option<Start>,
+    start: Option<ClockAtStart>,
     started: Option<Timestamp>,
     next_due: Option<Timestamp>,
-    next_look: Option<Timestamp>,
+    next_snapshot: Option<Timestamp>,
     next_beat: Option<Timestamp>,
     next_prune: Option<Timestamp>,
     next_trust: Option<Timestamp>,
-    looking: bool,
-    look_again: bool,
-    /// Whether the next look is to read more due schedules than the last one.
-    look_further: bool,
-    /// Whether more schedules are due than the last look has read.
+    snapshot_pending: bool,
+    snapshot_wanted: bool,
+    /// Whether the next snapshot is to read more due schedules than the last one.
+    larger_snapshot: bool,
+    /// Whether more schedules are due than the last snapshot has read.
     more_due: bool,
-    /// Whether the last look has left something to be put in order.
-    more: bool,
-    /// How many candidates were taken since the last look.
-    taken_since_look: u32,
-    failing: Failing,
+    /// Whether the last snapshot has left something to be put in order.
+    more_to_mend: bool,
+    /// How many candidates were claimed since the last snapshot.
+    claims_since_snapshot: u32,
+    failed_claims: FailedClaims,
     stop_at: Option<Timestamp>,
     finished: bool,
 }
@@ -110,41 +100,37 @@ impl Core {
             settings,
             mode,
             queue: Queue::default(),
-            taken: HashSet::new(),
+            busy: HashSet::new(),
             behind: HashMap::new(),
             shown_until: Timestamp::MIN,
-            looked_at: Timestamp::MIN,
+            snapshot_began: Timestamp::MIN,
             unknown: BTreeMap::new(),
-            asking: BTreeMap::new(),
+            searching: BTreeMap::new(),
             unanswered: HashSet::new(),
-            target: Target::Open,
-            probing: false,
-            suspicions: Vec::new(),
-            refused: Vec::new(),
-            set_apart: HashSet::new(),
+            targets: TargetStates::default(),
             halted: None,
             guard: ClockGuard::default(),
             start: None,
             started: None,
             next_due: None,
-            next_look: None,
+            next_snapshot: None,
             next_beat: None,
             next_prune: None,
             next_trust: None,
-            looking: false,
-            look_again: false,
-            look_further: false,
+            snapshot_pending: false,
+            snapshot_wanted: false,
+            larger_snapshot: false,
             more_due: false,
-            more: false,
-            taken_since_look: 0,
-            failing: Failing::default(),
+            more_to_mend: false,
+            claims_since_snapshot: 0,
+            failed_claims: FailedClaims::default(),
             stop_at: None,
             finished: false,
         }
     }
 
     /// A scheduler that has not begun, with what is known of the clock.
-    pub fn starting(settings: Settings, mode: Mode, start: Start) -> Self {
+    pub fn starting(settings: Settings, mode: Mode, start: ClockAtStart) -> Self {
         Core {
             start: Some(start),
             ..Core::new(settings, mode)
@@ -173,17 +159,17 @@ impl Core {
             Some(Jump::Back(by)) => {
                 tracing::warn!("the clock was set back by {by:#}");
                 self.forget_times(now);
-                actions.push(Action::PullForward);
+                actions.push(Action::Store(StoreAction::PullForward));
             }
             None => {}
         }
         if self.started.is_none() {
             self.started = Some(now);
-            self.want_look();
+            self.request_snapshot();
         }
-        self.take_in(now, event, &mut actions);
+        self.apply(now, event, &mut actions);
         for action in &actions {
-            if let Action::Settle(settling) = action {
+            if let Action::Write(Write::Settle(settling)) = action {
                 self.ours.settle(&settling.lane, settling.occurrence_id);
             }
         }
@@ -197,11 +183,13 @@ impl Core {
         self.next_prune = None;
         self.next_trust = self.next_trust.map(|_| now);
         self.next_due = None;
-        self.target.forget_times(now);
+        for (_, target) in self.targets.iter_mut() {
+            target.availability.forget_times(now);
+        }
         if self.stop_at.is_some() {
             self.stop_at = Some(later(now, self.settings.drain));
         }
-        self.want_look();
+        self.request_snapshot();
     }
 
     /// When to be woken if nothing happens.
@@ -210,25 +198,15 @@ impl Core {
         if self.may_prune() {
             times.push(self.next_prune);
         }
-        if self.may_look() {
-            times.push(self.next_look);
-        }
-        if !self.probing {
-            times.push(self.target.next_question());
-        }
+        times.push(self.next_snapshot());
+        times.extend(self.targets.iter().map(|(_, target)| target.next_probe()));
         if self.may_claim() {
             times.push(self.next_due);
             if self.ours.has_room() {
                 times.push(self.next_claim());
             }
         }
-        if self.may_ask() {
-            let waiting = self
-                .unknown
-                .values()
-                .filter(|o| !self.asking.contains_key(&o.id));
-            times.extend(waiting.map(|o| o.not_before));
-        }
+        times.push(self.next_search());
         let poll = later(now, self.settings.poll);
         times.into_iter().flatten().min().unwrap_or(poll)
     }
@@ -239,95 +217,41 @@ impl Core {
             return;
         }
         if self.stop_at.is_some_and(|until| now >= until) {
-            actions.extend(self.ours.unsettled().map(Action::Abandon));
+            for occurrence_id in self.ours.unsettled() {
+                actions.push(Action::Talk(TargetAction::HangUp(occurrence_id)));
+                actions.push(Action::Store(StoreAction::Abandon(occurrence_id)));
+            }
             self.ours.leave_all();
         }
         if self.next_beat.is_none_or(|t| now >= t) {
             self.next_beat = Some(later(now, HEARTBEAT));
-            actions.push(Action::Beat(self.holding()));
+            actions.push(Action::Store(StoreAction::Beat(self.holding())));
         }
         if self.guard.held_until().is_none() && self.next_trust.is_some_and(|t| now >= t) {
             self.next_trust = Some(later(now, TRUSTING));
-            actions.push(Action::TrustClock);
+            actions.push(Action::Store(StoreAction::TrustClock));
         }
         if let (true, Some(retention)) = (self.may_prune(), self.settings.retention)
             && self.next_prune.is_none_or(|t| now >= t)
         {
             self.next_prune = Some(later(now, PRUNING));
-            actions.extend(now.checked_sub(retention).ok().map(Action::Prune));
+            let before = now.checked_sub(retention).ok();
+            actions.extend(before.map(|before| Action::Store(StoreAction::Prune(before))));
         }
-        self.ask_target(now, actions);
+        self.probe_targets(now, actions);
         if self.may_claim() {
             self.claim(now, actions);
             if self.next_due.is_some_and(|t| now >= t) {
                 self.next_due = None;
-                self.want_look();
+                self.request_snapshot();
             }
         }
-        self.ask(now, actions);
-        self.look_for_more();
-        if self.may_look() {
-            if self.next_look.is_some_and(|t| now >= t) {
-                self.want_look();
-            }
-            if self.look_again && !self.looking {
-                self.look_again = false;
-                self.looking = true;
-                self.looked_at = now;
-                actions.push(match std::mem::take(&mut self.look_further) {
-                    true => Action::LookFurther,
-                    false => Action::Look,
-                });
-            }
-        }
+        self.search(now, actions);
+        self.request_more();
+        self.take_snapshot(now, actions);
         if self.is_done(now) {
             self.finished = true;
             actions.push(Action::Finish);
-        }
-    }
-
-    fn claim(&mut self, now: Timestamp, actions: &mut Vec<Action>) {
-        while self.ours.has_room() {
-            let (ours, taken) = (&self.ours, &self.taken);
-            let free = |lane: &Lane| !ours.contains(lane) && !taken.contains(lane);
-            let Some(candidate) = self.target.take(&mut self.queue, now, free) else {
-                return;
-            };
-            self.ours.claim(candidate.lane.clone());
-            actions.push(Action::Claim(candidate));
-        }
-    }
-
-    fn ask(&mut self, now: Timestamp, actions: &mut Vec<Action>) {
-        if !self.may_ask() {
-            return;
-        }
-        let ready = |o: &&OpenOccurrence| {
-            o.not_before.is_none_or(|t| t <= now) && !self.asking.contains_key(&o.id)
-        };
-        let mut ready: Vec<&OpenOccurrence> = self.unknown.values().filter(ready).collect();
-        // Each holds a lane of its own, and the one that has waited longest goes first.
-        ready.sort_by_key(|o| (o.not_before, o.id));
-        let is_again = |id: &i64| self.unanswered.contains(id);
-        let mut room = QUESTIONS.saturating_sub(self.asking.len());
-        let again = self.asking.keys().filter(|id| is_again(id)).count();
-        let mut room_again = QUESTIONS_AGAIN.saturating_sub(again);
-        let mut chosen: Vec<OpenOccurrence> = Vec::new();
-        for open in ready {
-            let again = is_again(&open.id);
-            if room == 0 || (again && room_again == 0) {
-                continue;
-            }
-            room -= 1;
-            room_again -= usize::from(again);
-            chosen.push(open.clone());
-        }
-        for open in chosen {
-            // By a clock that was set ahead it seems older than it is.
-            let age = now.duration_since(open.sent_at.unwrap_or(now));
-            self.asking
-                .insert(open.id, age.min(self.guard.steady_for()));
-            actions.push(Action::Find(Box::new(open)));
         }
     }
 
@@ -338,14 +262,11 @@ impl Core {
         if let Some(holding) = self.guard.holding() {
             return Some(holding);
         }
-        match &self.target {
-            Target::Open => None,
-            Target::Held { reason, .. } => Some(reason.clone()),
-        }
+        self.targets.holding()
     }
 
     fn may_claim(&self) -> bool {
-        !self.target.is_closed()
+        !self.targets.are_all_closed()
             && self.halted.is_none()
             && self.stop_at.is_none()
             && self.guard.held_until().is_none()
@@ -360,21 +281,8 @@ impl Core {
             && self.guard.sure_for() >= BEFORE_PRUNING
     }
 
-    /// A look puts the database in order by the clock.
-    fn may_look(&self) -> bool {
-        self.stop_at.is_none() && self.guard.held_until().is_none()
-    }
-
-    fn may_ask(&self) -> bool {
-        !self.target.is_closed()
-            && self.stop_at.is_none()
-            && self.asking.len() < QUESTIONS
-            // What is found is judged by the clock, too.
-            && self.guard.held_until().is_none()
-    }
-
     fn is_free(&self, lane: &Lane) -> bool {
-        !self.ours.contains(lane) && !self.taken.contains(lane)
+        !self.ours.contains(lane) && !self.busy.contains(lane)
     }
 
     fn is_done(&self, now: Timestamp) -> bool {
@@ -385,27 +293,11 @@ impl Core {
             return true;
         }
         self.mode == Mode::Once
-            && !self.looking
-            && !self.look_again
-            && !self.more
-            && self.asking.is_empty()
-            && !self.probing
+            && !self.snapshot_pending
+            && !self.snapshot_wanted
+            && !self.more_to_mend
+            && self.searching.is_empty()
+            && !self.targets.is_probing()
             && (!self.may_claim() || self.next_claim().is_none_or(|t| t > now))
     }
-
-    /// When something could be claimed next.
-    fn next_claim(&self) -> Option<Timestamp> {
-        self.target.next_claim(&self.queue, |l| self.is_free(l))
-    }
-}
-
-fn earliest(a: Option<Timestamp>, b: Option<Timestamp>) -> Option<Timestamp> {
-    match (a, b) {
-        (Some(a), Some(b)) => Some(a.min(b)),
-        (a, b) => a.or(b),
-    }
-}
-
-fn later(now: Timestamp, by: SignedDuration) -> Timestamp {
-    now.checked_add(by).unwrap_or(Timestamp::MAX)
 }

@@ -4,7 +4,8 @@
 use jiff::{SignedDuration, Timestamp};
 
 use crate::clock::{
-    Doubt, KnownTimes, Moment, Reading, SAME, STEADY, Why, Witnesses, is_possible, judge,
+    ClockDoubt, KnownTimes, Moment, Reading, ReferenceClocks, SAME, STEADY, Why, assess_clock,
+    is_possible,
 };
 
 /// How far the wall clock may run ahead of the boot clock between two readings.
@@ -24,21 +25,21 @@ pub enum Jump {
 
 /// What a scheduler starts with.
 #[derive(Clone, Debug)]
-pub struct Start {
+pub struct ClockAtStart {
     /// The clocks, as they were looked at.
     pub reading: Reading,
     /// What the database knew of the time.
     pub known: KnownTimes,
     /// Why the clock may be wrong, as far as that can be told at once.
-    pub doubt: Option<Doubt>,
+    pub doubt: Option<ClockDoubt>,
     /// Whether the target is being asked what time it is.
     pub asks: bool,
 }
 
-impl Start {
-    /// A start at which the clock is believed.
-    pub fn believed(reading: Reading) -> Self {
-        Start {
+impl ClockAtStart {
+    /// A start at which the clock is trusted.
+    pub fn trusted(reading: Reading) -> Self {
+        ClockAtStart {
             reading,
             known: KnownTimes::default(),
             doubt: None,
@@ -69,7 +70,7 @@ struct Held {
 
 impl ClockGuard {
     /// Takes in what was found at the start, before the first reading.
-    pub fn begin(&mut self, start: Start) {
+    pub fn begin(&mut self, start: ClockAtStart) {
         self.observe(start.reading.moment);
         let why = match (&start.doubt, start.asks) {
             (Some(doubt), _) => doubt.to_string(),
@@ -81,7 +82,7 @@ impl ClockGuard {
     }
 
     /// Takes in what is thought of the clock at the start now that the target was asked.
-    pub fn conclude(&mut self, doubt: Option<Doubt>) {
+    pub fn conclude(&mut self, doubt: Option<ClockDoubt>) {
         match (doubt, &mut self.held) {
             // It was set since, or has been steady for long enough.
             _ if self.known.is_none() => {}
@@ -128,9 +129,10 @@ impl ClockGuard {
                 moment: now,
                 boot: None,
             };
-            return judge(&reading, known, &Witnesses::default()).map(|doubt| doubt.to_string());
+            return assess_clock(&reading, known, &ReferenceClocks::default())
+                .map(|doubt| doubt.to_string());
         }
-        let doubt = Doubt {
+        let doubt = ClockDoubt {
             shows: now.now,
             why: Why::Behind { newest: before.now },
         };

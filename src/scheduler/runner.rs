@@ -8,14 +8,13 @@ use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
-use jiff::Timestamp;
 use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::Scheduler;
-use super::core::{Action, Core, Event, Mode, Settling};
-use super::keeper::{Carried, Keeper, Write};
+use super::core::{Action, Core, Event, Mode, Settling, Write};
+use super::store::{SchedulerStore, StoreReply};
 use crate::db::Topic;
 use crate::error::Result;
 use crate::failpoint::failpoint;
@@ -25,7 +24,7 @@ use watch::watch_changes;
 const ROUND: usize = 64;
 
 /// How long to wait before a verdict that could not be written is tried again.
-const WRITE_AGAIN: Duration = Duration::from_secs(1);
+const RETRY_SETTLE: Duration = Duration::from_secs(1);
 
 /// What tasks tell the loop.
 enum Message {
@@ -33,7 +32,7 @@ enum Message {
     /// Letta told the run of a prompt that is on its way.
     Run(Run),
     /// A verdict could not be written a moment ago.
-    WriteAgain(Settling),
+    RetrySettle(Settling),
 }
 
 /// The run of a prompt that is on its way.
@@ -43,7 +42,7 @@ struct Run {
     run_id: String,
 }
 
-/// What is carried out between two looks into the inbox.
+/// What is reply out between two looks into the inbox.
 #[derive(Default)]
 struct Round {
     /// What is written first at its end: whoever takes over looks for it.
@@ -77,9 +76,9 @@ impl Round {
 
 struct Runner<'a> {
     scheduler: &'a Scheduler,
-    keeper: Keeper,
+    store: SchedulerStore,
     messages: mpsc::UnboundedSender<Message>,
-    /// The talks that go on, by occurrence.
+    /// The prompts that are being sent, by occurrence.
     sending: HashMap<i64, AbortHandle>,
     finished: bool,
 }
@@ -93,7 +92,7 @@ pub(super) async fn run(scheduler: &Scheduler, mode: Mode, stop: CancellationTok
     let mut core = Core::starting(scheduler.settings.clone(), mode, start);
     let mut runner = Runner {
         scheduler,
-        keeper: Keeper::new(scheduler)?,
+        store: SchedulerStore::new(scheduler)?,
         messages: messages.clone(),
         sending: HashMap::new(),
         finished: false,
@@ -143,16 +142,16 @@ pub(super) async fn run(scheduler: &Scheduler, mode: Mode, stop: CancellationTok
                     round.runs.push(run);
                     begun
                 }
-                Message::WriteAgain(settling) => {
+                Message::RetrySettle(settling) => {
                     round.settle(settling);
                     continue;
                 }
             };
             let moment = clock.moment();
             stepped_at = moment.now;
-            runner.keeper.begin_step(moment);
+            runner.store.begin_step(moment);
             for action in core.step(moment, event) {
-                runner.take(action, moment.now, &mut round).await;
+                runner.execute(action, &mut round).await;
             }
             if runner.finished || round.writes.len() >= ROUND {
                 break;
@@ -165,7 +164,7 @@ pub(super) async fn run(scheduler: &Scheduler, mode: Mode, stop: CancellationTok
     for task in runner.sending.values() {
         task.abort();
     }
-    match (mode, runner.keeper.leave().await) {
+    match (mode, runner.store.leave().await) {
         // What was to be done once was not.
         (Mode::Once, Some(error)) => Err(error),
         _ => Ok(()),
@@ -174,21 +173,22 @@ pub(super) async fn run(scheduler: &Scheduler, mode: Mode, stop: CancellationTok
 
 impl Runner<'_> {
     /// Carries out one action, or puts off to the end of the round what may be written with others.
-    async fn take(&mut self, action: Action, now: Timestamp, round: &mut Round) {
+    async fn execute(&mut self, action: Action, round: &mut Round) {
         match action {
-            Action::Claim(candidate) => return round.writes.push(Write::Claim(candidate, now)),
-            Action::Settle(settling) => return round.settle(settling),
-            Action::Send(_) | Action::Find(_) | Action::Probe => {}
-            // What it reads or writes comes after what was decided before it.
-            _ => self.write(round).await,
+            Action::Write(Write::Settle(settling)) => round.settle(settling),
+            Action::Write(write) => round.writes.push(write),
+            Action::Store(action) => {
+                // What it reads or writes comes after what was decided before it.
+                self.write(round).await;
+                let reply = self.store.execute(action).await;
+                round.events.extend(self.take_reply(reply));
+            }
+            Action::Talk(action) => self.talk(action),
+            Action::Finish => {
+                self.write(round).await;
+                self.finished = true;
+            }
         }
-        if let Action::Abandon(occurrence_id) = &action
-            && let Some(task) = self.sending.remove(occurrence_id)
-        {
-            task.abort();
-        }
-        let carried = self.keeper.carry_out(action).await;
-        round.events.extend(self.follow(carried));
     }
 
     /// Writes what was put off.
@@ -197,73 +197,29 @@ impl Runner<'_> {
         if writes.is_empty() {
             return;
         }
-        for carried in self.keeper.write(writes).await {
-            round.events.extend(self.follow(carried));
+        for reply in self.store.write(writes).await {
+            round.events.extend(self.take_reply(reply));
         }
     }
 
     /// Does what is left to do after an action.
-    fn follow(&mut self, carried: Carried) -> Option<Event> {
-        match carried {
-            Carried::Done => None,
-            Carried::Event(event) => {
+    fn take_reply(&mut self, reply: StoreReply) -> Option<Event> {
+        match reply {
+            StoreReply::Done => None,
+            StoreReply::Event(event) => {
                 if let Event::Settled(settling, _) = &event {
                     self.sending.remove(&settling.occurrence_id);
                 }
                 Some(event)
             }
-            Carried::WriteAgain(settling) => {
+            StoreReply::RetrySettle(settling) => {
                 let (messages, clock) = (self.messages.clone(), self.scheduler.clock.clone());
                 tokio::spawn(async move {
-                    clock.sleep(WRITE_AGAIN).await;
-                    let _ = messages.send(Message::WriteAgain(settling));
+                    clock.sleep(RETRY_SETTLE).await;
+                    let _ = messages.send(Message::RetrySettle(settling));
                 });
                 None
             }
-            Carried::Left(action) => {
-                self.talk(action);
-                None
-            }
         }
-    }
-
-    /// Carries out what is not the database's.
-    fn talk(&mut self, action: Action) {
-        match action {
-            Action::Send(job) => self.send(job),
-            Action::Find(open) => self.find(open),
-            Action::Probe => self.probe(),
-            Action::Prune(before) => self.prune(before),
-            Action::Finish => self.finished = true,
-            // The keeper has carried them out.
-            Action::Look
-            | Action::LookFurther
-            | Action::Claim(_)
-            | Action::Settle(_)
-            | Action::Hold { .. }
-            | Action::Release
-            | Action::PullForward
-            | Action::TrustClock
-            | Action::Beat(_)
-            | Action::Abandon(_) => {}
-        }
-    }
-
-    /// Prunes beside everything else: it may take a while.
-    fn prune(&self, before: Timestamp) {
-        let db = self.scheduler.db.clone();
-        let now = self.scheduler.clock.now();
-        tokio::spawn(async move {
-            match db.prune(before, now).await {
-                Ok(pruned) if pruned.occurrences > 0 || pruned.schedules > 0 => tracing::info!(
-                    "{} settled deliveries from before {before} are kept as sums only, and {} \
-                     schedules that ended before it are gone",
-                    pruned.occurrences,
-                    pruned.schedules
-                ),
-                Ok(_) => {}
-                Err(e) => tracing::warn!("{}; it is tried again in a day", e.chain()),
-            }
-        });
     }
 }

@@ -13,7 +13,7 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
 use crate::models::{Backlog, Gauges, State, Verdict};
-use crate::scheduler::Outcome;
+use crate::scheduler::DeliveryReport;
 
 /// How late prompts were sent: seconds from milliseconds to a day.
 const LATENESS: [f64; 12] = [
@@ -186,22 +186,22 @@ impl Default for Metrics {
 
 impl Metrics {
     /// Counts a settled try.
-    pub fn count(&self, outcome: &Outcome) {
+    pub fn count(&self, report: &DeliveryReport) {
         let by = ByOutcome {
-            outcome: outcome.state.as_str(),
+            outcome: report.state.as_str(),
         };
         self.outcomes.get_or_create(&by).inc();
-        if outcome.state == State::Delivered
-            && let Some(sent_at) = outcome.sent_at
+        if report.state == State::Delivered
+            && let Some(sent_at) = report.sent_at
         {
             let by = ByTarget {
-                target: outcome.target.clone(),
+                target: report.target.clone(),
             };
             self.lateness
                 .get_or_create(&by)
-                .observe(seconds_between(outcome.intended_at, sent_at));
+                .observe(seconds_between(report.intended_at, sent_at));
         }
-        let fault = match &outcome.verdict {
+        let fault = match &report.verdict {
             Verdict::Delivered { .. } => return,
             Verdict::Waiting { fault, .. }
             | Verdict::Unknown { fault, .. }
@@ -274,9 +274,9 @@ mod tests {
     use super::*;
     use crate::models::{Fault, HeldTarget, Turn};
 
-    fn outcome(state: State, verdict: Verdict) -> Outcome {
+    fn outcome(state: State, verdict: Verdict) -> DeliveryReport {
         let intended_at = Timestamp::from_second(1_000).unwrap();
-        Outcome {
+        DeliveryReport {
             occurrence_id: 1,
             schedule_id: None,
             intended_at,

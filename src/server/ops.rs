@@ -73,7 +73,7 @@ pub(super) async fn metrics(
     let reading = Reading {
         backlog: service.backlog().await?,
         gauges: service.gauges().await?,
-        target: service.letta.target().to_owned(),
+        target: service.letta.name().to_string(),
         settle_failures: service.settle_failures(),
         now,
     };

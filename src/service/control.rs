@@ -86,7 +86,9 @@ impl Service {
                 .await?;
         }
         let letta = self.letta.clone();
-        let lane_of = move |s: &PromptSchedule| Ok(letta.lane(&AgentId::parse(&s.agent_id)?));
+        let lane_of = move |s: &PromptSchedule| {
+            Ok(letta.lane(&letta.recipient(AgentId::parse(&s.agent_id)?)))
+        };
         match self
             .db
             .queue_run(id, lane_of, self.request.as_deref(), self.now())

@@ -5,7 +5,7 @@ use std::path::Path;
 use jiff::Timestamp;
 
 use super::Service;
-use crate::clock::{Doubt, SAME, Witnesses, judge};
+use crate::clock::{ClockDoubt, ReferenceClocks, SAME, assess_clock};
 use crate::db::Db;
 use crate::error::{Code, Error, Result, call, fields, shell};
 use crate::models::{Lifecycle, PruneReport, PurgeReport, PurgeScope, RestoreReport};
@@ -64,13 +64,13 @@ impl Service {
 
     /// Why this machine's clock may be wrong, as far as that can be told without asking the target. A
     /// kernel that does not vouch for its clock proves nothing by that alone.
-    pub(super) async fn clock_doubt(&self) -> Result<Option<Doubt>> {
-        let witnesses = Witnesses {
+    pub(super) async fn clock_doubt(&self) -> Result<Option<ClockDoubt>> {
+        let references = ReferenceClocks {
             synchronised: self.clock.is_synchronised().filter(|vouches| *vouches),
             target: None,
         };
         let known = self.db.known_times().await?;
-        Ok(judge(&self.clock.reading(), &known, &witnesses))
+        Ok(assess_clock(&self.clock.reading(), &known, &references))
     }
 
     /// The texts of a schedule that may be purged.

@@ -211,7 +211,7 @@ impl Service {
             return Some(format!("its prompt is tried again at {not_before}"));
         }
         let agent = AgentId::parse(&s.agent_id).ok()?;
-        let lane = self.letta.lane(&agent);
+        let lane = self.letta.lane(&self.letta.recipient(agent));
         let busy = open
             .iter()
             .any(|o| o.lane == lane && o.state != State::Waiting);

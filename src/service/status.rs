@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use super::Service;
 use super::answers::{Overview, Success};
-use crate::clock::Doubt;
+use crate::clock::ClockDoubt;
 use crate::error::Result;
 use crate::letta_client::ServerInfo;
 use crate::models::{
@@ -31,7 +31,7 @@ pub struct Status {
     /// The database.
     pub database: PathBuf,
     /// Why this machine's clock may be wrong, if it may.
-    pub doubt: Option<Doubt>,
+    pub doubt: Option<ClockDoubt>,
     /// Whether one agent is told: not where the database is, nor what the operator noted.
     pub is_for_agent: bool,
 }

@@ -16,9 +16,9 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use promptyoself::clock::Clock;
 use promptyoself::letta_client::{
-    Answer, Delivery, Doubt, Letta, Lookup, Outgoing, Refusal, Rest, RestSettings,
+    Answer, Delivery, Doubt, Lookup, Outgoing, Refusal, Rest, RestSettings, Target,
 };
-use promptyoself::models::AgentId;
+use promptyoself::models::{AgentId, Recipient, TargetName};
 use secrecy::SecretString;
 use serde_json::json;
 use uuid::Uuid;
@@ -41,10 +41,15 @@ pub fn client(url: &str) -> Rest {
     Rest::new(settings(url), Clock::system()).unwrap()
 }
 
+/// An agent of that server.
+pub fn recipient(agent: &AgentId) -> Recipient {
+    Recipient::agent(TargetName::new("letta"), agent.clone())
+}
+
 /// A prompt of one user message.
 pub fn prompt(agent: &AgentId, otid: u128, text: &str) -> Outgoing {
     Outgoing {
-        agent: agent.clone(),
+        recipient: recipient(agent),
         otid: Uuid::from_u128(otid),
         messages: vec![json!({"role": "user", "content": text})],
         options: serde_json::Map::new(),
@@ -54,7 +59,7 @@ pub fn prompt(agent: &AgentId, otid: u128, text: &str) -> Outgoing {
 /// A question about such a prompt, asked `after` it was sent.
 pub fn lookup(agent: &AgentId, otid: u128, sent_at: Timestamp, after: SignedDuration) -> Lookup {
     Lookup {
-        agent: agent.clone(),
+        recipient: recipient(agent),
         otids: vec![Uuid::from_u128(otid)],
         run_id: None,
         sent_at,

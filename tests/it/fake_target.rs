@@ -8,9 +8,9 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use promptyoself::letta_client::{
     Agent, Answer, Delivery, ErrorClass, Evidence, Letta, Lookup, NewTool, OnRun, Outgoing,
-    Refusal, RefusalKind, ServerInfo, Tool,
+    Refusal, RefusalKind, ServerInfo, Target, Tool,
 };
-use promptyoself::models::{AgentId, Lane, Turn};
+use promptyoself::models::{AgentId, Lane, Recipient, TargetName, Turn};
 use tokio::sync::watch;
 use uuid::Uuid;
 
@@ -175,17 +175,17 @@ impl FakeTarget {
 }
 
 #[async_trait]
-impl Letta for FakeTarget {
-    fn target(&self) -> &str {
-        "letta"
+impl Target for FakeTarget {
+    fn name(&self) -> TargetName {
+        TargetName::new("letta")
     }
 
     fn address(&self) -> String {
         "http://fake".into()
     }
 
-    fn lane(&self, agent: &AgentId) -> Lane {
-        Lane::new(format!("letta/{agent}"))
+    fn lane(&self, recipient: &Recipient) -> Lane {
+        Lane::of(&self.name(), &recipient.agent)
     }
 
     async fn check(&self) -> Result<ServerInfo, Refusal> {
@@ -202,28 +202,8 @@ impl Letta for FakeTarget {
         }
     }
 
-    async fn list_agents(&self) -> Result<Vec<Agent>, Refusal> {
-        self.check().await.map(|_| Vec::new())
-    }
-
-    async fn get_agent(&self, agent: &AgentId) -> Result<Agent, Refusal> {
-        self.check().await.map(|_| Agent {
-            id: agent.to_string(),
-            name: None,
-            created_at: None,
-            last_updated: None,
-        })
-    }
-
-    async fn create_tool(&self, _: &NewTool) -> Result<Tool, Refusal> {
-        self.check().await.map(|_| Tool {
-            id: "tool-fake".into(),
-            name: None,
-        })
-    }
-
     async fn send(&self, outgoing: &Outgoing, on_run: OnRun<'_>) -> Answer {
-        let agent = outgoing.agent.to_string();
+        let agent = outgoing.recipient.agent.to_string();
         let (at, act) = {
             let mut state = self.state();
             let text = outgoing
@@ -265,7 +245,7 @@ impl Letta for FakeTarget {
     }
 
     async fn find(&self, lookup: &Lookup) -> Evidence {
-        let agent = lookup.agent.to_string();
+        let agent = lookup.recipient.agent.to_string();
         let mut state = self.state();
         state.finds.push(lookup.clone());
         let evidence = match state.down.clone() {
@@ -279,6 +259,29 @@ impl Letta for FakeTarget {
         drop(state);
         self.changed();
         evidence
+    }
+}
+
+#[async_trait]
+impl Letta for FakeTarget {
+    async fn list_agents(&self) -> Result<Vec<Agent>, Refusal> {
+        self.check().await.map(|_| Vec::new())
+    }
+
+    async fn get_agent(&self, agent: &AgentId) -> Result<Agent, Refusal> {
+        self.check().await.map(|_| Agent {
+            id: agent.to_string(),
+            name: None,
+            created_at: None,
+            last_updated: None,
+        })
+    }
+
+    async fn create_tool(&self, _: &NewTool) -> Result<Tool, Refusal> {
+        self.check().await.map(|_| Tool {
+            id: "tool-fake".into(),
+            name: None,
+        })
     }
 }
 

@@ -6,11 +6,11 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 use promptyoself::clock::Clock;
 use promptyoself::error::Result;
-use promptyoself::letta_client::Letta;
+use promptyoself::letta_client::{Letta, Targets};
 use promptyoself::models::{
     AgentId, HistoryFilter, Occurrence, Policy, ScheduleFilter, ScheduleType, State,
 };
-use promptyoself::scheduler::{Mode, Outcome, Scheduler, Settings};
+use promptyoself::scheduler::{DeliveryReport, Mode, Scheduler, Settings};
 use promptyoself::service::{Registered, Registration, Service, When, Wish};
 use tempfile::TempDir;
 use tokio::sync::mpsc;
@@ -39,7 +39,7 @@ pub struct World<T = FakeTarget> {
 /// A scheduler that runs.
 pub struct Running {
     /// What it settled, in order.
-    pub outcomes: mpsc::UnboundedReceiver<Outcome>,
+    pub reports: mpsc::UnboundedReceiver<DeliveryReport>,
     stop: CancellationToken,
     task: JoinHandle<Result<()>>,
 }
@@ -145,19 +145,19 @@ impl<T: Letta + 'static> World<T> {
     pub fn scheduler(&self, service: &Service) -> Scheduler {
         Scheduler {
             db: service.db.clone(),
-            letta: self.target.clone(),
+            targets: Targets::only(self.target.clone()),
             clock: self.clock.clone(),
             settings: self.settings.clone(),
             zone: service.zone.clone(),
-            outcomes: None,
+            reports: None,
         }
     }
 
     /// Starts a scheduler of a mode on one of the services of this database.
     pub fn start_on(&self, service: &Service, mode: Mode) -> Running {
-        let (told, outcomes) = mpsc::unbounded_channel();
+        let (told, reports) = mpsc::unbounded_channel();
         let scheduler = Scheduler {
-            outcomes: Some(told),
+            reports: Some(told),
             ..self.scheduler(service)
         };
         let stop = CancellationToken::new();
@@ -165,7 +165,7 @@ impl<T: Letta + 'static> World<T> {
         let work = async move { scheduler.run(mode, token).await };
         let task = tokio::spawn(by_scheduler(work));
         Running {
-            outcomes,
+            reports,
             stop,
             task,
         }
@@ -216,12 +216,12 @@ impl<T: Letta + 'static> World<T> {
 
 impl Running {
     /// Waits for the next settled try.
-    pub async fn outcome(&mut self) -> Outcome {
-        self.outcomes.recv().await.unwrap()
+    pub async fn outcome(&mut self) -> DeliveryReport {
+        self.reports.recv().await.unwrap()
     }
 
     /// Waits until something is settled in this state.
-    pub async fn until(&mut self, state: State) -> Outcome {
+    pub async fn until(&mut self, state: State) -> DeliveryReport {
         loop {
             let outcome = self.outcome().await;
             if outcome.state == state {

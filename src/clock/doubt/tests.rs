@@ -24,26 +24,26 @@ fn known() -> KnownTimes {
     }
 }
 
-fn kernel(synchronised: bool) -> Witnesses {
-    Witnesses {
+fn kernel(synchronised: bool) -> ReferenceClocks {
+    ReferenceClocks {
         synchronised: Some(synchronised),
         target: None,
     }
 }
 
-fn target(synchronised: bool, at_: &str, is_ours: bool) -> Witnesses {
+fn target(synchronised: bool, at_: &str, is_ours: bool) -> ReferenceClocks {
     let target = TargetTime {
         at: at(at_),
         is_ours,
     };
-    Witnesses {
+    ReferenceClocks {
         target: Some(target),
         ..kernel(synchronised)
     }
 }
 
-fn why(now: &str, witnesses: &Witnesses) -> Option<Why> {
-    judge(&reading(now, "second", 5), &known(), witnesses).map(|doubt| doubt.why)
+fn why(now: &str, references: &ReferenceClocks) -> Option<Why> {
+    assess_clock(&reading(now, "second", 5), &known(), references).map(|doubt| doubt.why)
 }
 
 #[test]
@@ -54,7 +54,7 @@ fn a_machine_that_was_off_for_days_is_believed_if_its_kernel_vouches_for_its_clo
         "2026-03-02T12:00:00Z",
     ] {
         assert_eq!(why(now, &kernel(true)), None, "{now}");
-        assert_eq!(why(now, &Witnesses::default()), None, "{now}");
+        assert_eq!(why(now, &ReferenceClocks::default()), None, "{now}");
     }
     let known = at("2026-02-01T12:00:00Z");
     let far = Some(Why::FarAhead { known });
@@ -73,14 +73,14 @@ fn a_clock_that_nobody_vouches_for_may_be_ahead_by_five_minutes() {
 #[test]
 fn a_target_with_the_same_time_settles_it_unless_it_has_the_same_clock() {
     let march = "2026-03-09T12:00:00Z";
-    for (witnesses, settles) in [
+    for (references, settles) in [
         (target(true, "2026-03-09T12:04:00Z", true), true),
         (target(false, "2026-03-09T11:56:00Z", false), true),
         // Both machines of it are this one, which nobody has told the time.
         (target(false, march, true), false),
         (target(true, "2026-03-09T12:06:00Z", false), false),
     ] {
-        assert_eq!(why(march, &witnesses).is_none(), settles, "{witnesses:?}");
+        assert_eq!(why(march, &references).is_none(), settles, "{references:?}");
     }
     let tomorrow = "2026-02-02T12:00:00Z";
     assert_eq!(why(tomorrow, &target(false, tomorrow, true)), None);
@@ -99,7 +99,7 @@ fn a_clock_behind_what_is_recorded_is_doubted_until_somebody_vouches_for_it() {
     let behind = Some(Why::Behind { newest });
     let now = "2026-02-01T10:00:00Z";
     assert_eq!(why(now, &kernel(false)), behind);
-    assert_eq!(why(now, &Witnesses::default()), behind);
+    assert_eq!(why(now, &ReferenceClocks::default()), behind);
     assert_eq!(why(now, &kernel(true)), None);
     assert_eq!(why(now, &target(false, now, true)), None);
     assert_eq!(why("2026-02-01T11:56:00Z", &kernel(false)), None);
@@ -112,13 +112,16 @@ fn a_clock_behind_what_is_recorded_is_doubted_until_somebody_vouches_for_it() {
 #[test]
 fn what_the_boot_clock_confirms_is_believed_whoever_says_otherwise() {
     let now = reading("2026-06-01T12:00:00Z", "first", 1_000 + 120 * 86_400);
-    assert_eq!(judge(&now, &known(), &kernel(false)), None);
+    assert_eq!(assess_clock(&now, &known(), &kernel(false)), None);
     // Not in another run of the machine, and not where it disagrees.
     for now in [
         reading("2026-06-01T12:00:00Z", "second", 1_000 + 120 * 86_400),
         reading("2026-06-01T12:10:00Z", "first", 1_000 + 120 * 86_400),
     ] {
-        assert!(judge(&now, &known(), &kernel(false)).is_some(), "{now:?}");
+        assert!(
+            assess_clock(&now, &known(), &kernel(false)).is_some(),
+            "{now:?}"
+        );
     }
 }
 
@@ -129,15 +132,18 @@ fn a_doubt_is_settled_by_a_minute_without_a_jump() {
         ..known()
     };
     let soon = reading("2036-02-01T12:00:59Z", "second", 64);
-    assert!(judge(&soon, &known, &kernel(false)).is_some());
+    assert!(assess_clock(&soon, &known, &kernel(false)).is_some());
     let later = reading("2036-02-01T12:01:00Z", "second", 65);
-    assert_eq!(judge(&later, &known, &kernel(false)), None);
+    assert_eq!(assess_clock(&later, &known, &kernel(false)), None);
     let jumped = reading("2036-02-01T13:01:00Z", "second", 65);
-    assert!(judge(&jumped, &known, &kernel(false)).is_some());
+    assert!(assess_clock(&jumped, &known, &kernel(false)).is_some());
 }
 
 #[test]
 fn a_database_that_knows_nothing_doubts_nothing() {
     let now = Clock::manual(at("2036-02-01T12:00:00Z")).reading();
-    assert_eq!(judge(&now, &KnownTimes::default(), &kernel(false)), None);
+    assert_eq!(
+        assess_clock(&now, &KnownTimes::default(), &kernel(false)),
+        None
+    );
 }

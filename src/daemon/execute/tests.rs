@@ -8,10 +8,10 @@ use super::*;
 use crate::clock::Clock;
 use crate::config::{Environment, Flags};
 use crate::letta_client::{
-    Agent, Answer, Evidence, Letta, Lookup, NewTool, OnRun, Outgoing, ServerInfo, Tool,
+    Agent, Answer, Evidence, Letta, Lookup, NewTool, OnRun, Outgoing, ServerInfo, Target, Tool,
 };
 use crate::mcp::tools::LONGEST_WAIT;
-use crate::models::{AgentId, Lane, Policy};
+use crate::models::{AgentId, Lane, Policy, Recipient, TargetName};
 use crate::service::{Registration, When, Wish};
 
 /// A server whose agents think for ever.
@@ -21,17 +21,17 @@ struct Thinking {
 }
 
 #[async_trait]
-impl Letta for Thinking {
-    fn target(&self) -> &str {
-        "letta"
+impl Target for Thinking {
+    fn name(&self) -> TargetName {
+        TargetName::new("letta")
     }
 
     fn address(&self) -> String {
         "http://letta".to_owned()
     }
 
-    fn lane(&self, agent: &AgentId) -> Lane {
-        Lane::new(agent.to_string())
+    fn lane(&self, recipient: &Recipient) -> Lane {
+        Lane::of(&self.name(), &recipient.agent)
     }
 
     async fn check(&self) -> std::result::Result<ServerInfo, Refusal> {
@@ -41,6 +41,18 @@ impl Letta for Thinking {
         })
     }
 
+    async fn send(&self, _: &Outgoing, _: OnRun<'_>) -> Answer {
+        self.began.notify_one();
+        std::future::pending().await
+    }
+
+    async fn find(&self, _: &Lookup) -> Evidence {
+        unreachable!()
+    }
+}
+
+#[async_trait]
+impl Letta for Thinking {
     async fn list_agents(&self) -> std::result::Result<Vec<Agent>, Refusal> {
         Ok(Vec::new())
     }
@@ -50,15 +62,6 @@ impl Letta for Thinking {
     }
 
     async fn create_tool(&self, _: &NewTool) -> std::result::Result<Tool, Refusal> {
-        unreachable!()
-    }
-
-    async fn send(&self, _: &Outgoing, _: OnRun<'_>) -> Answer {
-        self.began.notify_one();
-        std::future::pending().await
-    }
-
-    async fn find(&self, _: &Lookup) -> Evidence {
         unreachable!()
     }
 }

@@ -6,40 +6,24 @@
 //! nothing taken in between, the target is held all the same, and one prompt at a time finds out when
 //! that is over.
 
-use std::collections::VecDeque;
+use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
-use super::super::judge::{Facts, judge_answer, judge_evidence, judge_withheld};
-use super::target::{HeldBy, Target};
-use super::{Action, Core, Settling};
-use crate::letta_client::{Answer, ErrorClass, Evidence, Refusal, RefusalKind};
-use crate::models::{Job, Lane, OpenOccurrence, Verdict};
-
-/// So many lanes that meet the same, with nothing taken in between, are no coincidence.
-const MANY_LANES: usize = 3;
-
-/// What is not settled before the target has said whether it is well.
-#[derive(Debug)]
-pub(super) struct Suspicion {
-    cause: Cause,
-    /// Whether the target was asked since it arose.
-    asked: bool,
-}
-
-#[derive(Debug)]
-enum Cause {
-    /// A prompt was refused.
-    Refused(Box<Job>, Refusal),
-    /// A search was refused, or not answered.
-    Search(Box<OpenOccurrence>, Facts, Refusal),
-    /// A prompt of this lane was answered in the target's place.
-    Doubted(Lane, ErrorClass),
-}
+use super::availability::{Availability, HeldBy, HoldKind};
+use super::target_state::Cause;
+use super::{Action, Core, Settling, StoreAction, TargetAction, Write};
+use crate::models::{
+    Answer, ErrorClass, Evidence, Job, Lane, OpenOccurrence, Refusal, RefusalKind, TargetName,
+    Verdict,
+};
+use crate::scheduler::verdicts::{
+    Facts, decide_after_answer, decide_after_search, decide_while_held,
+};
 
 impl Core {
-    /// Takes an answer that may not be about its prompt.
-    pub(super) fn take_answer(
+    /// A prompt was answered; the answer may not be about that prompt.
+    pub(super) fn apply_answer(
         &mut self,
         now: Timestamp,
         job: Box<Job>,
@@ -48,80 +32,62 @@ impl Core {
     ) {
         match answer {
             Answer::Refused(refusal) if may_be_everyones(&refusal) => {
-                self.take_suspect(now, job, refusal, actions);
+                self.apply_target_trouble(now, job, refusal, actions);
             }
             answer => {
                 if is_taken_in(&answer) {
-                    self.take_success(&job.lane, actions);
+                    self.note_accepted(&job.lane, actions);
                 }
-                self.target.end_trial(&job.lane);
+                self.end_trial(&job.lane);
                 if let Answer::Unknown(doubt) = &answer
-                    && is_of_the_way(doubt.class)
+                    && is_of_the_connection(doubt.class)
                 {
-                    self.suspect(Cause::Doubted(job.lane.clone(), doubt.class));
+                    let cause = Cause::Doubted(job.lane.clone(), doubt.class);
+                    self.targets.get_mut(job.lane.target_name()).suspect(cause);
                 }
-                let verdict = judge_answer(answer, &self.facts_of(&job), now, &self.settings);
+                let facts = self.facts_of(&job);
+                let verdict = decide_after_answer(answer, &facts, now, &self.settings);
                 actions.push(settle_job(job, verdict));
             }
         }
     }
 
-    /// Takes that a turn has begun: however long it goes on, the target has taken its prompt.
-    pub(super) fn take_begun(&mut self, occurrence_id: i64, actions: &mut Vec<Action>) {
+    /// A turn has begun: however long it goes on, the target has taken its prompt.
+    pub(super) fn apply_begun(&mut self, occurrence_id: i64, actions: &mut Vec<Action>) {
         if let Some(lane) = self.ours.lane_of(occurrence_id) {
-            self.take_success(&lane, actions);
+            self.note_accepted(&lane, actions);
         }
     }
 
-    /// Takes that the target has taken a prompt of this lane in.
-    fn take_success(&mut self, lane: &Lane, actions: &mut Vec<Action>) {
-        self.acquit(lane);
-        if self.target.is_held() && !self.target.is_closed() {
-            self.release(actions);
+    /// Notes that a target has taken a prompt of this lane.
+    fn note_accepted(&mut self, lane: &Lane, actions: &mut Vec<Action>) {
+        let state = self.targets.get_mut(lane.target_name());
+        state.set_refused_apart(lane);
+        if !state.availability.is_open() && !state.availability.is_closed() {
+            self.release(lane.target(), actions);
         }
     }
 
-    /// The target has taken a prompt of this lane, so what others met meanwhile was their own.
-    pub(super) fn acquit(&mut self, lane: &Lane) {
-        let alike = match &mut self.target {
-            Target::Held {
-                by: HeldBy::Lanes { refused, .. },
-                ..
-            } => std::mem::take(refused),
-            _ => VecDeque::new(),
-        };
-        let counted = self.refused.drain(..).map(|(lane, _)| lane);
-        self.set_apart.extend(counted.chain(alike));
-        self.set_apart.remove(lane);
-    }
-
-    fn take_suspect(
+    fn apply_target_trouble(
         &mut self,
         now: Timestamp,
         job: Box<Job>,
         refusal: Refusal,
         actions: &mut Vec<Action>,
     ) {
-        match &mut self.target {
-            Target::Open if self.stop_at.is_none() => {
-                return self.suspect(Cause::Refused(job, refusal));
-            }
-            Target::Held {
-                by: HeldBy::Lanes { refused, .. },
-                ..
-            } => {
-                refused.retain(|lane| *lane != job.lane);
-                refused.push_back(job.lane.clone());
-                self.target.end_trial(&job.lane);
-                self.target.put_off(now);
-            }
-            Target::Open | Target::Held { .. } => {}
+        let state = self.targets.get_mut(job.lane.target_name());
+        if state.availability.is_open() && self.stop_at.is_none() {
+            return state.suspect(Cause::Refused(job, refusal));
         }
-        actions.push(settle_job(job, judge_withheld(refusal, now)));
+        if state.availability.note_refused(&job.lane) {
+            state.availability.end_trial(&job.lane);
+            state.availability.put_off(now);
+        }
+        actions.push(settle_job(job, decide_while_held(refusal, now)));
     }
 
-    /// Takes a search that the target refused or did not answer.
-    pub(super) fn take_lost_search(
+    /// A search was refused, or not answered.
+    pub(super) fn apply_failed_search(
         &mut self,
         now: Timestamp,
         open: Box<OpenOccurrence>,
@@ -129,8 +95,9 @@ impl Core {
         refusal: Refusal,
         actions: &mut Vec<Action>,
     ) {
-        if !self.target.is_held() && self.stop_at.is_none() {
-            return self.suspect(Cause::Search(open, facts, refusal));
+        let state = self.targets.get_mut(open.lane.target_name());
+        if state.availability.is_open() && self.stop_at.is_none() {
+            return state.suspect(Cause::Search(open, facts, refusal));
         }
         self.settle_search(now, *open, facts, refusal, actions);
     }
@@ -145,74 +112,65 @@ impl Core {
         actions: &mut Vec<Action>,
     ) {
         let facts = Facts {
-            ages: facts.ages && !self.target.is_held() && self.stop_at.is_none(),
+            ages: facts.ages && self.targets.is_open(&open.lane) && self.stop_at.is_none(),
             ..facts
         };
         let evidence = Evidence::Refused(refusal);
-        let verdict = judge_evidence(evidence, &facts, now, &self.settings);
+        let verdict = decide_after_search(evidence, &facts, now, &self.settings);
         actions.push(settle_open(open, verdict));
     }
 
-    fn suspect(&mut self, cause: Cause) {
-        self.suspicions.push(Suspicion {
-            cause,
-            asked: false,
-        });
+    /// Asks each target whether it is well, if anything makes us doubt it or it is time to.
+    pub(super) fn probe_targets(&mut self, now: Timestamp, actions: &mut Vec<Action>) {
+        for (name, state) in self.targets.iter_mut() {
+            if state.needs_probe(now) {
+                state.begin_probe();
+                actions.push(Action::Talk(TargetAction::Probe(name.clone())));
+            }
+        }
     }
 
-    /// Asks the target whether it is well, if anything makes us doubt it or it is time to.
-    pub(super) fn ask_target(&mut self, now: Timestamp, actions: &mut Vec<Action>) {
-        let suspected = self.suspicions.iter().any(|s| !s.asked);
-        let due = self.target.next_question().is_some_and(|t| now >= t);
-        if self.probing || !(suspected || due) {
-            return;
-        }
-        self.probing = true;
-        for suspicion in &mut self.suspicions {
-            suspicion.asked = true;
-        }
-        actions.push(Action::Probe);
-    }
-
-    /// Takes what the target says of itself.
-    pub(super) fn take_probe(
+    /// A target has said whether it is well.
+    pub(super) fn apply_probe(
         &mut self,
         now: Timestamp,
+        target: TargetName,
         answer: Result<(), Refusal>,
         actions: &mut Vec<Action>,
     ) {
-        self.probing = false;
-        let of_before = std::mem::take(&mut self.suspicions);
-        let (asked, rest) = of_before.into_iter().partition(|s| s.asked);
-        self.suspicions = rest;
+        let state = self.targets.get_mut(target.as_str());
+        let causes = state.end_probe();
         match answer {
             Err(refusal) => {
-                self.hold(now, HeldBy::Itself, refusal, actions);
-                self.target.put_off(now);
-                self.withhold(now, asked, actions);
+                self.hold(now, &target, HeldBy::Itself, refusal, actions);
+                let state = self.targets.get_mut(target.as_str());
+                state.availability.put_off(now);
+                self.settle_while_held(now, causes, actions);
             }
             Ok(()) => {
-                if self.target.is_closed() {
-                    self.release(actions);
+                if state.availability.is_closed() {
+                    self.release(target, actions);
                 }
-                for suspicion in asked {
-                    self.blame_lane(now, suspicion.cause, actions);
+                for cause in causes {
+                    self.settle_as_lanes_trouble(now, cause, actions);
                 }
             }
         }
     }
 
-    /// Settles what waited for the target's word and can wait for the target itself.
-    pub(super) fn withhold(
-        &mut self,
-        now: Timestamp,
-        suspicions: Vec<Suspicion>,
-        actions: &mut Vec<Action>,
-    ) {
-        for suspicion in suspicions {
-            match suspicion.cause {
+    /// Settles what waited for any target's word and can wait for the target itself.
+    pub(super) fn settle_suspicions(&mut self, now: Timestamp, actions: &mut Vec<Action>) {
+        let states = self.targets.iter_mut();
+        let causes = states.flat_map(|(_, state)| state.take_suspicions());
+        let causes = causes.collect();
+        self.settle_while_held(now, causes, actions);
+    }
+
+    fn settle_while_held(&mut self, now: Timestamp, causes: Vec<Cause>, actions: &mut Vec<Action>) {
+        for cause in causes {
+            match cause {
                 Cause::Refused(job, refusal) => {
-                    actions.push(settle_job(job, judge_withheld(refusal, now)));
+                    actions.push(settle_job(job, decide_while_held(refusal, now)));
                 }
                 Cause::Search(open, facts, refusal) => {
                     self.settle_search(now, *open, facts, refusal, actions);
@@ -223,16 +181,16 @@ impl Core {
     }
 
     /// The target is well, so what was met is the lane's trouble, unless too many meet the same.
-    fn blame_lane(&mut self, now: Timestamp, cause: Cause, actions: &mut Vec<Action>) {
+    fn settle_as_lanes_trouble(&mut self, now: Timestamp, cause: Cause, actions: &mut Vec<Action>) {
         match cause {
             Cause::Refused(job, refusal) => {
                 self.count_refusal(now, &job.lane, &refusal, actions);
-                let verdict = match self.target {
-                    Target::Open => {
+                let verdict = match self.targets.is_open(&job.lane) {
+                    true => {
                         let (facts, s) = (self.facts_of(&job), &self.settings);
-                        judge_answer(Answer::Refused(refusal), &facts, now, s)
+                        decide_after_answer(Answer::Refused(refusal), &facts, now, s)
                     }
-                    Target::Held { .. } => judge_withheld(refusal, now),
+                    false => decide_while_held(refusal, now),
                 };
                 actions.push(settle_job(job, verdict));
             }
@@ -249,7 +207,7 @@ impl Core {
         }
     }
 
-    /// Notes that a lane was refused while the target says that it is well; holds the target if
+    /// Notes that a lane was refused while its target says that it is well; holds the target if
     /// several were, alike.
     fn count_refusal(
         &mut self,
@@ -258,90 +216,97 @@ impl Core {
         refusal: &Refusal,
         actions: &mut Vec<Action>,
     ) {
-        if let Target::Held {
-            by: HeldBy::Lanes { refused, .. },
-            ..
-        } = &mut self.target
-        {
-            refused.retain(|other| other != lane);
-            refused.push_back(lane.clone());
+        let state = self.targets.get_mut(lane.target_name());
+        let Some(refused) = state.note_refused(lane, refusal.class) else {
             return;
-        }
-        self.refused.retain(|(other, _)| other != lane);
-        self.refused.push((lane.clone(), refusal.class));
-        let alike = self.refused.iter().filter(|(_, c)| *c == refusal.class);
-        let refused: VecDeque<Lane> = alike.map(|(lane, _)| lane.clone()).collect();
-        let is_new = refused.iter().any(|lane| !self.set_apart.contains(lane));
-        if refused.len() >= MANY_LANES && is_new {
-            let text = format!(
-                "it says that it is well, but refused the prompts of {} agents alike: {}",
-                refused.len(),
-                refusal.text
-            );
-            let refusal = Refusal {
-                text,
-                ..refusal.clone()
-            };
-            let by = HeldBy::Lanes {
-                refused,
-                trial: None,
-            };
-            self.hold(now, by, refusal, actions);
-        }
+        };
+        let text = format!(
+            "it says that it is well, but refused the prompts of {} agents alike: {}",
+            refused.len(),
+            refusal.text
+        );
+        let refusal = Refusal {
+            text,
+            ..refusal.clone()
+        };
+        let by = HeldBy::Lanes {
+            refused,
+            trial: None,
+        };
+        self.hold(now, &lane.target(), by, refusal, actions);
     }
 
-    fn hold(&mut self, now: Timestamp, by: HeldBy, refusal: Refusal, actions: &mut Vec<Action>) {
-        match &mut self.target {
-            Target::Open => {
+    fn hold(
+        &mut self,
+        now: Timestamp,
+        target: &TargetName,
+        by: HeldBy,
+        refusal: Refusal,
+        actions: &mut Vec<Action>,
+    ) {
+        let kind = by.kind();
+        let state = self.targets.get_mut(target.as_str());
+        let is_news = match &mut state.availability {
+            Availability::Open => {
                 tracing::warn!(
                     "nothing is sent until the target takes prompts again: {}",
                     refusal.text
                 );
                 self.next_beat = None;
-                let by_lanes = matches!(by, HeldBy::Lanes { .. });
-                self.target = Target::Held {
+                let lanes_are_refused = matches!(by, HeldBy::Lanes { .. });
+                state.availability = Availability::Held {
                     by,
                     reason: refusal.text.clone(),
                     tries: 0,
                     next_try: now,
                 };
-                if by_lanes {
-                    self.target.put_off(now);
+                if lanes_are_refused {
+                    state.availability.put_off(now);
                 }
-                actions.push(Action::Hold { refusal, by_lanes });
+                true
             }
-            Target::Held {
+            Availability::Held {
                 by: held_by,
                 reason,
                 ..
             } => {
-                let by_lanes = matches!(by, HeldBy::Lanes { .. });
-                let was_by_lanes = matches!(held_by, HeldBy::Lanes { .. });
-                if *reason != refusal.text || by_lanes != was_by_lanes {
-                    reason.clone_from(&refusal.text);
-                    actions.push(Action::Hold { refusal, by_lanes });
-                }
+                let is_news = *reason != refusal.text || kind != held_by.kind();
+                reason.clone_from(&refusal.text);
                 *held_by = by;
+                is_news
             }
+            Availability::NotConfigured { .. } => false,
+        };
+        if is_news {
+            actions.push(Action::Store(StoreAction::Hold {
+                target: target.clone(),
+                kind,
+                refusal,
+            }));
         }
     }
 
-    fn release(&mut self, actions: &mut Vec<Action>) {
+    fn release(&mut self, target: TargetName, actions: &mut Vec<Action>) {
         tracing::info!("the target takes prompts again");
-        self.target = Target::Open;
+        self.targets.get_mut(target.as_str()).availability = Availability::Open;
         self.next_beat = None;
-        actions.push(Action::Release);
-        self.want_look();
+        actions.push(Action::Store(StoreAction::Release(target)));
+        self.request_snapshot();
     }
 
-    /// Takes what another scheduler has found out about the target.
-    pub(super) fn take_hold_of_others(&mut self, now: Timestamp, held_by_lanes: Option<bool>) {
-        match (&mut self.target, held_by_lanes) {
-            (Target::Open, Some(by_lanes)) => {
-                self.target = Target::held_elsewhere(by_lanes, now);
+    /// Applies what other schedulers have found out about the targets.
+    pub(super) fn apply_holds(&mut self, now: Timestamp, held: &BTreeMap<TargetName, HoldKind>) {
+        for target in held.keys() {
+            self.targets.get_mut(target.as_str());
+        }
+        for (target, state) in self.targets.iter_mut() {
+            match (&mut state.availability, held.get(target)) {
+                (Availability::Open, Some(kind)) => {
+                    state.availability = Availability::held_elsewhere(*kind, now);
+                }
+                (Availability::Held { next_try, .. }, None) => *next_try = now,
+                _ => {}
             }
-            (Target::Held { next_try, .. }, None) => *next_try = now,
-            _ => {}
         }
     }
 }
@@ -362,8 +327,8 @@ fn is_taken_in(answer: &Answer) -> bool {
     }
 }
 
-/// Whether an unknown fate tells of the way to the target, not of one turn.
-fn is_of_the_way(class: ErrorClass) -> bool {
+/// Whether an unknown fate tells of the connection to the target, not of one turn.
+fn is_of_the_connection(class: ErrorClass) -> bool {
     use ErrorClass::{Cut, Garbled, Gateway, Timeout, TooLarge, Unreachable};
     matches!(
         class,
@@ -372,7 +337,7 @@ fn is_of_the_way(class: ErrorClass) -> bool {
 }
 
 fn settle_job(job: Box<Job>, verdict: Verdict) -> Action {
-    Action::Settle(Settling {
+    Action::Write(Write::Settle(Settling {
         occurrence_id: job.occurrence_id,
         uid: job.uid,
         fence: job.fence,
@@ -380,12 +345,12 @@ fn settle_job(job: Box<Job>, verdict: Verdict) -> Action {
         lane: job.lane.clone(),
         intended_at: job.intended_at,
         job: Some(job),
-    })
+    }))
 }
 
 /// The settling of a prompt whose fate was looked for.
 pub(super) fn settle_open(open: OpenOccurrence, verdict: Verdict) -> Action {
-    Action::Settle(Settling {
+    Action::Write(Write::Settle(Settling {
         occurrence_id: open.id,
         uid: open.uid,
         fence: open.fence,
@@ -393,5 +358,5 @@ pub(super) fn settle_open(open: OpenOccurrence, verdict: Verdict) -> Action {
         lane: open.lane,
         intended_at: open.intended_at,
         job: None,
-    })
+    }))
 }

@@ -1,12 +1,17 @@
-//! What happens to a scheduler, and what it does about it.
+//! What happens to a scheduler.
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
-use uuid::Uuid;
 
-use super::super::queue::Candidate;
-use crate::clock::Doubt;
-use crate::letta_client::{Answer, Evidence, Refusal};
-use crate::models::{Claim, DueSchedule, Halt, Job, Lane, OpenOccurrence, State, Verdict};
+use super::action::Settling;
+use super::availability::HoldKind;
+use crate::clock::ClockDoubt;
+use crate::models::{
+    Answer, Claim, DueSchedule, Evidence, Halt, Job, Lane, OpenOccurrence, Refusal, State,
+    TargetName,
+};
+use crate::scheduler::queue::Candidate;
 
 /// What happened.
 #[derive(Debug)]
@@ -16,7 +21,7 @@ pub enum Event {
     /// The database has changed.
     Changed,
     /// The database was read.
-    Looked(View),
+    SnapshotTaken(Snapshot),
     /// A claim was decided.
     Claimed(Candidate, Claim),
     /// A claim failed; nothing has changed.
@@ -29,81 +34,21 @@ pub enum Event {
     Found(Box<OpenOccurrence>, Evidence),
     /// A verdict was written, or the right to do so was lost.
     Settled(Settling, Option<State>),
-    /// The target was asked whether it is well.
-    Probed(Result<(), Refusal>),
+    /// A target was asked whether it is well.
+    Probed(TargetName, Result<(), Refusal>),
     /// The database could not be read.
-    LookFailed,
+    SnapshotFailed,
     /// More incidents wait to be reviewed.
     MoreToReview,
-    /// The target was asked what time it is: why the clock at the start may be wrong.
-    ClockJudged(Option<Doubt>),
+    /// A target was asked what time it is: why the clock at the start may be wrong.
+    ClockAssessed(Option<ClockDoubt>),
     /// The scheduler is to stop.
     Stop,
 }
 
-/// What to do.
-#[derive(Debug)]
-pub enum Action {
-    /// Read the database.
-    Look,
-    /// Read it, with twice as many due schedules: of those we know none can be sent.
-    LookFurther,
-    /// Claim this.
-    Claim(Candidate),
-    /// Send this.
-    Send(Box<Job>),
-    /// Write this verdict.
-    Settle(Settling),
-    /// Look for the fate of this.
-    Find(Box<OpenOccurrence>),
-    /// Ask whether the target is well.
-    Probe,
-    /// Note that the target is held.
-    Hold {
-        /// Why.
-        refusal: Refusal,
-        /// Whether it says that it is well, but refuses the prompts of several agents.
-        by_lanes: bool,
-    },
-    /// Note that the target answers again.
-    Release,
-    /// The clock was set back: with the next look let nothing wait for a time that was counted from
-    /// a later now.
-    PullForward,
-    /// Say that the scheduler lives, and why it delivers nothing at the moment.
-    Beat(Option<String>),
-    /// Keep that the clock is trusted as it stands.
-    TrustClock,
-    /// Break off this prompt: what becomes of it is unknown.
-    Abandon(i64),
-    /// Keep what was settled before this as sums only.
-    Prune(Timestamp),
-    /// Stop.
-    Finish,
-}
-
-/// A verdict to be written, with what is needed to go on after it.
-#[derive(Clone, Debug)]
-pub struct Settling {
-    /// The occurrence.
-    pub occurrence_id: i64,
-    /// Its schedule.
-    pub uid: Uuid,
-    /// The right to settle it.
-    pub fence: i64,
-    /// What was decided.
-    pub verdict: Verdict,
-    /// The lane that it frees unless it stays unknown.
-    pub lane: Lane,
-    /// The intended instant.
-    pub intended_at: Timestamp,
-    /// The job, where it was ours.
-    pub job: Option<Box<Job>>,
-}
-
 /// What the database shows.
 #[derive(Debug, Default)]
-pub struct View {
+pub struct Snapshot {
     /// Schedules whose time has come, with their lanes, the oldest first.
     pub due: Vec<(DueSchedule, Lane)>,
     /// Whether there may be more of them, due later.
@@ -112,12 +57,15 @@ pub struct View {
     pub open: Vec<OpenOccurrence>,
     /// When the next schedule becomes due.
     pub next_due: Option<Timestamp>,
-    /// Whether any scheduler holds the target, and then whether it does so because it refuses the
-    /// prompts of several agents.
-    pub held_by_lanes: Option<bool>,
+    /// The targets of the settings.
+    pub targets: BTreeSet<TargetName>,
+    /// Those of them that any scheduler holds.
+    pub held: BTreeMap<TargetName, HoldKind>,
+    /// The targets of what is due or open that are not in the settings.
+    pub missing_targets: BTreeSet<TargetName>,
     /// Why all delivery is halted, if it is.
     pub halted: Option<Halt>,
-    /// Whether there is more to be put in order than one look may do.
+    /// Whether there is more to be put in order than one snapshot may do.
     pub more: bool,
 }
 

@@ -7,9 +7,11 @@ use tokio_util::sync::CancellationToken;
 
 use super::super::Scheduler;
 use super::super::core::Event;
-use super::super::guard::Start;
+use super::super::guard::ClockAtStart;
 use super::Message;
-use crate::clock::{Doubt, KnownTimes, TargetTime, Witnesses, judge, needs_a_witness};
+use crate::clock::{
+    ClockDoubt, KnownTimes, ReferenceClocks, TargetTime, assess_clock, needs_reference_clock,
+};
 use crate::error::{Result, call};
 
 /// How long to wait before a database that fails is asked again.
@@ -21,7 +23,7 @@ pub(super) async fn look_at_clock(
     scheduler: &Scheduler,
     stop: &CancellationToken,
     messages: &mpsc::UnboundedSender<Message>,
-) -> Start {
+) -> ClockAtStart {
     let Scheduler { db, clock, .. } = scheduler;
     let known = loop {
         match db.known_times().await {
@@ -29,18 +31,18 @@ pub(super) async fn look_at_clock(
             Err(e) => tracing::error!("{}; it is tried again until it works", e.chain()),
         }
         tokio::select! {
-            () = stop.cancelled() => return Start::believed(clock.reading()),
+            () = stop.cancelled() => return ClockAtStart::trusted(clock.reading()),
             () = clock.sleep(ASK_AGAIN) => {}
         }
     };
     let reading = clock.reading();
-    let witnesses = Witnesses {
+    let references = ReferenceClocks {
         synchronised: clock.is_synchronised(),
         target: None,
     };
-    let start = Start {
-        doubt: judge(&reading, &known, &witnesses),
-        asks: needs_a_witness(&reading, &known),
+    let start = ClockAtStart {
+        doubt: assess_clock(&reading, &known, &references),
+        asks: needs_reference_clock(&reading, &known),
         known,
         reading,
     };
@@ -49,7 +51,7 @@ pub(super) async fn look_at_clock(
         let known = start.known.clone();
         tokio::spawn(async move {
             let doubt = ask(&scheduler, &known).await;
-            let _ = messages.send(Message::Event(Event::ClockJudged(doubt)));
+            let _ = messages.send(Message::Event(Event::ClockAssessed(doubt)));
         });
     }
     start
@@ -60,10 +62,13 @@ pub(super) async fn look_at_clock(
 ///
 /// # Errors
 /// [`Code::ClockInDoubt`](crate::error::Code::ClockInDoubt), and those of the database.
-pub(super) async fn refuse_doubt(scheduler: &Scheduler, stop: &CancellationToken) -> Result<Start> {
+pub(super) async fn refuse_doubt(
+    scheduler: &Scheduler,
+    stop: &CancellationToken,
+) -> Result<ClockAtStart> {
     let Scheduler { db, clock, .. } = scheduler;
     let known = db.known_times().await?;
-    let doubt = match needs_a_witness(&clock.reading(), &known) {
+    let doubt = match needs_reference_clock(&clock.reading(), &known) {
         true => tokio::select! {
             doubt = ask(scheduler, &known) => doubt,
             () = stop.cancelled() => None,
@@ -72,22 +77,23 @@ pub(super) async fn refuse_doubt(scheduler: &Scheduler, stop: &CancellationToken
     };
     let reading = clock.reading();
     let Some(doubt) = doubt else {
-        return Ok(Start::believed(reading));
+        return Ok(ClockAtStart::trusted(reading));
     };
     db.note_doubt(&reading, &known).await?;
     Err(doubt.refuse("nothing was sent", call("execute")))
 }
 
 /// Asks the target what time it is, and judges our clock by that.
-async fn ask(scheduler: &Scheduler, known: &KnownTimes) -> Option<Doubt> {
-    let Scheduler { letta, clock, .. } = scheduler;
-    let date = letta.check().await.ok().and_then(|info| info.date);
-    let witnesses = Witnesses {
+async fn ask(scheduler: &Scheduler, known: &KnownTimes) -> Option<ClockDoubt> {
+    let Scheduler { targets, clock, .. } = scheduler;
+    let target = targets.default_target();
+    let date = target.check().await.ok().and_then(|info| info.date);
+    let references = ReferenceClocks {
         synchronised: clock.is_synchronised(),
         target: date.map(|at| TargetTime {
             at,
-            is_ours: letta.is_local(),
+            is_ours: target.is_local(),
         }),
     };
-    judge(&clock.reading(), known, &witnesses)
+    assess_clock(&clock.reading(), known, &references)
 }

@@ -1,22 +1,42 @@
-//! Talking to the target: each talk is a task of its own, and its end is an event.
+//! Talking to targets: each talk is a task of its own, and its end is an event.
 
 use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
 
 use futures_util::FutureExt;
 
-use super::super::core::Event;
+use super::super::Scheduler;
+use super::super::core::{Event, TargetAction};
+use super::super::lookup::lookup_of;
 use super::{Message, Run, Runner};
 use crate::failpoint::failpoint;
-use crate::letta_client::{Answer, Doubt, ErrorClass, Evidence, Outgoing, Refusal, RefusalKind};
-use crate::models::{Job, OpenOccurrence};
+use crate::letta_client::{Outgoing, Target};
+use crate::models::{
+    Answer, Doubt, ErrorClass, Evidence, Job, OpenOccurrence, Refusal, RefusalKind, TargetName,
+};
 
 impl Runner<'_> {
-    pub(super) fn send(&mut self, job: Box<Job>) {
-        let (letta, messages) = (self.scheduler.letta.clone(), self.messages.clone());
+    /// Says something to a target, or stops waiting for its answer.
+    pub(super) fn talk(&mut self, action: TargetAction) {
+        match action {
+            TargetAction::Send(job) => self.send(job),
+            TargetAction::Find(open) => self.find(open),
+            TargetAction::Probe(target) => self.probe(target),
+            TargetAction::HangUp(occurrence_id) => {
+                if let Some(task) = self.sending.remove(&occurrence_id) {
+                    task.abort();
+                }
+            }
+        }
+    }
+
+    fn send(&mut self, job: Box<Job>) {
+        let target = self.target(job.lane.target_name());
+        let messages = self.messages.clone();
         let sent = job.clone();
         let task = tokio::spawn(async move {
             let outgoing = Outgoing {
-                agent: sent.agent_id.clone(),
+                recipient: sent.recipient(),
                 otid: sent.otid,
                 messages: sent.messages.clone(),
                 options: sent.options.clone(),
@@ -35,33 +55,56 @@ impl Runner<'_> {
                     run_id: None,
                 })
             };
-            let answer = answered(letta.send(&outgoing, &on_run), broken).await;
+            let answer = match target {
+                Ok(target) => answered(target.send(&outgoing, &on_run), broken).await,
+                Err(missing) => Answer::Refused(missing),
+            };
             failpoint!(AnswerHeard);
             let _ = messages.send(Message::Event(Event::Answered(sent, answer)));
         });
         self.sending.insert(job.occurrence_id, task.abort_handle());
     }
 
-    pub(super) fn find(&self, open: Box<OpenOccurrence>) {
-        let lookup = self.keeper.lookup(&open);
-        let (letta, messages) = (self.scheduler.letta.clone(), self.messages.clone());
+    fn find(&self, open: Box<OpenOccurrence>) {
+        let Scheduler {
+            settings, clock, ..
+        } = self.scheduler;
+        let lookup = lookup_of(&open, settings, clock.now());
+        let target = self.target(open.lane.target_name());
+        let messages = self.messages.clone();
         tokio::spawn(async move {
             let broken = || Evidence::Unclear {
                 text: "an internal fault broke the search off".to_owned(),
             };
-            let evidence = answered(letta.find(&lookup), broken).await;
+            let evidence = match target {
+                Ok(target) => answered(target.find(&lookup), broken).await,
+                Err(missing) => Evidence::Refused(missing),
+            };
             failpoint!(EvidenceHeard);
             let _ = messages.send(Message::Event(Event::Found(open, evidence)));
         });
     }
 
-    pub(super) fn probe(&self) {
-        let (letta, messages) = (self.scheduler.letta.clone(), self.messages.clone());
+    fn probe(&self, name: TargetName) {
+        let target = self.target(name.as_str());
+        let messages = self.messages.clone();
         tokio::spawn(async move {
             let broken = || Err(broken_probe());
-            let answer = answered(letta.check(), broken).await.map(drop);
-            let _ = messages.send(Message::Event(Event::Probed(answer)));
+            let answer = match target {
+                Ok(target) => answered(target.check(), broken).await.map(drop),
+                Err(missing) => Err(missing),
+            };
+            let _ = messages.send(Message::Event(Event::Probed(name, answer)));
         });
+    }
+
+    /// The target of a name, or that it is not in the settings.
+    fn target(&self, name: &str) -> Result<Arc<dyn Target>, Refusal> {
+        let target = self.scheduler.targets.get(name).cloned();
+        target.ok_or_else(|| {
+            let text = format!("{name} is not in the settings any more");
+            Refusal::new(RefusalKind::TargetTrouble, ErrorClass::Unreachable, text)
+        })
     }
 }
 

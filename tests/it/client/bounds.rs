@@ -2,7 +2,7 @@
 
 use promptyoself::clock::Clock;
 use promptyoself::http::limits;
-use promptyoself::letta_client::{Answer, Delivery, ErrorClass, Evidence, Letta};
+use promptyoself::letta_client::{Answer, Delivery, ErrorClass, Evidence, Letta, Target};
 use promptyoself::models::Turn;
 use rstest::rstest;
 use serde_json::{Value, json};

@@ -2,7 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 use promptyoself::clock::Clock;
-use promptyoself::letta_client::{ErrorClass, Evidence, Letta, Lookup, RefusalKind, Rest};
+use promptyoself::letta_client::{ErrorClass, Evidence, Lookup, RefusalKind, Rest, Target};
 use promptyoself::models::{AgentId, Turn};
 use rstest::rstest;
 use serde_json::{Value, json};

@@ -1,7 +1,7 @@
 //! Checking a server and asking for its agents.
 
 use promptyoself::clock::Clock;
-use promptyoself::letta_client::{ErrorClass, Letta, RefusalKind, Rest};
+use promptyoself::letta_client::{ErrorClass, Letta, RefusalKind, Rest, Target};
 use promptyoself::models::AgentId;
 use secrecy::SecretString;
 
@@ -151,5 +151,8 @@ async fn an_agent_is_told_with_its_name_and_an_unknown_one_is_permanent() {
 #[tokio::test]
 async fn a_lane_is_one_agent_of_one_target() {
     let (_fake, letta, agent) = fake().await;
-    assert_eq!(letta.lane(&agent).as_str(), format!("letta/{agent}"));
+    assert_eq!(
+        letta.lane(&letta.recipient(agent.clone())).as_str(),
+        format!("letta/{agent}")
+    );
 }

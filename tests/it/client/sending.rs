@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jiff::SignedDuration;
 use promptyoself::clock::Clock;
-use promptyoself::letta_client::{Answer, ErrorClass, Letta, RefusalKind, Rest};
+use promptyoself::letta_client::{Answer, ErrorClass, RefusalKind, Rest, Target};
 use promptyoself::models::{AgentId, Turn};
 use rstest::rstest;
 use serde_json::{Value, json};

@@ -3,7 +3,7 @@
 use std::pin::Pin;
 
 use jiff::SignedDuration;
-use promptyoself::letta_client::{Answer, Evidence, Letta, Lookup, NewTool, Rest};
+use promptyoself::letta_client::{Answer, Evidence, Letta, Lookup, NewTool, Rest, Target};
 use promptyoself::models::AgentId;
 use serde_json::{Value, json};
 
@@ -176,7 +176,7 @@ talks! {
 
 /// The paths in the source, with a star for each part that is filled in.
 fn paths_in_source() -> std::collections::BTreeSet<String> {
-    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/src/letta_client");
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/src/letta_client/v1");
     let mut paths = std::collections::BTreeSet::new();
     for file in std::fs::read_dir(folder).unwrap() {
         let text = std::fs::read_to_string(file.unwrap().path()).unwrap();

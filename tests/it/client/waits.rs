@@ -7,7 +7,9 @@ use futures_util::poll;
 use jiff::{SignedDuration, Timestamp};
 use promptyoself::clock::Clock;
 use promptyoself::http::limits;
-use promptyoself::letta_client::{Answer, ErrorClass, Evidence, Letta, Lookup, Rest, RestSettings};
+use promptyoself::letta_client::{
+    Answer, ErrorClass, Evidence, Lookup, Rest, RestSettings, Target,
+};
 use rstest::rstest;
 use serde_json::json;
 

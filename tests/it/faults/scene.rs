@@ -9,7 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 use promptyoself::clock::Clock;
 use promptyoself::letta_client::{Rest, RestSettings};
 use promptyoself::models::{AgentId, Occurrence, State, Verdict};
-use promptyoself::scheduler::{Outcome, Settings};
+use promptyoself::scheduler::{DeliveryReport, Settings};
 
 use super::{Fault, Outage};
 use crate::client;
@@ -41,7 +41,7 @@ pub struct Scene {
     running: Running,
     began: Timestamp,
     /// What was decided about the first prompt, and when it is to be gone on with.
-    decisions: Vec<Outcome>,
+    decisions: Vec<DeliveryReport>,
     /// What is decided about everything that meets an outage.
     withheld: Option<&'static str>,
     second_delivered: bool,
@@ -166,7 +166,7 @@ impl Scene {
 
     /// Whether nothing is decided about the agent's prompts before time has passed.
     fn rests(&self) -> bool {
-        let waits = |outcome: &Outcome| match outcome.verdict {
+        let waits = |outcome: &DeliveryReport| match outcome.verdict {
             Verdict::Waiting { not_before, .. } | Verdict::Unknown { not_before, .. } => {
                 not_before > self.world.now()
             }
@@ -280,7 +280,7 @@ impl Scene {
 }
 
 /// A decision in words.
-fn show(outcome: &Outcome) -> String {
+fn show(outcome: &DeliveryReport) -> String {
     match &outcome.verdict {
         Verdict::Delivered { .. } => outcome.state.to_string(),
         Verdict::Waiting { fault, .. }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use promptyoself::clock::Clock;
+use promptyoself::letta_client::Targets;
 use promptyoself::models::{AgentId, Policy, ScheduleType};
 use promptyoself::scheduler::{Mode, Scheduler, Settings};
 use promptyoself::service::{HistoryQuery, Registration, Service, When, Wish};
@@ -74,14 +75,14 @@ impl Rig {
         self.clock.set(at(time));
         let scheduler = Scheduler {
             db: self.service.db.clone(),
-            letta: self.target.clone(),
+            targets: Targets::only(self.target.clone()),
             clock: self.clock.clone(),
             settings: Settings {
                 concurrency: 1,
                 ..Settings::default()
             },
             zone: self.service.zone.clone(),
-            outcomes: None,
+            reports: None,
         };
         scheduler
             .run(Mode::Once, CancellationToken::new())

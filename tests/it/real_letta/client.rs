@@ -3,7 +3,7 @@
 
 use jiff::SignedDuration;
 use promptyoself::clock::Clock;
-use promptyoself::letta_client::{ErrorClass, Evidence, Letta, Lookup, RefusalKind, Rest};
+use promptyoself::letta_client::{ErrorClass, Evidence, Letta, Lookup, RefusalKind, Rest, Target};
 use promptyoself::models::{AgentId, Turn};
 use secrecy::SecretString;
 use tokio::sync::RwLockReadGuard;

@@ -2,7 +2,7 @@
 
 use jiff::SignedDuration;
 use promptyoself::clock::Clock;
-use promptyoself::letta_client::{ErrorClass, Evidence, Letta, Lookup, RefusalKind};
+use promptyoself::letta_client::{ErrorClass, Evidence, Lookup, RefusalKind, Target};
 use uuid::Uuid;
 
 use super::RealLetta;

@@ -2,7 +2,7 @@
 
 use jiff::SignedDuration;
 use promptyoself::clock::Clock;
-use promptyoself::letta_client::{Answer, Evidence, Letta, Outgoing};
+use promptyoself::letta_client::{Answer, Evidence, Outgoing, Target};
 use rstest::rstest;
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -43,7 +43,7 @@ async fn every_message_arrives_and_ours_is_found(
     let otid = Uuid::new_v4();
     let options = json!({"max_steps": 3, "include_return_message_types": ["reasoning_message"]});
     let outgoing = Outgoing {
-        agent: agent.clone(),
+        recipient: letta.recipient(agent.clone()),
         otid,
         messages: messages.as_array().unwrap().clone(),
         options: options.as_object().unwrap().clone(),

@@ -5,8 +5,8 @@ use std::collections::VecDeque;
 
 use promptyoself::clock::Clock;
 use promptyoself::db::AT_ONCE;
-use promptyoself::scheduler::core::{Action, Core, Event, Mode};
-use promptyoself::scheduler::keeper::{Carried, Keeper, Write};
+use promptyoself::scheduler::core::{Action, Core, Event, Mode, StoreAction, Write};
+use promptyoself::scheduler::store::{SchedulerStore, StoreReply};
 
 use crate::daemon::Program;
 use crate::fake_letta::FakeLetta;
@@ -103,7 +103,7 @@ async fn fill(foreign: &mut Foreign) {
 /// A scheduler whose steps are made one by one.
 struct Steps {
     core: Core,
-    keeper: Keeper,
+    store: SchedulerStore,
     clock: Clock,
     events: VecDeque<Event>,
     actions: VecDeque<Action>,
@@ -113,7 +113,7 @@ impl Steps {
     fn new(world: &World) -> Self {
         Steps {
             core: Core::new(world.settings.clone(), Mode::Forever),
-            keeper: Keeper::new(&world.scheduler(&world.service)).unwrap(),
+            store: SchedulerStore::new(&world.scheduler(&world.service)).unwrap(),
             clock: world.clock.clone(),
             events: VecDeque::from([Event::Tick]),
             actions: VecDeque::new(),
@@ -125,33 +125,31 @@ impl Steps {
         while self.actions.is_empty() {
             let event = self.events.pop_front()?;
             let moment = self.clock.moment();
-            self.keeper.begin_step(moment);
+            self.store.begin_step(moment);
             self.actions.extend(self.core.step(moment, event));
         }
         let action = self.actions.pop_front()?;
         let name = match &action {
-            Action::Look | Action::LookFurther => "look",
-            Action::Claim(_) => "claim",
-            Action::Beat(_) => "beat",
+            Action::Store(StoreAction::TakeSnapshot | StoreAction::TakeLargerSnapshot) => "look",
+            Action::Write(Write::Claim(..)) => "claim",
+            Action::Store(StoreAction::Beat(_)) => "beat",
             Action::Finish => "finish",
             _ => "other",
         };
         let carried = match action {
-            Action::Claim(candidate) => {
-                let claim = Write::Claim(candidate, self.clock.now());
-                self.keeper.write(vec![claim]).await.remove(0)
-            }
-            other => self.keeper.carry_out(other).await,
+            Action::Write(write) => self.store.write(vec![write]).await.remove(0),
+            Action::Store(action) => self.store.execute(action).await,
+            Action::Talk(_) | Action::Finish => StoreReply::Done,
         };
         match carried {
-            Carried::Event(Event::Claimed(candidate, claim)) => {
+            StoreReply::Event(Event::Claimed(candidate, claim)) => {
                 let is_sent = matches!(claim, Claim::Job(_));
                 self.events.push_back(Event::Claimed(candidate, claim));
                 return Some(if is_sent { "send" } else { "claim" });
             }
-            Carried::Event(event) => self.events.push_back(event),
-            Carried::Done | Carried::Left(_) => {}
-            Carried::WriteAgain(settling) => panic!("{settling:?}"),
+            StoreReply::Event(event) => self.events.push_back(event),
+            StoreReply::Done => {}
+            StoreReply::RetrySettle(settling) => panic!("{settling:?}"),
         }
         Some(name)
     }

@@ -1,6 +1,7 @@
 //! What the core decides, event by event; each of these laws was once broken in a simulation.
 
 mod order;
+mod targets;
 
 use jiff::{SignedDuration, Timestamp};
 use promptyoself::clock::Moment;
@@ -10,7 +11,9 @@ use promptyoself::models::{
     Trigger, Verdict,
 };
 use promptyoself::scheduler::Settings;
-use promptyoself::scheduler::core::{Action, Core, Event, Mode, View};
+use promptyoself::scheduler::core::{
+    Action, Core, Event, Mode, Snapshot, StoreAction, TargetAction, Write,
+};
 use promptyoself::scheduler::queue::Source;
 use uuid::Uuid;
 
@@ -71,10 +74,10 @@ fn due(id: u8) -> (DueSchedule, Lane) {
 }
 
 /// A core that has looked at second 5 and seen this, with what it wants to do about it.
-fn looked(view: View) -> (Core, Vec<Action>) {
+fn looked(snapshot: Snapshot) -> (Core, Vec<Action>) {
     let mut core = Core::new(Settings::default(), Mode::Forever);
     core.step(at(5), Event::Tick);
-    let actions = core.step(at(5), Event::Looked(view));
+    let actions = core.step(at(5), Event::SnapshotTaken(snapshot));
     (core, actions)
 }
 
@@ -87,18 +90,20 @@ fn failed() -> Evidence {
 }
 
 fn claims(actions: &[Action]) -> usize {
-    let is_claim = |a: &&Action| matches!(a, Action::Claim(_));
+    let is_claim = |a: &&Action| matches!(a, Action::Write(Write::Claim(_, _)));
     actions.iter().filter(is_claim).count()
 }
 
 #[test]
 fn what_another_scheduler_lets_wait_is_not_overtaken() {
-    let (mut core, actions) = looked(View {
+    let (mut core, actions) = looked(Snapshot {
         open: vec![open(1, State::Waiting)],
         due: vec![due(2)],
-        ..View::default()
+        ..Snapshot::default()
     });
-    let Some(Action::Claim(oldest)) = actions.into_iter().find(|a| matches!(a, Action::Claim(_)))
+    let Some(Action::Write(Write::Claim(oldest, _))) = actions
+        .into_iter()
+        .find(|a| matches!(a, Action::Write(Write::Claim(_, _))))
     else {
         panic!("the oldest is not claimed");
     };
@@ -107,19 +112,24 @@ fn what_another_scheduler_lets_wait_is_not_overtaken() {
     assert_eq!(claims(&actions), 0, "{actions:?}");
     // The next look tells.
     let actions = core.step(at(6), Event::Tick);
-    assert!(matches!(actions[..], [Action::Look]), "{actions:?}");
+    assert!(
+        matches!(actions[..], [Action::Store(StoreAction::TakeSnapshot)]),
+        "{actions:?}"
+    );
 }
 
 /// Whether an absence that was asked for and heard at these moments leads to another try.
 fn absence_is_proof(asked: Moment, heard: Moment) -> bool {
     let mut core = Core::new(Settings::default(), Mode::Forever);
     core.step(at(0), Event::Tick);
-    let view = View {
+    let snapshot = Snapshot {
         open: vec![open(1, State::Unknown)],
-        ..View::default()
+        ..Snapshot::default()
     };
-    let actions = core.step(asked, Event::Looked(view));
-    let asks = actions.iter().any(|a| matches!(a, Action::Find(_)));
+    let actions = core.step(asked, Event::SnapshotTaken(snapshot));
+    let asks = actions
+        .iter()
+        .any(|a| matches!(a, Action::Talk(TargetAction::Find(_))));
     assert!(asks, "{actions:?}");
     let absent = Evidence::Absent { failed: None };
     let found = Event::Found(Box::new(open(1, State::Unknown)), absent);
@@ -145,24 +155,28 @@ fn an_absence_tells_of_the_time_at_which_it_was_asked_for() {
 
 fn is_sent_again(actions: &[Action]) -> bool {
     actions.iter().any(|action| match action {
-        Action::Settle(settling) => matches!(settling.verdict, Verdict::Waiting { .. }),
+        Action::Write(Write::Settle(settling)) => {
+            matches!(settling.verdict, Verdict::Waiting { .. })
+        }
         _ => false,
     })
 }
 
 #[test]
 fn what_is_proved_absent_is_not_looked_for_again() {
-    let (mut core, _) = looked(View {
+    let (mut core, _) = looked(Snapshot {
         open: vec![open(1, State::Unknown)],
-        ..View::default()
+        ..Snapshot::default()
     });
     let found = Event::Found(Box::new(open(1, State::Unknown)), failed());
     let actions = core.step(at(66), found);
-    let Some(Action::Settle(settling)) = actions.into_iter().next() else {
+    let Some(Action::Write(Write::Settle(settling))) = actions.into_iter().next() else {
         panic!("nothing is settled");
     };
     let actions = core.step(at(66), Event::Settled(settling, Some(State::Waiting)));
-    let asks = actions.iter().any(|a| matches!(a, Action::Find(_)));
+    let asks = actions
+        .iter()
+        .any(|a| matches!(a, Action::Talk(TargetAction::Find(_))));
     assert!(!asks, "{actions:?}");
 }
 
@@ -258,13 +272,13 @@ fn refused_times(times: u32) -> (Core, Vec<Action>, i64) {
     core.step(at(0), Event::Tick);
     let mut now = 5;
     for n in 0..times {
-        let view = View {
+        let snapshot = Snapshot {
             due: vec![due(1), due(2)],
-            ..View::default()
+            ..Snapshot::default()
         };
-        let actions = core.step(at(now), Event::Looked(view));
+        let actions = core.step(at(now), Event::SnapshotTaken(snapshot));
         let claimed = actions.into_iter().find_map(|action| match action {
-            Action::Claim(candidate) => Some(candidate),
+            Action::Write(Write::Claim(candidate, _)) => Some(candidate),
             _ => None,
         });
         let refused = Claim::Failed("not this one".into());
@@ -292,7 +306,10 @@ fn a_refused_claim_keeps_its_place_at_first() {
 #[test]
 fn a_claim_that_is_refused_again_and_again_is_overtaken() {
     let (_, actions, _) = refused_times(4);
-    let Some(Action::Claim(next)) = actions.iter().find(|a| matches!(a, Action::Claim(_))) else {
+    let Some(Action::Write(Write::Claim(next, _))) = actions
+        .iter()
+        .find(|a| matches!(a, Action::Write(Write::Claim(_, _))))
+    else {
         panic!("the next one is not claimed: {actions:?}");
     };
     let Source::Due(next) = &next.source else {
@@ -303,28 +320,39 @@ fn a_claim_that_is_refused_again_and_again_is_overtaken() {
 
 #[test]
 fn a_look_goes_on_only_where_nothing_it_showed_can_be_taken() {
-    let view = || View {
+    let snapshot = || Snapshot {
         due: vec![due(1)],
         more_due: true,
-        ..View::default()
+        ..Snapshot::default()
     };
-    let is_look = |a: &&Action| matches!(a, Action::Look | Action::LookFurther);
-    let (mut core, actions) = looked(view());
+    let is_look = |a: &&Action| {
+        matches!(
+            a,
+            Action::Store(StoreAction::TakeSnapshot | StoreAction::TakeLargerSnapshot)
+        )
+    };
+    let (mut core, actions) = looked(snapshot());
     assert_eq!(actions.iter().filter(is_look).count(), 0, "{actions:?}");
     let claimed = actions.into_iter().find_map(|action| match action {
-        Action::Claim(candidate) => Some(candidate),
+        Action::Write(Write::Claim(candidate, _)) => Some(candidate),
         _ => None,
     });
     // Its lane is busy, and there is no other: what comes after it may be for another lane.
     let busy = Event::Claimed(claimed.unwrap(), Claim::LaneBusy);
     let actions = core.step(at(5), busy);
-    assert!(matches!(actions[..], [Action::LookFurther]), "{actions:?}");
+    assert!(
+        matches!(
+            actions[..],
+            [Action::Store(StoreAction::TakeLargerSnapshot)]
+        ),
+        "{actions:?}"
+    );
     // Now all is known.
-    let all = View {
+    let all = Snapshot {
         more_due: false,
-        ..view()
+        ..snapshot()
     };
-    let actions = core.step(at(5), Event::Looked(all));
+    let actions = core.step(at(5), Event::SnapshotTaken(all));
     assert_eq!(actions.iter().filter(is_look).count(), 0, "{actions:?}");
 }
 
@@ -339,7 +367,7 @@ fn unknown(ids: std::ops::Range<u8>) -> Vec<OpenOccurrence> {
 
 fn searched(actions: &[Action]) -> Vec<OpenOccurrence> {
     let found = actions.iter().filter_map(|action| match action {
-        Action::Find(open) => Some((**open).clone()),
+        Action::Talk(TargetAction::Find(open)) => Some((**open).clone()),
         _ => None,
     });
     found.collect()
@@ -348,9 +376,9 @@ fn searched(actions: &[Action]) -> Vec<OpenOccurrence> {
 #[test]
 fn however_many_searches_hang_those_that_could_be_settled_are_made_soon() {
     let (hang, clear) = (1..41, 41..44);
-    let (mut core, actions) = looked(View {
+    let (mut core, actions) = looked(Snapshot {
         open: unknown(hang.start..clear.end),
-        ..View::default()
+        ..Snapshot::default()
     });
     let mut under_way = searched(&actions);
     let mut cleared = 0;
@@ -366,12 +394,15 @@ fn however_many_searches_hang_those_that_could_be_settled_are_made_soon() {
                 Evidence::Refused(Refusal::new(kind, class, "silent"))
             };
             let mut actions = core.step(now, Event::Found(Box::new(search), evidence));
-            if actions.iter().any(|a| matches!(a, Action::Probe)) {
-                actions.extend(core.step(now, Event::Probed(Ok(()))));
+            if actions
+                .iter()
+                .any(|a| matches!(a, Action::Talk(TargetAction::Probe(_))))
+            {
+                actions.extend(core.step(now, Event::Probed(lane().target(), Ok(()))));
             }
             under_way.extend(searched(&actions));
             for action in actions {
-                if let Action::Settle(settling) = action {
+                if let Action::Write(Write::Settle(settling)) = action {
                     let state = match settling.verdict {
                         Verdict::Unknown { .. } => State::Unknown,
                         _ => State::Waiting,
@@ -397,7 +428,7 @@ fn due_in_lanes(ids: impl Iterator<Item = u8>) -> Vec<(DueSchedule, Lane)> {
 fn answer(core: &mut Core, actions: Vec<Action>) -> Vec<Action> {
     let mut jobs = Vec::new();
     for action in actions {
-        let Action::Claim(candidate) = action else {
+        let Action::Write(Write::Claim(candidate, _)) = action else {
             continue;
         };
         let Source::Due(due) = &candidate.source else {
@@ -441,11 +472,11 @@ fn a_place_is_free_once_its_prompt_is_answered_and_what_is_not_written_yet_is_bo
     };
     let mut core = Core::new(settings, Mode::Forever);
     core.step(at(5), Event::Tick);
-    let view = View {
+    let snapshot = Snapshot {
         due: due_in_lanes(1..=9),
-        ..View::default()
+        ..Snapshot::default()
     };
-    let mut actions = core.step(at(5), Event::Looked(view));
+    let mut actions = core.step(at(5), Event::SnapshotTaken(snapshot));
     // The database writes nothing.
     let mut unwritten = 0;
     while claims(&actions) > 0 {

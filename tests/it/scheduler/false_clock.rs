@@ -156,7 +156,7 @@ async fn every_schedule_runs_at_its_next_real_instant_once_the_clock_is_right() 
     }
     // What is settled is told a moment later.
     running.begin_stop();
-    while let Some(outcome) = running.outcomes.recv().await {
+    while let Some(outcome) = running.reports.recv().await {
         if outcome.state == State::Delivered && !already.contains(&outcome.occurrence_id) {
             sent.push((outcome.schedule_id.unwrap(), outcome.intended_at));
         }
@@ -282,7 +282,7 @@ async fn an_instant_that_was_sent_too_early_is_not_sent_again_when_its_time_come
     for _ in 0..26 {
         world.advance(3_600);
         until!(get(&world, id).await.next_run.unwrap() > world.now());
-        while let Ok(outcome) = running.outcomes.try_recv() {
+        while let Ok(outcome) = running.reports.try_recv() {
             sent.push(outcome.intended_at);
         }
         world.assert_balanced().await;

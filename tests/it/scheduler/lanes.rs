@@ -161,7 +161,7 @@ async fn schedulers_on_one_database_deliver_each_prompt_once() {
         let outcome = tokio::select! {
             outcome = a.outcome() => outcome,
             outcome = b.outcome() => outcome,
-            Some(outcome) = c.outcomes.recv() => outcome,
+            Some(outcome) = c.reports.recv() => outcome,
         };
         assert_eq!(outcome.state, State::Delivered);
     }

@@ -2,9 +2,10 @@
 
 use async_trait::async_trait;
 use promptyoself::letta_client::{
-    Agent, Answer, Evidence, Letta, Lookup, NewTool, OnRun, Outgoing, Refusal, ServerInfo, Tool,
+    Agent, Answer, Evidence, Letta, Lookup, NewTool, OnRun, Outgoing, Refusal, ServerInfo, Target,
+    Tool,
 };
-use promptyoself::models::{AgentId, Lane};
+use promptyoself::models::{AgentId, Lane, Recipient, TargetName};
 
 /// The simulated server's name and lanes. Talks with it are happenings, never calls.
 pub struct Directory;
@@ -12,23 +13,34 @@ pub struct Directory;
 const NO_TALKS: &str = "the simulation carries out every talk itself";
 
 #[async_trait]
-impl Letta for Directory {
-    fn target(&self) -> &str {
-        "sim"
+impl Target for Directory {
+    fn name(&self) -> TargetName {
+        TargetName::new("sim")
     }
 
     fn address(&self) -> String {
         "sim".into()
     }
 
-    fn lane(&self, agent: &AgentId) -> Lane {
-        Lane::new(format!("sim/{agent}"))
+    fn lane(&self, recipient: &Recipient) -> Lane {
+        Lane::of(&self.name(), &recipient.agent)
     }
 
     async fn check(&self) -> Result<ServerInfo, Refusal> {
         unreachable!("{NO_TALKS}")
     }
 
+    async fn send(&self, _: &Outgoing, _: OnRun<'_>) -> Answer {
+        unreachable!("{NO_TALKS}")
+    }
+
+    async fn find(&self, _: &Lookup) -> Evidence {
+        unreachable!("{NO_TALKS}")
+    }
+}
+
+#[async_trait]
+impl Letta for Directory {
     async fn list_agents(&self) -> Result<Vec<Agent>, Refusal> {
         unreachable!("{NO_TALKS}")
     }
@@ -38,14 +50,6 @@ impl Letta for Directory {
     }
 
     async fn create_tool(&self, _: &NewTool) -> Result<Tool, Refusal> {
-        unreachable!("{NO_TALKS}")
-    }
-
-    async fn send(&self, _: &Outgoing, _: OnRun<'_>) -> Answer {
-        unreachable!("{NO_TALKS}")
-    }
-
-    async fn find(&self, _: &Lookup) -> Evidence {
         unreachable!("{NO_TALKS}")
     }
 }

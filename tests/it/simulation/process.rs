@@ -1,4 +1,4 @@
-//! One scheduler process of a simulation: the real core and the real keeper of the database, with
+//! One scheduler process of a simulation: the real core and its real store, with
 //! the simulation in place of the loop between them.
 
 mod writes;
@@ -6,14 +6,18 @@ mod writes;
 use std::collections::VecDeque;
 
 use jiff::Timestamp;
-use promptyoself::clock::{Witnesses, judge};
+use promptyoself::clock::{ReferenceClocks, assess_clock};
 use promptyoself::db::Db;
+use promptyoself::letta_client::Targets;
 use promptyoself::models::{Claim, Lane, State, Trigger, Verdict};
-use promptyoself::scheduler::core::{Action, Core, Event, Mode, Settling, View};
-use promptyoself::scheduler::guard::Start;
-use promptyoself::scheduler::keeper::{Carried, Keeper, Write};
+use promptyoself::scheduler::core::{
+    Action, Core, Event, Mode, Settling, Snapshot, StoreAction, TargetAction, Write,
+};
+use promptyoself::scheduler::guard::ClockAtStart;
+use promptyoself::scheduler::lookup::lookup_of;
 use promptyoself::scheduler::queue::{Candidate, Source};
-use promptyoself::scheduler::{Outcome, Scheduler};
+use promptyoself::scheduler::store::{SchedulerStore, StoreReply};
+use promptyoself::scheduler::{DeliveryReport, Scheduler};
 
 use super::faults::happens;
 use super::trace::{At, HOUR, Law, MINUTE, SECOND};
@@ -29,7 +33,7 @@ pub struct Process {
     /// The database as this process has it open.
     pub db: Db,
     core: Core,
-    keeper: Keeper,
+    store: SchedulerStore,
     /// What it is told next.
     pub inbox: VecDeque<Message>,
     /// Until when the process does not run at all.
@@ -79,11 +83,11 @@ impl World {
         let db = self.dbs[slot].clone();
         let scheduler = Scheduler {
             db: db.clone(),
-            letta: self.service.letta.clone(),
+            targets: Targets::only(self.service.letta.clone()),
             clock: self.clock.clone(),
             settings: self.settings.clone(),
             zone: self.service.zone.clone(),
-            outcomes: None::<tokio::sync::mpsc::UnboundedSender<Outcome>>,
+            reports: None::<tokio::sync::mpsc::UnboundedSender<DeliveryReport>>,
         };
         let seen = db.data_version().await.ok();
         self.note(format!("{slot}: starts, {mode:?}"));
@@ -98,7 +102,7 @@ impl World {
             mode,
             db,
             core: Core::starting(self.settings.clone(), mode, start),
-            keeper: Keeper::new(&scheduler).unwrap(),
+            store: SchedulerStore::new(&scheduler).unwrap(),
             inbox: VecDeque::from([Message::Event(Event::Tick)]),
             frozen_until: 0,
             seen,
@@ -107,17 +111,17 @@ impl World {
     }
 
     /// What a scheduler that starts thinks of the clock; every second time the kernel vouches for it.
-    async fn look_at_clock(&mut self, db: &Db) -> Start {
+    async fn look_at_clock(&mut self, db: &Db) -> ClockAtStart {
         let (reading, known) = (self.clock.reading(), db.known_times().await.unwrap());
-        let witnesses = Witnesses {
+        let references = ReferenceClocks {
             synchronised: Some(self.lives.is_multiple_of(2)),
             target: None,
         };
-        let doubt = judge(&reading, &known, &witnesses);
+        let doubt = assess_clock(&reading, &known, &references);
         if let Some(doubt) = &doubt {
             self.note(format!("in doubt: {doubt}"));
         }
-        Start {
+        ClockAtStart {
             reading,
             known,
             doubt,
@@ -130,13 +134,13 @@ impl World {
     pub fn kill(&mut self, slot: usize) {
         if let Some(process) = self.processes[slot].take() {
             self.note(format!("{slot}: is killed"));
-            self.bury(slot, process.life, process.keeper);
+            self.bury(slot, process.life, process.store);
         }
     }
 
-    fn bury(&mut self, slot: usize, life: u64, keeper: Keeper) {
-        let owner = keeper.terms().owner;
-        drop(keeper);
+    fn bury(&mut self, slot: usize, life: u64, store: SchedulerStore) {
+        let owner = store.terms().owner;
+        drop(store);
         if self.rng.bool() {
             // The lock of a killed process is free, but its file stays.
             let mut folder = self.path.clone().into_os_string();
@@ -169,11 +173,11 @@ impl World {
         };
         match self.round(slot, &mut process, message).await? {
             Fate::Lives => self.processes[slot] = Some(process),
-            Fate::Dies => self.bury(slot, process.life, process.keeper),
+            Fate::Dies => self.bury(slot, process.life, process.store),
             Fate::Finishes => {
                 self.note(format!("{slot}: finishes"));
                 self.hang_up(process.life);
-                by_scheduler(process.keeper.leave()).await;
+                by_scheduler(process.store.leave()).await;
                 self.wrote(slot);
                 let later = self.rng.i64(SECOND..10 * MINUTE);
                 self.plan(later, Happening::Start(slot));
@@ -225,77 +229,89 @@ impl World {
         };
         self.note_event(slot, &event);
         let moment = self.clock.moment();
-        process.keeper.begin_step(moment);
+        process.store.begin_step(moment);
         for action in process.core.step(moment, event) {
-            match action {
-                Action::Claim(candidate) => {
-                    writes.push(Write::Claim(candidate, moment.now));
-                    continue;
-                }
-                Action::Settle(settling) => {
-                    writes.push(Write::Settle(settling));
-                    continue;
-                }
-                Action::Send(_) | Action::Find(_) | Action::Probe => {}
-                _ => match self.write(slot, process, writes).await? {
+            if let Action::Write(write) = action {
+                writes.push(write);
+                continue;
+            }
+            if let Action::Store(_) | Action::Finish = &action {
+                match self.write(slot, process, writes).await? {
                     Fate::Lives => {}
                     ends => return Ok(ends),
-                },
+                }
             }
             if happens(&mut self.rng, self.faults.crash) {
                 self.note(format!("{slot}: is killed before {}", short(&action)));
                 return Ok(Fate::Dies);
             }
-            let finishes = matches!(action, Action::Finish);
-            self.carry_out(slot, process, action).await?;
-            if finishes {
-                return Ok(Fate::Finishes);
+            self.note(format!("{slot}:   {}", short(&action)));
+            match action {
+                Action::Write(write) => writes.push(write),
+                Action::Store(action) => self.execute(slot, process, action).await?,
+                Action::Talk(action) => self.talk(process, action).await?,
+                Action::Finish => return Ok(Fate::Finishes),
             }
         }
         Ok(Fate::Lives)
     }
 
-    async fn carry_out(&mut self, slot: usize, process: &mut Process, action: Action) -> Law {
-        self.note(format!("{slot}:   {}", short(&action)));
-        if let Action::Abandon(occurrence) = &action {
-            self.letta.hang_up(process.life, Some(*occurrence));
-        }
-        let is_talk = matches!(action, Action::Send(_) | Action::Find(_) | Action::Probe);
-        let is_beat = matches!(action, Action::Beat(_));
-        let fails = !is_talk && happens(&mut self.rng, self.faults.database);
-        let carried = match fails {
+    async fn execute(&mut self, slot: usize, process: &mut Process, action: StoreAction) -> Law {
+        let is_beat = matches!(action, StoreAction::Beat(_));
+        let carried = match happens(&mut self.rng, self.faults.database) {
             true => self.fail(process, action).await,
-            false => by_scheduler(process.keeper.carry_out(action)).await,
+            false => by_scheduler(process.store.execute(action)).await,
         };
-        if !is_talk {
-            if !is_beat {
-                self.changed = true;
-                self.wrote(slot);
-            }
-            let took = self.rng.i64(0..3_000);
-            self.clock.advance(jiff::SignedDuration::from_micros(took));
+        if !is_beat {
+            self.changed = true;
+            self.wrote(slot);
         }
+        let took = self.rng.i64(0..3_000);
+        self.clock.advance(jiff::SignedDuration::from_micros(took));
         self.follow(process, carried).await
     }
 
     /// Carries out an action on a database that fails: before, or in the middle.
-    async fn fail(&mut self, process: &mut Process, action: Action) -> Carried {
+    async fn fail(&mut self, process: &mut Process, action: StoreAction) -> StoreReply {
         match (self.rng.u8(0..3), action) {
-            (0, Action::Look | Action::LookFurther) => {
+            (0, StoreAction::TakeSnapshot | StoreAction::TakeLargerSnapshot) => {
                 self.note("      the database can't be read");
-                Carried::Event(Event::LookFailed)
+                StoreReply::Event(Event::SnapshotFailed)
             }
             (_, action) => {
-                self.break_table(process, async |keeper| keeper.carry_out(action).await)
+                self.break_table(process, async |store| store.execute(action).await)
                     .await
             }
         }
     }
 
-    async fn follow(&mut self, process: &mut Process, carried: Carried) -> Law {
+    async fn talk(&mut self, process: &mut Process, action: TargetAction) -> Law {
+        match action {
+            TargetAction::Send(job) => {
+                let owner = process.store.terms().owner;
+                self.observer.check_send(&job, owner).await?;
+                self.send(process.life, job)?;
+            }
+            TargetAction::Find(open) => {
+                let soon = self.rng.i64(1_000..200_000);
+                let lookup = lookup_of(&open, &self.settings, self.clock.now());
+                self.plan(soon, Happening::Find(process.life, open, lookup));
+            }
+            TargetAction::Probe(target) => {
+                let soon = self.rng.i64(1_000..50_000);
+                self.plan(soon, Happening::Probe(process.life, target));
+            }
+            TargetAction::HangUp(occurrence) => {
+                self.letta.hang_up(process.life, Some(occurrence));
+            }
+        }
+        Ok(())
+    }
+
+    async fn follow(&mut self, process: &mut Process, carried: StoreReply) -> Law {
         match carried {
-            Carried::Done => {}
-            Carried::Event(event) => {
+            StoreReply::Done => {}
+            StoreReply::Event(event) => {
                 self.check_event(process, &event).await?;
                 if let Event::Settled(settling, _) = &event {
                     self.letta
@@ -303,25 +319,10 @@ impl World {
                 }
                 process.inbox.push_back(Message::Event(event));
             }
-            Carried::WriteAgain(settling) => {
+            StoreReply::RetrySettle(settling) => {
                 self.note("      is written again in a second");
                 self.plan(SECOND, Happening::WriteAgain(process.life, settling));
             }
-            Carried::Left(Action::Send(job)) => {
-                let owner = process.keeper.terms().owner;
-                self.observer.check_send(&job, owner).await?;
-                self.send(process.life, job)?;
-            }
-            Carried::Left(Action::Find(open)) => {
-                let soon = self.rng.i64(1_000..200_000);
-                let lookup = process.keeper.lookup(&open);
-                self.plan(soon, Happening::Find(process.life, open, lookup));
-            }
-            Carried::Left(Action::Probe) => {
-                let soon = self.rng.i64(1_000..50_000);
-                self.plan(soon, Happening::Probe(process.life));
-            }
-            Carried::Left(_) => {}
         }
         Ok(())
     }
@@ -329,7 +330,7 @@ impl World {
     /// What an event tells of the order in a lane.
     async fn check_event(&mut self, process: &mut Process, event: &Event) -> Law {
         match event {
-            Event::Looked(view) => process.known = known(view),
+            Event::SnapshotTaken(snapshot) => process.known = known(snapshot),
             Event::Settled(settling, Some(State::Waiting)) => {
                 if let (Some(job), Verdict::Waiting { .. }) = (&settling.job, &settling.verdict) {
                     process.known.push(Known {
@@ -376,18 +377,18 @@ fn identity(source: &Source) -> (bool, i64) {
 }
 
 /// What a look shows to be waiting. A schedule with something open comes after that.
-fn known(view: &View) -> Vec<Known> {
+fn known(snapshot: &Snapshot) -> Vec<Known> {
     let is_open = |uid| {
-        let mut open = view.open.iter();
+        let mut open = snapshot.open.iter();
         open.any(|o| o.uid == uid && o.trigger == Trigger::Schedule)
     };
-    let due = view.due.iter().filter(|(due, _)| !is_open(due.uid));
+    let due = snapshot.due.iter().filter(|(due, _)| !is_open(due.uid));
     let due = due.map(|(due, lane)| Known {
         lane: lane.clone(),
         place: due.next_run,
         source: Source::Due(due.clone()),
     });
-    let waits = view.open.iter();
+    let waits = snapshot.open.iter();
     let waits = waits.filter(|o| o.state == State::Waiting && !o.paused);
     let waits = waits.map(|o| Known {
         lane: o.lane.clone(),
@@ -403,9 +404,11 @@ fn known(view: &View) -> Vec<Known> {
 /// An action in one line.
 fn short(action: &Action) -> String {
     match action {
-        Action::Send(job) => format!("send {} to {}", job.occurrence_id, job.agent_id),
-        Action::Find(open) => format!("find {} run {:?}", open.id, open.run_id),
-        Action::Hold { refusal, .. } => format!("hold: {}", refusal.text),
+        Action::Talk(TargetAction::Send(job)) => {
+            format!("send {} to {}", job.occurrence_id, job.agent_id)
+        }
+        Action::Talk(TargetAction::Find(open)) => format!("find {} run {:?}", open.id, open.run_id),
+        Action::Store(StoreAction::Hold { refusal, .. }) => format!("hold: {}", refusal.text),
         other => format!("{other:?}"),
     }
 }
@@ -414,15 +417,16 @@ impl World {
     fn note_event(&mut self, slot: usize, event: &Event) {
         let text = match event {
             Event::Tick => return,
-            Event::Looked(view) => format!(
+            Event::SnapshotTaken(snapshot) => format!(
                 "looked: due {:?}, open {:?}, held {:?}, halted {}",
-                view.due.iter().map(|(d, _)| d.id).collect::<Vec<_>>(),
-                view.open
+                snapshot.due.iter().map(|(d, _)| d.id).collect::<Vec<_>>(),
+                snapshot
+                    .open
                     .iter()
                     .map(|o| (o.id, o.state))
                     .collect::<Vec<_>>(),
-                view.held_by_lanes,
-                view.halted.is_some()
+                snapshot.held,
+                snapshot.halted.is_some()
             ),
             Event::Claimed(_, claim) => match claim {
                 Claim::Job(job) => format!("claimed {} of {}", job.occurrence_id, job.intended_at),

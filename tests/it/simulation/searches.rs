@@ -13,7 +13,7 @@ impl ModelLetta {
         if !self.up {
             return Evidence::Refused(self.unreachable());
         }
-        let agent = &self.agents[&lookup.agent];
+        let agent = &self.agents[&lookup.recipient.agent];
         if agent.deleted {
             return Evidence::Refused(agent_unknown());
         }
@@ -51,7 +51,7 @@ impl ModelLetta {
         if undated || self.hides == Hides::All {
             return unclear("nothing tells whether its run goes on");
         }
-        if known.is_none() && self.active(&lookup.agent, now).next().is_some() {
+        if known.is_none() && self.active(&lookup.recipient.agent, now).next().is_some() {
             return Evidence::Running { run_id: None };
         }
         if known.is_none() && since_sent < QUIET {

@@ -10,7 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 use promptyoself::clock::Clock;
 use promptyoself::db::Db;
 use promptyoself::letta_client::{Answer, Evidence, Lookup, Refusal};
-use promptyoself::models::{AgentId, OpenOccurrence};
+use promptyoself::models::{AgentId, OpenOccurrence, TargetName};
 use promptyoself::scheduler::Settings;
 use promptyoself::scheduler::core::{Event, Mode, Settling};
 use promptyoself::service::Service;
@@ -97,9 +97,9 @@ pub enum Happening {
     /// A search is answered.
     Found(u64, Box<OpenOccurrence>, Evidence),
     /// The question whether it is well reaches the server.
-    Probe(u64),
+    Probe(u64, TargetName),
     /// That question is answered.
-    Probed(u64, Result<(), Refusal>),
+    Probed(u64, TargetName, Result<(), Refusal>),
     /// A verdict is to be written again.
     WriteAgain(u64, Settling),
     /// A scheduler asks whether others have written.
@@ -389,12 +389,12 @@ impl World {
             Happening::Found(life, open, evidence) => {
                 self.tell(life, Message::Event(Event::Found(open, evidence)));
             }
-            Happening::Probe(life) => {
+            Happening::Probe(life, target) => {
                 let answer = self.letta.check();
-                self.plan(1_000, Happening::Probed(life, answer));
+                self.plan(1_000, Happening::Probed(life, target, answer));
             }
-            Happening::Probed(life, answer) => {
-                self.tell(life, Message::Event(Event::Probed(answer)));
+            Happening::Probed(life, target, answer) => {
+                self.tell(life, Message::Event(Event::Probed(target, answer)));
             }
             Happening::WriteAgain(life, settling) => {
                 self.tell(life, Message::WriteAgain(settling));

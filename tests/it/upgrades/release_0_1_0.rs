@@ -249,7 +249,7 @@ async fn a_scheduler_goes_on_where_that_of_0_1_0_was_killed() {
         ("agent-g", "a0000000-0000-4000-8000-000000000151"),
     ] {
         let mut finds = world.target.finds().into_iter();
-        let find = finds.find(|lookup| lookup.agent.to_string() == agent);
+        let find = finds.find(|lookup| lookup.recipient.agent.to_string() == agent);
         assert!(find.unwrap().otids.contains(&otid.parse().unwrap()));
     }
     for (id, state) in states(&service).await {

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
-use promptyoself::letta_client::{Answer, Evidence, Letta, Lookup, RefusalKind as K};
+use promptyoself::letta_client::{Answer, Evidence, Lookup, RefusalKind as K, Target};
 use promptyoself::models::AgentId;
 use serde_json::{Value, json};
 

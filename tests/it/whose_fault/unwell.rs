@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jiff::SignedDuration;
 use promptyoself::clock::Clock;
-use promptyoself::letta_client::{Letta, RefusalKind};
+use promptyoself::letta_client::{RefusalKind, Target};
 use promptyoself::models::{IncidentKind, Lifecycle, State};
 use rstest::rstest;
 use serde_json::json;

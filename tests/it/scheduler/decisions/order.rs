@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 use promptyoself::models::{
     Claim, ClaimTerms, DueSchedule, Fault, Job, Lane, State, Turn, Verdict,
 };
-use promptyoself::scheduler::core::{Action, Event, Settling, View};
+use promptyoself::scheduler::core::{Action, Event, Settling, Snapshot, StoreAction, Write};
 use uuid::Uuid;
 
 use super::{agent, at, claims, due, lane, looked};
@@ -66,18 +66,18 @@ fn due_at(id: u8, second: i64) -> (DueSchedule, Lane) {
 /// The instant of what is claimed.
 fn claimed(actions: &[Action]) -> Option<Timestamp> {
     actions.iter().find_map(|a| match a {
-        Action::Claim(candidate) => Some(candidate.intended_at),
+        Action::Write(Write::Claim(candidate, _)) => Some(candidate.intended_at),
         _ => None,
     })
 }
 
 #[test]
 fn what_is_due_again_does_not_overtake_what_no_look_has_shown_yet() {
-    let (mut core, mut actions) = looked(View {
+    let (mut core, mut actions) = looked(Snapshot {
         due: vec![due(1)],
-        ..View::default()
+        ..Snapshot::default()
     });
-    let Some(Action::Claim(candidate)) = actions.pop() else {
+    let Some(Action::Write(Write::Claim(candidate, _))) = actions.pop() else {
         panic!("{actions:?}");
     };
     // The claim takes a while, and its schedule is due again when it is made.
@@ -85,7 +85,9 @@ fn what_is_due_again_does_not_overtake_what_no_look_has_shown_yet() {
     let made = Event::Claimed(candidate, Claim::Job(Box::new(job.clone())));
     let actions = core.step(at(8), made);
     assert!(
-        actions.iter().any(|a| matches!(a, Action::Look)),
+        actions
+            .iter()
+            .any(|a| matches!(a, Action::Store(StoreAction::TakeSnapshot))),
         "{actions:?}"
     );
     let actions = core.step(at(9), delivered(job));
@@ -93,9 +95,9 @@ fn what_is_due_again_does_not_overtake_what_no_look_has_shown_yet() {
     // Another one of the lane has become due before it.
     let actions = core.step(
         at(9),
-        Event::Looked(View {
+        Event::SnapshotTaken(Snapshot {
             due: vec![due_at(2, 6), due_at(1, 7)],
-            ..View::default()
+            ..Snapshot::default()
         }),
     );
     assert_eq!(claimed(&actions), Some(at(6).now), "{actions:?}");
@@ -103,21 +105,24 @@ fn what_is_due_again_does_not_overtake_what_no_look_has_shown_yet() {
 
 #[test]
 fn a_look_from_before_a_claim_gives_what_is_due_again_no_older_place() {
-    let (mut core, mut actions) = looked(View {
+    let (mut core, mut actions) = looked(Snapshot {
         due: vec![due(1)],
-        ..View::default()
+        ..Snapshot::default()
     });
-    let Some(Action::Claim(candidate)) = actions.pop() else {
+    let Some(Action::Write(Write::Claim(candidate, _))) = actions.pop() else {
         panic!("{actions:?}");
     };
     let actions = core.step(at(8), Event::Changed);
-    assert!(matches!(actions[..], [Action::Look]), "{actions:?}");
+    assert!(
+        matches!(actions[..], [Action::Store(StoreAction::TakeSnapshot)]),
+        "{actions:?}"
+    );
     // It was made before the claim, and is heard of before it.
-    let seen = View {
+    let seen = Snapshot {
         due: vec![due(1), due_at(2, 6)],
-        ..View::default()
+        ..Snapshot::default()
     };
-    core.step(at(8), Event::Looked(seen));
+    core.step(at(8), Event::SnapshotTaken(seen));
     let job = job_due_again();
     let made = Event::Claimed(candidate, Claim::Job(Box::new(job.clone())));
     core.step(at(8), made);
@@ -128,13 +133,15 @@ fn a_look_from_before_a_claim_gives_what_is_due_again_no_older_place() {
 #[test]
 fn a_failing_database_lets_nothing_that_is_due_again_overtake() {
     let (other, _) = due(3);
-    let (mut core, actions) = looked(View {
+    let (mut core, actions) = looked(Snapshot {
         due: vec![due_at(1, 1), (other, Lane::new("letta/agent-b"))],
-        ..View::default()
+        ..Snapshot::default()
     });
     let mut actions = actions.into_iter();
-    let (Some(Action::Claim(candidate)), Some(Action::Claim(of_another_lane))) =
-        (actions.next(), actions.next())
+    let (
+        Some(Action::Write(Write::Claim(candidate, _))),
+        Some(Action::Write(Write::Claim(of_another_lane, _))),
+    ) = (actions.next(), actions.next())
     else {
         panic!("they are not both claimed");
     };
@@ -162,7 +169,7 @@ fn a_failing_database_lets_nothing_that_is_due_again_overtake() {
         job: Some(Box::new(job.clone())),
     };
     let mut actions = core.step(at(8), Event::Settled(settling, Some(State::Waiting)));
-    let Some(Action::Claim(again)) = actions.pop() else {
+    let Some(Action::Write(Write::Claim(again, _))) = actions.pop() else {
         panic!("{actions:?}");
     };
     core.step(

@@ -1,8 +1,8 @@
 //! What a process writes: several decisions in one commit, which may fail or be the last of it.
 
-use promptyoself::scheduler::core::Event;
-use promptyoself::scheduler::keeper::{Carried, Keeper, Write};
+use promptyoself::scheduler::core::{Event, Write};
 use promptyoself::scheduler::queue::Source;
+use promptyoself::scheduler::store::{SchedulerStore, StoreReply};
 
 use super::{Fate, Process, identity};
 use crate::plans::by_scheduler;
@@ -29,7 +29,7 @@ impl World {
             }
             let carried = match happens(&mut self.rng, self.faults.database) {
                 true => self.fail_to_write(process, batch).await,
-                false => by_scheduler(process.keeper.write(batch)).await,
+                false => by_scheduler(process.store.write(batch)).await,
             };
             self.changed = true;
             self.wrote(slot);
@@ -47,14 +47,14 @@ impl World {
     }
 
     /// Writes a batch on a database that fails: at once, or so that what was written is not known.
-    async fn fail_to_write(&mut self, process: &mut Process, batch: Vec<Write>) -> Vec<Carried> {
+    async fn fail_to_write(&mut self, process: &mut Process, batch: Vec<Write>) -> Vec<StoreReply> {
         if self.rng.bool() {
             return self
-                .break_table(process, async |keeper| keeper.write(batch).await)
+                .break_table(process, async |store| store.write(batch).await)
                 .await;
         }
         self.note("      its answer is lost");
-        let terms = process.keeper.terms();
+        let terms = process.store.terms();
         let mut carried = Vec::new();
         for write in batch {
             carried.push(match write {
@@ -67,13 +67,13 @@ impl World {
                             process.db.claim_waiting(id, &terms, now).await
                         }
                     };
-                    Carried::Event(Event::ClaimFailed(candidate))
+                    StoreReply::Event(Event::ClaimFailed(candidate))
                 }
                 Write::Settle(settling) => {
                     let (id, fence) = (settling.occurrence_id, settling.fence);
                     let (verdict, now) = (&settling.verdict, self.clock.now());
                     let _ = process.db.settle(id, fence, verdict, now).await;
-                    Carried::WriteAgain(settling)
+                    StoreReply::RetrySettle(settling)
                 }
                 Write::Run {
                     occurrence_id,
@@ -81,7 +81,7 @@ impl World {
                     run_id,
                 } => {
                     let _ = process.db.record_run(occurrence_id, fence, &run_id).await;
-                    Carried::Done
+                    StoreReply::Done
                 }
             });
         }
@@ -92,7 +92,7 @@ impl World {
     pub(super) async fn break_table<T>(
         &mut self,
         process: &mut Process,
-        does: impl AsyncFnOnce(&mut Keeper) -> T,
+        does: impl AsyncFnOnce(&mut SchedulerStore) -> T,
     ) -> T {
         let table = pick(
             &mut self.rng,
@@ -106,7 +106,7 @@ impl World {
         );
         self.note(format!("      the database fails when {table} is written"));
         self.observer.break_table(table).await;
-        let done = does(&mut process.keeper).await;
+        let done = does(&mut process.store).await;
         self.observer.mend_table().await;
         done
     }

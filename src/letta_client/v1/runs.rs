@@ -3,22 +3,16 @@
 //! Unknown is not ended: a run is over only if it says so in a word we know, or says when it ended.
 //! Whatever else it says, it may go on, but not for ever.
 
-use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
-
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
-use super::ErrorClass;
-use super::classify::Fault;
+use super::classify::RequestFailure;
 use super::http::{Http, segment};
 use super::pages::PageSize;
+use crate::models::ErrorClass;
 
 /// How many of an agent's messages are looked at for what its runs have said lately.
 const LATEST: usize = 20;
-
-/// How many runs that don't say when they began are remembered.
-const MOST_SIGHTINGS: usize = 10_000;
 
 /// How far the parts of one server may disagree about the time.
 pub(super) const SKEW: SignedDuration = SignedDuration::from_mins(10);
@@ -27,9 +21,9 @@ pub(super) const SKEW: SignedDuration = SignedDuration::from_mins(10);
 const OVER: [&str; 4] = ["completed", "failed", "cancelled", "expired"];
 
 /// Whether a run goes on.
-pub(super) enum Life {
+pub(super) enum RunState {
     /// It may go on.
-    Runs,
+    Active,
     /// It may go on, and doesn't say when it began.
     Undated,
     /// It doesn't say that it has ended, but is so old that the server must have died under it.
@@ -49,38 +43,25 @@ pub(super) struct ActiveRun {
     pub orphaned: bool,
 }
 
-/// When runs that don't say when they began were first seen, by the clock that never jumps: they are
-/// at least that old.
-#[derive(Debug, Default)]
-pub(super) struct Sightings(Mutex<HashMap<String, SignedDuration>>);
-
-impl Sightings {
-    /// How long ago a run was first seen; now, if it never was.
-    fn age(&self, run: &str, uptime: SignedDuration) -> SignedDuration {
-        let mut seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if seen.len() >= MOST_SIGHTINGS && !seen.contains_key(run) {
-            seen.clear();
-        }
-        uptime.saturating_sub(*seen.entry(run.to_owned()).or_insert(uptime))
-    }
-}
-
 impl Http {
     /// Asks whether a run goes on.
-    pub(super) async fn life_of(
+    pub(super) async fn run_state(
         &self,
         run: &str,
         orphan_age: SignedDuration,
-    ) -> Result<Life, Fault> {
+    ) -> Result<RunState, RequestFailure> {
         let reply = self.get(&format!("/v1/runs/{}", segment(run)), &[]).await?;
         if !reply.body.is_object() {
-            return Err(Fault::doubt(ErrorClass::Garbled, "a run is not an object"));
+            return Err(RequestFailure::doubt(
+                ErrorClass::Garbled,
+                "a run is not an object",
+            ));
         }
         Ok(match age_of(&reply.body, reply.server_now) {
-            _ if has_ended(&reply.body) => Life::Ended(reply.body),
-            None => Life::Undated,
-            Some(age) if age >= orphan_age => Life::Orphaned,
-            Some(_) => Life::Runs,
+            _ if has_ended(&reply.body) => RunState::Ended(reply.body),
+            None => RunState::Undated,
+            Some(age) if age >= orphan_age => RunState::Orphaned,
+            Some(_) => RunState::Active,
         })
     }
 
@@ -89,7 +70,7 @@ impl Http {
         &self,
         agent: &str,
         orphan_age: SignedDuration,
-    ) -> Result<Vec<ActiveRun>, Fault> {
+    ) -> Result<Vec<ActiveRun>, RequestFailure> {
         // The newest come first, and an agent has few that go on: one page holds every young one.
         let query = [("agent_id", agent), ("active", "true")];
         let mut size = PageSize::default();
@@ -98,7 +79,7 @@ impl Http {
             Value::Array(runs) if runs.iter().all(Value::is_object) => runs,
             _ => {
                 let text = "the list of runs is not a list of runs";
-                return Err(Fault::doubt(ErrorClass::Garbled, text));
+                return Err(RequestFailure::doubt(ErrorClass::Garbled, text));
             }
         };
         // Servers that do not know a filter leave it out without a word.
@@ -108,7 +89,7 @@ impl Http {
         };
         if runs.len() >= size.asked() && runs.iter().any(is_foreign) {
             let text = "the list of runs holds those of other agents, and not all of this one's";
-            return Err(Fault::doubt(ErrorClass::Garbled, text));
+            return Err(RequestFailure::doubt(ErrorClass::Garbled, text));
         }
         let uptime = self.clock().moment().uptime;
         let active = runs.iter().filter(|r| !has_ended(r) && !is_foreign(r));
@@ -129,12 +110,12 @@ impl Http {
     }
 
     /// Whether any of these runs of an agent has left a message lately.
-    pub(super) async fn have_spoken(
+    pub(super) async fn left_messages_lately(
         &self,
         agent: &str,
         runs: &[ActiveRun],
         orphan_age: SignedDuration,
-    ) -> Result<bool, Fault> {
+    ) -> Result<bool, RequestFailure> {
         let path = format!("/v1/agents/{}/messages", segment(agent));
         let mut size = PageSize::of(LATEST);
         let reply = self.page(&path, &[], &mut size).await?;
@@ -142,13 +123,13 @@ impl Http {
         Ok(messages.iter().any(|message| {
             let of = message.get("run_id").and_then(Value::as_str);
             runs.iter().any(|run| Some(run.id.as_str()) == of)
-                && said_within(message, orphan_age, reply.server_now)
+                && is_dated_within(message, orphan_age, reply.server_now)
         }))
     }
 }
 
 /// Whether a message is dated at most so long ago.
-pub(super) fn said_within(message: &Value, time_ago: SignedDuration, now: Timestamp) -> bool {
+pub(super) fn is_dated_within(message: &Value, time_ago: SignedDuration, now: Timestamp) -> bool {
     let date = message.get("date").and_then(Value::as_str).and_then(time);
     date.is_some_and(|date| now.duration_since(date) < time_ago)
 }
@@ -213,14 +194,5 @@ mod tests {
             }
         }
         assert!(!has_ended(&json!({})));
-    }
-
-    #[test]
-    fn a_run_that_does_not_say_when_it_began_grows_older_from_when_it_was_first_seen() {
-        let seen = Sightings::default();
-        let at = SignedDuration::from_secs;
-        assert_eq!(seen.age("run-1", at(10)), at(0));
-        assert_eq!(seen.age("run-1", at(70)), at(60));
-        assert_eq!(seen.age("run-2", at(70)), at(0));
     }
 }

@@ -6,14 +6,15 @@ use jiff::SignedDuration;
 use reqwest::Response;
 use serde_json::Value;
 
-use super::classify::Fault;
+use super::classify::RequestFailure;
 use super::http::Http;
-use super::runs::Life;
-use super::sse::{Event, Events, Said};
-use super::turn::Heard;
-use super::{Doubt, ErrorClass, OnRun};
+use super::runs::RunState;
+use super::sse::{Event, Events, StreamItem};
+use super::turn::TurnRecord;
 use crate::clock::Clock;
 use crate::http::limits;
+use crate::letta_client::target::OnRun;
+use crate::models::{Doubt, ErrorClass};
 
 /// After this many signs of life in a row, or [`limits::SIGNS_OF_LIFE`], Letta is asked whether the
 /// turn still goes on. The stream of a run that died with its server is kept alive by pings for
@@ -33,18 +34,18 @@ pub(super) struct Listening<'a> {
 }
 
 impl Listening<'_> {
-    /// Listens to `response` until the turn ends, adding to `heard`.
+    /// Listens to `response` until the turn ends, adding to the record.
     pub(super) async fn listen(
         &self,
         mut response: Response,
-        heard: &mut Heard,
+        turn: &mut TurnRecord,
     ) -> Result<(), Doubt> {
         let kind = response.headers().get(reqwest::header::CONTENT_TYPE);
         let is_stream = kind
             .and_then(|k| k.to_str().ok())
             .is_some_and(|k| k.contains("event-stream"));
         if !is_stream {
-            return self.listen_whole(response, heard).await;
+            return self.listen_whole(response, turn).await;
         }
         let clock = self.http.clock();
         let mut patience = Patience::new(clock, self.http.idle(), self.orphan_age);
@@ -58,8 +59,8 @@ impl Listening<'_> {
                 false => clock.within(left, response.chunk()).await,
             };
             let piece = match piece {
-                None => return Err(self.given_up(end, heard)),
-                Some(Err(error)) => return Err(with_run(self.http.broken(&error), heard)),
+                None => return Err(self.given_up(end, turn)),
+                Some(Err(error)) => return Err(with_run(self.http.broken(&error), turn)),
                 Some(Ok(None)) => return Ok(()),
                 Some(Ok(Some(piece))) => piece,
             };
@@ -67,31 +68,31 @@ impl Listening<'_> {
             of_event += piece.len() as u64;
             while let Some(said) = events.next(&mut rest) {
                 of_event = rest.len() as u64;
-                if self.take(&said, heard) {
+                if self.take(&said, turn) {
                     patience.has_news(clock);
                 } else {
                     patience.has_sign_of_life(clock);
                 }
-                if heard.done {
+                if turn.done {
                     return Ok(());
                 }
                 if patience.is_to_ask(clock) {
-                    self.ask(heard).await?;
+                    self.ask(turn).await?;
                     patience.has_asked(clock);
-                    if heard.done {
+                    if turn.done {
                         return Ok(());
                     }
                 }
             }
             if of_event > limits::EVENT.read {
-                return Err(with_run(self.http.too_large(&limits::EVENT), heard));
+                return Err(with_run(self.http.too_large(&limits::EVENT), turn));
             }
         }
     }
 
     /// Takes what the stream says, and tells whether it was anything new about the turn.
-    fn take(&self, said: &Said, heard: &mut Heard) -> bool {
-        let Said::Event(Event {
+    fn take(&self, said: &StreamItem, turn: &mut TurnRecord) -> bool {
+        let StreamItem::Event(Event {
             name,
             data: Some(data),
         }) = said
@@ -99,7 +100,7 @@ impl Listening<'_> {
             return false;
         };
         if data.trim_ascii() == b"[DONE]" {
-            heard.done = true;
+            turn.done = true;
             return true;
         }
         // What is no text has signs in it that stand for what can't be read.
@@ -107,12 +108,12 @@ impl Listening<'_> {
             // An event of a kind we don't know; the turn's end is decided by those we do.
             return false;
         };
-        let known = heard.run_id.clone();
-        heard.take(&value);
-        if name == "error" && heard.error.is_none() {
-            heard.error = Some(super::classify::of_run(&value));
+        let known = turn.run_id.clone();
+        turn.take(&value);
+        if name == "error" && turn.error.is_none() {
+            turn.error = Some(super::classify::of_run(&value));
         }
-        if let Some(run) = heard
+        if let Some(run) = turn
             .run_id
             .as_deref()
             .filter(|run| known.as_deref() != Some(*run))
@@ -124,8 +125,8 @@ impl Listening<'_> {
     }
 
     /// Asks whether the turn still goes on.
-    async fn ask(&self, heard: &mut Heard) -> Result<(), Doubt> {
-        let Some(run) = heard.run_id.clone() else {
+    async fn ask(&self, turn: &mut TurnRecord) -> Result<(), Doubt> {
+        let Some(run) = turn.run_id.clone() else {
             let active = self.http.active_runs(self.agent, self.orphan_age).await;
             // One that goes on may be this one.
             if active.is_ok_and(|runs| runs.iter().all(|run| run.orphaned)) {
@@ -134,47 +135,53 @@ impl Listening<'_> {
                     self.http.address(),
                     self.agent
                 );
-                return Err(with_run(Fault::doubt(ErrorClass::Timeout, text), heard));
+                return Err(with_run(
+                    RequestFailure::doubt(ErrorClass::Timeout, text),
+                    turn,
+                ));
             }
             return Ok(());
         };
-        match self.http.life_of(&run, self.orphan_age).await {
-            Ok(Life::Ended(run)) => {
-                heard.take_run(&run);
-                heard.done = true;
+        match self.http.run_state(&run, self.orphan_age).await {
+            Ok(RunState::Ended(run)) => {
+                turn.take_run(&run);
+                turn.done = true;
                 Ok(())
             }
-            Ok(Life::Orphaned) => {
+            Ok(RunState::Orphaned) => {
                 let text = format!("{run} only sends signs of life and is too old to go on");
-                Err(with_run(Fault::doubt(ErrorClass::Timeout, text), heard))
+                Err(with_run(
+                    RequestFailure::doubt(ErrorClass::Timeout, text),
+                    turn,
+                ))
             }
-            Ok(Life::Runs | Life::Undated) | Err(_) => Ok(()),
+            Ok(RunState::Active | RunState::Undated) | Err(_) => Ok(()),
         }
     }
 
     /// Understands the answer of a server that does not stream.
-    async fn listen_whole(&self, response: Response, heard: &mut Heard) -> Result<(), Doubt> {
+    async fn listen_whole(&self, response: Response, turn: &mut TurnRecord) -> Result<(), Doubt> {
         let whole = self.http.complete(response, &limits::WHOLE_TURN);
         let whole = self.http.within(self.http.idle(), whole).await;
-        let body = whole.map_err(|fault| with_run(fault, heard))?.body;
-        heard.take_response(&body);
-        if let Some(run) = heard.run_id.as_deref() {
+        let body = whole.map_err(|failure| with_run(failure, turn))?.body;
+        turn.take_response(&body);
+        if let Some(run) = turn.run_id.as_deref() {
             (self.on_run)(run);
         }
         Ok(())
     }
 
     /// What it means that the stream is not listened to any more.
-    fn given_up(&self, end: End, heard: &Heard) -> Doubt {
+    fn given_up(&self, end: End, turn: &TurnRecord) -> Doubt {
         let address = self.http.address();
         let text = match end {
-            End::Silence => return with_run(self.http.silent(), heard),
+            End::Silence => return with_run(self.http.silent(), turn),
             End::OnlySigns => {
                 format!("{address} only sends signs of life, for longer than any run may go on")
             }
             End::TooLong => format!("{address} did not end the turn within {:?}", limits::TURN),
         };
-        with_run(Fault::doubt(ErrorClass::Timeout, text), heard)
+        with_run(RequestFailure::doubt(ErrorClass::Timeout, text), turn)
     }
 }
 
@@ -258,16 +265,18 @@ fn long(time: Duration) -> SignedDuration {
     SignedDuration::try_from(time).unwrap_or(SignedDuration::MAX)
 }
 
-/// What a fault in the middle of a turn means: whatever it is, the turn may go on without us.
-fn with_run(fault: Fault, heard: &Heard) -> Doubt {
-    let mut doubt = match fault {
-        Fault::Doubt(doubt) => doubt,
-        Fault::Refused(r) | Fault::Failed(r) | Fault::NoRoute(r) => Doubt {
-            class: r.class,
-            text: r.text,
-            run_id: None,
-        },
+/// What a failure in the middle of a turn means: whatever it is, the turn may go on without us.
+fn with_run(failure: RequestFailure, turn: &TurnRecord) -> Doubt {
+    let mut doubt = match failure {
+        RequestFailure::Doubt(doubt) => doubt,
+        RequestFailure::Refused(r) | RequestFailure::Failed(r) | RequestFailure::NoRoute(r) => {
+            Doubt {
+                class: r.class,
+                text: r.text,
+                run_id: None,
+            }
+        }
     };
-    doubt.run_id.clone_from(&heard.run_id);
+    doubt.run_id.clone_from(&turn.run_id);
     doubt
 }

@@ -14,7 +14,7 @@ const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
 
 /// What a stream says next.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Said {
+pub(super) enum StreamItem {
     /// An event that tells something.
     Event(Event),
     /// A comment, or an event without data: the server lives, and has nothing to tell.
@@ -69,7 +69,7 @@ impl Default for Line {
 impl Events {
     /// Reads on until something is said, and takes from `bytes` what was read. Nothing is said when
     /// they are all read.
-    pub(super) fn next(&mut self, bytes: &mut &[u8]) -> Option<Said> {
+    pub(super) fn next(&mut self, bytes: &mut &[u8]) -> Option<StreamItem> {
         while let Some((first, rest)) = bytes.split_first() {
             if !self.is_begun && self.is_mark(*first) {
                 *bytes = rest;
@@ -157,7 +157,7 @@ impl Events {
         self.line = Line::Value { of, begun: false };
     }
 
-    fn end_line(&mut self) -> Option<Said> {
+    fn end_line(&mut self) -> Option<StreamItem> {
         self.is_begun = true;
         match std::mem::take(&mut self.line) {
             Line::Field(name) if name.is_empty() => Some(self.end_event()),
@@ -167,15 +167,15 @@ impl Events {
                 self.line = Line::default();
                 None
             }
-            Line::Value { of, .. } => (of == Field::Comment).then_some(Said::Nothing),
+            Line::Value { of, .. } => (of == Field::Comment).then_some(StreamItem::Nothing),
         }
     }
 
-    fn end_event(&mut self) -> Said {
+    fn end_event(&mut self) -> StreamItem {
         let name = std::mem::take(&mut self.name);
         match self.data.take() {
-            None => Said::Nothing,
-            Some(data) => Said::Event(Event {
+            None => StreamItem::Nothing,
+            Some(data) => StreamItem::Event(Event {
                 name: String::from_utf8_lossy(&name).into_owned(),
                 data: data.finish(),
             }),
@@ -198,7 +198,7 @@ mod tests {
 
     use super::*;
 
-    fn said(pieces: &[&[u8]]) -> Vec<Said> {
+    fn said(pieces: &[&[u8]]) -> Vec<StreamItem> {
         let mut events = Events::default();
         let mut all = Vec::new();
         for piece in pieces {
@@ -210,8 +210,8 @@ mod tests {
         all
     }
 
-    fn event(name: &str, data: &str) -> Said {
-        Said::Event(Event {
+    fn event(name: &str, data: &str) -> StreamItem {
+        StreamItem::Event(Event {
             name: name.into(),
             data: Some(data.as_bytes().to_vec()),
         })
@@ -231,18 +231,21 @@ mod tests {
             ),
             ("event: x\nevent: y\ndata: a\n\n", vec![event("y", "a")]),
             ("id: 7\nretry: 9\nodd\ndata: a\n\n", vec![event("", "a")]),
-            ("dat: a\ndataa: b\n\n", vec![Said::Nothing]),
-            (": c\ndata: a\n\n", vec![Said::Nothing, event("", "a")]),
-            (":\n", vec![Said::Nothing]),
+            ("dat: a\ndataa: b\n\n", vec![StreamItem::Nothing]),
+            (
+                ": c\ndata: a\n\n",
+                vec![StreamItem::Nothing, event("", "a")],
+            ),
+            (":\n", vec![StreamItem::Nothing]),
             (
                 "event: x\n\ndata: a\n\n",
-                vec![Said::Nothing, event("", "a")],
+                vec![StreamItem::Nothing, event("", "a")],
             ),
             ("data: a", vec![]),
             ("data: a\n", vec![]),
             ("data: é😀\n\n", vec![event("", "é😀")]),
             ("\u{feff}data: a\n\n", vec![event("", "a")]),
-            ("\u{feff}\u{feff}data: a\n\n", vec![Said::Nothing]),
+            ("\u{feff}\u{feff}data: a\n\n", vec![StreamItem::Nothing]),
             ("data: \u{feff}a\n\n", vec![event("", "\u{feff}a")]),
         ] {
             for end in ["\n", "\r", "\r\n"] {
@@ -254,10 +257,10 @@ mod tests {
 
     #[test]
     fn what_only_looks_like_a_mark_is_part_of_the_line() {
-        assert_eq!(said(&[b"\xEF\xBBdata: a\n\n"]), [Said::Nothing]);
+        assert_eq!(said(&[b"\xEF\xBBdata: a\n\n"]), [StreamItem::Nothing]);
         assert_eq!(
             said(&[b"\xEF\n\ndata: a\n\n"]),
-            [Said::Nothing, event("", "a")]
+            [StreamItem::Nothing, event("", "a")]
         );
     }
 
@@ -275,7 +278,7 @@ mod tests {
             assert_eq!(next(text.as_bytes()), None);
         }
         next(b"\",\"message_type\":\"assistant_message\"}\n");
-        let Some(Said::Event(Event {
+        let Some(StreamItem::Event(Event {
             data: Some(data), ..
         })) = next(b"\n")
         else {
@@ -293,7 +296,7 @@ mod tests {
             data: None,
         };
         assert_eq!(next(b"1]\n"), None);
-        assert_eq!(next(b"\n"), Some(Said::Event(nothing)));
+        assert_eq!(next(b"\n"), Some(StreamItem::Event(nothing)));
         next(b"data: a\n");
         assert_eq!(next(b"\n"), Some(event("", "a")));
     }

@@ -3,8 +3,8 @@
 use serde_json::Value;
 
 use super::classify::of_run;
-use super::{Delivery, ErrorClass, Refusal, RefusalKind};
-use crate::models::Turn;
+
+use crate::models::{Delivery, ErrorClass, Refusal, RefusalKind, Turn};
 
 /// How much is kept of what an agent says in one turn, in bytes.
 const MOST_SAID: usize = 128 * 1024;
@@ -14,7 +14,7 @@ const LONGEST_WORD: usize = 255;
 
 /// What was heard of a turn so far.
 #[derive(Debug, Default)]
-pub(super) struct Heard {
+pub(super) struct TurnRecord {
     /// Letta's run.
     pub run_id: Option<String>,
     /// Why the turn ended.
@@ -31,12 +31,12 @@ pub(super) struct Heard {
     said_bytes: usize,
 }
 
-impl Heard {
+impl TurnRecord {
     /// Nothing but the run.
     pub(super) fn of_run(run: &str) -> Self {
-        Heard {
+        TurnRecord {
             run_id: Some(run.to_owned()),
-            ..Heard::default()
+            ..TurnRecord::default()
         }
     }
 

@@ -1,9 +1,9 @@
 //! Lists, page by page.
 
-use super::ErrorClass;
-use super::classify::Fault;
+use super::classify::RequestFailure;
 use super::http::{Http, Reply};
 use crate::http::limits;
+use crate::models::ErrorClass;
 
 /// How much is asked for at once, unless that is too large to be taken in.
 const USUAL: usize = 100;
@@ -45,14 +45,14 @@ impl Http {
         path: &str,
         query: &[(&str, &str)],
         size: &mut PageSize,
-    ) -> Result<Reply, Fault> {
+    ) -> Result<Reply, RequestFailure> {
         loop {
             size.asked = size.next;
             let limit = size.asked.to_string();
             let mut query = query.to_vec();
             query.push(("limit", &limit));
             match self.ask(path, &query, &limits::PAGE).await {
-                Err(Fault::Doubt(doubt))
+                Err(RequestFailure::Doubt(doubt))
                     if doubt.class == ErrorClass::TooLarge && size.asked > 1 =>
                 {
                     size.next = (size.asked / 10).max(1);
@@ -61,7 +61,7 @@ impl Http {
                     size.next = (size.asked * 10).min(size.usual);
                     return Ok(reply);
                 }
-                Err(fault) => return Err(fault),
+                Err(failure) => return Err(failure),
             }
         }
     }

@@ -1,7 +1,7 @@
-//! What a scheduler does with the database: every action of the core but the talks with the target.
+//! What a scheduler does with the database.
 
 mod adoptions;
-mod look;
+mod snapshot;
 
 use std::collections::HashMap;
 
@@ -9,20 +9,19 @@ use futures_util::future::join_all;
 use jiff::{SignedDuration, Timestamp};
 
 use self::adoptions::Adoptions;
-use self::look::DUE_AT_ONCE;
-use super::core::{Action, Event, Settling};
+use self::snapshot::DUE_AT_ONCE;
+use super::core::{Event, HoldKind, Settling, StoreAction, Write};
 use super::queue::{Candidate, Source};
-use super::{Outcome, Scheduler};
+use super::{DeliveryReport, Scheduler};
 use crate::clock::{Moment, Reading};
 use crate::db::OwnerLock;
 use crate::error::{Error, Result};
 use crate::failpoint::failpoint;
-use crate::letta_client::{ErrorClass, Lookup, Refusal};
-use crate::models::{Claim, ClaimTerms, Fault, HeldTarget, OpenOccurrence, Settlement, Verdict};
+use crate::models::{Claim, ClaimTerms, ErrorClass, Fault, HeldTarget, Settlement, Verdict};
 
 /// Carries out the core's decisions on the database, under one owner lock. Failures of the
 /// database are reported once and turned into the events that follow from them.
-pub struct Keeper {
+pub struct SchedulerStore {
     scheduler: Scheduler,
     lock: OwnerLock,
     /// What we have claimed and not settled, with the right to settle it.
@@ -31,7 +30,7 @@ pub struct Keeper {
     reading: Reading,
     /// Whether no stored time was counted from a later now. Nobody may have seen the clock being
     /// set back before we began.
-    times_are_right: bool,
+    times_are_mended: bool,
     /// What was adopted and is not reported yet.
     adoptions: Adoptions,
     /// How many due schedules a look reads.
@@ -42,54 +41,34 @@ pub struct Keeper {
 
 /// What is left to do after an action.
 #[derive(Debug)]
-pub enum Carried {
+pub enum StoreReply {
     /// Nothing.
     Done,
     /// To tell the core.
     Event(Event),
     /// To write this verdict again a while later: the database failed.
-    WriteAgain(Settling),
-    /// What is not the database's, or nothing that others should wait for.
-    Left(Action),
-}
-
-/// What may go into one commit with others.
-#[derive(Clone, Debug)]
-pub enum Write {
-    /// To claim this, by this time.
-    Claim(Candidate, Timestamp),
-    /// To write this verdict.
-    Settle(Settling),
-    /// To note Letta's run of a prompt that is on its way.
-    Run {
-        /// The occurrence.
-        occurrence_id: i64,
-        /// The right to settle it.
-        fence: i64,
-        /// The run.
-        run_id: String,
-    },
+    RetrySettle(Settling),
 }
 
 /// What came of it.
-enum Written {
+enum WriteResult {
     Claim(Candidate, Result<Claim>),
     Settle(Settling, Result<Option<Settlement>>),
     Run(Result<()>),
 }
 
-impl Keeper {
-    /// The keeper of a scheduler that begins now.
+impl SchedulerStore {
+    /// The store of a scheduler that begins now.
     ///
     /// # Errors
     /// If the owner lock can't be taken.
     pub fn new(scheduler: &Scheduler) -> Result<Self> {
-        Ok(Keeper {
+        Ok(SchedulerStore {
             scheduler: scheduler.clone(),
             lock: scheduler.db.lock_owner()?,
             ours: HashMap::new(),
             reading: scheduler.clock.reading(),
-            times_are_right: false,
+            times_are_mended: false,
             adoptions: Adoptions::default(),
             due_at_once: DUE_AT_ONCE,
             failure: None,
@@ -111,77 +90,94 @@ impl Keeper {
         self.reading.moment = moment;
     }
 
-    /// Carries out one action as far as it concerns the database.
-    pub async fn carry_out(&mut self, action: Action) -> Carried {
-        let Scheduler {
-            db, letta, clock, ..
-        } = &self.scheduler;
+    /// Carries out what is done with the database by itself.
+    pub async fn execute(&mut self, action: StoreAction) -> StoreReply {
+        let Scheduler { db, clock, .. } = &self.scheduler;
         let noted = match action {
-            Action::Look | Action::LookFurther => {
-                if matches!(action, Action::LookFurther) {
-                    self.due_at_once = self.due_at_once.saturating_mul(2);
-                }
-                let looked = self.look().await;
-                let event = match looked {
-                    Ok(view) => {
-                        self.report(None);
-                        Event::Looked(view)
-                    }
-                    Err(e) => {
-                        self.report(Some(e));
-                        Event::LookFailed
-                    }
+            StoreAction::TakeSnapshot => return StoreReply::Event(self.take_snapshot().await),
+            StoreAction::TakeLargerSnapshot => {
+                self.due_at_once = self.due_at_once.saturating_mul(2);
+                return StoreReply::Event(self.take_snapshot().await);
+            }
+            StoreAction::Hold {
+                target,
+                kind,
+                refusal,
+            } => {
+                let held = HeldTarget {
+                    target: target.to_string(),
+                    held_since: clock.now(),
+                    code: refusal.class.as_str().to_owned(),
+                    reason: refusal.text,
+                    by_lanes: kind == HoldKind::RefusesLanes,
                 };
-                return Carried::Event(event);
+                db.hold_target(&held).await
             }
-            Action::Hold { refusal, by_lanes } => {
-                db.hold_target(&self.held_target(refusal, by_lanes)).await
-            }
-            Action::Release => db.release_target(letta.target(), clock.now()).await,
-            Action::Beat(holding) => {
-                let (owner, now) = (self.lock.owner(), clock.now());
-                let beaten = db.beat(owner, holding.as_deref(), now).await;
-                let reviewed = match beaten {
-                    Ok(()) => db.review_incidents(now).await,
-                    Err(e) => Err(e),
-                };
-                if let Ok(true) = reviewed {
-                    self.report(None);
-                    return Carried::Event(Event::MoreToReview);
+            StoreAction::Release(target) => db.release_target(target.as_str(), clock.now()).await,
+            StoreAction::Beat(holding) => match self.beat(holding).await {
+                Ok(true) => {
+                    self.log_failure(None);
+                    return StoreReply::Event(Event::MoreToReview);
                 }
-                reviewed.map(drop)
+                reviewed => reviewed.map(drop),
+            },
+            StoreAction::TrustClock => db.trust_clock(&self.reading).await,
+            StoreAction::PullForward => {
+                self.times_are_mended = false;
+                return StoreReply::Done;
             }
-            Action::TrustClock => db.trust_clock(&self.reading).await,
-            Action::PullForward => {
-                self.times_are_right = false;
-                return Carried::Done;
-            }
-            Action::Abandon(occurrence_id) => self.abandon(occurrence_id).await,
-            left @ (Action::Claim(_)
-            | Action::Settle(_)
-            | Action::Send(_)
-            | Action::Find(_)
-            | Action::Probe
-            | Action::Prune(_)
-            | Action::Finish) => {
-                return Carried::Left(left);
+            StoreAction::Abandon(occurrence_id) => self.abandon(occurrence_id).await,
+            StoreAction::Prune(before) => {
+                self.prune(before);
+                return StoreReply::Done;
             }
         };
-        self.report(noted.err());
-        Carried::Done
+        self.log_failure(noted.err());
+        StoreReply::Done
+    }
+
+    /// Says that the scheduler lives, and looks after the incidents. Returns whether more of them
+    /// wait to be reviewed.
+    async fn beat(&self, holding: Option<String>) -> Result<bool> {
+        let Scheduler { db, clock, .. } = &self.scheduler;
+        let now = clock.now();
+        db.beat(self.lock.owner(), holding.as_deref(), now).await?;
+        db.review_incidents(now).await
+    }
+
+    /// Prunes beside everything else: it may take a while.
+    fn prune(&self, before: Timestamp) {
+        let (db, now) = (self.scheduler.db.clone(), self.scheduler.clock.now());
+        tokio::spawn(async move {
+            match db.prune(before, now).await {
+                Ok(pruned) if pruned.occurrences > 0 || pruned.schedules > 0 => tracing::info!(
+                    "{} settled deliveries from before {before} are kept as sums only, and {} \
+                     schedules that ended before it are gone",
+                    pruned.occurrences,
+                    pruned.schedules
+                ),
+                Ok(_) => {}
+                Err(e) => tracing::warn!("{}; it is tried again in a day", e.chain()),
+            }
+        });
     }
 
     /// Writes all of this, in one commit if it can be, and each by itself: what fails or is refused
     /// concerns no other. The answers are in the order of the writes.
-    pub async fn write(&mut self, writes: Vec<Write>) -> Vec<Carried> {
+    pub async fn write(&mut self, writes: Vec<Write>) -> Vec<StoreReply> {
         let terms = self.terms();
-        let begun = writes.into_iter().map(|write| self.begin(write, &terms));
-        let written = join_all(begun).await;
-        written.into_iter().map(|one| self.end(one)).collect()
+        let begun = writes
+            .into_iter()
+            .map(|write| self.start_write(write, &terms));
+        let result = join_all(begun).await;
+        result
+            .into_iter()
+            .map(|one| self.finish_write(one))
+            .collect()
     }
 
     /// Hands a write to the database.
-    async fn begin(&self, write: Write, terms: &ClaimTerms) -> Written {
+    async fn start_write(&self, write: Write, terms: &ClaimTerms) -> WriteResult {
         let Scheduler { db, clock, .. } = &self.scheduler;
         match write {
             Write::Claim(candidate, now) => {
@@ -191,58 +187,58 @@ impl Keeper {
                         db.claim_waiting(*occurrence_id, terms, now).await
                     }
                 };
-                Written::Claim(candidate, claimed)
+                WriteResult::Claim(candidate, claimed)
             }
             Write::Settle(settling) => {
                 let (id, fence, verdict) =
                     (settling.occurrence_id, settling.fence, &settling.verdict);
                 let settled = db.settle(id, fence, verdict, clock.now()).await;
-                Written::Settle(settling, settled)
+                WriteResult::Settle(settling, settled)
             }
             Write::Run {
                 occurrence_id,
                 fence,
                 run_id,
-            } => Written::Run(db.record_run(occurrence_id, fence, &run_id).await),
+            } => WriteResult::Run(db.record_run(occurrence_id, fence, &run_id).await),
         }
     }
 
     /// Takes what came of a write. A verdict that the database can't write is to be tried again until
     /// it can: the lane stays closed meanwhile, and should this process die, the next one looks for
     /// the prompt.
-    fn end(&mut self, written: Written) -> Carried {
-        match written {
-            Written::Claim(candidate, Ok(claim)) => {
+    fn finish_write(&mut self, result: WriteResult) -> StoreReply {
+        match result {
+            WriteResult::Claim(candidate, Ok(claim)) => {
                 if let Claim::Job(job) = &claim {
                     self.ours.insert(job.occurrence_id, job.fence);
                 }
-                Carried::Event(Event::Claimed(candidate, claim))
+                StoreReply::Event(Event::Claimed(candidate, claim))
             }
-            Written::Claim(candidate, Err(e)) => {
-                self.report(Some(e));
-                Carried::Event(Event::ClaimFailed(candidate))
+            WriteResult::Claim(candidate, Err(e)) => {
+                self.log_failure(Some(e));
+                StoreReply::Event(Event::ClaimFailed(candidate))
             }
-            Written::Settle(settling, Ok(settlement)) => {
+            WriteResult::Settle(settling, Ok(settlement)) => {
                 failpoint!(settling.job.is_some(), AnswerSettled, EvidenceSettled);
-                self.tell(&settling, settlement.as_ref());
-                self.report(None);
+                self.report_delivery(&settling, settlement.as_ref());
+                self.log_failure(None);
                 self.ours.remove(&settling.occurrence_id);
-                Carried::Event(Event::Settled(settling, settlement.map(|s| s.state)))
+                StoreReply::Event(Event::Settled(settling, settlement.map(|s| s.state)))
             }
-            Written::Settle(settling, Err(e)) => {
-                self.report(Some(e));
-                Carried::WriteAgain(settling)
+            WriteResult::Settle(settling, Err(e)) => {
+                self.log_failure(Some(e));
+                StoreReply::RetrySettle(settling)
             }
-            Written::Run(noted) => {
+            WriteResult::Run(noted) => {
                 failpoint!(RunNoted);
-                self.report(noted.err());
-                Carried::Done
+                self.log_failure(noted.err());
+                StoreReply::Done
             }
         }
     }
 
     /// Says in the log, and to whoever asked for it, what a verdict came to.
-    fn tell(&self, settling: &Settling, settlement: Option<&Settlement>) {
+    fn report_delivery(&self, settling: &Settling, settlement: Option<&Settlement>) {
         let Some(settled) = settlement else { return };
         if let (Some(id), Some(note)) = (settled.schedule_id, &settled.paused) {
             tracing::warn!("schedule {id} was paused: {note}");
@@ -259,12 +255,12 @@ impl Keeper {
                 fault.text
             );
         }
-        if let Some(outcomes) = &self.scheduler.outcomes {
-            let _ = outcomes.send(Outcome {
+        if let Some(reports) = &self.scheduler.reports {
+            let _ = reports.send(DeliveryReport {
                 occurrence_id: settling.occurrence_id,
                 schedule_id: settled.schedule_id,
                 intended_at: settling.intended_at,
-                target: self.scheduler.letta.target().to_owned(),
+                target: settling.lane.target().to_string(),
                 sent_at: settling.job.as_ref().map(|job| job.sent_at),
                 state: settled.state,
                 verdict: settling.verdict.clone(),
@@ -290,48 +286,17 @@ impl Keeper {
         Ok(())
     }
 
-    /// The question about a prompt whose fate is unknown.
-    pub fn lookup(&self, open: &OpenOccurrence) -> Lookup {
-        let Scheduler {
-            clock, settings, ..
-        } = &self.scheduler;
-        Lookup {
-            agent: open.agent_id.clone(),
-            otids: open.otids.clone(),
-            run_id: open.run_id.clone(),
-            // The first time, unless the clock was set back since.
-            sent_at: [open.first_sent_at, open.sent_at]
-                .into_iter()
-                .flatten()
-                .min()
-                .unwrap_or(open.intended_at),
-            heard_at: open.doubted_at,
-            now: clock.now(),
-            orphan_age: settings.orphaned_run_age,
-        }
-    }
-
     /// Ends its work: the database forgets the scheduler. Returns what the database failed with
     /// and still does.
     pub async fn leave(mut self) -> Option<Error> {
         let owner = self.lock.owner().to_string();
         let forgotten = self.scheduler.db.forget_scheduler(&owner).await;
-        self.report(forgotten.err());
+        self.log_failure(forgotten.err());
         self.failure
     }
 
-    fn held_target(&self, refusal: Refusal, by_lanes: bool) -> HeldTarget {
-        HeldTarget {
-            target: self.scheduler.letta.target().to_owned(),
-            held_since: self.scheduler.clock.now(),
-            code: refusal.class.as_str().to_owned(),
-            reason: refusal.text,
-            by_lanes,
-        }
-    }
-
     /// Says once that the database fails, and once that it works again.
-    fn report(&mut self, error: Option<Error>) {
+    fn log_failure(&mut self, error: Option<Error>) {
         match error {
             Some(e) => {
                 if self.failure.is_none() {

@@ -8,14 +8,15 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::classify::Fault;
-use super::history::{LONGEST_ID, Later};
+use super::classify::RequestFailure;
+use super::history::{LONGEST_ID, LaterMessages};
 use super::http::{Http, segment};
 use super::pages::PageSize;
-use super::runs::{ActiveRun, Life, SKEW, time};
-use super::turn::Heard;
-use super::{Delivery, ErrorClass, Evidence, Lookup, Refusal, RefusalKind};
+use super::runs::{ActiveRun, RunState, SKEW, time};
+use super::turn::TurnRecord;
 use crate::http::limits;
+use crate::letta_client::target::Lookup;
+use crate::models::{Delivery, ErrorClass, Evidence, Refusal, RefusalKind};
 
 /// The most messages read in search of one prompt.
 const MOST_MESSAGES: usize = 10_000;
@@ -29,9 +30,9 @@ const MARGIN: SignedDuration = SignedDuration::from_mins(10);
 const QUIET: SignedDuration = SignedDuration::from_secs(30);
 
 /// What the agent's messages say of a prompt.
-pub(super) enum Trace {
+pub(super) enum HistorySearch {
     /// One of its otids is there: the run it came with, and what the agent said after it.
-    There {
+    Found {
         /// The run under which it was stored.
         run_id: Option<String>,
         /// The messages after it that belong to the same run, oldest first and shortened.
@@ -40,9 +41,9 @@ pub(super) enum Trace {
         lately: SignedDuration,
     },
     /// None of its otids is there.
-    NotThere,
+    Absent,
     /// It is not among those messages that can be seen, but may be behind them.
-    TooMany,
+    Incomplete,
 }
 
 /// What is known of the run that a prompt was told to have.
@@ -62,8 +63,8 @@ impl Http {
     pub(super) async fn find(&self, lookup: &Lookup) -> Evidence {
         match self.evidence(lookup).await {
             Ok(evidence) => evidence,
-            Err(fault) => {
-                let refusal = fault.of_question();
+            Err(failure) => {
+                let refusal = failure.into_refusal();
                 match refusal.kind {
                     // A question that the server won't take, such as one about a cursor or a run
                     // that it can't read, says nothing of the agent.
@@ -76,22 +77,22 @@ impl Http {
         }
     }
 
-    async fn evidence(&self, lookup: &Lookup) -> Result<Evidence, Fault> {
+    async fn evidence(&self, lookup: &Lookup) -> Result<Evidence, RequestFailure> {
         let run = lookup.run_id.as_deref();
-        let mut heard = run.map(Heard::of_run).unwrap_or_default();
+        let mut turn = run.map(TurnRecord::of_run).unwrap_or_default();
         let since_sent = lookup.now.duration_since(lookup.sent_at);
         // Asked before the messages are, since a run may end between the two questions: an absence
         // seen while it went on would be stale. The answers count only if the prompt is absent.
         let mut own = match run {
-            Some(run) => self.own_run(run, lookup, &mut heard).await?,
+            Some(run) => self.own_run(run, lookup, &mut turn).await?,
             None => OwnRun::NotKnown,
         };
         if let OwnRun::GoesOn = own {
-            return Ok(going_on(run));
+            return Ok(running_evidence(run));
         }
         let listed = match own {
             OwnRun::NotKnown => match self.listed_runs(lookup).await {
-                Err(fault) if self.is_frozen(&fault).await => return Err(fault),
+                Err(failure) if self.is_frozen(&failure).await => return Err(failure),
                 listed => listed,
             },
             _ => Ok(Vec::new()),
@@ -100,29 +101,29 @@ impl Http {
             && !heard_lately(lookup)
             && listed.iter().any(|r| r.id == run && r.orphaned)
         {
-            heard.error = Some(orphan(run));
+            turn.error = Some(orphan(run));
             own = OwnRun::Over;
         }
         let others = listed.map(|listed| running(&listed, lookup));
-        let trace = self
-            .trace(lookup.agent.as_str(), &lookup.otids, since_sent)
+        let searched = self
+            .search_history(lookup.recipient.agent.as_str(), &lookup.otids, since_sent)
             .await?;
-        if let Trace::There {
+        if let HistorySearch::Found {
             run_id,
             after,
             lately,
-        } = trace
+        } = searched
         {
             // A run that only seems orphaned speaks on.
-            if lately < lookup.orphan_age && heard.is_orphaned() {
-                return Ok(going_on(run));
+            if lately < lookup.orphan_age && turn.is_orphaned() {
+                return Ok(running_evidence(run));
             }
             if let Some(stored) = run_id {
                 let mut of_stored = own;
                 if run != Some(&stored) {
                     // It was stored under a run we had not heard of, which may go on.
-                    heard = Heard::of_run(&stored);
-                    of_stored = self.own_run(&stored, lookup, &mut heard).await?;
+                    turn = TurnRecord::of_run(&stored);
+                    of_stored = self.own_run(&stored, lookup, &mut turn).await?;
                 }
                 let listed = |others: &Vec<String>| others.contains(&stored);
                 let goes_on = match of_stored {
@@ -131,52 +132,54 @@ impl Http {
                     OwnRun::Undated | OwnRun::Over => false,
                 };
                 if goes_on {
-                    return Ok(going_on(Some(&stored)));
+                    return Ok(running_evidence(Some(&stored)));
                 }
             }
-            return Ok(Evidence::Found(found(heard, &after)));
+            return Ok(Evidence::Found(delivery_found(turn, &after)));
         }
         if !others?.is_empty() {
             // Whether the run is the prompt's own can't be told, so it is not named as that.
-            return Ok(going_on(None));
+            return Ok(running_evidence(None));
         }
         let unclear = |text: String| Ok(Evidence::Unclear { text });
-        match (trace, own) {
-            (Trace::NotThere, OwnRun::Over) => {
-                let mut refusal = heard.refusal();
+        match (searched, own) {
+            (HistorySearch::Absent, OwnRun::Over) => {
+                let mut refusal = turn.refusal();
                 // Repeating its otid would only repeat its end.
                 refusal.otid_spent = true;
                 Ok(Evidence::Absent {
                     failed: Some(refusal),
                 })
             }
-            (Trace::NotThere, OwnRun::NotKnown) if self.prompt_for() < QUIET => unclear(format!(
-                "{} stood still a moment ago and may yet act on what it was sent before",
-                self.address()
-            )),
-            (Trace::NotThere, OwnRun::NotKnown) if since_sent >= QUIET => {
+            (HistorySearch::Absent, OwnRun::NotKnown) if self.responsive_for() < QUIET => {
+                unclear(format!(
+                    "{} stood still a moment ago and may yet act on what it was sent before",
+                    self.address()
+                ))
+            }
+            (HistorySearch::Absent, OwnRun::NotKnown) if since_sent >= QUIET => {
                 Ok(Evidence::Absent { failed: None })
             }
-            (Trace::NotThere, OwnRun::NotKnown) => {
+            (HistorySearch::Absent, OwnRun::NotKnown) => {
                 unclear("it was sent a moment ago and may not have been taken in yet".into())
             }
-            (Trace::NotThere, OwnRun::Undated | OwnRun::GoesOn) => unclear(format!(
+            (HistorySearch::Absent, OwnRun::Undated | OwnRun::GoesOn) => unclear(format!(
                 "{} says neither that it has ended nor when it began",
                 run.unwrap_or("its run")
             )),
-            (Trace::TooMany | Trace::There { .. }, _) => unclear(format!(
+            (HistorySearch::Incomplete | HistorySearch::Found { .. }, _) => unclear(format!(
                 "not all messages of {} since then can be looked through",
-                lookup.agent
+                lookup.recipient.agent
             )),
         }
     }
 
     /// The runs of the agent that have not ended. A server that can't be asked proves nothing.
-    async fn listed_runs(&self, lookup: &Lookup) -> Result<Vec<ActiveRun>, Fault> {
-        let agent = lookup.agent.as_str();
+    async fn listed_runs(&self, lookup: &Lookup) -> Result<Vec<ActiveRun>, RequestFailure> {
+        let agent = lookup.recipient.agent.as_str();
         match self.active_runs(agent, lookup.orphan_age).await {
             Ok(runs) => Ok(runs),
-            Err(Fault::NoRoute(refusal)) => Err(Fault::Refused(Refusal::new(
+            Err(RequestFailure::NoRoute(refusal)) => Err(RequestFailure::Refused(Refusal::new(
                 RefusalKind::Permanent,
                 refusal.class,
                 format!(
@@ -185,66 +188,67 @@ impl Http {
                     refusal.text
                 ),
             ))),
-            Err(fault) => Err(fault),
+            Err(failure) => Err(failure),
         }
     }
 
-    /// Asks after a run that was told; how it ended is added to `heard`.
+    /// Asks after a run that was told; how it ended is added to `turn`.
     async fn own_run(
         &self,
         run: &str,
         lookup: &Lookup,
-        heard: &mut Heard,
-    ) -> Result<OwnRun, Fault> {
-        Ok(match self.life_of(run, lookup.orphan_age).await {
-            Ok(Life::Runs) => OwnRun::GoesOn,
+        turn: &mut TurnRecord,
+    ) -> Result<OwnRun, RequestFailure> {
+        Ok(match self.run_state(run, lookup.orphan_age).await {
+            Ok(RunState::Active) => OwnRun::GoesOn,
             // It went on for as long as its turn was listened to.
-            Ok(Life::Orphaned) if heard_lately(lookup) => OwnRun::GoesOn,
-            Ok(Life::Orphaned) => {
-                heard.error = Some(orphan(run));
+            Ok(RunState::Orphaned) if heard_lately(lookup) => OwnRun::GoesOn,
+            Ok(RunState::Orphaned) => {
+                turn.error = Some(orphan(run));
                 OwnRun::Over
             }
-            Ok(Life::Undated) => OwnRun::Undated,
-            Ok(Life::Ended(run)) => {
-                heard.take_run(&run);
+            Ok(RunState::Undated) => OwnRun::Undated,
+            Ok(RunState::Ended(run)) => {
+                turn.take_run(&run);
                 OwnRun::Over
             }
             // Forgotten with its agent or by a new database, hidden by a proxy, or not answered:
             // whatever it is, the other questions are asked all the same, and tell.
-            Err(fault) if !self.is_frozen(&fault).await => OwnRun::NotKnown,
-            Err(fault) => return Err(fault),
+            Err(failure) if !self.is_frozen(&failure).await => OwnRun::NotKnown,
+            Err(failure) => return Err(failure),
         })
     }
 
     /// Whether a question had no answer in time because the server answers nothing at all. To ask it
     /// one question after another would take minutes in which nobody learns of that.
-    async fn is_frozen(&self, fault: &Fault) -> bool {
-        let timed_out = matches!(fault, Fault::Doubt(doubt) if doubt.class == ErrorClass::Timeout);
+    async fn is_frozen(&self, failure: &RequestFailure) -> bool {
+        let timed_out =
+            matches!(failure, RequestFailure::Doubt(doubt) if doubt.class == ErrorClass::Timeout);
         let health = self.get("/v1/health/", &[]);
         timed_out && self.clock().within(limits::SIGN, health).await.is_none()
     }
 
     /// Looks for any of `otids` in the agent's messages, from the newest back to those older than
     /// `since_sent`.
-    pub(super) async fn trace(
+    pub(super) async fn search_history(
         &self,
         agent: &str,
         otids: &[Uuid],
         since_sent: SignedDuration,
-    ) -> Result<Trace, Fault> {
-        let search = self.search(agent, otids, since_sent);
+    ) -> Result<HistorySearch, RequestFailure> {
+        let search = self.search_pages(agent, otids, since_sent);
         let found = self.clock().within(limits::SEARCH, search).await;
-        found.unwrap_or(Ok(Trace::TooMany))
+        found.unwrap_or(Ok(HistorySearch::Incomplete))
     }
 
-    async fn search(
+    async fn search_pages(
         &self,
         agent: &str,
         otids: &[Uuid],
         since_sent: SignedDuration,
-    ) -> Result<Trace, Fault> {
+    ) -> Result<HistorySearch, RequestFailure> {
         let path = format!("/v1/agents/{}/messages", segment(agent));
-        let mut later = Later::default();
+        let mut later = LaterMessages::default();
         let mut seen = std::collections::HashSet::new();
         let mut before: Option<String> = None;
         let mut size = PageSize::default();
@@ -252,14 +256,14 @@ impl Http {
             let query: Vec<_> = before.iter().map(|id| ("before", id.as_str())).collect();
             let reply = self.page(&path, &query, &mut size).await?;
             let Value::Array(mut page) = reply.body else {
-                return Err(Fault::doubt(
+                return Err(RequestFailure::doubt(
                     ErrorClass::Garbled,
                     "the list of messages is not a list",
                 ));
             };
             if page.is_empty() {
                 // The first message of all was reached.
-                return Ok(Trace::NotThere);
+                return Ok(HistorySearch::Absent);
             }
             let new = page
                 .iter()
@@ -268,7 +272,7 @@ impl Http {
                 .count();
             if new == 0 {
                 // The server does not heed the cursor: what lies further back can't be seen.
-                return Ok(Trace::TooMany);
+                return Ok(HistorySearch::Incomplete);
             }
             // Oldest first, whichever way this server lists them.
             if date(page.first()) > date(page.last()) {
@@ -285,7 +289,7 @@ impl Http {
                 let lately = newest.map_or(SignedDuration::MAX, |at| {
                     reply.server_now.duration_since(at)
                 });
-                return Ok(Trace::There {
+                return Ok(HistorySearch::Found {
                     after: later.of_run(run_id.as_deref()),
                     run_id,
                     lately,
@@ -293,12 +297,12 @@ impl Http {
             }
             let oldest = date(page.first()).map(|at| reply.server_now.duration_since(at));
             if oldest.is_some_and(|age| age > since_sent.saturating_add(MARGIN)) {
-                return Ok(Trace::NotThere);
+                return Ok(HistorySearch::Absent);
             }
             before = page.first().and_then(id).map(str::to_owned);
             later.add_older(&page);
         }
-        Ok(Trace::TooMany)
+        Ok(HistorySearch::Incomplete)
     }
 }
 
@@ -321,18 +325,18 @@ fn heard_lately(lookup: &Lookup) -> bool {
 }
 
 /// A turn goes on that may be the prompt's own, or surely is that of this run.
-fn going_on(run: Option<&str>) -> Evidence {
+fn running_evidence(run: Option<&str>) -> Evidence {
     Evidence::Running {
         run_id: run.map(str::to_owned),
     }
 }
 
 /// The delivery of a prompt that was found in the agent's messages.
-pub(super) fn found(mut heard: Heard, after: &[Value]) -> Delivery {
+pub(super) fn delivery_found(mut turn: TurnRecord, after: &[Value]) -> Delivery {
     for message in after {
-        heard.take(message);
+        turn.take(message);
     }
-    heard.delivery()
+    turn.delivery()
 }
 
 /// What a run that never ended is to whoever waited for it.

@@ -6,11 +6,12 @@ use reqwest::Method;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 
-use super::classify::Fault;
+use super::classify::RequestFailure;
 use super::http::segment;
+use super::rest::Rest;
 use super::tools::read_tool;
-use super::{ErrorClass, Refusal, RefusalKind, Rest, Tool};
-use crate::models::AgentId;
+use crate::letta_client::directory::Tool;
+use crate::models::{AgentId, ErrorClass, Refusal, RefusalKind};
 
 /// An MCP server that is reached over HTTP, as a Letta server knows it.
 #[derive(Clone, Debug)]
@@ -32,7 +33,7 @@ impl Rest {
     /// What Letta says instead; [`ErrorClass::WrongServer`] where it knows no MCP servers.
     pub async fn find_mcp_server(&self, name: &str) -> Result<Option<McpServer>, Refusal> {
         let reply = self.http.get(SERVERS, &[]).await;
-        let reply = reply.map_err(Fault::of_question)?;
+        let reply = reply.map_err(RequestFailure::into_refusal)?;
         let servers = reply.body.as_array().into_iter().flatten();
         let mut named = servers.filter(|s| s["server_name"] == name);
         Ok(named.next().and_then(read_server))
@@ -65,7 +66,7 @@ impl Rest {
                 self.http.change(Method::PATCH, &path, Some(&body)).await
             }
         };
-        let server = put.map_err(Fault::of_question)?;
+        let server = put.map_err(RequestFailure::into_refusal)?;
         read_server(&server).ok_or_else(|| {
             let text = format!(
                 "{} did not say which MCP server it made",
@@ -82,7 +83,7 @@ impl Rest {
     pub async fn refresh_mcp_tools(&self, id: &str) -> Result<(), Refusal> {
         let path = format!("{SERVERS}{}/refresh", segment(id));
         let refreshed = self.http.change(Method::PATCH, &path, None).await;
-        refreshed.map(|_| ()).map_err(Fault::of_question)
+        refreshed.map(|_| ()).map_err(RequestFailure::into_refusal)
     }
 
     /// The tools of an MCP server, as Letta knows them.
@@ -92,7 +93,7 @@ impl Rest {
     pub async fn list_mcp_tools(&self, id: &str) -> Result<Vec<Tool>, Refusal> {
         let path = format!("{SERVERS}{}/tools", segment(id));
         let reply = self.http.get(&path, &[]).await;
-        let reply = reply.map_err(Fault::of_question)?;
+        let reply = reply.map_err(RequestFailure::into_refusal)?;
         let tools = reply.body.as_array().into_iter().flatten();
         Ok(tools.filter_map(read_tool).collect())
     }
@@ -105,7 +106,7 @@ impl Rest {
         let (agent, tool) = (segment(agent.as_str()), segment(tool));
         let path = format!("/v1/agents/{agent}/tools/attach/{tool}");
         let attached = self.http.change(Method::PATCH, &path, None).await;
-        attached.map(|_| ()).map_err(Fault::of_question)
+        attached.map(|_| ()).map_err(RequestFailure::into_refusal)
     }
 
     /// What an agent's tools find in their environment, and headers to MCP servers can name.
@@ -118,7 +119,7 @@ impl Rest {
     ) -> Result<BTreeMap<String, SecretString>, Refusal> {
         let path = format!("/v1/agents/{}", segment(agent.as_str()));
         let reply = self.http.get(&path, &[("include", "agent.secrets")]).await;
-        let reply = reply.map_err(Fault::of_question)?;
+        let reply = reply.map_err(RequestFailure::into_refusal)?;
         let secrets = reply.body["secrets"].as_array().into_iter().flatten();
         let pair = |secret: &Value| {
             let (key, value) = (secret["key"].as_str()?, secret["value"].as_str()?);
@@ -143,7 +144,7 @@ impl Rest {
         let path = format!("/v1/agents/{}", segment(agent.as_str()));
         let body = json!({ "secrets": secrets });
         let set = self.http.change(Method::PATCH, &path, Some(&body)).await;
-        set.map(|_| ()).map_err(Fault::of_question)
+        set.map(|_| ()).map_err(RequestFailure::into_refusal)
     }
 }
 

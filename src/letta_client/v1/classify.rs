@@ -8,11 +8,11 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::{Doubt, ErrorClass, Refusal, RefusalKind};
+use crate::models::{Doubt, ErrorClass, Refusal, RefusalKind};
 
 /// Why a request did not succeed.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Fault {
+pub(super) enum RequestFailure {
     /// The server said no, in words of its own, before it did anything.
     Refused(Refusal),
     /// The server said that it failed, in words of its own; how far it got is not proved.
@@ -23,21 +23,23 @@ pub(super) enum Fault {
     Doubt(Doubt),
 }
 
-impl Fault {
+impl RequestFailure {
     /// A doubt without a run.
     pub(super) fn doubt(class: ErrorClass, text: impl Into<String>) -> Self {
-        Fault::Doubt(Doubt {
+        RequestFailure::Doubt(Doubt {
             class,
             text: text.into(),
             run_id: None,
         })
     }
 
-    /// What the fault means for a question, which changes nothing on the server.
-    pub(super) fn of_question(self) -> Refusal {
+    /// What the failure means for a question, which changes nothing on the server.
+    pub(super) fn into_refusal(self) -> Refusal {
         match self {
-            Fault::Refused(refusal) | Fault::Failed(refusal) | Fault::NoRoute(refusal) => refusal,
-            Fault::Doubt(doubt) => {
+            RequestFailure::Refused(refusal)
+            | RequestFailure::Failed(refusal)
+            | RequestFailure::NoRoute(refusal) => refusal,
+            RequestFailure::Doubt(doubt) => {
                 let class = match doubt.class {
                     ErrorClass::Garbled => ErrorClass::WrongServer,
                     class => class,
@@ -52,8 +54,12 @@ impl Fault {
 const LONGEST_TEXT: usize = 500;
 
 /// Understands a response whose status is not a success.
-pub(super) fn classify(status: u16, body: Option<&Value>, retry_after: Option<Duration>) -> Fault {
-    let said = Said::read(body);
+pub(super) fn classify(
+    status: u16,
+    body: Option<&Value>,
+    retry_after: Option<Duration>,
+) -> RequestFailure {
+    let said = ErrorBody::read(body);
     let text = match said.text.is_empty() {
         true => format!("HTTP {status}"),
         false => format!("HTTP {status}: {}", said.text),
@@ -66,21 +72,21 @@ pub(super) fn classify(status: u16, body: Option<&Value>, retry_after: Option<Du
     match refusal.class {
         // `{"detail":"Not Found"}` is Letta's word for an unknown route; a 404 without words of
         // Letta's is not even Letta's.
-        ErrorClass::WrongServer => Fault::NoRoute(refusal),
+        ErrorClass::WrongServer => RequestFailure::NoRoute(refusal),
         // An answer in the place of Letta's: how far the request got, nobody knows.
-        ErrorClass::Gateway => Fault::doubt(ErrorClass::Gateway, text),
+        ErrorClass::Gateway => RequestFailure::doubt(ErrorClass::Gateway, text),
         // A 5xx may come after the turn was begun: Letta begins a background turn before its last
         // look at the database. The same goes for a database lock (409 without run).
         ErrorClass::ServerError | ErrorClass::LlmError if status >= 500 || status == 409 => {
-            Fault::Failed(refusal)
+            RequestFailure::Failed(refusal)
         }
-        _ => Fault::Refused(refusal),
+        _ => RequestFailure::Refused(refusal),
     }
 }
 
 /// The table of docs/delivery.md. What is not in Letta's own words about this agent or this request
 /// is the target's trouble, until it is known that only one agent meets it.
-fn decide(status: u16, said: &Said, text: String) -> Refusal {
+fn decide(status: u16, said: &ErrorBody, text: String) -> Refusal {
     use ErrorClass as C;
     use RefusalKind as K;
     // The model's errors come with a type; without one the words are about the request.
@@ -191,7 +197,7 @@ fn is_pending_approval(text: &str) -> bool {
 
 /// The error that a run or a stream gives as its reason, as a refusal.
 pub(super) fn of_run(error: &Value) -> Refusal {
-    let said = Said::read(Some(error));
+    let said = ErrorBody::read(Some(error));
     let text = match said.text.is_empty() {
         true => "Letta gave no reason".to_owned(),
         false => said.text.clone(),
@@ -203,7 +209,7 @@ pub(super) fn of_run(error: &Value) -> Refusal {
 
 /// The words of an error body, whatever its shape.
 #[derive(Debug, Default)]
-struct Said {
+struct ErrorBody {
     /// Whether it has one of Letta's own shapes.
     is_lettas: bool,
     has_detail: bool,
@@ -213,12 +219,12 @@ struct Said {
     pending_approval: bool,
 }
 
-impl Said {
+impl ErrorBody {
     fn read(body: Option<&Value>) -> Self {
         let Some(body) = body else {
-            return Said::default();
+            return ErrorBody::default();
         };
-        let mut said = Said::default();
+        let mut said = ErrorBody::default();
         // `{"detail": …}` with text, a list or an object; `{"error": {"type", …}}` for the model;
         // `{"error_type", "message", "detail"}` in a stream; plain text in a run.
         let error = body.get("error").unwrap_or(body);
@@ -305,8 +311,8 @@ mod tests {
             body in prop::option::of(any_json()),
         ) {
             let text = match classify(status, body.as_ref(), None) {
-                Fault::Refused(r) | Fault::Failed(r) | Fault::NoRoute(r) => r.text,
-                Fault::Doubt(d) => d.text,
+                RequestFailure::Refused(r) | RequestFailure::Failed(r) | RequestFailure::NoRoute(r) => r.text,
+                RequestFailure::Doubt(d) => d.text,
             };
             let begins = format!("HTTP {status}");
             prop_assert!(text.starts_with(&begins));
@@ -322,8 +328,8 @@ mod tests {
             text in ".{0,40}",
         ) {
             for body in [None, Some(json!(text)), Some(json!({"message": text}))] {
-                let fault = classify(status, body.as_ref(), None);
-                prop_assert!(matches!(fault, Fault::Doubt(_)), "{:?}", fault);
+                let failure = classify(status, body.as_ref(), None);
+                prop_assert!(matches!(failure, RequestFailure::Doubt(_)), "{:?}", failure);
             }
         }
     }

@@ -5,8 +5,8 @@ use std::collections::HashMap;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::super::queue::{Candidate, Key};
-use super::later;
+use crate::clock::later;
+use crate::scheduler::queue::{Candidate, Key};
 
 /// So often a candidate keeps its place in its lane. After that the next ones may overtake it.
 const KEEPS_PLACE: u32 = 3;
@@ -19,7 +19,7 @@ const LONGEST: SignedDuration = SignedDuration::from_mins(10);
 
 /// The candidates that were refused.
 #[derive(Debug, Default)]
-pub(super) struct Failing(HashMap<Key, Failures>);
+pub(super) struct FailedClaims(HashMap<Key, Failures>);
 
 #[derive(Debug)]
 struct Failures {
@@ -27,7 +27,7 @@ struct Failures {
     until: Timestamp,
 }
 
-impl Failing {
+impl FailedClaims {
     /// Notes that a candidate was refused, and why. Returns when it may be tried again.
     pub(super) fn add(&mut self, candidate: &Candidate, reason: &str, now: Timestamp) -> Timestamp {
         self.0.retain(|_, r| later(r.until, LONGEST) > now);

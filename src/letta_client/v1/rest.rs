@@ -1,7 +1,7 @@
 //! Letta's V1 REST API: self-hosted servers and Letta Cloud.
 
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -9,14 +9,13 @@ use jiff::SignedDuration;
 use secrecy::SecretString;
 
 use super::http::Http;
-use super::send::Way;
-use super::{
-    Agent, Answer, ErrorClass, Evidence, Letta, Lookup, NewTool, OnRun, Outgoing, Refusal,
-    ServerInfo, Tool,
-};
+use super::route::KnownRoute;
+use super::send::Sender;
 use crate::clock::Clock;
 use crate::error::Error;
-use crate::models::{AgentId, Lane};
+use crate::letta_client::directory::{Agent, Letta, NewTool, Tool};
+use crate::letta_client::target::{Lookup, OnRun, Outgoing, ServerInfo, Target};
+use crate::models::{AgentId, Answer, ErrorClass, Evidence, Lane, Recipient, Refusal, TargetName};
 
 /// How to reach a server.
 #[derive(Clone)]
@@ -40,8 +39,7 @@ pub struct Rest {
     pub(super) http: Http,
     /// What to say beside a refusal of our key.
     key_note: Option<String>,
-    /// The best way in which this server is known to take prompts.
-    best: Mutex<Way>,
+    routes: KnownRoute,
 }
 
 impl Rest {
@@ -56,7 +54,7 @@ impl Rest {
             http: Http::new(&settings.base_url, key, settings.idle_timeout, clock)?,
             settings,
             key_note: None,
-            best: Mutex::new(Way::Background),
+            routes: KnownRoute::default(),
         })
     }
 
@@ -64,11 +62,6 @@ impl Rest {
     #[must_use]
     pub fn with_key_note(self, key_note: Option<String>) -> Self {
         Rest { key_note, ..self }
-    }
-
-    /// The age from which a run that never ends counts as orphaned by a crash of the server.
-    pub(super) fn orphan_age(&self) -> SignedDuration {
-        self.settings.orphan_age
     }
 
     /// A refusal with what we know of our key.
@@ -84,21 +77,6 @@ impl Rest {
     /// Whether what answers is a Letta Code App Server, whose settings are files on its machine.
     pub async fn is_app_server(&self) -> bool {
         self.http.is_app_server().await
-    }
-
-    /// The way to try first.
-    pub(super) fn way(&self) -> Way {
-        *self.best.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Remembers a way that the server took.
-    pub(super) fn learn(&self, way: Way) {
-        *self.best.lock().unwrap_or_else(PoisonError::into_inner) = way;
-    }
-
-    /// Starts from the best way again: another server may answer now, or the same with Redis.
-    pub(super) fn forget(&self) {
-        self.learn(Way::Background);
     }
 }
 
@@ -123,14 +101,14 @@ impl fmt::Debug for Rest {
 }
 
 #[async_trait]
-impl Letta for Rest {
-    fn apart(&self) -> Result<Option<Arc<dyn Letta>>, Error> {
+impl Target for Rest {
+    fn apart(&self) -> Result<Option<Arc<dyn Target>>, Error> {
         let own = Rest::new(self.settings.clone(), self.http.clock().clone())?;
         Ok(Some(Arc::new(own.with_key_note(self.key_note.clone()))))
     }
 
-    fn target(&self) -> &str {
-        &self.settings.target
+    fn name(&self) -> TargetName {
+        TargetName::new(&self.settings.target)
     }
 
     fn address(&self) -> String {
@@ -141,34 +119,21 @@ impl Letta for Rest {
         self.http.is_local()
     }
 
-    fn lane(&self, agent: &AgentId) -> Lane {
-        Lane::new(format!("{}/{agent}", self.settings.target))
+    fn lane(&self, recipient: &Recipient) -> Lane {
+        Lane::of(&self.name(), &recipient.agent)
     }
 
     async fn check(&self) -> Result<ServerInfo, Refusal> {
         self.http.check().await.map_err(|r| self.explain(r))
     }
 
-    async fn list_agents(&self) -> Result<Vec<Agent>, Refusal> {
-        self.http.list_agents().await.map_err(|r| self.explain(r))
-    }
-
-    async fn get_agent(&self, agent: &AgentId) -> Result<Agent, Refusal> {
-        self.http
-            .get_agent(agent)
-            .await
-            .map_err(|r| self.explain(r))
-    }
-
-    async fn create_tool(&self, tool: &NewTool) -> Result<Tool, Refusal> {
-        self.http
-            .create_tool(tool)
-            .await
-            .map_err(|r| self.explain(r))
-    }
-
     async fn send(&self, outgoing: &Outgoing, on_run: OnRun<'_>) -> Answer {
-        match self.deliver(outgoing, on_run).await {
+        let sender = Sender {
+            http: &self.http,
+            routes: &self.routes,
+            orphan_age: self.settings.orphan_age,
+        };
+        match sender.deliver(outgoing, on_run).await {
             Answer::Refused(refusal) => Answer::Refused(self.explain(refusal)),
             answer => answer,
         }
@@ -176,5 +141,22 @@ impl Letta for Rest {
 
     async fn find(&self, lookup: &Lookup) -> Evidence {
         self.http.find(lookup).await
+    }
+}
+
+#[async_trait]
+impl Letta for Rest {
+    async fn list_agents(&self) -> Result<Vec<Agent>, Refusal> {
+        self.http.list_agents().await.map_err(|r| self.explain(r))
+    }
+
+    async fn get_agent(&self, agent: &AgentId) -> Result<Agent, Refusal> {
+        let got = self.http.get_agent(agent).await;
+        got.map_err(|r| self.explain(r))
+    }
+
+    async fn create_tool(&self, tool: &NewTool) -> Result<Tool, Refusal> {
+        let made = self.http.create_tool(tool).await;
+        made.map_err(|r| self.explain(r))
     }
 }

@@ -44,14 +44,14 @@ const KEYS: &[&str] = &[
 /// Messages, the oldest first, shortened. Where they are too many the newest are left out: what an
 /// agent says to a prompt comes right after it.
 #[derive(Debug, Default)]
-pub(super) struct Later {
+pub(super) struct LaterMessages {
     kept: VecDeque<(usize, Value)>,
     bytes: usize,
     /// When each run left its newest message.
     newest: HashMap<String, Timestamp>,
 }
 
-impl Later {
+impl LaterMessages {
     /// Adds a page that is older than all that was added before, the oldest first.
     pub(super) fn add_older(&mut self, page: &[Value]) {
         for message in page.iter().rev() {
@@ -132,7 +132,7 @@ mod tests {
 
     #[test]
     fn of_what_was_said_later_the_oldest_is_kept_and_in_order() {
-        let mut later = Later::default();
+        let mut later = LaterMessages::default();
         let long = "x".repeat(50_000);
         for page in (0..100).rev() {
             let page: Vec<Value> = (0..100).map(|n| said(page * 100 + n, &long)).collect();
@@ -152,7 +152,7 @@ mod tests {
         let parts = json!([{"type": "text", "text": "a"}, {"type": "text", "text": "b"}]);
         let mut of_parts = said(1, "");
         of_parts["content"] = parts;
-        let mut later = Later::default();
+        let mut later = LaterMessages::default();
         later.add_older(&[tool, of_parts, said(2, "c")]);
         let kept = later.of_run(Some("run-1"));
         let texts: Vec<_> = kept.iter().map(|m| m["content"].clone()).collect();

@@ -4,13 +4,14 @@ use std::collections::HashSet;
 
 use serde_json::Value;
 
-use super::classify::Fault;
+use super::classify::RequestFailure;
 use super::http::{Http, segment};
 use super::pages::PageSize;
 use super::turn::beginning;
-use super::{Agent, ErrorClass, Refusal, RefusalKind, ServerInfo};
 use crate::http::limits;
-use crate::models::AgentId;
+use crate::letta_client::directory::Agent;
+use crate::letta_client::target::ServerInfo;
+use crate::models::{AgentId, ErrorClass, Refusal, RefusalKind};
 
 /// The most agents read.
 const MOST_AGENTS: usize = 100_000;
@@ -23,16 +24,20 @@ impl Http {
     pub(super) async fn check(&self) -> Result<ServerInfo, Refusal> {
         let health = match self.get("/v1/health/", &[]).await {
             Ok(reply) => Some(reply.body),
-            Err(Fault::Refused(r) | Fault::Failed(r)) if r.text.starts_with("HTTP 5") => {
+            Err(RequestFailure::Refused(r) | RequestFailure::Failed(r))
+                if r.text.starts_with("HTTP 5") =>
+            {
                 return Err(self.unhealthy(&r.text));
             }
-            Err(Fault::Doubt(doubt)) if doubt.class == ErrorClass::Gateway => {
+            Err(RequestFailure::Doubt(doubt)) if doubt.class == ErrorClass::Gateway => {
                 return Err(self.unhealthy(&doubt.text));
             }
             // Not a Letta server, or one that says nothing of its health: its agents tell.
-            Err(Fault::NoRoute(_) | Fault::Refused(_) | Fault::Failed(_)) => None,
-            Err(Fault::Doubt(doubt)) if doubt.class == ErrorClass::Garbled => None,
-            Err(fault) => return Err(fault.of_question()),
+            Err(
+                RequestFailure::NoRoute(_) | RequestFailure::Refused(_) | RequestFailure::Failed(_),
+            ) => None,
+            Err(RequestFailure::Doubt(doubt)) if doubt.class == ErrorClass::Garbled => None,
+            Err(failure) => return Err(failure.into_refusal()),
         };
         if let Some(status) = health.as_ref().and_then(|h| h.get("status")?.as_str())
             && status != "ok"
@@ -49,12 +54,12 @@ impl Http {
                     date: reply.date,
                 })
             }
-            Ok(_) | Err(Fault::NoRoute(_)) => Err(self.wrong_server().await),
-            Err(Fault::Doubt(doubt)) if doubt.class == ErrorClass::Garbled => {
+            Ok(_) | Err(RequestFailure::NoRoute(_)) => Err(self.wrong_server().await),
+            Err(RequestFailure::Doubt(doubt)) if doubt.class == ErrorClass::Garbled => {
                 Err(self.wrong_server().await)
             }
-            Err(fault) => {
-                let mut refusal = fault.of_question();
+            Err(failure) => {
+                let mut refusal = failure.into_refusal();
                 refusal.kind = RefusalKind::TargetTrouble;
                 Err(refusal)
             }
@@ -65,7 +70,7 @@ impl Http {
     pub(super) async fn list_agents(&self) -> Result<Vec<Agent>, Refusal> {
         let listed = async { Ok(self.list_every_agent().await) };
         let listed = self.within(limits::LISTING, listed).await;
-        listed.map_err(Fault::of_question)?
+        listed.map_err(RequestFailure::into_refusal)?
     }
 
     async fn list_every_agent(&self) -> Result<Vec<Agent>, Refusal> {
@@ -80,7 +85,7 @@ impl Http {
             let page = self
                 .page("/v1/agents/", &query, &mut size)
                 .await
-                .map_err(Fault::of_question)?;
+                .map_err(RequestFailure::into_refusal)?;
             let Value::Array(page) = page.body else {
                 return Err(self.wrong_server().await);
             };
@@ -105,8 +110,8 @@ impl Http {
         let path = format!("/v1/agents/{}", segment(agent.as_str()));
         let reply = match self.get(&path, &[]).await {
             Ok(reply) => reply,
-            Err(Fault::NoRoute(_)) => return Err(self.wrong_server().await),
-            Err(fault) => return Err(fault.of_question()),
+            Err(RequestFailure::NoRoute(_)) => return Err(self.wrong_server().await),
+            Err(failure) => return Err(failure.into_refusal()),
         };
         match read_agent(&reply.body) {
             Some(agent) => Ok(agent),
@@ -126,7 +131,7 @@ impl Http {
     pub(super) async fn is_app_server(&self) -> bool {
         match self.get("/app-server-info", &[]).await {
             Ok(_) => true,
-            Err(Fault::Refused(refusal)) => refusal.class == ErrorClass::Unauthorized,
+            Err(RequestFailure::Refused(refusal)) => refusal.class == ErrorClass::Unauthorized,
             Err(_) => false,
         }
     }

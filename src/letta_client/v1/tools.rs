@@ -3,9 +3,10 @@
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use super::classify::Fault;
+use super::classify::RequestFailure;
 use super::http::Http;
-use super::{ErrorClass, NewTool, Refusal, RefusalKind, Tool};
+use crate::letta_client::directory::{NewTool, Tool};
+use crate::models::{ErrorClass, Refusal, RefusalKind};
 
 impl Http {
     /// Gives the server a tool. One of the same name is replaced.
@@ -15,7 +16,7 @@ impl Http {
             body["description"] = description.as_str().into();
         }
         let made = self.change(Method::POST, "/v1/tools/", Some(&body)).await;
-        let made = made.map_err(Fault::of_question)?;
+        let made = made.map_err(RequestFailure::into_refusal)?;
         read_tool(&made).ok_or_else(|| {
             let text = format!("{} did not say which tool it made", self.address());
             Refusal::new(RefusalKind::TargetTrouble, ErrorClass::WrongServer, text)

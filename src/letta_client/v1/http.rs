@@ -10,15 +10,16 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 
 use super::address;
-use super::classify::{Fault, classify};
-use super::promptness::Promptness;
-use super::runs::Sightings;
-use super::{ErrorClass, Refusal, RefusalKind};
+use super::classify::{RequestFailure, classify};
+use super::headers::{date, retry_after};
+use super::responsiveness::Responsiveness;
+use super::sightings::Sightings;
 use crate::clock::Clock;
 use crate::error::{Code, Error, shell};
 use crate::http::body::{self, Unread};
 use crate::http::limits::{self, Bound};
 use crate::http::{self, cause, redirect};
+use crate::models::{ErrorClass, Refusal, RefusalKind};
 
 /// What a path segment may hold as it stands.
 const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
@@ -38,7 +39,7 @@ pub(super) struct Http {
     idle: Duration,
     clock: Clock,
     sightings: Sightings,
-    promptness: Promptness,
+    responsiveness: Responsiveness,
 }
 
 /// A complete answer to a question.
@@ -93,7 +94,7 @@ impl Http {
             idle,
             clock,
             sightings: Sightings::default(),
-            promptness: Promptness::default(),
+            responsiveness: Responsiveness::default(),
         })
     }
 
@@ -123,12 +124,16 @@ impl Http {
     }
 
     /// How long the server has answered questions without a stall.
-    pub(super) fn prompt_for(&self) -> SignedDuration {
-        self.promptness.lasts(self.clock.moment().uptime)
+    pub(super) fn responsive_for(&self) -> SignedDuration {
+        self.responsiveness.lasts(self.clock.moment().uptime)
     }
 
     /// Asks a question about one thing and understands the answer.
-    pub(super) async fn get(&self, path: &str, query: &[(&str, &str)]) -> Result<Reply, Fault> {
+    pub(super) async fn get(
+        &self,
+        path: &str,
+        query: &[(&str, &str)],
+    ) -> Result<Reply, RequestFailure> {
         self.ask(path, query, &limits::ANSWER).await
     }
 
@@ -138,7 +143,7 @@ impl Http {
         path: &str,
         query: &[(&str, &str)],
         bound: &Bound,
-    ) -> Result<Reply, Fault> {
+    ) -> Result<Reply, RequestFailure> {
         let asked = async {
             let ask = || self.asking.get(self.url(path)).query(query).send();
             let response = match ask().await {
@@ -151,7 +156,7 @@ impl Http {
         };
         let began = self.clock.moment().uptime;
         let answer = self.within(limits::QUESTION, asked).await;
-        self.promptness.note(began, self.clock.moment().uptime);
+        self.responsiveness.note(began, self.clock.moment().uptime);
         answer
     }
 
@@ -162,7 +167,7 @@ impl Http {
         method: Method,
         path: &str,
         body: Option<&Value>,
-    ) -> Result<Value, Fault> {
+    ) -> Result<Value, RequestFailure> {
         let mut request = self.asking.request(method, self.url(path));
         if let Some(body) = body {
             request = request.json(body);
@@ -177,7 +182,7 @@ impl Http {
 
     /// Sends what may be sent only once, and gives the answer as soon as its headers are there.
     /// Statuses other than success are faults.
-    pub(super) async fn post(&self, path: &str, body: &Value) -> Result<Response, Fault> {
+    pub(super) async fn post(&self, path: &str, body: &Value) -> Result<Response, RequestFailure> {
         let sent = self.sending.post(self.url(path)).json(body).send();
         let response = match self.clock.within(self.idle, sent).await {
             Some(sent) => sent.map_err(|e| self.no_answer(&e))?,
@@ -187,21 +192,28 @@ impl Http {
             return Ok(response);
         }
         match self.complete_soon(response).await {
-            Err(fault) => Err(fault),
-            Ok(_) => Err(Fault::doubt(ErrorClass::Garbled, "an error that was none")),
+            Err(failure) => Err(failure),
+            Ok(_) => Err(RequestFailure::doubt(
+                ErrorClass::Garbled,
+                "an error that was none",
+            )),
         }
     }
 
     /// Reads the whole of a response of which nothing is to come but an answer about one thing, and
     /// understands it.
-    pub(super) async fn complete_soon(&self, response: Response) -> Result<Reply, Fault> {
+    pub(super) async fn complete_soon(&self, response: Response) -> Result<Reply, RequestFailure> {
         let limit = self.idle.min(limits::QUESTION);
         self.within(limit, self.complete(response, &limits::ANSWER))
             .await
     }
 
     /// Reads the whole of a response and understands it. Takes as long as the server does.
-    pub(super) async fn complete(&self, response: Response, bound: &Bound) -> Result<Reply, Fault> {
+    pub(super) async fn complete(
+        &self,
+        response: Response,
+        bound: &Bound,
+    ) -> Result<Reply, RequestFailure> {
         let status = response.status();
         if status.is_redirection() {
             return Err(self.led_elsewhere(&response));
@@ -227,7 +239,7 @@ impl Http {
                 date,
                 server_now,
             }),
-            None if status.is_success() => Err(Fault::doubt(
+            None if status.is_success() => Err(RequestFailure::doubt(
                 ErrorClass::Garbled,
                 format!(
                     "{} answered {status} with something other than JSON",
@@ -242,11 +254,11 @@ impl Http {
     pub(super) async fn within<T>(
         &self,
         limit: Duration,
-        answer: impl Future<Output = Result<T, Fault>>,
-    ) -> Result<T, Fault> {
+        answer: impl Future<Output = Result<T, RequestFailure>>,
+    ) -> Result<T, RequestFailure> {
         match self.clock.within(limit, answer).await {
             Some(answer) => answer,
-            None => Err(Fault::doubt(
+            None => Err(RequestFailure::doubt(
                 ErrorClass::Timeout,
                 format!("{} gave no whole answer within {limit:?}", self.address()),
             )),
@@ -254,10 +266,10 @@ impl Http {
     }
 
     /// What it means that the server sends us elsewhere. It has done nothing of what it was asked.
-    fn led_elsewhere(&self, response: &Response) -> Fault {
+    fn led_elsewhere(&self, response: &Response) -> RequestFailure {
         let (asked, headers) = (response.url(), response.headers());
         let text = redirect::explain(&self.base, asked, headers, "LETTA_BASE_URL");
-        Fault::Refused(Refusal::new(
+        RequestFailure::Refused(Refusal::new(
             RefusalKind::TargetTrouble,
             ErrorClass::Redirected,
             format!("HTTP {}: {text}", response.status().as_u16()),
@@ -265,9 +277,9 @@ impl Http {
     }
 
     /// What a request that got no response means.
-    fn no_answer(&self, error: &reqwest::Error) -> Fault {
+    fn no_answer(&self, error: &reqwest::Error) -> RequestFailure {
         if error.is_connect() {
-            return Fault::Refused(Refusal::new(
+            return RequestFailure::Refused(Refusal::new(
                 RefusalKind::TargetTrouble,
                 ErrorClass::Unreachable,
                 format!("cannot connect to {}: {}", self.address(), cause(error)),
@@ -277,7 +289,7 @@ impl Http {
     }
 
     /// What a response means that was not read to its end.
-    fn unread(&self, unread: Unread, bound: &Bound) -> Fault {
+    fn unread(&self, unread: Unread, bound: &Bound) -> RequestFailure {
         match unread {
             Unread::Cut(error) => self.broken(&error),
             Unread::TooMuch => self.too_large(bound),
@@ -285,8 +297,8 @@ impl Http {
     }
 
     /// What an answer means that is larger than we take in.
-    pub(super) fn too_large(&self, bound: &Bound) -> Fault {
-        Fault::doubt(
+    pub(super) fn too_large(&self, bound: &Bound) -> RequestFailure {
+        RequestFailure::doubt(
             ErrorClass::TooLarge,
             format!(
                 "{} answered with more than is taken in as {}",
@@ -297,12 +309,12 @@ impl Http {
     }
 
     /// What a response that did not end means.
-    pub(super) fn broken(&self, error: &reqwest::Error) -> Fault {
+    pub(super) fn broken(&self, error: &reqwest::Error) -> RequestFailure {
         let class = match error.is_timeout() {
             true => ErrorClass::Timeout,
             false => ErrorClass::Cut,
         };
-        Fault::doubt(
+        RequestFailure::doubt(
             class,
             format!(
                 "the connection to {} ended early: {}",
@@ -313,8 +325,8 @@ impl Http {
     }
 
     /// What silence means.
-    pub(super) fn silent(&self) -> Fault {
-        Fault::doubt(
+    pub(super) fn silent(&self) -> RequestFailure {
+        RequestFailure::doubt(
             ErrorClass::Timeout,
             format!("{} sent nothing for {:?}", self.address(), self.idle),
         )
@@ -330,29 +342,6 @@ impl Http {
 /// One path segment, encoded.
 pub(super) fn segment(text: &str) -> String {
     utf8_percent_encode(text, SEGMENT).to_string()
-}
-
-fn date(headers: &HeaderMap) -> Option<Timestamp> {
-    http_date(headers.get(reqwest::header::DATE)?.to_str().ok()?)
-}
-
-fn http_date(text: &str) -> Option<Timestamp> {
-    static PARSER: jiff::fmt::rfc2822::DateTimeParser = jiff::fmt::rfc2822::DateTimeParser::new();
-    PARSER.parse_timestamp(text.trim()).ok()
-}
-
-/// `Retry-After` in either of its forms: seconds, or a date.
-fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
-    let text = headers
-        .get(reqwest::header::RETRY_AFTER)?
-        .to_str()
-        .ok()?
-        .trim();
-    if let Ok(seconds) = text.parse::<u64>() {
-        return Some(Duration::from_secs(seconds));
-    }
-    let wait = http_date(text)?.duration_since(now);
-    Some(Duration::try_from(wait).unwrap_or(Duration::ZERO))
 }
 
 #[cfg(test)]
@@ -390,24 +379,6 @@ mod tests {
         let error = made.err().unwrap();
         assert_eq!(error.code(), Code::ConfigInvalid);
         assert!(!format!("{error:?}").contains("hunter2"));
-    }
-
-    #[test]
-    fn retry_after_is_understood_as_seconds_and_as_a_date() {
-        let now: Timestamp = "2026-11-22T10:00:00Z".parse().unwrap();
-        let wait = |text: &'static str| {
-            let mut headers = HeaderMap::new();
-            headers.insert("retry-after", HeaderValue::from_static(text));
-            retry_after(&headers, now)
-        };
-        assert_eq!(wait("7"), Some(Duration::from_secs(7)));
-        assert_eq!(
-            wait("Sun, 22 Nov 2026 10:01:00 GMT"),
-            Some(Duration::from_secs(60))
-        );
-        assert_eq!(wait("Sun, 22 Nov 2026 09:00:00 GMT"), Some(Duration::ZERO));
-        assert_eq!(wait("soon"), None);
-        assert_eq!(wait("-3"), None);
     }
 
     #[test]

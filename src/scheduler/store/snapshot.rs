@@ -1,26 +1,42 @@
-//! Looking at the database: what is due and what is open, after putting it in order.
+//! The snapshot of what is due and what is open, taken after putting the database in order.
 
 use super::super::Scheduler;
-use super::super::core::View;
-use super::{Keeper, unknown_from};
+use super::super::core::{Event, HoldKind, Snapshot};
+use super::{SchedulerStore, unknown_from};
 use crate::db::AT_ONCE;
 use crate::error::Result;
 use crate::failpoint::failpoint;
-use crate::models::{DueSchedule, LongestWaits, OpenOccurrence, State};
+use crate::models::{
+    DueSchedule, HeldTarget, Lane, LongestWaits, OpenOccurrence, State, TargetName,
+};
 
-/// How many due schedules a look reads: enough for every place, and for a while.
+/// How many due schedules a snapshot reads: enough for every place, and for a while.
 pub(super) const DUE_AT_ONCE: usize = 1_000;
 
-impl Keeper {
+impl SchedulerStore {
+    /// Reads the database, and says once that it fails, or works again.
+    pub(super) async fn take_snapshot(&mut self) -> Event {
+        match self.read_snapshot().await {
+            Ok(snapshot) => {
+                self.log_failure(None);
+                Event::SnapshotTaken(snapshot)
+            }
+            Err(e) => {
+                self.log_failure(Some(e));
+                Event::SnapshotFailed
+            }
+        }
+    }
+
     /// Reads the database, after putting some of it in order. What others do with it in one go may
-    /// be much; the view says whether there is more, and what waits comes first.
-    pub(super) async fn look(&mut self) -> Result<View> {
+    /// be much; the snapshot says whether there is more, and what waits comes first.
+    async fn read_snapshot(&mut self) -> Result<Snapshot> {
         let mut more = self.take_over_from_the_dead().await?;
         more |= self.adopt().await?;
         more |= self.mend_times().await?;
         let Scheduler {
             db,
-            letta,
+            targets,
             clock,
             settings,
             ..
@@ -47,24 +63,40 @@ impl Keeper {
         if due.len() < self.due_at_once / 2 {
             self.due_at_once = DUE_AT_ONCE.max(self.due_at_once / 2);
         }
-        let with_lane = |due: DueSchedule| {
-            let lane = letta.lane(&due.agent_id);
-            (due, lane)
-        };
-        Ok(View {
-            due: due.into_iter().map(with_lane).collect(),
+        let held = db.list_held_targets().await?;
+        let next_due = db.next_due(now).await?;
+        let halted = db.get_halt().await?;
+        let due: Vec<_> = due.into_iter().map(|due| self.with_lane(due)).collect();
+        let lanes = due.iter().map(|(_, lane)| lane);
+        let lanes = lanes.chain(open.iter().map(|o| &o.lane));
+        let is_missing = |lane: &&Lane| targets.get(lane.target_name()).is_none();
+        let missing_targets = lanes.filter(is_missing).map(Lane::target).collect();
+        Ok(Snapshot {
+            due,
             more_due,
             open,
-            next_due: db.next_due(now).await?,
-            halted: db.get_halt().await?,
-            held_by_lanes: db
-                .list_held_targets()
-                .await?
-                .iter()
-                .find(|h| h.target == letta.target())
-                .map(|h| h.by_lanes),
+            next_due,
+            halted,
+            targets: targets.names().cloned().collect(),
+            held: (held.iter())
+                .filter(|held| targets.get(&held.target).is_some())
+                .map(|held| (TargetName::new(&held.target), hold_kind(held)))
+                .collect(),
+            missing_targets,
             more,
         })
+    }
+
+    /// A due schedule with the lane of its recipient.
+    fn with_lane(&self, due: DueSchedule) -> (DueSchedule, Lane) {
+        let targets = &self.scheduler.targets;
+        let recipient = due.recipient(targets.default_target().name());
+        let lane = match targets.get(recipient.target.as_str()) {
+            Some(target) => target.lane(&recipient),
+            // Nothing is sent in it as long as the target is missing.
+            None => Lane::of(&recipient.target, &recipient.agent),
+        };
+        (due, lane)
     }
 
     /// Takes prompts over from dead schedulers. Returns whether there may be more.
@@ -115,7 +147,7 @@ impl Keeper {
     /// Lets nothing wait for a time that was counted from a later now. Returns whether there may be
     /// more of it.
     async fn mend_times(&mut self) -> Result<bool> {
-        if self.times_are_right {
+        if self.times_are_mended {
             return Ok(false);
         }
         let Scheduler {
@@ -137,8 +169,8 @@ impl Keeper {
             retry: settings.retry_longest,
             reconcile: settings.reconcile_deadline,
         };
-        self.times_are_right = db.pull_forward(now, &waits).await? < AT_ONCE;
-        Ok(!self.times_are_right)
+        self.times_are_mended = db.pull_forward(now, &waits).await? < AT_ONCE;
+        Ok(!self.times_are_mended)
     }
 
     /// Whether the database holds a prompt as ours of which we know nothing: its claim was written,
@@ -152,4 +184,11 @@ impl Keeper {
 
 fn at_once() -> usize {
     usize::try_from(AT_ONCE).unwrap_or(usize::MAX)
+}
+
+fn hold_kind(held: &HeldTarget) -> HoldKind {
+    match held.by_lanes {
+        true => HoldKind::RefusesLanes,
+        false => HoldKind::Unwell,
+    }
 }

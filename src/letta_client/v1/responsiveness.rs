@@ -12,7 +12,7 @@ const STALL: SignedDuration = SignedDuration::from_secs(10);
 
 /// Since when a server has answered without a stall, by the clock that never jumps.
 #[derive(Debug, Default)]
-pub(super) struct Promptness(Mutex<Since>);
+pub(super) struct Responsiveness(Mutex<Since>);
 
 #[derive(Clone, Copy, Debug, Default)]
 enum Since {
@@ -25,7 +25,7 @@ enum Since {
     At(SignedDuration),
 }
 
-impl Promptness {
+impl Responsiveness {
     /// Notes when a question was asked, and when it was answered or given up.
     pub(super) fn note(&self, asked: SignedDuration, ended: SignedDuration) {
         let mut since = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -52,7 +52,7 @@ mod tests {
 
     #[test]
     fn a_server_is_prompt_again_from_its_first_quick_answer_after_a_stall_on() {
-        let server = Promptness::default();
+        let server = Responsiveness::default();
         let at = SignedDuration::from_secs;
         server.note(at(0), at(9));
         assert_eq!(server.lasts(at(9)), SignedDuration::MAX);

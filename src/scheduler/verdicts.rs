@@ -4,9 +4,11 @@ use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 
 use super::Settings;
-use crate::clock::doubled;
-use crate::letta_client::{Answer, Delivery, Doubt, ErrorClass, Evidence, Refusal, RefusalKind};
-use crate::models::{Fault, Job, OpenOccurrence, Verdict};
+use crate::clock::{doubled, later};
+use crate::models::{
+    Answer, Delivery, Doubt, ErrorClass, Evidence, Fault, Job, OpenOccurrence, Refusal,
+    RefusalKind, Verdict,
+};
 
 /// How much of an agent's reply is kept, in characters.
 const REPLY_EXCERPT: usize = 2_000;
@@ -19,7 +21,7 @@ const QUIET: SignedDuration = SignedDuration::from_secs(30);
 const LASTING: SignedDuration = SignedDuration::from_mins(1);
 
 /// How soon an unknown fate is looked into.
-const FIRST_LOOK: SignedDuration = SignedDuration::from_secs(1);
+const FIRST_SEARCH: SignedDuration = SignedDuration::from_secs(1);
 
 /// What is known of an occurrence when something is decided about it.
 #[derive(Clone, Debug)]
@@ -75,17 +77,17 @@ impl Facts {
 }
 
 /// Decides what follows from the answer to a prompt.
-pub fn judge_answer(answer: Answer, facts: &Facts, now: Timestamp, s: &Settings) -> Verdict {
+pub fn decide_after_answer(answer: Answer, facts: &Facts, now: Timestamp, s: &Settings) -> Verdict {
     match answer {
         Answer::Delivered(delivery) => delivered(delivery),
-        Answer::Refused(refusal) => judge_refusal(refusal, facts, now, s),
-        Answer::Unknown(doubt) => doubted(doubt, now, s),
+        Answer::Refused(refusal) => decide_after_refusal(refusal, facts, now, s),
+        Answer::Unknown(doubt) => unknown(doubt, now, s),
     }
 }
 
 /// Decides what follows from a refusal for which the whole target is held: nothing is anybody's
 /// fault.
-pub fn judge_withheld(refusal: Refusal, now: Timestamp) -> Verdict {
+pub fn decide_while_held(refusal: Refusal, now: Timestamp) -> Verdict {
     Verdict::Waiting {
         not_before: now,
         fault: Fault::new(refusal.class.as_str(), &refusal.text),
@@ -95,7 +97,12 @@ pub fn judge_withheld(refusal: Refusal, now: Timestamp) -> Verdict {
 }
 
 /// Decides what follows from what was found of a prompt whose fate is unknown.
-pub fn judge_evidence(evidence: Evidence, facts: &Facts, now: Timestamp, s: &Settings) -> Verdict {
+pub fn decide_after_search(
+    evidence: Evidence,
+    facts: &Facts,
+    now: Timestamp,
+    s: &Settings,
+) -> Verdict {
     match evidence {
         Evidence::Found(delivery) => delivered(delivery),
         Evidence::Running { run_id } => Verdict::Unknown {
@@ -112,18 +119,22 @@ pub fn judge_evidence(evidence: Evidence, facts: &Facts, now: Timestamp, s: &Set
                 otid_spent: true,
                 ..failure
             };
-            judge_refusal(failure, facts, now, s)
+            decide_after_refusal(failure, facts, now, s)
         }
-        Evidence::Absent { failed: None } => judge_absence(facts, now, s),
+        Evidence::Absent { failed: None } => decide_after_absence(facts, now, s),
         Evidence::Refused(refusal) if refusal.class == ErrorClass::AgentUnknown => {
             dead(fault_of(&refusal, facts, now))
         }
-        Evidence::Refused(refusal) => keep_looking(facts, fault_of(&refusal, facts, now), now, s),
-        Evidence::Unclear { text } => keep_looking(facts, Fault::new("unclear", text), now, s),
+        Evidence::Refused(refusal) => {
+            search_again_or_give_up(facts, fault_of(&refusal, facts, now), now, s)
+        }
+        Evidence::Unclear { text } => {
+            search_again_or_give_up(facts, Fault::new("unclear", text), now, s)
+        }
     }
 }
 
-fn judge_refusal(refusal: Refusal, facts: &Facts, now: Timestamp, s: &Settings) -> Verdict {
+fn decide_after_refusal(refusal: Refusal, facts: &Facts, now: Timestamp, s: &Settings) -> Verdict {
     let fault = fault_of(&refusal, facts, now);
     let (wait, counts) = match refusal.kind {
         RefusalKind::Permanent => return dead(fault),
@@ -142,10 +153,10 @@ fn judge_refusal(refusal: Refusal, facts: &Facts, now: Timestamp, s: &Settings) 
 }
 
 /// The server shows no trace of it and no run goes on.
-fn judge_absence(facts: &Facts, now: Timestamp, s: &Settings) -> Verdict {
+fn decide_after_absence(facts: &Facts, now: Timestamp, s: &Settings) -> Verdict {
     if facts.age_when_asked < QUIET {
         let fault = Fault::new("unclear", "no trace of it yet");
-        return still_unknown(facts, later(now, FIRST_LOOK), fault, now, s);
+        return still_unknown(facts, later(now, FIRST_SEARCH), fault, now, s);
     }
     let fault = Fault::new(
         "not_received",
@@ -185,9 +196,9 @@ fn retry(
     }
 }
 
-fn doubted(doubt: Doubt, now: Timestamp, s: &Settings) -> Verdict {
+fn unknown(doubt: Doubt, now: Timestamp, s: &Settings) -> Verdict {
     Verdict::Unknown {
-        not_before: later(now, FIRST_LOOK),
+        not_before: later(now, FIRST_SEARCH),
         reconcile_until: later(now, s.reconcile_deadline),
         fault: Fault::new(doubt.class.as_str(), doubt.text),
         run_id: doubt.run_id,
@@ -195,7 +206,7 @@ fn doubted(doubt: Doubt, now: Timestamp, s: &Settings) -> Verdict {
 }
 
 /// No proof either way yet: look again, or give up at the deadline without ever sending again.
-fn keep_looking(facts: &Facts, fault: Fault, now: Timestamp, s: &Settings) -> Verdict {
+fn search_again_or_give_up(facts: &Facts, fault: Fault, now: Timestamp, s: &Settings) -> Verdict {
     if facts.ages && facts.reconcile_until.is_some_and(|until| now >= until) {
         let text = format!(
             "it may or may not have arrived, and is not sent again: no proof could be had ({})",
@@ -276,8 +287,4 @@ fn backoff(failures: i64, otid: Uuid, s: &Settings) -> SignedDuration {
     let wait = doubled(s.retry_first, failures, s.retry_longest);
     let spread = i32::from(otid.as_bytes()[15]) - 128;
     wait + wait * spread / 640
-}
-
-fn later(now: Timestamp, by: SignedDuration) -> Timestamp {
-    now.checked_add(by).unwrap_or(Timestamp::MAX)
 }

@@ -1,0 +1,51 @@
+//! What a Letta server knows beside delivery: its agents and their tools.
+
+use async_trait::async_trait;
+
+use super::target::Target;
+use crate::models::{AgentId, Refusal};
+
+/// A Letta server as a directory of agents and tools.
+#[async_trait]
+pub trait Letta: Target {
+    /// Every agent of the server.
+    async fn list_agents(&self) -> Result<Vec<Agent>, Refusal>;
+
+    /// One agent.
+    async fn get_agent(&self, agent: &AgentId) -> Result<Agent, Refusal>;
+
+    /// Gives the server a tool, or another version of one that it has.
+    async fn create_tool(&self, tool: &NewTool) -> Result<Tool, Refusal>;
+}
+
+/// What a server says of an agent.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize, utoipa::ToSchema)]
+pub struct Agent {
+    /// Its id, as the server gives it.
+    pub id: String,
+    /// Its name.
+    pub name: Option<String>,
+    /// When it was made, as the server gives it.
+    pub created_at: Option<String>,
+    /// When it was last changed, as the server gives it.
+    #[serde(default)]
+    pub last_updated: Option<String>,
+}
+
+/// A tool for agents, as Python source.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewTool {
+    /// A function with its docstring and type hints; the server names the tool after it.
+    pub source: String,
+    /// What the tool does, instead of what the docstring says.
+    pub description: Option<String>,
+}
+
+/// What a server says of a tool.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tool {
+    /// Its id, as the server gives it.
+    pub id: String,
+    /// Its name.
+    pub name: Option<String>,
+}

@@ -1,0 +1,217 @@
+//! When the database is read again, how far, and what the snapshot changes.
+
+use std::collections::HashSet;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::{AFTER_FAILURE, Action, Core, HoldKind, Mode, Snapshot, StoreAction};
+use crate::clock::{earliest, later};
+use crate::models::{
+    ErrorClass, Halt, OpenOccurrence, Refusal, RefusalKind, State, TargetName, Trigger,
+};
+use crate::scheduler::queue::{Candidate, Source};
+
+/// How long a snapshot may wait that nothing hangs on.
+const SOON: SignedDuration = SignedDuration::from_secs(1);
+
+/// How many candidates are taken, if there are so many, before the next part of what other programs
+/// have changed is put in order.
+const CLAIMS_BETWEEN: u32 = 16;
+
+impl Core {
+    /// Goes on where the last snapshot has stopped, once nothing that it showed can be taken; where
+    /// other programs have left much to be put in order, also in between.
+    pub(super) fn request_more(&mut self) {
+        let claiming = self.ours.is_claiming();
+        if self.more_to_mend && (!claiming || self.claims_since_snapshot >= CLAIMS_BETWEEN) {
+            self.more_to_mend = false;
+            self.request_snapshot();
+        }
+        let has_place = self.may_claim() && self.ours.has_room();
+        if self.more_due && has_place && !claiming && !self.snapshot_pending {
+            self.more_due = false;
+            // Since nothing was taken, all that is known waits for something else.
+            self.larger_snapshot = self.claims_since_snapshot == 0;
+            self.request_snapshot();
+        }
+    }
+
+    pub(super) fn request_snapshot(&mut self) {
+        self.snapshot_wanted = true;
+    }
+
+    /// With nothing left that can be taken, the database may hold more.
+    pub(super) fn request_snapshot_if_idle(&mut self, now: Timestamp) {
+        if self.ours.is_empty() && self.mode == Mode::Forever && !self.can_take(now) {
+            self.request_snapshot();
+        }
+    }
+
+    /// Asks for one at once if there is nothing else to do, else a moment later: a snapshot for each
+    /// of many costs more than they do.
+    pub(super) fn request_snapshot_soon(&mut self, now: Timestamp) {
+        match self.can_take(now) {
+            true => self.next_snapshot = earliest(self.next_snapshot, Some(later(now, SOON))),
+            false => self.request_snapshot(),
+        }
+    }
+
+    /// Whether something that we know of can be taken now.
+    pub(super) fn can_take(&self, now: Timestamp) -> bool {
+        self.next_claim().is_some_and(|t| t <= now)
+    }
+
+    fn may_take_snapshot(&self) -> bool {
+        // It puts the database in order by the clock.
+        self.stop_at.is_none() && self.guard.held_until().is_none()
+    }
+
+    /// When the next one is to be taken, whatever happens.
+    pub(super) fn next_snapshot(&self) -> Option<Timestamp> {
+        self.next_snapshot.filter(|_| self.may_take_snapshot())
+    }
+
+    /// Takes a snapshot if it is time for it.
+    pub(super) fn take_snapshot(&mut self, now: Timestamp, actions: &mut Vec<Action>) {
+        if !self.may_take_snapshot() {
+            return;
+        }
+        if self.next_snapshot.is_some_and(|t| now >= t) {
+            self.request_snapshot();
+        }
+        if self.snapshot_wanted && !self.snapshot_pending {
+            self.snapshot_wanted = false;
+            self.snapshot_pending = true;
+            self.snapshot_began = now;
+            actions.push(Action::Store(
+                match std::mem::take(&mut self.larger_snapshot) {
+                    true => StoreAction::TakeLargerSnapshot,
+                    false => StoreAction::TakeSnapshot,
+                },
+            ));
+        }
+    }
+
+    /// The database could not be read.
+    pub(super) fn apply_failed_snapshot(&mut self, now: Timestamp) {
+        self.snapshot_pending = false;
+        self.next_snapshot = Some(later(now, AFTER_FAILURE));
+    }
+
+    pub(super) fn apply_snapshot(
+        &mut self,
+        now: Timestamp,
+        snapshot: Snapshot,
+        actions: &mut Vec<Action>,
+    ) {
+        self.snapshot_pending = false;
+        self.next_snapshot = Some(later(now, self.settings.poll));
+        self.next_due = snapshot.next_due;
+        self.more_to_mend = snapshot.more;
+        self.more_due = snapshot.more_due;
+        self.shown_until = match (snapshot.more_due, snapshot.due.last()) {
+            (true, Some((due, _))) => due.next_run.min(self.snapshot_began),
+            _ => self.snapshot_began,
+        };
+        self.claims_since_snapshot = 0;
+        self.apply_halt(snapshot.halted);
+        for target in &snapshot.targets {
+            self.targets.get_mut(target.as_str());
+        }
+        self.apply_holds(now, &snapshot.held);
+        for target in snapshot.missing_targets {
+            self.hold_missing(target, actions);
+        }
+        self.busy.clear();
+        self.unknown.clear();
+        self.behind.clear();
+        let mut candidates = Vec::with_capacity(snapshot.due.len());
+        let mut open = HashSet::with_capacity(snapshot.open.len());
+        for occurrence in snapshot.open {
+            if occurrence.trigger == Trigger::Schedule {
+                open.insert(occurrence.uid);
+            }
+            match occurrence.state {
+                State::Waiting if occurrence.paused => {}
+                State::Waiting => candidates.push(Candidate {
+                    lane: occurrence.lane,
+                    intended_at: occurrence.intended_at,
+                    not_before: occurrence.not_before.unwrap_or(now),
+                    source: Source::Waiting {
+                        occurrence_id: occurrence.id,
+                        uid: occurrence.uid,
+                    },
+                }),
+                _ => self.note_in_flight(occurrence),
+            }
+        }
+        for (due, lane) in snapshot.due {
+            let candidate = Candidate {
+                lane,
+                intended_at: due.next_run,
+                not_before: due.next_run,
+                source: Source::Due(due.clone()),
+            };
+            if open.contains(&due.uid) {
+                self.behind.insert(due.uid, candidate);
+            } else {
+                candidates.push(candidate);
+            }
+        }
+        let unknown = &self.unknown;
+        self.unanswered.retain(|id| unknown.contains_key(id));
+        if self.mode == Mode::Once {
+            // What becomes due while it runs is for the next time.
+            candidates.retain(|c| self.started.is_some_and(|started| c.not_before <= started));
+            self.behind.clear();
+        }
+        let mut placed = Vec::with_capacity(candidates.len());
+        for candidate in candidates {
+            match self.failed_claims.place(candidate, now) {
+                Ok(candidate) => placed.push(candidate),
+                Err(until) => self.next_snapshot = earliest(self.next_snapshot, Some(until)),
+            }
+        }
+        self.queue.load(placed);
+    }
+
+    fn apply_halt(&mut self, halted: Option<Halt>) {
+        if halted == self.halted {
+            return;
+        }
+        match &halted {
+            Some(halt) => tracing::warn!("{halt}"),
+            None => tracing::info!("the halt is lifted: deliveries go on"),
+        }
+        self.halted = halted;
+        self.next_beat = None;
+    }
+
+    /// Notes a lane that somebody speaks in, unless that is us.
+    fn note_in_flight(&mut self, occurrence: OpenOccurrence) {
+        let ours = self.ours.holds(&occurrence.lane, occurrence.id);
+        if occurrence.state == State::Unknown {
+            self.busy.insert(occurrence.lane.clone());
+            self.unknown.insert(occurrence.id, occurrence);
+        } else if !ours {
+            self.busy.insert(occurrence.lane);
+        }
+    }
+
+    /// Sends nothing to a target that is not in the settings, and has it told.
+    fn hold_missing(&mut self, target: TargetName, actions: &mut Vec<Action>) {
+        let reason = format!("nothing is sent to {target}, which is not in the settings any more");
+        let state = self.targets.get_mut(target.as_str());
+        if !state.availability.close_as_missing(&reason) {
+            return;
+        }
+        tracing::warn!("{reason}");
+        self.next_beat = None;
+        let class = ErrorClass::Unreachable;
+        actions.push(Action::Store(StoreAction::Hold {
+            target,
+            kind: HoldKind::Unwell,
+            refusal: Refusal::new(RefusalKind::TargetTrouble, class, reason),
+        }));
+    }
+}
