@@ -1,10 +1,7 @@
 //! What goes over the wire of `/api/v1`, in both directions: the server reads it, and a client of a
 //! server on another machine writes it.
 
-pub mod bodies;
 pub mod problem;
-pub mod queries;
-pub mod wording;
 
 /// Where the routes begin.
 pub const BASE: &str = "/api/v1";
@@ -22,7 +19,8 @@ pub const AGENT_HEADER: &str = "x-agent-id";
 /// budget of agents then binds it.
 pub const ON_BEHALF_HEADER: &str = "x-promptyoself-on-behalf";
 
-/// The header by which a client asks for errors in the words of the command line.
+/// The header by which a client of ours asks for errors in the words of the command line, with the
+/// parts they are made of beside them.
 pub const WORDING_HEADER: &str = "x-promptyoself-wording";
 
 /// What that header says.

@@ -1,6 +1,7 @@
 //! The command line: what was asked, by whom, and the answer printed once.
 
 pub mod args;
+mod asked;
 mod bulk;
 mod commands;
 mod connect;
@@ -19,19 +20,22 @@ mod running;
 mod upload;
 mod usage;
 mod version;
+mod which;
 mod words;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
 
-use clap::FromArgMatches;
 use clap::error::ErrorKind;
+use clap::{ArgMatches, FromArgMatches};
 use tokio::runtime::Builder;
 
 use crate::clock::Clock;
 use crate::config::{Environment, Flags, Settings};
 use crate::daemon::logging;
-use crate::error::{Code, Error, Result};
+use crate::error::{Code, Error, Result, shell};
+use crate::operations::Values;
+use crate::operations::definition::Operation;
 pub use context::Context;
 
 use args::{Cli, PluginVerb, Verb};
@@ -61,29 +65,29 @@ pub fn run(args: impl IntoIterator<Item = OsString>, env: Result<Environment>) -
             false => error,
         })
     };
-    let cli = match parse(&args, definitions) {
-        Ok(cli) => cli,
+    let (cli, asked) = match parse(&args, definitions) {
+        Ok(parsed) => parsed,
         Err(Stop::Answer(text)) => return output::write_out(&text, ExitCode::SUCCESS),
         Err(Stop::Wrong(error)) => return fail(error),
     };
-    if in_plugin && let Err(error) = plugin_guard::check(&cli) {
+    if in_plugin && let Err(error) = plugin_guard::check(&cli, asked.as_ref()) {
         return fail(error);
     }
     if cli.describe {
         return output.print_json(&describe::describe());
     }
-    let Some(verb) = &cli.command else {
+    let Some(asked) = &asked else {
         let help = help_command(in_plugin).render_help().to_string();
         return output::write_out(&help, ExitCode::FAILURE);
     };
     // What it prints is for its client, and nothing else may be among it.
-    if let Verb::Mcp = verb {
-        return match run_to_end(&cli, verb, &env) {
+    if let Asked::Command(Verb::Mcp) = asked {
+        return match run_to_end(&cli, asked, &env) {
             Ok(_) => ExitCode::SUCCESS,
             Err(error) => Output::for_people().print_error(&error),
         };
     }
-    match run_to_end(&cli, verb, &env) {
+    match run_to_end(&cli, asked, &env) {
         Ok(reply) => output.print(&reply),
         Err(error) => fail(error),
     }
@@ -91,10 +95,10 @@ pub fn run(args: impl IntoIterator<Item = OsString>, env: Result<Environment>) -
 
 /// Carries a command out. One that is soon over has no use for more than one thread of the runtime,
 /// which take longer to start than it lasts.
-fn run_to_end(cli: &Cli, verb: &Verb, env: &Environment) -> Result<Reply> {
-    let is_lasting = match verb {
-        Verb::Serve(_) | Verb::Mcp => true,
-        Verb::Execute(args) => args.r#loop,
+fn run_to_end(cli: &Cli, asked: &Asked, env: &Environment) -> Result<Reply> {
+    let is_lasting = match asked {
+        Asked::Command(Verb::Serve(_) | Verb::Mcp) => true,
+        Asked::Command(Verb::Execute(args)) => args.r#loop,
         _ => false,
     };
     let mut runtime = match is_lasting {
@@ -104,17 +108,17 @@ fn run_to_end(cli: &Cli, verb: &Verb, env: &Environment) -> Result<Reply> {
     let runtime = runtime.enable_all().build().map_err(|e| {
         Error::new(Code::Internal, "could not start the program's threads").caused_by(e)
     })?;
-    runtime.block_on(answer(cli, verb, env, is_lasting))
+    runtime.block_on(answer(cli, asked, env, is_lasting))
 }
 
-async fn answer(cli: &Cli, verb: &Verb, env: &Environment, is_lasting: bool) -> Result<Reply> {
+async fn answer(cli: &Cli, asked: &Asked, env: &Environment, is_lasting: bool) -> Result<Reply> {
     logging::start(env, if is_lasting { "info" } else { "warn" })?;
     if is_lasting {
         tracing::info!("promptyoself {}", version::full());
     }
-    let config = match verb {
+    let config = match asked {
         // What an installed plugin says stays unless something else is said.
-        Verb::Plugin(PluginVerb::Install { dir, .. })
+        Asked::Command(Verb::Plugin(PluginVerb::Install { dir, .. }))
             if env.get("PROMPTYOSELF_CONFIG").is_none() =>
         {
             cli.config
@@ -126,12 +130,12 @@ async fn answer(cli: &Cli, verb: &Verb, env: &Environment, is_lasting: bool) -> 
     let flags = Flags {
         config,
         database: cli.db.clone(),
-        concurrency: match verb {
-            Verb::Serve(args) => args.concurrency.clone(),
+        concurrency: match asked {
+            Asked::Command(Verb::Serve(args)) => args.concurrency.clone(),
             _ => None,
         },
-        listen: match verb {
-            Verb::Serve(args) => args.listen.clone(),
+        listen: match asked {
+            Asked::Command(Verb::Serve(args)) => args.listen.clone(),
             _ => None,
         },
     };
@@ -142,44 +146,38 @@ async fn answer(cli: &Cli, verb: &Verb, env: &Environment, is_lasting: bool) -> 
             tracing::warn!("{withheld}");
         }
     }
-    let reply = carry_out(verb, &ctx).await;
+    let reply = match asked {
+        Asked::Operation(operation, values) => {
+            commands::carry_out(&ctx, operation, values.clone()).await
+        }
+        Asked::Command(verb) => carry_out(verb, &ctx).await,
+    };
     ctx.close().await;
     reply
 }
 
 async fn carry_out(verb: &Verb, ctx: &Context) -> Result<Reply> {
+    // Every other command works on the database file, the scheduler or the keys themselves, or at Letta
+    // with our own settings for it.
     if let Some(remote) = &ctx.settings.remote
-        && let Some(name) = local_command(verb)
+        && !matches!(verb, Verb::Mcp | Verb::Plugin(_))
     {
-        return Err(remote.refuse(name));
+        return Err(remote.refuse(verb.name()));
     }
     match verb {
-        Verb::Register(args) => commands::register(ctx, args).await,
-        Verb::List(args) => commands::list(ctx, args).await,
-        Verb::Show(args) => commands::show(ctx, args).await,
-        Verb::Update(args) => commands::update(ctx, args).await,
-        Verb::Pause(args) => commands::pause(ctx, args).await,
-        Verb::Resume(args) => commands::resume(ctx, args).await,
-        Verb::Run(args) => commands::run(ctx, args).await,
-        Verb::Preview(args) => commands::preview(ctx, args).await,
-        Verb::Cancel(args) => commands::cancel(ctx, args).await,
         Verb::Execute(args) if args.r#loop => {
             running::execute_loop(ctx, input::interval(args.interval.as_deref())?).await
         }
         Verb::Execute(_) => running::execute(ctx).await,
-        Verb::Test => commands::test(ctx).await,
-        Verb::Agents => commands::agents(ctx).await,
         Verb::Connect(args) => connect::connect(ctx, args).await,
         Verb::Upload(args) => upload::upload(ctx, args).await,
         Verb::Serve(_) => running::serve(ctx).await,
         Verb::Mcp => running::mcp(ctx).await,
-        Verb::History(args) => commands::history(ctx, args).await,
         Verb::Doctor => keeping::doctor(ctx).await,
         Verb::Prune(args) => keeping::prune(ctx, args).await,
         Verb::Purge(args) => keeping::purge(ctx, args).await,
         Verb::Backup(args) => keeping::backup(ctx, args).await,
         Verb::Restore(args) => keeping::restore(ctx, args).await,
-        Verb::Halt(args) => commands::halt(ctx, args).await,
         Verb::Rows => rows::rows(ctx).await,
         Verb::Key(verb) => keys::key(ctx, verb).await,
         Verb::Plugin(PluginVerb::Install { dir, copy }) => {
@@ -188,22 +186,24 @@ async fn carry_out(verb: &Verb, ctx: &Context) -> Result<Reply> {
     }
 }
 
-/// The name of a command that works on the database file, the scheduler or the keys themselves, or
-/// at Letta with our own settings for it.
-fn local_command(verb: &Verb) -> Option<&'static str> {
-    match verb {
-        Verb::Execute(_) => Some("execute"),
-        Verb::Serve(_) => Some("serve"),
-        Verb::Doctor => Some("doctor"),
-        Verb::Prune(_) => Some("prune"),
-        Verb::Purge(_) => Some("purge"),
-        Verb::Backup(_) => Some("backup"),
-        Verb::Restore(_) => Some("restore"),
-        Verb::Key(_) => Some("key"),
-        Verb::Connect(_) => Some("connect"),
-        Verb::Upload(_) => Some("upload"),
-        Verb::Rows => Some("rows"),
-        _ => None,
+/// What a command line asks for.
+#[derive(Clone, Debug)]
+pub(crate) enum Asked {
+    /// An operation, with what it is given.
+    Operation(&'static Operation, Values),
+    /// A command that is none.
+    Command(Verb),
+}
+
+impl Asked {
+    fn read(matches: &ArgMatches) -> std::result::Result<Option<Self>, clap::Error> {
+        if let Some((operation, values)) = asked::read(matches) {
+            return Ok(Some(Asked::Operation(operation, values)));
+        }
+        match matches.subcommand() {
+            Some(_) => Verb::from_arg_matches(matches).map(|verb| Some(Asked::Command(verb))),
+            None => Ok(None),
+        }
     }
 }
 
@@ -215,10 +215,13 @@ enum Stop {
     Wrong(Error),
 }
 
-fn parse(args: &[OsString], definitions: clap::Command) -> std::result::Result<Cli, Stop> {
+fn parse(
+    args: &[OsString],
+    definitions: clap::Command,
+) -> std::result::Result<(Cli, Option<Asked>), Stop> {
     let parsed = definitions
         .try_get_matches_from(args)
-        .and_then(|matches| Cli::from_arg_matches(&matches));
+        .and_then(|matches| Ok((Cli::from_arg_matches(&matches)?, Asked::read(&matches)?)));
     parsed.map_err(|e| {
         let text = e.render().to_string();
         match e.kind() {
@@ -231,12 +234,12 @@ fn parse(args: &[OsString], definitions: clap::Command) -> std::result::Result<C
                         Code::Usage,
                         "key needs to be told what to do: create, list or revoke",
                     )
-                    .example("promptyoself key list"),
+                    .example(shell("promptyoself key list")),
                     false => Error::new(
                         Code::Usage,
                         "plugin needs to be told what to do: install DIR",
                     )
-                    .example("promptyoself plugin install smcp/plugins"),
+                    .example(shell("promptyoself plugin install smcp/plugins")),
                 })
             }
             _ => Stop::Wrong(usage::error(&e, args)),

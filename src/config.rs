@@ -169,7 +169,7 @@ fn timezone(env: &Environment, from_file: Option<String>) -> Result<String> {
     match Zone::parse(&name) {
         Ok(_) => Ok(name),
         Err(e) => {
-            let near = e.corrected().and_then(|e| e.strip_prefix("--timezone "));
+            let near = e.corrected_field("timezone").and_then(|zone| zone.as_str());
             let example = format!("PROMPTYOSELF_TIMEZONE={}", near.unwrap_or("UTC"));
             Err(invalid(source, e, &example))
         }

@@ -1,237 +1,35 @@
-//! One error for every face: a stable code, a text that teaches, and an example that works.
+//! One error for every face: a stable code, a message that teaches, and an example that works.
+//!
+//! Message and example are made of parts ([`Part`], [`Example`]), and each face says them in its own
+//! words ([`Words`]). So nobody edits finished text, and a caller's own words come back untouched.
 
-use std::fmt;
+mod code;
+mod command_line;
+mod message;
+
+use serde_json::Value;
 
 use crate::limits;
 
-/// The stable name of what went wrong. Programs branch on it; it never changes its meaning.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Code {
-    /// The command line itself is wrong: an unknown flag, a flag without a value.
-    Usage,
-    /// None of time, cron and interval was given.
-    SpecMissing,
-    /// More than one of time, cron and interval was given.
-    SpecConflict,
-    /// The prompt is missing, empty or only white space.
-    PromptMissing,
-    /// No agent was given, and no default applies.
-    AgentMissing,
-    /// The agent id has characters that no agent id has.
-    AgentInvalid,
-    /// Letta knows no such agent.
-    AgentUnknown,
-    /// A point in time could not be read.
-    TimeInvalid,
-    /// A point in time that must be in the future is not.
-    TimePast,
-    /// The cron pattern could not be read.
-    CronInvalid,
-    /// The cron pattern matches no date at all.
-    CronNever,
-    /// The interval could not be read, is zero, negative or too long.
-    IntervalInvalid,
-    /// The schedule would end before it ever runs.
-    EndBeforeFirst,
-    /// The number of repetitions is not a whole number of at least 1.
-    RepetitionsInvalid,
-    /// A part of how a schedule is to be delivered could not be read, or does not fit the rest.
-    PolicyInvalid,
-    /// An agent may not have so many schedules, or such a frequent one.
-    BudgetExceeded,
-    /// There is no such IANA time zone.
-    TimezoneUnknown,
-    /// A live schedule of this agent has this name and does something else.
-    NameTaken,
-    /// A schedule id that is not a number.
-    IdInvalid,
-    /// There is no such schedule.
-    ScheduleNotFound,
-    /// The schedule has finished or was cancelled already.
-    ScheduleNotActive,
-    /// The schedule is live, so that its prompt is still to be sent.
-    ScheduleLive,
-    /// A stored schedule can't be read.
-    ScheduleBroken,
-    /// There is no source code to upload.
-    SourceMissing,
-    /// Uploading tools is turned off.
-    UploadDisabled,
-    /// A file named on the command line can't be read or written.
-    FileUnusable,
-    /// A setting has a value that can't be used.
-    ConfigInvalid,
-    /// The key is missing, unknown or revoked.
-    KeyInvalid,
-    /// The caller may not do this, or not for this agent.
-    NotPermitted,
-    /// A request over HTTP is wrong as such (its route, method, type, size, JSON or parameters), or
-    /// asks for what is not done.
-    RequestInvalid,
-    /// An idempotency key came again with another request.
-    IdempotencyConflict,
-    /// Something is larger or longer than may be.
-    TooLarge,
-    /// There is as much of something as may be at a time.
-    TooMany,
-    /// Agents choose the plugin's arguments, and this one is not theirs to choose.
-    RefusedInPlugin,
-    /// The database can't be opened or written.
-    DatabaseUnavailable,
-    /// The disk, or the database's own limit, is full.
-    DatabaseFull,
-    /// The file is not a database, is damaged, or is another program's.
-    DatabaseInvalid,
-    /// The database was written by a newer version.
-    DatabaseNewer,
-    /// This machine's clock may be wrong, and what was asked goes by it.
-    ClockInDoubt,
-    /// Nothing answers at Letta's address.
-    LettaUnreachable,
-    /// Letta refused our credentials.
-    LettaUnauthorized,
-    /// Something answers at Letta's address, but it is not a Letta server.
-    LettaWrongServer,
-    /// Letta answered with an error of its own.
-    LettaError,
-    /// Nothing answers where the server of the schedules is said to be.
-    ServerUnreachable,
-    /// What answers there is not promptyoself, or another version of it.
-    ServerWrong,
-    /// The command works on the database file itself, which is another machine's.
-    LocalOnly,
-    /// A fault of ours.
-    Internal,
-}
-
-impl Code {
-    /// Every code, in the order of the documentation.
-    pub const ALL: &[Code] = &[
-        Code::Usage,
-        Code::SpecMissing,
-        Code::SpecConflict,
-        Code::PromptMissing,
-        Code::AgentMissing,
-        Code::AgentInvalid,
-        Code::AgentUnknown,
-        Code::TimeInvalid,
-        Code::TimePast,
-        Code::CronInvalid,
-        Code::CronNever,
-        Code::IntervalInvalid,
-        Code::EndBeforeFirst,
-        Code::RepetitionsInvalid,
-        Code::PolicyInvalid,
-        Code::BudgetExceeded,
-        Code::TimezoneUnknown,
-        Code::NameTaken,
-        Code::IdInvalid,
-        Code::ScheduleNotFound,
-        Code::ScheduleNotActive,
-        Code::ScheduleLive,
-        Code::ScheduleBroken,
-        Code::SourceMissing,
-        Code::UploadDisabled,
-        Code::FileUnusable,
-        Code::ConfigInvalid,
-        Code::KeyInvalid,
-        Code::NotPermitted,
-        Code::RequestInvalid,
-        Code::IdempotencyConflict,
-        Code::TooLarge,
-        Code::TooMany,
-        Code::RefusedInPlugin,
-        Code::DatabaseUnavailable,
-        Code::DatabaseFull,
-        Code::DatabaseInvalid,
-        Code::DatabaseNewer,
-        Code::ClockInDoubt,
-        Code::LettaUnreachable,
-        Code::LettaUnauthorized,
-        Code::LettaWrongServer,
-        Code::LettaError,
-        Code::ServerUnreachable,
-        Code::ServerWrong,
-        Code::LocalOnly,
-        Code::Internal,
-    ];
-
-    /// The code as programs see it.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Code::Usage => "usage",
-            Code::SpecMissing => "spec_missing",
-            Code::SpecConflict => "spec_conflict",
-            Code::PromptMissing => "prompt_missing",
-            Code::AgentMissing => "agent_missing",
-            Code::AgentInvalid => "agent_invalid",
-            Code::AgentUnknown => "agent_unknown",
-            Code::TimeInvalid => "time_invalid",
-            Code::TimePast => "time_past",
-            Code::CronInvalid => "cron_invalid",
-            Code::CronNever => "cron_never",
-            Code::IntervalInvalid => "interval_invalid",
-            Code::EndBeforeFirst => "end_before_first",
-            Code::RepetitionsInvalid => "repetitions_invalid",
-            Code::PolicyInvalid => "policy_invalid",
-            Code::BudgetExceeded => "budget_exceeded",
-            Code::TimezoneUnknown => "timezone_unknown",
-            Code::NameTaken => "name_taken",
-            Code::IdInvalid => "id_invalid",
-            Code::ScheduleNotFound => "schedule_not_found",
-            Code::ScheduleNotActive => "schedule_not_active",
-            Code::ScheduleLive => "schedule_live",
-            Code::ScheduleBroken => "schedule_broken",
-            Code::SourceMissing => "source_missing",
-            Code::UploadDisabled => "upload_disabled",
-            Code::FileUnusable => "file_unusable",
-            Code::ConfigInvalid => "config_invalid",
-            Code::KeyInvalid => "key_invalid",
-            Code::NotPermitted => "not_permitted",
-            Code::RequestInvalid => "request_invalid",
-            Code::IdempotencyConflict => "idempotency_conflict",
-            Code::TooLarge => "too_large",
-            Code::TooMany => "too_many",
-            Code::RefusedInPlugin => "refused_in_plugin",
-            Code::DatabaseUnavailable => "database_unavailable",
-            Code::DatabaseFull => "database_full",
-            Code::DatabaseInvalid => "database_invalid",
-            Code::DatabaseNewer => "database_newer",
-            Code::ClockInDoubt => "clock_in_doubt",
-            Code::LettaUnreachable => "letta_unreachable",
-            Code::LettaUnauthorized => "letta_unauthorized",
-            Code::LettaWrongServer => "letta_wrong_server",
-            Code::LettaError => "letta_error",
-            Code::ServerUnreachable => "server_unreachable",
-            Code::ServerWrong => "server_wrong",
-            Code::LocalOnly => "local_only",
-            Code::Internal => "internal",
-        }
-    }
-
-    /// Reads a code as programs see it; `None` if it is not one of ours.
-    pub fn from_word(word: &str) -> Option<Self> {
-        Code::ALL.iter().find(|code| code.as_str() == word).copied()
-    }
-}
-
-impl fmt::Display for Code {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
+pub use code::Code;
+pub use command_line::CommandLine;
+pub(crate) use command_line::command;
+pub(crate) use message::message;
+pub use message::{
+    Call, Example, Fields, Message, Part, Words, call, field, fields, operation, quoted, shell,
+};
 
 /// What went wrong, for a person, a program and an LLM alike.
 ///
-/// The text says what was understood, what is wrong with it and, where time is the matter, what
+/// The message says what was understood, what is wrong with it and, where time is the matter, what
 /// the time is now. The example, if there is one, is the caller's own wish in a form that is
-/// accepted as it stands.
+/// accepted as it stands. As text, an error is in the words of the command line.
 #[derive(Debug, thiserror::Error)]
-#[error("{text}")]
+#[error("{}", cut(message.in_words(&CommandLine)))]
 pub struct Error {
     code: Code,
-    text: String,
-    example: Option<String>,
+    message: Message,
+    example: Option<Example>,
     source: Option<Box<dyn std::error::Error + Send + Sync>>,
 }
 
@@ -239,49 +37,53 @@ pub struct Error {
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 impl Error {
-    /// An error with its code and text.
-    pub fn new(code: Code, text: impl Into<String>) -> Self {
+    /// An error with its code and message.
+    pub fn new(code: Code, message: impl Into<Message>) -> Self {
         Error {
             code,
-            text: cut(text.into()),
+            message: message.into().cut(limits::ERROR),
             example: None,
             source: None,
         }
     }
 
-    /// Adds a corrected example: the flags to give instead (`--every 30s`), or a whole command
-    /// (`promptyoself list --all`). It is copied word for word, so it asks for what the caller
-    /// asked for; where that can't be known there is none.
-    pub fn example(mut self, example: impl Into<String>) -> Self {
+    /// Adds a corrected example. It is copied word for word, so it asks for what the caller asked
+    /// for; where that can't be known there is none.
+    pub fn example(mut self, example: impl Into<Example>) -> Self {
         let example = example.into();
         // One that repeats more than an error may hold would be cut, and wrong.
-        self.example = example
-            .char_indices()
-            .nth(limits::ERROR)
-            .is_none()
-            .then_some(example);
+        let written = CommandLine.example(&example);
+        let is_short = written.char_indices().nth(limits::ERROR).is_none();
+        self.example = is_short.then_some(example);
         self
     }
 
     /// Adds a corrected example, where there is one.
-    pub fn example_if(mut self, example: Option<String>) -> Self {
-        self.example = example.or(self.example);
+    pub fn example_if(self, example: Option<impl Into<Example>>) -> Self {
+        match example {
+            Some(example) => self.example(example),
+            None => self,
+        }
+    }
+
+    /// Adds to the message what else helps.
+    pub fn hint(mut self, hint: impl Into<Message>) -> Self {
+        self.message.push(hint);
         self
     }
 
-    /// Adds to the text what else helps.
-    pub fn hint(mut self, hint: &str) -> Self {
-        self.text.push_str(hint);
+    /// Says which field the error is about, for messages that several fields share: the example gives
+    /// that field too, or nothing if it is not just another time.
+    pub fn about(mut self, name: &'static str) -> Self {
+        self.message = message![field(name), ": ", self.message];
+        let time = self.corrected_field("time").cloned();
+        self.example = time.map(|time| fields([(name, time)]));
         self
     }
 
-    /// Says which flag the error is about, for texts that several flags share: the example gives
-    /// that flag too, or nothing if it gives another one.
-    pub fn about(mut self, flag: &str) -> Self {
-        self.text = format!("{flag}: {}", self.text);
-        let value = self.example.take();
-        let value = value.as_deref().and_then(|e| e.strip_prefix("--time "));
-        self.example = value.map(|value| format!("{flag} {value}"));
+    /// The same under another code.
+    pub fn with_code(mut self, code: Code) -> Self {
+        self.code = code;
         self
     }
 
@@ -306,24 +108,54 @@ impl Error {
     }
 
     /// The corrected example, if there is one.
-    pub fn corrected(&self) -> Option<&str> {
-        self.example.as_deref()
+    pub fn correction(&self) -> Option<&Example> {
+        self.example.as_ref()
     }
 
-    /// The text and every cause beneath it, in one line: `text: cause: cause`.
+    /// The corrected example as it is written on a command line.
+    pub fn corrected(&self) -> Option<String> {
+        self.example.as_ref().map(|e| CommandLine.example(e))
+    }
+
+    /// The value of a field, if it is all that the example gives.
+    pub fn corrected_field(&self, name: &str) -> Option<&Value> {
+        match &self.example {
+            Some(Example::Fields(fields)) => match fields.as_slice() {
+                [(only, value)] if only == name => Some(value),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
+    /// The message and every cause beneath it, in one line: `message: cause: cause`.
     pub fn chain(&self) -> String {
-        let mut line = self.text.clone();
+        self.chain_in(&CommandLine)
+    }
+
+    /// The same in the words of a face.
+    pub fn chain_in(&self, words: &dyn Words) -> String {
+        cut(self.whole().in_words(words))
+    }
+
+    /// The message with every cause beneath it.
+    pub fn whole(&self) -> Message {
+        let mut whole = self.message.clone();
+        let mut said = whole.in_words(&CommandLine);
         let mut cause = std::error::Error::source(self);
         while let Some(c) = cause {
             let text = c.to_string();
             // Many errors end with the text of their own cause.
-            if !line.ends_with(&text) {
-                line.push_str(": ");
-                line.push_str(&text);
+            if !said.ends_with(&text) {
+                match c.downcast_ref::<Error>() {
+                    Some(ours) => whole.push(message![": ", ours.message.clone()]),
+                    None => whole.push(message![": ", text.as_str()]),
+                }
+                said = text;
             }
             cause = c.source();
         }
-        cut(line)
+        whole
     }
 }
 

@@ -6,7 +6,7 @@ mod target;
 mod targets;
 mod v1;
 
-use crate::error::{Code, Error};
+use crate::error::{Code, Error, call};
 
 pub use crate::models::{Answer, Delivery, Doubt, ErrorClass, Evidence, Refusal, RefusalKind};
 pub use directory::{Agent, Letta, NewTool, Tool};
@@ -42,8 +42,8 @@ impl Refusal {
             _ => "",
         };
         let example = match code {
-            Code::AgentUnknown => "promptyoself agents",
-            _ => "promptyoself test",
+            Code::AgentUnknown => call("agents"),
+            _ => call("test"),
         };
         Error::new(code, format!("could not {doing}: {}{hint}", self.text)).example(example)
     }

@@ -15,6 +15,7 @@ pub mod limits;
 pub mod mcp;
 pub mod models;
 pub mod notify;
+pub mod operations;
 pub mod panics;
 pub mod printable;
 pub mod remote;

@@ -12,6 +12,7 @@ pub mod http;
 mod message;
 pub mod stdio;
 pub mod tools;
+mod words;
 
 use std::sync::Arc;
 
@@ -29,16 +30,16 @@ use tokio_util::task::TaskTracker;
 
 use crate::clock::Clock;
 use crate::config::McpSettings;
-use crate::error::{Code, Error, Result};
+use crate::error::{self, Code, Error, Result, message, operation};
 use crate::models::{Caller, Face};
+use crate::operations::Ask;
 use crate::schedule::Zone;
-use crate::service::{Operations, Service, show_local};
+use crate::service::{Service, show_local};
 
 use arguments::Arguments;
 use caller::Session;
 pub use caller::Transport;
 use definition::Definition;
-pub(crate) use errors::split as split_words;
 
 /// What a model is told of the server as a whole.
 const INSTRUCTIONS: &str = "\
@@ -55,7 +56,7 @@ pub enum Backend {
     /// In a database that this process has opened.
     Here(Box<Service>),
     /// With a server on another machine, which knows from our key who we are.
-    Elsewhere(Arc<dyn Operations>),
+    Elsewhere(Arc<dyn Ask>),
 }
 
 /// Delivers what is due, once.
@@ -100,7 +101,7 @@ pub struct Call {
     /// What it was given.
     pub arguments: Arguments,
     /// What it is asked of, as the caller sees it.
-    pub operations: Arc<dyn Operations>,
+    pub operations: Arc<dyn Ask>,
     /// Who calls.
     pub caller: Caller,
     /// The request's own metadata.
@@ -115,7 +116,7 @@ pub struct Call {
 
 impl Shared {
     /// The operations as a caller sees them.
-    fn operations(&self, caller: &Caller, key: Option<String>) -> Arc<dyn Operations> {
+    fn operations(&self, caller: &Caller, key: Option<String>) -> Arc<dyn Ask> {
         match &self.backend {
             Backend::Here(service) => {
                 let service = service.for_caller(caller.clone());
@@ -181,9 +182,6 @@ impl Handler {
         object.insert("now".into(), json!(now));
         object.insert("now_local".into(), json!(show_local(now, &zone)));
         object.insert("timezone".into(), json!(zone.name()));
-        if let Some(Value::String(warning)) = object.get_mut("warning") {
-            *warning = errors::in_tool_words(warning);
-        }
         Ok(answer)
     }
 }
@@ -249,13 +247,14 @@ impl ServerHandler for Handler {
 fn not_for_agents(tool: &Definition) -> Error {
     Error::new(
         Code::NotPermitted,
-        format!(
-            "{} is for the operator, and this call comes from an agent: promptyoself_list shows \
-             your own schedules",
-            tool.name
-        ),
+        message![
+            tool.name,
+            " is for the operator, and this call comes from an agent: ",
+            operation("list"),
+            " shows your own schedules"
+        ],
     )
-    .example("promptyoself list")
+    .example(error::call("list"))
 }
 
 fn unknown_tool(name: &str) -> ErrorData {

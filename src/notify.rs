@@ -19,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 use crate::clock::{Clock, later};
 use crate::config::Notify;
 use crate::db::{Db, Topic};
-use crate::error::{Code, Error, Result};
+use crate::error::{Code, Error, Result, shell};
 use crate::models::{Channel, NextMessage};
 use deliver::{Senders, deliver};
 use post::Post;
@@ -51,7 +51,7 @@ impl Notifier {
         let url = notify.url.as_ref().map(|url| {
             reqwest::Url::parse(url.expose_secret()).map_err(|e| {
                 Error::new(Code::ConfigInvalid, format!("the address for notices: {e}"))
-                    .example("PROMPTYOSELF_NOTIFY_URL=https://ntfy.sh/my-topic")
+                    .example(shell("PROMPTYOSELF_NOTIFY_URL=https://ntfy.sh/my-topic"))
             })
         });
         let url = url.transpose()?;

@@ -20,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::config::ServerSettings;
-use crate::error::{Code, Error, Result};
+use crate::error::{Code, Error, Result, message, shell};
 use crate::limits;
 use crate::mcp;
 use crate::service::Service;
@@ -54,7 +54,7 @@ pub async fn bind(settings: &ServerSettings, service: &Service) -> Result<Option
                  yet, so anybody could schedule prompts: make a key first"
             ),
         )
-        .example("promptyoself key create --name laptop"));
+        .example(shell("promptyoself key create --name laptop")));
     }
     match TcpListener::bind(address).await {
         Ok(listener) => Ok(Some(listener)),
@@ -67,9 +67,9 @@ pub async fn bind(settings: &ServerSettings, service: &Service) -> Result<Option
         }
         Err(e) => Err(Error::new(
             Code::ConfigInvalid,
-            format!("--listen {address}: this address can't be used"),
+            message![shell("--listen"), " {address}: this address can't be used"],
         )
-        .example("promptyoself serve --listen 127.0.0.1:8466")
+        .example(shell("promptyoself serve --listen 127.0.0.1:8466"))
         .caused_by(e)),
     }
 }

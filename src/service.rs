@@ -30,7 +30,7 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 
 use crate::clock::Clock;
 use crate::db::Db;
-use crate::error::{Code, Error, Result};
+use crate::error::{Code, Error, Result, call, fields, message, operation};
 use crate::letta_client::{Agent, Letta};
 use crate::limits;
 use crate::models::{
@@ -183,12 +183,13 @@ impl Service {
         };
         Err(Error::new(
             Code::ScheduleNotActive,
-            format!(
-                "schedule {id} {ended}: there is nothing left to cancel; list shows those \
-                 that are active"
-            ),
+            message![
+                "schedule {id} {ended}: there is nothing left to cancel; ",
+                operation("list"),
+                " shows those that are active"
+            ],
         )
-        .example("promptyoself list"))
+        .example(call("list")))
     }
 
     /// Every agent of the server.
@@ -240,7 +241,7 @@ impl Service {
                      name your own"
                 ),
             )
-            .example(format!("--agent-id {own}"))),
+            .example(fields([("agent_id", own.as_str())]))),
             _ => Ok(agent),
         }
     }
@@ -274,7 +275,7 @@ impl Service {
                 Code::NotPermitted,
                 format!("{what} is for the operator, and this key is for agent {own}"),
             )
-            .example("promptyoself list")),
+            .example(call("list"))),
         }
     }
 
@@ -286,7 +287,7 @@ impl Service {
                 Code::NotPermitted,
                 format!("{what} is for the operator, and an agent asked for it"),
             )
-            .example("promptyoself list")),
+            .example(call("list"))),
         }
     }
 
@@ -298,15 +299,23 @@ impl Service {
 fn not_found(id: i64) -> Error {
     Error::new(
         Code::ScheduleNotFound,
-        format!("there is no schedule {id}: list shows the ids that exist"),
+        message![
+            "there is no schedule {id}: ",
+            operation("list"),
+            " shows the ids that exist"
+        ],
     )
-    .example("promptyoself list --all")
+    .example(call("list").with("all", true))
 }
 
 fn not_live(id: i64, lifecycle: Lifecycle, done: &str) -> Error {
     Error::new(
         Code::ScheduleNotActive,
-        format!("schedule {id} is {lifecycle}, so it can't be {done}: show says what became of it"),
+        message![
+            "schedule {id} is {lifecycle}, so it can't be {done}: ",
+            operation("show"),
+            " says what became of it"
+        ],
     )
-    .example(format!("promptyoself show --id {id}"))
+    .example(call("show").with("id", id))
 }

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 """The SMCP entry point of promptyoself (promptyoself-plugin-shim).
 
-It finds the promptyoself program and becomes it: the one beside this file, else PROMPTYOSELF_BIN,
-else the one on PATH. The program is told by PROMPTYOSELF_PLUGIN that an agent may have chosen the
-arguments, and by PROMPTYOSELF_KWARGS in which form they were written, where an SMCP server passes
-them as one text. Python 3.8 or later, nothing but the standard library.
+It finds the promptyoself program and replaces itself with it: the one beside this file, otherwise
+PROMPTYOSELF_BIN, otherwise the one on PATH. PROMPTYOSELF_PLUGIN tells the program that an agent may have
+chosen the arguments. If an SMCP server passes them as one text, PROMPTYOSELF_KWARGS tells in which form
+they were written. Needs Python 3.8 or later and only the standard library.
 """
 
 import os
@@ -15,7 +15,7 @@ NAME = "promptyoself.exe" if os.name == "nt" else "promptyoself"
 
 
 def fail(text, status=1, code=None, example=None):
-    """Say what is wrong where every generation of SMCP looks for it: on stdout and on stderr."""
+    """Report an error where every generation of SMCP looks for it: on stdout and on stderr."""
     import json
 
     answer = {"error": text}
@@ -29,7 +29,7 @@ def fail(text, status=1, code=None, example=None):
 
 
 def runnable(path):
-    """Whether there is a program at the path that is not this file."""
+    """Whether the path is a program other than this file."""
     return (
         os.path.isfile(path)
         and os.access(path, os.X_OK)
@@ -44,8 +44,8 @@ class ProgramMissing(Exception):
 def find_program():
     """The path of the promptyoself program.
 
-    The one beside this file comes first: PROMPTYOSELF_BIN may be an agent's secret, which an SMCP
-    server makes a variable.
+    The one beside this file comes first, because an SMCP server turns agents' secrets into
+    variables, and PROMPTYOSELF_BIN may be one of them.
     """
     beside = os.path.join(HERE, NAME)
     if runnable(beside):
@@ -54,7 +54,7 @@ def find_program():
     if named:
         if runnable(named):
             return os.path.abspath(named)
-        raise ProgramMissing("PROMPTYOSELF_BIN is %r, which is not a program that can be run" % named)
+        raise ProgramMissing("PROMPTYOSELF_BIN is %r, which is not an executable program" % named)
     for folder in os.environ.get("PATH", os.defpath).split(os.pathsep):
         path = os.path.join(folder, NAME)
         if folder and runnable(path):
@@ -67,7 +67,7 @@ def find_program():
 
 
 def unpack(arguments):
-    """Turn `command --kwargs TEXT` of mid-2025 servers into a command line, and name the text's form."""
+    """Turn `command --kwargs TEXT` of mid-2025 servers into a command line and the text's form."""
     if len(arguments) == 3 and arguments[1] == "--kwargs":
         text = arguments[2]
     elif len(arguments) == 2 and arguments[1].startswith("--kwargs="):
@@ -125,31 +125,31 @@ def read_kwargs(text):
         if equals and key.replace("_", "a").replace("-", "a").isalnum():
             pairs.append([key, value])
         elif pairs:
-            # A text with spaces that is in no quotes.
+            # A value with spaces that is not quoted.
             pairs[-1][1] += " " + word
             has_stray = True
         else:
-            refuse("is neither a dictionary nor flags nor pairs")
+            refuse("is not a dictionary, pairs or flags")
     if has_stray:
         written = " ".join("%s=%s" % (key, quote(value)) for key, value in pairs)
-        refuse("holds a value with spaces that is in no quotes", written)
+        refuse("has a value with spaces that is not quoted", written)
     return dict(pairs), "pairs"
 
 
 def read_call(text):
-    """`a="b", c=1` as Python reads the arguments of a call, if all of them are plain values."""
+    """Read `a="b", c=1` as Python reads the arguments of a call, if all of them are literals."""
     import ast
 
     call = ast.parse("f(%s)" % text, mode="eval").body
     if not isinstance(call, ast.Call) or call.args or not call.keywords:
-        raise ValueError("these are no named arguments")
+        raise ValueError("these are not named arguments")
     if not isinstance(call.func, ast.Name) or any(k.arg is None for k in call.keywords):
-        raise ValueError("these are no named arguments")
+        raise ValueError("these are not named arguments")
     return {k.arg: ast.literal_eval(k.value) for k in call.keywords}
 
 
 def split_pairs(text):
-    """The words of a text as a shell splits them; a comma before a space ends a word too."""
+    """Split a text into words as a shell does; a comma before a space also ends a word."""
     words = []
     word = None
     inside = None
@@ -180,13 +180,13 @@ def split_pairs(text):
 
 
 def quote(value):
-    """A value as it stands in a pair."""
+    """Write a value so that it can stand in a pair."""
     plain = value and all(c.isalnum() or c in "-_.:/@+" for c in value)
     return value if plain else '"%s"' % value.replace("\\", "\\\\").replace('"', '\\"')
 
 
 def refuse(problem, example=None):
-    """Say that the text of --kwargs can't be read, and how it can be written."""
+    """Report that the text of --kwargs can't be read, and how to write it."""
     fail(
         "the text in kwargs %s. Write the arguments as a Python or JSON dictionary "
         "({'every': '30m'}), as pairs (every=30m) or as flags (--every 30m)%s"
@@ -198,7 +198,7 @@ def refuse(problem, example=None):
 
 
 def main():
-    """Become the program."""
+    """Replace this process with the program."""
     try:
         program = find_program()
     except ProgramMissing as error:

@@ -1,7 +1,7 @@
 """Reading and changing schedules (promptyoself-plugin-module).
 
-Each function asks the promptyoself program, so that what is written is accounted for like any other
-schedule, also while a scheduler runs. What it refuses is raised as PromptyoselfError.
+Each function calls the promptyoself program, so its schedules are accounted for like any other, even
+while a scheduler runs. Failures raise PromptyoselfError.
 """
 
 import warnings
@@ -41,10 +41,10 @@ def add_schedule(
     next_run: datetime,
     max_repetitions: Optional[int] = None,
 ) -> int:
-    """Add a schedule and give its id.
+    """Add a schedule and return its id.
 
-    `next_run` is its first run, whatever the pattern says, and is due at once if it has passed. A
-    datetime without a zone is UTC.
+    `next_run` is its first run, whatever the pattern says; if it is in the past, the schedule is due
+    at once. A datetime without a zone is UTC.
     """
     columns = {
         "agent_id": agent_id,
@@ -63,29 +63,29 @@ def add_schedule(
 def list_schedules(
     agent_id: Optional[str] = None, active_only: bool = True
 ) -> List[Dict[str, Any]]:
-    """The schedules by their next run, with long prompts shortened to a hundred characters."""
+    """List schedules by next run, with prompts shortened to a hundred characters."""
     answer = program.rows("list", agent_id=agent_id or None, active_only=bool(active_only))
     return [_as_dict(PromptSchedule.of_row(row)) for row in answer["rows"]]
 
 
 def get_schedule(schedule_id: int) -> Optional[PromptSchedule]:
-    """A schedule by its id; None if there is none."""
+    """Return the schedule with this id, or None."""
     row = program.rows("get", id=schedule_id)["row"]
     return row and PromptSchedule.of_row(row)
 
 
 def update_schedule(schedule_id: int, **kwargs) -> bool:
-    """Change columns of a schedule. Whether there is such a schedule.
+    """Change columns of a schedule. Returns whether the schedule exists.
 
-    A `next_run` that is given is its next run; without it, another `schedule_value` is counted from
-    now. `active=False` cancels it, and `active=True` lets it run again.
+    A given `next_run` is the next run; without one, a new `schedule_value` counts from now.
+    `active=False` cancels the schedule, `active=True` lets it run again.
     """
     columns = {}
     for name, value in kwargs.items():
         if name in WRITTEN_BY_THE_SCHEDULER:
             raise PromptyoselfError("%s of a schedule can't be changed" % name)
         if name not in COLUMNS:
-            warnings.warn("a schedule has no %s, which is left out" % name, stacklevel=2)
+            warnings.warn("a schedule has no column %s: it is ignored" % name, stacklevel=2)
         elif value is None and name not in ("last_run", "max_repetitions"):
             raise PromptyoselfError("%s of a schedule can't be None" % name)
         else:
@@ -96,12 +96,12 @@ def update_schedule(schedule_id: int, **kwargs) -> bool:
 
 
 def cancel_schedule(schedule_id: int) -> bool:
-    """Cancel a schedule. Whether there is such a schedule."""
+    """Cancel a schedule. Returns whether it exists."""
     return update_schedule(schedule_id, active=False)
 
 
 def get_due_schedules() -> List[PromptSchedule]:
-    """Every active schedule whose next run has come."""
+    """Return every active schedule that is due."""
     return [PromptSchedule.of_row(row) for row in program.rows("due")["rows"]]
 
 

@@ -1,4 +1,4 @@
-"""Asking Letta, and sending prompts at once (promptyoself-plugin-module)."""
+"""Asking Letta, and sending prompts immediately (promptyoself-plugin-module)."""
 
 import time
 from datetime import datetime, timezone
@@ -18,9 +18,9 @@ SETTLED = ("delivered", "dead", "coalesced", "skipped", "missed", "cancelled")
 def send_prompt_to_agent(agent_id: str, prompt_text: str, wait_seconds: float = 600) -> bool:
     """Send a prompt to an agent now, and wait until its turn has ended.
 
-    True means that it is in the agent's history. Anything else is an error, which says what became
-    of it: a prompt that is not delivered when the waiting ends stays scheduled and is delivered
-    later, so it must not be sent again.
+    Returns True if the prompt is in the agent's history. Otherwise raises an error that says what
+    happened. A prompt that is not delivered within the wait stays scheduled and is delivered later, so
+    don't send it again.
     """
     now = datetime.now(timezone.utc)
     schedule_id = db.add_schedule(agent_id, prompt_text, "once", now.isoformat(), now)
@@ -29,7 +29,7 @@ def send_prompt_to_agent(agent_id: str, prompt_text: str, wait_seconds: float = 
         program.call("execute")
     except PromptyoselfError as error:
         raise PromptyoselfError(
-            "schedule %d is not delivered yet, and stays due: %s" % (schedule_id, error),
+            "schedule %d is not delivered yet and stays due: %s" % (schedule_id, error),
             error.code,
         ) from None
     while True:
@@ -42,24 +42,24 @@ def send_prompt_to_agent(agent_id: str, prompt_text: str, wait_seconds: float = 
             raise PromptyoselfError("the prompt was not delivered (%s): %s" % (last["state"], why))
         if time.monotonic() >= end:
             raise PromptyoselfError(
-                "schedule %d is not delivered yet (%s) and is delivered later; don't send it again"
+                "schedule %d is not delivered yet (%s) and will be delivered later; don't send it again"
                 % (schedule_id, last["state"])
             )
         time.sleep(0.5)
 
 
 def test_letta_connection() -> Dict[str, Any]:
-    """Check that Letta answers: status, message, agent_count and more."""
+    """Check that Letta answers. Returns status, message, agent_count and more."""
     return program.call("test")
 
 
 def list_available_agents() -> Dict[str, Any]:
-    """The agents of the Letta server: status, agents (id, name, created_at, last_updated), count."""
+    """List Letta's agents. Returns status, agents (id, name, created_at, last_updated) and count."""
     return program.call("agents")
 
 
 def validate_agent_exists(agent_id: str) -> Dict[str, Any]:
-    """Whether Letta has such an agent."""
+    """Check that Letta has this agent."""
     for agent in list_available_agents()["agents"]:
         if agent["id"] == agent_id:
             return {

@@ -1,4 +1,4 @@
-"""A schedule, and where the schedules are kept (promptyoself-plugin-module)."""
+"""A schedule, and where schedules are stored (promptyoself-plugin-module)."""
 
 import os
 
@@ -25,9 +25,9 @@ TIMES = ("next_run", "created_at", "last_run")
 
 
 class PromptSchedule:
-    """A scheduled prompt as it stood when it was read; changing it changes nothing else.
+    """A scheduled prompt as it was when it was read. Changing it does not change the database.
 
-    Times are datetimes in UTC without a zone. `schedule_type` is once, cron or interval.
+    Times are naive datetimes in UTC. `schedule_type` is once, cron or interval.
     """
 
     __tablename__ = "schedules"
@@ -35,7 +35,7 @@ class PromptSchedule:
     def __init__(self, **columns):
         unknown = set(columns) - set(COLUMNS)
         if unknown:
-            raise TypeError("a PromptSchedule has no %s" % ", ".join(sorted(unknown)))
+            raise TypeError("PromptSchedule has no %s" % ", ".join(sorted(unknown)))
         for name in COLUMNS:
             setattr(self, name, columns.get(name))
         if "active" not in columns:
@@ -45,7 +45,7 @@ class PromptSchedule:
 
     @classmethod
     def of_row(cls, row):
-        """A schedule from a row as the program gives it."""
+        """Make a schedule from a row that the program returned."""
         return cls(**{k: program.to_time(v) if k in TIMES else v for k, v in row.items()})
 
     def __repr__(self):
@@ -54,7 +54,7 @@ class PromptSchedule:
 
 
 def get_database_url():
-    """The address of the database, for SQLAlchemy and others."""
+    """Return the database URL for SQLAlchemy and similar libraries."""
     path = os.getenv("PROMPTYOSELF_DB_PATH")
     return "sqlite:///" + (path or program.rows("place")["database"])
 
@@ -65,8 +65,8 @@ def create_tables():
 
 
 def get_session():
-    """There is no SQLAlchemy session here; what to use instead is in the error."""
+    """Always raises: there is no SQLAlchemy session here. The error says what to use instead."""
     raise program.PromptyoselfError(
-        "these modules need no SQLAlchemy and have no session: use the functions of db, or your own "
-        "SQLAlchemy models with get_database_url()"
+        "these modules don't use SQLAlchemy and have no session: use the functions of db, or your "
+        "own SQLAlchemy models with get_database_url()"
     )

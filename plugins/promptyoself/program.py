@@ -1,8 +1,8 @@
 """Calls the promptyoself program for the other modules (promptyoself-plugin-module).
 
-The program is found as cli.py finds it, and uses the database and the settings of the plugin: those
-of PROMPTYOSELF_DB_PATH and of the other variables, else of promptyoself.toml beside this file.
-Python 3.8 or later, nothing but the standard library.
+cli.py finds the program. It uses the plugin's database and settings: those in PROMPTYOSELF_DB_PATH and
+the other variables, otherwise those in promptyoself.toml beside this file. Needs Python 3.8 or later and
+only the standard library.
 """
 
 import json
@@ -19,9 +19,9 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 
 
 class PromptyoselfError(Exception):
-    """What the program could not do, in its own words.
+    """An error of the program, in its own words.
 
-    `code` is one of those in docs/errors.md, and `example` a corrected form, if there is one.
+    `code` is one of those in docs/errors.md; `example` is a corrected form, if there is one.
     """
 
     def __init__(self, text, code=None, example=None):
@@ -31,7 +31,7 @@ class PromptyoselfError(Exception):
 
 
 def command(*arguments):
-    """The command line of the program with these arguments."""
+    """Return the command line that runs the program with these arguments."""
     try:
         line = [find_program()]
     except ProgramMissing as error:
@@ -43,13 +43,13 @@ def command(*arguments):
 
 
 def environment():
-    """The environment of the program: whoever calls these modules may open the database itself."""
+    """Return the program's environment. Agents' limits don't apply: our caller may open the database anyway."""
     names = ("PROMPTYOSELF_PLUGIN", "PROMPTYOSELF_KWARGS")
     return {name: value for name, value in os.environ.items() if name not in names}
 
 
 def call(*arguments, request=None):
-    """Run a command and give its answer; `request` is sent to it as JSON."""
+    """Run a command and return its answer; `request` is sent to it as JSON."""
     given = None if request is None else json.dumps(request).encode("utf-8")
     try:
         done = subprocess.run(
@@ -68,7 +68,7 @@ def call(*arguments, request=None):
     except ValueError:
         told = done.stderr.decode("utf-8", "replace").strip()
         raise PromptyoselfError(
-            "promptyoself ended with status %d and no answer: %s" % (done.returncode, told)
+            "promptyoself exited with status %d and no answer: %s" % (done.returncode, told)
         ) from None
     if "error" in answer and done.returncode != 0:
         raise PromptyoselfError(answer["error"], answer.get("code"), answer.get("example"))
@@ -76,12 +76,12 @@ def call(*arguments, request=None):
 
 
 def rows(do, **request):
-    """Ask something of the table of schedules."""
+    """Run an operation on the table of schedules."""
     return call("rows", request=dict(request, do=do))
 
 
 def to_text(time):
-    """A time as the program reads it. One without a zone is UTC, as everywhere in the table."""
+    """Write a time as the program reads it. A datetime without a zone is UTC, as in the table."""
     if not isinstance(time, datetime):
         return time
     if time.tzinfo is not None:
@@ -90,5 +90,5 @@ def to_text(time):
 
 
 def to_time(text):
-    """A time of the program's as a datetime in UTC without a zone."""
+    """Read a time that the program wrote as a naive datetime in UTC."""
     return text and datetime.strptime(text, "%Y-%m-%dT%H:%M:%S.%f")

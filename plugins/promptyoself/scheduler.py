@@ -11,27 +11,27 @@ else:
 
 
 def calculate_next_run(cron_expr: str, base_time: Optional[datetime] = None) -> datetime:
-    """The first time after `base_time`, or after now, at which a cron pattern runs.
+    """Return the first time after `base_time` (default: now) that a cron pattern matches.
 
-    The pattern is meant in the configured time zone, as it is when it is stored; the answer is UTC.
+    The pattern is in the configured time zone, as when it is stored; the answer is in UTC.
     """
     return _next_run("cron", cron_expr, base_time)
 
 
 def calculate_next_run_for_schedule(schedule) -> Optional[datetime]:
-    """When a schedule would run next if it was counted from now; None for one that runs once."""
+    """Return the next run of a schedule, counted from now; None for a one-shot."""
     if schedule.schedule_type == "once":
         return None
     return _next_run(schedule.schedule_type, schedule.schedule_value, None)
 
 
 def execute_due_prompts() -> List[Dict[str, Any]]:
-    """Deliver what is due, and tell what became of each: id, agent_id, delivered, error and more."""
+    """Deliver what is due. Returns the outcome of each prompt: id, agent_id, delivered, error and more."""
     return program.call("execute")["executed"]
 
 
 class PromptScheduler:
-    """A scheduler in a process of its own, that delivers while it runs."""
+    """A scheduler in its own process, which delivers while it runs."""
 
     def __init__(self, interval_seconds: int = 60):
         self.interval_seconds = interval_seconds
@@ -43,7 +43,7 @@ class PromptScheduler:
         return self.process is not None and self.process.poll() is None
 
     def start(self) -> None:
-        """Start it, unless it runs already."""
+        """Start it, unless it is already running."""
         if not self.running:
             arguments = ("execute", "--loop", "--interval", str(self.interval_seconds))
             self.process = subprocess.Popen(
@@ -54,7 +54,7 @@ class PromptScheduler:
             )
 
     def stop(self) -> None:
-        """Stop it, and wait until what it can finish in a few seconds is finished."""
+        """Stop it, and wait the few seconds it takes to finish running turns."""
         if self.process is not None:
             self.process.terminate()
             self.process.wait()

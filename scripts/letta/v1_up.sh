@@ -5,11 +5,11 @@
 #
 #   v1_up.sh [STATE]      a folder, or a name for one in .peers; default: v1
 #
-# What runs already is left alone, so it also starts again what was stopped, in the same state.
-#   WITH_REDIS=0          as a bare `letta server`: no locks, no memory of otids, no background
-#   LETTA_PORT LLM_PORT PG_PORT REDIS_PORT PROXY_PORT    default: free ones, chosen once for a state
+# Leaves alone what is already running, so it also restarts what was stopped, in the same state.
+#   WITH_REDIS=0          like a plain `letta server`: no locks, no memory of otids, no background runs
+#   LETTA_PORT LLM_PORT PG_PORT REDIS_PORT PROXY_PORT    default: free ports, chosen once per state
 #   LETTA_PASSWORD        default: pw-test
-#   PEERS, VENV, PYTHON   where all of this lives, the venv of Letta, and the Python to make it of
+#   PEERS, VENV, PYTHON   where all of this is, Letta's venv, and the Python to create it with
 #
 # Prompts steer the model: [[sleep S]] [[status CODE]] [[drop]] [[call TOOL {json}]];
 # GET $LLM_URL/__calls shows what it was asked.
@@ -64,12 +64,12 @@ if ! alive letta; then
     export LETTA_PG_URI="postgresql://letta@127.0.0.1:$PG_PORT/letta?sslmode=disable"
     export OPENAI_API_KEY=sk-stub OPENAI_BASE_URL=http://127.0.0.1:$LLM_PORT/v1
     export LETTA_SERVER_SECURE=true LETTA_SERVER_PASSWORD=$PASSWORD
-    # Nothing outside loopback: any other connection meets a closed port at once, or a proxy that
-    # knows one public address, which leads back here.
+    # Nothing outside loopback: any other connection fails at a closed port at once, or goes to a proxy
+    # that knows only one public address, which leads back here.
     export HTTP_PROXY=http://127.0.0.1:$PROXY_PORT HTTPS_PROXY=http://127.0.0.1:9
     export NO_PROXY=127.0.0.1,localhost
     export LETTA_DISABLE_TRACING=true DD_TRACE_ENABLED=false
-    # Without these two every other message hangs for 60 s: a connection of the writer of provider
+    # Without these two, every other message hangs for 60 s, because the connection that writes provider
     # traces never completes.
     export LETTA_TRACK_PROVIDER_TRACE=false LETTA_DISABLE_SQLALCHEMY_POOLING=false
     export LETTA_PG_POOL_SIZE=10

@@ -3,13 +3,13 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::error::{Code, Error};
+use crate::error::{Code, Error, Example, Message, shell};
 
 /// The media type of a problem.
 pub const MEDIA_TYPE: &str = "application/problem+json";
 
 /// What went wrong: for a program in `code`, for a person or a language model in `detail`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct ProblemBody {
     /// The code as a URI.
     #[serde(rename = "type")]
@@ -33,10 +33,22 @@ pub struct ProblemBody {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(example = "{\"time\":\"2030-01-31T09:00:00Z\"}")]
     pub example: Option<String>,
+    /// What the texts are made of, for a face of ours that has its own words for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(ignore)]
+    pub parts: Option<Parts>,
+}
+
+/// What the texts of a problem are made of.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Parts {
+    message: Message,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    example: Option<Example>,
 }
 
 impl ProblemBody {
-    /// An error with the status it has over HTTP.
+    /// An error with the status it has over HTTP, in the words of the command line.
     pub fn new(error: &Error, status: u16, title: &str) -> Self {
         ProblemBody {
             kind: format!("about:blank#{}", error.code()),
@@ -44,16 +56,29 @@ impl ProblemBody {
             status,
             detail: error.chain(),
             code: error.code().as_str().to_owned(),
-            example: error.corrected().map(str::to_owned),
+            example: error.corrected(),
+            parts: None,
+        }
+    }
+
+    /// The same with what the texts are made of.
+    pub fn with_parts(self, error: &Error) -> Self {
+        let parts = Parts {
+            message: error.whole(),
+            example: error.correction().cloned(),
+        };
+        ProblemBody {
+            parts: Some(parts),
+            ..self
         }
     }
 
     /// The error that was told; `None` if its code is none that we know.
     pub fn into_error(self) -> Option<Error> {
-        let error = Error::new(Code::from_word(&self.code)?, self.detail);
-        Some(match self.example {
-            Some(example) => error.example(example),
-            None => error,
+        let code = Code::from_word(&self.code)?;
+        Some(match self.parts {
+            Some(parts) => Error::new(code, parts.message).example_if(parts.example),
+            None => Error::new(code, self.detail).example_if(self.example.map(shell)),
         })
     }
 }

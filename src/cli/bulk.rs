@@ -7,12 +7,14 @@ use std::io::{BufRead, IsTerminal, Write};
 use serde_json::{Value, json};
 
 use super::Context;
-use super::args::WhichArgs;
 use super::output::{self, Reply, Text, to_rows};
-use crate::error::{Code, Result};
+use crate::error::{Code, Error, Result};
 use crate::models::{AgentId, Lifecycle};
+use crate::operations::definition::Operation;
+use crate::operations::fields::{AGENT_FILTER, ALL, DRY_RUN, ID, LIMIT, OFFSET, YES};
+use crate::operations::{Ask, LIST, Values};
+use crate::service::ScheduleView;
 use crate::service::answers::Listed;
-use crate::service::{ListQuery, Operations, ScheduleView};
 
 /// How many schedules are asked for at a time.
 const PAGE: u32 = 1_000;
@@ -23,50 +25,40 @@ const SHOWN_TO_PEOPLE: usize = 20;
 
 /// What is done to each schedule.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Deed<'a> {
-    /// It is ended.
-    Cancel,
-    /// It is paused, with a note.
-    Pause(Option<&'a str>),
-    /// It runs again, with `replay` or without.
-    Resume(bool),
+struct Deed<'a> {
+    operation: &'static Operation,
+    /// What else was said.
+    values: &'a Values,
 }
 
 impl Deed<'_> {
     fn verb(self) -> &'static str {
-        match self {
-            Deed::Cancel => "cancel",
-            Deed::Pause(_) => "pause",
-            Deed::Resume(_) => "resume",
-        }
+        self.operation.name
     }
 
     fn done(self) -> &'static str {
-        match self {
-            Deed::Cancel => "cancelled",
-            Deed::Pause(_) => "paused",
-            Deed::Resume(_) => "resumed",
+        match self.verb() {
+            "cancel" => "cancelled",
+            "pause" => "paused",
+            _ => "resumed",
         }
     }
 
     /// Whether there is anything to do to a schedule that stands like this.
     fn concerns(self, lifecycle: Lifecycle) -> bool {
-        match self {
-            Deed::Cancel => matches!(
+        match self.verb() {
+            "cancel" => matches!(
                 lifecycle,
                 Lifecycle::Active | Lifecycle::Paused | Lifecycle::Broken
             ),
-            Deed::Pause(_) => lifecycle == Lifecycle::Active,
-            Deed::Resume(_) => lifecycle == Lifecycle::Paused,
+            "pause" => lifecycle == Lifecycle::Active,
+            _ => lifecycle == Lifecycle::Paused,
         }
     }
 
-    async fn carry_out(self, operations: &dyn Operations, id: i64) -> Result<()> {
-        match self {
-            Deed::Cancel => operations.cancel(id).await.map(drop),
-            Deed::Pause(note) => operations.pause(id, note).await.map(drop),
-            Deed::Resume(replay) => operations.resume(id, replay).await.map(drop),
-        }
+    async fn carry_out(self, operations: &dyn Ask, id: i64) -> Result<()> {
+        let values = self.values.clone().with(&ID, id);
+        operations.ask(self.operation, &values).await.map(drop)
     }
 }
 
@@ -89,10 +81,11 @@ struct Tally {
 /// Does something to every schedule of an agent, or to all of them, if that is agreed to.
 pub(super) async fn to_many(
     ctx: &Context,
-    deed: Deed<'_>,
+    operation: &'static Operation,
     agent: Option<AgentId>,
-    args: &WhichArgs,
+    values: &Values,
 ) -> Result<Reply> {
+    let deed = Deed { operation, values };
     let operations = ctx.operations().await?;
     let found = find(&*operations, deed, agent).await?;
     let n = found.ids.len();
@@ -104,13 +97,13 @@ pub(super) async fn to_many(
         return reply(ctx, deed, &json, &message, text, None);
     }
     let they = counted(n);
-    if args.dry_run {
+    if values.is_set(&DRY_RUN) {
         let message = format!("{they} would be {done}; nothing was changed");
         let json = json!({ "dry_run": true, "count": n, "schedules": found.shown });
         let text = Text::of_lines(&table(&found)).line(&message);
         return reply(ctx, deed, &json, &message, text, None);
     }
-    if !args.yes {
+    if !values.is_set(&YES) {
         let asks = std::io::stdin().is_terminal() && std::io::stderr().is_terminal();
         if !asks {
             let message = format!(
@@ -134,28 +127,25 @@ pub(super) async fn to_many(
 }
 
 /// The schedules of an agent, or of all, that there is something to do to.
-async fn find(
-    operations: &dyn Operations,
-    deed: Deed<'_>,
-    agent: Option<AgentId>,
-) -> Result<Found> {
+async fn find(operations: &dyn Ask, deed: Deed<'_>, agent: Option<AgentId>) -> Result<Found> {
     let mut found = Found {
         ids: Vec::new(),
         shown: Vec::new(),
     };
     let mut seen = HashSet::new();
-    let mut asked = ListQuery {
-        agent_id: agent,
-        all: false,
-        full: false,
-        limit: PAGE,
-        offset: 0,
-    };
+    let mut asked = Values::default().with(&LIMIT, PAGE);
+    if let Some(agent) = agent {
+        asked.set(&AGENT_FILTER, agent.as_str());
+    }
+    let mut offset: u32 = 0;
     loop {
-        let listed: Listed = operations.list(&asked).await?;
-        if listed.broken > 0 && !asked.all && deed.concerns(Lifecycle::Broken) {
+        asked.set(&OFFSET, offset);
+        let answer = operations.ask(&LIST, &asked).await?;
+        let listed: Listed = serde_json::from_value(answer)
+            .map_err(|e| Error::new(Code::Internal, "the answer is not a list").caused_by(e))?;
+        if listed.broken > 0 && !asked.is_set(&ALL) && deed.concerns(Lifecycle::Broken) {
             // They are only listed with those that have ended.
-            asked.all = true;
+            asked.set(&ALL, true);
             continue;
         }
         let concerned = |s: &&ScheduleView| deed.concerns(s.lifecycle);
@@ -172,12 +162,12 @@ async fn find(
         if listed.schedules.len() < PAGE as usize {
             return Ok(found);
         }
-        asked.offset = asked.offset.saturating_add(PAGE);
+        offset = offset.saturating_add(PAGE);
     }
 }
 
 /// Does it to one after the other, each in a transaction of its own.
-async fn carry_out(operations: &dyn Operations, deed: Deed<'_>, ids: &[i64]) -> Result<Tally> {
+async fn carry_out(operations: &dyn Ask, deed: Deed<'_>, ids: &[i64]) -> Result<Tally> {
     let mut tally = Tally::default();
     for id in ids {
         let Err(error) = deed.carry_out(operations, *id).await else {
@@ -192,7 +182,7 @@ async fn carry_out(operations: &dyn Operations, deed: Deed<'_>, ids: &[i64]) -> 
             // The next one would fail alike.
             _ => {
                 let (n, done) = (tally.done.len(), deed.done());
-                return Err(error.hint(&format!(
+                return Err(error.hint(format!(
                     "; {n} of {} schedules were {done} before that, and the same call goes on with the \
                      others",
                     ids.len()

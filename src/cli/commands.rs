@@ -3,227 +3,211 @@
 use serde_json::Value;
 
 use super::Context;
-use super::args::{
-    HaltArgs, HistoryArgs, IdArgs, ListArgs, PauseArgs, PreviewArgs, RegisterArgs, ResumeArgs,
-    UpdateArgs, WhichArgs,
-};
-use super::bulk::{self, Deed};
-use super::input::{self, Which, given};
-use super::output::{self, Reply, Text, reply, to_rows, to_value};
-use crate::error::{Code, Error, Result};
+use super::bulk;
+use super::input;
+use super::output::{self, Reply, Text, reply};
+use super::which::{Which, which};
+use crate::error::{Code, Error, Result, field, message};
+use crate::operations::definition::Operation;
+use crate::operations::fields::{AGENT, ALL, CHANGES, OFF};
+use crate::operations::{LIFT_HALT, LIST_CHANGES, Values, reading, to_json};
 use crate::schedule::Zone;
-use crate::service::answers::{Planned, PreviewedRun};
-use crate::service::{self, ListQuery, Registration};
-
-/// The largest page in the plugin, as over HTTP.
-const LARGEST_PAGE: u32 = 1_000;
+use crate::service;
+use crate::service::answers::Tested;
 
 /// How large a list may be in the plugin, in bytes: SMCP is slow with a few megabytes.
 const LARGEST_ANSWER: usize = 1024 * 1024;
 
 impl Context {
     /// Refuses a page that is more than an agent should be answered at once.
-    fn refuse_large(&self, limit: u32) -> Result<()> {
-        if self.settings.plugin.is_none() || limit <= LARGEST_PAGE {
-            return Ok(());
+    fn refuse_large(&self, values: &Values) -> Result<()> {
+        match self.settings.plugin {
+            Some(_) => reading::refuse_large(values),
+            None => Ok(()),
         }
-        Err(Error::new(
-            Code::Usage,
-            format!(
-                "--limit {limit} is not from 1 to {LARGEST_PAGE}; --offset leads to the pages after \
-                 the first"
-            ),
-        )
-        .example(format!("--limit {LARGEST_PAGE}")))
     }
 }
 
-pub(super) async fn register(ctx: &Context, args: &RegisterArgs) -> Result<Reply> {
-    let agent_id = input::agent(
-        args.agent_id.as_deref(),
-        ctx.settings.default_agent.as_deref(),
-    )?;
-    let prompt = input::prompt(
-        args.prompt.as_deref(),
-        args.prompt_file.as_deref(),
-        std::io::stdin(),
-    )?;
-    let registration = Registration {
-        payload: None,
-        agent_id,
-        prompt,
-        when: input::when(&args.when)?,
-        name: input::filled(args.name.as_deref()),
-        policy: input::policy(&args.policy)?,
-        ping_url: input::ping_url(&args.policy)?.flatten(),
-        skip_validation: args.skip_validation,
-    };
-    let made = ctx.operations().await?.register(&registration).await?;
-    reply(&made, planned_text(&made), made.warning.as_deref())
+/// Carries out an operation, and shows what it answers.
+pub(super) async fn carry_out(
+    ctx: &Context,
+    operation: &'static Operation,
+    mut values: Values,
+) -> Result<Reply> {
+    match operation.name {
+        "register" => {
+            if let Some(agent) = &ctx.settings.default_agent {
+                values.set_default(&AGENT, agent.as_str());
+            }
+            input::read_prompt(&mut values, std::io::stdin())?;
+            planned(&ctx.ask(operation, &values).await?)
+        }
+        "update" => {
+            input::read_prompt(&mut values, std::io::stdin())?;
+            planned(&ctx.ask(operation, &values).await?)
+        }
+        "list" => list(ctx, operation, &values).await,
+        "show" => {
+            let shown = ctx.ask(operation, &values).await?;
+            let text = Text::of_lines(&output::schedule_details(&shown));
+            reply(&shown, text)
+        }
+        "preview" => preview(ctx, operation, &values).await,
+        "cancel" | "pause" | "resume" => {
+            if let Which::Many(agent) = which(&values)? {
+                return bulk::to_many(ctx, operation, agent, &values).await;
+            }
+            told(&ctx.ask(operation, &values).await?)
+        }
+        "halt" if values.is_set(&OFF) => told(&ctx.ask(&LIFT_HALT, &values).await?),
+        "history" if values.is_set(&CHANGES) => {
+            refuse_state(&values)?;
+            page(ctx, &LIST_CHANGES, &values, output::changes_table).await
+        }
+        "history" => {
+            reading::state(&values)?;
+            page(ctx, operation, &values, output::occurrences_table).await
+        }
+        "agents" => {
+            let listed = ctx.ask(operation, &values).await?;
+            let text = Text::of_lines(&output::agents_table(rows_of(&listed, "agents")));
+            reply(&listed, text)
+        }
+        "test" => test(ctx, operation, &values).await,
+        _ => told(&ctx.ask(operation, &values).await?),
+    }
 }
 
-pub(super) async fn list(ctx: &Context, args: &ListArgs) -> Result<Reply> {
-    let page = input::page(args.limit.as_deref(), args.offset.as_deref())?;
-    ctx.refuse_large(page.limit)?;
-    let asked = ListQuery {
-        agent_id: input::agent_filter(args.agent_id.as_deref())?,
-        all: args.all,
-        full: args.full,
-        limit: page.limit,
-        offset: page.offset,
-    };
-    let listed = ctx.operations().await?.list(&asked).await?;
-    let mut text = Text::of_lines(&output::schedules_table(&to_rows(&listed.schedules)?));
-    let shown = i64::from(page.offset) + i64::try_from(listed.count).unwrap_or(i64::MAX);
-    if shown < listed.total {
-        let total = listed.total;
+impl Context {
+    async fn ask(&self, operation: &'static Operation, values: &Values) -> Result<Value> {
+        // What is wrong with it is told before anything is opened.
+        (operation.check)(values)?;
+        self.operations().await?.ask(operation, values).await
+    }
+}
+
+fn rows_of<'a>(answer: &'a Value, list: &str) -> &'a [Value] {
+    answer[list].as_array().map_or(&[], Vec::as_slice)
+}
+
+fn number(answer: &Value, key: &str) -> i64 {
+    answer[key].as_i64().unwrap_or_default()
+}
+
+/// An answer whose message says it all.
+fn told(answer: &Value) -> Result<Reply> {
+    reply(answer, answer["message"].as_str().unwrap_or_default())
+}
+
+/// A schedule whose runs are known.
+fn planned(answer: &Value) -> Result<Reply> {
+    let part = |key: &str| answer[key].as_str().unwrap_or_default().to_owned();
+    let text = format!(
+        "{}: {}. Next run: {} UTC = {}",
+        part("message"),
+        part("describes"),
+        part("next_run"),
+        part("next_run_local")
+    );
+    reply(answer, text)
+}
+
+async fn list(ctx: &Context, operation: &'static Operation, values: &Values) -> Result<Reply> {
+    let page = reading::page(values)?;
+    ctx.refuse_large(values)?;
+    let mut listed = ctx.ask(operation, values).await?;
+    let mut text = Text::of_lines(&output::schedules_table(rows_of(&listed, "schedules")));
+    let shown = i64::from(page.offset) + number(&listed, "count");
+    let total = number(&listed, "total");
+    if shown < total {
         text = text.line(&format!("{shown} of {total}: --offset {shown} shows more"));
     }
-    if listed.broken > 0 && !args.all {
-        let n = listed.broken;
+    let broken = number(&listed, "broken");
+    if broken > 0 && !values.is_set(&ALL) {
         text = text.line(&format!(
-            "{n} can't be read and do not run: list --all shows why"
+            "{broken} can't be read and do not run: list --all shows why"
         ));
     }
-    if listed.incidents > 0 {
-        let n = listed.incidents;
-        text = text.line(&format!("{n} need attention: promptyoself test shows why"));
+    let incidents = number(&listed, "incidents");
+    if incidents > 0 {
+        text = text.line(&format!(
+            "{incidents} need attention: promptyoself test shows why"
+        ));
     }
-    let mut json = to_value(&listed)?;
     if ctx.settings.plugin.is_some() {
-        bound(&mut json, "schedules", page.offset, |shown| {
-            shown < listed.total
-        });
+        bound(&mut listed, "schedules", page.offset, |shown| shown < total);
     }
-    reply(&json, text, listed.warning.as_deref())
+    reply(&listed, text)
 }
 
-pub(super) async fn show(ctx: &Context, args: &IdArgs) -> Result<Reply> {
-    let id = input::schedule_id(args)?;
-    let shown = ctx.operations().await?.show(id).await?;
-    let text = Text::of_lines(&output::schedule_details(&to_value(&shown)?));
-    reply(&shown, text, shown.warning.as_deref())
+/// A page of deliveries or changes.
+async fn page(
+    ctx: &Context,
+    operation: &'static Operation,
+    values: &Values,
+    table: fn(&[Value]) -> String,
+) -> Result<Reply> {
+    let page = reading::page(values)?;
+    ctx.refuse_large(values)?;
+    let mut answer = ctx.ask(operation, values).await?;
+    let list = operation.answer.page_of.unwrap_or_default();
+    let mut text = Text::of_lines(&table(rows_of(&answer, list)));
+    let is_full = number(&answer, "count") == i64::from(page.limit);
+    if is_full {
+        let shown = page.offset.saturating_add(page.limit);
+        text = text.line(&format!(
+            "--offset {shown} shows older ones, if there are any"
+        ));
+    }
+    if ctx.settings.plugin.is_some() {
+        bound(&mut answer, list, page.offset, |_| is_full);
+    }
+    reply(&answer, text)
 }
 
-pub(super) async fn update(ctx: &Context, args: &UpdateArgs) -> Result<Reply> {
-    let id = input::schedule_id(&args.id)?;
-    let changes = input::changes(args, std::io::stdin())?;
-    let changed = ctx.operations().await?.update(id, &changes).await?;
-    reply(&changed, planned_text(&changed), changed.warning.as_deref())
-}
-
-pub(super) async fn pause(ctx: &Context, args: &PauseArgs) -> Result<Reply> {
-    let note = given(args.note.as_deref());
-    let id = match input::which(&args.which)? {
-        Which::One(id) => id,
-        Which::Many(agent) => {
-            return bulk::to_many(ctx, Deed::Pause(note), agent, &args.which).await;
-        }
-    };
-    let paused = ctx.operations().await?.pause(id, note).await?;
-    Reply::new(&paused, paused.message.as_str())
-}
-
-pub(super) async fn resume(ctx: &Context, args: &ResumeArgs) -> Result<Reply> {
-    let id = match input::which(&args.which)? {
-        Which::One(id) => id,
-        Which::Many(agent) => {
-            return bulk::to_many(ctx, Deed::Resume(args.replay), agent, &args.which).await;
-        }
-    };
-    let resumed = ctx.operations().await?.resume(id, args.replay).await?;
-    reply(&resumed, &*resumed.message, resumed.warning.as_deref())
+/// No change has a state.
+fn refuse_state(values: &Values) -> Result<()> {
+    match reading::state(values)? {
+        None => Ok(()),
+        Some(_) => Err(Error::new(
+            Code::Usage,
+            message![
+                field("state"),
+                " is about deliveries, and ",
+                field("changes"),
+                " shows who changed what: leave one of them out"
+            ],
+        )),
+    }
 }
 
 /// Needs neither the database nor Letta, but the zone of whoever keeps the schedules.
-pub(super) async fn preview(ctx: &Context, args: &PreviewArgs) -> Result<Reply> {
-    let when = input::when(&args.when)?;
-    let count = input::count(args.count.as_deref())?;
+async fn preview(ctx: &Context, operation: &'static Operation, values: &Values) -> Result<Reply> {
     let shown = match &ctx.settings.remote {
-        Some(_) => ctx.operations().await?.preview(&when, count).await?,
+        Some(_) => ctx.ask(operation, values).await?,
         None => {
+            let (when, count) = (reading::when(values)?, reading::count(values)?);
             let zone = Zone::parse(&ctx.settings.timezone)?;
-            service::preview_runs(&when, count, &zone, ctx.clock.now())?
+            to_json(&service::preview_runs(
+                &when,
+                count,
+                &zone,
+                ctx.clock.now(),
+            )?)?
         }
     };
-    let line = |text: Text, run: &PreviewedRun| text.line(&format!("{}  {}", run.utc, run.local));
-    let text = shown.runs.iter().fold((&shown.describes).into(), line);
-    Reply::new(&shown, text)
-}
-
-pub(super) async fn run(ctx: &Context, args: &IdArgs) -> Result<Reply> {
-    let id = input::schedule_id(args)?;
-    let queued = ctx.operations().await?.run(id).await?;
-    reply(&queued, &*queued.message, queued.warning.as_deref())
-}
-
-pub(super) async fn halt(ctx: &Context, args: &HaltArgs) -> Result<Reply> {
-    let operations = ctx.operations().await?;
-    let halted = match args.off {
-        false => operations.halt(given(args.note.as_deref())).await?,
-        true => operations.lift_halt().await?,
+    let part = |of: &Value, key: &str| of[key].as_str().unwrap_or_default().to_owned();
+    let line = |text: Text, run: &Value| {
+        text.line(&format!("{}  {}", part(run, "utc"), part(run, "local")))
     };
-    Reply::new(&halted, halted.message.as_str())
+    let described = Text::from(part(&shown, "describes"));
+    let text = rows_of(&shown, "runs").iter().fold(described, line);
+    reply(&shown, text)
 }
 
-pub(super) async fn cancel(ctx: &Context, args: &WhichArgs) -> Result<Reply> {
-    let id = match input::which(args)? {
-        Which::One(id) => id,
-        Which::Many(agent) => return bulk::to_many(ctx, Deed::Cancel, agent, args).await,
-    };
-    let cancelled = ctx.operations().await?.cancel(id).await?;
-    Reply::new(&cancelled, cancelled.message.as_str())
-}
-
-pub(super) async fn history(ctx: &Context, args: &HistoryArgs) -> Result<Reply> {
-    if args.changes {
-        return changes(ctx, args).await;
-    }
-    let asked = input::history(args, &ctx.settings.timezone, ctx.clock.now())?;
-    ctx.refuse_large(asked.limit)?;
-    let history = ctx.operations().await?.history(&asked).await?;
-    let mut text = Text::of_lines(&output::occurrences_table(&to_rows(&history.occurrences)?));
-    let is_full = usize::try_from(asked.limit).is_ok_and(|limit| history.count == limit);
-    if is_full {
-        let shown = asked.offset.saturating_add(asked.limit);
-        text = text.line(&format!(
-            "--offset {shown} shows older ones, if there are any"
-        ));
-    }
-    let mut json = to_value(&history)?;
-    if ctx.settings.plugin.is_some() {
-        bound(&mut json, "occurrences", asked.offset, |_| is_full);
-    }
-    Reply::new(&json, text)
-}
-
-async fn changes(ctx: &Context, args: &HistoryArgs) -> Result<Reply> {
-    let asked = input::change_log(args, &ctx.settings.timezone, ctx.clock.now())?;
-    ctx.refuse_large(asked.limit)?;
-    let log = ctx.operations().await?.changes(&asked).await?;
-    let mut text = Text::of_lines(&output::changes_table(&to_rows(&log.changes)?));
-    let is_full = usize::try_from(asked.limit).is_ok_and(|limit| log.count == limit);
-    if is_full {
-        let shown = asked.offset.saturating_add(asked.limit);
-        text = text.line(&format!(
-            "--offset {shown} shows older ones, if there are any"
-        ));
-    }
-    let mut json = to_value(&log)?;
-    if ctx.settings.plugin.is_some() {
-        bound(&mut json, "changes", asked.offset, |_| is_full);
-    }
-    Reply::new(&json, text)
-}
-
-pub(super) async fn agents(ctx: &Context) -> Result<Reply> {
-    let listed = ctx.operations().await?.agents().await?;
-    let text = Text::of_lines(&output::agents_table(&to_rows(&listed.agents)?));
-    Reply::new(&listed, text)
-}
-
-pub(super) async fn test(ctx: &Context) -> Result<Reply> {
-    let mut tested = ctx.operations().await?.test().await?;
+async fn test(ctx: &Context, operation: &'static Operation, values: &Values) -> Result<Reply> {
+    let mut tested: Tested = serde_json::from_value(ctx.ask(operation, values).await?)
+        .map_err(|e| Error::new(Code::Internal, "the answer is not a test's").caused_by(e))?;
     let withheld = ctx.settings.withheld_keys().map(str::to_owned);
     let warnings: Vec<String> = tested.warning.take().into_iter().chain(withheld).collect();
     tested.warning = (!warnings.is_empty()).then(|| warnings.join("; "));
@@ -248,7 +232,7 @@ pub(super) async fn test(ctx: &Context) -> Result<Reply> {
     if let Some(problem) = tested.notices.as_ref().and_then(|n| n.problem()) {
         text = text.line(&problem.to_string());
     }
-    reply(&tested, text, tested.warning.as_deref())
+    reply(&to_json(&tested)?, text)
 }
 
 /// Cuts a list to what a model and SMCP can take at once, and says where it goes on. `has_more` tells
@@ -271,12 +255,4 @@ fn bound(answer: &mut Value, list: &str, offset: u32, has_more: impl Fn(i64) -> 
     if is_cut || has_more(shown) {
         answer["next_offset"] = shown.into();
     }
-}
-
-/// What people are told of a schedule whose runs are known.
-fn planned_text(made: &Planned) -> String {
-    format!(
-        "{}: {}. Next run: {} UTC = {}",
-        made.message, made.describes, made.next_run, made.next_run_local
-    )
 }

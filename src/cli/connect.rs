@@ -16,7 +16,7 @@ use super::Context;
 use super::args::ConnectArgs;
 use super::input::{self, given};
 use super::output::{Reply, Text};
-use crate::error::{Code, Error, Result};
+use crate::error::{Code, Error, Result, call, field, fields, message, operation, quoted, shell};
 use crate::http::is_loopback;
 use crate::letta_client::{ErrorClass, Letta, McpServer, Refusal, Target};
 use key::{Key, SECRET};
@@ -46,12 +46,16 @@ enum Stop {
 
 pub(super) async fn connect(ctx: &Context, args: &ConnectArgs) -> Result<Reply> {
     let default = ctx.settings.default_agent.as_deref();
-    let agent = input::agent(args.agent_id.as_deref(), default)?.ok_or_else(|| {
+    let agent = input::agent_filter(args.agent_id.as_deref().or(default))?.ok_or_else(|| {
         Error::new(
             Code::AgentMissing,
-            "no agent was given: say which one is to have the tools; agents lists them",
+            message![
+                "no agent was given: say which one is to have the tools; ",
+                operation("agents"),
+                " lists them"
+            ],
         )
-        .example("promptyoself agents")
+        .example(call("agents"))
     })?;
     let link = Link {
         url: address(ctx, given(args.url.as_deref()))?,
@@ -90,7 +94,7 @@ fn address(ctx: &Context, given: Option<&str>) -> Result<Url> {
                 "it can't be told where Letta reaches this machine: give the address of serve, \
                  with /mcp at its end",
             )
-            .example("--url https://prompts.example.org/mcp"));
+            .example(fields([("url", "https://prompts.example.org/mcp")])));
         }
     };
     let url = Url::parse(&text).ok();
@@ -98,9 +102,14 @@ fn address(ctx: &Context, given: Option<&str>) -> Result<Url> {
     let mut url = url.ok_or_else(|| {
         Error::new(
             Code::Usage,
-            format!("--url: {text:?} is not an address that begins with http:// or https://"),
+            message![
+                field("url"),
+                ": ",
+                quoted(&text),
+                " is not an address that begins with http:// or https://"
+            ],
         )
-        .example("--url https://prompts.example.org/mcp")
+        .example(fields([("url", "https://prompts.example.org/mcp")]))
     })?;
     if url.path() == "/" {
         url.set_path("/mcp");
@@ -200,18 +209,21 @@ impl Link<'_> {
     fn unreachable(&self, refusal: &Refusal) -> Error {
         Error::new(
             Code::LettaError,
-            format!(
-                "Letta could not reach {}: {}. Is serve running there, does that address lead to \
-                 it from where Letta runs, and does serve know its name (PROMPTYOSELF_HOSTS)? Run \
-                 connect again when it is; connect --print shows what other ways there are",
-                self.url,
-                key::hide(&refusal.text)
-            ),
+            message![
+                "Letta could not reach ",
+                &self.url,
+                ": ",
+                key::hide(&refusal.text),
+                ". Is serve running there, does that address lead to it from where Letta runs, and \
+                 does serve know its name (PROMPTYOSELF_HOSTS)? Run connect again when it is; ",
+                shell("connect --print"),
+                " shows what other ways there are"
+            ],
         )
-        .example(format!(
+        .example(shell(format!(
             "promptyoself connect --agent-id {} --print",
             self.agent
-        ))
+        )))
     }
 
     async fn told(&self, key: &Key, connected: &Connected) -> Result<Reply> {

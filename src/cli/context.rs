@@ -8,8 +8,9 @@ use crate::daemon;
 use crate::error::Result;
 use crate::letta_client::Rest;
 use crate::models::{Caller, Face};
+use crate::operations::Ask;
 use crate::remote::Remote;
-use crate::service::{Operations, Service};
+use crate::service::Service;
 
 /// What every command is given.
 pub struct Context {
@@ -66,7 +67,7 @@ impl Context {
     }
 
     /// What the commands on schedules are asked of.
-    pub(super) async fn operations(&self) -> Result<Arc<dyn Operations>> {
+    pub(super) async fn operations(&self) -> Result<Arc<dyn Ask>> {
         if let Some(remote) = &self.settings.remote {
             return Ok(Arc::new(Remote::new(
                 remote,

@@ -1,16 +1,19 @@
 //! The definitions as a clap command: what the derive can't say by itself.
 
-use clap::{Command, CommandFactory};
+use clap::{Command, CommandFactory, Subcommand};
 
-use super::args::Cli;
-use super::{plugin_guard, version};
+use super::args::{Cli, Verb};
+use super::{asked, plugin_guard, version};
 
 /// How many schedules a list shows in the plugin if nobody says: a model reads all of it.
 const PLUGIN_PAGE: &str = "100";
 
 /// The definitions, ready to parse. In the plugin, help leaves out what is refused there.
 pub fn definitions(in_plugin: bool) -> Command {
-    let mut command = underscores(Cli::command()).long_version(version::full());
+    let command = in_order(Verb::augment_subcommands(asked::add_commands(
+        Command::new(""),
+    )));
+    let mut command = underscores(command).long_version(version::full());
     if in_plugin {
         command = plugin_guard::hide_refused(command);
         command = command.mut_subcommands(|sub| match sub.get_name() {
@@ -23,6 +26,21 @@ pub fn definitions(in_plugin: bool) -> Command {
     }
     let help = available_commands(&command);
     command.after_help(help)
+}
+
+/// The commands in the order in which help lists them; one that is not among them comes at the end.
+const ORDER: &[&str] = &[
+    "register", "list", "show", "update", "pause", "resume", "run", "preview", "cancel", "execute",
+    "test", "agents", "upload", "connect", "serve", "mcp", "history", "doctor", "prune", "purge",
+    "backup", "restore", "halt", "key", "plugin",
+];
+
+/// The program with these commands.
+fn in_order(commands: Command) -> Command {
+    let mut all: Vec<Command> = commands.get_subcommands().cloned().collect();
+    let place = |command: &Command| ORDER.iter().position(|name| *name == command.get_name());
+    all.sort_by_key(|command| place(command).unwrap_or(ORDER.len()));
+    Cli::command().subcommands(all)
 }
 
 /// Accepts `--agent_id` for `--agent-id` and so on, as JSON keys and the Python original write it.

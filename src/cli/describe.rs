@@ -7,26 +7,24 @@ use serde_json::{Value, json};
 
 use super::args::{NUMBER, SWITCH};
 use super::definitions::definitions;
-use super::plugin_guard;
+use super::{asked, plugin_guard};
+use crate::operations;
+use crate::operations::definition::Operation;
 
-/// What a call needs; the command line asks for it itself, with errors that teach.
-const REQUIRED: &[(&str, &str)] = &[
-    ("register", "prompt"),
-    ("show", "id"),
-    ("update", "id"),
-    ("run", "id"),
-];
-
-/// Whether a call of a command needs this flag.
+/// Whether a call of a command needs this flag; the command line asks for it itself, with errors that
+/// teach.
 pub(super) fn is_required(command: &str, flag: &str) -> bool {
-    REQUIRED.contains(&(command, flag))
+    let mut taken = operations::of_command(command)
+        .into_iter()
+        .flat_map(Operation::parameters);
+    taken.any(|p| p.is_required && asked::flag(p.field) == flag)
 }
 
 /// The description of the plugin.
 pub(super) fn describe() -> Value {
     let commands: Vec<Value> = definitions(true)
         .get_subcommands()
-        .filter(|sub| !plugin_guard::COMMANDS.contains(&sub.get_name()))
+        .filter(|sub| !plugin_guard::is_command_refused(sub.get_name()))
         .map(command)
         .collect();
     json!({
@@ -106,25 +104,6 @@ mod tests {
     use super::*;
 
     #[test]
-    fn everything_required_is_described() {
-        let described = describe();
-        for (name, parameter) in REQUIRED {
-            let command = described["commands"]
-                .as_array()
-                .unwrap()
-                .iter()
-                .find(|c| c["name"] == *name)
-                .unwrap();
-            let entry = command["parameters"]
-                .as_array()
-                .unwrap()
-                .iter()
-                .find(|p| p["name"] == *parameter);
-            assert_eq!(entry.unwrap()["required"], true, "{name} {parameter}");
-        }
-    }
-
-    #[test]
     fn every_command_on_one_schedule_requires_its_id() {
         for command in describe()["commands"].as_array().unwrap() {
             let parameters = command["parameters"].as_array().unwrap();
@@ -142,8 +121,15 @@ mod tests {
     fn nothing_that_is_refused_is_described() {
         let described = describe();
         let text = described.to_string();
-        for flag in plugin_guard::FLAGS {
-            let name = format!("\"name\":\"{}\"", flag.replace('-', "_"));
+        for flag in [
+            "prompt_file",
+            "ping_url",
+            "db",
+            "config",
+            "loop",
+            "interval",
+        ] {
+            let name = format!("\"name\":\"{flag}\"");
             assert!(!text.contains(&name), "{flag}");
         }
         for command in described["commands"].as_array().unwrap() {

@@ -7,7 +7,7 @@ use super::args::{BackupArgs, PruneArgs, PurgeArgs, RestoreArgs};
 use super::input::{self, given};
 use super::output::{self, Reply, Text, to_rows};
 use super::version;
-use crate::error::{Code, Error, Result};
+use crate::error::{Code, Error, Message, Result, field, message};
 use crate::models::PurgeScope;
 use crate::schedule::Zone;
 use crate::service::{self, Service};
@@ -54,21 +54,26 @@ pub(super) async fn doctor(ctx: &Context) -> Result<Reply> {
 pub(super) async fn prune(ctx: &Context, args: &PruneArgs) -> Result<Reply> {
     let now = ctx.clock.now();
     let before = match (given(args.before.as_deref()), ctx.settings.retention) {
-        (Some(text), _) => input::point(text, "--before", &ctx.settings.timezone, now)?,
+        (Some(text), _) => input::point(text, "before", &ctx.settings.timezone, now)?,
         (None, Some(retention)) => now.checked_sub(retention).unwrap_or(now),
         (None, None) => {
             return Err(Error::new(
                 Code::Usage,
-                "the retention is set to keep everything, so say with --before what is to be pruned",
+                message![
+                    "the retention is set to keep everything, so say with ",
+                    field("before"),
+                    " what is to be pruned"
+                ],
             ));
         }
     };
     if before > now {
         return Err(Error::new(
             Code::TimeInvalid,
-            format!(
-                "--before {before} lies in the future, and would prune everything: it is now {now}"
-            ),
+            message![
+                field("before"),
+                " {before} lies in the future, and would prune everything: it is now {now}"
+            ],
         ));
     }
     let service = ctx.service().await?;
@@ -92,7 +97,7 @@ pub(super) async fn purge(ctx: &Context, args: &PurgeArgs) -> Result<Reply> {
     let id = input::id_filter(args.id.as_deref())?;
     let agent_id = input::agent_filter(args.agent_id.as_deref())?;
     let before = given(args.before.as_deref())
-        .map(|text| input::point(text, "--before", &ctx.settings.timezone, ctx.clock.now()))
+        .map(|text| input::point(text, "before", &ctx.settings.timezone, ctx.clock.now()))
         .transpose()?;
     let service = ctx.service().await?;
     let whose = match (id, agent_id) {
@@ -101,7 +106,12 @@ pub(super) async fn purge(ctx: &Context, args: &PurgeArgs) -> Result<Reply> {
         (None, None) => {
             return Err(Error::new(
                 Code::Usage,
-                "say whose texts are to be removed: --id or --agent-id",
+                message![
+                    "say whose texts are to be removed: ",
+                    field("id"),
+                    " or ",
+                    field("agent_id")
+                ],
             ));
         }
     };
@@ -149,21 +159,24 @@ pub(super) async fn restore(ctx: &Context, args: &RestoreArgs) -> Result<Reply> 
     let database = &ctx.settings.database;
     let zone = Zone::parse(&ctx.settings.timezone)?;
     let now = ctx.clock.now();
-    let wrong = |text: &str| Err(Error::new(Code::Usage, text));
+    let wrong = |message: Message| Err(Error::new(Code::Usage, message));
     let restored = match (&args.file, args.settle, args.replay) {
         (_, true, true) => {
-            return wrong(
-                "--settle skips what has passed since the backup, and --replay catches up with it: leave \
-                 one of them out",
-            );
+            return wrong(message![
+                field("settle"),
+                " skips what has passed since the backup, and ",
+                field("replay"),
+                " catches up with it: leave one of them out"
+            ]);
         }
         (Some(file), _, replay) => service::restore(file, database, &zone, replay, now).await?,
         (None, true, false) => service::settle_in_place(database, &zone, now).await?,
         (None, false, _) => {
-            return wrong(
-                "no backup was named: give its file, or --settle for a database that is in its place \
-                 already",
-            );
+            return wrong(message![
+                "no backup was named: give its file, or ",
+                field("settle"),
+                " for a database that is in its place already"
+            ]);
         }
     };
     let mut message = match &args.file {

@@ -5,10 +5,11 @@ use serde_json::{Value, json};
 
 use super::Context;
 use super::args::KeyVerb;
-use super::input::{agent_filter, given, schedule_id};
+use super::input::{agent_filter, given};
 use super::output::{Reply, Text, keys_table};
 use crate::error::Result;
 use crate::models::StoredKey;
+use crate::operations::reading::number_of_schedule;
 
 pub(super) async fn key(ctx: &Context, verb: &KeyVerb) -> Result<Reply> {
     match verb {
@@ -17,7 +18,7 @@ pub(super) async fn key(ctx: &Context, verb: &KeyVerb) -> Result<Reply> {
         }
         KeyVerb::List => list(ctx).await,
         KeyVerb::Revoke(args) => {
-            let id = schedule_id(args)?;
+            let id = number_of_schedule(args.id.as_deref().or(args.position.as_deref()))?;
             ctx.service().await?.revoke_key(id).await?;
             let message = format!("Key {id} is revoked");
             let json = json!({ "status": "success", "revoked_id": id, "message": message });

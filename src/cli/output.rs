@@ -191,7 +191,7 @@ fn sentence(error: &Error) -> String {
         text.truncate(text.trim_end_matches(['.', ' ']).len());
         text.push_str(if text.ends_with('?') { " " } else { ". " });
         text.push_str("Example: ");
-        text.push_str(example);
+        text.push_str(&example);
     }
     text
 }
@@ -231,12 +231,9 @@ pub(super) fn write_err_lines(lines: &str) {
 }
 
 /// An answer with the warning that it carries.
-pub(super) fn reply(
-    answer: &impl Serialize,
-    text: impl Into<Text>,
-    warning: Option<&str>,
-) -> Result<Reply> {
+pub(super) fn reply(answer: &Value, text: impl Into<Text>) -> Result<Reply> {
     let text = text.into();
+    let warning = answer["warning"].as_str();
     Reply::new(
         answer,
         match warning {
@@ -260,6 +257,7 @@ pub(super) fn to_rows<T: Serialize>(items: &[T]) -> Result<Vec<Value>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::fields;
 
     #[test]
     fn a_line_of_an_answer_stays_one_line_whatever_it_holds() {
@@ -272,7 +270,7 @@ mod tests {
     fn an_error_is_one_text_with_its_causes_and_an_example() {
         let error = Error::new(Code::IntervalInvalid, "\"5x\" is not an interval.")
             .caused_by("no unit x")
-            .example("--every 5m");
+            .example(fields([("every", "5m")]));
         assert_eq!(
             error_json(&error),
             json!({

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 use super::output::Reply;
 use crate::config::{PLUGIN_FILE, RemoteSettings, Settings};
-use crate::error::{Code, Error, Result};
+use crate::error::{Code, Error, Result, shell};
 use files::{
     Change, FILES, NAME, UNCHANGED, UPDATED, check_ours, make_runnable, read_if_there, unusable,
     write_if_changed,
@@ -125,10 +125,11 @@ fn check_place(folder: &Path, given: &Path) -> Result<()> {
     let wrong = |problem: String, meant: Option<&Path>| {
         let error = Error::new(Code::FileUnusable, problem);
         match meant {
-            Some(meant) => {
-                error.example(format!("promptyoself plugin install {}", meant.display()))
-            }
-            None => error.example("promptyoself plugin install smcp/plugins"),
+            Some(meant) => error.example(shell(format!(
+                "promptyoself plugin install {}",
+                meant.display()
+            ))),
+            None => error.example(shell("promptyoself plugin install smcp/plugins")),
         }
     };
     let plugins = folder.parent().unwrap_or(folder);
@@ -221,7 +222,7 @@ fn wanted(settings: &Settings) -> Result<toml::Table> {
                 database.display()
             ),
         )
-        .example("--db ./promptyoself.db")
+        .example(shell("--db ./promptyoself.db"))
     })?;
     let mut letta = toml::Table::new();
     letta.insert("base_url".into(), settings.letta_url.clone().into());

@@ -5,30 +5,36 @@
 
 use clap::Command;
 
-use super::args::{Cli, PauseArgs, RegisterArgs, ResumeArgs, UpdateArgs, Verb};
-use crate::error::{Code, Error, Result};
+use super::args::{Cli, Verb};
+use super::{Asked, asked};
+use crate::error::{
+    self, Code, Error, Example, Message, Result, call, field, message, operation, shell,
+};
+use crate::operations;
+use crate::operations::Values;
+use crate::operations::definition::{Operation, Refused};
 
-/// The commands that are refused in the plugin.
-pub(super) const COMMANDS: &[&str] = &[
-    "serve", "mcp", "halt", "prune", "purge", "backup", "restore", "key", "plugin", "upload",
-    "connect", "rows",
-];
-/// The flags that are refused in the plugin, with those that only make sense beside them.
-pub(super) const FLAGS: &[&str] = &[
-    "prompt-file",
-    "ping-url",
-    "db",
-    "config",
-    "loop",
-    "interval",
-];
+/// The commands that are no operations, and are offered in the plugin.
+const OFFERED: &[&str] = &["execute", "doctor"];
 
-/// The commands of which `--all` is refused: there it is what is done to every agent's schedules.
-const NOT_TO_ALL: &[&str] = &["cancel", "pause", "resume"];
+/// Flags of those commands, and of all, that are refused there.
+const FLAGS: &[&str] = &["db", "config", "loop", "interval"];
+
+/// Whether a command is refused.
+pub(super) fn is_command_refused(command: &str) -> bool {
+    match operations::of_command(command) {
+        Some(operation) => operation.refused_in_plugin.is_some(),
+        None => !OFFERED.contains(&command),
+    }
+}
 
 /// Whether a flag of a command is refused.
 pub(super) fn is_refused(command: &str, flag: &str) -> bool {
-    FLAGS.contains(&flag) || flag == "all" && NOT_TO_ALL.contains(&command)
+    let mut taken = operations::of_command(command)
+        .into_iter()
+        .flat_map(Operation::parameters);
+    FLAGS.contains(&flag)
+        || taken.any(|p| p.field.refused_in_plugin.is_some() && asked::flag(p.field) == flag)
 }
 
 /// Hides what is refused from help.
@@ -40,7 +46,7 @@ pub(super) fn hide_refused(command: Command) -> Command {
             if refused { arg.hide(true) } else { arg }
         })
         .mut_subcommands(|sub| {
-            let refused = COMMANDS.contains(&sub.get_name());
+            let refused = is_command_refused(sub.get_name());
             hide_refused(sub.hide(refused))
         })
 }
@@ -49,116 +55,132 @@ pub(super) fn hide_refused(command: Command) -> Command {
 ///
 /// # Errors
 /// [`Code::RefusedInPlugin`], with what to do instead.
-pub(super) fn check(cli: &Cli) -> Result<()> {
+pub(super) fn check(cli: &Cli, asked: Option<&Asked>) -> Result<()> {
     if cli.db.is_some() {
         return refuse(
-            "--db",
+            shell("--db"),
             "which database is used is the operator's choice",
-            "promptyoself list",
+            call("list"),
         );
     }
     if cli.config.is_some() {
         return refuse(
-            "--config",
+            shell("--config"),
             "which settings are used is the operator's choice",
-            "promptyoself list",
+            call("list"),
         );
     }
-    match &cli.command {
-        Some(Verb::Register(args)) if args.prompt_file.is_some() => refuse(
-            "--prompt-file",
-            "it would read any file of the server; give the text itself",
-            "--prompt \"Check the backup\"",
-        ),
-        Some(Verb::Update(args)) if args.prompt_file.is_some() => refuse(
-            "--prompt-file",
-            "it would read any file of the server; give the text itself",
-            "--prompt \"Check the backup\"",
-        ),
-        Some(
-            Verb::Register(RegisterArgs { policy, .. }) | Verb::Update(UpdateArgs { policy, .. }),
-        ) if policy.ping_url.is_some() => refuse(
-            "--ping-url",
-            "it would let an agent reach any server that this one can reach; the operator sets it",
-            "promptyoself list",
-        ),
-        Some(Verb::Execute(args)) if args.r#loop => refuse(
-            "execute --loop",
-            "it would never return; without --loop it delivers what is due and returns, and a scheduler \
-             that runs all the time is started by the operator, from a shell: promptyoself serve",
-            "promptyoself execute",
-        ),
-        Some(
-            Verb::Cancel(which)
-            | Verb::Pause(PauseArgs { which, .. })
-            | Verb::Resume(ResumeArgs { which, .. }),
-        ) if which.all => refuse(
-            "--all",
-            "it would touch every agent's schedules; --agent-id touches those of one",
-            "promptyoself list",
-        ),
-        Some(Verb::Serve(_)) => refuse(
-            "serve",
-            "it would never return; the operator runs the scheduler, and test says whether it runs",
-            "promptyoself test",
-        ),
-        Some(Verb::Mcp) => refuse(
-            "mcp",
-            "it would never return; the operator connects MCP clients, and the plugin has the same \
-             commands",
-            "promptyoself list",
-        ),
-        Some(Verb::Halt(_)) => refuse(
-            "halt",
-            "it would stop every agent's prompts; pause stops one schedule",
-            "promptyoself list",
-        ),
-        Some(Verb::Prune(_) | Verb::Purge(_)) => refuse(
-            "what removes history",
-            "which history is kept is the operator's choice; history shows it",
-            "promptyoself history",
-        ),
-        Some(Verb::Backup(_) | Verb::Restore(_)) => refuse(
-            "what copies the database",
-            "it reads or writes files of the server; doctor says whether the database is sound",
-            "promptyoself doctor",
-        ),
-        Some(Verb::Upload(_)) => refuse(
-            "upload",
-            "it reads files of the server, and a tool is code that runs beside Letta",
-            "promptyoself list",
-        ),
-        Some(Verb::Connect(_)) => refuse(
-            "connect",
-            "which agents have which tools is the operator's choice",
-            "promptyoself list",
-        ),
-        Some(Verb::Rows) => refuse(
-            "rows",
-            "it changes every schedule as other programs on this machine may; list and update show \
-             and change them here",
-            "promptyoself list",
-        ),
-        Some(Verb::Key(_)) => refuse(
-            "key",
-            "who may call is the operator's choice",
-            "promptyoself list",
-        ),
-        Some(Verb::Plugin(_)) => refuse(
-            "plugin",
-            "it writes files on the server; the operator installs the plugin",
-            "promptyoself test",
-        ),
-        _ => Ok(()),
+    match asked {
+        Some(Asked::Operation(operation, values)) => check_operation(operation, values),
+        Some(Asked::Command(verb)) => check_command(verb),
+        None => Ok(()),
     }
 }
 
-fn refuse(what: &str, why: &str, instead: &str) -> Result<()> {
+fn check_operation(operation: &Operation, values: &Values) -> Result<()> {
+    if let Some(Refused { why, instead }) = operation.refused_in_plugin {
+        return refuse(operation.name, why, instead);
+    }
+    for parameter in operation.parameters() {
+        let field = parameter.field;
+        if let Some(Refused { why, instead }) = field.refused_in_plugin
+            && values.is_said(field)
+        {
+            return refuse(error::field(field.name), why, instead);
+        }
+    }
+    Ok(())
+}
+
+fn check_command(verb: &Verb) -> Result<()> {
+    match verb {
+        Verb::Execute(args) if args.r#loop => refuse(
+            message![operation("execute"), " ", field("loop")],
+            message![
+                "it would never return; without ",
+                field("loop"),
+                " it delivers what is due and returns, and a scheduler that runs all the time is \
+                 started by the operator, from a shell: ",
+                shell("promptyoself serve")
+            ],
+            call("execute"),
+        ),
+        Verb::Serve(_) => refuse(
+            "serve",
+            message![
+                "it would never return; the operator runs the scheduler, and ",
+                operation("test"),
+                " says whether it runs"
+            ],
+            call("test"),
+        ),
+        Verb::Mcp => refuse(
+            "mcp",
+            "it would never return; the operator connects MCP clients, and the plugin has the same \
+             commands",
+            call("list"),
+        ),
+        Verb::Prune(_) | Verb::Purge(_) => refuse(
+            "what removes history",
+            message![
+                "which history is kept is the operator's choice; ",
+                operation("history"),
+                " shows it"
+            ],
+            call("history"),
+        ),
+        Verb::Backup(_) | Verb::Restore(_) => refuse(
+            "what copies the database",
+            message![
+                "it reads or writes files of the server; ",
+                operation("doctor"),
+                " says whether the database is sound"
+            ],
+            call("doctor"),
+        ),
+        Verb::Upload(_) => refuse(
+            "upload",
+            "it reads files of the server, and a tool is code that runs beside Letta",
+            call("list"),
+        ),
+        Verb::Connect(_) => refuse(
+            "connect",
+            "which agents have which tools is the operator's choice",
+            call("list"),
+        ),
+        Verb::Rows => refuse(
+            "rows",
+            message![
+                "it changes every schedule as other programs on this machine may; ",
+                operation("list"),
+                " and ",
+                operation("update"),
+                " show and change them here"
+            ],
+            call("list"),
+        ),
+        Verb::Key(_) => refuse("key", "who may call is the operator's choice", call("list")),
+        Verb::Plugin(_) => refuse(
+            "plugin",
+            "it writes files on the server; the operator installs the plugin",
+            call("test"),
+        ),
+        Verb::Execute(_) | Verb::Doctor => Ok(()),
+    }
+}
+
+fn refuse(
+    what: impl Into<Message>,
+    why: impl Into<Message>,
+    instead: impl Into<Example>,
+) -> Result<()> {
     Err(Error::new(
         Code::RefusedInPlugin,
-        format!(
-            "{what} is refused in the plugin, because agents choose the plugin's arguments: {why}"
-        ),
+        message![
+            what,
+            " is refused in the plugin, because agents choose the plugin's arguments: ",
+            why
+        ],
     )
     .example(instead))
 }
@@ -166,12 +188,14 @@ fn refuse(what: &str, why: &str, instead: &str) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::Parser;
+    use clap::FromArgMatches;
 
     fn checked(words: &[&str]) -> Result<()> {
         let mut all = vec!["promptyoself"];
         all.extend(words);
-        check(&Cli::try_parse_from(all).unwrap())
+        let matches = crate::cli::definitions::definitions(true).get_matches_from(all);
+        let cli = Cli::from_arg_matches(&matches).unwrap();
+        check(&cli, Asked::read(&matches).unwrap().as_ref())
     }
 
     #[test]

@@ -8,9 +8,9 @@ use serde_json::{Value, json};
 
 use super::args::{NUMBER, SWITCH};
 use super::definitions::definitions;
-use super::plugin_guard::{COMMANDS, FLAGS};
+use super::plugin_guard::{is_command_refused, is_refused};
 use crate::config::Environment;
-use crate::error::Error;
+use crate::error::{Call, CommandLine, Error, Example, Fields, Words, command, shell};
 
 /// How a call's arguments were written: as flags, unless an SMCP server passes them as one text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,80 +37,85 @@ impl Form {
     }
 }
 
+/// The words of the plugin's tools: those of the command line, but that a command is a tool.
+struct Plugin;
+
+impl Words for Plugin {
+    fn field(&self, name: &str) -> String {
+        CommandLine.field(name)
+    }
+
+    fn operation(&self, name: &str) -> String {
+        CommandLine.operation(name)
+    }
+
+    fn call(&self, call: &Call) -> String {
+        match is_command_refused(&call.operation) {
+            true => CommandLine.call(call),
+            false => command(call),
+        }
+    }
+}
+
 /// An error in the words of the plugin's tools, without an example that would be refused in its turn.
 pub(super) fn reword(error: Error, form: Form) -> Error {
-    let text = in_tool_words(&error.chain());
-    let told = Error::new(error.code(), text);
-    match error.corrected() {
+    let told = Error::new(error.code(), error.chain_in(&Plugin));
+    match error.correction() {
         None => told,
-        Some(example) if example.ends_with("--help") => told,
+        Some(Example::Shell(text)) if text.ends_with("--help") => told,
         Some(example) if is_operators(example) => {
             told.hint("; this is for the operator of the plugin to put right")
         }
-        Some(example) => told.example(in_form(example, form)),
+        Some(example) => told.example(shell(in_form(example, form))),
     }
 }
 
 /// Whether an example is a matter of settings, or a command or flag that is refused in the plugin.
-fn is_operators(example: &str) -> bool {
-    let words: Vec<&str> = example.split_whitespace().collect();
-    let is_refused = |word: &&str| {
-        let flag = word.strip_prefix("--").unwrap_or_default();
-        FLAGS.contains(&flag)
+fn is_operators(example: &Example) -> bool {
+    let refuses = |command: &str, fields: &Fields| {
+        let mut names = fields.iter().map(|(name, _)| name.replace('_', "-"));
+        is_command_refused(command) || names.any(|name| is_refused(command, &name))
     };
-    match words.as_slice() {
-        ["promptyoself", command, ..] if COMMANDS.contains(command) => true,
-        ["promptyoself", ..] => words.iter().any(is_refused),
-        [flag, ..] if flag.starts_with("--") => words.iter().any(is_refused),
-        _ => true,
-    }
-}
-
-/// A text in which `promptyoself list` is the tool `list`. What was quoted is the caller's own.
-fn in_tool_words(text: &str) -> String {
-    let commands = definitions(true);
-    let is_tool = |word: &str| {
-        let name = word.trim_end_matches(|c: char| !c.is_ascii_alphanumeric());
-        !COMMANDS.contains(&name) && commands.find_subcommand(name).is_some()
-    };
-    let mut told = String::with_capacity(text.len());
-    for (at, part) in text.split('"').enumerate() {
-        if at > 0 {
-            told.push('"');
+    match example {
+        Example::Shell(_) => true,
+        Example::Json(_) => false,
+        Example::Fields(fields) => refuses("register", fields),
+        Example::Call(call) => refuses(&call.operation, &call.fields),
+        Example::Line(words) => {
+            let command = words.first().map(String::as_str).unwrap_or_default();
+            let mut flags = words.iter().filter_map(|word| word.strip_prefix("--"));
+            is_command_refused(command) || flags.any(|flag| is_refused(command, flag))
         }
-        let mut rest = part;
-        while let Some((before, after)) = rest.split_once("promptyoself ").filter(|_| at % 2 == 0) {
-            told.push_str(before);
-            let next = after.split(' ').next().unwrap_or_default();
-            if !is_tool(next) {
-                told.push_str("promptyoself ");
-            }
-            rest = after;
-        }
-        told.push_str(rest);
     }
-    told
 }
 
 /// An example in the form of the call.
-fn in_form(example: &str, form: Form) -> String {
-    let words = crate::mcp::split_words(example);
-    let (tool, flags) = match words.as_slice() {
-        [program, tool, flags @ ..] if program == "promptyoself" => (Some(tool.as_str()), flags),
-        flags => (None, flags),
+fn in_form(example: &Example, form: Form) -> String {
+    let (tool, arguments) = match example {
+        Example::Fields(fields) => (None, fields.clone()),
+        Example::Call(call) => (Some(&*call.operation), call.fields.clone()),
+        Example::Line(words) => match words.split_first() {
+            Some((tool, flags)) => (Some(tool.as_str()), arguments(tool, flags)),
+            None => (None, Fields::new()),
+        },
+        Example::Shell(_) | Example::Json(_) => return CommandLine.example(example),
     };
-    if form == Form::Flags {
-        return example.trim_start_matches("promptyoself ").to_owned();
-    }
-    let arguments = arguments(tool, flags);
     let written = match form {
-        Form::Flags | Form::Pairs => {
+        Form::Flags => {
+            let typed = CommandLine.example(example);
+            return typed
+                .strip_prefix("promptyoself ")
+                .unwrap_or(&typed)
+                .to_owned();
+        }
+        Form::Pairs => {
             let pairs = arguments.iter().map(|(name, value)| pair(name, value));
             pairs.collect::<Vec<_>>().join(" ")
         }
         Form::Json => {
-            let object = arguments.iter().cloned().collect();
-            Value::Object(object).to_string()
+            let given = arguments.iter();
+            let object = given.map(|(name, value)| (name.to_string(), value.clone()));
+            Value::Object(object.collect()).to_string()
         }
         Form::Python => {
             let items = arguments
@@ -127,9 +132,9 @@ fn in_form(example: &str, form: Form) -> String {
 }
 
 /// Flags and their values as arguments of a tool.
-fn arguments(tool: Option<&str>, words: &[String]) -> Vec<(String, Value)> {
+fn arguments(tool: &str, words: &[String]) -> Fields {
     let definitions = definitions(true);
-    let commands: Vec<&Command> = match tool.and_then(|t| definitions.find_subcommand(t)) {
+    let commands: Vec<&Command> = match definitions.find_subcommand(tool) {
         Some(command) => vec![command],
         None => definitions.get_subcommands().collect(),
     };
@@ -142,8 +147,8 @@ fn arguments(tool: Option<&str>, words: &[String]) -> Vec<(String, Value)> {
             .map(|name| name.to_string())
             .unwrap_or_default()
     };
-    let mut arguments = Vec::new();
-    let mut words = words.iter().peekable();
+    let mut arguments = Fields::new();
+    let mut words = words.iter();
     while let Some(word) = words.next() {
         let Some(flag) = word.strip_prefix("--") else {
             continue;
@@ -157,7 +162,7 @@ fn arguments(tool: Option<&str>, words: &[String]) -> Vec<(String, Value)> {
             }
             _ => json!(words.next().map(String::as_str).unwrap_or_default()),
         };
-        arguments.push((flag.replace('-', "_"), value));
+        arguments.push((flag.replace('-', "_").into(), value));
     }
     arguments
 }
@@ -196,45 +201,52 @@ fn python(value: &Value) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::error::Code;
+    use crate::error::{Code, call, fields, message};
 
-    fn told(example: &str, form: Form) -> Option<String> {
-        let error = Error::new(Code::Usage, "wrong").example(example);
-        reword(error, form).corrected().map(str::to_owned)
+    fn told(example: &Example, form: Form) -> Option<String> {
+        let error = Error::new(Code::Usage, "wrong").example(example.clone());
+        reword(error, form).corrected()
     }
 
     #[test]
     fn an_example_stands_in_the_form_of_the_call() {
         for (example, flags, pairs, python, json) in [
             (
-                "--every 30m",
+                fields([("every", "30m")]),
                 "--every 30m",
                 "every=30m",
                 "{'every': '30m'}",
                 r#"{"every":"30m"}"#,
             ),
             (
-                "--cron \"0 9 * * 1-5\"",
+                fields([("cron", "0 9 * * 1-5")]),
                 "--cron \"0 9 * * 1-5\"",
                 "cron=\"0 9 * * 1-5\"",
                 "{'cron': '0 9 * * 1-5'}",
                 r#"{"cron":"0 9 * * 1-5"}"#,
             ),
             (
-                "--max-repetitions 10",
+                fields([("max_repetitions", 10)]),
                 "--max-repetitions 10",
                 "max_repetitions=10",
                 "{'max_repetitions': 10}",
                 r#"{"max_repetitions":10}"#,
             ),
             (
-                "promptyoself list --all",
+                call("list").with("all", true).into(),
                 "list --all",
                 "list all=true",
                 "list {'all': True}",
                 r#"list {"all":true}"#,
             ),
-            ("promptyoself test", "test", "test", "test", "test"),
+            (
+                Example::Line(vec!["list".into(), "--limit".into(), "5".into()]),
+                "list --limit 5",
+                "list limit=5",
+                "list {'limit': 5}",
+                r#"list {"limit":5}"#,
+            ),
+            (call("test").into(), "test", "test", "test", "test"),
         ] {
             for (form, wanted) in [
                 (Form::Flags, flags),
@@ -242,7 +254,7 @@ mod tests {
                 (Form::Python, python),
                 (Form::Json, json),
             ] {
-                assert_eq!(told(example, form).as_deref(), Some(wanted), "{form:?}");
+                assert_eq!(told(&example, form).as_deref(), Some(wanted), "{form:?}");
             }
         }
     }
@@ -250,42 +262,51 @@ mod tests {
     #[test]
     fn nothing_is_advised_that_an_agent_cannot_do() {
         for example in [
-            "promptyoself serve",
-            "promptyoself halt --off",
-            "promptyoself list --db x",
-            "--db x",
-            "--prompt-file f",
-            "LETTA_BASE_URL=http://localhost:8283",
-            "[remote]",
-            "timezone = \"UTC\"",
+            call("serve").into(),
+            call("halt").with("off", true).into(),
+            call("execute").with("loop", true).into(),
+            Example::Line(vec!["list".into(), "--db".into(), "x".into()]),
+            Example::Line(vec!["serve".into()]),
+            shell("--db x").into(),
+            fields([("prompt_file", "f")]),
+            shell("LETTA_BASE_URL=http://localhost:8283").into(),
+            shell("timezone = \"UTC\"").into(),
         ] {
+            let shown = format!("{example:?}");
             let error = reword(
                 Error::new(Code::Usage, "wrong").example(example),
                 Form::Json,
             );
-            assert_eq!(error.corrected(), None, "{example}");
-            assert!(error.to_string().contains("operator"), "{example}");
+            assert_eq!(error.corrected(), None, "{shown}");
+            assert!(error.to_string().contains("operator"), "{shown}");
         }
-        assert_eq!(told("promptyoself register --help", Form::Flags), None);
+        let help = shell("promptyoself register --help").into();
+        assert_eq!(told(&help, Form::Flags), None);
     }
 
     #[test]
     fn a_command_with_a_tool_of_its_name_is_told_as_that_tool() {
-        for (text, wanted) in [
+        for (message, wanted) in [
             (
-                "move it with promptyoself update --id 5 --time …, or see promptyoself list.",
+                message![
+                    "move it with ",
+                    call("update").with("id", 5).with("time", "…"),
+                    ", or see ",
+                    call("list"),
+                    "."
+                ],
                 "move it with update --id 5 --time …, or see list.",
             ),
             (
-                "start one with: promptyoself serve --db x",
+                message!["start one with: ", shell("promptyoself serve --db x")],
                 "start one with: promptyoself serve --db x",
             ),
             (
-                "\"promptyoself list\" is not an interval",
-                "\"promptyoself list\" is not an interval",
+                message![call("halt").with("off", true), " lets it go on"],
+                "promptyoself halt --off lets it go on",
             ),
         ] {
-            assert_eq!(in_tool_words(text), wanted);
+            assert_eq!(message.in_words(&Plugin), wanted);
         }
     }
 }

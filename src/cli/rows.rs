@@ -4,7 +4,7 @@ use std::io::Read;
 
 use super::Context;
 use super::output::Reply;
-use crate::error::{Code, Error, Result};
+use crate::error::{Code, Error, Result, shell};
 use crate::service::RowRequest;
 
 /// The largest request that is read, in bytes: the largest prompt, with every character escaped.
@@ -14,7 +14,7 @@ pub(super) async fn rows(ctx: &Context) -> Result<Reply> {
     let mut text = String::new();
     let wrong = |what: String| {
         let text = format!("standard input is no request that rows understands: {what}");
-        Error::new(Code::Usage, text).example("echo '{\"do\": \"due\"}' | promptyoself rows")
+        Error::new(Code::Usage, text).example(shell("echo '{\"do\": \"due\"}' | promptyoself rows"))
     };
     std::io::stdin()
         .take(LARGEST)

@@ -20,7 +20,7 @@ pub(super) async fn execute(ctx: &Context) -> Result<Reply> {
         Some(_) => daemon::execute_within(LONGEST_WAIT, &service, &ctx.settings, stop).await?,
     };
     let text = json["message"].as_str().unwrap_or_default().to_owned();
-    reply(&json, text, json["warning"].as_str())
+    reply(&json, text)
 }
 
 pub(super) async fn execute_loop(ctx: &Context, poll: Duration) -> Result<Reply> {

@@ -6,7 +6,7 @@ use clap::Command;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
 use super::definitions::definitions;
-use crate::error::{Code, Error};
+use crate::error::{Code, CommandLine, Error, Example, shell};
 use crate::schedule::nearest;
 
 /// Commands by the words that other programs have for them. A word that may be two of ours is not
@@ -36,10 +36,10 @@ const OTHER_WORDS: &[(&str, &str)] = &[
 ];
 
 /// The command that is meant by a word that is none.
-pub(crate) fn command_meant(word: &str) -> Option<&'static str> {
+pub(crate) fn command_meant(word: &str) -> Option<String> {
     let word = word.to_ascii_lowercase().replace('_', "-");
     if let Some((_, command)) = OTHER_WORDS.iter().find(|(other, _)| *other == word) {
-        return Some(command);
+        return Some((*command).to_owned());
     }
     let known = definitions(false);
     let names: Vec<String> = known
@@ -47,16 +47,8 @@ pub(crate) fn command_meant(word: &str) -> Option<&'static str> {
         .filter(|c| !c.is_hide_set())
         .map(|c| c.get_name().to_owned())
         .collect();
-    let near = nearest(&word, names.iter().map(String::as_str))?;
-    COMMANDS.iter().find(|name| **name == near).copied()
+    nearest(&word, names.iter().map(String::as_str)).map(str::to_owned)
 }
-
-/// Every command that people call. A test compares it with the definitions.
-const COMMANDS: &[&str] = &[
-    "register", "list", "show", "update", "pause", "resume", "run", "preview", "cancel", "execute",
-    "test", "agents", "upload", "connect", "serve", "mcp", "history", "doctor", "prune", "purge",
-    "backup", "restore", "halt", "key", "plugin",
-];
 
 /// clap's report of wrong usage as one of our errors: on one line, with the command that was meant,
 /// or the help to look at. clap's own tips name what looks alike, and are left out: who types
@@ -83,7 +75,7 @@ pub(super) fn error(report: &clap::Error, args: &[OsString]) -> Error {
     let meant = match report.kind() {
         ErrorKind::InvalidSubcommand => wrong(ContextKind::InvalidSubcommand)
             .filter(|_| at.is_none())
-            .and_then(|word| Some((word, command_meant(word)?.to_owned()))),
+            .and_then(|word| Some((word, command_meant(word)?))),
         ErrorKind::UnknownArgument => wrong(ContextKind::InvalidArg).and_then(|word| {
             let word = word.split([' ', '=']).next()?;
             Some((word, flag_meant(word, at?)?))
@@ -100,7 +92,7 @@ pub(super) fn error(report: &clap::Error, args: &[OsString]) -> Error {
         Some(command) => format!("promptyoself {} --help", command.get_name()),
         None => "promptyoself --help".to_owned(),
     };
-    Error::new(Code::Usage, told).example(example.unwrap_or(help))
+    Error::new(Code::Usage, told).example(example.unwrap_or_else(|| shell(help).into()))
 }
 
 /// The flag of a command that a slip made another one of.
@@ -117,9 +109,9 @@ fn flag_meant(word: &str, command: &Command) -> Option<String> {
 }
 
 /// The command line again, with one word replaced, if it is short enough.
-fn replaced(args: &[OsString], wrong: &str, right: &str) -> Option<String> {
+fn replaced(args: &[OsString], wrong: &str, right: &str) -> Option<Example> {
     const LONGEST: usize = 1_000;
-    let mut words = vec!["promptyoself".to_owned()];
+    let mut words = Vec::new();
     let mut is_replaced = false;
     for arg in args.iter().skip(1) {
         let arg = arg.to_str()?;
@@ -134,8 +126,8 @@ fn replaced(args: &[OsString], wrong: &str, right: &str) -> Option<String> {
             None => words.push(arg.to_owned()),
         }
     }
-    let line = shlex::try_join(words.iter().map(String::as_str)).ok()?;
-    (is_replaced && line.len() <= LONGEST).then_some(line)
+    let line = Example::Line(words);
+    (is_replaced && CommandLine.example(&line).len() <= LONGEST).then_some(line)
 }
 
 #[cfg(test)]
@@ -143,13 +135,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_commands_are_those_that_are_defined() {
+    fn other_words_stand_for_commands_that_are_defined() {
         let known = definitions(false);
         let shown = known.get_subcommands().filter(|c| !c.is_hide_set());
         let names: Vec<&str> = shown.map(Command::get_name).collect();
-        assert_eq!(names, COMMANDS);
         for (word, command) in OTHER_WORDS {
-            assert!(COMMANDS.contains(command), "{word}");
+            assert!(names.contains(command), "{word}");
             assert!(known.find_subcommand(word).is_none(), "{word}");
         }
     }
@@ -169,7 +160,7 @@ mod tests {
             ("ru", None),
             ("", None),
         ] {
-            assert_eq!(command_meant(word), wanted, "{word}");
+            assert_eq!(command_meant(word).as_deref(), wanted, "{word}");
         }
     }
 }

@@ -6,7 +6,7 @@ use std::fmt;
 use jiff::{SignedDuration, Timestamp};
 
 use super::Moment;
-use crate::error::{Code, Error};
+use crate::error::{Code, Error, Example};
 
 /// How far two clocks may differ that show the same time.
 pub const SAME: SignedDuration = SignedDuration::from_mins(5);
@@ -162,7 +162,7 @@ impl fmt::Display for ClockDoubt {
 impl ClockDoubt {
     /// The refusal to do what goes by the clock; `so` says what that means, and `again` is what to do
     /// once the clock has been steady for a minute.
-    pub fn refuse(&self, so: &str, again: &str) -> Error {
+    pub fn refuse(&self, so: &str, again: impl Into<Example>) -> Error {
         Error::new(
             Code::ClockInDoubt,
             format!(

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use crate::error::{Code, Error, Result};
+use crate::error::{Code, Error, Result, shell};
 
 /// The variables we were started with, or those of a test.
 #[derive(Clone, Default)]
@@ -30,7 +30,7 @@ impl Environment {
                         Code::ConfigInvalid,
                         format!("{name}: the value is not UTF-8 text"),
                     )
-                    .example(format!("unset {name}")));
+                    .example(shell(format!("unset {name}"))));
                 }
                 Err(_) => {}
             }

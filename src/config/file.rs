@@ -9,7 +9,7 @@ use super::secret::Key;
 use super::sources::overruled;
 use super::value::invalid;
 use super::{Environment, budget, delivery, keeping, mcp, notify, remote, server};
-use crate::error::{Code, Error, Result};
+use crate::error::{Code, Error, Result, call, message, shell};
 use crate::limits;
 
 /// The file beside the plugin's shim.
@@ -72,13 +72,15 @@ pub(super) fn read(path: &Path) -> Result<File> {
     let text = read_text(path).map_err(|e| {
         Error::new(
             Code::FileUnusable,
-            format!(
-                "could not read the settings file {}: leave out --config and PROMPTYOSELF_CONFIG, \
-                 or name a file that exists",
-                path.display()
-            ),
+            message![
+                "could not read the settings file ",
+                path.display(),
+                ": leave out ",
+                shell("--config and PROMPTYOSELF_CONFIG"),
+                ", or name a file that exists"
+            ],
         )
-        .example("promptyoself list")
+        .example(call("list"))
         .caused_by(e)
     })?;
     parse(path, &text)

@@ -63,7 +63,10 @@ mod tests {
         for wrong in ["0", "-1d", "soon", "3 months"] {
             let error = retention(&[], Some(wrong)).unwrap_err();
             assert!(error.to_string().contains("[keeping]"), "{error}");
-            assert_eq!(error.corrected(), Some("PROMPTYOSELF_RETENTION=90d"));
+            assert_eq!(
+                error.corrected().as_deref(),
+                Some("PROMPTYOSELF_RETENTION=90d")
+            );
         }
     }
 }

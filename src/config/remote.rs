@@ -8,7 +8,7 @@ use super::places::address;
 use super::secret::Key;
 use super::sources::{ChosenKey, KeySources, REMOTE_KEY, REMOTE_URL as VARIABLE, choose_key};
 use super::value::{filled, invalid};
-use crate::error::{Code, Error, Result};
+use crate::error::{Code, Error, Result, call, shell};
 
 /// Where a server keeps the schedules, and our key for it.
 #[derive(Clone, Debug)]
@@ -48,10 +48,10 @@ impl RemoteSettings {
                  ({source}): run it on that machine, without that setting"
             ),
         );
-        error.example(match *source {
-            VARIABLE => "PROMPTYOSELF_URL=",
-            _ => "promptyoself test",
-        })
+        match *source {
+            VARIABLE => error.example(shell("PROMPTYOSELF_URL=")),
+            _ => error.example(call("test")),
+        }
     }
 }
 

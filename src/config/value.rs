@@ -1,10 +1,11 @@
 //! What every setting has in common.
 
-use crate::error::{Code, Error};
+use crate::error::{Code, Error, message, shell};
 
 /// A setting that can't be used: where it came from, what is wrong, and what to write instead.
 pub(super) fn invalid(source: &str, problem: impl std::fmt::Display, example: &str) -> Error {
-    Error::new(Code::ConfigInvalid, format!("{source}: {problem}")).example(example)
+    let message = message![shell(source.to_owned()), ": {problem}"];
+    Error::new(Code::ConfigInvalid, message).example(shell(example.to_owned()))
 }
 
 /// Empty text in the file counts as not given, as it does in the environment.

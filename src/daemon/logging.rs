@@ -11,7 +11,7 @@ use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
 use tracing_subscriber::registry::LookupSpan;
 
 use crate::config::Environment;
-use crate::error::{Code, Error, Result};
+use crate::error::{Code, Error, Result, shell};
 use crate::limits;
 use crate::printable::printable;
 
@@ -44,7 +44,7 @@ fn filter(levels: &str) -> Result<EnvFilter> {
             format!("PROMPTYOSELF_LOG: {levels:?} is not a log level"),
         )
         .caused_by(e)
-        .example("PROMPTYOSELF_LOG=info")
+        .example(shell("PROMPTYOSELF_LOG=info"))
     };
     let filter = EnvFilter::try_new(levels).map_err(wrong)?;
     let says_more = filter.max_level_hint() > Some(LevelFilter::WARN);

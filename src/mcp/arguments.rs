@@ -10,8 +10,10 @@ use std::collections::BTreeMap;
 use rmcp::model::JsonObject;
 use serde_json::Value;
 
-use super::definition::{Definition, Kind, Parameter};
-use crate::error::{Code, Error, Result};
+use super::definition::Definition;
+use crate::error::{Code, Error, Example, Result};
+use crate::operations::Values;
+use crate::operations::definition::{Kind, Parameter};
 
 pub(super) use mended::{EXCLUSIVE, can_be_repeated};
 
@@ -51,7 +53,7 @@ impl Arguments {
     pub fn read(tool: &Definition, call: JsonObject) -> Result<Self> {
         Self::understand(tool, &call).map_err(|error| {
             let mended = mended::call(tool, &call);
-            error.example_if(mended.map(|call| call.to_string()))
+            error.example_if(mended.map(Example::Json))
         })
     }
 
@@ -69,10 +71,10 @@ impl Arguments {
                 continue;
             }
             check_kind(tool, parameter, value)?;
-            if let Some(other) = given.insert(parameter.name, value.clone())
+            if let Some(other) = given.insert(parameter.argument(), value.clone())
                 && text_of(&other) != text_of(value)
             {
-                let name = parameter.name;
+                let name = parameter.argument();
                 return Err(Error::new(
                     Code::Usage,
                     format!(
@@ -94,6 +96,21 @@ impl Arguments {
     /// Whether a switch was set.
     pub fn switch(&self, name: &str) -> bool {
         self.given.get(name).and_then(as_switch).unwrap_or(false)
+    }
+
+    /// Everything that was given, by the fields' own names.
+    pub fn values(&self, tool: &Definition) -> Values {
+        let mut values = Values::default();
+        for parameter in tool.parameters() {
+            let field = parameter.field;
+            if let Some(value) = self.given.get(parameter.argument()) {
+                match field.kind {
+                    Kind::Switch => values.set(field, as_switch(value).unwrap_or(false)),
+                    _ => values.set(field, text_of(value)),
+                }
+            }
+        }
+        values
     }
 
     /// Whether anything was given under a name.
@@ -121,14 +138,14 @@ pub(super) fn snake_case(key: &str) -> String {
 }
 
 /// The parameter of a name or an alias.
-pub(super) fn find<'a>(tool: &'a Definition, name: &str) -> Option<&'a Parameter> {
-    let is_called = |p: &&Parameter| p.name == name || p.aliases.contains(&name);
-    tool.parameters.iter().find(is_called)
+pub(super) fn find(tool: &Definition, name: &str) -> Option<&'static Parameter> {
+    let is_called = |p: &&Parameter| p.argument() == name || p.field.aliases.contains(&name);
+    tool.parameters().find(is_called)
 }
 
 /// Whether an argument means nothing: as [`is_nothing`] has it, unless that is one of its words.
 pub(super) fn means_nothing(parameter: &Parameter, value: &Value) -> bool {
-    let is_word = match (parameter.kind, value) {
+    let is_word = match (parameter.field.kind, value) {
         (Kind::Word(words), Value::String(text)) => words.contains(&text.trim()),
         _ => false,
     };
@@ -173,15 +190,15 @@ fn as_switch(value: &Value) -> Option<bool> {
 
 /// Refuses what can't be meant. What a text or a number says is read later, with better words.
 fn check_kind(tool: &Definition, parameter: &Parameter, value: &Value) -> Result<()> {
-    let (fits, wanted) = match parameter.kind {
+    let (fits, wanted) = match parameter.field.kind {
         Kind::Switch => (as_switch(value).is_some(), "true or false"),
-        Kind::Number => (value.is_number() || value.is_string(), "a whole number"),
+        Kind::Number(..) => (value.is_number() || value.is_string(), "a whole number"),
         Kind::Text | Kind::Word(_) => (value.is_string() || value.is_number(), "text"),
     };
     if fits {
         return Ok(());
     }
-    let name = parameter.name;
+    let name = parameter.argument();
     Err(Error::new(
         Code::Usage,
         format!(
@@ -193,7 +210,7 @@ fn check_kind(tool: &Definition, parameter: &Parameter, value: &Value) -> Result
 }
 
 fn unknown(tool: &Definition, key: &str, name: &str) -> Error {
-    let names: Vec<&str> = tool.parameters.iter().map(|p| p.name).collect();
+    let names: Vec<&str> = tool.parameters().map(|p| p.argument()).collect();
     let near = nearest(name, names.iter().copied());
     let meant = near.map_or(String::new(), |n| format!(" Is {n} meant?"));
     Error::new(

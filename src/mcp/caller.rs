@@ -10,6 +10,7 @@ use serde_json::{Map, Value};
 use super::{Backend, Call};
 use crate::error::{Code, Error, Result};
 use crate::models::{AgentId, Caller};
+use crate::operations::{AGENTS, Values};
 
 /// The header by which a client names its session.
 pub(super) const SESSION_HEADER: &str = "mcp-session-id";
@@ -220,9 +221,13 @@ impl Call {
         if !self.shared.settings.single_agent {
             return Ok(None);
         }
-        let listed = self.operations.agents().await?;
-        match listed.agents.as_slice() {
-            [only] => Ok(Some((AgentId::parse(&only.id)?, Source::OnlyAgent))),
+        let listed = self.operations.ask(&AGENTS, &Values::default()).await?;
+        let agents = listed["agents"].as_array().map_or(&[][..], Vec::as_slice);
+        match agents {
+            [only] => {
+                let id = only["id"].as_str().unwrap_or_default();
+                Ok(Some((AgentId::parse(id)?, Source::OnlyAgent)))
+            }
             _ => Ok(None),
         }
     }

@@ -10,6 +10,7 @@ use serde_json::{Map, Value, json};
 
 use super::Call;
 use crate::error::Result;
+use crate::operations::definition::{Kind, Parameter};
 
 /// The answer of a tool, on its way.
 pub type Answering<'a> = Pin<Box<dyn Future<Output = Result<Value>> + Send + 'a>>;
@@ -22,8 +23,8 @@ pub struct Definition {
     pub title: &'static str,
     /// What it does, for a language model.
     pub description: &'static str,
-    /// What it takes.
-    pub parameters: &'static [Parameter],
+    /// What it takes, in groups.
+    pub parameters: &'static [&'static [Parameter]],
     /// What its answer holds.
     pub answers: &'static [Field],
     /// What it does to the schedules.
@@ -45,36 +46,6 @@ pub enum Effect {
     Sets,
     /// It sends something to an agent, or ends something for good.
     Acts,
-}
-
-/// Something that a tool takes.
-#[derive(Debug)]
-pub struct Parameter {
-    /// Its name.
-    pub name: &'static str,
-    /// Other names under which it is understood.
-    pub aliases: &'static [&'static str],
-    /// What kind of value it is.
-    pub kind: Kind,
-    /// Whether nothing can be done without it.
-    pub is_required: bool,
-    /// What it means, for a language model.
-    pub description: &'static str,
-    /// Values that work, as JSON; they are told at the end of the description.
-    pub examples: &'static [&'static str],
-}
-
-/// The kind of a value.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    /// Text.
-    Text,
-    /// A whole number.
-    Number,
-    /// Yes or no.
-    Switch,
-    /// One of some words.
-    Word(&'static [&'static str]),
 }
 
 /// Something that an answer holds.
@@ -120,96 +91,19 @@ impl Shape {
     }
 }
 
-/// A parameter that need not be given.
-pub const fn optional(
-    name: &'static str,
-    kind: Kind,
-    description: &'static str,
-    examples: &'static [&'static str],
-) -> Parameter {
-    Parameter {
-        name,
-        aliases: &[],
-        kind,
-        is_required: false,
-        description,
-        examples,
+/// The schema of a parameter, in the words that every model's API takes: Gemini's refuses a request
+/// whole for a keyword it does not know, and JSON Schema's `examples` is one.
+fn schema(parameter: &Parameter) -> Value {
+    let kind = match parameter.field.kind {
+        Kind::Text | Kind::Word(_) => "string",
+        Kind::Number(..) => "integer",
+        Kind::Switch => "boolean",
+    };
+    let mut schema = json!({ "type": kind, "description": parameter.described() });
+    if let Kind::Word(words) = parameter.field.kind {
+        schema["enum"] = json!(words);
     }
-}
-
-/// A parameter that must be given.
-pub const fn required(
-    name: &'static str,
-    kind: Kind,
-    description: &'static str,
-    examples: &'static [&'static str],
-) -> Parameter {
-    Parameter {
-        is_required: true,
-        ..optional(name, kind, description, examples)
-    }
-}
-
-impl Parameter {
-    /// The same under other names too.
-    pub const fn also(self, aliases: &'static [&'static str]) -> Parameter {
-        Parameter { aliases, ..self }
-    }
-
-    /// The same with another meaning.
-    pub const fn meaning(self, description: &'static str) -> Parameter {
-        Parameter {
-            description,
-            ..self
-        }
-    }
-
-    /// The same where it need not be given.
-    pub const fn not_required(self) -> Parameter {
-        Parameter {
-            is_required: false,
-            ..self
-        }
-    }
-
-    /// Its schema, in the words that every model's API takes: Gemini's refuses a request whole for
-    /// a keyword it does not know, and JSON Schema's `examples` is one.
-    fn schema(&self) -> Value {
-        let kind = match self.kind {
-            Kind::Text | Kind::Word(_) => "string",
-            Kind::Number => "integer",
-            Kind::Switch => "boolean",
-        };
-        let mut schema = json!({ "type": kind, "description": self.told() });
-        if let Kind::Word(words) = self.kind {
-            schema["enum"] = json!(words);
-        }
-        schema
-    }
-
-    /// What it means, with values that work.
-    fn told(&self) -> String {
-        let examples: Vec<String> = match self.kind {
-            // Its words are told already.
-            Kind::Word(_) | Kind::Switch => Vec::new(),
-            Kind::Number => self.examples.iter().map(|n| (*n).to_owned()).collect(),
-            Kind::Text => self.examples.iter().map(|t| format!("{t:?}")).collect(),
-        };
-        let stop = if self.description.ends_with('.') {
-            ""
-        } else {
-            "."
-        };
-        match examples.as_slice() {
-            [] => self.description.to_owned(),
-            [one] => format!("{}{stop} Example: {one}", self.description),
-            several => format!(
-                "{}{stop} Examples: {}",
-                self.description,
-                several.join(", ")
-            ),
-        }
-    }
+    schema
 }
 
 /// What an answer holds under a key.
@@ -231,6 +125,11 @@ pub const fn nullable(name: &'static str, shape: Shape, description: &'static st
 }
 
 impl Definition {
+    /// Everything it takes.
+    pub fn parameters(&self) -> impl Iterator<Item = &'static Parameter> + use<> {
+        self.parameters.iter().flat_map(|group| group.iter())
+    }
+
     /// The tool as clients are told of it.
     pub fn to_tool(&self) -> Tool {
         let annotations = ToolAnnotations::with_title(self.title)
@@ -247,15 +146,13 @@ impl Definition {
     /// Not closed: routers add fields of their own, which clients must be able to send.
     fn input_schema(&self) -> JsonObject {
         let properties: Map<String, Value> = self
-            .parameters
-            .iter()
-            .map(|p| (p.name.to_owned(), p.schema()))
+            .parameters()
+            .map(|p| (p.argument().to_owned(), schema(p)))
             .collect();
         let required: Vec<&str> = self
-            .parameters
-            .iter()
+            .parameters()
             .filter(|p| p.is_required)
-            .map(|p| p.name)
+            .map(|p| p.argument())
             .collect();
         let mut schema = JsonObject::new();
         schema.insert("type".into(), "object".into());

@@ -13,11 +13,9 @@ pub(crate) use delivering::LONGEST_WAIT;
 use std::sync::OnceLock;
 
 use rmcp::model::Tool;
-use serde::Serialize;
-use serde_json::Value;
 
 use super::definition::Definition;
-use crate::error::{Code, Error, Result};
+use crate::operations::vocabulary;
 
 /// Every tool, in the order in which clients list them.
 const ALL: &[&Definition] = &[
@@ -72,7 +70,7 @@ pub fn meant(name: &str) -> Option<&'static str> {
         return Some(tool.name);
     }
     let command = match verb {
-        "delete" | "remove" | "rm" => Some("cancel"),
+        "delete" | "remove" | "rm" => Some("cancel".to_owned()),
         verb => crate::cli::command_meant(verb),
     };
     // By its ending: what all names begin with makes all of them alike.
@@ -84,32 +82,26 @@ pub fn meant(name: &str) -> Option<&'static str> {
         let tool = ALL.iter().find(|t| t.name.ends_with(ending))?;
         Some(tool.name)
     };
-    command.and_then(super::errors::tool_of).or_else(near)
-}
-
-/// An answer as JSON.
-fn to_json(answer: &impl Serialize) -> Result<Value> {
-    serde_json::to_value(answer)
-        .map_err(|e| Error::new(Code::Internal, "could not put the answer into JSON").caused_by(e))
+    command.and_then(|c| vocabulary::tool(&c)).or_else(near)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::mcp::definition::Kind;
+    use crate::operations::definition::Kind;
 
     #[test]
     fn every_tool_and_argument_says_what_it_is_for() {
         for tool in all() {
             assert!(tool.description.len() > 60, "{}", tool.name);
-            for p in tool.parameters {
-                assert!(p.description.len() > 15, "{} {}", tool.name, p.name);
-                let is_switch = p.kind == Kind::Switch;
+            for p in tool.parameters() {
+                let name = p.argument();
+                assert!(p.described().len() > 15, "{} {name}", tool.name);
+                let is_switch = p.field.kind == Kind::Switch;
                 assert!(
-                    is_switch || !p.examples.is_empty(),
-                    "{} {}",
-                    tool.name,
-                    p.name
+                    is_switch || !p.field.examples.is_empty(),
+                    "{} {name}",
+                    tool.name
                 );
             }
             assert!(
@@ -144,10 +136,8 @@ mod tests {
         for tool in all() {
             assert_eq!(all().iter().filter(|t| t.name == tool.name).count(), 1);
             let mut names: Vec<&str> = tool
-                .parameters
-                .iter()
-                .flat_map(|p| p.aliases.iter().chain([&p.name]))
-                .copied()
+                .parameters()
+                .flat_map(|p| p.field.aliases.iter().copied().chain([p.argument()]))
                 .collect();
             let all = names.len();
             names.sort_unstable();

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::error::{Code, Error, Result};
+use crate::error::{Code, Error, Result, call, field, message, operation, quoted};
 use crate::limits;
 
 /// The id of a Letta agent, checked to hold only what an agent id can hold.
@@ -25,9 +25,15 @@ impl AgentId {
         if id.is_empty() {
             return Err(Error::new(
                 Code::AgentMissing,
-                "no agent was given: say which one with --agent-id; agents lists those that exist",
+                message![
+                    "no agent was given: say which one with ",
+                    field("agent_id"),
+                    "; ",
+                    operation("agents"),
+                    " lists those that exist"
+                ],
             )
-            .example("promptyoself agents"));
+            .example(call("agents")));
         }
         let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
         if id.len() > Self::LONGEST
@@ -37,14 +43,17 @@ impl AgentId {
             let shown: String = id.chars().take(80).collect();
             return Err(Error::new(
                 Code::AgentInvalid,
-                format!(
-                    "{shown:?} is not an agent id: it may hold only letters, digits, '-', '_' and \
-                     '.', must begin with a letter or a digit, and may be at most {} long; agents \
-                     lists those that exist",
-                    Self::LONGEST
-                ),
+                message![
+                    quoted(shown),
+                    " is not an agent id: it may hold only letters, digits, '-', '_' and '.', must \
+                     begin with a letter or a digit, and may be at most ",
+                    Self::LONGEST,
+                    " long; ",
+                    operation("agents"),
+                    " lists those that exist"
+                ],
             )
-            .example("promptyoself agents"));
+            .example(call("agents")));
         }
         Ok(AgentId(id.to_owned()))
     }

@@ -3,7 +3,7 @@
 use url::Url;
 
 use super::words;
-use crate::error::{Code, Error, Result};
+use crate::error::{Code, Error, Result, field, message};
 use crate::http::origin;
 use crate::limits;
 
@@ -37,10 +37,11 @@ impl PingUrl {
             // The text may hold a secret, so it is not repeated.
             Error::new(
                 Code::PolicyInvalid,
-                format!(
-                    "--ping-url {problem}: give the address of the check, beginning with http:// \
-                     or https://, or none"
-                ),
+                message![
+                    field("ping_url"),
+                    " {problem}: give the address of the check, beginning with http:// or https://, \
+                     or none"
+                ],
             )
         };
         if text.len() > limits::ADDRESS {

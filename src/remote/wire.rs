@@ -10,7 +10,7 @@ use crate::api::problem::ProblemBody;
 use crate::api::{BASE, FLAGS, IDEMPOTENCY_KEY, ON_BEHALF_HEADER, WORDING_HEADER};
 use crate::clock::Clock;
 use crate::config::RemoteSettings;
-use crate::error::{Code, Error, Result};
+use crate::error::{Code, Error, Result, call, message, shell};
 use crate::http::body::{self, Unread};
 use crate::http::{self, limits, redirect};
 use crate::ids::new_id;
@@ -50,7 +50,7 @@ impl Wire {
                 Code::ConfigInvalid,
                 format!("could not prepare to speak to {}: {e}", settings.url),
             )
-            .example("PROMPTYOSELF_URL=http://127.0.0.1:8465")
+            .example(shell("PROMPTYOSELF_URL=http://127.0.0.1:8465"))
         };
         let base = Url::parse(&settings.url).map_err(|e| unusable(e.to_string()))?;
         let mut headers = HeaderMap::new();
@@ -205,10 +205,10 @@ impl Wire {
             Code::ServerWrong,
             format!("the server at {} answered HTTP {status}: {led}", self.url),
         )
-        .example("promptyoself test")
+        .example(call("test"))
     }
 
-    fn wrong(&self, what: &str, cause: Option<serde_json::Error>) -> Error {
+    pub(super) fn wrong(&self, what: &str, cause: Option<serde_json::Error>) -> Error {
         let error = Error::new(
             Code::ServerWrong,
             format!(
@@ -217,7 +217,7 @@ impl Wire {
                 self.url
             ),
         )
-        .example("promptyoself test");
+        .example(call("test"));
         match cause {
             Some(cause) => error.caused_by(cause),
             None => error,
@@ -228,13 +228,15 @@ impl Wire {
         let unreachable = |what: &str, why: &str| {
             Error::new(
                 Code::ServerUnreachable,
-                format!(
-                    "{what} the server of the schedules at {}: see whether promptyoself serve runs \
-                     there, and whether PROMPTYOSELF_URL is right: {why}",
-                    self.url
-                ),
+                message![
+                    "{what} the server of the schedules at ",
+                    &self.url,
+                    ": see whether ",
+                    shell("promptyoself serve"),
+                    " runs there, and whether PROMPTYOSELF_URL is right: {why}"
+                ],
             )
-            .example("promptyoself test")
+            .example(call("test"))
         };
         match lost {
             Lost::Refused(error) => error,

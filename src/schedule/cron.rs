@@ -16,7 +16,7 @@ use self::field::Field;
 pub(super) use self::field::{MONTHS, WEEKDAYS};
 pub(super) use self::instants::Instants;
 use super::{Zone, meant, shown};
-use crate::error::{Code, Error, Result};
+use crate::error::{Code, Error, Message, Result, fields};
 
 /// A cron pattern that matches at least one day.
 ///
@@ -69,7 +69,7 @@ impl CronSpec {
             return Self::parse(&five);
         }
         Err(match meant::cron::cron(text) {
-            Some(meant) if error.corrected().is_none() => error.example(meant.flags()),
+            Some(meant) if error.correction().is_none() => error.example(meant.example()),
             _ => error,
         })
     }
@@ -274,7 +274,7 @@ fn nickname<'a>(text: &str, lower: &'a str) -> Result<&'a str> {
             .example_if(
                 super::IntervalSpec::parse(interval)
                     .ok()
-                    .map(|interval| format!("--every {}", interval.text().replace(' ', ""))),
+                    .map(|interval| fields([("every", interval.text().replace(' ', ""))])),
             )),
             None => Err(invalid(format!(
                 "{} is not a known nickname: there are @hourly, @daily, @midnight, @weekly, \
@@ -316,8 +316,8 @@ fn idle(field: Field, text: &str, step: u16, pattern: &str) -> Error {
         Field::Weekday => "week",
     };
     let every = match (field, others.as_slice()) {
-        (Field::Minute, ["*", "*", "*", "*"]) => Some(format!("--every {step}m")),
-        (Field::Hour, ["0", "*", "*", "*"]) => Some(format!("--every {step}h")),
+        (Field::Minute, ["*", "*", "*", "*"]) => Some(format!("{step}m")),
+        (Field::Hour, ["0", "*", "*", "*"]) => Some(format!("{step}h")),
         _ => None,
     };
     let every = every.filter(|_| text.starts_with("*/"));
@@ -329,7 +329,7 @@ fn idle(field: Field, text: &str, step: u16, pattern: &str) -> Error {
             field.name()
         ),
     )
-    .example_if(every)
+    .example_if(every.map(|every| fields([("every", every)])))
 }
 
 /// The error for a pattern that never fires, and why.
@@ -340,7 +340,7 @@ pub(super) fn never(spec: &CronSpec, why: &str) -> Error {
     )
 }
 
-fn invalid(wrong: impl Into<String>) -> Error {
+fn invalid(wrong: impl Into<Message>) -> Error {
     Error::new(Code::CronInvalid, wrong)
 }
 

@@ -3,7 +3,7 @@
 use jiff::{Span, Timestamp};
 
 use super::{Zone, cut, meant, shown};
-use crate::error::{Code, Error, Result};
+use crate::error::{Code, Error, Message, Result, field, fields, message};
 
 /// An interval that is at least a second and at most ten years.
 ///
@@ -174,7 +174,7 @@ fn read(text: &str) -> Result<Step> {
     }
     let lower = text.to_ascii_lowercase();
     if lower.starts_with('-') {
-        return Err(invalid(&format!(
+        return Err(invalid(format!(
             "{} is negative: an interval is at least 1 second",
             shown(text)
         )));
@@ -196,7 +196,7 @@ fn read(text: &str) -> Result<Step> {
             return Err(not_understood(text, word));
         };
         if seen.contains(unit) {
-            return Err(invalid(&format!("{} has the same unit twice", shown(text))));
+            return Err(invalid(format!("{} has the same unit twice", shown(text))));
         }
         seen.push(*unit);
         let number = digits.parse::<i64>().ok();
@@ -254,7 +254,7 @@ fn add(sum: Option<i64>, number: Option<i64>, worth: i64) -> Option<i64> {
 fn checked(text: &str, seconds: Option<i64>, days: i64) -> Result<Step> {
     let step = match (seconds, days) {
         (Some(0), 0) => {
-            return Err(invalid(&format!(
+            return Err(invalid(format!(
                 "{} is zero: an interval is at least 1 second",
                 shown(text)
             )));
@@ -264,7 +264,7 @@ fn checked(text: &str, seconds: Option<i64>, days: i64) -> Result<Step> {
         _ => None,
     };
     step.ok_or_else(|| {
-        invalid(&format!(
+        invalid(format!(
             "{} is too long: an interval is at most 10 years ({LONGEST_DAYS}d)",
             shown(text)
         ))
@@ -278,29 +278,31 @@ fn months_or_minutes(text: &str) -> Error {
     let days = days
         .filter(|d| *d <= LONGEST_DAYS)
         .map_or(String::new(), |d| format!(", {d}d for days"));
-    let wrong = format!(
-        "{} may mean months or minutes: write {n}m for minutes{days}, or a cron pattern for days of \
-         the month, as in --cron \"0 9 1 * *\"",
-        shown(text)
-    );
-    Error::new(Code::IntervalInvalid, wrong)
+    invalid(message![
+        shown(text),
+        " may mean months or minutes: write {n}m for minutes{days}, or a cron pattern for days of the \
+         month, as in ",
+        field("cron"),
+        " \"0 9 1 * *\""
+    ])
 }
 
 /// The error for a text that can't be taken apart, with what it means if that is known.
 fn not_understood(text: &str, word: &str) -> Error {
-    let why = match word {
-        "mo" | "mon" | "month" | "months" | "y" | "yr" | "year" | "years" => {
-            "; months and years differ in length, so use a cron pattern, as in --cron \"0 9 1 * *\""
-        }
-        _ => "",
-    };
-    let error = invalid(&format!(
+    let mut error = invalid(format!(
         "{} is not an interval: write whole numbers with a unit, s m h (elapsed time) or d w \
-         (days), as in 30s, 5m, 1h30m, 2d, 1w; a bare number is seconds{why}",
+         (days), as in 30s, 5m, 1h30m, 2d, 1w; a bare number is seconds",
         shown(text)
     ));
+    if let "mo" | "mon" | "month" | "months" | "y" | "yr" | "year" | "years" = word {
+        error = error.hint(message![
+            "; months and years differ in length, so use a cron pattern, as in ",
+            field("cron"),
+            " \"0 9 1 * *\""
+        ]);
+    }
     match meant::interval::interval(text) {
-        Some(every) => error.example(format!("--every {every}")),
+        Some(every) => error.example(fields([("every", every)])),
         None => match meant::cron::pattern(text) {
             Some(pattern) => error.example(pattern),
             None => error,
@@ -320,14 +322,14 @@ fn mixing(text: &str, seconds: Option<i64>, days: Option<i64>) -> Error {
         shown(text)
     );
     let (Some(whole), Some(days)) = (whole, days.filter(|d| *d <= LONGEST_DAYS)) else {
-        return invalid(&wrong);
+        return invalid(wrong);
     };
     let elapsed = compact(whole);
     let both = format!("{wrong}: write all of it as elapsed time ({elapsed}) or as days ({days}d)");
-    invalid(&both).example(format!("--every {elapsed}"))
+    invalid(both).example(fields([("every", elapsed)]))
 }
 
-fn invalid(wrong: &str) -> Error {
+fn invalid(wrong: impl Into<Message>) -> Error {
     Error::new(Code::IntervalInvalid, wrong)
 }
 

@@ -6,7 +6,7 @@ use jiff::tz::Offset;
 
 use super::iso::{self, Unread};
 use super::{Zone, cut, meant, shown, zone};
-use crate::error::{Code, Error, Result};
+use crate::error::{Code, Error, Result, fields};
 
 /// What a reader makes of a text: `None` if it is not in the reader's form at all, so that the
 /// next may try.
@@ -23,11 +23,11 @@ type Reading = Option<Result<Timestamp>>;
 pub fn parse_time(text: &str, zone: &Zone, now: Timestamp) -> Result<Timestamp> {
     read_time(text, zone, now).map_err(|error| {
         let time = meant_time(text, zone, now).filter(|(at, _)| *at > now);
-        let example = time.map(|(_, written)| format!("--time \"{written}\""));
+        let example = time.map(|(_, written)| fields([("time", written)]));
         let example = example.or_else(|| meant::cron::pattern(text)).or_else(|| {
             let every = text.trim_start().to_ascii_lowercase().starts_with("every ");
             let every = meant::interval::interval(text).filter(|_| every);
-            every.map(|every| format!("--every {every}"))
+            every.map(|every| fields([("every", every)]))
         });
         error.example_if(example)
     })
@@ -233,7 +233,7 @@ mod tests {
                 error.to_string().contains("2026-11-20T10:00:00Z"),
                 "{error}"
             );
-            assert_eq!(error.corrected(), meant, "{text:?}");
+            assert_eq!(error.corrected().as_deref(), meant, "{text:?}");
         }
     }
 

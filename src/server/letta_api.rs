@@ -20,7 +20,7 @@ use axum::routing::any;
 use serde_json::Value;
 
 use super::App;
-use crate::error::{Code, Error, Result};
+use crate::error::{Code, Error, Result, shell};
 use crate::models::{AgentId, LARGEST_REQUEST};
 use crate::service::{Registration, ScheduledMessage};
 use crate::web::bodies;
@@ -140,7 +140,8 @@ impl Face {
 
     fn upstream(&self) -> Result<&Upstream> {
         self.upstream.as_ref().map_err(|e| {
-            Error::new(e.code(), e.to_string()).example("LETTA_BASE_URL=http://localhost:8283")
+            Error::new(e.code(), e.to_string())
+                .example(shell("LETTA_BASE_URL=http://localhost:8283"))
         })
     }
 }

@@ -1,45 +1,41 @@
 //! `/api/v1`: everything that can be done with schedules, as JSON over HTTP, and the OpenAPI document
 //! that describes it.
 
-mod changes;
-mod control;
+mod ask;
 mod extract;
 mod idempotency;
-mod occurrences;
 mod openapi;
 mod running;
-mod schedules;
-mod status;
+mod words;
 
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{Request, State};
 use axum::http::{StatusCode, Uri, header};
 use axum::middleware::{self, Next};
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use axum::routing::get;
-use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
+use serde_json::Value;
 
 use super::App;
-use crate::api::{FLAGS, WORDING_HEADER, wording};
-use crate::error::{Code, Error};
+use crate::api::problem::ProblemBody;
+use crate::api::{FLAGS, WORDING_HEADER};
+use crate::error::{Code, Error, call};
 use crate::web::Problem;
 
 pub use running::Running;
+use words::Requests;
 
 /// The routes, and the document of them.
 pub(super) fn router(app: &App) -> Router<App> {
-    let (router, document) = operations().split_for_parts();
     // Once for all: it is large, and whoever asks for it needs no key.
-    let document = openapi::complete(document).to_json().unwrap_or_default();
-    let document = Bytes::from(document);
-    router
+    let document = Bytes::from(document().to_string());
+    ask::router()
         .layer(middleware::from_fn_with_state(
             app.clone(),
             idempotency::answer_once,
         ))
-        .layer(middleware::from_fn(in_fields))
+        .layer(middleware::from_fn(in_its_words))
         .layer(middleware::from_fn(extract::watch_bodies))
         .route(
             "/api/openapi.json",
@@ -48,45 +44,31 @@ pub(super) fn router(app: &App) -> Router<App> {
 }
 
 /// The OpenAPI document.
-pub fn document() -> utoipa::openapi::OpenApi {
-    openapi::complete(operations().into_openapi())
+pub fn document() -> Value {
+    openapi::document()
 }
 
-fn operations() -> OpenApiRouter<App> {
-    OpenApiRouter::new()
-        .routes(routes!(schedules::list, schedules::create))
-        .routes(routes!(
-            schedules::show,
-            schedules::update,
-            schedules::cancel
-        ))
-        .routes(routes!(control::pause))
-        .routes(routes!(control::resume))
-        .routes(routes!(control::run))
-        .routes(routes!(control::halt, control::lift_halt))
-        .routes(routes!(schedules::preview))
-        .routes(routes!(occurrences::list))
-        .routes(routes!(changes::list))
-        .routes(routes!(status::agents))
-        .routes(routes!(status::account))
-        .routes(routes!(status::status))
-        .routes(routes!(status::test))
-}
-
-/// Puts errors into the words of this API, unless the caller wants those of the command line.
-async fn in_fields(request: Request, next: Next) -> Response {
-    let wants_flags = request
+/// Tells errors in the words of this API, unless the caller is another face of ours, which has words of
+/// its own.
+async fn in_its_words(request: Request, next: Next) -> Response {
+    let is_ours = request
         .headers()
         .get(WORDING_HEADER)
         .is_some_and(|v| v.as_bytes() == FLAGS.as_bytes());
     let response = next.run(request).await;
-    match Problem::of(&response) {
-        Some(problem) if !wants_flags => {
-            let error = wording::in_fields(problem.error());
-            Problem::with_status(error, problem.status()).into_response()
-        }
-        _ => response,
-    }
+    let Some(problem) = Problem::of(&response) else {
+        return response;
+    };
+    let (body, error) = (problem.body(), problem.error());
+    let body = match is_ours {
+        true => body.with_parts(error),
+        false => ProblemBody {
+            detail: error.chain_in(&Requests),
+            example: error.correction().map(words::example),
+            ..body
+        },
+    };
+    problem.told_as(&body)
 }
 
 /// What is answered where there is no route.
@@ -98,7 +80,7 @@ pub(super) async fn no_route(State(_): State<App>, uri: Uri) -> Problem {
             shown(&uri)
         ),
     );
-    let error = error.example("GET /api/v1/schedules");
+    let error = error.example(call("list"));
     Problem::with_status(error, StatusCode::NOT_FOUND)
 }
 
@@ -112,7 +94,7 @@ pub(super) async fn no_method(method: axum::http::Method, uri: Uri) -> Problem {
             shown(&uri)
         ),
     );
-    let error = error.example("GET /api/v1/schedules");
+    let error = error.example(call("list"));
     Problem::with_status(error, StatusCode::METHOD_NOT_ALLOWED)
 }
 

@@ -1,9 +1,8 @@
-//! Reading what callers gave as text: the checks that every face shares, with errors that teach. They
-//! name the flags of the command line; other faces put their own words in place of those.
+//! Reading what callers gave as text: the checks that every face shares, with errors that teach.
 
 mod policy;
 
-use crate::error::{Code, Error, Result};
+use crate::error::{Code, Error, Message, Result, field, fields, message, quoted};
 use crate::models::ScheduleType;
 use crate::schedule::{
     Zone, meant_count, meant_span, meant_time, parse_time, read_duration, split_zone,
@@ -77,33 +76,38 @@ pub fn given(text: Option<&str>) -> Option<&str> {
 /// [`Code::SpecMissing`] or [`Code::SpecConflict`].
 pub fn spec(args: &WhenText) -> Result<Spec<'_>> {
     let all = [
-        ("--time", given(args.time.as_deref()).map(Spec::Once)),
-        ("--cron", given(args.cron.as_deref()).map(Spec::Cron)),
-        ("--every", given(args.every.as_deref()).map(Spec::Every)),
+        ("time", given(args.time.as_deref()).map(Spec::Once)),
+        ("cron", given(args.cron.as_deref()).map(Spec::Cron)),
+        ("every", given(args.every.as_deref()).map(Spec::Every)),
     ];
     let given: Vec<_> = all
         .into_iter()
-        .filter_map(|(flag, spec)| spec.map(|spec| (flag, spec)))
+        .filter_map(|(name, spec)| spec.map(|spec| (name, spec)))
         .collect();
     match given.as_slice() {
         [(_, spec)] => Ok(*spec),
         [] => Err(Error::new(
             Code::SpecMissing,
-            "nothing says when to run: give one of --time (once), --cron (a pattern) or --every \
-             (an interval)",
+            message![
+                "nothing says when to run: give one of ",
+                field("time"),
+                " (once), ",
+                field("cron"),
+                " (a pattern) or ",
+                field("every"),
+                " (an interval)"
+            ],
         )),
         several => {
-            let flags: Vec<String> = several
-                .iter()
-                .map(|(flag, spec)| format!("{flag} {:?}", spec.text()))
-                .collect();
-            Err(Error::new(
-                Code::SpecConflict,
-                format!(
-                    "{} were given together, but a schedule has one kind of time: keep one of them",
-                    flags.join(" and ")
-                ),
-            ))
+            let mut together = Message::default();
+            for (at, (name, spec)) in several.iter().enumerate() {
+                let and = if at > 0 { " and " } else { "" };
+                together.push(message![and, field(name), " ", quoted(spec.text())]);
+            }
+            together.push(
+                " were given together, but a schedule has one kind of time: keep one of them",
+            );
+            Err(Error::new(Code::SpecConflict, together))
         }
     }
 }
@@ -155,9 +159,9 @@ pub fn zone_of(wish: &mut Wish, given_zone: Option<&str>) -> Result<Option<Strin
         return Ok(timezone);
     };
     let zone = Zone::parse(&name).map_err(|error| {
-        let right = error
-            .corrected()
-            .map(|zone| format!("--cron \"{pattern}\" {zone}"));
+        let zone = error.corrected_field("timezone").cloned();
+        let right =
+            zone.map(|zone| fields([("cron", pattern.as_str().into()), ("timezone", zone)]));
         error.without_example().example_if(right)
     })?;
     if let Some(given) = &timezone
@@ -165,11 +169,18 @@ pub fn zone_of(wish: &mut Wish, given_zone: Option<&str>) -> Result<Option<Strin
     {
         return Err(Error::new(
             Code::SpecConflict,
-            format!(
-                "--cron {:?} is meant in {}, and --timezone is {given:?}: leave one of them out",
-                wish.value,
-                zone.name()
-            ),
+            message![
+                field("cron"),
+                " ",
+                quoted(&wish.value),
+                " is meant in ",
+                zone.name(),
+                ", and ",
+                field("timezone"),
+                " is ",
+                quoted(given),
+                ": leave one of them out"
+            ],
         ));
     }
     wish.value = pattern;
@@ -193,15 +204,17 @@ pub fn repetitions(flag: Option<&str>) -> Result<Option<i64>> {
         let meant = meant_count(text, &["times", "runs", "repetitions", "time"]);
         Error::new(
             Code::RepetitionsInvalid,
-            format!(
-                "--max-repetitions {text:?} is not a whole number of at least 1; leave it out for \
-                 a schedule without end"
-            ),
+            message![
+                field("max_repetitions"),
+                " ",
+                quoted(text),
+                " is not a whole number of at least 1; leave it out for a schedule without end"
+            ],
         )
         .example_if(
             meant
                 .filter(|n| *n >= 1)
-                .map(|n| format!("--max-repetitions {n}")),
+                .map(|n| fields([("max_repetitions", n)])),
         )
     })
 }
@@ -225,24 +238,23 @@ pub fn prompt_missing(what: &str) -> Error {
     )
 }
 
-/// A time, or how far to go back from now, given with a flag. A time without an offset is meant in
-/// `zone`.
+/// A time, or how far to go back from now, as a field of this name has it. A time without an offset is
+/// meant in `zone`.
 ///
 /// # Errors
 /// [`Code::TimeInvalid`], and [`Code::TimezoneUnknown`].
-pub fn point(text: &str, flag: &str, zone: &str, now: Timestamp) -> Result<Timestamp> {
+pub fn point(text: &str, name: &'static str, zone: &str, now: Timestamp) -> Result<Timestamp> {
     if let Ok(back) = read_duration(text) {
         return Ok(now.checked_sub(back).unwrap_or(Timestamp::MIN));
     }
     let zone = Zone::parse(zone)?;
     parse_time(text, &zone, now).map_err(|error| {
-        let back = meant_back(text).map(|length| format!("{flag} {length}"));
-        let time = meant_time(text, &zone, now);
-        let time = time.map(|(_, written)| format!("{flag} \"{written}\""));
+        let time = || meant_time(text, &zone, now).map(|(_, written)| written);
+        let meant = meant_back(text).or_else(time);
         error
-            .about(flag)
+            .about(name)
             .without_example()
-            .example_if(back.or(time))
+            .example_if(meant.map(|meant| fields([(name, meant)])))
     })
 }
 
@@ -304,7 +316,7 @@ mod tests {
         assert_eq!(code(when(&both)), Code::SpecConflict);
         let unknown = when(&args("CRON_TZ=Asia/Beijing 0 9 * * *", None)).unwrap_err();
         assert_eq!(
-            unknown.corrected(),
+            unknown.corrected().as_deref(),
             Some("--cron \"0 9 * * *\" --timezone Asia/Shanghai")
         );
     }

@@ -1,7 +1,7 @@
 //! How long and how large what callers say may be.
 
 use super::{Changes, Registration, Service, When};
-use crate::error::{Code, Error, Result};
+use crate::error::{Code, Error, Result, field, fields, message};
 use crate::limits::{self, Amount};
 use crate::models::ScheduleType;
 
@@ -29,8 +29,8 @@ impl Service {
     /// [`Code::TooLarge`].
     pub(super) fn check_size_of_changes(&self, changes: &Changes) -> Result<()> {
         name(changes.name.as_deref())?;
-        point("--start-at", changes.start_at.as_deref())?;
-        point("--end-at", changes.end_at.as_deref())?;
+        point("start_at", changes.start_at.as_deref())?;
+        point("end_at", changes.end_at.as_deref())?;
         match &changes.prompt {
             Some(prompt) => self.check_prompt(prompt),
             None => Ok(()),
@@ -59,7 +59,7 @@ impl Service {
 /// # Errors
 /// [`Code::TooLarge`].
 pub(super) fn name(given: Option<&str>) -> Result<()> {
-    at_most("--name", given, limits::NAME)
+    at_most("name", given, limits::NAME)
 }
 
 /// Refuses a note that is too long.
@@ -67,7 +67,7 @@ pub(super) fn name(given: Option<&str>) -> Result<()> {
 /// # Errors
 /// [`Code::TooLarge`].
 pub(super) fn note(given: Option<&str>) -> Result<()> {
-    at_most("--note", given, limits::NOTE)
+    at_most("note", given, limits::NOTE)
 }
 
 /// Refuses points in time that are longer than any is written. Patterns, intervals and zones are
@@ -77,34 +77,36 @@ pub(super) fn note(given: Option<&str>) -> Result<()> {
 /// [`Code::TooLarge`].
 pub(super) fn when(asked: &When) -> Result<()> {
     if asked.wish.kind == ScheduleType::Once {
-        point("--time", Some(&asked.wish.value))?;
+        point("time", Some(&asked.wish.value))?;
     }
-    point("--start-at", asked.start_at.as_deref())?;
-    point("--end-at", asked.end_at.as_deref())
+    point("start_at", asked.start_at.as_deref())?;
+    point("end_at", asked.end_at.as_deref())
 }
 
-fn point(flag: &str, given: Option<&str>) -> Result<()> {
-    at_most(flag, given, limits::TEXT).map_err(Error::without_example)
+fn point(name: &'static str, given: Option<&str>) -> Result<()> {
+    at_most(name, given, limits::TEXT).map_err(Error::without_example)
 }
 
-fn at_most(flag: &str, given: Option<&str>, most: usize) -> Result<()> {
+fn at_most(name: &'static str, given: Option<&str>, most: usize) -> Result<()> {
     let text = given.unwrap_or_default();
     if text.char_indices().nth(most).is_none() {
         return Ok(());
     }
     let error = Error::new(
         Code::TooLarge,
-        format!(
-            "{flag} has {} characters, and may have at most {}",
+        message![
+            field(name),
+            " has ",
             text.chars().count(),
+            " characters, and may have at most ",
             Amount::Characters(most)
-        ),
+        ],
     );
     let shorter: String = text.chars().take(PROPOSED).collect();
     // What a shell would read otherwise is not proposed.
     let is_plain = |c: char| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_' | '.' | ',');
     Err(match shorter.chars().all(is_plain) {
-        true => error.example(format!("{flag} \"{}\"", shorter.trim())),
+        true => error.example(fields([(name, shorter.trim())])),
         false => error,
     })
 }

@@ -5,7 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::register::{Registered, When, plan, registered};
 use super::views::show_local;
 use super::{Service, bounds, not_found, not_live};
-use crate::error::{Code, Error, Result};
+use crate::error::{Code, Error, Result, call, message};
 use crate::models::{AgentId, Halt, Lifecycle, ManualRun, PromptSchedule, Resumption};
 use crate::schedule::Zone;
 
@@ -40,14 +40,15 @@ impl Service {
             Some(Resumption::NotPaused(other)) => Err(not_live(id, other, "resumed")),
             Some(Resumption::OncePassed(at)) => Err(Error::new(
                 Code::TimePast,
-                format!(
-                    "schedule {id} was to run once at {at}, which passed while it was paused; it \
-                     is now {now} ({}). Send it now with the example, or give it another time with \
-                     promptyoself update --id {id} --time …",
-                    show_local(now, &self.zone)
-                ),
+                message![
+                    "schedule {id} was to run once at {at}, which passed while it was paused; it is \
+                     now {now} (",
+                    show_local(now, &self.zone),
+                    "). Send it now with the example, or give it another time with ",
+                    call("update").with("id", id).with("time", "…")
+                ],
             )
-            .example(format!("promptyoself resume --id {id} --replay"))),
+            .example(call("resume").with("id", id).with("replay", true))),
         }
     }
 }
@@ -69,7 +70,7 @@ impl Service {
                  that {most} times: wait, or let a schedule do it"
             ),
         )
-        .example("promptyoself list"))
+        .example(call("list")))
     }
 
     /// Queues one run of a schedule, beside its own instants. Returns the occurrence, and whether
@@ -99,13 +100,12 @@ impl Service {
             Some(ManualRun::NoPrompt) => Err(Error::new(
                 Code::PromptMissing,
                 format!(
-                    "schedule {id} has no prompt any more, since it was purged: register another \
-                     one"
+                    "schedule {id} has no prompt any more, since it was purged: make a new one"
                 ),
             )
-            .example("promptyoself list --all")),
+            .example(call("list").with("all", true))),
             Some(ManualRun::NotRunnable(lifecycle)) => {
-                Err(not_live(id, lifecycle, "run; register another one"))
+                Err(not_live(id, lifecycle, "run; make a new one"))
             }
         }
     }

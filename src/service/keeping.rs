@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use super::Service;
 use crate::clock::{ClockDoubt, ReferenceClocks, SAME, assess_clock};
 use crate::db::Db;
-use crate::error::{Code, Error, Result};
+use crate::error::{Code, Error, Result, call, fields, shell};
 use crate::models::{Lifecycle, PruneReport, PurgeReport, PurgeScope, RestoreReport};
 use crate::schedule::Zone;
 
@@ -44,7 +44,7 @@ impl Service {
         let known = self.db.known_times().await?;
         if let Some(doubt) = self.clock_doubt().await? {
             self.db.note_doubt(&self.clock.reading(), &known).await?;
-            return Err(doubt.refuse("nothing was pruned", "promptyoself prune"));
+            return Err(doubt.refuse("nothing was pruned", shell("promptyoself prune")));
         }
         match known.passed() {
             Some(passed) if before.duration_since(passed) > SAME => Err(Error::new(
@@ -57,7 +57,7 @@ impl Service {
                     self.now()
                 ),
             )
-            .example(format!("--before {passed}"))),
+            .example(fields([("before", passed.to_string())]))),
             _ => Ok(()),
         }
     }
@@ -90,7 +90,7 @@ impl Service {
                      removed: cancel it first"
                 ),
             )
-            .example(format!("promptyoself cancel --id {id}"))),
+            .example(call("cancel").with("id", id))),
         }
     }
 }

@@ -4,7 +4,7 @@ use secrecy::SecretString;
 use subtle::ConstantTimeEq;
 
 use super::{Service, bounds};
-use crate::error::{Code, Error, Result};
+use crate::error::{Code, Error, Result, message, shell};
 use crate::models::{AgentId, Caller, StoredKey, hash_key, new_key};
 
 /// What a caller over HTTP says of itself.
@@ -60,7 +60,7 @@ impl Service {
             Code::KeyInvalid,
             format!("there is no key {id} that is not revoked already: key list shows them"),
         )
-        .example("promptyoself key list"))
+        .example(shell("promptyoself key list")))
     }
 
     /// Every key, for whoever tells callers by them.
@@ -134,9 +134,11 @@ fn find<'a>(keys: &'a [StoredKey], shown: &SecretString) -> Option<&'a StoredKey
 pub(crate) fn refused() -> Error {
     Error::new(
         Code::KeyInvalid,
-        "no key that opens anything was shown, and this server asks for one: send it as \
-         \"Authorization: Bearer pys_…\" or as \"X-Promptyoself-Key\"; the operator makes one with \
-         promptyoself key create",
+        message![
+            "no key that opens anything was shown, and this server asks for one: send it as \
+             \"Authorization: Bearer pys_…\" or as \"X-Promptyoself-Key\"; the operator makes one with ",
+            shell("promptyoself key create")
+        ],
     )
-    .example("promptyoself key create --name laptop")
+    .example(shell("promptyoself key create --name laptop"))
 }

@@ -3,7 +3,7 @@
 use uuid::Uuid;
 
 use super::{Registration, Service};
-use crate::error::{Code, Error, Result};
+use crate::error::{Code, Error, Result, shell};
 use crate::models::{AgentId, LARGEST_REQUEST, Occurrence, Payload, PromptSchedule};
 
 /// A schedule with the whole of what it sends.
@@ -53,7 +53,7 @@ impl Service {
                             shortened(text)
                         ),
                     )
-                    .example(format!("GET /v1/agents/{agent}/schedule")));
+                    .example(shell(format!("GET /v1/agents/{agent}/schedule"))));
                 }
             },
         };
@@ -168,7 +168,7 @@ fn no_message(agent: &AgentId, id: &str) -> Error {
             shortened(id)
         ),
     )
-    .example(format!("GET /v1/agents/{agent}/schedule"))
+    .example(shell(format!("GET /v1/agents/{agent}/schedule")))
 }
 
 fn shortened(id: &str) -> String {

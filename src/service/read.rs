@@ -2,7 +2,7 @@
 
 use super::views::{Listing, OccurrenceView, ScheduleView};
 use super::{Service, Status};
-use crate::error::{Code, Error, Result};
+use crate::error::{Code, Error, Result, call, field, message};
 use crate::limits;
 use crate::models::{
     Account, AgentId, HistoryFilter, OpenOccurrence, PastOccurrence, PromptSchedule,
@@ -91,12 +91,15 @@ impl Service {
         let most = limits::Amount::Bytes(limits::LISTED_PROMPTS);
         Err(Error::new(
             Code::TooLarge,
-            format!(
-                "the prompts of this list have {size} bytes together, and a list shows at most \
-                 {most} of them whole: give a smaller --limit, or leave out --full"
-            ),
+            message![
+                "the prompts of this list have {size} bytes together, and a list shows at most {most} \
+                 of them whole: give a smaller ",
+                field("limit"),
+                ", or leave out ",
+                field("full")
+            ],
         )
-        .example("promptyoself list --full --limit 5"))
+        .example(call("list").with("full", true).with("limit", 5)))
     }
 
     /// One schedule with its next runs and what became of the last ones.

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use super::Service;
 use super::budget::{allowance, check_fires};
 use super::views::show_local;
-use crate::error::{Code, Error, Result};
+use crate::error::{Code, Error, Result, call, field, fields, message, quoted};
 use crate::letta_client::RefusalKind;
 use crate::models::{
     AgentId, CatchUp, NewSchedule, Payload, PingUrl, Plan, Policy, PromptSchedule, ScheduleType,
@@ -208,7 +208,11 @@ impl Service {
         let doing = format!("find agent {agent} on {}", self.letta.address());
         let error = refusal.into_error(&doing);
         Err(if down {
-            error.hint("; --skip-validation registers without asking Letta")
+            error.hint(message![
+                "; ",
+                field("skip_validation"),
+                " schedules it without asking Letta"
+            ])
         } else {
             error
         })
@@ -262,14 +266,21 @@ fn name_taken(agent: &AgentId, asked: &Registration, existing: &PromptSchedule) 
     let name = asked.name.as_deref().unwrap_or_default();
     Error::new(
         Code::NameTaken,
-        format!(
-            "agent {agent} already has a live schedule named {name:?} that does something else: \
-             it is {}, {} {:?}. Change that one with promptyoself update --id {} …, or give this \
-             one another name",
-            existing.id, existing.schedule_type, existing.schedule_value, existing.id
-        ),
+        message![
+            "agent {agent} already has a live schedule named ",
+            quoted(name),
+            " that does something else: it is ",
+            existing.id,
+            ", ",
+            &existing.schedule_type,
+            " ",
+            quoted(&existing.schedule_value),
+            ". Change that one with ",
+            call("update").with("id", existing.id),
+            " …, or give this one another name"
+        ],
     )
-    .example(format!("--name {}", quoted(&format!("{name}-2"))))
+    .example(fields([("name", format!("{name}-2"))]))
 }
 
 /// Refuses a policy whose parts don't fit together.
@@ -280,17 +291,20 @@ pub(super) fn check_policy(policy: &Policy) -> Result<()> {
     if policy.grace.is_some() && policy.catch_up() != CatchUp::Skip {
         return Err(Error::new(
             Code::PolicyInvalid,
-            format!(
-                "a grace was given, but --catch-up is {}: only skip has a grace",
-                policy.catch_up()
-            ),
+            message![
+                "a grace was given, but ",
+                field("catch_up"),
+                " is ",
+                policy.catch_up(),
+                ": only skip has a grace"
+            ],
         )
         // Without another wish, whoever gives a grace wishes for it.
         .example_if(
             policy
                 .catch_up
                 .is_none()
-                .then(|| "--catch-up skip".to_owned()),
+                .then(|| fields([("catch_up", "skip")])),
         ));
     }
     Ok(())
@@ -300,14 +314,14 @@ pub(super) fn check_policy(policy: &Policy) -> Result<()> {
 pub(super) fn plan(asked: &When, zone: &Zone, now: Timestamp) -> Result<(Plan, Timetable)> {
     let Wish { kind, value } = &asked.wish;
     let spec = Spec::parse(*kind, value, zone, now)?;
-    let time = |flag: &str, text: &Option<String>| match text {
+    let time = |name: &'static str, text: &Option<String>| match text {
         Some(text) => {
-            let read = parse_time(text, zone, now).map_err(|e| e.about(flag));
+            let read = parse_time(text, zone, now).map_err(|e| e.about(name));
             read.map(Some)
         }
         None => Ok(None),
     };
-    let start_at = time("--start-at", &asked.start_at)?;
+    let start_at = time("start_at", &asked.start_at)?;
     if let Some(start) = start_at {
         if *kind == ScheduleType::Once {
             return Err(Error::new(
@@ -315,16 +329,19 @@ pub(super) fn plan(asked: &When, zone: &Zone, now: Timestamp) -> Result<(Plan, T
                 "a start was given for a prompt that is sent once: its time is its start, so \
                  leave the start out",
             )
-            .example(format!("--time {}", quoted(value))));
+            .example(fields([("time", value.as_str())])));
         }
         if start <= now {
             return Err(Error::new(
                 Code::TimePast,
-                format!(
-                    "--start-at: {:?} is {start}, which has passed: it is now {now} ({})",
-                    asked.start_at.as_deref().unwrap_or_default(),
-                    show_local(now, zone)
-                ),
+                message![
+                    field("start_at"),
+                    ": ",
+                    quoted(asked.start_at.as_deref().unwrap_or_default()),
+                    " is {start}, which has passed: it is now {now} (",
+                    show_local(now, zone),
+                    ")"
+                ],
             ));
         }
     }
@@ -351,7 +368,7 @@ pub(super) fn plan(asked: &When, zone: &Zone, now: Timestamp) -> Result<(Plan, T
             format!("{value:?} never runs after its start; it is now {now}"),
         ));
     };
-    let end_at = time("--end-at", &asked.end_at)?;
+    let end_at = time("end_at", &asked.end_at)?;
     if let Some(end) = end_at
         && end < next_run
     {
@@ -393,14 +410,5 @@ pub(super) fn registered(
         next_runs: timetable.upcoming(next_run, most),
         zone: timetable.zone.clone(),
         describes: timetable.spec.describe(&timetable.zone),
-    }
-}
-
-/// Text as a shell takes it for one word.
-fn quoted(text: &str) -> String {
-    if text.contains(['"', '$', '`', '\\', '!']) {
-        format!("'{}'", text.replace('\'', r"'\''"))
-    } else {
-        format!("\"{text}\"")
     }
 }

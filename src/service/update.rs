@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use super::budget::{check_fires, most_schedules};
 use super::register::{PINGS, Registered, When, Wish, check_policy, is_meant, plan, registered};
 use super::{Service, not_found, not_live};
-use crate::error::{Code, Error, Result};
+use crate::error::{Code, Error, Result, call, fields};
 use crate::models::{
     AgentId, Lifecycle, PingUrl, Plan, Policy, PromptSchedule, ScheduleType, ScheduleUpdate,
 };
@@ -258,7 +258,7 @@ fn plan_on(
                  To end it now, cancel it"
             ),
         )
-        .example(format!("--end-at {next_run}")));
+        .example(fields([("end_at", next_run.to_string())])));
     }
     let plan = Plan {
         schedule_type: stored.spec.kind(),
@@ -276,15 +276,11 @@ fn plan_on(
 fn refuse_ended(schedule: &PromptSchedule) -> Result<()> {
     match schedule.lifecycle {
         Lifecycle::Active | Lifecycle::Paused => Ok(()),
-        ended => Err(not_live(
-            schedule.id,
-            ended,
-            "changed; register another one",
-        )),
+        ended => Err(not_live(schedule.id, ended, "changed; make a new one")),
     }
 }
 
 fn unreadable() -> Error {
     Error::new(Code::ScheduleBroken, "the stored schedule can't be read")
-        .example("promptyoself list --all")
+        .example(call("list").with("all", true))
 }

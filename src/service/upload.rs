@@ -3,7 +3,7 @@
 
 use super::Service;
 use super::answers::{Success, UploadedTool};
-use crate::error::{Code, Error, Result};
+use crate::error::{Code, Error, Result, shell};
 use crate::letta_client::NewTool;
 use crate::limits;
 
@@ -27,7 +27,7 @@ impl Service {
                  operator turns it on with PROMPTYOSELF_ALLOW_UPLOAD=1, or with allow_upload = \
                  true in [server] of the settings file",
             )
-            .example("PROMPTYOSELF_ALLOW_UPLOAD=1"));
+            .example(shell("PROMPTYOSELF_ALLOW_UPLOAD=1")));
         }
         if source.len() > limits::SOURCE_CODE {
             let most = limits::Amount::Bytes(limits::SOURCE_CODE);
@@ -40,7 +40,7 @@ impl Service {
                 "there is no source code: give a whole Python function with its docstring and \
                  type hints",
             )
-            .example("--source-code greet.py"));
+            .example(shell("--source-code greet.py")));
         }
         let tool = NewTool {
             source: source.to_owned(),

@@ -17,7 +17,7 @@ use super::admission::Admitted;
 use super::places::Owed;
 use super::problem::Problem;
 use crate::clock::Clock;
-use crate::error::{Code, Error};
+use crate::error::{Code, Error, Example};
 use crate::limits;
 
 type Wait = Pin<Box<dyn Future<Output = ()> + Send>>;
@@ -42,7 +42,7 @@ impl From<Error> for Unread {
 
 impl Unread {
     /// What is told of it; `example` is a body that is accepted.
-    pub fn told(&self, example: Option<&str>) -> Problem {
+    pub fn told(&self, example: Option<Example>) -> Problem {
         let mut error = self.error();
         if let (Code::RequestInvalid, Some(example)) = (error.code(), example) {
             error = error.example(example);
@@ -131,7 +131,10 @@ pub async fn read(request: Request, most: usize) -> Result<(Parts, Bytes), Probl
 }
 
 /// The answer to a body that could not be read: what we refused it for, or that it broke off.
-pub(crate) fn refused(error: &(dyn std::error::Error + 'static), example: Option<&str>) -> Problem {
+pub(crate) fn refused(
+    error: &(dyn std::error::Error + 'static),
+    example: Option<Example>,
+) -> Problem {
     match cause(error) {
         Some(own) => own.told(example),
         None => Unread::from(broken()).told(example),

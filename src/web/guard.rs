@@ -12,7 +12,7 @@ use axum::response::{IntoResponse, Response};
 use super::problem::Problem;
 use crate::api::{AGENT_HEADER, KEY_HEADER};
 use crate::config::ServerSettings;
-use crate::error::{Code, Error};
+use crate::error::{Code, Error, shell};
 use crate::service::Service;
 
 /// What proxies add to a request that they pass on.
@@ -80,7 +80,7 @@ impl Guard {
                     "this server is not called {host:?}: name it in PROMPTYOSELF_HOSTS if it is"
                 ),
             )
-            .example("PROMPTYOSELF_HOSTS=prompts.example.org"));
+            .example(shell("PROMPTYOSELF_HOSTS=prompts.example.org")));
         }
         let Some(origin) = headers.get(header::ORIGIN) else {
             return Ok(());
@@ -96,7 +96,7 @@ impl Guard {
                  if it may"
             ),
         )
-        .example("PROMPTYOSELF_ORIGINS=https://prompts.example.org"))
+        .example(shell("PROMPTYOSELF_ORIGINS=https://prompts.example.org")))
     }
 
     /// Whether a `Host` names this server, whatever its port.
@@ -145,7 +145,7 @@ async fn check_request(gate: &Gate, headers: &HeaderMap, uri: &Uri) -> Result<()
             "a page of another site made the browser ask this, and there is no key yet by which \
              callers could be known: open the address by itself, or make a key",
         )
-        .example("promptyoself key create --name laptop"));
+        .example(shell("promptyoself key create --name laptop")));
     }
     // Many programs take an underscore for a hyphen.
     let mut names = headers.keys().map(|n| n.as_str().replace('_', "-"));
@@ -177,7 +177,7 @@ async fn refuse_unknown_caller(service: &Service, name: &str) -> Result<(), Erro
              by which they could be known: make a key first"
         ),
     )
-    .example("promptyoself key create --name laptop"))
+    .example(shell("promptyoself key create --name laptop")))
 }
 
 /// Refuses two answers to who is calling, or whom: what stands before us may have looked at the
@@ -199,7 +199,7 @@ fn refuse_repeated(headers: &HeaderMap) -> Result<(), Error> {
             Code::RequestInvalid,
             format!("the header {name} is there more than once: send it once"),
         )
-        .example(format!("{name}: …"))),
+        .example(shell(format!("{name}: …")))),
     }
 }
 

@@ -46,10 +46,24 @@ impl Problem {
         self.status
     }
 
-    /// The body.
+    /// The body, in the words of the command line.
     pub fn body(&self) -> ProblemBody {
         let title = self.status.canonical_reason().unwrap_or("Error");
         ProblemBody::new(&self.error, self.status.as_u16(), title)
+    }
+
+    /// The response with this body, which may have other words.
+    pub fn told_as(self, body: &ProblemBody) -> Response {
+        let kind = [(header::CONTENT_TYPE, MEDIA_TYPE)];
+        // A struct of texts can't fail to become JSON.
+        let body = serde_json::to_string(body).unwrap_or_default();
+        let mut response = (self.status, kind, body).into_response();
+        if self.error.code() == Code::TooMany {
+            let soon = header::HeaderValue::from_static("1");
+            response.headers_mut().insert(header::RETRY_AFTER, soon);
+        }
+        response.extensions_mut().insert(self.error);
+        response
     }
 }
 
@@ -65,16 +79,8 @@ impl Problem {
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let kind = [(header::CONTENT_TYPE, MEDIA_TYPE)];
-        // A struct of texts can't fail to become JSON.
-        let body = serde_json::to_string(&self.body()).unwrap_or_default();
-        let mut response = (self.status, kind, body).into_response();
-        if self.error.code() == Code::TooMany {
-            let soon = header::HeaderValue::from_static("1");
-            response.headers_mut().insert(header::RETRY_AFTER, soon);
-        }
-        response.extensions_mut().insert(self.error);
-        response
+        let body = self.body();
+        self.told_as(&body)
     }
 }
 

@@ -1,9 +1,10 @@
 //! Every error code: what it says, and that its example works.
 
 mod cases;
+mod words;
 
 use promptyoself::cli::output::error_json;
-use promptyoself::error::{Code, Error};
+use promptyoself::error::{Code, Error, call, shell};
 use serde_json::Value;
 
 use crate::program::{Answer, World};
@@ -35,7 +36,7 @@ fn built(code: Code) -> Error {
         // No command of this version acts on a broken schedule: list and show tell of it, cancel
         // ends it. The code is for those that will.
         Code::ScheduleBroken => {
-            Error::new(code, "schedule 5 can't be read").example("promptyoself list --all")
+            Error::new(code, "schedule 5 can't be read").example(call("list").with("all", true))
         }
         // The client of this program makes no such request; others may.
         Code::RequestInvalid => Error::new(
@@ -46,7 +47,9 @@ fn built(code: Code) -> Error {
             code,
             "the Idempotency-Key \"k\" came with another request within the last day",
         )
-        .example("Idempotency-Key: 0b6c1f0e-7d1c-4c1b-9b5e-2f6f0f0a4c11"),
+        .example(shell(
+            "Idempotency-Key: 0b6c1f0e-7d1c-4c1b-9b5e-2f6f0f0a4c11",
+        )),
         // Over HTTP alone.
         Code::TooMany => Error::new(
             code,

@@ -158,6 +158,22 @@ fn only_use_cases_and_what_delivers_name_the_store() {
 }
 
 #[test]
+fn what_decides_about_deliveries_names_neither_the_store_nor_a_target() {
+    let sources = Sources::of_program();
+    let decides = ["core", "guard", "queue", "verdicts"].map(|file| format!("scheduler/{file}"));
+    let mut seen = 0;
+    for (from, to) in sources.imports().into_keys() {
+        let file = from.to_string();
+        if decides.iter().any(|part| file.starts_with(part)) {
+            let to = sources::module_of(to);
+            assert!(!["db", "letta_client"].contains(&to), "{file} names {to}");
+            seen += 1;
+        }
+    }
+    assert!(seen > 30, "it is looked for in vain: {seen}");
+}
+
+#[test]
 fn the_words_of_the_domain_name_no_library_for_sql_http_or_a_face() {
     let sources = Sources::of_program();
     let mut named = 0;

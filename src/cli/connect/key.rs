@@ -3,7 +3,7 @@
 use secrecy::{ExposeSecret, SecretString};
 
 use super::link::Link;
-use crate::error::{Code, Error, Result};
+use crate::error::{Code, Error, Result, field, message, shell};
 use crate::models::Caller;
 use crate::service::Credentials;
 
@@ -45,13 +45,18 @@ impl Link<'_> {
                 Caller::Agent(agent) if agent == self.agent => Ok(Key::Known(key)),
                 _ => Err(Error::new(
                     Code::NotPermitted,
-                    format!(
-                        "--key is not a key of agent {}, and that agent will be able to read it: \
-                         leave it out, and a key is made for it",
-                        self.agent
-                    ),
+                    message![
+                        field("key"),
+                        " is not a key of agent ",
+                        &self.agent,
+                        ", and that agent will be able to read it: leave it out, and a key is made \
+                         for it"
+                    ],
                 )
-                .example(format!("promptyoself key create --agent-id {}", self.agent))),
+                .example(shell(format!(
+                    "promptyoself key create --agent-id {}",
+                    self.agent
+                )))),
             };
         }
         if self.service.list_keys().await?.is_empty() {

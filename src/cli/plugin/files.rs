@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use crate::error::{Code, Error, Result};
+use crate::error::{Code, Error, Result, shell};
 
 /// The plugin's name, which is also its folder's.
 pub(super) const NAME: &str = "promptyoself";
@@ -141,5 +141,5 @@ pub(super) fn unusable(
         format!("could not {doing} {}", path.display()),
     )
     .caused_by(cause)
-    .example("promptyoself plugin install smcp/plugins")
+    .example(shell("promptyoself plugin install smcp/plugins"))
 }

@@ -7,7 +7,7 @@ use super::locks::lock_all_agents;
 use crate::db::sql::{self, Tx};
 use crate::db::statements::budget::{self, OfAll};
 use crate::db::statements::schedules;
-use crate::error::{Code, Error, Result};
+use crate::error::{Code, Error, Result, call};
 use crate::models::{AgentId, Allowance};
 
 /// Refuses one more live schedule of an agent, which is locked, that has as many as it may have.
@@ -28,7 +28,7 @@ pub(in crate::db) fn refuse_too_many(
              no more than {most}: cancel what is no longer needed"
         ),
     )
-    .example(format!("promptyoself list --agent-id {agent}"))))
+    .example(call("list").with("agent_id", agent.as_str()))))
 }
 
 /// Refuses a registration of an agent, which is locked, that is one too many, and else counts it as

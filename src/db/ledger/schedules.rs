@@ -16,7 +16,7 @@ use crate::db::sql::{self, Tx};
 use crate::db::statements::occurrences::has_open;
 use crate::db::statements::plans::end_waiting;
 use crate::db::statements::schedules;
-use crate::error::{Code, Error, Result};
+use crate::error::{Code, Error, Result, call, message, quoted};
 use crate::ids::new_id;
 use crate::limits;
 use crate::models::{
@@ -174,9 +174,13 @@ pub(in crate::db) fn refuse_taken_name(
     };
     Ok(Err(Error::new(
         Code::NameTaken,
-        format!("agent {agent} already has a live schedule named {name:?}: it is {id}"),
+        message![
+            "agent {agent} already has a live schedule named ",
+            quoted(name),
+            ": it is {id}"
+        ],
     )
-    .example("promptyoself list")))
+    .example(call("list"))))
 }
 
 /// Ends a schedule within a transaction: cancelled, with every instant up to now accounted for.

@@ -13,7 +13,7 @@ use super::wording::worded;
 use crate::db::Db;
 use crate::db::sql::{self, Row, Tx, query};
 use crate::db::statements::rows::{self, occurrence_columns};
-use crate::error::{Code, Error, Result};
+use crate::error::{Code, Error, Result, call, message, shell};
 use crate::schedule::Zone;
 
 impl Db {
@@ -113,13 +113,15 @@ fn open_to_look(path: &Path, zone: Zone) -> Result<Db> {
     let path = std::fs::canonicalize(path).map_err(|e| {
         Error::new(
             Code::DatabaseUnavailable,
-            format!(
-                "there is no database {}: give its path with --db or PROMPTYOSELF_DB_PATH, or \
-                 make one with the first schedule",
-                path.display()
-            ),
+            message![
+                "there is no database ",
+                path.display(),
+                ": give its path with ",
+                shell("--db or PROMPTYOSELF_DB_PATH"),
+                ", or make one with the first schedule"
+            ],
         )
-        .example("promptyoself list")
+        .example(call("list"))
         .caused_by(e)
     })?;
     let connection = worded(&path, OPEN, || Ok(connect(&path, Access::Read)?))?;
@@ -132,7 +134,7 @@ fn open_to_look(path: &Path, zone: Zone) -> Result<Db> {
                 path.display()
             ),
         )
-        .example("promptyoself list"));
+        .example(call("list")));
     }
     Db::on(path, zone, connection)
 }

@@ -15,7 +15,7 @@ use super::open::apart;
 use super::wording::worded;
 use crate::db::Db;
 use crate::db::sql::{Tx, query};
-use crate::error::{Code, Error, Result};
+use crate::error::{Code, Error, Result, message, shell};
 use crate::models::RestoreReport;
 use crate::schedule::Zone;
 use check::{check_copy, look_at};
@@ -93,13 +93,14 @@ impl Db {
         if !holds_something(path) {
             return Err(Error::new(
                 Code::DatabaseUnavailable,
-                format!(
-                    "there is no database {} to settle: name the one that was put into its place \
-                     with --db or PROMPTYOSELF_DB_PATH",
-                    path.display()
-                ),
+                message![
+                    "there is no database ",
+                    path.display(),
+                    " to settle: name the one that was put into its place with ",
+                    shell("--db or PROMPTYOSELF_DB_PATH")
+                ],
             )
-            .example("promptyoself restore promptyoself-backup.db"));
+            .example(shell("promptyoself restore promptyoself-backup.db")));
         }
         let place = path.to_owned();
         apart(move || {

@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::filesystem::{create_new_private, make_private_folder, with_end};
 use crate::db::Db;
-use crate::error::{Code, Error, Result};
+use crate::error::{Code, Error, Result, shell};
 use crate::ids::new_id;
 
 /// The lock that a scheduler holds while it lives. The operating system frees it with the process,
@@ -54,7 +54,7 @@ impl Db {
                     path.display()
                 ),
             )
-            .example("--db ./promptyoself.db")
+            .example(shell("--db ./promptyoself.db"))
             .caused_by(e)
         })?;
         Ok(OwnerLock {

@@ -12,7 +12,7 @@ use crate::db::failed::Failed;
 use crate::db::sql::{self, Tx};
 use crate::db::sqlite::wording::other_path;
 use crate::db::statements::migrations::{self, Applied};
-use crate::error::{Code, Error};
+use crate::error::{Code, Error, message, shell};
 
 /// A script that makes a part of the tables.
 struct Migration {
@@ -154,13 +154,15 @@ fn newer(path: &Path, version: i64) -> Error {
 fn between_releases(path: &Path, why: &str) -> Error {
     Error::new(
         Code::DatabaseInvalid,
-        format!(
-            "the database {} was written by a promptyoself between two releases ({why}), and only \
-             those of releases are brought up to date: restore a backup that version 0.1.0 has \
-             made, or register the schedules anew in another database, as `list --all --full` of \
-             the program that wrote this one shows them",
-            path.display()
-        ),
+        message![
+            "the database ",
+            path.display(),
+            " was written by a promptyoself between two releases ({why}), and only those of releases \
+             are brought up to date: restore a backup that version 0.1.0 has made, or register the \
+             schedules anew in another database, as `",
+            shell("list --all --full"),
+            "` of the program that wrote this one shows them"
+        ],
     )
     .example(other_path(path))
 }

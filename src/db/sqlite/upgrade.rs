@@ -16,7 +16,7 @@ use crate::db::sql::{self, Tx, query};
 use crate::db::sqlite::wording::database_error;
 use crate::db::statements::schedules::{fetch, write_lifecycle};
 use crate::db::time::DbTime;
-use crate::error::{Code, Error, Result};
+use crate::error::{Code, Error, Result, shell};
 use crate::models::{Lifecycle, State, UpgradeReport};
 use crate::schedule::{Spec, Zone, remaining, timetable_of};
 
@@ -82,7 +82,7 @@ pub(in crate::db) fn look(tx: &Tx<'_>, path: &Path) -> Result<Legacy> {
                 path.display()
             ),
         )
-        .example("--db ./promptyoself.db"));
+        .example(shell("--db ./promptyoself.db")));
     } else if has("max_repetitions") && has("repetition_count") {
         Some(Schedules::Counted)
     } else {

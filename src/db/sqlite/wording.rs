@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use crate::db::failed::Failed;
-use crate::error::{Code, Error, Result};
+use crate::error::{Code, Error, Example, Result, call, shell};
 
 /// Does something. Where a statement of it fails, that is told as an error of `doing`, as in "could
 /// not …".
@@ -66,23 +66,23 @@ pub(in crate::db) fn database_error(
             "give a path that can be written with --db or PROMPTYOSELF_DB_PATH",
         ),
     };
-    Error::new(code, format!("database {path}: could not {doing}: {hint}"))
-        .example(match primary {
-            // Another file would be another set of schedules, which no scheduler delivers.
-            Some(5 | 6 | 10 | 13) => "promptyoself list".to_owned(),
-            _ => other,
-        })
-        .caused_by(error)
+    let error =
+        Error::new(code, format!("database {path}: could not {doing}: {hint}")).caused_by(error);
+    match primary {
+        // Another file would be another set of schedules, which no scheduler delivers.
+        Some(5 | 6 | 10 | 13) => error.example(call("list")),
+        _ => error.example(other),
+    }
 }
 
 /// The flag that names another database than the one that can't be used.
-pub(in crate::db) fn other_path(path: &Path) -> String {
+pub(in crate::db) fn other_path(path: &Path) -> Example {
     let usual = Path::new("./promptyoself.db");
     let is_usual = std::path::absolute(usual).is_ok_and(|usual| {
         std::path::absolute(path).is_ok_and(|path| path.components().eq(usual.components()))
     });
     match is_usual {
-        true => "--db ./promptyoself-2.db".to_owned(),
-        false => format!("--db {}", usual.display()),
+        true => shell("--db ./promptyoself-2.db").into(),
+        false => shell(format!("--db {}", usual.display())).into(),
     }
 }

@@ -2,7 +2,7 @@
 
 use reqwest::Url;
 
-use crate::error::{Code, Error};
+use crate::error::{Code, Error, shell};
 
 /// Reads a base URL as people write it.
 pub(super) fn read(text: &str) -> Result<Url, Error> {
@@ -14,7 +14,7 @@ pub(super) fn read(text: &str) -> Result<Url, Error> {
                  without user, password or query"
             ),
         )
-        .example("LETTA_BASE_URL=http://localhost:8283")
+        .example(shell("LETTA_BASE_URL=http://localhost:8283"))
     };
     let url = Url::parse(text.trim()).map_err(|_| bad("can't be read as a URL"))?;
     // From here on the text may be shown only once it is known to hold no password.

@@ -15,7 +15,7 @@ use super::headers::{date, retry_after};
 use super::responsiveness::Responsiveness;
 use super::sightings::Sightings;
 use crate::clock::Clock;
-use crate::error::{Code, Error};
+use crate::error::{Code, Error, shell};
 use crate::http::body::{self, Unread};
 use crate::http::limits::{self, Bound};
 use crate::http::{self, cause, redirect};
@@ -70,7 +70,7 @@ impl Http {
                         "the API key for Letta holds characters that no HTTP header can hold, \
                          such as a line break",
                     )
-                    .example("LETTA_API_KEY=my-password")
+                    .example(shell("LETTA_API_KEY=my-password"))
                 })?;
             bearer.set_sensitive(true);
             headers.insert(AUTHORIZATION, bearer);

@@ -21,15 +21,15 @@ pub(super) fn call(tool: &Definition, call: &JsonObject) -> Option<Value> {
     let mut mended = JsonObject::new();
     for (key, value) in call {
         let name = snake_case(key);
-        let known = find(tool, &name).map(|p| p.name);
+        let known = find(tool, &name).map(|p| p.argument());
         let name = match known {
             Some(name) => name,
             None if PASSED_THROUGH.contains(&name.as_str()) || is_nothing(value) => continue,
             None if EXCLUSIVE.contains(&name.as_str()) => {
                 tool = tools::find(&format!("promptyoself_schedule_{name}"))?;
-                find(tool, &name)?.name
+                find(tool, &name)?.argument()
             }
-            None => nearest(&name, tool.parameters.iter().map(|p| p.name))?,
+            None => nearest(&name, tool.parameters().map(|p| p.argument()))?,
         };
         let value = match value {
             Value::Array(only) if only.len() == 1 => only.first()?,
@@ -90,7 +90,7 @@ mod tests {
             ),
         ] {
             let error = refused(tool, call.clone());
-            let example: Value = serde_json::from_str(error.corrected().unwrap()).unwrap();
+            let example: Value = serde_json::from_str(&error.corrected().unwrap()).unwrap();
             assert_eq!(example, wanted, "{call}");
         }
         for call in [

@@ -3,19 +3,19 @@
 use serde_json::Value;
 
 use super::parameters::*;
-use super::to_json;
-use crate::error::{Code, Error, Result};
-use crate::mcp::definition::{
-    Definition, Effect, Kind, Shape, field, nullable, optional, required,
-};
+use crate::error::{Code, Error, Result, message, shell};
+use crate::mcp::definition::{Definition, Effect, Shape, field, nullable};
 use crate::mcp::{Backend, Call};
+use crate::operations::definition::takes;
+use crate::operations::fields::{SOURCE_CODE, TOOL_DESCRIPTION, TOOL_NAME};
+use crate::operations::{self, to_json};
 
 pub(super) const AGENTS: Definition = Definition {
     name: "promptyoself_agents",
     title: "List Letta agents",
     description: "List every agent of the Letta server with its id and name, to find the one to schedule \
         for. For the operator: an agent knows its own id and is refused. Example: {}",
-    parameters: &[CLOCK],
+    parameters: CLOCK,
     answers: &[
         STATUS,
         field(
@@ -30,12 +30,8 @@ pub(super) const AGENTS: Definition = Definition {
     ],
     effect: Effect::Reads,
     is_operators: true,
-    carry_out: |call| Box::pin(agents(call)),
+    carry_out: |call| Box::pin(call.ask(&operations::AGENTS)),
 };
-
-async fn agents(call: &Call) -> Result<Value> {
-    to_json(&call.operations.agents().await?)
-}
 
 pub(super) const UPLOAD: Definition = Definition {
     name: "promptyoself_upload",
@@ -44,26 +40,11 @@ pub(super) const UPLOAD: Definition = Definition {
         and type hints. Letta names it after the function. For the operator, and off unless the server \
         was started with PROMPTYOSELF_ALLOW_UPLOAD=1. Example: {\"source_code\": \"def greet(name: str) \
         -> str:\\n    ...\"}",
-    parameters: &[
-        required(
-            "source_code",
-            Kind::Text,
-            "The whole source of one Python function, with its docstring and type hints.",
-            &["def greet(name: str) -> str: …"],
-        ),
-        optional(
-            "name",
-            Kind::Text,
-            "What you take the tool for; Letta names it after its function.",
-            &["greet"],
-        ),
-        optional(
-            "description",
-            Kind::Text,
-            "What the tool does, where the docstring doesn't say it.",
-            &["Greets somebody by name"],
-        ),
-    ],
+    parameters: &[&[
+        takes(&SOURCE_CODE).required(),
+        takes(&TOOL_NAME),
+        takes(&TOOL_DESCRIPTION),
+    ]],
     answers: &[
         STATUS,
         field("tool_id", Shape::Text, "The tool's id in Letta"),
@@ -83,8 +64,12 @@ async fn upload(call: &Call) -> Result<Value> {
     let Backend::Here(service) = &call.shared.backend else {
         return Err(Error::new(
             Code::NotPermitted,
-            "the schedules are kept by a server on another machine, and tools are uploaded only there: \
-             promptyoself upload does it",
+            message![
+                "the schedules are kept by a server on another machine, and tools are uploaded only \
+                 there: ",
+                shell("promptyoself upload"),
+                " does it"
+            ],
         ));
     };
     let Some(source) = text("source_code") else {

@@ -4,20 +4,14 @@ use serde_json::{Map, Value, json};
 
 use super::parameters::*;
 use crate::config::AGENT_VARIABLES;
-use crate::error::{Code, Error, Result};
+use crate::error::{Code, Error, Result, fields};
 use crate::mcp::Call;
 use crate::mcp::caller::Source;
-use crate::mcp::definition::{
-    Definition, Effect, Field, Kind, Parameter, Shape, field, nullable, required,
-};
+use crate::mcp::definition::{Definition, Effect, Field, Shape, field, nullable};
 use crate::models::AgentId;
-
-const DEFAULT_AGENT: Parameter = required(
-    "agent_id",
-    Kind::Text,
-    "The agent that is meant from now on where no agent_id is given.",
-    &["agent-00000000-0000-4000-8000-000000000000"],
-);
+use crate::operations::definition::takes;
+use crate::operations::fields::DEFAULT_AGENT;
+use crate::operations::{AGENTS, Values};
 
 const SET: &[Field] = &[
     STATUS,
@@ -40,7 +34,7 @@ pub(super) const SET_DEFAULT_AGENT: Definition = Definition {
     description: "Set the agent that is meant in this session where no agent_id is given. Other clients \
         are not affected. For the operator; an agent needs none, since its own id is known. Example: \
         {\"agent_id\": \"agent-00000000-0000-4000-8000-000000000000\"}",
-    parameters: &[DEFAULT_AGENT],
+    parameters: &[&[takes(&DEFAULT_AGENT).required()]],
     answers: SET,
     effect: Effect::Sets,
     is_operators: true,
@@ -53,7 +47,7 @@ pub(super) const SET_SCOPED_DEFAULT_AGENT: Definition = Definition {
     description: "Set the agent that is meant in this session where no agent_id is given, so that it need \
         not be repeated in every call. Other clients are not affected. Example: {\"agent_id\": \
         \"agent-00000000-0000-4000-8000-000000000000\"}",
-    parameters: &[DEFAULT_AGENT],
+    parameters: &[&[takes(&DEFAULT_AGENT).required()]],
     answers: SET,
     effect: Effect::Sets,
     is_operators: false,
@@ -65,7 +59,7 @@ pub(super) const GET_SCOPED_DEFAULT_AGENT: Definition = Definition {
     title: "Show this session's default agent",
     description: "Show the agent that was set with promptyoself_set_scoped_default_agent for this session, \
         or null. Example: {}",
-    parameters: &[CLOCK],
+    parameters: CLOCK,
     answers: &[
         field("status", Shape::Text, "\"ok\""),
         nullable(
@@ -88,7 +82,7 @@ pub(super) const INFERENCE_DIAGNOSTICS: Definition = Definition {
     title: "Show which agent is meant",
     description: "Show which agent a call without agent_id would be for, and where that is known from. \
         Use it when a schedule was made for the wrong agent, or was refused for lack of one. Example: {}",
-    parameters: &[CLOCK],
+    parameters: CLOCK,
     answers: &[
         field("status", Shape::Text, "\"ok\""),
         nullable(
@@ -167,7 +161,7 @@ async fn set(call: &Call) -> Result<Value> {
                  itself alone, and needs no default for that"
             ),
         )
-        .example(format!("--agent-id {own}")));
+        .example(fields([("agent_id", own.as_str())])));
     }
     let scope = call
         .session
@@ -209,7 +203,10 @@ async fn diagnose(call: &Call) -> Result<Value> {
         Err(e) => (None, Some(e.chain())),
     };
     let agents_count = match settings.single_agent && is_operator {
-        true => call.operations.agents().await.ok().map(|a| a.count),
+        true => {
+            let listed = call.operations.ask(&AGENTS, &Values::default()).await;
+            listed.ok().map(|a| a["count"].clone())
+        }
         false => None,
     };
     let source = inferred.as_ref().map(|(_, source)| source);

@@ -5,11 +5,12 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::parameters::*;
-use super::to_json;
-use crate::error::{Code, Error, Result};
-use crate::mcp::definition::{Definition, Effect, Kind, Shape, field, nullable, optional};
+use crate::error::{Code, Error, Example, Result};
+use crate::mcp::definition::{Definition, Effect, Shape, field, nullable};
 use crate::mcp::{Backend, Call};
-use crate::service::ListQuery;
+use crate::operations::definition::takes;
+use crate::operations::fields::{INTERVAL, LIMIT, LOOP};
+use crate::operations::{LIST, TEST as TEST_LETTA, Values};
 
 /// How long a call waits for what it delivers: clients give up after a minute, and turns are long.
 pub(crate) const LONGEST_WAIT: Duration = Duration::from_secs(25);
@@ -19,7 +20,7 @@ pub(super) const TEST: Definition = Definition {
     title: "Test the connection to Letta",
     description: "Check that Letta answers and that a scheduler is delivering, and show what needs \
         somebody's attention. Example: {}",
-    parameters: &[CLOCK],
+    parameters: CLOCK,
     answers: &[
         STATUS,
         MESSAGE,
@@ -49,7 +50,7 @@ pub(super) const TEST: Definition = Definition {
     ],
     effect: Effect::Reads,
     is_operators: false,
-    carry_out: |call| Box::pin(test(call)),
+    carry_out: |call| Box::pin(call.ask(&TEST_LETTA)),
 };
 
 pub(super) const EXECUTOR_STATUS: Definition = Definition {
@@ -57,7 +58,7 @@ pub(super) const EXECUTOR_STATUS: Definition = Definition {
     title: "Show whether prompts are being delivered",
     description: "Show whether a scheduler is running, so that what is scheduled is delivered by itself, \
         and if not, why. Example: {}",
-    parameters: &[CLOCK],
+    parameters: CLOCK,
     answers: &[
         field("status", Shape::Text, "\"ok\""),
         field("running", Shape::Truth, "Whether a scheduler is running"),
@@ -83,15 +84,7 @@ pub(super) const EXECUTE: Definition = Definition {
     description: "Deliver every prompt that is due now, in one pass, and say what became of each. This is \
         not needed where a scheduler runs: promptyoself_executor_status says whether one does. It never \
         loops. For the operator. Example: {}",
-    parameters: &[
-        optional(
-            "loop",
-            Kind::Switch,
-            "Ignored: one pass is made, since a scheduler beside this server does the rest.",
-            &[],
-        ),
-        optional("interval", Kind::Number, "Ignored, as loop is.", &["60"]),
-    ],
+    parameters: &[&[takes(&LOOP), takes(&INTERVAL)]],
     answers: &[
         STATUS,
         MESSAGE,
@@ -116,7 +109,7 @@ pub(super) const HEALTH: Definition = Definition {
     title: "Health of this server",
     description: "Show that this server answers, what it is configured to speak to, and what time it is \
         there. It asks neither Letta nor the database: promptyoself_test does. Example: {}",
-    parameters: &[CLOCK],
+    parameters: CLOCK,
     answers: &[
         field("status", Shape::Text, "\"healthy\""),
         field("version", Shape::Text, "The version of promptyoself"),
@@ -150,11 +143,8 @@ pub(super) const HEALTH: Definition = Definition {
     carry_out: |call| Box::pin(health(call)),
 };
 
-async fn test(call: &Call) -> Result<Value> {
-    to_json(&call.operations.test().await?)
-}
-
 async fn executor_status(call: &Call) -> Result<Value> {
+    let nothing = Values::default();
     let (running, schedulers, warning) = match &call.shared.backend {
         Backend::Here(service) => {
             let status = service.status().await?;
@@ -169,22 +159,19 @@ async fn executor_status(call: &Call) -> Result<Value> {
                 status.warning(),
             )
         }
-        Backend::Elsewhere(operations) => match operations.test().await {
-            Ok(tested) => (
-                json!(!tested.schedulers.is_empty()),
-                to_json(&tested.schedulers)?,
-                tested.warning,
-            ),
+        Backend::Elsewhere(operations) => match operations.ask(&TEST_LETTA, &nothing).await {
+            Ok(tested) => {
+                let running = tested["schedulers"]
+                    .as_array()
+                    .is_some_and(|s| !s.is_empty());
+                let warning = tested["warning"].as_str().map(str::to_owned);
+                (json!(running), tested["schedulers"].clone(), warning)
+            }
             // Letta is away; whether anybody delivers, a list tells too.
             Err(_) => {
-                let one = ListQuery {
-                    agent_id: None,
-                    all: false,
-                    full: false,
-                    limit: 1,
-                    offset: 0,
-                };
-                let warning = operations.list(&one).await?.warning;
+                let one = Values::default().with(&LIMIT, 1);
+                let listed = operations.ask(&LIST, &one).await?;
+                let warning = listed["warning"].as_str().map(str::to_owned);
                 (json!(warning.is_none()), json!([]), warning)
             }
         },
@@ -208,7 +195,7 @@ async fn execute(call: &Call) -> Result<Value> {
             "the schedules are kept and delivered by a server on another machine, so nothing can be \
              delivered from here: promptyoself_executor_status says whether it delivers",
         )
-        .example(json!({ "tool": "promptyoself_executor_status", "arguments": {} }).to_string()));
+        .example(Example::Json(json!({ "tool": "promptyoself_executor_status", "arguments": {} }))));
     };
     let stop = call.shared.stop.child_token();
     // On a task of its own: a client that gives up does not cut a turn short.

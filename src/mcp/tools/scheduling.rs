@@ -3,12 +3,12 @@
 use serde_json::Value;
 
 use super::parameters::*;
-use super::to_json;
-use crate::cli::input;
 use crate::error::{Code, Error, Result};
 use crate::mcp::Call;
-use crate::mcp::definition::{Definition, Effect, Field, Kind, Shape, field, nullable, optional};
-use crate::service::Registration;
+use crate::mcp::definition::{Definition, Effect, Field, Shape, field, nullable};
+use crate::operations::definition::takes;
+use crate::operations::fields::{AGENT, CRON, EVERY, NAME, PROMPT, SKIP_VALIDATION, TIME};
+use crate::operations::{self, REGISTER, fields, to_json};
 
 const PLANNED: &[Field] = &[
     STATUS,
@@ -42,14 +42,15 @@ pub(super) const SCHEDULE_TIME: Definition = Definition {
         promptyoself_schedule_every or promptyoself_schedule_cron. Example: {\"prompt\": \"Ask Ada how \
         the talk went\", \"time\": \"2030-01-31T17:00:00Z\"}",
     parameters: &[
-        PROMPT,
-        TIME,
-        AGENT,
-        TIMEZONE,
-        NAME,
-        ENVELOPE,
-        MAX_AGE,
-        SKIP_VALIDATION,
+        &[
+            takes(&PROMPT).required(),
+            takes(&TIME).required(),
+            takes(&AGENT),
+        ],
+        fields::ZONE,
+        &[takes(&NAME)],
+        fields::DELIVERY,
+        &[takes(&SKIP_VALIDATION)],
     ],
     answers: PLANNED,
     effect: Effect::Adds,
@@ -65,20 +66,17 @@ pub(super) const SCHEDULE_CRON: Definition = Definition {
         promptyoself_schedule_every. Example: {\"prompt\": \"Write the daily report\", \"cron\": \
         \"0 9 * * mon-fri\", \"timezone\": \"Europe/Berlin\"}",
     parameters: &[
-        PROMPT,
-        CRON,
-        AGENT,
-        TIMEZONE,
-        NAME,
-        START_AT,
-        END_AT,
-        MAX_REPETITIONS,
-        CATCH_UP,
-        GRACE,
-        PAUSE_ON_FAILURE,
-        ENVELOPE,
-        MAX_AGE,
-        SKIP_VALIDATION,
+        &[
+            takes(&PROMPT).required(),
+            takes(&CRON).required(),
+            takes(&AGENT),
+        ],
+        fields::ZONE,
+        &[takes(&NAME)],
+        fields::BOUNDS,
+        fields::REPEATED,
+        fields::DELIVERY,
+        &[takes(&SKIP_VALIDATION)],
     ],
     answers: PLANNED,
     effect: Effect::Adds,
@@ -94,20 +92,17 @@ pub(super) const SCHEDULE_EVERY: Definition = Definition {
         week use promptyoself_schedule_cron. Example: {\"prompt\": \"Stand up and stretch\", \"every\": \
         \"30m\", \"max_repetitions\": 10}",
     parameters: &[
-        PROMPT,
-        EVERY,
-        START_AT,
-        MAX_REPETITIONS,
-        AGENT,
-        TIMEZONE,
-        NAME,
-        END_AT,
-        CATCH_UP,
-        GRACE,
-        PAUSE_ON_FAILURE,
-        ENVELOPE,
-        MAX_AGE,
-        SKIP_VALIDATION,
+        &[
+            takes(&PROMPT).required(),
+            takes(&EVERY).required(),
+            takes(&AGENT),
+        ],
+        fields::ZONE,
+        &[takes(&NAME)],
+        fields::BOUNDS,
+        fields::REPEATED,
+        fields::DELIVERY,
+        &[takes(&SKIP_VALIDATION)],
     ],
     answers: PLANNED,
     effect: Effect::Adds,
@@ -121,21 +116,7 @@ pub(super) const PREVIEW: Definition = Definition {
     description: "Show when a time, cron pattern or interval would run, without scheduling anything. \
         Give exactly one of time, cron and every. Use it to check a pattern before you schedule it. \
         Example: {\"cron\": \"0 9 * * mon-fri\", \"timezone\": \"Europe/Berlin\", \"count\": 5}",
-    parameters: &[
-        TIME.not_required(),
-        CRON.not_required(),
-        EVERY.not_required(),
-        TIMEZONE,
-        START_AT,
-        END_AT,
-        MAX_REPETITIONS,
-        optional(
-            "count",
-            Kind::Number,
-            "How many runs to show, 10 if left out",
-            &["5"],
-        ),
-    ],
+    parameters: operations::PREVIEW.parameters,
     answers: &[
         STATUS,
         field("describes", Shape::Text, "When it would run, in words"),
@@ -150,45 +131,30 @@ pub(super) const PREVIEW: Definition = Definition {
     ],
     effect: Effect::Reads,
     is_operators: false,
-    carry_out: |call| Box::pin(preview(call)),
+    carry_out: |call| Box::pin(call.ask(&operations::PREVIEW)),
 };
 
 async fn schedule(call: &Call) -> Result<Value> {
-    let text = |name: &str| call.arguments.text(name);
-    let prompt = input::prompt(text("prompt").as_deref(), None, std::io::empty())?;
-    let when = call.when_args();
-    if when.time.is_none() && when.cron.is_none() && when.every.is_none() {
+    let mut values = call.arguments.values(call.tool);
+    if ![&TIME, &CRON, &EVERY].iter().any(|field| values.has(field)) {
         return Err(spec_missing(call));
     }
     let agent_id = call.agent().await?;
-    let asked = Registration {
-        payload: None,
-        agent_id: agent_id.clone(),
-        prompt,
-        when: input::when(&when)?,
-        name: input::filled(text("name").as_deref()),
-        policy: call.policy()?,
-        ping_url: None,
-        skip_validation: call.arguments.switch("skip_validation"),
-    };
-    let mut answer = to_json(&call.operations.register(&asked).await?)?;
+    if let Some(agent) = &agent_id {
+        values.set(&AGENT, agent.as_str());
+    }
+    let mut answer = call.operations.ask(&REGISTER, &values).await?;
     answer["agent_id"] = to_json(&agent_id)?;
     Ok(answer)
 }
 
 /// Each of these tools takes one kind of time, and only that is asked for.
 fn spec_missing(call: &Call) -> Error {
-    let parameters = call.tool.parameters.iter();
-    let missing = parameters.filter(|p| p.is_required && p.name != "prompt");
-    let name = missing.map(|p| p.name).next().unwrap_or("every");
+    let parameters = call.tool.parameters();
+    let mut missing = parameters.filter(|p| p.is_required && p.field.name != PROMPT.name);
+    let name = missing.next().map_or(EVERY.name, |p| p.argument());
     Error::new(
         Code::SpecMissing,
         format!("nothing says when to run: give {name}"),
     )
-}
-
-async fn preview(call: &Call) -> Result<Value> {
-    let when = input::when(&call.when_args())?;
-    let count = input::count(call.arguments.text("count").as_deref())?;
-    to_json(&call.operations.preview(&when, count).await?)
 }

@@ -291,7 +291,7 @@ fn an_error_names_the_field_and_gives_a_pattern_that_works() {
         assert_eq!(error.code(), Code::CronInvalid, "{pattern}");
         assert!(error.to_string().contains(part), "{pattern}: {error}");
         if let Some(example) = error.corrected() {
-            assert_eq!((pattern, example), ("@every 5m", "--every 5m"));
+            assert_eq!((pattern, &*example), ("@every 5m", "--every 5m"));
         }
     }
 }
@@ -300,7 +300,7 @@ fn an_error_names_the_field_and_gives_a_pattern_that_works() {
 fn a_step_longer_than_its_field_is_refused_from_callers_and_read_from_rows() {
     let error = CronSpec::parse("*/90 * * * *").unwrap_err();
     assert_eq!(error.code(), Code::CronInvalid);
-    assert_eq!(error.corrected(), Some("--every 90m"));
+    assert_eq!(error.corrected().as_deref(), Some("--every 90m"));
     assert_eq!(
         utc("*/90 * * * *", "2026-11-20T10:07:00Z", 1),
         ["2026-11-20T11:00"]

@@ -80,7 +80,7 @@ fn mixing_days_with_hours_is_refused_with_both_ways_out() {
     let error = IntervalSpec::parse("1d12h").unwrap_err();
     assert!(error.to_string().contains("(36h)"), "{error}");
     assert!(error.to_string().contains("(1d)"), "{error}");
-    assert_eq!(error.corrected(), Some("--every 36h"));
+    assert_eq!(error.corrected().as_deref(), Some("--every 36h"));
 }
 
 #[test]

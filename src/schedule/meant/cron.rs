@@ -2,6 +2,7 @@
 
 use super::clock::{self, Bare};
 use super::{interval, plain};
+use crate::error::{Example, fields};
 use crate::schedule::{CronSpec, Zone};
 
 /// What a text in place of a pattern means.
@@ -14,24 +15,24 @@ pub(in crate::schedule) enum Meant {
 }
 
 impl Meant {
-    /// The flags that say so.
-    pub(in crate::schedule) fn flags(&self) -> String {
+    /// The fields that say so.
+    pub(in crate::schedule) fn example(self) -> Example {
         match self {
-            Meant::Cron(pattern, None) => format!("--cron \"{pattern}\""),
-            Meant::Cron(pattern, Some(zone)) => format!("--cron \"{pattern}\" --timezone {zone}"),
-            Meant::Every(interval) => format!("--every {interval}"),
+            Meant::Cron(pattern, None) => fields([("cron", pattern)]),
+            Meant::Cron(pattern, Some(zone)) => fields([("cron", pattern), ("timezone", zone)]),
+            Meant::Every(interval) => fields([("every", interval)]),
         }
     }
 }
 
-/// The flags of a pattern that was given where another kind of time is asked for, and is one that
-/// can be read or in words.
-pub(in crate::schedule) fn pattern(text: &str) -> Option<String> {
+/// A pattern that was given where another kind of time is asked for, and is one that can be read or in
+/// words.
+pub(in crate::schedule) fn pattern(text: &str) -> Option<Example> {
     if CronSpec::parse(text).is_ok() {
-        return Some(Meant::Cron(plain(text)?, None).flags());
+        return Some(Meant::Cron(plain(text)?, None).example());
     }
     match cron(text)? {
-        meant @ Meant::Cron(..) => Some(meant.flags()),
+        meant @ Meant::Cron(..) => Some(meant.example()),
         Meant::Every(_) => None,
     }
 }
@@ -267,6 +268,7 @@ fn rate(lower: &str) -> Option<Meant> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::CommandLine;
 
     #[test]
     fn patterns_of_other_dialects_are_those_five_fields() {
@@ -313,7 +315,7 @@ mod tests {
             ("every 2 hours", "--every 2h"),
             ("2h", "--every 2h"),
         ] {
-            let meant = cron(text).map(|m| m.flags());
+            let meant = cron(text).map(|m| CommandLine.example(&m.example()));
             assert_eq!(meant.as_deref(), Some(wanted), "{text}");
         }
     }

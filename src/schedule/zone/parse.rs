@@ -1,7 +1,7 @@
 //! Finding a zone by the name that somebody wrote.
 
 use super::{Zone, meant};
-use crate::error::{Code, Error, Result};
+use crate::error::{Code, Error, Result, fields};
 
 impl Zone {
     /// Finds a zone by its IANA name, in upper or lower case, and also by a name that Windows has
@@ -23,6 +23,6 @@ impl Zone {
 /// The error for a name that is no zone's.
 fn unknown(name: &str) -> Error {
     let advice = meant::advise(name);
-    let example = advice.zone.map(|zone| format!("--timezone {zone}"));
+    let example = advice.zone.map(|zone| fields([("timezone", zone)]));
     Error::new(Code::TimezoneUnknown, advice.text).example_if(example)
 }

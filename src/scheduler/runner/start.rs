@@ -12,7 +12,7 @@ use super::message::Message;
 use crate::clock::{
     ClockDoubt, KnownTimes, ReferenceClocks, TargetTime, assess_clock, needs_reference_clock,
 };
-use crate::error::Result;
+use crate::error::{Result, call};
 
 /// How long to wait before a database that fails is asked again.
 const ASK_AGAIN: Duration = Duration::from_secs(1);
@@ -80,7 +80,7 @@ pub(super) async fn refuse_doubt(
         return Ok(ClockAtStart::trusted(reading));
     };
     db.note_doubt(&reading, &known).await?;
-    Err(doubt.refuse("nothing was sent", "promptyoself execute"))
+    Err(doubt.refuse("nothing was sent", call("execute")))
 }
 
 /// Asks the target what time it is, and judges our clock by that.

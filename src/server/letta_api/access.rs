@@ -13,7 +13,7 @@ use super::face::Face;
 use super::headers;
 use super::refusal::Refused;
 use crate::api::{AGENT_HEADER, KEY_HEADER};
-use crate::error::{Code, Error, Result};
+use crate::error::{Code, Error, Result, message, shell};
 use crate::models::{self, AgentId, Caller};
 use crate::service::Service;
 use crate::web::credentials::{identify, recognize};
@@ -37,10 +37,14 @@ impl Face {
         }
         Err(Error::new(
             Code::NotPermitted,
-            "Letta's API at /v1 is off, since this server can be reached from other machines and \
-             there is no key: make one, or listen on this machine alone (--listen 127.0.0.1:8465)",
+            message![
+                "Letta's API at /v1 is off, since this server can be reached from other machines and \
+                 there is no key: make one, or listen on this machine alone (",
+                shell("--listen 127.0.0.1:8465"),
+                ")"
+            ],
         )
-        .example("promptyoself key create --name laptop"))
+        .example(shell("promptyoself key create --name laptop")))
     }
 
     /// The service for whoever may schedule for an agent: the holder of our key, or of credentials
@@ -139,5 +143,5 @@ fn unguarded(what: &str) -> Error {
              a password"
         ),
     )
-    .example("promptyoself key create --name laptop")
+    .example(shell("promptyoself key create --name laptop"))
 }

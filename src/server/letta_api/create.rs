@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
-use crate::error::{Code, Error, Result};
+use crate::error::{Code, Error, Example, Fields, Message, Result, shell};
 use crate::models::{AgentId, Payload, Policy, ScheduleType, shown};
 use crate::schedule::{Zone, meant_time, nearest, parse_time};
 use crate::service::{Registration, Service, When, Wish, asked};
@@ -82,32 +82,30 @@ pub(super) fn explained(error: Error, service: &Service) -> Error {
     in_fields(error, service.clock.now())
 }
 
-/// An error whose example is fields of a request in place of flags, where they can say it.
+/// An error whose example is fields of these requests in place of ours, where they can say it.
 fn in_fields(error: Error, now: Timestamp) -> Error {
     if error.code() == Code::NameTaken {
-        return error.example(r#"{"name": "another-name"}"#);
+        return error.example(shell(r#"{"name": "another-name"}"#));
     }
-    let Some(flags) = error.corrected().filter(|e| e.starts_with("--")) else {
+    let Some(Example::Fields(corrected)) = error.correction() else {
         return error;
     };
-    let fields = shlex::split(flags).and_then(|words| fields_of(&words, now));
+    let fields = fields_of(corrected, now);
     error
         .without_example()
-        .example_if(fields.map(|fields| Value::from(fields).to_string()))
+        .example_if(fields.map(|fields| Example::Json(fields.into())))
 }
 
-/// Flags and their values as fields of a request.
-fn fields_of(words: &[String], now: Timestamp) -> Option<Map<String, Value>> {
+/// Our fields as those of a request.
+fn fields_of(corrected: &Fields, now: Timestamp) -> Option<Map<String, Value>> {
     let mut fields = Map::new();
-    for pair in words.chunks(2) {
-        let [flag, value] = pair else {
-            return None;
-        };
-        let (name, value) = match flag.as_str() {
-            "--cron" => ("schedule", recurring(value)),
-            "--every" => ("schedule", recurring(&format!("{EVERY}{value}"))),
-            "--time" => ("schedule", once(parse_time(value, &Zone::utc(), now).ok()?)),
-            "--timezone" => ("timezone", value.as_str().into()),
+    for (name, value) in corrected {
+        let value = value.as_str()?;
+        let (name, value) = match name.as_ref() {
+            "cron" => ("schedule", recurring(value)),
+            "every" => ("schedule", recurring(&format!("{EVERY}{value}"))),
+            "time" => ("schedule", once(parse_time(value, &Zone::utc(), now).ok()?)),
+            "timezone" => ("timezone", value.into()),
             _ => return None,
         };
         fields.insert(name.to_owned(), value);
@@ -157,7 +155,7 @@ fn refuse_what_is_not_done(body: &Map<String, Value>) -> Result<()> {
              conversation only: leave it out, or give \"{CONVERSATION}\"",
             shown(Some(id))
         ))
-        .example(r#"{"conversation_id": "default"}"#)),
+        .example(shell(r#"{"conversation_id": "default"}"#))),
     }
 }
 
@@ -209,7 +207,7 @@ fn read_instant(at: &Value, now: Timestamp) -> Result<Timestamp> {
             shown(Some(at)),
             now.as_millisecond()
         ))
-        .example_if(meant_instant(at, now).map(|at| json!({ "schedule": once(at) }).to_string()))
+        .example_if(meant_instant(at, now).map(|at| Example::Json(json!({ "schedule": once(at) }))))
     };
     let micros = match (at.as_i64(), at.as_f64()) {
         (Some(millis), _) => millis.checked_mul(1_000),
@@ -241,7 +239,7 @@ fn read_instant(at: &Value, now: Timestamp) -> Result<Timestamp> {
             now.as_millisecond()
         ),
     )
-    .example_if(meant.map(|at| json!({ "schedule": once(at) }).to_string())))
+    .example_if(meant.map(|at| Example::Json(json!({ "schedule": once(at) })))))
 }
 
 /// The instant that a text in place of a number means.
@@ -269,6 +267,6 @@ fn text(body: &Map<String, Value>, key: &str) -> Result<Option<String>> {
     }
 }
 
-fn invalid(text: impl Into<String>) -> Error {
+fn invalid(text: impl Into<Message>) -> Error {
     Error::new(Code::RequestInvalid, text)
 }

@@ -12,7 +12,7 @@ use percent_encoding::percent_decode;
 use reqwest::Url;
 
 use crate::api::KEY_HEADER;
-use crate::error::{Code, Error, Result};
+use crate::error::{Code, Error, Result, shell};
 
 /// How our keys begin, and how many of their digits make it certain that a text holds one.
 const OUR_KEY: &str = "pys_";
@@ -161,7 +161,7 @@ pub(super) fn misplaced_key() -> Error {
         "a key of promptyoself stands where it would be passed on to Letta: under /v1 Authorization \
          holds Letta's own password, and our key goes into X-Promptyoself-Key",
     )
-    .example("X-Promptyoself-Key: pys_…")
+    .example(shell("X-Promptyoself-Key: pys_…"))
 }
 
 /// All but what belongs to one connection, what it names itself included.

@@ -3,7 +3,7 @@
 use axum::http::{Uri, Version};
 use percent_encoding::percent_decode_str;
 
-use crate::error::{Code, Error, Result};
+use crate::error::{Code, Error, Result, shell};
 use crate::models::AgentId;
 
 /// Where a request under `/v1` leads.
@@ -115,7 +115,7 @@ fn refused(what: &str) -> Error {
         Code::RequestInvalid,
         format!("{what}: only plain paths of Letta's API are passed on"),
     )
-    .example("GET /v1/agents/")
+    .example(shell("GET /v1/agents/"))
 }
 
 #[cfg(test)]

@@ -14,7 +14,7 @@ use serde_json::Value;
 use super::headers;
 use super::refusal::{self, Refused};
 use crate::clock::Clock;
-use crate::error::{Code, Error, Result};
+use crate::error::{Code, Error, Result, call, shell};
 use crate::http::body::{self, Unread};
 use crate::http::{self, cause, limits};
 use crate::models::AgentId;
@@ -148,7 +148,7 @@ impl Upstream {
             true => Ok(()),
             false => Err(
                 Error::new(Code::AgentUnknown, format!("Letta shows no agent {agent}"))
-                    .example("GET /v1/agents/")
+                    .example(shell("GET /v1/agents/"))
                     .into(),
             ),
         }
@@ -187,7 +187,7 @@ impl Upstream {
                      running, and is LETTA_BASE_URL its address?"
                 ),
             )
-            .example("promptyoself test");
+            .example(call("test"));
         }
         self.unanswered(&format!(
             "the connection ended before Letta answered: {cause}"
@@ -211,6 +211,6 @@ impl Upstream {
             Code::LettaError,
             format!("{why} ({place}). Whether it did what was asked is not known"),
         )
-        .example("promptyoself test")
+        .example(call("test"))
     }
 }

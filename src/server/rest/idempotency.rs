@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 use super::extract;
 use crate::api::IDEMPOTENCY_KEY;
 use crate::api::problem::ProblemBody;
-use crate::error::{Code, Error, Result};
+use crate::error::{Code, Error, Result, shell};
 use crate::models::{Caller, RequestKey, RequestStatus, StoredAnswer};
 use crate::server::App;
 use crate::service::Service;
@@ -58,7 +58,7 @@ async fn carry_out(
     };
     let (mut parts, body) = request.into_parts();
     let whole = Request::from_parts(parts.clone(), body);
-    let (_, body) = extract::read(whole, app).await?;
+    let (_, body) = extract::read(whole).await?;
     let mut hash = Sha256::new();
     for part in [
         parts.uri.path().as_bytes(),
@@ -90,7 +90,9 @@ async fn carry_out(
                     key.key
                 ),
             )
-            .example("Idempotency-Key: 0b6c1f0e-7d1c-4c1b-9b5e-2f6f0f0a4c11")
+            .example(shell(
+                "Idempotency-Key: 0b6c1f0e-7d1c-4c1b-9b5e-2f6f0f0a4c11",
+            ))
             .into());
         }
     }
@@ -123,7 +125,9 @@ fn key_of(request: &Request) -> Result<String> {
             "Idempotency-Key must be given once, as 1 to {LONGEST_KEY} visible ASCII characters"
         ),
     )
-    .example("Idempotency-Key: 0b6c1f0e-7d1c-4c1b-9b5e-2f6f0f0a4c11"))
+    .example(shell(
+        "Idempotency-Key: 0b6c1f0e-7d1c-4c1b-9b5e-2f6f0f0a4c11",
+    )))
 }
 
 /// Keeps an answer. A fault of ours or of Letta is none, nor is what passes (no such agent yet, too
@@ -163,7 +167,9 @@ async fn keep_problem(
     key: &RequestKey,
     problem: Problem,
 ) -> std::result::Result<Response, Problem> {
-    let body = serde_json::to_string(&problem.body())
+    // Whoever asks again may have other words for it.
+    let body = problem.body().with_parts(problem.error());
+    let body = serde_json::to_string(&body)
         .map_err(|e| Error::new(Code::Internal, "could not keep the answer").caused_by(e))?;
     let answer = StoredAnswer {
         status: problem.status().as_u16(),

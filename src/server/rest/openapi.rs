@@ -1,19 +1,13 @@
-//! What all operations have in common in the OpenAPI document.
+//! The OpenAPI document, made from the operations.
 
-use utoipa::openapi::path::{Operation, ParameterBuilder, ParameterIn, PathItem};
-use utoipa::openapi::security::{
-    ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme,
-};
-use utoipa::openapi::{
-    ComponentsBuilder, ContentBuilder, InfoBuilder, ObjectBuilder, OpenApi, Ref, RefOr, Required,
-    ResponseBuilder, Schema, Type,
-};
+use serde_json::{Map, Value, json};
 use utoipa::{PartialSchema, ToSchema};
 
-use crate::api::KEY_HEADER;
 use crate::api::problem::{MEDIA_TYPE, ProblemBody};
+use crate::api::{BASE, KEY_HEADER};
+use crate::operations::definition::{Body, Kind, Operation, Parameter};
+use crate::operations::{self};
 
-/// What the document says of the whole.
 const ABOUT: &str = "\
 Schedules prompts for Letta agents, and accounts for every one of them: delivered once, on time, or \
 you are told why not.\n\n\
@@ -27,153 +21,275 @@ understood and what to do, `example` is a corrected form.\n\n\
 under the same key gets the same answer for a day.\n\n\
 **Times** are UTC unless they are called local.";
 
-/// Puts in what every operation has.
-pub(super) fn complete(mut document: OpenApi) -> OpenApi {
-    document.info = InfoBuilder::new()
-        .title("promptyoself")
-        .version(env!("CARGO_PKG_VERSION"))
-        .description(Some(ABOUT))
-        .build();
-    let mut components = match document.components.take() {
-        Some(components) => ComponentsBuilder::from(components),
-        None => ComponentsBuilder::new(),
-    };
-    components = components
-        .schema(ProblemBody::name(), ProblemBody::schema())
-        .security_scheme(
-            "bearer",
-            SecurityScheme::Http(
-                HttpBuilder::new()
-                    .scheme(HttpAuthScheme::Bearer)
-                    .description(Some("A key that `promptyoself key create` made"))
-                    .build(),
-            ),
-        )
-        .security_scheme(
-            "key",
-            SecurityScheme::ApiKey(ApiKey::Header(ApiKeyValue::with_description(
-                "X-Promptyoself-Key",
-                "The same key, where Authorization is somebody else's",
-            ))),
-        );
-    debug_assert!("X-Promptyoself-Key".eq_ignore_ascii_case(KEY_HEADER));
-    document.components = Some(components.build());
-    document.security = Some(vec![
-        SecurityRequirement::new("bearer", Vec::<String>::new()),
-        SecurityRequirement::new("key", Vec::<String>::new()),
-    ]);
-    for (path, item) in &mut document.paths.paths {
-        let has_id = path.contains("{id}");
-        for (is_post, operation) in operations(item) {
-            // A preview makes nothing that a second request could make again.
-            let makes = is_post && operation.operation_id.as_deref() != Some("preview");
-            if makes {
-                let parameters = operation.parameters.get_or_insert_default();
-                parameters.push(RefOr::T(
-                    ParameterBuilder::new()
-                        .name("Idempotency-Key")
-                        .parameter_in(ParameterIn::Header)
-                        .required(Required::False)
-                        .description(Some("Carries the request out once, however often it comes"))
-                        .schema(Some(key_schema()))
-                        .build(),
-                ));
-            }
-            describe_problems(operation, makes, has_id);
+/// What the statuses of problems mean.
+const PROBLEMS: &[(u16, &str)] = &[
+    (
+        400,
+        "Something of the request can't be understood, or can't be done",
+    ),
+    (401, "No key was shown, or one that opens nothing"),
+    (403, "The caller may not do this, or not for this agent"),
+    (
+        404,
+        "There is no such schedule or agent, or none for this caller",
+    ),
+    (
+        409,
+        "The schedule's state or another one's name stands in the way",
+    ),
+    (413, "The body is too large"),
+    (415, "The body is not JSON"),
+    (422, "The Idempotency-Key came with another request before"),
+    (429, "It is more than an agent may schedule"),
+    (500, "A fault of the server"),
+    (502, "Letta does not answer, or not as it should"),
+    (503, "The database can't be used at the moment"),
+];
+
+/// The statuses that every operation may answer.
+const EVERYWHERE: &[u16] = &[400, 401, 403, 500, 503];
+
+/// The document.
+pub(super) fn document() -> Value {
+    let mut paths = Map::new();
+    let mut schemas = Map::new();
+    add(
+        &mut schemas,
+        ProblemBody::name().into(),
+        to_value(&ProblemBody::schema()),
+    );
+    for operation in operations::ALL {
+        let answer = &operation.answer;
+        let mut others = Vec::new();
+        (answer.others)(&mut others);
+        for (name, schema) in others {
+            add(&mut schemas, name, to_value(&schema));
         }
+        add(
+            &mut schemas,
+            (answer.name)().into(),
+            to_value(&(answer.schema)()),
+        );
+        if operation.route.body != Body::None {
+            add(&mut schemas, request_name(operation), request(operation));
+        }
+        let path = format!("{BASE}{}", operation.route.path);
+        let item = paths.entry(path).or_insert_with(|| json!({}));
+        item[operation.route.method.to_ascii_lowercase()] = described(operation);
+    }
+    json!({
+        "openapi": "3.1.0",
+        "info": {
+            "title": "promptyoself",
+            "version": env!("CARGO_PKG_VERSION"),
+            "description": ABOUT,
+        },
+        "paths": paths,
+        "components": {
+            "schemas": schemas,
+            "securitySchemes": {
+                "bearer": {
+                    "type": "http",
+                    "scheme": "bearer",
+                    "description": "A key that `promptyoself key create` made",
+                },
+                "key": {
+                    "type": "apiKey",
+                    "in": "header",
+                    "name": KEY_HEADER,
+                    "description": "The same key, where Authorization is somebody else's",
+                },
+            },
+        },
+        "security": [{ "bearer": [] }, { "key": [] }],
+    })
+}
+
+fn add(schemas: &mut Map<String, Value>, name: String, schema: Value) {
+    schemas.insert(name, schema);
+}
+
+fn to_value(schema: &impl serde::Serialize) -> Value {
+    // A schema is made of texts and numbers, which can't fail to become JSON.
+    serde_json::to_value(schema).unwrap_or_default()
+}
+
+/// One operation.
+fn described(operation: &Operation) -> Value {
+    let route = &operation.route;
+    let mut document = json!({
+        "tags": [route.tag],
+        "summary": operation.title,
+        "operationId": route.id,
+    });
+    if !operation.details.is_empty() {
+        document["description"] = operation.details.into();
+    }
+    let parameters = parameters(operation);
+    if !parameters.is_empty() {
+        document["parameters"] = parameters.into();
+    }
+    if route.body != Body::None {
+        let of = json!({ "$ref": format!("#/components/schemas/{}", request_name(operation)) });
+        document["requestBody"] = match route.body {
+            Body::Required => json!({
+                "content": { "application/json": { "schema": of } },
+                "required": true,
+            }),
+            _ => json!({ "content": { "application/json": { "schema": of } } }),
+        };
+    }
+    document["responses"] = responses(operation).into();
+    document
+}
+
+fn makes(operation: &Operation) -> bool {
+    // A preview makes nothing that a second request could make again.
+    operation.route.method == "POST" && operation.route.path != "/preview"
+}
+
+fn responses(operation: &Operation) -> Map<String, Value> {
+    let route = &operation.route;
+    let mut responses = Map::new();
+    let answer = format!("#/components/schemas/{}", (operation.answer.name)());
+    for (status, description) in route.answers {
+        responses.insert(
+            status.to_string(),
+            json!({
+                "description": description,
+                "content": { "application/json": { "schema": { "$ref": answer } } },
+            }),
+        );
+    }
+    let problem = format!("#/components/schemas/{}", ProblemBody::name());
+    for (status, description) in PROBLEMS {
+        let applies = EVERYWHERE.contains(status)
+            || route.problems.contains(status)
+            || match status {
+                413 => route.body != Body::None || makes(operation),
+                415 => route.body != Body::None,
+                422 => makes(operation),
+                _ => false,
+            };
+        if applies {
+            responses.insert(
+                status.to_string(),
+                json!({
+                    "description": description,
+                    "content": { MEDIA_TYPE: { "schema": { "$ref": problem } } },
+                }),
+            );
+        }
+    }
+    responses
+}
+
+/// What stands in the path, the query and the headers.
+fn parameters(operation: &Operation) -> Vec<Value> {
+    let route = &operation.route;
+    let mut all = Vec::new();
+    if route.path.contains("{id}") {
+        all.push(json!({
+            "name": "id",
+            "in": "path",
+            "required": true,
+            "description": "The schedule's number",
+            "schema": { "type": "integer", "format": "int64", "minimum": 1 },
+        }));
+    }
+    if route.method == "GET" {
+        all.extend(
+            operation
+                .parameters()
+                .filter(|p| p.is_over_http())
+                .map(in_query),
+        );
+    }
+    if makes(operation) {
+        all.push(json!({
+            "name": "Idempotency-Key",
+            "in": "header",
+            "required": false,
+            "description": "Carries the request out once, however often it comes",
+            "schema": {
+                "type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$",
+            },
+        }));
+    }
+    all
+}
+
+fn in_query(parameter: &Parameter) -> Value {
+    let mut schema = schema(parameter);
+    if let Kind::Word(words) = parameter.field.kind {
+        schema["enum"] = json!(words);
+    }
+    let mut described = json!({
+        "name": parameter.field.name,
+        "in": "query",
+        "required": parameter.is_required,
+        "description": parameter.sentences(),
+        "schema": schema,
+    });
+    if let (Kind::Text, Some(example)) = (parameter.field.kind, parameter.field.examples.first()) {
+        described["example"] = (*example).into();
+    }
+    described
+}
+
+/// The kind of a value.
+fn schema(parameter: &Parameter) -> Value {
+    match parameter.field.kind {
+        Kind::Text | Kind::Word(_) => json!({ "type": "string" }),
+        Kind::Switch => json!({ "type": "boolean" }),
+        Kind::Number(least, i64::MAX) => {
+            json!({ "type": "integer", "format": "int64", "minimum": least })
+        }
+        Kind::Number(least, most) => {
+            json!({ "type": "integer", "format": "int64", "minimum": least, "maximum": most })
+        }
+    }
+}
+
+/// The name of a body's schema: that of the operation, as types are written.
+fn request_name(operation: &Operation) -> String {
+    let words = operation.route.id.split('_').map(|word| {
+        let (first, rest) = word.split_at(1);
+        first.to_uppercase() + rest
+    });
+    words.chain(["Request".to_owned()]).collect()
+}
+
+/// The body of a request.
+fn request(operation: &Operation) -> Value {
+    let taken = || operation.parameters().filter(|p| p.is_over_http());
+    let properties: Map<String, Value> = taken()
+        .map(|p| (p.field.name.to_owned(), in_body(p)))
+        .collect();
+    let required: Vec<&str> = (taken().filter(|p| p.is_required))
+        .map(|p| p.field.name)
+        .collect();
+    let mut document = json!({
+        "type": "object",
+        "description": operation.described(),
+        "properties": properties,
+        "additionalProperties": false,
+    });
+    if !required.is_empty() {
+        document["required"] = json!(required);
+    }
+    if let Ok(example) = serde_json::from_str::<Value>(operation.example) {
+        document["example"] = example;
     }
     document
 }
 
-fn key_schema() -> Schema {
-    let schema = ObjectBuilder::new()
-        .schema_type(Type::String)
-        .min_length(Some(1))
-        .max_length(Some(255))
-        .pattern(Some("^[!-~]+$"));
-    Schema::Object(schema.build())
-}
-
-fn operations(item: &mut PathItem) -> impl Iterator<Item = (bool, &mut Operation)> {
-    [
-        (false, &mut item.get),
-        (true, &mut item.post),
-        (false, &mut item.put),
-        (false, &mut item.patch),
-        (false, &mut item.delete),
-    ]
-    .into_iter()
-    .filter_map(|(is_post, operation)| Some((is_post, operation.as_mut()?)))
-}
-
-/// Every status of a problem that an operation can answer.
-fn describe_problems(operation: &mut Operation, is_post: bool, has_id: bool) {
-    let id = operation.operation_id.clone().unwrap_or_default();
-    let writes = operation.request_body.is_some();
-    let asks_letta = matches!(
-        id.as_str(),
-        "create_schedule" | "update_schedule" | "list_agents" | "test"
-    );
-    let finds = has_id
-        || matches!(
-            id.as_str(),
-            "create_schedule" | "list_occurrences" | "list_changes" | "show_account"
-        );
-    let may_conflict = (has_id && id != "show_schedule") || id == "create_schedule";
-    let is_budgeted = matches!(
-        id.as_str(),
-        "create_schedule" | "update_schedule" | "run_schedule"
-    );
-    let statuses = [
-        (
-            true,
-            400,
-            "Something of the request can't be understood, or can't be done",
-        ),
-        (true, 401, "No key was shown, or one that opens nothing"),
-        (
-            true,
-            403,
-            "The caller may not do this, or not for this agent",
-        ),
-        (
-            finds,
-            404,
-            "There is no such schedule or agent, or none for this caller",
-        ),
-        (
-            may_conflict,
-            409,
-            "The schedule's state or another one's name stands in the way",
-        ),
-        (writes || is_post, 413, "The body is too large"),
-        (writes, 415, "The body is not JSON"),
-        (
-            is_post,
-            422,
-            "The Idempotency-Key came with another request before",
-        ),
-        (is_budgeted, 429, "It is more than an agent may schedule"),
-        (true, 500, "A fault of the server"),
-        (
-            asks_letta,
-            502,
-            "Letta does not answer, or not as it should",
-        ),
-        (true, 503, "The database can't be used at the moment"),
-    ];
-    for (_, status, description) in statuses.into_iter().filter(|(applies, ..)| *applies) {
-        let content = ContentBuilder::new()
-            .schema(Some(Ref::from_schema_name(ProblemBody::name())))
-            .build();
-        let response = ResponseBuilder::new()
-            .description(description)
-            .content(MEDIA_TYPE, content)
-            .build();
-        operation
-            .responses
-            .responses
-            .entry(status.to_string())
-            .or_insert_with(|| response.into());
+/// A field of a body: `null` is as good as nothing where it may be left out.
+fn in_body(parameter: &Parameter) -> Value {
+    let mut schema = schema(parameter);
+    if !parameter.is_required && parameter.field.kind != Kind::Switch {
+        schema["type"] = json!([schema["type"], "null"]);
     }
+    schema["description"] = parameter.sentences().into();
+    schema
 }

@@ -3,7 +3,7 @@
 use jiff::SignedDuration;
 
 use super::given;
-use crate::error::{Code, Error, Result};
+use crate::error::{Code, Error, Message, Result, field, fields, message, quoted};
 use crate::models::{CatchUp, EnvelopeStyle, PingUrl, Policy};
 use crate::schedule::{meant_count, meant_span, meant_word, read_duration};
 
@@ -27,7 +27,7 @@ pub struct PolicyText {
 /// # Errors
 /// [`Code::PolicyInvalid`].
 pub fn policy(args: &PolicyText) -> Result<Policy> {
-    let one_of = |words: [&str; 3], others: &[(&str, &str)], flag: &str, text: &str| {
+    let one_of = |words: [&str; 3], others: &[(&str, &str)], name: &'static str, text: &str| {
         let lower = text.to_ascii_lowercase();
         let other = others.iter().find(|(other, _)| *other == lower);
         let meant = other
@@ -36,9 +36,14 @@ pub fn policy(args: &PolicyText) -> Result<Policy> {
         let [first, second, third] = words;
         Error::new(
             Code::PolicyInvalid,
-            format!("{flag} {text:?} is none of {first}, {second} and {third}"),
+            message![
+                field(name),
+                " ",
+                quoted(text),
+                " is none of {first}, {second} and {third}"
+            ],
         )
-        .example_if(meant.map(|word| format!("{flag} {word}")))
+        .example_if(meant.map(|word| fields([(name, word)])))
     };
     let catch_up = |text: &str| {
         let others = [
@@ -48,7 +53,7 @@ pub fn policy(args: &PolicyText) -> Result<Policy> {
             ("each", "all"),
         ];
         CatchUp::from_word(text)
-            .ok_or_else(|| one_of(["latest", "all", "skip"], &others, "--catch-up", text))
+            .ok_or_else(|| one_of(["latest", "all", "skip"], &others, "catch_up", text))
     };
     let envelope = |text: &str| {
         let others = [
@@ -58,14 +63,14 @@ pub fn policy(args: &PolicyText) -> Result<Policy> {
             ("always", "full"),
         ];
         EnvelopeStyle::from_word(text)
-            .ok_or_else(|| one_of(["none", "auto", "full"], &others, "--envelope", text))
+            .ok_or_else(|| one_of(["none", "auto", "full"], &others, "envelope", text))
     };
     Ok(Policy {
         catch_up: given(args.catch_up.as_deref()).map(catch_up).transpose()?,
-        grace: duration("--grace", args.grace.as_deref())?,
+        grace: duration("grace", args.grace.as_deref())?,
         pause_on_failure: pause_on_failure(args.pause_on_failure.as_deref())?,
         envelope: given(args.envelope.as_deref()).map(envelope).transpose()?,
-        max_age: duration("--max-age", args.max_age.as_deref())?,
+        max_age: duration("max_age", args.max_age.as_deref())?,
     })
 }
 
@@ -81,18 +86,18 @@ pub fn ping_url(text: Option<&str>) -> Result<Option<Option<PingUrl>>> {
     }
 }
 
-fn duration(flag: &str, text: Option<&str>) -> Result<Option<SignedDuration>> {
+fn duration(name: &'static str, text: Option<&str>) -> Result<Option<SignedDuration>> {
     let Some(text) = given(text) else {
         return Ok(None);
     };
-    let invalid = |problem: String| {
+    let invalid = |problem: Message| {
         let meant = meant_span(text).filter(|length| read_duration(length).is_ok());
-        Error::new(Code::PolicyInvalid, format!("{flag}: {problem}"))
-            .example_if(meant.map(|length| format!("{flag} {length}")))
+        Error::new(Code::PolicyInvalid, message![field(name), ": ", problem])
+            .example_if(meant.map(|length| fields([(name, length)])))
     };
-    let read = read_duration(text).map_err(invalid)?;
+    let read = read_duration(text).map_err(|problem| invalid(problem.into()))?;
     match read.as_secs() {
-        0 => Err(invalid(format!("{text:?} is shorter than a second"))),
+        0 => Err(invalid(message![quoted(text), " is shorter than a second"])),
         // What is stored is whole seconds.
         seconds => Ok(Some(SignedDuration::from_secs(seconds))),
     }
@@ -110,12 +115,17 @@ fn pause_on_failure(text: Option<&str>) -> Result<Option<i64>> {
         };
         Error::new(
             Code::PolicyInvalid,
-            format!("--pause-on-failure {text:?} is not a whole number from 0 to 1000000; 0 never pauses"),
+            message![
+                field("pause_on_failure"),
+                " ",
+                quoted(text),
+                " is not a whole number from 0 to 1000000; 0 never pauses"
+            ],
         )
         .example_if(
             meant
                 .filter(|n| (0..=1_000_000).contains(n))
-                .map(|n| format!("--pause-on-failure {n}")),
+                .map(|n| fields([("pause_on_failure", n)])),
         )
     })
 }

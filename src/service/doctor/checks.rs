@@ -347,7 +347,8 @@ pub(super) async fn letta(service: &Service, status: &Status) -> Vec<Finding> {
             Severity::Error,
             e.code().as_str(),
             e.chain(),
-            e.corrected().unwrap_or("promptyoself test"),
+            e.corrected()
+                .unwrap_or_else(|| "promptyoself test".to_owned()),
         ));
     }
     findings

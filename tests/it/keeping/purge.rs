@@ -109,7 +109,7 @@ async fn a_live_schedule_keeps_its_prompt_until_it_is_cancelled() {
     let error = world.service.purge_of(id).await.unwrap_err();
     assert_eq!(error.code(), Code::ScheduleLive);
     assert_eq!(
-        error.corrected(),
+        error.corrected().as_deref(),
         Some(format!("promptyoself cancel --id {id}").as_str())
     );
     let purged = world

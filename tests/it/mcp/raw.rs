@@ -43,9 +43,12 @@ impl Raw {
     }
 
     fn spawn_with(world: &World, env: &[(&str, &str)]) -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_promptyoself"))
-            .arg("--db")
-            .arg(world.database())
+        let mut program = Command::new(env!("CARGO_BIN_EXE_promptyoself"));
+        // Whoever names a server has no database of its own.
+        if !env.iter().any(|(name, _)| *name == "PROMPTYOSELF_URL") {
+            program.arg("--db").arg(world.database());
+        }
+        let mut child = program
             .arg("mcp")
             .env_clear()
             .env("HOME", world.dir())

@@ -235,7 +235,7 @@ async fn pruning_by_hand_refuses_what_is_newer_than_all_that_is_known() {
     let week_ago = world.now() - SignedDuration::from_hours(7 * 24);
     let error = service.refuse_doubtful_cut(week_ago).await.unwrap_err();
     assert_eq!(error.code(), Code::ClockInDoubt);
-    assert_eq!(error.corrected(), Some(&*format!("--before {known}")));
+    assert_eq!(error.corrected(), Some(format!("--before {known}")));
     service.refuse_doubtful_cut(known).await.unwrap();
     // By a clock that is years ahead nothing is old enough to be sure.
     set(&world, YEARS);

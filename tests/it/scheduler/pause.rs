@@ -116,7 +116,7 @@ async fn a_one_shot_that_passed_while_paused_is_refused_with_the_ways_out() {
     assert_eq!(error.code(), Code::TimePast);
     assert!(error.to_string().contains("update --id"), "{error}");
     assert_eq!(
-        error.corrected(),
+        error.corrected().as_deref(),
         Some(format!("promptyoself resume --id {id} --replay").as_str())
     );
     world.service.resume(id, true).await.unwrap();

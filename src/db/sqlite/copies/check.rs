@@ -8,7 +8,7 @@ use super::unusable::unusable;
 use crate::db::sql::{self, Tx, query, statement};
 use crate::db::sqlite::connection::{Access, connect};
 use crate::db::sqlite::wording::worded;
-use crate::error::{Code, Error, Result};
+use crate::error::{Code, Error, Result, shell};
 
 /// Checks that a file is a database of this program, whole. Returns how many schedules it holds.
 pub(super) fn check_copy(path: &Path) -> Result<i64> {
@@ -20,7 +20,7 @@ pub(super) fn check_copy(path: &Path) -> Result<i64> {
                 path.display()
             ),
         )
-        .example("promptyoself restore promptyoself-backup.db")
+        .example(shell("promptyoself restore promptyoself-backup.db"))
     };
     let connection = look_at(path)?;
     let tx = &Tx::on(&connection);

@@ -10,7 +10,7 @@ use crate::db::sql::{self, Tx, query};
 use crate::db::sqlite::connection::{Access, connect};
 use crate::db::sqlite::filesystem::{create_new_private, with_end};
 use crate::db::sqlite::liveness::{lives, owners_folder};
-use crate::error::{Code, Error, Result};
+use crate::error::{Code, Error, Result, message, shell};
 
 /// Puts a copy into its place. Returns where is kept what was there.
 pub(super) fn put_there(coming: &Path, to: &Path, now: Timestamp) -> Result<Option<PathBuf>> {
@@ -59,13 +59,15 @@ pub(super) fn refuse_if_in_use(path: &Path) -> Result<()> {
     let in_use = || {
         Error::new(
             Code::DatabaseUnavailable,
-            format!(
-                "the database {} is in use: stop the scheduler and whatever else has it open, or \
-                 restore to another path with --db",
-                path.display()
-            ),
+            message![
+                "the database ",
+                path.display(),
+                " is in use: stop the scheduler and whatever else has it open, or restore to another \
+                 path with ",
+                shell("--db")
+            ],
         )
-        .example("--db ./promptyoself-restored.db")
+        .example(shell("--db ./promptyoself-restored.db"))
     };
     let full = std::fs::canonicalize(path).map_err(|e| unusable(path, "find it", e))?;
     let locks = std::fs::read_dir(owners_folder(&full))

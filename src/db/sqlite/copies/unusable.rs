@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::error::{Code, Error};
+use crate::error::{Code, Error, shell};
 
 /// The error of a file or folder that a copy needs and that can't be used.
 pub(super) fn unusable(path: &Path, doing: &str, error: std::io::Error) -> Error {
@@ -17,6 +17,6 @@ pub(super) fn unusable(path: &Path, doing: &str, error: std::io::Error) -> Error
         Code::FileUnusable,
         format!("could not {doing} {}{hint}", path.display()),
     )
-    .example("promptyoself backup promptyoself-backup.db")
+    .example(shell("promptyoself backup promptyoself-backup.db"))
     .caused_by(error)
 }

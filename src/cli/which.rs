@@ -1,0 +1,110 @@
+//! Which schedules something is to be done to.
+
+use crate::error::{Code, Error, Result, field, message, operation};
+use crate::models::AgentId;
+use crate::operations::Values;
+use crate::operations::fields::{DRY_RUN, EVERY_ONE, ID, OF_AGENT, YES};
+use crate::operations::reading;
+
+/// Which schedules something is to be done to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Which {
+    /// This one.
+    One(i64),
+    /// Every one of this agent, or of all.
+    Many(Option<AgentId>),
+}
+
+/// Which schedules are meant.
+///
+/// # Errors
+/// [`Code::Usage`] if it can't be told or is more than one of these, [`Code::IdInvalid`], and those of
+/// an agent's id.
+pub(super) fn which(values: &Values) -> Result<Which> {
+    let names_one = values.has(&ID);
+    let all = values.is_set(&EVERY_ONE);
+    let ways = [names_one, values.has(&OF_AGENT), all];
+    if ways.into_iter().filter(|given| *given).count() > 1 {
+        return Err(Error::new(
+            Code::Usage,
+            message![
+                field("id"),
+                " is one schedule, ",
+                field("agent_id"),
+                " all of an agent, ",
+                field("all"),
+                " every one: give only one of them"
+            ],
+        ));
+    }
+    let dry_run = values.is_set(&DRY_RUN);
+    if names_one && dry_run {
+        return Err(Error::new(
+            Code::Usage,
+            message![
+                field("dry_run"),
+                " shows which schedules ",
+                field("agent_id"),
+                " or ",
+                field("all"),
+                " would be about; ",
+                operation("show"),
+                " says what one is"
+            ],
+        ));
+    }
+    if dry_run && values.is_set(&YES) {
+        return Err(Error::new(
+            Code::Usage,
+            message![
+                field("dry_run"),
+                " only shows which schedules it would be, and ",
+                field("yes"),
+                " does it: leave one of them out"
+            ],
+        ));
+    }
+    match (reading::agent(values)?, all) {
+        (None, false) => Ok(Which::One(reading::id(values)?)),
+        (agent, _) => Ok(Which::Many(agent)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_an_agents_or_all_and_never_two_of_them() {
+        let values = |id: Option<&str>, agent: Option<&str>, all: bool| {
+            let mut values = Values::default().with(&EVERY_ONE, all);
+            if let Some(id) = id {
+                values.set(&ID, id);
+            }
+            if let Some(agent) = agent {
+                values.set(&OF_AGENT, agent);
+            }
+            values
+        };
+        let agent = AgentId::parse("agent-a").unwrap();
+        let read = |id, agent, all| which(&values(id, agent, all)).map_err(|e| e.code());
+        assert_eq!(read(Some("5"), None, false), Ok(Which::One(5)));
+        assert_eq!(
+            read(None, Some("agent-a"), false),
+            Ok(Which::Many(Some(agent)))
+        );
+        assert_eq!(read(None, None, true), Ok(Which::Many(None)));
+        assert_eq!(read(None, None, false), Err(Code::IdInvalid));
+        // A blank id of an agent is none, and surely not every agent.
+        assert_eq!(read(None, Some(""), false), Err(Code::AgentMissing));
+        assert_eq!(read(Some("5"), Some("agent-a"), false), Err(Code::Usage));
+        assert_eq!(read(Some("5"), None, true), Err(Code::Usage));
+        assert_eq!(read(None, Some("agent-a"), true), Err(Code::Usage));
+        let dry = |values: Values, yes: bool| {
+            which(&values.with(&DRY_RUN, true).with(&YES, yes)).map_err(|e| e.code())
+        };
+        assert_eq!(dry(values(None, None, true), false), Ok(Which::Many(None)));
+        assert_eq!(dry(values(None, None, true), true), Err(Code::Usage));
+        assert_eq!(dry(values(Some("5"), None, false), false), Err(Code::Usage));
+    }
+}

@@ -1,0 +1,220 @@
+//! The stable names of what can go wrong.
+
+use std::fmt;
+
+/// The stable name of what went wrong. Programs branch on it; it never changes its meaning.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Code {
+    /// The command line itself is wrong: an unknown flag, a flag without a value.
+    Usage,
+    /// None of time, cron and interval was given.
+    SpecMissing,
+    /// More than one of time, cron and interval was given.
+    SpecConflict,
+    /// The prompt is missing, empty or only white space.
+    PromptMissing,
+    /// No agent was given, and no default applies.
+    AgentMissing,
+    /// The agent id has characters that no agent id has.
+    AgentInvalid,
+    /// Letta knows no such agent.
+    AgentUnknown,
+    /// A point in time could not be read.
+    TimeInvalid,
+    /// A point in time that must be in the future is not.
+    TimePast,
+    /// The cron pattern could not be read.
+    CronInvalid,
+    /// The cron pattern matches no date at all.
+    CronNever,
+    /// The interval could not be read, is zero, negative or too long.
+    IntervalInvalid,
+    /// The schedule would end before it ever runs.
+    EndBeforeFirst,
+    /// The number of repetitions is not a whole number of at least 1.
+    RepetitionsInvalid,
+    /// A part of how a schedule is to be delivered could not be read, or does not fit the rest.
+    PolicyInvalid,
+    /// An agent may not have so many schedules, or such a frequent one.
+    BudgetExceeded,
+    /// There is no such IANA time zone.
+    TimezoneUnknown,
+    /// A live schedule of this agent has this name and does something else.
+    NameTaken,
+    /// A schedule id that is not a number.
+    IdInvalid,
+    /// There is no such schedule.
+    ScheduleNotFound,
+    /// The schedule has finished or was cancelled already.
+    ScheduleNotActive,
+    /// The schedule is live, so that its prompt is still to be sent.
+    ScheduleLive,
+    /// A stored schedule can't be read.
+    ScheduleBroken,
+    /// There is no source code to upload.
+    SourceMissing,
+    /// Uploading tools is turned off.
+    UploadDisabled,
+    /// A file named on the command line can't be read or written.
+    FileUnusable,
+    /// A setting has a value that can't be used.
+    ConfigInvalid,
+    /// The key is missing, unknown or revoked.
+    KeyInvalid,
+    /// The caller may not do this, or not for this agent.
+    NotPermitted,
+    /// A request over HTTP is wrong as such (its route, method, type, size, JSON or parameters), or
+    /// asks for what is not done.
+    RequestInvalid,
+    /// An idempotency key came again with another request.
+    IdempotencyConflict,
+    /// Something is larger or longer than may be.
+    TooLarge,
+    /// There is as much of something as may be at a time.
+    TooMany,
+    /// Agents choose the plugin's arguments, and this one is not theirs to choose.
+    RefusedInPlugin,
+    /// The database can't be opened or written.
+    DatabaseUnavailable,
+    /// The disk, or the database's own limit, is full.
+    DatabaseFull,
+    /// The file is not a database, is damaged, or is another program's.
+    DatabaseInvalid,
+    /// The database was written by a newer version.
+    DatabaseNewer,
+    /// This machine's clock may be wrong, and what was asked goes by it.
+    ClockInDoubt,
+    /// Nothing answers at Letta's address.
+    LettaUnreachable,
+    /// Letta refused our credentials.
+    LettaUnauthorized,
+    /// Something answers at Letta's address, but it is not a Letta server.
+    LettaWrongServer,
+    /// Letta answered with an error of its own.
+    LettaError,
+    /// Nothing answers where the server of the schedules is said to be.
+    ServerUnreachable,
+    /// What answers there is not promptyoself, or another version of it.
+    ServerWrong,
+    /// The command works on the database file itself, which is another machine's.
+    LocalOnly,
+    /// A fault of ours.
+    Internal,
+}
+
+impl Code {
+    /// Every code, in the order of the documentation.
+    pub const ALL: &[Code] = &[
+        Code::Usage,
+        Code::SpecMissing,
+        Code::SpecConflict,
+        Code::PromptMissing,
+        Code::AgentMissing,
+        Code::AgentInvalid,
+        Code::AgentUnknown,
+        Code::TimeInvalid,
+        Code::TimePast,
+        Code::CronInvalid,
+        Code::CronNever,
+        Code::IntervalInvalid,
+        Code::EndBeforeFirst,
+        Code::RepetitionsInvalid,
+        Code::PolicyInvalid,
+        Code::BudgetExceeded,
+        Code::TimezoneUnknown,
+        Code::NameTaken,
+        Code::IdInvalid,
+        Code::ScheduleNotFound,
+        Code::ScheduleNotActive,
+        Code::ScheduleLive,
+        Code::ScheduleBroken,
+        Code::SourceMissing,
+        Code::UploadDisabled,
+        Code::FileUnusable,
+        Code::ConfigInvalid,
+        Code::KeyInvalid,
+        Code::NotPermitted,
+        Code::RequestInvalid,
+        Code::IdempotencyConflict,
+        Code::TooLarge,
+        Code::TooMany,
+        Code::RefusedInPlugin,
+        Code::DatabaseUnavailable,
+        Code::DatabaseFull,
+        Code::DatabaseInvalid,
+        Code::DatabaseNewer,
+        Code::ClockInDoubt,
+        Code::LettaUnreachable,
+        Code::LettaUnauthorized,
+        Code::LettaWrongServer,
+        Code::LettaError,
+        Code::ServerUnreachable,
+        Code::ServerWrong,
+        Code::LocalOnly,
+        Code::Internal,
+    ];
+
+    /// The code as programs see it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Code::Usage => "usage",
+            Code::SpecMissing => "spec_missing",
+            Code::SpecConflict => "spec_conflict",
+            Code::PromptMissing => "prompt_missing",
+            Code::AgentMissing => "agent_missing",
+            Code::AgentInvalid => "agent_invalid",
+            Code::AgentUnknown => "agent_unknown",
+            Code::TimeInvalid => "time_invalid",
+            Code::TimePast => "time_past",
+            Code::CronInvalid => "cron_invalid",
+            Code::CronNever => "cron_never",
+            Code::IntervalInvalid => "interval_invalid",
+            Code::EndBeforeFirst => "end_before_first",
+            Code::RepetitionsInvalid => "repetitions_invalid",
+            Code::PolicyInvalid => "policy_invalid",
+            Code::BudgetExceeded => "budget_exceeded",
+            Code::TimezoneUnknown => "timezone_unknown",
+            Code::NameTaken => "name_taken",
+            Code::IdInvalid => "id_invalid",
+            Code::ScheduleNotFound => "schedule_not_found",
+            Code::ScheduleNotActive => "schedule_not_active",
+            Code::ScheduleLive => "schedule_live",
+            Code::ScheduleBroken => "schedule_broken",
+            Code::SourceMissing => "source_missing",
+            Code::UploadDisabled => "upload_disabled",
+            Code::FileUnusable => "file_unusable",
+            Code::ConfigInvalid => "config_invalid",
+            Code::KeyInvalid => "key_invalid",
+            Code::NotPermitted => "not_permitted",
+            Code::RequestInvalid => "request_invalid",
+            Code::IdempotencyConflict => "idempotency_conflict",
+            Code::TooLarge => "too_large",
+            Code::TooMany => "too_many",
+            Code::RefusedInPlugin => "refused_in_plugin",
+            Code::DatabaseUnavailable => "database_unavailable",
+            Code::DatabaseFull => "database_full",
+            Code::DatabaseInvalid => "database_invalid",
+            Code::DatabaseNewer => "database_newer",
+            Code::ClockInDoubt => "clock_in_doubt",
+            Code::LettaUnreachable => "letta_unreachable",
+            Code::LettaUnauthorized => "letta_unauthorized",
+            Code::LettaWrongServer => "letta_wrong_server",
+            Code::LettaError => "letta_error",
+            Code::ServerUnreachable => "server_unreachable",
+            Code::ServerWrong => "server_wrong",
+            Code::LocalOnly => "local_only",
+            Code::Internal => "internal",
+        }
+    }
+
+    /// Reads a code as programs see it; `None` if it is not one of ours.
+    pub fn from_word(word: &str) -> Option<Self> {
+        Code::ALL.iter().find(|code| code.as_str() == word).copied()
+    }
+}
+
+impl fmt::Display for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}

@@ -1,0 +1,137 @@
+//! What became of deliveries, who changed what, and the account.
+
+#![expect(missing_docs, reason = "each operation says in its title what it is")]
+
+use super::definition::{Body, Given, Operation, Parameter, Route, answers, takes};
+use super::fields::*;
+use super::{Values, answer, reading};
+use crate::error::Result;
+use crate::models::ChangeQuery;
+use crate::service::answers::{Accounts, ChangeLog, History};
+use crate::service::{AccountQuery, HistoryQuery, Operations};
+
+/// Whose, and of which schedule.
+const OF_WHAT: &[Parameter] = &[takes(&SCHEDULE_FILTER), takes(&AGENT_FILTER)];
+
+const PAGE: &[Parameter] = &[takes(&LIMIT).or("50"), takes(&OFFSET).or("0")];
+
+pub const HISTORY: Operation = Operation {
+    name: "history",
+    title: "Show what became of past and pending deliveries, the newest first",
+    details: "",
+    parameters: &[
+        &[takes(&CHANGES).given(Given::OnCommandLine)],
+        OF_WHAT,
+        &[takes(&STATE), takes(&SINCE)],
+        PAGE,
+    ],
+    example: "",
+    answer: answers::<History>().page("occurrences"),
+    route: Route {
+        method: "GET",
+        path: "/occurrences",
+        id: "list_occurrences",
+        tag: "occurrences",
+        body: Body::None,
+        answers: &[(200, "A page of occurrences")],
+        problems: &[404],
+    },
+    is_command: true,
+    command_aliases: &[],
+    refused_in_plugin: None,
+    check: |values| {
+        reading::state(values)?;
+        check_page(values)
+    },
+    carry_out: |service, values| {
+        answer(async move {
+            let page = reading::page(values)?;
+            let asked = HistoryQuery {
+                id: reading::schedule_filter(values)?,
+                agent_id: reading::agent(values)?,
+                state: reading::state(values)?,
+                since: reading::since(values, service)?,
+                limit: page.limit,
+                offset: page.offset,
+            };
+            Operations::history(service, &asked).await
+        })
+    },
+};
+
+pub const LIST_CHANGES: Operation = Operation {
+    name: "changes",
+    title: "Show who changed what, the newest first",
+    details: "Who made, changed, paused or cancelled what, when and by which face. To an agent only those \
+        of its own schedules are told.",
+    parameters: &[OF_WHAT, &[takes(&SINCE)], PAGE],
+    example: "",
+    answer: answers::<ChangeLog>().page("changes"),
+    route: Route {
+        method: "GET",
+        path: "/changes",
+        id: "list_changes",
+        tag: "occurrences",
+        body: Body::None,
+        answers: &[(200, "A page of changes")],
+        problems: &[404],
+    },
+    // `history --changes` asks for it.
+    is_command: false,
+    command_aliases: &[],
+    refused_in_plugin: None,
+    check: check_page,
+    carry_out: |service, values| {
+        answer(async move {
+            let page = reading::page(values)?;
+            let asked = ChangeQuery {
+                schedule_id: reading::schedule_filter(values)?,
+                agent_id: reading::agent(values)?,
+                since: reading::since(values, service)?,
+                limit: page.limit,
+                offset: page.offset,
+            };
+            Operations::changes(service, &asked).await
+        })
+    },
+};
+
+pub const ACCOUNT: Operation = Operation {
+    name: "account",
+    title: "Show the account",
+    details: "What was planned and what became of it, for each schedule and in sum. It is balanced when \
+        every planned instant is open or has exactly one outcome.",
+    parameters: &[&[takes(&SCHEDULE_FILTER)], PAGE],
+    example: "",
+    answer: answers::<Accounts>().page("accounts"),
+    route: Route {
+        method: "GET",
+        path: "/account",
+        id: "show_account",
+        tag: "occurrences",
+        body: Body::None,
+        answers: &[(200, "The account")],
+        problems: &[404],
+    },
+    is_command: false,
+    command_aliases: &[],
+    refused_in_plugin: None,
+    check: check_page,
+    carry_out: |service, values| {
+        answer(async move {
+            let page = reading::page(values)?;
+            let asked = AccountQuery {
+                id: reading::schedule_filter(values)?,
+                limit: page.limit,
+                offset: page.offset,
+            };
+            service.accounts(&asked).await
+        })
+    },
+};
+
+fn check_page(values: &Values) -> Result<()> {
+    reading::schedule_filter(values)?;
+    reading::agent(values)?;
+    reading::page(values).map(drop)
+}

@@ -1,0 +1,322 @@
+//! Making, showing, changing and ending schedules.
+
+#![expect(missing_docs, reason = "each operation says in its title what it is")]
+
+use super::definition::{Body, Given, Operation, Parameter, Route, answers, takes};
+use super::fields::*;
+use super::{Values, answer, reading};
+use crate::service::Operations;
+use crate::service::answers::{
+    CancelledSchedule, Listed, PausedSchedule, Planned, Previewed, QueuedRun, ResumedSchedule,
+    Shown,
+};
+
+/// Which schedule.
+const WHICH: &[Parameter] = &[takes(&ID).required().given(Given::InPath)];
+
+/// Which schedule, or on the command line many of them.
+const WHICH_OR_MANY: &[Parameter] = &[
+    takes(&ID).given(Given::InPath),
+    takes(&OF_AGENT).given(Given::OnCommandLine),
+    takes(&EVERY_ONE).given(Given::OnCommandLine),
+    takes(&YES).given(Given::OnCommandLine),
+    takes(&DRY_RUN).given(Given::OnCommandLine),
+];
+
+/// A dead-man service.
+const PINGS: &[Parameter] = &[takes(&PING_URL).given(Given::NotInTools)];
+
+pub const REGISTER: Operation = Operation {
+    name: "register",
+    title: "Schedule a prompt for an agent",
+    details: "The prompt is delivered to the agent as a user message, and the agent wakes up and acts on \
+        it. Give exactly one of time (once), cron (a pattern) or every (an interval). The answer \
+        holds the id of the schedule and the first time it runs.",
+    parameters: &[
+        &[
+            takes(&AGENT),
+            takes(&PROMPT).required(),
+            takes(&PROMPT_FILE).given(Given::OnCommandLine),
+        ],
+        SPEC,
+        ZONE,
+        BOUNDS,
+        REPEATED,
+        DELIVERY,
+        PINGS,
+        &[takes(&SKIP_VALIDATION), takes(&NAME)],
+    ],
+    example: "{\"agent_id\": \"agent-00000000-0000-4000-8000-000000000000\", \"prompt\": \"Check the backup\", \"cron\": \"0 9 * * mon-fri\", \"timezone\": \"Europe/Berlin\"}",
+    answer: answers::<Planned>(),
+    route: Route {
+        method: "POST",
+        path: "/schedules",
+        id: "create_schedule",
+        tag: "schedules",
+        body: Body::Required,
+        answers: &[
+            (201, "The schedule was made"),
+            (200, "It was there already, under the same name"),
+        ],
+        problems: &[404, 409, 429, 502],
+    },
+    is_command: true,
+    command_aliases: &[],
+    refused_in_plugin: None,
+    check: |values| reading::registration(values).map(drop),
+    carry_out: |service, values| {
+        answer(async move {
+            let asked = reading::registration(values)?;
+            Operations::register(service, &asked).await
+        })
+    },
+};
+
+pub const UPDATE: Operation = Operation {
+    name: "update",
+    title: "Change a schedule: its prompt, agent, time, end, name or policy",
+    details: "Only what is given changes. A changed time is counted from now; a prompt that is on its way \
+        already stays as it is.",
+    parameters: &[
+        WHICH,
+        &[
+            takes(&AGENT).meaning("Another agent that gets the prompt from now on"),
+            takes(&PROMPT),
+            takes(&PROMPT_FILE).given(Given::OnCommandLine),
+        ],
+        SPEC,
+        ZONE,
+        BOUNDS,
+        REPEATED,
+        DELIVERY,
+        PINGS,
+        &[
+            takes(&SKIP_VALIDATION),
+            takes(&NAME).meaning("Another name for the schedule"),
+        ],
+    ],
+    example: "{\"every\": \"2h\"}",
+    answer: answers::<Planned>(),
+    route: Route {
+        method: "PATCH",
+        path: "/schedules/{id}",
+        id: "update_schedule",
+        tag: "schedules",
+        body: Body::Required,
+        answers: &[(200, "The schedule was changed")],
+        problems: &[404, 409, 429, 502],
+    },
+    is_command: true,
+    command_aliases: &[],
+    refused_in_plugin: None,
+    check: |values| {
+        reading::id(values)?;
+        reading::changes(values).map(drop)
+    },
+    carry_out: |service, values| {
+        answer(async move {
+            let changes = reading::changes(values)?;
+            Operations::update(service, reading::id(values)?, &changes).await
+        })
+    },
+};
+
+pub const LIST: Operation = Operation {
+    name: "list",
+    title: "List schedules, the next to run first",
+    details: "Active and paused schedules are listed, and those that are over or can't be read if all is \
+        set. Prompts over 100 characters are shortened unless full is set.",
+    parameters: &[&[
+        takes(&AGENT_FILTER),
+        takes(&ALL),
+        takes(&FULL),
+        takes(&LIMIT).or("1000"),
+        takes(&OFFSET).or("0"),
+    ]],
+    example: "",
+    answer: answers::<Listed>().page("schedules"),
+    route: Route {
+        method: "GET",
+        path: "/schedules",
+        id: "list_schedules",
+        tag: "schedules",
+        body: Body::None,
+        answers: &[(200, "A page of schedules")],
+        problems: &[],
+    },
+    is_command: true,
+    command_aliases: &[],
+    refused_in_plugin: None,
+    check: |values| reading::list(values).map(drop),
+    carry_out: |service, values| {
+        answer(async move { Operations::list(service, &reading::list(values)?).await })
+    },
+};
+
+pub const SHOW: Operation = Operation {
+    name: "show",
+    title: "Show one schedule whole, with its next runs and what became of the last ones",
+    details: "",
+    parameters: &[WHICH],
+    example: "",
+    answer: answers::<Shown>(),
+    route: Route {
+        method: "GET",
+        path: "/schedules/{id}",
+        id: "show_schedule",
+        tag: "schedules",
+        body: Body::None,
+        answers: &[(200, "The schedule")],
+        problems: &[404],
+    },
+    is_command: true,
+    command_aliases: &[],
+    refused_in_plugin: None,
+    check: |values| reading::id(values).map(drop),
+    carry_out: |service, values| {
+        answer(async move { Operations::show(service, reading::id(values)?).await })
+    },
+};
+
+pub const PREVIEW: Operation = Operation {
+    name: "preview",
+    title: "Show when a time, pattern or interval would run, without scheduling anything",
+    details: "",
+    parameters: &[SPEC, ZONE, BOUNDS, &[takes(&COUNT).or("10")]],
+    example: "{\"cron\": \"0 9 * * mon-fri\", \"timezone\": \"Europe/Berlin\", \"count\": 5}",
+    answer: answers::<Previewed>(),
+    route: Route {
+        method: "POST",
+        path: "/preview",
+        id: "preview",
+        tag: "schedules",
+        body: Body::Required,
+        answers: &[(200, "The next runs")],
+        problems: &[],
+    },
+    is_command: true,
+    command_aliases: &[],
+    refused_in_plugin: None,
+    check: check_preview,
+    carry_out: |service, values| {
+        answer(async move {
+            let (when, count) = (reading::when(values)?, reading::count(values)?);
+            Operations::preview(service, &when, count).await
+        })
+    },
+};
+
+fn check_preview(values: &Values) -> crate::error::Result<()> {
+    reading::when(values)?;
+    reading::count(values).map(drop)
+}
+
+pub const CANCEL: Operation = Operation {
+    name: "cancel",
+    title: "Cancel a schedule, so that it never runs again",
+    details: "A prompt that is on its way to the agent already is not called back. The schedule stays in \
+        the list of all, with its history.",
+    parameters: &[WHICH_OR_MANY],
+    example: "",
+    answer: answers::<CancelledSchedule>(),
+    route: Route {
+        method: "DELETE",
+        path: "/schedules/{id}",
+        id: "cancel_schedule",
+        tag: "schedules",
+        body: Body::None,
+        answers: &[(200, "The schedule has ended")],
+        problems: &[404, 409],
+    },
+    is_command: true,
+    command_aliases: &["delete", "remove", "rm"],
+    refused_in_plugin: None,
+    check: |values| reading::id(values).map(drop),
+    carry_out: |service, values| {
+        answer(async move { Operations::cancel(service, reading::id(values)?).await })
+    },
+};
+
+pub const PAUSE: Operation = Operation {
+    name: "pause",
+    title: "Pause a schedule: nothing of it is sent until it is resumed",
+    details: "",
+    parameters: &[WHICH_OR_MANY, &[takes(&NOTE)]],
+    example: "{\"note\": \"on holiday\"}",
+    answer: answers::<PausedSchedule>(),
+    route: Route {
+        method: "POST",
+        path: "/schedules/{id}/pause",
+        id: "pause_schedule",
+        tag: "control",
+        body: Body::Optional,
+        answers: &[(200, "The schedule is paused")],
+        problems: &[404, 409],
+    },
+    is_command: true,
+    command_aliases: &[],
+    refused_in_plugin: None,
+    check: |values| {
+        reading::id(values)?;
+        reading::note(values).map(drop)
+    },
+    carry_out: |service, values| {
+        answer(async move {
+            let note = reading::note(values)?;
+            Operations::pause(service, reading::id(values)?, note.as_deref()).await
+        })
+    },
+};
+
+pub const RESUME: Operation = Operation {
+    name: "resume",
+    title: "Let a paused schedule run again",
+    details: "What passed during the pause is skipped, unless replay is set: then the newest of it is sent.",
+    parameters: &[WHICH_OR_MANY, &[takes(&REPLAY)]],
+    example: "{\"replay\": true}",
+    answer: answers::<ResumedSchedule>(),
+    route: Route {
+        method: "POST",
+        path: "/schedules/{id}/resume",
+        id: "resume_schedule",
+        tag: "control",
+        body: Body::Optional,
+        answers: &[(200, "The schedule runs again")],
+        problems: &[404, 409],
+    },
+    is_command: true,
+    command_aliases: &[],
+    refused_in_plugin: None,
+    check: |values| reading::id(values).map(drop),
+    carry_out: |service, values| {
+        answer(async move {
+            let replay = values.is_set(&REPLAY);
+            Operations::resume(service, reading::id(values)?, replay).await
+        })
+    },
+};
+
+pub const RUN: Operation = Operation {
+    name: "run",
+    title: "Run a schedule once now, beside its own times",
+    details: "The prompt is sent as soon as the agent is free; the schedule's next run stays as it is.",
+    parameters: &[WHICH],
+    example: "",
+    answer: answers::<QueuedRun>(),
+    route: Route {
+        method: "POST",
+        path: "/schedules/{id}/run",
+        id: "run_schedule",
+        tag: "control",
+        body: Body::None,
+        answers: &[(202, "The run is queued")],
+        problems: &[404, 409, 429],
+    },
+    is_command: true,
+    command_aliases: &[],
+    refused_in_plugin: None,
+    check: |values| reading::id(values).map(drop),
+    carry_out: |service, values| {
+        answer(async move { Operations::run(service, reading::id(values)?).await })
+    },
+};

@@ -1,0 +1,131 @@
+//! Whether anything is delivered, and halting all of it.
+
+#![expect(missing_docs, reason = "each operation says in its title what it is")]
+
+use super::definition::{Body, Given, Instead, Operation, Refused, Route, answers, takes};
+use super::fields::*;
+use super::{answer, reading};
+use crate::service::Operations;
+use crate::service::answers::{AgentsListed, Halted, Overview, Tested};
+
+pub const TEST: Operation = Operation {
+    name: "test",
+    title: "Check that Letta answers, and that a scheduler is running",
+    details: "",
+    parameters: &[],
+    example: "",
+    answer: answers::<Tested>(),
+    route: Route {
+        method: "GET",
+        path: "/test",
+        id: "test",
+        tag: "status",
+        body: Body::None,
+        answers: &[(200, "Letta answers")],
+        problems: &[502],
+    },
+    is_command: true,
+    command_aliases: &[],
+    refused_in_plugin: None,
+    check: |_| Ok(()),
+    carry_out: |service, _| answer(Operations::test(service)),
+};
+
+pub const AGENTS: Operation = Operation {
+    name: "agents",
+    title: "List the agents of the Letta server",
+    details: "Only for the operator: an agent knows its own id.",
+    parameters: &[],
+    example: "",
+    answer: answers::<AgentsListed>(),
+    route: Route {
+        method: "GET",
+        path: "/agents",
+        id: "list_agents",
+        tag: "status",
+        body: Body::None,
+        answers: &[(200, "Every agent")],
+        problems: &[502],
+    },
+    is_command: true,
+    command_aliases: &[],
+    refused_in_plugin: None,
+    check: |_| Ok(()),
+    carry_out: |service, _| answer(Operations::agents(service)),
+};
+
+pub const STATUS: Operation = Operation {
+    name: "status",
+    title: "Show who delivers, and what stands in the way",
+    details: "Letta is not asked.",
+    parameters: &[],
+    example: "",
+    answer: answers::<Overview>(),
+    route: Route {
+        method: "GET",
+        path: "/status",
+        id: "show_status",
+        tag: "status",
+        body: Body::None,
+        answers: &[(200, "How it stands")],
+        problems: &[],
+    },
+    is_command: false,
+    command_aliases: &[],
+    refused_in_plugin: None,
+    check: |_| Ok(()),
+    carry_out: |service, _| answer(service.overview()),
+};
+
+pub const HALT: Operation = Operation {
+    name: "halt",
+    title: "Halt all delivery, or with --off let it go on",
+    details: "What is on its way ends by itself, and nothing else is sent until the halt is lifted. Only \
+        for the operator.",
+    parameters: &[&[takes(&OFF).given(Given::OnCommandLine), takes(&NOTE)]],
+    example: "{\"note\": \"on holiday\"}",
+    answer: answers::<Halted>(),
+    route: Route {
+        method: "PUT",
+        path: "/halt",
+        id: "halt",
+        tag: "control",
+        body: Body::Optional,
+        answers: &[(200, "All delivery is halted")],
+        problems: &[],
+    },
+    is_command: true,
+    command_aliases: &[],
+    refused_in_plugin: Some(Refused {
+        why: "it would stop every agent's prompts; pause stops one schedule",
+        instead: Instead::Call("list"),
+    }),
+    check: |values| reading::note(values).map(drop),
+    carry_out: |service, values| {
+        answer(async move { Operations::halt(service, reading::note(values)?.as_deref()).await })
+    },
+};
+
+pub const LIFT_HALT: Operation = Operation {
+    name: "lift_halt",
+    title: "Lift the halt",
+    details: "Only for the operator.",
+    parameters: &[],
+    example: "",
+    answer: answers::<Halted>(),
+    route: Route {
+        method: "DELETE",
+        path: "/halt",
+        id: "lift_halt",
+        tag: "control",
+        body: Body::None,
+        answers: &[(200, "Deliveries go on")],
+        problems: &[],
+    },
+    // `halt --off` asks for it.
+    is_command: false,
+    command_aliases: &[],
+    refused_in_plugin: None,
+    check: |_| Ok(()),
+    carry_out: |service, _| answer(Operations::lift_halt(service)),
+};

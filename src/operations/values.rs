@@ -1,0 +1,86 @@
+//! What a request says, by the names of its fields.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value};
+
+use super::definition::{Field, Operation};
+
+/// The fields that were given, with their values.
+///
+/// A number may stand there as text: what is wrong with one is said by whoever reads the field, in
+/// the same words on every face.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Values(BTreeMap<&'static str, Value>);
+
+impl Values {
+    /// Takes a value in, in place of one that is there.
+    pub fn set(&mut self, field: &Field, value: impl Into<Value>) {
+        self.0.insert(field.name, value.into());
+    }
+
+    /// The same with a value.
+    pub fn with(mut self, field: &Field, value: impl Into<Value>) -> Self {
+        self.set(field, value);
+        self
+    }
+
+    /// Takes a value in unless there is one.
+    pub fn set_default(&mut self, field: &Field, value: impl Into<Value>) {
+        self.0.entry(field.name).or_insert_with(|| value.into());
+    }
+
+    /// Takes a value out.
+    pub fn take(&mut self, field: &Field) -> Option<Value> {
+        self.0.remove(field.name)
+    }
+
+    /// Whether a field was given at all.
+    pub fn has(&self, field: &Field) -> bool {
+        self.0.contains_key(field.name)
+    }
+
+    /// A field as text, if it was given.
+    pub fn text(&self, field: &Field) -> Option<String> {
+        match self.0.get(field.name)? {
+            Value::Null => None,
+            Value::String(text) => Some(text.clone()),
+            other => Some(other.to_string()),
+        }
+    }
+
+    /// Whether a switch was set.
+    pub fn is_set(&self, field: &Field) -> bool {
+        self.0.get(field.name) == Some(&Value::Bool(true))
+    }
+
+    /// Whether a field says anything: a switch that is off does not.
+    pub fn is_said(&self, field: &Field) -> bool {
+        (self.0.get(field.name)).is_some_and(|value| *value != Value::Bool(false))
+    }
+
+    /// Everything but what stands in the path of a request, as JSON. Numbers that were given as text
+    /// become numbers.
+    pub fn to_json(&self, operation: &Operation) -> Map<String, Value> {
+        let over_http = operation.parameters().filter(|p| p.is_over_http());
+        let given = over_http.filter_map(|p| {
+            let value = self.0.get(p.field.name)?.clone();
+            Some((p.field.name.to_owned(), as_json(p.field, value)))
+        });
+        given.collect()
+    }
+}
+
+/// A value in the kind that its field has in JSON.
+fn as_json(field: &Field, value: Value) -> Value {
+    use super::definition::Kind;
+    match (field.kind, value) {
+        (Kind::Number(..), Value::String(text)) => {
+            match crate::service::asked::whole(text.trim()) {
+                Some(number) => number.into(),
+                None => Value::String(text),
+            }
+        }
+        (_, value) => value,
+    }
+}

@@ -1,0 +1,136 @@
+//! Every operation as a route.
+
+use axum::Router;
+use axum::extract::{Path, Request};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use axum::routing::{MethodFilter, on};
+use axum::{Json, RequestExt};
+use serde_json::Value;
+
+use super::extract;
+use crate::api::BASE;
+use crate::error::{Code, Error, call, message, operation, quoted};
+use crate::operations::definition::{Body, Operation};
+use crate::operations::fields::{ID, LIMIT};
+use crate::operations::{self, Ask, Values, reading, strict};
+use crate::server::App;
+use crate::server::scoped::Scoped;
+use crate::web::Problem;
+
+use crate::service::Service;
+
+/// How much a page holds where nothing is said.
+const USUAL_PAGE: u32 = 100;
+
+/// The routes of all operations.
+pub(super) fn router() -> Router<App> {
+    let mut router = Router::new();
+    for operation in operations::ALL {
+        let route = &operation.route;
+        let handler = async move |Scoped(service): Scoped, request: Request| {
+            answer(operation, service, request).await
+        };
+        router = router.route(
+            &format!("{BASE}{}", route.path),
+            on(filter(route.method), handler),
+        );
+    }
+    router
+}
+
+fn filter(method: &str) -> MethodFilter {
+    match method {
+        "POST" => MethodFilter::POST,
+        "PUT" => MethodFilter::PUT,
+        "PATCH" => MethodFilter::PATCH,
+        "DELETE" => MethodFilter::DELETE,
+        _ => MethodFilter::GET,
+    }
+}
+
+async fn answer(
+    operation: &'static Operation,
+    service: Service,
+    request: Request,
+) -> Result<Response, Problem> {
+    let values = read(operation, request).await?;
+    let answered = service.ask(operation, &values).await.map_err(of_request)?;
+    let status = status(operation, &answered);
+    Ok((status, Json(answered)).into_response())
+}
+
+/// What a request says.
+async fn read(operation: &'static Operation, mut request: Request) -> Result<Values, Problem> {
+    let id = match operation.route.path.contains("{id}") {
+        true => Some(read_id(&mut request).await?),
+        false => None,
+    };
+    let query = request.uri().query().unwrap_or_default();
+    let mut values = match operation.route.body {
+        Body::None if operation.route.method == "GET" => strict::read_query(operation, query)?,
+        Body::None => {
+            strict::refuse_query(query)?;
+            Values::default()
+        }
+        body => {
+            strict::refuse_query(query)?;
+            let (headers, bytes) = extract::read(request).await?;
+            match body == Body::Optional && bytes.is_empty() {
+                true => Values::default(),
+                false => {
+                    extract::check_media_type(&headers)?;
+                    strict::read_body(operation, &bytes)?
+                }
+            }
+        }
+    };
+    if let Some(id) = id {
+        values.set(&ID, id);
+    }
+    if operation.answer.page_of.is_some() {
+        values.set_default(&LIMIT, USUAL_PAGE);
+        reading::refuse_large(&values).map_err(of_request)?;
+    }
+    Ok(values)
+}
+
+/// The number of a schedule in a path: plain figures.
+async fn read_id(request: &mut Request) -> Result<i64, Problem> {
+    let text = match request.extract_parts::<Path<String>>().await {
+        Ok(Path(text)) => text,
+        Err(_) => String::new(),
+    };
+    let plain = text.bytes().all(|b| b.is_ascii_digit());
+    match text.parse().ok().filter(|id| plain && *id >= 1) {
+        Some(id) => Ok(id),
+        None => {
+            let text: String = text.chars().take(80).collect();
+            let what = message![
+                quoted(text),
+                " is not the id of a schedule: give a whole number, as ",
+                operation("list"),
+                " shows it"
+            ];
+            Err(Error::new(Code::IdInvalid, what)
+                .example(call("list").with("all", true))
+                .into())
+        }
+    }
+}
+
+/// What is wrong usage on a command line is a wrong request here.
+fn of_request(error: Error) -> Error {
+    match error.code() {
+        Code::Usage => error.with_code(Code::RequestInvalid),
+        _ => error,
+    }
+}
+
+/// The usual status, or the one for what was there already.
+fn status(operation: &Operation, answered: &Value) -> StatusCode {
+    let answers = operation.route.answers;
+    let existed = answers.len() > 1 && answered["existed"] == true;
+    let (status, _) = answers[usize::from(existed)];
+    StatusCode::from_u16(status).unwrap_or(StatusCode::OK)
+}
