@@ -6,13 +6,14 @@
 use clap::Command;
 
 use super::args::{Cli, Verb};
-use super::{Asked, asked};
+use super::asked::{self, Asked};
 use crate::error::{
     self, Code, Error, Example, Message, Result, call, field, message, operation, shell,
 };
 use crate::operations;
 use crate::operations::Values;
-use crate::operations::definition::{Operation, Refused};
+use crate::operations::definition::Operation;
+use crate::operations::field::Refused;
 
 /// The commands that are no operations, and are offered in the plugin.
 const OFFERED: &[&str] = &["execute", "doctor"];
