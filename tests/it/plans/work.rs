@@ -16,8 +16,9 @@ use crate::foreign_writers::raw::Foreign;
 use crate::simulation;
 use crate::world::World;
 
-/// How many seeds of the simulation are run.
-const SEEDS: u64 = 12;
+/// How many seeds of the simulation are run. In none of them was the clock so wrong that schedules are
+/// planned anew: that goes through everything, once.
+const SEEDS: u64 = 11;
 
 /// Works through everything.
 pub async fn all() {
