@@ -3,6 +3,7 @@
 //!
 //! [`core`] decides and does no I/O; [`Scheduler::run`] carries the decisions out.
 
+mod context;
 pub mod core;
 pub mod guard;
 pub mod lookup;
@@ -13,35 +14,14 @@ mod settings;
 pub mod store;
 pub mod verdicts;
 
-use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use crate::clock::Clock;
-use crate::db::Db;
 use crate::error::Result;
-use crate::letta_client::Targets;
-use crate::schedule::Zone;
 
 pub use self::core::Mode;
+pub use context::Scheduler;
 pub use report::DeliveryReport;
 pub use settings::Settings;
-
-/// One scheduler process.
-#[derive(Clone)]
-pub struct Scheduler {
-    /// The database.
-    pub db: Db,
-    /// To whom prompts are sent.
-    pub targets: Targets,
-    /// The time.
-    pub clock: Clock,
-    /// How deliveries are made.
-    pub settings: Settings,
-    /// The zone of schedules that have none of their own.
-    pub zone: Zone,
-    /// Told of everything that was settled, in order.
-    pub reports: Option<mpsc::UnboundedSender<DeliveryReport>>,
-}
 
 impl Scheduler {
     /// Delivers what is due, in [`Mode::Forever`] until `stop` is cancelled: then prompts on their

@@ -17,13 +17,14 @@ pub(in crate::db) mod health;
 pub(in crate::db) mod history;
 pub(in crate::db) mod incidents;
 pub(in crate::db) mod keys;
-pub(in crate::db) mod letters;
+
 pub(in crate::db) mod locks;
 pub(in crate::db) mod manual;
 pub(in crate::db) mod notices;
 pub(in crate::db) mod occurrences;
 pub(in crate::db) mod orphans;
 pub(in crate::db) mod outbox;
+pub(in crate::db) mod outbox_messages;
 pub(in crate::db) mod plans;
 pub(in crate::db) mod prune;
 pub(in crate::db) mod purge;

@@ -16,13 +16,14 @@ pub(in crate::db) mod health;
 pub(in crate::db) mod history;
 pub(in crate::db) mod incidents;
 pub(in crate::db) mod keys;
-pub(in crate::db) mod letters;
+
 pub(in crate::db) mod manual;
 pub(in crate::db) mod migrations;
 pub(in crate::db) mod notices;
 pub(in crate::db) mod occurrences;
 pub(in crate::db) mod orphans;
 pub(in crate::db) mod outbox;
+pub(in crate::db) mod outbox_messages;
 pub(in crate::db) mod payloads;
 pub(in crate::db) mod plans;
 pub(in crate::db) mod prune;

@@ -31,7 +31,7 @@ waits! {
     SIGNS_OF_LIFE = 300, "a turn that sends only signs of life, until Letta is asked after it";
     /// A request to a promptyoself server elsewhere, which may ask Letta meanwhile.
     ELSEWHERE = 90, "a request to the server at `PROMPTYOSELF_URL`";
-    /// One try to deliver a notice or a ping. Shorter than the lease of a letter, so that nobody
+    /// One try to deliver a notice or a ping. Shorter than the lease of a message, so that nobody
     /// else tries meanwhile.
     NOTICE = 30, "one try of a notice or a ping";
     /// Letta's next word in answer to a request that is passed on: a turn that is not streamed is

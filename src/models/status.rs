@@ -90,7 +90,7 @@ pub struct Gauges {
     /// How many incidents of each kind are open. More than a hundred thousand are not counted, here
     /// and in the outbox.
     pub incidents: BTreeMap<String, i64>,
-    /// How many letters wait on each channel.
+    /// How many messages wait on each channel.
     pub outbox: BTreeMap<String, i64>,
     /// The size of the file.
     pub file_bytes: u64,

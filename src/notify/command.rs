@@ -5,7 +5,6 @@ use std::process::Stdio;
 use tokio::io::AsyncWriteExt;
 use tokio::process::{Child, Command};
 
-use super::Sent;
 use crate::config::{NotifyCommand, secret_variables};
 use crate::models::OutboxMessage;
 
@@ -13,7 +12,10 @@ use crate::models::OutboxMessage;
 struct Running(Child);
 
 /// Runs the command to its end. Exit status 0 means that the notice was delivered.
-pub(super) async fn run(command: &NotifyCommand, letter: &OutboxMessage) -> Sent {
+pub(super) async fn run(
+    command: &NotifyCommand,
+    message: &OutboxMessage,
+) -> std::result::Result<(), String> {
     let mut process = match command {
         NotifyCommand::Line(line) => shell(line),
         NotifyCommand::Words(words) => {
@@ -28,9 +30,9 @@ pub(super) async fn run(command: &NotifyCommand, letter: &OutboxMessage) -> Sent
         process.env_remove(secret);
     }
     process
-        .env("PROMPTYOSELF_NOTICE_KIND", &letter.kind)
-        .env("PROMPTYOSELF_NOTICE_EVENT", &letter.event)
-        .env("PROMPTYOSELF_NOTICE_TEXT", text_of(&letter.body))
+        .env("PROMPTYOSELF_NOTICE_KIND", &message.kind)
+        .env("PROMPTYOSELF_NOTICE_EVENT", &message.event)
+        .env("PROMPTYOSELF_NOTICE_TEXT", text_of(&message.body))
         .stdin(Stdio::piped())
         // Only our own answers go to standard output; complaints belong into the log.
         .stdout(Stdio::null())
@@ -43,7 +45,7 @@ pub(super) async fn run(command: &NotifyCommand, letter: &OutboxMessage) -> Sent
     let mut running = Running(child);
     if let Some(mut stdin) = running.0.stdin.take() {
         // A command that does not read it is no failure.
-        let _ = stdin.write_all(letter.body.as_bytes()).await;
+        let _ = stdin.write_all(message.body.as_bytes()).await;
         let _ = stdin.write_all(b"\n").await;
     }
     let status = running.0.wait().await;

@@ -3,7 +3,6 @@
 use reqwest::header::CONTENT_TYPE;
 use reqwest::{Client, Response, Url};
 
-use super::Sent;
 use crate::clock::Clock;
 use crate::error::{Code, Error, Result};
 use crate::http::{builder, cause, is_loopback, origin};
@@ -31,24 +30,28 @@ impl Post {
     }
 
     /// Posts a notice; the status alone tells, and nothing else of the answer is read. A status 2xx means that it was delivered.
-    pub(super) async fn notice(&self, url: &Url, letter: &OutboxMessage) -> Sent {
+    pub(super) async fn notice(
+        &self,
+        url: &Url,
+        message: &OutboxMessage,
+    ) -> std::result::Result<(), String> {
         let request = self
             .client(url)
             .post(url.clone())
             .header(CONTENT_TYPE, "application/json")
-            .body(letter.body.clone());
-        judge(url, request.send().await)
+            .body(message.body.clone());
+        read_answer(url, request.send().await)
     }
 
     /// Pings a dead-man service; a status 2xx means that it has heard.
-    pub(super) async fn ping(&self, letter: &OutboxMessage) -> Sent {
-        let destination = letter.destination.as_deref().unwrap_or_default();
+    pub(super) async fn ping(&self, message: &OutboxMessage) -> std::result::Result<(), String> {
+        let destination = message.destination.as_deref().unwrap_or_default();
         let url = Url::parse(destination).map_err(|e| format!("the ping's address: {e}"))?;
         let request = self
             .client(&url)
             .post(url.clone())
-            .body(letter.body.clone());
-        judge(&url, request.send().await)
+            .body(message.body.clone());
+        read_answer(&url, request.send().await)
     }
 
     fn client(&self, url: &Url) -> &Client {
@@ -59,7 +62,7 @@ impl Post {
     }
 }
 
-fn judge(url: &Url, answer: reqwest::Result<Response>) -> Sent {
+fn read_answer(url: &Url, answer: reqwest::Result<Response>) -> std::result::Result<(), String> {
     let origin = origin(url);
     match answer {
         Ok(response) if response.status().is_success() => Ok(()),

@@ -1,4 +1,4 @@
-//! What the log tells of letters that do not arrive: the first one at once, the others as a sum, since
+//! What the log tells of messages that do not arrive: the first one at once, the others as a sum, since
 //! a service that is away may leave a hundred thousand of them.
 
 use crate::models::{Channel, OutboxMessage};
@@ -38,20 +38,20 @@ impl Counted {
 }
 
 impl Report {
-    /// A letter could not be delivered, and is tried again.
-    pub(super) fn failed(&mut self, letter: &OutboxMessage, error: &str) {
+    /// A message could not be delivered, and is tried again.
+    pub(super) fn failed(&mut self, message: &OutboxMessage, error: &str) {
         // Once is enough: it is tried again often.
-        if letter.tries > 1 {
+        if message.tries > 1 {
             return;
         }
-        if self.of(letter.channel).failed.is_first(error) {
+        if self.of(message.channel).failed.is_first(error) {
             let OutboxMessage {
                 channel,
                 kind,
                 event,
                 expires_at,
                 ..
-            } = letter;
+            } = message;
             tracing::warn!(
                 "could not send {kind} {event} by {channel}: {error}; it is tried again until \
                  {expires_at}"
@@ -59,17 +59,17 @@ impl Report {
         }
     }
 
-    /// Letters were given up.
-    pub(super) fn given_up(&mut self, letters: &[OutboxMessage]) {
-        for letter in letters {
+    /// Messages were given up.
+    pub(super) fn given_up(&mut self, messages: &[OutboxMessage]) {
+        for message in messages {
             let OutboxMessage {
                 channel,
                 kind,
                 event,
                 tries,
                 ..
-            } = letter;
-            let error = (letter.error.as_deref()).unwrap_or("nobody was there to send it");
+            } = message;
+            let error = (message.error.as_deref()).unwrap_or("nobody was there to send it");
             if self.of(*channel).given_up.is_first(error) {
                 tracing::warn!(
                     "gave up sending {kind} {event} by {channel} after {tries} tries: {error}"

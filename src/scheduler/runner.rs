@@ -1,5 +1,6 @@
 //! The loop: carries out what the core decides, and tells it what happened.
 
+mod message;
 mod start;
 mod talk;
 mod watch;
@@ -18,6 +19,7 @@ use super::store::{SchedulerStore, StoreReply};
 use crate::db::Topic;
 use crate::error::Result;
 use crate::failpoint::failpoint;
+use message::{Message, Run};
 use watch::watch_changes;
 
 /// So much that is to be written ends a round.
@@ -26,23 +28,7 @@ const ROUND: usize = 64;
 /// How long to wait before a verdict that could not be written is tried again.
 const RETRY_SETTLE: Duration = Duration::from_secs(1);
 
-/// What tasks tell the loop.
-enum Message {
-    Event(Event),
-    /// Letta told the run of a prompt that is on its way.
-    Run(Run),
-    /// A verdict could not be written a moment ago.
-    RetrySettle(Settling),
-}
-
-/// The run of a prompt that is on its way.
-struct Run {
-    occurrence_id: i64,
-    fence: i64,
-    run_id: String,
-}
-
-/// What is reply out between two looks into the inbox.
+/// What is carried out between two looks into the inbox.
 #[derive(Default)]
 struct Round {
     /// What is written first at its end: whoever takes over looks for it.
@@ -97,7 +83,7 @@ pub(super) async fn run(scheduler: &Scheduler, mode: Mode, stop: CancellationTok
         sending: HashMap::new(),
         finished: false,
     };
-    // Before the first look, so that no change falls between the two.
+    // Before the first snapshot, so that no change falls between the two.
     let due = scheduler.db.subscribe(Topic::Due);
     let seen = scheduler.db.data_version().await.ok();
     let watch = tokio::spawn(watch_changes(scheduler.clone(), seen));

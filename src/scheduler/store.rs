@@ -9,7 +9,6 @@ use futures_util::future::join_all;
 use jiff::{SignedDuration, Timestamp};
 
 use self::adoptions::Adoptions;
-use self::snapshot::DUE_AT_ONCE;
 use super::core::{Event, HoldKind, Settling, StoreAction, Write};
 use super::queue::{Candidate, Source};
 use super::{DeliveryReport, Scheduler};
@@ -18,6 +17,9 @@ use crate::db::OwnerLock;
 use crate::error::{Error, Result};
 use crate::failpoint::failpoint;
 use crate::models::{Claim, ClaimTerms, ErrorClass, Fault, HeldTarget, Settlement, Verdict};
+
+/// How many due schedules a snapshot reads: enough for every place, and for a while.
+const DUE_AT_ONCE: usize = 1_000;
 
 /// Carries out the core's decisions on the database, under one owner lock. Failures of the
 /// database are reported once and turned into the events that follow from them.
@@ -33,7 +35,7 @@ pub struct SchedulerStore {
     times_are_mended: bool,
     /// What was adopted and is not reported yet.
     adoptions: Adoptions,
-    /// How many due schedules a look reads.
+    /// How many due schedules a snapshot reads.
     due_at_once: usize,
     /// What the database failed with last, until it works again.
     failure: Option<Error>,
@@ -50,7 +52,7 @@ pub enum StoreReply {
     RetrySettle(Settling),
 }
 
-/// What came of it.
+/// What came of a write.
 enum WriteResult {
     Claim(Candidate, Result<Claim>),
     Settle(Settling, Result<Option<Settlement>>),

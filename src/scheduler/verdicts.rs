@@ -205,7 +205,7 @@ fn unknown(doubt: Doubt, now: Timestamp, s: &Settings) -> Verdict {
     }
 }
 
-/// No proof either way yet: look again, or give up at the deadline without ever sending again.
+/// No proof either way yet: search again, or give up at the deadline without ever sending again.
 fn search_again_or_give_up(facts: &Facts, fault: Fault, now: Timestamp, s: &Settings) -> Verdict {
     if facts.ages && facts.reconcile_until.is_some_and(|until| now >= until) {
         let text = format!(

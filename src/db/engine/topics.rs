@@ -19,7 +19,7 @@ use super::queues::Whose;
 pub enum Topic {
     /// What is to be delivered: schedules, occurrences and the halt.
     Due,
-    /// A letter to the operator or a dead-man service was put into the outbox.
+    /// A message to the operator or a dead-man service was put into the outbox.
     Outbox,
 }
 

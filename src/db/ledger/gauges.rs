@@ -27,7 +27,7 @@ impl Db {
             let incidents = sums(gauges::list_incidents(tx)?);
             let mut outbox = BTreeMap::new();
             for channel in [Channel::Command, Channel::Url, Channel::Ping] {
-                let waiting = gauges::count_letters(tx, channel)?;
+                let waiting = gauges::count_messages(tx, channel)?;
                 outbox.insert(channel.as_str().to_owned(), waiting);
             }
             let sizes = Sizes::of(&path);

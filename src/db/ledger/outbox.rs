@@ -1,10 +1,11 @@
-//! The outbox: what is to be sent to somebody other than Letta. A letter is written in the
+//! The outbox: what is to be sent to somebody other than Letta. A message is written in the
 //! transaction of what it tells, and stays until it was delivered.
 
 use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 
 use super::locks::lock_subject;
+use crate::clock::later;
 use crate::db::Db;
 use crate::db::sql::{self, Tx};
 use crate::db::statements::incidents;
@@ -106,9 +107,4 @@ impl Db {
         })
         .await
     }
-}
-
-/// A time so much later, or the last one that there is.
-pub(in crate::db) fn later(now: Timestamp, by: SignedDuration) -> Timestamp {
-    now.checked_add(by).unwrap_or(Timestamp::MAX)
 }

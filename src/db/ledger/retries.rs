@@ -6,7 +6,7 @@ use super::attempts::Sending;
 use super::claims::{PAYLOAD_GONE, tell_start};
 use super::fault::Fault;
 use super::locks::{lock_lane_of, lock_schedule_of};
-use super::outbox::later;
+use crate::clock::later;
 use crate::db::Db;
 use crate::db::statements::claims::{self, NextTry};
 use crate::db::statements::{payloads, schedules};

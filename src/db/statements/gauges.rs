@@ -54,8 +54,8 @@ pub(in crate::db) fn list_incidents(tx: &Tx<'_>) -> sql::Result<Vec<Count>> {
     Ok(counts(&rows))
 }
 
-/// How many letters wait on a channel, up to a hundred thousand.
-pub(in crate::db) fn count_letters(tx: &Tx<'_>, channel: Channel) -> sql::Result<i64> {
+/// How many messages wait on a channel, up to a hundred thousand.
+pub(in crate::db) fn count_messages(tx: &Tx<'_>, channel: Channel) -> sql::Result<i64> {
     statement!(
         "SELECT count(*) FROM (SELECT 1 FROM outbox INDEXED BY ix_outbox_lane \
          WHERE channel = $1 AND given_up_at IS NULL LIMIT 100000) AS found"

@@ -62,7 +62,7 @@ impl Core {
                 self.request_snapshot();
             }
             (Some(State::Waiting), Verdict::Waiting { not_before, .. }) => {
-                // Its lane stays closed until a look, so that it is not overtaken.
+                // Its lane stays closed until a snapshot, so that it is not overtaken.
                 self.unknown.remove(&settling.occurrence_id);
                 match settling.job {
                     Some(job) if self.mode == Mode::Forever => self.queue.add(Candidate {

@@ -39,14 +39,14 @@ impl Core {
         }
         match claim {
             Claim::Job(job) => {
-                // A look from before the claim may have shown it as it was then: with that place it
+                // A snapshot from before the claim may have shown it as it was then: with that place it
                 // would overtake others.
                 self.queue.remove(&candidate);
                 match due_again(&job, now).filter(|_| self.mode == Mode::Forever) {
                     Some(next) if next.intended_at <= self.shown_until => {
                         self.behind.insert(job.uid, next);
                     }
-                    // It would overtake older ones of its lane that no look has shown yet.
+                    // It would overtake older ones of its lane that no snapshot has shown yet.
                     Some(_) => self.request_snapshot(),
                     None => self.next_due = earliest(self.next_due, job.next_run),
                 }

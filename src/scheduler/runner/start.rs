@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 use super::super::Scheduler;
 use super::super::core::Event;
 use super::super::guard::ClockAtStart;
-use super::Message;
+use super::message::Message;
 use crate::clock::{
     ClockDoubt, KnownTimes, ReferenceClocks, TargetTime, assess_clock, needs_reference_clock,
 };

@@ -8,7 +8,8 @@ use futures_util::FutureExt;
 use super::super::Scheduler;
 use super::super::core::{Event, TargetAction};
 use super::super::lookup::lookup_of;
-use super::{Message, Run, Runner};
+use super::Runner;
+use super::message::{Message, Run};
 use crate::failpoint::failpoint;
 use crate::letta_client::{Outgoing, Target};
 use crate::models::{

@@ -2,16 +2,13 @@
 
 use super::super::Scheduler;
 use super::super::core::{Event, HoldKind, Snapshot};
-use super::{SchedulerStore, unknown_from};
+use super::{DUE_AT_ONCE, SchedulerStore, unknown_from};
 use crate::db::AT_ONCE;
 use crate::error::Result;
 use crate::failpoint::failpoint;
 use crate::models::{
     DueSchedule, HeldTarget, Lane, LongestWaits, OpenOccurrence, State, TargetName,
 };
-
-/// How many due schedules a snapshot reads: enough for every place, and for a while.
-pub(super) const DUE_AT_ONCE: usize = 1_000;
 
 impl SchedulerStore {
     /// Reads the database, and says once that it fails, or works again.

@@ -1,4 +1,4 @@
-//! An outbox with very many letters in it.
+//! An outbox with very many messages in it.
 
 use promptyoself::config::Notify;
 
@@ -55,7 +55,7 @@ async fn a_dead_man_service_that_hangs_keeps_no_other_from_its_pings() {
 }
 
 #[tokio::test]
-async fn a_stop_is_heard_between_two_letters_and_ends_in_time_whatever_is_due() {
+async fn a_stop_is_heard_between_two_messages_and_ends_in_time_whatever_is_due() {
     let recorder = Recorder::start().await;
     let world = World::new().await;
     let mut foreign = Foreign::connect(&world.path()).await;

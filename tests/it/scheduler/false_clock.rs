@@ -507,18 +507,18 @@ async fn a_notice_tells_that_the_clock_was_wrong() {
     let running = world.start();
     planned_anew(&world).await;
     running.stop().await;
-    let taken = db.take_letter(Channel::Url, &[], world.now()).await;
-    let NextMessage::Due(letter) = taken.unwrap() else {
+    let taken = db.lease_message(Channel::Url, &[], world.now()).await;
+    let NextMessage::Due(message) = taken.unwrap() else {
         panic!("nothing is told");
     };
     assert_eq!(
-        (letter.kind.as_str(), letter.event.as_str()),
+        (message.kind.as_str(), message.event.as_str()),
         ("clock", "opened")
     );
     assert!(
-        letter
+        message
             .body
             .contains("this machine's clock was wrong: it showed 2036-"),
-        "{letter:?}"
+        "{message:?}"
     );
 }

@@ -17,11 +17,11 @@ async fn failed(world: &World) {
 
 async fn take(db: &Db, world: &World) -> Option<OutboxMessage> {
     match db
-        .take_letter(Channel::Url, &[], world.now())
+        .lease_message(Channel::Url, &[], world.now())
         .await
         .unwrap()
     {
-        NextMessage::Due(letter) => Some(*letter),
+        NextMessage::Due(message) => Some(*message),
         NextMessage::Nothing => None,
         NextMessage::TooOld(old) => panic!("{old:?}"),
     }
@@ -53,12 +53,12 @@ async fn an_incident_is_opened_once_however_often_it_happens_and_closed_by_a_del
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn of_many_notifiers_at_once_one_gets_a_letter() {
+async fn of_many_notifiers_at_once_one_gets_a_message() {
     on_every_store(async |world| {
         failed(&world).await;
         let now = world.now();
         let taken = together(&world, move |_, service| async move {
-            let taken = service.db.take_letter(Channel::Url, &[], now).await;
+            let taken = service.db.lease_message(Channel::Url, &[], now).await;
             matches!(taken.unwrap(), NextMessage::Due(_))
         });
         assert_eq!(taken.await.iter().filter(|taken| **taken).count(), 1);
@@ -67,22 +67,22 @@ async fn of_many_notifiers_at_once_one_gets_a_letter() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_letter_that_could_not_be_delivered_is_taken_again_at_its_time() {
+async fn a_message_that_could_not_be_delivered_is_taken_again_at_its_time() {
     on_every_store(async |world| {
         failed(&world).await;
         let db = &world.service.db;
-        let letter = take(db, &world).await.unwrap();
-        assert_eq!((letter.event.as_str(), letter.tries), ("opened", 1));
+        let message = take(db, &world).await.unwrap();
+        assert_eq!((message.event.as_str(), message.tries), ("opened", 1));
         let later = world.now() + SignedDuration::from_secs(30);
-        db.return_letter(&letter, Some("nobody was there"), later)
+        db.return_message(&message, Some("nobody was there"), later)
             .await
             .unwrap();
         assert!(take(db, &world).await.is_none());
         world.advance(30);
         let again = take(db, &world).await.unwrap();
-        assert_eq!((again.id, again.tries), (letter.id, 2));
+        assert_eq!((again.id, again.tries), (message.id, 2));
         assert_eq!(again.error.as_deref(), Some("nobody was there"));
-        db.letter_delivered(&again).await.unwrap();
+        db.delete_delivered_message(&again).await.unwrap();
         world.advance(3_600);
         assert!(take(db, &world).await.is_none());
         assert_eq!(db.outbox_status(world.now()).await.unwrap().pending, 0);
@@ -91,14 +91,14 @@ async fn a_letter_that_could_not_be_delivered_is_taken_again_at_its_time() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_letter_that_its_notifier_died_with_is_taken_again_when_its_lease_ends() {
+async fn a_message_that_its_notifier_died_with_is_taken_again_when_its_lease_ends() {
     on_every_store(async |world| {
         failed(&world).await;
         let db = &world.service.db;
-        let letter = take(db, &world).await.unwrap();
+        let message = take(db, &world).await.unwrap();
         assert!(take(db, &world).await.is_none());
         world.advance(600);
-        assert_eq!(take(db, &world).await.unwrap().id, letter.id);
+        assert_eq!(take(db, &world).await.unwrap().id, message.id);
     })
     .await;
 }
@@ -116,7 +116,7 @@ async fn the_end_of_an_incident_is_told_after_its_beginning() {
         assert_eq!(opened.event, "opened");
         // Not before whoever has the first one is done with it.
         assert!(take(db, &world).await.is_none());
-        db.letter_delivered(&opened).await.unwrap();
+        db.delete_delivered_message(&opened).await.unwrap();
         let closed = take(db, &world).await.unwrap();
         assert_eq!(closed.event, "closed");
     })

@@ -4,6 +4,7 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::super::outbox::{NOTICE_LIFE, PING_LIFE, WANTED};
+use crate::clock::later;
 use crate::db::sql::{self, Tx};
 use crate::db::statements::stamps;
 
@@ -35,8 +36,4 @@ fn renew_deadlines(tx: &Tx<'_>, now: Timestamp) -> sql::Result<()> {
         stamps::write_deadline(tx, open.id, later(now, lasts))?;
     }
     Ok(())
-}
-
-fn later(now: Timestamp, by: SignedDuration) -> Timestamp {
-    now.checked_add(by).unwrap_or(Timestamp::MAX)
 }

@@ -1,18 +1,18 @@
-//! Letters of the outbox: taking one to send it, noting what became of it, and giving up what is
+//! Messages of the outbox: taking one to send it, noting what became of it, and giving up what is
 //! too old.
 
 use jiff::{SignedDuration, Timestamp};
 
 use super::clock::sure_time;
-use super::outbox::later;
+use crate::clock::later;
 use crate::db::Db;
 use crate::db::sql::{self, Tx};
 use crate::db::statements::incidents;
-use crate::db::statements::letters::{self, DueBy};
+use crate::db::statements::outbox_messages::{self, DueBy};
 use crate::error::Result;
 use crate::models::{Channel, LONGEST_MESSAGE_WAIT, NextMessage, OutboxCleanup, OutboxMessage};
 
-/// How long a scheduler has for one letter before another may send it.
+/// How long a scheduler has for one message before another may send it.
 const LEASE: SignedDuration = SignedDuration::from_secs(60);
 
 /// How long what was given up, and incidents that are over, are remembered.
@@ -22,10 +22,10 @@ const MEMORY: SignedDuration = SignedDuration::from_hours(90 * 24);
 const AT_ONCE: i64 = 100;
 
 impl Db {
-    /// Takes a letter of a channel that may be sent now, the longest due first, and none to a
+    /// Takes a message of a channel that may be sent now, the longest due first, and none to a
     /// server that is `full`. Until its lease ends nobody else gets it, nor a later one of its
     /// lane.
-    pub async fn take_letter(
+    pub async fn lease_message(
         &self,
         channel: Channel,
         full: &[String],
@@ -39,11 +39,13 @@ impl Db {
                 longest_wait: later(now, LONGEST_MESSAGE_WAIT),
                 lease: later(now, LEASE),
             };
-            let mut chosen = letters::list_due(tx, channel, &by, AT_ONCE)?;
+            let mut chosen = outbox_messages::list_due(tx, channel, &by, AT_ONCE)?;
             let found_some = !chosen.is_empty();
             chosen.retain(|d| !full.contains(&d.server));
             if chosen.is_empty() && found_some && !full.is_empty() {
-                chosen.extend(letters::fetch_due_elsewhere(tx, channel, &full, now)?);
+                chosen.extend(outbox_messages::fetch_due_elsewhere(
+                    tx, channel, &full, now,
+                )?);
             }
             Ok(chosen)
         });
@@ -63,42 +65,44 @@ impl Db {
 
     async fn lease(&self, id: i64, now: Timestamp) -> Result<NextMessage> {
         self.write("look into the outbox", move |tx| {
-            Ok(match letters::lease(tx, id, later(now, LEASE), now)? {
-                Some(letter) => NextMessage::Due(Box::new(letter)),
-                // Another scheduler was quicker.
-                None => NextMessage::Nothing,
-            })
+            Ok(
+                match outbox_messages::lease(tx, id, later(now, LEASE), now)? {
+                    Some(message) => NextMessage::Due(Box::new(message)),
+                    // Another scheduler was quicker.
+                    None => NextMessage::Nothing,
+                },
+            )
         })
         .await
     }
 
-    /// Forgets a letter that was delivered.
+    /// Forgets a message that was delivered.
     ///
     /// # Errors
     /// If the database fails; then it will be sent again.
-    pub async fn letter_delivered(&self, letter: &OutboxMessage) -> Result<()> {
-        let id = letter.id;
+    pub async fn delete_delivered_message(&self, message: &OutboxMessage) -> Result<()> {
+        let id = message.id;
         self.write("note that a notice was delivered", move |tx| {
-            letters::delete(tx, id)?;
+            outbox_messages::delete(tx, id)?;
             Ok(())
         })
         .await
     }
 
-    /// Gives a letter back that was not delivered, to be tried again at `not_before`.
+    /// Gives a message back that was not delivered, to be tried again at `not_before`.
     ///
     /// # Errors
     /// If the database fails; then it is tried again when its lease ends.
-    pub async fn return_letter(
+    pub async fn return_message(
         &self,
-        letter: &OutboxMessage,
+        message: &OutboxMessage,
         error: Option<&str>,
         not_before: Timestamp,
     ) -> Result<()> {
-        let (id, tries) = (letter.id, letter.tries);
+        let (id, tries) = (message.id, message.tries);
         let error = error.map(str::to_owned);
         self.write("note that a notice could not be delivered", move |tx| {
-            letters::release(tx, id, tries, not_before, error.as_deref())?;
+            outbox_messages::release(tx, id, tries, not_before, error.as_deref())?;
             Ok(())
         })
         .await
@@ -113,8 +117,8 @@ impl Db {
             let long_ago = long_ago.unwrap_or(Timestamp::MIN);
             // Looked for first: almost always there is nothing to write.
             Ok([
-                letters::list_expired(tx, now, AT_ONCE)?,
-                letters::list_given_up_before(tx, long_ago, AT_ONCE)?,
+                outbox_messages::list_expired(tx, now, AT_ONCE)?,
+                outbox_messages::list_given_up_before(tx, long_ago, AT_ONCE)?,
                 incidents::list_closed_before(tx, long_ago, AT_ONCE)?,
             ])
         });
@@ -125,7 +129,7 @@ impl Db {
         self.write(DOING, move |tx| {
             let [expired, forgotten, over] = &found;
             let given_up = give_up(tx, expired, now)?;
-            letters::delete_all(tx, forgotten)?;
+            outbox_messages::delete_all(tx, forgotten)?;
             incidents::delete_all(tx, over)?;
             let is_full = |ids: &Vec<i64>| i64::try_from(ids.len()) == Ok(AT_ONCE);
             Ok(OutboxCleanup {
@@ -137,11 +141,11 @@ impl Db {
     }
 }
 
-/// Gives letters up, and returns those that were not given up before. A notice is remembered for a
+/// Gives messages up, and returns those that were not given up before. A notice is remembered for a
 /// while; a ping is nobody's loss once its service has noticed that it did not come.
 fn give_up(tx: &Tx<'_>, ids: &[i64], now: Timestamp) -> sql::Result<Vec<OutboxMessage>> {
-    let mut given_up = letters::delete_pings(tx, ids)?;
-    given_up.extend(letters::mark_given_up(tx, ids, now)?);
+    let mut given_up = outbox_messages::delete_pings(tx, ids)?;
+    given_up.extend(outbox_messages::mark_given_up(tx, ids, now)?);
     Ok(given_up)
 }
 

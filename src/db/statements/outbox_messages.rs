@@ -1,4 +1,4 @@
-//! Letters of the outbox. Every statement finds its rows by an index, however many there are.
+//! Messages of the outbox. Every statement finds its rows by an index, however many there are.
 
 use jiff::Timestamp;
 
@@ -7,7 +7,7 @@ use crate::db::sql::{self, Row, Tx, statement};
 use crate::db::time::DbTime;
 use crate::models::{Channel, OutboxMessage};
 
-/// A letter that is due.
+/// A message that is due.
 pub(in crate::db) struct Due {
     /// Its number.
     pub(in crate::db) id: i64,
@@ -17,7 +17,7 @@ pub(in crate::db) struct Due {
     pub(in crate::db) expires_at: Timestamp,
 }
 
-/// When letters are due: also those whose times, or leases, were counted by a clock that was set
+/// When messages are due: also those whose times, or leases, were counted by a clock that was set
 /// back since.
 pub(in crate::db) struct DueBy {
     /// The present time.
@@ -28,14 +28,14 @@ pub(in crate::db) struct DueBy {
     pub(in crate::db) lease: Timestamp,
 }
 
-/// The columns that [`letter`] reads.
-macro_rules! letter_columns {
+/// The columns that [`message`] reads.
+macro_rules! message_columns {
     () => {
         "id, channel, kind, event, destination, server, body, tries, expires_at, error"
     };
 }
 
-/// The letters of a channel that are due, the longest due first; at most so many of each kind.
+/// The messages of a channel that are due, the longest due first; at most so many of each kind.
 pub(in crate::db) fn list_due(
     tx: &Tx<'_>,
     channel: Channel,
@@ -64,7 +64,7 @@ pub(in crate::db) fn list_due(
     .map(tx, due)
 }
 
-/// A due letter of a channel to none of these servers: asks server by server.
+/// A due message of a channel to none of these servers: asks server by server.
 pub(in crate::db) fn fetch_due_elsewhere(
     tx: &Tx<'_>,
     channel: Channel,
@@ -92,7 +92,7 @@ pub(in crate::db) fn fetch_due_elsewhere(
     row.as_ref().map(due).transpose()
 }
 
-/// Gives the right to send a letter until a time, if nobody has it now.
+/// Gives the right to send a message until a time, if nobody has it now.
 pub(in crate::db) fn lease(
     tx: &Tx<'_>,
     id: i64,
@@ -102,16 +102,16 @@ pub(in crate::db) fn lease(
     let row = statement!(
         "UPDATE outbox SET lease_until = $3, tries = tries + 1 WHERE id = $1 AND head = 1 \
          AND (lease_until IS NULL OR lease_until <= $2 OR lease_until > $3) RETURNING ",
-        letter_columns!()
+        message_columns!()
     )
     .bind(id)
     .bind(DbTime(now))
     .bind(DbTime(until))
     .fetch_optional(tx)?;
-    row.as_ref().map(letter).transpose()
+    row.as_ref().map(message).transpose()
 }
 
-/// Gives a letter back, to be tried again at `not_before`, unless it was tried again meanwhile.
+/// Gives a message back, to be tried again at `not_before`, unless it was tried again meanwhile.
 pub(in crate::db) fn release(
     tx: &Tx<'_>,
     id: i64,
@@ -131,7 +131,7 @@ pub(in crate::db) fn release(
     Ok(())
 }
 
-/// Forgets a letter.
+/// Forgets a message.
 pub(in crate::db) fn delete(tx: &Tx<'_>, id: i64) -> sql::Result<()> {
     statement!("DELETE FROM outbox WHERE id = $1")
         .bind(id)
@@ -139,7 +139,7 @@ pub(in crate::db) fn delete(tx: &Tx<'_>, id: i64) -> sql::Result<()> {
     Ok(())
 }
 
-/// The numbers of some letters that are to be given up.
+/// The numbers of some messages that are to be given up.
 pub(in crate::db) fn list_expired(tx: &Tx<'_>, now: Timestamp, most: i64) -> sql::Result<Vec<i64>> {
     statement!(
         "SELECT id FROM outbox WHERE given_up_at IS NULL AND expires_at <= $1 \
@@ -150,7 +150,7 @@ pub(in crate::db) fn list_expired(tx: &Tx<'_>, now: Timestamp, most: i64) -> sql
     .all(tx)
 }
 
-/// The numbers of some letters that were given up before a time.
+/// The numbers of some messages that were given up before a time.
 pub(in crate::db) fn list_given_up_before(
     tx: &Tx<'_>,
     before: Timestamp,
@@ -162,18 +162,18 @@ pub(in crate::db) fn list_given_up_before(
         .all(tx)
 }
 
-/// Forgets the pings among letters. Returns them.
+/// Forgets the pings among messages. Returns them.
 pub(in crate::db) fn delete_pings(tx: &Tx<'_>, ids: &[i64]) -> sql::Result<Vec<OutboxMessage>> {
     statement!(
         "DELETE FROM outbox WHERE id IN (SELECT value FROM json_each($1)) AND channel = 'ping' \
          RETURNING ",
-        letter_columns!()
+        message_columns!()
     )
     .bind(json(ids))
-    .map(tx, letter)
+    .map(tx, message)
 }
 
-/// Marks letters as given up. Returns those that were not before.
+/// Marks messages as given up. Returns those that were not before.
 pub(in crate::db) fn mark_given_up(
     tx: &Tx<'_>,
     ids: &[i64],
@@ -182,14 +182,14 @@ pub(in crate::db) fn mark_given_up(
     statement!(
         "UPDATE outbox SET given_up_at = $2, lease_until = NULL \
          WHERE id IN (SELECT value FROM json_each($1)) AND given_up_at IS NULL RETURNING ",
-        letter_columns!()
+        message_columns!()
     )
     .bind(json(ids))
     .bind(DbTime(now))
-    .map(tx, letter)
+    .map(tx, message)
 }
 
-/// Forgets letters.
+/// Forgets messages.
 pub(in crate::db) fn delete_all(tx: &Tx<'_>, ids: &[i64]) -> sql::Result<()> {
     statement!("DELETE FROM outbox WHERE id IN (SELECT value FROM json_each($1))")
         .bind(json(ids))
@@ -209,7 +209,7 @@ fn due(row: &Row) -> sql::Result<Due> {
     })
 }
 
-fn letter(row: &Row) -> sql::Result<OutboxMessage> {
+fn message(row: &Row) -> sql::Result<OutboxMessage> {
     let channel: String = row.get("channel")?;
     Ok(OutboxMessage {
         id: row.get("id")?,

@@ -10,10 +10,10 @@ use crate::schedule::Zone;
 /// Many more than are looked at in one go.
 const MANY: i64 = 20_000;
 
-/// Far fewer steps of SQLite than going through so many letters would take.
+/// Far fewer steps of SQLite than going through so many messages would take.
 const FEW_STEPS: u64 = 20_000;
 
-/// Letters that are due, and will be for long.
+/// Messages that are due, and will be for long.
 const VALID: &str = "'2026-02-01 11:59:00.000000', '2026-02-01 13:00:00.000000'";
 
 fn now() -> Timestamp {
@@ -66,11 +66,11 @@ impl Outbox {
         ran.await.unwrap();
     }
 
-    /// Takes a letter, in few steps.
+    /// Takes a message, in few steps.
     async fn take(&self, full: &[&str], now: Timestamp) -> NextMessage {
         let full: Vec<String> = full.iter().map(|s| (*s).to_owned()).collect();
         self.steps.store(0, Ordering::Relaxed);
-        let taken = self.db.take_letter(Channel::Ping, &full, now).await;
+        let taken = self.db.lease_message(Channel::Ping, &full, now).await;
         self.assert_few_steps("take");
         taken.unwrap()
     }
@@ -82,7 +82,7 @@ impl Outbox {
 }
 
 #[tokio::test]
-async fn a_letter_is_found_among_any_others_in_few_steps() {
+async fn a_message_is_found_among_any_others_in_few_steps() {
     let columns = "not_before, expires_at, lease_until, given_up_at, error, server";
     for (others, values) in [
         (
@@ -119,40 +119,40 @@ async fn a_letter_is_found_among_any_others_in_few_steps() {
                  '2026-02-01 13:00:00.000000', 'other')",
             )
             .await;
-        let NextMessage::Due(letter) = outbox.take(&full, now()).await else {
+        let NextMessage::Due(message) = outbox.take(&full, now()).await else {
             panic!("{others}")
         };
-        assert_eq!(letter.body, "new", "{others}");
+        assert_eq!(message.body, "new", "{others}");
         outbox.steps.store(0, Ordering::Relaxed);
         let later = now() + SignedDuration::from_secs(5);
         outbox
             .db
-            .return_letter(&letter, Some("no"), later)
+            .return_message(&message, Some("no"), later)
             .await
             .unwrap();
-        outbox.db.letter_delivered(&letter).await.unwrap();
+        outbox.db.delete_delivered_message(&message).await.unwrap();
         outbox.assert_few_steps(others);
     }
 }
 
 #[tokio::test]
-async fn letters_of_one_lane_are_taken_in_order_in_few_steps() {
+async fn messages_of_one_lane_are_taken_in_order_in_few_steps() {
     let outbox = Outbox::of("not_before, expires_at", VALID).await;
     outbox
         .run("UPDATE outbox SET lane = 'one', head = (id = 1)")
         .await;
     for id in 1..=20 {
-        let NextMessage::Due(letter) = outbox.take(&[], now()).await else {
+        let NextMessage::Due(message) = outbox.take(&[], now()).await else {
             panic!("{id}")
         };
-        assert_eq!(letter.id, id);
+        assert_eq!(message.id, id);
         // Nobody gets it, or a later one, meanwhile.
         assert!(matches!(
             outbox.take(&[], now()).await,
             NextMessage::Nothing
         ));
         outbox.steps.store(0, Ordering::Relaxed);
-        outbox.db.letter_delivered(&letter).await.unwrap();
+        outbox.db.delete_delivered_message(&message).await.unwrap();
         outbox.assert_few_steps("delivered");
     }
 }
@@ -187,12 +187,12 @@ async fn what_is_too_old_is_given_up_a_hundred_at_a_time_and_delays_nothing_else
 async fn times_and_leases_of_a_clock_that_was_set_back_hold_nothing_up() {
     let values = "'2026-02-01 12:31:00.000000', '2026-02-01 15:00:00.000000'";
     let outbox = Outbox::of("not_before, expires_at", values).await;
-    let NextMessage::Due(letter) = outbox.take(&[], now()).await else {
+    let NextMessage::Due(message) = outbox.take(&[], now()).await else {
         panic!("it waits for the later now")
     };
     let back = now() - SignedDuration::from_secs(1);
     outbox
-        .run(&format!("DELETE FROM outbox WHERE id <> {}", letter.id))
+        .run(&format!("DELETE FROM outbox WHERE id <> {}", message.id))
         .await;
     assert!(matches!(outbox.take(&[], back).await, NextMessage::Due(_)));
     assert!(matches!(outbox.take(&[], back).await, NextMessage::Nothing));
