@@ -102,7 +102,8 @@ fn circles(sources: &Sources) -> Vec<(BTreeSet<&Name>, Vec<String>)> {
 
 #[test]
 fn no_files_import_each_other_in_a_circle() {
-    let found = circles(&Sources::of_program());
+    let sources = Sources::of_program();
+    let found = circles(&sources);
     assert!(found.is_empty(), "{found:#?}");
 }
 
