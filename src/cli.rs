@@ -41,7 +41,6 @@ pub use context::Context;
 use args::{Cli, PluginVerb, Verb};
 use output::{Output, Reply};
 use plugin_words::Form;
-pub(crate) use usage::command_meant;
 
 /// Runs the program: `args` begins with its own name, as a process gets them.
 pub fn run(args: impl IntoIterator<Item = OsString>, env: Result<Environment>) -> ExitCode {

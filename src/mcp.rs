@@ -5,18 +5,20 @@
 //! tool (`errors`), so that the model that called reads it and tries again.
 
 mod arguments;
+mod call;
 mod caller;
 mod definition;
 mod errors;
 pub mod http;
+mod mended;
 mod message;
+mod session;
 pub mod stdio;
 pub mod tools;
 mod words;
 
 use std::sync::Arc;
 
-use async_trait::async_trait;
 use jiff::Timestamp;
 use rmcp::handler::server::ServerHandler;
 use rmcp::model::{
@@ -25,21 +27,16 @@ use rmcp::model::{
 };
 use rmcp::service::{RequestContext, RoleServer};
 use serde_json::{Value, json};
-use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 
-use crate::clock::Clock;
-use crate::config::McpSettings;
 use crate::error::{self, Code, Error, Result, message, operation};
-use crate::models::{Caller, Face};
-use crate::operations::Ask;
+use crate::models::Caller;
 use crate::schedule::Zone;
-use crate::service::{Service, show_local};
+use crate::service::show_local;
 
-use arguments::Arguments;
-use caller::Session;
-pub use caller::Transport;
+pub use call::{Backend, Call, Executor, Shared};
 use definition::Definition;
+use session::Session;
+pub use session::Transport;
 
 /// What a model is told of the server as a whole.
 const INSTRUCTIONS: &str = "\
@@ -49,83 +46,6 @@ promptyoself_schedule_every for an interval, promptyoself_schedule_cron for a ca
 promptyoself_list shows what is scheduled and promptyoself_cancel ends it. Write each prompt so that it \
 can be understood later without the present conversation. Every answer says what time it is now; an \
 error says what to write instead.";
-
-/// Where the schedules are.
-#[derive(Clone)]
-pub enum Backend {
-    /// In a database that this process has opened.
-    Here(Box<Service>),
-    /// With a server on another machine, which knows from our key who we are.
-    Elsewhere(Arc<dyn Ask>),
-}
-
-/// Delivers what is due, once.
-#[async_trait]
-pub trait Executor: Send + Sync {
-    /// Tries everything that is due once, and says what became of each.
-    ///
-    /// # Errors
-    /// If the database fails, or Letta can't be reached.
-    async fn execute(&self, stop: CancellationToken) -> Result<Value>;
-}
-
-/// What the tools of every session share.
-#[derive(Clone)]
-pub struct Shared {
-    /// Where the schedules are.
-    pub backend: Backend,
-    /// Delivers by hand; `None` where somebody else delivers.
-    pub executor: Option<Arc<dyn Executor>>,
-    /// The time.
-    pub clock: Clock,
-    /// The zone of schedules that name none.
-    pub zone: Zone,
-    /// The agent meant where none is named, as it was set.
-    pub default_agent: Option<String>,
-    /// Settings of this face alone.
-    pub settings: McpSettings,
-    /// Letta's address.
-    pub letta_url: String,
-    /// Whether there is a password or key for Letta.
-    pub has_letta_key: bool,
-    /// Ends what goes on in the background.
-    pub stop: CancellationToken,
-    /// The calls that go on.
-    pub calls: TaskTracker,
-}
-
-/// One call of a tool.
-pub struct Call {
-    /// The tool.
-    pub tool: &'static Definition,
-    /// What it was given.
-    pub arguments: Arguments,
-    /// What it is asked of, as the caller sees it.
-    pub operations: Arc<dyn Ask>,
-    /// Who calls.
-    pub caller: Caller,
-    /// The request's own metadata.
-    pub metadata: serde_json::Map<String, Value>,
-    /// The version of the protocol that is spoken.
-    pub protocol: Option<String>,
-    /// What the session remembers.
-    pub session: Arc<Session>,
-    /// What every session shares.
-    pub shared: Arc<Shared>,
-}
-
-impl Shared {
-    /// The operations as a caller sees them.
-    fn operations(&self, caller: &Caller, key: Option<String>) -> Arc<dyn Ask> {
-        match &self.backend {
-            Backend::Here(service) => {
-                let service = service.for_caller(caller.clone());
-                Arc::new(service.through(Face::Mcp, key))
-            }
-            Backend::Elsewhere(operations) => operations.clone(),
-        }
-    }
-}
 
 /// One session of a client.
 #[derive(Clone)]
@@ -149,8 +69,8 @@ impl Handler {
             return Err(not_for_agents(tool));
         }
         let call = Call {
-            tool,
-            arguments: Arguments::read(tool, request.arguments)?,
+            tool: tool.takes(),
+            arguments: mended::read(tool, &request.arguments)?,
             operations: self.shared.operations(&caller, request.key),
             caller,
             metadata: request.metadata,

@@ -2,9 +2,12 @@
 //! tools of MCP, the routes of HTTP with their document, and the client of a server on another machine
 //! are made from these definitions.
 
+mod answer;
 pub mod definition;
+pub mod field;
 pub mod fields;
 mod occurrences;
+pub mod other_words;
 pub mod reading;
 mod schedules;
 mod status;
@@ -13,13 +16,13 @@ mod values;
 pub mod vocabulary;
 
 use async_trait::async_trait;
-use serde::Serialize;
 use serde_json::Value;
 
-use crate::error::{Code, Error, Result};
+use crate::error::Result;
 use crate::service::Service;
-use definition::{Answering, Operation};
+use definition::Operation;
 
+pub use answer::to_json;
 pub use occurrences::{ACCOUNT, HISTORY, LIST_CHANGES};
 pub use schedules::{CANCEL, LIST, PAUSE, PREVIEW, REGISTER, RESUME, RUN, SHOW, UPDATE};
 pub use status::{AGENTS, HALT, LIFT_HALT, STATUS, TEST};
@@ -66,20 +69,4 @@ impl Ask for Service {
     async fn ask(&self, operation: &'static Operation, values: &Values) -> Result<Value> {
         (operation.carry_out)(self, values).await
     }
-}
-
-/// Puts what an operation answers into JSON.
-fn answer<'a, T: Serialize>(
-    answered: impl Future<Output = Result<T>> + Send + 'a,
-) -> Answering<'a> {
-    Box::pin(async move { to_json(&answered.await?) })
-}
-
-/// An answer as JSON.
-///
-/// # Errors
-/// A fault of ours.
-pub fn to_json(answer: &impl Serialize) -> Result<Value> {
-    serde_json::to_value(answer)
-        .map_err(|e| Error::new(Code::Internal, "could not put the answer into JSON").caused_by(e))
 }

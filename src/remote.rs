@@ -47,7 +47,7 @@ impl Remote {
         let asked = reading::page(values)?;
         let query = |limit: u32, offset: u32| {
             let values = values.clone().with(&LIMIT, limit).with(&OFFSET, offset);
-            values.to_json(operation)
+            values.to_json(operation.parameters())
         };
         let mut limit = asked.limit.min(LARGEST_PAGE);
         let first = |limit| query(limit, asked.offset);
@@ -96,13 +96,17 @@ impl Remote {
         if route.method == "GET" {
             return match operation.answer.page_of {
                 Some(list) => self.pages(operation, values, &path, list).await,
-                None => self.wire.get(&path, &values.to_json(operation)).await,
+                None => {
+                    self.wire
+                        .get(&path, &values.to_json(operation.parameters()))
+                        .await
+                }
             };
         }
         let method = Method::from_bytes(route.method.as_bytes())
             .map_err(|e| Error::new(Code::Internal, "an operation has no method").caused_by(e))?;
         let body: Option<Map<String, Value>> =
-            (route.body != Body::None).then(|| values.to_json(operation));
+            (route.body != Body::None).then(|| values.to_json(operation.parameters()));
         self.wire.send(method, &path, body.as_ref()).await
     }
 }

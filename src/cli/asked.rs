@@ -3,7 +3,8 @@
 use clap::builder::BoolishValueParser;
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
-use crate::operations::definition::{Field, Given, Kind, Operation, Parameter};
+use crate::operations::definition::Operation;
+use crate::operations::field::{Field, Given, Kind, Parameter};
 use crate::operations::fields::ID;
 use crate::operations::{self, Values};
 

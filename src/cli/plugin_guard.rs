@@ -12,7 +12,8 @@ use crate::error::{
 };
 use crate::operations;
 use crate::operations::Values;
-use crate::operations::definition::{Operation, Refused};
+use crate::operations::definition::Operation;
+use crate::operations::field::Refused;
 
 /// The commands that are no operations, and are offered in the plugin.
 const OFFERED: &[&str] = &["execute", "doctor"];

@@ -7,39 +7,14 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 
 use super::definitions::definitions;
 use crate::error::{Code, CommandLine, Error, Example, shell};
+use crate::operations::other_words;
 use crate::schedule::nearest;
 
-/// Commands by the words that other programs have for them. A word that may be two of ours is not
-/// among them: `stop` pauses or cancels, `start` serves or resumes.
-const OTHER_WORDS: &[(&str, &str)] = &[
-    ("add", "register"),
-    ("create", "register"),
-    ("new", "register"),
-    ("schedule", "register"),
-    ("ls", "list"),
-    ("get", "show"),
-    ("info", "show"),
-    ("edit", "update"),
-    ("change", "update"),
-    ("modify", "update"),
-    ("unschedule", "cancel"),
-    ("suspend", "pause"),
-    ("unpause", "resume"),
-    ("continue", "resume"),
-    ("trigger", "run"),
-    ("run-now", "run"),
-    ("log", "history"),
-    ("logs", "history"),
-    ("daemon", "serve"),
-    ("server", "serve"),
-    ("ping", "test"),
-];
-
 /// The command that is meant by a word that is none.
-pub(crate) fn command_meant(word: &str) -> Option<String> {
+fn command_meant(word: &str) -> Option<String> {
     let word = word.to_ascii_lowercase().replace('_', "-");
-    if let Some((_, command)) = OTHER_WORDS.iter().find(|(other, _)| *other == word) {
-        return Some((*command).to_owned());
+    if let Some(command) = other_words::command_of(&word) {
+        return Some(command.to_owned());
     }
     let known = definitions(false);
     let names: Vec<String> = known
@@ -139,7 +114,7 @@ mod tests {
         let known = definitions(false);
         let shown = known.get_subcommands().filter(|c| !c.is_hide_set());
         let names: Vec<&str> = shown.map(Command::get_name).collect();
-        for (word, command) in OTHER_WORDS {
+        for (word, command) in other_words::ALL {
             assert!(names.contains(command), "{word}");
             assert!(known.find_subcommand(word).is_none(), "{word}");
         }

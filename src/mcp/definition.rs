@@ -8,9 +8,10 @@ use std::sync::Arc;
 use rmcp::model::{JsonObject, Tool, ToolAnnotations};
 use serde_json::{Map, Value, json};
 
-use super::Call;
+use super::arguments::Takes;
+use super::call::Call;
 use crate::error::Result;
-use crate::operations::definition::{Kind, Parameter};
+use crate::operations::field::{Kind, Parameter};
 
 /// The answer of a tool, on its way.
 pub type Answering<'a> = Pin<Box<dyn Future<Output = Result<Value>> + Send + 'a>>;
@@ -125,9 +126,17 @@ pub const fn nullable(name: &'static str, shape: Shape, description: &'static st
 }
 
 impl Definition {
+    /// What it takes.
+    pub fn takes(&self) -> Takes {
+        Takes {
+            name: self.name,
+            groups: self.parameters,
+        }
+    }
+
     /// Everything it takes.
     pub fn parameters(&self) -> impl Iterator<Item = &'static Parameter> + use<> {
-        self.parameters.iter().flat_map(|group| group.iter())
+        self.takes().parameters()
     }
 
     /// The tool as clients are told of it.

@@ -3,8 +3,9 @@
 use rmcp::model::{CallToolResult, ContentBlock, JsonObject};
 use serde_json::{Value, json};
 
-use super::arguments::{EXCLUSIVE, can_be_repeated, find, means_nothing, snake_case};
+use super::arguments::{find, means_nothing, snake_case};
 use super::definition::Definition;
+use super::mended::{EXCLUSIVE, can_be_repeated};
 use super::tools;
 use super::words::{Tools, arguments};
 use crate::error::{CommandLine, Error, Example, Fields};
@@ -82,7 +83,7 @@ fn repeat(tool: &Definition, given: &JsonObject, corrected: JsonObject) -> JsonO
     let has_time = EXCLUSIVE.iter().any(|name| corrected.contains_key(*name));
     let mut call = JsonObject::new();
     for (key, value) in given {
-        let Some(parameter) = find(tool, &snake_case(key)) else {
+        let Some(parameter) = find(tool.takes(), &snake_case(key)) else {
             continue;
         };
         let is_replaced = has_time && EXCLUSIVE.contains(&parameter.argument());

@@ -18,8 +18,9 @@ use rmcp::transport::streamable_http_server::session::local::LocalSessionManager
 use rmcp::transport::streamable_http_server::{StreamableHttpServerConfig, StreamableHttpService};
 use tokio_util::sync::CancellationToken;
 
-use super::caller::{SESSION_HEADER, ShownKey};
+use super::caller::ShownKey;
 use super::message::Refusal;
+use super::session::SESSION_HEADER;
 use super::{Handler, Shared, Transport};
 use crate::limits;
 use crate::models::hash_key;

@@ -15,7 +15,8 @@ use std::sync::OnceLock;
 use rmcp::model::Tool;
 
 use super::definition::Definition;
-use crate::operations::vocabulary;
+use crate::operations::{self, other_words, vocabulary};
+use crate::schedule::nearest;
 
 /// Every tool, in the order in which clients list them.
 const ALL: &[&Definition] = &[
@@ -69,26 +70,27 @@ pub fn meant(name: &str) -> Option<&'static str> {
     if let Some(tool) = find(&whole) {
         return Some(tool.name);
     }
-    let command = match verb {
-        "delete" | "remove" | "rm" => Some("cancel".to_owned()),
-        verb => crate::cli::command_meant(verb),
-    };
+    let commands = || operations::ALL.iter().filter(|o| o.is_command);
+    let by_alias = commands().find(|o| o.command_aliases.contains(&verb));
+    let command = (by_alias.map(|o| o.name))
+        .or_else(|| other_words::command_of(&verb.replace('_', "-")))
+        .or_else(|| nearest(verb, commands().map(|o| o.name)));
     // By its ending: what all names begin with makes all of them alike.
     let endings = ALL
         .iter()
         .map(|t| t.name.strip_prefix("promptyoself_").unwrap_or(t.name));
     let near = || {
-        let ending = crate::schedule::nearest(verb, endings.clone())?;
+        let ending = nearest(verb, endings.clone())?;
         let tool = ALL.iter().find(|t| t.name.ends_with(ending))?;
         Some(tool.name)
     };
-    command.and_then(|c| vocabulary::tool(&c)).or_else(near)
+    command.and_then(vocabulary::tool).or_else(near)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::operations::definition::Kind;
+    use crate::operations::field::Kind;
 
     #[test]
     fn every_tool_and_argument_says_what_it_is_for() {

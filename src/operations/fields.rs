@@ -2,7 +2,7 @@
 
 #![expect(missing_docs, reason = "each field says in its help what it is")]
 
-use super::definition::{Field, Instead, Kind, Parameter, Refused, takes};
+use super::field::{Field, Instead, Kind, Parameter, Refused, takes};
 
 const AN_AGENT: &str = "agent-00000000-0000-4000-8000-000000000000";
 

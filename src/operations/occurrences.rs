@@ -2,9 +2,11 @@
 
 #![expect(missing_docs, reason = "each operation says in its title what it is")]
 
-use super::definition::{Body, Given, Operation, Parameter, Route, answers, takes};
+use super::answer::answer;
+use super::definition::{Body, Operation, Route, answers};
+use super::field::{Given, Parameter, takes};
 use super::fields::*;
-use super::{Values, answer, reading};
+use super::{Values, reading};
 use crate::error::Result;
 use crate::models::ChangeQuery;
 use crate::service::answers::{Accounts, ChangeLog, History};

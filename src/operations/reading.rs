@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::Values;
-use super::definition::Field;
+use super::field::Field;
 use super::fields::*;
 use crate::error::{Code, Error, Message, Result, call, field, fields, message, operation, quoted};
 use crate::models::{AgentId, Policy, State};

@@ -2,9 +2,11 @@
 
 #![expect(missing_docs, reason = "each operation says in its title what it is")]
 
-use super::definition::{Body, Given, Instead, Operation, Refused, Route, answers, takes};
+use super::answer::answer;
+use super::definition::{Body, Operation, Route, answers};
+use super::field::{Given, Instead, Refused, takes};
 use super::fields::*;
-use super::{answer, reading};
+use super::reading;
 use crate::service::Operations;
 use crate::service::answers::{AgentsListed, Halted, Overview, Tested};
 

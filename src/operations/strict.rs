@@ -5,7 +5,8 @@ use serde::{Deserialize, de};
 use serde_json::Value;
 
 use super::Values;
-use super::definition::{Field, Kind, Operation, Parameter};
+use super::definition::Operation;
+use super::field::{Field, Kind, Parameter};
 use crate::error::{Code, Error, Result};
 
 /// The body of a request.

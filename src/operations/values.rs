@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
-use super::definition::{Field, Operation};
+use super::field::{Field, Kind, Parameter};
 
 /// The fields that were given, with their values.
 ///
@@ -61,8 +61,11 @@ impl Values {
 
     /// Everything but what stands in the path of a request, as JSON. Numbers that were given as text
     /// become numbers.
-    pub fn to_json(&self, operation: &Operation) -> Map<String, Value> {
-        let over_http = operation.parameters().filter(|p| p.is_over_http());
+    pub fn to_json(
+        &self,
+        parameters: impl Iterator<Item = &'static Parameter>,
+    ) -> Map<String, Value> {
+        let over_http = parameters.filter(|p| p.is_over_http());
         let given = over_http.filter_map(|p| {
             let value = self.0.get(p.field.name)?.clone();
             Some((p.field.name.to_owned(), as_json(p.field, value)))
@@ -73,7 +76,6 @@ impl Values {
 
 /// A value in the kind that its field has in JSON.
 fn as_json(field: &Field, value: Value) -> Value {
-    use super::definition::Kind;
     match (field.kind, value) {
         (Kind::Number(..), Value::String(text)) => {
             match crate::service::asked::whole(text.trim()) {

@@ -1,6 +1,7 @@
 //! What operations and fields are called on the faces that call them otherwise than the command line.
 
-use super::definition::{Given, Operation};
+use super::definition::Operation;
+use super::field::Given;
 use super::{ALL, of_command};
 
 /// An operation by the tool that does the same. Registering is done by three of them.

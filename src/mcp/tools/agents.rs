@@ -4,9 +4,9 @@ use serde_json::Value;
 
 use super::parameters::*;
 use crate::error::{Code, Error, Result, message, shell};
+use crate::mcp::call::{Backend, Call};
 use crate::mcp::definition::{Definition, Effect, Shape, field, nullable};
-use crate::mcp::{Backend, Call};
-use crate::operations::definition::takes;
+use crate::operations::field::takes;
 use crate::operations::fields::{SOURCE_CODE, TOOL_DESCRIPTION, TOOL_NAME};
 use crate::operations::{self, to_json};
 

@@ -4,9 +4,9 @@ use serde_json::Value;
 
 use super::parameters::*;
 use crate::error::Result;
-use crate::mcp::Call;
+use crate::mcp::call::Call;
 use crate::mcp::definition::{Definition, Effect, Shape, field};
-use crate::operations::definition::takes;
+use crate::operations::field::takes;
 use crate::operations::fields::{AGENT, NAME, NOTE, PROMPT, REPLAY, SKIP_VALIDATION};
 use crate::operations::{self, SHOW, fields};
 

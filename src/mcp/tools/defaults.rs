@@ -5,11 +5,11 @@ use serde_json::{Map, Value, json};
 use super::parameters::*;
 use crate::config::AGENT_VARIABLES;
 use crate::error::{Code, Error, Result, fields};
-use crate::mcp::Call;
+use crate::mcp::call::Call;
 use crate::mcp::caller::Source;
 use crate::mcp::definition::{Definition, Effect, Field, Shape, field, nullable};
 use crate::models::AgentId;
-use crate::operations::definition::takes;
+use crate::operations::field::takes;
 use crate::operations::fields::DEFAULT_AGENT;
 use crate::operations::{AGENTS, Values};
 

@@ -6,9 +6,9 @@ use serde_json::{Value, json};
 
 use super::parameters::*;
 use crate::error::{Code, Error, Example, Result};
+use crate::mcp::call::{Backend, Call};
 use crate::mcp::definition::{Definition, Effect, Shape, field, nullable};
-use crate::mcp::{Backend, Call};
-use crate::operations::definition::takes;
+use crate::operations::field::takes;
 use crate::operations::fields::{INTERVAL, LIMIT, LOOP};
 use crate::operations::{LIST, TEST as TEST_LETTA, Values};
 

@@ -4,10 +4,10 @@ use serde_json::{Value, json};
 
 use super::parameters::*;
 use crate::error::Result;
-use crate::mcp::Call;
+use crate::mcp::call::Call;
 use crate::mcp::definition::{Definition, Effect, Shape, field, nullable};
 use crate::operations;
-use crate::operations::definition::takes;
+use crate::operations::field::takes;
 use crate::operations::fields::{
     AGENT_FILTER, ALL, FULL, LIMIT, OFFSET, SCHEDULE_FILTER, SINCE, STATE,
 };

@@ -3,9 +3,10 @@
 use serde_json::Value;
 
 use crate::error::Result;
-use crate::mcp::Call;
+use crate::mcp::call::Call;
 use crate::mcp::definition::{Field, Shape, field, nullable};
-use crate::operations::definition::{Operation, Parameter, takes};
+use crate::operations::definition::Operation;
+use crate::operations::field::{Parameter, takes};
 use crate::operations::fields;
 use crate::operations::fields::LIMIT;
 

@@ -4,9 +4,9 @@ use serde_json::Value;
 
 use super::parameters::*;
 use crate::error::{Code, Error, Result};
-use crate::mcp::Call;
+use crate::mcp::call::Call;
 use crate::mcp::definition::{Definition, Effect, Field, Shape, field, nullable};
-use crate::operations::definition::takes;
+use crate::operations::field::takes;
 use crate::operations::fields::{AGENT, CRON, EVERY, NAME, PROMPT, SKIP_VALIDATION, TIME};
 use crate::operations::{self, REGISTER, fields, to_json};
 

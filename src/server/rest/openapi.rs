@@ -5,7 +5,8 @@ use utoipa::{PartialSchema, ToSchema};
 
 use crate::api::problem::{MEDIA_TYPE, ProblemBody};
 use crate::api::{BASE, KEY_HEADER};
-use crate::operations::definition::{Body, Kind, Operation, Parameter};
+use crate::operations::definition::{Body, Operation};
+use crate::operations::field::{Kind, Parameter};
 use crate::operations::{self};
 
 const ABOUT: &str = "\

@@ -3,31 +3,42 @@
 use rmcp::model::JsonObject;
 use serde_json::{Value, json};
 
-use super::{Arguments, PASSED_THROUGH, find, is_nothing, snake_case};
-use crate::mcp::definition::Definition;
-use crate::mcp::tools;
+use super::arguments::{Arguments, PASSED_THROUGH, find, is_nothing, snake_case};
+use super::definition::Definition;
+use super::tools;
+use crate::error::{Example, Result};
 use crate::schedule::nearest;
 
 /// The longest text of a call that is repeated in its correction, in bytes.
 const LONGEST: usize = 4_096;
 
 /// Arguments of which a call has one, each with a tool of its own.
-pub(in crate::mcp) const EXCLUSIVE: &[&str] = &["time", "cron", "every"];
+pub(super) const EXCLUSIVE: &[&str] = &["time", "cron", "every"];
+
+/// Reads the arguments of a call. What is wrong is told with the call as it was meant, if that is
+/// clear.
+///
+/// # Errors
+/// Those of [`Arguments::read`].
+pub(super) fn read(tool: &'static Definition, given: &JsonObject) -> Result<Arguments> {
+    Arguments::read(tool.takes(), given)
+        .map_err(|error| error.example_if(call(tool, given).map(Example::Json)))
+}
 
 /// The call as it was meant, if its names and kinds leave no doubt: a slip in a name, one value in a
 /// list of its own, the time of another tool.
-pub(super) fn call(tool: &Definition, call: &JsonObject) -> Option<Value> {
+fn call(tool: &Definition, call: &JsonObject) -> Option<Value> {
     let mut tool = tool;
     let mut mended = JsonObject::new();
     for (key, value) in call {
         let name = snake_case(key);
-        let known = find(tool, &name).map(|p| p.argument());
+        let known = find(tool.takes(), &name).map(|p| p.argument());
         let name = match known {
             Some(name) => name,
             None if PASSED_THROUGH.contains(&name.as_str()) || is_nothing(value) => continue,
             None if EXCLUSIVE.contains(&name.as_str()) => {
                 tool = tools::find(&format!("promptyoself_schedule_{name}"))?;
-                find(tool, &name)?.argument()
+                find(tool.takes(), &name)?.argument()
             }
             None => nearest(&name, tool.parameters().map(|p| p.argument()))?,
         };
@@ -39,12 +50,12 @@ pub(super) fn call(tool: &Definition, call: &JsonObject) -> Option<Value> {
             return None;
         }
     }
-    Arguments::understand(tool, &mended).ok()?;
+    Arguments::read(tool.takes(), &mended).ok()?;
     can_be_repeated(&mended).then(|| json!({ "tool": tool.name, "arguments": mended }))
 }
 
 /// Whether a call is short enough for an error to repeat it.
-pub(in crate::mcp) fn can_be_repeated(call: &JsonObject) -> bool {
+pub(super) fn can_be_repeated(call: &JsonObject) -> bool {
     call.values().all(|value| match value {
         Value::String(text) => text.len() <= LONGEST,
         _ => true,
@@ -60,7 +71,8 @@ mod tests {
         let Value::Object(call) = call else {
             panic!("{call}")
         };
-        Arguments::read(tools::find(tool).unwrap(), call).unwrap_err()
+        let tool = tools::find(tool).unwrap();
+        read(tool, &call).unwrap_err()
     }
 
     #[test]

@@ -1,0 +1,110 @@
+//! What a session of a client remembers.
+
+use std::sync::{Mutex, PoisonError};
+
+use axum::http::request::Parts;
+use rmcp::service::{RequestContext, RoleServer};
+
+use crate::error::{Code, Error, Result};
+use crate::models::{AgentId, Caller};
+
+/// The header by which a client names its session.
+pub(super) const SESSION_HEADER: &str = "mcp-session-id";
+
+/// How a client reaches us.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Transport {
+    /// It started us, and is the only one.
+    Stdio,
+    /// Over HTTP.
+    Http,
+}
+
+/// What a session remembers.
+#[derive(Debug)]
+pub struct Session {
+    transport: Transport,
+    /// What the client calls it; since 2026-07-28 clients over HTTP have none.
+    id: Mutex<Option<String>>,
+    /// The agent that each caller set for itself: one session may carry requests of several.
+    default_agents: Mutex<Vec<(Caller, AgentId)>>,
+}
+
+impl Session {
+    pub(super) fn new(transport: Transport) -> Self {
+        let id = match transport {
+            Transport::Stdio => Some("stdio".to_owned()),
+            Transport::Http => None,
+        };
+        Session {
+            transport,
+            id: Mutex::new(id),
+            default_agents: Mutex::default(),
+        }
+    }
+
+    /// Learns its id from a request.
+    pub(super) fn see(&self, context: &RequestContext<RoleServer>) {
+        let stateless = context
+            .protocol_version()
+            .is_some_and(|v| v.as_str() >= "2026-07-28");
+        let id = parts(context)
+            .filter(|_| !stateless)
+            .and_then(|p| p.headers.get(SESSION_HEADER))
+            .and_then(|v| v.to_str().ok());
+        if let Some(id) = id {
+            *lock(&self.id) = Some(id.to_owned());
+        }
+    }
+
+    /// What the client calls it, if it lasts longer than this call.
+    pub fn id(&self) -> Option<String> {
+        lock(&self.id).clone()
+    }
+
+    /// How the client reaches us.
+    pub fn transport(&self) -> &'static str {
+        match self.transport {
+            Transport::Stdio => "stdio",
+            Transport::Http => "http",
+        }
+    }
+
+    /// The agent that this caller set as its default in this session.
+    pub fn default_agent(&self, caller: &Caller) -> Option<AgentId> {
+        let set = lock(&self.default_agents);
+        let own = set.iter().find(|(by, _)| by == caller);
+        own.map(|(_, agent)| agent.clone())
+    }
+
+    /// Sets this caller's default in this session.
+    ///
+    /// # Errors
+    /// [`Code::Usage`] if the client has no session that lasts.
+    pub fn set_default_agent(&self, caller: &Caller, agent: AgentId) -> Result<String> {
+        let Some(id) = self.id() else {
+            return Err(Error::new(
+                Code::Usage,
+                "this client has no session, so nothing can be remembered for it from one call to \
+                 the next: name the agent as agent_id in each call, or let the client send the \
+                 header X-Agent-Id",
+            ));
+        };
+        let mut set = lock(&self.default_agents);
+        // An agent's own id is known without one, so that of the latest is enough, however many
+        // agents a client speaks for.
+        set.retain(|(by, _)| by != caller && by.scope().is_none());
+        set.push((caller.clone(), agent));
+        Ok(id)
+    }
+}
+
+/// A panic elsewhere leaves these values whole.
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The HTTP request that brought a call, if one did.
+pub(super) fn parts(context: &RequestContext<RoleServer>) -> Option<&Parts> {
+    context.extensions.get::<Parts>()
+}

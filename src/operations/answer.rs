@@ -1,0 +1,23 @@
+//! Answers as JSON.
+
+use serde::Serialize;
+use serde_json::Value;
+
+use super::definition::Answering;
+use crate::error::{Code, Error, Result};
+
+/// Puts what an operation answers into JSON.
+pub(super) fn answer<'a, T: Serialize>(
+    answered: impl Future<Output = Result<T>> + Send + 'a,
+) -> Answering<'a> {
+    Box::pin(async move { to_json(&answered.await?) })
+}
+
+/// An answer as JSON.
+///
+/// # Errors
+/// A fault of ours.
+pub fn to_json(answer: &impl Serialize) -> Result<Value> {
+    serde_json::to_value(answer)
+        .map_err(|e| Error::new(Code::Internal, "could not put the answer into JSON").caused_by(e))
+}
