@@ -26,19 +26,18 @@ mod words;
 use std::ffi::OsString;
 use std::process::ExitCode;
 
+use clap::FromArgMatches;
 use clap::error::ErrorKind;
-use clap::{ArgMatches, FromArgMatches};
 use tokio::runtime::Builder;
 
 use crate::clock::Clock;
 use crate::config::{Environment, Flags, Settings};
 use crate::daemon::logging;
 use crate::error::{Code, Error, Result, shell};
-use crate::operations::Values;
-use crate::operations::definition::Operation;
 pub use context::Context;
 
 use args::{Cli, PluginVerb, Verb};
+use asked::Asked;
 use output::{Output, Reply};
 use plugin_words::Form;
 
@@ -181,27 +180,6 @@ async fn carry_out(verb: &Verb, ctx: &Context) -> Result<Reply> {
         Verb::Key(verb) => keys::key(ctx, verb).await,
         Verb::Plugin(PluginVerb::Install { dir, copy }) => {
             plugin::install(&ctx.settings, dir, *copy)
-        }
-    }
-}
-
-/// What a command line asks for.
-#[derive(Clone, Debug)]
-pub(crate) enum Asked {
-    /// An operation, with what it is given.
-    Operation(&'static Operation, Values),
-    /// A command that is none.
-    Command(Verb),
-}
-
-impl Asked {
-    fn read(matches: &ArgMatches) -> std::result::Result<Option<Self>, clap::Error> {
-        if let Some((operation, values)) = asked::read(matches) {
-            return Ok(Some(Asked::Operation(operation, values)));
-        }
-        match matches.subcommand() {
-            Some(_) => Verb::from_arg_matches(matches).map(|verb| Some(Asked::Command(verb))),
-            None => Ok(None),
         }
     }
 }

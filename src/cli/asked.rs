@@ -1,8 +1,9 @@
 //! The commands of the operations, made from their definitions.
 
 use clap::builder::BoolishValueParser;
-use clap::{Arg, ArgAction, ArgMatches, Command};
+use clap::{Arg, ArgAction, ArgMatches, Command, FromArgMatches};
 
+use super::args::Verb;
 use crate::operations::definition::Operation;
 use crate::operations::field::{Field, Given, Kind, Parameter};
 use crate::operations::fields::ID;
@@ -11,6 +12,28 @@ use crate::operations::{self, Values};
 /// The id of the word that may stand in place of `--id`.
 const POSITION: &str = "position";
 
+/// What a command line asks for.
+#[derive(Clone, Debug)]
+pub(super) enum Asked {
+    /// An operation, with what it is given.
+    Operation(&'static Operation, Values),
+    /// A command that is none.
+    Command(Verb),
+}
+
+impl Asked {
+    /// What was parsed.
+    pub(super) fn read(matches: &ArgMatches) -> std::result::Result<Option<Self>, clap::Error> {
+        if let Some((operation, values)) = read(matches) {
+            return Ok(Some(Asked::Operation(operation, values)));
+        }
+        match matches.subcommand() {
+            Some(_) => Verb::from_arg_matches(matches).map(|verb| Some(Asked::Command(verb))),
+            None => Ok(None),
+        }
+    }
+}
+
 /// Adds the command of every operation.
 pub(super) fn add_commands(command: Command) -> Command {
     let of_operations = operations::ALL.iter().filter(|o| o.is_command);
@@ -18,7 +41,7 @@ pub(super) fn add_commands(command: Command) -> Command {
 }
 
 /// What is asked for, if it is an operation.
-pub(super) fn read(matches: &ArgMatches) -> Option<(&'static Operation, Values)> {
+fn read(matches: &ArgMatches) -> Option<(&'static Operation, Values)> {
     let (name, given) = matches.subcommand()?;
     let operation = operations::of_command(name)?;
     let mut values = Values::default();

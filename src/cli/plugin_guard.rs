@@ -6,7 +6,7 @@
 use clap::Command;
 
 use super::args::{Cli, Verb};
-use super::{Asked, asked};
+use super::asked::{self, Asked};
 use crate::error::{
     self, Code, Error, Example, Message, Result, call, field, message, operation, shell,
 };

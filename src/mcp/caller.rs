@@ -148,26 +148,3 @@ fn in_metadata(metadata: &Map<String, Value>) -> Option<(&'static str, &str)> {
         (!id.is_empty()).then_some((*key, id))
     })
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_default_is_its_callers_alone_and_outlasts_those_of_others() {
-        let session = Session::new(Transport::Stdio);
-        let agent = |id: &str| AgentId::parse(id).unwrap();
-        let (one, two) = (Caller::Agent(agent("one")), Caller::Agent(agent("two")));
-        session
-            .set_default_agent(&Caller::SomeAgent, agent("three"))
-            .unwrap();
-        assert_eq!(session.default_agent(&one), None);
-        session.set_default_agent(&one, agent("one")).unwrap();
-        assert_eq!(session.default_agent(&one), Some(agent("one")));
-        assert_eq!(session.default_agent(&two), None);
-        session.set_default_agent(&two, agent("two")).unwrap();
-        let kept = session.default_agent(&Caller::SomeAgent);
-        assert_eq!(kept, Some(agent("three")));
-        assert_eq!(lock(&session.default_agents).len(), 2);
-    }
-}

@@ -108,3 +108,26 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 pub(super) fn parts(context: &RequestContext<RoleServer>) -> Option<&Parts> {
     context.extensions.get::<Parts>()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_default_is_its_callers_alone_and_outlasts_those_of_others() {
+        let session = Session::new(Transport::Stdio);
+        let agent = |id: &str| AgentId::parse(id).unwrap();
+        let (one, two) = (Caller::Agent(agent("one")), Caller::Agent(agent("two")));
+        session
+            .set_default_agent(&Caller::SomeAgent, agent("three"))
+            .unwrap();
+        assert_eq!(session.default_agent(&one), None);
+        session.set_default_agent(&one, agent("one")).unwrap();
+        assert_eq!(session.default_agent(&one), Some(agent("one")));
+        assert_eq!(session.default_agent(&two), None);
+        session.set_default_agent(&two, agent("two")).unwrap();
+        let kept = session.default_agent(&Caller::SomeAgent);
+        assert_eq!(kept, Some(agent("three")));
+        assert_eq!(lock(&session.default_agents).len(), 2);
+    }
+}
