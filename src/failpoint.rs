@@ -31,7 +31,7 @@ mod points {
     use std::sync::OnceLock;
     use std::sync::atomic::{AtomicU32, Ordering};
 
-    /// The variable that chooses a point, and the how manieth time.
+    /// The variable that chooses a point, and which pass through it.
     const CHOICE: &str = "PROMPTYOSELF_FAILPOINT";
 
     macro_rules! points {

@@ -32,15 +32,15 @@ pub struct Cli {
     #[arg(long, global = true, value_name = "FILE", display_order = 901)]
     pub db: Option<String>,
 
-    /// A settings file in TOML, instead of the usual one
+    /// Read settings from this TOML file instead of the default one
     #[arg(long, global = true, value_name = "FILE", display_order = 902)]
     pub config: Option<PathBuf>,
 
-    /// Answer in JSON on a terminal too
+    /// Print JSON even on a terminal
     #[arg(long, global = true, display_order = 903)]
     pub json: bool,
 
-    /// Print what the SMCP plugin offers, as JSON
+    /// Print the SMCP plugin's description as JSON
     #[arg(long)]
     pub describe: bool,
 }
@@ -48,15 +48,15 @@ pub struct Cli {
 /// What to do.
 #[derive(Clone, Debug, Subcommand)]
 pub enum Verb {
-    /// Deliver every prompt that is due now, then stop
+    /// Deliver every prompt that is due, then exit
     ///
-    /// This is not needed where a scheduler runs all the time (promptyoself serve).
+    /// You don't need this if a scheduler runs all the time (promptyoself serve).
     Execute(ExecuteArgs),
 
-    /// Give the Letta server a Python tool, where the operator allows that
+    /// Upload a Python tool to Letta, if the operator allows it
     Upload(UploadArgs),
 
-    /// Give an agent of the Letta server the tools that schedule prompts
+    /// Give a Letta agent the tools to schedule prompts
     ///
     /// serve is made known to Letta as an MCP server, and its tools are attached to the agent. Where
     /// that can't be done from here, the settings to write by hand are printed.
@@ -65,7 +65,7 @@ pub enum Verb {
     /// Run the scheduler until it is stopped
     Serve(ServeArgs),
 
-    /// Speak MCP with the client that started this, on standard input and output
+    /// Serve an MCP client over standard input and output
     ///
     /// It delivers as well, unless another scheduler runs on the same database: then it stands by,
     /// and takes over when that one ends.
@@ -76,13 +76,13 @@ pub enum Verb {
     /// The database, the account of every schedule, the scheduler, the clock and Letta are examined,
     /// and nothing is changed. Each finding says what mends it.
     Doctor,
-    /// Keep old settled deliveries as sums only
+    /// Reduce old deliveries to totals
     Prune(PruneArgs),
-    /// Remove prompts and replies of what is over
+    /// Remove the prompts and replies of finished deliveries
     Purge(PurgeArgs),
-    /// Copy the database to a new file, also while the scheduler runs
+    /// Copy the database to a new file, even while the scheduler runs
     Backup(BackupArgs),
-    /// Put a backup into the place of the database
+    /// Replace the database with a backup
     ///
     /// What has passed since the backup is skipped, since it may have been sent already, or with replay
     /// caught up with. With settle and no file the same is done to the database that is there.
@@ -94,7 +94,7 @@ pub enum Verb {
     #[command(hide = true)]
     Rows,
 
-    /// Make, list and revoke keys for callers over HTTP
+    /// Create, list and revoke keys for HTTP callers
     #[command(subcommand)]
     Key(KeyVerb),
 
@@ -103,14 +103,14 @@ pub enum Verb {
     Plugin(PluginVerb),
 }
 
-/// Which schedule.
+/// Which key.
 #[derive(Clone, Debug, Default, Args)]
 pub struct IdArgs {
-    /// The id of the schedule, as register and list give it
+    /// The id of the key, as key list shows it
     #[arg(long, aliases = ["schedule-id", "schedule_id"], value_name = NUMBER, allow_hyphen_values = true)]
     pub id: Option<String>,
 
-    /// The same without writing --id
+    /// The id, without writing --id
     #[arg(
         value_name = "ID",
         conflicts_with = "id",
@@ -122,7 +122,7 @@ pub struct IdArgs {
 /// How to deliver what is due.
 #[derive(Clone, Debug, Default, Args)]
 pub struct ExecuteArgs {
-    /// Go on until stopped
+    /// Keep going until stopped
     #[arg(long, value_name = SWITCH, num_args = 0..=1, action = ArgAction::Set,
         default_value = "false", default_missing_value = "true", hide_default_value = true, hide_possible_values = true,
         value_parser = BoolishValueParser::new())]
@@ -136,11 +136,11 @@ pub struct ExecuteArgs {
 /// How to run the scheduler.
 #[derive(Clone, Debug, Default, Args)]
 pub struct ServeArgs {
-    /// Speak to at most this many agents at the same time [default: 64]
+    /// Prompt at most this many agents at a time [default: 64]
     #[arg(long, value_name = NUMBER, allow_hyphen_values = true)]
     pub concurrency: Option<String>,
 
-    /// Where the HTTP server listens, or off for none [default: 127.0.0.1:8465]
+    /// The HTTP server's address and port, or off for none [default: 127.0.0.1:8465]
     #[arg(long, value_name = "ADDRESS", allow_hyphen_values = true)]
     pub listen: Option<String>,
 }

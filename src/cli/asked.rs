@@ -78,7 +78,7 @@ fn command(operation: &'static Operation) -> Command {
             command = command.arg(
                 Arg::new(POSITION)
                     .value_name("ID")
-                    .help("The same without writing --id")
+                    .help("The id, without writing --id")
                     .conflicts_with(parameter.field.name)
                     .allow_negative_numbers(true),
             );

@@ -39,7 +39,7 @@ pub const ID: Field = Field {
     aliases: &["id"],
     flag_aliases: &["schedule-id", "schedule_id"],
     kind: Kind::Number(1, i64::MAX),
-    help: "The number of the schedule, as it was given when the schedule was made and as a list shows it",
+    help: "The schedule's id, as it was returned when the schedule was made and as a list shows it",
     examples: &["5"],
     ..NUMBER
 };
@@ -209,7 +209,7 @@ pub const GRACE: Field = Field {
 pub const PAUSE_ON_FAILURE: Field = Field {
     name: "pause_on_failure",
     kind: Kind::Number(0, 1_000_000),
-    help: "Pause the schedule after so many prompts in a row that had to be given up",
+    help: "Pause the schedule after this many prompts in a row were given up",
     details: "5 unless it is given; 0 never pauses it.",
     examples: &["3"],
     ..NUMBER
@@ -269,13 +269,13 @@ pub const ALL: Field = Field {
     name: "all",
     argument: Some("include_cancelled"),
     aliases: &["all"],
-    help: "Finished, cancelled and broken schedules too",
+    help: "Include finished, cancelled and broken schedules",
     ..SWITCH
 };
 
 pub const FULL: Field = Field {
     name: "full",
-    help: "Whole prompts, however long",
+    help: "Don't shorten prompts",
     ..SWITCH
 };
 
@@ -290,21 +290,21 @@ pub const LIMIT: Field = Field {
 pub const OFFSET: Field = Field {
     name: "offset",
     kind: Kind::Number(0, u32::MAX as i64),
-    help: "Leave out this many at the beginning, for the next page",
+    help: "Skip this many first, for the next page",
     examples: &["50"],
     ..NUMBER
 };
 
 pub const NOTE: Field = Field {
     name: "note",
-    help: "Why, for whoever looks at it later",
+    help: "A note on why, shown later",
     examples: &["on holiday"],
     ..FIELD
 };
 
 pub const REPLAY: Field = Field {
     name: "replay",
-    help: "Catch up with what passed during the pause, instead of skipping it",
+    help: "Catch up on the runs that passed during the pause instead of skipping them",
     ..SWITCH
 };
 
@@ -331,7 +331,7 @@ pub const STATE: Field = Field {
 pub const SINCE: Field = Field {
     name: "since",
     placeholder: "TIME",
-    help: "Only what was meant for this time or later",
+    help: "Only what was intended for this time or later",
     details: "A time, or how far back to go.",
     examples: &["24h", "7d", "2030-01-31T09:00:00Z"],
     ..FIELD
@@ -339,9 +339,9 @@ pub const SINCE: Field = Field {
 
 pub const CHANGES: Field = Field {
     name: "changes",
-    help: "Show who changed what instead, the newest first",
-    details: "Each change with its time, who made it and how, and what of the schedule it was. With id, \
-        agent_id and since as for deliveries.",
+    help: "Show changes instead of deliveries, newest first",
+    details: "Shows when, who, how and which parts of the schedule. id, agent_id and since filter as they do for \
+        deliveries.",
     ..SWITCH
 };
 
@@ -352,28 +352,28 @@ const TOUCHES_ALL: Option<Refused> = Some(Refused {
 });
 
 pub const OF_AGENT: Field = Field {
-    help: "Instead of one schedule every one of this agent",
-    details: "Which they are is shown first, and they are only touched with yes or after a question.",
+    help: "All schedules of this agent instead of one",
+    details: "They are shown first, and changed only with yes or after a question.",
     ..AGENT
 };
 
 pub const EVERY_ONE: Field = Field {
     name: "all",
-    help: "Instead of one schedule every one there is",
-    details: "Which they are is shown first, and they are only touched with yes or after a question.",
+    help: "All schedules instead of one",
+    details: "They are shown first, and changed only with yes or after a question.",
     refused_in_plugin: TOUCHES_ALL,
     ..SWITCH
 };
 
 pub const YES: Field = Field {
     name: "yes",
-    help: "Do it without asking, where it is more than one schedule",
+    help: "Don't ask before changing several schedules",
     ..SWITCH
 };
 
 pub const DRY_RUN: Field = Field {
     name: "dry_run",
-    help: "Only show which schedules it would be",
+    help: "Only show which schedules would be changed",
     ..SWITCH
 };
 

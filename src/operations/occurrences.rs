@@ -19,7 +19,7 @@ const PAGE: &[Parameter] = &[takes(&LIMIT).or("50"), takes(&OFFSET).or("0")];
 
 pub const HISTORY: Operation = Operation {
     name: "history",
-    title: "Show what became of past and pending deliveries, the newest first",
+    title: "Show past and pending deliveries and their outcome, newest first",
     details: "",
     parameters: &[
         &[takes(&CHANGES).given(Given::OnCommandLine)],
@@ -63,7 +63,7 @@ pub const HISTORY: Operation = Operation {
 
 pub const LIST_CHANGES: Operation = Operation {
     name: "changes",
-    title: "Show who changed what, the newest first",
+    title: "Show who changed what, newest first",
     details: "Who made, changed, paused or cancelled what, when and by which face. To an agent only those \
         of its own schedules are told.",
     parameters: &[OF_WHAT, &[takes(&SINCE)], PAGE],

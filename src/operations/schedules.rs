@@ -33,7 +33,7 @@ pub const REGISTER: Operation = Operation {
     title: "Schedule a prompt for an agent",
     details: "The prompt is delivered to the agent as a user message, and the agent wakes up and acts on \
         it. Give exactly one of time (once), cron (a pattern) or every (an interval). The answer \
-        holds the id of the schedule and the first time it runs.",
+        contains the schedule's id and its first run.",
     parameters: &[
         &[
             takes(&AGENT),
@@ -77,8 +77,8 @@ pub const REGISTER: Operation = Operation {
 pub const UPDATE: Operation = Operation {
     name: "update",
     title: "Change a schedule: its prompt, agent, time, end, name or policy",
-    details: "Only what is given changes. A changed time is counted from now; a prompt that is on its way \
-        already stays as it is.",
+    details: "Only what you give is changed. A new time counts from now. A prompt that is already being sent is \
+        not affected.",
     parameters: &[
         WHICH,
         &[
@@ -126,8 +126,8 @@ pub const UPDATE: Operation = Operation {
 pub const LIST: Operation = Operation {
     name: "list",
     title: "List schedules, the next to run first",
-    details: "Active and paused schedules are listed, and those that are over or can't be read if all is \
-        set. Prompts over 100 characters are shortened unless full is set.",
+    details: "Lists active and paused schedules; all adds those that have finished, were cancelled or can't be \
+        read. Prompts are cut to 100 characters unless full is set.",
     parameters: &[&[
         takes(&AGENT_FILTER),
         takes(&ALL),
@@ -157,7 +157,7 @@ pub const LIST: Operation = Operation {
 
 pub const SHOW: Operation = Operation {
     name: "show",
-    title: "Show one schedule whole, with its next runs and what became of the last ones",
+    title: "Show one schedule in full, with its next runs and the outcome of its last ones",
     details: "",
     parameters: &[WHICH],
     example: "",
@@ -216,8 +216,8 @@ fn check_preview(values: &Values) -> crate::error::Result<()> {
 pub const CANCEL: Operation = Operation {
     name: "cancel",
     title: "Cancel a schedule, so that it never runs again",
-    details: "A prompt that is on its way to the agent already is not called back. The schedule stays in \
-        the list of all, with its history.",
+    details: "A prompt that is already being sent can't be called back. The schedule stays in the list of all, \
+        with its history.",
     parameters: &[WHICH_OR_MANY],
     example: "",
     answer: answers::<CancelledSchedule>(),
@@ -241,7 +241,7 @@ pub const CANCEL: Operation = Operation {
 
 pub const PAUSE: Operation = Operation {
     name: "pause",
-    title: "Pause a schedule: nothing of it is sent until it is resumed",
+    title: "Pause a schedule: nothing is sent until it is resumed",
     details: "",
     parameters: &[WHICH_OR_MANY, &[takes(&NOTE)]],
     example: "{\"note\": \"on holiday\"}",
@@ -272,8 +272,9 @@ pub const PAUSE: Operation = Operation {
 
 pub const RESUME: Operation = Operation {
     name: "resume",
-    title: "Let a paused schedule run again",
-    details: "What passed during the pause is skipped, unless replay is set: then the newest of it is sent.",
+    title: "Resume a paused schedule",
+    details: "Runs that passed during the pause are skipped. With replay, the schedule catches up on them as its \
+        catch_up says.",
     parameters: &[WHICH_OR_MANY, &[takes(&REPLAY)]],
     example: "{\"replay\": true}",
     answer: answers::<ResumedSchedule>(),
@@ -300,8 +301,8 @@ pub const RESUME: Operation = Operation {
 
 pub const RUN: Operation = Operation {
     name: "run",
-    title: "Run a schedule once now, beside its own times",
-    details: "The prompt is sent as soon as the agent is free; the schedule's next run stays as it is.",
+    title: "Run a schedule once now, in addition to its own times",
+    details: "The prompt is sent as soon as the agent is free. The schedule's next run does not change.",
     parameters: &[WHICH],
     example: "",
     answer: answers::<QueuedRun>(),

@@ -69,7 +69,7 @@ pub const STATUS: Operation = Operation {
         id: "show_status",
         tag: "status",
         body: Body::None,
-        answers: &[(200, "How it stands")],
+        answers: &[(200, "The state of delivery")],
         problems: &[],
     },
     is_command: false,
@@ -81,9 +81,9 @@ pub const STATUS: Operation = Operation {
 
 pub const HALT: Operation = Operation {
     name: "halt",
-    title: "Halt all delivery, or with --off let it go on",
-    details: "What is on its way ends by itself, and nothing else is sent until the halt is lifted. Only \
-        for the operator.",
+    title: "Stop all delivery, or let it go on",
+    details: "Prompts that are already being sent finish; nothing else is sent until the halt is lifted. Only for \
+        the operator.",
     parameters: &[&[takes(&OFF).given(Given::OnCommandLine), takes(&NOTE)]],
     example: "{\"note\": \"on holiday\"}",
     answer: answers::<Halted>(),

@@ -46,7 +46,7 @@ impl Service {
         self.db.list_keys().await
     }
 
-    /// Lets a key open nothing any more.
+    /// Revokes a key, so that it opens nothing from then on.
     ///
     /// # Errors
     /// [`Code::KeyInvalid`] if there is none of this number that opens anything,
@@ -79,8 +79,8 @@ impl Service {
         Ok(keys.iter().any(|k| k.revoked_at.is_none()))
     }
 
-    /// Who is calling. As long as no key was ever made, whoever can reach us is the operator; from
-    /// the first key on, everybody has to show one, also when all are revoked.
+    /// Who is calling. Until a key is made, whoever can reach us is the operator. After that every
+    /// caller must show one, even if all are revoked.
     ///
     /// # Errors
     /// [`Code::KeyInvalid`]; [`Code::NotPermitted`] if an agent's key comes with another agent's

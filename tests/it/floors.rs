@@ -103,20 +103,18 @@ fn circles(sources: &Sources) -> Vec<(BTreeSet<&Name>, Vec<String>)> {
 #[test]
 fn no_files_import_each_other_in_a_circle() {
     let sources = Sources::of_program();
-    let imports: Vec<Vec<String>> = (circles(&sources).into_iter())
-        .map(|(_, imports)| imports)
-        .collect();
-    assert!(imports.is_empty(), "{imports:#?}");
+    let found = circles(&sources);
+    assert!(found.is_empty(), "{found:#?}");
 }
 
 #[test]
 fn no_import_points_to_a_floor_above() {
     let sources = Sources::of_program();
-    let upward: Vec<String> = (between_modules(&sources).into_iter())
-        .filter(|(from, to, _)| floor(to) < floor(from))
-        .map(|(_, _, import)| import)
-        .collect();
-    assert!(upward.is_empty(), "{upward:#?}");
+    let between = between_modules(&sources);
+    for (from, to, import) in &between {
+        assert!(floor(to) >= floor(from), "{import}");
+    }
+    assert!(between.len() > 500, "{}", between.len());
 }
 
 #[test]

@@ -34,6 +34,7 @@ mod metrics;
 mod modes;
 mod modules;
 mod notices;
+mod offered;
 mod original_bugs;
 mod paging;
 mod paused;

@@ -37,7 +37,7 @@ impl Db {
         self.read("list the keys", |tx| Ok(keys::list(tx)?)).await
     }
 
-    /// Lets a key open nothing any more; `false` if there is none of this number that does.
+    /// Revokes a key; `false` if there is none of this number that does.
     pub async fn revoke_key(&self, id: i64, now: Timestamp) -> Result<bool> {
         let db = self.clone();
         self.write("revoke the key", move |tx| {

@@ -167,8 +167,12 @@ async fn keep_problem(
     key: &RequestKey,
     problem: Problem,
 ) -> std::result::Result<Response, Problem> {
-    // Whoever asks again may have other words for it.
-    let body = problem.body().with_parts(problem.error());
+    // Whoever asks again may have other words for it, so the parts are kept in place of the texts.
+    let body = ProblemBody {
+        detail: String::new(),
+        example: None,
+        ..problem.body().with_parts(problem.error())
+    };
     let body = serde_json::to_string(&body)
         .map_err(|e| Error::new(Code::Internal, "could not keep the answer").caused_by(e))?;
     let answer = StoredAnswer {
