@@ -1,5 +1,5 @@
 //! Talking to targets: [`Target`] is what the scheduler needs of one, [`Letta`] what a Letta server
-//! knows beside, and [`v1`] the one kind that there is.
+//! knows beside, and `v1` the one kind that there is.
 
 mod directory;
 mod target;

@@ -1,6 +1,6 @@
 //! The command line: the commands that are no operations, and the flags of all.
 //!
-//! The operations' own commands are made from their definitions, in [`super::asked`]. Numbers arrive
+//! The operations' own commands are made from their definitions, in `cli::asked`. Numbers arrive
 //! as text and are read later, so that what is wrong with them is said in our words and with our
 //! codes; the same goes for what is missing.
 
