@@ -86,8 +86,9 @@ impl Settings {
     /// Finds and reads the settings file, and puts all sources together.
     ///
     /// # Errors
-    /// [`FileUnusable`](crate::error::Code::FileUnusable) if the file can't be read, [`ConfigInvalid`](crate::error::Code::ConfigInvalid) if a setting
-    /// can't be used; the error names where it came from.
+    /// [`FileUnusable`](crate::error::Code::FileUnusable) if the file can't be read,
+    /// [`ConfigInvalid`](crate::error::Code::ConfigInvalid) if a setting can't be used; the error
+    /// names where it came from.
     pub fn load(flags: &Flags, env: &Environment) -> Result<Settings> {
         let path = file::find(flags.config.as_deref(), env);
         let file = match &path {
