@@ -1,5 +1,4 @@
-//! The operations that every face offers. [`Service`] carries them out on the database; a client
-//! of a server on another machine asks it to.
+//! What the operations answer: [`Service`] carries them out on the database.
 
 use async_trait::async_trait;
 
@@ -27,7 +26,7 @@ pub struct ListQuery {
     pub offset: u32,
 }
 
-/// What a caller can ask for, wherever the schedules are.
+/// What a caller can ask for.
 #[async_trait]
 pub trait Operations: Send + Sync {
     /// Makes a schedule.
