@@ -379,7 +379,7 @@ pub const DRY_RUN: Field = Field {
 
 pub const OFF: Field = Field {
     name: "off",
-    help: "Let deliveries go on",
+    help: "Let deliveries go on again",
     ..SWITCH
 };
 

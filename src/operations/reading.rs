@@ -65,17 +65,16 @@ fn name(values: &Values) -> Result<Option<String>> {
 }
 
 /// A text that can be kept: Letta keeps messages in PostgreSQL, whose text can't hold NUL.
-fn checked(field: &Field, text: String) -> Result<String> {
-    match text.find('\0') {
-        Some(at) => Err(Error::new(
+fn checked(asked: &Field, text: String) -> Result<String> {
+    match text.contains('\0') {
+        true => Err(Error::new(
             Code::Usage,
-            format!(
-                "byte {} of {} is NUL, which no text may hold",
-                at + 1,
-                field.name
-            ),
+            message![
+                field(asked.name),
+                " holds the character NUL (\\u0000), which no text may hold: leave it out"
+            ],
         )),
-        None => Ok(text),
+        false => Ok(text),
     }
 }
 

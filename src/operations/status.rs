@@ -81,7 +81,7 @@ pub const STATUS: Operation = Operation {
 
 pub const HALT: Operation = Operation {
     name: "halt",
-    title: "Stop all delivery, or let it go on",
+    title: "Stop all delivery",
     details: "Prompts that are already being sent finish; nothing else is sent until the halt is lifted. Only for \
         the operator.",
     parameters: &[&[takes(&OFF).given(Given::OnCommandLine), takes(&NOTE)]],

@@ -1,7 +1,9 @@
 //! Reading a request over HTTP: a field that does not exist, or is of another kind, is a mistake.
+//! Nothing is kept of a request beyond its first mistake, however large the request is.
 
-use serde::de::{Deserializer, Error as _, MapAccess, Visitor};
-use serde::{Deserialize, de};
+use std::fmt;
+
+use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, Visitor};
 use serde_json::Value;
 
 use super::Values;
@@ -14,14 +16,20 @@ use crate::error::{Code, Error, Result};
 /// # Errors
 /// [`Code::RequestInvalid`].
 pub fn read_body(operation: &'static Operation, bytes: &[u8]) -> Result<Values> {
-    let wrong = |e: String| {
-        Error::new(
-            Code::RequestInvalid,
-            format!("the body can't be understood: {e}"),
-        )
-    };
-    let Pairs(pairs) = serde_json::from_slice(bytes).map_err(|e| wrong(e.to_string()))?;
-    read(operation, pairs, of_kind).map_err(wrong)
+    let mut json = serde_json::Deserializer::from_slice(bytes);
+    let read = Body(operation).deserialize(&mut json);
+    let read = read.and_then(|values| json.end().map(|()| values));
+    let values = read.map_err(|e| {
+        // A mistake of ours to tell has no place of its own in the text.
+        let text = e.to_string();
+        let place = format!(" at line {} column {}", e.line(), e.column());
+        let told = match e.is_data() {
+            true => text.strip_suffix(&place).unwrap_or(&text),
+            false => &text,
+        };
+        wrong("body", told)
+    })?;
+    complete(operation, values).map_err(|e| wrong("body", &e))
 }
 
 /// The query of a request.
@@ -29,20 +37,23 @@ pub fn read_body(operation: &'static Operation, bytes: &[u8]) -> Result<Values> 
 /// # Errors
 /// [`Code::RequestInvalid`].
 pub fn read_query(operation: &'static Operation, query: &str) -> Result<Values> {
-    let wrong = |e: String| {
-        Error::new(
-            Code::RequestInvalid,
-            format!("the query can't be understood: {e}"),
-        )
-    };
-    let mut pairs: Vec<(String, Value)> = Vec::new();
+    let mut values = Values::default();
     for (name, value) in form_urlencoded::parse(query.as_bytes()) {
-        if pairs.iter().any(|(other, _)| *other == *name) {
-            return Err(wrong(format!("duplicate field `{name}`")));
-        }
-        pairs.push((name.into_owned(), value.into_owned().into()));
+        parameter_of(operation, &values, &name)
+            .and_then(|parameter| {
+                let read = of_text(parameter.field, value.into_owned().into());
+                put(&mut values, parameter, read)
+            })
+            .map_err(|e| wrong("query", &e))?;
     }
-    read(operation, pairs, of_text).map_err(wrong)
+    complete(operation, values).map_err(|e| wrong("query", &e))
+}
+
+fn wrong(what: &str, problem: &str) -> Error {
+    Error::new(
+        Code::RequestInvalid,
+        format!("the {what} can't be understood: {problem}"),
+    )
 }
 
 /// No query at all, for an operation that takes a body or nothing.
@@ -59,30 +70,47 @@ pub fn refuse_query(query: &str) -> Result<()> {
     }
 }
 
-type Reading = fn(&'static Field, Value) -> std::result::Result<Option<Value>, String>;
+/// What is wrong with a request, in words.
+type Checked<T> = std::result::Result<T, String>;
 
-fn read(
+fn known(operation: &'static Operation) -> impl Iterator<Item = &'static Parameter> {
+    operation.parameters().filter(|p| p.is_over_http())
+}
+
+/// What an operation takes under a name, which was not given before.
+fn parameter_of(
     operation: &'static Operation,
-    pairs: Vec<(String, Value)>,
-    of: Reading,
-) -> std::result::Result<Values, String> {
-    let mut values = Values::default();
-    let known = || operation.parameters().filter(|p| p.is_over_http());
-    for (name, value) in pairs {
-        let Some(parameter) = known().find(|p| p.field.name == name) else {
-            return Err(unknown(&name, known()));
-        };
-        let field = parameter.field;
-        let must = parameter.is_required && value.is_null();
-        let read = match must {
-            true => Err(format!("invalid type: null, expected {}", expected(field))),
-            false => of(field, value),
-        };
-        if let Some(value) = read.map_err(|e| format!("{name}: {e}"))? {
-            values.set(field, value);
-        }
+    values: &Values,
+    name: &str,
+) -> Checked<&'static Parameter> {
+    match known(operation).find(|p| p.field.name == name) {
+        None => Err(unknown(name, known(operation))),
+        Some(parameter) if values.has(parameter.field) => Err(format!("duplicate field `{name}`")),
+        Some(parameter) => Ok(parameter),
     }
-    match known().find(|p| p.is_required && !values.has(p.field)) {
+}
+
+fn put(values: &mut Values, parameter: &Parameter, read: Checked<Value>) -> Checked<()> {
+    let field = parameter.field;
+    match read {
+        Ok(Value::Null) if parameter.is_required => Err(format!(
+            "{}: invalid type: null, expected {}",
+            field.name,
+            expected(field)
+        )),
+        // Kept, so that it can't be given again.
+        Ok(value) => {
+            values.set(field, value);
+            Ok(())
+        }
+        Err(e) => Err(format!("{}: {e}", field.name)),
+    }
+}
+
+/// The values without what is nothing, if nothing is missing.
+fn complete(operation: &'static Operation, mut values: Values) -> Checked<Values> {
+    values.forget_nothings();
+    match known(operation).find(|p| p.is_required && !values.has(p.field)) {
         Some(missing) => Err(format!("missing field `{}`", missing.field.name)),
         None => Ok(values),
     }
@@ -101,16 +129,16 @@ fn unknown<'a>(name: &str, known: impl Iterator<Item = &'a Parameter>) -> String
 }
 
 /// A value in JSON. `null` is as good as nothing.
-fn of_kind(field: &'static Field, value: Value) -> std::result::Result<Option<Value>, String> {
+fn of_kind(field: &Field, value: Value) -> Checked<Value> {
     let fits = match (field.kind, &value) {
         (Kind::Switch, Value::Null) => false,
-        (_, Value::Null) => return Ok(None),
+        (_, Value::Null) => true,
         (Kind::Switch, value) => value.is_boolean(),
         (Kind::Number(..), value) => value.is_i64(),
         (Kind::Text | Kind::Word(_), value) => value.is_string(),
     };
     match fits {
-        true => Ok(Some(value)),
+        true => Ok(value),
         false => Err(format!(
             "invalid type: {}, expected {}",
             shown(&value),
@@ -120,14 +148,14 @@ fn of_kind(field: &'static Field, value: Value) -> std::result::Result<Option<Va
 }
 
 /// A value in a query, where everything is text.
-fn of_text(field: &'static Field, value: Value) -> std::result::Result<Option<Value>, String> {
+fn of_text(field: &Field, value: Value) -> Checked<Value> {
     let text = value.as_str().unwrap_or_default();
     let wrong = || Err(format!("{:?} is not {}", short(text), expected(field)));
     match field.kind {
-        Kind::Text => Ok(Some(value)),
+        Kind::Text => Ok(value),
         Kind::Switch => match text {
-            "true" => Ok(Some(true.into())),
-            "false" => Ok(Some(false.into())),
+            "true" => Ok(true.into()),
+            "false" => Ok(false.into()),
             _ => wrong(),
         },
         Kind::Number(least, most) => match text.parse::<i64>() {
@@ -135,11 +163,11 @@ fn of_text(field: &'static Field, value: Value) -> std::result::Result<Option<Va
             Ok(n) if most <= u32::MAX.into() && !(0..=u32::MAX.into()).contains(&n) => {
                 Err(format!("{n} is not from {least} to {most}"))
             }
-            Ok(number) if !text.starts_with('+') => Ok(Some(number.into())),
+            Ok(number) if !text.starts_with('+') => Ok(number.into()),
             _ => wrong(),
         },
         Kind::Word(words) => match words.contains(&text) {
-            true => Ok(Some(value)),
+            true => Ok(value),
             false => Err(format!("{:?} is none of {}", short(text), words.join(", "))),
         },
     }
@@ -170,33 +198,130 @@ fn shown(value: &Value) -> String {
     }
 }
 
-/// The entries of a JSON object. A key that stands there twice is refused.
-struct Pairs(Vec<(String, Value)>);
+/// The JSON object that a request is.
+struct Body(&'static Operation);
 
-impl<'de> Deserialize<'de> for Pairs {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
-        struct Entries;
-        impl<'de> Visitor<'de> for Entries {
-            type Value = Pairs;
+impl<'de> DeserializeSeed<'de> for Body {
+    type Value = Values;
 
-            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.write_str("a JSON object")
-            }
+    fn deserialize<D: Deserializer<'de>>(self, json: D) -> std::result::Result<Values, D::Error> {
+        json.deserialize_map(self)
+    }
+}
 
-            fn visit_map<A: MapAccess<'de>>(
-                self,
-                mut map: A,
-            ) -> std::result::Result<Pairs, A::Error> {
-                let mut pairs: Vec<(String, Value)> = Vec::new();
-                while let Some((name, value)) = map.next_entry::<String, Value>()? {
-                    if pairs.iter().any(|(other, _)| *other == name) {
-                        return Err(A::Error::custom(format_args!("duplicate field `{name}`")));
-                    }
-                    pairs.push((name, value));
-                }
-                Ok(Pairs(pairs))
-            }
+impl<'de> Visitor<'de> for Body {
+    type Value = Values;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> std::result::Result<Values, A::Error> {
+        let mut values = Values::default();
+        while let Some(name) = map.next_key::<String>()? {
+            let parameter = parameter_of(self.0, &values, &name).map_err(A::Error::custom)?;
+            let Scalar(value) = map.next_value_seed(OfField(parameter.field))?;
+            let read = of_kind(parameter.field, value);
+            put(&mut values, parameter, read).map_err(A::Error::custom)?;
         }
-        de::Deserializer::deserialize_map(deserializer, Entries)
+        Ok(values)
+    }
+}
+
+/// The value of a field, which is no list and no object.
+struct OfField(&'static Field);
+
+struct Scalar(Value);
+
+impl<'de> DeserializeSeed<'de> for OfField {
+    type Value = Scalar;
+
+    fn deserialize<D: Deserializer<'de>>(self, json: D) -> std::result::Result<Scalar, D::Error> {
+        let name = self.0.name;
+        json.deserialize_any(self)
+            .map_err(|e| D::Error::custom(format_args!("{name}: {e}")))
+    }
+}
+
+impl<'de> Visitor<'de> for OfField {
+    type Value = Scalar;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(expected(self.0))
+    }
+
+    fn visit_unit<E>(self) -> std::result::Result<Scalar, E> {
+        Ok(Scalar(Value::Null))
+    }
+
+    fn visit_bool<E>(self, on: bool) -> std::result::Result<Scalar, E> {
+        Ok(Scalar(on.into()))
+    }
+
+    fn visit_i64<E>(self, number: i64) -> std::result::Result<Scalar, E> {
+        Ok(Scalar(number.into()))
+    }
+
+    fn visit_u64<E>(self, number: u64) -> std::result::Result<Scalar, E> {
+        Ok(Scalar(number.into()))
+    }
+
+    fn visit_f64<E>(self, number: f64) -> std::result::Result<Scalar, E> {
+        Ok(Scalar(number.into()))
+    }
+
+    fn visit_str<E>(self, text: &str) -> std::result::Result<Scalar, E> {
+        Ok(Scalar(text.into()))
+    }
+
+    fn visit_string<E>(self, text: String) -> std::result::Result<Scalar, E> {
+        Ok(Scalar(text.into()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::operations::fields::{NAME, PROMPT};
+    use crate::operations::{LIST, REGISTER};
+
+    fn problem(body: &str) -> String {
+        let error = read_body(&REGISTER, body.as_bytes()).unwrap_err();
+        assert_eq!(error.code(), Code::RequestInvalid);
+        error.to_string()
+    }
+
+    #[test]
+    fn a_request_is_read_no_further_than_its_first_mistake() {
+        // What comes after it is no JSON at all.
+        for (body, wanted) in [
+            (r#"{"evry": 1, ?"#, "unknown field `evry`"),
+            (r#"{"prompt": [1, ?"#, "prompt: invalid type: sequence"),
+            (r#"{"prompt": {"a": ?"#, "prompt: invalid type: map"),
+            (
+                r#"{"prompt": 5, ?"#,
+                "prompt: invalid type: integer `5`, expected a string",
+            ),
+            (r#"{"prompt": null, ?"#, "prompt: invalid type: null"),
+            (r#"{"name": null, "name": ?"#, "duplicate field `name`"),
+            (
+                r#"{"max_repetitions": 1.5, ?"#,
+                "max_repetitions: invalid type: floating",
+            ),
+        ] {
+            let told = problem(body);
+            assert!(told.contains(wanted), "{body}: {told}");
+        }
+        let error = read_query(&LIST, "al=1&all=maybe").unwrap_err().to_string();
+        assert!(error.contains("unknown field `al`"), "{error}");
+    }
+
+    #[test]
+    fn nothing_is_as_good_as_not_given() {
+        let values = read_body(&REGISTER, br#"{"prompt": "p", "name": null}"#).unwrap();
+        assert_eq!(values.text(&PROMPT).as_deref(), Some("p"));
+        assert!(!values.has(&NAME));
+        assert!(problem(r#"{"name": "n"}"#).contains("missing field `prompt`"));
+        assert!(problem(r#"{"prompt": "p"} x"#).contains("trailing"));
     }
 }

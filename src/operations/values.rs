@@ -35,6 +35,11 @@ impl Values {
         self.0.remove(field.name)
     }
 
+    /// Leaves out the fields that were given as `null`.
+    pub fn forget_nothings(&mut self) {
+        self.0.retain(|_, value| !value.is_null());
+    }
+
     /// Whether a field was given at all.
     pub fn has(&self, field: &Field) -> bool {
         self.0.contains_key(field.name)
@@ -43,7 +48,6 @@ impl Values {
     /// A field as text, if it was given.
     pub fn text(&self, field: &Field) -> Option<String> {
         match self.0.get(field.name)? {
-            Value::Null => None,
             Value::String(text) => Some(text.clone()),
             other => Some(other.to_string()),
         }

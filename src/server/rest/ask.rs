@@ -16,9 +16,8 @@ use crate::operations::fields::{ID, LIMIT};
 use crate::operations::{self, Ask, Values, reading, strict};
 use crate::server::App;
 use crate::server::scoped::Scoped;
-use crate::web::Problem;
-
 use crate::service::Service;
+use crate::web::Problem;
 
 /// How much a page holds where nothing is said.
 const USUAL_PAGE: u32 = 100;
