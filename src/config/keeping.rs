@@ -8,9 +8,9 @@ use super::value::{filled, invalid};
 use crate::error::Result;
 use crate::schedule::read_duration;
 
-/// How long it is kept when nothing else is said.
+/// How long history is kept by default.
 const USUAL: SignedDuration = SignedDuration::from_hours(90 * 24);
-/// The word for keeping all of it.
+/// The word for keeping everything.
 const FOREVER: &str = "forever";
 
 /// The `[keeping]` table of the settings file.
@@ -20,7 +20,7 @@ pub(super) struct FileTable {
     retention: Option<String>,
 }
 
-/// Puts environment and file together; `None` keeps everything.
+/// Combines environment and file; `None` keeps everything.
 pub(super) fn combine(env: &Environment, file: FileTable) -> Result<Option<SignedDuration>> {
     const VARIABLE: &str = "PROMPTYOSELF_RETENTION";
     let (source, text) = match (env.get(VARIABLE), filled(file.retention)) {
