@@ -1,5 +1,4 @@
-//! What the faces over HTTP share: whom they answer, how much of it at a time, and how errors are
-//! told.
+//! What the HTTP faces share: whom they answer, how much at a time, and how errors are sent.
 
 pub(crate) mod admission;
 mod answer;

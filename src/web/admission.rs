@@ -1,4 +1,4 @@
-//! Letting a request in: whose it is, and whether its holder may make another one.
+//! Admits a request: identifies its caller, and checks whether that caller may make another one.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,10 +18,10 @@ use crate::error::Result;
 use crate::models::hash_key;
 use crate::service::Service;
 
-/// How often it is looked whether a key was revoked while its answers are still being sent.
+/// How often to check whether a key was revoked while its answers are still being sent.
 const LOOK_FOR_REVOKED: Duration = Duration::from_secs(2);
 
-/// A request that was let in. Whatever works on it keeps it, also when its connection has ended.
+/// An admitted request. Whatever works on it keeps this, even after its connection has ended.
 #[derive(Debug)]
 pub(crate) struct Admitted {
     place: Arc<Place>,
@@ -34,7 +34,7 @@ impl Admitted {
         &self.place
     }
 
-    /// Notes that so many bytes of its body are kept.
+    /// Records that this many bytes of its body are kept.
     ///
     /// # Errors
     /// Those of [`holders::Request::keep`].
@@ -43,7 +43,7 @@ impl Admitted {
     }
 }
 
-/// Lets a request in, or refuses it for now.
+/// Admits a request, or refuses it for now.
 pub(crate) async fn admit(
     State(service): State<Service>,
     mut request: Request,
@@ -69,13 +69,13 @@ pub(crate) async fn admit(
     let response = next.run(request).await;
     let response = response.map(|body| Body::new(Answer::until(body, ended, admitted)));
     match response.status() {
-        // What is left of the body is not worth reading.
+        // What remains of the body is not worth reading.
         StatusCode::PAYLOAD_TOO_LARGE | StatusCode::TOO_MANY_REQUESTS => last(response),
         _ => response,
     }
 }
 
-/// The last answer on its connection.
+/// Makes this the last answer on its connection.
 fn last(mut response: Response) -> Response {
     let close = HeaderValue::from_static("close");
     response.headers_mut().insert(header::CONNECTION, close);
@@ -110,8 +110,8 @@ async fn holder(service: &Service, holders: &Holders, headers: &HeaderMap) -> Ho
     }
 }
 
-/// Ends the answers that are still being sent to keys that were revoked meanwhile, and streams that
-/// began before there was any key. Goes on for ever.
+/// Ends answers that are still being sent to keys revoked since, and streams that began before
+/// there was any key. Runs forever.
 pub(crate) async fn end_revoked(service: Service, holders: Arc<Holders>) {
     loop {
         holders.clock().sleep(LOOK_FOR_REVOKED).await;

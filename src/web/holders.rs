@@ -1,5 +1,5 @@
-//! Who makes the requests that go on: no key, nor all that have none, may make so many that nobody
-//! else is answered, and some places are the operator's alone.
+//! The callers of running requests: no key, nor all callers without one together, may make so many
+//! that nobody else is answered, and some places are reserved for the operator.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -11,34 +11,34 @@ use crate::clock::Clock;
 use crate::error::{Code, Error, Result};
 use crate::limits;
 
-/// Whose a request is.
+/// Whom a request belongs to.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Holder {
-    /// Whoever reaches a server that asks for no key.
+    /// Anybody, on a server without keys.
     Anybody,
-    /// The operator's key of this hash.
+    /// The operator, by a key with this hash.
     Operator(String),
-    /// An agent's key of this hash.
+    /// An agent, by a key with this hash.
     Agent(String),
-    /// Somebody without a key that opens anything.
+    /// Somebody without a valid key.
     Stranger,
 }
 
-/// What kind of request it is.
+/// The kind of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
-    /// Whether we are well, which everybody may ask however much others ask.
+    /// A health check, which everybody may always make.
     Health,
-    /// A request of ours, which ends by itself.
+    /// A short request to one of our routes.
     Own,
     /// A call or a stream of MCP.
     Mcp,
-    /// One that is passed on to Letta.
+    /// A request passed on to Letta.
     Passed,
 }
 
 impl Kind {
-    /// Whether it may go on for as long as its client or Letta likes.
+    /// Whether it may last as long as its client or Letta likes.
     fn lasts(self) -> bool {
         matches!(self, Kind::Mcp | Kind::Passed)
     }
@@ -50,20 +50,20 @@ impl Holder {
     }
 }
 
-/// The requests that go on.
+/// The running requests.
 #[derive(Debug)]
 pub(crate) struct Holders {
     all: usize,
     clock: Clock,
     state: Mutex<State>,
-    /// The keys by which holders are known.
+    /// The keys that identify holders.
     pub(crate) keys: KeyCache,
 }
 
 #[derive(Debug, Default)]
 struct State {
     last: u64,
-    /// Requests that go on, with what they have sent.
+    /// Running requests, with the bytes they have sent.
     requests: HashMap<u64, Going>,
 }
 
@@ -93,11 +93,11 @@ impl Holders {
         })
     }
 
-    /// Notes a request.
+    /// Registers a request.
     ///
     /// # Errors
-    /// [`Code::TooMany`] if its holder makes its part of all requests already, or if only places are
-    /// left that are kept for others.
+    /// [`Code::TooMany`] if its holder already has its share of all requests, or if the remaining
+    /// places are reserved for others.
     pub(crate) fn begin(self: &Arc<Self>, holder: Holder, kind: Kind) -> Result<Request> {
         let mut state = self.state();
         let count = |is_meant: &dyn Fn(&Going) -> bool| {
@@ -109,18 +109,19 @@ impl Holders {
         }
         if holder != Holder::Anybody && count(&|r| r.holder == holder) >= part(self.all) {
             return Err(too_many(
-                "as many requests of this key, or of callers without one, go on as may",
+                "this key (or all callers without one) has reached its limit of concurrent requests",
             ));
         }
         if !holder.is_operator() && count(&|r| !r.holder.is_operator()) >= kept {
             return Err(too_many(
-                "as many requests go on as may, and what is left is kept for the operator",
+                "the limit of concurrent requests is reached, and the remaining places are \
+                 reserved for the operator",
             ));
         }
         if kind.lasts() && count(&|r| r.kind.lasts()) >= kept {
             return Err(too_many(
-                "as many streams and requests to Letta go on as may, and what is left is kept for \
-                 requests that end by themselves",
+                "the limit of streams and requests to Letta is reached, and the remaining places \
+                 are reserved for short requests",
             ));
         }
         Ok(self.add(&mut state, holder, kind))
@@ -144,7 +145,7 @@ impl Holders {
         }
     }
 
-    /// Ends the answers of those that `may_go_on` does not hold for.
+    /// Ends the answers of those for which `may_go_on` is false.
     pub(crate) fn end_unless(&self, may_go_on: impl Fn(&Holder, Kind) -> bool) {
         for request in self.state().requests.values() {
             if !may_go_on(&request.holder, request.kind) {
@@ -153,7 +154,7 @@ impl Holders {
         }
     }
 
-    /// Whether any request goes on.
+    /// Whether no request is running.
     pub(crate) fn is_empty(&self) -> bool {
         self.state().requests.is_empty()
     }
@@ -163,22 +164,22 @@ impl Holders {
         &self.clock
     }
 
-    /// A panic elsewhere leaves it whole.
+    /// A panic elsewhere leaves the state intact.
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Request {
-    /// Is cancelled when the answer has to end: its key was revoked.
+    /// Cancelled when the answer has to end because its key was revoked.
     pub(crate) fn ended(&self) -> CancellationToken {
         self.ended.clone()
     }
 
-    /// Notes that so many bytes of its body are kept.
+    /// Records that this many bytes of its body are kept.
     ///
     /// # Errors
-    /// [`Code::TooMany`] if too much is kept already, of its key or of all.
+    /// [`Code::TooMany`] if too much is already kept for its key or in total.
     pub(crate) fn keep(&self, bytes: usize) -> Result<()> {
         let mut state = self.holders.state();
         let Some(own) = state.requests.get(&self.id) else {
@@ -192,7 +193,7 @@ impl Request {
             let of_key_too_much =
                 own.holder != Holder::Anybody && of_key + bytes > limits::BODIES_OF_KEY;
             if of_all + bytes > limits::BODIES || of_key_too_much {
-                return Err(too_many("more bodies are being read than may be at a time"));
+                return Err(too_many("too many request bodies are being read at once"));
             }
         }
         if let Some(own) = state.requests.get_mut(&self.id) {
@@ -208,16 +209,16 @@ impl Drop for Request {
     }
 }
 
-/// A part of the places.
+/// A caller's share of the places.
 pub(crate) fn part(all: usize) -> usize {
     (all / limits::PART).max(1)
 }
 
-/// What is said of something that there is as much of as may be.
+/// The error of reaching a limit of how many there may be at a time.
 pub(crate) fn too_many(what: &str) -> Error {
     Error::new(
         Code::TooMany,
-        format!("{what}: wait for some of them to end, and try again"),
+        format!("{what}: try again when some have finished"),
     )
     .without_example()
 }

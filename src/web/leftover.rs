@@ -1,8 +1,8 @@
-//! The end of a connection whose request was answered before all of it had come.
+//! The end of a connection whose request was answered before all of it had arrived.
 //!
-//! Where a socket is closed while bytes lie in it unread, the system resets the connection, and a client
-//! that is still writing may never see its answer. So what still comes is read for a moment and thrown
-//! away.
+//! If a socket is closed while it holds unread bytes, the system resets the connection, and a
+//! client that is still writing may never see its answer. So for a moment, what still arrives is
+//! read and discarded.
 
 use std::future::Future;
 use std::io;
@@ -19,7 +19,7 @@ use super::places::Place;
 use crate::clock::Clock;
 use crate::limits;
 
-/// The body of a request; its place knows whether there is more of it to come.
+/// The body of a request; its place knows whether more of it is to come.
 pub(crate) struct Coming {
     body: Incoming,
     place: Arc<Place>,
@@ -55,7 +55,7 @@ impl Body for Coming {
     }
 }
 
-/// Reads what still comes, until there is no more or its time is over.
+/// Reads what still arrives, until there is no more or its time is over.
 pub(crate) struct Discard {
     time: Pin<Box<dyn Future<Output = ()> + Send>>,
 }
@@ -75,7 +75,7 @@ impl Discard {
     ) -> Poll<io::Result<()>> {
         let mut bytes = [0; 16 * 1024];
         loop {
-            // Whoever sends without an end is not read without one.
+            // A client that sends forever must not be read forever.
             if self.time.as_mut().poll(context).is_ready() {
                 return Poll::Ready(Ok(()));
             }

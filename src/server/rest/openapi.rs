@@ -1,4 +1,4 @@
-//! The OpenAPI document, made from the operations.
+//! The OpenAPI document, generated from the operations.
 
 use serde_json::{Map, Value, json};
 use utoipa::{PartialSchema, ToSchema};
@@ -12,23 +12,20 @@ use crate::operations::{self};
 const ABOUT: &str = "\
 Schedules prompts for Letta agents, and accounts for every one of them: delivered once, on time, or \
 you are told why not.\n\n\
-**Who is calling.** As long as the server has no key, whoever can reach it is the operator. From the \
-first key on every request shows one, as `Authorization: Bearer pys_…` or as `X-Promptyoself-Key`. \
-For an agent's key nothing of any other agent exists; the header `X-Agent-Id` narrows an operator's \
-key to one agent.\n\n\
+**Who is calling.** While the server has no keys, anyone who can reach it is the operator. Once a key \
+exists, every request must send one, as `Authorization: Bearer pys_…` or as `X-Promptyoself-Key`. To \
+an agent's key, no other agent exists; the header `X-Agent-Id` narrows an operator's key to one \
+agent.\n\n\
 **Errors** are problems (RFC 9457): `code` is stable and for programs, `detail` says what was \
 understood and what to do, `example` is a corrected form.\n\n\
-**Asking again.** A `POST` with the header `Idempotency-Key` is carried out once: the same request \
+**Repeating a request.** A `POST` with the header `Idempotency-Key` is carried out once: the same request \
 under the same key gets the same answer for a day.\n\n\
 **Times** are UTC unless they are called local.";
 
-/// What the statuses of problems mean.
+/// The meaning of the statuses of problems.
 const PROBLEMS: &[(u16, &str)] = &[
-    (
-        400,
-        "Something of the request can't be understood, or can't be done",
-    ),
-    (401, "No key was shown, or one that opens nothing"),
+    (400, "The request is invalid, or can't be carried out"),
+    (401, "No key was sent, or an invalid one"),
     (403, "The caller may not do this, or not for this agent"),
     (
         404,
@@ -36,18 +33,18 @@ const PROBLEMS: &[(u16, &str)] = &[
     ),
     (
         409,
-        "The schedule's state or another one's name stands in the way",
+        "The schedule's state, or another schedule's name, prevents this",
     ),
     (413, "The body is too large"),
     (415, "The body is not JSON"),
-    (422, "The Idempotency-Key came with another request before"),
-    (429, "It is more than an agent may schedule"),
-    (500, "A fault of the server"),
-    (502, "Letta does not answer, or not as it should"),
+    (422, "The Idempotency-Key was used for a different request"),
+    (429, "The agent's budget is exceeded"),
+    (500, "An internal error"),
+    (502, "Letta does not answer, or answers incorrectly"),
     (503, "The database can't be used at the moment"),
 ];
 
-/// The statuses that every operation may answer.
+/// The statuses that every operation may return.
 const EVERYWHERE: &[u16] = &[400, 401, 403, 500, 503];
 
 /// The document.
@@ -92,13 +89,13 @@ pub(super) fn document() -> Value {
                 "bearer": {
                     "type": "http",
                     "scheme": "bearer",
-                    "description": "A key that `promptyoself key create` made",
+                    "description": "A key created with `promptyoself key create`",
                 },
                 "key": {
                     "type": "apiKey",
                     "in": "header",
                     "name": KEY_HEADER,
-                    "description": "The same key, where Authorization is somebody else's",
+                    "description": "The same key, if Authorization is already used for something else",
                 },
             },
         },
@@ -115,7 +112,7 @@ fn to_value(schema: &impl serde::Serialize) -> Value {
     serde_json::to_value(schema).unwrap_or_default()
 }
 
-/// One operation.
+/// An operation's entry in the document.
 fn described(operation: &Operation) -> Value {
     let route = &operation.route;
     let mut document = json!({
@@ -145,7 +142,7 @@ fn described(operation: &Operation) -> Value {
 }
 
 fn makes(operation: &Operation) -> bool {
-    // A preview makes nothing that a second request could make again.
+    // A preview changes nothing, so repeating it does no harm.
     operation.route.method == "POST" && operation.route.path != "/preview"
 }
 
@@ -185,7 +182,7 @@ fn responses(operation: &Operation) -> Map<String, Value> {
     responses
 }
 
-/// What stands in the path, the query and the headers.
+/// The parameters in the path, the query and the headers.
 fn parameters(operation: &Operation) -> Vec<Value> {
     let route = &operation.route;
     let mut all = Vec::new();
@@ -194,7 +191,7 @@ fn parameters(operation: &Operation) -> Vec<Value> {
             "name": "id",
             "in": "path",
             "required": true,
-            "description": "The schedule's number",
+            "description": "The schedule's id",
             "schema": { "type": "integer", "format": "int64", "minimum": 1 },
         }));
     }
@@ -211,7 +208,7 @@ fn parameters(operation: &Operation) -> Vec<Value> {
             "name": "Idempotency-Key",
             "in": "header",
             "required": false,
-            "description": "Carries the request out once, however often it comes",
+            "description": "Carries the request out only once, however often it is sent",
             "schema": {
                 "type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$",
             },
@@ -238,7 +235,7 @@ fn in_query(parameter: &Parameter) -> Value {
     described
 }
 
-/// The kind of a value.
+/// The schema of a parameter.
 fn schema(parameter: &Parameter) -> Value {
     match parameter.field.kind {
         Kind::Text | Kind::Word(_) => json!({ "type": "string" }),
@@ -252,7 +249,7 @@ fn schema(parameter: &Parameter) -> Value {
     }
 }
 
-/// The name of a body's schema: that of the operation, as types are written.
+/// The name of a body's schema: the operation's name in the style of types.
 fn request_name(operation: &Operation) -> String {
     let words = operation.route.id.split('_').map(|word| {
         let (first, rest) = word.split_at(1);
@@ -261,7 +258,7 @@ fn request_name(operation: &Operation) -> String {
     words.chain(["Request".to_owned()]).collect()
 }
 
-/// The body of a request.
+/// The schema of a request's body.
 fn request(operation: &Operation) -> Value {
     let taken = || operation.parameters().filter(|p| p.is_over_http());
     let properties: Map<String, Value> = taken()
@@ -285,7 +282,7 @@ fn request(operation: &Operation) -> Value {
     document
 }
 
-/// A field of a body: `null` is as good as nothing where it may be left out.
+/// The schema of a field in a body: `null` counts as absent if the field is optional.
 fn in_body(parameter: &Parameter) -> Value {
     let mut schema = schema(parameter);
     if !parameter.is_required && parameter.field.kind != Kind::Switch {

@@ -1,4 +1,4 @@
-//! The words of this API: fields and requests.
+//! The words of this API for fields and operations.
 
 use serde_json::{Map, Value};
 
@@ -6,8 +6,8 @@ use crate::api::BASE;
 use crate::error::{Call, CommandLine, Example, Fields, Words};
 use crate::operations::vocabulary;
 
-/// Says fields by their names in JSON, and operations as requests. What only the operator's shell has
-/// is said in the words of the command line.
+/// Writes fields by their JSON names, and operations as requests. What has no request, such as a
+/// command of the operator's, is worded as on the command line.
 pub(super) struct Requests;
 
 impl Words for Requests {
@@ -30,7 +30,7 @@ impl Words for Requests {
     }
 }
 
-/// A corrected form: a part of the body, or a whole request.
+/// A corrected form: a part of the body or a whole request.
 pub(super) fn example(example: &Example) -> String {
     match example {
         Example::Fields(fields) => match body(fields) {
@@ -42,7 +42,7 @@ pub(super) fn example(example: &Example) -> String {
     }
 }
 
-/// The request that does what a call does; `None` if there is none.
+/// The request equivalent to a call; `None` if there is none.
 fn request(call: &Call) -> Option<String> {
     let (method, path) = vocabulary::route(&call.operation)?;
     let mut fields = body(&call.fields)?;
