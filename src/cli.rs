@@ -1,4 +1,4 @@
-//! The command line: what was asked, by whom, and the answer printed once.
+//! The command line: what was asked for, by whom, and the answer printed once.
 
 pub mod args;
 mod asked;
@@ -41,12 +41,12 @@ use asked::Asked;
 use output::{Output, Reply};
 use plugin_words::Form;
 
-/// Runs the program: `args` begins with its own name, as a process gets them.
+/// Runs the program: `args` begins with its own name, as a process receives them.
 pub fn run(args: impl IntoIterator<Item = OsString>, env: Result<Environment>) -> ExitCode {
     let mut args: Vec<OsString> = args.into_iter().collect();
     let in_plugin = env.as_ref().is_ok_and(|env| env.plugin().is_some());
     let definitions = help_command(in_plugin);
-    // Wrong usage must be reported in the right form too, so this can't wait for the parser.
+    // Usage errors must be reported in the right form too, so this can't wait for the parser.
     let is_said = args.iter().any(|arg| arg == "--json");
     let output = Output::new(is_said && words::has_flag(&args, &definitions, "json"));
     let env = match env {
@@ -78,7 +78,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>, env: Result<Environment>) -
         let help = help_command(in_plugin).render_help().to_string();
         return output::write_out(&help, ExitCode::FAILURE);
     };
-    // What it prints is for its client, and nothing else may be among it.
+    // Its output is for the MCP client, and nothing else may be mixed in.
     if let Asked::Command(Verb::Mcp) = asked {
         return match run_to_end(&cli, asked, &env) {
             Ok(_) => ExitCode::SUCCESS,
@@ -91,8 +91,8 @@ pub fn run(args: impl IntoIterator<Item = OsString>, env: Result<Environment>) -
     }
 }
 
-/// Carries a command out. One that is soon over has no use for more than one thread of the runtime,
-/// which take longer to start than it lasts.
+/// Runs a command. A short one gets a single-threaded runtime: starting more threads would take
+/// longer than the command.
 fn run_to_end(cli: &Cli, asked: &Asked, env: &Environment) -> Result<Reply> {
     let is_lasting = match asked {
         Asked::Command(Verb::Serve(_) | Verb::Mcp) => true,
@@ -115,7 +115,7 @@ async fn answer(cli: &Cli, asked: &Asked, env: &Environment, is_lasting: bool) -
         tracing::info!("promptyoself {}", version::full());
     }
     let config = match asked {
-        // What an installed plugin says stays unless something else is said.
+        // What an installed plugin is configured with stays unless something else is given.
         Asked::Command(Verb::Plugin(PluginVerb::Install { dir, .. }))
             if env.get("PROMPTYOSELF_CONFIG").is_none() =>
         {
@@ -155,8 +155,8 @@ async fn answer(cli: &Cli, asked: &Asked, env: &Environment, is_lasting: bool) -
 }
 
 async fn carry_out(verb: &Verb, ctx: &Context) -> Result<Reply> {
-    // Every other command works on the database file, the scheduler or the keys themselves, or at Letta
-    // with our own settings for it.
+    // All other commands need the database file, the scheduler or the keys, or talk to Letta with
+    // the settings of this machine.
     if let Some(remote) = &ctx.settings.remote
         && !matches!(verb, Verb::Mcp | Verb::Plugin(_))
     {
@@ -203,20 +203,17 @@ fn parse(
         let text = e.render().to_string();
         match e.kind() {
             ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Stop::Answer(text),
-            // Only these have commands of their own; clap would report their whole help here.
+            // Only these have subcommands; clap would report their whole help here.
             ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
                 let is_key = args.iter().any(|arg| arg == "key");
                 Stop::Wrong(match is_key {
                     true => Error::new(
                         Code::Usage,
-                        "key needs to be told what to do: create, list or revoke",
+                        "key needs a subcommand: create, list or revoke",
                     )
                     .example(shell("promptyoself key list")),
-                    false => Error::new(
-                        Code::Usage,
-                        "plugin needs to be told what to do: install DIR",
-                    )
-                    .example(shell("promptyoself plugin install smcp/plugins")),
+                    false => Error::new(Code::Usage, "plugin needs a subcommand: install DIR")
+                        .example(shell("promptyoself plugin install smcp/plugins")),
                 })
             }
             _ => Stop::Wrong(usage::error(&e, args)),
@@ -224,8 +221,8 @@ fn parse(
     })
 }
 
-/// The definitions, with a width that doesn't depend on the caller's terminal or `COLUMNS` where a
-/// program reads the help: a wrapped line would look like one more command to it.
+/// The definitions. For help read by a program, the width doesn't depend on the caller's terminal
+/// or `COLUMNS`: a wrapped line would look like another command to it.
 fn help_command(in_plugin: bool) -> clap::Command {
     let command = definitions::definitions(in_plugin);
     if std::io::IsTerminal::is_terminal(&std::io::stdout()) {

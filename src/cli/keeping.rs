@@ -1,4 +1,4 @@
-//! The commands that look after the database: doctor, prune, purge, backup, restore.
+//! The database commands: doctor, prune, purge, backup, restore.
 
 use serde_json::json;
 
@@ -12,7 +12,7 @@ use crate::models::PurgeScope;
 use crate::schedule::Zone;
 use crate::service::{self, Service};
 
-/// Exits with 1 where something is wrong, and with 0 for warnings.
+/// Exits with status 1 if there is an error, and with 0 if there are only warnings.
 pub(super) async fn doctor(ctx: &Context) -> Result<Reply> {
     let settings = &ctx.settings;
     let letta = ctx.letta()?;
@@ -30,7 +30,7 @@ pub(super) async fn doctor(ctx: &Context) -> Result<Reply> {
     let errors = diagnosis.has_errors();
     let (accounts, instants) = (diagnosis.accounts, diagnosis.instants);
     let text = Text::of_lines(&output::findings_text(&findings)).line(&format!(
-        "{accounts} accounts of {instants} instants examined in {} by promptyoself {}",
+        "Checked {accounts} accounts with {instants} instants in {} with promptyoself {}",
         service.database().display(),
         version::full()
     ));
@@ -60,9 +60,8 @@ pub(super) async fn prune(ctx: &Context, args: &PruneArgs) -> Result<Reply> {
             return Err(Error::new(
                 Code::Usage,
                 message![
-                    "the retention is set to keep everything, so say with ",
-                    field("before"),
-                    " what is to be pruned"
+                    "the retention is set to keep everything: give ",
+                    field("before")
                 ],
             ));
         }
@@ -72,7 +71,7 @@ pub(super) async fn prune(ctx: &Context, args: &PruneArgs) -> Result<Reply> {
             Code::TimeInvalid,
             message![
                 field("before"),
-                " {before} lies in the future, and would prune everything: it is now {now}"
+                " {before} is in the future and would prune everything; it is now {now}"
             ],
         ));
     }
@@ -80,8 +79,8 @@ pub(super) async fn prune(ctx: &Context, args: &PruneArgs) -> Result<Reply> {
     service.refuse_doubtful_cut(before).await?;
     let pruned = service.prune(before).await?;
     let message = format!(
-        "{} settled deliveries from before {before} pruned; their {} instants stay in the account. \
-         {} schedules that ended before it, with nothing left to show, pruned",
+        "Pruned {} deliveries settled before {before} ({} instants stay in the account) and {} \
+         schedules that ended before then",
         pruned.occurrences, pruned.instants, pruned.schedules
     );
     let json = json!({
@@ -107,7 +106,7 @@ pub(super) async fn purge(ctx: &Context, args: &PurgeArgs) -> Result<Reply> {
             return Err(Error::new(
                 Code::Usage,
                 message![
-                    "say whose texts are to be removed: ",
+                    "say which texts to remove: give ",
                     field("id"),
                     " or ",
                     field("agent_id")
@@ -117,19 +116,19 @@ pub(super) async fn purge(ctx: &Context, args: &PurgeArgs) -> Result<Reply> {
     };
     let purged = service.purge(&whose, before).await?;
     let mut message = format!(
-        "Texts of {} deliveries and {} prompts of ended schedules removed",
+        "Removed the texts of {} deliveries and {} prompts of ended schedules",
         purged.occurrences, purged.schedules
     );
     if purged.live > 0 {
         message.push_str(&format!(
-            ". {} schedules are live and keep their prompt: cancel them first to remove it",
+            ". {} schedules are still live and keep their prompts: cancel them first",
             purged.live
         ));
     }
     if purged.log_in_use {
         message.push_str(
-            ". Another process was using the write-ahead log, which may hold the texts for a while: \
-             run it again with the scheduler stopped to be sure",
+            ". Another process was using the write-ahead log, which may still contain the texts: \
+             to be sure, run this again with the scheduler stopped",
         );
     }
     let json = json!({ "status": "success", "message": message, "purged": purged });
@@ -141,7 +140,7 @@ pub(super) async fn backup(ctx: &Context, args: &BackupArgs) -> Result<Reply> {
     let schedules = service.back_up(&args.file).await?;
     let file = std::path::absolute(&args.file).unwrap_or_else(|_| args.file.clone());
     let message = format!(
-        "Backup of {} with {schedules} schedules made and checked: {}",
+        "Backed up {} ({schedules} schedules) and checked the copy: {}",
         service.database().display(),
         file.display()
     );
@@ -166,16 +165,16 @@ pub(super) async fn restore(ctx: &Context, args: &RestoreArgs) -> Result<Reply> 
                 field("settle"),
                 " skips what has passed since the backup, and ",
                 field("replay"),
-                " catches up with it: leave one of them out"
+                " catches up on it: leave one of them out"
             ]);
         }
         (Some(file), _, replay) => service::restore(file, database, &zone, replay, now).await?,
         (None, true, false) => service::settle_in_place(database, &zone, now).await?,
         (None, false, _) => {
             return wrong(message![
-                "no backup was named: give its file, or ",
+                "no backup was given: name its file, or give ",
                 field("settle"),
-                " for a database that is in its place already"
+                " to settle the current database"
             ]);
         }
     };
@@ -192,7 +191,10 @@ pub(super) async fn restore(ctx: &Context, args: &RestoreArgs) -> Result<Reply> 
         ),
     };
     if let Some(aside) = &restored.set_aside {
-        message.push_str(&format!("; what was there is kept in {}", aside.display()));
+        message.push_str(&format!(
+            "; the previous database is kept in {}",
+            aside.display()
+        ));
     }
     let passed = restored.passed.len();
     if passed > 0 {
@@ -202,16 +204,16 @@ pub(super) async fn restore(ctx: &Context, args: &RestoreArgs) -> Result<Reply> 
         };
         message.push_str(&match args.replay {
             false => format!(
-                ". {since}, times of {passed} schedules have passed: they are skipped, since the \
+                ". {since}, runs of {passed} schedules have passed and are skipped, because the \
                  original may have sent them{}",
                 match &args.file {
-                    Some(_) => " (restore --replay catches up with them)",
+                    Some(_) => " (restore --replay catches up on them)",
                     None => "",
                 }
             ),
             true => format!(
-                ". {since}, times of {passed} schedules have passed: they are caught up with, also \
-                 where the original has sent them"
+                ". {since}, runs of {passed} schedules have passed and will be caught up on, even \
+                 if the original has sent them"
             ),
         });
     }

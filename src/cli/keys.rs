@@ -1,4 +1,4 @@
-//! The keys of callers over HTTP.
+//! The keys of HTTP callers.
 
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
@@ -43,7 +43,7 @@ async fn create(ctx: &Context, name: Option<&str>, agent_id: Option<&str>) -> Re
         "agent_id": agent_id,
         "key": key.expose_secret(),
     });
-    let text = Text::from(format!("Key {id} ({name}). It is shown this once:"));
+    let text = Text::from(format!("Key {id} ({name}). It is shown only once:"));
     Reply::new(&json, text.line(key.expose_secret()))
 }
 

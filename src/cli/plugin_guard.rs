@@ -15,10 +15,10 @@ use crate::operations::Values;
 use crate::operations::definition::Operation;
 use crate::operations::field::Refused;
 
-/// The commands that are no operations, and are offered in the plugin.
+/// The commands other than operations that the plugin offers.
 const OFFERED: &[&str] = &["execute", "doctor"];
 
-/// Flags of those commands, and of all, that are refused there.
+/// Flags of those commands, and global ones, that are refused.
 const FLAGS: &[&str] = &["db", "config", "loop", "interval"];
 
 /// Whether a command is refused.
@@ -38,7 +38,7 @@ pub(super) fn is_refused(command: &str, flag: &str) -> bool {
         || taken.any(|p| p.field.refused_in_plugin.is_some() && asked::flag(p.field) == flag)
 }
 
-/// Hides what is refused from help.
+/// Hides refused commands and flags from help.
 pub(super) fn hide_refused(command: Command) -> Command {
     let name = command.get_name().to_owned();
     command
@@ -52,7 +52,7 @@ pub(super) fn hide_refused(command: Command) -> Command {
         })
 }
 
-/// Refuses what an agent may not choose.
+/// Refuses what agents may not choose.
 ///
 /// # Errors
 /// [`Code::RefusedInPlugin`], with what to do instead.
@@ -60,14 +60,14 @@ pub(super) fn check(cli: &Cli, asked: Option<&Asked>) -> Result<()> {
     if cli.db.is_some() {
         return refuse(
             shell("--db"),
-            "which database is used is the operator's choice",
+            "only the operator may choose the database",
             call("list"),
         );
     }
     if cli.config.is_some() {
         return refuse(
             shell("--config"),
-            "which settings are used is the operator's choice",
+            "only the operator may choose the settings",
             call("list"),
         );
     }
@@ -100,8 +100,8 @@ fn check_command(verb: &Verb) -> Result<()> {
             message![
                 "it would never return; without ",
                 field("loop"),
-                " it delivers what is due and returns, and a scheduler that runs all the time is \
-                 started by the operator, from a shell: ",
+                " it delivers what is due and returns. The operator starts a permanent scheduler \
+                 from a shell: ",
                 shell("promptyoself serve")
             ],
             call("execute"),
@@ -111,7 +111,7 @@ fn check_command(verb: &Verb) -> Result<()> {
             message![
                 "it would never return; the operator runs the scheduler, and ",
                 operation("test"),
-                " says whether it runs"
+                " shows whether it is running"
             ],
             call("test"),
         ),
@@ -124,7 +124,7 @@ fn check_command(verb: &Verb) -> Result<()> {
         Verb::Prune(_) | Verb::Purge(_) => refuse(
             "what removes history",
             message![
-                "which history is kept is the operator's choice; ",
+                "only the operator may remove history; ",
                 operation("history"),
                 " shows it"
             ],
@@ -135,7 +135,7 @@ fn check_command(verb: &Verb) -> Result<()> {
             message![
                 "it reads or writes files of the server; ",
                 operation("doctor"),
-                " says whether the database is sound"
+                " checks the database"
             ],
             call("doctor"),
         ),
@@ -146,21 +146,21 @@ fn check_command(verb: &Verb) -> Result<()> {
         ),
         Verb::Connect(_) => refuse(
             "connect",
-            "which agents have which tools is the operator's choice",
+            "only the operator may give tools to agents",
             call("list"),
         ),
         Verb::Rows => refuse(
             "rows",
             message![
-                "it changes every schedule as other programs on this machine may; ",
+                "it bypasses the checks for agents; ",
                 operation("list"),
                 " and ",
                 operation("update"),
-                " show and change them here"
+                " show and change schedules here"
             ],
             call("list"),
         ),
-        Verb::Key(_) => refuse("key", "who may call is the operator's choice", call("list")),
+        Verb::Key(_) => refuse("key", "only the operator may manage keys", call("list")),
         Verb::Plugin(_) => refuse(
             "plugin",
             "it writes files on the server; the operator installs the plugin",

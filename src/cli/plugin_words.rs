@@ -1,5 +1,5 @@
-//! Errors as an agent gets them that calls the plugin's tools: a command with a tool of the same
-//! name is told as that tool, and an example stands in the form in which the call was written.
+//! Words errors for an agent that calls the plugin's tools: a command with a tool of the same name
+//! becomes that tool, and an example has the form in which the call was written.
 
 use std::borrow::Cow;
 
@@ -26,7 +26,7 @@ pub(super) enum Form {
 }
 
 impl Form {
-    /// The form that the shim has found.
+    /// The form that the shim has detected.
     pub(super) fn of(env: &Environment) -> Form {
         match env.get("PROMPTYOSELF_KWARGS") {
             Some("pairs") => Form::Pairs,
@@ -37,7 +37,7 @@ impl Form {
     }
 }
 
-/// The words of the plugin's tools: those of the command line, but that a command is a tool.
+/// The words of the plugin's tools: those of the command line, but with tools for commands.
 struct Plugin;
 
 impl Words for Plugin {
@@ -57,20 +57,20 @@ impl Words for Plugin {
     }
 }
 
-/// An error in the words of the plugin's tools, without an example that would be refused in its turn.
+/// An error in the words of the plugin's tools, without an example that would itself be refused.
 pub(super) fn reword(error: Error, form: Form) -> Error {
     let told = Error::new(error.code(), error.chain_in(&Plugin));
     match error.correction() {
         None => told,
         Some(Example::Shell(text)) if text.ends_with("--help") => told,
         Some(example) if is_operators(example) => {
-            told.hint("; this is for the operator of the plugin to put right")
+            told.hint("; the plugin's operator has to fix this")
         }
         Some(example) => told.example(shell(in_form(example, form))),
     }
 }
 
-/// Whether an example is a matter of settings, or a command or flag that is refused in the plugin.
+/// Whether an example is about settings, or a command or flag that the plugin refuses.
 fn is_operators(example: &Example) -> bool {
     let refuses = |command: &str, fields: &Fields| {
         let mut names = fields.iter().map(|(name, _)| name.replace('_', "-"));

@@ -10,7 +10,7 @@ use crate::error::{Code, CommandLine, Error, Example, shell};
 use crate::operations::other_words;
 use crate::schedule::nearest;
 
-/// The command that is meant by a word that is none.
+/// The command that an unknown word probably stands for.
 fn command_meant(word: &str) -> Option<String> {
     let word = word.to_ascii_lowercase().replace('_', "-");
     if let Some(command) = other_words::command_of(&word) {
@@ -25,9 +25,9 @@ fn command_meant(word: &str) -> Option<String> {
     nearest(&word, names.iter().map(String::as_str)).map(str::to_owned)
 }
 
-/// clap's report of wrong usage as one of our errors: on one line, with the command that was meant,
-/// or the help to look at. clap's own tips name what looks alike, and are left out: who types
-/// `remove` wants no `restore`.
+/// Turns clap's report of wrong usage into one of our errors: on one line, with the command that
+/// was probably meant or the help to read. clap's own tips, which suggest similar names, are left
+/// out: somebody who types `remove` doesn't want `restore`.
 pub(super) fn error(report: &clap::Error, args: &[OsString]) -> Error {
     let text = report.render().to_string();
     let lines: Vec<&str> = text
@@ -61,7 +61,7 @@ pub(super) fn error(report: &clap::Error, args: &[OsString]) -> Error {
         .as_ref()
         .and_then(|(wrong, right)| replaced(args, wrong, right));
     if let Some((_, right)) = &meant {
-        told.push_str(&format!("; {right} is meant"));
+        told.push_str(&format!("; did you mean {right}?"));
     }
     let help = match at {
         Some(command) => format!("promptyoself {} --help", command.get_name()),
@@ -70,7 +70,7 @@ pub(super) fn error(report: &clap::Error, args: &[OsString]) -> Error {
     Error::new(Code::Usage, told).example(example.unwrap_or_else(|| shell(help).into()))
 }
 
-/// The flag of a command that a slip made another one of.
+/// The flag that a misspelt one probably stands for.
 fn flag_meant(word: &str, command: &Command) -> Option<String> {
     let word = word
         .strip_prefix("--")?
@@ -83,7 +83,7 @@ fn flag_meant(word: &str, command: &Command) -> Option<String> {
     nearest(&word, flags.iter().copied()).map(|flag| format!("--{flag}"))
 }
 
-/// The command line again, with one word replaced, if it is short enough.
+/// The command line with one word replaced, if it is short enough.
 fn replaced(args: &[OsString], wrong: &str, right: &str) -> Option<Example> {
     const LONGEST: usize = 1_000;
     let mut words = Vec::new();

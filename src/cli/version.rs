@@ -1,14 +1,14 @@
-//! Which program this is.
+//! The version of this program.
 
 use std::sync::LazyLock;
 
 use crate::service::schema_version;
 
-/// The commit that it was built from, and its day; empty where that was not known.
+/// The commit it was built from, and its date; empty if unknown.
 const COMMIT: &str = env!("PROMPTYOSELF_COMMIT");
 
-/// The version, the commit it was built from where that is known, and the version of the tables it
-/// keeps: `0.1.0 (54494bc 2026-11-25, schema 15)`.
+/// The version, the commit it was built from if that is known, and the version of the database
+/// schema: `0.1.0 (54494bc 2026-11-25, schema 15)`.
 pub(super) fn full() -> &'static str {
     static FULL: LazyLock<String> = LazyLock::new(|| told(COMMIT, schema_version()));
     &FULL

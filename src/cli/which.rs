@@ -1,4 +1,4 @@
-//! Which schedules something is to be done to.
+//! Selects one schedule or many.
 
 use crate::error::{Code, Error, Result, field, message, operation};
 use crate::models::AgentId;
@@ -6,20 +6,20 @@ use crate::operations::Values;
 use crate::operations::fields::{DRY_RUN, EVERY_ONE, ID, OF_AGENT, YES};
 use crate::operations::reading;
 
-/// Which schedules something is to be done to.
+/// One schedule or many.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Which {
     /// This one.
     One(i64),
-    /// Every one of this agent, or of all.
+    /// All of this agent, or all.
     Many(Option<AgentId>),
 }
 
-/// Which schedules are meant.
+/// Reads which schedules are selected.
 ///
 /// # Errors
-/// [`Code::Usage`] if it can't be told or is more than one of these, [`Code::IdInvalid`], and those of
-/// an agent's id.
+/// [`Code::Usage`] if it is unclear or more than one of these, [`Code::IdInvalid`], and those of an
+/// agent's id.
 pub(super) fn which(values: &Values) -> Result<Which> {
     let names_one = values.has(&ID);
     let all = values.is_set(&EVERY_ONE);
@@ -43,13 +43,13 @@ pub(super) fn which(values: &Values) -> Result<Which> {
             Code::Usage,
             message![
                 field("dry_run"),
-                " shows which schedules ",
+                " needs ",
                 field("agent_id"),
                 " or ",
                 field("all"),
-                " would be about; ",
+                "; use ",
                 operation("show"),
-                " says what one is"
+                " for a single schedule"
             ],
         ));
     }
@@ -58,9 +58,9 @@ pub(super) fn which(values: &Values) -> Result<Which> {
             Code::Usage,
             message![
                 field("dry_run"),
-                " only shows which schedules it would be, and ",
+                " only shows the schedules, and ",
                 field("yes"),
-                " does it: leave one of them out"
+                " changes them: leave one of them out"
             ],
         ));
     }
@@ -95,7 +95,7 @@ mod tests {
         );
         assert_eq!(read(None, None, true), Ok(Which::Many(None)));
         assert_eq!(read(None, None, false), Err(Code::IdInvalid));
-        // A blank id of an agent is none, and surely not every agent.
+        // A blank agent id is not one, and certainly not every agent.
         assert_eq!(read(None, Some(""), false), Err(Code::AgentMissing));
         assert_eq!(read(Some("5"), Some("agent-a"), false), Err(Code::Usage));
         assert_eq!(read(Some("5"), None, true), Err(Code::Usage));

@@ -1,4 +1,4 @@
-//! What a failed call answers: a text that teaches, and a corrected call that works.
+//! The answer to a failed call: a text that teaches, and a corrected call that works.
 
 use rmcp::model::{CallToolResult, ContentBlock, JsonObject};
 use serde_json::{Value, json};
@@ -11,7 +11,7 @@ use super::words::{Tools, arguments};
 use crate::error::{CommandLine, Error, Example, Fields};
 use crate::operations::vocabulary;
 
-/// A failure as a tool answers it: a text that teaches, and the same for programs. The correction
+/// The answer to a failed call: a text that teaches, and the same for programs. The correction
 /// repeats what was right in the call.
 pub fn to_result(tool: &'static Definition, given: &JsonObject, error: &Error) -> CallToolResult {
     let text = error.chain_in(&Tools);
@@ -35,15 +35,15 @@ pub fn to_result(tool: &'static Definition, given: &JsonObject, error: &Error) -
     result
 }
 
-/// What is to be done instead.
+/// What to do instead.
 enum Correction {
     /// A whole call.
     Call(Value),
-    /// These arguments of a tool, beside others that are too long to repeat.
+    /// These arguments of a tool; the others are too long to repeat.
     Arguments(&'static str, JsonObject),
 }
 
-/// A corrected form as a call.
+/// Turns a corrected form into a call.
 fn correct(tool: &'static Definition, given: &JsonObject, example: &Example) -> Correction {
     let typed = || Correction::Call(json!({ "command": CommandLine.example(example) }));
     match example {
@@ -67,7 +67,7 @@ fn correct(tool: &'static Definition, given: &JsonObject, example: &Example) -> 
     }
 }
 
-/// The tool that takes the kind of time that a correction gives, which may be another one.
+/// The tool for the kind of time that a correction gives, which may be another one.
 fn meant(tool: &'static Definition, corrected: &Fields) -> &'static Definition {
     let takes = |name: &str| tool.parameters().any(|p| p.argument() == name);
     let other = EXCLUSIVE
@@ -78,7 +78,7 @@ fn meant(tool: &'static Definition, corrected: &Fields) -> &'static Definition {
     other.unwrap_or(tool)
 }
 
-/// The call again, under the names of the tool, with what is corrected.
+/// The call again, under the tool's own names, with the corrections.
 fn repeat(tool: &Definition, given: &JsonObject, corrected: JsonObject) -> JsonObject {
     let has_time = EXCLUSIVE.iter().any(|name| corrected.contains_key(*name));
     let mut call = JsonObject::new();

@@ -1,4 +1,4 @@
-//! MCP over streamable HTTP, as a part of the server's router.
+//! MCP over streamable HTTP, as part of the server's router.
 
 mod owners;
 mod read;
@@ -30,16 +30,16 @@ use crate::web::{Admitted, Answer, Problem, credentials, too_many};
 use owners::Owners;
 use streams::{Calls, Streams};
 
-/// How long a session is kept that nobody uses. Clients begin another one when it has ended.
+/// How long an unused session is kept. Clients begin another one after that.
 const IDLE: Duration = Duration::from_secs(60 * 60);
 
-/// How long calls that go on may take when the server stops.
+/// How long running calls may take when the server stops.
 const LONGEST_CALL: Duration = Duration::from_secs(3);
 
-/// How long an answer that was given takes to be on its way.
+/// How long to wait for the last answers to be sent.
 const LAST_WORDS: Duration = Duration::from_millis(100);
 
-/// Who identifies callers, and whose each session is.
+/// Identifies callers and knows the owner of each session.
 #[derive(Clone)]
 struct Door {
     service: Service,
@@ -49,14 +49,14 @@ struct Door {
     calls: Calls,
 }
 
-/// The route `/mcp`. Host and origin are checked by whoever mounts it.
+/// The route `/mcp`. The router it is mounted on checks host and origin.
 pub fn routes<S>(service: &Service, shared: &Shared) -> Router<S>
 where
     S: Clone + Send + Sync + 'static,
 {
     let mut manager = LocalSessionManager::default();
     manager.session_config.keep_alive = Some(IDLE);
-    // Clients of before 2025-11-25, as Letta's is, take the empty first event of a stream for a
+    // Clients from before 2025-11-25, such as Letta's, take the empty first event of a stream for a
     // broken message, and log an error for each.
     manager.session_config.sse_retry = None;
     let sessions = Arc::new(manager);
@@ -83,8 +83,8 @@ where
         .layer(middleware::from_fn_with_state(door, admit))
 }
 
-/// A token that is cancelled a moment after we are told to stop and every call has been answered:
-/// sessions end with it, and with them what is still to be sent.
+/// A token that is cancelled a moment after stopping was requested and every call has been
+/// answered: it ends the sessions, and with them whatever is still to be sent.
 fn end_of_calls(shared: &Shared) -> CancellationToken {
     let ended = CancellationToken::new();
     let (shared, told) = (shared.clone(), ended.clone());
@@ -101,8 +101,8 @@ fn end_of_calls(shared: &Shared) -> CancellationToken {
     ended
 }
 
-/// Identifies the caller of each request, whatever session it names: a session is of use only with
-/// the key that began it.
+/// Identifies the caller of each request, whatever session it names: a session can only be used
+/// with the key that began it.
 async fn admit(State(door): State<Door>, mut request: Request, next: Next) -> Response {
     let headers = request.headers();
     let credentials = match credentials(headers) {
@@ -116,7 +116,7 @@ async fn admit(State(door): State<Door>, mut request: Request, next: Next) -> Re
     let owner = credentials.key.as_ref().map(hash_key);
     let session = headers.get(SESSION_HEADER).and_then(|v| v.to_str().ok());
     if session.is_some_and(|id| !door.owners().may_use(id, owner.as_deref())) {
-        // As for a session that there is not.
+        // The same answer as for an unknown session.
         return (StatusCode::NOT_FOUND, "Not Found: Session not found").into_response();
     }
     let session = session.map(str::to_owned);
@@ -128,7 +128,7 @@ async fn admit(State(door): State<Door>, mut request: Request, next: Next) -> Re
         (&Method::DELETE, _) => {
             let mut response = next.run(request).await;
             if response.status() == StatusCode::ACCEPTED {
-                // Clients take only these two for the end of a session.
+                // Clients only accept these two statuses as the end of a session.
                 *response.status_mut() = StatusCode::NO_CONTENT;
             }
             response
@@ -138,7 +138,7 @@ async fn admit(State(door): State<Door>, mut request: Request, next: Next) -> Re
 }
 
 impl Door {
-    /// Passes a message on once all of it is here.
+    /// Passes a message on when it has been read completely.
     async fn post(
         self,
         request: Request,
@@ -157,7 +157,7 @@ impl Door {
                 let Some(call) = self.calls.begin(&session, &asks.id).map(Arc::new) else {
                     return read::refused(&Refusal::taken(&asks.id));
                 };
-                // Whatever works on the call has it too.
+                // Whatever works on the call keeps it too.
                 parts.extensions.insert(call.clone());
                 let response = next.run(Request::from_parts(parts, body)).await;
                 response.map(|body| Body::new(Answer::new(body, call)))
@@ -167,7 +167,7 @@ impl Door {
                     let refusal = Refusal::too_large(&asks.id, limits::BEGINNING);
                     return read::with_status(StatusCode::PAYLOAD_TOO_LARGE, &refusal);
                 }
-                // The session keeps what came with its first message.
+                // The session keeps the extensions of its first message.
                 let admitted = parts.extensions.remove::<Arc<Admitted>>();
                 let request = Request::from_parts(parts, body);
                 self.begin(request, owner, next, admitted).await
@@ -176,7 +176,7 @@ impl Door {
         }
     }
 
-    /// Begins a session. It counts also if its client goes away before it has its answer.
+    /// Begins a session. It counts even if its client leaves before getting the answer.
     async fn begin(
         self,
         request: Request,
@@ -199,7 +199,7 @@ impl Door {
         })
     }
 
-    /// Opens a stream of a session, unless its owner has as many as it may have.
+    /// Opens a stream of a session, unless its owner already has as many as allowed.
     async fn stream(
         &self,
         request: Request,
@@ -208,19 +208,19 @@ impl Door {
         next: Next,
     ) -> Response {
         let Some(open) = self.streams.open(session, owner.as_deref()) else {
-            let error = too_many("as many streams of this key are open as may be");
+            let error = too_many("this key has as many open streams as it may have");
             return Problem::from(error).into_response();
         };
         let response = next.run(request).await;
         response.map(|body| Body::new(Answer::ending_with(body, open.ended(), open)))
     }
 
-    /// A panic elsewhere leaves them whole.
+    /// A panic elsewhere leaves the owners intact.
     fn owners(&self) -> MutexGuard<'_, Owners> {
         self.owners.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Notes whose a session is, and ends those that are too many with it.
+    /// Records the owner of a session, and ends those that exceed the limit.
     async fn note(&self, session: &str, owner: Option<String>) {
         let too_many = {
             let live = self.sessions.sessions.read().await;

@@ -1,4 +1,4 @@
-//! A call that is wrong, as it was meant.
+//! Corrects a wrong call to what was probably meant.
 
 use rmcp::model::JsonObject;
 use serde_json::{Value, json};
@@ -9,14 +9,14 @@ use super::tools;
 use crate::error::{Example, Result};
 use crate::schedule::nearest;
 
-/// The longest text of a call that is repeated in its correction, in bytes.
+/// The longest text of a call that its correction repeats, in bytes.
 const LONGEST: usize = 4_096;
 
-/// Arguments of which a call has one, each with a tool of its own.
+/// Arguments that exclude each other, each with a tool of its own.
 pub(super) const EXCLUSIVE: &[&str] = &["time", "cron", "every"];
 
-/// Reads the arguments of a call. What is wrong is told with the call as it was meant, if that is
-/// clear.
+/// Reads the arguments of a call. If they are wrong, the error contains the corrected call,
+/// provided it is clear what was meant.
 ///
 /// # Errors
 /// Those of [`Arguments::read`].
@@ -25,8 +25,8 @@ pub(super) fn read(tool: &'static Definition, given: &JsonObject) -> Result<Argu
         .map_err(|error| error.example_if(call(tool, given).map(Example::Json)))
 }
 
-/// The call as it was meant, if its names and kinds leave no doubt: a slip in a name, one value in a
-/// list of its own, the time of another tool.
+/// The corrected call, if its names and kinds leave no doubt: a misspelt name, a single value in a
+/// list, the time of another tool.
 fn call(tool: &Definition, call: &JsonObject) -> Option<Value> {
     let mut tool = tool;
     let mut mended = JsonObject::new();

@@ -7,8 +7,8 @@ use super::tools;
 use crate::error::{Call, CommandLine, Fields, Words};
 use crate::operations::vocabulary;
 
-/// Says fields as arguments, and operations as tools. What only the operator's shell has is said in the
-/// words of the command line.
+/// Writes fields as arguments, and operations as tools. What has no tool, such as a command of the
+/// operator's, is worded as on the command line.
 pub(super) struct Tools;
 
 impl Words for Tools {
@@ -45,7 +45,7 @@ pub(super) fn arguments(fields: &Fields) -> JsonObject {
     known.collect()
 }
 
-/// What a field is called among the arguments of tools, if one has it.
+/// The name of a field as a tool's argument, if any tool has it.
 fn argument(field: &str) -> Option<&'static str> {
     let mut known = tools::all().iter().flat_map(|t| t.parameters());
     let parameter = known.find(|p| p.field.name == field)?;
