@@ -1,14 +1,14 @@
-//! Lists, page by page.
+//! Lists, read page by page.
 
 use super::classify::RequestFailure;
 use super::http::{Http, Reply};
 use crate::http::limits;
 use crate::models::ErrorClass;
 
-/// How much is asked for at once, unless that is too large to be taken in.
+/// The number of entries requested, unless that turns out to be too large.
 const USUAL: usize = 100;
 
-/// How much is asked for at once.
+/// The number of entries to request.
 pub(super) struct PageSize {
     usual: usize,
     next: usize,
@@ -16,7 +16,7 @@ pub(super) struct PageSize {
 }
 
 impl PageSize {
-    /// So much, unless that is too large.
+    /// Starts with this many.
     pub(super) fn of(usual: usize) -> Self {
         PageSize {
             usual,
@@ -25,7 +25,7 @@ impl PageSize {
         }
     }
 
-    /// How much the last page was asked to hold.
+    /// How many entries the last page was asked for.
     pub(super) fn asked(&self) -> usize {
         self.asked
     }
@@ -38,8 +38,8 @@ impl Default for PageSize {
 }
 
 impl Http {
-    /// Asks for a page. One that is too large is asked for again with less in it, down to a single
-    /// entry, and the next one with more.
+    /// Requests a page. If it is too large, asks for a smaller one, down to a single entry, and for
+    /// more again on the next.
     pub(super) async fn page(
         &self,
         path: &str,
