@@ -1,13 +1,12 @@
 //! When a schedule fires: pure calculation over instants, zones and the three kinds of spec.
 //!
-//! Nothing here does I/O or asks for the time; whoever calls says what "now" is. Instants are UTC
-//! and cut to whole microseconds, as the database holds them.
+//! Nothing here does I/O or reads the time; callers say what "now" is. Instants are UTC and cut to
+//! whole microseconds, as the database stores them.
 //!
 //! # Daylight saving
-//! One rule ([`Zone::instant_of`]) turns a wall time into an instant everywhere: a wall time
-//! that happens twice means the first of the two, and one that is skipped means the first instant
-//! after the gap. Cron patterns that repeat within the day follow elapsed time instead; see
-//! [`CronSpec`].
+//! One rule ([`Zone::instant_of`]) turns a wall time into an instant everywhere: a wall time that
+//! happens twice means the first one, and a skipped one means the first instant after the gap. Cron
+//! patterns that repeat within the day follow elapsed time instead; see [`CronSpec`].
 
 mod backlog;
 mod cron;
@@ -50,7 +49,7 @@ fn cut(t: Timestamp) -> Timestamp {
     Timestamp::from_microsecond(t.as_microsecond()).unwrap_or(t)
 }
 
-/// What a caller wrote, quoted and short enough for an error.
+/// The caller's text, quoted and short enough for an error.
 fn shown(text: &str) -> String {
     const LONGEST: usize = 80;
     if text.chars().count() <= LONGEST {

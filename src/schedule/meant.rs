@@ -1,8 +1,8 @@
-//! What a text that can't be read was meant to say, where that leaves no doubt.
+//! Corrects texts that can't be parsed, where it is clear what was meant.
 //!
-//! An error's example is copied word for word, by language models above all. So it is the caller's
-//! own wish, written as it is understood, or there is none: whatever could mean two things, or has a
-//! word that is not known, means nothing here.
+//! An error's example is copied word for word, above all by language models. So it must be what the
+//! caller wanted, in a valid form, or there is none: a text that could mean two things, or contains
+//! an unknown word, gets no correction.
 
 mod clock;
 pub(super) mod cron;
@@ -10,11 +10,11 @@ pub(super) mod interval;
 mod place;
 pub(super) mod time;
 
-/// The longest text that is looked into, in characters.
+/// The longest text that is considered, in characters.
 const LONGEST: usize = 120;
 
-/// A text in plain characters and single spaces, without quotes around it. Chats, word processors
-/// and browsers put in dashes, spaces and stars of their own.
+/// A text in plain characters with single spaces, without quotes around it. Chats, word processors
+/// and browsers insert dashes, spaces and stars of their own.
 fn plain(text: &str) -> Option<String> {
     if text.chars().nth(LONGEST).is_some() {
         return None;
@@ -40,7 +40,7 @@ fn plain(text: &str) -> Option<String> {
     (!words.is_empty()).then(|| words.join(" "))
 }
 
-/// A whole number in digits or as a word, from nothing to ninety-nine.
+/// A whole number in digits or as a word, from zero to ninety-nine.
 pub(super) fn number(word: &str) -> Option<i64> {
     const SMALL: [&str; 20] = [
         "zero",
@@ -81,7 +81,7 @@ pub(super) fn number(word: &str) -> Option<i64> {
     }
 }
 
-/// How many: a number that may have `times`, `x` or the name of what is counted after it.
+/// A count: a number, optionally followed by `times`, `x` or the name of what is counted.
 pub(crate) fn count(text: &str, counted: &[&str]) -> Option<i64> {
     let text = plain(text)?.to_ascii_lowercase();
     let text = text.strip_prefix('#').unwrap_or(&text).trim();
@@ -93,13 +93,13 @@ pub(crate) fn count(text: &str, counted: &[&str]) -> Option<i64> {
     }
 }
 
-/// The one of some words that was meant: in another case, or with a slip of the keyboard.
+/// The word that was meant: in another case, or misspelt.
 pub(crate) fn word<'a>(text: &str, words: &[&'a str]) -> Option<&'a str> {
     let text = plain(text)?.to_ascii_lowercase();
     nearest(&text, words.iter().copied())
 }
 
-/// How many slips of the keyboard a text may have: one letter in short ones, two in long ones.
+/// How many typing errors a text may have: one in short texts, two in long ones.
 pub(super) fn most_slips(text: &str) -> usize {
     match text.chars().count() {
         0..3 => 0,
@@ -108,7 +108,7 @@ pub(super) fn most_slips(text: &str) -> usize {
     }
 }
 
-/// The one of some names that a slip of the keyboard made `text` of. `None` if there are several.
+/// The name of which `text` is a misspelling. `None` if there are several.
 pub(crate) fn nearest<'a>(text: &str, names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     if text.chars().nth(LONGEST).is_some() {
         return None;

@@ -1,5 +1,5 @@
-//! Which instants a schedule was to have, calculated from its plans alone: the account compares
-//! that with what became of them.
+//! The instants that a schedule should have had, computed from its plans alone: the account
+//! compares them with what was recorded.
 
 use std::collections::BTreeSet;
 
@@ -7,8 +7,8 @@ use jiff::Timestamp;
 
 use super::{Timetable, just_before};
 
-/// How many instants are looked at one by one where plans overlap. An overlap is only there where
-/// another program has set a `next_run` back.
+/// How many instants are compared one by one where plans overlap. They only overlap if another
+/// program has set a `next_run` back.
 const MOST: usize = 200_000;
 
 /// The instants of a schedule under one plan.
@@ -18,13 +18,13 @@ pub struct Planned {
     pub timetable: Timetable,
     /// The first instant, which may lie off the timetable.
     pub first: Timestamp,
-    /// Instants before this one.
+    /// Only instants before this one.
     pub before: Timestamp,
-    /// At most so many.
+    /// At most this many.
     pub limit: Option<u64>,
 }
 
-/// Instants that have been dealt with.
+/// Instants already counted.
 #[derive(Clone, Debug, Default)]
 pub struct Past {
     plans: Vec<Span>,
@@ -33,7 +33,7 @@ pub struct Past {
     newest: Option<Timestamp>,
 }
 
-/// The instants of a plan from the first to the newest.
+/// The instants of a plan, from the first to the newest.
 #[derive(Clone, Debug)]
 struct Span {
     timetable: Timetable,
@@ -41,7 +41,7 @@ struct Span {
     newest: Timestamp,
 }
 
-/// The instants of a plan that were not dealt with before.
+/// The instants of a plan that were not counted before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Fresh {
     /// How many.
@@ -52,7 +52,7 @@ pub struct Fresh {
     pub newest: Timestamp,
 }
 
-/// Plans overlap in more instants than can be looked at.
+/// Plans overlap in too many instants to compare.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TooMany;
 
@@ -98,7 +98,7 @@ impl Planned {
         Ok(fresh)
     }
 
-    /// Whether it is one of its instants.
+    /// Whether this is one of its instants.
     pub fn contains(&self, at: Timestamp) -> bool {
         self.span().is_some_and(|span| span.contains(at))
     }
@@ -126,7 +126,7 @@ impl Planned {
         self.timetable.passed(self.first, until, self.limit)
     }
 
-    /// How many of its instants lie up to `until`, and the newest of them.
+    /// How many of its instants are not after `until`, and the newest of them.
     fn until(&self, until: Timestamp) -> (u64, Timestamp) {
         let until = until.min(just_before(self.before));
         let passed = self.timetable.passed(self.first, until, self.limit);
@@ -155,7 +155,7 @@ impl Past {
         }
     }
 
-    /// Adds what was recorded without a plan that says so: one instant, or every one of a range.
+    /// Adds what was recorded without a plan: one instant, or every instant of a range.
     pub fn add_recorded(&mut self, first: Timestamp, newest: Timestamp) {
         self.newest = self.newest.max(Some(newest));
         match first == newest {
@@ -166,14 +166,14 @@ impl Past {
         }
     }
 
-    /// Whether an instant was dealt with.
+    /// Whether an instant is included.
     pub fn contains(&self, at: Timestamp) -> bool {
         self.points.contains(&at)
             || self.ranges.iter().any(|(a, b)| *a <= at && at <= *b)
             || self.plans.iter().any(|span| span.contains(at))
     }
 
-    /// The part of `first ..= newest` in which something was dealt with.
+    /// The part of `first ..= newest` that overlaps with what is included.
     fn overlap(&self, first: Timestamp, newest: Timestamp) -> Option<(Timestamp, Timestamp)> {
         let spans = self.plans.iter().map(|s| (s.first, s.newest));
         let points = self.points.range(first..=newest).map(|at| (*at, *at));
@@ -195,7 +195,7 @@ impl Span {
     }
 }
 
-/// How many different instants the plans have.
+/// How many distinct instants the plans have.
 ///
 /// # Errors
 /// [`TooMany`].
@@ -258,7 +258,7 @@ mod tests {
         assert_eq!(distinct(&[whole, every("10s", 7, 7, None)]), 10);
     }
 
-    /// The same, counted without any shortcut.
+    /// The same, counted without shortcuts.
     #[test]
     fn shortcuts_count_what_counting_one_by_one_counts() {
         for (step, first, before) in [

@@ -2,26 +2,26 @@
 
 use jiff::civil::Time;
 
-/// A time of day, and whether it is the end of the day that was named.
+/// A time of day, and whether it is the end of the named day.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Clock {
     pub time: Time,
-    /// `24:00`: the midnight after it.
+    /// `24:00`: the midnight after the named day.
     pub is_next_day: bool,
 }
 
-/// Whether figures alone are an hour.
+/// Whether bare digits are a time of day.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Bare {
-    /// Two of them are (`T09`), four are `hhmm` and six `hhmmss`.
+    /// Two digits are an hour (`T09`), four are `hhmm` and six `hhmmss`.
     Iso,
-    /// One or two are, as in "at 9".
+    /// One or two digits are an hour, as in "at 9".
     Hour,
     /// They are not.
     Nothing,
 }
 
-/// Lower-case words with figures and what follows them apart: `9am` as `9`, `am`.
+/// Lower-case words with digits and letters separated: `9am` as `9`, `am`.
 pub(super) fn words(text: &str) -> Vec<String> {
     let text = text.replace("a.m.", "am").replace("p.m.", "pm");
     let mut words = Vec::new();
@@ -97,7 +97,7 @@ pub(super) fn read(words: &[String], bare: Bare) -> Option<(Clock, usize)> {
     Some((Clock { time, is_next_day }, used))
 }
 
-/// Hours, minutes and seconds without anything between them.
+/// Hours, minutes and seconds written without separators.
 fn whole(figures: &str, bare: Bare) -> Option<Vec<&str>> {
     if !figures.bytes().all(|b| b.is_ascii_digit()) {
         return None;

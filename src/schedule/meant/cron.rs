@@ -1,4 +1,4 @@
-//! Cron patterns of other dialects, with a zone beside them, and in words.
+//! Cron patterns in other dialects, with a zone next to them, and in words.
 
 use super::clock::{self, Bare};
 use super::{interval, plain};
@@ -8,14 +8,14 @@ use crate::schedule::{CronSpec, Zone};
 /// What a text in place of a pattern means.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::schedule) enum Meant {
-    /// A pattern, perhaps with the zone in which it is meant.
+    /// A pattern, possibly with its time zone.
     Cron(String, Option<String>),
     /// An interval.
     Every(String),
 }
 
 impl Meant {
-    /// The fields that say so.
+    /// The fields that express it.
     pub(in crate::schedule) fn example(self) -> Example {
         match self {
             Meant::Cron(pattern, None) => fields([("cron", pattern)]),
@@ -25,8 +25,7 @@ impl Meant {
     }
 }
 
-/// A pattern that was given where another kind of time is asked for, and is one that can be read or in
-/// words.
+/// A pattern given where another kind of time is expected, either a valid one or in words.
 pub(in crate::schedule) fn pattern(text: &str) -> Option<Example> {
     if CronSpec::parse(text).is_ok() {
         return Some(Meant::Cron(plain(text)?, None).example());
@@ -37,7 +36,7 @@ pub(in crate::schedule) fn pattern(text: &str) -> Option<Example> {
     }
 }
 
-/// What a text that is no pattern means.
+/// What a text that is not a pattern means.
 pub(in crate::schedule) fn cron(text: &str) -> Option<Meant> {
     let text = plain(text)?.replace("\\*", "*");
     let text = text.split(" #").next().unwrap_or_default();
@@ -94,7 +93,7 @@ pub(crate) fn split_zone(text: &str) -> Option<(String, String)> {
     }
     let (rest, last) = text.rsplit_once(char::is_whitespace)?;
     let last = last.trim_matches(['(', ')', '[', ']']);
-    // A step has a slash too, but no zone begins with a figure or a star.
+    // A step has a slash too, but no zone begins with a digit or a star.
     let is_utc = ["utc", "gmt"]
         .iter()
         .any(|name| last.eq_ignore_ascii_case(name));
@@ -105,7 +104,7 @@ pub(crate) fn split_zone(text: &str) -> Option<(String, String)> {
     fits.then(|| (last.to_owned(), rest.trim().to_owned()))
 }
 
-/// `*/10` in a field of seconds before nothing else.
+/// `*/10` in the seconds field, with nothing else restricted.
 fn every_seconds(step: &str) -> Option<Meant> {
     let seconds: u32 = match step {
         "0" | "00" => 60,
@@ -118,8 +117,8 @@ fn every_seconds(step: &str) -> Option<Meant> {
     }
 }
 
-/// The five fields of a pattern of six whose first is second 0, unless it could be one of AWS or count
-/// its weekdays differently.
+/// The five fields of a six-field pattern that begins with second 0, unless it could be an AWS
+/// pattern or number its weekdays differently.
 pub(in crate::schedule) fn without_seconds(text: &str) -> Option<String> {
     let fields: Vec<&str> = text.split_whitespace().collect();
     let begins_at_zero = matches!(fields.as_slice(), ["0" | "00", _, _, _, _, _]);
@@ -129,8 +128,8 @@ pub(in crate::schedule) fn without_seconds(text: &str) -> Option<String> {
     }
 }
 
-/// Six fields: of Spring, Quartz and others, whose first is the second, or of AWS, whose last is the
-/// year.
+/// Six fields: of Spring, Quartz and others, where the first is the second, or of AWS, where the
+/// last is the year.
 fn six(fields: &[&str], is_aws: bool) -> Option<String> {
     let has_question = fields.contains(&"?");
     let reads = |five: &[&str]| CronSpec::parse(&five.join(" ")).is_ok();
@@ -140,8 +139,8 @@ fn six(fields: &[&str], is_aws: bool) -> Option<String> {
         (true, false) if !is_aws => without_numbers(&fields[1..]),
         (false, true) if has_question => without_numbers(&fields[..5]),
         (_, true) if is_aws => without_numbers(&fields[..5]),
-        // Both can be read. Without a question mark it is no pattern of AWS; but an hour for each
-        // minute, beside a plain time of day, leaves a doubt.
+        // Both are possible. Without a question mark it isn't an AWS pattern; but firing every
+        // minute of an hour is doubtful next to a plain time of day.
         (true, true) if !has_question => {
             let is_hourly = fields[2] == "*" && fields[1].bytes().all(|b| b.is_ascii_digit());
             (!is_hourly).then(|| fields[1..].join(" "))
@@ -150,8 +149,8 @@ fn six(fields: &[&str], is_aws: bool) -> Option<String> {
     }
 }
 
-/// Five fields without question marks. Where there are some, numbers of weekdays begin with Sunday
-/// as 1, elsewhere as 0: those mean nothing here.
+/// Five fields without question marks. In dialects that have them, weekday numbers begin with
+/// Sunday as 1, elsewhere as 0, so numbers get no correction.
 fn without_numbers(five: &[&str]) -> Option<String> {
     let (weekday, has_question) = (five.last()?, five.contains(&"?"));
     if has_question && weekday.bytes().any(|b| b.is_ascii_digit()) {
@@ -164,7 +163,7 @@ fn without_numbers(five: &[&str]) -> Option<String> {
     Some(plain.join(" "))
 }
 
-/// Five fields with the names of weekdays as they are known.
+/// Five fields with weekday names replaced by standard ones.
 fn with_names(fields: &[&str]) -> String {
     let mut fields: Vec<String> = fields.iter().map(|f| (*f).to_owned()).collect();
     if let Some(weekday) = fields.last_mut() {
@@ -189,7 +188,7 @@ fn with_names(fields: &[&str]) -> String {
 
 const NAMES: [&str; 7] = ["sun", "mon", "tue", "wed", "thu", "fri", "sat"];
 
-/// The number of a weekday, in words of two letters or more; Sunday is 0.
+/// The number of a weekday, abbreviated to two letters or more; Sunday is 0.
 fn number_of(day: &str) -> Option<usize> {
     const WHOLE: [&str; 7] = [
         "sunday",

@@ -5,10 +5,10 @@ use jiff::Span;
 use super::{number, plain};
 use crate::schedule::interval::{DAY, IntervalSpec, Step, UNITS, compact, is_capital_m, unit};
 
-/// The interval that a text means, as it is written here: `2h` for `every 2 hours`.
+/// The interval that a text means, in our syntax: `2h` for `every 2 hours`.
 pub(crate) fn interval(text: &str) -> Option<String> {
     let text = plain(text)?;
-    // Months are no interval, and nobody can tell whether minutes are meant.
+    // Months are not an interval, and it is unclear whether minutes are meant.
     if is_capital_m(&text) {
         return None;
     }
@@ -19,7 +19,7 @@ pub(crate) fn interval(text: &str) -> Option<String> {
     Some(found.text().to_owned())
 }
 
-/// What a text in lower case means, as it is written here, and whether "every" stood before it.
+/// What a lower-case text means in our syntax, and whether it began with "every".
 fn length(text: &str) -> Option<(String, bool)> {
     let mut rest = text;
     for before in [
@@ -49,7 +49,7 @@ fn length(text: &str) -> Option<(String, bool)> {
     Some((written, is_every))
 }
 
-/// `PT1H30M`, `P1D`. Months and years differ in length, and mean nothing here.
+/// `PT1H30M`, `P1D`. Months and years differ in length, so they get no correction.
 fn iso(text: &str) -> Option<String> {
     if !text.starts_with('p') {
         return None;
@@ -70,7 +70,7 @@ fn iso(text: &str) -> Option<String> {
     }
 }
 
-/// `01:30:00`. Two figures may be hours and minutes or minutes and seconds.
+/// `01:30:00`. Two numbers may be hours and minutes or minutes and seconds.
 fn clock(text: &str) -> Option<String> {
     let parts: Vec<&str> = text.split(':').collect();
     let [hours, minutes, seconds] = parts.as_slice() else {
@@ -100,7 +100,7 @@ fn in_words(text: &str, is_every: bool) -> Option<String> {
         let name = words.get(at).map(|w| w.trim_end_matches('.'));
         let step = match (name, parts.last()) {
             (Some(name), _) => unit(name).or_else(|| misspelt(name))?,
-            // `1h30` goes on with the next smaller unit.
+            // `1h30` continues with the next smaller unit.
             (None, Some((_, Step::Seconds(3_600)))) if amount < 60.0 => Step::Seconds(60),
             (None, Some((_, Step::Seconds(60)))) if amount < 60.0 => Step::Seconds(1),
             (None, _) => return None,
@@ -120,7 +120,7 @@ fn in_words(text: &str, is_every: bool) -> Option<String> {
     }
     let seconds = whole(seconds)?;
     match (parts.as_slice(), days, seconds) {
-        // One number and one unit stay what they are.
+        // One number and one unit stay as they are.
         ([(n, Step::Days(7))], ..) => Some(format!("{n}w")),
         ([(n, Step::Seconds(60))], ..) if !n.contains('.') => Some(format!("{n}m")),
         ([(n, Step::Seconds(1))], ..) if !n.contains('.') => Some(format!("{n}s")),
@@ -130,7 +130,7 @@ fn in_words(text: &str, is_every: bool) -> Option<String> {
     }
 }
 
-/// The unit that a slip of the keyboard made another word of.
+/// The unit of which a word is a misspelling.
 fn misspelt(word: &str) -> Option<Step> {
     let mut near = UNITS.iter().filter(|(names, ..)| {
         let long = names.iter().filter(|name| name.len() >= 4);
@@ -143,7 +143,7 @@ fn misspelt(word: &str) -> Option<Step> {
     near.next().is_none().then_some(*step)
 }
 
-/// Numbers and letters apart, and commas alone.
+/// Separates numbers, letters and commas.
 fn apart(text: &str) -> String {
     let mut spaced = String::with_capacity(text.len() + 8);
     let mut last = ' ';
@@ -160,7 +160,7 @@ fn apart(text: &str) -> String {
     spaced
 }
 
-/// How many of a unit, and how many words say so. `every hour` is one hour.
+/// The amount before a unit, and how many words it takes. `every hour` is one hour.
 fn amount(words: &[&str], is_every: bool) -> Option<(f64, usize)> {
     let first = *words.first()?;
     let next = words.get(1).copied().unwrap_or_default();
@@ -186,15 +186,15 @@ fn amount(words: &[&str], is_every: bool) -> Option<(f64, usize)> {
     Some((first.parse().ok().filter(|_| fits)?, 1))
 }
 
-/// A number that a fraction can be multiplied with exactly enough.
+/// A number that can be multiplied by a fraction precisely enough.
 fn worth_of(n: i64) -> Option<f64> {
     i32::try_from(n).ok().map(f64::from)
 }
 
-/// A number without a fraction, if it has none.
+/// A number without its fraction, if that is zero.
 fn whole(n: f64) -> Option<i64> {
     let fits = n.fract() == 0.0 && (0.0..1e12).contains(&n);
-    // It was just seen to fit.
+    // It was just checked that it fits.
     #[allow(clippy::cast_possible_truncation)]
     fits.then_some(n as i64)
 }

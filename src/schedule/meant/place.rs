@@ -1,4 +1,4 @@
-//! What stands after a time and says where it is meant.
+//! The place or offset after a time.
 
 use jiff::civil::DateTime;
 use jiff::tz::Offset;
@@ -6,22 +6,22 @@ use jiff::tz::Offset;
 use crate::schedule::Zone;
 use crate::schedule::zone::meant as zone;
 
-/// Where a time is meant.
+/// Where a time applies.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Place {
-    /// Nothing says so.
+    /// Nothing is given.
     Unsaid,
     /// At an offset.
     At(Offset),
     /// In a zone.
     In(Zone),
-    /// By an abbreviation, which is an offset for a part of the year in a zone.
+    /// By an abbreviation, which is an offset that a zone uses for part of the year.
     Short(Offset, Zone),
 }
 
 impl Place {
-    /// The offset that an abbreviation stands for, if the zone keeps it at that time: "EST" in July
-    /// may be either.
+    /// The place of an abbreviation, provided that the zone uses that offset at that time: "EST" in
+    /// July may be either.
     pub(super) fn certain(self, wall: DateTime) -> Option<Place> {
         match self {
             Place::Short(offset, zone) => {
@@ -33,7 +33,7 @@ impl Place {
     }
 }
 
-/// A time and what is said of its place after it; `None` if that can't be understood.
+/// A time and the place after it; `None` if that can't be understood.
 pub(super) fn split(text: &str) -> (String, Place) {
     let text = without_remark(text);
     if let Some((before, name)) = text.strip_suffix(']').and_then(|t| t.rsplit_once('['))
@@ -58,8 +58,8 @@ pub(super) fn split(text: &str) -> (String, Place) {
     (text, Place::Unsaid)
 }
 
-/// A text without brackets around its end; what JavaScript puts there after an offset, `(China
-/// Standard Time)`, is left out.
+/// A text with brackets around its end removed; what JavaScript adds after an offset, `(China
+/// Standard Time)`, is dropped.
 fn without_remark(text: &str) -> String {
     match text.strip_suffix(')').and_then(|t| t.rsplit_once(" (")) {
         Some((before, _)) if offset(before).is_some() => before.to_owned(),
@@ -74,7 +74,7 @@ fn named(name: &str) -> Option<Place> {
         let offset = Offset::from_seconds(seconds).ok()?;
         return Some(Place::Short(offset, Zone::parse(zone).ok()?));
     }
-    // A single word may as well be a word: "2027-02-01 10:00 sharp".
+    // A single word may be anything: "2027-02-01 10:00 sharp".
     if name.contains('/')
         && let Ok(zone) = Zone::parse(name)
     {

@@ -10,16 +10,16 @@ use crate::schedule::cron::{MONTHS, WEEKDAYS};
 use crate::schedule::interval::{IntervalSpec, Step};
 use crate::schedule::{Zone, cut, iso};
 
-/// A point in time that was meant.
+/// The point in time that a text means.
 #[derive(Clone, Debug, PartialEq)]
 pub(in crate::schedule) struct Meant {
-    /// When that is.
+    /// The point in time.
     pub at: Timestamp,
-    /// It as it can be read.
+    /// How to write it in a valid form.
     pub text: String,
 }
 
-/// The point in time that a text means; one without a place is meant in `zone`.
+/// The point in time that a text means; without a place it is in `zone`.
 pub(in crate::schedule) fn time(text: &str, zone: &Zone, now: Timestamp) -> Option<Meant> {
     let text = plain(text)?;
     epoch(&text)
@@ -67,7 +67,7 @@ fn from_now(text: &str, zone: &Zone, now: Timestamp) -> Option<Meant> {
     Some(Meant { at, text })
 }
 
-/// A date with a time of day, and perhaps a place.
+/// A date with a time of day, and optionally a place.
 fn on_a_day(text: &str, zone: &Zone, now: Timestamp) -> Option<Meant> {
     let (rest, place) = place::split(text);
     let here = match &place {
@@ -102,7 +102,7 @@ fn on_a_day(text: &str, zone: &Zone, now: Timestamp) -> Option<Meant> {
     }
 }
 
-/// A date and a time of day, in this order or the other.
+/// A date and a time of day, in either order.
 fn civil(text: &str, today: Date) -> Option<DateTime> {
     if let Ok(written) = iso::read(text) {
         return written.offset.is_none().then_some(written.wall);
@@ -110,7 +110,7 @@ fn civil(text: &str, today: Date) -> Option<DateTime> {
     let lower = text.to_ascii_lowercase();
     let bytes = lower.as_bytes();
     let figure = |at: usize| bytes.get(at).is_some_and(u8::is_ascii_digit);
-    // `2027-02-01T10:00`, and `_` in its place.
+    // `2027-02-01T10:00`, and with `_` instead of `T`.
     let spaced: String = lower
         .char_indices()
         .map(|(at, c)| match c {
@@ -166,16 +166,16 @@ fn date(words: &[String], today: Date) -> Option<(Date, usize)> {
         return calendar(words);
     };
     if let Some((date, used)) = calendar(&words[1..]) {
-        // A day that is not that day of the week is none at all.
+        // A date with the wrong weekday gets no correction.
         return (date.weekday() == weekday).then_some((date, used + 1));
     }
-    // On that day itself, today and in a week are both meant.
+    // On that weekday itself, both today and next week are possible.
     let ahead = weekday.since(today.weekday());
     let date = today.checked_add(Span::new().days(ahead)).ok()?;
     (ahead > 0).then_some((date, 1))
 }
 
-/// A date in figures, or with the name of its month.
+/// A date in numbers, or with the name of its month.
 fn calendar(words: &[String]) -> Option<(Date, usize)> {
     let first = words.first()?.as_str();
     if first.len() == 8 && first.bytes().all(|b| b.is_ascii_digit()) {
@@ -189,7 +189,7 @@ fn calendar(words: &[String]) -> Option<(Date, usize)> {
         if a.len() == 4 {
             return Some((of(a, b, c)?, 1));
         }
-        // Day and month, or month and day: told apart only if one of them can't be a month.
+        // Day and month, or month and day: distinguishable only if one of them can't be a month.
         let (x, y): (u8, u8) = (a.parse().ok()?, b.parse().ok()?);
         let (day, month) = match (x > 12, y > 12) {
             (true, false) => (a, b),
@@ -222,7 +222,7 @@ fn of(year: &str, month: &str, day: &str) -> Option<Date> {
     Date::new(year.parse().ok()?, month.parse().ok()?, day.parse().ok()?).ok()
 }
 
-/// A month by its name, or three letters of it and more.
+/// A month by its name, or at least the first three letters.
 fn month(word: &str) -> Option<usize> {
     let word = word.trim_end_matches('.');
     let at = MONTHS.iter().position(|name| name.starts_with(word));
