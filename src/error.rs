@@ -113,7 +113,7 @@ impl Error {
         self.example.as_ref()
     }
 
-    /// The corrected example as it is written on a command line.
+    /// The corrected example as written on a command line.
     pub fn corrected(&self) -> Option<String> {
         self.example.as_ref().map(|e| CommandLine.example(e))
     }

@@ -1,4 +1,4 @@
-//! What is decided about schedules and occurrences, each in one transaction. No SQL text.
+//! Decisions about schedules and occurrences, each in one transaction. Contains no SQL.
 
 pub(in crate::db) mod account;
 pub(in crate::db) mod anew;

@@ -1,5 +1,5 @@
-//! Every SQL statement that both stores understand, and how its rows are read. Nothing is decided
-//! here.
+//! Every SQL statement that SQLite and PostgreSQL both understand, and how its rows are read.
+//! Nothing is decided here.
 
 pub(in crate::db) mod account;
 pub(in crate::db) mod anew;

@@ -40,7 +40,7 @@ impl Scene {
         self.folder.path().join("t.db")
     }
 
-    /// What is durable, as another process sees it.
+    /// The durable rows, as another process sees them.
     fn stored(&self) -> Vec<i64> {
         let other = Connection::open(self.path()).unwrap();
         query("SELECT n FROM t ORDER BY rowid")
@@ -48,7 +48,7 @@ impl Scene {
             .unwrap()
     }
 
-    /// Keeps the thread busy until what is returned is dropped.
+    /// Keeps the thread busy until the returned sender is dropped.
     fn hold(&self, whose: Whose) -> (mpsc::Sender<()>, tokio::task::JoinHandle<Answer<()>>) {
         let (go, wait) = mpsc::channel::<()>();
         let (begun, has_begun) = mpsc::channel::<()>();
@@ -80,7 +80,7 @@ impl Scene {
         tokio::spawn(async move { engine.write(whose, job).await })
     }
 
-    /// Until so many jobs wait.
+    /// Waits until this many jobs are waiting.
     async fn until_waiting(&self, most: usize) {
         while self.engine.queues.waiting() < most {
             tokio::task::yield_now().await;
@@ -152,7 +152,7 @@ async fn the_scheduler_goes_first_and_one_of_the_faces_is_served_in_each_batch()
     let order = order.lock().unwrap().clone();
     assert_eq!(order[0], "scheduler");
     let faces: Vec<usize> = (0..order.len()).filter(|n| order[*n] == "face").collect();
-    // In the first two batches after that of the one that held all up, each of at most so many jobs.
+    // In the first two batches after the blocked one, each with a limited number of jobs.
     assert!(faces[0] <= 128 && faces[1] <= 193, "{faces:?}");
 }
 
@@ -181,7 +181,7 @@ async fn where_sqlite_ends_the_whole_transaction_the_other_jobs_run_again_each_a
         query("INSERT INTO t VALUES (1)").execute(tx)
     });
     scene.until_waiting(1).await;
-    // As a full disk does, released savepoints and all.
+    // As a full disk does, including released savepoints.
     let ends = scene.spawn(SCHEDULER, |tx| {
         query("ROLLBACK").execute(tx)?;
         query("INSERT INTO nowhere VALUES (1)").execute(tx)
@@ -294,7 +294,7 @@ async fn every_subscriber_is_notified_of_what_others_have_committed() {
     insert(Whose::Face, "INSERT INTO schedules VALUES (1)").await;
     first.changed().await;
     second.changed().await;
-    // What one scheduler does, another one hears of.
+    // A scheduler is notified of what another one does.
     insert(SCHEDULER, "UPDATE schedules SET n = 2").await;
     second.changed().await;
     insert(SCHEDULER, "INSERT INTO outbox VALUES (1)").await;

@@ -1,8 +1,8 @@
-//! Planning anew what was planned by a false clock, once the clock is right again.
+//! Replans what was planned by a wrong clock, once the clock is right again.
 //!
-//! By a clock that is ahead schedules are claimed up to the false time: the instants until then were
-//! recorded as not sent, and `next_run` lies behind them. Whatever of that is still to come is taken
-//! back here. What was sent stays sent, and its instant is not sent again.
+//! While the clock is ahead, schedules are claimed up to the wrong time: the instants until then
+//! are recorded as not sent, and `next_run` lies behind them. Whatever of that is still in the
+//! future is undone here. What was sent stays sent, and its instant is not sent again.
 
 mod books;
 mod outcomes;
@@ -24,16 +24,16 @@ use crate::db::statements::schedules::fetch;
 use crate::error::Result;
 use crate::models::{ClockRepair, IncidentKind, Lifecycle, PromptSchedule};
 
-/// How many schedules are looked at, and how many are planned anew in one transaction.
+/// How many schedules are examined, and how many are replanned, in one transaction.
 const LOOKED_AT: i64 = 500;
 const AT_ONCE: usize = 100;
 
-const DOING: &str = "plan anew what a wrong clock has planned";
+const DOING: &str = "replan what a wrong clock has planned";
 
 impl Db {
-    /// Plans anew what was planned by a clock that was ahead of `now`, and puts every time right that
-    /// was recorded by it; `None` if nothing tells of such a clock. It may be done again where it was
-    /// broken off.
+    /// Replans what was planned by a clock that was ahead of `now`, and corrects every time it
+    /// recorded; `None` if there is no sign of such a clock. It can be repeated if it was
+    /// interrupted.
     pub async fn plan_anew(&self, now: Timestamp) -> Result<Option<ClockRepair>> {
         let latest = self.latest_past().await?;
         let Some(latest) = latest.filter(|t| t.duration_since(now) > SAME && is_possible(now))
@@ -100,7 +100,7 @@ impl Db {
     }
 }
 
-/// Whether the next run of a schedule lies behind an instant of its plan that is still to come.
+/// Whether the next run of a schedule lies behind a future instant of its plan.
 fn is_beyond(schedule: &PromptSchedule, made: Made, now: Timestamp) -> bool {
     let is_live = matches!(
         schedule.lifecycle,
@@ -114,7 +114,7 @@ fn is_beyond(schedule: &PromptSchedule, made: Made, now: Timestamp) -> bool {
         || plan.is_some_and(|plan| plan.next.is_some_and(|next| next < next_run))
 }
 
-/// Plans one schedule anew. Returns how many instants are to come again; `None` if it was right.
+/// Replans one schedule. Returns how many instants will run again; `None` if it was right.
 fn plan_one(tx: &Tx<'_>, id: i64, now: Timestamp) -> sql::Result<Option<i64>> {
     let Some(schedule) = fetch(tx, id)? else {
         return Ok(None);

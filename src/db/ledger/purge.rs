@@ -1,4 +1,4 @@
-//! Purging: the texts of what is over are removed, so that they can't be read back from the file.
+//! Purging: removes the texts of what is over, so that they can't be read from the file.
 
 use std::sync::Arc;
 
@@ -18,16 +18,15 @@ use crate::models::{AgentId, By, Operation, PurgeReport, PurgeScope};
 
 const DOING: &str = "purge texts";
 
-/// What lists the numbers of the next rows that a purge is about.
+/// Lists the ids of the next rows for a purge.
 type List = fn(&Tx<'_>, &Asked, i64, i64) -> sql::Result<Vec<i64>>;
 
 impl Db {
-    /// Removes prompts, replies and error texts of what is settled, and was so `before` a time if
-    /// one is given, a part at a time: whoever else writes comes between. Rows stay, and so does the
-    /// account.
+    /// Removes prompts, replies and error texts of what is settled (before `before`, if given), a
+    /// part at a time, so that others can write in between. Rows stay, and so does the account.
     ///
     /// # Errors
-    /// If the database fails; what was purged until then stays so.
+    /// If the database fails; what was purged until then stays purged.
     pub async fn purge(
         &self,
         whose: &PurgeScope,
@@ -75,14 +74,14 @@ impl Db {
         }
         let live = self.read(DOING, move |tx| Ok(purge::count_live(tx, &asked)?));
         purged.live = live.await?;
-        // Those that only schedules referred to went with their prompts.
+        // Those that only schedules referred to were removed with their prompts.
         let gone = payloads.saturating_sub(self.count_payloads().await?);
         purged.payloads = u64::try_from(gone).unwrap_or(0);
         purged.log_in_use = clean_file(self.path.clone(), DOING).await?;
         Ok(purged)
     }
 
-    /// Purges some rows in one transaction, and notes how far it has come.
+    /// Purges some rows in one transaction, and records the progress.
     async fn purge_some(
         &self,
         noting: Noting,
@@ -99,8 +98,8 @@ impl Db {
         written.await
     }
 
-    /// Removes notices that were given up, and what they told; those still to be sent tell of a
-    /// trouble that goes on, or stay until they are sent.
+    /// Removes notices that were given up, with their texts; those still to be sent are about open
+    /// incidents, or stay until they are sent.
     async fn purge_incidents(&self, asked: &Asked, ids: &[i64]) -> Result<()> {
         let (Some(first), Some(last)) = (ids.first(), ids.last()) else {
             return Ok(());
@@ -117,7 +116,7 @@ impl Db {
         self.read(DOING, |tx| Ok(payloads::count(tx)?)).await
     }
 
-    /// The numbers of the next rows that a purge is about; `None` after the last ones.
+    /// The ids of the next rows to purge; `None` after the last ones.
     async fn next_ids(
         &self,
         list: List,
@@ -133,7 +132,7 @@ impl Db {
         Ok((!ids.is_empty()).then_some(ids))
     }
 
-    /// What a purge is noted as.
+    /// How to record a purge.
     async fn noting(&self, asked: &Asked, now: Timestamp) -> Result<Noting> {
         let (by, asked) = (self.by.clone(), asked.clone());
         let noting = self.read(DOING, move |tx| {
@@ -156,7 +155,7 @@ impl Db {
     }
 }
 
-/// How a purge is noted in the record of changes.
+/// How a purge is recorded in the record of changes.
 #[derive(Clone)]
 struct Noting {
     by: Arc<By>,
@@ -168,7 +167,7 @@ struct Noting {
 }
 
 impl Noting {
-    /// Notes how far it has come.
+    /// Records the progress.
     fn note(mut self, tx: &Tx<'_>, told: &str) -> sql::Result<Self> {
         let about = About {
             id: self.id,
@@ -186,7 +185,7 @@ fn purge_occurrence(tx: &Tx<'_>, id: i64) -> sql::Result<()> {
         return Ok(());
     };
     purge::purge_attempts(tx, id)?;
-    // Of an error its code stays, which is ours.
+    // The code of an error stays, because it is our own.
     let code = texts.error.as_ref().and_then(|e| e.split_once(':'));
     purge::purge_occurrence(tx, id, code.map(|(code, _)| code))?;
     drop_unused_payloads(tx, &texts.payload)?;

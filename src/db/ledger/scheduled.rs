@@ -1,4 +1,4 @@
-//! Schedules by their lasting identity, as callers know them that give them no numbers.
+//! Schedules by uid, for callers who don't use their ids.
 
 use uuid::Uuid;
 
@@ -9,7 +9,7 @@ use crate::error::Result;
 use crate::models::{AgentId, Occurrence, PromptSchedule};
 
 impl Db {
-    /// The schedule of an identity, and whether anything of it is still to be sent.
+    /// The schedule with a uid, and whether anything of it is still to be sent.
     pub async fn get_schedule_by_uid(&self, uid: Uuid) -> Result<Option<(PromptSchedule, bool)>> {
         self.read("look for the schedule", move |tx| {
             Ok(scheduled::fetch_with_life(tx, uid)?)
@@ -17,8 +17,7 @@ impl Db {
         .await
     }
 
-    /// An agent's schedules of which anything is still to be sent, by their numbers, after the
-    /// number given.
+    /// An agent's schedules of which anything is still to be sent, by id, after the id given.
     pub async fn list_live_schedules(
         &self,
         agent: &AgentId,
@@ -32,8 +31,8 @@ impl Db {
         .await
     }
 
-    /// What was sent to an agent of a schedule, or should have been and never was; the newest
-    /// first. One that can't be read is left out, and reported once.
+    /// What was sent to an agent by a schedule, or should have been and never was; newest first.
+    /// One that can't be read is left out, and logged once.
     pub async fn list_sent(
         &self,
         uid: Uuid,
@@ -49,7 +48,7 @@ impl Db {
         .await
     }
 
-    /// A stored request; `None` if it is gone or no text.
+    /// A stored request; `None` if it is gone or not text.
     pub async fn get_payload(&self, hash: &str) -> Result<Option<String>> {
         let hash = hash.to_owned();
         self.read("read a stored request", move |tx| {

@@ -1,4 +1,4 @@
-//! What a false clock may have planned.
+//! What a wrong clock may have planned.
 
 use jiff::Timestamp;
 use uuid::Uuid;
@@ -9,7 +9,7 @@ use crate::db::sql::{self, Row, Tx, statement};
 use crate::db::time::{DbTime, optional};
 use crate::models::{PromptSchedule, State};
 
-/// When the plan that a schedule has was made, and with which instant it began.
+/// When the current plan of a schedule was made, and its first instant.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::db) struct Made {
     /// When it was made.
@@ -18,7 +18,7 @@ pub(in crate::db) struct Made {
     pub(in crate::db) first: Timestamp,
 }
 
-/// The schedules of which a time that is past by its meaning lies after a time.
+/// Schedules with a time that must lie in the past but is later than a given time.
 pub(in crate::db) fn list_marked(tx: &Tx<'_>, now: Timestamp) -> sql::Result<Vec<Uuid>> {
     let uids: Vec<String> = statement!(
         "SELECT uid FROM occurrences WHERE finished_at > $1 \
@@ -34,7 +34,7 @@ pub(in crate::db) fn list_marked(tx: &Tx<'_>, now: Timestamp) -> sql::Result<Vec
     Ok(uids.iter().filter_map(|uid| uid.parse().ok()).collect())
 }
 
-/// The schedules after one that are ours, so many at most, with how their plans were made.
+/// Our schedules after an id, up to a number, with how their plans were made.
 pub(in crate::db) fn list_plans(
     tx: &Tx<'_>,
     after: i64,
@@ -53,7 +53,7 @@ pub(in crate::db) fn list_plans(
     .map(tx, |row| Ok((rows::schedule(row)?, made(row))))
 }
 
-/// How the plan of a schedule was made.
+/// How the current plan of a schedule was made.
 pub(in crate::db) fn fetch_made(tx: &Tx<'_>, uid: Uuid) -> sql::Result<Option<Made>> {
     let row = statement!(
         "SELECT from_at AS made_at, first_instant FROM schedule_revisions WHERE uid = $1 \
@@ -71,15 +71,15 @@ fn made(row: &Row) -> Option<Made> {
     })
 }
 
-/// When a revision began, and how many repetitions were taken then.
+/// When a revision began, and how many repetitions had been used.
 pub(in crate::db) struct Begun {
-    /// When; `None` where that can't be read.
+    /// When; `None` if that can't be read.
     pub(in crate::db) at: Option<Timestamp>,
     /// How many.
     pub(in crate::db) repetitions: i64,
 }
 
-/// When each revision of a schedule began, the oldest first.
+/// When each revision of a schedule began, oldest first.
 pub(in crate::db) fn list_begun(tx: &Tx<'_>, uid: Uuid) -> sql::Result<Vec<Begun>> {
     statement!("SELECT from_at, repetitions FROM schedule_revisions WHERE uid = $1 ORDER BY id")
         .bind(uid.to_string())
@@ -91,7 +91,7 @@ pub(in crate::db) fn list_begun(tx: &Tx<'_>, uid: Uuid) -> sql::Result<Vec<Begun
         })
 }
 
-/// The newest instant up to a time that is kept as part of a sum only.
+/// The newest pruned instant up to a time.
 pub(in crate::db) fn fetch_pruned_until(
     tx: &Tx<'_>,
     uid: Uuid,
@@ -107,8 +107,8 @@ pub(in crate::db) fn fetch_pruned_until(
     Ok(rows::lenient_time(&row, "last_at"))
 }
 
-/// Ends every plan of a schedule that ends later than `end` there; one that begins after `now` where
-/// it begins.
+/// Ends every plan of a schedule that ends later than `end` at `end`; one that begins after `now`
+/// ends where it begins.
 pub(in crate::db) fn trim_revisions(
     tx: &Tx<'_>,
     uid: Uuid,
@@ -127,19 +127,19 @@ pub(in crate::db) fn trim_revisions(
     Ok(())
 }
 
-/// What a schedule's row says of its past.
+/// What a schedule's row says about its past.
 pub(in crate::db) struct Times {
-    /// How many repetitions were taken.
+    /// How many repetitions were used.
     pub(in crate::db) repetitions: i64,
-    /// Since when it is paused.
+    /// Since when it has been paused.
     pub(in crate::db) paused_at: Option<Timestamp>,
-    /// When it was made.
+    /// When it was created.
     pub(in crate::db) created_at: Option<Timestamp>,
     /// When it last ran.
     pub(in crate::db) last_run: Option<Timestamp>,
 }
 
-/// Writes what a schedule's row says of its past.
+/// Writes what a schedule's row says about its past.
 pub(in crate::db) fn write_times(tx: &Tx<'_>, id: i64, times: &Times) -> sql::Result<()> {
     statement!(change_schedule!(
         "repetitions = $2, paused_at = $3, created_at = $4, last_run = $5",
@@ -156,17 +156,17 @@ pub(in crate::db) fn write_times(tx: &Tx<'_>, id: i64, times: &Times) -> sql::Re
 
 /// A recorded outcome of one instant, or of a range.
 pub(in crate::db) struct Recorded {
-    /// Its number.
+    /// Its id.
     pub(in crate::db) id: i64,
     /// The first instant.
     pub(in crate::db) first: Timestamp,
-    /// The last one.
+    /// The last instant.
     pub(in crate::db) newest: Timestamp,
-    /// How many they are.
+    /// How many instants there are.
     pub(in crate::db) count: i64,
-    /// The outcome, if it is one that we know.
+    /// The outcome, if it is a known one.
     pub(in crate::db) state: Option<State>,
-    /// Why it is that.
+    /// The reason.
     pub(in crate::db) reason: Option<String>,
     /// What was sent.
     pub(in crate::db) payload: Option<String>,
@@ -174,8 +174,8 @@ pub(in crate::db) struct Recorded {
     pub(in crate::db) finished_at: Option<Timestamp>,
 }
 
-/// The outcomes of the instants of a schedule that are still to come, and of those before them from
-/// the newest on that has surely passed, in order; without those that can't be read.
+/// The outcomes of a schedule's future instants, and of earlier ones back to the newest that has
+/// certainly passed, in order, without those that can't be read.
 pub(in crate::db) fn list_recorded(
     tx: &Tx<'_>,
     uid: Uuid,
@@ -209,7 +209,7 @@ fn recorded(row: &Row) -> Option<Recorded> {
     })
 }
 
-/// Leaves of a range what has passed.
+/// Reduces a range to what has passed.
 pub(in crate::db) fn shorten(
     tx: &Tx<'_>,
     id: i64,

@@ -1,4 +1,4 @@
-//! Removing the texts of what is over.
+//! Removes the texts of what is over.
 
 use std::ops::RangeInclusive;
 
@@ -11,7 +11,7 @@ use crate::db::sql::{self, Query, Tx, statement};
 use crate::db::time::optional;
 use crate::models::AgentId;
 
-/// Whose texts are removed: a schedule's, an agent's, and of them what was settled before a time.
+/// Which texts to remove: of a schedule or an agent, optionally only those settled before a time.
 #[derive(Clone, Debug, Default)]
 pub(in crate::db) struct Asked {
     /// The schedule.
@@ -23,27 +23,27 @@ pub(in crate::db) struct Asked {
 }
 
 impl Asked {
-    /// Gives a question `$1` and `$2`, which are whose.
+    /// Binds `$1` and `$2`, the schedule and the agent.
     fn bind_whose<'q>(&self, question: Query<'q>) -> Query<'q> {
         question
             .bind(self.uid.map(|uid| uid.to_string()))
             .bind(self.agent_id.as_ref().map(AgentId::as_str))
     }
 
-    /// Gives a question those, and `$3`.
+    /// Binds those, and `$3`.
     fn bind<'q>(&self, question: Query<'q>) -> Query<'q> {
         self.bind_whose(question).bind(optional(self.before))
     }
 }
 
-/// Whether a row with `uid` and `agent_id` is asked for.
+/// Whether a row with `uid` and `agent_id` is selected.
 macro_rules! is_theirs {
     () => {
         "($1 IS NULL OR uid = $1) AND ($2 IS NULL OR agent_id = $2)"
     };
 }
 
-/// The numbers of settled occurrences after one, so many at most.
+/// The ids of settled occurrences after one, up to a number.
 pub(in crate::db) fn list_settled(
     tx: &Tx<'_>,
     asked: &Asked,
@@ -58,8 +58,8 @@ pub(in crate::db) fn list_settled(
     asked.bind(question).bind(after).bind(most).all(tx)
 }
 
-/// The numbers of schedules after one that are over with all that was sent of them, and have a
-/// prompt, so many at most.
+/// The ids of schedules after one that are over, with everything they sent, and have a prompt, up
+/// to a number.
 pub(in crate::db) fn list_over(
     tx: &Tx<'_>,
     asked: &Asked,
@@ -78,7 +78,7 @@ pub(in crate::db) fn list_over(
     asked.bind(question).bind(after).bind(most).all(tx)
 }
 
-/// Whether an incident is over, or of schedules that are, and asked for.
+/// Whether an incident is over or belongs to schedules that are, and is selected.
 macro_rules! is_past_trouble {
     () => {
         concat!(
@@ -97,7 +97,7 @@ macro_rules! is_past_trouble {
     };
 }
 
-/// The numbers of incidents after one that are past, so many at most.
+/// The ids of such incidents after one, up to a number.
 pub(in crate::db) fn list_incidents(
     tx: &Tx<'_>,
     asked: &Asked,
@@ -112,7 +112,7 @@ pub(in crate::db) fn list_incidents(
     asked.bind(question).bind(after).bind(most).all(tx)
 }
 
-/// Deletes the notices that were given up of incidents that are past, of these numbers.
+/// Deletes the notices that were given up of such incidents, with these ids.
 pub(in crate::db) fn delete_notices(
     tx: &Tx<'_>,
     asked: &Asked,
@@ -132,7 +132,7 @@ pub(in crate::db) fn delete_notices(
     Ok(())
 }
 
-/// Removes what those incidents tell.
+/// Removes the texts of those incidents.
 pub(in crate::db) fn purge_incidents(
     tx: &Tx<'_>,
     asked: &Asked,
@@ -163,13 +163,13 @@ pub(in crate::db) fn count_live(tx: &Tx<'_>, asked: &Asked) -> sql::Result<i64> 
 
 /// A schedule whose texts are removed.
 pub(in crate::db) struct Whose {
-    /// Its number, if that can be read.
+    /// Its id, if readable.
     pub(in crate::db) id: Option<i64>,
-    /// Whom it is for.
+    /// Its agent.
     pub(in crate::db) agent_id: Option<String>,
 }
 
-/// The schedule of an identity.
+/// The schedule with a uid.
 pub(in crate::db) fn fetch_schedule(tx: &Tx<'_>, uid: Uuid) -> sql::Result<Option<Whose>> {
     let row = statement!("SELECT id, agent_id FROM schedules WHERE uid = $1")
         .bind(uid.to_string())
@@ -191,11 +191,11 @@ pub(in crate::db) fn purge_schedule(tx: &Tx<'_>, id: i64) -> sql::Result<()> {
     Ok(())
 }
 
-/// What an occurrence says and refers to.
+/// The texts of an occurrence.
 pub(in crate::db) struct Texts {
     /// What was sent.
     pub(in crate::db) payload: Option<String>,
-    /// What became of it, where that went wrong.
+    /// Its error, if there is one.
     pub(in crate::db) error: Option<String>,
 }
 
@@ -210,7 +210,7 @@ pub(in crate::db) fn fetch_texts(tx: &Tx<'_>, id: i64) -> sql::Result<Option<Tex
     }))
 }
 
-/// Removes the texts of an occurrence, but for what is given of its error.
+/// Removes the texts of an occurrence, except the given part of its error.
 pub(in crate::db) fn purge_occurrence(
     tx: &Tx<'_>,
     id: i64,

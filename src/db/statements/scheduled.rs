@@ -1,4 +1,4 @@
-//! Schedules and what was sent of them, by their lasting identity.
+//! Schedules and their deliveries, by uid.
 
 use uuid::Uuid;
 
@@ -6,8 +6,8 @@ use super::rows::{self, occurrence_columns, schedule_columns};
 use crate::db::sql::{self, Tx, statement};
 use crate::models::{AgentId, Occurrence, PromptSchedule, UnreadableOccurrence};
 
-/// What is still to be sent: what will run, is paused, or has finished with its last instant on
-/// the way.
+/// Whether anything is still to be sent: the schedule will run, is paused, or its last prompt is
+/// still open.
 macro_rules! live {
     () => {
         "(lifecycle IN ('active', 'paused') OR (lifecycle = 'finished' AND EXISTS \
@@ -17,7 +17,7 @@ macro_rules! live {
     };
 }
 
-/// The schedule of an identity, and whether anything of it is still to be sent.
+/// The schedule with a uid, and whether anything of it is still to be sent.
 pub(in crate::db) fn fetch_with_life(
     tx: &Tx<'_>,
     uid: Uuid,
@@ -35,7 +35,7 @@ pub(in crate::db) fn fetch_with_life(
         .transpose()
 }
 
-/// An agent's schedules of which anything is still to be sent, by their numbers, after one.
+/// An agent's schedules of which anything is still to be sent, by id, after one.
 pub(in crate::db) fn list_live(
     tx: &Tx<'_>,
     agent: &AgentId,
@@ -56,7 +56,7 @@ pub(in crate::db) fn list_live(
     .map(tx, rows::schedule)
 }
 
-/// What was sent to an agent of a schedule, or should have been and never was; the newest first.
+/// What was sent to an agent by a schedule, or should have been and never was; newest first.
 pub(in crate::db) fn list_sent(
     tx: &Tx<'_>,
     uid: Uuid,

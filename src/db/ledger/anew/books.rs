@@ -1,5 +1,5 @@
-//! Putting the books of one schedule in order: outcomes of instants that are still to come are taken
-//! back, and its revisions say what is left.
+//! Corrects the records of one schedule: outcomes of future instants are undone, and its revisions
+//! describe what is left.
 
 use std::collections::BTreeSet;
 
@@ -17,8 +17,8 @@ use crate::db::statements::schedules::write_plan;
 use crate::models::{Lifecycle, Plan, PromptSchedule, ScheduleType, State};
 use crate::schedule::{Planned, Spec, Timetable, just_after, just_before, timetable_of};
 
-/// Puts the books of a schedule in order as of `now`. Returns how many instants that were recorded
-/// as not sent are to come again; `None` if nothing had to be changed.
+/// Corrects the records of a schedule as of `now`. Returns how many instants recorded as not sent
+/// will run again; `None` if nothing had to be changed.
 pub(super) fn balance(
     tx: &Tx<'_>,
     schedule: &PromptSchedule,
@@ -31,7 +31,7 @@ pub(super) fn balance(
     let recorded = anew::list_recorded(tx, uid, now)?;
     let is_once = schedule.schedule_type == ScheduleType::Once.as_str();
     let is_wrong = |entry: &Recorded| {
-        // By the right clock a one-shot may be in time.
+        // By the right clock, a one-shot may still be in time.
         let missed = is_once && entry.state == Some(State::Missed);
         entry.is_unsent()
             && (entry.newest > now || (missed && entry.finished_at.is_some_and(|t| t > now)))
@@ -74,7 +74,7 @@ pub(super) fn balance(
     let back = take_back(tx, &wrong, &passed, now)?;
     anew::trim_revisions(tx, uid, now, just_after(now))?;
     if from_now.is_new && made.first > now {
-        // Nothing is left of a plan that is counted anew: the next run may lie behind its first one.
+        // Nothing is left of a plan that starts over: the next run may lie behind its first one.
         end_open(tx, uid, None)?;
     }
     let lifecycle = match (schedule.lifecycle, next) {
@@ -88,7 +88,7 @@ pub(super) fn balance(
         (None, last) => kept.last().map(|e| e.newest).or(last).unwrap_or(now),
     };
     let plan = from_now.plan(schedule, next_run);
-    // The plan as it was ends here: the row says where that is.
+    // The old plan ends here: the row says where.
     write_plan(tx, schedule.id, &plan, lifecycle)?;
     let repetitions = match schedule.max_repetitions {
         Some(_) => taken,
@@ -102,7 +102,7 @@ pub(super) fn balance(
     Ok(Some(back))
 }
 
-/// The same of a schedule that will not run: only its books are put in order.
+/// The same for a schedule that will not run: only its records are corrected.
 fn end_books(
     tx: &Tx<'_>,
     schedule: &PromptSchedule,
@@ -127,7 +127,7 @@ fn end_books(
     Ok(Some(0))
 }
 
-/// When the schedule was last to fire: what its row says may be unreadable by now.
+/// The latest known timetable of the schedule: its row may be unreadable by now.
 fn latest_timetable(schedule: &PromptSchedule, revisions: &[Dated]) -> Option<Timetable> {
     timetable_of(schedule).ok().or_else(|| {
         let mut latest_first = revisions.iter().rev();
@@ -136,7 +136,7 @@ fn latest_timetable(schedule: &PromptSchedule, revisions: &[Dated]) -> Option<Ti
     })
 }
 
-/// A revision with when it was made and how many repetitions were taken then.
+/// A revision, with when it was made and how many repetitions had been used.
 struct Dated {
     at: Timestamp,
     repetitions: i64,
@@ -161,7 +161,7 @@ fn plans_of(revisions: &[Dated]) -> Vec<Planned> {
     revisions.iter().filter_map(planned).collect()
 }
 
-/// How many repetitions were taken up to now, by the last plan that was made by a right clock.
+/// How many repetitions have been used by now, according to the last plan made by a right clock.
 fn taken(
     from_now: &FromNow,
     revisions: &[Dated],
@@ -185,7 +185,7 @@ fn taken(
     if is_due && wrong.is_empty() {
         return schedule.repetitions;
     }
-    // Instants that passed during a pause used up none.
+    // Instants that passed during a pause used none.
     let paused = wrong.iter().any(|e| e.reason.as_deref() == Some(PASSED));
     let until = match schedule.paused_at.filter(|_| paused) {
         Some(paused_at) => just_before(paused_at.min(now)),
@@ -195,8 +195,8 @@ fn taken(
     right.repetitions.saturating_add(to_i64(passed.count))
 }
 
-/// The first instant of the plan that has no outcome. `settled` is the newest that has one apart
-/// from those that are kept.
+/// The first instant of the plan without an outcome. `settled` is the newest one with an outcome,
+/// apart from those that are kept.
 fn next_of(
     from_now: &FromNow,
     made: Made,
@@ -218,7 +218,7 @@ fn next_of(
     next
 }
 
-/// Records as planned what was sent of instants that are still to come, in as few plans as will do.
+/// Records as planned what was sent for future instants, in as few plans as possible.
 fn keep_sent(
     tx: &Tx<'_>,
     uid: Uuid,

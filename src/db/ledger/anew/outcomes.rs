@@ -1,4 +1,4 @@
-//! Outcomes of instants, as far as a clock that is set back concerns them.
+//! Outcomes of instants that a clock set back affects.
 
 use jiff::Timestamp;
 
@@ -21,7 +21,8 @@ impl Recorded {
     }
 }
 
-/// Takes back what is wrong of these outcomes: of a range that has begun, what has passed stays.
+/// Undoes what is wrong in these outcomes: of a range that has begun, the part that has passed
+/// stays.
 pub(super) fn take_back(
     tx: &Tx<'_>,
     wrong: &[Recorded],
@@ -47,7 +48,7 @@ pub(super) fn take_back(
     Ok(back)
 }
 
-/// Of each of these outcomes what has passed: the newest instant up to now, and how many they are.
+/// The part of each outcome that has passed: its newest instant up to now, and the count.
 pub(super) fn parts_passed(
     wrong: &[Recorded],
     kept: &[Recorded],

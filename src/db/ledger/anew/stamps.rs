@@ -1,5 +1,5 @@
-//! Times that say when something happened, and lie in the future: they were written by a clock that
-//! was wrong. What is counted from them is counted from now.
+//! Times of past events that lie in the future, because a wrong clock wrote them. Whatever is
+//! counted from them is counted from now.
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -11,10 +11,10 @@ use crate::db::statements::stamps;
 /// How far the clocks of programs that write local time may be ahead of ours.
 const LOCAL_TIME: SignedDuration = SignedDuration::from_hours(24);
 
-/// Puts every time right that lies after `now` and can't.
+/// Corrects every time after `now` that can't be right.
 pub(super) fn put_right(tx: &Tx<'_>, now: Timestamp) -> sql::Result<()> {
     renew_deadlines(tx, now)?;
-    // It was given up by the false clock.
+    // The wrong clock gave it up.
     stamps::take_up(tx, now)?;
     stamps::set_sent_back(tx, now)?;
     stamps::bring_forward(tx, now)?;
@@ -26,7 +26,7 @@ pub(super) fn put_right(tx: &Tx<'_>, now: Timestamp) -> sql::Result<()> {
     stamps::limit_pings(tx, later(now, PING_LIFE))
 }
 
-/// Lets the retries of what is open end as long after now as they were to end after they began.
+/// Moves the end of retries of open occurrences, keeping the time they had from their beginning.
 fn renew_deadlines(tx: &Tx<'_>, now: Timestamp) -> sql::Result<()> {
     for open in stamps::list_deadlines(tx, now)? {
         let Some(begun_at) = open.begun_at.filter(|begun_at| *begun_at > now) else {

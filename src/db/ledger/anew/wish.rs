@@ -1,4 +1,4 @@
-//! What a schedule is to do from now on, whatever a false clock has made of it.
+//! What a schedule should do from now on, whatever a wrong clock has made of it.
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -7,23 +7,23 @@ use crate::db::statements::anew::Made;
 use crate::models::{Plan, PromptSchedule};
 use crate::schedule::{Spec, Timetable, timetable_of};
 
-/// A schedule made by a clock that was ahead by more than this had no other times in mind than those
-/// counted from it: nobody plans for so far ahead.
+/// If a schedule was made by a clock further ahead than this, its times were counted from that
+/// clock: nobody plans that far ahead.
 const FAR: SignedDuration = SignedDuration::from_hours(30 * 24);
 
 /// A plan from now on.
 pub(super) struct FromNow {
-    /// When it fires.
+    /// When it runs.
     pub(super) timetable: Timetable,
-    /// A start of its own that is still to come.
+    /// A start time that is still in the future.
     pub(super) start_at: Option<Timestamp>,
-    /// The first instant after now, if nothing is known of what became of it.
+    /// The first instant after now, if nothing is known about its outcome.
     pub(super) next: Option<Timestamp>,
-    /// Whether it is counted anew, since the false clock's time is what it was counted from.
+    /// Whether it starts over, because it was counted from the wrong clock's time.
     pub(super) is_new: bool,
 }
 
-/// What a schedule is to do from `now` on; `None` if it can't be read.
+/// What a schedule should do from `now` on; `None` if it can't be read.
 pub(super) fn planned_from(
     schedule: &PromptSchedule,
     made: Made,
@@ -32,7 +32,7 @@ pub(super) fn planned_from(
     let mut timetable = timetable_of(schedule).ok()?;
     let mut start_at = schedule.start_at;
     let ahead = made.at.duration_since(now);
-    // What lay before the false time already when it was noted was not counted from that.
+    // A time before the wrong clock's own was not counted from it.
     let is_counted = |time: Timestamp| time >= made.at;
     let is_new = ahead > SignedDuration::ZERO && is_counted(made.first);
     let back = |time: Timestamp| time.checked_sub(ahead).unwrap_or(time);
