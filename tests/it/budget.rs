@@ -139,7 +139,7 @@ async fn an_agent_may_register_so_often_in_a_day_also_what_it_cancels_at_once() 
     let refused = world.service.register(&asked).await.unwrap_err();
     assert_eq!(refused.code(), Code::BudgetExceeded);
     assert!(
-        refused.to_string().contains("cancelled among them"),
+        refused.to_string().contains("including cancelled ones"),
         "{refused}"
     );
     operator.register(&asked).await.unwrap();

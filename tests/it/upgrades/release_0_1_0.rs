@@ -315,7 +315,7 @@ async fn refused(path: &Path, why: &str) {
     let text = error.to_string();
     for said in [
         why,
-        "between two releases",
+        "development version",
         "version 0.1.0",
         path.to_str().unwrap(),
     ] {
@@ -358,7 +358,7 @@ async fn a_file_of_a_commit_around_0_1_0_is_refused_in_words_and_stays_as_it_is(
     refused(&path, "its migration 9 is half done").await;
     let change = "INSERT INTO install VALUES (1, '10000000-0000-4000-8000-000000000000', 7)";
     let path = changed(folder, "begun", 9, change).await;
-    refused(&path, "begun before version 0.1.0").await;
+    refused(&path, "created before version 0.1.0").await;
 
     let path = folder.join("today");
     for change in [
