@@ -47,7 +47,7 @@ pub(super) fn install(settings: &Settings, plugins: &Path, copy: bool) -> Result
     for file in FILES {
         check_ours(&folder.join(file.name), file.mark)?;
     }
-    make_folder(&folder).map_err(|e| unusable("make the folder", &folder, e))?;
+    make_folder(&folder).map_err(|e| unusable("create the folder", &folder, e))?;
     let settings_file = folder.join(PLUGIN_FILE);
     let wanted = wanted(settings)?;
     let before = read_if_there(&settings_file)?;

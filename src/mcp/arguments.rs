@@ -312,7 +312,7 @@ mod tests {
         let text = error.to_string();
         assert_eq!(error.code(), Code::Usage);
         assert!(
-            text.contains("\"schedule\"") && text.contains("Is schedule_id meant?"),
+            text.contains("\"schedule\"") && text.contains("Did you mean schedule_id?"),
             "{text}"
         );
     }

@@ -78,8 +78,8 @@ fn who(c: &Circumstances) -> String {
         who.push_str(&format!(" {name:?}"));
     }
     match (c.trigger, c.firing) {
-        (Trigger::Manual, _) => who.push_str(", run by hand"),
-        (Trigger::Schedule, Some(n)) => who.push_str(&format!(", firing {n}")),
+        (Trigger::Manual, _) => who.push_str(", manual run"),
+        (Trigger::Schedule, Some(n)) => who.push_str(&format!(", run {n}")),
         (Trigger::Schedule, None) => {}
     }
     who
@@ -141,7 +141,7 @@ mod tests {
             envelope(&odd(&Zone::utc())).as_deref(),
             Some(
                 "[promptyoself: scheduled for 2026-03-01 09:00:00 +00:00, sent 2026-03-01 \
-                 12:00:00 +00:00; stands for 3 firings since 2026-03-01 08:00:00 +00:00; try 2]"
+                 12:00:00 +00:00; stands for 3 runs since 2026-03-01 08:00:00 +00:00; try 2]"
             )
         );
     }

@@ -72,7 +72,7 @@ fn in_figures(text: &str, zone: &Zone, now: Timestamp) -> Reading {
                 ),
             )));
         }
-        Err(Unread::NoSuchDate) => "there is no such date",
+        Err(Unread::NoSuchDate) => "check the month and the day",
         Err(Unread::NoSuchTime) => "hours go from 00 to 23, minutes and seconds from 00 to 59",
         Err(Unread::NoSuchOffset) => "an offset is at most ±23:59",
     };

@@ -32,7 +32,7 @@ const REGISTRATIONS: &[(&[&str], &str, &str)] = &[
     (
         &["--time", "2026-02-30"],
         "time_invalid",
-        "there is no such date",
+        "check the month and the day",
     ),
     (
         &["--time", "2099-01-01 25:00"],

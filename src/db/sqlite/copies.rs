@@ -29,8 +29,8 @@ impl Db {
     /// # Errors
     /// [`Code::FileUnusable`] if the file exists or can't be created, and those of the database.
     pub async fn back_up(&self, to: &Path) -> Result<i64> {
-        for_sqlite(to).map_err(|e| unusable(to, "make the backup", e))?;
-        create_new_private(to).map_err(|e| unusable(to, "make the backup", e))?;
+        for_sqlite(to).map_err(|e| unusable(to, "create the backup", e))?;
+        create_new_private(to).map_err(|e| unusable(to, "create the backup", e))?;
         let copied = self.copy_and_check(to).await;
         if copied.is_err() {
             let _ = std::fs::remove_file(to);
@@ -41,7 +41,7 @@ impl Db {
     async fn copy_and_check(&self, to: &Path) -> Result<i64> {
         let (path, to) = (self.path.clone(), to.to_owned());
         apart(move || {
-            let name = for_sqlite(&to).map_err(|e| unusable(&to, "make the backup", e))?;
+            let name = for_sqlite(&to).map_err(|e| unusable(&to, "create the backup", e))?;
             // On a connection of its own, so that others can write meanwhile.
             worded(&path, "back it up", || {
                 let connection = connect(&path, Access::Write)?;
@@ -176,10 +176,10 @@ async fn prepare(
 
 /// Copies a backup to where it is prepared.
 fn copy(from: &Path, coming: &Path) -> Result<()> {
-    create_new_private(coming).map_err(|e| unusable(coming, "make the database", e))?;
+    create_new_private(coming).map_err(|e| unusable(coming, "create the database", e))?;
     let connection = look_at(from)?;
     let tx = &Tx::on(&connection);
-    let name = for_sqlite(coming).map_err(|e| unusable(coming, "make the database", e))?;
+    let name = for_sqlite(coming).map_err(|e| unusable(coming, "create the database", e))?;
     // The copy is another file, but SQLite considers it a change of this one.
     worded(from, "read the backup", || {
         query("PRAGMA query_only = OFF").execute(tx)?;

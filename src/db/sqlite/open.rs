@@ -220,7 +220,7 @@ fn create_private(path: &Path) -> Result<()> {
     match create_new_private(path) {
         Ok(_) => Ok(()),
         Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
-        Err(e) => Err(unusable(path, "make", e)),
+        Err(e) => Err(unusable(path, "create", e)),
     }
 }
 

@@ -159,8 +159,8 @@ fn holds_plain_key(text: &[u8]) -> bool {
 pub(super) fn misplaced_key() -> Error {
     Error::new(
         Code::KeyInvalid,
-        "a promptyoself key was sent where it would be passed on to Letta: under /v1, \
-         Authorization is for Letta's password; send a promptyoself key as X-Promptyoself-Key",
+        "one of our keys was sent where it would be passed on to Letta: under /v1, Authorization is \
+         for Letta's password; send our key as X-Promptyoself-Key",
     )
     .example(shell("X-Promptyoself-Key: pys_…"))
 }

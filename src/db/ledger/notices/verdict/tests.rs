@@ -77,7 +77,7 @@ fn a_dead_prompt_is_its_schedules_trouble_and_over_with_it() {
     let goes_on = steps_after(&settled(State::Dead, &verdict, false), Around::default());
     assert_eq!(goes_on, [Close(NeedsHuman, DEAD), Open(trouble)]);
     let last = steps_after(&settled(State::Dead, &verdict, true), Around::default());
-    let over = OpenEnded(trouble, "nothing more comes of its schedule");
+    let over = OpenEnded(trouble, "its schedule sends nothing more");
     assert_eq!(last, [Close(NeedsHuman, DEAD), over, CloseOfEnded]);
 }
 
