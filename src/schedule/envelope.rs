@@ -147,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn a_full_line_names_the_schedule_the_firing_the_zone_and_the_way_to_stop_it() {
+    fn a_full_line_names_the_schedule_the_run_the_zone_and_the_way_to_stop_it() {
         let berlin = Zone::parse("Europe/Berlin").unwrap();
         let full = Circumstances {
             style: EnvelopeStyle::Full,
@@ -156,7 +156,7 @@ mod tests {
         assert_eq!(
             envelope(&full).as_deref(),
             Some(
-                "[promptyoself: schedule 7 \"tea\", firing 12; scheduled for 2026-03-01 10:00:00 \
+                "[promptyoself: schedule 7 \"tea\", run 12; scheduled for 2026-03-01 10:00:00 \
                  +01:00 Europe/Berlin, sent 2026-03-01 10:00:00 +01:00; to stop it: promptyoself \
                  cancel --id 7]"
             )
