@@ -439,11 +439,23 @@ pub const DELIVERY: &[Parameter] = &[takes(&ENVELOPE), takes(&MAX_AGE)];
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::{CommandLine, Words};
     use crate::operations;
 
     fn all() -> impl Iterator<Item = &'static Field> {
         let operations = operations::ALL.iter();
         operations.flat_map(|o| o.parameters()).map(|p| p.field)
+    }
+
+    #[test]
+    fn errors_name_the_flag_that_a_field_has() {
+        let mut others = 0;
+        for field in all() {
+            let flag = field.flag.unwrap_or(field.name).replace('_', "-");
+            assert_eq!(CommandLine.field(field.name), format!("--{flag}"));
+            others += usize::from(field.flag.is_some());
+        }
+        assert!(others > 0);
     }
 
     #[test]

@@ -31,7 +31,7 @@ pub fn id(values: &Values) -> Result<i64> {
 /// [`Code::IdInvalid`].
 pub fn schedule_filter(values: &Values) -> Result<Option<i64>> {
     match values.text(&SCHEDULE_FILTER) {
-        Some(text) => schedule_number(&ID, Some(&text)).map(Some),
+        Some(text) => schedule_number(&SCHEDULE_FILTER, Some(&text)).map(Some),
         None => Ok(None),
     }
 }
@@ -101,6 +101,14 @@ mod tests {
             assert_eq!(code(id(bad)), Code::IdInvalid, "{bad:?}");
         }
         assert_eq!(code(super::id(&Values::default())), Code::IdInvalid);
+    }
+
+    #[test]
+    fn a_filter_is_called_as_its_flag_on_a_command_line() {
+        let error = schedule_filter(&Values::default().with(&SCHEDULE_FILTER, "no. 5"));
+        let error = error.unwrap_err();
+        assert!(error.to_string().contains("give --id with"), "{error}");
+        assert_eq!(error.corrected().as_deref(), Some("--id 5"));
     }
 
     #[test]
