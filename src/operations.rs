@@ -12,6 +12,7 @@ pub mod reading;
 mod schedules;
 mod status;
 pub mod strict;
+pub mod text;
 mod values;
 pub mod vocabulary;
 

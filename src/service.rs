@@ -3,7 +3,6 @@
 
 mod accounts;
 pub mod answers;
-pub mod asked;
 mod bounds;
 mod budget;
 mod changes;

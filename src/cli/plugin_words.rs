@@ -92,8 +92,8 @@ fn is_operators(example: &Example) -> bool {
 /// An example in the form of the call.
 fn in_form(example: &Example, form: Form) -> String {
     let (tool, arguments) = match example {
-        Example::Fields(fields) => (None, fields.clone()),
-        Example::Call(call) => (Some(&*call.operation), call.fields.clone()),
+        Example::Fields(fields) => (None, as_arguments(fields)),
+        Example::Call(call) => (Some(&*call.operation), as_arguments(&call.fields)),
         Example::Line(words) => match words.split_first() {
             Some((tool, flags)) => (Some(tool.as_str()), arguments(tool, flags)),
             None => (None, Fields::new()),
@@ -129,6 +129,16 @@ fn in_form(example: &Example, form: Form) -> String {
         Some(tool) => format!("{tool} {written}"),
         None => written,
     }
+}
+
+/// Fields under the names of their flags.
+fn as_arguments(fields: &Fields) -> Fields {
+    let renamed = fields.iter().map(|(name, value)| {
+        let flag = CommandLine.field(name);
+        let name = flag.trim_start_matches('-').replace('-', "_");
+        (name.into(), value.clone())
+    });
+    renamed.collect()
 }
 
 /// Flags and their values as arguments of a tool.
@@ -231,6 +241,13 @@ mod tests {
                 "max_repetitions=10",
                 "{'max_repetitions': 10}",
                 r#"{"max_repetitions":10}"#,
+            ),
+            (
+                fields([("schedule_id", 5)]),
+                "--id 5",
+                "id=5",
+                "{'id': 5}",
+                r#"{"id":5}"#,
             ),
             (
                 call("list").with("all", true).into(),

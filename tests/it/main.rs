@@ -40,6 +40,7 @@ mod paging;
 mod paused;
 mod plans;
 mod plugin_install;
+mod policies;
 mod printed;
 mod program;
 mod python;

@@ -101,7 +101,11 @@ async fn read_id(request: &mut Request) -> Result<i64, Problem> {
         Err(_) => String::new(),
     };
     let plain = text.bytes().all(|b| b.is_ascii_digit());
-    match text.parse().ok().filter(|id| plain && *id >= 1) {
+    match text
+        .parse()
+        .ok()
+        .filter(|id| plain && ID.kind.numbers().contains(id))
+    {
         Some(id) => Ok(id),
         None => {
             let text: String = text.chars().take(80).collect();
