@@ -188,12 +188,7 @@ async fn preview(ctx: &Context, operation: &'static Operation, values: &Values) 
         None => {
             let (when, count) = (reading::when(values)?, reading::count(values)?);
             let zone = Zone::parse(&ctx.settings.timezone)?;
-            to_json(&service::preview_runs(
-                &when,
-                count,
-                &zone,
-                ctx.clock.now(),
-            )?)?
+            to_json(&service::preview(&when, count, &zone, ctx.clock.now())?)?
         }
     };
     let part = |of: &Value, key: &str| of[key].as_str().unwrap_or_default().to_owned();

@@ -64,7 +64,7 @@ pub struct Shared {
 /// One call of a tool.
 pub struct Call {
     /// What its tool takes.
-    pub tool: Takes,
+    pub tool: Takes<'static>,
     /// What it was given.
     pub arguments: Arguments,
     /// What it is asked of, as the caller sees it.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::metrics::Metrics;
 use super::rest::Running;
 use crate::mcp;
+use crate::operations::Offer;
 use crate::service::Service;
 use crate::web::Guard;
 
@@ -13,6 +14,8 @@ use crate::web::Guard;
 pub struct App {
     /// What every face calls.
     pub service: Service,
+    /// What `/api/v1` offers.
+    pub operations: Offer,
     /// Whom it answers.
     pub guard: Arc<Guard>,
     /// What is counted.
