@@ -3,6 +3,7 @@
 //! stdout carries the answer and nothing else. SMCP servers read an error from stdout, those of
 //! mid-2025 from stderr, so a failed command writes it to both.
 
+mod any;
 mod tables;
 
 use std::io::{self, IsTerminal, Write};
@@ -15,6 +16,7 @@ use crate::error::{Code, Error, Result};
 
 use crate::printable::{printable, printable_json, printable_lines};
 
+pub use any::{any_answer, any_table};
 pub use tables::{
     agents_table, changes_table, findings_text, keys_table, occurrences_table, schedule_details,
     schedules_table,

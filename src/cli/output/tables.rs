@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::printable::{printable, printable_lines};
 
 /// A column of a table: the key in each row and the heading.
-type Column = (&'static str, &'static str);
+pub(super) type Column<'a> = (&'a str, &'a str);
 
 /// Schedules as a table. Each row has the keys of a schedule in JSON.
 pub fn schedules_table(rows: &[Value]) -> String {
@@ -224,7 +224,7 @@ fn policy_line(policy: &Value) -> String {
 }
 
 /// One thing as lines of `key  value`, in the order given; what it lacks is left out.
-fn details(keys: &[Column], value: &Value) -> String {
+pub(super) fn details(keys: &[Column], value: &Value) -> String {
     let width = keys.iter().map(|(_, title)| title.len()).max().unwrap_or(0);
     let mut text = String::new();
     for (key, title) in keys {
@@ -254,7 +254,7 @@ const WHOLE: &[&str] = &[
 const NARROWEST: u16 = 10;
 
 /// A text on one line, without its end if it is longer than `most` characters.
-fn beginning(text: &str, most: usize) -> String {
+pub(super) fn beginning(text: &str, most: usize) -> String {
     let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
     match line.char_indices().nth(most) {
         Some((end, _)) => format!("{}…", &line[..end]),
@@ -306,7 +306,7 @@ fn to_the_second(time: &str) -> String {
 }
 
 /// Rows as a table, without the columns that are empty in every row.
-fn table(columns: &[Column], rows: &[Value], none: &str) -> String {
+pub(super) fn table(columns: &[Column], rows: &[Value], none: &str) -> String {
     if rows.is_empty() {
         return none.to_owned();
     }
@@ -335,12 +335,12 @@ fn table(columns: &[Column], rows: &[Value], none: &str) -> String {
 }
 
 /// A value on one printable line.
-fn cell(value: &Value) -> String {
+pub(super) fn cell(value: &Value) -> String {
     printable(&plain(value))
 }
 
 /// A value as it is, to be shortened before it is shown.
-fn plain(value: &Value) -> String {
+pub(super) fn plain(value: &Value) -> String {
     match value {
         Value::Null => String::new(),
         Value::String(text) => text.clone(),
