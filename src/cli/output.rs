@@ -3,6 +3,7 @@
 //! stdout carries the answer and nothing else. SMCP servers read an error from stdout, those of
 //! mid-2025 from stderr, so a failed command writes it to both.
 
+mod any;
 mod details;
 mod tables;
 
@@ -16,6 +17,7 @@ use crate::error::{Code, Error, Result};
 
 use crate::printable::{printable, printable_json, printable_lines};
 
+pub use any::{any_answer, any_table};
 pub use details::schedule_details;
 pub use tables::{
     agents_table, changes_table, findings_text, keys_table, occurrences_table, schedules_table,

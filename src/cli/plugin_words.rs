@@ -11,6 +11,7 @@ use super::definitions::definitions;
 use super::plugin_guard::{is_command_refused, is_refused};
 use crate::config::Environment;
 use crate::error::{Call, CommandLine, Error, Example, Fields, Words, command, shell};
+use crate::operations::ALL;
 
 /// How a call's arguments were written: as flags, unless an SMCP server passes them as one text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,7 +51,7 @@ impl Words for Plugin {
     }
 
     fn call(&self, call: &Call) -> String {
-        match is_command_refused(&call.operation) {
+        match is_command_refused(ALL, &call.operation) {
             true => CommandLine.call(call),
             false => command(call),
         }
@@ -74,7 +75,7 @@ pub(super) fn reword(error: Error, form: Form) -> Error {
 fn is_operators(example: &Example) -> bool {
     let refuses = |command: &str, fields: &Fields| {
         let mut names = fields.iter().map(|(name, _)| name.replace('_', "-"));
-        is_command_refused(command) || names.any(|name| is_refused(command, &name))
+        is_command_refused(ALL, command) || names.any(|name| is_refused(ALL, command, &name))
     };
     match example {
         Example::Shell(_) => true,
@@ -84,7 +85,7 @@ fn is_operators(example: &Example) -> bool {
         Example::Line(words) => {
             let command = words.first().map(String::as_str).unwrap_or_default();
             let mut flags = words.iter().filter_map(|word| word.strip_prefix("--"));
-            is_command_refused(command) || flags.any(|flag| is_refused(command, flag))
+            is_command_refused(ALL, command) || flags.any(|flag| is_refused(ALL, command, flag))
         }
     }
 }
@@ -143,7 +144,7 @@ fn as_arguments(fields: &Fields) -> Fields {
 
 /// Flags and their values as arguments of a tool.
 fn arguments(tool: &str, words: &[String]) -> Fields {
-    let definitions = definitions(true);
+    let definitions = definitions(ALL, true);
     let commands: Vec<&Command> = match definitions.find_subcommand(tool) {
         Some(command) => vec![command],
         None => definitions.get_subcommands().collect(),

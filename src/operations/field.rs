@@ -200,6 +200,11 @@ impl Parameter {
         }
     }
 
+    /// Whether it is an argument of tools.
+    pub fn is_in_tools(&self) -> bool {
+        matches!(self.given, Given::Everywhere | Given::InPath)
+    }
+
     /// Whether it can be given over HTTP, in a body or a query.
     pub fn is_over_http(&self) -> bool {
         matches!(self.given, Given::Everywhere | Given::NotInTools)

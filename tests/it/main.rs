@@ -35,6 +35,7 @@ mod modes;
 mod modules;
 mod notices;
 mod offered;
+mod one_definition;
 mod original_bugs;
 mod paging;
 mod paused;

@@ -105,7 +105,7 @@ fn account_line(account: &Value) -> String {
 }
 
 /// One thing as lines of `key  value`, in the order given; what it lacks is left out.
-fn details(keys: &[Column], value: &Value) -> String {
+pub(super) fn details(keys: &[Column], value: &Value) -> String {
     let width = keys.iter().map(|(_, title)| title.len()).max().unwrap_or(0);
     let mut text = String::new();
     for (key, title) in keys {

@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::printable::printable;
 
 /// A column of a table: the key in each row and the heading.
-pub(super) type Column = (&'static str, &'static str);
+pub(super) type Column<'a> = (&'a str, &'a str);
 
 /// Schedules as a table. Each row has the keys of a schedule in JSON.
 pub fn schedules_table(rows: &[Value]) -> String {
@@ -164,7 +164,7 @@ const WHOLE: &[&str] = &[
 const NARROWEST: u16 = 10;
 
 /// A text on one line, without its end if it is longer than `most` characters.
-fn beginning(text: &str, most: usize) -> String {
+pub(super) fn beginning(text: &str, most: usize) -> String {
     let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
     match line.char_indices().nth(most) {
         Some((end, _)) => format!("{}…", &line[..end]),
@@ -216,7 +216,7 @@ fn to_the_second(time: &str) -> String {
 }
 
 /// Rows as a table, without the columns that are empty in every row.
-fn table(columns: &[Column], rows: &[Value], none: &str) -> String {
+pub(super) fn table(columns: &[Column], rows: &[Value], none: &str) -> String {
     if rows.is_empty() {
         return none.to_owned();
     }
