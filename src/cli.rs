@@ -7,7 +7,7 @@ mod commands;
 mod connect;
 mod context;
 pub mod definitions;
-mod describe;
+pub mod describe;
 pub mod input;
 mod keeping;
 mod keys;
@@ -34,6 +34,7 @@ use crate::clock::Clock;
 use crate::config::{Environment, Flags, Settings};
 use crate::daemon::logging;
 use crate::error::{Code, Error, Result, shell};
+use crate::operations;
 pub use context::Context;
 
 use args::{Cli, PluginVerb, Verb};
@@ -72,7 +73,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>, env: Result<Environment>) -
         return fail(error);
     }
     if cli.describe {
-        return output.print_json(&describe::describe());
+        return output.print_json(&describe::describe(operations::ALL));
     }
     let Some(asked) = &asked else {
         let help = help_command(in_plugin).render_help().to_string();
@@ -196,9 +197,12 @@ fn parse(
     args: &[OsString],
     definitions: clap::Command,
 ) -> std::result::Result<(Cli, Option<Asked>), Stop> {
-    let parsed = definitions
-        .try_get_matches_from(args)
-        .and_then(|matches| Ok((Cli::from_arg_matches(&matches)?, Asked::read(&matches)?)));
+    let parsed = definitions.try_get_matches_from(args).and_then(|matches| {
+        Ok((
+            Cli::from_arg_matches(&matches)?,
+            Asked::read(operations::ALL, &matches)?,
+        ))
+    });
     parsed.map_err(|e| {
         let text = e.render().to_string();
         match e.kind() {
@@ -224,7 +228,7 @@ fn parse(
 /// The definitions. For help read by a program, the width doesn't depend on the caller's terminal
 /// or `COLUMNS`: a wrapped line would look like another command to it.
 fn help_command(in_plugin: bool) -> clap::Command {
-    let command = definitions::definitions(in_plugin);
+    let command = definitions::definitions(operations::ALL, in_plugin);
     if std::io::IsTerminal::is_terminal(&std::io::stdout()) {
         command
     } else {

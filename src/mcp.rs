@@ -4,6 +4,7 @@
 //! operations as every other face, and answers with JSON. Errors are answers of the tool
 //! (`errors`), so that the calling model reads them and tries again.
 
+mod answers;
 mod arguments;
 mod call;
 mod caller;
@@ -34,7 +35,7 @@ use crate::schedule::Zone;
 use crate::service::show_local;
 
 pub use call::{Backend, Call, Executor, Shared};
-use definition::Definition;
+use definition::{Definition, Work};
 use session::Session;
 pub use session::Transport;
 
@@ -79,7 +80,10 @@ impl Handler {
             shared: self.shared.clone(),
         };
         let asked = call.arguments.text("timezone");
-        let answer = (tool.carry_out)(&call).await?;
+        let answer = match tool.work {
+            Work::Operation(operation) => call.ask(operation).await?,
+            Work::Own(work) => work(&call).await?,
+        };
         self.with_the_time(answer, asked.as_deref())
     }
 
@@ -89,7 +93,9 @@ impl Handler {
         let Some(object) = answer.as_object_mut() else {
             return Ok(answer);
         };
-        let its_own = object.get("timezone").and_then(Value::as_str);
+        let of_schedule = || object.get("schedule")?.get("timezone");
+        let its_own = object.get("timezone").or_else(of_schedule);
+        let its_own = its_own.and_then(Value::as_str);
         let zone = match (its_own.and_then(|name| Zone::parse(name).ok()), asked) {
             (Some(zone), _) => zone,
             (None, Some(name)) => Zone::parse(name)?,

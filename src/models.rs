@@ -60,6 +60,7 @@ pub use verdict::{Fault, Verdict};
 
 /// Defines a closed set of words: an enum stored and shown as fixed lower-case text.
 macro_rules! words {
+    (@choice $first:literal $($rest:literal)*) => { concat!($first $(, "|", $rest)*) };
     ($(#[doc = $doc:literal])* $name:ident { $($(#[$vdoc:meta])* $variant:ident => $text:literal,)+ }) => {
         $(#[doc = $doc])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
@@ -68,6 +69,12 @@ macro_rules! words {
         impl $name {
             /// All of them.
             pub const ALL: &[$name] = &[$($name::$variant,)+];
+
+            /// The words of all of them.
+            pub const WORDS: &[&str] = &[$($text,)+];
+
+            /// The words as help offers them: `this|that`.
+            pub const CHOICE: &str = $crate::models::words!(@choice $($text)+);
 
             /// The word as stored and shown.
             pub fn as_str(self) -> &'static str {

@@ -89,7 +89,7 @@ impl Ask for Remote {
 impl Remote {
     async fn request(&self, operation: &'static Operation, values: &Values) -> Result<Value> {
         let route = &operation.route;
-        let path = match route.path.contains("{id}") {
+        let path = match route.has_id() {
             true => (route.path).replace("{id}", &reading::id(values)?.to_string()),
             false => route.path.to_owned(),
         };

@@ -23,6 +23,7 @@ use crate::config::ServerSettings;
 use crate::error::{Code, Error, Result, message, shell};
 use crate::limits;
 use crate::mcp;
+use crate::operations;
 use crate::service::Service;
 use crate::web::connections::{self, Limits};
 use crate::web::guard::{self, Gate, Guard};
@@ -96,6 +97,7 @@ pub async fn start(
             tracing::info!("answering at http://{address}");
             let app = App {
                 service: service.clone(),
+                operations: operations::ALL,
                 guard: Arc::new(Guard::new(settings, address)),
                 metrics,
                 mcp,

@@ -7,7 +7,7 @@ use super::args::Verb;
 use crate::operations::definition::Operation;
 use crate::operations::field::{Field, Given, Kind, Parameter};
 use crate::operations::fields::ID;
-use crate::operations::{self, Values};
+use crate::operations::{self, Offer, Values};
 
 /// The id of the word that may stand in place of `--id`.
 const POSITION: &str = "position";
@@ -23,8 +23,11 @@ pub(super) enum Asked {
 
 impl Asked {
     /// What was parsed.
-    pub(super) fn read(matches: &ArgMatches) -> std::result::Result<Option<Self>, clap::Error> {
-        if let Some((operation, values)) = read(matches) {
+    pub(super) fn read(
+        offer: Offer,
+        matches: &ArgMatches,
+    ) -> std::result::Result<Option<Self>, clap::Error> {
+        if let Some((operation, values)) = read(offer, matches) {
             return Ok(Some(Asked::Operation(operation, values)));
         }
         match matches.subcommand() {
@@ -34,16 +37,15 @@ impl Asked {
     }
 }
 
-/// Adds the command of every operation.
-pub(super) fn add_commands(command: Command) -> Command {
-    let of_operations = operations::ALL.iter().filter(|o| o.is_command);
-    of_operations.fold(command, |command, o| command.subcommand(self::command(o)))
+/// The command of every operation that is one.
+pub(super) fn commands(offer: Offer) -> impl Iterator<Item = Command> {
+    offer.iter().filter(|o| o.is_command).map(|o| command(o))
 }
 
 /// What is asked for, if it is an operation.
-fn read(matches: &ArgMatches) -> Option<(&'static Operation, Values)> {
+fn read(offer: Offer, matches: &ArgMatches) -> Option<(&'static Operation, Values)> {
     let (name, given) = matches.subcommand()?;
-    let operation = operations::of_command(name)?;
+    let operation = operations::of_command(offer, name)?;
     let mut values = Values::default();
     for parameter in operation.parameters() {
         let field = parameter.field;
@@ -66,8 +68,9 @@ fn read(matches: &ArgMatches) -> Option<(&'static Operation, Values)> {
 
 fn command(operation: &'static Operation) -> Command {
     let mut command = Command::new(operation.name).about(operation.title);
-    if !operation.details.is_empty() {
-        command = command.long_about(format!("{}\n\n{}", operation.title, operation.details));
+    let details = operation.details();
+    if !details.is_empty() {
+        command = command.long_about(format!("{}\n\n{details}", operation.title));
     }
     if !operation.command_aliases.is_empty() {
         command = command.visible_aliases(operation.command_aliases.iter().copied());
@@ -161,8 +164,9 @@ mod tests {
     fn parse(words: &[&str]) -> Result<Values, clap::Error> {
         let mut all = vec!["promptyoself"];
         all.extend(words);
-        let matches = definitions(false).try_get_matches_from(all)?;
-        Ok(read(&matches).unwrap().1)
+        let offer = operations::ALL;
+        let matches = definitions(offer, false).try_get_matches_from(all)?;
+        Ok(read(offer, &matches).unwrap().1)
     }
 
     fn register(words: &[&str]) -> Values {

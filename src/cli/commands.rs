@@ -73,8 +73,16 @@ pub(super) async fn carry_out(
             let text = Text::of_lines(&output::agents_table(rows_of(&listed, "agents")));
             reply(&listed, text)
         }
+        "run" | "halt" => told(&ctx.ask(operation, &values).await?),
         "test" => test(ctx, operation, &values).await,
-        _ => told(&ctx.ask(operation, &values).await?),
+        _ => match operation.answer.page_of {
+            Some(_) => page(ctx, operation, &values, output::any_table).await,
+            None => {
+                let answer = ctx.ask(operation, &values).await?;
+                let text = Text::of_lines(&output::any_answer(&answer));
+                reply(&answer, text)
+            }
+        },
     }
 }
 
@@ -188,12 +196,7 @@ async fn preview(ctx: &Context, operation: &'static Operation, values: &Values) 
         None => {
             let (when, count) = (reading::when(values)?, reading::count(values)?);
             let zone = Zone::parse(&ctx.settings.timezone)?;
-            to_json(&service::preview_runs(
-                &when,
-                count,
-                &zone,
-                ctx.clock.now(),
-            )?)?
+            to_json(&service::preview(&when, count, &zone, ctx.clock.now())?)?
         }
     };
     let part = |of: &Value, key: &str| of[key].as_str().unwrap_or_default().to_owned();

@@ -8,12 +8,13 @@ use crate::error::{Code, Error, Result, call, field, message, quoted};
 use crate::limits;
 use crate::models::AgentId;
 use crate::operations::Values;
-use crate::operations::fields::{PROMPT, PROMPT_FILE};
-use crate::operations::reading::number_of_schedule;
+use crate::operations::fields::{ID, INTERVAL, PROMPT, PROMPT_FILE};
+use crate::operations::reading::schedule_number;
+use crate::operations::text::whole;
 use crate::schedule::{meant_span, read_duration};
-use crate::service::asked::whole;
 
-pub use crate::service::asked::{given, point};
+pub use crate::operations::reading::point;
+pub use crate::operations::text::given;
 
 /// The agent that was given, if any.
 ///
@@ -28,7 +29,8 @@ pub fn agent_filter(flag: Option<&str>) -> Result<Option<AgentId>> {
 /// # Errors
 /// [`Code::IdInvalid`].
 pub fn id_filter(flag: Option<&str>) -> Result<Option<i64>> {
-    flag.map(|text| number_of_schedule(Some(text))).transpose()
+    flag.map(|text| schedule_number(&ID, Some(text)))
+        .transpose()
 }
 
 /// Reads the prompt from the given file (`-` is `stdin`), unchanged.
@@ -109,31 +111,34 @@ fn unusable(what: &str, path: &Path, cause: Cause) -> Error {
 /// [`Code::Usage`] if it is not a whole number of seconds from 1 to a day.
 pub fn interval(flag: Option<&str>) -> Result<Duration> {
     let text = given(flag).unwrap_or("60");
+    let allowed = INTERVAL.kind.numbers();
     whole(text)
-        .filter(|n| (1..=86_400).contains(n))
+        .filter(|n| allowed.contains(n))
         .and_then(|n| u64::try_from(n).ok())
         .map(Duration::from_secs)
         .ok_or_else(|| {
+            let (least, most) = (allowed.start(), allowed.end());
             Error::new(
                 Code::Usage,
                 message![
-                    field("interval"),
+                    field(INTERVAL.name),
                     " ",
                     quoted(text),
-                    " is not a whole number of seconds from 1 to 86400"
+                    " is not a whole number of seconds from {least} to {most}"
                 ],
             )
             .example_if(
-                seconds_meant(text).map(|n| call("execute").with("loop", true).with("interval", n)),
+                seconds_meant(text)
+                    .filter(|n| allowed.contains(n))
+                    .map(|n| call("execute").with("loop", true).with(INTERVAL.name, n)),
             )
         })
 }
 
-/// `5m` as seconds, if it is at most a day.
+/// `5m` as seconds.
 fn seconds_meant(text: &str) -> Option<i64> {
     let written = meant_span(text)?;
-    let seconds = read_duration(&written).ok()?.as_secs();
-    (1..=86_400).contains(&seconds).then_some(seconds)
+    Some(read_duration(&written).ok()?.as_secs())
 }
 
 #[cfg(test)]

@@ -9,7 +9,8 @@ use super::input::{agent_filter, given};
 use super::output::{Reply, Text, keys_table};
 use crate::error::Result;
 use crate::models::StoredKey;
-use crate::operations::reading::number_of_schedule;
+use crate::operations::fields::ID;
+use crate::operations::reading::schedule_number;
 
 pub(super) async fn key(ctx: &Context, verb: &KeyVerb) -> Result<Reply> {
     match verb {
@@ -18,7 +19,7 @@ pub(super) async fn key(ctx: &Context, verb: &KeyVerb) -> Result<Reply> {
         }
         KeyVerb::List => list(ctx).await,
         KeyVerb::Revoke(args) => {
-            let id = number_of_schedule(args.id.as_deref().or(args.position.as_deref()))?;
+            let id = schedule_number(&ID, args.id.as_deref().or(args.position.as_deref()))?;
             ctx.service().await?.revoke_key(id).await?;
             let message = format!("Key {id} is revoked");
             let json = json!({ "status": "success", "revoked_id": id, "message": message });

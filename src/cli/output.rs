@@ -3,6 +3,8 @@
 //! stdout carries the answer and nothing else. SMCP servers read an error from stdout, those of
 //! mid-2025 from stderr, so a failed command writes it to both.
 
+mod any;
+mod details;
 mod tables;
 
 use std::io::{self, IsTerminal, Write};
@@ -15,9 +17,10 @@ use crate::error::{Code, Error, Result};
 
 use crate::printable::{printable, printable_json, printable_lines};
 
+pub use any::{any_answer, any_table};
+pub use details::schedule_details;
 pub use tables::{
-    agents_table, changes_table, findings_text, keys_table, occurrences_table, schedule_details,
-    schedules_table,
+    agents_table, changes_table, findings_text, keys_table, occurrences_table, schedules_table,
 };
 
 /// The answer of a command.

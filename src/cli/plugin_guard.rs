@@ -10,10 +10,9 @@ use super::asked::{self, Asked};
 use crate::error::{
     self, Code, Error, Example, Message, Result, call, field, message, operation, shell,
 };
-use crate::operations;
-use crate::operations::Values;
 use crate::operations::definition::Operation;
 use crate::operations::field::Refused;
+use crate::operations::{self, Offer, Values};
 
 /// The commands other than operations that the plugin offers.
 const OFFERED: &[&str] = &["execute", "doctor"];
@@ -22,16 +21,16 @@ const OFFERED: &[&str] = &["execute", "doctor"];
 const FLAGS: &[&str] = &["db", "config", "loop", "interval"];
 
 /// Whether a command is refused.
-pub(super) fn is_command_refused(command: &str) -> bool {
-    match operations::of_command(command) {
+pub(super) fn is_command_refused(offer: Offer, command: &str) -> bool {
+    match operations::of_command(offer, command) {
         Some(operation) => operation.refused_in_plugin.is_some(),
         None => !OFFERED.contains(&command),
     }
 }
 
 /// Whether a flag of a command is refused.
-pub(super) fn is_refused(command: &str, flag: &str) -> bool {
-    let mut taken = operations::of_command(command)
+pub(super) fn is_refused(offer: Offer, command: &str, flag: &str) -> bool {
+    let mut taken = operations::of_command(offer, command)
         .into_iter()
         .flat_map(Operation::parameters);
     FLAGS.contains(&flag)
@@ -39,16 +38,18 @@ pub(super) fn is_refused(command: &str, flag: &str) -> bool {
 }
 
 /// Hides refused commands and flags from help.
-pub(super) fn hide_refused(command: Command) -> Command {
+pub(super) fn hide_refused(offer: Offer, command: Command) -> Command {
     let name = command.get_name().to_owned();
     command
         .mut_args(|arg| {
-            let refused = arg.get_long().is_some_and(|long| is_refused(&name, long));
+            let refused = arg
+                .get_long()
+                .is_some_and(|long| is_refused(offer, &name, long));
             if refused { arg.hide(true) } else { arg }
         })
         .mut_subcommands(|sub| {
-            let refused = is_command_refused(sub.get_name());
-            hide_refused(sub.hide(refused))
+            let refused = is_command_refused(offer, sub.get_name());
+            hide_refused(offer, sub.hide(refused))
         })
 }
 
@@ -194,9 +195,10 @@ mod tests {
     fn checked(words: &[&str]) -> Result<()> {
         let mut all = vec!["promptyoself"];
         all.extend(words);
-        let matches = crate::cli::definitions::definitions(true).get_matches_from(all);
+        let offer = operations::ALL;
+        let matches = crate::cli::definitions::definitions(offer, true).get_matches_from(all);
         let cli = Cli::from_arg_matches(&matches).unwrap();
-        check(&cli, Asked::read(&matches).unwrap().as_ref())
+        check(&cli, Asked::read(offer, &matches).unwrap().as_ref())
     }
 
     #[test]

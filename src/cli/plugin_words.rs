@@ -11,6 +11,7 @@ use super::definitions::definitions;
 use super::plugin_guard::{is_command_refused, is_refused};
 use crate::config::Environment;
 use crate::error::{Call, CommandLine, Error, Example, Fields, Words, command, shell};
+use crate::operations::ALL;
 
 /// How a call's arguments were written: as flags, unless an SMCP server passes them as one text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,7 +51,7 @@ impl Words for Plugin {
     }
 
     fn call(&self, call: &Call) -> String {
-        match is_command_refused(&call.operation) {
+        match is_command_refused(ALL, &call.operation) {
             true => CommandLine.call(call),
             false => command(call),
         }
@@ -74,7 +75,7 @@ pub(super) fn reword(error: Error, form: Form) -> Error {
 fn is_operators(example: &Example) -> bool {
     let refuses = |command: &str, fields: &Fields| {
         let mut names = fields.iter().map(|(name, _)| name.replace('_', "-"));
-        is_command_refused(command) || names.any(|name| is_refused(command, &name))
+        is_command_refused(ALL, command) || names.any(|name| is_refused(ALL, command, &name))
     };
     match example {
         Example::Shell(_) => true,
@@ -84,7 +85,7 @@ fn is_operators(example: &Example) -> bool {
         Example::Line(words) => {
             let command = words.first().map(String::as_str).unwrap_or_default();
             let mut flags = words.iter().filter_map(|word| word.strip_prefix("--"));
-            is_command_refused(command) || flags.any(|flag| is_refused(command, flag))
+            is_command_refused(ALL, command) || flags.any(|flag| is_refused(ALL, command, flag))
         }
     }
 }
@@ -92,8 +93,8 @@ fn is_operators(example: &Example) -> bool {
 /// An example in the form of the call.
 fn in_form(example: &Example, form: Form) -> String {
     let (tool, arguments) = match example {
-        Example::Fields(fields) => (None, fields.clone()),
-        Example::Call(call) => (Some(&*call.operation), call.fields.clone()),
+        Example::Fields(fields) => (None, as_arguments(fields)),
+        Example::Call(call) => (Some(&*call.operation), as_arguments(&call.fields)),
         Example::Line(words) => match words.split_first() {
             Some((tool, flags)) => (Some(tool.as_str()), arguments(tool, flags)),
             None => (None, Fields::new()),
@@ -131,9 +132,19 @@ fn in_form(example: &Example, form: Form) -> String {
     }
 }
 
+/// Fields under the names of their flags.
+fn as_arguments(fields: &Fields) -> Fields {
+    let renamed = fields.iter().map(|(name, value)| {
+        let flag = CommandLine.field(name);
+        let name = flag.trim_start_matches('-').replace('-', "_");
+        (name.into(), value.clone())
+    });
+    renamed.collect()
+}
+
 /// Flags and their values as arguments of a tool.
 fn arguments(tool: &str, words: &[String]) -> Fields {
-    let definitions = definitions(true);
+    let definitions = definitions(ALL, true);
     let commands: Vec<&Command> = match definitions.find_subcommand(tool) {
         Some(command) => vec![command],
         None => definitions.get_subcommands().collect(),
@@ -231,6 +242,13 @@ mod tests {
                 "max_repetitions=10",
                 "{'max_repetitions': 10}",
                 r#"{"max_repetitions":10}"#,
+            ),
+            (
+                fields([("schedule_id", 5)]),
+                "--id 5",
+                "id=5",
+                "{'id': 5}",
+                r#"{"id":5}"#,
             ),
             (
                 call("list").with("all", true).into(),

@@ -7,7 +7,7 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 
 use super::definitions::definitions;
 use crate::error::{Code, CommandLine, Error, Example, shell};
-use crate::operations::other_words;
+use crate::operations::{ALL, other_words};
 use crate::schedule::nearest;
 
 /// The command that an unknown word probably stands for.
@@ -16,7 +16,7 @@ fn command_meant(word: &str) -> Option<String> {
     if let Some(command) = other_words::command_of(&word) {
         return Some(command.to_owned());
     }
-    let known = definitions(false);
+    let known = definitions(ALL, false);
     let names: Vec<String> = known
         .get_subcommands()
         .filter(|c| !c.is_hide_set())
@@ -37,7 +37,7 @@ pub(super) fn error(report: &clap::Error, args: &[OsString]) -> Error {
         .filter(|line| !line.starts_with("tip:"))
         .collect();
     let mut told = lines.join("; ");
-    let known = definitions(false);
+    let known = definitions(ALL, false);
     let at = args
         .iter()
         .skip(1)
@@ -111,7 +111,7 @@ mod tests {
 
     #[test]
     fn other_words_stand_for_commands_that_are_defined() {
-        let known = definitions(false);
+        let known = definitions(ALL, false);
         let shown = known.get_subcommands().filter(|c| !c.is_hide_set());
         let names: Vec<&str> = shown.map(Command::get_name).collect();
         for (word, command) in other_words::ALL {

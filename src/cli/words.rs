@@ -6,6 +6,7 @@ use std::ops::Range;
 use clap::{Arg, Command};
 
 use super::describe::is_required;
+use crate::operations::ALL;
 
 /// A flag and its value.
 struct Given<'a> {
@@ -33,7 +34,7 @@ pub(super) fn without_nothing(args: Vec<OsString>, definitions: &Command) -> Vec
         let is_needed = given
             .arg
             .get_long()
-            .is_some_and(|flag| is_required(given.command, flag));
+            .is_some_and(|flag| is_required(ALL, given.command, flag));
         let is_nothing = given
             .value
             .and_then(OsStr::to_str)
@@ -133,12 +134,12 @@ mod tests {
     }
 
     fn without(given: &[&str]) -> Vec<OsString> {
-        without_nothing(words(given), &definitions(true))
+        without_nothing(words(given), &definitions(ALL, true))
     }
 
     #[test]
     fn nothing_is_written_for_any_optional_argument_of_any_command() {
-        let definitions = built(&definitions(true));
+        let definitions = built(&definitions(ALL, true));
         let mut seen = 0;
         for command in definitions.get_subcommands() {
             for arg in command.get_arguments() {
@@ -147,7 +148,7 @@ mod tests {
                 };
                 let flag = format!("--{flag}");
                 let name = command.get_name();
-                let is_kept = is_required(name, arg.get_long().unwrap());
+                let is_kept = is_required(ALL, name, arg.get_long().unwrap());
                 for nothing in ["None", "null", "undefined", " None ", "NULL"] {
                     for given in [
                         vec![name, &flag, nothing, "--json"],
@@ -199,7 +200,7 @@ mod tests {
 
     #[test]
     fn whatever_takes_a_text_takes_one_that_looks_like_a_flag() {
-        let definitions = definitions(false);
+        let definitions = definitions(ALL, false);
         let mut seen = 0;
         for command in built(&definitions).get_subcommands() {
             for arg in command.get_arguments() {
@@ -226,7 +227,7 @@ mod tests {
 
     #[test]
     fn a_switch_takes_no_flag_for_its_value() {
-        let definitions = definitions(false);
+        let definitions = definitions(ALL, false);
         let has = |given: &[&str]| has_flag(&words(given), &definitions, "json");
         assert!(has(&["list", "--all", "--json"]));
         assert!(has(&["--json", "list"]));

@@ -4,6 +4,9 @@ use serde_json::Value;
 
 use super::{Call, Example, Fields, Words};
 
+/// The fields whose flags are called otherwise, with those flags.
+const FLAGS: [(&str, &str); 1] = [("schedule_id", "id")];
+
 /// Writes fields as flags and calls as commands.
 #[derive(Clone, Copy, Debug)]
 pub struct CommandLine;
@@ -23,7 +26,9 @@ impl CommandLine {
 
 impl Words for CommandLine {
     fn field(&self, name: &str) -> String {
-        format!("--{}", name.replace('_', "-"))
+        let other = FLAGS.iter().find(|(field, _)| *field == name);
+        let flag = other.map_or(name, |(_, flag)| flag);
+        format!("--{}", flag.replace('_', "-"))
     }
 
     fn operation(&self, name: &str) -> String {

@@ -35,18 +35,11 @@ const LONGEST_REPEATED: usize = 80;
 
 /// A tool, as far as its arguments go.
 #[derive(Clone, Copy, Debug)]
-pub struct Takes {
+pub struct Takes<'a> {
     /// Its name.
     pub name: &'static str,
-    /// Its parameters, in groups.
-    pub groups: &'static [&'static [Parameter]],
-}
-
-impl Takes {
-    /// All its parameters.
-    pub fn parameters(self) -> impl Iterator<Item = &'static Parameter> {
-        self.groups.iter().flat_map(|group| group.iter())
-    }
+    /// Its parameters.
+    pub parameters: &'a [Parameter],
 }
 
 /// The arguments of a call, under the names of the definition and without those that mean nothing.
@@ -61,7 +54,7 @@ impl Arguments {
     /// # Errors
     /// [`Code::Usage`] for an argument that the tool doesn't have, that is of another kind, or that
     /// was given twice under two names.
-    pub fn read(tool: Takes, call: &JsonObject) -> Result<Self> {
+    pub fn read(tool: Takes<'_>, call: &JsonObject) -> Result<Self> {
         let mut given = BTreeMap::new();
         for (key, value) in call {
             let name = snake_case(key);
@@ -103,9 +96,9 @@ impl Arguments {
     }
 
     /// All arguments, under the fields' own names.
-    pub fn values(&self, tool: Takes) -> Values {
+    pub fn values(&self, tool: Takes<'_>) -> Values {
         let mut values = Values::default();
-        for parameter in tool.parameters() {
+        for parameter in tool.parameters {
             let field = parameter.field;
             if let Some(value) = self.given.get(parameter.argument()) {
                 match field.kind {
@@ -142,9 +135,9 @@ pub(super) fn snake_case(key: &str) -> String {
 }
 
 /// The parameter with a name or alias.
-pub(super) fn find(tool: Takes, name: &str) -> Option<&'static Parameter> {
+pub(super) fn find<'a>(tool: Takes<'a>, name: &str) -> Option<&'a Parameter> {
     let is_called = |p: &&Parameter| p.argument() == name || p.field.aliases.contains(&name);
-    tool.parameters().find(is_called)
+    tool.parameters.iter().find(is_called)
 }
 
 /// Whether an argument means nothing, as in [`is_nothing`]; one of the parameter's own words is
@@ -195,7 +188,7 @@ fn as_switch(value: &Value) -> Option<bool> {
 
 /// Refuses a value of the wrong kind. The content of texts and numbers is checked later, with
 /// better errors.
-fn check_kind(tool: Takes, parameter: &Parameter, value: &Value) -> Result<()> {
+fn check_kind(tool: Takes<'_>, parameter: &Parameter, value: &Value) -> Result<()> {
     let (fits, wanted) = match parameter.field.kind {
         Kind::Switch => (as_switch(value).is_some(), "true or false"),
         Kind::Number(..) => (value.is_number() || value.is_string(), "a whole number"),
@@ -215,8 +208,8 @@ fn check_kind(tool: Takes, parameter: &Parameter, value: &Value) -> Result<()> {
     ))
 }
 
-fn unknown(tool: Takes, key: &str, name: &str) -> Error {
-    let names: Vec<&str> = tool.parameters().map(|p| p.argument()).collect();
+fn unknown(tool: Takes<'_>, key: &str, name: &str) -> Error {
+    let names: Vec<&str> = tool.parameters.iter().map(|p| p.argument()).collect();
     let near = nearest(name, names.iter().copied());
     let meant = near.map_or(String::new(), |n| format!(" Did you mean {n}?"));
     Error::new(

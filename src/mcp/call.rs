@@ -64,7 +64,7 @@ pub struct Shared {
 /// One call of a tool.
 pub struct Call {
     /// The tool's parameters.
-    pub tool: Takes,
+    pub tool: Takes<'static>,
     /// Its arguments.
     pub arguments: Arguments,
     /// The operations, as the caller sees them.

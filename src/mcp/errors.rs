@@ -9,7 +9,6 @@ use super::mended::{EXCLUSIVE, can_be_repeated};
 use super::tools;
 use super::words::{Tools, arguments};
 use crate::error::{CommandLine, Error, Example, Fields};
-use crate::operations::vocabulary;
 
 /// The answer to a failed call: a text that teaches, and the same for programs. The correction
 /// repeats what was right in the call.
@@ -48,7 +47,7 @@ fn correct(tool: &'static Definition, given: &JsonObject, example: &Example) -> 
     let typed = || Correction::Call(json!({ "command": CommandLine.example(example) }));
     match example {
         Example::Json(call) => Correction::Call(call.clone()),
-        Example::Call(call) => match vocabulary::tool(&call.operation) {
+        Example::Call(call) => match tools::of_command(&call.operation) {
             Some(name) => {
                 Correction::Call(json!({ "tool": name, "arguments": arguments(&call.fields) }))
             }
@@ -69,7 +68,7 @@ fn correct(tool: &'static Definition, given: &JsonObject, example: &Example) -> 
 
 /// The tool for the kind of time that a correction gives, which may be another one.
 fn meant(tool: &'static Definition, corrected: &Fields) -> &'static Definition {
-    let takes = |name: &str| tool.parameters().any(|p| p.argument() == name);
+    let takes = |name: &str| tool.parameters.iter().any(|p| p.argument() == name);
     let other = EXCLUSIVE
         .iter()
         .filter(|name| !takes(name))

@@ -40,7 +40,7 @@ fn call(tool: &Definition, call: &JsonObject) -> Option<Value> {
                 tool = tools::find(&format!("promptyoself_schedule_{name}"))?;
                 find(tool.takes(), &name)?.argument()
             }
-            None => nearest(&name, tool.parameters().map(|p| p.argument()))?,
+            None => nearest(&name, tool.parameters.iter().map(|p| p.argument()))?,
         };
         let value = match value {
             Value::Array(only) if only.len() == 1 => only.first()?,

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::metrics::Metrics;
 use super::rest::Running;
 use crate::mcp;
+use crate::operations::Offer;
 use crate::service::Service;
 use crate::web::Guard;
 
@@ -13,6 +14,8 @@ use crate::web::Guard;
 pub struct App {
     /// The use cases.
     pub service: Service,
+    /// The operations that `/api/v1` offers.
+    pub operations: Offer,
     /// Which hosts and origins are answered.
     pub guard: Arc<Guard>,
     /// The counters.

@@ -15,7 +15,6 @@ use axum::http::{StatusCode, Uri, header};
 use axum::middleware::{self, Next};
 use axum::response::Response;
 use axum::routing::get;
-use serde_json::Value;
 
 use super::App;
 use crate::api::problem::ProblemBody;
@@ -23,14 +22,15 @@ use crate::api::{FLAGS, WORDING_HEADER};
 use crate::error::{Code, Error, call};
 use crate::web::Problem;
 
+pub use openapi::document;
 pub use running::Running;
 use words::Requests;
 
 /// The routes, and the document that describes them.
 pub(super) fn router(app: &App) -> Router<App> {
     // Rendered once: it is large, and needs no key to read.
-    let document = Bytes::from(document().to_string());
-    ask::router()
+    let document = Bytes::from(document(app.operations).to_string());
+    ask::router(app.operations)
         .layer(middleware::from_fn_with_state(
             app.clone(),
             idempotency::answer_once,
@@ -41,11 +41,6 @@ pub(super) fn router(app: &App) -> Router<App> {
             "/api/openapi.json",
             get(async move || ([(header::CONTENT_TYPE, "application/json")], document)),
         )
-}
-
-/// The OpenAPI document.
-pub fn document() -> Value {
-    openapi::document()
 }
 
 /// Words errors in the terms of this API, unless the caller is another face of ours, which words

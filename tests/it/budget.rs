@@ -50,7 +50,7 @@ async fn asking_again_for_a_named_schedule_costs_no_budget() {
     };
     for existed in [false, true, true, true] {
         let made = world.service.register(&named).await.unwrap();
-        assert_eq!(made.existed, existed);
+        assert_eq!(made.existed, Some(existed));
     }
 }
 

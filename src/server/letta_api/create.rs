@@ -5,8 +5,9 @@ use serde_json::{Map, Value, json};
 
 use crate::error::{Code, Error, Example, Fields, Message, Result, shell};
 use crate::models::{AgentId, Payload, Policy, ScheduleType, shown};
+use crate::operations::reading::zone_of;
 use crate::schedule::{Zone, meant_time, nearest, parse_time};
-use crate::service::{Registration, Service, When, Wish, asked};
+use crate::service::{Registration, Service, When, Wish};
 
 /// The conversation that scheduled messages go to: the agent's default one.
 pub(super) const CONVERSATION: &str = "default";
@@ -56,7 +57,7 @@ pub(super) fn read(body: &Value, agent: &AgentId, now: Timestamp) -> Result<Regi
         }
     };
     let mut wish = wish;
-    let timezone = asked::zone_of(&mut wish, text(body, "timezone")?.as_deref())
+    let timezone = zone_of(&mut wish, text(body, "timezone")?.as_deref())
         .map_err(|error| in_fields(error, now))?;
     Ok(Registration {
         agent_id: Some(agent.clone()),

@@ -4,17 +4,19 @@
 use std::sync::Arc;
 
 use axum::body::{Body, to_bytes};
-use axum::extract::{Request, State};
+use axum::extract::{MatchedPath, Request, State};
 use axum::http::{Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use sha2::{Digest, Sha256};
 
 use super::extract;
-use crate::api::IDEMPOTENCY_KEY;
 use crate::api::problem::ProblemBody;
+use crate::api::{BASE, IDEMPOTENCY_KEY};
 use crate::error::{Code, Error, Result, shell};
 use crate::models::{Caller, RequestKey, RequestStatus, StoredAnswer};
+use crate::operations::Offer;
+use crate::operations::definition::Effect;
 use crate::server::App;
 use crate::service::Service;
 use crate::web::Problem;
@@ -29,8 +31,7 @@ const LARGEST_ANSWER: usize = 1024 * 1024;
 
 /// Carries a request out, or repeats the answer it got before.
 pub(super) async fn answer_once(State(app): State<App>, request: Request, next: Next) -> Response {
-    // A preview changes nothing, so it may be repeated freely.
-    let makes = request.method() == Method::POST && !request.uri().path().ends_with("/preview");
+    let makes = request.method() == Method::POST && !is_only_read(app.operations, &request);
     if !makes || !request.headers().contains_key(IDEMPOTENCY_KEY) {
         return next.run(request).await;
     }
@@ -44,6 +45,14 @@ pub(super) async fn answer_once(State(app): State<App>, request: Request, next: 
             Problem::from(error.caused_by(e)).into_response()
         }
     }
+}
+
+/// Whether what is asked for makes nothing, so that it may be asked for as often as one likes.
+fn is_only_read(offer: Offer, request: &Request) -> bool {
+    let matched = request.extensions().get::<MatchedPath>();
+    let path = matched.and_then(|path| path.as_str().strip_prefix(BASE));
+    let mut at_path = offer.iter().filter(|o| Some(o.route.path) == path);
+    at_path.any(|o| o.route.method == "POST" && o.effect == Effect::Reads)
 }
 
 async fn carry_out(

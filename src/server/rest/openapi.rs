@@ -5,9 +5,9 @@ use utoipa::{PartialSchema, ToSchema};
 
 use crate::api::problem::{MEDIA_TYPE, ProblemBody};
 use crate::api::{BASE, KEY_HEADER};
+use crate::operations::Offer;
 use crate::operations::definition::{Body, Operation};
 use crate::operations::field::{Kind, Parameter};
-use crate::operations::{self};
 
 const ABOUT: &str = "\
 Schedules prompts for Letta agents, and accounts for every one of them: delivered once, on time, or \
@@ -47,8 +47,8 @@ const PROBLEMS: &[(u16, &str)] = &[
 /// The statuses that every operation may return.
 const EVERYWHERE: &[u16] = &[400, 401, 403, 500, 503];
 
-/// The document.
-pub(super) fn document() -> Value {
+/// The OpenAPI document of these operations.
+pub fn document(offer: Offer) -> Value {
     let mut paths = Map::new();
     let mut schemas = Map::new();
     add(
@@ -56,7 +56,7 @@ pub(super) fn document() -> Value {
         ProblemBody::name().into(),
         to_value(&ProblemBody::schema()),
     );
-    for operation in operations::ALL {
+    for operation in offer {
         let answer = &operation.answer;
         let mut others = Vec::new();
         (answer.others)(&mut others);
@@ -120,8 +120,9 @@ fn described(operation: &Operation) -> Value {
         "summary": operation.title,
         "operationId": route.id,
     });
-    if !operation.details.is_empty() {
-        document["description"] = operation.details.into();
+    let details = operation.details();
+    if !details.is_empty() {
+        document["description"] = details.into();
     }
     let parameters = parameters(operation);
     if !parameters.is_empty() {
@@ -139,11 +140,6 @@ fn described(operation: &Operation) -> Value {
     }
     document["responses"] = responses(operation).into();
     document
-}
-
-fn makes(operation: &Operation) -> bool {
-    // A preview changes nothing, so repeating it does no harm.
-    operation.route.method == "POST" && operation.route.path != "/preview"
 }
 
 fn responses(operation: &Operation) -> Map<String, Value> {
@@ -164,9 +160,9 @@ fn responses(operation: &Operation) -> Map<String, Value> {
         let applies = EVERYWHERE.contains(status)
             || route.problems.contains(status)
             || match status {
-                413 => route.body != Body::None || makes(operation),
+                413 => route.body != Body::None || operation.takes_request_key(),
                 415 => route.body != Body::None,
-                422 => makes(operation),
+                422 => operation.takes_request_key(),
                 _ => false,
             };
         if applies {
@@ -186,7 +182,7 @@ fn responses(operation: &Operation) -> Map<String, Value> {
 fn parameters(operation: &Operation) -> Vec<Value> {
     let route = &operation.route;
     let mut all = Vec::new();
-    if route.path.contains("{id}") {
+    if route.has_id() {
         all.push(json!({
             "name": "id",
             "in": "path",
@@ -203,7 +199,7 @@ fn parameters(operation: &Operation) -> Vec<Value> {
                 .map(in_query),
         );
     }
-    if makes(operation) {
+    if operation.takes_request_key() {
         all.push(json!({
             "name": "Idempotency-Key",
             "in": "header",

@@ -220,7 +220,8 @@ async fn a_scheduler_goes_on_where_that_of_0_1_0_was_killed() {
     // Nothing is sent as long as all of it is halted.
     world.start_on(&service, Mode::Once).ended().await;
     assert!(world.target.sent().is_empty());
-    let halt = service.lift_halt().await.unwrap().unwrap();
+    let halt = service.db.get_halt().await.unwrap().unwrap();
+    service.lift_halt().await.unwrap();
     assert_eq!(halt.note.as_deref(), Some("for the move"));
 
     let running = world.start_on(&service, Mode::Forever);
