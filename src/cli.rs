@@ -1,7 +1,6 @@
 //! The command line: what was asked for, by whom, and the answer printed once.
 
 pub mod args;
-mod asked;
 mod bulk;
 mod commands;
 mod connect;
@@ -9,18 +8,19 @@ mod context;
 pub mod definitions;
 pub mod describe;
 pub mod input;
-mod keeping;
 mod keys;
+mod maintenance;
+mod operation_commands;
 pub mod output;
 mod plugin;
 mod plugin_guard;
 mod plugin_words;
 mod rows;
 mod running;
+mod selection;
 mod upload;
 mod usage;
 mod version;
-mod which;
 mod words;
 
 use std::ffi::OsString;
@@ -38,7 +38,7 @@ use crate::operations;
 pub use context::Context;
 
 use args::{Cli, PluginVerb, Verb};
-use asked::Asked;
+use operation_commands::Invocation;
 use output::{Output, Reply};
 use plugin_words::Form;
 
@@ -64,29 +64,29 @@ pub fn run(args: impl IntoIterator<Item = OsString>, env: Result<Environment>) -
             false => error,
         })
     };
-    let (cli, asked) = match parse(&args, definitions) {
+    let (cli, invocation) = match parse(&args, definitions) {
         Ok(parsed) => parsed,
         Err(Stop::Answer(text)) => return output::write_out(&text, ExitCode::SUCCESS),
         Err(Stop::Wrong(error)) => return fail(error),
     };
-    if in_plugin && let Err(error) = plugin_guard::check(&cli, asked.as_ref()) {
+    if in_plugin && let Err(error) = plugin_guard::check(&cli, invocation.as_ref()) {
         return fail(error);
     }
     if cli.describe {
         return output.print_json(&describe::describe(operations::ALL));
     }
-    let Some(asked) = &asked else {
+    let Some(invocation) = &invocation else {
         let help = help_command(in_plugin).render_help().to_string();
         return output::write_out(&help, ExitCode::FAILURE);
     };
     // Its output is for the MCP client, and nothing else may be mixed in.
-    if let Asked::Command(Verb::Mcp) = asked {
-        return match run_to_end(&cli, asked, &env) {
+    if let Invocation::Command(Verb::Mcp) = invocation {
+        return match run_to_end(&cli, invocation, &env) {
             Ok(_) => ExitCode::SUCCESS,
             Err(error) => Output::for_people().print_error(&error),
         };
     }
-    match run_to_end(&cli, asked, &env) {
+    match run_to_end(&cli, invocation, &env) {
         Ok(reply) => output.print(&reply),
         Err(error) => fail(error),
     }
@@ -94,10 +94,10 @@ pub fn run(args: impl IntoIterator<Item = OsString>, env: Result<Environment>) -
 
 /// Runs a command. A short one gets a single-threaded runtime: starting more threads would take
 /// longer than the command.
-fn run_to_end(cli: &Cli, asked: &Asked, env: &Environment) -> Result<Reply> {
-    let is_lasting = match asked {
-        Asked::Command(Verb::Serve(_) | Verb::Mcp) => true,
-        Asked::Command(Verb::Execute(args)) => args.r#loop,
+fn run_to_end(cli: &Cli, invocation: &Invocation, env: &Environment) -> Result<Reply> {
+    let is_lasting = match invocation {
+        Invocation::Command(Verb::Serve(_) | Verb::Mcp) => true,
+        Invocation::Command(Verb::Execute(args)) => args.r#loop,
         _ => false,
     };
     let mut runtime = match is_lasting {
@@ -107,17 +107,22 @@ fn run_to_end(cli: &Cli, asked: &Asked, env: &Environment) -> Result<Reply> {
     let runtime = runtime.enable_all().build().map_err(|e| {
         Error::new(Code::Internal, "could not start the program's threads").caused_by(e)
     })?;
-    runtime.block_on(answer(cli, asked, env, is_lasting))
+    runtime.block_on(answer(cli, invocation, env, is_lasting))
 }
 
-async fn answer(cli: &Cli, asked: &Asked, env: &Environment, is_lasting: bool) -> Result<Reply> {
+async fn answer(
+    cli: &Cli,
+    invocation: &Invocation,
+    env: &Environment,
+    is_lasting: bool,
+) -> Result<Reply> {
     logging::start(env, if is_lasting { "info" } else { "warn" })?;
     if is_lasting {
         tracing::info!("promptyoself {}", version::full());
     }
-    let config = match asked {
+    let config = match invocation {
         // What an installed plugin is configured with stays unless something else is given.
-        Asked::Command(Verb::Plugin(PluginVerb::Install { dir, .. }))
+        Invocation::Command(Verb::Plugin(PluginVerb::Install { dir, .. }))
             if env.get("PROMPTYOSELF_CONFIG").is_none() =>
         {
             cli.config
@@ -129,12 +134,12 @@ async fn answer(cli: &Cli, asked: &Asked, env: &Environment, is_lasting: bool) -
     let flags = Flags {
         config,
         database: cli.db.clone(),
-        concurrency: match asked {
-            Asked::Command(Verb::Serve(args)) => args.concurrency.clone(),
+        concurrency: match invocation {
+            Invocation::Command(Verb::Serve(args)) => args.concurrency.clone(),
             _ => None,
         },
-        listen: match asked {
-            Asked::Command(Verb::Serve(args)) => args.listen.clone(),
+        listen: match invocation {
+            Invocation::Command(Verb::Serve(args)) => args.listen.clone(),
             _ => None,
         },
     };
@@ -145,11 +150,11 @@ async fn answer(cli: &Cli, asked: &Asked, env: &Environment, is_lasting: bool) -
             tracing::warn!("{withheld}");
         }
     }
-    let reply = match asked {
-        Asked::Operation(operation, values) => {
+    let reply = match invocation {
+        Invocation::Operation(operation, values) => {
             commands::carry_out(&ctx, operation, values.clone()).await
         }
-        Asked::Command(verb) => carry_out(verb, &ctx).await,
+        Invocation::Command(verb) => carry_out(verb, &ctx).await,
     };
     ctx.close().await;
     reply
@@ -172,11 +177,11 @@ async fn carry_out(verb: &Verb, ctx: &Context) -> Result<Reply> {
         Verb::Upload(args) => upload::upload(ctx, args).await,
         Verb::Serve(_) => running::serve(ctx).await,
         Verb::Mcp => running::mcp(ctx).await,
-        Verb::Doctor => keeping::doctor(ctx).await,
-        Verb::Prune(args) => keeping::prune(ctx, args).await,
-        Verb::Purge(args) => keeping::purge(ctx, args).await,
-        Verb::Backup(args) => keeping::backup(ctx, args).await,
-        Verb::Restore(args) => keeping::restore(ctx, args).await,
+        Verb::Doctor => maintenance::doctor(ctx).await,
+        Verb::Prune(args) => maintenance::prune(ctx, args).await,
+        Verb::Purge(args) => maintenance::purge(ctx, args).await,
+        Verb::Backup(args) => maintenance::backup(ctx, args).await,
+        Verb::Restore(args) => maintenance::restore(ctx, args).await,
         Verb::Rows => rows::rows(ctx).await,
         Verb::Key(verb) => keys::key(ctx, verb).await,
         Verb::Plugin(PluginVerb::Install { dir, copy }) => {
@@ -196,11 +201,11 @@ enum Stop {
 fn parse(
     args: &[OsString],
     definitions: clap::Command,
-) -> std::result::Result<(Cli, Option<Asked>), Stop> {
+) -> std::result::Result<(Cli, Option<Invocation>), Stop> {
     let parsed = definitions.try_get_matches_from(args).and_then(|matches| {
         Ok((
             Cli::from_arg_matches(&matches)?,
-            Asked::read(operations::ALL, &matches)?,
+            Invocation::read(operations::ALL, &matches)?,
         ))
     });
     parsed.map_err(|e| {

@@ -8,12 +8,12 @@ mod delivery;
 mod environment;
 mod file;
 mod flags;
-mod keeping;
 mod mcp;
 mod notify;
 mod places;
 mod prompt;
 mod remote;
+mod retention;
 mod secret;
 mod server;
 mod sources;
@@ -140,7 +140,7 @@ impl Settings {
             notify: Notify::combine(env, file.notify.unwrap_or_default())?,
             largest_prompt: prompt::largest(env, file.largest_prompt)?,
             budget: budget::combine(env, &file.budget.unwrap_or_default())?,
-            retention: keeping::combine(env, file.keeping.unwrap_or_default())?,
+            retention: retention::combine(env, file.keeping.unwrap_or_default())?,
             server: server::combine(flags, env, file.server.unwrap_or_default())?,
             mcp: mcp::combine(env, &file.mcp.unwrap_or_default())?,
             file: path,

@@ -27,7 +27,7 @@ use uuid::Uuid;
 
 use crate::models::{By, Identity, Trigger};
 use crate::schedule::Zone;
-use engine::{Engine, Whose};
+use engine::{Engine, JobOwner};
 
 pub use engine::{Subscription, Topic};
 pub use sql::STATEMENTS;
@@ -43,7 +43,7 @@ pub const AT_ONCE: u64 = 100;
 pub struct Db {
     engine: Arc<Engine>,
     /// The owner of jobs started through this handle.
-    whose: Whose,
+    owner: JobOwner,
     /// Whether reads go through the connection that writes.
     one_connection: bool,
     path: Arc<PathBuf>,

@@ -62,7 +62,7 @@ pub const HEADER: Duration = Duration::from_secs(10);
 /// How long a client may read nothing while there is something to send.
 pub const UNREAD: Duration = Duration::from_secs(30);
 /// How long the rest of a request that was answered early is read and discarded.
-pub const LEFTOVER: Duration = Duration::from_secs(2);
+pub const DISCARD_TIME: Duration = Duration::from_secs(2);
 
 /// How many sessions one key may have, and all callers without a key together.
 pub const SESSIONS_OF_KEY: usize = 64;
@@ -279,7 +279,7 @@ pub const TABLE: &[Limit] = &[
     ),
     limit(
         "time for the rest of a request that was answered early",
-        Amount::Time(LEFTOVER),
+        Amount::Time(DISCARD_TIME),
         "closed",
     ),
     limit(

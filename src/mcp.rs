@@ -8,10 +8,10 @@ mod answers;
 mod arguments;
 mod call;
 mod caller;
+mod corrected_call;
 mod definition;
 mod errors;
 pub mod http;
-mod mended;
 mod message;
 mod session;
 pub mod stdio;
@@ -71,7 +71,7 @@ impl Handler {
         }
         let call = Call {
             tool: tool.takes(),
-            arguments: mended::read(tool, &request.arguments)?,
+            arguments: corrected_call::read(tool, &request.arguments)?,
             operations: self.shared.operations(&caller, request.key),
             caller,
             metadata: request.metadata,
@@ -184,7 +184,8 @@ fn not_for_agents(tool: &Definition) -> Error {
 }
 
 fn unknown_tool(name: &str) -> ErrorData {
-    let meant = tools::meant(name).map_or(String::new(), |tool| format!(" Did you mean {tool}?"));
+    let suggestion =
+        tools::similar(name).map_or(String::new(), |tool| format!(" Did you mean {tool}?"));
     let name = arguments::shorten(name);
-    ErrorData::invalid_params(format!("there is no tool {name:?}.{meant}"), None)
+    ErrorData::invalid_params(format!("there is no tool {name:?}.{suggestion}"), None)
 }

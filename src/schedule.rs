@@ -9,13 +9,13 @@
 //! patterns that repeat within the day follow elapsed time instead; see [`CronSpec`].
 
 mod backlog;
+mod corrections;
 mod cron;
 mod duration;
 mod envelope;
 mod interval;
 mod iso;
-mod meant;
-mod planned;
+mod planned_instants;
 mod spec;
 mod stored;
 mod timetable;
@@ -23,22 +23,22 @@ mod when;
 mod zone;
 
 pub use backlog::{Division, Range};
+pub(crate) use corrections::cron::split_zone;
+pub(crate) use corrections::interval::interval as corrected_interval;
+pub(crate) use corrections::{count as corrected_count, nearest, word as corrected_word};
 pub use cron::CronSpec;
 pub use duration::read_duration;
 pub(crate) use duration::seconds;
 pub use envelope::{Circumstances, envelope};
 pub use interval::IntervalSpec;
 pub use iso::read_stored_time;
-pub(crate) use meant::cron::split_zone;
-pub(crate) use meant::interval::interval as meant_span;
-pub(crate) use meant::{count as meant_count, nearest, word as meant_word};
-pub use planned::{Fresh, Past, Planned, TooMany, count_distinct};
+pub use planned_instants::{Fresh, Past, PlannedInstants, TooMany, count_distinct};
 pub use spec::Spec;
 pub(crate) use stored::schedule_type;
 pub use stored::{remaining, timetable_of};
 pub use timetable::{Passed, Timetable};
 pub(crate) use timetable::{just_after, just_before};
-pub(crate) use when::meant_time;
+pub(crate) use when::corrected_time;
 pub use when::parse_time;
 pub use zone::Zone;
 

@@ -117,7 +117,7 @@ pub async fn start(
 async fn serve(listener: TcpListener, app: App, limits: Limits, stop: CancellationToken) {
     let clock = app.service.clock.clone();
     let places = limits.places(clock.clone());
-    let revoked = admission::end_revoked(app.service.clone(), places.holders.clone());
+    let revoked = admission::end_revoked(app.service.clone(), places.active_requests.clone());
     let answering = connections::answer(
         listener,
         router(app),

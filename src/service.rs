@@ -9,8 +9,8 @@ mod budget;
 mod changes;
 mod control;
 mod doctor;
-mod keeping;
 mod keys;
+mod maintenance;
 mod messages;
 mod planning;
 mod preview;
@@ -40,10 +40,10 @@ use crate::models::{
 use crate::schedule::Zone;
 
 pub use accounts::AccountQuery;
-pub use doctor::{Diagnosis, Finding, Severity, Usual};
-pub use keeping::{restore, schema_version, settle_in_place};
+pub use doctor::{DeliveryProfile, Diagnosis, Finding, Severity};
 pub use keys::Credentials;
 pub(crate) use keys::refused as key_refused;
+pub use maintenance::{restore, schema_version, settle_in_place};
 pub use messages::ScheduledMessage;
 pub use planning::{When, Wish};
 pub use preview::preview;

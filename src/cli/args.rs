@@ -4,7 +4,7 @@
 //! read later, so that errors about them have our words and codes; the same goes for missing
 //! values.
 
-mod keeping;
+mod maintenance;
 mod peers;
 
 use std::path::PathBuf;
@@ -12,7 +12,7 @@ use std::path::PathBuf;
 use clap::builder::BoolishValueParser;
 use clap::{ArgAction, Args, Parser, Subcommand};
 
-pub use keeping::{BackupArgs, PruneArgs, PurgeArgs, RestoreArgs};
+pub use maintenance::{BackupArgs, PruneArgs, PurgeArgs, RestoreArgs};
 pub use peers::{ConnectArgs, UploadArgs};
 
 /// The value name that marks a whole number; `--describe` calls its type `integer`.

@@ -147,7 +147,7 @@ impl Link<'_> {
             let attached = self.letta.attach_tool(&self.agent, id).await;
             attached.map_err(|r| self.failed(r, &format!("attach the tool {name}")))?;
         }
-        self.told(&key, &connected).await
+        self.report(&key, &connected).await
     }
 
     /// Registers this server with Letta, or updates it there.
@@ -226,7 +226,7 @@ impl Link<'_> {
         )))
     }
 
-    async fn told(&self, key: &Key, connected: &Connected) -> Result<Reply> {
+    async fn report(&self, key: &Key, connected: &Connected) -> Result<Reply> {
         let tools: Vec<&str> = connected.tools.iter().map(|(_, n)| n.as_str()).collect();
         let mut message = format!(
             "Agent {} now has {} tools from {}",

@@ -3,7 +3,7 @@
 use clap::{Command, CommandFactory, Subcommand};
 
 use super::args::{Cli, Verb};
-use super::{asked, plugin_guard, version};
+use super::{operation_commands, plugin_guard, version};
 use crate::operations::Offer;
 
 /// How many schedules a list shows in the plugin if nobody says: a model reads all of it.
@@ -43,7 +43,7 @@ fn in_order(offer: Offer) -> Vec<Command> {
     let verbs = Verb::augment_subcommands(Command::new(""));
     let mut verbs: Vec<Command> = verbs.get_subcommands().cloned().collect();
     let mut ordered = Vec::new();
-    for operation in asked::commands(offer) {
+    for operation in operation_commands::commands(offer) {
         let groups = FOLLOWING.iter().filter(|(o, _)| *o == operation.get_name());
         let names: Vec<&str> = groups
             .flat_map(|(_, group)| group.iter().copied())

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::args::{NUMBER, SWITCH};
 use super::definitions::definitions;
-use super::{asked, plugin_guard};
+use super::{operation_commands, plugin_guard};
 use crate::operations::definition::Operation;
 use crate::operations::{self, Offer};
 
@@ -17,7 +17,7 @@ pub(super) fn is_required(offer: Offer, command: &str, flag: &str) -> bool {
     let mut taken = operations::of_command(offer, command)
         .into_iter()
         .flat_map(Operation::parameters);
-    taken.any(|p| p.is_required && asked::flag(p.field) == flag)
+    taken.any(|p| p.is_required && operation_commands::flag(p.field) == flag)
 }
 
 /// The description of the plugin where these operations are offered.

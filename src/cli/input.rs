@@ -11,7 +11,7 @@ use crate::operations::Values;
 use crate::operations::fields::{ID, INTERVAL, PROMPT, PROMPT_FILE};
 use crate::operations::reading::schedule_number;
 use crate::operations::text::whole;
-use crate::schedule::{meant_span, read_duration};
+use crate::schedule::{corrected_interval, read_duration};
 
 pub use crate::operations::reading::point;
 pub use crate::operations::text::given;
@@ -128,7 +128,7 @@ pub fn interval(flag: Option<&str>) -> Result<Duration> {
                 ],
             )
             .example_if(
-                seconds_meant(text)
+                corrected_seconds(text)
                     .filter(|n| allowed.contains(n))
                     .map(|n| call("execute").with("loop", true).with(INTERVAL.name, n)),
             )
@@ -136,8 +136,8 @@ pub fn interval(flag: Option<&str>) -> Result<Duration> {
 }
 
 /// `5m` as seconds.
-fn seconds_meant(text: &str) -> Option<i64> {
-    let written = meant_span(text)?;
+fn corrected_seconds(text: &str) -> Option<i64> {
+    let written = corrected_interval(text)?;
     Some(read_duration(&written).ok()?.as_secs())
 }
 

@@ -83,11 +83,11 @@ impl Reply {
         })
     }
 
-    /// Makes the exit status 1: something is wrong, though not with the call. `told` is the text
+    /// Makes the exit status 1: something is wrong, though not with the call. `stderr_text` is the text
     /// for those who read errors from standard error.
-    pub fn failing(self, told: impl Into<Text>) -> Reply {
+    pub fn failing(self, stderr_text: impl Into<Text>) -> Reply {
         Reply {
-            failing: Some(told.into()),
+            failing: Some(stderr_text.into()),
             ..self
         }
     }
@@ -126,10 +126,10 @@ impl Output {
     /// Prints a command's answer.
     pub fn print(self, reply: &Reply) -> ExitCode {
         let code = match &reply.failing {
-            Some(told) => {
+            Some(stderr_text) => {
                 // People read the answer itself.
                 if self.json {
-                    write_err(&format!("error: {}", told.0));
+                    write_err(&format!("error: {}", stderr_text.0));
                 }
                 ExitCode::FAILURE
             }

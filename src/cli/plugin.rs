@@ -122,12 +122,12 @@ pub(super) fn install(settings: &Settings, plugins: &Path, copy: bool) -> Result
 
 /// Refuses something that is not a plugins folder, and suggests the right one.
 fn check_place(folder: &Path, given: &Path) -> Result<()> {
-    let wrong = |problem: String, meant: Option<&Path>| {
+    let wrong = |problem: String, corrected: Option<&Path>| {
         let error = Error::new(Code::FileUnusable, problem);
-        match meant {
-            Some(meant) => error.example(shell(format!(
+        match corrected {
+            Some(corrected) => error.example(shell(format!(
                 "promptyoself plugin install {}",
-                meant.display()
+                corrected.display()
             ))),
             None => error.example(shell("promptyoself plugin install smcp/plugins")),
         }
@@ -153,12 +153,12 @@ fn check_place(folder: &Path, given: &Path) -> Result<()> {
     }
     match plugins_under(plugins) {
         None => Ok(()),
-        Some(meant) => Err(wrong(
+        Some(corrected) => Err(wrong(
             format!(
                 "{shown} is the SMCP server's own folder; it looks for plugins in {}: give that",
-                meant.display()
+                corrected.display()
             ),
-            Some(&meant),
+            Some(&corrected),
         )),
     }
 }

@@ -6,7 +6,7 @@
 use clap::Command;
 
 use super::args::{Cli, Verb};
-use super::asked::{self, Asked};
+use super::operation_commands::{self, Invocation};
 use crate::error::{
     self, Code, Error, Example, Message, Result, call, field, message, operation, shell,
 };
@@ -34,7 +34,9 @@ pub(super) fn is_refused(offer: Offer, command: &str, flag: &str) -> bool {
         .into_iter()
         .flat_map(Operation::parameters);
     FLAGS.contains(&flag)
-        || taken.any(|p| p.field.refused_in_plugin.is_some() && asked::flag(p.field) == flag)
+        || taken.any(|p| {
+            p.field.refused_in_plugin.is_some() && operation_commands::flag(p.field) == flag
+        })
 }
 
 /// Hides refused commands and flags from help.
@@ -57,7 +59,7 @@ pub(super) fn hide_refused(offer: Offer, command: Command) -> Command {
 ///
 /// # Errors
 /// [`Code::RefusedInPlugin`], with what to do instead.
-pub(super) fn check(cli: &Cli, asked: Option<&Asked>) -> Result<()> {
+pub(super) fn check(cli: &Cli, invocation: Option<&Invocation>) -> Result<()> {
     if cli.db.is_some() {
         return refuse(
             shell("--db"),
@@ -72,9 +74,9 @@ pub(super) fn check(cli: &Cli, asked: Option<&Asked>) -> Result<()> {
             call("list"),
         );
     }
-    match asked {
-        Some(Asked::Operation(operation, values)) => check_operation(operation, values),
-        Some(Asked::Command(verb)) => check_command(verb),
+    match invocation {
+        Some(Invocation::Operation(operation, values)) => check_operation(operation, values),
+        Some(Invocation::Command(verb)) => check_command(verb),
         None => Ok(()),
     }
 }
@@ -198,7 +200,7 @@ mod tests {
         let offer = operations::ALL;
         let matches = crate::cli::definitions::definitions(offer, true).get_matches_from(all);
         let cli = Cli::from_arg_matches(&matches).unwrap();
-        check(&cli, Asked::read(offer, &matches).unwrap().as_ref())
+        check(&cli, Invocation::read(offer, &matches).unwrap().as_ref())
     }
 
     #[test]

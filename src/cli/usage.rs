@@ -11,7 +11,7 @@ use crate::operations::{ALL, other_words};
 use crate::schedule::nearest;
 
 /// The command that an unknown word probably stands for.
-fn command_meant(word: &str) -> Option<String> {
+fn corrected_command(word: &str) -> Option<String> {
     let word = word.to_ascii_lowercase().replace('_', "-");
     if let Some(command) = other_words::command_of(&word) {
         return Some(command.to_owned());
@@ -36,7 +36,7 @@ pub(super) fn error(report: &clap::Error, args: &[OsString]) -> Error {
         .filter(|line| !line.is_empty() && !line.starts_with("For more information"))
         .filter(|line| !line.starts_with("tip:"))
         .collect();
-    let mut told = lines.join("; ");
+    let mut text = lines.join("; ");
     let known = definitions(ALL, false);
     let at = args
         .iter()
@@ -47,31 +47,31 @@ pub(super) fn error(report: &clap::Error, args: &[OsString]) -> Error {
         Some(ContextValue::String(word)) => Some(word.as_str()),
         _ => None,
     };
-    let meant = match report.kind() {
+    let corrected = match report.kind() {
         ErrorKind::InvalidSubcommand => wrong(ContextKind::InvalidSubcommand)
             .filter(|_| at.is_none())
-            .and_then(|word| Some((word, command_meant(word)?))),
+            .and_then(|word| Some((word, corrected_command(word)?))),
         ErrorKind::UnknownArgument => wrong(ContextKind::InvalidArg).and_then(|word| {
             let word = word.split([' ', '=']).next()?;
-            Some((word, flag_meant(word, at?)?))
+            Some((word, corrected_flag(word, at?)?))
         }),
         _ => None,
     };
-    let example = meant
+    let example = corrected
         .as_ref()
         .and_then(|(wrong, right)| replaced(args, wrong, right));
-    if let Some((_, right)) = &meant {
-        told.push_str(&format!("; did you mean {right}?"));
+    if let Some((_, right)) = &corrected {
+        text.push_str(&format!("; did you mean {right}?"));
     }
     let help = match at {
         Some(command) => format!("promptyoself {} --help", command.get_name()),
         None => "promptyoself --help".to_owned(),
     };
-    Error::new(Code::Usage, told).example(example.unwrap_or_else(|| shell(help).into()))
+    Error::new(Code::Usage, text).example(example.unwrap_or_else(|| shell(help).into()))
 }
 
 /// The flag that a misspelt one probably stands for.
-fn flag_meant(word: &str, command: &Command) -> Option<String> {
+fn corrected_flag(word: &str, command: &Command) -> Option<String> {
     let word = word
         .strip_prefix("--")?
         .to_ascii_lowercase()
@@ -135,7 +135,7 @@ mod tests {
             ("ru", None),
             ("", None),
         ] {
-            assert_eq!(command_meant(word).as_deref(), wanted, "{word}");
+            assert_eq!(corrected_command(word).as_deref(), wanted, "{word}");
         }
     }
 }

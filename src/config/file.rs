@@ -8,7 +8,7 @@ use serde::Deserialize;
 use super::secret::Key;
 use super::sources::overruled;
 use super::value::invalid;
-use super::{Environment, budget, delivery, keeping, mcp, notify, remote, server};
+use super::{Environment, budget, delivery, mcp, notify, remote, retention, server};
 use crate::error::{Code, Error, Result, call, message, shell};
 use crate::limits;
 
@@ -27,7 +27,7 @@ pub(super) struct File {
     pub delivery: Option<delivery::FileTable>,
     pub notify: Option<notify::FileTable>,
     pub budget: Option<budget::FileTable>,
-    pub keeping: Option<keeping::FileTable>,
+    pub keeping: Option<retention::FileTable>,
     pub server: Option<server::FileTable>,
     pub remote: Option<remote::FileTable>,
     pub mcp: Option<mcp::FileTable>,

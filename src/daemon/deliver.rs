@@ -28,15 +28,15 @@ const PATIENCE: u32 = 30;
 
 /// The heartbeats of other schedulers, as a standby sees them.
 #[derive(Default)]
-struct Pulse {
+struct Heartbeats {
     seen: Vec<(Uuid, Timestamp)>,
     looks_without: u32,
 }
 
-impl Pulse {
+impl Heartbeats {
     /// Whether anybody is working, judging by one more check. A scheduler that holds its lock but
     /// has no new heartbeat hangs.
-    fn is_felt(&mut self, others: &[RunningScheduler]) -> bool {
+    fn is_anybody_alive(&mut self, others: &[RunningScheduler]) -> bool {
         let seen: Vec<_> = others.iter().map(|o| (o.owner, o.heartbeat_at)).collect();
         match seen.iter().all(|beat| self.seen.contains(beat)) {
             true => self.looks_without += 1,
@@ -82,12 +82,12 @@ pub(crate) async fn when_nobody_else(
     asked: &config::Settings,
     stop: CancellationToken,
 ) -> Result<()> {
-    let mut pulse = Pulse::default();
+    let mut heartbeats = Heartbeats::default();
     loop {
         // Two that start at the same time don't harm each other, nor does one that hung and
         // continues.
         match service.list_schedulers().await {
-            Ok(others) if pulse.is_felt(&others) => {}
+            Ok(others) if heartbeats.is_anybody_alive(&others) => {}
             Ok(others) => {
                 if !others.is_empty() {
                     tracing::warn!("no other scheduler has a heartbeat any more: taking over");
@@ -112,9 +112,9 @@ pub(crate) async fn once(
     notifier: Notifier,
     stop: CancellationToken,
 ) -> Result<Vec<Value>> {
-    let (told, mut reports) = mpsc::unbounded_channel();
+    let (sender, mut reports) = mpsc::unbounded_channel();
     let settings = settings_of(&asked.delivery);
-    let scheduler = scheduler(service, settings, Some(told))?;
+    let scheduler = scheduler(service, settings, Some(sender))?;
     deliver(scheduler, Mode::Once, notifier, stop).await?;
     let mut executed = Vec::new();
     while let Ok(report) = reports.try_recv() {
@@ -181,11 +181,11 @@ fn start_apart(
     mode: Mode,
     stop: CancellationToken,
 ) -> std::io::Result<oneshot::Receiver<Result<()>>> {
-    let (told, ended) = oneshot::channel();
+    let (sender, ended) = oneshot::channel();
     let runtime = Builder::new_current_thread().enable_all().build()?;
     let thread = std::thread::Builder::new().name("delivers".to_owned());
     thread.spawn(move || {
-        let _ = told.send(runtime.block_on(scheduler.run(mode, stop)));
+        let _ = sender.send(runtime.block_on(scheduler.run(mode, stop)));
         // Don't wait for DNS lookups that are still running.
         runtime.shutdown_background();
     })?;
@@ -255,24 +255,27 @@ mod tests {
 
     #[test]
     fn one_that_stands_by_takes_over_when_nobody_is_left_or_no_heart_beats_any_more() {
-        let mut pulse = Pulse::default();
-        assert!(!pulse.is_felt(&[]));
+        let mut heartbeats = Heartbeats::default();
+        assert!(!heartbeats.is_anybody_alive(&[]));
         let hung = beating(1, 5_000);
-        assert!(pulse.is_felt(std::slice::from_ref(&hung)));
+        assert!(heartbeats.is_anybody_alive(std::slice::from_ref(&hung)));
         for _ in 1..PATIENCE {
-            assert!(pulse.is_felt(std::slice::from_ref(&hung)));
+            assert!(heartbeats.is_anybody_alive(std::slice::from_ref(&hung)));
         }
-        assert!(!pulse.is_felt(std::slice::from_ref(&hung)));
+        assert!(!heartbeats.is_anybody_alive(std::slice::from_ref(&hung)));
     }
 
     #[test]
     fn one_heart_that_beats_is_enough_whatever_its_clock_shows() {
-        let mut pulse = Pulse::default();
+        let mut heartbeats = Heartbeats::default();
         let hung = beating(1, 5_000);
         for look in 0..i64::from(PATIENCE) * 10 {
             // It beats at every tenth look, and its clock goes backwards.
             let other = beating(2, -(look / 10));
-            assert!(pulse.is_felt(&[hung.clone(), other]), "{look}");
+            assert!(
+                heartbeats.is_anybody_alive(&[hung.clone(), other]),
+                "{look}"
+            );
         }
     }
 }

@@ -30,7 +30,7 @@ const LONGEST_WAIT: SignedDuration = SignedDuration::from_mins(1);
 const LAST_NOTES: SignedDuration = SignedDuration::from_secs(2);
 
 /// Delivers on request, in the database that this process has opened.
-struct Here {
+struct LocalExecutor {
     service: Service,
     settings: Settings,
     /// Held while a pass is running.
@@ -38,7 +38,7 @@ struct Here {
 }
 
 #[async_trait]
-impl Executor for Here {
+impl Executor for LocalExecutor {
     async fn execute(&self, stop: CancellationToken) -> Result<Value> {
         let Ok(_alone) = self.alone.try_lock() else {
             return Ok(json!({
@@ -60,7 +60,7 @@ pub(crate) fn tools_here(
 ) -> Shared {
     Shared {
         backend: Backend::Here(Box::new(service.clone())),
-        executor: Some(Arc::new(Here {
+        executor: Some(Arc::new(LocalExecutor {
             service: service.clone(),
             settings: settings.clone(),
             alone: Mutex::default(),
@@ -202,15 +202,15 @@ mod tests {
     #[tokio::test]
     async fn a_scheduler_that_fails_or_panics_is_tried_again_after_longer_and_longer_waits() {
         let clock = Clock::manual(Timestamp::UNIX_EPOCH);
-        let (told, mut started) = tokio::sync::mpsc::unbounded_channel();
+        let (sender, mut started) = tokio::sync::mpsc::unbounded_channel();
         let tries = Arc::new(AtomicUsize::new(0));
         let trying = tokio::spawn({
             let clock = clock.clone();
             async move {
                 let start = || {
-                    let (told, clock, tries) = (told.clone(), clock.clone(), tries.clone());
+                    let (sender, clock, tries) = (sender.clone(), clock.clone(), tries.clone());
                     async move {
-                        told.send(clock.now().as_second()).unwrap();
+                        sender.send(clock.now().as_second()).unwrap();
                         match tries.fetch_add(1, Ordering::Relaxed) {
                             0 => panic!("on purpose"),
                             1 => Err(Error::new(Code::Internal, "on purpose")),

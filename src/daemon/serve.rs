@@ -15,7 +15,7 @@ use crate::service::Service;
 pub(crate) async fn serve(service: &Service, settings: &Settings) -> Result<()> {
     let notifier = Notifier::new(service.db.clone(), service.clock.clone(), &settings.notify)?;
     let stop = stopped_by_signal()?;
-    let (told, mut reports) = mpsc::unbounded_channel();
+    let (sender, mut reports) = mpsc::unbounded_channel();
     if let Err(e) = service.db.recount_schedules().await {
         tracing::warn!("{}; the metrics may differ", e.chain());
     }
@@ -28,8 +28,15 @@ pub(crate) async fn serve(service: &Service, settings: &Settings) -> Result<()> 
     });
     let tools = tools_here(settings, service, stop.clone());
     let serving = server::start(&settings.server, service, metrics, tools, stop.clone()).await?;
-    let delivered =
-        deliver::forever(service, settings, None, notifier, Some(told), stop.clone()).await;
+    let delivered = deliver::forever(
+        service,
+        settings,
+        None,
+        notifier,
+        Some(sender),
+        stop.clone(),
+    )
+    .await;
     stop.cancel();
     serving.await;
     delivered

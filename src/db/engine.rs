@@ -27,7 +27,7 @@ use queues::Queues;
 use readers::Readers;
 use topics::{Changes, Subscribers};
 
-pub(super) use queues::Whose;
+pub(super) use queues::JobOwner;
 pub use topics::{Subscription, Topic};
 
 /// The writer and the readers of one file. They stop when this is dropped.
@@ -175,8 +175,8 @@ impl Engine {
     }
 
     /// Subscribes to commits from now on.
-    pub(super) fn subscribe(&self, topic: Topic, whose: Whose) -> Subscription {
-        self.subscribers.add(topic, whose)
+    pub(super) fn subscribe(&self, topic: Topic, owner: JobOwner) -> Subscription {
+        self.subscribers.add(topic, owner)
     }
 
     /// Notifies every subscriber, because another program has written.
@@ -191,7 +191,7 @@ impl Engine {
     /// [`Failure`].
     pub(super) async fn write<T, E>(
         &self,
-        whose: Whose,
+        owner: JobOwner,
         job: impl FnMut(&Tx<'_>) -> Result<T, E> + Send + 'static,
     ) -> Result<T, Failure<E>>
     where
@@ -199,7 +199,7 @@ impl Engine {
         E: Send + 'static,
     {
         let (work, answer) = Work::new(job, false);
-        self.hand_to_writer(whose, work)?;
+        self.hand_to_writer(owner, work)?;
         answer.await.unwrap_or(Err(Failure::Closed))
     }
 
@@ -210,7 +210,7 @@ impl Engine {
     /// [`Failure`].
     pub(super) async fn read_by_writer<T, E>(
         &self,
-        whose: Whose,
+        owner: JobOwner,
         job: impl FnMut(&Tx<'_>) -> Result<T, E> + Send + 'static,
     ) -> Result<T, Failure<E>>
     where
@@ -218,13 +218,13 @@ impl Engine {
         E: Send + 'static,
     {
         let (work, answer) = Work::new(job, true);
-        self.hand_to_writer(whose, work)?;
+        self.hand_to_writer(owner, work)?;
         answer.await.unwrap_or(Err(Failure::Closed))
     }
 
-    fn hand_to_writer<E>(&self, whose: Whose, work: Box<dyn Waiting>) -> Result<(), Failure<E>> {
+    fn hand_to_writer<E>(&self, owner: JobOwner, work: Box<dyn Waiting>) -> Result<(), Failure<E>> {
         self.queues
-            .add(whose, work)
+            .add(owner, work)
             .map_err(|refused| match refused {
                 queues::Refused::Full => Failure::Full,
                 queues::Refused::Closed => Failure::Closed,

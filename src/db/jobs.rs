@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::Db;
-use super::engine::{Failure, Subscription, Topic, Whose};
+use super::engine::{Failure, JobOwner, Subscription, Topic};
 use super::failed::Failed;
 use super::sql::{self, Tx};
 use crate::db::sqlite::wording::database_error;
@@ -14,7 +14,7 @@ impl Db {
     pub fn for_scheduler(&self) -> Db {
         static SCHEDULERS: AtomicU64 = AtomicU64::new(0);
         Db {
-            whose: Whose::Scheduler(SCHEDULERS.fetch_add(1, Ordering::Relaxed)),
+            owner: JobOwner::Scheduler(SCHEDULERS.fetch_add(1, Ordering::Relaxed)),
             ..self.clone()
         }
     }
@@ -30,7 +30,7 @@ impl Db {
 
     /// Subscribes to commits from now on. A scheduler isn't notified of its own changes.
     pub fn subscribe(&self, topic: Topic) -> Subscription {
-        self.engine.subscribe(topic, self.whose)
+        self.engine.subscribe(topic, self.owner)
     }
 
     /// Notifies every subscriber, because another program has written.
@@ -45,8 +45,8 @@ impl Db {
         doing: &'static str,
         job: impl FnMut(&Tx<'_>) -> Result<T, Failed> + Send + 'static,
     ) -> Result<T> {
-        let written = self.engine.write(self.whose, job).await;
-        written.map_err(|failure| self.told(doing, failure))
+        let written = self.engine.write(self.owner, job).await;
+        written.map_err(|failure| self.to_error(doing, failure))
     }
 
     /// Reads one snapshot. A scheduler's reads don't wait for other readers, and others' reads
@@ -56,11 +56,11 @@ impl Db {
         doing: &'static str,
         job: impl FnMut(&Tx<'_>) -> Result<T, Failed> + Send + 'static,
     ) -> Result<T> {
-        if self.one_connection || self.whose != Whose::Face {
+        if self.one_connection || self.owner != JobOwner::Face {
             return self.read_by_writer(doing, job).await;
         }
         let read = self.engine.read(job).await;
-        read.map_err(|failure| self.told(doing, failure))
+        read.map_err(|failure| self.to_error(doing, failure))
     }
 
     /// Reads through the connection that writes.
@@ -69,12 +69,12 @@ impl Db {
         doing: &'static str,
         job: impl FnMut(&Tx<'_>) -> Result<T, Failed> + Send + 'static,
     ) -> Result<T> {
-        let read = self.engine.read_by_writer(self.whose, job).await;
-        read.map_err(|failure| self.told(doing, failure))
+        let read = self.engine.read_by_writer(self.owner, job).await;
+        read.map_err(|failure| self.to_error(doing, failure))
     }
 
     /// Our error for a job without a result.
-    fn told(&self, doing: &'static str, failure: Failure<Failed>) -> Error {
+    fn to_error(&self, doing: &'static str, failure: Failure<Failed>) -> Error {
         match failure {
             Failure::Job(Failed::Told(error)) => error,
             Failure::Job(Failed::Statement(e)) => self.failed(doing, e),

@@ -101,13 +101,13 @@ struct Schemas<'a>(BTreeMap<&'a str, Value>);
 
 impl Schemas<'_> {
     /// The schema that this one stands for: what it refers to, or what it is if it is not null.
-    fn meant<'a>(&'a self, schema: &'a Value) -> &'a Value {
+    fn resolve<'a>(&'a self, schema: &'a Value) -> &'a Value {
         let refers = schema["$ref"].as_str().and_then(|at| at.rsplit('/').next());
         let other = refers.and_then(|name| self.0.get(name));
         let one_of = schema["oneOf"].as_array().into_iter().flatten();
         let not_null = || one_of.into_iter().find(|part| !is_null(part));
         match other.or_else(not_null) {
-            Some(other) => self.meant(other),
+            Some(other) => self.resolve(other),
             None => schema,
         }
     }
@@ -120,7 +120,7 @@ impl Schemas<'_> {
 
     /// Its type alone. What an object holds isn't told: it would be read with every call.
     fn plain(&self, schema: &Value) -> Value {
-        let schema = self.meant(schema);
+        let schema = self.resolve(schema);
         let kinds = schema["type"].as_array().into_iter().flatten();
         let kind = kinds.into_iter().find(|kind| *kind != "null");
         match kind.unwrap_or(&schema["type"]).as_str() {
@@ -135,7 +135,7 @@ impl Schemas<'_> {
         let one_of = schema["oneOf"].as_array().into_iter().flatten();
         let mut told = std::iter::once(schema)
             .chain(one_of)
-            .chain([self.meant(schema)])
+            .chain([self.resolve(schema)])
             .filter_map(|part| part["description"].as_str());
         told.next().unwrap_or_default().to_owned()
     }

@@ -211,11 +211,11 @@ fn check_kind(tool: Takes<'_>, parameter: &Parameter, value: &Value) -> Result<(
 fn unknown(tool: Takes<'_>, key: &str, name: &str) -> Error {
     let names: Vec<&str> = tool.parameters.iter().map(|p| p.argument()).collect();
     let near = nearest(name, names.iter().copied());
-    let meant = near.map_or(String::new(), |n| format!(" Did you mean {n}?"));
+    let suggestion = near.map_or(String::new(), |n| format!(" Did you mean {n}?"));
     Error::new(
         Code::Usage,
         format!(
-            "{} has no argument {:?}. It takes {}.{meant}",
+            "{} has no argument {:?}. It takes {}.{suggestion}",
             tool.name,
             shorten(key),
             names.join(", ")

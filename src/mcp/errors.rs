@@ -4,8 +4,8 @@ use rmcp::model::{CallToolResult, ContentBlock, JsonObject};
 use serde_json::{Value, json};
 
 use super::arguments::{find, means_nothing, snake_case};
+use super::corrected_call::{EXCLUSIVE, can_be_repeated};
 use super::definition::Definition;
-use super::mended::{EXCLUSIVE, can_be_repeated};
 use super::tools;
 use super::words::{Tools, arguments};
 use crate::error::{CommandLine, Error, Example, Fields};
@@ -15,21 +15,21 @@ use crate::error::{CommandLine, Error, Example, Fields};
 pub fn to_result(tool: &'static Definition, given: &JsonObject, error: &Error) -> CallToolResult {
     let text = error.chain_in(&Tools);
     let mut structured = json!({ "error": text, "code": error.code().as_str() });
-    let mut told = text;
+    let mut shown = text;
     match error.correction().map(|e| correct(tool, given, e)) {
         Some(Correction::Call(example)) => {
-            told.push_str(&format!("\nExample: {example}"));
+            shown.push_str(&format!("\nExample: {example}"));
             structured["example"] = example;
         }
         Some(Correction::Arguments(tool, arguments)) => {
-            told.push_str(&format!(
+            shown.push_str(&format!(
                 "\nCall {tool} with {}, and the rest as it was",
                 Value::from(arguments)
             ));
         }
         None => {}
     }
-    let mut result = CallToolResult::error(vec![ContentBlock::text(told)]);
+    let mut result = CallToolResult::error(vec![ContentBlock::text(shown)]);
     result.structured_content = Some(structured);
     result
 }
@@ -54,7 +54,7 @@ fn correct(tool: &'static Definition, given: &JsonObject, example: &Example) -> 
             None => typed(),
         },
         Example::Fields(fields) => {
-            let tool = meant(tool, fields);
+            let tool = tool_for(tool, fields);
             let corrected = arguments(fields);
             let repeated = repeat(tool, given, corrected.clone());
             match can_be_repeated(&repeated) {
@@ -67,7 +67,7 @@ fn correct(tool: &'static Definition, given: &JsonObject, example: &Example) -> 
 }
 
 /// The tool for the kind of time that a correction gives, which may be another one.
-fn meant(tool: &'static Definition, corrected: &Fields) -> &'static Definition {
+fn tool_for(tool: &'static Definition, corrected: &Fields) -> &'static Definition {
     let takes = |name: &str| tool.parameters.iter().any(|p| p.argument() == name);
     let other = EXCLUSIVE
         .iter()
@@ -99,7 +99,7 @@ mod tests {
     use super::*;
     use crate::error::{Code, call, fields, shell};
 
-    fn told(tool: &str, error: &Error) -> Value {
+    fn shown(tool: &str, error: &Error) -> Value {
         let given = JsonObject::from_iter([
             ("prompt".to_owned(), json!("Stand up")),
             ("every".to_owned(), json!("0s")),
@@ -149,7 +149,7 @@ mod tests {
                 json!({ "command": "promptyoself key create --name laptop" }),
             ),
         ] {
-            assert_eq!(told(tool, &error(given))["example"], wanted);
+            assert_eq!(shown(tool, &error(given))["example"], wanted);
         }
     }
 }

@@ -41,7 +41,7 @@ const LAST_WORDS: Duration = Duration::from_millis(100);
 
 /// Identifies callers and knows the owner of each session.
 #[derive(Clone)]
-struct Door {
+struct Sessions {
     service: Service,
     sessions: Arc<LocalSessionManager>,
     owners: Arc<Mutex<Owners>>,
@@ -71,7 +71,7 @@ where
         sessions.clone(),
         config,
     );
-    let door = Door {
+    let sessions = Sessions {
         service: service.clone(),
         sessions,
         owners: Arc::default(),
@@ -80,14 +80,14 @@ where
     };
     Router::new()
         .route_service("/mcp", mcp)
-        .layer(middleware::from_fn_with_state(door, admit))
+        .layer(middleware::from_fn_with_state(sessions, admit))
 }
 
 /// A token that is cancelled a moment after stopping was requested and every call has been
 /// answered: it ends the sessions, and with them whatever is still to be sent.
 fn end_of_calls(shared: &Shared) -> CancellationToken {
     let ended = CancellationToken::new();
-    let (shared, told) = (shared.clone(), ended.clone());
+    let (shared, token) = (shared.clone(), ended.clone());
     tokio::spawn(async move {
         shared.stop.cancelled().await;
         shared.calls.close();
@@ -96,26 +96,26 @@ fn end_of_calls(shared: &Shared) -> CancellationToken {
             () = shared.clock.sleep(LONGEST_CALL) => {}
         }
         shared.clock.sleep(LAST_WORDS).await;
-        told.cancel();
+        token.cancel();
     });
     ended
 }
 
 /// Identifies the caller of each request, whatever session it names: a session can only be used
 /// with the key that began it.
-async fn admit(State(door): State<Door>, mut request: Request, next: Next) -> Response {
+async fn admit(State(sessions): State<Sessions>, mut request: Request, next: Next) -> Response {
     let headers = request.headers();
     let credentials = match credentials(headers) {
         Ok(credentials) => credentials,
         Err(error) => return Problem::from(error).into_response(),
     };
-    let (caller, key) = match door.service.recognize(&credentials).await {
+    let (caller, key) = match sessions.service.recognize(&credentials).await {
         Ok(recognized) => recognized,
         Err(error) => return Problem::from(error).into_response(),
     };
     let owner = credentials.key.as_ref().map(hash_key);
     let session = headers.get(SESSION_HEADER).and_then(|v| v.to_str().ok());
-    if session.is_some_and(|id| !door.owners().may_use(id, owner.as_deref())) {
+    if session.is_some_and(|id| !sessions.owners().may_use(id, owner.as_deref())) {
         // The same answer as for an unknown session.
         return (StatusCode::NOT_FOUND, "Not Found: Session not found").into_response();
     }
@@ -123,8 +123,8 @@ async fn admit(State(door): State<Door>, mut request: Request, next: Next) -> Re
     request.extensions_mut().insert(caller);
     request.extensions_mut().insert(ShownKey(key));
     match (request.method(), session) {
-        (&Method::POST, session) => door.post(request, session, owner, next).await,
-        (&Method::GET, Some(session)) => door.stream(request, &session, owner, next).await,
+        (&Method::POST, session) => sessions.post(request, session, owner, next).await,
+        (&Method::GET, Some(session)) => sessions.stream(request, &session, owner, next).await,
         (&Method::DELETE, _) => {
             let mut response = next.run(request).await;
             if response.status() == StatusCode::ACCEPTED {
@@ -137,7 +137,7 @@ async fn admit(State(door): State<Door>, mut request: Request, next: Next) -> Re
     }
 }
 
-impl Door {
+impl Sessions {
     /// Passes a message on when it has been read completely.
     async fn post(
         self,
@@ -152,19 +152,19 @@ impl Door {
         };
         let size = message.body.len();
         let body = Body::from(message.body);
-        match (session, message.asks) {
-            (Some(session), Some(asks)) => {
-                let Some(call) = self.calls.begin(&session, &asks.id).map(Arc::new) else {
-                    return read::refused(&Refusal::taken(&asks.id));
+        match (session, message.request) {
+            (Some(session), Some(request)) => {
+                let Some(call) = self.calls.begin(&session, &request.id).map(Arc::new) else {
+                    return read::refused(&Refusal::taken(&request.id));
                 };
                 // Whatever works on the call keeps it too.
                 parts.extensions.insert(call.clone());
                 let response = next.run(Request::from_parts(parts, body)).await;
                 response.map(|body| Body::new(Answer::new(body, call)))
             }
-            (None, Some(asks)) if asks.method == "initialize" => {
+            (None, Some(request)) if request.method == "initialize" => {
                 if size > limits::BEGINNING {
-                    let refusal = Refusal::too_large(&asks.id, limits::BEGINNING);
+                    let refusal = Refusal::too_large(&request.id, limits::BEGINNING);
                     return read::with_status(StatusCode::PAYLOAD_TOO_LARGE, &refusal);
                 }
                 // The session keeps the extensions of its first message.

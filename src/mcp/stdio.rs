@@ -14,7 +14,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use super::message::{self, Reading, Refusal};
+use super::message::{self, Parsed, Refusal};
 use super::{Handler, Shared, Transport};
 use crate::error::{Code, Error, Result};
 use crate::limits;
@@ -107,9 +107,9 @@ impl Talk<RoleServer> for Lines {
             }
             match self.from_client.recv().await? {
                 Line::Whole(line) => match message::read(&line) {
-                    Reading::Message { message, .. } => return Some(*message),
-                    Reading::Nothing => {}
-                    Reading::Refused(refusal) => self.refusal = Some(refusal.to_json()),
+                    Parsed::Message { message, .. } => return Some(*message),
+                    Parsed::Nothing => {}
+                    Parsed::Refused(refusal) => self.refusal = Some(refusal.to_json()),
                 },
                 Line::TooLarge(line) => {
                     self.refusal =

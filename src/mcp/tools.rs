@@ -55,7 +55,7 @@ pub(super) fn of_command(command: &str) -> Option<&'static str> {
 
 /// The tool that is meant by a name that is none: one of the command that does the same, or with a
 /// slip of the keyboard.
-pub fn meant(name: &str) -> Option<&'static str> {
+pub fn similar(name: &str) -> Option<&'static str> {
     let lower = name.to_ascii_lowercase();
     let after = lower.strip_prefix("promptyoself").unwrap_or(&lower);
     let verb = after.trim_start_matches(['_', '-', '.', '/']);
@@ -121,7 +121,7 @@ mod tests {
             ("promptyoself_erase", None),
             ("schedule_prompt", None),
         ] {
-            assert_eq!(meant(name), wanted, "{name}");
+            assert_eq!(similar(name), wanted, "{name}");
         }
     }
 

@@ -91,7 +91,7 @@ pub struct PurgeReport {
 
 impl PurgeReport {
     /// The text for the record of changes.
-    pub(crate) fn told(&self) -> String {
+    pub(crate) fn summary(&self) -> String {
         format!(
             "texts of {} deliveries, {} prompts",
             self.occurrences, self.schedules

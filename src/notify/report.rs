@@ -19,7 +19,7 @@ struct Events {
 /// How often something happened after the first time, which was logged at once.
 #[derive(Default)]
 struct Counted {
-    told: bool,
+    logged: bool,
     more: u64,
     last: String,
 }
@@ -27,8 +27,8 @@ struct Counted {
 impl Counted {
     /// Whether to log this at once; otherwise it is counted.
     fn is_first(&mut self, error: &str) -> bool {
-        if !self.told {
-            self.told = true;
+        if !self.logged {
+            self.logged = true;
             return true;
         }
         self.more += 1;

@@ -184,13 +184,13 @@ impl Wire {
                 .map_err(|e| Lost::Refused(self.wrong("its answer can't be read", Some(e))));
         }
         Err(Lost::Refused(match serde_json::from_slice(&bytes) {
-            Ok(problem) => self.told(problem),
+            Ok(problem) => self.server_error(problem),
             Err(_) => self.wrong(&format!("it answered {status}"), None),
         }))
     }
 
     /// The error that the server reported.
-    fn told(&self, problem: ProblemBody) -> Error {
+    fn server_error(&self, problem: ProblemBody) -> Error {
         let (code, detail) = (problem.code.clone(), problem.detail.clone());
         match problem.into_error() {
             Some(error) if error.code() == Code::KeyInvalid => error.hint(&self.key_note),

@@ -15,7 +15,7 @@ use jiff::civil::{Date, DateTime, Time};
 use self::field::Field;
 pub(super) use self::field::{MONTHS, WEEKDAYS};
 pub(super) use self::instants::Instants;
-use super::{Zone, meant, shown};
+use super::{Zone, corrections, shown};
 use crate::error::{Code, Error, Message, Result, fields};
 
 /// A cron pattern that matches at least one day.
@@ -65,11 +65,11 @@ impl CronSpec {
             Ok(spec) => return Ok(spec),
             Err(error) => error,
         };
-        if let Some(five) = meant::cron::without_seconds(text) {
+        if let Some(five) = corrections::cron::without_seconds(text) {
             return Self::parse(&five);
         }
-        Err(match meant::cron::cron(text) {
-            Some(meant) if error.correction().is_none() => error.example(meant.example()),
+        Err(match corrections::cron::cron(text) {
+            Some(corrected) if error.correction().is_none() => error.example(corrected.example()),
             _ => error,
         })
     }

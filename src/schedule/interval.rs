@@ -2,7 +2,7 @@
 
 use jiff::{Span, Timestamp};
 
-use super::{Zone, cut, meant, shown};
+use super::{Zone, corrections, cut, shown};
 use crate::error::{Code, Error, Message, Result, field, fields, message};
 
 /// An interval of at least a second and at most ten years.
@@ -302,9 +302,9 @@ fn not_understood(text: &str, word: &str) -> Error {
             " \"0 9 1 * *\""
         ]);
     }
-    match meant::interval::interval(text) {
+    match corrections::interval::interval(text) {
         Some(every) => error.example(fields([("every", every)])),
-        None => match meant::cron::pattern(text) {
+        None => match corrections::cron::pattern(text) {
             Some(pattern) => error.example(pattern),
             None => error,
         },

@@ -5,7 +5,7 @@ use jiff::civil::DateTime;
 use jiff::tz::Offset;
 
 use super::iso::{self, Unread};
-use super::{Zone, cut, meant, shown, zone};
+use super::{Zone, corrections, cut, shown, zone};
 use crate::error::{Code, Error, Result, fields};
 
 /// The result of a reader: `None` if the text is not in the reader's form, so that the next one may
@@ -22,21 +22,27 @@ type Reading = Option<Result<Timestamp>>;
 /// [`Code::TimeInvalid`], with the time that was meant if it is clear and in the future.
 pub fn parse_time(text: &str, zone: &Zone, now: Timestamp) -> Result<Timestamp> {
     read_time(text, zone, now).map_err(|error| {
-        let time = meant_time(text, zone, now).filter(|(at, _)| *at > now);
+        let time = corrected_time(text, zone, now).filter(|(at, _)| *at > now);
         let example = time.map(|(_, written)| fields([("time", written)]));
-        let example = example.or_else(|| meant::cron::pattern(text)).or_else(|| {
-            let every = text.trim_start().to_ascii_lowercase().starts_with("every ");
-            let every = meant::interval::interval(text).filter(|_| every);
-            every.map(|every| fields([("every", every)]))
-        });
+        let example = example
+            .or_else(|| corrections::cron::pattern(text))
+            .or_else(|| {
+                let every = text.trim_start().to_ascii_lowercase().starts_with("every ");
+                let every = corrections::interval::interval(text).filter(|_| every);
+                every.map(|every| fields([("every", every)]))
+            });
         error.example_if(example)
     })
 }
 
 /// A point in time, past or future, that a text in an unknown form means, and how to write it;
 /// `None` if that is unclear.
-pub(crate) fn meant_time(text: &str, zone: &Zone, now: Timestamp) -> Option<(Timestamp, String)> {
-    meant::time::time(text, zone, now).map(|meant| (meant.at, meant.text))
+pub(crate) fn corrected_time(
+    text: &str,
+    zone: &Zone,
+    now: Timestamp,
+) -> Option<(Timestamp, String)> {
+    corrections::time::time(text, zone, now).map(|corrected| (corrected.at, corrected.text))
 }
 
 fn read_time(text: &str, zone: &Zone, now: Timestamp) -> Result<Timestamp> {
@@ -118,7 +124,7 @@ fn with_its_place(text: &str, zone: &Zone, now: Timestamp) -> Reading {
     let offset = ["utc", "gmt"]
         .iter()
         .find_map(|name| lower.strip_prefix(name))?;
-    let offset = Offset::from_seconds(zone::meant::offset_seconds(offset)?).ok();
+    let offset = Offset::from_seconds(zone::offsets::offset_seconds(offset)?).ok();
     Some(instant(text, written.wall, offset, zone, now))
 }
 
@@ -212,7 +218,7 @@ mod tests {
 
     #[test]
     fn what_is_not_understood_wholly_is_refused_with_now_and_what_was_meant_or_nothing() {
-        for (text, meant) in [
+        for (text, corrected) in [
             ("", None),
             ("soon", None),
             ("2026-12-01", None),
@@ -233,7 +239,7 @@ mod tests {
                 error.to_string().contains("2026-11-20T10:00:00Z"),
                 "{error}"
             );
-            assert_eq!(error.corrected().as_deref(), meant, "{text:?}");
+            assert_eq!(error.corrected().as_deref(), corrected, "{text:?}");
         }
     }
 

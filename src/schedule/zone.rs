@@ -1,6 +1,8 @@
 //! Time zones, and the one rule that turns a wall time into an instant.
 
-pub(super) mod meant;
+mod advice;
+pub(super) mod offsets;
+pub(super) mod other_names;
 mod parse;
 mod places;
 
@@ -247,7 +249,7 @@ mod tests {
 
     #[test]
     fn a_near_miss_is_answered_with_the_zone_that_is_meant() {
-        for (given, meant) in [
+        for (given, corrected) in [
             ("Berlin", "Europe/Berlin"),
             ("New York", "America/New_York"),
             ("Europe/Berln", "Europe/Berlin"),
@@ -255,7 +257,7 @@ mod tests {
             ("Asia/Tokio", "Asia/Tokyo"),
         ] {
             let error = Zone::parse(given).unwrap_err();
-            assert!(error.to_string().contains(meant), "{error}");
+            assert!(error.to_string().contains(corrected), "{error}");
         }
     }
 

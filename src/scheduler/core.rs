@@ -84,7 +84,7 @@ pub struct Core {
     /// Whether more schedules are due than the last snapshot has read.
     more_due: bool,
     /// Whether the last snapshot has left foreign rows to adopt.
-    more_to_mend: bool,
+    more_to_adopt: bool,
     /// How many candidates were claimed since the last snapshot.
     claims_since_snapshot: u32,
     failed_claims: FailedClaims,
@@ -121,7 +121,7 @@ impl Core {
             snapshot_wanted: false,
             larger_snapshot: false,
             more_due: false,
-            more_to_mend: false,
+            more_to_adopt: false,
             claims_since_snapshot: 0,
             failed_claims: FailedClaims::default(),
             stop_at: None,
@@ -295,7 +295,7 @@ impl Core {
         self.mode == Mode::Once
             && !self.snapshot_pending
             && !self.snapshot_wanted
-            && !self.more_to_mend
+            && !self.more_to_adopt
             && self.searching.is_empty()
             && !self.targets.is_probing()
             && (!self.may_claim() || self.next_claim().is_none_or(|t| t > now))

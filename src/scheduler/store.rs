@@ -32,7 +32,7 @@ pub struct SchedulerStore {
     reading: Reading,
     /// Whether no stored time was computed from a later time. The clock may have been set back
     /// unnoticed before this scheduler started.
-    times_are_mended: bool,
+    times_are_corrected: bool,
     /// What was adopted and not reported yet.
     adoptions: Adoptions,
     /// How many due schedules a snapshot reads.
@@ -70,7 +70,7 @@ impl SchedulerStore {
             lock: scheduler.db.lock_owner()?,
             ours: HashMap::new(),
             reading: scheduler.clock.reading(),
-            times_are_mended: false,
+            times_are_corrected: false,
             adoptions: Adoptions::default(),
             due_at_once: DUE_AT_ONCE,
             failure: None,
@@ -125,7 +125,7 @@ impl SchedulerStore {
             },
             StoreAction::TrustClock => db.trust_clock(&self.reading).await,
             StoreAction::PullForward => {
-                self.times_are_mended = false;
+                self.times_are_corrected = false;
                 return StoreReply::Done;
             }
             StoreAction::Abandon(occurrence_id) => self.abandon(occurrence_id).await,

@@ -31,7 +31,7 @@ use proxy::Upstream;
 use refusal::Refused;
 
 /// How many schedules or runs an answer holds by default, and at most.
-const USUAL_PAGE: u32 = 50;
+const DEFAULT_PAGE: u32 = 50;
 const LARGEST_PAGE: u32 = 200;
 
 /// The routes.
@@ -97,7 +97,7 @@ impl Face {
     ) -> std::result::Result<Response, Refused> {
         let service = self.admit(request.headers(), agent).await?.service;
         let query = Query::of(request.uri());
-        let limit = query.number("limit", USUAL_PAGE)?.min(LARGEST_PAGE);
+        let limit = query.number("limit", DEFAULT_PAGE)?.min(LARGEST_PAGE);
         let after = query.text("after");
         let (page, more) = service.scheduled_messages(agent, after, limit).await?;
         Ok(views::json(views::page(&page, more)))
@@ -129,7 +129,7 @@ impl Face {
     ) -> std::result::Result<Response, Refused> {
         let service = self.admit(request.headers(), agent).await?.service;
         let query = Query::of(request.uri());
-        let limit = query.number("limit", USUAL_PAGE)?.min(LARGEST_PAGE);
+        let limit = query.number("limit", DEFAULT_PAGE)?.min(LARGEST_PAGE);
         let offset = match query.text("offset") {
             Some("0") => 0,
             _ => query.number("offset", 0)?,
@@ -182,9 +182,9 @@ impl Query {
             .filter(|v| !v.is_empty())
     }
 
-    fn number(&self, name: &str, usual: u32) -> Result<u32> {
+    fn number(&self, name: &str, default: u32) -> Result<u32> {
         let Some(text) = self.text(name) else {
-            return Ok(usual);
+            return Ok(default);
         };
         text.parse().ok().filter(|n| *n >= 1).ok_or_else(|| {
             let shown: String = text.chars().take(80).collect();

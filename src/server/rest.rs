@@ -63,7 +63,7 @@ async fn in_its_words(request: Request, next: Next) -> Response {
             ..body
         },
     };
-    problem.told_as(&body)
+    problem.with_body(&body)
 }
 
 /// The answer if there is no such route.

@@ -165,7 +165,7 @@ impl Service {
         let next_run = schedule.next_run.ok_or_else(unreadable)?;
         let (plan, timetable) = match time {
             _ if time.moves() => {
-                let (plan, timetable) = self.plan_anew(schedule, changes, &time, now)?;
+                let (plan, timetable) = self.replan(schedule, changes, &time, now)?;
                 (Some(plan), timetable)
             }
             _ if time.is_any() => {
@@ -211,7 +211,7 @@ impl Service {
 
     /// The plan after a change of its time: everything that was not given stays, and it is counted
     /// from now.
-    fn plan_anew(
+    fn replan(
         &self,
         schedule: &PromptSchedule,
         changes: &Changes,

@@ -42,7 +42,7 @@ impl From<Error> for Unread {
 
 impl Unread {
     /// The problem to answer with; `example` is a body that is accepted.
-    pub fn told(&self, example: Option<Example>) -> Problem {
+    pub fn to_problem(&self, example: Option<Example>) -> Problem {
         let mut error = self.error();
         if let (Code::RequestInvalid, Some(example)) = (error.code(), example) {
             error = error.example(example);
@@ -124,7 +124,7 @@ fn wait(clock: &Clock, time: std::time::Duration) -> Wait {
 /// # Errors
 /// [`Code::TooMany`], and [`Code::RequestInvalid`] if the body is too large or incomplete.
 pub async fn read(request: Request, most: usize) -> Result<(Parts, Bytes), Problem> {
-    let bounded = bounded(request, most).map_err(|e| e.told(None))?;
+    let bounded = bounded(request, most).map_err(|e| e.to_problem(None))?;
     let (parts, body) = bounded.into_parts();
     let bytes = to_bytes(body, most).await.map_err(|e| refused(&e, None))?;
     Ok((parts, bytes))
@@ -136,8 +136,8 @@ pub(crate) fn refused(
     example: Option<Example>,
 ) -> Problem {
     match cause(error) {
-        Some(own) => own.told(example),
-        None => Unread::from(broken()).told(example),
+        Some(own) => own.to_problem(example),
+        None => Unread::from(broken()).to_problem(example),
     }
 }
 

@@ -18,7 +18,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 
 use super::answer::Answer;
-use super::leftover::Coming;
+use super::discard::IncomingBody;
 use super::places::{Owed, Place, Places};
 use super::wire::Wire;
 use crate::clock::Clock;
@@ -103,7 +103,7 @@ fn handler(
 ) -> impl Fn(hyper::Request<Incoming>) -> Handled + Clone {
     let router = TowerToHyperService::new(router);
     move |request: hyper::Request<Incoming>| {
-        let mut request = request.map(|body| Body::new(Coming::new(body, place.clone())));
+        let mut request = request.map(|body| Body::new(IncomingBody::new(body, place.clone())));
         request.extensions_mut().insert(place.clone());
         place.gave(Owed::Request);
         let answered = Answered(place.clone());

@@ -14,7 +14,7 @@ use jiff::SignedDuration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 
-use super::holders::{Holders, part};
+use super::active_requests::{ActiveRequests, part};
 use crate::clock::Clock;
 
 /// How often to check for a place to free while somebody waits for one.
@@ -35,7 +35,7 @@ pub(crate) struct Places {
     clock: Clock,
     held: Mutex<Held>,
     /// The requests made on these connections.
-    pub(crate) holders: Arc<Holders>,
+    pub(crate) active_requests: Arc<ActiveRequests>,
 }
 
 #[derive(Debug, Default)]
@@ -109,7 +109,7 @@ impl Places {
             free: Arc::new(Semaphore::new(all)),
             all,
             trusted,
-            holders: Holders::new(all, clock.clone()),
+            active_requests: ActiveRequests::new(all, clock.clone()),
             clock,
             held: Mutex::default(),
         })
@@ -230,13 +230,13 @@ impl Place {
     /// the client's turn to send a request.
     pub(crate) fn flushed(&self) {
         if lock(&self.state.sending).is_whole {
-            self.let_go();
+            self.drop_kept();
             self.owes(Owed::Request);
         }
     }
 
     /// Drops what was kept until an answer is sent.
-    pub(crate) fn let_go(&self) {
+    pub(crate) fn drop_kept(&self) {
         let sent = std::mem::take(&mut *lock(&self.state.sending));
         drop(sent);
     }

@@ -53,7 +53,7 @@ impl Problem {
     }
 
     /// The response with this body, which may be worded differently.
-    pub fn told_as(self, body: &ProblemBody) -> Response {
+    pub fn with_body(self, body: &ProblemBody) -> Response {
         let kind = [(header::CONTENT_TYPE, MEDIA_TYPE)];
         // A struct of texts can't fail to become JSON.
         let body = serde_json::to_string(body).unwrap_or_default();
@@ -80,7 +80,7 @@ impl Problem {
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let body = self.body();
-        self.told_as(&body)
+        self.with_body(&body)
     }
 }
 

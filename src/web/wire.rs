@@ -10,7 +10,7 @@ use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
-use super::leftover::Discard;
+use super::discard::Discard;
 use super::places::{Owed, Place};
 use crate::limits;
 
@@ -79,7 +79,7 @@ fn close_if_unread(socket: &TcpStream) {
 
 impl Drop for Wire {
     fn drop(&mut self) {
-        self.place.let_go();
+        self.place.drop_kept();
         // Don't keep what was never read for a client that reads nothing.
         if self.patience.is_some() {
             let _ = self.socket.set_zero_linger();

@@ -6,7 +6,7 @@ use jiff::SignedDuration;
 use rusqlite::Connection;
 
 use super::job::{End, Ran, Waiting, run, statement};
-use super::queues::{Queues, Wait, Whose};
+use super::queues::{JobOwner, Queues, Wait};
 use super::readers;
 use super::topics::{Changes, Raised, Subscribers};
 use crate::clock::Clock;
@@ -28,7 +28,7 @@ const PAUSE: std::time::Duration = std::time::Duration::from_millis(10);
 /// A job that has run.
 struct Done {
     job: Box<dyn Waiting>,
-    whose: Whose,
+    owner: JobOwner,
     /// Its result.
     ran: Ran,
     /// The topics of what it changed.
@@ -79,10 +79,10 @@ impl Writer {
                 (true, false) => queues.next_of_faces(),
                 (false, _) => queues.next(),
             };
-            let Some((whose, mut job)) = next else {
+            let Some((owner, mut job)) = next else {
                 break false;
             };
-            is_face_served |= whose == Whose::Face;
+            is_face_served |= owner == JobOwner::Face;
             if !job.is_wanted() {
                 continue;
             }
@@ -99,7 +99,7 @@ impl Writer {
             let is_ended = ran.is_err() || connection.is_autocommit();
             done.push(Done {
                 job,
-                whose,
+                owner,
                 ran: ran.unwrap_or(Ran::Failed),
                 raised: self.changes.take(),
             });
@@ -123,7 +123,7 @@ impl Writer {
         }
         for Done {
             mut job,
-            whose,
+            owner,
             ran,
             ..
         } in done
@@ -146,7 +146,7 @@ impl Writer {
             };
             let done = Done {
                 job,
-                whose,
+                owner,
                 ran,
                 raised: self.changes.take(),
             };
@@ -159,7 +159,7 @@ impl Writer {
         let failed = committed.err().map(Arc::new);
         for done in &done {
             if done.ran == Ran::Done {
-                self.subscribers.notify(done.raised, done.whose);
+                self.subscribers.notify(done.raised, done.owner);
             }
         }
         for Done { job, ran, .. } in done {

@@ -11,7 +11,7 @@ const MOST: usize = 1_024;
 
 /// The owner of a job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::db) enum Whose {
+pub(in crate::db) enum JobOwner {
     /// A scheduler, by its number in this process. It has no more jobs than places, and none is
     /// refused.
     Scheduler(u64),
@@ -47,7 +47,7 @@ pub(super) struct Queues {
 
 #[derive(Default)]
 struct Lines {
-    scheduler: VecDeque<(Whose, Box<dyn Waiting>)>,
+    scheduler: VecDeque<(JobOwner, Box<dyn Waiting>)>,
     faces: VecDeque<Box<dyn Waiting>>,
     is_closed: bool,
 }
@@ -63,15 +63,15 @@ impl fmt::Debug for Queues {
 }
 
 impl Queues {
-    pub(super) fn add(&self, whose: Whose, job: Box<dyn Waiting>) -> Result<(), Refused> {
+    pub(super) fn add(&self, owner: JobOwner, job: Box<dyn Waiting>) -> Result<(), Refused> {
         let mut lines = self.lines();
         if lines.is_closed {
             return Err(Refused::Closed);
         }
-        match whose {
-            Whose::Scheduler(_) => lines.scheduler.push_back((whose, job)),
-            Whose::Face if lines.faces.len() >= MOST => return Err(Refused::Full),
-            Whose::Face => lines.faces.push_back(job),
+        match owner {
+            JobOwner::Scheduler(_) => lines.scheduler.push_back((owner, job)),
+            JobOwner::Face if lines.faces.len() >= MOST => return Err(Refused::Full),
+            JobOwner::Face => lines.faces.push_back(job),
         }
         drop(lines);
         self.changed.notify_one();
@@ -101,7 +101,7 @@ impl Queues {
     }
 
     /// The next job, with the scheduler's first.
-    pub(super) fn next(&self) -> Option<(Whose, Box<dyn Waiting>)> {
+    pub(super) fn next(&self) -> Option<(JobOwner, Box<dyn Waiting>)> {
         let next = self.lines().scheduler.pop_front();
         match next {
             Some(job) => Some(job),
@@ -110,9 +110,9 @@ impl Queues {
     }
 
     /// The next job of a face.
-    pub(super) fn next_of_faces(&self) -> Option<(Whose, Box<dyn Waiting>)> {
+    pub(super) fn next_of_faces(&self) -> Option<(JobOwner, Box<dyn Waiting>)> {
         let next = self.lines().faces.pop_front();
-        next.map(|job| (Whose::Face, job))
+        next.map(|job| (JobOwner::Face, job))
     }
 
     /// How many jobs are waiting.

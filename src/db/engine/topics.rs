@@ -12,7 +12,7 @@ use rusqlite::Connection;
 use rusqlite::hooks::Action;
 use tokio::sync::Notify;
 
-use super::queues::Whose;
+use super::queues::JobOwner;
 
 /// A kind of change that others wait for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,7 +82,7 @@ pub struct Subscription(Arc<Subscriber>);
 struct Subscriber {
     topic: Topic,
     /// Whose changes it ignores: a scheduler isn't woken by its own.
-    ignores: Option<Whose>,
+    ignores: Option<JobOwner>,
     changed: Notify,
 }
 
@@ -99,10 +99,11 @@ pub(super) struct Subscribers(Mutex<Vec<Weak<Subscriber>>>);
 
 impl Subscribers {
     /// Adds a subscriber with this kind of handle.
-    pub(super) fn add(&self, topic: Topic, whose: Whose) -> Subscription {
+    pub(super) fn add(&self, topic: Topic, owner: JobOwner) -> Subscription {
         let subscriber = Arc::new(Subscriber {
             topic,
-            ignores: matches!((topic, whose), (Topic::Due, Whose::Scheduler(_))).then_some(whose),
+            ignores: matches!((topic, owner), (Topic::Due, JobOwner::Scheduler(_)))
+                .then_some(owner),
             changed: Notify::new(),
         });
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -112,7 +113,7 @@ impl Subscribers {
     }
 
     /// Notifies of changes that are durable, or may be.
-    pub(super) fn notify(&self, raised: Raised, by: Whose) {
+    pub(super) fn notify(&self, raised: Raised, by: JobOwner) {
         if raised == Raised::default() {
             return;
         }
@@ -127,6 +128,6 @@ impl Subscribers {
     /// Notifies all subscribers: another program may have changed anything.
     pub(super) fn notify_all(&self) {
         let all = Topic::ALL.iter().fold(0, |all, topic| all | topic.bit());
-        self.notify(Raised(all), Whose::Face);
+        self.notify(Raised(all), JobOwner::Face);
     }
 }

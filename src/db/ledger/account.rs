@@ -12,7 +12,7 @@ use crate::db::sql::{self, Tx};
 use crate::db::statements::account;
 use crate::error::Result;
 use crate::models::{Account, State, Sums, Trigger, name_some};
-use crate::schedule::{Past, Planned, TooMany, count_distinct};
+use crate::schedule::{Past, PlannedInstants, TooMany, count_distinct};
 
 /// How many instants are compared one by one to name the wrong ones.
 const COMPARED: usize = 100_000;
@@ -171,7 +171,7 @@ fn compare(account: &mut Account, books: &Books) {
 }
 
 /// The recorded instants that are in no plan; none if there are too many to compare.
-fn unplanned(plans: &[Planned], books: &Books) -> Vec<Timestamp> {
+fn unplanned(plans: &[PlannedInstants], books: &Books) -> Vec<Timestamp> {
     if books.recorded.len().saturating_mul(plans.len()) > COMPARED * 100 {
         return Vec::new();
     }
@@ -187,7 +187,7 @@ fn unplanned(plans: &[Planned], books: &Books) -> Vec<Timestamp> {
 }
 
 /// The planned instants that are not recorded, as far as they can be compared.
-fn missing(plans: &[Planned], books: &Books) -> Vec<Timestamp> {
+fn missing(plans: &[PlannedInstants], books: &Books) -> Vec<Timestamp> {
     let mut past = Past::default();
     for recorded in &books.recorded {
         past.add_recorded(recorded.first, recorded.newest);

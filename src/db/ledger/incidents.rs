@@ -13,7 +13,7 @@ use crate::models::{Fault, Incident, IncidentKind, NoticeEvent};
 
 /// Who has the trouble.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::db) enum Whose<'a> {
+pub(in crate::db) enum Affected<'a> {
     /// One schedule, by its uid.
     Schedule(&'a str),
     /// An agent: all of its schedules are affected. `uid` is the one that met it now.
@@ -31,12 +31,14 @@ pub(in crate::db) enum Whose<'a> {
     Machine(&'a str),
 }
 
-impl<'a> Whose<'a> {
+impl<'a> Affected<'a> {
     /// What distinguishes the incidents of one kind.
     pub(in crate::db) fn subject(self) -> &'a str {
         match self {
-            Whose::Schedule(subject) | Whose::Target(subject) | Whose::Machine(subject) => subject,
-            Whose::Agent { lane, .. } => lane,
+            Affected::Schedule(subject)
+            | Affected::Target(subject)
+            | Affected::Machine(subject) => subject,
+            Affected::Agent { lane, .. } => lane,
         }
     }
 }
@@ -45,7 +47,7 @@ impl<'a> Whose<'a> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::db) struct Trouble<'a> {
     pub(in crate::db) kind: IncidentKind,
-    pub(in crate::db) whose: Whose<'a>,
+    pub(in crate::db) affected: Affected<'a>,
     pub(in crate::db) occurrence_id: Option<i64>,
     pub(in crate::db) code: Option<&'a str>,
     pub(in crate::db) reason: &'a str,
@@ -55,13 +57,13 @@ impl<'a> Trouble<'a> {
     /// The trouble that a fault of an occurrence means.
     pub(in crate::db) fn of(
         kind: IncidentKind,
-        whose: Whose<'a>,
+        affected: Affected<'a>,
         occurrence_id: i64,
         fault: &'a Fault,
     ) -> Self {
         Trouble {
             kind,
-            whose,
+            affected,
             occurrence_id: Some(occurrence_id),
             code: Some(&fault.code),
             reason: &fault.text,
@@ -69,13 +71,13 @@ impl<'a> Trouble<'a> {
     }
 
     fn happened(&self) -> Happened<'a> {
-        let (agent_id, uid) = match self.whose {
-            Whose::Agent { agent_id, uid, .. } => (Some(agent_id), Some(uid)),
-            Whose::Schedule(_) | Whose::Target(_) | Whose::Machine(_) => (None, None),
+        let (agent_id, uid) = match self.affected {
+            Affected::Agent { agent_id, uid, .. } => (Some(agent_id), Some(uid)),
+            Affected::Schedule(_) | Affected::Target(_) | Affected::Machine(_) => (None, None),
         };
         Happened {
             kind: self.kind,
-            subject: self.whose.subject(),
+            subject: self.affected.subject(),
             agent_id,
             uid,
             occurrence_id: self.occurrence_id,
@@ -119,7 +121,7 @@ pub(in crate::db) fn close_incident(
 
 /// Notifies whoever was notified of an incident that it has ended.
 pub(in crate::db) fn tell_end(tx: &Tx<'_>, closed: &Closed, now: Timestamp) -> sql::Result<()> {
-    match closed.told {
+    match closed.is_notified {
         true => queue_notice(tx, closed.id, NoticeEvent::Closed, now),
         false => Ok(()),
     }

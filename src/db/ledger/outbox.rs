@@ -56,7 +56,7 @@ pub(in crate::db) fn queue_notice(
         expires_at: later(now, NOTICE_LIFE),
     };
     outbox::insert_notice(tx, written, now)?;
-    incidents::mark_told(tx, incident_id)
+    incidents::mark_notified(tx, incident_id)
 }
 
 /// Writes a ping for a schedule's dead-man service; `reason` says why the prompt failed.
@@ -88,10 +88,10 @@ impl Db {
             for channel in &channels {
                 outbox::upsert_channel(tx, *channel, later(now, WANTED))?;
             }
-            for untold in incidents::list_untold(tx)? {
-                lock_subject(tx, &untold.subject)?;
-                if incidents::is_untold(tx, untold.id)? {
-                    queue_notice(tx, untold.id, NoticeEvent::Opened, now)?;
+            for unnotified in incidents::list_unnotified(tx)? {
+                lock_subject(tx, &unnotified.subject)?;
+                if incidents::is_unnotified(tx, unnotified.id)? {
+                    queue_notice(tx, unnotified.id, NoticeEvent::Opened, now)?;
                 }
             }
             Ok(())

@@ -11,7 +11,7 @@ use super::prune::drop_unused_payloads;
 use crate::db::sql::{self, Tx};
 use crate::db::sqlite::clean::clean_file;
 use crate::db::statements::payloads;
-use crate::db::statements::purge::{self, Asked};
+use crate::db::statements::purge::{self, PurgeFilter};
 use crate::db::{AT_ONCE, Db};
 use crate::error::Result;
 use crate::models::{AgentId, By, Operation, PurgeReport, PurgeScope};
@@ -19,7 +19,7 @@ use crate::models::{AgentId, By, Operation, PurgeReport, PurgeScope};
 const DOING: &str = "purge texts";
 
 /// Lists the ids of the next rows for a purge.
-type List = fn(&Tx<'_>, &Asked, i64, i64) -> sql::Result<Vec<i64>>;
+type List = fn(&Tx<'_>, &PurgeFilter, i64, i64) -> sql::Result<Vec<i64>>;
 
 impl Db {
     /// Removes prompts, replies and error texts of what is settled (before `before`, if given), a
@@ -33,24 +33,24 @@ impl Db {
         before: Option<Timestamp>,
         now: Timestamp,
     ) -> Result<PurgeReport> {
-        let asked = match whose.clone() {
-            PurgeScope::Schedule(uid) => Asked {
+        let filter = match whose.clone() {
+            PurgeScope::Schedule(uid) => PurgeFilter {
                 uid: Some(uid),
                 before,
-                ..Asked::default()
+                ..PurgeFilter::default()
             },
-            PurgeScope::Agent(agent_id) => Asked {
+            PurgeScope::Agent(agent_id) => PurgeFilter {
                 agent_id: Some(agent_id),
                 before,
-                ..Asked::default()
+                ..PurgeFilter::default()
             },
         };
         let payloads = self.count_payloads().await?;
         let mut purged = PurgeReport::default();
-        let mut noting = self.noting(&asked, now).await?;
+        let mut noting = self.noting(&filter, now).await?;
         let mut last = 0;
         while let Some(ids) = self
-            .next_ids(purge::list_settled, &asked, &mut last)
+            .next_ids(purge::list_settled, &filter, &mut last)
             .await?
         {
             purged.occurrences += ids.len() as u64;
@@ -60,19 +60,19 @@ impl Db {
         }
         let mut last = 0;
         while let Some(ids) = self
-            .next_ids(purge::list_incidents, &asked, &mut last)
+            .next_ids(purge::list_incidents, &filter, &mut last)
             .await?
         {
-            self.purge_incidents(&asked, &ids).await?;
+            self.purge_incidents(&filter, &ids).await?;
         }
         let mut last = 0;
-        while let Some(ids) = self.next_ids(purge::list_over, &asked, &mut last).await? {
+        while let Some(ids) = self.next_ids(purge::list_over, &filter, &mut last).await? {
             purged.schedules += ids.len() as u64;
             noting = self
                 .purge_some(noting, purged, ids, purge::purge_schedule)
                 .await?;
         }
-        let live = self.read(DOING, move |tx| Ok(purge::count_live(tx, &asked)?));
+        let live = self.read(DOING, move |tx| Ok(purge::count_live(tx, &filter)?));
         purged.live = live.await?;
         // Those that only schedules referred to were removed with their prompts.
         let gone = payloads.saturating_sub(self.count_payloads().await?);
@@ -93,21 +93,21 @@ impl Db {
             for id in &ids {
                 purge_one(tx, *id)?;
             }
-            Ok(noting.clone().note(tx, &so_far.told())?)
+            Ok(noting.clone().note(tx, &so_far.summary())?)
         });
         written.await
     }
 
     /// Removes notices that were given up, with their texts; those still to be sent are about open
     /// incidents, or stay until they are sent.
-    async fn purge_incidents(&self, asked: &Asked, ids: &[i64]) -> Result<()> {
+    async fn purge_incidents(&self, filter: &PurgeFilter, ids: &[i64]) -> Result<()> {
         let (Some(first), Some(last)) = (ids.first(), ids.last()) else {
             return Ok(());
         };
-        let (asked, numbers) = (asked.clone(), *first..=*last);
+        let (filter, numbers) = (filter.clone(), *first..=*last);
         let written = self.write(DOING, move |tx| {
-            purge::delete_notices(tx, &asked, numbers.clone())?;
-            Ok(purge::purge_incidents(tx, &asked, numbers.clone())?)
+            purge::delete_notices(tx, &filter, numbers.clone())?;
+            Ok(purge::purge_incidents(tx, &filter, numbers.clone())?)
         });
         written.await
     }
@@ -120,12 +120,12 @@ impl Db {
     async fn next_ids(
         &self,
         list: List,
-        asked: &Asked,
+        filter: &PurgeFilter,
         last: &mut i64,
     ) -> Result<Option<Vec<i64>>> {
-        let (asked, after) = (asked.clone(), *last);
+        let (filter, after) = (filter.clone(), *last);
         let ids = self.read(DOING, move |tx| {
-            Ok(list(tx, &asked, after, to_i64(AT_ONCE))?)
+            Ok(list(tx, &filter, after, to_i64(AT_ONCE))?)
         });
         let ids: Vec<i64> = ids.await?;
         *last = ids.last().copied().unwrap_or(*last);
@@ -133,19 +133,19 @@ impl Db {
     }
 
     /// How to record a purge.
-    async fn noting(&self, asked: &Asked, now: Timestamp) -> Result<Noting> {
-        let (by, asked) = (self.by.clone(), asked.clone());
+    async fn noting(&self, filter: &PurgeFilter, now: Timestamp) -> Result<Noting> {
+        let (by, filter) = (self.by.clone(), filter.clone());
         let noting = self.read(DOING, move |tx| {
-            let schedule = match asked.uid {
+            let schedule = match filter.uid {
                 Some(uid) => purge::fetch_schedule(tx, uid)?,
                 None => None,
             };
             let owner = schedule.as_ref().and_then(|s| s.agent_id.clone());
-            let agent_id = asked.agent_id.as_ref().map(AgentId::to_string);
+            let agent_id = filter.agent_id.as_ref().map(AgentId::to_string);
             Ok(Noting {
                 by: by.clone(),
                 id: schedule.and_then(|s| s.id),
-                uid: asked.uid,
+                uid: filter.uid,
                 agent_id: owner.or(agent_id),
                 noted: Noted::default(),
                 now,
@@ -168,14 +168,14 @@ struct Noting {
 
 impl Noting {
     /// Records the progress.
-    fn note(mut self, tx: &Tx<'_>, told: &str) -> sql::Result<Self> {
+    fn note(mut self, tx: &Tx<'_>, summary: &str) -> sql::Result<Self> {
         let about = About {
             id: self.id,
             uid: self.uid,
             agent_id: self.agent_id.as_deref(),
         };
         self.noted
-            .note(tx, &self.by, Operation::Purge, about, told, self.now)?;
+            .note(tx, &self.by, Operation::Purge, about, summary, self.now)?;
         Ok(self)
     }
 }

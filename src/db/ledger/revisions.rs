@@ -9,7 +9,7 @@ use crate::db::statements::revisions::{self, Place, StoredRevision};
 use crate::error::{Code, Error, Result};
 use crate::models::{Lifecycle, Plan, ScheduleType};
 use crate::schedule::{
-    Fresh, Past, Planned, Spec, Timetable, TooMany, Zone, just_after, schedule_type,
+    Fresh, Past, PlannedInstants, Spec, Timetable, TooMany, Zone, just_after, schedule_type,
 };
 
 /// A stored revision, as far as it can be read.
@@ -17,7 +17,7 @@ pub(in crate::db) struct Revision {
     /// Whether it is the current plan of its schedule.
     pub(in crate::db) open: bool,
     /// Its instants; an open revision has no end yet.
-    pub(in crate::db) planned: Result<Planned>,
+    pub(in crate::db) planned: Result<PlannedInstants>,
 }
 
 /// Records a schedule's instants from now on, before they are written into its row: the previous
@@ -107,7 +107,7 @@ pub(in crate::db) fn fetch_revisions(
     Ok(stored.iter().map(read).collect())
 }
 
-fn planned(stored: &StoredRevision, stands_before: Option<Timestamp>) -> Result<Planned> {
+fn planned(stored: &StoredRevision, stands_before: Option<Timestamp>) -> Result<PlannedInstants> {
     let broken = |what: &str| {
         Error::new(
             Code::ScheduleBroken,
@@ -128,7 +128,7 @@ fn planned(stored: &StoredRevision, stands_before: Option<Timestamp>) -> Result<
     };
     let taken = stored.repetitions.unwrap_or(0);
     let left = |most: i64| u64::try_from(most.saturating_sub(taken)).unwrap_or(0);
-    Ok(Planned {
+    Ok(PlannedInstants {
         timetable: Timetable {
             spec,
             zone,
@@ -161,7 +161,7 @@ pub(in crate::db) fn fresh_instants(
     for revision in earlier.iter().filter_map(|r| r.planned.as_ref().ok()) {
         past.add(revision);
     }
-    let range = Planned {
+    let range = PlannedInstants {
         first,
         before: just_after(newest),
         limit: None,

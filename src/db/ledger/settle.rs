@@ -158,15 +158,15 @@ fn pause_failing(
     let (by, what) = (By::scheduler(), Some(pause.what.as_str()));
     note_change(tx, &by, Operation::Pause, about, what, now)?;
     settle::mark_paused_by_failures(tx, schedule_id)?;
-    let whose = settled.whose(pause.fault);
-    lock_subject(tx, whose.subject())?;
+    let affected = settled.affected(pause.fault);
+    lock_subject(tx, affected.subject())?;
     if is_one_of_many(tx, settled, pause.fault, now)? {
         // It is reported together with the others.
         return Ok(());
     }
     let paused = Trouble {
         kind: IncidentKind::Paused,
-        whose,
+        affected,
         occurrence_id: None,
         code: Some(&pause.fault.code),
         reason: &pause.note,

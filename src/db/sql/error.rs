@@ -9,7 +9,7 @@ pub(in crate::db) type Result<T> = std::result::Result<T, Error>;
 #[derive(Debug, thiserror::Error)]
 pub(in crate::db) enum Error {
     /// SQLite refused it.
-    #[error("{}", told(.0))]
+    #[error("{}", sqlite_message(.0))]
     Sqlite(rusqlite::Error),
     /// A column has unreadable content.
     #[error("the column {column} can't be read: {problem}")]
@@ -48,7 +48,7 @@ impl From<rusqlite::Error> for Error {
 }
 
 /// SQLite's message, with its result code.
-fn told(error: &rusqlite::Error) -> String {
+fn sqlite_message(error: &rusqlite::Error) -> String {
     use rusqlite::Error::{SqlInputError, SqliteFailure};
     match error {
         // The path is in our own message.

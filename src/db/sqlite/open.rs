@@ -14,7 +14,7 @@ use super::migrations::{self, is_complete, migrate};
 use super::upgrade;
 use super::wording::worded;
 use crate::db::Db;
-use crate::db::engine::{Engine, Whose};
+use crate::db::engine::{Engine, JobOwner};
 use crate::db::sql::{self, Tx, query};
 use crate::db::sqlite::wording::{database_error, other_path};
 use crate::error::{Code, Error, Result};
@@ -65,7 +65,7 @@ impl Db {
             .map_err(|e| database_error(&path, OPEN, None, e))?;
         Ok(Db {
             engine: Arc::new(engine),
-            whose: Whose::Face,
+            owner: JobOwner::Face,
             one_connection: false,
             path: Arc::new(path),
             install_id,

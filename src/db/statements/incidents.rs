@@ -84,7 +84,7 @@ pub(in crate::db) struct Closed {
     /// Its id.
     pub(in crate::db) id: i64,
     /// Whether anybody was notified of it.
-    pub(in crate::db) told: bool,
+    pub(in crate::db) is_notified: bool,
 }
 
 /// Closes the incident with a kind and subject, if one is open.
@@ -126,7 +126,7 @@ pub(in crate::db) fn close_by_id(
 }
 
 /// Marks an incident as notified.
-pub(in crate::db) fn mark_told(tx: &Tx<'_>, id: i64) -> sql::Result<()> {
+pub(in crate::db) fn mark_notified(tx: &Tx<'_>, id: i64) -> sql::Result<()> {
     statement!("UPDATE incidents SET told = 1 WHERE id = $1")
         .bind(id)
         .execute(tx)?;
@@ -134,7 +134,7 @@ pub(in crate::db) fn mark_told(tx: &Tx<'_>, id: i64) -> sql::Result<()> {
 }
 
 /// An open incident that nobody was notified of.
-pub(in crate::db) struct Untold {
+pub(in crate::db) struct Unnotified {
     /// Its id.
     pub(in crate::db) id: i64,
     /// Who has the trouble.
@@ -142,10 +142,10 @@ pub(in crate::db) struct Untold {
 }
 
 /// The open incidents that nobody was notified of, oldest first.
-pub(in crate::db) fn list_untold(tx: &Tx<'_>) -> sql::Result<Vec<Untold>> {
+pub(in crate::db) fn list_unnotified(tx: &Tx<'_>) -> sql::Result<Vec<Unnotified>> {
     statement!("SELECT id, subject FROM incidents WHERE closed_at IS NULL AND told = 0 ORDER BY id")
         .map(tx, |row| {
-            Ok(Untold {
+            Ok(Unnotified {
                 id: row.get("id")?,
                 subject: rows::text(row, "subject").unwrap_or_default(),
             })
@@ -153,12 +153,12 @@ pub(in crate::db) fn list_untold(tx: &Tx<'_>) -> sql::Result<Vec<Untold>> {
 }
 
 /// Whether an incident is open and nobody was notified of it.
-pub(in crate::db) fn is_untold(tx: &Tx<'_>, id: i64) -> sql::Result<bool> {
-    let untold: Option<i64> =
+pub(in crate::db) fn is_unnotified(tx: &Tx<'_>, id: i64) -> sql::Result<bool> {
+    let unnotified: Option<i64> =
         statement!("SELECT 1 FROM incidents WHERE id = $1 AND closed_at IS NULL AND told = 0")
             .bind(id)
             .optional(tx)?;
-    Ok(untold.is_some())
+    Ok(unnotified.is_some())
 }
 
 /// Every open incident of a known kind, oldest first.
@@ -301,7 +301,7 @@ pub(in crate::db) fn delete_all(tx: &Tx<'_>, ids: &[i64]) -> sql::Result<()> {
 fn closed(row: &Row) -> sql::Result<Closed> {
     Ok(Closed {
         id: row.get("id")?,
-        told: rows::flag(row, "told"),
+        is_notified: rows::flag(row, "told"),
     })
 }
 

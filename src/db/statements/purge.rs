@@ -13,7 +13,7 @@ use crate::models::AgentId;
 
 /// Which texts to remove: of a schedule or an agent, optionally only those settled before a time.
 #[derive(Clone, Debug, Default)]
-pub(in crate::db) struct Asked {
+pub(in crate::db) struct PurgeFilter {
     /// The schedule.
     pub(in crate::db) uid: Option<Uuid>,
     /// The agent.
@@ -22,7 +22,7 @@ pub(in crate::db) struct Asked {
     pub(in crate::db) before: Option<Timestamp>,
 }
 
-impl Asked {
+impl PurgeFilter {
     /// Binds `$1` and `$2`, the schedule and the agent.
     fn bind_whose<'q>(&self, question: Query<'q>) -> Query<'q> {
         question
@@ -46,7 +46,7 @@ macro_rules! is_theirs {
 /// The ids of settled occurrences after one, up to a number.
 pub(in crate::db) fn list_settled(
     tx: &Tx<'_>,
-    asked: &Asked,
+    filter: &PurgeFilter,
     after: i64,
     most: i64,
 ) -> sql::Result<Vec<i64>> {
@@ -55,14 +55,14 @@ pub(in crate::db) fn list_settled(
         is_theirs!(),
         " AND ($3 IS NULL OR finished_at < $3) AND id > $4 ORDER BY id LIMIT $5"
     );
-    asked.bind(question).bind(after).bind(most).all(tx)
+    filter.bind(question).bind(after).bind(most).all(tx)
 }
 
 /// The ids of schedules after one that are over, with everything they sent, and have a prompt, up
 /// to a number.
 pub(in crate::db) fn list_over(
     tx: &Tx<'_>,
-    asked: &Asked,
+    filter: &PurgeFilter,
     after: i64,
     most: i64,
 ) -> sql::Result<Vec<i64>> {
@@ -75,7 +75,7 @@ pub(in crate::db) fn list_over(
          AND ($3 IS NULL OR created_at IS NULL OR created_at < $3) \
          AND id > $4 ORDER BY id LIMIT $5"
     );
-    asked.bind(question).bind(after).bind(most).all(tx)
+    filter.bind(question).bind(after).bind(most).all(tx)
 }
 
 /// Whether an incident is over or belongs to schedules that are, and is selected.
@@ -100,7 +100,7 @@ macro_rules! is_past_trouble {
 /// The ids of such incidents after one, up to a number.
 pub(in crate::db) fn list_incidents(
     tx: &Tx<'_>,
-    asked: &Asked,
+    filter: &PurgeFilter,
     after: i64,
     most: i64,
 ) -> sql::Result<Vec<i64>> {
@@ -109,13 +109,13 @@ pub(in crate::db) fn list_incidents(
         is_past_trouble!(),
         " AND id > $4 ORDER BY id LIMIT $5"
     );
-    asked.bind(question).bind(after).bind(most).all(tx)
+    filter.bind(question).bind(after).bind(most).all(tx)
 }
 
 /// Deletes the notices that were given up of such incidents, with these ids.
 pub(in crate::db) fn delete_notices(
     tx: &Tx<'_>,
-    asked: &Asked,
+    filter: &PurgeFilter,
     numbers: RangeInclusive<i64>,
 ) -> sql::Result<()> {
     let question = statement!(
@@ -124,7 +124,7 @@ pub(in crate::db) fn delete_notices(
         is_past_trouble!(),
         " AND id BETWEEN $4 AND $5)"
     );
-    let question = asked.bind(question);
+    let question = filter.bind(question);
     question
         .bind(numbers.start())
         .bind(numbers.end())
@@ -135,7 +135,7 @@ pub(in crate::db) fn delete_notices(
 /// Removes the texts of those incidents.
 pub(in crate::db) fn purge_incidents(
     tx: &Tx<'_>,
-    asked: &Asked,
+    filter: &PurgeFilter,
     numbers: RangeInclusive<i64>,
 ) -> sql::Result<()> {
     let question = statement!(
@@ -143,7 +143,7 @@ pub(in crate::db) fn purge_incidents(
         is_past_trouble!(),
         " AND id BETWEEN $4 AND $5"
     );
-    let question = asked.bind(question);
+    let question = filter.bind(question);
     question
         .bind(numbers.start())
         .bind(numbers.end())
@@ -152,17 +152,17 @@ pub(in crate::db) fn purge_incidents(
 }
 
 /// How many schedules are not over, and keep their prompt.
-pub(in crate::db) fn count_live(tx: &Tx<'_>, asked: &Asked) -> sql::Result<i64> {
+pub(in crate::db) fn count_live(tx: &Tx<'_>, filter: &PurgeFilter) -> sql::Result<i64> {
     let question = statement!(
         "SELECT count(*) FROM schedules WHERE (lifecycle IS NULL \
              OR lifecycle NOT IN ('finished', 'cancelled')) AND ",
         is_theirs!()
     );
-    asked.bind_whose(question).one(tx)
+    filter.bind_whose(question).one(tx)
 }
 
 /// A schedule whose texts are removed.
-pub(in crate::db) struct Whose {
+pub(in crate::db) struct PurgedSchedule {
     /// Its id, if readable.
     pub(in crate::db) id: Option<i64>,
     /// Its agent.
@@ -170,11 +170,11 @@ pub(in crate::db) struct Whose {
 }
 
 /// The schedule with a uid.
-pub(in crate::db) fn fetch_schedule(tx: &Tx<'_>, uid: Uuid) -> sql::Result<Option<Whose>> {
+pub(in crate::db) fn fetch_schedule(tx: &Tx<'_>, uid: Uuid) -> sql::Result<Option<PurgedSchedule>> {
     let row = statement!("SELECT id, agent_id FROM schedules WHERE uid = $1")
         .bind(uid.to_string())
         .fetch_optional(tx)?;
-    Ok(row.map(|row| Whose {
+    Ok(row.map(|row| PurgedSchedule {
         id: rows::number(&row, "id"),
         agent_id: rows::text(&row, "agent_id"),
     }))

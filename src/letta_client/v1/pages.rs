@@ -6,22 +6,22 @@ use crate::http::limits;
 use crate::models::ErrorClass;
 
 /// The number of entries requested, unless that turns out to be too large.
-const USUAL: usize = 100;
+const DEFAULT: usize = 100;
 
 /// The number of entries to request.
 pub(super) struct PageSize {
-    usual: usize,
+    default_size: usize,
     next: usize,
     asked: usize,
 }
 
 impl PageSize {
     /// Starts with this many.
-    pub(super) fn of(usual: usize) -> Self {
+    pub(super) fn of(default_size: usize) -> Self {
         PageSize {
-            usual,
-            next: usual,
-            asked: usual,
+            default_size,
+            next: default_size,
+            asked: default_size,
         }
     }
 
@@ -33,7 +33,7 @@ impl PageSize {
 
 impl Default for PageSize {
     fn default() -> Self {
-        PageSize::of(USUAL)
+        PageSize::of(DEFAULT)
     }
 }
 
@@ -58,7 +58,7 @@ impl Http {
                     size.next = (size.asked / 10).max(1);
                 }
                 Ok(reply) => {
-                    size.next = (size.asked * 10).min(size.usual);
+                    size.next = (size.asked * 10).min(size.default_size);
                     return Ok(reply);
                 }
                 Err(failure) => return Err(failure),

@@ -53,11 +53,11 @@ impl Owners {
 
     /// Removes the oldest of some sessions if there are more than `most` of them.
     fn end_oldest(&mut self, most: usize, is_meant: impl Fn(&Owned) -> bool) -> Option<String> {
-        let meant = || self.sessions.iter().filter(|(_, owned)| is_meant(owned));
-        if meant().count() <= most {
+        let corrected = || self.sessions.iter().filter(|(_, owned)| is_meant(owned));
+        if corrected().count() <= most {
             return None;
         }
-        let (oldest, _) = meant().min_by_key(|(_, owned)| owned.last_use)?;
+        let (oldest, _) = corrected().min_by_key(|(_, owned)| owned.last_use)?;
         let oldest = oldest.clone();
         self.sessions.remove(&oldest);
         Some(oldest)

@@ -9,15 +9,15 @@ use rmcp::model::ErrorCode;
 
 use crate::error::Code;
 use crate::limits;
-use crate::mcp::message::{self, Asks, Reading, Refusal};
+use crate::mcp::message::{self, Parsed, PendingRequest, Refusal};
 use crate::web::{Problem, bodies};
 
 /// A message that was understood.
 pub(super) struct Message {
     /// Its JSON, in a form the library understands.
     pub(super) body: Bytes,
-    /// What it asks, if it expects an answer.
-    pub(super) asks: Option<Asks>,
+    /// What it request, if it expects an answer.
+    pub(super) request: Option<PendingRequest>,
 }
 
 /// Reads the head of a request and its message.
@@ -27,22 +27,24 @@ pub(super) struct Message {
 pub(super) async fn message(request: Request) -> Result<(Parts, Message), Response> {
     let (mut parts, body) = bodies::read(request, limits::BODY).await.map_err(unread)?;
     match message::read(&body) {
-        Reading::Message { mended, asks, .. } => {
-            let body = match mended {
-                Some(mended) => {
+        Parsed::Message {
+            rewritten, request, ..
+        } => {
+            let body = match rewritten {
+                Some(rewritten) => {
                     parts
                         .headers
-                        .insert(header::CONTENT_LENGTH, mended.len().into());
-                    Bytes::from(mended)
+                        .insert(header::CONTENT_LENGTH, rewritten.len().into());
+                    Bytes::from(rewritten)
                 }
                 None => body,
             };
-            Ok((parts, Message { body, asks }))
+            Ok((parts, Message { body, request }))
         }
         // Every POST expects an answer, even if only that nothing was received.
-        Reading::Nothing if body.trim_ascii().is_empty() => Err(refused(&Refusal::nothing())),
-        Reading::Nothing => Err(StatusCode::ACCEPTED.into_response()),
-        Reading::Refused(refusal) => Err(refused(&refusal)),
+        Parsed::Nothing if body.trim_ascii().is_empty() => Err(refused(&Refusal::nothing())),
+        Parsed::Nothing => Err(StatusCode::ACCEPTED.into_response()),
+        Parsed::Refused(refusal) => Err(refused(&refusal)),
     }
 }
 

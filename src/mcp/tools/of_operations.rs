@@ -20,8 +20,8 @@ pub(super) fn tool(operation: &'static Operation) -> Option<Definition> {
     let tool = operation.tool?;
     let parameters = parameters(operation);
     let example = example(operation, &parameters);
-    let told = [operation.described(), tool.advice.to_owned(), example];
-    let told: Vec<String> = told.into_iter().filter(|part| !part.is_empty()).collect();
+    let parts = [operation.described(), tool.advice.to_owned(), example];
+    let parts: Vec<String> = parts.into_iter().filter(|part| !part.is_empty()).collect();
     let local = local_times(operation.name);
     let local = local.as_ref();
     let mut answers = keys_of(&operation.answer);
@@ -29,7 +29,7 @@ pub(super) fn tool(operation: &'static Operation) -> Option<Definition> {
     Some(Definition {
         name: tool.name,
         title: tool.title,
-        description: told.join(" "),
+        description: parts.join(" "),
         parameters,
         answers,
         effect: operation.effect,

@@ -6,7 +6,9 @@ use crate::error::{Code, Error, Result, field, fields, message, quoted};
 use crate::models::State;
 use crate::operations::Values;
 use crate::operations::fields::*;
-use crate::schedule::{Zone, meant_span, meant_time, meant_word, parse_time, read_duration};
+use crate::schedule::{
+    Zone, corrected_interval, corrected_time, corrected_word, parse_time, read_duration,
+};
 use crate::service::Service;
 
 /// The time that was given to begin with, as `service` understands it.
@@ -31,17 +33,17 @@ pub fn point(text: &str, name: &'static str, zone: &str, now: Timestamp) -> Resu
     }
     let zone = Zone::parse(zone)?;
     parse_time(text, &zone, now).map_err(|error| {
-        let time = || meant_time(text, &zone, now).map(|(_, written)| written);
-        let meant = meant_back(text).or_else(time);
+        let time = || corrected_time(text, &zone, now).map(|(_, written)| written);
+        let corrected = corrected_age(text).or_else(time);
         error
             .about(name)
             .without_example()
-            .example_if(meant.map(|meant| fields([(name, meant)])))
+            .example_if(corrected.map(|corrected| fields([(name, corrected)])))
     })
 }
 
 /// `2 days ago`, `the last 24 hours` as a length of time.
-fn meant_back(text: &str) -> Option<String> {
+fn corrected_age(text: &str) -> Option<String> {
     let text = text.trim().to_ascii_lowercase();
     let text = text.strip_prefix("the ").unwrap_or(&text);
     let length = text
@@ -51,7 +53,7 @@ fn meant_back(text: &str) -> Option<String> {
         .or_else(|| text.strip_prefix("since "))
         .or_else(|| text.strip_prefix('-'))
         .unwrap_or(text);
-    let length = meant_span(length)?;
+    let length = corrected_interval(length)?;
     read_duration(&length).ok().map(|_| length)
 }
 
@@ -74,18 +76,18 @@ pub fn state(values: &Values) -> Result<Option<State>> {
                 STATE.kind.words().join(", ")
             ],
         )
-        .example_if(state_meant(&text).map(|word| fields([(STATE.name, word)])))
+        .example_if(corrected_state(&text).map(|word| fields([(STATE.name, word)])))
     })
 }
 
 /// The state that another word stands for.
-fn state_meant(text: &str) -> Option<&'static str> {
+fn corrected_state(text: &str) -> Option<&'static str> {
     match text.to_ascii_lowercase().as_str() {
         "failed" | "error" => Some("dead"),
         "success" | "sent" | "done" | "ok" => Some("delivered"),
         "pending" | "queued" => Some("waiting"),
         "canceled" => Some("cancelled"),
-        other => meant_word(other, STATE.kind.words()),
+        other => corrected_word(other, STATE.kind.words()),
     }
 }
 

@@ -6,7 +6,7 @@ use crate::operations::Values;
 use crate::operations::field::Field;
 use crate::operations::fields::*;
 use crate::operations::text::{given, whole};
-use crate::schedule::meant_count;
+use crate::schedule::corrected_count;
 
 /// The agent that was given, if one was.
 ///
@@ -64,12 +64,12 @@ pub fn schedule_number(asked: &Field, text: Option<&str>) -> Result<i64> {
         .ok_or_else(|| {
             // Only figures: a word is too little to end a schedule by.
             let figures = Some(text).filter(|text| text.contains(|c: char| c.is_ascii_digit()));
-            let meant =
-                figures.and_then(|t| meant_count(t, &["id", "id:", "no.", "number", "schedule"]));
+            let corrected = figures
+                .and_then(|t| corrected_count(t, &["id", "id:", "no.", "number", "schedule"]));
             let text: String = text.chars().take(80).collect();
-            let meant = meant.filter(|id| numbers.contains(id));
+            let corrected = corrected.filter(|id| numbers.contains(id));
             wrong(message![quoted(text), " is not the id of a schedule"])
-                .example_if(meant.map(|id| fields([(asked.name, id)])))
+                .example_if(corrected.map(|id| fields([(asked.name, id)])))
         })
 }
 

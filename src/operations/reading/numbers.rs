@@ -6,7 +6,7 @@ use crate::operations::field::Field;
 use crate::operations::text::whole;
 
 /// A whole number that a field may be, if it was given. In the error, `hint` comes after the bounds;
-/// `meant` finds the number that another text stands for.
+/// `corrected` finds the number that another text stands for.
 ///
 /// # Errors
 /// `code`.
@@ -15,7 +15,7 @@ pub(super) fn number(
     asked: &Field,
     code: Code,
     hint: &str,
-    meant: impl FnOnce(&str) -> Option<i64>,
+    corrected: impl FnOnce(&str) -> Option<i64>,
 ) -> Result<Option<i64>> {
     let Some(text) = values.given(asked) else {
         return Ok(None);
@@ -29,7 +29,7 @@ pub(super) fn number(
                 (least, &i64::MAX) => format!("of at least {least}"),
                 (least, most) => format!("from {least} to {most}"),
             };
-            let meant = meant(&text).filter(|n| bounds.contains(n));
+            let corrected = corrected(&text).filter(|n| bounds.contains(n));
             Error::new(
                 code,
                 message![
@@ -39,6 +39,6 @@ pub(super) fn number(
                     " is not a whole number {within}{hint}"
                 ],
             )
-            .example_if(meant.map(|n| fields([(asked.name, n)])))
+            .example_if(corrected.map(|n| fields([(asked.name, n)])))
         })
 }

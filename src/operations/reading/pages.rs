@@ -7,7 +7,7 @@ use crate::operations::Values;
 use crate::operations::field::Field;
 use crate::operations::fields::*;
 use crate::operations::text::whole;
-use crate::schedule::meant_count;
+use crate::schedule::corrected_count;
 use crate::service::ListQuery;
 
 /// How many runs a preview shows where nobody says.
@@ -18,8 +18,8 @@ const USUAL_COUNT: usize = 10;
 /// # Errors
 /// [`Code::Usage`].
 pub fn count(values: &Values) -> Result<usize> {
-    let meant = |text: &str| meant_count(text, &["runs", "times"]);
-    let given = number(values, &COUNT, Code::Usage, "", meant)?;
+    let corrected = |text: &str| corrected_count(text, &["runs", "times"]);
+    let given = number(values, &COUNT, Code::Usage, "", corrected)?;
     Ok(given
         .and_then(|n| usize::try_from(n).ok())
         .unwrap_or(USUAL_COUNT))
@@ -57,7 +57,7 @@ pub fn page(values: &Values) -> Result<Page> {
                 ],
             )
             .example_if(
-                meant_count(&text, &["schedules", "deliveries"])
+                corrected_count(&text, &["schedules", "deliveries"])
                     .filter(|n| *n >= least)
                     .map(|n| fields([(asked.name, n)])),
             )

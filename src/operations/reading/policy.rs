@@ -8,7 +8,7 @@ use crate::models::{CatchUp, EnvelopeStyle, PingUrl, Policy};
 use crate::operations::Values;
 use crate::operations::field::Field;
 use crate::operations::fields::*;
-use crate::schedule::{meant_count, meant_span, meant_word, read_duration};
+use crate::schedule::{corrected_count, corrected_interval, corrected_word, read_duration};
 
 /// What was given of a policy.
 ///
@@ -34,7 +34,7 @@ pub(super) fn policy(values: &Values) -> Result<Policy> {
             "; 0 never pauses",
             |text| match text.to_ascii_lowercase().as_str() {
                 "never" | "off" | "no" => Some(0),
-                _ => meant_count(text, &["times", "failures", "prompts"]),
+                _ => corrected_count(text, &["times", "failures", "prompts"]),
             },
         )?,
         envelope: word(
@@ -78,9 +78,9 @@ fn word<T>(
         let words = asked.kind.words();
         let lower = text.to_ascii_lowercase();
         let other = others.iter().find(|(other, _)| *other == lower);
-        let meant = other
+        let corrected = other
             .map(|(_, word)| *word)
-            .or_else(|| meant_word(&text, words));
+            .or_else(|| corrected_word(&text, words));
         let all = match words {
             [first @ .., last] => format!("{} and {last}", first.join(", ")),
             [] => String::new(),
@@ -89,7 +89,7 @@ fn word<T>(
             Code::PolicyInvalid,
             message![field(asked.name), " ", quoted(&text), " is none of {all}"],
         )
-        .example_if(meant.map(|word| fields([(asked.name, word)])))
+        .example_if(corrected.map(|word| fields([(asked.name, word)])))
     })
 }
 
@@ -99,12 +99,12 @@ fn duration(values: &Values, asked: &Field) -> Result<Option<SignedDuration>> {
         return Ok(None);
     };
     let invalid = |problem: Message| {
-        let meant = meant_span(&text).filter(|length| read_duration(length).is_ok());
+        let corrected = corrected_interval(&text).filter(|length| read_duration(length).is_ok());
         Error::new(
             Code::PolicyInvalid,
             message![field(asked.name), ": ", problem],
         )
-        .example_if(meant.map(|length| fields([(asked.name, length)])))
+        .example_if(corrected.map(|length| fields([(asked.name, length)])))
     };
     let read = read_duration(&text).map_err(|problem| invalid(problem.into()))?;
     match read.as_secs() {
@@ -121,9 +121,9 @@ fn number(
     values: &Values,
     asked: &Field,
     hint: &str,
-    meant: impl FnOnce(&str) -> Option<i64>,
+    corrected: impl FnOnce(&str) -> Option<i64>,
 ) -> Result<Option<i64>> {
-    numbers::number(values, asked, Code::PolicyInvalid, hint, meant)
+    numbers::number(values, asked, Code::PolicyInvalid, hint, corrected)
 }
 
 #[cfg(test)]

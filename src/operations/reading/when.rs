@@ -7,7 +7,7 @@ use crate::operations::Values;
 use crate::operations::field::Field;
 use crate::operations::fields::*;
 use crate::operations::text::given;
-use crate::schedule::{Zone, meant_count, split_zone};
+use crate::schedule::{Zone, corrected_count, split_zone};
 use crate::service::{When, Wish};
 
 /// The fields that say when, and the kind of time that each of them means.
@@ -138,7 +138,7 @@ pub(super) fn repetitions(values: &Values) -> Result<Option<i64>> {
         &MAX_REPETITIONS,
         Code::RepetitionsInvalid,
         "; leave it out for a schedule without end",
-        |text| meant_count(text, &["times", "runs", "repetitions", "time"]),
+        |text| corrected_count(text, &["times", "runs", "repetitions", "time"]),
     )
 }
 

@@ -1,6 +1,7 @@
 //! Finds a zone by the name that somebody wrote.
 
-use super::{Zone, meant};
+use super::advice::advise;
+use super::{Zone, other_names};
 use crate::error::{Code, Error, Result, fields};
 
 impl Zone {
@@ -14,14 +15,14 @@ impl Zone {
     pub fn parse(name: &str) -> Result<Zone> {
         let wanted = name.trim();
         Zone::named(wanted)
-            .or_else(|| Zone::named(&meant::understood(wanted)?))
+            .or_else(|| Zone::named(&other_names::understood(wanted)?))
             .ok_or_else(|| unknown(wanted))
     }
 }
 
 /// The error for a name that is not a zone's.
 fn unknown(name: &str) -> Error {
-    let advice = meant::advise(name);
+    let advice = advise(name);
     let example = advice.zone.map(|zone| fields([("timezone", zone)]));
     Error::new(Code::TimezoneUnknown, advice.text).example_if(example)
 }

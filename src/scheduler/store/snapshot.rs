@@ -30,7 +30,7 @@ impl SchedulerStore {
     async fn read_snapshot(&mut self) -> Result<Snapshot> {
         let mut more = self.take_over_from_the_dead().await?;
         more |= self.adopt().await?;
-        more |= self.mend_times().await?;
+        more |= self.correct_times().await?;
         let Scheduler {
             db,
             targets,
@@ -143,8 +143,8 @@ impl SchedulerStore {
 
     /// Shortens waits that were computed from a later time. Returns whether there may be more of
     /// them.
-    async fn mend_times(&mut self) -> Result<bool> {
-        if self.times_are_mended {
+    async fn correct_times(&mut self) -> Result<bool> {
+        if self.times_are_corrected {
             return Ok(false);
         }
         let Scheduler {
@@ -154,20 +154,20 @@ impl SchedulerStore {
             ..
         } = &self.scheduler;
         let now = clock.now();
-        if let Some(anew) = db.plan_anew(now).await? {
+        if let Some(repair) = db.replan(now).await? {
             tracing::warn!(
                 "the clock was wrong: {} schedules were replanned, and {} instants recorded as not \
                  sent will still run",
-                anew.schedules.len(),
-                anew.instants
+                repair.schedules.len(),
+                repair.instants
             );
         }
         let waits = LongestWaits {
             retry: settings.retry_longest,
             reconcile: settings.reconcile_deadline,
         };
-        self.times_are_mended = db.pull_forward(now, &waits).await? < AT_ONCE;
-        Ok(!self.times_are_mended)
+        self.times_are_corrected = db.pull_forward(now, &waits).await? < AT_ONCE;
+        Ok(!self.times_are_corrected)
     }
 
     /// Whether the database holds a prompt as ours that we know nothing about: its claim was

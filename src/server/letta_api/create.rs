@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 use crate::error::{Code, Error, Example, Fields, Message, Result, shell};
 use crate::models::{AgentId, Payload, Policy, ScheduleType, shown};
 use crate::operations::reading::zone_of;
-use crate::schedule::{Zone, meant_time, nearest, parse_time};
+use crate::schedule::{Zone, corrected_time, nearest, parse_time};
 use crate::service::{Registration, Service, When, Wish};
 
 /// The conversation that scheduled messages go to: the agent's default one.
@@ -131,11 +131,11 @@ fn refuse_unknown(object: &Map<String, Value>, known: &[&str], at: &str) -> Resu
     let Some((key, _)) = unknown else {
         return Ok(());
     };
-    let meant = nearest(&key.to_ascii_lowercase(), known.iter().copied());
-    let meant = meant.map_or(String::new(), |name| format!(" Did you mean {at}{name}?"));
+    let suggestion = nearest(&key.to_ascii_lowercase(), known.iter().copied());
+    let suggestion = suggestion.map_or(String::new(), |name| format!(" Did you mean {at}{name}?"));
     let shown: String = key.chars().take(80).collect();
     Err(invalid(format!(
-        "unknown field {at}{shown:?}; known fields are {}.{meant}",
+        "unknown field {at}{shown:?}; known fields are {}.{suggestion}",
         known.join(", ")
     )))
 }
@@ -206,7 +206,7 @@ fn read_instant(at: &Value, now: Timestamp) -> Result<Timestamp> {
             shown(Some(at)),
             now.as_millisecond()
         ))
-        .example_if(meant_instant(at, now).map(|at| Example::Json(json!({ "schedule": once(at) }))))
+        .example_if(corrected_instant(at, now).map(|at| Example::Json(json!({ "schedule": once(at) }))))
     };
     let micros = match (at.as_i64(), at.as_f64()) {
         (Some(millis), _) => millis.checked_mul(1_000),
@@ -229,7 +229,7 @@ fn read_instant(at: &Value, now: Timestamp) -> Result<Timestamp> {
         Some(_) => ". It looks like seconds: give milliseconds",
         None => "",
     };
-    let meant = in_seconds.filter(|at| *at > now);
+    let suggestion = in_seconds.filter(|at| *at > now);
     Err(Error::new(
         Code::TimePast,
         format!(
@@ -238,16 +238,16 @@ fn read_instant(at: &Value, now: Timestamp) -> Result<Timestamp> {
             now.as_millisecond()
         ),
     )
-    .example_if(meant.map(|at| Example::Json(json!({ "schedule": once(at) })))))
+    .example_if(suggestion.map(|at| Example::Json(json!({ "schedule": once(at) })))))
 }
 
 /// The instant that a text probably stands for, given in place of a number.
-fn meant_instant(at: &Value, now: Timestamp) -> Option<Timestamp> {
+fn corrected_instant(at: &Value, now: Timestamp) -> Option<Timestamp> {
     let text = at.as_str()?;
     let utc = Zone::utc();
     let read = parse_time(text, &utc, now).ok();
-    let meant = read.or_else(|| meant_time(text, &utc, now).map(|(at, _)| at));
-    meant.filter(|at| *at > now)
+    let suggestion = read.or_else(|| corrected_time(text, &utc, now).map(|(at, _)| at));
+    suggestion.filter(|at| *at > now)
 }
 
 fn given<'a>(object: &'a Map<String, Value>, key: &str) -> Option<&'a Value> {

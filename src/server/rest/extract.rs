@@ -21,7 +21,7 @@ fn example() -> Example {
 pub(in crate::server) async fn watch_bodies(request: Request, next: Next) -> Response {
     match bodies::bounded(request, limits::BODY) {
         Ok(request) => next.run(request).await,
-        Err(unread) => unread.told(Some(example())).into_response(),
+        Err(unread) => unread.to_problem(Some(example())).into_response(),
     }
 }
 
@@ -36,7 +36,7 @@ pub(super) async fn read(request: Request) -> Result<(HeaderMap, Bytes), Problem
 
 fn too_large_or_cut(rejection: BytesRejection) -> Problem {
     match rejection.status() {
-        StatusCode::PAYLOAD_TOO_LARGE => bodies::too_large(limits::BODY).told(None),
+        StatusCode::PAYLOAD_TOO_LARGE => bodies::too_large(limits::BODY).to_problem(None),
         _ => bodies::refused(&rejection, None),
     }
 }

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::{close_of_ended, note_end};
-use crate::db::ledger::incidents::{Trouble, Whose, close_incident, open_incident};
+use crate::db::ledger::incidents::{Affected, Trouble, close_incident, open_incident};
 use crate::db::sql::{self, Tx};
 use crate::db::statements::incidents::{self, Open};
 use crate::db::statements::notices;
@@ -27,7 +27,7 @@ pub(in crate::db) fn follow_lifecycle(
     if lifecycle == Lifecycle::Broken {
         let broken = Trouble {
             kind: IncidentKind::Broken,
-            whose: Whose::Schedule(uid),
+            affected: Affected::Schedule(uid),
             occurrence_id: None,
             code: None,
             reason: &stands.broken_reason,

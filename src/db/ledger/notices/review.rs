@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use jiff::{SignedDuration, Timestamp};
 
 use super::{SHOWN, close_of_ended};
-use crate::db::ledger::incidents::{Trouble, Whose, open_incident, tell_end};
+use crate::db::ledger::incidents::{Affected, Trouble, open_incident, tell_end};
 use crate::db::ledger::locks::lock_subject;
 use crate::db::ledger::plans::to_i64;
 use crate::db::sql::{self, Tx};
@@ -56,7 +56,7 @@ fn open_held(tx: &Tx<'_>, long_ago: Timestamp, now: Timestamp) -> sql::Result<()
         }
         let trouble = Trouble {
             kind: IncidentKind::Held,
-            whose: Whose::Target(&held.target),
+            affected: Affected::Target(&held.target),
             occurrence_id: None,
             code: Some(&held.code),
             reason: &held.reason,

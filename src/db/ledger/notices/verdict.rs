@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::{NOTHING_FOLLOWS, SHOWN, close_of_ended};
-use crate::db::ledger::incidents::{Trouble, Whose, close_incident, open_incident};
+use crate::db::ledger::incidents::{Affected, Trouble, close_incident, open_incident};
 use crate::db::ledger::locks::lock_subject;
 use crate::db::sql::{self, Tx};
 use crate::db::statements::{incidents, notices};
@@ -27,8 +27,8 @@ pub(in crate::db) struct Settled<'a> {
 }
 
 impl<'a> Settled<'a> {
-    fn agent(&self) -> Whose<'a> {
-        Whose::Agent {
+    fn agent(&self) -> Affected<'a> {
+        Affected::Agent {
             lane: self.lane,
             agent_id: self.agent_id,
             uid: self.uid,
@@ -36,15 +36,15 @@ impl<'a> Settled<'a> {
     }
 
     /// Who has the trouble that a fault means.
-    pub(in crate::db) fn whose(&self, fault: &Fault) -> Whose<'a> {
+    pub(in crate::db) fn affected(&self, fault: &Fault) -> Affected<'a> {
         match fault.is_agents() {
             true => self.agent(),
-            false => Whose::Schedule(self.uid),
+            false => Affected::Schedule(self.uid),
         }
     }
 
     fn trouble(&self, kind: IncidentKind, fault: &'a Fault) -> Trouble<'a> {
-        Trouble::of(kind, self.whose(fault), self.occurrence_id, fault)
+        Trouble::of(kind, self.affected(fault), self.occurrence_id, fault)
     }
 }
 
@@ -106,8 +106,8 @@ fn steps_after<'a>(settled: &Settled<'a>, around: Around) -> Vec<Step<'a>> {
     match (settled.state, settled.verdict) {
         (State::Delivered, _) => steps.push(CloseDelivered),
         (State::Dead, Verdict::Dead { fault }) if around.is_one_of_many => {
-            let whose = Whose::Machine(UnknownAgents.as_str());
-            let dead = Trouble::of(UnknownAgents, whose, settled.occurrence_id, fault);
+            let affected = Affected::Machine(UnknownAgents.as_str());
+            let dead = Trouble::of(UnknownAgents, affected, settled.occurrence_id, fault);
             steps.extend([Close(NeedsHuman, "its prompt is dead"), Open(dead)]);
         }
         (State::Dead, Verdict::Dead { fault }) => {
@@ -147,7 +147,7 @@ fn take(tx: &Tx<'_>, step: &Step<'_>, settled: &Settled<'_>, now: Timestamp) -> 
 }
 
 fn open_ended(tx: &Tx<'_>, trouble: &Trouble<'_>, over: &str, now: Timestamp) -> sql::Result<()> {
-    let (kind, subject) = (trouble.kind, trouble.whose.subject());
+    let (kind, subject) = (trouble.kind, trouble.affected.subject());
     match open_incident(tx, trouble, now)? {
         true => incidents::close(tx, kind, subject, over, now).map(drop),
         false => close_incident(tx, kind, subject, over, now),

@@ -40,7 +40,7 @@ pub(super) fn adopt_changed(
             begin_revision(tx, known.uid, &plan, lifecycle, now)?;
             write_plan(tx, row.id, &plan, lifecycle)?;
         } else if spec_changed && lifecycle == Lifecycle::Paused {
-            return plan_anew_paused(tx, row, read, known, now);
+            return replan_paused(tx, row, read, known, now);
         }
         return Ok(lifecycle);
     }
@@ -117,7 +117,7 @@ pub(super) fn adopt_changed(
 
 /// A paused row whose spec another program changed: counted from now like any other, but recorded
 /// now, because it may be resumed with replay.
-fn plan_anew_paused(
+fn replan_paused(
     tx: &Tx<'_>,
     row: &PromptSchedule,
     read: &Readable,
@@ -125,11 +125,11 @@ fn plan_anew_paused(
     now: Timestamp,
 ) -> sql::Result<Lifecycle> {
     account_for(tx, row, known, now, outcome_of_pause(now))?;
-    let anew = Timetable {
+    let from_now = Timetable {
         anchor: now,
         ..read.timetable.clone()
     };
-    let Some(next_run) = anew.first(now, None) else {
+    let Some(next_run) = from_now.first(now, None) else {
         return Ok(Lifecycle::Finished);
     };
     let plan = Plan {

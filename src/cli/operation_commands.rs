@@ -14,24 +14,24 @@ const POSITION: &str = "position";
 
 /// What a command line asks for.
 #[derive(Clone, Debug)]
-pub(super) enum Asked {
+pub(super) enum Invocation {
     /// An operation, with what it is given.
     Operation(&'static Operation, Values),
     /// A command that is none.
     Command(Verb),
 }
 
-impl Asked {
+impl Invocation {
     /// What was parsed.
     pub(super) fn read(
         offer: Offer,
         matches: &ArgMatches,
     ) -> std::result::Result<Option<Self>, clap::Error> {
         if let Some((operation, values)) = read(offer, matches) {
-            return Ok(Some(Asked::Operation(operation, values)));
+            return Ok(Some(Invocation::Operation(operation, values)));
         }
         match matches.subcommand() {
-            Some(_) => Verb::from_arg_matches(matches).map(|verb| Some(Asked::Command(verb))),
+            Some(_) => Verb::from_arg_matches(matches).map(|verb| Some(Invocation::Command(verb))),
             None => Ok(None),
         }
     }

@@ -4,22 +4,22 @@
 //! are recorded as not sent, and `next_run` lies behind them. Whatever of that is still in the
 //! future is undone here. What was sent stays sent, and its instant is not sent again.
 
-mod books;
+mod from_now;
 mod outcomes;
+mod records;
 mod stamps;
-mod wish;
 
 use std::collections::HashSet;
 
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use super::incidents::{Trouble, Whose, open_incident};
+use super::incidents::{Affected, Trouble, open_incident};
 use super::notices::follow_lifecycle;
 use crate::clock::{SAME, is_possible};
 use crate::db::Db;
 use crate::db::sql::{self, Tx};
-use crate::db::statements::anew::{self, Made};
+use crate::db::statements::replan::{self, Made};
 use crate::db::statements::schedules::fetch;
 use crate::error::Result;
 use crate::models::{ClockRepair, IncidentKind, Lifecycle, PromptSchedule};
@@ -34,7 +34,7 @@ impl Db {
     /// Replans what was planned by a clock that was ahead of `now`, and corrects every time it
     /// recorded; `None` if there is no sign of such a clock. It can be repeated if it was
     /// interrupted.
-    pub async fn plan_anew(&self, now: Timestamp) -> Result<Option<ClockRepair>> {
+    pub async fn replan(&self, now: Timestamp) -> Result<Option<ClockRepair>> {
         let latest = self.latest_past().await?;
         let Some(latest) = latest.filter(|t| t.duration_since(now) > SAME && is_possible(now))
         else {
@@ -63,7 +63,7 @@ impl Db {
             if let Some(reason) = &reason {
                 let wrong = Trouble {
                     kind: IncidentKind::Clock,
-                    whose: Whose::Machine(IncidentKind::Clock.as_str()),
+                    affected: Affected::Machine(IncidentKind::Clock.as_str()),
                     occurrence_id: None,
                     code: None,
                     reason,
@@ -79,11 +79,11 @@ impl Db {
     /// The schedules that a clock ahead of `now` may have planned.
     async fn list_suspects(&self, now: Timestamp) -> Result<Vec<i64>> {
         self.read("look for what a wrong clock has planned", move |tx| {
-            let marked: HashSet<Uuid> = anew::list_marked(tx, now)?.into_iter().collect();
+            let marked: HashSet<Uuid> = replan::list_marked(tx, now)?.into_iter().collect();
             let mut suspects = Vec::new();
             let mut last = i64::MIN;
             loop {
-                let some = anew::list_plans(tx, last, LOOKED_AT)?;
+                let some = replan::list_plans(tx, last, LOOKED_AT)?;
                 let Some((newest, _)) = some.last() else {
                     return Ok(suspects);
                 };
@@ -109,7 +109,7 @@ fn is_beyond(schedule: &PromptSchedule, made: Made, now: Timestamp) -> bool {
     let Some(next_run) = schedule.next_run.filter(|next| is_live && *next > now) else {
         return false;
     };
-    let plan = wish::planned_from(schedule, made, now);
+    let plan = from_now::planned_from(schedule, made, now);
     schedule.lifecycle == Lifecycle::Finished
         || plan.is_some_and(|plan| plan.next.is_some_and(|next| next < next_run))
 }
@@ -122,10 +122,10 @@ fn plan_one(tx: &Tx<'_>, id: i64, now: Timestamp) -> sql::Result<Option<i64>> {
     let Some(uid) = schedule.uid else {
         return Ok(None);
     };
-    let Some(made) = anew::fetch_made(tx, uid)? else {
+    let Some(made) = replan::fetch_made(tx, uid)? else {
         return Ok(None);
     };
-    let taken_back = books::balance(tx, &schedule, made, now)?;
+    let taken_back = records::balance(tx, &schedule, made, now)?;
     if taken_back.is_some() {
         follow_lifecycle(tx, id, now)?;
     }

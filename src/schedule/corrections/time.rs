@@ -12,7 +12,7 @@ use crate::schedule::{Zone, cut, iso};
 
 /// The point in time that a text means.
 #[derive(Clone, Debug, PartialEq)]
-pub(in crate::schedule) struct Meant {
+pub(in crate::schedule) struct CorrectedTime {
     /// The point in time.
     pub at: Timestamp,
     /// How to write it in a valid form.
@@ -20,7 +20,7 @@ pub(in crate::schedule) struct Meant {
 }
 
 /// The point in time that a text means; without a place it is in `zone`.
-pub(in crate::schedule) fn time(text: &str, zone: &Zone, now: Timestamp) -> Option<Meant> {
+pub(in crate::schedule) fn time(text: &str, zone: &Zone, now: Timestamp) -> Option<CorrectedTime> {
     let text = plain(text)?;
     epoch(&text)
         .or_else(|| from_now(&text, zone, now))
@@ -28,7 +28,7 @@ pub(in crate::schedule) fn time(text: &str, zone: &Zone, now: Timestamp) -> Opti
 }
 
 /// Seconds or milliseconds since 1970, from 2001 to 2286.
-fn epoch(text: &str) -> Option<Meant> {
+fn epoch(text: &str) -> Option<CorrectedTime> {
     let digits = text.strip_suffix(".0").unwrap_or(text);
     let number: i64 = digits
         .parse()
@@ -40,11 +40,11 @@ fn epoch(text: &str) -> Option<Meant> {
         _ => return None,
     };
     let text = at.to_string();
-    Some(Meant { at, text })
+    Some(CorrectedTime { at, text })
 }
 
 /// `in 2 hours`, `2 hours from now`, `now + 90m`.
-fn from_now(text: &str, zone: &Zone, now: Timestamp) -> Option<Meant> {
+fn from_now(text: &str, zone: &Zone, now: Timestamp) -> Option<CorrectedTime> {
     let lower = text.to_ascii_lowercase();
     let length = ["in ", "after ", "now +", "now+", "+"]
         .iter()
@@ -64,11 +64,11 @@ fn from_now(text: &str, zone: &Zone, now: Timestamp) -> Option<Meant> {
     }
     let at = Timestamp::from_second(at.as_second()).ok()?;
     let text = zone.rfc3339(at);
-    Some(Meant { at, text })
+    Some(CorrectedTime { at, text })
 }
 
 /// A date with a time of day, and optionally a place.
-fn on_a_day(text: &str, zone: &Zone, now: Timestamp) -> Option<Meant> {
+fn on_a_day(text: &str, zone: &Zone, now: Timestamp) -> Option<CorrectedTime> {
     let (rest, place) = place::split(text);
     let here = match &place {
         Place::In(zone) | Place::Short(_, zone) => zone,
@@ -76,7 +76,7 @@ fn on_a_day(text: &str, zone: &Zone, now: Timestamp) -> Option<Meant> {
     };
     let wall = civil(&rest, here.wall(now).date())?;
     let at_offset = |at: Timestamp, shown: String| {
-        Some(Meant {
+        Some(CorrectedTime {
             at: cut(at),
             text: shown,
         })
@@ -241,13 +241,13 @@ mod tests {
     use super::*;
 
     /// A Friday, 11:00 in Berlin.
-    fn meant(text: &str) -> Option<String> {
+    fn corrected(text: &str) -> Option<String> {
         let now = "2026-11-20T10:00:00.5Z".parse().unwrap();
         let berlin = Zone::parse("Europe/Berlin").unwrap();
-        let meant = time(text, &berlin, now)?;
-        let read = crate::schedule::parse_time(&meant.text, &berlin, now).unwrap();
-        assert_eq!(read, meant.at, "{text}: {}", meant.text);
-        Some(meant.text)
+        let corrected = time(text, &berlin, now)?;
+        let read = crate::schedule::parse_time(&corrected.text, &berlin, now).unwrap();
+        assert_eq!(read, corrected.at, "{text}: {}", corrected.text);
+        Some(corrected.text)
     }
 
     #[test]
@@ -317,7 +317,7 @@ mod tests {
             ("Mon Feb  1 10:00:00 2027", "2027-02-01 10:00"),
             ("2027-02-01 9:00 (UTC+8)", "2027-02-01T09:00:00+08:00"),
         ] {
-            assert_eq!(meant(text).as_deref(), Some(wanted), "{text}");
+            assert_eq!(corrected(text).as_deref(), Some(wanted), "{text}");
         }
     }
 
@@ -355,16 +355,16 @@ mod tests {
             "2027-02-01 midnight",
             "2027-02-01T10:00Z+08:00",
         ] {
-            assert_eq!(meant(text), None, "{text}");
+            assert_eq!(corrected(text), None, "{text}");
         }
     }
 
     proptest::proptest! {
         #[test]
         fn no_text_is_a_fault(text in "\\PC*", near in "[-0-9:+/.TZ a-z]{0,32}") {
-            let _ = meant(&text);
-            let _ = meant(&near);
-            let _ = meant(&format!("2027-02-01 {near}"));
+            let _ = corrected(&text);
+            let _ = corrected(&near);
+            let _ = corrected(&format!("2027-02-01 {near}"));
         }
     }
 }

@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::super::plans::plan_of;
-use crate::db::statements::anew::Made;
+use crate::db::statements::replan::Made;
 use crate::models::{Plan, PromptSchedule};
 use crate::schedule::{Spec, Timetable, timetable_of};
 

@@ -4,7 +4,7 @@ use jiff::civil::DateTime;
 use jiff::tz::Offset;
 
 use crate::schedule::Zone;
-use crate::schedule::zone::meant as zone;
+use crate::schedule::zone::{offsets, other_names};
 
 /// Where a time applies.
 #[derive(Clone, Debug, PartialEq)]
@@ -70,7 +70,7 @@ fn without_remark(text: &str) -> String {
 
 fn named(name: &str) -> Option<Place> {
     let lower = name.to_ascii_lowercase();
-    if let Some((seconds, zone)) = zone::abbreviation(&lower) {
+    if let Some((seconds, zone)) = offsets::abbreviation(&lower) {
         let offset = Offset::from_seconds(seconds).ok()?;
         return Some(Place::Short(offset, Zone::parse(zone).ok()?));
     }
@@ -80,7 +80,7 @@ fn named(name: &str) -> Option<Place> {
     {
         return Some(Place::In(zone));
     }
-    zone::zone_of(name).map(Place::In)
+    other_names::zone_of(name).map(Place::In)
 }
 
 /// `Z`, `UTC`, `UTC+8`, `GMT-0330`, `+8`, `+05:30` at the end of a time of day.
@@ -104,7 +104,7 @@ fn offset(text: &str) -> Option<(String, Offset)> {
             before = &before[..before.trim_end().len() - name.len()];
         }
         if ends_with_time(before)
-            && let Some(seconds) = zone::offset_seconds(written)
+            && let Some(seconds) = offsets::offset_seconds(written)
         {
             let offset = Offset::from_seconds(seconds).ok()?;
             return Some((before.trim().to_owned(), offset));

@@ -52,7 +52,7 @@ impl Holder {
 
 /// The running requests.
 #[derive(Debug)]
-pub(crate) struct Holders {
+pub(crate) struct ActiveRequests {
     all: usize,
     clock: Clock,
     state: Mutex<State>,
@@ -80,12 +80,12 @@ struct Going {
 pub(crate) struct Request {
     id: u64,
     ended: CancellationToken,
-    holders: Arc<Holders>,
+    active_requests: Arc<ActiveRequests>,
 }
 
-impl Holders {
+impl ActiveRequests {
     pub(crate) fn new(all: usize, clock: Clock) -> Arc<Self> {
-        Arc::new(Holders {
+        Arc::new(ActiveRequests {
             all,
             clock,
             state: Mutex::default(),
@@ -141,7 +141,7 @@ impl Holders {
         Request {
             id,
             ended,
-            holders: self.clone(),
+            active_requests: self.clone(),
         }
     }
 
@@ -181,7 +181,7 @@ impl Request {
     /// # Errors
     /// [`Code::TooMany`] if too much is already kept for its key or in total.
     pub(crate) fn keep(&self, bytes: usize) -> Result<()> {
-        let mut state = self.holders.state();
+        let mut state = self.active_requests.state();
         let Some(own) = state.requests.get(&self.id) else {
             return Ok(());
         };
@@ -205,7 +205,7 @@ impl Request {
 
 impl Drop for Request {
     fn drop(&mut self) {
-        self.holders.state().requests.remove(&self.id);
+        self.active_requests.state().requests.remove(&self.id);
     }
 }
 

@@ -9,7 +9,7 @@ use crate::error::Result;
 use crate::schedule::read_duration;
 
 /// How long history is kept by default.
-const USUAL: SignedDuration = SignedDuration::from_hours(90 * 24);
+const DEFAULT: SignedDuration = SignedDuration::from_hours(90 * 24);
 /// The word for keeping everything.
 const FOREVER: &str = "forever";
 
@@ -26,7 +26,7 @@ pub(super) fn combine(env: &Environment, file: FileTable) -> Result<Option<Signe
     let (source, text) = match (env.get(VARIABLE), filled(file.retention)) {
         (Some(text), _) => (VARIABLE, text.to_owned()),
         (None, Some(text)) => ("retention in [keeping] of the settings file", text),
-        (None, None) => return Ok(Some(USUAL)),
+        (None, None) => return Ok(Some(DEFAULT)),
     };
     if text.eq_ignore_ascii_case(FOREVER) {
         return Ok(None);

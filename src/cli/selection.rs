@@ -8,7 +8,7 @@ use crate::operations::reading;
 
 /// One schedule or many.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Which {
+pub(super) enum Selection {
     /// This one.
     One(i64),
     /// All of this agent, or all.
@@ -20,7 +20,7 @@ pub(super) enum Which {
 /// # Errors
 /// [`Code::Usage`] if it is unclear or more than one of these, [`Code::IdInvalid`], and those of an
 /// agent's id.
-pub(super) fn which(values: &Values) -> Result<Which> {
+pub(super) fn read_selection(values: &Values) -> Result<Selection> {
     let names_one = values.has(&ID);
     let all = values.is_set(&EVERY_ONE);
     let ways = [names_one, values.has(&OF_AGENT), all];
@@ -65,8 +65,8 @@ pub(super) fn which(values: &Values) -> Result<Which> {
         ));
     }
     match (reading::agent(values)?, all) {
-        (None, false) => Ok(Which::One(reading::id(values)?)),
-        (agent, _) => Ok(Which::Many(agent)),
+        (None, false) => Ok(Selection::One(reading::id(values)?)),
+        (agent, _) => Ok(Selection::Many(agent)),
     }
 }
 
@@ -87,13 +87,13 @@ mod tests {
             values
         };
         let agent = AgentId::parse("agent-a").unwrap();
-        let read = |id, agent, all| which(&values(id, agent, all)).map_err(|e| e.code());
-        assert_eq!(read(Some("5"), None, false), Ok(Which::One(5)));
+        let read = |id, agent, all| read_selection(&values(id, agent, all)).map_err(|e| e.code());
+        assert_eq!(read(Some("5"), None, false), Ok(Selection::One(5)));
         assert_eq!(
             read(None, Some("agent-a"), false),
-            Ok(Which::Many(Some(agent)))
+            Ok(Selection::Many(Some(agent)))
         );
-        assert_eq!(read(None, None, true), Ok(Which::Many(None)));
+        assert_eq!(read(None, None, true), Ok(Selection::Many(None)));
         assert_eq!(read(None, None, false), Err(Code::IdInvalid));
         // A blank agent id is not one, and certainly not every agent.
         assert_eq!(read(None, Some(""), false), Err(Code::AgentMissing));
@@ -101,9 +101,12 @@ mod tests {
         assert_eq!(read(Some("5"), None, true), Err(Code::Usage));
         assert_eq!(read(None, Some("agent-a"), true), Err(Code::Usage));
         let dry = |values: Values, yes: bool| {
-            which(&values.with(&DRY_RUN, true).with(&YES, yes)).map_err(|e| e.code())
+            read_selection(&values.with(&DRY_RUN, true).with(&YES, yes)).map_err(|e| e.code())
         };
-        assert_eq!(dry(values(None, None, true), false), Ok(Which::Many(None)));
+        assert_eq!(
+            dry(values(None, None, true), false),
+            Ok(Selection::Many(None))
+        );
         assert_eq!(dry(values(None, None, true), true), Err(Code::Usage));
         assert_eq!(dry(values(Some("5"), None, false), false), Err(Code::Usage));
     }

@@ -8,14 +8,14 @@ use uuid::Uuid;
 
 use super::super::plans::{PASSED, plan_of, to_i64};
 use super::super::revisions::{Revision, begin_revision, fetch_revisions, record_passed};
+use super::from_now::{FromNow, planned_from};
 use super::outcomes::{parts_passed, take_back};
-use super::wish::{FromNow, planned_from};
 use crate::db::sql::{self, Tx};
-use crate::db::statements::anew::{self, Made, Recorded, Times};
+use crate::db::statements::replan::{self, Made, Recorded, Times};
 use crate::db::statements::revisions::end_open;
 use crate::db::statements::schedules::write_plan;
 use crate::models::{Lifecycle, Plan, PromptSchedule, ScheduleType, State};
-use crate::schedule::{Planned, Spec, Timetable, just_after, just_before, timetable_of};
+use crate::schedule::{PlannedInstants, Spec, Timetable, just_after, just_before, timetable_of};
 
 /// Corrects the records of a schedule as of `now`. Returns how many instants recorded as not sent
 /// will run again; `None` if nothing had to be changed.
@@ -28,7 +28,7 @@ pub(super) fn balance(
     let Some(uid) = schedule.uid else {
         return Ok(None);
     };
-    let recorded = anew::list_recorded(tx, uid, now)?;
+    let recorded = replan::list_recorded(tx, uid, now)?;
     let is_once = schedule.schedule_type == ScheduleType::Once.as_str();
     let is_wrong = |entry: &Recorded| {
         // By the right clock, a one-shot may still be in time.
@@ -54,7 +54,7 @@ pub(super) fn balance(
     let next = match schedule.max_repetitions.is_some_and(|most| taken >= most) {
         true => None,
         false => {
-            let pruned = anew::fetch_pruned_until(tx, uid, now)?;
+            let pruned = replan::fetch_pruned_until(tx, uid, now)?;
             let settled = passed.iter().flatten().map(|(newest, _)| *newest);
             let settled = settled.chain(pruned).max();
             next_of(&from_now, made, &kept, settled, now)
@@ -72,7 +72,7 @@ pub(super) fn balance(
         return Ok(None);
     }
     let back = take_back(tx, &wrong, &passed, now)?;
-    anew::trim_revisions(tx, uid, now, just_after(now))?;
+    replan::trim_revisions(tx, uid, now, just_after(now))?;
     if from_now.is_new && made.first > now {
         // Nothing is left of a plan that starts over: the next run may lie behind its first one.
         end_open(tx, uid, None)?;
@@ -116,7 +116,7 @@ fn end_books(
     let revisions = dated_revisions(tx, uid)?;
     let passed = parts_passed(wrong, kept, &plans_of(&revisions), now);
     take_back(tx, wrong, &passed, now)?;
-    anew::trim_revisions(tx, uid, now, just_after(now))?;
+    replan::trim_revisions(tx, uid, now, just_after(now))?;
     if let Some(timetable) = latest_timetable(schedule, &revisions) {
         let plan = Plan {
             schedule_value: timetable.spec.to_stored(&timetable.zone),
@@ -144,7 +144,7 @@ struct Dated {
 }
 
 fn dated_revisions(tx: &Tx<'_>, uid: Uuid) -> sql::Result<Vec<Dated>> {
-    let begun = anew::list_begun(tx, uid)?;
+    let begun = replan::list_begun(tx, uid)?;
     let revisions = fetch_revisions(tx, &uid.to_string(), None)?;
     let dated = begun.iter().zip(revisions).filter_map(|(begun, revision)| {
         Some(Dated {
@@ -156,7 +156,7 @@ fn dated_revisions(tx: &Tx<'_>, uid: Uuid) -> sql::Result<Vec<Dated>> {
     Ok(dated.collect())
 }
 
-fn plans_of(revisions: &[Dated]) -> Vec<Planned> {
+fn plans_of(revisions: &[Dated]) -> Vec<PlannedInstants> {
     let planned = |dated: &Dated| dated.revision.planned.as_ref().ok().cloned();
     revisions.iter().filter_map(planned).collect()
 }
@@ -261,5 +261,5 @@ fn write_times(
         created_at: not_after(schedule.created_at),
         last_run: not_after(schedule.last_run),
     };
-    anew::write_times(tx, schedule.id, &times)
+    replan::write_times(tx, schedule.id, &times)
 }

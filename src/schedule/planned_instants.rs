@@ -13,7 +13,7 @@ const MOST: usize = 200_000;
 
 /// The instants of a schedule under one plan.
 #[derive(Clone, Debug)]
-pub struct Planned {
+pub struct PlannedInstants {
     /// When it fires.
     pub timetable: Timetable,
     /// The first instant, which may lie off the timetable.
@@ -56,7 +56,7 @@ pub struct Fresh {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TooMany;
 
-impl Planned {
+impl PlannedInstants {
     /// Its instants that are not in `past`.
     ///
     /// # Errors
@@ -148,7 +148,7 @@ impl Fresh {
 
 impl Past {
     /// Adds the instants of a plan.
-    pub fn add(&mut self, planned: &Planned) {
+    pub fn add(&mut self, planned: &PlannedInstants) {
         if let Some(span) = planned.span() {
             self.newest = self.newest.max(Some(span.newest));
             self.plans.push(span);
@@ -199,7 +199,7 @@ impl Span {
 ///
 /// # Errors
 /// [`TooMany`].
-pub fn count_distinct(plans: &[Planned]) -> Result<u64, TooMany> {
+pub fn count_distinct(plans: &[PlannedInstants]) -> Result<u64, TooMany> {
     let mut past = Past::default();
     let mut count = 0;
     for plan in plans {
@@ -221,10 +221,10 @@ mod tests {
         Timestamp::from_second(1_770_000_000 + seconds).unwrap()
     }
 
-    fn every(interval: &str, first: i64, before: i64, limit: Option<u64>) -> Planned {
+    fn every(interval: &str, first: i64, before: i64, limit: Option<u64>) -> PlannedInstants {
         let zone = Zone::utc();
         let spec = Spec::read_stored(ScheduleType::Interval, interval, &zone).unwrap();
-        Planned {
+        PlannedInstants {
             timetable: Timetable {
                 spec,
                 zone,
@@ -237,7 +237,7 @@ mod tests {
         }
     }
 
-    fn distinct(plans: &[Planned]) -> u64 {
+    fn distinct(plans: &[PlannedInstants]) -> u64 {
         count_distinct(plans).unwrap()
     }
 

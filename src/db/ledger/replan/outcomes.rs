@@ -5,10 +5,10 @@ use jiff::Timestamp;
 use super::super::plans::to_i64;
 use super::super::prune::drop_unused_payloads;
 use crate::db::sql::{self, Tx};
-use crate::db::statements::anew::{self, Recorded};
 use crate::db::statements::prune;
+use crate::db::statements::replan::{self, Recorded};
 use crate::models::State;
-use crate::schedule::{Past, Planned, Timetable, just_after, just_before};
+use crate::schedule::{Past, PlannedInstants, Timetable, just_after, just_before};
 
 impl Recorded {
     /// Whether it says that nothing was sent, or not yet.
@@ -33,7 +33,7 @@ pub(super) fn take_back(
     for (entry, passed) in wrong.iter().zip(passed) {
         let left = match passed {
             Some((newest, count)) => {
-                anew::shorten(tx, entry.id, *newest, *count, now)?;
+                replan::shorten(tx, entry.id, *newest, *count, now)?;
                 *count
             }
             None => {
@@ -52,7 +52,7 @@ pub(super) fn take_back(
 pub(super) fn parts_passed(
     wrong: &[Recorded],
     kept: &[Recorded],
-    plans: &[Planned],
+    plans: &[PlannedInstants],
     now: Timestamp,
 ) -> Vec<Option<(Timestamp, i64)>> {
     let passed = |entry: &Recorded| match entry.count {
@@ -64,7 +64,7 @@ pub(super) fn parts_passed(
 
 fn passed_of(
     entry: &Recorded,
-    plans: &[Planned],
+    plans: &[PlannedInstants],
     wrong: &[Recorded],
     kept: &[Recorded],
     now: Timestamp,
@@ -72,7 +72,7 @@ fn passed_of(
     if entry.first > now {
         return None;
     }
-    let holds = |planned: &&Planned| {
+    let holds = |planned: &&PlannedInstants| {
         planned.first == entry.first
             || (planned.first < entry.first
                 && planned.timetable.next_after(just_before(entry.first)) == Some(entry.first))
@@ -84,7 +84,7 @@ fn passed_of(
             others.add_recorded(other.first, other.newest);
         }
     }
-    let passed = Planned {
+    let passed = PlannedInstants {
         timetable: Timetable {
             end_at: None,
             ..plan.timetable.clone()

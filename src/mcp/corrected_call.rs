@@ -29,7 +29,7 @@ pub(super) fn read(tool: &'static Definition, given: &JsonObject) -> Result<Argu
 /// list, the time of another tool.
 fn call(tool: &Definition, call: &JsonObject) -> Option<Value> {
     let mut tool = tool;
-    let mut mended = JsonObject::new();
+    let mut corrected = JsonObject::new();
     for (key, value) in call {
         let name = snake_case(key);
         let known = find(tool.takes(), &name).map(|p| p.argument());
@@ -46,12 +46,12 @@ fn call(tool: &Definition, call: &JsonObject) -> Option<Value> {
             Value::Array(only) if only.len() == 1 => only.first()?,
             value => value,
         };
-        if mended.insert(name.to_owned(), value.clone()).is_some() {
+        if corrected.insert(name.to_owned(), value.clone()).is_some() {
             return None;
         }
     }
-    Arguments::read(tool.takes(), &mended).ok()?;
-    can_be_repeated(&mended).then(|| json!({ "tool": tool.name, "arguments": mended }))
+    Arguments::read(tool.takes(), &corrected).ok()?;
+    can_be_repeated(&corrected).then(|| json!({ "tool": tool.name, "arguments": corrected }))
 }
 
 /// Whether a call is short enough for an error to repeat it.

@@ -7,20 +7,22 @@ use crate::schedule::{CronSpec, Zone};
 
 /// What a text in place of a pattern means.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(in crate::schedule) enum Meant {
+pub(in crate::schedule) enum Correction {
     /// A pattern, possibly with its time zone.
     Cron(String, Option<String>),
     /// An interval.
     Every(String),
 }
 
-impl Meant {
+impl Correction {
     /// The fields that express it.
     pub(in crate::schedule) fn example(self) -> Example {
         match self {
-            Meant::Cron(pattern, None) => fields([("cron", pattern)]),
-            Meant::Cron(pattern, Some(zone)) => fields([("cron", pattern), ("timezone", zone)]),
-            Meant::Every(interval) => fields([("every", interval)]),
+            Correction::Cron(pattern, None) => fields([("cron", pattern)]),
+            Correction::Cron(pattern, Some(zone)) => {
+                fields([("cron", pattern), ("timezone", zone)])
+            }
+            Correction::Every(interval) => fields([("every", interval)]),
         }
     }
 }
@@ -28,16 +30,16 @@ impl Meant {
 /// A pattern given where another kind of time is expected, either a valid one or in words.
 pub(in crate::schedule) fn pattern(text: &str) -> Option<Example> {
     if CronSpec::parse(text).is_ok() {
-        return Some(Meant::Cron(plain(text)?, None).example());
+        return Some(Correction::Cron(plain(text)?, None).example());
     }
     match cron(text)? {
-        meant @ Meant::Cron(..) => Some(meant.example()),
-        Meant::Every(_) => None,
+        corrected @ Correction::Cron(..) => Some(corrected.example()),
+        Correction::Every(_) => None,
     }
 }
 
 /// What a text that is not a pattern means.
-pub(in crate::schedule) fn cron(text: &str) -> Option<Meant> {
+pub(in crate::schedule) fn cron(text: &str) -> Option<Correction> {
     let text = plain(text)?.replace("\\*", "*");
     let text = text.split(" #").next().unwrap_or_default();
     let text = text.trim_end_matches(['.', ';', ',', ' ']);
@@ -58,7 +60,7 @@ pub(in crate::schedule) fn cron(text: &str) -> Option<Meant> {
     };
     let lower = text.to_ascii_lowercase();
     if let "hourly" | "daily" | "weekly" | "monthly" | "yearly" | "annually" = lower.as_str() {
-        return Some(Meant::Cron(format!("@{lower}"), zone));
+        return Some(Correction::Cron(format!("@{lower}"), zone));
     }
     let joined = text.replace(", ", ",").replace(" - ", "-");
     let fields: Vec<&str> = joined.split(' ').collect();
@@ -71,10 +73,10 @@ pub(in crate::schedule) fn cron(text: &str) -> Option<Meant> {
     };
     let read = pattern.filter(|p| CronSpec::parse(p).is_ok());
     if let Some(pattern) = read.or_else(|| in_words(&lower)) {
-        return Some(Meant::Cron(pattern, zone));
+        return Some(Correction::Cron(pattern, zone));
     }
     match interval::interval(&text) {
-        Some(every) => Some(Meant::Every(every)),
+        Some(every) => Some(Correction::Every(every)),
         None => rate(&lower),
     }
 }
@@ -105,14 +107,14 @@ pub(crate) fn split_zone(text: &str) -> Option<(String, String)> {
 }
 
 /// `*/10` in the seconds field, with nothing else restricted.
-fn every_seconds(step: &str) -> Option<Meant> {
+fn every_seconds(step: &str) -> Option<Correction> {
     let seconds: u32 = match step {
         "0" | "00" => 60,
         _ => step.strip_prefix("*/")?.parse().ok()?,
     };
     match seconds {
-        60 => Some(Meant::Cron("* * * * *".to_owned(), None)),
-        n if n > 0 && 60 % n == 0 => Some(Meant::Every(format!("{n}s"))),
+        60 => Some(Correction::Cron("* * * * *".to_owned(), None)),
+        n if n > 0 && 60 % n == 0 => Some(Correction::Every(format!("{n}s"))),
         _ => None,
     }
 }
@@ -259,9 +261,9 @@ fn in_words(lower: &str) -> Option<String> {
 }
 
 /// AWS's `rate(5 minutes)`.
-fn rate(lower: &str) -> Option<Meant> {
+fn rate(lower: &str) -> Option<Correction> {
     let inner = lower.strip_prefix("rate(")?.strip_suffix(')')?;
-    interval::interval(inner).map(Meant::Every)
+    interval::interval(inner).map(Correction::Every)
 }
 
 #[cfg(test)]
@@ -314,8 +316,8 @@ mod tests {
             ("every 2 hours", "--every 2h"),
             ("2h", "--every 2h"),
         ] {
-            let meant = cron(text).map(|m| CommandLine.example(&m.example()));
-            assert_eq!(meant.as_deref(), Some(wanted), "{text}");
+            let corrected = cron(text).map(|m| CommandLine.example(&m.example()));
+            assert_eq!(corrected.as_deref(), Some(wanted), "{text}");
         }
     }
 
@@ -341,11 +343,11 @@ mod tests {
             "CRON_TZ=Mars/Olympus 0 9 * * *",
             "",
         ] {
-            let meant = cron(text);
-            let is_interval = matches!(meant, Some(Meant::Every(_)));
+            let corrected = cron(text);
+            let is_interval = matches!(corrected, Some(Correction::Every(_)));
             assert!(
-                meant.is_none() || (text == "every day" && is_interval),
-                "{text}: {meant:?}"
+                corrected.is_none() || (text == "every day" && is_interval),
+                "{text}: {corrected:?}"
             );
         }
     }

@@ -4,7 +4,7 @@ use uuid::Uuid;
 
 use crate::db::Db;
 use crate::db::sql;
-use crate::db::statements::{payloads, scheduled};
+use crate::db::statements::{by_uid, payloads};
 use crate::error::Result;
 use crate::models::{AgentId, Occurrence, PromptSchedule};
 
@@ -12,7 +12,7 @@ impl Db {
     /// The schedule with a uid, and whether anything of it is still to be sent.
     pub async fn get_schedule_by_uid(&self, uid: Uuid) -> Result<Option<(PromptSchedule, bool)>> {
         self.read("look for the schedule", move |tx| {
-            Ok(scheduled::fetch_with_life(tx, uid)?)
+            Ok(by_uid::fetch_with_life(tx, uid)?)
         })
         .await
     }
@@ -26,7 +26,7 @@ impl Db {
     ) -> Result<Vec<PromptSchedule>> {
         let agent = agent.to_owned();
         self.read("list the schedules of an agent", move |tx| {
-            Ok(scheduled::list_live(tx, &agent, after, limit)?)
+            Ok(by_uid::list_live(tx, &agent, after, limit)?)
         })
         .await
     }
@@ -42,7 +42,7 @@ impl Db {
     ) -> Result<Vec<Occurrence>> {
         let (db, agent) = (self.clone(), agent.to_owned());
         self.read("list what was sent", move |tx| {
-            let sent = scheduled::list_sent(tx, uid, &agent, limit, offset)?;
+            let sent = by_uid::list_sent(tx, uid, &agent, limit, offset)?;
             Ok(db.readable(sent))
         })
         .await

@@ -20,19 +20,19 @@ use crate::clock::Clock;
 use crate::limits;
 
 /// The body of a request; its place knows whether more of it is to come.
-pub(crate) struct Coming {
+pub(crate) struct IncomingBody {
     body: Incoming,
     place: Arc<Place>,
 }
 
-impl Coming {
+impl IncomingBody {
     pub(crate) fn new(body: Incoming, place: Arc<Place>) -> Self {
         place.leaves_body(!body.is_end_stream());
-        Coming { body, place }
+        IncomingBody { body, place }
     }
 }
 
-impl Body for Coming {
+impl Body for IncomingBody {
     type Data = Bytes;
     type Error = hyper::Error;
 
@@ -64,7 +64,7 @@ impl Discard {
     pub(crate) fn new(clock: &Clock) -> Self {
         let clock = clock.clone();
         Discard {
-            time: Box::pin(async move { clock.sleep(limits::LEFTOVER).await }),
+            time: Box::pin(async move { clock.sleep(limits::DISCARD_TIME).await }),
         }
     }
 
