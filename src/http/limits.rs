@@ -29,7 +29,7 @@ waits! {
     TURN = 24 * 3600, "a whole turn";
     /// A stream that sends only keep-alives, until Letta is asked whether its turn is still
     /// running.
-    SIGNS_OF_LIFE = 300, "a turn that sends only keep-alives, until Letta is asked about it";
+    KEEP_ALIVES = 300, "a turn that sends only keep-alives, until Letta is asked about it";
     /// A request to a promptyoself server elsewhere, which may contact Letta.
     ELSEWHERE = 90, "a request to the server at `PROMPTYOSELF_URL`";
     /// One try to deliver a notice or a ping. Shorter than the lease of a message, so that nobody
