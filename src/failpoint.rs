@@ -69,6 +69,10 @@ mod points {
         RetryMade => "retry_made",
         /// The claim for another try is committed, and nothing is sent.
         RetryCommitted => "retry_committed",
+        /// The conversation of a prompt is made, but that is not noted.
+        ConversationMade => "conversation_made",
+        /// The conversation of a prompt is noted, and nothing is sent.
+        ConversationNoted => "conversation_noted",
         /// The agent was found free; the first byte of the prompt is about to leave.
         SendReady => "send_ready",
         /// Letta told the run, which is not noted yet.

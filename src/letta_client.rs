@@ -23,6 +23,7 @@ impl Refusal {
             ErrorClass::Unauthorized => Code::LettaUnauthorized,
             ErrorClass::WrongServer | ErrorClass::Redirected => Code::LettaWrongServer,
             ErrorClass::AgentUnknown => Code::AgentUnknown,
+            ErrorClass::ConversationUnknown => Code::ConversationUnknown,
             _ => Code::LettaError,
         };
         let hint = match code {
@@ -38,6 +39,7 @@ impl Refusal {
                 ". LETTA_BASE_URL must be the address of a Letta server, such as \
                  http://localhost:8283"
             }
+            Code::ConversationUnknown => ". Leave the conversation out for the usual one",
             Code::AgentUnknown => ". List the agents that exist with the example",
             _ => "",
         };

@@ -11,7 +11,9 @@ use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use crate::error::Error;
-use crate::models::{AgentId, Answer, Evidence, Lane, Recipient, Refusal, TargetName};
+use crate::models::{
+    AgentId, Answer, Conversation, Evidence, Lane, Recipient, Refusal, TargetName,
+};
 
 /// Told Letta's run id as soon as it is known. (The lifetime is spelt out because `async_trait`
 /// would otherwise make it one of the call's own.)
@@ -40,13 +42,28 @@ pub trait Target: Send + Sync {
         false
     }
 
-    /// An agent of this server in its default conversation.
-    fn recipient(&self, agent: AgentId) -> Recipient {
-        Recipient::agent(self.name(), agent)
+    /// The conversation of prompts that name none.
+    fn usual_conversation(&self) -> Conversation {
+        Conversation::Default
     }
 
-    /// The lane in which a recipient is spoken to.
-    fn lane(&self, recipient: &Recipient) -> Lane;
+    /// An agent of this server, in this conversation or in the usual one.
+    fn recipient(&self, agent: AgentId, conversation: Option<Conversation>) -> Recipient {
+        Recipient {
+            target: self.name(),
+            agent,
+            conversation: conversation.unwrap_or_else(|| self.usual_conversation()),
+        }
+    }
+
+    /// The lane in which the prompts of a schedule to a recipient are sent one after the other.
+    fn lane(&self, recipient: &Recipient, schedule: Uuid) -> Lane;
+
+    /// Makes a new conversation of an agent and returns its id.
+    async fn create_conversation(&self, agent: &AgentId) -> Result<String, Refusal>;
+
+    /// Asks whether a conversation is one of this agent's.
+    async fn check_conversation(&self, agent: &AgentId, id: &str) -> Result<(), Refusal>;
 
     /// Asks whether the server is well and takes our credentials.
     async fn check(&self) -> Result<ServerInfo, Refusal>;

@@ -3,9 +3,11 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use uuid::Uuid;
+
 use super::target::Target;
 use crate::error::Error;
-use crate::models::TargetName;
+use crate::models::{AgentId, Conversation, Lane, Recipient, TargetName};
 
 /// Every target of the settings. Another kind of target is another entry.
 #[derive(Clone)]
@@ -40,6 +42,34 @@ impl Targets {
     /// The target of a schedule that names none.
     pub fn default_target(&self) -> &Arc<dyn Target> {
         &self.default
+    }
+
+    /// The recipient of a prompt. What names no target is for the default one, and what names no
+    /// conversation is for the usual one of its target.
+    pub fn recipient(
+        &self,
+        target: Option<&TargetName>,
+        agent: &AgentId,
+        conversation: Option<&Conversation>,
+    ) -> Recipient {
+        let target = target.cloned().unwrap_or_else(|| self.default.name());
+        match self.get(target.as_str()) {
+            Some(known) => known.recipient(agent.clone(), conversation.cloned()),
+            None => Recipient {
+                target,
+                agent: agent.clone(),
+                conversation: conversation.cloned().unwrap_or(Conversation::Default),
+            },
+        }
+    }
+
+    /// The lane in which the prompts of a schedule to a recipient are sent. In that of a target
+    /// that is missing from the settings nothing is sent.
+    pub fn lane(&self, recipient: &Recipient, schedule: Uuid) -> Lane {
+        match self.get(recipient.target.as_str()) {
+            Some(target) => target.lane(recipient, schedule),
+            None => Lane::of(&recipient.target, &recipient.agent),
+        }
     }
 
     /// The same targets over connections of their own.

@@ -3,6 +3,7 @@
 mod address;
 mod agents;
 mod classify;
+mod conversations;
 mod find;
 mod headers;
 mod history;

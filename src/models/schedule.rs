@@ -4,7 +4,8 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::{
-    AgentId, Allowance, CatchUp, EnvelopeStyle, Payload, PingUrl, Policy, RequestKey, words,
+    AgentId, Allowance, CatchUp, Conversation, EnvelopeStyle, Payload, PingUrl, Policy, RequestKey,
+    TargetName, words,
 };
 
 words! {
@@ -82,6 +83,10 @@ pub struct PromptSchedule {
     pub pause_note: Option<String>,
     /// How it is delivered.
     pub policy: Policy,
+    /// The target that knows its agent; `None` is the default target.
+    pub target: Option<TargetName>,
+    /// The conversation of the agent; `None` is the usual one of the target.
+    pub conversation: Option<Conversation>,
     /// The dead-man service that is told of it.
     pub ping_url: Option<PingUrl>,
     /// The stored request that it sends in place of its prompt, which is then only its rendering.
@@ -151,6 +156,10 @@ pub struct Plan {
 pub struct NewSchedule {
     /// Whom it is for.
     pub agent_id: AgentId,
+    /// The target that knows the agent; `None` is the default target.
+    pub target: Option<TargetName>,
+    /// The conversation of the agent; `None` is the usual one of the target.
+    pub conversation: Option<Conversation>,
     /// What is sent.
     pub prompt_text: String,
     /// A name unique among the agent's live schedules.

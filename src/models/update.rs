@@ -1,6 +1,6 @@
 //! The change of a schedule.
 
-use super::{AgentId, PingUrl, Plan, Policy, PromptSchedule, ScheduleType};
+use super::{AgentId, Conversation, PingUrl, Plan, Policy, PromptSchedule, ScheduleType};
 
 /// What to change of a schedule; `None` leaves a field as it is.
 #[derive(Clone, Debug, Default)]
@@ -13,6 +13,8 @@ pub struct ScheduleUpdate {
     pub name: Option<String>,
     /// Other instants. Those of the old plan that passed unsent become `skipped`.
     pub plan: Option<Plan>,
+    /// Another conversation of the agent.
+    pub conversation: Option<Conversation>,
     /// Another way of delivering.
     pub policy: Policy,
     /// Another dead-man service, or none.
@@ -31,6 +33,7 @@ impl ScheduleUpdate {
             && self.prompt_text.is_none()
             && self.name.is_none()
             && self.plan.is_none()
+            && self.conversation.is_none()
             && self.policy == Policy::default()
             && self.ping_url.is_none()
     }
@@ -42,6 +45,7 @@ impl ScheduleUpdate {
             ("agent_id", self.agent_id.is_some()),
             ("prompt", self.prompt_text.is_some()),
             ("name", self.name.is_some()),
+            ("conversation", self.conversation.is_some()),
             ("catch_up", policy.catch_up.is_some()),
             ("grace", policy.grace.is_some()),
             ("pause_on_failure", policy.pause_on_failure.is_some()),

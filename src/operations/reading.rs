@@ -6,7 +6,7 @@ use super::Values;
 use super::field::Field;
 use super::fields::*;
 use crate::error::{Code, Error, Message, Result, call, field, fields, message, operation, quoted};
-use crate::models::{AgentId, Policy, State};
+use crate::models::{AgentId, Conversation, Policy, State};
 use crate::schedule::{meant_count, meant_word};
 use crate::service::asked::{self, PolicyText, WhenText, filled, given, whole};
 use crate::service::{Changes, ListQuery, Registration, Service, When};
@@ -78,6 +78,12 @@ fn checked(asked: &Field, text: String) -> Result<String> {
     }
 }
 
+/// The conversation that was given, if one was.
+fn conversation(values: &Values) -> Result<Option<Conversation>> {
+    let text = values.text(&CONVERSATION);
+    given(text.as_deref()).map(Conversation::parse).transpose()
+}
+
 /// A schedule that is asked for.
 pub fn registration(values: &Values) -> Result<Registration> {
     let agent_id = agent(values)?;
@@ -91,6 +97,7 @@ pub fn registration(values: &Values) -> Result<Registration> {
         payload: None,
         when: when(values)?,
         name: name(values)?,
+        conversation: conversation(values)?,
         policy: policy(values)?,
         ping_url: asked::ping_url(values.text(&PING_URL).as_deref())?.flatten(),
         skip_validation: values.is_set(&SKIP_VALIDATION),
@@ -110,6 +117,7 @@ pub fn changes(values: &Values) -> Result<Changes> {
         end_at: filled(text.end_at.as_deref()),
         max_repetitions: asked::repetitions(text.max_repetitions.as_deref())?,
         name: name(values)?,
+        conversation: conversation(values)?,
         policy: policy(values)?,
         ping_url: asked::ping_url(values.text(&PING_URL).as_deref())?,
         skip_validation: values.is_set(&SKIP_VALIDATION),

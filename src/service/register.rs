@@ -8,7 +8,8 @@ use super::views::show_local;
 use crate::error::{Code, Error, Result, call, field, fields, message, quoted};
 use crate::letta_client::RefusalKind;
 use crate::models::{
-    AgentId, CatchUp, NewSchedule, Payload, PingUrl, Plan, Policy, PromptSchedule, ScheduleType,
+    AgentId, CatchUp, Conversation, NewSchedule, Payload, PingUrl, Plan, Policy, PromptSchedule,
+    ScheduleType,
 };
 use crate::schedule::{Spec, Timetable, Zone, parse_time, remaining, timetable_of};
 
@@ -56,6 +57,8 @@ pub struct Registration {
     pub when: When,
     /// A name unique among the agent's live schedules.
     pub name: Option<String>,
+    /// The conversation of the agent; `None` for the usual one of the target.
+    pub conversation: Option<Conversation>,
     /// How it is delivered.
     pub policy: Policy,
     /// The dead-man service that is told of it; only the operator may name one.
@@ -135,9 +138,12 @@ impl Service {
         }
         check_policy(&asked.policy)?;
         check_fires(&self.budget, &self.caller, &plan, &timetable)?;
-        self.check_agent(&agent, asked.skip_validation).await?;
+        self.check_agent(&agent, asked.conversation.as_ref(), asked.skip_validation)
+            .await?;
         let new = NewSchedule {
             agent_id: agent.clone(),
+            target: None,
+            conversation: asked.conversation.clone(),
             prompt_text: asked.prompt_text(),
             payload: asked.payload.clone(),
             name: asked.name.clone(),
@@ -188,24 +194,40 @@ impl Service {
         }
     }
 
-    /// Refuses an agent that Letta does not know. A caller who may `skip` that is believed; one who
+    /// Refuses an agent that Letta does not know, or a conversation that is not the agent's. A caller who may `skip` that is believed; one who
     /// is a model and chooses the agent only if Letta can't be asked, or it could fill the database
     /// with prompts for agents that were never there.
     ///
     /// # Errors
     /// [`Code::AgentUnknown`], and those of Letta.
-    pub(super) async fn check_agent(&self, agent: &AgentId, skip: bool) -> Result<()> {
+    pub(super) async fn check_agent(
+        &self,
+        agent: &AgentId,
+        conversation: Option<&Conversation>,
+        skip: bool,
+    ) -> Result<()> {
         if skip && !self.caller.chooses_agent() {
             return Ok(());
         }
-        let Err(refusal) = self.letta.get_agent(agent).await else {
+        let (found, what) = match conversation {
+            // Whose it is, its server says.
+            Some(Conversation::Id(id)) => (
+                self.letta.check_conversation(agent, id).await,
+                format!("conversation {id} of agent {agent}"),
+            ),
+            _ => (
+                self.letta.get_agent(agent).await.map(drop),
+                format!("agent {agent}"),
+            ),
+        };
+        let Err(refusal) = found else {
             return Ok(());
         };
         let down = refusal.kind == RefusalKind::TargetTrouble;
         if skip && down {
             return Ok(());
         }
-        let doing = format!("find agent {agent} on {}", self.letta.address());
+        let doing = format!("find {what} on {}", self.letta.address());
         let error = refusal.into_error(&doing);
         Err(if down {
             error.hint(message![
@@ -238,6 +260,7 @@ fn asked_again(
         && is_meant(&when.end_at, existing.end_at, zone, now)
         && existing.max_repetitions == when.max_repetitions
         && existing.is_delivered_by(&existing.policy.changed_by(&asked.policy))
+        && (asked.conversation.is_none() || existing.conversation == asked.conversation)
         && (asked.ping_url.is_none() || existing.ping_url == asked.ping_url);
     let left = remaining(existing).and_then(|n| i64::try_from(n).ok());
     same.then_some(registered(

@@ -78,6 +78,9 @@ pub struct ScheduleView {
     pub max_repetitions: Option<i64>,
     /// How many of them have been taken.
     pub repetition_count: i64,
+    /// The conversation of the agent; where it is missing, the usual one of the agent's server.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub conversation: Option<String>,
     /// How it is delivered.
     pub policy: PolicyView,
     /// The dead-man service that is told of it, without what makes its address usable.
@@ -156,6 +159,7 @@ impl ScheduleView {
             end_at: s.end_at,
             max_repetitions: s.max_repetitions,
             repetition_count: s.repetitions,
+            conversation: s.conversation.map(|c| c.to_string()),
             policy: PolicyView {
                 envelope,
                 ..s.policy.into()
@@ -196,6 +200,10 @@ pub struct OccurrenceView {
     /// When it is tried, or looked for, next.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub not_before: Option<Timestamp>,
+    /// The conversation in which it is sent; where it is missing, the usual one of the agent's
+    /// server.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub conversation: Option<String>,
     /// Letta's run.
     pub run_id: Option<String>,
     /// Letta's word for why the turn ended.
@@ -252,6 +260,7 @@ impl OccurrenceView {
             sent_at: o.sent_at,
             finished_at: o.finished_at,
             not_before: o.not_before,
+            conversation: o.conversation.map(|c| c.to_string()),
             run_id: o.run_id,
             stop_reason: o.stop_reason,
             turn: o.turn.map(|t| t.to_string()),

@@ -1,6 +1,7 @@
 //! The laws of the client, against the fake Letta.
 
 mod bounds;
+mod conversations;
 mod endings;
 mod finding;
 mod questions;

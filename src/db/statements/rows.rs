@@ -6,8 +6,8 @@ use uuid::Uuid;
 
 use crate::db::sql::{self, Row};
 use crate::models::{
-    CatchUp, EnvelopeStyle, Lane, Lifecycle, Occurrence, PingUrl, Policy, PromptSchedule, State,
-    Trigger, Turn, UnreadableOccurrence,
+    CatchUp, Conversation, EnvelopeStyle, Lane, Lifecycle, Occurrence, PingUrl, Policy,
+    PromptSchedule, State, TargetName, Trigger, Turn, UnreadableOccurrence,
 };
 use crate::schedule::read_stored_time;
 
@@ -23,7 +23,7 @@ macro_rules! schedule_columns {
             ", schedule_type, schedule_value, next_run, created_at, active, last_run, uid, name, \
              timezone, anchor, start_at, end_at, max_repetitions, repetitions, lifecycle, \
              broken_reason, paused_at, pause_note, catch_up, grace, pause_on_failure, envelope, \
-             max_age, ping_url, payload"
+             max_age, ping_url, payload, target, conversation"
         )
     };
 }
@@ -34,7 +34,7 @@ macro_rules! occurrence_columns {
     () => {
         "id, uid, agent_id, \"trigger\", first_at, intended_at, count, state, reason, lane, \
          not_before, sent_at, finished_at, run_id, stop_reason, turn, tokens, reply, error, \
-         firing, stands_for, stands_since"
+         firing, stands_for, stands_since, conversation"
     };
 }
 pub(in crate::db) use occurrence_columns;
@@ -171,9 +171,23 @@ pub(in crate::db) fn schedule(row: &Row) -> sql::Result<PromptSchedule> {
         paused_at: lenient_time(row, "paused_at"),
         pause_note: text(row, "pause_note"),
         policy: policy(row),
+        target: target(row),
+        conversation: conversation(row),
         ping_url: ping_url(row),
         payload: text(row, "payload"),
     })
+}
+
+/// The target of a schedule, if it names one.
+pub(in crate::db) fn target(row: &Row) -> Option<TargetName> {
+    text(row, "target")
+        .filter(|name| !name.trim().is_empty())
+        .map(TargetName::new)
+}
+
+/// The conversation of a schedule or an occurrence, if it names one that can be read.
+pub(in crate::db) fn conversation(row: &Row) -> Option<Conversation> {
+    text(row, "conversation").and_then(|text| Conversation::parse(&text).ok())
 }
 
 /// Where to ping; nowhere where that can't be read.
@@ -214,6 +228,7 @@ pub(in crate::db) fn occurrence(row: &Row) -> sql::Result<Occurrence> {
         state: word(row, "state", State::from_word)?,
         reason: text(row, "reason"),
         lane: text(row, "lane").map(Lane::new),
+        conversation: conversation(row),
         not_before: lenient_time(row, "not_before"),
         sent_at: lenient_time(row, "sent_at"),
         finished_at: lenient_time(row, "finished_at"),

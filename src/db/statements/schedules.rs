@@ -7,8 +7,8 @@ use super::rows::{self, schedule_columns};
 use crate::db::sql::{self, Tx, statement};
 use crate::db::time::{DbTime, optional};
 use crate::models::{
-    AgentId, CatchUp, EnvelopeStyle, Lifecycle, NewSchedule, PingUrl, Plan, PromptSchedule,
-    ScheduleFilter,
+    AgentId, CatchUp, Conversation, EnvelopeStyle, Lifecycle, NewSchedule, PingUrl, Plan,
+    PromptSchedule, ScheduleFilter, TargetName,
 };
 
 /// The text of a change of schedules that is ours: what is set, and where. It raises `row_version`,
@@ -201,9 +201,9 @@ pub(in crate::db) fn insert(
         "INSERT INTO schedules (agent_id, prompt_text, schedule_type, schedule_value, next_run, \
          created_at, active, uid, name, timezone, anchor, start_at, end_at, max_repetitions, \
          lifecycle, planned_next_run, row_version, touched, catch_up, grace, pause_on_failure, \
-         envelope, max_age, ping_url, payload) \
+         envelope, max_age, ping_url, payload, target, conversation) \
          VALUES ($1, $2, $3, $4, $5, $6, 1, $7, $8, $9, $10, $11, $12, $13, 'active', $5, 1, 0, \
-                 $14, $15, $16, $17, $18, $19, $20) \
+                 $14, $15, $16, $17, $18, $19, $20, $21, $22) \
          RETURNING id"
     )
     .bind(new.agent_id.as_str())
@@ -226,6 +226,8 @@ pub(in crate::db) fn insert(
     .bind(policy.max_age.map(|d| d.as_secs()))
     .bind(new.ping_url.as_ref().map(PingUrl::as_str))
     .bind(payload)
+    .bind(new.target.as_ref().map(TargetName::as_str))
+    .bind(new.conversation.as_ref().map(Conversation::as_str))
     .one(tx)
 }
 

@@ -2,7 +2,7 @@
 
 use super::schedules::change_schedule;
 use crate::db::sql::{self, Tx, statement};
-use crate::models::{AgentId, CatchUp, EnvelopeStyle, PingUrl, Policy};
+use crate::models::{AgentId, CatchUp, Conversation, EnvelopeStyle, PingUrl, Policy};
 
 /// Writes another agent, prompt or name; `None` leaves what there is. With another prompt a request
 /// of its own is gone.
@@ -23,6 +23,19 @@ pub(in crate::db) fn write_texts(
     .bind(prompt)
     .bind(name)
     .execute(tx)?;
+    Ok(())
+}
+
+/// Writes in which conversation of its agent a schedule is delivered.
+pub(in crate::db) fn write_conversation(
+    tx: &Tx<'_>,
+    id: i64,
+    conversation: &Conversation,
+) -> sql::Result<()> {
+    statement!(change_schedule!("conversation = $2", " WHERE id = $1"))
+        .bind(id)
+        .bind(conversation.as_str())
+        .execute(tx)?;
     Ok(())
 }
 

@@ -106,6 +106,9 @@ fn decide(status: u16, said: &ErrorBody, text: String) -> Refusal {
         404 if said.text.starts_with("Agent ") && said.has_detail => {
             (K::Permanent, C::AgentUnknown)
         }
+        404 if said.text.starts_with("Conversation ") && said.has_detail => {
+            (K::Permanent, C::ConversationUnknown)
+        }
         // What Letta can't find it names in `detail`; other servers have other shapes.
         404 if said.text == "Not Found" || !said.has_detail => (K::TargetTrouble, C::WrongServer),
         // The handle of the agent's model, say, is not there any more.

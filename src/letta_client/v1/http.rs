@@ -166,9 +166,10 @@ impl Http {
         &self,
         method: Method,
         path: &str,
+        query: &[(&str, &str)],
         body: Option<&Value>,
     ) -> Result<Value, RequestFailure> {
-        let mut request = self.asking.request(method, self.url(path));
+        let mut request = self.asking.request(method, self.url(path)).query(query);
         if let Some(body) = body {
             request = request.json(body);
         }

@@ -87,12 +87,9 @@ impl SchedulerStore {
     /// A due schedule with the lane of its recipient.
     fn with_lane(&self, due: DueSchedule) -> (DueSchedule, Lane) {
         let targets = &self.scheduler.targets;
-        let recipient = due.recipient(targets.default_target().name());
-        let lane = match targets.get(recipient.target.as_str()) {
-            Some(target) => target.lane(&recipient),
-            // Nothing is sent in it as long as the target is missing.
-            None => Lane::of(&recipient.target, &recipient.agent),
-        };
+        let conversation = due.conversation.as_ref();
+        let recipient = targets.recipient(due.target.as_ref(), &due.agent_id, conversation);
+        let lane = targets.lane(&recipient, due.uid);
         (due, lane)
     }
 

@@ -4,12 +4,9 @@ use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
 use crate::error::{Code, Error, Example, Fields, Message, Result, shell};
-use crate::models::{AgentId, Payload, Policy, ScheduleType, shown};
+use crate::models::{AgentId, Conversation, Payload, Policy, ScheduleType, shown};
 use crate::schedule::{Zone, meant_time, nearest, parse_time};
 use crate::service::{Registration, Service, When, Wish, asked};
-
-/// The conversation that scheduled messages go to: the agent's own.
-pub(super) const CONVERSATION: &str = "default";
 
 /// How an interval is told to clients that know only patterns.
 pub(super) const EVERY: &str = "@every ";
@@ -73,6 +70,7 @@ pub(super) fn read(body: &Value, agent: &AgentId, now: Timestamp) -> Result<Regi
         name: text(body, "name")?,
         policy: Policy::default(),
         ping_url: None,
+        conversation: conversation(body)?,
         skip_validation: false,
     })
 }
@@ -147,16 +145,21 @@ fn refuse_what_is_not_done(body: &Map<String, Value>) -> Result<()> {
              out, and ask for the schedule's history instead",
         ));
     }
-    match given(body, "conversation_id") {
-        None => Ok(()),
-        Some(id) if id == CONVERSATION => Ok(()),
-        Some(id) => Err(invalid(format!(
-            "conversation_id is {}, and scheduled messages are delivered to the agent's default \
-             conversation only: leave it out, or give \"{CONVERSATION}\"",
-            shown(Some(id))
+    Ok(())
+}
+
+fn conversation(body: &Map<String, Value>) -> Result<Option<Conversation>> {
+    let Some(id) = text(body, "conversation_id")? else {
+        return Ok(None);
+    };
+    let read = Conversation::parse(&id);
+    read.map(Some).map_err(|_| {
+        let shown = shown(given(body, "conversation_id"));
+        invalid(format!(
+            "conversation_id is {shown}: it must be \"default\", \"new\" or the id of a \
+             conversation"
         ))
-        .example(shell(r#"{"conversation_id": "default"}"#))),
-    }
+    })
 }
 
 fn read_when(schedule: &Map<String, Value>, now: Timestamp) -> Result<Wish> {
