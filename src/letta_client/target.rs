@@ -45,6 +45,10 @@ pub trait Target: Send + Sync {
         Recipient::agent(self.name(), agent)
     }
 
+    /// Finds out what is needed to name lanes, within seconds. Where the server doesn't say, it is
+    /// found out later.
+    async fn prepare(&self) {}
+
     /// The lane in which a recipient is spoken to.
     fn lane(&self, recipient: &Recipient) -> Lane;
 
@@ -57,6 +61,10 @@ pub trait Target: Send + Sync {
 
     /// Looks for a prompt whose fate is unknown.
     async fn find(&self, lookup: &Lookup) -> Evidence;
+
+    /// Does what the server needs before the connections to it end for good, in a few seconds at
+    /// most. Nothing is sent afterwards.
+    async fn leave(&self) {}
 }
 
 /// What a server says of itself.

@@ -42,6 +42,12 @@ impl Targets {
         &self.default
     }
 
+    /// Does what each needs before its connections end for good.
+    pub async fn leave(&self) {
+        let leaving = self.by_name.values().map(|target| target.leave());
+        futures_util::future::join_all(leaving).await;
+    }
+
     /// The same targets over connections of their own.
     ///
     /// # Errors
