@@ -1,6 +1,9 @@
 //! Talking to targets: [`Target`] is what the scheduler needs of one, [`Letta`] what a Letta server
-//! knows beside, and `v1` the one kind that there is.
+//! knows beside. `v1` and `app_server` are the kinds that there are, and [`AnyLetta`] finds out which
+//! one an address leads to.
 
+mod any;
+mod app_server;
 mod directory;
 mod target;
 mod targets;
@@ -9,6 +12,8 @@ mod v1;
 use crate::error::{Code, Error, call};
 
 pub use crate::models::{Answer, Delivery, Doubt, ErrorClass, Evidence, Refusal, RefusalKind};
+pub use any::AnyLetta;
+pub use app_server::AppServer;
 pub use directory::{Agent, Letta, NewTool, Tool};
 pub use target::{Lookup, OnRun, Outgoing, ServerInfo, Target};
 pub use targets::Targets;

@@ -68,7 +68,7 @@ pub(crate) async fn forever(
         service.database().display(),
         service.letta.address()
     );
-    let scheduler = scheduler(service, settings, reports)?;
+    let scheduler = scheduler(service, settings, reports).await?;
     deliver(scheduler, Mode::Forever, notifier, stop).await?;
     tracing::info!("stopped");
     Ok(())
@@ -113,7 +113,7 @@ pub(crate) async fn once(
 ) -> Result<Vec<Value>> {
     let (told, mut reports) = mpsc::unbounded_channel();
     let settings = settings_of(&asked.delivery);
-    let scheduler = scheduler(service, settings, Some(told))?;
+    let scheduler = scheduler(service, settings, Some(told)).await?;
     deliver(scheduler, Mode::Once, notifier, stop).await?;
     let mut executed = Vec::new();
     while let Ok(report) = reports.try_recv() {
@@ -144,11 +144,12 @@ async fn deliver(
 }
 
 /// A scheduler with a client of its own: a connection is served by the thread that has opened it.
-fn scheduler(
+async fn scheduler(
     service: &Service,
     settings: Settings,
     reports: Option<mpsc::UnboundedSender<DeliveryReport>>,
 ) -> Result<Scheduler> {
+    service.letta.prepare().await;
     Ok(Scheduler {
         db: service.db.acting_for(By::scheduler()),
         targets: Targets::only(service.letta.clone()).apart()?,
@@ -182,7 +183,13 @@ fn start_apart(
     let runtime = Builder::new_current_thread().enable_all().build()?;
     let thread = std::thread::Builder::new().name("delivers".to_owned());
     thread.spawn(move || {
-        let _ = told.send(runtime.block_on(scheduler.run(mode, stop)));
+        let targets = scheduler.targets.clone();
+        let ended = runtime.block_on(async {
+            let ended = scheduler.run(mode, stop).await;
+            targets.leave().await;
+            ended
+        });
+        let _ = told.send(ended);
         // Nobody waits for an address that is still being looked up.
         runtime.shutdown_background();
     })?;

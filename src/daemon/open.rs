@@ -6,26 +6,36 @@ use std::time::Duration;
 use crate::clock::Clock;
 use crate::config::Settings;
 use crate::error::Result;
-use crate::letta_client::{Rest, RestSettings};
+use crate::letta_client::{AnyLetta, Rest, RestSettings};
 use crate::models::UpgradeReport;
 use crate::service::Service;
 
 /// The name of the one target that settings can name so far.
 const TARGET: &str = "letta";
 
-/// The client of the one server that settings can name so far.
-pub(crate) fn open_letta(settings: &Settings, clock: &Clock) -> Result<Arc<Rest>> {
+/// The client of the one server that settings can name so far, whichever kind it is.
+pub(crate) fn open_letta(settings: &Settings, clock: &Clock) -> Result<Arc<AnyLetta>> {
+    let withheld = settings.letta_key_withheld.clone();
+    let letta = AnyLetta::new(server_of(settings), withheld, clock.clone())?;
+    Ok(Arc::new(letta))
+}
+
+/// The same server by its V1 REST API.
+pub(crate) fn open_rest(settings: &Settings, clock: &Clock) -> Result<Arc<Rest>> {
+    let rest = Rest::new(server_of(settings), clock.clone())?;
+    let withheld = settings.letta_key_withheld.clone();
+    Ok(Arc::new(rest.with_key_note(withheld)))
+}
+
+fn server_of(settings: &Settings) -> RestSettings {
     let idle_timeout = settings.delivery.idle_timeout;
-    let rest = RestSettings {
+    RestSettings {
         target: TARGET.to_owned(),
         base_url: settings.letta_url.clone(),
         api_key: settings.letta_key.clone(),
         idle_timeout: idle_timeout.try_into().unwrap_or(Duration::MAX),
         orphan_age: settings.delivery.orphaned_run_age,
-    };
-    let rest = Rest::new(rest, clock.clone())?;
-    let withheld = settings.letta_key_withheld.clone();
-    Ok(Arc::new(rest.with_key_note(withheld)))
+    }
 }
 
 /// Opens the database and the client, as the settings say. The report is there if the database was

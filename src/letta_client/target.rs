@@ -56,6 +56,15 @@ pub trait Target: Send + Sync {
         }
     }
 
+    /// Finds out what is needed to name lanes, within seconds. Where the server doesn't say, it is
+    /// found out later.
+    async fn prepare(&self) {}
+
+    /// Whether lanes can be named; until then nothing is sent.
+    fn is_prepared(&self) -> bool {
+        true
+    }
+
     /// The lane in which the prompts of a schedule to a recipient are sent one after the other.
     fn lane(&self, recipient: &Recipient, schedule: Uuid) -> Lane;
 
@@ -74,6 +83,10 @@ pub trait Target: Send + Sync {
 
     /// Looks for a prompt whose fate is unknown.
     async fn find(&self, lookup: &Lookup) -> Evidence;
+
+    /// Does what the server needs before the connections to it end for good, in a few seconds at
+    /// most. Nothing is sent afterwards.
+    async fn leave(&self) {}
 }
 
 /// What a server says of itself.

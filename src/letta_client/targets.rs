@@ -39,6 +39,12 @@ impl Targets {
         self.by_name.keys()
     }
 
+    /// The names of those that can't name lanes yet.
+    pub fn unprepared(&self) -> impl Iterator<Item = TargetName> {
+        let unprepared = self.by_name.values().filter(|target| !target.is_prepared());
+        unprepared.map(|target| target.name())
+    }
+
     /// The target of a schedule that names none.
     pub fn default_target(&self) -> &Arc<dyn Target> {
         &self.default
@@ -70,6 +76,12 @@ impl Targets {
             Some(target) => target.lane(recipient, schedule),
             None => Lane::of(&recipient.target, &recipient.agent),
         }
+    }
+
+    /// Does what each needs before its connections end for good.
+    pub async fn leave(&self) {
+        let leaving = self.by_name.values().map(|target| target.leave());
+        futures_util::future::join_all(leaving).await;
     }
 
     /// The same targets over connections of their own.

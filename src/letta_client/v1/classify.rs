@@ -12,7 +12,7 @@ use crate::models::{Doubt, ErrorClass, Refusal, RefusalKind};
 
 /// Why a request did not succeed.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum RequestFailure {
+pub(in crate::letta_client) enum RequestFailure {
     /// The server said no, in words of its own, before it did anything.
     Refused(Refusal),
     /// The server said that it failed, in words of its own; how far it got is not proved.
@@ -34,7 +34,7 @@ impl RequestFailure {
     }
 
     /// What the failure means for a question, which changes nothing on the server.
-    pub(super) fn into_refusal(self) -> Refusal {
+    pub(in crate::letta_client) fn into_refusal(self) -> Refusal {
         match self {
             RequestFailure::Refused(refusal)
             | RequestFailure::Failed(refusal)

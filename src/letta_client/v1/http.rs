@@ -29,7 +29,7 @@ const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'~');
 
 /// The connection to one server. Every wait has a limit by our clock, and every answer a bound.
-pub(super) struct Http {
+pub(in crate::letta_client) struct Http {
     /// Asks questions, which may be asked twice.
     asking: Client,
     /// Sends prompts, which may not: no retries, and a fresh connection each time, since on a
@@ -43,7 +43,7 @@ pub(super) struct Http {
 }
 
 /// A complete answer to a question.
-pub(super) struct Reply {
+pub(in crate::letta_client) struct Reply {
     /// The body, understood as JSON.
     pub body: Value,
     /// The time by the server's own clock, where it tells it.
@@ -54,27 +54,14 @@ pub(super) struct Reply {
 }
 
 impl Http {
-    pub(super) fn new(
+    pub(in crate::letta_client) fn new(
         base_url: &str,
         api_key: Option<&SecretString>,
         idle: Duration,
         clock: Clock,
     ) -> Result<Self, Error> {
         let base = address::read(base_url)?;
-        let mut headers = HeaderMap::new();
-        if let Some(key) = api_key {
-            let mut bearer = HeaderValue::from_str(&format!("Bearer {}", key.expose_secret()))
-                .map_err(|_| {
-                    Error::new(
-                        Code::ConfigInvalid,
-                        "the API key for Letta holds characters that no HTTP header can hold, \
-                         such as a line break",
-                    )
-                    .example(shell("LETTA_API_KEY=my-password"))
-                })?;
-            bearer.set_sensitive(true);
-            headers.insert(AUTHORIZATION, bearer);
-        }
+        let headers = credentials(api_key)?;
         let build = |asking: bool| {
             let client =
                 http::builder(http::is_loopback(&base), &clock).default_headers(headers.clone());
@@ -99,12 +86,12 @@ impl Http {
     }
 
     /// Where the server is, for people.
-    pub(super) fn address(&self) -> String {
+    pub(in crate::letta_client) fn address(&self) -> String {
         self.base.as_str().trim_end_matches('/').to_owned()
     }
 
     /// Whether the server runs on this machine.
-    pub(super) fn is_local(&self) -> bool {
+    pub(in crate::letta_client) fn is_local(&self) -> bool {
         http::is_loopback(&self.base)
     }
 
@@ -114,7 +101,7 @@ impl Http {
     }
 
     /// The clock everything here is timed by.
-    pub(super) fn clock(&self) -> &Clock {
+    pub(in crate::letta_client) fn clock(&self) -> &Clock {
         &self.clock
     }
 
@@ -124,12 +111,12 @@ impl Http {
     }
 
     /// How long the server has answered questions without a stall.
-    pub(super) fn responsive_for(&self) -> SignedDuration {
+    pub(in crate::letta_client) fn responsive_for(&self) -> SignedDuration {
         self.responsiveness.lasts(self.clock.moment().uptime)
     }
 
     /// Asks a question about one thing and understands the answer.
-    pub(super) async fn get(
+    pub(in crate::letta_client) async fn get(
         &self,
         path: &str,
         query: &[(&str, &str)],
@@ -338,6 +325,27 @@ impl Http {
         url.set_path(&format!("{}{path}", self.base.path().trim_end_matches('/')));
         url
     }
+}
+
+/// The header with our key.
+pub(in crate::letta_client) fn credentials(
+    api_key: Option<&SecretString>,
+) -> Result<HeaderMap, Error> {
+    let mut headers = HeaderMap::new();
+    if let Some(key) = api_key {
+        let mut bearer = HeaderValue::from_str(&format!("Bearer {}", key.expose_secret()))
+            .map_err(|_| {
+                Error::new(
+                    Code::ConfigInvalid,
+                    "the API key for Letta holds characters that no HTTP header can hold, such as \
+                     a line break",
+                )
+                .example(shell("LETTA_API_KEY=my-password"))
+            })?;
+        bearer.set_sensitive(true);
+        headers.insert(AUTHORIZATION, bearer);
+    }
+    Ok(headers)
 }
 
 /// One path segment, encoded.

@@ -206,12 +206,12 @@ fn word<'a>(of: &'a Value, key: &str) -> Option<&'a str> {
 }
 
 /// The beginning of a text, in at most so many bytes.
-pub(super) fn beginning(text: &str, most: usize) -> &str {
+pub(in crate::letta_client) fn beginning(text: &str, most: usize) -> &str {
     &text[..text.floor_char_boundary(most)]
 }
 
 /// Letta's reason for the end of a turn in our words.
-pub(super) fn turn_of(stop_reason: &str) -> Turn {
+pub(in crate::letta_client) fn turn_of(stop_reason: &str) -> Turn {
     match stop_reason {
         "requires_approval" => Turn::Approval,
         "cancelled" | "max_steps" | "max_tokens_exceeded" => Turn::Interrupted,
