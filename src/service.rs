@@ -31,7 +31,7 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 use crate::clock::Clock;
 use crate::db::Db;
 use crate::error::{Code, Error, Result, call, fields, message, operation};
-use crate::letta_client::{Agent, Letta};
+use crate::letta_client::{Agent, Letta, Targets};
 use crate::limits;
 use crate::models::{
     AgentId, Budget, By, Caller, Cancellation, Face, Lifecycle, PromptSchedule, RequestKey,
@@ -60,8 +60,10 @@ pub use views::{Listing, OccurrenceView, PolicyView, ScheduleView};
 pub struct Service {
     /// The schedules, for whoever puts processes together; faces have the use cases.
     pub db: Db,
-    /// The server whose agents they are for.
+    /// The server of schedules that name none.
     pub letta: Arc<dyn Letta>,
+    /// Every server that prompts are delivered to, that one among them.
+    pub targets: Targets,
     /// The time.
     pub clock: Clock,
     /// The zone of schedules that name none.
@@ -102,6 +104,7 @@ impl Service {
     fn new(db: Db, letta: Arc<dyn Letta>, clock: Clock, zone: Zone) -> Self {
         Service {
             db,
+            targets: Targets::only(letta.clone()),
             letta,
             clock,
             zone,

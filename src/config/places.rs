@@ -102,7 +102,7 @@ pub(super) fn address(source: &str, value: &str, key: &str, example: &str) -> Re
     address_of(&["http", "https"], source, value, key, example)
 }
 
-fn address_of(
+pub(super) fn address_of(
     schemes: &[&str],
     source: &str,
     value: &str,

@@ -66,7 +66,7 @@ pub(crate) async fn forever(
     tracing::info!(
         "delivering the schedules of {} to {}",
         service.database().display(),
-        service.letta.address()
+        addresses(&service.targets)
     );
     let scheduler = scheduler(service, settings, reports).await?;
     deliver(scheduler, Mode::Forever, notifier, stop).await?;
@@ -143,16 +143,22 @@ async fn deliver(
     ran
 }
 
+/// Where prompts go, for people.
+fn addresses(targets: &Targets) -> String {
+    let all: Vec<String> = targets.all().map(|target| target.address()).collect();
+    all.join(", ")
+}
+
 /// A scheduler with a client of its own: a connection is served by the thread that has opened it.
 async fn scheduler(
     service: &Service,
     settings: Settings,
     reports: Option<mpsc::UnboundedSender<DeliveryReport>>,
 ) -> Result<Scheduler> {
-    service.letta.prepare().await;
+    service.targets.prepare().await;
     Ok(Scheduler {
         db: service.db.acting_for(By::scheduler()),
-        targets: Targets::only(service.letta.clone()).apart()?,
+        targets: service.targets.apart()?,
         clock: service.clock.clone(),
         settings,
         zone: service.zone.clone(),

@@ -14,7 +14,8 @@ use crate::clock::Clock;
 use crate::error::Error;
 use crate::http::limits;
 use crate::models::{
-    AgentId, Answer, Conversation, ErrorClass, Evidence, Lane, Recipient, Refusal, RefusalKind, TargetName,
+    AgentId, Answer, Conversation, ErrorClass, Evidence, Lane, Recipient, Refusal, RefusalKind,
+    TargetName,
 };
 
 /// The kinds of servers.
@@ -135,12 +136,6 @@ impl fmt::Debug for AnyLetta {
 
 #[async_trait]
 impl Target for AnyLetta {
-    fn apart(&self) -> Result<Option<Arc<dyn Target>>, Error> {
-        let (settings, note) = (self.settings.clone(), self.key_note.clone());
-        let own = AnyLetta::of_kind(settings, note, self.clock.clone(), self.kind())?;
-        Ok(Some(Arc::new(own)))
-    }
-
     fn name(&self) -> TargetName {
         self.v1.name()
     }
@@ -214,6 +209,12 @@ impl Target for AnyLetta {
 
 #[async_trait]
 impl Letta for AnyLetta {
+    fn apart(&self) -> Result<Option<Arc<dyn Letta>>, Error> {
+        let (settings, note) = (self.settings.clone(), self.key_note.clone());
+        let own = AnyLetta::of_kind(settings, note, self.clock.clone(), self.kind())?;
+        Ok(Some(Arc::new(own)))
+    }
+
     async fn list_agents(&self) -> Result<Vec<Agent>, Refusal> {
         self.learned(self.letta().await.list_agents().await)
     }

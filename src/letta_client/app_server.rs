@@ -27,7 +27,8 @@ use super::v1::RestSettings;
 use crate::clock::Clock;
 use crate::error::Error;
 use crate::models::{
-    AgentId, Answer, Conversation, ErrorClass, Evidence, Lane, Recipient, Refusal, RefusalKind, TargetName,
+    AgentId, Answer, Conversation, ErrorClass, Evidence, Lane, Recipient, Refusal, RefusalKind,
+    TargetName,
 };
 
 /// An App Server.
@@ -82,12 +83,6 @@ impl fmt::Debug for AppServer {
 
 #[async_trait]
 impl Target for AppServer {
-    fn apart(&self) -> Result<Option<Arc<dyn Target>>, Error> {
-        let clock = self.server.http.clock().clone();
-        let own = AppServer::new(self.settings.clone(), clock)?;
-        Ok(Some(Arc::new(own.with_key_note(self.key_note.clone()))))
-    }
-
     fn name(&self) -> TargetName {
         TargetName::new(&self.settings.target)
     }
@@ -150,6 +145,12 @@ impl Target for AppServer {
 
 #[async_trait]
 impl Letta for AppServer {
+    fn apart(&self) -> Result<Option<Arc<dyn Letta>>, Error> {
+        let clock = self.server.http.clock().clone();
+        let own = AppServer::new(self.settings.clone(), clock)?;
+        Ok(Some(Arc::new(own.with_key_note(self.key_note.clone()))))
+    }
+
     async fn list_agents(&self) -> Result<Vec<Agent>, Refusal> {
         self.server.list_agents().await.map_err(|r| self.explain(r))
     }

@@ -3,14 +3,11 @@
 //! A [`Target`] sends one prompt and says truthfully what became of it: delivered, refused with
 //! proof that nothing arrived, or unknown. Deciding what follows is the scheduler's.
 
-use std::sync::Arc;
-
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
-use crate::error::Error;
 use crate::models::{
     AgentId, Answer, Conversation, Evidence, Lane, Recipient, Refusal, TargetName,
 };
@@ -22,15 +19,6 @@ pub type OnRun<'a> = &'a (dyn for<'r> Fn(&'r str) + Send + Sync + 'a);
 /// A server that takes prompts.
 #[async_trait]
 pub trait Target: Send + Sync {
-    /// The same server over connections of its own, for a thread that shares none; `None` where there
-    /// is nothing to share.
-    ///
-    /// # Errors
-    /// If the client of these connections can't be prepared.
-    fn apart(&self) -> Result<Option<Arc<dyn Target>>, Error> {
-        Ok(None)
-    }
-
     /// The name under which this server is stored and shown.
     fn name(&self) -> TargetName;
 

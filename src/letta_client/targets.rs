@@ -5,33 +5,44 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
-use super::target::Target;
+use super::directory::Letta;
 use crate::error::Error;
 use crate::models::{AgentId, Conversation, Lane, Recipient, TargetName};
 
 /// Every target of the settings. Another kind of target is another entry.
 #[derive(Clone)]
 pub struct Targets {
-    by_name: BTreeMap<TargetName, Arc<dyn Target>>,
-    default: Arc<dyn Target>,
+    by_name: BTreeMap<TargetName, Arc<dyn Letta>>,
+    default: Arc<dyn Letta>,
 }
 
 impl Targets {
     /// The registry with one target, which is the one of every schedule that names none.
-    pub fn only(target: Arc<dyn Target>) -> Self {
+    pub fn only(target: Arc<dyn Letta>) -> Self {
+        Targets::new(target, Vec::new())
+    }
+
+    /// The registry of these targets; the first is that of every schedule that names none.
+    pub fn new(default: Arc<dyn Letta>, others: Vec<Arc<dyn Letta>>) -> Self {
+        let others = others.into_iter().map(|target| (target.name(), target));
         Targets {
-            by_name: BTreeMap::from([(target.name(), target.clone())]),
-            default: target,
+            by_name: others.chain([(default.name(), default.clone())]).collect(),
+            default,
         }
     }
 
     /// The target of a name, unless it is not in the settings any more. What names none is of the
     /// default one.
-    pub fn get(&self, name: &str) -> Option<&Arc<dyn Target>> {
+    pub fn get(&self, name: &str) -> Option<&Arc<dyn Letta>> {
         match name.is_empty() {
             true => Some(&self.default),
             false => self.by_name.get(name),
         }
+    }
+
+    /// All of them, by name.
+    pub fn all(&self) -> impl Iterator<Item = &Arc<dyn Letta>> {
+        self.by_name.values()
     }
 
     /// The names of all of them.
@@ -46,7 +57,7 @@ impl Targets {
     }
 
     /// The target of a schedule that names none.
-    pub fn default_target(&self) -> &Arc<dyn Target> {
+    pub fn default_target(&self) -> &Arc<dyn Letta> {
         &self.default
     }
 
@@ -78,6 +89,12 @@ impl Targets {
         }
     }
 
+    /// Finds out what each needs to name lanes, within seconds.
+    pub async fn prepare(&self) {
+        let preparing = self.by_name.values().map(|target| target.prepare());
+        futures_util::future::join_all(preparing).await;
+    }
+
     /// Does what each needs before its connections end for good.
     pub async fn leave(&self) {
         let leaving = self.by_name.values().map(|target| target.leave());
@@ -89,7 +106,7 @@ impl Targets {
     /// # Errors
     /// If the client of these connections can't be prepared.
     pub fn apart(&self) -> Result<Self, Error> {
-        let own = |target: &Arc<dyn Target>| {
+        let own = |target: &Arc<dyn Letta>| {
             let own = target.apart()?;
             Ok(own.unwrap_or_else(|| target.clone()))
         };

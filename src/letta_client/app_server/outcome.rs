@@ -119,7 +119,11 @@ pub(super) fn refusal_of_input(error: &str) -> Refusal {
 /// A refusal because a conversation is not this agent's.
 pub(super) fn unknown_conversation(agent: &AgentId, id: &str) -> Refusal {
     let text = format!("{agent} has no conversation {id}");
-    Refusal::new(RefusalKind::Permanent, ErrorClass::ConversationUnknown, text)
+    Refusal::new(
+        RefusalKind::Permanent,
+        ErrorClass::ConversationUnknown,
+        text,
+    )
 }
 
 /// A refusal because there is no such agent or conversation.

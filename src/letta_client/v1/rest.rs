@@ -103,11 +103,6 @@ impl fmt::Debug for Rest {
 
 #[async_trait]
 impl Target for Rest {
-    fn apart(&self) -> Result<Option<Arc<dyn Target>>, Error> {
-        let own = Rest::new(self.settings.clone(), self.http.clock().clone())?;
-        Ok(Some(Arc::new(own.with_key_note(self.key_note.clone()))))
-    }
-
     fn name(&self) -> TargetName {
         TargetName::new(&self.settings.target)
     }
@@ -159,6 +154,11 @@ impl Target for Rest {
 
 #[async_trait]
 impl Letta for Rest {
+    fn apart(&self) -> Result<Option<Arc<dyn Letta>>, Error> {
+        let own = Rest::new(self.settings.clone(), self.http.clock().clone())?;
+        Ok(Some(Arc::new(own.with_key_note(self.key_note.clone()))))
+    }
+
     async fn list_agents(&self) -> Result<Vec<Agent>, Refusal> {
         self.http.list_agents().await.map_err(|r| self.explain(r))
     }

@@ -12,7 +12,7 @@ use super::Runner;
 use super::message::{Message, Run};
 use crate::db::Db;
 use crate::failpoint::failpoint;
-use crate::letta_client::{Outgoing, Target};
+use crate::letta_client::{Letta, Outgoing, Target};
 use crate::models::{
     AgentId, Answer, Conversation, Doubt, ErrorClass, Evidence, Job, Lane, OpenOccurrence,
     Recipient, Refusal, RefusalKind, TargetName,
@@ -123,7 +123,7 @@ impl Runner<'_> {
     }
 
     /// The target of a name, or that it is not in the settings.
-    fn target(&self, name: &str) -> Result<Arc<dyn Target>, Refusal> {
+    fn target(&self, name: &str) -> Result<Arc<dyn Letta>, Refusal> {
         let target = self.scheduler.targets.get(name).cloned();
         target.ok_or_else(|| {
             let text = format!("{name} is not in the settings any more");
