@@ -1,4 +1,4 @@
-//! What every process opens: the client of Letta, and the database.
+//! What every process opens: the Letta client and the database.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -50,8 +50,8 @@ fn open_targets(settings: &Settings, clock: &Clock) -> Result<Targets> {
     Ok(Targets::new(open(&settings.targets.default)?, others?))
 }
 
-/// Opens the database and the client, as the settings say. The report is there if the database was
-/// an older program's.
+/// Opens the database and the client according to the settings. There is a report if the database
+/// was written by an older program.
 pub(crate) async fn open_service(
     settings: &Settings,
     clock: &Clock,

@@ -9,7 +9,7 @@ use super::directory::Letta;
 use crate::error::Error;
 use crate::models::{AgentId, Conversation, Lane, Recipient, TargetName};
 
-/// Every target of the settings. Another kind of target is another entry.
+/// Every configured target. Another kind of target is another entry.
 #[derive(Clone)]
 pub struct Targets {
     by_name: BTreeMap<TargetName, Arc<dyn Letta>>,
@@ -17,7 +17,7 @@ pub struct Targets {
 }
 
 impl Targets {
-    /// The registry with one target, which is the one of every schedule that names none.
+    /// A registry with one target, which is also the default one.
     pub fn only(target: Arc<dyn Letta>) -> Self {
         Targets::new(target, Vec::new())
     }
@@ -31,8 +31,8 @@ impl Targets {
         }
     }
 
-    /// The target of a name, unless it is not in the settings any more. What names none is of the
-    /// default one.
+    /// The target with a name, unless it has been removed from the settings. An empty name means
+    /// the default target.
     pub fn get(&self, name: &str) -> Option<&Arc<dyn Letta>> {
         match name.is_empty() {
             true => Some(&self.default),
@@ -45,7 +45,7 @@ impl Targets {
         self.by_name.values()
     }
 
-    /// The names of all of them.
+    /// The names of all targets.
     pub fn names(&self) -> impl Iterator<Item = &TargetName> {
         self.by_name.keys()
     }
@@ -56,7 +56,7 @@ impl Targets {
         unprepared.map(|target| target.name())
     }
 
-    /// The target of a schedule that names none.
+    /// The target of schedules that name none.
     pub fn default_target(&self) -> &Arc<dyn Letta> {
         &self.default
     }

@@ -74,8 +74,9 @@ async fn another_conversation_holds_for_what_is_not_claimed_yet() {
         conversation: Some(Conversation::Id("conv-x".into())),
         ..Changes::default()
     };
-    assert!(world.service.update(id, &changes).await.unwrap().changed);
-    assert!(!world.service.update(id, &changes).await.unwrap().changed);
+    let update = async || world.service.update(id, &changes).await.unwrap().changed;
+    assert_eq!(update().await, Some(true));
+    assert_eq!(update().await, Some(false));
     world.advance(60);
     deliver(&world).await;
     assert_eq!(conversations(&world), ["default", "conv-x"]);
