@@ -1,6 +1,6 @@
-//! Everything that can be asked of us, said once. The command line, the plugin's description, the
-//! tools of MCP, the routes of HTTP with their document, and the client of a server on another machine
-//! are made from these definitions.
+//! Every operation, defined once. The command line, the plugin's description, MCP's tools, HTTP's
+//! routes with their document, and the client of a server on another machine are derived from these
+//! definitions.
 
 mod answer;
 pub mod definition;
@@ -52,16 +52,16 @@ pub static ALL: Offer = &[
     &LIFT_HALT,
 ];
 
-/// The operation that a command is.
+/// The operation of a command.
 pub fn of_command(offer: Offer, name: &str) -> Option<&'static Operation> {
     let mut commands = offer.iter().filter(|o| o.is_command);
     commands.find(|o| o.name == name).copied()
 }
 
-/// Whoever can be asked: the service itself, or a server on another machine.
+/// Whatever carries out operations: the service itself, or a server on another machine.
 #[async_trait]
 pub trait Ask: Send + Sync {
-    /// Carries an operation out.
+    /// Carries out an operation.
     ///
     /// # Errors
     /// Those of the operation.

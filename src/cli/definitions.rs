@@ -1,4 +1,4 @@
-//! The definitions as a clap command: what the derive can't say by itself.
+//! The definitions as a clap command, with what derive macros can't express.
 
 use clap::{Command, CommandFactory, Subcommand};
 
@@ -6,11 +6,11 @@ use super::args::{Cli, Verb};
 use super::{operation_commands, plugin_guard, version};
 use crate::operations::Offer;
 
-/// How many schedules a list shows in the plugin if nobody says: a model reads all of it.
+/// How many schedules a list shows by default in the plugin: a model reads all of them.
 const PLUGIN_PAGE: &str = "100";
 
-/// The commands that are no operations, each group after the operation that it follows. What is not
-/// here comes at the end.
+/// The commands that are not operations, each group after the operation it follows. Others come at
+/// the end.
 const FOLLOWING: &[(&str, &[&str])] = &[
     ("cancel", &["execute"]),
     ("agents", &["upload", "connect", "serve", "mcp"]),
@@ -20,7 +20,7 @@ const FOLLOWING: &[(&str, &[&str])] = &[
     ),
 ];
 
-/// The definitions, ready to parse. In the plugin, help leaves out what is refused there.
+/// The definitions, ready to parse. In the plugin, help leaves out what is refused.
 pub fn definitions(offer: Offer, in_plugin: bool) -> Command {
     let mut command = underscores(Cli::command().subcommands(in_order(offer)));
     command = command.long_version(version::full());
@@ -38,7 +38,7 @@ pub fn definitions(offer: Offer, in_plugin: bool) -> Command {
     command.after_help(help)
 }
 
-/// Every command, in the order in which help lists them.
+/// All commands, in the order in which help lists them.
 fn in_order(offer: Offer) -> Vec<Command> {
     let verbs = Verb::augment_subcommands(Command::new(""));
     let mut verbs: Vec<Command> = verbs.get_subcommands().cloned().collect();
@@ -55,7 +55,8 @@ fn in_order(offer: Offer) -> Vec<Command> {
     ordered
 }
 
-/// Accepts `--agent_id` for `--agent-id` and so on, as JSON keys and the Python original write it.
+/// Also accepts `--agent_id` for `--agent-id` and so on, as JSON keys and the Python original have
+/// it.
 fn underscores(command: Command) -> Command {
     command
         .mut_args(|arg| {

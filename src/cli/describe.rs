@@ -1,6 +1,6 @@
-//! `--describe`: what the plugin offers, by SMCP's contract 1.0.
+//! `--describe`: the plugin's description, by SMCP's contract 1.0.
 //!
-//! It is made from the definitions of the command line, so the two can't disagree.
+//! It is generated from the definitions of the command line, so the two can't disagree.
 
 use clap::{Arg, Command};
 use serde_json::{Value, json};
@@ -11,7 +11,7 @@ use super::{operation_commands, plugin_guard};
 use crate::operations::definition::Operation;
 use crate::operations::{self, Offer};
 
-/// Whether a call of a command needs this flag; the command line asks for it itself, with errors that
+/// Whether a command requires this flag; the command line checks that itself, with errors that
 /// teach.
 pub(super) fn is_required(offer: Offer, command: &str, flag: &str) -> bool {
     let mut taken = operations::of_command(offer, command)
@@ -20,7 +20,7 @@ pub(super) fn is_required(offer: Offer, command: &str, flag: &str) -> bool {
     taken.any(|p| p.is_required && operation_commands::flag(p.field) == flag)
 }
 
-/// The description of the plugin where these operations are offered.
+/// The plugin's description, for these operations.
 pub fn describe(offer: Offer) -> Value {
     let commands: Vec<Value> = definitions(offer, true)
         .get_subcommands()
@@ -70,7 +70,7 @@ fn parameter(offer: Offer, command: &str, arg: &Arg) -> Option<Value> {
         "description": help.map(|h| sentence(&h.to_string())).unwrap_or_default(),
         "required": is_required(offer, command, long),
     });
-    // Where there is no default there is no key: null would be a value of another type.
+    // Without a default there is no key, because null would have another type.
     let default = match (kind, default) {
         (SWITCH, _) => Some(json!(false)),
         (NUMBER, Some(text)) => text.parse::<i64>().ok().map(Value::from),
@@ -86,7 +86,7 @@ fn parameter(offer: Offer, command: &str, arg: &Arg) -> Option<Value> {
 }
 
 /// Help as one line of whole sentences. clap's first paragraphs have no full stop and get one; an
-/// example at the end gets none, or it would look like a part of the example.
+/// example at the end gets none, or it would look like part of the example.
 fn sentence(help: &str) -> String {
     let mut paragraphs: Vec<String> = Vec::new();
     for paragraph in help.split("\n\n").filter(|p| !p.trim().is_empty()) {
@@ -111,7 +111,7 @@ mod tests {
             let Some(id) = parameters.iter().find(|p| p["name"] == "id") else {
                 continue;
             };
-            // A history may be that of every schedule, and these may be about all of an agent's.
+            // A history may be of all schedules, and these may apply to all of an agent's.
             let many = ["history", "cancel", "pause", "resume"].map(Value::from);
             let is_needed = !many.contains(&command["name"]);
             assert_eq!(id["required"], is_needed, "{}", command["name"]);

@@ -1,5 +1,5 @@
-//! The keys of an answer, in the subset of JSON Schema that every model's API takes: known words alone,
-//! and one type to a key. They are read from the schema of the answer's type.
+//! The keys of an answer, in the subset of JSON Schema that every model's API accepts: known
+//! keywords only, and one type per key. They are derived from the schema of the answer's type.
 
 use std::collections::BTreeMap;
 
@@ -13,15 +13,15 @@ use crate::operations::definition::Answer;
 pub struct Key {
     /// Its name.
     pub name: String,
-    /// The schema of what it holds.
+    /// The schema of its value.
     pub schema: Value,
-    /// Whether it may be null as well.
+    /// Whether it may be null.
     pub is_nullable: bool,
-    /// What it means.
+    /// Its meaning.
     pub description: String,
 }
 
-/// What a key of an answer holds.
+/// The type of a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Shape {
     /// Text.
@@ -51,7 +51,7 @@ impl Shape {
     }
 }
 
-/// A key of an answer that has no type of its own.
+/// A key that is not part of an answer's type.
 pub fn key(name: &str, shape: Shape, description: &str) -> Key {
     Key {
         name: name.to_owned(),
@@ -61,7 +61,7 @@ pub fn key(name: &str, shape: Shape, description: &str) -> Key {
     }
 }
 
-/// The same where it may be null.
+/// The same, but it may be null.
 pub fn nullable(name: &str, shape: Shape, description: &str) -> Key {
     Key {
         is_nullable: true,
@@ -69,7 +69,7 @@ pub fn nullable(name: &str, shape: Shape, description: &str) -> Key {
     }
 }
 
-/// The keys of a type's answer.
+/// The keys of an answer's type.
 pub fn keys_of(answer: &Answer) -> Vec<Key> {
     let mut named = Vec::new();
     (answer.others)(&mut named);
@@ -88,7 +88,7 @@ pub fn keys_of(answer: &Answer) -> Vec<Key> {
 }
 
 fn to_value(schema: &impl Serialize) -> Value {
-    // A schema is made of texts and numbers, which can't fail to become JSON.
+    // A schema consists of texts and numbers, which can't fail to become JSON.
     serde_json::to_value(schema).unwrap_or_default()
 }
 
@@ -100,7 +100,7 @@ fn is_null(schema: &Value) -> bool {
 struct Schemas<'a>(BTreeMap<&'a str, Value>);
 
 impl Schemas<'_> {
-    /// The schema that this one stands for: what it refers to, or what it is if it is not null.
+    /// The schema that this one stands for: the one it refers to, or the part that is not null.
     fn resolve<'a>(&'a self, schema: &'a Value) -> &'a Value {
         let refers = schema["$ref"].as_str().and_then(|at| at.rsplit('/').next());
         let other = refers.and_then(|name| self.0.get(name));
@@ -118,7 +118,8 @@ impl Schemas<'_> {
         one_of.into_iter().any(is_null) || kinds.into_iter().any(|kind| kind == "null")
     }
 
-    /// Its type alone. What an object holds isn't told: it would be read with every call.
+    /// Only its type. The content of objects isn't described, because it would be read with every
+    /// call.
     fn plain(&self, schema: &Value) -> Value {
         let schema = self.resolve(schema);
         let kinds = schema["type"].as_array().into_iter().flatten();
@@ -130,7 +131,7 @@ impl Schemas<'_> {
         }
     }
 
-    /// What it means: in its own words, or else in those of the type.
+    /// Its description, or otherwise that of its type.
     fn description(&self, schema: &Value) -> String {
         let one_of = schema["oneOf"].as_array().into_iter().flatten();
         let mut told = std::iter::once(schema)

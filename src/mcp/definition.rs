@@ -1,6 +1,6 @@
-//! What a tool is: its name, what it takes and answers, and what carries it out.
+//! The definition of a tool: its name, parameters and answer, and the function that carries it out.
 //!
-//! A tool is defined in one place, and listing, reading of arguments and calling all come from it.
+//! A tool is defined in one place; listing, reading arguments and calling are derived from it.
 
 use std::sync::Arc;
 
@@ -21,11 +21,11 @@ pub struct Definition {
     pub title: &'static str,
     /// What it does, for a language model.
     pub description: String,
-    /// What it takes.
+    /// Its parameters.
     pub parameters: Vec<Parameter>,
-    /// What its answer holds, beside the time, which every answer tells.
+    /// The keys of its answer, besides the time, which every answer has.
     pub answers: Vec<Key>,
-    /// What it does to the schedules.
+    /// Its effect on the schedules.
     pub effect: Effect,
     /// Whether only the operator may call it.
     pub is_operators: bool,
@@ -36,14 +36,14 @@ pub struct Definition {
 /// What carries a tool out.
 #[derive(Clone, Copy)]
 pub enum Work {
-    /// The operation that it is.
+    /// An operation.
     Operation(&'static Operation),
-    /// Something of its own.
+    /// A function of its own.
     Own(for<'a> fn(&'a Call) -> Answering<'a>),
 }
 
-/// The schema of a parameter, in the words that every model's API takes: Gemini's refuses a request
-/// whole for a keyword it does not know, and JSON Schema's `examples` is one.
+/// The schema of a parameter, with keywords that every model's API accepts: Gemini's rejects the
+/// whole request because of an unknown one, and JSON Schema's `examples` is one.
 fn schema(parameter: &Parameter) -> Value {
     let kind = match parameter.field.kind {
         Kind::Text | Kind::Word(_) => "string",
@@ -58,7 +58,7 @@ fn schema(parameter: &Parameter) -> Value {
 }
 
 impl Definition {
-    /// What it takes.
+    /// Its parameters.
     pub fn takes(&self) -> Takes<'_> {
         Takes {
             name: self.name,
@@ -66,7 +66,7 @@ impl Definition {
         }
     }
 
-    /// The tool as clients are told of it.
+    /// The tool as clients see it.
     pub fn to_tool(&self) -> Tool {
         let annotations = ToolAnnotations::with_title(self.title)
             .read_only(self.effect == Effect::Reads)
@@ -80,7 +80,7 @@ impl Definition {
             .with_annotations(annotations)
     }
 
-    /// Not closed: routers add fields of their own, which clients must be able to send.
+    /// Not closed, because routers add fields of their own and clients must be able to send them.
     fn input_schema(&self) -> JsonObject {
         let properties: Map<String, Value> = self
             .parameters
@@ -102,27 +102,24 @@ impl Definition {
         schema
     }
 
-    /// Nothing is required in it: an error has other keys, and some clients check those as well.
-    /// What may be null is told in words, since a key of two types is more than some APIs take.
+    /// Nothing is required in it, because an error has other keys, and some clients check those
+    /// too. Nullable keys are listed in the description, because some APIs don't accept a key with
+    /// two types.
     fn output_schema(&self) -> JsonObject {
         let always = [
-            key("now", Shape::Text, "The time of the answer, in UTC"),
-            key(
-                "now_local",
-                Shape::Text,
-                "The same on the clocks of timezone",
-            ),
+            key("now", Shape::Text, "The current time in UTC"),
+            key("now_local", Shape::Text, "The current time in timezone"),
             key("timezone", Shape::Text, "The IANA zone of local times"),
             key(
                 "error",
                 Shape::Text,
-                "What is wrong and what to do; only of an error",
+                "On an error: what is wrong and what to do",
             ),
-            key("code", Shape::Text, "The stable code of an error"),
+            key("code", Shape::Text, "On an error: its stable code"),
             key(
                 "example",
                 Shape::Object,
-                "The call that was meant; only of an error, where that can be known",
+                "On an error: the corrected call, if it is known",
             ),
         ];
         let described = |key: &Key| {
@@ -145,7 +142,7 @@ impl Definition {
         let mut schema = JsonObject::new();
         schema.insert("type".into(), "object".into());
         if !nullable.is_empty() {
-            let told = format!("Also, each of them perhaps null: {}", nullable.join(", "));
+            let told = format!("These may be null: {}", nullable.join(", "));
             schema.insert("description".into(), told.into());
         }
         schema.insert("properties".into(), properties.into());

@@ -1,4 +1,4 @@
-//! Every tool.
+//! All tools.
 
 mod defaults;
 mod delivering;
@@ -16,7 +16,7 @@ use super::definition::Definition;
 use crate::operations::{self, Offer, other_words};
 use crate::schedule::nearest;
 
-/// Every tool where these operations are offered, in the order in which clients list them.
+/// The tools for these operations, in the order in which clients list them.
 pub fn of(offer: Offer) -> Vec<Definition> {
     let of_operations = offer.iter().filter_map(|o| of_operations::tool(o));
     scheduling::tools()
@@ -28,19 +28,19 @@ pub fn of(offer: Offer) -> Vec<Definition> {
         .collect()
 }
 
-/// Every tool, in the order in which clients list them.
+/// All tools, in the order in which clients list them.
 pub fn all() -> &'static [Definition] {
     static ALL: OnceLock<Vec<Definition>> = OnceLock::new();
     ALL.get_or_init(|| of(operations::ALL))
 }
 
-/// Every tool as clients are told of it, described once for all sessions.
+/// All tools as clients see them, described once for all sessions.
 pub fn described() -> &'static [Tool] {
     static DESCRIBED: OnceLock<Vec<Tool>> = OnceLock::new();
     DESCRIBED.get_or_init(|| all().iter().map(Definition::to_tool).collect())
 }
 
-/// The tool of a name.
+/// The tool with a name.
 pub fn find(name: &str) -> Option<&'static Definition> {
     all().iter().find(|t| t.name == name)
 }
@@ -53,8 +53,8 @@ pub(super) fn of_command(command: &str) -> Option<&'static str> {
     }
 }
 
-/// The tool that is meant by a name that is none: one of the command that does the same, or with a
-/// slip of the keyboard.
+/// The tool that an unknown name probably stands for: that of the command with the same meaning, or
+/// a misspelt one.
 pub fn similar(name: &str) -> Option<&'static str> {
     let lower = name.to_ascii_lowercase();
     let after = lower.strip_prefix("promptyoself").unwrap_or(&lower);
@@ -68,7 +68,7 @@ pub fn similar(name: &str) -> Option<&'static str> {
     let command = (by_alias.map(|o| o.name))
         .or_else(|| other_words::command_of(&verb.replace('_', "-")))
         .or_else(|| nearest(verb, commands().map(|o| o.name)));
-    // By its ending: what all names begin with makes all of them alike.
+    // By the ending: the beginning is the same in all names.
     let endings = all()
         .iter()
         .map(|t| t.name.strip_prefix("promptyoself_").unwrap_or(t.name));

@@ -1,56 +1,56 @@
-//! How a schedule is delivered when something is out of the ordinary.
+//! The policy of a schedule: how it is delivered when something is out of the ordinary.
 
 use jiff::SignedDuration;
 
 use super::words;
 
-/// How old an instant may be that `skip` still sends, where the schedule does not say.
+/// How old an instant may be that `skip` still sends, by default.
 pub const DEFAULT_GRACE: SignedDuration = SignedDuration::from_mins(10);
 
-/// How many prompts are given up in a row before a schedule is paused, where it does not say.
+/// After how many failed prompts in a row a schedule is paused, by default.
 pub const DEFAULT_PAUSE_ON_FAILURE: i64 = 5;
 
 words! {
-    /// What becomes of the instants that passed unsent.
+    /// What to do with instants that passed unsent.
     CatchUp {
-        /// The newest is sent and stands for the others.
+        /// Send only the newest.
         Latest => "latest",
-        /// Each is sent, the oldest first.
+        /// Send all, oldest first.
         All => "all",
-        /// Those older than the grace are missed; the newest of the others is sent.
+        /// Those older than the grace are missed; the newest of the rest is sent.
         Skip => "skip",
     }
 }
 
 words! {
-    /// What is told in the line before a prompt.
+    /// What the line before a prompt says.
     EnvelopeStyle {
         /// Nothing: there is no line.
         None => "none",
-        /// What is out of the ordinary; in ordinary circumstances there is no line.
+        /// Only what is out of the ordinary; otherwise there is no line.
         Auto => "auto",
         /// Always everything.
         Full => "full",
     }
 }
 
-/// How a schedule is delivered; `None` is the default of each part.
+/// The policy of a schedule; `None` is the default of each part.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Policy {
-    /// What becomes of the instants that passed unsent.
+    /// What to do with instants that passed unsent.
     pub catch_up: Option<CatchUp>,
     /// How old an instant may be that `skip` still sends.
     pub grace: Option<SignedDuration>,
-    /// After how many given up in a row the schedule is paused; 0 for never.
+    /// After how many failed prompts in a row the schedule is paused; 0 for never.
     pub pause_on_failure: Option<i64>,
-    /// What is told before the prompt.
+    /// The line before the prompt.
     pub envelope: Option<EnvelopeStyle>,
-    /// How long an occurrence is retried, from its first try; `None` for the setting `max_age`.
+    /// How long an occurrence is retried, from its first attempt; `None` for the setting `max_age`.
     pub max_age: Option<SignedDuration>,
 }
 
 impl Policy {
-    /// What becomes of the instants that passed unsent.
+    /// What to do with instants that passed unsent.
     pub fn catch_up(&self) -> CatchUp {
         self.catch_up.unwrap_or(CatchUp::Latest)
     }
@@ -60,19 +60,19 @@ impl Policy {
         self.grace.unwrap_or(DEFAULT_GRACE)
     }
 
-    /// After how many given up in a row the schedule is paused; `None` for never.
+    /// After how many failed prompts in a row the schedule is paused; `None` for never.
     pub fn pause_on_failure(&self) -> Option<i64> {
         Some(self.pause_on_failure.unwrap_or(DEFAULT_PAUSE_ON_FAILURE)).filter(|n| *n > 0)
     }
 
-    /// What is told before the prompt.
+    /// The line before the prompt.
     pub fn envelope(&self) -> EnvelopeStyle {
         self.envelope.unwrap_or(EnvelopeStyle::Auto)
     }
 
-    /// The names of the parts that are given.
+    /// The names of the parts that are set.
     pub fn names(&self) -> impl Iterator<Item = &'static str> + use<> {
-        // Taken apart, so that no part can be forgotten.
+        // Destructured, so that no part can be forgotten.
         let Policy {
             catch_up,
             grace,
@@ -91,13 +91,13 @@ impl Policy {
         given.map(|(name, _)| name)
     }
 
-    /// Whether both deliver alike, whatever of them is left to the defaults. `envelope` is the usual
-    /// envelope of the schedule.
+    /// Whether both mean the same, with defaults filled in. `envelope` is the schedule's default
+    /// envelope.
     pub fn means_the_same_as(&self, other: &Policy, envelope: EnvelopeStyle) -> bool {
         self.filled_in(envelope) == other.filled_in(envelope)
     }
 
-    /// The same with the defaults filled in, and without what has no effect.
+    /// The policy with defaults filled in, and without parts that have no effect.
     fn filled_in(&self, envelope: EnvelopeStyle) -> Policy {
         Policy {
             catch_up: Some(self.catch_up()),
@@ -108,7 +108,7 @@ impl Policy {
         }
     }
 
-    /// This policy where `other` says nothing, else the other. A grace goes with the `skip` it was
+    /// This policy with the parts that `other` sets replaced. A grace belongs to the `skip` it was
     /// given for.
     pub fn changed_by(&self, other: &Policy) -> Policy {
         let catch_up = other.catch_up.or(self.catch_up);

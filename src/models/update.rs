@@ -1,28 +1,28 @@
-//! The change of a schedule.
+//! An update of a schedule.
 
 use super::{AgentId, Conversation, PingUrl, Plan, Policy, PromptSchedule, ScheduleType};
 
-/// What to change of a schedule; `None` leaves a field as it is.
+/// What to change in a schedule; `None` leaves a field as it is.
 #[derive(Clone, Debug, Default)]
 pub struct ScheduleUpdate {
-    /// Another agent.
+    /// The new agent.
     pub agent_id: Option<AgentId>,
-    /// Another prompt.
+    /// The new prompt.
     pub prompt_text: Option<String>,
-    /// Another name, unique among the agent's live schedules.
+    /// The new name, unique among the agent's live schedules.
     pub name: Option<String>,
-    /// Other instants. Those of the old plan that passed unsent become `skipped`.
+    /// The new plan. Instants of the old plan that passed unsent become `skipped`.
     pub plan: Option<Plan>,
     /// Another conversation of the agent.
     pub conversation: Option<Conversation>,
-    /// Another way of delivering.
+    /// The new parts of the policy.
     pub policy: Policy,
-    /// Another dead-man service, or none.
+    /// The new dead-man service, or none.
     pub ping_url: Option<Option<PingUrl>>,
-    /// How many live schedules another agent may have with it; `None` for any number.
+    /// How many live schedules a new agent may then have; `None` for any number.
     pub most_schedules: Option<i64>,
-    /// Whether the plan has the old one's instants, with another end or number: then none is
-    /// skipped, and it goes on where the schedule stands.
+    /// Whether the plan has the same instants with another end or number: then none is skipped, and
+    /// it continues where the schedule is.
     pub keeps_instants: bool,
 }
 
@@ -38,7 +38,7 @@ impl ScheduleUpdate {
             && self.ping_url.is_none()
     }
 
-    /// The names of what it changes of a schedule, as an update asks for them.
+    /// The names of what it changes in a schedule, as an update calls them.
     pub(crate) fn names(&self, schedule: &PromptSchedule) -> String {
         let texts = [
             ("agent_id", self.agent_id.is_some()),

@@ -1,4 +1,4 @@
-//! Every field of a request, said once.
+//! Every field of a request, declared once.
 
 #![expect(missing_docs, reason = "each field says in its help what it is")]
 
@@ -7,7 +7,7 @@ use crate::models::{CatchUp, EnvelopeStyle, State};
 
 const AN_AGENT: &str = "agent-00000000-0000-4000-8000-000000000000";
 
-/// What is common to all fields.
+/// The common base of all fields.
 const FIELD: Field = Field {
     name: "",
     flag: None,
@@ -40,7 +40,7 @@ pub const ID: Field = Field {
     aliases: &["id"],
     flag_aliases: &["schedule-id", "schedule_id"],
     kind: Kind::Number(1, i64::MAX),
-    help: "The schedule's id, as it was returned when the schedule was made and as a list shows it",
+    help: "The schedule's id, as returned when it was created and shown by list",
     examples: &["5"],
     ..NUMBER
 };
@@ -51,7 +51,7 @@ pub const SCHEDULE_FILTER: Field = Field {
     aliases: &["id"],
     flag_aliases: &["schedule-id"],
     kind: Kind::Number(1, i64::MAX),
-    help: "Only what belongs to this schedule",
+    help: "Only of this schedule",
     examples: &["5"],
     ..NUMBER
 };
@@ -59,26 +59,25 @@ pub const SCHEDULE_FILTER: Field = Field {
 pub const AGENT: Field = Field {
     name: "agent_id",
     placeholder: "AGENT",
-    help: "The Letta agent that gets the prompt",
-    details: "Its id begins with \"agent-\". An agent that schedules for itself gives its own id, or leaves \
-        it out where its client says which agent it is. Left out otherwise, the configured default agent \
-        is meant.",
+    help: "The Letta agent to prompt",
+    details: "Its id begins with \"agent-\". An agent that schedules for itself gives its own id, \
+        or leaves it out if its client identifies it. Default: the configured default agent.",
     examples: &[AN_AGENT],
     ..FIELD
 };
 
 pub const AGENT_FILTER: Field = Field {
-    help: "Only what is scheduled for this agent",
-    details: "An agent sees only its own anyway.",
+    help: "Only of this agent",
+    details: "An agent always sees only its own.",
     ..AGENT
 };
 
 pub const PROMPT: Field = Field {
     name: "prompt",
     aliases: &["prompt_text", "message"],
-    help: "What the agent is told when the time comes",
-    details: "It is delivered exactly as given. Write it so that it can be understood later without the \
-        present conversation.",
+    help: "The prompt",
+    details: "It is delivered exactly as given. Write it so that it makes sense later, without the \
+        current conversation.",
     examples: &["Check whether the backup finished, and tell Ada."],
     ..FIELD
 };
@@ -86,10 +85,10 @@ pub const PROMPT: Field = Field {
 pub const PROMPT_FILE: Field = Field {
     name: "prompt_file",
     placeholder: "FILE",
-    help: "A file that holds the prompt; \"-\" reads it from standard input",
+    help: "A file that contains the prompt; \"-\" reads it from standard input",
     instead_of: Some("prompt"),
     refused_in_plugin: Some(Refused {
-        why: "it would read any file of the server; give the text itself",
+        why: "it could read any file on the server; give the text itself",
         instead: Instead::Give("prompt", "Check the backup"),
     }),
     ..FIELD
@@ -101,8 +100,8 @@ pub const TIME: Field = Field {
     flag_aliases: &["at"],
     placeholder: "TIME",
     help: "Run once, at this time",
-    details: "It must be in the future. A time without an offset is meant in timezone. Every answer says \
-        what time it is now.",
+    details: "It must be in the future. A time without an offset is in timezone. Every answer \
+        includes the current time.",
     examples: &[
         "2030-01-31T09:00:00Z",
         "2030-01-31T09:00:00+02:00",
@@ -115,8 +114,8 @@ pub const CRON: Field = Field {
     name: "cron",
     aliases: &["cron_expression", "pattern"],
     placeholder: "PATTERN",
-    help: "Run again and again, on this cron pattern of five fields",
-    details: "The fields are minute, hour, day of month, month and day of week, meant in timezone.",
+    help: "Run on this five-field cron pattern",
+    details: "The fields are minute, hour, day of month, month and day of week, in timezone.",
     examples: &["0 9 * * *", "*/15 * * * *", "30 8 * * mon-fri", "@hourly"],
     ..FIELD
 };
@@ -125,8 +124,9 @@ pub const EVERY: Field = Field {
     name: "every",
     aliases: &["interval"],
     placeholder: "INTERVAL",
-    help: "Run again and again, this far apart",
-    details: "A number with s, m, h, d or w; a number alone is seconds. The first run is one interval from \
+    help: "Run at this interval",
+    details: "A number with s, m, h, d or w; a bare number is seconds. The first run is one \
+        interval from \
         now, or at start_at.",
     examples: &["30m", "45s", "1h30m", "2d", "1w"],
     ..FIELD
@@ -136,25 +136,25 @@ pub const TIMEZONE: Field = Field {
     name: "timezone",
     aliases: &["time_zone", "tz"],
     placeholder: "ZONE",
-    help: "The IANA time zone in which times and patterns are meant",
-    details: "Left out, it is the configured zone, which is UTC unless it was changed.",
+    help: "The IANA time zone for times and patterns",
+    details: "Default: the configured zone (UTC unless changed).",
     examples: &["Europe/Berlin", "America/New_York", "UTC"],
     ..FIELD
 };
 
-/// What tools take that need nothing else: Gemini's API refuses a request whole for a function
-/// without any parameters.
+/// What tools take that need nothing else: Gemini's API rejects a whole request because of one
+/// function without parameters.
 pub const CLOCK: Field = Field {
-    help: "The IANA time zone on whose clocks the answer tells the time",
-    details: "Left out, it is the configured zone.",
+    help: "The IANA time zone for times in the answer",
+    details: "Default: the configured zone.",
     ..TIMEZONE
 };
 
 pub const START_AT: Field = Field {
     name: "start_at",
     placeholder: "TIME",
-    help: "Do not run before this time",
-    details: "For an interval it is the first run.",
+    help: "Don't run before this time",
+    details: "An interval's first run is at exactly this time.",
     examples: &["2030-01-31T09:00:00Z"],
     ..FIELD
 };
@@ -162,7 +162,7 @@ pub const START_AT: Field = Field {
 pub const END_AT: Field = Field {
     name: "end_at",
     placeholder: "TIME",
-    help: "Do not run after this time",
+    help: "Don't run after this time",
     details: "A run at exactly this time still happens.",
     examples: &["2030-12-31T18:00:00Z"],
     ..FIELD
@@ -172,7 +172,7 @@ pub const MAX_REPETITIONS: Field = Field {
     name: "max_repetitions",
     kind: Kind::Number(1, i64::MAX),
     help: "Stop after this many runs",
-    details: "At least 1; without it the schedule has no end.",
+    details: "At least 1. Default: no limit.",
     examples: &["10"],
     ..NUMBER
 };
@@ -181,8 +181,8 @@ pub const NAME: Field = Field {
     name: "name",
     placeholder: "NAME",
     help: "A name for the schedule, unique among the agent's live schedules",
-    details: "Registering the same name and schedule again answers with the one that exists, so a call may \
-        safely be repeated.",
+    details: "Registering the same name and schedule again returns the existing one, so the call \
+        can safely be repeated.",
     examples: &["morning-report"],
     ..FIELD
 };
@@ -191,9 +191,9 @@ pub const CATCH_UP: Field = Field {
     name: "catch_up",
     kind: Kind::Word(CatchUp::WORDS),
     placeholder: CatchUp::CHOICE,
-    help: "What becomes of runs that could not be sent in time",
-    details: "latest sends the newest, which stands for the others (the default); all sends each, the \
-        oldest first; skip gives up those older than grace.",
+    help: "What to do with runs that could not be sent in time",
+    details: "latest (the default) sends only the newest; all sends every one, oldest first; skip \
+        drops those older than grace and sends the newest of the rest.",
     examples: &["skip"],
     ..FIELD
 };
@@ -202,7 +202,7 @@ pub const GRACE: Field = Field {
     name: "grace",
     placeholder: "DURATION",
     help: "With catch_up skip: how late a run may still be sent",
-    details: "10 minutes unless it is given.",
+    details: "Default: 10 minutes.",
     examples: &["30s", "10m", "1h"],
     ..FIELD
 };
@@ -210,8 +210,8 @@ pub const GRACE: Field = Field {
 pub const PAUSE_ON_FAILURE: Field = Field {
     name: "pause_on_failure",
     kind: Kind::Number(0, 1_000_000),
-    help: "Pause the schedule after this many prompts in a row were given up",
-    details: "5 unless it is given; 0 never pauses it.",
+    help: "Pause the schedule after this many failed prompts in a row",
+    details: "Default: 5; 0 never pauses it.",
     examples: &["3"],
     ..NUMBER
 };
@@ -220,10 +220,10 @@ pub const ENVELOPE: Field = Field {
     name: "envelope",
     kind: Kind::Word(EnvelopeStyle::WORDS),
     placeholder: EnvelopeStyle::CHOICE,
-    help: "What the agent is told before the prompt",
-    details: "auto adds one line only when a run is late, stands for several or was tried before (the \
-        default); full always adds it, with the name, the number of the run, the times and how to stop \
-        it; none never adds it.",
+    help: "The line added before the prompt",
+    details: "auto (the default) adds a line only if the run is late, stands for several or was \
+        retried; full always adds one, with the name, run number, times and how to stop it; none \
+        never does.",
     examples: &["full"],
     ..FIELD
 };
@@ -231,8 +231,8 @@ pub const ENVELOPE: Field = Field {
 pub const MAX_AGE: Field = Field {
     name: "max_age",
     placeholder: "DURATION",
-    help: "How long a prompt that can't be delivered is tried again",
-    details: "24 hours unless the settings say otherwise.",
+    help: "How long to retry a prompt that can't be delivered",
+    details: "Default: 24 hours, unless the settings differ.",
     examples: &["30m", "6h", "2d"],
     ..FIELD
 };
@@ -257,12 +257,12 @@ pub const CONVERSATION: Field = Field {
 pub const PING_URL: Field = Field {
     name: "ping_url",
     placeholder: "URL|none",
-    help: "Tell a dead-man service such as healthchecks.io of every run; none to stop",
-    details: "Requested is URL/start when a prompt is about to be sent, URL when it was delivered, and \
-        URL/fail when it was given up. Only the operator may set it.",
+    help: "The check URL of a dead-man service such as healthchecks.io; none to stop",
+    details: "Calls URL/start before a prompt is sent, URL when it was delivered, and URL/fail \
+        when it was given up. Only the operator may set it.",
     examples: &["https://hc-ping.com/5f2b8d1c"],
     refused_in_plugin: Some(Refused {
-        why: "it would let an agent reach any server that this one can reach; the operator sets it",
+        why: "it would let an agent make this machine call any address; only the operator may set it",
         instead: Instead::Call("list"),
     }),
     ..FIELD
@@ -270,7 +270,7 @@ pub const PING_URL: Field = Field {
 
 pub const SKIP_VALIDATION: Field = Field {
     name: "skip_validation",
-    help: "Do not ask Letta whether the agent exists",
+    help: "Don't check with Letta that the agent exists",
     ..SWITCH
 };
 
@@ -278,7 +278,7 @@ pub const COUNT: Field = Field {
     name: "count",
     kind: Kind::Number(1, 1_000),
     help: "How many runs to show",
-    details: "10 unless it is given.",
+    details: "Default: 10.",
     examples: &["5"],
     ..NUMBER
 };
@@ -339,8 +339,8 @@ pub const STATE: Field = Field {
 pub const SINCE: Field = Field {
     name: "since",
     placeholder: "TIME",
-    help: "Only what was intended for this time or later",
-    details: "A time, or how far back to go.",
+    help: "Only those intended for this time or later",
+    details: "A time, or an age.",
     examples: &["24h", "7d", "2030-01-31T09:00:00Z"],
     ..FIELD
 };
@@ -353,55 +353,55 @@ pub const CHANGES: Field = Field {
     ..SWITCH
 };
 
-/// What bulk commands do to many schedules, they do to all: not for an agent.
+/// Reasons to refuse in the plugin what could affect every agent's schedules.
 const TOUCHES_ALL: Option<Refused> = Some(Refused {
-    why: "it would touch every agent's schedules; --agent-id touches those of one",
+    why: "it would affect every agent's schedules; use --agent-id",
     instead: Instead::Call("list"),
 });
 
 pub const OF_AGENT: Field = Field {
     help: "All schedules of this agent instead of one",
-    details: "They are shown first, and changed only with yes or after a question.",
+    details: "They are shown first; nothing changes unless you confirm or set yes.",
     ..AGENT
 };
 
 pub const EVERY_ONE: Field = Field {
     name: "all",
     help: "All schedules instead of one",
-    details: "They are shown first, and changed only with yes or after a question.",
+    details: "They are shown first; nothing changes unless you confirm or set yes.",
     refused_in_plugin: TOUCHES_ALL,
     ..SWITCH
 };
 
 pub const YES: Field = Field {
     name: "yes",
-    help: "Don't ask before changing several schedules",
+    help: "Don't ask for confirmation",
     ..SWITCH
 };
 
 pub const DRY_RUN: Field = Field {
     name: "dry_run",
-    help: "Only show which schedules would be changed",
+    help: "Only show which schedules would change",
     ..SWITCH
 };
 
 pub const OFF: Field = Field {
     name: "off",
-    help: "Let deliveries go on again",
+    help: "Start delivery again",
     ..SWITCH
 };
 
-/// The agent that is meant from then on.
+/// The session's default agent.
 pub const DEFAULT_AGENT: Field = Field {
-    help: "The agent that is meant from now on where no agent_id is given",
+    help: "The agent to use from now on when no agent_id is given",
     details: "",
     ..AGENT
 };
 
-/// Whether a pass is to be made again and again.
+/// Whether to loop.
 pub const LOOP: Field = Field {
     name: "loop",
-    help: "Ignored: one pass is made, since a scheduler beside this server does the rest",
+    help: "Ignored: only one pass is made",
     ..SWITCH
 };
 
@@ -409,7 +409,7 @@ pub const LOOP: Field = Field {
 pub const INTERVAL: Field = Field {
     name: "interval",
     kind: Kind::Number(1, 86_400),
-    help: "Ignored, as loop is",
+    help: "Ignored",
     examples: &["60"],
     ..NUMBER
 };
@@ -417,7 +417,7 @@ pub const INTERVAL: Field = Field {
 /// The source of a tool.
 pub const SOURCE_CODE: Field = Field {
     name: "source_code",
-    help: "The whole source of one Python function, with its docstring and type hints",
+    help: "The source of one complete Python function, with a docstring and type hints",
     examples: &["def greet(name: str) -> str: …"],
     ..FIELD
 };
@@ -425,7 +425,7 @@ pub const SOURCE_CODE: Field = Field {
 /// The name of a tool.
 pub const TOOL_NAME: Field = Field {
     name: "name",
-    help: "What you take the tool for; Letta names it after its function",
+    help: "The name you expect; Letta names a tool after its function",
     examples: &["greet"],
     ..FIELD
 };
@@ -433,7 +433,7 @@ pub const TOOL_NAME: Field = Field {
 /// What a tool does.
 pub const TOOL_DESCRIPTION: Field = Field {
     name: "description",
-    help: "What the tool does, where the docstring doesn't say it",
+    help: "What the tool does, if the docstring doesn't say",
     examples: &["Greets somebody by name"],
     ..FIELD
 };
@@ -441,16 +441,16 @@ pub const TOOL_DESCRIPTION: Field = Field {
 /// When a prompt runs: exactly one of the three.
 pub const SPEC: &[Parameter] = &[takes(&TIME), takes(&CRON), takes(&EVERY)];
 
-/// What bounds a time that comes again.
+/// The bounds of a repeating schedule.
 pub const BOUNDS: &[Parameter] = &[takes(&START_AT), takes(&END_AT), takes(&MAX_REPETITIONS)];
 
-/// The zone in which times are meant.
+/// The zone of times and patterns.
 pub const ZONE: &[Parameter] = &[takes(&TIMEZONE)];
 
-/// How a schedule that comes again is delivered.
+/// The policy of repeating schedules.
 pub const REPEATED: &[Parameter] = &[takes(&CATCH_UP), takes(&GRACE), takes(&PAUSE_ON_FAILURE)];
 
-/// How each of its prompts is delivered.
+/// The policy of every schedule.
 pub const DELIVERY: &[Parameter] = &[takes(&ENVELOPE), takes(&MAX_AGE)];
 
 /// Where the agent gets it.

@@ -1,4 +1,4 @@
-//! What became of deliveries, who changed what, and the account.
+//! Deliveries, changes and the account.
 
 #![expect(missing_docs, reason = "each operation says in its title what it is")]
 
@@ -12,7 +12,7 @@ use crate::models::ChangeQuery;
 use crate::service::answers::{Accounts, ChangeLog, History};
 use crate::service::{AccountQuery, HistoryQuery};
 
-/// Whose, and of which schedule.
+/// The schedule and the agent to filter by.
 const OF_WHAT: &[Parameter] = &[takes(&SCHEDULE_FILTER), takes(&AGENT_FILTER)];
 
 const PAGE: &[Parameter] = &[takes(&LIMIT).or("50"), takes(&OFFSET).or("0")];
@@ -42,8 +42,8 @@ pub const HISTORY: Operation = Operation {
     },
     tool: Some(Tool {
         name: "promptyoself_history",
-        title: "Show what became of deliveries",
-        advice: "It says of each prompt whether it was delivered, is waiting, or was given up and why.",
+        title: "Show past and pending deliveries",
+        advice: "It shows whether each prompt was delivered, is waiting, or was given up and why.",
     }),
     is_command: true,
     command_aliases: &[],
@@ -71,8 +71,8 @@ pub const HISTORY: Operation = Operation {
 pub const LIST_CHANGES: Operation = Operation {
     name: "changes",
     title: "Show who changed what, newest first",
-    details: "Who made, changed, paused or cancelled what, when and by which face. To an agent only those \
-        of its own schedules are told.",
+    details: "Who created, changed, paused or cancelled what, when and through which face. An \
+        agent sees only changes of its own schedules.",
     parameters: &[OF_WHAT, &[takes(&SINCE)], PAGE],
     example: "",
     answer: answers::<ChangeLog>().page("changes"),
@@ -111,8 +111,8 @@ pub const LIST_CHANGES: Operation = Operation {
 pub const ACCOUNT: Operation = Operation {
     name: "account",
     title: "Show the account",
-    details: "What was planned and what became of it, for each schedule and in sum. It is balanced when \
-        every planned instant is open or has exactly one outcome.",
+    details: "What was planned and what happened, for each schedule and in total. It is balanced \
+        if every planned instant is open or has exactly one outcome.",
     parameters: &[&[takes(&SCHEDULE_FILTER)], PAGE],
     example: "",
     answer: answers::<Accounts>().page("accounts"),

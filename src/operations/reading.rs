@@ -1,4 +1,4 @@
-//! What the values of a request mean: each group of fields, read once for all faces, with errors that
+//! Reads the values of a request: each group of fields is read once for all faces, with errors that
 //! teach.
 
 mod history;

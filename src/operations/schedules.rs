@@ -1,4 +1,4 @@
-//! Making, showing, changing and ending schedules.
+//! Creating, showing, changing and ending schedules.
 
 #![expect(missing_docs, reason = "each operation says in its title what it is")]
 
@@ -12,10 +12,10 @@ use crate::service::answers::{
     Shown,
 };
 
-/// Which schedule.
+/// The schedule.
 const WHICH: &[Parameter] = &[takes(&ID).required().given(Given::InPath)];
 
-/// Which schedule, or on the command line many of them.
+/// The schedule, or on the command line several of them.
 const WHICH_OR_MANY: &[Parameter] = &[
     takes(&ID).given(Given::InPath),
     takes(&OF_AGENT).given(Given::OnCommandLine),
@@ -59,8 +59,8 @@ pub const REGISTER: Operation = Operation {
         tag: "schedules",
         body: Body::Required,
         answers: &[
-            (201, "The schedule was made"),
-            (200, "It was there already, under the same name"),
+            (201, "The schedule was created"),
+            (200, "It already existed under this name"),
         ],
         problems: &[404, 409, 429, 502],
     },
@@ -85,7 +85,7 @@ pub const UPDATE: Operation = Operation {
     parameters: &[
         WHICH,
         &[
-            takes(&AGENT).meaning("Another agent that gets the prompt from now on"),
+            takes(&AGENT).meaning("The new agent"),
             takes(&PROMPT),
             takes(&PROMPT_FILE).given(Given::OnCommandLine),
         ],
@@ -98,7 +98,7 @@ pub const UPDATE: Operation = Operation {
         PINGS,
         &[
             takes(&SKIP_VALIDATION),
-            takes(&NAME).meaning("Another name for the schedule"),
+            takes(&NAME).meaning("The new name"),
         ],
     ],
     example: "{\"every\": \"2h\"}",
@@ -162,7 +162,7 @@ pub const LIST: Operation = Operation {
     tool: Some(Tool {
         name: "promptyoself_list",
         title: "List scheduled prompts",
-        advice: "Each schedule comes with its number, its next run and, if it waits, why.",
+        advice: "Each schedule is shown with its id, its next run and, if it is waiting, why.",
     }),
     is_command: true,
     command_aliases: &[],
@@ -257,7 +257,7 @@ pub const CANCEL: Operation = Operation {
         id: "cancel_schedule",
         tag: "schedules",
         body: Body::None,
-        answers: &[(200, "The schedule has ended")],
+        answers: &[(200, "The schedule was cancelled")],
         problems: &[404, 409],
     },
     tool: Some(Tool {
@@ -326,7 +326,7 @@ pub const RESUME: Operation = Operation {
         id: "resume_schedule",
         tag: "control",
         body: Body::Optional,
-        answers: &[(200, "The schedule runs again")],
+        answers: &[(200, "The schedule was resumed")],
         problems: &[404, 409],
     },
     tool: Some(Tool {

@@ -1,4 +1,4 @@
-//! Whether anything is delivered, and halting all of it.
+//! The state of delivery, and halting it.
 
 #![expect(missing_docs, reason = "each operation says in its title what it is")]
 
@@ -30,7 +30,7 @@ pub const TEST: Operation = Operation {
     tool: Some(Tool {
         name: "promptyoself_test",
         title: "Test the connection to Letta",
-        advice: "It also shows what needs somebody's attention.",
+        advice: "It also shows open incidents.",
     }),
     is_command: true,
     command_aliases: &[],
@@ -42,7 +42,7 @@ pub const TEST: Operation = Operation {
 pub const AGENTS: Operation = Operation {
     name: "agents",
     title: "List the agents of the Letta server",
-    details: "An agent knows its own id.",
+    details: "An agent already knows its own id.",
     parameters: &[],
     example: "",
     answer: answers::<AgentsListed>(),
@@ -71,8 +71,8 @@ pub const AGENTS: Operation = Operation {
 
 pub const STATUS: Operation = Operation {
     name: "status",
-    title: "Show who delivers, and what stands in the way",
-    details: "Letta is not asked.",
+    title: "Show who is delivering, and what is in the way",
+    details: "Does not contact Letta.",
     parameters: &[],
     example: "",
     answer: answers::<Overview>(),
@@ -141,7 +141,7 @@ pub const LIFT_HALT: Operation = Operation {
         id: "lift_halt",
         tag: "control",
         body: Body::None,
-        answers: &[(200, "Deliveries go on")],
+        answers: &[(200, "Delivery is on again")],
         problems: &[],
     },
     tool: None,

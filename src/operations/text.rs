@@ -1,6 +1,6 @@
-//! The text of one value.
+//! Helpers for the text of one value.
 
-/// A text without the blanks around it. Blank counts as not given, since language models fill in
+/// A text without surrounding blanks. Blank counts as not given, because language models fill in
 /// every field they see.
 pub fn given(text: Option<&str>) -> Option<&str> {
     text.map(str::trim).filter(|text| !text.is_empty())

@@ -5,7 +5,7 @@ use super::answers::{AgentsListed, Success};
 use crate::error::Result;
 
 impl Service {
-    /// Every agent of the server.
+    /// All agents of the server.
     ///
     /// # Errors
     /// Those of Letta.

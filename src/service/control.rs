@@ -1,4 +1,4 @@
-//! Cancelling, pausing and resuming, runs by hand and the halt.
+//! Cancelling, pausing, resuming, manual runs and the halt.
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -11,10 +11,10 @@ use crate::error::{Code, Error, Result, call, message, operation};
 use crate::models::{AgentId, Cancellation, Lifecycle, ManualRun, PromptSchedule, Resumption};
 
 impl Service {
-    /// Ends a schedule.
+    /// Cancels a schedule.
     ///
     /// # Errors
-    /// [`Code::ScheduleNotFound`], [`Code::ScheduleNotActive`] if it has ended already.
+    /// [`Code::ScheduleNotFound`], [`Code::ScheduleNotActive`] if it has already ended.
     pub async fn cancel(&self, id: i64) -> Result<CancelledSchedule> {
         self.find(id).await?;
         let before = self.db.cancel_schedule(id, self.now()).await?;
@@ -33,15 +33,15 @@ impl Service {
         Err(Error::new(
             Code::ScheduleNotActive,
             message![
-                "schedule {id} {ended}: there is nothing left to cancel; ",
+                "schedule {id} {ended}, so there is nothing to cancel; ",
                 operation("list"),
-                " shows those that are active"
+                " shows active schedules"
             ],
         )
         .example(call("list")))
     }
 
-    /// Pauses a schedule: nothing of it is sent until it is resumed.
+    /// Pauses a schedule until it is resumed.
     ///
     /// # Errors
     /// [`Code::ScheduleNotFound`], [`Code::ScheduleNotActive`].
@@ -59,12 +59,12 @@ impl Service {
         }
     }
 
-    /// Lets a paused schedule run again, and says when it runs next, if anything is left of it. What
-    /// passed meanwhile is skipped, or with `replay` caught up with.
+    /// Resumes a paused schedule, and returns its next run, if it has one. Runs that passed are
+    /// skipped, or with `replay` caught up on.
     ///
     /// # Errors
     /// [`Code::ScheduleNotFound`], [`Code::ScheduleNotActive`] if it is not paused,
-    /// [`Code::TimePast`] for a one-shot whose time passed meanwhile.
+    /// [`Code::TimePast`] for a one-shot whose time has passed.
     pub async fn resume(&self, id: i64, replay: bool) -> Result<ResumedSchedule> {
         self.find(id).await?;
         let now = self.now();
@@ -81,7 +81,7 @@ impl Service {
             next_run,
             message: match next_run {
                 Some(next) => format!("Schedule {id} resumed. Next run: {next}"),
-                None => format!("Schedule {id} has finished: nothing of it is left to run"),
+                None => format!("Schedule {id} has finished: it has no runs left"),
             },
             now: self.now(),
             warning: self.status().await?.warning(),
@@ -102,7 +102,7 @@ impl Service {
         .example(call("resume").with("id", id).with("replay", true))
     }
 
-    /// Refuses an agent more runs by hand in 24 hours than a schedule of its own may have.
+    /// Refuses an agent more manual runs in 24 hours than one of its schedules may have.
     async fn check_runs(&self, agent: &AgentId) -> Result<()> {
         let day_ago = self.now().checked_sub(SignedDuration::from_hours(24));
         let since = day_ago.unwrap_or(Timestamp::MIN);
@@ -114,14 +114,14 @@ impl Service {
         Err(Error::new(
             Code::BudgetExceeded,
             format!(
-                "agent {agent} was run by hand {runs} times in the last 24 hours, and agents may do \
-                 that {most} times: wait, or let a schedule do it"
+                "agent {agent} has requested {runs} manual runs in the last 24 hours; the limit is \
+                 {most}: wait, or use a schedule"
             ),
         )
         .example(call("list")))
     }
 
-    /// Queues one run of a schedule, beside its own instants.
+    /// Queues one run of a schedule, in addition to its own instants.
     ///
     /// # Errors
     /// [`Code::ScheduleNotFound`], [`Code::ScheduleNotActive`] for one that was cancelled,
@@ -148,14 +148,12 @@ impl Service {
             Some(ManualRun::NoPrompt) => {
                 return Err(Error::new(
                     Code::PromptMissing,
-                    format!(
-                        "schedule {id} has no prompt any more, since it was purged: make a new one"
-                    ),
+                    format!("the prompt of schedule {id} was purged: create a new schedule"),
                 )
                 .example(call("list").with("all", true)));
             }
             Some(ManualRun::NotRunnable(lifecycle)) => {
-                return Err(not_live(id, lifecycle, "run; make a new one"));
+                return Err(not_live(id, lifecycle, "run; create a new one"));
             }
         };
         Ok(QueuedRun {
@@ -164,8 +162,8 @@ impl Service {
             occurrence_id,
             existed,
             message: match existed {
-                false => format!("Schedule {id} is run as soon as its agent is free"),
-                true => format!("Schedule {id} waits to be run already"),
+                false => format!("Schedule {id} will run as soon as its agent is free"),
+                true => format!("Schedule {id} is already waiting to run"),
             },
             now: self.now(),
             warning: self.status().await?.warning(),
@@ -179,7 +177,7 @@ impl Service {
         Ok(Halted {
             status: Success::Success,
             halted: true,
-            message: format!("{halt}; what is on its way ends by itself"),
+            message: format!("{halt}; prompts being sent will finish"),
             since: Some(halt.since),
             note: halt.note,
             now: self.now(),
@@ -195,8 +193,11 @@ impl Service {
             since: None,
             note: None,
             message: match lifted {
-                Some(halt) => format!("Deliveries go on; they were halted since {}", halt.since),
-                None => "Deliveries were not halted".to_owned(),
+                Some(halt) => format!(
+                    "Delivery is on again; it had been halted since {}",
+                    halt.since
+                ),
+                None => "Delivery was not halted".to_owned(),
             },
             now: self.now(),
         })

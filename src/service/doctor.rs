@@ -1,4 +1,4 @@
-//! `doctor`: everything that can keep a prompt from being accounted for, looked for. It changes
+//! `doctor`: looks for everything that can keep a prompt from being accounted for. It changes
 //! nothing.
 
 mod checks;
@@ -22,12 +22,12 @@ use crate::schedule::Zone;
 
 pub use finding::{Finding, Severity};
 
-/// What was examined, and found.
+/// The result of the examination.
 #[derive(Clone, Debug, Serialize)]
 pub struct Diagnosis {
-    /// What is wrong, the worst first.
+    /// The findings, worst first.
     pub findings: Vec<Finding>,
-    /// How many schedules have an account, those that are deleted included.
+    /// How many schedules have an account, including deleted ones.
     pub accounts: usize,
     /// How many of their instants are accounted for.
     pub instants: i64,
@@ -40,10 +40,10 @@ impl Diagnosis {
     }
 }
 
-/// What is usual where the schedulers of a database run.
+/// The delivery settings of the database's schedulers.
 #[derive(Clone, Copy, Debug)]
 pub struct DeliveryProfile {
-    /// How many prompts may be on their way at once.
+    /// How many prompts may be sent at once.
     pub concurrency: usize,
     /// How long a turn may be silent.
     pub idle_timeout: SignedDuration,
@@ -62,7 +62,7 @@ impl From<&Delivery> for DeliveryProfile {
 }
 
 impl From<usize> for DeliveryProfile {
-    /// The usual settings, with this concurrency.
+    /// The default settings, with this concurrency.
     fn from(concurrency: usize) -> Self {
         DeliveryProfile {
             concurrency,
@@ -71,14 +71,14 @@ impl From<usize> for DeliveryProfile {
     }
 }
 
-/// How long the questions before and after a turn may take, and to spare.
+/// How long the requests before and after a turn may take, with a margin.
 const AROUND_A_TURN: SignedDuration = SignedDuration::from_mins(15);
 
-/// How late the scheduler may be with anything before that is found.
+/// How late the scheduler may be with anything before it is a finding.
 const LATE: SignedDuration = SignedDuration::from_mins(2);
 
 impl Service {
-    /// Opens the database for [`Service::diagnose`] alone: nothing is made or upgraded.
+    /// Opens the database for [`Service::diagnose`] only: nothing is created or upgraded.
     ///
     /// # Errors
     /// Those of [`Db::open_to_look`].
@@ -93,7 +93,7 @@ impl Service {
         Ok(Service::new(db, letta, clock, zone))
     }
 
-    /// Examines everything, by what is usual there.
+    /// Examines everything, assuming these delivery settings.
     ///
     /// # Errors
     /// Those of a database that can't be read at all.
@@ -101,7 +101,7 @@ impl Service {
         let profile = profile.into();
         let mut findings = checks::file(&self.db).await;
         if findings.iter().any(|f| f.code == checks::DAMAGED) {
-            // What else is read of a damaged file may be anything.
+            // Whatever else is read from a damaged file may be wrong.
             return Ok(Diagnosis {
                 findings,
                 accounts: 0,
@@ -143,8 +143,9 @@ impl Service {
         Ok(schedules.iter().filter_map(checks::schedule).collect())
     }
 
-    /// What is being sent for longer than any wait can explain. Before a run is told the answer may
-    /// be silent, and then hold only signs of life; after that a turn has its own limit.
+    /// Prompts that have been sending for longer than any wait can explain. Before a run is known,
+    /// the answer may first be silent and then contain only keep-alives; after that, a turn has its
+    /// own limit.
     async fn sending_checked(&self, profile: &DeliveryProfile) -> Result<Vec<Finding>> {
         let long_ago = |time: SignedDuration| {
             let time = time.saturating_add(AROUND_A_TURN);
@@ -167,7 +168,7 @@ impl Service {
         Ok(found.collect())
     }
 
-    /// Lanes that stand still although a scheduler could serve them.
+    /// Lanes that are stuck although a scheduler could serve them.
     async fn overdue_checked(&self, status: &Status, concurrency: usize) -> Result<Vec<Finding>> {
         let sending = self.db.list_open_occurrences().await?;
         let busy = sending

@@ -1,4 +1,4 @@
-//! Keeping the history: pruning what is old, purging what nobody may read any more.
+//! Database maintenance: pruning, purging, backups and restoring.
 
 use std::path::Path;
 
@@ -12,12 +12,12 @@ use crate::models::{Lifecycle, PruneReport, PurgeReport, PurgeScope, RestoreRepo
 use crate::schedule::Zone;
 
 impl Service {
-    /// Prunes what was settled before a time. Its sums stay in the account.
+    /// Prunes what was settled before a time. Its totals stay in the account.
     pub async fn prune(&self, before: Timestamp) -> Result<PruneReport> {
         self.db.prune(before, self.now()).await
     }
 
-    /// Removes the texts of what is settled, and was so `before` a time if one is given.
+    /// Removes the texts of what is settled (before `before`, if given).
     pub async fn purge(
         &self,
         whose: &PurgeScope,
@@ -26,17 +26,17 @@ impl Service {
         self.db.purge(whose, before, self.now()).await
     }
 
-    /// Copies the whole database to a new file, and checks the copy. Returns how many schedules are
-    /// in it.
+    /// Copies the whole database to a new file, and checks the copy. Returns the number of
+    /// schedules in it.
     ///
     /// # Errors
-    /// [`Code::FileUnusable`] if there is such a file or it can't be made.
+    /// [`Code::FileUnusable`] if the file exists or can't be created.
     pub async fn back_up(&self, to: &Path) -> Result<i64> {
         self.db.back_up(to).await
     }
 
-    /// Refuses to prune by a clock that may be wrong, or what is newer than all that the database
-    /// knows: by a false clock everything is old.
+    /// Refuses to prune if the clock may be wrong, or what is newer than anything known: to a wrong
+    /// clock everything looks old.
     ///
     /// # Errors
     /// [`Code::ClockInDoubt`], and those of the database.
@@ -50,10 +50,10 @@ impl Service {
             Some(passed) if before.duration_since(passed) > SAME => Err(Error::new(
                 Code::ClockInDoubt,
                 format!(
-                    "everything settled before {before} would be pruned, but the newest time that \
-                     the database surely knows is {passed}: that would be everything there is, and \
-                     this machine's clock, which shows {}, may be wrong. So nothing was pruned; the \
-                     example prunes up to that time",
+                    "everything settled before {before} would be pruned, but the newest time \
+                     certainly known to the database is {passed}: that would be everything, and \
+                     this machine's clock, which shows {}, may be wrong. So nothing was pruned; \
+                     the example prunes up to that time",
                     self.now()
                 ),
             )
@@ -62,8 +62,8 @@ impl Service {
         }
     }
 
-    /// Why this machine's clock may be wrong, as far as that can be told without asking the target. A
-    /// kernel that does not vouch for its clock proves nothing by that alone.
+    /// Why this machine's clock may be wrong, as far as that is known without asking the target. A
+    /// kernel that doesn't consider its clock synchronised proves nothing by itself.
     pub(super) async fn clock_doubt(&self) -> Result<Option<ClockDoubt>> {
         let references = ReferenceClocks {
             synchronised: self.clock.is_synchronised().filter(|vouches| *vouches),
@@ -73,10 +73,10 @@ impl Service {
         Ok(assess_clock(&self.clock.reading(), &known, &references))
     }
 
-    /// The texts of a schedule that may be purged.
+    /// The texts of a schedule, to be purged.
     ///
     /// # Errors
-    /// [`Code::ScheduleNotFound`], and [`Code::ScheduleLive`] where its prompt is still to be sent.
+    /// [`Code::ScheduleNotFound`], and [`Code::ScheduleLive`] if its prompt is still to be sent.
     pub async fn purge_of(&self, id: i64) -> Result<PurgeScope> {
         let schedule = self.find(id).await?;
         match (schedule.lifecycle, schedule.uid) {
@@ -86,7 +86,7 @@ impl Service {
             (lifecycle, _) => Err(Error::new(
                 Code::ScheduleLive,
                 format!(
-                    "schedule {id} is {lifecycle}, so its prompt is still to be sent and can't be \
+                    "schedule {id} is {lifecycle}, so its prompt will still be sent and can't be \
                      removed: cancel it first"
                 ),
             )
@@ -95,17 +95,17 @@ impl Service {
     }
 }
 
-/// The version of the tables that this program keeps.
+/// The version of the tables that this program uses.
 pub fn schema_version() -> i64 {
     Db::schema()
 }
 
-/// Puts a backup into the place of a database. What is there is set aside, never deleted. What has
-/// passed since the backup is skipped, or with `replay` caught up with.
+/// Replaces a database with a backup. The previous database is kept, never deleted. What has passed
+/// since the backup is skipped, or with `replay` caught up on.
 ///
 /// # Errors
-/// [`Code::FileUnusable`] if the backup can't be used, [`Code::DatabaseUnavailable`] if the place is
-/// in use.
+/// [`Code::FileUnusable`] if the backup can't be used, [`Code::DatabaseUnavailable`] if the
+/// database is in use.
 pub async fn restore(
     backup: &Path,
     database: &Path,
@@ -116,10 +116,10 @@ pub async fn restore(
     Db::restore(backup, database, zone, replay, now).await
 }
 
-/// Does to a database that was put into its place by other means what [`restore`] does to a backup.
+/// Does to a database that was put there by other means what [`restore`] does to a backup.
 ///
 /// # Errors
-/// [`Code::DatabaseUnavailable`] if there is none or anybody has it open, and those of a restore.
+/// [`Code::DatabaseUnavailable`] if there is none or somebody has it open, and those of a restore.
 pub async fn settle_in_place(
     database: &Path,
     zone: &Zone,

@@ -1,4 +1,4 @@
-//! When a schedule runs: reading what was asked for, and planning its first instant.
+//! Plans a schedule's first instant from the requested time.
 
 use jiff::Timestamp;
 
@@ -7,7 +7,7 @@ use crate::error::{Code, Error, Result, field, fields, message, quoted};
 use crate::models::{Plan, ScheduleType};
 use crate::schedule::{Spec, Timetable, Zone, parse_time};
 
-/// When a prompt is wanted, as it was said.
+/// The requested time, as given.
 #[derive(Clone, Debug)]
 pub struct Wish {
     /// The kind of time.
@@ -16,7 +16,7 @@ pub struct Wish {
     pub value: String,
 }
 
-/// When, with everything that bounds it, as it was said.
+/// The requested time with everything that belongs to it, as given.
 #[derive(Clone, Debug)]
 pub struct When {
     /// The time, pattern or interval.
@@ -27,11 +27,11 @@ pub struct When {
     pub start_at: Option<String>,
     /// The last time at which it may run.
     pub end_at: Option<String>,
-    /// How many instants it has in all.
+    /// How many instants there are in total.
     pub max_repetitions: Option<i64>,
 }
 
-/// Reads and checks every part of the time.
+/// Parses and checks every part of the time.
 pub(super) fn plan(asked: &When, zone: &Zone, now: Timestamp) -> Result<(Plan, Timetable)> {
     let Wish { kind, value } = &asked.wish;
     let spec = Spec::parse(*kind, value, zone, now)?;
@@ -47,8 +47,8 @@ pub(super) fn plan(asked: &When, zone: &Zone, now: Timestamp) -> Result<(Plan, T
         if *kind == ScheduleType::Once {
             return Err(Error::new(
                 Code::SpecConflict,
-                "a start was given for a prompt that is sent once: its time is its start, so \
-                 leave the start out",
+                "a start was given for a prompt that is sent once: leave it out, because the time \
+                 is its start",
             )
             .example(fields([("time", value.as_str())])));
         }
@@ -72,8 +72,8 @@ pub(super) fn plan(asked: &When, zone: &Zone, now: Timestamp) -> Result<(Plan, T
         return Err(Error::new(
             Code::SpecConflict,
             format!(
-                "{times} repetitions were asked for of a prompt that is sent once: leave them \
-                 out, or give an interval or a pattern instead of the time"
+                "{times} repetitions were given for a prompt that is sent once: leave them out, or \
+                 give an interval or a pattern instead of the time"
             ),
         ));
     }

@@ -1,4 +1,4 @@
-//! When a time would run, without making a schedule.
+//! When a time would run, without creating a schedule.
 
 use jiff::Timestamp;
 
@@ -19,7 +19,7 @@ impl Service {
     }
 }
 
-/// The next `count` runs of a time; `zone` is meant where it names none. It needs neither the database
+/// The next `count` runs of a time; `zone` applies if it names none. It needs neither the database
 /// nor Letta.
 ///
 /// # Errors

@@ -1,4 +1,4 @@
-//! Looking at schedules and at what became of them.
+//! Reading schedules and their history.
 
 use uuid::Uuid;
 
@@ -12,38 +12,38 @@ use crate::models::{
 };
 use crate::schedule::{remaining, timetable_of};
 
-/// How many coming and past runs are shown of one schedule.
+/// How many future and past runs are shown with one schedule.
 const SHOWN: usize = 5;
 
-/// Which schedules are asked for.
+/// Which schedules to list.
 #[derive(Clone, Debug, Default)]
 pub struct ListQuery {
-    /// Only this agent's.
+    /// Only of this agent.
     pub agent_id: Option<AgentId>,
-    /// Also those that are over or can't be read, and not only the active and the paused ones.
+    /// Include finished, cancelled and broken schedules.
     pub all: bool,
-    /// Whether long prompts are left whole.
+    /// Don't shorten prompts.
     pub full: bool,
-    /// At most so many.
+    /// At most this many.
     pub limit: u32,
-    /// Leaving out so many at the beginning.
+    /// Skip this many first.
     pub offset: u32,
 }
 
-/// Which occurrences are asked for.
+/// Which occurrences to show.
 #[derive(Clone, Debug, Default)]
 pub struct HistoryQuery {
-    /// Only those of this schedule.
+    /// Only of this schedule.
     pub id: Option<i64>,
-    /// Only this agent's.
+    /// Only of this agent.
     pub agent_id: Option<AgentId>,
-    /// Only those in this state.
+    /// Only in this state.
     pub state: Option<State>,
-    /// Only those meant for this time or later.
+    /// Only those intended for this time or later.
     pub since: Option<jiff::Timestamp>,
-    /// At most so many.
+    /// At most this many.
     pub limit: u32,
-    /// Leaving out so many at the beginning.
+    /// Skip this many first.
     pub offset: u32,
 }
 
@@ -104,8 +104,8 @@ impl Service {
         Err(Error::new(
             Code::TooLarge,
             message![
-                "the prompts of this list have {size} bytes together, and a list shows at most {most} \
-                 of them whole: give a smaller ",
+                "the prompts of this list have {size} bytes together, but a list contains at most \
+                 {most} bytes of whole prompts: give a smaller ",
                 field("limit"),
                 ", or leave out ",
                 field("full")
@@ -114,7 +114,7 @@ impl Service {
         .example(call("list").with("full", true).with("limit", 5)))
     }
 
-    /// One schedule with its next runs and what became of the last ones.
+    /// One schedule with its next runs and the outcome of its last ones.
     ///
     /// # Errors
     /// [`crate::error::Code::ScheduleNotFound`], and those of the database.
@@ -136,7 +136,7 @@ impl Service {
             Some(uid) => {
                 let filter = HistoryFilter {
                     uid: Some(uid),
-                    // What it sent while it was another agent's is that agent's.
+                    // What it sent while it belonged to another agent is that agent's.
                     agent_id: self.caller.scope().cloned(),
                     limit: 5,
                     ..HistoryFilter::default()
@@ -164,7 +164,7 @@ impl Service {
         })
     }
 
-    /// What became of past occurrences and what is open, the newest first.
+    /// Past and open occurrences, newest first.
     ///
     /// # Errors
     /// [`crate::error::Code::ScheduleNotFound`] for an id that does not exist, and those of the
@@ -175,7 +175,7 @@ impl Service {
             None => self.history_of(None, asked).await?,
             Some(id) => match self.find(id).await?.uid {
                 Some(uid) => self.history_of(Some(uid), asked).await?,
-                // A row that nothing has adopted yet has no history.
+                // A row that has not been adopted yet has no history.
                 None => Vec::new(),
             },
         };
@@ -223,10 +223,10 @@ impl Service {
             return None;
         }
         match own.map(|o| (o.state, o.not_before)) {
-            Some((State::Sending, _)) => return Some("its prompt is on its way".to_owned()),
+            Some((State::Sending, _)) => return Some("its prompt is being sent".to_owned()),
             Some((State::Unknown, _)) => {
                 return Some(
-                    "whether its last prompt arrived is not known yet and is being looked for"
+                    "it is not known yet whether its last prompt arrived; searching for it"
                         .to_owned(),
                 );
             }
@@ -236,7 +236,7 @@ impl Service {
             return Some(warning);
         }
         if let Some((_, Some(not_before))) = own.map(|o| (o.state, o.not_before)) {
-            return Some(format!("its prompt is tried again at {not_before}"));
+            return Some(format!("its prompt will be retried at {not_before}"));
         }
         let agent = AgentId::parse(&s.agent_id).ok()?;
         let recipient = self.letta.recipient(agent, s.conversation.clone());

@@ -1,4 +1,4 @@
-//! Making a schedule.
+//! Creating a schedule.
 
 use jiff::Timestamp;
 
@@ -14,38 +14,38 @@ use crate::models::{
 };
 use crate::schedule::{Timetable, Zone, parse_time, remaining, timetable_of};
 
-/// What is said of naming a dead-man service: it would let an agent reach any server that this
-/// machine can reach.
+/// The name of setting a dead-man service in errors: it would let an agent make this machine call
+/// any address.
 pub(super) const PINGS: &str = "naming a dead-man service";
 
-/// How many of its runs an answer shows.
+/// How many of its runs an answer contains.
 const SHOWN_RUNS: usize = 3;
 
-/// A schedule as a caller asks for it.
+/// A schedule requested by a caller.
 #[derive(Clone, Debug)]
 pub struct Registration {
-    /// Whom it is for; `None` for the caller's own or the default one.
+    /// Its agent; `None` for the caller's own or the default one.
     pub agent_id: Option<AgentId>,
-    /// What is sent.
+    /// The prompt.
     pub prompt: String,
-    /// A whole request to send in place of the prompt, which is then its rendering.
+    /// A whole request to send instead of the prompt, which is then its rendering.
     pub payload: Option<Payload>,
-    /// When.
+    /// The time.
     pub when: When,
     /// A name unique among the agent's live schedules.
     pub name: Option<String>,
     /// The conversation of the agent; `None` for the usual one of the target.
     pub conversation: Option<Conversation>,
-    /// How it is delivered.
+    /// Its policy.
     pub policy: Policy,
-    /// The dead-man service that is told of it; only the operator may name one.
+    /// Its dead-man service; only the operator may set one.
     pub ping_url: Option<PingUrl>,
-    /// Whether to go without asking Letta for the agent.
+    /// Whether to register without checking the agent with Letta.
     pub skip_validation: bool,
 }
 
 impl Registration {
-    /// What lists show of what it sends.
+    /// What lists show as its prompt.
     fn prompt_text(&self) -> String {
         match &self.payload {
             Some(payload) => payload.render(),
@@ -54,34 +54,34 @@ impl Registration {
     }
 }
 
-/// A schedule that exists now.
+/// A schedule that now exists.
 #[derive(Clone, Debug)]
 pub(super) struct Registered {
     pub(super) id: i64,
-    /// Whether it was there before, under the same name.
+    /// Whether it already existed under this name.
     pub(super) existed: bool,
-    /// Whether this request made or changed anything of it.
+    /// Whether this request created or changed anything.
     pub(super) changed: bool,
     pub(super) next_run: Timestamp,
-    /// The runs that come next, that one included.
+    /// Its next runs, including that one.
     pub(super) next_runs: Vec<Timestamp>,
     pub(super) zone: Zone,
-    /// When it runs, in words.
+    /// When it runs, for people.
     pub(super) describes: String,
 }
 
 impl Service {
-    /// Makes a schedule. Asking again for the same one under the same name returns the one that
-    /// exists, since callers that got no answer ask twice.
+    /// Creates a schedule. Registering the same one again under the same name returns the existing
+    /// one, because callers that got no answer ask twice.
     ///
     /// # Errors
-    /// One of the codes of bad input, [`Code::TooLarge`], [`Code::AgentUnknown`], [`Code::NameTaken`], or those of
-    /// Letta and the database; then nothing was made.
+    /// One of the codes of bad input, [`Code::TooLarge`], [`Code::AgentUnknown`],
+    /// [`Code::NameTaken`], or those of Letta and the database; then nothing was created.
     pub async fn register(&self, asked: &Registration) -> Result<Planned> {
         let made = self.make_schedule(asked).await?;
         let existed = Some(made.existed);
         let message = match made.existed {
-            true => format!("This prompt was scheduled already, with ID {}", made.id),
+            true => format!("This prompt was already scheduled, with ID {}", made.id),
             false => format!("Prompt scheduled with ID {}", made.id),
         };
         Ok(Planned {
@@ -90,7 +90,7 @@ impl Service {
         })
     }
 
-    /// The answer about a schedule that was made or changed.
+    /// The answer about a schedule that was created or changed.
     pub(super) async fn planned(&self, made: Registered, message: String) -> Result<Planned> {
         Ok(Planned {
             status: Success::Success,
@@ -108,7 +108,7 @@ impl Service {
         })
     }
 
-    /// Makes a schedule, and leaves it to the caller what is told of it.
+    /// Creates a schedule, and leaves the answer to the caller.
     ///
     /// # Errors
     /// Those of [`Service::register`].
@@ -126,7 +126,7 @@ impl Service {
         if let Some(before) = self.registered_before().await? {
             return Ok(before);
         }
-        // First, since the time that was asked for may have come meanwhile.
+        // First, because the requested time may have come since.
         let existing = self.find_named(&agent, asked).await?;
         if let Some(before) = existing
             .as_ref()
@@ -160,7 +160,7 @@ impl Service {
                 let left = plan.max_repetitions;
                 Ok(registered(id, false, plan.next_run, &timetable, left))
             }
-            // Somebody was quicker, perhaps with the same wish.
+            // Somebody was quicker, perhaps with the same schedule.
             Err(e) if e.code() == Code::NameTaken => match self.find_named(&agent, asked).await? {
                 Some(existing) => asked_again(asked, &existing, &zone, now)
                     .ok_or_else(|| name_taken(&agent, asked, &existing)),
@@ -170,7 +170,7 @@ impl Service {
         }
     }
 
-    /// The schedule that this very request made before, if its answer was lost.
+    /// The schedule that this very request created before, if its answer was lost.
     async fn registered_before(&self) -> Result<Option<Registered>> {
         let Some(request) = &self.request else {
             return Ok(None);
@@ -243,8 +243,8 @@ impl Service {
     }
 }
 
-/// The schedule that exists under the asked name, if it is what is asked for, in whatever words.
-/// What was not asked for of how it is delivered may be anything.
+/// The existing schedule with the requested name, if it means the same. Parts of its policy that
+/// were not requested may be anything.
 fn asked_again(
     asked: &Registration,
     existing: &PromptSchedule,
@@ -253,7 +253,7 @@ fn asked_again(
 ) -> Option<Registered> {
     let stored = timetable_of(existing).ok()?;
     let when = &asked.when;
-    // Without a start of its own a schedule starts when it is made: that differs each time.
+    // Without a given start a schedule starts when it is created, which is never the same.
     let same = existing.prompt_text == asked.prompt_text()
         && existing.payload == asked.payload.as_ref().map(Payload::hash)
         && stored.zone.is_same_as(zone)
@@ -274,7 +274,7 @@ fn asked_again(
     ))
 }
 
-/// Whether a time that was said, or that none was said, is what a schedule has.
+/// Whether a given time, or none, is the one that a schedule has.
 pub(super) fn is_meant(
     said: &Option<String>,
     has: Option<Timestamp>,
@@ -324,7 +324,7 @@ pub(super) fn check_policy(policy: &Policy) -> Result<()> {
                 ": only skip has a grace"
             ],
         )
-        // Without another wish, whoever gives a grace wishes for it.
+        // Otherwise, whoever gives a grace wants skip.
         .example_if(
             policy
                 .catch_up

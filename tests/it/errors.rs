@@ -41,7 +41,7 @@ fn built(code: Code) -> Error {
         // The client of this program makes no such request; others may.
         Code::RequestInvalid => Error::new(
             code,
-            "the body can't be understood: prompt: invalid type: integer `5`, expected a string",
+            "the body is invalid: prompt: invalid type: integer `5`, expected a string",
         ),
         Code::IdempotencyConflict => Error::new(
             code,

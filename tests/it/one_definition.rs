@@ -35,7 +35,7 @@ const COLOUR: Field = Field {
 /// A schedule that was painted.
 #[derive(Serialize, Deserialize, ToSchema)]
 struct Painted {
-    /// The schedule's number.
+    /// The schedule's id.
     painted_id: i64,
     /// The colour that it has now.
     colour: String,
@@ -169,7 +169,7 @@ fn models_are_offered_a_tool_with_its_schemas() {
     let answers = &tool["outputSchema"];
     assert_eq!(
         answers["properties"]["painted_id"],
-        json!({ "type": "integer", "description": "The schedule's number." })
+        json!({ "type": "integer", "description": "The schedule's id." })
     );
     for key in ["colour", "now", "now_local", "timezone"] {
         assert_eq!(answers["properties"][key]["type"], "string", "{key}");

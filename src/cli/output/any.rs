@@ -1,4 +1,4 @@
-//! Any answer for people: how those are shown that have no form of their own.
+//! Shows answers to people that have no format of their own.
 
 use serde_json::{Map, Value};
 
@@ -7,13 +7,13 @@ use crate::printable::printable;
 use super::details::details;
 use super::tables::{Column, beginning, cell, plain, table};
 
-/// What is printed first, last or not at all.
+/// Keys that are printed first, last or not at all.
 const ELSEWHERE: &[&str] = &["status", "message", "now", "warning"];
 
-/// How much of a text a table shows, in characters.
+/// How many characters of a text a table shows.
 const LONGEST_CELL: usize = 60;
 
-/// An answer whole: its message, what it holds as lines of `key  value`, and its lists as tables.
+/// A whole answer: its message, its values as lines of `key  value`, and its lists as tables.
 pub fn any_answer(answer: &Value) -> String {
     let mut text = String::new();
     if answer["message"].is_string() {
@@ -24,7 +24,7 @@ pub fn any_answer(answer: &Value) -> String {
     let (lists, others): (Vec<_>, Vec<_>) = parts.partition(|(_, value)| is_list(value));
     let mut lines = Map::new();
     for (key, value) in others {
-        // The rows of a list are counted at a glance.
+        // Nobody needs the count of a list that is shown.
         if lists.is_empty() || key != "count" {
             add_lines(&mut lines, key, value);
         }
@@ -77,14 +77,14 @@ fn table_of(rows: &[Value], none: &str) -> String {
     table(&columns, &shown, none)
 }
 
-/// Whether a value is a list of things with keys of their own.
+/// Whether a value is a list of objects.
 fn is_list(value: &Value) -> bool {
     value
         .as_array()
         .is_some_and(|items| items.iter().all(Value::is_object))
 }
 
-/// A value under its key, and the parts of an object each under a key of its own.
+/// A value under its key, and the parts of an object each under their own.
 fn add_lines(lines: &mut Map<String, Value>, key: &str, value: &Value) {
     let key = printable(key);
     match value {

@@ -1,11 +1,11 @@
-//! One schedule for people.
+//! Shows one schedule to people.
 
 use serde_json::Value;
 
 use super::tables::{Column, cell, occurrences_table, plain};
 use crate::printable::{printable, printable_lines};
 
-/// One schedule whole: its parts, its next runs and what became of the last ones.
+/// One schedule in full: its parts, its next runs and the outcome of its last ones.
 pub fn schedule_details(value: &Value) -> String {
     let keys: &[Column] = &[
         ("id", "id"),
@@ -44,7 +44,7 @@ pub fn schedule_details(value: &Value) -> String {
     text + &occurrences_table(&rows)
 }
 
-/// How a schedule is delivered, on one line.
+/// A schedule's policy on one line.
 fn policy_line(policy: &Value) -> String {
     const ORDER: [&str; 5] = [
         "catch_up",
@@ -55,7 +55,7 @@ fn policy_line(policy: &Value) -> String {
     ];
     let parts = policy.as_object().into_iter().flatten();
     let mut parts: Vec<(&String, &Value)> = parts.filter(|(_, value)| !value.is_null()).collect();
-    // Those that have no place of their own come last.
+    // Those without a fixed position come last.
     parts.sort_by_key(|(key, _)| {
         ORDER
             .iter()
@@ -68,10 +68,10 @@ fn policy_line(policy: &Value) -> String {
     told.collect::<Vec<_>>().join(", ")
 }
 
-/// A part of a policy in words: those of its key, unless it has some of its own.
+/// A part of a policy in words: its key, unless it has its own wording.
 fn policy_part(key: &str, value: &Value) -> String {
     match (key, value.as_i64()) {
-        ("pause_on_failure", Some(n)) if n > 0 => format!("pause after {n} given up in a row"),
+        ("pause_on_failure", Some(n)) if n > 0 => format!("pause after {n} failures in a row"),
         ("pause_on_failure", _) => "never paused by failures".to_owned(),
         ("max_age_seconds", Some(age)) => format!("retried for {age} s"),
         _ => match key.strip_suffix("_seconds") {
@@ -85,7 +85,7 @@ fn in_words(key: &str) -> String {
     printable(&key.replace('_', " "))
 }
 
-/// The account of a schedule, on one line.
+/// The account of a schedule on one line.
 fn account_line(account: &Value) -> String {
     let sums = |key: &str| -> Vec<String> {
         let counts = account[key].as_object().into_iter().flatten();
@@ -98,21 +98,21 @@ fn account_line(account: &Value) -> String {
     if !pruned.is_empty() {
         parts.push(format!("pruned {}", pruned.join(", ")));
     }
-    parts.extend(sums("manual").into_iter().map(|n| format!("{n} by hand")));
+    parts.extend(sums("manual").into_iter().map(|n| format!("{n} manual")));
     if let Some(difference) = account["difference"].as_str() {
         parts.push(difference.to_owned());
     }
     parts.join(", ")
 }
 
-/// One thing as lines of `key  value`, in the order given; what it lacks is left out.
+/// One thing as lines of `key  value`, in the given order; missing keys are left out.
 pub(super) fn details(keys: &[Column], value: &Value) -> String {
     let width = keys.iter().map(|(_, title)| title.len()).max().unwrap_or(0);
     let mut text = String::new();
     for (key, title) in keys {
         let shown = printable_lines(&plain(&value[*key]));
         if !shown.is_empty() {
-            // Further lines are indented, so that no prompt can pass for a field.
+            // Continuation lines are indented, so that no prompt can look like a field.
             let shown = shown.replace('\n', &format!("\n{:width$}  ", ""));
             text.push_str(&format!("{title:width$}  {shown}\n"));
         }

@@ -41,7 +41,7 @@ pub fn schedules_table(rows: &[Value]) -> String {
     table(columns, &rows, "no schedules")
 }
 
-/// What was found to be wrong, each with what mends it. Each row has the keys of a finding in JSON.
+/// The findings, each with how to fix it. Each row has the keys of a finding in JSON.
 pub fn findings_text(rows: &[Value]) -> String {
     let mut text = String::new();
     for row in rows {
@@ -60,7 +60,7 @@ pub fn findings_text(rows: &[Value]) -> String {
 
 /// Agents as a table. Each row has the keys of an agent in JSON.
 pub fn agents_table(rows: &[Value]) -> String {
-    let columns: &[Column] = &[("id", "id"), ("name", "name"), ("created_at", "made")];
+    let columns: &[Column] = &[("id", "id"), ("name", "name"), ("created_at", "created")];
     table(columns, rows, "no agents")
 }
 
@@ -70,7 +70,7 @@ pub fn keys_table(rows: &[Value]) -> String {
         ("id", "id"),
         ("name", "name"),
         ("agent_id", "agent"),
-        ("created_at", "made"),
+        ("created_at", "created"),
         ("revoked_at", "revoked"),
     ];
     table(columns, rows, "no keys")
@@ -123,7 +123,7 @@ pub fn occurrences_table(rows: &[Value]) -> String {
         row["took"] = elapsed(&row["sent_at"], &row["finished_at"]).into();
         row["intended_at"] = to_the_second(&cell(&row["intended_at"])).into();
         row["reply"] = beginning(&plain(&row["reply"]), 40).into();
-        // Its class; the whole text comes below the table, where it has room.
+        // Its code; the whole text comes below the table, where there is room.
         let error = plain(&row["error"]);
         row["error"] = error.split(": ").next().unwrap_or_default().into();
         if row["count"] == 1 {
@@ -140,7 +140,7 @@ pub fn occurrences_table(rows: &[Value]) -> String {
             let last = row["attempts"].as_array().and_then(|all| all.last());
             let repeats = last.and_then(|last| last["repeats"].as_i64()).unwrap_or(0);
             if repeats > 0 {
-                error.push_str(&format!(" (asked {} times)", repeats + 1));
+                error.push_str(&format!(" (tried {} times)", repeats + 1));
             }
             text.push_str(&format!("\n{}: {error}", cell(&shown["intended_at"])));
         }
@@ -148,7 +148,7 @@ pub fn occurrences_table(rows: &[Value]) -> String {
     text
 }
 
-/// The columns that are read at a glance, so that they are never broken over lines.
+/// Columns that are read at a glance and therefore never wrapped.
 const WHOLE: &[&str] = &[
     "id",
     "schedule_id",
@@ -163,7 +163,7 @@ const WHOLE: &[&str] = &[
 /// How narrow any other column may become, in characters.
 const NARROWEST: u16 = 10;
 
-/// A text on one line, without its end if it is longer than `most` characters.
+/// A text on one line, cut if it is longer than `most` characters.
 pub(super) fn beginning(text: &str, most: usize) -> String {
     let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
     match line.char_indices().nth(most) {
@@ -172,7 +172,7 @@ pub(super) fn beginning(text: &str, most: usize) -> String {
     }
 }
 
-/// The end of a text if it is longer than `most` characters: agents' ids begin alike.
+/// The end of a text that is longer than `most` characters: agents' ids begin alike.
 fn end(text: &str, most: usize) -> String {
     let count = text.chars().count();
     if count <= most {
@@ -181,7 +181,7 @@ fn end(text: &str, most: usize) -> String {
     format!("…{}", text.chars().skip(count - most).collect::<String>())
 }
 
-/// A local time without its seconds and the name of its zone.
+/// A local time without seconds and zone name.
 fn to_the_minute(local: &str) -> String {
     let mut parts = local.split(' ');
     match (parts.next(), parts.next(), parts.next()) {
@@ -193,7 +193,7 @@ fn to_the_minute(local: &str) -> String {
     }
 }
 
-/// How long after `from` it was, such as `+5ms` or `+2m 3s`; empty where one of them is missing.
+/// How long after `from` it was, such as `+5ms` or `+2m 3s`; empty if one of them is missing.
 fn elapsed(from: &Value, to: &Value) -> String {
     let time = |value: &Value| value.as_str()?.parse::<Timestamp>().ok();
     let (Some(from), Some(to)) = (time(from), time(to)) else {
@@ -215,7 +215,7 @@ fn to_the_second(time: &str) -> String {
     }
 }
 
-/// Rows as a table, without the columns that are empty in every row.
+/// Rows as a table, without columns that are empty in every row.
 pub(super) fn table(columns: &[Column], rows: &[Value], none: &str) -> String {
     if rows.is_empty() {
         return none.to_owned();
@@ -249,7 +249,7 @@ pub(super) fn cell(value: &Value) -> String {
     printable(&plain(value))
 }
 
-/// A value as it is, to be shortened before it is shown.
+/// A value unchanged, to be shortened before it is shown.
 pub(super) fn plain(value: &Value) -> String {
     match value {
         Value::Null => String::new(),

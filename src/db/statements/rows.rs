@@ -1,5 +1,5 @@
-//! Reading rows. The columns that other programs write are read leniently: whatever stands in
-//! them, no row stops another from being read.
+//! Reads rows. Columns that other programs write are read leniently: whatever they contain, no row
+//! keeps another from being read.
 
 mod policy;
 mod schedule;
@@ -24,8 +24,8 @@ macro_rules! occurrence_columns {
 }
 pub(in crate::db) use occurrence_columns;
 
-/// How many instants an occurrence stands for. The sum of them must not overflow, whatever another
-/// program has written there.
+/// How many instants an occurrence stands for. Their sum must not overflow, whatever another
+/// program has written.
 macro_rules! instants {
     () => {
         "CASE WHEN typeof(count) = 'integer' AND count BETWEEN 1 AND 1000000000000 THEN count \
@@ -34,32 +34,32 @@ macro_rules! instants {
 }
 pub(in crate::db) use instants;
 
-/// The text of a column whatever its storage class; bytes that are no UTF-8 become U+FFFD.
+/// The text of a column whatever its storage class; invalid UTF-8 becomes U+FFFD.
 pub(in crate::db) fn text(row: &Row, column: &str) -> Option<String> {
     row.bytes(column)
         .map(|b| String::from_utf8_lossy(&b).into_owned())
 }
 
-/// The text of a column that must be text, every letter of it.
+/// The text of a column that must be valid UTF-8.
 pub(in crate::db) fn whole_text(row: &Row, column: &str) -> sql::Result<String> {
     match row.bytes(column).map(String::from_utf8) {
         Some(Ok(text)) => Ok(text),
-        Some(Err(_)) => Err(unreadable(column, "bytes that are no text")),
+        Some(Err(_)) => Err(unreadable(column, "bytes that are not text")),
         None => Err(unreadable(column, "NULL")),
     }
 }
 
-/// A time of a column that other programs write; `None` where it is NULL or no time.
+/// A time from a column that other programs write; `None` if it is NULL or not a time.
 pub(in crate::db) fn lenient_time(row: &Row, column: &str) -> Option<Timestamp> {
     text(row, column).and_then(|t| read_stored_time(&t))
 }
 
-/// A whole number of a column that other programs may write; `None` where there is none.
+/// A whole number from a column that other programs may write; `None` if there is none.
 pub(in crate::db) fn number(row: &Row, column: &str) -> Option<i64> {
     text(row, column).and_then(|n| n.parse().ok())
 }
 
-/// Whether a boolean column that other programs write holds true; NULL reads as false.
+/// Whether a boolean column that other programs write is true; NULL is false.
 pub(in crate::db) fn flag(row: &Row, column: &str) -> bool {
     matches!(
         text(row, column).as_deref().map(str::trim),
@@ -67,7 +67,7 @@ pub(in crate::db) fn flag(row: &Row, column: &str) -> bool {
     )
 }
 
-/// A word of ours, or the error of a column that holds another.
+/// A known word, or the error of a column with another one.
 fn word<T>(row: &Row, column: &str, read: fn(&str) -> Option<T>) -> sql::Result<T> {
     let text = text(row, column).unwrap_or_default();
     read(&text).ok_or_else(|| unreadable(column, &text))
@@ -86,18 +86,18 @@ pub(in crate::db) fn uuid(row: &Row, column: &str) -> sql::Result<Uuid> {
     text.parse().map_err(|_| unreadable(column, &text))
 }
 
-/// More otids than any occurrence uses up: each of them costs a failed try.
+/// More otids than any occurrence uses: each of them costs a failed attempt.
 const MOST_OTIDS: i64 = 1_000_000;
 
-/// More claims than any occurrence sees. SQLite counts in fractions only far beyond.
+/// More claims than any occurrence has. SQLite only loses precision far beyond.
 const MOST_CLAIMS: i64 = 1 << 40;
 
-/// How many otids an occurrence has used up.
+/// How many otids an occurrence has used.
 pub(in crate::db) fn generation(row: &Row) -> sql::Result<i64> {
     count_up_to(row, "generation", MOST_OTIDS)
 }
 
-/// The right to settle an occurrence.
+/// The fence of an occurrence.
 pub(in crate::db) fn fence(row: &Row) -> sql::Result<i64> {
     count_up_to(row, "fence", MOST_CLAIMS)
 }
@@ -108,7 +108,7 @@ fn count_up_to(row: &Row, column: &str, most: i64) -> sql::Result<i64> {
     count.ok_or_else(|| unreadable(column, &stored()))
 }
 
-/// Which occurrence it is that can't be read, and why.
+/// Which occurrence can't be read, and why.
 pub(in crate::db) fn why_unreadable(row: &Row, error: &sql::Error) -> UnreadableOccurrence {
     UnreadableOccurrence {
         id: row.get("id").unwrap_or_default(),
@@ -116,7 +116,7 @@ pub(in crate::db) fn why_unreadable(row: &Row, error: &sql::Error) -> Unreadable
     }
 }
 
-/// Each row of occurrences, read or not: none stops another from being read.
+/// Every row of occurrences, read or unreadable: none keeps another from being read.
 pub(in crate::db) fn read_each<T>(
     rows: &[Row],
     read: impl Fn(&Row) -> sql::Result<T>,
@@ -130,7 +130,7 @@ pub(in crate::db) fn conversation(row: &Row) -> Option<Conversation> {
     text(row, "conversation").and_then(|text| Conversation::parse(&text).ok())
 }
 
-/// An occurrence. What says which one it is and where it stands must be readable.
+/// An occurrence. Its identity and its state must be readable.
 pub(in crate::db) fn occurrence(row: &Row) -> sql::Result<Occurrence> {
     let required = |column| {
         let stored = text(row, column).unwrap_or_default();

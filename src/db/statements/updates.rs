@@ -1,12 +1,12 @@
-//! Changes of what a schedule is.
+//! Updates of schedules.
 
 use super::rows::{self, policy_assignments};
 use super::schedules::change_schedule;
 use crate::db::sql::{self, Tx, statement};
 use crate::models::{AgentId, Conversation, PingUrl, Policy};
 
-/// Writes another agent, prompt or name; `None` leaves what there is. With another prompt a request
-/// of its own is gone.
+/// Writes a new agent, prompt or name; `None` keeps the old one. A new prompt replaces a stored
+/// request.
 pub(in crate::db) fn write_texts(
     tx: &Tx<'_>,
     id: i64,
@@ -40,7 +40,7 @@ pub(in crate::db) fn write_conversation(
     Ok(())
 }
 
-/// Writes where a schedule's dead-man service is.
+/// Writes the address of a schedule's dead-man service.
 pub(in crate::db) fn write_ping_url(
     tx: &Tx<'_>,
     id: i64,
@@ -53,7 +53,7 @@ pub(in crate::db) fn write_ping_url(
     Ok(())
 }
 
-/// Writes how a schedule is delivered.
+/// Writes a schedule's policy.
 pub(in crate::db) fn write_policy(tx: &Tx<'_>, id: i64, policy: &Policy) -> sql::Result<()> {
     let update = statement!(change_schedule!(policy_assignments!(), " WHERE id = $1")).bind(id);
     rows::bind_policy(update, policy).execute(tx)?;

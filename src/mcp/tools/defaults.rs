@@ -1,4 +1,4 @@
-//! Tools about which agent is meant where none is named.
+//! Tools about the default agent.
 
 use serde_json::{Map, Value, json};
 
@@ -14,7 +14,7 @@ use crate::operations::field::takes;
 use crate::operations::fields::{CLOCK, DEFAULT_AGENT};
 use crate::operations::{AGENTS, Values};
 
-/// Those of this file.
+/// The tools in this file.
 pub(super) fn tools() -> Vec<Definition> {
     vec![
         set_default(),
@@ -26,15 +26,11 @@ pub(super) fn tools() -> Vec<Definition> {
 
 fn set_answers() -> Vec<Key> {
     vec![
-        key("status", Shape::Text, "\"success\" if it was done"),
-        key("message", Shape::Text, "What was done, in words"),
-        key(
-            "agent_id",
-            Shape::Text,
-            "The agent that is meant from now on",
-        ),
-        key("scope", Shape::Text, "The session in which it is meant"),
-        key("note", Shape::Text, "How far it reaches"),
+        key("status", Shape::Text, "\"success\""),
+        key("message", Shape::Text, "A message for people"),
+        key("agent_id", Shape::Text, "The default agent from now on"),
+        key("scope", Shape::Text, "The session it applies to"),
+        key("note", Shape::Text, "Where it applies"),
     ]
 }
 
@@ -42,9 +38,9 @@ fn set_default() -> Definition {
     Definition {
         name: "promptyoself_set_default_agent",
         title: "Set the default agent",
-        description: "Set the agent that is meant in this session where no agent_id is given. \
-                Other clients are not affected. Only for the operator; an agent needs none, since \
-                its own id is known. Example: {\"agent_id\": \
+        description: "Set the agent to use in this session when no agent_id is given. Other \
+            clients are not affected. Operator only: an agent's own id is already known. Example: \
+            {\"agent_id\": \
                 \"agent-00000000-0000-4000-8000-000000000000\"}"
             .to_owned(),
         parameters: vec![takes(&DEFAULT_AGENT).required()],
@@ -59,8 +55,8 @@ fn set_scoped_default() -> Definition {
     Definition {
         name: "promptyoself_set_scoped_default_agent",
         title: "Set this session's default agent",
-        description: "Set the agent that is meant in this session where no agent_id is given, so \
-                that it need not be repeated in every call. Other clients are not affected. \
+        description: "Set the agent to use in this session when no agent_id is given, so that it \
+            need not be repeated in every call. Other clients are not affected. \
                 Example: {\"agent_id\": \"agent-00000000-0000-4000-8000-000000000000\"}"
             .to_owned(),
         parameters: vec![takes(&DEFAULT_AGENT).required()],
@@ -97,10 +93,9 @@ fn get_scoped_default() -> Definition {
 fn inference_diagnostics() -> Definition {
     Definition {
         name: "promptyoself_inference_diagnostics",
-        title: "Show which agent is meant",
-        description: "Show which agent a call without agent_id would be for, and where that is \
-                known from. Use it when a schedule was made for the wrong agent, or was \
-                refused for lack of one. Example: {}"
+        title: "Show the default agent",
+        description: "Show which agent a call without agent_id would use, and why. Use it if a \
+            schedule was created for the wrong agent or refused for lack of one. Example: {}"
             .to_owned(),
         parameters: vec![takes(&CLOCK)],
         answers: vec![
@@ -108,19 +103,15 @@ fn inference_diagnostics() -> Definition {
             nullable(
                 "inferred_agent_id",
                 Shape::Text,
-                "The agent that would be meant",
+                "The agent that would be used",
             ),
             key(
                 "caller",
                 Shape::Text,
-                "agent if it is known which one calls, else operator",
+                "\"agent\" if the calling agent is known, otherwise \"operator\"",
             ),
             key("transport", Shape::Text, "stdio or http"),
-            nullable(
-                "protocol_version",
-                Shape::Text,
-                "The version of MCP that is spoken",
-            ),
+            nullable("protocol_version", Shape::Text, "The MCP version in use"),
             nullable(
                 "scope",
                 Shape::Text,
@@ -134,34 +125,30 @@ fn inference_diagnostics() -> Definition {
             key(
                 "ctx_metadata_keys",
                 Shape::Texts,
-                "What the request's metadata holds",
+                "The keys of the request's metadata",
             ),
             nullable(
                 "ctx_agent_id_attr",
                 Shape::Text,
-                "The agent that the caller is known to be",
+                "The agent the caller is known as",
             ),
             key("env", Shape::Object, "The variables that name an agent"),
             key(
                 "single_agent_fallback_enabled",
                 Shape::Truth,
-                "Whether Letta's only agent is meant where nothing else says",
+                "Whether Letta's only agent is used as a last resort",
             ),
             nullable(
                 "agents_count",
                 Shape::Whole,
-                "How many agents Letta has, if it was asked",
+                "Letta's number of agents, if it was asked",
             ),
             key(
                 "inference_debug",
                 Shape::Object,
-                "Where the agent is known from",
+                "Where the agent comes from",
             ),
-            key(
-                "order",
-                Shape::Texts,
-                "What is looked at, the first one first",
-            ),
+            key("order", Shape::Texts, "The sources, in order"),
         ],
         effect: Effect::Reads,
         is_operators: false,
@@ -175,8 +162,8 @@ async fn set(call: &Call) -> Result<Value> {
         return Err(Error::new(
             Code::NotPermitted,
             format!(
-                "this call comes from agent {own}, and {agent} was named: an agent schedules for \
-                 itself alone, and needs no default for that"
+                "this call comes from agent {own}, but names {agent}: an agent can only schedule \
+                 for itself, and needs no default"
             ),
         )
         .example(fields([("agent_id", own.as_str())])));
@@ -189,7 +176,7 @@ async fn set(call: &Call) -> Result<Value> {
         "message": format!("Default agent set to {agent}"),
         "agent_id": agent,
         "scope": scope,
-        "note": "it holds in this session only, until the session ends",
+        "note": "it applies until this session ends",
     }))
 }
 
@@ -208,7 +195,7 @@ async fn diagnose(call: &Call) -> Result<Value> {
         .iter()
         .map(|name| {
             let set = settings.agent_variables.iter().find(|(n, _)| n == name);
-            // Another agent's id is not for an agent.
+            // Other agents' ids are not shown to an agent.
             let value = set.filter(|_| is_operator).map(|(_, v)| v);
             (
                 (*name).to_owned(),

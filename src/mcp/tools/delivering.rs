@@ -1,4 +1,4 @@
-//! Tools that tell whether anything is being delivered, and the one that delivers by hand.
+//! Tools that show whether prompts are being delivered, and one that delivers them.
 
 use std::time::Duration;
 
@@ -13,10 +13,10 @@ use crate::operations::field::takes;
 use crate::operations::fields::{CLOCK, INTERVAL, LIMIT, LOOP};
 use crate::operations::{LIST, TEST, Values};
 
-/// How long a call waits for what it delivers: clients give up after a minute, and turns are long.
+/// How long a call waits for its deliveries: clients give up after a minute, and turns are long.
 pub(crate) const LONGEST_WAIT: Duration = Duration::from_secs(25);
 
-/// Those of this file.
+/// The tools in this file.
 pub(super) fn tools() -> Vec<Definition> {
     vec![executor_status_tool(), execute_tool(), health_tool()]
 }
@@ -25,19 +25,15 @@ fn executor_status_tool() -> Definition {
     Definition {
         name: "promptyoself_executor_status",
         title: "Show whether prompts are being delivered",
-        description: "Show whether a scheduler is running, so that what is scheduled is delivered \
-                by itself, and if not, why. Example: {}"
+        description: "Show whether a scheduler is running, and if not, why prompts are not being \
+            delivered. Example: {}"
             .to_owned(),
         parameters: vec![takes(&CLOCK)],
         answers: vec![
             key("status", Shape::Text, "\"ok\""),
             key("running", Shape::Truth, "Whether a scheduler is running"),
-            nullable(
-                "interval",
-                Shape::Whole,
-                "null: nothing is polled for, each prompt is sent at its own time",
-            ),
-            key("schedulers", Shape::Objects, "The schedulers that run"),
+            nullable("interval", Shape::Whole, "Always null: there is no polling"),
+            key("schedulers", Shape::Objects, "The running schedulers"),
             key(
                 "warning",
                 Shape::Text,
@@ -54,21 +50,18 @@ fn execute_tool() -> Definition {
     Definition {
         name: "promptyoself_execute",
         title: "Deliver what is due now",
-        description: "Deliver every prompt that is due now, in one pass, and say what became of \
-                each. This is not needed where a scheduler runs: \
-                promptyoself_executor_status says whether one does. It never loops. Only for \
-                the operator. Example: {}"
+        description: "Deliver every prompt that is due, once, and report the outcome of each. Not needed if a scheduler is running (promptyoself_executor_status shows that). Operator only. Example: {}"
             .to_owned(),
         parameters: vec![takes(&LOOP), takes(&INTERVAL)],
         answers: vec![
-            key("status", Shape::Text, "\"success\" if it was done"),
-            key("message", Shape::Text, "What was done, in words"),
+            key("status", Shape::Text, "\"success\""),
+            key("message", Shape::Text, "A message for people"),
             key(
                 "executed",
                 Shape::Objects,
-                "What became of each prompt that was tried",
+                "The outcome of each prompt",
             ),
-            key("note", Shape::Text, "What was asked for and not done"),
+            key("note", Shape::Text, "What was asked for but not done"),
             key(
                 "warning",
                 Shape::Text,
@@ -85,15 +78,14 @@ fn health_tool() -> Definition {
     Definition {
         name: "health",
         title: "Health of this server",
-        description: "Show that this server answers, what it is configured to speak to, and what \
-                time it is there. It asks neither Letta nor the database: promptyoself_test \
-                does. Example: {}"
+        description: "Show that this server answers, how it is configured, and its current time. \
+            It contacts neither Letta nor the database; use promptyoself_test for that. Example: {}"
             .to_owned(),
         parameters: vec![takes(&CLOCK)],
         answers: vec![
             key("status", Shape::Text, "\"healthy\""),
             key("version", Shape::Text, "The version of promptyoself"),
-            key("letta_base_url", Shape::Text, "Where Letta is"),
+            key("letta_base_url", Shape::Text, "Letta's address"),
             nullable(
                 "db",
                 Shape::Text,
@@ -107,12 +99,12 @@ fn health_tool() -> Definition {
             key(
                 "executor_autostart",
                 Shape::Truth,
-                "Whether a server over stdio delivers when nobody else does",
+                "Whether a server over stdio delivers if no other scheduler does",
             ),
             nullable(
                 "executor_interval",
                 Shape::Whole,
-                "null: nothing is polled for",
+                "Always null: there is no polling",
             ),
         ],
         effect: Effect::Reads,
@@ -145,7 +137,7 @@ async fn executor_status(call: &Call) -> Result<Value> {
                 let warning = tested["warning"].as_str().map(str::to_owned);
                 (json!(running), tested["schedulers"].clone(), warning)
             }
-            // Letta is away; whether anybody delivers, a list tells too.
+            // Letta can't be reached; a list also shows whether anybody is delivering.
             Err(_) => {
                 let one = Values::default().with(&LIMIT, 1);
                 let listed = operations.ask(&LIST, &one).await?;
@@ -170,32 +162,34 @@ async fn execute(call: &Call) -> Result<Value> {
     let Some(executor) = call.shared.executor.clone() else {
         return Err(Error::new(
             Code::NotPermitted,
-            "the schedules are kept and delivered by a server on another machine, so nothing can be \
-             delivered from here: promptyoself_executor_status says whether it delivers",
+            "a server on another machine keeps and delivers the schedules, so nothing can be \
+             delivered from here: promptyoself_executor_status shows whether it is running",
         )
-        .example(Example::Json(json!({ "tool": "promptyoself_executor_status", "arguments": {} }))));
+        .example(Example::Json(
+            json!({ "tool": "promptyoself_executor_status", "arguments": {} }),
+        )));
     };
     let stop = call.shared.stop.child_token();
-    // On a task of its own: a client that gives up does not cut a turn short.
+    // In a task of its own: a client that gives up must not cut a turn short.
     let pass = call
         .shared
         .calls
         .spawn(async move { executor.execute(stop).await });
     let mut answer = tokio::select! {
         done = pass => done.map_err(|e| {
-            Error::new(Code::Internal, "delivering ended with a fault").caused_by(e)
+            Error::new(Code::Internal, "delivery stopped with an internal error").caused_by(e)
         })??,
         () = call.shared.clock.sleep(LONGEST_WAIT) => json!({
             "status": "success",
-            "message": "Prompts are on their way, and their agents are still at it: \
-                        promptyoself_history shows what becomes of them",
+            "message": "Prompts have been sent and their agents are still working: \
+             promptyoself_history shows the outcome",
             "executed": [],
         }),
     };
     if call.arguments.switch("loop") {
         answer["note"] =
-            "one pass was made: a call that loops would never answer. A scheduler that \
-                          runs all the time is started with promptyoself serve"
+            "only one pass was made, because a looping call would never return. Run promptyoself \
+             serve for a permanent scheduler"
                 .into();
     }
     Ok(answer)

@@ -12,10 +12,10 @@ use crate::operations::fields::{CLOCK, LIMIT};
 use crate::operations::{HISTORY, RESUME, SHOW};
 use crate::service::show_local;
 
-/// How much a page holds if nobody says: what a model reads at once.
+/// The default page size: what a model reads at once.
 const USUAL_LIMIT: u32 = 50;
 
-/// The tool that an operation is, if it is one.
+/// The tool of an operation, if it has one.
 pub(super) fn tool(operation: &'static Operation) -> Option<Definition> {
     let tool = operation.tool?;
     let parameters = parameters(operation);
@@ -42,7 +42,7 @@ fn parameters(operation: &'static Operation) -> Vec<Parameter> {
     let taken = operation.parameters().filter(|p| p.is_in_tools());
     let mut taken: Vec<Parameter> = taken
         .map(|p| match p.given {
-            // Only the command line can say something else in its place.
+            // Only the command line has an alternative to it.
             Given::InPath => p.required(),
             _ => *p,
         })
@@ -53,7 +53,7 @@ fn parameters(operation: &'static Operation) -> Vec<Parameter> {
     taken
 }
 
-/// The operation's example, as a call of the tool.
+/// The operation's example as a call of the tool.
 fn example(operation: &Operation, parameters: &[Parameter]) -> String {
     let given: Map<String, Value> = serde_json::from_str(operation.example).unwrap_or_default();
     let mut call = Map::new();
@@ -70,7 +70,7 @@ fn example(operation: &Operation, parameters: &[Parameter]) -> String {
     format!("Example: {}", Value::from(call))
 }
 
-/// The local times that a tool tells in addition to what its operation answers.
+/// The local times that a tool adds to its operation's answer.
 struct LocalTimes {
     work: Work,
     keys: Vec<Key>,
@@ -81,12 +81,8 @@ fn local_times(operation: &str) -> Option<LocalTimes> {
         "resume" => Some(LocalTimes {
             work: Work::Own(|call| Box::pin(resume(call))),
             keys: vec![
-                nullable(
-                    "next_run_local",
-                    Shape::Text,
-                    "The next run on the clocks of timezone",
-                ),
-                key("next_runs", Shape::Texts, "The runs that come next, in UTC"),
+                nullable("next_run_local", Shape::Text, "The next run in timezone"),
+                key("next_runs", Shape::Texts, "The next runs in UTC"),
             ],
         }),
         "history" => Some(LocalTimes {
@@ -121,7 +117,7 @@ async fn history(call: &Call) -> Result<Value> {
 }
 
 impl Call {
-    /// Asks for an operation, with what the tool was given.
+    /// Carries out an operation with the tool's arguments.
     pub(in crate::mcp) async fn ask(&self, operation: &'static Operation) -> Result<Value> {
         let mut values = self.arguments.values(self.tool);
         if operation.answer.page_of.is_some() {

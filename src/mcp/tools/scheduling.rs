@@ -1,4 +1,4 @@
-//! The tools that make schedules: one for each kind of time.
+//! The tools that create schedules, one for each kind of time.
 
 use serde_json::Value;
 
@@ -10,7 +10,7 @@ use crate::operations::field::{Field, Parameter};
 use crate::operations::fields::{AGENT, BOUNDS, CRON, EVERY, PROMPT, REPEATED, SPEC, TIME};
 use crate::operations::{REGISTER, to_json};
 
-/// Those of this file.
+/// The tools in this file.
 pub(super) fn tools() -> Vec<Definition> {
     vec![
         Definition {
@@ -18,8 +18,7 @@ pub(super) fn tools() -> Vec<Definition> {
             title: "Schedule a prompt once",
             description:
                 "Schedule a prompt to be delivered to a Letta agent once, at an exact time. \
-                The agent gets it as a user message and wakes up. For something that \
-                repeats, use promptyoself_schedule_every or promptyoself_schedule_cron. \
+                The agent receives it as a user message and wakes up. To repeat, use promptyoself_schedule_every or promptyoself_schedule_cron. \
                 Example: {\"prompt\": \"Ask Ada how the talk went\", \"time\": \
                 \"2030-01-31T17:00:00Z\"}"
                     .to_owned(),
@@ -30,9 +29,9 @@ pub(super) fn tools() -> Vec<Definition> {
             name: "promptyoself_schedule_cron",
             title: "Schedule a prompt on a calendar pattern",
             description:
-                "Schedule a prompt to be delivered to a Letta agent again and again, on a \
-                cron pattern: at times of the day, on days of the week or month. For a plain \
-                distance between runs use promptyoself_schedule_every. Example: {\"prompt\": \
+                "Schedule a prompt to be delivered to a Letta agent repeatedly, on a cron pattern: \
+                 at times of day, on days of the week or month. For a fixed interval use \
+                 promptyoself_schedule_every. Example: {\"prompt\": \
                 \"Write the daily report\", \"cron\": \"0 9 * * mon-fri\", \"timezone\": \
                 \"Europe/Berlin\"}"
                     .to_owned(),
@@ -43,8 +42,8 @@ pub(super) fn tools() -> Vec<Definition> {
             name: "promptyoself_schedule_every",
             title: "Schedule a prompt at an interval",
             description:
-                "Schedule a prompt to be delivered to a Letta agent again and again, a fixed \
-                time apart. The runs keep their phase: a late one does not shift the next. \
+                "Schedule a prompt to be delivered to a Letta agent repeatedly, at a fixed \
+                 interval. A late run does not shift the next. \
                 For times of the day or week use promptyoself_schedule_cron. Example: \
                 {\"prompt\": \"Stand up and stretch\", \"every\": \"30m\", \
                 \"max_repetitions\": 10}"
@@ -55,14 +54,10 @@ pub(super) fn tools() -> Vec<Definition> {
     ]
 }
 
-/// What is common to them.
+/// What they have in common.
 fn scheduling() -> Definition {
     let mut answers = keys_of(&REGISTER.answer);
-    answers.push(nullable(
-        "agent_id",
-        Shape::Text,
-        "The agent that gets the prompt",
-    ));
+    answers.push(nullable("agent_id", Shape::Text, "The agent to prompt"));
     Definition {
         name: "",
         title: "",
@@ -75,7 +70,7 @@ fn scheduling() -> Definition {
     }
 }
 
-/// What registering takes, with this kind of time alone and without some groups.
+/// The parameters of registering, with only this kind of time and without some groups.
 fn parameters(time: &'static Field, without: &[&[Parameter]]) -> Vec<Parameter> {
     let is_in =
         |group: &[Parameter], p: &Parameter| group.iter().any(|q| q.field.name == p.field.name);
@@ -102,13 +97,10 @@ async fn schedule(call: &Call) -> Result<Value> {
     Ok(answer)
 }
 
-/// Each of these tools takes one kind of time, and only that is asked for.
+/// Each of these tools takes only one kind of time.
 fn spec_missing(call: &Call) -> Error {
     let parameters = call.tool.parameters.iter();
     let mut missing = parameters.filter(|p| p.is_required && p.field.name != PROMPT.name);
     let name = missing.next().map_or(EVERY.name, |p| p.argument());
-    Error::new(
-        Code::SpecMissing,
-        format!("nothing says when to run: give {name}"),
-    )
+    Error::new(Code::SpecMissing, format!("no time was given: give {name}"))
 }

@@ -1,4 +1,4 @@
-//! The tool that gives Letta a Python tool.
+//! The tool that uploads a Python tool to Letta.
 
 use serde_json::Value;
 
@@ -15,10 +15,9 @@ use crate::service::answers::UploadedTool;
 pub(super) fn tool() -> Definition {
     Definition {
         name: "promptyoself_upload",
-        title: "Give Letta a Python tool",
-        description: "Give the Letta server a tool for its agents: one whole Python function with \
-                a docstring and type hints. Letta names it after the function. Only for the \
-                operator, and off unless the server was started with \
+        title: "Upload a Python tool to Letta",
+        description: "Upload a tool for agents: one complete Python function with a docstring and \
+            type hints. Letta names it after the function. Operator only, and off unless the server was started with \
                 PROMPTYOSELF_ALLOW_UPLOAD=1. Example: {\"source_code\": \"def greet(name: \
                 str) -> str:\\n    ...\"}"
             .to_owned(),
@@ -40,17 +39,17 @@ async fn upload(call: &Call) -> Result<Value> {
         return Err(Error::new(
             Code::NotPermitted,
             message![
-                "the schedules are kept by a server on another machine, and tools are uploaded only \
-                 there: ",
+                "the schedules are on another machine, and tools can only be uploaded there: run ",
                 shell("promptyoself upload"),
-                " does it"
+                " on it"
             ],
         ));
     };
     let Some(source) = text("source_code") else {
         return Err(Error::new(
             Code::SourceMissing,
-            "no source_code was given: give one whole Python function with its docstring and type hints",
+            "no source_code was given: give one complete Python function with a docstring and type \
+             hints",
         ));
     };
     let service = service.for_caller(call.caller.clone());

@@ -1,4 +1,4 @@
-//! Which deliveries and changes.
+//! Filters for deliveries and changes.
 
 use jiff::Timestamp;
 
@@ -11,7 +11,7 @@ use crate::schedule::{
 };
 use crate::service::Service;
 
-/// The time that was given to begin with, as `service` understands it.
+/// The start of the period, if given.
 ///
 /// # Errors
 /// Those of a [`point`].
@@ -22,8 +22,8 @@ pub fn since(values: &Values, service: &Service) -> Result<Option<Timestamp>> {
         .transpose()
 }
 
-/// A time, or how far to go back from now, as a field of this name has it. A time without an offset is
-/// meant in `zone`.
+/// A time, or an age counted back from now, given as the field `name`. A time without an offset is
+/// in `zone`.
 ///
 /// # Errors
 /// [`Code::TimeInvalid`], and [`Code::TimezoneUnknown`].
@@ -42,7 +42,7 @@ pub fn point(text: &str, name: &'static str, zone: &str, now: Timestamp) -> Resu
     })
 }
 
-/// `2 days ago`, `the last 24 hours` as a length of time.
+/// `2 days ago`, `the last 24 hours` as a duration.
 fn corrected_age(text: &str) -> Option<String> {
     let text = text.trim().to_ascii_lowercase();
     let text = text.strip_prefix("the ").unwrap_or(&text);
@@ -57,7 +57,7 @@ fn corrected_age(text: &str) -> Option<String> {
     read_duration(&length).ok().map(|_| length)
 }
 
-/// The state that was given, if one was.
+/// The state, if given.
 ///
 /// # Errors
 /// [`Code::Usage`].
@@ -72,7 +72,7 @@ pub fn state(values: &Values) -> Result<Option<State>> {
                 field(STATE.name),
                 " ",
                 quoted(&text),
-                " is no state: give one of ",
+                " is not a state: give one of ",
                 STATE.kind.words().join(", ")
             ],
         )

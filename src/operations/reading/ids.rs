@@ -1,4 +1,4 @@
-//! Which schedule, and which agent.
+//! The ids of schedules and agents.
 
 use crate::error::{Code, Error, Message, Result, call, field, fields, message, operation, quoted};
 use crate::models::AgentId;
@@ -8,7 +8,7 @@ use crate::operations::fields::*;
 use crate::operations::text::{given, whole};
 use crate::schedule::corrected_count;
 
-/// The agent that was given, if one was.
+/// The agent, if given.
 ///
 /// # Errors
 /// [`Code::AgentMissing`] if it is blank, [`Code::AgentInvalid`].
@@ -17,7 +17,7 @@ pub fn agent(values: &Values) -> Result<Option<AgentId>> {
     text.as_deref().map(AgentId::parse).transpose()
 }
 
-/// The number of the schedule that is meant.
+/// The id of the schedule.
 ///
 /// # Errors
 /// [`Code::IdInvalid`].
@@ -25,7 +25,7 @@ pub fn id(values: &Values) -> Result<i64> {
     schedule_number(&ID, values.text(&ID).as_deref())
 }
 
-/// The number of the schedule to narrow to, if one was given.
+/// The id of the schedule to filter by, if given.
 ///
 /// # Errors
 /// [`Code::IdInvalid`].
@@ -36,7 +36,7 @@ pub fn schedule_filter(values: &Values) -> Result<Option<i64>> {
     }
 }
 
-/// The number of a schedule, as the text of a field.
+/// A schedule id in the text of a field.
 ///
 /// # Errors
 /// [`Code::IdInvalid`].
@@ -62,13 +62,13 @@ pub fn schedule_number(asked: &Field, text: Option<&str>) -> Result<i64> {
     whole(text)
         .filter(|id| numbers.contains(id))
         .ok_or_else(|| {
-            // Only figures: a word is too little to end a schedule by.
+            // Only with digits: a word is too little to end a schedule by.
             let figures = Some(text).filter(|text| text.contains(|c: char| c.is_ascii_digit()));
             let corrected = figures
                 .and_then(|t| corrected_count(t, &["id", "id:", "no.", "number", "schedule"]));
             let text: String = text.chars().take(80).collect();
             let corrected = corrected.filter(|id| numbers.contains(id));
-            wrong(message![quoted(text), " is not the id of a schedule"])
+            wrong(message![quoted(text), " is not a schedule id"])
                 .example_if(corrected.map(|id| fields([(asked.name, id)])))
         })
 }

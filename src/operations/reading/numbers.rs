@@ -5,8 +5,8 @@ use crate::operations::Values;
 use crate::operations::field::Field;
 use crate::operations::text::whole;
 
-/// A whole number that a field may be, if it was given. In the error, `hint` comes after the bounds;
-/// `corrected` finds the number that another text stands for.
+/// A whole number within the bounds of a field, if given. In the error, `hint` follows the bounds,
+/// and `corrected` finds the number that another text stands for.
 ///
 /// # Errors
 /// `code`.

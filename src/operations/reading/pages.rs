@@ -1,4 +1,4 @@
-//! How much of an answer is wanted.
+//! The size and position of pages.
 
 use super::ids::agent;
 use super::numbers::number;
@@ -10,7 +10,7 @@ use crate::operations::text::whole;
 use crate::schedule::corrected_count;
 use crate::service::ListQuery;
 
-/// How many runs a preview shows where nobody says.
+/// How many runs a preview shows by default.
 const USUAL_COUNT: usize = 10;
 
 /// How many runs a preview shows.
@@ -30,11 +30,11 @@ pub fn count(values: &Values) -> Result<usize> {
 pub struct Page {
     /// At most this many.
     pub limit: u32,
-    /// After leaving out this many.
+    /// Skip this many first.
     pub offset: u32,
 }
 
-/// The part of a list that was asked for. It may be larger than the field says, for faces that ask for
+/// The requested part of a list. It may be larger than the field allows, for faces that fetch
 /// several pages; the others [refuse](refuse_large) that.
 ///
 /// # Errors
@@ -69,7 +69,7 @@ pub fn page(values: &Values) -> Result<Page> {
     })
 }
 
-/// Refuses a page that is more than a caller is answered at once.
+/// Refuses a page that is larger than a caller may get.
 ///
 /// # Errors
 /// [`Code::Usage`].
@@ -85,9 +85,9 @@ pub fn refuse_large(values: &Values) -> Result<()> {
                 Code::Usage,
                 message![
                     field(LIMIT.name),
-                    " {limit} is not from {least} to {most}; ",
+                    " must be from {least} to {most}, not {limit}; use ",
                     field(OFFSET.name),
-                    " leads to the pages after the first"
+                    " for later pages"
                 ],
             )
             .example(fields([(LIMIT.name, *most)])))
@@ -95,7 +95,7 @@ pub fn refuse_large(values: &Values) -> Result<()> {
     }
 }
 
-/// Which schedules are asked for.
+/// Which schedules to list.
 ///
 /// # Errors
 /// [`Code::Usage`], and those of an [`agent`].

@@ -1,4 +1,4 @@
-//! How a schedule is to be delivered.
+//! The policy of a schedule.
 
 use jiff::SignedDuration;
 
@@ -10,7 +10,7 @@ use crate::operations::field::Field;
 use crate::operations::fields::*;
 use crate::schedule::{corrected_count, corrected_interval, corrected_word, read_duration};
 
-/// What was given of a policy.
+/// The given parts of a policy.
 ///
 /// # Errors
 /// [`Code::PolicyInvalid`].
@@ -52,7 +52,7 @@ pub(super) fn policy(values: &Values) -> Result<Policy> {
     })
 }
 
-/// The dead-man service that was given; `Some(None)` if there is to be none.
+/// The dead-man service; `Some(None)` to remove it.
 ///
 /// # Errors
 /// [`Code::PolicyInvalid`].
@@ -64,7 +64,7 @@ pub(super) fn ping_url(values: &Values) -> Result<Option<Option<PingUrl>>> {
     }
 }
 
-/// One of the words of a field. `others` are words that stand for one of them.
+/// One of the words of a field. `others` maps other words to them.
 fn word<T>(
     values: &Values,
     asked: &Field,
@@ -87,13 +87,18 @@ fn word<T>(
         };
         Error::new(
             Code::PolicyInvalid,
-            message![field(asked.name), " ", quoted(&text), " is none of {all}"],
+            message![
+                field(asked.name),
+                " ",
+                quoted(&text),
+                " is not one of {all}"
+            ],
         )
         .example_if(corrected.map(|word| fields([(asked.name, word)])))
     })
 }
 
-/// A length of time of at least a second.
+/// A duration of at least a second.
 fn duration(values: &Values, asked: &Field) -> Result<Option<SignedDuration>> {
     let Some(text) = values.given(asked) else {
         return Ok(None);
@@ -112,7 +117,7 @@ fn duration(values: &Values, asked: &Field) -> Result<Option<SignedDuration>> {
             quoted(&text),
             " is shorter than a second"
         ])),
-        // What is stored is whole seconds.
+        // Whole seconds are stored.
         seconds => Ok(Some(SignedDuration::from_secs(seconds))),
     }
 }

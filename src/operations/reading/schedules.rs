@@ -1,4 +1,4 @@
-//! A schedule that is made or changed.
+//! The request to create or change a schedule.
 
 use super::ids::agent;
 use super::policy::{ping_url, policy};
@@ -10,7 +10,7 @@ use crate::operations::field::Field;
 use crate::operations::fields::*;
 use crate::service::{Changes, Registration};
 
-/// A schedule that is asked for.
+/// The schedule to create.
 ///
 /// # Errors
 /// [`Code::PromptMissing`], [`Code::Usage`], and those of its parts.
@@ -33,7 +33,7 @@ pub fn registration(values: &Values) -> Result<Registration> {
     })
 }
 
-/// What is to be changed of a schedule.
+/// The changes to a schedule.
 ///
 /// # Errors
 /// [`Code::PromptMissing`], [`Code::Usage`], and those of its parts.
@@ -55,7 +55,7 @@ pub fn changes(values: &Values) -> Result<Changes> {
     })
 }
 
-/// Why something is stopped, if it was said.
+/// The note on why something is stopped, if given.
 ///
 /// # Errors
 /// [`Code::Usage`].
@@ -63,14 +63,14 @@ pub fn note(values: &Values) -> Result<Option<String>> {
     kept(values, &NOTE)
 }
 
-/// A prompt that was given, exactly as it is.
+/// The prompt, exactly as given.
 fn prompt(values: &Values) -> Result<Option<String>> {
     let Some(text) = values.text(&PROMPT) else {
         return Ok(None);
     };
     refuse_nul(&PROMPT, &text)?;
     match text.trim().is_empty() {
-        true => Err(prompt_missing("the prompt is blank")),
+        true => Err(prompt_missing("the prompt is empty")),
         false => Ok(Some(text)),
     }
 }
@@ -78,7 +78,7 @@ fn prompt(values: &Values) -> Result<Option<String>> {
 fn prompt_missing(what: &str) -> Error {
     Error::new(
         Code::PromptMissing,
-        format!("{what}: say what the agent is to be told when the time comes"),
+        format!("{what}: say what to tell the agent"),
     )
 }
 
@@ -88,7 +88,7 @@ fn conversation(values: &Values) -> Result<Option<Conversation>> {
     text.as_deref().map(Conversation::parse).transpose()
 }
 
-/// A text that is kept.
+/// A text that will be stored.
 fn kept(values: &Values, asked: &Field) -> Result<Option<String>> {
     let text = values.given(asked);
     if let Some(text) = &text {
@@ -97,14 +97,14 @@ fn kept(values: &Values, asked: &Field) -> Result<Option<String>> {
     Ok(text)
 }
 
-/// Letta keeps messages in PostgreSQL, whose text can't hold NUL.
+/// Letta keeps messages in PostgreSQL, whose text can't contain NUL.
 fn refuse_nul(asked: &Field, text: &str) -> Result<()> {
     match text.contains('\0') {
         true => Err(Error::new(
             Code::Usage,
             message![
                 field(asked.name),
-                " holds the character NUL (\\u0000), which no text may hold: leave it out"
+                " contains a NUL character (\\u0000), which is not allowed: remove it"
             ],
         )),
         false => Ok(()),

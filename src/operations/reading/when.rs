@@ -10,14 +10,14 @@ use crate::operations::text::given;
 use crate::schedule::{Zone, corrected_count, split_zone};
 use crate::service::{When, Wish};
 
-/// The fields that say when, and the kind of time that each of them means.
+/// The fields for the time, with the kind of time that each gives.
 const KINDS: [(&Field, ScheduleType); 3] = [
     (&TIME, ScheduleType::Once),
     (&CRON, ScheduleType::Cron),
     (&EVERY, ScheduleType::Interval),
 ];
 
-/// Everything that says when.
+/// The time, with everything that belongs to it.
 ///
 /// # Errors
 /// [`Code::SpecMissing`], [`Code::SpecConflict`], [`Code::RepetitionsInvalid`].
@@ -33,8 +33,7 @@ pub fn when(values: &Values) -> Result<When> {
     })
 }
 
-/// When, and in which zone, as far as that was given: for a change, which may leave it as it is.
-///
+/// The time and the zone, as far as given: an update may leave them unchanged.
 /// # Errors
 /// [`Code::SpecConflict`], and those of [`zone_of`].
 pub(super) fn wish_if_given(values: &Values) -> Result<(Option<Wish>, Option<String>)> {
@@ -49,7 +48,7 @@ pub(super) fn wish_if_given(values: &Values) -> Result<(Option<Wish>, Option<Str
     }
 }
 
-/// The time, pattern or interval that was given: exactly one of them.
+/// The time, pattern or interval: exactly one of them.
 fn wish(values: &Values) -> Result<Wish> {
     let wish = |(asked, kind): (&'static Field, ScheduleType)| {
         let value = values.given(asked)?;
@@ -61,7 +60,7 @@ fn wish(values: &Values) -> Result<Wish> {
         (None, _) => Err(Error::new(
             Code::SpecMissing,
             message![
-                "nothing says when to run: give one of ",
+                "no time was given: give one of ",
                 field(TIME.name),
                 " (once), ",
                 field(CRON.name),
@@ -77,20 +76,18 @@ fn wish(values: &Values) -> Result<Wish> {
                 let and = if at > 0 { " and " } else { "" };
                 together.push(message![and, field(asked.name), " ", quoted(&wish.value)]);
             }
-            together.push(
-                " were given together, but a schedule has one kind of time: keep one of them",
-            );
+            together.push(" exclude each other: give only one");
             Err(Error::new(Code::SpecConflict, together))
         }
     }
 }
 
-/// The zone that was given, or else the one that stands beside a pattern, as in
-/// `CRON_TZ=Europe/Paris 0 9 * * *`; the pattern is left without it.
+/// The given zone, or otherwise the one next to a pattern, as in `CRON_TZ=Europe/Paris 0 9 * * *`,
+/// which is then removed from the pattern.
 ///
 /// # Errors
 /// [`Code::SpecConflict`] if two different ones were given, [`Code::TimezoneUnknown`] if the one
-/// beside the pattern is none.
+/// next to the pattern doesn't exist.
 pub fn zone_of(wish: &mut Wish, given_zone: Option<&str>) -> Result<Option<String>> {
     let timezone = given(given_zone).map(str::to_owned);
     if wish.kind != ScheduleType::Cron {
@@ -114,9 +111,9 @@ pub fn zone_of(wish: &mut Wish, given_zone: Option<&str>) -> Result<Option<Strin
                 field(CRON.name),
                 " ",
                 quoted(&wish.value),
-                " is meant in ",
+                " names the zone ",
                 zone.name(),
-                ", and ",
+                ", but ",
                 field(TIMEZONE.name),
                 " is ",
                 quoted(given),
@@ -128,7 +125,7 @@ pub fn zone_of(wish: &mut Wish, given_zone: Option<&str>) -> Result<Option<Strin
     Ok(timezone.or_else(|| Some(zone.name().to_owned())))
 }
 
-/// How many runs a schedule has in all.
+/// How many runs a schedule has in total.
 ///
 /// # Errors
 /// [`Code::RepetitionsInvalid`].
@@ -137,7 +134,7 @@ pub(super) fn repetitions(values: &Values) -> Result<Option<i64>> {
         values,
         &MAX_REPETITIONS,
         Code::RepetitionsInvalid,
-        "; leave it out for a schedule without end",
+        "; leave it out for no limit",
         |text| corrected_count(text, &["times", "runs", "repetitions", "time"]),
     )
 }
@@ -148,7 +145,7 @@ mod tests {
 
     fn code<T: std::fmt::Debug>(result: Result<T>) -> Code {
         let error = result.unwrap_err();
-        // Nobody can know which was meant.
+        // It is unknown which one was meant.
         assert!(error.corrected().is_none());
         error.code()
     }

@@ -1,4 +1,4 @@
-//! Every operation as a route.
+//! The routes of all operations.
 
 use axum::Router;
 use axum::extract::{Path, Request};
@@ -19,7 +19,7 @@ use crate::server::scoped::Scoped;
 use crate::service::Service;
 use crate::web::Problem;
 
-/// How much a page holds where nothing is said.
+/// The default page size.
 const USUAL_PAGE: u32 = 100;
 
 /// The routes of operations.
@@ -59,7 +59,7 @@ async fn answer(
     Ok((status, Json(answered)).into_response())
 }
 
-/// What a request says.
+/// Reads the values of a request.
 async fn read(operation: &'static Operation, mut request: Request) -> Result<Values, Problem> {
     let id = match operation.route.has_id() {
         true => Some(read_id(&mut request).await?),
@@ -94,7 +94,7 @@ async fn read(operation: &'static Operation, mut request: Request) -> Result<Val
     Ok(values)
 }
 
-/// The number of a schedule in a path: plain figures.
+/// The schedule id in a path: plain digits.
 async fn read_id(request: &mut Request) -> Result<i64, Problem> {
     let text = match request.extract_parts::<Path<String>>().await {
         Ok(Path(text)) => text,
@@ -122,7 +122,7 @@ async fn read_id(request: &mut Request) -> Result<i64, Problem> {
     }
 }
 
-/// What is wrong usage on a command line is a wrong request here.
+/// Wrong usage of the command line is an invalid request here.
 fn of_request(error: Error) -> Error {
     match error.code() {
         Code::Usage => error.with_code(Code::RequestInvalid),
@@ -130,7 +130,7 @@ fn of_request(error: Error) -> Error {
     }
 }
 
-/// The usual status, or the one for what was there already.
+/// The usual status, or the one for a schedule that already existed.
 fn status(operation: &Operation, answered: &Value) -> StatusCode {
     let answers = operation.route.answers;
     let existed = answers.len() > 1 && answered["existed"] == true;

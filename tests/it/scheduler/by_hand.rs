@@ -174,7 +174,7 @@ async fn a_halt_lets_what_is_on_its_way_end_and_sends_nothing_else() {
     // A scheduler that has not heard of it can't claim either.
     deliver(&world).await;
     assert_eq!(world.target.sent().len(), 1);
-    for told in ["they were halted since", "were not halted"] {
+    for told in ["it had been halted since", "was not halted"] {
         let lifted = world.service.lift_halt().await.unwrap();
         assert!(lifted.message.contains(told), "{lifted:?}");
     }

@@ -97,7 +97,7 @@ async fn a_halt_is_seen_by_everybody_until_it_is_lifted() {
         other.lift_halt().await.unwrap();
         assert!(world.service.db.get_halt().await.unwrap().is_none());
         let again = world.service.lift_halt().await.unwrap();
-        assert_eq!(again.message, "Deliveries were not halted");
+        assert_eq!(again.message, "Delivery was not halted");
     })
     .await;
 }

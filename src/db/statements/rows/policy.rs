@@ -22,7 +22,7 @@ macro_rules! policy_places {
 }
 pub(in crate::db) use policy_places;
 
-/// The columns set to their values, in an UPDATE that has one value of its own before them.
+/// The assignments of the columns in an UPDATE with one value before them.
 macro_rules! policy_assignments {
     () => {
         "catch_up = $2, grace = $3, pause_on_failure = $4, envelope = $5, max_age = $6"
@@ -32,7 +32,7 @@ pub(in crate::db) use policy_assignments;
 
 /// Binds the values of a policy, in the order of its columns.
 pub(in crate::db) fn bind_policy<'q>(query: Query<'q>, policy: &Policy) -> Query<'q> {
-    // Taken apart, so that no part can be forgotten.
+    // Destructured, so that no part can be forgotten.
     let Policy {
         catch_up,
         grace,
@@ -48,7 +48,7 @@ pub(in crate::db) fn bind_policy<'q>(query: Query<'q>, policy: &Policy) -> Query
         .bind(max_age.map(|d| d.as_secs()))
 }
 
-/// A policy; what can't be read of it is the default.
+/// A policy; what can't be read becomes the default.
 pub(super) fn policy(row: &Row) -> Policy {
     let seconds = |column| number(row, column).map(SignedDuration::from_secs);
     Policy {

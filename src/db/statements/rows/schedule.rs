@@ -24,7 +24,7 @@ macro_rules! schedule_columns {
 }
 pub(in crate::db) use schedule_columns;
 
-/// A schedule. Its `lifecycle` is what the adoption will make of it where it has none yet.
+/// A schedule. Without a stored `lifecycle`, it is the one that adoption will give it.
 pub(in crate::db) fn schedule(row: &Row) -> sql::Result<PromptSchedule> {
     let active = flag(row, "active");
     let lifecycle = match text(row, "lifecycle").and_then(|l| Lifecycle::from_word(&l)) {
@@ -69,7 +69,7 @@ pub(in crate::db) fn target(row: &Row) -> Option<TargetName> {
         .map(TargetName::new)
 }
 
-/// Where to ping; nowhere where that can't be read.
+/// The address to ping; `None` if it can't be read.
 pub(in crate::db) fn ping_url(row: &Row) -> Option<PingUrl> {
     text(row, "ping_url").and_then(|url| PingUrl::parse(&url).ok())
 }
