@@ -21,6 +21,8 @@ use super::turns;
 /// Serves every connection until the server is stopped.
 pub async fn serve(listener: TcpListener, inner: Arc<Inner>) {
     while let Ok((stream, _)) = listener.accept().await {
+        // Otherwise the second of two small messages waits for the first one's acknowledgement.
+        stream.set_nodelay(true).unwrap();
         let connection = connection(stream, inner.clone());
         inner.spawn(connection);
     }
