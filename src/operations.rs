@@ -12,15 +12,15 @@ pub mod reading;
 mod schedules;
 mod status;
 pub mod strict;
+pub mod text;
 mod values;
-pub mod vocabulary;
 
 use async_trait::async_trait;
 use serde_json::Value;
 
 use crate::error::Result;
 use crate::service::Service;
-use definition::Operation;
+use definition::{Operation, Who};
 
 pub use answer::to_json;
 pub use occurrences::{ACCOUNT, HISTORY, LIST_CHANGES};
@@ -28,8 +28,11 @@ pub use schedules::{CANCEL, LIST, PAUSE, PREVIEW, REGISTER, RESUME, RUN, SHOW, U
 pub use status::{AGENTS, HALT, LIFT_HALT, STATUS, TEST};
 pub use values::Values;
 
-/// Every operation, in the order in which they are listed.
-pub static ALL: &[&Operation] = &[
+/// The operations that a face offers.
+pub type Offer = &'static [&'static Operation];
+
+/// Every operation, in the order in which faces list them.
+pub static ALL: Offer = &[
     &REGISTER,
     &LIST,
     &SHOW,
@@ -50,8 +53,9 @@ pub static ALL: &[&Operation] = &[
 ];
 
 /// The operation that a command is.
-pub fn of_command(name: &str) -> Option<&'static Operation> {
-    ALL.iter().find(|o| o.is_command && o.name == name).copied()
+pub fn of_command(offer: Offer, name: &str) -> Option<&'static Operation> {
+    let mut commands = offer.iter().filter(|o| o.is_command);
+    commands.find(|o| o.name == name).copied()
 }
 
 /// Whoever can be asked: the service itself, or a server on another machine.
@@ -67,6 +71,9 @@ pub trait Ask: Send + Sync {
 #[async_trait]
 impl Ask for Service {
     async fn ask(&self, operation: &'static Operation, values: &Values) -> Result<Value> {
+        if let Who::Operator(what) = operation.who {
+            self.refuse_scoped(what)?;
+        }
         (operation.carry_out)(self, values).await
     }
 }

@@ -2,17 +2,18 @@
 //! where the database does; what else can fail is said of it.
 
 mod accounts;
+mod agents;
 pub mod answers;
-pub mod asked;
 mod bounds;
 mod budget;
 mod changes;
 mod control;
 mod doctor;
-mod keeping;
 mod keys;
+mod maintenance;
 mod messages;
-mod operations;
+mod planning;
+mod preview;
 mod read;
 mod register;
 mod requests;
@@ -31,29 +32,28 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 use crate::clock::Clock;
 use crate::db::Db;
 use crate::error::{Code, Error, Result, call, fields, message, operation};
-use crate::letta_client::{Agent, Letta};
+use crate::letta_client::Letta;
 use crate::limits;
 use crate::models::{
-    AgentId, Budget, By, Caller, Cancellation, Face, Lifecycle, PromptSchedule, RequestKey,
-    UpgradeReport,
+    AgentId, Budget, By, Caller, Face, Lifecycle, PromptSchedule, RequestKey, UpgradeReport,
 };
 use crate::schedule::Zone;
 
 pub use accounts::AccountQuery;
-pub use control::preview;
-pub use doctor::{Diagnosis, Finding, Severity, Usual};
-pub use keeping::{restore, schema_version, settle_in_place};
+pub use doctor::{DeliveryProfile, Diagnosis, Finding, Severity};
 pub use keys::Credentials;
 pub(crate) use keys::refused as key_refused;
+pub use maintenance::{restore, schema_version, settle_in_place};
 pub use messages::ScheduledMessage;
-pub use operations::{ListQuery, Operations, preview_runs};
-pub use read::{HistoryQuery, ScheduleDetails};
-pub use register::{Registered, Registration, When, Wish};
+pub use planning::{When, Wish};
+pub use preview::preview;
+pub use read::{HistoryQuery, ListQuery};
+pub use register::Registration;
 pub use rows::RowRequest;
 pub use status::Status;
 pub use update::Changes;
 pub(crate) use views::show_local;
-pub use views::{Listing, OccurrenceView, PolicyView, ScheduleView};
+pub use views::{OccurrenceView, PolicyView, ScheduleView};
 
 /// Everything a face can ask for.
 #[derive(Clone)]
@@ -166,43 +166,6 @@ impl Service {
             db: self.db.acting_for(by),
             ..self.clone()
         }
-    }
-
-    /// Ends a schedule.
-    ///
-    /// # Errors
-    /// [`Code::ScheduleNotFound`], [`Code::ScheduleNotActive`] if it has ended already.
-    pub async fn cancel(&self, id: i64) -> Result<()> {
-        self.find(id).await?;
-        let before = self.db.cancel_schedule(id, self.clock.now()).await?;
-        let ended = match before {
-            None => return Err(not_found(id)),
-            Some(Cancellation::Done) => return Ok(()),
-            Some(Cancellation::Ended(Lifecycle::Finished)) => "has finished already",
-            Some(Cancellation::Ended(_)) => "was cancelled already",
-        };
-        Err(Error::new(
-            Code::ScheduleNotActive,
-            message![
-                "schedule {id} {ended}: there is nothing left to cancel; ",
-                operation("list"),
-                " shows those that are active"
-            ],
-        )
-        .example(call("list")))
-    }
-
-    /// Every agent of the server.
-    ///
-    /// # Errors
-    /// [`Code::NotPermitted`], and those of Letta.
-    pub async fn agents(&self) -> Result<Vec<Agent>> {
-        self.refuse_scoped("listing every agent")?;
-        let doing = format!("list the agents of {}", self.letta.address());
-        self.letta
-            .list_agents()
-            .await
-            .map_err(|r| r.into_error(&doing))
     }
 
     /// The schedule of an id, or the error that there is none: to an agent there is none of

@@ -6,7 +6,7 @@ use super::Context;
 use super::bulk;
 use super::input;
 use super::output::{self, Reply, Text, reply};
-use super::which::{Which, which};
+use super::selection::{Selection, read_selection};
 use crate::error::{Code, Error, Result, field, message};
 use crate::operations::definition::Operation;
 use crate::operations::fields::{AGENT, ALL, CHANGES, OFF};
@@ -54,12 +54,12 @@ pub(super) async fn carry_out(
         }
         "preview" => preview(ctx, operation, &values).await,
         "cancel" | "pause" | "resume" => {
-            if let Which::Many(agent) = which(&values)? {
+            if let Selection::Many(agent) = read_selection(&values)? {
                 return bulk::to_many(ctx, operation, agent, &values).await;
             }
-            told(&ctx.ask(operation, &values).await?)
+            message_reply(&ctx.ask(operation, &values).await?)
         }
-        "halt" if values.is_set(&OFF) => told(&ctx.ask(&LIFT_HALT, &values).await?),
+        "halt" if values.is_set(&OFF) => message_reply(&ctx.ask(&LIFT_HALT, &values).await?),
         "history" if values.is_set(&CHANGES) => {
             refuse_state(&values)?;
             page(ctx, &LIST_CHANGES, &values, output::changes_table).await
@@ -73,8 +73,16 @@ pub(super) async fn carry_out(
             let text = Text::of_lines(&output::agents_table(rows_of(&listed, "agents")));
             reply(&listed, text)
         }
+        "run" | "halt" => message_reply(&ctx.ask(operation, &values).await?),
         "test" => test(ctx, operation, &values).await,
-        _ => told(&ctx.ask(operation, &values).await?),
+        _ => match operation.answer.page_of {
+            Some(_) => page(ctx, operation, &values, output::any_table).await,
+            None => {
+                let answer = ctx.ask(operation, &values).await?;
+                let text = Text::of_lines(&output::any_answer(&answer));
+                reply(&answer, text)
+            }
+        },
     }
 }
 
@@ -95,7 +103,7 @@ fn number(answer: &Value, key: &str) -> i64 {
 }
 
 /// An answer whose message says it all.
-fn told(answer: &Value) -> Result<Reply> {
+fn message_reply(answer: &Value) -> Result<Reply> {
     reply(answer, answer["message"].as_str().unwrap_or_default())
 }
 
@@ -188,12 +196,7 @@ async fn preview(ctx: &Context, operation: &'static Operation, values: &Values) 
         None => {
             let (when, count) = (reading::when(values)?, reading::count(values)?);
             let zone = Zone::parse(&ctx.settings.timezone)?;
-            to_json(&service::preview_runs(
-                &when,
-                count,
-                &zone,
-                ctx.clock.now(),
-            )?)?
+            to_json(&service::preview(&when, count, &zone, ctx.clock.now())?)?
         }
     };
     let part = |of: &Value, key: &str| of[key].as_str().unwrap_or_default().to_owned();

@@ -1,4 +1,4 @@
-//! What every process opens: the client of Letta, and the database.
+//! What every process opens: the Letta client and the database.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,10 +10,10 @@ use crate::letta_client::{AnyLetta, Rest, RestSettings};
 use crate::models::UpgradeReport;
 use crate::service::Service;
 
-/// The name of the one target that settings can name so far.
+/// The name of the only target that settings can define so far.
 const TARGET: &str = "letta";
 
-/// The client of the one server that settings can name so far, whichever kind it is.
+/// The client of the only server that settings can define so far, whichever kind it is.
 pub(crate) fn open_letta(settings: &Settings, clock: &Clock) -> Result<Arc<AnyLetta>> {
     let withheld = settings.letta_key_withheld.clone();
     let letta = AnyLetta::new(server_of(settings), withheld, clock.clone())?;
@@ -38,8 +38,8 @@ fn server_of(settings: &Settings) -> RestSettings {
     }
 }
 
-/// Opens the database and the client, as the settings say. The report is there if the database was
-/// an older program's.
+/// Opens the database and the client according to the settings. There is a report if the database
+/// was written by an older program.
 pub(crate) async fn open_service(
     settings: &Settings,
     clock: &Clock,

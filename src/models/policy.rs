@@ -70,6 +70,44 @@ impl Policy {
         self.envelope.unwrap_or(EnvelopeStyle::Auto)
     }
 
+    /// The names of the parts that are given.
+    pub fn names(&self) -> impl Iterator<Item = &'static str> + use<> {
+        // Taken apart, so that no part can be forgotten.
+        let Policy {
+            catch_up,
+            grace,
+            pause_on_failure,
+            envelope,
+            max_age,
+        } = self;
+        let all = [
+            ("catch_up", catch_up.is_some()),
+            ("grace", grace.is_some()),
+            ("pause_on_failure", pause_on_failure.is_some()),
+            ("envelope", envelope.is_some()),
+            ("max_age", max_age.is_some()),
+        ];
+        let given = all.into_iter().filter(|(_, is_given)| *is_given);
+        given.map(|(name, _)| name)
+    }
+
+    /// Whether both deliver alike, whatever of them is left to the defaults. `envelope` is the usual
+    /// envelope of the schedule.
+    pub fn means_the_same_as(&self, other: &Policy, envelope: EnvelopeStyle) -> bool {
+        self.filled_in(envelope) == other.filled_in(envelope)
+    }
+
+    /// The same with the defaults filled in, and without what has no effect.
+    fn filled_in(&self, envelope: EnvelopeStyle) -> Policy {
+        Policy {
+            catch_up: Some(self.catch_up()),
+            grace: (self.catch_up() == CatchUp::Skip).then(|| self.grace()),
+            pause_on_failure: Some(self.pause_on_failure().unwrap_or(0)),
+            envelope: Some(self.envelope.unwrap_or(envelope)),
+            max_age: self.max_age,
+        }
+    }
+
     /// This policy where `other` says nothing, else the other. A grace goes with the `skip` it was
     /// given for.
     pub fn changed_by(&self, other: &Policy) -> Policy {

@@ -3,9 +3,7 @@
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use super::{
-    AgentId, Allowance, CatchUp, EnvelopeStyle, Payload, PingUrl, Policy, RequestKey, words,
-};
+use super::{AgentId, Allowance, EnvelopeStyle, Payload, PingUrl, Policy, RequestKey, words};
 
 words! {
     /// What kind of time a schedule has.
@@ -96,32 +94,24 @@ impl Lifecycle {
 }
 
 impl PromptSchedule {
-    /// What is told before the prompt. Whoever gives a whole request wants it sent as it is.
+    /// What is told before the prompt.
     pub fn envelope(&self) -> EnvelopeStyle {
-        match self.payload {
-            Some(_) => self.policy.envelope.unwrap_or(EnvelopeStyle::None),
-            None => self.policy.envelope(),
-        }
+        let own = self.policy.envelope;
+        own.unwrap_or_else(|| self.usual_envelope())
     }
 
     /// Whether it is delivered by this policy already, whatever of it is left to the defaults.
     pub fn is_delivered_by(&self, policy: &Policy) -> bool {
-        let usual = match self.payload {
+        (self.policy).means_the_same_as(policy, self.usual_envelope())
+    }
+
+    /// What is told before the prompt where the policy doesn't say. Whoever gives a whole request
+    /// wants it sent as it is.
+    fn usual_envelope(&self) -> EnvelopeStyle {
+        match self.payload {
             Some(_) => EnvelopeStyle::None,
-            None => EnvelopeStyle::Auto,
-        };
-        let meaning = |p: &Policy| {
-            let grace = (p.catch_up() == CatchUp::Skip).then(|| p.grace());
-            let envelope = p.envelope.unwrap_or(usual);
-            (
-                p.catch_up(),
-                grace,
-                p.pause_on_failure(),
-                envelope,
-                p.max_age,
-            )
-        };
-        meaning(&self.policy) == meaning(policy)
+            None => Policy::default().envelope(),
+        }
     }
 }
 

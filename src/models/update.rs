@@ -37,21 +37,15 @@ impl ScheduleUpdate {
 
     /// The names of what it changes of a schedule, as an update asks for them.
     pub(crate) fn names(&self, schedule: &PromptSchedule) -> String {
-        let policy = &self.policy;
-        let mut names: Vec<&str> = [
+        let texts = [
             ("agent_id", self.agent_id.is_some()),
             ("prompt", self.prompt_text.is_some()),
             ("name", self.name.is_some()),
-            ("catch_up", policy.catch_up.is_some()),
-            ("grace", policy.grace.is_some()),
-            ("pause_on_failure", policy.pause_on_failure.is_some()),
-            ("envelope", policy.envelope.is_some()),
-            ("max_age", policy.max_age.is_some()),
-            ("ping_url", self.ping_url.is_some()),
-        ]
-        .into_iter()
-        .filter_map(|(name, changes)| changes.then_some(name))
-        .collect();
+        ];
+        let texts = texts.into_iter().filter(|(_, changes)| *changes);
+        let mut names: Vec<&str> = texts.map(|(name, _)| name).collect();
+        names.extend(self.policy.names());
+        names.extend(self.ping_url.is_some().then_some("ping_url"));
         if let Some(plan) = &self.plan {
             let kind = plan.schedule_type.as_str();
             let spec = (kind, plan.schedule_value.as_str());

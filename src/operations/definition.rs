@@ -32,8 +32,14 @@ pub struct Operation {
     pub example: &'static str,
     /// What it answers.
     pub answer: Answer,
+    /// Who may ask for it.
+    pub who: Who,
+    /// What it does.
+    pub effect: Effect,
     /// Where it is found over HTTP.
     pub route: Route,
+    /// The tool of MCP that it is; `None` if it is none, or several.
+    pub tool: Option<Tool>,
     /// Whether it is a command of its own.
     pub is_command: bool,
     /// Other names of the command.
@@ -50,6 +56,40 @@ impl std::fmt::Debug for Operation {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(self.name)
     }
+}
+
+/// Who may ask for an operation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Who {
+    /// Everybody. An agent that is known sees and changes only what is its own.
+    Anyone,
+    /// Only the operator: an agent that is known is refused, with this as the name of what it asked for.
+    Operator(&'static str),
+}
+
+/// What an operation does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// It only looks.
+    Reads,
+    /// It adds something.
+    Adds,
+    /// It changes something, and doing it again changes nothing more.
+    Sets,
+    /// It sends something to an agent, or ends something for good.
+    Acts,
+}
+
+/// A tool of MCP that carries out an operation. It takes what the operation takes, and is described as
+/// the operation is.
+#[derive(Clone, Copy, Debug)]
+pub struct Tool {
+    /// Its name.
+    pub name: &'static str,
+    /// Its name for people.
+    pub title: &'static str,
+    /// What a model is told in addition; empty if there is nothing to add.
+    pub advice: &'static str,
 }
 
 /// Where an operation is found over HTTP.
@@ -96,6 +136,13 @@ pub struct Answer {
     pub page_of: Option<&'static str>,
 }
 
+impl Route {
+    /// Whether it is about one schedule.
+    pub fn has_id(&self) -> bool {
+        self.path.contains("{id}")
+    }
+}
+
 /// The answer of a type.
 pub const fn answers<T: ToSchema + PartialSchema + DeserializeOwned>() -> Answer {
     Answer {
@@ -123,8 +170,25 @@ impl Operation {
         self.parameters.iter().flat_map(|group| group.iter())
     }
 
+    /// Who may ask for it, and what else is to be known of it.
+    pub fn details(&self) -> String {
+        let whose = match self.who {
+            Who::Anyone => "",
+            Who::Operator(_) => "Only for the operator.",
+        };
+        let parts = [whose, self.details];
+        let parts: Vec<&str> = parts.into_iter().filter(|part| !part.is_empty()).collect();
+        parts.join(" ")
+    }
+
     /// What it does, in whole sentences.
     pub fn described(&self) -> String {
-        sentences(self.title, self.details)
+        sentences(self.title, &self.details())
+    }
+
+    /// Whether a request for it may carry a key under which it is carried out once, however often it
+    /// comes.
+    pub fn takes_request_key(&self) -> bool {
+        self.route.method == "POST" && self.effect != Effect::Reads
     }
 }

@@ -1,5 +1,7 @@
 //! What a request may say: its fields, and how an operation takes them.
 
+use std::ops::RangeInclusive;
+
 use crate::error::{Example, call, fields};
 
 /// Why something is refused in the plugin, and what to do there instead.
@@ -69,6 +71,24 @@ pub enum Kind {
     Switch,
     /// One of some words.
     Word(&'static [&'static str]),
+}
+
+impl Kind {
+    /// The numbers that a field of this kind can be.
+    pub fn numbers(self) -> RangeInclusive<i64> {
+        match self {
+            Kind::Number(least, most) => least..=most,
+            Kind::Text | Kind::Switch | Kind::Word(_) => RangeInclusive::new(1, 0),
+        }
+    }
+
+    /// The words that a field of this kind can be.
+    pub fn words(self) -> &'static [&'static str] {
+        match self {
+            Kind::Word(words) => words,
+            Kind::Text | Kind::Switch | Kind::Number(..) => &[],
+        }
+    }
 }
 
 /// A field as an operation takes it.
@@ -178,6 +198,11 @@ impl Parameter {
             1 => format!("{told} Example: {examples}"),
             _ => format!("{told} Examples: {examples}"),
         }
+    }
+
+    /// Whether it is an argument of tools.
+    pub fn is_in_tools(&self) -> bool {
+        matches!(self.given, Given::Everywhere | Given::InPath)
     }
 
     /// Whether it can be given over HTTP, in a body or a query.

@@ -3,6 +3,7 @@
 #![expect(missing_docs, reason = "each field says in its help what it is")]
 
 use super::field::{Field, Instead, Kind, Parameter, Refused, takes};
+use crate::models::{CatchUp, EnvelopeStyle, State};
 
 const AN_AGENT: &str = "agent-00000000-0000-4000-8000-000000000000";
 
@@ -188,8 +189,8 @@ pub const NAME: Field = Field {
 
 pub const CATCH_UP: Field = Field {
     name: "catch_up",
-    kind: Kind::Word(&["latest", "all", "skip"]),
-    placeholder: "latest|all|skip",
+    kind: Kind::Word(CatchUp::WORDS),
+    placeholder: CatchUp::CHOICE,
     help: "What becomes of runs that could not be sent in time",
     details: "latest sends the newest, which stands for the others (the default); all sends each, the \
         oldest first; skip gives up those older than grace.",
@@ -217,8 +218,8 @@ pub const PAUSE_ON_FAILURE: Field = Field {
 
 pub const ENVELOPE: Field = Field {
     name: "envelope",
-    kind: Kind::Word(&["none", "auto", "full"]),
-    placeholder: "none|auto|full",
+    kind: Kind::Word(EnvelopeStyle::WORDS),
+    placeholder: EnvelopeStyle::CHOICE,
     help: "What the agent is told before the prompt",
     details: "auto adds one line only when a run is late, stands for several or was tried before (the \
         default); full always adds it, with the name, the number of the run, the times and how to stop \
@@ -310,17 +311,7 @@ pub const REPLAY: Field = Field {
 
 pub const STATE: Field = Field {
     name: "state",
-    kind: Kind::Word(&[
-        "waiting",
-        "sending",
-        "unknown",
-        "delivered",
-        "dead",
-        "coalesced",
-        "skipped",
-        "missed",
-        "cancelled",
-    ]),
+    kind: Kind::Word(State::WORDS),
     placeholder: "STATE",
     help: "Only deliveries in this state",
     details: "One of waiting, sending, unknown, delivered, dead, coalesced, skipped, missed, cancelled.",
@@ -444,3 +435,39 @@ pub const REPEATED: &[Parameter] = &[takes(&CATCH_UP), takes(&GRACE), takes(&PAU
 
 /// How each of its prompts is delivered.
 pub const DELIVERY: &[Parameter] = &[takes(&ENVELOPE), takes(&MAX_AGE)];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::{CommandLine, Words};
+    use crate::operations;
+
+    fn all() -> impl Iterator<Item = &'static Field> {
+        let operations = operations::ALL.iter();
+        operations.flat_map(|o| o.parameters()).map(|p| p.field)
+    }
+
+    #[test]
+    fn errors_name_the_flag_that_a_field_has() {
+        let mut others = 0;
+        for field in all() {
+            let flag = field.flag.unwrap_or(field.name).replace('_', "-");
+            assert_eq!(CommandLine.field(field.name), format!("--{flag}"));
+            others += usize::from(field.flag.is_some());
+        }
+        assert!(others > 0);
+    }
+
+    #[test]
+    fn help_explains_every_word_of_a_field() {
+        let mut seen = 0;
+        for field in all() {
+            let told: Vec<&str> = field.details.split(|c: char| !c.is_alphabetic()).collect();
+            for word in field.kind.words() {
+                assert!(told.contains(word), "{} {word}", field.name);
+                seen += 1;
+            }
+        }
+        assert!(seen > 10, "{seen}");
+    }
+}

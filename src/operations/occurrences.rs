@@ -3,14 +3,14 @@
 #![expect(missing_docs, reason = "each operation says in its title what it is")]
 
 use super::answer::answer;
-use super::definition::{Body, Operation, Route, answers};
+use super::definition::{Body, Effect, Operation, Route, Tool, Who, answers};
 use super::field::{Given, Parameter, takes};
 use super::fields::*;
 use super::{Values, reading};
 use crate::error::Result;
 use crate::models::ChangeQuery;
 use crate::service::answers::{Accounts, ChangeLog, History};
-use crate::service::{AccountQuery, HistoryQuery, Operations};
+use crate::service::{AccountQuery, HistoryQuery};
 
 /// Whose, and of which schedule.
 const OF_WHAT: &[Parameter] = &[takes(&SCHEDULE_FILTER), takes(&AGENT_FILTER)];
@@ -27,8 +27,10 @@ pub const HISTORY: Operation = Operation {
         &[takes(&STATE), takes(&SINCE)],
         PAGE,
     ],
-    example: "",
+    example: "{\"state\": \"dead\", \"since\": \"24h\"}",
     answer: answers::<History>().page("occurrences"),
+    who: Who::Anyone,
+    effect: Effect::Reads,
     route: Route {
         method: "GET",
         path: "/occurrences",
@@ -38,6 +40,11 @@ pub const HISTORY: Operation = Operation {
         answers: &[(200, "A page of occurrences")],
         problems: &[404],
     },
+    tool: Some(Tool {
+        name: "promptyoself_history",
+        title: "Show what became of deliveries",
+        advice: "It says of each prompt whether it was delivered, is waiting, or was given up and why.",
+    }),
     is_command: true,
     command_aliases: &[],
     refused_in_plugin: None,
@@ -56,7 +63,7 @@ pub const HISTORY: Operation = Operation {
                 limit: page.limit,
                 offset: page.offset,
             };
-            Operations::history(service, &asked).await
+            service.history(&asked).await
         })
     },
 };
@@ -69,6 +76,8 @@ pub const LIST_CHANGES: Operation = Operation {
     parameters: &[OF_WHAT, &[takes(&SINCE)], PAGE],
     example: "",
     answer: answers::<ChangeLog>().page("changes"),
+    who: Who::Anyone,
+    effect: Effect::Reads,
     route: Route {
         method: "GET",
         path: "/changes",
@@ -78,6 +87,7 @@ pub const LIST_CHANGES: Operation = Operation {
         answers: &[(200, "A page of changes")],
         problems: &[404],
     },
+    tool: None,
     // `history --changes` asks for it.
     is_command: false,
     command_aliases: &[],
@@ -93,7 +103,7 @@ pub const LIST_CHANGES: Operation = Operation {
                 limit: page.limit,
                 offset: page.offset,
             };
-            Operations::changes(service, &asked).await
+            service.changes(&asked).await
         })
     },
 };
@@ -106,6 +116,8 @@ pub const ACCOUNT: Operation = Operation {
     parameters: &[&[takes(&SCHEDULE_FILTER)], PAGE],
     example: "",
     answer: answers::<Accounts>().page("accounts"),
+    who: Who::Anyone,
+    effect: Effect::Reads,
     route: Route {
         method: "GET",
         path: "/account",
@@ -115,6 +127,7 @@ pub const ACCOUNT: Operation = Operation {
         answers: &[(200, "The account")],
         problems: &[404],
     },
+    tool: None,
     is_command: false,
     command_aliases: &[],
     refused_in_plugin: None,

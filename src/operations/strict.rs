@@ -23,11 +23,11 @@ pub fn read_body(operation: &'static Operation, bytes: &[u8]) -> Result<Values> 
         // A mistake of ours to tell has no place of its own in the text.
         let text = e.to_string();
         let place = format!(" at line {} column {}", e.line(), e.column());
-        let told = match e.is_data() {
+        let text = match e.is_data() {
             true => text.strip_suffix(&place).unwrap_or(&text),
             false => &text,
         };
-        wrong("body", told)
+        wrong("body", text)
     })?;
     complete(operation, values).map_err(|e| wrong("body", &e))
 }
@@ -309,8 +309,8 @@ mod tests {
                 "max_repetitions: invalid type: floating",
             ),
         ] {
-            let told = problem(body);
-            assert!(told.contains(wanted), "{body}: {told}");
+            let text = problem(body);
+            assert!(text.contains(wanted), "{body}: {text}");
         }
         let error = read_query(&LIST, "al=1&all=maybe").unwrap_err().to_string();
         assert!(error.contains("unknown field `al`"), "{error}");

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value};
 
 use super::field::{Field, Kind, Parameter};
+use super::text::{given, whole};
 
 /// The fields that were given, with their values.
 ///
@@ -53,6 +54,11 @@ impl Values {
         }
     }
 
+    /// A field as text without the blanks around it, unless it is blank.
+    pub fn given(&self, field: &Field) -> Option<String> {
+        given(self.text(field).as_deref()).map(str::to_owned)
+    }
+
     /// Whether a switch was set.
     pub fn is_set(&self, field: &Field) -> bool {
         self.0.get(field.name) == Some(&Value::Bool(true))
@@ -81,12 +87,10 @@ impl Values {
 /// A value in the kind that its field has in JSON.
 fn as_json(field: &Field, value: Value) -> Value {
     match (field.kind, value) {
-        (Kind::Number(..), Value::String(text)) => {
-            match crate::service::asked::whole(text.trim()) {
-                Some(number) => number.into(),
-                None => Value::String(text),
-            }
-        }
+        (Kind::Number(..), Value::String(text)) => match whole(text.trim()) {
+            Some(number) => number.into(),
+            None => Value::String(text),
+        },
         (_, value) => value,
     }
 }

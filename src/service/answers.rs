@@ -22,11 +22,11 @@ pub enum Success {
 /// A schedule that was made or changed, and when it runs.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct Planned {
-    /// `success`.
+    /// `success` if it was done.
     pub status: Success,
-    /// Its number.
+    /// The schedule's number, for all later calls.
     pub id: i64,
-    /// Its next run, in UTC.
+    /// The next run, in UTC.
     pub next_run: Timestamp,
     /// What was done, in words.
     pub message: String,
@@ -38,23 +38,26 @@ pub struct Planned {
     pub describes: String,
     /// The runs that come next, in UTC.
     pub next_runs: Vec<Timestamp>,
-    /// Whether it was there before, under the same name; only said of one that was registered.
+    /// Whether it was there before, under the same name; only said of a new schedule.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub existed: Option<bool>,
-    /// Whether anything was changed; only said of an update. Saving what is there already is none.
+    /// Whether anything was changed; only said of an update. What was like this already stays as it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub changed: Option<bool>,
     /// The time of the answer.
     pub now: Timestamp,
-    /// What keeps prompts from being delivered.
+    /// What keeps prompts from being delivered: show it to the user.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub warning: Option<String>,
 }
 
 /// A page of schedules.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct Listed {
-    /// `success`.
+    /// `success` if it was done.
     pub status: Success,
     /// How many are on this page.
     pub count: usize,
@@ -64,41 +67,43 @@ pub struct Listed {
     pub broken: i64,
     /// How many things need somebody's attention.
     pub incidents: usize,
-    /// The schedules, by their next run.
+    /// The schedules, the next to run first.
     pub schedules: Vec<ScheduleView>,
     /// The time of the answer.
     pub now: Timestamp,
-    /// What keeps prompts from being delivered.
+    /// What keeps prompts from being delivered: show it to the user.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub warning: Option<String>,
 }
 
 /// One schedule, whole.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct Shown {
-    /// `success`.
+    /// `success` if it was done.
     pub status: Success,
     /// The schedule.
     pub schedule: ScheduleView,
-    /// Its next runs, in UTC.
+    /// The runs that come next, in UTC.
     pub next_runs: Vec<Timestamp>,
-    /// What became of the last ones, the newest first.
+    /// What became of the last runs, the newest first.
     pub last_runs: Vec<OccurrenceView>,
-    /// What became of every instant so far; none of a row that nothing has adopted yet.
+    /// What became of every run so far; `null` for a row that no scheduler has seen yet.
     pub account: Option<Account>,
     /// The time of the answer.
     pub now: Timestamp,
-    /// What keeps prompts from being delivered.
+    /// What keeps prompts from being delivered: show it to the user.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub warning: Option<String>,
 }
 
 /// A schedule that was ended.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct CancelledSchedule {
-    /// `success`.
+    /// `success` if it was done.
     pub status: Success,
-    /// Its number.
+    /// The schedule's number.
     pub cancelled_id: i64,
     /// What was done, in words.
     pub message: String,
@@ -107,9 +112,9 @@ pub struct CancelledSchedule {
 /// A schedule that was paused.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct PausedSchedule {
-    /// `success`.
+    /// `success` if it was done.
     pub status: Success,
-    /// Its number.
+    /// The schedule's number.
     pub paused_id: i64,
     /// What was done, in words.
     pub message: String,
@@ -118,7 +123,7 @@ pub struct PausedSchedule {
 /// A page of what was changed.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct ChangeLog {
-    /// `success`.
+    /// `success` if it was done.
     pub status: Success,
     /// How many are on this page.
     pub count: usize,
@@ -129,29 +134,30 @@ pub struct ChangeLog {
 /// A schedule that runs again.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct ResumedSchedule {
-    /// `success`.
+    /// `success` if it was done.
     pub status: Success,
-    /// Its number.
+    /// The schedule's number.
     pub resumed_id: i64,
-    /// Its next run, in UTC; `null` if nothing is left of it.
+    /// The next run, in UTC; `null` if nothing is left of the schedule.
     pub next_run: Option<Timestamp>,
     /// What was done, in words.
     pub message: String,
     /// The time of the answer.
     pub now: Timestamp,
-    /// What keeps prompts from being delivered.
+    /// What keeps prompts from being delivered: show it to the user.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub warning: Option<String>,
 }
 
 /// One run by hand.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct QueuedRun {
-    /// `success`.
+    /// `success` if it was done.
     pub status: Success,
     /// The schedule's number.
     pub schedule_id: i64,
-    /// The run's own number, as history shows it.
+    /// The run's own number, under which the history shows it.
     pub occurrence_id: i64,
     /// Whether it waited already, since it was asked for before.
     pub existed: bool,
@@ -159,21 +165,22 @@ pub struct QueuedRun {
     pub message: String,
     /// The time of the answer.
     pub now: Timestamp,
-    /// What keeps prompts from being delivered.
+    /// What keeps prompts from being delivered: show it to the user.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub warning: Option<String>,
 }
 
 /// When something would run, if it were scheduled now.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct Previewed {
-    /// `success`.
+    /// `success` if it was done.
     pub status: Success,
     /// When it would run, in words.
     pub describes: String,
     /// The zone it was read in.
     pub timezone: String,
-    /// The runs.
+    /// The runs, each in UTC and in local time.
     pub runs: Vec<PreviewedRun>,
     /// The time of the answer.
     pub now: Timestamp,
@@ -191,20 +198,20 @@ pub struct PreviewedRun {
 /// What became of occurrences, the newest first.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct History {
-    /// `success`.
+    /// `success` if it was done.
     pub status: Success,
     /// How many are shown.
     pub count: usize,
-    /// The occurrences.
+    /// The deliveries.
     pub occurrences: Vec<OccurrenceView>,
 }
 
 /// Every agent of the Letta server.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct AgentsListed {
-    /// `success`.
+    /// `success` if it was done.
     pub status: Success,
-    /// The agents.
+    /// The agents, each with its id and name.
     pub agents: Vec<Agent>,
     /// How many there are.
     pub count: usize,
@@ -213,7 +220,7 @@ pub struct AgentsListed {
 /// Whether Letta answers and somebody delivers.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct Tested {
-    /// `success`.
+    /// `success` if it was done.
     pub status: Success,
     /// What was found, in words.
     pub message: String,
@@ -226,7 +233,7 @@ pub struct Tested {
     pub agent_count: Option<usize>,
     /// The database; `null` for an agent.
     pub database: Option<String>,
-    /// The schedulers that live on it.
+    /// The schedulers that deliver.
     pub schedulers: Vec<SchedulerView>,
     /// What needs somebody's attention; of its own schedules only, for an agent.
     pub incidents: Vec<Incident>,
@@ -234,8 +241,9 @@ pub struct Tested {
     pub notices: Option<OutboxStatus>,
     /// The time of the answer.
     pub now: Timestamp,
-    /// What keeps prompts from being delivered.
+    /// What keeps prompts from being delivered: show it to the user.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub warning: Option<String>,
 }
 
@@ -244,9 +252,11 @@ pub struct Tested {
 pub struct SchedulerView {
     /// Its owner id; only for the operator.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub owner: Option<String>,
     /// Its process; only for the operator.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub pid: Option<i64>,
     /// When it started.
     pub started_at: Timestamp,
@@ -259,7 +269,7 @@ pub struct SchedulerView {
 /// Whether all delivery is halted.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct Halted {
-    /// `success`.
+    /// `success` if it was done.
     pub status: Success,
     /// Whether it is.
     pub halted: bool,
@@ -276,7 +286,7 @@ pub struct Halted {
 /// The accounts of schedules, and their sum.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct Accounts {
-    /// `success`.
+    /// `success` if it was done.
     pub status: Success,
     /// How many are on this page.
     pub count: usize,
@@ -321,7 +331,7 @@ pub struct AccountSum {
 /// Who delivers, and what stands in the way. Letta is not asked.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct Overview {
-    /// `success`.
+    /// `success` if it was done.
     pub status: Success,
     /// Whether all delivery is halted.
     pub halted: bool,
@@ -339,15 +349,16 @@ pub struct Overview {
     pub notices: Option<OutboxStatus>,
     /// The time of the answer.
     pub now: Timestamp,
-    /// What keeps prompts from being delivered.
+    /// What keeps prompts from being delivered: show it to the user.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub warning: Option<String>,
 }
 
 /// A tool that Letta took.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct UploadedTool {
-    /// `success`.
+    /// `success` if it was done.
     pub status: Success,
     /// Its id in Letta.
     pub tool_id: String,

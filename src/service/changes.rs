@@ -1,8 +1,9 @@
 //! Looking at who changed what.
 
+use super::answers::{ChangeLog, Success};
 use super::{Service, not_found};
 use crate::error::Result;
-use crate::models::{Caller, Change, ChangeQuery};
+use crate::models::{Caller, ChangeQuery};
 
 impl Service {
     /// Who changed what, the newest first. To an agent only changes of schedules are told that were its
@@ -11,7 +12,7 @@ impl Service {
     /// # Errors
     /// [`crate::error::Code::ScheduleNotFound`] for an id of which nothing is known,
     /// [`crate::error::Code::NotPermitted`], and those of the database.
-    pub async fn changes(&self, asked: &ChangeQuery) -> Result<Vec<Change>> {
+    pub async fn changes(&self, asked: &ChangeQuery) -> Result<ChangeLog> {
         let _place = self.place_to_read().await;
         if let (Some(id), Some(_)) = (asked.schedule_id, self.caller.scope()) {
             self.find(id).await?;
@@ -39,6 +40,10 @@ impl Service {
                 change.key = None;
             }
         }
-        Ok(changes)
+        Ok(ChangeLog {
+            status: Success::Success,
+            count: changes.len(),
+            changes,
+        })
     }
 }

@@ -42,7 +42,7 @@ impl Diagnosis {
 
 /// What is usual where the schedulers of a database run.
 #[derive(Clone, Copy, Debug)]
-pub struct Usual {
+pub struct DeliveryProfile {
     /// How many prompts may be on their way at once.
     pub concurrency: usize,
     /// How long a turn may be silent.
@@ -51,9 +51,9 @@ pub struct Usual {
     pub orphaned_run_age: SignedDuration,
 }
 
-impl From<&Delivery> for Usual {
+impl From<&Delivery> for DeliveryProfile {
     fn from(delivery: &Delivery) -> Self {
-        Usual {
+        DeliveryProfile {
             concurrency: delivery.concurrency,
             idle_timeout: delivery.idle_timeout,
             orphaned_run_age: delivery.orphaned_run_age,
@@ -61,12 +61,12 @@ impl From<&Delivery> for Usual {
     }
 }
 
-impl From<usize> for Usual {
+impl From<usize> for DeliveryProfile {
     /// The usual settings, with this concurrency.
     fn from(concurrency: usize) -> Self {
-        Usual {
+        DeliveryProfile {
             concurrency,
-            ..Usual::from(&Delivery::default())
+            ..DeliveryProfile::from(&Delivery::default())
         }
     }
 }
@@ -97,8 +97,8 @@ impl Service {
     ///
     /// # Errors
     /// Those of a database that can't be read at all.
-    pub async fn diagnose(&self, usual: impl Into<Usual>) -> Result<Diagnosis> {
-        let usual = usual.into();
+    pub async fn diagnose(&self, profile: impl Into<DeliveryProfile>) -> Result<Diagnosis> {
+        let profile = profile.into();
         let mut findings = checks::file(&self.db).await;
         if findings.iter().any(|f| f.code == checks::DAMAGED) {
             // What else is read of a damaged file may be anything.
@@ -114,8 +114,8 @@ impl Service {
         findings.extend(self.schedules_checked().await?);
         let status = self.status().await?;
         findings.extend(checks::schedulers(self, &status).await?);
-        findings.extend(self.overdue_checked(&status, usual.concurrency).await?);
-        findings.extend(self.sending_checked(&usual).await?);
+        findings.extend(self.overdue_checked(&status, profile.concurrency).await?);
+        findings.extend(self.sending_checked(&profile).await?);
         findings.extend(checks::clock(&self.db, self.now()).await?);
         findings.extend(checks::letta(self, &status).await);
         findings.sort_by_key(|f| f.severity != Severity::Error);
@@ -145,12 +145,14 @@ impl Service {
 
     /// What is being sent for longer than any wait can explain. Before a run is told the answer may
     /// be silent, and then hold only signs of life; after that a turn has its own limit.
-    async fn sending_checked(&self, usual: &Usual) -> Result<Vec<Finding>> {
+    async fn sending_checked(&self, profile: &DeliveryProfile) -> Result<Vec<Finding>> {
         let long_ago = |time: SignedDuration| {
             let time = time.saturating_add(AROUND_A_TURN);
             self.now().checked_sub(time).unwrap_or(Timestamp::MIN)
         };
-        let silent = usual.idle_timeout.saturating_add(usual.orphaned_run_age);
+        let silent = profile
+            .idle_timeout
+            .saturating_add(profile.orphaned_run_age);
         let turn = SignedDuration::try_from(TURN).unwrap_or(SignedDuration::MAX);
         let stalled = self
             .db

@@ -23,7 +23,7 @@ impl Service {
     /// # Errors
     /// Those of [`Service::register`].
     pub async fn schedule_message(&self, asked: &Registration) -> Result<ScheduledMessage> {
-        let id = self.register(asked).await?.id;
+        let id = self.make_schedule(asked).await?.id;
         self.whole(self.find(id).await?).await
     }
 
@@ -100,7 +100,7 @@ impl Service {
         match self.cancel(message.schedule.id).await {
             // It ended a moment ago.
             Err(e) if e.code() == Code::ScheduleNotActive => Err(no_message(agent, id)),
-            other => other,
+            cancelled => cancelled.map(drop),
         }
     }
 

@@ -1,29 +1,33 @@
 //! Looking at schedules and at what became of them.
 
-use super::views::{Listing, OccurrenceView, ScheduleView};
+use uuid::Uuid;
+
+use super::answers::{History, Listed, Shown, Success};
+use super::views::{OccurrenceView, ScheduleView};
 use super::{Service, Status};
 use crate::error::{Code, Error, Result, call, field, message};
 use crate::limits;
 use crate::models::{
-    Account, AgentId, HistoryFilter, OpenOccurrence, PastOccurrence, PromptSchedule,
-    ScheduleFilter, State,
+    AgentId, HistoryFilter, OpenOccurrence, PastOccurrence, PromptSchedule, ScheduleFilter, State,
 };
 use crate::schedule::{remaining, timetable_of};
 
 /// How many coming and past runs are shown of one schedule.
 const SHOWN: usize = 5;
 
-/// One schedule, whole.
-#[derive(Clone, Debug, serde::Serialize)]
-pub struct ScheduleDetails {
-    /// The schedule.
-    pub schedule: ScheduleView,
-    /// Its next runs in UTC.
-    pub next_runs: Vec<jiff::Timestamp>,
-    /// What became of the last ones, the newest first.
-    pub last_runs: Vec<OccurrenceView>,
-    /// What became of every instant so far; none of a row that nothing has adopted yet.
-    pub account: Option<Account>,
+/// Which schedules are asked for.
+#[derive(Clone, Debug, Default)]
+pub struct ListQuery {
+    /// Only this agent's.
+    pub agent_id: Option<AgentId>,
+    /// Also those that are over or can't be read, and not only the active and the paused ones.
+    pub all: bool,
+    /// Whether long prompts are left whole.
+    pub full: bool,
+    /// At most so many.
+    pub limit: u32,
+    /// Leaving out so many at the beginning.
+    pub offset: u32,
 }
 
 /// Which occurrences are asked for.
@@ -44,19 +48,21 @@ pub struct HistoryQuery {
 }
 
 impl Service {
-    /// A page of schedules, by their next run. `full` leaves long prompts whole.
-    pub async fn list(
-        &self,
-        filter: &ScheduleFilter,
-        full: bool,
-        status: &Status,
-    ) -> Result<Listing> {
+    /// A page of schedules, by their next run.
+    ///
+    /// # Errors
+    /// [`Code::NotPermitted`], [`Code::TooLarge`], and those of the database.
+    pub async fn list(&self, asked: &ListQuery) -> Result<Listed> {
+        let status = self.status().await?;
         let _place = self.place_to_read().await;
         let filter = &ScheduleFilter {
-            agent_id: self.narrow(filter.agent_id.clone())?,
-            ..filter.clone()
+            agent_id: self.narrow(asked.agent_id.clone())?,
+            paused: true,
+            all: asked.all,
+            limit: Some(asked.limit),
+            offset: asked.offset,
         };
-        let schedules = match full {
+        let schedules = match asked.full {
             false => self.db.list_schedules_briefly(filter).await?,
             true => {
                 self.check_prompts(filter).await?;
@@ -67,18 +73,24 @@ impl Service {
         let broken = self.db.count_broken(filter.agent_id.as_ref()).await?;
         let open = self.db.list_open_occurrences().await?;
         let view = |s: PromptSchedule| {
-            let waiting_for = self.explain_wait(&s, &open, status);
+            let waiting_for = self.explain_wait(&s, &open, &status);
             let timetable = timetable_of(&s).ok();
-            let view = ScheduleView::new(s, &self.zone, timetable.as_ref(), full, self.now());
+            let view = ScheduleView::new(s, &self.zone, timetable.as_ref(), asked.full, self.now());
             ScheduleView {
                 waiting_for,
                 ..view
             }
         };
-        Ok(Listing {
-            schedules: schedules.into_iter().map(view).collect(),
+        let schedules: Vec<ScheduleView> = schedules.into_iter().map(view).collect();
+        Ok(Listed {
+            status: Success::Success,
+            count: schedules.len(),
             total,
             broken,
+            incidents: self.visible(&status.incidents).count(),
+            schedules,
+            now: self.now(),
+            warning: status.warning(),
         })
     }
 
@@ -106,11 +118,12 @@ impl Service {
     ///
     /// # Errors
     /// [`crate::error::Code::ScheduleNotFound`], and those of the database.
-    pub async fn show(&self, id: i64, status: &Status) -> Result<ScheduleDetails> {
+    pub async fn show(&self, id: i64) -> Result<Shown> {
+        let status = self.status().await?;
         let _place = self.place_to_read().await;
         let schedule = self.find(id).await?;
         let open = self.db.list_open_occurrences().await?;
-        let waiting_for = self.explain_wait(&schedule, &open, status);
+        let waiting_for = self.explain_wait(&schedule, &open, &status);
         let timetable = timetable_of(&schedule).ok();
         let left = remaining(&schedule)
             .and_then(|n| usize::try_from(n).ok())
@@ -137,14 +150,17 @@ impl Service {
             None => None,
         };
         let view = ScheduleView::new(schedule, &self.zone, timetable.as_ref(), true, self.now());
-        Ok(ScheduleDetails {
-            account,
+        Ok(Shown {
+            status: Success::Success,
             schedule: ScheduleView {
                 waiting_for,
                 ..view
             },
             next_runs,
             last_runs,
+            account,
+            now: self.now(),
+            warning: status.warning(),
         })
     }
 
@@ -153,16 +169,28 @@ impl Service {
     /// # Errors
     /// [`crate::error::Code::ScheduleNotFound`] for an id that does not exist, and those of the
     /// database.
-    pub async fn history(&self, asked: &HistoryQuery) -> Result<Vec<OccurrenceView>> {
+    pub async fn history(&self, asked: &HistoryQuery) -> Result<History> {
         let _place = self.place_to_read().await;
-        let uid = match asked.id {
-            // A row that nothing has adopted yet has no history.
+        let occurrences = match asked.id {
+            None => self.history_of(None, asked).await?,
             Some(id) => match self.find(id).await?.uid {
-                Some(uid) => Some(uid),
-                None => return Ok(Vec::new()),
+                Some(uid) => self.history_of(Some(uid), asked).await?,
+                // A row that nothing has adopted yet has no history.
+                None => Vec::new(),
             },
-            None => None,
         };
+        Ok(History {
+            status: Success::Success,
+            count: occurrences.len(),
+            occurrences,
+        })
+    }
+
+    async fn history_of(
+        &self,
+        uid: Option<Uuid>,
+        asked: &HistoryQuery,
+    ) -> Result<Vec<OccurrenceView>> {
         self.occurrences(&HistoryFilter {
             uid,
             agent_id: self.narrow(asked.agent_id.clone())?,

@@ -3,14 +3,14 @@
 use jiff::Timestamp;
 
 use super::Service;
+use super::answers::{Planned, Success};
 use super::budget::{allowance, check_fires};
+use super::planning::{When, plan};
 use super::views::show_local;
 use crate::error::{Code, Error, Result, call, field, fields, message, quoted};
 use crate::letta_client::RefusalKind;
-use crate::models::{
-    AgentId, CatchUp, NewSchedule, Payload, PingUrl, Plan, Policy, PromptSchedule, ScheduleType,
-};
-use crate::schedule::{Spec, Timetable, Zone, parse_time, remaining, timetable_of};
+use crate::models::{AgentId, CatchUp, NewSchedule, Payload, PingUrl, Policy, PromptSchedule};
+use crate::schedule::{Timetable, Zone, parse_time, remaining, timetable_of};
 
 /// What is said of naming a dead-man service: it would let an agent reach any server that this
 /// machine can reach.
@@ -18,30 +18,6 @@ pub(super) const PINGS: &str = "naming a dead-man service";
 
 /// How many of its runs an answer shows.
 const SHOWN_RUNS: usize = 3;
-
-/// When a prompt is wanted, as it was said.
-#[derive(Clone, Debug)]
-pub struct Wish {
-    /// The kind of time.
-    pub kind: ScheduleType,
-    /// The time, pattern or interval.
-    pub value: String,
-}
-
-/// When, with everything that bounds it, as it was said.
-#[derive(Clone, Debug)]
-pub struct When {
-    /// The time, pattern or interval.
-    pub wish: Wish,
-    /// The IANA zone; `None` for the configured one.
-    pub timezone: Option<String>,
-    /// The time before which it does not run.
-    pub start_at: Option<String>,
-    /// The last time at which it may run.
-    pub end_at: Option<String>,
-    /// How many instants it has in all.
-    pub max_repetitions: Option<i64>,
-}
 
 /// A schedule as a caller asks for it.
 #[derive(Clone, Debug)]
@@ -76,28 +52,18 @@ impl Registration {
 
 /// A schedule that exists now.
 #[derive(Clone, Debug)]
-pub struct Registered {
-    /// Its number.
-    pub id: i64,
+pub(super) struct Registered {
+    pub(super) id: i64,
     /// Whether it was there before, under the same name.
-    pub existed: bool,
+    pub(super) existed: bool,
     /// Whether this request made or changed anything of it.
-    pub changed: bool,
-    /// Its next run.
-    pub next_run: Timestamp,
+    pub(super) changed: bool,
+    pub(super) next_run: Timestamp,
     /// The runs that come next, that one included.
-    pub next_runs: Vec<Timestamp>,
-    /// Its zone.
-    pub zone: Zone,
+    pub(super) next_runs: Vec<Timestamp>,
+    pub(super) zone: Zone,
     /// When it runs, in words.
-    pub describes: String,
-}
-
-impl Registered {
-    /// A time on the clocks of its zone.
-    pub fn local(&self, time: Timestamp) -> String {
-        show_local(time, &self.zone)
-    }
+    pub(super) describes: String,
 }
 
 impl Service {
@@ -107,7 +73,42 @@ impl Service {
     /// # Errors
     /// One of the codes of bad input, [`Code::TooLarge`], [`Code::AgentUnknown`], [`Code::NameTaken`], or those of
     /// Letta and the database; then nothing was made.
-    pub async fn register(&self, asked: &Registration) -> Result<Registered> {
+    pub async fn register(&self, asked: &Registration) -> Result<Planned> {
+        let made = self.make_schedule(asked).await?;
+        let existed = Some(made.existed);
+        let message = match made.existed {
+            true => format!("This prompt was scheduled already, with ID {}", made.id),
+            false => format!("Prompt scheduled with ID {}", made.id),
+        };
+        Ok(Planned {
+            existed,
+            ..self.planned(made, message).await?
+        })
+    }
+
+    /// The answer about a schedule that was made or changed.
+    pub(super) async fn planned(&self, made: Registered, message: String) -> Result<Planned> {
+        Ok(Planned {
+            status: Success::Success,
+            id: made.id,
+            next_run: made.next_run,
+            message,
+            next_run_local: show_local(made.next_run, &made.zone),
+            timezone: made.zone.name().to_owned(),
+            describes: made.describes,
+            next_runs: made.next_runs,
+            existed: None,
+            changed: None,
+            now: self.now(),
+            warning: self.status().await?.warning(),
+        })
+    }
+
+    /// Makes a schedule, and leaves it to the caller what is told of it.
+    ///
+    /// # Errors
+    /// Those of [`Service::register`].
+    pub(super) async fn make_schedule(&self, asked: &Registration) -> Result<Registered> {
         self.check_size(asked)?;
         let now = self.now();
         let zone = match &asked.when.timezone {
@@ -308,87 +309,6 @@ pub(super) fn check_policy(policy: &Policy) -> Result<()> {
         ));
     }
     Ok(())
-}
-
-/// Reads and checks every part of the time.
-pub(super) fn plan(asked: &When, zone: &Zone, now: Timestamp) -> Result<(Plan, Timetable)> {
-    let Wish { kind, value } = &asked.wish;
-    let spec = Spec::parse(*kind, value, zone, now)?;
-    let time = |name: &'static str, text: &Option<String>| match text {
-        Some(text) => {
-            let read = parse_time(text, zone, now).map_err(|e| e.about(name));
-            read.map(Some)
-        }
-        None => Ok(None),
-    };
-    let start_at = time("start_at", &asked.start_at)?;
-    if let Some(start) = start_at {
-        if *kind == ScheduleType::Once {
-            return Err(Error::new(
-                Code::SpecConflict,
-                "a start was given for a prompt that is sent once: its time is its start, so \
-                 leave the start out",
-            )
-            .example(fields([("time", value.as_str())])));
-        }
-        if start <= now {
-            return Err(Error::new(
-                Code::TimePast,
-                message![
-                    field("start_at"),
-                    ": ",
-                    quoted(asked.start_at.as_deref().unwrap_or_default()),
-                    " is {start}, which has passed: it is now {now} (",
-                    show_local(now, zone),
-                    ")"
-                ],
-            ));
-        }
-    }
-    if *kind == ScheduleType::Once
-        && let Some(times) = asked.max_repetitions.filter(|n| *n > 1)
-    {
-        return Err(Error::new(
-            Code::SpecConflict,
-            format!(
-                "{times} repetitions were asked for of a prompt that is sent once: leave them \
-                 out, or give an interval or a pattern instead of the time"
-            ),
-        ));
-    }
-    let mut timetable = Timetable {
-        spec,
-        zone: zone.clone(),
-        anchor: start_at.unwrap_or(now),
-        end_at: None,
-    };
-    let Some(next_run) = timetable.first(now, start_at) else {
-        return Err(Error::new(
-            Code::CronNever,
-            format!("{value:?} never runs after its start; it is now {now}"),
-        ));
-    };
-    let end_at = time("end_at", &asked.end_at)?;
-    if let Some(end) = end_at
-        && end < next_run
-    {
-        return Err(Error::new(
-            Code::EndBeforeFirst,
-            format!("it would end at {end}, before its first run at {next_run}; it is now {now}"),
-        ));
-    }
-    timetable.end_at = end_at;
-    let plan = Plan {
-        schedule_type: *kind,
-        schedule_value: timetable.spec.to_stored(zone),
-        timezone: zone.name().to_owned(),
-        anchor: timetable.anchor,
-        next_run,
-        start_at,
-        end_at,
-        max_repetitions: asked.max_repetitions,
-    };
-    Ok((plan, timetable))
 }
 
 pub(super) fn registered(

@@ -4,16 +4,17 @@ use std::collections::HashSet;
 use std::path::PathBuf;
 
 use super::Service;
-use super::answers::{Overview, Success};
+use super::answers::{Overview, SchedulerView, Success, Tested};
 use crate::clock::ClockDoubt;
 use crate::error::Result;
 use crate::letta_client::ServerInfo;
 use crate::models::{
-    Backlog, Gauges, Halt, HeldTarget, Incident, OutboxStatus, RunningScheduler, State,
+    AgentId, Backlog, Caller, Gauges, Halt, HeldTarget, Incident, OutboxStatus, RunningScheduler,
+    State,
 };
 
 /// What an agent is told of why nothing is delivered.
-pub(super) const ON_HOLD: &str = "deliveries are on hold for now";
+const ON_HOLD: &str = "deliveries are on hold for now";
 
 /// Who delivers, and what stands in the way.
 #[derive(Clone, Debug)]
@@ -126,6 +127,33 @@ impl Service {
         })
     }
 
+    /// Whether Letta answers and somebody delivers.
+    ///
+    /// # Errors
+    /// Those of Letta.
+    pub async fn test(&self) -> Result<Tested> {
+        let server = self.check_letta().await?;
+        let status = self.status().await?;
+        let is_ours = self.caller.scope().is_none();
+        let agent_count = match is_ours {
+            true => self.letta.list_agents().await.ok().map(|a| a.len()),
+            false => None,
+        };
+        Ok(Tested {
+            status: Success::Success,
+            message: "Connection to Letta server successful".to_owned(),
+            letta_url: self.letta.address(),
+            letta_version: server.version,
+            agent_count,
+            database: is_ours.then(|| status.database.display().to_string()),
+            schedulers: self.visible_schedulers(&status),
+            incidents: self.visible(&status.incidents).cloned().collect(),
+            notices: is_ours.then(|| status.outbox.clone()),
+            now: self.now(),
+            warning: status.warning(),
+        })
+    }
+
     /// The same as an answer, as far as the caller may know it.
     pub async fn overview(&self) -> Result<Overview> {
         let status = self.status().await?;
@@ -148,6 +176,29 @@ impl Service {
             now: self.now(),
             warning,
         })
+    }
+
+    /// The schedulers, without what is the operator's alone.
+    fn visible_schedulers(&self, status: &Status) -> Vec<SchedulerView> {
+        let is_operator = self.caller == Caller::Operator;
+        let view = |s: &RunningScheduler| SchedulerView {
+            owner: is_operator.then(|| s.owner.to_string()),
+            pid: is_operator.then_some(s.pid),
+            started_at: s.started_at,
+            heartbeat_at: s.heartbeat_at,
+            holding: match is_operator {
+                true => s.holding.clone(),
+                false => s.holding.as_ref().map(|_| ON_HOLD.to_owned()),
+            },
+        };
+        status.schedulers.iter().map(view).collect()
+    }
+
+    /// Those incidents that the caller may know of.
+    pub(super) fn visible<'a>(&'a self, all: &'a [Incident]) -> impl Iterator<Item = &'a Incident> {
+        let scope = self.caller.scope().map(AgentId::as_str);
+        all.iter()
+            .filter(move |i| scope.is_none_or(|own| i.agent_id.as_deref() == Some(own)))
     }
 
     /// The schedulers that live on this database.

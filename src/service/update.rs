@@ -3,8 +3,10 @@
 
 use jiff::Timestamp;
 
+use super::answers::Planned;
 use super::budget::{check_fires, most_schedules};
-use super::register::{PINGS, Registered, When, Wish, check_policy, is_meant, plan, registered};
+use super::planning::{When, Wish, plan};
+use super::register::{PINGS, Registered, check_policy, is_meant, registered};
 use super::{Service, not_found, not_live};
 use crate::error::{Code, Error, Result, call, fields};
 use crate::models::{
@@ -110,7 +112,7 @@ impl Service {
     /// # Errors
     /// [`Code::ScheduleNotFound`], [`Code::ScheduleNotActive`], [`Code::Usage`] if nothing is to be
     /// changed, and those of registering; then nothing has changed.
-    pub async fn update(&self, id: i64, changes: &Changes) -> Result<Registered> {
+    pub async fn update(&self, id: i64, changes: &Changes) -> Result<Planned> {
         let seen = self.find(id).await?;
         refuse_ended(&seen)?;
         if changes.is_empty() {
@@ -138,7 +140,16 @@ impl Service {
         let decide =
             move |schedule: &PromptSchedule| service.decide_update(schedule, &changes, now);
         let updated = self.db.change_schedule(id, decide, now).await?;
-        updated.ok_or_else(|| not_found(id))
+        let updated = updated.ok_or_else(|| not_found(id))?;
+        let changed = Some(updated.changed);
+        let message = match updated.changed {
+            true => format!("Schedule {id} updated"),
+            false => format!("Schedule {id} is like this already: nothing was changed"),
+        };
+        Ok(Planned {
+            changed,
+            ..self.planned(updated, message).await?
+        })
     }
 
     /// What is to be written of a change, and what is answered.
@@ -154,7 +165,7 @@ impl Service {
         let next_run = schedule.next_run.ok_or_else(unreadable)?;
         let (plan, timetable) = match time {
             _ if time.moves() => {
-                let (plan, timetable) = self.plan_anew(schedule, changes, &time, now)?;
+                let (plan, timetable) = self.replan(schedule, changes, &time, now)?;
                 (Some(plan), timetable)
             }
             _ if time.is_any() => {
@@ -200,7 +211,7 @@ impl Service {
 
     /// The plan after a change of its time: everything that was not given stays, and it is counted
     /// from now.
-    fn plan_anew(
+    fn replan(
         &self,
         schedule: &PromptSchedule,
         changes: &Changes,

@@ -11,17 +11,6 @@ use crate::schedule::{Timetable, Zone};
 
 use crate::limits::LISTED_PROMPT as PROMPT_EXCERPT;
 
-/// A page of schedules.
-#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
-pub struct Listing {
-    /// The schedules.
-    pub schedules: Vec<ScheduleView>,
-    /// How many there are in all.
-    pub total: i64,
-    /// How many of the agent's schedules can't be read and therefore don't run.
-    pub broken: i64,
-}
-
 /// A schedule as it is shown. Times are UTC unless they are called local.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct ScheduleView {

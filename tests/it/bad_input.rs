@@ -32,7 +32,7 @@ const REGISTRATIONS: &[(&[&str], &str, &str)] = &[
     (
         &["--time", "2026-02-30"],
         "time_invalid",
-        "no calendar has this date",
+        "check the month and the day",
     ),
     (
         &["--time", "2099-01-01 25:00"],

@@ -50,7 +50,7 @@ async fn asking_again_for_a_named_schedule_costs_no_budget() {
     };
     for existed in [false, true, true, true] {
         let made = world.service.register(&named).await.unwrap();
-        assert_eq!(made.existed, existed);
+        assert_eq!(made.existed, Some(existed));
     }
 }
 
@@ -139,7 +139,7 @@ async fn an_agent_may_register_so_often_in_a_day_also_what_it_cancels_at_once() 
     let refused = world.service.register(&asked).await.unwrap_err();
     assert_eq!(refused.code(), Code::BudgetExceeded);
     assert!(
-        refused.to_string().contains("cancelled among them"),
+        refused.to_string().contains("including cancelled ones"),
         "{refused}"
     );
     operator.register(&asked).await.unwrap();

@@ -101,7 +101,7 @@ async fn a_disk_that_fails_while_running_loses_nothing_is_told_and_recovered_fro
         pause().await;
     }
     let log = daemon.log();
-    assert!(log.contains("it is tried again until it works"), "{log}");
+    assert!(log.contains("retrying until it works"), "{log}");
     let agent = due.as_str();
     let refused = program.run(&[
         "register",
@@ -137,7 +137,7 @@ async fn a_disk_that_fails_while_running_loses_nothing_is_told_and_recovered_fro
     let log = daemon.stop();
     assert!(log.contains("the database works again"), "{log}");
     assert_eq!(
-        log.matches("it is tried again until it works").count(),
+        log.matches("retrying until it works").count(),
         1,
         "said once: {log}"
     );

@@ -45,7 +45,7 @@ fn built(code: Code) -> Error {
         ),
         Code::IdempotencyConflict => Error::new(
             code,
-            "the Idempotency-Key \"k\" came with another request within the last day",
+            "the Idempotency-Key \"k\" was used for a different request in the last day",
         )
         .example(shell(
             "Idempotency-Key: 0b6c1f0e-7d1c-4c1b-9b5e-2f6f0f0a4c11",

@@ -144,7 +144,7 @@ const ASKED: [&str; 28] = [
     "lock_owner",
     "next_due",
     "note_doubt",
-    "plan_anew",
+    "replan",
     "prune",
     "pull_forward",
     "readopt",

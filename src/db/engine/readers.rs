@@ -1,5 +1,5 @@
-//! Connections that only read, each with a thread of its own: no page makes a claim wait. They are
-//! opened when they are first needed, so that a short command pays for one at most.
+//! Connections that only read, each with a thread of its own, so that no page delays a claim. They
+//! are opened when first needed, so that a short command opens at most one.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -11,10 +11,10 @@ use rusqlite::Connection;
 use super::job::{End, Ran, Waiting, run, statement};
 use crate::db::sql;
 
-/// How many read at once.
+/// How many there are at most.
 const MOST: usize = 2;
 
-/// How a connection is opened.
+/// Opens a connection.
 type Open = Box<dyn Fn() -> sql::Result<Connection> + Send + Sync>;
 
 /// The readers of one file.
@@ -28,7 +28,7 @@ pub(super) struct Readers {
 struct State {
     waiting: VecDeque<Box<dyn Waiting>>,
     threads: Vec<JoinHandle<()>>,
-    /// How many threads wait for a job.
+    /// How many threads are waiting for a job.
     idle: usize,
     is_closed: bool,
 }
@@ -40,7 +40,7 @@ impl fmt::Debug for Readers {
 }
 
 impl Readers {
-    /// Readers whose connections are opened like this.
+    /// Readers whose connections are opened by this function.
     pub(super) fn new(open: Open) -> Arc<Self> {
         Arc::new(Readers {
             open,
@@ -49,7 +49,7 @@ impl Readers {
         })
     }
 
-    /// Hands a job to whoever is free first. `false` if they have ended.
+    /// Hands a job to the first free reader. `false` if they have stopped.
     pub(super) fn add(self: &Arc<Self>, job: Box<dyn Waiting>) -> bool {
         let mut state = self.state();
         if state.is_closed {
@@ -61,7 +61,7 @@ impl Readers {
             let thread = std::thread::Builder::new().name("reads".to_owned());
             match thread.spawn(move || readers.work()) {
                 Ok(thread) => state.threads.push(thread),
-                // Those that there are do it.
+                // The existing ones do it.
                 Err(e) => tracing::warn!("a thread for reading could not be started: {e}"),
             }
             if state.threads.is_empty() {
@@ -74,13 +74,13 @@ impl Readers {
         true
     }
 
-    /// Ends the threads once what waits is done.
+    /// Stops the threads when all waiting jobs are done.
     pub(super) fn close(&self) {
         self.state().is_closed = true;
         self.changed.notify_all();
     }
 
-    /// The threads, to be waited for.
+    /// The threads, to wait for.
     pub(super) fn take_threads(&self) -> Vec<JoinHandle<()>> {
         std::mem::take(&mut self.state().threads)
     }
@@ -95,7 +95,7 @@ impl Readers {
         }
     }
 
-    /// The next job, once there is one; `None` if there will be none.
+    /// Waits for the next job; `None` if there will be no more.
     fn next(&self) -> Option<Box<dyn Waiting>> {
         let mut state = self.state();
         loop {
@@ -112,16 +112,16 @@ impl Readers {
         }
     }
 
-    /// A panic elsewhere leaves it whole.
+    /// A panic elsewhere leaves the state intact.
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// After so many steps of SQLite it is looked whether anybody still waits for a reading.
+/// How many steps of SQLite pass between checks whether the caller of a read is still waiting.
 const STEPS: i32 = 10_000;
 
-/// Reads in one snapshot, and answers.
+/// Runs a job in one snapshot, and answers.
 pub(super) fn read(connection: &Connection, mut job: Box<dyn Waiting>) {
     if !job.is_wanted() {
         return;

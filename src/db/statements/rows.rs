@@ -1,33 +1,18 @@
 //! Reading rows. The columns that other programs write are read leniently: whatever stands in
 //! them, no row stops another from being read.
 
-use jiff::{SignedDuration, Timestamp};
+mod policy;
+mod schedule;
+
+use jiff::Timestamp;
 use uuid::Uuid;
 
 use crate::db::sql::{self, Row};
-use crate::models::{
-    CatchUp, EnvelopeStyle, Lane, Lifecycle, Occurrence, PingUrl, Policy, PromptSchedule, State,
-    Trigger, Turn, UnreadableOccurrence,
-};
+use crate::models::{Lane, Occurrence, State, Trigger, Turn, UnreadableOccurrence};
 use crate::schedule::read_stored_time;
 
-/// The columns of `schedules` in the order of [`PromptSchedule`].
-macro_rules! schedule_columns {
-    () => {
-        schedule_columns!("prompt_text")
-    };
-    ($prompt:literal) => {
-        concat!(
-            "id, agent_id, ",
-            $prompt,
-            ", schedule_type, schedule_value, next_run, created_at, active, last_run, uid, name, \
-             timezone, anchor, start_at, end_at, max_repetitions, repetitions, lifecycle, \
-             broken_reason, paused_at, pause_note, catch_up, grace, pause_on_failure, envelope, \
-             max_age, ping_url, payload"
-        )
-    };
-}
-pub(in crate::db) use schedule_columns;
+pub(in crate::db) use policy::{bind_policy, policy_assignments, policy_columns, policy_places};
+pub(in crate::db) use schedule::{ping_url, schedule, schedule_columns};
 
 /// The columns of `occurrences` in the order of [`Occurrence`].
 macro_rules! occurrence_columns {
@@ -138,59 +123,6 @@ pub(in crate::db) fn read_each<T>(
 ) -> Vec<Result<T, UnreadableOccurrence>> {
     let read = |row| read(row).map_err(|e| why_unreadable(row, &e));
     rows.iter().map(read).collect()
-}
-
-/// A schedule. Its `lifecycle` is what the adoption will make of it where it has none yet.
-pub(in crate::db) fn schedule(row: &Row) -> sql::Result<PromptSchedule> {
-    let active = flag(row, "active");
-    let lifecycle = match text(row, "lifecycle").and_then(|l| Lifecycle::from_word(&l)) {
-        Some(stored) if (stored == Lifecycle::Active) == active => stored,
-        _ if active => Lifecycle::Active,
-        _ => Lifecycle::Cancelled,
-    };
-    Ok(PromptSchedule {
-        id: row.get("id")?,
-        agent_id: text(row, "agent_id").unwrap_or_default(),
-        prompt_text: text(row, "prompt_text").unwrap_or_default(),
-        schedule_type: text(row, "schedule_type").unwrap_or_default(),
-        schedule_value: text(row, "schedule_value").unwrap_or_default(),
-        next_run: lenient_time(row, "next_run"),
-        created_at: lenient_time(row, "created_at"),
-        active,
-        last_run: lenient_time(row, "last_run"),
-        uid: text(row, "uid").and_then(|u| u.parse().ok()),
-        name: text(row, "name"),
-        timezone: text(row, "timezone"),
-        anchor: lenient_time(row, "anchor"),
-        start_at: lenient_time(row, "start_at"),
-        end_at: lenient_time(row, "end_at"),
-        max_repetitions: number(row, "max_repetitions"),
-        repetitions: number(row, "repetitions").unwrap_or(0),
-        lifecycle,
-        broken_reason: text(row, "broken_reason"),
-        paused_at: lenient_time(row, "paused_at"),
-        pause_note: text(row, "pause_note"),
-        policy: policy(row),
-        ping_url: ping_url(row),
-        payload: text(row, "payload"),
-    })
-}
-
-/// Where to ping; nowhere where that can't be read.
-pub(in crate::db) fn ping_url(row: &Row) -> Option<PingUrl> {
-    text(row, "ping_url").and_then(|url| PingUrl::parse(&url).ok())
-}
-
-/// A policy; what can't be read of it is the default.
-fn policy(row: &Row) -> Policy {
-    let seconds = |column| number(row, column).map(SignedDuration::from_secs);
-    Policy {
-        catch_up: text(row, "catch_up").and_then(|w| CatchUp::from_word(&w)),
-        grace: seconds("grace"),
-        pause_on_failure: number(row, "pause_on_failure"),
-        envelope: text(row, "envelope").and_then(|w| EnvelopeStyle::from_word(&w)),
-        max_age: seconds("max_age"),
-    }
 }
 
 /// An occurrence. What says which one it is and where it stands must be readable.

@@ -3,18 +3,17 @@
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use super::rows::{self, schedule_columns};
+use super::rows::{self, policy_columns, policy_places, schedule_columns};
 use crate::db::sql::{self, Tx, statement};
 use crate::db::time::{DbTime, optional};
 use crate::models::{
-    AgentId, CatchUp, EnvelopeStyle, Lifecycle, NewSchedule, PingUrl, Plan, PromptSchedule,
-    ScheduleFilter,
+    AgentId, Lifecycle, NewSchedule, PingUrl, Plan, PromptSchedule, ScheduleFilter,
 };
 
 /// The text of a change of schedules that is ours: what is set, and where. It raises `row_version`,
 /// by which another program's changes are told from ours.
 macro_rules! change_schedule {
-    ($set:literal, $rest:literal) => {
+    ($set:expr, $rest:literal) => {
         concat!(
             "UPDATE schedules SET row_version = row_version + 1, ",
             $set,
@@ -196,14 +195,17 @@ pub(in crate::db) fn insert(
     payload: Option<&str>,
     now: Timestamp,
 ) -> sql::Result<i64> {
-    let (plan, policy) = (&new.plan, &new.policy);
-    statement!(
+    let plan = &new.plan;
+    let insert = statement!(
         "INSERT INTO schedules (agent_id, prompt_text, schedule_type, schedule_value, next_run, \
          created_at, active, uid, name, timezone, anchor, start_at, end_at, max_repetitions, \
-         lifecycle, planned_next_run, row_version, touched, catch_up, grace, pause_on_failure, \
-         envelope, max_age, ping_url, payload) \
+         lifecycle, planned_next_run, row_version, touched, ping_url, payload, ",
+        policy_columns!(),
+        ") \
          VALUES ($1, $2, $3, $4, $5, $6, 1, $7, $8, $9, $10, $11, $12, $13, 'active', $5, 1, 0, \
-                 $14, $15, $16, $17, $18, $19, $20) \
+                 $14, $15, ",
+        policy_places!(),
+        ") \
          RETURNING id"
     )
     .bind(new.agent_id.as_str())
@@ -219,14 +221,9 @@ pub(in crate::db) fn insert(
     .bind(optional(plan.start_at))
     .bind(optional(plan.end_at))
     .bind(plan.max_repetitions)
-    .bind(policy.catch_up.map(CatchUp::as_str))
-    .bind(policy.grace.map(|d| d.as_secs()))
-    .bind(policy.pause_on_failure)
-    .bind(policy.envelope.map(EnvelopeStyle::as_str))
-    .bind(policy.max_age.map(|d| d.as_secs()))
     .bind(new.ping_url.as_ref().map(PingUrl::as_str))
-    .bind(payload)
-    .one(tx)
+    .bind(payload);
+    rows::bind_policy(insert, &new.policy).one(tx)
 }
 
 /// Writes a schedule's instants and where it stands; every part of the row is ours after it.

@@ -1,8 +1,9 @@
 //! Changes of what a schedule is.
 
+use super::rows::{self, policy_assignments};
 use super::schedules::change_schedule;
 use crate::db::sql::{self, Tx, statement};
-use crate::models::{AgentId, CatchUp, EnvelopeStyle, PingUrl, Policy};
+use crate::models::{AgentId, PingUrl, Policy};
 
 /// Writes another agent, prompt or name; `None` leaves what there is. With another prompt a request
 /// of its own is gone.
@@ -41,16 +42,7 @@ pub(in crate::db) fn write_ping_url(
 
 /// Writes how a schedule is delivered.
 pub(in crate::db) fn write_policy(tx: &Tx<'_>, id: i64, policy: &Policy) -> sql::Result<()> {
-    statement!(change_schedule!(
-        "catch_up = $2, grace = $3, pause_on_failure = $4, envelope = $5, max_age = $6",
-        " WHERE id = $1"
-    ))
-    .bind(id)
-    .bind(policy.catch_up.map(CatchUp::as_str))
-    .bind(policy.grace.map(|d| d.as_secs()))
-    .bind(policy.pause_on_failure)
-    .bind(policy.envelope.map(EnvelopeStyle::as_str))
-    .bind(policy.max_age.map(|d| d.as_secs()))
-    .execute(tx)?;
+    let update = statement!(change_schedule!(policy_assignments!(), " WHERE id = $1")).bind(id);
+    rows::bind_policy(update, policy).execute(tx)?;
     Ok(())
 }

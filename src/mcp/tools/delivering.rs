@@ -4,144 +4,122 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::parameters::*;
 use crate::error::{Code, Error, Example, Result};
+use crate::mcp::answers::{Shape, key, nullable};
 use crate::mcp::call::{Backend, Call};
-use crate::mcp::definition::{Definition, Effect, Shape, field, nullable};
+use crate::mcp::definition::{Definition, Work};
+use crate::operations::definition::Effect;
 use crate::operations::field::takes;
-use crate::operations::fields::{INTERVAL, LIMIT, LOOP};
-use crate::operations::{LIST, TEST as TEST_LETTA, Values};
+use crate::operations::fields::{CLOCK, INTERVAL, LIMIT, LOOP};
+use crate::operations::{LIST, TEST, Values};
 
 /// How long a call waits for what it delivers: clients give up after a minute, and turns are long.
 pub(crate) const LONGEST_WAIT: Duration = Duration::from_secs(25);
 
-pub(super) const TEST: Definition = Definition {
-    name: "promptyoself_test",
-    title: "Test the connection to Letta",
-    description: "Check that Letta answers and that a scheduler is delivering, and show what needs \
-        somebody's attention. Example: {}",
-    parameters: CLOCK,
-    answers: &[
-        STATUS,
-        MESSAGE,
-        field("letta_url", Shape::Text, "Where Letta is"),
-        nullable("letta_version", Shape::Text, "Letta's version"),
-        nullable(
-            "agent_count",
-            Shape::Whole,
-            "How many agents Letta has; null for an agent",
-        ),
-        nullable("database", Shape::Text, "The database; null for an agent"),
-        field("schedulers", Shape::Objects, "The schedulers that deliver"),
-        field(
-            "incidents",
-            Shape::Objects,
-            "What needs somebody's attention",
-        ),
-        nullable(
-            "notices",
-            Shape::Object,
-            "Notices to the operator; null for an agent",
-        ),
-        NOW,
-        NOW_LOCAL,
-        ZONE,
-        WARNING,
-    ],
-    effect: Effect::Reads,
-    is_operators: false,
-    carry_out: |call| Box::pin(call.ask(&TEST_LETTA)),
-};
+/// Those of this file.
+pub(super) fn tools() -> Vec<Definition> {
+    vec![executor_status_tool(), execute_tool(), health_tool()]
+}
 
-pub(super) const EXECUTOR_STATUS: Definition = Definition {
-    name: "promptyoself_executor_status",
-    title: "Show whether prompts are being delivered",
-    description: "Show whether a scheduler is running, so that what is scheduled is delivered by itself, \
-        and if not, why. Example: {}",
-    parameters: CLOCK,
-    answers: &[
-        field("status", Shape::Text, "\"ok\""),
-        field("running", Shape::Truth, "Whether a scheduler is running"),
-        nullable(
-            "interval",
-            Shape::Whole,
-            "null: nothing is polled for, each prompt is sent at its own time",
-        ),
-        field("schedulers", Shape::Objects, "The schedulers that run"),
-        NOW,
-        NOW_LOCAL,
-        ZONE,
-        WARNING,
-    ],
-    effect: Effect::Reads,
-    is_operators: false,
-    carry_out: |call| Box::pin(executor_status(call)),
-};
+fn executor_status_tool() -> Definition {
+    Definition {
+        name: "promptyoself_executor_status",
+        title: "Show whether prompts are being delivered",
+        description: "Show whether a scheduler is running, so that what is scheduled is delivered \
+                by itself, and if not, why. Example: {}"
+            .to_owned(),
+        parameters: vec![takes(&CLOCK)],
+        answers: vec![
+            key("status", Shape::Text, "\"ok\""),
+            key("running", Shape::Truth, "Whether a scheduler is running"),
+            nullable(
+                "interval",
+                Shape::Whole,
+                "null: nothing is polled for, each prompt is sent at its own time",
+            ),
+            key("schedulers", Shape::Objects, "The schedulers that run"),
+            key(
+                "warning",
+                Shape::Text,
+                "What keeps prompts from being delivered: show it to the user",
+            ),
+        ],
+        effect: Effect::Reads,
+        is_operators: false,
+        work: Work::Own(|call| Box::pin(executor_status(call))),
+    }
+}
 
-pub(super) const EXECUTE: Definition = Definition {
-    name: "promptyoself_execute",
-    title: "Deliver what is due now",
-    description: "Deliver every prompt that is due now, in one pass, and say what became of each. This is \
-        not needed where a scheduler runs: promptyoself_executor_status says whether one does. It never \
-        loops. For the operator. Example: {}",
-    parameters: &[&[takes(&LOOP), takes(&INTERVAL)]],
-    answers: &[
-        STATUS,
-        MESSAGE,
-        field(
-            "executed",
-            Shape::Objects,
-            "What became of each prompt that was tried",
-        ),
-        field("note", Shape::Text, "What was asked for and not done"),
-        NOW,
-        NOW_LOCAL,
-        ZONE,
-        WARNING,
-    ],
-    effect: Effect::Acts,
-    is_operators: true,
-    carry_out: |call| Box::pin(execute(call)),
-};
+fn execute_tool() -> Definition {
+    Definition {
+        name: "promptyoself_execute",
+        title: "Deliver what is due now",
+        description: "Deliver every prompt that is due now, in one pass, and say what became of \
+                each. This is not needed where a scheduler runs: \
+                promptyoself_executor_status says whether one does. It never loops. Only for \
+                the operator. Example: {}"
+            .to_owned(),
+        parameters: vec![takes(&LOOP), takes(&INTERVAL)],
+        answers: vec![
+            key("status", Shape::Text, "\"success\" if it was done"),
+            key("message", Shape::Text, "What was done, in words"),
+            key(
+                "executed",
+                Shape::Objects,
+                "What became of each prompt that was tried",
+            ),
+            key("note", Shape::Text, "What was asked for and not done"),
+            key(
+                "warning",
+                Shape::Text,
+                "What keeps prompts from being delivered: show it to the user",
+            ),
+        ],
+        effect: Effect::Acts,
+        is_operators: true,
+        work: Work::Own(|call| Box::pin(execute(call))),
+    }
+}
 
-pub(super) const HEALTH: Definition = Definition {
-    name: "health",
-    title: "Health of this server",
-    description: "Show that this server answers, what it is configured to speak to, and what time it is \
-        there. It asks neither Letta nor the database: promptyoself_test does. Example: {}",
-    parameters: CLOCK,
-    answers: &[
-        field("status", Shape::Text, "\"healthy\""),
-        field("version", Shape::Text, "The version of promptyoself"),
-        field("letta_base_url", Shape::Text, "Where Letta is"),
-        nullable(
-            "db",
-            Shape::Text,
-            "The database; null for an agent, or if it is elsewhere",
-        ),
-        field(
-            "auth_set",
-            Shape::Truth,
-            "Whether a key or password for Letta is set",
-        ),
-        field(
-            "executor_autostart",
-            Shape::Truth,
-            "Whether a server over stdio delivers when nobody else does",
-        ),
-        nullable(
-            "executor_interval",
-            Shape::Whole,
-            "null: nothing is polled for",
-        ),
-        NOW,
-        NOW_LOCAL,
-        ZONE,
-    ],
-    effect: Effect::Reads,
-    is_operators: false,
-    carry_out: |call| Box::pin(health(call)),
-};
+fn health_tool() -> Definition {
+    Definition {
+        name: "health",
+        title: "Health of this server",
+        description: "Show that this server answers, what it is configured to speak to, and what \
+                time it is there. It asks neither Letta nor the database: promptyoself_test \
+                does. Example: {}"
+            .to_owned(),
+        parameters: vec![takes(&CLOCK)],
+        answers: vec![
+            key("status", Shape::Text, "\"healthy\""),
+            key("version", Shape::Text, "The version of promptyoself"),
+            key("letta_base_url", Shape::Text, "Where Letta is"),
+            nullable(
+                "db",
+                Shape::Text,
+                "The database; null for an agent, or if it is elsewhere",
+            ),
+            key(
+                "auth_set",
+                Shape::Truth,
+                "Whether a key or password for Letta is set",
+            ),
+            key(
+                "executor_autostart",
+                Shape::Truth,
+                "Whether a server over stdio delivers when nobody else does",
+            ),
+            nullable(
+                "executor_interval",
+                Shape::Whole,
+                "null: nothing is polled for",
+            ),
+        ],
+        effect: Effect::Reads,
+        is_operators: false,
+        work: Work::Own(|call| Box::pin(health(call))),
+    }
+}
 
 async fn executor_status(call: &Call) -> Result<Value> {
     let nothing = Values::default();
@@ -159,7 +137,7 @@ async fn executor_status(call: &Call) -> Result<Value> {
                 status.warning(),
             )
         }
-        Backend::Elsewhere(operations) => match operations.ask(&TEST_LETTA, &nothing).await {
+        Backend::Elsewhere(operations) => match operations.ask(&TEST, &nothing).await {
             Ok(tested) => {
                 let running = tested["schedulers"]
                     .as_array()

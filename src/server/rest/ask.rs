@@ -13,7 +13,7 @@ use crate::api::BASE;
 use crate::error::{Code, Error, call, message, operation, quoted};
 use crate::operations::definition::{Body, Operation};
 use crate::operations::fields::{ID, LIMIT};
-use crate::operations::{self, Ask, Values, reading, strict};
+use crate::operations::{Ask, Offer, Values, reading, strict};
 use crate::server::App;
 use crate::server::scoped::Scoped;
 use crate::service::Service;
@@ -22,10 +22,10 @@ use crate::web::Problem;
 /// How much a page holds where nothing is said.
 const USUAL_PAGE: u32 = 100;
 
-/// The routes of all operations.
-pub(super) fn router() -> Router<App> {
+/// The routes of operations.
+pub(super) fn router(offer: Offer) -> Router<App> {
     let mut router = Router::new();
-    for operation in operations::ALL {
+    for operation in offer {
         let route = &operation.route;
         let handler = async move |Scoped(service): Scoped, request: Request| {
             answer(operation, service, request).await
@@ -61,7 +61,7 @@ async fn answer(
 
 /// What a request says.
 async fn read(operation: &'static Operation, mut request: Request) -> Result<Values, Problem> {
-    let id = match operation.route.path.contains("{id}") {
+    let id = match operation.route.has_id() {
         true => Some(read_id(&mut request).await?),
         false => None,
     };
@@ -101,7 +101,11 @@ async fn read_id(request: &mut Request) -> Result<i64, Problem> {
         Err(_) => String::new(),
     };
     let plain = text.bytes().all(|b| b.is_ascii_digit());
-    match text.parse().ok().filter(|id| plain && *id >= 1) {
+    match text
+        .parse()
+        .ok()
+        .filter(|id| plain && ID.kind.numbers().contains(id))
+    {
         Some(id) => Ok(id),
         None => {
             let text: String = text.chars().take(80).collect();

@@ -69,7 +69,7 @@ async fn a_redirect_in_circles_is_told_at_once() {
     let Came::Question(Err(text)) = came else {
         panic!()
     };
-    assert!(text.contains("goes round in circles"), "{text}");
+    assert!(text.contains("has a redirect loop"), "{text}");
     assert_eq!(raw.asked().len(), 1);
 }
 

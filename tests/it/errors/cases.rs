@@ -241,7 +241,7 @@ pub async fn case(code: Code, world: &World) -> Option<Case> {
             let hour_ago = Clock::system().now() - SignedDuration::from_hours(1);
             world.letta.set_clock(Clock::manual(hour_ago));
             call(&["execute"])
-                .says("which may be wrong")
+                .says("and may be wrong")
                 .says("nothing was sent")
                 .put_right(|world| world.letta.set_clock(Clock::system()))
         }

@@ -182,6 +182,7 @@ async fn an_interval_does_not_drift_however_late_it_is_looked_at() {
         .await
         .unwrap();
     let intended: Vec<String> = history
+        .occurrences
         .iter()
         .rev()
         .map(|o| o.intended_at.to_string())

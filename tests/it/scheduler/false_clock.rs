@@ -336,7 +336,7 @@ async fn no_time_of_the_database_is_left_in_the_future_by_a_false_clock() {
         )
         .await;
     set(&world, -YEARS);
-    service.db.plan_anew(world.now()).await.unwrap().unwrap();
+    service.db.replan(world.now()).await.unwrap().unwrap();
     // What lies in the future by right: wishes and what is planned, and how long a channel is wanted.
     const FUTURE: [&str; 11] = [
         "next_run",

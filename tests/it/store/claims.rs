@@ -254,10 +254,10 @@ async fn of_many_runs_by_hand_at_once_one_waits_for_all() {
             service.run(id).await.unwrap()
         });
         let queued = queued.await;
-        let new = queued.iter().filter(|(_, existed)| !existed).count();
+        let new = queued.iter().filter(|run| !run.existed).count();
         assert_eq!(new, 1, "{queued:?}");
         let occurrence = only_occurrence(&world).await;
-        assert!(queued.iter().all(|(of, _)| *of == occurrence.id));
+        assert!(queued.iter().all(|run| run.occurrence_id == occurrence.id));
         assert_eq!(occurrence.trigger, Trigger::Manual);
     })
     .await;
