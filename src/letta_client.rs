@@ -1,6 +1,6 @@
-//! Talking to targets: [`Target`] is what the scheduler needs of one, [`Letta`] what a Letta server
-//! knows beside. `v1` and `app_server` are the kinds that there are, and [`AnyLetta`] finds out which
-//! one an address leads to.
+//! Talking to targets: [`Target`] is what the scheduler needs from one, [`Letta`] what else a Letta
+//! server offers, and `v1` and `app_server` are the kinds of target. [`AnyLetta`] finds out
+//! which of them an address leads to.
 
 mod any;
 mod app_server;

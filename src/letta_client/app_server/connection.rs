@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::AbortHandle;
-use tokio_tungstenite::tungstenite::error::Error as SocketError;
+use tokio_tungstenite::tungstenite::error::{Error as SocketError, ProtocolError};
 use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
 
 use super::protocol::{Envelope, Event, Outcome, Scope, read};
@@ -269,6 +269,8 @@ async fn carry(
 fn broken(error: &SocketError) -> (ErrorClass, String) {
     let class = match error {
         SocketError::Capacity(_) => ErrorClass::TooLarge,
+        // A process that dies closes no WebSocket in order.
+        SocketError::Protocol(ProtocolError::ResetWithoutClosingHandshake) => ErrorClass::Cut,
         SocketError::Protocol(_) | SocketError::Utf8(_) => ErrorClass::Garbled,
         _ => ErrorClass::Cut,
     };

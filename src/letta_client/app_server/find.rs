@@ -28,7 +28,7 @@ const SAFE_AGE: SignedDuration = SignedDuration::from_mins(40);
 /// Absence proves nothing for this long after the sending: a server that stood still may yet read it.
 const QUIET: SignedDuration = SignedDuration::from_secs(30);
 
-/// How often a conversation must say that no turn goes on in it although the prompt's was heard of.
+/// How often a conversation must say that no turn goes on in it although the prompt has left its queue.
 const SILENCES: u32 = 3;
 
 /// The most conversations that are listened to for lost prompts.
@@ -53,22 +53,22 @@ impl Server {
     }
 
     async fn look(&self, lookup: &Lookup, scope: &Scope) -> Result<Evidence, Refusal> {
-        let talking = self.talking.get().await?;
-        let kept = self.sought().remove(scope);
-        let mut sought = match kept {
-            Some(kept) if Arc::ptr_eq(&kept.talking, &talking) => kept,
-            _ => Sought {
-                following: Following::new(&talking, scope, &lookup.otids),
-                talking: talking.clone(),
-                silences: 0,
-            },
+        let mut sought = match self.take_up(scope) {
+            Some(mut kept) => {
+                self.start(&kept.talking, scope).await?;
+                let talking = kept.talking.clone();
+                self.picture(&talking, scope, &mut kept.following).await?;
+                kept
+            }
+            None => {
+                let (talking, following) = self.look_in(scope, &lookup.otids).await?;
+                Sought {
+                    talking,
+                    following,
+                    silences: 0,
+                }
+            }
         };
-        self.start(&talking, scope).await?;
-        if let Err(no_answer) = talking.sync(scope).await {
-            self.judge(&talking, &no_answer).await;
-            return Err(self.trouble(no_answer));
-        }
-        sought.following.catch_up();
         let watch = &sought.following.watch;
         if let Some(ended) = watch.ended() {
             self.forget_turn(scope);
@@ -84,7 +84,7 @@ impl Server {
         } else if watch.waits_for_approval() && watch.run().is_some() {
             self.forget_turn(scope);
             return Ok(Evidence::Found(waiting_for_approval(watch)));
-        } else if watch.is_busy() || watch.is_heard_of() && sought.silences < SILENCES {
+        } else if watch.is_busy() || watch.is_about_to_run() && sought.silences < SILENCES {
             sought.silences = match watch.is_busy() {
                 true => 0,
                 false => sought.silences + 1,
@@ -132,6 +132,12 @@ impl Server {
             ),
             HistorySearch::Absent => Ok(Evidence::Absent { failed: None }),
         }
+    }
+
+    /// The search for a prompt that was begun before, unless its connection has ended.
+    fn take_up(&self, scope: &Scope) -> Option<Sought> {
+        let kept = self.sought().remove(scope)?;
+        (!kept.talking.has_ended()).then_some(kept)
     }
 
     fn keep(&self, scope: &Scope, sought: Sought) {

@@ -1,5 +1,7 @@
 //! Sending a prompt into a conversation, and saying truthfully what became of it.
 
+use std::sync::Arc;
+
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
@@ -81,16 +83,22 @@ impl Server {
         let taken = self
             .take_conversation(scope)
             .ok_or_else(|| Answer::Refused(busy(scope, "another prompt is on its way to it")))?;
-        let talking = self.talking.get().await.map_err(Answer::Refused)?;
-        let mut following = Following::new(&talking, scope, &[outgoing.otid]);
-        self.start(&talking, scope).await.map_err(Answer::Refused)?;
-        if let Err(no_answer) = talking.sync(scope).await {
-            self.judge(&talking, &no_answer).await;
-            return Err(Answer::Refused(self.trouble(no_answer)));
-        }
-        following.catch_up();
+        let otids = [outgoing.otid];
+        let looked = match self.look_in(scope, &otids).await {
+            // A connection may turn out to have ended, as when the server was restarted.
+            Err(refusal) if refusal.class == ErrorClass::Cut => self.look_in(scope, &otids).await,
+            looked => looked,
+        };
+        let (talking, mut following) = looked.map_err(Answer::Refused)?;
         if let Some(refusal) = obstacle(scope, &following.watch) {
             return Err(Answer::Refused(refusal));
+        }
+        if following.watch.run().is_some() {
+            // It was sent before under this id, and its turn is over.
+            let now = self.http.clock().moment().uptime;
+            let text = "the App Server has run it before";
+            let watch = &following.watch;
+            return Err(self.ask_history(outgoing, scope, watch, now, text).await);
         }
         failpoint!(SendReady);
         self.note_turn(scope);
@@ -117,6 +125,34 @@ impl Server {
         };
         self.forget_turn(scope);
         Err(refused)
+    }
+
+    /// Starts a conversation and looks at it.
+    pub(super) async fn look_in(
+        &self,
+        scope: &Scope,
+        otids: &[Uuid],
+    ) -> Result<(Arc<Connection>, Following), Refusal> {
+        let talking = self.talking.get().await?;
+        let mut following = Following::new(&talking, scope, otids);
+        self.start(&talking, scope).await?;
+        self.picture(&talking, scope, &mut following).await?;
+        Ok((talking, following))
+    }
+
+    /// Brings a follower up to date with its conversation.
+    pub(super) async fn picture(
+        &self,
+        talking: &Connection,
+        scope: &Scope,
+        following: &mut Following,
+    ) -> Result<(), Refusal> {
+        if let Err(no_answer) = talking.sync(scope).await {
+            self.judge(talking, &no_answer).await;
+            return Err(self.trouble(no_answer));
+        }
+        following.catch_up();
+        Ok(())
     }
 
     /// Listens to the turn of a prompt that was taken, and says what became of it.
@@ -248,7 +284,7 @@ impl Server {
 
 /// A prompt that was taken.
 struct Begun<'a> {
-    talking: std::sync::Arc<Connection>,
+    talking: Arc<Connection>,
     following: Following,
     _taken: super::server::Taken<'a>,
 }

@@ -196,6 +196,12 @@ impl TurnWatch {
         self.place != Place::Unheard || self.ended.is_some()
     }
 
+    /// Whether the prompt has left the queue for a turn that has no run yet. For a moment then the
+    /// conversation may seem to be in no turn.
+    pub(super) fn is_about_to_run(&self) -> bool {
+        self.is_heard_of() && self.runs.is_empty()
+    }
+
     /// Whether the conversation is in a turn, or inputs wait for one.
     pub(super) fn is_busy(&self) -> bool {
         !self.idle || self.processing || self.others_wait || self.place == Place::Queued
