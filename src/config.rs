@@ -72,7 +72,7 @@ pub struct Settings {
     pub budget: Budget,
     /// The largest prompt, in bytes.
     pub largest_prompt: usize,
-    /// How long settled history is kept; `None` for ever.
+    /// How long settled history is kept; `None` keeps it forever.
     pub retention: Option<SignedDuration>,
     /// Where the HTTP server listens, and whose requests it answers.
     pub server: ServerSettings,

@@ -1,4 +1,4 @@
-//! The commands of the operations, made from their definitions.
+//! The commands of operations, generated from their definitions.
 
 use clap::builder::BoolishValueParser;
 use clap::{Arg, ArgAction, ArgMatches, Command, FromArgMatches};
@@ -9,20 +9,20 @@ use crate::operations::field::{Field, Given, Kind, Parameter};
 use crate::operations::fields::ID;
 use crate::operations::{self, Offer, Values};
 
-/// The id of the word that may stand in place of `--id`.
+/// The name of the positional argument that may replace `--id`.
 const POSITION: &str = "position";
 
-/// What a command line asks for.
+/// A parsed command line.
 #[derive(Clone, Debug)]
 pub(super) enum Invocation {
-    /// An operation, with what it is given.
+    /// An operation, with its values.
     Operation(&'static Operation, Values),
-    /// A command that is none.
+    /// A command that is not an operation.
     Command(Verb),
 }
 
 impl Invocation {
-    /// What was parsed.
+    /// The parsed command line.
     pub(super) fn read(
         offer: Offer,
         matches: &ArgMatches,
@@ -42,7 +42,7 @@ pub(super) fn commands(offer: Offer) -> impl Iterator<Item = Command> {
     offer.iter().filter(|o| o.is_command).map(|o| command(o))
 }
 
-/// What is asked for, if it is an operation.
+/// The operation that was invoked, if it is one.
 fn read(offer: Offer, matches: &ArgMatches) -> Option<(&'static Operation, Values)> {
     let (name, given) = matches.subcommand()?;
     let operation = operations::of_command(offer, name)?;

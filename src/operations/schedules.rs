@@ -243,7 +243,7 @@ fn check_preview(values: &Values) -> crate::error::Result<()> {
 
 pub const CANCEL: Operation = Operation {
     name: "cancel",
-    title: "Cancel a schedule, so that it never runs again",
+    title: "Cancel a schedule for good",
     details: "A prompt that is already being sent can't be called back. The schedule stays in the list of all, \
         with its history.",
     parameters: &[WHICH_OR_MANY],

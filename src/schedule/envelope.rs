@@ -165,11 +165,7 @@ mod tests {
             trigger: Trigger::Manual,
             ..full
         };
-        assert!(
-            envelope(&by_hand)
-                .unwrap()
-                .contains("\"tea\", run by hand;")
-        );
+        assert!(envelope(&by_hand).unwrap().contains("\"tea\", manual run;"));
     }
 
     #[test]

@@ -83,8 +83,8 @@ pub struct Core {
     larger_snapshot: bool,
     /// Whether more schedules are due than the last snapshot has read.
     more_due: bool,
-    /// Whether the last snapshot has left foreign rows to adopt.
-    more_to_adopt: bool,
+    /// Whether the last snapshot has left upkeep to do: take-overs, adoptions, corrections.
+    more_upkeep: bool,
     /// How many candidates were claimed since the last snapshot.
     claims_since_snapshot: u32,
     failed_claims: FailedClaims,
@@ -121,7 +121,7 @@ impl Core {
             snapshot_wanted: false,
             larger_snapshot: false,
             more_due: false,
-            more_to_adopt: false,
+            more_upkeep: false,
             claims_since_snapshot: 0,
             failed_claims: FailedClaims::default(),
             stop_at: None,
@@ -295,7 +295,7 @@ impl Core {
         self.mode == Mode::Once
             && !self.snapshot_pending
             && !self.snapshot_wanted
-            && !self.more_to_adopt
+            && !self.more_upkeep
             && self.searching.is_empty()
             && !self.targets.is_probing()
             && (!self.may_claim() || self.next_claim().is_none_or(|t| t > now))

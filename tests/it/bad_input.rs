@@ -1,5 +1,5 @@
-//! Bad input gets a clear error, and nothing is lost: not the schedules that are there, not a byte
-//! of a prompt.
+//! Bad input gets a clear error, and nothing is lost: neither existing schedules nor a byte of a
+//! prompt.
 
 mod databases;
 mod prompts;
@@ -147,7 +147,7 @@ const COMMANDS: &[(&[&str], &str, &str)] = &[
             "5m",
         ],
         "prompt_missing",
-        "blank",
+        "empty",
     ),
     (
         &[
@@ -160,7 +160,7 @@ const COMMANDS: &[(&[&str], &str, &str)] = &[
             "5m",
         ],
         "prompt_missing",
-        "blank",
+        "empty",
     ),
     (
         &[

@@ -1,4 +1,4 @@
-//! How much an agent may schedule for itself.
+//! How much an agent may schedule.
 
 use promptyoself::error::Code;
 use promptyoself::models::{AgentId, AllAgents, Budget, Caller, ScheduleType};

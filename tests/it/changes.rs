@@ -1,4 +1,4 @@
-//! The record of changes: who changed what, when, and how they reached us.
+//! The record of changes: who changed what, when, and through which face.
 
 use promptyoself::cli::definitions::definitions;
 use promptyoself::error::Code;

@@ -1,7 +1,7 @@
-//! A disk that fails under the running program: full, or read-only.
+//! A disk that fails while the program is running: full, or read-only.
 //!
-//! The real binary runs with a library that makes writes to the database fail as the system would,
-//! from the moment that the test says so until it says otherwise.
+//! The real binary runs with a library that makes writes to the database fail, as the system would,
+//! while the test wants it.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

@@ -1,4 +1,4 @@
-//! What the documents say is what there is.
+//! The documentation matches the program.
 
 use std::collections::BTreeMap;
 use std::path::Path;

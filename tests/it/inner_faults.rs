@@ -1,4 +1,4 @@
-//! A fault of the program itself is told by where it is, never by what it was about.
+//! An internal error is reported by its place in the code, never by its content.
 
 use crate::program::{Answer, World};
 

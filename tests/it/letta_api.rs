@@ -1,4 +1,4 @@
-//! Letta's API at `/v1`: schedules here, everything else at the Letta behind.
+//! Letta's API at `/v1`: schedules here, everything else at the Letta behind us.
 
 mod access;
 mod lists;

@@ -1,5 +1,4 @@
-//! How much there may be of anything that a caller chooses: on every route, in every tool, on every
-//! command line.
+//! Limits on everything that callers choose: on every route, in every tool, on every command line.
 
 use promptyoself::limits::{self, TABLE};
 use promptyoself::models::State;

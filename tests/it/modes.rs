@@ -1,4 +1,4 @@
-//! Files that the program makes: nobody else reads, locks or replaces them, whatever the umask is.
+//! Files that the program creates: nobody else can read, lock or replace them, whatever the umask.
 #![cfg(unix)]
 
 use std::collections::BTreeSet;

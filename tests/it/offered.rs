@@ -1,5 +1,5 @@
-//! Everything that is offered, as lists: no command, flag, parameter, tool, route or key is renamed or
-//! lost without being noticed.
+//! Everything the program offers, as lists: no command, flag, parameter, tool, route or key is
+//! renamed or lost unnoticed.
 
 use std::collections::BTreeSet;
 use std::path::Path;

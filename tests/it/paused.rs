@@ -1,4 +1,4 @@
-//! Paused schedules, as every face shows them: they are there, and have no run in the past.
+//! Paused schedules are shown on every face, without a run in the past.
 
 use promptyoself::service::ListQuery;
 use serde_json::Value;

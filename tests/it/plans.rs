@@ -1,7 +1,7 @@
-//! Whatever lies in the database, what a scheduler asks of it costs what concerns it now.
+//! What a scheduler asks of the database costs the same, whatever else is in it.
 //!
-//! Every statement is caught while schedulers work, so that none can be forgotten, and SQLite is
-//! asked how it would go about it in databases in which much lies.
+//! Every statement is recorded while schedulers work, so that none can be forgotten, and SQLite is
+//! asked for its query plan in databases with a lot of data.
 
 mod every;
 pub mod filled;

@@ -1,4 +1,4 @@
-//! `plugin install` makes a folder that works wherever the server runs.
+//! `plugin install` creates a folder that works wherever the server runs.
 
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;

@@ -1,4 +1,4 @@
-//! What others have written is one printable line, on a terminal and in the log.
+//! Text from others is one printable line, on a terminal and in the log.
 
 use std::collections::{BTreeMap, BTreeSet};
 

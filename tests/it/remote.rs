@@ -1,4 +1,4 @@
-//! The command line and the plugin with `PROMPTYOSELF_URL`: the schedules are a server's.
+//! The command line and the plugin with `PROMPTYOSELF_URL`: a server keeps the schedules.
 
 mod waits;
 

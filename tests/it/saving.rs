@@ -1,4 +1,5 @@
-//! Saving a schedule with the meaning it has changes nothing, whoever saves it and in what words.
+//! Saving a schedule with the meaning it already has changes nothing, whoever saves it and in what
+//! form.
 
 use jiff::SignedDuration;
 use promptyoself::error::Code;

@@ -1,4 +1,4 @@
-//! What an agent that is known may do: nothing of any other agent exists for it.
+//! What a known agent may do: no other agent exists for it.
 
 use promptyoself::error::{Code, Result};
 use promptyoself::models::ChangeQuery;

@@ -1,4 +1,4 @@
-//! The HTTP server as a whole: whom it answers, and what it tells of itself.
+//! The HTTP server as a whole: whom it answers, and what it reveals about itself.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! The plugin in an SMCP server of every generation.
+//! The plugin in SMCP servers of every generation.
 
 mod calls;
 mod loader;

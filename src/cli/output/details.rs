@@ -138,7 +138,7 @@ mod tests {
             (
                 json!({ "catch_up": "skip", "envelope": "auto", "grace_seconds": 600,
                         "max_age_seconds": 90, "pause_on_failure": 5 }),
-                "catch up skip, grace 600 s, pause after 5 given up in a row, envelope auto, \
+                "catch up skip, grace 600 s, pause after 5 failures in a row, envelope auto, \
                  retried for 90 s",
             ),
             (

@@ -293,7 +293,7 @@ mod tests {
         });
         let text = occurrences_table(&[row]);
         assert!(
-            text.ends_with(": busy: in a turn (asked 38 times)"),
+            text.ends_with(": busy: in a turn (tried 38 times)"),
             "{text}"
         );
     }

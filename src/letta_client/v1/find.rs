@@ -307,7 +307,7 @@ impl Http {
     }
 }
 
-/// The running runs: any may be the prompt's own. Their age proves nothing, because our clock, by
+/// The active runs: any may be the prompt's own. Their age proves nothing, because our clock, by
 /// which the prompt was sent, may have been adjusted; and nothing could be sent while they run
 /// anyway.
 fn running(listed: &[ActiveRun], lookup: &Lookup) -> Vec<String> {

@@ -16,10 +16,10 @@ use crate::http::limits;
 use crate::letta_client::target::OnRun;
 use crate::models::{Doubt, ErrorClass};
 
-/// After this many keep-alives in a row, or after [`limits::SIGNS_OF_LIFE`], Letta is asked whether
+/// After this many keep-alives in a row, or after [`limits::KEEP_ALIVES`], Letta is asked whether
 /// the turn is still running. The stream of a run that died with its server is kept alive by pings
 /// forever; they come every 20 seconds.
-const SIGNS_BEFORE_ASKING: u32 = 15;
+const KEEP_ALIVES_BEFORE_ASKING: u32 = 15;
 
 /// A turn being listened to.
 pub(super) struct Listening<'a> {
@@ -71,7 +71,7 @@ impl Listening<'_> {
                 if self.take(&said, turn) {
                     patience.has_news(clock);
                 } else {
-                    patience.has_sign_of_life(clock);
+                    patience.note_keep_alive(clock);
                 }
                 if turn.done {
                     return Ok(());
@@ -205,7 +205,7 @@ struct Patience {
     news_at: SignedDuration,
     asked_at: SignedDuration,
     /// Keep-alives since there was news or Letta was asked.
-    signs: u32,
+    keep_alives: u32,
 }
 
 impl Patience {
@@ -219,7 +219,7 @@ impl Patience {
             sign_at: now,
             news_at: now,
             asked_at: now,
-            signs: 0,
+            keep_alives: 0,
         }
     }
 
@@ -243,22 +243,23 @@ impl Patience {
     fn has_news(&mut self, clock: &Clock) {
         let now = clock.moment().uptime;
         (self.sign_at, self.news_at, self.asked_at) = (now, now, now);
-        self.signs = 0;
+        self.keep_alives = 0;
     }
 
-    fn has_sign_of_life(&mut self, clock: &Clock) {
+    fn note_keep_alive(&mut self, clock: &Clock) {
         self.sign_at = clock.moment().uptime;
-        self.signs += 1;
+        self.keep_alives += 1;
     }
 
     fn is_to_ask(&self, clock: &Clock) -> bool {
         let since = clock.moment().uptime.saturating_sub(self.asked_at);
-        self.signs >= SIGNS_BEFORE_ASKING || self.signs > 0 && since >= long(limits::SIGNS_OF_LIFE)
+        self.keep_alives >= KEEP_ALIVES_BEFORE_ASKING
+            || self.keep_alives > 0 && since >= long(limits::KEEP_ALIVES)
     }
 
     fn has_asked(&mut self, clock: &Clock) {
         self.asked_at = clock.moment().uptime;
-        self.signs = 0;
+        self.keep_alives = 0;
     }
 }
 

@@ -113,7 +113,7 @@ fn what_letta_would_refuse_is_refused_with_its_place() {
         ),
         (
             json!({"messages": [{"role": "assistant", "content": "x"}]}),
-            "the assistant's own",
+            "all messages have the role assistant",
         ),
         (user(json!("  ")), "messages[0].content"),
         (user(json!([])), "messages[0].content"),

@@ -82,17 +82,12 @@ fn word<T>(
             .map(|(_, word)| *word)
             .or_else(|| corrected_word(&text, words));
         let all = match words {
-            [first @ .., last] => format!("{} and {last}", first.join(", ")),
+            [first @ .., last] => format!("{} or {last}", first.join(", ")),
             [] => String::new(),
         };
         Error::new(
             Code::PolicyInvalid,
-            message![
-                field(asked.name),
-                " ",
-                quoted(&text),
-                " is not one of {all}"
-            ],
+            message![field(asked.name), " ", quoted(&text), " is not {all}"],
         )
         .example_if(corrected.map(|word| fields([(asked.name, word)])))
     })
@@ -196,7 +191,7 @@ mod tests {
             (
                 &CATCH_UP,
                 "newest",
-                "--catch-up \"newest\" is none of latest, all and skip",
+                "--catch-up \"newest\" is not latest, all or skip",
             ),
             (&GRACE, "-1m", "--grace: "),
             (

@@ -198,7 +198,7 @@ mod tests {
         assert_eq!(code(asked("t", "c", "e")), Code::SpecConflict);
         let all = asked("t", "c", "e").unwrap_err().to_string();
         assert!(
-            all.starts_with("--time \"t\" and --cron \"c\" and --every \"e\" were given"),
+            all.starts_with("--time \"t\" and --cron \"c\" and --every \"e\" exclude each other"),
             "{all}"
         );
     }
@@ -214,8 +214,7 @@ mod tests {
             let error = repetitions(bad).unwrap_err();
             assert_eq!(error.code(), Code::RepetitionsInvalid);
             let wanted = format!(
-                "--max-repetitions {bad:?} is not a whole number of at least 1; leave it out for a \
-                 schedule without end"
+                "--max-repetitions {bad:?} is not a whole number of at least 1; leave it out for no limit"
             );
             assert_eq!(error.to_string(), wanted);
         }

@@ -66,7 +66,7 @@ pub struct Snapshot {
     pub missing_targets: BTreeSet<TargetName>,
     /// Why all delivery is halted, if it is.
     pub halted: Option<Halt>,
-    /// Whether there is more to adopt than one snapshot may do.
+    /// Whether there is more upkeep to do than one snapshot may.
     pub more: bool,
 }
 

@@ -23,8 +23,8 @@ impl Core {
     /// programs have changed many rows, also in between.
     pub(super) fn request_more(&mut self) {
         let claiming = self.ours.is_claiming();
-        if self.more_to_adopt && (!claiming || self.claims_since_snapshot >= CLAIMS_BETWEEN) {
-            self.more_to_adopt = false;
+        if self.more_upkeep && (!claiming || self.claims_since_snapshot >= CLAIMS_BETWEEN) {
+            self.more_upkeep = false;
             self.request_snapshot();
         }
         let has_place = self.may_claim() && self.ours.has_room();
@@ -107,7 +107,7 @@ impl Core {
         self.snapshot_pending = false;
         self.next_snapshot = Some(later(now, self.settings.poll));
         self.next_due = snapshot.next_due;
-        self.more_to_adopt = snapshot.more;
+        self.more_upkeep = snapshot.more;
         self.more_due = snapshot.more_due;
         self.shown_until = match (snapshot.more_due, snapshot.due.last()) {
             (true, Some((due, _))) => due.next_run.min(self.snapshot_began),

@@ -25,7 +25,7 @@ impl SchedulerStore {
         }
     }
 
-    /// Reads the database, after some adoption. Other programs may change many rows at once; the
+    /// Reads the database, after some upkeep. Other programs may change many rows at once; the
     /// snapshot says whether there is more, and what has waited longest comes first.
     async fn read_snapshot(&mut self) -> Result<Snapshot> {
         let mut more = self.take_over_from_the_dead().await?;

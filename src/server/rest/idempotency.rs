@@ -47,7 +47,7 @@ pub(super) async fn answer_once(State(app): State<App>, request: Request, next: 
     }
 }
 
-/// Whether what is asked for makes nothing, so that it may be asked for as often as one likes.
+/// Whether a request changes nothing, so that it may be repeated freely.
 fn is_only_read(offer: Offer, request: &Request) -> bool {
     let matched = request.extensions().get::<MatchedPath>();
     let path = matched.and_then(|path| path.as_str().strip_prefix(BASE));

@@ -1,4 +1,4 @@
-//! What a server says is bounded, whatever it says.
+//! What a server sends is limited, whatever it is.
 
 use promptyoself::clock::Clock;
 use promptyoself::http::limits;

@@ -1,4 +1,4 @@
-//! An address that leads elsewhere: nothing follows, and everything says what to set.
+//! Redirects: nothing follows them, and every error says what to set.
 
 use promptyoself::clock::Clock;
 use promptyoself::letta_client::{Answer, ErrorClass, Evidence};

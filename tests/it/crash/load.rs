@@ -1,4 +1,4 @@
-//! The load: several short-lived schedules for each agent, made anew as they end.
+//! The load: several short-lived schedules for each agent, replaced as they end.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};

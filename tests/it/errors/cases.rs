@@ -1,4 +1,4 @@
-//! A way to bring about every error code.
+//! A way to provoke every error code.
 
 use jiff::{SignedDuration, Timestamp};
 use promptyoself::clock::Clock;
@@ -105,7 +105,7 @@ pub async fn case(code: Code, world: &World) -> Option<Case> {
             "--every",
             "5m",
         ])
-        .says("blank"),
+        .says("empty"),
         Code::AgentMissing => {
             call(&["register", "--prompt", "p", "--every", "5m"]).says("--agent-id")
         }

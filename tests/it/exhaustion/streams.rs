@@ -1,4 +1,4 @@
-//! Sessions and streams of MCP.
+//! MCP sessions and streams.
 
 use std::future::poll_fn;
 use std::task::Poll;

@@ -1,5 +1,5 @@
-//! Whatever another program writes into any column of any table that a scheduler or a face reads:
-//! the others are delivered, and each face still answers.
+//! Whatever another program writes into any column that a scheduler or a face reads, other
+//! schedules are delivered, and each face still answers.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Doctor finds what is wrong, says what mends it, and changes nothing.
+//! Doctor finds what is wrong, says how to fix it, and changes nothing.
 
 use promptyoself::db::OwnerLock;
 use promptyoself::service::{Diagnosis, Service, Severity};

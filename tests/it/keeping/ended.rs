@@ -1,4 +1,4 @@
-//! Schedules that have ended go after the retention, and their accounts stay.
+//! Schedules that have ended are removed after the retention, and their accounts stay.
 
 use jiff::SignedDuration;
 use promptyoself::models::{Lifecycle, ScheduleType};

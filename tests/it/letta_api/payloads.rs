@@ -1,4 +1,4 @@
-//! Whole requests in place of prompts: kept, sent as they are, found again.
+//! Whole requests instead of prompts: stored, sent as they are, found again.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Making schedules, and what becomes of them.
+//! Creating schedules, and what happens to them.
 
 use promptyoself::models::State;
 use reqwest::StatusCode;

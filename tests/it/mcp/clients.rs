@@ -1,4 +1,4 @@
-//! What unmodified clients see: every tool, by every transport, of two generations.
+//! What unmodified clients see: every tool, over every transport, in two generations.
 
 use std::collections::BTreeSet;
 

@@ -1,4 +1,4 @@
-//! A trouble of an agent is one incident, however many of its schedules meet it.
+//! Trouble of an agent is one incident, however many of its schedules meet it.
 
 use jiff::SignedDuration;
 use promptyoself::letta_client::{ErrorClass, RefusalKind};

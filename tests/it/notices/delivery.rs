@@ -1,4 +1,4 @@
-//! A notice is kept until it has arrived, and delays nothing.
+//! A notice is kept until it was delivered, and delays nothing.
 
 use std::path::Path;
 

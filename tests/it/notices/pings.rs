@@ -1,4 +1,4 @@
-//! A dead-man service hears of every run, in order.
+//! A dead-man service gets a ping for every run, in order.
 
 use promptyoself::config::Notify;
 use promptyoself::error::Code;

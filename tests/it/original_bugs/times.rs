@@ -1,4 +1,4 @@
-//! What fired at another time than was asked for. The clock is set by the tests.
+//! What fired at a time other than the requested one. The tests set the clock.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! Every statement there is, asked of a large database.
+//! Every statement, run on a large database.
 
 use std::collections::{BTreeMap, BTreeSet};
 

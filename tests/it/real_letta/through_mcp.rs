@@ -1,7 +1,7 @@
 //! Agents of a real Letta that call our tools over MCP.
 //!
-//! Letta takes no MCP server at a loopback address, so it reaches us by a public one that leads back
-//! here (`scripts/letta/public_address.py`), as through a user's proxy.
+//! Letta accepts no MCP server at a loopback address, so it reaches us by a public one that leads
+//! back here (`scripts/letta/public_address.py`), as with a user's proxy.
 
 use std::time::Duration;
 

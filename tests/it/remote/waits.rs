@@ -1,4 +1,4 @@
-//! A server elsewhere that never ends its answers, or gives too much.
+//! A server elsewhere whose answers never end or are too large.
 
 use jiff::SignedDuration;
 use promptyoself::clock::Clock;

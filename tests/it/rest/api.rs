@@ -1,4 +1,4 @@
-//! A server in this process, and a client of it.
+//! A server in this process, and a client for it.
 
 use std::net::SocketAddr;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! The OpenAPI document says what the router does.
+//! The OpenAPI document matches the router.
 
 use promptyoself::error::Code;
 use promptyoself::operations::ALL;

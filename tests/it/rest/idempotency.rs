@@ -1,4 +1,4 @@
-//! A request that comes again is carried out once.
+//! A repeated request is carried out once.
 
 use promptyoself::error::Code;
 use promptyoself::models::RequestKey;

@@ -1,4 +1,4 @@
-//! Requests that are wrong are told what is wrong, as problems, and nothing is made.
+//! Invalid requests get a problem that says what is wrong, and create nothing.
 
 use promptyoself::error::Code;
 use promptyoself::operations;

@@ -1,4 +1,4 @@
-//! What a key opens, on every route of the document: one that is added must be added here.
+//! What a key gives access to, on every route of the document: new routes must be added here.
 
 use promptyoself::error::Code;
 use promptyoself::models::State;

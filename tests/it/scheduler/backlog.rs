@@ -1,4 +1,4 @@
-//! What becomes of instants that passed unsent, whatever the reason.
+//! What happens to instants that passed unsent, whatever the reason.
 
 use promptyoself::models::{Lifecycle, ScheduleType, State};
 use promptyoself::scheduler::Mode;

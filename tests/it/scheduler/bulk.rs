@@ -1,5 +1,5 @@
-//! What others do to thousands of rows in one go keeps nobody waiting: it is put in order in parts,
-//! and what is due comes between them.
+//! When others change thousands of rows at once, nobody has to wait: the rows are adopted in parts,
+//! and what is due is sent in between.
 
 use std::collections::VecDeque;
 

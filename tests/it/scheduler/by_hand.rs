@@ -1,4 +1,4 @@
-//! Runs by hand, and the halt.
+//! Manual runs, and the halt.
 
 use promptyoself::error::Code;
 use promptyoself::models::{Lifecycle, State, Trigger};

@@ -1,4 +1,4 @@
-//! Ending schedules, and the clock that was set.
+//! Ending schedules, and a clock that is adjusted.
 
 use jiff::SignedDuration;
 use promptyoself::error::Code;

@@ -1,4 +1,4 @@
-//! What the core decides, event by event; each of these laws was once broken in a simulation.
+//! The decisions of the core, event by event; each of these laws was once broken in a simulation.
 
 mod order;
 mod targets;

@@ -1,5 +1,5 @@
-//! A false clock that was believed: once it is right, everything is planned anew and the account is
-//! even.
+//! A wrong clock that was believed: once it is right, everything is replanned and the account is
+//! balanced.
 
 use jiff::{SignedDuration, Timestamp};
 use promptyoself::models::{

@@ -1,4 +1,4 @@
-//! What people, agents and other programs do while schedulers run.
+//! What people, agents and other programs do while schedulers are running.
 
 use jiff::{SignedDuration, Timestamp};
 use promptyoself::error::{Code, Result};

@@ -1,4 +1,4 @@
-//! Pauses, and what passes meanwhile.
+//! Pauses, and runs that pass during them.
 
 use promptyoself::models::{Claim, Lifecycle, State};
 

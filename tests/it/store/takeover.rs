@@ -1,4 +1,4 @@
-//! Schedulers die, hold and are halted.
+//! Schedulers die, hold targets and are halted.
 
 use jiff::SignedDuration;
 use promptyoself::models::{HeldTarget, State};

@@ -1,4 +1,4 @@
-//! Databases of version 0.1.0: taken over in place, with every row and account.
+//! Databases of version 0.1.0 are upgraded in place, with every row and account.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
