@@ -29,8 +29,7 @@ waits! {
     TURN = 24 * 3600, "a whole turn";
     /// A stream that sends only keep-alives, until Letta is asked whether its turn is still
     /// running.
-<<<<<<< ours
-    SIGNS_OF_LIFE = 300, "a turn that sends only keep-alives, until Letta is asked about it";
+    KEEP_ALIVES = 300, "a turn that sends only keep-alives, until Letta is asked about it";
     /// A turn of an App Server that tells nothing new: a model that thinks and a tool that runs are
     /// silent.
     NO_NEWS = 60, "a turn of an App Server without news, until it is asked whether the turn goes on";
@@ -38,11 +37,6 @@ waits! {
     FIRST_NEWS = 3, "an App Server's first news of a prompt that it took, until it is asked";
     /// Ending the turns that still go on at an App Server when we stop.
     LEAVING = 5, "ending the turns at an App Server when the program stops";
-||||||| base
-    SIGNS_OF_LIFE = 300, "a turn that sends only keep-alives, until Letta is asked about it";
-=======
-    KEEP_ALIVES = 300, "a turn that sends only keep-alives, until Letta is asked about it";
->>>>>>> theirs
     /// A request to a promptyoself server elsewhere, which may contact Letta.
     ELSEWHERE = 90, "a request to the server at `PROMPTYOSELF_URL`";
     /// One try to deliver a notice or a ping. Shorter than the lease of a message, so that nobody
