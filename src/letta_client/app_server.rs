@@ -3,6 +3,7 @@
 mod agents;
 mod connection;
 mod find;
+mod following;
 mod history;
 mod link;
 mod outcome;

@@ -176,7 +176,8 @@ async fn prompts_arrive_in_the_default_a_new_and_an_existing_conversation() {
         .map(|a| a.id)
         .collect();
     let mut made = [real.agent.to_string(), real.other.to_string()];
-    (ids.sort(), made.sort());
+    ids.sort();
+    made.sort();
     assert_eq!(ids, made);
     assert_eq!(
         server.get_agent(&real.agent).await.unwrap().name.as_deref(),
@@ -210,8 +211,8 @@ async fn what_the_server_does_not_know_is_permanent_and_its_models_errors_are_th
     let nobody = AgentId::parse("agent-local-none").unwrap();
     for (agent, conversation, class) in [
         (&nobody, "default", C::AgentUnknown),
-        (&real.agent, "local-conv-99", C::InvalidRequest),
-        (&real.other, named.as_str(), C::InvalidRequest),
+        (&real.agent, "local-conv-99", C::ConversationUnknown),
+        (&real.other, named.as_str(), C::ConversationUnknown),
     ] {
         let said = refused(
             send(&server, &prompt_in(agent, conversation, otid(), "hi"))

@@ -5,21 +5,17 @@
 //! messages count only while no turn goes on in it. A prompt that is not there can be sent again under
 //! the same id as long as the server remembers ids.
 
-use std::sync::{Arc, MutexGuard, PoisonError};
+use std::sync::{MutexGuard, PoisonError};
 
 use jiff::SignedDuration;
 
-use super::connection::Connection;
+use super::following::Sought;
 use super::history::HistorySearch;
 use super::outcome::{Meaning, found, meaning_of, nothing_ran, waiting_for_approval};
 use super::protocol::Scope;
-use super::send::Following;
 use super::server::Server;
 use crate::letta_client::target::Lookup;
 use crate::models::{Answer, Evidence, Refusal, RefusalKind};
-
-/// How long a server remembers the ids of the inputs that it has taken.
-pub(super) const MEMORY: SignedDuration = SignedDuration::from_mins(60);
 
 /// How old a prompt may be to be sent again under the same id: the wait before the next try, and the
 /// sending itself, must end within the server's memory.
@@ -33,15 +29,6 @@ const SILENCES: u32 = 3;
 
 /// The most conversations that are listened to for lost prompts.
 const MOST_SOUGHT: usize = 1_000;
-
-/// A prompt that is looked for, whose turn is listened to from one question to the next.
-pub(super) struct Sought {
-    /// The connection over which it is listened to.
-    talking: Arc<Connection>,
-    following: Following,
-    /// How often the conversation has said that no turn goes on.
-    silences: u32,
-}
 
 impl Server {
     /// Looks for a prompt whose fate is unknown.

@@ -4,12 +4,16 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
+use jiff::SignedDuration;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer};
 use serde_json::{Value, json};
 
 use crate::letta_client::v1::turn::beginning;
 use crate::models::{Conversation, Recipient};
+
+/// How long a server remembers the ids of the inputs that it has taken.
+pub(super) const MEMORY: SignedDuration = SignedDuration::from_mins(60);
 
 /// The conversation that every agent has.
 const DEFAULT: &str = "default";

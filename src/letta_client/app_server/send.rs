@@ -4,16 +4,15 @@ use std::sync::Arc;
 
 use jiff::SignedDuration;
 use serde_json::{Value, json};
-use tokio::sync::mpsc;
-use tokio::sync::mpsc::error::TryRecvError;
 use uuid::Uuid;
 
 use super::connection::{Connection, NoAnswer};
+use super::following::Following;
 use super::history::HistorySearch;
 use super::outcome::{
     Meaning, found, meaning_of, nothing_ran, refusal_of_input, waiting_for_approval,
 };
-use super::protocol::{Event, InputAccepted, Scope};
+use super::protocol::{InputAccepted, MEMORY, Scope};
 use super::server::Server;
 use super::turns::{Ended, TurnWatch};
 use crate::failpoint::failpoint;
@@ -38,33 +37,6 @@ enum Heard {
     Silence,
     /// Nothing can be heard any more.
     Lost(ErrorClass, String),
-}
-
-/// A conversation that is followed for one prompt.
-pub(super) struct Following {
-    pub(super) events: mpsc::Receiver<Event>,
-    pub(super) watch: TurnWatch,
-}
-
-impl Following {
-    /// Follows a conversation from now on.
-    pub(super) fn new(talking: &Connection, scope: &Scope, otids: &[Uuid]) -> Self {
-        Following {
-            events: talking.follow(scope),
-            watch: TurnWatch::of(otids),
-        }
-    }
-
-    /// Takes everything that has come; false if nothing more will.
-    pub(super) fn catch_up(&mut self) -> bool {
-        loop {
-            match self.events.try_recv() {
-                Ok(event) => self.watch.take(event),
-                Err(TryRecvError::Empty) => return true,
-                Err(TryRecvError::Disconnected) => return false,
-            }
-        }
-    }
 }
 
 impl Server {
@@ -272,7 +244,7 @@ impl Server {
         text: &str,
     ) -> Answer {
         // One that was sent before under the same id may be as old as the server remembers it.
-        let since = self.http.clock().moment().uptime - began + super::find::MEMORY;
+        let since = self.http.clock().moment().uptime - began + MEMORY;
         match self.search(scope, &[outgoing.otid], since).await {
             Ok(HistorySearch::Found(reply)) => Answer::Delivered(found(reply, watch)),
             Ok(HistorySearch::Absent) => Answer::Refused(nothing_ran(text)),

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 use super::connection::{Connection, NoAnswer};
-use super::find::Sought;
+use super::following::Sought;
 use super::link::Link;
 use super::outcome::refusal_to_start;
 use super::protocol::{Outcome, Scope};

@@ -77,9 +77,9 @@ async fn an_agent_or_a_conversation_that_is_not_there_is_permanent() {
     let nobody = AgentId::parse("agent-local-none").unwrap();
     for (agent, conversation, class) in [
         (&nobody, "default", C::AgentUnknown),
-        (&agent, "local-conv-99", C::InvalidRequest),
+        (&agent, "local-conv-99", C::ConversationUnknown),
         // An input alone would run in a conversation of another agent's.
-        (&other, named.as_str(), C::InvalidRequest),
+        (&other, named.as_str(), C::ConversationUnknown),
     ] {
         let said = refused(
             send(&server, &prompt_in(agent, conversation, 1, "hi"))
