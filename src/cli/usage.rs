@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn a_command_is_meant_by_another_word_or_a_slip_and_by_nothing_else() {
+    fn a_command_is_recognised_by_another_word_or_a_misspelling_and_by_nothing_else() {
         for (word, wanted) in [
             ("add", Some("register")),
             ("regster", Some("register")),

@@ -267,7 +267,7 @@ mod tests {
     }
 
     #[test]
-    fn one_that_stands_by_takes_over_when_nobody_is_left_or_no_heart_beats_any_more() {
+    fn a_standby_takes_over_when_nobody_is_left_or_no_heartbeat_is_new() {
         let mut heartbeats = Heartbeats::default();
         assert!(!heartbeats.is_anybody_alive(&[]));
         let hung = beating(1, 5_000);
@@ -279,7 +279,7 @@ mod tests {
     }
 
     #[test]
-    fn one_heart_that_beats_is_enough_whatever_its_clock_shows() {
+    fn one_new_heartbeat_is_enough_whatever_its_clock_shows() {
         let mut heartbeats = Heartbeats::default();
         let hung = beating(1, 5_000);
         for look in 0..i64::from(PATIENCE) * 10 {

@@ -319,7 +319,7 @@ mod tests {
     }
 
     #[test]
-    fn params_that_a_known_method_does_not_take_are_told_as_such() {
+    fn invalid_params_of_a_known_method_are_reported_as_such() {
         for message in [
             r#"{"jsonrpc":"2.0","id":1,"method":"tools/call"}"#,
             r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":null}"#,

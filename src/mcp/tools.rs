@@ -107,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn a_tool_is_meant_by_another_word_or_a_slip_and_by_nothing_else() {
+    fn a_tool_is_recognised_by_another_word_or_a_misspelling_and_by_nothing_else() {
         for (name, wanted) in [
             ("promptyoself_delete", Some("promptyoself_cancel")),
             ("promptyoself__list", Some("promptyoself_list")),

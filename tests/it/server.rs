@@ -282,7 +282,7 @@ async fn names_and_origins_that_the_operator_adds_are_answered() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn without_a_key_that_opens_something_nothing_is_told() {
+async fn without_a_valid_key_nothing_is_told() {
     let world = World::new().await;
     world.register("hush", &["--every", "1h"]);
     let (_, operators) = new_key(&world, &["--name", "operator"]);

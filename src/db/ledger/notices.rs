@@ -78,7 +78,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_incident_of_an_agent_is_over_when_its_schedules_leave_nothing_of_it() {
+    fn an_incident_of_an_agent_ends_when_none_of_its_schedules_can_cause_it() {
         let outlook = |goes_on, has_paused| Outlook {
             goes_on,
             has_paused,

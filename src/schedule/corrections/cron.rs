@@ -322,7 +322,7 @@ mod tests {
     }
 
     #[test]
-    fn what_could_be_of_two_dialects_or_is_of_none_means_nothing() {
+    fn a_pattern_of_two_possible_dialects_or_of_none_gets_no_correction() {
         for text in [
             "0 9 * * * *",
             "0 0 9 ? * 2-6",

@@ -251,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn a_time_that_leaves_no_doubt_is_the_one_that_is_meant() {
+    fn a_clear_time_is_corrected() {
         for (text, wanted) in [
             ("2027/02/01 10:00", "2027-02-01 10:00"),
             ("2027-2-1 9:05", "2027-02-01 09:05"),
@@ -322,7 +322,7 @@ mod tests {
     }
 
     #[test]
-    fn a_time_that_leaves_a_doubt_means_nothing() {
+    fn an_ambiguous_time_gets_no_correction() {
         for text in [
             "",
             "soon",

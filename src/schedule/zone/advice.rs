@@ -72,7 +72,7 @@ mod tests {
     use crate::schedule::Zone;
 
     #[test]
-    fn a_name_that_leaves_no_doubt_is_answered_with_its_zone() {
+    fn a_clear_zone_name_is_corrected() {
         for (name, zone) in [
             ("GMT+8", "Etc/GMT-8"),
             ("UTC+8", "Etc/GMT-8"),
@@ -140,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_that_leaves_a_doubt_is_answered_with_none() {
+    fn an_ambiguous_zone_name_gets_no_correction() {
         for name in [
             "",
             "+05:30",

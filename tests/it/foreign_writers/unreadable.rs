@@ -168,7 +168,7 @@ async fn an_open_occurrence_that_cannot_be_read_stops_no_other() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_cannot_be_read_is_reported_once_not_at_each_look() {
+async fn what_cannot_be_read_is_reported_once_not_with_each_snapshot() {
     let folder = tempfile::tempdir().unwrap();
     let database = folder.path().join("shared.db");
     let letta = FakeLetta::start().await;

@@ -203,7 +203,7 @@ async fn an_agents_key_does_everything_with_its_own_schedules() {
 }
 
 #[tokio::test]
-async fn without_a_key_that_opens_it_no_route_tells_or_does_anything() {
+async fn without_a_valid_key_no_route_tells_or_does_anything() {
     let scene = scene().await;
     let revoked = scene.api.key(None).await;
     let keys = scene.api.world.service.list_keys().await.unwrap();

@@ -186,7 +186,7 @@ async fn already_of(world: &World, id: i64, already: &[i64]) -> usize {
 }
 
 #[tokio::test]
-async fn a_false_clock_that_nobody_lived_to_see_set_right_is_noticed_by_the_next_scheduler() {
+async fn a_false_clock_corrected_while_no_scheduler_ran_is_noticed_by_the_next_one() {
     let world = known_world().await;
     let id = world.every("agent-a", "tick", "10m").await.id;
     let due = get(&world, id).await.next_run.unwrap();

@@ -92,7 +92,7 @@ async fn a_lane_takes_the_next_prompt_once_the_one_on_its_way_is_settled() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_not_as_it_was_seen_any_more_is_gone() {
+async fn a_candidate_that_changed_since_it_was_seen_is_gone() {
     on_every_store(async |world| {
         let id = world.every("agent-a", "hello", "1h").await.id;
         world.advance(3_600);

@@ -69,7 +69,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_incident_of_a_schedule_is_over_when_the_schedule_stands_elsewhere() {
+    fn an_incident_of_a_schedule_ends_with_the_lifecycle_that_caused_it() {
         use IncidentKind::{Broken, Clock, Dead, Held, NeedsHuman, Paused, UnknownAgents};
         for kind in IncidentKind::ALL.iter().copied() {
             for lifecycle in Lifecycle::ALL.iter().copied() {
