@@ -17,6 +17,7 @@ mod retention;
 mod secret;
 mod server;
 mod sources;
+mod targets;
 mod value;
 
 use std::path::PathBuf;
@@ -25,7 +26,7 @@ use jiff::SignedDuration;
 use secrecy::SecretString;
 
 use crate::error::Result;
-use crate::models::Budget;
+use crate::models::{Budget, TargetName};
 use crate::schedule::Zone;
 
 pub use delivery::Delivery;
@@ -37,6 +38,7 @@ pub use notify::{Notify, NotifyCommand};
 pub use remote::RemoteSettings;
 pub use server::ServerSettings;
 pub use sources::{SETTINGS, Setting, secret_variables};
+pub use targets::{TargetSettings, TargetsSettings};
 
 use file::File;
 use secret::Key;
@@ -56,6 +58,8 @@ pub struct Settings {
     pub letta_key_from_file: bool,
     /// Why the key in the file is not sent to that address, if it is not.
     pub letta_key_withheld: Option<String>,
+    /// The servers that prompts are delivered to.
+    pub targets: TargetsSettings,
     /// The time zone of schedules that name none, as given.
     pub timezone: String,
     /// The agent when none is given, as given.
@@ -111,6 +115,7 @@ impl Settings {
         };
         let env = &without;
         let letta = file.letta.unwrap_or_default();
+        let letta_is_named = env.first(LETTA_URL).is_some() || letta.base_url.is_some();
         let letta_url = places::letta_url(env, letta.base_url.clone())?;
         let letta_key = choose_key(
             env,
@@ -122,6 +127,14 @@ impl Settings {
                 address_from: env.first(LETTA_URL).map(|(name, _)| name),
             },
         );
+        let of_letta = TargetSettings {
+            name: TargetName::new(targets::LETTA),
+            url: letta_url.clone(),
+            key: letta_key.key.clone(),
+            key_withheld: letta_key.withheld.clone(),
+        };
+        let named = letta_is_named.then(|| of_letta.clone());
+        let targets = targets::combine(named, of_letta, file.targets, file.default_target)?;
         let text = |names: &[&str], from_file: Option<String>| {
             env.first(names).map(|(_, v)| v.to_owned()).or(from_file)
         };
@@ -130,6 +143,7 @@ impl Settings {
         Ok(Settings {
             remote,
             database: places::database(flags, env, path.as_deref(), file.database)?,
+            targets,
             letta_url,
             letta_key: letta_key.key,
             letta_key_from_file: letta_key.from_file,

@@ -100,6 +100,8 @@ mod tests {
         let now = Timestamp::UNIX_EPOCH;
         let new = NewSchedule {
             agent_id: AgentId::parse("agent-a").unwrap(),
+            target: None,
+            conversation: None,
             prompt_text: prompt,
             name: None,
             plan: Plan {

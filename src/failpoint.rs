@@ -70,6 +70,10 @@ mod points {
         RetryMade => "retry_made",
         /// The claim for a retry is committed, but nothing is sent.
         RetryCommitted => "retry_committed",
+        /// The conversation of a prompt is made, but that is not noted.
+        ConversationMade => "conversation_made",
+        /// The conversation of a prompt is noted, and nothing is sent.
+        ConversationNoted => "conversation_noted",
         /// The agent was found free; the first byte of the prompt is about to be sent.
         SendReady => "send_ready",
         /// Letta named the run, which is not recorded yet.

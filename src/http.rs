@@ -17,11 +17,20 @@ use crate::clock::Clock;
 /// clock; callers limit everything else. Users expect the proxies of the environment to be used for
 /// other machines, but no proxy can reach this machine's loopback.
 pub(crate) fn builder(loopback: bool, clock: &Clock) -> ClientBuilder {
+    prepared(loopback, clock, trust::config())
+}
+
+/// The same for connections that are upgraded to another protocol, which only HTTP/1.1 does.
+pub(crate) fn upgrading_builder(loopback: bool, clock: &Clock) -> ClientBuilder {
+    prepared(loopback, clock, trust::config_for_upgrades()).http1_only()
+}
+
+fn prepared(loopback: bool, clock: &Clock, trust: rustls::ClientConfig) -> ClientBuilder {
     install_tls();
     let client = Client::builder()
         .user_agent(concat!("promptyoself/", env!("CARGO_PKG_VERSION")))
         .connector_layer(connect::InTime(clock.clone()))
-        .tls_backend_preconfigured(trust::config())
+        .tls_backend_preconfigured(trust)
         .redirect(reqwest::redirect::Policy::none())
         .retry(reqwest::retry::never());
     match loopback {

@@ -1,6 +1,9 @@
 //! Talking to targets: [`Target`] is what the scheduler needs from one, [`Letta`] what else a Letta
-//! server offers, and `v1` the only kind of target so far.
+//! server offers, and `v1` and `app_server` are the kinds of target. [`AnyLetta`] finds out
+//! which of them an address leads to.
 
+mod any;
+mod app_server;
 mod directory;
 mod target;
 mod targets;
@@ -9,6 +12,8 @@ mod v1;
 use crate::error::{Code, Error, call};
 
 pub use crate::models::{Answer, Delivery, Doubt, ErrorClass, Evidence, Refusal, RefusalKind};
+pub use any::AnyLetta;
+pub use app_server::AppServer;
 pub use directory::{Agent, Letta, NewTool, Tool};
 pub use target::{Lookup, OnRun, Outgoing, ServerInfo, Target};
 pub use targets::Targets;
@@ -23,6 +28,7 @@ impl Refusal {
             ErrorClass::Unauthorized => Code::LettaUnauthorized,
             ErrorClass::WrongServer | ErrorClass::Redirected => Code::LettaWrongServer,
             ErrorClass::AgentUnknown => Code::AgentUnknown,
+            ErrorClass::ConversationUnknown => Code::ConversationUnknown,
             _ => Code::LettaError,
         };
         let hint = match code {
@@ -38,6 +44,7 @@ impl Refusal {
                 ". LETTA_BASE_URL must be the address of a Letta server, such as \
                  http://localhost:8283"
             }
+            Code::ConversationUnknown => ". Leave the conversation out for the usual one",
             Code::AgentUnknown => ". List the agents that exist with the example",
             _ => "",
         };

@@ -50,7 +50,7 @@ pub use payload::Payload;
 pub(crate) use payload::{LARGEST_REQUEST, hash_of, shown};
 pub use ping::{Ping, PingUrl};
 pub use policy::{CatchUp, DEFAULT_GRACE, DEFAULT_PAUSE_ON_FAILURE, EnvelopeStyle, Policy};
-pub use recipient::{Lane, Recipient, TargetName};
+pub use recipient::{Conversation, Lane, Recipient, TargetName};
 pub use request::{RequestKey, RequestStatus, StoredAnswer};
 pub use rows::{Adoption, RowColumns};
 pub use schedule::{Lifecycle, NewSchedule, Plan, PromptSchedule, ScheduleType};

@@ -32,7 +32,7 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 use crate::clock::Clock;
 use crate::db::Db;
 use crate::error::{Code, Error, Result, call, fields, message, operation};
-use crate::letta_client::Letta;
+use crate::letta_client::{Letta, Targets};
 use crate::limits;
 use crate::models::{
     AgentId, Budget, By, Caller, Face, Lifecycle, PromptSchedule, RequestKey, UpgradeReport,
@@ -60,8 +60,10 @@ pub use views::{OccurrenceView, PolicyView, ScheduleView};
 pub struct Service {
     /// The database, for the processes; faces use the use cases.
     pub db: Db,
-    /// The Letta server of the agents.
+    /// The server of schedules that name none.
     pub letta: Arc<dyn Letta>,
+    /// Every server that prompts are delivered to, that one among them.
+    pub targets: Targets,
     /// The time.
     pub clock: Clock,
     /// The time zone of schedules that name none.
@@ -102,6 +104,7 @@ impl Service {
     fn new(db: Db, letta: Arc<dyn Letta>, clock: Clock, zone: Zone) -> Self {
         Service {
             db,
+            targets: Targets::only(letta.clone()),
             letta,
             clock,
             zone,

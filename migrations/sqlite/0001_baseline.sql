@@ -93,7 +93,12 @@ CREATE TABLE schedules (
     paused_by_failures INTEGER      NOT NULL DEFAULT 0,
     -- When it finished or was cancelled: after the retention its row goes, too. NULL of one that is
     -- live, and of one that ended under version 0.1.0: that ended by its next_run.
-    ended_at           DATETIME
+    ended_at           DATETIME,
+    -- The server that knows the agent, by its name in the settings; NULL: the default one.
+    target             TEXT,
+    -- In which conversation of the agent: 'default', 'new' for a new one for each run, or its id.
+    -- NULL: what is usual there.
+    conversation       TEXT
 );
 CREATE INDEX ix_schedules_agent_id ON schedules (agent_id);
 CREATE INDEX ix_schedules_next_run ON schedules (next_run);
@@ -192,6 +197,8 @@ CREATE TABLE occurrences (
     stands_since    DATETIME,
     -- Since when the fate of a prompt is unknown: its turn was listened to until then.
     doubted_at      DATETIME,
+    -- The conversation in which it is sent, as in schedules; 'new' until that one is made.
+    conversation    TEXT,
     UNIQUE (uid, "trigger", intended_at)
 );
 CREATE UNIQUE INDEX ix_occurrences_one_in_flight_per_lane ON occurrences (lane)

@@ -184,3 +184,7 @@ CREATE INDEX ix_occurrences_of_agent ON occurrences (agent_id, intended_at, id);
 CREATE INDEX ix_occurrences_intended_at ON occurrences (intended_at, id);
 CREATE INDEX ix_occurrences_not_sent ON occurrences (state, intended_at, id)
     WHERE state IN ('dead', 'missed', 'skipped', 'cancelled');
+
+ALTER TABLE schedules ADD COLUMN target TEXT;
+ALTER TABLE schedules ADD COLUMN conversation TEXT;
+ALTER TABLE occurrences ADD COLUMN conversation TEXT;

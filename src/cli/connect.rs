@@ -60,7 +60,7 @@ pub(super) async fn connect(ctx: &Context, args: &ConnectArgs) -> Result<Reply> 
     let link = Link {
         url: address(ctx, given(args.url.as_deref()))?,
         service: ctx.service().await?,
-        letta: ctx.letta()?,
+        letta: ctx.rest()?,
         ctx,
         agent,
     };

@@ -6,7 +6,7 @@ use crate::clock::Clock;
 use crate::config::Settings;
 use crate::daemon;
 use crate::error::Result;
-use crate::letta_client::Rest;
+use crate::letta_client::{AnyLetta, Rest};
 use crate::models::{Caller, Face};
 use crate::operations::Ask;
 use crate::remote::Remote;
@@ -43,9 +43,14 @@ impl Context {
         }
     }
 
-    /// The client of Letta.
-    pub(super) fn letta(&self) -> Result<Arc<Rest>> {
+    /// The client of Letta, whichever kind it is.
+    pub(super) fn letta(&self) -> Result<Arc<AnyLetta>> {
         daemon::open_letta(&self.settings, &self.clock)
+    }
+
+    /// The client of Letta's V1 REST API.
+    pub(super) fn rest(&self) -> Result<Arc<Rest>> {
+        daemon::open_rest(&self.settings, &self.clock)
     }
 
     /// Opens the database and the client.

@@ -1,5 +1,6 @@
 //! The settings file: where it is and what it may hold.
 
+use std::collections::BTreeMap;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
@@ -8,7 +9,7 @@ use serde::Deserialize;
 use super::secret::Key;
 use super::sources::overruled;
 use super::value::invalid;
-use super::{Environment, budget, delivery, mcp, notify, remote, retention, server};
+use super::{Environment, budget, delivery, mcp, notify, remote, retention, server, targets};
 use crate::error::{Code, Error, Result, call, message, shell};
 use crate::limits;
 
@@ -24,6 +25,9 @@ pub(super) struct File {
     pub default_agent: Option<String>,
     pub largest_prompt: Option<u64>,
     pub letta: Option<Letta>,
+    #[serde(default)]
+    pub targets: BTreeMap<String, targets::FileTable>,
+    pub default_target: Option<String>,
     pub delivery: Option<delivery::FileTable>,
     pub notify: Option<notify::FileTable>,
     pub budget: Option<budget::FileTable>,

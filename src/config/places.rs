@@ -82,7 +82,9 @@ pub(super) fn letta_url(env: &Environment, from_file: Option<String>) -> Result<
         },
     };
     let example = "LETTA_BASE_URL=http://localhost:8283";
-    address(source, &value, "LETTA_API_KEY", example)
+    // An App Server says where it listens as the address of a WebSocket.
+    let schemes = ["http", "https", "ws", "wss"];
+    address_of(&schemes, source, &value, "LETTA_API_KEY", example)
 }
 
 /// The address that the settings file implies: its own, otherwise the default.
@@ -96,6 +98,16 @@ pub(super) fn letta_url_in_file(from_file: Option<String>) -> String {
 
 /// The address of a server, without a slash at its end; `key` is the setting for its password.
 pub(super) fn address(source: &str, value: &str, key: &str, example: &str) -> Result<String> {
+    address_of(&["http", "https"], source, value, key, example)
+}
+
+pub(super) fn address_of(
+    schemes: &[&str],
+    source: &str,
+    value: &str,
+    key: &str,
+    example: &str,
+) -> Result<String> {
     let url = reqwest::Url::parse(value).map_err(|e| {
         invalid(
             source,
@@ -105,7 +117,7 @@ pub(super) fn address(source: &str, value: &str, key: &str, example: &str) -> Re
             example,
         )
     })?;
-    if !matches!(url.scheme(), "http" | "https") {
+    if !schemes.contains(&url.scheme()) {
         return Err(invalid(
             source,
             format_args!(

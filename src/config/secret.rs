@@ -19,6 +19,6 @@ impl<'de> Deserialize<'de> for Key {
         // serde's own message would repeat the value.
         String::deserialize(d)
             .map(|key| Key(SecretString::from(key)))
-            .map_err(|_| serde::de::Error::custom("api_key must be text in quotes"))
+            .map_err(|_| serde::de::Error::custom("a key must be text in quotes"))
     }
 }

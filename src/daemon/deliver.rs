@@ -67,9 +67,9 @@ pub(crate) async fn forever(
     tracing::info!(
         "delivering the schedules of {} to {}",
         service.database().display(),
-        service.letta.address()
+        addresses(&service.targets)
     );
-    let scheduler = scheduler(service, settings, reports)?;
+    let scheduler = scheduler(service, settings, reports).await?;
     deliver(scheduler, Mode::Forever, notifier, stop).await?;
     tracing::info!("stopped");
     Ok(())
@@ -114,7 +114,7 @@ pub(crate) async fn once(
 ) -> Result<Vec<Value>> {
     let (sender, mut reports) = mpsc::unbounded_channel();
     let settings = settings_of(&asked.delivery);
-    let scheduler = scheduler(service, settings, Some(sender))?;
+    let scheduler = scheduler(service, settings, Some(sender)).await?;
     deliver(scheduler, Mode::Once, notifier, stop).await?;
     let mut executed = Vec::new();
     while let Ok(report) = reports.try_recv() {
@@ -145,16 +145,23 @@ async fn deliver(
     ran
 }
 
+/// Where prompts go, for people.
+fn addresses(targets: &Targets) -> String {
+    let all: Vec<String> = targets.all().map(|target| target.address()).collect();
+    all.join(", ")
+}
+
 /// A scheduler with a client of its own, because a connection is driven by the thread that opened
 /// it.
-fn scheduler(
+async fn scheduler(
     service: &Service,
     settings: Settings,
     reports: Option<mpsc::UnboundedSender<DeliveryReport>>,
 ) -> Result<Scheduler> {
+    service.targets.prepare().await;
     Ok(Scheduler {
         db: service.db.acting_for(By::scheduler()),
-        targets: Targets::only(service.letta.clone()).apart()?,
+        targets: service.targets.apart()?,
         clock: service.clock.clone(),
         settings,
         zone: service.zone.clone(),
@@ -185,7 +192,13 @@ fn start_apart(
     let runtime = Builder::new_current_thread().enable_all().build()?;
     let thread = std::thread::Builder::new().name("delivers".to_owned());
     thread.spawn(move || {
-        let _ = sender.send(runtime.block_on(scheduler.run(mode, stop)));
+        let targets = scheduler.targets.clone();
+        let ended = runtime.block_on(async {
+            let ended = scheduler.run(mode, stop).await;
+            targets.leave().await;
+            ended
+        });
+        let _ = sender.send(ended);
         // Don't wait for DNS lookups that are still running.
         runtime.shutdown_background();
     })?;

@@ -69,8 +69,8 @@ pub(crate) fn tools_here(
         zone: service.zone.clone(),
         default_agent: settings.default_agent.clone(),
         settings: settings.mcp.clone(),
-        letta_url: settings.letta_url.clone(),
-        has_letta_key: settings.letta_key.is_some(),
+        letta_url: settings.targets.default.url.clone(),
+        has_letta_key: settings.targets.default.key.is_some(),
         stop,
         calls: TaskTracker::new(),
     }
@@ -136,8 +136,8 @@ fn tools_elsewhere(
         zone: Zone::parse(&settings.timezone)?,
         default_agent: settings.default_agent.clone(),
         settings: settings.mcp.clone(),
-        letta_url: settings.letta_url.clone(),
-        has_letta_key: settings.letta_key.is_some(),
+        letta_url: settings.targets.default.url.clone(),
+        has_letta_key: settings.targets.default.key.is_some(),
         stop,
         calls: TaskTracker::new(),
     })

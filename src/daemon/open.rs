@@ -4,28 +4,50 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::clock::Clock;
-use crate::config::Settings;
+use crate::config::{Settings, TargetSettings};
 use crate::error::Result;
-use crate::letta_client::{Rest, RestSettings};
+use crate::letta_client::{AnyLetta, Letta, Rest, RestSettings, Targets};
 use crate::models::UpgradeReport;
 use crate::service::Service;
 
-/// The name of the only target that settings can define so far.
-const TARGET: &str = "letta";
+/// The client of the server of schedules that name none, whichever kind it is.
+pub(crate) fn open_letta(settings: &Settings, clock: &Clock) -> Result<Arc<AnyLetta>> {
+    open_target(settings, &settings.targets.default, clock)
+}
 
-/// The client of the only server that settings can define so far.
-pub(crate) fn open_letta(settings: &Settings, clock: &Clock) -> Result<Arc<Rest>> {
+/// The same server by its V1 REST API.
+pub(crate) fn open_rest(settings: &Settings, clock: &Clock) -> Result<Arc<Rest>> {
+    let target = &settings.targets.default;
+    let rest = Rest::new(server_of(settings, target), clock.clone())?;
+    Ok(Arc::new(rest.with_key_note(target.key_withheld.clone())))
+}
+
+fn open_target(
+    settings: &Settings,
+    target: &TargetSettings,
+    clock: &Clock,
+) -> Result<Arc<AnyLetta>> {
+    let server = server_of(settings, target);
+    let letta = AnyLetta::new(server, target.key_withheld.clone(), clock.clone())?;
+    Ok(Arc::new(letta))
+}
+
+fn server_of(settings: &Settings, target: &TargetSettings) -> RestSettings {
     let idle_timeout = settings.delivery.idle_timeout;
-    let rest = RestSettings {
-        target: TARGET.to_owned(),
-        base_url: settings.letta_url.clone(),
-        api_key: settings.letta_key.clone(),
+    RestSettings {
+        target: target.name.to_string(),
+        base_url: target.url.clone(),
+        api_key: target.key.clone(),
         idle_timeout: idle_timeout.try_into().unwrap_or(Duration::MAX),
         orphan_age: settings.delivery.orphaned_run_age,
-    };
-    let rest = Rest::new(rest, clock.clone())?;
-    let withheld = settings.letta_key_withheld.clone();
-    Ok(Arc::new(rest.with_key_note(withheld)))
+    }
+}
+
+/// The clients of all servers that prompts are delivered to.
+fn open_targets(settings: &Settings, clock: &Clock) -> Result<Targets> {
+    let open = |target| -> Result<Arc<dyn Letta>> { Ok(open_target(settings, target, clock)?) };
+    let others: Result<Vec<_>> = settings.targets.others.iter().map(open).collect();
+    Ok(Targets::new(open(&settings.targets.default)?, others?))
 }
 
 /// Opens the database and the client according to the settings. There is a report if the database
@@ -34,9 +56,11 @@ pub(crate) async fn open_service(
     settings: &Settings,
     clock: &Clock,
 ) -> Result<(Service, Option<UpgradeReport>)> {
-    let letta = open_letta(settings, clock)?;
+    let targets = open_targets(settings, clock)?;
+    let letta = targets.default_target().clone();
     let (database, zone) = (&settings.database, &settings.timezone);
     let (mut service, upgraded) = Service::open(database, zone, letta, clock.clone()).await?;
+    service.targets = targets;
     service.budget = settings.budget;
     service.largest_prompt = settings.largest_prompt;
     service.allow_upload = settings.server.allow_upload;

@@ -19,6 +19,10 @@ pub enum Code {
     AgentInvalid,
     /// Letta has no such agent.
     AgentUnknown,
+    /// The id of a conversation has characters that no such id has.
+    ConversationInvalid,
+    /// The agent has no such conversation.
+    ConversationUnknown,
     /// A point in time could not be read.
     TimeInvalid,
     /// A point in time that must be in the future is not.
@@ -112,6 +116,8 @@ impl Code {
         Code::AgentMissing,
         Code::AgentInvalid,
         Code::AgentUnknown,
+        Code::ConversationInvalid,
+        Code::ConversationUnknown,
         Code::TimeInvalid,
         Code::TimePast,
         Code::CronInvalid,
@@ -164,6 +170,8 @@ impl Code {
             Code::AgentMissing => "agent_missing",
             Code::AgentInvalid => "agent_invalid",
             Code::AgentUnknown => "agent_unknown",
+            Code::ConversationInvalid => "conversation_invalid",
+            Code::ConversationUnknown => "conversation_unknown",
             Code::TimeInvalid => "time_invalid",
             Code::TimePast => "time_past",
             Code::CronInvalid => "cron_invalid",

@@ -30,6 +30,13 @@ waits! {
     /// A stream that sends only keep-alives, until Letta is asked whether its turn is still
     /// running.
     KEEP_ALIVES = 300, "a turn that sends only keep-alives, until Letta is asked about it";
+    /// A turn of an App Server that tells nothing new: a model that thinks and a tool that runs are
+    /// silent.
+    NO_NEWS = 60, "a turn of an App Server without news, until it is asked whether the turn goes on";
+    /// An App Server's first news of a prompt that it has taken.
+    FIRST_NEWS = 3, "an App Server's first news of a prompt that it took, until it is asked";
+    /// Ending the turns that still go on at an App Server when we stop.
+    LEAVING = 5, "ending the turns at an App Server when the program stops";
     /// A request to a promptyoself server elsewhere, which may contact Letta.
     ELSEWHERE = 90, "a request to the server at `PROMPTYOSELF_URL`";
     /// One try to deliver a notice or a ping. Shorter than the lease of a message, so that nobody
@@ -86,6 +93,8 @@ bounds! {
     EVENT = 256 * MIB, MIB, Some(128 * KIB), "an event of a turn";
     /// A whole turn, if Letta does not stream.
     WHOLE_TURN = 64 * MIB, 8 * MIB, Some(128 * KIB), "a turn that is not streamed";
+    /// One message of an App Server's WebSocket. It is not streamed, so it is held whole or not at all.
+    MESSAGE = 32 * MIB, 32 * MIB, None, "a message of an App Server";
     /// An answer whose status is an error.
     ERROR = MIB, MIB, Some(32 * KIB), "an error";
     /// An answer of a promptyoself server elsewhere.

@@ -12,6 +12,15 @@ use rustls_platform_verifier::Verifier;
 
 /// What a client needs for TLS.
 pub(super) fn config() -> ClientConfig {
+    with_protocols(&[b"h2", b"http/1.1"])
+}
+
+/// The same for connections that are upgraded, which HTTP/2 does in another way.
+pub(super) fn config_for_upgrades() -> ClientConfig {
+    with_protocols(&[b"http/1.1"])
+}
+
+fn with_protocols(protocols: &[&[u8]]) -> ClientConfig {
     let verifier = Arc::new(WhenNeeded {
         provider: Arc::new(ring::default_provider()),
     });
@@ -19,7 +28,7 @@ pub(super) fn config() -> ClientConfig {
         .dangerous()
         .with_custom_certificate_verifier(verifier)
         .with_no_client_auth();
-    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    config.alpn_protocols = protocols.iter().map(|name| name.to_vec()).collect();
     config
 }
 

@@ -1,13 +1,25 @@
 //! What a Letta server offers besides delivery: its agents and their tools.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 
 use super::target::Target;
+use crate::error::Error;
 use crate::models::{AgentId, Refusal};
 
 /// A Letta server as a directory of agents and tools.
 #[async_trait]
 pub trait Letta: Target {
+    /// The same server over connections of its own, for a thread that shares none; `None` where there
+    /// is nothing to share.
+    ///
+    /// # Errors
+    /// If the client of these connections can't be prepared.
+    fn apart(&self) -> Result<Option<Arc<dyn Letta>>, Error> {
+        Ok(None)
+    }
+
     /// Every agent of the server.
     async fn list_agents(&self) -> Result<Vec<Agent>, Refusal>;
 

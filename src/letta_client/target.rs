@@ -3,15 +3,14 @@
 //! A [`Target`] sends one prompt and reports truthfully what happened: delivered, refused with
 //! proof that nothing arrived, or unknown. What follows from that is the scheduler's decision.
 
-use std::sync::Arc;
-
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
-use crate::error::Error;
-use crate::models::{AgentId, Answer, Evidence, Lane, Recipient, Refusal, TargetName};
+use crate::models::{
+    AgentId, Answer, Conversation, Evidence, Lane, Recipient, Refusal, TargetName,
+};
 
 /// Receives Letta's run id as soon as it is known. (The lifetime is spelt out because `async_trait`
 /// would otherwise make it one of the call's own.)
@@ -20,15 +19,6 @@ pub type OnRun<'a> = &'a (dyn for<'r> Fn(&'r str) + Send + Sync + 'a);
 /// A server that prompts are delivered to.
 #[async_trait]
 pub trait Target: Send + Sync {
-    /// The same server over connections of its own, for a thread that shares none; `None` if
-    /// nothing is shared anyway.
-    ///
-    /// # Errors
-    /// If the client of these connections can't be prepared.
-    fn apart(&self) -> Result<Option<Arc<dyn Target>>, Error> {
-        Ok(None)
-    }
-
     /// The name under which this server is stored and shown.
     fn name(&self) -> TargetName;
 
@@ -40,13 +30,37 @@ pub trait Target: Send + Sync {
         false
     }
 
-    /// An agent on this server, in its default conversation.
-    fn recipient(&self, agent: AgentId) -> Recipient {
-        Recipient::agent(self.name(), agent)
+    /// The conversation of prompts that name none.
+    fn usual_conversation(&self) -> Conversation {
+        Conversation::Default
     }
 
-    /// The lane of a recipient.
-    fn lane(&self, recipient: &Recipient) -> Lane;
+    /// An agent of this server, in this conversation or in the usual one.
+    fn recipient(&self, agent: AgentId, conversation: Option<Conversation>) -> Recipient {
+        Recipient {
+            target: self.name(),
+            agent,
+            conversation: conversation.unwrap_or_else(|| self.usual_conversation()),
+        }
+    }
+
+    /// Finds out what is needed to name lanes, within seconds. Where the server doesn't say, it is
+    /// found out later.
+    async fn prepare(&self) {}
+
+    /// Whether lanes can be named; until then nothing is sent.
+    fn is_prepared(&self) -> bool {
+        true
+    }
+
+    /// The lane in which the prompts of a schedule to a recipient are sent one after the other.
+    fn lane(&self, recipient: &Recipient, schedule: Uuid) -> Lane;
+
+    /// Makes a new conversation of an agent and returns its id.
+    async fn create_conversation(&self, agent: &AgentId) -> Result<String, Refusal>;
+
+    /// Asks whether a conversation is one of this agent's.
+    async fn check_conversation(&self, agent: &AgentId, id: &str) -> Result<(), Refusal>;
 
     /// Checks whether the server is well and accepts our credentials.
     async fn check(&self) -> Result<ServerInfo, Refusal>;
@@ -57,6 +71,10 @@ pub trait Target: Send + Sync {
 
     /// Looks for a prompt whose outcome is unknown.
     async fn find(&self, lookup: &Lookup) -> Evidence;
+
+    /// Does what the server needs before the connections to it end for good, in a few seconds at
+    /// most. Nothing is sent afterwards.
+    async fn leave(&self) {}
 }
 
 /// What a server reports about itself.

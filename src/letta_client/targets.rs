@@ -3,33 +3,46 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::target::Target;
+use uuid::Uuid;
+
+use super::directory::Letta;
 use crate::error::Error;
-use crate::models::TargetName;
+use crate::models::{AgentId, Conversation, Lane, Recipient, TargetName};
 
 /// Every configured target. Another kind of target is another entry.
 #[derive(Clone)]
 pub struct Targets {
-    by_name: BTreeMap<TargetName, Arc<dyn Target>>,
-    default: Arc<dyn Target>,
+    by_name: BTreeMap<TargetName, Arc<dyn Letta>>,
+    default: Arc<dyn Letta>,
 }
 
 impl Targets {
     /// A registry with one target, which is also the default one.
-    pub fn only(target: Arc<dyn Target>) -> Self {
+    pub fn only(target: Arc<dyn Letta>) -> Self {
+        Targets::new(target, Vec::new())
+    }
+
+    /// The registry of these targets; the first is that of every schedule that names none.
+    pub fn new(default: Arc<dyn Letta>, others: Vec<Arc<dyn Letta>>) -> Self {
+        let others = others.into_iter().map(|target| (target.name(), target));
         Targets {
-            by_name: BTreeMap::from([(target.name(), target.clone())]),
-            default: target,
+            by_name: others.chain([(default.name(), default.clone())]).collect(),
+            default,
         }
     }
 
     /// The target with a name, unless it has been removed from the settings. An empty name means
     /// the default target.
-    pub fn get(&self, name: &str) -> Option<&Arc<dyn Target>> {
+    pub fn get(&self, name: &str) -> Option<&Arc<dyn Letta>> {
         match name.is_empty() {
             true => Some(&self.default),
             false => self.by_name.get(name),
         }
+    }
+
+    /// All of them, by name.
+    pub fn all(&self) -> impl Iterator<Item = &Arc<dyn Letta>> {
+        self.by_name.values()
     }
 
     /// The names of all targets.
@@ -37,9 +50,55 @@ impl Targets {
         self.by_name.keys()
     }
 
+    /// The names of those that can't name lanes yet.
+    pub fn unprepared(&self) -> impl Iterator<Item = TargetName> {
+        let unprepared = self.by_name.values().filter(|target| !target.is_prepared());
+        unprepared.map(|target| target.name())
+    }
+
     /// The target of schedules that name none.
-    pub fn default_target(&self) -> &Arc<dyn Target> {
+    pub fn default_target(&self) -> &Arc<dyn Letta> {
         &self.default
+    }
+
+    /// The recipient of a prompt. What names no target is for the default one, and what names no
+    /// conversation is for the usual one of its target.
+    pub fn recipient(
+        &self,
+        target: Option<&TargetName>,
+        agent: &AgentId,
+        conversation: Option<&Conversation>,
+    ) -> Recipient {
+        let target = target.cloned().unwrap_or_else(|| self.default.name());
+        match self.get(target.as_str()) {
+            Some(known) => known.recipient(agent.clone(), conversation.cloned()),
+            None => Recipient {
+                target,
+                agent: agent.clone(),
+                conversation: conversation.cloned().unwrap_or(Conversation::Default),
+            },
+        }
+    }
+
+    /// The lane in which the prompts of a schedule to a recipient are sent. In that of a target
+    /// that is missing from the settings nothing is sent.
+    pub fn lane(&self, recipient: &Recipient, schedule: Uuid) -> Lane {
+        match self.get(recipient.target.as_str()) {
+            Some(target) => target.lane(recipient, schedule),
+            None => Lane::of(&recipient.target, &recipient.agent),
+        }
+    }
+
+    /// Finds out what each needs to name lanes, within seconds.
+    pub async fn prepare(&self) {
+        let preparing = self.by_name.values().map(|target| target.prepare());
+        futures_util::future::join_all(preparing).await;
+    }
+
+    /// Does what each needs before its connections end for good.
+    pub async fn leave(&self) {
+        let leaving = self.by_name.values().map(|target| target.leave());
+        futures_util::future::join_all(leaving).await;
     }
 
     /// The same targets over connections of their own.
@@ -47,7 +106,7 @@ impl Targets {
     /// # Errors
     /// If the client of these connections can't be prepared.
     pub fn apart(&self) -> Result<Self, Error> {
-        let own = |target: &Arc<dyn Target>| {
+        let own = |target: &Arc<dyn Letta>| {
             let own = target.apart()?;
             Ok(own.unwrap_or_else(|| target.clone()))
         };

@@ -1,14 +1,15 @@
 //! Letta's V1 REST API, offered by self-hosted servers and Letta Cloud.
 
-mod address;
+pub(super) mod address;
 mod agents;
-mod classify;
+pub(super) mod classify;
+mod conversations;
 mod find;
 mod headers;
 mod history;
-mod http;
+pub(super) mod http;
 mod mcp_servers;
-mod otids;
+pub(super) mod otids;
 mod pages;
 mod responsiveness;
 mod rest;
@@ -19,7 +20,7 @@ mod sightings;
 mod sse;
 mod stream;
 mod tools;
-mod turn;
+pub(super) mod turn;
 
 pub use mcp_servers::McpServer;
 pub use rest::{Rest, RestSettings};

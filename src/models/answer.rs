@@ -121,6 +121,8 @@ words! {
         PendingApproval => "pending_approval",
         /// There is no such agent.
         AgentUnknown => "agent_unknown",
+        /// The agent has no such conversation.
+        ConversationUnknown => "conversation_unknown",
         /// The request itself is invalid.
         InvalidRequest => "invalid_request",
         /// The connection ended before the answer was complete.

@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
-use super::{AgentId, Lane, Recipient, State, TargetName, Trigger};
+use super::{AgentId, Conversation, Lane, State, TargetName, Trigger};
 
 /// A schedule that is due, without its prompt.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,15 +18,12 @@ pub struct DueSchedule {
     pub uid: Uuid,
     /// Its agent.
     pub agent_id: AgentId,
+    /// The target that knows the agent; `None` is the default target.
+    pub target: Option<TargetName>,
+    /// The conversation of the agent; `None` is the usual one of the target.
+    pub conversation: Option<Conversation>,
     /// The oldest instant that has not been claimed.
     pub next_run: Timestamp,
-}
-
-impl DueSchedule {
-    /// The recipient. Schedules can't name a target yet, so all have the default one.
-    pub fn recipient(&self, default_target: TargetName) -> Recipient {
-        Recipient::agent(default_target, self.agent_id.clone())
-    }
 }
 
 /// Who claims, and how long a claim may be retried.
@@ -71,6 +68,8 @@ pub struct Job {
     pub schedule_id: Option<i64>,
     /// Its agent.
     pub agent_id: AgentId,
+    /// The conversation of the agent; `None` is the usual one of the target.
+    pub conversation: Option<Conversation>,
     /// The lane it occupies.
     pub lane: Lane,
     /// When it was intended to be sent.
@@ -93,13 +92,6 @@ pub struct Job {
     pub next_run: Option<Timestamp>,
 }
 
-impl Job {
-    /// The recipient.
-    pub fn recipient(&self) -> Recipient {
-        Recipient::agent(self.lane.target(), self.agent_id.clone())
-    }
-}
-
 /// An open occurrence, as the scheduler needs it.
 #[derive(Clone, Debug)]
 pub struct OpenOccurrence {
@@ -111,6 +103,8 @@ pub struct OpenOccurrence {
     pub uid: Uuid,
     /// Its agent.
     pub agent_id: AgentId,
+    /// The conversation of the agent; `None` is the usual one of the target.
+    pub conversation: Option<Conversation>,
     /// What made it.
     pub trigger: Trigger,
     /// The lane it occupies or waits for.
@@ -144,13 +138,6 @@ pub struct OpenOccurrence {
     /// Every otid under which it may have been sent, the newest last. If this database is a
     /// restored copy, that includes those that the original may have used since.
     pub otids: Vec<Uuid>,
-}
-
-impl OpenOccurrence {
-    /// The recipient.
-    pub fn recipient(&self) -> Recipient {
-        Recipient::agent(self.lane.target(), self.agent_id.clone())
-    }
 }
 
 /// An occurrence that can't be read.

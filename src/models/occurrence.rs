@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use super::{Lane, words};
+use super::{Conversation, Lane, words};
 
 words! {
     /// What made an occurrence.
@@ -117,6 +117,8 @@ pub struct Occurrence {
     pub reason: Option<String>,
     /// The lane it occupies or waits for; `None` for instants that were never to be sent.
     pub lane: Option<Lane>,
+    /// The conversation of the agent; `None` is the usual one of the target.
+    pub conversation: Option<Conversation>,
     /// When to try or search for it next.
     pub not_before: Option<Timestamp>,
     /// When its latest attempt was sent.

@@ -4,6 +4,8 @@ use std::borrow::Borrow;
 use std::fmt;
 
 use super::AgentId;
+use crate::error::{Code, Error, Result, field, fields, message, quoted};
+use crate::limits;
 
 /// The name under which a target is configured, stored and shown.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize)]
@@ -33,15 +35,82 @@ impl fmt::Display for TargetName {
     }
 }
 
-/// The recipient of a prompt.
+/// The conversation in which an agent gets a prompt.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Conversation {
+    /// The agent's default conversation.
+    Default,
+    /// A new conversation for each run.
+    New,
+    /// The conversation of this id.
+    Id(String),
+}
+
+impl Conversation {
+    const DEFAULT: &str = "default";
+    const NEW: &str = "new";
+
+    /// Reads `default`, `new` or the id of a conversation, ignoring white space around it. Ids end
+    /// up in URL paths and hold only what an agent id can hold.
+    ///
+    /// # Errors
+    /// [`Code::ConversationInvalid`] if no conversation can have this id.
+    pub fn parse(text: &str) -> Result<Self> {
+        let id = text.trim();
+        match id.to_ascii_lowercase().as_str() {
+            Self::DEFAULT => return Ok(Conversation::Default),
+            Self::NEW => return Ok(Conversation::New),
+            _ => {}
+        }
+        let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+        let is_id = id.len() <= limits::TEXT
+            && id.starts_with(|c: char| c.is_ascii_alphanumeric())
+            && id.chars().all(fits);
+        if is_id {
+            return Ok(Conversation::Id(id.to_owned()));
+        }
+        let shown: String = id.chars().take(80).collect();
+        Err(Error::new(
+            Code::ConversationInvalid,
+            message![
+                field("conversation"),
+                " ",
+                quoted(shown),
+                " is neither default, nor new, nor the id of a conversation: an id holds only \
+                 letters, digits, '-', '_' and '.', begins with a letter or a digit, and has at \
+                 most ",
+                limits::TEXT,
+                " characters"
+            ],
+        )
+        .example_if(id.is_empty().then(|| fields([("conversation", Self::NEW)]))))
+    }
+
+    /// The conversation as text.
+    pub fn as_str(&self) -> &str {
+        match self {
+            Conversation::Default => Self::DEFAULT,
+            Conversation::New => Self::NEW,
+            Conversation::Id(id) => id,
+        }
+    }
+}
+
+impl fmt::Display for Conversation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// Who gets a prompt, and where.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Recipient {
     /// The target that has the agent.
     pub target: TargetName,
     /// The agent.
     pub agent: AgentId,
-    /// The agent's conversation; `None` for its default one.
-    pub conversation: Option<String>,
+    /// The conversation of the agent.
+    pub conversation: Conversation,
 }
 
 impl Recipient {
@@ -50,7 +119,7 @@ impl Recipient {
         Recipient {
             target,
             agent,
-            conversation: None,
+            conversation: Conversation::Default,
         }
     }
 }
@@ -101,5 +170,20 @@ mod tests {
         assert_eq!(lane.target(), target);
         assert_eq!(Lane::new("letta/agent-a/x").target(), target);
         assert_eq!(Lane::new("").target().as_str(), "");
+    }
+
+    #[test]
+    fn a_conversation_is_the_default_one_a_new_one_or_one_of_an_id() {
+        let read = |text| Conversation::parse(text).unwrap();
+        assert_eq!(read(" Default "), Conversation::Default);
+        assert_eq!(read("NEW"), Conversation::New);
+        assert_eq!(
+            read("local-conv-3"),
+            Conversation::Id("local-conv-3".into())
+        );
+        for bad in ["", " ", "a b", "../x", "-a", "a/b", "ä", &"a".repeat(256)] {
+            let error = Conversation::parse(bad).unwrap_err();
+            assert_eq!(error.code(), Code::ConversationInvalid, "{bad}");
+        }
     }
 }

@@ -3,7 +3,10 @@
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use super::{AgentId, Allowance, EnvelopeStyle, Payload, PingUrl, Policy, RequestKey, words};
+use super::{
+    AgentId, Allowance, Conversation, EnvelopeStyle, Payload, PingUrl, Policy, RequestKey,
+    TargetName, words,
+};
 
 words! {
     /// The kind of a schedule's time.
@@ -80,6 +83,10 @@ pub struct PromptSchedule {
     pub pause_note: Option<String>,
     /// Its policy.
     pub policy: Policy,
+    /// The target that knows its agent; `None` is the default target.
+    pub target: Option<TargetName>,
+    /// The conversation of the agent; `None` is the usual one of the target.
+    pub conversation: Option<Conversation>,
     /// Its dead-man service.
     pub ping_url: Option<PingUrl>,
     /// The hash of the stored request that it sends instead of its prompt, which is then only a
@@ -142,6 +149,10 @@ pub struct Plan {
 pub struct NewSchedule {
     /// Its agent.
     pub agent_id: AgentId,
+    /// The target that knows the agent; `None` is the default target.
+    pub target: Option<TargetName>,
+    /// The conversation of the agent; `None` is the usual one of the target.
+    pub conversation: Option<Conversation>,
     /// Its prompt.
     pub prompt_text: String,
     /// A name unique among the agent's live schedules.

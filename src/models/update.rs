@@ -1,6 +1,6 @@
 //! An update of a schedule.
 
-use super::{AgentId, PingUrl, Plan, Policy, PromptSchedule, ScheduleType};
+use super::{AgentId, Conversation, PingUrl, Plan, Policy, PromptSchedule, ScheduleType};
 
 /// What to change in a schedule; `None` leaves a field as it is.
 #[derive(Clone, Debug, Default)]
@@ -13,6 +13,8 @@ pub struct ScheduleUpdate {
     pub name: Option<String>,
     /// The new plan. Instants of the old plan that passed unsent become `skipped`.
     pub plan: Option<Plan>,
+    /// Another conversation of the agent.
+    pub conversation: Option<Conversation>,
     /// The new parts of the policy.
     pub policy: Policy,
     /// The new dead-man service, or none.
@@ -31,6 +33,7 @@ impl ScheduleUpdate {
             && self.prompt_text.is_none()
             && self.name.is_none()
             && self.plan.is_none()
+            && self.conversation.is_none()
             && self.policy == Policy::default()
             && self.ping_url.is_none()
     }
@@ -41,6 +44,7 @@ impl ScheduleUpdate {
             ("agent_id", self.agent_id.is_some()),
             ("prompt", self.prompt_text.is_some()),
             ("name", self.name.is_some()),
+            ("conversation", self.conversation.is_some()),
         ];
         let texts = texts.into_iter().filter(|(_, changes)| *changes);
         let mut names: Vec<&str> = texts.map(|(name, _)| name).collect();

@@ -237,6 +237,23 @@ pub const MAX_AGE: Field = Field {
     ..FIELD
 };
 
+pub const CONVERSATION: Field = Field {
+    name: "conversation",
+    aliases: &["conversation_id"],
+    flag_aliases: &["conversation-id"],
+    placeholder: "default|new|ID",
+    help: "The conversation in which the agent gets the prompt",
+    details: "default is the agent's own one, new makes a fresh one for each run, and an id names one \
+        that exists. Left out, it is what is usual on the agent's server: default on a Letta V1 \
+        server, new on a Letta Code App Server.",
+    examples: &[
+        "default",
+        "new",
+        "conv-00000000-0000-4000-8000-000000000000",
+    ],
+    ..FIELD
+};
+
 pub const PING_URL: Field = Field {
     name: "ping_url",
     placeholder: "URL|none",
@@ -435,6 +452,9 @@ pub const REPEATED: &[Parameter] = &[takes(&CATCH_UP), takes(&GRACE), takes(&PAU
 
 /// The policy of every schedule.
 pub const DELIVERY: &[Parameter] = &[takes(&ENVELOPE), takes(&MAX_AGE)];
+
+/// Where the agent gets it.
+pub const RECIPIENT: &[Parameter] = &[takes(&CONVERSATION)];
 
 #[cfg(test)]
 mod tests {

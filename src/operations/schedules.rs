@@ -44,6 +44,7 @@ pub const REGISTER: Operation = Operation {
         BOUNDS,
         REPEATED,
         DELIVERY,
+        RECIPIENT,
         PINGS,
         &[takes(&SKIP_VALIDATION), takes(&NAME)],
     ],
@@ -93,6 +94,7 @@ pub const UPDATE: Operation = Operation {
         BOUNDS,
         REPEATED,
         DELIVERY,
+        RECIPIENT,
         PINGS,
         &[
             takes(&SKIP_VALIDATION),

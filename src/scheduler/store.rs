@@ -184,6 +184,8 @@ impl SchedulerStore {
         match write {
             Write::Claim(candidate, now) => {
                 let claimed = match &candidate.source {
+                    // Its server turned out to be of another kind since the snapshot was taken.
+                    Source::Due(due) if self.lane_of(due) != candidate.lane => Ok(Claim::Gone),
                     Source::Due(due) => db.claim_due(due, &candidate.lane, terms, now).await,
                     Source::Waiting { occurrence_id, .. } => {
                         db.claim_waiting(*occurrence_id, terms, now).await

@@ -134,7 +134,9 @@ impl Service {
         }
         let letta = self.letta.clone();
         let lane_of = move |s: &PromptSchedule| {
-            Ok(letta.lane(&letta.recipient(AgentId::parse(&s.agent_id)?)))
+            let agent = AgentId::parse(&s.agent_id)?;
+            let recipient = letta.recipient(agent, s.conversation.clone());
+            Ok(letta.lane(&recipient, s.uid.unwrap_or_default()))
         };
         let queued = (self.db)
             .queue_run(id, lane_of, self.request.as_deref(), self.now())

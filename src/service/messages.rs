@@ -4,7 +4,7 @@ use uuid::Uuid;
 
 use super::{Registration, Service};
 use crate::error::{Code, Error, Result, shell};
-use crate::models::{AgentId, LARGEST_REQUEST, Occurrence, Payload, PromptSchedule};
+use crate::models::{AgentId, Conversation, LARGEST_REQUEST, Occurrence, Payload, PromptSchedule};
 
 /// A schedule with the whole request that it sends.
 #[derive(Clone, Debug)]
@@ -13,6 +13,8 @@ pub struct ScheduledMessage {
     pub schedule: PromptSchedule,
     /// Its uid.
     pub uid: Uuid,
+    /// The conversation in which its agent gets it.
+    pub conversation: Conversation,
     /// What it sends.
     pub payload: Payload,
 }
@@ -151,7 +153,9 @@ impl Service {
         // If a request can't be read, and so will not be sent, its rendering is shown.
         let stored = stored.and_then(|stored| Payload::from_stored(&stored).ok());
         let payload = stored.unwrap_or_else(|| Payload::of_prompt(&schedule.prompt_text));
+        let conversation = schedule.conversation.clone();
         Ok(ScheduledMessage {
+            conversation: conversation.unwrap_or_else(|| self.letta.usual_conversation()),
             schedule,
             uid,
             payload,

@@ -239,7 +239,8 @@ impl Service {
             return Some(format!("its prompt will be retried at {not_before}"));
         }
         let agent = AgentId::parse(&s.agent_id).ok()?;
-        let lane = self.letta.lane(&self.letta.recipient(agent));
+        let recipient = self.letta.recipient(agent, s.conversation.clone());
+        let lane = self.letta.lane(&recipient, s.uid.unwrap_or_default());
         let busy = open
             .iter()
             .any(|o| o.lane == lane && o.state != State::Waiting);

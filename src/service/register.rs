@@ -9,7 +9,9 @@ use super::planning::{When, plan};
 use super::views::show_local;
 use crate::error::{Code, Error, Result, call, field, fields, message, quoted};
 use crate::letta_client::RefusalKind;
-use crate::models::{AgentId, CatchUp, NewSchedule, Payload, PingUrl, Policy, PromptSchedule};
+use crate::models::{
+    AgentId, CatchUp, Conversation, NewSchedule, Payload, PingUrl, Policy, PromptSchedule,
+};
 use crate::schedule::{Timetable, Zone, parse_time, remaining, timetable_of};
 
 /// The name of setting a dead-man service in errors: it would let an agent make this machine call
@@ -32,6 +34,8 @@ pub struct Registration {
     pub when: When,
     /// A name unique among the agent's live schedules.
     pub name: Option<String>,
+    /// The conversation of the agent; `None` for the usual one of the target.
+    pub conversation: Option<Conversation>,
     /// Its policy.
     pub policy: Policy,
     /// Its dead-man service; only the operator may set one.
@@ -136,9 +140,12 @@ impl Service {
         }
         check_policy(&asked.policy)?;
         check_fires(&self.budget, &self.caller, &plan, &timetable)?;
-        self.check_agent(&agent, asked.skip_validation).await?;
+        self.check_agent(&agent, asked.conversation.as_ref(), asked.skip_validation)
+            .await?;
         let new = NewSchedule {
             agent_id: agent.clone(),
+            target: None,
+            conversation: asked.conversation.clone(),
             prompt_text: asked.prompt_text(),
             payload: asked.payload.clone(),
             name: asked.name.clone(),
@@ -189,24 +196,40 @@ impl Service {
         }
     }
 
-    /// Refuses an agent that Letta does not know. A caller who sets `skip` is believed; but if a
-    /// model chooses the agent, only while Letta can't be reached, or it could fill the database
-    /// with prompts for agents that never existed.
+    /// Refuses an agent that Letta does not know, or a conversation that is not the agent's. A caller who may `skip` that is believed; one who
+    /// is a model and chooses the agent only if Letta can't be asked, or it could fill the database
+    /// with prompts for agents that were never there.
     ///
     /// # Errors
     /// [`Code::AgentUnknown`], and those of Letta.
-    pub(super) async fn check_agent(&self, agent: &AgentId, skip: bool) -> Result<()> {
+    pub(super) async fn check_agent(
+        &self,
+        agent: &AgentId,
+        conversation: Option<&Conversation>,
+        skip: bool,
+    ) -> Result<()> {
         if skip && !self.caller.chooses_agent() {
             return Ok(());
         }
-        let Err(refusal) = self.letta.get_agent(agent).await else {
+        let (found, what) = match conversation {
+            // Whose it is, its server says.
+            Some(Conversation::Id(id)) => (
+                self.letta.check_conversation(agent, id).await,
+                format!("conversation {id} of agent {agent}"),
+            ),
+            _ => (
+                self.letta.get_agent(agent).await.map(drop),
+                format!("agent {agent}"),
+            ),
+        };
+        let Err(refusal) = found else {
             return Ok(());
         };
         let down = refusal.kind == RefusalKind::TargetTrouble;
         if skip && down {
             return Ok(());
         }
-        let doing = format!("find agent {agent} on {}", self.letta.address());
+        let doing = format!("find {what} on {}", self.letta.address());
         let error = refusal.into_error(&doing);
         Err(if down {
             error.hint(message![
@@ -239,6 +262,7 @@ fn asked_again(
         && is_meant(&when.end_at, existing.end_at, zone, now)
         && existing.max_repetitions == when.max_repetitions
         && existing.is_delivered_by(&existing.policy.changed_by(&asked.policy))
+        && (asked.conversation.is_none() || existing.conversation == asked.conversation)
         && (asked.ping_url.is_none() || existing.ping_url == asked.ping_url);
     let left = remaining(existing).and_then(|n| i64::try_from(n).ok());
     same.then_some(registered(

@@ -10,7 +10,8 @@ use super::register::{PINGS, Registered, check_policy, is_meant, registered};
 use super::{Service, not_found, not_live};
 use crate::error::{Code, Error, Result, call, fields};
 use crate::models::{
-    AgentId, Lifecycle, PingUrl, Plan, Policy, PromptSchedule, ScheduleType, ScheduleUpdate,
+    AgentId, Conversation, Lifecycle, PingUrl, Plan, Policy, PromptSchedule, ScheduleType,
+    ScheduleUpdate,
 };
 use crate::schedule::{Timetable, Zone, parse_time, remaining, timetable_of};
 
@@ -33,6 +34,8 @@ pub struct Changes {
     pub max_repetitions: Option<i64>,
     /// The new name.
     pub name: Option<String>,
+    /// Another conversation of the agent.
+    pub conversation: Option<Conversation>,
     /// The new parts of the policy.
     pub policy: Policy,
     /// The new dead-man service, or none; only the operator may set one.
@@ -51,6 +54,7 @@ impl Changes {
             && self.end_at.is_none()
             && self.max_repetitions.is_none()
             && self.name.is_none()
+            && self.conversation.is_none()
             && self.policy == Policy::default()
             && self.ping_url.is_none()
     }
@@ -125,12 +129,21 @@ impl Service {
         if changes.ping_url.is_some() {
             self.refuse_agents(PINGS)?;
         }
-        if let Some(agent) = &changes.agent_id
-            && agent.as_str() != seen.agent_id
-        {
+        let agent = changes.agent_id.clone();
+        let other_agent = agent.filter(|agent| agent.as_str() != seen.agent_id);
+        let conversation = changes.conversation.as_ref();
+        let other_conversation =
+            conversation.is_some() && conversation != seen.conversation.as_ref();
+        if other_agent.is_some() || other_conversation {
             // Before the database is locked. The rest is decided by its state then.
             self.decide_update(&seen, changes, self.now())?;
-            self.check_agent(agent, changes.skip_validation).await?;
+            let agent = match other_agent {
+                Some(agent) => agent,
+                None => AgentId::parse(&seen.agent_id)?,
+            };
+            let conversation = conversation.or(seen.conversation.as_ref());
+            self.check_agent(&agent, conversation, changes.skip_validation)
+                .await?;
         }
         let now = self.now();
         let (service, changes) = (self.clone(), changes.clone());
@@ -189,6 +202,8 @@ impl Service {
             prompt_text: (changes.prompt.clone())
                 .filter(|new| schedule.payload.is_some() || *new != schedule.prompt_text),
             name: (changes.name.clone()).filter(|new| Some(new) != schedule.name.as_ref()),
+            conversation: (changes.conversation.clone())
+                .filter(|new| Some(new) != schedule.conversation.as_ref()),
             plan,
             policy: match schedule.is_delivered_by(&policy) {
                 true => Policy::default(),

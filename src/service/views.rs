@@ -67,6 +67,9 @@ pub struct ScheduleView {
     pub max_repetitions: Option<i64>,
     /// How many of them have been used.
     pub repetition_count: i64,
+    /// The conversation of the agent; where it is missing, the usual one of the agent's server.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub conversation: Option<String>,
     /// Its policy.
     pub policy: PolicyView,
     /// Its dead-man service, without the part that makes the address usable.
@@ -145,6 +148,7 @@ impl ScheduleView {
             end_at: s.end_at,
             max_repetitions: s.max_repetitions,
             repetition_count: s.repetitions,
+            conversation: s.conversation.map(|c| c.to_string()),
             policy: PolicyView {
                 envelope,
                 ..s.policy.into()
@@ -185,6 +189,10 @@ pub struct OccurrenceView {
     /// When it will be tried or searched for next.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub not_before: Option<Timestamp>,
+    /// The conversation in which it is sent; where it is missing, the usual one of the agent's
+    /// server.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub conversation: Option<String>,
     /// Letta's run.
     pub run_id: Option<String>,
     /// Letta's stop reason.
@@ -241,6 +249,7 @@ impl OccurrenceView {
             sent_at: o.sent_at,
             finished_at: o.finished_at,
             not_before: o.not_before,
+            conversation: o.conversation.map(|c| c.to_string()),
             run_id: o.run_id,
             stop_reason: o.stop_reason,
             turn: o.turn.map(|t| t.to_string()),

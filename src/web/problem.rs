@@ -89,7 +89,9 @@ fn status(code: Code) -> StatusCode {
     match code {
         Code::KeyInvalid => StatusCode::UNAUTHORIZED,
         Code::NotPermitted | Code::RefusedInPlugin | Code::UploadDisabled => StatusCode::FORBIDDEN,
-        Code::ScheduleNotFound | Code::AgentUnknown => StatusCode::NOT_FOUND,
+        Code::ScheduleNotFound | Code::AgentUnknown | Code::ConversationUnknown => {
+            StatusCode::NOT_FOUND
+        }
         Code::NameTaken | Code::ScheduleNotActive | Code::ScheduleBroken => StatusCode::CONFLICT,
         Code::IdempotencyConflict => StatusCode::UNPROCESSABLE_ENTITY,
         Code::BudgetExceeded | Code::TooMany => StatusCode::TOO_MANY_REQUESTS,

@@ -1,6 +1,7 @@
 //! The client, against the fake Letta.
 
 mod bounds;
+mod conversations;
 mod endings;
 mod finding;
 mod questions;

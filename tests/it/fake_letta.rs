@@ -4,6 +4,7 @@
 //! Tests that run the real binary steer it from outside: `POST /__fake/script`,
 //! `POST /__fake/hold/{agent}`, `POST /__fake/release/{agent}`, `GET /__fake/received`.
 
+mod conversations;
 mod load;
 mod net;
 mod oddities;

@@ -19,6 +19,8 @@ use uuid::Uuid;
 pub struct Sent {
     /// Whom it was for.
     pub agent: String,
+    /// The conversation it was for.
+    pub conversation: String,
     /// The name it was sent under.
     pub otid: Uuid,
     /// The content of its first message.
@@ -48,6 +50,8 @@ pub struct FakeTarget {
 struct State {
     sent: Vec<Sent>,
     finds: Vec<Lookup>,
+    /// The agents of the conversations that were made.
+    conversations: Vec<String>,
     acts: HashMap<String, VecDeque<Act>>,
     evidence: HashMap<String, VecDeque<Evidence>>,
     held: HashSet<String>,
@@ -184,8 +188,21 @@ impl Target for FakeTarget {
         "http://fake".into()
     }
 
-    fn lane(&self, recipient: &Recipient) -> Lane {
+    fn lane(&self, recipient: &Recipient, _: Uuid) -> Lane {
         Lane::of(&self.name(), &recipient.agent)
+    }
+
+    async fn create_conversation(&self, agent: &AgentId) -> Result<String, Refusal> {
+        let mut state = self.state();
+        if let Some(refusal) = state.down.clone() {
+            return Err(refusal);
+        }
+        state.conversations.push(agent.to_string());
+        Ok(format!("conv-{}", state.conversations.len()))
+    }
+
+    async fn check_conversation(&self, _: &AgentId, _: &str) -> Result<(), Refusal> {
+        Ok(())
     }
 
     async fn check(&self) -> Result<ServerInfo, Refusal> {
@@ -212,6 +229,7 @@ impl Target for FakeTarget {
                 .and_then(|m| m["content"].as_str());
             state.sent.push(Sent {
                 agent: agent.clone(),
+                conversation: outgoing.recipient.conversation.to_string(),
                 otid: outgoing.otid,
                 text: text.unwrap_or_default().into(),
                 answered: false,

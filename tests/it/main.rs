@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod account;
+mod app_server;
 mod bad_input;
 mod budget;
 mod bulk;
@@ -17,6 +18,7 @@ mod disk;
 mod documentation;
 mod errors;
 mod exhaustion;
+mod fake_app_server;
 mod fake_letta;
 mod fake_target;
 mod faults;
@@ -45,6 +47,7 @@ mod policies;
 mod printed;
 mod program;
 mod python;
+mod real_app_server;
 mod real_letta;
 mod remote;
 mod rest;

@@ -42,6 +42,7 @@ async fn fill(database: &std::path::Path) {
             name: None,
             policy: Policy::default(),
             ping_url: None,
+            conversation: None,
             skip_validation: true,
         };
         service.register(&asked).await.unwrap();

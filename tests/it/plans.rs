@@ -127,7 +127,7 @@ fn table_of(sql: &str, name: &str) -> String {
 }
 
 /// What the schedulers ask of the database, by name. A new one belongs into [`work`].
-const ASKED: [&str; 28] = [
+const ASKED: [&str; 29] = [
     "adopt_touched",
     "beat",
     "claim_due",
@@ -148,6 +148,7 @@ const ASKED: [&str; 28] = [
     "prune",
     "pull_forward",
     "readopt",
+    "record_conversation",
     "record_run",
     "release_target",
     "review_incidents",

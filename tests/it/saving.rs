@@ -143,6 +143,7 @@ fn same_parts(asked: &Registration, value: &str) -> Vec<Changes> {
         name: asked.name.clone(),
         policy: asked.policy,
         ping_url: Some(asked.ping_url.clone()),
+        conversation: None,
         skip_validation: false,
     });
     parts

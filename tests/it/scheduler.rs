@@ -5,6 +5,7 @@ mod bulk;
 mod by_hand;
 mod clock;
 mod control;
+mod conversations;
 mod decisions;
 mod failures;
 mod false_clock;

@@ -133,6 +133,7 @@ impl<T: Letta + 'static> World<T> {
             name: None,
             policy: Policy::default(),
             ping_url: None,
+            conversation: None,
             skip_validation: false,
         }
     }

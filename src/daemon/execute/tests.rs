@@ -3,6 +3,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use jiff::Timestamp;
 use tokio::sync::Notify;
+use uuid::Uuid;
 
 use super::*;
 use crate::clock::Clock;
@@ -30,8 +31,16 @@ impl Target for Thinking {
         "http://letta".to_owned()
     }
 
-    fn lane(&self, recipient: &Recipient) -> Lane {
+    fn lane(&self, recipient: &Recipient, _: Uuid) -> Lane {
         Lane::of(&self.name(), &recipient.agent)
+    }
+
+    async fn create_conversation(&self, _: &AgentId) -> std::result::Result<String, Refusal> {
+        unreachable!()
+    }
+
+    async fn check_conversation(&self, _: &AgentId, _: &str) -> std::result::Result<(), Refusal> {
+        unreachable!()
     }
 
     async fn check(&self) -> std::result::Result<ServerInfo, Refusal> {
@@ -91,6 +100,7 @@ async fn a_call_that_delivers_answers_within_its_time_however_long_a_turn_is() {
         name: None,
         policy: Policy::default(),
         ping_url: None,
+        conversation: None,
         skip_validation: true,
     };
     service.register(&asked).await.unwrap();

@@ -72,6 +72,7 @@ impl Db {
             uid: occurrence.uid,
             schedule_id: sending.schedule.map(|s| s.id),
             agent_id: AgentId::parse(&occurrence.agent_id).map_err(|e| Fault::of_row(&e))?,
+            conversation: occurrence.conversation.clone(),
             lane: occurrence.lane.clone().unwrap_or_else(|| Lane::new("")),
             intended_at: occurrence.intended_at,
             otid,

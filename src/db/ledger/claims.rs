@@ -108,6 +108,13 @@ impl Db {
         };
         // Its position in the lane was that of the instant it was seen with.
         let as_seen = |t: &Timestamp| t.as_microsecond() == due.next_run.as_microsecond();
+        // Its lane was that of whom it was for.
+        let named = schedule.target.as_ref();
+        if named.is_some_and(|target| *target != lane.target())
+            || schedule.conversation != due.conversation
+        {
+            return Ok(Claim::Gone);
+        }
         let first = schedule.next_run.filter(as_seen).filter(|t| *t <= now);
         let Some(first) = first else {
             return Ok(Claim::Gone);
@@ -150,6 +157,7 @@ impl Db {
             uid: due.uid,
             agent_id: &due.agent_id,
             lane,
+            conversation: schedule.conversation.as_ref(),
             intended_at,
             payload: &hash,
             owner: terms.owner,

@@ -94,6 +94,7 @@ fn queue(
         agent_id,
         intended_at,
         lane,
+        conversation: schedule.conversation.as_ref(),
         payload: &hash,
     };
     Ok(ManualRun::New(manual::insert(tx, &run, now)?))

@@ -52,6 +52,7 @@ impl Db {
             fence: stored.fence,
             uid: o.uid,
             agent_id: stored.agent_id,
+            conversation: o.conversation,
             trigger: o.trigger,
             lane: o.lane.unwrap_or_else(|| Lane::new("")),
             state: o.state,

@@ -96,6 +96,26 @@ impl Db {
         })
         .await
     }
+
+    /// Notes the conversation that was made for a prompt, before anything is sent in it. Returns
+    /// whether this scheduler still has the right to send it.
+    pub async fn record_conversation(
+        &self,
+        occurrence_id: i64,
+        fence: i64,
+        conversation: &str,
+    ) -> Result<bool> {
+        let conversation = conversation.to_owned();
+        self.write("note the conversation of a prompt", move |tx| {
+            Ok(settle::write_conversation(
+                tx,
+                occurrence_id,
+                fence,
+                &conversation,
+            )?)
+        })
+        .await
+    }
 }
 
 /// Writes the answer into the last attempt. If that did not count and got the same answer as the

@@ -89,6 +89,9 @@ fn write_update(
     }
     let (agent, prompt) = (update.agent_id.as_ref(), update.prompt_text.as_deref());
     updates::write_texts(tx, id, agent, prompt, update.name.as_deref())?;
+    if let Some(conversation) = &update.conversation {
+        updates::write_conversation(tx, id, conversation)?;
+    }
     if let Some(ping_url) = &update.ping_url {
         updates::write_ping_url(tx, id, ping_url.as_ref())?;
     }

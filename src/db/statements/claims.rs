@@ -7,7 +7,9 @@ use super::rows::{self, occurrence_columns, schedule_columns};
 use super::schedules::change_schedule;
 use crate::db::sql::{self, Row, Tx, statement};
 use crate::db::time::{DbTime, optional};
-use crate::models::{AgentId, DueSchedule, Lane, Lifecycle, Occurrence, PromptSchedule};
+use crate::models::{
+    AgentId, Conversation, DueSchedule, Lane, Lifecycle, Occurrence, PromptSchedule,
+};
 
 /// The schedule, if it may still be claimed as it was seen, and nothing prevents that.
 pub(in crate::db) fn fetch_claimable(
@@ -119,6 +121,8 @@ pub(in crate::db) struct FirstTry<'a> {
     pub(in crate::db) agent_id: &'a AgentId,
     /// The lane it occupies.
     pub(in crate::db) lane: &'a Lane,
+    /// The conversation of the agent; `None` is the usual one of the target.
+    pub(in crate::db) conversation: Option<&'a Conversation>,
     /// The intended instant.
     pub(in crate::db) intended_at: Timestamp,
     /// The hash of its request.
@@ -145,8 +149,10 @@ pub(in crate::db) fn insert_sending(
 ) -> sql::Result<Option<Occurrence>> {
     let row = statement!(
         "INSERT INTO occurrences (uid, agent_id, \"trigger\", first_at, intended_at, state, lane, \
-         payload, owner, fence, expires_at, sent_at, firing, stands_for, stands_since) \
-         VALUES ($1, $2, 'schedule', $3, $3, 'sending', $4, $5, $6, $7, $8, $9, $10, $11, $12) \
+         payload, owner, fence, expires_at, sent_at, firing, stands_for, stands_since, \
+         conversation) \
+         VALUES ($1, $2, 'schedule', $3, $3, 'sending', $4, $5, $6, $7, $8, $9, $10, $11, $12, \
+                 $13) \
          ON CONFLICT (uid, \"trigger\", intended_at) DO NOTHING RETURNING ",
         occurrence_columns!()
     )
@@ -162,6 +168,7 @@ pub(in crate::db) fn insert_sending(
     .bind(first.firing)
     .bind(first.stands_for)
     .bind(DbTime(first.stands_since))
+    .bind(first.conversation.map(Conversation::as_str))
     .fetch_optional(tx)?;
     row.as_ref().map(rows::occurrence).transpose()
 }

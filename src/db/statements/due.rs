@@ -16,7 +16,7 @@ pub(in crate::db) fn list(
     most: i64,
 ) -> sql::Result<Vec<Result<DueSchedule, i64>>> {
     statement!(
-        "SELECT id, uid, agent_id, next_run FROM schedules INDEXED BY ix_schedules_due \
+        "SELECT id, uid, agent_id, target, conversation, next_run FROM schedules INDEXED BY ix_schedules_due \
          WHERE active = 1 AND touched = 0 AND next_run <= $1 ORDER BY next_run, id LIMIT $2"
     )
     .bind(DbTime(now))
@@ -32,6 +32,8 @@ fn due(id: i64, row: &Row) -> Option<DueSchedule> {
         id,
         uid: rows::uuid(row, "uid").ok()?,
         agent_id: AgentId::parse(&rows::text(row, "agent_id")?).ok()?,
+        target: rows::target(row),
+        conversation: rows::conversation(row),
         next_run: rows::lenient_time(row, "next_run")?,
     })
 }

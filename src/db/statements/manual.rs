@@ -6,7 +6,7 @@ use uuid::Uuid;
 use super::rows;
 use crate::db::sql::{self, Tx, statement};
 use crate::db::time::DbTime;
-use crate::models::{AgentId, Lane, Trigger};
+use crate::models::{AgentId, Conversation, Lane, Trigger};
 
 /// How many manual runs were requested for an agent since a time.
 pub(in crate::db) fn count(tx: &Tx<'_>, agent: &AgentId, since: Timestamp) -> sql::Result<i64> {
@@ -61,6 +61,8 @@ pub(in crate::db) struct Run<'a> {
     pub(in crate::db) intended_at: Timestamp,
     /// The lane it waits for.
     pub(in crate::db) lane: &'a Lane,
+    /// The conversation of the agent; `None` is the usual one of the target.
+    pub(in crate::db) conversation: Option<&'a Conversation>,
     /// The hash of its request.
     pub(in crate::db) payload: &'a str,
 }
@@ -69,7 +71,8 @@ pub(in crate::db) struct Run<'a> {
 pub(in crate::db) fn insert(tx: &Tx<'_>, run: &Run<'_>, now: Timestamp) -> sql::Result<i64> {
     statement!(
         "INSERT INTO occurrences (uid, agent_id, \"trigger\", first_at, intended_at, state, lane, \
-         payload, not_before) VALUES ($1, $2, $3, $4, $4, 'waiting', $5, $6, $7) RETURNING id"
+         payload, not_before, conversation) \
+         VALUES ($1, $2, $3, $4, $4, 'waiting', $5, $6, $7, $8) RETURNING id"
     )
     .bind(run.uid.map(|u| u.to_string()))
     .bind(run.agent_id)
@@ -78,5 +81,6 @@ pub(in crate::db) fn insert(tx: &Tx<'_>, run: &Run<'_>, now: Timestamp) -> sql::
     .bind(run.lane.as_str())
     .bind(run.payload)
     .bind(DbTime(now))
+    .bind(run.conversation.map(Conversation::as_str))
     .one(tx)
 }

@@ -122,6 +122,8 @@ fn as_it_was(row: &Row, uid: Uuid) -> PromptSchedule {
         paused_at: rows::lenient_time(row, "paused_at"),
         pause_note: None,
         policy: Policy::default(),
+        target: None,
+        conversation: None,
         ping_url: None,
         payload: None,
     }

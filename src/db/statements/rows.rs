@@ -8,18 +8,18 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use crate::db::sql::{self, Row};
-use crate::models::{Lane, Occurrence, State, Trigger, Turn, UnreadableOccurrence};
+use crate::models::{Conversation, Lane, Occurrence, State, Trigger, Turn, UnreadableOccurrence};
 use crate::schedule::read_stored_time;
 
 pub(in crate::db) use policy::{bind_policy, policy_assignments, policy_columns, policy_places};
-pub(in crate::db) use schedule::{ping_url, schedule, schedule_columns};
+pub(in crate::db) use schedule::{ping_url, schedule, schedule_columns, target};
 
 /// The columns of `occurrences` in the order of [`Occurrence`].
 macro_rules! occurrence_columns {
     () => {
         "id, uid, agent_id, \"trigger\", first_at, intended_at, count, state, reason, lane, \
          not_before, sent_at, finished_at, run_id, stop_reason, turn, tokens, reply, error, \
-         firing, stands_for, stands_since"
+         firing, stands_for, stands_since, conversation"
     };
 }
 pub(in crate::db) use occurrence_columns;
@@ -125,6 +125,11 @@ pub(in crate::db) fn read_each<T>(
     rows.iter().map(read).collect()
 }
 
+/// The conversation of a schedule or an occurrence, if it names one that can be read.
+pub(in crate::db) fn conversation(row: &Row) -> Option<Conversation> {
+    text(row, "conversation").and_then(|text| Conversation::parse(&text).ok())
+}
+
 /// An occurrence. Its identity and its state must be readable.
 pub(in crate::db) fn occurrence(row: &Row) -> sql::Result<Occurrence> {
     let required = |column| {
@@ -146,6 +151,7 @@ pub(in crate::db) fn occurrence(row: &Row) -> sql::Result<Occurrence> {
         state: word(row, "state", State::from_word)?,
         reason: text(row, "reason"),
         lane: text(row, "lane").map(Lane::new),
+        conversation: conversation(row),
         not_before: lenient_time(row, "not_before"),
         sent_at: lenient_time(row, "sent_at"),
         finished_at: lenient_time(row, "finished_at"),

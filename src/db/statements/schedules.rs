@@ -7,7 +7,8 @@ use super::rows::{self, policy_columns, policy_places, schedule_columns};
 use crate::db::sql::{self, Tx, statement};
 use crate::db::time::{DbTime, optional};
 use crate::models::{
-    AgentId, Lifecycle, NewSchedule, PingUrl, Plan, PromptSchedule, ScheduleFilter,
+    AgentId, Conversation, Lifecycle, NewSchedule, PingUrl, Plan, PromptSchedule, ScheduleFilter,
+    TargetName,
 };
 
 /// The text of our updates of schedules: assignments and condition. It raises `row_version`, by
@@ -199,11 +200,12 @@ pub(in crate::db) fn insert(
     let insert = statement!(
         "INSERT INTO schedules (agent_id, prompt_text, schedule_type, schedule_value, next_run, \
          created_at, active, uid, name, timezone, anchor, start_at, end_at, max_repetitions, \
-         lifecycle, planned_next_run, row_version, touched, ping_url, payload, ",
+         lifecycle, planned_next_run, row_version, touched, ping_url, payload, \
+         target, conversation, ",
         policy_columns!(),
         ") \
          VALUES ($1, $2, $3, $4, $5, $6, 1, $7, $8, $9, $10, $11, $12, $13, 'active', $5, 1, 0, \
-                 $14, $15, ",
+                 $14, $15, $16, $17, ",
         policy_places!(),
         ") \
          RETURNING id"
@@ -222,7 +224,9 @@ pub(in crate::db) fn insert(
     .bind(optional(plan.end_at))
     .bind(plan.max_repetitions)
     .bind(new.ping_url.as_ref().map(PingUrl::as_str))
-    .bind(payload);
+    .bind(payload)
+    .bind(new.target.as_ref().map(TargetName::as_str))
+    .bind(new.conversation.as_ref().map(Conversation::as_str));
     rows::bind_policy(insert, &new.policy).one(tx)
 }
 

@@ -179,3 +179,22 @@ pub(in crate::db) fn write_run(tx: &Tx<'_>, id: i64, fence: i64, run_id: &str) -
     .execute(tx)?;
     Ok(())
 }
+
+/// Notes the conversation in which a prompt is sent that is on its way. Returns whether the fence
+/// still holds.
+pub(in crate::db) fn write_conversation(
+    tx: &Tx<'_>,
+    occurrence_id: i64,
+    fence: i64,
+    conversation: &str,
+) -> sql::Result<bool> {
+    let written = statement!(
+        "UPDATE occurrences SET conversation = $3 \
+         WHERE id = $1 AND fence = $2 AND state = 'sending'"
+    )
+    .bind(occurrence_id)
+    .bind(fence)
+    .bind(conversation)
+    .execute(tx)?;
+    Ok(written > 0)
+}

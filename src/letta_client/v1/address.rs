@@ -4,8 +4,9 @@ use reqwest::Url;
 
 use crate::error::{Code, Error, shell};
 
-/// Reads a base URL as people write it.
-pub(super) fn read(text: &str) -> Result<Url, Error> {
+/// Reads a base URL as people write it. The address of a WebSocket stands for that of the HTTP which
+/// it begins with.
+pub(in crate::letta_client) fn read(text: &str) -> Result<Url, Error> {
     let bad = |what: &str| {
         Error::new(
             Code::ConfigInvalid,
@@ -16,7 +17,7 @@ pub(super) fn read(text: &str) -> Result<Url, Error> {
         )
         .example(shell("LETTA_BASE_URL=http://localhost:8283"))
     };
-    let url = Url::parse(text.trim()).map_err(|_| bad("can't be read as a URL"))?;
+    let url = Url::parse(&as_http(text)).map_err(|_| bad("can't be read as a URL"))?;
     // From here on, the text may only be shown once it is known to contain no password.
     if !url.username().is_empty() || url.password().is_some() {
         return Err(bad(
@@ -40,9 +41,34 @@ pub(super) fn read(text: &str) -> Result<Url, Error> {
     Ok(url)
 }
 
+/// The same address for HTTP, which the WebSocket begins with.
+fn as_http(url: &str) -> String {
+    let url = url.trim();
+    let swapped = match url.split_once("://") {
+        Some((scheme, rest)) if scheme.eq_ignore_ascii_case("ws") => format!("http://{rest}"),
+        Some((scheme, rest)) if scheme.eq_ignore_ascii_case("wss") => format!("https://{rest}"),
+        _ => return url.to_owned(),
+    };
+    let bare = swapped.trim_end_matches('/');
+    bare.strip_suffix("/ws").unwrap_or(bare).to_owned()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_address_of_a_websocket_is_that_of_its_http() {
+        for (given, http) in [
+            ("ws://127.0.0.1:4500", "http://127.0.0.1:4500/"),
+            (" ws://127.0.0.1:4500/ws ", "http://127.0.0.1:4500/"),
+            ("WSS://letta.example/ws/", "https://letta.example/"),
+            ("wss://letta.example/code", "https://letta.example/code"),
+            ("http://127.0.0.1:4500/ws", "http://127.0.0.1:4500/ws"),
+        ] {
+            assert_eq!(read(given).unwrap().as_str(), http, "{given}");
+        }
+    }
 
     #[test]
     fn a_base_url_that_cannot_be_used_is_explained_without_its_password() {

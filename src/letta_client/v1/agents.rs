@@ -140,8 +140,7 @@ impl Http {
     async fn wrong_server(&self) -> Refusal {
         let text = match self.is_app_server().await {
             true => format!(
-                "{} is a Letta Code App Server, which this version does not support; it supports \
-                 Letta servers with the V1 REST API and Letta Cloud",
+                "{} is a Letta Code App Server, which has no V1 REST API",
                 self.address()
             ),
             false => format!("{} answers, but is not a Letta server", self.address()),

@@ -12,7 +12,7 @@ use crate::models::{Doubt, ErrorClass, Refusal, RefusalKind};
 
 /// Why a request did not succeed.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum RequestFailure {
+pub(in crate::letta_client) enum RequestFailure {
     /// The server refused it, in its own words, before doing anything.
     Refused(Refusal),
     /// The server failed, in its own words; how far it got is not known.
@@ -34,7 +34,7 @@ impl RequestFailure {
     }
 
     /// What the failure of a read-only request means.
-    pub(super) fn into_refusal(self) -> Refusal {
+    pub(in crate::letta_client) fn into_refusal(self) -> Refusal {
         match self {
             RequestFailure::Refused(refusal)
             | RequestFailure::Failed(refusal)
@@ -105,6 +105,9 @@ fn decide(status: u16, said: &ErrorBody, text: String) -> Refusal {
         // Letta says both "Agent with ID agent-… not found" and "Agent not found".
         404 if said.text.starts_with("Agent ") && said.has_detail => {
             (K::Permanent, C::AgentUnknown)
+        }
+        404 if said.text.starts_with("Conversation ") && said.has_detail => {
+            (K::Permanent, C::ConversationUnknown)
         }
         // Letta names what it can't find in `detail`; other servers have other formats.
         404 if said.text == "Not Found" || !said.has_detail => (K::TargetTrouble, C::WrongServer),

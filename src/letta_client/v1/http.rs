@@ -31,7 +31,7 @@ const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
 
 /// The connection to one server. Every wait has a limit by our clock, and every answer a size
 /// limit.
-pub(super) struct Http {
+pub(in crate::letta_client) struct Http {
     /// For reading, which may be repeated.
     asking: Client,
     /// For sending prompts, which may not: no retries, and a new connection each time, because when
@@ -45,7 +45,7 @@ pub(super) struct Http {
 }
 
 /// A complete answer.
-pub(super) struct Reply {
+pub(in crate::letta_client) struct Reply {
     /// The body, parsed as JSON.
     pub body: Value,
     /// The time by the server's clock, if reported.
@@ -56,27 +56,14 @@ pub(super) struct Reply {
 }
 
 impl Http {
-    pub(super) fn new(
+    pub(in crate::letta_client) fn new(
         base_url: &str,
         api_key: Option<&SecretString>,
         idle: Duration,
         clock: Clock,
     ) -> Result<Self, Error> {
         let base = address::read(base_url)?;
-        let mut headers = HeaderMap::new();
-        if let Some(key) = api_key {
-            let mut bearer = HeaderValue::from_str(&format!("Bearer {}", key.expose_secret()))
-                .map_err(|_| {
-                    Error::new(
-                        Code::ConfigInvalid,
-                        "the API key for Letta contains characters that are not allowed in an HTTP \
-                         header, such as a line break",
-                    )
-                    .example(shell("LETTA_API_KEY=my-password"))
-                })?;
-            bearer.set_sensitive(true);
-            headers.insert(AUTHORIZATION, bearer);
-        }
+        let headers = credentials(api_key)?;
         let build = |asking: bool| {
             let client =
                 http::builder(http::is_loopback(&base), &clock).default_headers(headers.clone());
@@ -101,12 +88,12 @@ impl Http {
     }
 
     /// The server's address, safe to show.
-    pub(super) fn address(&self) -> String {
+    pub(in crate::letta_client) fn address(&self) -> String {
         self.base.as_str().trim_end_matches('/').to_owned()
     }
 
     /// Whether the server runs on this machine.
-    pub(super) fn is_local(&self) -> bool {
+    pub(in crate::letta_client) fn is_local(&self) -> bool {
         http::is_loopback(&self.base)
     }
 
@@ -116,7 +103,7 @@ impl Http {
     }
 
     /// The clock for all timeouts here.
-    pub(super) fn clock(&self) -> &Clock {
+    pub(in crate::letta_client) fn clock(&self) -> &Clock {
         &self.clock
     }
 
@@ -126,12 +113,12 @@ impl Http {
     }
 
     /// How long the server has been answering without a stall.
-    pub(super) fn responsive_for(&self) -> SignedDuration {
+    pub(in crate::letta_client) fn responsive_for(&self) -> SignedDuration {
         self.responsiveness.lasts(self.clock.moment().uptime)
     }
 
     /// Makes a read-only request about one thing and parses the answer.
-    pub(super) async fn get(
+    pub(in crate::letta_client) async fn get(
         &self,
         path: &str,
         query: &[(&str, &str)],
@@ -168,9 +155,10 @@ impl Http {
         &self,
         method: Method,
         path: &str,
+        query: &[(&str, &str)],
         body: Option<&Value>,
     ) -> Result<Value, RequestFailure> {
-        let mut request = self.asking.request(method, self.url(path));
+        let mut request = self.asking.request(method, self.url(path)).query(query);
         if let Some(body) = body {
             request = request.json(body);
         }
@@ -341,6 +329,27 @@ impl Http {
         url.set_path(&format!("{}{path}", self.base.path().trim_end_matches('/')));
         url
     }
+}
+
+/// The header with our key.
+pub(in crate::letta_client) fn credentials(
+    api_key: Option<&SecretString>,
+) -> Result<HeaderMap, Error> {
+    let mut headers = HeaderMap::new();
+    if let Some(key) = api_key {
+        let mut bearer = HeaderValue::from_str(&format!("Bearer {}", key.expose_secret()))
+            .map_err(|_| {
+                Error::new(
+                    Code::ConfigInvalid,
+                    "the API key for Letta holds characters that no HTTP header can hold, such as \
+                     a line break",
+                )
+                .example(shell("LETTA_API_KEY=my-password"))
+            })?;
+        bearer.set_sensitive(true);
+        headers.insert(AUTHORIZATION, bearer);
+    }
+    Ok(headers)
 }
 
 /// One path segment, encoded.

@@ -61,10 +61,16 @@ impl Rest {
             },
         });
         let put = match id {
-            None => self.http.change(Method::POST, SERVERS, Some(&body)).await,
+            None => {
+                self.http
+                    .change(Method::POST, SERVERS, &[], Some(&body))
+                    .await
+            }
             Some(id) => {
                 let path = format!("{SERVERS}{}", segment(id));
-                self.http.change(Method::PATCH, &path, Some(&body)).await
+                self.http
+                    .change(Method::PATCH, &path, &[], Some(&body))
+                    .await
             }
         };
         let server = put.map_err(RequestFailure::into_refusal)?;
@@ -83,7 +89,7 @@ impl Rest {
     /// Letta's refusal, for example if it can't reach that server.
     pub async fn refresh_mcp_tools(&self, id: &str) -> Result<(), Refusal> {
         let path = format!("{SERVERS}{}/refresh", segment(id));
-        let refreshed = self.http.change(Method::PATCH, &path, None).await;
+        let refreshed = self.http.change(Method::PATCH, &path, &[], None).await;
         refreshed.map(|_| ()).map_err(RequestFailure::into_refusal)
     }
 
@@ -106,7 +112,7 @@ impl Rest {
     pub async fn attach_tool(&self, agent: &AgentId, tool: &str) -> Result<(), Refusal> {
         let (agent, tool) = (segment(agent.as_str()), segment(tool));
         let path = format!("/v1/agents/{agent}/tools/attach/{tool}");
-        let attached = self.http.change(Method::PATCH, &path, None).await;
+        let attached = self.http.change(Method::PATCH, &path, &[], None).await;
         attached.map(|_| ()).map_err(RequestFailure::into_refusal)
     }
 
@@ -145,7 +151,10 @@ impl Rest {
             .collect();
         let path = format!("/v1/agents/{}", segment(agent.as_str()));
         let body = json!({ "secrets": secrets });
-        let set = self.http.change(Method::PATCH, &path, Some(&body)).await;
+        let set = self
+            .http
+            .change(Method::PATCH, &path, &[], Some(&body))
+            .await;
         set.map(|_| ()).map_err(RequestFailure::into_refusal)
     }
 }

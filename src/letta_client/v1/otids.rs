@@ -7,7 +7,7 @@ use uuid::Uuid;
 /// message if there is none), derived ones to the others. Letta makes up an otid for a message
 /// without one, reports another one for an assistant message than it was given, and takes a request
 /// for a repetition only if all its otids are the same.
-pub(super) fn with_otids(messages: &[Value], otid: Uuid) -> Vec<Value> {
+pub(in crate::letta_client) fn with_otids(messages: &[Value], otid: Uuid) -> Vec<Value> {
     let first = |wanted: fn(&str) -> bool| {
         let role = |m: &Value| m.get("role").and_then(Value::as_str).is_some_and(wanted);
         messages.iter().position(role)

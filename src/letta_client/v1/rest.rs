@@ -7,6 +7,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use jiff::SignedDuration;
 use secrecy::SecretString;
+use uuid::Uuid;
 
 use super::http::Http;
 use super::route::KnownRoute;
@@ -102,11 +103,6 @@ impl fmt::Debug for Rest {
 
 #[async_trait]
 impl Target for Rest {
-    fn apart(&self) -> Result<Option<Arc<dyn Target>>, Error> {
-        let own = Rest::new(self.settings.clone(), self.http.clock().clone())?;
-        Ok(Some(Arc::new(own.with_key_note(self.key_note.clone()))))
-    }
-
     fn name(&self) -> TargetName {
         TargetName::new(&self.settings.target)
     }
@@ -119,8 +115,20 @@ impl Target for Rest {
         self.http.is_local()
     }
 
-    fn lane(&self, recipient: &Recipient) -> Lane {
+    /// One at a time for each agent, whatever the conversation: of two turns that overlap, the
+    /// messages of the one that ends first drop out of the agent's context.
+    fn lane(&self, recipient: &Recipient, _: Uuid) -> Lane {
         Lane::of(&self.name(), &recipient.agent)
+    }
+
+    async fn create_conversation(&self, agent: &AgentId) -> Result<String, Refusal> {
+        let made = self.http.create_conversation(agent).await;
+        made.map_err(|r| self.explain(r))
+    }
+
+    async fn check_conversation(&self, agent: &AgentId, id: &str) -> Result<(), Refusal> {
+        let checked = self.http.check_conversation(agent, id).await;
+        checked.map_err(|failure| self.explain(failure.into_refusal()))
     }
 
     async fn check(&self) -> Result<ServerInfo, Refusal> {
@@ -146,6 +154,11 @@ impl Target for Rest {
 
 #[async_trait]
 impl Letta for Rest {
+    fn apart(&self) -> Result<Option<Arc<dyn Letta>>, Error> {
+        let own = Rest::new(self.settings.clone(), self.http.clock().clone())?;
+        Ok(Some(Arc::new(own.with_key_note(self.key_note.clone()))))
+    }
+
     async fn list_agents(&self) -> Result<Vec<Agent>, Refusal> {
         self.http.list_agents().await.map_err(|r| self.explain(r))
     }

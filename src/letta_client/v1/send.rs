@@ -6,6 +6,7 @@ use jiff::SignedDuration;
 use serde_json::{Value, json};
 
 use super::classify::RequestFailure;
+use super::conversations::has_no_conversations;
 use super::find::{HistorySearch, delivery_found};
 use super::http::{Http, segment};
 use super::otids::with_otids;
@@ -15,7 +16,7 @@ use super::stream::Listening;
 use super::turn::TurnRecord;
 use crate::failpoint::failpoint;
 use crate::letta_client::target::{OnRun, Outgoing};
-use crate::models::{Answer, Doubt, ErrorClass, Refusal, RefusalKind};
+use crate::models::{Answer, Conversation, Doubt, ErrorClass, Recipient, Refusal, RefusalKind};
 
 /// How often a run without a stream is polled.
 const POLL: Duration = Duration::from_secs(1);
@@ -46,6 +47,16 @@ impl Sender<'_> {
     pub(super) async fn deliver(&self, outgoing: &Outgoing, on_run: OnRun<'_>) -> Answer {
         if let Err(refusal) = self.refuse_if_busy(outgoing).await {
             return Answer::Refused(self.forget_route_if_unreachable(refusal));
+        }
+        let Recipient {
+            agent,
+            conversation,
+            ..
+        } = &outgoing.recipient;
+        if let Conversation::Id(id) = conversation
+            && let Err(failure) = self.http.check_conversation(agent, id).await
+        {
+            return Answer::Refused(self.forget_route_if_unreachable(failure.into_refusal()));
         }
         let messages = with_otids(&outgoing.messages, outgoing.otid);
         let began = self.http.clock().moment().uptime;
@@ -131,26 +142,7 @@ impl Sender<'_> {
         turn: &mut TurnRecord,
         on_run: OnRun<'_>,
     ) -> Result<(), RequestFailure> {
-        let agent = segment(outgoing.recipient.agent.as_str());
-        let (path, mut body) = match route {
-            SendRoute::Background => (
-                "/v1/conversations/default/messages".to_owned(),
-                json!({
-                    "agent_id": outgoing.recipient.agent.as_str(),
-                    "messages": messages,
-                    "streaming": true,
-                    "background": true,
-                }),
-            ),
-            SendRoute::Stream => (
-                format!("/v1/agents/{agent}/messages/stream"),
-                json!({ "messages": messages }),
-            ),
-            SendRoute::Async => (
-                format!("/v1/agents/{agent}/messages/async"),
-                json!({ "messages": messages }),
-            ),
-        };
+        let (path, mut body) = request(route, &outgoing.recipient, messages)?;
         for (key, value) in &outgoing.options {
             body[key.as_str()] = value.clone();
         }
@@ -281,6 +273,48 @@ impl Sender<'_> {
         }
         refusal
     }
+}
+
+/// The path and body that bring messages to a recipient by a route.
+fn request(
+    route: SendRoute,
+    recipient: &Recipient,
+    messages: &[Value],
+) -> Result<(String, Value), RequestFailure> {
+    let agent = segment(recipient.agent.as_str());
+    let named = match &recipient.conversation {
+        Conversation::Default | Conversation::New => None,
+        Conversation::Id(id) => Some(format!("/v1/conversations/{}/messages", segment(id))),
+    };
+    Ok(match (route, named) {
+        (SendRoute::Background, Some(path)) => (
+            path,
+            json!({ "messages": messages, "streaming": true, "background": true }),
+        ),
+        (SendRoute::Background, None) => (
+            "/v1/conversations/default/messages".to_owned(),
+            json!({
+                "agent_id": recipient.agent.as_str(),
+                "messages": messages,
+                "streaming": true,
+                "background": true,
+            }),
+        ),
+        (SendRoute::Stream, Some(path)) => {
+            (path, json!({ "messages": messages, "streaming": true }))
+        }
+        (SendRoute::Stream, None) => (
+            format!("/v1/agents/{agent}/messages/stream"),
+            json!({ "messages": messages }),
+        ),
+        (SendRoute::Async, Some(_)) => {
+            return Err(RequestFailure::Refused(has_no_conversations()));
+        }
+        (SendRoute::Async, None) => (
+            format!("/v1/agents/{agent}/messages/async"),
+            json!({ "messages": messages }),
+        ),
+    })
 }
 
 /// A failure after which it is unknown whether the prompt was kept.

@@ -15,7 +15,9 @@ impl Http {
         if let Some(description) = &tool.description {
             body["description"] = description.as_str().into();
         }
-        let made = self.change(Method::POST, "/v1/tools/", Some(&body)).await;
+        let made = self
+            .change(Method::POST, "/v1/tools/", &[], Some(&body))
+            .await;
         let made = made.map_err(RequestFailure::into_refusal)?;
         read_tool(&made).ok_or_else(|| {
             let text = format!("{} did not return the tool it created", self.address());

@@ -205,12 +205,12 @@ fn word<'a>(of: &'a Value, key: &str) -> Option<&'a str> {
 }
 
 /// The beginning of a text, up to this many bytes.
-pub(super) fn beginning(text: &str, most: usize) -> &str {
+pub(in crate::letta_client) fn beginning(text: &str, most: usize) -> &str {
     &text[..text.floor_char_boundary(most)]
 }
 
 /// The end of a turn, by Letta's stop reason.
-pub(super) fn turn_of(stop_reason: &str) -> Turn {
+pub(in crate::letta_client) fn turn_of(stop_reason: &str) -> Turn {
     match stop_reason {
         "requires_approval" => Turn::Approval,
         "cancelled" | "max_steps" | "max_tokens_exceeded" => Turn::Interrupted,

@@ -4,6 +4,7 @@ use super::ids::agent;
 use super::policy::{ping_url, policy};
 use super::when::{self, repetitions, wish_if_given};
 use crate::error::{Code, Error, Result, field, message};
+use crate::models::Conversation;
 use crate::operations::Values;
 use crate::operations::field::Field;
 use crate::operations::fields::*;
@@ -25,6 +26,7 @@ pub fn registration(values: &Values) -> Result<Registration> {
         payload: None,
         when: when::when(values)?,
         name: kept(values, &NAME)?,
+        conversation: conversation(values)?,
         policy: policy(values)?,
         ping_url: ping_url(values)?.flatten(),
         skip_validation: values.is_set(&SKIP_VALIDATION),
@@ -46,6 +48,7 @@ pub fn changes(values: &Values) -> Result<Changes> {
         end_at: values.given(&END_AT),
         max_repetitions: repetitions(values)?,
         name: kept(values, &NAME)?,
+        conversation: conversation(values)?,
         policy: policy(values)?,
         ping_url: ping_url(values)?,
         skip_validation: values.is_set(&SKIP_VALIDATION),
@@ -77,6 +80,12 @@ fn prompt_missing(what: &str) -> Error {
         Code::PromptMissing,
         format!("{what}: say what to tell the agent"),
     )
+}
+
+/// The conversation that was given, if one was.
+fn conversation(values: &Values) -> Result<Option<Conversation>> {
+    let text = values.given(&CONVERSATION);
+    text.as_deref().map(Conversation::parse).transpose()
 }
 
 /// A text that will be stored.

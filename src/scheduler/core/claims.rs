@@ -123,6 +123,8 @@ fn due_again(job: &Job, now: Timestamp) -> Option<Candidate> {
             id: job.schedule_id?,
             uid: job.uid,
             agent_id: job.agent_id.clone(),
+            target: Some(job.lane.target()),
+            conversation: job.conversation.clone(),
             next_run,
         }),
     })

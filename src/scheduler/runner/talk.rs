@@ -10,10 +10,12 @@ use super::super::core::{Event, TargetAction};
 use super::super::lookup::lookup_of;
 use super::Runner;
 use super::message::{Message, Run};
+use crate::db::Db;
 use crate::failpoint::failpoint;
-use crate::letta_client::{Outgoing, Target};
+use crate::letta_client::{Letta, Outgoing, Target};
 use crate::models::{
-    Answer, Doubt, ErrorClass, Evidence, Job, OpenOccurrence, Refusal, RefusalKind, TargetName,
+    AgentId, Answer, Conversation, Doubt, ErrorClass, Evidence, Job, Lane, OpenOccurrence,
+    Recipient, Refusal, RefusalKind, TargetName,
 };
 
 impl Runner<'_> {
@@ -33,11 +35,13 @@ impl Runner<'_> {
 
     fn send(&mut self, job: Box<Job>) {
         let target = self.target(job.lane.target_name());
+        let recipient = self.recipient(&job.lane, &job.agent_id, job.conversation.as_ref());
+        let db = self.scheduler.db.clone();
         let messages = self.messages.clone();
         let sent = job.clone();
         let task = tokio::spawn(async move {
-            let outgoing = Outgoing {
-                recipient: sent.recipient(),
+            let mut outgoing = Outgoing {
+                recipient,
                 otid: sent.otid,
                 messages: sent.messages.clone(),
                 options: sent.options.clone(),
@@ -56,10 +60,13 @@ impl Runner<'_> {
                     run_id: None,
                 })
             };
-            let answer = match target {
-                Ok(target) => answered(target.send(&outgoing, &on_run), broken).await,
-                Err(missing) => Answer::Refused(missing),
+            let talk = async {
+                let target = target?;
+                make_conversation(&db, &*target, &sent, &mut outgoing.recipient).await?;
+                Ok(target.send(&outgoing, &on_run).await)
             };
+            let talk = talk.map(|answer| answer.unwrap_or_else(Answer::Refused));
+            let answer = answered(talk, broken).await;
             failpoint!(AnswerHeard);
             let _ = messages.send(Message::Event(Event::Answered(sent, answer)));
         });
@@ -70,7 +77,8 @@ impl Runner<'_> {
         let Scheduler {
             settings, clock, ..
         } = self.scheduler;
-        let lookup = lookup_of(&open, settings, clock.now());
+        let recipient = self.recipient(&open.lane, &open.agent_id, open.conversation.as_ref());
+        let lookup = lookup_of(&open, recipient, settings, clock.now());
         let target = self.target(open.lane.target_name());
         let messages = self.messages.clone();
         tokio::spawn(async move {
@@ -78,6 +86,10 @@ impl Runner<'_> {
                 text: "the search was stopped by an internal error".to_owned(),
             };
             let evidence = match target {
+                // Its conversation was to be made first, so nothing was sent yet.
+                Ok(_) if lookup.recipient.conversation == Conversation::New => {
+                    Evidence::Absent { failed: None }
+                }
                 Ok(target) => answered(target.find(&lookup), broken).await,
                 Err(missing) => Evidence::Refused(missing),
             };
@@ -99,14 +111,56 @@ impl Runner<'_> {
         });
     }
 
+    /// The recipient of what is sent in a lane.
+    fn recipient(
+        &self,
+        lane: &Lane,
+        agent: &AgentId,
+        conversation: Option<&Conversation>,
+    ) -> Recipient {
+        let targets = &self.scheduler.targets;
+        targets.recipient(Some(&lane.target()), agent, conversation)
+    }
+
     /// The target with a name, or the refusal that it is not configured.
-    fn target(&self, name: &str) -> Result<Arc<dyn Target>, Refusal> {
+    fn target(&self, name: &str) -> Result<Arc<dyn Letta>, Refusal> {
         let target = self.scheduler.targets.get(name).cloned();
         target.ok_or_else(|| {
             let text = format!("{name} is no longer in the settings");
             Refusal::new(RefusalKind::TargetTrouble, ErrorClass::Unreachable, text)
         })
     }
+}
+
+/// Makes the conversation of a prompt that wants a new one, and notes it before anything is sent in
+/// it: whoever takes over looks for the prompt there.
+async fn make_conversation(
+    db: &Db,
+    target: &dyn Target,
+    job: &Job,
+    recipient: &mut Recipient,
+) -> Result<(), Refusal> {
+    if recipient.conversation != Conversation::New {
+        return Ok(());
+    }
+    let id = target.create_conversation(&recipient.agent).await?;
+    failpoint!(ConversationMade);
+    let noted = db.record_conversation(job.occurrence_id, job.fence, &id);
+    match noted.await {
+        Ok(true) => {
+            failpoint!(ConversationNoted);
+            recipient.conversation = Conversation::Id(id);
+            Ok(())
+        }
+        Ok(false) => Err(not_sent("another scheduler has taken the prompt over")),
+        Err(e) => Err(not_sent(&e.chain())),
+    }
+}
+
+/// A prompt of which nothing was sent, for a reason of ours.
+fn not_sent(why: &str) -> Refusal {
+    let text = format!("its conversation could not be noted, so nothing was sent: {why}");
+    Refusal::new(RefusalKind::Later, ErrorClass::Interrupted, text)
 }
 
 fn broken_probe() -> Refusal {

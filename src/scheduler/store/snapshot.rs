@@ -63,9 +63,15 @@ impl SchedulerStore {
         let held = db.list_held_targets().await?;
         let next_due = db.next_due(now).await?;
         let halted = db.get_halt().await?;
-        let due: Vec<_> = due.into_iter().map(|due| self.with_lane(due)).collect();
+        let with_lane = |due: DueSchedule| {
+            let lane = self.lane_of(&due);
+            (due, lane)
+        };
+        let due: Vec<_> = due.into_iter().map(with_lane).collect();
         let lanes = due.iter().map(|(_, lane)| lane);
         let lanes = lanes.chain(open.iter().map(|o| &o.lane));
+        // Until a server says what it is, its lanes have no names.
+        let unprepared = targets.unprepared().map(|name| (name, HoldKind::Unwell));
         let is_missing = |lane: &&Lane| targets.get(lane.target_name()).is_none();
         let missing_targets = lanes.filter(is_missing).map(Lane::target).collect();
         Ok(Snapshot {
@@ -78,22 +84,19 @@ impl SchedulerStore {
             held: (held.iter())
                 .filter(|held| targets.get(&held.target).is_some())
                 .map(|held| (TargetName::new(&held.target), hold_kind(held)))
+                .chain(unprepared)
                 .collect(),
             missing_targets,
             more,
         })
     }
 
-    /// A due schedule with the lane of its recipient.
-    fn with_lane(&self, due: DueSchedule) -> (DueSchedule, Lane) {
+    /// The lane of a due schedule.
+    pub(super) fn lane_of(&self, due: &DueSchedule) -> Lane {
         let targets = &self.scheduler.targets;
-        let recipient = due.recipient(targets.default_target().name());
-        let lane = match targets.get(recipient.target.as_str()) {
-            Some(target) => target.lane(&recipient),
-            // Nothing is sent in it while the target is missing.
-            None => Lane::of(&recipient.target, &recipient.agent),
-        };
-        (due, lane)
+        let conversation = due.conversation.as_ref();
+        let recipient = targets.recipient(due.target.as_ref(), &due.agent_id, conversation);
+        targets.lane(&recipient, due.uid)
     }
 
     /// Takes over prompts from dead schedulers. Returns whether there may be more.

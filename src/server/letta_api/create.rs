@@ -4,13 +4,10 @@ use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
 use crate::error::{Code, Error, Example, Fields, Message, Result, shell};
-use crate::models::{AgentId, Payload, Policy, ScheduleType, shown};
+use crate::models::{AgentId, Conversation, Payload, Policy, ScheduleType, shown};
 use crate::operations::reading::zone_of;
 use crate::schedule::{Zone, corrected_time, nearest, parse_time};
 use crate::service::{Registration, Service, When, Wish};
-
-/// The conversation that scheduled messages go to: the agent's default one.
-pub(super) const CONVERSATION: &str = "default";
 
 /// The prefix that shows an interval to clients that know only cron patterns.
 pub(super) const EVERY: &str = "@every ";
@@ -74,6 +71,7 @@ pub(super) fn read(body: &Value, agent: &AgentId, now: Timestamp) -> Result<Regi
         name: text(body, "name")?,
         policy: Policy::default(),
         ping_url: None,
+        conversation: conversation(body)?,
         skip_validation: false,
     })
 }
@@ -148,16 +146,20 @@ fn refuse_what_is_not_done(body: &Map<String, Value>) -> Result<()> {
              schedule's history instead",
         ));
     }
-    match given(body, "conversation_id") {
-        None => Ok(()),
-        Some(id) if id == CONVERSATION => Ok(()),
-        Some(id) => Err(invalid(format!(
-            "conversation_id is {}, but scheduled messages are only delivered to the agent's \
-             default conversation: leave it out, or give \"{CONVERSATION}\"",
-            shown(Some(id))
+    Ok(())
+}
+
+fn conversation(body: &Map<String, Value>) -> Result<Option<Conversation>> {
+    let Some(id) = text(body, "conversation_id")? else {
+        return Ok(None);
+    };
+    Conversation::parse(&id).map(Some).map_err(|_| {
+        let shown = shown(given(body, "conversation_id"));
+        invalid(format!(
+            "conversation_id is {shown}: it must be \"default\", \"new\" or the id of a \
+             conversation"
         ))
-        .example(shell(r#"{"conversation_id": "default"}"#))),
-    }
+    })
 }
 
 fn read_when(schedule: &Map<String, Value>, now: Timestamp) -> Result<Wish> {

@@ -5,7 +5,7 @@ use axum::response::{IntoResponse, Response};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::create::{CONVERSATION, EVERY};
+use super::create::EVERY;
 use crate::models::{Occurrence, ScheduleType, State, Turn};
 use crate::service::ScheduledMessage;
 
@@ -31,7 +31,7 @@ pub(super) fn message(m: &ScheduledMessage) -> Value {
         "schedule": when(m),
         "name": s.name,
         "description": m.payload.description(),
-        "conversation_id": CONVERSATION,
+        "conversation_id": m.conversation.as_str(),
         "timezone": s.timezone,
         "created_at": s.created_at,
     })

@@ -4,6 +4,7 @@ use promptyoself::clock::Clock;
 use promptyoself::letta_client::{ErrorClass, Letta, RefusalKind, Rest, Target};
 use promptyoself::models::AgentId;
 use secrecy::SecretString;
+use uuid::Uuid;
 
 use super::{client, fake, settings};
 use crate::fake_letta::FakeLetta;
@@ -152,7 +153,9 @@ async fn an_agent_is_told_with_its_name_and_an_unknown_one_is_permanent() {
 async fn a_lane_is_one_agent_of_one_target() {
     let (_fake, letta, agent) = fake().await;
     assert_eq!(
-        letta.lane(&letta.recipient(agent.clone())).as_str(),
+        letta
+            .lane(&letta.recipient(agent.clone(), None), Uuid::nil())
+            .as_str(),
         format!("letta/{agent}")
     );
 }

@@ -4,7 +4,7 @@ use std::pin::Pin;
 
 use jiff::SignedDuration;
 use promptyoself::letta_client::{Answer, Evidence, Letta, Lookup, NewTool, Rest, Target};
-use promptyoself::models::AgentId;
+use promptyoself::models::{AgentId, Conversation};
 use serde_json::{Value, json};
 
 use super::raw::{Act, Asked, answer, stream, well};
@@ -124,6 +124,16 @@ fn has_prompt(asked: &Asked) -> Act {
     }
 }
 
+/// A server with one conversation of the agent.
+fn has_conversation(asked: &Asked) -> Act {
+    match (asked.method.as_str(), asked.path()) {
+        ("POST", "/v1/conversations/") | ("GET", "/v1/conversations/conv-1") => {
+            answer(200, &json!({ "id": "conv-1", "agent_id": "agent-a" }))
+        }
+        _ => well(asked),
+    }
+}
+
 /// A macro only to spare a line of boxes for each.
 macro_rules! talks {
     ($($name:literal, $server:ident: |$letta:ident| $talk:expr;)+) => {
@@ -150,6 +160,17 @@ talks! {
     "send to a server that does not stream", whole_turn: |letta| sent(letta).await;
     "send into a failure", failed: |letta| sent(letta).await;
     "send and hear pings", pings: |letta| sent(letta).await;
+    "make a conversation", has_conversation: |letta| {
+        Came::of(letta.create_conversation(&agent()).await)
+    };
+    "check a conversation", has_conversation: |letta| {
+        Came::of(letta.check_conversation(&agent(), "conv-1").await)
+    };
+    "send in a conversation", has_conversation: |letta| {
+        let mut outgoing = prompt(&agent(), 1, "hi");
+        outgoing.recipient.conversation = Conversation::Id("conv-1".into());
+        Came::Answer(send(letta, &outgoing).await.0)
+    };
     "find by run", well: |letta| found(letta, Some("run-1")).await;
     "find without run", well: |letta| found(letta, None).await;
     "find what was kept", has_prompt: |letta| found(letta, None).await;
@@ -205,7 +226,7 @@ async fn the_talks_ask_for_every_path_that_the_client_knows() {
         assert!(came.is_well(), "{name}: {came:?}");
         for request in raw.asked() {
             let parts = request.path().split('/').map(|part| match part {
-                "agent-a" | "run-1" | "mcp-1" | "tool-1" => "*",
+                "agent-a" | "run-1" | "mcp-1" | "tool-1" | "conv-1" => "*",
                 part => part,
             });
             asked.insert(parts.collect::<Vec<_>>().join("/"));

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use jiff::{SignedDuration, Timestamp};
 use promptyoself::clock::Clock;
-use promptyoself::models::{AgentId, CatchUp, Policy, ScheduleType};
+use promptyoself::models::{AgentId, CatchUp, Conversation, Policy, ScheduleType};
 use promptyoself::service::answers::Planned;
 use promptyoself::service::{Registration, Service, When, Wish as Asked};
 
@@ -171,6 +171,8 @@ impl Schedules {
                 max_repetitions,
             },
             name: None,
+            // Every other prompt is sent in a conversation of its own.
+            conversation: (self.wishes.len() % 2 == 1).then_some(Conversation::New),
             skip_validation: true,
             policy,
             ping_url: None,

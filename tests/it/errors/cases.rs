@@ -129,6 +129,14 @@ pub async fn case(code: Code, world: &World) -> Option<Case> {
             ])
             .says(id)
         }
+        Code::ConversationInvalid => {
+            let flags = ["--every", "5m", "--conversation", "a b"];
+            register(world, &flags).says("\"a b\"")
+        }
+        Code::ConversationUnknown => {
+            let flags = ["--every", "5m", "--conversation", "conv-of-nobody"];
+            register(world, &flags).says("conv-of-nobody")
+        }
         Code::AgentUnknown => call(&[
             "register",
             "--agent-id",

@@ -14,6 +14,7 @@ use axum::routing::{get, post};
 use serde_json::{Value, json};
 use tokio::sync::{mpsc::UnboundedReceiver, watch};
 
+use super::conversations;
 use super::net::Conn;
 use super::spells::Spell;
 use super::state;
@@ -35,7 +36,7 @@ pub fn router(inner: Arc<Inner>) -> Router {
         )
         .route("/v1/agents/{agent}/messages/stream", post(send_stream))
         .route("/v1/agents/{agent}/messages/async", post(send_async))
-        .route("/v1/conversations/default/messages", post(send_background))
+        .merge(conversations::routes())
         .route("/v1/runs/", get(list_runs))
         .route("/v1/runs/{run}", get(get_run))
         .route("/app-server-info", get(async || "{}"))
@@ -280,16 +281,6 @@ async fn get_run(State(inner): Fake, Path(id): Path<String>) -> Response {
             format!("Run not found with id='{id}'"),
         ),
     }
-}
-
-async fn send_background(
-    State(inner): Fake,
-    ConnectInfo(conn): ConnectInfo<Conn>,
-    body: Bytes,
-) -> Response {
-    let body: Value = serde_json::from_slice(&body).unwrap_or_default();
-    let agent = body["agent_id"].as_str().unwrap_or_default().to_owned();
-    send(inner, conn, "background", agent, &body).await
 }
 
 async fn send_stream(

@@ -130,6 +130,8 @@ pub struct State {
     pub cursors: bool,
     pub agents: Vec<String>,
     pub messages: HashMap<String, Vec<Value>>,
+    /// The agents of the conversations that were made.
+    pub conversations: BTreeMap<String, String>,
     pub runs: BTreeMap<String, Run>,
     pub active: HashMap<String, HashSet<String>>,
     /// The run that holds an agent's lock, and since when.
@@ -167,6 +169,7 @@ impl State {
             password: options.password,
             redis: options.redis,
             lock: options.lock,
+            conversations: BTreeMap::new(),
             load: None,
             tools: super::tools::Tools::default(),
             oddities: super::oddities::Oddities::default(),

@@ -243,8 +243,8 @@ async fn an_interval_is_told_as_every_and_taken_as_that() {
 #[case::odd_name(with(json!({"name": 5})), "request_invalid", "name is 5")]
 #[case::callback(with(json!({"callback_url": "http://example.org"})), "request_invalid",
     "callback_url is not supported")]
-#[case::conversation(with(json!({"conversation_id": "conv-1"})), "request_invalid",
-    "only delivered to the agent's default conversation")]
+#[case::conversation(with(json!({"conversation_id": "a b"})), "request_invalid",
+    "the id of a conversation")]
 #[case::steps(with(json!({"max_steps": 0})), "request_invalid", "max_steps is 0")]
 #[case::slip_of_a_field(with(json!({"timzone": "Europe/Berlin"})), "request_invalid",
     "Did you mean timezone?")]

@@ -65,6 +65,7 @@ impl Rig {
             name: None,
             policy: Policy::default(),
             ping_url: None,
+            conversation: None,
             skip_validation: false,
         };
         self.service.register(&asked).await.unwrap();

@@ -43,7 +43,7 @@ async fn every_message_arrives_and_ours_is_found(
     let otid = Uuid::new_v4();
     let options = json!({"max_steps": 3, "include_return_message_types": ["reasoning_message"]});
     let outgoing = Outgoing {
-        recipient: letta.recipient(agent.clone()),
+        recipient: letta.recipient(agent.clone(), None),
         otid,
         messages: messages.as_array().unwrap().clone(),
         options: options.as_object().unwrap().clone(),

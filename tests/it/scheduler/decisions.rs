@@ -43,6 +43,7 @@ fn open(id: u8, state: State) -> OpenOccurrence {
         fence: 1,
         uid: Uuid::from_u128(id.into()),
         agent_id: agent(),
+        conversation: None,
         lane: lane(),
         state,
         trigger: Trigger::Schedule,
@@ -68,6 +69,8 @@ fn due(id: u8) -> (DueSchedule, Lane) {
         id: id.into(),
         uid: Uuid::from_u128(id.into()),
         agent_id: agent(),
+        target: None,
+        conversation: None,
         next_run: at(1).now,
     };
     (due, lane())
@@ -451,6 +454,7 @@ fn job_of(due: &DueSchedule, lane: &Lane) -> Job {
         uid: due.uid,
         schedule_id: Some(due.id),
         agent_id: due.agent_id.clone(),
+        conversation: None,
         lane: lane.clone(),
         intended_at: due.next_run,
         otid: due.uid,

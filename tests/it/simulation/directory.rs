@@ -6,6 +6,7 @@ use promptyoself::letta_client::{
     Tool,
 };
 use promptyoself::models::{AgentId, Lane, Recipient, TargetName};
+use uuid::Uuid;
 
 /// The simulated server's name and lanes. Talks with it are happenings, never calls.
 pub struct Directory;
@@ -22,8 +23,16 @@ impl Target for Directory {
         "sim".into()
     }
 
-    fn lane(&self, recipient: &Recipient) -> Lane {
+    fn lane(&self, recipient: &Recipient, _: Uuid) -> Lane {
         Lane::of(&self.name(), &recipient.agent)
+    }
+
+    async fn create_conversation(&self, _: &AgentId) -> Result<String, Refusal> {
+        unreachable!("{NO_TALKS}")
+    }
+
+    async fn check_conversation(&self, _: &AgentId, _: &str) -> Result<(), Refusal> {
+        unreachable!("{NO_TALKS}")
     }
 
     async fn check(&self) -> Result<ServerInfo, Refusal> {

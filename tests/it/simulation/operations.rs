@@ -2,7 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 use promptyoself::error::{Code, Result};
-use promptyoself::models::{CatchUp, Payload, Policy, ScheduleType};
+use promptyoself::models::{CatchUp, Conversation, Payload, Policy, ScheduleType};
 use promptyoself::service::{Changes, Registration, When, Wish};
 
 use serde_json::json;
@@ -134,9 +134,11 @@ impl World {
 
     async fn register(&mut self, wish: Wish) -> Result<()> {
         let is_once = wish.kind == ScheduleType::Once;
+        let agent_id = Some(pick(&mut self.rng, &self.agents));
+        let number = self.rng.u16(..);
         let registration = Registration {
-            agent_id: Some(pick(&mut self.rng, &self.agents)),
-            prompt: format!("prompt {}", self.rng.u16(..)),
+            agent_id,
+            prompt: format!("prompt {number}"),
             payload: self.maybe(|w| request(w.rng.u16(..))),
             when: When {
                 timezone: self.maybe(|w| pick(&mut w.rng, &ZONES).to_owned()),
@@ -150,6 +152,7 @@ impl World {
             name: None,
             policy: self.policy(),
             ping_url: None,
+            conversation: number.is_multiple_of(3).then_some(Conversation::New),
             skip_validation: true,
         };
         self.note(format!(
@@ -169,6 +172,7 @@ impl World {
             end_at: self.maybe(|w| w.soon(60..400).to_string()),
             max_repetitions: self.maybe(|w| w.rng.i64(1..30)),
             policy: self.maybe(Self::policy).unwrap_or_default(),
+            conversation: None,
             skip_validation: true,
             ..Changes::default()
         };

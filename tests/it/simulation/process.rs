@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use promptyoself::clock::{ReferenceClocks, assess_clock};
 use promptyoself::db::Db;
 use promptyoself::letta_client::Targets;
-use promptyoself::models::{Claim, Lane, State, Trigger, Verdict};
+use promptyoself::models::{Claim, Conversation, Lane, Recipient, State, Trigger, Verdict};
 use promptyoself::scheduler::core::{
     Action, Core, Event, Mode, Settling, Snapshot, StoreAction, TargetAction, Write,
 };
@@ -290,11 +290,17 @@ impl World {
             TargetAction::Send(job) => {
                 let owner = process.store.terms().owner;
                 self.observer.check_send(&job, owner).await?;
+                if job.conversation == Some(Conversation::New) {
+                    let (id, fence) = (job.occurrence_id, job.fence);
+                    let made = format!("conv-{id}");
+                    let _ = process.db.record_conversation(id, fence, &made).await;
+                }
                 self.send(process.life, job)?;
             }
             TargetAction::Find(open) => {
                 let soon = self.rng.i64(1_000..200_000);
-                let lookup = lookup_of(&open, &self.settings, self.clock.now());
+                let recipient = Recipient::agent(open.lane.target(), open.agent_id.clone());
+                let lookup = lookup_of(&open, recipient, &self.settings, self.clock.now());
                 self.plan(soon, Happening::Find(process.life, open, lookup));
             }
             TargetAction::Probe(target) => {

@@ -1,9 +1,9 @@
 //! The columns of a schedule, and how they are read.
 
 use super::policy::policy;
-use super::{flag, lenient_time, number, text};
+use super::{conversation, flag, lenient_time, number, text};
 use crate::db::sql::{self, Row};
-use crate::models::{Lifecycle, PingUrl, PromptSchedule};
+use crate::models::{Lifecycle, PingUrl, PromptSchedule, TargetName};
 
 /// The columns of `schedules` in the order of [`PromptSchedule`].
 macro_rules! schedule_columns {
@@ -18,7 +18,7 @@ macro_rules! schedule_columns {
              timezone, anchor, start_at, end_at, max_repetitions, repetitions, lifecycle, \
              broken_reason, paused_at, pause_note, ",
             $crate::db::statements::rows::policy_columns!(),
-            ", ping_url, payload"
+            ", ping_url, payload, target, conversation"
         )
     };
 }
@@ -55,9 +55,18 @@ pub(in crate::db) fn schedule(row: &Row) -> sql::Result<PromptSchedule> {
         paused_at: lenient_time(row, "paused_at"),
         pause_note: text(row, "pause_note"),
         policy: policy(row),
+        target: target(row),
+        conversation: conversation(row),
         ping_url: ping_url(row),
         payload: text(row, "payload"),
     })
+}
+
+/// The target of a schedule, if it names one.
+pub(in crate::db) fn target(row: &Row) -> Option<TargetName> {
+    text(row, "target")
+        .filter(|name| !name.trim().is_empty())
+        .map(TargetName::new)
 }
 
 /// The address to ping; `None` if it can't be read.

@@ -19,6 +19,7 @@ fn job_due_again() -> Job {
         uid: schedule.uid,
         schedule_id: Some(1),
         agent_id: agent(),
+        conversation: None,
         lane,
         intended_at: schedule.next_run,
         otid: Uuid::from_u128(9),

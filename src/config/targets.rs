@@ -1,0 +1,128 @@
+//! The servers that prompts are delivered to, by name.
+
+use std::collections::BTreeMap;
+
+use secrecy::SecretString;
+use serde::Deserialize;
+
+use super::places;
+use super::secret::Key;
+use super::value::{filled, invalid};
+use crate::error::Result;
+use crate::models::TargetName;
+
+/// The name of the server that `LETTA_BASE_URL` and `[letta]` describe.
+pub(crate) const LETTA: &str = "letta";
+
+/// A server that prompts are delivered to.
+#[derive(Clone, Debug)]
+pub struct TargetSettings {
+    /// The name under which schedules know it.
+    pub name: TargetName,
+    /// Its address, without a slash at its end.
+    pub url: String,
+    /// Its password, Cloud key or token.
+    pub key: Option<SecretString>,
+    /// Why the key of the settings file is not sent to that address, if it is not.
+    pub key_withheld: Option<String>,
+}
+
+/// A `[targets.NAME]` table.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct FileTable {
+    url: Option<String>,
+    token: Option<Key>,
+}
+
+/// Every server that prompts are delivered to.
+#[derive(Clone, Debug)]
+pub struct TargetsSettings {
+    /// The server of schedules that name none.
+    pub default: TargetSettings,
+    /// The others.
+    pub others: Vec<TargetSettings>,
+}
+
+/// Puts the servers together. `letta` is the one of `LETTA_BASE_URL` and `[letta]`, if either names
+/// it; `usual` is the one that is meant where nothing names any.
+pub(super) fn combine(
+    letta: Option<TargetSettings>,
+    usual: TargetSettings,
+    tables: BTreeMap<String, FileTable>,
+    default: Option<String>,
+) -> Result<TargetsSettings> {
+    let mut targets: Vec<TargetSettings> = letta.iter().cloned().collect();
+    for (name, table) in tables {
+        let source = format!("[targets.{name}] of the settings file");
+        if targets.iter().any(|other| other.name.as_str() == name) {
+            return Err(invalid(
+                &source,
+                "the server of LETTA_BASE_URL or [letta] has this name already",
+                &format!("[targets.{name}-2]"),
+            ));
+        }
+        targets.push(read(&source, &name, table)?);
+    }
+    let names: Vec<String> = targets.iter().map(|t| t.name.to_string()).collect();
+    let names = names.join(", ");
+    let wanted = filled(default);
+    let at = match &wanted {
+        Some(name) => targets.iter().position(|t| t.name.as_str() == name),
+        // The one of LETTA_BASE_URL stands first.
+        None if letta.is_some() || targets.len() == 1 => Some(0),
+        None => None,
+    };
+    match at {
+        Some(at) => {
+            let default = targets.remove(at);
+            let others = targets;
+            Ok(TargetsSettings { default, others })
+        }
+        None if targets.is_empty() && wanted.is_none() => Ok(TargetsSettings {
+            default: usual,
+            others: Vec::new(),
+        }),
+        None => {
+            let problem = match wanted {
+                Some(name) => format!("there is no target {name:?}; there are: {names}"),
+                None => format!(
+                    "there are several targets ({names}), and nothing says which one is meant \
+                     where none is named"
+                ),
+            };
+            let first = names.split(", ").next().unwrap_or_default();
+            Err(invalid(
+                "default_target in the settings file",
+                problem,
+                &format!("default_target = \"{first}\""),
+            ))
+        }
+    }
+}
+
+fn read(source: &str, name: &str, table: FileTable) -> Result<TargetSettings> {
+    let is_name = !name.is_empty()
+        && name.len() <= 64
+        && name
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'));
+    if !is_name {
+        return Err(invalid(
+            source,
+            "the name of a target holds only letters, digits, '-' and '_', and at most 64 of them",
+            "[targets.home]",
+        ));
+    }
+    let example = "url = \"http://localhost:8283\"";
+    let Some(url) = filled(table.url) else {
+        return Err(invalid(source, "url is missing", example));
+    };
+    let schemes = ["http", "https", "ws", "wss"];
+    Ok(TargetSettings {
+        name: TargetName::new(name),
+        url: places::address_of(&schemes, source, &url, "token", example)?,
+        key: table.token.and_then(Key::filled),
+        key_withheld: None,
+    })
+}

@@ -1,0 +1,171 @@
+//! The App Server of Letta Code, spoken to over its WebSocket.
+
+mod agents;
+mod connection;
+mod find;
+mod following;
+mod history;
+mod link;
+mod outcome;
+mod protocol;
+mod send;
+mod server;
+mod turns;
+mod upgrade;
+mod wedge;
+
+use std::fmt;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use uuid::Uuid;
+
+use self::protocol::conversation;
+use self::server::Server;
+use super::directory::{Agent, Letta, NewTool, Tool};
+use super::target::{Lookup, OnRun, Outgoing, ServerInfo, Target};
+use super::v1::RestSettings;
+use crate::clock::Clock;
+use crate::error::Error;
+use crate::models::{
+    AgentId, Answer, Conversation, ErrorClass, Evidence, Lane, Recipient, Refusal, RefusalKind,
+    TargetName,
+};
+
+/// An App Server.
+pub struct AppServer {
+    settings: RestSettings,
+    server: Server,
+    /// What to say beside a refusal of our token.
+    key_note: Option<String>,
+}
+
+impl AppServer {
+    /// Prepares to speak to a server; nothing is sent yet. Its address may begin with `ws://` or
+    /// `wss://`, and its key is the token that it asks for.
+    ///
+    /// # Errors
+    /// [`Code::ConfigInvalid`](crate::error::Code::ConfigInvalid) if the address or the token can't
+    /// be used.
+    pub fn new(settings: RestSettings, clock: Clock) -> Result<Self, Error> {
+        let key = settings.api_key.as_ref();
+        Ok(AppServer {
+            server: Server::new(&settings.base_url, key, settings.idle_timeout, clock)?,
+            settings,
+            key_note: None,
+        })
+    }
+
+    /// The same, which says this where the server refuses our token.
+    #[must_use]
+    pub fn with_key_note(self, key_note: Option<String>) -> Self {
+        AppServer { key_note, ..self }
+    }
+
+    /// A refusal with what we know of our token.
+    fn explain(&self, mut refusal: Refusal) -> Refusal {
+        if refusal.class == ErrorClass::Unauthorized
+            && let Some(note) = &self.key_note
+        {
+            refusal.text = format!("{}; {note}", refusal.text);
+        }
+        refusal
+    }
+}
+
+impl fmt::Debug for AppServer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AppServer")
+            .field("target", &self.settings.target)
+            .field("address", &self.server.http.address())
+            .finish_non_exhaustive()
+    }
+}
+
+#[async_trait]
+impl Target for AppServer {
+    fn name(&self) -> TargetName {
+        TargetName::new(&self.settings.target)
+    }
+
+    fn address(&self) -> String {
+        self.server.http.address()
+    }
+
+    fn is_local(&self) -> bool {
+        self.server.http.is_local()
+    }
+
+    /// As Letta Code's own schedules do it: a turn in a conversation of its own waits for nobody,
+    /// while the default conversations of all agents take one turn at a time.
+    fn usual_conversation(&self) -> Conversation {
+        Conversation::New
+    }
+
+    /// The server locks conversations by their id alone, so the default one is the same lane for all
+    /// of its agents.
+    fn lane(&self, recipient: &Recipient, schedule: Uuid) -> Lane {
+        match &recipient.conversation {
+            Conversation::New => Lane::of(&self.name(), format_args!("new/{schedule}")),
+            _ => Lane::of(&self.name(), conversation(recipient)),
+        }
+    }
+
+    async fn create_conversation(&self, agent: &AgentId) -> Result<String, Refusal> {
+        let created = self.server.create_conversation(agent).await;
+        created.map_err(|r| self.explain(r))
+    }
+
+    async fn check_conversation(&self, agent: &AgentId, id: &str) -> Result<(), Refusal> {
+        let checked = self.server.check_conversation(agent, id).await;
+        checked.map_err(|r| self.explain(r))
+    }
+
+    async fn check(&self) -> Result<ServerInfo, Refusal> {
+        self.server.check().await.map_err(|r| self.explain(r))
+    }
+
+    async fn send(&self, outgoing: &Outgoing, on_run: OnRun<'_>) -> Answer {
+        match self.server.deliver(outgoing, on_run).await {
+            Answer::Refused(refusal) => Answer::Refused(self.explain(refusal)),
+            answer => answer,
+        }
+    }
+
+    async fn find(&self, lookup: &Lookup) -> Evidence {
+        match self.server.find(lookup).await {
+            Evidence::Refused(refusal) => Evidence::Refused(self.explain(refusal)),
+            evidence => evidence,
+        }
+    }
+
+    async fn leave(&self) {
+        self.server.leave().await;
+    }
+}
+
+#[async_trait]
+impl Letta for AppServer {
+    fn apart(&self) -> Result<Option<Arc<dyn Letta>>, Error> {
+        let clock = self.server.http.clock().clone();
+        let own = AppServer::new(self.settings.clone(), clock)?;
+        Ok(Some(Arc::new(own.with_key_note(self.key_note.clone()))))
+    }
+
+    async fn list_agents(&self) -> Result<Vec<Agent>, Refusal> {
+        self.server.list_agents().await.map_err(|r| self.explain(r))
+    }
+
+    async fn get_agent(&self, agent: &AgentId) -> Result<Agent, Refusal> {
+        let got = self.server.get_agent(agent).await;
+        got.map_err(|r| self.explain(r))
+    }
+
+    async fn create_tool(&self, _: &NewTool) -> Result<Tool, Refusal> {
+        Err(Refusal::new(
+            RefusalKind::Permanent,
+            ErrorClass::InvalidRequest,
+            "an App Server takes no tools; its agents run commands and MCP servers instead",
+        ))
+    }
+}

@@ -1,0 +1,47 @@
+//! A conversation that is listened to for one prompt.
+
+use std::sync::Arc;
+
+use tokio::sync::mpsc;
+use tokio::sync::mpsc::error::TryRecvError;
+use uuid::Uuid;
+
+use super::connection::Connection;
+use super::protocol::{Event, Scope};
+use super::turns::TurnWatch;
+
+/// A conversation that is followed for one prompt.
+pub(super) struct Following {
+    pub(super) events: mpsc::Receiver<Event>,
+    pub(super) watch: TurnWatch,
+}
+
+impl Following {
+    /// Follows a conversation from now on.
+    pub(super) fn new(talking: &Connection, scope: &Scope, otids: &[Uuid]) -> Self {
+        Following {
+            events: talking.follow(scope),
+            watch: TurnWatch::of(otids),
+        }
+    }
+
+    /// Takes everything that has come; false if nothing more will.
+    pub(super) fn catch_up(&mut self) -> bool {
+        loop {
+            match self.events.try_recv() {
+                Ok(event) => self.watch.take(event),
+                Err(TryRecvError::Empty) => return true,
+                Err(TryRecvError::Disconnected) => return false,
+            }
+        }
+    }
+}
+
+/// A prompt that is looked for, whose turn is listened to from one question to the next.
+pub(super) struct Sought {
+    /// The connection over which it is listened to.
+    pub(super) talking: Arc<Connection>,
+    pub(super) following: Following,
+    /// How often the conversation has said that no turn goes on.
+    pub(super) silences: u32,
+}

@@ -1,0 +1,428 @@
+//! The messages of the App Server's WebSocket. They are read leniently: what isn't needed is
+//! skipped, and a message of another form is passed over.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use jiff::SignedDuration;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer};
+use serde_json::{Value, json};
+
+use crate::letta_client::v1::turn::beginning;
+use crate::models::{Conversation, Recipient};
+
+/// How long a server remembers the ids of the inputs that it has taken.
+pub(super) const MEMORY: SignedDuration = SignedDuration::from_mins(60);
+
+/// The conversation that every agent has.
+const DEFAULT: &str = "default";
+
+/// The loop's status when no turn goes on.
+const IDLE: &str = "WAITING_ON_INPUT";
+
+/// The loop's status while a person is asked about a tool call.
+const ASKING: &str = "WAITING_ON_APPROVAL";
+
+/// How much is kept of one text of an event, in bytes.
+const LONGEST_TEXT: usize = 128 * 1024;
+
+/// One conversation of one agent, which the server calls a runtime.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Deserialize)]
+pub(super) struct Scope {
+    /// The agent.
+    pub agent_id: String,
+    /// The conversation.
+    pub conversation_id: String,
+}
+
+impl Scope {
+    /// Where a recipient is spoken to.
+    pub(super) fn of(recipient: &Recipient) -> Self {
+        Scope {
+            agent_id: recipient.agent.to_string(),
+            conversation_id: conversation(recipient).to_owned(),
+        }
+    }
+
+    /// The scope as requests name it.
+    pub(super) fn to_json(&self) -> Value {
+        json!({"agent_id": self.agent_id, "conversation_id": self.conversation_id})
+    }
+}
+
+/// The conversation in which a recipient is spoken to.
+pub(super) fn conversation(recipient: &Recipient) -> &str {
+    match &recipient.conversation {
+        Conversation::Id(id) => id,
+        Conversation::Default | Conversation::New => DEFAULT,
+    }
+}
+
+/// What tells to whom a message goes.
+#[derive(Deserialize)]
+pub(super) struct Envelope<'a> {
+    /// Its type.
+    #[serde(borrow, rename = "type")]
+    pub kind: Cow<'a, str>,
+    /// The request that it answers.
+    #[serde(borrow, default)]
+    pub request_id: Option<Cow<'a, str>>,
+    /// The conversation that it is about.
+    #[serde(default, deserialize_with = "lenient")]
+    pub runtime: Option<Scope>,
+}
+
+/// What every answer may say.
+#[derive(Deserialize)]
+pub(super) struct Outcome {
+    /// Whether it was done.
+    #[serde(default)]
+    pub success: bool,
+    /// Why not.
+    #[serde(default, deserialize_with = "lenient")]
+    pub error: Option<String>,
+}
+
+/// The answer to `input`.
+#[derive(Deserialize)]
+pub(super) struct InputAccepted {
+    /// Whether it was taken, or had been before.
+    #[serde(default)]
+    pub accepted: bool,
+    /// Why not.
+    #[serde(default, deserialize_with = "lenient")]
+    pub error: Option<String>,
+}
+
+/// The answer to `conversation_create`.
+#[derive(Deserialize)]
+pub(super) struct Created {
+    /// The conversation that was made.
+    #[serde(default, deserialize_with = "lenient")]
+    pub conversation: Option<Identified>,
+}
+
+/// The answer to `conversation_retrieve`.
+#[derive(Deserialize)]
+pub(super) struct ConversationFound {
+    /// The conversation.
+    #[serde(default, deserialize_with = "lenient")]
+    pub conversation: Option<ConversationBody>,
+}
+
+/// What is read of a conversation.
+#[derive(Deserialize)]
+pub(super) struct ConversationBody {
+    /// Whose it is.
+    #[serde(default, deserialize_with = "lenient")]
+    pub agent_id: Option<String>,
+}
+
+/// A thing of which only the id is of interest.
+#[derive(Deserialize)]
+pub(super) struct Identified {
+    /// Its id.
+    pub id: String,
+}
+
+/// The answer to `agent_list`.
+#[derive(Deserialize)]
+pub(super) struct AgentPage {
+    /// The agents of this page.
+    #[serde(default)]
+    pub agents: Vec<AgentBody>,
+}
+
+/// The answer to `agent_retrieve`.
+#[derive(Deserialize)]
+pub(super) struct AgentFound {
+    /// The agent.
+    #[serde(default, deserialize_with = "lenient")]
+    pub agent: Option<AgentBody>,
+}
+
+/// What is read of an agent.
+#[derive(Deserialize)]
+pub(super) struct AgentBody {
+    /// Its id.
+    pub id: String,
+    /// Its name.
+    #[serde(default, deserialize_with = "lenient")]
+    pub name: Option<String>,
+    /// When it was made; today's server doesn't tell.
+    #[serde(default, deserialize_with = "lenient")]
+    pub created_at: Option<String>,
+    /// When it was last changed; today's server doesn't tell.
+    #[serde(default, deserialize_with = "lenient")]
+    pub updated_at: Option<String>,
+}
+
+/// The answer to `conversation_messages_list`, newest first.
+#[derive(Deserialize)]
+pub(super) struct MessagePage {
+    /// The messages of this page.
+    #[serde(default)]
+    pub messages: Vec<StoredMessage>,
+    /// Whether there are older ones.
+    #[serde(default)]
+    pub has_more: bool,
+}
+
+/// What is read of a message of a conversation.
+#[derive(Deserialize)]
+pub(super) struct StoredMessage {
+    /// Its id.
+    #[serde(default)]
+    pub id: String,
+    /// When it was stored.
+    #[serde(default, deserialize_with = "lenient")]
+    pub date: Option<String>,
+    /// What kind it is.
+    #[serde(default)]
+    pub message_type: String,
+    /// The id under which a client sent it.
+    #[serde(default, deserialize_with = "lenient")]
+    pub otid: Option<String>,
+    /// What it says.
+    #[serde(default, deserialize_with = "text")]
+    pub content: String,
+}
+
+/// What the server tells of a conversation to whoever listens to it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Event {
+    /// Where its loop stands.
+    Loop {
+        /// Whether no turn goes on.
+        idle: bool,
+        /// Whether the turn waits for a person.
+        asks: bool,
+        /// The clients' ids of the messages of the latest runs.
+        runs: BTreeMap<String, Vec<String>>,
+    },
+    /// Whether a turn is being worked on, and whether it waits for a person.
+    Device {
+        /// Whether a turn is being worked on.
+        processing: bool,
+        /// Whether a person is asked about a tool call.
+        asks: bool,
+    },
+    /// The inputs that wait for their turn.
+    Queue {
+        /// The clients' ids of those that wait.
+        waiting: Vec<String>,
+        /// The clients' ids of those that left the queue, and whether their turn has come.
+        left: Vec<(String, bool)>,
+    },
+    /// A piece of a turn.
+    Delta(Delta),
+    /// A turn has ended.
+    Finished(Finished),
+}
+
+/// A piece of a turn.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+pub(super) struct Delta {
+    /// What it is.
+    pub message_type: String,
+    /// Pieces of one message come under one id.
+    #[serde(deserialize_with = "lenient")]
+    pub id: Option<String>,
+    /// The run that it belongs to.
+    #[serde(deserialize_with = "lenient")]
+    pub run_id: Option<String>,
+    /// What the agent says.
+    #[serde(deserialize_with = "text")]
+    pub content: String,
+    /// Tokens that a run used.
+    #[serde(deserialize_with = "lenient")]
+    pub total_tokens: Option<i64>,
+    /// The messages that an error is about.
+    #[serde(deserialize_with = "lenient")]
+    pub client_message_ids: Option<Vec<String>>,
+    /// Whether the error ends the turn.
+    #[serde(deserialize_with = "lenient")]
+    pub is_terminal: Option<bool>,
+}
+
+/// How a turn ended.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+pub(super) struct Finished {
+    /// The server's word for why it ended.
+    #[serde(deserialize_with = "lenient")]
+    pub stop_reason: Option<String>,
+    /// The last run of the turn, if there was any.
+    #[serde(deserialize_with = "lenient")]
+    pub run_id: Option<String>,
+    /// What went wrong.
+    #[serde(deserialize_with = "lenient")]
+    pub error: Option<String>,
+}
+
+impl Event {
+    /// Reads an event; `None` if it tells nothing that is needed.
+    pub(super) fn read(kind: &str, text: &str) -> Option<Event> {
+        match kind {
+            "update_loop_status" => read(text).map(|LoopMessage { loop_status: it }| Event::Loop {
+                idle: it.status == IDLE,
+                asks: it.status == ASKING,
+                runs: it.client_message_ids_by_run_id.unwrap_or_default(),
+            }),
+            "update_device_status" => {
+                read(text).map(|DeviceMessage { device_status: it }| Event::Device {
+                    processing: it.is_processing,
+                    asks: !it.pending_control_requests.is_empty(),
+                })
+            }
+            "update_queue" => read(text).map(|it: QueueMessage| Event::Queue {
+                waiting: it
+                    .queue
+                    .into_iter()
+                    .filter_map(|q| q.client_message_id)
+                    .collect(),
+                left: (it.removed.into_iter())
+                    .filter_map(|q| Some((q.client_message_id?, q.disposition? == "dequeued")))
+                    .collect(),
+            }),
+            "stream_delta" => read(text).map(|DeltaMessage { delta }| Event::Delta(delta)),
+            "turn_finished" => read(text).map(Event::Finished),
+            _ => None,
+        }
+    }
+}
+
+#[derive(Deserialize)]
+struct LoopMessage {
+    loop_status: LoopStatus,
+}
+
+#[derive(Deserialize)]
+struct LoopStatus {
+    status: String,
+    #[serde(default, deserialize_with = "lenient")]
+    client_message_ids_by_run_id: Option<BTreeMap<String, Vec<String>>>,
+}
+
+#[derive(Deserialize)]
+struct DeviceMessage {
+    device_status: DeviceStatus,
+}
+
+#[derive(Deserialize)]
+struct DeviceStatus {
+    #[serde(default)]
+    is_processing: bool,
+    #[serde(default)]
+    pending_control_requests: Vec<serde::de::IgnoredAny>,
+}
+
+#[derive(Deserialize)]
+struct QueueMessage {
+    #[serde(default)]
+    queue: Vec<Queued>,
+    #[serde(default)]
+    removed: Vec<Queued>,
+}
+
+#[derive(Deserialize)]
+struct Queued {
+    #[serde(default, deserialize_with = "lenient")]
+    client_message_id: Option<String>,
+    #[serde(default, deserialize_with = "lenient")]
+    disposition: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct DeltaMessage {
+    delta: Delta,
+}
+
+/// Understands a message, if it has the form that is expected.
+pub(super) fn read<T: DeserializeOwned>(text: &str) -> Option<T> {
+    serde_json::from_str(text).ok()
+}
+
+/// Takes a value of another type for none.
+fn lenient<'de, D: Deserializer<'de>, T: DeserializeOwned>(d: D) -> Result<Option<T>, D::Error> {
+    let value = Value::deserialize(d)?;
+    Ok(serde_json::from_value(value).ok())
+}
+
+/// The text of a content: a string, or a list of parts. Of a very long one the beginning.
+fn text<'de, D: Deserializer<'de>>(d: D) -> Result<String, D::Error> {
+    #[derive(Deserialize)]
+    struct Part {
+        #[serde(default)]
+        text: String,
+    }
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Content {
+        Text(String),
+        Parts(Vec<Part>),
+        #[allow(dead_code)]
+        Other(serde::de::IgnoredAny),
+    }
+    let mut text = match Content::deserialize(d)? {
+        Content::Text(text) => text,
+        Content::Parts(parts) => parts.into_iter().map(|part| part.text).collect(),
+        Content::Other(_) => String::new(),
+    };
+    let kept = beginning(&text, LONGEST_TEXT).len();
+    text.truncate(kept);
+    Ok(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_is_understood_whatever_else_stands_in_it() {
+        let text = r#"{"type":"update_loop_status","loop_status":{"status":"WAITING_ON_INPUT",
+            "active_run_ids":[],"client_message_ids_by_run_id":{"local-run-1":["a"]},"new":{}},
+            "runtime":{"agent_id":"agent-local-1","conversation_id":"default","also":1}}"#;
+        let envelope: Envelope<'_> = serde_json::from_str(text).unwrap();
+        assert_eq!(envelope.runtime.unwrap().conversation_id, "default");
+        let runs = BTreeMap::from([("local-run-1".to_owned(), vec!["a".to_owned()])]);
+        let event = Event::read(&envelope.kind, text);
+        let (idle, asks) = (true, false);
+        assert_eq!(event, Some(Event::Loop { idle, asks, runs }));
+    }
+
+    #[test]
+    fn values_of_another_type_count_as_none() {
+        let text = r#"{"type":"turn_finished","stop_reason":5,"run_id":null,"error":{"a":1},
+            "runtime":"here"}"#;
+        let envelope: Envelope<'_> = serde_json::from_str(text).unwrap();
+        assert!(envelope.runtime.is_none());
+        let event = Event::read("turn_finished", text);
+        assert_eq!(event, Some(Event::Finished(Finished::default())));
+        assert_eq!(Event::read("update_loop_status", "{}"), None);
+        assert_eq!(Event::read("update_memory", "{}"), None);
+    }
+
+    #[test]
+    fn a_content_is_text_or_parts_and_never_too_long() {
+        let said = |content: &str| {
+            let text = format!(r#"{{"delta":{{"message_type":"m","content":{content}}}}}"#);
+            match Event::read("stream_delta", &text) {
+                Some(Event::Delta(delta)) => delta.content,
+                other => panic!("{other:?}"),
+            }
+        };
+        assert_eq!(said(r#""a""#), "a");
+        assert_eq!(
+            said(r#"[{"type":"text","text":"a"},{"type":"image"},{"text":"b"}]"#),
+            "ab"
+        );
+        assert_eq!(said("7"), "");
+        assert_eq!(
+            said(&format!("{:?}", "x".repeat(1 << 20))).len(),
+            LONGEST_TEXT
+        );
+    }
+}

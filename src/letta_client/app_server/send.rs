@@ -1,0 +1,318 @@
+//! Sending a prompt into a conversation, and saying truthfully what became of it.
+
+use std::sync::Arc;
+
+use jiff::SignedDuration;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::connection::{Connection, NoAnswer};
+use super::following::Following;
+use super::history::HistorySearch;
+use super::outcome::{
+    Meaning, found, meaning_of, nothing_ran, refusal_of_input, waiting_for_approval,
+};
+use super::protocol::{InputAccepted, MEMORY, Scope};
+use super::server::Server;
+use super::turns::{Ended, TurnWatch};
+use crate::failpoint::failpoint;
+use crate::http::limits;
+use crate::letta_client::target::{OnRun, Outgoing};
+use crate::letta_client::v1::otids::with_otids;
+use crate::models::{Answer, Doubt, ErrorClass, Refusal, RefusalKind};
+
+/// How often in a row a conversation must say that it is in no turn until ours counts as over: between
+/// two steps of a turn it may seem so.
+const SILENCES: u32 = 2;
+
+/// What was heard of a turn that was listened to.
+enum Heard {
+    /// It ended.
+    Ended(Ended),
+    /// It waits for a person.
+    Asks,
+    /// The prompt was taken out of the queue before its turn came.
+    Removed,
+    /// No turn goes on, and none ended that was the prompt's.
+    Silence,
+    /// Nothing can be heard any more.
+    Lost(ErrorClass, String),
+}
+
+impl Server {
+    /// Sends a prompt and waits for its turn to end.
+    pub(super) async fn deliver(&self, outgoing: &Outgoing, on_run: OnRun<'_>) -> Answer {
+        let scope = Scope::of(&outgoing.recipient);
+        match self.begin(outgoing, &scope).await {
+            Ok(begun) => self.conclude(outgoing, &scope, begun, on_run).await,
+            Err(answer) => answer,
+        }
+    }
+
+    /// Sends a prompt where no other is on its way.
+    async fn begin<'a>(&'a self, outgoing: &Outgoing, scope: &Scope) -> Result<Begun<'a>, Answer> {
+        let messages = stored_messages(outgoing).map_err(Answer::Refused)?;
+        let taken = self
+            .take_conversation(scope)
+            .ok_or_else(|| Answer::Refused(busy(scope, "another prompt is on its way to it")))?;
+        let otids = [outgoing.otid];
+        let looked = match self.look_in(scope, &otids).await {
+            // A connection may turn out to have ended, as when the server was restarted.
+            Err(refusal) if refusal.class == ErrorClass::Cut => self.look_in(scope, &otids).await,
+            looked => looked,
+        };
+        let (talking, mut following) = looked.map_err(Answer::Refused)?;
+        if let Some(refusal) = obstacle(scope, &following.watch) {
+            return Err(Answer::Refused(refusal));
+        }
+        if following.watch.run().is_some() {
+            // It was sent before under this id, and its turn is over.
+            let now = self.http.clock().moment().uptime;
+            let text = "the App Server has run it before";
+            let watch = &following.watch;
+            return Err(self.ask_history(outgoing, scope, watch, now, text).await);
+        }
+        failpoint!(SendReady);
+        self.note_turn(scope);
+        let payload = json!({"kind": "create_message", "messages": messages});
+        let body = json!({"runtime": scope.to_json(), "payload": payload});
+        following.watch.expect();
+        let refused = match talking.ask::<InputAccepted>("input", body).await {
+            Ok(InputAccepted { accepted: true, .. }) => {
+                return Ok(Begun {
+                    talking,
+                    following,
+                    _taken: taken,
+                });
+            }
+            Ok(InputAccepted { error, .. }) => {
+                Answer::Refused(refusal_of_input(&error.unwrap_or_default()))
+            }
+            Err(NoAnswer::Unsent(text)) => Answer::Refused(self.trouble(NoAnswer::Unsent(text))),
+            Err(no_answer) => {
+                self.judge(&talking, &no_answer).await;
+                let (class, text) = no_answer.into_parts();
+                return Err(unknown(class, &text, following.watch.run()));
+            }
+        };
+        self.forget_turn(scope);
+        Err(refused)
+    }
+
+    /// Starts a conversation and looks at it.
+    pub(super) async fn look_in(
+        &self,
+        scope: &Scope,
+        otids: &[Uuid],
+    ) -> Result<(Arc<Connection>, Following), Refusal> {
+        let talking = self.talking.get().await?;
+        let mut following = Following::new(&talking, scope, otids);
+        self.start(&talking, scope).await?;
+        self.picture(&talking, scope, &mut following).await?;
+        Ok((talking, following))
+    }
+
+    /// Brings a follower up to date with its conversation.
+    pub(super) async fn picture(
+        &self,
+        talking: &Connection,
+        scope: &Scope,
+        following: &mut Following,
+    ) -> Result<(), Refusal> {
+        if let Err(no_answer) = talking.sync(scope).await {
+            self.judge(talking, &no_answer).await;
+            return Err(self.trouble(no_answer));
+        }
+        following.catch_up();
+        Ok(())
+    }
+
+    /// Listens to the turn of a prompt that was taken, and says what became of it.
+    async fn conclude(
+        &self,
+        outgoing: &Outgoing,
+        scope: &Scope,
+        mut begun: Begun<'_>,
+        on_run: OnRun<'_>,
+    ) -> Answer {
+        let began = self.http.clock().moment().uptime;
+        let heard = self.listen(scope, &mut begun, on_run).await;
+        let watch = &begun.following.watch;
+        let answer = match heard {
+            Heard::Lost(class, text) => return unknown(class, &text, watch.run()),
+            Heard::Asks => Answer::Delivered(waiting_for_approval(watch)),
+            Heard::Removed => Answer::Refused(Refusal {
+                otid_spent: true,
+                ..Refusal::new(
+                    RefusalKind::Later,
+                    ErrorClass::Interrupted,
+                    "somebody took the prompt out of the conversation's queue",
+                )
+            }),
+            Heard::Silence => {
+                let text = "the App Server took the prompt, but no turn goes on and the \
+                            conversation does not hold it";
+                self.ask_history(outgoing, scope, watch, began, text).await
+            }
+            Heard::Ended(ended) => match meaning_of(&ended, watch) {
+                Meaning::Proved(answer) => *answer,
+                Meaning::Blocked(error) => {
+                    let uptime = self.http.clock().moment().uptime;
+                    Answer::Refused(self.blocked.refusal(scope, &error, uptime))
+                }
+                Meaning::Unproved(error) => {
+                    self.ask_history(outgoing, scope, watch, began, &error)
+                        .await
+                }
+            },
+        };
+        if matches!(answer, Answer::Delivered(_)) {
+            self.blocked.clear(scope);
+        }
+        // A turn that waits for a person is not cancelled when its last follower leaves.
+        self.forget_turn(scope);
+        answer
+    }
+
+    /// Listens until a turn has ended or can't be heard any more. Silence is usual: the server sends
+    /// nothing while the model thinks. So it is asked.
+    async fn listen(&self, scope: &Scope, begun: &mut Begun<'_>, on_run: OnRun<'_>) -> Heard {
+        let clock = self.http.clock();
+        let began = clock.moment().uptime;
+        let longest = SignedDuration::try_from(limits::TURN).unwrap_or(SignedDuration::MAX);
+        let (talking, following) = (&begun.talking, &mut begun.following);
+        let (mut told, mut silences) = (None, 0);
+        while clock.moment().uptime - began < longest {
+            let goes_on = following.catch_up();
+            let watch = &mut following.watch;
+            if let Some(run) = watch.run().filter(|run| told.as_deref() != Some(*run)) {
+                on_run(run);
+                told = Some(run.to_owned());
+            }
+            if let Some(ended) = watch.ended() {
+                return Heard::Ended(ended.clone());
+            }
+            if watch.is_removed() {
+                return Heard::Removed;
+            }
+            if watch.waits_for_approval() && watch.run().is_some() {
+                return Heard::Asks;
+            }
+            if !goes_on {
+                return Heard::Lost(ErrorClass::Cut, "its connection ended".to_owned());
+            }
+            if silences >= SILENCES {
+                return Heard::Silence;
+            }
+            let patience = match watch.is_heard_of() {
+                true => limits::NO_NEWS,
+                false => limits::FIRST_NEWS,
+            };
+            match clock.within(patience, following.events.recv()).await {
+                Some(Some(event)) => {
+                    watch.take(event);
+                    silences = 0;
+                }
+                Some(None) => {}
+                None => {
+                    if let Err(no_answer) = talking.sync(scope).await {
+                        self.judge(talking, &no_answer).await;
+                        let (class, text) = no_answer.into_parts();
+                        return Heard::Lost(class, text);
+                    }
+                    following.catch_up();
+                    silences = match following.watch.is_busy() {
+                        true => 0,
+                        false => silences + 1,
+                    };
+                }
+            }
+        }
+        Heard::Lost(
+            ErrorClass::Timeout,
+            "its turn has lasted for too long".to_owned(),
+        )
+    }
+
+    /// Asks the conversation whether a prompt whose turn is over was stored; `text` says what happened.
+    async fn ask_history(
+        &self,
+        outgoing: &Outgoing,
+        scope: &Scope,
+        watch: &TurnWatch,
+        began: SignedDuration,
+        text: &str,
+    ) -> Answer {
+        // One that was sent before under the same id may be as old as the server remembers it.
+        let since = self.http.clock().moment().uptime - began + MEMORY;
+        match self.search(scope, &[outgoing.otid], since).await {
+            Ok(HistorySearch::Found(reply)) => Answer::Delivered(found(reply, watch)),
+            Ok(HistorySearch::Absent) => Answer::Refused(nothing_ran(text)),
+            Ok(HistorySearch::Incomplete) => unknown(ErrorClass::NothingRan, text, watch.run()),
+            Err(refusal) => unknown(refusal.class, &refusal.text, watch.run()),
+        }
+    }
+}
+
+/// A prompt that was taken.
+struct Begun<'a> {
+    talking: Arc<Connection>,
+    following: Following,
+    _taken: super::server::Taken<'a>,
+}
+
+/// Why nothing can be sent into a conversation now. A second input would wait and be merged with
+/// others into one turn.
+fn obstacle(scope: &Scope, watch: &TurnWatch) -> Option<Refusal> {
+    if watch.waits_for_approval() {
+        return Some(Refusal::new(
+            RefusalKind::NeedsHuman,
+            ErrorClass::PendingApproval,
+            format!(
+                "{} waits in its conversation {} for a person to approve a tool call",
+                scope.agent_id, scope.conversation_id
+            ),
+        ));
+    }
+    watch
+        .is_busy()
+        .then(|| busy(scope, "it is in another turn"))
+}
+
+fn busy(scope: &Scope, why: &str) -> Refusal {
+    Refusal::new(
+        RefusalKind::Busy,
+        ErrorClass::Busy,
+        format!(
+            "{} can't be spoken to in its conversation {} now: {why}",
+            scope.agent_id, scope.conversation_id
+        ),
+    )
+}
+
+/// The messages with the ids under which the server stores them and knows them again.
+fn stored_messages(outgoing: &Outgoing) -> Result<Vec<Value>, Refusal> {
+    let is_users = |m: &Value| m.get("role").and_then(Value::as_str) == Some("user");
+    if !outgoing.messages.iter().any(is_users) {
+        return Err(Refusal::new(
+            RefusalKind::Permanent,
+            ErrorClass::InvalidRequest,
+            "an App Server stores messages of users only, and this request holds none",
+        ));
+    }
+    let mut messages = with_otids(&outgoing.messages, outgoing.otid);
+    for message in messages.iter_mut().filter_map(Value::as_object_mut) {
+        if let Some(otid) = message.remove("otid") {
+            message.insert("client_message_id".into(), otid);
+        }
+    }
+    Ok(messages)
+}
+
+fn unknown(class: ErrorClass, text: &str, run_id: Option<&str>) -> Answer {
+    Answer::Unknown(Doubt {
+        class,
+        text: format!("{text}; whether the prompt was kept is not known"),
+        run_id: run_id.map(str::to_owned),
+    })
+}

@@ -1,0 +1,220 @@
+//! One App Server as everything here sees it: two connections and what is remembered of its
+//! conversations.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use jiff::Timestamp;
+use secrecy::SecretString;
+use serde_json::{Value, json};
+use tokio_tungstenite::tungstenite::Utf8Bytes;
+
+use super::connection::{Connection, NoAnswer};
+use super::following::Sought;
+use super::link::Link;
+use super::outcome::refusal_to_start;
+use super::protocol::{Outcome, Scope};
+use super::upgrade::Gate;
+use super::wedge::Blocked;
+use crate::clock::Clock;
+use crate::error::Error;
+use crate::http::limits;
+use crate::letta_client::target::ServerInfo;
+use crate::letta_client::v1::address;
+use crate::letta_client::v1::classify::RequestFailure;
+use crate::letta_client::v1::http::{Http, credentials};
+use crate::models::{ErrorClass, Refusal, RefusalKind};
+
+/// Where a server says what it is, over plain HTTP.
+const INFO: &str = "/app-server-info";
+
+/// A server, and the ways to it.
+pub(super) struct Server {
+    pub(super) http: Http,
+    /// Talks with agents. It follows their conversations, so it must live as long as their turns.
+    pub(super) talking: Link,
+    /// Asks questions, whose answers may be too large. That ends a connection, but no turn.
+    asking: Link,
+    pub(super) blocked: Blocked,
+    /// The conversations that we are sending to. They are locked by their own id, whoever's they are.
+    sending: Mutex<HashSet<String>>,
+    /// The conversations in which a turn of ours may go on.
+    turning: Mutex<HashSet<Scope>>,
+    /// Prompts that are looked for, whose turns are listened to meanwhile.
+    pub(super) sought: Mutex<HashMap<Scope, Sought>>,
+}
+
+impl Server {
+    /// Prepares to speak to a server; nothing is sent yet.
+    pub(super) fn new(
+        base_url: &str,
+        key: Option<&SecretString>,
+        idle: std::time::Duration,
+        clock: Clock,
+    ) -> Result<Self, Error> {
+        let base = address::read(base_url)?;
+        let link = || {
+            let gate = Gate::new(base.clone(), credentials(key)?, clock.clone())?;
+            Ok::<_, Error>(Link::new(gate, clock.clone()))
+        };
+        Ok(Server {
+            talking: link()?,
+            asking: link()?,
+            http: Http::new(base_url, key, idle, clock.clone())?,
+            blocked: Blocked::default(),
+            sending: Mutex::default(),
+            turning: Mutex::default(),
+            sought: Mutex::default(),
+        })
+    }
+
+    /// Asks whether the server is well and takes our token.
+    pub(super) async fn check(&self) -> Result<ServerInfo, Refusal> {
+        let reply = self.http.get(INFO, &[]).await;
+        let reply = reply.map_err(RequestFailure::into_refusal)?;
+        if reply.body.get("type").and_then(Value::as_str) != Some("app_server_info_response") {
+            let text = format!("{} answers, but is not an App Server", self.http.address());
+            let class = ErrorClass::WrongServer;
+            return Err(Refusal::new(RefusalKind::TargetTrouble, class, text));
+        }
+        // It may say that it is well and open no WebSocket, or answer nothing there.
+        let body = json!({"query": {"limit": 1}});
+        let asked = self.question("agent_list", body).await?;
+        asked.map_err(|no_answer| self.trouble(no_answer))?;
+        let version = reply.body.get("letta_code_version").and_then(Value::as_str);
+        Ok(ServerInfo {
+            version: version.map(str::to_owned),
+            date: reply.date,
+        })
+    }
+
+    /// What time it is by the server's own clock, where it tells.
+    pub(super) async fn date(&self) -> Result<Option<Timestamp>, Refusal> {
+        let reply = self.http.get(INFO, &[]).await;
+        Ok(reply.map_err(RequestFailure::into_refusal)?.date)
+    }
+
+    /// Asks a question on the connection for questions, twice if the connection turns out to have
+    /// ended. The outer failure is that of connecting.
+    pub(super) async fn question(
+        &self,
+        kind: &str,
+        body: Value,
+    ) -> Result<Result<Utf8Bytes, NoAnswer>, Refusal> {
+        let asking = self.asking.get().await?;
+        let answer = match asking.ask_text(kind, body.clone()).await {
+            Err(NoAnswer::Unsent(_) | NoAnswer::Unknown(ErrorClass::Cut, _)) => {
+                self.asking.get().await?.ask_text(kind, body).await
+            }
+            answer => answer,
+        };
+        if let Err(NoAnswer::Unknown(ErrorClass::Timeout, _)) = &answer {
+            // No turn depends on this connection.
+            asking.give_up();
+        }
+        Ok(answer)
+    }
+
+    /// Begins to follow a conversation as its server does: inputs that a server which was killed left
+    /// unfinished go on with this, and with nothing else.
+    pub(super) async fn start(&self, talking: &Connection, scope: &Scope) -> Result<(), Refusal> {
+        let mut body = scope.to_json();
+        body["client_info"] = json!({"name": "promptyoself"});
+        match talking.ask::<Outcome>("runtime_start", body).await {
+            Ok(Outcome { success: true, .. }) => Ok(()),
+            Ok(Outcome { error, .. }) => Err(refusal_to_start(&error.unwrap_or_default())),
+            Err(no_answer) => {
+                self.judge(talking, &no_answer).await;
+                Err(self.trouble(no_answer))
+            }
+        }
+    }
+
+    /// Gives a connection up that brought no answer while its server answers otherwise. One to a
+    /// server that stands still is kept: to close it would cancel the turns that it follows.
+    pub(super) async fn judge(&self, talking: &Connection, no_answer: &NoAnswer) {
+        if !matches!(no_answer, NoAnswer::Unknown(ErrorClass::Timeout, _)) {
+            return;
+        }
+        let sign = self.http.get(INFO, &[]);
+        if let Some(Ok(_)) = self.http.clock().within(limits::SIGN, sign).await {
+            talking.give_up();
+        }
+    }
+
+    /// What it means for a question that it has no answer.
+    pub(super) fn trouble(&self, no_answer: NoAnswer) -> Refusal {
+        let (class, text) = no_answer.into_parts();
+        let text = format!("{}: {text}", self.http.address());
+        Refusal::new(RefusalKind::TargetTrouble, class, text)
+    }
+
+    /// Takes a conversation for one prompt; `None` while another one has it.
+    pub(super) fn take_conversation(&self, scope: &Scope) -> Option<Taken<'_>> {
+        let id = scope.conversation_id.clone();
+        let is_free = locked(&self.sending).insert(id.clone());
+        is_free.then(|| Taken { server: self, id })
+    }
+
+    /// Notes that a turn of ours may go on in a conversation.
+    pub(super) fn note_turn(&self, scope: &Scope) {
+        locked(&self.turning).insert(scope.clone());
+    }
+
+    /// Notes that none does any more.
+    pub(super) fn forget_turn(&self, scope: &Scope) {
+        locked(&self.turning).remove(scope);
+    }
+
+    /// Ends the turns of ours that still go on: if their last follower just left, the server would
+    /// never give their conversations back.
+    pub(super) async fn leave(&self) {
+        let turning: Vec<Scope> = locked(&self.turning).drain().collect();
+        if turning.is_empty() {
+            return;
+        }
+        let Some(talking) = self.talking.opened().await else {
+            return;
+        };
+        let ended = turning.iter().map(|scope| abort(talking.clone(), scope));
+        let ended = futures_util::future::join_all(ended);
+        if self
+            .http
+            .clock()
+            .within(limits::LEAVING, ended)
+            .await
+            .is_none()
+        {
+            tracing::warn!(
+                "{} did not say in time that it ended {} turns; it may take nothing in their \
+                 conversations until it is restarted",
+                self.http.address(),
+                turning.len()
+            );
+        }
+    }
+}
+
+/// A conversation that one prompt has taken. It is free again when this is dropped.
+pub(super) struct Taken<'a> {
+    server: &'a Server,
+    id: String,
+}
+
+impl Drop for Taken<'_> {
+    fn drop(&mut self) {
+        locked(&self.server.sending).remove(&self.id);
+    }
+}
+
+async fn abort(talking: Arc<Connection>, scope: &Scope) {
+    let body = json!({"runtime": scope.to_json()});
+    if let Err(no_answer) = talking.ask::<Outcome>("abort_message", body).await {
+        let (_, text) = no_answer.into_parts();
+        tracing::warn!("could not end a turn: {text}");
+    }
+}
+
+fn locked<T>(of: &Mutex<T>) -> MutexGuard<'_, T> {
+    of.lock().unwrap_or_else(PoisonError::into_inner)
+}

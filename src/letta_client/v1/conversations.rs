@@ -1,0 +1,75 @@
+//! The conversations of agents beside their default one.
+
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use super::classify::RequestFailure;
+use super::http::{Http, segment};
+use crate::models::{AgentId, Conversation, ErrorClass, Refusal, RefusalKind};
+
+const PATH: &str = "/v1/conversations/";
+
+impl Http {
+    /// Makes a new conversation of an agent and returns its id.
+    pub(super) async fn create_conversation(&self, agent: &AgentId) -> Result<String, Refusal> {
+        let (of_agent, nothing) = ([("agent_id", agent.as_str())], json!({}));
+        let made = self.change(Method::POST, PATH, &of_agent, Some(&nothing));
+        let made = made.await.map_err(|failure| match failure {
+            RequestFailure::NoRoute(_) => has_no_conversations(),
+            failure => failure.into_refusal(),
+        })?;
+        let id = made.get("id").and_then(Value::as_str).unwrap_or_default();
+        match Conversation::parse(id) {
+            Ok(Conversation::Id(id)) => Ok(id),
+            _ => Err(Refusal::new(
+                RefusalKind::TargetTrouble,
+                ErrorClass::Garbled,
+                "Letta made a conversation but did not say which",
+            )),
+        }
+    }
+
+    /// Refuses a conversation that is not this agent's. Letta itself takes a prompt for any agent
+    /// in any conversation, and the agent of the conversation gets it.
+    pub(super) async fn check_conversation(
+        &self,
+        agent: &AgentId,
+        conversation: &str,
+    ) -> Result<(), RequestFailure> {
+        let path = format!("/v1/conversations/{}", segment(conversation));
+        let reply = match self.get(&path, &[]).await {
+            Ok(reply) => reply,
+            Err(RequestFailure::NoRoute(_)) => {
+                return Err(RequestFailure::Refused(has_no_conversations()));
+            }
+            // What Letta can't read as an id is no conversation.
+            Err(RequestFailure::Refused(refusal))
+                if refusal.class == ErrorClass::InvalidRequest =>
+            {
+                return Err(unknown(agent, conversation));
+            }
+            Err(failure) => return Err(failure),
+        };
+        match reply.body.get("agent_id").and_then(Value::as_str) {
+            Some(owner) if owner == agent.as_str() => Ok(()),
+            _ => Err(unknown(agent, conversation)),
+        }
+    }
+}
+
+fn unknown(agent: &AgentId, conversation: &str) -> RequestFailure {
+    RequestFailure::Refused(Refusal::new(
+        RefusalKind::Permanent,
+        ErrorClass::ConversationUnknown,
+        format!("{agent} has no conversation {conversation}"),
+    ))
+}
+
+/// A Letta server that is too old to have conversations.
+pub(super) fn has_no_conversations() -> Refusal {
+    Refusal::new(
+        RefusalKind::Permanent,
+        ErrorClass::ConversationUnknown,
+        "this Letta server has no conversations beside the default one of each agent",
+    )
+}
