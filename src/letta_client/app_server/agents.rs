@@ -1,4 +1,4 @@
-//! Questions about agents, and making conversations.
+//! Requests about agents and their conversations.
 
 use std::collections::HashSet;
 
@@ -18,7 +18,7 @@ use crate::models::{AgentId, ErrorClass, Refusal, RefusalKind};
 /// The most agents read.
 const MOST_AGENTS: usize = 100_000;
 
-/// How many are asked for at once: each comes with its whole system prompt.
+/// How many are requested at once: each comes with its whole system prompt.
 const PAGE: usize = 20;
 
 /// The longest name or date that is kept, in bytes.
@@ -57,7 +57,7 @@ impl Server {
             let before = agents.len();
             let new = page.agents.into_iter().map(agent);
             agents.extend(new.filter(|agent| seen.insert(agent.id.clone())));
-            // A cursor that the server doesn't know gives the first page again.
+            // If the server doesn't know the cursor, it returns the first page again.
             if agents.len() == before {
                 break;
             }
@@ -75,7 +75,7 @@ impl Server {
             .ok_or_else(|| self.garbled("agent_retrieve"))
     }
 
-    /// Makes a conversation of an agent, and gives its id.
+    /// Creates a conversation for an agent and returns its id.
     pub(super) async fn create_conversation(&self, agent: &AgentId) -> Result<String, Refusal> {
         let body = json!({"body": {"agent_id": agent.as_str()}});
         let created: Created = self.asked("conversation_create", body).await?;
@@ -83,7 +83,7 @@ impl Server {
         conversation.ok_or_else(|| self.garbled("conversation_create"))
     }
 
-    /// Asks whether a conversation is one of this agent's.
+    /// Checks that a conversation belongs to this agent.
     pub(super) async fn check_conversation(
         &self,
         agent: &AgentId,
@@ -98,7 +98,7 @@ impl Server {
         }
     }
 
-    /// Asks a question that is answered with what was asked for, or with the reason why not.
+    /// Makes a request whose answer is either what was asked for or the reason why not.
     async fn asked<T: DeserializeOwned>(&self, kind: &str, body: Value) -> Result<T, Refusal> {
         let text = self.question(kind, body).await?;
         let text = text.map_err(|no_answer| self.trouble(no_answer))?;

@@ -1,9 +1,9 @@
-//! Finding out what became of a prompt whose fate is unknown.
+//! Finds out what happened to a prompt whose outcome is unknown.
 //!
-//! Once an App Server has taken a prompt, it finishes it: a server that was killed runs it again when
-//! somebody starts its conversation. So the conversation is started first and listened to, and its
-//! messages count only while no turn goes on in it. A prompt that is not there can be sent again under
-//! the same id as long as the server remembers ids.
+//! Once an App Server has accepted a prompt, it finishes it: a server that was killed runs it again
+//! when a client starts its conversation. So the conversation is started and followed first, and
+//! its messages only count while no turn is running in it. A prompt that is not among them can be
+//! sent again under the same id for as long as the server remembers ids.
 
 use std::sync::{MutexGuard, PoisonError};
 
@@ -17,21 +17,23 @@ use super::server::Server;
 use crate::letta_client::target::Lookup;
 use crate::models::{Answer, Evidence, Refusal, RefusalKind};
 
-/// How old a prompt may be to be sent again under the same id: the wait before the next try, and the
-/// sending itself, must end within the server's memory.
+/// How old a prompt may be to be sent again under the same id: the wait before the next attempt,
+/// and the attempt itself, must end while the server still remembers the id.
 const SAFE_AGE: SignedDuration = SignedDuration::from_mins(40);
 
-/// Absence proves nothing for this long after the sending: a server that stood still may yet read it.
+/// For this long after the prompt was sent, its absence proves nothing: a server that was frozen
+/// may still read it.
 const QUIET: SignedDuration = SignedDuration::from_secs(30);
 
-/// How often a conversation must say that no turn goes on in it although the prompt has left its queue.
+/// How often a conversation must report that no turn is running although the prompt has left its
+/// queue.
 const SILENCES: u32 = 3;
 
-/// The most conversations that are listened to for lost prompts.
+/// The most conversations that are followed for lost prompts.
 const MOST_SOUGHT: usize = 1_000;
 
 impl Server {
-    /// Looks for a prompt whose fate is unknown.
+    /// Looks for a prompt whose outcome is unknown.
     pub(super) async fn find(&self, lookup: &Lookup) -> Evidence {
         let scope = Scope::of(&lookup.recipient);
         self.look(lookup, &scope)
@@ -87,7 +89,7 @@ impl Server {
         self.look_through_messages(lookup, scope, &sought).await
     }
 
-    /// Looks for a prompt in a conversation in which no turn goes on.
+    /// Looks for a prompt in a conversation in which no turn is running.
     async fn look_through_messages(
         &self,
         lookup: &Lookup,
@@ -103,14 +105,14 @@ impl Server {
         match self.search(scope, &lookup.otids, since_sent).await? {
             HistorySearch::Found(reply) => Ok(Evidence::Found(found(reply, watch))),
             HistorySearch::Incomplete => {
-                unclear("not all messages of the conversation since then can be looked through")
+                unclear("not all messages of the conversation since then can be searched")
             }
             HistorySearch::Absent if since_sent < QUIET => {
-                unclear("it was sent a moment ago and may not have been taken in yet")
+                unclear("it was sent a moment ago and the server may not have read it yet")
             }
             HistorySearch::Absent if watch.is_heard_of() => {
                 let failed = Some(nothing_ran(
-                    "its turn is over, and the conversation does not hold it",
+                    "its turn is over, and it is not in the conversation",
                 ));
                 Ok(Evidence::Absent { failed })
             }
@@ -121,7 +123,7 @@ impl Server {
         }
     }
 
-    /// The search for a prompt that was begun before, unless its connection has ended.
+    /// Resumes a search for the prompt, unless its connection has ended.
     fn take_up(&self, scope: &Scope) -> Option<Sought> {
         let kept = self.sought().remove(scope)?;
         (!kept.talking.has_ended()).then_some(kept)

@@ -1,4 +1,4 @@
-//! The way to a server, connected when it is needed and again when it broke.
+//! The connection to a server, made when it is needed and again after it broke.
 
 use std::sync::Arc;
 
@@ -10,10 +10,10 @@ use super::upgrade::Gate;
 use crate::clock::{Clock, doubled};
 use crate::models::Refusal;
 
-/// How long nobody else tries to connect after one failed try; it doubles with each.
+/// How long nobody tries to connect after a failed attempt; it doubles each time.
 const FIRST_PAUSE: SignedDuration = SignedDuration::from_millis(250);
 
-/// The longest that nobody tries.
+/// The longest pause between attempts.
 const LONGEST_PAUSE: SignedDuration = SignedDuration::from_secs(5);
 
 /// A connection that is made when it is needed.
@@ -26,7 +26,7 @@ pub(super) struct Link {
 #[derive(Default)]
 struct State {
     open: Option<Arc<Connection>>,
-    /// The last try, if it failed.
+    /// The last attempt, if it failed.
     failed: Option<Failed>,
 }
 
@@ -48,7 +48,8 @@ impl Link {
         }
     }
 
-    /// The connection. Those who ask while one try is made, or right after it failed, share what came of it.
+    /// The connection. Callers that ask during an attempt, or right after it failed, share its
+    /// result.
     pub(super) async fn get(&self) -> Result<Arc<Connection>, Refusal> {
         let mut state = self.state.lock().await;
         if let Some(open) = state.open.as_ref().filter(|open| !open.has_ended()) {

@@ -1,4 +1,4 @@
-//! Sending a prompt into a conversation, and saying truthfully what became of it.
+//! Sends a prompt into a conversation, and reports truthfully what happened to it.
 
 use std::sync::Arc;
 
@@ -21,21 +21,21 @@ use crate::letta_client::target::{OnRun, Outgoing};
 use crate::letta_client::v1::otids::with_otids;
 use crate::models::{Answer, Doubt, ErrorClass, Refusal, RefusalKind};
 
-/// How often in a row a conversation must say that it is in no turn until ours counts as over: between
-/// two steps of a turn it may seem so.
+/// How many times in a row a conversation must report that it is in no turn until ours counts as
+/// over: it may do so between two steps of a turn.
 const SILENCES: u32 = 2;
 
-/// What was heard of a turn that was listened to.
+/// How following a turn ended.
 enum Heard {
-    /// It ended.
+    /// The turn ended.
     Ended(Ended),
-    /// It waits for a person.
+    /// It waits for a person's approval.
     Asks,
     /// The prompt was taken out of the queue before its turn came.
     Removed,
-    /// No turn goes on, and none ended that was the prompt's.
+    /// No turn is running, and the prompt's own was not seen to end.
     Silence,
-    /// Nothing can be heard any more.
+    /// The turn can no longer be followed.
     Lost(ErrorClass, String),
 }
 
@@ -49,15 +49,15 @@ impl Server {
         }
     }
 
-    /// Sends a prompt where no other is on its way.
+    /// Sends a prompt, if no other is being sent to the conversation.
     async fn begin<'a>(&'a self, outgoing: &Outgoing, scope: &Scope) -> Result<Begun<'a>, Answer> {
         let messages = stored_messages(outgoing).map_err(Answer::Refused)?;
         let taken = self
             .take_conversation(scope)
-            .ok_or_else(|| Answer::Refused(busy(scope, "another prompt is on its way to it")))?;
+            .ok_or_else(|| Answer::Refused(busy(scope, "another prompt is being sent to it")))?;
         let otids = [outgoing.otid];
         let looked = match self.look_in(scope, &otids).await {
-            // A connection may turn out to have ended, as when the server was restarted.
+            // The connection may have ended unnoticed, for instance when the server was restarted.
             Err(refusal) if refusal.class == ErrorClass::Cut => self.look_in(scope, &otids).await,
             looked => looked,
         };
@@ -99,7 +99,7 @@ impl Server {
         Err(refused)
     }
 
-    /// Starts a conversation and looks at it.
+    /// Starts a conversation and gets its state.
     pub(super) async fn look_in(
         &self,
         scope: &Scope,
@@ -127,7 +127,7 @@ impl Server {
         Ok(())
     }
 
-    /// Listens to the turn of a prompt that was taken, and says what became of it.
+    /// Follows the turn of a prompt that was accepted, and reports what happened to it.
     async fn conclude(
         &self,
         outgoing: &Outgoing,
@@ -150,8 +150,8 @@ impl Server {
                 )
             }),
             Heard::Silence => {
-                let text = "the App Server took the prompt, but no turn goes on and the \
-                            conversation does not hold it";
+                let text = "the App Server accepted the prompt, but no turn is running and the \
+                    prompt is not in the conversation";
                 self.ask_history(outgoing, scope, watch, began, text).await
             }
             Heard::Ended(ended) => match meaning_of(&ended, watch) {
@@ -174,8 +174,8 @@ impl Server {
         answer
     }
 
-    /// Listens until a turn has ended or can't be heard any more. Silence is usual: the server sends
-    /// nothing while the model thinks. So it is asked.
+    /// Follows a turn until it has ended or can't be followed any more. Silence is normal, because
+    /// the server sends nothing while the model thinks; so it is asked from time to time.
     async fn listen(&self, scope: &Scope, begun: &mut Begun<'_>, on_run: OnRun<'_>) -> Heard {
         let clock = self.http.clock();
         let began = clock.moment().uptime;
@@ -234,7 +234,8 @@ impl Server {
         )
     }
 
-    /// Asks the conversation whether a prompt whose turn is over was stored; `text` says what happened.
+    /// Checks in the conversation whether a prompt whose turn is over was stored; `text` says what
+    /// happened.
     async fn ask_history(
         &self,
         outgoing: &Outgoing,
@@ -243,7 +244,7 @@ impl Server {
         began: SignedDuration,
         text: &str,
     ) -> Answer {
-        // One that was sent before under the same id may be as old as the server remembers it.
+        // If it was sent under the same id before, it may be as old as the server's memory of ids.
         let since = self.http.clock().moment().uptime - began + MEMORY;
         match self.search(scope, &[outgoing.otid], since).await {
             Ok(HistorySearch::Found(reply)) => Answer::Delivered(found(reply, watch)),
@@ -254,14 +255,14 @@ impl Server {
     }
 }
 
-/// A prompt that was taken.
+/// A prompt that was accepted.
 struct Begun<'a> {
     talking: Arc<Connection>,
     following: Following,
     _taken: super::server::Taken<'a>,
 }
 
-/// Why nothing can be sent into a conversation now. A second input would wait and be merged with
+/// Why nothing can be sent to a conversation now. A second input would be queued and merged with
 /// others into one turn.
 fn obstacle(scope: &Scope, watch: &TurnWatch) -> Option<Refusal> {
     if watch.waits_for_approval() {
@@ -284,20 +285,20 @@ fn busy(scope: &Scope, why: &str) -> Refusal {
         RefusalKind::Busy,
         ErrorClass::Busy,
         format!(
-            "{} can't be spoken to in its conversation {} now: {why}",
+            "{} can't take a prompt in its conversation {} now: {why}",
             scope.agent_id, scope.conversation_id
         ),
     )
 }
 
-/// The messages with the ids under which the server stores them and knows them again.
+/// The messages, with the ids under which the server stores and recognizes them.
 fn stored_messages(outgoing: &Outgoing) -> Result<Vec<Value>, Refusal> {
     let is_users = |m: &Value| m.get("role").and_then(Value::as_str) == Some("user");
     if !outgoing.messages.iter().any(is_users) {
         return Err(Refusal::new(
             RefusalKind::Permanent,
             ErrorClass::InvalidRequest,
-            "an App Server stores messages of users only, and this request holds none",
+            "an App Server only stores messages with the role user, and this request has none",
         ));
     }
     let mut messages = with_otids(&outgoing.messages, outgoing.otid);
@@ -312,7 +313,7 @@ fn stored_messages(outgoing: &Outgoing) -> Result<Vec<Value>, Refusal> {
 fn unknown(class: ErrorClass, text: &str, run_id: Option<&str>) -> Answer {
     Answer::Unknown(Doubt {
         class,
-        text: format!("{text}; whether the prompt was kept is not known"),
+        text: format!("{text}; it is unknown whether the prompt was kept"),
         run_id: run_id.map(str::to_owned),
     })
 }
