@@ -76,9 +76,9 @@ impl Conversation {
                 field("conversation"),
                 " ",
                 quoted(shown),
-                " is neither default, nor new, nor the id of a conversation: an id holds only \
-                 letters, digits, '-', '_' and '.', begins with a letter or a digit, and has at \
-                 most ",
+                " is neither default, nor new, nor the id of a conversation: an id may only contain \
+                 letters, digits, '-', '_' and '.', must begin with a letter or a digit, and may \
+                 have at most ",
                 limits::TEXT,
                 " characters"
             ],

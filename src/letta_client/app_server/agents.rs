@@ -53,7 +53,7 @@ impl Server {
             if let Some(last) = agents.last() {
                 query["after"] = last.id.as_str().into();
             }
-            let page: AgentPage = self.asked("agent_list", json!({"query": query})).await?;
+            let page: AgentPage = self.request("agent_list", json!({"query": query})).await?;
             let before = agents.len();
             let new = page.agents.into_iter().map(agent);
             agents.extend(new.filter(|agent| seen.insert(agent.id.clone())));
@@ -68,7 +68,7 @@ impl Server {
     /// One agent.
     pub(super) async fn get_agent(&self, id: &AgentId) -> Result<Agent, Refusal> {
         let body = json!({"agent_id": id.as_str()});
-        let found: AgentFound = self.asked("agent_retrieve", body).await?;
+        let found: AgentFound = self.request("agent_retrieve", body).await?;
         found
             .agent
             .map(agent)
@@ -78,7 +78,7 @@ impl Server {
     /// Creates a conversation for an agent and returns its id.
     pub(super) async fn create_conversation(&self, agent: &AgentId) -> Result<String, Refusal> {
         let body = json!({"body": {"agent_id": agent.as_str()}});
-        let created: Created = self.asked("conversation_create", body).await?;
+        let created: Created = self.request("conversation_create", body).await?;
         let conversation = created.conversation.map(|made| made.id);
         conversation.ok_or_else(|| self.garbled("conversation_create"))
     }
@@ -90,7 +90,7 @@ impl Server {
         id: &str,
     ) -> Result<(), Refusal> {
         let body = json!({"conversation_id": id});
-        let found: ConversationFound = self.asked("conversation_retrieve", body).await?;
+        let found: ConversationFound = self.request("conversation_retrieve", body).await?;
         let owner = found.conversation.and_then(|found| found.agent_id);
         match owner {
             Some(owner) if owner == agent.as_str() => Ok(()),
@@ -99,7 +99,7 @@ impl Server {
     }
 
     /// Makes a request whose answer is either what was asked for or the reason why not.
-    async fn asked<T: DeserializeOwned>(&self, kind: &str, body: Value) -> Result<T, Refusal> {
+    async fn request<T: DeserializeOwned>(&self, kind: &str, body: Value) -> Result<T, Refusal> {
         let text = self.question(kind, body).await?;
         let text = text.map_err(|no_answer| self.trouble(no_answer))?;
         let outcome: Option<Outcome> = read(&text);
@@ -112,7 +112,7 @@ impl Server {
 
     fn garbled(&self, kind: &str) -> Refusal {
         let text = format!(
-            "{}: the answer to {kind} could not be understood",
+            "{}: the answer to {kind} could not be read",
             self.http.address()
         );
         Refusal::new(RefusalKind::TargetTrouble, ErrorClass::Garbled, text)

@@ -59,7 +59,7 @@ struct Shared(Mutex<State>);
 #[derive(Default)]
 struct State {
     /// The requests that wait for an answer, by id.
-    asked: HashMap<String, oneshot::Sender<Utf8Bytes>>,
+    pending: HashMap<String, oneshot::Sender<Utf8Bytes>>,
     /// The followers of each conversation.
     followers: HashMap<Scope, Vec<mpsc::Sender<Event>>>,
     /// Why the connection has ended, once it has.
@@ -117,7 +117,7 @@ impl Connection {
     ) -> Result<T, NoAnswer> {
         let answer = self.ask_text(kind, body).await?;
         read(&answer).ok_or_else(|| {
-            let text = format!("the answer to {kind} could not be understood");
+            let text = format!("the answer to {kind} could not be read");
             NoAnswer::Unknown(ErrorClass::Garbled, text)
         })
     }
@@ -132,13 +132,13 @@ impl Connection {
             if let Some((_, text)) = &state.ended {
                 return Err(NoAnswer::Unsent(text.clone()));
             }
-            state.asked.insert(id.clone(), answer);
+            state.pending.insert(id.clone(), answer);
         }
-        let waiting = Waiting(&self.shared, &id);
+        let waiting = PendingRequest(&self.shared, &id);
         let mut message = body;
         message["type"] = kind.into();
         message["request_id"] = id.as_str().into();
-        let asked = async {
+        let exchange = async {
             // If this fails, no answer arrives.
             let _ = self
                 .unwritten
@@ -146,7 +146,7 @@ impl Connection {
                 .await;
             answered.await
         };
-        let answer = self.clock.within(limits::QUESTION, asked).await;
+        let answer = self.clock.within(limits::QUESTION, exchange).await;
         drop(waiting);
         match answer {
             Some(Ok(text)) => Ok(text),
@@ -198,7 +198,7 @@ impl Shared {
     fn end(&self, class: ErrorClass, text: String) {
         let mut state = self.state();
         state.ended.get_or_insert((class, text));
-        state.asked.clear();
+        state.pending.clear();
         state.followers.clear();
     }
 
@@ -208,8 +208,8 @@ impl Shared {
             return;
         };
         let mut state = self.state();
-        let asked = envelope.request_id.as_deref();
-        if let Some(answer) = asked.and_then(|id| state.asked.remove(id)) {
+        let answered = envelope.request_id.as_deref();
+        if let Some(answer) = answered.and_then(|id| state.pending.remove(id)) {
             // The caller may no longer be waiting.
             let _ = answer.send(text);
             return;
@@ -230,11 +230,11 @@ impl Shared {
 }
 
 /// A request that is forgotten when nobody waits for its answer any more.
-struct Waiting<'a>(&'a Shared, &'a str);
+struct PendingRequest<'a>(&'a Shared, &'a str);
 
-impl Drop for Waiting<'_> {
+impl Drop for PendingRequest<'_> {
     fn drop(&mut self) {
-        self.0.state().asked.remove(self.1);
+        self.0.state().pending.remove(self.1);
     }
 }
 

@@ -9,7 +9,7 @@ use std::sync::{MutexGuard, PoisonError};
 
 use jiff::SignedDuration;
 
-use super::following::Sought;
+use super::following::PendingSearch;
 use super::history::HistorySearch;
 use super::outcome::{Meaning, found, meaning_of, nothing_ran, waiting_for_approval};
 use super::protocol::Scope;
@@ -30,7 +30,7 @@ const QUIET: SignedDuration = SignedDuration::from_secs(30);
 const SILENCES: u32 = 3;
 
 /// The most conversations that are followed for lost prompts.
-const MOST_SOUGHT: usize = 1_000;
+const MOST_SEARCHES: usize = 1_000;
 
 impl Server {
     /// Looks for a prompt whose outcome is unknown.
@@ -42,23 +42,23 @@ impl Server {
     }
 
     async fn look(&self, lookup: &Lookup, scope: &Scope) -> Result<Evidence, Refusal> {
-        let mut sought = match self.take_up(scope) {
+        let mut searches = match self.resume_search(scope) {
             Some(mut kept) => {
                 self.start(&kept.talking, scope).await?;
                 let talking = kept.talking.clone();
-                self.picture(&talking, scope, &mut kept.following).await?;
+                self.refresh(&talking, scope, &mut kept.following).await?;
                 kept
             }
             None => {
-                let (talking, following) = self.look_in(scope, &lookup.otids).await?;
-                Sought {
+                let (talking, following) = self.start_and_refresh(scope, &lookup.otids).await?;
+                PendingSearch {
                     talking,
                     following,
                     silences: 0,
                 }
             }
         };
-        let watch = &sought.following.watch;
+        let watch = &searches.following.watch;
         if let Some(ended) = watch.ended() {
             self.forget_turn(scope);
             match meaning_of(ended, watch) {
@@ -73,35 +73,35 @@ impl Server {
         } else if watch.waits_for_approval() && watch.run().is_some() {
             self.forget_turn(scope);
             return Ok(Evidence::Found(waiting_for_approval(watch)));
-        } else if watch.is_busy() || watch.is_about_to_run() && sought.silences < SILENCES {
-            sought.silences = match watch.is_busy() {
+        } else if watch.is_busy() || watch.is_about_to_run() && searches.silences < SILENCES {
+            searches.silences = match watch.is_busy() {
                 true => 0,
-                false => sought.silences + 1,
+                false => searches.silences + 1,
             };
             let run_id = watch.run().map(str::to_owned);
             if watch.is_heard_of() {
                 self.note_turn(scope);
             }
-            self.keep(scope, sought);
+            self.keep(scope, searches);
             return Ok(Evidence::Running { run_id });
         }
         self.forget_turn(scope);
-        self.look_through_messages(lookup, scope, &sought).await
+        self.search_messages(lookup, scope, &searches).await
     }
 
     /// Looks for a prompt in a conversation in which no turn is running.
-    async fn look_through_messages(
+    async fn search_messages(
         &self,
         lookup: &Lookup,
         scope: &Scope,
-        sought: &Sought,
+        searches: &PendingSearch,
     ) -> Result<Evidence, Refusal> {
         let unclear = |text: &str| {
             let text = text.to_owned();
             Ok(Evidence::Unclear { text })
         };
         let since_sent = lookup.now.duration_since(lookup.sent_at);
-        let watch = &sought.following.watch;
+        let watch = &searches.following.watch;
         match self.search(scope, &lookup.otids, since_sent).await? {
             HistorySearch::Found(reply) => Ok(Evidence::Found(found(reply, watch))),
             HistorySearch::Incomplete => {
@@ -124,21 +124,21 @@ impl Server {
     }
 
     /// Resumes a search for the prompt, unless its connection has ended.
-    fn take_up(&self, scope: &Scope) -> Option<Sought> {
-        let kept = self.sought().remove(scope)?;
+    fn resume_search(&self, scope: &Scope) -> Option<PendingSearch> {
+        let kept = self.searches().remove(scope)?;
         (!kept.talking.has_ended()).then_some(kept)
     }
 
-    fn keep(&self, scope: &Scope, sought: Sought) {
-        let mut all = self.sought();
-        if all.len() >= MOST_SOUGHT {
+    fn keep(&self, scope: &Scope, searches: PendingSearch) {
+        let mut all = self.searches();
+        if all.len() >= MOST_SEARCHES {
             all.clear();
         }
-        all.insert(scope.clone(), sought);
+        all.insert(scope.clone(), searches);
     }
 
-    fn sought(&self) -> MutexGuard<'_, std::collections::HashMap<Scope, Sought>> {
-        self.sought.lock().unwrap_or_else(PoisonError::into_inner)
+    fn searches(&self) -> MutexGuard<'_, std::collections::HashMap<Scope, PendingSearch>> {
+        self.searches.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -38,7 +38,7 @@ impl Following {
 }
 
 /// A search for a prompt, whose turn is followed between one check and the next.
-pub(super) struct Sought {
+pub(super) struct PendingSearch {
     /// The connection over which it is followed.
     pub(super) talking: Arc<Connection>,
     pub(super) following: Following,

@@ -18,7 +18,7 @@ const MOST_MESSAGES: usize = 10_000;
 /// How many messages are requested at once, unless the page is too large.
 const PAGE: usize = 50;
 
-/// A message that is dated earlier than this before the prompt was sent ends the search.
+/// The search ends at a message that is dated this long before the prompt was sent.
 const MARGIN: SignedDuration = SignedDuration::from_mins(10);
 
 /// How many messages of the agent's reply are kept.
@@ -31,7 +31,7 @@ pub(super) enum HistorySearch {
     Found(Option<String>),
     /// It is not.
     Absent,
-    /// It is not among those that can be seen, but may be behind them.
+    /// It is not among those that can be read, but may be among older ones.
     Incomplete,
 }
 

@@ -6,7 +6,7 @@ use jiff::SignedDuration;
 use tokio::sync::Mutex;
 
 use super::connection::Connection;
-use super::upgrade::Gate;
+use super::upgrade::Connector;
 use crate::clock::{Clock, doubled};
 use crate::models::Refusal;
 
@@ -18,7 +18,7 @@ const LONGEST_PAUSE: SignedDuration = SignedDuration::from_secs(5);
 
 /// A connection that is made when it is needed.
 pub(super) struct Link {
-    gate: Gate,
+    connector: Connector,
     clock: Clock,
     state: Mutex<State>,
 }
@@ -40,9 +40,9 @@ struct Failed {
 
 impl Link {
     /// A link that is not connected yet.
-    pub(super) fn new(gate: Gate, clock: Clock) -> Self {
+    pub(super) fn new(connector: Connector, clock: Clock) -> Self {
         Link {
-            gate,
+            connector,
             clock,
             state: Mutex::default(),
         }
@@ -62,7 +62,7 @@ impl Link {
                 return Err(failed.why.clone());
             }
         }
-        match self.gate.open().await {
+        match self.connector.open().await {
             Ok(socket) => {
                 let open = Arc::new(Connection::serve(socket, self.clock.clone()));
                 *state = State {

@@ -26,7 +26,7 @@ use crate::models::{Answer, Doubt, ErrorClass, Refusal, RefusalKind};
 const SILENCES: u32 = 2;
 
 /// How following a turn ended.
-enum Heard {
+enum ListenOutcome {
     /// The turn ended.
     Ended(Ended),
     /// It waits for a person's approval.
@@ -44,21 +44,27 @@ impl Server {
     pub(super) async fn deliver(&self, outgoing: &Outgoing, on_run: OnRun<'_>) -> Answer {
         let scope = Scope::of(&outgoing.recipient);
         match self.begin(outgoing, &scope).await {
-            Ok(begun) => self.conclude(outgoing, &scope, begun, on_run).await,
+            Ok(accepted) => self.conclude(outgoing, &scope, accepted, on_run).await,
             Err(answer) => answer,
         }
     }
 
     /// Sends a prompt, if no other is being sent to the conversation.
-    async fn begin<'a>(&'a self, outgoing: &Outgoing, scope: &Scope) -> Result<Begun<'a>, Answer> {
+    async fn begin<'a>(
+        &'a self,
+        outgoing: &Outgoing,
+        scope: &Scope,
+    ) -> Result<AcceptedPrompt<'a>, Answer> {
         let messages = stored_messages(outgoing).map_err(Answer::Refused)?;
         let taken = self
-            .take_conversation(scope)
+            .reserve_conversation(scope)
             .ok_or_else(|| Answer::Refused(busy(scope, "another prompt is being sent to it")))?;
         let otids = [outgoing.otid];
-        let looked = match self.look_in(scope, &otids).await {
+        let looked = match self.start_and_refresh(scope, &otids).await {
             // The connection may have ended unnoticed, for instance when the server was restarted.
-            Err(refusal) if refusal.class == ErrorClass::Cut => self.look_in(scope, &otids).await,
+            Err(refusal) if refusal.class == ErrorClass::Cut => {
+                self.start_and_refresh(scope, &otids).await
+            }
             looked => looked,
         };
         let (talking, mut following) = looked.map_err(Answer::Refused)?;
@@ -79,7 +85,7 @@ impl Server {
         following.watch.expect();
         let refused = match talking.ask::<InputAccepted>("input", body).await {
             Ok(InputAccepted { accepted: true, .. }) => {
-                return Ok(Begun {
+                return Ok(AcceptedPrompt {
                     talking,
                     following,
                     _taken: taken,
@@ -100,7 +106,7 @@ impl Server {
     }
 
     /// Starts a conversation and gets its state.
-    pub(super) async fn look_in(
+    pub(super) async fn start_and_refresh(
         &self,
         scope: &Scope,
         otids: &[Uuid],
@@ -108,12 +114,12 @@ impl Server {
         let talking = self.talking.get().await?;
         let mut following = Following::new(&talking, scope, otids);
         self.start(&talking, scope).await?;
-        self.picture(&talking, scope, &mut following).await?;
+        self.refresh(&talking, scope, &mut following).await?;
         Ok((talking, following))
     }
 
     /// Brings a follower up to date with its conversation.
-    pub(super) async fn picture(
+    pub(super) async fn refresh(
         &self,
         talking: &Connection,
         scope: &Scope,
@@ -132,16 +138,16 @@ impl Server {
         &self,
         outgoing: &Outgoing,
         scope: &Scope,
-        mut begun: Begun<'_>,
+        mut accepted: AcceptedPrompt<'_>,
         on_run: OnRun<'_>,
     ) -> Answer {
         let began = self.http.clock().moment().uptime;
-        let heard = self.listen(scope, &mut begun, on_run).await;
-        let watch = &begun.following.watch;
+        let heard = self.listen(scope, &mut accepted, on_run).await;
+        let watch = &accepted.following.watch;
         let answer = match heard {
-            Heard::Lost(class, text) => return unknown(class, &text, watch.run()),
-            Heard::Asks => Answer::Delivered(waiting_for_approval(watch)),
-            Heard::Removed => Answer::Refused(Refusal {
+            ListenOutcome::Lost(class, text) => return unknown(class, &text, watch.run()),
+            ListenOutcome::Asks => Answer::Delivered(waiting_for_approval(watch)),
+            ListenOutcome::Removed => Answer::Refused(Refusal {
                 otid_spent: true,
                 ..Refusal::new(
                     RefusalKind::Later,
@@ -149,12 +155,12 @@ impl Server {
                     "somebody took the prompt out of the conversation's queue",
                 )
             }),
-            Heard::Silence => {
+            ListenOutcome::Silence => {
                 let text = "the App Server accepted the prompt, but no turn is running and the \
                     prompt is not in the conversation";
                 self.ask_history(outgoing, scope, watch, began, text).await
             }
-            Heard::Ended(ended) => match meaning_of(&ended, watch) {
+            ListenOutcome::Ended(ended) => match meaning_of(&ended, watch) {
                 Meaning::Proved(answer) => *answer,
                 Meaning::Blocked(error) => {
                     let uptime = self.http.clock().moment().uptime;
@@ -176,11 +182,16 @@ impl Server {
 
     /// Follows a turn until it has ended or can't be followed any more. Silence is normal, because
     /// the server sends nothing while the model thinks; so it is asked from time to time.
-    async fn listen(&self, scope: &Scope, begun: &mut Begun<'_>, on_run: OnRun<'_>) -> Heard {
+    async fn listen(
+        &self,
+        scope: &Scope,
+        accepted: &mut AcceptedPrompt<'_>,
+        on_run: OnRun<'_>,
+    ) -> ListenOutcome {
         let clock = self.http.clock();
         let began = clock.moment().uptime;
         let longest = SignedDuration::try_from(limits::TURN).unwrap_or(SignedDuration::MAX);
-        let (talking, following) = (&begun.talking, &mut begun.following);
+        let (talking, following) = (&accepted.talking, &mut accepted.following);
         let (mut told, mut silences) = (None, 0);
         while clock.moment().uptime - began < longest {
             let goes_on = following.catch_up();
@@ -190,19 +201,19 @@ impl Server {
                 told = Some(run.to_owned());
             }
             if let Some(ended) = watch.ended() {
-                return Heard::Ended(ended.clone());
+                return ListenOutcome::Ended(ended.clone());
             }
             if watch.is_removed() {
-                return Heard::Removed;
+                return ListenOutcome::Removed;
             }
             if watch.waits_for_approval() && watch.run().is_some() {
-                return Heard::Asks;
+                return ListenOutcome::Asks;
             }
             if !goes_on {
-                return Heard::Lost(ErrorClass::Cut, "its connection ended".to_owned());
+                return ListenOutcome::Lost(ErrorClass::Cut, "its connection ended".to_owned());
             }
             if silences >= SILENCES {
-                return Heard::Silence;
+                return ListenOutcome::Silence;
             }
             let patience = match watch.is_heard_of() {
                 true => limits::NO_NEWS,
@@ -218,7 +229,7 @@ impl Server {
                     if let Err(no_answer) = talking.sync(scope).await {
                         self.judge(talking, &no_answer).await;
                         let (class, text) = no_answer.into_parts();
-                        return Heard::Lost(class, text);
+                        return ListenOutcome::Lost(class, text);
                     }
                     following.catch_up();
                     silences = match following.watch.is_busy() {
@@ -228,7 +239,7 @@ impl Server {
                 }
             }
         }
-        Heard::Lost(
+        ListenOutcome::Lost(
             ErrorClass::Timeout,
             "its turn has lasted for too long".to_owned(),
         )
@@ -256,10 +267,10 @@ impl Server {
 }
 
 /// A prompt that was accepted.
-struct Begun<'a> {
+struct AcceptedPrompt<'a> {
     talking: Arc<Connection>,
     following: Following,
-    _taken: super::server::Taken<'a>,
+    _taken: super::server::ReservedConversation<'a>,
 }
 
 /// Why nothing can be sent to a conversation now. A second input would be queued and merged with

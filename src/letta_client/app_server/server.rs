@@ -9,11 +9,11 @@ use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 use super::connection::{Connection, NoAnswer};
-use super::following::Sought;
+use super::following::PendingSearch;
 use super::link::Link;
 use super::outcome::refusal_to_start;
 use super::protocol::{Outcome, Scope};
-use super::upgrade::Gate;
+use super::upgrade::Connector;
 use super::wedge::Blocked;
 use crate::clock::Clock;
 use crate::error::Error;
@@ -42,7 +42,7 @@ pub(super) struct Server {
     /// The conversations in which a turn of ours may be running.
     turning: Mutex<HashSet<Scope>>,
     /// The searches for lost prompts, whose turns are followed meanwhile.
-    pub(super) sought: Mutex<HashMap<Scope, Sought>>,
+    pub(super) searches: Mutex<HashMap<Scope, PendingSearch>>,
 }
 
 impl Server {
@@ -55,8 +55,8 @@ impl Server {
     ) -> Result<Self, Error> {
         let base = address::read(base_url)?;
         let link = || {
-            let gate = Gate::new(base.clone(), credentials(key)?, clock.clone())?;
-            Ok::<_, Error>(Link::new(gate, clock.clone()))
+            let connector = Connector::new(base.clone(), credentials(key)?, clock.clone())?;
+            Ok::<_, Error>(Link::new(connector, clock.clone()))
         };
         Ok(Server {
             talking: link()?,
@@ -65,7 +65,7 @@ impl Server {
             blocked: Blocked::default(),
             sending: Mutex::default(),
             turning: Mutex::default(),
-            sought: Mutex::default(),
+            searches: Mutex::default(),
         })
     }
 
@@ -80,8 +80,8 @@ impl Server {
         }
         // A server may report that it is healthy and yet open no WebSocket, or not answer on it.
         let body = json!({"query": {"limit": 1}});
-        let asked = self.question("agent_list", body).await?;
-        asked.map_err(|no_answer| self.trouble(no_answer))?;
+        let answer = self.question("agent_list", body).await?;
+        answer.map_err(|no_answer| self.trouble(no_answer))?;
         let version = reply.body.get("letta_code_version").and_then(Value::as_str);
         Ok(ServerInfo {
             version: version.map(str::to_owned),
@@ -152,10 +152,10 @@ impl Server {
     }
 
     /// Reserves a conversation for one prompt; `None` while another has it.
-    pub(super) fn take_conversation(&self, scope: &Scope) -> Option<Taken<'_>> {
+    pub(super) fn reserve_conversation(&self, scope: &Scope) -> Option<ReservedConversation<'_>> {
         let id = scope.conversation_id.clone();
         let is_free = locked(&self.sending).insert(id.clone());
-        is_free.then(|| Taken { server: self, id })
+        is_free.then(|| ReservedConversation { server: self, id })
     }
 
     /// Records that a turn of ours may be running in a conversation.
@@ -198,12 +198,12 @@ impl Server {
 }
 
 /// A conversation that is reserved for one prompt, until this is dropped.
-pub(super) struct Taken<'a> {
+pub(super) struct ReservedConversation<'a> {
     server: &'a Server,
     id: String,
 }
 
-impl Drop for Taken<'_> {
+impl Drop for ReservedConversation<'_> {
     fn drop(&mut self) {
         locked(&self.server.sending).remove(&self.id);
     }

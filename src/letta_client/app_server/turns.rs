@@ -19,10 +19,10 @@ const MOST_RUNS: usize = 1_000;
 
 /// How far a prompt has got.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum Place {
+enum Stage {
     /// There was no event about it.
     #[default]
-    Unheard,
+    Unknown,
     /// It waits for its turn.
     Queued,
     /// Its turn is running.
@@ -49,7 +49,7 @@ pub(super) struct Ended {
 pub(super) struct TurnWatch {
     /// The ids under which the prompt may have been sent.
     ids: Vec<String>,
-    place: Place,
+    stage: Stage,
     runs: Vec<String>,
     /// Whether the error that ends a turn named the prompt.
     failed: bool,
@@ -83,8 +83,8 @@ impl TurnWatch {
         match event {
             Event::Loop { idle, asks, runs } => {
                 (self.idle, self.loop_asks) = (idle, asks);
-                if !idle && self.expected && self.place == Place::Unheard {
-                    self.place = Place::Running;
+                if !idle && self.expected && self.stage == Stage::Unknown {
+                    self.stage = Stage::Running;
                 }
                 for (run, ids) in runs {
                     if self.names_us(&ids)
@@ -92,7 +92,7 @@ impl TurnWatch {
                         && self.runs.len() < MOST_RUNS
                     {
                         self.runs.push(run);
-                        self.place = Place::Running;
+                        self.stage = Stage::Running;
                     }
                 }
             }
@@ -102,13 +102,13 @@ impl TurnWatch {
             Event::Queue { waiting, left } => {
                 for (id, begins) in left.into_iter().filter(|(id, _)| self.ids.contains(id)) {
                     tracing::trace!(id, begins, "a prompt left the queue");
-                    self.place = match begins {
-                        true => Place::Running,
-                        false => Place::Removed,
+                    self.stage = match begins {
+                        true => Stage::Running,
+                        false => Stage::Removed,
                     };
                 }
                 if self.names_us(&waiting) {
-                    self.place = Place::Queued;
+                    self.stage = Stage::Queued;
                 }
                 self.others_wait = waiting.iter().any(|id| !self.ids.contains(id));
             }
@@ -144,7 +144,7 @@ impl TurnWatch {
     fn finish(&mut self, finished: Finished) {
         let is_ours = match &finished.run_id {
             Some(run) => self.runs.contains(run),
-            None => self.failed || self.place == Place::Running && finished.error.is_none(),
+            None => self.failed || self.stage == Stage::Running && finished.error.is_none(),
         };
         self.failed = false;
         if is_ours && self.ended.is_none() {
@@ -190,12 +190,12 @@ impl TurnWatch {
 
     /// Whether somebody removed the prompt from the queue.
     pub(super) fn is_removed(&self) -> bool {
-        self.place == Place::Removed
+        self.stage == Stage::Removed
     }
 
     /// Whether there was any event about the prompt.
     pub(super) fn is_heard_of(&self) -> bool {
-        self.place != Place::Unheard || self.ended.is_some()
+        self.stage != Stage::Unknown || self.ended.is_some()
     }
 
     /// Whether the prompt has left the queue for a turn that has no run yet. For a moment the
@@ -206,7 +206,7 @@ impl TurnWatch {
 
     /// Whether the conversation is in a turn, or inputs wait for one.
     pub(super) fn is_busy(&self) -> bool {
-        !self.idle || self.processing || self.others_wait || self.place == Place::Queued
+        !self.idle || self.processing || self.others_wait || self.stage == Stage::Queued
     }
 
     /// Whether the turn waits for a person to approve a tool call.

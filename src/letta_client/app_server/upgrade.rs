@@ -21,13 +21,13 @@ use crate::models::{ErrorClass, Refusal, RefusalKind};
 pub(super) type Socket = WebSocketStream<Upgraded>;
 
 /// Opens WebSockets to one server.
-pub(super) struct Gate {
+pub(super) struct Connector {
     client: Client,
     base: Url,
     clock: Clock,
 }
 
-impl Gate {
+impl Connector {
     /// Prepares the client; nothing is sent yet.
     pub(super) fn new(base: Url, credentials: HeaderMap, clock: Clock) -> Result<Self, Error> {
         let client = http::upgrading_builder(http::is_loopback(&base), &clock)
@@ -38,7 +38,7 @@ impl Gate {
             .map_err(|e| {
                 Error::new(Code::Internal, "could not prepare the HTTP client").caused_by(e)
             })?;
-        Ok(Gate {
+        Ok(Connector {
             client,
             base,
             clock,

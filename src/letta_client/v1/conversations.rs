@@ -42,7 +42,7 @@ impl Http {
             Err(RequestFailure::NoRoute(_)) => {
                 return Err(RequestFailure::Refused(has_no_conversations()));
             }
-            // What Letta can't read as an id is no conversation.
+            // Letta refuses what can't be the id of a conversation.
             Err(RequestFailure::Refused(refusal))
                 if refusal.class == ErrorClass::InvalidRequest =>
             {
