@@ -42,7 +42,7 @@ impl Server {
     }
 
     async fn look(&self, lookup: &Lookup, scope: &Scope) -> Result<Evidence, Refusal> {
-        let mut searches = match self.resume_search(scope) {
+        let mut search = match self.resume_search(scope) {
             Some(mut kept) => {
                 self.start(&kept.talking, scope).await?;
                 let talking = kept.talking.clone();
@@ -58,7 +58,7 @@ impl Server {
                 }
             }
         };
-        let watch = &searches.following.watch;
+        let watch = &search.following.watch;
         if let Some(ended) = watch.ended() {
             self.forget_turn(scope);
             match meaning_of(ended, watch) {
@@ -73,20 +73,20 @@ impl Server {
         } else if watch.waits_for_approval() && watch.run().is_some() {
             self.forget_turn(scope);
             return Ok(Evidence::Found(waiting_for_approval(watch)));
-        } else if watch.is_busy() || watch.is_about_to_run() && searches.silences < SILENCES {
-            searches.silences = match watch.is_busy() {
+        } else if watch.is_busy() || watch.is_about_to_run() && search.silences < SILENCES {
+            search.silences = match watch.is_busy() {
                 true => 0,
-                false => searches.silences + 1,
+                false => search.silences + 1,
             };
             let run_id = watch.run().map(str::to_owned);
             if watch.is_heard_of() {
                 self.note_turn(scope);
             }
-            self.keep(scope, searches);
+            self.keep(scope, search);
             return Ok(Evidence::Running { run_id });
         }
         self.forget_turn(scope);
-        self.search_messages(lookup, scope, &searches).await
+        self.search_messages(lookup, scope, &search).await
     }
 
     /// Looks for a prompt in a conversation in which no turn is running.
@@ -94,14 +94,14 @@ impl Server {
         &self,
         lookup: &Lookup,
         scope: &Scope,
-        searches: &PendingSearch,
+        search: &PendingSearch,
     ) -> Result<Evidence, Refusal> {
         let unclear = |text: &str| {
             let text = text.to_owned();
             Ok(Evidence::Unclear { text })
         };
         let since_sent = lookup.now.duration_since(lookup.sent_at);
-        let watch = &searches.following.watch;
+        let watch = &search.following.watch;
         match self.search(scope, &lookup.otids, since_sent).await? {
             HistorySearch::Found(reply) => Ok(Evidence::Found(found(reply, watch))),
             HistorySearch::Incomplete => {
@@ -129,12 +129,12 @@ impl Server {
         (!kept.talking.has_ended()).then_some(kept)
     }
 
-    fn keep(&self, scope: &Scope, searches: PendingSearch) {
+    fn keep(&self, scope: &Scope, search: PendingSearch) {
         let mut all = self.searches();
         if all.len() >= MOST_SEARCHES {
             all.clear();
         }
-        all.insert(scope.clone(), searches);
+        all.insert(scope.clone(), search);
     }
 
     fn searches(&self) -> MutexGuard<'_, std::collections::HashMap<Scope, PendingSearch>> {
