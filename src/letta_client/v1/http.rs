@@ -341,8 +341,8 @@ pub(in crate::letta_client) fn credentials(
             .map_err(|_| {
                 Error::new(
                     Code::ConfigInvalid,
-                    "the API key for Letta holds characters that no HTTP header can hold, such as \
-                     a line break",
+                    "the API key for Letta contains characters that are not allowed in an HTTP \
+                     header, such as a line break",
                 )
                 .example(shell("LETTA_API_KEY=my-password"))
             })?;
