@@ -35,9 +35,15 @@ impl Scene {
     }
 
     fn write_settings(&self, first: &str, with_work: bool) {
-        let mut text = format!("{first}[targets.home]\nurl = \"{}\"\n", self.home.url());
+        let mut text = format!(
+            "{first}[targets.home]\nurl = \"{}\"\ntoken = \"pw-test\"\n",
+            self.home.url()
+        );
         if with_work {
-            text.push_str(&format!("[targets.work]\nurl = \"{}\"\n", self.work.url()));
+            text.push_str(&format!(
+                "[targets.work]\nurl = \"{}\"\ntoken = \"pw-test\"\n",
+                self.work.url()
+            ));
         }
         std::fs::write(self.world.dir().join("settings.toml"), text).unwrap();
     }
