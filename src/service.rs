@@ -230,7 +230,7 @@ impl Service {
                 Code::NotPermitted,
                 format!(
                     "this key belongs to agent {own}, but the request names {agent}: leave the \
-                     agent out"
+                     agent out, or name your own"
                 ),
             )
             .example(fields([("agent_id", own.as_str())]))),

@@ -19,7 +19,7 @@ pub(crate) const LETTA: &str = "letta";
 pub struct TargetSettings {
     /// The name under which schedules know it.
     pub name: TargetName,
-    /// Its address, without a slash at its end.
+    /// Its address, without a trailing slash.
     pub url: String,
     /// Its password, Cloud key or token.
     pub key: Option<SecretString>,
@@ -35,7 +35,7 @@ pub(super) struct FileTable {
     token: Option<Key>,
 }
 
-/// Every server that prompts are delivered to.
+/// All servers that prompts are delivered to.
 #[derive(Clone, Debug)]
 pub struct TargetsSettings {
     /// The server of schedules that name none.
@@ -44,8 +44,8 @@ pub struct TargetsSettings {
     pub others: Vec<TargetSettings>,
 }
 
-/// Puts the servers together. `letta` is the one of `LETTA_BASE_URL` and `[letta]`, if either names
-/// it; `usual` is the one that is meant where nothing names any.
+/// Combines the servers of all sources. `letta` is the one from `LETTA_BASE_URL` and `[letta]`, if
+/// either is set; `usual` is the name of the default target.
 pub(super) fn combine(
     letta: Option<TargetSettings>,
     usual: TargetSettings,
@@ -58,7 +58,7 @@ pub(super) fn combine(
         if targets.iter().any(|other| other.name.as_str() == name) {
             return Err(invalid(
                 &source,
-                "the server of LETTA_BASE_URL or [letta] has this name already",
+                "the server of LETTA_BASE_URL or [letta] has this name as well",
                 &format!("[targets.{name}-2]"),
             ));
         }
@@ -69,7 +69,7 @@ pub(super) fn combine(
     let wanted = filled(default);
     let at = match &wanted {
         Some(name) => targets.iter().position(|t| t.name.as_str() == name),
-        // The one of LETTA_BASE_URL stands first.
+        // Schedules that name no target use the server of LETTA_BASE_URL.
         None if letta.is_some() || targets.len() == 1 => Some(0),
         None => None,
     };
@@ -86,10 +86,9 @@ pub(super) fn combine(
         None => {
             let problem = match wanted {
                 Some(name) => format!("there is no target {name:?}; there are: {names}"),
-                None => format!(
-                    "there are several targets ({names}), and nothing says which one is meant \
-                     where none is named"
-                ),
+                None => {
+                    format!("there are several targets ({names}), and none of them is the default")
+                }
             };
             let first = names.split(", ").next().unwrap_or_default();
             Err(invalid(
@@ -110,7 +109,8 @@ fn read(source: &str, name: &str, table: FileTable) -> Result<TargetSettings> {
     if !is_name {
         return Err(invalid(
             source,
-            "the name of a target holds only letters, digits, '-' and '_', and at most 64 of them",
+            "the name of a target may only contain letters, digits, '-' and '_', and at most 64 \
+             characters",
             "[targets.home]",
         ));
     }

@@ -1,4 +1,4 @@
-//! A Letta server of either kind: which one it is, is asked of the server itself.
+//! A Letta server of either kind. The server itself is asked which kind it is.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -25,8 +25,8 @@ enum Kind {
     AppServer,
 }
 
-/// A server whose kind is known from its address (`ws://`, `wss://`), or is asked for before the first
-/// talk.
+/// A server whose kind is known from its address (`ws://`, `wss://`), or is found out before the
+/// first request.
 pub struct AnyLetta {
     settings: RestSettings,
     clock: Clock,
@@ -37,7 +37,7 @@ pub struct AnyLetta {
 }
 
 impl AnyLetta {
-    /// Prepares to speak to a server; nothing is sent yet. `key_note` is said where the server
+    /// Prepares the client; nothing is sent yet. `key_note` is added to the error if the server
     /// refuses our key.
     ///
     /// # Errors
@@ -73,8 +73,8 @@ impl AnyLetta {
         })
     }
 
-    /// The server, once it has said what it is. Where it hasn't, it is spoken to as a V1 server, which
-    /// says what is wrong, and is asked again next time.
+    /// The client for the server, once its kind is known. Until then it is treated as a V1 server,
+    /// whose client reports what is wrong, and it is asked again next time.
     async fn letta(&self) -> Arc<dyn Letta> {
         match self.kind() {
             Some(Kind::V1) => self.v1.clone(),
@@ -87,11 +87,11 @@ impl AnyLetta {
         }
     }
 
-    /// Learns from what came of a talk.
+    /// Learns the kind of the server from how a request went.
     fn learn(&self, refusal: Option<&Refusal>) {
         match (self.kind(), refusal) {
             (None, None) => self.set(Some(Kind::V1)),
-            // In its own words about an agent or a request.
+            // Only a V1 server refuses an agent or a request in this way.
             (None, Some(r)) if r.kind != RefusalKind::TargetTrouble => self.set(Some(Kind::V1)),
             // Another server stands at this address now.
             (Some(_), Some(r)) if r.class == ErrorClass::WrongServer => {

@@ -1,4 +1,4 @@
-//! The App Server of Letta Code, spoken to over its WebSocket.
+//! The App Server of Letta Code, over its WebSocket.
 
 mod agents;
 mod connection;
@@ -36,13 +36,13 @@ use crate::models::{
 pub struct AppServer {
     settings: RestSettings,
     server: Server,
-    /// What to say beside a refusal of our token.
+    /// What to add to the error if the server refuses our token.
     key_note: Option<String>,
 }
 
 impl AppServer {
-    /// Prepares to speak to a server; nothing is sent yet. Its address may begin with `ws://` or
-    /// `wss://`, and its key is the token that it asks for.
+    /// Prepares the client; nothing is sent yet. The address may begin with `ws://` or `wss://`,
+    /// and the key is the server's token.
     ///
     /// # Errors
     /// [`Code::ConfigInvalid`](crate::error::Code::ConfigInvalid) if the address or the token can't
@@ -56,13 +56,13 @@ impl AppServer {
         })
     }
 
-    /// The same, which says this where the server refuses our token.
+    /// Adds this to the error if the server refuses our token.
     #[must_use]
     pub fn with_key_note(self, key_note: Option<String>) -> Self {
         AppServer { key_note, ..self }
     }
 
-    /// A refusal with what we know of our token.
+    /// Adds what we know about our token to a refusal.
     fn explain(&self, mut refusal: Refusal) -> Refusal {
         if refusal.class == ErrorClass::Unauthorized
             && let Some(note) = &self.key_note
@@ -96,14 +96,14 @@ impl Target for AppServer {
         self.server.http.is_local()
     }
 
-    /// As Letta Code's own schedules do it: a turn in a conversation of its own waits for nobody,
-    /// while the default conversations of all agents take one turn at a time.
+    /// Letta Code's own schedules do the same: a turn in a new conversation waits for nobody, while
+    /// the default conversations of all agents share one lock.
     fn usual_conversation(&self) -> Conversation {
         Conversation::New
     }
 
-    /// The server locks conversations by their id alone, so the default one is the same lane for all
-    /// of its agents.
+    /// The server locks conversations by their id alone, so the default conversations of all its
+    /// agents are one lane.
     fn lane(&self, recipient: &Recipient, schedule: Uuid) -> Lane {
         match &recipient.conversation {
             Conversation::New => Lane::of(&self.name(), format_args!("new/{schedule}")),
@@ -165,7 +165,7 @@ impl Letta for AppServer {
         Err(Refusal::new(
             RefusalKind::Permanent,
             ErrorClass::InvalidRequest,
-            "an App Server takes no tools; its agents run commands and MCP servers instead",
+            "an App Server does not accept tools; its agents run commands and MCP servers instead",
         ))
     }
 }

@@ -12,8 +12,8 @@ use crate::models::{
     AgentId, Answer, Conversation, Evidence, Lane, Recipient, Refusal, TargetName,
 };
 
-/// Receives Letta's run id as soon as it is known. (The lifetime is spelt out because `async_trait`
-/// would otherwise make it one of the call's own.)
+/// Receives Letta's run id as soon as it is known. (Without the explicit lifetime, `async_trait`
+/// would turn it into one of the method's own.)
 pub type OnRun<'a> = &'a (dyn for<'r> Fn(&'r str) + Send + Sync + 'a);
 
 /// A server that prompts are delivered to.
@@ -35,7 +35,7 @@ pub trait Target: Send + Sync {
         Conversation::Default
     }
 
-    /// An agent of this server, in this conversation or in the usual one.
+    /// An agent of this server, in this conversation or in the one used by default.
     fn recipient(&self, agent: AgentId, conversation: Option<Conversation>) -> Recipient {
         Recipient {
             target: self.name(),
@@ -44,8 +44,8 @@ pub trait Target: Send + Sync {
         }
     }
 
-    /// Finds out what is needed to name lanes, within seconds. Where the server doesn't say, it is
-    /// found out later.
+    /// Finds out what is needed to name lanes, within seconds. If the server doesn't answer, this
+    /// is done later.
     async fn prepare(&self) {}
 
     /// Whether lanes can be named; until then nothing is sent.
@@ -56,13 +56,13 @@ pub trait Target: Send + Sync {
     /// The lane in which the prompts of a schedule to a recipient are sent one after the other.
     fn lane(&self, recipient: &Recipient, schedule: Uuid) -> Lane;
 
-    /// Makes a new conversation of an agent and returns its id.
+    /// Creates a conversation for an agent and returns its id.
     async fn create_conversation(&self, agent: &AgentId) -> Result<String, Refusal>;
 
-    /// Asks whether a conversation is one of this agent's.
+    /// Checks that a conversation belongs to this agent.
     async fn check_conversation(&self, agent: &AgentId, id: &str) -> Result<(), Refusal>;
 
-    /// Checks whether the server is well and accepts our credentials.
+    /// Checks that the server is healthy and accepts our credentials.
     async fn check(&self) -> Result<ServerInfo, Refusal>;
 
     /// Sends a prompt and waits for the agent's turn to end. `on_run` receives Letta's run id as
@@ -110,7 +110,7 @@ pub struct Lookup {
     pub run_id: Option<String>,
     /// When it was first sent.
     pub sent_at: Timestamp,
-    /// When its turn was last heard of: until then its run cannot have been orphaned.
+    /// When its turn was last seen running: until then its run cannot have been orphaned.
     pub heard_at: Option<Timestamp>,
     /// The time of the search.
     pub now: Timestamp,

@@ -9,7 +9,7 @@ use super::directory::Letta;
 use crate::error::Error;
 use crate::models::{AgentId, Conversation, Lane, Recipient, TargetName};
 
-/// Every configured target. Another kind of target is another entry.
+/// Every configured target. A new kind of target only needs another entry here.
 #[derive(Clone)]
 pub struct Targets {
     by_name: BTreeMap<TargetName, Arc<dyn Letta>>,
@@ -22,7 +22,7 @@ impl Targets {
         Targets::new(target, Vec::new())
     }
 
-    /// The registry of these targets; the first is that of every schedule that names none.
+    /// A registry of these targets. Schedules that name no target use the first.
     pub fn new(default: Arc<dyn Letta>, others: Vec<Arc<dyn Letta>>) -> Self {
         let others = others.into_iter().map(|target| (target.name(), target));
         Targets {
@@ -61,8 +61,8 @@ impl Targets {
         &self.default
     }
 
-    /// The recipient of a prompt. What names no target is for the default one, and what names no
-    /// conversation is for the usual one of its target.
+    /// The recipient of a prompt. Without a target it is for the default one, and without a
+    /// conversation for the one that its target uses by default.
     pub fn recipient(
         &self,
         target: Option<&TargetName>,
@@ -80,8 +80,8 @@ impl Targets {
         }
     }
 
-    /// The lane in which the prompts of a schedule to a recipient are sent. In that of a target
-    /// that is missing from the settings nothing is sent.
+    /// The lane for the prompts of a schedule to a recipient. If the target is missing from the
+    /// settings, nothing is sent in that lane.
     pub fn lane(&self, recipient: &Recipient, schedule: Uuid) -> Lane {
         match self.get(recipient.target.as_str()) {
             Some(target) => target.lane(recipient, schedule),
@@ -89,13 +89,13 @@ impl Targets {
         }
     }
 
-    /// Finds out what each needs to name lanes, within seconds.
+    /// Finds out what each target needs to name lanes, within seconds.
     pub async fn prepare(&self) {
         let preparing = self.by_name.values().map(|target| target.prepare());
         futures_util::future::join_all(preparing).await;
     }
 
-    /// Does what each needs before its connections end for good.
+    /// Does what each target needs before its connections end for good.
     pub async fn leave(&self) {
         let leaving = self.by_name.values().map(|target| target.leave());
         futures_util::future::join_all(leaving).await;

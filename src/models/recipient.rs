@@ -50,8 +50,8 @@ impl Conversation {
     const DEFAULT: &str = "default";
     const NEW: &str = "new";
 
-    /// Reads `default`, `new` or the id of a conversation, ignoring white space around it. Ids end
-    /// up in URL paths and hold only what an agent id can hold.
+    /// Reads `default`, `new` or the id of a conversation, ignoring surrounding white space. Ids
+    /// become part of URL paths, so they may only contain what an agent id may contain.
     ///
     /// # Errors
     /// [`Code::ConversationInvalid`] if no conversation can have this id.
@@ -76,9 +76,9 @@ impl Conversation {
                 field("conversation"),
                 " ",
                 quoted(shown),
-                " is neither default, nor new, nor the id of a conversation: an id holds only \
-                 letters, digits, '-', '_' and '.', begins with a letter or a digit, and has at \
-                 most ",
+                " is neither default, nor new, nor the id of a conversation: an id may only contain \
+                 letters, digits, '-', '_' and '.', must begin with a letter or a digit, and may \
+                 have at most ",
                 limits::TEXT,
                 " characters"
             ],
@@ -135,7 +135,7 @@ impl Lane {
         Lane(text.into())
     }
 
-    /// The lane of a target with this name within it.
+    /// A lane of this target, with this name among its lanes.
     pub fn of(target: &TargetName, within: impl fmt::Display) -> Self {
         Lane(format!("{target}/{within}"))
     }

@@ -1,4 +1,4 @@
-//! Questions about agents, and making conversations.
+//! Requests about agents and their conversations.
 
 use std::collections::HashSet;
 
@@ -18,7 +18,7 @@ use crate::models::{AgentId, ErrorClass, Refusal, RefusalKind};
 /// The most agents read.
 const MOST_AGENTS: usize = 100_000;
 
-/// How many are asked for at once: each comes with its whole system prompt.
+/// How many are requested at once: each comes with its whole system prompt.
 const PAGE: usize = 20;
 
 /// The longest name or date that is kept, in bytes.
@@ -53,11 +53,11 @@ impl Server {
             if let Some(last) = agents.last() {
                 query["after"] = last.id.as_str().into();
             }
-            let page: AgentPage = self.asked("agent_list", json!({"query": query})).await?;
+            let page: AgentPage = self.request("agent_list", json!({"query": query})).await?;
             let before = agents.len();
             let new = page.agents.into_iter().map(agent);
             agents.extend(new.filter(|agent| seen.insert(agent.id.clone())));
-            // A cursor that the server doesn't know gives the first page again.
+            // If the server doesn't know the cursor, it returns the first page again.
             if agents.len() == before {
                 break;
             }
@@ -68,29 +68,29 @@ impl Server {
     /// One agent.
     pub(super) async fn get_agent(&self, id: &AgentId) -> Result<Agent, Refusal> {
         let body = json!({"agent_id": id.as_str()});
-        let found: AgentFound = self.asked("agent_retrieve", body).await?;
+        let found: AgentFound = self.request("agent_retrieve", body).await?;
         found
             .agent
             .map(agent)
             .ok_or_else(|| self.garbled("agent_retrieve"))
     }
 
-    /// Makes a conversation of an agent, and gives its id.
+    /// Creates a conversation for an agent and returns its id.
     pub(super) async fn create_conversation(&self, agent: &AgentId) -> Result<String, Refusal> {
         let body = json!({"body": {"agent_id": agent.as_str()}});
-        let created: Created = self.asked("conversation_create", body).await?;
+        let created: Created = self.request("conversation_create", body).await?;
         let conversation = created.conversation.map(|made| made.id);
         conversation.ok_or_else(|| self.garbled("conversation_create"))
     }
 
-    /// Asks whether a conversation is one of this agent's.
+    /// Checks that a conversation belongs to this agent.
     pub(super) async fn check_conversation(
         &self,
         agent: &AgentId,
         id: &str,
     ) -> Result<(), Refusal> {
         let body = json!({"conversation_id": id});
-        let found: ConversationFound = self.asked("conversation_retrieve", body).await?;
+        let found: ConversationFound = self.request("conversation_retrieve", body).await?;
         let owner = found.conversation.and_then(|found| found.agent_id);
         match owner {
             Some(owner) if owner == agent.as_str() => Ok(()),
@@ -98,8 +98,8 @@ impl Server {
         }
     }
 
-    /// Asks a question that is answered with what was asked for, or with the reason why not.
-    async fn asked<T: DeserializeOwned>(&self, kind: &str, body: Value) -> Result<T, Refusal> {
+    /// Makes a request whose answer is either what was asked for or the reason why not.
+    async fn request<T: DeserializeOwned>(&self, kind: &str, body: Value) -> Result<T, Refusal> {
         let text = self.question(kind, body).await?;
         let text = text.map_err(|no_answer| self.trouble(no_answer))?;
         let outcome: Option<Outcome> = read(&text);
@@ -112,7 +112,7 @@ impl Server {
 
     fn garbled(&self, kind: &str) -> Refusal {
         let text = format!(
-            "{}: the answer to {kind} could not be understood",
+            "{}: the answer to {kind} could not be read",
             self.http.address()
         );
         Refusal::new(RefusalKind::TargetTrouble, ErrorClass::Garbled, text)

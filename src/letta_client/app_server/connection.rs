@@ -1,5 +1,5 @@
-//! One WebSocket that serves many conversations: questions find their answers by their ids, and
-//! what the server tells of a conversation goes to whoever follows it.
+//! One WebSocket for many conversations. Answers are matched to requests by their ids, and the
+//! events of a conversation go to everyone who follows it.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -19,19 +19,19 @@ use crate::http::limits;
 use crate::ids::new_id;
 use crate::models::ErrorClass;
 
-/// How many requests may wait to be written.
+/// How many requests may be waiting to be written.
 const MOST_UNWRITTEN: usize = 64;
 
-/// How many events a follower may be behind. One that is further behind follows no more, and asks
-/// what became of its turn.
+/// How many events a follower may lag behind. One that lags further no longer gets events, and asks
+/// the server what became of its turn.
 const MOST_UNREAD: usize = 256;
 
-/// Why a request has no answer.
+/// Why a request got no answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum NoAnswer {
-    /// The connection had ended before, so nothing was sent.
+    /// The connection had already ended, so nothing was sent.
     Unsent(String),
-    /// It was sent, and whether it had an effect is not known.
+    /// It was sent, and whether it had an effect is unknown.
     Unknown(ErrorClass, String),
 }
 
@@ -45,7 +45,7 @@ impl NoAnswer {
     }
 }
 
-/// A connection. It ends when it is dropped.
+/// A connection. Dropping it closes it.
 pub(super) struct Connection {
     unwritten: mpsc::Sender<Message>,
     shared: Arc<Shared>,
@@ -58,16 +58,16 @@ struct Shared(Mutex<State>);
 
 #[derive(Default)]
 struct State {
-    /// Who waits for which answer.
-    asked: HashMap<String, oneshot::Sender<Utf8Bytes>>,
-    /// Who follows which conversation.
+    /// The requests that wait for an answer, by id.
+    pending: HashMap<String, oneshot::Sender<Utf8Bytes>>,
+    /// The followers of each conversation.
     followers: HashMap<Scope, Vec<mpsc::Sender<Event>>>,
     /// Why the connection has ended, once it has.
     ended: Option<(ErrorClass, String)>,
 }
 
 impl Connection {
-    /// Serves an open WebSocket, on the runtime that this is called on.
+    /// Starts serving an open WebSocket on the current runtime.
     pub(super) fn serve(socket: Socket, clock: Clock) -> Self {
         let (unwritten, requests) = mpsc::channel(MOST_UNWRITTEN);
         let shared = Arc::<Shared>::default();
@@ -86,15 +86,15 @@ impl Connection {
         }
     }
 
-    /// Whether nothing can be said over it any more.
+    /// Whether the connection has ended.
     pub(super) fn has_ended(&self) -> bool {
         self.shared.state().ended.is_some()
     }
 
-    /// Ends it for everybody: it gave no answer although its server answers.
+    /// Closes it for everyone, because a request got no answer although the server is alive.
     pub(super) fn give_up(&self) {
         self.task.abort();
-        let text = "the connection was given up, since it brought no answers any more";
+        let text = "the connection was closed because answers no longer arrived";
         self.shared.end(ErrorClass::Timeout, text.to_owned());
     }
 
@@ -102,14 +102,14 @@ impl Connection {
     pub(super) fn follow(&self, scope: &Scope) -> mpsc::Receiver<Event> {
         let (told, events) = mpsc::channel(MOST_UNREAD);
         let mut state = self.shared.state();
-        // The end of an ended connection is told by dropping the sender.
+        // On a connection that has ended, the sender is dropped, which tells the follower.
         if state.ended.is_none() {
             state.followers.entry(scope.clone()).or_default().push(told);
         }
         events
     }
 
-    /// Asks something and understands the answer.
+    /// Makes a request and parses the answer.
     pub(super) async fn ask<T: DeserializeOwned>(
         &self,
         kind: &str,
@@ -117,12 +117,13 @@ impl Connection {
     ) -> Result<T, NoAnswer> {
         let answer = self.ask_text(kind, body).await?;
         read(&answer).ok_or_else(|| {
-            let text = format!("the answer to {kind} could not be understood");
+            let text = format!("the answer to {kind} could not be read");
             NoAnswer::Unknown(ErrorClass::Garbled, text)
         })
     }
 
-    /// Asks something and waits for the answer. The server is silent where it doesn't understand.
+    /// Makes a request and waits for the answer. The server does not answer a request that it
+    /// doesn't understand.
     pub(super) async fn ask_text(&self, kind: &str, body: Value) -> Result<Utf8Bytes, NoAnswer> {
         let id = new_id().to_string();
         let (answer, answered) = oneshot::channel();
@@ -131,21 +132,21 @@ impl Connection {
             if let Some((_, text)) = &state.ended {
                 return Err(NoAnswer::Unsent(text.clone()));
             }
-            state.asked.insert(id.clone(), answer);
+            state.pending.insert(id.clone(), answer);
         }
-        let waiting = Waiting(&self.shared, &id);
+        let waiting = PendingRequest(&self.shared, &id);
         let mut message = body;
         message["type"] = kind.into();
         message["request_id"] = id.as_str().into();
-        let asked = async {
-            // A failure shows in the answer that never comes.
+        let exchange = async {
+            // If this fails, no answer arrives.
             let _ = self
                 .unwritten
                 .send(Message::text(message.to_string()))
                 .await;
             answered.await
         };
-        let answer = self.clock.within(limits::QUESTION, asked).await;
+        let answer = self.clock.within(limits::QUESTION, exchange).await;
         drop(waiting);
         match answer {
             Some(Ok(text)) => Ok(text),
@@ -164,9 +165,10 @@ impl Connection {
         }
     }
 
-    /// Asks for a picture of a conversation. Its followers have it when this returns.
+    /// Asks for the current state of a conversation. Its followers have received it when this
+    /// returns.
     pub(super) async fn sync(&self, scope: &Scope) -> Result<(), NoAnswer> {
-        // Approvals are for whoever talks with the agent.
+        // Recovering approvals is left to whoever chats with the agent.
         let body = serde_json::json!({"runtime": scope.to_json(), "recover_approvals": false});
         let outcome: Outcome = self.ask("sync", body).await?;
         match outcome.success {
@@ -192,23 +194,23 @@ impl Shared {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Says that the connection has ended; the first reason counts.
+    /// Records that the connection has ended; the first reason counts.
     fn end(&self, class: ErrorClass, text: String) {
         let mut state = self.state();
         state.ended.get_or_insert((class, text));
-        state.asked.clear();
+        state.pending.clear();
         state.followers.clear();
     }
 
-    /// Hands a message to whoever it is for.
+    /// Passes a message to whoever waits for it.
     fn take(&self, text: Utf8Bytes) {
         let Ok(envelope) = serde_json::from_str::<Envelope<'_>>(&text) else {
             return;
         };
         let mut state = self.state();
-        let asked = envelope.request_id.as_deref();
-        if let Some(answer) = asked.and_then(|id| state.asked.remove(id)) {
-            // Whoever asked may have given up.
+        let answered = envelope.request_id.as_deref();
+        if let Some(answer) = answered.and_then(|id| state.pending.remove(id)) {
+            // The caller may no longer be waiting.
             let _ = answer.send(text);
             return;
         }
@@ -227,16 +229,16 @@ impl Shared {
     }
 }
 
-/// A question that is forgotten when nobody waits for its answer any more.
-struct Waiting<'a>(&'a Shared, &'a str);
+/// A request that is forgotten when nobody waits for its answer any more.
+struct PendingRequest<'a>(&'a Shared, &'a str);
 
-impl Drop for Waiting<'_> {
+impl Drop for PendingRequest<'_> {
     fn drop(&mut self) {
-        self.0.state().asked.remove(self.1);
+        self.0.state().pending.remove(self.1);
     }
 }
 
-/// Writes and reads until the connection ends, and says why it did.
+/// Writes and reads until the connection ends, and returns the reason.
 async fn carry(
     mut socket: Socket,
     mut requests: mpsc::Receiver<Message>,
@@ -254,7 +256,7 @@ async fn carry(
             },
             message = socket.next() => match message {
                 Some(Ok(Message::Text(text))) => shared.take(text),
-                // Pings are answered by the library.
+                // The library answers pings.
                 Some(Ok(Message::Binary(_) | Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => {}
                 Some(Ok(Message::Close(_))) | None => {
                     return (ErrorClass::Cut, "the server closed the connection".to_owned());
@@ -269,7 +271,7 @@ async fn carry(
 fn broken(error: &SocketError) -> (ErrorClass, String) {
     let class = match error {
         SocketError::Capacity(_) => ErrorClass::TooLarge,
-        // A process that dies closes no WebSocket in order.
+        // A process that dies doesn't close its WebSocket properly.
         SocketError::Protocol(ProtocolError::ResetWithoutClosingHandshake) => ErrorClass::Cut,
         SocketError::Protocol(_) | SocketError::Utf8(_) => ErrorClass::Garbled,
         _ => ErrorClass::Cut,
@@ -277,8 +279,8 @@ fn broken(error: &SocketError) -> (ErrorClass, String) {
     (class, format!("the connection broke: {error}"))
 }
 
-/// What is said where we end it ourselves.
+/// The reason when we close it ourselves.
 fn interrupted() -> (ErrorClass, String) {
-    let text = "the connection was closed on our side";
+    let text = "the connection was closed by promptyoself";
     (ErrorClass::Interrupted, text.to_owned())
 }

@@ -1,15 +1,15 @@
-//! Finding out what became of a prompt whose fate is unknown.
+//! Finds out what happened to a prompt whose outcome is unknown.
 //!
-//! Once an App Server has taken a prompt, it finishes it: a server that was killed runs it again when
-//! somebody starts its conversation. So the conversation is started first and listened to, and its
-//! messages count only while no turn goes on in it. A prompt that is not there can be sent again under
-//! the same id as long as the server remembers ids.
+//! Once an App Server has accepted a prompt, it finishes it: a server that was killed runs it again
+//! when a client starts its conversation. So the conversation is started and followed first, and
+//! its messages only count while no turn is running in it. A prompt that is not among them can be
+//! sent again under the same id for as long as the server remembers ids.
 
 use std::sync::{MutexGuard, PoisonError};
 
 use jiff::SignedDuration;
 
-use super::following::Sought;
+use super::following::PendingSearch;
 use super::history::HistorySearch;
 use super::outcome::{Meaning, found, meaning_of, nothing_ran, waiting_for_approval};
 use super::protocol::Scope;
@@ -17,21 +17,23 @@ use super::server::Server;
 use crate::letta_client::target::Lookup;
 use crate::models::{Answer, Evidence, Refusal, RefusalKind};
 
-/// How old a prompt may be to be sent again under the same id: the wait before the next try, and the
-/// sending itself, must end within the server's memory.
+/// How old a prompt may be to be sent again under the same id: the wait before the next attempt,
+/// and the attempt itself, must end while the server still remembers the id.
 const SAFE_AGE: SignedDuration = SignedDuration::from_mins(40);
 
-/// Absence proves nothing for this long after the sending: a server that stood still may yet read it.
+/// For this long after the prompt was sent, its absence proves nothing: a server that was frozen
+/// may still read it.
 const QUIET: SignedDuration = SignedDuration::from_secs(30);
 
-/// How often a conversation must say that no turn goes on in it although the prompt has left its queue.
+/// How often a conversation must report that no turn is running although the prompt has left its
+/// queue.
 const SILENCES: u32 = 3;
 
-/// The most conversations that are listened to for lost prompts.
-const MOST_SOUGHT: usize = 1_000;
+/// The most conversations that are followed for lost prompts.
+const MOST_SEARCHES: usize = 1_000;
 
 impl Server {
-    /// Looks for a prompt whose fate is unknown.
+    /// Looks for a prompt whose outcome is unknown.
     pub(super) async fn find(&self, lookup: &Lookup) -> Evidence {
         let scope = Scope::of(&lookup.recipient);
         self.look(lookup, &scope)
@@ -40,23 +42,23 @@ impl Server {
     }
 
     async fn look(&self, lookup: &Lookup, scope: &Scope) -> Result<Evidence, Refusal> {
-        let mut sought = match self.take_up(scope) {
+        let mut searches = match self.resume_search(scope) {
             Some(mut kept) => {
                 self.start(&kept.talking, scope).await?;
                 let talking = kept.talking.clone();
-                self.picture(&talking, scope, &mut kept.following).await?;
+                self.refresh(&talking, scope, &mut kept.following).await?;
                 kept
             }
             None => {
-                let (talking, following) = self.look_in(scope, &lookup.otids).await?;
-                Sought {
+                let (talking, following) = self.start_and_refresh(scope, &lookup.otids).await?;
+                PendingSearch {
                     talking,
                     following,
                     silences: 0,
                 }
             }
         };
-        let watch = &sought.following.watch;
+        let watch = &searches.following.watch;
         if let Some(ended) = watch.ended() {
             self.forget_turn(scope);
             match meaning_of(ended, watch) {
@@ -71,46 +73,46 @@ impl Server {
         } else if watch.waits_for_approval() && watch.run().is_some() {
             self.forget_turn(scope);
             return Ok(Evidence::Found(waiting_for_approval(watch)));
-        } else if watch.is_busy() || watch.is_about_to_run() && sought.silences < SILENCES {
-            sought.silences = match watch.is_busy() {
+        } else if watch.is_busy() || watch.is_about_to_run() && searches.silences < SILENCES {
+            searches.silences = match watch.is_busy() {
                 true => 0,
-                false => sought.silences + 1,
+                false => searches.silences + 1,
             };
             let run_id = watch.run().map(str::to_owned);
             if watch.is_heard_of() {
                 self.note_turn(scope);
             }
-            self.keep(scope, sought);
+            self.keep(scope, searches);
             return Ok(Evidence::Running { run_id });
         }
         self.forget_turn(scope);
-        self.look_through_messages(lookup, scope, &sought).await
+        self.search_messages(lookup, scope, &searches).await
     }
 
-    /// Looks for a prompt in a conversation in which no turn goes on.
-    async fn look_through_messages(
+    /// Looks for a prompt in a conversation in which no turn is running.
+    async fn search_messages(
         &self,
         lookup: &Lookup,
         scope: &Scope,
-        sought: &Sought,
+        searches: &PendingSearch,
     ) -> Result<Evidence, Refusal> {
         let unclear = |text: &str| {
             let text = text.to_owned();
             Ok(Evidence::Unclear { text })
         };
         let since_sent = lookup.now.duration_since(lookup.sent_at);
-        let watch = &sought.following.watch;
+        let watch = &searches.following.watch;
         match self.search(scope, &lookup.otids, since_sent).await? {
             HistorySearch::Found(reply) => Ok(Evidence::Found(found(reply, watch))),
             HistorySearch::Incomplete => {
-                unclear("not all messages of the conversation since then can be looked through")
+                unclear("not all messages of the conversation since then can be searched")
             }
             HistorySearch::Absent if since_sent < QUIET => {
-                unclear("it was sent a moment ago and may not have been taken in yet")
+                unclear("it was sent a moment ago and the server may not have read it yet")
             }
             HistorySearch::Absent if watch.is_heard_of() => {
                 let failed = Some(nothing_ran(
-                    "its turn is over, and the conversation does not hold it",
+                    "its turn is over, and it is not in the conversation",
                 ));
                 Ok(Evidence::Absent { failed })
             }
@@ -121,22 +123,22 @@ impl Server {
         }
     }
 
-    /// The search for a prompt that was begun before, unless its connection has ended.
-    fn take_up(&self, scope: &Scope) -> Option<Sought> {
-        let kept = self.sought().remove(scope)?;
+    /// Resumes a search for the prompt, unless its connection has ended.
+    fn resume_search(&self, scope: &Scope) -> Option<PendingSearch> {
+        let kept = self.searches().remove(scope)?;
         (!kept.talking.has_ended()).then_some(kept)
     }
 
-    fn keep(&self, scope: &Scope, sought: Sought) {
-        let mut all = self.sought();
-        if all.len() >= MOST_SOUGHT {
+    fn keep(&self, scope: &Scope, searches: PendingSearch) {
+        let mut all = self.searches();
+        if all.len() >= MOST_SEARCHES {
             all.clear();
         }
-        all.insert(scope.clone(), sought);
+        all.insert(scope.clone(), searches);
     }
 
-    fn sought(&self) -> MutexGuard<'_, std::collections::HashMap<Scope, Sought>> {
-        self.sought.lock().unwrap_or_else(PoisonError::into_inner)
+    fn searches(&self) -> MutexGuard<'_, std::collections::HashMap<Scope, PendingSearch>> {
+        self.searches.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -1,4 +1,4 @@
-//! A conversation that is listened to for one prompt.
+//! Following a conversation for one prompt.
 
 use std::sync::Arc;
 
@@ -25,7 +25,7 @@ impl Following {
         }
     }
 
-    /// Takes everything that has come; false if nothing more will.
+    /// Processes every event that has arrived; returns false if no more will.
     pub(super) fn catch_up(&mut self) -> bool {
         loop {
             match self.events.try_recv() {
@@ -37,11 +37,11 @@ impl Following {
     }
 }
 
-/// A prompt that is looked for, whose turn is listened to from one question to the next.
-pub(super) struct Sought {
-    /// The connection over which it is listened to.
+/// A search for a prompt, whose turn is followed between one check and the next.
+pub(super) struct PendingSearch {
+    /// The connection over which it is followed.
     pub(super) talking: Arc<Connection>,
     pub(super) following: Following,
-    /// How often the conversation has said that no turn goes on.
+    /// How often the conversation has reported that no turn is running.
     pub(super) silences: u32,
 }

@@ -1,4 +1,4 @@
-//! Looking for a prompt among the messages of a conversation.
+//! Searching the messages of a conversation for a prompt.
 
 use std::collections::HashSet;
 
@@ -12,26 +12,26 @@ use super::server::Server;
 use crate::http::limits;
 use crate::models::{ErrorClass, Refusal, RefusalKind};
 
-/// The most messages read in search of one prompt.
+/// The most messages that are read to find one prompt.
 const MOST_MESSAGES: usize = 10_000;
 
-/// How many messages are asked for at once, unless that is too large.
+/// How many messages are requested at once, unless the page is too large.
 const PAGE: usize = 50;
 
-/// How much older than the sending a message may be dated and still be looked at.
+/// The search ends at a message that is dated this long before the prompt was sent.
 const MARGIN: SignedDuration = SignedDuration::from_mins(10);
 
-/// How much is kept of what the agent said afterwards, in messages.
+/// How many messages of the agent's reply are kept.
 const MOST_SAID: usize = 100;
 
-/// What the messages of a conversation say of a prompt.
+/// Whether a prompt is among the messages of a conversation.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum HistorySearch {
-    /// It is there, with what the agent said before the next message of a user.
+    /// It is there, with what the agent said before the next user message.
     Found(Option<String>),
     /// It is not.
     Absent,
-    /// It is not among those that can be seen, but may be behind them.
+    /// It is not among those that can be read, but may be among older ones.
     Incomplete,
 }
 
@@ -55,7 +55,7 @@ impl Server {
         since_sent: SignedDuration,
     ) -> Result<HistorySearch, Refusal> {
         let otids: Vec<String> = otids.iter().map(Uuid::to_string).collect();
-        // Messages are dated by the server's clock, which need not show what ours does.
+        // Messages are dated by the server's clock, which may differ from ours.
         let oldest = since_sent.saturating_add(MARGIN);
         let oldest = self
             .date()
@@ -74,7 +74,8 @@ impl Server {
                 .filter(|m| seen.insert(m.id.clone()))
                 .count();
             if new == 0 {
-                // Without a message the first of all was reached; otherwise the cursor is not heeded.
+                // An empty page means that the beginning was reached; otherwise the server ignores
+                // the cursor.
                 return Ok(match page.messages.is_empty() {
                     true => HistorySearch::Absent,
                     false => HistorySearch::Incomplete,
@@ -91,7 +92,7 @@ impl Server {
                             (!said.is_empty()).then(|| said.join("\n")),
                         ));
                     }
-                    // What was said after another message was said to that.
+                    // What follows another user message is the reply to that one.
                     "user_message" => said.clear(),
                     _ => {}
                 }
@@ -105,8 +106,8 @@ impl Server {
         Ok(HistorySearch::Incomplete)
     }
 
-    /// One page, newest first; none where even a single message is too large to be taken in. A page
-    /// that is too large ends its connection, which is why questions have one of their own.
+    /// One page, newest first; `None` if even a single message is too large. A page that is too
+    /// large ends its connection, which is why such requests have a connection of their own.
     async fn message_page(
         &self,
         scope: &Scope,
@@ -130,7 +131,7 @@ impl Server {
                         None => Err(Refusal::new(
                             RefusalKind::TargetTrouble,
                             ErrorClass::Garbled,
-                            "the list of messages could not be understood",
+                            "the list of messages could not be read",
                         )),
                     };
                 }

@@ -1,4 +1,4 @@
-//! The way to a server, connected when it is needed and again when it broke.
+//! The connection to a server, made when it is needed and again after it broke.
 
 use std::sync::Arc;
 
@@ -6,19 +6,19 @@ use jiff::SignedDuration;
 use tokio::sync::Mutex;
 
 use super::connection::Connection;
-use super::upgrade::Gate;
+use super::upgrade::Connector;
 use crate::clock::{Clock, doubled};
 use crate::models::Refusal;
 
-/// How long nobody else tries to connect after one failed try; it doubles with each.
+/// How long nobody tries to connect after a failed attempt; it doubles each time.
 const FIRST_PAUSE: SignedDuration = SignedDuration::from_millis(250);
 
-/// The longest that nobody tries.
+/// The longest pause between attempts.
 const LONGEST_PAUSE: SignedDuration = SignedDuration::from_secs(5);
 
 /// A connection that is made when it is needed.
 pub(super) struct Link {
-    gate: Gate,
+    connector: Connector,
     clock: Clock,
     state: Mutex<State>,
 }
@@ -26,7 +26,7 @@ pub(super) struct Link {
 #[derive(Default)]
 struct State {
     open: Option<Arc<Connection>>,
-    /// The last try, if it failed.
+    /// The last attempt, if it failed.
     failed: Option<Failed>,
 }
 
@@ -40,15 +40,16 @@ struct Failed {
 
 impl Link {
     /// A link that is not connected yet.
-    pub(super) fn new(gate: Gate, clock: Clock) -> Self {
+    pub(super) fn new(connector: Connector, clock: Clock) -> Self {
         Link {
-            gate,
+            connector,
             clock,
             state: Mutex::default(),
         }
     }
 
-    /// The connection. Those who ask while one try is made, or right after it failed, share what came of it.
+    /// The connection. Callers that ask during an attempt, or right after it failed, share its
+    /// result.
     pub(super) async fn get(&self) -> Result<Arc<Connection>, Refusal> {
         let mut state = self.state.lock().await;
         if let Some(open) = state.open.as_ref().filter(|open| !open.has_ended()) {
@@ -61,7 +62,7 @@ impl Link {
                 return Err(failed.why.clone());
             }
         }
-        match self.gate.open().await {
+        match self.connector.open().await {
             Ok(socket) => {
                 let open = Arc::new(Connection::serve(socket, self.clock.clone()));
                 *state = State {

@@ -1,25 +1,25 @@
-//! What the answers of an App Server prove of a prompt: the table of docs/app-server.md. Pure.
+//! What the answers of an App Server prove about a prompt: the table in docs/app-server.md. Pure.
 
 use super::turns::{Ended, TurnWatch};
 use crate::letta_client::v1::turn::{beginning, turn_of};
 use crate::models::{AgentId, Answer, Delivery, ErrorClass, Refusal, RefusalKind, Turn};
 
-/// The longest text taken over from a server, in bytes.
+/// The longest text that is kept from a server, in bytes.
 const LONGEST_TEXT: usize = 500;
 
 /// What the end of a turn means.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Meaning {
-    /// This is proved.
+    /// This is proven.
     Proved(Box<Answer>),
-    /// The conversation has another run: the prompt was not stored, and its id is spent.
+    /// The conversation is in another run: the prompt was not stored, and its id is used up.
     Blocked(String),
-    /// It failed in words that we don't know, before it had a run: only the conversation's messages
-    /// tell whether it was stored.
+    /// It failed with an error that we don't know, before it had a run: only the conversation's
+    /// messages show whether it was stored.
     Unproved(String),
 }
 
-/// Understands how the turn of a prompt ended.
+/// Interprets how the turn of a prompt ended.
 pub(super) fn meaning_of(ended: &Ended, watch: &TurnWatch) -> Meaning {
     let Some(error) = &ended.error else {
         return proved(Answer::Delivered(delivery(ended, watch)));
@@ -31,7 +31,7 @@ pub(super) fn meaning_of(ended: &Ended, watch: &TurnWatch) -> Meaning {
         return proved(Answer::Refused(refusal));
     }
     match ended.had_run {
-        // A run begins with the storing of its messages, whatever becomes of the model's call.
+        // A run stores its messages before it calls the model.
         true => {
             tracing::warn!(
                 "a turn ended with an error: {}",
@@ -43,7 +43,7 @@ pub(super) fn meaning_of(ended: &Ended, watch: &TurnWatch) -> Meaning {
     }
 }
 
-/// A prompt that is in the conversation, with a turn that ended so.
+/// A prompt that was stored, and how its turn ended.
 fn delivery(ended: &Ended, watch: &TurnWatch) -> Delivery {
     let turn = match (&ended.stop_reason, &ended.error) {
         (Some(reason), None) => turn_of(reason),
@@ -73,8 +73,8 @@ pub(super) fn waiting_for_approval(watch: &TurnWatch) -> Delivery {
     }
 }
 
-/// A prompt that is in the conversation, with a turn whose end nobody of us heard. That it ended well can't
-/// be told from the messages: a cancelled turn leaves the same ones.
+/// A prompt that was stored, and whose turn nobody saw end. The messages can't show that it ended
+/// well: a cancelled turn leaves the same ones.
 pub(super) fn found(reply: Option<String>, watch: &TurnWatch) -> Delivery {
     Delivery {
         run_id: watch.run().map(str::to_owned),
@@ -85,7 +85,7 @@ pub(super) fn found(reply: Option<String>, watch: &TurnWatch) -> Delivery {
     }
 }
 
-/// A prompt that the server has taken, of which no turn goes on and nothing is stored.
+/// A prompt that the server accepted, but for which no turn is running and nothing is stored.
 pub(super) fn nothing_ran(text: &str) -> Refusal {
     Refusal {
         otid_spent: true,
@@ -93,7 +93,7 @@ pub(super) fn nothing_ran(text: &str) -> Refusal {
     }
 }
 
-/// What it means that the server did not start a conversation for us.
+/// What it means if the server does not start a conversation for us.
 pub(super) fn refusal_to_start(error: &str) -> Refusal {
     refusal_by_name(error).unwrap_or_else(|| {
         let text = beginning(error, LONGEST_TEXT);
@@ -101,7 +101,7 @@ pub(super) fn refusal_to_start(error: &str) -> Refusal {
     })
 }
 
-/// What it means that the server did not take a prompt. Nothing is stored then.
+/// What it means if the server does not accept a prompt. Nothing is stored then.
 pub(super) fn refusal_of_input(error: &str) -> Refusal {
     let (kind, class) = match error {
         _ if error.contains("rejected by the queue") || error.contains("switching computers") => {
@@ -110,13 +110,13 @@ pub(super) fn refusal_of_input(error: &str) -> Refusal {
         _ if error.contains("payload kind") || error.contains("approval") => {
             (RefusalKind::Permanent, ErrorClass::InvalidRequest)
         }
-        // "Stable input ledger is at capacity", and what later servers may say.
+        // "Stable input ledger is at capacity", and whatever later servers may say.
         _ => (RefusalKind::Later, ErrorClass::ServerError),
     };
     Refusal::new(kind, class, beginning(error, LONGEST_TEXT))
 }
 
-/// A refusal because a conversation is not this agent's.
+/// A refusal because a conversation does not belong to this agent.
 pub(super) fn unknown_conversation(agent: &AgentId, id: &str) -> Refusal {
     let text = format!("{agent} has no conversation {id}");
     Refusal::new(

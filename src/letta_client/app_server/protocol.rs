@@ -1,5 +1,5 @@
-//! The messages of the App Server's WebSocket. They are read leniently: what isn't needed is
-//! skipped, and a message of another form is passed over.
+//! The messages of the App Server's WebSocket. They are parsed leniently: fields that aren't needed
+//! are skipped, and messages of another form are ignored.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -12,19 +12,19 @@ use serde_json::{Value, json};
 use crate::letta_client::v1::turn::beginning;
 use crate::models::{Conversation, Recipient};
 
-/// How long a server remembers the ids of the inputs that it has taken.
+/// How long a server remembers the ids of the inputs that it has accepted.
 pub(super) const MEMORY: SignedDuration = SignedDuration::from_mins(60);
 
-/// The conversation that every agent has.
+/// The id of the conversation that every agent has.
 const DEFAULT: &str = "default";
 
-/// The loop's status when no turn goes on.
+/// The loop's status when no turn is running.
 const IDLE: &str = "WAITING_ON_INPUT";
 
-/// The loop's status while a person is asked about a tool call.
+/// The loop's status while a person is asked to approve a tool call.
 const ASKING: &str = "WAITING_ON_APPROVAL";
 
-/// How much is kept of one text of an event, in bytes.
+/// How much of one text of an event is kept, in bytes.
 const LONGEST_TEXT: usize = 128 * 1024;
 
 /// One conversation of one agent, which the server calls a runtime.
@@ -37,7 +37,7 @@ pub(super) struct Scope {
 }
 
 impl Scope {
-    /// Where a recipient is spoken to.
+    /// The scope of a recipient.
     pub(super) fn of(recipient: &Recipient) -> Self {
         Scope {
             agent_id: recipient.agent.to_string(),
@@ -51,7 +51,7 @@ impl Scope {
     }
 }
 
-/// The conversation in which a recipient is spoken to.
+/// The id of a recipient's conversation.
 pub(super) fn conversation(recipient: &Recipient) -> &str {
     match &recipient.conversation {
         Conversation::Id(id) => id,
@@ -59,7 +59,7 @@ pub(super) fn conversation(recipient: &Recipient) -> &str {
     }
 }
 
-/// What tells to whom a message goes.
+/// The fields that show who a message is for.
 #[derive(Deserialize)]
 pub(super) struct Envelope<'a> {
     /// Its type.
@@ -73,10 +73,10 @@ pub(super) struct Envelope<'a> {
     pub runtime: Option<Scope>,
 }
 
-/// What every answer may say.
+/// The fields that every answer may have.
 #[derive(Deserialize)]
 pub(super) struct Outcome {
-    /// Whether it was done.
+    /// Whether it succeeded.
     #[serde(default)]
     pub success: bool,
     /// Why not.
@@ -87,7 +87,7 @@ pub(super) struct Outcome {
 /// The answer to `input`.
 #[derive(Deserialize)]
 pub(super) struct InputAccepted {
-    /// Whether it was taken, or had been before.
+    /// Whether it was accepted, now or earlier.
     #[serde(default)]
     pub accepted: bool,
     /// Why not.
@@ -98,7 +98,7 @@ pub(super) struct InputAccepted {
 /// The answer to `conversation_create`.
 #[derive(Deserialize)]
 pub(super) struct Created {
-    /// The conversation that was made.
+    /// The conversation that was created.
     #[serde(default, deserialize_with = "lenient")]
     pub conversation: Option<Identified>,
 }
@@ -111,15 +111,15 @@ pub(super) struct ConversationFound {
     pub conversation: Option<ConversationBody>,
 }
 
-/// What is read of a conversation.
+/// The fields of a conversation that are needed.
 #[derive(Deserialize)]
 pub(super) struct ConversationBody {
-    /// Whose it is.
+    /// The agent that it belongs to.
     #[serde(default, deserialize_with = "lenient")]
     pub agent_id: Option<String>,
 }
 
-/// A thing of which only the id is of interest.
+/// An object of which only the id is needed.
 #[derive(Deserialize)]
 pub(super) struct Identified {
     /// Its id.
@@ -142,7 +142,7 @@ pub(super) struct AgentFound {
     pub agent: Option<AgentBody>,
 }
 
-/// What is read of an agent.
+/// The fields of an agent that are needed.
 #[derive(Deserialize)]
 pub(super) struct AgentBody {
     /// Its id.
@@ -150,10 +150,10 @@ pub(super) struct AgentBody {
     /// Its name.
     #[serde(default, deserialize_with = "lenient")]
     pub name: Option<String>,
-    /// When it was made; today's server doesn't tell.
+    /// When it was created; today's server doesn't say.
     #[serde(default, deserialize_with = "lenient")]
     pub created_at: Option<String>,
-    /// When it was last changed; today's server doesn't tell.
+    /// When it was last changed; today's server doesn't say.
     #[serde(default, deserialize_with = "lenient")]
     pub updated_at: Option<String>,
 }
@@ -169,7 +169,7 @@ pub(super) struct MessagePage {
     pub has_more: bool,
 }
 
-/// What is read of a message of a conversation.
+/// The fields of a message that are needed.
 #[derive(Deserialize)]
 pub(super) struct StoredMessage {
     /// Its id.
@@ -178,41 +178,41 @@ pub(super) struct StoredMessage {
     /// When it was stored.
     #[serde(default, deserialize_with = "lenient")]
     pub date: Option<String>,
-    /// What kind it is.
+    /// Its type.
     #[serde(default)]
     pub message_type: String,
     /// The id under which a client sent it.
     #[serde(default, deserialize_with = "lenient")]
     pub otid: Option<String>,
-    /// What it says.
+    /// Its text.
     #[serde(default, deserialize_with = "text")]
     pub content: String,
 }
 
-/// What the server tells of a conversation to whoever listens to it.
+/// What the server reports to the followers of a conversation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Event {
-    /// Where its loop stands.
+    /// The state of its loop.
     Loop {
-        /// Whether no turn goes on.
+        /// Whether no turn is running.
         idle: bool,
-        /// Whether the turn waits for a person.
+        /// Whether the turn waits for a person's approval.
         asks: bool,
-        /// The clients' ids of the messages of the latest runs.
+        /// For each of the latest runs, the client's ids of its messages.
         runs: BTreeMap<String, Vec<String>>,
     },
-    /// Whether a turn is being worked on, and whether it waits for a person.
+    /// Whether a turn is being processed, and whether it waits for a person.
     Device {
-        /// Whether a turn is being worked on.
+        /// Whether a turn is being processed.
         processing: bool,
-        /// Whether a person is asked about a tool call.
+        /// Whether a person is asked to approve a tool call.
         asks: bool,
     },
     /// The inputs that wait for their turn.
     Queue {
-        /// The clients' ids of those that wait.
+        /// The client's ids of those that wait.
         waiting: Vec<String>,
-        /// The clients' ids of those that left the queue, and whether their turn has come.
+        /// The client's ids of those that left the queue, and whether because their turn began.
         left: Vec<(String, bool)>,
     },
     /// A piece of a turn.
@@ -225,18 +225,18 @@ pub(super) enum Event {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(default)]
 pub(super) struct Delta {
-    /// What it is.
+    /// Its type.
     pub message_type: String,
-    /// Pieces of one message come under one id.
+    /// The id of its message; all pieces of a message have the same one.
     #[serde(deserialize_with = "lenient")]
     pub id: Option<String>,
     /// The run that it belongs to.
     #[serde(deserialize_with = "lenient")]
     pub run_id: Option<String>,
-    /// What the agent says.
+    /// What the agent said.
     #[serde(deserialize_with = "text")]
     pub content: String,
-    /// Tokens that a run used.
+    /// How many tokens a run used.
     #[serde(deserialize_with = "lenient")]
     pub total_tokens: Option<i64>,
     /// The messages that an error is about.
@@ -251,7 +251,7 @@ pub(super) struct Delta {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(default)]
 pub(super) struct Finished {
-    /// The server's word for why it ended.
+    /// Why it ended, in the server's words.
     #[serde(deserialize_with = "lenient")]
     pub stop_reason: Option<String>,
     /// The last run of the turn, if there was any.
@@ -263,7 +263,7 @@ pub(super) struct Finished {
 }
 
 impl Event {
-    /// Reads an event; `None` if it tells nothing that is needed.
+    /// Parses an event; `None` if it contains nothing that is needed.
     pub(super) fn read(kind: &str, text: &str) -> Option<Event> {
         match kind {
             "update_loop_status" => read(text).map(|LoopMessage { loop_status: it }| Event::Loop {
@@ -340,18 +340,19 @@ struct DeltaMessage {
     delta: Delta,
 }
 
-/// Understands a message, if it has the form that is expected.
+/// Parses a message, if it has the expected form.
 pub(super) fn read<T: DeserializeOwned>(text: &str) -> Option<T> {
     serde_json::from_str(text).ok()
 }
 
-/// Takes a value of another type for none.
+/// Treats a value of another type as missing.
 fn lenient<'de, D: Deserializer<'de>, T: DeserializeOwned>(d: D) -> Result<Option<T>, D::Error> {
     let value = Value::deserialize(d)?;
     Ok(serde_json::from_value(value).ok())
 }
 
-/// The text of a content: a string, or a list of parts. Of a very long one the beginning.
+/// The text of a content, which is a string or a list of parts. Only the beginning of a very long
+/// one.
 fn text<'de, D: Deserializer<'de>>(d: D) -> Result<String, D::Error> {
     #[derive(Deserialize)]
     struct Part {

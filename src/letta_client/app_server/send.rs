@@ -1,4 +1,4 @@
-//! Sending a prompt into a conversation, and saying truthfully what became of it.
+//! Sends a prompt into a conversation, and reports truthfully what happened to it.
 
 use std::sync::Arc;
 
@@ -21,21 +21,21 @@ use crate::letta_client::target::{OnRun, Outgoing};
 use crate::letta_client::v1::otids::with_otids;
 use crate::models::{Answer, Doubt, ErrorClass, Refusal, RefusalKind};
 
-/// How often in a row a conversation must say that it is in no turn until ours counts as over: between
-/// two steps of a turn it may seem so.
+/// How many times in a row a conversation must report that it is in no turn until ours counts as
+/// over: it may do so between two steps of a turn.
 const SILENCES: u32 = 2;
 
-/// What was heard of a turn that was listened to.
-enum Heard {
-    /// It ended.
+/// How following a turn ended.
+enum ListenOutcome {
+    /// The turn ended.
     Ended(Ended),
-    /// It waits for a person.
+    /// It waits for a person's approval.
     Asks,
     /// The prompt was taken out of the queue before its turn came.
     Removed,
-    /// No turn goes on, and none ended that was the prompt's.
+    /// No turn is running, and the prompt's own was not seen to end.
     Silence,
-    /// Nothing can be heard any more.
+    /// The turn can no longer be followed.
     Lost(ErrorClass, String),
 }
 
@@ -44,21 +44,27 @@ impl Server {
     pub(super) async fn deliver(&self, outgoing: &Outgoing, on_run: OnRun<'_>) -> Answer {
         let scope = Scope::of(&outgoing.recipient);
         match self.begin(outgoing, &scope).await {
-            Ok(begun) => self.conclude(outgoing, &scope, begun, on_run).await,
+            Ok(accepted) => self.conclude(outgoing, &scope, accepted, on_run).await,
             Err(answer) => answer,
         }
     }
 
-    /// Sends a prompt where no other is on its way.
-    async fn begin<'a>(&'a self, outgoing: &Outgoing, scope: &Scope) -> Result<Begun<'a>, Answer> {
+    /// Sends a prompt, if no other is being sent to the conversation.
+    async fn begin<'a>(
+        &'a self,
+        outgoing: &Outgoing,
+        scope: &Scope,
+    ) -> Result<AcceptedPrompt<'a>, Answer> {
         let messages = stored_messages(outgoing).map_err(Answer::Refused)?;
         let taken = self
-            .take_conversation(scope)
-            .ok_or_else(|| Answer::Refused(busy(scope, "another prompt is on its way to it")))?;
+            .reserve_conversation(scope)
+            .ok_or_else(|| Answer::Refused(busy(scope, "another prompt is being sent to it")))?;
         let otids = [outgoing.otid];
-        let looked = match self.look_in(scope, &otids).await {
-            // A connection may turn out to have ended, as when the server was restarted.
-            Err(refusal) if refusal.class == ErrorClass::Cut => self.look_in(scope, &otids).await,
+        let looked = match self.start_and_refresh(scope, &otids).await {
+            // The connection may have ended unnoticed, for instance when the server was restarted.
+            Err(refusal) if refusal.class == ErrorClass::Cut => {
+                self.start_and_refresh(scope, &otids).await
+            }
             looked => looked,
         };
         let (talking, mut following) = looked.map_err(Answer::Refused)?;
@@ -79,7 +85,7 @@ impl Server {
         following.watch.expect();
         let refused = match talking.ask::<InputAccepted>("input", body).await {
             Ok(InputAccepted { accepted: true, .. }) => {
-                return Ok(Begun {
+                return Ok(AcceptedPrompt {
                     talking,
                     following,
                     _taken: taken,
@@ -99,8 +105,8 @@ impl Server {
         Err(refused)
     }
 
-    /// Starts a conversation and looks at it.
-    pub(super) async fn look_in(
+    /// Starts a conversation and gets its state.
+    pub(super) async fn start_and_refresh(
         &self,
         scope: &Scope,
         otids: &[Uuid],
@@ -108,12 +114,12 @@ impl Server {
         let talking = self.talking.get().await?;
         let mut following = Following::new(&talking, scope, otids);
         self.start(&talking, scope).await?;
-        self.picture(&talking, scope, &mut following).await?;
+        self.refresh(&talking, scope, &mut following).await?;
         Ok((talking, following))
     }
 
     /// Brings a follower up to date with its conversation.
-    pub(super) async fn picture(
+    pub(super) async fn refresh(
         &self,
         talking: &Connection,
         scope: &Scope,
@@ -127,21 +133,21 @@ impl Server {
         Ok(())
     }
 
-    /// Listens to the turn of a prompt that was taken, and says what became of it.
+    /// Follows the turn of a prompt that was accepted, and reports what happened to it.
     async fn conclude(
         &self,
         outgoing: &Outgoing,
         scope: &Scope,
-        mut begun: Begun<'_>,
+        mut accepted: AcceptedPrompt<'_>,
         on_run: OnRun<'_>,
     ) -> Answer {
         let began = self.http.clock().moment().uptime;
-        let heard = self.listen(scope, &mut begun, on_run).await;
-        let watch = &begun.following.watch;
+        let heard = self.listen(scope, &mut accepted, on_run).await;
+        let watch = &accepted.following.watch;
         let answer = match heard {
-            Heard::Lost(class, text) => return unknown(class, &text, watch.run()),
-            Heard::Asks => Answer::Delivered(waiting_for_approval(watch)),
-            Heard::Removed => Answer::Refused(Refusal {
+            ListenOutcome::Lost(class, text) => return unknown(class, &text, watch.run()),
+            ListenOutcome::Asks => Answer::Delivered(waiting_for_approval(watch)),
+            ListenOutcome::Removed => Answer::Refused(Refusal {
                 otid_spent: true,
                 ..Refusal::new(
                     RefusalKind::Later,
@@ -149,12 +155,12 @@ impl Server {
                     "somebody took the prompt out of the conversation's queue",
                 )
             }),
-            Heard::Silence => {
-                let text = "the App Server took the prompt, but no turn goes on and the \
-                            conversation does not hold it";
+            ListenOutcome::Silence => {
+                let text = "the App Server accepted the prompt, but no turn is running and the \
+                    prompt is not in the conversation";
                 self.ask_history(outgoing, scope, watch, began, text).await
             }
-            Heard::Ended(ended) => match meaning_of(&ended, watch) {
+            ListenOutcome::Ended(ended) => match meaning_of(&ended, watch) {
                 Meaning::Proved(answer) => *answer,
                 Meaning::Blocked(error) => {
                     let uptime = self.http.clock().moment().uptime;
@@ -174,13 +180,18 @@ impl Server {
         answer
     }
 
-    /// Listens until a turn has ended or can't be heard any more. Silence is usual: the server sends
-    /// nothing while the model thinks. So it is asked.
-    async fn listen(&self, scope: &Scope, begun: &mut Begun<'_>, on_run: OnRun<'_>) -> Heard {
+    /// Follows a turn until it has ended or can't be followed any more. Silence is normal, because
+    /// the server sends nothing while the model thinks; so it is asked from time to time.
+    async fn listen(
+        &self,
+        scope: &Scope,
+        accepted: &mut AcceptedPrompt<'_>,
+        on_run: OnRun<'_>,
+    ) -> ListenOutcome {
         let clock = self.http.clock();
         let began = clock.moment().uptime;
         let longest = SignedDuration::try_from(limits::TURN).unwrap_or(SignedDuration::MAX);
-        let (talking, following) = (&begun.talking, &mut begun.following);
+        let (talking, following) = (&accepted.talking, &mut accepted.following);
         let (mut told, mut silences) = (None, 0);
         while clock.moment().uptime - began < longest {
             let goes_on = following.catch_up();
@@ -190,19 +201,19 @@ impl Server {
                 told = Some(run.to_owned());
             }
             if let Some(ended) = watch.ended() {
-                return Heard::Ended(ended.clone());
+                return ListenOutcome::Ended(ended.clone());
             }
             if watch.is_removed() {
-                return Heard::Removed;
+                return ListenOutcome::Removed;
             }
             if watch.waits_for_approval() && watch.run().is_some() {
-                return Heard::Asks;
+                return ListenOutcome::Asks;
             }
             if !goes_on {
-                return Heard::Lost(ErrorClass::Cut, "its connection ended".to_owned());
+                return ListenOutcome::Lost(ErrorClass::Cut, "its connection ended".to_owned());
             }
             if silences >= SILENCES {
-                return Heard::Silence;
+                return ListenOutcome::Silence;
             }
             let patience = match watch.is_heard_of() {
                 true => limits::NO_NEWS,
@@ -218,7 +229,7 @@ impl Server {
                     if let Err(no_answer) = talking.sync(scope).await {
                         self.judge(talking, &no_answer).await;
                         let (class, text) = no_answer.into_parts();
-                        return Heard::Lost(class, text);
+                        return ListenOutcome::Lost(class, text);
                     }
                     following.catch_up();
                     silences = match following.watch.is_busy() {
@@ -228,13 +239,14 @@ impl Server {
                 }
             }
         }
-        Heard::Lost(
+        ListenOutcome::Lost(
             ErrorClass::Timeout,
             "its turn has lasted for too long".to_owned(),
         )
     }
 
-    /// Asks the conversation whether a prompt whose turn is over was stored; `text` says what happened.
+    /// Checks in the conversation whether a prompt whose turn is over was stored; `text` says what
+    /// happened.
     async fn ask_history(
         &self,
         outgoing: &Outgoing,
@@ -243,7 +255,7 @@ impl Server {
         began: SignedDuration,
         text: &str,
     ) -> Answer {
-        // One that was sent before under the same id may be as old as the server remembers it.
+        // If it was sent under the same id before, it may be as old as the server's memory of ids.
         let since = self.http.clock().moment().uptime - began + MEMORY;
         match self.search(scope, &[outgoing.otid], since).await {
             Ok(HistorySearch::Found(reply)) => Answer::Delivered(found(reply, watch)),
@@ -254,14 +266,14 @@ impl Server {
     }
 }
 
-/// A prompt that was taken.
-struct Begun<'a> {
+/// A prompt that was accepted.
+struct AcceptedPrompt<'a> {
     talking: Arc<Connection>,
     following: Following,
-    _taken: super::server::Taken<'a>,
+    _taken: super::server::ReservedConversation<'a>,
 }
 
-/// Why nothing can be sent into a conversation now. A second input would wait and be merged with
+/// Why nothing can be sent to a conversation now. A second input would be queued and merged with
 /// others into one turn.
 fn obstacle(scope: &Scope, watch: &TurnWatch) -> Option<Refusal> {
     if watch.waits_for_approval() {
@@ -284,20 +296,20 @@ fn busy(scope: &Scope, why: &str) -> Refusal {
         RefusalKind::Busy,
         ErrorClass::Busy,
         format!(
-            "{} can't be spoken to in its conversation {} now: {why}",
+            "{} can't take a prompt in its conversation {} now: {why}",
             scope.agent_id, scope.conversation_id
         ),
     )
 }
 
-/// The messages with the ids under which the server stores them and knows them again.
+/// The messages, with the ids under which the server stores and recognizes them.
 fn stored_messages(outgoing: &Outgoing) -> Result<Vec<Value>, Refusal> {
     let is_users = |m: &Value| m.get("role").and_then(Value::as_str) == Some("user");
     if !outgoing.messages.iter().any(is_users) {
         return Err(Refusal::new(
             RefusalKind::Permanent,
             ErrorClass::InvalidRequest,
-            "an App Server stores messages of users only, and this request holds none",
+            "an App Server only stores messages with the role user, and this request has none",
         ));
     }
     let mut messages = with_otids(&outgoing.messages, outgoing.otid);
@@ -312,7 +324,7 @@ fn stored_messages(outgoing: &Outgoing) -> Result<Vec<Value>, Refusal> {
 fn unknown(class: ErrorClass, text: &str, run_id: Option<&str>) -> Answer {
     Answer::Unknown(Doubt {
         class,
-        text: format!("{text}; whether the prompt was kept is not known"),
+        text: format!("{text}; it is unknown whether the prompt was kept"),
         run_id: run_id.map(str::to_owned),
     })
 }

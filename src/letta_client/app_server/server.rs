@@ -1,5 +1,4 @@
-//! One App Server as everything here sees it: two connections and what is remembered of its
-//! conversations.
+//! One App Server: two connections, and what is remembered about its conversations.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -10,11 +9,11 @@ use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 use super::connection::{Connection, NoAnswer};
-use super::following::Sought;
+use super::following::PendingSearch;
 use super::link::Link;
 use super::outcome::refusal_to_start;
 use super::protocol::{Outcome, Scope};
-use super::upgrade::Gate;
+use super::upgrade::Connector;
 use super::wedge::Blocked;
 use crate::clock::Clock;
 use crate::error::Error;
@@ -25,27 +24,29 @@ use crate::letta_client::v1::classify::RequestFailure;
 use crate::letta_client::v1::http::{Http, credentials};
 use crate::models::{ErrorClass, Refusal, RefusalKind};
 
-/// Where a server says what it is, over plain HTTP.
+/// The path where a server says what it is, over plain HTTP.
 const INFO: &str = "/app-server-info";
 
-/// A server, and the ways to it.
+/// A server, and the connections to it.
 pub(super) struct Server {
     pub(super) http: Http,
-    /// Talks with agents. It follows their conversations, so it must live as long as their turns.
+    /// For sending prompts. It follows conversations, so it must stay open as long as their turns
+    /// last.
     pub(super) talking: Link,
-    /// Asks questions, whose answers may be too large. That ends a connection, but no turn.
+    /// For other requests, whose answers may be too large. That ends the connection, but no turn.
     asking: Link,
     pub(super) blocked: Blocked,
-    /// The conversations that we are sending to. They are locked by their own id, whoever's they are.
+    /// The conversations that we are sending to. The server locks them by their id alone, whichever
+    /// agent they belong to.
     sending: Mutex<HashSet<String>>,
-    /// The conversations in which a turn of ours may go on.
+    /// The conversations in which a turn of ours may be running.
     turning: Mutex<HashSet<Scope>>,
-    /// Prompts that are looked for, whose turns are listened to meanwhile.
-    pub(super) sought: Mutex<HashMap<Scope, Sought>>,
+    /// The searches for lost prompts, whose turns are followed meanwhile.
+    pub(super) searches: Mutex<HashMap<Scope, PendingSearch>>,
 }
 
 impl Server {
-    /// Prepares to speak to a server; nothing is sent yet.
+    /// Prepares the client; nothing is sent yet.
     pub(super) fn new(
         base_url: &str,
         key: Option<&SecretString>,
@@ -54,8 +55,8 @@ impl Server {
     ) -> Result<Self, Error> {
         let base = address::read(base_url)?;
         let link = || {
-            let gate = Gate::new(base.clone(), credentials(key)?, clock.clone())?;
-            Ok::<_, Error>(Link::new(gate, clock.clone()))
+            let connector = Connector::new(base.clone(), credentials(key)?, clock.clone())?;
+            Ok::<_, Error>(Link::new(connector, clock.clone()))
         };
         Ok(Server {
             talking: link()?,
@@ -64,11 +65,11 @@ impl Server {
             blocked: Blocked::default(),
             sending: Mutex::default(),
             turning: Mutex::default(),
-            sought: Mutex::default(),
+            searches: Mutex::default(),
         })
     }
 
-    /// Asks whether the server is well and takes our token.
+    /// Checks that the server is healthy and accepts our token.
     pub(super) async fn check(&self) -> Result<ServerInfo, Refusal> {
         let reply = self.http.get(INFO, &[]).await;
         let reply = reply.map_err(RequestFailure::into_refusal)?;
@@ -77,10 +78,10 @@ impl Server {
             let class = ErrorClass::WrongServer;
             return Err(Refusal::new(RefusalKind::TargetTrouble, class, text));
         }
-        // It may say that it is well and open no WebSocket, or answer nothing there.
+        // A server may report that it is healthy and yet open no WebSocket, or not answer on it.
         let body = json!({"query": {"limit": 1}});
-        let asked = self.question("agent_list", body).await?;
-        asked.map_err(|no_answer| self.trouble(no_answer))?;
+        let answer = self.question("agent_list", body).await?;
+        answer.map_err(|no_answer| self.trouble(no_answer))?;
         let version = reply.body.get("letta_code_version").and_then(Value::as_str);
         Ok(ServerInfo {
             version: version.map(str::to_owned),
@@ -88,14 +89,14 @@ impl Server {
         })
     }
 
-    /// What time it is by the server's own clock, where it tells.
+    /// The time by the server's own clock, if it tells.
     pub(super) async fn date(&self) -> Result<Option<Timestamp>, Refusal> {
         let reply = self.http.get(INFO, &[]).await;
         Ok(reply.map_err(RequestFailure::into_refusal)?.date)
     }
 
-    /// Asks a question on the connection for questions, twice if the connection turns out to have
-    /// ended. The outer failure is that of connecting.
+    /// Makes a request on the connection for requests, twice if the connection turns out to have
+    /// ended. The outer error means that connecting failed.
     pub(super) async fn question(
         &self,
         kind: &str,
@@ -115,8 +116,8 @@ impl Server {
         Ok(answer)
     }
 
-    /// Begins to follow a conversation as its server does: inputs that a server which was killed left
-    /// unfinished go on with this, and with nothing else.
+    /// Starts a conversation on the server and follows it. This, and nothing else, makes a
+    /// restarted server continue with the inputs that it had not finished.
     pub(super) async fn start(&self, talking: &Connection, scope: &Scope) -> Result<(), Refusal> {
         let mut body = scope.to_json();
         body["client_info"] = json!({"name": "promptyoself"});
@@ -130,8 +131,9 @@ impl Server {
         }
     }
 
-    /// Gives a connection up that brought no answer while its server answers otherwise. One to a
-    /// server that stands still is kept: to close it would cancel the turns that it follows.
+    /// Closes a connection on which an answer did not arrive, if the server answers elsewhere. A
+    /// connection to a frozen server is kept, because closing it would cancel the turns that it
+    /// follows.
     pub(super) async fn judge(&self, talking: &Connection, no_answer: &NoAnswer) {
         if !matches!(no_answer, NoAnswer::Unknown(ErrorClass::Timeout, _)) {
             return;
@@ -142,32 +144,32 @@ impl Server {
         }
     }
 
-    /// What it means for a question that it has no answer.
+    /// What it means if a request gets no answer.
     pub(super) fn trouble(&self, no_answer: NoAnswer) -> Refusal {
         let (class, text) = no_answer.into_parts();
         let text = format!("{}: {text}", self.http.address());
         Refusal::new(RefusalKind::TargetTrouble, class, text)
     }
 
-    /// Takes a conversation for one prompt; `None` while another one has it.
-    pub(super) fn take_conversation(&self, scope: &Scope) -> Option<Taken<'_>> {
+    /// Reserves a conversation for one prompt; `None` while another has it.
+    pub(super) fn reserve_conversation(&self, scope: &Scope) -> Option<ReservedConversation<'_>> {
         let id = scope.conversation_id.clone();
         let is_free = locked(&self.sending).insert(id.clone());
-        is_free.then(|| Taken { server: self, id })
+        is_free.then(|| ReservedConversation { server: self, id })
     }
 
-    /// Notes that a turn of ours may go on in a conversation.
+    /// Records that a turn of ours may be running in a conversation.
     pub(super) fn note_turn(&self, scope: &Scope) {
         locked(&self.turning).insert(scope.clone());
     }
 
-    /// Notes that none does any more.
+    /// Records that no turn of ours is running any more.
     pub(super) fn forget_turn(&self, scope: &Scope) {
         locked(&self.turning).remove(scope);
     }
 
-    /// Ends the turns of ours that still go on: if their last follower just left, the server would
-    /// never give their conversations back.
+    /// Ends our turns that are still running: if their last follower simply disconnected, the
+    /// server would never release their conversations.
     pub(super) async fn leave(&self) {
         let turning: Vec<Scope> = locked(&self.turning).drain().collect();
         if turning.is_empty() {
@@ -186,7 +188,7 @@ impl Server {
             .is_none()
         {
             tracing::warn!(
-                "{} did not say in time that it ended {} turns; it may take nothing in their \
+                "{} did not confirm in time that it ended {} turns; it may refuse prompts in their \
                  conversations until it is restarted",
                 self.http.address(),
                 turning.len()
@@ -195,13 +197,13 @@ impl Server {
     }
 }
 
-/// A conversation that one prompt has taken. It is free again when this is dropped.
-pub(super) struct Taken<'a> {
+/// A conversation that is reserved for one prompt, until this is dropped.
+pub(super) struct ReservedConversation<'a> {
     server: &'a Server,
     id: String,
 }
 
-impl Drop for Taken<'_> {
+impl Drop for ReservedConversation<'_> {
     fn drop(&mut self) {
         locked(&self.server.sending).remove(&self.id);
     }

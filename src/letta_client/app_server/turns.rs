@@ -1,60 +1,61 @@
-//! What is heard of the turn of one prompt. Pure: events go in, and what they say of the prompt
-//! comes out.
+//! Follows the turn of one prompt. Pure: events go in, and what they say about the prompt comes
+//! out.
 //!
-//! The end of a turn names no message. It is matched by its run, which an update of the loop has
-//! said to be the prompt's; by an error just before it that names the prompt; and, where a turn was
-//! cancelled before it had a run, by the prompt being the one whose turn it was.
+//! The event for the end of a turn names no message. It is matched to the prompt by its run, if an
+//! update of the loop has said that the run is the prompt's; by an error just before it that names
+//! the prompt; and, if a turn was cancelled before it had a run, by the fact that the prompt was
+//! the one being run.
 
 use uuid::Uuid;
 
 use super::protocol::{Delta, Event, Finished};
 use crate::letta_client::v1::turn::beginning;
 
-/// How much is kept of what an agent says in one turn, in bytes.
+/// How much of what an agent says in one turn is kept, in bytes.
 const MOST_SAID: usize = 128 * 1024;
 
 /// The most runs of one turn that are remembered: one for each call of the model.
 const MOST_RUNS: usize = 1_000;
 
-/// Where a prompt stands.
+/// How far a prompt has got.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum Place {
-    /// Nothing was heard of it.
+enum Stage {
+    /// There was no event about it.
     #[default]
-    Unheard,
+    Unknown,
     /// It waits for its turn.
     Queued,
-    /// Its turn goes on.
+    /// Its turn is running.
     Running,
-    /// It was taken out of the queue, and its turn never came.
+    /// It was removed from the queue before its turn began.
     Removed,
 }
 
 /// How the turn of a prompt ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Ended {
-    /// The server's word for why.
+    /// The reason in the server's words.
     pub stop_reason: Option<String>,
     /// The last run, if there was any.
     pub run_id: Option<String>,
     /// What went wrong.
     pub error: Option<String>,
-    /// Whether a run of the prompt's own was heard of, which begins only once the prompt is stored.
+    /// Whether the prompt had a run of its own, which begins only once the prompt is stored.
     pub had_run: bool,
 }
 
-/// What is heard of the turn of one prompt.
+/// What is known about the turn of one prompt.
 #[derive(Debug, Default)]
 pub(super) struct TurnWatch {
     /// The ids under which the prompt may have been sent.
     ids: Vec<String>,
-    place: Place,
+    stage: Stage,
     runs: Vec<String>,
-    /// Whether the error that ends a turn has named the prompt.
+    /// Whether the error that ends a turn named the prompt.
     failed: bool,
     ended: Option<Ended>,
     tokens: Option<i64>,
-    /// What the agent said: the id of each message and its text.
+    /// What the agent said: the id and the text of each message.
     said: Vec<(String, String)>,
     said_bytes: usize,
     idle: bool,
@@ -62,13 +63,13 @@ pub(super) struct TurnWatch {
     loop_asks: bool,
     device_asks: bool,
     others_wait: bool,
-    /// Whether the next turn that begins is the prompt's, unless something else is heard of it. A
-    /// prompt that the server knows already is accepted too, and no turn follows.
+    /// Whether the next turn that begins is the prompt's, unless an event says otherwise. A prompt
+    /// that the server already knows is accepted too, and no turn follows.
     expected: bool,
 }
 
 impl TurnWatch {
-    /// A watch for a prompt that was sent under one of these ids, or is going to be.
+    /// Watches for a prompt that was or will be sent under one of these ids.
     pub(super) fn of(otids: &[Uuid]) -> Self {
         TurnWatch {
             ids: otids.iter().map(Uuid::to_string).collect(),
@@ -77,13 +78,13 @@ impl TurnWatch {
         }
     }
 
-    /// Takes what was heard.
+    /// Processes an event.
     pub(super) fn take(&mut self, event: Event) {
         match event {
             Event::Loop { idle, asks, runs } => {
                 (self.idle, self.loop_asks) = (idle, asks);
-                if !idle && self.expected && self.place == Place::Unheard {
-                    self.place = Place::Running;
+                if !idle && self.expected && self.stage == Stage::Unknown {
+                    self.stage = Stage::Running;
                 }
                 for (run, ids) in runs {
                     if self.names_us(&ids)
@@ -91,7 +92,7 @@ impl TurnWatch {
                         && self.runs.len() < MOST_RUNS
                     {
                         self.runs.push(run);
-                        self.place = Place::Running;
+                        self.stage = Stage::Running;
                     }
                 }
             }
@@ -101,13 +102,13 @@ impl TurnWatch {
             Event::Queue { waiting, left } => {
                 for (id, begins) in left.into_iter().filter(|(id, _)| self.ids.contains(id)) {
                     tracing::trace!(id, begins, "a prompt left the queue");
-                    self.place = match begins {
-                        true => Place::Running,
-                        false => Place::Removed,
+                    self.stage = match begins {
+                        true => Stage::Running,
+                        false => Stage::Removed,
                     };
                 }
                 if self.names_us(&waiting) {
-                    self.place = Place::Queued;
+                    self.stage = Stage::Queued;
                 }
                 self.others_wait = waiting.iter().any(|id| !self.ids.contains(id));
             }
@@ -119,7 +120,7 @@ impl TurnWatch {
     fn take_delta(&mut self, delta: Delta) {
         if delta.message_type == "loop_error" {
             let ids = delta.client_message_ids.unwrap_or_default();
-            // An error that is retried is none.
+            // An error that is retried doesn't count.
             self.failed = self.names_us(&ids) && delta.is_terminal != Some(false);
             return;
         }
@@ -139,11 +140,11 @@ impl TurnWatch {
         }
     }
 
-    /// Takes the end of a turn, if it is that of the prompt.
+    /// Records the end of a turn, if it is the prompt's.
     fn finish(&mut self, finished: Finished) {
         let is_ours = match &finished.run_id {
             Some(run) => self.runs.contains(run),
-            None => self.failed || self.place == Place::Running && finished.error.is_none(),
+            None => self.failed || self.stage == Stage::Running && finished.error.is_none(),
         };
         self.failed = false;
         if is_ours && self.ended.is_none() {
@@ -156,7 +157,7 @@ impl TurnWatch {
         }
     }
 
-    /// Adds what the agent said. Pieces of one message come under one id.
+    /// Adds what the agent said. Pieces of one message have the same id.
     fn say(&mut self, id: String, text: &str) {
         let text = beginning(text, MOST_SAID.saturating_sub(self.said_bytes));
         if text.is_empty() {
@@ -176,7 +177,8 @@ impl TurnWatch {
         ids.iter().any(|id| self.ids.contains(id))
     }
 
-    /// Expects the prompt's turn from now on: the server has taken it, and no other turn went on.
+    /// Expects the prompt's turn from now on: the server has accepted it, and no other turn was
+    /// running.
     pub(super) fn expect(&mut self) {
         self.expected = true;
     }
@@ -186,25 +188,25 @@ impl TurnWatch {
         self.ended.as_ref()
     }
 
-    /// Whether the prompt was taken out of the queue by somebody.
+    /// Whether somebody removed the prompt from the queue.
     pub(super) fn is_removed(&self) -> bool {
-        self.place == Place::Removed
+        self.stage == Stage::Removed
     }
 
-    /// Whether anything was heard of the prompt.
+    /// Whether there was any event about the prompt.
     pub(super) fn is_heard_of(&self) -> bool {
-        self.place != Place::Unheard || self.ended.is_some()
+        self.stage != Stage::Unknown || self.ended.is_some()
     }
 
-    /// Whether the prompt has left the queue for a turn that has no run yet. For a moment then the
-    /// conversation may seem to be in no turn.
+    /// Whether the prompt has left the queue for a turn that has no run yet. For a moment the
+    /// conversation may then seem to be in no turn.
     pub(super) fn is_about_to_run(&self) -> bool {
         self.is_heard_of() && self.runs.is_empty()
     }
 
     /// Whether the conversation is in a turn, or inputs wait for one.
     pub(super) fn is_busy(&self) -> bool {
-        !self.idle || self.processing || self.others_wait || self.place == Place::Queued
+        !self.idle || self.processing || self.others_wait || self.stage == Stage::Queued
     }
 
     /// Whether the turn waits for a person to approve a tool call.
@@ -217,12 +219,12 @@ impl TurnWatch {
         self.runs.last().map(String::as_str)
     }
 
-    /// Tokens that the turn used, as far as it was heard.
+    /// The tokens that the turn used, as far as is known.
     pub(super) fn tokens(&self) -> Option<i64> {
         self.tokens
     }
 
-    /// What the agent said, as far as it was heard.
+    /// What the agent said, as far as is known.
     pub(super) fn reply(&self) -> Option<String> {
         let said: Vec<&str> = self.said.iter().map(|(_, text)| text.as_str()).collect();
         (!said.is_empty()).then(|| said.join("\n"))

@@ -1,5 +1,5 @@
-//! The WebSocket to an App Server. It is opened by our own HTTP client, so that its rules hold: no
-//! redirects, our trust over TLS, and a connection within its limit.
+//! Opens the WebSocket to an App Server with our own HTTP client, so that its rules apply: no
+//! redirects, our TLS trust, and a time limit for connecting.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -20,25 +20,25 @@ use crate::models::{ErrorClass, Refusal, RefusalKind};
 /// An open WebSocket.
 pub(super) type Socket = WebSocketStream<Upgraded>;
 
-/// The way to a server's WebSocket.
-pub(super) struct Gate {
+/// Opens WebSockets to one server.
+pub(super) struct Connector {
     client: Client,
     base: Url,
     clock: Clock,
 }
 
-impl Gate {
-    /// Prepares to connect; nothing is sent yet.
+impl Connector {
+    /// Prepares the client; nothing is sent yet.
     pub(super) fn new(base: Url, credentials: HeaderMap, clock: Clock) -> Result<Self, Error> {
         let client = http::upgrading_builder(http::is_loopback(&base), &clock)
             .default_headers(credentials)
-            // A connection that was upgraded is never used again.
+            // A connection that was upgraded is never reused.
             .pool_max_idle_per_host(0)
             .build()
             .map_err(|e| {
                 Error::new(Code::Internal, "could not prepare the HTTP client").caused_by(e)
             })?;
-        Ok(Gate {
+        Ok(Connector {
             client,
             base,
             clock,
@@ -94,7 +94,8 @@ impl Gate {
         Ok(WebSocketStream::from_raw_socket(upgraded, Role::Client, Some(bounds)).await)
     }
 
-    /// What it means that no WebSocket was opened. Nothing of ours was read but the request for it.
+    /// What it means if no WebSocket was opened. The server has read nothing but the request for
+    /// it.
     fn not_opened(&self, response: &Response) -> Refusal {
         let status = response.status();
         let class = match status.as_u16() {

@@ -1,8 +1,8 @@
-//! Conversations that say they are in a turn although none goes on.
+//! Conversations that claim to be in a turn although none is running.
 //!
-//! If the last client that follows a conversation leaves during a call of the model, the server
-//! never gives the conversation back: every later prompt is refused until the server restarts. The
-//! lock is by the conversation's id alone, so for `default`, which every agent has, a turn of
+//! If the last client that follows a conversation disconnects while the model is being called, the
+//! server never releases the conversation: every later prompt is refused until the server restarts.
+//! The lock is by the conversation's id alone, so for `default`, which every agent has, a turn of
 //! another agent looks the same at first.
 
 use std::collections::HashMap;
@@ -13,19 +13,19 @@ use jiff::SignedDuration;
 use super::protocol::Scope;
 use crate::models::{ErrorClass, Refusal, RefusalKind};
 
-/// How long one run may keep `default` from everybody until it counts as one that never ends.
+/// How long one run may block `default` until it counts as one that never ends.
 const LONGEST_TURN: SignedDuration = SignedDuration::from_mins(30);
 
 /// The most conversations that are remembered.
 const MOST: usize = 10_000;
 
-/// Since when which run stands in the way, by conversation and by the clock that never jumps.
+/// Which run blocks each conversation, and since when by the clock that never jumps.
 #[derive(Default)]
 pub(super) struct Blocked(Mutex<HashMap<String, (String, SignedDuration)>>);
 
 impl Blocked {
-    /// What it means that a conversation which was not in a turn a moment ago refused a prompt with
-    /// these words.
+    /// What it means if a conversation that was in no turn a moment ago refuses a prompt with this
+    /// error.
     pub(super) fn refusal(&self, scope: &Scope, error: &str, uptime: SignedDuration) -> Refusal {
         let conversation = &scope.conversation_id;
         let since = self.note(conversation, error, uptime);
@@ -40,8 +40,8 @@ impl Blocked {
                 RefusalKind::NeedsHuman,
                 ErrorClass::Busy,
                 format!(
-                    "the App Server takes nothing in the conversation {conversation} until it is \
-                     restarted: a client has left it during a turn ({error})"
+                    "the App Server accepts nothing in conversation {conversation} until it is \
+                     restarted: a client disconnected from it during a turn ({error})"
                 ),
             ),
         };
@@ -51,7 +51,7 @@ impl Blocked {
         }
     }
 
-    /// Forgets a conversation that took a prompt.
+    /// Forgets a conversation that accepted a prompt.
     pub(super) fn clear(&self, scope: &Scope) {
         self.blocked().remove(&scope.conversation_id);
     }
@@ -64,7 +64,7 @@ impl Blocked {
         let entry = blocked
             .entry(conversation.to_owned())
             .or_insert_with(|| (error.to_owned(), uptime));
-        // The words name the run.
+        // The error names the run.
         if entry.0 != error {
             *entry = (error.to_owned(), uptime);
         }

@@ -4,8 +4,8 @@ use reqwest::Url;
 
 use crate::error::{Code, Error, shell};
 
-/// Reads a base URL as people write it. The address of a WebSocket stands for that of the HTTP which
-/// it begins with.
+/// Reads a base URL as people write it. The address of a WebSocket becomes the HTTP address that it
+/// starts from.
 pub(in crate::letta_client) fn read(text: &str) -> Result<Url, Error> {
     let bad = |what: &str| {
         Error::new(
@@ -41,7 +41,7 @@ pub(in crate::letta_client) fn read(text: &str) -> Result<Url, Error> {
     Ok(url)
 }
 
-/// The same address for HTTP, which the WebSocket begins with.
+/// The same address for HTTP, with which a WebSocket starts.
 fn as_http(url: &str) -> String {
     let url = url.trim();
     let swapped = match url.split_once("://") {

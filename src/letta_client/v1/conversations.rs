@@ -1,4 +1,4 @@
-//! The conversations of agents beside their default one.
+//! The conversations of agents besides their default one.
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -10,7 +10,7 @@ use crate::models::{AgentId, Conversation, ErrorClass, Refusal, RefusalKind};
 const PATH: &str = "/v1/conversations/";
 
 impl Http {
-    /// Makes a new conversation of an agent and returns its id.
+    /// Creates a conversation for an agent and returns its id.
     pub(super) async fn create_conversation(&self, agent: &AgentId) -> Result<String, Refusal> {
         let (of_agent, nothing) = ([("agent_id", agent.as_str())], json!({}));
         let made = self.change(Method::POST, PATH, &of_agent, Some(&nothing));
@@ -24,13 +24,13 @@ impl Http {
             _ => Err(Refusal::new(
                 RefusalKind::TargetTrouble,
                 ErrorClass::Garbled,
-                "Letta made a conversation but did not say which",
+                "Letta created a conversation but did not return its id",
             )),
         }
     }
 
-    /// Refuses a conversation that is not this agent's. Letta itself takes a prompt for any agent
-    /// in any conversation, and the agent of the conversation gets it.
+    /// Refuses a conversation that is not this agent's. Letta itself accepts a prompt for any agent
+    /// in any conversation, and gives it to the agent whose conversation it is.
     pub(super) async fn check_conversation(
         &self,
         agent: &AgentId,
@@ -42,7 +42,7 @@ impl Http {
             Err(RequestFailure::NoRoute(refusal)) if is_of_letta(&refusal) => {
                 return Err(RequestFailure::Refused(has_no_conversations()));
             }
-            // What Letta can't read as an id is no conversation.
+            // Letta refuses what can't be the id of a conversation.
             Err(RequestFailure::Refused(refusal))
                 if refusal.class == ErrorClass::InvalidRequest =>
             {

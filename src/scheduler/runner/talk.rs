@@ -1,4 +1,4 @@
-//! Requests to targets: each is a task of its own, and its end is an event.
+//! Requests to targets: each is a task of its own, and its completion is an event.
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -86,7 +86,7 @@ impl Runner<'_> {
                 text: "the search was stopped by an internal error".to_owned(),
             };
             let evidence = match target {
-                // Its conversation was to be made first, so nothing was sent yet.
+                // Its conversation had to be created first, so nothing was sent yet.
                 Ok(_) if lookup.recipient.conversation == Conversation::New => {
                     Evidence::Absent { failed: None }
                 }
@@ -122,7 +122,7 @@ impl Runner<'_> {
         targets.recipient(Some(&lane.target()), agent, conversation)
     }
 
-    /// The target with a name, or the refusal that it is not configured.
+    /// The target with this name, or a refusal because it is not configured.
     fn target(&self, name: &str) -> Result<Arc<dyn Letta>, Refusal> {
         let target = self.scheduler.targets.get(name).cloned();
         target.ok_or_else(|| {
@@ -132,8 +132,8 @@ impl Runner<'_> {
     }
 }
 
-/// Makes the conversation of a prompt that wants a new one, and notes it before anything is sent in
-/// it: whoever takes over looks for the prompt there.
+/// Creates the conversation of a prompt that wants a new one, and records it before anything is
+/// sent there, so that a scheduler that takes over knows where to look for the prompt.
 async fn make_conversation(
     db: &Db,
     target: &dyn Target,
@@ -157,9 +157,9 @@ async fn make_conversation(
     }
 }
 
-/// A prompt of which nothing was sent, for a reason of ours.
+/// A refusal because something on our side failed before anything was sent.
 fn not_sent(why: &str) -> Refusal {
-    let text = format!("its conversation could not be noted, so nothing was sent: {why}");
+    let text = format!("its conversation could not be recorded, so nothing was sent: {why}");
     Refusal::new(RefusalKind::Later, ErrorClass::Interrupted, text)
 }
 
