@@ -31,11 +31,12 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 
 use crate::clock::Clock;
 use crate::db::Db;
-use crate::error::{Code, Error, Result, call, fields, message, operation};
+use crate::error::{Code, Error, Result, call, field, fields, message, operation, quoted};
 use crate::letta_client::{Letta, Targets};
 use crate::limits;
 use crate::models::{
-    AgentId, Budget, By, Caller, Face, Lifecycle, PromptSchedule, RequestKey, UpgradeReport,
+    AgentId, Budget, By, Caller, Face, Lifecycle, PromptSchedule, RequestKey, TargetName,
+    UpgradeReport,
 };
 use crate::schedule::Zone;
 
@@ -180,6 +181,31 @@ impl Service {
             scope.is_none_or(|agent| s.agent_id.trim() == agent.as_str())
         };
         found.filter(is_ours).ok_or_else(|| not_found(id))
+    }
+
+    /// The target of a name, or the default one.
+    ///
+    /// # Errors
+    /// [`Code::TargetUnknown`] if the settings have none of this name.
+    fn target(&self, name: Option<&TargetName>) -> Result<&Arc<dyn Letta>> {
+        let Some(name) = name else {
+            return Ok(self.targets.default_target());
+        };
+        self.targets.get(name.as_str()).ok_or_else(|| {
+            let names: Vec<&str> = self.targets.names().map(TargetName::as_str).collect();
+            let only = (names.len() == 1).then(|| names.concat());
+            Error::new(
+                Code::TargetUnknown,
+                message![
+                    field("target"),
+                    " ",
+                    quoted(name.as_str()),
+                    " is not in the settings; there is: ",
+                    names.join(", ")
+                ],
+            )
+            .example_if(only.map(|only| fields([("target", only)])))
+        })
     }
 
     /// The agent to filter a list by: the caller's own, if the caller is an agent.

@@ -19,6 +19,8 @@ pub enum Code {
     AgentInvalid,
     /// Letta has no such agent.
     AgentUnknown,
+    /// There is no such target in the settings.
+    TargetUnknown,
     /// The id of a conversation has characters that no such id has.
     ConversationInvalid,
     /// The agent has no such conversation.
@@ -116,6 +118,7 @@ impl Code {
         Code::AgentMissing,
         Code::AgentInvalid,
         Code::AgentUnknown,
+        Code::TargetUnknown,
         Code::ConversationInvalid,
         Code::ConversationUnknown,
         Code::TimeInvalid,
@@ -170,6 +173,7 @@ impl Code {
             Code::AgentMissing => "agent_missing",
             Code::AgentInvalid => "agent_invalid",
             Code::AgentUnknown => "agent_unknown",
+            Code::TargetUnknown => "target_unknown",
             Code::ConversationInvalid => "conversation_invalid",
             Code::ConversationUnknown => "conversation_unknown",
             Code::TimeInvalid => "time_invalid",

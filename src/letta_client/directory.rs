@@ -37,6 +37,9 @@ pub struct Agent {
     pub id: String,
     /// Its name.
     pub name: Option<String>,
+    /// Its target, by its name in the settings.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target: Option<String>,
     /// When it was created, as the server gives it.
     pub created_at: Option<String>,
     /// When it was last changed, as the server gives it.

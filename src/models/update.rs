@@ -1,6 +1,8 @@
 //! An update of a schedule.
 
-use super::{AgentId, Conversation, PingUrl, Plan, Policy, PromptSchedule, ScheduleType};
+use super::{
+    AgentId, Conversation, PingUrl, Plan, Policy, PromptSchedule, ScheduleType, TargetName,
+};
 
 /// What to change in a schedule; `None` leaves a field as it is.
 #[derive(Clone, Debug, Default)]
@@ -15,6 +17,8 @@ pub struct ScheduleUpdate {
     pub plan: Option<Plan>,
     /// Another conversation of the agent.
     pub conversation: Option<Conversation>,
+    /// Another target, which knows the agent.
+    pub target: Option<TargetName>,
     /// The new parts of the policy.
     pub policy: Policy,
     /// The new dead-man service, or none.
@@ -34,6 +38,7 @@ impl ScheduleUpdate {
             && self.name.is_none()
             && self.plan.is_none()
             && self.conversation.is_none()
+            && self.target.is_none()
             && self.policy == Policy::default()
             && self.ping_url.is_none()
     }
@@ -44,6 +49,7 @@ impl ScheduleUpdate {
             ("agent_id", self.agent_id.is_some()),
             ("prompt", self.prompt_text.is_some()),
             ("name", self.name.is_some()),
+            ("target", self.target.is_some()),
             ("conversation", self.conversation.is_some()),
         ];
         let texts = texts.into_iter().filter(|(_, changes)| *changes);

@@ -237,6 +237,15 @@ pub const MAX_AGE: Field = Field {
     ..FIELD
 };
 
+pub const TARGET: Field = Field {
+    name: "target",
+    placeholder: "TARGET",
+    help: "The Letta server that has the agent, by its name in the settings",
+    details: "Default: the default target.",
+    examples: &["home"],
+    ..FIELD
+};
+
 pub const CONVERSATION: Field = Field {
     name: "conversation",
     aliases: &["conversation_id"],
@@ -454,7 +463,7 @@ pub const REPEATED: &[Parameter] = &[takes(&CATCH_UP), takes(&GRACE), takes(&PAU
 pub const DELIVERY: &[Parameter] = &[takes(&ENVELOPE), takes(&MAX_AGE)];
 
 /// Where the agent gets it.
-pub const RECIPIENT: &[Parameter] = &[takes(&CONVERSATION)];
+pub const RECIPIENT: &[Parameter] = &[takes(&TARGET), takes(&CONVERSATION)];
 
 #[cfg(test)]
 mod tests {

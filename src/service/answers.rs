@@ -231,6 +231,9 @@ pub struct Tested {
     /// Number of agents; `null` for an agent, or if they could not be counted.
     #[serde(default)]
     pub agent_count: Option<usize>,
+    /// The other targets of the settings.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub other_targets: Vec<TargetTested>,
     /// The database; `null` for an agent.
     pub database: Option<String>,
     /// The running schedulers.
@@ -245,6 +248,19 @@ pub struct Tested {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub warning: Option<String>,
+}
+
+/// A target beside the default one, and whether it answers.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct TargetTested {
+    /// Its name in the settings.
+    pub target: String,
+    /// Its address.
+    pub letta_url: String,
+    /// Its version, if it tells.
+    pub letta_version: Option<String>,
+    /// Why it doesn't answer; `null` if it does.
+    pub error: Option<String>,
 }
 
 /// A running scheduler.

@@ -132,11 +132,12 @@ impl Service {
             self.check_runs(&AgentId::parse(&schedule.agent_id)?)
                 .await?;
         }
-        let letta = self.letta.clone();
+        let targets = self.targets.clone();
         let lane_of = move |s: &PromptSchedule| {
             let agent = AgentId::parse(&s.agent_id)?;
-            let recipient = letta.recipient(agent, s.conversation.clone());
-            Ok(letta.lane(&recipient, s.uid.unwrap_or_default()))
+            let conversation = s.conversation.as_ref();
+            let recipient = targets.recipient(s.target.as_ref(), &agent, conversation);
+            Ok(targets.lane(&recipient, s.uid.unwrap_or_default()))
         };
         let queued = (self.db)
             .queue_run(id, lane_of, self.request.as_deref(), self.now())

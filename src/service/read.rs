@@ -239,8 +239,9 @@ impl Service {
             return Some(format!("its prompt will be retried at {not_before}"));
         }
         let agent = AgentId::parse(&s.agent_id).ok()?;
-        let recipient = self.letta.recipient(agent, s.conversation.clone());
-        let lane = self.letta.lane(&recipient, s.uid.unwrap_or_default());
+        let conversation = s.conversation.as_ref();
+        let recipient = (self.targets).recipient(s.target.as_ref(), &agent, conversation);
+        let lane = self.targets.lane(&recipient, s.uid.unwrap_or_default());
         let busy = open
             .iter()
             .any(|o| o.lane == lane && o.state != State::Waiting);

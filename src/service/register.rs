@@ -8,9 +8,10 @@ use super::budget::{allowance, check_fires};
 use super::planning::{When, plan};
 use super::views::show_local;
 use crate::error::{Code, Error, Result, call, field, fields, message, quoted};
-use crate::letta_client::RefusalKind;
+use crate::letta_client::{Letta, RefusalKind};
 use crate::models::{
     AgentId, CatchUp, Conversation, NewSchedule, Payload, PingUrl, Policy, PromptSchedule,
+    TargetName,
 };
 use crate::schedule::{Timetable, Zone, parse_time, remaining, timetable_of};
 
@@ -34,6 +35,8 @@ pub struct Registration {
     pub when: When,
     /// A name unique among the agent's live schedules.
     pub name: Option<String>,
+    /// The target that knows the agent; `None` for the default one.
+    pub target: Option<TargetName>,
     /// The conversation of the agent; `None` for the usual one of the target.
     pub conversation: Option<Conversation>,
     /// Its policy.
@@ -120,6 +123,7 @@ impl Service {
             None => self.zone.clone(),
         };
         let agent = self.agent_or_default(asked.agent_id.as_ref())?;
+        let target = self.target(asked.target.as_ref())?;
         if asked.ping_url.is_some() {
             self.refuse_agents(PINGS)?;
         }
@@ -140,11 +144,16 @@ impl Service {
         }
         check_policy(&asked.policy)?;
         check_fires(&self.budget, &self.caller, &plan, &timetable)?;
-        self.check_agent(&agent, asked.conversation.as_ref(), asked.skip_validation)
-            .await?;
+        self.check_agent(
+            &**target,
+            &agent,
+            asked.conversation.as_ref(),
+            asked.skip_validation,
+        )
+        .await?;
         let new = NewSchedule {
             agent_id: agent.clone(),
-            target: None,
+            target: Some(target.name()),
             conversation: asked.conversation.clone(),
             prompt_text: asked.prompt_text(),
             payload: asked.payload.clone(),
@@ -204,6 +213,7 @@ impl Service {
     /// [`Code::AgentUnknown`], and those of Letta.
     pub(super) async fn check_agent(
         &self,
+        target: &dyn Letta,
         agent: &AgentId,
         conversation: Option<&Conversation>,
         skip: bool,
@@ -214,11 +224,11 @@ impl Service {
         let (found, what) = match conversation {
             // Whose it is, its server says.
             Some(Conversation::Id(id)) => (
-                self.letta.check_conversation(agent, id).await,
+                target.check_conversation(agent, id).await,
                 format!("conversation {id} of agent {agent}"),
             ),
             _ => (
-                self.letta.get_agent(agent).await.map(drop),
+                target.get_agent(agent).await.map(drop),
                 format!("agent {agent}"),
             ),
         };
@@ -229,7 +239,7 @@ impl Service {
         if skip && down {
             return Ok(());
         }
-        let doing = format!("find {what} on {}", self.letta.address());
+        let doing = format!("find {what} on {}", target.address());
         let error = refusal.into_error(&doing);
         Err(if down {
             error.hint(message![
@@ -262,6 +272,7 @@ fn asked_again(
         && is_meant(&when.end_at, existing.end_at, zone, now)
         && existing.max_repetitions == when.max_repetitions
         && existing.is_delivered_by(&existing.policy.changed_by(&asked.policy))
+        && (asked.target.is_none() || existing.target.is_none() || existing.target == asked.target)
         && (asked.conversation.is_none() || existing.conversation == asked.conversation)
         && (asked.ping_url.is_none() || existing.ping_url == asked.ping_url);
     let left = remaining(existing).and_then(|n| i64::try_from(n).ok());

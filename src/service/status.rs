@@ -4,7 +4,9 @@ use std::collections::HashSet;
 use std::path::PathBuf;
 
 use super::Service;
-use super::answers::{Overview, SchedulerView, Success, Tested};
+use futures_util::future::join_all;
+
+use super::answers::{Overview, SchedulerView, Success, TargetTested, Tested};
 use crate::clock::ClockDoubt;
 use crate::error::Result;
 use crate::letta_client::ServerInfo;
@@ -139,7 +141,18 @@ impl Service {
             true => self.letta.list_agents().await.ok().map(|a| a.len()),
             false => None,
         };
+        let others = self.targets.all().filter(|t| t.name() != self.letta.name());
+        let asked = others.map(|target| async {
+            let answer = target.check().await;
+            TargetTested {
+                target: target.name().to_string(),
+                letta_url: target.address(),
+                error: answer.as_ref().err().map(|refusal| refusal.text.clone()),
+                letta_version: answer.ok().and_then(|server| server.version),
+            }
+        });
         Ok(Tested {
+            other_targets: join_all(asked).await,
             status: Success::Success,
             message: "Connection to Letta server successful".to_owned(),
             letta_url: self.letta.address(),

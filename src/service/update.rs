@@ -11,7 +11,7 @@ use super::{Service, not_found, not_live};
 use crate::error::{Code, Error, Result, call, fields};
 use crate::models::{
     AgentId, Conversation, Lifecycle, PingUrl, Plan, Policy, PromptSchedule, ScheduleType,
-    ScheduleUpdate,
+    ScheduleUpdate, TargetName,
 };
 use crate::schedule::{Timetable, Zone, parse_time, remaining, timetable_of};
 
@@ -36,6 +36,8 @@ pub struct Changes {
     pub name: Option<String>,
     /// Another conversation of the agent.
     pub conversation: Option<Conversation>,
+    /// Another target, which knows the agent.
+    pub target: Option<TargetName>,
     /// The new parts of the policy.
     pub policy: Policy,
     /// The new dead-man service, or none; only the operator may set one.
@@ -55,6 +57,7 @@ impl Changes {
             && self.max_repetitions.is_none()
             && self.name.is_none()
             && self.conversation.is_none()
+            && self.target.is_none()
             && self.policy == Policy::default()
             && self.ping_url.is_none()
     }
@@ -134,7 +137,10 @@ impl Service {
         let conversation = changes.conversation.as_ref();
         let other_conversation =
             conversation.is_some() && conversation != seen.conversation.as_ref();
-        if other_agent.is_some() || other_conversation {
+        let wanted = changes.target.as_ref().or(seen.target.as_ref());
+        let other_target = changes.target.is_some() && wanted != seen.target.as_ref();
+        if other_agent.is_some() || other_conversation || other_target {
+            let target = self.target(wanted)?;
             // Before the database is locked. The rest is decided by its state then.
             self.decide_update(&seen, changes, self.now())?;
             let agent = match other_agent {
@@ -142,7 +148,7 @@ impl Service {
                 None => AgentId::parse(&seen.agent_id)?,
             };
             let conversation = conversation.or(seen.conversation.as_ref());
-            self.check_agent(&agent, conversation, changes.skip_validation)
+            self.check_agent(&**target, &agent, conversation, changes.skip_validation)
                 .await?;
         }
         let now = self.now();
@@ -202,6 +208,7 @@ impl Service {
             prompt_text: (changes.prompt.clone())
                 .filter(|new| schedule.payload.is_some() || *new != schedule.prompt_text),
             name: (changes.name.clone()).filter(|new| Some(new) != schedule.name.as_ref()),
+            target: (changes.target.clone()).filter(|new| Some(new) != schedule.target.as_ref()),
             conversation: (changes.conversation.clone())
                 .filter(|new| Some(new) != schedule.conversation.as_ref()),
             plan,

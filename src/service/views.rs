@@ -67,6 +67,9 @@ pub struct ScheduleView {
     pub max_repetitions: Option<i64>,
     /// How many of them have been used.
     pub repetition_count: i64,
+    /// The target that knows the agent; where it is missing, the default one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target: Option<String>,
     /// The conversation of the agent; where it is missing, the usual one of the agent's server.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub conversation: Option<String>,
@@ -148,6 +151,7 @@ impl ScheduleView {
             end_at: s.end_at,
             max_repetitions: s.max_repetitions,
             repetition_count: s.repetitions,
+            target: s.target.map(|t| t.to_string()),
             conversation: s.conversation.map(|c| c.to_string()),
             policy: PolicyView {
                 envelope,

@@ -335,6 +335,7 @@ async fn an_agent_is_told_of_its_own_schedules_and_of_no_others() {
     let moved = Changes {
         agent_id: Some(AgentId::parse("agent-a").unwrap()),
         conversation: None,
+        target: None,
         skip_validation: true,
         ..Changes::default()
     };

@@ -288,6 +288,7 @@ impl Letta for FakeTarget {
 
     async fn get_agent(&self, agent: &AgentId) -> Result<Agent, Refusal> {
         self.check().await.map(|_| Agent {
+            target: None,
             id: agent.to_string(),
             name: None,
             created_at: None,

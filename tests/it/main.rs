@@ -59,6 +59,7 @@ mod simulation;
 mod smcp;
 mod statements;
 mod store;
+mod targets;
 mod time_rules;
 mod tls;
 mod upgrades;

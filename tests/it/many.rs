@@ -43,6 +43,7 @@ async fn fill(database: &std::path::Path) {
             policy: Policy::default(),
             ping_url: None,
             conversation: None,
+            target: None,
             skip_validation: true,
         };
         service.register(&asked).await.unwrap();

@@ -144,6 +144,7 @@ fn same_parts(asked: &Registration, value: &str) -> Vec<Changes> {
         policy: asked.policy,
         ping_url: Some(asked.ping_url.clone()),
         conversation: None,
+        target: None,
         skip_validation: false,
     });
     parts

@@ -134,6 +134,7 @@ impl<T: Letta + 'static> World<T> {
             policy: Policy::default(),
             ping_url: None,
             conversation: None,
+            target: None,
             skip_validation: false,
         }
     }

@@ -11,6 +11,7 @@ pub fn schedule_details(value: &Value) -> String {
         ("id", "id"),
         ("name", "name"),
         ("agent_id", "agent"),
+        ("target", "target"),
         ("conversation", "in"),
         ("describes", "runs"),
         ("schedule_type", "type"),

@@ -101,6 +101,7 @@ async fn a_call_that_delivers_answers_within_its_time_however_long_a_turn_is() {
         policy: Policy::default(),
         ping_url: None,
         conversation: None,
+        target: None,
         skip_validation: true,
     };
     service.register(&asked).await.unwrap();

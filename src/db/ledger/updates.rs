@@ -89,6 +89,9 @@ fn write_update(
     }
     let (agent, prompt) = (update.agent_id.as_ref(), update.prompt_text.as_deref());
     updates::write_texts(tx, id, agent, prompt, update.name.as_deref())?;
+    if let Some(target) = &update.target {
+        updates::write_target(tx, id, target)?;
+    }
     if let Some(conversation) = &update.conversation {
         updates::write_conversation(tx, id, conversation)?;
     }

@@ -3,7 +3,7 @@
 use super::rows::{self, policy_assignments};
 use super::schedules::change_schedule;
 use crate::db::sql::{self, Tx, statement};
-use crate::models::{AgentId, Conversation, PingUrl, Policy};
+use crate::models::{AgentId, Conversation, PingUrl, Policy, TargetName};
 
 /// Writes a new agent, prompt or name; `None` keeps the old one. A new prompt replaces a stored
 /// request.
@@ -24,6 +24,15 @@ pub(in crate::db) fn write_texts(
     .bind(prompt)
     .bind(name)
     .execute(tx)?;
+    Ok(())
+}
+
+/// Writes by which target a schedule is delivered.
+pub(in crate::db) fn write_target(tx: &Tx<'_>, id: i64, target: &TargetName) -> sql::Result<()> {
+    statement!(change_schedule!("target = $2", " WHERE id = $1"))
+        .bind(id)
+        .bind(target.as_str())
+        .execute(tx)?;
     Ok(())
 }
 

@@ -123,6 +123,7 @@ fn agent(body: AgentBody) -> Agent {
     let cut = |text: String| beginning(&text, LONGEST_TEXT).to_owned();
     Agent {
         id: cut(body.id),
+        target: None,
         name: body.name.map(cut),
         created_at: body.created_at.map(cut),
         last_updated: body.updated_at.map(cut),

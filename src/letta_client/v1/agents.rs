@@ -130,8 +130,17 @@ impl Http {
     /// Whether the server is a Letta Code App Server.
     pub(super) async fn is_app_server(&self) -> bool {
         match self.get("/app-server-info", &[]).await {
-            Ok(_) => true,
-            Err(RequestFailure::Refused(refusal)) => refusal.class == ErrorClass::Unauthorized,
+            Ok(reply) => {
+                let kind = reply.body.get("type").and_then(Value::as_str);
+                kind == Some("app_server_info_response")
+            }
+            // A V1 server that refuses our key says so of this route, too, in other words.
+            Err(RequestFailure::Refused(refusal)) => {
+                refusal.class == ErrorClass::Unauthorized
+                    && ["websocket bearer token", "authorization header"]
+                        .iter()
+                        .any(|words| refusal.text.contains(words))
+            }
             Err(_) => false,
         }
     }
@@ -156,6 +165,7 @@ fn read_agent(agent: &Value) -> Option<Agent> {
     };
     Some(Agent {
         id: text("id")?,
+        target: None,
         name: text("name"),
         created_at: text("created_at"),
         last_updated: text("updated_at").or_else(|| text("last_updated")),

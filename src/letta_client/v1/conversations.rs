@@ -15,7 +15,7 @@ impl Http {
         let (of_agent, nothing) = ([("agent_id", agent.as_str())], json!({}));
         let made = self.change(Method::POST, PATH, &of_agent, Some(&nothing));
         let made = made.await.map_err(|failure| match failure {
-            RequestFailure::NoRoute(_) => has_no_conversations(),
+            RequestFailure::NoRoute(refusal) if is_of_letta(&refusal) => has_no_conversations(),
             failure => failure.into_refusal(),
         })?;
         let id = made.get("id").and_then(Value::as_str).unwrap_or_default();
@@ -39,7 +39,7 @@ impl Http {
         let path = format!("/v1/conversations/{}", segment(conversation));
         let reply = match self.get(&path, &[]).await {
             Ok(reply) => reply,
-            Err(RequestFailure::NoRoute(_)) => {
+            Err(RequestFailure::NoRoute(refusal)) if is_of_letta(&refusal) => {
                 return Err(RequestFailure::Refused(has_no_conversations()));
             }
             // Letta refuses what can't be the id of a conversation.
@@ -65,8 +65,13 @@ fn unknown(agent: &AgentId, conversation: &str) -> RequestFailure {
     ))
 }
 
+/// Whether a 404 is Letta's own word for a route that it doesn't have.
+fn is_of_letta(refusal: &Refusal) -> bool {
+    refusal.text == "HTTP 404: Not Found"
+}
+
 /// A Letta server that is too old to have conversations.
-pub(super) fn has_no_conversations() -> Refusal {
+fn has_no_conversations() -> Refusal {
     Refusal::new(
         RefusalKind::Permanent,
         ErrorClass::ConversationUnknown,

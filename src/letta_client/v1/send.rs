@@ -6,7 +6,6 @@ use jiff::SignedDuration;
 use serde_json::{Value, json};
 
 use super::classify::RequestFailure;
-use super::conversations::has_no_conversations;
 use super::find::{HistorySearch, delivery_found};
 use super::http::{Http, segment};
 use super::otids::with_otids;
@@ -60,7 +59,11 @@ impl Sender<'_> {
         }
         let messages = with_otids(&outgoing.messages, outgoing.otid);
         let began = self.http.clock().moment().uptime;
-        let mut route = self.routes.best();
+        let named = matches!(conversation, Conversation::Id(_));
+        // Runs without a stream are only made in the default conversation.
+        let is_usable = |route: &SendRoute| !named || *route != SendRoute::Async;
+        let best = Some(self.routes.best()).filter(is_usable);
+        let mut route = best.unwrap_or_default();
         loop {
             let mut turn = TurnRecord::default();
             let tried = self
@@ -77,7 +80,10 @@ impl Sender<'_> {
                     return self.conclude(sent, turn).await;
                 }
                 Err(_) if turn.proves_delivery() => return Answer::Delivered(turn.delivery()),
-                Err(failure) => match (is_unsupported(route, &failure), route.next()) {
+                Err(failure) => match (
+                    is_unsupported(route, &failure),
+                    route.next().filter(is_usable),
+                ) {
                     (true, Some(next)) => route = next,
                     _ => return self.conclude_failure(sent, turn, failure).await,
                 },
@@ -142,7 +148,7 @@ impl Sender<'_> {
         turn: &mut TurnRecord,
         on_run: OnRun<'_>,
     ) -> Result<(), RequestFailure> {
-        let (path, mut body) = request(route, &outgoing.recipient, messages)?;
+        let (path, mut body) = request(route, &outgoing.recipient, messages);
         for (key, value) in &outgoing.options {
             body[key.as_str()] = value.clone();
         }
@@ -276,17 +282,13 @@ impl Sender<'_> {
 }
 
 /// The path and body that bring messages to a recipient by a route.
-fn request(
-    route: SendRoute,
-    recipient: &Recipient,
-    messages: &[Value],
-) -> Result<(String, Value), RequestFailure> {
+fn request(route: SendRoute, recipient: &Recipient, messages: &[Value]) -> (String, Value) {
     let agent = segment(recipient.agent.as_str());
     let named = match &recipient.conversation {
         Conversation::Default | Conversation::New => None,
         Conversation::Id(id) => Some(format!("/v1/conversations/{}/messages", segment(id))),
     };
-    Ok(match (route, named) {
+    match (route, named) {
         (SendRoute::Background, Some(path)) => (
             path,
             json!({ "messages": messages, "streaming": true, "background": true }),
@@ -300,21 +302,19 @@ fn request(
                 "background": true,
             }),
         ),
-        (SendRoute::Stream, Some(path)) => {
+        // The second is never taken for a conversation with a name.
+        (SendRoute::Stream | SendRoute::Async, Some(path)) => {
             (path, json!({ "messages": messages, "streaming": true }))
         }
         (SendRoute::Stream, None) => (
             format!("/v1/agents/{agent}/messages/stream"),
             json!({ "messages": messages }),
         ),
-        (SendRoute::Async, Some(_)) => {
-            return Err(RequestFailure::Refused(has_no_conversations()));
-        }
         (SendRoute::Async, None) => (
             format!("/v1/agents/{agent}/messages/async"),
             json!({ "messages": messages }),
         ),
-    })
+    }
 }
 
 /// A failure after which it is unknown whether the prompt was kept.

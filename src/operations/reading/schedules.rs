@@ -4,7 +4,7 @@ use super::ids::agent;
 use super::policy::{ping_url, policy};
 use super::when::{self, repetitions, wish_if_given};
 use crate::error::{Code, Error, Result, field, message};
-use crate::models::Conversation;
+use crate::models::{Conversation, TargetName};
 use crate::operations::Values;
 use crate::operations::field::Field;
 use crate::operations::fields::*;
@@ -26,6 +26,7 @@ pub fn registration(values: &Values) -> Result<Registration> {
         payload: None,
         when: when::when(values)?,
         name: kept(values, &NAME)?,
+        target: values.given(&TARGET).map(TargetName::new),
         conversation: conversation(values)?,
         policy: policy(values)?,
         ping_url: ping_url(values)?.flatten(),
@@ -48,6 +49,7 @@ pub fn changes(values: &Values) -> Result<Changes> {
         end_at: values.given(&END_AT),
         max_repetitions: repetitions(values)?,
         name: kept(values, &NAME)?,
+        target: values.given(&TARGET).map(TargetName::new),
         conversation: conversation(values)?,
         policy: policy(values)?,
         ping_url: ping_url(values)?,

@@ -72,6 +72,7 @@ pub(super) fn read(body: &Value, agent: &AgentId, now: Timestamp) -> Result<Regi
         policy: Policy::default(),
         ping_url: None,
         conversation: conversation(body)?,
+        target: None,
         skip_validation: false,
     })
 }

@@ -105,3 +105,19 @@ async fn a_server_that_does_not_answer_is_asked_again_later() {
             .0,
     );
 }
+
+/// A V1 server that refuses our key refuses every route, that of an App Server among them.
+#[tokio::test]
+async fn a_v1_server_that_refuses_the_key_is_not_taken_for_an_app_server() {
+    let fake = FakeLetta::start_with(crate::fake_letta::Options {
+        password: Some("another".into()),
+        ..Default::default()
+    })
+    .await;
+    let agent = fake.add_agent();
+    let letta = AnyLetta::new(settings(&fake.url(), None), None, Clock::system()).unwrap();
+    let refusal = letta.check().await.unwrap_err();
+    assert_eq!(refusal.class, ErrorClass::Unauthorized);
+    let lane = letta.lane(&recipient(&agent), Uuid::nil());
+    assert_eq!(lane.as_str(), format!("letta/{agent}"));
+}

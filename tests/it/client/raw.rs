@@ -205,6 +205,7 @@ pub fn well(asked: &Asked) -> Act {
             None => ok(json!([agent])),
         },
         ("GET", "/v1/agents/agent-a/messages") => ok(json!([])),
+        ("GET", "/app-server-info") => ok(json!({"type": "app_server_info_response"})),
         ("POST", path) if path.ends_with("/async") => ok(json!({"id": "run-1"})),
         ("POST", path) if path.contains("/messages") => stream(TURN.as_bytes()),
         ("GET", "/v1/runs/") => ok(json!([])),

@@ -173,6 +173,7 @@ impl Schedules {
             name: None,
             // Every other prompt is sent in a conversation of its own.
             conversation: (self.wishes.len() % 2 == 1).then_some(Conversation::New),
+            target: None,
             skip_validation: true,
             policy,
             ping_url: None,

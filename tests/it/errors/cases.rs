@@ -129,6 +129,10 @@ pub async fn case(code: Code, world: &World) -> Option<Case> {
             ])
             .says(id)
         }
+        Code::TargetUnknown => {
+            let flags = ["--every", "5m", "--target", "nowhere"];
+            register(world, &flags).says("\"nowhere\"")
+        }
         Code::ConversationInvalid => {
             let flags = ["--every", "5m", "--conversation", "a b"];
             register(world, &flags).says("\"a b\"")

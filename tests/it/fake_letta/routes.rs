@@ -39,7 +39,10 @@ pub fn router(inner: Arc<Inner>) -> Router {
         .merge(conversations::routes())
         .route("/v1/runs/", get(list_runs))
         .route("/v1/runs/{run}", get(get_run))
-        .route("/app-server-info", get(async || "{}"))
+        .route(
+            "/app-server-info",
+            get(async || json_answer(StatusCode::OK, &json!({"type": "app_server_info_response"}))),
+        )
         .fallback(async || detail(StatusCode::NOT_FOUND, "Not Found"))
         .layer(middleware::from_fn_with_state(inner.clone(), gate))
         .route("/__fake/script", post(set_script))

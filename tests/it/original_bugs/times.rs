@@ -66,6 +66,7 @@ impl Rig {
             policy: Policy::default(),
             ping_url: None,
             conversation: None,
+            target: None,
             skip_validation: false,
         };
         self.service.register(&asked).await.unwrap();

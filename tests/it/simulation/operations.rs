@@ -153,6 +153,7 @@ impl World {
             policy: self.policy(),
             ping_url: None,
             conversation: number.is_multiple_of(3).then_some(Conversation::New),
+            target: None,
             skip_validation: true,
         };
         self.note(format!(
@@ -173,6 +174,7 @@ impl World {
             max_repetitions: self.maybe(|w| w.rng.i64(1..30)),
             policy: self.maybe(Self::policy).unwrap_or_default(),
             conversation: None,
+            target: None,
             skip_validation: true,
             ..Changes::default()
         };

@@ -1,0 +1,173 @@
+//! Several Letta servers, each by its name in the settings.
+
+use std::process::Output;
+
+use promptyoself::models::AgentId;
+use serde_json::Value;
+
+use crate::fake_letta::FakeLetta;
+use crate::program::{Answer, World};
+
+/// A world with a settings file that names two servers beside the one of the environment.
+struct Scene {
+    world: World,
+    home: FakeLetta,
+    work: FakeLetta,
+    at_home: AgentId,
+    at_work: AgentId,
+}
+
+impl Scene {
+    async fn new() -> Scene {
+        let world = World::new().await;
+        let (home, work) = (FakeLetta::start().await, FakeLetta::start().await);
+        let at_home = home.add_agent_with_id("agent-at-home");
+        let at_work = work.add_agent_with_id("agent-at-work");
+        let scene = Scene {
+            world,
+            home,
+            work,
+            at_home,
+            at_work,
+        };
+        scene.write_settings("default_target = \"home\"\n", true);
+        scene
+    }
+
+    fn write_settings(&self, first: &str, with_work: bool) {
+        let mut text = format!(
+            "{first}[targets.home]\nurl = \"{}\"\ntoken = \"pw-test\"\n",
+            self.home.url()
+        );
+        if with_work {
+            text.push_str(&format!(
+                "[targets.work]\nurl = \"{}\"\ntoken = \"pw-test\"\n",
+                self.work.url()
+            ));
+        }
+        std::fs::write(self.world.dir().join("settings.toml"), text).unwrap();
+    }
+
+    fn run(&self, argv: &[&str]) -> Answer {
+        Answer::read(self.output(argv))
+    }
+
+    fn output(&self, argv: &[&str]) -> Output {
+        let mut command = self.world.command(argv);
+        command.arg("--config").arg("settings.toml");
+        command.env_remove("LETTA_BASE_URL");
+        command.env_remove("LETTA_API_KEY");
+        command.env_remove("LETTA_SERVER_PASSWORD");
+        command.current_dir(self.world.dir()).output().unwrap()
+    }
+
+    fn register(&self, agent: &AgentId, flags: &[&str]) -> Answer {
+        let mut argv = vec!["register", "--agent-id", agent.as_str(), "--prompt", "hi"];
+        argv.extend(["--every", "1h", "--start-at", "2090-01-01T00:00:00Z"]);
+        argv.extend(flags);
+        self.run(&argv)
+    }
+
+    fn run_now(&self, id: &Value) {
+        self.run(&["run", "--id", &id.to_string()]).succeeded();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_prompt_goes_to_the_server_of_its_schedule() {
+    let scene = Scene::new().await;
+    let usual = scene.register(&scene.at_home, &[]).succeeded();
+    let named = scene
+        .register(&scene.at_work, &["--target", "work"])
+        .succeeded();
+    scene.run_now(&usual["id"]);
+    scene.run_now(&named["id"]);
+    scene.run(&["execute"]).succeeded();
+    let agents = |fake: &FakeLetta| -> Vec<String> {
+        fake.received().into_iter().map(|r| r.agent).collect()
+    };
+    assert_eq!(agents(&scene.home), ["agent-at-home"]);
+    assert_eq!(agents(&scene.work), ["agent-at-work"]);
+    let shown = scene.run(&["show", "--id", &named["id"].to_string()]);
+    assert_eq!(shown.succeeded()["schedule"]["target"], "work");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_agent_is_looked_for_on_the_server_of_its_schedule_only() {
+    let scene = Scene::new().await;
+    let refused = scene.register(&scene.at_work, &[]);
+    assert_eq!(refused.code(), "agent_unknown");
+    let refused = scene.register(&scene.at_home, &["--target", "work"]);
+    assert_eq!(refused.code(), "agent_unknown");
+    let refused = scene.register(&scene.at_home, &["--target", "moon"]);
+    assert_eq!(refused.code(), "target_unknown");
+    assert!(refused.error().contains("home, work"), "{refused:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_is_down_keeps_no_other_from_its_prompts() {
+    let mut scene = Scene::new().await;
+    let usual = scene.register(&scene.at_home, &[]).succeeded();
+    let named = scene
+        .register(&scene.at_work, &["--target", "work"])
+        .succeeded();
+    scene.run_now(&usual["id"]);
+    scene.run_now(&named["id"]);
+    scene.home.stop();
+    scene.output(&["execute"]);
+    assert_eq!(scene.work.received().len(), 1);
+    scene.home.start_again().await;
+    scene.run(&["execute"]).succeeded();
+    assert_eq!(scene.home.received().len(), 1);
+    assert_eq!(scene.work.received().len(), 1);
+}
+
+/// Prompts wait for a server that was taken out of the settings, and no other gets them.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_is_gone_from_the_settings_is_waited_for() {
+    let scene = Scene::new().await;
+    let named = scene
+        .register(&scene.at_work, &["--target", "work"])
+        .succeeded();
+    scene.run_now(&named["id"]);
+    scene.write_settings("", false);
+    scene.output(&["execute"]);
+    assert!(scene.home.received().is_empty() && scene.work.received().is_empty());
+    let doctor = scene.output(&["doctor"]);
+    let told = String::from_utf8_lossy(&doctor.stdout).into_owned();
+    assert!(told.contains("work"), "{told}");
+    scene.write_settings("default_target = \"home\"\n", true);
+    scene.run(&["execute"]).succeeded();
+    assert_eq!(scene.work.received().len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn agents_and_test_tell_of_every_server() {
+    let scene = Scene::new().await;
+    let listed = scene.run(&["agents"]).succeeded();
+    let agents: Vec<(&str, &str)> = (listed["agents"].as_array().unwrap().iter())
+        .map(|a| (a["target"].as_str().unwrap(), a["id"].as_str().unwrap()))
+        .collect();
+    assert_eq!(
+        agents,
+        [("home", "agent-at-home"), ("work", "agent-at-work")]
+    );
+    let tested = scene.run(&["test"]).succeeded();
+    assert_eq!(tested["letta_url"], scene.home.url());
+    let other = &tested["other_targets"][0];
+    assert_eq!(other["target"], "work");
+    assert_eq!(other["error"], Value::Null);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn settings_say_which_of_several_servers_is_the_usual_one() {
+    let scene = Scene::new().await;
+    scene.write_settings("", true);
+    let refused = scene.run(&["list"]);
+    assert_eq!(refused.code(), "config_invalid");
+    assert!(refused.error().contains("home, work"), "{refused:?}");
+    scene.write_settings("default_target = \"moon\"\n", true);
+    let refused = scene.run(&["list"]);
+    assert_eq!(refused.code(), "config_invalid");
+    assert!(refused.error().contains("\"moon\""), "{refused:?}");
+}
