@@ -56,7 +56,7 @@ pub(super) const REMOTE_URL: &str = "PROMPTYOSELF_URL";
 /// The variable that holds our key for it.
 pub(super) const REMOTE_KEY: &str = "PROMPTYOSELF_KEY";
 
-/// Every setting of the file.
+/// Every setting of the file, except the servers in `[targets]`, which no variable can set.
 pub const SETTINGS: &[Setting] = &[
     setting("", "database", DATABASE),
     setting("", "timezone", &["PROMPTYOSELF_TIMEZONE"]),

@@ -203,11 +203,15 @@ fn no_key_of_the_file_is_missing_from_the_list_of_settings() {
             table => format!("[{table}]\nnonsense = 1\n"),
         };
         let error = file::parse(&PathBuf::from("f.toml"), &text).unwrap_err();
-        let told = error.chain();
-        let (_, expected) = told.split_once("expected").expect(&told);
+        let text = error.chain();
+        let (_, expected) = text.split_once("expected").expect(&text);
         let names: Vec<&str> = expected.split('`').skip(1).step_by(2).collect();
-        assert!(!names.is_empty(), "{told}");
+        assert!(!names.is_empty(), "{text}");
         for name in names {
+            // Servers are only described in the file, so no variable belongs to them.
+            if matches!((table, name), ("", "default_target" | "targets")) {
+                continue;
+            }
             let is_table = SETTINGS.iter().any(|s| table.is_empty() && s.table == name);
             let is_listed = SETTINGS.iter().any(|s| s.table == table && s.key == name);
             assert!(is_table || is_listed, "{name} in [{table}]");

@@ -189,11 +189,11 @@ mod tests {
             ("Agent agent-local-1 not found", ErrorClass::AgentUnknown),
             (
                 "Conversation local-conv-9 not found",
-                ErrorClass::InvalidRequest,
+                ErrorClass::ConversationUnknown,
             ),
             (
                 "Conversation local-conv-1 belongs to agent-local-1, not agent-local-2",
-                ErrorClass::InvalidRequest,
+                ErrorClass::ConversationUnknown,
             ),
         ] {
             let of_start = refusal_to_start(error);
