@@ -124,7 +124,7 @@ pub struct ClockRepair {
 impl ClockRepair {
     pub(crate) fn describe(&self, latest: Timestamp, now: Timestamp) -> String {
         format!(
-            "the clock showed {latest} when it was {now}: {} schedules were replanned ({}), and {} \
+            "it showed {latest} when it was {now}: {} schedules were replanned ({}), and {} \
              instants recorded as not sent will still run. Check schedules that were created or \
              changed in the meantime",
             self.schedules.len(),

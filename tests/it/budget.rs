@@ -184,7 +184,7 @@ async fn whoever_chooses_the_agent_has_a_total_whatever_name_it_chooses() {
     let refused = world.service.register(&wish(3)).await.unwrap_err();
     assert_eq!(refused.code(), Code::BudgetExceeded);
     assert!(
-        refused.to_string().contains("3 schedules in all"),
+        refused.to_string().contains("agents together have 3"),
         "{refused}"
     );
     // What the operator makes, or an agent that is known, counts for nothing here.
@@ -210,7 +210,7 @@ async fn whoever_chooses_the_agent_has_a_total_whatever_name_it_chooses() {
     world.service.register(&wish(9)).await.unwrap();
     let refused = world.service.register(&wish(10)).await.unwrap_err();
     assert!(
-        refused.to_string().contains("3 schedules in all"),
+        refused.to_string().contains("agents together have 3"),
         "{refused}"
     );
 }

@@ -64,8 +64,8 @@ async fn a_body_that_is_wrong_is_refused_with_the_place_that_is_wrong() {
 async fn a_query_or_a_path_that_is_wrong_is_refused() {
     let api = Api::new().await;
     for (query, part) in [
-        ("limit=0", "limit 0"),
-        ("limit=1001", "limit 1001"),
+        ("limit=0", "limit must be from 1 to 1000, not 0"),
+        ("limit=1001", "not 1001"),
         ("limit=x", "limit: "),
         ("limit=-1", "limit: "),
         ("offset=4294967296", "offset: "),

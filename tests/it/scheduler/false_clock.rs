@@ -486,7 +486,7 @@ async fn a_schedule_whose_first_instant_is_far_off_by_right_stays_as_it_is() {
     assert!(
         incidents[0]
             .text
-            .contains("2 schedules were planned anew (2, 3)"),
+            .contains("2 schedules were replanned (2, 3)"),
         "{incidents:?}"
     );
     running.stop().await;
