@@ -33,7 +33,7 @@ async fn an_agent_may_have_so_many_live_schedules_and_the_operator_any_number() 
     world.service.pause(second, None).await.unwrap();
     let refused = world.service.register(&asked).await.unwrap_err();
     assert_eq!(refused.code(), Code::BudgetExceeded);
-    assert!(refused.to_string().contains("has 2 schedules"), "{refused}");
+    assert!(refused.to_string().contains("has 2 active or paused"), "{refused}");
     operator.register(&asked).await.unwrap();
     for id in [first, second] {
         world.service.cancel(id).await.unwrap();
@@ -202,7 +202,7 @@ async fn whoever_chooses_the_agent_has_a_total_whatever_name_it_chooses() {
     assert!(
         refused
             .to_string()
-            .contains("registered 5 schedules in all"),
+            .contains("registered 5 schedules in the last"),
         "{refused}"
     );
     // A day later only those count that are still live.
