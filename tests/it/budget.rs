@@ -33,7 +33,10 @@ async fn an_agent_may_have_so_many_live_schedules_and_the_operator_any_number() 
     world.service.pause(second, None).await.unwrap();
     let refused = world.service.register(&asked).await.unwrap_err();
     assert_eq!(refused.code(), Code::BudgetExceeded);
-    assert!(refused.to_string().contains("has 2 active or paused"), "{refused}");
+    assert!(
+        refused.to_string().contains("has 2 active or paused"),
+        "{refused}"
+    );
     operator.register(&asked).await.unwrap();
     for id in [first, second] {
         world.service.cancel(id).await.unwrap();
