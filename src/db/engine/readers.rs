@@ -1,5 +1,6 @@
 //! Connections that only read, each with a thread of its own: no page makes a claim wait. They are
-//! opened when they are first needed, so that a short command pays for one at most.
+//! opened when they are first needed, so that a short command pays for one at most. Where others
+//! want the processor too, reading waits: it can take seconds, and a prompt is due now.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -86,6 +87,7 @@ impl Readers {
     }
 
     fn work(&self) {
+        yield_to_others();
         let mut connection = None;
         while let Some(job) = self.next() {
             match connection.take().map_or_else(|| (self.open)(), Ok) {
@@ -115,6 +117,19 @@ impl Readers {
     /// A panic elsewhere leaves it whole.
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// How much less urgent than the rest of the process a thread that reads is: where there are too
+/// few processors it gets a tenth of what the others get.
+#[cfg(target_os = "linux")]
+const NICE: i32 = 10;
+
+/// Lets other threads go before this one. Elsewhere than on Linux that is for whole processes only.
+fn yield_to_others() {
+    #[cfg(target_os = "linux")]
+    if let Err(e) = rustix::process::nice(NICE) {
+        tracing::debug!("reading is as urgent as the rest: {e}");
     }
 }
 
