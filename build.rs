@@ -1,4 +1,4 @@
-//! Tells the program which commit it is built from, where git knows.
+//! Tells the program which commit it is built from, if git knows.
 
 use std::path::Path;
 use std::process::Command;
@@ -12,8 +12,8 @@ fn main() {
     println!("cargo::rustc-env=PROMPTYOSELF_COMMIT={commit}");
 }
 
-/// The commit and its day, as `54494bc 2026-11-25`. `None` without git, and for sources that are in no
-/// repository of their own, as those from a registry.
+/// The commit and its date, as `54494bc 2026-11-25`. `None` without git, and for sources without a
+/// repository of their own, such as those from a registry.
 fn commit_of(folder: &Path) -> Option<String> {
     let top = git(folder, &["rev-parse", "--show-toplevel"])?;
     // Sources unpacked within another project's repository are not of its commits.
@@ -32,7 +32,7 @@ fn commit_of(folder: &Path) -> Option<String> {
     git(folder, &day)
 }
 
-/// What git answers; `None` if it does not.
+/// Git's answer; `None` if there is none.
 fn git(folder: &Path, args: &[&str]) -> Option<String> {
     let asked = Command::new("git")
         .args(args)

@@ -1,27 +1,26 @@
-//! What goes over the wire of `/api/v1`, in both directions: the server reads it, and a client of a
-//! server on another machine writes it.
+//! What the server of `/api/v1` and our client for it have in common: paths and header names.
 
 pub mod problem;
 
-/// Where the routes begin.
+/// The path that all routes begin with.
 pub const BASE: &str = "/api/v1";
 
-/// The header under which a request may come again.
+/// The header that makes repeating a request safe.
 pub const IDEMPOTENCY_KEY: &str = "idempotency-key";
 
-/// The header for our key where `Authorization` is somebody else's.
+/// The header for our key when `Authorization` is already used for something else.
 pub const KEY_HEADER: &str = "x-promptyoself-key";
 
-/// The header by which Letta tells which agent is calling.
+/// The header in which Letta names the calling agent.
 pub const AGENT_HEADER: &str = "x-agent-id";
 
-/// The header by which a face that an agent commands says so, when it holds the operator's key: the
-/// budget of agents then binds it.
+/// The header by which a face says that an agent commands it, although it holds the operator's key:
+/// the budget of agents then applies.
 pub const ON_BEHALF_HEADER: &str = "x-promptyoself-on-behalf";
 
-/// The header by which a client of ours asks for errors in the words of the command line, with the
-/// parts they are made of beside them.
+/// The header by which our own client asks for errors in the words of the command line, together
+/// with the parts they are made of.
 pub const WORDING_HEADER: &str = "x-promptyoself-wording";
 
-/// What that header says.
+/// The value of that header.
 pub const FLAGS: &str = "flags";

@@ -1,26 +1,26 @@
-//! The command line: what was asked, by whom, and the answer printed once.
+//! The command line: what was asked for, by whom, and the answer printed once.
 
 pub mod args;
-mod asked;
 mod bulk;
 mod commands;
 mod connect;
 mod context;
 pub mod definitions;
-mod describe;
+pub mod describe;
 pub mod input;
-mod keeping;
 mod keys;
+mod maintenance;
+mod operation_commands;
 pub mod output;
 mod plugin;
 mod plugin_guard;
 mod plugin_words;
 mod rows;
 mod running;
+mod selection;
 mod upload;
 mod usage;
 mod version;
-mod which;
 mod words;
 
 use std::ffi::OsString;
@@ -34,19 +34,20 @@ use crate::clock::Clock;
 use crate::config::{Environment, Flags, Settings};
 use crate::daemon::logging;
 use crate::error::{Code, Error, Result, shell};
+use crate::operations;
 pub use context::Context;
 
 use args::{Cli, PluginVerb, Verb};
-use asked::Asked;
+use operation_commands::Invocation;
 use output::{Output, Reply};
 use plugin_words::Form;
 
-/// Runs the program: `args` begins with its own name, as a process gets them.
+/// Runs the program: `args` begins with its own name, as a process receives them.
 pub fn run(args: impl IntoIterator<Item = OsString>, env: Result<Environment>) -> ExitCode {
     let mut args: Vec<OsString> = args.into_iter().collect();
     let in_plugin = env.as_ref().is_ok_and(|env| env.plugin().is_some());
     let definitions = help_command(in_plugin);
-    // Wrong usage must be reported in the right form too, so this can't wait for the parser.
+    // Usage errors must be reported in the right form too, so this can't wait for the parser.
     let is_said = args.iter().any(|arg| arg == "--json");
     let output = Output::new(is_said && words::has_flag(&args, &definitions, "json"));
     let env = match env {
@@ -63,40 +64,40 @@ pub fn run(args: impl IntoIterator<Item = OsString>, env: Result<Environment>) -
             false => error,
         })
     };
-    let (cli, asked) = match parse(&args, definitions) {
+    let (cli, invocation) = match parse(&args, definitions) {
         Ok(parsed) => parsed,
         Err(Stop::Answer(text)) => return output::write_out(&text, ExitCode::SUCCESS),
         Err(Stop::Wrong(error)) => return fail(error),
     };
-    if in_plugin && let Err(error) = plugin_guard::check(&cli, asked.as_ref()) {
+    if in_plugin && let Err(error) = plugin_guard::check(&cli, invocation.as_ref()) {
         return fail(error);
     }
     if cli.describe {
-        return output.print_json(&describe::describe());
+        return output.print_json(&describe::describe(operations::ALL));
     }
-    let Some(asked) = &asked else {
+    let Some(invocation) = &invocation else {
         let help = help_command(in_plugin).render_help().to_string();
         return output::write_out(&help, ExitCode::FAILURE);
     };
-    // What it prints is for its client, and nothing else may be among it.
-    if let Asked::Command(Verb::Mcp) = asked {
-        return match run_to_end(&cli, asked, &env) {
+    // Its output is for the MCP client, and nothing else may be mixed in.
+    if let Invocation::Command(Verb::Mcp) = invocation {
+        return match run_to_end(&cli, invocation, &env) {
             Ok(_) => ExitCode::SUCCESS,
             Err(error) => Output::for_people().print_error(&error),
         };
     }
-    match run_to_end(&cli, asked, &env) {
+    match run_to_end(&cli, invocation, &env) {
         Ok(reply) => output.print(&reply),
         Err(error) => fail(error),
     }
 }
 
-/// Carries a command out. One that is soon over has no use for more than one thread of the runtime,
-/// which take longer to start than it lasts.
-fn run_to_end(cli: &Cli, asked: &Asked, env: &Environment) -> Result<Reply> {
-    let is_lasting = match asked {
-        Asked::Command(Verb::Serve(_) | Verb::Mcp) => true,
-        Asked::Command(Verb::Execute(args)) => args.r#loop,
+/// Runs a command. A short one gets a single-threaded runtime: starting more threads would take
+/// longer than the command.
+fn run_to_end(cli: &Cli, invocation: &Invocation, env: &Environment) -> Result<Reply> {
+    let is_lasting = match invocation {
+        Invocation::Command(Verb::Serve(_) | Verb::Mcp) => true,
+        Invocation::Command(Verb::Execute(args)) => args.r#loop,
         _ => false,
     };
     let mut runtime = match is_lasting {
@@ -106,17 +107,22 @@ fn run_to_end(cli: &Cli, asked: &Asked, env: &Environment) -> Result<Reply> {
     let runtime = runtime.enable_all().build().map_err(|e| {
         Error::new(Code::Internal, "could not start the program's threads").caused_by(e)
     })?;
-    runtime.block_on(answer(cli, asked, env, is_lasting))
+    runtime.block_on(answer(cli, invocation, env, is_lasting))
 }
 
-async fn answer(cli: &Cli, asked: &Asked, env: &Environment, is_lasting: bool) -> Result<Reply> {
+async fn answer(
+    cli: &Cli,
+    invocation: &Invocation,
+    env: &Environment,
+    is_lasting: bool,
+) -> Result<Reply> {
     logging::start(env, if is_lasting { "info" } else { "warn" })?;
     if is_lasting {
         tracing::info!("promptyoself {}", version::full());
     }
-    let config = match asked {
-        // What an installed plugin says stays unless something else is said.
-        Asked::Command(Verb::Plugin(PluginVerb::Install { dir, .. }))
+    let config = match invocation {
+        // What an installed plugin is configured with stays unless something else is given.
+        Invocation::Command(Verb::Plugin(PluginVerb::Install { dir, .. }))
             if env.get("PROMPTYOSELF_CONFIG").is_none() =>
         {
             cli.config
@@ -128,12 +134,12 @@ async fn answer(cli: &Cli, asked: &Asked, env: &Environment, is_lasting: bool) -
     let flags = Flags {
         config,
         database: cli.db.clone(),
-        concurrency: match asked {
-            Asked::Command(Verb::Serve(args)) => args.concurrency.clone(),
+        concurrency: match invocation {
+            Invocation::Command(Verb::Serve(args)) => args.concurrency.clone(),
             _ => None,
         },
-        listen: match asked {
-            Asked::Command(Verb::Serve(args)) => args.listen.clone(),
+        listen: match invocation {
+            Invocation::Command(Verb::Serve(args)) => args.listen.clone(),
             _ => None,
         },
     };
@@ -144,19 +150,19 @@ async fn answer(cli: &Cli, asked: &Asked, env: &Environment, is_lasting: bool) -
             tracing::warn!("{withheld}");
         }
     }
-    let reply = match asked {
-        Asked::Operation(operation, values) => {
+    let reply = match invocation {
+        Invocation::Operation(operation, values) => {
             commands::carry_out(&ctx, operation, values.clone()).await
         }
-        Asked::Command(verb) => carry_out(verb, &ctx).await,
+        Invocation::Command(verb) => carry_out(verb, &ctx).await,
     };
     ctx.close().await;
     reply
 }
 
 async fn carry_out(verb: &Verb, ctx: &Context) -> Result<Reply> {
-    // Every other command works on the database file, the scheduler or the keys themselves, or at Letta
-    // with our own settings for it.
+    // All other commands need the database file, the scheduler or the keys, or talk to Letta with
+    // the settings of this machine.
     if let Some(remote) = &ctx.settings.remote
         && !matches!(verb, Verb::Mcp | Verb::Plugin(_))
     {
@@ -171,11 +177,11 @@ async fn carry_out(verb: &Verb, ctx: &Context) -> Result<Reply> {
         Verb::Upload(args) => upload::upload(ctx, args).await,
         Verb::Serve(_) => running::serve(ctx).await,
         Verb::Mcp => running::mcp(ctx).await,
-        Verb::Doctor => keeping::doctor(ctx).await,
-        Verb::Prune(args) => keeping::prune(ctx, args).await,
-        Verb::Purge(args) => keeping::purge(ctx, args).await,
-        Verb::Backup(args) => keeping::backup(ctx, args).await,
-        Verb::Restore(args) => keeping::restore(ctx, args).await,
+        Verb::Doctor => maintenance::doctor(ctx).await,
+        Verb::Prune(args) => maintenance::prune(ctx, args).await,
+        Verb::Purge(args) => maintenance::purge(ctx, args).await,
+        Verb::Backup(args) => maintenance::backup(ctx, args).await,
+        Verb::Restore(args) => maintenance::restore(ctx, args).await,
         Verb::Rows => rows::rows(ctx).await,
         Verb::Key(verb) => keys::key(ctx, verb).await,
         Verb::Plugin(PluginVerb::Install { dir, copy }) => {
@@ -195,28 +201,28 @@ enum Stop {
 fn parse(
     args: &[OsString],
     definitions: clap::Command,
-) -> std::result::Result<(Cli, Option<Asked>), Stop> {
-    let parsed = definitions
-        .try_get_matches_from(args)
-        .and_then(|matches| Ok((Cli::from_arg_matches(&matches)?, Asked::read(&matches)?)));
+) -> std::result::Result<(Cli, Option<Invocation>), Stop> {
+    let parsed = definitions.try_get_matches_from(args).and_then(|matches| {
+        Ok((
+            Cli::from_arg_matches(&matches)?,
+            Invocation::read(operations::ALL, &matches)?,
+        ))
+    });
     parsed.map_err(|e| {
         let text = e.render().to_string();
         match e.kind() {
             ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Stop::Answer(text),
-            // Only these have commands of their own; clap would report their whole help here.
+            // Only these have subcommands; clap would report their whole help here.
             ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
                 let is_key = args.iter().any(|arg| arg == "key");
                 Stop::Wrong(match is_key {
                     true => Error::new(
                         Code::Usage,
-                        "key needs to be told what to do: create, list or revoke",
+                        "key needs a subcommand: create, list or revoke",
                     )
                     .example(shell("promptyoself key list")),
-                    false => Error::new(
-                        Code::Usage,
-                        "plugin needs to be told what to do: install DIR",
-                    )
-                    .example(shell("promptyoself plugin install smcp/plugins")),
+                    false => Error::new(Code::Usage, "plugin needs a subcommand: install DIR")
+                        .example(shell("promptyoself plugin install smcp/plugins")),
                 })
             }
             _ => Stop::Wrong(usage::error(&e, args)),
@@ -224,10 +230,10 @@ fn parse(
     })
 }
 
-/// The definitions, with a width that doesn't depend on the caller's terminal or `COLUMNS` where a
-/// program reads the help: a wrapped line would look like one more command to it.
+/// The definitions. For help read by a program, the width doesn't depend on the caller's terminal
+/// or `COLUMNS`: a wrapped line would look like another command to it.
 fn help_command(in_plugin: bool) -> clap::Command {
-    let command = definitions::definitions(in_plugin);
+    let command = definitions::definitions(operations::ALL, in_plugin);
     if std::io::IsTerminal::is_terminal(&std::io::stdout()) {
         command
     } else {

@@ -1,7 +1,7 @@
-//! The only place that asks for the time.
+//! The only place that reads the time.
 //!
 //! Everything else is given a [`Clock`]: the program runs on [`Clock::system`], tests and the
-//! simulation on [`Clock::manual`], which moves only when told to.
+//! simulation on [`Clock::manual`], which only moves when told to.
 
 mod doubt;
 mod kernel;
@@ -22,12 +22,12 @@ pub use doubt::{
 pub struct Moment {
     /// The wall clock in UTC, cut to whole microseconds: what the database can hold.
     pub now: Timestamp,
-    /// Time since some fixed point in the past. It counts suspended time and never jumps, so a
-    /// wall clock that moves differently was set by somebody.
+    /// Time since some fixed point in the past. It includes time spent suspended and never jumps,
+    /// so a wall clock that moves differently was adjusted.
     pub uptime: SignedDuration,
 }
 
-/// A source of time that can also be waited for.
+/// A source of time that can also be waited on.
 #[derive(Clone, Debug)]
 pub struct Clock(Source);
 
@@ -37,7 +37,7 @@ enum Source {
     Manual(Arc<watch::Sender<Manual>>),
 }
 
-/// What a manual clock shows, and what a machine with it would say.
+/// What a manual clock shows, and what the machine it stands for would report.
 #[derive(Debug)]
 struct Manual {
     moment: Moment,
@@ -45,8 +45,8 @@ struct Manual {
     synchronised: Option<bool>,
 }
 
-/// The longest single wait on the system clock. Waiting again after it notices a wall clock that
-/// was set, or a machine that slept, meanwhile.
+/// The longest single wait on the system clock. Waiting in short steps notices a wall clock that
+/// was adjusted, or a machine that slept, in the meantime.
 const LONGEST_NAP: Duration = Duration::from_secs(1);
 
 impl Clock {
@@ -55,7 +55,7 @@ impl Clock {
         Clock(Source::System)
     }
 
-    /// A clock that stands at `start` until [`Clock::set`] or [`Clock::advance`] moves it.
+    /// A clock that stays at `start` until [`Clock::set`] or [`Clock::advance`] moves it.
     pub fn manual(start: Timestamp) -> Self {
         let moment = Moment {
             now: cut(start),
@@ -84,7 +84,7 @@ impl Clock {
         }
     }
 
-    /// Both clocks at once, with the run of the machine.
+    /// Both clocks at once, with the boot they belong to.
     pub fn reading(&self) -> Reading {
         Reading {
             moment: self.moment(),
@@ -92,7 +92,7 @@ impl Clock {
         }
     }
 
-    /// Which run of the machine this is; `None` where the system doesn't tell.
+    /// An id of the machine's current boot; `None` if the system has none.
     pub fn boot(&self) -> Option<String> {
         match &self.0 {
             Source::System => kernel::boot(),
@@ -100,8 +100,8 @@ impl Clock {
         }
     }
 
-    /// Whether the kernel counts the wall clock as synchronised with a time server; `None` where it
-    /// can't be asked. In a container it is the host's kernel that answers.
+    /// Whether the kernel considers the wall clock synchronised with a time server; `None` if it
+    /// can't be asked. In a container, the host's kernel answers.
     pub fn is_synchronised(&self) -> Option<bool> {
         match &self.0 {
             Source::System => kernel::is_synchronised(),
@@ -109,15 +109,15 @@ impl Clock {
         }
     }
 
-    /// Lets the machine of a manual clock be started anew: its clocks go on, but nobody can tell
-    /// from the uptime what happened to the wall clock before. Does nothing on the system clock.
+    /// Reboots the machine of a manual clock: its clocks go on, but the uptime no longer shows what
+    /// happened to the wall clock before. Does nothing on the system clock.
     pub fn reboot(&self) {
         if let Source::Manual(current) = &self.0 {
             current.send_modify(|m| m.boot += 1);
         }
     }
 
-    /// Says what the kernel of a manual clock tells of its synchronisation. Does nothing on the
+    /// Sets what the kernel of a manual clock reports about synchronisation. Does nothing on the
     /// system clock.
     pub fn set_synchronised(&self, synchronised: Option<bool>) {
         if let Source::Manual(current) = &self.0 {
@@ -125,7 +125,7 @@ impl Clock {
         }
     }
 
-    /// Moves a manual clock forward by `by`, waking whoever waits for the new time.
+    /// Moves a manual clock forward by `by` and wakes everybody who waits for the new time.
     ///
     /// Does nothing on the system clock.
     pub fn advance(&self, by: SignedDuration) {
@@ -145,9 +145,9 @@ impl Clock {
         }
     }
 
-    /// Waits until the wall clock shows `until` or later, or is set back: whoever waits for a time
-    /// then has to think again. `decided_at` is what the clock showed when `until` was decided on,
-    /// so that a clock that was set back since then is noticed too.
+    /// Waits until the wall clock shows `until` or later, or is set back: then the caller has to
+    /// decide again. `decided_at` is what the clock showed when `until` was chosen, so that a clock
+    /// set back since then is noticed too.
     pub async fn sleep_until(&self, until: Timestamp, decided_at: Timestamp) {
         let mut last = decided_at;
         match &self.0 {
@@ -164,7 +164,7 @@ impl Clock {
                 }
             },
             Source::Manual(current) => {
-                // Holding the sender keeps the channel open, so this ends only with the time.
+                // Holding the sender keeps the channel open, so this only ends when the time comes.
                 let mut changes = current.subscribe();
                 let over = |m: &Manual| m.moment.now >= until || m.moment.now < last;
                 let _ = changes.wait_for(over).await;
@@ -172,7 +172,7 @@ impl Clock {
         }
     }
 
-    /// Waits for something, but no longer than `time`; nothing comes of it if that passes first.
+    /// Waits for a future, but no longer than `time`; `None` if that passes first.
     pub async fn within<T>(&self, time: Duration, what: impl Future<Output = T>) -> Option<T> {
         tokio::select! {
             biased;
@@ -181,7 +181,7 @@ impl Clock {
         }
     }
 
-    /// Waits for `time` to pass, whatever the wall clock is set to meanwhile.
+    /// Waits for `time` to pass, even if the wall clock is adjusted meanwhile.
     pub async fn sleep(&self, time: Duration) {
         match &self.0 {
             Source::System => wait(time).await,
@@ -207,12 +207,12 @@ pub fn doubled(first: SignedDuration, times: i64, longest: SignedDuration) -> Si
         .min(longest)
 }
 
-/// A time so much later, or the last one that there is.
+/// The time plus `by`, or the last time that can be represented.
 pub fn later(time: Timestamp, by: SignedDuration) -> Timestamp {
     time.checked_add(by).unwrap_or(Timestamp::MAX)
 }
 
-/// The earlier of two times, where there is one.
+/// The earlier of two optional times.
 pub fn earliest(a: Option<Timestamp>, b: Option<Timestamp>) -> Option<Timestamp> {
     match (a, b) {
         (Some(a), Some(b)) => Some(a.min(b)),

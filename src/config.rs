@@ -8,12 +8,12 @@ mod delivery;
 mod environment;
 mod file;
 mod flags;
-mod keeping;
 mod mcp;
 mod notify;
 mod places;
 mod prompt;
 mod remote;
+mod retention;
 mod secret;
 mod server;
 mod sources;
@@ -43,47 +43,47 @@ use secret::Key;
 use sources::{KeySources, LETTA_KEY, LETTA_URL, choose_key};
 use value::{filled, invalid};
 
-/// Every setting, checked as far as it can be without asking anybody.
+/// Every setting, checked as far as that is possible without contacting anything.
 #[derive(Clone, Debug)]
 pub struct Settings {
     /// The SQLite file.
     pub database: PathBuf,
     /// Letta's address, without a slash at its end.
     pub letta_url: String,
-    /// What Letta asks for: a server's password or a Cloud key.
+    /// Letta's credential: a server's password or a Cloud key.
     pub letta_key: Option<SecretString>,
-    /// Whether that key was read from the file, so that `plugin install` may write it to another.
+    /// Whether that key came from the file, so that `plugin install` may write it to another.
     pub letta_key_from_file: bool,
-    /// Why the key of the file is not sent to that address, if it is not.
+    /// Why the key in the file is not sent to that address, if it is not.
     pub letta_key_withheld: Option<String>,
-    /// The zone of schedules that name none, as it was given.
+    /// The time zone of schedules that name none, as given.
     pub timezone: String,
-    /// The agent when none is given, as it was given.
+    /// The agent when none is given, as given.
     pub default_agent: Option<String>,
     /// How prompts are delivered.
     pub delivery: Delivery,
-    /// How the operator is told that something needs them.
+    /// How the operator is notified.
     pub notify: Notify,
-    /// How much an agent may schedule for itself.
+    /// How much an agent may schedule.
     pub budget: Budget,
     /// The largest prompt, in bytes.
     pub largest_prompt: usize,
-    /// How long settled history is kept; `None` for ever.
+    /// How long settled history is kept; `None` keeps it forever.
     pub retention: Option<SignedDuration>,
-    /// Where the HTTP server listens, and whom it answers.
+    /// Where the HTTP server listens, and whose requests it answers.
     pub server: ServerSettings,
-    /// The server that keeps the schedules, in place of the database.
+    /// The server that keeps the schedules, if they are not in a database here.
     pub remote: Option<RemoteSettings>,
-    /// What holds for callers over MCP alone.
+    /// Settings for callers over MCP.
     pub mcp: McpSettings,
-    /// The file that was read.
+    /// The file that was read, if any.
     pub file: Option<PathBuf>,
     /// The plugin's folder, when an SMCP server called us through it.
     pub plugin: Option<PathBuf>,
 }
 
 impl Settings {
-    /// Finds and reads the settings file, and puts all sources together.
+    /// Finds and reads the settings file and combines all sources.
     ///
     /// # Errors
     /// [`FileUnusable`](crate::error::Code::FileUnusable) if the file can't be read,
@@ -104,7 +104,7 @@ impl Settings {
         path: Option<PathBuf>,
         file: File,
     ) -> Result<Settings> {
-        // In the plugin the environment holds what SMCP and agents put there.
+        // In the plugin, SMCP and agents choose what the environment holds.
         let without = match env.plugin() {
             Some(_) => env.without(&file.overruled),
             None => env.clone(),
@@ -140,7 +140,7 @@ impl Settings {
             notify: Notify::combine(env, file.notify.unwrap_or_default())?,
             largest_prompt: prompt::largest(env, file.largest_prompt)?,
             budget: budget::combine(env, &file.budget.unwrap_or_default())?,
-            retention: keeping::combine(env, file.keeping.unwrap_or_default())?,
+            retention: retention::combine(env, file.keeping.unwrap_or_default())?,
             server: server::combine(flags, env, file.server.unwrap_or_default())?,
             mcp: mcp::combine(env, &file.mcp.unwrap_or_default())?,
             file: path,
@@ -150,7 +150,8 @@ impl Settings {
 }
 
 impl Settings {
-    /// The keys of the settings file that are not sent, since another setting names another address.
+    /// The keys of the settings file that are not sent because another setting names another
+    /// address.
     pub fn withheld_keys(&self) -> impl Iterator<Item = &str> {
         let of_remote = self.remote.as_ref().map(|r| &r.key_withheld);
         let withheld = of_remote.unwrap_or(&self.letta_key_withheld);
@@ -158,7 +159,7 @@ impl Settings {
     }
 }
 
-/// The zone, refused here if there is none of that name: later nobody knows where it came from.
+/// The time zone. A wrong name is refused here, while it is still known where it came from.
 fn timezone(env: &Environment, from_file: Option<String>) -> Result<String> {
     let (source, name) = match env.first(&["PROMPTYOSELF_TIMEZONE"]) {
         Some((name, value)) => (name, value.to_owned()),

@@ -1,5 +1,5 @@
-//! How processes are put together from the settings: what is opened, who delivers, what is served
-//! beside it, and how all of it ends.
+//! How processes are put together from the settings: what is opened, who delivers, what else is
+//! served, and how everything stops.
 
 mod deliver;
 mod execute;

@@ -1,12 +1,13 @@
 //! The database: every SQL statement of the program is in this module.
 //!
-//! `statements` holds the text of SQL and nothing else, `ledger` decides and has no SQL,
-//! `sqlite` is what only a file of SQLite has. An operation fails where the database does, and then
-//! has changed nothing; what else can fail is said of each.
+//! `statements` holds SQL and nothing else, `ledger` makes decisions and contains no SQL, `sqlite`
+//! is what only SQLite has. Every operation can fail with an error of the database, and then has
+//! changed nothing; other errors are documented.
 //!
-//! SQLite in WAL mode with `synchronous=FULL`. One thread of the process writes, whole transactions
-//! at a time, and always begins with `BEGIN IMMEDIATE`: a transaction that reads first and writes
-//! later under a plain `BEGIN` fails under load instead of waiting. Others only read.
+//! SQLite runs in WAL mode with `synchronous=FULL`. One thread per process writes, a whole
+//! transaction at a time, and always begins with `BEGIN IMMEDIATE`: under a plain `BEGIN`, a
+//! transaction that reads first and writes later fails under load instead of waiting. Other threads
+//! only read.
 
 mod engine;
 mod failed;
@@ -26,32 +27,32 @@ use uuid::Uuid;
 
 use crate::models::{By, Identity, Trigger};
 use crate::schedule::Zone;
-use engine::{Engine, Whose};
+use engine::{Engine, JobOwner};
 
 pub use engine::{Subscription, Topic};
 pub use sql::STATEMENTS;
 pub use sqlite::filesystem::network_file_system;
 pub use sqlite::liveness::OwnerLock;
 
-/// How many rows of what another program, or a clock, has changed are put right in one transaction:
-/// deliveries and other programs wait while it lasts, and SQLAlchemy gives up after five seconds.
+/// How many rows changed by another program, or by a wrong clock, are corrected in one transaction:
+/// deliveries and other programs wait for it, and SQLAlchemy gives up after five seconds.
 pub const AT_ONCE: u64 = 100;
 
 /// An open database. Cloning shares it.
 #[derive(Clone, Debug)]
 pub struct Db {
     engine: Arc<Engine>,
-    /// Whose jobs those of this handle are.
-    whose: Whose,
-    /// Whether reading goes through the connection that writes.
+    /// The owner of jobs started through this handle.
+    owner: JobOwner,
+    /// Whether reads go through the connection that writes.
     one_connection: bool,
     path: Arc<PathBuf>,
     install_id: Uuid,
-    /// The zone of schedules that have none of their own.
+    /// The time zone of schedules that have none of their own.
     zone: Zone,
-    /// Who changes it through this handle.
+    /// Who makes changes through this handle.
     by: Arc<By>,
-    /// How many verdicts could not be written.
+    /// How many verdicts could not be recorded.
     settle_failures: Arc<AtomicU64>,
 }
 
@@ -61,12 +62,12 @@ impl Db {
         &self.path
     }
 
-    /// Who this database is.
+    /// The identity of this database.
     pub fn install_id(&self) -> Uuid {
         self.install_id
     }
 
-    /// What makes an occurrence of this database the one it is.
+    /// The identity of an occurrence in this database.
     fn identity(&self, uid: Uuid, trigger: Trigger, intended_at: Timestamp) -> Identity {
         Identity {
             install_id: self.install_id,
@@ -76,7 +77,7 @@ impl Db {
         }
     }
 
-    /// Closes the database once what was asked of it is done; later calls fail.
+    /// Closes the database when all pending jobs are done; later calls fail.
     pub async fn close(&self) {
         self.engine.end().await;
     }
@@ -130,7 +131,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let db = open(&folder).await;
         let kept = add(&db, "kept".into()).await.unwrap();
-        // SQLite sets the limit to the present size if that is larger.
+        // SQLite sets the limit to the current size if that is larger.
         set(&db, "PRAGMA max_page_count = 1").await;
         let error = add(&db, "x".repeat(100_000)).await.unwrap_err();
         assert_eq!(error.code(), Code::DatabaseFull);

@@ -1,7 +1,8 @@
 //! One error for every face: a stable code, a message that teaches, and an example that works.
 //!
-//! Message and example are made of parts ([`Part`], [`Example`]), and each face says them in its own
-//! words ([`Words`]). So nobody edits finished text, and a caller's own words come back untouched.
+//! Message and example are made of parts ([`Part`], [`Example`]), and each face renders them in its
+//! own words ([`Words`]). So nobody edits finished text, and the caller's own words come back
+//! unchanged.
 
 mod code;
 mod command_line;
@@ -21,9 +22,9 @@ pub use message::{
 
 /// What went wrong, for a person, a program and an LLM alike.
 ///
-/// The message says what was understood, what is wrong with it and, where time is the matter, what
-/// the time is now. The example, if there is one, is the caller's own wish in a form that is
-/// accepted as it stands. As text, an error is in the words of the command line.
+/// The message says what was understood, what is wrong with it and, if time matters, the current
+/// time. The example, if there is one, is what the caller wanted, in a form that is accepted as it
+/// stands. `Display` uses the words of the command line.
 #[derive(Debug, thiserror::Error)]
 #[error("{}", cut(message.in_words(&CommandLine)))]
 pub struct Error {
@@ -37,7 +38,7 @@ pub struct Error {
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 impl Error {
-    /// An error with its code and message.
+    /// Creates an error with a code and a message.
     pub fn new(code: Code, message: impl Into<Message>) -> Self {
         Error {
             code,
@@ -47,18 +48,18 @@ impl Error {
         }
     }
 
-    /// Adds a corrected example. It is copied word for word, so it asks for what the caller asked
-    /// for; where that can't be known there is none.
+    /// Adds a corrected example. It will be copied word for word, so it must ask for what the
+    /// caller wanted; if that can't be known, there must be none.
     pub fn example(mut self, example: impl Into<Example>) -> Self {
         let example = example.into();
-        // One that repeats more than an error may hold would be cut, and wrong.
+        // An example longer than an error may be would be cut, and wrong.
         let written = CommandLine.example(&example);
         let is_short = written.char_indices().nth(limits::ERROR).is_none();
         self.example = is_short.then_some(example);
         self
     }
 
-    /// Adds a corrected example, where there is one.
+    /// Adds a corrected example, if there is one.
     pub fn example_if(self, example: Option<impl Into<Example>>) -> Self {
         match example {
             Some(example) => self.example(example),
@@ -66,14 +67,14 @@ impl Error {
         }
     }
 
-    /// Adds to the message what else helps.
+    /// Adds a hint to the end of the message.
     pub fn hint(mut self, hint: impl Into<Message>) -> Self {
         self.message.push(hint);
         self
     }
 
-    /// Says which field the error is about, for messages that several fields share: the example gives
-    /// that field too, or nothing if it is not just another time.
+    /// Says which field the error is about, for messages that several fields share. The example
+    /// then gives that field, or is dropped if it isn't just another time.
     pub fn about(mut self, name: &'static str) -> Self {
         self.message = message![field(name), ": ", self.message];
         let time = self.corrected_field("time").cloned();
@@ -81,19 +82,19 @@ impl Error {
         self
     }
 
-    /// The same under another code.
+    /// Replaces the code.
     pub fn with_code(mut self, code: Code) -> Self {
         self.code = code;
         self
     }
 
-    /// Leaves out the example, where it can't be followed.
+    /// Drops the example, if it can't be followed.
     pub fn without_example(mut self) -> Self {
         self.example = None;
         self
     }
 
-    /// Adds the cause. It is printed once, after the text, so the text does not repeat it.
+    /// Adds the cause. It is printed once, after the message, so the message does not repeat it.
     pub fn caused_by(
         mut self,
         source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
@@ -112,12 +113,12 @@ impl Error {
         self.example.as_ref()
     }
 
-    /// The corrected example as it is written on a command line.
+    /// The corrected example as written on a command line.
     pub fn corrected(&self) -> Option<String> {
         self.example.as_ref().map(|e| CommandLine.example(e))
     }
 
-    /// The value of a field, if it is all that the example gives.
+    /// The value of a field, if the example gives only this field.
     pub fn corrected_field(&self, name: &str) -> Option<&Value> {
         match &self.example {
             Some(Example::Fields(fields)) => match fields.as_slice() {
@@ -128,24 +129,24 @@ impl Error {
         }
     }
 
-    /// The message and every cause beneath it, in one line: `message: cause: cause`.
+    /// The message and all its causes in one line: `message: cause: cause`.
     pub fn chain(&self) -> String {
         self.chain_in(&CommandLine)
     }
 
-    /// The same in the words of a face.
+    /// The message and all its causes, in the words of a face.
     pub fn chain_in(&self, words: &dyn Words) -> String {
         cut(self.whole().in_words(words))
     }
 
-    /// The message with every cause beneath it.
+    /// The message and all its causes, in parts.
     pub fn whole(&self) -> Message {
         let mut whole = self.message.clone();
         let mut said = whole.in_words(&CommandLine);
         let mut cause = std::error::Error::source(self);
         while let Some(c) = cause {
             let text = c.to_string();
-            // Many errors end with the text of their own cause.
+            // Many errors already end with the text of their own cause.
             if !said.ends_with(&text) {
                 match c.downcast_ref::<Error>() {
                     Some(ours) => whole.push(message![": ", ours.message.clone()]),
@@ -159,7 +160,7 @@ impl Error {
     }
 }
 
-/// A text without its end if it is longer than an error may be: it repeats what callers sent.
+/// Cuts a text that is longer than an error may be: it repeats what callers sent.
 fn cut(mut text: String) -> String {
     if let Some((end, _)) = text.char_indices().nth(limits::ERROR) {
         text.truncate(end);

@@ -1,10 +1,11 @@
-//! Points between two steps at which a test can make the program die, as by SIGKILL.
+//! Points between two steps at which a test can kill the program, as SIGKILL would.
 //!
-//! `PROMPTYOSELF_FAILPOINT=claim_committed:3` ends the process when it comes to that point for the
-//! third time; `send_ready:1:words` panics there with these words instead. All of this is compiled only with the feature `failpoints`, which this package's own
-//! tests enable through its dev-dependency on itself; in any other build `failpoint!` is nothing.
+//! `PROMPTYOSELF_FAILPOINT=claim_committed:3` kills the process when it reaches that point for the
+//! third time; `send_ready:1:words` panics there with these words instead. All of this is compiled
+//! only with the feature `failpoints`, which this package's own tests enable through its
+//! dev-dependency on itself; in any other build `failpoint!` does nothing.
 
-/// Dies here if this is the point and the time that were chosen.
+/// Dies here if this point was chosen and has been reached often enough.
 #[cfg(feature = "failpoints")]
 macro_rules! failpoint {
     ($point:ident) => {
@@ -31,20 +32,20 @@ mod points {
     use std::sync::OnceLock;
     use std::sync::atomic::{AtomicU32, Ordering};
 
-    /// The variable that chooses a point, and which pass through it.
+    /// The variable that chooses a point and which time it is reached.
     const CHOICE: &str = "PROMPTYOSELF_FAILPOINT";
 
     macro_rules! points {
         ($($(#[$doc:meta])* $point:ident => $name:literal,)+) => {
-            /// A point at which the program can be made to die, in the order of a prompt's life.
+            /// A point at which the program can be killed, in the order of a prompt's life.
             #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
             pub enum Failpoint { $($(#[$doc])* $point,)+ }
 
             impl Failpoint {
-                /// Every point there is.
+                /// Every point.
                 pub const ALL: &'static [Failpoint] = &[$(Failpoint::$point,)+];
 
-                /// The name by which it is chosen.
+                /// The name that chooses it.
                 pub fn name(self) -> &'static str {
                     match self { $(Failpoint::$point => $name,)+ }
                 }
@@ -57,38 +58,38 @@ mod points {
         AdoptionMade => "adoption_made",
         /// The adoption is committed.
         AdoptionCommitted => "adoption_committed",
-        /// A dead scheduler was found; its prompts are still its own.
+        /// A dead scheduler was found; its prompts still belong to it.
         OwnerFoundDead => "owner_found_dead",
-        /// A dead scheduler's prompts are taken over; it is not forgotten yet.
+        /// A dead scheduler's prompts are taken over; its own row is still there.
         OwnerTakenOver => "owner_taken_over",
         /// A due schedule is claimed, but that is not committed.
         ClaimMade => "claim_made",
-        /// The claim is committed, and nothing is sent.
+        /// The claim is committed, but nothing is sent.
         ClaimCommitted => "claim_committed",
         /// A waiting occurrence is claimed, but that is not committed.
         RetryMade => "retry_made",
-        /// The claim for another try is committed, and nothing is sent.
+        /// The claim for a retry is committed, but nothing is sent.
         RetryCommitted => "retry_committed",
-        /// The agent was found free; the first byte of the prompt is about to leave.
+        /// The agent was found free; the first byte of the prompt is about to be sent.
         SendReady => "send_ready",
-        /// Letta told the run, which is not noted yet.
+        /// Letta named the run, which is not recorded yet.
         RunTold => "run_told",
-        /// The run is noted while the turn goes on.
+        /// The run is recorded, and the turn is still running.
         RunNoted => "run_noted",
-        /// The answer is here, and nothing is decided.
+        /// The answer has arrived, but nothing is decided.
         AnswerHeard => "answer_heard",
-        /// The evidence about an unknown fate is here, and nothing is decided.
+        /// The evidence about an unknown outcome has arrived, but nothing is decided.
         EvidenceHeard => "evidence_heard",
         /// A verdict is written, but not committed.
         VerdictMade => "verdict_made",
         /// The verdict on an answer is committed.
         AnswerSettled => "answer_settled",
-        /// The verdict on an unknown fate is committed.
+        /// The verdict on an unknown outcome is committed.
         EvidenceSettled => "evidence_settled",
     }
 
     impl Failpoint {
-        /// Dies if this is the chosen point and it was passed often enough.
+        /// Dies if this is the chosen point and it has been reached often enough.
         pub fn reach(self) {
             static CHOSEN: OnceLock<Option<Chosen>> = OnceLock::new();
             static PASSED: AtomicU32 = AtomicU32::new(0);
@@ -109,7 +110,7 @@ mod points {
     struct Chosen {
         name: String,
         nth: u32,
-        /// What to panic with there, instead of dying.
+        /// The panic message, to panic instead of dying.
         words: Option<String>,
     }
 
@@ -123,7 +124,7 @@ mod points {
         })
     }
 
-    /// No destructor runs, no buffer is flushed, and nothing of this thread goes on.
+    /// No destructor runs, no buffer is flushed, and this thread does nothing more.
     fn die() {
         let me = rustix::process::getpid();
         let _ = rustix::process::kill_process(me, rustix::process::Signal::KILL);

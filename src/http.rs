@@ -1,4 +1,4 @@
-//! What the HTTP clients of this program have in common.
+//! What all HTTP clients of this program have in common.
 
 pub(crate) mod body;
 mod connect;
@@ -13,9 +13,9 @@ use reqwest::{Client, ClientBuilder, Url};
 
 use crate::clock::Clock;
 
-/// A client that does nothing twice by itself and goes nowhere but where it is sent. Its connections
-/// have a limit by our clock; whoever asks limits the rest. Users expect the environment's proxies
-/// to serve for servers elsewhere, but no proxy can reach this machine's own loopback.
+/// A client that never retries or follows redirects by itself. Its connect timeout runs on our
+/// clock; callers limit everything else. Users expect the proxies of the environment to be used for
+/// other machines, but no proxy can reach this machine's loopback.
 pub(crate) fn builder(loopback: bool, clock: &Clock) -> ClientBuilder {
     install_tls();
     let client = Client::builder()
@@ -30,7 +30,7 @@ pub(crate) fn builder(loopback: bool, clock: &Clock) -> ClientBuilder {
     }
 }
 
-/// Whether a URL leads to this machine itself.
+/// Whether a URL points to this machine itself.
 pub(crate) fn is_loopback(url: &Url) -> bool {
     let Some(host) = url.host_str() else {
         return false;
@@ -57,7 +57,7 @@ pub(crate) fn cause(error: &reqwest::Error) -> String {
     }
 }
 
-/// Where a URL leads, without the parts that may hold a secret: user, path and query.
+/// The server of a URL, without the parts that may hold a secret: user, path and query.
 pub(crate) fn origin(url: &Url) -> String {
     url.origin().ascii_serialization()
 }
@@ -65,7 +65,7 @@ pub(crate) fn origin(url: &Url) -> String {
 fn install_tls() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
-        // Fails only where somebody has installed a provider already, which then serves as well.
+        // Fails only if a provider has been installed already, which will do as well.
         let _ = rustls::crypto::ring::default_provider().install_default();
     });
 }
@@ -80,7 +80,7 @@ mod tests {
 
     use super::*;
 
-    /// Finds no name, and says when it is asked for one.
+    /// Resolves no name, and reports when it is asked for one.
     struct Silent(Arc<Notify>);
 
     impl Resolve for Silent {

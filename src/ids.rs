@@ -1,5 +1,5 @@
-//! The only place that makes identities: by chance, except in a simulation, which has to be
-//! repeatable.
+//! The only place that creates random ids; a simulation draws them from a seed, so that it can be
+//! repeated.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -10,14 +10,14 @@ tokio::task_local! {
     static DRAWN: Drawn;
 }
 
-/// How many identities were drawn from a seed.
+/// How many ids were drawn from a seed.
 #[derive(Clone, Debug)]
 struct Drawn {
     seed: u64,
     count: Arc<AtomicU64>,
 }
 
-/// A new identity.
+/// A new random id.
 pub fn new_id() -> Uuid {
     let drawn = DRAWN.try_with(|drawn| {
         let n = u128::from(drawn.count.fetch_add(1, Ordering::Relaxed));
@@ -26,23 +26,23 @@ pub fn new_id() -> Uuid {
     drawn.unwrap_or_else(|_| Uuid::new_v4())
 }
 
-/// Does `work` with every new identity drawn from `seed`, for simulations.
+/// Runs `work` with all new ids drawn from `seed`, for simulations.
 pub async fn drawn_from<T>(seed: u64, work: impl Future<Output = T>) -> T {
     let count = Arc::default();
     DRAWN.scope(Drawn { seed, count }, work).await
 }
 
-/// From where a task has its identities, for work that it has done on another thread.
+/// Where a task's ids come from, so that it can hand that to another thread.
 #[derive(Clone, Debug)]
 pub(crate) struct Source(Option<Drawn>);
 
 impl Source {
-    /// That of this task.
+    /// The source of the current task.
     pub(crate) fn current() -> Self {
         Source(DRAWN.try_with(Drawn::clone).ok())
     }
 
-    /// Does work with identities from there.
+    /// Runs `work` with ids from this source.
     pub(crate) fn within<T>(&self, work: impl FnOnce() -> T) -> T {
         match &self.0 {
             Some(drawn) => DRAWN.sync_scope(drawn.clone(), work),

@@ -1,5 +1,5 @@
-//! Talking to targets: [`Target`] is what the scheduler needs of one, [`Letta`] what a Letta server
-//! knows beside, and `v1` the one kind that there is.
+//! Talking to targets: [`Target`] is what the scheduler needs from one, [`Letta`] what else a Letta
+//! server offers, and `v1` the only kind of target so far.
 
 mod directory;
 mod target;
@@ -15,8 +15,8 @@ pub use targets::Targets;
 pub use v1::{McpServer, Rest, RestSettings};
 
 impl Refusal {
-    /// The error that a face shows when a question to Letta was refused; `doing` says what we
-    /// were doing, as in "list the agents of http://…".
+    /// The error to show when Letta refused a request; `doing` says what the request was for, as in
+    /// "list the agents of http://…".
     pub fn into_error(self, doing: &str) -> Error {
         let code = match self.class {
             ErrorClass::Unreachable => Code::LettaUnreachable,
@@ -26,10 +26,10 @@ impl Refusal {
             _ => Code::LettaError,
         };
         let hint = match code {
-            // Its text says what to set.
+            // Its text already says what to set.
             _ if self.class == ErrorClass::Redirected => "",
             Code::LettaUnreachable => {
-                ". Is Letta running, and is LETTA_BASE_URL its address? Check with the example"
+                ". Is Letta running, and is LETTA_BASE_URL right? Check with the example"
             }
             Code::LettaUnauthorized => {
                 ". Set LETTA_API_KEY (or LETTA_SERVER_PASSWORD) to the server's password"

@@ -1,5 +1,5 @@
-//! How much there may be of anything that a caller chooses. `docs/limits.md` shows [`TABLE`], and a
-//! test compares the two.
+//! Limits on everything that a caller chooses. `docs/limits.md` shows [`TABLE`], and a test
+//! compares the two.
 
 use std::fmt;
 use std::time::Duration;
@@ -8,13 +8,13 @@ use std::time::Duration;
 pub const NAME: usize = 255;
 /// The longest note of a pause or a halt, in characters.
 pub const NOTE: usize = 1_000;
-/// The longest time, pattern and id of an agent, in characters.
+/// The longest time, pattern or agent id, in characters.
 pub const TEXT: usize = 255;
 /// The longest address of a dead-man service, in characters.
 pub const ADDRESS: usize = 2_048;
-/// The largest prompt when nothing else is set, in bytes: what Letta was seen to take.
+/// The largest prompt by default, in bytes: what Letta was seen to accept.
 pub const PROMPT: usize = 5_000_000;
-/// The most that the setting of the largest prompt may say, in bytes.
+/// The largest value for the setting of the largest prompt, in bytes.
 pub const LARGEST_PROMPT: usize = 8_000_000;
 /// The largest request that Letta's schedule API keeps, in bytes.
 pub const SCHEDULED_REQUEST: usize = 8 * 1024 * 1024;
@@ -29,43 +29,44 @@ pub const LOG_LINE: usize = 8_000;
 
 /// How much of a prompt a list shows, in characters.
 pub const LISTED_PROMPT: usize = 100;
-/// The most that an answer with whole prompts holds of them, in bytes.
+/// The most bytes of whole prompts in one answer.
 pub const LISTED_PROMPTS: usize = 32_000_000;
-/// How many rows an answer holds.
+/// How many rows an answer contains at most.
 pub const PAGE: u32 = 1_000;
 
-/// The largest body that is read here, in bytes: a large prompt, and what JSON adds to it.
+/// The largest request body, in bytes: a large prompt and what JSON adds to it.
 pub const BODY: usize = 16 * 1024 * 1024;
-/// The most that is kept of bodies at a time, in bytes.
+/// The most bytes of request bodies held at a time.
 pub const BODIES: usize = 32 * 1024 * 1024;
-/// The most that is kept of the bodies of one key at a time, in bytes.
+/// The most bytes of one key's request bodies held at a time.
 pub const BODIES_OF_KEY: usize = 20 * 1024 * 1024;
-/// A body of so many bytes is always read, whatever is kept of others.
+/// A body of this many bytes is always read, however many others are held.
 pub const SMALL_BODY: usize = 64 * 1024;
-/// The largest message that may begin a session of MCP, in bytes: it is kept as long as the session.
+/// The largest message that may begin an MCP session, in bytes: it is kept as long as the session.
 pub const BEGINNING: usize = 64 * 1024;
-/// How long a body may stay away between two pieces.
+/// The longest pause within a request body.
 pub const BODY_SILENCE: Duration = Duration::from_secs(30);
-/// How long a body that is read here may take in all.
+/// How long a whole request body may take.
 pub const BODY_TIME: Duration = Duration::from_secs(300);
 
 /// How many connections there may be, however many files the process may open.
 pub const CONNECTIONS: usize = 512;
-/// How many answers about many rows are worked on at a time: whatever is sent waits behind them for the
-/// database.
+/// How many answers about many rows are worked on at a time: other requests wait behind them for
+/// the database.
 pub const READERS: usize = 2;
-/// The part of the places that one key, or one address of another machine, may hold: one in so many.
+/// The share of all places that one key, or one address of another machine, may hold: one in this
+/// many.
 pub const PART: usize = 4;
 /// How long the header of a request may take, and how long a connection may wait for one.
 pub const HEADER: Duration = Duration::from_secs(10);
-/// How long the other end may take no byte while there is something to write.
+/// How long a client may read nothing while there is something to send.
 pub const UNREAD: Duration = Duration::from_secs(30);
-/// How long what still comes of a request that was answered early is read and thrown away.
-pub const LEFTOVER: Duration = Duration::from_secs(2);
+/// How long the rest of a request that was answered early is read and discarded.
+pub const DISCARD_TIME: Duration = Duration::from_secs(2);
 
-/// How many sessions one key may have, and how many there may be of those that use none.
+/// How many sessions one key may have, and all callers without a key together.
 pub const SESSIONS_OF_KEY: usize = 64;
-/// How many sessions of MCP there may be in all.
+/// How many MCP sessions there may be in total.
 pub const SESSIONS: usize = 1_024;
 /// How many streams one session may have.
 pub const STREAMS_OF_SESSION: usize = 4;
@@ -88,7 +89,7 @@ pub enum Amount {
     Number(usize),
     /// A time.
     Time(Duration),
-    /// One in so many of all places.
+    /// One in this many of all places.
     OneIn(usize),
 }
 
@@ -124,7 +125,7 @@ pub struct Limit {
     pub what: &'static str,
     /// How much there may be of it.
     pub most: Amount,
-    /// What happens to more.
+    /// What happens beyond the limit.
     pub over: &'static str,
 }
 
@@ -179,7 +180,7 @@ pub const TABLE: &[Limit] = &[
         "refused, `config_invalid`",
     ),
     limit(
-        "request of Letta's schedule API that is kept",
+        "request kept by Letta's schedule API",
         Amount::Bytes(SCHEDULED_REQUEST),
         "refused, 400 `request_invalid`",
     ),
@@ -208,32 +209,36 @@ pub const TABLE: &[Limit] = &[
     limit(
         "rows of a list over HTTP",
         Amount::Number(PAGE as usize),
-        "refused, 400; `offset` leads on",
+        "refused, 400: use `offset` for later pages",
     ),
-    limit("body that is read here", Amount::Bytes(BODY), BODY_REFUSED),
     limit(
-        "all bodies that are being read",
+        "request body read by this server",
+        Amount::Bytes(BODY),
+        BODY_REFUSED,
+    ),
+    limit(
+        "all request bodies being read",
         Amount::Bytes(BODIES),
         LATER,
     ),
     limit("the bodies of one key", Amount::Bytes(BODIES_OF_KEY), LATER),
     limit(
-        "body that is read however much others have sent",
+        "request body that is always read, however much others have sent",
         Amount::Bytes(SMALL_BODY),
-        "counts with the others",
+        "counts toward the others' limit",
     ),
     limit(
-        "message that begins a session of MCP",
+        "message that begins an MCP session",
         Amount::Bytes(BEGINNING),
         BODY_REFUSED,
     ),
     limit(
-        "silence within a body",
+        "pause within a request body",
         Amount::Time(BODY_SILENCE),
         "400, and the connection is closed",
     ),
     limit(
-        "a body in all",
+        "time for a whole request body",
         Amount::Time(BODY_TIME),
         "400, and the connection is closed",
     ),
@@ -248,42 +253,42 @@ pub const TABLE: &[Limit] = &[
         "wait to be accepted",
     ),
     limit(
-        "the places that one key, or callers without one where keys are asked for, may hold",
+        "places that one key may hold, or all callers without a key together once keys exist",
         Amount::OneIn(PART),
         LATER,
     ),
     limit(
-        "the places that one address of another machine may hold, unless it is one of `proxies`",
+        "places that one address of another machine may hold, unless it is one of `proxies`",
         Amount::OneIn(PART),
         "closed unanswered",
     ),
     limit(
-        "the places that are kept for the operator",
+        "places reserved for the operator",
         Amount::OneIn(PART),
         "429 `too_many` for others",
     ),
     limit(
-        "the header of a request, or the wait for one",
+        "time for the header of a request, or for waiting for one",
         Amount::Time(HEADER),
         "closed",
     ),
     limit(
-        "an answer of which the other end takes nothing",
+        "time without the client reading the answer",
         Amount::Time(UNREAD),
         "closed",
     ),
     limit(
-        "the rest of a request that was answered before it had all come",
-        Amount::Time(LEFTOVER),
+        "time for the rest of a request that was answered early",
+        Amount::Time(DISCARD_TIME),
         "closed",
     ),
     limit(
-        "sessions of MCP of one key",
+        "MCP sessions of one key",
         Amount::Number(SESSIONS_OF_KEY),
         "the one used least recently ends",
     ),
     limit(
-        "sessions of MCP in all",
+        "MCP sessions in total",
         Amount::Number(SESSIONS),
         "the one used least recently ends",
     ),

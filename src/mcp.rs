@@ -1,16 +1,17 @@
-//! The native MCP server: every use case as a tool, over stdio and over streamable HTTP.
+//! The native MCP server: every use case as a tool, over stdio and streamable HTTP.
 //!
-//! Each tool is defined in [`tools`], reads what it is given leniently (`arguments`), asks the
-//! same operations as every other face, and answers with JSON. What goes wrong is the answer of the
-//! tool (`errors`), so that the model that called reads it and tries again.
+//! Each tool is defined in [`tools`], reads its arguments leniently (`arguments`), calls the same
+//! operations as every other face, and answers with JSON. Errors are answers of the tool
+//! (`errors`), so that the calling model reads them and tries again.
 
+mod answers;
 mod arguments;
 mod call;
 mod caller;
+mod corrected_call;
 mod definition;
 mod errors;
 pub mod http;
-mod mended;
 mod message;
 mod session;
 pub mod stdio;
@@ -34,18 +35,18 @@ use crate::schedule::Zone;
 use crate::service::show_local;
 
 pub use call::{Backend, Call, Executor, Shared};
-use definition::Definition;
+use definition::{Definition, Work};
 use session::Session;
 pub use session::Transport;
 
-/// What a model is told of the server as a whole.
+/// What a model is told about the server as a whole.
 const INSTRUCTIONS: &str = "\
-Schedule prompts for Letta agents, yourself included: at the time you choose, the prompt is delivered \
-to the agent as a user message and wakes it up. Use promptyoself_schedule_time for once, \
-promptyoself_schedule_every for an interval, promptyoself_schedule_cron for a calendar pattern; \
-promptyoself_list shows what is scheduled and promptyoself_cancel ends it. Write each prompt so that it \
-can be understood later without the present conversation. Every answer says what time it is now; an \
-error says what to write instead.";
+Schedule prompts for Letta agents, including yourself. At the time you choose, the prompt is \
+delivered to the agent as a user message and wakes it up. Use promptyoself_schedule_time to run once, \
+promptyoself_schedule_every for an interval, promptyoself_schedule_cron for a calendar pattern, \
+promptyoself_list to see what is scheduled and promptyoself_cancel to end it. Write each prompt so \
+that it makes sense later, without the current conversation. Every answer includes the current time; \
+an error says what to write instead.";
 
 /// One session of a client.
 #[derive(Clone)]
@@ -70,7 +71,7 @@ impl Handler {
         }
         let call = Call {
             tool: tool.takes(),
-            arguments: mended::read(tool, &request.arguments)?,
+            arguments: corrected_call::read(tool, &request.arguments)?,
             operations: self.shared.operations(&caller, request.key),
             caller,
             metadata: request.metadata,
@@ -79,17 +80,22 @@ impl Handler {
             shared: self.shared.clone(),
         };
         let asked = call.arguments.text("timezone");
-        let answer = (tool.carry_out)(&call).await?;
+        let answer = match tool.work {
+            Work::Operation(operation) => call.ask(operation).await?,
+            Work::Own(work) => work(&call).await?,
+        };
         self.with_the_time(answer, asked.as_deref())
     }
 
-    /// Says in every answer what time it is, in UTC and on the clocks of the zone it is about, or
-    /// else of the one that was `asked` for.
+    /// Adds the current time to every answer, in UTC and in the zone that the answer is about, or
+    /// otherwise in the `asked` one.
     fn with_the_time(&self, mut answer: Value, asked: Option<&str>) -> Result<Value> {
         let Some(object) = answer.as_object_mut() else {
             return Ok(answer);
         };
-        let its_own = object.get("timezone").and_then(Value::as_str);
+        let of_schedule = || object.get("schedule")?.get("timezone");
+        let its_own = object.get("timezone").or_else(of_schedule);
+        let its_own = its_own.and_then(Value::as_str);
         let zone = match (its_own.and_then(|name| Zone::parse(name).ok()), asked) {
             (Some(zone), _) => zone,
             (None, Some(name)) => Zone::parse(name)?,
@@ -169,7 +175,7 @@ fn not_for_agents(tool: &Definition) -> Error {
         Code::NotPermitted,
         message![
             tool.name,
-            " is for the operator, and this call comes from an agent: ",
+            " is for the operator only, and this call comes from an agent: ",
             operation("list"),
             " shows your own schedules"
         ],
@@ -178,7 +184,8 @@ fn not_for_agents(tool: &Definition) -> Error {
 }
 
 fn unknown_tool(name: &str) -> ErrorData {
-    let meant = tools::meant(name).map_or(String::new(), |tool| format!(" Is {tool} meant?"));
+    let suggestion =
+        tools::similar(name).map_or(String::new(), |tool| format!(" Did you mean {tool}?"));
     let name = arguments::shorten(name);
-    ErrorData::invalid_params(format!("there is no tool {name:?}.{meant}"), None)
+    ErrorData::invalid_params(format!("there is no tool {name:?}.{suggestion}"), None)
 }

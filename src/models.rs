@@ -58,8 +58,9 @@ pub use status::{Backlog, Gauges, HeldTarget, OverduePrompt, RunningScheduler, S
 pub use update::ScheduleUpdate;
 pub use verdict::{Fault, Verdict};
 
-/// Makes a closed set of words: an enum stored and shown as fixed lower-case text.
+/// Defines a closed set of words: an enum stored and shown as fixed lower-case text.
 macro_rules! words {
+    (@choice $first:literal $($rest:literal)*) => { concat!($first $(, "|", $rest)*) };
     ($(#[doc = $doc:literal])* $name:ident { $($(#[$vdoc:meta])* $variant:ident => $text:literal,)+ }) => {
         $(#[doc = $doc])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
@@ -69,18 +70,24 @@ macro_rules! words {
             /// All of them.
             pub const ALL: &[$name] = &[$($name::$variant,)+];
 
-            /// The word as it is stored and shown.
+            /// The words of all of them.
+            pub const WORDS: &[&str] = &[$($text,)+];
+
+            /// The words as help offers them: `this|that`.
+            pub const CHOICE: &str = $crate::models::words!(@choice $($text)+);
+
+            /// The word as stored and shown.
             pub fn as_str(self) -> &'static str {
                 match self { $($name::$variant => $text,)+ }
             }
 
-            /// Reads a stored word; `None` if it is not one of ours.
+            /// Parses a stored word; `None` if it is unknown.
             pub fn from_word(word: &str) -> Option<Self> {
                 match word { $($text => Some($name::$variant),)+ _ => None }
             }
         }
 
-        // The derive does not see a literal that comes through a macro.
+        // The derive can't see a literal that comes from a macro.
         impl utoipa::PartialSchema for $name {
             fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::schema::Schema> {
                 utoipa::openapi::ObjectBuilder::new()

@@ -1,7 +1,7 @@
-//! Telling people and services: the task that empties the outbox.
+//! Notifying people and services: the task that empties the outbox.
 //!
-//! It runs beside the scheduler and shares nothing with it but the database, so however slow or
-//! broken the other side is, no prompt waits for it.
+//! It runs beside the scheduler and shares only the database with it, so no prompt waits for it,
+//! however slow or broken the other side is.
 
 mod command;
 mod deliver;
@@ -25,16 +25,16 @@ use deliver::{Senders, deliver};
 use post::Post;
 use round::{Ended, Round};
 
-/// How often the outbox is looked into for what other processes have put there.
+/// How often to check the outbox for messages from other processes.
 const WATCH: SignedDuration = SignedDuration::from_secs(1);
 
-/// How long what is due may take to be sent when the scheduler has stopped.
+/// How long sending what is due may take after the scheduler has stopped.
 const LAST_CALL: Duration = Duration::from_secs(3);
 
-/// How often it is noted that somebody listens, and what is too old is given up.
+/// How often to record that a notifier is running, and to give up messages that are too old.
 const TIDY: SignedDuration = SignedDuration::from_mins(1);
 
-/// Sends what is in the outbox.
+/// Sends the messages in the outbox.
 pub struct Notifier {
     db: Db,
     clock: Clock,
@@ -68,8 +68,8 @@ impl Notifier {
         })
     }
 
-    /// Notes who listens, so that notices are written from now on. Before a scheduler starts:
-    /// nothing that it does goes untold.
+    /// Records that a notifier is running, so that notices are written from now on. Call it before
+    /// a scheduler starts, so that none of its notices are lost.
     pub async fn listen(&self) -> Result<()> {
         let of_operator: Vec<Channel> = self
             .channels
@@ -83,12 +83,13 @@ impl Notifier {
         }
     }
 
-    /// Sends until `stop`; then what is due has a few seconds, and the rest is left to the next.
+    /// Sends until `stop`; then what is due gets a few more seconds, and the rest is left to the
+    /// next notifier.
     pub async fn run(self, stop: CancellationToken) {
         let outbox = self.db.subscribe(Topic::Outbox);
         let mut round = Round::default();
         let abandon = CancellationToken::new();
-        // Between any two messages it is looked whether to stop.
+        // Check for a stop between any two messages.
         while !stop.is_cancelled() {
             round.note_ended();
             let looked_at = self.clock.now();
@@ -127,11 +128,10 @@ impl Notifier {
         round.report.sum_up();
     }
 
-    /// Does the next thing that is to be done, if it is time for it. Returns whether there may be
-    /// more to do at once.
+    /// Does the next step if it is time for it. Returns whether there may be more to do at once.
     async fn go_on(&self, round: &mut Round, abandon: &CancellationToken) -> Result<bool> {
         let now = self.clock.now();
-        // Also after a clock that was set back.
+        // This also holds after the clock was set back.
         let is_time = round
             .tidy_at
             .is_none_or(|at| now >= at || now < later(at, -TIDY));

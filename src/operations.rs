@@ -1,6 +1,6 @@
-//! Everything that can be asked of us, said once. The command line, the plugin's description, the
-//! tools of MCP, the routes of HTTP with their document, and the client of a server on another machine
-//! are made from these definitions.
+//! Every operation, defined once. The command line, the plugin's description, MCP's tools, HTTP's
+//! routes with their document, and the client of a server on another machine are derived from these
+//! definitions.
 
 mod answer;
 pub mod definition;
@@ -12,15 +12,15 @@ pub mod reading;
 mod schedules;
 mod status;
 pub mod strict;
+pub mod text;
 mod values;
-pub mod vocabulary;
 
 use async_trait::async_trait;
 use serde_json::Value;
 
 use crate::error::Result;
 use crate::service::Service;
-use definition::Operation;
+use definition::{Operation, Who};
 
 pub use answer::to_json;
 pub use occurrences::{ACCOUNT, HISTORY, LIST_CHANGES};
@@ -28,8 +28,11 @@ pub use schedules::{CANCEL, LIST, PAUSE, PREVIEW, REGISTER, RESUME, RUN, SHOW, U
 pub use status::{AGENTS, HALT, LIFT_HALT, STATUS, TEST};
 pub use values::Values;
 
-/// Every operation, in the order in which they are listed.
-pub static ALL: &[&Operation] = &[
+/// The operations that a face offers.
+pub type Offer = &'static [&'static Operation];
+
+/// Every operation, in the order in which faces list them.
+pub static ALL: Offer = &[
     &REGISTER,
     &LIST,
     &SHOW,
@@ -49,15 +52,16 @@ pub static ALL: &[&Operation] = &[
     &LIFT_HALT,
 ];
 
-/// The operation that a command is.
-pub fn of_command(name: &str) -> Option<&'static Operation> {
-    ALL.iter().find(|o| o.is_command && o.name == name).copied()
+/// The operation of a command.
+pub fn of_command(offer: Offer, name: &str) -> Option<&'static Operation> {
+    let mut commands = offer.iter().filter(|o| o.is_command);
+    commands.find(|o| o.name == name).copied()
 }
 
-/// Whoever can be asked: the service itself, or a server on another machine.
+/// Whatever carries out operations: the service itself, or a server on another machine.
 #[async_trait]
 pub trait Ask: Send + Sync {
-    /// Carries an operation out.
+    /// Carries out an operation.
     ///
     /// # Errors
     /// Those of the operation.
@@ -67,6 +71,9 @@ pub trait Ask: Send + Sync {
 #[async_trait]
 impl Ask for Service {
     async fn ask(&self, operation: &'static Operation, values: &Values) -> Result<Value> {
+        if let Who::Operator(what) = operation.who {
+            self.refuse_scoped(what)?;
+        }
         (operation.carry_out)(self, values).await
     }
 }

@@ -1,10 +1,10 @@
-//! Faults of ours that break something off: told by where they are, never by what they were about,
-//! since that may be a prompt, a reply or a key.
+//! Reports panics by their place in the code, never by their message, which may contain a prompt, a
+//! reply or a key.
 
 use std::io::Write;
 use std::panic::PanicHookInfo;
 
-/// From now on a panic anywhere in this process is told so.
+/// From now on, reports every panic in this process like this.
 pub fn install() {
     std::panic::set_hook(Box::new(tell));
 }
@@ -14,9 +14,9 @@ fn tell(panic: &PanicHookInfo<'_>) {
         Some(place) => format!(" at {}:{}", place.file(), place.line()),
         None => String::new(),
     };
-    // Where nobody reads it any more, it can't be told.
+    // If nobody reads stderr any more, there is nowhere to report it.
     let _ = writeln!(
         std::io::stderr(),
-        "promptyoself: an internal fault{place}; what it broke off is told as failed or unknown"
+        "promptyoself: internal error{place}; whatever it stopped is reported as failed or unknown"
     );
 }

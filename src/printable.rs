@@ -1,24 +1,24 @@
-//! Text from others as people may see it. A prompt, a name or an answer may hold characters that move a
-//! terminal's cursor, hide what stands beside them or begin a line of a log.
+//! Makes text from others safe to show. A prompt, a name or an answer may contain characters that
+//! move a terminal's cursor, hide the text next to them or start a new line in a log.
 
-/// Text on one line, in which every character that is not seen as itself is written as its escape.
+/// Text on one line, with every invisible character written as an escape.
 pub fn printable(text: &str) -> String {
     escaped(text, |_| false)
 }
 
-/// The same with its line breaks, for text of which we have made the lines.
+/// The same, but keeping line breaks: for text whose lines are our own.
 pub fn printable_lines(text: &str) -> String {
     escaped(text, |c| c == '\n')
 }
 
-/// JSON text for a terminal: the same data, in which every character that is not seen as itself is
-/// written as JSON escapes it.
+/// JSON text for a terminal: the same data, with every invisible character written as a JSON
+/// escape.
 pub fn printable_json(json: &str) -> String {
     let mut shown = String::with_capacity(json.len());
     for c in json.chars() {
         match c == '\n' || is_seen(c) {
             true => shown.push(c),
-            // Outside of its strings JSON has none of these.
+            // Outside of strings, JSON contains none of these.
             false => {
                 for unit in c.encode_utf16(&mut [0; 2]) {
                     shown.push_str(&format!("\\u{unit:04x}"));
@@ -40,8 +40,8 @@ fn escaped(text: &str, is_kept: impl Fn(char) -> bool) -> String {
     shown
 }
 
-/// Whether a character is seen as itself: not a control, not one that only orders, joins or hides
-/// others, and not one that nothing is known of.
+/// Whether a character is visible: not a control character, not one that only orders, joins or
+/// hides others, and not an unassigned one.
 pub fn is_seen(c: char) -> bool {
     match c {
         ' '..='~' => true,
@@ -49,8 +49,8 @@ pub fn is_seen(c: char) -> bool {
         '\u{a0}' | '\u{1680}' | '\u{2000}'..='\u{200a}' | '\u{202f}' | '\u{205f}' | '\u{3000}' => {
             true
         }
-        // Unicode's Default_Ignorable_Code_Point, of those that the standard library would show; but
-        // the selector that makes a sign an emoji stays.
+        // Unicode's Default_Ignorable_Code_Point, as far as the standard library would show them;
+        // the selector that turns a sign into an emoji stays.
         '\u{34f}'
         | '\u{115f}'..='\u{1160}'
         | '\u{17b4}'..='\u{17b5}'
@@ -64,8 +64,8 @@ pub fn is_seen(c: char) -> bool {
     }
 }
 
-/// The standard library knows what is printable, and shows it by escaping what is not. It would escape
-/// a mark at the beginning of a text, so there is a letter before it.
+/// The standard library knows what is printable and shows it by escaping the rest. It would escape
+/// a combining mark at the beginning of a text, so a letter is put first.
 fn is_shown_by_debug(c: char) -> bool {
     let mut bytes = [0; 8];
     let text = c.encode_utf8(&mut bytes[1..]).len();

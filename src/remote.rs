@@ -1,4 +1,4 @@
-//! The schedules of a server on another machine: what is asked of it goes over `/api/v1`.
+//! The schedules of a server on another machine, reached over `/api/v1`.
 
 mod wire;
 
@@ -16,7 +16,7 @@ use crate::operations::{Ask, Values, reading};
 
 use wire::Wire;
 
-/// The most that a page holds over the wire.
+/// The largest page that can be requested.
 const LARGEST_PAGE: u32 = crate::limits::PAGE;
 
 /// A server that keeps the schedules.
@@ -25,8 +25,8 @@ pub struct Remote {
 }
 
 impl Remote {
-    /// A client of the server that the settings name, for this caller: where an agent commands this
-    /// program, its budget binds it there, too.
+    /// A client for the configured server on behalf of a caller: if an agent commands this program,
+    /// the agent's budget applies there too.
     ///
     /// # Errors
     /// [`Code::ConfigInvalid`].
@@ -36,7 +36,7 @@ impl Remote {
         })
     }
 
-    /// A list, of which the server gives as many pages as it takes.
+    /// A list, fetched in as many pages as it takes.
     async fn pages(
         &self,
         operation: &'static Operation,
@@ -76,7 +76,7 @@ fn length(answer: &Value, list: &str) -> usize {
 #[async_trait]
 impl Ask for Remote {
     async fn ask(&self, operation: &'static Operation, values: &Values) -> Result<Value> {
-        // What is wrong is told without the server.
+        // Find mistakes before contacting the server.
         (operation.check)(values)?;
         let answer = self.request(operation, values).await?;
         match (operation.answer.check)(&answer) {
@@ -89,7 +89,7 @@ impl Ask for Remote {
 impl Remote {
     async fn request(&self, operation: &'static Operation, values: &Values) -> Result<Value> {
         let route = &operation.route;
-        let path = match route.path.contains("{id}") {
+        let path = match route.has_id() {
             true => (route.path).replace("{id}", &reading::id(values)?.to_string()),
             false => route.path.to_owned(),
         };

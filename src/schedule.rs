@@ -1,22 +1,21 @@
 //! When a schedule fires: pure calculation over instants, zones and the three kinds of spec.
 //!
-//! Nothing here does I/O or asks for the time; whoever calls says what "now" is. Instants are UTC
-//! and cut to whole microseconds, as the database holds them.
+//! Nothing here does I/O or reads the time; callers say what "now" is. Instants are UTC and cut to
+//! whole microseconds, as the database stores them.
 //!
 //! # Daylight saving
-//! One rule ([`Zone::instant_of`]) turns a wall time into an instant everywhere: a wall time
-//! that happens twice means the first of the two, and one that is skipped means the first instant
-//! after the gap. Cron patterns that repeat within the day follow elapsed time instead; see
-//! [`CronSpec`].
+//! One rule ([`Zone::instant_of`]) turns a wall time into an instant everywhere: a wall time that
+//! happens twice means the first one, and a skipped one means the first instant after the gap. Cron
+//! patterns that repeat within the day follow elapsed time instead; see [`CronSpec`].
 
 mod backlog;
+mod corrections;
 mod cron;
 mod duration;
 mod envelope;
 mod interval;
 mod iso;
-mod meant;
-mod planned;
+mod planned_instants;
 mod spec;
 mod stored;
 mod timetable;
@@ -24,22 +23,22 @@ mod when;
 mod zone;
 
 pub use backlog::{Division, Range};
+pub(crate) use corrections::cron::split_zone;
+pub(crate) use corrections::interval::interval as corrected_interval;
+pub(crate) use corrections::{count as corrected_count, nearest, word as corrected_word};
 pub use cron::CronSpec;
 pub use duration::read_duration;
 pub(crate) use duration::seconds;
 pub use envelope::{Circumstances, envelope};
 pub use interval::IntervalSpec;
 pub use iso::read_stored_time;
-pub(crate) use meant::cron::split_zone;
-pub(crate) use meant::interval::interval as meant_span;
-pub(crate) use meant::{count as meant_count, nearest, word as meant_word};
-pub use planned::{Fresh, Past, Planned, TooMany, count_distinct};
+pub use planned_instants::{Fresh, Past, PlannedInstants, TooMany, count_distinct};
 pub use spec::Spec;
 pub(crate) use stored::schedule_type;
 pub use stored::{remaining, timetable_of};
 pub use timetable::{Passed, Timetable};
 pub(crate) use timetable::{just_after, just_before};
-pub(crate) use when::meant_time;
+pub(crate) use when::corrected_time;
 pub use when::parse_time;
 pub use zone::Zone;
 
@@ -50,7 +49,7 @@ fn cut(t: Timestamp) -> Timestamp {
     Timestamp::from_microsecond(t.as_microsecond()).unwrap_or(t)
 }
 
-/// What a caller wrote, quoted and short enough for an error.
+/// The caller's text, quoted and short enough for an error.
 fn shown(text: &str) -> String {
     const LONGEST: usize = 80;
     if text.chars().count() <= LONGEST {

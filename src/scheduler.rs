@@ -1,5 +1,4 @@
-//! The scheduler: sleeps until something is due, claims it, delivers it, and settles what became
-//! of it.
+//! The scheduler: sleeps until something is due, claims it, delivers it, and settles the outcome.
 //!
 //! [`core`] decides and does no I/O; [`Scheduler::run`] carries the decisions out.
 
@@ -24,11 +23,11 @@ pub use report::DeliveryReport;
 pub use settings::Settings;
 
 impl Scheduler {
-    /// Delivers what is due, in [`Mode::Forever`] until `stop` is cancelled: then prompts on their
-    /// way have [`Settings::drain`] to end, and the rest is left `unknown` for the next scheduler.
+    /// Delivers what is due; in [`Mode::Forever`], until `stop` is cancelled. Then prompts being
+    /// sent have [`Settings::drain`] to end, and the rest is left `unknown` for the next scheduler.
     ///
     /// # Errors
-    /// If the owner lock can't be taken. Later failures of the database are waited out.
+    /// If the owner lock can't be taken. Later database failures are waited out.
     pub async fn run(&self, mode: Mode, stop: CancellationToken) -> Result<()> {
         let scheduler = Scheduler {
             db: self.db.for_scheduler(),

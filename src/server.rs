@@ -23,6 +23,7 @@ use crate::config::ServerSettings;
 use crate::error::{Code, Error, Result, message, shell};
 use crate::limits;
 use crate::mcp;
+use crate::operations;
 use crate::service::Service;
 use crate::web::connections::{self, Limits};
 use crate::web::guard::{self, Gate, Guard};
@@ -32,15 +33,15 @@ pub use app::App;
 pub use metrics::Metrics;
 pub use rest::{Running, document};
 
-/// How long requests that go on may take to end when the server stops.
+/// How long running requests may take to finish when the server stops.
 const DRAIN: Duration = Duration::from_secs(5);
 
-/// Takes the address that the settings say. `None` if they want no server, or if nobody chose the
-/// address and it is taken: another scheduler on this machine has it.
+/// Binds the configured address. `None` if no server is wanted, or if the default address is in
+/// use: then another scheduler on this machine has it.
 ///
 /// # Errors
-/// [`Code::ConfigInvalid`] if the address can't be had, or if it can be reached from other machines
-/// while no key exists.
+/// [`Code::ConfigInvalid`] if the address can't be bound, or if other machines can reach it while
+/// no key exists.
 pub async fn bind(settings: &ServerSettings, service: &Service) -> Result<Option<TcpListener>> {
     let Some(address) = settings.listen else {
         return Ok(None);
@@ -49,9 +50,9 @@ pub async fn bind(settings: &ServerSettings, service: &Service) -> Result<Option
         return Err(Error::new(
             Code::ConfigInvalid,
             format!(
-                "the server at {address} can be reached from other machines, since that is no \
-                 loopback address or PROMPTYOSELF_HOSTS names it otherwise, and there is no key \
-                 yet, so anybody could schedule prompts: make a key first"
+                "other machines can reach {address} (it is not a loopback address, or \
+                 PROMPTYOSELF_HOSTS names it), and there is no key yet, so anyone could schedule \
+                 prompts: create a key first"
             ),
         )
         .example(shell("promptyoself key create --name laptop")));
@@ -60,7 +61,7 @@ pub async fn bind(settings: &ServerSettings, service: &Service) -> Result<Option
         Ok(listener) => Ok(Some(listener)),
         Err(e) if !settings.chosen && e.kind() == std::io::ErrorKind::AddrInUse => {
             tracing::warn!(
-                "nothing is served over HTTP, since {address} is taken: choose another address \
+                "the HTTP server is off, because {address} is in use: choose another address \
                  with --listen"
             );
             Ok(None)
@@ -74,8 +75,8 @@ pub async fn bind(settings: &ServerSettings, service: &Service) -> Result<Option
     }
 }
 
-/// Starts to listen as the settings say, and answers requests until `stop`. What is returned is
-/// the end of that, with the requests that go on: they have a few seconds.
+/// Listens on the configured address and answers requests until `stop`. The returned future ends
+/// when running requests have finished; they have a few seconds.
 ///
 /// # Errors
 /// Those of [`bind`].
@@ -96,6 +97,7 @@ pub async fn start(
             tracing::info!("answering at http://{address}");
             let app = App {
                 service: service.clone(),
+                operations: operations::ALL,
                 guard: Arc::new(Guard::new(settings, address)),
                 metrics,
                 mcp,
@@ -115,7 +117,7 @@ pub async fn start(
 async fn serve(listener: TcpListener, app: App, limits: Limits, stop: CancellationToken) {
     let clock = app.service.clock.clone();
     let places = limits.places(clock.clone());
-    let revoked = admission::end_revoked(app.service.clone(), places.holders.clone());
+    let revoked = admission::end_revoked(app.service.clone(), places.active_requests.clone());
     let answering = connections::answer(
         listener,
         router(app),
@@ -162,7 +164,7 @@ pub fn router(app: App) -> Router {
         .layer(middleware::from_fn_with_state(gate, guard::check))
         .layer(DefaultBodyLimit::max(limits::BODY))
         .layer(CatchPanicLayer::custom(|_| {
-            Problem::from(Error::new(Code::Internal, "an internal fault broke it off"))
+            Problem::from(Error::new(Code::Internal, "stopped by an internal error"))
                 .into_response()
         }))
         .with_state(app)

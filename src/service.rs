@@ -1,18 +1,19 @@
-//! The use cases that every face calls. Whatever a face shows or changes goes through here. Each fails
-//! where the database does; what else can fail is said of it.
+//! The use cases that every face calls: whatever a face shows or changes goes through here. Every
+//! one can fail with an error of the database; other errors are documented.
 
 mod accounts;
+mod agents;
 pub mod answers;
-pub mod asked;
 mod bounds;
 mod budget;
 mod changes;
 mod control;
 mod doctor;
-mod keeping;
 mod keys;
+mod maintenance;
 mod messages;
-mod operations;
+mod planning;
+mod preview;
 mod read;
 mod register;
 mod requests;
@@ -31,60 +32,59 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 use crate::clock::Clock;
 use crate::db::Db;
 use crate::error::{Code, Error, Result, call, fields, message, operation};
-use crate::letta_client::{Agent, Letta};
+use crate::letta_client::Letta;
 use crate::limits;
 use crate::models::{
-    AgentId, Budget, By, Caller, Cancellation, Face, Lifecycle, PromptSchedule, RequestKey,
-    UpgradeReport,
+    AgentId, Budget, By, Caller, Face, Lifecycle, PromptSchedule, RequestKey, UpgradeReport,
 };
 use crate::schedule::Zone;
 
 pub use accounts::AccountQuery;
-pub use control::preview;
-pub use doctor::{Diagnosis, Finding, Severity, Usual};
-pub use keeping::{restore, schema_version, settle_in_place};
+pub use doctor::{DeliveryProfile, Diagnosis, Finding, Severity};
 pub use keys::Credentials;
 pub(crate) use keys::refused as key_refused;
+pub use maintenance::{restore, schema_version, settle_in_place};
 pub use messages::ScheduledMessage;
-pub use operations::{ListQuery, Operations, preview_runs};
-pub use read::{HistoryQuery, ScheduleDetails};
-pub use register::{Registered, Registration, When, Wish};
+pub use planning::{When, Wish};
+pub use preview::preview;
+pub use read::{HistoryQuery, ListQuery};
+pub use register::Registration;
 pub use rows::RowRequest;
 pub use status::Status;
 pub use update::Changes;
 pub(crate) use views::show_local;
-pub use views::{Listing, OccurrenceView, PolicyView, ScheduleView};
+pub use views::{OccurrenceView, PolicyView, ScheduleView};
 
-/// Everything a face can ask for.
+/// The use cases.
 #[derive(Clone)]
 pub struct Service {
-    /// The schedules, for whoever puts processes together; faces have the use cases.
+    /// The database, for the processes; faces use the use cases.
     pub db: Db,
-    /// The server whose agents they are for.
+    /// The Letta server of the agents.
     pub letta: Arc<dyn Letta>,
     /// The time.
     pub clock: Clock,
-    /// The zone of schedules that name none.
+    /// The time zone of schedules that name none.
     pub zone: Zone,
-    /// How much an agent may schedule for itself.
+    /// How much an agent may schedule.
     pub budget: Budget,
-    /// The agent meant where none is named, as it was set.
+    /// The default agent, as configured.
     pub default_agent: Option<String>,
     /// Whether Python tools may be uploaded to Letta through us.
     pub allow_upload: bool,
     /// The largest prompt, in bytes.
     pub largest_prompt: usize,
-    /// Places for those who read many rows.
+    /// Permits for requests that read many rows.
     pub readers: Arc<Semaphore>,
-    /// Who asks.
+    /// The caller.
     pub caller: Caller,
-    /// The request that is carried out, if it may come again.
+    /// The current request, if it may be repeated.
     pub request: Option<Arc<RequestKey>>,
 }
 
 impl Service {
-    /// Opens the database and puts everything together. The report is there if the database was
-    /// an older program's.
+    /// Opens the database and puts everything together. There is a report if the database was
+    /// written by an older program.
     ///
     /// # Errors
     /// Those of [`Db::open`], and [`Code::TimezoneUnknown`].
@@ -115,19 +115,19 @@ impl Service {
         }
     }
 
-    /// A place for reading many rows, once one is free: however many ask, whatever is sent waits
-    /// behind few of them.
+    /// Waits for a permit to read many rows, so that delivery waits for few of such requests at
+    /// once.
     async fn place_to_read(&self) -> Option<SemaphorePermit<'_>> {
         self.readers.acquire().await.ok()
     }
 
-    /// The file that holds the schedules.
+    /// The database file.
     pub fn database(&self) -> &Path {
         self.db.path()
     }
 
-    /// The same in a process in which nobody else waits for the database: another connection would
-    /// take longer to open than anything waits.
+    /// The service in a process that uses the database alone: opening a second connection would
+    /// take longer than waiting for the first.
     pub fn with_one_connection(self) -> Service {
         Service {
             db: self.db.with_one_connection(),
@@ -135,13 +135,13 @@ impl Service {
         }
     }
 
-    /// Closes the database once what was asked of it is done; later calls fail. The last one to do
-    /// so puts everything into the one file, so that a copy of it is complete.
+    /// Closes the database when all pending jobs are done; later calls fail. The last process to
+    /// close it puts everything into the one file, so that a copy of it is complete.
     pub async fn close(&self) {
         self.db.close().await;
     }
 
-    /// The same for another caller.
+    /// The service for another caller.
     pub fn for_caller(&self, caller: Caller) -> Service {
         let by = By {
             caller: caller.clone(),
@@ -154,8 +154,8 @@ impl Service {
         }
     }
 
-    /// The same through a face, with what the key is called that was shown there: so the record of
-    /// changes says it.
+    /// The service through a face, with the name of the key that was used, for the record of
+    /// changes.
     pub fn through(&self, face: Face, key: Option<String>) -> Service {
         let by = By {
             caller: self.caller.clone(),
@@ -168,45 +168,8 @@ impl Service {
         }
     }
 
-    /// Ends a schedule.
-    ///
-    /// # Errors
-    /// [`Code::ScheduleNotFound`], [`Code::ScheduleNotActive`] if it has ended already.
-    pub async fn cancel(&self, id: i64) -> Result<()> {
-        self.find(id).await?;
-        let before = self.db.cancel_schedule(id, self.clock.now()).await?;
-        let ended = match before {
-            None => return Err(not_found(id)),
-            Some(Cancellation::Done) => return Ok(()),
-            Some(Cancellation::Ended(Lifecycle::Finished)) => "has finished already",
-            Some(Cancellation::Ended(_)) => "was cancelled already",
-        };
-        Err(Error::new(
-            Code::ScheduleNotActive,
-            message![
-                "schedule {id} {ended}: there is nothing left to cancel; ",
-                operation("list"),
-                " shows those that are active"
-            ],
-        )
-        .example(call("list")))
-    }
-
-    /// Every agent of the server.
-    ///
-    /// # Errors
-    /// [`Code::NotPermitted`], and those of Letta.
-    pub async fn agents(&self) -> Result<Vec<Agent>> {
-        self.refuse_scoped("listing every agent")?;
-        let doing = format!("list the agents of {}", self.letta.address());
-        self.letta
-            .list_agents()
-            .await
-            .map_err(|r| r.into_error(&doing))
-    }
-
-    /// The schedule of an id, or the error that there is none: to an agent there is none of
-    /// another agent.
+    /// The schedule with an id, or the error that there is none: an agent gets that for other
+    /// agents' schedules, too.
     async fn find(&self, id: i64) -> Result<PromptSchedule> {
         let found = self.db.get_schedule(id).await?;
         let is_ours = |s: &PromptSchedule| {
@@ -216,10 +179,10 @@ impl Service {
         found.filter(is_ours).ok_or_else(|| not_found(id))
     }
 
-    /// The agent to narrow a list to: the caller's own, where it is one.
+    /// The agent to filter a list by: the caller's own, if the caller is an agent.
     ///
     /// # Errors
-    /// [`Code::NotPermitted`] if another agent's was asked for.
+    /// [`Code::NotPermitted`] if another agent was asked for.
     fn narrow(&self, asked: Option<AgentId>) -> Result<Option<AgentId>> {
         match (self.caller.scope(), asked) {
             (None, asked) => Ok(asked),
@@ -237,8 +200,8 @@ impl Service {
             Some(own) if *own != agent => Err(Error::new(
                 Code::NotPermitted,
                 format!(
-                    "this key is for agent {own}, and {agent} was named: leave the agent out, or \
-                     name your own"
+                    "this key belongs to agent {own}, but the request names {agent}: leave the \
+                     agent out"
                 ),
             )
             .example(fields([("agent_id", own.as_str())]))),
@@ -246,7 +209,7 @@ impl Service {
         }
     }
 
-    /// Refuses whoever may not act for an agent.
+    /// Refuses a caller who may not act for an agent.
     ///
     /// # Errors
     /// [`Code::NotPermitted`].
@@ -254,11 +217,11 @@ impl Service {
         self.own(agent.clone()).map(drop)
     }
 
-    /// The agent of a new schedule: the one that was named, else the caller's own, else the one that
-    /// is set as the default.
+    /// The agent of a new schedule: the given one, otherwise the caller's own, otherwise the
+    /// default.
     ///
     /// # Errors
-    /// [`Code::NotPermitted`], [`Code::AgentMissing`], and [`Code::AgentInvalid`] of the default.
+    /// [`Code::NotPermitted`], [`Code::AgentMissing`], and [`Code::AgentInvalid`] for the default.
     fn agent_or_default(&self, named: Option<&AgentId>) -> Result<AgentId> {
         match (named, self.caller.scope()) {
             (Some(named), _) => self.own(named.clone()),
@@ -267,25 +230,25 @@ impl Service {
         }
     }
 
-    /// Refuses what only the operator may do.
+    /// Refuses operations that only the operator may use.
     pub(crate) fn refuse_scoped(&self, what: &str) -> Result<()> {
         match self.caller.scope() {
             None => Ok(()),
             Some(own) => Err(Error::new(
                 Code::NotPermitted,
-                format!("{what} is for the operator, and this key is for agent {own}"),
+                format!("{what} is for the operator only, and this key belongs to agent {own}"),
             )
             .example(call("list"))),
         }
     }
 
-    /// Refuses what no agent may do, not even one that nobody knows.
+    /// Refuses operations that no agent may use, not even an unknown one.
     fn refuse_agents(&self, what: &str) -> Result<()> {
         match self.caller {
             Caller::Operator => Ok(()),
             Caller::Agent(_) | Caller::SomeAgent => Err(Error::new(
                 Code::NotPermitted,
-                format!("{what} is for the operator, and an agent asked for it"),
+                format!("{what} is for the operator only, and the caller is an agent"),
             )
             .example(call("list"))),
         }
@@ -312,9 +275,9 @@ fn not_live(id: i64, lifecycle: Lifecycle, done: &str) -> Error {
     Error::new(
         Code::ScheduleNotActive,
         message![
-            "schedule {id} is {lifecycle}, so it can't be {done}: ",
+            "schedule {id} is {lifecycle} and can't be {done}: ",
             operation("show"),
-            " says what became of it"
+            " has the details"
         ],
     )
     .example(call("show").with("id", id))

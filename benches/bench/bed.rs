@@ -1,4 +1,4 @@
-//! A daemon on a database of its own, for which prompts are planned from outside.
+//! A daemon on a database of its own, into which prompts are planned from outside.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};

@@ -1,4 +1,4 @@
-//! Part d: how long the program takes from the start of a process on.
+//! Part d: how long the program takes from the start of its process.
 
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;

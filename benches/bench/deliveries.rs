@@ -1,4 +1,4 @@
-//! Part a: how many prompts are delivered in a second when all are due at once.
+//! Part a: how many prompts are delivered per second when all are due at once.
 
 use std::time::{Duration, Instant};
 

@@ -1,5 +1,5 @@
-//! The least that a program with a SQLite file can do: it opens the file, reads one row and ends. With
-//! `wait` it ends only when its input does.
+//! The minimum for a program with a SQLite file: it opens the file, reads one row and exits. With
+//! `wait` it exits only when its input ends.
 
 use std::io::Read;
 

@@ -1,4 +1,4 @@
-//! Large databases, made once for each build and kept.
+//! Large databases, created once for each build and kept.
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -1,4 +1,4 @@
-//! Part h: how late one prompt a second is while every route is asked without a pause.
+//! Part h: how late one prompt a second is while every route is called without a pause.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -1,4 +1,4 @@
-//! Part f: what the program takes while it has nothing to do.
+//! Part f: what the program uses while it has nothing to do.
 
 use std::process::Stdio;
 

@@ -1,4 +1,4 @@
-//! Part b: how late prompts are that are due one after another, and what lateness is.
+//! Part b: how late prompts are that become due one after another, and what makes them late.
 
 use std::collections::HashMap;
 use std::path::Path;

@@ -1,4 +1,4 @@
-//! The stub of Letta as the benchmark sees it, and clients of it that keep no database.
+//! The Letta stub as the benchmark sees it, and clients of it without a database.
 
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};

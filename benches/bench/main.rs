@@ -1,6 +1,6 @@
-//! Measures promptyoself from outside: the program, its REST API and its SQLite file, beside a stub of
-//! Letta. Nothing is asserted of a time; each figure stands beside that of something bare, measured in
-//! the same run. docs/benchmarks.md says what the rows mean.
+//! Measures promptyoself from outside: the program, its REST API and its SQLite file, with a Letta
+//! stub. No time is asserted; each figure is next to that of something bare, measured in the same
+//! run. docs/benchmarks.md explains the rows.
 
 // Real time is what is measured here.
 #![allow(clippy::disallowed_methods)]

@@ -1,4 +1,4 @@
-//! Part e: how many schedules are registered in a second over HTTP.
+//! Part e: how many schedules are registered per second over HTTP.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

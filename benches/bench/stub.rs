@@ -1,7 +1,7 @@
-//! A stub of Letta in a process of its own: it answers what promptyoself asks of a V1 server, and
-//! writes down each prompt with the time at which it was read.
+//! A Letta stub in a process of its own: it answers what promptyoself asks of a V1 server, and
+//! records when each prompt was read.
 //!
-//! It is steered over HTTP, by the routes under `/bench/`.
+//! It is controlled over HTTP, by the routes under `/bench/`.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashSet};

@@ -1,4 +1,4 @@
-//! Errors as HTTP tells them (RFC 9457).
+//! Errors in the form HTTP clients get them (RFC 9457).
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -15,7 +15,7 @@ pub struct ProblemBody {
     #[serde(rename = "type")]
     #[schema(example = "about:blank#time_past")]
     pub kind: String,
-    /// The words of the HTTP status.
+    /// The name of the HTTP status.
     #[schema(example = "Bad Request")]
     pub title: String,
     /// The HTTP status.
@@ -29,17 +29,17 @@ pub struct ProblemBody {
     /// The stable code; docs/errors.md lists them all.
     #[schema(example = "time_past")]
     pub code: String,
-    /// A corrected form that is accepted: a part of the body, or a whole request.
+    /// A corrected form that is accepted: a part of the body or a whole request.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(example = "{\"time\":\"2030-01-31T09:00:00Z\"}")]
     pub example: Option<String>,
-    /// What the texts are made of, for a face of ours that has its own words for it.
+    /// The parts of the texts, for a client of ours that words them itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(ignore)]
     pub parts: Option<Parts>,
 }
 
-/// What the texts of a problem are made of.
+/// The parts that the texts of a problem are made of.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Parts {
     message: Message,
@@ -48,7 +48,7 @@ pub struct Parts {
 }
 
 impl ProblemBody {
-    /// An error with the status it has over HTTP, in the words of the command line.
+    /// An error with its HTTP status, in the words of the command line.
     pub fn new(error: &Error, status: u16, title: &str) -> Self {
         ProblemBody {
             kind: format!("about:blank#{}", error.code()),
@@ -61,7 +61,7 @@ impl ProblemBody {
         }
     }
 
-    /// The same with what the texts are made of.
+    /// Adds the parts that the texts are made of.
     pub fn with_parts(self, error: &Error) -> Self {
         let parts = Parts {
             message: error.whole(),
@@ -73,7 +73,7 @@ impl ProblemBody {
         }
     }
 
-    /// The error that was told; `None` if its code is none that we know.
+    /// The original error; `None` if its code is unknown to us.
     pub fn into_error(self) -> Option<Error> {
         let code = Code::from_word(&self.code)?;
         Some(match self.parts {

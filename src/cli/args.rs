@@ -1,10 +1,10 @@
-//! The command line: the commands that are no operations, and the flags of all.
+//! The command line: the commands that are not operations, and the global flags.
 //!
-//! The operations' own commands are made from their definitions, in `cli::asked`. Numbers arrive
-//! as text and are read later, so that what is wrong with them is said in our words and with our
-//! codes; the same goes for what is missing.
+//! The commands of operations are generated from their definitions. Numbers arrive as text and are
+//! read later, so that errors about them have our words and codes; the same goes for missing
+//! values.
 
-mod keeping;
+mod maintenance;
 mod peers;
 
 use std::path::PathBuf;
@@ -12,7 +12,7 @@ use std::path::PathBuf;
 use clap::builder::BoolishValueParser;
 use clap::{ArgAction, Args, Parser, Subcommand};
 
-pub use keeping::{BackupArgs, PruneArgs, PurgeArgs, RestoreArgs};
+pub use maintenance::{BackupArgs, PruneArgs, PurgeArgs, RestoreArgs};
 pub use peers::{ConnectArgs, UploadArgs};
 
 /// The value name that marks a whole number; `--describe` calls its type `integer`.
@@ -45,7 +45,7 @@ pub struct Cli {
     pub describe: bool,
 }
 
-/// What to do.
+/// The command to run.
 #[derive(Clone, Debug, Subcommand)]
 pub enum Verb {
     /// Deliver every prompt that is due, then exit
@@ -58,8 +58,8 @@ pub enum Verb {
 
     /// Give a Letta agent the tools to schedule prompts
     ///
-    /// serve is made known to Letta as an MCP server, and its tools are attached to the agent. Where
-    /// that can't be done from here, the settings to write by hand are printed.
+    /// Registers serve with Letta as an MCP server and attaches its tools to the agent. If that
+    /// isn't possible from here, prints the settings to add by hand.
     Connect(ConnectArgs),
 
     /// Run the scheduler until it is stopped
@@ -67,14 +67,14 @@ pub enum Verb {
 
     /// Serve an MCP client over standard input and output
     ///
-    /// It delivers as well, unless another scheduler runs on the same database: then it stands by,
-    /// and takes over when that one ends.
+    /// It also delivers prompts. If another scheduler runs on the same database it stands by, and
+    /// takes over when that one stops.
     Mcp,
 
-    /// Look for everything that can keep prompts from being accounted for
+    /// Check that every prompt is accounted for, and find what is in the way
     ///
-    /// The database, the account of every schedule, the scheduler, the clock and Letta are examined,
-    /// and nothing is changed. Each finding says what mends it.
+    /// Checks the database, the account of every schedule, the scheduler, the clock and Letta, and
+    /// changes nothing. Each finding says how to fix it.
     Doctor,
     /// Reduce old deliveries to totals
     Prune(PruneArgs),
@@ -84,13 +84,12 @@ pub enum Verb {
     Backup(BackupArgs),
     /// Replace the database with a backup
     ///
-    /// What has passed since the backup is skipped, since it may have been sent already, or with replay
-    /// caught up with. With settle and no file the same is done to the database that is there.
+    /// Runs that have passed since the backup are skipped, because they may have been sent; with
+    /// replay, schedules catch up on them. settle without a file does this to the current database.
     Restore(RestoreArgs),
-    /// Read and write the table of schedules for other programs of this machine
+    /// Read and write schedules for other programs on this machine
     ///
-    /// One request in JSON is read from standard input. The plugin's Python modules are the ones that
-    /// ask.
+    /// Reads one JSON request from standard input. The plugin's Python modules use it.
     #[command(hide = true)]
     Rows,
 
@@ -103,7 +102,7 @@ pub enum Verb {
     Plugin(PluginVerb),
 }
 
-/// Which key.
+/// Selects a key.
 #[derive(Clone, Debug, Default, Args)]
 pub struct IdArgs {
     /// The id of the key, as key list shows it
@@ -128,7 +127,7 @@ pub struct ExecuteArgs {
         value_parser = BoolishValueParser::new())]
     pub r#loop: bool,
 
-    /// With --loop: the longest time in seconds between two looks at the database
+    /// With --loop: check the database at least every N seconds
     #[arg(long, value_name = NUMBER, default_value = "60", allow_hyphen_values = true)]
     pub interval: Option<String>,
 }
@@ -145,41 +144,41 @@ pub struct ServeArgs {
     pub listen: Option<String>,
 }
 
-/// What to do about keys.
+/// What to do with keys.
 #[derive(Clone, Debug, Subcommand)]
 pub enum KeyVerb {
-    /// Make a key, and show it this once
+    /// Create a key and show it once
     Create {
-        /// What to call it
+        /// A name for the key
         #[arg(long, value_name = "NAME", allow_hyphen_values = true)]
         name: Option<String>,
-        /// The agent it acts for; without one it is an operator's key
+        /// The agent it acts for; without this it is an operator's key
         #[arg(long, value_name = "AGENT", allow_hyphen_values = true)]
         agent_id: Option<String>,
     },
-    /// List the keys, without what they are
+    /// List keys, never their secrets
     List,
-    /// Revoke a key, so that it opens nothing from then on
+    /// Revoke a key
     Revoke(IdArgs),
 }
 
-/// What to do about the plugin.
+/// What to do with the plugin.
 #[derive(Clone, Debug, Subcommand)]
 pub enum PluginVerb {
-    /// Put a working plugin into an SMCP server's folder of plugins
+    /// Install the plugin in an SMCP server's plugins folder
     Install {
-        /// The folder of plugins, such as smcp/plugins
+        /// The plugins folder, such as smcp/plugins
         #[arg(value_name = "DIR")]
         dir: PathBuf,
-        /// Copy the program into the plugin's folder instead of linking it, so that the folder can be
-        /// moved to where this program is not
+        /// Copy the program into the folder instead of linking to it, so that the folder can be
+        /// moved elsewhere
         #[arg(long)]
         copy: bool,
     },
 }
 
 impl Verb {
-    /// The command's name as it is typed.
+    /// The command's name as typed.
     pub fn name(&self) -> &'static str {
         match self {
             Verb::Execute(_) => "execute",

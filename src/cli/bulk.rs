@@ -1,5 +1,5 @@
-//! Cancelling, pausing and resuming many schedules at once: which they are is shown first, and nothing
-//! happens to them before somebody has agreed.
+//! Cancels, pauses or resumes many schedules at once: they are shown first, and nothing happens
+//! before somebody has confirmed.
 
 use std::collections::HashSet;
 use std::io::{BufRead, IsTerminal, Write};
@@ -16,22 +16,22 @@ use crate::operations::{Ask, LIST, Values};
 use crate::service::ScheduleView;
 use crate::service::answers::Listed;
 
-/// How many schedules are asked for at a time.
+/// How many schedules are fetched at a time.
 const PAGE: u32 = 1_000;
 
-/// How many of them are shown: to a program, and to people.
+/// How many of them are shown, to programs and to people.
 const SHOWN: usize = 1_000;
 const SHOWN_TO_PEOPLE: usize = 20;
 
-/// What is done to each schedule.
+/// What to do to each schedule.
 #[derive(Clone, Copy, Debug)]
-struct Deed<'a> {
+struct BulkChange<'a> {
     operation: &'static Operation,
-    /// What else was said.
+    /// The other values of the call.
     values: &'a Values,
 }
 
-impl Deed<'_> {
+impl BulkChange<'_> {
     fn verb(self) -> &'static str {
         self.operation.name
     }
@@ -44,7 +44,7 @@ impl Deed<'_> {
         }
     }
 
-    /// Whether there is anything to do to a schedule that stands like this.
+    /// Whether it applies to a schedule in this state.
     fn concerns(self, lifecycle: Lifecycle) -> bool {
         match self.verb() {
             "cancel" => matches!(
@@ -62,95 +62,99 @@ impl Deed<'_> {
     }
 }
 
-/// The schedules that something is to be done to.
+/// The schedules to change.
 struct Found {
     ids: Vec<i64>,
-    /// The first of them.
+    /// The first of them, to be shown.
     shown: Vec<Value>,
 }
 
-/// What became of them.
+/// The results.
 #[derive(Default)]
 struct Tally {
     done: Vec<i64>,
-    /// They ended, or were paused or resumed, since they were looked for.
+    /// They ended, or were paused or resumed, after they were listed.
     passed_over: Vec<i64>,
     failed: Vec<Value>,
 }
 
-/// Does something to every schedule of an agent, or to all of them, if that is agreed to.
+/// Changes all schedules of an agent, or all schedules, after confirmation.
 pub(super) async fn to_many(
     ctx: &Context,
     operation: &'static Operation,
     agent: Option<AgentId>,
     values: &Values,
 ) -> Result<Reply> {
-    let deed = Deed { operation, values };
+    let change = BulkChange { operation, values };
     let operations = ctx.operations().await?;
-    let found = find(&*operations, deed, agent).await?;
+    let found = find(&*operations, change, agent).await?;
     let n = found.ids.len();
-    let (verb, done) = (deed.verb(), deed.done());
+    let (verb, done) = (change.verb(), change.done());
     if n == 0 {
-        let message = format!("There is no schedule here that could be {done}");
+        let message = format!("No schedule can be {done}");
         let json = json!({ "count": 0, "ids": [] });
         let text = Text::from(&message);
-        return reply(ctx, deed, &json, &message, text, None);
+        return reply(ctx, change, &json, &message, text, None);
     }
     let they = counted(n);
     if values.is_set(&DRY_RUN) {
         let message = format!("{they} would be {done}; nothing was changed");
         let json = json!({ "dry_run": true, "count": n, "schedules": found.shown });
         let text = Text::of_lines(&table(&found)).line(&message);
-        return reply(ctx, deed, &json, &message, text, None);
+        return reply(ctx, change, &json, &message, text, None);
     }
     if !values.is_set(&YES) {
         let asks = std::io::stdin().is_terminal() && std::io::stderr().is_terminal();
         if !asks {
             let message = format!(
-                "{they} would be {done}, and nothing was changed, since nobody could be asked: add \
-                 --yes to {verb} them, or --dry-run if this is all you wanted to know"
+                "{they} would be {done}. Nothing was changed, because there is no terminal to \
+                 confirm on: add --yes to {verb} them, or --dry-run to only list them"
             );
             let json = json!({ "dry_run": true, "count": n, "schedules": found.shown });
             let text = Text::of_lines(&table(&found)).line(&message);
-            let told = Text::from(&message);
-            return reply(ctx, deed, &json, &message, text, Some(told));
+            let summary = Text::from(&message);
+            return reply(ctx, change, &json, &message, text, Some(summary));
         }
         if !is_agreed(&found, &format!("{} {they}?", capitalized(verb))) {
             let message = format!("Nothing was {done}");
             let json = json!({ "dry_run": true, "count": n });
-            let told = Text::from(&message);
-            return reply(ctx, deed, &json, &message, told.clone(), Some(told));
+            let summary = Text::from(&message);
+            return reply(ctx, change, &json, &message, summary.clone(), Some(summary));
         }
     }
-    let tally = carry_out(&*operations, deed, &found.ids).await?;
-    report(ctx, deed, &tally)
+    let tally = carry_out(&*operations, change, &found.ids).await?;
+    report(ctx, change, &tally)
 }
 
-/// The schedules of an agent, or of all, that there is something to do to.
-async fn find(operations: &dyn Ask, deed: Deed<'_>, agent: Option<AgentId>) -> Result<Found> {
+/// The schedules of an agent, or all, that the change applies to.
+async fn find(
+    operations: &dyn Ask,
+    change: BulkChange<'_>,
+    agent: Option<AgentId>,
+) -> Result<Found> {
     let mut found = Found {
         ids: Vec::new(),
         shown: Vec::new(),
     };
     let mut seen = HashSet::new();
-    let mut asked = Values::default().with(&LIMIT, PAGE);
+    let mut query = Values::default().with(&LIMIT, PAGE);
     if let Some(agent) = agent {
-        asked.set(&AGENT_FILTER, agent.as_str());
+        query.set(&AGENT_FILTER, agent.as_str());
     }
     let mut offset: u32 = 0;
     loop {
-        asked.set(&OFFSET, offset);
-        let answer = operations.ask(&LIST, &asked).await?;
+        query.set(&OFFSET, offset);
+        let answer = operations.ask(&LIST, &query).await?;
         let listed: Listed = serde_json::from_value(answer)
             .map_err(|e| Error::new(Code::Internal, "the answer is not a list").caused_by(e))?;
-        if listed.broken > 0 && !asked.is_set(&ALL) && deed.concerns(Lifecycle::Broken) {
-            // They are only listed with those that have ended.
-            asked.set(&ALL, true);
+        if listed.broken > 0 && !query.is_set(&ALL) && change.concerns(Lifecycle::Broken) {
+            // Paused ones are only listed together with those that have ended.
+            query.set(&ALL, true);
             continue;
         }
-        let concerned = |s: &&ScheduleView| deed.concerns(s.lifecycle);
+        let concerned = |s: &&ScheduleView| change.concerns(s.lifecycle);
         for view in listed.schedules.iter().filter(concerned) {
-            // Whoever changes schedules meanwhile may move one to another page.
+            // A schedule that changes meanwhile may move to another page.
             if !seen.insert(view.id) {
                 continue;
             }
@@ -166,11 +170,11 @@ async fn find(operations: &dyn Ask, deed: Deed<'_>, agent: Option<AgentId>) -> R
     }
 }
 
-/// Does it to one after the other, each in a transaction of its own.
-async fn carry_out(operations: &dyn Ask, deed: Deed<'_>, ids: &[i64]) -> Result<Tally> {
+/// Changes one after the other, each in a transaction of its own.
+async fn carry_out(operations: &dyn Ask, change: BulkChange<'_>, ids: &[i64]) -> Result<Tally> {
     let mut tally = Tally::default();
     for id in ids {
-        let Err(error) = deed.carry_out(operations, *id).await else {
+        let Err(error) = change.carry_out(operations, *id).await else {
             tally.done.push(*id);
             continue;
         };
@@ -179,12 +183,11 @@ async fn carry_out(operations: &dyn Ask, deed: Deed<'_>, ids: &[i64]) -> Result<
             Code::TimePast | Code::ScheduleBroken => tally.failed.push(json!({
                 "id": id, "error": error.chain(), "code": error.code().as_str(),
             })),
-            // The next one would fail alike.
+            // The next one would fail the same way.
             _ => {
-                let (n, done) = (tally.done.len(), deed.done());
+                let (n, done) = (tally.done.len(), change.done());
                 return Err(error.hint(format!(
-                    "; {n} of {} schedules were {done} before that, and the same call goes on with the \
-                     others",
+                    "; {n} of {} schedules were {done} before that: repeat the call for the others",
                     ids.len()
                 )));
             }
@@ -193,12 +196,12 @@ async fn carry_out(operations: &dyn Ask, deed: Deed<'_>, ids: &[i64]) -> Result<
     Ok(tally)
 }
 
-fn report(ctx: &Context, deed: Deed<'_>, tally: &Tally) -> Result<Reply> {
-    let done = deed.done();
+fn report(ctx: &Context, change: BulkChange<'_>, tally: &Tally) -> Result<Reply> {
+    let done = change.done();
     let mut message = format!("{} {done}", counted(tally.done.len()));
     if !tally.passed_over.is_empty() {
         let n = counted(tally.passed_over.len());
-        message.push_str(&format!("; {n} changed meanwhile and needed nothing"));
+        message.push_str(&format!("; {n} changed in the meantime and needed nothing"));
     }
     let json = json!({
         "count": tally.done.len(),
@@ -208,24 +211,24 @@ fn report(ctx: &Context, deed: Deed<'_>, tally: &Tally) -> Result<Reply> {
     });
     if tally.failed.is_empty() {
         let text = Text::from(&message);
-        return reply(ctx, deed, &json, &message, text, None);
+        return reply(ctx, change, &json, &message, text, None);
     }
     let n = counted(tally.failed.len());
     message.push_str(&format!("; {n} could not be {done}"));
     let line = |text: Text, failed: &Value| text.line(failed["error"].as_str().unwrap_or_default());
-    let told = tally.failed.iter().fold(Text::from(&message), line);
-    reply(ctx, deed, &json, &message, told.clone(), Some(told))
+    let summary = tally.failed.iter().fold(Text::from(&message), line);
+    reply(ctx, change, &json, &message, summary.clone(), Some(summary))
 }
 
-/// Shows whom it is about and asks, where answers don't go.
+/// Shows the schedules and asks for confirmation on the terminal.
 fn is_agreed(found: &Found, question: &str) -> bool {
     output::write_err_lines(&table(found));
     let mut err = std::io::stderr().lock();
-    let asked = write!(err, "{question} [y/N] ").and_then(|()| err.flush());
+    let shown = write!(err, "{question} [y/N] ").and_then(|()| err.flush());
     let mut line = String::new();
     let answered = std::io::stdin().lock().read_line(&mut line);
     let said = line.trim().to_ascii_lowercase();
-    asked.is_ok() && answered.is_ok() && ["y", "yes"].contains(&said.as_str())
+    shown.is_ok() && answered.is_ok() && ["y", "yes"].contains(&said.as_str())
 }
 
 fn table(found: &Found) -> String {
@@ -238,10 +241,10 @@ fn table(found: &Found) -> String {
     text
 }
 
-/// The answer; `undone` says that nothing, or not all, was done.
+/// The answer; `undone` says that nothing, or not everything, was done.
 fn reply(
     ctx: &Context,
-    deed: Deed<'_>,
+    change: BulkChange<'_>,
     json: &Value,
     message: &str,
     text: Text,
@@ -249,7 +252,7 @@ fn reply(
 ) -> Result<Reply> {
     let mut whole = json!({
         "status": if undone.is_some() { "error" } else { "success" },
-        "operation": deed.verb(),
+        "operation": change.verb(),
         "dry_run": false,
         "message": message,
         "now": ctx.clock.now(),
@@ -259,7 +262,7 @@ fn reply(
     }
     let reply = Reply::new(&whole, text)?;
     Ok(match undone {
-        Some(told) => reply.failing(told),
+        Some(summary) => reply.failing(summary),
         None => reply,
     })
 }

@@ -1,4 +1,4 @@
-//! The commands that need the database or Letta: arguments in, service called, answer out.
+//! Carries out the commands of operations and shows their answers.
 
 use serde_json::Value;
 
@@ -6,7 +6,7 @@ use super::Context;
 use super::bulk;
 use super::input;
 use super::output::{self, Reply, Text, reply};
-use super::which::{Which, which};
+use super::selection::{Selection, read_selection};
 use crate::error::{Code, Error, Result, field, message};
 use crate::operations::definition::Operation;
 use crate::operations::fields::{AGENT, ALL, CHANGES, OFF};
@@ -15,11 +15,11 @@ use crate::schedule::Zone;
 use crate::service;
 use crate::service::answers::Tested;
 
-/// How large a list may be in the plugin, in bytes: SMCP is slow with a few megabytes.
+/// The largest list in the plugin, in bytes: SMCP is slow with a few megabytes.
 const LARGEST_ANSWER: usize = 1024 * 1024;
 
 impl Context {
-    /// Refuses a page that is more than an agent should be answered at once.
+    /// Refuses a page that is larger than an agent should get.
     fn refuse_large(&self, values: &Values) -> Result<()> {
         match self.settings.plugin {
             Some(_) => reading::refuse_large(values),
@@ -28,7 +28,7 @@ impl Context {
     }
 }
 
-/// Carries out an operation, and shows what it answers.
+/// Carries out an operation and shows its answer.
 pub(super) async fn carry_out(
     ctx: &Context,
     operation: &'static Operation,
@@ -54,12 +54,12 @@ pub(super) async fn carry_out(
         }
         "preview" => preview(ctx, operation, &values).await,
         "cancel" | "pause" | "resume" => {
-            if let Which::Many(agent) = which(&values)? {
+            if let Selection::Many(agent) = read_selection(&values)? {
                 return bulk::to_many(ctx, operation, agent, &values).await;
             }
-            told(&ctx.ask(operation, &values).await?)
+            message_reply(&ctx.ask(operation, &values).await?)
         }
-        "halt" if values.is_set(&OFF) => told(&ctx.ask(&LIFT_HALT, &values).await?),
+        "halt" if values.is_set(&OFF) => message_reply(&ctx.ask(&LIFT_HALT, &values).await?),
         "history" if values.is_set(&CHANGES) => {
             refuse_state(&values)?;
             page(ctx, &LIST_CHANGES, &values, output::changes_table).await
@@ -73,14 +73,22 @@ pub(super) async fn carry_out(
             let text = Text::of_lines(&output::agents_table(rows_of(&listed, "agents")));
             reply(&listed, text)
         }
+        "run" | "halt" => message_reply(&ctx.ask(operation, &values).await?),
         "test" => test(ctx, operation, &values).await,
-        _ => told(&ctx.ask(operation, &values).await?),
+        _ => match operation.answer.page_of {
+            Some(_) => page(ctx, operation, &values, output::any_table).await,
+            None => {
+                let answer = ctx.ask(operation, &values).await?;
+                let text = Text::of_lines(&output::any_answer(&answer));
+                reply(&answer, text)
+            }
+        },
     }
 }
 
 impl Context {
     async fn ask(&self, operation: &'static Operation, values: &Values) -> Result<Value> {
-        // What is wrong with it is told before anything is opened.
+        // Mistakes are reported before anything is opened.
         (operation.check)(values)?;
         self.operations().await?.ask(operation, values).await
     }
@@ -94,12 +102,12 @@ fn number(answer: &Value, key: &str) -> i64 {
     answer[key].as_i64().unwrap_or_default()
 }
 
-/// An answer whose message says it all.
-fn told(answer: &Value) -> Result<Reply> {
+/// An answer of which people see the message.
+fn message_reply(answer: &Value) -> Result<Reply> {
     reply(answer, answer["message"].as_str().unwrap_or_default())
 }
 
-/// A schedule whose runs are known.
+/// A schedule with its next run.
 fn planned(answer: &Value) -> Result<Reply> {
     let part = |key: &str| answer[key].as_str().unwrap_or_default().to_owned();
     let text = format!(
@@ -125,13 +133,13 @@ async fn list(ctx: &Context, operation: &'static Operation, values: &Values) -> 
     let broken = number(&listed, "broken");
     if broken > 0 && !values.is_set(&ALL) {
         text = text.line(&format!(
-            "{broken} can't be read and do not run: list --all shows why"
+            "{broken} are broken and don't run: list --all shows why"
         ));
     }
     let incidents = number(&listed, "incidents");
     if incidents > 0 {
         text = text.line(&format!(
-            "{incidents} need attention: promptyoself test shows why"
+            "{incidents} open incidents: promptyoself test shows them"
         ));
     }
     if ctx.settings.plugin.is_some() {
@@ -165,7 +173,7 @@ async fn page(
     reply(&answer, text)
 }
 
-/// No change has a state.
+/// Changes have no state.
 fn refuse_state(values: &Values) -> Result<()> {
     match reading::state(values)? {
         None => Ok(()),
@@ -173,27 +181,22 @@ fn refuse_state(values: &Values) -> Result<()> {
             Code::Usage,
             message![
                 field("state"),
-                " is about deliveries, and ",
+                " filters deliveries and can't be used with ",
                 field("changes"),
-                " shows who changed what: leave one of them out"
+                " : leave one of them out"
             ],
         )),
     }
 }
 
-/// Needs neither the database nor Letta, but the zone of whoever keeps the schedules.
+/// Needs neither the database nor Letta, only the time zone of whoever keeps the schedules.
 async fn preview(ctx: &Context, operation: &'static Operation, values: &Values) -> Result<Reply> {
     let shown = match &ctx.settings.remote {
         Some(_) => ctx.ask(operation, values).await?,
         None => {
             let (when, count) = (reading::when(values)?, reading::count(values)?);
             let zone = Zone::parse(&ctx.settings.timezone)?;
-            to_json(&service::preview_runs(
-                &when,
-                count,
-                &zone,
-                ctx.clock.now(),
-            )?)?
+            to_json(&service::preview(&when, count, &zone, ctx.clock.now())?)?
         }
     };
     let part = |of: &Value, key: &str| of[key].as_str().unwrap_or_default().to_owned();
@@ -227,7 +230,7 @@ async fn test(ctx: &Context, operation: &'static Operation, values: &Values) -> 
     }
     let mut text = Text::from(text);
     for incident in &tested.incidents {
-        text = text.line(&format!("needs attention: {}", incident.text));
+        text = text.line(&format!("open incident: {}", incident.text));
     }
     if let Some(problem) = tested.notices.as_ref().and_then(|n| n.problem()) {
         text = text.line(&problem.to_string());
@@ -235,8 +238,8 @@ async fn test(ctx: &Context, operation: &'static Operation, values: &Values) -> 
     reply(&to_json(&tested)?, text)
 }
 
-/// Cuts a list to what a model and SMCP can take at once, and says where it goes on. `has_more` tells
-/// whether there is anything after so many.
+/// Cuts a list to what a model and SMCP can handle, and says where it continues. `has_more` says
+/// whether there is anything after this many.
 fn bound(answer: &mut Value, list: &str, offset: u32, has_more: impl Fn(i64) -> bool) {
     let Some(items) = answer[list].as_array_mut() else {
         return;

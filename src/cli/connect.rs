@@ -1,8 +1,8 @@
-//! `connect`: gives an agent of a Letta server the tools of `serve`.
+//! `connect`: gives a Letta agent the tools of `serve`.
 //!
-//! Letta knows a tool by its name alone, so all agents share one MCP server there. What tells them
-//! apart is the agent's id, which Letta sends with each call, and where keys are asked for the
-//! agent's own key: it is kept as a secret of the agent, and the header names that secret.
+//! Letta identifies a tool by its name alone, so all agents share one MCP server there. They are
+//! told apart by the agent's id, which Letta sends with each call and, if keys are required, by the
+//! agent's own key: it is stored as a secret of the agent, and the header refers to that secret.
 
 mod configuration;
 mod key;
@@ -30,7 +30,7 @@ const OPERATORS_TOOLS: &[&str] = &[
     "promptyoself_upload",
 ];
 
-/// What was done at Letta.
+/// The result of registering with Letta.
 struct Connected {
     server_id: String,
     /// Ids and names.
@@ -50,7 +50,7 @@ pub(super) async fn connect(ctx: &Context, args: &ConnectArgs) -> Result<Reply> 
         Error::new(
             Code::AgentMissing,
             message![
-                "no agent was given: say which one is to have the tools; ",
+                "no agent was given: say which one should have the tools; ",
                 operation("agents"),
                 " lists them"
             ],
@@ -83,7 +83,7 @@ pub(super) async fn connect(ctx: &Context, args: &ConnectArgs) -> Result<Reply> 
     }
 }
 
-/// Where Letta is to reach us.
+/// The address at which Letta reaches this server.
 fn address(ctx: &Context, given: Option<&str>) -> Result<Url> {
     let text = match (given, ctx.settings.server.listen) {
         (Some(url), _) => url.to_owned(),
@@ -91,8 +91,8 @@ fn address(ctx: &Context, given: Option<&str>) -> Result<Url> {
         (None, _) => {
             return Err(Error::new(
                 Code::Usage,
-                "it can't be told where Letta reaches this machine: give the address of serve, \
-                 with /mcp at its end",
+                "the address at which Letta reaches this machine is unknown: give the address of \
+                 serve, ending in /mcp",
             )
             .example(fields([("url", "https://prompts.example.org/mcp")])));
         }
@@ -106,7 +106,7 @@ fn address(ctx: &Context, given: Option<&str>) -> Result<Url> {
                 field("url"),
                 ": ",
                 quoted(&text),
-                " is not an address that begins with http:// or https://"
+                " is not an address beginning with http:// or https://"
             ],
         )
         .example(fields([("url", "https://prompts.example.org/mcp")]))
@@ -128,7 +128,7 @@ impl Link<'_> {
                 return Ok(self.by_hand(&key, Some(&reason))?.failing(reason));
             }
             Err(Stop::Failed(error)) => {
-                // Nobody will ever see a key that was made for nothing.
+                // Nobody will ever see this key, so it is of no use.
                 if let Key::Made(id, _) = key {
                     self.service.revoke_key(id).await?;
                 }
@@ -147,10 +147,10 @@ impl Link<'_> {
             let attached = self.letta.attach_tool(&self.agent, id).await;
             attached.map_err(|r| self.failed(r, &format!("attach the tool {name}")))?;
         }
-        self.told(&key, &connected).await
+        self.report(&key, &connected).await
     }
 
-    /// Makes us known to Letta, or brings what it knows of us up to date.
+    /// Registers this server with Letta, or updates it there.
     async fn register(&self, key: &Key) -> std::result::Result<Connected, Stop> {
         let stop = |r: Refusal| match r.class {
             ErrorClass::WrongServer => Stop::ByHand(format!(
@@ -159,12 +159,12 @@ impl Link<'_> {
                 key::hide(&r.text)
             )),
             _ if is_private(&r) => Stop::ByHand(format!(
-                "Letta refuses {}, as it does with every MCP server at a loopback or private \
-                 address since 0.16.7: let a proxy with a public name lead to serve and give that \
-                 as --url, or use the SMCP plugin, which needs no address",
+                "Letta refuses {}: since 0.16.7 it refuses all MCP servers at loopback or private \
+                 addresses. Put serve behind a proxy with a public name and give that as --url, or \
+                 use the SMCP plugin, which needs no address",
                 self.url
             )),
-            _ => Stop::Failed(self.failed(r, &format!("make {} known to Letta", self.url))),
+            _ => Stop::Failed(self.failed(r, &format!("register {} with Letta", self.url))),
         };
         let known = self.letta.find_mcp_server(SERVER).await.map_err(stop)?;
         let sent = known.as_ref().and_then(|s| s.authorization.as_ref());
@@ -200,7 +200,7 @@ impl Link<'_> {
         })
     }
 
-    /// A refusal as an error, without what may be a key in it.
+    /// A refusal as an error, without any key that may be in it.
     fn failed(&self, mut refusal: Refusal, doing: &str) -> Error {
         refusal.text = key::hide(&refusal.text);
         refusal.into_error(doing)
@@ -214,10 +214,10 @@ impl Link<'_> {
                 &self.url,
                 ": ",
                 key::hide(&refusal.text),
-                ". Is serve running there, does that address lead to it from where Letta runs, and \
-                 does serve know its name (PROMPTYOSELF_HOSTS)? Run connect again when it is; ",
+                ". Is serve running, can Letta reach it at that address, and does serve accept \
+                 that name (PROMPTYOSELF_HOSTS)? Then run connect again; ",
                 shell("connect --print"),
-                " shows what other ways there are"
+                " shows the alternatives"
             ],
         )
         .example(shell(format!(
@@ -226,17 +226,17 @@ impl Link<'_> {
         )))
     }
 
-    async fn told(&self, key: &Key, connected: &Connected) -> Result<Reply> {
+    async fn report(&self, key: &Key, connected: &Connected) -> Result<Reply> {
         let tools: Vec<&str> = connected.tools.iter().map(|(_, n)| n.as_str()).collect();
         let mut message = format!(
-            "Agent {} has {} tools of {} now",
+            "Agent {} now has {} tools from {}",
             self.agent,
             tools.len(),
             self.url
         );
         if let Key::Made(id, _) = key {
             message.push_str(&format!(
-                ". Key {id} was made for it and is kept as its secret {SECRET} in Letta"
+                ". Key {id} was created for it and stored in Letta as its secret {SECRET}"
             ));
         }
         let mut warnings = Vec::from_iter(self.unknown_host());
@@ -260,14 +260,14 @@ impl Link<'_> {
         Reply::new(&json, text)
     }
 
-    /// What to say where serve, by our settings, would not answer to the name in the address.
+    /// A warning if serve, with our settings, would not answer to the name in the address.
     fn unknown_host(&self) -> Option<String> {
         let server = &self.ctx.settings.server;
         let host = self.url.host_str()?;
         let listens = server.listen.is_some_and(|l| l.ip().to_string() == host);
         let known = is_loopback(&self.url) || listens || server.hosts.iter().any(|h| h == host);
         (!known).then(|| {
-            format!("serve answers to its own names alone: start it with PROMPTYOSELF_HOSTS={host}")
+            format!("serve only answers to names it knows: start it with PROMPTYOSELF_HOSTS={host}")
         })
     }
 }
@@ -278,7 +278,7 @@ fn is_same(known: &McpServer, url: &str, authorization: Option<&SecretString>) -
         && known.authorization.as_ref().map(text) == authorization.map(text)
 }
 
-/// Whether Letta refuses an address because it is not a public one.
+/// Whether Letta refuses an address because it isn't public.
 fn is_private(refusal: &Refusal) -> bool {
     let text = refusal.text.to_ascii_lowercase();
     text.contains("non-public ip") || text.contains("blocked internal hostname")

@@ -1,4 +1,4 @@
-//! What every command is given.
+//! The context of every command.
 
 use std::sync::{Arc, OnceLock};
 
@@ -12,15 +12,15 @@ use crate::operations::Ask;
 use crate::remote::Remote;
 use crate::service::Service;
 
-/// What every command is given.
+/// The context of every command.
 pub struct Context {
     /// The settings.
     pub settings: Settings,
     /// The time.
     pub clock: Clock,
-    /// Whether the command goes on until it is stopped.
+    /// Whether the command runs until it is stopped.
     is_lasting: bool,
-    /// What a command has opened.
+    /// The service that the command has opened.
     opened: OnceLock<Service>,
 }
 
@@ -35,7 +35,7 @@ impl Context {
         }
     }
 
-    /// Who calls: through the plugin it is an agent that chooses the arguments.
+    /// The caller: through the plugin, an agent chooses the arguments.
     fn caller(&self) -> Caller {
         match self.settings.plugin {
             Some(_) => Caller::SomeAgent,
@@ -66,7 +66,7 @@ impl Context {
         Ok(service)
     }
 
-    /// What the commands on schedules are asked of.
+    /// The operations, on our own database or on a server elsewhere.
     pub(super) async fn operations(&self) -> Result<Arc<dyn Ask>> {
         if let Some(remote) = &self.settings.remote {
             return Ok(Arc::new(Remote::new(
@@ -78,7 +78,7 @@ impl Context {
         Ok(Arc::new(self.service().await?))
     }
 
-    /// Closes the database, if a command has opened it.
+    /// Closes the database, if the command has opened it.
     pub(super) async fn close(&self) {
         if let Some(service) = self.opened.get() {
             service.close().await;

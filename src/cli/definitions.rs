@@ -1,21 +1,31 @@
-//! The definitions as a clap command: what the derive can't say by itself.
+//! The definitions as a clap command, with what derive macros can't express.
 
 use clap::{Command, CommandFactory, Subcommand};
 
 use super::args::{Cli, Verb};
-use super::{asked, plugin_guard, version};
+use super::{operation_commands, plugin_guard, version};
+use crate::operations::Offer;
 
-/// How many schedules a list shows in the plugin if nobody says: a model reads all of it.
+/// How many schedules a list shows by default in the plugin: a model reads all of them.
 const PLUGIN_PAGE: &str = "100";
 
-/// The definitions, ready to parse. In the plugin, help leaves out what is refused there.
-pub fn definitions(in_plugin: bool) -> Command {
-    let command = in_order(Verb::augment_subcommands(asked::add_commands(
-        Command::new(""),
-    )));
-    let mut command = underscores(command).long_version(version::full());
+/// The commands that are not operations, each group after the operation it follows. Others come at
+/// the end.
+const FOLLOWING: &[(&str, &[&str])] = &[
+    ("cancel", &["execute"]),
+    ("agents", &["upload", "connect", "serve", "mcp"]),
+    (
+        "history",
+        &["doctor", "prune", "purge", "backup", "restore"],
+    ),
+];
+
+/// The definitions, ready to parse. In the plugin, help leaves out what is refused.
+pub fn definitions(offer: Offer, in_plugin: bool) -> Command {
+    let mut command = underscores(Cli::command().subcommands(in_order(offer)));
+    command = command.long_version(version::full());
     if in_plugin {
-        command = plugin_guard::hide_refused(command);
+        command = plugin_guard::hide_refused(offer, command);
         command = command.mut_subcommands(|sub| match sub.get_name() {
             "list" => sub.mut_args(|arg| match arg.get_id() == "limit" {
                 true => arg.default_value(PLUGIN_PAGE),
@@ -28,22 +38,25 @@ pub fn definitions(in_plugin: bool) -> Command {
     command.after_help(help)
 }
 
-/// The commands in the order in which help lists them; one that is not among them comes at the end.
-const ORDER: &[&str] = &[
-    "register", "list", "show", "update", "pause", "resume", "run", "preview", "cancel", "execute",
-    "test", "agents", "upload", "connect", "serve", "mcp", "history", "doctor", "prune", "purge",
-    "backup", "restore", "halt", "key", "plugin",
-];
-
-/// The program with these commands.
-fn in_order(commands: Command) -> Command {
-    let mut all: Vec<Command> = commands.get_subcommands().cloned().collect();
-    let place = |command: &Command| ORDER.iter().position(|name| *name == command.get_name());
-    all.sort_by_key(|command| place(command).unwrap_or(ORDER.len()));
-    Cli::command().subcommands(all)
+/// All commands, in the order in which help lists them.
+fn in_order(offer: Offer) -> Vec<Command> {
+    let verbs = Verb::augment_subcommands(Command::new(""));
+    let mut verbs: Vec<Command> = verbs.get_subcommands().cloned().collect();
+    let mut ordered = Vec::new();
+    for operation in operation_commands::commands(offer) {
+        let groups = FOLLOWING.iter().filter(|(o, _)| *o == operation.get_name());
+        let names: Vec<&str> = groups
+            .flat_map(|(_, group)| group.iter().copied())
+            .collect();
+        ordered.push(operation);
+        ordered.extend(verbs.extract_if(.., |verb| names.contains(&verb.get_name())));
+    }
+    ordered.append(&mut verbs);
+    ordered
 }
 
-/// Accepts `--agent_id` for `--agent-id` and so on, as JSON keys and the Python original write it.
+/// Also accepts `--agent_id` for `--agent-id` and so on, as JSON keys and the Python original have
+/// it.
 fn underscores(command: Command) -> Command {
     command
         .mut_args(|arg| {
@@ -80,16 +93,33 @@ fn available_commands(command: &Command) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::operations::ALL;
 
     #[test]
     fn the_definitions_are_sound() {
-        definitions(false).debug_assert();
-        definitions(true).debug_assert();
+        definitions(ALL, false).debug_assert();
+        definitions(ALL, true).debug_assert();
+    }
+
+    #[test]
+    fn every_command_that_follows_an_operation_exists_and_so_does_the_operation() {
+        let definitions = definitions(ALL, false);
+        let all: Vec<&str> = definitions
+            .get_subcommands()
+            .map(Command::get_name)
+            .collect();
+        for (operation, group) in FOLLOWING {
+            let at = all.iter().position(|name| name == operation).unwrap();
+            assert_eq!(all[at + 1..=at + group.len()], **group);
+        }
     }
 
     #[test]
     fn help_ends_with_the_block_that_old_servers_read() {
-        let help = definitions(false).term_width(100).render_help().to_string();
+        let definitions = definitions(ALL, false);
+        let shown = definitions.get_subcommands().filter(|c| !c.is_hide_set());
+        let shown: Vec<String> = shown.map(|c| c.get_name().to_owned()).collect();
+        let help = definitions.term_width(100).render_help().to_string();
         let (_, block) = help.split_once("\n\nAvailable commands:\n").unwrap();
         let (list, rest) = block.split_once("\n\n").unwrap();
         let names: Vec<&str> = list
@@ -102,21 +132,9 @@ mod tests {
                     .unwrap()
             })
             .collect();
-        assert_eq!(
-            names,
-            [
-                "register", "list", "show", "update", "pause", "resume", "run", "preview",
-                "cancel", "execute", "test", "agents", "upload", "connect", "serve", "mcp",
-                "history", "doctor", "prune", "purge", "backup", "restore", "halt", "key",
-                "plugin"
-            ]
-        );
+        assert_eq!(names, shown);
         assert!(rest.starts_with("Examples:\n  promptyoself register"));
-        assert!(
-            !definitions(true)
-                .render_help()
-                .to_string()
-                .contains("  serve")
-        );
+        let in_plugin = super::definitions(ALL, true).render_help().to_string();
+        assert!(!in_plugin.contains("  serve"));
     }
 }

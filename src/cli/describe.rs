@@ -1,31 +1,31 @@
-//! `--describe`: what the plugin offers, by SMCP's contract 1.0.
+//! `--describe`: the plugin's description, by SMCP's contract 1.0.
 //!
-//! It is made from the definitions of the command line, so the two can't disagree.
+//! It is generated from the definitions of the command line, so the two can't disagree.
 
 use clap::{Arg, Command};
 use serde_json::{Value, json};
 
 use super::args::{NUMBER, SWITCH};
 use super::definitions::definitions;
-use super::{asked, plugin_guard};
-use crate::operations;
+use super::{operation_commands, plugin_guard};
 use crate::operations::definition::Operation;
+use crate::operations::{self, Offer};
 
-/// Whether a call of a command needs this flag; the command line asks for it itself, with errors that
+/// Whether a command requires this flag; the command line checks that itself, with errors that
 /// teach.
-pub(super) fn is_required(command: &str, flag: &str) -> bool {
-    let mut taken = operations::of_command(command)
+pub(super) fn is_required(offer: Offer, command: &str, flag: &str) -> bool {
+    let mut taken = operations::of_command(offer, command)
         .into_iter()
         .flat_map(Operation::parameters);
-    taken.any(|p| p.is_required && asked::flag(p.field) == flag)
+    taken.any(|p| p.is_required && operation_commands::flag(p.field) == flag)
 }
 
-/// The description of the plugin.
-pub(super) fn describe() -> Value {
-    let commands: Vec<Value> = definitions(true)
+/// The plugin's description, for these operations.
+pub fn describe(offer: Offer) -> Value {
+    let commands: Vec<Value> = definitions(offer, true)
         .get_subcommands()
-        .filter(|sub| !plugin_guard::is_command_refused(sub.get_name()))
-        .map(command)
+        .filter(|sub| !plugin_guard::is_command_refused(offer, sub.get_name()))
+        .map(|sub| command(offer, sub))
         .collect();
     json!({
         "contract_version": "1.0",
@@ -38,12 +38,12 @@ pub(super) fn describe() -> Value {
     })
 }
 
-fn command(command: &Command) -> Value {
+fn command(offer: Offer, command: &Command) -> Value {
     let name = command.get_name();
     let about = command.get_long_about().or_else(|| command.get_about());
     let parameters: Vec<Value> = command
         .get_arguments()
-        .filter_map(|arg| parameter(name, arg))
+        .filter_map(|arg| parameter(offer, name, arg))
         .collect();
     json!({
         "name": name,
@@ -52,9 +52,9 @@ fn command(command: &Command) -> Value {
     })
 }
 
-fn parameter(command: &str, arg: &Arg) -> Option<Value> {
+fn parameter(offer: Offer, command: &str, arg: &Arg) -> Option<Value> {
     let long = arg.get_long()?;
-    if arg.is_global_set() || plugin_guard::is_refused(command, long) || long == "help" {
+    if arg.is_global_set() || plugin_guard::is_refused(offer, command, long) || long == "help" {
         return None;
     }
     let kind = arg.get_value_names().and_then(<[_]>::first);
@@ -68,9 +68,9 @@ fn parameter(command: &str, arg: &Arg) -> Option<Value> {
         "name": long.replace('-', "_"),
         "type": match kind { NUMBER => "integer", SWITCH => "boolean", _ => "string" },
         "description": help.map(|h| sentence(&h.to_string())).unwrap_or_default(),
-        "required": is_required(command, long),
+        "required": is_required(offer, command, long),
     });
-    // Where there is no default there is no key: null would be a value of another type.
+    // Without a default there is no key, because null would have another type.
     let default = match (kind, default) {
         (SWITCH, _) => Some(json!(false)),
         (NUMBER, Some(text)) => text.parse::<i64>().ok().map(Value::from),
@@ -86,7 +86,7 @@ fn parameter(command: &str, arg: &Arg) -> Option<Value> {
 }
 
 /// Help as one line of whole sentences. clap's first paragraphs have no full stop and get one; an
-/// example at the end gets none, or it would look like a part of the example.
+/// example at the end gets none, or it would look like part of the example.
 fn sentence(help: &str) -> String {
     let mut paragraphs: Vec<String> = Vec::new();
     for paragraph in help.split("\n\n").filter(|p| !p.trim().is_empty()) {
@@ -102,15 +102,16 @@ fn sentence(help: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::operations::ALL;
 
     #[test]
     fn every_command_on_one_schedule_requires_its_id() {
-        for command in describe()["commands"].as_array().unwrap() {
+        for command in describe(ALL)["commands"].as_array().unwrap() {
             let parameters = command["parameters"].as_array().unwrap();
             let Some(id) = parameters.iter().find(|p| p["name"] == "id") else {
                 continue;
             };
-            // A history may be that of every schedule, and these may be about all of an agent's.
+            // A history may be of all schedules, and these may apply to all of an agent's.
             let many = ["history", "cancel", "pause", "resume"].map(Value::from);
             let is_needed = !many.contains(&command["name"]);
             assert_eq!(id["required"], is_needed, "{}", command["name"]);
@@ -119,7 +120,7 @@ mod tests {
 
     #[test]
     fn nothing_that_is_refused_is_described() {
-        let described = describe();
+        let described = describe(ALL);
         let text = described.to_string();
         for flag in [
             "prompt_file",
@@ -137,24 +138,11 @@ mod tests {
             let has_all = parameters.iter().any(|p| p["name"] == "all");
             assert_eq!(has_all, command["name"] == "list", "{command}");
         }
-        let names: Vec<&str> = described["commands"]
-            .as_array()
-            .unwrap()
-            .iter()
-            .map(|c| c["name"].as_str().unwrap())
-            .collect();
-        assert_eq!(
-            names,
-            [
-                "register", "list", "show", "update", "pause", "resume", "run", "preview",
-                "cancel", "execute", "test", "agents", "history", "doctor"
-            ]
-        );
     }
 
     #[test]
     fn every_word_of_the_description_is_for_a_reader() {
-        for command in describe()["commands"].as_array().unwrap() {
+        for command in describe(ALL)["commands"].as_array().unwrap() {
             assert!(command["description"].as_str().unwrap().ends_with('.'));
             for parameter in command["parameters"].as_array().unwrap() {
                 assert!(

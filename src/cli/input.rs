@@ -1,4 +1,4 @@
-//! Reading what only the command line has: files, and the numbers of its own commands.
+//! Reads what only the command line has: files, and the numbers of its own commands.
 
 use std::io::Read;
 use std::path::Path;
@@ -8,30 +8,32 @@ use crate::error::{Code, Error, Result, call, field, message, quoted};
 use crate::limits;
 use crate::models::AgentId;
 use crate::operations::Values;
-use crate::operations::fields::{PROMPT, PROMPT_FILE};
-use crate::operations::reading::number_of_schedule;
-use crate::schedule::{meant_span, read_duration};
-use crate::service::asked::whole;
+use crate::operations::fields::{ID, INTERVAL, PROMPT, PROMPT_FILE};
+use crate::operations::reading::schedule_number;
+use crate::operations::text::whole;
+use crate::schedule::{corrected_interval, read_duration};
 
-pub use crate::service::asked::{given, point};
+pub use crate::operations::reading::point;
+pub use crate::operations::text::given;
 
-/// The agent that was named, if one was.
+/// The agent that was given, if any.
 ///
 /// # Errors
-/// [`Code::AgentMissing`] if it was given but is blank, [`Code::AgentInvalid`].
+/// [`Code::AgentMissing`] if it is blank, [`Code::AgentInvalid`].
 pub fn agent_filter(flag: Option<&str>) -> Result<Option<AgentId>> {
     flag.map(AgentId::parse).transpose()
 }
 
-/// The id of a schedule, if one was given.
+/// The schedule id that was given, if any.
 ///
 /// # Errors
 /// [`Code::IdInvalid`].
 pub fn id_filter(flag: Option<&str>) -> Result<Option<i64>> {
-    flag.map(|text| number_of_schedule(Some(text))).transpose()
+    flag.map(|text| schedule_number(&ID, Some(text)))
+        .transpose()
 }
 
-/// Reads the prompt from the file that was named (`-` is `stdin`), exactly as it is.
+/// Reads the prompt from the given file (`-` is `stdin`), unchanged.
 ///
 /// # Errors
 /// [`Code::FileUnusable`] if the file can't be read, is not UTF-8 or is too large.
@@ -46,10 +48,10 @@ pub fn read_prompt(values: &mut Values, stdin: impl Read) -> Result<()> {
     Ok(())
 }
 
-/// The source of a tool: what is in the file (`-` is `stdin`).
+/// The source of a tool: the content of the file (`-` is `stdin`).
 ///
 /// # Errors
-/// [`Code::SourceMissing`] if no file was named, [`Code::FileUnusable`] as for a prompt.
+/// [`Code::SourceMissing`] if no file was given, [`Code::FileUnusable`] as for a prompt.
 pub fn source_code(file: Option<&Path>, stdin: impl Read) -> Result<String> {
     let Some(path) = file else {
         return Err(Error::new(
@@ -65,7 +67,7 @@ pub fn source_code(file: Option<&Path>, stdin: impl Read) -> Result<String> {
 
 type Cause = Box<dyn std::error::Error + Send + Sync>;
 
-/// The text of a file, or of `stdin` if it is named `-`, of `most` bytes.
+/// The text of a file, or of `stdin` for `-`, up to `most` bytes.
 fn read_path(path: &Path, stdin: impl Read, most: usize) -> std::result::Result<String, Cause> {
     match path.as_os_str() == "-" {
         true => read(stdin, most),
@@ -82,11 +84,11 @@ fn read(source: impl Read, most: usize) -> std::result::Result<String, Cause> {
     }
     let text = String::from_utf8(bytes).map_err(|e| {
         let at = e.utf8_error().valid_up_to() + 1;
-        format!("it is not UTF-8 text: byte {at} can't be understood")
+        format!("it is not UTF-8 text (byte {at} is invalid)")
     })?;
     match text.find('\0') {
-        // Letta keeps messages in PostgreSQL, whose text can't hold one.
-        Some(at) => Err(format!("byte {} of it is NUL", at + 1).into()),
+        // Letta keeps messages in PostgreSQL, whose text can't contain one.
+        Some(at) => Err(format!("it contains a NUL byte at position {}", at + 1).into()),
         None => Ok(text),
     }
 }
@@ -103,37 +105,40 @@ fn unusable(what: &str, path: &Path, cause: Cause) -> Error {
     .caused_by(cause)
 }
 
-/// The longest time between two looks of `execute --loop`.
+/// The longest time between two checks of `execute --loop`.
 ///
 /// # Errors
 /// [`Code::Usage`] if it is not a whole number of seconds from 1 to a day.
 pub fn interval(flag: Option<&str>) -> Result<Duration> {
     let text = given(flag).unwrap_or("60");
+    let allowed = INTERVAL.kind.numbers();
     whole(text)
-        .filter(|n| (1..=86_400).contains(n))
+        .filter(|n| allowed.contains(n))
         .and_then(|n| u64::try_from(n).ok())
         .map(Duration::from_secs)
         .ok_or_else(|| {
+            let (least, most) = (allowed.start(), allowed.end());
             Error::new(
                 Code::Usage,
                 message![
-                    field("interval"),
+                    field(INTERVAL.name),
                     " ",
                     quoted(text),
-                    " is not a whole number of seconds from 1 to 86400"
+                    " is not a whole number of seconds from {least} to {most}"
                 ],
             )
             .example_if(
-                seconds_meant(text).map(|n| call("execute").with("loop", true).with("interval", n)),
+                corrected_seconds(text)
+                    .filter(|n| allowed.contains(n))
+                    .map(|n| call("execute").with("loop", true).with(INTERVAL.name, n)),
             )
         })
 }
 
-/// `5m` as seconds, if it is at most a day.
-fn seconds_meant(text: &str) -> Option<i64> {
-    let written = meant_span(text)?;
-    let seconds = read_duration(&written).ok()?.as_secs();
-    (1..=86_400).contains(&seconds).then_some(seconds)
+/// `5m` as seconds.
+fn corrected_seconds(text: &str) -> Option<i64> {
+    let written = corrected_interval(text)?;
+    Some(read_duration(&written).ok()?.as_secs())
 }
 
 #[cfg(test)]

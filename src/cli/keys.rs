@@ -1,4 +1,4 @@
-//! The keys of callers over HTTP.
+//! The keys of HTTP callers.
 
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
@@ -9,7 +9,8 @@ use super::input::{agent_filter, given};
 use super::output::{Reply, Text, keys_table};
 use crate::error::Result;
 use crate::models::StoredKey;
-use crate::operations::reading::number_of_schedule;
+use crate::operations::fields::ID;
+use crate::operations::reading::schedule_number;
 
 pub(super) async fn key(ctx: &Context, verb: &KeyVerb) -> Result<Reply> {
     match verb {
@@ -18,7 +19,7 @@ pub(super) async fn key(ctx: &Context, verb: &KeyVerb) -> Result<Reply> {
         }
         KeyVerb::List => list(ctx).await,
         KeyVerb::Revoke(args) => {
-            let id = number_of_schedule(args.id.as_deref().or(args.position.as_deref()))?;
+            let id = schedule_number(&ID, args.id.as_deref().or(args.position.as_deref()))?;
             ctx.service().await?.revoke_key(id).await?;
             let message = format!("Key {id} is revoked");
             let json = json!({ "status": "success", "revoked_id": id, "message": message });
@@ -43,7 +44,7 @@ async fn create(ctx: &Context, name: Option<&str>, agent_id: Option<&str>) -> Re
         "agent_id": agent_id,
         "key": key.expose_secret(),
     });
-    let text = Text::from(format!("Key {id} ({name}). It is shown this once:"));
+    let text = Text::from(format!("Key {id} ({name}). It is shown only once:"));
     Reply::new(&json, text.line(key.expose_secret()))
 }
 

@@ -1,8 +1,10 @@
-//! What is printed: JSON for programs, tables for people, and errors for both.
+//! Prints JSON for programs, tables for people, and errors for both.
 //!
 //! stdout carries the answer and nothing else. SMCP servers read an error from stdout, those of
 //! mid-2025 from stderr, so a failed command writes it to both.
 
+mod any;
+mod details;
 mod tables;
 
 use std::io::{self, IsTerminal, Write};
@@ -15,12 +17,13 @@ use crate::error::{Code, Error, Result};
 
 use crate::printable::{printable, printable_json, printable_lines};
 
+pub use any::{any_answer, any_table};
+pub use details::schedule_details;
 pub use tables::{
-    agents_table, changes_table, findings_text, keys_table, occurrences_table, schedule_details,
-    schedules_table,
+    agents_table, changes_table, findings_text, keys_table, occurrences_table, schedules_table,
 };
 
-/// What a command answers.
+/// The answer of a command.
 #[derive(Clone, Debug)]
 pub struct Reply {
     json: Value,
@@ -28,17 +31,17 @@ pub struct Reply {
     failing: Option<Text>,
 }
 
-/// An answer for people. What becomes one of its lines may be another's text and stays that line.
+/// An answer for people. Text from others that is put into a line stays on that line.
 #[derive(Clone, Debug, Default)]
 pub struct Text(String);
 
 impl Text {
-    /// Text whose lines are ours, such as a table.
+    /// Text whose line breaks are our own, such as a table.
     pub fn of_lines(lines: &str) -> Text {
         Text(printable_lines(lines))
     }
 
-    /// The same with another line.
+    /// Adds a line.
     pub fn line(mut self, line: &str) -> Text {
         self.0.push('\n');
         self.0.push_str(&printable(line));
@@ -65,7 +68,7 @@ impl From<String> for Text {
 }
 
 impl Reply {
-    /// An answer for programs and the same for people.
+    /// An answer for programs, and the same for people.
     ///
     /// # Errors
     /// [`Code::Internal`] if the value has no JSON form.
@@ -80,17 +83,17 @@ impl Reply {
         })
     }
 
-    /// The same answer, with exit status 1: something is wrong, though not with the call. `told` says
-    /// what, for those who read errors from standard error.
-    pub fn failing(self, told: impl Into<Text>) -> Reply {
+    /// Makes the exit status 1: something is wrong, though not with the call. `stderr_text` is the text
+    /// for those who read errors from standard error.
+    pub fn failing(self, stderr_text: impl Into<Text>) -> Reply {
         Reply {
-            failing: Some(told.into()),
+            failing: Some(stderr_text.into()),
             ..self
         }
     }
 }
 
-/// Where and how to print.
+/// How to print.
 #[derive(Clone, Copy, Debug)]
 pub struct Output {
     json: bool,
@@ -98,7 +101,7 @@ pub struct Output {
 }
 
 impl Output {
-    /// JSON if it is asked for or if no person is reading, else text.
+    /// JSON if it is requested or if stdout is not a terminal, otherwise text.
     pub fn new(json: bool) -> Output {
         let terminal = io::stdout().is_terminal();
         Output {
@@ -123,10 +126,10 @@ impl Output {
     /// Prints a command's answer.
     pub fn print(self, reply: &Reply) -> ExitCode {
         let code = match &reply.failing {
-            Some(told) => {
+            Some(stderr_text) => {
                 // People read the answer itself.
                 if self.json {
-                    write_err(&format!("error: {}", told.0));
+                    write_err(&format!("error: {}", stderr_text.0));
                 }
                 ExitCode::FAILURE
             }
@@ -139,7 +142,7 @@ impl Output {
         }
     }
 
-    /// Prints one JSON value: on one line for programs, spread out for people.
+    /// Prints one JSON value: on one line for programs, indented for people.
     pub fn print_json(self, value: &impl Serialize) -> ExitCode {
         self.print_json_with(value, ExitCode::SUCCESS)
     }
@@ -159,8 +162,8 @@ impl Output {
         }
     }
 
-    /// Prints an error: as JSON on stdout where a program reads, and always as text on stderr.
-    /// The exit status is 2 for wrong usage and 1 for everything else.
+    /// Prints an error: as JSON on stdout if a program reads it, and always as text on stderr. The
+    /// exit status is 2 for wrong usage and 1 for everything else.
     pub fn print_error(self, error: &Error) -> ExitCode {
         let code = match error.code() {
             Code::Usage => ExitCode::from(2),
@@ -175,7 +178,7 @@ impl Output {
     }
 }
 
-/// An error as programs get it.
+/// An error in the form for programs.
 pub fn error_json(error: &Error) -> Value {
     let mut value = json!({ "error": sentence(error), "code": error.code().as_str() });
     if let (Some(example), Some(object)) = (error.corrected(), value.as_object_mut()) {
@@ -184,7 +187,7 @@ pub fn error_json(error: &Error) -> Value {
     value
 }
 
-/// The whole chain and the corrected example, as a reader gets them.
+/// The whole chain and the corrected example.
 fn sentence(error: &Error) -> String {
     let mut text = error.chain();
     if let Some(example) = error.corrected() {
@@ -196,7 +199,7 @@ fn sentence(error: &Error) -> String {
     text
 }
 
-/// Prints text as it is, such as help.
+/// Prints text unchanged, such as help.
 pub(super) fn write_out(text: &str, code: ExitCode) -> ExitCode {
     let mut out = io::stdout().lock();
     let written = out
@@ -211,7 +214,7 @@ pub(super) fn write_out(text: &str, code: ExitCode) -> ExitCode {
         .and_then(|()| out.flush());
     match written {
         Ok(()) => code,
-        // Whoever read us has seen enough.
+        // The reader has seen enough.
         Err(e) if e.kind() == io::ErrorKind::BrokenPipe => code,
         Err(e) => {
             write_err(&format!("error: could not write the answer: {e}"));
@@ -220,17 +223,17 @@ pub(super) fn write_out(text: &str, code: ExitCode) -> ExitCode {
     }
 }
 
-/// Says something beside the answer, on one line. Nobody listening is no reason to fail.
+/// Prints something beside the answer, on one line. It is no failure if nobody reads it.
 pub(super) fn write_err(text: &str) {
     let _ = writeln!(io::stderr().lock(), "{}", printable(text));
 }
 
-/// The same with lines of ours, such as a table.
+/// The same for text with line breaks of our own, such as a table.
 pub(super) fn write_err_lines(lines: &str) {
     let _ = writeln!(io::stderr().lock(), "{}", printable_lines(lines));
 }
 
-/// An answer with the warning that it carries.
+/// An answer followed by its warning.
 pub(super) fn reply(answer: &Value, text: impl Into<Text>) -> Result<Reply> {
     let text = text.into();
     let warning = answer["warning"].as_str();
@@ -249,7 +252,7 @@ pub(super) fn to_value(value: &impl Serialize) -> Result<Value> {
         .map_err(|e| Error::new(Code::Internal, "could not put the answer into JSON").caused_by(e))
 }
 
-/// The rows of a table, as JSON.
+/// The rows of a table as JSON.
 pub(super) fn to_rows<T: Serialize>(items: &[T]) -> Result<Vec<Value>> {
     items.iter().map(to_value).collect()
 }

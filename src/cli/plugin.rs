@@ -1,8 +1,8 @@
-//! `plugin install`: a working plugin folder for an SMCP server.
+//! `plugin install`: creates a working plugin folder for an SMCP server.
 //!
-//! The folder holds the shim, the Python modules, this program or a link to it, and a settings file
-//! that names the database by its absolute path, so that the plugin and the daemon share it whatever
-//! the working directory.
+//! The folder contains the shim, the Python modules, this program or a link to it, and a settings
+//! file with the absolute path of the database, so that plugin and daemon share it whatever the
+//! working directory.
 
 mod files;
 mod program;
@@ -20,13 +20,13 @@ use files::{
     write_if_changed,
 };
 
-/// The settings of the plugin that is installed in `plugins` already.
+/// The settings of the plugin that is already installed in `plugins`.
 pub(super) fn installed_settings(plugins: &Path) -> Option<PathBuf> {
     let file = folder_in(plugins).join(PLUGIN_FILE);
     file.symlink_metadata().is_ok().then_some(file)
 }
 
-/// The plugin's folder in a folder of plugins, which may be that folder itself.
+/// The plugin's folder in a plugins folder, which may be that folder itself.
 fn folder_in(plugins: &Path) -> PathBuf {
     if plugins.file_name().is_some_and(|name| name == NAME) {
         plugins.to_owned()
@@ -35,19 +35,19 @@ fn folder_in(plugins: &Path) -> PathBuf {
     }
 }
 
-/// Installs the plugin into `plugins`, or into it directly if it is called `promptyoself`. The program
-/// is linked, or copied if `copy` says so.
+/// Installs the plugin into `plugins`, or into it directly if it is called `promptyoself`. The
+/// program is linked, or copied if `copy` is set.
 ///
 /// # Errors
-/// [`Code::FileUnusable`] if a file can't be written or is somebody else's.
+/// [`Code::FileUnusable`] if a file can't be written or isn't ours.
 pub(super) fn install(settings: &Settings, plugins: &Path, copy: bool) -> Result<Reply> {
     let folder = folder_in(&absolute(plugins)?);
     check_place(&folder, plugins)?;
-    // Everything is looked at before anything is written.
+    // Everything is checked before anything is written.
     for file in FILES {
         check_ours(&folder.join(file.name), file.mark)?;
     }
-    make_folder(&folder).map_err(|e| unusable("make the folder", &folder, e))?;
+    make_folder(&folder).map_err(|e| unusable("create the folder", &folder, e))?;
     let settings_file = folder.join(PLUGIN_FILE);
     let wanted = wanted(settings)?;
     let before = read_if_there(&settings_file)?;
@@ -63,12 +63,12 @@ pub(super) fn install(settings: &Settings, plugins: &Path, copy: bool) -> Result
         changes.push((path, change));
     }
     if let (Some(old), Some(_)) = (&before, &after) {
-        // Comments don't survive a rewrite, so the file as it was is kept beside it.
+        // Comments don't survive a rewrite, so the old file is kept beside it.
         let kept = folder.join(format!("{PLUGIN_FILE}.old"));
         write_if_changed(&kept, old, 0o600)?;
     }
     let change = match after {
-        // The SMCP server's user must read it; only a key is nobody else's business.
+        // The SMCP server's user must be able to read it; only a key makes it private.
         Some(text) => {
             let mode = if text.contains("api_key") || text.contains("[remote]") {
                 0o600
@@ -92,8 +92,8 @@ pub(super) fn install(settings: &Settings, plugins: &Path, copy: bool) -> Result
     let key = match (&settings.letta_key, settings.letta_key_from_file) {
         (Some(_), true) => "Letta's key was copied from the settings file.".to_owned(),
         _ => format!(
-            "If Letta asks for a password, set LETTA_API_KEY in the SMCP server's environment, or \
-             write api_key = \"…\" under [letta] in {0} and keep others from reading it: \
+            "If Letta needs a password, set LETTA_API_KEY in the SMCP server's environment, or \
+             write api_key = \"…\" under [letta] in {0} and protect the file: \
              chmod 600 {0}",
             settings_file.display()
         ),
@@ -120,14 +120,14 @@ pub(super) fn install(settings: &Settings, plugins: &Path, copy: bool) -> Result
     )
 }
 
-/// Refuses a folder of plugins that is none, and says which one may be meant.
+/// Refuses something that is not a plugins folder, and suggests the right one.
 fn check_place(folder: &Path, given: &Path) -> Result<()> {
-    let wrong = |problem: String, meant: Option<&Path>| {
+    let wrong = |problem: String, corrected: Option<&Path>| {
         let error = Error::new(Code::FileUnusable, problem);
-        match meant {
-            Some(meant) => error.example(shell(format!(
+        match corrected {
+            Some(corrected) => error.example(shell(format!(
                 "promptyoself plugin install {}",
-                meant.display()
+                corrected.display()
             ))),
             None => error.example(shell("promptyoself plugin install smcp/plugins")),
         }
@@ -137,40 +137,39 @@ fn check_place(folder: &Path, given: &Path) -> Result<()> {
     if !plugins.is_dir() {
         let problem = match plugins.symlink_metadata() {
             Ok(_) => format!(
-                "could not install into {shown}: {} is no folder",
+                "could not install into {shown}: {} is not a folder",
                 plugins.display()
             ),
             Err(_) => format!(
-                "could not install into {shown}: there is no folder {}; give the folder of plugins of \
-                 the SMCP server, which exists already",
+                "could not install into {shown}: the folder {} does not exist; give the SMCP \
+                 server's existing plugins folder",
                 plugins.display()
             ),
         };
-        // Somebody who leaves out the last part has the right server.
+        // The last part may have been left out of the path to the right server.
         let near = plugins.parent().filter(|p| p.is_dir());
         let near = near.and_then(plugins_under).filter(|near| near != plugins);
         return Err(wrong(problem, near.as_deref()));
     }
     match plugins_under(plugins) {
         None => Ok(()),
-        Some(meant) => Err(wrong(
+        Some(corrected) => Err(wrong(
             format!(
-                "{shown} is the folder of the SMCP server itself, which looks for plugins in {}: give \
-                 that one",
-                meant.display()
+                "{shown} is the SMCP server's own folder; it looks for plugins in {}: give that",
+                corrected.display()
             ),
-            Some(&meant),
+            Some(&corrected),
         )),
     }
 }
 
-/// The folder of plugins of the SMCP server that is kept in a folder, if one is.
+/// The plugins folder of the SMCP server in a folder, if there is one.
 fn plugins_under(folder: &Path) -> Option<PathBuf> {
     let usual = ["plugins", "smcp/plugins"].map(|below| folder.join(below));
     usual.into_iter().find(|plugins| plugins.is_dir())
 }
 
-/// What is said of a plugin whose schedules are a server's.
+/// The answer for a plugin whose schedules are kept by a server.
 fn installed_for_server(
     folder: &Path,
     remote: &RemoteSettings,
@@ -179,7 +178,7 @@ fn installed_for_server(
     let key = match (&remote.key, remote.key_from_file) {
         (Some(_), true) => "The key was copied from the settings file.".to_owned(),
         _ => format!(
-            "If the server asks for a key, set PROMPTYOSELF_KEY in the SMCP server's environment, \
+            "If the server requires a key, set PROMPTYOSELF_KEY in the SMCP server's environment, \
              or write key = \"…\" under [remote] in {}",
             folder.join(PLUGIN_FILE).display()
         ),
@@ -210,15 +209,15 @@ fn shown(changes: &[(PathBuf, Change)]) -> Vec<Value> {
         .collect()
 }
 
-/// What the plugin's settings file must say. The default agent is left out on purpose: the plugin
-/// serves many agents, and the operator's own one is not theirs.
+/// What the plugin's settings file must contain. The default agent is left out on purpose: the
+/// plugin serves many agents, and must not act for the operator's.
 fn wanted(settings: &Settings) -> Result<toml::Table> {
     let database = absolute(&settings.database)?;
     let database = database.to_str().ok_or_else(|| {
         Error::new(
             Code::ConfigInvalid,
             format!(
-                "the path of the database, {}, is not UTF-8 text, which a settings file must be",
+                "the database path {} is not UTF-8, so it can't be written into a settings file",
                 database.display()
             ),
         )
@@ -254,7 +253,7 @@ fn wanted(settings: &Settings) -> Result<toml::Table> {
     Ok(table)
 }
 
-/// The new text of the settings file, or `None` if it says everything already. What else the
+/// The new text of the settings file, or `None` if it already says everything. Whatever else the
 /// operator wrote there is kept.
 fn merged(path: &Path, before: Option<&str>, wanted: &toml::Table) -> Result<Option<String>> {
     const HEAD: &str = "# Written by `promptyoself plugin install`. What you add is kept.\n\n";
@@ -262,16 +261,16 @@ fn merged(path: &Path, before: Option<&str>, wanted: &toml::Table) -> Result<Opt
         return Ok(Some(format!("{HEAD}{wanted}")));
     };
     let mut table: toml::Table = before.parse().map_err(|e: toml::de::Error| {
-        unusable("understand the settings in", path, e.message().to_owned())
+        unusable("read the settings in", path, e.message().to_owned())
     })?;
     let old = table.clone();
-    // Only one of them says where the schedules are.
+    // Only one of the two says where the schedules are.
     for key in ["database", "remote"] {
         if !wanted.contains_key(key) {
             table.remove(key);
         }
     }
-    // A key is for the address beside it.
+    // A key belongs to the address next to it.
     for (server, address, key) in [("letta", "base_url", "api_key"), ("remote", "url", "key")] {
         let read = |of: &toml::Table| of.get(server).and_then(|t| t.get(address)).cloned();
         let (before, after) = (read(&table), read(wanted));
@@ -297,7 +296,7 @@ fn overlay(table: &mut toml::Table, over: &toml::Table) {
     }
 }
 
-/// Makes a folder that is there for others to read, and for nobody else to write.
+/// Creates a folder that others can read and only its owner can write.
 fn make_folder(path: &Path) -> std::io::Result<()> {
     let mut builder = std::fs::DirBuilder::new();
     #[cfg(unix)]

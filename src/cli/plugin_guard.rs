@@ -6,74 +6,77 @@
 use clap::Command;
 
 use super::args::{Cli, Verb};
-use super::asked::{self, Asked};
+use super::operation_commands::{self, Invocation};
 use crate::error::{
     self, Code, Error, Example, Message, Result, call, field, message, operation, shell,
 };
-use crate::operations;
-use crate::operations::Values;
 use crate::operations::definition::Operation;
 use crate::operations::field::Refused;
+use crate::operations::{self, Offer, Values};
 
-/// The commands that are no operations, and are offered in the plugin.
+/// The commands other than operations that the plugin offers.
 const OFFERED: &[&str] = &["execute", "doctor"];
 
-/// Flags of those commands, and of all, that are refused there.
+/// Flags of those commands, and global ones, that are refused.
 const FLAGS: &[&str] = &["db", "config", "loop", "interval"];
 
 /// Whether a command is refused.
-pub(super) fn is_command_refused(command: &str) -> bool {
-    match operations::of_command(command) {
+pub(super) fn is_command_refused(offer: Offer, command: &str) -> bool {
+    match operations::of_command(offer, command) {
         Some(operation) => operation.refused_in_plugin.is_some(),
         None => !OFFERED.contains(&command),
     }
 }
 
 /// Whether a flag of a command is refused.
-pub(super) fn is_refused(command: &str, flag: &str) -> bool {
-    let mut taken = operations::of_command(command)
+pub(super) fn is_refused(offer: Offer, command: &str, flag: &str) -> bool {
+    let mut taken = operations::of_command(offer, command)
         .into_iter()
         .flat_map(Operation::parameters);
     FLAGS.contains(&flag)
-        || taken.any(|p| p.field.refused_in_plugin.is_some() && asked::flag(p.field) == flag)
+        || taken.any(|p| {
+            p.field.refused_in_plugin.is_some() && operation_commands::flag(p.field) == flag
+        })
 }
 
-/// Hides what is refused from help.
-pub(super) fn hide_refused(command: Command) -> Command {
+/// Hides refused commands and flags from help.
+pub(super) fn hide_refused(offer: Offer, command: Command) -> Command {
     let name = command.get_name().to_owned();
     command
         .mut_args(|arg| {
-            let refused = arg.get_long().is_some_and(|long| is_refused(&name, long));
+            let refused = arg
+                .get_long()
+                .is_some_and(|long| is_refused(offer, &name, long));
             if refused { arg.hide(true) } else { arg }
         })
         .mut_subcommands(|sub| {
-            let refused = is_command_refused(sub.get_name());
-            hide_refused(sub.hide(refused))
+            let refused = is_command_refused(offer, sub.get_name());
+            hide_refused(offer, sub.hide(refused))
         })
 }
 
-/// Refuses what an agent may not choose.
+/// Refuses what agents may not choose.
 ///
 /// # Errors
 /// [`Code::RefusedInPlugin`], with what to do instead.
-pub(super) fn check(cli: &Cli, asked: Option<&Asked>) -> Result<()> {
+pub(super) fn check(cli: &Cli, invocation: Option<&Invocation>) -> Result<()> {
     if cli.db.is_some() {
         return refuse(
             shell("--db"),
-            "which database is used is the operator's choice",
+            "only the operator may choose the database",
             call("list"),
         );
     }
     if cli.config.is_some() {
         return refuse(
             shell("--config"),
-            "which settings are used is the operator's choice",
+            "only the operator may choose the settings",
             call("list"),
         );
     }
-    match asked {
-        Some(Asked::Operation(operation, values)) => check_operation(operation, values),
-        Some(Asked::Command(verb)) => check_command(verb),
+    match invocation {
+        Some(Invocation::Operation(operation, values)) => check_operation(operation, values),
+        Some(Invocation::Command(verb)) => check_command(verb),
         None => Ok(()),
     }
 }
@@ -100,8 +103,8 @@ fn check_command(verb: &Verb) -> Result<()> {
             message![
                 "it would never return; without ",
                 field("loop"),
-                " it delivers what is due and returns, and a scheduler that runs all the time is \
-                 started by the operator, from a shell: ",
+                " it delivers what is due and returns. The operator starts a permanent scheduler \
+                 from a shell: ",
                 shell("promptyoself serve")
             ],
             call("execute"),
@@ -111,7 +114,7 @@ fn check_command(verb: &Verb) -> Result<()> {
             message![
                 "it would never return; the operator runs the scheduler, and ",
                 operation("test"),
-                " says whether it runs"
+                " shows whether it is running"
             ],
             call("test"),
         ),
@@ -124,7 +127,7 @@ fn check_command(verb: &Verb) -> Result<()> {
         Verb::Prune(_) | Verb::Purge(_) => refuse(
             "what removes history",
             message![
-                "which history is kept is the operator's choice; ",
+                "only the operator may remove history; ",
                 operation("history"),
                 " shows it"
             ],
@@ -135,7 +138,7 @@ fn check_command(verb: &Verb) -> Result<()> {
             message![
                 "it reads or writes files of the server; ",
                 operation("doctor"),
-                " says whether the database is sound"
+                " checks the database"
             ],
             call("doctor"),
         ),
@@ -146,21 +149,21 @@ fn check_command(verb: &Verb) -> Result<()> {
         ),
         Verb::Connect(_) => refuse(
             "connect",
-            "which agents have which tools is the operator's choice",
+            "only the operator may give tools to agents",
             call("list"),
         ),
         Verb::Rows => refuse(
             "rows",
             message![
-                "it changes every schedule as other programs on this machine may; ",
+                "it bypasses the checks for agents; ",
                 operation("list"),
                 " and ",
                 operation("update"),
-                " show and change them here"
+                " show and change schedules here"
             ],
             call("list"),
         ),
-        Verb::Key(_) => refuse("key", "who may call is the operator's choice", call("list")),
+        Verb::Key(_) => refuse("key", "only the operator may manage keys", call("list")),
         Verb::Plugin(_) => refuse(
             "plugin",
             "it writes files on the server; the operator installs the plugin",
@@ -194,9 +197,10 @@ mod tests {
     fn checked(words: &[&str]) -> Result<()> {
         let mut all = vec!["promptyoself"];
         all.extend(words);
-        let matches = crate::cli::definitions::definitions(true).get_matches_from(all);
+        let offer = operations::ALL;
+        let matches = crate::cli::definitions::definitions(offer, true).get_matches_from(all);
         let cli = Cli::from_arg_matches(&matches).unwrap();
-        check(&cli, Asked::read(&matches).unwrap().as_ref())
+        check(&cli, Invocation::read(offer, &matches).unwrap().as_ref())
     }
 
     #[test]

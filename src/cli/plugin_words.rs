@@ -1,5 +1,5 @@
-//! Errors as an agent gets them that calls the plugin's tools: a command with a tool of the same
-//! name is told as that tool, and an example stands in the form in which the call was written.
+//! Words errors for an agent that calls the plugin's tools: a command with a tool of the same name
+//! becomes that tool, and an example has the form in which the call was written.
 
 use std::borrow::Cow;
 
@@ -11,6 +11,7 @@ use super::definitions::definitions;
 use super::plugin_guard::{is_command_refused, is_refused};
 use crate::config::Environment;
 use crate::error::{Call, CommandLine, Error, Example, Fields, Words, command, shell};
+use crate::operations::ALL;
 
 /// How a call's arguments were written: as flags, unless an SMCP server passes them as one text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,7 +27,7 @@ pub(super) enum Form {
 }
 
 impl Form {
-    /// The form that the shim has found.
+    /// The form that the shim has detected.
     pub(super) fn of(env: &Environment) -> Form {
         match env.get("PROMPTYOSELF_KWARGS") {
             Some("pairs") => Form::Pairs,
@@ -37,7 +38,7 @@ impl Form {
     }
 }
 
-/// The words of the plugin's tools: those of the command line, but that a command is a tool.
+/// The words of the plugin's tools: those of the command line, but with tools for commands.
 struct Plugin;
 
 impl Words for Plugin {
@@ -50,31 +51,31 @@ impl Words for Plugin {
     }
 
     fn call(&self, call: &Call) -> String {
-        match is_command_refused(&call.operation) {
+        match is_command_refused(ALL, &call.operation) {
             true => CommandLine.call(call),
             false => command(call),
         }
     }
 }
 
-/// An error in the words of the plugin's tools, without an example that would be refused in its turn.
+/// An error in the words of the plugin's tools, without an example that would itself be refused.
 pub(super) fn reword(error: Error, form: Form) -> Error {
     let told = Error::new(error.code(), error.chain_in(&Plugin));
     match error.correction() {
         None => told,
         Some(Example::Shell(text)) if text.ends_with("--help") => told,
         Some(example) if is_operators(example) => {
-            told.hint("; this is for the operator of the plugin to put right")
+            told.hint("; the plugin's operator has to fix this")
         }
         Some(example) => told.example(shell(in_form(example, form))),
     }
 }
 
-/// Whether an example is a matter of settings, or a command or flag that is refused in the plugin.
+/// Whether an example is about settings, or a command or flag that the plugin refuses.
 fn is_operators(example: &Example) -> bool {
     let refuses = |command: &str, fields: &Fields| {
         let mut names = fields.iter().map(|(name, _)| name.replace('_', "-"));
-        is_command_refused(command) || names.any(|name| is_refused(command, &name))
+        is_command_refused(ALL, command) || names.any(|name| is_refused(ALL, command, &name))
     };
     match example {
         Example::Shell(_) => true,
@@ -84,7 +85,7 @@ fn is_operators(example: &Example) -> bool {
         Example::Line(words) => {
             let command = words.first().map(String::as_str).unwrap_or_default();
             let mut flags = words.iter().filter_map(|word| word.strip_prefix("--"));
-            is_command_refused(command) || flags.any(|flag| is_refused(command, flag))
+            is_command_refused(ALL, command) || flags.any(|flag| is_refused(ALL, command, flag))
         }
     }
 }
@@ -92,8 +93,8 @@ fn is_operators(example: &Example) -> bool {
 /// An example in the form of the call.
 fn in_form(example: &Example, form: Form) -> String {
     let (tool, arguments) = match example {
-        Example::Fields(fields) => (None, fields.clone()),
-        Example::Call(call) => (Some(&*call.operation), call.fields.clone()),
+        Example::Fields(fields) => (None, as_arguments(fields)),
+        Example::Call(call) => (Some(&*call.operation), as_arguments(&call.fields)),
         Example::Line(words) => match words.split_first() {
             Some((tool, flags)) => (Some(tool.as_str()), arguments(tool, flags)),
             None => (None, Fields::new()),
@@ -131,9 +132,19 @@ fn in_form(example: &Example, form: Form) -> String {
     }
 }
 
+/// Fields under the names of their flags.
+fn as_arguments(fields: &Fields) -> Fields {
+    let renamed = fields.iter().map(|(name, value)| {
+        let flag = CommandLine.field(name);
+        let name = flag.trim_start_matches('-').replace('-', "_");
+        (name.into(), value.clone())
+    });
+    renamed.collect()
+}
+
 /// Flags and their values as arguments of a tool.
 fn arguments(tool: &str, words: &[String]) -> Fields {
-    let definitions = definitions(true);
+    let definitions = definitions(ALL, true);
     let commands: Vec<&Command> = match definitions.find_subcommand(tool) {
         Some(command) => vec![command],
         None => definitions.get_subcommands().collect(),
@@ -231,6 +242,13 @@ mod tests {
                 "max_repetitions=10",
                 "{'max_repetitions': 10}",
                 r#"{"max_repetitions":10}"#,
+            ),
+            (
+                fields([("schedule_id", 5)]),
+                "--id 5",
+                "id=5",
+                "{'id': 5}",
+                r#"{"id":5}"#,
             ),
             (
                 call("list").with("all", true).into(),

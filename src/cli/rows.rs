@@ -1,4 +1,4 @@
-//! `rows`: the table of schedules for other programs, one request in JSON at a time.
+//! `rows`: schedules for other programs, one JSON request at a time.
 
 use std::io::Read;
 
@@ -7,13 +7,13 @@ use super::output::Reply;
 use crate::error::{Code, Error, Result, shell};
 use crate::service::RowRequest;
 
-/// The largest request that is read, in bytes: the largest prompt, with every character escaped.
+/// The largest request, in bytes: the largest prompt with every character escaped.
 const LARGEST: u64 = 128 * 1024 * 1024;
 
 pub(super) async fn rows(ctx: &Context) -> Result<Reply> {
     let mut text = String::new();
     let wrong = |what: String| {
-        let text = format!("standard input is no request that rows understands: {what}");
+        let text = format!("standard input is not a valid request: {what}");
         Error::new(Code::Usage, text).example(shell("echo '{\"do\": \"due\"}' | promptyoself rows"))
     };
     std::io::stdin()

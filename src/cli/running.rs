@@ -1,4 +1,4 @@
-//! The commands that deliver: one pass, a loop, the daemon, and MCP for the client that started us.
+//! The commands that deliver: one pass, a loop, the daemon, and MCP for the client that started it.
 
 use std::time::Duration;
 
@@ -10,8 +10,8 @@ use crate::daemon;
 use crate::error::Result;
 use crate::mcp::tools::LONGEST_WAIT;
 
-/// Delivers what is due, once. Through the plugin somebody waits for the answer, so it comes within
-/// the time that MCP clients have for it.
+/// Delivers what is due, once. In the plugin a client waits for the answer, so it comes within the
+/// time limit of MCP clients.
 pub(super) async fn execute(ctx: &Context) -> Result<Reply> {
     let service = ctx.service().await?;
     let stop = daemon::stopped_by_signal()?;
@@ -29,7 +29,7 @@ pub(super) async fn execute_loop(ctx: &Context, poll: Duration) -> Result<Reply>
     completed()
 }
 
-/// Runs the scheduler and the server until it is told to stop.
+/// Runs the scheduler and the server until told to stop.
 pub(super) async fn serve(ctx: &Context) -> Result<Reply> {
     let service = ctx.service().await?;
     daemon::serve(&service, &ctx.settings).await?;
@@ -41,7 +41,7 @@ fn completed() -> Result<Reply> {
     Reply::new(&json!({ "status": "success", "message": message }), message)
 }
 
-/// Speaks MCP on standard input and output, here or for a server that keeps the schedules.
+/// Serves MCP over stdio, for our own database or on behalf of a server elsewhere.
 pub(super) async fn mcp(ctx: &Context) -> Result<Reply> {
     match &ctx.settings.remote {
         Some(remote) => daemon::speak_mcp_for(remote, &ctx.settings, &ctx.clock).await?,

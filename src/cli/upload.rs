@@ -1,4 +1,4 @@
-//! Python tools for agents, given to Letta.
+//! Uploads Python tools for agents to Letta.
 
 use super::Context;
 use super::args::UploadArgs;

@@ -7,16 +7,16 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 
 use super::definitions::definitions;
 use crate::error::{Code, CommandLine, Error, Example, shell};
-use crate::operations::other_words;
+use crate::operations::{ALL, other_words};
 use crate::schedule::nearest;
 
-/// The command that is meant by a word that is none.
-fn command_meant(word: &str) -> Option<String> {
+/// The command that an unknown word probably stands for.
+fn corrected_command(word: &str) -> Option<String> {
     let word = word.to_ascii_lowercase().replace('_', "-");
     if let Some(command) = other_words::command_of(&word) {
         return Some(command.to_owned());
     }
-    let known = definitions(false);
+    let known = definitions(ALL, false);
     let names: Vec<String> = known
         .get_subcommands()
         .filter(|c| !c.is_hide_set())
@@ -25,9 +25,9 @@ fn command_meant(word: &str) -> Option<String> {
     nearest(&word, names.iter().map(String::as_str)).map(str::to_owned)
 }
 
-/// clap's report of wrong usage as one of our errors: on one line, with the command that was meant,
-/// or the help to look at. clap's own tips name what looks alike, and are left out: who types
-/// `remove` wants no `restore`.
+/// Turns clap's report of wrong usage into one of our errors: on one line, with the command that
+/// was probably meant or the help to read. clap's own tips, which suggest similar names, are left
+/// out: somebody who types `remove` doesn't want `restore`.
 pub(super) fn error(report: &clap::Error, args: &[OsString]) -> Error {
     let text = report.render().to_string();
     let lines: Vec<&str> = text
@@ -36,8 +36,8 @@ pub(super) fn error(report: &clap::Error, args: &[OsString]) -> Error {
         .filter(|line| !line.is_empty() && !line.starts_with("For more information"))
         .filter(|line| !line.starts_with("tip:"))
         .collect();
-    let mut told = lines.join("; ");
-    let known = definitions(false);
+    let mut text = lines.join("; ");
+    let known = definitions(ALL, false);
     let at = args
         .iter()
         .skip(1)
@@ -47,31 +47,31 @@ pub(super) fn error(report: &clap::Error, args: &[OsString]) -> Error {
         Some(ContextValue::String(word)) => Some(word.as_str()),
         _ => None,
     };
-    let meant = match report.kind() {
+    let corrected = match report.kind() {
         ErrorKind::InvalidSubcommand => wrong(ContextKind::InvalidSubcommand)
             .filter(|_| at.is_none())
-            .and_then(|word| Some((word, command_meant(word)?))),
+            .and_then(|word| Some((word, corrected_command(word)?))),
         ErrorKind::UnknownArgument => wrong(ContextKind::InvalidArg).and_then(|word| {
             let word = word.split([' ', '=']).next()?;
-            Some((word, flag_meant(word, at?)?))
+            Some((word, corrected_flag(word, at?)?))
         }),
         _ => None,
     };
-    let example = meant
+    let example = corrected
         .as_ref()
         .and_then(|(wrong, right)| replaced(args, wrong, right));
-    if let Some((_, right)) = &meant {
-        told.push_str(&format!("; {right} is meant"));
+    if let Some((_, right)) = &corrected {
+        text.push_str(&format!("; did you mean {right}?"));
     }
     let help = match at {
         Some(command) => format!("promptyoself {} --help", command.get_name()),
         None => "promptyoself --help".to_owned(),
     };
-    Error::new(Code::Usage, told).example(example.unwrap_or_else(|| shell(help).into()))
+    Error::new(Code::Usage, text).example(example.unwrap_or_else(|| shell(help).into()))
 }
 
-/// The flag of a command that a slip made another one of.
-fn flag_meant(word: &str, command: &Command) -> Option<String> {
+/// The flag that a misspelt one probably stands for.
+fn corrected_flag(word: &str, command: &Command) -> Option<String> {
     let word = word
         .strip_prefix("--")?
         .to_ascii_lowercase()
@@ -83,7 +83,7 @@ fn flag_meant(word: &str, command: &Command) -> Option<String> {
     nearest(&word, flags.iter().copied()).map(|flag| format!("--{flag}"))
 }
 
-/// The command line again, with one word replaced, if it is short enough.
+/// The command line with one word replaced, if it is short enough.
 fn replaced(args: &[OsString], wrong: &str, right: &str) -> Option<Example> {
     const LONGEST: usize = 1_000;
     let mut words = Vec::new();
@@ -111,7 +111,7 @@ mod tests {
 
     #[test]
     fn other_words_stand_for_commands_that_are_defined() {
-        let known = definitions(false);
+        let known = definitions(ALL, false);
         let shown = known.get_subcommands().filter(|c| !c.is_hide_set());
         let names: Vec<&str> = shown.map(Command::get_name).collect();
         for (word, command) in other_words::ALL {
@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn a_command_is_meant_by_another_word_or_a_slip_and_by_nothing_else() {
+    fn a_command_is_recognised_by_another_word_or_a_misspelling_and_by_nothing_else() {
         for (word, wanted) in [
             ("add", Some("register")),
             ("regster", Some("register")),
@@ -135,7 +135,7 @@ mod tests {
             ("ru", None),
             ("", None),
         ] {
-            assert_eq!(command_meant(word).as_deref(), wanted, "{word}");
+            assert_eq!(corrected_command(word).as_deref(), wanted, "{word}");
         }
     }
 }

@@ -1,20 +1,20 @@
-//! Which program this is.
+//! The version of this program.
 
 use std::sync::LazyLock;
 
 use crate::service::schema_version;
 
-/// The commit that it was built from, and its day; empty where that was not known.
+/// The commit it was built from, and its date; empty if unknown.
 const COMMIT: &str = env!("PROMPTYOSELF_COMMIT");
 
-/// The version, the commit it was built from where that is known, and the version of the tables it
-/// keeps: `0.1.0 (54494bc 2026-11-25, schema 15)`.
+/// The version, the commit it was built from if that is known, and the version of the database
+/// schema: `0.1.0 (54494bc 2026-11-25, schema 15)`.
 pub(super) fn full() -> &'static str {
-    static FULL: LazyLock<String> = LazyLock::new(|| told(COMMIT, schema_version()));
+    static FULL: LazyLock<String> = LazyLock::new(|| text(COMMIT, schema_version()));
     &FULL
 }
 
-fn told(commit: &str, schema: i64) -> String {
+fn text(commit: &str, schema: i64) -> String {
     let commit = match commit {
         "" => String::new(),
         commit => format!("{commit}, "),
@@ -30,9 +30,9 @@ mod tests {
     fn a_version_names_its_commit_where_that_is_known_and_its_schema() {
         let version = env!("CARGO_PKG_VERSION");
         assert_eq!(
-            told("54494bc 2026-11-25", 15),
+            text("54494bc 2026-11-25", 15),
             format!("{version} (54494bc 2026-11-25, schema 15)")
         );
-        assert_eq!(told("", 15), format!("{version} (schema 15)"));
+        assert_eq!(text("", 15), format!("{version} (schema 15)"));
     }
 }

@@ -1,4 +1,4 @@
-//! The words of a command line before they are parsed: which is a flag and which its value.
+//! The words of a command line before parsing: which is a flag and which a value.
 
 use std::ffi::{OsStr, OsString};
 use std::ops::Range;
@@ -6,8 +6,9 @@ use std::ops::Range;
 use clap::{Arg, Command};
 
 use super::describe::is_required;
+use crate::operations::ALL;
 
-/// A flag and the value that belongs to it.
+/// A flag and its value.
 struct Given<'a> {
     command: &'a str,
     arg: &'a Arg,
@@ -23,9 +24,9 @@ pub(super) fn has_flag(args: &[OsString], definitions: &Command, flag: &str) -> 
         .any(|given| given.arg.get_long() == Some(flag))
 }
 
-/// The command line without what SMCP servers write for an argument that has no value: they pass
-/// Python's `None` and JSON's `null` on as text. What a call must have keeps it, since there it is a
-/// text like any other.
+/// The command line without what SMCP servers write for an argument without a value: they pass on
+/// Python's `None` and JSON's `null` as text. Required arguments keep such a text, which is then a
+/// value like any other.
 pub(super) fn without_nothing(args: Vec<OsString>, definitions: &Command) -> Vec<OsString> {
     let definitions = built(definitions);
     let mut dropped: Vec<usize> = Vec::new();
@@ -33,7 +34,7 @@ pub(super) fn without_nothing(args: Vec<OsString>, definitions: &Command) -> Vec
         let is_needed = given
             .arg
             .get_long()
-            .is_some_and(|flag| is_required(given.command, flag));
+            .is_some_and(|flag| is_required(ALL, given.command, flag));
         let is_nothing = given
             .value
             .and_then(OsStr::to_str)
@@ -48,8 +49,7 @@ pub(super) fn without_nothing(args: Vec<OsString>, definitions: &Command) -> Vec
         .collect()
 }
 
-/// Whether a text stands for no value at all. `none` does unless it is one of the words that the
-/// flag takes.
+/// Whether a text stands for no value. `none` does unless the flag takes that word.
 fn means_nothing(text: &str, arg: &Arg) -> bool {
     let text = text.trim();
     let takes_none = || {
@@ -103,7 +103,7 @@ fn flags<'a>(args: &'a [OsString], definitions: &'a Command) -> Vec<Given<'a>> {
         let value = match joined {
             Some(value) => Some(value),
             None if !arg.get_action().takes_values() => None,
-            // A switch takes a word only if it is none of the flags that follow.
+            // A switch takes the next word unless it is a flag.
             None if arg.get_num_args().is_some_and(|n| n.min_values() == 0) => {
                 next().filter(|word| !word.as_encoded_bytes().starts_with(b"-"))
             }
@@ -134,12 +134,12 @@ mod tests {
     }
 
     fn without(given: &[&str]) -> Vec<OsString> {
-        without_nothing(words(given), &definitions(true))
+        without_nothing(words(given), &definitions(ALL, true))
     }
 
     #[test]
     fn nothing_is_written_for_any_optional_argument_of_any_command() {
-        let definitions = built(&definitions(true));
+        let definitions = built(&definitions(ALL, true));
         let mut seen = 0;
         for command in definitions.get_subcommands() {
             for arg in command.get_arguments() {
@@ -148,7 +148,7 @@ mod tests {
                 };
                 let flag = format!("--{flag}");
                 let name = command.get_name();
-                let is_kept = is_required(name, arg.get_long().unwrap());
+                let is_kept = is_required(ALL, name, arg.get_long().unwrap());
                 for nothing in ["None", "null", "undefined", " None ", "NULL"] {
                     for given in [
                         vec![name, &flag, nothing, "--json"],
@@ -200,7 +200,7 @@ mod tests {
 
     #[test]
     fn whatever_takes_a_text_takes_one_that_looks_like_a_flag() {
-        let definitions = definitions(false);
+        let definitions = definitions(ALL, false);
         let mut seen = 0;
         for command in built(&definitions).get_subcommands() {
             for arg in command.get_arguments() {
@@ -227,7 +227,7 @@ mod tests {
 
     #[test]
     fn a_switch_takes_no_flag_for_its_value() {
-        let definitions = definitions(false);
+        let definitions = definitions(ALL, false);
         let has = |given: &[&str]| has_flag(&words(given), &definitions, "json");
         assert!(has(&["list", "--all", "--json"]));
         assert!(has(&["--json", "list"]));
@@ -240,7 +240,7 @@ mod tests {
                 };
                 let is_switch = names.first().is_some_and(|name| *name == SWITCH);
                 let flag = format!("--{flag}");
-                // Whatever takes a text takes this one too.
+                // Everything that takes text takes this text too.
                 let given = [command.get_name(), &flag, "--json"];
                 assert_eq!(has(&given), is_switch, "{given:?}");
             }

@@ -1,5 +1,5 @@
-//! Whether the wall clock can be right: judged by what is known from before, since a machine without
-//! a battery for its clock starts with any time at all.
+//! Whether the wall clock can be right, judging by what is known from earlier: a machine without a
+//! clock battery starts at any time at all.
 
 use std::fmt;
 
@@ -8,16 +8,16 @@ use jiff::{SignedDuration, Timestamp};
 use super::Moment;
 use crate::error::{Code, Error, Example};
 
-/// How far two clocks may differ that show the same time.
+/// How far apart two clocks may be and still count as showing the same time.
 pub const SAME: SignedDuration = SignedDuration::from_mins(5);
 
 /// How long a clock must be steady to be trusted although it looks wrong.
 pub const STEADY: SignedDuration = SignedDuration::from_mins(1);
 
-/// How long a machine may have been off without anybody wondering about its clock.
+/// How long a machine may plausibly have been off.
 const LONGEST_OFF: SignedDuration = SignedDuration::from_hours(30 * 24);
 
-/// The beginning of 2025, before this program was made. Machines without a clock of their own start
+/// The beginning of 2025, before this program was written. Machines without a clock battery start
 /// in 1970, 2000 or the year of their system.
 const EARLIEST: Timestamp = Timestamp::constant(1_735_689_600, 0);
 
@@ -26,18 +26,18 @@ pub fn is_possible(now: Timestamp) -> bool {
     now >= EARLIEST
 }
 
-/// Both clocks at one moment, with the run of the machine to which the uptime belongs.
+/// Both clocks at one moment, with the boot that the uptime belongs to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reading {
     /// The clocks.
     pub moment: Moment,
-    /// The run of the machine, where the system tells.
+    /// The id of the boot, if the system has one.
     pub boot: Option<String>,
 }
 
 impl Reading {
-    /// Whether the wall clock has moved as the boot clock since `earlier`: then it shows the same
-    /// time as it did then.
+    /// Whether the wall clock has moved with the boot clock since `earlier`, so that it is as right
+    /// as it was then.
     pub fn continues(&self, earlier: &Reading) -> bool {
         let passed = self.moment.uptime.saturating_sub(earlier.moment.uptime);
         let shown = self.moment.now.duration_since(earlier.moment.now);
@@ -46,26 +46,26 @@ impl Reading {
             && shown.saturating_sub(passed).abs() <= SAME
     }
 
-    /// Whether the clock was in doubt then and has been steady for long enough since.
+    /// Whether the clock was in doubt then and has been steady long enough since.
     fn settles(&self, doubted: &Reading) -> bool {
         self.moment.uptime.saturating_sub(doubted.moment.uptime) >= STEADY
             && self.continues(doubted)
     }
 }
 
-/// What a database knows of the time.
+/// What a database knows about the time.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct KnownTimes {
     /// The newest reading at which the clock was trusted.
     pub trusted: Option<Reading>,
-    /// A reading at which it was in doubt, and since which nobody has trusted it.
+    /// A reading at which it was in doubt, if it has not been trusted since.
     pub doubted: Option<Reading>,
-    /// The newest time that is recorded as past, whoever's clock it was.
+    /// The newest time recorded as past, by whatever clock.
     pub newest: Option<Timestamp>,
 }
 
 impl KnownTimes {
-    /// The newest time that has surely passed.
+    /// The newest time that has certainly passed.
     pub fn passed(&self) -> Option<Timestamp> {
         let trusted = self.trusted.as_ref().map(|reading| reading.moment.now);
         trusted.or(self.newest)
@@ -76,47 +76,47 @@ impl KnownTimes {
     }
 }
 
-/// What others say of the time at one moment.
+/// What other clocks say at one moment.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ReferenceClocks {
-    /// Whether the kernel counts its clock as synchronised, where it was asked.
+    /// Whether the kernel considers its clock synchronised, if it was asked.
     pub synchronised: Option<bool>,
-    /// What time it is by the target's clock, where that was asked.
+    /// The time by the target's clock, if the target was asked.
     pub target: Option<TargetTime>,
 }
 
-/// What time it is by the clock of a target.
+/// The time by the clock of a target.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TargetTime {
-    /// What it shows.
+    /// The time it shows.
     pub at: Timestamp,
-    /// Whether it may be the same clock, since the target runs on this machine.
+    /// Whether it may be the same clock, because the target runs on this machine.
     pub is_ours: bool,
 }
 
 /// Why a clock may be wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Why {
-    /// It is very far ahead of the newest time that is known.
+    /// It is very far ahead of the newest known time.
     FarAhead {
-        /// That time.
+        /// The newest known time.
         known: Timestamp,
     },
-    /// It is ahead, and the kernel does not vouch for it.
+    /// It is ahead, and the kernel doesn't consider it synchronised.
     Unsynchronised {
-        /// The newest time that is known.
+        /// The newest known time.
         known: Timestamp,
     },
     /// It is ahead, and the target's clock shows another time.
     TargetDiffers {
-        /// What that shows.
+        /// The time by the target's clock.
         target: Timestamp,
-        /// The newest time that is known.
+        /// The newest known time.
         known: Timestamp,
     },
-    /// It is behind a time that is recorded as past.
+    /// It is behind a time recorded as past.
     Behind {
-        /// That time.
+        /// The newest recorded time.
         newest: Timestamp,
     },
 }
@@ -124,7 +124,7 @@ pub enum Why {
 /// A clock that may be wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ClockDoubt {
-    /// What it shows.
+    /// The time it shows.
     pub shows: Timestamp,
     /// Why that may be wrong.
     pub why: Why,
@@ -133,24 +133,20 @@ pub struct ClockDoubt {
 impl fmt::Display for ClockDoubt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let shows = self.shows;
-        write!(
-            f,
-            "this machine's clock shows {shows}, which may be wrong: "
-        )?;
+        write!(f, "this machine's clock shows {shows} and may be wrong: ")?;
         match self.why {
             Why::FarAhead { known } => write!(
                 f,
-                "the newest time that the database knows is {known}, over 30 days before that"
+                "the newest time in the database is {known}, over 30 days earlier"
             ),
             Why::Unsynchronised { known } => write!(
                 f,
-                "the newest time that the database knows is {known}, and the system says that its \
-                 clock is not synchronised"
+                "the newest time in the database is {known}, and the system says that its clock is \
+                 not synchronised"
             ),
             Why::TargetDiffers { target, known } => write!(
                 f,
-                "by Letta's clock it is {target}, and the newest time that the database knows is \
-                 {known}"
+                "Letta's clock shows {target}, and the newest time in the database is {known}"
             ),
             Why::Behind { newest } => {
                 write!(f, "the database has something recorded at {newest}")
@@ -160,21 +156,21 @@ impl fmt::Display for ClockDoubt {
 }
 
 impl ClockDoubt {
-    /// The refusal to do what goes by the clock; `so` says what that means, and `again` is what to do
-    /// once the clock has been steady for a minute.
+    /// Refuses to do something that depends on the clock. `so` says what follows, and `again` is
+    /// what to do once the clock has been steady for a minute.
     pub fn refuse(&self, so: &str, again: impl Into<Example>) -> Error {
         Error::new(
             Code::ClockInDoubt,
             format!(
-                "{self}; so {so}. If it is right, do it again in a minute: it is trusted once it has \
-                 been steady for so long. If it is wrong, set it right first"
+                "{self}; so {so}. If the clock is right, try again in a minute: it is trusted once \
+                 it has been steady that long. If it is wrong, correct it first"
             ),
         )
         .example(again)
     }
 }
 
-/// Whether another look at the time, the target's, can make a difference at a start.
+/// Whether asking for the target's time can make a difference at startup.
 pub fn needs_reference_clock(now: &Reading, known: &KnownTimes) -> bool {
     let far = |time: Timestamp| now.moment.now.duration_since(time).abs() > SAME;
     let is_settled = |earlier: &Option<Reading>, fits: fn(&Reading, &Reading) -> bool| {
@@ -185,8 +181,8 @@ pub fn needs_reference_clock(now: &Reading, known: &KnownTimes) -> bool {
     !is_steady && (known.passed().is_some_and(far) || known.latest().is_some_and(far))
 }
 
-/// Whether the clock may be wrong at a start. It is not, whatever else is said, if it has moved with
-/// the boot clock since it was last trusted, or for a minute since it was last in doubt.
+/// Whether the clock may be wrong at startup. Whatever else is known, it is trusted if it has moved
+/// with the boot clock since it was last trusted, or for a minute since it was last in doubt.
 pub fn assess_clock(
     now: &Reading,
     known: &KnownTimes,
@@ -214,8 +210,8 @@ pub fn assess_clock(
     let known = known.passed()?;
     let ahead = shows.duration_since(known);
     if ahead > LONGEST_OFF {
-        // A target on this machine shows the same false time. It proves nothing while the kernel,
-        // too, says that nobody has set the clock.
+        // A target on this machine shows the same wrong time. It proves nothing if the kernel, too,
+        // says that nobody has set the clock.
         let is_proof = agrees && !(unsynchronised && target.is_some_and(|t| t.is_ours));
         return if is_proof {
             None

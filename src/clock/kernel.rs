@@ -1,4 +1,4 @@
-//! What the kernel says of its clocks.
+//! What the kernel reports about its clocks.
 
 use jiff::SignedDuration;
 
@@ -13,13 +13,13 @@ pub(super) fn uptime() -> SignedDuration {
     SignedDuration::new(t.tv_sec, i32::try_from(t.tv_nsec).unwrap_or(0))
 }
 
-/// Which run of the machine this is; `None` where the system doesn't tell.
+/// An id of the machine's current boot; `None` if the system has none.
 pub(super) fn boot() -> Option<String> {
     let id = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
     Some(id.trim().to_owned())
 }
 
-/// Whether the kernel counts its clock as synchronised with a time server; `None` where it can't be
+/// Whether the kernel considers its clock synchronised with a time server; `None` if it can't be
 /// asked.
 #[cfg(target_os = "linux")]
 #[allow(unsafe_code)]
@@ -33,7 +33,7 @@ pub(super) fn is_synchronised() -> Option<bool> {
     (state >= 0).then_some(status & libc::STA_UNSYNC == 0)
 }
 
-/// Whether the kernel counts its clock as synchronised: it is only asked on Linux.
+/// Always `None`: the kernel is only asked on Linux.
 #[cfg(not(target_os = "linux"))]
 pub(super) fn is_synchronised() -> Option<bool> {
     None

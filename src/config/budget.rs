@@ -18,7 +18,7 @@ pub(super) struct FileTable {
     all_registrations_per_day: Option<i64>,
 }
 
-/// Puts environment and file together.
+/// Combines environment and file.
 pub(super) fn combine(env: &Environment, file: &FileTable) -> Result<Budget> {
     let usual = Budget::default();
     let read = |name: &str, key: &str, from_file: Option<i64>| match env.get(name) {

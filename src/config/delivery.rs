@@ -8,10 +8,10 @@ use super::{Environment, Flags};
 use crate::error::Result;
 use crate::schedule::{read_duration, seconds};
 
-/// More lanes than this at once would only exhaust sockets.
+/// More lanes than this at once would only use up sockets.
 const MOST_LANES: usize = 10_000;
 
-/// Writes every duration once: the field, its default in seconds and its variable.
+/// Lists each duration once: the field, its default in seconds and its variable.
 macro_rules! durations {
     ($($(#[$doc:meta])* $field:ident = $default:expr, $env:literal;)+) => {
         /// How prompts are delivered.
@@ -93,20 +93,20 @@ durations! {
     max_age = 24 * 3600, "PROMPTYOSELF_MAX_AGE";
     /// How late a one-shot may still be sent.
     once_max_lateness = 7 * 24 * 3600, "PROMPTYOSELF_ONCE_MAX_LATENESS";
-    /// The age from which a run that never ends counts as orphaned by a crash of the server.
+    /// The age at which a run that never ends counts as orphaned by a crash of the server.
     orphaned_run_age = 3600, "PROMPTYOSELF_ORPHANED_RUN_AGE";
-    /// How long the fate of a prompt is looked for before it is given up as unknown.
+    /// How long to look for a prompt of unknown outcome before giving it up as `delivery_unknown`.
     reconcile_deadline = 30 * 60, "PROMPTYOSELF_RECONCILE_DEADLINE";
-    /// How long a stop waits for turns that go on.
+    /// How long stopping waits for turns that are still running.
     drain = 8, "PROMPTYOSELF_DRAIN";
-    /// How long an agent's turn may be silent before its fate counts as unknown.
+    /// How long an agent's turn may be silent before its outcome counts as unknown.
     idle_timeout = 5 * 60, "PROMPTYOSELF_IDLE_TIMEOUT";
-    /// How often an agent that waits for a person's approval is looked at again.
+    /// How often to check an agent that waits for a person's approval.
     approval_poll = 60, "PROMPTYOSELF_APPROVAL_POLL";
 }
 
 impl Delivery {
-    /// Puts flags, environment and file together.
+    /// Combines flags, environment and file.
     pub(super) fn combine(flags: &Flags, env: &Environment, file: FileTable) -> Result<Self> {
         let mut delivery = Delivery::default();
         if let Some(text) = flags.concurrency.as_deref() {
@@ -131,7 +131,7 @@ impl Delivery {
     }
 }
 
-/// A duration as it stands in the file.
+/// A duration as written in the file.
 #[derive(Debug, Deserialize)]
 #[serde(untagged)]
 enum Written {

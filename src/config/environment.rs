@@ -1,11 +1,11 @@
-//! The environment as a map, so that nothing else asks the process for it.
+//! The environment as a map, so that nothing else reads it from the process.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use crate::error::{Code, Error, Result, shell};
 
-/// The variables we were started with, or those of a test.
+/// The variables this process was started with, or those of a test.
 #[derive(Clone, Default)]
 pub struct Environment(BTreeMap<String, String>);
 
@@ -38,7 +38,7 @@ impl Environment {
         Ok(Environment(map))
     }
 
-    /// A variable without the white space around it; blank counts as not set.
+    /// A variable without surrounding white space; blank counts as not set.
     pub fn get(&self, name: &str) -> Option<&str> {
         self.0.get(name).map(|v| v.trim()).filter(|v| !v.is_empty())
     }
@@ -50,7 +50,7 @@ impl Environment {
             .find_map(|name| self.get(name).map(|value| (*name, value)))
     }
 
-    /// The same without some of the variables.
+    /// A copy without some of the variables.
     pub(super) fn without(&self, names: &[&str]) -> Self {
         let kept = self
             .0

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use super::secret::Key;
 use super::sources::overruled;
 use super::value::invalid;
-use super::{Environment, budget, delivery, keeping, mcp, notify, remote, server};
+use super::{Environment, budget, delivery, mcp, notify, remote, retention, server};
 use crate::error::{Code, Error, Result, call, message, shell};
 use crate::limits;
 
@@ -27,11 +27,11 @@ pub(super) struct File {
     pub delivery: Option<delivery::FileTable>,
     pub notify: Option<notify::FileTable>,
     pub budget: Option<budget::FileTable>,
-    pub keeping: Option<keeping::FileTable>,
+    pub keeping: Option<retention::FileTable>,
     pub server: Option<server::FileTable>,
     pub remote: Option<remote::FileTable>,
     pub mcp: Option<mcp::FileTable>,
-    /// The variables that don't count beside this file in the plugin.
+    /// The variables that this file overrules in the plugin.
     #[serde(skip)]
     pub overruled: Vec<&'static str>,
 }
@@ -44,14 +44,14 @@ pub(super) struct Letta {
     pub api_key: Option<Key>,
 }
 
-/// The file to read: the one that was named, else the first usual one that exists.
+/// The file to read: the one that was named, otherwise the first default one that exists.
 pub(super) fn find(flag: Option<&Path>, env: &Environment) -> Option<PathBuf> {
     if let Some(path) = flag {
         return Some(path.to_owned());
     }
-    // A file that exists but may not be read must be reported, so only its absence moves on.
+    // A file that exists but can't be read must be reported, so only a missing one is passed over.
     let exists = |path: &PathBuf| path.symlink_metadata().is_ok();
-    // Where there is one beside the plugin, no variable leads away from it.
+    // If there is one next to the plugin, no variable may point elsewhere.
     let beside_plugin = env.plugin().map(|dir| dir.join(PLUGIN_FILE));
     if let Some(path) = beside_plugin.filter(exists) {
         return Some(path);
@@ -86,16 +86,16 @@ pub(super) fn read(path: &Path) -> Result<File> {
     parse(path, &text)
 }
 
-/// The text of a file. What is none, as a folder, a pipe or a device is, may have no end.
+/// The text of a file. A folder, a pipe or a device is refused: it may have no end.
 fn read_text(path: &Path) -> std::io::Result<String> {
     let not = |what: String| std::io::Error::new(std::io::ErrorKind::InvalidInput, what);
-    // Looked at before it is opened, since to open a pipe waits for whoever writes into it.
+    // Checked before opening it, because opening a pipe waits for a writer.
     if !std::fs::metadata(path)?.is_file() {
-        return Err(not("it is not a file".to_owned()));
+        return Err(not("it is not a regular file".to_owned()));
     }
     let file = std::fs::File::open(path)?;
     if !file.metadata()?.is_file() {
-        return Err(not("it is not a file".to_owned()));
+        return Err(not("it is not a regular file".to_owned()));
     }
     let mut text = String::new();
     file.take(limits::SETTINGS_FILE as u64 + 1)
@@ -109,7 +109,7 @@ fn read_text(path: &Path) -> std::io::Result<String> {
     }
 }
 
-/// Understands the text of the file at `path`.
+/// Parses the text of the file at `path`.
 pub(super) fn parse(path: &Path, text: &str) -> Result<File> {
     let file: File = toml::from_str(text).map_err(|e| {
         // toml's own Display quotes the line, which may hold the key.

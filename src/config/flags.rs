@@ -2,15 +2,15 @@
 
 use std::path::PathBuf;
 
-/// What the command line says about settings.
+/// Settings given on the command line.
 #[derive(Clone, Debug, Default)]
 pub struct Flags {
-    /// `--config`.
+    /// The value of `--config`.
     pub config: Option<PathBuf>,
-    /// `--db`.
+    /// The value of `--db`.
     pub database: Option<String>,
-    /// `--concurrency`, not yet read as a number.
+    /// The value of `--concurrency`, not yet parsed.
     pub concurrency: Option<String>,
-    /// `--listen`, not yet read as an address.
+    /// The value of `--listen`, not yet parsed.
     pub listen: Option<String>,
 }

@@ -1,4 +1,4 @@
-//! What holds for callers over MCP alone.
+//! Settings for callers over MCP.
 
 use serde::Deserialize;
 
@@ -6,21 +6,21 @@ use super::Environment;
 use super::value::invalid;
 use crate::error::Result;
 
-/// The variables that name the agent meant where none is named, the first one first.
+/// The variables that name the default agent, in order of precedence.
 pub const AGENT_VARIABLES: &[&str] = &[
     "PROMPTYOSELF_DEFAULT_AGENT_ID",
     "LETTA_AGENT_ID",
     "LETTA_DEFAULT_AGENT_ID",
 ];
 
-/// What holds for callers over MCP alone.
+/// Settings for callers over MCP.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct McpSettings {
-    /// Whether the one agent that Letta has is meant where none is named.
+    /// Whether to use Letta's agent when none is given and there is only one.
     pub single_agent: bool,
-    /// Whether `mcp` delivers as long as nobody else does.
+    /// Whether `mcp` delivers prompts when no other scheduler does.
     pub delivers: bool,
-    /// The variables of [`AGENT_VARIABLES`] that are set, with what they say.
+    /// Those of [`AGENT_VARIABLES`] that are set, with their values.
     pub agent_variables: Vec<(&'static str, String)>,
     /// Where the default agent was set.
     pub default_agent_from: String,
@@ -34,7 +34,7 @@ pub(super) struct FileTable {
     delivers: Option<bool>,
 }
 
-/// Puts environment and file together.
+/// Combines environment and file.
 pub(super) fn combine(env: &Environment, file: &FileTable) -> Result<McpSettings> {
     let switch = |name: &str, from_file: Option<bool>, usual: bool| match env.get(name) {
         None => Ok(from_file.unwrap_or(usual)),

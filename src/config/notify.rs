@@ -1,4 +1,4 @@
-//! How the operator is told that something needs them.
+//! How the operator is notified.
 
 use reqwest::Url;
 use secrecy::{ExposeSecret, SecretString};
@@ -8,12 +8,12 @@ use super::Environment;
 use super::value::{filled, invalid};
 use crate::error::Result;
 
-/// Ways to tell the operator; none if neither is given.
+/// Ways to notify the operator; none if both are empty.
 #[derive(Clone, Debug, Default)]
 pub struct Notify {
     /// A program that is given each notice.
     pub command: Option<NotifyCommand>,
-    /// Where each notice is posted to. Any part of it may be a secret.
+    /// Where each notice is posted. Any part of it may be a secret.
     pub url: Option<SecretString>,
 }
 
@@ -22,7 +22,7 @@ pub struct Notify {
 pub enum NotifyCommand {
     /// A line for the shell.
     Line(String),
-    /// A program and its arguments, run as they stand.
+    /// A program and its arguments, run without a shell.
     Words(Vec<String>),
 }
 
@@ -39,8 +39,8 @@ pub(super) struct FileTable {
 impl Notify {
     pub(super) fn combine(env: &Environment, file: FileTable) -> Result<Self> {
         if env.plugin().is_some() {
-            // There the environment may come from an agent's secrets, and a command of theirs would
-            // run as the server. The daemon sends what such calls have to tell.
+            // There the environment may come from an agent's secrets, and a command in them would
+            // run as the server. The daemon sends the notices of such calls.
             return Ok(Notify::default());
         }
         let command = match env.get("PROMPTYOSELF_NOTIFY_COMMAND") {
@@ -52,7 +52,7 @@ impl Notify {
             Some(NotifyCommand::Words(words)) if words.first().is_none_or(|w| w.is_empty()) => {
                 return Err(invalid(
                     "command in [notify] of the settings file",
-                    "the list does not begin with a program",
+                    "the list must begin with a program",
                     "PROMPTYOSELF_NOTIFY_COMMAND=/usr/local/bin/tell-me",
                 ));
             }
@@ -75,7 +75,7 @@ impl Notify {
     }
 }
 
-/// Refuses what is no web address, without repeating it: it may hold a secret.
+/// Refuses anything but a web address, without repeating it: it may hold a secret.
 fn check(source: &str, url: &str) -> Result<()> {
     let example = "PROMPTYOSELF_NOTIFY_URL=https://ntfy.sh/my-topic";
     let problem = match Url::parse(url) {

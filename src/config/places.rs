@@ -9,7 +9,7 @@ use crate::error::Result;
 
 /// Letta's own default address.
 const LETTA_URL: &str = "http://localhost:8283";
-/// The database when nothing says otherwise, as in the Python original.
+/// The default database, as in the Python original.
 const DATABASE: &str = "./promptyoself.db";
 
 /// The SQLite file.
@@ -24,7 +24,7 @@ pub(super) fn database(
     } else if let Some((name, value)) = env.first(DATABASE_VARIABLES) {
         (name, value.to_owned(), None)
     } else if let Some(value) = filled(from_file) {
-        // A file means the same from every working directory.
+        // So that a file means the same in every working directory.
         (
             "database in the settings file",
             value,
@@ -38,15 +38,14 @@ pub(super) fn database(
         // The address may hold a password, so it is not repeated.
         return Err(invalid(
             source,
-            "a PostgreSQL address was given, but this version keeps its schedules in SQLite only; \
-             give the path of a file",
+            "this version supports SQLite only, not PostgreSQL; give the path of a file",
             example,
         ));
     }
     if value.contains("://") || value.starts_with("sqlite:") || value == ":memory:" {
         return Err(invalid(
             source,
-            "an address was given, but the database is a SQLite file: give its path alone",
+            "this is a URL, but the database is a SQLite file: give only its path",
             example,
         ));
     }
@@ -56,7 +55,7 @@ pub(super) fn database(
     })
 }
 
-/// Which setting names the database, if one does.
+/// The setting that names the database, if one does.
 pub(super) fn database_from(
     flags: &Flags,
     env: &Environment,
@@ -86,22 +85,22 @@ pub(super) fn letta_url(env: &Environment, from_file: Option<String>) -> Result<
     address(source, &value, "LETTA_API_KEY", example)
 }
 
-/// The address that the settings file means: its own, else the default.
+/// The address that the settings file implies: its own, otherwise the default.
 pub(super) fn letta_url_in_file(from_file: Option<String>) -> String {
     let Some(value) = filled(from_file) else {
         return LETTA_URL.to_owned();
     };
-    // One that can't be used is nobody's, and is refused where it would be.
+    // An unusable one belongs to no server, and is refused where it would be used.
     letta_url(&Environment::default(), Some(value.clone())).unwrap_or(value)
 }
 
-/// The address of a server, without a slash at its end; `key` is where its password belongs.
+/// The address of a server, without a slash at its end; `key` is the setting for its password.
 pub(super) fn address(source: &str, value: &str, key: &str, example: &str) -> Result<String> {
     let url = reqwest::Url::parse(value).map_err(|e| {
         invalid(
             source,
             format_args!(
-                "this is not the address of a server ({e}); it begins with http:// or https://"
+                "this is not a server address ({e}); it must begin with http:// or https://"
             ),
             example,
         )
@@ -110,7 +109,7 @@ pub(super) fn address(source: &str, value: &str, key: &str, example: &str) -> Re
         return Err(invalid(
             source,
             format_args!(
-                "the address begins with {:?}, but servers are spoken to over http:// or https://",
+                "the address begins with {:?}; it must begin with http:// or https://",
                 url.scheme()
             ),
             example,
@@ -127,7 +126,7 @@ pub(super) fn address(source: &str, value: &str, key: &str, example: &str) -> Re
     if url.query().is_some() || url.fragment().is_some() {
         return Err(invalid(
             source,
-            "the address of a server has neither '?' nor '#'",
+            "a server address can't contain '?' or '#'",
             example,
         ));
     }

@@ -1,4 +1,4 @@
-//! The server that keeps the schedules, where they are not in a database of this machine.
+//! The server that keeps the schedules, if they are not in a database on this machine.
 
 use secrecy::SecretString;
 use serde::Deserialize;
@@ -10,18 +10,18 @@ use super::sources::{ChosenKey, KeySources, REMOTE_KEY, REMOTE_URL as VARIABLE, 
 use super::value::{filled, invalid};
 use crate::error::{Code, Error, Result, call, shell};
 
-/// Where a server keeps the schedules, and our key for it.
+/// The server that keeps the schedules, and our key for it.
 #[derive(Clone, Debug)]
 pub struct RemoteSettings {
     /// Its address, without a slash at its end.
     pub url: String,
-    /// What it asks for.
+    /// The key to send.
     pub key: Option<SecretString>,
-    /// Whether that key was read from the file, so that `plugin install` may write it to another.
+    /// Whether that key came from the file, so that `plugin install` may write it to another.
     pub key_from_file: bool,
-    /// Why the key of the file is not sent to that address, if it is not.
+    /// Why the key in the file is not sent to that address, if it is not.
     pub key_withheld: Option<String>,
-    /// Which setting named the address.
+    /// The setting that named the address.
     source: &'static str,
 }
 
@@ -34,7 +34,7 @@ pub(super) struct FileTable {
 }
 
 impl RemoteSettings {
-    /// The error of a command that works on the database itself.
+    /// The error of a command that needs the database itself.
     pub fn refuse(&self, command: &str) -> Error {
         let RemoteSettings { url, source, .. } = self;
         let what = match command {
@@ -44,7 +44,7 @@ impl RemoteSettings {
         let error = Error::new(
             Code::LocalOnly,
             format!(
-                "{command} works on {what}, and the schedules are kept by the server at {url} \
+                "{command} works on {what}, but the schedules are on the server at {url} \
                  ({source}): run it on that machine, without that setting"
             ),
         );
@@ -55,8 +55,8 @@ impl RemoteSettings {
     }
 }
 
-/// Puts environment and file together. `database_from` is the setting that names a database: only one
-/// of the two can hold the schedules.
+/// Combines environment and file. `database_from` is the setting that names a database: only one of
+/// the two can hold the schedules.
 pub(super) fn combine(
     env: &Environment,
     file: FileTable,
@@ -78,8 +78,7 @@ pub(super) fn combine(
         return Err(invalid(
             source,
             format_args!(
-                "the schedules are either kept by the server at {url} or in a database, and \
-                 {database} names one as well: leave out one of the two"
+                "both a server ({url}) and a database ({database}) are set: remove one of them"
             ),
             match source {
                 VARIABLE => "PROMPTYOSELF_URL=",

@@ -8,7 +8,7 @@ use serde::{Deserialize, Deserializer};
 pub(super) struct Key(pub SecretString);
 
 impl Key {
-    /// The secret, unless it is blank, which counts as none.
+    /// The secret; a blank one counts as not given.
     pub(super) fn filled(self) -> Option<SecretString> {
         (!self.0.expose_secret().trim().is_empty()).then_some(self.0)
     }

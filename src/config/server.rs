@@ -1,4 +1,4 @@
-//! Where the HTTP server listens, and whom it answers.
+//! Where the HTTP server listens, and whose requests it answers.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -8,29 +8,29 @@ use super::value::{filled, invalid};
 use super::{Environment, Flags};
 use crate::error::Result;
 
-/// Where it listens when nothing says otherwise: on this machine alone.
+/// The default address, reachable from this machine only.
 const LISTEN: &str = "127.0.0.1:8465";
 
-/// Where the HTTP server listens, and whom it answers.
+/// Where the HTTP server listens, and whose requests it answers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ServerSettings {
-    /// The address; `None` for no server at all.
+    /// The address; `None` for no server.
     pub listen: Option<SocketAddr>,
-    /// Whether somebody chose the address: then it must be free.
+    /// Whether the address was set explicitly: then it must be free.
     pub chosen: bool,
-    /// Names by which it may be called besides those of this machine's loopback.
+    /// Names it answers to in addition to this machine's loopback names.
     pub hosts: Vec<String>,
-    /// Origins of web pages that may call it, besides its own.
+    /// Origins of web pages that may call it, in addition to its own.
     pub origins: Vec<String>,
-    /// Addresses of proxies on other machines, from which many callers come.
+    /// Addresses of proxies on other machines, each of which forwards many callers.
     pub proxies: Vec<IpAddr>,
     /// Whether Python tools may be uploaded to Letta through us.
     pub allow_upload: bool,
 }
 
 impl ServerSettings {
-    /// Whether only this machine can reach a server that listens at `address`. Another name for it
-    /// means that somebody calls it from elsewhere, through a proxy.
+    /// Whether only this machine can reach a server that listens at `address`. A configured host
+    /// name means that it is called from elsewhere, through a proxy.
     pub fn is_local(&self, address: SocketAddr) -> bool {
         address.ip().is_loopback() && self.hosts.is_empty()
     }
@@ -47,7 +47,7 @@ pub(super) struct FileTable {
     allow_upload: Option<bool>,
 }
 
-/// Puts flags, environment and file together.
+/// Combines flags, environment and file.
 pub(super) fn combine(flags: &Flags, env: &Environment, file: FileTable) -> Result<ServerSettings> {
     let (source, chosen) = if let Some(text) = filled(flags.listen.clone()) {
         ("--listen", Some(text))
@@ -102,7 +102,7 @@ fn proxy(text: &str) -> Result<IpAddr> {
     })
 }
 
-/// A variable that says yes or no.
+/// A variable that is yes or no.
 fn switch(env: &Environment, name: &str) -> Result<Option<bool>> {
     match env.get(name).map(str::to_ascii_lowercase).as_deref() {
         None => Ok(None),

@@ -1,4 +1,4 @@
-//! Every setting that has a name in the file and one in the environment, and which of the two holds.
+//! Every setting with its key in the file and its variables, and which of the two wins.
 //!
 //! Usually the environment beats the file. In the plugin it is the other way round: an SMCP server
 //! puts variables of its own and the secrets of agents into the plugin's environment, while the
@@ -11,11 +11,11 @@ use super::Environment;
 /// One setting by its names.
 #[derive(Clone, Copy, Debug)]
 pub struct Setting {
-    /// The table of the file; empty for a key outside of all.
+    /// The table in the file; empty for a key at the top level.
     pub table: &'static str,
     /// The key in that table.
     pub key: &'static str,
-    /// The variables, the first that is set counts.
+    /// The variables; the first that is set counts.
     pub variables: &'static [&'static str],
     /// Whether its value is a secret.
     pub is_secret: bool,
@@ -51,7 +51,7 @@ pub(super) const DATABASE: &[&str] = &["PROMPTYOSELF_DB_PATH", "PROMPTYOSELF_DB"
 pub(super) const LETTA_URL: &[&str] = &["LETTA_BASE_URL", "LETTA_SERVER_URL"];
 /// The variables that hold Letta's key.
 pub(super) const LETTA_KEY: &[&str] = &["LETTA_API_KEY", "LETTA_SERVER_PASSWORD"];
-/// The variable that names the server of the schedules.
+/// The variable that names the server with the schedules.
 pub(super) const REMOTE_URL: &str = "PROMPTYOSELF_URL";
 /// The variable that holds our key for it.
 pub(super) const REMOTE_KEY: &str = "PROMPTYOSELF_KEY";
@@ -125,14 +125,14 @@ pub const SETTINGS: &[Setting] = &[
     setting("server", "allow_upload", &["PROMPTYOSELF_ALLOW_UPLOAD"]),
 ];
 
-/// The variables that hold a secret of ours.
+/// The variables that hold a secret.
 pub fn secret_variables() -> impl Iterator<Item = &'static str> {
     let secrets = SETTINGS.iter().filter(|s| s.is_secret);
     secrets.flat_map(|s| s.variables.iter().copied())
 }
 
-/// The variables that don't count in the plugin beside this file. Keys are not among them: which
-/// of them holds depends on the address.
+/// The variables that this file overrules in the plugin. Keys are not among them: which key is used
+/// depends on the address.
 pub(super) fn overruled(file: &toml::Table) -> Vec<&'static str> {
     let stands = |setting: &&Setting| {
         let table = match setting.table {
@@ -141,13 +141,13 @@ pub(super) fn overruled(file: &toml::Table) -> Vec<&'static str> {
         };
         match table.and_then(|t| t.get(setting.key)) {
             None => false,
-            // As everywhere in the file, blank text counts as not given.
+            // As everywhere in the file, blank counts as not given.
             Some(toml::Value::String(text)) => !text.trim().is_empty(),
             Some(_) => true,
         }
     };
     let is_key = |s: &Setting| matches!((s.table, s.key), ("letta", "api_key") | ("remote", "key"));
-    // Where the schedules are is one question with two answers.
+    // Where the schedules are is one question with two possible answers.
     let is_place = |s: &Setting| matches!((s.table, s.key), ("", "database") | ("remote", "url"));
     let mut overruled = Vec::new();
     for setting in SETTINGS.iter().filter(stands).filter(|s| !is_key(s)) {
@@ -165,26 +165,26 @@ pub(super) fn overruled(file: &toml::Table) -> Vec<&'static str> {
 pub(super) struct ChosenKey {
     pub(super) key: Option<SecretString>,
     pub(super) from_file: bool,
-    /// Why the key of the file is not used, if it is not and no other is.
+    /// Why the key in the file is not used, if it is not and there is no other.
     pub(super) withheld: Option<String>,
 }
 
-/// What there is to choose from.
+/// The keys to choose from.
 pub(super) struct KeySources<'a> {
     /// The variables that may hold a key.
     pub(super) variables: &'a [&'a str],
     /// The key in the file.
     pub(super) in_file: Option<SecretString>,
-    /// The address that the file means, if it means any.
+    /// The address that the file implies, if any.
     pub(super) address_in_file: Option<String>,
-    /// The address that is spoken to.
+    /// The address that is contacted.
     pub(super) address: &'a str,
-    /// The variable that named it, if one did.
+    /// The variable that named it, if any.
     pub(super) address_from: Option<&'a str>,
 }
 
-/// The key for an address. One that was read from the file goes to the address of that file only:
-/// whoever may set a variable may not learn by it what the operator wrote there.
+/// The key for an address. A key from the file is only sent to the address in the file: somebody
+/// who can set a variable must not learn what the operator wrote there.
 pub(super) fn choose_key(env: &Environment, sources: KeySources<'_>) -> ChosenKey {
     let in_env = env.first(sources.variables);
     let in_env = in_env.map(|(_, key)| SecretString::from(key.to_owned()));
@@ -207,12 +207,12 @@ pub(super) fn choose_key(env: &Environment, sources: KeySources<'_>) -> ChosenKe
     let withheld = kept_back.filter(|_| key.is_none()).map(|_| {
         let own = match &sources.address_in_file {
             Some(own) => format!("is for {own}"),
-            None => "stands beside no address".to_owned(),
+            None => "has no address beside it".to_owned(),
         };
         let named = sources.address_from.unwrap_or("the default");
         format!(
-            "the key in the settings file {own}, so it is not sent to {}, which {named} names: \
-             write that address beside the key in the file, or set {}",
+            "the key in the settings file {own}, so it is not sent to {} (from {named}): put that \
+             address next to the key in the file, or set {}",
             sources.address,
             sources.variables.first().copied().unwrap_or_default()
         )
@@ -224,7 +224,7 @@ pub(super) fn choose_key(env: &Environment, sources: KeySources<'_>) -> ChosenKe
     }
 }
 
-/// Whether two addresses mean the same server; a `/v1` at the end of Letta's makes no difference.
+/// Whether two addresses are the same server; a `/v1` at the end of Letta's makes no difference.
 fn is_same_server(one: &str, other: &str) -> bool {
     let bare = |address: &str| {
         let address = address.trim_end_matches('/');

@@ -1,4 +1,4 @@
-//! What every setting has in common.
+//! Helpers that every setting uses.
 
 use crate::error::{Code, Error, message, shell};
 

@@ -1,4 +1,5 @@
-//! Delivering: a scheduler built from the settings, the notifier beside it, and what it did.
+//! Delivery: a scheduler built from the settings, with the notifier beside it, and a report of what
+//! it did.
 
 use std::time::Duration;
 
@@ -17,25 +18,25 @@ use crate::notify::Notifier;
 use crate::scheduler::{DeliveryReport, Mode, Scheduler, Settings};
 use crate::service::Service;
 
-/// How often one that stands by looks whether another scheduler still lives.
+/// How often a standby checks whether another scheduler is still alive.
 const LOOK_FOR_OTHERS: Duration = Duration::from_secs(1);
 
-/// How many looks in a row may find no new heartbeat of anybody: three that are due, at one every
-/// ten seconds. Looks are counted instead of comparing times, since clocks are set and machines
-/// sleep, and neither stops anybody's heart.
+/// How many checks in a row may find no new heartbeat from anybody: the time of three heartbeats,
+/// which are due every ten seconds. Checks are counted instead of comparing times, because clocks
+/// are adjusted and machines sleep, and neither means that a scheduler is dead.
 const PATIENCE: u32 = 30;
 
-/// The heartbeats of others, as one that stands by sees them.
+/// The heartbeats of other schedulers, as a standby sees them.
 #[derive(Default)]
-struct Pulse {
+struct Heartbeats {
     seen: Vec<(Uuid, Timestamp)>,
     looks_without: u32,
 }
 
-impl Pulse {
-    /// Whether anybody works, as far as one more look tells. Who holds its lock and shows no
-    /// heartbeat any more hangs.
-    fn is_felt(&mut self, others: &[RunningScheduler]) -> bool {
+impl Heartbeats {
+    /// Whether anybody is working, judging by one more check. A scheduler that holds its lock but
+    /// has no new heartbeat hangs.
+    fn is_anybody_alive(&mut self, others: &[RunningScheduler]) -> bool {
         let seen: Vec<_> = others.iter().map(|o| (o.owner, o.heartbeat_at)).collect();
         match seen.iter().all(|beat| self.seen.contains(beat)) {
             true => self.looks_without += 1,
@@ -46,8 +47,8 @@ impl Pulse {
     }
 }
 
-/// Delivers until `stop`; `poll` is the longest time between two looks at the database, and
-/// `reports` is told of everything that is settled.
+/// Delivers until `stop`; `poll` is the longest time between two checks of the database, and
+/// `reports` receives everything that is settled.
 pub(crate) async fn forever(
     service: &Service,
     asked: &config::Settings,
@@ -74,22 +75,22 @@ pub(crate) async fn forever(
     Ok(())
 }
 
-/// Delivers until `stop` as long as no other scheduler works on the database, and stands by while
-/// one does.
+/// Delivers until `stop` while no other scheduler works on the database, and stands by while one
+/// does.
 pub(crate) async fn when_nobody_else(
     service: &Service,
     asked: &config::Settings,
     stop: CancellationToken,
 ) -> Result<()> {
-    let mut pulse = Pulse::default();
+    let mut heartbeats = Heartbeats::default();
     loop {
-        // Two that begin at the same time are safe beside each other, and so is one that hung and
-        // goes on.
+        // Two that start at the same time don't harm each other, nor does one that hung and
+        // continues.
         match service.list_schedulers().await {
-            Ok(others) if pulse.is_felt(&others) => {}
+            Ok(others) if heartbeats.is_anybody_alive(&others) => {}
             Ok(others) => {
                 if !others.is_empty() {
-                    tracing::warn!("no other scheduler shows a heartbeat any more: taking over");
+                    tracing::warn!("no other scheduler has a heartbeat any more: taking over");
                 }
                 break;
             }
@@ -104,16 +105,16 @@ pub(crate) async fn when_nobody_else(
     forever(service, asked, None, notifier, None, stop).await
 }
 
-/// Tries everything that is due once, and says what became of each.
+/// Tries everything that is due once, and returns the outcome of each.
 pub(crate) async fn once(
     service: &Service,
     asked: &config::Settings,
     notifier: Notifier,
     stop: CancellationToken,
 ) -> Result<Vec<Value>> {
-    let (told, mut reports) = mpsc::unbounded_channel();
+    let (sender, mut reports) = mpsc::unbounded_channel();
     let settings = settings_of(&asked.delivery);
-    let scheduler = scheduler(service, settings, Some(told))?;
+    let scheduler = scheduler(service, settings, Some(sender))?;
     deliver(scheduler, Mode::Once, notifier, stop).await?;
     let mut executed = Vec::new();
     while let Ok(report) = reports.try_recv() {
@@ -122,15 +123,16 @@ pub(crate) async fn once(
     Ok(executed)
 }
 
-/// Runs a scheduler, and beside it the notifier, which gets a last call when the scheduler has
-/// ended: what its end brought is told too.
+/// Runs a scheduler with the notifier beside it. The notifier runs once more after the scheduler
+/// has ended, so that notices from its shutdown are sent too.
 async fn deliver(
     scheduler: Scheduler,
     mode: Mode,
     notifier: Notifier,
     stop: CancellationToken,
 ) -> Result<()> {
-    // What cannot be noted now is when the database works again; nobody's delivery waits for it.
+    // What can't be recorded now will be when the database works again; delivery doesn't wait for
+    // it.
     if let Err(e) = notifier.listen().await {
         tracing::warn!("notices may be late: {}", e.chain());
     }
@@ -138,12 +140,13 @@ async fn deliver(
     let notifying = tokio::spawn(notifier.run(ended.clone()));
     let ran = run_apart(scheduler, mode, stop).await;
     ended.cancel();
-    // A fault in there is logged by the runtime, and spoils no delivery.
+    // The runtime logs a panic in there, and delivery is not affected.
     let _ = notifying.await;
     ran
 }
 
-/// A scheduler with a client of its own: a connection is served by the thread that has opened it.
+/// A scheduler with a client of its own, because a connection is driven by the thread that opened
+/// it.
 fn scheduler(
     service: &Service,
     settings: Settings,
@@ -159,31 +162,31 @@ fn scheduler(
     })
 }
 
-/// Runs a scheduler on a thread of its own, with all its talks: however busy the faces are, it does
-/// in time what is to be done.
+/// Runs a scheduler and its conversations with Letta on a thread of its own, so that busy faces
+/// never make it late.
 async fn run_apart(scheduler: Scheduler, mode: Mode, stop: CancellationToken) -> Result<()> {
     let ended = start_apart(scheduler, mode, stop).map_err(|e| {
         let text = "could not start the thread of the scheduler";
         Error::new(Code::Internal, text).caused_by(e)
     })?;
     ended.await.unwrap_or_else(|e| {
-        let text = "the scheduler ended by an internal fault";
+        let text = "the scheduler stopped with an internal error";
         Err(Error::new(Code::Internal, text).caused_by(e))
     })
 }
 
-/// Starts that thread. Returns what will tell how it ended.
+/// Starts that thread. The returned receiver gets the result when the thread ends.
 fn start_apart(
     scheduler: Scheduler,
     mode: Mode,
     stop: CancellationToken,
 ) -> std::io::Result<oneshot::Receiver<Result<()>>> {
-    let (told, ended) = oneshot::channel();
+    let (sender, ended) = oneshot::channel();
     let runtime = Builder::new_current_thread().enable_all().build()?;
     let thread = std::thread::Builder::new().name("delivers".to_owned());
     thread.spawn(move || {
-        let _ = told.send(runtime.block_on(scheduler.run(mode, stop)));
-        // Nobody waits for an address that is still being looked up.
+        let _ = sender.send(runtime.block_on(scheduler.run(mode, stop)));
+        // Don't wait for DNS lookups that are still running.
         runtime.shutdown_background();
     })?;
     Ok(ended)
@@ -204,7 +207,7 @@ fn settings_of(delivery: &Delivery) -> Settings {
     }
 }
 
-/// One try with the Python original's keys, and what is ours after them.
+/// One attempt with the keys of the Python original, followed by our own.
 async fn show(service: &Service, report: DeliveryReport) -> Result<Value> {
     let schedule = match report.schedule_id {
         Some(id) => service.db.get_schedule(id).await?,
@@ -251,25 +254,28 @@ mod tests {
     }
 
     #[test]
-    fn one_that_stands_by_takes_over_when_nobody_is_left_or_no_heart_beats_any_more() {
-        let mut pulse = Pulse::default();
-        assert!(!pulse.is_felt(&[]));
+    fn a_standby_takes_over_when_nobody_is_left_or_no_heartbeat_is_new() {
+        let mut heartbeats = Heartbeats::default();
+        assert!(!heartbeats.is_anybody_alive(&[]));
         let hung = beating(1, 5_000);
-        assert!(pulse.is_felt(std::slice::from_ref(&hung)));
+        assert!(heartbeats.is_anybody_alive(std::slice::from_ref(&hung)));
         for _ in 1..PATIENCE {
-            assert!(pulse.is_felt(std::slice::from_ref(&hung)));
+            assert!(heartbeats.is_anybody_alive(std::slice::from_ref(&hung)));
         }
-        assert!(!pulse.is_felt(std::slice::from_ref(&hung)));
+        assert!(!heartbeats.is_anybody_alive(std::slice::from_ref(&hung)));
     }
 
     #[test]
-    fn one_heart_that_beats_is_enough_whatever_its_clock_shows() {
-        let mut pulse = Pulse::default();
+    fn one_new_heartbeat_is_enough_whatever_its_clock_shows() {
+        let mut heartbeats = Heartbeats::default();
         let hung = beating(1, 5_000);
         for look in 0..i64::from(PATIENCE) * 10 {
             // It beats at every tenth look, and its clock goes backwards.
             let other = beating(2, -(look / 10));
-            assert!(pulse.is_felt(&[hung.clone(), other]), "{look}");
+            assert!(
+                heartbeats.is_anybody_alive(&[hung.clone(), other]),
+                "{look}"
+            );
         }
     }
 }

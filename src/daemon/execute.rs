@@ -14,12 +14,11 @@ use crate::letta_client::{ErrorClass, Refusal, RefusalKind};
 use crate::notify::Notifier;
 use crate::service::Service;
 
-/// The longest that a call which must answer in time waits for turns that go on when its time is
-/// over.
+/// The longest that a call with a deadline waits for running turns when its time is over.
 const LONGEST_DRAIN: SignedDuration = SignedDuration::from_secs(5);
 
-/// Delivers what is due, once, and answers within a time. What is on its way then is left to be looked
-/// for, as at every stop.
+/// Delivers what is due, once, and answers within a time limit. Prompts still being sent then are
+/// reconciled later, as after every stop.
 pub(crate) async fn execute_within(
     limit: Duration,
     service: &Service,
@@ -38,14 +37,14 @@ pub(crate) async fn execute_within(
     let mut json = pass.await?;
     let done = json["message"].as_str().unwrap_or_default();
     json["message"] = format!(
-        "{done}; it took too long to wait for more: history shows what becomes of what is on its \
-         way, and what is still due stays due"
+        "{done}; stopped waiting at the time limit: history shows the outcome of prompts already \
+         sent, and the rest stays due"
     )
     .into();
     Ok(json)
 }
 
-/// Delivers what is due, once, and says what became of each.
+/// Delivers what is due, once, and returns the outcome of each.
 pub(crate) async fn execute_once(
     service: &Service,
     settings: &Settings,
@@ -59,25 +58,28 @@ pub(crate) async fn execute_once(
         .all(|e| e["delivered"] == Value::Bool(false))
         && let Some(held) = status.held.first()
     {
-        // The note tells how it began; what stands in the way by now may be something else.
+        // The note says how the trouble began; the cause may be another by now.
         let why = service.letta.check().await.err().unwrap_or_else(|| {
             let class = ErrorClass::from_word(&held.code).unwrap_or(ErrorClass::Unreachable);
             Refusal::new(RefusalKind::TargetTrouble, class, &held.reason)
         });
-        return Err(why.into_error("deliver what is due, which stays due"));
+        return Err(why.into_error("deliver what is due (it stays due)"));
     }
     let message = format!("{} prompts executed", executed.len());
     let mut json = json!({ "status": "success", "message": message, "executed": executed });
-    let halted = status
-        .halted
-        .map(|halt| format!("{halt}, so nothing was sent: promptyoself halt --off lets it go on"));
+    let halted = status.halted.map(|halt| {
+        format!(
+            "{halt}, so nothing was sent: promptyoself halt --off starts delivery \
+            again"
+        )
+    });
     if let Some(halted) = &halted {
         json["warning"] = halted.as_str().into();
     }
     Ok(json)
 }
 
-/// Delivers until the process is told to stop; `poll` is the longest time between two looks at the
+/// Delivers until the process is told to stop; `poll` is the longest time between two checks of the
 /// database.
 pub(crate) async fn execute_loop(
     service: &Service,

@@ -1,5 +1,5 @@
-//! Logs: to stderr, since stdout carries the answer. Each event is one printable line, whatever others
-//! have put into it.
+//! Logs: to stderr, because stdout carries the answer. Each event is one printable line, whatever
+//! text from others it contains.
 
 use std::fmt;
 
@@ -15,8 +15,8 @@ use crate::error::{Code, Error, Result, shell};
 use crate::limits;
 use crate::printable::printable;
 
-/// The library that speaks MCP tells of everything that clients say; unless it is asked for by name,
-/// only its warnings are of use.
+/// The MCP library logs everything that clients say; unless its logs are asked for by name, only
+/// its warnings are useful.
 const TALKATIVE: &str = "rmcp";
 
 /// Starts logging at the level of `PROMPTYOSELF_LOG`, or at `usual`.
@@ -26,7 +26,7 @@ const TALKATIVE: &str = "rmcp";
 pub(crate) fn start(env: &Environment, usual: &str) -> Result<()> {
     let levels = env.get("PROMPTYOSELF_LOG").unwrap_or(usual);
     let filter = filter(levels)?;
-    // A second start, as in tests, keeps the first one's logging.
+    // A second start, as in tests, keeps the first subscriber.
     let _ = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
@@ -54,7 +54,7 @@ fn filter(levels: &str) -> Result<EnvFilter> {
     }
 }
 
-/// Writes an event as one line, without colors: what begins them must not reach a terminal.
+/// Writes an event as one line without colors: escape sequences must not reach a terminal.
 struct OneLine(Format);
 
 impl<S, N> FormatEvent<S, N> for OneLine
@@ -75,7 +75,7 @@ where
     }
 }
 
-/// An event on one printable line, without its end if that is too long.
+/// An event as one printable line, cut if it is too long.
 fn one_line(event: &str) -> String {
     let event = event.trim_end_matches('\n');
     match event.char_indices().nth(limits::LOG_LINE) {

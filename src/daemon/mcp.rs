@@ -1,5 +1,4 @@
-//! MCP on standard input and output, with delivering beside it, and what the tools of `serve` are
-//! given.
+//! MCP on standard input and output, with delivery beside it, and what the tools of `serve` need.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,29 +21,30 @@ use crate::remote::Remote;
 use crate::schedule::Zone;
 use crate::service::Service;
 
-/// How long the first and the longest wait are before a scheduler that failed is tried again.
+/// The first and the longest wait before a scheduler that failed is started again.
 const FIRST_WAIT: SignedDuration = SignedDuration::from_secs(1);
 const LONGEST_WAIT: SignedDuration = SignedDuration::from_mins(1);
 
-/// How long what was delivered by hand may take at the end, after turns have been waited for.
+/// How long recording the results of a manual delivery may take at the end, after waiting for
+/// turns.
 const LAST_NOTES: SignedDuration = SignedDuration::from_secs(2);
 
-/// Delivers by hand in the database that this process has opened.
-struct Here {
+/// Delivers on request, in the database that this process has opened.
+struct LocalExecutor {
     service: Service,
     settings: Settings,
-    /// Held while something is delivered.
+    /// Held while a pass is running.
     alone: Mutex<()>,
 }
 
 #[async_trait]
-impl Executor for Here {
+impl Executor for LocalExecutor {
     async fn execute(&self, stop: CancellationToken) -> Result<Value> {
         let Ok(_alone) = self.alone.try_lock() else {
             return Ok(json!({
                 "status": "success",
-                "message": "What is due is being delivered already, for an earlier call, so no \
-                            second pass was begun: promptyoself_history shows what becomes of it",
+                "message": "An earlier call is still delivering what is due, so no second pass was \
+                 started: promptyoself_history shows the outcome",
                 "executed": [],
             }));
         };
@@ -52,7 +52,7 @@ impl Executor for Here {
     }
 }
 
-/// What tools need where the schedules are in our own database.
+/// What tools need if the schedules are in our own database.
 pub(crate) fn tools_here(
     settings: &Settings,
     service: &Service,
@@ -60,7 +60,7 @@ pub(crate) fn tools_here(
 ) -> Shared {
     Shared {
         backend: Backend::Here(Box::new(service.clone())),
-        executor: Some(Arc::new(Here {
+        executor: Some(Arc::new(LocalExecutor {
             service: service.clone(),
             settings: settings.clone(),
             alone: Mutex::default(),
@@ -76,8 +76,8 @@ pub(crate) fn tools_here(
     }
 }
 
-/// Delivers beside the tools until `stop`. A scheduler that fails is told of at once and tried
-/// again after a while: the client that started us sees nothing of it.
+/// Delivers beside the tools until `stop`. A scheduler that fails is logged at once and restarted
+/// after a while: the client that started us notices nothing.
 async fn keep_delivering(service: Service, settings: Settings, stop: CancellationToken) {
     let clock = service.clock.clone();
     try_again(&clock, &stop.clone(), || {
@@ -87,20 +87,20 @@ async fn keep_delivering(service: Service, settings: Settings, stop: Cancellatio
     .await;
 }
 
-/// Runs what `start` makes until one ends without a fault, or until `stop`.
+/// Runs what `start` returns until it ends without an error, or until `stop`.
 async fn try_again<F>(clock: &Clock, stop: &CancellationToken, start: impl Fn() -> F)
 where
     F: Future<Output = Result<()>> + Send + 'static,
 {
     for tries in 0.. {
-        // On a task of its own, so that a panic ends no more than this try.
+        // In a task of its own, so that a panic ends only this try.
         match tokio::spawn(start()).await {
             Ok(Ok(())) => return,
-            Ok(Err(e)) => tracing::error!("delivering ended: {}", e.chain()),
-            Err(_) => tracing::error!("delivering ended with a fault of ours"),
+            Ok(Err(e)) => tracing::error!("delivery stopped: {}", e.chain()),
+            Err(_) => tracing::error!("delivery stopped with an internal error"),
         }
         let wait = doubled(FIRST_WAIT, tries, LONGEST_WAIT);
-        tracing::info!("delivering is tried again in {wait:#}");
+        tracing::info!("delivery is retried in {wait:#}");
         tokio::select! {
             () = stop.cancelled() => return,
             () = clock.sleep(wait.unsigned_abs()) => {}
@@ -108,8 +108,8 @@ where
     }
 }
 
-/// Waits a moment for the first sign of a scheduler, or the first answers would warn that there is
-/// none.
+/// Waits a moment for the first heartbeat of a scheduler; without it, the first answers would warn
+/// that there is none.
 async fn until_somebody_delivers(service: &Service) {
     for _ in 0..50 {
         let living = service.list_schedulers().await;
@@ -120,14 +120,14 @@ async fn until_somebody_delivers(service: &Service) {
     }
 }
 
-/// What tools need where a server keeps the schedules and delivers.
+/// What tools need if a server keeps the schedules and delivers.
 fn tools_elsewhere(
     settings: &Settings,
     clock: &Clock,
     remote: &RemoteSettings,
     stop: CancellationToken,
 ) -> Result<Shared> {
-    // A model chooses the arguments, whoever started us.
+    // A model chooses the arguments, whoever started this process.
     let server = Remote::new(remote, Caller::SomeAgent, clock.clone())?;
     Ok(Shared {
         backend: Backend::Elsewhere(Arc::new(server)),
@@ -143,8 +143,8 @@ fn tools_elsewhere(
     })
 }
 
-/// Speaks MCP on standard input and output for a server that keeps the schedules and delivers, until
-/// the client goes or we are told to stop.
+/// Serves MCP over stdio on behalf of a server that keeps the schedules and delivers, until the
+/// client leaves or the process is told to stop.
 pub(crate) async fn speak_mcp_for(
     remote: &RemoteSettings,
     settings: &Settings,
@@ -155,8 +155,8 @@ pub(crate) async fn speak_mcp_for(
     mcp::stdio::serve(tools, stop).await
 }
 
-/// Speaks MCP on standard input and output until the client goes or we are told to stop, and
-/// delivers beside it unless somebody else does.
+/// Serves MCP over stdio until the client leaves or the process is told to stop, and delivers
+/// beside it unless another scheduler does.
 pub(crate) async fn speak_mcp(service: &Service, settings: &Settings) -> Result<()> {
     let stop = stopped_by_signal()?;
     let delivering = match settings.mcp.delivers {
@@ -184,7 +184,7 @@ pub(crate) async fn speak_mcp(service: &Service, settings: &Settings) -> Result<
         () = service.clock.sleep(drain.unsigned_abs()) => {}
     }
     if let Some(delivering) = delivering {
-        // It reports its faults itself.
+        // It reports its errors itself.
         let _ = delivering.await;
     }
     spoken
@@ -202,15 +202,15 @@ mod tests {
     #[tokio::test]
     async fn a_scheduler_that_fails_or_panics_is_tried_again_after_longer_and_longer_waits() {
         let clock = Clock::manual(Timestamp::UNIX_EPOCH);
-        let (told, mut started) = tokio::sync::mpsc::unbounded_channel();
+        let (sender, mut started) = tokio::sync::mpsc::unbounded_channel();
         let tries = Arc::new(AtomicUsize::new(0));
         let trying = tokio::spawn({
             let clock = clock.clone();
             async move {
                 let start = || {
-                    let (told, clock, tries) = (told.clone(), clock.clone(), tries.clone());
+                    let (sender, clock, tries) = (sender.clone(), clock.clone(), tries.clone());
                     async move {
-                        told.send(clock.now().as_second()).unwrap();
+                        sender.send(clock.now().as_second()).unwrap();
                         match tries.fetch_add(1, Ordering::Relaxed) {
                             0 => panic!("on purpose"),
                             1 => Err(Error::new(Code::Internal, "on purpose")),

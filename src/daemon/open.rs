@@ -1,4 +1,4 @@
-//! What every process opens: the client of Letta, and the database.
+//! What every process opens: the Letta client and the database.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,10 +10,10 @@ use crate::letta_client::{Rest, RestSettings};
 use crate::models::UpgradeReport;
 use crate::service::Service;
 
-/// The name of the one target that settings can name so far.
+/// The name of the only target that settings can define so far.
 const TARGET: &str = "letta";
 
-/// The client of the one server that settings can name so far.
+/// The client of the only server that settings can define so far.
 pub(crate) fn open_letta(settings: &Settings, clock: &Clock) -> Result<Arc<Rest>> {
     let idle_timeout = settings.delivery.idle_timeout;
     let rest = RestSettings {
@@ -28,8 +28,8 @@ pub(crate) fn open_letta(settings: &Settings, clock: &Clock) -> Result<Arc<Rest>
     Ok(Arc::new(rest.with_key_note(withheld)))
 }
 
-/// Opens the database and the client, as the settings say. The report is there if the database was
-/// an older program's.
+/// Opens the database and the client according to the settings. There is a report if the database
+/// was written by an older program.
 pub(crate) async fn open_service(
     settings: &Settings,
     clock: &Clock,

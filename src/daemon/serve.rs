@@ -1,4 +1,4 @@
-//! `serve`: the scheduler, and the server beside it.
+//! `serve`: the scheduler with the HTTP server beside it.
 
 use tokio::sync::mpsc;
 
@@ -11,13 +11,13 @@ use crate::notify::Notifier;
 use crate::server::{self, Metrics};
 use crate::service::Service;
 
-/// Delivers and answers until the process is told to stop.
+/// Delivers and serves until the process is told to stop.
 pub(crate) async fn serve(service: &Service, settings: &Settings) -> Result<()> {
     let notifier = Notifier::new(service.db.clone(), service.clock.clone(), &settings.notify)?;
     let stop = stopped_by_signal()?;
-    let (told, mut reports) = mpsc::unbounded_channel();
+    let (sender, mut reports) = mpsc::unbounded_channel();
     if let Err(e) = service.db.recount_schedules().await {
-        tracing::warn!("{}; the metrics may tell another number", e.chain());
+        tracing::warn!("{}; the metrics may differ", e.chain());
     }
     let metrics = Metrics::default();
     let counted = metrics.clone();
@@ -28,8 +28,15 @@ pub(crate) async fn serve(service: &Service, settings: &Settings) -> Result<()> 
     });
     let tools = tools_here(settings, service, stop.clone());
     let serving = server::start(&settings.server, service, metrics, tools, stop.clone()).await?;
-    let delivered =
-        deliver::forever(service, settings, None, notifier, Some(told), stop.clone()).await;
+    let delivered = deliver::forever(
+        service,
+        settings,
+        None,
+        notifier,
+        Some(sender),
+        stop.clone(),
+    )
+    .await;
     stop.cancel();
     serving.await;
     delivered

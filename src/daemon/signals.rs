@@ -4,7 +4,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::error::{Code, Error, Result};
 
-/// A token that SIGTERM and SIGINT cancel.
+/// A token that is cancelled by SIGTERM or SIGINT.
 pub(crate) fn stopped_by_signal() -> Result<CancellationToken> {
     let stop = CancellationToken::new();
     cancel_by_signal(stop.clone())

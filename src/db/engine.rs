@@ -1,7 +1,7 @@
-//! Whole transactions on a thread of their own, many of them in one commit.
+//! Runs whole transactions on a thread of its own, with many of them in one commit.
 //!
-//! A job is a closure that does all of one transaction. The thread takes what waits into one
-//! transaction of SQLite, with a savepoint for each job, and answers after the commit: nothing is
+//! A job is a closure that carries out one transaction. The thread runs all waiting jobs in one
+//! SQLite transaction, with a savepoint for each, and answers after the commit: nothing is
 //! acknowledged before it is durable. A batch never waits to fill.
 
 mod batch;
@@ -27,14 +27,14 @@ use queues::Queues;
 use readers::Readers;
 use topics::{Changes, Subscribers};
 
-pub(super) use queues::Whose;
+pub(super) use queues::JobOwner;
 pub use topics::{Subscription, Topic};
 
-/// The writer and the readers of one file. They end when this is dropped.
+/// The writer and the readers of one file. They stop when this is dropped.
 #[derive(Debug)]
 pub(super) struct Engine {
     queues: Arc<Queues>,
-    /// It waits for the readers, and closes the file as the last one: then nothing is left in the
+    /// The writer waits for the readers and closes the file last, so that nothing is left in the
     /// write-ahead log.
     writer: Mutex<Option<JoinHandle<()>>>,
     readers: Arc<Readers>,
@@ -44,41 +44,41 @@ pub(super) struct Engine {
 /// Why a job has no result.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Failure<E> {
-    /// It failed by itself: nothing of it was kept.
+    /// The job failed, and was rolled back.
     #[error("{0}")]
     Job(E),
-    /// Its transaction could not be begun: nothing has changed.
+    /// Its transaction could not begin: nothing has changed.
     #[error("{0}")]
     NotBegun(Arc<sql::Error>),
-    /// The commit failed: whether anything was kept is not known.
+    /// The commit failed: it is unknown whether anything was kept.
     #[error("{0}")]
     CommitUnknown(Arc<sql::Error>),
-    /// Too many wait already.
-    #[error("too many changes wait for the database")]
+    /// Too many jobs are waiting.
+    #[error("too many changes are waiting for the database")]
     Full,
-    /// It panicked: nothing of it was kept.
-    #[error("an internal fault broke it off")]
+    /// The job panicked, and was rolled back.
+    #[error("stopped by an internal error")]
     Panicked,
     /// The database is closed.
     #[error("the database is closed")]
     Closed,
 }
 
-/// A job with a place for its result.
+/// A job with the channel for its result.
 struct Work<J, T, E> {
     job: J,
-    /// Cancelled once the caller of a reading has left.
+    /// Cancelled when the caller of a read has gone.
     left: CancellationToken,
     only_reads: bool,
-    /// Within which its caller works.
+    /// The caller's tracing span.
     span: Span,
-    /// From where its caller has identities.
+    /// The caller's source of ids.
     ids: ids::Source,
     result: Option<Result<T, E>>,
     to: oneshot::Sender<Result<T, Failure<E>>>,
 }
 
-/// Where the result of a job comes.
+/// The receiver of a job's result.
 type Coming<T, E> = oneshot::Receiver<Result<T, Failure<E>>>;
 
 impl<J, T, E> Work<J, T, E> {
@@ -127,23 +127,23 @@ where
         let Work { result, to, .. } = *self;
         let answer = match (end, result) {
             (End::Committed, Some(Ok(done))) => Ok(done),
-            // It was rolled back by itself, whatever became of the others.
+            // It failed on its own, whatever happened to the others.
             (End::Committed | End::CommitUnknown(_), Some(Err(e))) => Err(Failure::Job(e)),
             (End::CommitUnknown(e), Some(Ok(_))) => Err(Failure::CommitUnknown(e)),
             (End::NotBegun(e), _) => Err(Failure::NotBegun(e)),
             (End::Panicked, _) | (_, None) => Err(Failure::Panicked),
         };
-        // Whoever asked may have left.
+        // The caller may have gone.
         let _ = to.send(answer);
     }
 }
 
 impl Engine {
-    /// Starts the thread that writes. Those that read are started when they are needed, and open
-    /// their connections by `reader`.
+    /// Starts the writer thread. Reader threads are started when needed, and open their connections
+    /// with `reader`.
     ///
     /// # Errors
-    /// If the system gives no thread.
+    /// If the system can't start a thread.
     pub(super) fn start(
         path: &Path,
         connection: Connection,
@@ -174,24 +174,24 @@ impl Engine {
         })
     }
 
-    /// Subscribes to what is committed from now on.
-    pub(super) fn subscribe(&self, topic: Topic, whose: Whose) -> Subscription {
-        self.subscribers.add(topic, whose)
+    /// Subscribes to commits from now on.
+    pub(super) fn subscribe(&self, topic: Topic, owner: JobOwner) -> Subscription {
+        self.subscribers.add(topic, owner)
     }
 
-    /// Notifies every subscriber, since another program has written.
+    /// Notifies every subscriber, because another program has written.
     pub(super) fn notify_all(&self) {
         self.subscribers.notify_all();
     }
 
-    /// Carries out a transaction. It may run more than once, and has no effect outside of it. One
-    /// whose caller leaves is not begun any more.
+    /// Runs a transaction. The job may run more than once, and must have no effects outside of it.
+    /// It is not begun if its caller has gone.
     ///
     /// # Errors
     /// [`Failure`].
     pub(super) async fn write<T, E>(
         &self,
-        whose: Whose,
+        owner: JobOwner,
         job: impl FnMut(&Tx<'_>) -> Result<T, E> + Send + 'static,
     ) -> Result<T, Failure<E>>
     where
@@ -199,18 +199,18 @@ impl Engine {
         E: Send + 'static,
     {
         let (work, answer) = Work::new(job, false);
-        self.hand_to_writer(whose, work)?;
+        self.hand_to_writer(owner, work)?;
         answer.await.unwrap_or(Err(Failure::Closed))
     }
 
     /// Reads through the connection that writes: in the order of the jobs, but without waiting for
-    /// a lock of another program.
+    /// other programs' locks.
     ///
     /// # Errors
     /// [`Failure`].
     pub(super) async fn read_by_writer<T, E>(
         &self,
-        whose: Whose,
+        owner: JobOwner,
         job: impl FnMut(&Tx<'_>) -> Result<T, E> + Send + 'static,
     ) -> Result<T, Failure<E>>
     where
@@ -218,23 +218,23 @@ impl Engine {
         E: Send + 'static,
     {
         let (work, answer) = Work::new(job, true);
-        self.hand_to_writer(whose, work)?;
+        self.hand_to_writer(owner, work)?;
         answer.await.unwrap_or(Err(Failure::Closed))
     }
 
-    fn hand_to_writer<E>(&self, whose: Whose, work: Box<dyn Waiting>) -> Result<(), Failure<E>> {
+    fn hand_to_writer<E>(&self, owner: JobOwner, work: Box<dyn Waiting>) -> Result<(), Failure<E>> {
         self.queues
-            .add(whose, work)
+            .add(owner, work)
             .map_err(|refused| match refused {
                 queues::Refused::Full => Failure::Full,
                 queues::Refused::Closed => Failure::Closed,
             })
     }
 
-    /// Reads in one snapshot, beside whatever is written. It is broken off when its caller leaves.
+    /// Reads one snapshot, concurrently with writes. It is interrupted when its caller goes.
     ///
     /// # Errors
-    /// [`Failure`], but for those of a commit.
+    /// [`Failure`], except those of a commit.
     pub(super) async fn read<T, E>(
         &self,
         job: impl FnMut(&Tx<'_>) -> Result<T, E> + Send + 'static,
@@ -251,14 +251,14 @@ impl Engine {
         }
     }
 
-    /// Ends the threads once what waits is done; later jobs are refused.
+    /// Stops the threads when all waiting jobs are done; later jobs are refused.
     fn close(&self) {
         self.readers.close();
-        // The writer waits for the readers that there are then.
+        // The writer waits for the readers that exist then.
         self.queues.close();
     }
 
-    /// The same, and waits until they have closed the file.
+    /// The same, but waits until the file is closed.
     pub(super) async fn end(&self) {
         self.close();
         let writer = self
@@ -268,14 +268,14 @@ impl Engine {
             .take();
         let Some(writer) = writer else { return };
         if let Err(e) = tokio::task::spawn_blocking(move || wait_for(writer)).await {
-            tracing::error!("the threads of the database were not waited for: {e}");
+            tracing::error!("could not wait for the threads of the database: {e}");
         }
     }
 }
 
 fn wait_for(thread: JoinHandle<()>) {
     if thread.join().is_err() {
-        tracing::error!("a thread of the database ended by an internal fault");
+        tracing::error!("a thread of the database stopped with an internal error");
     }
 }
 

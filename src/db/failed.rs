@@ -3,12 +3,12 @@
 use super::sql;
 use crate::error::Error;
 
-/// Why a job failed by itself; nothing of it was kept.
+/// Why a job failed; it was rolled back.
 #[derive(Debug)]
 pub(super) enum Failed {
-    /// A statement did.
+    /// A statement failed.
     Statement(sql::Error),
-    /// What was found there forbids it.
+    /// What it found forbids it.
     Told(Error),
 }
 

@@ -1,26 +1,26 @@
-//! What is asked of the database's threads, and its failures as errors of ours.
+//! Runs jobs on the database's threads, and turns their failures into our errors.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::Db;
-use super::engine::{Failure, Subscription, Topic, Whose};
+use super::engine::{Failure, JobOwner, Subscription, Topic};
 use super::failed::Failed;
 use super::sql::{self, Tx};
 use crate::db::sqlite::wording::database_error;
 use crate::error::{Code, Error, Result};
 
 impl Db {
-    /// The same database for a scheduler, whose jobs go before those of everybody else.
+    /// A handle for a scheduler, whose jobs go before all others.
     pub fn for_scheduler(&self) -> Db {
         static SCHEDULERS: AtomicU64 = AtomicU64::new(0);
         Db {
-            whose: Whose::Scheduler(SCHEDULERS.fetch_add(1, Ordering::Relaxed)),
+            owner: JobOwner::Scheduler(SCHEDULERS.fetch_add(1, Ordering::Relaxed)),
             ..self.clone()
         }
     }
 
-    /// The same database for a process in which nobody else waits for it: another connection would
-    /// take longer to open than anything waits.
+    /// A handle for a process that uses the database alone: opening a second connection would take
+    /// longer than waiting for the first.
     pub fn with_one_connection(&self) -> Db {
         Db {
             one_connection: true,
@@ -28,40 +28,39 @@ impl Db {
         }
     }
 
-    /// Subscribes to what is committed from now on. A scheduler isn't notified of what is due by its
-    /// own doing.
+    /// Subscribes to commits from now on. A scheduler isn't notified of its own changes.
     pub fn subscribe(&self, topic: Topic) -> Subscription {
-        self.engine.subscribe(topic, self.whose)
+        self.engine.subscribe(topic, self.owner)
     }
 
-    /// Notifies every subscriber, since another program has written.
+    /// Notifies every subscriber, because another program has written.
     pub fn notify_all(&self) {
         self.engine.notify_all();
     }
 
-    /// Carries out one transaction; `doing` as in "could not …". The job may run more than once,
-    /// and has no effect but on the database.
+    /// Runs a transaction; `doing` completes "could not …". The job may run more than once, and
+    /// must have no effects other than on the database.
     pub(super) async fn write<T: Send + 'static>(
         &self,
         doing: &'static str,
         job: impl FnMut(&Tx<'_>) -> Result<T, Failed> + Send + 'static,
     ) -> Result<T> {
-        let written = self.engine.write(self.whose, job).await;
-        written.map_err(|failure| self.told(doing, failure))
+        let written = self.engine.write(self.owner, job).await;
+        written.map_err(|failure| self.to_error(doing, failure))
     }
 
-    /// Reads in one snapshot. The scheduler's jobs wait for no other reader, and others' for no
-    /// writer.
+    /// Reads one snapshot. A scheduler's reads don't wait for other readers, and others' reads
+    /// don't wait for writers.
     pub(super) async fn read<T: Send + 'static>(
         &self,
         doing: &'static str,
         job: impl FnMut(&Tx<'_>) -> Result<T, Failed> + Send + 'static,
     ) -> Result<T> {
-        if self.one_connection || self.whose != Whose::Face {
+        if self.one_connection || self.owner != JobOwner::Face {
             return self.read_by_writer(doing, job).await;
         }
         let read = self.engine.read(job).await;
-        read.map_err(|failure| self.told(doing, failure))
+        read.map_err(|failure| self.to_error(doing, failure))
     }
 
     /// Reads through the connection that writes.
@@ -70,12 +69,12 @@ impl Db {
         doing: &'static str,
         job: impl FnMut(&Tx<'_>) -> Result<T, Failed> + Send + 'static,
     ) -> Result<T> {
-        let read = self.engine.read_by_writer(self.whose, job).await;
-        read.map_err(|failure| self.told(doing, failure))
+        let read = self.engine.read_by_writer(self.owner, job).await;
+        read.map_err(|failure| self.to_error(doing, failure))
     }
 
-    /// Our error for a job that has no result.
-    fn told(&self, doing: &'static str, failure: Failure<Failed>) -> Error {
+    /// Our error for a job without a result.
+    fn to_error(&self, doing: &'static str, failure: Failure<Failed>) -> Error {
         match failure {
             Failure::Job(Failed::Told(error)) => error,
             Failure::Job(Failed::Statement(e)) => self.failed(doing, e),
@@ -83,7 +82,7 @@ impl Db {
         }
     }
 
-    /// Our error for a job whose transaction came to nothing, whatever it did itself.
+    /// Our error for a job whose transaction failed.
     pub(super) fn broken_off<E>(&self, doing: &str, failure: Failure<E>) -> Error {
         let path = self.path.display();
         match failure {
@@ -94,11 +93,11 @@ impl Db {
             Failure::CommitUnknown(e) => {
                 let code = e.code();
                 let error = database_error(&self.path, doing, code, e);
-                error.hint("; whether it was done is not known")
+                error.hint("; it is unknown whether this was done")
             }
             Failure::Full => Error::new(
                 Code::DatabaseUnavailable,
-                format!("could not {doing}: too many changes wait for the database {path}"),
+                format!("could not {doing}: too many changes are waiting for the database {path}"),
             ),
             Failure::Closed => Error::new(
                 Code::DatabaseUnavailable,
@@ -106,15 +105,15 @@ impl Db {
             ),
             Failure::Panicked | Failure::Job(_) => Error::new(
                 Code::Internal,
-                format!("could not {doing}: an internal fault broke it off"),
+                format!("could not {doing}: stopped by an internal error"),
             ),
         }
     }
 
-    /// Our error for a statement that failed; `doing` as in "could not …".
+    /// Our error for a statement that failed; `doing` completes "could not …".
     pub(super) fn failed(&self, doing: &str, error: sql::Error) -> Error {
         if let sql::Error::OnlyReads(_) = error {
-            let text = format!("could not {doing}: an internal fault broke it off");
+            let text = format!("could not {doing}: stopped by an internal error");
             return Error::new(Code::Internal, text).caused_by(error);
         }
         let code = error.code();

@@ -1,7 +1,6 @@
-//! What is decided about schedules and occurrences, each in one transaction. No SQL text.
+//! Decisions about schedules and occurrences, each in one transaction. Contains no SQL.
 
 pub(in crate::db) mod account;
-pub(in crate::db) mod anew;
 pub(in crate::db) mod attempts;
 pub(in crate::db) mod budget;
 pub(in crate::db) mod changes;
@@ -17,7 +16,9 @@ pub(in crate::db) mod health;
 pub(in crate::db) mod history;
 pub(in crate::db) mod incidents;
 pub(in crate::db) mod keys;
+pub(in crate::db) mod replan;
 
+pub(in crate::db) mod by_uid;
 pub(in crate::db) mod locks;
 pub(in crate::db) mod manual;
 pub(in crate::db) mod notices;
@@ -32,7 +33,6 @@ pub(in crate::db) mod requests;
 pub(in crate::db) mod restored;
 pub(in crate::db) mod retries;
 pub(in crate::db) mod revisions;
-pub(in crate::db) mod scheduled;
 pub(in crate::db) mod schedulers;
 pub(in crate::db) mod schedules;
 pub(in crate::db) mod settle;

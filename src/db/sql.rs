@@ -1,7 +1,7 @@
 //! Statements and their rows, on a connection of this thread.
 //!
-//! `$1`, `$2` and so on are bound by their number. SQLite itself takes them for names, and numbers
-//! them by their first appearance.
+//! `$1`, `$2` and so on are bound by number. SQLite itself treats them as names, and numbers them
+//! by their first appearance.
 
 mod error;
 mod row;
@@ -14,14 +14,14 @@ use super::time::DbTime;
 pub(super) use error::{Error, Result};
 pub(super) use row::{FromColumn, FromRow, Row};
 
-/// A connection inside a transaction. What goes through it is committed whole, or not at all.
+/// A connection inside a transaction. What goes through it is committed as a whole or not at all.
 pub(super) struct Tx<'c> {
     connection: &'c Connection,
     only_reads: bool,
 }
 
 impl<'c> Tx<'c> {
-    /// That of a connection, whose transaction another one ends.
+    /// A transaction on a connection, which somebody else ends.
     pub(super) fn on(connection: &'c Connection) -> Self {
         Tx {
             connection,
@@ -29,7 +29,7 @@ impl<'c> Tx<'c> {
         }
     }
 
-    /// The same for what changes nothing.
+    /// The same for a transaction that only reads.
     pub(super) fn reading(connection: &'c Connection) -> Self {
         Tx {
             connection,
@@ -37,7 +37,7 @@ impl<'c> Tx<'c> {
         }
     }
 
-    /// Whether it changes nothing.
+    /// Whether it only reads.
     pub(super) fn only_reads(&self) -> bool {
         self.only_reads
     }
@@ -48,7 +48,7 @@ impl<'c> Tx<'c> {
         self.connection
     }
 
-    /// Carries out several statements that have no values.
+    /// Executes several statements without values.
     pub(super) fn run_script(&self, script: &str) -> Result<()> {
         Ok(self.connection.execute_batch(script)?)
     }
@@ -61,11 +61,11 @@ pub(super) struct Query<'q> {
     values: Vec<Value>,
 }
 
-/// A statement, whose text may be in several parts. It stands in the list of all, so that a test can
-/// try every one.
+/// A statement, whose text may have several parts. It is added to the list of all, so that a test
+/// can try every one.
 macro_rules! statement {
     ($($sql:tt)+) => {{
-        // Nothing of the text's section is read but by `linkme`.
+        // The text's section is only read by `linkme`.
         #[allow(unsafe_code)]
         #[linkme::distributed_slice($crate::db::sql::STATEMENTS)]
         static SQL: &str = concat!($($sql)+);
@@ -79,7 +79,7 @@ pub(super) use statement;
 #[linkme::distributed_slice]
 pub static STATEMENTS: [&str];
 
-/// A statement whose text is made up while the program runs, or that only SQLite understands.
+/// A statement whose text is built at run time, or that only SQLite understands.
 pub(super) fn query(sql: &str) -> Query<'_> {
     Query {
         sql,
@@ -88,13 +88,13 @@ pub(super) fn query(sql: &str) -> Query<'_> {
 }
 
 impl<'q> Query<'q> {
-    /// The same with the next value.
+    /// Binds the next value.
     pub(super) fn bind(mut self, value: impl Bind) -> Self {
         self.values.push(value.into_value());
         self
     }
 
-    /// The same with the next value where there is one: the statement has a place for it only then.
+    /// Binds the next value if there is one: the statement has a place for it only then.
     pub(super) fn bind_given(self, value: Option<impl Bind>) -> Self {
         match value {
             Some(value) => self.bind(value),
@@ -102,10 +102,10 @@ impl<'q> Query<'q> {
         }
     }
 
-    /// Carries it out, and says how many rows it changed.
+    /// Executes it, and returns how many rows it changed.
     pub(super) fn execute(self, tx: &Tx<'_>) -> Result<u64> {
         let mut statement = self.prepare(tx)?;
-        // One that answers with rows is run to its end.
+        // One that returns rows is run to its end.
         let changed = match statement.column_count() {
             0 => statement.raw_execute()?,
             _ => {
@@ -182,11 +182,10 @@ impl<'q> Query<'q> {
         T::from_row(&self.fetch_one(tx)?)
     }
 
-    /// A statement may say by which index it is to be answered (`INDEXED BY`). Left alone, SQLite
-    /// takes the index on `active`, which nearly every schedule is; and where another program has
-    /// run `ANALYZE` when there was little in the file, it goes through whole tables. Where that
-    /// index is missing, since another program has rebuilt the table, it is answered without it,
-    /// only slower.
+    /// A statement may name its index (`INDEXED BY`). Otherwise SQLite takes the index on `active`,
+    /// which is true for nearly every schedule, and if another program has run `ANALYZE` when there
+    /// was little in the file, it scans whole tables. If that index is missing because another
+    /// program has rebuilt the table, the statement is run without it, only slower.
     fn prepare<'t>(self, tx: &'t Tx<'_>) -> Result<CachedStatement<'t>> {
         tracing::trace!(statement = self.sql);
         let mut statement = match tx.connection.prepare_cached(self.sql) {
@@ -208,7 +207,7 @@ impl<'q> Query<'q> {
     }
 }
 
-/// Whether the index that a statement names is missing, or is not what it was.
+/// Whether the index that a statement names is missing or unsuitable.
 fn is_about_an_index(error: &rusqlite::Error) -> bool {
     let text = error.to_string();
     text.contains("no such index") || text.contains("no query solution")
@@ -232,7 +231,7 @@ fn without_hints(sql: &str) -> String {
     plain.join(" ")
 }
 
-/// What can be a value of a statement.
+/// A type that can be bound to a statement.
 pub(super) trait Bind {
     /// The value.
     fn into_value(self) -> Value;
@@ -308,7 +307,7 @@ mod tests {
         };
         let sql = "SELECT $1";
         assert!(!misfit(query(sql).bind(1_i64)));
-        // Nor is the value of an earlier use there any more.
+        // Nor is the value of an earlier use kept.
         assert!(misfit(query(sql)));
         assert!(misfit(query(sql).bind(1_i64).bind(2_i64)));
         assert!(misfit(query("SELECT $1, $3").bind(1_i64).bind(2_i64)));

@@ -1,5 +1,5 @@
-//! What only a SQLite file has: opening and checking it, other programs' writes, older tables,
-//! copies, and the locks beside it that tell which schedulers live.
+//! What only a SQLite file has: opening and checking it, writes by other programs, older tables,
+//! copies, and the locks next to it that show which schedulers are alive.
 
 pub(in crate::db) mod adoption;
 pub(in crate::db) mod checkup;

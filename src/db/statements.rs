@@ -1,8 +1,7 @@
-//! Every SQL statement that both stores understand, and how its rows are read. Nothing is decided
-//! here.
+//! Every SQL statement that SQLite and PostgreSQL both understand, and how its rows are read.
+//! Nothing is decided here.
 
 pub(in crate::db) mod account;
-pub(in crate::db) mod anew;
 pub(in crate::db) mod attempts;
 pub(in crate::db) mod budget;
 pub(in crate::db) mod changes;
@@ -16,7 +15,9 @@ pub(in crate::db) mod health;
 pub(in crate::db) mod history;
 pub(in crate::db) mod incidents;
 pub(in crate::db) mod keys;
+pub(in crate::db) mod replan;
 
+pub(in crate::db) mod by_uid;
 pub(in crate::db) mod manual;
 pub(in crate::db) mod migrations;
 pub(in crate::db) mod notices;
@@ -32,7 +33,6 @@ pub(in crate::db) mod requests;
 pub(in crate::db) mod restored;
 pub(in crate::db) mod revisions;
 pub(in crate::db) mod rows;
-pub(in crate::db) mod scheduled;
 pub(in crate::db) mod schedulers;
 pub(in crate::db) mod schedules;
 pub(in crate::db) mod settle;

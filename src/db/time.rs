@@ -1,4 +1,4 @@
-//! Timestamps as the database holds them.
+//! Timestamps as stored in the database.
 
 use jiff::Timestamp;
 

@@ -1,11 +1,11 @@
-//! The stable names of what can go wrong.
+//! The stable codes of errors.
 
 use std::fmt;
 
-/// The stable name of what went wrong. Programs branch on it; it never changes its meaning.
+/// The stable code of an error. Programs branch on it, and it never changes its meaning.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Code {
-    /// The command line itself is wrong: an unknown flag, a flag without a value.
+    /// The command line is wrong: an unknown flag, a flag without a value.
     Usage,
     /// None of time, cron and interval was given.
     SpecMissing,
@@ -15,9 +15,9 @@ pub enum Code {
     PromptMissing,
     /// No agent was given, and no default applies.
     AgentMissing,
-    /// The agent id has characters that no agent id has.
+    /// The agent id contains characters that no agent id has.
     AgentInvalid,
-    /// Letta knows no such agent.
+    /// Letta has no such agent.
     AgentUnknown,
     /// A point in time could not be read.
     TimeInvalid,
@@ -31,23 +31,23 @@ pub enum Code {
     IntervalInvalid,
     /// The schedule would end before it ever runs.
     EndBeforeFirst,
-    /// The number of repetitions is not a whole number of at least 1.
+    /// `max_repetitions` is not a whole number of at least 1.
     RepetitionsInvalid,
-    /// A part of how a schedule is to be delivered could not be read, or does not fit the rest.
+    /// A part of the policy could not be read, or does not fit the rest.
     PolicyInvalid,
-    /// An agent may not have so many schedules, or such a frequent one.
+    /// An agent may not have this many schedules, or one that runs this often.
     BudgetExceeded,
     /// There is no such IANA time zone.
     TimezoneUnknown,
-    /// A live schedule of this agent has this name and does something else.
+    /// A live schedule of this agent has the same name and is different.
     NameTaken,
     /// A schedule id that is not a number.
     IdInvalid,
     /// There is no such schedule.
     ScheduleNotFound,
-    /// The schedule has finished or was cancelled already.
+    /// The schedule has already finished or been cancelled.
     ScheduleNotActive,
-    /// The schedule is live, so that its prompt is still to be sent.
+    /// The schedule is live, so its prompt will still be sent.
     ScheduleLive,
     /// A stored schedule can't be read.
     ScheduleBroken,
@@ -63,42 +63,42 @@ pub enum Code {
     KeyInvalid,
     /// The caller may not do this, or not for this agent.
     NotPermitted,
-    /// A request over HTTP is wrong as such (its route, method, type, size, JSON or parameters), or
-    /// asks for what is not done.
+    /// An HTTP request is wrong in itself (route, method, type, size, JSON or parameters), or asks
+    /// for something that is not supported.
     RequestInvalid,
-    /// An idempotency key came again with another request.
+    /// An idempotency key was used again with another request.
     IdempotencyConflict,
-    /// Something is larger or longer than may be.
+    /// Something is larger or longer than the limit.
     TooLarge,
-    /// There is as much of something as may be at a time.
+    /// There are already as many of something as may exist at a time.
     TooMany,
-    /// Agents choose the plugin's arguments, and this one is not theirs to choose.
+    /// Agents choose the plugin's arguments, and may not choose this one.
     RefusedInPlugin,
     /// The database can't be opened or written.
     DatabaseUnavailable,
     /// The disk, or the database's own limit, is full.
     DatabaseFull,
-    /// The file is not a database, is damaged, or is another program's.
+    /// The file is not a database, is damaged, or belongs to another program.
     DatabaseInvalid,
     /// The database was written by a newer version.
     DatabaseNewer,
-    /// This machine's clock may be wrong, and what was asked goes by it.
+    /// This machine's clock may be wrong, and the request depends on it.
     ClockInDoubt,
     /// Nothing answers at Letta's address.
     LettaUnreachable,
     /// Letta refused our credentials.
     LettaUnauthorized,
-    /// Something answers at Letta's address, but it is not a Letta server.
+    /// Something answers at Letta's address, but it isn't a Letta server.
     LettaWrongServer,
-    /// Letta answered with an error of its own.
+    /// Letta answered with an error.
     LettaError,
-    /// Nothing answers where the server of the schedules is said to be.
+    /// Nothing answers at the address of the server with the schedules.
     ServerUnreachable,
-    /// What answers there is not promptyoself, or another version of it.
+    /// What answers there is not promptyoself, or an incompatible version.
     ServerWrong,
-    /// The command works on the database file itself, which is another machine's.
+    /// The command needs the database file, which is on another machine.
     LocalOnly,
-    /// A fault of ours.
+    /// An internal error.
     Internal,
 }
 
@@ -207,7 +207,7 @@ impl Code {
         }
     }
 
-    /// Reads a code as programs see it; `None` if it is not one of ours.
+    /// Parses a code; `None` if it is unknown.
     pub fn from_word(word: &str) -> Option<Self> {
         Code::ALL.iter().find(|code| code.as_str() == word).copied()
     }

@@ -4,12 +4,15 @@ use serde_json::Value;
 
 use super::{Call, Example, Fields, Words};
 
-/// Says fields as flags and calls as commands.
+/// The fields whose flags are called otherwise, with those flags.
+const FLAGS: [(&str, &str); 1] = [("schedule_id", "id")];
+
+/// Writes fields as flags and calls as commands.
 #[derive(Clone, Copy, Debug)]
 pub struct CommandLine;
 
 impl CommandLine {
-    /// A corrected form, to be typed.
+    /// A corrected form, ready to be typed.
     pub fn example(&self, example: &Example) -> String {
         match example {
             Example::Fields(fields) => flags(fields),
@@ -23,7 +26,9 @@ impl CommandLine {
 
 impl Words for CommandLine {
     fn field(&self, name: &str) -> String {
-        format!("--{}", name.replace('_', "-"))
+        let other = FLAGS.iter().find(|(field, _)| *field == name);
+        let flag = other.map_or(name, |(_, flag)| flag);
+        format!("--{}", flag.replace('_', "-"))
     }
 
     fn operation(&self, name: &str) -> String {
@@ -59,11 +64,11 @@ pub(crate) fn flags(fields: &Fields) -> String {
 fn line(words: &[String]) -> String {
     let all = ["promptyoself"].into_iter();
     let all = all.chain(words.iter().map(String::as_str));
-    // Only a zero byte can't be quoted, and no argument of a process has one.
+    // Only a zero byte can't be quoted, and no argument of a process contains one.
     shlex::try_join(all).unwrap_or_default()
 }
 
-/// Text as a shell takes it for one word.
+/// Text quoted as one word of a shell.
 fn quoted(text: &str) -> String {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_.:/+…".contains(c);
     if !text.is_empty() && text.chars().all(is_plain) {

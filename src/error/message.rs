@@ -1,4 +1,4 @@
-//! What an error says, in parts, so that each face says it in its own words.
+//! The parts of an error's text, which each face renders in its own words.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -10,17 +10,17 @@ use serde_json::Value;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Part {
-    /// Text that is the same for everybody.
+    /// Text that is the same on every face.
     Text(Cow<'static, str>),
     /// A field of a request, by its name in JSON.
     Field(Cow<'static, str>),
-    /// The caller's own words, which are shown in quotation marks.
+    /// The caller's own words, shown in quotation marks.
     Given(String),
-    /// An operation that the text speaks of, by its name.
+    /// An operation that the text mentions, by name.
     Operation(Cow<'static, str>),
-    /// An operation that is to be called, with what it is to be given.
+    /// An operation to call, with its fields.
     Call(Call),
-    /// What belongs to the operator's shell and settings, and is the same on every face.
+    /// Something in the operator's shell or settings, the same on every face.
     Shell(Cow<'static, str>),
 }
 
@@ -32,46 +32,46 @@ pub type Fields = Vec<(Cow<'static, str>, Value)>;
 pub struct Call {
     /// Its name on the command line.
     pub operation: Cow<'static, str>,
-    /// What it is given.
+    /// The fields to give.
     pub fields: Fields,
 }
 
 impl Call {
-    /// The same call with another field.
+    /// Adds a field to the call.
     pub fn with(mut self, name: &'static str, value: impl Into<Value>) -> Self {
         self.fields.push((name.into(), value.into()));
         self
     }
 }
 
-/// A corrected form of what was asked for.
+/// A corrected form of a request.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Example {
-    /// Fields to give instead, beside the rest of the request as it was.
+    /// Fields to give instead; the rest of the request stays as it was.
     Fields(Fields),
     /// Another operation to call.
     Call(Call),
-    /// What is to be done in the operator's shell or settings, or is sent beside a request: the same
+    /// Something to do in the operator's shell or settings, or to send beside a request: the same
     /// on every face.
     Shell(String),
-    /// A whole command line of the caller's, corrected, without the name of the program.
+    /// The caller's whole command line, corrected, without the name of the program.
     Line(Vec<String>),
-    /// A part of a request, or a whole one, as only one face has it.
+    /// A part of a request or a whole one, in a form that only one face has.
     Json(Value),
 }
 
-/// What an error says.
+/// The text of an error, in parts.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Message(Vec<Part>);
 
-/// How a face says the parts of a message that differ from face to face.
+/// How a face words the parts of a message that differ between faces.
 pub trait Words {
     /// A field of a request.
     fn field(&self, name: &str) -> String;
 
-    /// An operation that a sentence speaks of.
+    /// An operation that a sentence mentions.
     fn operation(&self, name: &str) -> String;
 
     /// A call to make.
@@ -79,12 +79,12 @@ pub trait Words {
 }
 
 impl Message {
-    /// Adds what comes after it.
+    /// Appends to the message.
     pub fn push(&mut self, more: impl Into<Message>) {
         self.0.extend(more.into().0);
     }
 
-    /// The message as a face says it.
+    /// Renders the message in the words of a face.
     pub fn in_words(&self, words: &dyn Words) -> String {
         let mut said = String::new();
         for part in &self.0 {
@@ -99,7 +99,7 @@ impl Message {
         said
     }
 
-    /// The beginning of the message, if what it repeats is longer than `most` characters.
+    /// The beginning of the message, if the caller's words in it are longer than `most` characters.
     pub(super) fn cut(mut self, most: usize) -> Self {
         let mut left = most;
         for part in &mut self.0 {
@@ -127,7 +127,7 @@ impl From<Part> for Message {
     }
 }
 
-/// Whatever can be shown is text, which is the same for everybody.
+/// Anything that can be displayed becomes text that is the same on every face.
 impl<T: fmt::Display> From<T> for Message {
     fn from(text: T) -> Self {
         Message::from(Part::Text(text.to_string().into()))
@@ -151,17 +151,17 @@ pub fn field(name: &'static str) -> Part {
     Part::Field(name.into())
 }
 
-/// The caller's own words, to be shown in quotation marks.
+/// The caller's own words, shown in quotation marks.
 pub fn quoted(text: impl Into<String>) -> Part {
     Part::Given(text.into())
 }
 
-/// An operation that a sentence speaks of, by its name.
+/// An operation that a sentence mentions, by name.
 pub fn operation(name: &'static str) -> Part {
     Part::Operation(name.into())
 }
 
-/// An operation to call, by its name.
+/// An operation to call, by name.
 pub fn call(operation: &'static str) -> Call {
     Call {
         operation: operation.into(),
@@ -179,12 +179,12 @@ pub fn fields<V: Into<Value>, const N: usize>(given: [(&'static str, V); N]) -> 
     )
 }
 
-/// What belongs to the operator's shell and settings, as a part of a message or as an example.
+/// Something in the operator's shell or settings, as a part of a message or as an example.
 pub fn shell(text: impl Into<Cow<'static, str>>) -> Shell {
     Shell(text.into())
 }
 
-/// What belongs to the operator's shell and settings.
+/// Something in the operator's shell or settings.
 #[derive(Clone, Debug)]
 pub struct Shell(Cow<'static, str>);
 
@@ -200,8 +200,8 @@ impl From<Shell> for Example {
     }
 }
 
-/// Makes a message of its parts: a literal is text with `{}` in it as in `format!`, and everything
-/// else is a [`Part`], a call, a message of its own, or text.
+/// Builds a message from its parts: a literal is text that may contain `{}` as in `format!`;
+/// everything else is a [`Part`], a call, another message, or text.
 macro_rules! message {
     (@push $message:ident;) => {};
     (@push $message:ident; $text:literal $(, $($rest:tt)*)?) => {

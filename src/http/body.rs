@@ -1,24 +1,24 @@
-//! Reading an answer, no more of it than is worth holding.
+//! Reading an answer, but no more of it than the limits allow.
 
 use reqwest::Response;
 
 use super::limits::Bound;
 use super::shorten::Shortened;
 
-/// The mark that some programs put before UTF-8.
+/// The mark that some programs put before UTF-8 text.
 const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
 
-/// Why an answer was not read to its end.
+/// Why an answer was not read completely.
 #[derive(Debug)]
 pub(crate) enum Unread {
-    /// It is larger than we take in.
+    /// It is larger than the limit.
     TooMuch,
-    /// The connection ended before it did.
+    /// The connection ended before the answer was complete.
     Cut(reqwest::Error),
 }
 
-/// Reads a JSON answer to its end, texts cut as the bound says. What is no JSON is read all the
-/// same, and is none afterwards.
+/// Reads a JSON answer completely, cutting texts as the bound says. Anything that is not JSON is
+/// read as well, and rejected when it is parsed.
 pub(crate) async fn read(mut response: Response, bound: &Bound) -> Result<Vec<u8>, Unread> {
     let mut left = bound.read;
     if response

@@ -1,6 +1,7 @@
-//! Connections that are made within a limit, by our clock.
+//! Connections that must be established within a limit, by our clock.
 //!
-//! A connection that was not made in time proves that nothing was sent, which no later limit does.
+//! A connection that was not established in time proves that nothing was sent; no later timeout
+//! does.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -12,15 +13,15 @@ use tower_service::Service;
 use super::limits::CONNECT;
 use crate::clock::Clock;
 
-/// What a connector fails with.
+/// The error of a connector.
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
-/// A connection was not made in time.
+/// A connection was not established in time.
 #[derive(Debug, thiserror::Error)]
 #[error("no connection within {CONNECT:?}")]
 struct TooLong;
 
-/// Gives connectors their limit.
+/// Adds the limit to connectors.
 #[derive(Clone)]
 pub(super) struct InTime(pub(super) Clock);
 

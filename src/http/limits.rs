@@ -1,5 +1,5 @@
-//! How long a server may keep us waiting, and how much of what it says is taken in. Every wait on
-//! the network and every answer that is read has its limit here; the documents show both tables.
+//! How long a server may keep us waiting, and how much of its answer is read. Every network wait
+//! and every answer has its limit here, and docs/limits.md shows both tables.
 
 use std::time::Duration;
 
@@ -7,56 +7,57 @@ macro_rules! waits {
     ($($(#[$doc:meta])* $name:ident = $seconds:expr, $what:literal;)+) => {
         $($(#[$doc])* pub const $name: Duration = Duration::from_secs($seconds);)+
 
-        /// Every limit of a wait, with what it is for as the documents say it.
+        /// Every time limit, with the wording of the documentation.
         pub const WAITS: &[(&str, Duration)] = &[$(($what, $name),)+];
     };
 }
 
 waits! {
-    /// Finding a server's address, connecting to it and agreeing on TLS, in all.
+    /// Resolving a server's name, connecting and negotiating TLS together.
     CONNECT = 10, "a connection: name, TCP and TLS";
     /// A question to Letta, from the first byte sent to the last one read.
     QUESTION = 30, "a question to Letta";
-    /// Any sign that a server lives which has just left a question unanswered.
+    /// Any sign of life from a server that has just left a question unanswered.
     SIGN = 10, "the question whether Letta answers at all";
-    /// A change at Letta, which may ask another server before it answers.
+    /// A change at Letta, for which Letta may contact another server.
     CHANGE = 120, "a change at Letta (`connect`, `upload`)";
-    /// Every page of a list of agents together.
+    /// All pages of a list of agents together.
     LISTING = 300, "the list of all agents";
-    /// Every page of a search through an agent's messages together.
+    /// All pages of a search through an agent's messages together.
     SEARCH = 300, "a search through an agent's messages";
-    /// A turn that tells something new all the time.
+    /// A turn that keeps sending something new.
     TURN = 24 * 3600, "a whole turn";
-    /// A stream that sends only signs of life, until Letta is asked whether its turn goes on.
-    SIGNS_OF_LIFE = 300, "a turn that sends only signs of life, until Letta is asked after it";
-    /// A request to a promptyoself server elsewhere, which may ask Letta meanwhile.
+    /// A stream that sends only keep-alives, until Letta is asked whether its turn is still
+    /// running.
+    KEEP_ALIVES = 300, "a turn that sends only keep-alives, until Letta is asked about it";
+    /// A request to a promptyoself server elsewhere, which may contact Letta.
     ELSEWHERE = 90, "a request to the server at `PROMPTYOSELF_URL`";
     /// One try to deliver a notice or a ping. Shorter than the lease of a message, so that nobody
-    /// else tries meanwhile.
+    /// else tries at the same time.
     NOTICE = 30, "one try of a notice or a ping";
-    /// Letta's next word in answer to a request that is passed on: a turn that is not streamed is
-    /// answered when it has ended.
-    PASSED_ON = 3600, "Letta's silence in answer to a request passed on at `/v1`";
+    /// The wait for Letta's next byte in a request that is passed on: a turn that is not streamed
+    /// is only answered when it has ended.
+    PASSED_ON = 3600, "silence of Letta in a request passed on at `/v1`";
     /// A whole answer to a request that is passed on.
-    PASSED_ON_IN_ALL = 24 * 3600, "a request passed on at `/v1`, in all";
+    PASSED_ON_IN_ALL = 24 * 3600, "a whole request passed on at `/v1`";
 }
 
-/// How much of an answer is taken in.
+/// How much of an answer is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Bound {
-    /// What it is for, as the documents say it.
+    /// What the answer is, in the wording of the documentation.
     pub what: &'static str,
     /// The most bytes that are read.
     pub read: u64,
-    /// The most bytes that are held, once long texts are cut.
+    /// The most bytes that are kept after long texts are cut.
     pub held: usize,
-    /// How long a text may be, in bytes as it stands in JSON, before its rest is left out; without
-    /// one an answer is held whole or not at all.
+    /// The longest text, in bytes as encoded in JSON; longer ones are cut. With `None`, an answer
+    /// is kept whole or not at all.
     pub text: Option<usize>,
 }
 
-/// The most values (numbers, texts, lists, objects) of one answer: each costs far more memory than
-/// the bytes that tell it.
+/// The most values (numbers, texts, lists, objects) in one answer: each costs far more memory than
+/// its bytes.
 pub const VALUES: usize = 250_000;
 
 const KIB: usize = 1 << 10;
@@ -77,15 +78,15 @@ macro_rules! bounds {
 }
 
 bounds! {
-    /// An answer about one thing. What is in it may be written back, so nothing of it is cut.
+    /// An answer about one thing. Its content may be written back, so nothing is cut.
     ANSWER = 8 * MIB, 8 * MIB, None, "an answer about one agent, run, tool or server";
-    /// One page of a list. The length of a text holds 2,000 characters, however they are written.
+    /// One page of a list. A text of this length holds 2,000 characters in any encoding.
     PAGE = 64 * MIB, 8 * MIB, Some(32 * KIB), "a page of agents, messages or runs";
     /// One event of a turn's stream.
     EVENT = 256 * MIB, MIB, Some(128 * KIB), "an event of a turn";
-    /// A whole turn, where Letta does not stream.
+    /// A whole turn, if Letta does not stream.
     WHOLE_TURN = 64 * MIB, 8 * MIB, Some(128 * KIB), "a turn that is not streamed";
-    /// An answer whose status says that it is an error.
+    /// An answer whose status is an error.
     ERROR = MIB, MIB, Some(32 * KIB), "an error";
     /// An answer of a promptyoself server elsewhere.
     ELSEWHERE_ANSWER = 64 * MIB, 64 * MIB, None, "an answer of the server at `PROMPTYOSELF_URL`";

@@ -1,5 +1,5 @@
-//! What to make of a server that sends us elsewhere. Nothing of ours follows: a prompt that is sent
-//! on may arrive twice or without its body, and a key must not go to whoever is named.
+//! Explains a server's redirect. We never follow one: a forwarded prompt may arrive twice or
+//! without its body, and a key must not go to whatever server is named.
 
 use reqwest::Url;
 use reqwest::header::{HeaderMap, LOCATION};
@@ -12,44 +12,43 @@ const LONGEST: usize = 200;
 /// The longest part of a path that is shown: longer ones may be secrets.
 const LONGEST_PART: usize = 40;
 
-/// Where an answer leads, in words: what was answered, where that is and what to do about it.
-/// `base` is the address as it is set by `setting`, and `asked` what was asked there.
+/// Explains a redirect: where it leads and what to do about it. `base` is the address from
+/// `setting`, and `asked` the URL that was requested.
 pub(crate) fn explain(base: &Url, asked: &Url, headers: &HeaderMap, setting: &str) -> String {
     let Some(location) = headers.get(LOCATION) else {
         return format!(
-            "it leads elsewhere without saying where, so {setting} is not the server's own address"
+            "it redirects without saying where, so {setting} is not the server's own address"
         );
     };
     let led = location.to_str().ok().and_then(|to| asked.join(to).ok());
     let Some(led) = led.filter(|led| matches!(led.scheme(), "http" | "https") && led.has_host())
     else {
         return format!(
-            "it leads to something that is no address of a server, so {setting} is not the \
+            "it redirects to something that is not a server's address, so {setting} is not the \
              server's own"
         );
     };
     let shown = show(&led);
     match new_base(base, asked, &led) {
         Some(new) if !same(&new, base) => format!(
-            "it leads to {shown}, and redirects are not followed: set {setting}={}",
+            "it redirects to {shown}, and redirects are not followed: set {setting}={}",
             show(&new)
         ),
         _ if led.path() == asked.path() && same(&led, asked) => format!(
-            "it leads back to {shown} itself: what stands before the server at {setting} goes round \
-             in circles"
+            "it redirects to {shown} itself: the proxy in front of {setting} has a redirect loop"
         ),
         _ if same(&led, asked) => format!(
-            "it leads to {shown}, the same but for a slash: what stands before the server at \
+            "it redirects to {shown}, which differs only by a slash: the proxy in front of \
              {setting} changes paths"
         ),
         _ => format!(
-            "it leads to {shown}, which is not what was asked for: a page to log in, or another \
-             server, stands before the one that {setting} must name"
+            "it redirects to {shown}, which looks like a login page or another server: set \
+             {setting} to the address behind it"
         ),
     }
 }
 
-/// The address that leads to the same path at once, if that is what the server says.
+/// The base address for which the same path would have been right, if the redirect shows one.
 fn new_base(base: &Url, asked: &Url, led: &Url) -> Option<Url> {
     let bare = |path: &str| path.trim_end_matches('/').to_owned();
     let prefix = bare(base.path());
@@ -62,13 +61,13 @@ fn new_base(base: &Url, asked: &Url, led: &Url) -> Option<Url> {
     Some(new)
 }
 
-/// Whether two addresses are the same place, whatever is asked there.
+/// Whether two URLs have the same server and path.
 fn same(one: &Url, other: &Url) -> bool {
     let path = |url: &Url| url.path().trim_end_matches('/').to_owned();
     one.origin() == other.origin() && path(one) == path(other)
 }
 
-/// An address without what may be secret in it: user, password, query, and parts of the path that
+/// A URL without anything that may be secret: user, password, query, and parts of the path that
 /// look like tokens.
 fn show(url: &Url) -> String {
     let parts = url.path().trim_end_matches('/').split('/');
@@ -147,8 +146,11 @@ mod tests {
                 "https://sso.example.org/start",
             ),
             ("", "http://h/v1/agents"),
-            ("/v1/agents", "http://h/v1/agents, the same but for a slash"),
-            ("http://h/v1/agents/", "back to http://h/v1/agents itself"),
+            (
+                "/v1/agents",
+                "http://h/v1/agents, which differs only by a slash",
+            ),
+            ("http://h/v1/agents/", "to http://h/v1/agents itself"),
         ] {
             let told = told("http://h", "/v1/agents/", location.as_bytes());
             assert!(told.contains(named), "{location}: {told}");

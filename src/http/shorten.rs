@@ -1,16 +1,16 @@
-//! JSON on its way in: long texts are cut before they are held, whatever else there is.
+//! Cuts long texts in JSON while it arrives, before they are held in memory.
 //!
-//! An answer may hold a text of any length in any place, and most of it is of no interest: of a
-//! reply the beginning is kept, of a tool's output nothing. So what arrives is copied, in whatever
-//! pieces it comes, but for the ends of long texts. The copy has the shape of the original and can
-//! be read as JSON if that can; of a text its beginning is left, cut between two characters.
+//! An answer may contain a text of any length in any place, and most of it is not needed: of a
+//! reply only the beginning is kept, of a tool's output nothing. So what arrives, in chunks of any
+//! size, is copied without the ends of long texts. The copy has the shape of the original and is
+//! valid JSON if that is; a cut text keeps its beginning, cut between two characters.
 
 use super::limits::{Bound, VALUES};
 
-/// The longest text that is kept once half of what may be held is held: as long as any id or date.
+/// The longest text that is kept once half of the memory is used: as long as any id or date.
 const SHORT: usize = 64;
 
-/// A copy that is being made.
+/// A copy in progress.
 #[derive(Debug)]
 pub(crate) struct Shortened {
     held: Vec<u8>,
@@ -18,18 +18,18 @@ pub(crate) struct Shortened {
     longest: Option<usize>,
     values: usize,
     place: Place,
-    /// How many more bytes of the text that is being read are kept.
+    /// How many more bytes of the current text are kept.
     room: usize,
-    /// The escape that is being read.
+    /// The escape being read.
     escape: Vec<u8>,
-    /// Whether the last thing kept of the text is the first of the two escapes of one character.
+    /// Whether the last thing kept of the text is the first half of a surrogate pair.
     half: bool,
-    /// Whether the end of the text is left out.
+    /// Whether the rest of the text is left out.
     is_cut: bool,
     too_much: bool,
 }
 
-/// Where in the JSON the copy stands.
+/// The position in the JSON.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Place {
     /// Outside any text.
@@ -56,7 +56,7 @@ impl Shortened {
         }
     }
 
-    /// Takes in the next piece.
+    /// Adds the next chunk.
     pub(crate) fn push(&mut self, mut piece: &[u8]) {
         while !piece.is_empty() && !self.too_much {
             let taken = match self.place {
@@ -72,12 +72,12 @@ impl Shortened {
         }
     }
 
-    /// Whether it is too much to be held, even with its texts cut.
+    /// Whether it is too much to hold, even with its texts cut.
     pub(crate) fn is_too_much(&self) -> bool {
         self.too_much
     }
 
-    /// The copy; nothing if it was too much.
+    /// The copy; `None` if it was too much.
     pub(crate) fn finish(self) -> Option<Vec<u8>> {
         (!self.too_much).then_some(self.held)
     }
@@ -85,7 +85,7 @@ impl Shortened {
     fn between(&mut self, piece: &[u8]) -> usize {
         let quote = piece.iter().position(|b| *b == b'"');
         let copied = &piece[..quote.map_or(piece.len(), |at| at + 1)];
-        // One byte over the limit is enough to tell that it is over.
+        // One byte over the limit is enough to know that it is exceeded.
         let copied = &copied[..copied.len().min(self.most - self.held.len() + 1)];
         let begun = copied.iter().filter(|b| matches!(b, b',' | b'[' | b'{'));
         self.values += begun.count();
@@ -158,8 +158,8 @@ impl Shortened {
         1
     }
 
-    /// Keeps nothing more of the text, of which `next` would come next, and takes back the
-    /// beginning of a character whose end is left out.
+    /// Keeps nothing more of the text, which would continue with `next`, and removes the start of a
+    /// character whose end is left out.
     fn cut(&mut self, next: u8) {
         if std::mem::replace(&mut self.is_cut, true) {
             return;
@@ -178,12 +178,12 @@ impl Shortened {
     }
 }
 
-/// Whether a byte goes on with a character that another one began.
+/// Whether a byte continues a character.
 fn is_continuation(byte: u8) -> bool {
     byte & 0xC0 == 0x80
 }
 
-/// Whether an escape is the first of two that stand for one character: `\ud800` to `\udbff`.
+/// Whether an escape is the first half of a surrogate pair: `\ud800` to `\udbff`.
 fn is_half(escape: &[u8]) -> bool {
     matches!(
         escape,

@@ -1,5 +1,5 @@
-//! Whom we trust over TLS. The system's certificates are read when the first connection needs them:
-//! most commands make none, and a machine that has none can still speak to a Letta without TLS.
+//! The TLS certificates we trust. The system's are read when the first connection needs them: most
+//! commands make none, and a machine without any can still talk to a Letta without TLS.
 
 use std::sync::{Arc, OnceLock};
 
@@ -23,8 +23,8 @@ pub(super) fn config() -> ClientConfig {
     config
 }
 
-/// The system's way of checking certificates, made when it is first asked. Where the system has no
-/// certificates, those of Mozilla that are part of this program serve instead.
+/// The system's certificate verification, set up on first use. If the system has no certificates,
+/// Mozilla's, which are compiled into this program, are used.
 #[derive(Debug)]
 struct WhenNeeded {
     provider: Arc<CryptoProvider>,

@@ -1,4 +1,4 @@
-//! What a Letta server knows beside delivery: its agents and their tools.
+//! What a Letta server offers besides delivery: its agents and their tools.
 
 use async_trait::async_trait;
 
@@ -14,18 +14,18 @@ pub trait Letta: Target {
     /// One agent.
     async fn get_agent(&self, agent: &AgentId) -> Result<Agent, Refusal>;
 
-    /// Gives the server a tool, or another version of one that it has.
+    /// Creates a tool on the server, or replaces the one with the same name.
     async fn create_tool(&self, tool: &NewTool) -> Result<Tool, Refusal>;
 }
 
-/// What a server says of an agent.
+/// An agent, as a server describes it.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize, utoipa::ToSchema)]
 pub struct Agent {
     /// Its id, as the server gives it.
     pub id: String,
     /// Its name.
     pub name: Option<String>,
-    /// When it was made, as the server gives it.
+    /// When it was created, as the server gives it.
     pub created_at: Option<String>,
     /// When it was last changed, as the server gives it.
     #[serde(default)]
@@ -37,11 +37,11 @@ pub struct Agent {
 pub struct NewTool {
     /// A function with its docstring and type hints; the server names the tool after it.
     pub source: String,
-    /// What the tool does, instead of what the docstring says.
+    /// What the tool does, if the docstring should not be used.
     pub description: Option<String>,
 }
 
-/// What a server says of a tool.
+/// A tool, as a server describes it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tool {
     /// Its id, as the server gives it.

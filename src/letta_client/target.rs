@@ -1,7 +1,7 @@
-//! What the scheduler needs of a target, whatever kind it is.
+//! What the scheduler needs from a target, whatever its kind.
 //!
-//! A [`Target`] sends one prompt and says truthfully what became of it: delivered, refused with
-//! proof that nothing arrived, or unknown. Deciding what follows is the scheduler's.
+//! A [`Target`] sends one prompt and reports truthfully what happened: delivered, refused with
+//! proof that nothing arrived, or unknown. What follows from that is the scheduler's decision.
 
 use std::sync::Arc;
 
@@ -13,15 +13,15 @@ use uuid::Uuid;
 use crate::error::Error;
 use crate::models::{AgentId, Answer, Evidence, Lane, Recipient, Refusal, TargetName};
 
-/// Told Letta's run id as soon as it is known. (The lifetime is spelt out because `async_trait`
+/// Receives Letta's run id as soon as it is known. (The lifetime is spelt out because `async_trait`
 /// would otherwise make it one of the call's own.)
 pub type OnRun<'a> = &'a (dyn for<'r> Fn(&'r str) + Send + Sync + 'a);
 
-/// A server that takes prompts.
+/// A server that prompts are delivered to.
 #[async_trait]
 pub trait Target: Send + Sync {
-    /// The same server over connections of its own, for a thread that shares none; `None` where there
-    /// is nothing to share.
+    /// The same server over connections of its own, for a thread that shares none; `None` if
+    /// nothing is shared anyway.
     ///
     /// # Errors
     /// If the client of these connections can't be prepared.
@@ -32,7 +32,7 @@ pub trait Target: Send + Sync {
     /// The name under which this server is stored and shown.
     fn name(&self) -> TargetName;
 
-    /// Where it is, for people; never with credentials.
+    /// Its address, safe to show: without credentials.
     fn address(&self) -> String;
 
     /// Whether it runs on this machine, so that its clock is ours.
@@ -40,61 +40,61 @@ pub trait Target: Send + Sync {
         false
     }
 
-    /// An agent of this server in its default conversation.
+    /// An agent on this server, in its default conversation.
     fn recipient(&self, agent: AgentId) -> Recipient {
         Recipient::agent(self.name(), agent)
     }
 
-    /// The lane in which a recipient is spoken to.
+    /// The lane of a recipient.
     fn lane(&self, recipient: &Recipient) -> Lane;
 
-    /// Asks whether the server is well and takes our credentials.
+    /// Checks whether the server is well and accepts our credentials.
     async fn check(&self) -> Result<ServerInfo, Refusal>;
 
-    /// Sends a prompt and waits for the agent's turn to end. `on_run` is told Letta's run id as
-    /// soon as it is known, while the turn still goes on.
+    /// Sends a prompt and waits for the agent's turn to end. `on_run` receives Letta's run id as
+    /// soon as it is known, while the turn is still running.
     async fn send(&self, outgoing: &Outgoing, on_run: OnRun<'_>) -> Answer;
 
-    /// Looks for a prompt whose fate is unknown.
+    /// Looks for a prompt whose outcome is unknown.
     async fn find(&self, lookup: &Lookup) -> Evidence;
 }
 
-/// What a server says of itself.
+/// What a server reports about itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ServerInfo {
-    /// Its version, where it tells.
+    /// Its version, if reported.
     pub version: Option<String>,
-    /// What time it is by its clock, where it tells.
+    /// The time by its clock, if reported.
     pub date: Option<Timestamp>,
 }
 
-/// One prompt on its way.
+/// A prompt to be sent.
 #[derive(Clone, Debug)]
 pub struct Outgoing {
-    /// Whom it is for.
+    /// The recipient.
     pub recipient: Recipient,
-    /// The name under which the server stores it.
+    /// The id under which the server stores it.
     pub otid: Uuid,
     /// Letta's `messages`: each an object with `role` and `content`.
     pub messages: Vec<Value>,
-    /// What else Letta is asked, beside the messages: `max_steps` and the like.
+    /// Other fields of the request: `max_steps` and the like.
     pub options: Map<String, Value>,
 }
 
-/// A question about a prompt whose fate is unknown.
+/// What is known about a prompt whose outcome is unknown.
 #[derive(Clone, Debug)]
 pub struct Lookup {
-    /// Whom it was for.
+    /// The recipient.
     pub recipient: Recipient,
     /// Every otid under which it was sent, the newest last.
     pub otids: Vec<Uuid>,
-    /// Letta's run, if it was told.
+    /// Letta's run, if known.
     pub run_id: Option<String>,
     /// When it was first sent.
     pub sent_at: Timestamp,
-    /// When its turn was last listened to: until then its run cannot have been orphaned.
+    /// When its turn was last heard of: until then its run cannot have been orphaned.
     pub heard_at: Option<Timestamp>,
-    /// The time of the question.
+    /// The time of the search.
     pub now: Timestamp,
     /// The age from which a run that never ends counts as orphaned by a crash of the server.
     pub orphan_age: SignedDuration,

@@ -7,7 +7,7 @@ use super::target::Target;
 use crate::error::Error;
 use crate::models::TargetName;
 
-/// Every target of the settings. Another kind of target is another entry.
+/// Every configured target. Another kind of target is another entry.
 #[derive(Clone)]
 pub struct Targets {
     by_name: BTreeMap<TargetName, Arc<dyn Target>>,
@@ -15,7 +15,7 @@ pub struct Targets {
 }
 
 impl Targets {
-    /// The registry with one target, which is the one of every schedule that names none.
+    /// A registry with one target, which is also the default one.
     pub fn only(target: Arc<dyn Target>) -> Self {
         Targets {
             by_name: BTreeMap::from([(target.name(), target.clone())]),
@@ -23,8 +23,8 @@ impl Targets {
         }
     }
 
-    /// The target of a name, unless it is not in the settings any more. What names none is of the
-    /// default one.
+    /// The target with a name, unless it has been removed from the settings. An empty name means
+    /// the default target.
     pub fn get(&self, name: &str) -> Option<&Arc<dyn Target>> {
         match name.is_empty() {
             true => Some(&self.default),
@@ -32,12 +32,12 @@ impl Targets {
         }
     }
 
-    /// The names of all of them.
+    /// The names of all targets.
     pub fn names(&self) -> impl Iterator<Item = &TargetName> {
         self.by_name.keys()
     }
 
-    /// The target of a schedule that names none.
+    /// The target of schedules that name none.
     pub fn default_target(&self) -> &Arc<dyn Target> {
         &self.default
     }

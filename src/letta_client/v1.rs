@@ -1,4 +1,4 @@
-//! Letta's V1 REST API, as self-hosted servers and Letta Cloud have it.
+//! Letta's V1 REST API, offered by self-hosted servers and Letta Cloud.
 
 mod address;
 mod agents;

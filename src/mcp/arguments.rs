@@ -1,6 +1,6 @@
-//! Reading what a tool was given. Language models and the routers between them and us fill in what
+//! Reads the arguments of a tool. Language models and the routers between them and us fill in what
 //! they see: other spellings of a name, numbers as text, "None" for nothing, and fields of their
-//! own. All of that is understood; what is really unknown is refused with what there is.
+//! own. All of that is understood; unknown arguments are refused with a list of the known ones.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -12,7 +12,7 @@ use crate::error::{Code, Error, Result};
 use crate::operations::Values;
 use crate::operations::field::{Kind, Parameter};
 
-/// Fields that clients and routers add for themselves.
+/// Fields that clients and routers add for their own use.
 pub(super) const PASSED_THROUGH: &[&str] = &[
     "request_heartbeat",
     "heartbeat",
@@ -26,30 +26,23 @@ pub(super) const PASSED_THROUGH: &[&str] = &[
     "_meta",
 ];
 
-/// The longest text that is compared with what there is, in characters: comparing takes time in
-/// proportion to its square.
+/// The longest text that is compared with known names, in characters: the time that takes grows
+/// with its square.
 const LONGEST_COMPARED: usize = 64;
 
-/// How much of what a caller wrote an error repeats, in characters.
+/// How many characters of the caller's text an error repeats.
 const LONGEST_REPEATED: usize = 80;
 
 /// A tool, as far as its arguments go.
 #[derive(Clone, Copy, Debug)]
-pub struct Takes {
+pub struct Takes<'a> {
     /// Its name.
     pub name: &'static str,
-    /// What it takes, in groups.
-    pub groups: &'static [&'static [Parameter]],
+    /// Its parameters.
+    pub parameters: &'a [Parameter],
 }
 
-impl Takes {
-    /// Everything it takes.
-    pub fn parameters(self) -> impl Iterator<Item = &'static Parameter> {
-        self.groups.iter().flat_map(|group| group.iter())
-    }
-}
-
-/// What a tool was given, under the names of its definition and without what means nothing.
+/// The arguments of a call, under the names of the definition and without those that mean nothing.
 #[derive(Clone, Debug)]
 pub struct Arguments {
     given: BTreeMap<&'static str, Value>,
@@ -61,7 +54,7 @@ impl Arguments {
     /// # Errors
     /// [`Code::Usage`] for an argument that the tool doesn't have, that is of another kind, or that
     /// was given twice under two names.
-    pub fn read(tool: Takes, call: &JsonObject) -> Result<Self> {
+    pub fn read(tool: Takes<'_>, call: &JsonObject) -> Result<Self> {
         let mut given = BTreeMap::new();
         for (key, value) in call {
             let name = snake_case(key);
@@ -102,10 +95,10 @@ impl Arguments {
         self.given.get(name).and_then(as_switch).unwrap_or(false)
     }
 
-    /// Everything that was given, by the fields' own names.
-    pub fn values(&self, tool: Takes) -> Values {
+    /// All arguments, under the fields' own names.
+    pub fn values(&self, tool: Takes<'_>) -> Values {
         let mut values = Values::default();
-        for parameter in tool.parameters() {
+        for parameter in tool.parameters {
             let field = parameter.field;
             if let Some(value) = self.given.get(parameter.argument()) {
                 match field.kind {
@@ -141,13 +134,14 @@ pub(super) fn snake_case(key: &str) -> String {
     name
 }
 
-/// The parameter of a name or an alias.
-pub(super) fn find(tool: Takes, name: &str) -> Option<&'static Parameter> {
+/// The parameter with a name or alias.
+pub(super) fn find<'a>(tool: Takes<'a>, name: &str) -> Option<&'a Parameter> {
     let is_called = |p: &&Parameter| p.argument() == name || p.field.aliases.contains(&name);
-    tool.parameters().find(is_called)
+    tool.parameters.iter().find(is_called)
 }
 
-/// Whether an argument means nothing: as [`is_nothing`] has it, unless that is one of its words.
+/// Whether an argument means nothing, as in [`is_nothing`]; one of the parameter's own words is
+/// never nothing.
 pub(super) fn means_nothing(parameter: &Parameter, value: &Value) -> bool {
     let is_word = match (parameter.field.kind, value) {
         (Kind::Word(words), Value::String(text)) => words.contains(&text.trim()),
@@ -156,7 +150,7 @@ pub(super) fn means_nothing(parameter: &Parameter, value: &Value) -> bool {
     !is_word && is_nothing(value)
 }
 
-/// What models write into a field that they have nothing for.
+/// What models write into a field when they have nothing for it.
 pub(super) fn is_nothing(value: &Value) -> bool {
     match value {
         Value::Null => true,
@@ -192,8 +186,9 @@ fn as_switch(value: &Value) -> Option<bool> {
     }
 }
 
-/// Refuses what can't be meant. What a text or a number says is read later, with better words.
-fn check_kind(tool: Takes, parameter: &Parameter, value: &Value) -> Result<()> {
+/// Refuses a value of the wrong kind. The content of texts and numbers is checked later, with
+/// better errors.
+fn check_kind(tool: Takes<'_>, parameter: &Parameter, value: &Value) -> Result<()> {
     let (fits, wanted) = match parameter.field.kind {
         Kind::Switch => (as_switch(value).is_some(), "true or false"),
         Kind::Number(..) => (value.is_number() || value.is_string(), "a whole number"),
@@ -206,21 +201,21 @@ fn check_kind(tool: Takes, parameter: &Parameter, value: &Value) -> Result<()> {
     Err(Error::new(
         Code::Usage,
         format!(
-            "{name} is {}, and {} takes {wanted} there",
+            "{name} is {}, but {} takes {wanted} there",
             shorten(&value.to_string()),
             tool.name
         ),
     ))
 }
 
-fn unknown(tool: Takes, key: &str, name: &str) -> Error {
-    let names: Vec<&str> = tool.parameters().map(|p| p.argument()).collect();
+fn unknown(tool: Takes<'_>, key: &str, name: &str) -> Error {
+    let names: Vec<&str> = tool.parameters.iter().map(|p| p.argument()).collect();
     let near = nearest(name, names.iter().copied());
-    let meant = near.map_or(String::new(), |n| format!(" Is {n} meant?"));
+    let suggestion = near.map_or(String::new(), |n| format!(" Did you mean {n}?"));
     Error::new(
         Code::Usage,
         format!(
-            "{} has no argument {:?}: it takes {}.{meant}",
+            "{} has no argument {:?}. It takes {}.{suggestion}",
             tool.name,
             shorten(key),
             names.join(", ")
@@ -228,7 +223,7 @@ fn unknown(tool: Takes, key: &str, name: &str) -> Error {
     )
 }
 
-/// The one of `names` that is probably meant by `text`.
+/// The one of `names` that `text` probably stands for.
 pub(super) fn nearest<'a>(text: &str, names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     if text.chars().nth(LONGEST_COMPARED).is_some() {
         return None;
@@ -241,7 +236,7 @@ pub(super) fn nearest<'a>(text: &str, names: impl IntoIterator<Item = &'a str>) 
         .map(|(_, name)| name)
 }
 
-/// The beginning of what a caller wrote, for an error to repeat.
+/// The beginning of the caller's text, for an error to repeat.
 pub(super) fn shorten(text: &str) -> Cow<'_, str> {
     match text.char_indices().nth(LONGEST_REPEATED) {
         Some((end, _)) => Cow::Owned(format!("{}…", &text[..end])),
@@ -310,7 +305,7 @@ mod tests {
         let text = error.to_string();
         assert_eq!(error.code(), Code::Usage);
         assert!(
-            text.contains("\"schedule\"") && text.contains("Is schedule_id meant?"),
+            text.contains("\"schedule\"") && text.contains("Did you mean schedule_id?"),
             "{text}"
         );
     }

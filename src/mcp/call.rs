@@ -1,4 +1,4 @@
-//! One call of a tool, and what all of them share.
+//! One call of a tool, and the state that all calls share.
 
 use std::sync::Arc;
 
@@ -22,62 +22,62 @@ use crate::service::Service;
 pub enum Backend {
     /// In a database that this process has opened.
     Here(Box<Service>),
-    /// With a server on another machine, which knows from our key who we are.
+    /// On a server on another machine, which knows us by our key.
     Elsewhere(Arc<dyn Ask>),
 }
 
 /// Delivers what is due, once.
 #[async_trait]
 pub trait Executor: Send + Sync {
-    /// Tries everything that is due once, and says what became of each.
+    /// Tries everything that is due once, and returns the outcome of each.
     ///
     /// # Errors
     /// If the database fails, or Letta can't be reached.
     async fn execute(&self, stop: CancellationToken) -> Result<Value>;
 }
 
-/// What the tools of every session share.
+/// The state that all sessions share.
 #[derive(Clone)]
 pub struct Shared {
     /// Where the schedules are.
     pub backend: Backend,
-    /// Delivers by hand; `None` where somebody else delivers.
+    /// Delivers on request; `None` if somebody else delivers.
     pub executor: Option<Arc<dyn Executor>>,
     /// The time.
     pub clock: Clock,
     /// The zone of schedules that name none.
     pub zone: Zone,
-    /// The agent meant where none is named, as it was set.
+    /// The default agent, as configured.
     pub default_agent: Option<String>,
-    /// Settings of this face alone.
+    /// Settings of this face.
     pub settings: McpSettings,
     /// Letta's address.
     pub letta_url: String,
     /// Whether there is a password or key for Letta.
     pub has_letta_key: bool,
-    /// Ends what goes on in the background.
+    /// Cancelled to end background work.
     pub stop: CancellationToken,
-    /// The calls that go on.
+    /// The running calls.
     pub calls: TaskTracker,
 }
 
 /// One call of a tool.
 pub struct Call {
-    /// What its tool takes.
-    pub tool: Takes,
-    /// What it was given.
+    /// The tool's parameters.
+    pub tool: Takes<'static>,
+    /// Its arguments.
     pub arguments: Arguments,
-    /// What it is asked of, as the caller sees it.
+    /// The operations, as the caller sees them.
     pub operations: Arc<dyn Ask>,
-    /// Who calls.
+    /// The caller.
     pub caller: Caller,
     /// The request's own metadata.
     pub metadata: serde_json::Map<String, Value>,
-    /// The version of the protocol that is spoken.
+    /// The protocol version in use.
     pub protocol: Option<String>,
-    /// What the session remembers.
+    /// The session's memory.
     pub session: Arc<Session>,
-    /// What every session shares.
+    /// The state that all sessions share.
     pub shared: Arc<Shared>,
 }
 

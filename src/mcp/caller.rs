@@ -1,4 +1,4 @@
-//! Who is calling, and which agent is meant where none is named.
+//! Who is calling, and which agent a call without one is for.
 
 use rmcp::model::ErrorData;
 use rmcp::service::{RequestContext, RoleServer};
@@ -10,14 +10,14 @@ use crate::error::{Code, Error, Result};
 use crate::models::{AgentId, Caller};
 use crate::operations::{AGENTS, Values};
 
-/// The keys of a request's metadata under which clients name the calling agent.
+/// The keys in a request's metadata under which clients name the calling agent.
 const METADATA: &[&str] = &["agent_id", "agentId", "letta_agent_id", "caller_agent_id"];
 
-/// Who calls. Over HTTP each request has been identified on its own. A model chooses the arguments
-/// of whoever is not known as an agent, so that an agent's budget binds it.
+/// The caller. Over HTTP each request was identified separately. If the caller is not known as an
+/// agent, a model still chooses the arguments, so the budget of agents applies.
 ///
 /// # Errors
-/// If a request over HTTP was not identified, which is a fault of ours.
+/// If an HTTP request was not identified, which is an internal error.
 pub(super) fn caller_of(
     context: &RequestContext<RoleServer>,
 ) -> std::result::Result<Caller, ErrorData> {
@@ -27,26 +27,26 @@ pub(super) fn caller_of(
     match parts.extensions.get::<Caller>() {
         Some(Caller::Operator) => Ok(Caller::SomeAgent),
         Some(caller) => Ok(caller.clone()),
-        None => Err(ErrorData::internal_error("nobody was identified", None)),
+        None => Err(ErrorData::internal_error("no caller was identified", None)),
     }
 }
 
-/// What the key is called that came with a request.
+/// The name of the key that came with a request.
 #[derive(Clone, Debug)]
 pub(super) struct ShownKey(pub(super) Option<String>);
 
-/// What the key is called that was shown, if one was.
+/// The name of the key that was sent, if any.
 pub(super) fn key_of(context: &RequestContext<RoleServer>) -> Option<String> {
     let shown = parts(context)?.extensions.get::<ShownKey>()?;
     shown.0.clone()
 }
 
-/// Where the id of an agent came from.
+/// Where an agent's id came from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Source {
     /// An argument of the call.
     Argument,
-    /// The caller's key, or the header by which it says which agent it is.
+    /// The caller's key, or the header in which it names its agent.
     Caller,
     /// The request's metadata, under this key.
     Metadata(&'static str),
@@ -54,12 +54,12 @@ pub enum Source {
     ScopedDefault,
     /// The environment or the settings file.
     Configured(String),
-    /// The one agent that Letta has.
+    /// The only agent that Letta has.
     OnlyAgent,
 }
 
 impl Source {
-    /// As diagnostics show it.
+    /// The source, as shown by diagnostics.
     pub fn to_word(&self) -> &str {
         match self {
             Source::Argument => "argument",
@@ -71,7 +71,7 @@ impl Source {
         }
     }
 
-    /// The variable or key that held it.
+    /// The variable or key that contained it.
     pub fn key(&self) -> Option<&str> {
         match self {
             Source::Metadata(key) => Some(key),
@@ -82,7 +82,7 @@ impl Source {
 }
 
 impl Call {
-    /// The agent of a new schedule. `None` if a server on another machine is to say which it is.
+    /// The agent of a new schedule. `None` if a server on another machine has to decide.
     ///
     /// # Errors
     /// [`Code::AgentMissing`], [`Code::AgentInvalid`], and those of Letta.
@@ -94,7 +94,7 @@ impl Call {
         }
     }
 
-    /// Which agent is meant, and where that is known from.
+    /// The agent that a call without one is for, and how it is known.
     ///
     /// # Errors
     /// [`Code::AgentInvalid`], and those of Letta.
@@ -132,16 +132,16 @@ impl Call {
     fn agent_missing(&self) -> Error {
         Error::new(
             Code::AgentMissing,
-            "no agent was named, and nothing says which one calls: give agent_id, or set one for \
-             this session with promptyoself_set_scoped_default_agent; the operator can set \
-             PROMPTYOSELF_DEFAULT_AGENT_ID, or let the client send the header X-Agent-Id. \
-             promptyoself_agents lists the agents, promptyoself_inference_diagnostics says what is \
-             known of this call",
+            "no agent was given, and the caller is unknown: give agent_id, or set one for this \
+             session with promptyoself_set_scoped_default_agent. The operator can set \
+             PROMPTYOSELF_DEFAULT_AGENT_ID, or have the client send the header X-Agent-Id. \
+             promptyoself_agents lists the agents; promptyoself_inference_diagnostics shows what \
+             is known about this call",
         )
     }
 }
 
-/// The agent that a request's metadata names.
+/// The agent named in a request's metadata.
 fn in_metadata(metadata: &Map<String, Value>) -> Option<(&'static str, &str)> {
     METADATA.iter().find_map(|key| {
         let id = metadata.get(*key)?.as_str()?.trim();

@@ -1,61 +1,60 @@
-//! What a failed call answers: a text that teaches, and a corrected call that works.
+//! The answer to a failed call: a text that teaches, and a corrected call that works.
 
 use rmcp::model::{CallToolResult, ContentBlock, JsonObject};
 use serde_json::{Value, json};
 
 use super::arguments::{find, means_nothing, snake_case};
+use super::corrected_call::{EXCLUSIVE, can_be_repeated};
 use super::definition::Definition;
-use super::mended::{EXCLUSIVE, can_be_repeated};
 use super::tools;
 use super::words::{Tools, arguments};
 use crate::error::{CommandLine, Error, Example, Fields};
-use crate::operations::vocabulary;
 
-/// A failure as a tool answers it: a text that teaches, and the same for programs. The correction
+/// The answer to a failed call: a text that teaches, and the same for programs. The correction
 /// repeats what was right in the call.
 pub fn to_result(tool: &'static Definition, given: &JsonObject, error: &Error) -> CallToolResult {
     let text = error.chain_in(&Tools);
     let mut structured = json!({ "error": text, "code": error.code().as_str() });
-    let mut told = text;
+    let mut shown = text;
     match error.correction().map(|e| correct(tool, given, e)) {
         Some(Correction::Call(example)) => {
-            told.push_str(&format!("\nExample: {example}"));
+            shown.push_str(&format!("\nExample: {example}"));
             structured["example"] = example;
         }
         Some(Correction::Arguments(tool, arguments)) => {
-            told.push_str(&format!(
+            shown.push_str(&format!(
                 "\nCall {tool} with {}, and the rest as it was",
                 Value::from(arguments)
             ));
         }
         None => {}
     }
-    let mut result = CallToolResult::error(vec![ContentBlock::text(told)]);
+    let mut result = CallToolResult::error(vec![ContentBlock::text(shown)]);
     result.structured_content = Some(structured);
     result
 }
 
-/// What is to be done instead.
+/// What to do instead.
 enum Correction {
     /// A whole call.
     Call(Value),
-    /// These arguments of a tool, beside others that are too long to repeat.
+    /// These arguments of a tool; the others are too long to repeat.
     Arguments(&'static str, JsonObject),
 }
 
-/// A corrected form as a call.
+/// Turns a corrected form into a call.
 fn correct(tool: &'static Definition, given: &JsonObject, example: &Example) -> Correction {
     let typed = || Correction::Call(json!({ "command": CommandLine.example(example) }));
     match example {
         Example::Json(call) => Correction::Call(call.clone()),
-        Example::Call(call) => match vocabulary::tool(&call.operation) {
+        Example::Call(call) => match tools::of_command(&call.operation) {
             Some(name) => {
                 Correction::Call(json!({ "tool": name, "arguments": arguments(&call.fields) }))
             }
             None => typed(),
         },
         Example::Fields(fields) => {
-            let tool = meant(tool, fields);
+            let tool = tool_for(tool, fields);
             let corrected = arguments(fields);
             let repeated = repeat(tool, given, corrected.clone());
             match can_be_repeated(&repeated) {
@@ -67,9 +66,9 @@ fn correct(tool: &'static Definition, given: &JsonObject, example: &Example) -> 
     }
 }
 
-/// The tool that takes the kind of time that a correction gives, which may be another one.
-fn meant(tool: &'static Definition, corrected: &Fields) -> &'static Definition {
-    let takes = |name: &str| tool.parameters().any(|p| p.argument() == name);
+/// The tool for the kind of time that a correction gives, which may be another one.
+fn tool_for(tool: &'static Definition, corrected: &Fields) -> &'static Definition {
+    let takes = |name: &str| tool.parameters.iter().any(|p| p.argument() == name);
     let other = EXCLUSIVE
         .iter()
         .filter(|name| !takes(name))
@@ -78,7 +77,7 @@ fn meant(tool: &'static Definition, corrected: &Fields) -> &'static Definition {
     other.unwrap_or(tool)
 }
 
-/// The call again, under the names of the tool, with what is corrected.
+/// The call again, under the tool's own names, with the corrections.
 fn repeat(tool: &Definition, given: &JsonObject, corrected: JsonObject) -> JsonObject {
     let has_time = EXCLUSIVE.iter().any(|name| corrected.contains_key(*name));
     let mut call = JsonObject::new();
@@ -100,7 +99,7 @@ mod tests {
     use super::*;
     use crate::error::{Code, call, fields, shell};
 
-    fn told(tool: &str, error: &Error) -> Value {
+    fn shown(tool: &str, error: &Error) -> Value {
         let given = JsonObject::from_iter([
             ("prompt".to_owned(), json!("Stand up")),
             ("every".to_owned(), json!("0s")),
@@ -150,7 +149,7 @@ mod tests {
                 json!({ "command": "promptyoself key create --name laptop" }),
             ),
         ] {
-            assert_eq!(told(tool, &error(given))["example"], wanted);
+            assert_eq!(shown(tool, &error(given))["example"], wanted);
         }
     }
 }

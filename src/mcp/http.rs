@@ -1,4 +1,4 @@
-//! MCP over streamable HTTP, as a part of the server's router.
+//! MCP over streamable HTTP, as part of the server's router.
 
 mod owners;
 mod read;
@@ -30,18 +30,18 @@ use crate::web::{Admitted, Answer, Problem, credentials, too_many};
 use owners::Owners;
 use streams::{Calls, Streams};
 
-/// How long a session is kept that nobody uses. Clients begin another one when it has ended.
+/// How long an unused session is kept. Clients begin another one after that.
 const IDLE: Duration = Duration::from_secs(60 * 60);
 
-/// How long calls that go on may take when the server stops.
+/// How long running calls may take when the server stops.
 const LONGEST_CALL: Duration = Duration::from_secs(3);
 
-/// How long an answer that was given takes to be on its way.
+/// How long to wait for the last answers to be sent.
 const LAST_WORDS: Duration = Duration::from_millis(100);
 
-/// Who identifies callers, and whose each session is.
+/// Identifies callers and knows the owner of each session.
 #[derive(Clone)]
-struct Door {
+struct Sessions {
     service: Service,
     sessions: Arc<LocalSessionManager>,
     owners: Arc<Mutex<Owners>>,
@@ -49,14 +49,14 @@ struct Door {
     calls: Calls,
 }
 
-/// The route `/mcp`. Host and origin are checked by whoever mounts it.
+/// The route `/mcp`. The router it is mounted on checks host and origin.
 pub fn routes<S>(service: &Service, shared: &Shared) -> Router<S>
 where
     S: Clone + Send + Sync + 'static,
 {
     let mut manager = LocalSessionManager::default();
     manager.session_config.keep_alive = Some(IDLE);
-    // Clients of before 2025-11-25, as Letta's is, take the empty first event of a stream for a
+    // Clients from before 2025-11-25, such as Letta's, take the empty first event of a stream for a
     // broken message, and log an error for each.
     manager.session_config.sse_retry = None;
     let sessions = Arc::new(manager);
@@ -71,7 +71,7 @@ where
         sessions.clone(),
         config,
     );
-    let door = Door {
+    let sessions = Sessions {
         service: service.clone(),
         sessions,
         owners: Arc::default(),
@@ -80,14 +80,14 @@ where
     };
     Router::new()
         .route_service("/mcp", mcp)
-        .layer(middleware::from_fn_with_state(door, admit))
+        .layer(middleware::from_fn_with_state(sessions, admit))
 }
 
-/// A token that is cancelled a moment after we are told to stop and every call has been answered:
-/// sessions end with it, and with them what is still to be sent.
+/// A token that is cancelled a moment after stopping was requested and every call has been
+/// answered: it ends the sessions, and with them whatever is still to be sent.
 fn end_of_calls(shared: &Shared) -> CancellationToken {
     let ended = CancellationToken::new();
-    let (shared, told) = (shared.clone(), ended.clone());
+    let (shared, token) = (shared.clone(), ended.clone());
     tokio::spawn(async move {
         shared.stop.cancelled().await;
         shared.calls.close();
@@ -96,39 +96,39 @@ fn end_of_calls(shared: &Shared) -> CancellationToken {
             () = shared.clock.sleep(LONGEST_CALL) => {}
         }
         shared.clock.sleep(LAST_WORDS).await;
-        told.cancel();
+        token.cancel();
     });
     ended
 }
 
-/// Identifies the caller of each request, whatever session it names: a session is of use only with
-/// the key that began it.
-async fn admit(State(door): State<Door>, mut request: Request, next: Next) -> Response {
+/// Identifies the caller of each request, whatever session it names: a session can only be used
+/// with the key that began it.
+async fn admit(State(sessions): State<Sessions>, mut request: Request, next: Next) -> Response {
     let headers = request.headers();
     let credentials = match credentials(headers) {
         Ok(credentials) => credentials,
         Err(error) => return Problem::from(error).into_response(),
     };
-    let (caller, key) = match door.service.recognize(&credentials).await {
+    let (caller, key) = match sessions.service.recognize(&credentials).await {
         Ok(recognized) => recognized,
         Err(error) => return Problem::from(error).into_response(),
     };
     let owner = credentials.key.as_ref().map(hash_key);
     let session = headers.get(SESSION_HEADER).and_then(|v| v.to_str().ok());
-    if session.is_some_and(|id| !door.owners().may_use(id, owner.as_deref())) {
-        // As for a session that there is not.
+    if session.is_some_and(|id| !sessions.owners().may_use(id, owner.as_deref())) {
+        // The same answer as for an unknown session.
         return (StatusCode::NOT_FOUND, "Not Found: Session not found").into_response();
     }
     let session = session.map(str::to_owned);
     request.extensions_mut().insert(caller);
     request.extensions_mut().insert(ShownKey(key));
     match (request.method(), session) {
-        (&Method::POST, session) => door.post(request, session, owner, next).await,
-        (&Method::GET, Some(session)) => door.stream(request, &session, owner, next).await,
+        (&Method::POST, session) => sessions.post(request, session, owner, next).await,
+        (&Method::GET, Some(session)) => sessions.stream(request, &session, owner, next).await,
         (&Method::DELETE, _) => {
             let mut response = next.run(request).await;
             if response.status() == StatusCode::ACCEPTED {
-                // Clients take only these two for the end of a session.
+                // Clients only accept these two statuses as the end of a session.
                 *response.status_mut() = StatusCode::NO_CONTENT;
             }
             response
@@ -137,8 +137,8 @@ async fn admit(State(door): State<Door>, mut request: Request, next: Next) -> Re
     }
 }
 
-impl Door {
-    /// Passes a message on once all of it is here.
+impl Sessions {
+    /// Passes a message on when it has been read completely.
     async fn post(
         self,
         request: Request,
@@ -152,22 +152,22 @@ impl Door {
         };
         let size = message.body.len();
         let body = Body::from(message.body);
-        match (session, message.asks) {
-            (Some(session), Some(asks)) => {
-                let Some(call) = self.calls.begin(&session, &asks.id).map(Arc::new) else {
-                    return read::refused(&Refusal::taken(&asks.id));
+        match (session, message.request) {
+            (Some(session), Some(request)) => {
+                let Some(call) = self.calls.begin(&session, &request.id).map(Arc::new) else {
+                    return read::refused(&Refusal::taken(&request.id));
                 };
-                // Whatever works on the call has it too.
+                // Whatever works on the call keeps it too.
                 parts.extensions.insert(call.clone());
                 let response = next.run(Request::from_parts(parts, body)).await;
                 response.map(|body| Body::new(Answer::new(body, call)))
             }
-            (None, Some(asks)) if asks.method == "initialize" => {
+            (None, Some(request)) if request.method == "initialize" => {
                 if size > limits::BEGINNING {
-                    let refusal = Refusal::too_large(&asks.id, limits::BEGINNING);
+                    let refusal = Refusal::too_large(&request.id, limits::BEGINNING);
                     return read::with_status(StatusCode::PAYLOAD_TOO_LARGE, &refusal);
                 }
-                // The session keeps what came with its first message.
+                // The session keeps the extensions of its first message.
                 let admitted = parts.extensions.remove::<Arc<Admitted>>();
                 let request = Request::from_parts(parts, body);
                 self.begin(request, owner, next, admitted).await
@@ -176,7 +176,7 @@ impl Door {
         }
     }
 
-    /// Begins a session. It counts also if its client goes away before it has its answer.
+    /// Begins a session. It counts even if its client leaves before getting the answer.
     async fn begin(
         self,
         request: Request,
@@ -199,7 +199,7 @@ impl Door {
         })
     }
 
-    /// Opens a stream of a session, unless its owner has as many as it may have.
+    /// Opens a stream of a session, unless its owner already has as many as allowed.
     async fn stream(
         &self,
         request: Request,
@@ -208,19 +208,19 @@ impl Door {
         next: Next,
     ) -> Response {
         let Some(open) = self.streams.open(session, owner.as_deref()) else {
-            let error = too_many("as many streams of this key are open as may be");
+            let error = too_many("this key has as many open streams as it may have");
             return Problem::from(error).into_response();
         };
         let response = next.run(request).await;
         response.map(|body| Body::new(Answer::ending_with(body, open.ended(), open)))
     }
 
-    /// A panic elsewhere leaves them whole.
+    /// A panic elsewhere leaves the owners intact.
     fn owners(&self) -> MutexGuard<'_, Owners> {
         self.owners.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Notes whose a session is, and ends those that are too many with it.
+    /// Records the owner of a session, and ends those that exceed the limit.
     async fn note(&self, session: &str, owner: Option<String>) {
         let too_many = {
             let live = self.sessions.sessions.read().await;

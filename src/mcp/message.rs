@@ -1,40 +1,41 @@
-//! Reading one message of a client, before the library sees it: what can't be read gets an answer
-//! that says so, where the library would be silent or speak of an unknown method.
+//! Reads a client's message before the library does: an invalid one gets an answer that says why,
+//! where the library would be silent or report an unknown method.
 
-use std::fmt;
+mod id;
 
 use rmcp::model::{ClientJsonRpcMessage, ClientRequest, ErrorCode, JsonRpcMessage};
-use serde::de::{Deserialize, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::{Map, Value, json};
 
-/// What a message comes to.
+pub(super) use id::id_in;
+
+/// The result of reading a message.
 #[derive(Debug)]
-pub(super) enum Reading {
-    /// It is understood.
+pub(super) enum Parsed {
+    /// It is valid.
     Message {
-        /// What was read.
+        /// The message.
         message: Box<ClientJsonRpcMessage>,
-        /// It as the library understands it, if it was written in another way.
-        mended: Option<Vec<u8>>,
-        /// What it asks, if it waits for an answer.
-        asks: Option<Asks>,
+        /// The message in a form the library understands, if it was written differently.
+        rewritten: Option<Vec<u8>>,
+        /// The request, if it expects an answer.
+        request: Option<PendingRequest>,
     },
-    /// Nothing is to be said or done: a blank line, a notification that nobody knows.
+    /// There is nothing to do: a blank line, or an unknown notification.
     Nothing,
-    /// It can't be understood.
+    /// It is invalid.
     Refused(Refusal),
 }
 
-/// The beginning of a request that waits for an answer.
+/// A request that expects an answer.
 #[derive(Debug)]
-pub(super) struct Asks {
+pub(super) struct PendingRequest {
     /// The id of the request.
     pub(super) id: Value,
     /// The method.
     pub(super) method: String,
 }
 
-/// Why a message is not understood, as JSON-RPC tells it.
+/// A JSON-RPC error for an invalid message.
 #[derive(Debug)]
 pub(super) struct Refusal {
     /// The id of the request; null if it can't be read.
@@ -52,30 +53,30 @@ impl Refusal {
         }
     }
 
-    /// A message that is larger than it may be; its id as far as it could be read.
+    /// The message is too large; its id is known if it could be read.
     pub(super) fn too_large(id: &Value, largest: usize) -> Self {
         Refusal::new(
             id,
             ErrorCode::INVALID_REQUEST,
-            format!("the message is larger than {largest} bytes: nothing was done"),
+            format!("the message is larger than {largest} bytes, so nothing was done"),
         )
     }
 
-    /// A message without anything in it.
+    /// The message is empty.
     pub(super) fn nothing() -> Self {
         let text = "the message is empty or was cut off: it must be a JSON object";
         Refusal::new(&Value::Null, ErrorCode::PARSE_ERROR, text)
     }
 
-    /// A message that did not come whole, and why.
+    /// The message did not arrive completely, for this reason.
     pub(super) fn unread(why: String) -> Self {
         Refusal::new(&Value::Null, ErrorCode::INVALID_REQUEST, why)
     }
 
-    /// A request whose id another one of its session has.
+    /// Another request of the session has the same id.
     pub(super) fn taken(id: &Value) -> Self {
-        let text = "a request with this id goes on in this session, and its answer would be taken \
-                    for this one's: give each request an id of its own";
+        let text = "another request with this id is in progress in this session: give each request \
+                    its own id";
         Refusal::new(id, ErrorCode::INVALID_REQUEST, text)
     }
 
@@ -92,16 +93,16 @@ impl Refusal {
 }
 
 /// Reads a message.
-pub(super) fn read(bytes: &[u8]) -> Reading {
+pub(super) fn read(bytes: &[u8]) -> Parsed {
     // RFC 8259, section 8.1: a byte order mark may be ignored.
     let bytes = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes);
     if bytes.trim_ascii().is_empty() {
-        return Reading::Nothing;
+        return Parsed::Nothing;
     }
     let mut message = match serde_json::from_slice::<Value>(bytes) {
         Ok(Value::Object(message)) => message,
         Ok(_) => {
-            let wrong = "a message is one JSON object: send each by itself";
+            let wrong = "a message must be one JSON object; batches are not supported";
             return refused(&Value::Null, ErrorCode::INVALID_REQUEST, wrong);
         }
         Err(e) => {
@@ -111,61 +112,61 @@ pub(super) fn read(bytes: &[u8]) -> Reading {
     };
     let id = message.get("id").cloned();
     let is_answer = message.contains_key("result") || message.contains_key("error");
-    let told = id.clone().unwrap_or(Value::Null);
-    let mended = match message.contains_key("method") {
+    let answer_id = id.clone().unwrap_or(Value::Null);
+    let rewritten = match message.contains_key("method") {
         true => match check_request(&mut message) {
-            Ok(mended) => mended,
+            Ok(rewritten) => rewritten,
             // Nobody waits for the answer to a notification.
             Err((code, wrong)) if id.is_some() || code == ErrorCode::INVALID_REQUEST => {
-                return refused(&told, code, wrong);
+                return refused(&answer_id, code, wrong);
             }
-            Err(_) => return Reading::Nothing,
+            Err(_) => return Parsed::Nothing,
         },
         false if is_answer => false,
         false => {
-            let wrong = "the message has no method, and is no answer either";
-            return refused(&told, ErrorCode::INVALID_REQUEST, wrong);
+            let wrong = "the message has no method and is not a response";
+            return refused(&answer_id, ErrorCode::INVALID_REQUEST, wrong);
         }
     };
     let method = message.get("method").and_then(Value::as_str);
-    let asks = method.zip(id).map(|(method, id)| Asks {
+    let request = method.zip(id).map(|(method, id)| PendingRequest {
         id,
         method: method.to_owned(),
     });
-    let mended = mended.then(|| Value::Object(message.clone()).to_string().into_bytes());
+    let rewritten = rewritten.then(|| Value::Object(message.clone()).to_string().into_bytes());
     match serde_json::from_value::<ClientJsonRpcMessage>(Value::Object(message)) {
         Ok(message) => match misread_method(&message) {
             Some(method) => refused(
-                &told,
+                &answer_id,
                 ErrorCode::INVALID_PARAMS,
-                format!("the params of {method} are missing, or not what it takes"),
+                format!("the params of {method} are missing or invalid"),
             ),
-            None => Reading::Message {
+            None => Parsed::Message {
                 message: Box::new(message),
-                mended,
-                asks,
+                rewritten,
+                request,
             },
         },
-        Err(_) if asks.is_some() => {
+        Err(_) if request.is_some() => {
             let wrong = "the message is not a request of JSON-RPC 2.0 whose id is text or a whole \
                          number";
-            refused(&told, ErrorCode::INVALID_REQUEST, wrong)
+            refused(&answer_id, ErrorCode::INVALID_REQUEST, wrong)
         }
-        Err(_) => Reading::Nothing,
+        Err(_) => Parsed::Nothing,
     }
 }
 
-fn refused(id: &Value, code: ErrorCode, text: impl Into<String>) -> Reading {
+fn refused(id: &Value, code: ErrorCode, text: impl Into<String>) -> Parsed {
     // JSON-RPC 2.0, section 5: an id is text, a number or null.
     let id = match id {
         Value::String(_) | Value::Number(_) => id,
         _ => &Value::Null,
     };
-    Reading::Refused(Refusal::new(id, code, text))
+    Parsed::Refused(Refusal::new(id, code, text))
 }
 
-/// Checks a request or notification, and mends what models and clients write in another way. Says
-/// whether anything was mended.
+/// Checks a request or notification, and normalises what models and clients write differently.
+/// Returns whether anything was changed.
 fn check_request(message: &mut Map<String, Value>) -> Result<bool, (ErrorCode, String)> {
     let Some(method) = message
         .get("method")
@@ -195,7 +196,7 @@ fn check_request(message: &mut Map<String, Value>) -> Result<bool, (ErrorCode, S
     match params.get("name") {
         Some(Value::String(name)) if !name.trim().is_empty() => {}
         _ => {
-            let wrong = "params.name must be the name of a tool: tools/list tells them";
+            let wrong = "params.name must be the name of a tool; tools/list lists them";
             return Err(invalid(wrong.to_owned()));
         }
     }
@@ -206,7 +207,7 @@ fn check_request(message: &mut Map<String, Value>) -> Result<bool, (ErrorCode, S
         Some(Value::String(text)) => match serde_json::from_str(text) {
             Ok(Value::Object(arguments)) => Some(arguments),
             _ => {
-                let wrong = "params.arguments is text that holds no JSON object: give an object";
+                let wrong = "params.arguments is text, but not a JSON object: give an object";
                 return Err(invalid(wrong.to_owned()));
             }
         },
@@ -222,10 +223,10 @@ fn check_request(message: &mut Map<String, Value>) -> Result<bool, (ErrorCode, S
     Ok(true)
 }
 
-/// The method of a request that the library knows, but took for an unknown one since it could not
-/// read what came with it.
+/// The method of a request that the library knows, but treated as unknown because it could not
+/// read the params.
 fn misread_method(message: &ClientJsonRpcMessage) -> Option<&str> {
-    /// Those that need params, or whose params may be of the wrong kind.
+    /// Methods that require params, or whose params may be of the wrong kind.
     const KNOWN: &[&str] = &[
         "initialize",
         "ping",
@@ -254,58 +255,6 @@ fn misread_method(message: &ClientJsonRpcMessage) -> Option<&str> {
     }
 }
 
-/// The id of a message that may be cut off or wrong after it; null if none was read.
-pub(super) fn id_in(bytes: &[u8]) -> Value {
-    let mut id = Value::Null;
-    let mut json = serde_json::Deserializer::from_slice(bytes);
-    // Whatever is wrong was told already: what matters is how far this came.
-    let _ = FindId(&mut id).deserialize(&mut json);
-    match id {
-        Value::String(_) | Value::Number(_) => id,
-        _ => Value::Null,
-    }
-}
-
-/// Looks for the id of an object, and skips the rest without looking at what it says.
-struct FindId<'a>(&'a mut Value);
-
-impl<'de> DeserializeSeed<'de> for FindId<'_> {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<(), D::Error> {
-        json.deserialize_map(self)
-    }
-}
-
-impl<'de> Visitor<'de> for FindId<'_> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        while let Some(key) = map.next_key::<Key>()? {
-            match key.0 {
-                true => *self.0 = map.next_value()?,
-                false => {
-                    map.next_value::<IgnoredAny>()?;
-                }
-            }
-        }
-        Ok(())
-    }
-}
-
-/// A key, and whether it is `id`.
-struct Key(bool);
-
-impl<'de> Deserialize<'de> for Key {
-    fn deserialize<D: Deserializer<'de>>(json: D) -> Result<Self, D::Error> {
-        String::deserialize(json).map(|key| Key(key == "id"))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -313,7 +262,7 @@ mod tests {
     /// The code and id of what is answered at once; `None` if the message is read.
     fn answer(message: &str) -> Option<(i32, Value)> {
         match read(message.as_bytes()) {
-            Reading::Refused(refusal) => {
+            Parsed::Refused(refusal) => {
                 let told: Value = serde_json::from_str(&refusal.to_json()).unwrap();
                 assert_eq!(told["jsonrpc"], "2.0");
                 assert!(
@@ -350,9 +299,7 @@ mod tests {
         ] {
             assert_eq!(answer(message), Some((-32700, id)), "{message}");
         }
-        assert!(
-            matches!(read(b"{\"id\":9,\"method\":\"\xff\"}"), Reading::Refused(r) if r.id == 9)
-        );
+        assert!(matches!(read(b"{\"id\":9,\"method\":\"\xff\"}"), Parsed::Refused(r) if r.id == 9));
     }
 
     #[test]
@@ -372,7 +319,7 @@ mod tests {
     }
 
     #[test]
-    fn params_that_a_known_method_does_not_take_are_told_as_such() {
+    fn invalid_params_of_a_known_method_are_reported_as_such() {
         for message in [
             r#"{"jsonrpc":"2.0","id":1,"method":"tools/call"}"#,
             r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":null}"#,
@@ -400,15 +347,15 @@ mod tests {
         ] {
             let call = json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/call",
                 "params": { "name": "health", "arguments": arguments } });
-            let Reading::Message {
-                message, mended, ..
+            let Parsed::Message {
+                message, rewritten, ..
             } = read(call.to_string().as_bytes())
             else {
                 panic!("{call}");
             };
             let told = serde_json::to_value(message).unwrap();
             assert_eq!(told["params"]["arguments"], wanted);
-            assert_eq!(mended.is_some(), !arguments.is_object());
+            assert_eq!(rewritten.is_some(), !arguments.is_object());
         }
     }
 

@@ -1,4 +1,4 @@
-//! What a session of a client remembers.
+//! What a client's session remembers.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -11,10 +11,10 @@ use crate::models::{AgentId, Caller};
 /// The header by which a client names its session.
 pub(super) const SESSION_HEADER: &str = "mcp-session-id";
 
-/// How a client reaches us.
+/// How a client reaches this server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Transport {
-    /// It started us, and is the only one.
+    /// It started this process, and is the only client.
     Stdio,
     /// Over HTTP.
     Http,
@@ -24,9 +24,9 @@ pub enum Transport {
 #[derive(Debug)]
 pub struct Session {
     transport: Transport,
-    /// What the client calls it; since 2026-07-28 clients over HTTP have none.
+    /// The client's id for it; since 2026-07-28, HTTP clients have none.
     id: Mutex<Option<String>>,
-    /// The agent that each caller set for itself: one session may carry requests of several.
+    /// The default agent of each caller: one session may carry requests of several callers.
     default_agents: Mutex<Vec<(Caller, AgentId)>>,
 }
 
@@ -43,7 +43,7 @@ impl Session {
         }
     }
 
-    /// Learns its id from a request.
+    /// Takes the session's id from a request.
     pub(super) fn see(&self, context: &RequestContext<RoleServer>) {
         let stateless = context
             .protocol_version()
@@ -57,12 +57,12 @@ impl Session {
         }
     }
 
-    /// What the client calls it, if it lasts longer than this call.
+    /// The client's id for it, if it lasts longer than this call.
     pub fn id(&self) -> Option<String> {
         lock(&self.id).clone()
     }
 
-    /// How the client reaches us.
+    /// How the client reaches this server.
     pub fn transport(&self) -> &'static str {
         match self.transport {
             Transport::Stdio => "stdio",
@@ -70,41 +70,40 @@ impl Session {
         }
     }
 
-    /// The agent that this caller set as its default in this session.
+    /// The default agent that this caller set in this session.
     pub fn default_agent(&self, caller: &Caller) -> Option<AgentId> {
         let set = lock(&self.default_agents);
         let own = set.iter().find(|(by, _)| by == caller);
         own.map(|(_, agent)| agent.clone())
     }
 
-    /// Sets this caller's default in this session.
+    /// Sets this caller's default agent in this session.
     ///
     /// # Errors
-    /// [`Code::Usage`] if the client has no session that lasts.
+    /// [`Code::Usage`] if the client has no lasting session.
     pub fn set_default_agent(&self, caller: &Caller, agent: AgentId) -> Result<String> {
         let Some(id) = self.id() else {
             return Err(Error::new(
                 Code::Usage,
-                "this client has no session, so nothing can be remembered for it from one call to \
-                 the next: name the agent as agent_id in each call, or let the client send the \
-                 header X-Agent-Id",
+                "this client has no session, so nothing can be remembered between calls: give \
+                 agent_id in each call, or have the client send the header X-Agent-Id",
             ));
         };
         let mut set = lock(&self.default_agents);
-        // An agent's own id is known without one, so that of the latest is enough, however many
-        // agents a client speaks for.
+        // An agent is known without a default, so only the latest agent's is kept, however many
+        // agents a client acts for.
         set.retain(|(by, _)| by != caller && by.scope().is_none());
         set.push((caller.clone(), agent));
         Ok(id)
     }
 }
 
-/// A panic elsewhere leaves these values whole.
+/// A panic elsewhere leaves these values intact.
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// The HTTP request that brought a call, if one did.
+/// The HTTP request that carried a call, if any.
 pub(super) fn parts(context: &RequestContext<RoleServer>) -> Option<&Parts> {
     context.extensions.get::<Parts>()
 }

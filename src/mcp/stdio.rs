@@ -1,4 +1,4 @@
-//! MCP over standard input and output, with the one client that started us.
+//! MCP over standard input and output, with the client that started this process.
 
 use std::borrow::Cow;
 use std::io::{self, BufRead, Read};
@@ -14,24 +14,24 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use super::message::{self, Reading, Refusal};
+use super::message::{self, Parsed, Refusal};
 use super::{Handler, Shared, Transport};
 use crate::error::{Code, Error, Result};
 use crate::limits;
 
-/// How many lines may lie between the client and us, in each direction.
+/// How many lines may be queued between the client and us, in each direction.
 const LINES: usize = 4;
 
-/// How much of a line that is too large is kept: enough to find whom to answer.
+/// How much of a line that is too large is kept: enough to find the id to answer.
 const BEGINNING: usize = 64 * 1024;
 
-/// How long the last answers may take to be on their way.
+/// How long writing the last answers may take.
 const LAST_WORDS: Duration = Duration::from_secs(3);
 
-/// Answers until the client closes our input, or until `stop`.
+/// Answers until the client closes its end, or until `stop`.
 ///
 /// # Errors
-/// [`Code::Internal`] if the client speaks no MCP at all, or goes away in the middle of a message.
+/// [`Code::Internal`] if the client doesn't speak MCP, or leaves in the middle of a message.
 pub async fn serve(shared: Shared, stop: CancellationToken) -> Result<()> {
     let clock = shared.clock.clone();
     let (answers, written) = output();
@@ -48,7 +48,7 @@ pub async fn serve(shared: Shared, stop: CancellationToken) -> Result<()> {
         }
         Err(e) => Err(fault(e)),
     };
-    // What was answered last must be seen, unless the client looks no more.
+    // The last answers must reach the client, unless it has stopped reading.
     tokio::select! {
         _ = written => {}
         () = clock.sleep(LAST_WORDS) => {}
@@ -59,25 +59,25 @@ pub async fn serve(shared: Shared, stop: CancellationToken) -> Result<()> {
 fn fault(e: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {
     Error::new(
         Code::Internal,
-        "the client's messages on standard input can't be followed",
+        "can't read the client's messages from standard input",
     )
     .caused_by(e)
 }
 
-/// A line of the client.
+/// A line from the client.
 enum Line {
-    /// The whole of it.
+    /// A complete line.
     Whole(Vec<u8>),
-    /// The beginning of one that is larger than a message may be.
+    /// The beginning of a line that is larger than a message may be.
     TooLarge(Vec<u8>),
 }
 
-/// One message a line, each way.
+/// Messages in both directions, one per line.
 struct Lines {
     from_client: mpsc::Receiver<Line>,
     to_client: mpsc::Sender<String>,
-    /// What is still to be said of a line that was not understood: reading may be broken off at
-    /// any time, and goes on here.
+    /// An answer still to be sent for a line that could not be understood: reading may be
+    /// interrupted at any time, and continues here.
     refusal: Option<String>,
 }
 
@@ -107,9 +107,9 @@ impl Talk<RoleServer> for Lines {
             }
             match self.from_client.recv().await? {
                 Line::Whole(line) => match message::read(&line) {
-                    Reading::Message { message, .. } => return Some(*message),
-                    Reading::Nothing => {}
-                    Reading::Refused(refusal) => self.refusal = Some(refusal.to_json()),
+                    Parsed::Message { message, .. } => return Some(*message),
+                    Parsed::Nothing => {}
+                    Parsed::Refused(refusal) => self.refusal = Some(refusal.to_json()),
                 },
                 Line::TooLarge(line) => {
                     self.refusal =
@@ -126,11 +126,11 @@ impl Talk<RoleServer> for Lines {
 }
 
 fn closed() -> io::Error {
-    io::Error::new(io::ErrorKind::BrokenPipe, "the client reads no more")
+    io::Error::new(io::ErrorKind::BrokenPipe, "the client has stopped reading")
 }
 
-/// Standard output, written by a task of its own, so that each line is whole. It ends when nobody
-/// has anything to say any more.
+/// Standard output, written by a task of its own, so that lines are never mixed. It ends when all
+/// senders are gone.
 fn output() -> (mpsc::Sender<String>, JoinHandle<()>) {
     let (to, mut lines) = mpsc::channel::<String>(LINES);
     let writer = tokio::spawn(async move {
@@ -150,7 +150,7 @@ fn output() -> (mpsc::Sender<String>, JoinHandle<()>) {
     (to, writer)
 }
 
-/// Standard input, read on a thread of its own: a read can't be called back, and nobody waits for
+/// Standard input, read on a thread of its own: a read can't be interrupted, and nothing waits for
 /// this one at the end.
 fn input() -> mpsc::Receiver<Line> {
     let (to, lines) = mpsc::channel(LINES);
@@ -174,7 +174,7 @@ fn input() -> mpsc::Receiver<Line> {
     lines
 }
 
-/// The next line, without what ends it; the last one need not end. `None` at the end.
+/// The next line without its line break, which the last one may lack. `None` at the end.
 fn read_line(input: &mut impl BufRead, largest: usize) -> io::Result<Option<Line>> {
     let mut line = Vec::new();
     let most = u64::try_from(largest).unwrap_or(u64::MAX).saturating_add(1);

@@ -1,12 +1,10 @@
-//! Every tool.
+//! All tools.
 
-mod agents;
-mod changing;
 mod defaults;
 mod delivering;
-mod looking;
-mod parameters;
+mod of_operations;
 mod scheduling;
+mod upload;
 
 pub(crate) use delivering::LONGEST_WAIT;
 
@@ -15,54 +13,49 @@ use std::sync::OnceLock;
 use rmcp::model::Tool;
 
 use super::definition::Definition;
-use crate::operations::{self, other_words, vocabulary};
+use crate::operations::{self, Offer, other_words};
 use crate::schedule::nearest;
 
-/// Every tool, in the order in which clients list them.
-const ALL: &[&Definition] = &[
-    &scheduling::SCHEDULE_TIME,
-    &scheduling::SCHEDULE_CRON,
-    &scheduling::SCHEDULE_EVERY,
-    &scheduling::PREVIEW,
-    &looking::LIST,
-    &looking::GET,
-    &looking::HISTORY,
-    &changing::UPDATE,
-    &changing::CANCEL,
-    &changing::PAUSE,
-    &changing::RESUME,
-    &changing::RUN_NOW,
-    &delivering::TEST,
-    &delivering::EXECUTOR_STATUS,
-    &delivering::EXECUTE,
-    &agents::AGENTS,
-    &agents::UPLOAD,
-    &defaults::SET_DEFAULT_AGENT,
-    &defaults::SET_SCOPED_DEFAULT_AGENT,
-    &defaults::GET_SCOPED_DEFAULT_AGENT,
-    &defaults::INFERENCE_DIAGNOSTICS,
-    &delivering::HEALTH,
-];
-
-/// Every tool, in the order in which clients list them.
-pub fn all() -> &'static [&'static Definition] {
-    ALL
+/// The tools for these operations, in the order in which clients list them.
+pub fn of(offer: Offer) -> Vec<Definition> {
+    let of_operations = offer.iter().filter_map(|o| of_operations::tool(o));
+    scheduling::tools()
+        .into_iter()
+        .chain(of_operations)
+        .chain(delivering::tools())
+        .chain([upload::tool()])
+        .chain(defaults::tools())
+        .collect()
 }
 
-/// Every tool as clients are told of it, described once for all sessions.
+/// All tools, in the order in which clients list them.
+pub fn all() -> &'static [Definition] {
+    static ALL: OnceLock<Vec<Definition>> = OnceLock::new();
+    ALL.get_or_init(|| of(operations::ALL))
+}
+
+/// All tools as clients see them, described once for all sessions.
 pub fn described() -> &'static [Tool] {
     static DESCRIBED: OnceLock<Vec<Tool>> = OnceLock::new();
-    DESCRIBED.get_or_init(|| ALL.iter().map(|t| t.to_tool()).collect())
+    DESCRIBED.get_or_init(|| all().iter().map(Definition::to_tool).collect())
 }
 
-/// The tool of a name.
+/// The tool with a name.
 pub fn find(name: &str) -> Option<&'static Definition> {
-    ALL.iter().find(|t| t.name == name).copied()
+    all().iter().find(|t| t.name == name)
 }
 
-/// The tool that is meant by a name that is none: one of the command that does the same, or with a
-/// slip of the keyboard.
-pub fn meant(name: &str) -> Option<&'static str> {
+/// The tool that does what a command does.
+pub(super) fn of_command(command: &str) -> Option<&'static str> {
+    match operations::of_command(operations::ALL, command) {
+        Some(operation) => operation.tool.map(|tool| tool.name),
+        None => find(&format!("promptyoself_{command}")).map(|tool| tool.name),
+    }
+}
+
+/// The tool that an unknown name probably stands for: that of the command with the same meaning, or
+/// a misspelt one.
+pub fn similar(name: &str) -> Option<&'static str> {
     let lower = name.to_ascii_lowercase();
     let after = lower.strip_prefix("promptyoself").unwrap_or(&lower);
     let verb = after.trim_start_matches(['_', '-', '.', '/']);
@@ -75,16 +68,16 @@ pub fn meant(name: &str) -> Option<&'static str> {
     let command = (by_alias.map(|o| o.name))
         .or_else(|| other_words::command_of(&verb.replace('_', "-")))
         .or_else(|| nearest(verb, commands().map(|o| o.name)));
-    // By its ending: what all names begin with makes all of them alike.
-    let endings = ALL
+    // By the ending: the beginning is the same in all names.
+    let endings = all()
         .iter()
         .map(|t| t.name.strip_prefix("promptyoself_").unwrap_or(t.name));
     let near = || {
         let ending = nearest(verb, endings.clone())?;
-        let tool = ALL.iter().find(|t| t.name.ends_with(ending))?;
+        let tool = all().iter().find(|t| t.name.ends_with(ending))?;
         Some(tool.name)
     };
-    command.and_then(vocabulary::tool).or_else(near)
+    command.and_then(of_command).or_else(near)
 }
 
 #[cfg(test)]
@@ -96,7 +89,7 @@ mod tests {
     fn every_tool_and_argument_says_what_it_is_for() {
         for tool in all() {
             assert!(tool.description.len() > 60, "{}", tool.name);
-            for p in tool.parameters() {
+            for p in &tool.parameters {
                 let name = p.argument();
                 assert!(p.described().len() > 15, "{} {name}", tool.name);
                 let is_switch = p.field.kind == Kind::Switch;
@@ -106,16 +99,15 @@ mod tests {
                     tool.name
                 );
             }
-            assert!(
-                tool.answers.iter().any(|f| f.name == "now"),
-                "{}",
-                tool.name
-            );
+            for key in &tool.answers {
+                let told = &key.description;
+                assert!(told.len() > 3, "{} {}: {told}", tool.name, key.name);
+            }
         }
     }
 
     #[test]
-    fn a_tool_is_meant_by_another_word_or_a_slip_and_by_nothing_else() {
+    fn a_tool_is_recognised_by_another_word_or_a_misspelling_and_by_nothing_else() {
         for (name, wanted) in [
             ("promptyoself_delete", Some("promptyoself_cancel")),
             ("promptyoself__list", Some("promptyoself_list")),
@@ -129,7 +121,7 @@ mod tests {
             ("promptyoself_erase", None),
             ("schedule_prompt", None),
         ] {
-            assert_eq!(meant(name), wanted, "{name}");
+            assert_eq!(similar(name), wanted, "{name}");
         }
     }
 
@@ -138,7 +130,8 @@ mod tests {
         for tool in all() {
             assert_eq!(all().iter().filter(|t| t.name == tool.name).count(), 1);
             let mut names: Vec<&str> = tool
-                .parameters()
+                .parameters
+                .iter()
                 .flat_map(|p| p.field.aliases.iter().copied().chain([p.argument()]))
                 .collect();
             let all = names.len();

@@ -5,10 +5,9 @@ use serde_json::Value;
 
 use super::tools;
 use crate::error::{Call, CommandLine, Fields, Words};
-use crate::operations::vocabulary;
 
-/// Says fields as arguments, and operations as tools. What only the operator's shell has is said in the
-/// words of the command line.
+/// Writes fields as arguments, and operations as tools. What has no tool, such as a command of the
+/// operator's, is worded as on the command line.
 pub(super) struct Tools;
 
 impl Words for Tools {
@@ -20,14 +19,14 @@ impl Words for Tools {
     }
 
     fn operation(&self, name: &str) -> String {
-        match vocabulary::tool(name) {
+        match tools::of_command(name) {
             Some(tool) => tool.to_owned(),
             None => CommandLine.operation(name),
         }
     }
 
     fn call(&self, call: &Call) -> String {
-        let Some(tool) = vocabulary::tool(&call.operation) else {
+        let Some(tool) = tools::of_command(&call.operation) else {
             return CommandLine.call(call);
         };
         match arguments(&call.fields) {
@@ -45,9 +44,9 @@ pub(super) fn arguments(fields: &Fields) -> JsonObject {
     known.collect()
 }
 
-/// What a field is called among the arguments of tools, if one has it.
+/// The name of a field as a tool's argument, if any tool has it.
 fn argument(field: &str) -> Option<&'static str> {
-    let mut known = tools::all().iter().flat_map(|t| t.parameters());
+    let mut known = tools::all().iter().flat_map(|t| &t.parameters);
     let parameter = known.find(|p| p.field.name == field)?;
     Some(parameter.argument())
 }

@@ -1,4 +1,4 @@
-//! The account of a schedule: what was planned, and what became of it.
+//! The account of a schedule: what was planned, and what happened.
 
 use std::collections::BTreeMap;
 
@@ -7,34 +7,34 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-/// How many instants came to each state. Keys are the stored words, so that one which is none of
-/// ours is seen, too.
+/// How many instants ended in each state. Keys are the stored words, so that unknown ones are seen,
+/// too.
 pub type Sums = BTreeMap<String, i64>;
 
-/// What became of every instant of a schedule.
+/// What happened to every instant of a schedule.
 ///
-/// The account is balanced when each planned instant is open or has exactly one outcome.
+/// The account is balanced if each planned instant is open or has exactly one outcome.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct Account {
     /// The schedule.
     #[serde(skip)]
     pub uid: Uuid,
-    /// Its number, if it still exists.
+    /// The schedule's id, if it still exists.
     #[serde(skip)]
     pub schedule_id: Option<i64>,
-    /// How many instants were to be accounted for, calculated from its revisions alone. `None`
-    /// where that can't be; `difference` says why.
+    /// How many instants were planned, computed from the revisions alone. `None` if that can't be
+    /// computed; `difference` says why.
     pub expected: Option<i64>,
-    /// What became of those that are kept one by one.
+    /// The states of occurrences that are still stored.
     #[schema(inline)]
     pub states: Sums,
-    /// What became of those that are kept as sums.
+    /// The states of pruned ones.
     #[schema(inline)]
     pub pruned: Sums,
-    /// What became of the runs by hand, pruned ones included. Nothing plans them.
+    /// The states of manual runs, including pruned ones. Nothing plans them.
     #[schema(inline)]
     pub manual: Sums,
-    /// Whether nothing is wrong: false only where it is proved that something is.
+    /// Whether nothing is known to be wrong.
     pub balanced: bool,
     /// What is wrong, or could not be proved.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -42,14 +42,14 @@ pub struct Account {
 }
 
 impl Account {
-    /// How many instants have an outcome or are open.
+    /// How many instants are open or have an outcome.
     pub fn recorded(&self) -> i64 {
         let counts = self.states.values().chain(self.pruned.values());
         counts.fold(0, |sum, count| sum.saturating_add(*count))
     }
 }
 
-/// Says in words which instants a comparison found at fault: the first few of them.
+/// Lists the first few instants that a comparison found to be wrong.
 pub(crate) fn name_some(instants: &[Timestamp]) -> String {
     const NAMED: usize = 3;
     let mut named: Vec<String> = instants

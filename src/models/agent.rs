@@ -5,7 +5,7 @@ use std::fmt;
 use crate::error::{Code, Error, Result, call, field, message, operation, quoted};
 use crate::limits;
 
-/// The id of a Letta agent, checked to hold only what an agent id can hold.
+/// The id of a Letta agent, checked for allowed characters.
 ///
 /// Ids end up in URL paths, so anything but letters, digits, `-`, `_` and `.` is refused, and the
 /// first character must be a letter or a digit.
@@ -16,21 +16,21 @@ impl AgentId {
     /// The longest id that is accepted: the width of the `agent_id` column.
     const LONGEST: usize = limits::TEXT;
 
-    /// Reads an agent id, ignoring white space around it.
+    /// Parses an agent id, ignoring surrounding white space.
     ///
     /// # Errors
-    /// [`Code::AgentMissing`] if it is blank, [`Code::AgentInvalid`] if no agent can have it.
+    /// [`Code::AgentMissing`] if it is blank, [`Code::AgentInvalid`] if it can't be an agent id.
     pub fn parse(text: &str) -> Result<Self> {
         let id = text.trim();
         if id.is_empty() {
             return Err(Error::new(
                 Code::AgentMissing,
                 message![
-                    "no agent was given: say which one with ",
+                    "no agent was given: give ",
                     field("agent_id"),
                     "; ",
                     operation("agents"),
-                    " lists those that exist"
+                    " lists the agents that exist"
                 ],
             )
             .example(call("agents")));
@@ -45,12 +45,12 @@ impl AgentId {
                 Code::AgentInvalid,
                 message![
                     quoted(shown),
-                    " is not an agent id: it may hold only letters, digits, '-', '_' and '.', must \
-                     begin with a letter or a digit, and may be at most ",
+                    " is not an agent id: it may contain only letters, digits, '-', '_' and '.', \
+                     must begin with a letter or a digit, and may be at most ",
                     Self::LONGEST,
                     " long; ",
                     operation("agents"),
-                    " lists those that exist"
+                    " lists the agents that exist"
                 ],
             )
             .example(call("agents")));

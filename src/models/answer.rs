@@ -1,15 +1,15 @@
-//! What a target says of a prompt: when it was sent, and when it is looked for afterwards.
+//! What a target answers about a prompt: when it is sent, and when it is searched for later.
 
 use std::time::Duration;
 
 use super::{Turn, words};
 
-/// What became of a prompt that was sent.
+/// The result of sending a prompt.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Answer {
     /// It is in the agent's history and the turn has ended.
     Delivered(Delivery),
-    /// It is proved not to be in the agent's history, and no run of ours goes on.
+    /// It is proved not to be in the agent's history, and no run of it is active.
     Refused(Refusal),
     /// It may or may not have arrived.
     Unknown(Doubt),
@@ -20,24 +20,24 @@ pub enum Answer {
 pub struct Delivery {
     /// Letta's run.
     pub run_id: Option<String>,
-    /// Letta's own word for why the turn ended.
+    /// Letta's stop reason.
     pub stop_reason: Option<String>,
-    /// The same in our words.
+    /// How the turn ended.
     pub turn: Turn,
     /// Tokens used by the turn.
     pub tokens: Option<i64>,
-    /// What the agent said; of a very long reply the beginning.
+    /// The beginning of the agent's reply.
     pub reply: Option<String>,
 }
 
-/// Why a prompt's fate is unknown.
+/// Why a prompt's outcome is unknown.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Doubt {
-    /// The class of what happened.
+    /// The class of the error.
     pub class: ErrorClass,
-    /// What happened, in words.
+    /// The error as text.
     pub text: String,
-    /// Letta's run, if it was told before.
+    /// Letta's run, if known.
     pub run_id: Option<String>,
 }
 
@@ -49,9 +49,9 @@ pub struct Refusal {
     pub kind: RefusalKind,
     /// The class of the error.
     pub class: ErrorClass,
-    /// The error in words, without credentials.
+    /// The error as text, without credentials.
     pub text: String,
-    /// The run that stands in the way (busy), or that failed (anything else).
+    /// The run that is in the way (busy) or that failed (otherwise).
     pub run_id: Option<String>,
     /// How long the server asked us to wait.
     pub retry_after: Option<Duration>,
@@ -60,7 +60,7 @@ pub struct Refusal {
 }
 
 impl Refusal {
-    /// A refusal of a kind and class, with nothing more known about it.
+    /// A refusal with a kind and a class, and nothing else.
     pub fn new(kind: RefusalKind, class: ErrorClass, text: impl Into<String>) -> Self {
         let text = text.into();
         Refusal {
@@ -79,19 +79,19 @@ impl Refusal {
 pub enum RefusalKind {
     /// The agent is in another turn: wait for it.
     Busy,
-    /// It may pass: try again later.
+    /// It may pass: retry later.
     Later,
-    /// It passes when a person does something.
+    /// A person has to do something.
     NeedsHuman,
-    /// It never passes for this prompt or agent.
+    /// It will never succeed for this prompt or agent.
     Permanent,
-    /// It is about the server, or what stands before it, and not about this prompt or its agent.
-    /// Whether it hits every agent has to be asked.
+    /// It is about the server, or something in front of it, rather than this prompt or agent.
+    /// Whether every agent is affected has to be checked.
     TargetTrouble,
 }
 
 words! {
-    /// The class of an error of or before a Letta server.
+    /// The class of an error at or before a Letta server.
     ErrorClass {
         /// No connection could be made: refused, DNS, TLS.
         Unreachable => "unreachable",
@@ -101,29 +101,29 @@ words! {
         Blocked => "blocked",
         /// What answers is not a Letta server.
         WrongServer => "wrong_server",
-        /// The server sends us elsewhere.
+        /// The server redirects us.
         Redirected => "redirected",
-        /// The server says of itself that it is not well.
+        /// The server reports that it is not well.
         Unhealthy => "unhealthy",
         /// The agent is in another turn.
         Busy => "busy",
         /// Too many requests, ours or the model's.
         RateLimited => "rate_limited",
-        /// Letta's own error for something that failed inside it.
+        /// An internal error of Letta.
         ServerError => "server_error",
         /// The model or its provider failed.
         LlmError => "llm_error",
-        /// The model's provider refuses the agent's credentials.
+        /// The model's provider rejects the agent's credentials.
         LlmAuthentication => "llm_authentication",
-        /// The model's provider wants money.
+        /// The model's provider requires payment.
         PaymentRequired => "payment_required",
         /// The agent waits for a person to approve a tool call.
         PendingApproval => "pending_approval",
         /// There is no such agent.
         AgentUnknown => "agent_unknown",
-        /// The request itself is not acceptable.
+        /// The request itself is invalid.
         InvalidRequest => "invalid_request",
-        /// The connection ended before the answer did.
+        /// The connection ended before the answer was complete.
         Cut => "cut",
         /// No byte came for too long.
         Timeout => "timeout",
@@ -131,36 +131,36 @@ words! {
         Gateway => "gateway",
         /// The answer could not be understood.
         Garbled => "garbled",
-        /// The answer is larger than we take in.
+        /// The answer is larger than the limit.
         TooLarge => "too_large",
-        /// Letta answered well but says that nothing ran.
+        /// Letta answered without an error, but reports that nothing ran.
         NothingRan => "nothing_ran",
-        /// We were stopped or killed while the turn went on.
+        /// This program was stopped or killed while the turn was running.
         Interrupted => "interrupted",
     }
 }
 
-/// What a server knows of such a prompt.
+/// The result of searching for a prompt whose outcome is unknown.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Evidence {
     /// It is in the agent's history, and its turn has ended.
     Found(Delivery),
-    /// A run that may be its own goes on.
+    /// A run that may be its own is active.
     Running {
         /// The run, if the server names it.
         run_id: Option<String>,
     },
-    /// No run of the agent goes on that may be its own, and the agent's history since it was sent
-    /// holds none of its otids.
+    /// No run that may be its own is active, and the agent's history since it was sent contains
+    /// none of its otids.
     Absent {
-        /// How its run ended, where that is proved; such a run holds its otid for ever.
+        /// How its run ended, if that is proved; the otid can't be used again after such a run.
         failed: Option<Refusal>,
     },
-    /// The question itself was refused; [`RefusalKind::Permanent`] means that the agent is gone.
+    /// The search was refused; [`RefusalKind::Permanent`] means that the agent no longer exists.
     Refused(Refusal),
     /// No answer, or one that proves nothing.
     Unclear {
-        /// What came instead.
+        /// What happened instead.
         text: String,
     },
 }

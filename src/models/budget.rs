@@ -1,15 +1,15 @@
-//! How much an agent may schedule for itself. The operator has no such limit.
+//! How much an agent may schedule. The operator has no such limit.
 
 /// What an agent may have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Budget {
     /// Schedules that are active or paused.
     pub schedules: i64,
-    /// Firings of one schedule in 24 hours from its first one on.
+    /// Runs of one schedule in the 24 hours from its first one.
     pub fires_per_day: u64,
-    /// Schedules registered in 24 hours, those that were cancelled too.
+    /// Schedules registered in 24 hours, including cancelled ones.
     pub registrations_per_day: i64,
-    /// What all agents together may have, where whoever asks chooses the agent.
+    /// What all agents together may have, for callers who choose the agent themselves.
     pub all: AllAgents,
 }
 
@@ -22,7 +22,7 @@ pub struct AllAgents {
     pub registrations: i64,
 }
 
-/// What is left of a budget for one registration to be checked against.
+/// The budget that a registration is checked against.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Allowance {
     /// Live schedules of its agent.

@@ -1,31 +1,31 @@
-//! Who asks for something.
+//! Who is calling.
 
 use super::AgentId;
 
-/// Who asks for something.
+/// Who is calling.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Caller {
-    /// Whoever runs this program: sees and changes everything.
+    /// The operator, who sees and changes everything.
     #[default]
     Operator,
-    /// Some agent, and nobody tells which: bound by a budget, else as the operator.
+    /// An unknown agent: bound by a budget, but otherwise like the operator.
     SomeAgent,
-    /// This agent: bound by a budget, and nothing of any other agent exists for it.
+    /// This agent: bound by a budget, and no other agent exists for it.
     Agent(AgentId),
 }
 
 impl Caller {
-    /// Whether an agent's budget binds it.
+    /// Whether the budget of agents applies to it.
     pub fn has_budget(&self) -> bool {
         *self != Caller::Operator
     }
 
-    /// Whether it has a budget and yet says itself which agent is meant.
+    /// Whether it has a budget and still chooses the agent itself.
     pub fn chooses_agent(&self) -> bool {
         *self == Caller::SomeAgent
     }
 
-    /// The one agent whose schedules exist for it; `None` for all.
+    /// The only agent whose schedules it sees; `None` for all.
     pub fn scope(&self) -> Option<&AgentId> {
         match self {
             Caller::Agent(agent) => Some(agent),

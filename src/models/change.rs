@@ -1,4 +1,4 @@
-//! Who changed what.
+//! The record of changes: who changed what.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 use super::{AgentId, Caller, words};
 
 words! {
-    /// How whoever changed something reached us.
+    /// The face through which something was changed.
     Face {
         /// The command line.
         Cli => "cli",
@@ -15,13 +15,13 @@ words! {
         Plugin => "plugin",
         /// MCP, over stdio or HTTP.
         Mcp => "mcp",
-        /// The REST API, also the command line of another machine.
+        /// The REST API, including the command line on another machine.
         Rest => "rest",
         /// Letta's schedule API.
         LettaApi => "letta-api",
-        /// A scheduler, by itself.
+        /// A scheduler, on its own.
         Scheduler => "scheduler",
-        /// The table itself, past us.
+        /// Another program, directly in the table.
         Table => "another program",
     }
 }
@@ -29,7 +29,7 @@ words! {
 words! {
     /// What was done.
     Operation {
-        /// A schedule was made.
+        /// A schedule was created.
         Register => "register",
         /// A schedule was changed.
         Update => "update",
@@ -39,7 +39,7 @@ words! {
         Resume => "resume",
         /// A schedule was cancelled.
         Cancel => "cancel",
-        /// A run by hand was queued.
+        /// A manual run was queued.
         Run => "run",
         /// A schedule was deleted, which only other programs do.
         Delete => "delete",
@@ -47,27 +47,27 @@ words! {
         Halt => "halt",
         /// The halt was lifted.
         LiftHalt => "lift_halt",
-        /// Settled history became sums.
+        /// Settled history was reduced to totals.
         Prune => "prune",
         /// Texts were removed.
         Purge => "purge",
-        /// A key was made.
+        /// A key was created.
         CreateKey => "create_key",
         /// A key was revoked.
         RevokeKey => "revoke_key",
-        /// A backup was put into the place of the database.
+        /// A backup replaced the database.
         Restore => "restore",
     }
 }
 
-/// Who changes something, and how they reach us.
+/// Who changes something, and through which face.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct By {
     /// Who asks.
     pub caller: Caller,
-    /// What the key is called that was shown.
+    /// The name of the key that was used.
     pub key: Option<String>,
-    /// How they reach us.
+    /// The face.
     pub face: Face,
 }
 
@@ -82,7 +82,7 @@ impl Default for By {
 }
 
 impl By {
-    /// A scheduler, which nobody asked.
+    /// A scheduler, on its own.
     pub fn scheduler() -> By {
         By {
             face: Face::Scheduler,
@@ -90,7 +90,7 @@ impl By {
         }
     }
 
-    /// Another program, in the table itself.
+    /// Another program, directly in the table.
     pub fn another_program() -> By {
         By {
             face: Face::Table,
@@ -98,7 +98,7 @@ impl By {
         }
     }
 
-    /// Who it was, in a word: `operator`, `agent` for one that nobody knows, or an agent's id.
+    /// A word for it: `operator`, `agent` for an unknown one, or an agent's id.
     pub fn who(&self) -> &str {
         match (self.face, &self.caller) {
             (Face::Scheduler | Face::Table, _) => self.face.as_str(),
@@ -109,45 +109,43 @@ impl By {
     }
 }
 
-/// Which changes are asked for.
+/// Which changes to list.
 #[derive(Clone, Debug, Default)]
 pub struct ChangeQuery {
-    /// Only those of a schedule that had this number.
+    /// Only those of the schedule that had this id.
     pub schedule_id: Option<i64>,
-    /// Only those of schedules that were this agent's at the time.
+    /// Only those of schedules that belonged to this agent at the time.
     pub agent_id: Option<AgentId>,
     /// Only those of this time or later.
     pub since: Option<Timestamp>,
-    /// At most so many.
+    /// At most this many.
     pub limit: u32,
-    /// Leaving out so many at the beginning.
+    /// Skip this many first.
     pub offset: u32,
 }
 
-/// Something that was changed.
+/// A recorded change.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Change {
-    /// Its number; later changes have larger ones.
+    /// Its id; later changes have larger ones.
     pub id: i64,
     /// When.
     pub at: Timestamp,
-    /// Who: `operator`, `agent` (some agent, of which nobody tells which), an agent's id, `scheduler`
-    /// or `another program`.
+    /// Who: `operator`, `agent` (an unknown one), an agent's id, `scheduler` or `another program`.
     pub caller: String,
-    /// What the key is called that was shown; only told to the operator.
+    /// The name of the key that was used; only shown to the operator.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key: Option<String>,
-    /// How they reached us: `cli`, `plugin`, `mcp`, `rest`, `letta-api`, `scheduler` or `another
-    /// program`.
+    /// The face: `cli`, `plugin`, `mcp`, `rest`, `letta-api`, `scheduler` or `another program`.
     pub face: String,
     /// What was done, such as `register` or `pause`.
     pub operation: String,
-    /// The schedule's number, as it was then; none where it was about no schedule.
+    /// The schedule's id at the time; `null` if the change was not about one schedule.
     pub schedule_id: Option<i64>,
-    /// The schedule; unlike its number it is never given again.
+    /// The schedule's uid, which unlike its id is never reused.
     pub uid: Option<String>,
-    /// Whose the schedule was.
+    /// The agent of the schedule.
     pub agent_id: Option<String>,
-    /// What of it was changed, by name.
+    /// The names of the changed parts.
     pub what: Option<String>,
 }

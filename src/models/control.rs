@@ -1,39 +1,39 @@
-//! What became of a request to cancel, resume or run a schedule.
+//! The results of cancelling, resuming or running a schedule.
 
 use jiff::Timestamp;
 
 use super::Lifecycle;
 
-/// What became of a wish to cancel.
+/// The result of cancelling.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cancellation {
     /// It is cancelled.
     Done,
-    /// There was nothing left to cancel: it had ended like this.
+    /// It had already ended, in this state.
     Ended(Lifecycle),
 }
 
-/// What became of a wish to resume.
+/// The result of resuming.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Resumption {
-    /// It runs again, next at this time.
+    /// It is active again, and runs next at this time.
     Active(Timestamp),
-    /// No instant is left of it.
+    /// It has no instants left.
     Finished,
     /// Its only instant passed while it was paused; nothing was changed.
     OncePassed(Timestamp),
-    /// It is not paused but this; nothing was changed.
+    /// It was not paused, but in this state; nothing was changed.
     NotPaused(Lifecycle),
 }
 
-/// What became of a wish to run a schedule by hand.
+/// The result of requesting a manual run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ManualRun {
-    /// It is to be sent as this occurrence.
+    /// It was queued as this occurrence.
     New(i64),
-    /// A run by hand that was asked for before waits to be sent: it is this occurrence.
+    /// An earlier manual run is still waiting, as this occurrence.
     Waiting(i64),
-    /// A schedule that stands like this can't be run.
+    /// A schedule in this state can't be run.
     NotRunnable(Lifecycle),
     /// Its prompt was purged, so there is nothing to send.
     NoPrompt,

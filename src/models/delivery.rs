@@ -1,5 +1,5 @@
-//! The delivery of a prompt: what is due, the claim that turns it into a job, what is open, and what
-//! stops it.
+//! The delivery of a prompt: what is due, the claim that turns it into a job, what is open, and
+//! what halts it.
 
 use std::fmt;
 
@@ -9,21 +9,21 @@ use uuid::Uuid;
 
 use super::{AgentId, Lane, Recipient, State, TargetName, Trigger};
 
-/// A schedule whose time has come, without its prompt.
+/// A schedule that is due, without its prompt.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DueSchedule {
-    /// Its number.
+    /// Its id.
     pub id: i64,
-    /// Its identity.
+    /// Its uid.
     pub uid: Uuid,
-    /// Whom it is for.
+    /// Its agent.
     pub agent_id: AgentId,
-    /// The oldest instant that is not taken yet.
+    /// The oldest instant that has not been claimed.
     pub next_run: Timestamp,
 }
 
 impl DueSchedule {
-    /// Whom it is for. Schedules name no target yet: all are of the default one.
+    /// The recipient. Schedules can't name a target yet, so all have the default one.
     pub fn recipient(&self, default_target: TargetName) -> Recipient {
         Recipient::agent(default_target, self.agent_id.clone())
     }
@@ -47,14 +47,14 @@ pub enum Claim {
     Job(Box<Job>),
     /// Its instants were settled without sending.
     Settled(State),
-    /// Something else is on its way in this lane.
+    /// Another prompt is being sent in this lane.
     LaneBusy,
-    /// It is not there any more as it was seen: cancelled, changed, or claimed by another process.
+    /// It is no longer as it was seen: cancelled, changed, or claimed by another process.
     Gone,
-    /// What it needs can't be read: the schedule was marked as broken, or the occurrence given up,
-    /// as this says.
+    /// It can't be read, for this reason: the schedule was marked as broken, or the occurrence
+    /// given up.
     Broken(String),
-    /// The database refuses this one, although it works: why. Nothing has changed.
+    /// The database refuses this one although it works, for this reason. Nothing has changed.
     Failed(String),
 }
 
@@ -63,29 +63,29 @@ pub enum Claim {
 pub struct Job {
     /// The occurrence.
     pub occurrence_id: i64,
-    /// The right to settle: void once another process has taken over.
+    /// The fence to settle with: void once another process has taken over.
     pub fence: i64,
     /// Its schedule.
     pub uid: Uuid,
-    /// Its schedule's number when it was claimed.
+    /// The id of its schedule when it was claimed.
     pub schedule_id: Option<i64>,
-    /// Whom it is for.
+    /// Its agent.
     pub agent_id: AgentId,
-    /// The lane it holds.
+    /// The lane it occupies.
     pub lane: Lane,
-    /// When it was meant to be sent.
+    /// When it was intended to be sent.
     pub intended_at: Timestamp,
-    /// The otid of this try.
+    /// The otid of this attempt.
     pub otid: Uuid,
     /// Letta's messages, with the line before the prompt if there is one.
     pub messages: Vec<Value>,
-    /// What else Letta is asked, beside the messages.
+    /// Other fields of the request to Letta.
     pub options: Map<String, Value>,
-    /// How many tries counted before this one.
+    /// How many attempts counted before this one.
     pub failures: i64,
-    /// When this try began.
+    /// When this attempt began.
     pub sent_at: Timestamp,
-    /// When its first try began.
+    /// When its first attempt began.
     pub first_sent_at: Timestamp,
     /// When retries end.
     pub expires_at: Timestamp,
@@ -94,60 +94,60 @@ pub struct Job {
 }
 
 impl Job {
-    /// Whom it is for.
+    /// The recipient.
     pub fn recipient(&self) -> Recipient {
         Recipient::agent(self.lane.target(), self.agent_id.clone())
     }
 }
 
-/// An open occurrence as the scheduler needs it.
+/// An open occurrence, as the scheduler needs it.
 #[derive(Clone, Debug)]
 pub struct OpenOccurrence {
-    /// Its number.
+    /// Its id.
     pub id: i64,
-    /// The right to settle it.
+    /// The fence to settle with.
     pub fence: i64,
     /// Its schedule.
     pub uid: Uuid,
-    /// Whom it is for.
+    /// Its agent.
     pub agent_id: AgentId,
     /// What made it.
     pub trigger: Trigger,
-    /// The lane it holds or waits for.
+    /// The lane it occupies or waits for.
     pub lane: Lane,
-    /// Where it stands.
+    /// Its state.
     pub state: State,
     /// The intended instant.
     pub intended_at: Timestamp,
-    /// When it may be tried, or looked for, next.
+    /// When to try or search for it next.
     pub not_before: Option<Timestamp>,
-    /// Who sends it.
+    /// The scheduler that is sending it.
     pub owner: Option<Uuid>,
     /// When it was first sent.
     pub first_sent_at: Option<Timestamp>,
     /// When it was last sent.
     pub sent_at: Option<Timestamp>,
-    /// Since when its fate is unknown.
+    /// Since when its outcome has been unknown.
     pub doubted_at: Option<Timestamp>,
     /// Letta's run, if it is known.
     pub run_id: Option<String>,
-    /// How many tries counted.
+    /// How many attempts counted.
     pub failures: i64,
     /// How many otids it has used up; otids 0 to this one may be in the agent's history.
     pub generation: i64,
     /// When retries end.
     pub expires_at: Option<Timestamp>,
-    /// When looking for it ends.
+    /// When to stop searching for it.
     pub reconcile_until: Option<Timestamp>,
     /// Whether it waits for its schedule to be resumed.
     pub paused: bool,
-    /// Every otid under which it may have been sent, the newest last: here, or by the database of
-    /// which this one is a restored copy, also after the copy was taken.
+    /// Every otid under which it may have been sent, the newest last. If this database is a
+    /// restored copy, that includes those that the original may have used since.
     pub otids: Vec<Uuid>,
 }
 
 impl OpenOccurrence {
-    /// Whom it is for.
+    /// The recipient.
     pub fn recipient(&self) -> Recipient {
         Recipient::agent(self.lane.target(), self.agent_id.clone())
     }
@@ -156,38 +156,39 @@ impl OpenOccurrence {
 /// An occurrence that can't be read.
 #[derive(Clone, Debug)]
 pub struct UnreadableOccurrence {
-    /// Its number.
+    /// Its id.
     pub id: i64,
-    /// Which column it is, and what stands there.
+    /// The column that can't be read, and its content.
     pub reason: String,
 }
 
-/// What a settlement came to.
+/// The result of settling.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settlement {
-    /// The state that was written; not what was asked for where the schedule was ended meanwhile.
+    /// The state that was written; a different one than requested if the schedule has ended
+    /// meanwhile.
     pub state: State,
-    /// Its schedule's number, if that still exists.
+    /// Its schedule's id, if that still exists.
     pub schedule_id: Option<i64>,
-    /// Why the schedule was paused with it, if it was.
+    /// Why the schedule was paused as well, if it was.
     pub paused: Option<String>,
 }
 
-/// The longest that anything open may wait.
+/// The longest times that an open occurrence may wait.
 #[derive(Clone, Copy, Debug)]
 pub struct LongestWaits {
-    /// For its next try.
+    /// For a retry.
     pub retry: SignedDuration,
-    /// For its fate to be found out.
+    /// For its outcome to be found out.
     pub reconcile: SignedDuration,
 }
 
-/// Why nothing is sent.
+/// A halt of all delivery.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Halt {
     /// Since when.
     pub since: Timestamp,
-    /// Why, in somebody's words.
+    /// A note on why.
     pub note: Option<String>,
 }
 

@@ -1,4 +1,4 @@
-//! Which schedules and occurrences somebody asks for.
+//! Filters for schedules and occurrences.
 
 use jiff::Timestamp;
 use uuid::Uuid;
@@ -10,13 +10,13 @@ use super::{AgentId, State};
 pub struct ScheduleFilter {
     /// Only this agent's.
     pub agent_id: Option<AgentId>,
-    /// Also those that are paused, and not only the active ones.
+    /// Include paused schedules.
     pub paused: bool,
-    /// Also those that are over or can't be read, and the paused ones.
+    /// Include paused, finished, cancelled and broken schedules.
     pub all: bool,
-    /// At most so many; `None` for all.
+    /// At most this many; `None` for all.
     pub limit: Option<u32>,
-    /// Leaving out so many at the beginning.
+    /// Skip this many first.
     pub offset: u32,
 }
 
@@ -29,10 +29,10 @@ pub struct HistoryFilter {
     pub agent_id: Option<AgentId>,
     /// Only those in this state.
     pub state: Option<State>,
-    /// Only those meant for this time or later.
+    /// Only those intended for this time or later.
     pub since: Option<Timestamp>,
-    /// At most so many.
+    /// At most this many.
     pub limit: u32,
-    /// Leaving out so many at the beginning.
+    /// Skip this many first.
     pub offset: u32,
 }

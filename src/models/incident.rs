@@ -1,4 +1,4 @@
-//! Incidents: what has gone wrong and needs somebody; and the notices that tell of them.
+//! Incidents: trouble that needs somebody's attention, and the notices about it.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -8,27 +8,27 @@ use super::words;
 use crate::printable::is_seen;
 
 words! {
-    /// What kind of trouble an incident is.
+    /// The kind of an incident.
     IncidentKind {
-        /// Prompts of a schedule are dead: given up, or of unknown fate.
+        /// Prompts of a schedule are dead: given up, or of unknown outcome.
         Dead => "dead",
         /// A prompt waits until a person does something.
         NeedsHuman => "needs_human",
         /// A target does not answer.
         Held => "held",
-        /// A schedule was paused because it failed again and again.
+        /// A schedule was paused because its prompts failed repeatedly.
         Paused => "paused",
         /// A schedule can't be read and does not run.
         Broken => "broken",
         /// This machine's clock was wrong, and schedules were planned by it.
         Clock => "clock",
-        /// Prompts are for many agents that Letta does not know.
+        /// There are prompts for many agents that Letta does not know.
         UnknownAgents => "unknown_agents",
     }
 }
 
 words! {
-    /// What a notice tells of an incident.
+    /// What a notice says about an incident.
     NoticeEvent {
         /// It has begun.
         Opened => "opened",
@@ -38,7 +38,7 @@ words! {
 }
 
 words! {
-    /// A way to tell somebody something.
+    /// A channel for notices and pings.
     Channel {
         /// The operator's command.
         Command => "command",
@@ -49,25 +49,25 @@ words! {
     }
 }
 
-/// An incident as it is shown.
+/// An incident, as shown.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Incident {
-    /// Its number.
+    /// Its id.
     #[serde(rename = "incident")]
     pub id: i64,
-    /// What it is.
+    /// Its kind.
     pub kind: IncidentKind,
-    /// The same for people, in one line.
+    /// A line for people.
     pub text: String,
     /// Since when.
     pub opened_at: Timestamp,
-    /// A stable word for the reason, where there is one.
+    /// A stable code for the reason, if there is one.
     pub code: Option<String>,
-    /// Why; the latest reason where it happened again.
+    /// The reason; the latest one if it happened again.
     pub reason: String,
-    /// How often it happened while it was open.
+    /// How often it happened while open.
     pub count: i64,
-    /// The schedule's number; none where several are concerned.
+    /// The schedule's id; `null` if several are affected.
     pub schedule_id: Option<i64>,
     /// The schedule's name.
     pub name: Option<String>,
@@ -75,48 +75,48 @@ pub struct Incident {
     pub agent_id: Option<String>,
     /// The occurrence.
     pub occurrence_id: Option<i64>,
-    /// When that was meant to be sent.
+    /// When its prompt was intended to be sent.
     pub intended_at: Option<Timestamp>,
     /// The target that does not answer.
     pub target: Option<String>,
-    /// Whether it is the agent's, whichever of its schedules meets it.
+    /// Whether it affects all schedules of the agent.
     #[serde(skip)]
     pub is_agents: bool,
 }
 
-/// What the operator is told: one JSON object, whose keys are always all there.
+/// A notice to the operator: one JSON object that always has all its keys.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Notice {
-    /// The same however often it is sent, and of no other notice of any database.
+    /// Its id: the same however often it is sent, and unique across databases.
     pub id: String,
-    /// What it tells.
+    /// What it says.
     pub event: NoticeEvent,
-    /// When that was.
+    /// When that happened.
     pub at: Timestamp,
-    /// How it ended, if it has.
+    /// How the incident ended, if it has.
     pub outcome: Option<String>,
-    /// What it is about.
+    /// The incident.
     #[serde(flatten)]
     pub incident: Incident,
 }
 
-/// How it stands with what is to be sent to the operator.
+/// The state of notices to the operator.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct OutboxStatus {
-    /// Notices that are still to be delivered.
+    /// Notices still to be delivered.
     pub pending: i64,
-    /// Notices that were given up within the last days.
+    /// Notices given up in the last days.
     pub given_up: i64,
     /// Why the latest one could not be delivered.
     pub last_error: Option<String>,
 }
 
 impl OutboxStatus {
-    /// What keeps the operator from being told, in one line.
+    /// What keeps notices from being delivered, in one line.
     pub fn problem(&self) -> Option<String> {
         let error = self.last_error.as_deref()?;
         Some(format!(
-            "{} notices could not be delivered yet and {} were given up: {error}",
+            "{} notices are undelivered and {} were given up: {error}",
             self.pending, self.given_up
         ))
     }
@@ -126,7 +126,7 @@ impl OutboxStatus {
 const LONGEST_LINE: usize = 500;
 
 impl Incident {
-    /// The incident in one line, with how it ended if it has.
+    /// The incident in one line, with its end if it has ended.
     pub fn describe(&self, outcome: Option<&str>) -> String {
         let schedule = match (self.schedule_id, &self.name) {
             (Some(id), Some(name)) => format!("schedule {id} {name:?}"),
@@ -156,12 +156,12 @@ impl Incident {
             IncidentKind::NeedsHuman => {
                 format!("{agent} needs a person before a prompt of {schedule} can be sent")
             }
-            IncidentKind::Held => format!("nothing is sent to {target}, noticed at {since}"),
+            IncidentKind::Held => format!("nothing is sent to {target} (noticed at {since})"),
             IncidentKind::Paused => format!("{schedule} for {agent} was paused"),
             IncidentKind::Broken => format!("{schedule} can't be read and does not run"),
             IncidentKind::Clock => "this machine's clock was wrong".to_owned(),
             IncidentKind::UnknownAgents => match self.count {
-                1 => "a prompt for one more of many agents that Letta does not know is dead"
+                1 => "a prompt for another of many agents that Letta does not know is dead"
                     .to_owned(),
                 n => {
                     format!("{n} prompts for more of many agents that Letta does not know are dead")
@@ -177,7 +177,7 @@ impl Incident {
     }
 }
 
-/// Text without line breaks or anything else that is not seen as itself, and not too long.
+/// Text without line breaks or invisible characters, and not too long.
 fn one_line(text: &str) -> String {
     let plain = |c: char| if is_seen(c) { c } else { ' ' };
     text.chars().map(plain).take(LONGEST_LINE).collect()

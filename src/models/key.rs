@@ -1,4 +1,4 @@
-//! Keys for callers over HTTP.
+//! Keys of HTTP callers.
 
 use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
@@ -7,33 +7,33 @@ use uuid::Uuid;
 
 use super::AgentId;
 
-/// How every key begins, so that it is known for one wherever it is found.
+/// The prefix of every key, by which it is recognised anywhere.
 const PREFIX: &str = "pys_";
 
-/// What is stored of a key.
+/// A key as stored.
 #[derive(Clone, Debug)]
 pub struct StoredKey {
-    /// Its number.
+    /// Its id.
     pub id: i64,
-    /// What somebody called it.
+    /// Its name.
     pub name: String,
     /// The agent it acts for; `None` for the operator's.
     pub agent_id: Option<AgentId>,
     /// The SHA-256 of the key, in hexadecimal digits.
     pub hash: String,
-    /// When it was made.
+    /// When it was created.
     pub created_at: Timestamp,
-    /// Since when it opens nothing any more.
+    /// When it was revoked.
     pub revoked_at: Option<Timestamp>,
 }
 
-/// A key that nobody has seen yet, of 244 random bits.
+/// A new key, of 244 random bits.
 pub fn new_key() -> SecretString {
     let (a, b) = (Uuid::new_v4().simple(), Uuid::new_v4().simple());
     SecretString::from(format!("{PREFIX}{a}{b}"))
 }
 
-/// What is stored of a key. Its bits are random, so that a plain hash can't be reversed by guessing.
+/// The stored form of a key. Its bits are random, so a plain hash can't be reversed by guessing.
 pub fn hash_key(key: &SecretString) -> String {
     let digest = Sha256::digest(key.expose_secret().as_bytes());
     digest.iter().map(|b| format!("{b:02x}")).collect()

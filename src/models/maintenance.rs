@@ -1,5 +1,5 @@
-//! What upkeep of the database did: upgrading, pruning, purging, restoring, and repairing what a false
-//! clock wrote.
+//! The results of database maintenance: upgrading, pruning, purging, restoring, and repairing what
+//! a wrong clock wrote.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -9,23 +9,23 @@ use uuid::Uuid;
 
 use super::AgentId;
 
-/// How many schedules are named where they are told of.
+/// How many schedules a text names.
 const NAMED: usize = 10;
 
 /// What an upgrade did.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct UpgradeReport {
-    /// Where the database is kept as it was.
+    /// Where the original database is kept.
     pub backup: Option<PathBuf>,
-    /// How many schedules were brought over.
+    /// How many schedules were kept.
     pub kept: usize,
     /// One-shots whose time had passed: they are not sent.
     pub missed: Vec<i64>,
     /// Recurring schedules whose time had passed: they start at their next instant.
     pub restarted: Vec<i64>,
-    /// Schedules that can't be read, and why.
+    /// Broken schedules, and why.
     pub broken: Vec<(i64, String)>,
-    /// Schedules whose number was taken: the old one and the new one.
+    /// Schedules whose id was taken: the old one and the new one.
     pub renumbered: Vec<(i64, i64)>,
 }
 
@@ -60,16 +60,16 @@ pub struct PruneReport {
     pub instants: i64,
     /// Prompts that nothing refers to any more.
     pub payloads: u64,
-    /// Schedules that had ended, of which nothing else was left.
+    /// Ended schedules with nothing else left.
     pub schedules: u64,
 }
 
-/// Whose texts are removed.
+/// Which texts to remove.
 #[derive(Clone, Debug)]
 pub enum PurgeScope {
     /// Those of one schedule.
     Schedule(Uuid),
-    /// Those of every schedule of an agent, deleted ones included.
+    /// Those of all schedules of an agent, including deleted ones.
     Agent(AgentId),
 }
 
@@ -80,18 +80,18 @@ pub struct PurgeReport {
     pub schedules: u64,
     /// Settled occurrences whose texts were removed.
     pub occurrences: u64,
-    /// Prompts as they were sent, removed with them.
+    /// Stored requests removed with them.
     pub payloads: u64,
-    /// Live schedules whose prompt stays, since it is still to be sent.
+    /// Live schedules, whose prompts are still to be sent and stay.
     pub live: i64,
-    /// Whether other processes kept the write-ahead log in use, so that texts may remain in it for
-    /// a while.
+    /// Whether other processes kept the write-ahead log in use, so that it may contain the texts
+    /// for a while.
     pub log_in_use: bool,
 }
 
 impl PurgeReport {
-    /// What the record of changes says of it.
-    pub(crate) fn told(&self) -> String {
+    /// The text for the record of changes.
+    pub(crate) fn summary(&self) -> String {
         format!(
             "texts of {} deliveries, {} prompts",
             self.occurrences, self.schedules
@@ -106,28 +106,27 @@ pub struct RestoreReport {
     pub schedules: i64,
     /// When the backup was taken, or was last written to before that.
     pub as_of: Option<Timestamp>,
-    /// The schedules of which instants have passed since; they are skipped, or with `replay` caught
-    /// up with.
+    /// The schedules whose runs have passed since; they are skipped, or caught up on with `replay`.
     pub passed: Vec<i64>,
-    /// Where the database is kept that was in its place.
+    /// Where the previous database is kept.
     pub set_aside: Option<PathBuf>,
 }
 
-/// What was planned anew.
+/// What was replanned.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ClockRepair {
     /// The schedules.
     pub schedules: Vec<i64>,
-    /// How many instants are to come again that were recorded as not sent.
+    /// How many instants recorded as not sent will still run.
     pub instants: i64,
 }
 
 impl ClockRepair {
     pub(crate) fn describe(&self, latest: Timestamp, now: Timestamp) -> String {
         format!(
-            "it showed {latest}, and it is {now}: {} schedules were planned anew ({}), and {} \
-             instants that were recorded as not sent are still to come. Look at those that were \
-             made or changed meanwhile",
+            "it showed {latest} when it was {now}: {} schedules were replanned ({}), and {} \
+             instants recorded as not sent will still run. Check schedules that were created or \
+             changed in the meantime",
             self.schedules.len(),
             self.some_names(),
             self.instants

@@ -1,4 +1,4 @@
-//! An occurrence: one intended instant of a schedule, and what became of it.
+//! An occurrence: one intended instant of a schedule, and its outcome.
 
 use jiff::Timestamp;
 use uuid::Uuid;
@@ -10,17 +10,17 @@ words! {
     Trigger {
         /// Its schedule's time came.
         Schedule => "schedule",
-        /// Somebody asked for it by hand.
+        /// Somebody requested it.
         Manual => "manual",
     }
 }
 
 words! {
-    /// Where an occurrence stands. The first three are open, the others are outcomes.
+    /// The state of an occurrence. The first three are open, the others are outcomes.
     State {
-        /// It will be tried (again) from `not_before` on.
+        /// It will be tried (again) at `not_before`.
         Waiting => "waiting",
-        /// Its otid is committed and the prompt is on its way.
+        /// Its otid is committed and the prompt is being sent.
         Sending => "sending",
         /// The prompt may or may not have arrived; nothing is sent until that is known.
         Unknown => "unknown",
@@ -30,9 +30,9 @@ words! {
         Dead => "dead",
         /// A newer instant of the same schedule was sent in its place.
         Coalesced => "coalesced",
-        /// It passed while nothing should be sent.
+        /// It passed while nothing was to be sent.
         Skipped => "skipped",
-        /// It was too late to be of use.
+        /// It was too late to be useful.
         Missed => "missed",
         /// Its schedule was ended before it was sent.
         Cancelled => "cancelled",
@@ -49,9 +49,9 @@ impl State {
 words! {
     /// How the agent's turn ended. The prompt is in its history either way.
     Turn {
-        /// It came to its end.
+        /// It ended normally.
         Ok => "ok",
-        /// The agent or its model failed on the way.
+        /// The agent or its model failed.
         Error => "error",
         /// It stopped to ask a person for approval.
         Approval => "approval",
@@ -60,7 +60,7 @@ words! {
     }
 }
 
-/// What makes an occurrence the one it is, in every process and after every restart.
+/// What identifies an occurrence, in every process and after every restart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Identity {
     /// The database.
@@ -74,8 +74,8 @@ pub struct Identity {
 }
 
 impl Identity {
-    /// The otid under which generation `generation` is sent: the same for the same occurrence in
-    /// every process, so that a server which knows it can refuse a second copy.
+    /// The otid of generation `generation`: the same for the same occurrence in every process, so
+    /// that a server that knows it can refuse a second copy.
     pub fn otid(&self, generation: i64) -> Uuid {
         let name = format!(
             "{}/{}/{}/{generation}",
@@ -90,34 +90,34 @@ impl Identity {
 /// A stored occurrence.
 #[derive(Clone, Debug)]
 pub struct Occurrence {
-    /// Its number in this database.
+    /// Its id in this database.
     pub id: i64,
     /// Its schedule.
     pub uid: Uuid,
-    /// Whom it is for, as stored: what was never to be sent may name an agent that can't exist.
+    /// Its agent, as stored: an occurrence that was never to be sent may name an invalid one.
     pub agent_id: String,
     /// What made it.
     pub trigger: Trigger,
     /// The oldest instant it stands for; equal to `intended_at` unless `count` is over 1.
     pub first_at: Timestamp,
-    /// The intended instant; the newest of them where `count` is over 1.
+    /// The intended instant; the newest of them if `count` is over 1.
     pub intended_at: Timestamp,
     /// How many instants it stands for in the account.
     pub count: i64,
-    /// Which firing of its schedule it is, counted from 1; `None` for one that was not to be sent.
+    /// Which run of its schedule it is, counted from 1; `None` for one that was not to be sent.
     pub firing: Option<i64>,
-    /// How many firings the agent is told that it stands for, itself included: the others have a
-    /// `coalesced` row of their own.
+    /// How many runs it stands for, including itself, according to the line before its prompt; the
+    /// others have a `coalesced` row of their own.
     pub stands_for: i64,
     /// The oldest of them.
     pub stands_since: Timestamp,
-    /// Where it stands.
+    /// Its state.
     pub state: State,
-    /// Why it stands there, in words.
+    /// Why it is in this state, as text.
     pub reason: Option<String>,
-    /// The lane it holds or waits for; `None` for instants that were never to be sent.
+    /// The lane it occupies or waits for; `None` for instants that were never to be sent.
     pub lane: Option<Lane>,
-    /// When it may be tried, or looked for, next.
+    /// When to try or search for it next.
     pub not_before: Option<Timestamp>,
     /// When its latest attempt was sent.
     pub sent_at: Option<Timestamp>,
@@ -137,7 +137,7 @@ pub struct Occurrence {
     pub error: Option<String>,
 }
 
-/// A stored attempt: one try to deliver an occurrence.
+/// A stored attempt to deliver an occurrence.
 #[derive(Clone, Debug)]
 pub struct Attempt {
     /// 1 for the first.
@@ -146,26 +146,26 @@ pub struct Attempt {
     pub otid: Uuid,
     /// When its first byte was about to be sent.
     pub started_at: Timestamp,
-    /// When its answer was known; of repeated ones the last.
+    /// When its answer was known; the last one if it was repeated.
     pub finished_at: Option<Timestamp>,
-    /// How many more followed it that used no try up and were answered alike.
+    /// How many more attempts followed that did not count and got the same answer.
     pub repeats: i64,
     /// The class of its error.
     pub error_code: Option<String>,
-    /// Its error in words.
+    /// Its error as text.
     pub error: Option<String>,
     /// Letta's run.
     pub run_id: Option<String>,
 }
 
-/// An occurrence with what belongs to it.
+/// An occurrence with its attempts.
 #[derive(Clone, Debug)]
 pub struct PastOccurrence {
     /// The occurrence.
     pub occurrence: Occurrence,
-    /// Its schedule's number, if that still exists.
+    /// The id of its schedule, if that still exists.
     pub schedule_id: Option<i64>,
-    /// Its attempts, the first one first.
+    /// Its attempts, oldest first.
     pub attempts: Vec<Attempt>,
 }
 

@@ -1,50 +1,50 @@
-//! What is to be sent to somebody other than Letta.
+//! Messages to be sent to anybody other than Letta.
 
 use jiff::{SignedDuration, Timestamp};
 
 use super::Channel;
 
-/// The longest wait between two tries. A message that waits longer does so by a clock that was set
-/// back since, and is due.
+/// The longest wait between two tries. A message that seems to wait longer was given its time
+/// before the clock was set back, and is due.
 pub(crate) const LONGEST_MESSAGE_WAIT: SignedDuration = SignedDuration::from_mins(30);
 
-/// Something to be sent, and the right to send it until the lease ends.
+/// A message to send, and the right to send it until the lease ends.
 #[derive(Clone, Debug)]
 pub struct OutboxMessage {
-    /// Its number.
+    /// Its id.
     pub id: i64,
-    /// By which way.
+    /// Its channel.
     pub channel: Channel,
-    /// What it is about: an incident's kind, or `ping`.
+    /// Its subject: an incident's kind, or `ping`.
     pub kind: String,
-    /// What it tells of that.
+    /// What it says about that.
     pub event: String,
-    /// Where to, unless the settings say it.
+    /// The address, unless it comes from the settings.
     pub destination: Option<String>,
-    /// The server that is, as scheme, name and port; empty where the settings say it.
+    /// The server of that address, as scheme, name and port; empty if it comes from the settings.
     pub server: String,
     /// What is sent.
     pub body: String,
-    /// How often it was tried, this time included.
+    /// How often it was tried, including this time.
     pub tries: i64,
     /// When it is given up.
     pub expires_at: Timestamp,
-    /// Why it could not be delivered before.
+    /// Why the previous try failed.
     pub error: Option<String>,
 }
 
-/// What the outbox has to send next.
+/// The next message to send.
 #[derive(Clone, Debug)]
 pub enum NextMessage {
     /// A message to send.
     Due(Box<OutboxMessage>),
-    /// Messages that came first and were too old, and are given up. There may be more.
+    /// Messages that came first, were too old and have been given up. There may be more.
     TooOld(Vec<OutboxMessage>),
-    /// None that may be sent now.
+    /// No message may be sent now.
     Nothing,
 }
 
-/// What a cleanup of the outbox did.
+/// The result of a cleanup of the outbox.
 #[derive(Clone, Debug, Default)]
 pub struct OutboxCleanup {
     /// The messages that were given up.

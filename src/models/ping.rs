@@ -1,4 +1,4 @@
-//! The address of a dead-man service that wants to hear of a schedule.
+//! The address of a dead-man service for a schedule.
 
 use url::Url;
 
@@ -7,7 +7,7 @@ use crate::error::{Code, Error, Result, field, message};
 use crate::http::origin;
 use crate::limits;
 
-/// How much of the end of an address is shown: enough to tell two apart, too little to use.
+/// How much of the end of an address is shown: enough to tell two apart, too little to use it.
 const SHOWN: usize = 4;
 
 words! {
@@ -22,13 +22,14 @@ words! {
     }
 }
 
-/// The address of a check in the manner of healthchecks.io: it is requested itself on success,
-/// with `/start` and `/fail` after its path otherwise. Whoever knows it can speak for the schedule.
+/// The address of a check like those of healthchecks.io: it is requested as it is on success, and
+/// with `/start` and `/fail` appended to its path otherwise. Anybody who knows it can report for
+/// the schedule.
 #[derive(Clone, PartialEq, Eq)]
 pub struct PingUrl(Url);
 
 impl PingUrl {
-    /// Reads an address as people give it.
+    /// Parses an address.
     ///
     /// # Errors
     /// [`Code::PolicyInvalid`] unless it is an http or https address without user and password.
@@ -53,9 +54,7 @@ impl PingUrl {
             return Err(bad("is not a web address"));
         }
         if !url.username().is_empty() || url.password().is_some() {
-            return Err(bad(
-                "holds a user name or password, which no such service needs",
-            ));
+            return Err(bad("contains a user name or password: leave it out"));
         }
         url.set_fragment(None);
         Ok(PingUrl(url))
@@ -66,7 +65,7 @@ impl PingUrl {
         self.0.as_str()
     }
 
-    /// Where to tell this.
+    /// The address for a ping.
     pub fn of(&self, ping: Ping) -> String {
         let suffix = match ping {
             Ping::Success => return self.0.to_string(),
@@ -77,12 +76,12 @@ impl PingUrl {
         url.into()
     }
 
-    /// The server that it leads to: scheme, name and port.
+    /// Its server: scheme, name and port.
     pub fn server(&self) -> String {
         origin(&self.0)
     }
 
-    /// The address without what makes it usable.
+    /// The address without the part that makes it usable.
     pub fn redacted(&self) -> String {
         let path = self.0.path().trim_end_matches('/');
         let shown = match path.len() >= 4 * SHOWN && path.is_ascii() {

@@ -1,4 +1,4 @@
-//! Whom a prompt is for, and the lane in which it is spoken to.
+//! The recipient of a prompt, and its lane.
 
 use std::borrow::Borrow;
 use std::fmt;
@@ -10,7 +10,7 @@ use super::AgentId;
 pub struct TargetName(String);
 
 impl TargetName {
-    /// Takes a name as it is configured or was stored.
+    /// Takes a name from the settings or the database.
     pub fn new(name: impl Into<String>) -> Self {
         TargetName(name.into())
     }
@@ -33,14 +33,14 @@ impl fmt::Display for TargetName {
     }
 }
 
-/// Whom a prompt is for.
+/// The recipient of a prompt.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Recipient {
-    /// The target that knows the agent.
+    /// The target that has the agent.
     pub target: TargetName,
     /// The agent.
     pub agent: AgentId,
-    /// The conversation of the agent; `None` is its default one.
+    /// The agent's conversation; `None` for its default one.
     pub conversation: Option<String>,
 }
 
@@ -55,30 +55,30 @@ impl Recipient {
     }
 }
 
-/// What must be spoken to one at a time: the name of a target, `/`, and what only that target
-/// understands.
+/// A queue in which one prompt at a time is sent: the name of a target, `/`, and a text that only
+/// that target understands.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize)]
 pub struct Lane(String);
 
 impl Lane {
-    /// Takes a lane as it was stored.
+    /// Takes a lane from the database.
     pub fn new(text: impl Into<String>) -> Self {
         Lane(text.into())
     }
 
-    /// The lane of a target for what it speaks to one at a time.
+    /// The lane of a target with this name within it.
     pub fn of(target: &TargetName, within: impl fmt::Display) -> Self {
         Lane(format!("{target}/{within}"))
     }
 
-    /// The name of the target that it belongs to.
+    /// The name of its target.
     pub fn target_name(&self) -> &str {
         self.0
             .split_once('/')
             .map_or(&*self.0, |(target, _)| target)
     }
 
-    /// The target that it belongs to.
+    /// Its target.
     pub fn target(&self) -> TargetName {
         TargetName::new(self.target_name())
     }

@@ -1,28 +1,28 @@
-//! A request that may come again, since its caller may have lost the answer.
+//! A request that may be repeated, because its caller may not have received the answer.
 
-/// What tells a request from every other one.
+/// What identifies a request.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct RequestKey {
-    /// Who asks: keys of different callers have nothing to do with each other.
+    /// The caller: keys of different callers are unrelated.
     pub caller: String,
-    /// What the caller named it.
+    /// The key that the caller chose.
     pub key: String,
 }
 
-/// How it stands with a request that has come.
+/// The status of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RequestStatus {
-    /// It is to be carried out: nobody has answered it yet.
+    /// It has no answer yet and has to be carried out.
     Unanswered,
     /// It was answered before.
     Answered(StoredAnswer),
-    /// Another request came under this key.
+    /// The key was used for a different request.
     Other,
-    /// As many of this caller are kept as may be, and this one was not noted.
+    /// The caller already has as many stored requests as allowed; this one was not recorded.
     TooMany,
 }
 
-/// What was answered.
+/// A stored answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoredAnswer {
     /// The HTTP status.

@@ -4,13 +4,13 @@ use jiff::Timestamp;
 
 use super::Lifecycle;
 
-/// The columns of a row as another program writes them; `None` leaves a column as it is. Those that
-/// may be empty have a second `None` for that.
+/// The columns of a row as another program writes them; `None` leaves a column unchanged. Nullable
+/// columns have a second `Option` for NULL.
 #[derive(Clone, Debug, Default)]
 pub struct RowColumns {
-    /// Whom it is for.
+    /// The agent.
     pub agent_id: Option<String>,
-    /// What is sent.
+    /// The prompt.
     pub prompt_text: Option<String>,
     /// `once`, `cron` or `interval`.
     pub schedule_type: Option<String>,
@@ -18,22 +18,22 @@ pub struct RowColumns {
     pub schedule_value: Option<String>,
     /// The first instant, or the next one.
     pub next_run: Option<Timestamp>,
-    /// When it was made.
+    /// When it was created.
     pub created_at: Option<Timestamp>,
-    /// Whether it is to run.
+    /// Whether it should run.
     pub active: Option<bool>,
     /// When it last ran.
     pub last_run: Option<Option<Timestamp>>,
-    /// How many instants it has in all.
+    /// How many instants it has in total.
     pub max_repetitions: Option<Option<i64>>,
 }
 
-/// What adoption made of one row.
+/// The result of adopting one row.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Adoption {
     /// The row.
     pub id: i64,
-    /// Where the schedule stands now.
+    /// The schedule's lifecycle now.
     pub lifecycle: Lifecycle,
     /// Why it is broken.
     pub broken_reason: Option<String>,

@@ -1,14 +1,12 @@
-//! A schedule: a lasting wish.
+//! A schedule.
 
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use super::{
-    AgentId, Allowance, CatchUp, EnvelopeStyle, Payload, PingUrl, Policy, RequestKey, words,
-};
+use super::{AgentId, Allowance, EnvelopeStyle, Payload, PingUrl, Policy, RequestKey, words};
 
 words! {
-    /// What kind of time a schedule has.
+    /// The kind of a schedule's time.
     ScheduleType {
         /// One instant.
         Once => "once",
@@ -20,27 +18,27 @@ words! {
 }
 
 words! {
-    /// Where a schedule stands in its life.
+    /// The lifecycle of a schedule.
     Lifecycle {
         /// It will run at `next_run`.
         Active => "active",
-        /// It keeps its place but does not run.
+        /// It does not run until it is resumed.
         Paused => "paused",
-        /// Its last instant has been taken.
+        /// Its last instant has been claimed.
         Finished => "finished",
-        /// Somebody ended it.
+        /// Somebody cancelled it.
         Cancelled => "cancelled",
-        /// It can't be read, and says why.
+        /// It can't be read, for the stored reason.
         Broken => "broken",
     }
 }
 
-/// A stored schedule. The fields down to `last_run` are the columns everybody may write.
+/// A stored schedule. The fields down to `last_run` are columns that any program may write.
 #[derive(Clone, Debug)]
 pub struct PromptSchedule {
-    /// The number people use. SQLite may give it to another schedule after a delete.
+    /// Its id. SQLite may reuse it after a delete.
     pub id: i64,
-    /// The agent as stored; not checked, since other programs write it.
+    /// The agent as stored; not checked, because other programs write it.
     pub agent_id: String,
     /// The prompt, exactly as it will be sent.
     pub prompt_text: String,
@@ -48,19 +46,19 @@ pub struct PromptSchedule {
     pub schedule_type: String,
     /// The time, pattern or interval, as stored.
     pub schedule_value: String,
-    /// The next intended instant; `None` only where the stored text can't be read.
+    /// The next intended instant; `None` only if the stored text can't be read.
     pub next_run: Option<Timestamp>,
-    /// When it was made.
+    /// When it was created.
     pub created_at: Option<Timestamp>,
     /// Whether it will run. True exactly when `lifecycle` is active.
     pub active: bool,
     /// When the last delivered prompt was sent.
     pub last_run: Option<Timestamp>,
-    /// The identity that never changes; `None` until a foreign row is adopted.
+    /// Its permanent identity; `None` until a foreign row is adopted.
     pub uid: Option<Uuid>,
-    /// The name by which its agent knows it.
+    /// The name its agent gave it.
     pub name: Option<String>,
-    /// The IANA zone in which its times are meant; `None` until a foreign row is adopted.
+    /// The IANA zone of its times; `None` until a foreign row is adopted.
     pub timezone: Option<String>,
     /// Where its interval is counted from.
     pub anchor: Option<Timestamp>,
@@ -68,71 +66,64 @@ pub struct PromptSchedule {
     pub start_at: Option<Timestamp>,
     /// The last instant at which it may run.
     pub end_at: Option<Timestamp>,
-    /// How many instants it has in all; `None` for no limit.
+    /// How many instants it has in total; `None` for no limit.
     pub max_repetitions: Option<i64>,
-    /// How many of its instants have been taken, whatever became of them.
+    /// How many of its instants have been used, whatever their outcome.
     pub repetitions: i64,
-    /// Where it stands.
+    /// Its lifecycle.
     pub lifecycle: Lifecycle,
     /// Why it is broken.
     pub broken_reason: Option<String>,
-    /// Since when it is paused, or was the last time.
+    /// Since when it has been paused, or was last.
     pub paused_at: Option<Timestamp>,
-    /// Why it was paused.
+    /// A note on why it was paused.
     pub pause_note: Option<String>,
-    /// How it is delivered.
+    /// Its policy.
     pub policy: Policy,
-    /// The dead-man service that is told of it.
+    /// Its dead-man service.
     pub ping_url: Option<PingUrl>,
-    /// The stored request that it sends in place of its prompt, which is then only its rendering.
+    /// The hash of the stored request that it sends instead of its prompt, which is then only a
+    /// rendering.
     pub payload: Option<String>,
 }
 
 impl Lifecycle {
-    /// Whether nothing more comes of it, unless another program wakes it.
+    /// Whether it sends nothing more, unless another program reactivates it.
     pub fn is_ended(self) -> bool {
         matches!(self, Lifecycle::Finished | Lifecycle::Cancelled)
     }
 }
 
 impl PromptSchedule {
-    /// What is told before the prompt. Whoever gives a whole request wants it sent as it is.
+    /// The line before the prompt.
     pub fn envelope(&self) -> EnvelopeStyle {
-        match self.payload {
-            Some(_) => self.policy.envelope.unwrap_or(EnvelopeStyle::None),
-            None => self.policy.envelope(),
-        }
+        let own = self.policy.envelope;
+        own.unwrap_or_else(|| self.usual_envelope())
     }
 
-    /// Whether it is delivered by this policy already, whatever of it is left to the defaults.
+    /// Whether it already has this policy, with defaults filled in.
     pub fn is_delivered_by(&self, policy: &Policy) -> bool {
-        let usual = match self.payload {
+        (self.policy).means_the_same_as(policy, self.usual_envelope())
+    }
+
+    /// The default for the line before the prompt. Whoever gives a whole request wants it sent as
+    /// it is.
+    fn usual_envelope(&self) -> EnvelopeStyle {
+        match self.payload {
             Some(_) => EnvelopeStyle::None,
-            None => EnvelopeStyle::Auto,
-        };
-        let meaning = |p: &Policy| {
-            let grace = (p.catch_up() == CatchUp::Skip).then(|| p.grace());
-            let envelope = p.envelope.unwrap_or(usual);
-            (
-                p.catch_up(),
-                grace,
-                p.pause_on_failure(),
-                envelope,
-                p.max_age,
-            )
-        };
-        meaning(&self.policy) == meaning(policy)
+            None => Policy::default().envelope(),
+        }
     }
 }
 
-/// When a schedule's instants are: checked, and in its stored form.
+/// A checked plan of a schedule's instants, in its stored form.
 #[derive(Clone, Debug)]
 pub struct Plan {
     /// The kind of time.
     pub schedule_type: ScheduleType,
     /// The time, pattern or interval in its stored form.
     pub schedule_value: String,
-    /// The IANA zone its times are meant in.
+    /// The IANA zone of its times.
     pub timezone: String,
     /// Where its interval is counted from.
     pub anchor: Timestamp,
@@ -142,29 +133,29 @@ pub struct Plan {
     pub start_at: Option<Timestamp>,
     /// The last instant at which it may run.
     pub end_at: Option<Timestamp>,
-    /// How many instants it has in all.
+    /// How many instants it has in total.
     pub max_repetitions: Option<i64>,
 }
 
-/// A schedule to be stored, checked already.
+/// A checked schedule to be stored.
 #[derive(Clone, Debug)]
 pub struct NewSchedule {
-    /// Whom it is for.
+    /// Its agent.
     pub agent_id: AgentId,
-    /// What is sent.
+    /// Its prompt.
     pub prompt_text: String,
     /// A name unique among the agent's live schedules.
     pub name: Option<String>,
-    /// When.
+    /// Its plan.
     pub plan: Plan,
-    /// How it is delivered.
+    /// Its policy.
     pub policy: Policy,
     /// What a caller with a budget may register; `None` for one without.
     pub allowance: Option<Allowance>,
-    /// The dead-man service that is told of it.
+    /// Its dead-man service.
     pub ping_url: Option<PingUrl>,
-    /// The request that is sent in place of the prompt.
+    /// The request to send instead of the prompt.
     pub payload: Option<Payload>,
-    /// The request that asks for it, if it may come again.
+    /// The request that creates it, if it may be repeated.
     pub request: Option<RequestKey>,
 }

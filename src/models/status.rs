@@ -1,4 +1,4 @@
-//! How delivery and the database stand at a moment.
+//! The state of delivery and of the database at a moment.
 
 use std::collections::BTreeMap;
 
@@ -18,9 +18,9 @@ pub struct RunningScheduler {
     pub pid: i64,
     /// When it started.
     pub started_at: Timestamp,
-    /// When it last said that it works.
+    /// Its last heartbeat.
     pub heartbeat_at: Timestamp,
-    /// Why it delivers nothing at the moment.
+    /// Why it is delivering nothing at the moment.
     pub holding: Option<String>,
 }
 
@@ -31,66 +31,67 @@ pub struct HeldTarget {
     pub target: String,
     /// Since when.
     pub held_since: Timestamp,
-    /// The class of what is wrong.
+    /// The class of the error.
     pub code: String,
-    /// The same in words.
+    /// The error as text.
     pub reason: String,
-    /// Whether it says that it is well, but refuses the prompts of several agents.
+    /// Whether it reports that it is well but refuses the prompts of several agents.
     pub by_lanes: bool,
 }
 
-/// Something that was to be done by now.
+/// Something that should have been done by now.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OverduePrompt {
-    /// Its schedule's number, if that still exists.
+    /// Its schedule's id, if that still exists.
     pub schedule_id: Option<i64>,
-    /// Whom it is for.
+    /// Its agent.
     pub agent_id: String,
-    /// What was to be done, as a state: `waiting` to be sent (again), `unknown` to be looked for.
+    /// What should have been done, as a state: `waiting` to be sent (again), or `unknown` to be
+    /// searched for.
     pub state: State,
     /// Since when.
     pub since: Timestamp,
 }
 
-/// A prompt that a living scheduler has been sending for very long.
+/// A prompt that a live scheduler has been sending for too long.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StalledPrompt {
-    /// Its schedule's number, if that still exists.
+    /// Its schedule's id, if that still exists.
     pub schedule_id: Option<i64>,
-    /// Whom it is for.
+    /// Its agent.
     pub agent_id: String,
     /// Since when it is being sent.
     pub since: Timestamp,
-    /// Letta's run, if that was told.
+    /// Letta's run, if known.
     pub run_id: Option<String>,
-    /// The scheduler that sends it.
+    /// The scheduler that is sending it.
     pub owner: Uuid,
 }
 
 /// How much is waiting.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Backlog {
-    /// Schedules whose time has come and that are not claimed.
+    /// Schedules that are due but not claimed.
     pub due: i64,
-    /// Prompts that are on their way or of unknown fate.
+    /// Prompts being sent or of unknown outcome.
     pub in_flight: i64,
-    /// Lanes with a prompt that waits for its next try.
+    /// Lanes with a prompt waiting for a retry.
     pub lanes_waiting: i64,
 }
 
-/// How it stands with the database at a moment.
+/// Figures about the database at a moment.
 #[derive(Clone, Debug, Default)]
 pub struct Gauges {
-    /// Since when the oldest prompt is due that is neither delivered nor on its way.
+    /// Since when the oldest prompt has been due that is neither delivered nor being sent.
     pub oldest_due: Option<Timestamp>,
     /// The targets that are held.
     pub held: Vec<HeldTarget>,
-    /// How many schedules there are of each lifecycle; `new` are not taken up yet.
+    /// How many schedules there are in each lifecycle; `new` ones have not been adopted yet.
     pub schedules: BTreeMap<String, i64>,
-    /// How many incidents of each kind are open. More than a hundred thousand are not counted, here
-    /// and in the outbox.
+    /// How many incidents of each kind are open. Here and in the outbox, no more than a hundred
+    /// thousand are counted.
     pub incidents: BTreeMap<String, i64>,
-    /// How many messages wait on each channel.
+    /// How many messages are waiting on each channel.
     pub outbox: BTreeMap<String, i64>,
     /// The size of the file.
     pub file_bytes: u64,

@@ -1,26 +1,26 @@
-//! The change of a schedule.
+//! An update of a schedule.
 
 use super::{AgentId, PingUrl, Plan, Policy, PromptSchedule, ScheduleType};
 
-/// What to change of a schedule; `None` leaves a field as it is.
+/// What to change in a schedule; `None` leaves a field as it is.
 #[derive(Clone, Debug, Default)]
 pub struct ScheduleUpdate {
-    /// Another agent.
+    /// The new agent.
     pub agent_id: Option<AgentId>,
-    /// Another prompt.
+    /// The new prompt.
     pub prompt_text: Option<String>,
-    /// Another name, unique among the agent's live schedules.
+    /// The new name, unique among the agent's live schedules.
     pub name: Option<String>,
-    /// Other instants. Those of the old plan that passed unsent become `skipped`.
+    /// The new plan. Instants of the old plan that passed unsent become `skipped`.
     pub plan: Option<Plan>,
-    /// Another way of delivering.
+    /// The new parts of the policy.
     pub policy: Policy,
-    /// Another dead-man service, or none.
+    /// The new dead-man service, or none.
     pub ping_url: Option<Option<PingUrl>>,
-    /// How many live schedules another agent may have with it; `None` for any number.
+    /// How many live schedules a new agent may then have; `None` for any number.
     pub most_schedules: Option<i64>,
-    /// Whether the plan has the old one's instants, with another end or number: then none is
-    /// skipped, and it goes on where the schedule stands.
+    /// Whether the plan has the same instants with another end or number: then none is skipped, and
+    /// it continues where the schedule is.
     pub keeps_instants: bool,
 }
 
@@ -35,23 +35,17 @@ impl ScheduleUpdate {
             && self.ping_url.is_none()
     }
 
-    /// The names of what it changes of a schedule, as an update asks for them.
+    /// The names of what it changes in a schedule, as an update calls them.
     pub(crate) fn names(&self, schedule: &PromptSchedule) -> String {
-        let policy = &self.policy;
-        let mut names: Vec<&str> = [
+        let texts = [
             ("agent_id", self.agent_id.is_some()),
             ("prompt", self.prompt_text.is_some()),
             ("name", self.name.is_some()),
-            ("catch_up", policy.catch_up.is_some()),
-            ("grace", policy.grace.is_some()),
-            ("pause_on_failure", policy.pause_on_failure.is_some()),
-            ("envelope", policy.envelope.is_some()),
-            ("max_age", policy.max_age.is_some()),
-            ("ping_url", self.ping_url.is_some()),
-        ]
-        .into_iter()
-        .filter_map(|(name, changes)| changes.then_some(name))
-        .collect();
+        ];
+        let texts = texts.into_iter().filter(|(_, changes)| *changes);
+        let mut names: Vec<&str> = texts.map(|(name, _)| name).collect();
+        names.extend(self.policy.names());
+        names.extend(self.ping_url.is_some().then_some("ping_url"));
         if let Some(plan) = &self.plan {
             let kind = plan.schedule_type.as_str();
             let spec = (kind, plan.schedule_value.as_str());

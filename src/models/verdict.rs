@@ -1,41 +1,41 @@
-//! What is decided about an occurrence after an attempt, or after looking for its traces.
+//! The decision about an occurrence after an attempt, or after searching for it.
 
 use jiff::Timestamp;
 
 use super::Turn;
 
-/// The next state of an occurrence that was being sent or whose fate was unknown.
+/// The next state of an occurrence that was being sent or whose outcome was unknown.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
     /// It is in the agent's history.
     Delivered {
         /// Letta's run.
         run_id: Option<String>,
-        /// Letta's word for why the turn ended.
+        /// Letta's stop reason.
         stop_reason: Option<String>,
-        /// The same in our words.
+        /// How the turn ended.
         turn: Turn,
         /// Tokens the turn used.
         tokens: Option<i64>,
         /// The beginning of the agent's reply.
         reply: Option<String>,
     },
-    /// It is proved not to be there, and will be tried again.
+    /// It is proved not to be there, and will be retried.
     Waiting {
         /// When.
         not_before: Timestamp,
         /// Why.
         fault: Fault,
-        /// Whether this try counts for the backoff.
+        /// Whether this attempt counts for the backoff.
         counts: bool,
-        /// Whether the next try needs a fresh otid.
+        /// Whether the next attempt needs a new otid.
         fresh_otid: bool,
     },
     /// It may or may not be there.
     Unknown {
-        /// When to look for it (again).
+        /// When to search for it (again).
         not_before: Timestamp,
-        /// When to give up looking.
+        /// When to stop searching.
         reconcile_until: Timestamp,
         /// Why.
         fault: Fault,
@@ -50,7 +50,7 @@ pub enum Verdict {
 }
 
 impl Verdict {
-    /// Letta's run, where it tells it.
+    /// Letta's run, if it contains one.
     pub fn run_id(&self) -> Option<&str> {
         match self {
             Verdict::Delivered { run_id, .. } | Verdict::Unknown { run_id, .. } => {
@@ -61,31 +61,31 @@ impl Verdict {
     }
 }
 
-/// An error's class and text as an occurrence and its attempt keep them.
+/// An error's class and text, as stored with an occurrence and its attempt.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fault {
-    /// A stable word for programs.
+    /// A stable code for programs.
     pub code: String,
-    /// The same for people.
+    /// The text for people.
     pub text: String,
-    /// Whether it passes only when a person does something.
+    /// Whether a person has to do something.
     pub needs_human: bool,
 }
 
 impl Fault {
-    /// Whether it is the agent's, so that each of its schedules meets it: there is no such agent, a
-    /// person must do something for it, or it took nothing for as long as prompts are retried.
-    /// Otherwise it is the prompt's own.
+    /// Whether the fault is the agent's, so that all of its schedules meet it: it doesn't exist, a
+    /// person must do something for it, or it has accepted nothing for as long as prompts are
+    /// retried. Otherwise the fault is the prompt's own.
     pub fn is_agents(&self) -> bool {
         self.needs_human || self.is_of_unknown_agent() || self.code == "expired"
     }
 
-    /// Whether there is no such agent.
+    /// Whether the agent doesn't exist.
     pub fn is_of_unknown_agent(&self) -> bool {
         self.code == "agent_unknown"
     }
 
-    /// A fault of a code and a text.
+    /// A fault with a code and a text.
     pub fn new(code: impl Into<String>, text: impl Into<String>) -> Self {
         Fault {
             code: code.into(),

@@ -1,4 +1,4 @@
-//! The operator's command: given a notice on its standard input.
+//! The operator's command, which gets a notice on its standard input.
 
 use std::process::Stdio;
 
@@ -8,7 +8,7 @@ use tokio::process::{Child, Command};
 use crate::config::{NotifyCommand, secret_variables};
 use crate::models::OutboxMessage;
 
-/// A command that runs; dropping it kills it with everything it has started.
+/// A running command; dropping it kills it and everything it started.
 struct Running(Child);
 
 /// Runs the command to its end. Exit status 0 means that the notice was delivered.
@@ -25,7 +25,7 @@ pub(super) async fn run(
             process
         }
     };
-    // They are of no concern to the command, and must not leak through it.
+    // The command doesn't need them, and they must not leak through it.
     for secret in secret_variables() {
         process.env_remove(secret);
     }
@@ -34,7 +34,7 @@ pub(super) async fn run(
         .env("PROMPTYOSELF_NOTICE_EVENT", &message.event)
         .env("PROMPTYOSELF_NOTICE_TEXT", text_of(&message.body))
         .stdin(Stdio::piped())
-        // Only our own answers go to standard output; complaints belong into the log.
+        // Standard output is for our own answers; complaints belong in the log.
         .stdout(Stdio::null())
         .kill_on_drop(true);
     #[cfg(unix)]
@@ -44,7 +44,7 @@ pub(super) async fn run(
         .map_err(|e| format!("the command could not be started: {e}"))?;
     let mut running = Running(child);
     if let Some(mut stdin) = running.0.stdin.take() {
-        // A command that does not read it is no failure.
+        // It isn't a failure if the command does not read it.
         let _ = stdin.write_all(message.body.as_bytes()).await;
         let _ = stdin.write_all(b"\n").await;
     }
@@ -52,7 +52,7 @@ pub(super) async fn run(
     match status {
         Ok(status) if status.success() => Ok(()),
         Ok(status) => Err(format!("the command ended with {status}")),
-        Err(e) => Err(format!("the command's end was not heard of: {e}")),
+        Err(e) => Err(format!("could not wait for the command: {e}")),
     }
 }
 
@@ -66,7 +66,7 @@ fn shell(line: &str) -> Command {
     process
 }
 
-/// The notice in one line, for commands that want no JSON.
+/// The notice in one line, for commands that don't want JSON.
 fn text_of(body: &str) -> String {
     let notice: Option<serde_json::Value> = serde_json::from_str(body).ok();
     let text = notice.as_ref().and_then(|n| n["text"].as_str());
@@ -75,7 +75,7 @@ fn text_of(body: &str) -> String {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        // Known only while it has not been waited for.
+        // The group id is only known until the child has been waited for.
         #[cfg(unix)]
         if let Some(group) = self
             .0

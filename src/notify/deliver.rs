@@ -1,4 +1,4 @@
-//! Delivering one message of the outbox.
+//! Delivers one message of the outbox.
 
 use jiff::SignedDuration;
 use tokio_util::sync::CancellationToken;
@@ -17,14 +17,14 @@ const FIRST_WAIT: SignedDuration = SignedDuration::from_secs(5);
 /// The longest wait before another try of a ping.
 const LONGEST_PING_WAIT: SignedDuration = SignedDuration::from_secs(30);
 
-/// What sends the messages of each channel.
+/// The senders of each channel.
 pub(super) struct Senders {
     pub(super) command: Option<NotifyCommand>,
     pub(super) url: Option<reqwest::Url>,
     pub(super) post: Post,
 }
 
-/// Sends one message and notes what became of it. Returns why it was not delivered.
+/// Sends one message and records the outcome. Returns why it was not delivered.
 pub(super) async fn deliver(
     db: &Db,
     clock: &Clock,
@@ -36,7 +36,7 @@ pub(super) async fn deliver(
         biased;
         sent = senders.send(message) => sent,
         () = abandoned.cancelled() => {
-            // Free for the next scheduler at once.
+            // So that the next notifier can send it at once.
             let _ = db.return_message(message, None, clock.now()).await;
             return None;
         }
@@ -46,7 +46,7 @@ pub(super) async fn deliver(
         Ok(()) => db.delete_delivered_message(message).await,
         Err(error) => {
             let longest = match message.channel {
-                // The next ones wait behind it, and are worthless when they come late.
+                // The next pings wait behind it, and are worthless if they come late.
                 Channel::Ping => LONGEST_PING_WAIT,
                 Channel::Command | Channel::Url => LONGEST_MESSAGE_WAIT,
             };
@@ -63,7 +63,7 @@ pub(super) async fn deliver(
 
 impl Senders {
     async fn send(&self, message: &OutboxMessage) -> Result<(), String> {
-        let none = || "it is not configured any more".to_owned();
+        let none = || "it is no longer configured".to_owned();
         match message.channel {
             Channel::Command => {
                 let command = self.command.as_ref().ok_or_else(none)?;

@@ -8,7 +8,7 @@ use crate::error::{Code, Error, Result};
 use crate::http::{builder, cause, is_loopback, origin};
 use crate::models::OutboxMessage;
 
-/// The clients for servers here and elsewhere.
+/// HTTP clients for local and remote servers.
 pub(super) struct Post {
     here: Client,
     elsewhere: Client,
@@ -29,7 +29,8 @@ impl Post {
         })
     }
 
-    /// Posts a notice; the status alone tells, and nothing else of the answer is read. A status 2xx means that it was delivered.
+    /// Posts a notice. A 2xx status means that it was delivered; the rest of the answer is not
+    /// read.
     pub(super) async fn notice(
         &self,
         url: &Url,
@@ -43,7 +44,7 @@ impl Post {
         read_answer(url, request.send().await)
     }
 
-    /// Pings a dead-man service; a status 2xx means that it has heard.
+    /// Pings a dead-man service. A 2xx status means that the ping was received.
     pub(super) async fn ping(&self, message: &OutboxMessage) -> std::result::Result<(), String> {
         let destination = message.destination.as_deref().unwrap_or_default();
         let url = Url::parse(destination).map_err(|e| format!("the ping's address: {e}"))?;
@@ -67,7 +68,7 @@ fn read_answer(url: &Url, answer: reqwest::Result<Response>) -> std::result::Res
     match answer {
         Ok(response) if response.status().is_success() => Ok(()),
         Ok(response) if response.status().is_redirection() => Err(format!(
-            "{origin} answered {}: give the address that it leads to",
+            "{origin} answered {}: give the address it redirects to",
             response.status()
         )),
         Ok(response) => Err(format!("{origin} answered {}", response.status())),

@@ -1,9 +1,9 @@
-//! What the log tells of messages that do not arrive: the first one at once, the others as a sum, since
-//! a service that is away may leave a hundred thousand of them.
+//! Logs messages that could not be delivered: the first one at once, the others as a total, because
+//! a service that is down may cause a hundred thousand of them.
 
 use crate::models::{Channel, OutboxMessage};
 
-/// What happened since it was last summed up.
+/// What happened since the last summary.
 #[derive(Default)]
 pub(super) struct Report {
     channels: Vec<Events>,
@@ -16,19 +16,19 @@ struct Events {
     given_up: Counted,
 }
 
-/// How often something happened, beside the first time, which was told at once.
+/// How often something happened after the first time, which was logged at once.
 #[derive(Default)]
 struct Counted {
-    told: bool,
+    logged: bool,
     more: u64,
     last: String,
 }
 
 impl Counted {
-    /// Whether this is to be told at once; otherwise it is counted.
+    /// Whether to log this at once; otherwise it is counted.
     fn is_first(&mut self, error: &str) -> bool {
-        if !self.told {
-            self.told = true;
+        if !self.logged {
+            self.logged = true;
             return true;
         }
         self.more += 1;
@@ -38,9 +38,9 @@ impl Counted {
 }
 
 impl Report {
-    /// A message could not be delivered, and is tried again.
+    /// A message could not be delivered and will be retried.
     pub(super) fn failed(&mut self, message: &OutboxMessage, error: &str) {
-        // Once is enough: it is tried again often.
+        // Log only the first try: there will be many.
         if message.tries > 1 {
             return;
         }
@@ -53,8 +53,7 @@ impl Report {
                 ..
             } = message;
             tracing::warn!(
-                "could not send {kind} {event} by {channel}: {error}; it is tried again until \
-                 {expires_at}"
+                "could not send {kind} {event} by {channel}: {error}; retrying until {expires_at}"
             );
         }
     }
@@ -69,7 +68,7 @@ impl Report {
                 tries,
                 ..
             } = message;
-            let error = (message.error.as_deref()).unwrap_or("nobody was there to send it");
+            let error = (message.error.as_deref()).unwrap_or("no notifier was running");
             if self.of(*channel).given_up.is_first(error) {
                 tracing::warn!(
                     "gave up sending {kind} {event} by {channel} after {tries} tries: {error}"
@@ -78,7 +77,7 @@ impl Report {
         }
     }
 
-    /// Tells the sum of what was not told one by one, and begins anew.
+    /// Logs a summary of what was not logged at once, and starts counting again.
     pub(super) fn sum_up(&mut self) {
         for Events {
             channel,
@@ -89,12 +88,13 @@ impl Report {
             if failed.more > 0 {
                 let Counted { more, last, .. } = failed;
                 tracing::warn!(
-                    "{more} more could not be sent by {channel}, and are tried again; the last: {last}"
+                    "{more} more could not be sent by {channel} and are being retried; the last \
+                     error: {last}"
                 );
             }
             if given_up.more > 0 {
                 let Counted { more, last, .. } = given_up;
-                tracing::warn!("gave up sending {more} more by {channel}; the last: {last}");
+                tracing::warn!("gave up sending {more} more by {channel}; the last error: {last}");
             }
         }
     }

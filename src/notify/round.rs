@@ -1,4 +1,4 @@
-//! What is on its way while the outbox is being emptied.
+//! What is being sent while the outbox is emptied.
 
 use jiff::Timestamp;
 use tokio::task::{JoinError, JoinSet};
@@ -7,22 +7,22 @@ use super::report::Report;
 use crate::error::Result;
 use crate::models::{Channel, OutboxMessage};
 
-/// What goes on while the outbox is being emptied.
+/// The messages that are being sent while the outbox is emptied.
 #[derive(Default)]
 pub(super) struct Round {
     pub(super) sending: JoinSet<Ended>,
-    /// The channel and the server of each message on its way.
+    /// The channel and server of each message being sent.
     pub(super) busy: Vec<(Channel, String)>,
-    /// When to tidy next.
+    /// When to clean up next.
     pub(super) tidy_at: Option<Timestamp>,
-    /// Whether the last tidying has left something.
+    /// Whether the last cleanup left something to do.
     pub(super) tidy_more: bool,
-    /// Whether the database failed last.
+    /// Whether the last database access failed.
     pub(super) failing: bool,
     pub(super) report: Report,
 }
 
-/// A message that is no longer on its way.
+/// A message that is no longer being sent.
 pub(super) struct Ended {
     pub(super) message: OutboxMessage,
     /// Why it was not delivered.
@@ -30,7 +30,7 @@ pub(super) struct Ended {
 }
 
 impl Round {
-    /// Notes every message that has ended, without waiting.
+    /// Collects every message that has ended, without waiting.
     pub(super) fn note_ended(&mut self) {
         while let Some(ended) = self.sending.try_join_next() {
             self.note(ended);
@@ -50,16 +50,17 @@ impl Round {
                     self.report.failed(&message, &error);
                 }
             }
-            // Its message is free again when its lease ends.
+            // Its message can be sent again when its lease ends.
             Err(_) => {
-                tracing::error!("an internal fault broke a notice off");
+                tracing::error!("sending a notice was stopped by an internal error");
                 self.busy.clear();
             }
         }
     }
 
-    /// The servers that get no more pings for now; `None` if the whole channel has no room. Of the
-    /// places that others leave a server gets half, so that one that hangs leaves some for the rest.
+    /// The servers that get no more pings for now; `None` if the whole channel is full. A server
+    /// gets half of the places that others leave free, so that one that hangs leaves some for the
+    /// rest.
     pub(super) fn full_servers(&self, channel: Channel) -> Option<Vec<String>> {
         let busy = self.busy.iter().filter(|(c, _)| *c == channel);
         let busy: Vec<&String> = busy.map(|(_, server)| server).collect();
@@ -74,19 +75,19 @@ impl Round {
         Some(busy.iter().filter(is_full).map(|s| (*s).clone()).collect())
     }
 
-    /// Whether there is more to do at once. Says once that the database fails.
+    /// Whether there is more to do at once. Logs once when the database fails.
     pub(super) fn is_more(&mut self, worked: Result<bool>) -> bool {
         if let Err(e) = &worked
             && !self.failing
         {
-            tracing::error!("notices wait: {}", e.chain());
+            tracing::error!("notices are waiting: {}", e.chain());
         }
         self.failing = worked.is_err();
         worked.unwrap_or(false)
     }
 }
 
-/// How many messages of a channel may be on their way at once: one that hangs delays few others.
+/// How many messages of a channel may be sent at once: one that hangs delays few others.
 fn room(channel: Channel) -> usize {
     match channel {
         Channel::Command | Channel::Url => 4,

@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::definition::Answering;
 use crate::error::{Code, Error, Result};
 
-/// Puts what an operation answers into JSON.
+/// An operation's answer as JSON.
 pub(super) fn answer<'a, T: Serialize>(
     answered: impl Future<Output = Result<T>> + Send + 'a,
 ) -> Answering<'a> {
@@ -16,7 +16,7 @@ pub(super) fn answer<'a, T: Serialize>(
 /// An answer as JSON.
 ///
 /// # Errors
-/// A fault of ours.
+/// [`Code::Internal`] if it has no JSON form.
 pub fn to_json(answer: &impl Serialize) -> Result<Value> {
     serde_json::to_value(answer)
         .map_err(|e| Error::new(Code::Internal, "could not put the answer into JSON").caused_by(e))

@@ -1,8 +1,10 @@
-//! What a request may say: its fields, and how an operation takes them.
+//! The fields of requests, and how operations take them.
+
+use std::ops::RangeInclusive;
 
 use crate::error::{Example, call, fields};
 
-/// Why something is refused in the plugin, and what to do there instead.
+/// Why the plugin refuses something, and what to do instead.
 #[derive(Clone, Copy, Debug)]
 pub struct Refused {
     /// Why.
@@ -11,7 +13,7 @@ pub struct Refused {
     pub instead: Instead,
 }
 
-/// What to do instead of what is refused.
+/// What to do instead of something refused.
 #[derive(Clone, Copy, Debug)]
 pub enum Instead {
     /// Another command.
@@ -29,14 +31,14 @@ impl From<Instead> for Example {
     }
 }
 
-/// Something that a request may say.
+/// A field of a request.
 #[derive(Clone, Copy, Debug)]
 pub struct Field {
-    /// Its name in JSON.
+    /// Its JSON name.
     pub name: &'static str,
-    /// Its flag, where that is not its name.
+    /// Its flag, if that isn't its name.
     pub flag: Option<&'static str>,
-    /// Its name as an argument of a tool, where that is another one.
+    /// Its name as a tool's argument, if that is another one.
     pub argument: Option<&'static str>,
     /// Other names that a tool understands.
     pub aliases: &'static [&'static str],
@@ -44,17 +46,17 @@ pub struct Field {
     pub flag_aliases: &'static [&'static str],
     /// What kind of value it has.
     pub kind: Kind,
-    /// What stands for its value in help.
+    /// The placeholder of its value in help.
     pub placeholder: &'static str,
     /// What it means, in one line.
     pub help: &'static str,
-    /// What else is to be known of it.
+    /// Further details.
     pub details: &'static str,
     /// Values that work.
     pub examples: &'static [&'static str],
     /// Why the plugin refuses it.
     pub refused_in_plugin: Option<Refused>,
-    /// The field that can't be given beside it.
+    /// A field that excludes this one.
     pub instead_of: Option<&'static str>,
 }
 
@@ -67,20 +69,38 @@ pub enum Kind {
     Number(i64, i64),
     /// Yes or no.
     Switch,
-    /// One of some words.
+    /// One of these words.
     Word(&'static [&'static str]),
 }
 
-/// A field as an operation takes it.
+impl Kind {
+    /// The allowed numbers of this kind.
+    pub fn numbers(self) -> RangeInclusive<i64> {
+        match self {
+            Kind::Number(least, most) => least..=most,
+            Kind::Text | Kind::Switch | Kind::Word(_) => RangeInclusive::new(1, 0),
+        }
+    }
+
+    /// The allowed words of this kind.
+    pub fn words(self) -> &'static [&'static str] {
+        match self {
+            Kind::Word(words) => words,
+            Kind::Text | Kind::Switch | Kind::Number(..) => &[],
+        }
+    }
+}
+
+/// A field as a parameter of an operation.
 #[derive(Clone, Copy, Debug)]
 pub struct Parameter {
     /// The field.
     pub field: &'static Field,
-    /// Whether nothing can be done without it.
+    /// Whether it is required.
     pub is_required: bool,
-    /// What it means here, where that is not what it always means.
+    /// Its meaning in this operation, if that differs from its usual one.
     pub meaning: Option<&'static str>,
-    /// What is taken on the command line if it isn't given.
+    /// Its default on the command line.
     pub default: Option<&'static str>,
     /// Where it can be given.
     pub given: Given,
@@ -91,15 +111,15 @@ pub struct Parameter {
 pub enum Given {
     /// Everywhere.
     Everywhere,
-    /// On the command line only, which does with it what other faces don't.
+    /// Only on the command line, which acts on it alone.
     OnCommandLine,
-    /// Everywhere but in tools.
+    /// Everywhere except in tools.
     NotInTools,
-    /// In a path over HTTP, and as the first word of a command.
+    /// In the path over HTTP, and as the first word of a command.
     InPath,
 }
 
-/// A field that need not be given.
+/// An optional parameter.
 pub const fn takes(field: &'static Field) -> Parameter {
     Parameter {
         field,
@@ -111,7 +131,7 @@ pub const fn takes(field: &'static Field) -> Parameter {
 }
 
 impl Parameter {
-    /// The same where it must be given.
+    /// Makes it required.
     pub const fn required(self) -> Self {
         Parameter {
             is_required: true,
@@ -119,7 +139,7 @@ impl Parameter {
         }
     }
 
-    /// The same with another meaning.
+    /// Gives it another meaning.
     pub const fn meaning(self, meaning: &'static str) -> Self {
         Parameter {
             meaning: Some(meaning),
@@ -127,7 +147,7 @@ impl Parameter {
         }
     }
 
-    /// The same with a default on the command line.
+    /// Gives it a default on the command line.
     pub const fn or(self, default: &'static str) -> Self {
         Parameter {
             default: Some(default),
@@ -135,22 +155,22 @@ impl Parameter {
         }
     }
 
-    /// The same where it can be given only there.
+    /// Limits where it can be given.
     pub const fn given(self, given: Given) -> Self {
         Parameter { given, ..self }
     }
 
-    /// Its name as an argument of a tool.
+    /// Its name as a tool's argument.
     pub fn argument(&self) -> &'static str {
         self.field.argument.unwrap_or(self.field.name)
     }
 
-    /// What it means, in one line.
+    /// Its meaning in one line.
     pub fn help(&self) -> &'static str {
         self.meaning.unwrap_or(self.field.help)
     }
 
-    /// What it means in whole sentences, on one line, without examples.
+    /// Its meaning in whole sentences on one line, without examples.
     pub fn sentences(&self) -> String {
         let details = match self.meaning {
             Some(_) => "",
@@ -163,7 +183,7 @@ impl Parameter {
     pub fn described(&self) -> String {
         let told = self.sentences();
         let examples = match self.field.kind {
-            // Its words are told already.
+            // The words are already listed.
             Kind::Word(_) | Kind::Switch => return told,
             Kind::Number(..) => self.field.examples.join(", "),
             Kind::Text => {
@@ -180,13 +200,18 @@ impl Parameter {
         }
     }
 
+    /// Whether tools have it.
+    pub fn is_in_tools(&self) -> bool {
+        matches!(self.given, Given::Everywhere | Given::InPath)
+    }
+
     /// Whether it can be given over HTTP, in a body or a query.
     pub fn is_over_http(&self) -> bool {
         matches!(self.given, Given::Everywhere | Given::NotInTools)
     }
 }
 
-/// A line and what comes after it as whole sentences.
+/// A line and its details as whole sentences.
 pub(super) fn sentences(line: &str, details: &str) -> String {
     let stop = match line.ends_with(['.', '?', '!']) {
         true => "",

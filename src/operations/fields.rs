@@ -1,12 +1,13 @@
-//! Every field of a request, said once.
+//! Every field of a request, declared once.
 
 #![expect(missing_docs, reason = "each field says in its help what it is")]
 
 use super::field::{Field, Instead, Kind, Parameter, Refused, takes};
+use crate::models::{CatchUp, EnvelopeStyle, State};
 
 const AN_AGENT: &str = "agent-00000000-0000-4000-8000-000000000000";
 
-/// What is common to all fields.
+/// The common base of all fields.
 const FIELD: Field = Field {
     name: "",
     flag: None,
@@ -39,7 +40,7 @@ pub const ID: Field = Field {
     aliases: &["id"],
     flag_aliases: &["schedule-id", "schedule_id"],
     kind: Kind::Number(1, i64::MAX),
-    help: "The schedule's id, as it was returned when the schedule was made and as a list shows it",
+    help: "The schedule's id, as returned when it was created and shown by list",
     examples: &["5"],
     ..NUMBER
 };
@@ -50,7 +51,7 @@ pub const SCHEDULE_FILTER: Field = Field {
     aliases: &["id"],
     flag_aliases: &["schedule-id"],
     kind: Kind::Number(1, i64::MAX),
-    help: "Only what belongs to this schedule",
+    help: "Only of this schedule",
     examples: &["5"],
     ..NUMBER
 };
@@ -58,26 +59,25 @@ pub const SCHEDULE_FILTER: Field = Field {
 pub const AGENT: Field = Field {
     name: "agent_id",
     placeholder: "AGENT",
-    help: "The Letta agent that gets the prompt",
-    details: "Its id begins with \"agent-\". An agent that schedules for itself gives its own id, or leaves \
-        it out where its client says which agent it is. Left out otherwise, the configured default agent \
-        is meant.",
+    help: "The Letta agent to prompt",
+    details: "Its id begins with \"agent-\". An agent that schedules for itself gives its own id, \
+        or leaves it out if its client identifies it. Default: the configured default agent.",
     examples: &[AN_AGENT],
     ..FIELD
 };
 
 pub const AGENT_FILTER: Field = Field {
-    help: "Only what is scheduled for this agent",
-    details: "An agent sees only its own anyway.",
+    help: "Only of this agent",
+    details: "An agent always sees only its own.",
     ..AGENT
 };
 
 pub const PROMPT: Field = Field {
     name: "prompt",
     aliases: &["prompt_text", "message"],
-    help: "What the agent is told when the time comes",
-    details: "It is delivered exactly as given. Write it so that it can be understood later without the \
-        present conversation.",
+    help: "The prompt",
+    details: "It is delivered exactly as given. Write it so that it makes sense later, without the \
+        current conversation.",
     examples: &["Check whether the backup finished, and tell Ada."],
     ..FIELD
 };
@@ -85,10 +85,10 @@ pub const PROMPT: Field = Field {
 pub const PROMPT_FILE: Field = Field {
     name: "prompt_file",
     placeholder: "FILE",
-    help: "A file that holds the prompt; \"-\" reads it from standard input",
+    help: "A file that contains the prompt; \"-\" reads it from standard input",
     instead_of: Some("prompt"),
     refused_in_plugin: Some(Refused {
-        why: "it would read any file of the server; give the text itself",
+        why: "it could read any file on the server; give the text itself",
         instead: Instead::Give("prompt", "Check the backup"),
     }),
     ..FIELD
@@ -100,8 +100,8 @@ pub const TIME: Field = Field {
     flag_aliases: &["at"],
     placeholder: "TIME",
     help: "Run once, at this time",
-    details: "It must be in the future. A time without an offset is meant in timezone. Every answer says \
-        what time it is now.",
+    details: "It must be in the future. A time without an offset is in timezone. Every answer \
+        includes the current time.",
     examples: &[
         "2030-01-31T09:00:00Z",
         "2030-01-31T09:00:00+02:00",
@@ -114,8 +114,8 @@ pub const CRON: Field = Field {
     name: "cron",
     aliases: &["cron_expression", "pattern"],
     placeholder: "PATTERN",
-    help: "Run again and again, on this cron pattern of five fields",
-    details: "The fields are minute, hour, day of month, month and day of week, meant in timezone.",
+    help: "Run on this five-field cron pattern",
+    details: "The fields are minute, hour, day of month, month and day of week, in timezone.",
     examples: &["0 9 * * *", "*/15 * * * *", "30 8 * * mon-fri", "@hourly"],
     ..FIELD
 };
@@ -124,8 +124,9 @@ pub const EVERY: Field = Field {
     name: "every",
     aliases: &["interval"],
     placeholder: "INTERVAL",
-    help: "Run again and again, this far apart",
-    details: "A number with s, m, h, d or w; a number alone is seconds. The first run is one interval from \
+    help: "Run at this interval",
+    details: "A number with s, m, h, d or w; a bare number is seconds. The first run is one \
+        interval from \
         now, or at start_at.",
     examples: &["30m", "45s", "1h30m", "2d", "1w"],
     ..FIELD
@@ -135,25 +136,25 @@ pub const TIMEZONE: Field = Field {
     name: "timezone",
     aliases: &["time_zone", "tz"],
     placeholder: "ZONE",
-    help: "The IANA time zone in which times and patterns are meant",
-    details: "Left out, it is the configured zone, which is UTC unless it was changed.",
+    help: "The IANA time zone for times and patterns",
+    details: "Default: the configured zone (UTC unless changed).",
     examples: &["Europe/Berlin", "America/New_York", "UTC"],
     ..FIELD
 };
 
-/// What tools take that need nothing else: Gemini's API refuses a request whole for a function
-/// without any parameters.
+/// What tools take that need nothing else: Gemini's API rejects a whole request because of one
+/// function without parameters.
 pub const CLOCK: Field = Field {
-    help: "The IANA time zone on whose clocks the answer tells the time",
-    details: "Left out, it is the configured zone.",
+    help: "The IANA time zone for times in the answer",
+    details: "Default: the configured zone.",
     ..TIMEZONE
 };
 
 pub const START_AT: Field = Field {
     name: "start_at",
     placeholder: "TIME",
-    help: "Do not run before this time",
-    details: "For an interval it is the first run.",
+    help: "Don't run before this time",
+    details: "An interval's first run is at exactly this time.",
     examples: &["2030-01-31T09:00:00Z"],
     ..FIELD
 };
@@ -161,7 +162,7 @@ pub const START_AT: Field = Field {
 pub const END_AT: Field = Field {
     name: "end_at",
     placeholder: "TIME",
-    help: "Do not run after this time",
+    help: "Don't run after this time",
     details: "A run at exactly this time still happens.",
     examples: &["2030-12-31T18:00:00Z"],
     ..FIELD
@@ -171,7 +172,7 @@ pub const MAX_REPETITIONS: Field = Field {
     name: "max_repetitions",
     kind: Kind::Number(1, i64::MAX),
     help: "Stop after this many runs",
-    details: "At least 1; without it the schedule has no end.",
+    details: "At least 1. Default: no limit.",
     examples: &["10"],
     ..NUMBER
 };
@@ -180,19 +181,19 @@ pub const NAME: Field = Field {
     name: "name",
     placeholder: "NAME",
     help: "A name for the schedule, unique among the agent's live schedules",
-    details: "Registering the same name and schedule again answers with the one that exists, so a call may \
-        safely be repeated.",
+    details: "Registering the same name and schedule again returns the existing one, so the call \
+        can safely be repeated.",
     examples: &["morning-report"],
     ..FIELD
 };
 
 pub const CATCH_UP: Field = Field {
     name: "catch_up",
-    kind: Kind::Word(&["latest", "all", "skip"]),
-    placeholder: "latest|all|skip",
-    help: "What becomes of runs that could not be sent in time",
-    details: "latest sends the newest, which stands for the others (the default); all sends each, the \
-        oldest first; skip gives up those older than grace.",
+    kind: Kind::Word(CatchUp::WORDS),
+    placeholder: CatchUp::CHOICE,
+    help: "What to do with runs that could not be sent in time",
+    details: "latest (the default) sends only the newest; all sends every one, oldest first; skip \
+        drops those older than grace and sends the newest of the rest.",
     examples: &["skip"],
     ..FIELD
 };
@@ -201,7 +202,7 @@ pub const GRACE: Field = Field {
     name: "grace",
     placeholder: "DURATION",
     help: "With catch_up skip: how late a run may still be sent",
-    details: "10 minutes unless it is given.",
+    details: "Default: 10 minutes.",
     examples: &["30s", "10m", "1h"],
     ..FIELD
 };
@@ -209,20 +210,20 @@ pub const GRACE: Field = Field {
 pub const PAUSE_ON_FAILURE: Field = Field {
     name: "pause_on_failure",
     kind: Kind::Number(0, 1_000_000),
-    help: "Pause the schedule after this many prompts in a row were given up",
-    details: "5 unless it is given; 0 never pauses it.",
+    help: "Pause the schedule after this many failed prompts in a row",
+    details: "Default: 5; 0 never pauses it.",
     examples: &["3"],
     ..NUMBER
 };
 
 pub const ENVELOPE: Field = Field {
     name: "envelope",
-    kind: Kind::Word(&["none", "auto", "full"]),
-    placeholder: "none|auto|full",
-    help: "What the agent is told before the prompt",
-    details: "auto adds one line only when a run is late, stands for several or was tried before (the \
-        default); full always adds it, with the name, the number of the run, the times and how to stop \
-        it; none never adds it.",
+    kind: Kind::Word(EnvelopeStyle::WORDS),
+    placeholder: EnvelopeStyle::CHOICE,
+    help: "The line added before the prompt",
+    details: "auto (the default) adds a line only if the run is late, stands for several or was \
+        retried; full always adds one, with the name, run number, times and how to stop it; none \
+        never does.",
     examples: &["full"],
     ..FIELD
 };
@@ -230,8 +231,8 @@ pub const ENVELOPE: Field = Field {
 pub const MAX_AGE: Field = Field {
     name: "max_age",
     placeholder: "DURATION",
-    help: "How long a prompt that can't be delivered is tried again",
-    details: "24 hours unless the settings say otherwise.",
+    help: "How long to retry a prompt that can't be delivered",
+    details: "Default: 24 hours, unless the settings differ.",
     examples: &["30m", "6h", "2d"],
     ..FIELD
 };
@@ -239,12 +240,12 @@ pub const MAX_AGE: Field = Field {
 pub const PING_URL: Field = Field {
     name: "ping_url",
     placeholder: "URL|none",
-    help: "Tell a dead-man service such as healthchecks.io of every run; none to stop",
-    details: "Requested is URL/start when a prompt is about to be sent, URL when it was delivered, and \
-        URL/fail when it was given up. Only the operator may set it.",
+    help: "The check URL of a dead-man service such as healthchecks.io; none to stop",
+    details: "Calls URL/start before a prompt is sent, URL when it was delivered, and URL/fail \
+        when it was given up. Only the operator may set it.",
     examples: &["https://hc-ping.com/5f2b8d1c"],
     refused_in_plugin: Some(Refused {
-        why: "it would let an agent reach any server that this one can reach; the operator sets it",
+        why: "it would let an agent make this machine call any address; only the operator may set it",
         instead: Instead::Call("list"),
     }),
     ..FIELD
@@ -252,7 +253,7 @@ pub const PING_URL: Field = Field {
 
 pub const SKIP_VALIDATION: Field = Field {
     name: "skip_validation",
-    help: "Do not ask Letta whether the agent exists",
+    help: "Don't check with Letta that the agent exists",
     ..SWITCH
 };
 
@@ -260,7 +261,7 @@ pub const COUNT: Field = Field {
     name: "count",
     kind: Kind::Number(1, 1_000),
     help: "How many runs to show",
-    details: "10 unless it is given.",
+    details: "Default: 10.",
     examples: &["5"],
     ..NUMBER
 };
@@ -310,17 +311,7 @@ pub const REPLAY: Field = Field {
 
 pub const STATE: Field = Field {
     name: "state",
-    kind: Kind::Word(&[
-        "waiting",
-        "sending",
-        "unknown",
-        "delivered",
-        "dead",
-        "coalesced",
-        "skipped",
-        "missed",
-        "cancelled",
-    ]),
+    kind: Kind::Word(State::WORDS),
     placeholder: "STATE",
     help: "Only deliveries in this state",
     details: "One of waiting, sending, unknown, delivered, dead, coalesced, skipped, missed, cancelled.",
@@ -331,8 +322,8 @@ pub const STATE: Field = Field {
 pub const SINCE: Field = Field {
     name: "since",
     placeholder: "TIME",
-    help: "Only what was intended for this time or later",
-    details: "A time, or how far back to go.",
+    help: "Only those intended for this time or later",
+    details: "A time, or an age.",
     examples: &["24h", "7d", "2030-01-31T09:00:00Z"],
     ..FIELD
 };
@@ -345,55 +336,55 @@ pub const CHANGES: Field = Field {
     ..SWITCH
 };
 
-/// What bulk commands do to many schedules, they do to all: not for an agent.
+/// Reasons to refuse in the plugin what could affect every agent's schedules.
 const TOUCHES_ALL: Option<Refused> = Some(Refused {
-    why: "it would touch every agent's schedules; --agent-id touches those of one",
+    why: "it would affect every agent's schedules; use --agent-id",
     instead: Instead::Call("list"),
 });
 
 pub const OF_AGENT: Field = Field {
     help: "All schedules of this agent instead of one",
-    details: "They are shown first, and changed only with yes or after a question.",
+    details: "They are shown first; nothing changes unless you confirm or set yes.",
     ..AGENT
 };
 
 pub const EVERY_ONE: Field = Field {
     name: "all",
     help: "All schedules instead of one",
-    details: "They are shown first, and changed only with yes or after a question.",
+    details: "They are shown first; nothing changes unless you confirm or set yes.",
     refused_in_plugin: TOUCHES_ALL,
     ..SWITCH
 };
 
 pub const YES: Field = Field {
     name: "yes",
-    help: "Don't ask before changing several schedules",
+    help: "Don't ask for confirmation",
     ..SWITCH
 };
 
 pub const DRY_RUN: Field = Field {
     name: "dry_run",
-    help: "Only show which schedules would be changed",
+    help: "Only show which schedules would change",
     ..SWITCH
 };
 
 pub const OFF: Field = Field {
     name: "off",
-    help: "Let deliveries go on again",
+    help: "Start delivery again",
     ..SWITCH
 };
 
-/// The agent that is meant from then on.
+/// The session's default agent.
 pub const DEFAULT_AGENT: Field = Field {
-    help: "The agent that is meant from now on where no agent_id is given",
+    help: "The agent to use from now on when no agent_id is given",
     details: "",
     ..AGENT
 };
 
-/// Whether a pass is to be made again and again.
+/// Whether to loop.
 pub const LOOP: Field = Field {
     name: "loop",
-    help: "Ignored: one pass is made, since a scheduler beside this server does the rest",
+    help: "Ignored: only one pass is made",
     ..SWITCH
 };
 
@@ -401,7 +392,7 @@ pub const LOOP: Field = Field {
 pub const INTERVAL: Field = Field {
     name: "interval",
     kind: Kind::Number(1, 86_400),
-    help: "Ignored, as loop is",
+    help: "Ignored",
     examples: &["60"],
     ..NUMBER
 };
@@ -409,7 +400,7 @@ pub const INTERVAL: Field = Field {
 /// The source of a tool.
 pub const SOURCE_CODE: Field = Field {
     name: "source_code",
-    help: "The whole source of one Python function, with its docstring and type hints",
+    help: "The source of one complete Python function, with a docstring and type hints",
     examples: &["def greet(name: str) -> str: …"],
     ..FIELD
 };
@@ -417,7 +408,7 @@ pub const SOURCE_CODE: Field = Field {
 /// The name of a tool.
 pub const TOOL_NAME: Field = Field {
     name: "name",
-    help: "What you take the tool for; Letta names it after its function",
+    help: "The name you expect; Letta names a tool after its function",
     examples: &["greet"],
     ..FIELD
 };
@@ -425,7 +416,7 @@ pub const TOOL_NAME: Field = Field {
 /// What a tool does.
 pub const TOOL_DESCRIPTION: Field = Field {
     name: "description",
-    help: "What the tool does, where the docstring doesn't say it",
+    help: "What the tool does, if the docstring doesn't say",
     examples: &["Greets somebody by name"],
     ..FIELD
 };
@@ -433,14 +424,50 @@ pub const TOOL_DESCRIPTION: Field = Field {
 /// When a prompt runs: exactly one of the three.
 pub const SPEC: &[Parameter] = &[takes(&TIME), takes(&CRON), takes(&EVERY)];
 
-/// What bounds a time that comes again.
+/// The bounds of a repeating schedule.
 pub const BOUNDS: &[Parameter] = &[takes(&START_AT), takes(&END_AT), takes(&MAX_REPETITIONS)];
 
-/// The zone in which times are meant.
+/// The zone of times and patterns.
 pub const ZONE: &[Parameter] = &[takes(&TIMEZONE)];
 
-/// How a schedule that comes again is delivered.
+/// The policy of repeating schedules.
 pub const REPEATED: &[Parameter] = &[takes(&CATCH_UP), takes(&GRACE), takes(&PAUSE_ON_FAILURE)];
 
-/// How each of its prompts is delivered.
+/// The policy of every schedule.
 pub const DELIVERY: &[Parameter] = &[takes(&ENVELOPE), takes(&MAX_AGE)];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::{CommandLine, Words};
+    use crate::operations;
+
+    fn all() -> impl Iterator<Item = &'static Field> {
+        let operations = operations::ALL.iter();
+        operations.flat_map(|o| o.parameters()).map(|p| p.field)
+    }
+
+    #[test]
+    fn errors_name_the_flag_that_a_field_has() {
+        let mut others = 0;
+        for field in all() {
+            let flag = field.flag.unwrap_or(field.name).replace('_', "-");
+            assert_eq!(CommandLine.field(field.name), format!("--{flag}"));
+            others += usize::from(field.flag.is_some());
+        }
+        assert!(others > 0);
+    }
+
+    #[test]
+    fn help_explains_every_word_of_a_field() {
+        let mut seen = 0;
+        for field in all() {
+            let told: Vec<&str> = field.details.split(|c: char| !c.is_alphabetic()).collect();
+            for word in field.kind.words() {
+                assert!(told.contains(word), "{} {word}", field.name);
+                seen += 1;
+            }
+        }
+        assert!(seen > 10, "{seen}");
+    }
+}

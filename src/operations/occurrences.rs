@@ -1,18 +1,18 @@
-//! What became of deliveries, who changed what, and the account.
+//! Deliveries, changes and the account.
 
 #![expect(missing_docs, reason = "each operation says in its title what it is")]
 
 use super::answer::answer;
-use super::definition::{Body, Operation, Route, answers};
+use super::definition::{Body, Effect, Operation, Route, Tool, Who, answers};
 use super::field::{Given, Parameter, takes};
 use super::fields::*;
 use super::{Values, reading};
 use crate::error::Result;
 use crate::models::ChangeQuery;
 use crate::service::answers::{Accounts, ChangeLog, History};
-use crate::service::{AccountQuery, HistoryQuery, Operations};
+use crate::service::{AccountQuery, HistoryQuery};
 
-/// Whose, and of which schedule.
+/// The schedule and the agent to filter by.
 const OF_WHAT: &[Parameter] = &[takes(&SCHEDULE_FILTER), takes(&AGENT_FILTER)];
 
 const PAGE: &[Parameter] = &[takes(&LIMIT).or("50"), takes(&OFFSET).or("0")];
@@ -27,8 +27,10 @@ pub const HISTORY: Operation = Operation {
         &[takes(&STATE), takes(&SINCE)],
         PAGE,
     ],
-    example: "",
+    example: "{\"state\": \"dead\", \"since\": \"24h\"}",
     answer: answers::<History>().page("occurrences"),
+    who: Who::Anyone,
+    effect: Effect::Reads,
     route: Route {
         method: "GET",
         path: "/occurrences",
@@ -38,6 +40,11 @@ pub const HISTORY: Operation = Operation {
         answers: &[(200, "A page of occurrences")],
         problems: &[404],
     },
+    tool: Some(Tool {
+        name: "promptyoself_history",
+        title: "Show past and pending deliveries",
+        advice: "It shows whether each prompt was delivered, is waiting, or was given up and why.",
+    }),
     is_command: true,
     command_aliases: &[],
     refused_in_plugin: None,
@@ -56,7 +63,7 @@ pub const HISTORY: Operation = Operation {
                 limit: page.limit,
                 offset: page.offset,
             };
-            Operations::history(service, &asked).await
+            service.history(&asked).await
         })
     },
 };
@@ -64,11 +71,13 @@ pub const HISTORY: Operation = Operation {
 pub const LIST_CHANGES: Operation = Operation {
     name: "changes",
     title: "Show who changed what, newest first",
-    details: "Who made, changed, paused or cancelled what, when and by which face. To an agent only those \
-        of its own schedules are told.",
+    details: "Who created, changed, paused or cancelled what, when and through which face. An \
+        agent sees only changes of its own schedules.",
     parameters: &[OF_WHAT, &[takes(&SINCE)], PAGE],
     example: "",
     answer: answers::<ChangeLog>().page("changes"),
+    who: Who::Anyone,
+    effect: Effect::Reads,
     route: Route {
         method: "GET",
         path: "/changes",
@@ -78,6 +87,7 @@ pub const LIST_CHANGES: Operation = Operation {
         answers: &[(200, "A page of changes")],
         problems: &[404],
     },
+    tool: None,
     // `history --changes` asks for it.
     is_command: false,
     command_aliases: &[],
@@ -93,7 +103,7 @@ pub const LIST_CHANGES: Operation = Operation {
                 limit: page.limit,
                 offset: page.offset,
             };
-            Operations::changes(service, &asked).await
+            service.changes(&asked).await
         })
     },
 };
@@ -101,11 +111,13 @@ pub const LIST_CHANGES: Operation = Operation {
 pub const ACCOUNT: Operation = Operation {
     name: "account",
     title: "Show the account",
-    details: "What was planned and what became of it, for each schedule and in sum. It is balanced when \
-        every planned instant is open or has exactly one outcome.",
+    details: "What was planned and what happened, for each schedule and in total. It is balanced \
+        if every planned instant is open or has exactly one outcome.",
     parameters: &[&[takes(&SCHEDULE_FILTER)], PAGE],
     example: "",
     answer: answers::<Accounts>().page("accounts"),
+    who: Who::Anyone,
+    effect: Effect::Reads,
     route: Route {
         method: "GET",
         path: "/account",
@@ -115,6 +127,7 @@ pub const ACCOUNT: Operation = Operation {
         answers: &[(200, "The account")],
         problems: &[404],
     },
+    tool: None,
     is_command: false,
     command_aliases: &[],
     refused_in_plugin: None,

@@ -1,7 +1,7 @@
-//! The words that other programs have for our commands.
+//! The words that other programs use for our commands.
 
-/// Commands by the words that other programs have for them. A word that may be two of ours is not
-/// among them: `stop` pauses or cancels, `start` serves or resumes.
+/// Commands by the words that other programs use for them. Ambiguous words are left out: `stop`
+/// pauses or cancels, `start` serves or resumes.
 pub const ALL: &[(&str, &str)] = &[
     ("add", "register"),
     ("create", "register"),

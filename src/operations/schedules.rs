@@ -1,22 +1,21 @@
-//! Making, showing, changing and ending schedules.
+//! Creating, showing, changing and ending schedules.
 
 #![expect(missing_docs, reason = "each operation says in its title what it is")]
 
 use super::answer::answer;
-use super::definition::{Body, Operation, Route, answers};
+use super::definition::{Body, Effect, Operation, Route, Tool, Who, answers};
 use super::field::{Given, Parameter, takes};
 use super::fields::*;
 use super::{Values, reading};
-use crate::service::Operations;
 use crate::service::answers::{
     CancelledSchedule, Listed, PausedSchedule, Planned, Previewed, QueuedRun, ResumedSchedule,
     Shown,
 };
 
-/// Which schedule.
+/// The schedule.
 const WHICH: &[Parameter] = &[takes(&ID).required().given(Given::InPath)];
 
-/// Which schedule, or on the command line many of them.
+/// The schedule, or on the command line several of them.
 const WHICH_OR_MANY: &[Parameter] = &[
     takes(&ID).given(Given::InPath),
     takes(&OF_AGENT).given(Given::OnCommandLine),
@@ -50,6 +49,8 @@ pub const REGISTER: Operation = Operation {
     ],
     example: "{\"agent_id\": \"agent-00000000-0000-4000-8000-000000000000\", \"prompt\": \"Check the backup\", \"cron\": \"0 9 * * mon-fri\", \"timezone\": \"Europe/Berlin\"}",
     answer: answers::<Planned>(),
+    who: Who::Anyone,
+    effect: Effect::Adds,
     route: Route {
         method: "POST",
         path: "/schedules",
@@ -57,11 +58,12 @@ pub const REGISTER: Operation = Operation {
         tag: "schedules",
         body: Body::Required,
         answers: &[
-            (201, "The schedule was made"),
-            (200, "It was there already, under the same name"),
+            (201, "The schedule was created"),
+            (200, "It already existed under this name"),
         ],
         problems: &[404, 409, 429, 502],
     },
+    tool: None,
     is_command: true,
     command_aliases: &[],
     refused_in_plugin: None,
@@ -69,7 +71,7 @@ pub const REGISTER: Operation = Operation {
     carry_out: |service, values| {
         answer(async move {
             let asked = reading::registration(values)?;
-            Operations::register(service, &asked).await
+            service.register(&asked).await
         })
     },
 };
@@ -82,7 +84,7 @@ pub const UPDATE: Operation = Operation {
     parameters: &[
         WHICH,
         &[
-            takes(&AGENT).meaning("Another agent that gets the prompt from now on"),
+            takes(&AGENT).meaning("The new agent"),
             takes(&PROMPT),
             takes(&PROMPT_FILE).given(Given::OnCommandLine),
         ],
@@ -94,11 +96,13 @@ pub const UPDATE: Operation = Operation {
         PINGS,
         &[
             takes(&SKIP_VALIDATION),
-            takes(&NAME).meaning("Another name for the schedule"),
+            takes(&NAME).meaning("The new name"),
         ],
     ],
     example: "{\"every\": \"2h\"}",
     answer: answers::<Planned>(),
+    who: Who::Anyone,
+    effect: Effect::Sets,
     route: Route {
         method: "PATCH",
         path: "/schedules/{id}",
@@ -108,6 +112,11 @@ pub const UPDATE: Operation = Operation {
         answers: &[(200, "The schedule was changed")],
         problems: &[404, 409, 429, 502],
     },
+    tool: Some(Tool {
+        name: "promptyoself_update",
+        title: "Change a schedule",
+        advice: "Give at most one of time, cron and every.",
+    }),
     is_command: true,
     command_aliases: &[],
     refused_in_plugin: None,
@@ -118,7 +127,7 @@ pub const UPDATE: Operation = Operation {
     carry_out: |service, values| {
         answer(async move {
             let changes = reading::changes(values)?;
-            Operations::update(service, reading::id(values)?, &changes).await
+            service.update(reading::id(values)?, &changes).await
         })
     },
 };
@@ -126,8 +135,8 @@ pub const UPDATE: Operation = Operation {
 pub const LIST: Operation = Operation {
     name: "list",
     title: "List schedules, the next to run first",
-    details: "Lists active and paused schedules; all adds those that have finished, were cancelled or can't be \
-        read. Prompts are cut to 100 characters unless full is set.",
+    details: "Schedules that have finished, were cancelled or can't be read are listed only if you ask for \
+        them. Prompts are cut to 100 characters unless full is set.",
     parameters: &[&[
         takes(&AGENT_FILTER),
         takes(&ALL),
@@ -137,6 +146,8 @@ pub const LIST: Operation = Operation {
     ]],
     example: "",
     answer: answers::<Listed>().page("schedules"),
+    who: Who::Anyone,
+    effect: Effect::Reads,
     route: Route {
         method: "GET",
         path: "/schedules",
@@ -146,13 +157,16 @@ pub const LIST: Operation = Operation {
         answers: &[(200, "A page of schedules")],
         problems: &[],
     },
+    tool: Some(Tool {
+        name: "promptyoself_list",
+        title: "List scheduled prompts",
+        advice: "Each schedule is shown with its id, its next run and, if it is waiting, why.",
+    }),
     is_command: true,
     command_aliases: &[],
     refused_in_plugin: None,
     check: |values| reading::list(values).map(drop),
-    carry_out: |service, values| {
-        answer(async move { Operations::list(service, &reading::list(values)?).await })
-    },
+    carry_out: |service, values| answer(async move { service.list(&reading::list(values)?).await }),
 };
 
 pub const SHOW: Operation = Operation {
@@ -162,6 +176,8 @@ pub const SHOW: Operation = Operation {
     parameters: &[WHICH],
     example: "",
     answer: answers::<Shown>(),
+    who: Who::Anyone,
+    effect: Effect::Reads,
     route: Route {
         method: "GET",
         path: "/schedules/{id}",
@@ -171,13 +187,16 @@ pub const SHOW: Operation = Operation {
         answers: &[(200, "The schedule")],
         problems: &[404],
     },
+    tool: Some(Tool {
+        name: "promptyoself_get",
+        title: "Show one schedule",
+        advice: "",
+    }),
     is_command: true,
     command_aliases: &[],
     refused_in_plugin: None,
     check: |values| reading::id(values).map(drop),
-    carry_out: |service, values| {
-        answer(async move { Operations::show(service, reading::id(values)?).await })
-    },
+    carry_out: |service, values| answer(async move { service.show(reading::id(values)?).await }),
 };
 
 pub const PREVIEW: Operation = Operation {
@@ -187,6 +206,8 @@ pub const PREVIEW: Operation = Operation {
     parameters: &[SPEC, ZONE, BOUNDS, &[takes(&COUNT).or("10")]],
     example: "{\"cron\": \"0 9 * * mon-fri\", \"timezone\": \"Europe/Berlin\", \"count\": 5}",
     answer: answers::<Previewed>(),
+    who: Who::Anyone,
+    effect: Effect::Reads,
     route: Route {
         method: "POST",
         path: "/preview",
@@ -196,6 +217,11 @@ pub const PREVIEW: Operation = Operation {
         answers: &[(200, "The next runs")],
         problems: &[],
     },
+    tool: Some(Tool {
+        name: "promptyoself_preview",
+        title: "Preview when something would run",
+        advice: "Give exactly one of time, cron and every. Use it to check a pattern before you schedule it.",
+    }),
     is_command: true,
     command_aliases: &[],
     refused_in_plugin: None,
@@ -203,7 +229,7 @@ pub const PREVIEW: Operation = Operation {
     carry_out: |service, values| {
         answer(async move {
             let (when, count) = (reading::when(values)?, reading::count(values)?);
-            Operations::preview(service, &when, count).await
+            service.preview(&when, count).await
         })
     },
 };
@@ -215,28 +241,33 @@ fn check_preview(values: &Values) -> crate::error::Result<()> {
 
 pub const CANCEL: Operation = Operation {
     name: "cancel",
-    title: "Cancel a schedule, so that it never runs again",
+    title: "Cancel a schedule for good",
     details: "A prompt that is already being sent can't be called back. The schedule stays in the list of all, \
         with its history.",
     parameters: &[WHICH_OR_MANY],
     example: "",
     answer: answers::<CancelledSchedule>(),
+    who: Who::Anyone,
+    effect: Effect::Acts,
     route: Route {
         method: "DELETE",
         path: "/schedules/{id}",
         id: "cancel_schedule",
         tag: "schedules",
         body: Body::None,
-        answers: &[(200, "The schedule has ended")],
+        answers: &[(200, "The schedule was cancelled")],
         problems: &[404, 409],
     },
+    tool: Some(Tool {
+        name: "promptyoself_cancel",
+        title: "Cancel a schedule",
+        advice: "To stop it only for a while, use promptyoself_pause.",
+    }),
     is_command: true,
     command_aliases: &["delete", "remove", "rm"],
     refused_in_plugin: None,
     check: |values| reading::id(values).map(drop),
-    carry_out: |service, values| {
-        answer(async move { Operations::cancel(service, reading::id(values)?).await })
-    },
+    carry_out: |service, values| answer(async move { service.cancel(reading::id(values)?).await }),
 };
 
 pub const PAUSE: Operation = Operation {
@@ -246,6 +277,8 @@ pub const PAUSE: Operation = Operation {
     parameters: &[WHICH_OR_MANY, &[takes(&NOTE)]],
     example: "{\"note\": \"on holiday\"}",
     answer: answers::<PausedSchedule>(),
+    who: Who::Anyone,
+    effect: Effect::Sets,
     route: Route {
         method: "POST",
         path: "/schedules/{id}/pause",
@@ -255,6 +288,11 @@ pub const PAUSE: Operation = Operation {
         answers: &[(200, "The schedule is paused")],
         problems: &[404, 409],
     },
+    tool: Some(Tool {
+        name: "promptyoself_pause",
+        title: "Pause a schedule",
+        advice: "promptyoself_resume lets it run again.",
+    }),
     is_command: true,
     command_aliases: &[],
     refused_in_plugin: None,
@@ -265,7 +303,7 @@ pub const PAUSE: Operation = Operation {
     carry_out: |service, values| {
         answer(async move {
             let note = reading::note(values)?;
-            Operations::pause(service, reading::id(values)?, note.as_deref()).await
+            service.pause(reading::id(values)?, note.as_deref()).await
         })
     },
 };
@@ -276,17 +314,24 @@ pub const RESUME: Operation = Operation {
     details: "Runs that passed during the pause are skipped. With replay, the schedule catches up on them as its \
         catch_up says.",
     parameters: &[WHICH_OR_MANY, &[takes(&REPLAY)]],
-    example: "{\"replay\": true}",
+    example: "{\"replay\": false}",
     answer: answers::<ResumedSchedule>(),
+    who: Who::Anyone,
+    effect: Effect::Sets,
     route: Route {
         method: "POST",
         path: "/schedules/{id}/resume",
         id: "resume_schedule",
         tag: "control",
         body: Body::Optional,
-        answers: &[(200, "The schedule runs again")],
+        answers: &[(200, "The schedule was resumed")],
         problems: &[404, 409],
     },
+    tool: Some(Tool {
+        name: "promptyoself_resume",
+        title: "Resume a paused schedule",
+        advice: "",
+    }),
     is_command: true,
     command_aliases: &[],
     refused_in_plugin: None,
@@ -294,7 +339,7 @@ pub const RESUME: Operation = Operation {
     carry_out: |service, values| {
         answer(async move {
             let replay = values.is_set(&REPLAY);
-            Operations::resume(service, reading::id(values)?, replay).await
+            service.resume(reading::id(values)?, replay).await
         })
     },
 };
@@ -306,6 +351,8 @@ pub const RUN: Operation = Operation {
     parameters: &[WHICH],
     example: "",
     answer: answers::<QueuedRun>(),
+    who: Who::Anyone,
+    effect: Effect::Acts,
     route: Route {
         method: "POST",
         path: "/schedules/{id}/run",
@@ -315,11 +362,14 @@ pub const RUN: Operation = Operation {
         answers: &[(202, "The run is queued")],
         problems: &[404, 409, 429],
     },
+    tool: Some(Tool {
+        name: "promptyoself_run_now",
+        title: "Run a schedule once now",
+        advice: "",
+    }),
     is_command: true,
     command_aliases: &[],
     refused_in_plugin: None,
     check: |values| reading::id(values).map(drop),
-    carry_out: |service, values| {
-        answer(async move { Operations::run(service, reading::id(values)?).await })
-    },
+    carry_out: |service, values| answer(async move { service.run(reading::id(values)?).await }),
 };

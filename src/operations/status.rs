@@ -1,13 +1,12 @@
-//! Whether anything is delivered, and halting all of it.
+//! The state of delivery, and halting it.
 
 #![expect(missing_docs, reason = "each operation says in its title what it is")]
 
 use super::answer::answer;
-use super::definition::{Body, Operation, Route, answers};
+use super::definition::{Body, Effect, Operation, Route, Tool, Who, answers};
 use super::field::{Given, Instead, Refused, takes};
 use super::fields::*;
 use super::reading;
-use crate::service::Operations;
 use crate::service::answers::{AgentsListed, Halted, Overview, Tested};
 
 pub const TEST: Operation = Operation {
@@ -17,6 +16,8 @@ pub const TEST: Operation = Operation {
     parameters: &[],
     example: "",
     answer: answers::<Tested>(),
+    who: Who::Anyone,
+    effect: Effect::Reads,
     route: Route {
         method: "GET",
         path: "/test",
@@ -26,20 +27,27 @@ pub const TEST: Operation = Operation {
         answers: &[(200, "Letta answers")],
         problems: &[502],
     },
+    tool: Some(Tool {
+        name: "promptyoself_test",
+        title: "Test the connection to Letta",
+        advice: "It also shows open incidents.",
+    }),
     is_command: true,
     command_aliases: &[],
     refused_in_plugin: None,
     check: |_| Ok(()),
-    carry_out: |service, _| answer(Operations::test(service)),
+    carry_out: |service, _| answer(service.test()),
 };
 
 pub const AGENTS: Operation = Operation {
     name: "agents",
     title: "List the agents of the Letta server",
-    details: "Only for the operator: an agent knows its own id.",
+    details: "An agent already knows its own id.",
     parameters: &[],
     example: "",
     answer: answers::<AgentsListed>(),
+    who: Who::Operator("listing every agent"),
+    effect: Effect::Reads,
     route: Route {
         method: "GET",
         path: "/agents",
@@ -49,20 +57,27 @@ pub const AGENTS: Operation = Operation {
         answers: &[(200, "Every agent")],
         problems: &[502],
     },
+    tool: Some(Tool {
+        name: "promptyoself_agents",
+        title: "List Letta agents",
+        advice: "Use it to find the agent to schedule for.",
+    }),
     is_command: true,
     command_aliases: &[],
     refused_in_plugin: None,
     check: |_| Ok(()),
-    carry_out: |service, _| answer(Operations::agents(service)),
+    carry_out: |service, _| answer(service.agents()),
 };
 
 pub const STATUS: Operation = Operation {
     name: "status",
-    title: "Show who delivers, and what stands in the way",
-    details: "Letta is not asked.",
+    title: "Show who is delivering, and what is in the way",
+    details: "Does not contact Letta.",
     parameters: &[],
     example: "",
     answer: answers::<Overview>(),
+    who: Who::Anyone,
+    effect: Effect::Reads,
     route: Route {
         method: "GET",
         path: "/status",
@@ -72,6 +87,7 @@ pub const STATUS: Operation = Operation {
         answers: &[(200, "The state of delivery")],
         problems: &[],
     },
+    tool: None,
     is_command: false,
     command_aliases: &[],
     refused_in_plugin: None,
@@ -82,11 +98,12 @@ pub const STATUS: Operation = Operation {
 pub const HALT: Operation = Operation {
     name: "halt",
     title: "Stop all delivery",
-    details: "Prompts that are already being sent finish; nothing else is sent until the halt is lifted. Only for \
-        the operator.",
+    details: "Prompts that are already being sent finish; nothing else is sent until the halt is lifted.",
     parameters: &[&[takes(&OFF).given(Given::OnCommandLine), takes(&NOTE)]],
     example: "{\"note\": \"on holiday\"}",
     answer: answers::<Halted>(),
+    who: Who::Operator("halting"),
+    effect: Effect::Sets,
     route: Route {
         method: "PUT",
         path: "/halt",
@@ -96,6 +113,7 @@ pub const HALT: Operation = Operation {
         answers: &[(200, "All delivery is halted")],
         problems: &[],
     },
+    tool: None,
     is_command: true,
     command_aliases: &[],
     refused_in_plugin: Some(Refused {
@@ -104,30 +122,33 @@ pub const HALT: Operation = Operation {
     }),
     check: |values| reading::note(values).map(drop),
     carry_out: |service, values| {
-        answer(async move { Operations::halt(service, reading::note(values)?.as_deref()).await })
+        answer(async move { service.halt(reading::note(values)?.as_deref()).await })
     },
 };
 
 pub const LIFT_HALT: Operation = Operation {
     name: "lift_halt",
     title: "Lift the halt",
-    details: "Only for the operator.",
+    details: "",
     parameters: &[],
     example: "",
     answer: answers::<Halted>(),
+    who: Who::Operator("halting"),
+    effect: Effect::Sets,
     route: Route {
         method: "DELETE",
         path: "/halt",
         id: "lift_halt",
         tag: "control",
         body: Body::None,
-        answers: &[(200, "Deliveries go on")],
+        answers: &[(200, "Delivery is on again")],
         problems: &[],
     },
+    tool: None,
     // `halt --off` asks for it.
     is_command: false,
     command_aliases: &[],
     refused_in_plugin: None,
     check: |_| Ok(()),
-    carry_out: |service, _| answer(Operations::lift_halt(service)),
+    carry_out: |service, _| answer(service.lift_halt()),
 };

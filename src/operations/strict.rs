@@ -1,5 +1,5 @@
-//! Reading a request over HTTP: a field that does not exist, or is of another kind, is a mistake.
-//! Nothing is kept of a request beyond its first mistake, however large the request is.
+//! Reads HTTP requests strictly: an unknown field, or a value of the wrong kind, is an error.
+//! Nothing of a request is kept beyond its first mistake, however large it is.
 
 use std::fmt;
 
@@ -20,14 +20,14 @@ pub fn read_body(operation: &'static Operation, bytes: &[u8]) -> Result<Values> 
     let read = Body(operation).deserialize(&mut json);
     let read = read.and_then(|values| json.end().map(|()| values));
     let values = read.map_err(|e| {
-        // A mistake of ours to tell has no place of its own in the text.
+        // The error of an unreadable value has no position of its own in the text.
         let text = e.to_string();
         let place = format!(" at line {} column {}", e.line(), e.column());
-        let told = match e.is_data() {
+        let text = match e.is_data() {
             true => text.strip_suffix(&place).unwrap_or(&text),
             false => &text,
         };
-        wrong("body", told)
+        wrong("body", text)
     })?;
     complete(operation, values).map_err(|e| wrong("body", &e))
 }
@@ -52,11 +52,11 @@ pub fn read_query(operation: &'static Operation, query: &str) -> Result<Values> 
 fn wrong(what: &str, problem: &str) -> Error {
     Error::new(
         Code::RequestInvalid,
-        format!("the {what} can't be understood: {problem}"),
+        format!("the {what} is invalid: {problem}"),
     )
 }
 
-/// No query at all, for an operation that takes a body or nothing.
+/// Refuses any query, for an operation that takes a body or nothing.
 ///
 /// # Errors
 /// [`Code::RequestInvalid`].
@@ -65,19 +65,19 @@ pub fn refuse_query(query: &str) -> Result<()> {
         None => Ok(()),
         Some((name, _)) => Err(Error::new(
             Code::RequestInvalid,
-            format!("the query can't be understood: unknown field `{name}`, there are no fields"),
+            format!("the query is invalid: unknown field `{name}`, there are no fields"),
         )),
     }
 }
 
-/// What is wrong with a request, in words.
+/// The result of a check, with what is wrong.
 type Checked<T> = std::result::Result<T, String>;
 
 fn known(operation: &'static Operation) -> impl Iterator<Item = &'static Parameter> {
     operation.parameters().filter(|p| p.is_over_http())
 }
 
-/// What an operation takes under a name, which was not given before.
+/// The parameter with a name, which must not be given twice.
 fn parameter_of(
     operation: &'static Operation,
     values: &Values,
@@ -107,7 +107,7 @@ fn put(values: &mut Values, parameter: &Parameter, read: Checked<Value>) -> Chec
     }
 }
 
-/// The values without what is nothing, if nothing is missing.
+/// The values without nulls, if nothing is missing.
 fn complete(operation: &'static Operation, mut values: Values) -> Checked<Values> {
     values.forget_nothings();
     match known(operation).find(|p| p.is_required && !values.has(p.field)) {
@@ -128,7 +128,7 @@ fn unknown<'a>(name: &str, known: impl Iterator<Item = &'a Parameter>) -> String
     }
 }
 
-/// A value in JSON. `null` is as good as nothing.
+/// A value in JSON. `null` counts as absent.
 fn of_kind(field: &Field, value: Value) -> Checked<Value> {
     let fits = match (field.kind, &value) {
         (Kind::Switch, Value::Null) => false,
@@ -159,7 +159,7 @@ fn of_text(field: &Field, value: Value) -> Checked<Value> {
             _ => wrong(),
         },
         Kind::Number(least, most) => match text.parse::<i64>() {
-            // Where a page begins and ends is never more than that.
+            // A page never begins or ends beyond that.
             Ok(n) if most <= u32::MAX.into() && !(0..=u32::MAX.into()).contains(&n) => {
                 Err(format!("{n} is not from {least} to {most}"))
             }
@@ -168,7 +168,11 @@ fn of_text(field: &Field, value: Value) -> Checked<Value> {
         },
         Kind::Word(words) => match words.contains(&text) {
             true => Ok(value),
-            false => Err(format!("{:?} is none of {}", short(text), words.join(", "))),
+            false => Err(format!(
+                "{:?} is not one of {}",
+                short(text),
+                words.join(", ")
+            )),
         },
     }
 }
@@ -185,7 +189,7 @@ fn expected(field: &Field) -> &'static str {
     }
 }
 
-/// A value as an error names it.
+/// A value, as shown in an error.
 fn shown(value: &Value) -> String {
     match value {
         Value::Null => "null".to_owned(),
@@ -198,7 +202,7 @@ fn shown(value: &Value) -> String {
     }
 }
 
-/// The JSON object that a request is.
+/// The JSON object of a request.
 struct Body(&'static Operation);
 
 impl<'de> DeserializeSeed<'de> for Body {
@@ -228,7 +232,7 @@ impl<'de> Visitor<'de> for Body {
     }
 }
 
-/// The value of a field, which is no list and no object.
+/// The value of a field, which is neither a list nor an object.
 struct OfField(&'static Field);
 
 struct Scalar(Value);
@@ -293,7 +297,7 @@ mod tests {
 
     #[test]
     fn a_request_is_read_no_further_than_its_first_mistake() {
-        // What comes after it is no JSON at all.
+        // What follows is not JSON at all.
         for (body, wanted) in [
             (r#"{"evry": 1, ?"#, "unknown field `evry`"),
             (r#"{"prompt": [1, ?"#, "prompt: invalid type: sequence"),
@@ -309,8 +313,8 @@ mod tests {
                 "max_repetitions: invalid type: floating",
             ),
         ] {
-            let told = problem(body);
-            assert!(told.contains(wanted), "{body}: {told}");
+            let text = problem(body);
+            assert!(text.contains(wanted), "{body}: {text}");
         }
         let error = read_query(&LIST, "al=1&all=maybe").unwrap_err().to_string();
         assert!(error.contains("unknown field `al`"), "{error}");

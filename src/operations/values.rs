@@ -1,41 +1,42 @@
-//! What a request says, by the names of its fields.
+//! The values of a request, by field.
 
 use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
 use super::field::{Field, Kind, Parameter};
+use super::text::{given, whole};
 
-/// The fields that were given, with their values.
+/// The given fields with their values.
 ///
-/// A number may stand there as text: what is wrong with one is said by whoever reads the field, in
-/// the same words on every face.
+/// A number may be given as text: errors about it come from whoever reads the field, so that every
+/// face has the same.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Values(BTreeMap<&'static str, Value>);
 
 impl Values {
-    /// Takes a value in, in place of one that is there.
+    /// Sets a value, replacing an earlier one.
     pub fn set(&mut self, field: &Field, value: impl Into<Value>) {
         self.0.insert(field.name, value.into());
     }
 
-    /// The same with a value.
+    /// Adds a value.
     pub fn with(mut self, field: &Field, value: impl Into<Value>) -> Self {
         self.set(field, value);
         self
     }
 
-    /// Takes a value in unless there is one.
+    /// Sets a value unless there is one.
     pub fn set_default(&mut self, field: &Field, value: impl Into<Value>) {
         self.0.entry(field.name).or_insert_with(|| value.into());
     }
 
-    /// Takes a value out.
+    /// Removes a value.
     pub fn take(&mut self, field: &Field) -> Option<Value> {
         self.0.remove(field.name)
     }
 
-    /// Leaves out the fields that were given as `null`.
+    /// Removes the fields that were given as `null`.
     pub fn forget_nothings(&mut self) {
         self.0.retain(|_, value| !value.is_null());
     }
@@ -45,7 +46,7 @@ impl Values {
         self.0.contains_key(field.name)
     }
 
-    /// A field as text, if it was given.
+    /// A field as text, if given.
     pub fn text(&self, field: &Field) -> Option<String> {
         match self.0.get(field.name)? {
             Value::String(text) => Some(text.clone()),
@@ -53,17 +54,22 @@ impl Values {
         }
     }
 
+    /// A field as text without surrounding blanks; `None` if it is blank.
+    pub fn given(&self, field: &Field) -> Option<String> {
+        given(self.text(field).as_deref()).map(str::to_owned)
+    }
+
     /// Whether a switch was set.
     pub fn is_set(&self, field: &Field) -> bool {
         self.0.get(field.name) == Some(&Value::Bool(true))
     }
 
-    /// Whether a field says anything: a switch that is off does not.
+    /// Whether a field has any effect: a switch that is off has none.
     pub fn is_said(&self, field: &Field) -> bool {
         (self.0.get(field.name)).is_some_and(|value| *value != Value::Bool(false))
     }
 
-    /// Everything but what stands in the path of a request, as JSON. Numbers that were given as text
+    /// Everything except what is in the path of a request, as JSON. Numbers that were given as text
     /// become numbers.
     pub fn to_json(
         &self,
@@ -78,15 +84,13 @@ impl Values {
     }
 }
 
-/// A value in the kind that its field has in JSON.
+/// A value in its field's JSON type.
 fn as_json(field: &Field, value: Value) -> Value {
     match (field.kind, value) {
-        (Kind::Number(..), Value::String(text)) => {
-            match crate::service::asked::whole(text.trim()) {
-                Some(number) => number.into(),
-                None => Value::String(text),
-            }
-        }
+        (Kind::Number(..), Value::String(text)) => match whole(text.trim()) {
+            Some(number) => number.into(),
+            None => Value::String(text),
+        },
         (_, value) => value,
     }
 }

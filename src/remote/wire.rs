@@ -16,30 +16,30 @@ use crate::http::{self, limits, redirect};
 use crate::ids::new_id;
 use crate::models::Caller;
 
-/// What came of a request.
+/// The result of a request.
 type Answer<T> = std::result::Result<T, Lost>;
 
 /// The connection to a server.
 pub(super) struct Wire {
     client: Client,
-    /// The server's address, as it is set.
+    /// The server's address, as configured.
     base: Url,
-    /// The same for people.
+    /// The same, safe to show.
     url: String,
     clock: Clock,
-    /// What to say beside a refusal of our key.
+    /// A note about the key that was used, for when it is refused.
     key_note: String,
 }
 
-/// Why a request came to nothing.
+/// Why a request failed.
 enum Lost {
     /// It was never sent, and why.
     Unsent(String),
-    /// It may have been carried out; this is why its answer was lost.
+    /// It may have been carried out; this is why the answer was lost.
     Cut(String),
-    /// Its answer is larger than we take in.
+    /// Its answer is larger than the limit.
     TooLarge,
-    /// It was answered with this.
+    /// The server refused it with this error.
     Refused(Error),
 }
 
@@ -76,14 +76,14 @@ impl Wire {
             key_note: match &settings.key_withheld {
                 Some(withheld) => format!("; {withheld}"),
                 None if settings.key_from_file => {
-                    "; this program shows the key in [remote] of the settings file".to_owned()
+                    "; the key used is the one in [remote] of the settings file".to_owned()
                 }
-                None => "; this program shows the key that PROMPTYOSELF_KEY holds".to_owned(),
+                None => "; the key used is the one in PROMPTYOSELF_KEY".to_owned(),
             },
         })
     }
 
-    /// Asks for something.
+    /// Sends a `GET` request.
     pub(super) async fn get<T: DeserializeOwned>(
         &self,
         path: &str,
@@ -93,8 +93,8 @@ impl Wire {
         self.twice(request).await
     }
 
-    /// Asks for a page of a list. One that is too large is asked for again with less in it, down to
-    /// a single entry; `limit` is how much was asked for in the end.
+    /// Requests a page of a list. If it is too large, asks for a smaller one, down to a single
+    /// entry; `limit` is the size requested in the end.
     pub(super) async fn page<T: DeserializeOwned, Q: Serialize>(
         &self,
         path: &str,
@@ -115,8 +115,8 @@ impl Wire {
         }
     }
 
-    /// Asks for something to be done. A `POST` may be sent again, since it carries a key by which it
-    /// is known.
+    /// Sends a request that changes something. A `POST` may be repeated, because it carries an
+    /// idempotency key.
     pub(super) async fn send<T: DeserializeOwned>(
         &self,
         method: Method,
@@ -145,7 +145,7 @@ impl Wire {
         format!("{}{BASE}{path}", self.url)
     }
 
-    /// Sends a request, and once more if its answer was lost.
+    /// Sends a request, and repeats it once if the answer was lost.
     async fn twice<T: DeserializeOwned>(&self, request: impl Fn() -> RequestBuilder) -> Result<T> {
         let answer = match self.once(request()).await {
             Err(Lost::Cut(_)) => self.once(request()).await,
@@ -158,7 +158,7 @@ impl Wire {
         let answer = self.clock.within(limits::ELSEWHERE, self.answer(request));
         answer.await.unwrap_or_else(|| {
             let limit = limits::ELSEWHERE;
-            Err(Lost::Cut(format!("no whole answer within {limit:?}")))
+            Err(Lost::Cut(format!("no complete answer within {limit:?}")))
         })
     }
 
@@ -184,13 +184,13 @@ impl Wire {
                 .map_err(|e| Lost::Refused(self.wrong("its answer can't be read", Some(e))));
         }
         Err(Lost::Refused(match serde_json::from_slice(&bytes) {
-            Ok(problem) => self.told(problem),
+            Ok(problem) => self.server_error(problem),
             Err(_) => self.wrong(&format!("it answered {status}"), None),
         }))
     }
 
-    /// The error that the server told.
-    fn told(&self, problem: ProblemBody) -> Error {
+    /// The error that the server reported.
+    fn server_error(&self, problem: ProblemBody) -> Error {
         let (code, detail) = (problem.code.clone(), problem.detail.clone());
         match problem.into_error() {
             Some(error) if error.code() == Code::KeyInvalid => error.hint(&self.key_note),
@@ -199,7 +199,7 @@ impl Wire {
         }
     }
 
-    /// The server's address leads elsewhere.
+    /// The server's address redirects elsewhere.
     fn moved(&self, status: u16, led: &str) -> Error {
         Error::new(
             Code::ServerWrong,
@@ -212,8 +212,7 @@ impl Wire {
         let error = Error::new(
             Code::ServerWrong,
             format!(
-                "what answers at {} is not promptyoself of this version ({what}): see whether \
-                 PROMPTYOSELF_URL is right",
+                "the server at {} is not a compatible promptyoself ({what}): check PROMPTYOSELF_URL",
                 self.url
             ),
         )
@@ -229,24 +228,21 @@ impl Wire {
             Error::new(
                 Code::ServerUnreachable,
                 message![
-                    "{what} the server of the schedules at ",
+                    "{what} the server with the schedules at ",
                     &self.url,
-                    ": see whether ",
+                    ": check that ",
                     shell("promptyoself serve"),
-                    " runs there, and whether PROMPTYOSELF_URL is right: {why}"
+                    " is running there and that PROMPTYOSELF_URL is right: {why}"
                 ],
             )
             .example(call("test"))
         };
         match lost {
             Lost::Refused(error) => error,
-            Lost::TooLarge => self.wrong(
-                "its answer is larger than any that a promptyoself server gives",
-                None,
-            ),
+            Lost::TooLarge => self.wrong("its answer is too large", None),
             Lost::Unsent(why) => unreachable("could not reach", &why),
             Lost::Cut(why) => unreachable(
-                "it is not known whether it was done, since no answer came from",
+                "it is unknown whether this was done, because no answer came from",
                 &why,
             ),
         }

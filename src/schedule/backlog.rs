@@ -1,4 +1,4 @@
-//! Dividing a backlog: which of the instants that passed unsent is sent, and what becomes of the
+//! Divides a backlog: which of the instants that passed unsent is sent, and what happens to the
 //! others.
 
 use jiff::Timestamp;
@@ -6,30 +6,30 @@ use jiff::Timestamp;
 use super::timetable::{Passed, Timetable, just_before};
 use crate::models::{CatchUp, Policy};
 
-/// Instants that follow one another and share an outcome.
+/// Consecutive instants that share an outcome.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Range {
     /// The oldest.
     pub first: Timestamp,
     /// The newest.
     pub newest: Timestamp,
-    /// How many they are.
+    /// How many there are.
     pub count: u64,
 }
 
-/// What one claim takes of a backlog, the oldest instants first.
+/// What one claim takes from a backlog, the oldest instants first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Division {
-    /// Those too old to be of use.
+    /// Those too old to be useful.
     pub missed: Option<Range>,
-    /// Those for which the one that is sent stands.
+    /// Those that the sent one replaces.
     pub coalesced: Option<Range>,
     /// The one that is sent.
     pub sent: Option<Timestamp>,
 }
 
 impl Division {
-    /// How many instants are taken in all.
+    /// How many instants are taken in total.
     pub fn taken(&self) -> u64 {
         let count = |range: Option<Range>| range.map_or(0, |r| r.count);
         count(self.missed) + count(self.coalesced) + u64::from(self.sent.is_some())
@@ -44,7 +44,7 @@ impl Division {
 }
 
 impl Timetable {
-    /// Divides the instants from `first`, which may lie off the timetable, to `now`; at most `left`
+    /// Divides the instants from `first` (which may lie off the timetable) to `now`; at most `left`
     /// of them.
     pub fn divide(
         &self,

@@ -1,7 +1,7 @@
-//! Cron patterns: five fields, by vixie-cron's rules.
+//! Cron patterns: five fields, with vixie-cron's rules.
 //!
-//! croner reads a pattern and knows which days it means. Which *instants* those are is decided
-//! here, since the wall clock of a zone may skip and repeat hours.
+//! croner parses a pattern and knows which days it means. Which *instants* those are is decided
+//! here, because the wall clock of a zone may skip and repeat hours.
 
 mod field;
 mod instants;
@@ -15,7 +15,7 @@ use jiff::civil::{Date, DateTime, Time};
 use self::field::Field;
 pub(super) use self::field::{MONTHS, WEEKDAYS};
 pub(super) use self::instants::Instants;
-use super::{Zone, meant, shown};
+use super::{Zone, corrections, shown};
 use crate::error::{Code, Error, Message, Result, fields};
 
 /// A cron pattern that matches at least one day.
@@ -26,9 +26,9 @@ use crate::error::{Code, Error, Message, Result, fields};
 /// first instant after the gap and a repeated one the first time. ISC cron 4.1 and cronie tell
 /// wildcard jobs from fixed-time ones in this way; here a step counts as a wildcard too.
 ///
-/// When day-of-month and day-of-week are both restricted, either may match. A field that begins
-/// with a star, `*/2` too, does not count as restricted, and then both must match: crontab(5) and
-/// vixie-cron's `DOM_STAR`; croniter has the same under `implement_cron_bug`.
+/// If day-of-month and day-of-week are both restricted, either may match. A field that begins with
+/// a star (even `*/2`) does not count as restricted, and then both must match: see crontab(5) and
+/// vixie-cron's `DOM_STAR`; croniter calls this `implement_cron_bug`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct CronSpec {
     text: String,
@@ -39,16 +39,16 @@ pub struct CronSpec {
     elapsed: bool,
 }
 
-/// The Gregorian calendar repeats, days of the week and all, every 400 years: 146,097 days. A
-/// pattern that matches none of them never matches.
+/// The Gregorian calendar, including weekdays, repeats every 400 years, or 146,097 days. A pattern
+/// that matches none of them never matches.
 const CYCLE_DAYS: u32 = 146_097;
 
 /// The longest pattern that is stored.
 const LONGEST: usize = crate::limits::TEXT;
 
 impl CronSpec {
-    /// Reads a pattern as a caller may register it. Besides what [`CronSpec::read`] refuses, a
-    /// step that is longer than its field is refused: `*/90` is not every 90 minutes.
+    /// Parses a pattern for registration. Besides what [`CronSpec::read`] refuses, a step longer
+    /// than its field is refused: `*/90` is not every 90 minutes.
     ///
     /// # Errors
     /// [`Code::CronInvalid`], [`Code::CronNever`].
@@ -56,7 +56,7 @@ impl CronSpec {
         Self::build(text, true)
     }
 
-    /// As [`CronSpec::parse`], with what was meant in the error where that is known.
+    /// Like [`CronSpec::parse`], but the error contains a correction if it is clear what was meant.
     ///
     /// # Errors
     /// [`Code::CronInvalid`], [`Code::CronNever`].
@@ -65,16 +65,16 @@ impl CronSpec {
             Ok(spec) => return Ok(spec),
             Err(error) => error,
         };
-        if let Some(five) = meant::cron::without_seconds(text) {
+        if let Some(five) = corrections::cron::without_seconds(text) {
             return Self::parse(&five);
         }
-        Err(match meant::cron::cron(text) {
-            Some(meant) if error.correction().is_none() => error.example(meant.example()),
+        Err(match corrections::cron::cron(text) {
+            Some(corrected) if error.correction().is_none() => error.example(corrected.example()),
             _ => error,
         })
     }
 
-    /// Reads a pattern as it may have been stored: everything croniter takes in five fields.
+    /// Parses a stored pattern: everything that croniter accepts in five fields.
     ///
     /// # Errors
     /// [`Code::CronInvalid`], [`Code::CronNever`].
@@ -107,7 +107,7 @@ impl CronSpec {
         let [minute, hour, day, month, weekday] = croner.as_slice() else {
             return Err(invalid(format!("{} can't be read", shown(&text))));
         };
-        // croner's `+` makes both days necessary. It takes only a lone `*` for a star.
+        // croner's `+` requires both days to match. It only treats a lone `*` as a star.
         let both = (day.star || weekday.star) && day.croner != "*" && weekday.croner != "*";
         let cron = CronParser::builder()
             .seconds(Seconds::Disallowed)
@@ -146,12 +146,12 @@ impl CronSpec {
         Ok(spec)
     }
 
-    /// The pattern as it was written, with single spaces.
+    /// The pattern as written, with single spaces.
     pub fn text(&self) -> &str {
         &self.text
     }
 
-    /// The pattern and what it means in English.
+    /// The pattern and its meaning in English.
     pub fn describe(&self, zone: &Zone) -> String {
         let mut meaning = self.cron.describe();
         // croner forgets the W of LW.
@@ -175,7 +175,7 @@ impl CronSpec {
     }
 
     /// Whether both match the same dates. Which days of a year match depends only on its length and
-    /// the weekday it begins with: 28 years of the Julian rule hold every such year.
+    /// first weekday: 28 consecutive years of the Julian calendar include every combination.
     fn has_the_days_of(&self, other: &CronSpec) -> bool {
         let start = Date::constant(2000, 1, 1);
         std::iter::successors(Some(start), |date| date.tomorrow().ok())
@@ -188,8 +188,8 @@ impl CronSpec {
         Instants::new(self, zone, after)
     }
 
-    /// The first wall time at `from`, which is a whole minute, or later that matches all five
-    /// fields. `None` if there is none in 400 years or before the calendar's end.
+    /// The first wall time at or after `from` (a whole minute) that matches all five fields. `None`
+    /// if there is none in 400 years or before the calendar's end.
     fn match_from(&self, from: DateTime) -> Option<DateTime> {
         if self.matches_day(from.date())
             && let Some(time) = self.time_from(from.hour(), from.minute())
@@ -210,7 +210,7 @@ impl CronSpec {
         None
     }
 
-    /// The first time of day that matches, at `hour:minute` or later.
+    /// The first matching time of day at or after `hour:minute`.
     fn time_from(&self, hour: i8, minute: i8) -> Option<Time> {
         let hours = self.hours >> hour;
         if hours & 1 == 1
@@ -236,7 +236,7 @@ impl CronSpec {
     }
 }
 
-/// The values of a croner field as bits.
+/// The values of a croner field as a bit mask.
 fn bits(field: &croner::CronComponent) -> u64 {
     field
         .values()
@@ -245,13 +245,13 @@ fn bits(field: &croner::CronComponent) -> u64 {
         .fold(0, |bits, v| bits | 1 << v)
 }
 
-/// The lowest bit's place, counted from `from`.
+/// The position of the lowest bit, counted from `from`.
 fn lowest(bits: u64, from: i8) -> Option<i8> {
     let place = i8::try_from(bits.trailing_zeros()).ok()?;
     (bits != 0).then(|| from + place)
 }
 
-/// The pattern that a nickname stands for, or the pattern itself.
+/// The pattern of a nickname, or the pattern itself.
 fn nickname<'a>(text: &str, lower: &'a str) -> Result<&'a str> {
     let Some(name) = lower.strip_prefix('@') else {
         return Ok(lower);
@@ -277,8 +277,8 @@ fn nickname<'a>(text: &str, lower: &'a str) -> Result<&'a str> {
                     .map(|interval| fields([("every", interval.text().replace(' ', ""))])),
             )),
             None => Err(invalid(format!(
-                "{} is not a known nickname: there are @hourly, @daily, @midnight, @weekly, \
-                 @monthly, @yearly and @annually",
+                "{} is not a known nickname: use @hourly, @daily, @midnight, @weekly, @monthly, \
+                 @yearly or @annually",
                 shown(text)
             ))),
         },
@@ -304,8 +304,8 @@ fn split<'a>(text: &str, pattern: &'a str) -> Result<Vec<&'a str>> {
     )))
 }
 
-/// The error for a step that never comes a second time. Where nothing else is asked for, it is an
-/// interval.
+/// The error for a step that never comes a second time. If the pattern has nothing else, it is
+/// probably meant as an interval.
 fn idle(field: Field, text: &str, step: u16, pattern: &str) -> Error {
     let others: Vec<&str> = pattern.split(' ').filter(|f| *f != text).collect();
     let cycle = match field {
@@ -324,15 +324,15 @@ fn idle(field: Field, text: &str, step: u16, pattern: &str) -> Error {
     Error::new(
         Code::CronInvalid,
         format!(
-            "the {} field '{text}': a step starts anew every {cycle}, so one of {step} would \
-             never come a second time",
+            "the {} field '{text}': steps restart every {cycle}, so a step of {step} would match \
+             only once",
             field.name()
         ),
     )
     .example_if(every.map(|every| fields([("every", every)])))
 }
 
-/// The error for a pattern that never fires, and why.
+/// The error for a pattern that never fires, with the reason.
 pub(super) fn never(spec: &CronSpec, why: &str) -> Error {
     Error::new(
         Code::CronNever,

@@ -1,15 +1,14 @@
-//! Lengths of time that have nothing to do with a calendar: ages, waits, limits.
+//! Durations that don't depend on a calendar: ages, waits, limits.
 
 use jiff::{SignedDuration, Span, SpanRelativeTo};
 
-/// No age or wait is longer than this; a longer one is a slip of the keyboard.
+/// No age or wait is longer than this; a longer one is a typing error.
 const LONGEST: SignedDuration = SignedDuration::from_hours(24 * 3660);
 
-/// Reads a length of time: `30m`, `1h 30m`, `2d` or a number of seconds; a day has 24 hours.
+/// Parses a duration: `30m`, `1h 30m`, `2d` or a number of seconds; a day has 24 hours.
 ///
 /// # Errors
-/// What is wrong with it, as the end of a sentence: also if it is not over nothing, or over ten
-/// years.
+/// What is wrong with it, as the end of a sentence. Zero and more than ten years are errors too.
 pub fn read_duration(text: &str) -> std::result::Result<SignedDuration, String> {
     if let Ok(n) = text.parse::<f64>() {
         return seconds(n);
@@ -24,7 +23,7 @@ pub fn read_duration(text: &str) -> std::result::Result<SignedDuration, String> 
         .and_then(within)
 }
 
-/// A number of seconds as a length of time.
+/// A number of seconds as a duration.
 ///
 /// # Errors
 /// Those of [`read_duration`].
@@ -36,7 +35,7 @@ pub(crate) fn seconds(n: f64) -> std::result::Result<SignedDuration, String> {
 
 fn within(d: SignedDuration) -> std::result::Result<SignedDuration, String> {
     if d <= SignedDuration::ZERO {
-        Err(format!("{d:#} is not longer than nothing"))
+        Err(format!("{d:#} must be more than zero"))
     } else if d > LONGEST {
         Err(format!("{d:#} is longer than ten years"))
     } else {

@@ -5,37 +5,37 @@ use jiff::Timestamp;
 use super::Zone;
 use crate::models::{EnvelopeStyle, Trigger};
 
-/// How late a prompt may be sent without being told so, in seconds.
+/// How many seconds late a prompt may be sent without the line saying so.
 const ON_TIME_SECONDS: i64 = 60;
 
 /// What the line is made of.
 #[derive(Clone, Debug)]
 pub struct Circumstances<'a> {
-    /// How much is told.
+    /// How much the line says.
     pub style: EnvelopeStyle,
-    /// The schedule's number, if it still exists.
+    /// The schedule's id, if it still exists.
     pub schedule_id: Option<i64>,
     /// Its name.
     pub name: Option<&'a str>,
     /// What made the occurrence.
     pub trigger: Trigger,
-    /// Which firing of the schedule it is, counted from 1.
+    /// Which run of the schedule it is, counted from 1.
     pub firing: Option<i64>,
-    /// When the prompt was meant to be sent.
+    /// When the prompt was intended to be sent.
     pub intended_at: Timestamp,
     /// When it is sent.
     pub sent_at: Timestamp,
-    /// How many firings it stands for.
+    /// How many runs it stands for, including itself.
     pub stands_for: i64,
     /// The oldest of them.
     pub stands_since: Timestamp,
-    /// How many tries were made before.
+    /// How many attempts were made before.
     pub failures: i64,
     /// The schedule's zone.
     pub zone: &'a Zone,
 }
 
-/// The line for these circumstances; `None` where the agent receives exactly its prompt.
+/// The line for these circumstances; `None` if the agent should receive exactly its prompt.
 pub fn envelope(c: &Circumstances) -> Option<String> {
     let late = c.sent_at.duration_since(c.intended_at).as_secs();
     let ordinary = late <= ON_TIME_SECONDS && c.stands_for == 1 && c.failures == 0;
@@ -57,7 +57,7 @@ pub fn envelope(c: &Circumstances) -> Option<String> {
     parts.push(format!("scheduled for {intended_at}{zone}, sent {sent_at}"));
     if c.stands_for > 1 {
         let since = show(c.stands_since, c.zone);
-        parts.push(format!("stands for {} firings since {since}", c.stands_for));
+        parts.push(format!("stands for {} runs since {since}", c.stands_for));
     }
     if c.failures > 0 {
         parts.push(format!("try {}", c.failures + 1));
@@ -68,7 +68,7 @@ pub fn envelope(c: &Circumstances) -> Option<String> {
     Some(format!("[promptyoself: {}]", parts.join("; ")))
 }
 
-/// Which schedule speaks, and for which time.
+/// The schedule and the run that the prompt belongs to.
 fn who(c: &Circumstances) -> String {
     let mut who = match c.schedule_id {
         Some(id) => format!("schedule {id}"),
@@ -78,8 +78,8 @@ fn who(c: &Circumstances) -> String {
         who.push_str(&format!(" {name:?}"));
     }
     match (c.trigger, c.firing) {
-        (Trigger::Manual, _) => who.push_str(", run by hand"),
-        (Trigger::Schedule, Some(n)) => who.push_str(&format!(", firing {n}")),
+        (Trigger::Manual, _) => who.push_str(", manual run"),
+        (Trigger::Schedule, Some(n)) => who.push_str(&format!(", run {n}")),
         (Trigger::Schedule, None) => {}
     }
     who
@@ -141,13 +141,13 @@ mod tests {
             envelope(&odd(&Zone::utc())).as_deref(),
             Some(
                 "[promptyoself: scheduled for 2026-03-01 09:00:00 +00:00, sent 2026-03-01 \
-                 12:00:00 +00:00; stands for 3 firings since 2026-03-01 08:00:00 +00:00; try 2]"
+                 12:00:00 +00:00; stands for 3 runs since 2026-03-01 08:00:00 +00:00; try 2]"
             )
         );
     }
 
     #[test]
-    fn a_full_line_names_the_schedule_the_firing_the_zone_and_the_way_to_stop_it() {
+    fn a_full_line_names_the_schedule_the_run_the_zone_and_the_way_to_stop_it() {
         let berlin = Zone::parse("Europe/Berlin").unwrap();
         let full = Circumstances {
             style: EnvelopeStyle::Full,
@@ -156,7 +156,7 @@ mod tests {
         assert_eq!(
             envelope(&full).as_deref(),
             Some(
-                "[promptyoself: schedule 7 \"tea\", firing 12; scheduled for 2026-03-01 10:00:00 \
+                "[promptyoself: schedule 7 \"tea\", run 12; scheduled for 2026-03-01 10:00:00 \
                  +01:00 Europe/Berlin, sent 2026-03-01 10:00:00 +01:00; to stop it: promptyoself \
                  cancel --id 7]"
             )
@@ -165,11 +165,7 @@ mod tests {
             trigger: Trigger::Manual,
             ..full
         };
-        assert!(
-            envelope(&by_hand)
-                .unwrap()
-                .contains("\"tea\", run by hand;")
-        );
+        assert!(envelope(&by_hand).unwrap().contains("\"tea\", manual run;"));
     }
 
     #[test]

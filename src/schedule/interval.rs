@@ -1,14 +1,14 @@
-//! Intervals: a distance from an anchor, in elapsed time or in days of the zone.
+//! Intervals: a distance from an anchor, in elapsed time or in calendar days of the zone.
 
 use jiff::{Span, Timestamp};
 
-use super::{Zone, cut, meant, shown};
+use super::{Zone, corrections, cut, shown};
 use crate::error::{Code, Error, Message, Result, field, fields, message};
 
-/// An interval that is at least a second and at most ten years.
+/// An interval of at least a second and at most ten years.
 ///
-/// `h m s` are elapsed time. `d w` are days of the zone's calendar: the wall time stays the same
-/// when the clocks change.
+/// `h m s` are elapsed time. `d w` are calendar days of the zone: the wall time stays the same when
+/// the clocks change.
 #[derive(Clone, Debug, PartialEq)]
 pub struct IntervalSpec {
     text: String,
@@ -20,7 +20,7 @@ pub struct IntervalSpec {
 pub(super) enum Step {
     /// Elapsed seconds.
     Seconds(i64),
-    /// Days of the zone's calendar.
+    /// Calendar days of the zone.
     Days(i64),
 }
 
@@ -28,7 +28,7 @@ pub(super) enum Step {
 const LONGEST_DAYS: i64 = 3_650;
 pub(super) const DAY: i64 = 86_400;
 
-/// The units: their names in singular and plural, and what they are worth.
+/// The units: their names in singular and plural, and their length.
 pub(super) const UNITS: [(&[&str], Step, Unit); 5] = [
     (
         &["s", "sec", "secs", "second", "seconds"],
@@ -49,7 +49,7 @@ pub(super) const UNITS: [(&[&str], Step, Unit); 5] = [
     (&["w", "week", "weeks"], Step::Days(7), Unit::Week),
 ];
 
-/// A unit of an interval, so that none is given twice.
+/// A unit of an interval, to check that none is given twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Unit {
     Second,
@@ -60,8 +60,8 @@ pub(super) enum Unit {
 }
 
 impl IntervalSpec {
-    /// Reads `30s`, `5m`, `1h30m`, `2d`, `1w`, in upper or lower case, with spaces and whole words
-    /// (`5 minutes`) where they leave no doubt; a bare number is seconds.
+    /// Parses `30s`, `5m`, `1h30m`, `2d`, `1w`, in upper or lower case, with spaces and whole words
+    /// (`5 minutes`) where they are unambiguous; a bare number is seconds.
     ///
     /// # Errors
     /// [`Code::IntervalInvalid`].
@@ -74,17 +74,17 @@ impl IntervalSpec {
         })
     }
 
-    /// The interval as it was written.
+    /// The interval as written.
     pub fn text(&self) -> &str {
         &self.text
     }
 
-    /// Whether both are the same distance, however they are written: `1h` and `60m`.
+    /// Whether both are the same distance, such as `1h` and `60m`.
     pub(super) fn is_same_as(&self, other: &IntervalSpec) -> bool {
         self.step == other.step
     }
 
-    /// The shortest English for it: `every 5 minutes`.
+    /// Its shortest description in English: `every 5 minutes`.
     pub fn describe(&self, zone: &Zone) -> String {
         match self.step {
             Step::Seconds(seconds) => format!("every {}", in_words(seconds)),
@@ -100,8 +100,8 @@ impl IntervalSpec {
         }
     }
 
-    /// The first instant strictly after `after` of those that lie whole intervals from `anchor`,
-    /// which is itself the first of them. `None` beyond the year 9999.
+    /// The first instant strictly after `after` that lies a whole number of intervals from
+    /// `anchor`, which counts as the first. `None` beyond the year 9999.
     pub(super) fn next_after(
         &self,
         zone: &Zone,
@@ -142,7 +142,7 @@ impl IntervalSpec {
         self.step
     }
 
-    /// The elapsed step in microseconds; `None` for days of the calendar.
+    /// The elapsed step in microseconds; `None` for calendar days.
     pub(super) fn elapsed_micros(&self) -> Option<i128> {
         match self.step {
             Step::Seconds(seconds) => Some(step_micros(seconds)),
@@ -151,7 +151,7 @@ impl IntervalSpec {
     }
 }
 
-/// An instant in microseconds, wide enough to subtract.
+/// An instant in microseconds, in a type wide enough to subtract.
 pub(super) fn micros(at: Timestamp) -> i128 {
     i128::from(at.as_microsecond())
 }
@@ -160,14 +160,14 @@ fn step_micros(seconds: i64) -> i128 {
     i128::from(seconds.max(1)) * 1_000_000
 }
 
-/// `anchor + n × step`, or `None` out of range.
+/// `anchor + n × step`, or `None` if that is out of range.
 pub(super) fn nth_elapsed(anchor: Timestamp, step: i128, n: i128) -> Option<Timestamp> {
     let at = step.checked_mul(n)?.checked_add(micros(anchor))?;
     let at = Timestamp::from_microsecond(i64::try_from(at).ok()?).ok()?;
     Some(cut(at))
 }
 
-/// Reads an interval.
+/// Parses an interval.
 fn read(text: &str) -> Result<Step> {
     if text.is_empty() {
         return Err(invalid("the interval is empty"));
@@ -214,21 +214,21 @@ fn read(text: &str) -> Result<Step> {
     checked(text, seconds, days.unwrap_or(i64::MAX))
 }
 
-/// The worth of a unit, by any of its names in lower case.
+/// The length of a unit, by any of its names in lower case.
 pub(super) fn unit(word: &str) -> Option<Step> {
     let known = UNITS.iter().find(|(names, ..)| names.contains(&word));
     known.map(|(_, worth, _)| *worth)
 }
 
-/// Whether the first unit is a capital M: cron-like tools write months so, and ISO 8601 both months
-/// and minutes.
+/// Whether the first unit is a capital M: cron-like tools use it for months, ISO 8601 for both
+/// months and minutes.
 pub(super) fn is_capital_m(text: &str) -> bool {
     let unit = text.trim_start_matches(|c: char| c.is_ascii_digit() || c == '.' || c == ' ');
     unit.len() < text.len() && unit.trim_end() == "M"
 }
 
 /// A number of seconds without a unit; JSON writers may add `.0`. `None` if it is something else,
-/// `Some(None)` if it is too large to count.
+/// `Some(None)` if it is too large to represent.
 fn bare_number(text: &str) -> Option<Option<i64>> {
     let whole = match text.split_once('.') {
         Some((whole, zeros)) if !zeros.is_empty() && zeros.bytes().all(|b| b == b'0') => whole,
@@ -245,12 +245,12 @@ fn split(text: &str, fits: fn(char) -> bool) -> (&str, &str) {
     text.split_at(end)
 }
 
-/// `sum + number × worth`; `None` once it is too large to count.
+/// `sum + number × worth`; `None` once it is too large to represent.
 fn add(sum: Option<i64>, number: Option<i64>, worth: i64) -> Option<i64> {
     sum?.checked_add(number?.checked_mul(worth)?)
 }
 
-/// The step, if it is within bounds; `None` seconds are too many to count.
+/// The step, if it is within bounds; `None` seconds are too many to represent.
 fn checked(text: &str, seconds: Option<i64>, days: i64) -> Result<Step> {
     let step = match (seconds, days) {
         (Some(0), 0) => {
@@ -280,14 +280,15 @@ fn months_or_minutes(text: &str) -> Error {
         .map_or(String::new(), |d| format!(", {d}d for days"));
     invalid(message![
         shown(text),
-        " may mean months or minutes: write {n}m for minutes{days}, or a cron pattern for days of the \
+        " could mean months or minutes: write {n}m for minutes{days}, or a cron pattern for days \
+         of the \
          month, as in ",
         field("cron"),
         " \"0 9 1 * *\""
     ])
 }
 
-/// The error for a text that can't be taken apart, with what it means if that is known.
+/// The error for a text that can't be parsed, with a correction if it is clear what was meant.
 fn not_understood(text: &str, word: &str) -> Error {
     let mut error = invalid(format!(
         "{} is not an interval: write whole numbers with a unit, s m h (elapsed time) or d w \
@@ -301,9 +302,9 @@ fn not_understood(text: &str, word: &str) -> Error {
             " \"0 9 1 * *\""
         ]);
     }
-    match meant::interval::interval(text) {
+    match corrections::interval::interval(text) {
         Some(every) => error.example(fields([("every", every)])),
-        None => match meant::cron::pattern(text) {
+        None => match corrections::cron::pattern(text) {
             Some(pattern) => error.example(pattern),
             None => error,
         },
@@ -325,7 +326,7 @@ fn mixing(text: &str, seconds: Option<i64>, days: Option<i64>) -> Error {
         return invalid(wrong);
     };
     let elapsed = compact(whole);
-    let both = format!("{wrong}: write all of it as elapsed time ({elapsed}) or as days ({days}d)");
+    let both = format!("{wrong}: write it all as elapsed time ({elapsed}) or as days ({days}d)");
     invalid(both).example(fields([("every", elapsed)]))
 }
 
@@ -333,7 +334,7 @@ fn invalid(wrong: impl Into<Message>) -> Error {
     Error::new(Code::IntervalInvalid, wrong)
 }
 
-/// Hours, minutes and seconds that make up `seconds`, without those that are zero.
+/// The hours, minutes and seconds in `seconds`, without those that are zero.
 fn parts(seconds: i64) -> impl Iterator<Item = (i64, &'static str)> {
     [
         (seconds / 3_600, "hour"),

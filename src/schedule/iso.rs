@@ -1,4 +1,4 @@
-//! Dates and times in figures: ISO 8601, RFC 3339, and what databases and Python write.
+//! Numeric dates and times: ISO 8601, RFC 3339, and what databases and Python write.
 
 use jiff::Timestamp;
 use jiff::civil::{Date, DateTime, Time};
@@ -6,32 +6,32 @@ use jiff::tz::Offset;
 
 use super::cut;
 
-/// A date and time as it was written.
+/// A date and time as written.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Written {
-    /// What was written before the offset.
+    /// The date and time before the offset.
     pub wall: DateTime,
     /// The offset, if one was written.
     pub offset: Option<Offset>,
 }
 
-/// Why a text is not a date and time in figures.
+/// Why a text is not a numeric date and time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Unread {
-    /// It does not begin with `YYYY-MM-DD`, or goes on with something else than a time.
+    /// It does not begin with `YYYY-MM-DD`, or continues with something other than a time.
     NotIso,
     /// A date without a time of day.
     DateOnly(Date),
-    /// No calendar has this date.
+    /// The date doesn't exist.
     NoSuchDate,
-    /// No clock shows this time of day.
+    /// The time of day doesn't exist.
     NoSuchTime,
-    /// The offset is none.
+    /// The offset is not a valid one.
     NoSuchOffset,
 }
 
-/// Reads `YYYY-MM-DD`, `T` or spaces, `HH:MM[:SS[.f]]`, and then perhaps `Z`, `UTC`, `GMT` or an
-/// offset `±hh[[:]mm]`. Digits beyond the microsecond are cut off.
+/// Parses `YYYY-MM-DD`, `T` or spaces, `HH:MM[:SS[.f]]`, and then optionally `Z`, `UTC`, `GMT` or
+/// an offset `±hh[[:]mm]`. Digits beyond the microsecond are cut off.
 pub(super) fn read(text: &str) -> Result<Written, Unread> {
     let mut rest = Rest(text.trim().as_bytes());
     let date = rest.date()?;
@@ -51,8 +51,8 @@ pub(super) fn read(text: &str) -> Result<Written, Unread> {
     })
 }
 
-/// Reads a time from a column that another program wrote. Without an offset it is UTC, as
-/// SQLAlchemy writes it; a date alone is its midnight, as Python's `fromisoformat` reads it.
+/// Parses a time from a column that another program wrote. Without an offset it is UTC, as
+/// SQLAlchemy writes it; a date alone means midnight, as in Python's `fromisoformat`.
 pub fn read_stored_time(text: &str) -> Option<Timestamp> {
     let (wall, offset) = match read(text) {
         Ok(written) => (written.wall, written.offset),
@@ -63,7 +63,7 @@ pub fn read_stored_time(text: &str) -> Option<Timestamp> {
     Some(cut(at))
 }
 
-/// What is still to be read.
+/// The text still to be parsed.
 struct Rest<'a>(&'a [u8]);
 
 impl Rest<'_> {
@@ -150,7 +150,7 @@ impl Rest<'_> {
         Some(micros * 1_000)
     }
 
-    /// Everything that is left, which must be an offset or nothing.
+    /// The rest of the text, which must be an offset or empty.
     fn offset(&mut self) -> Result<Option<Offset>, Unread> {
         if self.0.is_empty() {
             return Ok(None);

@@ -1,4 +1,4 @@
-//! What a schedule wishes for: one instant, a cron pattern or an interval.
+//! When a schedule runs: at one instant, on a cron pattern or at an interval.
 
 use jiff::Timestamp;
 
@@ -11,14 +11,14 @@ use crate::models::ScheduleType;
 pub enum Spec {
     /// One instant.
     Once(Timestamp),
-    /// A cron pattern, meant in the schedule's zone.
+    /// A cron pattern, in the schedule's zone.
     Cron(CronSpec),
     /// A distance from the schedule's anchor.
     Interval(IntervalSpec),
 }
 
 impl Spec {
-    /// Reads what a caller wants to register at `now`.
+    /// Parses what a caller wants to register at `now`.
     ///
     /// # Errors
     /// [`Code::TimeInvalid`] and [`Code::TimePast`], [`Code::CronInvalid`] and
@@ -34,8 +34,8 @@ impl Spec {
             }
             ScheduleType::Cron => {
                 let spec = CronSpec::understand(value)?;
-                // A pattern may match days and still have no instant here: `*/5 2 * 3 0L` lies
-                // in the hour that most of Europe skips.
+                // A pattern may match days and still have no instant here: `*/5 2 * 3 0L` lies in
+                // the hour that most of Europe skips.
                 if spec.instants(zone, now).next().is_none() {
                     let why = format!(
                         "every time it matches is skipped when clocks change in {}",
@@ -49,8 +49,8 @@ impl Spec {
         }
     }
 
-    /// Reads what a row holds, whoever wrote it. A time may be past, and without an offset it is
-    /// UTC, as the Python original meant it.
+    /// Parses a stored row, whoever wrote it. A time may be in the past, and without an offset it
+    /// is UTC, as in the Python original.
     ///
     /// # Errors
     /// [`Code::TimeInvalid`], [`Code::CronInvalid`], [`Code::CronNever`] or
@@ -83,8 +83,8 @@ impl Spec {
         }
     }
 
-    /// Whether this is what a caller says at `now`. What it is already may lie in the past, or be
-    /// written as only older programs do.
+    /// Whether a caller who writes `value` at `now` means this spec. An unchanged value may be in
+    /// the past, or in a form that only older programs use.
     pub fn is_meant_by(
         &self,
         kind: ScheduleType,
@@ -100,8 +100,8 @@ impl Spec {
         said.is_ok_and(|said| self.is_same_as(&said, zone))
     }
 
-    /// The text to store: a time as RFC 3339 with the zone's offset, a pattern with single
-    /// spaces, an interval as it was written.
+    /// The text to store: a time as RFC 3339 with the zone's offset, a pattern with single spaces,
+    /// an interval as written.
     pub fn to_stored(&self, zone: &Zone) -> String {
         match self {
             Spec::Once(at) => zone.rfc3339(*at),
@@ -119,7 +119,7 @@ impl Spec {
         }
     }
 
-    /// What it means, in short plain English.
+    /// Its meaning, in short plain English.
     pub fn describe(&self, zone: &Zone) -> String {
         match self {
             Spec::Once(at) => format!("once at {}", zone.both(*at)),
@@ -173,7 +173,7 @@ mod tests {
                 text.contains("2026-11-20T11:00:00.5 in Europe/Berlin"),
                 "{text}"
             );
-            // Nobody can know which time to come was meant.
+            // There is no way to know which future time was meant.
             assert_eq!(error.corrected(), None);
         }
     }
@@ -332,7 +332,7 @@ mod tests {
         let said = "2020-01-01 10:00";
         assert!(past.is_meant_by(ScheduleType::Once, said, &berlin(), now()));
         assert!(parse(ScheduleType::Once, said).is_err());
-        // Stored by a program that took it.
+        // Stored by a program that accepted it.
         let stored = Spec::read_stored(ScheduleType::Cron, "*/90 * * * *", &berlin()).unwrap();
         assert!(stored.is_meant_by(ScheduleType::Cron, "*/90 *  * * *", &berlin(), now()));
     }

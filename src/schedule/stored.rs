@@ -1,4 +1,4 @@
-//! The timetable of a schedule as it is stored.
+//! The timetable of a stored schedule.
 
 use super::{Spec, Timetable, Zone};
 use crate::error::{Code, Error, Result};
@@ -20,7 +20,7 @@ pub fn timetable_of(schedule: &PromptSchedule) -> Result<Timetable> {
         )
     })?;
     let spec = match schedule_type(&schedule.schedule_type)? {
-        // Foreign writers set next_run apart from the value: it is the instant.
+        // Other programs set next_run separately from the value, so it is the instant.
         ScheduleType::Once => Spec::Once(next_run),
         kind => Spec::read_stored(kind, &schedule.schedule_value, &zone)?,
     };
@@ -33,7 +33,7 @@ pub fn timetable_of(schedule: &PromptSchedule) -> Result<Timetable> {
     })
 }
 
-/// Reads a stored `schedule_type`.
+/// Parses a stored `schedule_type`.
 ///
 /// # Errors
 /// [`Code::ScheduleBroken`] for any word but ours.
@@ -41,7 +41,7 @@ pub(crate) fn schedule_type(text: &str) -> Result<ScheduleType> {
     ScheduleType::from_word(text.trim()).ok_or_else(|| {
         Error::new(
             Code::ScheduleBroken,
-            format!("schedule_type {text:?} is none of once, cron and interval"),
+            format!("schedule_type {text:?} is not once, cron or interval"),
         )
     })
 }

@@ -1,4 +1,4 @@
-//! A spec with everything that decides its instants.
+//! A spec with everything else that determines its instants.
 
 use jiff::Timestamp;
 
@@ -8,13 +8,13 @@ use super::{Spec, Zone};
 /// Everything that decides when a schedule fires.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Timetable {
-    /// What is wished for.
+    /// When it is to run.
     pub spec: Spec,
-    /// The zone in which it is meant.
+    /// The zone that it applies to.
     pub zone: Zone,
-    /// Where an interval is counted from; cron and once don't look at it.
+    /// Where an interval is counted from; cron and once ignore it.
     pub anchor: Timestamp,
-    /// The last instant at which it may fire, which is included.
+    /// The last instant at which it may fire, inclusive.
     pub end_at: Option<Timestamp>,
 }
 
@@ -30,12 +30,12 @@ pub struct Passed {
 }
 
 impl Timetable {
-    /// The first instant of a schedule made at `made`, which may begin at `start_at`.
+    /// The first instant of a schedule created at `made`, which may begin at `start_at`.
     ///
-    /// A once is itself. A cron begins with its first match at `start_at` or later, and after
-    /// `made`. An interval begins at `start_at`, which is then its anchor too, or else one
-    /// interval after the anchor. A `start_at` that lies before `made` starts the count, but what
-    /// passed before `made` is not fired.
+    /// A once has only one. A cron begins with its first match at or after `start_at` and after
+    /// `made`. An interval begins at `start_at`, which is then its anchor too, or otherwise one
+    /// interval after the anchor. A `start_at` before `made` starts the count, but instants before
+    /// `made` are not fired.
     pub fn first(&self, made: Timestamp, start_at: Option<Timestamp>) -> Option<Timestamp> {
         let from = start_at.filter(|start| *start >= made);
         let first = match (&self.spec, start_at) {
@@ -56,8 +56,8 @@ impl Timetable {
         first.filter(|at| self.allows(*at))
     }
 
-    /// The first instant strictly after `after`; `None` when there is no other, since a once has
-    /// passed, `end_at` has, or the calendar ends.
+    /// The first instant strictly after `after`; `None` if there is none, because a once or
+    /// `end_at` has passed or the calendar ends.
     pub fn next_after(&self, after: Timestamp) -> Option<Timestamp> {
         let next = match &self.spec {
             Spec::Once(at) => Some(*at).filter(|at| *at > after),
@@ -67,8 +67,8 @@ impl Timetable {
         next.filter(|at| self.allows(*at))
     }
 
-    /// The instants in `first ..= until`, at most `limit` of them, beginning with `first`: an
-    /// intended instant that is known already and may lie off the timetable.
+    /// The instants in `first ..= until`, at most `limit` of them. `first` is always counted: it is
+    /// an intended instant that may lie off the timetable.
     pub fn passed(&self, first: Timestamp, until: Timestamp, limit: Option<u64>) -> Passed {
         let mut passed = Passed {
             count: 0,
@@ -96,7 +96,7 @@ impl Timetable {
         passed
     }
 
-    /// `first` and the instants after it, `n` in all or as many as there are.
+    /// `first` and the instants after it, `n` in total or as many as there are.
     pub fn upcoming(&self, first: Timestamp, n: usize) -> Vec<Timestamp> {
         std::iter::once(first)
             .chain(self.after(first))
@@ -117,7 +117,7 @@ impl Timetable {
         }
     }
 
-    /// Counts the instants of an elapsed interval by arithmetic: there may be hundreds of
+    /// Counts the instants of an elapsed interval by arithmetic, because there may be hundreds of
     /// millions.
     fn jump(&self, passed: &mut Passed, step: i128, until: Timestamp, left: Option<u64>) {
         let Some(second) = self.next_after(passed.newest).filter(|at| *at <= until) else {
@@ -131,7 +131,7 @@ impl Timetable {
         if more < 1 {
             return;
         }
-        // The two newest; the count stays below 2^63, since instants are whole microseconds.
+        // The two newest; the count stays below 2^63, because instants are whole microseconds.
         let Some(newest) = nth_elapsed(second, step, more - 1) else {
             return;
         };
@@ -152,18 +152,18 @@ impl Timetable {
         }
     }
 
-    /// Whether `end_at` lets an instant fire.
+    /// Whether `end_at` allows an instant.
     fn allows(&self, at: Timestamp) -> bool {
         self.end_at.is_none_or(|end| at <= end)
     }
 }
 
-/// The last instant before `at` that the database can hold.
+/// The last instant before `at` that the database can store.
 pub(crate) fn just_before(at: Timestamp) -> Timestamp {
     Timestamp::from_microsecond(at.as_microsecond().saturating_sub(1)).unwrap_or(at)
 }
 
-/// The first instant after `at` that the database can hold.
+/// The first instant after `at` that the database can store.
 pub(crate) fn just_after(at: Timestamp) -> Timestamp {
     Timestamp::from_microsecond(at.as_microsecond().saturating_add(1)).unwrap_or(at)
 }

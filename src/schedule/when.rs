@@ -5,42 +5,48 @@ use jiff::civil::DateTime;
 use jiff::tz::Offset;
 
 use super::iso::{self, Unread};
-use super::{Zone, cut, meant, shown, zone};
+use super::{Zone, corrections, cut, shown, zone};
 use crate::error::{Code, Error, Result, fields};
 
-/// What a reader makes of a text: `None` if it is not in the reader's form at all, so that the
-/// next may try.
+/// The result of a reader: `None` if the text is not in the reader's form, so that the next one may
+/// try.
 type Reading = Option<Result<Timestamp>>;
 
-/// Reads a point in time, past or future. Without an offset it is meant in `zone`.
+/// Parses a point in time, past or future. Without an offset it is in `zone`.
 ///
-/// The forms are ISO 8601 with or without offset, and `YYYY-MM-DD HH:MM[:SS[.f]]` with perhaps
-/// `UTC`, `Z`, an offset (`+01:00`, `UTC+8`) or an IANA zone (`Europe/Berlin`, `[Europe/Berlin]`)
-/// after it. A date alone is refused: nobody can tell which hour is meant.
+/// The forms are ISO 8601 with or without an offset, and `YYYY-MM-DD HH:MM[:SS[.f]]` optionally
+/// followed by `UTC`, `Z`, an offset (`+01:00`, `UTC+8`) or an IANA zone (`Europe/Berlin`,
+/// `[Europe/Berlin]`). A date alone is refused, because the hour is unknown.
 ///
 /// # Errors
-/// [`Code::TimeInvalid`], with the time that was meant if that is known and to come.
+/// [`Code::TimeInvalid`], with the time that was meant if it is clear and in the future.
 pub fn parse_time(text: &str, zone: &Zone, now: Timestamp) -> Result<Timestamp> {
     read_time(text, zone, now).map_err(|error| {
-        let time = meant_time(text, zone, now).filter(|(at, _)| *at > now);
+        let time = corrected_time(text, zone, now).filter(|(at, _)| *at > now);
         let example = time.map(|(_, written)| fields([("time", written)]));
-        let example = example.or_else(|| meant::cron::pattern(text)).or_else(|| {
-            let every = text.trim_start().to_ascii_lowercase().starts_with("every ");
-            let every = meant::interval::interval(text).filter(|_| every);
-            every.map(|every| fields([("every", every)]))
-        });
+        let example = example
+            .or_else(|| corrections::cron::pattern(text))
+            .or_else(|| {
+                let every = text.trim_start().to_ascii_lowercase().starts_with("every ");
+                let every = corrections::interval::interval(text).filter(|_| every);
+                every.map(|every| fields([("every", every)]))
+            });
         error.example_if(example)
     })
 }
 
-/// A point in time that a text in no known form means, past or future, and how that is written;
-/// `None` if it leaves a doubt.
-pub(crate) fn meant_time(text: &str, zone: &Zone, now: Timestamp) -> Option<(Timestamp, String)> {
-    meant::time::time(text, zone, now).map(|meant| (meant.at, meant.text))
+/// A point in time, past or future, that a text in an unknown form means, and how to write it;
+/// `None` if that is unclear.
+pub(crate) fn corrected_time(
+    text: &str,
+    zone: &Zone,
+    now: Timestamp,
+) -> Option<(Timestamp, String)> {
+    corrections::time::time(text, zone, now).map(|corrected| (corrected.at, corrected.text))
 }
 
 fn read_time(text: &str, zone: &Zone, now: Timestamp) -> Result<Timestamp> {
-    // Each reader knows one form and answers for it; the first that does wins.
+    // Each reader handles one form; the first one that applies decides.
     let readers: [fn(&str, &Zone, Timestamp) -> Reading; 2] = [in_figures, with_its_place];
     readers
         .iter()
@@ -56,7 +62,7 @@ fn read_time(text: &str, zone: &Zone, now: Timestamp) -> Result<Timestamp> {
         .map(cut)
 }
 
-/// The reader of dates and times in figures.
+/// Reads numeric dates and times.
 fn in_figures(text: &str, zone: &Zone, now: Timestamp) -> Reading {
     let text = text.trim();
     let wrong = match iso::read(text) {
@@ -66,13 +72,13 @@ fn in_figures(text: &str, zone: &Zone, now: Timestamp) -> Reading {
             return Some(Err(Error::new(
                 Code::TimeInvalid,
                 format!(
-                    "{} is a date without a time of day: say at which hour; it is now {}",
+                    "{} has no time of day: add one; it is now {}",
                     shown(text),
                     zone.both(now)
                 ),
             )));
         }
-        Err(Unread::NoSuchDate) => "no calendar has this date",
+        Err(Unread::NoSuchDate) => "check the month and the day",
         Err(Unread::NoSuchTime) => "hours go from 00 to 23, minutes and seconds from 00 to 59",
         Err(Unread::NoSuchOffset) => "an offset is at most ±23:59",
     };
@@ -83,10 +89,10 @@ fn in_figures(text: &str, zone: &Zone, now: Timestamp) -> Reading {
     )))
 }
 
-/// The reader of times with a zone's name after them, or an offset from UTC as people write it.
+/// Reads times followed by a zone name, or by an offset from UTC as people write it.
 fn with_its_place(text: &str, zone: &Zone, now: Timestamp) -> Reading {
     let text = text.trim();
-    // RFC 9557 puts the name in brackets, perhaps after an offset.
+    // RFC 9557 puts the name in brackets, possibly after an offset.
     if let Some((time, name)) = text.strip_suffix(']').and_then(|t| t.split_once('[')) {
         let place = Zone::parse(name.trim_start_matches('!')).ok()?;
         let written = iso::read(time).ok()?;
@@ -98,7 +104,7 @@ fn with_its_place(text: &str, zone: &Zone, now: Timestamp) -> Reading {
         return Some(match differs {
             true => Err(invalid(
                 &format!(
-                    "{} has an offset that its zone does not have then",
+                    "{} has an offset that its zone does not use at that time",
                     shown(text)
                 ),
                 zone,
@@ -118,7 +124,7 @@ fn with_its_place(text: &str, zone: &Zone, now: Timestamp) -> Reading {
     let offset = ["utc", "gmt"]
         .iter()
         .find_map(|name| lower.strip_prefix(name))?;
-    let offset = Offset::from_seconds(zone::meant::offset_seconds(offset)?).ok();
+    let offset = Offset::from_seconds(zone::offsets::offset_seconds(offset)?).ok();
     Some(instant(text, written.wall, offset, zone, now))
 }
 
@@ -139,13 +145,13 @@ fn instant(
     })
 }
 
-/// The error for a text that is no point in time.
+/// The error for a text that is not a point in time.
 fn invalid(wrong: &str, zone: &Zone, now: Timestamp) -> Error {
     Error::new(
         Code::TimeInvalid,
         format!(
-            "{wrong}; write YYYY-MM-DD HH:MM, read in {}, or with an offset such as +01:00 or Z; \
-             it is now {}",
+            "{wrong}; write YYYY-MM-DD HH:MM (in {}), or add an offset such as +01:00 or Z; it is \
+             now {}",
             zone.name(),
             zone.both(now)
         ),
@@ -212,7 +218,7 @@ mod tests {
 
     #[test]
     fn what_is_not_understood_wholly_is_refused_with_now_and_what_was_meant_or_nothing() {
-        for (text, meant) in [
+        for (text, corrected) in [
             ("", None),
             ("soon", None),
             ("2026-12-01", None),
@@ -220,7 +226,7 @@ mod tests {
             ("2026-02-30 09:00", None),
             ("2026-12-01 25:00", None),
             ("2026-12-01 9am", Some("--time \"2026-12-01 09:00\"")),
-            // What is past would be refused in its turn.
+            // A time in the past would itself be refused.
             ("2026-11-01 9am", None),
             ("9999-12-31 23:59:59.999999", None),
             ("0 9 * * *", Some("--cron \"0 9 * * *\"")),
@@ -233,7 +239,7 @@ mod tests {
                 error.to_string().contains("2026-11-20T10:00:00Z"),
                 "{error}"
             );
-            assert_eq!(error.corrected().as_deref(), meant, "{text:?}");
+            assert_eq!(error.corrected().as_deref(), corrected, "{text:?}");
         }
     }
 

@@ -1,6 +1,8 @@
 //! Time zones, and the one rule that turns a wall time into an instant.
 
-pub(super) mod meant;
+mod advice;
+pub(super) mod offsets;
+pub(super) mod other_names;
 mod parse;
 mod places;
 
@@ -17,7 +19,7 @@ pub struct Zone {
     tz: TimeZone,
 }
 
-/// The year 2100, over sixty years after the last change that time zone files list one by one.
+/// The year 2100, over sixty years after the last change that time zone files list individually.
 const REPEATING: Timestamp = Timestamp::constant(4_102_444_800, 0);
 
 impl Zone {
@@ -26,12 +28,12 @@ impl Zone {
         if name.is_empty() || !is_place(name) {
             return None;
         }
-        // For any name, the whole folder of zones is gone through.
+        // For other names, the whole folder of zones is searched.
         if name.eq_ignore_ascii_case("UTC") {
             return Some(Zone::utc());
         }
         let tz = TimeZone::get(name).ok()?;
-        // jiff's own "Etc/Unknown" is what it uses where it can't tell.
+        // jiff's own "Etc/Unknown" means that it can't tell.
         if tz.is_unknown() {
             return None;
         }
@@ -39,7 +41,7 @@ impl Zone {
         Some(Zone { name, tz })
     }
 
-    /// Universal time.
+    /// UTC.
     pub fn utc() -> Zone {
         Zone {
             name: "UTC".to_owned(),
@@ -52,13 +54,13 @@ impl Zone {
         &self.name
     }
 
-    /// The rules.
+    /// The zone's rules.
     pub fn tz(&self) -> &TimeZone {
         &self.tz
     }
 
-    /// Whether both names stand for one zone: the same rules, past and future, under the same
-    /// abbreviations, as `Asia/Calcutta` and `Asia/Kolkata` do.
+    /// Whether both names are the same zone: the same rules, past and future, with the same
+    /// abbreviations, such as `Asia/Calcutta` and `Asia/Kolkata`.
     pub fn is_same_as(&self, other: &Zone) -> bool {
         self.name == other.name
             || (self.start() == other.start() && self.changes().eq(other.changes()))
@@ -69,7 +71,7 @@ impl Zone {
         self.changes().next().is_none()
     }
 
-    /// What its clocks showed before they ever changed.
+    /// The offset before the first change.
     fn start(&self) -> TimeZoneOffsetInfo<'_> {
         self.tz.to_offset_info(Timestamp::MIN)
     }
@@ -83,8 +85,8 @@ impl Zone {
             .map(|at| (at, self.tz.to_offset_info(at)))
     }
 
-    /// The instant at which the wall clock shows `wall`: the first time if it does so twice, and
-    /// the first instant after the gap if it never does. `None` outside the years −9999 to 9999.
+    /// The instant at which the wall clock shows `wall`: the first if it does so twice, and the
+    /// first instant after the gap if it never does. `None` outside the years −9999 to 9999.
     ///
     /// Later wall times never give earlier instants.
     pub fn instant_of(&self, wall: DateTime) -> Option<Timestamp> {
@@ -92,7 +94,7 @@ impl Zone {
             AmbiguousOffset::Unambiguous { offset } => offset.to_timestamp(wall).ok()?,
             AmbiguousOffset::Fold { before, .. } => before.to_timestamp(wall).ok()?,
             AmbiguousOffset::Gap { before, after } => {
-                // Read with the two offsets, a skipped wall time lies on either side of the jump.
+                // With the two offsets, a skipped wall time lies on either side of the jump.
                 let low = after.to_timestamp(wall).ok()?;
                 let high = before.to_timestamp(wall).ok()?;
                 self.tz
@@ -110,11 +112,11 @@ impl Zone {
         self.tz.to_datetime(at)
     }
 
-    /// An instant as RFC 3339 with this zone's offset, to the second unless it is finer.
+    /// An instant as RFC 3339 with this zone's offset, in seconds or finer if needed.
     pub(super) fn rfc3339(&self, at: Timestamp) -> String {
         let offset = self.tz.to_offset(at);
-        // RFC 3339 has no seconds in offsets, which zones had until the middle of the 20th
-        // century: only UTC tells those instants exactly.
+        // RFC 3339 has no seconds in offsets, which zones had until the middle of the 20th century:
+        // only UTC shows those instants exactly.
         let offset = if offset.seconds() % 60 == 0 {
             offset
         } else {
@@ -123,7 +125,7 @@ impl Zone {
         at.display_with_offset(offset).to_string()
     }
 
-    /// An instant for a person, in UTC and in this zone.
+    /// An instant for people, in UTC and in this zone.
     pub(super) fn both(&self, at: Timestamp) -> String {
         if self.tz == TimeZone::UTC {
             return at.to_string();
@@ -133,16 +135,16 @@ impl Zone {
     }
 }
 
-/// The English name of a wall time's day of the week, in three letters.
+/// The English name of a wall time's weekday, in three letters.
 fn weekday(wall: DateTime) -> &'static str {
     const NAMES: [&str; 7] = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
     let day = usize::try_from(wall.weekday().to_monday_zero_offset()).unwrap_or(0);
     NAMES.get(day).copied().unwrap_or("Mon")
 }
 
-/// Whether a name in the time zone database can be a place's on every machine. `right/` counts
-/// leap seconds, so that its times are half a minute off, and `posix/` is a second name for
-/// everything; the single names are this machine's own zone, old defaults and "not set".
+/// Whether a name in the time zone database is a place on every machine. `right/` counts leap
+/// seconds, so that its times are half a minute off, and `posix/` is a second name for everything;
+/// the single names are this machine's own zone, old defaults and "not set".
 fn is_place(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
     !name.starts_with("right/")
@@ -247,7 +249,7 @@ mod tests {
 
     #[test]
     fn a_near_miss_is_answered_with_the_zone_that_is_meant() {
-        for (given, meant) in [
+        for (given, corrected) in [
             ("Berlin", "Europe/Berlin"),
             ("New York", "America/New_York"),
             ("Europe/Berln", "Europe/Berlin"),
@@ -255,7 +257,7 @@ mod tests {
             ("Asia/Tokio", "Asia/Tokyo"),
         ] {
             let error = Zone::parse(given).unwrap_err();
-            assert!(error.to_string().contains(meant), "{error}");
+            assert!(error.to_string().contains(corrected), "{error}");
         }
     }
 

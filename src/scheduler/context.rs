@@ -14,14 +14,14 @@ use crate::schedule::Zone;
 pub struct Scheduler {
     /// The database.
     pub db: Db,
-    /// To whom prompts are sent.
+    /// The servers that prompts are sent to.
     pub targets: Targets,
     /// The time.
     pub clock: Clock,
     /// How deliveries are made.
     pub settings: Settings,
-    /// The zone of schedules that have none of their own.
+    /// The time zone of schedules that have none of their own.
     pub zone: Zone,
-    /// Told of everything that was settled, in order.
+    /// Receives everything that was settled, in order.
     pub reports: Option<mpsc::UnboundedSender<DeliveryReport>>,
 }

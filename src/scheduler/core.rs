@@ -1,4 +1,4 @@
-//! The scheduler's decisions, without any I/O: `step` takes what happened and says what to do.
+//! The scheduler's decisions, without any I/O: `step` takes an event and returns actions.
 
 mod action;
 mod apply;
@@ -31,45 +31,45 @@ pub use action::{Action, Settling, StoreAction, TargetAction, Write};
 pub use availability::HoldKind;
 pub use event::{Event, Mode, Snapshot};
 
-/// How often a scheduler says that it lives.
+/// How often a scheduler writes its heartbeat.
 const HEARTBEAT: SignedDuration = SignedDuration::from_secs(10);
 /// How often old history is pruned.
 const PRUNING: SignedDuration = SignedDuration::from_hours(24);
-/// How long the clock must have been in order before anything is pruned: what is pruned doesn't come
-/// back.
+/// How long the clock must have been trusted before anything is pruned, because pruning can't be
+/// undone.
 const BEFORE_PRUNING: SignedDuration = SignedDuration::from_hours(1);
-/// How often it is kept that the clock is trusted.
+/// How often it is recorded that the clock is trusted.
 const TRUSTING: SignedDuration = SignedDuration::from_mins(1);
 
 /// How long to wait after the database failed.
 const AFTER_FAILURE: SignedDuration = SignedDuration::from_secs(1);
 
-/// The state between two events. What is gone through is ordered, so that the same events lead to
-/// the same actions.
+/// The state between two events. Collections that are iterated are ordered, so that the same events
+/// lead to the same actions.
 #[derive(Debug)]
 pub struct Core {
     settings: Settings,
     mode: Mode,
     queue: Queue,
-    /// Lanes in which we are speaking.
+    /// Lanes in which this scheduler is sending or settling.
     ours: Places,
-    /// Lanes that others speak in, or in which a fate is unknown.
+    /// Lanes in which another scheduler is sending, or a prompt's outcome is unknown.
     busy: HashSet<Lane>,
-    /// Due schedules that wait for their own open occurrence to be settled.
+    /// Due schedules that wait until their own open occurrence is settled.
     behind: HashMap<Uuid, Candidate>,
-    /// Up to which instant the last snapshot has shown what is due.
+    /// The instant up to which the last snapshot has shown what is due.
     shown_until: Timestamp,
-    /// When the snapshot began that is being taken, or the last one.
+    /// When the current or the last snapshot began.
     snapshot_began: Timestamp,
     unknown: BTreeMap<i64, OpenOccurrence>,
-    /// What is being looked for, and how old it surely was when that was asked.
+    /// The prompts being searched for, and their minimum age when the search began.
     searching: BTreeMap<i64, SignedDuration>,
-    /// Unknown fates about which the last question had no answer.
+    /// Prompts of unknown outcome whose last search got no answer.
     unanswered: HashSet<i64>,
     targets: TargetStates,
     halted: Option<Halt>,
     guard: ClockGuard,
-    /// What is known of the clock, until the first step.
+    /// What is known about the clock, until the first step.
     start: Option<ClockAtStart>,
     started: Option<Timestamp>,
     next_due: Option<Timestamp>,
@@ -79,12 +79,12 @@ pub struct Core {
     next_trust: Option<Timestamp>,
     snapshot_pending: bool,
     snapshot_wanted: bool,
-    /// Whether the next snapshot is to read more due schedules than the last one.
+    /// Whether the next snapshot should read more due schedules than the last one.
     larger_snapshot: bool,
     /// Whether more schedules are due than the last snapshot has read.
     more_due: bool,
-    /// Whether the last snapshot has left something to be put in order.
-    more_to_mend: bool,
+    /// Whether the last snapshot has left upkeep to do: take-overs, adoptions, corrections.
+    more_upkeep: bool,
     /// How many candidates were claimed since the last snapshot.
     claims_since_snapshot: u32,
     failed_claims: FailedClaims,
@@ -93,7 +93,7 @@ pub struct Core {
 }
 
 impl Core {
-    /// A scheduler that has not begun.
+    /// A new scheduler.
     pub fn new(settings: Settings, mode: Mode) -> Self {
         Core {
             ours: Places::new(settings.concurrency),
@@ -121,7 +121,7 @@ impl Core {
             snapshot_wanted: false,
             larger_snapshot: false,
             more_due: false,
-            more_to_mend: false,
+            more_upkeep: false,
             claims_since_snapshot: 0,
             failed_claims: FailedClaims::default(),
             stop_at: None,
@@ -129,7 +129,7 @@ impl Core {
         }
     }
 
-    /// A scheduler that has not begun, with what is known of the clock.
+    /// A new scheduler, with what is known about the clock.
     pub fn starting(settings: Settings, mode: Mode, start: ClockAtStart) -> Self {
         Core {
             start: Some(start),
@@ -137,7 +137,7 @@ impl Core {
         }
     }
 
-    /// Takes what happened and says what to do, in order.
+    /// Takes an event and returns the actions to carry out, in order.
     pub fn step(&mut self, moment: Moment, event: Event) -> Vec<Action> {
         let now = moment.now;
         let mut actions = Vec::new();
@@ -177,7 +177,7 @@ impl Core {
         actions
     }
 
-    /// Forgets every time that was counted from a later now.
+    /// Forgets all waits that were computed from a later time.
     fn forget_times(&mut self, now: Timestamp) {
         self.next_beat = None;
         self.next_prune = None;
@@ -192,7 +192,7 @@ impl Core {
         self.request_snapshot();
     }
 
-    /// When to be woken if nothing happens.
+    /// When to wake up if nothing happens.
     pub fn wake_at(&self, now: Timestamp) -> Timestamp {
         let mut times = vec![self.next_beat, self.stop_at, self.guard.held_until()];
         if self.may_prune() {
@@ -211,7 +211,7 @@ impl Core {
         times.into_iter().flatten().min().unwrap_or(poll)
     }
 
-    /// Everything that the state allows now.
+    /// Does everything that is possible now.
     fn go_on(&mut self, now: Timestamp, actions: &mut Vec<Action>) {
         if self.finished {
             return;
@@ -273,7 +273,7 @@ impl Core {
             && !self.finished
     }
 
-    /// A clock that was just set, or looked at for the first time, may be wrong.
+    /// A clock that was just adjusted, or just looked at for the first time, may be wrong.
     fn may_prune(&self) -> bool {
         self.settings.retention.is_some()
             && self.mode == Mode::Forever
@@ -295,7 +295,7 @@ impl Core {
         self.mode == Mode::Once
             && !self.snapshot_pending
             && !self.snapshot_wanted
-            && !self.more_to_mend
+            && !self.more_upkeep
             && self.searching.is_empty()
             && !self.targets.is_probing()
             && (!self.may_claim() || self.next_claim().is_none_or(|t| t > now))

@@ -1,5 +1,5 @@
-//! The guard against a wall clock that is wrong: everything up to the false time would be sent, or
-//! given up, at once.
+//! Guards against a wrong wall clock, by which everything up to that time would be sent or given up
+//! at once.
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -11,33 +11,33 @@ use crate::clock::{
 /// How far the wall clock may run ahead of the boot clock between two readings.
 const JUMP: SignedDuration = SAME;
 
-/// How far it may run ahead without having been set.
+/// How far it may run ahead without having been adjusted.
 const DRIFT: SignedDuration = SignedDuration::from_secs(1);
 
-/// A wall clock that was set.
+/// An adjustment of the wall clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Jump {
-    /// Ahead, by so much.
+    /// Ahead, by this much.
     Ahead(SignedDuration),
-    /// Back, by so much.
+    /// Back, by this much.
     Back(SignedDuration),
 }
 
-/// What a scheduler starts with.
+/// What a scheduler knows about the clock when it starts.
 #[derive(Clone, Debug)]
 pub struct ClockAtStart {
-    /// The clocks, as they were looked at.
+    /// The clocks, when they were read.
     pub reading: Reading,
-    /// What the database knew of the time.
+    /// What the database knew about the time.
     pub known: KnownTimes,
-    /// Why the clock may be wrong, as far as that can be told at once.
+    /// Why the clock may be wrong, as far as is known at once.
     pub doubt: Option<ClockDoubt>,
-    /// Whether the target is being asked what time it is.
+    /// Whether the target is being asked for the time.
     pub asks: bool,
 }
 
 impl ClockAtStart {
-    /// A start at which the clock is trusted.
+    /// A start with a trusted clock.
     pub fn trusted(reading: Reading) -> Self {
         ClockAtStart {
             reading,
@@ -52,16 +52,16 @@ impl ClockAtStart {
 #[derive(Debug, Default)]
 pub struct ClockGuard {
     last: Option<Moment>,
-    /// When the wall clock was last set ahead, be it ever so little.
+    /// When the wall clock was last set ahead, even slightly.
     moved_at: Option<SignedDuration>,
     held: Option<Held>,
-    /// Since when it was never in doubt.
+    /// Since when it has never been in doubt.
     sure_since: Option<SignedDuration>,
-    /// What is known of the time, while the clock at the start is in doubt.
+    /// What is known about the time, while the clock is in doubt at startup.
     known: Option<KnownTimes>,
 }
 
-/// A clock that has to be steady first.
+/// A clock that first has to be steady.
 #[derive(Debug)]
 struct Held {
     until: SignedDuration,
@@ -69,7 +69,7 @@ struct Held {
 }
 
 impl ClockGuard {
-    /// Takes in what was found at the start, before the first reading.
+    /// Takes what is known at startup, before the first reading.
     pub fn begin(&mut self, start: ClockAtStart) {
         self.observe(start.reading.moment);
         let why = match (&start.doubt, start.asks) {
@@ -81,17 +81,17 @@ impl ClockGuard {
         self.known = Some(start.known);
     }
 
-    /// Takes in what is thought of the clock at the start now that the target was asked.
+    /// Takes the judgement about the clock at startup, now that the target was asked.
     pub fn conclude(&mut self, doubt: Option<ClockDoubt>) {
         match (doubt, &mut self.held) {
-            // It was set since, or has been steady for long enough.
+            // It was adjusted since, or has been steady long enough.
             _ if self.known.is_none() => {}
             (Some(doubt), Some(held)) => held.why = doubt.to_string(),
             (_, _) => self.release(),
         }
     }
 
-    /// Takes a reading. Returns how far the wall clock has jumped, if it has just now.
+    /// Takes a reading. Returns how far the wall clock has just jumped, if it has.
     pub fn observe(&mut self, moment: Moment) -> Option<Jump> {
         let Some(last) = self.last.replace(moment) else {
             self.sure_since = Some(moment.uptime);
@@ -120,11 +120,11 @@ impl ClockGuard {
         None
     }
 
-    /// Why the clock may be wrong that was just set.
+    /// Why the clock may be wrong after it was adjusted.
     fn doubt_after_jump(&self, before: Moment, back: bool) -> Option<String> {
         let now = self.last?;
         if let Some(known) = &self.known {
-            // It was in doubt before, so this may be what puts it right.
+            // It was in doubt before, so this adjustment may have corrected it.
             let reading = Reading {
                 moment: now,
                 boot: None,
@@ -157,7 +157,7 @@ impl ClockGuard {
         self.sure_since = self.last.map(|last| last.uptime);
     }
 
-    /// How long the wall clock has not been set ahead; [`SignedDuration::MAX`] if it never was.
+    /// How long ago the wall clock was last set ahead; [`SignedDuration::MAX`] if it never was.
     pub fn steady_for(&self) -> SignedDuration {
         match (self.last, self.moved_at) {
             (Some(last), Some(moved_at)) => last.uptime.saturating_sub(moved_at),
@@ -165,7 +165,7 @@ impl ClockGuard {
         }
     }
 
-    /// For how long it was watched and never in doubt.
+    /// How long it has been watched without being in doubt.
     pub fn sure_for(&self) -> SignedDuration {
         match (self.last, self.sure_since) {
             (Some(last), Some(since)) => last.uptime.saturating_sub(since),
@@ -173,19 +173,19 @@ impl ClockGuard {
         }
     }
 
-    /// When deliveries may go on, by the wall clock as it stands; `None` if they may.
+    /// When delivery may continue, by the wall clock; `None` if it may now.
     pub fn held_until(&self) -> Option<Timestamp> {
         let moment = self.last?;
         let left = self.held.as_ref()?.until.saturating_sub(moment.uptime);
         Some(moment.now.checked_add(left).unwrap_or(Timestamp::MAX))
     }
 
-    /// Why deliveries are held, and until when; `None` if they aren't.
+    /// Why delivery is held, and until when; `None` if it isn't.
     pub fn holding(&self) -> Option<String> {
         let (held, until) = (self.held.as_ref()?, self.held_until()?);
         let why = &held.why;
         Some(format!(
-            "{why}; deliveries go on at {until} if it is steady until then"
+            "{why}; delivery continues at {until} if it is steady until then"
         ))
     }
 }

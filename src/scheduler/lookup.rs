@@ -1,4 +1,4 @@
-//! The question about a prompt whose fate is unknown.
+//! The search for a prompt whose outcome is unknown.
 
 use jiff::Timestamp;
 
@@ -6,9 +6,9 @@ use super::Settings;
 use crate::letta_client::Lookup;
 use crate::models::OpenOccurrence;
 
-/// The question about a prompt, asked now.
+/// What is known about a prompt, to search for it now.
 pub fn lookup_of(open: &OpenOccurrence, settings: &Settings, now: Timestamp) -> Lookup {
-    // The first time, unless the clock was set back since.
+    // The first sending, unless the clock was set back since.
     let sent_at = [open.first_sent_at, open.sent_at].into_iter().flatten();
     Lookup {
         recipient: open.recipient(),

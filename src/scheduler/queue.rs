@@ -12,7 +12,7 @@ use crate::models::{DueSchedule, Lane};
 pub struct Candidate {
     /// The lane it needs.
     pub lane: Lane,
-    /// The intended instant; the oldest one where several have passed.
+    /// The intended instant; the oldest one if several have passed.
     pub intended_at: Timestamp,
     /// When it may be tried.
     pub not_before: Timestamp,
@@ -21,7 +21,7 @@ pub struct Candidate {
 }
 
 impl Candidate {
-    /// What it is, whatever becomes of its time.
+    /// Its identity, whatever its times.
     pub(super) fn key(&self) -> Key {
         match &self.source {
             Source::Due(due) => Key::Due(due.uid),
@@ -30,21 +30,21 @@ impl Candidate {
     }
 }
 
-/// Which candidate it is.
+/// The identity of a candidate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Key {
-    /// The due schedule of this identity.
+    /// The due schedule with this uid.
     Due(Uuid),
-    /// The occurrence of this number.
+    /// The occurrence with this id.
     Waiting(i64),
 }
 
 /// What a candidate is.
 #[derive(Clone, Debug)]
 pub enum Source {
-    /// A schedule whose time has come.
+    /// A schedule that is due.
     Due(DueSchedule),
-    /// An occurrence that is to be tried again.
+    /// An occurrence to be retried.
     Waiting {
         /// The occurrence.
         occurrence_id: i64,
@@ -61,7 +61,7 @@ pub struct Queue {
 }
 
 impl Queue {
-    /// Replaces everything by these candidates.
+    /// Replaces all candidates.
     pub fn load(&mut self, mut candidates: Vec<Candidate>) {
         self.lanes.clear();
         self.heads.clear();
@@ -76,7 +76,7 @@ impl Queue {
         }
     }
 
-    /// Adds a candidate at its place in its lane: before those meant for later.
+    /// Inserts a candidate into its lane, before those intended for later.
     pub fn add(&mut self, candidate: Candidate) {
         let lane = self.lanes.entry(candidate.lane.clone()).or_default();
         let at = lane.partition_point(|c| c.intended_at < candidate.intended_at);
@@ -90,7 +90,7 @@ impl Queue {
         lane.insert(at, candidate);
     }
 
-    /// Removes what this candidate is, wherever it stands in its lane.
+    /// Removes this candidate from wherever it is in its lane.
     pub fn remove(&mut self, candidate: &Candidate) {
         let Some(lane) = self.lanes.get_mut(&candidate.lane) else {
             return;

@@ -1,4 +1,4 @@
-//! The loop: carries out what the core decides, and tells it what happened.
+//! The loop: carries out the core's actions, and tells it what happened.
 
 mod message;
 mod start;
@@ -22,26 +22,26 @@ use crate::failpoint::failpoint;
 use message::{Message, Run};
 use watch::watch_changes;
 
-/// So much that is to be written ends a round.
+/// This many writes end a round.
 const ROUND: usize = 64;
 
-/// How long to wait before a verdict that could not be written is tried again.
+/// How long to wait before retrying a verdict that could not be recorded.
 const RETRY_SETTLE: Duration = Duration::from_secs(1);
 
-/// What is carried out between two looks into the inbox.
+/// What is carried out between two looks at the inbox.
 #[derive(Default)]
 struct Round {
-    /// What is written first at its end: whoever takes over looks for it.
+    /// Written first at the end of the round: whoever takes over needs them.
     runs: Vec<Run>,
     /// What is written after that.
     writes: Vec<Write>,
-    /// What came of it all.
+    /// What happened as a result.
     events: Vec<Event>,
 }
 
 impl Round {
     fn settle(&mut self, settling: Settling) {
-        // The verdict tells the run itself.
+        // The verdict itself contains the run.
         let of_verdict = settling.verdict.run_id();
         let is_told = |run: &Run| {
             run.occurrence_id == settling.occurrence_id && Some(run.run_id.as_str()) == of_verdict
@@ -83,7 +83,7 @@ pub(super) async fn run(scheduler: &Scheduler, mode: Mode, stop: CancellationTok
         sending: HashMap::new(),
         finished: false,
     };
-    // Before the first snapshot, so that no change falls between the two.
+    // Subscribed before the first snapshot, so that no change is missed in between.
     let due = scheduler.db.subscribe(Topic::Due);
     let seen = scheduler.db.data_version().await.ok();
     let watch = tokio::spawn(watch_changes(scheduler.clone(), seen));
@@ -98,12 +98,12 @@ pub(super) async fn run(scheduler: &Scheduler, mode: Mode, stop: CancellationTok
         }
         while let Ok(message) = inbox.try_recv() {
             match message {
-                // Noted before anything is decided, since whoever takes over looks for it.
+                // Recorded before anything is decided, because whoever takes over needs it.
                 Message::Run(_) => pending.push_front(message),
                 _ => pending.push_back(message),
             }
         }
-        // However much is to be done, what has changed is looked at.
+        // However much there is to do, changes are noticed.
         if due.changed().now_or_never().is_some() {
             pending.push_back(Message::Event(Event::Changed));
         }
@@ -151,14 +151,14 @@ pub(super) async fn run(scheduler: &Scheduler, mode: Mode, stop: CancellationTok
         task.abort();
     }
     match (mode, runner.store.leave().await) {
-        // What was to be done once was not.
+        // What had to be done once was not done.
         (Mode::Once, Some(error)) => Err(error),
         _ => Ok(()),
     }
 }
 
 impl Runner<'_> {
-    /// Carries out one action, or puts off to the end of the round what may be written with others.
+    /// Carries out an action, or puts it off to the end of the round if it may share a commit.
     async fn execute(&mut self, action: Action, round: &mut Round) {
         match action {
             Action::Write(Write::Settle(settling)) => round.settle(settling),

@@ -5,7 +5,7 @@ use jiff::SignedDuration;
 /// The times and numbers that govern delivery.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// How many prompts may be on their way at once.
+    /// How many prompts may be sent at once.
     pub concurrency: usize,
     /// The wait before the first retry; each further one doubles it.
     pub retry_first: SignedDuration,
@@ -13,19 +13,19 @@ pub struct Settings {
     pub retry_longest: SignedDuration,
     /// The age at which an occurrence is given up.
     pub max_age: SignedDuration,
-    /// How late a one-shot may be sent at all.
+    /// How late a one-shot may still be sent.
     pub once_max_lateness: SignedDuration,
     /// The age from which a run that never ends counts as orphaned.
     pub orphaned_run_age: SignedDuration,
-    /// How long the fate of a prompt is looked for.
+    /// How long to search for a prompt of unknown outcome.
     pub reconcile_deadline: SignedDuration,
-    /// How often an agent that waits for a person is tried.
+    /// How often to retry an agent that waits for a person.
     pub approval_poll: SignedDuration,
-    /// How long prompts on their way may take to end when the scheduler is stopped.
+    /// How long prompts being sent may take to end when the scheduler is stopped.
     pub drain: SignedDuration,
-    /// How often the database is read even if nothing tells of a change.
+    /// How often the database is read even if no change is reported.
     pub poll: SignedDuration,
-    /// How long settled history is kept; `None` for ever.
+    /// How long settled history is kept; `None` keeps it forever.
     pub retention: Option<SignedDuration>,
 }
 

@@ -21,23 +21,23 @@ use crate::models::{Claim, ClaimTerms, ErrorClass, Fault, HeldTarget, Settlement
 /// How many due schedules a snapshot reads: enough for every place, and for a while.
 const DUE_AT_ONCE: usize = 1_000;
 
-/// Carries out the core's decisions on the database, under one owner lock. Failures of the
-/// database are reported once and turned into the events that follow from them.
+/// Carries out the core's decisions on the database, under one owner lock. Database failures are
+/// logged once and turned into the events that follow from them.
 pub struct SchedulerStore {
     scheduler: Scheduler,
     lock: OwnerLock,
-    /// What we have claimed and not settled, with the right to settle it.
+    /// Claimed and unsettled occurrences, with their fences.
     ours: HashMap<i64, i64>,
-    /// The reading of the clocks by which the present step decides.
+    /// The reading of the clocks by which the current step decides.
     reading: Reading,
-    /// Whether no stored time was counted from a later now. Nobody may have seen the clock being
-    /// set back before we began.
-    times_are_mended: bool,
-    /// What was adopted and is not reported yet.
+    /// Whether no stored time was computed from a later time. The clock may have been set back
+    /// unnoticed before this scheduler started.
+    times_are_corrected: bool,
+    /// What was adopted and not reported yet.
     adoptions: Adoptions,
     /// How many due schedules a snapshot reads.
     due_at_once: usize,
-    /// What the database failed with last, until it works again.
+    /// The database's last failure, until it works again.
     failure: Option<Error>,
 }
 
@@ -46,13 +46,13 @@ pub struct SchedulerStore {
 pub enum StoreReply {
     /// Nothing.
     Done,
-    /// To tell the core.
+    /// Pass this to the core.
     Event(Event),
-    /// To write this verdict again a while later: the database failed.
+    /// Write this verdict again after a while: the database failed.
     RetrySettle(Settling),
 }
 
-/// What came of a write.
+/// The result of a write.
 enum WriteResult {
     Claim(Candidate, Result<Claim>),
     Settle(Settling, Result<Option<Settlement>>),
@@ -60,7 +60,7 @@ enum WriteResult {
 }
 
 impl SchedulerStore {
-    /// The store of a scheduler that begins now.
+    /// The store of a scheduler that is starting.
     ///
     /// # Errors
     /// If the owner lock can't be taken.
@@ -70,14 +70,14 @@ impl SchedulerStore {
             lock: scheduler.db.lock_owner()?,
             ours: HashMap::new(),
             reading: scheduler.clock.reading(),
-            times_are_mended: false,
+            times_are_corrected: false,
             adoptions: Adoptions::default(),
             due_at_once: DUE_AT_ONCE,
             failure: None,
         })
     }
 
-    /// Under which right, and how long, this scheduler claims.
+    /// The owner and lease with which this scheduler claims.
     pub fn terms(&self) -> ClaimTerms {
         let settings = &self.scheduler.settings;
         ClaimTerms {
@@ -87,12 +87,12 @@ impl SchedulerStore {
         }
     }
 
-    /// Begins a step of the core that decides by this moment.
+    /// Begins a step of the core that decides by this reading.
     pub fn begin_step(&mut self, moment: Moment) {
         self.reading.moment = moment;
     }
 
-    /// Carries out what is done with the database by itself.
+    /// Carries out a database action of its own.
     pub async fn execute(&mut self, action: StoreAction) -> StoreReply {
         let Scheduler { db, clock, .. } = &self.scheduler;
         let noted = match action {
@@ -125,7 +125,7 @@ impl SchedulerStore {
             },
             StoreAction::TrustClock => db.trust_clock(&self.reading).await,
             StoreAction::PullForward => {
-                self.times_are_mended = false;
+                self.times_are_corrected = false;
                 return StoreReply::Done;
             }
             StoreAction::Abandon(occurrence_id) => self.abandon(occurrence_id).await,
@@ -138,8 +138,8 @@ impl SchedulerStore {
         StoreReply::Done
     }
 
-    /// Says that the scheduler lives, and looks after the incidents. Returns whether more of them
-    /// wait to be reviewed.
+    /// Writes a heartbeat and reviews the incidents. Returns whether more of them are waiting to be
+    /// reviewed.
     async fn beat(&self, holding: Option<String>) -> Result<bool> {
         let Scheduler { db, clock, .. } = &self.scheduler;
         let now = clock.now();
@@ -147,25 +147,25 @@ impl SchedulerStore {
         db.review_incidents(now).await
     }
 
-    /// Prunes beside everything else: it may take a while.
+    /// Prunes in the background, because it may take a while.
     fn prune(&self, before: Timestamp) {
         let (db, now) = (self.scheduler.db.clone(), self.scheduler.clock.now());
         tokio::spawn(async move {
             match db.prune(before, now).await {
                 Ok(pruned) if pruned.occurrences > 0 || pruned.schedules > 0 => tracing::info!(
-                    "{} settled deliveries from before {before} are kept as sums only, and {} \
-                     schedules that ended before it are gone",
+                    "pruned {} deliveries settled before {before} and {} schedules that ended \
+                     before then",
                     pruned.occurrences,
                     pruned.schedules
                 ),
                 Ok(_) => {}
-                Err(e) => tracing::warn!("{}; it is tried again in a day", e.chain()),
+                Err(e) => tracing::warn!("{}; retrying in a day", e.chain()),
             }
         });
     }
 
-    /// Writes all of this, in one commit if it can be, and each by itself: what fails or is refused
-    /// concerns no other. The answers are in the order of the writes.
+    /// Writes all of these, in one commit if possible, but each independently: a write that fails
+    /// or is refused affects no other. The replies are in the order of the writes.
     pub async fn write(&mut self, writes: Vec<Write>) -> Vec<StoreReply> {
         let terms = self.terms();
         let begun = writes
@@ -205,8 +205,8 @@ impl SchedulerStore {
         }
     }
 
-    /// Takes what came of a write. A verdict that the database can't write is to be tried again until
-    /// it can: the lane stays closed meanwhile, and should this process die, the next one looks for
+    /// Handles the result of a write. A verdict that the database can't write is retried until it
+    /// can: the lane stays closed meanwhile, and if this process dies, the next one searches for
     /// the prompt.
     fn finish_write(&mut self, result: WriteResult) -> StoreReply {
         match result {
@@ -239,7 +239,7 @@ impl SchedulerStore {
         }
     }
 
-    /// Says in the log, and to whoever asked for it, what a verdict came to.
+    /// Logs and reports what a verdict resulted in.
     fn report_delivery(&self, settling: &Settling, settlement: Option<&Settlement>) {
         let Some(settled) = settlement else { return };
         if let (Some(id), Some(note)) = (settled.schedule_id, &settled.paused) {
@@ -270,7 +270,7 @@ impl SchedulerStore {
         }
     }
 
-    /// Gives up a prompt at the end of the drain; the next scheduler looks for it.
+    /// Gives up waiting for a prompt at the end of the drain; the next scheduler searches for it.
     async fn abandon(&mut self, occurrence_id: i64) -> Result<()> {
         let Some(fence) = self.ours.remove(&occurrence_id) else {
             return Ok(());
@@ -282,14 +282,14 @@ impl SchedulerStore {
             ..
         } = &self.scheduler;
         let now = clock.now();
-        let fault = "the scheduler was stopped while the agent's turn went on";
+        let fault = "the scheduler was stopped while the agent's turn was running";
         let verdict = unknown_from(now, settings.reconcile_deadline, fault);
         db.settle(occurrence_id, fence, &verdict, now).await?;
         Ok(())
     }
 
-    /// Ends its work: the database forgets the scheduler. Returns what the database failed with
-    /// and still does.
+    /// Ends this scheduler's work and removes it from the database. Returns the failure of the
+    /// database, if it still fails.
     pub async fn leave(mut self) -> Option<Error> {
         let owner = self.lock.owner().to_string();
         let forgotten = self.scheduler.db.forget_scheduler(&owner).await;
@@ -297,12 +297,12 @@ impl SchedulerStore {
         self.failure
     }
 
-    /// Says once that the database fails, and once that it works again.
+    /// Logs once that the database fails, and once that it works again.
     fn log_failure(&mut self, error: Option<Error>) {
         match error {
             Some(e) => {
                 if self.failure.is_none() {
-                    tracing::error!("{}; it is tried again until it works", e.chain());
+                    tracing::error!("{}; retrying until it works", e.chain());
                 }
                 self.failure = Some(e);
             }

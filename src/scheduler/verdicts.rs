@@ -1,4 +1,4 @@
-//! The state table: what follows from an answer, or from what was found of a prompt.
+//! The state table: what follows from an answer, or from a search for a prompt.
 
 use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
@@ -10,47 +10,47 @@ use crate::models::{
     RefusalKind, Verdict,
 };
 
-/// How much of an agent's reply is kept, in characters.
+/// How many characters of an agent's reply are kept.
 const REPLY_EXCERPT: usize = 2_000;
 
-/// How long after it was sent a prompt of which the server shows no trace may still turn up: a
-/// request that the server has read but not begun to act on.
+/// How long after sending a prompt may still turn up although the server shows no trace of it: the
+/// server may have read the request without having begun to process it.
 const QUIET: SignedDuration = SignedDuration::from_secs(30);
 
-/// How long a trouble that only one agent meets must last before a person is told of it.
+/// How long trouble that affects only one agent must last before a person is notified.
 const LASTING: SignedDuration = SignedDuration::from_mins(1);
 
-/// How soon an unknown fate is looked into.
+/// How soon the first search for a prompt of unknown outcome starts.
 const FIRST_SEARCH: SignedDuration = SignedDuration::from_secs(1);
 
-/// What is known of an occurrence when something is decided about it.
+/// What is known about an occurrence when something is decided about it.
 #[derive(Clone, Debug)]
 pub struct Facts {
-    /// The otid it was sent under last.
+    /// The otid it was last sent under.
     pub otid: Uuid,
-    /// When it was sent last.
+    /// When it was last sent.
     pub sent_at: Timestamp,
-    /// How many tries counted before this one.
+    /// How many attempts counted before this one.
     pub failures: i64,
     /// When retries end.
     pub expires_at: Timestamp,
-    /// Whether it may grow too old now: not while the target is held or the clock is in doubt.
+    /// Whether it may become too old now: not while the target is held or the clock is in doubt.
     pub ages: bool,
-    /// When looking for it ends, if its fate is unknown.
+    /// When to stop searching for it, if its outcome is unknown.
     pub reconcile_until: Option<Timestamp>,
     /// Letta's run, if it is known.
     pub run_id: Option<String>,
-    /// How long before the question about it was asked it was surely sent. The answer may have come
-    /// much later, but tells of that time.
+    /// How long before the search began it was certainly sent. The result may have come much later,
+    /// but is about that time.
     pub age_when_asked: SignedDuration,
 }
 
 impl Facts {
-    /// What is known of a prompt that was just answered.
+    /// What is known about a prompt that was just answered.
     pub fn of_job(job: &Job) -> Self {
         Facts {
             otid: job.otid,
-            // How long a busy agent has been busy for it.
+            // How long it has been waiting for a busy agent.
             sent_at: job.first_sent_at,
             failures: job.failures,
             expires_at: job.expires_at,
@@ -61,7 +61,7 @@ impl Facts {
         }
     }
 
-    /// What is known of a prompt whose fate is unknown.
+    /// What is known about a prompt whose outcome is unknown.
     pub fn of_open(open: &OpenOccurrence, now: Timestamp) -> Self {
         Facts {
             otid: open.otids.last().copied().unwrap_or_default(),
@@ -85,8 +85,8 @@ pub fn decide_after_answer(answer: Answer, facts: &Facts, now: Timestamp, s: &Se
     }
 }
 
-/// Decides what follows from a refusal for which the whole target is held: nothing is anybody's
-/// fault.
+/// Decides what follows from a refusal for which the whole target is held: it is no prompt's or
+/// agent's fault.
 pub fn decide_while_held(refusal: Refusal, now: Timestamp) -> Verdict {
     Verdict::Waiting {
         not_before: now,
@@ -96,7 +96,7 @@ pub fn decide_while_held(refusal: Refusal, now: Timestamp) -> Verdict {
     }
 }
 
-/// Decides what follows from what was found of a prompt whose fate is unknown.
+/// Decides what follows from a search for a prompt whose outcome is unknown.
 pub fn decide_after_search(
     evidence: Evidence,
     facts: &Facts,
@@ -107,9 +107,9 @@ pub fn decide_after_search(
         Evidence::Found(delivery) => delivered(delivery),
         Evidence::Running { run_id } => Verdict::Unknown {
             not_before: later(now, patience(facts, now)),
-            // A turn that goes on is no lack of proof: the time to give up starts when it ends.
+            // A running turn is no lack of proof: the time to give up starts when it ends.
             reconcile_until: later(now, s.reconcile_deadline),
-            fault: Fault::new("running", "the agent's turn goes on"),
+            fault: Fault::new("running", "the agent's turn is still running"),
             run_id,
         },
         Evidence::Absent {
@@ -140,7 +140,7 @@ fn decide_after_refusal(refusal: Refusal, facts: &Facts, now: Timestamp, s: &Set
         RefusalKind::Permanent => return dead(fault),
         RefusalKind::Busy => (patience(facts, now), false),
         RefusalKind::NeedsHuman => (s.approval_poll, false),
-        // The target is well: it is this lane that something keeps from it.
+        // The target is well: something keeps only this lane from it.
         RefusalKind::Later | RefusalKind::TargetTrouble => {
             (backoff(facts.failures, facts.otid, s), true)
         }
@@ -152,18 +152,18 @@ fn decide_after_refusal(refusal: Refusal, facts: &Facts, now: Timestamp, s: &Set
     retry(facts, fault, wait, counts, refusal.otid_spent, now)
 }
 
-/// The server shows no trace of it and no run goes on.
+/// The server shows no trace of it, and no run is active.
 fn decide_after_absence(facts: &Facts, now: Timestamp, s: &Settings) -> Verdict {
     if facts.age_when_asked < QUIET {
-        let fault = Fault::new("unclear", "no trace of it yet");
+        let fault = Fault::new("unclear", "not found yet");
         return still_unknown(facts, later(now, FIRST_SEARCH), fault, now, s);
     }
     let fault = Fault::new(
         "not_received",
-        "the agent's history does not hold it: it is sent again",
+        "it is not in the agent's history: sending it again",
     );
     let wait = backoff(facts.failures, facts.otid, s);
-    // The same otid stays the safest: should the first copy still turn up, a server that knows
+    // The same otid is still the safest: if the first copy turns up after all, a server that knows
     // otids sees that it is the same prompt.
     retry(facts, fault, wait, true, false, now)
 }
@@ -178,7 +178,7 @@ fn retry(
 ) -> Verdict {
     if facts.ages && now >= facts.expires_at {
         let text = format!(
-            "given up, since it is too old by now; the last error: {}",
+            "given up because of its age; the last error: {}",
             fault.text
         );
         return dead(Fault::new("expired", text));
@@ -205,11 +205,11 @@ fn unknown(doubt: Doubt, now: Timestamp, s: &Settings) -> Verdict {
     }
 }
 
-/// No proof either way yet: search again, or give up at the deadline without ever sending again.
+/// No proof either way yet: search again, or give up at the deadline without ever sending it again.
 fn search_again_or_give_up(facts: &Facts, fault: Fault, now: Timestamp, s: &Settings) -> Verdict {
     if facts.ages && facts.reconcile_until.is_some_and(|until| now >= until) {
         let text = format!(
-            "it may or may not have arrived, and is not sent again: no proof could be had ({})",
+            "it may or may not have arrived, so it is not sent again (no proof: {})",
             fault.text
         );
         return dead(Fault::new("delivery_unknown", text));
@@ -255,7 +255,8 @@ fn fault_of(refusal: &Refusal, facts: &Facts, now: Timestamp) -> Fault {
     let lasts = now.duration_since(facts.sent_at) >= LASTING;
     Fault {
         needs_human: match refusal.kind {
-            // Until then it may turn out to hit every agent, which is told once and not for each.
+            // Until then it may turn out to affect every agent, which is reported once and not for
+            // each.
             RefusalKind::NeedsHuman => lasts || refusal.class != PaymentRequired,
             RefusalKind::TargetTrouble => {
                 let is_a_rule = [
@@ -273,8 +274,8 @@ fn fault_of(refusal: &Refusal, facts: &Facts, now: Timestamp) -> Fault {
     }
 }
 
-/// How long to wait for something that takes as long as it takes: a tenth of the time it has
-/// taken already, within 1 and 30 seconds.
+/// How long to wait for something of unknown duration: a tenth of the time it has taken so far,
+/// between 1 and 30 seconds.
 fn patience(facts: &Facts, now: Timestamp) -> SignedDuration {
     let so_far = now.duration_since(facts.sent_at);
     (so_far / 10).clamp(SignedDuration::from_secs(1), SignedDuration::from_secs(30))

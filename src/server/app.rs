@@ -5,20 +5,23 @@ use std::sync::Arc;
 use super::metrics::Metrics;
 use super::rest::Running;
 use crate::mcp;
+use crate::operations::Offer;
 use crate::service::Service;
 use crate::web::Guard;
 
-/// What every handler is given.
+/// The state of every handler.
 #[derive(Clone)]
 pub struct App {
-    /// What every face calls.
+    /// The use cases.
     pub service: Service,
-    /// Whom it answers.
+    /// The operations that `/api/v1` offers.
+    pub operations: Offer,
+    /// Which hosts and origins are answered.
     pub guard: Arc<Guard>,
-    /// What is counted.
+    /// The counters.
     pub metrics: Metrics,
-    /// What the tools of MCP share.
+    /// The state of the MCP tools.
     pub mcp: mcp::Shared,
-    /// Requests that may come again, while they are carried out.
+    /// Requests with an idempotency key that are being carried out.
     pub running: Running,
 }

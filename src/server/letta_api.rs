@@ -1,5 +1,5 @@
-//! Letta's API at `/v1`: its schedule routes are answered here, everything else by the one Letta
-//! server that this program delivers to. So the official SDKs schedule on a self-hosted Letta.
+//! Letta's API at `/v1`: the schedule routes are answered here, everything else by the Letta server
+//! that this program delivers to. So the official SDKs can schedule on a self-hosted Letta.
 
 mod access;
 mod create;
@@ -30,8 +30,8 @@ use path::Place;
 use proxy::Upstream;
 use refusal::Refused;
 
-/// How many schedules or runs an answer holds when nobody says, and at most.
-const USUAL_PAGE: u32 = 50;
+/// How many schedules or runs an answer holds by default, and at most.
+const DEFAULT_PAGE: u32 = 50;
 const LARGEST_PAGE: u32 = 200;
 
 /// The routes.
@@ -42,7 +42,7 @@ pub(super) fn routes<S: Clone + Send + Sync + 'static>(app: &App) -> Router<S> {
         upstream: Upstream::new(&app.service.letta.address(), app.service.clock.clone()),
         checks_seen: Mutex::default(),
     };
-    // One way in, so that nothing is read in two ways: what the path means is decided once.
+    // A single route, so that the meaning of a path is decided in one place only.
     Router::new()
         .route("/v1", any(answer))
         .route("/v1/", any(answer))
@@ -97,7 +97,7 @@ impl Face {
     ) -> std::result::Result<Response, Refused> {
         let service = self.admit(request.headers(), agent).await?.service;
         let query = Query::of(request.uri());
-        let limit = query.number("limit", USUAL_PAGE)?.min(LARGEST_PAGE);
+        let limit = query.number("limit", DEFAULT_PAGE)?.min(LARGEST_PAGE);
         let after = query.text("after");
         let (page, more) = service.scheduled_messages(agent, after, limit).await?;
         Ok(views::json(views::page(&page, more)))
@@ -129,7 +129,7 @@ impl Face {
     ) -> std::result::Result<Response, Refused> {
         let service = self.admit(request.headers(), agent).await?.service;
         let query = Query::of(request.uri());
-        let limit = query.number("limit", USUAL_PAGE)?.min(LARGEST_PAGE);
+        let limit = query.number("limit", DEFAULT_PAGE)?.min(LARGEST_PAGE);
         let offset = match query.text("offset") {
             Some("0") => 0,
             _ => query.number("offset", 0)?,
@@ -151,7 +151,7 @@ async fn read_json(request: Request) -> Result<Value> {
     let too_large = || {
         Error::new(
             Code::RequestInvalid,
-            format!("the body can't be read, or is larger than {limit} MiB"),
+            format!("the body can't be read or is larger than {limit} MiB"),
         )
     };
     let request = bodies::bounded(request, LARGEST_REQUEST).map_err(|_| too_large())?;
@@ -174,7 +174,7 @@ impl Query {
         Query(query.map(|q| q.0).unwrap_or_default())
     }
 
-    /// What stands under a name; empty is as good as absent.
+    /// The value of a parameter; an empty one counts as absent.
     fn text(&self, name: &str) -> Option<&str> {
         let found = self.0.iter().find(|(key, _)| key == name);
         found
@@ -182,9 +182,9 @@ impl Query {
             .filter(|v| !v.is_empty())
     }
 
-    fn number(&self, name: &str, usual: u32) -> Result<u32> {
+    fn number(&self, name: &str, default: u32) -> Result<u32> {
         let Some(text) = self.text(name) else {
-            return Ok(usual);
+            return Ok(default);
         };
         text.parse().ok().filter(|n| *n >= 1).ok_or_else(|| {
             let shown: String = text.chars().take(80).collect();

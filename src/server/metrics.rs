@@ -1,4 +1,4 @@
-//! What is counted.
+//! The metrics.
 
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -15,7 +15,7 @@ use prometheus_client::registry::Registry;
 use crate::models::{Backlog, Gauges, State, Verdict};
 use crate::scheduler::DeliveryReport;
 
-/// How late prompts were sent: seconds from milliseconds to a day.
+/// The buckets of lateness: seconds from milliseconds to a day.
 const LATENESS: [f64; 12] = [
     0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 15.0, 60.0, 300.0, 1_800.0, 7_200.0, 86_400.0,
 ];
@@ -52,16 +52,16 @@ struct ByChannel {
 
 type Seconds = Gauge<f64, AtomicU64>;
 
-/// What is read from the database when somebody asks.
+/// What is read from the database for each request.
 #[derive(Clone, Debug, Default)]
 pub struct Reading {
     /// How much is waiting.
     pub backlog: Backlog,
-    /// How it stands with the database.
+    /// Figures about the database.
     pub gauges: Gauges,
     /// The target of this process.
     pub target: String,
-    /// Verdicts that could not be written since the process started.
+    /// Verdicts that could not be recorded since the process started.
     pub settle_failures: u64,
     /// The time.
     pub now: Timestamp,
@@ -109,57 +109,57 @@ impl Default for Metrics {
         };
         registry.register(
             "lateness_seconds",
-            "How long after its intended instant a delivered prompt was sent",
+            "Delay between a prompt's intended instant and its sending",
             metrics.lateness.clone(),
         );
         registry.register(
             "settled",
-            "Tries that were settled, by what they came to",
+            "Settled attempts, by outcome",
             metrics.outcomes.clone(),
         );
         registry.register(
             "letta_errors",
-            "Tries that were not delivered, by the class of their error",
+            "Failed attempts, by error class",
             metrics.errors.clone(),
         );
         registry.register(
             "backlog",
-            "Schedules whose time has come and that are not claimed",
+            "Schedules that are due but not claimed",
             metrics.backlog.clone(),
         );
         registry.register(
             "in_flight",
-            "Prompts that are on their way or of unknown fate",
+            "Prompts being sent or of unknown outcome",
             metrics.in_flight.clone(),
         );
         registry.register(
             "lanes_waiting",
-            "Agents with a prompt that waits for its next try",
+            "Agents with a prompt waiting for a retry",
             metrics.waiting.clone(),
         );
         registry.register(
             "settle_failures",
-            "Tries to write down what became of a prompt that failed; each is tried again",
+            "Failed attempts to record an outcome; each is retried",
             metrics.settle_failures.clone(),
         );
         registry.register(
             "oldest_due_seconds",
-            "How long the oldest prompt is due that is neither delivered nor on its way; 0 if none is",
+            "Age of the oldest due prompt that is neither delivered nor being sent; 0 if there is none",
             metrics.oldest_due.clone(),
         );
         registry.register(
             "target_held_seconds",
-            "For how long nothing is sent to a target since it does not answer; 0 if it is not held",
+            "How long a target has been held because it does not answer; 0 if it is not held",
             metrics.held.clone(),
         );
         registry.register(
             "schedules",
-            "Schedules by where they stand; new are rows of other programs, not taken up yet",
+            "Schedules by lifecycle; new are rows of other programs that have not been taken up yet",
             metrics.schedules.clone(),
         );
         registry.register(
             "open_incidents",
-            "What is wrong and needs somebody, by kind",
+            "Open incidents, by kind",
             metrics.incidents.clone(),
         );
         registry.register(
@@ -185,7 +185,7 @@ impl Default for Metrics {
 }
 
 impl Metrics {
-    /// Counts a settled try.
+    /// Counts a settled attempt.
     pub fn count(&self, report: &DeliveryReport) {
         let by = ByOutcome {
             outcome: report.state.as_str(),
@@ -213,7 +213,7 @@ impl Metrics {
         self.errors.get_or_create(&by).inc();
     }
 
-    /// Everything in the text form of OpenMetrics, with what is read from the database as it is now.
+    /// All metrics in the text format of OpenMetrics, including those just read from the database.
     pub fn encode(&self, reading: &Reading) -> String {
         let Reading {
             backlog, gauges, ..
@@ -227,14 +227,14 @@ impl Metrics {
         let own = ByTarget {
             target: reading.target.clone(),
         };
-        // What is not there any more must not be told for ever.
+        // Series of what no longer exists must not stay.
         self.held.clear();
         self.held.get_or_create(&own).set(0.0);
         for held in &gauges.held {
             let by = ByTarget {
                 target: held.target.clone(),
             };
-            // A target that is held is never at 0.
+            // A held target never shows 0.
             let seconds = since(held.held_since).max(0.001);
             self.held.get_or_create(&by).set(seconds);
         }

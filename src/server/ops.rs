@@ -1,4 +1,4 @@
-//! What whoever runs the machine asks: does it live, is it ready, what has it counted.
+//! The routes for operating the server: is it alive, is it ready, what has it counted.
 
 use axum::Json;
 use axum::extract::State;
@@ -14,15 +14,15 @@ use super::scoped::Scoped;
 use crate::service::Service;
 use crate::web::Problem;
 
-/// How long it counts what Letta answered: anybody may ask us, and Letta is not asked each time.
+/// How long Letta's answer is reused: anybody may ask us, and Letta is not asked each time.
 const STAYS_SEEN: SignedDuration = SignedDuration::from_secs(5);
 
-/// Whether Letta answered when it was last asked, and when that was by the clock that never jumps.
+/// Whether Letta answered when it was last asked, and when that was, by the clock that never jumps.
 #[derive(Default)]
 pub(super) struct LettaSeen(Mutex<Option<(SignedDuration, bool)>>);
 
 impl LettaSeen {
-    /// Asks Letta unless it was asked a moment ago; whoever comes meanwhile waits for that answer.
+    /// Asks Letta unless it was asked a moment ago; concurrent callers wait for the same answer.
     async fn answers(&self, service: &Service) -> bool {
         let mut seen = self.0.lock().await;
         let now = service.clock.moment().uptime;
@@ -37,13 +37,13 @@ impl LettaSeen {
     }
 }
 
-/// The process answers.
+/// Shows that the process answers.
 pub(super) async fn healthz() -> &'static str {
     "ok\n"
 }
 
-/// Whether prompts can be delivered: the database answers, a scheduler lives, Letta answers. It
-/// says nothing that a stranger should not know, so it needs no key.
+/// Whether prompts can be delivered: the database answers, a scheduler is alive, Letta answers. It
+/// reveals nothing that strangers should not know, so it needs no key.
 pub(super) async fn readyz(app: App, letta: &LettaSeen) -> Response {
     let service = &app.service;
     let database = service.check_database().await.is_ok();
@@ -63,7 +63,7 @@ pub(super) async fn readyz(app: App, letta: &LettaSeen) -> Response {
     (status, Json(body)).into_response()
 }
 
-/// What was counted, in the text form of Prometheus (OpenMetrics 1.0).
+/// The metrics, in the text format of Prometheus (OpenMetrics 1.0).
 pub(super) async fn metrics(
     State(app): State<App>,
     Scoped(service): Scoped,

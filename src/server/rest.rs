@@ -1,5 +1,5 @@
-//! `/api/v1`: everything that can be done with schedules, as JSON over HTTP, and the OpenAPI document
-//! that describes it.
+//! `/api/v1`: all operations on schedules as JSON over HTTP, and the OpenAPI document that
+//! describes them.
 
 mod ask;
 mod extract;
@@ -15,7 +15,6 @@ use axum::http::{StatusCode, Uri, header};
 use axum::middleware::{self, Next};
 use axum::response::Response;
 use axum::routing::get;
-use serde_json::Value;
 
 use super::App;
 use crate::api::problem::ProblemBody;
@@ -23,14 +22,15 @@ use crate::api::{FLAGS, WORDING_HEADER};
 use crate::error::{Code, Error, call};
 use crate::web::Problem;
 
+pub use openapi::document;
 pub use running::Running;
 use words::Requests;
 
-/// The routes, and the document of them.
+/// The routes, and the document that describes them.
 pub(super) fn router(app: &App) -> Router<App> {
-    // Once for all: it is large, and whoever asks for it needs no key.
-    let document = Bytes::from(document().to_string());
-    ask::router()
+    // Rendered once: it is large, and needs no key to read.
+    let document = Bytes::from(document(app.operations).to_string());
+    ask::router(app.operations)
         .layer(middleware::from_fn_with_state(
             app.clone(),
             idempotency::answer_once,
@@ -43,13 +43,8 @@ pub(super) fn router(app: &App) -> Router<App> {
         )
 }
 
-/// The OpenAPI document.
-pub fn document() -> Value {
-    openapi::document()
-}
-
-/// Tells errors in the words of this API, unless the caller is another face of ours, which has words of
-/// its own.
+/// Words errors in the terms of this API, unless the caller is another face of ours, which words
+/// them itself.
 async fn in_its_words(request: Request, next: Next) -> Response {
     let is_ours = request
         .headers()
@@ -68,15 +63,15 @@ async fn in_its_words(request: Request, next: Next) -> Response {
             ..body
         },
     };
-    problem.told_as(&body)
+    problem.with_body(&body)
 }
 
-/// What is answered where there is no route.
+/// The answer if there is no such route.
 pub(super) async fn no_route(State(_): State<App>, uri: Uri) -> Problem {
     let error = Error::new(
         Code::RequestInvalid,
         format!(
-            "there is nothing at {:?}: /api/openapi.json describes every route",
+            "no route {:?}: /api/openapi.json describes every route",
             shown(&uri)
         ),
     );
@@ -84,13 +79,13 @@ pub(super) async fn no_route(State(_): State<App>, uri: Uri) -> Problem {
     Problem::with_status(error, StatusCode::NOT_FOUND)
 }
 
-/// What is answered where a route has no such method.
+/// The answer if a route does not support the method.
 pub(super) async fn no_method(method: axum::http::Method, uri: Uri) -> Problem {
     let error = Error::new(
         Code::RequestInvalid,
         format!(
-            "{method} is not a method of {:?}: the header Allow names those that are, and \
-             /api/openapi.json describes them",
+            "{:?} does not support {method}: the Allow header lists what it supports, and \
+             /api/openapi.json describes it",
             shown(&uri)
         ),
     );
@@ -98,7 +93,7 @@ pub(super) async fn no_method(method: axum::http::Method, uri: Uri) -> Problem {
     Problem::with_status(error, StatusCode::METHOD_NOT_ALLOWED)
 }
 
-/// The beginning of a path; its query may hold anything.
+/// The beginning of a path; the query may hold anything.
 fn shown(uri: &Uri) -> String {
     uri.path().chars().take(200).collect()
 }

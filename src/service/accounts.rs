@@ -1,24 +1,24 @@
-//! The account: what was planned and what became of it, of each schedule and in all.
+//! The account: what was planned and what happened, for each schedule and in total.
 
 use super::Service;
 use super::answers::{AccountSum, Accounts, ScheduleAccount, Success};
 use crate::error::Result;
 use crate::models::{Account, ScheduleFilter, Sums};
 
-/// Which accounts are asked for.
+/// Which accounts to show.
 #[derive(Clone, Debug, Default)]
 pub struct AccountQuery {
-    /// Only this schedule's.
+    /// Only of this schedule.
     pub id: Option<i64>,
-    /// At most so many one by one; the sum is always of all.
+    /// At most this many; the total always covers all.
     pub limit: u32,
-    /// Leaving out so many at the beginning.
+    /// Skip this many first.
     pub offset: u32,
 }
 
 impl Service {
-    /// The accounts of the schedules that the caller may see, and their sum. An operator's have
-    /// those of schedules that are deleted.
+    /// The accounts of the schedules that the caller may see, and their total. The operator also
+    /// sees deleted schedules.
     ///
     /// # Errors
     /// [`crate::error::Code::ScheduleNotFound`], and those of the database.
@@ -59,7 +59,7 @@ impl Service {
             }
         };
         let mut accounts = Vec::with_capacity(own.len());
-        // A row that nothing has adopted yet has no account.
+        // A row that has not been adopted yet has no account.
         for uid in own.into_iter().filter_map(|schedule| schedule.uid) {
             accounts.push(self.db.account(uid).await?);
         }

@@ -1,6 +1,6 @@
-//! What every face answers, with the same keys everywhere: the command line and the plugin print
-//! it, MCP and HTTP send it, and a client of another machine reads it back. The keys of the
-//! Python original keep their names.
+//! The answers that all faces give, with the same keys: the command line and the plugin print them,
+//! MCP and HTTP send them, and a client on another machine reads them back. The keys of the Python
+//! original keep their names.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -10,44 +10,47 @@ use super::views::{OccurrenceView, ScheduleView};
 use crate::letta_client::Agent;
 use crate::models::{Account, Backlog, Change, Incident, OutboxStatus, Sums};
 
-/// The word that an answer begins with; an error has none.
+/// The status of a successful answer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub enum Success {
-    /// It was done.
+    /// The operation succeeded.
     #[default]
     #[serde(rename = "success")]
     Success,
 }
 
-/// A schedule that was made or changed, and when it runs.
+/// A schedule that was created or changed, and when it runs.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct Planned {
     /// `success`.
     pub status: Success,
-    /// Its number.
+    /// The schedule's id, for later calls.
     pub id: i64,
-    /// Its next run, in UTC.
+    /// The next run, in UTC.
     pub next_run: Timestamp,
-    /// What was done, in words.
+    /// A message for people.
     pub message: String,
-    /// The next run on the clocks of its zone.
+    /// The next run in its time zone.
     pub next_run_local: String,
-    /// Its zone.
+    /// Its time zone.
     pub timezone: String,
-    /// When it runs, in words.
+    /// When it runs, for people.
     pub describes: String,
-    /// The runs that come next, in UTC.
+    /// The next runs in UTC.
     pub next_runs: Vec<Timestamp>,
-    /// Whether it was there before, under the same name; only said of one that was registered.
+    /// Whether it already existed under this name; only when registering.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub existed: Option<bool>,
-    /// Whether anything was changed; only said of an update. Saving what is there already is none.
+    /// Whether anything changed; only when updating.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub changed: Option<bool>,
-    /// The time of the answer.
+    /// The current time.
     pub now: Timestamp,
-    /// What keeps prompts from being delivered.
+    /// What keeps prompts from being delivered: show it to the user.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub warning: Option<String>,
 }
 
@@ -56,111 +59,115 @@ pub struct Planned {
 pub struct Listed {
     /// `success`.
     pub status: Success,
-    /// How many are on this page.
+    /// Number of schedules on this page.
     pub count: usize,
-    /// How many there are in all.
+    /// Total number.
     pub total: i64,
-    /// How many can't be read and therefore don't run.
+    /// Number of broken schedules, which don't run.
     pub broken: i64,
-    /// How many things need somebody's attention.
+    /// Number of open incidents.
     pub incidents: usize,
-    /// The schedules, by their next run.
+    /// The schedules, the next to run first.
     pub schedules: Vec<ScheduleView>,
-    /// The time of the answer.
+    /// The current time.
     pub now: Timestamp,
-    /// What keeps prompts from being delivered.
+    /// What keeps prompts from being delivered: show it to the user.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub warning: Option<String>,
 }
 
-/// One schedule, whole.
+/// One schedule in full.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct Shown {
     /// `success`.
     pub status: Success,
     /// The schedule.
     pub schedule: ScheduleView,
-    /// Its next runs, in UTC.
+    /// The next runs in UTC.
     pub next_runs: Vec<Timestamp>,
-    /// What became of the last ones, the newest first.
+    /// The last runs, newest first.
     pub last_runs: Vec<OccurrenceView>,
-    /// What became of every instant so far; none of a row that nothing has adopted yet.
+    /// The account of all runs so far; `null` for a row that no scheduler has seen yet.
     pub account: Option<Account>,
-    /// The time of the answer.
+    /// The current time.
     pub now: Timestamp,
-    /// What keeps prompts from being delivered.
+    /// What keeps prompts from being delivered: show it to the user.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub warning: Option<String>,
 }
 
-/// A schedule that was ended.
+/// A cancelled schedule.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct CancelledSchedule {
     /// `success`.
     pub status: Success,
-    /// Its number.
+    /// The schedule's id.
     pub cancelled_id: i64,
-    /// What was done, in words.
+    /// A message for people.
     pub message: String,
 }
 
-/// A schedule that was paused.
+/// A paused schedule.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct PausedSchedule {
     /// `success`.
     pub status: Success,
-    /// Its number.
+    /// The schedule's id.
     pub paused_id: i64,
-    /// What was done, in words.
+    /// A message for people.
     pub message: String,
 }
 
-/// A page of what was changed.
+/// A page of changes.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct ChangeLog {
     /// `success`.
     pub status: Success,
-    /// How many are on this page.
+    /// Number of changes on this page.
     pub count: usize,
-    /// The changes, the newest first.
+    /// The changes, newest first.
     pub changes: Vec<Change>,
 }
 
-/// A schedule that runs again.
+/// A resumed schedule.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct ResumedSchedule {
     /// `success`.
     pub status: Success,
-    /// Its number.
+    /// The schedule's id.
     pub resumed_id: i64,
-    /// Its next run, in UTC; `null` if nothing is left of it.
+    /// Its next run in UTC; `null` if it has finished.
     pub next_run: Option<Timestamp>,
-    /// What was done, in words.
+    /// A message for people.
     pub message: String,
-    /// The time of the answer.
+    /// The current time.
     pub now: Timestamp,
-    /// What keeps prompts from being delivered.
+    /// What keeps prompts from being delivered: show it to the user.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub warning: Option<String>,
 }
 
-/// One run by hand.
+/// A manual run.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct QueuedRun {
     /// `success`.
     pub status: Success,
-    /// The schedule's number.
+    /// The schedule's id.
     pub schedule_id: i64,
-    /// The run's own number, as history shows it.
+    /// The occurrence id, as shown in the history.
     pub occurrence_id: i64,
-    /// Whether it waited already, since it was asked for before.
+    /// Whether such a run was already waiting.
     pub existed: bool,
-    /// What was done, in words.
+    /// A message for people.
     pub message: String,
-    /// The time of the answer.
+    /// The current time.
     pub now: Timestamp,
-    /// What keeps prompts from being delivered.
+    /// What keeps prompts from being delivered: show it to the user.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub warning: Option<String>,
 }
 
@@ -169,13 +176,13 @@ pub struct QueuedRun {
 pub struct Previewed {
     /// `success`.
     pub status: Success,
-    /// When it would run, in words.
+    /// When it would run, for people.
     pub describes: String,
-    /// The zone it was read in.
+    /// The time zone it was read in.
     pub timezone: String,
-    /// The runs.
+    /// The runs, in UTC and in local time.
     pub runs: Vec<PreviewedRun>,
-    /// The time of the answer.
+    /// The current time.
     pub now: Timestamp,
 }
 
@@ -184,141 +191,144 @@ pub struct Previewed {
 pub struct PreviewedRun {
     /// In UTC.
     pub utc: Timestamp,
-    /// On the clocks of the zone.
+    /// In the time zone.
     pub local: String,
 }
 
-/// What became of occurrences, the newest first.
+/// Deliveries, newest first.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct History {
     /// `success`.
     pub status: Success,
-    /// How many are shown.
+    /// Number of deliveries shown.
     pub count: usize,
-    /// The occurrences.
+    /// The deliveries.
     pub occurrences: Vec<OccurrenceView>,
 }
 
-/// Every agent of the Letta server.
+/// The agents of the Letta server.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct AgentsListed {
     /// `success`.
     pub status: Success,
-    /// The agents.
+    /// The agents, each with its id and name.
     pub agents: Vec<Agent>,
-    /// How many there are.
+    /// Number of agents.
     pub count: usize,
 }
 
-/// Whether Letta answers and somebody delivers.
+/// Whether Letta answers and prompts are being delivered.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct Tested {
     /// `success`.
     pub status: Success,
-    /// What was found, in words.
+    /// A message for people.
     pub message: String,
-    /// Where Letta is.
+    /// Letta's address.
     pub letta_url: String,
-    /// Letta's version, where it tells.
+    /// Letta's version, if it reports one.
     pub letta_version: Option<String>,
-    /// How many agents there are; `null` for an agent, or if they could not be counted.
+    /// Number of agents; `null` for an agent, or if they could not be counted.
     #[serde(default)]
     pub agent_count: Option<usize>,
     /// The database; `null` for an agent.
     pub database: Option<String>,
-    /// The schedulers that live on it.
+    /// The running schedulers.
     pub schedulers: Vec<SchedulerView>,
-    /// What needs somebody's attention; of its own schedules only, for an agent.
+    /// Open incidents; an agent sees only its own.
     pub incidents: Vec<Incident>,
-    /// How it stands with the notices to the operator; `null` for an agent.
+    /// The state of notices to the operator; `null` for an agent.
     pub notices: Option<OutboxStatus>,
-    /// The time of the answer.
+    /// The current time.
     pub now: Timestamp,
-    /// What keeps prompts from being delivered.
+    /// What keeps prompts from being delivered: show it to the user.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub warning: Option<String>,
 }
 
-/// A scheduler that lives on the database.
+/// A running scheduler.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct SchedulerView {
-    /// Its owner id; only for the operator.
+    /// Its owner id; operator only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub owner: Option<String>,
-    /// Its process; only for the operator.
+    /// Its process id; operator only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub pid: Option<i64>,
     /// When it started.
     pub started_at: Timestamp,
-    /// When it last said that it works.
+    /// Its last heartbeat.
     pub heartbeat_at: Timestamp,
-    /// Why it delivers nothing at the moment; an agent is told only that.
+    /// Why it is not delivering; an agent sees only this.
     pub holding: Option<String>,
 }
 
-/// Whether all delivery is halted.
+/// The state of the halt.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct Halted {
     /// `success`.
     pub status: Success,
-    /// Whether it is.
+    /// Whether all delivery is halted.
     pub halted: bool,
     /// Since when.
     pub since: Option<Timestamp>,
-    /// Why, in somebody's words.
+    /// A note on why.
     pub note: Option<String>,
-    /// What was done, in words.
+    /// A message for people.
     pub message: String,
-    /// The time of the answer.
+    /// The current time.
     pub now: Timestamp,
 }
 
-/// The accounts of schedules, and their sum.
+/// The accounts of schedules, and their total.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct Accounts {
     /// `success`.
     pub status: Success,
-    /// How many are on this page.
+    /// Number of accounts on this page.
     pub count: usize,
-    /// How many there are in all.
+    /// Total number.
     pub total: usize,
-    /// One for each schedule; for the operator also of those that are deleted.
+    /// One per schedule; the operator also sees deleted ones.
     pub accounts: Vec<ScheduleAccount>,
-    /// All of them together, those of other pages included.
+    /// The total of all accounts, including those on other pages.
     pub sum: AccountSum,
-    /// The time of the answer.
+    /// The current time.
     pub now: Timestamp,
 }
 
 /// The account of one schedule.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct ScheduleAccount {
-    /// Its number; `null` if it is deleted.
+    /// The schedule's id; `null` if it was deleted.
     pub schedule_id: Option<i64>,
-    /// What became of its instants.
+    /// What happened to its instants.
     #[serde(flatten)]
     pub account: Account,
 }
 
-/// Many accounts together.
+/// The total of accounts.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct AccountSum {
-    /// How many instants were to be accounted for; `null` where one of them can't be calculated.
+    /// How many instants were planned; `null` if one account can't be computed.
     pub expected: Option<i64>,
-    /// What became of those that are kept one by one.
+    /// States of deliveries that are still stored.
     #[schema(inline)]
     pub states: Sums,
-    /// What became of those that are kept as sums.
+    /// States of pruned ones.
     #[schema(inline)]
     pub pruned: Sums,
-    /// What became of the runs by hand.
+    /// States of manual runs.
     #[schema(inline)]
     pub manual: Sums,
-    /// Whether nothing is wrong with any of them.
+    /// Whether every account is correct.
     pub balanced: bool,
 }
 
-/// Who delivers, and what stands in the way. Letta is not asked.
+/// Who is delivering, and what is in the way. Does not contact Letta.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct Overview {
     /// `success`.
@@ -327,24 +337,25 @@ pub struct Overview {
     pub halted: bool,
     /// Since when.
     pub halted_since: Option<Timestamp>,
-    /// Why, in somebody's words.
+    /// A note on why.
     pub halt_note: Option<String>,
-    /// The schedulers that live on the database.
+    /// The running schedulers.
     pub schedulers: Vec<SchedulerView>,
-    /// What needs somebody's attention; of its own schedules only, for an agent.
+    /// Open incidents; an agent sees only its own.
     pub incidents: Vec<Incident>,
     /// How much is waiting; `null` for an agent.
     pub backlog: Option<Backlog>,
-    /// How it stands with the notices to the operator; `null` for an agent.
+    /// The state of notices to the operator; `null` for an agent.
     pub notices: Option<OutboxStatus>,
-    /// The time of the answer.
+    /// The current time.
     pub now: Timestamp,
-    /// What keeps prompts from being delivered.
+    /// What keeps prompts from being delivered: show it to the user.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub warning: Option<String>,
 }
 
-/// A tool that Letta took.
+/// An uploaded tool.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct UploadedTool {
     /// `success`.
@@ -353,6 +364,6 @@ pub struct UploadedTool {
     pub tool_id: String,
     /// Its name in Letta: that of its function.
     pub name: Option<String>,
-    /// What was done, in words.
+    /// A message for people.
     pub message: String,
 }

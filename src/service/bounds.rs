@@ -1,15 +1,15 @@
-//! How long and how large what callers say may be.
+//! Limits on what callers send.
 
 use super::{Changes, Registration, Service, When};
 use crate::error::{Code, Error, Result, field, fields, message};
 use crate::limits::{self, Amount};
 use crate::models::ScheduleType;
 
-/// How much of a text that is too long is proposed in its place, in characters.
+/// How many characters of a text that is too long the example proposes.
 const PROPOSED: usize = 60;
 
 impl Service {
-    /// Refuses a schedule of which anything is too large to be kept.
+    /// Refuses a schedule if anything in it is too large to store.
     ///
     /// # Errors
     /// [`Code::TooLarge`].
@@ -23,7 +23,7 @@ impl Service {
         }
     }
 
-    /// The same of what is to be changed.
+    /// The same for changes to a schedule.
     ///
     /// # Errors
     /// [`Code::TooLarge`].
@@ -44,8 +44,8 @@ impl Service {
         Err(Error::new(
             Code::TooLarge,
             format!(
-                "the prompt has {} bytes, and may have at most {}: shorten it, or let the agent \
-                 read the rest from where it is",
+                "the prompt is {} bytes long; the limit is {}: shorten it, or tell the agent where \
+                 to read the rest",
                 prompt.len(),
                 self.largest_prompt
             ),
@@ -70,8 +70,8 @@ pub(super) fn note(given: Option<&str>) -> Result<()> {
     at_most("note", given, limits::NOTE)
 }
 
-/// Refuses points in time that are longer than any is written. Patterns, intervals and zones are
-/// refused by whoever reads them.
+/// Refuses points in time that are longer than any valid one. Patterns, intervals and zones are
+/// refused where they are parsed.
 ///
 /// # Errors
 /// [`Code::TooLarge`].
@@ -98,12 +98,12 @@ fn at_most(name: &'static str, given: Option<&str>, most: usize) -> Result<()> {
             field(name),
             " has ",
             text.chars().count(),
-            " characters, and may have at most ",
+            " characters; the limit is ",
             Amount::Characters(most)
         ],
     );
     let shorter: String = text.chars().take(PROPOSED).collect();
-    // What a shell would read otherwise is not proposed.
+    // Text that a shell would interpret is not proposed.
     let is_plain = |c: char| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_' | '.' | ',');
     Err(match shorter.chars().all(is_plain) {
         true => error.example(fields([(name, shorter.trim())])),

@@ -1,4 +1,4 @@
-//! Refusing an agent what goes over its budget.
+//! Refuses what exceeds an agent's budget.
 
 use jiff::SignedDuration;
 
@@ -11,7 +11,7 @@ pub(super) fn most_schedules(budget: &Budget, caller: &Caller) -> Option<i64> {
     caller.has_budget().then_some(budget.schedules)
 }
 
-/// What the caller may register; `None` for as much as it likes.
+/// What the caller may register; `None` for no limit.
 pub(super) fn allowance(budget: &Budget, caller: &Caller) -> Option<Allowance> {
     caller.has_budget().then(|| Allowance {
         schedules: budget.schedules,
@@ -20,7 +20,7 @@ pub(super) fn allowance(budget: &Budget, caller: &Caller) -> Option<Allowance> {
     })
 }
 
-/// Refuses a plan that fires too often within the 24 hours from its first firing on.
+/// Refuses a plan that runs too often in the 24 hours from its first run.
 ///
 /// # Errors
 /// [`Code::BudgetExceeded`].
@@ -43,13 +43,13 @@ pub(super) fn check_fires(
     if fires <= budget.fires_per_day {
         return Ok(());
     }
-    // The shortest interval in whole minutes that is within the budget.
+    // The shortest interval in whole minutes within the budget.
     let minutes = 1_440_u64.div_ceil(budget.fires_per_day.max(1));
     Err(Error::new(
         Code::BudgetExceeded,
         format!(
-            "{} {:?} would run {fires} times in 24 hours, but a schedule made by an agent may run \
-             {} times: let the runs be at least {minutes} minutes apart, or fewer in all",
+            "{} {:?} would run {fires} times in 24 hours, but an agent's schedule may run {} \
+             times: make the runs at least {minutes} minutes apart, or fewer in total",
             plan.schedule_type, plan.schedule_value, budget.fires_per_day
         ),
     ))

@@ -1,17 +1,18 @@
-//! Looking at who changed what.
+//! The record of changes.
 
+use super::answers::{ChangeLog, Success};
 use super::{Service, not_found};
 use crate::error::Result;
-use crate::models::{Caller, Change, ChangeQuery};
+use crate::models::{Caller, ChangeQuery};
 
 impl Service {
-    /// Who changed what, the newest first. To an agent only changes of schedules are told that were its
-    /// own at the time.
+    /// Who changed what, newest first. An agent sees only changes of schedules that were its own at
+    /// the time.
     ///
     /// # Errors
-    /// [`crate::error::Code::ScheduleNotFound`] for an id of which nothing is known,
+    /// [`crate::error::Code::ScheduleNotFound`] for an unknown id,
     /// [`crate::error::Code::NotPermitted`], and those of the database.
-    pub async fn changes(&self, asked: &ChangeQuery) -> Result<Vec<Change>> {
+    pub async fn changes(&self, asked: &ChangeQuery) -> Result<ChangeLog> {
         let _place = self.place_to_read().await;
         if let (Some(id), Some(_)) = (asked.schedule_id, self.caller.scope()) {
             self.find(id).await?;
@@ -21,7 +22,7 @@ impl Service {
             ..asked.clone()
         };
         let mut changes = self.db.list_changes(&asked).await?;
-        // Whoever deleted a schedule that is gone is told; an id that never was is a mistake.
+        // A deleted schedule has its changes; an id that never existed is an error.
         if let (Some(id), true) = (asked.schedule_id, changes.is_empty()) {
             let ever = ChangeQuery {
                 schedule_id: Some(id),
@@ -39,6 +40,10 @@ impl Service {
                 change.key = None;
             }
         }
-        Ok(changes)
+        Ok(ChangeLog {
+            status: Success::Success,
+            count: changes.len(),
+            changes,
+        })
     }
 }

@@ -1,60 +1,108 @@
-//! Pausing and resuming, runs by hand and the halt; and previews.
+//! Cancelling, pausing, resuming, manual runs and the halt.
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::register::{Registered, When, plan, registered};
+use super::answers::{
+    CancelledSchedule, Halted, PausedSchedule, QueuedRun, ResumedSchedule, Success,
+};
 use super::views::show_local;
 use super::{Service, bounds, not_found, not_live};
-use crate::error::{Code, Error, Result, call, message};
-use crate::models::{AgentId, Halt, Lifecycle, ManualRun, PromptSchedule, Resumption};
-use crate::schedule::Zone;
+use crate::error::{Code, Error, Result, call, message, operation};
+use crate::models::{AgentId, Cancellation, Lifecycle, ManualRun, PromptSchedule, Resumption};
 
 impl Service {
-    /// Pauses a schedule: nothing of it is sent until it is resumed.
+    /// Cancels a schedule.
+    ///
+    /// # Errors
+    /// [`Code::ScheduleNotFound`], [`Code::ScheduleNotActive`] if it has already ended.
+    pub async fn cancel(&self, id: i64) -> Result<CancelledSchedule> {
+        self.find(id).await?;
+        let before = self.db.cancel_schedule(id, self.now()).await?;
+        let ended = match before {
+            None => return Err(not_found(id)),
+            Some(Cancellation::Done) => {
+                return Ok(CancelledSchedule {
+                    status: Success::Success,
+                    cancelled_id: id,
+                    message: format!("Schedule {id} cancelled"),
+                });
+            }
+            Some(Cancellation::Ended(Lifecycle::Finished)) => "has finished already",
+            Some(Cancellation::Ended(_)) => "was cancelled already",
+        };
+        Err(Error::new(
+            Code::ScheduleNotActive,
+            message![
+                "schedule {id} {ended}, so there is nothing to cancel; ",
+                operation("list"),
+                " shows active schedules"
+            ],
+        )
+        .example(call("list")))
+    }
+
+    /// Pauses a schedule until it is resumed.
     ///
     /// # Errors
     /// [`Code::ScheduleNotFound`], [`Code::ScheduleNotActive`].
-    pub async fn pause(&self, id: i64, note: Option<&str>) -> Result<()> {
+    pub async fn pause(&self, id: i64, note: Option<&str>) -> Result<PausedSchedule> {
         bounds::note(note)?;
         self.find(id).await?;
         match self.db.pause_schedule(id, note, self.now()).await? {
             None => Err(not_found(id)),
-            Some(Lifecycle::Active) => Ok(()),
+            Some(Lifecycle::Active) => Ok(PausedSchedule {
+                status: Success::Success,
+                paused_id: id,
+                message: format!("Schedule {id} paused"),
+            }),
             Some(other) => Err(not_live(id, other, "paused")),
         }
     }
 
-    /// Lets a paused schedule run again, and says when it runs next; `None` if nothing is left of
-    /// it. What passed meanwhile is skipped, or with `replay` caught up with.
+    /// Resumes a paused schedule, and returns its next run, if it has one. Runs that passed are
+    /// skipped, or with `replay` caught up on.
     ///
     /// # Errors
     /// [`Code::ScheduleNotFound`], [`Code::ScheduleNotActive`] if it is not paused,
-    /// [`Code::TimePast`] for a one-shot whose time passed meanwhile.
-    pub async fn resume(&self, id: i64, replay: bool) -> Result<Option<Timestamp>> {
+    /// [`Code::TimePast`] for a one-shot whose time has passed.
+    pub async fn resume(&self, id: i64, replay: bool) -> Result<ResumedSchedule> {
         self.find(id).await?;
         let now = self.now();
-        match self.db.resume_schedule(id, replay, now).await? {
-            None => Err(not_found(id)),
-            Some(Resumption::Active(next)) => Ok(Some(next)),
-            Some(Resumption::Finished) => Ok(None),
-            Some(Resumption::NotPaused(other)) => Err(not_live(id, other, "resumed")),
-            Some(Resumption::OncePassed(at)) => Err(Error::new(
-                Code::TimePast,
-                message![
-                    "schedule {id} was to run once at {at}, which passed while it was paused; it is \
-                     now {now} (",
-                    show_local(now, &self.zone),
-                    "). Send it now with the example, or give it another time with ",
-                    call("update").with("id", id).with("time", "…")
-                ],
-            )
-            .example(call("resume").with("id", id).with("replay", true))),
-        }
+        let next_run = match self.db.resume_schedule(id, replay, now).await? {
+            None => return Err(not_found(id)),
+            Some(Resumption::Active(next)) => Some(next),
+            Some(Resumption::Finished) => None,
+            Some(Resumption::NotPaused(other)) => return Err(not_live(id, other, "resumed")),
+            Some(Resumption::OncePassed(at)) => return Err(self.once_passed(id, at, now)),
+        };
+        Ok(ResumedSchedule {
+            status: Success::Success,
+            resumed_id: id,
+            next_run,
+            message: match next_run {
+                Some(next) => format!("Schedule {id} resumed. Next run: {next}"),
+                None => format!("Schedule {id} has finished: it has no runs left"),
+            },
+            now: self.now(),
+            warning: self.status().await?.warning(),
+        })
     }
-}
 
-impl Service {
-    /// Refuses an agent more runs by hand in 24 hours than a schedule of its own may have.
+    fn once_passed(&self, id: i64, at: Timestamp, now: Timestamp) -> Error {
+        Error::new(
+            Code::TimePast,
+            message![
+                "schedule {id} was to run once at {at}, which passed while it was paused; it is \
+                 now {now} (",
+                show_local(now, &self.zone),
+                "). Send it now with the example, or give it another time with ",
+                call("update").with("id", id).with("time", "…")
+            ],
+        )
+        .example(call("resume").with("id", id).with("replay", true))
+    }
+
+    /// Refuses an agent more manual runs in 24 hours than one of its schedules may have.
     async fn check_runs(&self, agent: &AgentId) -> Result<()> {
         let day_ago = self.now().checked_sub(SignedDuration::from_hours(24));
         let since = day_ago.unwrap_or(Timestamp::MIN);
@@ -66,20 +114,19 @@ impl Service {
         Err(Error::new(
             Code::BudgetExceeded,
             format!(
-                "agent {agent} was run by hand {runs} times in the last 24 hours, and agents may do \
-                 that {most} times: wait, or let a schedule do it"
+                "agent {agent} has requested {runs} manual runs in the last 24 hours; the limit is \
+                 {most}: wait, or use a schedule"
             ),
         )
         .example(call("list")))
     }
 
-    /// Queues one run of a schedule, beside its own instants. Returns the occurrence, and whether
-    /// it waited already since it was asked for before.
+    /// Queues one run of a schedule, in addition to its own instants.
     ///
     /// # Errors
     /// [`Code::ScheduleNotFound`], [`Code::ScheduleNotActive`] for one that was cancelled,
     /// [`Code::ScheduleBroken`], [`Code::BudgetExceeded`].
-    pub async fn run(&self, id: i64) -> Result<(i64, bool)> {
+    pub async fn run(&self, id: i64) -> Result<QueuedRun> {
         let schedule = self.find(id).await?;
         if self.caller.has_budget() {
             self.check_runs(&AgentId::parse(&schedule.agent_id)?)
@@ -89,56 +136,68 @@ impl Service {
         let lane_of = move |s: &PromptSchedule| {
             Ok(letta.lane(&letta.recipient(AgentId::parse(&s.agent_id)?)))
         };
-        match self
-            .db
+        let queued = (self.db)
             .queue_run(id, lane_of, self.request.as_deref(), self.now())
-            .await?
-        {
-            None => Err(not_found(id)),
-            Some(ManualRun::New(occurrence)) => Ok((occurrence, false)),
-            Some(ManualRun::Waiting(occurrence)) => Ok((occurrence, true)),
-            Some(ManualRun::NoPrompt) => Err(Error::new(
-                Code::PromptMissing,
-                format!(
-                    "schedule {id} has no prompt any more, since it was purged: make a new one"
-                ),
-            )
-            .example(call("list").with("all", true))),
-            Some(ManualRun::NotRunnable(lifecycle)) => {
-                Err(not_live(id, lifecycle, "run; make a new one"))
+            .await?;
+        let (occurrence_id, existed) = match queued {
+            None => return Err(not_found(id)),
+            Some(ManualRun::New(occurrence)) => (occurrence, false),
+            Some(ManualRun::Waiting(occurrence)) => (occurrence, true),
+            Some(ManualRun::NoPrompt) => {
+                return Err(Error::new(
+                    Code::PromptMissing,
+                    format!("the prompt of schedule {id} was purged: create a new schedule"),
+                )
+                .example(call("list").with("all", true)));
             }
-        }
+            Some(ManualRun::NotRunnable(lifecycle)) => {
+                return Err(not_live(id, lifecycle, "run; create a new one"));
+            }
+        };
+        Ok(QueuedRun {
+            status: Success::Success,
+            schedule_id: id,
+            occurrence_id,
+            existed,
+            message: match existed {
+                false => format!("Schedule {id} will run as soon as its agent is free"),
+                true => format!("Schedule {id} is already waiting to run"),
+            },
+            now: self.now(),
+            warning: self.status().await?.warning(),
+        })
     }
 
     /// Halts all delivery until the halt is lifted.
-    pub async fn halt(&self, note: Option<&str>) -> Result<Halt> {
-        self.refuse_scoped("halting")?;
+    pub async fn halt(&self, note: Option<&str>) -> Result<Halted> {
         bounds::note(note)?;
-        self.db.halt(note, self.now()).await
+        let halt = self.db.halt(note, self.now()).await?;
+        Ok(Halted {
+            status: Success::Success,
+            halted: true,
+            message: format!("{halt}; prompts being sent will finish"),
+            since: Some(halt.since),
+            note: halt.note,
+            now: self.now(),
+        })
     }
 
-    /// Lifts the halt. Returns the one that was there.
-    pub async fn lift_halt(&self) -> Result<Option<Halt>> {
-        self.refuse_scoped("halting")?;
-        self.db.lift_halt(self.now()).await
+    /// Lifts the halt.
+    pub async fn lift_halt(&self) -> Result<Halted> {
+        let lifted = self.db.lift_halt(self.now()).await?;
+        Ok(Halted {
+            status: Success::Success,
+            halted: false,
+            since: None,
+            note: None,
+            message: match lifted {
+                Some(halt) => format!(
+                    "Delivery is on again; it had been halted since {}",
+                    halt.since
+                ),
+                None => "Delivery was not halted".to_owned(),
+            },
+            now: self.now(),
+        })
     }
-}
-
-/// The next `n` instants of a time, without making a schedule; `zone` is meant where it names none.
-///
-/// # Errors
-/// Those of registering it.
-pub fn preview(asked: &When, n: usize, zone: &Zone, now: Timestamp) -> Result<Registered> {
-    bounds::when(asked)?;
-    let zone = match &asked.timezone {
-        Some(name) => Zone::parse(name)?,
-        None => zone.clone(),
-    };
-    let (plan, timetable) = plan(asked, &zone, now)?;
-    let most = plan.max_repetitions.and_then(|m| usize::try_from(m).ok());
-    let shown = registered(0, false, plan.next_run, &timetable, plan.max_repetitions);
-    Ok(Registered {
-        next_runs: timetable.upcoming(plan.next_run, most.unwrap_or(n).min(n)),
-        ..shown
-    })
 }

@@ -1,4 +1,4 @@
-//! `doctor`: everything that can keep a prompt from being accounted for, looked for. It changes
+//! `doctor`: looks for everything that can keep a prompt from being accounted for. It changes
 //! nothing.
 
 mod checks;
@@ -22,12 +22,12 @@ use crate::schedule::Zone;
 
 pub use finding::{Finding, Severity};
 
-/// What was examined, and found.
+/// The result of the examination.
 #[derive(Clone, Debug, Serialize)]
 pub struct Diagnosis {
-    /// What is wrong, the worst first.
+    /// The findings, worst first.
     pub findings: Vec<Finding>,
-    /// How many schedules have an account, those that are deleted included.
+    /// How many schedules have an account, including deleted ones.
     pub accounts: usize,
     /// How many of their instants are accounted for.
     pub instants: i64,
@@ -40,10 +40,10 @@ impl Diagnosis {
     }
 }
 
-/// What is usual where the schedulers of a database run.
+/// The delivery settings of the database's schedulers.
 #[derive(Clone, Copy, Debug)]
-pub struct Usual {
-    /// How many prompts may be on their way at once.
+pub struct DeliveryProfile {
+    /// How many prompts may be sent at once.
     pub concurrency: usize,
     /// How long a turn may be silent.
     pub idle_timeout: SignedDuration,
@@ -51,9 +51,9 @@ pub struct Usual {
     pub orphaned_run_age: SignedDuration,
 }
 
-impl From<&Delivery> for Usual {
+impl From<&Delivery> for DeliveryProfile {
     fn from(delivery: &Delivery) -> Self {
-        Usual {
+        DeliveryProfile {
             concurrency: delivery.concurrency,
             idle_timeout: delivery.idle_timeout,
             orphaned_run_age: delivery.orphaned_run_age,
@@ -61,24 +61,24 @@ impl From<&Delivery> for Usual {
     }
 }
 
-impl From<usize> for Usual {
-    /// The usual settings, with this concurrency.
+impl From<usize> for DeliveryProfile {
+    /// The default settings, with this concurrency.
     fn from(concurrency: usize) -> Self {
-        Usual {
+        DeliveryProfile {
             concurrency,
-            ..Usual::from(&Delivery::default())
+            ..DeliveryProfile::from(&Delivery::default())
         }
     }
 }
 
-/// How long the questions before and after a turn may take, and to spare.
+/// How long the requests before and after a turn may take, with a margin.
 const AROUND_A_TURN: SignedDuration = SignedDuration::from_mins(15);
 
-/// How late the scheduler may be with anything before that is found.
+/// How late the scheduler may be with anything before it is a finding.
 const LATE: SignedDuration = SignedDuration::from_mins(2);
 
 impl Service {
-    /// Opens the database for [`Service::diagnose`] alone: nothing is made or upgraded.
+    /// Opens the database for [`Service::diagnose`] only: nothing is created or upgraded.
     ///
     /// # Errors
     /// Those of [`Db::open_to_look`].
@@ -93,15 +93,15 @@ impl Service {
         Ok(Service::new(db, letta, clock, zone))
     }
 
-    /// Examines everything, by what is usual there.
+    /// Examines everything, assuming these delivery settings.
     ///
     /// # Errors
     /// Those of a database that can't be read at all.
-    pub async fn diagnose(&self, usual: impl Into<Usual>) -> Result<Diagnosis> {
-        let usual = usual.into();
+    pub async fn diagnose(&self, profile: impl Into<DeliveryProfile>) -> Result<Diagnosis> {
+        let profile = profile.into();
         let mut findings = checks::file(&self.db).await;
         if findings.iter().any(|f| f.code == checks::DAMAGED) {
-            // What else is read of a damaged file may be anything.
+            // Whatever else is read from a damaged file may be wrong.
             return Ok(Diagnosis {
                 findings,
                 accounts: 0,
@@ -114,8 +114,8 @@ impl Service {
         findings.extend(self.schedules_checked().await?);
         let status = self.status().await?;
         findings.extend(checks::schedulers(self, &status).await?);
-        findings.extend(self.overdue_checked(&status, usual.concurrency).await?);
-        findings.extend(self.sending_checked(&usual).await?);
+        findings.extend(self.overdue_checked(&status, profile.concurrency).await?);
+        findings.extend(self.sending_checked(&profile).await?);
         findings.extend(checks::clock(&self.db, self.now()).await?);
         findings.extend(checks::letta(self, &status).await);
         findings.sort_by_key(|f| f.severity != Severity::Error);
@@ -143,14 +143,17 @@ impl Service {
         Ok(schedules.iter().filter_map(checks::schedule).collect())
     }
 
-    /// What is being sent for longer than any wait can explain. Before a run is told the answer may
-    /// be silent, and then hold only signs of life; after that a turn has its own limit.
-    async fn sending_checked(&self, usual: &Usual) -> Result<Vec<Finding>> {
+    /// Prompts that have been sending for longer than any wait can explain. Before a run is known,
+    /// the answer may first be silent and then contain only keep-alives; after that, a turn has its
+    /// own limit.
+    async fn sending_checked(&self, profile: &DeliveryProfile) -> Result<Vec<Finding>> {
         let long_ago = |time: SignedDuration| {
             let time = time.saturating_add(AROUND_A_TURN);
             self.now().checked_sub(time).unwrap_or(Timestamp::MIN)
         };
-        let silent = usual.idle_timeout.saturating_add(usual.orphaned_run_age);
+        let silent = profile
+            .idle_timeout
+            .saturating_add(profile.orphaned_run_age);
         let turn = SignedDuration::try_from(TURN).unwrap_or(SignedDuration::MAX);
         let stalled = self
             .db
@@ -165,7 +168,7 @@ impl Service {
         Ok(found.collect())
     }
 
-    /// Lanes that stand still although a scheduler could serve them.
+    /// Lanes that are stuck although a scheduler could serve them.
     async fn overdue_checked(&self, status: &Status, concurrency: usize) -> Result<Vec<Finding>> {
         let sending = self.db.list_open_occurrences().await?;
         let busy = sending

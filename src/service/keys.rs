@@ -1,4 +1,4 @@
-//! Who is calling over HTTP: keys, and what each of them opens.
+//! Identifies HTTP callers by their keys.
 
 use secrecy::SecretString;
 use subtle::ConstantTimeEq;
@@ -7,18 +7,18 @@ use super::{Service, bounds};
 use crate::error::{Code, Error, Result, message, shell};
 use crate::models::{AgentId, Caller, StoredKey, hash_key, new_key};
 
-/// What a caller over HTTP says of itself.
+/// The credentials of an HTTP caller.
 #[derive(Clone, Debug, Default)]
 pub struct Credentials {
-    /// The key it shows.
+    /// The key.
     pub key: Option<SecretString>,
-    /// The agent it says it is. That narrows what it may see, and never widens it.
+    /// The agent it claims to be. That narrows what it may see, and never widens it.
     pub agent_id: Option<AgentId>,
 }
 
 impl Service {
-    /// Makes a key: an agent's, or the operator's. Returns its number and the key, which is shown
-    /// this once.
+    /// Creates a key for an agent or the operator. Returns its id and the key, which is never shown
+    /// again.
     ///
     /// # Errors
     /// [`Code::NotPermitted`], and those of the database.
@@ -27,7 +27,7 @@ impl Service {
         name: &str,
         agent_id: Option<&AgentId>,
     ) -> Result<(i64, SecretString)> {
-        self.refuse_scoped("making keys")?;
+        self.refuse_scoped("creating keys")?;
         bounds::name(Some(name))?;
         let key = new_key();
         let id = self
@@ -37,7 +37,7 @@ impl Service {
         Ok((id, key))
     }
 
-    /// Every key, without the keys themselves.
+    /// Every key, without its secret.
     ///
     /// # Errors
     /// [`Code::NotPermitted`], and those of the database.
@@ -46,10 +46,10 @@ impl Service {
         self.db.list_keys().await
     }
 
-    /// Revokes a key, so that it opens nothing from then on.
+    /// Revokes a key.
     ///
     /// # Errors
-    /// [`Code::KeyInvalid`] if there is none of this number that opens anything,
+    /// [`Code::KeyInvalid`] if there is no valid key with this id,
     /// [`Code::NotPermitted`], and those of the database.
     pub async fn revoke_key(&self, id: i64) -> Result<()> {
         self.refuse_scoped("revoking keys")?;
@@ -58,29 +58,29 @@ impl Service {
         }
         Err(Error::new(
             Code::KeyInvalid,
-            format!("there is no key {id} that is not revoked already: key list shows them"),
+            format!("there is no valid key {id}: key list shows the keys"),
         )
         .example(shell("promptyoself key list")))
     }
 
-    /// Every key, for whoever tells callers by them.
+    /// The stored keys, to identify callers.
     pub async fn stored_keys(&self) -> Result<Vec<StoredKey>> {
         self.db.list_keys().await
     }
 
-    /// Whether no key was ever made, so that whoever can reach us is the operator.
+    /// Whether no key was ever created, so that everybody who can reach us is the operator.
     pub async fn is_open_to_all(&self) -> Result<bool> {
         Ok(self.db.list_keys().await?.is_empty())
     }
 
-    /// Whether there is a key that opens anything.
+    /// Whether there is a valid key.
     pub async fn has_keys(&self) -> Result<bool> {
         let keys = self.db.list_keys().await?;
         Ok(keys.iter().any(|k| k.revoked_at.is_none()))
     }
 
-    /// Who is calling. Until a key is made, whoever can reach us is the operator. After that every
-    /// caller must show one, even if all are revoked.
+    /// Identifies the caller. Until a key is created, everybody who can reach us is the operator.
+    /// After that every caller must send one, even if all are revoked.
     ///
     /// # Errors
     /// [`Code::KeyInvalid`]; [`Code::NotPermitted`] if an agent's key comes with another agent's
@@ -89,7 +89,7 @@ impl Service {
         self.recognize(credentials).await.map(|(caller, _)| caller)
     }
 
-    /// Who is calling, and what the key is called that was shown.
+    /// Identifies the caller, and names the key that was sent.
     ///
     /// # Errors
     /// Those of [`Service::identify`].
@@ -118,8 +118,8 @@ impl Service {
     }
 }
 
-/// The key that was shown. Every one is compared, and each in the same time, so that how long it
-/// takes tells nothing.
+/// The key that was sent. All keys are compared, each in the same time, so that the time taken
+/// reveals nothing.
 fn find<'a>(keys: &'a [StoredKey], shown: &SecretString) -> Option<&'a StoredKey> {
     let hash = hash_key(shown);
     keys.iter().fold(None, |found, key| {
@@ -130,13 +130,13 @@ fn find<'a>(keys: &'a [StoredKey], shown: &SecretString) -> Option<&'a StoredKey
     })
 }
 
-/// The answer to no key, a wrong one and a revoked one alike.
+/// The same answer for a missing, a wrong and a revoked key.
 pub(crate) fn refused() -> Error {
     Error::new(
         Code::KeyInvalid,
         message![
-            "no key that opens anything was shown, and this server asks for one: send it as \
-             \"Authorization: Bearer pys_…\" or as \"X-Promptyoself-Key\"; the operator makes one with ",
+            "this server requires a key, and no valid one was sent: send it as \"Authorization: \
+             Bearer pys_…\" or as \"X-Promptyoself-Key\"; the operator creates one with ",
             shell("promptyoself key create")
         ],
     )

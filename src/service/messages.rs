@@ -1,4 +1,4 @@
-//! Schedules as Letta's own schedule API sees them: messages of one agent, by lasting ids.
+//! Schedules in terms of Letta's schedule API: messages of one agent, by uid.
 
 use uuid::Uuid;
 
@@ -6,32 +6,32 @@ use super::{Registration, Service};
 use crate::error::{Code, Error, Result, shell};
 use crate::models::{AgentId, LARGEST_REQUEST, Occurrence, Payload, PromptSchedule};
 
-/// A schedule with the whole of what it sends.
+/// A schedule with the whole request that it sends.
 #[derive(Clone, Debug)]
 pub struct ScheduledMessage {
     /// The schedule.
     pub schedule: PromptSchedule,
-    /// Its identity, which never changes.
+    /// Its uid.
     pub uid: Uuid,
     /// What it sends.
     pub payload: Payload,
 }
 
 impl Service {
-    /// Makes a schedule and gives it back.
+    /// Creates a schedule and returns it.
     ///
     /// # Errors
     /// Those of [`Service::register`].
     pub async fn schedule_message(&self, asked: &Registration) -> Result<ScheduledMessage> {
-        let id = self.register(asked).await?.id;
+        let id = self.make_schedule(asked).await?.id;
         self.whole(self.find(id).await?).await
     }
 
-    /// A page of an agent's schedules of which anything is still to be sent, the oldest first, and
-    /// whether there are more. `after` is the last one of the page before.
+    /// A page of an agent's schedules of which anything is still to be sent, oldest first, and
+    /// whether there are more. `after` is the last one of the previous page.
     ///
     /// # Errors
-    /// [`Code::NotPermitted`], [`Code::IdInvalid`] if there never was such a last one.
+    /// [`Code::NotPermitted`], [`Code::IdInvalid`] if `after` never existed.
     pub async fn scheduled_messages(
         &self,
         agent: &AgentId,
@@ -41,15 +41,15 @@ impl Service {
         self.own(agent.clone())?;
         let after = match after {
             None => 0,
-            // What has ended meanwhile still marks its place.
+            // A schedule that has ended still marks its position.
             Some(text) => match self.of_agent(agent, text).await? {
                 Some((last, _)) => last.id,
                 None => {
                     return Err(Error::new(
                         Code::IdInvalid,
                         format!(
-                            "after is {:?}, which is no scheduled message of agent {agent}: give \
-                             the id of the last one of the page before, or leave it out",
+                            "after is {:?}, which is not a scheduled message of agent {agent}: \
+                             give the id of the last one on the previous page, or leave it out",
                             shortened(text)
                         ),
                     )
@@ -66,7 +66,7 @@ impl Service {
         page.truncate(limit);
         let mut messages = Vec::with_capacity(page.len());
         let mut bytes = 0;
-        // One whose identity can't be read gets another one when it is adopted.
+        // One whose uid can't be read gets a new one when it is adopted.
         for schedule in page.into_iter().filter(|s| s.uid.is_some()) {
             if bytes >= LARGEST_REQUEST {
                 more = true;
@@ -79,7 +79,7 @@ impl Service {
         Ok((messages, more))
     }
 
-    /// One schedule of an agent of which anything is still to be sent.
+    /// One schedule of an agent, if anything of it is still to be sent.
     ///
     /// # Errors
     /// [`Code::NotPermitted`], [`Code::ScheduleNotFound`].
@@ -91,7 +91,7 @@ impl Service {
         }
     }
 
-    /// Ends a schedule of an agent.
+    /// Cancels a schedule of an agent.
     ///
     /// # Errors
     /// [`Code::NotPermitted`], [`Code::ScheduleNotFound`].
@@ -100,12 +100,12 @@ impl Service {
         match self.cancel(message.schedule.id).await {
             // It ended a moment ago.
             Err(e) if e.code() == Code::ScheduleNotActive => Err(no_message(agent, id)),
-            other => other,
+            cancelled => cancelled.map(drop),
         }
     }
 
-    /// What was sent of a schedule, or should have been and never was, the newest first, and
-    /// whether there is more. A schedule that is over has its history too.
+    /// What was sent by a schedule, or should have been and never was, newest first, and whether
+    /// there is more. A schedule that has ended has its history too.
     ///
     /// # Errors
     /// [`Code::NotPermitted`], [`Code::ScheduleNotFound`].
@@ -132,7 +132,7 @@ impl Service {
         Ok((sent, more))
     }
 
-    /// The agent's schedule of an id, and whether anything of it is still to be sent.
+    /// The agent's schedule with an id, and whether anything of it is still to be sent.
     async fn of_agent(&self, agent: &AgentId, id: &str) -> Result<Option<(PromptSchedule, bool)>> {
         let Ok(uid) = Uuid::try_parse(id) else {
             return Ok(None);
@@ -148,7 +148,7 @@ impl Service {
             None => None,
             Some(hash) => self.db.get_payload(hash).await?,
         };
-        // Of a request that can't be read any more, and will not be sent, the rendering is left.
+        // If a request can't be read, and so will not be sent, its rendering is shown.
         let stored = stored.and_then(|stored| Payload::from_stored(&stored).ok());
         let payload = stored.unwrap_or_else(|| Payload::of_prompt(&schedule.prompt_text));
         Ok(ScheduledMessage {
@@ -163,8 +163,8 @@ fn no_message(agent: &AgentId, id: &str) -> Error {
     Error::new(
         Code::ScheduleNotFound,
         format!(
-            "agent {agent} has no scheduled message {:?}: one that is sent once is gone when it \
-             was sent, and one that was deleted is gone too",
+            "agent {agent} has no scheduled message {:?}: a one-time message is gone once it was \
+             sent, and so is a deleted one",
             shortened(id)
         ),
     )

@@ -1,62 +1,68 @@
-//! Looking at schedules and at what became of them.
+//! Reading schedules and their history.
 
-use super::views::{Listing, OccurrenceView, ScheduleView};
+use uuid::Uuid;
+
+use super::answers::{History, Listed, Shown, Success};
+use super::views::{OccurrenceView, ScheduleView};
 use super::{Service, Status};
 use crate::error::{Code, Error, Result, call, field, message};
 use crate::limits;
 use crate::models::{
-    Account, AgentId, HistoryFilter, OpenOccurrence, PastOccurrence, PromptSchedule,
-    ScheduleFilter, State,
+    AgentId, HistoryFilter, OpenOccurrence, PastOccurrence, PromptSchedule, ScheduleFilter, State,
 };
 use crate::schedule::{remaining, timetable_of};
 
-/// How many coming and past runs are shown of one schedule.
+/// How many future and past runs are shown with one schedule.
 const SHOWN: usize = 5;
 
-/// One schedule, whole.
-#[derive(Clone, Debug, serde::Serialize)]
-pub struct ScheduleDetails {
-    /// The schedule.
-    pub schedule: ScheduleView,
-    /// Its next runs in UTC.
-    pub next_runs: Vec<jiff::Timestamp>,
-    /// What became of the last ones, the newest first.
-    pub last_runs: Vec<OccurrenceView>,
-    /// What became of every instant so far; none of a row that nothing has adopted yet.
-    pub account: Option<Account>,
+/// Which schedules to list.
+#[derive(Clone, Debug, Default)]
+pub struct ListQuery {
+    /// Only of this agent.
+    pub agent_id: Option<AgentId>,
+    /// Include finished, cancelled and broken schedules.
+    pub all: bool,
+    /// Don't shorten prompts.
+    pub full: bool,
+    /// At most this many.
+    pub limit: u32,
+    /// Skip this many first.
+    pub offset: u32,
 }
 
-/// Which occurrences are asked for.
+/// Which occurrences to show.
 #[derive(Clone, Debug, Default)]
 pub struct HistoryQuery {
-    /// Only those of this schedule.
+    /// Only of this schedule.
     pub id: Option<i64>,
-    /// Only this agent's.
+    /// Only of this agent.
     pub agent_id: Option<AgentId>,
-    /// Only those in this state.
+    /// Only in this state.
     pub state: Option<State>,
-    /// Only those meant for this time or later.
+    /// Only those intended for this time or later.
     pub since: Option<jiff::Timestamp>,
-    /// At most so many.
+    /// At most this many.
     pub limit: u32,
-    /// Leaving out so many at the beginning.
+    /// Skip this many first.
     pub offset: u32,
 }
 
 impl Service {
-    /// A page of schedules, by their next run. `full` leaves long prompts whole.
-    pub async fn list(
-        &self,
-        filter: &ScheduleFilter,
-        full: bool,
-        status: &Status,
-    ) -> Result<Listing> {
+    /// A page of schedules, by their next run.
+    ///
+    /// # Errors
+    /// [`Code::NotPermitted`], [`Code::TooLarge`], and those of the database.
+    pub async fn list(&self, asked: &ListQuery) -> Result<Listed> {
+        let status = self.status().await?;
         let _place = self.place_to_read().await;
         let filter = &ScheduleFilter {
-            agent_id: self.narrow(filter.agent_id.clone())?,
-            ..filter.clone()
+            agent_id: self.narrow(asked.agent_id.clone())?,
+            paused: true,
+            all: asked.all,
+            limit: Some(asked.limit),
+            offset: asked.offset,
         };
-        let schedules = match full {
+        let schedules = match asked.full {
             false => self.db.list_schedules_briefly(filter).await?,
             true => {
                 self.check_prompts(filter).await?;
@@ -67,18 +73,24 @@ impl Service {
         let broken = self.db.count_broken(filter.agent_id.as_ref()).await?;
         let open = self.db.list_open_occurrences().await?;
         let view = |s: PromptSchedule| {
-            let waiting_for = self.explain_wait(&s, &open, status);
+            let waiting_for = self.explain_wait(&s, &open, &status);
             let timetable = timetable_of(&s).ok();
-            let view = ScheduleView::new(s, &self.zone, timetable.as_ref(), full, self.now());
+            let view = ScheduleView::new(s, &self.zone, timetable.as_ref(), asked.full, self.now());
             ScheduleView {
                 waiting_for,
                 ..view
             }
         };
-        Ok(Listing {
-            schedules: schedules.into_iter().map(view).collect(),
+        let schedules: Vec<ScheduleView> = schedules.into_iter().map(view).collect();
+        Ok(Listed {
+            status: Success::Success,
+            count: schedules.len(),
             total,
             broken,
+            incidents: self.visible(&status.incidents).count(),
+            schedules,
+            now: self.now(),
+            warning: status.warning(),
         })
     }
 
@@ -92,8 +104,8 @@ impl Service {
         Err(Error::new(
             Code::TooLarge,
             message![
-                "the prompts of this list have {size} bytes together, and a list shows at most {most} \
-                 of them whole: give a smaller ",
+                "the prompts of this list have {size} bytes together, but a list contains at most \
+                 {most} bytes of whole prompts: give a smaller ",
                 field("limit"),
                 ", or leave out ",
                 field("full")
@@ -102,15 +114,16 @@ impl Service {
         .example(call("list").with("full", true).with("limit", 5)))
     }
 
-    /// One schedule with its next runs and what became of the last ones.
+    /// One schedule with its next runs and the outcome of its last ones.
     ///
     /// # Errors
     /// [`crate::error::Code::ScheduleNotFound`], and those of the database.
-    pub async fn show(&self, id: i64, status: &Status) -> Result<ScheduleDetails> {
+    pub async fn show(&self, id: i64) -> Result<Shown> {
+        let status = self.status().await?;
         let _place = self.place_to_read().await;
         let schedule = self.find(id).await?;
         let open = self.db.list_open_occurrences().await?;
-        let waiting_for = self.explain_wait(&schedule, &open, status);
+        let waiting_for = self.explain_wait(&schedule, &open, &status);
         let timetable = timetable_of(&schedule).ok();
         let left = remaining(&schedule)
             .and_then(|n| usize::try_from(n).ok())
@@ -123,7 +136,7 @@ impl Service {
             Some(uid) => {
                 let filter = HistoryFilter {
                     uid: Some(uid),
-                    // What it sent while it was another agent's is that agent's.
+                    // What it sent while it belonged to another agent is that agent's.
                     agent_id: self.caller.scope().cloned(),
                     limit: 5,
                     ..HistoryFilter::default()
@@ -137,32 +150,47 @@ impl Service {
             None => None,
         };
         let view = ScheduleView::new(schedule, &self.zone, timetable.as_ref(), true, self.now());
-        Ok(ScheduleDetails {
-            account,
+        Ok(Shown {
+            status: Success::Success,
             schedule: ScheduleView {
                 waiting_for,
                 ..view
             },
             next_runs,
             last_runs,
+            account,
+            now: self.now(),
+            warning: status.warning(),
         })
     }
 
-    /// What became of past occurrences and what is open, the newest first.
+    /// Past and open occurrences, newest first.
     ///
     /// # Errors
     /// [`crate::error::Code::ScheduleNotFound`] for an id that does not exist, and those of the
     /// database.
-    pub async fn history(&self, asked: &HistoryQuery) -> Result<Vec<OccurrenceView>> {
+    pub async fn history(&self, asked: &HistoryQuery) -> Result<History> {
         let _place = self.place_to_read().await;
-        let uid = match asked.id {
-            // A row that nothing has adopted yet has no history.
+        let occurrences = match asked.id {
+            None => self.history_of(None, asked).await?,
             Some(id) => match self.find(id).await?.uid {
-                Some(uid) => Some(uid),
-                None => return Ok(Vec::new()),
+                Some(uid) => self.history_of(Some(uid), asked).await?,
+                // A row that has not been adopted yet has no history.
+                None => Vec::new(),
             },
-            None => None,
         };
+        Ok(History {
+            status: Success::Success,
+            count: occurrences.len(),
+            occurrences,
+        })
+    }
+
+    async fn history_of(
+        &self,
+        uid: Option<Uuid>,
+        asked: &HistoryQuery,
+    ) -> Result<Vec<OccurrenceView>> {
         self.occurrences(&HistoryFilter {
             uid,
             agent_id: self.narrow(asked.agent_id.clone())?,
@@ -195,10 +223,10 @@ impl Service {
             return None;
         }
         match own.map(|o| (o.state, o.not_before)) {
-            Some((State::Sending, _)) => return Some("its prompt is on its way".to_owned()),
+            Some((State::Sending, _)) => return Some("its prompt is being sent".to_owned()),
             Some((State::Unknown, _)) => {
                 return Some(
-                    "whether its last prompt arrived is not known yet and is being looked for"
+                    "it is not known yet whether its last prompt arrived; searching for it"
                         .to_owned(),
                 );
             }
@@ -208,7 +236,7 @@ impl Service {
             return Some(warning);
         }
         if let Some((_, Some(not_before))) = own.map(|o| (o.state, o.not_before)) {
-            return Some(format!("its prompt is tried again at {not_before}"));
+            return Some(format!("its prompt will be retried at {not_before}"));
         }
         let agent = AgentId::parse(&s.agent_id).ok()?;
         let lane = self.letta.lane(&self.letta.recipient(agent));

@@ -1,71 +1,47 @@
-//! Making a schedule.
+//! Creating a schedule.
 
 use jiff::Timestamp;
 
 use super::Service;
+use super::answers::{Planned, Success};
 use super::budget::{allowance, check_fires};
+use super::planning::{When, plan};
 use super::views::show_local;
 use crate::error::{Code, Error, Result, call, field, fields, message, quoted};
 use crate::letta_client::RefusalKind;
-use crate::models::{
-    AgentId, CatchUp, NewSchedule, Payload, PingUrl, Plan, Policy, PromptSchedule, ScheduleType,
-};
-use crate::schedule::{Spec, Timetable, Zone, parse_time, remaining, timetable_of};
+use crate::models::{AgentId, CatchUp, NewSchedule, Payload, PingUrl, Policy, PromptSchedule};
+use crate::schedule::{Timetable, Zone, parse_time, remaining, timetable_of};
 
-/// What is said of naming a dead-man service: it would let an agent reach any server that this
-/// machine can reach.
+/// The name of setting a dead-man service in errors: it would let an agent make this machine call
+/// any address.
 pub(super) const PINGS: &str = "naming a dead-man service";
 
-/// How many of its runs an answer shows.
+/// How many of its runs an answer contains.
 const SHOWN_RUNS: usize = 3;
 
-/// When a prompt is wanted, as it was said.
-#[derive(Clone, Debug)]
-pub struct Wish {
-    /// The kind of time.
-    pub kind: ScheduleType,
-    /// The time, pattern or interval.
-    pub value: String,
-}
-
-/// When, with everything that bounds it, as it was said.
-#[derive(Clone, Debug)]
-pub struct When {
-    /// The time, pattern or interval.
-    pub wish: Wish,
-    /// The IANA zone; `None` for the configured one.
-    pub timezone: Option<String>,
-    /// The time before which it does not run.
-    pub start_at: Option<String>,
-    /// The last time at which it may run.
-    pub end_at: Option<String>,
-    /// How many instants it has in all.
-    pub max_repetitions: Option<i64>,
-}
-
-/// A schedule as a caller asks for it.
+/// A schedule requested by a caller.
 #[derive(Clone, Debug)]
 pub struct Registration {
-    /// Whom it is for; `None` for the caller's own or the default one.
+    /// Its agent; `None` for the caller's own or the default one.
     pub agent_id: Option<AgentId>,
-    /// What is sent.
+    /// The prompt.
     pub prompt: String,
-    /// A whole request to send in place of the prompt, which is then its rendering.
+    /// A whole request to send instead of the prompt, which is then its rendering.
     pub payload: Option<Payload>,
-    /// When.
+    /// The time.
     pub when: When,
     /// A name unique among the agent's live schedules.
     pub name: Option<String>,
-    /// How it is delivered.
+    /// Its policy.
     pub policy: Policy,
-    /// The dead-man service that is told of it; only the operator may name one.
+    /// Its dead-man service; only the operator may set one.
     pub ping_url: Option<PingUrl>,
-    /// Whether to go without asking Letta for the agent.
+    /// Whether to register without checking the agent with Letta.
     pub skip_validation: bool,
 }
 
 impl Registration {
-    /// What lists show of what it sends.
+    /// What lists show as its prompt.
     fn prompt_text(&self) -> String {
         match &self.payload {
             Some(payload) => payload.render(),
@@ -74,40 +50,65 @@ impl Registration {
     }
 }
 
-/// A schedule that exists now.
+/// A schedule that now exists.
 #[derive(Clone, Debug)]
-pub struct Registered {
-    /// Its number.
-    pub id: i64,
-    /// Whether it was there before, under the same name.
-    pub existed: bool,
-    /// Whether this request made or changed anything of it.
-    pub changed: bool,
-    /// Its next run.
-    pub next_run: Timestamp,
-    /// The runs that come next, that one included.
-    pub next_runs: Vec<Timestamp>,
-    /// Its zone.
-    pub zone: Zone,
-    /// When it runs, in words.
-    pub describes: String,
-}
-
-impl Registered {
-    /// A time on the clocks of its zone.
-    pub fn local(&self, time: Timestamp) -> String {
-        show_local(time, &self.zone)
-    }
+pub(super) struct Registered {
+    pub(super) id: i64,
+    /// Whether it already existed under this name.
+    pub(super) existed: bool,
+    /// Whether this request created or changed anything.
+    pub(super) changed: bool,
+    pub(super) next_run: Timestamp,
+    /// Its next runs, including that one.
+    pub(super) next_runs: Vec<Timestamp>,
+    pub(super) zone: Zone,
+    /// When it runs, for people.
+    pub(super) describes: String,
 }
 
 impl Service {
-    /// Makes a schedule. Asking again for the same one under the same name returns the one that
-    /// exists, since callers that got no answer ask twice.
+    /// Creates a schedule. Registering the same one again under the same name returns the existing
+    /// one, because callers that got no answer ask twice.
     ///
     /// # Errors
-    /// One of the codes of bad input, [`Code::TooLarge`], [`Code::AgentUnknown`], [`Code::NameTaken`], or those of
-    /// Letta and the database; then nothing was made.
-    pub async fn register(&self, asked: &Registration) -> Result<Registered> {
+    /// One of the codes of bad input, [`Code::TooLarge`], [`Code::AgentUnknown`],
+    /// [`Code::NameTaken`], or those of Letta and the database; then nothing was created.
+    pub async fn register(&self, asked: &Registration) -> Result<Planned> {
+        let made = self.make_schedule(asked).await?;
+        let existed = Some(made.existed);
+        let message = match made.existed {
+            true => format!("This prompt was already scheduled, with ID {}", made.id),
+            false => format!("Prompt scheduled with ID {}", made.id),
+        };
+        Ok(Planned {
+            existed,
+            ..self.planned(made, message).await?
+        })
+    }
+
+    /// The answer about a schedule that was created or changed.
+    pub(super) async fn planned(&self, made: Registered, message: String) -> Result<Planned> {
+        Ok(Planned {
+            status: Success::Success,
+            id: made.id,
+            next_run: made.next_run,
+            message,
+            next_run_local: show_local(made.next_run, &made.zone),
+            timezone: made.zone.name().to_owned(),
+            describes: made.describes,
+            next_runs: made.next_runs,
+            existed: None,
+            changed: None,
+            now: self.now(),
+            warning: self.status().await?.warning(),
+        })
+    }
+
+    /// Creates a schedule, and leaves the answer to the caller.
+    ///
+    /// # Errors
+    /// Those of [`Service::register`].
+    pub(super) async fn make_schedule(&self, asked: &Registration) -> Result<Registered> {
         self.check_size(asked)?;
         let now = self.now();
         let zone = match &asked.when.timezone {
@@ -121,7 +122,7 @@ impl Service {
         if let Some(before) = self.registered_before().await? {
             return Ok(before);
         }
-        // First, since the time that was asked for may have come meanwhile.
+        // First, because the requested time may have come since.
         let existing = self.find_named(&agent, asked).await?;
         if let Some(before) = existing
             .as_ref()
@@ -152,7 +153,7 @@ impl Service {
                 let left = plan.max_repetitions;
                 Ok(registered(id, false, plan.next_run, &timetable, left))
             }
-            // Somebody was quicker, perhaps with the same wish.
+            // Somebody was quicker, perhaps with the same schedule.
             Err(e) if e.code() == Code::NameTaken => match self.find_named(&agent, asked).await? {
                 Some(existing) => asked_again(asked, &existing, &zone, now)
                     .ok_or_else(|| name_taken(&agent, asked, &existing)),
@@ -162,7 +163,7 @@ impl Service {
         }
     }
 
-    /// The schedule that this very request made before, if its answer was lost.
+    /// The schedule that this very request created before, if its answer was lost.
     async fn registered_before(&self) -> Result<Option<Registered>> {
         let Some(request) = &self.request else {
             return Ok(None);
@@ -188,9 +189,9 @@ impl Service {
         }
     }
 
-    /// Refuses an agent that Letta does not know. A caller who may `skip` that is believed; one who
-    /// is a model and chooses the agent only if Letta can't be asked, or it could fill the database
-    /// with prompts for agents that were never there.
+    /// Refuses an agent that Letta does not know. A caller who sets `skip` is believed; but if a
+    /// model chooses the agent, only while Letta can't be reached, or it could fill the database
+    /// with prompts for agents that never existed.
     ///
     /// # Errors
     /// [`Code::AgentUnknown`], and those of Letta.
@@ -219,8 +220,8 @@ impl Service {
     }
 }
 
-/// The schedule that exists under the asked name, if it is what is asked for, in whatever words.
-/// What was not asked for of how it is delivered may be anything.
+/// The existing schedule with the requested name, if it means the same. Parts of its policy that
+/// were not requested may be anything.
 fn asked_again(
     asked: &Registration,
     existing: &PromptSchedule,
@@ -229,7 +230,7 @@ fn asked_again(
 ) -> Option<Registered> {
     let stored = timetable_of(existing).ok()?;
     let when = &asked.when;
-    // Without a start of its own a schedule starts when it is made: that differs each time.
+    // Without a given start a schedule starts when it is created, which is never the same.
     let same = existing.prompt_text == asked.prompt_text()
         && existing.payload == asked.payload.as_ref().map(Payload::hash)
         && stored.zone.is_same_as(zone)
@@ -249,7 +250,7 @@ fn asked_again(
     ))
 }
 
-/// Whether a time that was said, or that none was said, is what a schedule has.
+/// Whether a given time, or none, is the one that a schedule has.
 pub(super) fn is_meant(
     said: &Option<String>,
     has: Option<Timestamp>,
@@ -299,7 +300,7 @@ pub(super) fn check_policy(policy: &Policy) -> Result<()> {
                 ": only skip has a grace"
             ],
         )
-        // Without another wish, whoever gives a grace wishes for it.
+        // Otherwise, whoever gives a grace wants skip.
         .example_if(
             policy
                 .catch_up
@@ -308,87 +309,6 @@ pub(super) fn check_policy(policy: &Policy) -> Result<()> {
         ));
     }
     Ok(())
-}
-
-/// Reads and checks every part of the time.
-pub(super) fn plan(asked: &When, zone: &Zone, now: Timestamp) -> Result<(Plan, Timetable)> {
-    let Wish { kind, value } = &asked.wish;
-    let spec = Spec::parse(*kind, value, zone, now)?;
-    let time = |name: &'static str, text: &Option<String>| match text {
-        Some(text) => {
-            let read = parse_time(text, zone, now).map_err(|e| e.about(name));
-            read.map(Some)
-        }
-        None => Ok(None),
-    };
-    let start_at = time("start_at", &asked.start_at)?;
-    if let Some(start) = start_at {
-        if *kind == ScheduleType::Once {
-            return Err(Error::new(
-                Code::SpecConflict,
-                "a start was given for a prompt that is sent once: its time is its start, so \
-                 leave the start out",
-            )
-            .example(fields([("time", value.as_str())])));
-        }
-        if start <= now {
-            return Err(Error::new(
-                Code::TimePast,
-                message![
-                    field("start_at"),
-                    ": ",
-                    quoted(asked.start_at.as_deref().unwrap_or_default()),
-                    " is {start}, which has passed: it is now {now} (",
-                    show_local(now, zone),
-                    ")"
-                ],
-            ));
-        }
-    }
-    if *kind == ScheduleType::Once
-        && let Some(times) = asked.max_repetitions.filter(|n| *n > 1)
-    {
-        return Err(Error::new(
-            Code::SpecConflict,
-            format!(
-                "{times} repetitions were asked for of a prompt that is sent once: leave them \
-                 out, or give an interval or a pattern instead of the time"
-            ),
-        ));
-    }
-    let mut timetable = Timetable {
-        spec,
-        zone: zone.clone(),
-        anchor: start_at.unwrap_or(now),
-        end_at: None,
-    };
-    let Some(next_run) = timetable.first(now, start_at) else {
-        return Err(Error::new(
-            Code::CronNever,
-            format!("{value:?} never runs after its start; it is now {now}"),
-        ));
-    };
-    let end_at = time("end_at", &asked.end_at)?;
-    if let Some(end) = end_at
-        && end < next_run
-    {
-        return Err(Error::new(
-            Code::EndBeforeFirst,
-            format!("it would end at {end}, before its first run at {next_run}; it is now {now}"),
-        ));
-    }
-    timetable.end_at = end_at;
-    let plan = Plan {
-        schedule_type: *kind,
-        schedule_value: timetable.spec.to_stored(zone),
-        timezone: zone.name().to_owned(),
-        anchor: timetable.anchor,
-        next_run,
-        start_at,
-        end_at,
-        max_repetitions: asked.max_repetitions,
-    };
-    Ok((plan, timetable))
 }
 
 pub(super) fn registered(

@@ -1,4 +1,4 @@
-//! The table of schedules as other programs of this machine use it, for the plugin's Python modules.
+//! The table of schedules for other programs on this machine, through the plugin's Python modules.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Deserializer};
@@ -9,11 +9,11 @@ use crate::error::{Code, Error, Result};
 use crate::models::{AgentId, PromptSchedule, RowColumns, ScheduleFilter, ScheduleType};
 use crate::schedule::{Spec, Timetable, read_stored_time};
 
-/// What is asked of the table.
+/// A request about the table.
 #[derive(Debug, Deserialize)]
 #[serde(tag = "do", rename_all = "snake_case", deny_unknown_fields)]
 pub enum RowRequest {
-    /// Makes the database if there is none, and says where it is.
+    /// Creates the database if there is none, and returns its path.
     Place {},
     /// Adds a row.
     Add {
@@ -22,37 +22,37 @@ pub enum RowRequest {
     },
     /// Reads a row.
     Get {
-        /// Its number.
+        /// Its id.
         id: i64,
     },
     /// Reads rows, by their next run.
     List {
-        /// Only this agent's.
+        /// Only of this agent.
         agent_id: Option<String>,
         /// Only those that will run.
         active_only: bool,
     },
-    /// Reads the rows whose next run has come.
+    /// Reads the rows that are due.
     Due {},
     /// Changes a row.
     Update {
-        /// Its number.
+        /// Its id.
         id: i64,
         /// The columns to change.
         columns: Columns,
     },
-    /// When something runs next.
+    /// Computes the next run.
     Next {
         /// `cron` or `interval`.
         schedule_type: String,
         /// The pattern or interval.
         schedule_value: String,
-        /// The time after which; now if it is `null`.
+        /// The time to start from; now if it is `null`.
         after: Option<String>,
     },
 }
 
-/// Columns as JSON carries them; times are UTC unless they say otherwise.
+/// Columns in JSON; times are UTC unless they have an offset.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Columns {
@@ -69,7 +69,7 @@ pub struct Columns {
     max_repetitions: Option<Option<i64>>,
 }
 
-/// Tells `null` from what is missing.
+/// Distinguishes `null` from a missing key.
 fn given<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
     d: D,
 ) -> std::result::Result<Option<Option<T>>, D::Error> {
@@ -77,7 +77,7 @@ fn given<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
 }
 
 impl Service {
-    /// Carries out what another program asks of the table.
+    /// Carries out a request about the table.
     ///
     /// # Errors
     /// [`Code::NotPermitted`] for agents, [`Code::TimeInvalid`], [`Code::ScheduleBroken`] for a row
@@ -182,7 +182,7 @@ fn time(name: &str, text: &str) -> Result<Timestamp> {
     })
 }
 
-/// A row as it stands, its times naive and in UTC.
+/// A row as stored, with naive times in UTC.
 fn row(s: &PromptSchedule) -> Value {
     json!({
         "id": s.id,

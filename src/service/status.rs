@@ -1,44 +1,45 @@
-//! Whether anything is being delivered, and if not, why.
+//! Whether prompts are being delivered, and if not, why.
 
 use std::collections::HashSet;
 use std::path::PathBuf;
 
 use super::Service;
-use super::answers::{Overview, Success};
+use super::answers::{Overview, SchedulerView, Success, Tested};
 use crate::clock::ClockDoubt;
 use crate::error::Result;
 use crate::letta_client::ServerInfo;
 use crate::models::{
-    Backlog, Gauges, Halt, HeldTarget, Incident, OutboxStatus, RunningScheduler, State,
+    AgentId, Backlog, Caller, Gauges, Halt, HeldTarget, Incident, OutboxStatus, RunningScheduler,
+    State,
 };
 
-/// What an agent is told of why nothing is delivered.
-pub(super) const ON_HOLD: &str = "deliveries are on hold for now";
+/// What an agent sees of the reason why nothing is delivered.
+const ON_HOLD: &str = "deliveries are on hold for now";
 
-/// Who delivers, and what stands in the way.
+/// Who is delivering, and what is in the way.
 #[derive(Clone, Debug)]
 pub struct Status {
-    /// The schedulers that live on this database.
+    /// The live schedulers on this database.
     pub schedulers: Vec<RunningScheduler>,
     /// Why all delivery is halted, if it is.
     pub halted: Option<Halt>,
     /// The targets that don't answer.
     pub held: Vec<HeldTarget>,
-    /// What is wrong and needs somebody.
+    /// The open incidents.
     pub incidents: Vec<Incident>,
-    /// How it stands with the notices to the operator.
+    /// The state of notices to the operator.
     pub outbox: OutboxStatus,
     /// The database.
     pub database: PathBuf,
     /// Why this machine's clock may be wrong, if it may.
     pub doubt: Option<ClockDoubt>,
-    /// Whether one agent is told: not where the database is, nor what the operator noted.
+    /// Whether this is for an agent, who may not see where the database is or the operator's notes.
     pub is_for_agent: bool,
 }
 
 impl Status {
-    /// What a caller must know because it keeps prompts from being delivered, or lets them be
-    /// planned for a wrong time.
+    /// A warning for the caller, if something keeps prompts from being delivered or planned at the
+    /// right time.
     pub fn warning(&self) -> Option<String> {
         let obstacle = match self.is_for_agent {
             true => self.obstacle_for_agent(),
@@ -46,7 +47,7 @@ impl Status {
         };
         match (obstacle, &self.doubt) {
             (None, Some(doubt)) => Some(doubt.to_string()),
-            // A scheduler that holds for that reason says so itself.
+            // A scheduler that is on hold for that reason reports it itself.
             (Some(obstacle), Some(doubt)) if self.is_for_agent || self.schedulers.is_empty() => {
                 Some(format!("{obstacle}; and {doubt}"))
             }
@@ -59,7 +60,7 @@ impl Status {
         let halted = self
             .halted
             .as_ref()
-            .map(|halt| format!("{halt}; promptyoself halt --off --db {database} lets it go on"));
+            .map(|halt| format!("{halt}; promptyoself halt --off --db {database} starts it again"));
         if self.schedulers.is_empty() {
             let nobody = format!(
                 "no scheduler is running on the database {database}, so nothing will be \
@@ -112,7 +113,7 @@ impl Status {
 }
 
 impl Service {
-    /// Who delivers, and what stands in the way.
+    /// Who is delivering, and what is in the way.
     pub async fn status(&self) -> Result<Status> {
         Ok(Status {
             schedulers: self.db.list_schedulers().await?,
@@ -123,6 +124,33 @@ impl Service {
             database: self.db.path().to_owned(),
             doubt: self.clock_doubt().await?,
             is_for_agent: self.caller.scope().is_some(),
+        })
+    }
+
+    /// Whether Letta answers and prompts are being delivered.
+    ///
+    /// # Errors
+    /// Those of Letta.
+    pub async fn test(&self) -> Result<Tested> {
+        let server = self.check_letta().await?;
+        let status = self.status().await?;
+        let is_ours = self.caller.scope().is_none();
+        let agent_count = match is_ours {
+            true => self.letta.list_agents().await.ok().map(|a| a.len()),
+            false => None,
+        };
+        Ok(Tested {
+            status: Success::Success,
+            message: "Connection to Letta server successful".to_owned(),
+            letta_url: self.letta.address(),
+            letta_version: server.version,
+            agent_count,
+            database: is_ours.then(|| status.database.display().to_string()),
+            schedulers: self.visible_schedulers(&status),
+            incidents: self.visible(&status.incidents).cloned().collect(),
+            notices: is_ours.then(|| status.outbox.clone()),
+            now: self.now(),
+            warning: status.warning(),
         })
     }
 
@@ -150,22 +178,45 @@ impl Service {
         })
     }
 
-    /// The schedulers that live on this database.
+    /// The schedulers, without what only the operator may know.
+    fn visible_schedulers(&self, status: &Status) -> Vec<SchedulerView> {
+        let is_operator = self.caller == Caller::Operator;
+        let view = |s: &RunningScheduler| SchedulerView {
+            owner: is_operator.then(|| s.owner.to_string()),
+            pid: is_operator.then_some(s.pid),
+            started_at: s.started_at,
+            heartbeat_at: s.heartbeat_at,
+            holding: match is_operator {
+                true => s.holding.clone(),
+                false => s.holding.as_ref().map(|_| ON_HOLD.to_owned()),
+            },
+        };
+        status.schedulers.iter().map(view).collect()
+    }
+
+    /// The incidents that the caller may know about.
+    pub(super) fn visible<'a>(&'a self, all: &'a [Incident]) -> impl Iterator<Item = &'a Incident> {
+        let scope = self.caller.scope().map(AgentId::as_str);
+        all.iter()
+            .filter(move |i| scope.is_none_or(|own| i.agent_id.as_deref() == Some(own)))
+    }
+
+    /// The live schedulers on this database.
     pub async fn list_schedulers(&self) -> Result<Vec<RunningScheduler>> {
         self.db.list_schedulers().await
     }
 
-    /// Asks the database whether it works.
+    /// Checks that the database works.
     pub async fn check_database(&self) -> Result<()> {
         self.db.ping().await
     }
 
-    /// How it stands with the database.
+    /// Figures about the database.
     pub async fn gauges(&self) -> Result<Gauges> {
         self.db.gauges(self.now()).await
     }
 
-    /// How many verdicts this process could not write, each try counted.
+    /// How many verdicts this process could not record, counting each attempt.
     pub fn settle_failures(&self) -> u64 {
         self.db.settle_failures()
     }
@@ -185,7 +236,7 @@ impl Service {
         })
     }
 
-    /// Asks Letta whether it is well and takes our credentials.
+    /// Checks that Letta is well and accepts our credentials.
     ///
     /// # Errors
     /// Those of Letta.

@@ -1,10 +1,12 @@
-//! Changing what a schedule is. What is given and means what the schedule is already is no change:
-//! callers save whole schedules, and that must move nothing.
+//! Updating a schedule. A value that means what the schedule already is changes nothing: callers
+//! save whole schedules, and that must not move anything.
 
 use jiff::Timestamp;
 
+use super::answers::Planned;
 use super::budget::{check_fires, most_schedules};
-use super::register::{PINGS, Registered, When, Wish, check_policy, is_meant, plan, registered};
+use super::planning::{When, Wish, plan};
+use super::register::{PINGS, Registered, check_policy, is_meant, registered};
 use super::{Service, not_found, not_live};
 use crate::error::{Code, Error, Result, call, fields};
 use crate::models::{
@@ -12,30 +14,30 @@ use crate::models::{
 };
 use crate::schedule::{Timetable, Zone, parse_time, remaining, timetable_of};
 
-/// What to change of a schedule; `None` leaves a part as it is.
+/// What to change in a schedule; `None` leaves a part as it is.
 #[derive(Clone, Debug, Default)]
 pub struct Changes {
-    /// Another agent.
+    /// The new agent.
     pub agent_id: Option<AgentId>,
-    /// Another prompt.
+    /// The new prompt.
     pub prompt: Option<String>,
-    /// Another time.
+    /// The new time.
     pub wish: Option<Wish>,
-    /// Another zone.
+    /// The new time zone.
     pub timezone: Option<String>,
-    /// Another start.
+    /// The new start.
     pub start_at: Option<String>,
-    /// Another end.
+    /// The new end.
     pub end_at: Option<String>,
-    /// Another number of instants in all, those that were taken included.
+    /// The new total number of instants, including those already used.
     pub max_repetitions: Option<i64>,
-    /// Another name.
+    /// The new name.
     pub name: Option<String>,
-    /// Another way of delivering.
+    /// The new parts of the policy.
     pub policy: Policy,
-    /// Another dead-man service, or none; only the operator may name one.
+    /// The new dead-man service, or none; only the operator may set one.
     pub ping_url: Option<Option<PingUrl>>,
-    /// Whether to go without asking Letta for another agent.
+    /// Whether to change the agent without checking it with Letta.
     pub skip_validation: bool,
 }
 
@@ -54,7 +56,7 @@ impl Changes {
     }
 }
 
-/// Which parts of its time are to differ from what the schedule is.
+/// Which parts of the time differ from those of the schedule.
 struct NewTime {
     spec: bool,
     zone: bool,
@@ -64,8 +66,8 @@ struct NewTime {
 }
 
 impl NewTime {
-    /// Compares what was said with what is. What can't be read differs, so that whoever plans it
-    /// says what is wrong with it.
+    /// Compares the given parts with the schedule. Unreadable ones count as different, so that
+    /// planning reports what is wrong with them.
     fn of(
         changes: &Changes,
         schedule: &PromptSchedule,
@@ -93,7 +95,7 @@ impl NewTime {
         })
     }
 
-    /// Whether the instants are planned anew, counted from now.
+    /// Whether the instants are replanned, counted from now.
     fn moves(&self) -> bool {
         self.spec || self.zone || self.start
     }
@@ -104,20 +106,17 @@ impl NewTime {
 }
 
 impl Service {
-    /// Changes a schedule that is active or paused. What is on its way stays as it is; a changed
-    /// time is counted from now. What means the same as what is there changes nothing.
+    /// Updates a schedule that is active or paused. Prompts being sent are not affected; a new time
+    /// counts from now. A value that means the same as the old one changes nothing.
     ///
     /// # Errors
-    /// [`Code::ScheduleNotFound`], [`Code::ScheduleNotActive`], [`Code::Usage`] if nothing is to be
-    /// changed, and those of registering; then nothing has changed.
-    pub async fn update(&self, id: i64, changes: &Changes) -> Result<Registered> {
+    /// [`Code::ScheduleNotFound`], [`Code::ScheduleNotActive`], [`Code::Usage`] if no change is
+    /// given, and those of registering; then nothing has changed.
+    pub async fn update(&self, id: i64, changes: &Changes) -> Result<Planned> {
         let seen = self.find(id).await?;
         refuse_ended(&seen)?;
         if changes.is_empty() {
-            return Err(Error::new(
-                Code::Usage,
-                "nothing was given that is to be changed",
-            ));
+            return Err(Error::new(Code::Usage, "no change was given"));
         }
         self.check_size_of_changes(changes)?;
         if let Some(agent) = &changes.agent_id {
@@ -129,7 +128,7 @@ impl Service {
         if let Some(agent) = &changes.agent_id
             && agent.as_str() != seen.agent_id
         {
-            // Before the database is locked. The rest is decided by what is there then.
+            // Before the database is locked. The rest is decided by its state then.
             self.decide_update(&seen, changes, self.now())?;
             self.check_agent(agent, changes.skip_validation).await?;
         }
@@ -138,10 +137,19 @@ impl Service {
         let decide =
             move |schedule: &PromptSchedule| service.decide_update(schedule, &changes, now);
         let updated = self.db.change_schedule(id, decide, now).await?;
-        updated.ok_or_else(|| not_found(id))
+        let updated = updated.ok_or_else(|| not_found(id))?;
+        let changed = Some(updated.changed);
+        let message = match updated.changed {
+            true => format!("Schedule {id} updated"),
+            false => format!("Schedule {id} is already like this: nothing was changed"),
+        };
+        Ok(Planned {
+            changed,
+            ..self.planned(updated, message).await?
+        })
     }
 
-    /// What is to be written of a change, and what is answered.
+    /// What to write for a change, and what to answer.
     fn decide_update(
         &self,
         schedule: &PromptSchedule,
@@ -154,7 +162,7 @@ impl Service {
         let next_run = schedule.next_run.ok_or_else(unreadable)?;
         let (plan, timetable) = match time {
             _ if time.moves() => {
-                let (plan, timetable) = self.plan_anew(schedule, changes, &time, now)?;
+                let (plan, timetable) = self.replan(schedule, changes, &time, now)?;
                 (Some(plan), timetable)
             }
             _ if time.is_any() => {
@@ -200,7 +208,7 @@ impl Service {
 
     /// The plan after a change of its time: everything that was not given stays, and it is counted
     /// from now.
-    fn plan_anew(
+    fn replan(
         &self,
         schedule: &PromptSchedule,
         changes: &Changes,
@@ -224,7 +232,7 @@ impl Service {
         };
         let new_start = changes.start_at.clone().filter(|_| time.start);
         let asked = When {
-            // A start that has passed has done its work.
+            // A start in the past has no effect any more.
             start_at: new_start.or_else(|| {
                 let start = schedule.start_at.filter(|t| *t > now);
                 text(start.filter(|_| wish.kind != ScheduleType::Once))
@@ -238,7 +246,7 @@ impl Service {
     }
 }
 
-/// The plan with its instants as they are, and another end or number.
+/// The plan with the same instants, and another end or number.
 fn plan_on(
     schedule: &PromptSchedule,
     changes: &Changes,
@@ -276,7 +284,7 @@ fn plan_on(
 fn refuse_ended(schedule: &PromptSchedule) -> Result<()> {
     match schedule.lifecycle {
         Lifecycle::Active | Lifecycle::Paused => Ok(()),
-        ended => Err(not_live(schedule.id, ended, "changed; make a new one")),
+        ended => Err(not_live(schedule.id, ended, "changed; create a new one")),
     }
 }
 

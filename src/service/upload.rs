@@ -1,5 +1,5 @@
-//! Python tools for agents, given to Letta through us. Whoever may do that runs code of their own
-//! wherever Letta runs tools, so the operator must turn it on.
+//! Uploads Python tools for agents to Letta. Whoever may do that runs code wherever Letta runs
+//! tools, so the operator must turn it on.
 
 use super::Service;
 use super::answers::{Success, UploadedTool};
@@ -8,7 +8,8 @@ use crate::letta_client::NewTool;
 use crate::limits;
 
 impl Service {
-    /// Gives Letta a tool. It is named after its function; `name` says what the caller takes it for.
+    /// Uploads a tool to Letta, which names it after its function; `name` is the name that the
+    /// caller expects.
     ///
     /// # Errors
     /// [`Code::NotPermitted`], [`Code::UploadDisabled`], [`Code::SourceMissing`],
@@ -23,22 +24,21 @@ impl Service {
         if !self.allow_upload {
             return Err(Error::new(
                 Code::UploadDisabled,
-                "uploading tools is turned off, since a tool is code that runs beside Letta: the \
-                 operator turns it on with PROMPTYOSELF_ALLOW_UPLOAD=1, or with allow_upload = \
+                "uploading tools is turned off, because a tool is code that runs on Letta's \
+                 machine: the operator turns it on with PROMPTYOSELF_ALLOW_UPLOAD=1, or with allow_upload = \
                  true in [server] of the settings file",
             )
             .example(shell("PROMPTYOSELF_ALLOW_UPLOAD=1")));
         }
         if source.len() > limits::SOURCE_CODE {
             let most = limits::Amount::Bytes(limits::SOURCE_CODE);
-            let text = format!("the source code is larger than {most}, which no tool needs");
+            let text = format!("the source code is larger than the limit of {most}");
             return Err(Error::new(Code::TooLarge, text));
         }
         if source.trim().is_empty() {
             return Err(Error::new(
                 Code::SourceMissing,
-                "there is no source code: give a whole Python function with its docstring and \
-                 type hints",
+                "there is no source code: give one complete Python function with a docstring and type hints",
             )
             .example(shell("--source-code greet.py")));
         }
@@ -46,7 +46,7 @@ impl Service {
             source: source.to_owned(),
             description: description.map(str::to_owned),
         };
-        let doing = format!("give {} the tool", self.letta.address());
+        let doing = format!("upload the tool to {}", self.letta.address());
         let made = self.letta.create_tool(&tool).await;
         let made = made.map_err(|r| r.into_error(&doing))?;
         let called = made.name.as_deref().unwrap_or(&made.id);

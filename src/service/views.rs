@@ -1,4 +1,4 @@
-//! What faces show of schedules and occurrences. The keys down to `last_run` are the user's own.
+//! How faces show schedules and occurrences. The keys down to `last_run` are the user's own.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -11,61 +11,50 @@ use crate::schedule::{Timetable, Zone};
 
 use crate::limits::LISTED_PROMPT as PROMPT_EXCERPT;
 
-/// A page of schedules.
-#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
-pub struct Listing {
-    /// The schedules.
-    pub schedules: Vec<ScheduleView>,
-    /// How many there are in all.
-    pub total: i64,
-    /// How many of the agent's schedules can't be read and therefore don't run.
-    pub broken: i64,
-}
-
-/// A schedule as it is shown. Times are UTC unless they are called local.
+/// A schedule as shown. Times are UTC unless they are called local.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct ScheduleView {
-    /// Its number.
+    /// Its id.
     pub id: i64,
-    /// Whom it is for.
+    /// Its agent.
     pub agent_id: String,
-    /// What is sent; shortened in lists.
+    /// Its prompt; shortened in lists.
     pub prompt_text: String,
     /// `once`, `cron` or `interval`.
     pub schedule_type: String,
     /// The time, pattern or interval.
     pub schedule_value: String,
-    /// Its next run, in UTC; the last one where it has finished; none where it passed while the
-    /// schedule is paused.
+    /// Its next run in UTC; the last one if it has finished; `null` if it passed while the schedule
+    /// is paused.
     pub next_run: Option<Timestamp>,
-    /// When it was made.
+    /// When it was created.
     pub created_at: Option<Timestamp>,
     /// Whether it will run.
     pub active: bool,
     /// When the last delivered prompt was sent.
     pub last_run: Option<Timestamp>,
-    /// The next run on the clocks of its zone.
+    /// The next run in its time zone.
     pub next_run_local: Option<String>,
-    /// Its zone.
+    /// Its time zone.
     pub timezone: String,
     /// Its name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
-    /// When it runs, in words.
+    /// When it runs, for people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub describes: Option<String>,
-    /// Where it stands.
+    /// Its lifecycle.
     pub lifecycle: Lifecycle,
-    /// Why it is due and not sent.
+    /// Why it is due but not being sent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub waiting_for: Option<String>,
-    /// Why it can't be read.
+    /// Why it is broken.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub broken_reason: Option<String>,
-    /// Since when it is paused.
+    /// Since when it has been paused.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub paused_at: Option<Timestamp>,
-    /// Why it is paused.
+    /// A note on why it is paused.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pause_note: Option<String>,
     /// The time before which it does not run.
@@ -74,30 +63,30 @@ pub struct ScheduleView {
     /// The last time at which it may run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub end_at: Option<Timestamp>,
-    /// How many instants it has in all.
+    /// How many instants it has in total.
     pub max_repetitions: Option<i64>,
-    /// How many of them have been taken.
+    /// How many of them have been used.
     pub repetition_count: i64,
-    /// How it is delivered.
+    /// Its policy.
     pub policy: PolicyView,
-    /// The dead-man service that is told of it, without what makes its address usable.
+    /// Its dead-man service, without the part that makes the address usable.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ping_url: Option<String>,
 }
 
-/// How a schedule is delivered, with the defaults filled in.
+/// The policy of a schedule, with defaults filled in.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct PolicyView {
-    /// What becomes of the instants that passed unsent.
+    /// What to do with instants that could not be sent in time.
     pub catch_up: CatchUp,
     /// With `skip`: how late an instant may still be sent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub grace_seconds: Option<i64>,
-    /// After how many given up in a row it is paused; 0 for never.
+    /// After how many failed prompts in a row it is paused; 0 for never.
     pub pause_on_failure: i64,
-    /// What the agent is told before the prompt.
+    /// The line added before the prompt.
     pub envelope: EnvelopeStyle,
-    /// How long an occurrence is retried; where it is missing, the setting `max_age` holds.
+    /// How long an occurrence is retried; if missing, the setting `max_age` applies.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_age_seconds: Option<i64>,
 }
@@ -126,7 +115,7 @@ impl ScheduleView {
     ) -> Self {
         let zone = timetable.map_or(zone, |t| &t.zone);
         let paused = s.lifecycle == Lifecycle::Paused;
-        // What passed during a pause is not run by itself.
+        // Runs that passed during a pause don't run by themselves.
         let next_run = s.next_run.filter(|at| !paused || *at > now);
         let envelope = s.envelope();
         ScheduleView {
@@ -165,40 +154,40 @@ impl ScheduleView {
     }
 }
 
-/// An occurrence as it is shown.
+/// An occurrence as shown.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct OccurrenceView {
-    /// Its own number; schedules are told apart by `schedule_id`.
+    /// Its own id; `schedule_id` is that of its schedule.
     pub occurrence_id: i64,
-    /// Its schedule's number, if that still exists.
+    /// The id of its schedule, if that still exists.
     pub schedule_id: Option<i64>,
-    /// Whom it is for.
+    /// Its agent.
     pub agent_id: String,
-    /// What made it.
+    /// Its trigger.
     pub trigger: String,
-    /// The intended instant; the newest one where it stands for several.
+    /// The intended instant; the newest one if it stands for several.
     pub intended_at: Timestamp,
     /// The oldest instant it stands for.
     pub first_at: Timestamp,
     /// How many instants it stands for.
     pub count: i64,
-    /// Which firing of its schedule it is, counted from 1.
+    /// Which run of its schedule it is, counted from 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub firing: Option<i64>,
-    /// Where it stands.
+    /// Its state.
     pub state: String,
-    /// Why.
+    /// Why it is in this state.
     pub reason: Option<String>,
     /// When its latest attempt was sent.
     pub sent_at: Option<Timestamp>,
     /// When it was settled.
     pub finished_at: Option<Timestamp>,
-    /// When it is tried, or looked for, next.
+    /// When it will be tried or searched for next.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub not_before: Option<Timestamp>,
     /// Letta's run.
     pub run_id: Option<String>,
-    /// Letta's word for why the turn ended.
+    /// Letta's stop reason.
     pub stop_reason: Option<String>,
     /// How the turn ended.
     pub turn: Option<String>,
@@ -208,11 +197,11 @@ pub struct OccurrenceView {
     pub reply: Option<String>,
     /// The last error.
     pub error: Option<String>,
-    /// Every try, the first one first.
+    /// All attempts, oldest first.
     pub attempts: Vec<AttemptView>,
 }
 
-/// A try as it is shown.
+/// An attempt as shown.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct AttemptView {
     /// 1 for the first.
@@ -221,22 +210,22 @@ pub struct AttemptView {
     pub otid: String,
     /// When it was sent.
     pub started_at: Timestamp,
-    /// When its answer was known; of repeated ones the last.
+    /// When its answer was known; the last one if it was repeated.
     pub finished_at: Option<Timestamp>,
-    /// How many more followed it that used no try up and were answered alike, as by an agent that
-    /// was busy all the time.
+    /// How many more attempts followed that did not count and got the same answer, for example from
+    /// an agent that was busy all the time.
     #[serde(default)]
     pub repeats: i64,
     /// The class of its error.
     pub error_code: Option<String>,
-    /// Its error in words.
+    /// Its error as text.
     pub error: Option<String>,
     /// Letta's run.
     pub run_id: Option<String>,
 }
 
 impl OccurrenceView {
-    /// An occurrence with its tries.
+    /// An occurrence with its attempts.
     pub(super) fn new(o: Occurrence, schedule_id: Option<i64>, attempts: Vec<Attempt>) -> Self {
         OccurrenceView {
             occurrence_id: o.id,
@@ -275,7 +264,7 @@ impl OccurrenceView {
     }
 }
 
-/// A time on the clocks of a zone, with its offset and name.
+/// A time in a zone, with its offset and name.
 pub(crate) fn show_local(time: Timestamp, zone: &Zone) -> String {
     time.to_zoned(zone.tz().clone())
         .strftime("%Y-%m-%d %H:%M:%S %:z %Q")

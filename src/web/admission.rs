@@ -1,4 +1,4 @@
-//! Letting a request in: whose it is, and whether its holder may make another one.
+//! Admits a request: identifies its caller, and checks whether that caller may make another one.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,23 +9,23 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
+use super::active_requests::{self, ActiveRequests, Holder, Kind};
 use super::answer::Answer;
 use super::credentials::credentials;
-use super::holders::{self, Holder, Holders, Kind};
 use super::places::Place;
 use super::problem::Problem;
 use crate::error::Result;
 use crate::models::hash_key;
 use crate::service::Service;
 
-/// How often it is looked whether a key was revoked while its answers are still being sent.
+/// How often to check whether a key was revoked while its answers are still being sent.
 const LOOK_FOR_REVOKED: Duration = Duration::from_secs(2);
 
-/// A request that was let in. Whatever works on it keeps it, also when its connection has ended.
+/// An admitted request. Whatever works on it keeps this, even after its connection has ended.
 #[derive(Debug)]
 pub(crate) struct Admitted {
     place: Arc<Place>,
-    request: holders::Request,
+    request: active_requests::Request,
 }
 
 impl Admitted {
@@ -34,16 +34,16 @@ impl Admitted {
         &self.place
     }
 
-    /// Notes that so many bytes of its body are kept.
+    /// Records that this many bytes of its body are kept.
     ///
     /// # Errors
-    /// Those of [`holders::Request::keep`].
+    /// Those of [`active_requests::Request::keep`].
     pub(crate) fn keep(&self, bytes: usize) -> Result<()> {
         self.request.keep(bytes)
     }
 }
 
-/// Lets a request in, or refuses it for now.
+/// Admits a request, or refuses it for now.
 pub(crate) async fn admit(
     State(service): State<Service>,
     mut request: Request,
@@ -53,9 +53,9 @@ pub(crate) async fn admit(
         return next.run(request).await;
     };
     let kind = kind(request.uri().path());
-    let holders = place.places().holders.clone();
-    let holder = holder(&service, &holders, request.headers()).await;
-    let held = match holders.begin(holder, kind) {
+    let active_requests = place.places().active_requests.clone();
+    let holder = holder(&service, &active_requests, request.headers()).await;
+    let held = match active_requests.begin(holder, kind) {
         Ok(held) => held,
         Err(error) => return last(Problem::from(error).into_response()),
     };
@@ -69,13 +69,13 @@ pub(crate) async fn admit(
     let response = next.run(request).await;
     let response = response.map(|body| Body::new(Answer::until(body, ended, admitted)));
     match response.status() {
-        // What is left of the body is not worth reading.
+        // What remains of the body is not worth reading.
         StatusCode::PAYLOAD_TOO_LARGE | StatusCode::TOO_MANY_REQUESTS => last(response),
         _ => response,
     }
 }
 
-/// The last answer on its connection.
+/// Makes this the last answer on its connection.
 fn last(mut response: Response) -> Response {
     let close = HeaderValue::from_static("close");
     response.headers_mut().insert(header::CONNECTION, close);
@@ -91,9 +91,13 @@ fn kind(path: &str) -> Kind {
     }
 }
 
-async fn holder(service: &Service, holders: &Holders, headers: &HeaderMap) -> Holder {
+async fn holder(
+    service: &Service,
+    active_requests: &ActiveRequests,
+    headers: &HeaderMap,
+) -> Holder {
     let now = service.clock.moment().uptime;
-    let keys = match holders.keys.read(service, now).await {
+    let keys = match active_requests.keys.read(service, now).await {
         Ok(keys) if keys.is_empty() => return Holder::Anybody,
         Ok(keys) => keys,
         Err(_) => return Holder::Stranger,
@@ -110,12 +114,12 @@ async fn holder(service: &Service, holders: &Holders, headers: &HeaderMap) -> Ho
     }
 }
 
-/// Ends the answers that are still being sent to keys that were revoked meanwhile, and streams that
-/// began before there was any key. Goes on for ever.
-pub(crate) async fn end_revoked(service: Service, holders: Arc<Holders>) {
+/// Ends answers that are still being sent to keys revoked since, and streams that began before
+/// there was any key. Runs forever.
+pub(crate) async fn end_revoked(service: Service, active_requests: Arc<ActiveRequests>) {
     loop {
-        holders.clock().sleep(LOOK_FOR_REVOKED).await;
-        if holders.is_empty() {
+        active_requests.clock().sleep(LOOK_FOR_REVOKED).await;
+        if active_requests.is_empty() {
             continue;
         }
         let Ok(keys) = service.stored_keys().await else {
@@ -125,7 +129,7 @@ pub(crate) async fn end_revoked(service: Service, holders: Arc<Holders>) {
             let mut valid = keys.iter().filter(|k| k.revoked_at.is_none());
             valid.any(|k| k.hash == hash)
         };
-        holders.end_unless(|holder, kind| match holder {
+        active_requests.end_unless(|holder, kind| match holder {
             Holder::Operator(hash) | Holder::Agent(hash) => opens(hash),
             Holder::Anybody => keys.is_empty() || kind != Kind::Mcp,
             Holder::Stranger => true,

@@ -1,4 +1,4 @@
-//! The body of an answer, with what has to live as long as it.
+//! The body of an answer, with everything that has to live as long.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -8,18 +8,18 @@ use axum::body::{Body, Bytes, HttpBody};
 use hyper::body::{Frame, SizeHint};
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
-/// A body that keeps something alive until it has been sent or given up, and that can be ended
-/// before it is complete.
+/// A body that keeps something alive until it has been sent or abandoned, and that can be ended
+/// early.
 pub struct Answer<T> {
     body: Body,
     ended: Option<Pin<Box<WaitForCancellationFutureOwned>>>,
-    /// Whether what was sent until it is ended is an answer in itself, as that of a stream is.
+    /// Whether it is complete whenever it ends, as a stream is.
     is_stream: bool,
     _kept: T,
 }
 
 impl<T> Answer<T> {
-    /// A body that keeps something.
+    /// A body that keeps something alive.
     pub fn new(body: Body, kept: T) -> Self {
         Answer {
             body,
@@ -29,7 +29,7 @@ impl<T> Answer<T> {
         }
     }
 
-    /// The same, which breaks off once `ended` is cancelled.
+    /// The same, but it breaks off once `ended` is cancelled.
     pub fn until(body: Body, ended: CancellationToken, kept: T) -> Self {
         Answer {
             ended: Some(Box::pin(ended.cancelled_owned())),
@@ -37,7 +37,7 @@ impl<T> Answer<T> {
         }
     }
 
-    /// The same for a stream, which ends there as if it were complete.
+    /// The same for a stream, which then ends as if it were complete.
     pub fn ending_with(body: Body, ended: CancellationToken, kept: T) -> Self {
         Answer {
             is_stream: true,

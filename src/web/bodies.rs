@@ -1,5 +1,5 @@
-//! The bodies of requests: how large they may be, how long they may take, and how much of all of them
-//! is kept at a time.
+//! The bodies of requests: how large they may be, how long they may take, and how much of them is
+//! held in memory at a time.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -22,12 +22,12 @@ use crate::limits;
 
 type Wait = Pin<Box<dyn Future<Output = ()> + Send>>;
 
-/// Why a body is not read.
+/// Why a body was not read.
 #[derive(Debug, thiserror::Error)]
 #[error("{error}")]
 pub struct Unread {
     error: Error,
-    /// The status, where it is another one than the error's code has.
+    /// The HTTP status, if it is not the usual one of the error's code.
     status: Option<StatusCode>,
 }
 
@@ -41,8 +41,8 @@ impl From<Error> for Unread {
 }
 
 impl Unread {
-    /// What is told of it; `example` is a body that is accepted.
-    pub fn told(&self, example: Option<Example>) -> Problem {
+    /// The problem to answer with; `example` is a body that is accepted.
+    pub fn to_problem(&self, example: Option<Example>) -> Problem {
         let mut error = self.error();
         if let (Code::RequestInvalid, Some(example)) = (error.code(), example) {
             error = error.example(example);
@@ -58,30 +58,30 @@ impl Unread {
         Error::new(self.error.code(), self.error.to_string())
     }
 
-    /// Whether it is larger than it may be.
+    /// Whether the body is too large.
     pub(crate) fn is_too_large(&self) -> bool {
         self.status == Some(StatusCode::PAYLOAD_TOO_LARGE)
     }
 }
 
-/// A body that ends with one of our errors once its client breaks a limit.
+/// A body that ends with one of our errors when its client exceeds a limit.
 struct Watched {
     body: Body,
     clock: Clock,
-    /// Ends when the next piece has stayed away for too long; there only while we wait for it.
+    /// Ends when the next piece has not come for too long; only set while we wait for it.
     silence: Option<Wait>,
-    /// Ends when all of it has taken too long.
+    /// Ends when the whole body has taken too long.
     time: Option<Wait>,
-    /// How much of it may still come; `None` for any amount that is not kept.
+    /// How much more may come; `None` if any amount may, because it is not kept.
     left: Option<usize>,
     admitted: Option<Arc<Admitted>>,
 }
 
-/// The same request with a body that is kept here, so that it may be `most` bytes and takes its part
-/// of all that is kept.
+/// The request with its body limited to `most` bytes. It is held in memory and counts toward the
+/// limit of all bodies.
 ///
 /// # Errors
-/// If it says that it is larger.
+/// If it announces a larger size.
 pub fn bounded(request: Request, most: usize) -> Result<Request, Unread> {
     let declared = request.body().size_hint().lower();
     if declared > most as u64 {
@@ -90,7 +90,7 @@ pub fn bounded(request: Request, most: usize) -> Result<Request, Unread> {
     Ok(watched(request, Some(most)))
 }
 
-/// The same request with a body that is passed on piece by piece.
+/// The request with a body that is passed on piece by piece.
 pub(crate) fn passed_on(request: Request) -> Request {
     watched(request, None)
 }
@@ -119,29 +119,29 @@ fn wait(clock: &Clock, time: std::time::Duration) -> Wait {
     Box::pin(async move { clock.sleep(time).await })
 }
 
-/// A request and all of its body.
+/// Reads a whole request.
 ///
 /// # Errors
-/// [`Code::TooMany`], and [`Code::RequestInvalid`] if it is too large or does not come to its end.
+/// [`Code::TooMany`], and [`Code::RequestInvalid`] if the body is too large or incomplete.
 pub async fn read(request: Request, most: usize) -> Result<(Parts, Bytes), Problem> {
-    let bounded = bounded(request, most).map_err(|e| e.told(None))?;
+    let bounded = bounded(request, most).map_err(|e| e.to_problem(None))?;
     let (parts, body) = bounded.into_parts();
     let bytes = to_bytes(body, most).await.map_err(|e| refused(&e, None))?;
     Ok((parts, bytes))
 }
 
-/// The answer to a body that could not be read: what we refused it for, or that it broke off.
+/// The answer to a body that could not be read: our reason for refusing it, or that it broke off.
 pub(crate) fn refused(
     error: &(dyn std::error::Error + 'static),
     example: Option<Example>,
 ) -> Problem {
     match cause(error) {
-        Some(own) => own.told(example),
-        None => Unread::from(broken()).told(example),
+        Some(own) => own.to_problem(example),
+        None => Unread::from(broken()).to_problem(example),
     }
 }
 
-/// The error of ours for which a body ended, if one did.
+/// The error of ours that ended a body, if there is one.
 pub(crate) fn cause<'a>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a Unread> {
     let mut next = Some(error);
     while let Some(e) = next {
@@ -153,21 +153,18 @@ pub(crate) fn cause<'a>(error: &'a (dyn std::error::Error + 'static)) -> Option<
     None
 }
 
-/// What is said of a body that its client did not send to its end.
+/// The error of a body that its client did not complete.
 pub(crate) fn broken() -> Error {
-    Error::new(
-        Code::RequestInvalid,
-        "the body could not be read to its end, or is not sent as HTTP asks for it",
-    )
+    Error::new(Code::RequestInvalid, "the body is incomplete or malformed")
 }
 
-/// What is said of a body that is larger than it may be.
+/// The error of a body that is larger than it may be.
 pub fn too_large(most: usize) -> Unread {
     let most = limits::Amount::Bytes(most);
     Unread {
         error: Error::new(
             Code::RequestInvalid,
-            format!("the body is larger than this server takes, which is {most}"),
+            format!("the body is larger than the limit of {most}"),
         ),
         status: Some(StatusCode::PAYLOAD_TOO_LARGE),
     }
@@ -206,14 +203,14 @@ impl Watched {
         let time = self.time.as_mut();
         let slow = time.is_some_and(|t| t.as_mut().poll(context).is_ready());
         let (what, limit) = match (silent, slow) {
-            (true, _) => ("nothing came of the body for", limits::BODY_SILENCE),
-            (_, true) => ("the body did not come to its end within", limits::BODY_TIME),
+            (true, _) => ("nothing more of the body arrived for", limits::BODY_SILENCE),
+            (_, true) => ("the body was not complete within", limits::BODY_TIME),
             _ => return None,
         };
         let limit = limits::Amount::Time(limit);
         Some(Error::new(
             Code::RequestInvalid,
-            format!("{what} {limit}, so the request is given up: send it again"),
+            format!("{what} {limit}, so the request was abandoned: send it again"),
         ))
     }
 }

@@ -1,5 +1,5 @@
-//! Connections of the HTTP server: how many there may be, and how long they may stay silent. What
-//! strangers hold open must not take the files that deliveries need.
+//! Connections of the HTTP server: how many there may be, and how long they may be silent. What
+//! strangers hold open must not use up the file descriptors that deliveries need.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -18,28 +18,29 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 
 use super::answer::Answer;
-use super::leftover::Coming;
+use super::discard::IncomingBody;
 use super::places::{Owed, Place, Places};
 use super::wire::Wire;
 use crate::clock::Clock;
 use crate::limits;
 
-/// How long to wait after a connection could not be accepted: no file was left for it, most likely.
+/// How long to wait after failing to accept a connection, most likely because no file descriptor
+/// was left.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// What connections may take.
+/// The limits of connections.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Limits {
-    /// How many there may be at a time; others wait until there is a place.
+    /// How many there may be at a time; others wait for a place.
     pub(crate) connections: usize,
     /// How long the header of a request may take, and how long a connection may wait for one.
     pub(crate) header: Duration,
-    /// Addresses of proxies, which may hold any number of places.
+    /// Addresses of proxies, which may use any number of places.
     pub(crate) proxies: Vec<IpAddr>,
 }
 
 impl Limits {
-    /// The limits of this process: a quarter of the files that it may open.
+    /// The limits of this process: a quarter of the files it may open.
     pub(crate) fn of_process(proxies: &[IpAddr]) -> Self {
         let files = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
         let quarter = usize::try_from(files / 4).unwrap_or(usize::MAX);
@@ -50,14 +51,14 @@ impl Limits {
         }
     }
 
-    /// The places of these limits.
+    /// The places for these limits.
     pub(crate) fn places(&self, clock: Clock) -> Arc<Places> {
         Places::new(self.connections, self.proxies.clone(), clock)
     }
 }
 
-/// Answers requests until `stop`, and then those that go on. A request that was read may take as
-/// long as it does.
+/// Answers requests until `stop`, and then finishes running ones. Once a request has been read, it
+/// may take as long as it needs.
 pub(crate) async fn answer(
     listener: TcpListener,
     router: Router,
@@ -75,7 +76,7 @@ pub(crate) async fn answer(
         Some((socket, places.take(address).await?))
     };
     while let Some(next) = stop.run_until_cancelled(next()).await {
-        // One address that holds its part already is not answered.
+        // An address that already has its share of places is not answered.
         let Some((socket, place)) = next else {
             continue;
         };
@@ -95,14 +96,14 @@ pub(crate) async fn answer(
     open.shutdown().await;
 }
 
-/// What answers the requests of one connection.
+/// The service that answers the requests of one connection.
 fn handler(
     router: Router,
     place: Arc<Place>,
 ) -> impl Fn(hyper::Request<Incoming>) -> Handled + Clone {
     let router = TowerToHyperService::new(router);
     move |request: hyper::Request<Incoming>| {
-        let mut request = request.map(|body| Body::new(Coming::new(body, place.clone())));
+        let mut request = request.map(|body| Body::new(IncomingBody::new(body, place.clone())));
         request.extensions_mut().insert(place.clone());
         place.gave(Owed::Request);
         let answered = Answered(place.clone());
@@ -118,7 +119,7 @@ type Handled = std::pin::Pin<
     Box<dyn Future<Output = Result<hyper::Response<Body>, std::convert::Infallible>> + Send>,
 >;
 
-/// A request that is being answered.
+/// A request being answered.
 struct Answered(Arc<Place>);
 
 impl Drop for Answered {

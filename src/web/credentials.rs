@@ -9,7 +9,7 @@ use crate::error::Result;
 use crate::models::{AgentId, Caller};
 use crate::service::{Credentials, Service, key_refused};
 
-/// Who is calling, by the headers of a request.
+/// Identifies the caller from the headers of a request.
 ///
 /// # Errors
 /// Those of [`Service::identify`] and [`credentials`].
@@ -17,7 +17,7 @@ pub async fn identify(service: &Service, headers: &HeaderMap) -> Result<Caller> 
     Ok(recognize(service, headers).await?.0)
 }
 
-/// Who is calling, and what the key is called that was shown.
+/// Identifies the caller, and names the key that was sent.
 ///
 /// # Errors
 /// Those of [`identify`].
@@ -30,12 +30,12 @@ pub async fn recognize(service: &Service, headers: &HeaderMap) -> Result<(Caller
     Ok((caller, key))
 }
 
-/// What a caller says of itself, by the headers of a request.
+/// The credentials in the headers of a request.
 ///
 /// # Errors
-/// That of no key for a header that is not text, and those of an agent's id that can't be one.
+/// As for a missing key if the header is not text, and as for an invalid agent id.
 pub fn credentials(headers: &HeaderMap) -> Result<Credentials> {
-    // What is no text is no key either.
+    // Something that isn't text isn't a key either.
     let text = |name: &str| match headers.get(name) {
         Some(value) => value
             .to_str()

@@ -1,5 +1,5 @@
-//! Whom the server answers at all: a page of another origin, or a name that was made to point
-//! here (DNS rebinding), is refused before anything else is looked at.
+//! Which hosts and origins the server answers: a page of another origin, or a name that was made to
+//! point here (DNS rebinding), is refused before anything else.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use crate::config::ServerSettings;
 use crate::error::{Code, Error, shell};
 use crate::service::Service;
 
-/// What proxies add to a request that they pass on.
+/// Headers that proxies add to a request they pass on.
 const FORWARDING: [&str; 5] = [
     "forwarded",
     "x-forwarded-for",
@@ -24,12 +24,12 @@ const FORWARDING: [&str; 5] = [
     "via",
 ];
 
-/// The names by which the server may be called, and the origins that may call it.
+/// The names the server answers to, and the origins that may call it.
 #[derive(Debug)]
 pub struct Guard {
     hosts: Vec<String>,
     origins: Vec<String>,
-    /// Whether it can only be reached from this machine.
+    /// Whether only this machine can reach it.
     is_local: bool,
 }
 
@@ -54,12 +54,12 @@ impl Guard {
         }
     }
 
-    /// Whether it can only be reached from this machine.
+    /// Whether only this machine can reach it.
     pub fn is_local(&self) -> bool {
         self.is_local
     }
 
-    /// The names by which it may be called, without ports.
+    /// The names it answers to, without ports.
     pub fn hosts(&self) -> &[String] {
         &self.hosts
     }
@@ -71,13 +71,14 @@ impl Guard {
             None => authority,
         };
         let host = host.unwrap_or_default().to_ascii_lowercase();
-        // A request may name whom it calls in its first line as well.
+        // A request may also name its host in the request line.
         let authority = authority.map(str::to_ascii_lowercase);
         if !self.knows(&host) || !authority.is_none_or(|a| self.knows(&a)) {
             return Err(Error::new(
                 Code::NotPermitted,
                 format!(
-                    "this server is not called {host:?}: name it in PROMPTYOSELF_HOSTS if it is"
+                    "{host:?} is not a name of this server: if it should be, add it to \
+                     PROMPTYOSELF_HOSTS"
                 ),
             )
             .example(shell("PROMPTYOSELF_HOSTS=prompts.example.org")));
@@ -92,14 +93,14 @@ impl Guard {
         Err(Error::new(
             Code::NotPermitted,
             format!(
-                "a page of {origin:?} may not call this server: name it in PROMPTYOSELF_ORIGINS \
-                 if it may"
+                "pages of {origin:?} may not call this server: to allow it, add it to \
+                 PROMPTYOSELF_ORIGINS"
             ),
         )
         .example(shell("PROMPTYOSELF_ORIGINS=https://prompts.example.org")))
     }
 
-    /// Whether a `Host` names this server, whatever its port.
+    /// Whether a `Host` names this server, whatever the port.
     fn knows(&self, host: &str) -> bool {
         self.hosts.iter().any(|known| {
             let Some(rest) = host.strip_prefix(known.as_str()) else {
@@ -118,16 +119,16 @@ impl Guard {
     }
 }
 
-/// What tells whether a request is let through.
+/// What is needed to decide whether a request is let through.
 #[derive(Clone)]
 pub(crate) struct Gate {
-    /// Whom it answers.
+    /// The allowed hosts and origins.
     pub(crate) guard: Arc<Guard>,
-    /// Who knows the keys.
+    /// The service, which knows the keys.
     pub(crate) service: Service,
 }
 
-/// Lets a request through, or refuses it.
+/// Lets a request through or refuses it.
 pub(crate) async fn check(State(gate): State<Gate>, request: Request, next: Next) -> Response {
     match check_request(&gate, request.headers(), request.uri()).await {
         Ok(()) => next.run(request).await,
@@ -142,12 +143,12 @@ async fn check_request(gate: &Gate, headers: &HeaderMap, uri: &Uri) -> Result<()
     if is_from_elsewhere(headers) && gate.service.is_open_to_all().await? {
         return Err(Error::new(
             Code::NotPermitted,
-            "a page of another site made the browser ask this, and there is no key yet by which \
-             callers could be known: open the address by itself, or make a key",
+            "this request comes from a page of another site, and without keys the server can't \
+             tell callers apart: open the address directly, or create a key",
         )
         .example(shell("promptyoself key create --name laptop")));
     }
-    // Many programs take an underscore for a hyphen.
+    // Many programs treat an underscore as a hyphen.
     let mut names = headers.keys().map(|n| n.as_str().replace('_', "-"));
     let is_passed_on = names.find(|n| FORWARDING.contains(&n.as_str()));
     match is_passed_on {
@@ -156,16 +157,16 @@ async fn check_request(gate: &Gate, headers: &HeaderMap, uri: &Uri) -> Result<()
     }
 }
 
-/// Whether a browser says that a page of another site asks, one that it would not name: an `Origin`
-/// has been checked.
+/// Whether the browser says that a page of another site made the request, without naming it: an
+/// `Origin` has been checked.
 fn is_from_elsewhere(headers: &HeaderMap) -> bool {
     let mut sites = headers.get_all("sec-fetch-site").iter();
     sites.any(|s| s.as_bytes().eq_ignore_ascii_case(b"cross-site"))
         && !headers.contains_key(header::ORIGIN)
 }
 
-/// Refuses what a proxy passes on as long as no key was ever made: whoever reaches us is then taken
-/// for the operator, and a proxy on this machine lets in others.
+/// Refuses requests from a proxy as long as no key was ever created: everybody who reaches us then
+/// counts as the operator, and a proxy on this machine lets others in.
 async fn refuse_unknown_caller(service: &Service, name: &str) -> Result<(), Error> {
     if !service.is_open_to_all().await? {
         return Ok(());
@@ -173,14 +174,14 @@ async fn refuse_unknown_caller(service: &Service, name: &str) -> Result<(), Erro
     Err(Error::new(
         Code::NotPermitted,
         format!(
-            "the header {name} says that a proxy calls for somebody else, and there is no key yet \
-             by which they could be known: make a key first"
+            "the header {name} shows that a proxy is calling for someone else, and without keys \
+             the server can't tell who: create a key first"
         ),
     )
     .example(shell("promptyoself key create --name laptop")))
 }
 
-/// Refuses two answers to who is calling, or whom: what stands before us may have looked at the
+/// Refuses headers that name two callers or two hosts: a proxy in front of us may have checked the
 /// other one.
 fn refuse_repeated(headers: &HeaderMap) -> Result<(), Error> {
     let names = [
@@ -197,7 +198,7 @@ fn refuse_repeated(headers: &HeaderMap) -> Result<(), Error> {
         None => Ok(()),
         Some(name) => Err(Error::new(
             Code::RequestInvalid,
-            format!("the header {name} is there more than once: send it once"),
+            format!("the header {name} was sent more than once: send it once"),
         )
         .example(shell(format!("{name}: …")))),
     }

@@ -1,4 +1,4 @@
-//! The keys of callers, kept for a moment.
+//! The callers' keys, cached for a moment.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -8,10 +8,10 @@ use crate::error::Result;
 use crate::models::StoredKey;
 use crate::service::Service;
 
-/// How long it is gone by the keys that were read. Who may do what is always asked of the database.
+/// How long keys are cached. What a caller may do is always read from the database.
 const KEYS_STAY: SignedDuration = SignedDuration::from_secs(1);
 
-/// The keys as they were a moment ago, so that counting requests asks the database for little.
+/// The keys as they were a moment ago, so that counting requests rarely needs the database.
 #[derive(Debug, Default)]
 pub(crate) struct KeyCache(Mutex<Option<(SignedDuration, Arc<Vec<StoredKey>>)>>);
 
@@ -32,7 +32,7 @@ impl KeyCache {
         Ok(keys)
     }
 
-    /// A panic elsewhere leaves it whole.
+    /// A panic elsewhere leaves the cache intact.
     fn lock(&self) -> MutexGuard<'_, Option<(SignedDuration, Arc<Vec<StoredKey>>)>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -1,6 +1,6 @@
-//! The places of connections: how many there are, who holds them, and who gives one up when none
-//! is left. A place belongs to whoever makes the server work; whoever only keeps it waiting, by not
-//! sending or not reading, loses it first.
+//! The places of connections: how many there are, who has them, and whose connection is closed when
+//! none is left. A place is meant for clients that make the server work; one that only keeps it
+//! waiting, by not sending or not reading, loses its place first.
 
 use std::any::Any;
 use std::collections::HashMap;
@@ -14,16 +14,16 @@ use jiff::SignedDuration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 
-use super::holders::{Holders, part};
+use super::active_requests::{ActiveRequests, part};
 use crate::clock::Clock;
 
-/// How often it is looked for a place to free while somebody waits for one.
+/// How often to check for a place to free while somebody waits for one.
 const LOOK_AGAIN: Duration = Duration::from_millis(250);
 
-/// How long a connection may wait for its next request while others find no place.
+/// How long a connection may wait for its next request while others wait for a place.
 const IDLE_GRACE: SignedDuration = SignedDuration::from_secs(1);
 
-/// How long the other end of a request may keep us waiting while others find no place.
+/// How long a client may keep us waiting within a request while others wait for a place.
 const STALL_GRACE: SignedDuration = SignedDuration::from_secs(5);
 
 /// All places of a server.
@@ -34,8 +34,8 @@ pub(crate) struct Places {
     trusted: Vec<IpAddr>,
     clock: Clock,
     held: Mutex<Held>,
-    /// Who makes requests in them.
-    pub(crate) holders: Arc<Holders>,
+    /// The requests made on these connections.
+    pub(crate) active_requests: Arc<ActiveRequests>,
 }
 
 #[derive(Debug, Default)]
@@ -44,23 +44,23 @@ struct Held {
     places: HashMap<u64, Arc<State>>,
 }
 
-/// What is known of a connection.
+/// What is known about a connection.
 #[derive(Debug)]
 struct State {
     network: IpAddr,
     waits: Mutex<Waits>,
     sending: Mutex<Sending>,
     closed: CancellationToken,
-    /// Whether a part of the present request's body has not been read.
+    /// Whether part of the current request's body has not been read.
     leaves_body: AtomicBool,
 }
 
-/// An answer on its way to the client.
+/// An answer being sent to the client.
 #[derive(Default)]
 struct Sending {
-    /// Whether all of it has been written, if not yet taken by the system.
+    /// Whether all of it has been written, even if the system has not taken it yet.
     is_whole: bool,
-    /// What has to live until it is.
+    /// Kept alive until it is sent.
     _kept: Option<Arc<dyn Any + Send + Sync>>,
 }
 
@@ -73,7 +73,7 @@ impl fmt::Debug for Sending {
     }
 }
 
-/// For what of its client a connection waits, and since when.
+/// What a connection waits for from its client, and since when.
 #[derive(Clone, Copy, Debug, Default)]
 struct Waits {
     request: Option<SignedDuration>,
@@ -81,7 +81,7 @@ struct Waits {
     reader: Option<SignedDuration>,
 }
 
-/// The place of one connection. Requests that outlive their connection keep it as well.
+/// The place of one connection. Requests that outlive their connection keep it too.
 #[derive(Debug)]
 pub(crate) struct Place {
     id: u64,
@@ -90,33 +90,33 @@ pub(crate) struct Place {
     _permit: OwnedSemaphorePermit,
 }
 
-/// Something that a client owes us.
+/// Something that the client has to do next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Owed {
-    /// Its next request.
+    /// Send its next request.
     Request,
-    /// The next piece of a body.
+    /// Send the next piece of a body.
     Body,
-    /// Taking what we have written.
+    /// Read what we have written.
     Reading,
 }
 
 impl Places {
-    /// So many places. One address of another machine may hold a part of them, unless it is one of
-    /// the `trusted` ones.
+    /// Creates this many places. One address of another machine may hold a share of them, unless it
+    /// is one of the `trusted` ones.
     pub(crate) fn new(all: usize, trusted: Vec<IpAddr>, clock: Clock) -> Arc<Self> {
         Arc::new(Places {
             free: Arc::new(Semaphore::new(all)),
             all,
             trusted,
-            holders: Holders::new(all, clock.clone()),
+            active_requests: ActiveRequests::new(all, clock.clone()),
             clock,
             held: Mutex::default(),
         })
     }
 
     /// A place for a connection from `address`, as soon as there is one. `None` if that address
-    /// holds its part already.
+    /// already has its share.
     pub(crate) async fn take(self: &Arc<Self>, address: IpAddr) -> Option<Arc<Place>> {
         let network = network(address);
         if self.is_limited(address) && self.held_by(network) >= part(self.all) {
@@ -152,7 +152,7 @@ impl Places {
         Some(Arc::new(place))
     }
 
-    /// Closes the connection that has kept us waiting the longest, if one has for long enough.
+    /// Closes the connection that has kept us waiting the longest, if that is long enough.
     fn free_one(&self) {
         let now = self.clock.moment().uptime;
         let held = self.held();
@@ -184,7 +184,7 @@ impl Places {
 }
 
 impl Waits {
-    /// How long it has waited beyond what it waits while others find no place.
+    /// How far it has exceeded the time it may keep us waiting.
     fn patience_ended(&self, now: SignedDuration) -> Option<SignedDuration> {
         let over = |since: Option<SignedDuration>, grace| {
             let over = now - since? - grace;
@@ -200,18 +200,19 @@ impl Waits {
 }
 
 impl Place {
-    /// Notes that the client owes us something, from now on if it did not before.
+    /// Records that the client has to do something; the time counts from the first such call.
     pub(crate) fn owes(&self, what: Owed) {
         let now = self.places.clock.moment().uptime;
         lock(&self.state.waits).of(what).get_or_insert(now);
     }
 
-    /// Notes that it does not any more.
+    /// Records that the client has done it.
     pub(crate) fn gave(&self, what: Owed) {
         *lock(&self.state.waits).of(what) = None;
     }
 
-    /// Keeps something until the answer to the present request has been sent, or can't be any more.
+    /// Keeps something alive until the answer to the current request has been sent, or can no
+    /// longer be.
     pub(crate) fn keep_until_sent(&self, kept: Arc<dyn Any + Send + Sync>) {
         *lock(&self.state.sending) = Sending {
             is_whole: false,
@@ -219,43 +220,43 @@ impl Place {
         };
     }
 
-    /// Notes that all of an answer has been written.
+    /// Records that all of an answer has been written.
     pub(crate) fn answered(&self) {
         self.gave(Owed::Body);
         lock(&self.state.sending).is_whole = true;
     }
 
-    /// Notes that the system has taken everything that was written: after a whole answer the client
-    /// owes us its next request.
+    /// Records that the system has taken everything that was written: after a whole answer, it is
+    /// the client's turn to send a request.
     pub(crate) fn flushed(&self) {
         if lock(&self.state.sending).is_whole {
-            self.let_go();
+            self.drop_kept();
             self.owes(Owed::Request);
         }
     }
 
-    /// Lets go of what was kept until an answer is sent.
-    pub(crate) fn let_go(&self) {
+    /// Drops what was kept until an answer is sent.
+    pub(crate) fn drop_kept(&self) {
         let sent = std::mem::take(&mut *lock(&self.state.sending));
         drop(sent);
     }
 
-    /// Notes whether a part of the present request's body has not been read.
+    /// Records whether part of the current request's body has not been read.
     pub(crate) fn leaves_body(&self, leaves: bool) {
         self.state.leaves_body.store(leaves, Ordering::Relaxed);
     }
 
-    /// Whether the last request was left before its body had come to its end.
+    /// Whether the last request was left before its body was complete.
     pub(crate) fn has_left_body(&self) -> bool {
         self.state.leaves_body.load(Ordering::Relaxed)
     }
 
-    /// Ends once the connection has to be closed for another one.
+    /// Cancelled when the connection has to be closed for another one.
     pub(crate) fn closed(&self) -> CancellationToken {
         self.state.closed.clone()
     }
 
-    /// All places.
+    /// The places it belongs to.
     pub(crate) fn places(&self) -> &Arc<Places> {
         &self.places
     }
@@ -282,7 +283,7 @@ impl Drop for Place {
     }
 }
 
-/// What counts as one address: whoever has one of version 6 has a whole network of them.
+/// What counts as one address: an IPv6 client has a whole network of them.
 fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(v6) => {
@@ -293,7 +294,7 @@ fn network(address: IpAddr) -> IpAddr {
     }
 }
 
-/// A panic elsewhere leaves these values whole.
+/// A panic elsewhere leaves these values intact.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,4 +1,4 @@
-//! Errors as HTTP tells them: `application/problem+json` (RFC 9457) with our codes.
+//! Errors over HTTP: `application/problem+json` (RFC 9457) with our codes.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use axum::response::{IntoResponse, Response};
 use crate::api::problem::{MEDIA_TYPE, ProblemBody};
 use crate::error::{Code, Error};
 
-/// An error on its way to a caller over HTTP.
+/// An error to be sent over HTTP.
 #[derive(Debug)]
 pub struct Problem {
     error: Arc<Error>,
@@ -23,13 +23,13 @@ impl From<Error> for Problem {
 }
 
 impl Problem {
-    /// An error with another status than its code usually has.
+    /// An error with a status other than the usual one of its code.
     pub fn with_status(error: Error, status: StatusCode) -> Self {
         let error = Arc::new(error);
         Problem { error, status }
     }
 
-    /// The error that a response tells of, with its status.
+    /// The error in a response, with its status.
     pub fn of(response: &Response) -> Option<Problem> {
         let error = response.extensions().get::<Arc<Error>>()?.clone();
         let status = response.status();
@@ -52,8 +52,8 @@ impl Problem {
         ProblemBody::new(&self.error, self.status.as_u16(), title)
     }
 
-    /// The response with this body, which may have other words.
-    pub fn told_as(self, body: &ProblemBody) -> Response {
+    /// The response with this body, which may be worded differently.
+    pub fn with_body(self, body: &ProblemBody) -> Response {
         let kind = [(header::CONTENT_TYPE, MEDIA_TYPE)];
         // A struct of texts can't fail to become JSON.
         let body = serde_json::to_string(body).unwrap_or_default();
@@ -68,7 +68,7 @@ impl Problem {
 }
 
 impl Problem {
-    /// The error as JSON, with the status it has over HTTP.
+    /// The error as JSON, with its HTTP status.
     pub fn to_json(error: &Error) -> (StatusCode, serde_json::Value) {
         let status = status(error.code());
         let title = status.canonical_reason().unwrap_or("Error");
@@ -80,11 +80,11 @@ impl Problem {
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let body = self.body();
-        self.told_as(&body)
+        self.with_body(&body)
     }
 }
 
-/// The status of a code.
+/// The HTTP status of a code.
 fn status(code: Code) -> StatusCode {
     match code {
         Code::KeyInvalid => StatusCode::UNAUTHORIZED,

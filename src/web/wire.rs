@@ -1,4 +1,5 @@
-//! A connection as the HTTP server reads and writes it: it knows when the other end takes nothing.
+//! A connection as the HTTP server reads and writes it, which notices when the other end reads
+//! nothing.
 
 use std::future::Future;
 use std::io;
@@ -9,7 +10,7 @@ use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
-use super::leftover::Discard;
+use super::discard::Discard;
 use super::places::{Owed, Place};
 use crate::limits;
 
@@ -17,9 +18,9 @@ use crate::limits;
 pub(crate) struct Wire {
     socket: TcpStream,
     place: Arc<Place>,
-    /// Ends when the other end has had its time; there only while it takes nothing.
+    /// Ends when the other end has had its time; only set while it reads nothing.
     patience: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
-    /// There once we have closed our side while a body was still coming.
+    /// Set once we have closed our side while a body was still arriving.
     discard: Option<Discard>,
 }
 
@@ -34,7 +35,7 @@ impl Wire {
         }
     }
 
-    /// What came of a write, or the end of our patience.
+    /// The result of a write, or the end of our patience.
     fn watched<T>(
         &mut self,
         written: Poll<io::Result<T>>,
@@ -53,17 +54,17 @@ impl Wire {
             Box::pin(async move { clock.sleep(limits::UNREAD).await })
         });
         ready!(patience.as_mut().poll(context));
-        // Polled once more it would panic.
+        // Polling it again would panic.
         self.patience = Some(Box::pin(std::future::pending()));
         Poll::Ready(Err(io::Error::new(
             io::ErrorKind::TimedOut,
-            "the other end took nothing of the answer",
+            "the other end did not read the answer",
         )))
     }
 }
 
-/// Lets the system close the connection of somebody who reads nothing, also of what it holds when we
-/// have written everything and closed it ourselves.
+/// Lets the system close the connection of a client that reads nothing, even after we have written
+/// everything and closed our side.
 fn close_if_unread(socket: &TcpStream) {
     #[cfg(target_os = "linux")]
     {
@@ -78,8 +79,8 @@ fn close_if_unread(socket: &TcpStream) {
 
 impl Drop for Wire {
     fn drop(&mut self) {
-        self.place.let_go();
-        // What was never taken is not kept for somebody who takes nothing.
+        self.place.drop_kept();
+        // Don't keep what was never read for a client that reads nothing.
         if self.patience.is_some() {
             let _ = self.socket.set_zero_linger();
         }
@@ -120,7 +121,7 @@ impl AsyncWrite for Wire {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        // Whoever asks for this has no bytes left that it did not write.
+        // A shutdown is only requested when everything has been written.
         let flushed = Pin::new(&mut self.socket).poll_flush(context);
         if flushed.is_ready() {
             self.place.flushed();

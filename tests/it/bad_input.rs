@@ -1,5 +1,5 @@
-//! Bad input gets a clear error, and nothing is lost: not the schedules that are there, not a byte
-//! of a prompt.
+//! Bad input gets a clear error, and nothing is lost: neither existing schedules nor a byte of a
+//! prompt.
 
 mod databases;
 mod prompts;
@@ -32,7 +32,7 @@ const REGISTRATIONS: &[(&[&str], &str, &str)] = &[
     (
         &["--time", "2026-02-30"],
         "time_invalid",
-        "no calendar has this date",
+        "check the month and the day",
     ),
     (
         &["--time", "2099-01-01 25:00"],
@@ -147,7 +147,7 @@ const COMMANDS: &[(&[&str], &str, &str)] = &[
             "5m",
         ],
         "prompt_missing",
-        "blank",
+        "empty",
     ),
     (
         &[
@@ -160,7 +160,7 @@ const COMMANDS: &[(&[&str], &str, &str)] = &[
             "5m",
         ],
         "prompt_missing",
-        "blank",
+        "empty",
     ),
     (
         &[

@@ -1,4 +1,4 @@
-//! How much an agent may schedule for itself.
+//! How much an agent may schedule.
 
 use promptyoself::error::Code;
 use promptyoself::models::{AgentId, AllAgents, Budget, Caller, ScheduleType};
@@ -50,7 +50,7 @@ async fn asking_again_for_a_named_schedule_costs_no_budget() {
     };
     for existed in [false, true, true, true] {
         let made = world.service.register(&named).await.unwrap();
-        assert_eq!(made.existed, existed);
+        assert_eq!(made.existed, Some(existed));
     }
 }
 
@@ -139,7 +139,7 @@ async fn an_agent_may_register_so_often_in_a_day_also_what_it_cancels_at_once() 
     let refused = world.service.register(&asked).await.unwrap_err();
     assert_eq!(refused.code(), Code::BudgetExceeded);
     assert!(
-        refused.to_string().contains("cancelled among them"),
+        refused.to_string().contains("including cancelled ones"),
         "{refused}"
     );
     operator.register(&asked).await.unwrap();
@@ -184,7 +184,7 @@ async fn whoever_chooses_the_agent_has_a_total_whatever_name_it_chooses() {
     let refused = world.service.register(&wish(3)).await.unwrap_err();
     assert_eq!(refused.code(), Code::BudgetExceeded);
     assert!(
-        refused.to_string().contains("3 schedules in all"),
+        refused.to_string().contains("agents together have 3"),
         "{refused}"
     );
     // What the operator makes, or an agent that is known, counts for nothing here.
@@ -210,7 +210,7 @@ async fn whoever_chooses_the_agent_has_a_total_whatever_name_it_chooses() {
     world.service.register(&wish(9)).await.unwrap();
     let refused = world.service.register(&wish(10)).await.unwrap_err();
     assert!(
-        refused.to_string().contains("3 schedules in all"),
+        refused.to_string().contains("agents together have 3"),
         "{refused}"
     );
 }

@@ -1,10 +1,11 @@
-//! The record of changes: who changed what, when, and how they reached us.
+//! The record of changes: who changed what, when, and through which face.
 
 use promptyoself::cli::definitions::definitions;
 use promptyoself::error::Code;
 use promptyoself::letta_client::{self as target, ErrorClass, Refusal, RefusalKind};
 use promptyoself::models::ChangeQuery;
 use promptyoself::models::{AgentId, Caller, Change, Face, Operation, ScheduleType};
+use promptyoself::operations;
 use promptyoself::scheduler::Mode;
 use promptyoself::service::Changes;
 use reqwest::Method;
@@ -154,7 +155,7 @@ async fn every_command_that_changes_something_is_noted_and_no_other() {
     let dump = world.run(&["history", "--changes"]).json.to_string();
     assert!(!dump.contains("SECRET"), "{dump}");
     let known: Vec<&str> = calls.iter().map(|(argv, _)| argv[0]).collect();
-    for command in definitions(false).get_subcommands() {
+    for command in definitions(operations::ALL, false).get_subcommands() {
         let name = command.get_name();
         // What they do is a scheduler's, an agent's, another program's or said below.
         let elsewhere = ["serve", "mcp", "rows", "restore", "help"].contains(&name);
@@ -291,7 +292,7 @@ async fn what_another_program_does_in_the_table_is_noted_as_such() {
         limit: 10,
         ..ChangeQuery::default()
     };
-    assert_eq!(world.service.changes(&asked).await.unwrap().len(), 7);
+    assert_eq!(world.service.changes(&asked).await.unwrap().count, 7);
     let never = ChangeQuery {
         schedule_id: Some(77),
         ..asked
@@ -365,7 +366,12 @@ async fn an_agent_is_told_of_its_own_schedules_and_of_no_others() {
     let first = service.changes(&all).await.unwrap();
     let next = ChangeQuery { offset: 2, ..all };
     let rest = service.changes(&next).await.unwrap();
-    let ids: Vec<i64> = first.iter().chain(&rest).map(|c| c.id).collect();
+    let ids: Vec<i64> = first
+        .changes
+        .iter()
+        .chain(&rest.changes)
+        .map(|c| c.id)
+        .collect();
     assert!(ids.len() == 4 && ids.is_sorted_by(|a, b| a > b), "{ids:?}");
 }
 
@@ -381,7 +387,7 @@ async fn changes_are_kept_for_the_retention() {
         limit: 10,
         ..ChangeQuery::default()
     };
-    assert_eq!(world.service.changes(&since).await.unwrap().len(), 1);
+    assert_eq!(world.service.changes(&since).await.unwrap().count, 1);
     world.service.prune(now).await.unwrap();
     let kept = all(&world).await;
     assert_eq!(kept.len(), 1);

@@ -1,4 +1,4 @@
-//! The laws of the client, against the fake Letta.
+//! The client, against the fake Letta.
 
 mod bounds;
 mod endings;

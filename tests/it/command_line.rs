@@ -2,6 +2,7 @@
 
 use std::process::{Command, Output, Stdio};
 
+use promptyoself::operations;
 use serde_json::Value;
 
 fn promptyoself(argv: &[&str]) -> Command {
@@ -241,8 +242,8 @@ fn delete_remove_and_rm_are_cancel() {
 }
 
 #[test]
-fn a_command_or_flag_that_is_none_is_answered_with_the_one_that_is_meant_or_with_none() {
-    let definitions = promptyoself::cli::definitions::definitions(false);
+fn an_unknown_command_or_flag_is_answered_with_the_intended_one_or_with_none() {
+    let definitions = promptyoself::cli::definitions::definitions(operations::ALL, false);
     let commands: Vec<String> = definitions
         .get_subcommands()
         .map(|c| c.get_name().to_owned())

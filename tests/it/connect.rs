@@ -1,4 +1,4 @@
-//! Agents of a Letta server are given the tools of `serve`.
+//! Giving Letta agents the tools of `serve`.
 
 use serde_json::{Value, json};
 

@@ -1,5 +1,5 @@
-//! The daemon under load, killed as by SIGKILL again and again: at random moments, and between each
-//! two steps of claim, send and record. Nothing may be lost, and nothing doubled.
+//! The daemon under load, killed as by SIGKILL again and again: at random moments, and between any
+//! two steps of claim, send and record. Nothing may be lost or doubled.
 //!
 //! By default 100 kills, half of them with a Letta that knows otids and half without. With
 //! `PROMPTYOSELF_LONG=1` 1,000 kills and 20,000 occurrences. `PROMPTYOSELF_SEED` repeats the

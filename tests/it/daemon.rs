@@ -1,4 +1,4 @@
-//! The real program as a running process, for tests of several of them or of their death.
+//! The real program as a running process, for tests with several processes or their death.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};

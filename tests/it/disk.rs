@@ -1,7 +1,7 @@
-//! A disk that fails under the running program: full, or read-only.
+//! A disk that fails while the program is running: full, or read-only.
 //!
-//! The real binary runs with a library that makes writes to the database fail as the system would,
-//! from the moment that the test says so until it says otherwise.
+//! The real binary runs with a library that makes writes to the database fail, as the system would,
+//! while the test wants it.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -101,7 +101,7 @@ async fn a_disk_that_fails_while_running_loses_nothing_is_told_and_recovered_fro
         pause().await;
     }
     let log = daemon.log();
-    assert!(log.contains("it is tried again until it works"), "{log}");
+    assert!(log.contains("retrying until it works"), "{log}");
     let agent = due.as_str();
     let refused = program.run(&[
         "register",
@@ -137,7 +137,7 @@ async fn a_disk_that_fails_while_running_loses_nothing_is_told_and_recovered_fro
     let log = daemon.stop();
     assert!(log.contains("the database works again"), "{log}");
     assert_eq!(
-        log.matches("it is tried again until it works").count(),
+        log.matches("retrying until it works").count(),
         1,
         "said once: {log}"
     );

@@ -1,9 +1,10 @@
-//! What the documents say is what there is.
+//! The documentation matches the program.
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
 use promptyoself::error::Code;
+use promptyoself::operations;
 
 const ERRORS: &str = include_str!("../../docs/errors.md");
 const COMMANDS: &str = include_str!("../../docs/commands.md");
@@ -43,7 +44,7 @@ fn every_error_code_is_explained_with_an_example() {
 fn every_command_has_its_row() {
     let (_, table) = COMMANDS.split_once("| command |").unwrap();
     let table = table.split("\n\n").next().unwrap();
-    let definitions = promptyoself::cli::definitions::definitions(false);
+    let definitions = promptyoself::cli::definitions::definitions(operations::ALL, false);
     for command in definitions.get_subcommands() {
         let name = command.get_name();
         assert!(table.contains(&format!("`{name}")), "{name} has no row");
@@ -56,9 +57,10 @@ fn every_command_line_that_is_shown_is_understood() {
     for (page, text) in pages() {
         for line in commands(&text) {
             count += 1;
-            let parsed = promptyoself::cli::definitions::definitions(false).try_get_matches_from(
-                std::iter::once("promptyoself".to_owned()).chain(words(&line)),
-            );
+            let parsed = promptyoself::cli::definitions::definitions(operations::ALL, false)
+                .try_get_matches_from(
+                    std::iter::once("promptyoself".to_owned()).chain(words(&line)),
+                );
             assert!(parsed.is_ok(), "{page}: {line}: {}", parsed.unwrap_err());
         }
     }

@@ -41,11 +41,11 @@ fn built(code: Code) -> Error {
         // The client of this program makes no such request; others may.
         Code::RequestInvalid => Error::new(
             code,
-            "the body can't be understood: prompt: invalid type: integer `5`, expected a string",
+            "the body is invalid: prompt: invalid type: integer `5`, expected a string",
         ),
         Code::IdempotencyConflict => Error::new(
             code,
-            "the Idempotency-Key \"k\" came with another request within the last day",
+            "the Idempotency-Key \"k\" was used for a different request in the last day",
         )
         .example(shell(
             "Idempotency-Key: 0b6c1f0e-7d1c-4c1b-9b5e-2f6f0f0a4c11",

@@ -1,4 +1,4 @@
-//! Clients that take all there is and give nothing: whoever else asks is answered all the same.
+//! Clients that use up everything they can: all others are still answered.
 
 mod bodies;
 mod readers;

@@ -1,5 +1,5 @@
 //! A fake Letta server for tests: it behaves as Letta 0.16.8 was seen to, records every prompt in
-//! order, and fails where it is told to.
+//! order, and fails on request.
 //!
 //! Tests that run the real binary steer it from outside: `POST /__fake/script`,
 //! `POST /__fake/hold/{agent}`, `POST /__fake/release/{agent}`, `GET /__fake/received`.

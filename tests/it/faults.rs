@@ -1,5 +1,5 @@
-//! One fault after another: each hits one agent while two others keep working. Nothing is lost,
-//! nothing doubled, every state is one that docs/delivery.md tells of, and no other lane notices.
+//! One fault after another: each hits one agent while two others keep working. Nothing is lost or
+//! doubled, every state is in docs/delivery.md, and no other lane notices.
 
 mod scene;
 mod together;

@@ -1,4 +1,4 @@
-//! The sources stand in floors: an import points down, or sideways without a circle of files.
+//! The sources are built in floors: an import points down, or sideways without a circle of files.
 
 mod sources;
 

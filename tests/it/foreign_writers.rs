@@ -1,4 +1,4 @@
-//! Other programs that read and write the schedules while ours runs.
+//! Other programs that read and write the schedules while ours is running.
 
 mod activation;
 mod adoption;

@@ -1,4 +1,4 @@
-//! A fault of the program itself is told by where it is, never by what it was about.
+//! An internal error is reported by its place in the code, never by its content.
 
 use crate::program::{Answer, World};
 
@@ -14,7 +14,7 @@ async fn a_panic_in_a_talk_prints_no_word_of_it_and_the_prompt_is_looked_for() {
     let answer = Answer::read(command.output().unwrap());
     let shown = format!("{answer:?}");
     assert!(!shown.contains("hunter3"), "{shown}");
-    assert!(answer.stderr.contains("internal fault at "), "{shown}");
+    assert!(answer.stderr.contains("internal error at "), "{shown}");
     assert!(answer.stderr.contains("failpoint.rs:"), "{shown}");
     // Nothing was sent, and nothing is lost.
     assert!(world.letta.received().is_empty());

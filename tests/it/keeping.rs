@@ -1,4 +1,4 @@
-//! Keeping the database: what is pruned, purged, copied and restored, and what doctor finds.
+//! Database maintenance: pruning, purging, copies, restoring, and what doctor finds.
 
 mod copies;
 mod doctor;

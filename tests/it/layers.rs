@@ -1,4 +1,4 @@
-//! What may stand where in the sources.
+//! What may be in which source files.
 
 use std::path::{Path, PathBuf};
 

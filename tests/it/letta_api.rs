@@ -1,4 +1,4 @@
-//! Letta's API at `/v1`: schedules here, everything else at the Letta behind.
+//! Letta's API at `/v1`: schedules here, everything else at the Letta behind us.
 
 mod access;
 mod lists;
@@ -96,6 +96,7 @@ impl Served {
             Reach::World => "0.0.0.0:8465".parse().unwrap(),
         };
         let app = App {
+            operations: promptyoself::operations::ALL,
             running: Default::default(),
             service: world.service.clone(),
             guard: Arc::new(Guard::new(&settings, seen_as)),

@@ -1,9 +1,7 @@
-//! How much there may be of anything that a caller chooses: on every route, in every tool, on every
-//! command line.
+//! Limits on everything that callers choose: on every route, in every tool, on every command line.
 
 use promptyoself::limits::{self, TABLE};
 use promptyoself::models::State;
-use promptyoself::service::Operations;
 use reqwest::RequestBuilder;
 use serde_json::{Map, Value, json};
 
@@ -110,7 +108,10 @@ fn body(document: &Value, operation: &Value) -> Option<(Vec<String>, Map<String,
 async fn no_route_keeps_or_repeats_a_text_that_is_too_long() {
     let server = Server::start().await;
     let id = server.world.register("p", &["--every", "1h"]);
-    let document = serde_json::to_value(promptyoself::server::document()).unwrap();
+    let document = serde_json::to_value(promptyoself::server::document(
+        promptyoself::operations::ALL,
+    ))
+    .unwrap();
     let mut seen = 0;
     for (path, operations) in document["paths"].as_object().unwrap() {
         let path = path.replace("{id}", &id.to_string());
@@ -340,7 +341,7 @@ async fn lists_wait_for_each_other_and_no_prompt_waits_for_them() {
     let reading = readers.clone().acquire_many_owned(most).await.unwrap();
     let asks = || {
         let (service, id) = (world.service.clone(), made.id);
-        tokio::spawn(async move { Operations::show(&service, id).await.unwrap() })
+        tokio::spawn(async move { service.show(id).await.unwrap() })
     };
     let others = [asks(), asks(), asks()];
     let mut running = world.start();

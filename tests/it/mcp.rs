@@ -1,4 +1,4 @@
-//! The MCP server: unmodified clients call every tool, and nobody sees what is not theirs.
+//! The MCP server: unmodified clients call every tool, and nobody sees what isn't theirs.
 
 mod beside;
 mod broken;

@@ -1,4 +1,4 @@
-//! The example of an error asks for what the caller asked for, corrected, or there is none: over every
+//! The example of an error asks for what the caller wanted, corrected, or there is none: on every
 //! face, and in every field that takes free text.
 
 mod faces;

@@ -1,4 +1,4 @@
-//! What whoever watches the machine is told, and may be paged for.
+//! What monitoring sees, and may alert on.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! Files that the program makes: nobody else reads, locks or replaces them, whatever the umask is.
+//! Files that the program creates: nobody else can read, lock or replace them, whatever the umask.
 #![cfg(unix)]
 
 use std::collections::BTreeSet;
@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
 use promptyoself::cli::definitions::definitions;
+use promptyoself::operations;
 
 use crate::daemon::pause;
 use crate::foreign_writers::raw::Foreign;
@@ -119,7 +120,7 @@ async fn no_command_makes_anything_that_others_may_read_whatever_the_umask_is() 
         &["mcp"],
         &["rows"],
     ];
-    let known: BTreeSet<String> = definitions(false)
+    let known: BTreeSet<String> = definitions(operations::ALL, false)
         .get_subcommands()
         .map(|c| c.get_name().to_owned())
         .collect();

@@ -1,4 +1,4 @@
-//! The plugin's Python modules: a script that knows the names of the user's own paper runs unchanged.
+//! The plugin's Python modules: a script that uses the names of the user's paper runs unchanged.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

@@ -1,4 +1,4 @@
-//! Whoever must do something is told, once, and told again when it is over.
+//! Whoever has to act is notified once, and again when the trouble is over.
 
 mod agents;
 mod delivery;

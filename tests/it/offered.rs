@@ -1,11 +1,12 @@
-//! Everything that is offered, as lists: no command, flag, parameter, tool, route or key is renamed or
-//! lost without being noticed.
+//! Everything the program offers, as lists: no command, flag, parameter, tool, route or key is
+//! renamed or lost unnoticed.
 
 use std::collections::BTreeSet;
 use std::path::Path;
 
 use promptyoself::cli::definitions::definitions;
 use promptyoself::error::Code;
+use promptyoself::operations;
 use serde_json::{Value, json};
 
 use crate::mcp::raw::Raw;
@@ -16,7 +17,13 @@ use crate::program::World;
 const AGREED: &str = "tests/it/offered/lists.txt";
 
 fn commands(lines: &mut BTreeSet<String>) {
-    for command in definitions(false).get_subcommands() {
+    let definitions = definitions(operations::ALL, false);
+    let names: Vec<&str> = definitions
+        .get_subcommands()
+        .map(|c| c.get_name())
+        .collect();
+    lines.insert(format!("commands in this order: {}", names.join(" ")));
+    for command in definitions.get_subcommands() {
         let name = command.get_name();
         for alias in command.get_all_aliases() {
             lines.insert(format!("command {name} is also {alias}"));
@@ -69,7 +76,7 @@ fn tools(lines: &mut BTreeSet<String>, world: &World) {
 }
 
 fn routes(lines: &mut BTreeSet<String>) {
-    let document = promptyoself::server::document();
+    let document = promptyoself::server::document(operations::ALL);
     let schemas = &document["components"]["schemas"];
     for (path, item) in document["paths"].as_object().unwrap() {
         for (method, operation) in item.as_object().unwrap() {

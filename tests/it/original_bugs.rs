@@ -1,4 +1,4 @@
-//! Each bug of the Python original, as the law that it can't happen here.
+//! The bugs of the Python original, each as the law that it can't happen here.
 
 mod executors;
 mod input;

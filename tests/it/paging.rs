@@ -1,4 +1,4 @@
-//! History a page at a time, by the command line, the plugin and MCP alike.
+//! History by pages, on the command line, in the plugin and over MCP.
 
 use serde_json::{Value, json};
 

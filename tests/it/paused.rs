@@ -1,6 +1,6 @@
-//! Paused schedules, as every face shows them: they are there, and have no run in the past.
+//! Paused schedules are shown on every face, without a run in the past.
 
-use promptyoself::service::{ListQuery, Operations};
+use promptyoself::service::ListQuery;
 use serde_json::Value;
 
 use crate::program::{Answer, World};
@@ -99,7 +99,7 @@ async fn a_run_of_a_paused_schedule_that_is_still_to_come_is_shown() {
         offset: 0,
     };
     let next_run = async || {
-        let listed = Operations::list(&world.service, &all).await.unwrap();
+        let listed = world.service.list(&all).await.unwrap();
         assert_eq!(listed.count, 1);
         listed.schedules[0].next_run
     };
@@ -108,6 +108,6 @@ async fn a_run_of_a_paused_schedule_that_is_still_to_come_is_shown() {
     assert_eq!(next_run().await, None);
     // Over and cancelled ones are shown only if they are asked for.
     world.service.cancel(made.id).await.unwrap();
-    let listed = Operations::list(&world.service, &all).await.unwrap();
+    let listed = world.service.list(&all).await.unwrap();
     assert_eq!((listed.count, listed.total), (0, 0));
 }

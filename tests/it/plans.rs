@@ -1,7 +1,7 @@
-//! Whatever lies in the database, what a scheduler asks of it costs what concerns it now.
+//! What a scheduler asks of the database costs the same, whatever else is in it.
 //!
-//! Every statement is caught while schedulers work, so that none can be forgotten, and SQLite is
-//! asked how it would go about it in databases in which much lies.
+//! Every statement is recorded while schedulers work, so that none can be forgotten, and SQLite is
+//! asked for its query plan in databases with a lot of data.
 
 mod every;
 pub mod filled;
@@ -84,7 +84,7 @@ fn is_planned(sql: &str) -> bool {
         .any(|verb| sql.starts_with(verb))
 }
 
-/// What is wrong with a step that sorts.
+/// The fault of a step that sorts.
 const SORTS: &str = "sorts";
 
 /// What is wrong with a step of a plan.
@@ -147,7 +147,7 @@ const ASKED: [&str; 28] = [
     "lock_owner",
     "next_due",
     "note_doubt",
-    "plan_anew",
+    "replan",
     "prune",
     "pull_forward",
     "readopt",

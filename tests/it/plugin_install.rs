@@ -1,4 +1,4 @@
-//! `plugin install` makes a folder that works wherever the server runs.
+//! `plugin install` creates a folder that works wherever the server runs.
 
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
@@ -273,7 +273,7 @@ fn a_folder_that_travels_has_a_program_of_its_own() {
 }
 
 #[test]
-fn a_folder_that_is_none_of_plugins_is_refused_with_the_one_that_is_meant() {
+fn a_folder_that_is_not_a_plugins_folder_is_refused_with_the_right_one() {
     for (there, given, meant) in [
         (&["plugins"][..], ".", Some("plugins")),
         (&["smcp/plugins"], ".", Some("smcp/plugins")),

@@ -1,8 +1,9 @@
-//! What others have written is one printable line, on a terminal and in the log.
+//! Text from others is one printable line, on a terminal and in the log.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use promptyoself::cli::definitions::definitions;
+use promptyoself::operations;
 use promptyoself::printable::is_seen;
 use serde_json::{Value, json};
 
@@ -144,7 +145,7 @@ async fn no_command_shows_anybodys_text_but_as_one_printable_line() {
     ];
     let known: BTreeSet<&str> = commands.iter().map(|argv| argv[0]).collect();
     // A hidden one answers other programs, and in JSON alone.
-    for command in definitions(false)
+    for command in definitions(operations::ALL, false)
         .get_subcommands()
         .filter(|c| !c.is_hide_set())
     {

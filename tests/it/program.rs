@@ -1,4 +1,4 @@
-//! The real program in a folder of its own, beside a fake Letta server.
+//! The real program in a folder of its own, next to a fake Letta server.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};

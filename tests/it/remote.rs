@@ -1,4 +1,4 @@
-//! The command line and the plugin with `PROMPTYOSELF_URL`: the schedules are a server's.
+//! The command line and the plugin with `PROMPTYOSELF_URL`: a server keeps the schedules.
 
 mod waits;
 
@@ -244,7 +244,7 @@ async fn an_agents_budget_binds_a_plugin_that_holds_the_operators_key() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn without_a_key_that_opens_it_the_server_tells_nothing() {
+async fn without_a_valid_key_the_server_tells_nothing() {
     let scene = Scene::new().await;
     let key = format!("pys_{}", "0".repeat(64));
     for key in ["", key.as_str()] {

@@ -1,4 +1,4 @@
-//! The REST API: a real server on loopback in this process, and the document of it.
+//! The REST API: a real server on loopback in this process, and its document.
 
 pub mod api;
 mod document;

@@ -1,4 +1,4 @@
-//! The laws of delivery, under a manual clock.
+//! The laws of delivery, with a manual clock.
 
 mod backlog;
 mod bulk;

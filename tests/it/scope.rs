@@ -1,10 +1,12 @@
-//! What an agent that is known may do: nothing of any other agent exists for it.
+//! What a known agent may do: no other agent exists for it.
 
 use promptyoself::error::{Code, Result};
+use promptyoself::models::ChangeQuery;
 use promptyoself::models::{AgentId, Caller, ScheduleType, State};
-use promptyoself::models::{ChangeQuery, ScheduleFilter};
+use promptyoself::operations::definition::{Operation, Who};
+use promptyoself::operations::{self, Ask, Values};
 use promptyoself::scheduler::Mode;
-use promptyoself::service::{Changes, HistoryQuery, Service};
+use promptyoself::service::{Changes, HistoryQuery, ListQuery, Service};
 
 use crate::world::World;
 
@@ -28,7 +30,6 @@ fn code<T>(answer: Result<T>) -> Option<Code> {
 #[tokio::test]
 async fn another_agents_schedule_does_not_exist_for_an_agent() {
     let (world, service, own, other) = world().await;
-    let status = service.status().await.unwrap();
     let prompt = Changes {
         prompt: Some("changed".into()),
         ..Changes::default()
@@ -44,7 +45,7 @@ async fn another_agents_schedule_does_not_exist_for_an_agent() {
         ..ChangeQuery::default()
     };
     let answers = [
-        code(service.show(other, &status).await),
+        code(service.show(other).await),
         code(service.update(other, &prompt).await),
         code(service.pause(other, None).await),
         code(service.resume(other, true).await),
@@ -57,7 +58,7 @@ async fn another_agents_schedule_does_not_exist_for_an_agent() {
     let kept = world.service.db.get_schedule(other).await.unwrap().unwrap();
     assert!(kept.active && kept.prompt_text == "theirs");
 
-    service.show(own, &status).await.unwrap();
+    service.show(own).await.unwrap();
     service.update(own, &prompt).await.unwrap();
     service.pause(own, None).await.unwrap();
     service.resume(own, true).await.unwrap();
@@ -68,18 +69,18 @@ async fn another_agents_schedule_does_not_exist_for_an_agent() {
 #[tokio::test]
 async fn an_agent_lists_only_what_is_its_own() {
     let (world, service, own, _) = world().await;
-    let status = service.status().await.unwrap();
-    let listing = service
-        .list(&ScheduleFilter::default(), true, &status)
-        .await
-        .unwrap();
+    let all = ListQuery {
+        limit: 10,
+        ..ListQuery::default()
+    };
+    let listing = service.list(&all).await.unwrap();
     let ids: Vec<i64> = listing.schedules.iter().map(|s| s.id).collect();
     assert_eq!((ids, listing.total), (vec![own], 1));
-    let foreign = ScheduleFilter {
+    let foreign = ListQuery {
         agent_id: Some(agent("agent-b")),
-        ..ScheduleFilter::default()
+        ..all
     };
-    let refused = service.list(&foreign, true, &status).await;
+    let refused = service.list(&foreign).await;
     assert_eq!(code(refused), Some(Code::NotPermitted));
 
     world.advance(3_600);
@@ -92,7 +93,7 @@ async fn an_agent_lists_only_what_is_its_own() {
         limit: 10,
         ..HistoryQuery::default()
     };
-    let seen = service.history(&all).await.unwrap();
+    let seen = service.history(&all).await.unwrap().occurrences;
     assert_eq!(seen.len(), 1);
     assert_eq!(seen[0].agent_id, "agent-a");
     let foreign = HistoryQuery {
@@ -128,13 +129,16 @@ async fn an_agent_schedules_for_itself_alone_and_gives_nothing_away() {
 #[tokio::test]
 async fn what_concerns_every_agent_is_the_operators() {
     let (world, service, ..) = world().await;
-    let answers = [
-        code(service.agents().await),
-        code(service.halt(None).await),
-        code(service.lift_halt().await),
-    ];
-    assert_eq!(answers, [Some(Code::NotPermitted); 3]);
-    world.service.agents().await.unwrap();
+    let operators = operations::ALL.iter().filter(|o| o.who != Who::Anyone);
+    let operators: Vec<&'static Operation> = operators.copied().collect();
+    let names: Vec<&str> = operators.iter().map(|o| o.name).collect();
+    assert_eq!(names, ["agents", "halt", "lift_halt"]);
+    for operation in operators {
+        let refused = service.ask(operation, &Values::default()).await;
+        assert_eq!(code(refused), Some(Code::NotPermitted), "{operation:?}");
+        let asked = world.service.ask(operation, &Values::default()).await;
+        asked.unwrap();
+    }
 }
 
 #[tokio::test]
@@ -149,8 +153,7 @@ async fn what_was_sent_to_the_agent_before_is_not_shown_to_the_one_after() {
     world.service.update(own, &moved).await.unwrap();
 
     let after = world.service.for_caller(Caller::Agent(agent("agent-b")));
-    let status = after.status().await.unwrap();
-    assert!(after.show(own, &status).await.unwrap().last_runs.is_empty());
+    assert!(after.show(own).await.unwrap().last_runs.is_empty());
     let uid = world.service.db.get_schedule(own).await.unwrap().unwrap();
     let uid = uid.uid.unwrap().to_string();
     let (sent, _) = after
@@ -158,7 +161,7 @@ async fn what_was_sent_to_the_agent_before_is_not_shown_to_the_one_after() {
         .await
         .unwrap();
     assert!(sent.is_empty(), "{sent:?}");
-    let all = world.service.show(own, &status).await.unwrap();
+    let all = world.service.show(own).await.unwrap();
     assert_eq!(all.last_runs[0].agent_id, "agent-a");
 }
 

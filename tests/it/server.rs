@@ -1,4 +1,4 @@
-//! The HTTP server as a whole: whom it answers, and what it tells of itself.
+//! The HTTP server as a whole: whom it answers, and what it reveals about itself.
 
 use std::collections::BTreeMap;
 
@@ -137,7 +137,7 @@ async fn a_proxy_is_answered_only_once_there_is_a_key() {
                 continue;
             }
             assert_eq!(status, StatusCode::FORBIDDEN, "{path} {mark:?}: {text}");
-            assert!(text.contains("make a key first"), "{text}");
+            assert!(text.contains("create a key first"), "{text}");
         }
     }
     let (_, key) = new_key(&server.world, &["--name", "operator"]);
@@ -282,7 +282,7 @@ async fn names_and_origins_that_the_operator_adds_are_answered() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn without_a_key_that_opens_something_nothing_is_told() {
+async fn without_a_valid_key_nothing_is_told() {
     let world = World::new().await;
     world.register("hush", &["--every", "1h"]);
     let (_, operators) = new_key(&world, &["--name", "operator"]);
@@ -357,7 +357,7 @@ async fn nobody_listens_where_others_can_call_as_long_as_there_is_no_key() {
         }
         let answer = Answer::read(command.output().unwrap());
         assert_eq!((answer.status, answer.code()), (1, "config_invalid"));
-        assert!(answer.error().contains("make a key first"), "{answer:?}");
+        assert!(answer.error().contains("create a key first"), "{answer:?}");
     };
     refused(&["serve", "--listen", "0.0.0.0:0"], None);
     refused(&["serve", "--listen", "[::]:0"], None);

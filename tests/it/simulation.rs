@@ -1,5 +1,5 @@
 //! The simulation: the scheduler's real core and store against a model of Letta, with everything
-//! that can go wrong, under a clock and a chance that come again with the seed.
+//! that can go wrong, and with time and chance determined by the seed.
 //!
 //! `PROMPTYOSELF_SEED=7` shows the run of one seed, `PROMPTYOSELF_SEED=1000..2000` runs those,
 //! `PROMPTYOSELF_LONG=1` runs thousands.

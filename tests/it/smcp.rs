@@ -1,4 +1,4 @@
-//! The plugin in an SMCP server of every generation.
+//! The plugin in SMCP servers of every generation.
 
 mod calls;
 mod loader;
@@ -139,7 +139,7 @@ fn an_empty_prompt_is_missing_rather_than_a_wrong_command_line() {
         for prompt in ["", " \n"] {
             let arguments = json!({ "agent_id": "agent-1", "prompt": prompt, "every": "5m" });
             let error = plugin.call(generation, "register", &arguments).unwrap_err();
-            assert!(error.contains("prompt is blank"), "{generation:?}: {error}");
+            assert!(error.contains("prompt is empty"), "{generation:?}: {error}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Every SQL statement of the program, each of which stands in a list of all.
+//! Every SQL statement of the program, each of which is in the list of all.
 
 mod list;
 pub mod values;

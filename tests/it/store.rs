@@ -1,5 +1,5 @@
-//! The laws of a store, whatever database it is: each is tried on every one, through what the
-//! program itself calls.
+//! What every store promises, whatever database it is, tested through what the program itself
+//! calls.
 
 mod callers;
 mod claims;

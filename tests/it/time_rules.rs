@@ -1,4 +1,4 @@
-//! The rules of time in every zone there is, at every change of its clocks.
+//! The rules of time in every zone, at every change of its clocks.
 //!
 //! By default the changes of 2024 to 2030 are tested. `PROMPTYOSELF_LONG=1` tests those of 1973 to
 //! 2050 with more patterns; that takes five to ten minutes. Zones that share all their changes are

@@ -1,4 +1,4 @@
-//! TLS to Letta, and machines that have no certificates.
+//! TLS to Letta, and machines without certificates.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! Databases of older programs, and files that are none of ours.
+//! Databases of older programs, and files that aren't ours.
 
 mod bad_files;
 mod going_on;

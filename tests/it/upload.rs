@@ -1,4 +1,4 @@
-//! Python tools that are given to Letta: only where the operator turned that on.
+//! Uploading Python tools to Letta: only if the operator turned it on.
 
 use promptyoself::error::Code;
 use promptyoself::models::{AgentId, Caller};

@@ -11,7 +11,8 @@ use promptyoself::models::{
     AgentId, HistoryFilter, Occurrence, Policy, ScheduleFilter, ScheduleType, State,
 };
 use promptyoself::scheduler::{DeliveryReport, Mode, Scheduler, Settings};
-use promptyoself::service::{Registered, Registration, Service, When, Wish};
+use promptyoself::service::answers::Planned;
+use promptyoself::service::{Registration, Service, When, Wish};
 use tempfile::TempDir;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
@@ -93,7 +94,7 @@ impl<T: Letta + 'static> World<T> {
         prompt: &str,
         kind: ScheduleType,
         value: &str,
-    ) -> Registered {
+    ) -> Planned {
         self.service
             .register(&self.wish(agent, prompt, kind, value))
             .await
@@ -101,14 +102,14 @@ impl<T: Letta + 'static> World<T> {
     }
 
     /// Schedules a prompt to be sent once, so many seconds from now.
-    pub async fn once(&self, agent: &str, prompt: &str, seconds: i64) -> Registered {
+    pub async fn once(&self, agent: &str, prompt: &str, seconds: i64) -> Planned {
         let at = self.now() + SignedDuration::from_secs(seconds);
         self.register(agent, prompt, ScheduleType::Once, &at.to_string())
             .await
     }
 
     /// Schedules a prompt at an interval.
-    pub async fn every(&self, agent: &str, prompt: &str, interval: &str) -> Registered {
+    pub async fn every(&self, agent: &str, prompt: &str, interval: &str) -> Planned {
         self.register(agent, prompt, ScheduleType::Interval, interval)
             .await
     }

@@ -1,4 +1,4 @@
-//! What to write by hand into the settings of what speaks MCP.
+//! The settings to write by hand for MCP clients.
 
 use secrecy::ExposeSecret;
 use serde_json::{Map, Value, json};
@@ -10,7 +10,7 @@ use crate::error::{Code, Error, Result};
 use crate::printable::printable;
 
 impl Link<'_> {
-    /// What to write where, and why it is not done from here.
+    /// The settings to write, and why this was not done automatically.
     pub(super) fn by_hand(&self, key: &Key, reason: Option<&str>) -> Result<Reply> {
         let letta_code = self.letta_code(key);
         let over_http = json!({ "mcpServers": { SERVER: self.over_http(key) } });
@@ -21,7 +21,7 @@ impl Link<'_> {
         }
         if let Key::Made(id, _) = key {
             text.push_str(&format!(
-                "Key {id} was made for this. It is shown this once.\n\n"
+                "Key {id} was created for this. It is shown only once.\n\n"
             ));
         }
         for (title, content) in [
@@ -34,8 +34,8 @@ impl Link<'_> {
         ] {
             text.push_str(&format!("{title}:\n{content:#}\n\n"));
         }
-        let message = "If Letta asks for a password, add LETTA_API_KEY to env of the last one, or \
-                       name a settings file that holds it in PROMPTYOSELF_CONFIG there";
+        let message = "If Letta needs a password, add LETTA_API_KEY to env in the last one, or set \
+            PROMPTYOSELF_CONFIG there to a settings file that contains it";
         text.push_str(message);
         let mut json = json!({
             "status": "by_hand",
@@ -82,7 +82,7 @@ impl Link<'_> {
         let settings = &self.ctx.settings;
         let absolute = |path: &std::path::Path| {
             std::path::absolute(path).map_err(|e| {
-                let text = format!("could not tell where {} is", path.display());
+                let text = format!("could not find the absolute path of {}", path.display());
                 Error::new(Code::FileUnusable, text).caused_by(e)
             })
         };
@@ -101,7 +101,7 @@ impl Link<'_> {
     }
 }
 
-/// The headers that carry the key: shown only if it was made just now.
+/// The headers that carry the key, which is only shown if it was just created.
 fn headers(key: &Key) -> Map<String, Value> {
     let bearer = match key {
         Key::None => return Map::new(),

@@ -1,4 +1,4 @@
-//! The key with which an agent's calls come, where keys are asked for.
+//! The key that an agent's calls carry, if keys are required.
 
 use secrecy::{ExposeSecret, SecretString};
 
@@ -7,7 +7,7 @@ use crate::error::{Code, Error, Result, field, message, shell};
 use crate::models::Caller;
 use crate::service::Credentials;
 
-/// The agent's secret that holds its key. Letta puts it into the header of the agent's calls.
+/// The agent's secret that holds its key. Letta inserts it into the header of the agent's calls.
 pub(super) const SECRET: &str = "PROMPTYOSELF_AGENT_KEY";
 
 /// How every key begins.
@@ -15,11 +15,11 @@ const PREFIX: &str = "pys_";
 
 /// The key of an agent.
 pub(super) enum Key {
-    /// No key is asked for.
+    /// No key is required.
     None,
-    /// It was there before.
+    /// It existed before.
     Known(SecretString),
-    /// It was made just now, with this number.
+    /// It was just created, with this id.
     Made(i64, SecretString),
 }
 
@@ -33,8 +33,8 @@ impl Key {
 }
 
 impl Link<'_> {
-    /// The key that was shown, else the one that the agent has, else a new one: a key is asked for
-    /// as soon as any was made.
+    /// The key that was given, otherwise the one that the agent has, otherwise a new one: keys are
+    /// required as soon as any was created.
     pub(super) async fn choose_key(
         &self,
         shown: Option<SecretString>,
@@ -49,8 +49,8 @@ impl Link<'_> {
                         field("key"),
                         " is not a key of agent ",
                         &self.agent,
-                        ", and that agent will be able to read it: leave it out, and a key is made \
-                         for it"
+                        ", and that agent will be able to read it: leave it out, and a key is \
+                         created for it"
                     ],
                 )
                 .example(shell(format!(
@@ -73,7 +73,7 @@ impl Link<'_> {
         Ok(Key::Made(id, key))
     }
 
-    /// Whom a key makes its bearer.
+    /// The caller that a key identifies.
     async fn opens_for(&self, key: &SecretString) -> Result<Caller> {
         let credentials = Credentials {
             key: Some(key.clone()),
@@ -82,9 +82,9 @@ impl Link<'_> {
         self.service.identify(&credentials).await
     }
 
-    /// What Letta is to send: the calling agent's own key. Where there is no calling agent, as when
-    /// Letta asks which tools there are, it is an agent's key that still opens something: the one
-    /// in `sent` already, else this agent's.
+    /// The header that Letta will send: with the calling agent's own key. If there is no calling
+    /// agent, as when Letta lists the tools, a fallback is sent that is still valid: the one in
+    /// `sent`, or this agent's key.
     pub(super) async fn authorization(
         &self,
         key: &Key,
@@ -107,7 +107,7 @@ impl Link<'_> {
     }
 }
 
-/// The key in a header that [`Link::authorization`] made.
+/// The fallback key in a header made by [`Link::authorization`].
 fn fallback_of(header: &SecretString) -> Option<SecretString> {
     let text = header.expose_secret();
     let (_, after) = text.split_once('|')?;
@@ -116,7 +116,7 @@ fn fallback_of(header: &SecretString) -> Option<SecretString> {
         .then(|| SecretString::from(key.to_owned()))
 }
 
-/// The text without any key that is in it, such as Letta's repetition of what it was sent.
+/// The text without any key in it: Letta may repeat what it was sent.
 pub(super) fn hide(text: &str) -> String {
     let mut parts = text.split(PREFIX);
     let mut hidden = parts.next().unwrap_or_default().to_owned();

@@ -1,4 +1,4 @@
-//! An agent of a Letta server, and the way to it.
+//! A Letta agent and how it reaches this server.
 
 use std::sync::Arc;
 
@@ -9,15 +9,15 @@ use crate::letta_client::Rest;
 use crate::models::AgentId;
 use crate::service::Service;
 
-/// The name under which Letta knows our MCP server.
+/// The name of our MCP server in Letta.
 pub(super) const SERVER: &str = "promptyoself";
 
-/// One agent and the way to it.
+/// One Letta agent and how it reaches this server.
 pub(super) struct Link<'a> {
     pub(super) ctx: &'a Context,
     pub(super) service: Service,
     pub(super) letta: Arc<Rest>,
     pub(super) agent: AgentId,
-    /// Where Letta reaches us.
+    /// The address at which Letta reaches this server.
     pub(super) url: Url,
 }

@@ -1,13 +1,13 @@
-//! Tables and details for people.
+//! Tables for people.
 
 use comfy_table::{ColumnConstraint, ContentArrangement, Table, Width, presets};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
-use crate::printable::{printable, printable_lines};
+use crate::printable::printable;
 
 /// A column of a table: the key in each row and the heading.
-type Column = (&'static str, &'static str);
+pub(super) type Column<'a> = (&'a str, &'a str);
 
 /// Schedules as a table. Each row has the keys of a schedule in JSON.
 pub fn schedules_table(rows: &[Value]) -> String {
@@ -41,7 +41,7 @@ pub fn schedules_table(rows: &[Value]) -> String {
     table(columns, &rows, "no schedules")
 }
 
-/// What was found to be wrong, each with what mends it. Each row has the keys of a finding in JSON.
+/// The findings, each with how to fix it. Each row has the keys of a finding in JSON.
 pub fn findings_text(rows: &[Value]) -> String {
     let mut text = String::new();
     for row in rows {
@@ -58,29 +58,9 @@ pub fn findings_text(rows: &[Value]) -> String {
     }
 }
 
-/// The account of a schedule, on one line.
-fn account_line(account: &Value) -> String {
-    let sums = |key: &str| -> Vec<String> {
-        let counts = account[key].as_object().into_iter().flatten();
-        counts
-            .map(|(state, n)| format!("{} {state}", cell(n)))
-            .collect()
-    };
-    let mut parts = sums("states");
-    let pruned = sums("pruned");
-    if !pruned.is_empty() {
-        parts.push(format!("pruned {}", pruned.join(", ")));
-    }
-    parts.extend(sums("manual").into_iter().map(|n| format!("{n} by hand")));
-    if let Some(difference) = account["difference"].as_str() {
-        parts.push(difference.to_owned());
-    }
-    parts.join(", ")
-}
-
 /// Agents as a table. Each row has the keys of an agent in JSON.
 pub fn agents_table(rows: &[Value]) -> String {
-    let columns: &[Column] = &[("id", "id"), ("name", "name"), ("created_at", "made")];
+    let columns: &[Column] = &[("id", "id"), ("name", "name"), ("created_at", "created")];
     table(columns, rows, "no agents")
 }
 
@@ -90,7 +70,7 @@ pub fn keys_table(rows: &[Value]) -> String {
         ("id", "id"),
         ("name", "name"),
         ("agent_id", "agent"),
-        ("created_at", "made"),
+        ("created_at", "created"),
         ("revoked_at", "revoked"),
     ];
     table(columns, rows, "no keys")
@@ -143,7 +123,7 @@ pub fn occurrences_table(rows: &[Value]) -> String {
         row["took"] = elapsed(&row["sent_at"], &row["finished_at"]).into();
         row["intended_at"] = to_the_second(&cell(&row["intended_at"])).into();
         row["reply"] = beginning(&plain(&row["reply"]), 40).into();
-        // Its class; the whole text comes below the table, where it has room.
+        // Its code; the whole text comes below the table, where there is room.
         let error = plain(&row["error"]);
         row["error"] = error.split(": ").next().unwrap_or_default().into();
         if row["count"] == 1 {
@@ -160,7 +140,7 @@ pub fn occurrences_table(rows: &[Value]) -> String {
             let last = row["attempts"].as_array().and_then(|all| all.last());
             let repeats = last.and_then(|last| last["repeats"].as_i64()).unwrap_or(0);
             if repeats > 0 {
-                error.push_str(&format!(" (asked {} times)", repeats + 1));
+                error.push_str(&format!(" (tried {} times)", repeats + 1));
             }
             text.push_str(&format!("\n{}: {error}", cell(&shown["intended_at"])));
         }
@@ -168,77 +148,7 @@ pub fn occurrences_table(rows: &[Value]) -> String {
     text
 }
 
-/// One schedule whole: its parts, its next runs and what became of the last ones.
-pub fn schedule_details(value: &Value) -> String {
-    let keys: &[Column] = &[
-        ("id", "id"),
-        ("name", "name"),
-        ("agent_id", "agent"),
-        ("describes", "runs"),
-        ("schedule_type", "type"),
-        ("schedule_value", "when"),
-        ("timezone", "zone"),
-        ("lifecycle", "state"),
-        ("waiting_for", "waiting"),
-        ("broken_reason", "broken"),
-        ("paused_at", "paused"),
-        ("pause_note", "note"),
-        ("next_run", "next run"),
-        ("next_run_local", "local"),
-        ("last_run", "last run"),
-        ("start_at", "start"),
-        ("end_at", "end"),
-        ("max_repetitions", "at most"),
-        ("repetition_count", "so far"),
-        ("policy", "policy"),
-        ("ping_url", "pings"),
-        ("account", "account"),
-        ("prompt_text", "prompt"),
-    ];
-    let mut schedule = value["schedule"].clone();
-    schedule["policy"] = policy_line(&schedule["policy"]).into();
-    schedule["account"] = account_line(&value["account"]).into();
-    let mut text = details(keys, &schedule);
-    for time in value["next_runs"].as_array().into_iter().flatten() {
-        text.push_str(&format!("next      {}\n", cell(time)));
-    }
-    let rows = value["last_runs"].as_array().cloned().unwrap_or_default();
-    text + &occurrences_table(&rows)
-}
-
-/// How a schedule is delivered, on one line.
-fn policy_line(policy: &Value) -> String {
-    let mut parts = vec![format!("catch up {}", cell(&policy["catch_up"]))];
-    if let Some(grace) = policy["grace_seconds"].as_i64() {
-        parts.push(format!("grace {grace} s"));
-    }
-    parts.push(match policy["pause_on_failure"].as_i64() {
-        Some(n) if n > 0 => format!("pause after {n} given up in a row"),
-        _ => "never paused by failures".to_owned(),
-    });
-    parts.push(format!("envelope {}", cell(&policy["envelope"])));
-    if let Some(age) = policy["max_age_seconds"].as_i64() {
-        parts.push(format!("retried for {age} s"));
-    }
-    parts.join(", ")
-}
-
-/// One thing as lines of `key  value`, in the order given; what it lacks is left out.
-fn details(keys: &[Column], value: &Value) -> String {
-    let width = keys.iter().map(|(_, title)| title.len()).max().unwrap_or(0);
-    let mut text = String::new();
-    for (key, title) in keys {
-        let shown = printable_lines(&plain(&value[*key]));
-        if !shown.is_empty() {
-            // Further lines are indented, so that no prompt can pass for a field.
-            let shown = shown.replace('\n', &format!("\n{:width$}  ", ""));
-            text.push_str(&format!("{title:width$}  {shown}\n"));
-        }
-    }
-    text
-}
-
-/// The columns that are read at a glance, so that they are never broken over lines.
+/// Columns that are read at a glance and therefore never wrapped.
 const WHOLE: &[&str] = &[
     "id",
     "schedule_id",
@@ -253,8 +163,8 @@ const WHOLE: &[&str] = &[
 /// How narrow any other column may become, in characters.
 const NARROWEST: u16 = 10;
 
-/// A text on one line, without its end if it is longer than `most` characters.
-fn beginning(text: &str, most: usize) -> String {
+/// A text on one line, cut if it is longer than `most` characters.
+pub(super) fn beginning(text: &str, most: usize) -> String {
     let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
     match line.char_indices().nth(most) {
         Some((end, _)) => format!("{}…", &line[..end]),
@@ -262,7 +172,7 @@ fn beginning(text: &str, most: usize) -> String {
     }
 }
 
-/// The end of a text if it is longer than `most` characters: agents' ids begin alike.
+/// The end of a text that is longer than `most` characters: agents' ids begin alike.
 fn end(text: &str, most: usize) -> String {
     let count = text.chars().count();
     if count <= most {
@@ -271,7 +181,7 @@ fn end(text: &str, most: usize) -> String {
     format!("…{}", text.chars().skip(count - most).collect::<String>())
 }
 
-/// A local time without its seconds and the name of its zone.
+/// A local time without seconds and zone name.
 fn to_the_minute(local: &str) -> String {
     let mut parts = local.split(' ');
     match (parts.next(), parts.next(), parts.next()) {
@@ -283,7 +193,7 @@ fn to_the_minute(local: &str) -> String {
     }
 }
 
-/// How long after `from` it was, such as `+5ms` or `+2m 3s`; empty where one of them is missing.
+/// How long after `from` it was, such as `+5ms` or `+2m 3s`; empty if one of them is missing.
 fn elapsed(from: &Value, to: &Value) -> String {
     let time = |value: &Value| value.as_str()?.parse::<Timestamp>().ok();
     let (Some(from), Some(to)) = (time(from), time(to)) else {
@@ -305,8 +215,8 @@ fn to_the_second(time: &str) -> String {
     }
 }
 
-/// Rows as a table, without the columns that are empty in every row.
-fn table(columns: &[Column], rows: &[Value], none: &str) -> String {
+/// Rows as a table, without columns that are empty in every row.
+pub(super) fn table(columns: &[Column], rows: &[Value], none: &str) -> String {
     if rows.is_empty() {
         return none.to_owned();
     }
@@ -335,12 +245,12 @@ fn table(columns: &[Column], rows: &[Value], none: &str) -> String {
 }
 
 /// A value on one printable line.
-fn cell(value: &Value) -> String {
+pub(super) fn cell(value: &Value) -> String {
     printable(&plain(value))
 }
 
-/// A value as it is, to be shortened before it is shown.
-fn plain(value: &Value) -> String {
+/// A value unchanged, to be shortened before it is shown.
+pub(super) fn plain(value: &Value) -> String {
     match value {
         Value::Null => String::new(),
         Value::String(text) => text.clone(),
@@ -383,7 +293,7 @@ mod tests {
         });
         let text = occurrences_table(&[row]);
         assert!(
-            text.ends_with(": busy: in a turn (asked 38 times)"),
+            text.ends_with(": busy: in a turn (tried 38 times)"),
             "{text}"
         );
     }
@@ -406,12 +316,5 @@ mod tests {
         assert_eq!(schedules_table(&[]), "no schedules");
         assert_eq!(agents_table(&[]), "no agents");
         assert_eq!(occurrences_table(&[]), "no deliveries");
-    }
-
-    #[test]
-    fn details_leave_out_what_is_missing() {
-        let keys = [("id", "id"), ("name", "name"), ("next_run", "next run")];
-        let text = details(&keys, &json!({ "id": 5, "next_run": "soon" }));
-        assert_eq!(text, "id        5\nnext run  soon\n");
     }
 }

@@ -1,4 +1,4 @@
-//! The files of the plugin, and how a file is put into its folder.
+//! The files of the plugin, and how they are written into its folder.
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -12,12 +12,12 @@ pub(super) const NAME: &str = "promptyoself";
 pub(super) struct PluginFile {
     pub(super) name: &'static str,
     pub(super) text: &'static str,
-    /// A line by which a file of ours is known in every version.
+    /// A text that identifies a file as ours, in every version.
     pub(super) mark: &'static str,
     pub(super) mode: u32,
 }
 
-/// The file of a name, known by a line in it.
+/// The file with this name, and the text that identifies it.
 macro_rules! file {
     ($name:literal, $mark:literal, $mode:literal) => {
         PluginFile {
@@ -29,7 +29,7 @@ macro_rules! file {
     };
 }
 
-/// Every file of the plugin but its settings and the program.
+/// Every file of the plugin except its settings and the program.
 pub(super) const FILES: &[PluginFile] = &[
     file!("__init__.py", "Promptyoself Development Team", 0o644),
     file!("cli.py", "promptyoself-plugin-shim", 0o755),
@@ -47,7 +47,7 @@ pub(super) const CREATED: Change = "created";
 pub(super) const UPDATED: Change = "updated";
 pub(super) const UNCHANGED: Change = "unchanged";
 
-/// Refuses a file that is there and is not ours.
+/// Refuses a file that exists and isn't ours.
 pub(super) fn check_ours(path: &Path, mark: &str) -> Result<()> {
     match read_if_there(path)? {
         Some(text) if !text.contains(mark) && !text.trim().is_empty() => Err(unusable(
@@ -67,7 +67,7 @@ pub(super) fn read_if_there(path: &Path) -> Result<Option<String>> {
     }
 }
 
-/// Writes a file whole or not at all, so that a server starting meanwhile never sees half of it.
+/// Writes a file atomically, so that a server starting meanwhile never sees half of it.
 pub(super) fn write_if_changed(path: &Path, text: &str, mode: u32) -> Result<Change> {
     let before = read_if_there(path)?;
     if before.as_deref() == Some(text) {
@@ -92,7 +92,8 @@ fn replace(path: &Path, text: &str, mode: u32) -> io::Result<()> {
     #[cfg(unix)]
     if let Ok(old) = path.metadata() {
         use std::os::unix::fs::PermissionsExt;
-        // The operator may have let a group read it; a secret is still not everybody's.
+        // The operator may have let a group read it, but a secret must not be readable by
+        // everybody.
         let everybody = if mode & 0o077 == 0 { 0o770 } else { 0o777 };
         let kept = std::fs::Permissions::from_mode(old.permissions().mode() & everybody);
         std::fs::set_permissions(&fresh, kept)?;
@@ -100,12 +101,12 @@ fn replace(path: &Path, text: &str, mode: u32) -> io::Result<()> {
     std::fs::rename(&fresh, path)
 }
 
-/// Lets everybody run a file who may read it. Whether that was news.
+/// Lets everybody who can read a file run it. Returns whether that changed anything.
 pub(super) fn make_runnable(path: &Path) -> Result<bool> {
     let_others_run(path).map_err(|e| unusable("let others run", path, e))
 }
 
-/// The same, with the failure as the system tells it.
+/// The same, with the system's error.
 #[cfg(unix)]
 pub(super) fn let_others_run(path: &Path) -> io::Result<bool> {
     use std::os::unix::fs::PermissionsExt;
@@ -118,13 +119,13 @@ pub(super) fn let_others_run(path: &Path) -> io::Result<bool> {
     Ok(true)
 }
 
-/// The same, where nobody has to be let.
+/// Does nothing where there are no such permissions.
 #[cfg(not(unix))]
 pub(super) fn let_others_run(_: &Path) -> io::Result<bool> {
     Ok(false)
 }
 
-/// A name in the same folder for a file that is not finished yet.
+/// A name in the same folder for a file that is not complete yet.
 pub(super) fn beside(path: &Path) -> PathBuf {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     path.with_file_name(format!(".{name}.{}.new", std::process::id()))

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use super::files::{CREATED, Change, NAME, UNCHANGED, UPDATED, beside, let_others_run, unusable};
 use crate::error::{Code, Error, Result};
 
-/// Links this program into the folder. A program somebody put there stays.
+/// Links this program into the folder. A program that somebody put there stays.
 pub(super) fn link(folder: &Path) -> Result<(PathBuf, Change)> {
     let (program, path) = places(folder)?;
     let change = match path.symlink_metadata() {
@@ -32,7 +32,7 @@ pub(super) fn link(folder: &Path) -> Result<(PathBuf, Change)> {
     Ok((path, change))
 }
 
-/// Copies this program into the folder, in place of whatever is there.
+/// Copies this program into the folder, replacing whatever is there.
 pub(super) fn copy(folder: &Path) -> Result<(PathBuf, Change)> {
     let (program, path) = places(folder)?;
     if path.symlink_metadata().is_ok_and(|there| there.is_dir()) {
@@ -58,7 +58,7 @@ fn replace(program: &Path, path: &Path) -> io::Result<Change> {
     Ok(change)
 }
 
-/// This program, and its place in the folder.
+/// The path of this program, and its path in the folder.
 fn places(folder: &Path) -> Result<(PathBuf, PathBuf)> {
     let program = std::env::current_exe().map_err(|e| {
         Error::new(Code::Internal, "could not find out where this program is").caused_by(e)

@@ -76,7 +76,7 @@ fn a_target_with_the_same_time_settles_it_unless_it_has_the_same_clock() {
     for (references, settles) in [
         (target(true, "2026-03-09T12:04:00Z", true), true),
         (target(false, "2026-03-09T11:56:00Z", false), true),
-        // Both machines of it are this one, which nobody has told the time.
+        // Both clocks are this machine's, which nobody has set.
         (target(false, march, true), false),
         (target(true, "2026-03-09T12:06:00Z", false), false),
     ] {
@@ -89,7 +89,7 @@ fn a_target_with_the_same_time_settles_it_unless_it_has_the_same_clock() {
         why(tomorrow, &an_hour_off),
         Some(Why::TargetDiffers { .. })
     ));
-    // Where our own time is as it was, the target's clock is its own affair.
+    // If our own clock is unchanged, the target's doesn't matter.
     assert_eq!(why("2026-02-01T12:03:00Z", &an_hour_off), None);
 }
 
@@ -103,7 +103,7 @@ fn a_clock_behind_what_is_recorded_is_doubted_until_somebody_vouches_for_it() {
     assert_eq!(why(now, &kernel(true)), None);
     assert_eq!(why(now, &target(false, now, true)), None);
     assert_eq!(why("2026-02-01T11:56:00Z", &kernel(false)), None);
-    // Nobody can vouch for a time before this program was made.
+    // Nothing can vouch for a time before this program was written.
     for early in ["1970-01-01T00:00:09Z", "2000-01-01T00:00:09Z"] {
         assert_eq!(why(early, &target(true, early, true)), behind, "{early}");
     }
@@ -113,7 +113,7 @@ fn a_clock_behind_what_is_recorded_is_doubted_until_somebody_vouches_for_it() {
 fn what_the_boot_clock_confirms_is_believed_whoever_says_otherwise() {
     let now = reading("2026-06-01T12:00:00Z", "first", 1_000 + 120 * 86_400);
     assert_eq!(assess_clock(&now, &known(), &kernel(false)), None);
-    // Not in another run of the machine, and not where it disagrees.
+    // Not after a reboot, and not if the two clocks disagree.
     for now in [
         reading("2026-06-01T12:00:00Z", "second", 1_000 + 120 * 86_400),
         reading("2026-06-01T12:10:00Z", "first", 1_000 + 120 * 86_400),

@@ -8,7 +8,7 @@ use super::*;
 const IN_SHELL: &[(&str, &str)] = &[];
 const IN_PLUGIN: &[(&str, &str)] = &[("PROMPTYOSELF_PLUGIN", "/plugins/promptyoself")];
 
-/// What may stand in the file under a key, and in its variables.
+/// A value for a key in the file, and another for its variables.
 fn values(setting: &Setting) -> (&'static str, &'static str) {
     match (setting.table, setting.key) {
         ("", "database") => ("'/f.db'", "/e.db"),
@@ -140,7 +140,7 @@ fn a_key_read_from_a_file_goes_to_the_address_from_that_file_only() {
                     };
                     let case = format!("{text} {env:?} {caller:?}");
                     assert_eq!(sent.unwrap_or_default(), *wanted, "{case}");
-                    // Whoever misses a key is told which one and why.
+                    // If a key is missing, the settings say which one and why.
                     let told: Vec<&str> = settings.withheld_keys().collect();
                     assert_eq!(told.is_empty(), !wanted.is_empty(), "{case} {told:?}");
                     for told in told {

@@ -14,7 +14,7 @@ use crate::mcp::tools::LONGEST_WAIT;
 use crate::models::{AgentId, Lane, Policy, Recipient, TargetName};
 use crate::service::{Registration, When, Wish};
 
-/// A server whose agents think for ever.
+/// A server whose agents think forever.
 #[derive(Default)]
 struct Thinking {
     began: Notify,

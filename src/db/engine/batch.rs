@@ -6,45 +6,45 @@ use jiff::SignedDuration;
 use rusqlite::Connection;
 
 use super::job::{End, Ran, Waiting, run, statement};
-use super::queues::{Queues, Wait, Whose};
+use super::queues::{JobOwner, Queues, Wait};
 use super::readers;
 use super::topics::{Changes, Raised, Subscribers};
 use crate::clock::Clock;
 use crate::db::sql;
 
-/// How many jobs one commit holds.
+/// How many jobs one commit contains at most.
 const MOST: usize = 64;
 
-/// How long a batch goes on taking jobs: the first ones wait for its commit.
+/// How long a batch keeps taking jobs: the first ones wait for its commit.
 const LONGEST: SignedDuration = SignedDuration::from_millis(10);
 
-/// After so long without a moment in which the file was free, other programs are let in: SQLAlchemy
-/// gives up after five seconds.
+/// After this long without a moment in which the file was unlocked, other programs are let in:
+/// SQLAlchemy gives up after five seconds.
 const UNBROKEN: SignedDuration = SignedDuration::from_millis(100);
 
-/// How long the file is then left alone. SQLite looks again after 1, 2, 5, 10, 15 and more ms.
+/// How long the file is then left unlocked. SQLite tries again after 1, 2, 5, 10, 15 and more ms.
 const PAUSE: std::time::Duration = std::time::Duration::from_millis(10);
 
-/// A job that ran.
+/// A job that has run.
 struct Done {
     job: Box<dyn Waiting>,
-    whose: Whose,
-    /// What it came to.
+    owner: JobOwner,
+    /// Its result.
     ran: Ran,
-    /// What it has changed.
+    /// The topics of what it changed.
     raised: Raised,
 }
 
-/// The thread that writes.
+/// The writer thread.
 pub(super) struct Writer {
     pub(super) connection: Connection,
     pub(super) queues: Arc<Queues>,
-    /// What the connection changes.
+    /// The changes made by the connection.
     pub(super) changes: Changes,
     pub(super) subscribers: Arc<Subscribers>,
 }
 
-/// Works until the queues are closed.
+/// Runs jobs until the queues are closed.
 pub(super) fn work(writer: &Writer) {
     let queues = &writer.queues;
     let clock = Clock::system();
@@ -64,8 +64,8 @@ pub(super) fn work(writer: &Writer) {
 }
 
 impl Writer {
-    /// Carries out what waits in one transaction, and answers. What only reads and comes first needs
-    /// none.
+    /// Runs the waiting jobs in one transaction, and answers. Reads at the front need no
+    /// transaction.
     fn batch(&self, clock: &Clock) {
         let (connection, queues) = (&self.connection, &*self.queues);
         let mut done: Vec<Done> = Vec::new();
@@ -79,10 +79,10 @@ impl Writer {
                 (true, false) => queues.next_of_faces(),
                 (false, _) => queues.next(),
             };
-            let Some((whose, mut job)) = next else {
+            let Some((owner, mut job)) = next else {
                 break false;
             };
-            is_face_served |= whose == Whose::Face;
+            is_face_served |= owner == JobOwner::Face;
             if !job.is_wanted() {
                 continue;
             }
@@ -99,7 +99,7 @@ impl Writer {
             let is_ended = ran.is_err() || connection.is_autocommit();
             done.push(Done {
                 job,
-                whose,
+                owner,
                 ran: ran.unwrap_or(Ran::Failed),
                 raised: self.changes.take(),
             });
@@ -114,8 +114,8 @@ impl Writer {
         }
     }
 
-    /// Runs the jobs of a transaction that SQLite itself has ended, as on a full disk, each alone;
-    /// what failed by itself stays so.
+    /// Runs the jobs of a transaction that SQLite itself has ended, as on a full disk, again, each
+    /// alone; jobs that had failed on their own stay failed.
     fn again(&self, done: Vec<Done>) {
         let connection = &self.connection;
         if !connection.is_autocommit() {
@@ -123,7 +123,7 @@ impl Writer {
         }
         for Done {
             mut job,
-            whose,
+            owner,
             ran,
             ..
         } in done
@@ -146,7 +146,7 @@ impl Writer {
             };
             let done = Done {
                 job,
-                whose,
+                owner,
                 ran,
                 raised: self.changes.take(),
             };
@@ -154,12 +154,12 @@ impl Writer {
         }
     }
 
-    /// Tells what has changed, and answers.
+    /// Notifies subscribers and answers.
     fn finish(&self, done: Vec<Done>, committed: sql::Result<()>) {
         let failed = committed.err().map(Arc::new);
         for done in &done {
             if done.ran == Ran::Done {
-                self.subscribers.notify(done.raised, done.whose);
+                self.subscribers.notify(done.raised, done.owner);
             }
         }
         for Done { job, ran, .. } in done {
@@ -171,7 +171,7 @@ impl Writer {
     }
 }
 
-/// Answers all that waits with the failure of a beginning: each would wait as long for the same
+/// Answers all waiting jobs with the failure to begin: each would wait just as long for the same
 /// lock.
 fn refuse(connection: &Connection, first: Box<dyn Waiting>, queues: &Queues, e: sql::Error) {
     let e = Arc::new(e);
@@ -183,7 +183,7 @@ fn refuse(connection: &Connection, first: Box<dyn Waiting>, queues: &Queues, e: 
     }
 }
 
-/// Runs a job, and rolls back what it did if it fails.
+/// Runs a job in a savepoint, and rolls it back if it fails.
 ///
 /// # Errors
 /// If SQLite has ended the whole transaction.
@@ -207,7 +207,7 @@ fn commit(connection: &Connection) -> sql::Result<()> {
     committed
 }
 
-/// Ends the transaction, if SQLite has not done so.
+/// Ends the transaction, unless SQLite has done so.
 fn roll_back(connection: &Connection) {
     if !connection.is_autocommit()
         && let Err(e) = statement(connection, "ROLLBACK")

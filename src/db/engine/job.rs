@@ -8,46 +8,46 @@ use tokio_util::sync::CancellationToken;
 
 use crate::db::sql::{self, Tx};
 
-/// A job that waits for its turn.
+/// A job waiting for its turn.
 pub(super) trait Waiting: Send {
-    /// Whether anybody still waits for it.
+    /// Whether its caller is still waiting for it.
     fn is_wanted(&self) -> bool;
-    /// Whether it changes nothing.
+    /// Whether it only reads.
     fn only_reads(&self) -> bool;
-    /// Cancelled once the caller of a reading has left.
+    /// Cancelled when the caller of a read has gone.
     fn left(&self) -> CancellationToken;
-    /// Does it, and keeps its result. `true` if that is to be committed.
+    /// Runs it and keeps its result. `true` if that should be committed.
     fn run(&mut self, tx: &Tx<'_>) -> bool;
-    /// Tells its result.
+    /// Sends the result to the caller.
     fn answer(self: Box<Self>, end: End);
 }
 
 /// How a job's transaction ended.
 #[derive(Clone, Debug)]
 pub(super) enum End {
-    /// What succeeded is durable.
+    /// The changes are durable.
     Committed,
-    /// It was never begun.
+    /// It never began.
     NotBegun(Arc<sql::Error>),
-    /// Nobody knows whether it is durable.
+    /// It is unknown whether it is durable.
     CommitUnknown(Arc<sql::Error>),
     /// The job panicked, and was rolled back.
     Panicked,
 }
 
-/// What a job came to.
+/// How a job ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Ran {
-    /// It is done, and to be committed.
+    /// It succeeded and should be committed.
     Done,
-    /// It failed, and is rolled back.
+    /// It failed and is rolled back.
     Failed,
-    /// It panicked, and is rolled back.
+    /// It panicked and is rolled back.
     Panicked,
 }
 
 impl Ran {
-    /// What is told of it, once that is all.
+    /// How it ended, if nothing else happens.
     pub(super) fn end(self) -> End {
         match self {
             Ran::Panicked => End::Panicked,
@@ -56,7 +56,7 @@ impl Ran {
     }
 }
 
-/// Runs a job in the transaction that its connection has open.
+/// Runs a job in the open transaction of its connection.
 pub(super) fn run(connection: &Connection, job: &mut dyn Waiting) -> Ran {
     let tx = match job.only_reads() {
         true => Tx::reading(connection),
@@ -69,7 +69,7 @@ pub(super) fn run(connection: &Connection, job: &mut dyn Waiting) -> Ran {
     }
 }
 
-/// Carries out a statement that is no job's.
+/// Executes a statement that belongs to no job.
 pub(super) fn statement(connection: &Connection, sql: &str) -> sql::Result<()> {
     connection.prepare_cached(sql)?.execute(())?;
     Ok(())

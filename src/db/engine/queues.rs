@@ -1,4 +1,4 @@
-//! The jobs that wait: the scheduler's before the faces'.
+//! The waiting jobs: the scheduler's come before those of the faces.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -9,32 +9,32 @@ use super::job::Waiting;
 /// How many jobs of the faces may wait.
 const MOST: usize = 1_024;
 
-/// Whose a job is.
+/// The owner of a job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::db) enum Whose {
-    /// That of a scheduler, by its number in this process: there are no more than it has places,
-    /// and none is refused.
+pub(in crate::db) enum JobOwner {
+    /// A scheduler, by its number in this process. It has no more jobs than places, and none is
+    /// refused.
     Scheduler(u64),
-    /// That of whoever asks.
+    /// A face.
     Face,
 }
 
-/// How a wait for a job ended.
+/// How waiting for a job ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Wait {
-    /// There was one already.
+    /// There already was one.
     AtOnce,
-    /// One came.
+    /// One arrived.
     Idle,
-    /// There will be none.
+    /// There will be no more.
     Closed,
 }
 
-/// Why a job is not taken.
+/// Why a job is refused.
 pub(super) enum Refused {
-    /// Too many wait.
+    /// Too many are waiting.
     Full,
-    /// Nobody works any more.
+    /// The database is closed.
     Closed,
 }
 
@@ -47,7 +47,7 @@ pub(super) struct Queues {
 
 #[derive(Default)]
 struct Lines {
-    scheduler: VecDeque<(Whose, Box<dyn Waiting>)>,
+    scheduler: VecDeque<(JobOwner, Box<dyn Waiting>)>,
     faces: VecDeque<Box<dyn Waiting>>,
     is_closed: bool,
 }
@@ -63,15 +63,15 @@ impl fmt::Debug for Queues {
 }
 
 impl Queues {
-    pub(super) fn add(&self, whose: Whose, job: Box<dyn Waiting>) -> Result<(), Refused> {
+    pub(super) fn add(&self, owner: JobOwner, job: Box<dyn Waiting>) -> Result<(), Refused> {
         let mut lines = self.lines();
         if lines.is_closed {
             return Err(Refused::Closed);
         }
-        match whose {
-            Whose::Scheduler(_) => lines.scheduler.push_back((whose, job)),
-            Whose::Face if lines.faces.len() >= MOST => return Err(Refused::Full),
-            Whose::Face => lines.faces.push_back(job),
+        match owner {
+            JobOwner::Scheduler(_) => lines.scheduler.push_back((owner, job)),
+            JobOwner::Face if lines.faces.len() >= MOST => return Err(Refused::Full),
+            JobOwner::Face => lines.faces.push_back(job),
         }
         drop(lines);
         self.changed.notify_one();
@@ -83,7 +83,7 @@ impl Queues {
         self.changed.notify_one();
     }
 
-    /// Waits until there is a job, or there will be none.
+    /// Waits until there is a job, or there will be no more.
     pub(super) fn wait(&self) -> Wait {
         let mut lines = self.lines();
         let mut waited = Wait::AtOnce;
@@ -100,8 +100,8 @@ impl Queues {
         }
     }
 
-    /// The next job, the scheduler's first.
-    pub(super) fn next(&self) -> Option<(Whose, Box<dyn Waiting>)> {
+    /// The next job, with the scheduler's first.
+    pub(super) fn next(&self) -> Option<(JobOwner, Box<dyn Waiting>)> {
         let next = self.lines().scheduler.pop_front();
         match next {
             Some(job) => Some(job),
@@ -110,19 +110,19 @@ impl Queues {
     }
 
     /// The next job of a face.
-    pub(super) fn next_of_faces(&self) -> Option<(Whose, Box<dyn Waiting>)> {
+    pub(super) fn next_of_faces(&self) -> Option<(JobOwner, Box<dyn Waiting>)> {
         let next = self.lines().faces.pop_front();
-        next.map(|job| (Whose::Face, job))
+        next.map(|job| (JobOwner::Face, job))
     }
 
-    /// How many jobs wait.
+    /// How many jobs are waiting.
     #[cfg(test)]
     pub(super) fn waiting(&self) -> usize {
         let lines = self.lines();
         lines.scheduler.len() + lines.faces.len()
     }
 
-    /// Every job that waits.
+    /// All waiting jobs.
     pub(super) fn take_all(&self) -> Vec<Box<dyn Waiting>> {
         let mut lines = self.lines();
         let Lines {
@@ -132,7 +132,7 @@ impl Queues {
         scheduler.chain(faces.drain(..)).collect()
     }
 
-    /// A panic elsewhere leaves them whole.
+    /// A panic elsewhere leaves the queues intact.
     fn lines(&self) -> MutexGuard<'_, Lines> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }

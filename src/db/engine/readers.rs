@@ -1,6 +1,6 @@
-//! Connections that only read, each with a thread of its own: no page makes a claim wait. They are
-//! opened when they are first needed, so that a short command pays for one at most. Where others
-//! want the processor too, reading waits: it can take seconds, and a prompt is due now.
+//! Connections that only read, each with a thread of its own, so that no page delays a claim. They
+//! are opened when first needed, so that a short command opens at most one. On Linux these threads
+//! have a lower priority: a read can take seconds, but a prompt is due now.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -12,10 +12,10 @@ use rusqlite::Connection;
 use super::job::{End, Ran, Waiting, run, statement};
 use crate::db::sql;
 
-/// How many read at once.
+/// How many there are at most.
 const MOST: usize = 2;
 
-/// How a connection is opened.
+/// Opens a connection.
 type Open = Box<dyn Fn() -> sql::Result<Connection> + Send + Sync>;
 
 /// The readers of one file.
@@ -29,7 +29,7 @@ pub(super) struct Readers {
 struct State {
     waiting: VecDeque<Box<dyn Waiting>>,
     threads: Vec<JoinHandle<()>>,
-    /// How many threads wait for a job.
+    /// How many threads are waiting for a job.
     idle: usize,
     is_closed: bool,
 }
@@ -41,7 +41,7 @@ impl fmt::Debug for Readers {
 }
 
 impl Readers {
-    /// Readers whose connections are opened like this.
+    /// Readers whose connections are opened by this function.
     pub(super) fn new(open: Open) -> Arc<Self> {
         Arc::new(Readers {
             open,
@@ -50,7 +50,7 @@ impl Readers {
         })
     }
 
-    /// Hands a job to whoever is free first. `false` if they have ended.
+    /// Hands a job to the first free reader. `false` if they have stopped.
     pub(super) fn add(self: &Arc<Self>, job: Box<dyn Waiting>) -> bool {
         let mut state = self.state();
         if state.is_closed {
@@ -62,7 +62,7 @@ impl Readers {
             let thread = std::thread::Builder::new().name("reads".to_owned());
             match thread.spawn(move || readers.work()) {
                 Ok(thread) => state.threads.push(thread),
-                // Those that there are do it.
+                // The existing ones do it.
                 Err(e) => tracing::warn!("a thread for reading could not be started: {e}"),
             }
             if state.threads.is_empty() {
@@ -75,19 +75,19 @@ impl Readers {
         true
     }
 
-    /// Ends the threads once what waits is done.
+    /// Stops the threads when all waiting jobs are done.
     pub(super) fn close(&self) {
         self.state().is_closed = true;
         self.changed.notify_all();
     }
 
-    /// The threads, to be waited for.
+    /// The threads, to wait for.
     pub(super) fn take_threads(&self) -> Vec<JoinHandle<()>> {
         std::mem::take(&mut self.state().threads)
     }
 
     fn work(&self) {
-        yield_to_others();
+        lower_priority();
         let mut connection = None;
         while let Some(job) = self.next() {
             match connection.take().map_or_else(|| (self.open)(), Ok) {
@@ -97,7 +97,7 @@ impl Readers {
         }
     }
 
-    /// The next job, once there is one; `None` if there will be none.
+    /// Waits for the next job; `None` if there will be no more.
     fn next(&self) -> Option<Box<dyn Waiting>> {
         let mut state = self.state();
         loop {
@@ -114,29 +114,29 @@ impl Readers {
         }
     }
 
-    /// A panic elsewhere leaves it whole.
+    /// A panic elsewhere leaves the state intact.
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// How much less urgent than the rest of the process a thread that reads is: where there are too
-/// few processors it gets a tenth of what the others get.
+/// How much is added to the nice value of a thread that reads. With 10, it gets about a tenth of the
+/// processor time of a thread that competes with it.
 #[cfg(target_os = "linux")]
 const NICE: i32 = 10;
 
-/// Lets other threads go before this one. Elsewhere than on Linux that is for whole processes only.
-fn yield_to_others() {
+/// Lowers the priority of this thread. Only Linux can do that for a single thread.
+fn lower_priority() {
     #[cfg(target_os = "linux")]
     if let Err(e) = rustix::process::nice(NICE) {
-        tracing::debug!("reading is as urgent as the rest: {e}");
+        tracing::debug!("a thread that reads keeps its priority: {e}");
     }
 }
 
-/// After so many steps of SQLite it is looked whether anybody still waits for a reading.
+/// How many steps of SQLite pass between checks whether the caller of a read is still waiting.
 const STEPS: i32 = 10_000;
 
-/// Reads in one snapshot, and answers.
+/// Runs a job in one snapshot, and answers.
 pub(super) fn read(connection: &Connection, mut job: Box<dyn Waiting>) {
     if !job.is_wanted() {
         return;

@@ -9,7 +9,7 @@ use rusqlite::Connection;
 use super::*;
 use crate::db::sql::query;
 
-const SCHEDULER: Whose = Whose::Scheduler(1);
+const SCHEDULER: JobOwner = JobOwner::Scheduler(1);
 
 /// A file with a table `t`, and an engine on it.
 struct Scene {
@@ -40,7 +40,7 @@ impl Scene {
         self.folder.path().join("t.db")
     }
 
-    /// What is durable, as another process sees it.
+    /// The durable rows, as another process sees them.
     fn stored(&self) -> Vec<i64> {
         let other = Connection::open(self.path()).unwrap();
         query("SELECT n FROM t ORDER BY rowid")
@@ -48,8 +48,8 @@ impl Scene {
             .unwrap()
     }
 
-    /// Keeps the thread busy until what is returned is dropped.
-    fn hold(&self, whose: Whose) -> (mpsc::Sender<()>, tokio::task::JoinHandle<Answer<()>>) {
+    /// Keeps the thread busy until the returned sender is dropped.
+    fn hold(&self, owner: JobOwner) -> (mpsc::Sender<()>, tokio::task::JoinHandle<Answer<()>>) {
         let (go, wait) = mpsc::channel::<()>();
         let (begun, has_begun) = mpsc::channel::<()>();
         let engine = self.engine.clone();
@@ -59,28 +59,28 @@ impl Scene {
                 let _ = wait.recv();
                 Ok::<(), sql::Error>(())
             };
-            engine.write(whose, job).await
+            engine.write(owner, job).await
         });
         tokio::task::block_in_place(|| has_begun.recv().unwrap());
         (go, held)
     }
 
-    fn insert(&self, whose: Whose, n: i64) -> tokio::task::JoinHandle<Answer<u64>> {
-        self.spawn(whose, move |tx| {
+    fn insert(&self, owner: JobOwner, n: i64) -> tokio::task::JoinHandle<Answer<u64>> {
+        self.spawn(owner, move |tx| {
             query("INSERT INTO t VALUES ($1)").bind(n).execute(tx)
         })
     }
 
     fn spawn<T: Send + 'static>(
         &self,
-        whose: Whose,
+        owner: JobOwner,
         job: impl FnMut(&Tx<'_>) -> sql::Result<T> + Send + 'static,
     ) -> tokio::task::JoinHandle<Answer<T>> {
         let engine = self.engine.clone();
-        tokio::spawn(async move { engine.write(whose, job).await })
+        tokio::spawn(async move { engine.write(owner, job).await })
     }
 
-    /// Until so many jobs wait.
+    /// Waits until this many jobs are waiting.
     async fn until_waiting(&self, most: usize) {
         while self.engine.queues.waiting() < most {
             tokio::task::yield_now().await;
@@ -91,7 +91,7 @@ impl Scene {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_job_is_answered_when_it_is_durable() {
     let scene = Scene::new();
-    assert_eq!(scene.insert(Whose::Face, 7).await.unwrap().unwrap(), 1);
+    assert_eq!(scene.insert(JobOwner::Face, 7).await.unwrap().unwrap(), 1);
     assert_eq!(scene.stored(), [7]);
 }
 
@@ -125,7 +125,7 @@ async fn what_waits_is_one_transaction_and_a_job_that_fails_or_panics_is_rolled_
 #[tokio::test(flavor = "multi_thread")]
 async fn the_scheduler_goes_first_and_one_of_the_faces_is_served_in_each_batch() {
     let scene = Scene::new();
-    let (go, held) = scene.hold(Whose::Face);
+    let (go, held) = scene.hold(JobOwner::Face);
     let batches = Arc::new(AtomicUsize::new(0));
     let mut all = Vec::new();
     let order = Arc::new(std::sync::Mutex::new(Vec::new()));
@@ -137,8 +137,8 @@ async fn the_scheduler_goes_first_and_one_of_the_faces_is_served_in_each_batch()
             Ok::<(), sql::Error>(())
         }
     };
-    all.push(scene.spawn(Whose::Face, job("face")));
-    all.push(scene.spawn(Whose::Face, job("face")));
+    all.push(scene.spawn(JobOwner::Face, job("face")));
+    all.push(scene.spawn(JobOwner::Face, job("face")));
     scene.until_waiting(2).await;
     for _ in 0..200 {
         all.push(scene.spawn(SCHEDULER, job("scheduler")));
@@ -152,7 +152,7 @@ async fn the_scheduler_goes_first_and_one_of_the_faces_is_served_in_each_batch()
     let order = order.lock().unwrap().clone();
     assert_eq!(order[0], "scheduler");
     let faces: Vec<usize> = (0..order.len()).filter(|n| order[*n] == "face").collect();
-    // In the first two batches after that of the one that held all up, each of at most so many jobs.
+    // In the first two batches after the blocked one, each with a limited number of jobs.
     assert!(faces[0] <= 128 && faces[1] <= 193, "{faces:?}");
 }
 
@@ -160,13 +160,13 @@ async fn the_scheduler_goes_first_and_one_of_the_faces_is_served_in_each_batch()
 async fn a_job_whose_caller_has_left_is_not_begun() {
     let scene = Scene::new();
     let (go, held) = scene.hold(SCHEDULER);
-    let left = scene.insert(Whose::Face, 1);
+    let left = scene.insert(JobOwner::Face, 1);
     scene.until_waiting(1).await;
     left.abort();
     assert!(left.await.unwrap_err().is_cancelled());
     drop(go);
     held.await.unwrap().unwrap();
-    scene.insert(Whose::Face, 2).await.unwrap().unwrap();
+    scene.insert(JobOwner::Face, 2).await.unwrap().unwrap();
     assert_eq!(scene.stored(), [2]);
 }
 
@@ -181,7 +181,7 @@ async fn where_sqlite_ends_the_whole_transaction_the_other_jobs_run_again_each_a
         query("INSERT INTO t VALUES (1)").execute(tx)
     });
     scene.until_waiting(1).await;
-    // As a full disk does, released savepoints and all.
+    // As a full disk does, including released savepoints.
     let ends = scene.spawn(SCHEDULER, |tx| {
         query("ROLLBACK").execute(tx)?;
         query("INSERT INTO nowhere VALUES (1)").execute(tx)
@@ -206,7 +206,7 @@ async fn a_commit_that_fails_is_told_to_every_job_of_its_batch() {
                   CREATE TABLE child (p REFERENCES parent (id) DEFERRABLE INITIALLY DEFERRED)";
     let other = Connection::open(scene.path()).unwrap();
     other.execute_batch(tables).unwrap();
-    let made = scene.spawn(Whose::Face, |tx| {
+    let made = scene.spawn(JobOwner::Face, |tx| {
         query("PRAGMA defer_foreign_keys").execute(tx)
     });
     made.await.unwrap().unwrap();
@@ -225,16 +225,18 @@ async fn a_commit_that_fails_is_told_to_every_job_of_its_batch() {
         assert!(matches!(told, Err(Failure::CommitUnknown(_))), "{told:?}");
     }
     assert_eq!(scene.stored(), [] as [i64; 0]);
-    scene.insert(Whose::Face, 2).await.unwrap().unwrap();
+    scene.insert(JobOwner::Face, 2).await.unwrap().unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn faces_are_refused_where_too_many_wait_and_the_scheduler_never() {
     let scene = Scene::new();
     let (go, held) = scene.hold(SCHEDULER);
-    let all: Vec<_> = (0..1_024).map(|n| scene.insert(Whose::Face, n)).collect();
+    let all: Vec<_> = (0..1_024)
+        .map(|n| scene.insert(JobOwner::Face, n))
+        .collect();
     scene.until_waiting(1_024).await;
-    let refused = scene.insert(Whose::Face, 5_000).await.unwrap();
+    let refused = scene.insert(JobOwner::Face, 5_000).await.unwrap();
     assert!(matches!(refused, Err(Failure::Full)));
     let taken = scene.insert(SCHEDULER, 6_000);
     scene.until_waiting(1_025).await;
@@ -251,7 +253,7 @@ async fn faces_are_refused_where_too_many_wait_and_the_scheduler_never() {
 async fn what_waits_when_it_is_closed_is_still_done_and_what_comes_later_refused() {
     let scene = Scene::new();
     let (go, held) = scene.hold(SCHEDULER);
-    let waits = scene.insert(Whose::Face, 1);
+    let waits = scene.insert(JobOwner::Face, 1);
     scene.until_waiting(1).await;
     scene.engine.close();
     let late = scene.insert(SCHEDULER, 2).await.unwrap();
@@ -265,9 +267,9 @@ async fn what_waits_when_it_is_closed_is_still_done_and_what_comes_later_refused
 #[tokio::test(flavor = "multi_thread")]
 async fn a_reader_waits_for_no_writer_and_sees_what_is_durable_alone() {
     let scene = Scene::new();
-    scene.insert(Whose::Face, 1).await.unwrap().unwrap();
+    scene.insert(JobOwner::Face, 1).await.unwrap().unwrap();
     let (go, held) = scene.hold(SCHEDULER);
-    let waits = scene.insert(Whose::Face, 2);
+    let waits = scene.insert(JobOwner::Face, 2);
     scene.until_waiting(1).await;
     let count = |tx: &Tx<'_>| query("SELECT count(*) FROM t").one::<i64>(tx);
     assert_eq!(scene.engine.read(count).await.unwrap(), 1);
@@ -281,20 +283,20 @@ async fn a_reader_waits_for_no_writer_and_sees_what_is_durable_alone() {
 async fn every_subscriber_is_notified_of_what_others_have_committed() {
     let scene = Scene::new();
     let engine = &scene.engine;
-    let other = Whose::Scheduler(2);
-    let insert = |whose, into: &'static str| {
+    let other = JobOwner::Scheduler(2);
+    let insert = |owner, into: &'static str| {
         let job = move |tx: &Tx<'_>| query(into).execute(tx);
-        async move { engine.write(whose, job).await.unwrap() }
+        async move { engine.write(owner, job).await.unwrap() }
     };
     let (first, second) = (
         engine.subscribe(Topic::Due, SCHEDULER),
         engine.subscribe(Topic::Due, other),
     );
-    let notifier = engine.subscribe(Topic::Outbox, Whose::Face);
-    insert(Whose::Face, "INSERT INTO schedules VALUES (1)").await;
+    let notifier = engine.subscribe(Topic::Outbox, JobOwner::Face);
+    insert(JobOwner::Face, "INSERT INTO schedules VALUES (1)").await;
     first.changed().await;
     second.changed().await;
-    // What one scheduler does, another one hears of.
+    // A scheduler is notified of what another one does.
     insert(SCHEDULER, "UPDATE schedules SET n = 2").await;
     second.changed().await;
     insert(SCHEDULER, "INSERT INTO outbox VALUES (1)").await;
@@ -304,8 +306,8 @@ async fn every_subscriber_is_notified_of_what_others_have_committed() {
         query("INSERT INTO schedules VALUES (3)").execute(tx)?;
         Err::<(), _>(sql::Error::NoRow)
     };
-    engine.write(Whose::Face, failed).await.unwrap_err();
-    insert(Whose::Face, "INSERT INTO t VALUES (1)").await;
+    engine.write(JobOwner::Face, failed).await.unwrap_err();
+    insert(JobOwner::Face, "INSERT INTO t VALUES (1)").await;
     for (who, subscription) in [("first", first), ("second", second), ("notifier", notifier)] {
         let hears = subscription.changed().now_or_never().is_some();
         assert!(!hears, "{who} hears of what is nothing to it");
@@ -314,7 +316,7 @@ async fn every_subscriber_is_notified_of_what_others_have_committed() {
 
 #[cfg(target_os = "linux")]
 #[tokio::test(flavor = "multi_thread")]
-async fn a_thread_that_reads_lets_the_others_go_first() {
+async fn a_thread_that_reads_has_a_lower_priority() {
     let own = |_: &Tx<'_>| -> sql::Result<_> { Ok(rustix::process::getpriority_process(None)) };
     let scene = Scene::new();
     let writer = scene.spawn(Whose::Face, own).await.unwrap().unwrap();

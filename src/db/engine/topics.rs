@@ -1,9 +1,9 @@
-//! What a commit has changed that somebody waits for.
+//! Topics: the kinds of changes that others wait for.
 //!
-//! SQLite itself tells which tables a job writes to, so that no change can be forgotten; every
-//! subscriber is notified of it after the commit, whoever else is. One thing SQLite does not tell is
-//! a bare `DELETE FROM` a whole table (<https://sqlite.org/lang_delete.html#the_truncate_optimization>):
-//! no statement may be one.
+//! SQLite itself reports which tables a job writes to, so that no change can be forgotten; all
+//! subscribers are notified after the commit. Only a bare `DELETE FROM` a whole table is not
+//! reported (<https://sqlite.org/lang_delete.html#the_truncate_optimization>), so no statement may
+//! be one.
 
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
@@ -12,14 +12,14 @@ use rusqlite::Connection;
 use rusqlite::hooks::Action;
 use tokio::sync::Notify;
 
-use super::queues::Whose;
+use super::queues::JobOwner;
 
-/// Something that changes and that somebody waits for.
+/// A kind of change that others wait for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Topic {
-    /// What is to be delivered: schedules, occurrences and the halt.
+    /// Something to deliver: schedules, occurrences and the halt.
     Due,
-    /// A message to the operator or a dead-man service was put into the outbox.
+    /// A message in the outbox.
     Outbox,
 }
 
@@ -37,26 +37,26 @@ impl Topic {
     fn of(action: Action, table: &str) -> Option<Topic> {
         match (table, action) {
             ("schedules" | "occurrences" | "halt", _) => Some(Topic::Due),
-            // Whoever delivers it changes it, too, and waits for nothing by that.
+            // Whoever delivers it changes it, too, but nobody waits for that.
             ("outbox", Action::SQLITE_INSERT) => Some(Topic::Outbox),
             _ => None,
         }
     }
 }
 
-/// The topics of some changes.
+/// A set of topics.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Raised(u8);
 
-/// What a connection has changed since it was asked last.
+/// The changes of a connection since the last call.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Changes(Arc<AtomicU8>);
 
 impl Changes {
-    /// Those of this connection from now on.
+    /// The changes of this connection from now on.
     ///
     /// # Errors
-    /// If SQLite doesn't tell them.
+    /// If SQLite does not report them.
     pub(super) fn of(connection: &Connection) -> rusqlite::Result<Self> {
         let changes = Changes::default();
         let noted = changes.0.clone();
@@ -68,7 +68,7 @@ impl Changes {
         Ok(changes)
     }
 
-    /// What has changed, once.
+    /// The changes since the last call.
     pub(super) fn take(&self) -> Raised {
         Raised(self.0.swap(0, Ordering::Relaxed))
     }
@@ -81,13 +81,13 @@ pub struct Subscription(Arc<Subscriber>);
 #[derive(Debug)]
 struct Subscriber {
     topic: Topic,
-    /// Whose changes it is not notified of: a scheduler isn't woken by what it does itself.
-    ignores: Option<Whose>,
+    /// Whose changes it ignores: a scheduler isn't woken by its own.
+    ignores: Option<JobOwner>,
     changed: Notify,
 }
 
 impl Subscription {
-    /// Waits until something of the topic has changed since this was last waited for.
+    /// Waits until something of the topic has changed since the last call.
     pub async fn changed(&self) {
         self.0.changed.notified().await;
     }
@@ -98,11 +98,12 @@ impl Subscription {
 pub(super) struct Subscribers(Mutex<Vec<Weak<Subscriber>>>);
 
 impl Subscribers {
-    /// Adds one, who asks by a handle of this kind.
-    pub(super) fn add(&self, topic: Topic, whose: Whose) -> Subscription {
+    /// Adds a subscriber with this kind of handle.
+    pub(super) fn add(&self, topic: Topic, owner: JobOwner) -> Subscription {
         let subscriber = Arc::new(Subscriber {
             topic,
-            ignores: matches!((topic, whose), (Topic::Due, Whose::Scheduler(_))).then_some(whose),
+            ignores: matches!((topic, owner), (Topic::Due, JobOwner::Scheduler(_)))
+                .then_some(owner),
             changed: Notify::new(),
         });
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -112,7 +113,7 @@ impl Subscribers {
     }
 
     /// Notifies of changes that are durable, or may be.
-    pub(super) fn notify(&self, raised: Raised, by: Whose) {
+    pub(super) fn notify(&self, raised: Raised, by: JobOwner) {
         if raised == Raised::default() {
             return;
         }
@@ -124,9 +125,9 @@ impl Subscribers {
         }
     }
 
-    /// Notifies all of them: what another program has changed may be anything.
+    /// Notifies all subscribers: another program may have changed anything.
     pub(super) fn notify_all(&self) {
         let all = Topic::ALL.iter().fold(0, |all, topic| all | topic.bit());
-        self.notify(Raised(all), Whose::Face);
+        self.notify(Raised(all), JobOwner::Face);
     }
 }

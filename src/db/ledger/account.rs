@@ -1,4 +1,4 @@
-//! Reading the account: the revisions of a schedule against what is recorded of it.
+//! Computes the account: compares the revisions of a schedule with what is recorded.
 
 use std::collections::BTreeSet;
 
@@ -12,15 +12,15 @@ use crate::db::sql::{self, Tx};
 use crate::db::statements::account;
 use crate::error::Result;
 use crate::models::{Account, State, Sums, Trigger, name_some};
-use crate::schedule::{Past, Planned, TooMany, count_distinct};
+use crate::schedule::{Past, PlannedInstants, TooMany, count_distinct};
 
-/// How many instants are compared one by one to say which of them are at fault.
+/// How many instants are compared one by one to name the wrong ones.
 const COMPARED: usize = 100_000;
 
-/// What is recorded of a schedule, and what it is compared with.
+/// What is recorded about a schedule, and what it is compared with.
 struct Books {
     revisions: Vec<Revision>,
-    /// Whether the schedule's plan says where it ends.
+    /// Whether the schedule's plan has an end.
     closed: bool,
     recorded: Vec<Recorded>,
     pruned_until: Option<Timestamp>,
@@ -33,7 +33,7 @@ struct Recorded {
 }
 
 impl Db {
-    /// The account of a schedule, also of one that is deleted.
+    /// The account of a schedule, even a deleted one.
     pub async fn account(&self, uid: Uuid) -> Result<Account> {
         let read = self.read("read the account", move |tx| Ok(read(tx, uid)?));
         let (mut account, books) = read.await?;
@@ -41,7 +41,7 @@ impl Db {
         Ok(account)
     }
 
-    /// The accounts of every schedule that there ever was, the live ones by their numbers first.
+    /// The accounts of all schedules that ever existed, live ones first, by id.
     pub async fn accounts(&self) -> Result<Vec<Account>> {
         let uids = self.read("look for the schedules", |tx| Ok(account::list_uids(tx)?));
         let uids = uids.await?;
@@ -87,7 +87,7 @@ fn read(tx: &Tx<'_>, uid: Uuid) -> sql::Result<(Account, Books)> {
     Ok((account, books))
 }
 
-/// The recorded instants; none if they are too many to be compared.
+/// The recorded instants; none if there are too many to compare.
 fn recorded(tx: &Tx<'_>, uid: Uuid) -> sql::Result<Vec<Recorded>> {
     let ranges = account::list_recorded(tx, uid, to_i64(COMPARED as u64 + 1))?;
     if ranges.len() > COMPARED {
@@ -123,16 +123,15 @@ fn compare(account: &mut Account, books: &Books) {
         }
     }
     if !books.closed {
-        account.difference = Some(
-            "not proved: its row was replaced, so it is not known up to when it ran".to_owned(),
-        );
+        account.difference =
+            Some("not proved: its row was replaced, so it is unknown when it last ran".to_owned());
         return;
     }
     let expected = match count_distinct(&plans) {
         Ok(planned) => i64::try_from(planned).unwrap_or(i64::MAX),
         Err(TooMany) => {
             account.difference = Some(
-                "not proved: its next_run was set back over too many instants to compare them"
+                "not proved: its next_run was set back over too many instants to compare"
                     .to_owned(),
             );
             return;
@@ -171,8 +170,8 @@ fn compare(account: &mut Account, books: &Books) {
     account.difference = (!faults.is_empty()).then(|| faults.join("; "));
 }
 
-/// The recorded instants that no plan has; none if they are too many to be compared.
-fn unplanned(plans: &[Planned], books: &Books) -> Vec<Timestamp> {
+/// The recorded instants that are in no plan; none if there are too many to compare.
+fn unplanned(plans: &[PlannedInstants], books: &Books) -> Vec<Timestamp> {
     if books.recorded.len().saturating_mul(plans.len()) > COMPARED * 100 {
         return Vec::new();
     }
@@ -188,7 +187,7 @@ fn unplanned(plans: &[Planned], books: &Books) -> Vec<Timestamp> {
 }
 
 /// The planned instants that are not recorded, as far as they can be compared.
-fn missing(plans: &[Planned], books: &Books) -> Vec<Timestamp> {
+fn missing(plans: &[PlannedInstants], books: &Books) -> Vec<Timestamp> {
     let mut past = Past::default();
     for recorded in &books.recorded {
         past.add_recorded(recorded.first, recorded.newest);

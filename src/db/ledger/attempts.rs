@@ -1,4 +1,4 @@
-//! The attempt: what is sent, under which otid, written down before the first byte leaves.
+//! Attempts: what is sent, and under which otid, is recorded before the first byte is sent.
 
 use jiff::Timestamp;
 
@@ -11,7 +11,7 @@ use crate::models::{
 };
 use crate::schedule::{Circumstances, Zone, envelope};
 
-/// A stored occurrence on its way to being sent.
+/// A stored occurrence that is about to be sent.
 pub(in crate::db) struct Sending<'a> {
     pub(in crate::db) occurrence: &'a Occurrence,
     pub(in crate::db) schedule: Option<&'a PromptSchedule>,
@@ -23,7 +23,7 @@ pub(in crate::db) struct Sending<'a> {
 }
 
 impl Db {
-    /// Writes the attempt with its otid and the line before the prompt, and makes the job of it.
+    /// Records the attempt with its otid and the line before the prompt, and returns the job.
     pub(in crate::db) fn begin_attempt(
         &self,
         tx: &Tx<'_>,
@@ -86,7 +86,7 @@ impl Db {
     }
 }
 
-/// The request that a schedule would send now; `None` if its own is gone.
+/// The request that a schedule would send now; `None` if its stored request is gone.
 pub(in crate::db) fn request_of(
     tx: &Tx<'_>,
     schedule: &PromptSchedule,
@@ -97,7 +97,7 @@ pub(in crate::db) fn request_of(
     payloads::fetch(tx, hash)
 }
 
-/// Stores a request, if it isn't there. Returns its hash.
+/// Stores a request unless it is already stored. Returns its hash.
 pub(in crate::db) fn store_payload(tx: &Tx<'_>, body: &str) -> sql::Result<String> {
     let hash = hash_of(body);
     payloads::insert(tx, &hash, body)?;

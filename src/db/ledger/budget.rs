@@ -1,4 +1,4 @@
-//! How much callers with a budget have registered.
+//! Checks and counts the registrations of callers with a budget.
 
 use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
@@ -10,7 +10,7 @@ use crate::db::statements::schedules;
 use crate::error::{Code, Error, Result, call};
 use crate::models::{AgentId, Allowance};
 
-/// Refuses one more live schedule of an agent, which is locked, that has as many as it may have.
+/// Refuses another live schedule if the agent (which is locked) has as many as it may have.
 pub(in crate::db) fn refuse_too_many(
     tx: &Tx<'_>,
     agent: &AgentId,
@@ -24,15 +24,15 @@ pub(in crate::db) fn refuse_too_many(
     Ok(Err(Error::new(
         Code::BudgetExceeded,
         format!(
-            "agent {agent} has {live} schedules that are active or paused, and an agent may make \
-             no more than {most}: cancel what is no longer needed"
+            "agent {agent} has {live} active or paused schedules; the limit is {most}: cancel some \
+             that are no longer needed"
         ),
     )
     .example(call("list").with("agent_id", agent.as_str()))))
 }
 
-/// Refuses a registration of an agent, which is locked, that is one too many, and else counts it as
-/// soon as it is committed.
+/// Refuses a registration beyond the budget of the agent (which is locked), and otherwise counts it
+/// with the transaction.
 pub(in crate::db) fn count(
     tx: &Tx<'_>,
     agent: &AgentId,
@@ -50,8 +50,8 @@ pub(in crate::db) fn count(
     let made = budget::count_registered(tx, agent, since)?;
     if made >= allowance.registrations {
         return Ok(Err(too_many(format!(
-            "{made} schedules were registered for agent {agent} in the last 24 hours, those that \
-             were cancelled among them, and an agent may register no more than {}",
+            "{made} schedules were registered for agent {agent} in the last 24 hours (including \
+             cancelled ones); the limit is {}",
             allowance.registrations
         ))));
     }
@@ -60,15 +60,15 @@ pub(in crate::db) fn count(
         let OfAll { registered, live } = budget::count_of_all(tx, since)?;
         if live >= all.schedules {
             return Ok(Err(too_many(format!(
-                "agents have {live} schedules in all that are active or paused, and may make no \
-                 more than {}: cancel what is no longer needed",
+                "all agents together have {live} active or paused schedules; the limit is {}: \
+                 cancel some that are no longer needed",
                 all.schedules
             ))));
         }
         if registered >= all.registrations {
             return Ok(Err(too_many(format!(
-                "agents registered {registered} schedules in all in the last 24 hours, those that \
-                 were cancelled among them, and may register no more than {}",
+                "all agents together registered {registered} schedules in the last 24 hours \
+                 (including cancelled ones); the limit is {}",
                 all.registrations
             ))));
         }

@@ -1,4 +1,4 @@
-//! The record of changes: each is written in the transaction that makes it.
+//! The record of changes: each change is recorded in the transaction that makes it.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use crate::db::{AT_ONCE, Db};
 use crate::error::Result;
 use crate::models::{By, Change, ChangeQuery, Operation, PromptSchedule};
 
-/// The schedule that a change is about, if it is about one.
+/// The schedule that a change is about, if any.
 #[derive(Clone, Copy, Debug, Default)]
 pub(in crate::db) struct About<'a> {
     pub(in crate::db) id: Option<i64>,
@@ -30,14 +30,14 @@ impl<'a> About<'a> {
         }
     }
 
-    /// A change that concerns no schedule, or all of them.
+    /// A change that is about no schedule, or about all.
     pub(in crate::db) fn none() -> Self {
         About::default()
     }
 }
 
 impl Db {
-    /// The same database, as changed by somebody else.
+    /// A handle through which somebody else makes changes.
     pub fn acting_for(&self, by: By) -> Db {
         Db {
             by: Arc::new(by),
@@ -45,12 +45,12 @@ impl Db {
         }
     }
 
-    /// Who changes it.
+    /// Who makes changes through this handle.
     pub fn by(&self) -> &By {
         &self.by
     }
 
-    /// What was changed, the newest first.
+    /// The recorded changes, newest first.
     pub async fn list_changes(&self, filter: &ChangeQuery) -> Result<Vec<Change>> {
         let filter = filter.to_owned();
         self.read("list the changes", move |tx| {
@@ -59,8 +59,7 @@ impl Db {
         .await
     }
 
-    /// Forgets some of what was changed before a time. Returns how many; call it until it has
-    /// forgotten none.
+    /// Deletes some changes recorded before a time. Returns how many; call it until there are none.
     pub(in crate::db) async fn prune_changes(&self, before: Timestamp) -> Result<u64> {
         const DOING: &str = "prune the record of changes";
         let old = self.read(DOING, move |tx| {
@@ -80,7 +79,7 @@ impl Db {
     }
 }
 
-/// Notes a change in the transaction that makes it. Returns its number.
+/// Records a change in the transaction that makes it. Returns its id.
 pub(in crate::db) fn note_change(
     tx: &Tx<'_>,
     by: &By,
@@ -100,13 +99,13 @@ pub(in crate::db) fn note_change(
     changes::insert(tx, &made, now)
 }
 
-/// A change that is made in several transactions: the first of them notes it, the others say how far
-/// it has come.
+/// A change that is made in several transactions: the first one records it, the others update its
+/// progress.
 #[derive(Clone, Copy, Debug, Default)]
 pub(in crate::db) struct Noted(Option<i64>);
 
 impl Noted {
-    /// Notes how far it has come.
+    /// Records the progress.
     pub(in crate::db) fn note(
         &mut self,
         tx: &Tx<'_>,

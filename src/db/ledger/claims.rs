@@ -1,7 +1,7 @@
-//! The claim: one transaction that turns the time that has come into a prompt that is on its way.
+//! The claim: one transaction that turns a due instant into a prompt that is being sent.
 //!
-//! A due schedule becomes an occurrence only here, when its lane can take it. The otid is
-//! committed before the first byte is sent.
+//! A due schedule only becomes an occurrence here, when its lane is free. The otid is committed
+//! before the first byte is sent.
 
 use jiff::Timestamp;
 use uuid::Uuid;
@@ -27,18 +27,19 @@ use crate::schedule::{Division, Range, Timetable, remaining, timetable_of};
 
 const CLAIM_DUE: &str = "claim a due schedule";
 
-/// The right to settle an occurrence that is sent for the first time.
+/// The fence of an occurrence that is sent for the first time.
 const FIRST_FENCE: i64 = 1;
 
-/// Why something can't be sent whose request nobody knows any more.
+/// Why something can't be sent if its stored request is gone.
 pub(in crate::db) const PAYLOAD_GONE: &str = "the request that it sends is gone from the database";
 
 impl Db {
-    /// Claims a due schedule: settles the instants from its `next_run` to `now` as its policy says
-    /// ([`Timetable::divide`]) and advances `next_run`. One that can't be read becomes broken.
+    /// Claims a due schedule: settles the instants from its `next_run` to `now` according to its
+    /// policy ([`Timetable::divide`]) and advances `next_run`. If it can't be read, it becomes
+    /// broken.
     ///
     /// # Errors
-    /// Where the database as a whole fails, not only for this one; then nothing has changed.
+    /// If the database fails as a whole, not only for this schedule; then nothing has changed.
     pub async fn claim_due(
         &self,
         due: &DueSchedule,
@@ -53,7 +54,7 @@ impl Db {
         self.answered(CLAIM_DUE, tried)
     }
 
-    /// What a claim came to, or the error where it is the database's.
+    /// The result of a claim, or the error if it is the database's.
     pub(in crate::db) fn answered(
         &self,
         doing: &str,
@@ -91,8 +92,8 @@ impl Db {
         Ok(claim)
     }
 
-    /// Settles the instants of a due schedule that have passed, in one transaction: all but the one
-    /// that is to be sent.
+    /// Settles the instants of a due schedule that have passed, except the one to be sent, in one
+    /// transaction.
     fn settle_due(
         &self,
         tx: &Tx<'_>,
@@ -105,7 +106,7 @@ impl Db {
         let Some(schedule) = claims::fetch_claimable(tx, due)? else {
             return Ok(Claim::Gone);
         };
-        // Its place in the lane was that of the instant it was seen with.
+        // Its position in the lane was that of the instant it was seen with.
         let as_seen = |t: &Timestamp| t.as_microsecond() == due.next_run.as_microsecond();
         let first = schedule.next_run.filter(as_seen).filter(|t| *t <= now);
         let Some(first) = first else {
@@ -116,7 +117,7 @@ impl Db {
             return Err(Fault::Row(PAYLOAD_GONE.to_owned()));
         };
         if remaining(&schedule) == Some(0) {
-            // Another program has woken a schedule that had its last instant.
+            // Another program reactivated a schedule that had its last instant.
             write_lifecycle(tx, schedule.id, Lifecycle::Finished, None)?;
             let skipped = Claim::Settled(State::Skipped);
             return end_claim(tx, schedule.id, skipped, now);
@@ -137,7 +138,7 @@ impl Db {
             let missed = Claim::Settled(State::Missed);
             return end_claim(tx, schedule.id, missed, now);
         };
-        // A foreign writer set next_run back.
+        // Another program set next_run back.
         let skipped = Claim::Settled(State::Skipped);
         if has_outcome(tx, due.uid, intended_at)? {
             return end_claim(tx, schedule.id, skipped, now);
@@ -159,7 +160,7 @@ impl Db {
             stands_since: division.coalesced.map_or(intended_at, |r| r.first),
         };
         let Some(occurrence) = claims::insert_sending(tx, &first_try, now)? else {
-            // This very instant has its outcome already.
+            // This very instant already has an outcome.
             return end_claim(tx, schedule.id, skipped, now);
         };
         let sending = Sending {
@@ -200,13 +201,13 @@ impl Db {
     }
 }
 
-/// Ends what a claim settled without sending.
+/// Finishes a claim that settled instants without sending.
 fn end_claim(tx: &Tx<'_>, schedule_id: i64, claim: Claim, now: Timestamp) -> Result<Claim, Fault> {
     follow_lifecycle(tx, schedule_id, now)?;
     Ok(claim)
 }
 
-/// Tells a schedule's dead-man service of a first try.
+/// Queues a ping for the first attempt to the schedule's dead-man service.
 pub(in crate::db) fn tell_start(
     tx: &Tx<'_>,
     schedule: &PromptSchedule,
@@ -239,11 +240,11 @@ fn unsent_of<'a>(
         .missed
         .map(|r| unsent(r, State::Missed, "it was older than the grace of `skip`"));
     let coalesced = division.coalesced.map(|r| {
-        let reason = "a newer firing of the same schedule was sent in its place";
+        let reason = "a newer run of the same schedule was sent in its place";
         unsent(r, State::Coalesced, reason)
     });
     let late = division.sent.filter(|_| too_late).map(|at| {
-        let reason = "it was too late to be of use when it could first be sent";
+        let reason = "it was too late to be useful when it could first be sent";
         let range = Range {
             first: at,
             newest: at,
@@ -254,7 +255,7 @@ fn unsent_of<'a>(
     [missed, coalesced, late].into_iter().flatten().collect()
 }
 
-/// Moves `next_run` past the taken instants; the last one finishes the schedule and stays there.
+/// Moves `next_run` past the claimed instants; the last one finishes the schedule and stays there.
 fn advance(
     tx: &Tx<'_>,
     schedule: &PromptSchedule,

@@ -1,5 +1,5 @@
-//! What the database knows of the time: the readings of the clocks that were kept, and the newest
-//! time that is recorded as past.
+//! What the database knows about the time: stored clock readings, and the newest time recorded as
+//! past.
 
 use jiff::Timestamp;
 
@@ -10,8 +10,8 @@ use crate::db::statements::clock;
 use crate::error::Result;
 
 impl Db {
-    /// Everything that is known of the time. It is asked for at every start, so each part of it is
-    /// found by an index, whatever the size of the database.
+    /// Everything known about the time. It is read at every start, so each part is found by an
+    /// index, whatever the size of the database.
     pub async fn known_times(&self) -> Result<KnownTimes> {
         self.read("read what it knows of the time", |tx| {
             let kept = clock::list_readings(tx)?;
@@ -28,7 +28,7 @@ impl Db {
         .await
     }
 
-    /// Keeps a reading at which the clock was trusted, in place of the one before.
+    /// Stores a reading at which the clock was trusted, replacing the previous one.
     pub async fn trust_clock(&self, reading: &Reading) -> Result<()> {
         let reading = reading.to_owned();
         self.write("keep what time it is", move |tx| {
@@ -39,7 +39,7 @@ impl Db {
         .await
     }
 
-    /// Notes that the clock is in doubt: from the first such reading on it has to be steady.
+    /// Records that the clock is in doubt: it has to be steady from the first such reading on.
     pub async fn note_doubt(&self, reading: &Reading, known: &KnownTimes) -> Result<()> {
         let reading = reading.to_owned();
         let known = known.to_owned();
@@ -54,8 +54,8 @@ impl Db {
         .await
     }
 
-    /// The latest time that was written down as past. Of attempts and revisions the newest rows
-    /// tell it, and where those were written by a false clock, its other rows do.
+    /// The latest time recorded as past. The newest attempts and revisions show it, and if those
+    /// were written by a wrong clock, other rows do.
     pub async fn latest_past(&self) -> Result<Option<Timestamp>> {
         self.read("read its latest times", |tx| {
             Ok(clock::fetch_latest_past(tx)?)
@@ -64,8 +64,8 @@ impl Db {
     }
 }
 
-/// The time by which something may be thrown away for its age: `now`, or the time at which the
-/// clock was last trusted, since a false clock makes everything old.
+/// The time by which something may be deleted for its age: `now`, or the time at which the clock
+/// was last trusted, because a wrong clock makes everything look old.
 pub(in crate::db) fn sure_time(tx: &Tx<'_>, now: Timestamp) -> sql::Result<Timestamp> {
     let trusted_at = clock::fetch_trusted_at(tx)?;
     Ok(trusted_at.map_or(now, |at| at.min(now)))

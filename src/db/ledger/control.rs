@@ -17,8 +17,8 @@ use crate::models::{Lifecycle, Operation, PromptSchedule, Resumption, ScheduleTy
 use crate::schedule::{Timetable, remaining, timetable_of};
 
 impl Db {
-    /// Pauses an active schedule: what is not yet sent of it stays where it is. Returns what it
-    /// was before; `None` if there is none of this id.
+    /// Pauses an active schedule: whatever has not been sent stays as it is. Returns its previous
+    /// lifecycle; `None` if there is no schedule with this id.
     pub async fn pause_schedule(
         &self,
         id: i64,
@@ -42,11 +42,11 @@ impl Db {
         .await
     }
 
-    /// Lets a paused schedule run again. What passed meanwhile is settled as `skipped`, or with
-    /// `replay` treated like any other backlog. `None` if there is none of this id.
+    /// Resumes a paused schedule. Instants that passed are settled as `skipped`, or with `replay`
+    /// treated like any other backlog. `None` if there is no schedule with this id.
     ///
     /// # Errors
-    /// Also for a schedule that can't be read.
+    /// Also if the schedule can't be read.
     pub async fn resume_schedule(
         &self,
         id: i64,
@@ -84,7 +84,7 @@ impl Db {
     }
 }
 
-/// Settles what passed and waits of a schedule as skipped, and plans the first instant after now.
+/// Settles what has passed or waits as skipped, and plans the first instant after now.
 pub(in crate::db) fn skip_to_now(
     tx: &Tx<'_>,
     schedule: &PromptSchedule,

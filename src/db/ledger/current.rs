@@ -1,4 +1,4 @@
-//! A schedule as it stands, for whoever is about to change it.
+//! The current state of a schedule, for a change that is about to be made.
 
 use jiff::Timestamp;
 
@@ -9,8 +9,8 @@ use crate::db::statements::schedules;
 use crate::models::PromptSchedule;
 use crate::schedule::Zone;
 
-/// Locks a schedule and reads it as it stands, with what another program has changed of it adopted,
-/// so that our change doesn't hide that one. `None` if there is none of this number.
+/// Locks a schedule and reads its current state, after adopting what another program has changed,
+/// so that our change doesn't hide that. `None` if there is no schedule with this id.
 pub(in crate::db) fn lock_schedule(
     tx: &Tx<'_>,
     id: i64,

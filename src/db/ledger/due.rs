@@ -8,13 +8,13 @@ use crate::error::Result;
 use crate::models::DueSchedule;
 
 impl Db {
-    /// Every active schedule whose next run has come, the oldest first. Rows that another program
-    /// has changed come after their adoption.
+    /// Every active schedule whose next run has come, the oldest first. Rows changed by another
+    /// program are listed after their adoption.
     pub async fn get_due_schedules(&self, now: Timestamp) -> Result<Vec<DueSchedule>> {
         Ok(self.list_oldest_due(now, usize::MAX).await?.0)
     }
 
-    /// The same, but so many of them at most, and the numbers of those that can't be read.
+    /// The same, up to a number of schedules, with the ids of those that can't be read.
     pub async fn list_oldest_due(
         &self,
         now: Timestamp,
@@ -35,7 +35,7 @@ impl Db {
         .await
     }
 
-    /// Has schedules adopted that another program has made unreadable without our noticing.
+    /// Marks schedules for adoption that another program has made unreadable unnoticed.
     pub async fn readopt(&self, ids: &[i64]) -> Result<()> {
         let ids = ids.to_owned();
         self.write("have a schedule adopted", move |tx| {

@@ -1,4 +1,4 @@
-//! Whose fault it is that a claim fails: its own row's, or the database's.
+//! Whether a claim failed because of its own row or because of the database.
 
 use crate::db::Db;
 use crate::db::engine::Failure;
@@ -7,7 +7,7 @@ use crate::error::Error;
 
 /// Why a claim could not be made. Nothing has changed.
 pub(in crate::db) enum Fault {
-    /// What it needs can't be read, and never will be: why.
+    /// The row can't be read, and never will be, for this reason.
     Row(String),
     /// A statement failed.
     Statement(sql::Error),
@@ -16,7 +16,7 @@ pub(in crate::db) enum Fault {
 }
 
 impl Fault {
-    /// What it needs can't be read.
+    /// The row can't be read.
     pub(in crate::db) fn of_row(error: &Error) -> Self {
         Fault::Row(error.chain())
     }
@@ -32,25 +32,25 @@ impl From<sql::Error> for Fault {
 }
 
 impl Db {
-    /// Carries out the transaction of a claim.
+    /// Runs the transaction of a claim.
     pub(in crate::db) async fn claim<T: Send + 'static>(
         &self,
         doing: &str,
         job: impl FnMut(&Tx<'_>) -> Result<T, Fault> + Send + 'static,
     ) -> Result<T, Fault> {
-        match self.engine.write(self.whose, job).await {
+        match self.engine.write(self.owner, job).await {
             Ok(claimed) => Ok(claimed),
             Err(Failure::Job(fault)) => Err(fault),
             Err(other) => Err(Fault::Transaction(self.broken_off(doing, other))),
         }
     }
 
-    /// The error of a statement, and whether the database as such works: then it is what this
-    /// statement would have written that it refuses.
+    /// The error of a statement, and whether the database itself works: then it refuses what this
+    /// statement would have written.
     pub(in crate::db) fn refused(&self, doing: &str, error: sql::Error) -> (Error, bool) {
         let primary = error.code().map(|code| code & 0xff);
-        // An error of its own, too big, a constraint, another type, out of range
-        // (https://sqlite.org/rescode.html). All others concern the file, the disk or the lock.
+        // A generic error, too big, a constraint, a type mismatch, out of range
+        // (https://sqlite.org/rescode.html). All others are about the file, the disk or the lock.
         let is_own = matches!(primary, Some(1 | 18 | 19 | 20 | 25));
         (self.failed(doing, error), is_own)
     }

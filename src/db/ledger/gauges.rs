@@ -1,5 +1,5 @@
-//! What whoever watches the machine wants to know of the database. Each question is answered by an
-//! index or a sum that is kept, however many schedules there are: it is asked every few seconds.
+//! Figures for monitoring. Each is answered by an index or a stored count, however many schedules
+//! there are, because they are read every few seconds.
 
 use std::collections::BTreeMap;
 
@@ -13,7 +13,7 @@ use crate::error::Result;
 use crate::models::{Channel, Gauges};
 
 impl Db {
-    /// How it stands with the database.
+    /// Figures about the database.
     pub async fn gauges(&self, now: Timestamp) -> Result<Gauges> {
         let path = self.path.clone();
         self.read("read its gauges", move |tx| {
@@ -44,8 +44,8 @@ impl Db {
         .await
     }
 
-    /// Counts the schedules anew, since a program that replaces whole rows changes their number past
-    /// what keeps it.
+    /// Recounts the schedules, because a program that replaces whole rows changes their number
+    /// without updating the stored counts.
     pub async fn recount_schedules(&self) -> Result<()> {
         self.write("count the schedules", move |tx| {
             let counted = gauges::count_schedules(tx)?;

@@ -1,4 +1,4 @@
-//! Halting: nothing at all is sent until the halt is lifted.
+//! Halting: nothing is sent until the halt is lifted.
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -9,7 +9,7 @@ use crate::db::statements::halt::{self, Stored};
 use crate::error::Result;
 use crate::models::{Halt, Operation};
 
-/// That the row is there halts; what stands in it is for people.
+/// The existence of the row is the halt; its content is for people.
 impl From<Stored> for Halt {
     fn from(stored: Stored) -> Self {
         Halt {
@@ -20,8 +20,8 @@ impl From<Stored> for Halt {
 }
 
 impl Db {
-    /// Halts all delivery from the next claim on; what is on its way ends by itself. A halt that
-    /// is there already keeps its time, and its note unless another one is given. Returns the halt.
+    /// Halts all delivery from the next claim on; prompts being sent finish. An existing halt keeps
+    /// its time, and its note unless another one is given. Returns the halt.
     pub async fn halt(&self, note: Option<&str>, now: Timestamp) -> Result<Halt> {
         let note = note.map(str::to_owned);
         let db = self.clone();
@@ -38,17 +38,17 @@ impl Db {
         .await
     }
 
-    /// Lifts the halt, and gives what waits the time back: it did not age meanwhile. Returns the
-    /// halt that was there.
+    /// Lifts the halt, and extends the deadlines of what waits: it did not age during the halt.
+    /// Returns the halt that was lifted.
     pub async fn lift_halt(&self, now: Timestamp) -> Result<Option<Halt>> {
         let db = self.clone();
-        self.write("let deliveries go on", move |tx| {
+        self.write("start delivery again", move |tx| {
             let Some(stored) = halt::delete(tx)? else {
                 return Ok(None);
             };
-            // Where it can't be read since when, nobody can tell how much time to give back.
+            // If the start of the halt can't be read, it is unknown how much time to give back.
             let by = now.duration_since(stored.since.unwrap_or(now));
-            // The search for unknown fates went on meanwhile: its deadline stays.
+            // The search for unknown outcomes continued during the halt: its deadline stays.
             give_time_back(tx, Deadline::Expiry, None, by)?;
             let none = About::none();
             note_change(tx, &db.by, Operation::LiftHalt, none, None, now)?;
@@ -71,11 +71,11 @@ impl Db {
 pub(in crate::db) enum Deadline {
     /// The end of its retries.
     Expiry,
-    /// The end of the search for its fate.
+    /// The end of the search for its outcome.
     Reconcile,
 }
 
-/// Moves a deadline of open occurrences by the time that nobody could use: of all of them, or of
+/// Extends a deadline of open occurrences by time that could not be used: for all of them, or for
 /// those in the lanes of one target.
 pub(in crate::db) fn give_time_back(
     tx: &Tx<'_>,
@@ -83,7 +83,7 @@ pub(in crate::db) fn give_time_back(
     target: Option<&str>,
     by: SignedDuration,
 ) -> sql::Result<()> {
-    // A clock that was set back meanwhile makes nobody older.
+    // If the clock was set back during the hold, nothing gets older.
     let by = by.max(SignedDuration::ZERO);
     match deadline {
         Deadline::Expiry => halt::move_expiry(tx, target, by),

@@ -1,4 +1,4 @@
-//! How delivery goes, as `doctor` asks it. Nothing here changes anything.
+//! The state of delivery, for `doctor`. Nothing here changes anything.
 
 use jiff::Timestamp;
 use uuid::Uuid;
@@ -9,8 +9,8 @@ use crate::error::Result;
 use crate::models::{OverduePrompt, RunningScheduler, StalledPrompt};
 
 impl Db {
-    /// The schedulers that have left a heartbeat, with whether they live, and the owners that left
-    /// prompts on their way.
+    /// The schedulers with a heartbeat, with whether they are alive, and the owners of prompts that
+    /// are being sent.
     pub async fn examine_owners(
         &self,
     ) -> Result<(Vec<(RunningScheduler, bool)>, Vec<(Uuid, i64)>)> {
@@ -28,7 +28,7 @@ impl Db {
         Ok((schedulers.into_iter().map(with_life).collect(), dead))
     }
 
-    /// What living schedulers began to send before `silent_since` without having heard of a run, or
+    /// Prompts that living schedulers began to send before `silent_since` without a known run, or
     /// before `running_since` with one.
     pub async fn list_stalled(
         &self,
@@ -43,8 +43,8 @@ impl Db {
         Ok(stalled)
     }
 
-    /// What should have been sent or looked for before `since`, with nothing on its way in its
-    /// lane. What is paused, behind its own open occurrence, or not adopted yet is left out.
+    /// What should have been sent or searched for before `since`, with nothing being sent in its
+    /// lane. Whatever is paused, behind its own open occurrence, or not adopted yet is left out.
     pub async fn list_overdue(&self, since: Timestamp) -> Result<Vec<OverduePrompt>> {
         self.read("look for what is overdue", move |tx| {
             Ok(health::list_overdue(tx, since)?)

@@ -1,4 +1,4 @@
-//! What has become of occurrences, for whoever looks.
+//! The history of occurrences.
 
 use crate::db::Db;
 use crate::db::statements::history;
@@ -6,8 +6,8 @@ use crate::error::Result;
 use crate::models::{Attempt, HistoryFilter, PastOccurrence};
 
 impl Db {
-    /// The latest occurrences of a filter, the newest first. One that can't be read is left out,
-    /// and reported once.
+    /// The latest occurrences matching a filter, newest first. One that can't be read is left out,
+    /// and logged once.
     pub async fn list_history(&self, filter: &HistoryFilter) -> Result<Vec<PastOccurrence>> {
         let (db, filter) = (self.clone(), filter.to_owned());
         self.read("read the history", move |tx| {
@@ -24,7 +24,7 @@ impl Db {
         .await
     }
 
-    /// The attempts of an occurrence, the first one first, without those that can't be read.
+    /// The attempts of an occurrence, oldest first, without those that can't be read.
     pub async fn list_attempts(&self, occurrence_id: i64) -> Result<Vec<Attempt>> {
         self.read("read the attempts", move |tx| {
             Ok(history::list_attempts(tx, occurrence_id)?)

@@ -1,5 +1,5 @@
-//! Incidents: what has gone wrong and needs somebody, each opened and closed once. The notices of
-//! them are written with them.
+//! Incidents: trouble that needs somebody's attention, each opened and closed once. Their notices
+//! are written together with them.
 
 use jiff::Timestamp;
 
@@ -11,57 +11,59 @@ use crate::db::statements::incidents::{self, Closed, Happened};
 use crate::error::Result;
 use crate::models::{Fault, Incident, IncidentKind, NoticeEvent};
 
-/// Whose trouble it is.
+/// Who has the trouble.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::db) enum Whose<'a> {
-    /// One schedule's, by its uid.
+pub(in crate::db) enum Affected<'a> {
+    /// One schedule, by its uid.
     Schedule(&'a str),
-    /// An agent's: each of its schedules meets it. `uid` is the one that does so now.
+    /// An agent: all of its schedules are affected. `uid` is the one that met it now.
     Agent {
-        /// The lane in which it is spoken to.
+        /// The agent's lane.
         lane: &'a str,
         /// The agent.
         agent_id: &'a str,
         /// The schedule.
         uid: &'a str,
     },
-    /// A target's, by its name.
+    /// A target, by its name.
     Target(&'a str),
-    /// This machine's, by what is wrong with it.
+    /// This machine, by what is wrong with it.
     Machine(&'a str),
 }
 
-impl<'a> Whose<'a> {
-    /// What tells the incidents of it from those of others of their kind.
+impl<'a> Affected<'a> {
+    /// What distinguishes the incidents of one kind.
     pub(in crate::db) fn subject(self) -> &'a str {
         match self {
-            Whose::Schedule(subject) | Whose::Target(subject) | Whose::Machine(subject) => subject,
-            Whose::Agent { lane, .. } => lane,
+            Affected::Schedule(subject)
+            | Affected::Target(subject)
+            | Affected::Machine(subject) => subject,
+            Affected::Agent { lane, .. } => lane,
         }
     }
 }
 
-/// Something that needs somebody, as it is noticed.
+/// Something that needs attention, when it is noticed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::db) struct Trouble<'a> {
     pub(in crate::db) kind: IncidentKind,
-    pub(in crate::db) whose: Whose<'a>,
+    pub(in crate::db) affected: Affected<'a>,
     pub(in crate::db) occurrence_id: Option<i64>,
     pub(in crate::db) code: Option<&'a str>,
     pub(in crate::db) reason: &'a str,
 }
 
 impl<'a> Trouble<'a> {
-    /// The trouble that a fault of an occurrence is.
+    /// The trouble that a fault of an occurrence means.
     pub(in crate::db) fn of(
         kind: IncidentKind,
-        whose: Whose<'a>,
+        affected: Affected<'a>,
         occurrence_id: i64,
         fault: &'a Fault,
     ) -> Self {
         Trouble {
             kind,
-            whose,
+            affected,
             occurrence_id: Some(occurrence_id),
             code: Some(&fault.code),
             reason: &fault.text,
@@ -69,13 +71,13 @@ impl<'a> Trouble<'a> {
     }
 
     fn happened(&self) -> Happened<'a> {
-        let (agent_id, uid) = match self.whose {
-            Whose::Agent { agent_id, uid, .. } => (Some(agent_id), Some(uid)),
-            Whose::Schedule(_) | Whose::Target(_) | Whose::Machine(_) => (None, None),
+        let (agent_id, uid) = match self.affected {
+            Affected::Agent { agent_id, uid, .. } => (Some(agent_id), Some(uid)),
+            Affected::Schedule(_) | Affected::Target(_) | Affected::Machine(_) => (None, None),
         };
         Happened {
             kind: self.kind,
-            subject: self.whose.subject(),
+            subject: self.affected.subject(),
             agent_id,
             uid,
             occurrence_id: self.occurrence_id,
@@ -85,8 +87,8 @@ impl<'a> Trouble<'a> {
     }
 }
 
-/// Opens an incident and writes the notice of it. While one of this kind and subject is open, it is
-/// only counted there. Returns whether it is new.
+/// Opens an incident and writes its notice. If one of this kind and subject is open, it is only
+/// counted there. Returns whether it is new.
 pub(in crate::db) fn open_incident(
     tx: &Tx<'_>,
     trouble: &Trouble<'_>,
@@ -102,7 +104,8 @@ pub(in crate::db) fn open_incident(
     Ok(true)
 }
 
-/// Closes the incident of this kind and subject, if one is open, and tells whoever was told of it.
+/// Closes the incident of this kind and subject, if one is open, and notifies whoever was notified
+/// of it.
 pub(in crate::db) fn close_incident(
     tx: &Tx<'_>,
     kind: IncidentKind,
@@ -116,16 +119,16 @@ pub(in crate::db) fn close_incident(
     }
 }
 
-/// Tells the end of an incident to whoever was told of it.
+/// Notifies whoever was notified of an incident that it has ended.
 pub(in crate::db) fn tell_end(tx: &Tx<'_>, closed: &Closed, now: Timestamp) -> sql::Result<()> {
-    match closed.told {
+    match closed.is_notified {
         true => queue_notice(tx, closed.id, NoticeEvent::Closed, now),
         false => Ok(()),
     }
 }
 
 impl Db {
-    /// What is wrong now and needs somebody, the oldest first.
+    /// The open incidents, oldest first.
     pub async fn list_open_incidents(&self) -> Result<Vec<Incident>> {
         self.read("look for open incidents", |tx| {
             Ok(incidents::list_open(tx)?)

@@ -1,4 +1,4 @@
-//! Keys for callers over HTTP.
+//! Keys of HTTP callers.
 
 use jiff::Timestamp;
 
@@ -9,7 +9,7 @@ use crate::error::Result;
 use crate::models::{AgentId, Operation, StoredKey};
 
 impl Db {
-    /// Stores a key by its hash. Returns its number.
+    /// Stores a key by its hash. Returns its id.
     pub async fn add_key(
         &self,
         name: &str,
@@ -32,12 +32,12 @@ impl Db {
         .await
     }
 
-    /// Every key, the oldest first, the revoked ones too.
+    /// Every key, oldest first, including revoked ones.
     pub async fn list_keys(&self) -> Result<Vec<StoredKey>> {
         self.read("list the keys", |tx| Ok(keys::list(tx)?)).await
     }
 
-    /// Revokes a key; `false` if there is none of this number that does.
+    /// Revokes a key; `false` if there is no valid key with this id.
     pub async fn revoke_key(&self, id: i64, now: Timestamp) -> Result<bool> {
         let db = self.clone();
         self.write("revoke the key", move |tx| {

@@ -1,24 +1,24 @@
-//! Named locks: what is checked first and changed then stays as it was checked.
+//! Named locks: what a transaction has checked stays true until it ends.
 //!
-//! On SQLite a transaction that writes begins with `BEGIN IMMEDIATE`, so that there is one at a
-//! time: all of these are that one lock, and to take one is to make sure that it is held. A store
-//! in which several transactions write at a time takes each by its name.
+//! On SQLite, a transaction that writes begins with `BEGIN IMMEDIATE`, so that there is only one at
+//! a time: all locks are that one lock, and taking one only checks that it is held. A store with
+//! several concurrent writers takes each by its name.
 //!
-//! Who relies on which:
+//! What relies on which lock:
 //!
-//! - A schedule: whatever is decided by where it stands (cancelling, changing, pausing, resuming, a
-//!   run by hand, the claim of a due instant or of a retry), and what is recorded of its instants
-//!   and revisions with that; that one run by hand waits at a time; the count of prompts given up
-//!   and the pause that follows from it. A request that comes again is looked for under it, too.
-//! - A lane: that one prompt is on its way in it.
-//! - An agent: that a name is unique among its live schedules, that it keeps to its budget, and
-//!   that a request that comes again makes no second schedule.
-//! - All agents: that they keep to the budget that they have together.
-//! - The subject of an incident: that one of a kind is open, and told once.
+//! - A schedule: everything decided by its state (cancelling, updating, pausing, resuming, a
+//!   manual run, the claim of a due instant or of a retry), and what is recorded about its
+//!   instants and revisions with that; that only one manual run waits at a time; the count of
+//!   failed prompts and the pause that follows from it. Repeated requests are looked up under it.
+//! - A lane: that only one prompt is being sent in it.
+//! - An agent: that a name is unique among its live schedules, that it stays within its budget,
+//!   and that a repeated request creates no second schedule.
+//! - All agents: that they stay within their common budget.
+//! - The subject of an incident: that only one of a kind is open, and notified once.
 //!
-//! Whoever needs several takes them in this order. No lock is needed where a change says what it
-//! expects to find, and is nothing where it doesn't: a verdict, the note of a run, giving up, and
-//! taking over from a dead scheduler ask for the fence, the state or the owner in their statement.
+//! Whoever needs several takes them in this order. No lock is needed if a statement itself checks
+//! what it expects and otherwise does nothing: recording a verdict or a run, giving up, and taking
+//! over from a dead scheduler check the fence, the state or the owner in their statement.
 
 use std::fmt;
 
@@ -50,7 +50,7 @@ impl fmt::Display for Lock<'_> {
     }
 }
 
-/// Takes a lock, which on SQLite the transaction has from its beginning.
+/// Takes a lock; on SQLite the transaction has it from the beginning.
 fn take(tx: &Tx<'_>, lock: &Lock<'_>) -> sql::Result<()> {
     match tx.only_reads() {
         true => Err(sql::Error::OnlyReads(lock.to_string())),
@@ -58,7 +58,7 @@ fn take(tx: &Tx<'_>, lock: &Lock<'_>) -> sql::Result<()> {
     }
 }
 
-/// Locks a schedule, and leaves what another program has changed of it to its adoption.
+/// Locks a schedule without adopting what another program has changed.
 pub(in crate::db) fn lock_schedule_as_it_is(tx: &Tx<'_>, id: i64) -> sql::Result<()> {
     take(tx, &Lock::Schedule(id))
 }
@@ -83,7 +83,7 @@ pub(in crate::db) fn lock_agent(tx: &Tx<'_>, agent: &AgentId) -> sql::Result<()>
     take(tx, &Lock::Agent(agent))
 }
 
-/// Locks what all agents have together.
+/// Locks what all agents have in common.
 pub(in crate::db) fn lock_all_agents(tx: &Tx<'_>) -> sql::Result<()> {
     take(tx, &Lock::AllAgents)
 }

@@ -1,4 +1,4 @@
-//! Runs by hand: one occurrence at once, which leaves the schedule's own instants as they are.
+//! Manual runs: an extra occurrence now, which leaves the schedule's own instants unchanged.
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -15,7 +15,7 @@ use crate::error::Result;
 use crate::models::{AgentId, Lane, Lifecycle, ManualRun, Operation, PromptSchedule, RequestKey};
 
 impl Db {
-    /// How many runs by hand were asked for of an agent from a time on.
+    /// How many manual runs were requested for an agent since a time.
     pub async fn count_runs_by_hand(&self, agent: &AgentId, since: Timestamp) -> Result<i64> {
         let agent = agent.to_owned();
         self.read("count the runs by hand", move |tx| {
@@ -24,9 +24,8 @@ impl Db {
         .await
     }
 
-    /// Queues one run of a schedule for the next free moment of its lane. The prompt is frozen as
-    /// it is now. `None` if there is none of this id. A request that was carried out before is
-    /// answered with what it came to.
+    /// Queues one run of a schedule for when its lane is free. The prompt is fixed now. `None` if
+    /// there is no schedule with this id. A repeated request returns what the first one did.
     pub async fn queue_run(
         &self,
         id: i64,
@@ -36,7 +35,7 @@ impl Db {
     ) -> Result<Option<ManualRun>> {
         let request = request.cloned();
         let db = self.clone();
-        self.write("queue a run by hand", move |tx| {
+        self.write("queue a manual run", move |tx| {
             let request = request.as_ref();
             lock_schedule_as_it_is(tx, id)?;
             if let Some(done) = effect_of(tx, request)? {
@@ -76,11 +75,11 @@ fn queue(
     now: Timestamp,
 ) -> sql::Result<ManualRun> {
     let (uid, agent_id) = (schedule.uid, schedule.agent_id.trim());
-    // Whoever gets no answer asks twice.
+    // A caller who got no answer asks again.
     if let Some(id) = manual::find_waiting(tx, uid, agent_id)? {
         return Ok(ManualRun::Waiting(id));
     }
-    // A false clock may have left later ones.
+    // A wrong clock may have left later ones.
     let until = now.checked_add(SAME).unwrap_or(now);
     let last = manual::fetch_latest(tx, uid, until)?;
     // An instant of its own, whatever the clock says.

@@ -1,8 +1,8 @@
-//! What opens and closes incidents, and is told with that: it happens in the transaction of the
-//! change that causes it.
+//! Opens and closes incidents and writes their notices, in the transaction of the change that
+//! causes them.
 //!
-//! A trouble of an agent is one incident for all of its schedules. It is over when the agent has
-//! taken a prompt again, or nothing more comes of its schedules.
+//! Trouble of an agent is one incident for all of its schedules. It ends when the agent has
+//! accepted a prompt again, or none of its schedules sends anything more.
 
 mod lifecycle;
 mod review;
@@ -20,24 +20,24 @@ pub(in crate::db) use self::lifecycle::follow_lifecycle;
 pub(in crate::db) use self::verdict::{Settled, follow_verdict, is_one_of_many};
 pub(in crate::db) use crate::db::statements::notices::note_end;
 
-/// How long an incident is shown that has no end of its own: that the clock was wrong is over, but
+/// How long to show an incident that has no end of its own: that the clock was wrong is over, but
 /// somebody should look.
 const SHOWN: SignedDuration = SignedDuration::from_hours(24);
 
-/// How an agent's incident ends when all of its schedules have ended.
-const NOTHING_FOLLOWS: &str = "nothing more comes of its schedules";
+/// The outcome of an agent's incident when all of its schedules have ended.
+const NOTHING_FOLLOWS: &str = "its schedules send nothing more";
 
-/// What an agent's schedules still have before them.
+/// What the schedules of an agent still have to do.
 #[derive(Clone, Copy)]
 struct Outlook {
     /// Whether one of them has not ended, or a prompt is open.
     goes_on: bool,
-    /// Whether one of them is paused since its prompts were given up.
+    /// Whether one of them is paused because its prompts failed.
     has_paused: bool,
 }
 
-/// Closes those incidents of an agent that its schedules, as they stand, leave nothing of.
-/// `outcome` says how one of them ended, where it knows that better. Returns how many they were.
+/// Closes the incidents of an agent that have ended, judging by its schedules. `outcome` describes
+/// the end of an incident if it knows better. Returns how many were closed.
 fn close_of_ended(
     tx: &Tx<'_>,
     agent_id: &str,
@@ -63,8 +63,8 @@ fn close_of_ended(
     Ok(closed)
 }
 
-/// How an incident of an agent ended by what its schedules still have before them; `None` if it
-/// goes on.
+/// The outcome of an agent's incident, judging by what its schedules still have to do; `None` if it
+/// is still open.
 fn end_of_agents(kind: IncidentKind, outlook: Outlook) -> Option<&'static str> {
     match kind {
         IncidentKind::Paused if outlook.has_paused => None,
@@ -78,7 +78,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_incident_of_an_agent_is_over_when_its_schedules_leave_nothing_of_it() {
+    fn an_incident_of_an_agent_ends_when_none_of_its_schedules_can_cause_it() {
         let outlook = |goes_on, has_paused| Outlook {
             goes_on,
             has_paused,
@@ -88,7 +88,7 @@ mod tests {
             let waits_for_resuming = kind == IncidentKind::Paused;
             assert!(is_over(outlook(false, false)), "{kind}");
             assert!(!is_over(outlook(true, true)), "{kind}");
-            // Resumed, while others of its schedules go on.
+            // It was resumed, while others of its schedules are still paused.
             assert_eq!(is_over(outlook(true, false)), waits_for_resuming, "{kind}");
         }
     }

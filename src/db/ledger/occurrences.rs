@@ -1,4 +1,4 @@
-//! Occurrences that are open.
+//! Open occurrences.
 
 use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
@@ -9,17 +9,18 @@ use crate::db::{AT_ONCE, Db};
 use crate::error::Result;
 use crate::models::{Identity, Lane, LongestWaits, OpenOccurrence, State, UnreadableOccurrence};
 
-/// How many otids the original may have used up after a copy of it was taken.
+/// How many otids the original may have used after a copy of it was taken.
 const USED_SINCE: i64 = 3;
 
 impl Db {
     /// Every open occurrence, the oldest intended instant first. One that can't be read is left
-    /// out, and reported once: it stops none of the others.
+    /// out, and logged once: it stops none of the others.
     pub async fn list_open_occurrences(&self) -> Result<Vec<OpenOccurrence>> {
         Ok(self.sort_open_occurrences().await?.0)
     }
 
-    /// The same, and those that can't be read, except what is being sent: that is its sender's.
+    /// The same, with those that can't be read, except those being sent: they belong to their
+    /// sender.
     pub async fn sort_open_occurrences(
         &self,
     ) -> Result<(Vec<OpenOccurrence>, Vec<UnreadableOccurrence>)> {
@@ -89,9 +90,9 @@ impl Db {
         otids
     }
 
-    /// Takes prompts of a dead scheduler, at most [`AT_ONCE`]: if it is as many, there may be more.
-    /// What it was sending becomes `unknown`, to be looked for before anything is sent. Returns how
-    /// many they were.
+    /// Takes over prompts of a dead scheduler, at most [`AT_ONCE`]: if it is that many, there may
+    /// be more. What it was sending becomes `unknown`, to be searched for before anything is sent.
+    /// Returns how many.
     pub async fn take_over(
         &self,
         owner: &str,
@@ -111,12 +112,11 @@ impl Db {
         .await
     }
 
-    /// Brings times forward that were counted from a later now, by a clock that was set back since:
-    /// an answer, or the sending, lies in the future. A wait that began before now stays, however
-    /// long the target asked for. The search for an unknown fate is never asked to wait for long.
+    /// Shortens waits that were computed from a later time, before the clock was set back: an
+    /// answer or the sending lies in the future. A wait that began before now stays, however long
+    /// the target asked for. The search for an unknown outcome never has a long wait.
     ///
-    /// It mends at most [`AT_ONCE`]: if it is as many, there may be more. Returns how many they
-    /// were.
+    /// It corrects at most [`AT_ONCE`]: if it is that many, there may be more. Returns how many.
     pub async fn pull_forward(&self, now: Timestamp, waits: &LongestWaits) -> Result<u64> {
         let after = |wait| now.checked_add(wait).unwrap_or(Timestamp::MAX);
         let latest = Latest {
@@ -124,7 +124,7 @@ impl Db {
             retry: after(waits.retry),
             reconcile: after(waits.reconcile),
         };
-        self.write("mend the times of open occurrences", move |tx| {
+        self.write("correct the times of open occurrences", move |tx| {
             let wrong = occurrences::list_later(tx, &latest, to_i64(AT_ONCE))?;
             for id in &wrong {
                 occurrences::pull_forward(tx, *id, &latest)?;

@@ -1,4 +1,4 @@
-//! Schedules that another program deleted: what was due or waiting of them is settled.
+//! Schedules that another program deleted: what was due or waiting is settled.
 
 use jiff::Timestamp;
 
@@ -17,9 +17,9 @@ use crate::schedule::timetable_of;
 const DELETED: &str = "its schedule was deleted";
 
 impl Db {
-    /// Settles what another program's deletions left behind: the instants that were due, and the
-    /// prompts that waited. A prompt on its way ends by itself. It settles at most
-    /// [`AT_ONCE`] of each, and says whether there may be more.
+    /// Settles what another program's deletions left behind: instants that were due, and prompts
+    /// that waited. Prompts being sent finish. It settles at most [`AT_ONCE`] of each, and returns
+    /// whether there may be more.
     pub async fn settle_deleted(&self, now: Timestamp) -> Result<bool> {
         const DOING: &str = "settle the prompts of deleted schedules";
         // Looked for first: almost always there is nothing to write.
@@ -31,7 +31,7 @@ impl Db {
             let deleted = orphans::list_deleted(tx, to_i64(AT_ONCE))?;
             for deleted in &deleted {
                 settle_instants(tx, deleted, now)?;
-                // Last: until then it says where the schedule stood.
+                // Last, because until then the note says where the schedule was.
                 orphans::delete_note(tx, deleted.note)?;
             }
             let ended = end_replaced(tx, now)?;
@@ -41,8 +41,7 @@ impl Db {
     }
 }
 
-/// Ends what waits of schedules that were replaced, of which nobody told us. Returns how many they
-/// were.
+/// Ends what waits for schedules that were replaced unnoticed. Returns how many.
 fn end_replaced(tx: &Tx<'_>, now: Timestamp) -> sql::Result<usize> {
     let waiting = orphans::list_waiting(tx, to_i64(AT_ONCE))?;
     for id in &waiting {

@@ -1,5 +1,5 @@
-//! The outbox: what is to be sent to somebody other than Letta. A message is written in the
-//! transaction of what it tells, and stays until it was delivered.
+//! The outbox: messages to be sent to anybody other than Letta. A message is written in the
+//! transaction of its cause, and stays until it was delivered.
 
 use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
@@ -13,16 +13,16 @@ use crate::db::statements::outbox::{self, NewNotice, NewPing, Origin};
 use crate::error::Result;
 use crate::models::{Channel, Notice, NoticeEvent, OutboxStatus, Ping, PingUrl};
 
-/// After this time a notice is given up: whoever is not reached for so long has other troubles.
+/// After this time a notice is given up: whoever can't be reached for so long has other trouble.
 pub(in crate::db) const NOTICE_LIFE: SignedDuration = SignedDuration::from_hours(72);
 
-/// After this time a ping is given up: by then its service has noticed that it did not come.
+/// After this time a ping is given up: its service has noticed by then that it did not come.
 pub(in crate::db) const PING_LIFE: SignedDuration = SignedDuration::from_hours(1);
 
-/// How long a channel counts as wanted after a scheduler was last seen configured with it.
+/// How long a channel counts as configured after a scheduler was last seen with it.
 pub(in crate::db) const WANTED: SignedDuration = SignedDuration::from_hours(72);
 
-/// Writes the notice of an incident, once for each channel that somebody listens on.
+/// Writes the notice of an incident, once for each configured channel.
 pub(in crate::db) fn queue_notice(
     tx: &Tx<'_>,
     incident_id: i64,
@@ -56,10 +56,10 @@ pub(in crate::db) fn queue_notice(
         expires_at: later(now, NOTICE_LIFE),
     };
     outbox::insert_notice(tx, written, now)?;
-    incidents::mark_told(tx, incident_id)
+    incidents::mark_notified(tx, incident_id)
 }
 
-/// Writes what the dead-man service of a schedule is told; `reason` says why it failed.
+/// Writes a ping for a schedule's dead-man service; `reason` says why the prompt failed.
 pub(in crate::db) fn queue_ping(
     tx: &Tx<'_>,
     uid: Uuid,
@@ -80,18 +80,18 @@ pub(in crate::db) fn queue_ping(
 }
 
 impl Db {
-    /// Says that somebody listens on these channels, so that notices are written for them. What is
-    /// open and was told to nobody yet is told now.
+    /// Records that these channels are configured, so that notices are written for them. Open
+    /// incidents that were not notified yet are notified now.
     pub async fn listen(&self, channels: &[Channel], now: Timestamp) -> Result<()> {
         let channels = channels.to_owned();
-        self.write("note who wants to be told", move |tx| {
+        self.write("record who wants notices", move |tx| {
             for channel in &channels {
                 outbox::upsert_channel(tx, *channel, later(now, WANTED))?;
             }
-            for untold in incidents::list_untold(tx)? {
-                lock_subject(tx, &untold.subject)?;
-                if incidents::is_untold(tx, untold.id)? {
-                    queue_notice(tx, untold.id, NoticeEvent::Opened, now)?;
+            for unnotified in incidents::list_unnotified(tx)? {
+                lock_subject(tx, &unnotified.subject)?;
+                if incidents::is_unnotified(tx, unnotified.id)? {
+                    queue_notice(tx, unnotified.id, NoticeEvent::Opened, now)?;
                 }
             }
             Ok(())
@@ -99,7 +99,7 @@ impl Db {
         .await
     }
 
-    /// How it stands with the notices to the operator.
+    /// The state of notices to the operator.
     pub async fn outbox_status(&self, now: Timestamp) -> Result<OutboxStatus> {
         let lately = now.checked_sub(NOTICE_LIFE).unwrap_or(Timestamp::MIN);
         self.read("look into the outbox", move |tx| {

@@ -1,5 +1,5 @@
-//! Messages of the outbox: taking one to send it, noting what became of it, and giving up what is
-//! too old.
+//! Messages of the outbox: leasing one to send it, recording the result, and giving up those that
+//! are too old.
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -12,19 +12,18 @@ use crate::db::statements::outbox_messages::{self, DueBy};
 use crate::error::Result;
 use crate::models::{Channel, LONGEST_MESSAGE_WAIT, NextMessage, OutboxCleanup, OutboxMessage};
 
-/// How long a scheduler has for one message before another may send it.
+/// How long a notifier has for one message before another may send it.
 const LEASE: SignedDuration = SignedDuration::from_secs(60);
 
-/// How long what was given up, and incidents that are over, are remembered.
+/// How long given-up messages and closed incidents are kept.
 const MEMORY: SignedDuration = SignedDuration::from_hours(90 * 24);
 
-/// How many rows are looked at, or changed, in one transaction: prompts wait while it lasts.
+/// How many rows are examined or changed in one transaction: prompts wait for it.
 const AT_ONCE: i64 = 100;
 
 impl Db {
-    /// Takes a message of a channel that may be sent now, the longest due first, and none to a
-    /// server that is `full`. Until its lease ends nobody else gets it, nor a later one of its
-    /// lane.
+    /// Leases a message of a channel that may be sent now, the longest due first, but none to a
+    /// server that is `full`. Until the lease ends, nobody else gets it or a later one of its lane.
     pub async fn lease_message(
         &self,
         channel: Channel,
@@ -32,7 +31,7 @@ impl Db {
         now: Timestamp,
     ) -> Result<NextMessage> {
         let full = full.to_owned();
-        // Reading first: to write is to wait for whoever writes.
+        // Reading first, because writing waits for other writers.
         let chosen = self.read("look into the outbox", move |tx| {
             let by = DueBy {
                 now,
@@ -68,7 +67,7 @@ impl Db {
             Ok(
                 match outbox_messages::lease(tx, id, later(now, LEASE), now)? {
                     Some(message) => NextMessage::Due(Box::new(message)),
-                    // Another scheduler was quicker.
+                    // Another notifier was quicker.
                     None => NextMessage::Nothing,
                 },
             )
@@ -76,7 +75,7 @@ impl Db {
         .await
     }
 
-    /// Forgets a message that was delivered.
+    /// Deletes a message that was delivered.
     ///
     /// # Errors
     /// If the database fails; then it will be sent again.
@@ -89,10 +88,10 @@ impl Db {
         .await
     }
 
-    /// Gives a message back that was not delivered, to be tried again at `not_before`.
+    /// Returns a message that was not delivered, to be retried at `not_before`.
     ///
     /// # Errors
-    /// If the database fails; then it is tried again when its lease ends.
+    /// If the database fails; then it is retried when its lease ends.
     pub async fn return_message(
         &self,
         message: &OutboxMessage,
@@ -108,10 +107,10 @@ impl Db {
         .await
     }
 
-    /// Gives up some of what is too old, and forgets some of what was given up, or was over, long
-    /// ago. Call it until there is no more.
+    /// Gives up some messages that are too old, and deletes some that were given up or over long
+    /// ago. Call it until there are no more.
     pub async fn tidy_outbox(&self, now: Timestamp) -> Result<OutboxCleanup> {
-        const DOING: &str = "tidy the outbox";
+        const DOING: &str = "clean up the outbox";
         let found = self.read(DOING, move |tx| {
             let long_ago = sure_time(tx, now)?.checked_sub(MEMORY);
             let long_ago = long_ago.unwrap_or(Timestamp::MIN);
@@ -141,8 +140,8 @@ impl Db {
     }
 }
 
-/// Gives messages up, and returns those that were not given up before. A notice is remembered for a
-/// while; a ping is nobody's loss once its service has noticed that it did not come.
+/// Gives messages up, and returns those that were not given up before. A notice is kept for a
+/// while; a ping is no loss once its service has noticed that it did not come.
 fn give_up(tx: &Tx<'_>, ids: &[i64], now: Timestamp) -> sql::Result<Vec<OutboxMessage>> {
     let mut given_up = outbox_messages::delete_pings(tx, ids)?;
     given_up.extend(outbox_messages::mark_given_up(tx, ids, now)?);

@@ -1,5 +1,5 @@
-//! What every change of a schedule's time has in common: reading its timetable, and accounting for
-//! the instants that will not be sent.
+//! What all changes of a schedule's time have in common: reading its timetable, and accounting for
+//! instants that will not be sent.
 
 use jiff::Timestamp;
 use uuid::Uuid;
@@ -13,7 +13,7 @@ use crate::schedule::{Fresh, Passed, Timetable, remaining};
 /// Why an instant of a paused schedule is not sent.
 pub(in crate::db) const PASSED: &str = "it passed while the schedule was paused";
 
-/// What instants that are not sent come to, and when that was settled.
+/// The outcome of instants that are not sent, and when it was settled.
 #[derive(Clone, Copy)]
 pub(in crate::db) struct Outcome<'a> {
     pub(in crate::db) state: State,
@@ -22,8 +22,8 @@ pub(in crate::db) struct Outcome<'a> {
 }
 
 /// Accounts for the instants from the schedule's `next_run` to `until` that will not be sent, as
-/// one range, and ends its plan there. `until` may lie before the time of the outcome. Of a
-/// schedule that is neither active nor paused nothing is due.
+/// one range, and ends its plan there. `until` may lie before the time of the outcome. If the
+/// schedule is neither active nor paused, nothing is due.
 pub(in crate::db) fn settle_until(
     tx: &Tx<'_>,
     schedule: &PromptSchedule,
@@ -48,8 +48,8 @@ pub(in crate::db) fn settle_until(
     }
 }
 
-/// Accounts for what passed of a paused schedule. Instants during the pause use up no repetition;
-/// those before it, still unsent, do.
+/// Accounts for what passed of a paused schedule. Instants during the pause use no repetition;
+/// earlier unsent ones do.
 fn settle_pause(
     tx: &Tx<'_>,
     schedule: &PromptSchedule,
@@ -80,8 +80,8 @@ fn settle_pause(
     end_revision(tx, uid, None)
 }
 
-/// Accounts for the instants that passed of a schedule while it was neither active nor paused.
-/// Those with an outcome keep it, and use up no repetition again.
+/// Accounts for the instants that passed while the schedule was neither active nor paused. Those
+/// with an outcome keep it, and use no repetition again.
 pub(in crate::db) fn settle_inactive(
     tx: &Tx<'_>,
     schedule: &PromptSchedule,
@@ -105,7 +105,7 @@ pub(in crate::db) fn settle_inactive(
     take_repetitions(tx, uid, new)
 }
 
-/// The plan that a schedule has, from `next_run` on.
+/// The current plan of a schedule, from `next_run` on.
 pub(in crate::db) fn plan_of(
     schedule: &PromptSchedule,
     timetable: &Timetable,
@@ -153,7 +153,7 @@ fn take_repetitions(tx: &Tx<'_>, uid: Uuid, taken: u64) -> sql::Result<()> {
     }
 }
 
-/// A range of instants of one schedule that were not sent, and the outcome they share.
+/// A range of instants of one schedule that were not sent, and their common outcome.
 pub(in crate::db) struct Unsent<'a> {
     pub(in crate::db) uid: Uuid,
     pub(in crate::db) agent_id: &'a str,
@@ -165,8 +165,8 @@ pub(in crate::db) struct Unsent<'a> {
 }
 
 impl Unsent<'_> {
-    /// Writes them as one settled occurrence. An instant that has an outcome already keeps it and
-    /// is left out. Returns how many are new.
+    /// Writes them as one settled occurrence. Instants with an outcome keep it and are left out.
+    /// Returns how many are new.
     pub(in crate::db) fn record(&self, tx: &Tx<'_>, now: Timestamp) -> sql::Result<u64> {
         let fresh = fresh_instants(tx, self.uid, self.first_at, self.newest)?;
         let fresh = fresh.unwrap_or(Fresh {

@@ -1,5 +1,5 @@
-//! Pruning: settled history that is no longer kept one by one, but as sums; and schedules that ended
-//! as long ago, with nothing left of them but those.
+//! Pruning: old settled history is reduced to totals, and schedules that ended as long ago are
+//! deleted if nothing else is left of them.
 
 use std::collections::BTreeSet;
 
@@ -16,7 +16,7 @@ use crate::error::Result;
 use crate::models::{By, Operation, PruneReport};
 
 impl PruneReport {
-    /// Notes in the record of changes how far it has come.
+    /// Updates the record of changes.
     fn note(
         &self,
         tx: &Tx<'_>,
@@ -34,11 +34,11 @@ impl PruneReport {
 }
 
 impl Db {
-    /// Prunes all that was settled before a time, a part at a time: whoever else writes comes
+    /// Prunes everything settled before a time, a part at a time, so that others can write in
     /// between.
     ///
     /// # Errors
-    /// If the database fails; what was pruned until then stays so.
+    /// If the database fails; what was pruned until then stays pruned.
     pub async fn prune(&self, before: Timestamp, now: Timestamp) -> Result<PruneReport> {
         let mut all = PruneReport::default();
         let mut noted = Noted::default();
@@ -48,7 +48,7 @@ impl Db {
         Ok(all)
     }
 
-    /// Prunes some of the schedules that ended before a time: their sums stay, and so does the
+    /// Prunes some of the schedules that ended before a time: their totals stay, and so does the
     /// account. Returns whether there were any.
     async fn prune_ended(
         &self,
@@ -68,12 +68,12 @@ impl Db {
             let (mut all, mut noted) = so_far;
             let ended = prune::list_ended(tx, before, to_i64(AT_ONCE))?;
             for schedule in &ended {
-                // Its revisions must say where it ended before its row is gone.
+                // Its revisions must say where it ended before its row is deleted.
                 if let Ok(uid) = schedule.uid.parse::<Uuid>() {
                     end_revision(tx, uid, None)?;
                 }
                 prune::delete_schedule(tx, schedule.id)?;
-                // No other program deleted it: there is nothing to settle.
+                // No other program deleted it, so there is nothing to settle.
                 prune::forget_deleted(tx, &schedule.uid)?;
             }
             if !ended.is_empty() {
@@ -87,8 +87,8 @@ impl Db {
         Ok(any)
     }
 
-    /// Prunes some of what was settled before a time: rows become sums, in one transaction. Returns
-    /// whether there were any.
+    /// Prunes some of what was settled before a time: rows become totals, in one transaction.
+    /// Returns whether there were any.
     async fn prune_some(
         &self,
         before: Timestamp,
@@ -129,7 +129,7 @@ fn prune_occurrences(tx: &Tx<'_>, ids: &[i64]) -> sql::Result<PruneReport> {
         prune::sum_up(tx, *id)?;
         prune::delete_attempts(tx, *id)?;
         // What was settled stays settled, so the choice made outside the transaction still holds;
-        // of two that prune at once the second finds less.
+        // if two prune at once, the second one finds less.
         if let Some(deleted) = prune::delete_occurrence(tx, *id)? {
             pruned.occurrences += 1;
             pruned.instants = pruned.instants.saturating_add(deleted.instants);
@@ -140,7 +140,7 @@ fn prune_occurrences(tx: &Tx<'_>, ids: &[i64]) -> sql::Result<PruneReport> {
     Ok(pruned)
 }
 
-/// Deletes those of some payloads to which neither an occurrence nor a schedule refers any more.
+/// Deletes those payloads that no occurrence or schedule refers to any more.
 pub(in crate::db) fn drop_unused_payloads<'h>(
     tx: &Tx<'_>,
     hashes: impl IntoIterator<Item = &'h String>,

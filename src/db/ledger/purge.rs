@@ -1,4 +1,4 @@
-//! Purging: the texts of what is over are removed, so that they can't be read back from the file.
+//! Purging: removes the texts of what is over, so that they can't be read from the file.
 
 use std::sync::Arc;
 
@@ -11,47 +11,46 @@ use super::prune::drop_unused_payloads;
 use crate::db::sql::{self, Tx};
 use crate::db::sqlite::clean::clean_file;
 use crate::db::statements::payloads;
-use crate::db::statements::purge::{self, Asked};
+use crate::db::statements::purge::{self, PurgeFilter};
 use crate::db::{AT_ONCE, Db};
 use crate::error::Result;
 use crate::models::{AgentId, By, Operation, PurgeReport, PurgeScope};
 
 const DOING: &str = "purge texts";
 
-/// What lists the numbers of the next rows that a purge is about.
-type List = fn(&Tx<'_>, &Asked, i64, i64) -> sql::Result<Vec<i64>>;
+/// Lists the ids of the next rows for a purge.
+type List = fn(&Tx<'_>, &PurgeFilter, i64, i64) -> sql::Result<Vec<i64>>;
 
 impl Db {
-    /// Removes prompts, replies and error texts of what is settled, and was so `before` a time if
-    /// one is given, a part at a time: whoever else writes comes between. Rows stay, and so does the
-    /// account.
+    /// Removes prompts, replies and error texts of what is settled (before `before`, if given), a
+    /// part at a time, so that others can write in between. Rows stay, and so does the account.
     ///
     /// # Errors
-    /// If the database fails; what was purged until then stays so.
+    /// If the database fails; what was purged until then stays purged.
     pub async fn purge(
         &self,
         whose: &PurgeScope,
         before: Option<Timestamp>,
         now: Timestamp,
     ) -> Result<PurgeReport> {
-        let asked = match whose.clone() {
-            PurgeScope::Schedule(uid) => Asked {
+        let filter = match whose.clone() {
+            PurgeScope::Schedule(uid) => PurgeFilter {
                 uid: Some(uid),
                 before,
-                ..Asked::default()
+                ..PurgeFilter::default()
             },
-            PurgeScope::Agent(agent_id) => Asked {
+            PurgeScope::Agent(agent_id) => PurgeFilter {
                 agent_id: Some(agent_id),
                 before,
-                ..Asked::default()
+                ..PurgeFilter::default()
             },
         };
         let payloads = self.count_payloads().await?;
         let mut purged = PurgeReport::default();
-        let mut noting = self.noting(&asked, now).await?;
+        let mut noting = self.noting(&filter, now).await?;
         let mut last = 0;
         while let Some(ids) = self
-            .next_ids(purge::list_settled, &asked, &mut last)
+            .next_ids(purge::list_settled, &filter, &mut last)
             .await?
         {
             purged.occurrences += ids.len() as u64;
@@ -61,28 +60,28 @@ impl Db {
         }
         let mut last = 0;
         while let Some(ids) = self
-            .next_ids(purge::list_incidents, &asked, &mut last)
+            .next_ids(purge::list_incidents, &filter, &mut last)
             .await?
         {
-            self.purge_incidents(&asked, &ids).await?;
+            self.purge_incidents(&filter, &ids).await?;
         }
         let mut last = 0;
-        while let Some(ids) = self.next_ids(purge::list_over, &asked, &mut last).await? {
+        while let Some(ids) = self.next_ids(purge::list_over, &filter, &mut last).await? {
             purged.schedules += ids.len() as u64;
             noting = self
                 .purge_some(noting, purged, ids, purge::purge_schedule)
                 .await?;
         }
-        let live = self.read(DOING, move |tx| Ok(purge::count_live(tx, &asked)?));
+        let live = self.read(DOING, move |tx| Ok(purge::count_live(tx, &filter)?));
         purged.live = live.await?;
-        // Those that only schedules referred to went with their prompts.
+        // Those that only schedules referred to were removed with their prompts.
         let gone = payloads.saturating_sub(self.count_payloads().await?);
         purged.payloads = u64::try_from(gone).unwrap_or(0);
         purged.log_in_use = clean_file(self.path.clone(), DOING).await?;
         Ok(purged)
     }
 
-    /// Purges some rows in one transaction, and notes how far it has come.
+    /// Purges some rows in one transaction, and records the progress.
     async fn purge_some(
         &self,
         noting: Noting,
@@ -94,21 +93,21 @@ impl Db {
             for id in &ids {
                 purge_one(tx, *id)?;
             }
-            Ok(noting.clone().note(tx, &so_far.told())?)
+            Ok(noting.clone().note(tx, &so_far.summary())?)
         });
         written.await
     }
 
-    /// Removes notices that were given up, and what they told; those still to be sent tell of a
-    /// trouble that goes on, or stay until they are sent.
-    async fn purge_incidents(&self, asked: &Asked, ids: &[i64]) -> Result<()> {
+    /// Removes notices that were given up, with their texts; those still to be sent are about open
+    /// incidents, or stay until they are sent.
+    async fn purge_incidents(&self, filter: &PurgeFilter, ids: &[i64]) -> Result<()> {
         let (Some(first), Some(last)) = (ids.first(), ids.last()) else {
             return Ok(());
         };
-        let (asked, numbers) = (asked.clone(), *first..=*last);
+        let (filter, numbers) = (filter.clone(), *first..=*last);
         let written = self.write(DOING, move |tx| {
-            purge::delete_notices(tx, &asked, numbers.clone())?;
-            Ok(purge::purge_incidents(tx, &asked, numbers.clone())?)
+            purge::delete_notices(tx, &filter, numbers.clone())?;
+            Ok(purge::purge_incidents(tx, &filter, numbers.clone())?)
         });
         written.await
     }
@@ -117,36 +116,36 @@ impl Db {
         self.read(DOING, |tx| Ok(payloads::count(tx)?)).await
     }
 
-    /// The numbers of the next rows that a purge is about; `None` after the last ones.
+    /// The ids of the next rows to purge; `None` after the last ones.
     async fn next_ids(
         &self,
         list: List,
-        asked: &Asked,
+        filter: &PurgeFilter,
         last: &mut i64,
     ) -> Result<Option<Vec<i64>>> {
-        let (asked, after) = (asked.clone(), *last);
+        let (filter, after) = (filter.clone(), *last);
         let ids = self.read(DOING, move |tx| {
-            Ok(list(tx, &asked, after, to_i64(AT_ONCE))?)
+            Ok(list(tx, &filter, after, to_i64(AT_ONCE))?)
         });
         let ids: Vec<i64> = ids.await?;
         *last = ids.last().copied().unwrap_or(*last);
         Ok((!ids.is_empty()).then_some(ids))
     }
 
-    /// What a purge is noted as.
-    async fn noting(&self, asked: &Asked, now: Timestamp) -> Result<Noting> {
-        let (by, asked) = (self.by.clone(), asked.clone());
+    /// How to record a purge.
+    async fn noting(&self, filter: &PurgeFilter, now: Timestamp) -> Result<Noting> {
+        let (by, filter) = (self.by.clone(), filter.clone());
         let noting = self.read(DOING, move |tx| {
-            let schedule = match asked.uid {
+            let schedule = match filter.uid {
                 Some(uid) => purge::fetch_schedule(tx, uid)?,
                 None => None,
             };
             let owner = schedule.as_ref().and_then(|s| s.agent_id.clone());
-            let agent_id = asked.agent_id.as_ref().map(AgentId::to_string);
+            let agent_id = filter.agent_id.as_ref().map(AgentId::to_string);
             Ok(Noting {
                 by: by.clone(),
                 id: schedule.and_then(|s| s.id),
-                uid: asked.uid,
+                uid: filter.uid,
                 agent_id: owner.or(agent_id),
                 noted: Noted::default(),
                 now,
@@ -156,7 +155,7 @@ impl Db {
     }
 }
 
-/// How a purge is noted in the record of changes.
+/// How a purge is recorded in the record of changes.
 #[derive(Clone)]
 struct Noting {
     by: Arc<By>,
@@ -168,15 +167,15 @@ struct Noting {
 }
 
 impl Noting {
-    /// Notes how far it has come.
-    fn note(mut self, tx: &Tx<'_>, told: &str) -> sql::Result<Self> {
+    /// Records the progress.
+    fn note(mut self, tx: &Tx<'_>, summary: &str) -> sql::Result<Self> {
         let about = About {
             id: self.id,
             uid: self.uid,
             agent_id: self.agent_id.as_deref(),
         };
         self.noted
-            .note(tx, &self.by, Operation::Purge, about, told, self.now)?;
+            .note(tx, &self.by, Operation::Purge, about, summary, self.now)?;
         Ok(self)
     }
 }
@@ -186,7 +185,7 @@ fn purge_occurrence(tx: &Tx<'_>, id: i64) -> sql::Result<()> {
         return Ok(());
     };
     purge::purge_attempts(tx, id)?;
-    // Of an error its code stays, which is ours.
+    // The code of an error stays, because it is our own.
     let code = texts.error.as_ref().and_then(|e| e.split_once(':'));
     purge::purge_occurrence(tx, id, code.map(|(code, _)| code))?;
     drop_unused_payloads(tx, &texts.payload)?;

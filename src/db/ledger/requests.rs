@@ -1,4 +1,4 @@
-//! Requests that may come again: what they made, and what was answered.
+//! Requests that may be repeated: what they created, and what was answered.
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -10,12 +10,12 @@ use crate::error::Result;
 use crate::limits;
 use crate::models::{RequestKey, RequestStatus, StoredAnswer};
 
-/// How long an answer is kept for the same request.
+/// How long an answer is kept for a repeated request.
 const MEMORY: SignedDuration = SignedDuration::from_hours(24);
 
 impl Db {
-    /// Notes that a request has come; `hash` is of everything it asks. Those that are older than a
-    /// day are forgotten.
+    /// Records that a request has come; `hash` covers everything it asks for. Those older than a
+    /// day are deleted.
     pub async fn begin_request(
         &self,
         request: &RequestKey,
@@ -24,7 +24,7 @@ impl Db {
     ) -> Result<RequestStatus> {
         let request = request.to_owned();
         let hash = hash.to_owned();
-        self.write("note the request", move |tx| {
+        self.write("record the request", move |tx| {
             let day_ago = sure_time(tx, now)?.checked_sub(MEMORY);
             requests::delete_before(tx, day_ago.unwrap_or(Timestamp::MIN))?;
             requests::insert(tx, &request, &hash, limits::KEPT_ANSWERS, now)?;
@@ -33,7 +33,7 @@ impl Db {
         .await
     }
 
-    /// Keeps what a request was answered.
+    /// Stores the answer to a request.
     pub async fn answer_request(&self, request: &RequestKey, answer: &StoredAnswer) -> Result<()> {
         let request = request.to_owned();
         let answer = answer.to_owned();
@@ -44,7 +44,7 @@ impl Db {
         .await
     }
 
-    /// Forgets a request that made nothing, so that it can be tried again.
+    /// Deletes a request that created nothing, so that it can be tried again.
     pub async fn forget_request(&self, request: &RequestKey) -> Result<()> {
         let request = request.to_owned();
         self.write("forget the request", move |tx| {
@@ -54,7 +54,7 @@ impl Db {
         .await
     }
 
-    /// What a request made before, if it was carried out.
+    /// What a request created before, if it was carried out.
     pub async fn request_effect(&self, request: &RequestKey) -> Result<Option<i64>> {
         let request = request.clone();
         let effect = self.read("look for the request", move |tx| {
@@ -64,7 +64,7 @@ impl Db {
     }
 }
 
-/// How it stands with a request of this hash, after it was noted if it could be.
+/// The status of a request with this hash, from what was recorded.
 fn begun(noted: Option<Noted>, hash: &str) -> RequestStatus {
     let Some(noted) = noted else {
         return RequestStatus::TooMany;
@@ -79,7 +79,7 @@ fn begun(noted: Option<Noted>, hash: &str) -> RequestStatus {
     }
 }
 
-/// What a request made before, if it was carried out.
+/// What a request created before, if it was carried out.
 pub(in crate::db) fn effect_of(
     tx: &Tx<'_>,
     request: Option<&RequestKey>,
@@ -90,7 +90,7 @@ pub(in crate::db) fn effect_of(
     }
 }
 
-/// Notes what a request made, in the transaction that makes it.
+/// Records what a request created, in the same transaction.
 pub(in crate::db) fn record_effect(
     tx: &Tx<'_>,
     request: Option<&RequestKey>,

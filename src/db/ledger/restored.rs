@@ -1,4 +1,4 @@
-//! A copy becomes a database of its own.
+//! Turns a copy into a database of its own.
 
 use jiff::Timestamp;
 use uuid::Uuid;
@@ -13,14 +13,14 @@ use crate::error::Result;
 use crate::models::Operation;
 use crate::schedule::timetable_of;
 
-/// Why an instant is not sent that passed between a backup and its way back.
+/// Why an instant between a backup and its restoration is not sent.
 const BETWEEN: &str =
-    "it passed after the backup was taken that was restored: it may have been sent before that";
+    "it passed after the restored backup was taken and may already have been sent";
 
 impl Db {
-    /// Gives a copy its own identity, and settles what has passed since it was taken: in one
-    /// transaction, since nobody else has it open yet. Returns how many schedules there are, and
-    /// those with instants that have passed.
+    /// Gives a copy its own identity, and settles what has passed since it was taken, in one
+    /// transaction, because nobody else has it open yet. Returns the number of schedules, and those
+    /// with instants that have passed.
     pub(in crate::db) async fn settle_restored(
         &self,
         what: &str,
@@ -30,7 +30,7 @@ impl Db {
         let (db, what) = (self.clone(), what.to_owned());
         self.write("make the backup a database of its own", move |tx| {
             restored::keep_identity(tx, db.install_id, now)?;
-            // Whoever restores a backup sees what time it is taken for, however old it is.
+            // Whoever restores a backup sees the time it was taken, however old it is.
             restored::forget_readings(tx)?;
             restored::trust(tx, now)?;
             restored::write_identity(tx, Uuid::new_v4())?;

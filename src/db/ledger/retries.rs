@@ -1,4 +1,4 @@
-//! The claim of an occurrence that waits for its next try.
+//! The claim of an occurrence that waits for a retry.
 
 use jiff::Timestamp;
 
@@ -17,12 +17,12 @@ use crate::models::{Claim, ClaimTerms};
 const CLAIM_WAITING: &str = "claim a waiting occurrence";
 
 impl Db {
-    /// Claims a waiting occurrence for its next try. If another program has deleted its schedule,
-    /// or changed it and that is not adopted yet, it is [`Claim::Gone`]. One that can't be read is
-    /// given up.
+    /// Claims a waiting occurrence for its next attempt. If another program has deleted its
+    /// schedule, or changed it and the change is not adopted yet, it is [`Claim::Gone`]. One that
+    /// can't be read is given up.
     ///
     /// # Errors
-    /// Where the database as a whole fails, not only for this one; then nothing has changed.
+    /// If the database fails as a whole, not only for this occurrence; then nothing has changed.
     pub async fn claim_waiting(
         &self,
         occurrence_id: i64,
@@ -63,7 +63,7 @@ impl Db {
                 return Err(Fault::Row(PAYLOAD_GONE.to_owned()));
             };
             let schedule = schedules::fetch_by_uid(tx, occurrence.uid)?;
-            // There is none at the first try of a run by hand.
+            // The first attempt of a manual run has none.
             let expires_at = waiting.expires_at.unwrap_or_else(|| {
                 let own = schedule.as_ref().and_then(|s| s.policy.max_age);
                 later(now, own.unwrap_or(terms.max_age))
@@ -86,7 +86,8 @@ impl Db {
             };
             let job = db.begin_attempt(tx, &sending, now)?;
             failpoint!(RetryMade);
-            // Only of its first try: a start puts the alarm off, and retries would for hours.
+            // Only for the first attempt: a start postpones the alarm, and retries would do so for
+            // hours.
             if let (Some(schedule), None) = (&schedule, waiting.expires_at) {
                 tell_start(tx, schedule, now)?;
             }

@@ -1,5 +1,5 @@
-//! Revisions: what a schedule's instants were, from when on and up to where they were accounted
-//! for, so that the past can be calculated again.
+//! Revisions: a schedule's instants, from when they applied and up to where they were accounted
+//! for, so that the past can be recomputed.
 
 use jiff::Timestamp;
 use uuid::Uuid;
@@ -9,19 +9,19 @@ use crate::db::statements::revisions::{self, Place, StoredRevision};
 use crate::error::{Code, Error, Result};
 use crate::models::{Lifecycle, Plan, ScheduleType};
 use crate::schedule::{
-    Fresh, Past, Planned, Spec, Timetable, TooMany, Zone, just_after, schedule_type,
+    Fresh, Past, PlannedInstants, Spec, Timetable, TooMany, Zone, just_after, schedule_type,
 };
 
 /// A stored revision, as far as it can be read.
 pub(in crate::db) struct Revision {
-    /// Whether it is still its schedule's plan.
+    /// Whether it is the current plan of its schedule.
     pub(in crate::db) open: bool,
-    /// Its instants; those of an open one have no end yet.
-    pub(in crate::db) planned: Result<Planned>,
+    /// Its instants; an open revision has no end yet.
+    pub(in crate::db) planned: Result<PlannedInstants>,
 }
 
-/// Records what a schedule's instants are from now on, before they are written into its row: what
-/// it had until then ends where it stands. With `lifecycle` neither active nor paused none of the
+/// Records a schedule's instants from now on, before they are written into its row: the previous
+/// plan ends where the schedule is now. If `lifecycle` is neither active nor paused, none of the
 /// instants is to come.
 pub(in crate::db) fn begin_revision(
     tx: &Tx<'_>,
@@ -38,8 +38,8 @@ pub(in crate::db) fn begin_revision(
     revisions::insert(tx, uid, plan, ends_before, now)
 }
 
-/// Records instants that are settled as a whole, apart from those of the plans before and after:
-/// they passed while their schedule was paused, or not active.
+/// Records instants that are settled as a whole, apart from the plans before and after: they passed
+/// while their schedule was paused or not active.
 pub(in crate::db) fn record_passed(
     tx: &Tx<'_>,
     uid: Uuid,
@@ -51,8 +51,8 @@ pub(in crate::db) fn record_passed(
     revisions::insert(tx, uid, plan, Some(just_after(until)), now)
 }
 
-/// Ends the schedule's plan where it stands, or after `through` if that is later. Its row must
-/// still say where it stood: `planned_next_run` and `lifecycle` are written after this.
+/// Ends the schedule's plan where it is now, or after `through` if that is later. Its row must
+/// still say where that is: `planned_next_run` and `lifecycle` are written after this.
 pub(in crate::db) fn end_revision(
     tx: &Tx<'_>,
     uid: Uuid,
@@ -63,17 +63,17 @@ pub(in crate::db) fn end_revision(
     revisions::end_open(tx, uid, before)
 }
 
-/// Where a schedule stands, or stood when it was deleted.
+/// How far a schedule has come, or had come when it was deleted.
 #[derive(Default)]
 pub(in crate::db) struct Standing {
-    /// Its number, if it still exists.
+    /// Its id, if it still exists.
     pub(in crate::db) schedule_id: Option<i64>,
-    /// The instant before which everything is accounted for; `None` of a schedule of which nothing
-    /// is known any more.
+    /// The instant before which everything is accounted for; `None` if nothing is known about the
+    /// schedule any more.
     pub(in crate::db) stands_before: Option<Timestamp>,
 }
 
-/// Reads where a schedule stands.
+/// Reads how far a schedule has come.
 pub(in crate::db) fn fetch_standing(tx: &Tx<'_>, uid: &str) -> sql::Result<Standing> {
     let Some(place) = revisions::fetch_place(tx, uid)? else {
         return Ok(Standing::default());
@@ -93,7 +93,7 @@ pub(in crate::db) fn fetch_standing(tx: &Tx<'_>, uid: &str) -> sql::Result<Stand
     })
 }
 
-/// The revisions of a schedule, the oldest first. An open one ends before `stands_before`.
+/// The revisions of a schedule, oldest first. An open one ends before `stands_before`.
 pub(in crate::db) fn fetch_revisions(
     tx: &Tx<'_>,
     uid: &str,
@@ -107,11 +107,11 @@ pub(in crate::db) fn fetch_revisions(
     Ok(stored.iter().map(read).collect())
 }
 
-fn planned(stored: &StoredRevision, stands_before: Option<Timestamp>) -> Result<Planned> {
+fn planned(stored: &StoredRevision, stands_before: Option<Timestamp>) -> Result<PlannedInstants> {
     let broken = |what: &str| {
         Error::new(
             Code::ScheduleBroken,
-            format!("the {what} of a revision is no date and time"),
+            format!("the {what} of a revision is not a date and time"),
         )
     };
     let zone = Zone::parse(&stored.timezone)?;
@@ -128,7 +128,7 @@ fn planned(stored: &StoredRevision, stands_before: Option<Timestamp>) -> Result<
     };
     let taken = stored.repetitions.unwrap_or(0);
     let left = |most: i64| u64::try_from(most.saturating_sub(taken)).unwrap_or(0);
-    Ok(Planned {
+    Ok(PlannedInstants {
         timetable: Timetable {
             spec,
             zone,
@@ -142,7 +142,7 @@ fn planned(stored: &StoredRevision, stands_before: Option<Timestamp>) -> Result<
 }
 
 /// The instants of the schedule's latest revision from `first` to `newest` that have no outcome
-/// yet. `None` where that can't be told; almost always it is known at once that all of them are.
+/// yet. `None` if that is unknown; almost always none of them has.
 pub(in crate::db) fn fresh_instants(
     tx: &Tx<'_>,
     uid: Uuid,
@@ -161,7 +161,7 @@ pub(in crate::db) fn fresh_instants(
     for revision in earlier.iter().filter_map(|r| r.planned.as_ref().ok()) {
         past.add(revision);
     }
-    let range = Planned {
+    let range = PlannedInstants {
         first,
         before: just_after(newest),
         limit: None,
@@ -173,7 +173,7 @@ pub(in crate::db) fn fresh_instants(
     }
 }
 
-/// Whether an instant of the schedule's plan has an outcome already, kept one by one or not.
+/// Whether an instant of the schedule's plan already has an outcome, stored or pruned.
 pub(in crate::db) fn has_outcome(tx: &Tx<'_>, uid: Uuid, at: Timestamp) -> sql::Result<bool> {
     let fresh = fresh_instants(tx, uid, at, at)?;
     Ok(fresh.is_some_and(|fresh| fresh.count == 0))

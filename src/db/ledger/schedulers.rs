@@ -14,7 +14,7 @@ use crate::error::Result;
 use crate::models::{HeldTarget, IncidentKind, RunningScheduler};
 
 impl Db {
-    /// Says that a scheduler works; the first time also that it has started.
+    /// Writes a scheduler's heartbeat; the first one also records its start.
     pub async fn beat(&self, owner: Uuid, holding: Option<&str>, now: Timestamp) -> Result<()> {
         let holding = holding.map(str::to_owned);
         self.write("write the heartbeat", move |tx| {
@@ -25,7 +25,7 @@ impl Db {
         .await
     }
 
-    /// Forgets a scheduler that has stopped.
+    /// Deletes a scheduler that has stopped.
     pub async fn forget_scheduler(&self, owner: &str) -> Result<()> {
         let owner = owner.to_owned();
         self.write("forget a stopped scheduler", move |tx| {
@@ -35,15 +35,15 @@ impl Db {
         .await
     }
 
-    /// The schedulers that live on this database.
+    /// The live schedulers on this database.
     pub async fn list_schedulers(&self) -> Result<Vec<RunningScheduler>> {
         let mut schedulers = self.all_schedulers().await?;
         schedulers.retain(|s| self.lives(s.owner));
         Ok(schedulers)
     }
 
-    /// The owners that left a heartbeat or a prompt behind and are dead, as they are written there.
-    /// A name that can't be read, or none, is nobody's.
+    /// The dead owners of heartbeats or prompts, as stored. An unreadable or missing name belongs
+    /// to nobody.
     pub async fn list_dead_owners(&self) -> Result<Vec<String>> {
         let owners = self.read("look for dead schedulers", |tx| {
             Ok(schedulers::list_owners(tx)?)
@@ -53,7 +53,7 @@ impl Db {
         Ok(owners.into_iter().filter(is_dead).collect())
     }
 
-    /// Every scheduler that left a heartbeat, also the dead ones.
+    /// Every scheduler with a heartbeat, including dead ones.
     pub(in crate::db) async fn all_schedulers(&self) -> Result<Vec<RunningScheduler>> {
         self.read("look for running schedulers", |tx| {
             Ok(schedulers::list_heartbeats(tx)?)
@@ -61,23 +61,23 @@ impl Db {
         .await
     }
 
-    /// Notes that a target is held and why; since when stays as first noted.
+    /// Records that a target is held, and why; the start time stays as first recorded.
     pub async fn hold_target(&self, held: &HeldTarget) -> Result<()> {
         let held = held.to_owned();
-        self.write("note that a target is held", move |tx| {
+        self.write("record that a target is held", move |tx| {
             schedulers::upsert_held(tx, &held)?;
             Ok(())
         })
         .await
     }
 
-    /// Notes that a target answers again, and gives the open occurrences of its lanes back the time
-    /// that it was held: neither retries nor the search for an unknown fate age meanwhile.
+    /// Records that a target accepts prompts again, and extends the deadlines of open occurrences
+    /// in its lanes by the time it was held: neither retries nor searches age during a hold.
     pub async fn release_target(&self, target: &str, now: Timestamp) -> Result<()> {
         let target = target.to_owned();
-        self.write("note that a target answers again", move |tx| {
+        self.write("record that a target answers again", move |tx| {
             lock_subject(tx, &target)?;
-            // Another scheduler may have released it already, and given the time back once.
+            // Another scheduler may already have released it and extended the deadlines.
             let Some(released) = schedulers::delete_held(tx, &target)? else {
                 return Ok(());
             };

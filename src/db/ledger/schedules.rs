@@ -28,7 +28,7 @@ impl Db {
     /// Stores a schedule and returns its id.
     ///
     /// # Errors
-    /// [`Code::NameTaken`] if the agent has a live schedule of that name,
+    /// [`Code::NameTaken`] if the agent has a live schedule with that name,
     /// [`Code::BudgetExceeded`] if it has as many as it may have, and those of the database.
     pub async fn add_schedule(&self, new: &NewSchedule, now: Timestamp) -> Result<i64> {
         let new = new.to_owned();
@@ -63,8 +63,8 @@ impl Db {
         .await
     }
 
-    /// The schedules of a filter, by the time of their next run. A row that can't be read is listed
-    /// as far as it can be.
+    /// The schedules matching a filter, by their next run. A row that can't be read is listed as
+    /// far as possible.
     pub async fn list_schedules(&self, filter: &ScheduleFilter) -> Result<Vec<PromptSchedule>> {
         let filter = filter.to_owned();
         let doing = "list the schedules";
@@ -72,7 +72,7 @@ impl Db {
             .await
     }
 
-    /// The same with the beginnings of prompts alone: one character more than a list shows.
+    /// The same with only the beginnings of prompts: one character more than a list shows.
     pub async fn list_schedules_briefly(
         &self,
         filter: &ScheduleFilter,
@@ -85,7 +85,7 @@ impl Db {
         .await
     }
 
-    /// How many bytes the prompts of a page of schedules have together.
+    /// The total size in bytes of the prompts on a page of schedules.
     pub async fn size_of_prompts(&self, filter: &ScheduleFilter) -> Result<i64> {
         let filter = filter.to_owned();
         self.read("measure the prompts", move |tx| {
@@ -94,7 +94,7 @@ impl Db {
         .await
     }
 
-    /// How many schedules a filter matches, whatever its limit.
+    /// How many schedules match a filter, whatever its limit.
     pub async fn count_schedules(&self, filter: &ScheduleFilter) -> Result<i64> {
         let filter = filter.to_owned();
         let doing = "count the schedules";
@@ -111,14 +111,14 @@ impl Db {
         .await
     }
 
-    /// The schedule of an id.
+    /// The schedule with an id.
     pub async fn get_schedule(&self, id: i64) -> Result<Option<PromptSchedule>> {
         let doing = "read the schedule";
         self.read(doing, move |tx| Ok(schedules::fetch(tx, id)?))
             .await
     }
 
-    /// The live schedule that an agent knows by this name.
+    /// The agent's live schedule with this name.
     pub async fn get_schedule_by_name(
         &self,
         agent_id: &AgentId,
@@ -131,16 +131,16 @@ impl Db {
         .await
     }
 
-    /// Ends a schedule: what waits is settled as `cancelled`, what is on its way ends by itself.
-    /// `None` if there is none of this id.
+    /// Cancels a schedule: what waits is settled as `cancelled`, prompts being sent finish. `None`
+    /// if there is no schedule with this id.
     pub async fn cancel_schedule(&self, id: i64, now: Timestamp) -> Result<Option<Cancellation>> {
         let db = self.clone();
         self.write("cancel the schedule", move |tx| {
             let Some(schedule) = lock_schedule(tx, id, &db.zone, now)? else {
                 return Ok(None);
             };
-            // The claim of its last instant has finished a schedule; until that is settled there is
-            // something left to cancel.
+            // The claim of its last instant finishes a schedule; until that is settled there is
+            // something to cancel.
             let ended = match schedule.lifecycle {
                 Lifecycle::Finished => !has_open(tx, schedule.uid)?,
                 Lifecycle::Cancelled => true,
@@ -161,7 +161,7 @@ impl Db {
     }
 }
 
-/// Refuses a name that another live schedule of the agent has, which is locked.
+/// Refuses a name that another live schedule of the agent (which is locked) has.
 pub(in crate::db) fn refuse_taken_name(
     tx: &Tx<'_>,
     agent: &AgentId,

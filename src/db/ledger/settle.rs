@@ -1,4 +1,4 @@
-//! Settling: writing down what was decided about an occurrence, if the right to do so still holds.
+//! Settling: records what was decided about an occurrence, if the right to do so still holds.
 
 use std::sync::atomic::Ordering;
 
@@ -19,9 +19,9 @@ use crate::failpoint::failpoint;
 use crate::models::{By, IncidentKind, Operation, Settlement, Verdict};
 
 impl Db {
-    /// Writes a verdict on an occurrence that is being sent or whose fate is unknown. Returns
-    /// `None`, and changes nothing, if the right was lost: another process has taken over, or it
-    /// is settled already.
+    /// Records a verdict on an occurrence that is being sent or whose outcome is unknown. Returns
+    /// `None`, and changes nothing, if the right was lost: another process has taken over, or it is
+    /// already settled.
     pub async fn settle(
         &self,
         occurrence_id: i64,
@@ -36,7 +36,7 @@ impl Db {
         settled
     }
 
-    /// How many verdicts this process could not write, each try counted.
+    /// How many verdicts this process could not record, counting each attempt.
     pub fn settle_failures(&self) -> u64 {
         self.settle_failures.load(Ordering::Relaxed)
     }
@@ -88,18 +88,18 @@ impl Db {
         .await
     }
 
-    /// Notes Letta's run of a prompt that is on its way, so that it can be found after a crash.
+    /// Records Letta's run of a prompt that is being sent, so that it can be found after a crash.
     pub async fn record_run(&self, occurrence_id: i64, fence: i64, run_id: &str) -> Result<()> {
         let run_id = run_id.to_owned();
-        self.write("note the run of a prompt", move |tx| {
+        self.write("record the run of a prompt", move |tx| {
             Ok(settle::write_run(tx, occurrence_id, fence, &run_id)?)
         })
         .await
     }
 }
 
-/// Writes the answer into the last attempt. If that used no try up and was answered as the one
-/// before it, it is only counted there.
+/// Writes the answer into the last attempt. If that did not count and got the same answer as the
+/// one before, it is only counted there.
 fn finish_attempt(
     tx: &Tx<'_>,
     occurrence_id: i64,
@@ -119,7 +119,7 @@ fn finish_attempt(
     attempts::finish_last(tx, occurrence_id, fault, run_id, !used_no_try, now)
 }
 
-/// Writes what follows for the schedule of what was settled, once the incidents are.
+/// Writes what follows for the schedule, after the incidents.
 fn follow_in_schedule(
     tx: &Tx<'_>,
     schedule: &OfSchedule<'_>,
@@ -141,7 +141,7 @@ fn follow_in_schedule(
     }
 }
 
-/// Pauses a schedule whose prompts were given up, and tells of it.
+/// Pauses a schedule whose prompts failed, and opens an incident.
 fn pause_failing(
     tx: &Tx<'_>,
     schedule_id: i64,
@@ -158,15 +158,15 @@ fn pause_failing(
     let (by, what) = (By::scheduler(), Some(pause.what.as_str()));
     note_change(tx, &by, Operation::Pause, about, what, now)?;
     settle::mark_paused_by_failures(tx, schedule_id)?;
-    let whose = settled.whose(pause.fault);
-    lock_subject(tx, whose.subject())?;
+    let affected = settled.affected(pause.fault);
+    lock_subject(tx, affected.subject())?;
     if is_one_of_many(tx, settled, pause.fault, now)? {
-        // It is told with the others.
+        // It is reported together with the others.
         return Ok(());
     }
     let paused = Trouble {
         kind: IncidentKind::Paused,
-        whose,
+        affected,
         occurrence_id: None,
         code: Some(&pause.fault.code),
         reason: &pause.note,

@@ -1,5 +1,5 @@
-//! What follows from a verdict: decided from what was found of the occurrence and its schedule,
-//! before anything is written.
+//! What follows from a verdict: decided from the occurrence and its schedule as they are, before
+//! anything is written.
 
 use jiff::Timestamp;
 use uuid::Uuid;
@@ -7,18 +7,18 @@ use uuid::Uuid;
 use crate::db::statements::settle::{Held, HeldSchedule, VerdictColumns};
 use crate::models::{Fault, Lifecycle, Ping, PingUrl, Policy, State, Trigger, Turn, Verdict};
 
-/// What is to be written with a verdict.
+/// What to write with a verdict.
 #[derive(Debug)]
 pub(in crate::db) struct Settling<'a> {
-    /// Where the occurrence stands with it.
+    /// The new state of the occurrence.
     pub(in crate::db) state: State,
-    /// What else is written of the occurrence.
+    /// The other columns of the occurrence.
     pub(in crate::db) columns: VerdictColumns<'a>,
     /// How its last attempt ended.
     pub(in crate::db) attempt: AttemptEnd<'a>,
-    /// Whether nothing more is to come of its schedule.
+    /// Whether its schedule will send nothing more.
     pub(in crate::db) is_last: bool,
-    /// What becomes of its schedule, if that still exists.
+    /// What changes in its schedule, if that still exists.
     pub(in crate::db) schedule: Option<OfSchedule<'a>>,
 }
 
@@ -27,54 +27,54 @@ pub(in crate::db) struct Settling<'a> {
 pub(in crate::db) struct AttemptEnd<'a> {
     /// Why it failed, if it did.
     pub(in crate::db) fault: Option<&'a Fault>,
-    /// Letta's run, if it told of one.
+    /// Letta's run, if known.
     pub(in crate::db) run_id: Option<&'a str>,
-    /// Whether the same is tried again under the same otid, and this time does not count.
+    /// Whether the same will be sent again under the same otid, and this attempt does not count.
     pub(in crate::db) used_no_try: bool,
 }
 
-/// What becomes of the schedule of an occurrence.
+/// What changes in the schedule of an occurrence.
 #[derive(Debug)]
 pub(in crate::db) struct OfSchedule<'a> {
-    /// Its number.
+    /// Its id.
     pub(in crate::db) id: i64,
-    /// When the prompt was sent, if that is the latest one delivered.
+    /// When the prompt was sent, if that is the latest delivery.
     pub(in crate::db) last_run: Option<Timestamp>,
-    /// Whether this was the last that was to come of it.
+    /// Whether this was its last prompt.
     pub(in crate::db) ends: bool,
-    /// What its dead-man service is told, if it has one.
+    /// A ping for its dead-man service, if it has one.
     pub(in crate::db) ping: Option<PingToSend<'a>>,
-    /// How many of its prompts were given up since one was delivered, where that changes.
+    /// How many of its prompts have failed since the last delivery, if that changes.
     pub(in crate::db) dead_in_row: Option<i64>,
     /// Its pause, if these are too many.
     pub(in crate::db) pause: Option<Pause<'a>>,
 }
 
-/// What a dead-man service is told.
+/// A ping to be sent.
 #[derive(Debug)]
 pub(in crate::db) struct PingToSend<'a> {
     /// The schedule.
     pub(in crate::db) uid: Uuid,
-    /// Where.
+    /// The address.
     pub(in crate::db) url: &'a PingUrl,
-    /// How it went.
+    /// The result.
     pub(in crate::db) ping: Ping,
-    /// Why it failed.
+    /// Why the prompt failed.
     pub(in crate::db) reason: String,
 }
 
-/// A pause of a schedule whose prompts were given up.
+/// A pause of a schedule whose prompts failed.
 #[derive(Debug)]
 pub(in crate::db) struct Pause<'a> {
     /// What happened.
     pub(in crate::db) what: String,
-    /// The same with the last fault.
+    /// The same, with the last fault.
     pub(in crate::db) note: String,
     /// The last fault.
     pub(in crate::db) fault: &'a Fault,
 }
 
-/// Decides what follows from a verdict on an occurrence that is held.
+/// Decides what follows from a verdict on an occurrence.
 pub(in crate::db) fn decide<'a>(
     held: &'a Held,
     verdict: &'a Verdict,
@@ -108,8 +108,8 @@ pub(in crate::db) fn decide<'a>(
     }
 }
 
-/// Whether a schedule was ended or can't be read, so that nothing more may be sent: what waited at
-/// that time was settled, too.
+/// Whether a schedule has ended or can't be read, so that nothing more may be sent: its waiting
+/// prompts were settled at that time, too.
 fn is_ended(schedule: &HeldSchedule) -> bool {
     let lifecycle = schedule.lifecycle;
     matches!(lifecycle, Some(Lifecycle::Cancelled | Lifecycle::Broken))
@@ -128,7 +128,7 @@ fn fault_of(verdict: &Verdict) -> Option<&Fault> {
     }
 }
 
-/// Where an occurrence stands with a verdict, and what is written of it.
+/// The state of an occurrence after a verdict, and its columns.
 fn outcome(verdict: &Verdict, is_ended: bool, now: Timestamp) -> (State, VerdictColumns<'_>) {
     let error = fault_of(verdict).map(|f| format!("{}: {}", f.code, f.text));
     match verdict {
@@ -152,7 +152,7 @@ fn outcome(verdict: &Verdict, is_ended: bool, now: Timestamp) -> (State, Verdict
         }
         Verdict::Waiting { .. } if is_ended => {
             let columns = VerdictColumns {
-                reason: Some("its schedule was ended before it could be sent again"),
+                reason: Some("its schedule ended before it could be retried"),
                 finished_at: Some(now),
                 error,
                 ..VerdictColumns::default()
@@ -203,15 +203,15 @@ fn outcome(verdict: &Verdict, is_ended: bool, now: Timestamp) -> (State, Verdict
     }
 }
 
-/// When the prompt was sent, not when it was claimed or settled. An older one whose fate was found
-/// out late doesn't set it back.
+/// When the prompt was sent, not when it was claimed or settled. An older prompt whose outcome was
+/// found out late doesn't set it back.
 fn last_run(held: &Held, schedule: &HeldSchedule, verdict: &Verdict) -> Option<Timestamp> {
     let is_delivered = matches!(verdict, Verdict::Delivered { .. });
     held.sent_at
         .filter(|_| is_delivered && schedule.last_run < held.sent_at)
 }
 
-/// What a verdict means for the dead-man service of a schedule.
+/// What a verdict means for the schedule's dead-man service.
 fn ping<'a>(held: &Held, schedule: &'a HeldSchedule, verdict: &Verdict) -> Option<PingToSend<'a>> {
     let (ping, reason) = match verdict {
         Verdict::Delivered { turn: Turn::Ok, .. } => (Ping::Success, String::new()),
@@ -230,8 +230,8 @@ fn ping<'a>(held: &Held, schedule: &'a HeldSchedule, verdict: &Verdict) -> Optio
     })
 }
 
-/// Counts the prompts of a schedule that were given up since one was delivered, and pauses an
-/// active schedule once they are as many as its policy says. Runs by hand don't count.
+/// Counts the prompts of a schedule that have failed since the last delivery, and pauses an active
+/// schedule when there are as many as its policy says. Manual runs don't count.
 fn count_failures<'a>(
     held: &Held,
     schedule: &HeldSchedule,
@@ -251,7 +251,7 @@ fn count_failures<'a>(
         pause_on_failure: schedule.pause_on_failure,
         ..Policy::default()
     };
-    // What another program did to it, perhaps to end it, is adopted first.
+    // If another program changed it, perhaps to end it, that is adopted first.
     let is_ours = !schedule.is_touched;
     let is_active = schedule.lifecycle == Some(Lifecycle::Active);
     let is_too_much = policy.pause_on_failure().is_some_and(|most| dead >= most);

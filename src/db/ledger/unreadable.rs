@@ -1,4 +1,4 @@
-//! Open occurrences that can't be read: they are given up, so that they keep no lane closed.
+//! Open occurrences that can't be read: they are given up, so that they don't keep a lane closed.
 
 use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
@@ -15,14 +15,14 @@ use crate::models::{Fault as Trouble, State, UnreadableOccurrence, Verdict};
 
 const DOING: &str = "give up an occurrence that can't be read";
 
-/// The class of what can't be read, as an occurrence's error gives it.
+/// The error class of an unreadable occurrence.
 const CLASS: &str = "unreadable";
 
-/// The occurrences that can't be read and were reported, with the databases they are in.
+/// The unreadable occurrences that were logged, by database.
 static REPORTED: Mutex<BTreeSet<(Uuid, i64)>> = Mutex::new(BTreeSet::new());
 
 impl Db {
-    /// What can be read. The others are reported, once in the life of this process.
+    /// The readable ones. The others are logged once per process.
     pub(in crate::db) fn readable<T>(
         &self,
         read: impl IntoIterator<Item = std::result::Result<T, UnreadableOccurrence>>,
@@ -44,11 +44,11 @@ impl Db {
         }
     }
 
-    /// Gives up an occurrence that waits or whose fate is unknown: it can neither be sent nor be
-    /// looked for. Returns whether it was; where even that is refused it stays.
+    /// Gives up an occurrence that waits or whose outcome is unknown: it can be neither sent nor
+    /// searched for. Returns whether it was given up; if even that is refused, it stays.
     ///
     /// # Errors
-    /// Where the database as a whole fails, not only for this one.
+    /// If the database fails as a whole, not only for this occurrence.
     pub async fn give_up(&self, unreadable: &UnreadableOccurrence, now: Timestamp) -> Result<bool> {
         let UnreadableOccurrence { id, reason } = unreadable;
         let refusal = match self.give_up_unreadable(*id, reason, now).await {
@@ -64,7 +64,7 @@ impl Db {
         Ok(false)
     }
 
-    /// The same as a part of a claim.
+    /// The same as part of a claim.
     pub(in crate::db) async fn give_up_unreadable(
         &self,
         id: i64,

@@ -1,4 +1,4 @@
-//! Changing what a schedule is.
+//! Updating schedules.
 
 use jiff::Timestamp;
 
@@ -21,8 +21,8 @@ use crate::models::{
 use crate::schedule::timetable_of;
 
 impl Db {
-    /// Changes a schedule; `false` if there is none of this id. What is already claimed stays as
-    /// it was.
+    /// Updates a schedule; `false` if there is none with this id. What has already been claimed is
+    /// not affected.
     pub async fn update_schedule(
         &self,
         id: i64,
@@ -34,8 +34,8 @@ impl Db {
         Ok(self.change_schedule(id, decide, now).await?.is_some())
     }
 
-    /// Changes a schedule as `decide` says of what it is at that moment, and returns what `decide`
-    /// adds to that; `None` if there is none of this id.
+    /// Updates a schedule as `decide` says, given its current state, and returns what else `decide`
+    /// returns; `None` if there is no schedule with this id.
     ///
     /// # Errors
     /// Those of `decide` and of the database; then nothing has changed.
@@ -62,7 +62,7 @@ impl Db {
     }
 }
 
-/// Writes what is to be changed of a schedule, or says why it can't be.
+/// Writes the changes to a schedule, or says why they can't be made.
 fn write_update(
     tx: &Tx<'_>,
     schedule: &PromptSchedule,
@@ -103,7 +103,7 @@ fn write_update(
     Ok(Ok(()))
 }
 
-/// Gives a schedule another plan. That wakes neither a paused schedule nor a cancelled one.
+/// Gives a schedule another plan. That doesn't activate a paused or cancelled schedule.
 fn change_plan(
     tx: &Tx<'_>,
     schedule: &PromptSchedule,
@@ -114,7 +114,7 @@ fn change_plan(
     let lifecycle = match schedule.lifecycle {
         Lifecycle::Paused => Lifecycle::Paused,
         Lifecycle::Cancelled => Lifecycle::Cancelled,
-        // It ended since the plan was made.
+        // It has ended since the plan was made.
         Lifecycle::Finished if keeps_instants => return Ok(()),
         Lifecycle::Active | Lifecycle::Finished | Lifecycle::Broken => Lifecycle::Active,
     };

@@ -1,42 +1,42 @@
-//! Why a statement comes to nothing.
+//! Errors of statements.
 
 use rusqlite::ErrorCode;
 
-/// What came of a statement.
+/// The result of a statement.
 pub(in crate::db) type Result<T> = std::result::Result<T, Error>;
 
-/// Why a statement came to nothing.
+/// Why a statement failed.
 #[derive(Debug, thiserror::Error)]
 pub(in crate::db) enum Error {
     /// SQLite refused it.
-    #[error("{}", told(.0))]
+    #[error("{}", sqlite_message(.0))]
     Sqlite(rusqlite::Error),
-    /// A column holds what can't be read.
+    /// A column has unreadable content.
     #[error("the column {column} can't be read: {problem}")]
     Unreadable {
         /// The column.
         column: String,
-        /// What stands there.
+        /// What is wrong with its content.
         problem: String,
     },
-    /// What is to be stored has no form.
+    /// The value can't be serialised.
     #[error("what is to be stored can't be written: {0}")]
     Unwritable(serde_json::Error),
-    /// It was given other values than it has places for, which is a fault of ours.
+    /// The number of values differs from the number of places, which is an internal error.
     #[error(
         "a statement with {places} places was given {values} values, or its places aren't $1 to \
          the last one"
     )]
     Misfit {
-        /// How many places for values it has.
+        /// How many places it has.
         places: usize,
         /// How many values it was given.
         values: usize,
     },
-    /// There is no row where there must be one.
+    /// A row that must exist is missing.
     #[error("no row was found where there must be one")]
     NoRow,
-    /// A lock was asked for where nothing can be changed.
+    /// A lock was requested in a transaction that only reads.
     #[error("{0} can't be locked in a transaction that only reads")]
     OnlyReads(String),
 }
@@ -47,11 +47,11 @@ impl From<rusqlite::Error> for Error {
     }
 }
 
-/// What SQLite says, with the result code by which its documentation explains it.
-fn told(error: &rusqlite::Error) -> String {
+/// SQLite's message, with its result code.
+fn sqlite_message(error: &rusqlite::Error) -> String {
     use rusqlite::Error::{SqlInputError, SqliteFailure};
     match error {
-        // The path is in our own text.
+        // The path is in our own message.
         SqliteFailure(e, Some(text)) if e.code == ErrorCode::CannotOpen => {
             let text = text.split(':').next().unwrap_or_default();
             format!("(code: {}) {text}", e.extended_code)
@@ -63,7 +63,7 @@ fn told(error: &rusqlite::Error) -> String {
 }
 
 impl Error {
-    /// SQLite's extended result code (<https://sqlite.org/rescode.html>), if it is one of SQLite.
+    /// SQLite's extended result code (<https://sqlite.org/rescode.html>), if it is SQLite's error.
     pub(in crate::db) fn code(&self) -> Option<i32> {
         match self {
             Error::Sqlite(rusqlite::Error::SqliteFailure(e, _)) => Some(e.extended_code),
@@ -74,7 +74,7 @@ impl Error {
         }
     }
 
-    /// Whether another program keeps the file locked.
+    /// Whether another program has the file locked.
     pub(in crate::db) fn is_busy(&self) -> bool {
         self.code().is_some_and(|code| code & 0xff == 5)
     }

@@ -1,4 +1,4 @@
-//! Rows as they were read: they outlive their statement.
+//! Rows that outlive their statement.
 
 use std::sync::Arc;
 
@@ -16,14 +16,14 @@ pub(in crate::db) struct Row {
     cells: Vec<Cell>,
 }
 
-/// What stands in a column. Text is bytes here: another program may have written any.
+/// The content of a column. Text is bytes here, because another program may have written anything.
 #[derive(Clone, Debug)]
 pub(in crate::db) enum Cell {
     /// NULL.
     Null,
     /// A whole number.
     Integer(i64),
-    /// Another number.
+    /// A floating-point number.
     Real(f64),
     /// Text.
     Text(Vec<u8>),
@@ -58,7 +58,7 @@ impl Row {
         })
     }
 
-    /// A column by its name.
+    /// A column by name.
     pub(in crate::db) fn get<T: FromColumn>(&self, column: &str) -> Result<T> {
         match self.columns.iter().position(|name| **name == *column) {
             Some(place) => self.at(place),
@@ -66,7 +66,7 @@ impl Row {
         }
     }
 
-    /// A column by its place, from 0 on.
+    /// A column by position, from 0.
     pub(in crate::db) fn at<T: FromColumn>(&self, place: usize) -> Result<T> {
         let cell = self.cells.get(place).unwrap_or(&Cell::Null);
         T::from_column(cell).ok_or_else(|| {
@@ -75,8 +75,8 @@ impl Row {
         })
     }
 
-    /// The bytes of a column whatever its storage class, as SQLite turns them into text; `None`
-    /// where it is NULL or there is none.
+    /// The bytes of a column whatever its storage class, as SQLite converts it to text; `None` if
+    /// it is NULL or missing.
     pub(in crate::db) fn bytes(&self, column: &str) -> Option<Vec<u8>> {
         let place = self.columns.iter().position(|name| **name == *column)?;
         match self.cells.get(place)? {
@@ -95,9 +95,9 @@ fn unreadable(column: &str, problem: &str) -> Error {
     }
 }
 
-/// What a column can be read as.
+/// A type that a column can be read as.
 pub(in crate::db) trait FromColumn: Sized {
-    /// The value, if it is of this kind.
+    /// The value, if it has this type.
     fn from_column(cell: &Cell) -> Option<Self>;
 }
 
@@ -160,7 +160,7 @@ impl<T: FromColumn> FromColumn for Option<T> {
     }
 }
 
-/// A row as a tuple of its columns, in their order.
+/// A row as a tuple of its columns, in order.
 pub(in crate::db) trait FromRow: Sized {
     /// The tuple.
     fn from_row(row: &Row) -> Result<Self>;

@@ -1,7 +1,7 @@
-//! Adoption: making sense of rows that another program made or changed.
+//! Adoption: interprets rows that another program created or changed.
 //!
-//! Such a row differs from what we last knew of it: its latest revision, its planned `next_run`
-//! and where it stood. The difference tells what was meant.
+//! Such a row differs from what we last knew about it: its latest revision, its planned `next_run`
+//! and its lifecycle. The difference shows what was meant.
 
 mod changed;
 mod reading;
@@ -28,11 +28,11 @@ use changed::{adopt_changed, deactivate, set_aside};
 use reading::{Known, Readable, fetch_known, fetch_unreadable, read};
 
 impl Db {
-    /// Adopts rows that another program has made or changed, at most [`AT_ONCE`]: if it is
-    /// as many, there may be more. `zone` is the zone of rows that have none.
+    /// Adopts rows that another program created or changed, at most [`AT_ONCE`]: if it is that
+    /// many, there may be more. `zone` is the zone of rows that have none.
     ///
     /// # Errors
-    /// If the database fails. A row that can't be read is no error, it becomes `broken`.
+    /// If the database fails. A row that can't be read is not an error, it becomes `broken`.
     pub async fn adopt_touched(&self, zone: &Zone, now: Timestamp) -> Result<Vec<Adoption>> {
         const DOING: &str = "adopt the changes of other programs";
         // Looked for first: almost always there is nothing to write.
@@ -55,7 +55,7 @@ impl Db {
     }
 }
 
-/// The rows that another program has made or changed, so many at most.
+/// The rows that another program created or changed, up to a number.
 fn list_touched(tx: &Tx<'_>, most: i64) -> sql::Result<Vec<i64>> {
     statement!(
         "SELECT id FROM schedules INDEXED BY ix_schedules_touched WHERE touched <> 0 \
@@ -115,7 +115,7 @@ pub(in crate::db) fn adopt(
             };
             (lifecycle, None)
         }
-        // Whatever it says, it is not to run.
+        // Whatever it says, it is not supposed to run.
         Err(_) if !row.active && known.is_none_or(|k| k.lifecycle != Lifecycle::Broken) => {
             (deactivate(tx, &row, known, now)?, None)
         }
@@ -135,7 +135,7 @@ pub(in crate::db) fn adopt(
     }))
 }
 
-/// Notes what another program did to a row, as far as that can be told from what we knew of it.
+/// Records what another program did to a row, as far as that is visible from what we knew about it.
 fn note_adoption(
     tx: &Tx<'_>,
     row: &PromptSchedule,
@@ -168,7 +168,7 @@ fn note_adoption(
     Ok(())
 }
 
-/// A row that another program made: its `next_run` is its first instant.
+/// A row that another program created: its `next_run` is its first instant.
 fn adopt_new(
     tx: &Tx<'_>,
     row: &PromptSchedule,
@@ -192,8 +192,8 @@ fn adopt_new(
     Ok(lifecycle)
 }
 
-/// Gives a row its identity, and writes its agent and its times in our form: in another form, or
-/// as bytes, they sort and compare differently. What can't be read is left alone.
+/// Gives a row its uid, and writes its agent and its times in our form: in another form, or as
+/// bytes, they sort and compare differently. What can't be read is left alone.
 fn write_identity(tx: &Tx<'_>, row: &PromptSchedule, uid: Uuid) -> sql::Result<()> {
     statement!(change_schedule!(
         "uid = $2, agent_id = coalesce($6, agent_id), next_run = coalesce($3, next_run), \

@@ -1,5 +1,5 @@
-//! What is wrong with the file: damage, missing tables, and rows that can't be read. Nothing here
-//! changes anything.
+//! Finds what is wrong with the file: damage, missing tables, and rows that can't be read. Nothing
+//! here changes anything.
 
 use std::path::{Path, PathBuf};
 
@@ -17,17 +17,17 @@ use crate::error::{Code, Error, Result, call, message, shell};
 use crate::schedule::Zone;
 
 impl Db {
-    /// Opens a database to look at it: nothing is made, upgraded or changed.
+    /// Opens a database only to look at it: nothing is created, upgraded or changed.
     ///
     /// # Errors
     /// [`Code::DatabaseUnavailable`] if there is none, [`Code::DatabaseInvalid`] if it is not ours
-    /// or still has to be upgraded.
+    /// or has to be upgraded first.
     pub async fn open_to_look(path: &Path, zone: &Zone) -> Result<Db> {
         let (path, zone) = (path.to_owned(), zone.clone());
         apart(move || open_to_look(&path, zone)).await
     }
 
-    /// What SQLite finds wrong with the file: damage, and rows that refer to none.
+    /// What SQLite finds wrong with the file: damage, and rows with dangling references.
     pub async fn damages(&self) -> Result<Vec<String>> {
         self.read("check it", |tx| {
             let mut found: Vec<String> = query("PRAGMA integrity_check(10)").all(tx)?;
@@ -35,7 +35,7 @@ impl Db {
             let rows = query("PRAGMA foreign_key_check").fetch_all(tx)?;
             for row in rows.iter().take(10) {
                 found.push(format!(
-                    "a row of {} refers to one of {} that is not there",
+                    "a row of {} refers to a missing row of {}",
                     rows::text(row, "table").unwrap_or_default(),
                     rows::text(row, "parent").unwrap_or_default(),
                 ));
@@ -45,8 +45,8 @@ impl Db {
         .await
     }
 
-    /// The tables, indexes and triggers that should be there and are not: their names and what
-    /// makes them. A program that rebuilds a table loses them.
+    /// Missing tables, indexes and triggers: their names and the statements that create them. A
+    /// program that rebuilds a table loses them.
     pub async fn missing_parts(&self) -> Result<Vec<(String, String)>> {
         self.read("compare its tables", |tx| {
             let ours = Connection::open_in_memory().map_err(sql::Error::from)?;
@@ -64,7 +64,7 @@ impl Db {
         .await
     }
 
-    /// The numbers of the occurrences that can't be read, and why; the first ten.
+    /// The ids of occurrences that can't be read, and why; the first ten.
     pub async fn unreadable_occurrences(&self) -> Result<Vec<(i64, String)>> {
         self.read("read the occurrences", |tx| {
             let rows = query(concat!(
@@ -118,7 +118,7 @@ fn open_to_look(path: &Path, zone: Zone) -> Result<Db> {
                 path.display(),
                 ": give its path with ",
                 shell("--db or PROMPTYOSELF_DB_PATH"),
-                ", or make one with the first schedule"
+                ", or create one with the first schedule"
             ],
         )
         .example(call("list"))
@@ -129,8 +129,8 @@ fn open_to_look(path: &Path, zone: Zone) -> Result<Db> {
         return Err(Error::new(
             Code::DatabaseInvalid,
             format!(
-                "the database {} is another version's: any other command of this version brings \
-                 it up to date",
+                "the database {} was written by another version: any other command of this version \
+                 upgrades it",
                 path.display()
             ),
         )

@@ -1,4 +1,4 @@
-//! Connections to a file, all of them set up alike.
+//! Connections to a file, all set up in the same way.
 
 use std::path::Path;
 use std::time::Duration;
@@ -7,8 +7,8 @@ use rusqlite::{Connection, OpenFlags};
 
 use crate::db::sql;
 
-/// How long after the other a lock is asked for again, and how often at most: for ten seconds.
-/// SQLite's own handler waits longer and longer, so that whoever asks later is let in before it.
+/// How long to wait before asking for a lock again, for up to ten seconds. SQLite's own handler
+/// waits longer and longer, so that whoever asks later gets it first.
 const BUSY_PAUSE: Duration = Duration::from_millis(3);
 const BUSY_TRIES: i32 = 10_000 / 3;
 
@@ -18,11 +18,11 @@ const PREPARED: usize = 256;
 /// What a connection is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::db) enum Access {
-    /// To write into a file that is empty so far.
+    /// Writing into a file that is still empty.
     Make,
-    /// To write.
+    /// Writing.
     Write,
-    /// Only to read.
+    /// Only reading.
     Read,
 }
 
@@ -37,7 +37,7 @@ pub(in crate::db) fn connect(path: &Path, access: Access) -> sql::Result<Connect
     }
     connection.execute_batch(match access {
         Access::Read => "PRAGMA query_only = ON",
-        // What is deleted is overwritten, so that no purged text stays in the file.
+        // Deleted content is overwritten, so that no purged text stays in the file.
         Access::Make | Access::Write => {
             "PRAGMA foreign_keys = ON; PRAGMA synchronous = FULL; PRAGMA secure_delete = ON"
         }
@@ -59,7 +59,7 @@ mod tests {
     use crate::db::sql::{Tx, query};
 
     #[test]
-    fn connections_share_neither_pages_nor_locks() {
+    fn connections_share_neither_a_page_cache_nor_a_lock_for_memory() {
         let connection = Connection::open_in_memory().unwrap();
         let options = query("PRAGMA compile_options").all::<String>(&Tx::on(&connection));
         let options = options.unwrap();

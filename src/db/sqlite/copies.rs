@@ -1,4 +1,4 @@
-//! Copies: a backup taken while the scheduler runs, and its way back.
+//! Copies: taking a backup while the scheduler runs, and restoring it.
 
 mod check;
 mod place;
@@ -27,11 +27,10 @@ impl Db {
     /// It works while others write.
     ///
     /// # Errors
-    /// [`Code::FileUnusable`] if there is such a file or it can't be made, and those of the
-    /// database.
+    /// [`Code::FileUnusable`] if the file exists or can't be created, and those of the database.
     pub async fn back_up(&self, to: &Path) -> Result<i64> {
-        for_sqlite(to).map_err(|e| unusable(to, "make the backup", e))?;
-        create_new_private(to).map_err(|e| unusable(to, "make the backup", e))?;
+        for_sqlite(to).map_err(|e| unusable(to, "create the backup", e))?;
+        create_new_private(to).map_err(|e| unusable(to, "create the backup", e))?;
         let copied = self.copy_and_check(to).await;
         if copied.is_err() {
             let _ = std::fs::remove_file(to);
@@ -42,14 +41,14 @@ impl Db {
     async fn copy_and_check(&self, to: &Path) -> Result<i64> {
         let (path, to) = (self.path.clone(), to.to_owned());
         apart(move || {
-            let name = for_sqlite(&to).map_err(|e| unusable(&to, "make the backup", e))?;
-            // On a connection of its own: meanwhile others write.
+            let name = for_sqlite(&to).map_err(|e| unusable(&to, "create the backup", e))?;
+            // On a connection of its own, so that others can write meanwhile.
             worded(&path, "back it up", || {
                 let connection = connect(&path, Access::Write)?;
                 let copy = query("VACUUM INTO $1").bind(name);
                 Ok(copy.execute(&Tx::on(&connection))?)
             })?;
-            // SQLite leaves it to us to bring the copy to the disk.
+            // SQLite leaves it to us to flush the copy to disk.
             std::fs::File::open(&to)
                 .and_then(|file| file.sync_all())
                 .map_err(|e| unusable(&to, "write the backup", e))?;
@@ -58,16 +57,16 @@ impl Db {
         .await
     }
 
-    /// Puts a backup into the place of a database. What is there is set aside, never deleted.
+    /// Replaces a database with a backup. The previous database is kept, never deleted.
     ///
-    /// The copy becomes a database of its own: what it sends has other otids than what the original
-    /// would send, should that still run. Prompts that were on their way are looked for under their
-    /// old otids. What has passed since is skipped, since the original may have sent it, or with
-    /// `replay` caught up with.
+    /// The copy becomes a database of its own: its otids differ from those of the original, should
+    /// that still run. Prompts that were being sent are searched for under their old otids. What
+    /// has passed since is skipped, because the original may have sent it, or with `replay` caught
+    /// up on.
     ///
     /// # Errors
     /// [`Code::FileUnusable`] if the backup can't be used, [`Code::DatabaseUnavailable`] if the
-    /// place is in use.
+    /// database is in use.
     pub async fn restore(
         from: &Path,
         to: &Path,
@@ -80,11 +79,12 @@ impl Db {
         put_in_place(from, to, zone, replay, now).await
     }
 
-    /// Does to a database what [`Db::restore`] does to a backup: it is one that was put into its place
-    /// by other means, so nobody can know what was sent since it was copied. What was there is kept.
+    /// Does to a database what [`Db::restore`] does to a backup: the file was put there by other
+    /// means, so it is unknown what was sent since it was copied. The previous file is kept.
     ///
     /// # Errors
-    /// [`Code::DatabaseUnavailable`] if there is none or anybody has it open, and those of a restore.
+    /// [`Code::DatabaseUnavailable`] if there is none or somebody has it open, and those of a
+    /// restore.
     pub async fn settle_in_place(
         path: &Path,
         zone: &Zone,
@@ -96,7 +96,7 @@ impl Db {
                 message![
                     "there is no database ",
                     path.display(),
-                    " to settle: name the one that was put into its place with ",
+                    " to settle: name the restored one with ",
                     shell("--db or PROMPTYOSELF_DB_PATH")
                 ],
             )
@@ -112,7 +112,7 @@ impl Db {
     }
 }
 
-/// Makes a copy of a database ready for use and puts it into its place.
+/// Prepares a copy of a database and moves it into place.
 async fn put_in_place(
     from: &Path,
     to: &Path,
@@ -145,7 +145,7 @@ async fn put_in_place(
     Ok(restored)
 }
 
-/// Makes a copy of the backup ready for use, beside the place where it is to be.
+/// Prepares a copy of the backup, next to its final place.
 async fn prepare(
     from: &Path,
     coming: &Path,
@@ -174,13 +174,13 @@ async fn prepare(
     })
 }
 
-/// Copies a backup to where its database is made ready.
+/// Copies a backup to where it is prepared.
 fn copy(from: &Path, coming: &Path) -> Result<()> {
-    create_new_private(coming).map_err(|e| unusable(coming, "make the database", e))?;
+    create_new_private(coming).map_err(|e| unusable(coming, "create the database", e))?;
     let connection = look_at(from)?;
     let tx = &Tx::on(&connection);
-    let name = for_sqlite(coming).map_err(|e| unusable(coming, "make the database", e))?;
-    // The copy is another file, but SQLite takes it for a change of this one.
+    let name = for_sqlite(coming).map_err(|e| unusable(coming, "create the database", e))?;
+    // The copy is another file, but SQLite considers it a change of this one.
     worded(from, "read the backup", || {
         query("PRAGMA query_only = OFF").execute(tx)?;
         query("VACUUM INTO $1").bind(name).execute(tx)?;

@@ -1,12 +1,12 @@
-//! Files beside the database: whether they lie on a file system of another machine, where locks and
-//! the write-ahead log can't be relied on, and that nobody else can read, lock or replace them.
+//! Files next to the database: whether they are on a network file system, where locks and the
+//! write-ahead log can't be relied on, and that nobody else can read, lock or replace them.
 
 use std::ffi::OsStr;
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// What opens a file that this user alone may read and write, if it makes it.
+/// Options that create a file only this user can read and write.
 fn private() -> OpenOptions {
     let mut options = OpenOptions::new();
     options.write(true);
@@ -15,19 +15,19 @@ fn private() -> OpenOptions {
     options
 }
 
-/// Makes a new file that only this user may read. It never opens one that is there.
+/// Creates a new file that only this user can read. It never opens an existing one.
 ///
 /// # Errors
-/// Those of the system, such as that there is a file of this name.
+/// Those of the system, such as that the file exists.
 pub(in crate::db) fn create_new_private(path: &Path) -> io::Result<File> {
     private().create_new(true).open(path)
 }
 
-/// Makes a folder that only this user may look into, and puts right the mode of one that is there
-/// and of the files in it: whoever may open a lock may hold it.
+/// Creates a folder that only this user can read, and corrects the permissions of an existing one
+/// and of the files in it: whoever can open a lock can hold it.
 ///
 /// # Errors
-/// Those of the system; a file of somebody else in the folder is none.
+/// Those of the system; a file of somebody else in the folder is not an error.
 pub(in crate::db) fn make_private_folder(path: &Path) -> io::Result<()> {
     let mut builder = DirBuilder::new();
     #[cfg(unix)]
@@ -39,7 +39,7 @@ pub(in crate::db) fn make_private_folder(path: &Path) -> io::Result<()> {
     }
 }
 
-/// Takes from others what they may do with a folder and the files in it.
+/// Removes the permissions of others on a folder and the files in it.
 #[cfg(unix)]
 fn make_private(folder: &Path) -> io::Result<()> {
     use std::fs::Permissions;
@@ -54,7 +54,7 @@ fn make_private(folder: &Path) -> io::Result<()> {
     };
     take(folder, 0o700)?;
     for file in std::fs::read_dir(folder)?.flatten() {
-        // One that has gone meanwhile, or is not ours, keeps no other from being put right.
+        // A file that is gone or not ours must not keep the others from being corrected.
         let _ = take(&file.path(), 0o600);
     }
     Ok(())
@@ -65,7 +65,7 @@ fn make_private(_folder: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// The path of a file beside another: its name goes on with `end`.
+/// The path of a file next to another: its name followed by `end`.
 pub(in crate::db) fn with_end(path: &Path, end: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(end);
@@ -81,7 +81,7 @@ pub(in crate::db) struct Sizes {
 }
 
 impl Sizes {
-    /// Those of a database; what can't be looked at counts as empty.
+    /// The sizes of a database; what can't be read counts as empty.
     pub(in crate::db) fn of(database: &Path) -> Sizes {
         let size = |path: &Path| std::fs::metadata(path).map_or(0, |file| file.len());
         Sizes {
@@ -91,10 +91,10 @@ impl Sizes {
     }
 }
 
-/// A path as SQLite takes it: text, and never one of its URIs.
+/// A path for SQLite: text, and never one of its URIs.
 ///
 /// # Errors
-/// That the path is no text, which SQLite needs.
+/// If the path is not text, which SQLite requires.
 pub(in crate::db) fn for_sqlite(path: &Path) -> io::Result<String> {
     let path = std::path::absolute(path)?;
     let text = path.into_os_string().into_string();
@@ -109,8 +109,7 @@ pub(in crate::db) fn for_sqlite(path: &Path) -> io::Result<String> {
     })
 }
 
-/// The kind of network file system on which a file lies; `None` if it is a local one, or if that
-/// can't be told.
+/// The kind of network file system that a file is on; `None` if it is local or unknown.
 pub fn network_file_system(path: &Path) -> Option<String> {
     #[cfg(target_os = "linux")]
     {
@@ -132,7 +131,7 @@ pub fn network_file_system(path: &Path) -> Option<String> {
     }
 }
 
-/// What `statfs` says of every file system in user space, whatever is behind it.
+/// What `statfs` reports for every file system in user space, whatever is behind it.
 #[cfg(target_os = "linux")]
 const FUSE: u64 = 0x6573_5546;
 
@@ -153,8 +152,8 @@ fn network_kind(magic: u64) -> Option<&'static str> {
     })
 }
 
-/// The type of the mount on which a path lies, if it is one of another machine's files in user
-/// space; `mounts` is the text of `/proc/self/mountinfo`.
+/// The type of the mount that a path is on, if it is a network file system in user space; `mounts`
+/// is the text of `/proc/self/mountinfo`.
 #[cfg(any(target_os = "linux", test))]
 fn network_mount<'a>(mounts: &'a str, path: &Path) -> Option<&'a str> {
     const REMOTE: [&str; 9] = [
@@ -178,7 +177,7 @@ fn network_mount<'a>(mounts: &'a str, path: &Path) -> Option<&'a str> {
         .lines()
         .filter_map(mount)
         .filter(|(point, _)| path.starts_with(point))
-        // Of mounts on one point the last one is seen.
+        // If several are mounted at one point, the last one is visible.
         .max_by_key(|(point, _)| point.len())?;
     let name = kind.strip_prefix("fuse.")?;
     REMOTE.contains(&name).then_some(kind)

@@ -1,5 +1,5 @@
-//! What other programs do to the table `schedules`, done for them: the same statements as their own,
-//! adopted at once, so that what can't be read is refused instead of becoming `broken`.
+//! What other programs do to the table `schedules`, done for them: the same statements as theirs,
+//! adopted at once, so that unreadable values are refused instead of becoming `broken`.
 
 use jiff::Timestamp;
 
@@ -16,7 +16,7 @@ const INSERT: &str = "insert the row";
 const CHANGE: &str = "change the row";
 
 impl Db {
-    /// Inserts a row and adopts it. What is not given of the first five columns is empty, and
+    /// Inserts a row and adopts it. Of the first five columns, those not given are empty, and are
     /// refused for that.
     ///
     /// # Errors
@@ -47,7 +47,7 @@ impl Db {
         .await
     }
 
-    /// Changes a row and adopts the change. Whether there is such a row.
+    /// Changes a row and adopts the change. Returns whether the row exists.
     ///
     /// # Errors
     /// [`Code::ScheduleBroken`] if the change made it unreadable, and those of the database.
@@ -59,7 +59,7 @@ impl Db {
             let Some(before) = lock_schedule(tx, id, &db.zone, now)? else {
                 return Ok(false);
             };
-            // Without row_version, as other programs do it, so that the trigger marks the row.
+            // Without row_version, as other programs write, so that the trigger marks the row.
             query(
                 "UPDATE schedules SET agent_id = coalesce($2, agent_id), \
              prompt_text = coalesce($3, prompt_text), \
@@ -84,7 +84,7 @@ impl Db {
             .bind(row.max_repetitions.flatten())
             .execute(tx)?;
             match before.lifecycle {
-                // It may be put right column by column.
+                // It may be corrected column by column.
                 Lifecycle::Broken => drop(adopt(tx, id, &db.zone, now)?),
                 _ => db.adopt_or_refuse(tx, id, now, CHANGE)?,
             }
@@ -109,7 +109,7 @@ impl Db {
         .await
     }
 
-    /// Adopts a row in the transaction that wrote it; one that can't be read undoes it.
+    /// Adopts a row in the transaction that wrote it; if it can't be read, that is undone.
     fn adopt_or_refuse(&self, tx: &Tx<'_>, id: i64, now: Timestamp, doing: &str) -> Result<()> {
         let adopted = adopt(tx, id, &self.zone, now);
         let adopted = adopted.map_err(|e| self.failed(doing, e))?;
@@ -117,7 +117,7 @@ impl Db {
             None => Ok(()),
             Some(reason) => Err(Error::new(
                 Code::ScheduleBroken,
-                format!("could not {doing}, since it would not run: {reason}"),
+                format!("could not {doing}, because it would not run: {reason}"),
             )),
         }
     }

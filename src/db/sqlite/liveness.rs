@@ -1,4 +1,4 @@
-//! Which schedulers live: each holds a lock of the operating system on a file beside the database.
+//! Which schedulers are alive: each holds an operating system lock on a file next to the database.
 
 use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
@@ -10,8 +10,8 @@ use crate::db::Db;
 use crate::error::{Code, Error, Result, shell};
 use crate::ids::new_id;
 
-/// The lock that a scheduler holds while it lives. The operating system frees it with the process,
-/// however that ends, so a free lock proves that its owner is dead.
+/// The lock that a scheduler holds while it is alive. The operating system releases it with the
+/// process, however that ends, so a free lock proves that its owner is dead.
 #[derive(Debug)]
 pub struct OwnerLock {
     owner: Uuid,
@@ -20,7 +20,7 @@ pub struct OwnerLock {
 }
 
 impl OwnerLock {
-    /// Who holds it.
+    /// The scheduler that holds it.
     pub fn owner(&self) -> Uuid {
         self.owner
     }
@@ -28,7 +28,7 @@ impl OwnerLock {
 
 impl Drop for OwnerLock {
     fn drop(&mut self) {
-        // Unlocked before it is removed, so that nobody sees a missing file of a living owner.
+        // Unlocked before it is removed, so that the file of a living owner is never missing.
         drop(self.file.take());
         let _ = std::fs::remove_file(&self.path);
     }
@@ -39,10 +39,10 @@ impl Db {
         owners_folder(&self.path).join(owner.to_string())
     }
 
-    /// Makes a new owner and takes its lock.
+    /// Creates a new owner and takes its lock.
     ///
     /// # Errors
-    /// [`Code::DatabaseUnavailable`] if the lock file beside the database can't be made.
+    /// [`Code::DatabaseUnavailable`] if the lock file next to the database can't be created.
     pub fn lock_owner(&self) -> Result<OwnerLock> {
         let owner = new_id();
         let path = self.lock_path(owner);
@@ -50,7 +50,7 @@ impl Db {
             Error::new(
                 Code::DatabaseUnavailable,
                 format!(
-                    "could not make the lock file {}: the folder of the database must be writable",
+                    "could not create the lock file {}: the folder of the database must be writable",
                     path.display()
                 ),
             )
@@ -71,7 +71,7 @@ impl Db {
         Ok(file)
     }
 
-    /// Whether the owner's process lives. The lock of a dead one is cleared away.
+    /// Whether the owner's process is alive. The lock of a dead one is removed.
     pub fn is_alive(&self, owner: Uuid) -> bool {
         let path = self.lock_path(owner);
         match lock_state(&path) {
@@ -84,18 +84,18 @@ impl Db {
         }
     }
 
-    /// The same, and the lock is left alone.
+    /// The same, but the lock is left alone.
     pub(in crate::db) fn lives(&self, owner: Uuid) -> bool {
         lives(&self.path, owner)
     }
 }
 
-/// The folder beside the database that holds its lock files.
+/// The folder next to the database that contains its lock files.
 pub(in crate::db) fn owners_folder(database: &Path) -> PathBuf {
     with_end(database, ".owners")
 }
 
-/// Whether an owner's process lives; its lock is left alone.
+/// Whether an owner's process is alive; its lock is left alone.
 pub(in crate::db) fn lives(database: &Path, owner: Uuid) -> bool {
     let path = owners_folder(database).join(owner.to_string());
     matches!(lock_state(&path), LockState::Held)
@@ -107,19 +107,19 @@ enum LockState {
     Missing,
 }
 
-/// Looks with a shared lock, which never keeps an owner from its own: owners lock a file that
+/// Checks with a shared lock, which never keeps an owner from its own: owners lock a file that
 /// nobody else knows yet.
 fn lock_state(path: &Path) -> LockState {
     let file = match File::open(path) {
         Ok(file) => file,
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => return LockState::Missing,
-        // Too many open files, for one, prove nobody's death.
+        // Too many open files, for example, don't prove that anybody is dead.
         Err(_) => return LockState::Held,
     };
     match file.try_lock_shared() {
         Ok(()) => LockState::Free,
         Err(TryLockError::WouldBlock) => LockState::Held,
-        // Where locks don't work, nobody may be declared dead.
+        // If locks don't work, nobody may be declared dead.
         Err(TryLockError::Error(_)) => LockState::Held,
     }
 }

@@ -1,5 +1,5 @@
-//! Making our tables: scripts, each applied once, in their order, and noted. Those of a release are
-//! never changed afterwards.
+//! Creates our tables: scripts that are each applied once, in order, and recorded. Those of a
+//! release are never changed.
 
 use std::path::Path;
 
@@ -14,7 +14,7 @@ use crate::db::sqlite::wording::other_path;
 use crate::db::statements::migrations::{self, Applied};
 use crate::error::{Code, Error, message, shell};
 
-/// A script that makes a part of the tables.
+/// A script that creates part of the tables.
 struct Migration {
     version: i64,
     name: &'static str,
@@ -31,10 +31,10 @@ macro_rules! migrations {
     };
 }
 
-/// The first one, which makes all the tables that there were when it was released.
+/// The first one, which creates all tables of its release.
 const BASELINE: i64 = 1;
 
-/// All of them, in their order.
+/// All of them, in order.
 const MIGRATIONS: &[Migration] = migrations![
     1 "baseline" "0001_baseline.sql",
 ];
@@ -49,16 +49,16 @@ impl Migration {
     }
 }
 
-/// How far the tables of a file have come.
+/// How far the tables of a file have been migrated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Stage {
-    /// So many migrations are applied.
+    /// This many migrations are applied.
     Applied(usize),
     /// They are those of version 0.1.0.
     Release010,
 }
 
-/// The version of the tables once all are applied.
+/// The version of the tables when all are applied.
 pub(in crate::db) fn newest() -> i64 {
     MIGRATIONS.iter().map(|m| m.version).max().unwrap_or(0)
 }
@@ -71,11 +71,11 @@ pub(in crate::db) fn is_complete(tx: &Tx<'_>, path: &Path) -> Result<bool, Faile
     Ok(stage(tx, path)? == Stage::Applied(MIGRATIONS.len()))
 }
 
-/// Applies those that were not applied yet, within the transaction of the caller.
+/// Applies the remaining ones, within the transaction of the caller.
 ///
 /// # Errors
-/// [`Code::DatabaseNewer`] if one was applied that is unknown here, and [`Code::DatabaseInvalid`] if
-/// the tables are those of a commit between two releases.
+/// [`Code::DatabaseNewer`] if an unknown one was applied, and [`Code::DatabaseInvalid`] if the
+/// tables are those of a development version.
 pub(in crate::db) fn migrate(tx: &Tx<'_>, path: &Path, now: Timestamp) -> Result<(), Failed> {
     let stage = stage(tx, path)?;
     let applied = match stage {
@@ -93,7 +93,7 @@ pub(in crate::db) fn migrate(tx: &Tx<'_>, path: &Path, now: Timestamp) -> Result
     Ok(())
 }
 
-/// Makes all the tables in a file that has none.
+/// Creates all tables in a file that has none.
 pub(in crate::db) fn make_tables(tx: &Tx<'_>) -> sql::Result<()> {
     let mut scripts = MIGRATIONS.iter().map(|migration| migration.script);
     scripts.try_for_each(|script| tx.run_script(script))
@@ -109,7 +109,7 @@ fn stage(tx: &Tx<'_>, path: &Path) -> Result<Stage, Failed> {
         return match noted.iter().find(|n| n.version != release_0_1_0::MARK) {
             Some(noted) => {
                 let why = format!("migration {} was applied to it afterwards", noted.version);
-                Err(between_releases(path, &why).into())
+                Err(of_development_version(path, &why).into())
             }
             None => Ok(Stage::Applied(count_applied(tx, path)?)),
         };
@@ -119,11 +119,11 @@ fn stage(tx: &Tx<'_>, path: &Path) -> Result<Stage, Failed> {
     }
     match release_0_1_0::difference(tx, &noted)? {
         None => Ok(Stage::Release010),
-        Some(why) => Err(between_releases(path, &why).into()),
+        Some(why) => Err(of_development_version(path, &why).into()),
     }
 }
 
-/// How many are applied: the first ones, each as it is here.
+/// How many are applied: the first ones, each identical to ours.
 fn count_applied(tx: &Tx<'_>, path: &Path) -> Result<usize, Failed> {
     let applied = migrations::list(tx)?;
     if let Some(unknown) = applied.iter().find(|a| a.version > newest()) {
@@ -132,7 +132,7 @@ fn count_applied(tx: &Tx<'_>, path: &Path) -> Result<usize, Failed> {
     for (place, applied) in applied.iter().enumerate() {
         if !MIGRATIONS.get(place).is_some_and(|m| m.is(applied)) {
             let why = format!("its migration {} is not that of a release", applied.version);
-            return Err(between_releases(path, &why).into());
+            return Err(of_development_version(path, &why).into());
         }
     }
     Ok(applied.len())
@@ -151,17 +151,16 @@ fn newer(path: &Path, version: i64) -> Error {
     .example(other_path(path))
 }
 
-fn between_releases(path: &Path, why: &str) -> Error {
+fn of_development_version(path: &Path, why: &str) -> Error {
     Error::new(
         Code::DatabaseInvalid,
         message![
             "the database ",
             path.display(),
-            " was written by a promptyoself between two releases ({why}), and only those of releases \
-             are brought up to date: restore a backup that version 0.1.0 has made, or register the \
-             schedules anew in another database, as `",
+            " was written by a development version of promptyoself ({why}); only databases of \
+             releases can be upgraded. Restore a backup made by version 0.1.0, or run `",
             shell("list --all --full"),
-            "` of the program that wrote this one shows them"
+            "` with the program that wrote it and register the schedules in a new database"
         ],
     )
     .example(other_path(path))

@@ -1,4 +1,4 @@
-//! Opening a database: made if absent, upgraded if older, refused if newer.
+//! Opens a database: creates it if missing, upgrades an older one, refuses a newer one.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use super::migrations::{self, is_complete, migrate};
 use super::upgrade;
 use super::wording::worded;
 use crate::db::Db;
-use crate::db::engine::{Engine, Whose};
+use crate::db::engine::{Engine, JobOwner};
 use crate::db::sql::{self, Tx, query};
 use crate::db::sqlite::wording::{database_error, other_path};
 use crate::error::{Code, Error, Result};
@@ -22,22 +22,22 @@ use crate::ids::{self, new_id};
 use crate::models::UpgradeReport;
 use crate::schedule::Zone;
 
-/// How often, and how far apart, it is tried to open a file that is locked.
+/// How often, and how far apart, to try opening a locked file.
 const CONNECT_TRIES: u32 = 100;
 const CONNECT_PAUSE: Duration = Duration::from_millis(100);
 
-/// What is being done, as in "could not …".
+/// Completes "could not …".
 pub(in crate::db) const OPEN: &str = "open it";
 
 impl Db {
-    /// The version of the tables that this program keeps: that of the newest migration.
+    /// The version of the tables that this program uses: that of the newest migration.
     pub fn schema() -> i64 {
         migrations::newest()
     }
 
-    /// Opens the database at `path`: makes it (readable by this user only) if there is none, and
-    /// brings an older one up to date, with a backup beside it. `zone` is the zone of schedules
-    /// that have none of their own.
+    /// Opens the database at `path`: creates it (readable by this user only) if there is none, and
+    /// upgrades an older one, with a backup next to it. `zone` is the time zone of schedules that
+    /// have none of their own.
     ///
     /// # Errors
     /// [`Code::DatabaseUnavailable`], [`Code::DatabaseFull`], [`Code::DatabaseInvalid`] or
@@ -65,7 +65,7 @@ impl Db {
             .map_err(|e| database_error(&path, OPEN, None, e))?;
         Ok(Db {
             engine: Arc::new(engine),
-            whose: Whose::Face,
+            owner: JobOwner::Face,
             one_connection: false,
             path: Arc::new(path),
             install_id,
@@ -76,14 +76,14 @@ impl Db {
     }
 }
 
-/// Does what blocks on a thread for that.
+/// Runs blocking work on a thread for it.
 pub(in crate::db) async fn apart<T: Send + 'static>(
     work: impl FnOnce() -> Result<T> + Send + 'static,
 ) -> Result<T> {
     let ids = ids::Source::current();
     let done = tokio::task::spawn_blocking(move || ids.within(work)).await;
     done.unwrap_or_else(|e| {
-        let text = "an internal fault broke off work on the database";
+        let text = "work on the database was stopped by an internal error";
         Err(Error::new(Code::Internal, text).caused_by(e))
     })
 }
@@ -91,7 +91,7 @@ pub(in crate::db) async fn apart<T: Send + 'static>(
 fn open(path: &Path, zone: Zone, now: Timestamp) -> Result<(Db, Option<UpgradeReport>)> {
     let path = absolute(path)?;
     create_private(&path)?;
-    // The lock files are beside the file itself, whatever link leads to it.
+    // The lock files are next to the file itself, whatever link leads to it.
     let path = std::fs::canonicalize(&path).map_err(|e| unusable(&path, "find", e))?;
     let is_new = std::fs::metadata(&path).is_ok_and(|file| file.len() == 0);
     let access = match is_new {
@@ -116,15 +116,16 @@ fn open(path: &Path, zone: Zone, now: Timestamp) -> Result<(Db, Option<UpgradeRe
     Ok((Db::on(path, zone, writer)?, report))
 }
 
-/// Whether there is nothing to migrate or bring over. It needs no lock, so that opening a database
-/// never waits for whoever writes in it.
+/// Whether there is nothing to migrate or take over. It needs no lock, so that opening a database
+/// never waits for writers.
 pub(in crate::db) fn is_current(tx: &Tx<'_>, path: &Path) -> Result<bool> {
     let complete = worded(path, "read the version", || is_complete(tx, path))?;
     Ok(complete && upgrade::look(tx, path)?.is_empty())
 }
 
-/// Makes our tables and brings those of older programs over, all in one transaction: whatever
-/// stops it, the database is then as it was. Of several processes that start together one does it.
+/// Creates our tables and takes over those of older programs, all in one transaction: if anything
+/// interrupts it, the database is as it was. If several processes start together, one of them does
+/// it.
 fn bring_up_to_date(
     connection: &Connection,
     path: &Path,
@@ -160,8 +161,8 @@ fn bring_up_to_date(
     }
 }
 
-/// Connects. While another process turns a new file to the write-ahead log, or puts the log away as
-/// the last one to close it, SQLite answers "locked" at once instead of waiting: so we wait.
+/// Connects. While another process switches a new file to the write-ahead log, or removes the log
+/// as the last one to close it, SQLite answers "locked" at once instead of waiting, so we wait.
 fn connect_in_time(path: &Path, access: Access) -> sql::Result<Connection> {
     let mut tries = 1;
     loop {
@@ -175,9 +176,9 @@ fn connect_in_time(path: &Path, access: Access) -> sql::Result<Connection> {
     }
 }
 
-/// Turns an older file to the write-ahead log. Only when it is known to be ours: a file that is
-/// refused must stay as it is, and this is written into it. While another program has it open it
-/// can't be turned; then it works on as it is, and the next one to open it tries again.
+/// Switches an older file to the write-ahead log. Only once it is known to be ours, because this
+/// changes the file, and a file that is refused must stay as it is. While another program has it
+/// open it can't be switched; then it works as it is, and the next one to open it tries again.
 fn use_wal(connection: &Connection) {
     if let Err(e) = connection.execute_batch("PRAGMA journal_mode = WAL") {
         tracing::debug!("the database stays without a write-ahead log for now: {e}");
@@ -203,7 +204,7 @@ fn fetch_install_id(tx: &Tx<'_>) -> sql::Result<String> {
     if let Some(stored) = query(read).optional(tx)? {
         return Ok(stored);
     }
-    // Two processes may make the database together: the first one's id stays.
+    // Two processes may create the database at the same time: the first one's id stays.
     query("INSERT OR IGNORE INTO install (only_row, install_id) VALUES (1, $1)")
         .bind(new_id().to_string())
         .execute(tx)?;
@@ -214,12 +215,12 @@ fn absolute(path: &Path) -> Result<PathBuf> {
     std::path::absolute(path).map_err(|e| unusable(path, "find", e))
 }
 
-/// Makes the file with mode 0600 if it does not exist, so that SQLite never makes it wider.
+/// Creates the file with mode 0600 if it does not exist, so that SQLite never creates it with more.
 fn create_private(path: &Path) -> Result<()> {
     match create_new_private(path) {
         Ok(_) => Ok(()),
         Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
-        Err(e) => Err(unusable(path, "make", e)),
+        Err(e) => Err(unusable(path, "create", e)),
     }
 }
 
@@ -227,8 +228,7 @@ fn unusable(path: &Path, doing: &str, error: std::io::Error) -> Error {
     Error::new(
         Code::DatabaseUnavailable,
         format!(
-            "could not {doing} the database {}: give a path in a folder that exists and can be \
-             written",
+            "could not {doing} the database {}: give a path in an existing, writable folder",
             path.display()
         ),
     )

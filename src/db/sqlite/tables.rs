@@ -1,4 +1,4 @@
-//! What SQLite knows of the tables of a file.
+//! The tables of a file, according to SQLite.
 
 use crate::db::sql::{self, Tx, query};
 

@@ -1,6 +1,6 @@
-//! Upgrades in place of the databases that came before: the bare table of nine columns, and the
-//! Python program's `schedules` and `unified_reminders`. A backup is left beside the file, every
-//! row is kept, and nothing stale is sent.
+//! In-place upgrades of older databases: the bare table of nine columns, and the Python program's
+//! `schedules` and `unified_reminders`. A backup is left next to the file, every row is kept, and
+//! nothing outdated is sent.
 
 use std::path::{Path, PathBuf};
 
@@ -20,16 +20,16 @@ use crate::error::{Code, Error, Result, shell};
 use crate::models::{Lifecycle, State, UpgradeReport};
 use crate::schedule::{Spec, Zone, remaining, timetable_of};
 
-/// What was found of older programs.
+/// The tables of older programs that were found.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::db) struct Legacy {
     /// A `schedules` table that is not ours.
     schedules: Option<Schedules>,
-    /// A `unified_reminders` table that was not brought over yet.
+    /// A `unified_reminders` table that was not taken over yet.
     reminders: bool,
 }
 
-/// Whose `schedules` table it is.
+/// Which program made the `schedules` table.
 #[derive(Clone, Copy, Debug)]
 enum Schedules {
     /// The bare table of nine columns.
@@ -63,7 +63,7 @@ const NEEDED: [&str; 9] = [
 /// Looks for the tables of older programs.
 ///
 /// # Errors
-/// [`Code::DatabaseInvalid`] if there is a `schedules` that is no program's we know.
+/// [`Code::DatabaseInvalid`] if there is a `schedules` table of an unknown program.
 pub(in crate::db) fn look(tx: &Tx<'_>, path: &Path) -> Result<Legacy> {
     let doing = "look for an older version's tables";
     let (columns, reminders) = worded(path, doing, || {
@@ -77,8 +77,8 @@ pub(in crate::db) fn look(tx: &Tx<'_>, path: &Path) -> Result<Legacy> {
         return Err(Error::new(
             Code::DatabaseInvalid,
             format!(
-                "the database {} has a table `schedules` without the column {missing}, so it is \
-                 another program's: give another path",
+                "the database {} has a table `schedules` without the column {missing}, so it \
+                 belongs to another program: give another path",
                 path.display()
             ),
         )
@@ -94,12 +94,12 @@ pub(in crate::db) fn look(tx: &Tx<'_>, path: &Path) -> Result<Legacy> {
     })
 }
 
-/// Makes room for our tables: an older `schedules` waits in a temporary table until it is brought
-/// over in the same transaction. It is copied, not renamed, so that whatever refers to the table
-/// by its name goes on doing so.
+/// Makes room for our tables: an older `schedules` is kept in a temporary table until it is taken
+/// over in the same transaction. It is copied, not renamed, so that anything that refers to the
+/// table by name keeps working.
 pub(in crate::db) fn set_aside(tx: &Tx<'_>, legacy: Legacy) -> sql::Result<()> {
     if legacy.schedules.is_some() {
-        // Rows of other tables may refer to these, which come back under the same numbers.
+        // Rows of other tables may refer to these, which will have the same ids again.
         for statement in [
             "PRAGMA defer_foreign_keys = ON",
             "CREATE TEMP TABLE older_schedules AS SELECT * FROM main.schedules",
@@ -111,7 +111,7 @@ pub(in crate::db) fn set_aside(tx: &Tx<'_>, legacy: Legacy) -> sql::Result<()> {
     Ok(())
 }
 
-/// Brings the rows of older tables into ours.
+/// Takes the rows of older tables over into ours.
 pub(in crate::db) fn bring_over(
     tx: &Tx<'_>,
     legacy: Legacy,
@@ -180,8 +180,8 @@ fn settle_in(tx: &Tx<'_>, id: i64, now: Timestamp, report: &mut UpgradeReport) -
     Ok(())
 }
 
-/// Copies the rows of an older `schedules` table under their own numbers. The older programs
-/// calculated in UTC, so that is these schedules' zone whatever is configured.
+/// Copies the rows of an older `schedules` table with their ids. The older programs calculated in
+/// UTC, so that is the time zone of these schedules, whatever is configured.
 fn copy_schedules(tx: &Tx<'_>, whose: Schedules) -> sql::Result<Vec<i64>> {
     // The Python program treated a limit of 0 as no limit.
     let copy = match whose {
@@ -207,14 +207,14 @@ fn copy_schedules(tx: &Tx<'_>, whose: Schedules) -> sql::Result<Vec<i64>> {
     Ok(ids)
 }
 
-/// Copies the reminders that are for agents. Their table stays, since the web interface shares it,
-/// but they are switched off there: two programs must not send the same prompt.
+/// Copies the reminders that are for agents. Their table stays, because the web interface shares
+/// it, but they are switched off there: two programs must not send the same prompt.
 fn copy_reminders(
     tx: &Tx<'_>,
     report: &mut UpgradeReport,
     now: Timestamp,
 ) -> sql::Result<Vec<i64>> {
-    // Those whose number is free come first, so that no other is given it.
+    // Those whose id is free come first, so that no other gets it.
     let reminders: Vec<i64> = query(
         "SELECT id FROM unified_reminders r WHERE agent_id IS NOT NULL \
          ORDER BY EXISTS (SELECT 1 FROM schedules s WHERE s.id = r.id), id",
@@ -247,11 +247,11 @@ fn copy_reminders(
     Ok(ids)
 }
 
-/// What is being done while a copy is made.
+/// Completes "could not …" while the copy is made.
 const BACK_UP: &str = "back it up before the upgrade";
 
-/// Copies the whole database to a file beside it. The caller holds the write lock, so that the copy
-/// is what is upgraded; hence the connection of its own, which reads.
+/// Copies the whole database to a file next to it. The caller holds the write lock, so that the
+/// copy is what will be upgraded; that is why this reads on a connection of its own.
 pub(in crate::db) fn back_up(path: &Path, now: Timestamp) -> Result<PathBuf> {
     let mut name = path.as_os_str().to_owned();
     name.push(format!(
@@ -276,7 +276,7 @@ fn copy(path: &Path, backup: &Path) -> Result<()> {
         let copy = query("VACUUM INTO $1").bind(name);
         Ok(copy.execute(&Tx::on(&connection))?)
     })?;
-    // SQLite leaves it to us to bring the copy to the disk.
+    // SQLite leaves it to us to flush the copy to disk.
     std::fs::File::open(backup)
         .and_then(|f| f.sync_all())
         .map_err(unusable)

@@ -1,4 +1,4 @@
-//! Whether the file can be read, and whether another program has written into it.
+//! Whether the file can be read, and whether another program has written to it.
 
 use crate::db::Db;
 use crate::db::sql::{query, statement};
@@ -16,7 +16,7 @@ impl Db {
         version.await
     }
 
-    /// Whether the database works at all.
+    /// Checks that the database works at all.
     ///
     /// # Errors
     /// If it doesn't.

@@ -1,12 +1,12 @@
-//! Words for what SQLite refuses.
+//! The wording of SQLite's errors.
 
 use std::path::Path;
 
 use crate::db::failed::Failed;
 use crate::error::{Code, Error, Example, Result, call, shell};
 
-/// Does something. Where a statement of it fails, that is told as an error of `doing`, as in "could
-/// not …".
+/// Runs something. If one of its statements fails, the error says what was being done; `doing`
+/// completes "could not …".
 pub(in crate::db) fn worded<T>(
     path: &Path,
     doing: &str,
@@ -21,12 +21,12 @@ pub(in crate::db) fn worded<T>(
     })
 }
 
-/// What SQLite answers when the disk is full: `SQLITE_FULL`, and `SQLITE_IOERR_SHMSIZE` where not
-/// even the index of the log finds room.
+/// SQLite's codes for a full disk: `SQLITE_FULL`, and `SQLITE_IOERR_SHMSIZE` if not even the index
+/// of the log fits.
 const FULL: [i32; 2] = [13, 4874];
 
-/// Sorts an SQLite error into our codes: what to do differs, so the code does.
-/// `extended` is SQLite's result code, if it is one of SQLite.
+/// Maps an SQLite error to one of our codes, because what to do differs. `extended` is SQLite's
+/// result code, if it is SQLite's error.
 pub(in crate::db) fn database_error(
     path: &Path,
     doing: &str,
@@ -40,12 +40,12 @@ pub(in crate::db) fn database_error(
     let (code, hint) = match primary {
         _ if extended.is_some_and(|code| FULL.contains(&code)) => (
             Code::DatabaseFull,
-            "the disk is full: nothing was lost; free some space and do it again",
+            "the disk is full: nothing was lost; free some space and try again",
         ),
         // 1 is a statement that doesn't fit the tables: they are not ours.
         Some(1 | 11 | 26) => (
             Code::DatabaseInvalid,
-            "the file is not a database of promptyoself, or it is damaged: give another path, or \
+            "the file is not a promptyoself database, or it is damaged: give another path, or \
              restore a backup",
         ),
         Some(8) => (
@@ -54,28 +54,28 @@ pub(in crate::db) fn database_error(
         ),
         Some(5 | 6) => (
             Code::DatabaseUnavailable,
-            "another program keeps it locked: do it again in a moment",
+            "another program has it locked: try again in a moment",
         ),
         Some(10) => (
             Code::DatabaseUnavailable,
-            "the disk could not be read or written (it fails, or a limit on it is reached): nothing \
-             was lost; put it right and do it again",
+            "the disk could not be read or written (it fails, or a limit on it is reached): \
+             nothing was lost; fix it and try again",
         ),
         _ => (
             Code::DatabaseUnavailable,
-            "give a path that can be written with --db or PROMPTYOSELF_DB_PATH",
+            "give a writable path with --db or PROMPTYOSELF_DB_PATH",
         ),
     };
     let error =
         Error::new(code, format!("database {path}: could not {doing}: {hint}")).caused_by(error);
     match primary {
-        // Another file would be another set of schedules, which no scheduler delivers.
+        // Another file would have other schedules, which no scheduler delivers.
         Some(5 | 6 | 10 | 13) => error.example(call("list")),
         _ => error.example(other),
     }
 }
 
-/// The flag that names another database than the one that can't be used.
+/// The flag for another database than the unusable one.
 pub(in crate::db) fn other_path(path: &Path) -> Example {
     let usual = Path::new("./promptyoself.db");
     let is_usual = std::path::absolute(usual).is_ok_and(|usual| {

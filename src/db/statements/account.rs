@@ -1,4 +1,4 @@
-//! What is recorded of schedules, for their accounts.
+//! What is recorded about schedules, for their accounts.
 
 use jiff::Timestamp;
 use uuid::Uuid;
@@ -6,7 +6,7 @@ use uuid::Uuid;
 use super::rows::{self, instants};
 use crate::db::sql::{self, Tx, statement};
 
-/// Every schedule that there ever was, the live ones by their numbers first.
+/// Every schedule that ever existed, live ones first, by id.
 pub(in crate::db) fn list_uids(tx: &Tx<'_>) -> sql::Result<Vec<Uuid>> {
     let rows = statement!(
         "SELECT all_uids.uid AS uid FROM (SELECT uid FROM schedules WHERE uid IS NOT NULL \
@@ -19,19 +19,19 @@ pub(in crate::db) fn list_uids(tx: &Tx<'_>) -> sql::Result<Vec<Uuid>> {
     Ok(uids.collect())
 }
 
-/// How many instants of a schedule came to one outcome.
+/// How many instants of a schedule have one outcome.
 pub(in crate::db) struct Sum {
-    /// What made them due, as it stands there.
+    /// The trigger, as stored.
     pub(in crate::db) trigger: String,
-    /// The outcome, as it stands there.
+    /// The outcome, as stored.
     pub(in crate::db) state: String,
-    /// Whether they are no longer kept one by one.
+    /// Whether they have been pruned.
     pub(in crate::db) is_pruned: bool,
-    /// How many they are.
+    /// How many there are.
     pub(in crate::db) count: i64,
 }
 
-/// What became of the instants of a schedule.
+/// The outcomes of a schedule's instants.
 pub(in crate::db) fn list_sums(tx: &Tx<'_>, uid: Uuid) -> sql::Result<Vec<Sum>> {
     statement!(
         "SELECT \"trigger\", state, 0 AS pruned, sum(",
@@ -55,11 +55,11 @@ pub(in crate::db) fn list_sums(tx: &Tx<'_>, uid: Uuid) -> sql::Result<Vec<Sum>> 
 pub(in crate::db) struct Range {
     /// Its first instant.
     pub(in crate::db) first: Option<Timestamp>,
-    /// Its last one.
+    /// Its last instant.
     pub(in crate::db) newest: Option<Timestamp>,
 }
 
-/// The recorded instants of a schedule, so many at most, the oldest first.
+/// The recorded instants of a schedule, up to a number, oldest first.
 pub(in crate::db) fn list_recorded(tx: &Tx<'_>, uid: Uuid, most: i64) -> sql::Result<Vec<Range>> {
     statement!(
         "SELECT first_at, intended_at FROM occurrences WHERE uid = $1 AND \"trigger\" = 'schedule' \
@@ -75,7 +75,7 @@ pub(in crate::db) fn list_recorded(tx: &Tx<'_>, uid: Uuid, most: i64) -> sql::Re
     })
 }
 
-/// The newest instant of a schedule that is kept as part of a sum only.
+/// The newest pruned instant of a schedule.
 pub(in crate::db) fn fetch_pruned_until(tx: &Tx<'_>, uid: Uuid) -> sql::Result<Option<Timestamp>> {
     let row = statement!(
         "SELECT max(last_at) AS last_at FROM pruned_sums WHERE uid = $1 \

@@ -1,4 +1,4 @@
-//! Attempts: each time that an occurrence was sent.
+//! Attempts: each time an occurrence was sent.
 
 use jiff::Timestamp;
 use uuid::Uuid;
@@ -8,7 +8,7 @@ use crate::db::sql::{self, Tx, statement};
 use crate::db::time::DbTime;
 use crate::models::Fault;
 
-/// The line before the prompt, as it was sent under an otid; the outer `None` if nothing was.
+/// The line sent before the prompt under an otid; the outer `None` if there was no such attempt.
 pub(in crate::db) fn fetch_envelope(
     tx: &Tx<'_>,
     occurrence_id: i64,
@@ -24,11 +24,11 @@ pub(in crate::db) fn fetch_envelope(
     Ok(row.map(|row| rows::text(&row, "envelope")))
 }
 
-/// An attempt that was made before.
+/// An earlier attempt.
 pub(in crate::db) struct Earlier {
-    /// Its number, if that can be read.
+    /// Its number, if readable.
     pub(in crate::db) n: Option<i64>,
-    /// When it began, if that can be read.
+    /// When it began, if readable.
     pub(in crate::db) started_at: Option<Timestamp>,
 }
 
@@ -47,7 +47,7 @@ pub(in crate::db) fn list_earlier(tx: &Tx<'_>, occurrence_id: i64) -> sql::Resul
     })
 }
 
-/// Writes down an attempt before its first byte leaves.
+/// Records an attempt before its first byte is sent.
 pub(in crate::db) fn insert(
     tx: &Tx<'_>,
     occurrence_id: i64,
@@ -69,8 +69,8 @@ pub(in crate::db) fn insert(
     Ok(())
 }
 
-/// Counts the answer to the last attempt in the one before it, if that used up no try either, had
-/// the same otid and failed in the same way. Whether it was so.
+/// Counts the answer to the last attempt in the one before it, if that did not count either, had
+/// the same otid and failed in the same way. Returns whether it did.
 pub(in crate::db) fn count_repeat(
     tx: &Tx<'_>,
     occurrence_id: i64,

@@ -1,4 +1,4 @@
-//! How much callers with a budget have registered.
+//! Registrations of callers with a budget.
 
 use jiff::Timestamp;
 use uuid::Uuid;
@@ -19,15 +19,15 @@ pub(in crate::db) fn count_registered(
         .one(tx)
 }
 
-/// What all callers have registered that chose the agent themselves.
+/// Registrations by all callers that chose the agent themselves.
 pub(in crate::db) struct OfAll {
-    /// How many schedules after a time.
+    /// How many schedules were registered after a time.
     pub(in crate::db) registered: i64,
     /// How many of all of them are live.
     pub(in crate::db) live: i64,
 }
 
-/// Counts the registrations, after a time and in all, of callers that chose the agent themselves.
+/// Counts the registrations of callers that chose the agent themselves.
 pub(in crate::db) fn count_of_all(tx: &Tx<'_>, since: Timestamp) -> sql::Result<OfAll> {
     let (registered, live) = statement!(
         "SELECT count(*) FILTER (WHERE r.made_at > $1), \
@@ -40,7 +40,7 @@ pub(in crate::db) fn count_of_all(tx: &Tx<'_>, since: Timestamp) -> sql::Result<
     Ok(OfAll { registered, live })
 }
 
-/// Notes a registration.
+/// Records a registration.
 pub(in crate::db) fn insert_registration(
     tx: &Tx<'_>,
     uid: Uuid,
@@ -59,7 +59,7 @@ pub(in crate::db) fn insert_registration(
     Ok(())
 }
 
-/// Removes some of what counts for nothing any more: it was made before, and is live no longer.
+/// Deletes some registrations that no longer count: they are old, and their schedule is not live.
 pub(in crate::db) fn delete_some_before(tx: &Tx<'_>, before: Timestamp) -> sql::Result<()> {
     statement!(
         "DELETE FROM registrations WHERE uid IN (SELECT r.uid FROM registrations r \

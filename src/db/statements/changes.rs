@@ -8,23 +8,23 @@ use crate::db::sql::{self, Row, Tx, statement};
 use crate::db::time::DbTime;
 use crate::models::{AgentId, By, Change, ChangeQuery, Operation};
 
-/// A change that is made.
+/// A change to be recorded.
 pub(in crate::db) struct Made<'a> {
     /// Who makes it.
     pub(in crate::db) by: &'a By,
     /// What is done.
     pub(in crate::db) operation: Operation,
-    /// The number of the schedule that it is about.
+    /// The id of the schedule it is about.
     pub(in crate::db) schedule_id: Option<i64>,
-    /// That schedule.
+    /// That schedule's uid.
     pub(in crate::db) uid: Option<Uuid>,
-    /// Whose that is.
+    /// That schedule's agent.
     pub(in crate::db) agent_id: Option<&'a str>,
-    /// What of it is changed, by name.
+    /// The names of the changed parts.
     pub(in crate::db) what: Option<&'a str>,
 }
 
-/// Writes a change down. Returns its number.
+/// Records a change. Returns its id.
 pub(in crate::db) fn insert(tx: &Tx<'_>, made: &Made<'_>, now: Timestamp) -> sql::Result<i64> {
     statement!(
         "INSERT INTO changes (at, caller, key_name, face, operation, schedule_id, uid, agent_id, \
@@ -42,7 +42,7 @@ pub(in crate::db) fn insert(tx: &Tx<'_>, made: &Made<'_>, now: Timestamp) -> sql
     .one(tx)
 }
 
-/// Says anew what of it a change has changed.
+/// Replaces the description of a change.
 pub(in crate::db) fn set_what(tx: &Tx<'_>, id: i64, what: &str) -> sql::Result<()> {
     statement!("UPDATE changes SET what = $2 WHERE id = $1")
         .bind(id)
@@ -51,7 +51,7 @@ pub(in crate::db) fn set_what(tx: &Tx<'_>, id: i64, what: &str) -> sql::Result<(
     Ok(())
 }
 
-/// A question for changes, with bounds, whose values come after those of the page.
+/// A query for changes with conditions, whose values come after those of the page.
 macro_rules! changes {
     ($bounds:literal) => {
         statement!(
@@ -63,9 +63,10 @@ macro_rules! changes {
     };
 }
 
-/// The changes that are asked for, the newest first.
+/// The changes matching a filter, newest first.
 pub(in crate::db) fn list(tx: &Tx<'_>, asked: &ChangeQuery) -> sql::Result<Vec<Change>> {
-    // Each bound has an index, and one that is not asked for must not keep another from its own.
+    // Each condition has an index, and a condition that is not used must not keep another from
+    // using its own.
     let question = match (asked.schedule_id, &asked.agent_id, asked.since) {
         (None, None, None) => changes!(""),
         (None, None, Some(_)) => changes!("WHERE at >= $3"),
@@ -98,7 +99,7 @@ pub(in crate::db) fn list(tx: &Tx<'_>, asked: &ChangeQuery) -> sql::Result<Vec<C
         .map(tx, change)
 }
 
-/// The numbers of some changes that were made before a time.
+/// The ids of some changes made before a time.
 pub(in crate::db) fn list_before(
     tx: &Tx<'_>,
     before: Timestamp,
@@ -110,7 +111,7 @@ pub(in crate::db) fn list_before(
         .all(tx)
 }
 
-/// Forgets a change.
+/// Deletes a change.
 pub(in crate::db) fn delete(tx: &Tx<'_>, id: i64) -> sql::Result<()> {
     statement!("DELETE FROM changes WHERE id = $1")
         .bind(id)

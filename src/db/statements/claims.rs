@@ -1,4 +1,4 @@
-//! What a claim asks and writes, of a due schedule and of a waiting occurrence.
+//! What a claim reads and writes, for due schedules and waiting occurrences.
 
 use jiff::Timestamp;
 use uuid::Uuid;
@@ -9,7 +9,7 @@ use crate::db::sql::{self, Row, Tx, statement};
 use crate::db::time::{DbTime, optional};
 use crate::models::{AgentId, DueSchedule, Lane, Lifecycle, Occurrence, PromptSchedule};
 
-/// The schedule, if it may still be claimed as it was seen, and nothing stands in its way.
+/// The schedule, if it may still be claimed as it was seen, and nothing prevents that.
 pub(in crate::db) fn fetch_claimable(
     tx: &Tx<'_>,
     due: &DueSchedule,
@@ -30,23 +30,23 @@ pub(in crate::db) fn fetch_claimable(
     row.as_ref().map(rows::schedule).transpose()
 }
 
-/// An occurrence that waits for its next try.
+/// An occurrence that waits for a retry.
 pub(in crate::db) struct Waiting {
     /// The occurrence.
     pub(in crate::db) occurrence: Occurrence,
-    /// The right to settle it, as it was last given.
+    /// The last fence it was given.
     pub(in crate::db) fence: i64,
     /// How many otids it has used up.
     pub(in crate::db) generation: i64,
-    /// How many tries counted.
+    /// How many attempts counted.
     pub(in crate::db) failures: i64,
-    /// When retries end; `None` of one that was never tried.
+    /// When retries end; `None` if it was never tried.
     pub(in crate::db) expires_at: Option<Timestamp>,
-    /// The hash of what it sends.
+    /// The hash of its request.
     pub(in crate::db) payload: String,
 }
 
-/// A waiting occurrence, if nothing stands in its way but its time.
+/// A waiting occurrence, if only its time has to be waited for.
 pub(in crate::db) fn fetch_waiting(tx: &Tx<'_>, id: i64) -> sql::Result<Option<Waiting>> {
     let row = statement!(
         "SELECT fence, generation, failures, expires_at, payload, ",
@@ -76,7 +76,7 @@ fn waiting(row: &Row) -> sql::Result<Waiting> {
     })
 }
 
-/// Whether something is on its way in a lane.
+/// Whether a prompt is being sent in a lane.
 pub(in crate::db) fn is_lane_busy(tx: &Tx<'_>, lane: &Lane) -> sql::Result<bool> {
     let busy: Option<i64> =
         statement!("SELECT 1 FROM occurrences WHERE lane = $1 AND state IN ('sending', 'unknown')")
@@ -85,17 +85,17 @@ pub(in crate::db) fn is_lane_busy(tx: &Tx<'_>, lane: &Lane) -> sql::Result<bool>
     Ok(busy.is_some())
 }
 
-/// Where a claim leaves a schedule.
+/// The state of a schedule after a claim.
 pub(in crate::db) struct Advance {
     /// Its next instant, or the last one it had.
     pub(in crate::db) next_run: Option<Timestamp>,
-    /// How many instants were taken.
+    /// How many instants were claimed.
     pub(in crate::db) taken: i64,
-    /// Whether it goes on.
+    /// Its lifecycle.
     pub(in crate::db) lifecycle: Lifecycle,
 }
 
-/// Moves a schedule past the instants that were taken.
+/// Moves a schedule past the claimed instants.
 pub(in crate::db) fn advance(tx: &Tx<'_>, id: i64, advance: &Advance) -> sql::Result<()> {
     statement!(change_schedule!(
         "next_run = $2, planned_next_run = $2, repetitions = repetitions + $3, lifecycle = $4, \
@@ -115,21 +115,21 @@ pub(in crate::db) fn advance(tx: &Tx<'_>, id: i64, advance: &Advance) -> sql::Re
 pub(in crate::db) struct FirstTry<'a> {
     /// Its schedule.
     pub(in crate::db) uid: Uuid,
-    /// Whom it is for.
+    /// Its agent.
     pub(in crate::db) agent_id: &'a AgentId,
-    /// The lane it holds.
+    /// The lane it occupies.
     pub(in crate::db) lane: &'a Lane,
     /// The intended instant.
     pub(in crate::db) intended_at: Timestamp,
-    /// The hash of what it sends.
+    /// The hash of its request.
     pub(in crate::db) payload: &'a str,
-    /// Who sends it.
+    /// The scheduler that sends it.
     pub(in crate::db) owner: Uuid,
-    /// The right to settle it.
+    /// Its fence.
     pub(in crate::db) fence: i64,
     /// When retries end.
     pub(in crate::db) expires_at: Timestamp,
-    /// Which firing of its schedule it is.
+    /// Which run of its schedule it is.
     pub(in crate::db) firing: i64,
     /// How many instants it stands for.
     pub(in crate::db) stands_for: i64,
@@ -137,7 +137,7 @@ pub(in crate::db) struct FirstTry<'a> {
     pub(in crate::db) stands_since: Timestamp,
 }
 
-/// Inserts an occurrence that is being sent from now on; `None` if its instant has one already.
+/// Inserts an occurrence that is being sent; `None` if its instant already has one.
 pub(in crate::db) fn insert_sending(
     tx: &Tx<'_>,
     first: &FirstTry<'_>,
@@ -166,19 +166,19 @@ pub(in crate::db) fn insert_sending(
     row.as_ref().map(rows::occurrence).transpose()
 }
 
-/// The next try of an occurrence that waited.
+/// A retry of a waiting occurrence.
 pub(in crate::db) struct NextTry {
     /// The occurrence.
     pub(in crate::db) id: i64,
-    /// Who sends it.
+    /// The scheduler that sends it.
     pub(in crate::db) owner: Uuid,
-    /// The right to settle it.
+    /// Its fence.
     pub(in crate::db) fence: i64,
     /// When retries end.
     pub(in crate::db) expires_at: Timestamp,
 }
 
-/// Marks a waiting occurrence as being sent from now on.
+/// Marks a waiting occurrence as being sent.
 pub(in crate::db) fn mark_sending(tx: &Tx<'_>, next: &NextTry, now: Timestamp) -> sql::Result<()> {
     statement!(
         "UPDATE occurrences SET state = 'sending', owner = $2, fence = $3, sent_at = $4, \

@@ -1,4 +1,4 @@
-//! Readings of the clocks that were kept, and what is recorded as past.
+//! Stored clock readings, and what is recorded as past.
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -7,15 +7,15 @@ use crate::clock::{Moment, Reading};
 use crate::db::sql::{self, Row, Tx, statement};
 use crate::db::time::DbTime;
 
-/// A reading that was kept.
+/// A stored reading.
 pub(in crate::db) struct Kept {
     /// Whether the clock was trusted then.
     pub(in crate::db) trusted: bool,
-    /// The reading; `None` where it can't be read.
+    /// The reading; `None` if it can't be read.
     pub(in crate::db) reading: Option<Reading>,
 }
 
-/// Every reading that was kept.
+/// Every stored reading.
 pub(in crate::db) fn list_readings(tx: &Tx<'_>) -> sql::Result<Vec<Kept>> {
     statement!("SELECT trusted, at, boot, uptime FROM clock_readings").map(tx, |row| {
         Ok(Kept {
@@ -32,7 +32,7 @@ pub(in crate::db) fn fetch_trusted_at(tx: &Tx<'_>) -> sql::Result<Option<Timesta
     Ok(at.map(|at| at.0))
 }
 
-/// The latest time that is recorded as past.
+/// The latest time recorded as past.
 pub(in crate::db) fn fetch_latest_past(tx: &Tx<'_>) -> sql::Result<Option<Timestamp>> {
     let row = statement!(
         "SELECT max(t) AS t FROM (SELECT max(heartbeat_at) AS t FROM schedulers \
@@ -46,7 +46,7 @@ pub(in crate::db) fn fetch_latest_past(tx: &Tx<'_>) -> sql::Result<Option<Timest
     Ok(rows::lenient_time(&row, "t"))
 }
 
-/// Keeps a reading in place of the one of its kind before.
+/// Stores a reading, replacing the previous one of its kind.
 pub(in crate::db) fn keep_reading(
     tx: &Tx<'_>,
     reading: &Reading,
@@ -65,7 +65,7 @@ pub(in crate::db) fn keep_reading(
     Ok(())
 }
 
-/// Forgets the reading at which the clock was in doubt.
+/// Deletes the reading at which the clock was in doubt.
 pub(in crate::db) fn forget_doubt(tx: &Tx<'_>) -> sql::Result<()> {
     statement!("DELETE FROM clock_readings WHERE trusted = 0").execute(tx)?;
     Ok(())

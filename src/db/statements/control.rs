@@ -6,8 +6,8 @@ use super::schedules::change_schedule;
 use crate::db::sql::{self, Tx, statement};
 use crate::db::time::DbTime;
 
-/// Pauses a schedule. Whoever lets it run again has put right what was wrong: it gets all its
-/// tries again.
+/// Pauses a schedule. Somebody who resumes it has fixed what was wrong, so it gets all its attempts
+/// again.
 pub(in crate::db) fn write_pause(
     tx: &Tx<'_>,
     id: i64,

@@ -1,5 +1,5 @@
-//! What is due, and what becomes due next. Asked so that the index of what may run serves, and not
-//! the one of what is active, which nearly every schedule is.
+//! What is due, and what becomes due next. Written so that the index of what may run is used, and
+//! not the one of active schedules, which nearly all are.
 
 use jiff::Timestamp;
 
@@ -9,7 +9,7 @@ use crate::db::sql::{self, Row, Tx, statement};
 use crate::db::time::DbTime;
 use crate::models::{AgentId, DueSchedule};
 
-/// The due schedules, the oldest first, so many at most; of one that can't be read its number.
+/// The due schedules, oldest first, up to a number; for one that can't be read, its id.
 pub(in crate::db) fn list(
     tx: &Tx<'_>,
     now: Timestamp,

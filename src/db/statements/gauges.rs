@@ -1,5 +1,5 @@
-//! What is counted for whoever watches the machine. Each question is answered by an index or a sum
-//! that is kept, however many schedules there are.
+//! Figures for monitoring. Each is answered by an index or a stored count, however many schedules
+//! there are.
 
 use jiff::Timestamp;
 
@@ -8,15 +8,15 @@ use crate::db::sql::{self, Row, Tx, statement};
 use crate::db::time::DbTime;
 use crate::models::{Channel, Lifecycle};
 
-/// How many rows there are of a word.
+/// The number of rows with a word.
 pub(in crate::db) struct Count {
     /// The word.
     pub(in crate::db) word: String,
-    /// How many.
+    /// The number.
     pub(in crate::db) n: i64,
 }
 
-/// Since when the oldest is due that could be claimed now.
+/// Since when the oldest schedule has been due that could be claimed now.
 pub(in crate::db) fn fetch_oldest_due(
     tx: &Tx<'_>,
     now: Timestamp,
@@ -30,8 +30,8 @@ pub(in crate::db) fn fetch_oldest_due(
     Ok(row.and_then(|row| rows::lenient_time(&row, "since")))
 }
 
-/// For when the oldest was meant that was tried, or asked for by hand, and waits for its next try. Of
-/// a paused schedule nothing is due.
+/// The intended time of the oldest occurrence that waits for a retry or is a manual run. Nothing is
+/// due while its schedule is paused.
 pub(in crate::db) fn fetch_oldest_waiting(tx: &Tx<'_>) -> sql::Result<Option<Timestamp>> {
     let row = statement!(
         "SELECT min(o.intended_at) AS since \
@@ -44,7 +44,7 @@ pub(in crate::db) fn fetch_oldest_waiting(tx: &Tx<'_>) -> sql::Result<Option<Tim
     Ok(row.and_then(|row| rows::lenient_time(&row, "since")))
 }
 
-/// The open incidents by their kind, one by one; not more than a hundred thousand.
+/// The open incidents by kind, up to a hundred thousand.
 pub(in crate::db) fn list_incidents(tx: &Tx<'_>) -> sql::Result<Vec<Count>> {
     let rows = statement!(
         "SELECT kind AS word, 1 AS n FROM incidents INDEXED BY ix_incidents_one_open \
@@ -64,15 +64,15 @@ pub(in crate::db) fn count_messages(tx: &Tx<'_>, channel: Channel) -> sql::Resul
     .one(tx)
 }
 
-/// The sums of schedules that are kept, by their lifecycle.
+/// The stored counts of schedules by lifecycle.
 pub(in crate::db) fn list_schedules(tx: &Tx<'_>) -> sql::Result<Vec<Count>> {
     let rows =
         statement!("SELECT lifecycle AS word, count AS n FROM schedule_counts").fetch_all(tx)?;
     Ok(counts(&rows))
 }
 
-/// How many schedules there are of each lifecycle, counted one by one. `GROUP BY` would sort them
-/// first, in memory.
+/// How many schedules there are in each lifecycle, counted one by one. `GROUP BY` would sort all of
+/// them in memory.
 pub(in crate::db) fn count_schedules(tx: &Tx<'_>) -> sql::Result<Vec<Count>> {
     let row = statement!(
         "SELECT count(*) FILTER (WHERE coalesce(lifecycle, 'new') = 'new') AS new, \
@@ -93,13 +93,13 @@ pub(in crate::db) fn count_schedules(tx: &Tx<'_>) -> sql::Result<Vec<Count>> {
     std::iter::once("new").chain(words).map(count).collect()
 }
 
-/// Sets the sum of every lifecycle to nothing.
+/// Sets all counts to zero.
 pub(in crate::db) fn reset_sums(tx: &Tx<'_>) -> sql::Result<()> {
     statement!("UPDATE schedule_counts SET count = 0").execute(tx)?;
     Ok(())
 }
 
-/// Sets the sum of a lifecycle.
+/// Sets the count of a lifecycle.
 pub(in crate::db) fn set_sum(tx: &Tx<'_>, sum: &Count) -> sql::Result<()> {
     statement!("UPDATE schedule_counts SET count = $2 WHERE lifecycle = $1")
         .bind(&sum.word)

@@ -1,4 +1,4 @@
-//! The halt of all delivery, and the time that is given back when it ends.
+//! The halt of all delivery, and the extension of deadlines when it ends.
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -6,11 +6,11 @@ use super::rows;
 use crate::db::sql::{self, Row, Tx, statement};
 use crate::db::time::DbTime;
 
-/// The halt as it stands there.
+/// The stored halt.
 pub(in crate::db) struct Stored {
-    /// Since when; `None` where that can't be read.
+    /// Since when; `None` if that can't be read.
     pub(in crate::db) since: Option<Timestamp>,
-    /// Why, in somebody's words.
+    /// A note on why.
     pub(in crate::db) note: Option<String>,
 }
 
@@ -20,7 +20,7 @@ pub(in crate::db) fn exists(tx: &Tx<'_>) -> sql::Result<bool> {
     Ok(halt.is_some())
 }
 
-/// Writes the halt. One that is there keeps its time, and its note unless another one is given.
+/// Writes the halt. An existing one keeps its time, and its note unless another one is given.
 pub(in crate::db) fn upsert(
     tx: &Tx<'_>,
     note: Option<&str>,
@@ -37,7 +37,7 @@ pub(in crate::db) fn upsert(
     Ok(stored(&row))
 }
 
-/// Removes the halt. Returns the one that was there.
+/// Deletes the halt. Returns it.
 pub(in crate::db) fn delete(tx: &Tx<'_>) -> sql::Result<Option<Stored>> {
     let row = statement!("DELETE FROM halt RETURNING since, note").fetch_optional(tx)?;
     Ok(row.as_ref().map(stored))
@@ -50,8 +50,8 @@ pub(in crate::db) fn fetch(tx: &Tx<'_>) -> sql::Result<Option<Stored>> {
 }
 
 /// Moves a deadline of open occurrences: of all of them, or of those in the lanes of one target,
-/// which are named after it. SQLite's own times end with milliseconds, and a time that lies beyond
-/// its calendar stays.
+/// which begin with its name. SQLite's own times have milliseconds only, and a time beyond its
+/// calendar stays.
 macro_rules! move_deadline {
     ($column:literal) => {
         statement!(
@@ -87,7 +87,8 @@ pub(in crate::db) fn move_expiry(
     Ok(())
 }
 
-/// Moves the end of the search for the fate of open occurrences, of all of them or of one target's.
+/// Moves the end of the search for the outcome of open occurrences, of all of them or of one
+/// target's.
 pub(in crate::db) fn move_reconciling(
     tx: &Tx<'_>,
     target: Option<&str>,

@@ -8,15 +8,15 @@ use crate::db::sql::{self, Row, Tx, statement};
 use crate::db::time::DbTime;
 use crate::models::{OverduePrompt, StalledPrompt, State};
 
-/// How many prompts an owner has on their way.
+/// How many prompts an owner is sending.
 pub(in crate::db) struct Sending {
     /// The owner.
     pub(in crate::db) owner: Uuid,
-    /// How many they are.
+    /// How many there are.
     pub(in crate::db) prompts: i64,
 }
 
-/// The owners of prompts on their way; one that can't be read is left out.
+/// The owners of prompts being sent, except unreadable ones.
 pub(in crate::db) fn list_senders(tx: &Tx<'_>) -> sql::Result<Vec<Sending>> {
     let rows = statement!(
         "SELECT owner, count(*) AS n FROM occurrences WHERE state = 'sending' \
@@ -32,8 +32,8 @@ pub(in crate::db) fn list_senders(tx: &Tx<'_>) -> sql::Result<Vec<Sending>> {
     Ok(rows.iter().filter_map(read).collect())
 }
 
-/// What schedulers, living or dead, began to send before `silent_since` without having heard of a
-/// run, or before `running_since` with one; the first twenty.
+/// Prompts that schedulers (alive or dead) began to send before `silent_since` without a known run,
+/// or before `running_since` with one; the first twenty.
 pub(in crate::db) fn list_long_sent(
     tx: &Tx<'_>,
     silent_since: Timestamp,
@@ -52,13 +52,14 @@ pub(in crate::db) fn list_long_sent(
     Ok(rows.iter().filter_map(stalled).collect())
 }
 
-/// What should have been sent or looked for before a time, with nothing on its way in its lane; the
-/// first twenty. What is paused, behind its own open occurrence, or not adopted yet is left out.
+/// What should have been sent or searched for before a time, with nothing being sent in its lane;
+/// the first twenty. Whatever is paused, behind its own open occurrence, or not adopted yet is left
+/// out.
 pub(in crate::db) fn list_overdue(
     tx: &Tx<'_>,
     since: Timestamp,
 ) -> sql::Result<Vec<OverduePrompt>> {
-    // A lane holds one agent of one target: the agent tells it well enough here.
+    // A lane has one agent of one target: the agent identifies it well enough here.
     let rows = statement!(
         "SELECT s.id AS id, s.agent_id AS agent_id, 'waiting' AS state, s.next_run AS since \
          FROM schedules s WHERE s.active = 1 AND s.touched = 0 AND s.next_run < $1 \

@@ -1,21 +1,20 @@
-//! What has become of occurrences. Each way to ask has an index of its own, so that a page costs what
-//! it shows, however much lies in the database.
+//! The history of occurrences. Each kind of query has an index of its own, so that the cost of a
+//! page doesn't depend on the size of the database.
 
 use super::rows::{self, occurrence_columns};
 use crate::db::sql::{self, Row, Tx, statement};
 use crate::db::time::DbTime;
 use crate::models::{AgentId, Attempt, HistoryFilter, Occurrence, State, UnreadableOccurrence};
 
-/// An occurrence that is shown.
+/// An occurrence to be shown.
 pub(in crate::db) struct Shown {
     /// The occurrence.
     pub(in crate::db) occurrence: Occurrence,
-    /// Its schedule's number, if that still exists.
+    /// The id of its schedule, if that still exists.
     pub(in crate::db) schedule_id: Option<i64>,
 }
 
-/// The text that asks for a page of the history by an index: left alone, SQLite takes whatever old
-/// statistics praise.
+/// The query for a page of the history by an index: otherwise SQLite follows outdated statistics.
 macro_rules! page_text {
     ($index:literal, $which:literal, $since:literal) => {
         concat!(
@@ -32,7 +31,7 @@ macro_rules! page_text {
     };
 }
 
-/// The same with and without a time from which on it is asked for.
+/// The same query with and without a start time.
 macro_rules! page {
     ($since:expr, $index:literal, $which:literal, $from:literal) => {
         match $since {
@@ -42,7 +41,7 @@ macro_rules! page {
     };
 }
 
-/// The latest occurrences of a filter, the newest first, each of them read or not.
+/// The latest occurrences matching a filter, newest first, each one read or unreadable.
 pub(in crate::db) fn list(
     tx: &Tx<'_>,
     filter: &HistoryFilter,
@@ -51,7 +50,7 @@ pub(in crate::db) fn list(
         Cancelled, Coalesced, Dead, Delivered, Missed, Sending, Skipped, Unknown, Waiting,
     };
     let since = filter.since;
-    // The conditions of the partial indexes are asked for by their words.
+    // The conditions of the partial indexes have to be repeated literally.
     let question = match (filter.uid, &filter.agent_id, filter.state) {
         (Some(_), _, _) => page!(
             since,
@@ -102,7 +101,7 @@ pub(in crate::db) fn list(
     }))
 }
 
-/// The attempts of an occurrence, the first one first, without those that can't be read.
+/// The attempts of an occurrence, oldest first, without those that can't be read.
 pub(in crate::db) fn list_attempts(tx: &Tx<'_>, occurrence_id: i64) -> sql::Result<Vec<Attempt>> {
     let rows = statement!(
         "SELECT n, otid, started_at, finished_at, repeats, error_code, error, run_id \

@@ -1,4 +1,4 @@
-//! Incidents: what has gone wrong and needs somebody.
+//! Incidents: trouble that needs somebody's attention.
 
 use jiff::Timestamp;
 
@@ -19,27 +19,27 @@ macro_rules! incident_columns {
     };
 }
 
-/// Something that has happened, as an incident is opened with it.
+/// A trouble that opens an incident.
 pub(in crate::db) struct Happened<'a> {
-    /// What kind of trouble it is.
+    /// The kind of trouble.
     pub(in crate::db) kind: IncidentKind,
-    /// Whose trouble it is.
+    /// Who has it.
     pub(in crate::db) subject: &'a str,
     /// The agent, if it is an agent's.
     pub(in crate::db) agent_id: Option<&'a str>,
-    /// The schedule of the agent that has met it.
+    /// The schedule of the agent that met it.
     pub(in crate::db) uid: Option<&'a str>,
-    /// The occurrence that has met it.
+    /// The occurrence that met it.
     pub(in crate::db) occurrence_id: Option<i64>,
-    /// A stable word for the reason.
+    /// A stable code for the reason.
     pub(in crate::db) code: Option<&'a str>,
-    /// Why.
+    /// The reason.
     pub(in crate::db) reason: &'a str,
 }
 
-/// Counts what happened in the open incident of its kind and subject; `false` if there is none.
+/// Counts the trouble in the open incident with its kind and subject; `false` if there is none.
 pub(in crate::db) fn count_again(tx: &Tx<'_>, happened: &Happened<'_>) -> sql::Result<bool> {
-    // A prompt that waits for a person is asked again and again: it counts once.
+    // A prompt that waits for a person is retried again and again: it counts once.
     let counted = statement!(
         "UPDATE incidents SET count = count + CASE kind WHEN 'dead' THEN 1 WHEN 'paused' THEN 1 \
              WHEN 'unknown_agents' THEN 1 WHEN 'needs_human' THEN \
@@ -58,7 +58,7 @@ pub(in crate::db) fn count_again(tx: &Tx<'_>, happened: &Happened<'_>) -> sql::R
     Ok(counted > 0)
 }
 
-/// Writes a new incident. Returns its number.
+/// Writes a new incident. Returns its id.
 pub(in crate::db) fn insert(
     tx: &Tx<'_>,
     happened: &Happened<'_>,
@@ -81,13 +81,13 @@ pub(in crate::db) fn insert(
 
 /// An incident that was closed.
 pub(in crate::db) struct Closed {
-    /// Its number.
+    /// Its id.
     pub(in crate::db) id: i64,
-    /// Whether anybody was told of it.
-    pub(in crate::db) told: bool,
+    /// Whether anybody was notified of it.
+    pub(in crate::db) is_notified: bool,
 }
 
-/// Closes the incident of a kind and subject, if one is open.
+/// Closes the incident with a kind and subject, if one is open.
 pub(in crate::db) fn close(
     tx: &Tx<'_>,
     kind: IncidentKind,
@@ -107,7 +107,7 @@ pub(in crate::db) fn close(
     row.as_ref().map(closed).transpose()
 }
 
-/// Closes the incident of a number, if it is open.
+/// Closes an incident, if it is open.
 pub(in crate::db) fn close_by_id(
     tx: &Tx<'_>,
     id: i64,
@@ -125,43 +125,43 @@ pub(in crate::db) fn close_by_id(
     row.as_ref().map(closed).transpose()
 }
 
-/// Marks an incident as told.
-pub(in crate::db) fn mark_told(tx: &Tx<'_>, id: i64) -> sql::Result<()> {
+/// Marks an incident as notified.
+pub(in crate::db) fn mark_notified(tx: &Tx<'_>, id: i64) -> sql::Result<()> {
     statement!("UPDATE incidents SET told = 1 WHERE id = $1")
         .bind(id)
         .execute(tx)?;
     Ok(())
 }
 
-/// An open incident of which nobody was told.
-pub(in crate::db) struct Untold {
-    /// Its number.
+/// An open incident that nobody was notified of.
+pub(in crate::db) struct Unnotified {
+    /// Its id.
     pub(in crate::db) id: i64,
-    /// Whose trouble it is.
+    /// Who has the trouble.
     pub(in crate::db) subject: String,
 }
 
-/// The open incidents of which nobody was told, the oldest first.
-pub(in crate::db) fn list_untold(tx: &Tx<'_>) -> sql::Result<Vec<Untold>> {
+/// The open incidents that nobody was notified of, oldest first.
+pub(in crate::db) fn list_unnotified(tx: &Tx<'_>) -> sql::Result<Vec<Unnotified>> {
     statement!("SELECT id, subject FROM incidents WHERE closed_at IS NULL AND told = 0 ORDER BY id")
         .map(tx, |row| {
-            Ok(Untold {
+            Ok(Unnotified {
                 id: row.get("id")?,
                 subject: rows::text(row, "subject").unwrap_or_default(),
             })
         })
 }
 
-/// Whether an incident is open and nobody was told of it.
-pub(in crate::db) fn is_untold(tx: &Tx<'_>, id: i64) -> sql::Result<bool> {
-    let untold: Option<i64> =
+/// Whether an incident is open and nobody was notified of it.
+pub(in crate::db) fn is_unnotified(tx: &Tx<'_>, id: i64) -> sql::Result<bool> {
+    let unnotified: Option<i64> =
         statement!("SELECT 1 FROM incidents WHERE id = $1 AND closed_at IS NULL AND told = 0")
             .bind(id)
             .optional(tx)?;
-    Ok(untold.is_some())
+    Ok(unnotified.is_some())
 }
 
-/// Every open incident, the oldest first; of kinds that we know.
+/// Every open incident of a known kind, oldest first.
 pub(in crate::db) fn list_open(tx: &Tx<'_>) -> sql::Result<Vec<Incident>> {
     let rows = statement!(
         "SELECT ",
@@ -172,7 +172,7 @@ pub(in crate::db) fn list_open(tx: &Tx<'_>) -> sql::Result<Vec<Incident>> {
     Ok(rows.iter().filter_map(incident).collect())
 }
 
-/// The incident of a number; `None` if it is of no kind that we know.
+/// The incident with an id; `None` if its kind is unknown.
 pub(in crate::db) fn fetch(tx: &Tx<'_>, id: i64) -> sql::Result<Option<Incident>> {
     let row = statement!("SELECT ", incident_columns!(), "WHERE i.id = $1")
         .bind(id)
@@ -180,11 +180,11 @@ pub(in crate::db) fn fetch(tx: &Tx<'_>, id: i64) -> sql::Result<Option<Incident>
     Ok(row.as_ref().and_then(incident))
 }
 
-/// What tells an open incident from every other one.
+/// What identifies an open incident.
 pub(in crate::db) struct Open {
-    /// What kind of trouble it is.
+    /// The kind of trouble.
     pub(in crate::db) kind: IncidentKind,
-    /// Whose trouble it is.
+    /// Who has it.
     pub(in crate::db) subject: String,
     /// The schedule of an agent that met it, if there is only one.
     pub(in crate::db) uid: Option<String>,
@@ -211,8 +211,8 @@ pub(in crate::db) fn list_of_subject(tx: &Tx<'_>, subject: &str) -> sql::Result<
     Ok(rows.iter().filter_map(open).collect())
 }
 
-/// The open incidents of dead prompts, and of such as need somebody, of a schedule and its lane; the
-/// oldest first.
+/// The open incidents about dead prompts, and about prompts that need a person, of a schedule and
+/// its lane; oldest first.
 pub(in crate::db) fn list_of_prompts(tx: &Tx<'_>, uid: &str, lane: &str) -> sql::Result<Vec<Open>> {
     let mut rows = statement!(
         "SELECT id, kind, subject, uid FROM incidents INDEXED BY ix_incidents_one_open \
@@ -221,12 +221,12 @@ pub(in crate::db) fn list_of_prompts(tx: &Tx<'_>, uid: &str, lane: &str) -> sql:
     .bind(uid)
     .bind(lane)
     .fetch_all(tx)?;
-    // They are few, and no index has them in this order.
+    // There are few, and no index has them in this order.
     rows.sort_by_key(|row| rows::number(row, "id"));
     Ok(rows.iter().filter_map(open).collect())
 }
 
-/// Whether dead prompts of a subject are an open incident.
+/// Whether a subject has an open incident about dead prompts.
 pub(in crate::db) fn has_dead(tx: &Tx<'_>, subject: &str) -> sql::Result<bool> {
     let dead: Option<i64> = statement!(
         "SELECT 1 FROM incidents INDEXED BY ix_incidents_one_open \
@@ -237,8 +237,8 @@ pub(in crate::db) fn has_dead(tx: &Tx<'_>, subject: &str) -> sql::Result<bool> {
     Ok(dead.is_some())
 }
 
-/// How many incidents of agents that Letta does not know were opened since a time; not more than
-/// `most` are counted.
+/// How many incidents about agents unknown to Letta were opened since a time, counting up to
+/// `most`.
 pub(in crate::db) fn count_unknown_agents(
     tx: &Tx<'_>,
     since: Timestamp,
@@ -254,7 +254,7 @@ pub(in crate::db) fn count_unknown_agents(
     .one(tx)
 }
 
-/// The open incidents that have no end of their own, and were opened at a time or before it.
+/// The open incidents that have no end of their own, opened at or before a time.
 pub(in crate::db) fn list_endless_before(tx: &Tx<'_>, before: Timestamp) -> sql::Result<Vec<Open>> {
     let rows = statement!(
         "SELECT kind, subject, uid FROM incidents INDEXED BY ix_incidents_one_open \
@@ -266,7 +266,7 @@ pub(in crate::db) fn list_endless_before(tx: &Tx<'_>, before: Timestamp) -> sql:
     Ok(rows.iter().filter_map(open).collect())
 }
 
-/// The numbers of some open incidents of schedules that are not there any more.
+/// The ids of some open incidents of deleted schedules.
 pub(in crate::db) fn list_of_deleted(tx: &Tx<'_>, most: i64) -> sql::Result<Vec<i64>> {
     statement!(
         "SELECT id FROM incidents i INDEXED BY ix_incidents_one_open \
@@ -278,7 +278,7 @@ pub(in crate::db) fn list_of_deleted(tx: &Tx<'_>, most: i64) -> sql::Result<Vec<
     .all(tx)
 }
 
-/// The numbers of some incidents that were closed before a time.
+/// The ids of some incidents that were closed before a time.
 pub(in crate::db) fn list_closed_before(
     tx: &Tx<'_>,
     before: Timestamp,
@@ -290,7 +290,7 @@ pub(in crate::db) fn list_closed_before(
         .all(tx)
 }
 
-/// Forgets incidents.
+/// Deletes incidents.
 pub(in crate::db) fn delete_all(tx: &Tx<'_>, ids: &[i64]) -> sql::Result<()> {
     statement!("DELETE FROM incidents WHERE id IN (SELECT value FROM json_each($1))")
         .bind(serde_json::json!(ids).to_string())
@@ -301,7 +301,7 @@ pub(in crate::db) fn delete_all(tx: &Tx<'_>, ids: &[i64]) -> sql::Result<()> {
 fn closed(row: &Row) -> sql::Result<Closed> {
     Ok(Closed {
         id: row.get("id")?,
-        told: rows::flag(row, "told"),
+        is_notified: rows::flag(row, "told"),
     })
 }
 

@@ -1,4 +1,4 @@
-//! Keys for callers over HTTP.
+//! Keys of HTTP callers.
 
 use jiff::Timestamp;
 
@@ -7,7 +7,7 @@ use crate::db::sql::{self, Row, Tx, statement};
 use crate::db::time::DbTime;
 use crate::models::{AgentId, StoredKey};
 
-/// Stores a key. Returns its number.
+/// Stores a key. Returns its id.
 pub(in crate::db) fn insert(
     tx: &Tx<'_>,
     name: &str,
@@ -25,13 +25,13 @@ pub(in crate::db) fn insert(
     .one(tx)
 }
 
-/// Every key, the oldest first, the revoked ones too.
+/// Every key, oldest first, including revoked ones.
 pub(in crate::db) fn list(tx: &Tx<'_>) -> sql::Result<Vec<StoredKey>> {
     statement!("SELECT id, name, agent_id, hash, created_at, revoked_at FROM keys ORDER BY id")
         .map(tx, key)
 }
 
-/// Marks a key as revoked. Returns its name; `None` if there is no such key that is valid.
+/// Marks a key as revoked. Returns its name; `None` if there is no valid key with this id.
 pub(in crate::db) fn revoke(tx: &Tx<'_>, id: i64, now: Timestamp) -> sql::Result<Option<String>> {
     statement!(
         "UPDATE keys SET revoked_at = $2 WHERE id = $1 AND revoked_at IS NULL RETURNING name"

@@ -1,4 +1,4 @@
-//! Runs by hand.
+//! Manual runs.
 
 use jiff::Timestamp;
 use uuid::Uuid;
@@ -8,7 +8,7 @@ use crate::db::sql::{self, Tx, statement};
 use crate::db::time::DbTime;
 use crate::models::{AgentId, Lane, Trigger};
 
-/// How many runs by hand were asked for of an agent from a time on.
+/// How many manual runs were requested for an agent since a time.
 pub(in crate::db) fn count(tx: &Tx<'_>, agent: &AgentId, since: Timestamp) -> sql::Result<i64> {
     statement!(
         "SELECT count(*) FROM occurrences INDEXED BY ix_occurrences_of_agent \
@@ -19,7 +19,7 @@ pub(in crate::db) fn count(tx: &Tx<'_>, agent: &AgentId, since: Timestamp) -> sq
     .one(tx)
 }
 
-/// The number of a run of a schedule by hand that waits and was never sent.
+/// The id of a waiting manual run of a schedule that was never sent.
 pub(in crate::db) fn find_waiting(
     tx: &Tx<'_>,
     uid: Option<Uuid>,
@@ -35,7 +35,7 @@ pub(in crate::db) fn find_waiting(
     .optional(tx)
 }
 
-/// When the latest run of a schedule by hand was asked for, up to a time.
+/// When the latest manual run of a schedule was requested, up to a time.
 pub(in crate::db) fn fetch_latest(
     tx: &Tx<'_>,
     uid: Option<Uuid>,
@@ -51,21 +51,21 @@ pub(in crate::db) fn fetch_latest(
     Ok(rows::lenient_time(&row, "latest"))
 }
 
-/// A run by hand that is to be sent.
+/// A manual run to be sent.
 pub(in crate::db) struct Run<'a> {
     /// Its schedule.
     pub(in crate::db) uid: Option<Uuid>,
-    /// Whom it is for.
+    /// Its agent.
     pub(in crate::db) agent_id: &'a str,
-    /// The instant that makes it the one it is.
+    /// The instant that identifies it.
     pub(in crate::db) intended_at: Timestamp,
     /// The lane it waits for.
     pub(in crate::db) lane: &'a Lane,
-    /// The hash of what it sends.
+    /// The hash of its request.
     pub(in crate::db) payload: &'a str,
 }
 
-/// Inserts a run by hand that waits from now on. Returns its number.
+/// Inserts a waiting manual run. Returns its id.
 pub(in crate::db) fn insert(tx: &Tx<'_>, run: &Run<'_>, now: Timestamp) -> sql::Result<i64> {
     statement!(
         "INSERT INTO occurrences (uid, agent_id, \"trigger\", first_at, intended_at, state, lane, \

@@ -5,19 +5,19 @@ use jiff::Timestamp;
 use crate::db::sql::{self, Row, Tx, statement};
 use crate::db::time::DbTime;
 
-/// A migration that was applied.
+/// An applied migration.
 pub(in crate::db) struct Applied {
     pub(in crate::db) version: i64,
-    /// That of its script, as it was then.
+    /// The checksum of its script at the time.
     pub(in crate::db) checksum: String,
 }
 
-/// Those that were applied, in their order.
+/// The applied migrations, in order.
 pub(in crate::db) fn list(tx: &Tx<'_>) -> sql::Result<Vec<Applied>> {
     statement!("SELECT version, checksum FROM migrations ORDER BY version").map(tx, applied)
 }
 
-/// Notes that a migration was applied.
+/// Records that a migration was applied.
 pub(in crate::db) fn insert(
     tx: &Tx<'_>,
     version: i64,

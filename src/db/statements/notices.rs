@@ -1,4 +1,4 @@
-//! Where schedules stand, as far as it opens and closes incidents.
+//! What opens and closes incidents: the lifecycles of schedules.
 
 use jiff::Timestamp;
 
@@ -8,23 +8,23 @@ use crate::db::sql::{self, Row, Tx, statement};
 use crate::db::time::DbTime;
 use crate::models::Lifecycle;
 
-/// Where a schedule stands.
+/// The lifecycle of a schedule, and what belongs to it.
 pub(in crate::db) struct Stands {
-    /// Which one it is; `None` before it is taken up.
+    /// Its uid; `None` before it is adopted.
     pub(in crate::db) uid: Option<String>,
-    /// Whose it is.
+    /// Its agent.
     pub(in crate::db) agent_id: String,
-    /// Where it stands; `None` before it is taken up.
+    /// Its lifecycle; `None` before it is adopted.
     pub(in crate::db) lifecycle: Option<Lifecycle>,
-    /// Why it can't be read.
+    /// Why it is broken.
     pub(in crate::db) broken_reason: String,
-    /// Whether it is noted when it ended.
+    /// Whether it is recorded when it ended.
     pub(in crate::db) has_end: bool,
-    /// Whether a prompt of it waits, is on its way, or is of unknown fate.
+    /// Whether one of its prompts is waiting, being sent, or of unknown outcome.
     pub(in crate::db) has_open: bool,
 }
 
-/// Where a schedule stands, if there is one of this number.
+/// The lifecycle of the schedule with an id.
 pub(in crate::db) fn fetch_stands(tx: &Tx<'_>, schedule_id: i64) -> sql::Result<Option<Stands>> {
     let row = statement!(
         "SELECT uid, agent_id, lifecycle, broken_reason, \
@@ -38,7 +38,7 @@ pub(in crate::db) fn fetch_stands(tx: &Tx<'_>, schedule_id: i64) -> sql::Result<
     row.as_ref().map(stands).transpose()
 }
 
-/// Notes when a schedule has ended, or that it goes on.
+/// Records when a schedule has ended, or that it is live again.
 pub(in crate::db) fn note_end(tx: &Tx<'_>, schedule_id: i64, now: Timestamp) -> sql::Result<()> {
     statement!(change_schedule!(
         "ended_at = CASE WHEN lifecycle IN ('finished', 'cancelled') \
@@ -51,7 +51,7 @@ pub(in crate::db) fn note_end(tx: &Tx<'_>, schedule_id: i64, now: Timestamp) -> 
     Ok(())
 }
 
-/// Whether anything more comes of an agent's schedules: one of them has not ended, or a prompt is
+/// Whether any of an agent's schedules may still send something: it has not ended, or a prompt is
 /// open.
 pub(in crate::db) fn goes_on(tx: &Tx<'_>, agent_id: &str) -> sql::Result<bool> {
     let goes_on: Option<i64> = statement!(
@@ -68,7 +68,7 @@ pub(in crate::db) fn goes_on(tx: &Tx<'_>, agent_id: &str) -> sql::Result<bool> {
     Ok(goes_on.is_some())
 }
 
-/// Whether schedules of an agent are paused since their prompts were given up.
+/// Whether any schedule of an agent is paused because its prompts failed.
 pub(in crate::db) fn has_paused(tx: &Tx<'_>, agent_id: &str) -> sql::Result<bool> {
     let paused: Option<i64> = statement!(
         "SELECT 1 FROM schedules INDEXED BY ix_schedules_agent_lifecycle \
@@ -79,8 +79,8 @@ pub(in crate::db) fn has_paused(tx: &Tx<'_>, agent_id: &str) -> sql::Result<bool
     Ok(paused.is_some())
 }
 
-/// Whether the incidents are to be reviewed: a target has been held since `long_ago` and nobody
-/// knows, the schedule of an incident is gone, or one without an end of its own has been open since
+/// Whether incidents have to be reviewed: a target has been held since `long_ago` without a notice,
+/// the schedule of an incident is gone, or one without an end of its own has been open since
 /// `day_ago`.
 pub(in crate::db) fn needs_review(
     tx: &Tx<'_>,
@@ -105,7 +105,7 @@ pub(in crate::db) fn needs_review(
     Ok(any.is_some())
 }
 
-/// The agents of some incidents of which, going by their schedules, nothing more may come.
+/// The agents of some incidents that may be over, judging by their schedules.
 pub(in crate::db) fn list_agents_perhaps_ended(tx: &Tx<'_>, most: i64) -> sql::Result<Vec<String>> {
     let rows = statement!(
         "SELECT agent_id FROM incidents i INDEXED BY ix_incidents_agent \

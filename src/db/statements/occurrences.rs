@@ -8,41 +8,41 @@ use crate::db::sql::{self, Row, Tx, statement};
 use crate::db::time::DbTime;
 use crate::models::{AgentId, Occurrence, UnreadableOccurrence};
 
-/// An open occurrence as it is stored.
+/// An open occurrence, as stored.
 pub(in crate::db) struct StoredOpen {
     /// The occurrence.
     pub(in crate::db) occurrence: Occurrence,
-    /// Whom it is for.
+    /// Its agent.
     pub(in crate::db) agent_id: AgentId,
-    /// The right to settle it.
+    /// Its fence.
     pub(in crate::db) fence: i64,
     /// How many otids it has used up.
     pub(in crate::db) generation: i64,
-    /// How many tries counted.
+    /// How many attempts counted.
     pub(in crate::db) failures: i64,
-    /// Who sends it.
+    /// The scheduler that is sending it.
     pub(in crate::db) owner: Option<Uuid>,
     /// When it was first sent.
     pub(in crate::db) first_sent_at: Option<Timestamp>,
-    /// Since when its fate is unknown.
+    /// Since when its outcome has been unknown.
     pub(in crate::db) doubted_at: Option<Timestamp>,
     /// When retries end.
     pub(in crate::db) expires_at: Option<Timestamp>,
-    /// When looking for it ends.
+    /// When to stop searching for it.
     pub(in crate::db) reconcile_until: Option<Timestamp>,
     /// Whether it waits for its schedule to be resumed.
     pub(in crate::db) paused: bool,
     /// The otids of its attempts.
     pub(in crate::db) used_otids: Vec<Uuid>,
-    /// The databases of which this one is a restored copy.
+    /// The databases that this one is a restored copy of.
     pub(in crate::db) former_installs: Vec<Uuid>,
 }
 
-/// What is open and can't be read.
+/// An open occurrence that can't be read.
 pub(in crate::db) struct UnreadableOpen {
-    /// Which it is, and why.
+    /// Which one, and why.
     pub(in crate::db) unreadable: UnreadableOccurrence,
-    /// Where it stands, as it is written there.
+    /// Its state, as stored.
     pub(in crate::db) state: String,
 }
 
@@ -100,7 +100,7 @@ fn listed(row: &Row, column: &str) -> Vec<Uuid> {
     text.split(',').filter_map(|id| id.parse().ok()).collect()
 }
 
-/// Whether something of a schedule is waiting, on its way or unknown.
+/// Whether a schedule has a prompt that is waiting, being sent or unknown.
 pub(in crate::db) fn has_open(tx: &Tx<'_>, uid: Option<Uuid>) -> sql::Result<bool> {
     let open: Option<i64> = statement!(
         "SELECT 1 FROM occurrences WHERE uid = $1 AND state IN ('waiting', 'sending', 'unknown')"
@@ -110,7 +110,7 @@ pub(in crate::db) fn has_open(tx: &Tx<'_>, uid: Option<Uuid>) -> sql::Result<boo
     Ok(open.is_some())
 }
 
-/// The numbers of what a scheduler is sending, so many at most.
+/// The ids of what a scheduler is sending, up to a number.
 pub(in crate::db) fn list_sending_of(tx: &Tx<'_>, owner: &str, most: i64) -> sql::Result<Vec<i64>> {
     statement!(
         "SELECT id FROM occurrences INDEXED BY ix_occurrences_open \
@@ -122,8 +122,8 @@ pub(in crate::db) fn list_sending_of(tx: &Tx<'_>, owner: &str, most: i64) -> sql
     .all(tx)
 }
 
-/// Marks the fate of what a dead scheduler was sending as unknown, to be looked for from now on;
-/// nothing if somebody has settled it.
+/// Marks the outcome of what a dead scheduler was sending as unknown, to be searched for from now
+/// on; does nothing if it has been settled.
 pub(in crate::db) fn mark_left(
     tx: &Tx<'_>,
     id: i64,
@@ -148,18 +148,18 @@ pub(in crate::db) fn mark_left(
     Ok(())
 }
 
-/// The latest times that anything open can have.
+/// The latest times that an open occurrence can have.
 pub(in crate::db) struct Latest {
-    /// At which it was sent, or became unknown.
+    /// When it was sent, or became unknown.
     pub(in crate::db) now: Timestamp,
-    /// For its next try.
+    /// Of its next attempt.
     pub(in crate::db) retry: Timestamp,
-    /// For the end of the search.
+    /// Of the end of the search.
     pub(in crate::db) reconcile: Timestamp,
 }
 
-/// The numbers of what is open with a later time, so many at most. A wait that began before now
-/// may be of any length.
+/// The ids of open occurrences with a later time, up to a number. A wait that began before now may
+/// be of any length.
 pub(in crate::db) fn list_later(tx: &Tx<'_>, latest: &Latest, most: i64) -> sql::Result<Vec<i64>> {
     statement!(
         "SELECT id FROM occurrences INDEXED BY ix_occurrences_open \
@@ -178,8 +178,8 @@ pub(in crate::db) fn list_later(tx: &Tx<'_>, latest: &Latest, most: i64) -> sql:
     .all(tx)
 }
 
-/// Brings the times of an open occurrence forward that are later. What was never tried is due when
-/// it was asked for.
+/// Moves later times of an open occurrence forward. One that was never tried is due when it was
+/// requested.
 pub(in crate::db) fn pull_forward(tx: &Tx<'_>, id: i64, latest: &Latest) -> sql::Result<()> {
     statement!(
         "UPDATE occurrences SET \

@@ -1,4 +1,4 @@
-//! What other programs' deletions of schedules leave behind.
+//! What other programs leave behind when they delete schedules.
 
 use jiff::Timestamp;
 use uuid::Uuid;
@@ -8,22 +8,22 @@ use crate::db::sql::{self, Row, Tx, statement};
 use crate::db::time::DbTime;
 use crate::models::{Lifecycle, Policy, PromptSchedule};
 
-/// The note of a schedule that was deleted.
+/// The note of a deleted schedule.
 pub(in crate::db) struct Deleted {
-    /// The note's own number.
+    /// The note's own id.
     pub(in crate::db) note: i64,
-    /// The number that the schedule had.
+    /// The id that the schedule had.
     pub(in crate::db) schedule_id: Option<i64>,
-    /// Whether another row stands in its place.
+    /// Whether another row has taken its place.
     pub(in crate::db) replaced: bool,
-    /// The schedule as it stood, by its last plan; `None` where nobody can tell which one it was.
+    /// The schedule, by its last plan; `None` if it is unknown which one it was.
     pub(in crate::db) schedule: Option<PromptSchedule>,
 }
 
 /// Whether anything was left behind.
 pub(in crate::db) fn exist(tx: &Tx<'_>) -> sql::Result<bool> {
-    // The state is said twice, here and below, so that SQLite sees that the index of open ones will
-    // do.
+    // The state is given twice, here and below, so that SQLite sees that it can use the index of
+    // open ones.
     let any: Option<i64> = statement!(
         "SELECT 1 WHERE EXISTS (SELECT 1 FROM deleted_schedules) OR EXISTS (\
              SELECT 1 FROM occurrences o INDEXED BY ix_occurrences_open \
@@ -49,7 +49,7 @@ pub(in crate::db) fn list_deleted(tx: &Tx<'_>, most: i64) -> sql::Result<Vec<Del
     .map(tx, deleted)
 }
 
-/// Throws a note away.
+/// Deletes a note.
 pub(in crate::db) fn delete_note(tx: &Tx<'_>, note: i64) -> sql::Result<()> {
     statement!("DELETE FROM deleted_schedules WHERE rowid = $1")
         .bind(note)
@@ -57,7 +57,7 @@ pub(in crate::db) fn delete_note(tx: &Tx<'_>, note: i64) -> sql::Result<()> {
     Ok(())
 }
 
-/// The numbers of some occurrences that wait and have no schedule.
+/// The ids of some waiting occurrences without a schedule.
 pub(in crate::db) fn list_waiting(tx: &Tx<'_>, most: i64) -> sql::Result<Vec<i64>> {
     statement!(
         "SELECT id FROM occurrences o INDEXED BY ix_occurrences_open \

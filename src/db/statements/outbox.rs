@@ -1,4 +1,4 @@
-//! What is put into the outbox, and who listens.
+//! Puts messages into the outbox, and records which channels are configured.
 
 use jiff::Timestamp;
 
@@ -7,7 +7,7 @@ use crate::db::sql::{self, Tx, statement};
 use crate::db::time::DbTime;
 use crate::models::{Channel, IncidentKind, NoticeEvent, OutboxStatus, Ping};
 
-/// Says until when somebody listens on a channel.
+/// Records until when a channel counts as configured.
 pub(in crate::db) fn upsert_channel(
     tx: &Tx<'_>,
     channel: Channel,
@@ -23,7 +23,7 @@ pub(in crate::db) fn upsert_channel(
     Ok(())
 }
 
-/// Whether somebody listens on any channel.
+/// Whether any channel is configured.
 pub(in crate::db) fn is_listened_to(tx: &Tx<'_>, now: Timestamp) -> sql::Result<bool> {
     let listening: Option<i64> = statement!("SELECT 1 FROM channels WHERE wanted_until >= $1")
         .bind(DbTime(now))
@@ -31,15 +31,15 @@ pub(in crate::db) fn is_listened_to(tx: &Tx<'_>, now: Timestamp) -> sql::Result<
     Ok(listening.is_some())
 }
 
-/// How an incident ended, and of which database it is.
+/// How an incident ended, and which database it belongs to.
 pub(in crate::db) struct Origin {
-    /// Who the database is.
+    /// The identity of the database.
     pub(in crate::db) install_id: String,
     /// How it ended, if it has.
     pub(in crate::db) outcome: Option<String>,
 }
 
-/// How an incident ended, and of which database it is.
+/// How an incident ended, and which database it belongs to.
 pub(in crate::db) fn fetch_origin(tx: &Tx<'_>, incident_id: i64) -> sql::Result<Origin> {
     let row = statement!("SELECT install_id, outcome FROM install, incidents WHERE id = $1")
         .bind(incident_id)
@@ -50,13 +50,13 @@ pub(in crate::db) fn fetch_origin(tx: &Tx<'_>, incident_id: i64) -> sql::Result<
     })
 }
 
-/// A notice that is to be sent.
+/// A notice to be sent.
 pub(in crate::db) struct NewNotice<'a> {
-    /// Those of one lane are sent one after the other.
+    /// Messages with the same lane are sent in order.
     pub(in crate::db) lane: String,
-    /// What kind of incident it is about.
+    /// The kind of its incident.
     pub(in crate::db) kind: IncidentKind,
-    /// What it tells of that.
+    /// What it says about that.
     pub(in crate::db) event: NoticeEvent,
     /// What is sent.
     pub(in crate::db) body: &'a str,
@@ -64,7 +64,7 @@ pub(in crate::db) struct NewNotice<'a> {
     pub(in crate::db) expires_at: Timestamp,
 }
 
-/// Writes a notice, once for each channel that somebody listens on.
+/// Writes a notice, once for each configured channel.
 pub(in crate::db) fn insert_notice(
     tx: &Tx<'_>,
     notice: NewNotice<'_>,
@@ -85,15 +85,15 @@ pub(in crate::db) fn insert_notice(
     Ok(())
 }
 
-/// A ping that is to be sent.
+/// A ping to be sent.
 pub(in crate::db) struct NewPing<'a> {
-    /// Those of one lane are sent one after the other.
+    /// Messages with the same lane are sent in order.
     pub(in crate::db) lane: String,
     /// What it tells.
     pub(in crate::db) ping: Ping,
-    /// Where to.
+    /// The address.
     pub(in crate::db) destination: String,
-    /// The server that is.
+    /// The server of that address.
     pub(in crate::db) server: String,
     /// What is sent.
     pub(in crate::db) body: &'a str,
@@ -122,7 +122,7 @@ pub(in crate::db) fn insert_ping(
     Ok(())
 }
 
-/// How it stands with the notices to the operator; of those that were given up, with the later ones.
+/// The number of pending notices to the operator, and of those given up since a time.
 pub(in crate::db) fn fetch_status(
     tx: &Tx<'_>,
     given_up_since: Timestamp,

@@ -7,9 +7,9 @@ use crate::db::sql::{self, Row, Tx, statement};
 use crate::db::time::DbTime;
 use crate::models::{Channel, OutboxMessage};
 
-/// A message that is due.
+/// A due message.
 pub(in crate::db) struct Due {
-    /// Its number.
+    /// Its id.
     pub(in crate::db) id: i64,
     /// The server it goes to.
     pub(in crate::db) server: String,
@@ -17,14 +17,14 @@ pub(in crate::db) struct Due {
     pub(in crate::db) expires_at: Timestamp,
 }
 
-/// When messages are due: also those whose times, or leases, were counted by a clock that was set
-/// back since.
+/// When messages are due, including those whose times or leases were computed before the clock was
+/// set back.
 pub(in crate::db) struct DueBy {
-    /// The present time.
+    /// The current time.
     pub(in crate::db) now: Timestamp,
-    /// No wait that is counted from now ends later.
+    /// The latest end of a wait that begins now.
     pub(in crate::db) longest_wait: Timestamp,
-    /// No lease that is given now ends later.
+    /// The latest end of a lease that begins now.
     pub(in crate::db) lease: Timestamp,
 }
 
@@ -35,7 +35,7 @@ macro_rules! message_columns {
     };
 }
 
-/// The messages of a channel that are due, the longest due first; at most so many of each kind.
+/// The due messages of a channel, the longest due first, up to a number of each kind.
 pub(in crate::db) fn list_due(
     tx: &Tx<'_>,
     channel: Channel,
@@ -64,7 +64,7 @@ pub(in crate::db) fn list_due(
     .map(tx, due)
 }
 
-/// A due message of a channel to none of these servers: asks server by server.
+/// A due message of a channel to none of these servers, looking server by server.
 pub(in crate::db) fn fetch_due_elsewhere(
     tx: &Tx<'_>,
     channel: Channel,
@@ -92,7 +92,7 @@ pub(in crate::db) fn fetch_due_elsewhere(
     row.as_ref().map(due).transpose()
 }
 
-/// Gives the right to send a message until a time, if nobody has it now.
+/// Gives a lease of a message until a time, if nobody has one now.
 pub(in crate::db) fn lease(
     tx: &Tx<'_>,
     id: i64,
@@ -111,7 +111,7 @@ pub(in crate::db) fn lease(
     row.as_ref().map(message).transpose()
 }
 
-/// Gives a message back, to be tried again at `not_before`, unless it was tried again meanwhile.
+/// Returns a message, to be retried at `not_before`, unless it was tried again in the meantime.
 pub(in crate::db) fn release(
     tx: &Tx<'_>,
     id: i64,
@@ -131,7 +131,7 @@ pub(in crate::db) fn release(
     Ok(())
 }
 
-/// Forgets a message.
+/// Deletes a message.
 pub(in crate::db) fn delete(tx: &Tx<'_>, id: i64) -> sql::Result<()> {
     statement!("DELETE FROM outbox WHERE id = $1")
         .bind(id)
@@ -139,7 +139,7 @@ pub(in crate::db) fn delete(tx: &Tx<'_>, id: i64) -> sql::Result<()> {
     Ok(())
 }
 
-/// The numbers of some messages that are to be given up.
+/// The ids of some messages to be given up.
 pub(in crate::db) fn list_expired(tx: &Tx<'_>, now: Timestamp, most: i64) -> sql::Result<Vec<i64>> {
     statement!(
         "SELECT id FROM outbox WHERE given_up_at IS NULL AND expires_at <= $1 \
@@ -150,7 +150,7 @@ pub(in crate::db) fn list_expired(tx: &Tx<'_>, now: Timestamp, most: i64) -> sql
     .all(tx)
 }
 
-/// The numbers of some messages that were given up before a time.
+/// The ids of some messages that were given up before a time.
 pub(in crate::db) fn list_given_up_before(
     tx: &Tx<'_>,
     before: Timestamp,
@@ -162,7 +162,7 @@ pub(in crate::db) fn list_given_up_before(
         .all(tx)
 }
 
-/// Forgets the pings among messages. Returns them.
+/// Deletes the pings among messages, and returns them.
 pub(in crate::db) fn delete_pings(tx: &Tx<'_>, ids: &[i64]) -> sql::Result<Vec<OutboxMessage>> {
     statement!(
         "DELETE FROM outbox WHERE id IN (SELECT value FROM json_each($1)) AND channel = 'ping' \
@@ -189,7 +189,7 @@ pub(in crate::db) fn mark_given_up(
     .map(tx, message)
 }
 
-/// Forgets messages.
+/// Deletes messages.
 pub(in crate::db) fn delete_all(tx: &Tx<'_>, ids: &[i64]) -> sql::Result<()> {
     statement!("DELETE FROM outbox WHERE id IN (SELECT value FROM json_each($1))")
         .bind(json(ids))

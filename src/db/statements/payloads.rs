@@ -3,7 +3,7 @@
 use super::rows;
 use crate::db::sql::{self, Tx, statement};
 
-/// Stores a request, if it isn't there.
+/// Stores a request unless it is already stored.
 pub(in crate::db) fn insert(tx: &Tx<'_>, hash: &str, body: &str) -> sql::Result<()> {
     statement!("INSERT INTO payloads (hash, body) VALUES ($1, $2) ON CONFLICT DO NOTHING")
         .bind(hash)
@@ -25,7 +25,7 @@ pub(in crate::db) fn count(tx: &Tx<'_>) -> sql::Result<i64> {
     statement!("SELECT count(*) FROM payloads").one(tx)
 }
 
-/// Deletes one to which neither an occurrence nor a schedule refers any more. Whether it was so.
+/// Deletes a request that no occurrence or schedule refers to any more. Returns whether it did.
 pub(in crate::db) fn delete_unused(tx: &Tx<'_>, hash: &str) -> sql::Result<bool> {
     let deleted = statement!(
         "DELETE FROM payloads WHERE hash = $1 \

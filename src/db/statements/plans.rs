@@ -8,7 +8,7 @@ use crate::db::sql::{self, Tx, statement};
 use crate::db::time::DbTime;
 use crate::models::{State, Trigger};
 
-/// Counts instants of a schedule that were taken.
+/// Counts used repetitions of a schedule.
 pub(in crate::db) fn add_repetitions(tx: &Tx<'_>, uid: Uuid, taken: i64) -> sql::Result<()> {
     statement!(change_schedule!(
         "repetitions = repetitions + $2",
@@ -20,25 +20,25 @@ pub(in crate::db) fn add_repetitions(tx: &Tx<'_>, uid: Uuid, taken: i64) -> sql:
     Ok(())
 }
 
-/// A range of instants of one schedule that have one outcome.
+/// A range of instants of one schedule with a common outcome.
 pub(in crate::db) struct SettledRange<'a> {
     /// Its schedule.
     pub(in crate::db) uid: Uuid,
-    /// Whom they were for.
+    /// Their agent.
     pub(in crate::db) agent_id: &'a str,
     /// The first instant.
     pub(in crate::db) first: Timestamp,
-    /// The last one.
+    /// The last instant.
     pub(in crate::db) newest: Timestamp,
-    /// How many they are.
+    /// How many there are.
     pub(in crate::db) count: i64,
     /// Their outcome.
     pub(in crate::db) state: State,
-    /// Why that is it.
+    /// The reason.
     pub(in crate::db) reason: &'a str,
 }
 
-/// Writes a range as one settled occurrence. `false` if its last instant has an outcome already.
+/// Writes a range as one settled occurrence. `false` if its last instant already has an outcome.
 pub(in crate::db) fn insert_settled(
     tx: &Tx<'_>,
     range: &SettledRange<'_>,
@@ -62,8 +62,8 @@ pub(in crate::db) fn insert_settled(
     Ok(written > 0)
 }
 
-/// Settles what waits of a schedule: a prompt on its way ends by itself. A run by hand is only
-/// cancelled; it is not one of the instants that are skipped.
+/// Settles the waiting prompts of a schedule; those being sent finish. A manual run is always
+/// cancelled, because it is not one of the instants that are skipped.
 pub(in crate::db) fn end_waiting(
     tx: &Tx<'_>,
     uid: Uuid,
@@ -71,7 +71,7 @@ pub(in crate::db) fn end_waiting(
     reason: &str,
     now: Timestamp,
 ) -> sql::Result<()> {
-    // The state is said twice, so that SQLite sees that the index of open ones will do.
+    // The state is given twice, so that SQLite sees that it can use the index of open ones.
     statement!(
         "UPDATE occurrences INDEXED BY ix_occurrences_open_uid SET state = $2, reason = $3, \
          finished_at = $4, not_before = NULL, fence = fence + 1 WHERE uid = $1 \

@@ -1,4 +1,4 @@
-//! What is no longer kept one by one.
+//! Reduces old history to totals.
 
 use jiff::Timestamp;
 
@@ -6,7 +6,7 @@ use super::rows::{self, instants};
 use crate::db::sql::{self, Tx, statement};
 use crate::db::time::DbTime;
 
-/// The numbers of some occurrences that were settled before a time.
+/// The ids of some occurrences that were settled before a time.
 pub(in crate::db) fn list_settled(
     tx: &Tx<'_>,
     before: Timestamp,
@@ -21,7 +21,7 @@ pub(in crate::db) fn list_settled(
     .all(tx)
 }
 
-/// Adds an occurrence to the sums of its schedule.
+/// Adds an occurrence to the totals of its schedule.
 pub(in crate::db) fn sum_up(tx: &Tx<'_>, id: i64) -> sql::Result<()> {
     statement!(
         "INSERT INTO pruned_sums (uid, \"trigger\", state, count, first_at, last_at) \
@@ -48,7 +48,7 @@ pub(in crate::db) fn delete_attempts(tx: &Tx<'_>, occurrence_id: i64) -> sql::Re
     Ok(())
 }
 
-/// What an occurrence was that is deleted.
+/// A deleted occurrence.
 pub(in crate::db) struct Deleted {
     /// How many instants it stood for.
     pub(in crate::db) instants: i64,
@@ -56,7 +56,7 @@ pub(in crate::db) struct Deleted {
     pub(in crate::db) payload: Option<String>,
 }
 
-/// Deletes an occurrence; `None` if it is gone already.
+/// Deletes an occurrence; `None` if it is already gone.
 pub(in crate::db) fn delete_occurrence(tx: &Tx<'_>, id: i64) -> sql::Result<Option<Deleted>> {
     let row = statement!(
         "DELETE FROM occurrences WHERE id = $1 RETURNING payload, ",
@@ -73,21 +73,21 @@ pub(in crate::db) fn delete_occurrence(tx: &Tx<'_>, id: i64) -> sql::Result<Opti
 
 /// A schedule that ended long ago.
 pub(in crate::db) struct Ended {
-    /// Its number.
+    /// Its id.
     pub(in crate::db) id: i64,
-    /// Its identity, as it stands there.
+    /// Its uid, as stored.
     pub(in crate::db) uid: String,
 }
 
-/// Some schedules that ended before a time, all of whose deliveries are pruned, and of which nobody
-/// has to know any more. What another program has just changed, perhaps to wake it, is adopted
-/// first.
+/// Some schedules that ended before a time, whose deliveries are all pruned and which nobody needs
+/// to know about any more. If another program has just changed one, perhaps to reactivate it, that
+/// is adopted first.
 pub(in crate::db) fn list_ended(
     tx: &Tx<'_>,
     before: Timestamp,
     most: i64,
 ) -> sql::Result<Vec<Ended>> {
-    // One step in the index of all of an occurrence's key tells whether there is any.
+    // One step in the index of an occurrence's whole key shows whether there is any.
     statement!(
         "SELECT id, uid FROM (\
              SELECT id, uid, agent_id, touched, lifecycle FROM schedules WHERE ended_at < $1 \
@@ -121,7 +121,7 @@ pub(in crate::db) fn delete_schedule(tx: &Tx<'_>, id: i64) -> sql::Result<()> {
     Ok(())
 }
 
-/// Forgets that a schedule was deleted by another program.
+/// Deletes the note that a schedule was deleted by another program.
 pub(in crate::db) fn forget_deleted(tx: &Tx<'_>, uid: &str) -> sql::Result<()> {
     statement!("DELETE FROM deleted_schedules WHERE uid = $1")
         .bind(uid)

@@ -1,4 +1,4 @@
-//! Removing the texts of what is over.
+//! Removes the texts of what is over.
 
 use std::ops::RangeInclusive;
 
@@ -11,9 +11,9 @@ use crate::db::sql::{self, Query, Tx, statement};
 use crate::db::time::optional;
 use crate::models::AgentId;
 
-/// Whose texts are removed: a schedule's, an agent's, and of them what was settled before a time.
+/// Which texts to remove: of a schedule or an agent, optionally only those settled before a time.
 #[derive(Clone, Debug, Default)]
-pub(in crate::db) struct Asked {
+pub(in crate::db) struct PurgeFilter {
     /// The schedule.
     pub(in crate::db) uid: Option<Uuid>,
     /// The agent.
@@ -22,31 +22,31 @@ pub(in crate::db) struct Asked {
     pub(in crate::db) before: Option<Timestamp>,
 }
 
-impl Asked {
-    /// Gives a question `$1` and `$2`, which are whose.
+impl PurgeFilter {
+    /// Binds `$1` and `$2`, the schedule and the agent.
     fn bind_whose<'q>(&self, question: Query<'q>) -> Query<'q> {
         question
             .bind(self.uid.map(|uid| uid.to_string()))
             .bind(self.agent_id.as_ref().map(AgentId::as_str))
     }
 
-    /// Gives a question those, and `$3`.
+    /// Binds those, and `$3`.
     fn bind<'q>(&self, question: Query<'q>) -> Query<'q> {
         self.bind_whose(question).bind(optional(self.before))
     }
 }
 
-/// Whether a row with `uid` and `agent_id` is asked for.
+/// Whether a row with `uid` and `agent_id` is selected.
 macro_rules! is_theirs {
     () => {
         "($1 IS NULL OR uid = $1) AND ($2 IS NULL OR agent_id = $2)"
     };
 }
 
-/// The numbers of settled occurrences after one, so many at most.
+/// The ids of settled occurrences after one, up to a number.
 pub(in crate::db) fn list_settled(
     tx: &Tx<'_>,
-    asked: &Asked,
+    filter: &PurgeFilter,
     after: i64,
     most: i64,
 ) -> sql::Result<Vec<i64>> {
@@ -55,14 +55,14 @@ pub(in crate::db) fn list_settled(
         is_theirs!(),
         " AND ($3 IS NULL OR finished_at < $3) AND id > $4 ORDER BY id LIMIT $5"
     );
-    asked.bind(question).bind(after).bind(most).all(tx)
+    filter.bind(question).bind(after).bind(most).all(tx)
 }
 
-/// The numbers of schedules after one that are over with all that was sent of them, and have a
-/// prompt, so many at most.
+/// The ids of schedules after one that are over, with everything they sent, and have a prompt, up
+/// to a number.
 pub(in crate::db) fn list_over(
     tx: &Tx<'_>,
-    asked: &Asked,
+    filter: &PurgeFilter,
     after: i64,
     most: i64,
 ) -> sql::Result<Vec<i64>> {
@@ -75,10 +75,10 @@ pub(in crate::db) fn list_over(
          AND ($3 IS NULL OR created_at IS NULL OR created_at < $3) \
          AND id > $4 ORDER BY id LIMIT $5"
     );
-    asked.bind(question).bind(after).bind(most).all(tx)
+    filter.bind(question).bind(after).bind(most).all(tx)
 }
 
-/// Whether an incident is over, or of schedules that are, and asked for.
+/// Whether an incident is over or belongs to schedules that are, and is selected.
 macro_rules! is_past_trouble {
     () => {
         concat!(
@@ -97,10 +97,10 @@ macro_rules! is_past_trouble {
     };
 }
 
-/// The numbers of incidents after one that are past, so many at most.
+/// The ids of such incidents after one, up to a number.
 pub(in crate::db) fn list_incidents(
     tx: &Tx<'_>,
-    asked: &Asked,
+    filter: &PurgeFilter,
     after: i64,
     most: i64,
 ) -> sql::Result<Vec<i64>> {
@@ -109,13 +109,13 @@ pub(in crate::db) fn list_incidents(
         is_past_trouble!(),
         " AND id > $4 ORDER BY id LIMIT $5"
     );
-    asked.bind(question).bind(after).bind(most).all(tx)
+    filter.bind(question).bind(after).bind(most).all(tx)
 }
 
-/// Deletes the notices that were given up of incidents that are past, of these numbers.
+/// Deletes the notices that were given up of such incidents, with these ids.
 pub(in crate::db) fn delete_notices(
     tx: &Tx<'_>,
-    asked: &Asked,
+    filter: &PurgeFilter,
     numbers: RangeInclusive<i64>,
 ) -> sql::Result<()> {
     let question = statement!(
@@ -124,7 +124,7 @@ pub(in crate::db) fn delete_notices(
         is_past_trouble!(),
         " AND id BETWEEN $4 AND $5)"
     );
-    let question = asked.bind(question);
+    let question = filter.bind(question);
     question
         .bind(numbers.start())
         .bind(numbers.end())
@@ -132,10 +132,10 @@ pub(in crate::db) fn delete_notices(
     Ok(())
 }
 
-/// Removes what those incidents tell.
+/// Removes the texts of those incidents.
 pub(in crate::db) fn purge_incidents(
     tx: &Tx<'_>,
-    asked: &Asked,
+    filter: &PurgeFilter,
     numbers: RangeInclusive<i64>,
 ) -> sql::Result<()> {
     let question = statement!(
@@ -143,7 +143,7 @@ pub(in crate::db) fn purge_incidents(
         is_past_trouble!(),
         " AND id BETWEEN $4 AND $5"
     );
-    let question = asked.bind(question);
+    let question = filter.bind(question);
     question
         .bind(numbers.start())
         .bind(numbers.end())
@@ -152,29 +152,29 @@ pub(in crate::db) fn purge_incidents(
 }
 
 /// How many schedules are not over, and keep their prompt.
-pub(in crate::db) fn count_live(tx: &Tx<'_>, asked: &Asked) -> sql::Result<i64> {
+pub(in crate::db) fn count_live(tx: &Tx<'_>, filter: &PurgeFilter) -> sql::Result<i64> {
     let question = statement!(
         "SELECT count(*) FROM schedules WHERE (lifecycle IS NULL \
              OR lifecycle NOT IN ('finished', 'cancelled')) AND ",
         is_theirs!()
     );
-    asked.bind_whose(question).one(tx)
+    filter.bind_whose(question).one(tx)
 }
 
 /// A schedule whose texts are removed.
-pub(in crate::db) struct Whose {
-    /// Its number, if that can be read.
+pub(in crate::db) struct PurgedSchedule {
+    /// Its id, if readable.
     pub(in crate::db) id: Option<i64>,
-    /// Whom it is for.
+    /// Its agent.
     pub(in crate::db) agent_id: Option<String>,
 }
 
-/// The schedule of an identity.
-pub(in crate::db) fn fetch_schedule(tx: &Tx<'_>, uid: Uuid) -> sql::Result<Option<Whose>> {
+/// The schedule with a uid.
+pub(in crate::db) fn fetch_schedule(tx: &Tx<'_>, uid: Uuid) -> sql::Result<Option<PurgedSchedule>> {
     let row = statement!("SELECT id, agent_id FROM schedules WHERE uid = $1")
         .bind(uid.to_string())
         .fetch_optional(tx)?;
-    Ok(row.map(|row| Whose {
+    Ok(row.map(|row| PurgedSchedule {
         id: rows::number(&row, "id"),
         agent_id: rows::text(&row, "agent_id"),
     }))
@@ -191,11 +191,11 @@ pub(in crate::db) fn purge_schedule(tx: &Tx<'_>, id: i64) -> sql::Result<()> {
     Ok(())
 }
 
-/// What an occurrence says and refers to.
+/// The texts of an occurrence.
 pub(in crate::db) struct Texts {
     /// What was sent.
     pub(in crate::db) payload: Option<String>,
-    /// What became of it, where that went wrong.
+    /// Its error, if there is one.
     pub(in crate::db) error: Option<String>,
 }
 
@@ -210,7 +210,7 @@ pub(in crate::db) fn fetch_texts(tx: &Tx<'_>, id: i64) -> sql::Result<Option<Tex
     }))
 }
 
-/// Removes the texts of an occurrence, but for what is given of its error.
+/// Removes the texts of an occurrence, except the given part of its error.
 pub(in crate::db) fn purge_occurrence(
     tx: &Tx<'_>,
     id: i64,

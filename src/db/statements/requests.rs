@@ -1,4 +1,4 @@
-//! Requests that may come again.
+//! Requests that may be repeated.
 
 use jiff::Timestamp;
 
@@ -6,9 +6,9 @@ use crate::db::sql::{self, Row, Tx, statement};
 use crate::db::time::DbTime;
 use crate::models::RequestKey;
 
-/// A request as it was noted.
+/// A recorded request.
 pub(in crate::db) struct Noted {
-    /// The hash of everything it asks.
+    /// The hash of everything it asks for.
     pub(in crate::db) hash: String,
     /// The HTTP status of its answer.
     pub(in crate::db) status: Option<i64>,
@@ -16,7 +16,7 @@ pub(in crate::db) struct Noted {
     pub(in crate::db) body: Option<String>,
 }
 
-/// Forgets the requests that came before a time.
+/// Deletes the requests that came before a time.
 pub(in crate::db) fn delete_before(tx: &Tx<'_>, before: Timestamp) -> sql::Result<()> {
     statement!("DELETE FROM requests WHERE created_at < $1")
         .bind(DbTime(before))
@@ -24,7 +24,7 @@ pub(in crate::db) fn delete_before(tx: &Tx<'_>, before: Timestamp) -> sql::Resul
     Ok(())
 }
 
-/// Notes a request, unless it is noted already, or its caller has `most` of them.
+/// Records a request, unless it is already recorded or its caller has `most` of them.
 pub(in crate::db) fn insert(
     tx: &Tx<'_>,
     request: &RequestKey,
@@ -45,7 +45,7 @@ pub(in crate::db) fn insert(
     Ok(())
 }
 
-/// A request, if it is noted.
+/// A request, if it is recorded.
 pub(in crate::db) fn fetch(tx: &Tx<'_>, request: &RequestKey) -> sql::Result<Option<Noted>> {
     let row = statement!("SELECT hash, status, body FROM requests WHERE caller = $1 AND key = $2")
         .bind(&request.caller)
@@ -54,7 +54,7 @@ pub(in crate::db) fn fetch(tx: &Tx<'_>, request: &RequestKey) -> sql::Result<Opt
     row.as_ref().map(noted).transpose()
 }
 
-/// Keeps what a request was answered.
+/// Stores the answer to a request.
 pub(in crate::db) fn set_answer(
     tx: &Tx<'_>,
     request: &RequestKey,
@@ -70,7 +70,7 @@ pub(in crate::db) fn set_answer(
     Ok(())
 }
 
-/// Forgets a request that made nothing.
+/// Deletes a request that created nothing.
 pub(in crate::db) fn delete_without_effect(tx: &Tx<'_>, request: &RequestKey) -> sql::Result<()> {
     statement!("DELETE FROM requests WHERE caller = $1 AND key = $2 AND effect IS NULL")
         .bind(&request.caller)
@@ -79,7 +79,7 @@ pub(in crate::db) fn delete_without_effect(tx: &Tx<'_>, request: &RequestKey) ->
     Ok(())
 }
 
-/// What a request made, if it did.
+/// What a request created, if anything.
 pub(in crate::db) fn fetch_effect(tx: &Tx<'_>, request: &RequestKey) -> sql::Result<Option<i64>> {
     let effect: Option<Option<i64>> =
         statement!("SELECT effect FROM requests WHERE caller = $1 AND key = $2")
@@ -89,7 +89,7 @@ pub(in crate::db) fn fetch_effect(tx: &Tx<'_>, request: &RequestKey) -> sql::Res
     Ok(effect.flatten())
 }
 
-/// Notes what a request made.
+/// Records what a request created.
 pub(in crate::db) fn set_effect(tx: &Tx<'_>, request: &RequestKey, effect: i64) -> sql::Result<()> {
     statement!("UPDATE requests SET effect = $3 WHERE caller = $1 AND key = $2")
         .bind(&request.caller)

@@ -1,4 +1,4 @@
-//! Making a copy a database of its own.
+//! Makes a copy a database of its own.
 
 use jiff::Timestamp;
 use uuid::Uuid;
@@ -8,7 +8,7 @@ use crate::db::sql::{self, Tx, statement};
 use crate::db::time::DbTime;
 use crate::models::PromptSchedule;
 
-/// Keeps who the database was until now.
+/// Records the identity that the database had until now.
 pub(in crate::db) fn keep_identity(
     tx: &Tx<'_>,
     install_id: Uuid,
@@ -23,7 +23,7 @@ pub(in crate::db) fn keep_identity(
     Ok(())
 }
 
-/// Says who the database is from now on.
+/// Sets the identity of the database.
 pub(in crate::db) fn write_identity(tx: &Tx<'_>, install_id: Uuid) -> sql::Result<()> {
     statement!("UPDATE install SET install_id = $1")
         .bind(install_id.to_string())
@@ -31,13 +31,13 @@ pub(in crate::db) fn write_identity(tx: &Tx<'_>, install_id: Uuid) -> sql::Resul
     Ok(())
 }
 
-/// Forgets every reading of the clocks.
+/// Deletes every clock reading.
 pub(in crate::db) fn forget_readings(tx: &Tx<'_>) -> sql::Result<()> {
     statement!("DELETE FROM clock_readings").execute(tx)?;
     Ok(())
 }
 
-/// Keeps a time at which the clock was trusted, of no known run of the machine.
+/// Stores a time at which the clock was trusted, of an unknown boot.
 pub(in crate::db) fn trust(tx: &Tx<'_>, now: Timestamp) -> sql::Result<()> {
     statement!("INSERT INTO clock_readings (trusted, at, uptime) VALUES (1, $1, 0)")
         .bind(DbTime(now))
@@ -45,7 +45,7 @@ pub(in crate::db) fn trust(tx: &Tx<'_>, now: Timestamp) -> sql::Result<()> {
     Ok(())
 }
 
-/// Every row that another program has made or changed.
+/// Every row that another program has created or changed.
 pub(in crate::db) fn list_touched(tx: &Tx<'_>) -> sql::Result<Vec<i64>> {
     statement!("SELECT id FROM schedules WHERE touched <> 0").all(tx)
 }
@@ -73,7 +73,7 @@ pub(in crate::db) fn skip_waiting(tx: &Tx<'_>, reason: &str, now: Timestamp) -> 
     Ok(())
 }
 
-/// The schedules with an incident that is not over.
+/// The schedules with an open incident.
 pub(in crate::db) fn list_troubled(tx: &Tx<'_>) -> sql::Result<Vec<i64>> {
     statement!(
         "SELECT s.id FROM schedules s JOIN incidents i \

@@ -1,4 +1,4 @@
-//! What a schedule's instants were, from when on and up to where they were accounted for.
+//! A schedule's instants, from when they applied and up to where they were accounted for.
 
 use jiff::Timestamp;
 use uuid::Uuid;
@@ -8,7 +8,7 @@ use crate::db::sql::{self, Tx, statement};
 use crate::db::time::{DbTime, optional};
 use crate::models::{Lifecycle, Plan};
 
-/// Records a plan from now on; `ends_before` of one that has an end already.
+/// Records a plan from now on; `ends_before` if it already has an end.
 pub(in crate::db) fn insert(
     tx: &Tx<'_>,
     uid: Uuid,
@@ -36,7 +36,7 @@ pub(in crate::db) fn insert(
     Ok(())
 }
 
-/// Ends a schedule's open revision before an instant, its first one if none is given.
+/// Ends a schedule's open revision before an instant, or if none is given, before its first one.
 pub(in crate::db) fn end_open(
     tx: &Tx<'_>,
     uid: Uuid,
@@ -52,17 +52,17 @@ pub(in crate::db) fn end_open(
     Ok(())
 }
 
-/// What a schedule's row says of where it stands, or what was noted when it was deleted.
+/// How far a schedule has come, or had come when it was deleted.
 pub(in crate::db) struct Place {
-    /// Its number, if it still exists.
+    /// Its id, if it still exists.
     pub(in crate::db) schedule_id: Option<i64>,
     /// Its next instant as we last wrote it.
     pub(in crate::db) planned_next_run: Option<Timestamp>,
-    /// Its lifecycle, where it has one.
+    /// Its lifecycle, if it has one.
     pub(in crate::db) lifecycle: Option<Lifecycle>,
 }
 
-/// Reads where a schedule stands; `None` of one of which nothing is known any more.
+/// Reads how far a schedule has come; `None` if nothing is known about it any more.
 pub(in crate::db) fn fetch_place(tx: &Tx<'_>, uid: &str) -> sql::Result<Option<Place>> {
     let row = statement!(
         "SELECT id, planned_next_run AS next, lifecycle FROM schedules WHERE uid = $1 \
@@ -78,7 +78,7 @@ pub(in crate::db) fn fetch_place(tx: &Tx<'_>, uid: &str) -> sql::Result<Option<P
     }))
 }
 
-/// A revision as it is stored.
+/// A revision, as stored.
 pub(in crate::db) struct StoredRevision {
     /// `once`, `cron` or `interval`.
     pub(in crate::db) schedule_type: String,
@@ -86,23 +86,23 @@ pub(in crate::db) struct StoredRevision {
     pub(in crate::db) schedule_value: String,
     /// Its zone.
     pub(in crate::db) timezone: String,
-    /// From when intervals are counted.
+    /// The start that intervals are counted from.
     pub(in crate::db) anchor: Option<Timestamp>,
     /// Its first instant.
     pub(in crate::db) first_instant: Option<Timestamp>,
     /// When it ends.
     pub(in crate::db) end_at: Option<Timestamp>,
-    /// How many instants its schedule has in all.
+    /// How many instants its schedule has in total.
     pub(in crate::db) max_repetitions: Option<i64>,
-    /// How many of them were taken before it.
+    /// How many of them were used before it.
     pub(in crate::db) repetitions: Option<i64>,
-    /// Whether it is still its schedule's plan.
+    /// Whether it is the current plan of its schedule.
     pub(in crate::db) is_open: bool,
-    /// The instant before which it was accounted for.
+    /// The instant up to which it was accounted for.
     pub(in crate::db) ends_before: Option<Timestamp>,
 }
 
-/// The revisions of a schedule, the oldest first.
+/// The revisions of a schedule, oldest first.
 pub(in crate::db) fn list(tx: &Tx<'_>, uid: &str) -> sql::Result<Vec<StoredRevision>> {
     statement!(
         "SELECT schedule_type, schedule_value, timezone, anchor, first_instant, end_at, \
@@ -127,7 +127,7 @@ pub(in crate::db) fn list(tx: &Tx<'_>, uid: &str) -> sql::Result<Vec<StoredRevis
     })
 }
 
-/// Whether any instant of a schedule from one on has an outcome, kept one by one or not.
+/// Whether any instant of a schedule from one on has an outcome, stored or pruned.
 pub(in crate::db) fn is_any_settled(tx: &Tx<'_>, uid: Uuid, first: Timestamp) -> sql::Result<bool> {
     let row = statement!(
         "SELECT 1 WHERE EXISTS (SELECT 1 FROM occurrences \

@@ -1,33 +1,18 @@
-//! Reading rows. The columns that other programs write are read leniently: whatever stands in
-//! them, no row stops another from being read.
+//! Reads rows. Columns that other programs write are read leniently: whatever they contain, no row
+//! keeps another from being read.
 
-use jiff::{SignedDuration, Timestamp};
+mod policy;
+mod schedule;
+
+use jiff::Timestamp;
 use uuid::Uuid;
 
 use crate::db::sql::{self, Row};
-use crate::models::{
-    CatchUp, EnvelopeStyle, Lane, Lifecycle, Occurrence, PingUrl, Policy, PromptSchedule, State,
-    Trigger, Turn, UnreadableOccurrence,
-};
+use crate::models::{Lane, Occurrence, State, Trigger, Turn, UnreadableOccurrence};
 use crate::schedule::read_stored_time;
 
-/// The columns of `schedules` in the order of [`PromptSchedule`].
-macro_rules! schedule_columns {
-    () => {
-        schedule_columns!("prompt_text")
-    };
-    ($prompt:literal) => {
-        concat!(
-            "id, agent_id, ",
-            $prompt,
-            ", schedule_type, schedule_value, next_run, created_at, active, last_run, uid, name, \
-             timezone, anchor, start_at, end_at, max_repetitions, repetitions, lifecycle, \
-             broken_reason, paused_at, pause_note, catch_up, grace, pause_on_failure, envelope, \
-             max_age, ping_url, payload"
-        )
-    };
-}
-pub(in crate::db) use schedule_columns;
+pub(in crate::db) use policy::{bind_policy, policy_assignments, policy_columns, policy_places};
+pub(in crate::db) use schedule::{ping_url, schedule, schedule_columns};
 
 /// The columns of `occurrences` in the order of [`Occurrence`].
 macro_rules! occurrence_columns {
@@ -39,8 +24,8 @@ macro_rules! occurrence_columns {
 }
 pub(in crate::db) use occurrence_columns;
 
-/// How many instants an occurrence stands for. The sum of them must not overflow, whatever another
-/// program has written there.
+/// How many instants an occurrence stands for. Their sum must not overflow, whatever another
+/// program has written.
 macro_rules! instants {
     () => {
         "CASE WHEN typeof(count) = 'integer' AND count BETWEEN 1 AND 1000000000000 THEN count \
@@ -49,32 +34,32 @@ macro_rules! instants {
 }
 pub(in crate::db) use instants;
 
-/// The text of a column whatever its storage class; bytes that are no UTF-8 become U+FFFD.
+/// The text of a column whatever its storage class; invalid UTF-8 becomes U+FFFD.
 pub(in crate::db) fn text(row: &Row, column: &str) -> Option<String> {
     row.bytes(column)
         .map(|b| String::from_utf8_lossy(&b).into_owned())
 }
 
-/// The text of a column that must be text, every letter of it.
+/// The text of a column that must be valid UTF-8.
 pub(in crate::db) fn whole_text(row: &Row, column: &str) -> sql::Result<String> {
     match row.bytes(column).map(String::from_utf8) {
         Some(Ok(text)) => Ok(text),
-        Some(Err(_)) => Err(unreadable(column, "bytes that are no text")),
+        Some(Err(_)) => Err(unreadable(column, "bytes that are not text")),
         None => Err(unreadable(column, "NULL")),
     }
 }
 
-/// A time of a column that other programs write; `None` where it is NULL or no time.
+/// A time from a column that other programs write; `None` if it is NULL or not a time.
 pub(in crate::db) fn lenient_time(row: &Row, column: &str) -> Option<Timestamp> {
     text(row, column).and_then(|t| read_stored_time(&t))
 }
 
-/// A whole number of a column that other programs may write; `None` where there is none.
+/// A whole number from a column that other programs may write; `None` if there is none.
 pub(in crate::db) fn number(row: &Row, column: &str) -> Option<i64> {
     text(row, column).and_then(|n| n.parse().ok())
 }
 
-/// Whether a boolean column that other programs write holds true; NULL reads as false.
+/// Whether a boolean column that other programs write is true; NULL is false.
 pub(in crate::db) fn flag(row: &Row, column: &str) -> bool {
     matches!(
         text(row, column).as_deref().map(str::trim),
@@ -82,7 +67,7 @@ pub(in crate::db) fn flag(row: &Row, column: &str) -> bool {
     )
 }
 
-/// A word of ours, or the error of a column that holds another.
+/// A known word, or the error of a column with another one.
 fn word<T>(row: &Row, column: &str, read: fn(&str) -> Option<T>) -> sql::Result<T> {
     let text = text(row, column).unwrap_or_default();
     read(&text).ok_or_else(|| unreadable(column, &text))
@@ -101,18 +86,18 @@ pub(in crate::db) fn uuid(row: &Row, column: &str) -> sql::Result<Uuid> {
     text.parse().map_err(|_| unreadable(column, &text))
 }
 
-/// More otids than any occurrence uses up: each of them costs a failed try.
+/// More otids than any occurrence uses: each of them costs a failed attempt.
 const MOST_OTIDS: i64 = 1_000_000;
 
-/// More claims than any occurrence sees. SQLite counts in fractions only far beyond.
+/// More claims than any occurrence has. SQLite only loses precision far beyond.
 const MOST_CLAIMS: i64 = 1 << 40;
 
-/// How many otids an occurrence has used up.
+/// How many otids an occurrence has used.
 pub(in crate::db) fn generation(row: &Row) -> sql::Result<i64> {
     count_up_to(row, "generation", MOST_OTIDS)
 }
 
-/// The right to settle an occurrence.
+/// The fence of an occurrence.
 pub(in crate::db) fn fence(row: &Row) -> sql::Result<i64> {
     count_up_to(row, "fence", MOST_CLAIMS)
 }
@@ -123,7 +108,7 @@ fn count_up_to(row: &Row, column: &str, most: i64) -> sql::Result<i64> {
     count.ok_or_else(|| unreadable(column, &stored()))
 }
 
-/// Which occurrence it is that can't be read, and why.
+/// Which occurrence can't be read, and why.
 pub(in crate::db) fn why_unreadable(row: &Row, error: &sql::Error) -> UnreadableOccurrence {
     UnreadableOccurrence {
         id: row.get("id").unwrap_or_default(),
@@ -131,7 +116,7 @@ pub(in crate::db) fn why_unreadable(row: &Row, error: &sql::Error) -> Unreadable
     }
 }
 
-/// Each row of occurrences, read or not: none stops another from being read.
+/// Every row of occurrences, read or unreadable: none keeps another from being read.
 pub(in crate::db) fn read_each<T>(
     rows: &[Row],
     read: impl Fn(&Row) -> sql::Result<T>,
@@ -140,60 +125,7 @@ pub(in crate::db) fn read_each<T>(
     rows.iter().map(read).collect()
 }
 
-/// A schedule. Its `lifecycle` is what the adoption will make of it where it has none yet.
-pub(in crate::db) fn schedule(row: &Row) -> sql::Result<PromptSchedule> {
-    let active = flag(row, "active");
-    let lifecycle = match text(row, "lifecycle").and_then(|l| Lifecycle::from_word(&l)) {
-        Some(stored) if (stored == Lifecycle::Active) == active => stored,
-        _ if active => Lifecycle::Active,
-        _ => Lifecycle::Cancelled,
-    };
-    Ok(PromptSchedule {
-        id: row.get("id")?,
-        agent_id: text(row, "agent_id").unwrap_or_default(),
-        prompt_text: text(row, "prompt_text").unwrap_or_default(),
-        schedule_type: text(row, "schedule_type").unwrap_or_default(),
-        schedule_value: text(row, "schedule_value").unwrap_or_default(),
-        next_run: lenient_time(row, "next_run"),
-        created_at: lenient_time(row, "created_at"),
-        active,
-        last_run: lenient_time(row, "last_run"),
-        uid: text(row, "uid").and_then(|u| u.parse().ok()),
-        name: text(row, "name"),
-        timezone: text(row, "timezone"),
-        anchor: lenient_time(row, "anchor"),
-        start_at: lenient_time(row, "start_at"),
-        end_at: lenient_time(row, "end_at"),
-        max_repetitions: number(row, "max_repetitions"),
-        repetitions: number(row, "repetitions").unwrap_or(0),
-        lifecycle,
-        broken_reason: text(row, "broken_reason"),
-        paused_at: lenient_time(row, "paused_at"),
-        pause_note: text(row, "pause_note"),
-        policy: policy(row),
-        ping_url: ping_url(row),
-        payload: text(row, "payload"),
-    })
-}
-
-/// Where to ping; nowhere where that can't be read.
-pub(in crate::db) fn ping_url(row: &Row) -> Option<PingUrl> {
-    text(row, "ping_url").and_then(|url| PingUrl::parse(&url).ok())
-}
-
-/// A policy; what can't be read of it is the default.
-fn policy(row: &Row) -> Policy {
-    let seconds = |column| number(row, column).map(SignedDuration::from_secs);
-    Policy {
-        catch_up: text(row, "catch_up").and_then(|w| CatchUp::from_word(&w)),
-        grace: seconds("grace"),
-        pause_on_failure: number(row, "pause_on_failure"),
-        envelope: text(row, "envelope").and_then(|w| EnvelopeStyle::from_word(&w)),
-        max_age: seconds("max_age"),
-    }
-}
-
-/// An occurrence. What says which one it is and where it stands must be readable.
+/// An occurrence. Its identity and its state must be readable.
 pub(in crate::db) fn occurrence(row: &Row) -> sql::Result<Occurrence> {
     let required = |column| {
         let stored = text(row, column).unwrap_or_default();

@@ -29,7 +29,7 @@ pub(in crate::db) fn upsert_heartbeat(
     Ok(())
 }
 
-/// Forgets the heartbeat of a scheduler, whatever its name is.
+/// Deletes the heartbeat of a scheduler, whatever its name.
 pub(in crate::db) fn delete_heartbeat(tx: &Tx<'_>, owner: &str) -> sql::Result<()> {
     statement!("DELETE FROM schedulers WHERE CAST(owner AS TEXT) = $1")
         .bind(owner)
@@ -37,7 +37,8 @@ pub(in crate::db) fn delete_heartbeat(tx: &Tx<'_>, owner: &str) -> sql::Result<(
     Ok(())
 }
 
-/// Every scheduler that left a heartbeat, the longest running first. Without a name it is nobody's.
+/// Every scheduler with a heartbeat, the longest running first. Without a name it belongs to
+/// nobody.
 pub(in crate::db) fn list_heartbeats(tx: &Tx<'_>) -> sql::Result<Vec<RunningScheduler>> {
     let rows = statement!(
         "SELECT owner, pid, started_at, heartbeat_at, holding FROM schedulers ORDER BY started_at"
@@ -46,10 +47,9 @@ pub(in crate::db) fn list_heartbeats(tx: &Tx<'_>) -> sql::Result<Vec<RunningSche
     Ok(rows.iter().filter_map(scheduler).collect())
 }
 
-/// The owners of heartbeats and of prompts on their way, as they are written there; one without a
-/// name is empty.
+/// The owners of heartbeats and of prompts being sent, as stored; one without a name is empty.
 pub(in crate::db) fn list_owners(tx: &Tx<'_>) -> sql::Result<Vec<String>> {
-    // The state is said twice, so that SQLite sees that the index of open ones will do.
+    // The state is given twice, so that SQLite sees that it can use the index of open ones.
     statement!(
         "SELECT owner FROM schedulers UNION ALL \
          SELECT owner FROM occurrences INDEXED BY ix_occurrences_open \
@@ -58,7 +58,7 @@ pub(in crate::db) fn list_owners(tx: &Tx<'_>) -> sql::Result<Vec<String>> {
     .map(tx, |row| Ok(rows::text(row, "owner").unwrap_or_default()))
 }
 
-/// Notes that a target is held and why; since when stays as first noted.
+/// Records that a target is held, and why; the start time stays as first recorded.
 pub(in crate::db) fn upsert_held(tx: &Tx<'_>, held: &HeldTarget) -> sql::Result<()> {
     statement!(
         "INSERT INTO held_targets (target, held_since, code, reason, by_lanes) \
@@ -74,13 +74,13 @@ pub(in crate::db) fn upsert_held(tx: &Tx<'_>, held: &HeldTarget) -> sql::Result<
     Ok(())
 }
 
-/// Since when a target was held that is no more.
+/// Since when a target had been held that was released.
 pub(in crate::db) struct Released {
-    /// `None` where that can't be read.
+    /// `None` if that can't be read.
     pub(in crate::db) held_since: Option<Timestamp>,
 }
 
-/// Lets a target be held no more; `None` if it was not.
+/// Releases a target; `None` if it was not held.
 pub(in crate::db) fn delete_held(tx: &Tx<'_>, target: &str) -> sql::Result<Option<Released>> {
     let row = statement!("DELETE FROM held_targets WHERE target = $1 RETURNING held_since")
         .bind(target)

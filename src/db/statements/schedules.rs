@@ -1,20 +1,19 @@
-//! Schedules: the table itself, as those ask for it who have a number or a name.
+//! The table of schedules, by id and by name.
 
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use super::rows::{self, schedule_columns};
+use super::rows::{self, policy_columns, policy_places, schedule_columns};
 use crate::db::sql::{self, Tx, statement};
 use crate::db::time::{DbTime, optional};
 use crate::models::{
-    AgentId, CatchUp, EnvelopeStyle, Lifecycle, NewSchedule, PingUrl, Plan, PromptSchedule,
-    ScheduleFilter,
+    AgentId, Lifecycle, NewSchedule, PingUrl, Plan, PromptSchedule, ScheduleFilter,
 };
 
-/// The text of a change of schedules that is ours: what is set, and where. It raises `row_version`,
-/// by which another program's changes are told from ours.
+/// The text of our updates of schedules: assignments and condition. It raises `row_version`, by
+/// which other programs' changes are distinguished from ours.
 macro_rules! change_schedule {
-    ($set:literal, $rest:literal) => {
+    ($set:expr, $rest:literal) => {
         concat!(
             "UPDATE schedules SET row_version = row_version + 1, ",
             $set,
@@ -34,7 +33,8 @@ fn most_of(filter: &ScheduleFilter) -> i64 {
     filter.limit.map_or(i64::MAX, i64::from)
 }
 
-/// Whether a filter matches: the agent is `$1`, ended ones count if `$2`, paused ones if `$3`.
+/// Whether a filter matches: the agent is `$1`, ended ones are included if `$2`, paused ones if
+/// `$3`.
 macro_rules! matches_filter {
     () => {
         "agent_id = coalesce($1, agent_id) \
@@ -42,7 +42,7 @@ macro_rules! matches_filter {
     };
 }
 
-/// The schedule of a number.
+/// The schedule with an id.
 pub(in crate::db) fn fetch(tx: &Tx<'_>, id: i64) -> sql::Result<Option<PromptSchedule>> {
     let row = statement!(
         "SELECT ",
@@ -54,7 +54,7 @@ pub(in crate::db) fn fetch(tx: &Tx<'_>, id: i64) -> sql::Result<Option<PromptSch
     row.as_ref().map(rows::schedule).transpose()
 }
 
-/// The schedule of an identity.
+/// The schedule with a uid.
 pub(in crate::db) fn fetch_by_uid(tx: &Tx<'_>, uid: Uuid) -> sql::Result<Option<PromptSchedule>> {
     let row = statement!(
         "SELECT ",
@@ -66,7 +66,7 @@ pub(in crate::db) fn fetch_by_uid(tx: &Tx<'_>, uid: Uuid) -> sql::Result<Option<
     row.as_ref().map(rows::schedule).transpose()
 }
 
-/// The live schedule that an agent knows by this name.
+/// The agent's live schedule with this name.
 pub(in crate::db) fn fetch_by_name(
     tx: &Tx<'_>,
     agent: &AgentId,
@@ -84,7 +84,7 @@ pub(in crate::db) fn fetch_by_name(
     row.as_ref().map(rows::schedule).transpose()
 }
 
-/// The number of the live schedule of an agent that has this name, but for one.
+/// The id of another live schedule of an agent with this name.
 pub(in crate::db) fn find_other_of_name(
     tx: &Tx<'_>,
     agent: &AgentId,
@@ -101,7 +101,7 @@ pub(in crate::db) fn find_other_of_name(
     .optional(tx)
 }
 
-/// The schedules of a filter, by the time of their next run.
+/// The schedules matching a filter, by their next run.
 pub(in crate::db) fn list(
     tx: &Tx<'_>,
     filter: &ScheduleFilter,
@@ -121,7 +121,7 @@ pub(in crate::db) fn list(
     .map(tx, rows::schedule)
 }
 
-/// The same with so many characters of each prompt.
+/// The same with this many characters of each prompt.
 pub(in crate::db) fn list_briefly(
     tx: &Tx<'_>,
     filter: &ScheduleFilter,
@@ -143,7 +143,7 @@ pub(in crate::db) fn list_briefly(
     .map(tx, rows::schedule)
 }
 
-/// How many bytes the prompts of a filter's page have together.
+/// The total size in bytes of the prompts on a page.
 pub(in crate::db) fn size_of_prompts(tx: &Tx<'_>, filter: &ScheduleFilter) -> sql::Result<i64> {
     statement!(
         "SELECT coalesce(sum(size), 0) FROM (SELECT octet_length(prompt_text) AS size \
@@ -159,7 +159,7 @@ pub(in crate::db) fn size_of_prompts(tx: &Tx<'_>, filter: &ScheduleFilter) -> sq
     .one(tx)
 }
 
-/// How many schedules a filter matches, whatever its limit.
+/// How many schedules match a filter, whatever its limit.
 pub(in crate::db) fn count(tx: &Tx<'_>, filter: &ScheduleFilter) -> sql::Result<i64> {
     statement!("SELECT count(*) FROM schedules WHERE ", matches_filter!())
         .bind(agent_of(filter))
@@ -187,8 +187,7 @@ pub(in crate::db) fn count_live(tx: &Tx<'_>, agent: &AgentId) -> sql::Result<i64
     .one(tx)
 }
 
-/// Inserts a schedule, which is active. `payload` is the hash of its request, if it has one of its
-/// own. Returns its number.
+/// Inserts an active schedule. `payload` is the hash of its request, if it has one. Returns its id.
 pub(in crate::db) fn insert(
     tx: &Tx<'_>,
     uid: Uuid,
@@ -196,14 +195,17 @@ pub(in crate::db) fn insert(
     payload: Option<&str>,
     now: Timestamp,
 ) -> sql::Result<i64> {
-    let (plan, policy) = (&new.plan, &new.policy);
-    statement!(
+    let plan = &new.plan;
+    let insert = statement!(
         "INSERT INTO schedules (agent_id, prompt_text, schedule_type, schedule_value, next_run, \
          created_at, active, uid, name, timezone, anchor, start_at, end_at, max_repetitions, \
-         lifecycle, planned_next_run, row_version, touched, catch_up, grace, pause_on_failure, \
-         envelope, max_age, ping_url, payload) \
+         lifecycle, planned_next_run, row_version, touched, ping_url, payload, ",
+        policy_columns!(),
+        ") \
          VALUES ($1, $2, $3, $4, $5, $6, 1, $7, $8, $9, $10, $11, $12, $13, 'active', $5, 1, 0, \
-                 $14, $15, $16, $17, $18, $19, $20) \
+                 $14, $15, ",
+        policy_places!(),
+        ") \
          RETURNING id"
     )
     .bind(new.agent_id.as_str())
@@ -219,17 +221,12 @@ pub(in crate::db) fn insert(
     .bind(optional(plan.start_at))
     .bind(optional(plan.end_at))
     .bind(plan.max_repetitions)
-    .bind(policy.catch_up.map(CatchUp::as_str))
-    .bind(policy.grace.map(|d| d.as_secs()))
-    .bind(policy.pause_on_failure)
-    .bind(policy.envelope.map(EnvelopeStyle::as_str))
-    .bind(policy.max_age.map(|d| d.as_secs()))
     .bind(new.ping_url.as_ref().map(PingUrl::as_str))
-    .bind(payload)
-    .one(tx)
+    .bind(payload);
+    rows::bind_policy(insert, &new.policy).one(tx)
 }
 
-/// Writes a schedule's instants and where it stands; every part of the row is ours after it.
+/// Writes a schedule's plan and lifecycle; after this, every part of the row is ours.
 pub(in crate::db) fn write_plan(
     tx: &Tx<'_>,
     id: i64,
@@ -257,7 +254,7 @@ pub(in crate::db) fn write_plan(
     Ok(())
 }
 
-/// Marks where a schedule stands, nothing else.
+/// Writes only the lifecycle of a schedule.
 pub(in crate::db) fn write_lifecycle(
     tx: &Tx<'_>,
     id: i64,

@@ -1,4 +1,4 @@
-//! What a verdict finds and writes.
+//! What a verdict reads and writes.
 
 use jiff::Timestamp;
 
@@ -8,16 +8,16 @@ use crate::db::sql::{self, Tx, statement};
 use crate::db::time::{DbTime, optional};
 use crate::models::{Lifecycle, PingUrl, State, Trigger, Turn};
 
-/// An occurrence that somebody has the right to settle, and its schedule.
+/// An occurrence that the caller may settle, and its schedule.
 #[derive(Clone, Debug)]
 pub(in crate::db) struct Held {
-    /// Its schedule's identity, as it is written there.
+    /// Its schedule's uid, as stored.
     pub(in crate::db) uid: String,
-    /// Whom it is for.
+    /// Its agent.
     pub(in crate::db) agent_id: String,
-    /// The lane it holds.
+    /// The lane it occupies.
     pub(in crate::db) lane: String,
-    /// What made it.
+    /// Its trigger.
     pub(in crate::db) trigger: Option<Trigger>,
     /// When it was last sent.
     pub(in crate::db) sent_at: Option<Timestamp>,
@@ -25,26 +25,26 @@ pub(in crate::db) struct Held {
     pub(in crate::db) schedule: Option<HeldSchedule>,
 }
 
-/// What counts of a schedule when one of its occurrences is settled.
+/// What matters about a schedule when one of its occurrences is settled.
 #[derive(Clone, Debug)]
 pub(in crate::db) struct HeldSchedule {
-    /// Its number.
+    /// Its id.
     pub(in crate::db) id: i64,
-    /// Where it stands.
+    /// Its lifecycle.
     pub(in crate::db) lifecycle: Option<Lifecycle>,
-    /// When a prompt of it was last sent that was delivered.
+    /// When its latest delivered prompt was sent.
     pub(in crate::db) last_run: Option<Timestamp>,
-    /// How many of its prompts were given up since.
+    /// How many of its prompts have failed since.
     pub(in crate::db) dead_in_row: i64,
-    /// After how many it is paused; `None` for the usual number.
+    /// After how many failures it is paused; `None` for the default.
     pub(in crate::db) pause_on_failure: Option<i64>,
-    /// Whether another program has changed it, which is not adopted yet.
+    /// Whether another program has changed it, and that is not adopted yet.
     pub(in crate::db) is_touched: bool,
-    /// Where its dead-man service is.
+    /// The address of its dead-man service.
     pub(in crate::db) ping_url: Option<PingUrl>,
 }
 
-/// An occurrence that is being sent or whose fate is unknown; `None` if the right was lost.
+/// An occurrence that is being sent or whose outcome is unknown; `None` if the right was lost.
 pub(in crate::db) fn fetch_held(tx: &Tx<'_>, id: i64, fence: i64) -> sql::Result<Option<Held>> {
     let row = statement!(
         "SELECT o.uid, o.agent_id, o.lane, o.\"trigger\", o.sent_at, s.id AS schedule_id, \
@@ -79,33 +79,33 @@ pub(in crate::db) fn fetch_held(tx: &Tx<'_>, id: i64, fence: i64) -> sql::Result
 /// The columns of an occurrence that a verdict sets.
 #[derive(Clone, Debug, Default)]
 pub(in crate::db) struct VerdictColumns<'a> {
-    /// Why it stands where it does.
+    /// Why it is in its state.
     pub(in crate::db) reason: Option<&'a str>,
-    /// When it is tried, or looked for, next.
+    /// When to try or search for it next.
     pub(in crate::db) not_before: Option<Timestamp>,
     /// When it ended.
     pub(in crate::db) finished_at: Option<Timestamp>,
-    /// When looking for it ends.
+    /// When to stop searching for it.
     pub(in crate::db) reconcile_until: Option<Timestamp>,
-    /// Letta's run; `None` leaves what is known of it.
+    /// Letta's run; `None` keeps the stored one.
     pub(in crate::db) run_id: Option<&'a str>,
-    /// Letta's word for why the turn ended.
+    /// Letta's stop reason.
     pub(in crate::db) stop_reason: Option<&'a str>,
-    /// The same in our words.
+    /// How the turn ended.
     pub(in crate::db) turn: Option<Turn>,
     /// Tokens the turn used.
     pub(in crate::db) tokens: Option<i64>,
     /// The beginning of the agent's reply.
     pub(in crate::db) reply: Option<&'a str>,
-    /// The fault with its class.
+    /// The fault's code and text.
     pub(in crate::db) error: Option<String>,
-    /// How many tries more counted.
+    /// How many more attempts counted.
     pub(in crate::db) failures: i64,
-    /// How many otids more are used up.
+    /// How many more otids are used up.
     pub(in crate::db) generations: i64,
 }
 
-/// Writes a verdict on an occurrence, if the right to do so still holds. Whether it does.
+/// Records a verdict on an occurrence, if the right to do so still holds. Returns whether it does.
 pub(in crate::db) fn write_verdict(
     tx: &Tx<'_>,
     id: i64,
@@ -142,7 +142,7 @@ pub(in crate::db) fn write_verdict(
     Ok(written > 0)
 }
 
-/// Writes when a prompt of a schedule was last sent that was delivered.
+/// Records when the latest delivered prompt of a schedule was sent.
 pub(in crate::db) fn write_last_run(tx: &Tx<'_>, id: i64, sent_at: Timestamp) -> sql::Result<()> {
     statement!(change_schedule!("last_run = $2", " WHERE id = $1"))
         .bind(id)
@@ -151,7 +151,7 @@ pub(in crate::db) fn write_last_run(tx: &Tx<'_>, id: i64, sent_at: Timestamp) ->
     Ok(())
 }
 
-/// Writes how many prompts of a schedule were given up since one was delivered.
+/// Records how many prompts of a schedule have failed since the last delivery.
 pub(in crate::db) fn write_dead_in_row(tx: &Tx<'_>, id: i64, dead: i64) -> sql::Result<()> {
     statement!(change_schedule!("dead_in_row = $2", " WHERE id = $1"))
         .bind(id)
@@ -160,7 +160,7 @@ pub(in crate::db) fn write_dead_in_row(tx: &Tx<'_>, id: i64, dead: i64) -> sql::
     Ok(())
 }
 
-/// Marks a pause as that of a schedule whose prompts were given up.
+/// Marks a pause as caused by failed prompts.
 pub(in crate::db) fn mark_paused_by_failures(tx: &Tx<'_>, id: i64) -> sql::Result<()> {
     statement!(change_schedule!("paused_by_failures = 1", " WHERE id = $1"))
         .bind(id)
@@ -168,7 +168,7 @@ pub(in crate::db) fn mark_paused_by_failures(tx: &Tx<'_>, id: i64) -> sql::Resul
     Ok(())
 }
 
-/// Notes Letta's run of a prompt that is on its way, if the right to do so still holds.
+/// Records Letta's run of a prompt that is being sent, if the right to do so still holds.
 pub(in crate::db) fn write_run(tx: &Tx<'_>, id: i64, fence: i64, run_id: &str) -> sql::Result<()> {
     statement!(
         "UPDATE occurrences SET run_id = $3 WHERE id = $1 AND fence = $2 AND state = 'sending'"

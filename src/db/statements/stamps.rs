@@ -1,4 +1,4 @@
-//! Times that say when something happened, and lie after a time.
+//! Times of past events that are later than a given time.
 
 use jiff::Timestamp;
 
@@ -7,7 +7,7 @@ use super::schedules::change_schedule;
 use crate::db::sql::{self, Tx, statement};
 use crate::db::time::DbTime;
 
-/// Sets a column to a time where it is later.
+/// Sets a column to a time if it is later.
 macro_rules! set_back {
     ($table:literal, $column:literal) => {
         statement!(
@@ -22,7 +22,7 @@ macro_rules! set_back {
     };
 }
 
-/// Sets every such time back, but for those of `schedules`, which are written with the version of
+/// Sets all such times back, except those of `schedules`, which are written with the version of
 /// their row.
 pub(in crate::db) fn set_back(tx: &Tx<'_>, now: Timestamp) -> sql::Result<()> {
     for statement in [
@@ -55,8 +55,8 @@ pub(in crate::db) fn set_back(tx: &Tx<'_>, now: Timestamp) -> sql::Result<()> {
     Ok(())
 }
 
-/// The same for `schedules`: what other programs write may be of local time, and is set back only
-/// where it is later than `local`.
+/// The same for `schedules`: other programs may write local time, which is set back only if it is
+/// later than `local`.
 pub(in crate::db) fn set_schedules_back(
     tx: &Tx<'_>,
     now: Timestamp,
@@ -76,7 +76,7 @@ pub(in crate::db) fn set_schedules_back(
     Ok(())
 }
 
-/// Sets back when it was sent what was settled later than now.
+/// Sets the sending time of occurrences settled after now back.
 pub(in crate::db) fn set_sent_back(tx: &Tx<'_>, now: Timestamp) -> sql::Result<()> {
     statement!("UPDATE occurrences SET sent_at = $1 WHERE finished_at > $1 AND sent_at > $1")
         .bind(DbTime(now))
@@ -84,7 +84,7 @@ pub(in crate::db) fn set_sent_back(tx: &Tx<'_>, now: Timestamp) -> sql::Result<(
     Ok(())
 }
 
-/// Lets what waits for its turn only wait no longer: a run by hand that was never tried.
+/// Makes what only waits for its turn due: manual runs that were never tried.
 pub(in crate::db) fn bring_forward(tx: &Tx<'_>, now: Timestamp) -> sql::Result<()> {
     statement!(
         "UPDATE occurrences SET not_before = $1 WHERE state IN ('waiting', 'sending', 'unknown') \
@@ -95,7 +95,7 @@ pub(in crate::db) fn bring_forward(tx: &Tx<'_>, now: Timestamp) -> sql::Result<(
     Ok(())
 }
 
-/// Takes up again what was given up later than now, and whose time is not over.
+/// Restores what was given up after now, if its time is not over.
 pub(in crate::db) fn take_up(tx: &Tx<'_>, now: Timestamp) -> sql::Result<()> {
     statement!("UPDATE outbox SET given_up_at = NULL WHERE given_up_at > $1 AND expires_at > $1")
         .bind(DbTime(now))
@@ -103,7 +103,7 @@ pub(in crate::db) fn take_up(tx: &Tx<'_>, now: Timestamp) -> sql::Result<()> {
     Ok(())
 }
 
-/// Forgets the readings of the clock that are later than now.
+/// Deletes clock readings later than now.
 pub(in crate::db) fn forget_readings(tx: &Tx<'_>, now: Timestamp) -> sql::Result<()> {
     statement!("DELETE FROM clock_readings WHERE at > $1")
         .bind(DbTime(now))
@@ -111,7 +111,7 @@ pub(in crate::db) fn forget_readings(tx: &Tx<'_>, now: Timestamp) -> sql::Result
     Ok(())
 }
 
-/// Lets no channel be wanted longer than until then.
+/// Limits how long channels count as configured.
 pub(in crate::db) fn limit_channels(tx: &Tx<'_>, until: Timestamp) -> sql::Result<()> {
     statement!("UPDATE channels SET wanted_until = $1 WHERE wanted_until > $1")
         .bind(DbTime(until))
@@ -119,7 +119,7 @@ pub(in crate::db) fn limit_channels(tx: &Tx<'_>, until: Timestamp) -> sql::Resul
     Ok(())
 }
 
-/// Lets no notice live longer than until then.
+/// Limits how long notices live.
 pub(in crate::db) fn limit_notices(tx: &Tx<'_>, until: Timestamp) -> sql::Result<()> {
     statement!("UPDATE outbox SET expires_at = $1 WHERE expires_at > $1 AND channel <> 'ping'")
         .bind(DbTime(until))
@@ -127,7 +127,7 @@ pub(in crate::db) fn limit_notices(tx: &Tx<'_>, until: Timestamp) -> sql::Result
     Ok(())
 }
 
-/// Lets no ping live longer than until then.
+/// Limits how long pings live.
 pub(in crate::db) fn limit_pings(tx: &Tx<'_>, until: Timestamp) -> sql::Result<()> {
     statement!("UPDATE outbox SET expires_at = $1 WHERE expires_at > $1 AND channel = 'ping'")
         .bind(DbTime(until))
@@ -135,17 +135,17 @@ pub(in crate::db) fn limit_pings(tx: &Tx<'_>, until: Timestamp) -> sql::Result<(
     Ok(())
 }
 
-/// Something open whose retries end.
+/// An open occurrence with an end of retries.
 pub(in crate::db) struct Deadline {
-    /// Its number.
+    /// Its id.
     pub(in crate::db) id: i64,
-    /// When they end.
+    /// When retries end.
     pub(in crate::db) expires_at: Timestamp,
-    /// When the first try was begun.
+    /// When the first attempt began.
     pub(in crate::db) begun_at: Option<Timestamp>,
 }
 
-/// What is open and ends later than now.
+/// Open occurrences whose retries end later than now.
 pub(in crate::db) fn list_deadlines(tx: &Tx<'_>, now: Timestamp) -> sql::Result<Vec<Deadline>> {
     statement!(
         "SELECT id, expires_at, (SELECT min(started_at) FROM attempts a \
@@ -162,7 +162,7 @@ pub(in crate::db) fn list_deadlines(tx: &Tx<'_>, now: Timestamp) -> sql::Result<
     })
 }
 
-/// Says when the retries of something open end.
+/// Sets the end of an open occurrence's retries.
 pub(in crate::db) fn write_deadline(
     tx: &Tx<'_>,
     id: i64,

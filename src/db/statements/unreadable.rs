@@ -10,13 +10,13 @@ use crate::db::time::DbTime;
 pub(in crate::db) struct GivenUp {
     /// Its schedule.
     pub(in crate::db) uid: String,
-    /// Whom it was for.
+    /// Its agent.
     pub(in crate::db) agent_id: String,
     /// Its lane.
     pub(in crate::db) lane: String,
 }
 
-/// Marks an occurrence as dead that waits or whose fate is unknown; `None` if it is neither.
+/// Marks an occurrence as dead if it waits or its outcome is unknown; `None` if neither.
 pub(in crate::db) fn give_up(
     tx: &Tx<'_>,
     id: i64,

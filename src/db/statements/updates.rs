@@ -1,11 +1,12 @@
-//! Changes of what a schedule is.
+//! Updates of schedules.
 
+use super::rows::{self, policy_assignments};
 use super::schedules::change_schedule;
 use crate::db::sql::{self, Tx, statement};
-use crate::models::{AgentId, CatchUp, EnvelopeStyle, PingUrl, Policy};
+use crate::models::{AgentId, PingUrl, Policy};
 
-/// Writes another agent, prompt or name; `None` leaves what there is. With another prompt a request
-/// of its own is gone.
+/// Writes a new agent, prompt or name; `None` keeps the old one. A new prompt replaces a stored
+/// request.
 pub(in crate::db) fn write_texts(
     tx: &Tx<'_>,
     id: i64,
@@ -26,7 +27,7 @@ pub(in crate::db) fn write_texts(
     Ok(())
 }
 
-/// Writes where a schedule's dead-man service is.
+/// Writes the address of a schedule's dead-man service.
 pub(in crate::db) fn write_ping_url(
     tx: &Tx<'_>,
     id: i64,
@@ -39,18 +40,9 @@ pub(in crate::db) fn write_ping_url(
     Ok(())
 }
 
-/// Writes how a schedule is delivered.
+/// Writes a schedule's policy.
 pub(in crate::db) fn write_policy(tx: &Tx<'_>, id: i64, policy: &Policy) -> sql::Result<()> {
-    statement!(change_schedule!(
-        "catch_up = $2, grace = $3, pause_on_failure = $4, envelope = $5, max_age = $6",
-        " WHERE id = $1"
-    ))
-    .bind(id)
-    .bind(policy.catch_up.map(CatchUp::as_str))
-    .bind(policy.grace.map(|d| d.as_secs()))
-    .bind(policy.pause_on_failure)
-    .bind(policy.envelope.map(EnvelopeStyle::as_str))
-    .bind(policy.max_age.map(|d| d.as_secs()))
-    .execute(tx)?;
+    let update = statement!(change_schedule!(policy_assignments!(), " WHERE id = $1")).bind(id);
+    rows::bind_policy(update, policy).execute(tx)?;
     Ok(())
 }

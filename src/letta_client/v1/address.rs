@@ -10,17 +10,17 @@ pub(super) fn read(text: &str) -> Result<Url, Error> {
         Error::new(
             Code::ConfigInvalid,
             format!(
-                "the address of Letta {what}: it is the server's own, with http:// or https://, \
+                "Letta's address {what}: give the server's own address, with http:// or https://, \
                  without user, password or query"
             ),
         )
         .example(shell("LETTA_BASE_URL=http://localhost:8283"))
     };
     let url = Url::parse(text.trim()).map_err(|_| bad("can't be read as a URL"))?;
-    // From here on the text may be shown only once it is known to hold no password.
+    // From here on, the text may only be shown once it is known to contain no password.
     if !url.username().is_empty() || url.password().is_some() {
         return Err(bad(
-            "holds a user or a password, and those belong in LETTA_API_KEY",
+            "contains a user or a password; put the password into LETTA_API_KEY",
         ));
     }
     if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none() {

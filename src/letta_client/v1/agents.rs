@@ -1,4 +1,4 @@
-//! Questions about a server and its agents.
+//! Requests about a server and its agents.
 
 use std::collections::HashSet;
 
@@ -13,14 +13,14 @@ use crate::letta_client::directory::Agent;
 use crate::letta_client::target::ServerInfo;
 use crate::models::{AgentId, ErrorClass, Refusal, RefusalKind};
 
-/// The most agents read.
+/// The most agents that are read.
 const MOST_AGENTS: usize = 100_000;
 
 /// The longest name or date that is kept, in bytes.
 const LONGEST_TEXT: usize = 1_000;
 
 impl Http {
-    /// Asks whether the server is well and takes our credentials.
+    /// Checks whether the server is well and accepts our credentials.
     pub(super) async fn check(&self) -> Result<ServerInfo, Refusal> {
         let health = match self.get("/v1/health/", &[]).await {
             Ok(reply) => Some(reply.body),
@@ -32,7 +32,7 @@ impl Http {
             Err(RequestFailure::Doubt(doubt)) if doubt.class == ErrorClass::Gateway => {
                 return Err(self.unhealthy(&doubt.text));
             }
-            // Not a Letta server, or one that says nothing of its health: its agents tell.
+            // It isn't a Letta server, or it doesn't report its health: its list of agents decides.
             Err(
                 RequestFailure::NoRoute(_) | RequestFailure::Refused(_) | RequestFailure::Failed(_),
             ) => None,
@@ -95,9 +95,9 @@ impl Http {
                     agents.push(agent);
                 }
             }
-            // Letta answers a cursor that it doesn't know (its agent was deleted meanwhile) with
-            // the first page again, so only a page that brings something new has a next one. A
-            // short page proves nothing: a server may give less than it was asked for.
+            // Letta answers an unknown cursor (its agent was deleted meanwhile) with the first page
+            // again, so only a page with something new in it has a next one. A short page proves
+            // nothing: a server may return less than it was asked for.
             if agents.len() == before {
                 break;
             }
@@ -127,7 +127,7 @@ impl Http {
         )
     }
 
-    /// Whether a Letta Code App Server answers.
+    /// Whether the server is a Letta Code App Server.
     pub(super) async fn is_app_server(&self) -> bool {
         match self.get("/app-server-info", &[]).await {
             Ok(_) => true,
@@ -136,12 +136,12 @@ impl Http {
         }
     }
 
-    /// Says what answers in Letta's place, if that can be told.
+    /// Says what answers instead of Letta, if that is known.
     async fn wrong_server(&self) -> Refusal {
         let text = match self.is_app_server().await {
             true => format!(
-                "{} is a Letta Code App Server, which this version does not speak to; it speaks \
-                 to Letta servers with the V1 REST API and to Letta Cloud",
+                "{} is a Letta Code App Server, which this version does not support; it supports \
+                 Letta servers with the V1 REST API and Letta Cloud",
                 self.address()
             ),
             false => format!("{} answers, but is not a Letta server", self.address()),

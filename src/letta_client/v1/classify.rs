@@ -1,8 +1,8 @@
-//! What an answer of a Letta server means. Pure: no answer whatever makes it panic.
+//! What an answer of a Letta server means. Pure: no answer makes it panic.
 //!
-//! Letta reuses statuses for different things (a 401 is ours or the model provider's, a 404 is
-//! the agent or the route, a 409 is another turn, an approval or a database lock), so the body
-//! decides wherever there is one. The cases cited were observed on Letta 0.16.8.
+//! Letta uses one status for different things (a 401 may be about us or the model provider, a 404
+//! about the agent or the route, a 409 about another turn, an approval or a database lock), so the
+//! body decides if there is one. The cases cited were observed on Letta 0.16.8.
 
 use std::time::Duration;
 
@@ -13,11 +13,11 @@ use crate::models::{Doubt, ErrorClass, Refusal, RefusalKind};
 /// Why a request did not succeed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum RequestFailure {
-    /// The server said no, in words of its own, before it did anything.
+    /// The server refused it, in its own words, before doing anything.
     Refused(Refusal),
-    /// The server said that it failed, in words of its own; how far it got is not proved.
+    /// The server failed, in its own words; how far it got is not known.
     Failed(Refusal),
-    /// The server does not know the route, or not this way of using it.
+    /// The server does not know the route, or not with this method.
     NoRoute(Refusal),
     /// No answer, or one that proves nothing.
     Doubt(Doubt),
@@ -33,7 +33,7 @@ impl RequestFailure {
         })
     }
 
-    /// What the failure means for a question, which changes nothing on the server.
+    /// What the failure of a read-only request means.
     pub(super) fn into_refusal(self) -> Refusal {
         match self {
             RequestFailure::Refused(refusal)
@@ -50,10 +50,10 @@ impl RequestFailure {
     }
 }
 
-/// The longest text taken over from a server.
+/// The longest text kept from a server.
 const LONGEST_TEXT: usize = 500;
 
-/// Understands a response whose status is not a success.
+/// Classifies a response whose status is not a success.
 pub(super) fn classify(
     status: u16,
     body: Option<&Value>,
@@ -70,13 +70,13 @@ pub(super) fn classify(
         refusal.run_id = said.run_id.clone();
     }
     match refusal.class {
-        // `{"detail":"Not Found"}` is Letta's word for an unknown route; a 404 without words of
-        // Letta's is not even Letta's.
+        // `{"detail":"Not Found"}` is Letta's answer to an unknown route; a 404 without Letta's
+        // wording isn't even from Letta.
         ErrorClass::WrongServer => RequestFailure::NoRoute(refusal),
-        // An answer in the place of Letta's: how far the request got, nobody knows.
+        // Something else answered in Letta's place; nobody knows how far the request got.
         ErrorClass::Gateway => RequestFailure::doubt(ErrorClass::Gateway, text),
-        // A 5xx may come after the turn was begun: Letta begins a background turn before its last
-        // look at the database. The same goes for a database lock (409 without run).
+        // A 5xx may come after the turn has begun: Letta starts a background turn before its last
+        // database access. The same goes for a database lock (409 without run).
         ErrorClass::ServerError | ErrorClass::LlmError if status >= 500 || status == 409 => {
             RequestFailure::Failed(refusal)
         }
@@ -84,12 +84,12 @@ pub(super) fn classify(
     }
 }
 
-/// The table of docs/delivery.md. What is not in Letta's own words about this agent or this request
-/// is the target's trouble, until it is known that only one agent meets it.
+/// The table of docs/delivery.md. Unless Letta itself says that it is about this agent or this
+/// request, it counts as the target's trouble, until it is known that only one agent is affected.
 fn decide(status: u16, said: &ErrorBody, text: String) -> Refusal {
     use ErrorClass as C;
     use RefusalKind as K;
-    // The model's errors come with a type; without one the words are about the request.
+    // The model's errors have a type; without one, the text is about the request.
     let of_model = match said.error_type.is_empty() {
         true => None,
         false => of_model(&said.error_type, &said.text),
@@ -102,29 +102,29 @@ fn decide(status: u16, said: &ErrorBody, text: String) -> Refusal {
         401 => (K::TargetTrouble, C::Unauthorized),
         403 if said.is_lettas => (K::TargetTrouble, C::Unauthorized),
         402 => (K::TargetTrouble, C::PaymentRequired),
-        // Both "Agent with ID agent-… not found" and "Agent not found" are said.
+        // Letta says both "Agent with ID agent-… not found" and "Agent not found".
         404 if said.text.starts_with("Agent ") && said.has_detail => {
             (K::Permanent, C::AgentUnknown)
         }
-        // What Letta can't find it names in `detail`; other servers have other shapes.
+        // Letta names what it can't find in `detail`; other servers have other formats.
         404 if said.text == "Not Found" || !said.has_detail => (K::TargetTrouble, C::WrongServer),
-        // The handle of the agent's model, say, is not there any more.
+        // The agent's model no longer exists, for example.
         404 => (K::NeedsHuman, C::ServerError),
-        // Not the method, not the host, not the protocol of this address.
+        // The method, the host or the protocol is wrong for this address.
         405 | 421 | 426 => (K::TargetTrouble, C::WrongServer),
-        // Somebody gave up waiting.
+        // Somewhere on the way, waiting was given up.
         408 | 499 => (K::TargetTrouble, C::Gateway),
         409 if said.pending_approval => (K::NeedsHuman, C::PendingApproval),
         409 if said.is_lettas && (said.run_id.is_some() || said.text.starts_with("CONFLICT")) => {
             (K::Busy, C::Busy)
         }
         409 if said.is_lettas => (K::Later, C::ServerError),
-        // It may have been begun: a proxy's 409 says nothing of Letta.
+        // The turn may have begun: a proxy's 409 says nothing about Letta.
         409 => (K::TargetTrouble, C::Gateway),
-        // Whoever finds it too large, it stays so.
+        // Whoever finds it too large will do so again.
         413 => (K::Permanent, C::InvalidRequest),
         429 => (K::TargetTrouble, C::RateLimited),
-        // An id that no agent can have: 422 names the place, 400 (from a conversation) says
+        // An id that no agent can have: 422 names the field, 400 (from a conversation) says
         // "INVALID_ARGUMENT: Invalid agent ID format".
         422 if said.has_detail && said.text.contains("'agent_id')") => {
             (K::Permanent, C::AgentUnknown)
@@ -132,7 +132,7 @@ fn decide(status: u16, said: &ErrorBody, text: String) -> Refusal {
         400 if said.is_lettas && said.text.contains("Invalid agent ID") => {
             (K::Permanent, C::AgentUnknown)
         }
-        // Letta refuses requests with these two and no others.
+        // Letta uses these two to refuse requests, and no others.
         400 | 422 if said.is_lettas => (K::Permanent, C::InvalidRequest),
         400..=498 => (K::TargetTrouble, C::Blocked),
         _ if said.is_lettas => (K::TargetTrouble, C::ServerError),
@@ -141,9 +141,9 @@ fn decide(status: u16, said: &ErrorBody, text: String) -> Refusal {
     Refusal::new(kind, class, text)
 }
 
-/// What an error of the model or its provider means. `error_type` is Letta's word for it; where
-/// that is only `llm_error` or missing (a stream says no more for 400 and 402, and an
-/// asynchronous run keeps only the text), the text begins with the provider's.
+/// What an error of the model or its provider means. `error_type` is Letta's name for it. If that
+/// is only `llm_error` or missing (a stream says no more for 400 and 402, and an asynchronous run
+/// keeps only the text), the text begins with the provider's.
 pub(super) fn of_model(error_type: &str, text: &str) -> Option<(RefusalKind, ErrorClass)> {
     use ErrorClass as C;
     use RefusalKind as K;
@@ -159,7 +159,7 @@ pub(super) fn of_model(error_type: &str, text: &str) -> Option<(RefusalKind, Err
             return Some((K::NeedsHuman, C::PaymentRequired));
         }
         "llm_rate_limit" => return Some((K::Later, C::RateLimited)),
-        // The same request gets the same answer: too long for the model, or not to its liking.
+        // The same request gets the same answer: it is too long for the model, or was rejected.
         "llm_bad_request" | "context_window_overflow_in_system_prompt" => {
             return Some((K::Permanent, C::LlmError));
         }
@@ -189,7 +189,7 @@ pub(super) fn of_model(error_type: &str, text: &str) -> Option<(RefusalKind, Err
     model.then_some((K::Later, C::LlmError))
 }
 
-/// A status says so with a code, a stream and a run only in words: "CONFLICT: Cannot send a new
+/// A status has a code for it, a stream and a run only the text: "CONFLICT: Cannot send a new
 /// message: The agent is waiting for approval on a tool call."
 fn is_pending_approval(text: &str) -> bool {
     text.contains("PENDING_APPROVAL") || text.contains("is waiting for approval")
@@ -207,10 +207,10 @@ pub(super) fn of_run(error: &Value) -> Refusal {
     Refusal::new(kind, class, text)
 }
 
-/// The words of an error body, whatever its shape.
+/// The content of an error body, in any format.
 #[derive(Debug, Default)]
 struct ErrorBody {
-    /// Whether it has one of Letta's own shapes.
+    /// Whether it has one of Letta's own formats.
     is_lettas: bool,
     has_detail: bool,
     error_type: String,

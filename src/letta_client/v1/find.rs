@@ -1,8 +1,8 @@
-//! Finding out what became of a prompt whose fate is unknown.
+//! Finds out what happened to a prompt whose outcome is unknown.
 //!
 //! Letta stores the prompt together with the first step of its turn, under the otid it was sent
-//! with. So its presence under a run that has ended is proof at any time, whoever else speaks with
-//! the agent; its absence proves nothing while a run goes on that may be its own.
+//! with. So finding it under a run that has ended is proof at any time, whoever else talks to the
+//! agent; not finding it proves nothing while a run is going that may be its own.
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
@@ -21,53 +21,53 @@ use crate::models::{Delivery, ErrorClass, Evidence, Refusal, RefusalKind};
 /// The most messages read in search of one prompt.
 const MOST_MESSAGES: usize = 10_000;
 
-/// How much older than the sending a message may be dated and still be looked at: Letta's dates
-/// are cut to seconds, and its clock need not be ours.
+/// How far before the sending a message may be dated and still be considered: Letta's dates are cut
+/// to seconds, and its clock may differ from ours.
 const MARGIN: SignedDuration = SignedDuration::from_mins(10);
 
-/// Without a run id absence proves nothing for this long after the sending: a request that we gave
-/// up may still stand before a busy server's door. Nor for this long after the server stood still.
+/// Without a run id, absence proves nothing for this long after the sending: a request that we gave
+/// up may still be queued at a busy server. Nor for this long after the server was frozen.
 const QUIET: SignedDuration = SignedDuration::from_secs(30);
 
-/// What the agent's messages say of a prompt.
+/// What the agent's messages show about a prompt.
 pub(super) enum HistorySearch {
-    /// One of its otids is there: the run it came with, and what the agent said after it.
+    /// One of its otids is there: its run, and what the agent said after it.
     Found {
         /// The run under which it was stored.
         run_id: Option<String>,
-        /// The messages after it that belong to the same run, oldest first and shortened.
+        /// The messages after it from the same run, oldest first and shortened.
         after: Vec<Value>,
-        /// How long ago that run left its newest message.
+        /// The age of that run's newest message.
         lately: SignedDuration,
     },
     /// None of its otids is there.
     Absent,
-    /// It is not among those messages that can be seen, but may be behind them.
+    /// It is not among the messages that can be read, but may be further back.
     Incomplete,
 }
 
-/// What is known of the run that a prompt was told to have.
+/// What is known about the run that a prompt was reported to have.
 enum OwnRun {
-    /// It may go on, and is young enough to.
+    /// It may be running, and is young enough to.
     GoesOn,
-    /// It may go on, and doesn't say since when.
+    /// It may be running, and doesn't say since when.
     Undated,
-    /// It is over, or was orphaned.
+    /// It has ended or was orphaned.
     Over,
-    /// None was told, or it can't be asked after.
+    /// No run is known, or it can't be asked for.
     NotKnown,
 }
 
 impl Http {
-    /// Looks for a prompt whose fate is unknown.
+    /// Looks for a prompt whose outcome is unknown.
     pub(super) async fn find(&self, lookup: &Lookup) -> Evidence {
         match self.evidence(lookup).await {
             Ok(evidence) => evidence,
             Err(failure) => {
                 let refusal = failure.into_refusal();
                 match refusal.kind {
-                    // A question that the server won't take, such as one about a cursor or a run
-                    // that it can't read, says nothing of the agent.
+                    // A request that the server rejects, such as one with a cursor or a run id that
+                    // it can't read, says nothing about the agent.
                     RefusalKind::Permanent if refusal.class != ErrorClass::AgentUnknown => {
                         Evidence::Unclear { text: refusal.text }
                     }
@@ -81,8 +81,9 @@ impl Http {
         let run = lookup.run_id.as_deref();
         let mut turn = run.map(TurnRecord::of_run).unwrap_or_default();
         let since_sent = lookup.now.duration_since(lookup.sent_at);
-        // Asked before the messages are, since a run may end between the two questions: an absence
-        // seen while it went on would be stale. The answers count only if the prompt is absent.
+        // Asked before the messages are read, because a run may end between the two: not finding
+        // the prompt while it was running would be stale. The answers only count if the prompt is
+        // not found.
         let mut own = match run {
             Some(run) => self.own_run(run, lookup, &mut turn).await?,
             None => OwnRun::NotKnown,
@@ -114,14 +115,14 @@ impl Http {
             lately,
         } = searched
         {
-            // A run that only seems orphaned speaks on.
+            // A run that only looks orphaned is still producing messages.
             if lately < lookup.orphan_age && turn.is_orphaned() {
                 return Ok(running_evidence(run));
             }
             if let Some(stored) = run_id {
                 let mut of_stored = own;
                 if run != Some(&stored) {
-                    // It was stored under a run we had not heard of, which may go on.
+                    // It was stored under a run we had not heard of, which may still be running.
                     turn = TurnRecord::of_run(&stored);
                     of_stored = self.own_run(&stored, lookup, &mut turn).await?;
                 }
@@ -138,14 +139,14 @@ impl Http {
             return Ok(Evidence::Found(delivery_found(turn, &after)));
         }
         if !others?.is_empty() {
-            // Whether the run is the prompt's own can't be told, so it is not named as that.
+            // It is unknown whether the run is the prompt's own, so it is not named as such.
             return Ok(running_evidence(None));
         }
         let unclear = |text: String| Ok(Evidence::Unclear { text });
         match (searched, own) {
             (HistorySearch::Absent, OwnRun::Over) => {
                 let mut refusal = turn.refusal();
-                // Repeating its otid would only repeat its end.
+                // Sending the same otid again would only repeat the same ending.
                 refusal.otid_spent = true;
                 Ok(Evidence::Absent {
                     failed: Some(refusal),
@@ -153,7 +154,7 @@ impl Http {
             }
             (HistorySearch::Absent, OwnRun::NotKnown) if self.responsive_for() < QUIET => {
                 unclear(format!(
-                    "{} stood still a moment ago and may yet act on what it was sent before",
+                    "{} was frozen a moment ago and may still act on an earlier request",
                     self.address()
                 ))
             }
@@ -161,20 +162,20 @@ impl Http {
                 Ok(Evidence::Absent { failed: None })
             }
             (HistorySearch::Absent, OwnRun::NotKnown) => {
-                unclear("it was sent a moment ago and may not have been taken in yet".into())
+                unclear("it was sent a moment ago and may not be processed yet".into())
             }
             (HistorySearch::Absent, OwnRun::Undated | OwnRun::GoesOn) => unclear(format!(
-                "{} says neither that it has ended nor when it began",
+                "{} reports neither an end nor a start time",
                 run.unwrap_or("its run")
             )),
             (HistorySearch::Incomplete | HistorySearch::Found { .. }, _) => unclear(format!(
-                "not all messages of {} since then can be looked through",
+                "not all messages of {} since then can be searched",
                 lookup.recipient.agent
             )),
         }
     }
 
-    /// The runs of the agent that have not ended. A server that can't be asked proves nothing.
+    /// The agent's runs that have not ended. If the server can't be asked, nothing is proved.
     async fn listed_runs(&self, lookup: &Lookup) -> Result<Vec<ActiveRun>, RequestFailure> {
         let agent = lookup.recipient.agent.as_str();
         match self.active_runs(agent, lookup.orphan_age).await {
@@ -183,7 +184,7 @@ impl Http {
                 RefusalKind::Permanent,
                 refusal.class,
                 format!(
-                    "which turns go on can't be asked of {} ({})",
+                    "{} does not say which turns are running ({})",
                     self.address(),
                     refusal.text
                 ),
@@ -192,7 +193,7 @@ impl Http {
         }
     }
 
-    /// Asks after a run that was told; how it ended is added to `turn`.
+    /// Asks for the state of a known run; how it ended is added to `turn`.
     async fn own_run(
         &self,
         run: &str,
@@ -201,7 +202,7 @@ impl Http {
     ) -> Result<OwnRun, RequestFailure> {
         Ok(match self.run_state(run, lookup.orphan_age).await {
             Ok(RunState::Active) => OwnRun::GoesOn,
-            // It went on for as long as its turn was listened to.
+            // It was running as long as its turn was heard.
             Ok(RunState::Orphaned) if heard_lately(lookup) => OwnRun::GoesOn,
             Ok(RunState::Orphaned) => {
                 turn.error = Some(orphan(run));
@@ -212,15 +213,15 @@ impl Http {
                 turn.take_run(&run);
                 OwnRun::Over
             }
-            // Forgotten with its agent or by a new database, hidden by a proxy, or not answered:
-            // whatever it is, the other questions are asked all the same, and tell.
+            // Deleted with its agent, lost with the database, hidden by a proxy, or not answered:
+            // in any case the other requests are made, and decide.
             Err(failure) if !self.is_frozen(&failure).await => OwnRun::NotKnown,
             Err(failure) => return Err(failure),
         })
     }
 
-    /// Whether a question had no answer in time because the server answers nothing at all. To ask it
-    /// one question after another would take minutes in which nobody learns of that.
+    /// Whether a request timed out because the server answers nothing at all. Making one request
+    /// after another would take minutes during which nobody notices.
     async fn is_frozen(&self, failure: &RequestFailure) -> bool {
         let timed_out =
             matches!(failure, RequestFailure::Doubt(doubt) if doubt.class == ErrorClass::Timeout);
@@ -262,7 +263,7 @@ impl Http {
                 ));
             };
             if page.is_empty() {
-                // The first message of all was reached.
+                // The very first message was reached.
                 return Ok(HistorySearch::Absent);
             }
             let new = page
@@ -271,10 +272,10 @@ impl Http {
                 .filter(|id| seen.insert(id.to_string()))
                 .count();
             if new == 0 {
-                // The server does not heed the cursor: what lies further back can't be seen.
+                // The server ignores the cursor: older messages can't be read.
                 return Ok(HistorySearch::Incomplete);
             }
-            // Oldest first, whichever way this server lists them.
+            // Oldest first, whatever the server's order.
             if date(page.first()) > date(page.last()) {
                 page.reverse();
             }
@@ -306,25 +307,25 @@ impl Http {
     }
 }
 
-/// The listed runs that go on: any may be the prompt's own. Their age proves nothing, since our
-/// clock, by which the prompt was sent, may have been set; and nothing could be sent anyway while
-/// they go on.
+/// The active runs: any may be the prompt's own. Their age proves nothing, because our clock, by
+/// which the prompt was sent, may have been adjusted; and nothing could be sent while they run
+/// anyway.
 fn running(listed: &[ActiveRun], lookup: &Lookup) -> Vec<String> {
     let since_sent = lookup.now.duration_since(lookup.sent_at);
-    // Its own run went on for as long as its turn was listened to.
+    // Its own run was going as long as its turn was heard.
     let may_be_own = |run: &ActiveRun| run.age <= since_sent.saturating_add(SKEW);
     let goes_on = |run: &&ActiveRun| !run.orphaned || heard_lately(lookup) && may_be_own(run);
     let running = listed.iter().filter(goes_on);
     running.map(|run| run.id.clone()).collect()
 }
 
-/// Whether its turn was listened to so lately that its run can't have been orphaned.
+/// Whether its turn was heard so recently that its run can't have been orphaned.
 fn heard_lately(lookup: &Lookup) -> bool {
     let heard = lookup.heard_at;
     heard.is_some_and(|at| lookup.now.duration_since(at) < lookup.orphan_age)
 }
 
-/// A turn goes on that may be the prompt's own, or surely is that of this run.
+/// A turn is running that may be the prompt's own, or certainly is if a run is given.
 fn running_evidence(run: Option<&str>) -> Evidence {
     Evidence::Running {
         run_id: run.map(str::to_owned),
@@ -339,12 +340,12 @@ pub(super) fn delivery_found(mut turn: TurnRecord, after: &[Value]) -> Delivery 
     turn.delivery()
 }
 
-/// What a run that never ended is to whoever waited for it.
+/// The refusal for a run that never ended.
 fn orphan(run: &str) -> Refusal {
     Refusal::new(
         RefusalKind::Later,
         ErrorClass::Interrupted,
-        format!("{run} never ended: Letta must have stopped under it"),
+        format!("{run} never ended: Letta must have stopped during it"),
     )
 }
 

@@ -1,11 +1,11 @@
-//! What the headers of a response tell.
+//! Reads the headers of a response.
 
 use std::time::Duration;
 
 use jiff::Timestamp;
 use reqwest::header::HeaderMap;
 
-/// What time it is by the server's own clock, where it tells.
+/// The time by the server's clock, if reported.
 pub(super) fn date(headers: &HeaderMap) -> Option<Timestamp> {
     http_date(headers.get(reqwest::header::DATE)?.to_str().ok()?)
 }

@@ -1,4 +1,4 @@
-//! What is kept of an agent's messages while they are searched: an agent may have said a lot since.
+//! What is kept of an agent's messages while they are searched: there may be many.
 
 use std::collections::{HashMap, VecDeque};
 
@@ -11,16 +11,16 @@ use super::turn::{beginning, content};
 /// The longest id of a run or a message, in bytes.
 pub(super) const LONGEST_ID: usize = 255;
 
-/// How much is kept of one message, in bytes; more than what is kept of a reply in the end.
+/// How many bytes of one message are kept; more than what is kept of a reply in the end.
 const MOST_OF_ONE: usize = 8 * 1024;
 
-/// How much is kept of all messages together, in bytes.
+/// How many bytes of all messages together are kept.
 const MOST: usize = 4 << 20;
 
-/// What a message costs beside its text, in bytes, about.
+/// What a message costs in addition to its text, in bytes, roughly.
 const OVERHEAD: usize = 512;
 
-/// What tells how a turn went, of the messages of a page.
+/// The types of messages that show how a turn went.
 const TELLING: &[&str] = &[
     "assistant_message",
     "error_message",
@@ -28,7 +28,7 @@ const TELLING: &[&str] = &[
     "usage_statistics",
 ];
 
-/// What of those tells it, beside what was said.
+/// The keys of those that matter, besides the text.
 const KEYS: &[&str] = &[
     "message_type",
     "id",
@@ -41,18 +41,18 @@ const KEYS: &[&str] = &[
     "detail",
 ];
 
-/// Messages, the oldest first, shortened. Where they are too many the newest are left out: what an
-/// agent says to a prompt comes right after it.
+/// Messages, oldest first, shortened. If there are too many, the newest are left out: an agent's
+/// reply to a prompt comes right after it.
 #[derive(Debug, Default)]
 pub(super) struct LaterMessages {
     kept: VecDeque<(usize, Value)>,
     bytes: usize,
-    /// When each run left its newest message.
+    /// The time of each run's newest message.
     newest: HashMap<String, Timestamp>,
 }
 
 impl LaterMessages {
-    /// Adds a page that is older than all that was added before, the oldest first.
+    /// Adds a page (oldest first) that is older than everything added before.
     pub(super) fn add_older(&mut self, page: &[Value]) {
         for message in page.iter().rev() {
             self.note_date(message);
@@ -79,12 +79,12 @@ impl LaterMessages {
         }
     }
 
-    /// When a run left its newest message.
+    /// The time of a run's newest message.
     pub(super) fn newest_of(&self, run: &str) -> Option<Timestamp> {
         self.newest.get(run).copied()
     }
 
-    /// Those of one run.
+    /// The messages of one run.
     pub(super) fn of_run(self, run: Option<&str>) -> Vec<Value> {
         let messages = self.kept.into_iter().map(|(_, message)| message);
         messages
@@ -93,7 +93,7 @@ impl LaterMessages {
     }
 }
 
-/// A message without what tells nothing, and about how many bytes it takes up.
+/// A message with only what matters, and its approximate size in bytes.
 fn shortened(message: &Value) -> Option<(usize, Value)> {
     let kind = message.get("message_type")?.as_str()?;
     if !TELLING.contains(&kind) {

@@ -1,4 +1,5 @@
-//! HTTP as the promise needs it: what was certainly not sent is told apart from everything else.
+//! HTTP in the way the promise needs it: what was certainly not sent is told apart from everything
+//! else.
 
 use std::time::Duration;
 
@@ -21,19 +22,20 @@ use crate::http::limits::{self, Bound};
 use crate::http::{self, cause, redirect};
 use crate::models::{ErrorClass, Refusal, RefusalKind};
 
-/// What a path segment may hold as it stands.
+/// Characters of a path segment that must be encoded.
 const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'-')
     .remove(b'_')
     .remove(b'.')
     .remove(b'~');
 
-/// The connection to one server. Every wait has a limit by our clock, and every answer a bound.
+/// The connection to one server. Every wait has a limit by our clock, and every answer a size
+/// limit.
 pub(super) struct Http {
-    /// Asks questions, which may be asked twice.
+    /// For reading, which may be repeated.
     asking: Client,
-    /// Sends prompts, which may not: no retries, and a fresh connection each time, since on a
-    /// reused one a server that closes it just then leaves open what it has read.
+    /// For sending prompts, which may not: no retries, and a new connection each time, because when
+    /// a server closes a reused one nobody knows what it has read.
     sending: Client,
     base: Url,
     idle: Duration,
@@ -42,14 +44,14 @@ pub(super) struct Http {
     responsiveness: Responsiveness,
 }
 
-/// A complete answer to a question.
+/// A complete answer.
 pub(super) struct Reply {
-    /// The body, understood as JSON.
+    /// The body, parsed as JSON.
     pub body: Value,
-    /// The time by the server's own clock, where it tells it.
+    /// The time by the server's clock, if reported.
     pub date: Option<Timestamp>,
-    /// The time by the server's own clock where it tells it, ours otherwise. Ages of what the
-    /// server dates are counted by it: a virtual machine's clock may be hours behind ours.
+    /// The time by the server's clock if reported, otherwise ours. The ages of things the server
+    /// dates are measured by it: a virtual machine's clock may be hours behind ours.
     pub server_now: Timestamp,
 }
 
@@ -67,8 +69,8 @@ impl Http {
                 .map_err(|_| {
                     Error::new(
                         Code::ConfigInvalid,
-                        "the API key for Letta holds characters that no HTTP header can hold, \
-                         such as a line break",
+                        "the API key for Letta contains characters that are not allowed in an HTTP \
+                         header, such as a line break",
                     )
                     .example(shell("LETTA_API_KEY=my-password"))
                 })?;
@@ -98,7 +100,7 @@ impl Http {
         })
     }
 
-    /// Where the server is, for people.
+    /// The server's address, safe to show.
     pub(super) fn address(&self) -> String {
         self.base.as_str().trim_end_matches('/').to_owned()
     }
@@ -113,22 +115,22 @@ impl Http {
         self.idle
     }
 
-    /// The clock everything here is timed by.
+    /// The clock for all timeouts here.
     pub(super) fn clock(&self) -> &Clock {
         &self.clock
     }
 
-    /// When runs were first seen that don't say how old they are.
+    /// When runs without a start time were first seen.
     pub(super) fn sightings(&self) -> &Sightings {
         &self.sightings
     }
 
-    /// How long the server has answered questions without a stall.
+    /// How long the server has been answering without a stall.
     pub(super) fn responsive_for(&self) -> SignedDuration {
         self.responsiveness.lasts(self.clock.moment().uptime)
     }
 
-    /// Asks a question about one thing and understands the answer.
+    /// Makes a read-only request about one thing and parses the answer.
     pub(super) async fn get(
         &self,
         path: &str,
@@ -137,7 +139,7 @@ impl Http {
         self.ask(path, query, &limits::ANSWER).await
     }
 
-    /// Asks a question whose answer is within a bound.
+    /// Makes a read-only request whose answer has a size limit.
     pub(super) async fn ask(
         &self,
         path: &str,
@@ -147,7 +149,7 @@ impl Http {
         let asked = async {
             let ask = || self.asking.get(self.url(path)).query(query).send();
             let response = match ask().await {
-                // A connection kept from an earlier question may have been closed meanwhile.
+                // A connection kept from an earlier request may have been closed since.
                 Err(error) if !error.is_connect() && !error.is_timeout() => ask().await,
                 asked => asked,
             };
@@ -160,8 +162,8 @@ impl Http {
         answer
     }
 
-    /// Changes something on the server in a way that comes to the same when it is done twice, and
-    /// understands the answer. The server may ask others before it answers.
+    /// Makes an idempotent change on the server and parses the answer. The server may contact
+    /// others before it answers.
     pub(super) async fn change(
         &self,
         method: Method,
@@ -180,8 +182,8 @@ impl Http {
         changed.map(|reply| reply.body)
     }
 
-    /// Sends what may be sent only once, and gives the answer as soon as its headers are there.
-    /// Statuses other than success are faults.
+    /// Sends what may only be sent once, and returns the response when its headers have arrived.
+    /// Any status but success is a failure.
     pub(super) async fn post(&self, path: &str, body: &Value) -> Result<Response, RequestFailure> {
         let sent = self.sending.post(self.url(path)).json(body).send();
         let response = match self.clock.within(self.idle, sent).await {
@@ -200,15 +202,14 @@ impl Http {
         }
     }
 
-    /// Reads the whole of a response of which nothing is to come but an answer about one thing, and
-    /// understands it.
+    /// Reads a whole response that can only be an answer about one thing, and parses it.
     pub(super) async fn complete_soon(&self, response: Response) -> Result<Reply, RequestFailure> {
         let limit = self.idle.min(limits::QUESTION);
         self.within(limit, self.complete(response, &limits::ANSWER))
             .await
     }
 
-    /// Reads the whole of a response and understands it. Takes as long as the server does.
+    /// Reads a whole response and parses it. Takes as long as the server does.
     pub(super) async fn complete(
         &self,
         response: Response,
@@ -228,7 +229,7 @@ impl Http {
         };
         let bytes = match body::read(response, bound).await {
             Ok(bytes) => bytes,
-            // Letta's own words are few: what says so much speaks in its place.
+            // Letta's own errors are short: something this long comes from another server.
             Err(Unread::TooMuch) if !status.is_success() => Vec::new(),
             Err(unread) => return Err(self.unread(unread, bound)),
         };
@@ -250,7 +251,7 @@ impl Http {
         }
     }
 
-    /// Waits for an answer, but no longer than its limit.
+    /// Waits for an answer, but no longer than the limit.
     pub(super) async fn within<T>(
         &self,
         limit: Duration,
@@ -260,12 +261,15 @@ impl Http {
             Some(answer) => answer,
             None => Err(RequestFailure::doubt(
                 ErrorClass::Timeout,
-                format!("{} gave no whole answer within {limit:?}", self.address()),
+                format!(
+                    "{} did not complete its answer within {limit:?}",
+                    self.address()
+                ),
             )),
         }
     }
 
-    /// What it means that the server sends us elsewhere. It has done nothing of what it was asked.
+    /// What a redirect means. The server has not carried out the request.
     fn led_elsewhere(&self, response: &Response) -> RequestFailure {
         let (asked, headers) = (response.url(), response.headers());
         let text = redirect::explain(&self.base, asked, headers, "LETTA_BASE_URL");
@@ -276,7 +280,7 @@ impl Http {
         ))
     }
 
-    /// What a request that got no response means.
+    /// What it means that a request got no response.
     fn no_answer(&self, error: &reqwest::Error) -> RequestFailure {
         if error.is_connect() {
             return RequestFailure::Refused(Refusal::new(
@@ -288,7 +292,7 @@ impl Http {
         self.broken(error)
     }
 
-    /// What a response means that was not read to its end.
+    /// What it means that a response was not read completely.
     fn unread(&self, unread: Unread, bound: &Bound) -> RequestFailure {
         match unread {
             Unread::Cut(error) => self.broken(&error),
@@ -296,19 +300,19 @@ impl Http {
         }
     }
 
-    /// What an answer means that is larger than we take in.
+    /// What it means that an answer exceeds its limit.
     pub(super) fn too_large(&self, bound: &Bound) -> RequestFailure {
         RequestFailure::doubt(
             ErrorClass::TooLarge,
             format!(
-                "{} answered with more than is taken in as {}",
+                "{} answered with more than the limit for {}",
                 self.address(),
                 bound.what
             ),
         )
     }
 
-    /// What a response that did not end means.
+    /// What it means that a response did not end.
     pub(super) fn broken(&self, error: &reqwest::Error) -> RequestFailure {
         let class = match error.is_timeout() {
             true => ErrorClass::Timeout,

@@ -1,4 +1,5 @@
-//! The MCP servers that a Letta server knows, their tools, and what an agent needs to call them.
+//! The MCP servers registered with a Letta server, their tools, and what an agent needs to call
+//! them.
 
 use std::collections::BTreeMap;
 
@@ -13,24 +14,24 @@ use super::tools::read_tool;
 use crate::letta_client::directory::Tool;
 use crate::models::{AgentId, ErrorClass, Refusal, RefusalKind};
 
-/// An MCP server that is reached over HTTP, as a Letta server knows it.
+/// An MCP server reached over HTTP, as registered with Letta.
 #[derive(Clone, Debug)]
 pub struct McpServer {
     /// Its id in Letta.
     pub id: String,
-    /// Where it is.
+    /// Its address.
     pub url: Option<String>,
-    /// What it is sent as `Authorization`.
+    /// The value of `Authorization` sent to it.
     pub authorization: Option<SecretString>,
 }
 
 const SERVERS: &str = "/v1/mcp-servers/";
 
 impl Rest {
-    /// The MCP server of a name.
+    /// The MCP server with a name.
     ///
     /// # Errors
-    /// What Letta says instead; [`ErrorClass::WrongServer`] where it knows no MCP servers.
+    /// Letta's refusal; [`ErrorClass::WrongServer`] if it has no MCP servers.
     pub async fn find_mcp_server(&self, name: &str) -> Result<Option<McpServer>, Refusal> {
         let reply = self.http.get(SERVERS, &[]).await;
         let reply = reply.map_err(RequestFailure::into_refusal)?;
@@ -39,10 +40,10 @@ impl Rest {
         Ok(named.next().and_then(read_server))
     }
 
-    /// Makes an MCP server known, or changes the one with this id.
+    /// Registers an MCP server, or updates the one with this id.
     ///
     /// # Errors
-    /// What Letta says instead.
+    /// Letta's refusal.
     pub async fn put_mcp_server(
         &self,
         id: Option<&str>,
@@ -69,17 +70,17 @@ impl Rest {
         let server = put.map_err(RequestFailure::into_refusal)?;
         read_server(&server).ok_or_else(|| {
             let text = format!(
-                "{} did not say which MCP server it made",
+                "{} did not return the MCP server it created",
                 self.http.address()
             );
             Refusal::new(RefusalKind::TargetTrouble, ErrorClass::WrongServer, text)
         })
     }
 
-    /// Lets Letta ask an MCP server again which tools it has.
+    /// Makes Letta ask an MCP server again for its tools.
     ///
     /// # Errors
-    /// What Letta says instead, as where it can't reach that server.
+    /// Letta's refusal, for example if it can't reach that server.
     pub async fn refresh_mcp_tools(&self, id: &str) -> Result<(), Refusal> {
         let path = format!("{SERVERS}{}/refresh", segment(id));
         let refreshed = self.http.change(Method::PATCH, &path, None).await;
@@ -89,7 +90,7 @@ impl Rest {
     /// The tools of an MCP server, as Letta knows them.
     ///
     /// # Errors
-    /// What Letta says instead.
+    /// Letta's refusal.
     pub async fn list_mcp_tools(&self, id: &str) -> Result<Vec<Tool>, Refusal> {
         let path = format!("{SERVERS}{}/tools", segment(id));
         let reply = self.http.get(&path, &[]).await;
@@ -98,10 +99,10 @@ impl Rest {
         Ok(tools.filter_map(read_tool).collect())
     }
 
-    /// Lets an agent use a tool; it may have been allowed to before.
+    /// Attaches a tool to an agent; it may already be attached.
     ///
     /// # Errors
-    /// What Letta says instead.
+    /// Letta's refusal.
     pub async fn attach_tool(&self, agent: &AgentId, tool: &str) -> Result<(), Refusal> {
         let (agent, tool) = (segment(agent.as_str()), segment(tool));
         let path = format!("/v1/agents/{agent}/tools/attach/{tool}");
@@ -109,10 +110,11 @@ impl Rest {
         attached.map(|_| ()).map_err(RequestFailure::into_refusal)
     }
 
-    /// What an agent's tools find in their environment, and headers to MCP servers can name.
+    /// An agent's secrets, which its tools find in their environment and which headers to MCP
+    /// servers can refer to.
     ///
     /// # Errors
-    /// What Letta says instead.
+    /// Letta's refusal.
     pub async fn agent_secrets(
         &self,
         agent: &AgentId,
@@ -131,7 +133,7 @@ impl Rest {
     /// Replaces all of an agent's secrets.
     ///
     /// # Errors
-    /// What Letta says instead.
+    /// Letta's refusal.
     pub async fn set_agent_secrets(
         &self,
         agent: &AgentId,

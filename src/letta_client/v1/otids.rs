@@ -1,12 +1,12 @@
-//! The names under which the messages of a prompt are stored.
+//! The ids under which the messages of a prompt are stored.
 
 use serde_json::Value;
 use uuid::Uuid;
 
-/// The messages with an otid each: the prompt's own on the first user message (on the first of the
-/// system if there is none), derived ones on the others. Letta makes up an otid for a message
-/// without one, tells another one for the assistant's than it was given, and takes a request for a
-/// repetition only if all its otids are the same.
+/// Gives each message an otid: the prompt's own to the first user message (or to the first system
+/// message if there is none), derived ones to the others. Letta makes up an otid for a message
+/// without one, reports another one for an assistant message than it was given, and takes a request
+/// for a repetition only if all its otids are the same.
 pub(super) fn with_otids(messages: &[Value], otid: Uuid) -> Vec<Value> {
     let first = |wanted: fn(&str) -> bool| {
         let role = |m: &Value| m.get("role").and_then(Value::as_str).is_some_and(wanted);

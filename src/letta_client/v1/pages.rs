@@ -1,31 +1,31 @@
-//! Lists, page by page.
+//! Lists, read page by page.
 
 use super::classify::RequestFailure;
 use super::http::{Http, Reply};
 use crate::http::limits;
 use crate::models::ErrorClass;
 
-/// How much is asked for at once, unless that is too large to be taken in.
-const USUAL: usize = 100;
+/// The number of entries requested, unless that turns out to be too large.
+const DEFAULT: usize = 100;
 
-/// How much is asked for at once.
+/// The number of entries to request.
 pub(super) struct PageSize {
-    usual: usize,
+    default_size: usize,
     next: usize,
     asked: usize,
 }
 
 impl PageSize {
-    /// So much, unless that is too large.
-    pub(super) fn of(usual: usize) -> Self {
+    /// Starts with this many.
+    pub(super) fn of(default_size: usize) -> Self {
         PageSize {
-            usual,
-            next: usual,
-            asked: usual,
+            default_size,
+            next: default_size,
+            asked: default_size,
         }
     }
 
-    /// How much the last page was asked to hold.
+    /// How many entries the last page was asked for.
     pub(super) fn asked(&self) -> usize {
         self.asked
     }
@@ -33,13 +33,13 @@ impl PageSize {
 
 impl Default for PageSize {
     fn default() -> Self {
-        PageSize::of(USUAL)
+        PageSize::of(DEFAULT)
     }
 }
 
 impl Http {
-    /// Asks for a page. One that is too large is asked for again with less in it, down to a single
-    /// entry, and the next one with more.
+    /// Requests a page. If it is too large, asks for a smaller one, down to a single entry, and for
+    /// more again on the next.
     pub(super) async fn page(
         &self,
         path: &str,
@@ -58,7 +58,7 @@ impl Http {
                     size.next = (size.asked / 10).max(1);
                 }
                 Ok(reply) => {
-                    size.next = (size.asked * 10).min(size.usual);
+                    size.next = (size.asked * 10).min(size.default_size);
                     return Ok(reply);
                 }
                 Err(failure) => return Err(failure),

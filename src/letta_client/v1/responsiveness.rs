@@ -1,32 +1,32 @@
-//! How long a server has answered questions without keeping one waiting.
+//! How long a server has been answering without a stall.
 //!
-//! A server that stood still acts on what it was sent meanwhile when it goes on, however long ago
-//! that was. So what it shows just then proves little.
+//! A server that was frozen acts on earlier requests when it continues, however old they are. So
+//! what it shows just then proves little.
 
 use std::sync::{Mutex, PoisonError};
 
 use jiff::SignedDuration;
 
-/// A question that took so long was kept waiting.
+/// A request that took this long met a stall.
 const STALL: SignedDuration = SignedDuration::from_secs(10);
 
-/// Since when a server has answered without a stall, by the clock that never jumps.
+/// Since when a server has been answering without a stall, by the clock that never jumps.
 #[derive(Debug, Default)]
 pub(super) struct Responsiveness(Mutex<Since>);
 
 #[derive(Clone, Copy, Debug, Default)]
 enum Since {
-    /// No stall was met.
+    /// No stall so far.
     #[default]
     Ever,
-    /// The last question was kept waiting.
+    /// The last request met a stall.
     NotNow,
-    /// The first answer after a stall came then.
+    /// The first answer after a stall came at this time.
     At(SignedDuration),
 }
 
 impl Responsiveness {
-    /// Notes when a question was asked, and when it was answered or given up.
+    /// Records when a request was made, and when it was answered or given up.
     pub(super) fn note(&self, asked: SignedDuration, ended: SignedDuration) {
         let mut since = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         *since = match *since {
@@ -36,7 +36,7 @@ impl Responsiveness {
         };
     }
 
-    /// How long that has lasted by now.
+    /// How long that has lasted.
     pub(super) fn lasts(&self, now: SignedDuration) -> SignedDuration {
         match *self.0.lock().unwrap_or_else(PoisonError::into_inner) {
             Since::Ever => SignedDuration::MAX,

@@ -1,4 +1,4 @@
-//! Letta's V1 REST API: self-hosted servers and Letta Cloud.
+//! The client for Letta's V1 REST API, on self-hosted servers and Letta Cloud.
 
 use std::fmt;
 use std::sync::Arc;
@@ -26,24 +26,24 @@ pub struct RestSettings {
     pub base_url: String,
     /// The password of a self-hosted server, or the API key of Letta Cloud.
     pub api_key: Option<SecretString>,
-    /// How long a turn may be silent. Letta sends a sign of life every 20 seconds where it can;
-    /// where it can't, the silence lasts as long as the model thinks.
+    /// How long a turn may be silent. Letta sends a keep-alive every 20 seconds if it can;
+    /// otherwise the silence lasts as long as the model thinks.
     pub idle_timeout: Duration,
     /// The age from which a run that never ends counts as orphaned by a crash of the server.
     pub orphan_age: SignedDuration,
 }
 
-/// A Letta server spoken to by its V1 REST API.
+/// A Letta server, accessed by its V1 REST API.
 pub struct Rest {
     settings: RestSettings,
     pub(super) http: Http,
-    /// What to say beside a refusal of our key.
+    /// A note about our key, for when it is refused.
     key_note: Option<String>,
     routes: KnownRoute,
 }
 
 impl Rest {
-    /// Prepares to speak to a server; nothing is sent yet.
+    /// Prepares a client for a server; nothing is sent yet.
     ///
     /// # Errors
     /// [`Code::ConfigInvalid`](crate::error::Code::ConfigInvalid) if the address or the key can't
@@ -58,13 +58,13 @@ impl Rest {
         })
     }
 
-    /// The same, which says this where the server refuses our key.
+    /// Adds a note for when the server refuses our key.
     #[must_use]
     pub fn with_key_note(self, key_note: Option<String>) -> Self {
         Rest { key_note, ..self }
     }
 
-    /// A refusal with what we know of our key.
+    /// Adds the note about our key to a refusal.
     fn explain(&self, mut refusal: Refusal) -> Refusal {
         if refusal.class == ErrorClass::Unauthorized
             && let Some(note) = &self.key_note
@@ -74,14 +74,14 @@ impl Rest {
         refusal
     }
 
-    /// Whether what answers is a Letta Code App Server, whose settings are files on its machine.
+    /// Whether the server is a Letta Code App Server, whose settings are files on its machine.
     pub async fn is_app_server(&self) -> bool {
         self.http.is_app_server().await
     }
 }
 
 impl fmt::Debug for RestSettings {
-    /// Without the address, which may hold a password as long as nobody has checked it.
+    /// Without the address, which may contain a password until it has been checked.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RestSettings")
             .field("target", &self.target)

@@ -1,22 +1,22 @@
-//! By which route a server takes prompts.
+//! The routes by which a server accepts prompts.
 
 use std::sync::{Mutex, PoisonError};
 
-/// A route by which a server takes prompts, the best first.
+/// A route by which a server accepts prompts, the best first.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum SendRoute {
-    /// A background stream on the agent's default conversation: Letta itself lets in one turn at a
-    /// time and takes an otid only once. Needs Letta 0.16.7 with Redis.
+    /// A background stream on the agent's default conversation: Letta itself admits one turn at a
+    /// time and accepts an otid only once. Needs Letta 0.16.7 with Redis.
     #[default]
     Background,
-    /// A plain stream: no lock and no memory of otids.
+    /// A plain stream, without a lock or a memory of otids.
     Stream,
-    /// A run in the background that is asked after until it ends.
+    /// A background run that is polled until it ends.
     Async,
 }
 
 impl SendRoute {
-    /// The next best.
+    /// The next best route.
     pub(super) fn next(self) -> Option<SendRoute> {
         match self {
             SendRoute::Background => Some(SendRoute::Stream),
@@ -26,7 +26,7 @@ impl SendRoute {
     }
 }
 
-/// The best route that a server is known to have.
+/// The best route that a server is known to support.
 #[derive(Debug, Default)]
 pub(super) struct KnownRoute(Mutex<SendRoute>);
 
@@ -36,12 +36,12 @@ impl KnownRoute {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Remembers a route that the server took.
+    /// Remembers a route that worked.
     pub(super) fn remember(&self, route: SendRoute) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = route;
     }
 
-    /// Starts from the best route again: another server may answer now, or the same with Redis.
+    /// Starts from the best route again: another server may answer now, or the same one with Redis.
     pub(super) fn forget(&self) {
         self.remember(SendRoute::default());
     }

@@ -1,7 +1,7 @@
-//! Questions about runs: whether one goes on, and which of an agent's do.
+//! Requests about runs: whether one is running, and which ones an agent has.
 //!
-//! Unknown is not ended: a run is over only if it says so in a word we know, or says when it ended.
-//! Whatever else it says, it may go on, but not for ever.
+//! An unknown state is not an end: a run has ended only if it says so in a word we know, or reports
+//! when it ended. In any other state it may be running, but not forever.
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
@@ -11,24 +11,24 @@ use super::http::{Http, segment};
 use super::pages::PageSize;
 use crate::models::ErrorClass;
 
-/// How many of an agent's messages are looked at for what its runs have said lately.
+/// How many of an agent's messages are read to see whether its runs have produced any lately.
 const LATEST: usize = 20;
 
 /// How far the parts of one server may disagree about the time.
 pub(super) const SKEW: SignedDuration = SignedDuration::from_mins(10);
 
-/// The words in which Letta says that a run is over.
+/// The states in which Letta says that a run has ended.
 const OVER: [&str; 4] = ["completed", "failed", "cancelled", "expired"];
 
-/// Whether a run goes on.
+/// Whether a run is still running.
 pub(super) enum RunState {
-    /// It may go on.
+    /// It may be running.
     Active,
-    /// It may go on, and doesn't say when it began.
+    /// It may be running, and doesn't say when it began.
     Undated,
-    /// It doesn't say that it has ended, but is so old that the server must have died under it.
+    /// It doesn't say that it has ended, but is so old that the server must have died during it.
     Orphaned,
-    /// It has ended; this is all that Letta tells of it.
+    /// It has ended; this is Letta's description of it.
     Ended(Value),
 }
 
@@ -36,15 +36,15 @@ pub(super) enum RunState {
 pub(super) struct ActiveRun {
     /// Letta's id for it.
     pub id: String,
-    /// How old it is at least.
+    /// Its age, at least.
     pub age: SignedDuration,
-    /// Whether it is so old that the server must have died under it, unless the agent's messages
-    /// tell otherwise.
+    /// Whether it is so old that the server must have died during it, unless the agent's messages
+    /// show otherwise.
     pub orphaned: bool,
 }
 
 impl Http {
-    /// Asks whether a run goes on.
+    /// Asks whether a run is still running.
     pub(super) async fn run_state(
         &self,
         run: &str,
@@ -71,7 +71,8 @@ impl Http {
         agent: &str,
         orphan_age: SignedDuration,
     ) -> Result<Vec<ActiveRun>, RequestFailure> {
-        // The newest come first, and an agent has few that go on: one page holds every young one.
+        // The newest come first, and an agent has few that are running: one page holds every young
+        // one.
         let query = [("agent_id", agent), ("active", "true")];
         let mut size = PageSize::default();
         let reply = self.page("/v1/runs/", &query, &mut size).await?;
@@ -82,13 +83,13 @@ impl Http {
                 return Err(RequestFailure::doubt(ErrorClass::Garbled, text));
             }
         };
-        // Servers that do not know a filter leave it out without a word.
+        // Servers that don't know a filter ignore it silently.
         let is_foreign = |run: &Value| {
             let of = run.get("agent_id").and_then(Value::as_str);
             of.is_some_and(|of| of != agent)
         };
         if runs.len() >= size.asked() && runs.iter().any(is_foreign) {
-            let text = "the list of runs holds those of other agents, and not all of this one's";
+            let text = "the list of runs contains those of other agents, and not all of this one's";
             return Err(RequestFailure::doubt(ErrorClass::Garbled, text));
         }
         let uptime = self.clock().moment().uptime;
@@ -109,7 +110,7 @@ impl Http {
             .collect())
     }
 
-    /// Whether any of these runs of an agent has left a message lately.
+    /// Whether any of these runs of an agent has produced a message lately.
     pub(super) async fn left_messages_lately(
         &self,
         agent: &str,
@@ -128,7 +129,7 @@ impl Http {
     }
 }
 
-/// Whether a message is dated at most so long ago.
+/// Whether a message is no older than this.
 pub(super) fn is_dated_within(message: &Value, time_ago: SignedDuration, now: Timestamp) -> bool {
     let date = message.get("date").and_then(Value::as_str).and_then(time);
     date.is_some_and(|date| now.duration_since(date) < time_ago)
@@ -140,14 +141,14 @@ fn has_ended(run: &Value) -> bool {
         || text("completed_at").and_then(time).is_some()
 }
 
-/// How old a run says it is. One that says it will begin in the future says nothing.
+/// A run's age by its own start time; `None` if that is in the future.
 fn age_of(run: &Value, now: Timestamp) -> Option<SignedDuration> {
     let made = time(run.get("created_at")?.as_str()?)?;
     let age = now.duration_since(made);
     (age > -SKEW).then_some(age)
 }
 
-/// Reads a time as Letta writes it: some of its fields have no `Z` (`completed_at`), and mean UTC.
+/// Parses a time as Letta writes it: some fields (`completed_at`) have no `Z` but are in UTC.
 pub(super) fn time(text: &str) -> Option<Timestamp> {
     text.parse::<Timestamp>().ok().or_else(|| {
         let civil: jiff::civil::DateTime = text.parse().ok()?;

@@ -1,4 +1,4 @@
-//! Sending a prompt the best way its server has, and saying truthfully what became of it.
+//! Sends a prompt by the best route its server has, and reports truthfully what happened.
 
 use std::time::Duration;
 
@@ -17,17 +17,17 @@ use crate::failpoint::failpoint;
 use crate::letta_client::target::{OnRun, Outgoing};
 use crate::models::{Answer, Doubt, ErrorClass, Refusal, RefusalKind};
 
-/// How often a run without a stream is asked after.
+/// How often a run without a stream is polled.
 const POLL: Duration = Duration::from_secs(1);
 
-/// How many questions about a run may fail in a row before its fate is left open.
+/// How many requests about a run may fail in a row before its outcome is left unknown.
 const MOST_UNANSWERED: u32 = 5;
 
 /// A prompt that was sent.
 struct Sent<'a> {
     route: SendRoute,
     outgoing: &'a Outgoing,
-    /// When, by the clock that never jumps.
+    /// When it was sent, by the clock that never jumps.
     began: SignedDuration,
 }
 
@@ -35,7 +35,7 @@ struct Sent<'a> {
 pub(super) struct Sender<'a> {
     /// The server.
     pub http: &'a Http,
-    /// The routes that it is known to have.
+    /// The routes that it is known to support.
     pub routes: &'a KnownRoute,
     /// The age from which a run that never ends counts as orphaned by a crash of the server.
     pub orphan_age: SignedDuration,
@@ -74,9 +74,9 @@ impl Sender<'_> {
         }
     }
 
-    /// Refuses if the agent is in another turn. Letta's own lock does not replace the question:
-    /// only background streams take it, it ends after five minutes however long the turn is, and
-    /// of two overlapping turns one drops out of the agent's context.
+    /// Refuses if the agent is in another turn. Letta's own lock does not replace this check: only
+    /// background streams take it, it expires after five minutes however long the turn is, and of
+    /// two overlapping turns one is lost from the agent's context.
     async fn refuse_if_busy(&self, outgoing: &Outgoing) -> Result<(), Refusal> {
         let run = match self.busy_run(outgoing.recipient.agent.as_str()).await {
             Ok(None) => return Ok(()),
@@ -87,7 +87,7 @@ impl Sender<'_> {
                 let refusal = failure.into_refusal();
                 let agents = refusal.class == ErrorClass::AgentUnknown;
                 let kind = match refusal.kind {
-                    // What is wrong with the question is not wrong with the prompt.
+                    // What is wrong with this request is not wrong with the prompt.
                     RefusalKind::Permanent if !agents => RefusalKind::TargetTrouble,
                     kind => kind,
                 };
@@ -97,13 +97,16 @@ impl Sender<'_> {
         let mut busy = Refusal::new(
             RefusalKind::Busy,
             ErrorClass::Busy,
-            format!("{} is in another turn ({run})", outgoing.recipient.agent),
+            format!(
+                "{} is busy with another turn ({run})",
+                outgoing.recipient.agent
+            ),
         );
         busy.run_id = Some(run);
         Err(busy)
     }
 
-    /// The run that an agent is in.
+    /// The run that an agent is busy with.
     async fn busy_run(&self, agent: &str) -> Result<Option<String>, RequestFailure> {
         let runs = self.http.active_runs(agent, self.orphan_age).await?;
         if let Some(run) = runs.iter().find(|run| !run.orphaned) {
@@ -119,7 +122,7 @@ impl Sender<'_> {
         Ok(speaks.then(|| oldest.id.clone()))
     }
 
-    /// Sends, and listens until the turn has ended or can't be heard any more.
+    /// Sends by a route, and listens until the turn has ended or can no longer be heard.
     async fn send_by(
         &self,
         route: SendRoute,
@@ -169,7 +172,7 @@ impl Sender<'_> {
                 let Some(id) = run.get("id").and_then(Value::as_str) else {
                     return Err(RequestFailure::doubt(
                         ErrorClass::Garbled,
-                        "Letta took the prompt but named no run",
+                        "Letta accepted the prompt but returned no run",
                     ));
                 };
                 on_run(id);
@@ -179,14 +182,14 @@ impl Sender<'_> {
         }
     }
 
-    /// What a turn means that was heard to its end.
+    /// What a turn that was heard to its end means.
     async fn conclude(&self, sent: Sent<'_>, turn: TurnRecord) -> Answer {
         if turn.proves_delivery() {
             return Answer::Delivered(turn.delivery());
         }
         if turn.stop_reason.is_some() || turn.error.is_some() {
-            // A turn that failed in its first step leaves nothing behind, one that failed later
-            // has kept the prompt: only the agent's messages tell.
+            // A turn that failed in its first step leaves nothing behind; one that failed later has
+            // kept the prompt: only the agent's messages show which.
             return self.search_messages(sent, turn).await;
         }
         let ended = Refusal::new(
@@ -203,7 +206,7 @@ impl Sender<'_> {
         }
     }
 
-    /// What a request means that was not taken, or whose turn was not heard to its end.
+    /// What it means if a request failed, or its turn was not heard to its end.
     async fn conclude_failure(
         &self,
         sent: Sent<'_>,
@@ -216,7 +219,7 @@ impl Sender<'_> {
             }
             RequestFailure::NoRoute(mut refusal) => {
                 refusal.text = format!(
-                    "{} does not take prompts as a Letta server does ({})",
+                    "{} does not accept prompts as a Letta server does ({})",
                     self.http.address(),
                     refusal.text
                 );
@@ -234,13 +237,13 @@ impl Sender<'_> {
         }
     }
 
-    /// Whether the server says that no turn of the agent goes on.
+    /// Whether the server says that no turn of the agent is running.
     async fn is_idle(&self, outgoing: &Outgoing) -> bool {
         let agent = outgoing.recipient.agent.as_str();
         matches!(self.busy_run(agent).await, Ok(None))
     }
 
-    /// Asks the agent's messages whether a prompt whose turn is over was kept.
+    /// Searches the agent's messages for a prompt whose turn has ended.
     async fn search_messages(&self, sent: Sent<'_>, turn: TurnRecord) -> Answer {
         let agent = sent.outgoing.recipient.agent.as_str();
         let since = self.http.clock().moment().uptime - sent.began;
@@ -260,7 +263,7 @@ impl Sender<'_> {
                 refusal.otid_spent = sent.route == SendRoute::Background;
                 Answer::Refused(refusal)
             }
-            // The agent went away under its turn.
+            // The agent was deleted during its turn.
             Err(RequestFailure::Refused(refusal)) if refusal.class == ErrorClass::AgentUnknown => {
                 Answer::Refused(refusal)
             }
@@ -271,7 +274,7 @@ impl Sender<'_> {
         }
     }
 
-    /// After a failure to reach the server another one may stand in its place.
+    /// After a failure to reach the server, another one may take its place.
     fn forget_route_if_unreachable(&self, refusal: Refusal) -> Refusal {
         if refusal.kind == RefusalKind::TargetTrouble {
             self.routes.forget();
@@ -280,16 +283,16 @@ impl Sender<'_> {
     }
 }
 
-/// A failure after which nothing tells whether the prompt was kept.
+/// A failure after which it is unknown whether the prompt was kept.
 fn unknown(why: Refusal, run_id: Option<String>) -> Answer {
     Answer::Unknown(Doubt {
         class: why.class,
-        text: format!("{}; whether the prompt was kept is not known", why.text),
+        text: format!("{}; it is unknown whether the prompt was kept", why.text),
         run_id,
     })
 }
 
-/// Asks after a run until it ends.
+/// Polls a run until it ends.
 async fn poll(
     http: &Http,
     run: &str,
@@ -306,7 +309,7 @@ async fn poll(
                 return Ok(());
             }
             Ok(RunState::Orphaned) => return Err(too_old(run)),
-            // Whatever it says of its age: it is at least as old as our asking.
+            // Whatever it says about its age, it is at least as old as our polling.
             Ok(_) if http.clock().moment().uptime - began >= orphan_age => {
                 return Err(too_old(run));
             }
@@ -322,13 +325,13 @@ async fn poll(
     }
 }
 
-/// A run that was begun goes on for longer than any should.
+/// A run has been going for longer than any should.
 fn too_old(run: &str) -> RequestFailure {
-    let text = format!("{run} is too old to go on");
+    let text = format!("{run} is too old to be still running");
     unknown_run(RequestFailure::doubt(ErrorClass::Timeout, text), run)
 }
 
-/// A failed question about a run that was begun: whatever the reason, the run's fate is open.
+/// A failed request about a run that has begun: whatever the reason, its outcome is unknown.
 fn unknown_run(failure: RequestFailure, run: &str) -> RequestFailure {
     let (class, text) = match failure {
         RequestFailure::Doubt(doubt) => (doubt.class, doubt.text),
@@ -343,20 +346,20 @@ fn unknown_run(failure: RequestFailure, run: &str) -> RequestFailure {
     })
 }
 
-/// Whether a failure says that this server does not know this route, so that nothing was begun.
+/// Whether a failure means that this server does not support this route, so that nothing has begun.
 fn is_unsupported(route: SendRoute, failure: &RequestFailure) -> bool {
     match failure {
         RequestFailure::NoRoute(refusal) => {
             // A redirect is about the server's address, not about the route.
             !refusal.text.starts_with("HTTP 3")
         }
-        // Without Redis Letta makes a run, fails it and answers 503, "Background streaming
+        // Without Redis, Letta creates a run, fails it and answers 503, "Background streaming
         // requires Redis to be running".
         RequestFailure::Failed(refusal) if route == SendRoute::Background => {
             refusal.text.contains("requires Redis")
         }
-        // Older servers do not know "default" as a conversation, or a field of the request. If the
-        // prompt itself is at fault the next route says so.
+        // Older servers don't know "default" as a conversation, or a field of the request. If the
+        // prompt itself is at fault, the next route will say so.
         RequestFailure::Refused(refusal) if route == SendRoute::Background => {
             matches!(refusal.class, ErrorClass::InvalidRequest)
                 && (refusal.text.starts_with("HTTP 422") || refusal.text.starts_with("HTTP 400"))

@@ -1,20 +1,20 @@
-//! How old runs are that don't say when they began.
+//! The minimum age of runs that don't say when they began.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
 use jiff::SignedDuration;
 
-/// How many runs that don't say when they began are remembered.
+/// How many such runs are remembered.
 const MOST_SIGHTINGS: usize = 10_000;
 
-/// When runs that don't say when they began were first seen, by the clock that never jumps: they are
-/// at least that old.
+/// When runs without a start time were first seen, by the clock that never jumps: they are at least
+/// that old.
 #[derive(Debug, Default)]
 pub(super) struct Sightings(Mutex<HashMap<String, SignedDuration>>);
 
 impl Sightings {
-    /// How long ago a run was first seen; now, if it never was.
+    /// How long ago a run was first seen; zero if this is the first time.
     pub(super) fn age(&self, run: &str, uptime: SignedDuration) -> SignedDuration {
         let mut seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if seen.len() >= MOST_SIGHTINGS && !seen.contains_key(run) {

@@ -1,54 +1,53 @@
-//! Server-sent events, read as they come: in time that grows with the bytes alone, and in memory
-//! that does not grow at all.
+//! Parses server-sent events as they arrive, in linear time and constant memory.
 //!
-//! The rules are those of the HTML standard. The known libraries hold an event of any length, and
-//! swallow comments, which are the sign of life of many servers.
+//! The rules are those of the HTML standard. Existing libraries hold an event of any length, and
+//! hide comments, which many servers use as keep-alives.
 
 use crate::http::limits::EVENT;
 use crate::http::shorten::Shortened;
 
-/// The longest name of a field or an event that means anything to us.
+/// The longest name of a field or an event that matters to us.
 const LONGEST_NAME: usize = 64;
 
 const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
 
-/// What a stream says next.
+/// An item of the stream.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum StreamItem {
-    /// An event that tells something.
+    /// An event with data.
     Event(Event),
-    /// A comment, or an event without data: the server lives, and has nothing to tell.
+    /// A comment, or an event without data: a keep-alive.
     Nothing,
 }
 
 /// An event.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Event {
-    /// Its name; empty where it has none.
+    /// Its name; empty if it has none.
     pub name: String,
-    /// Its data, long texts in it cut; nothing if it was too much even so.
+    /// Its data, with long texts cut; `None` if it was too large even so.
     pub data: Option<Vec<u8>>,
 }
 
-/// A stream that is being read.
+/// A stream being parsed.
 #[derive(Debug, Default)]
 pub(super) struct Events {
     line: Line,
-    /// Whether the last byte ended a line as the first half of CR LF may.
+    /// Whether the last byte was a CR that ended a line, so that an LF after it is skipped.
     after_cr: bool,
-    /// How much of a mark before the first line was seen; nothing once that is over.
+    /// How much of a byte order mark before the first line was seen; `None` once that is over.
     mark: Option<usize>,
     is_begun: bool,
     name: Vec<u8>,
     data: Option<Shortened>,
 }
 
-/// The line that is being read.
+/// The line being parsed.
 #[derive(Debug)]
 enum Line {
     /// Its field's name, up to the colon.
     Field(Vec<u8>),
-    /// The value of a field, and whether something of it was read.
+    /// The value of a field, and whether any of it was read.
     Value { of: Field, begun: bool },
 }
 
@@ -67,8 +66,8 @@ impl Default for Line {
 }
 
 impl Events {
-    /// Reads on until something is said, and takes from `bytes` what was read. Nothing is said when
-    /// they are all read.
+    /// Parses until there is an item, removing what was read from `bytes`. `None` when they are all
+    /// read.
     pub(super) fn next(&mut self, bytes: &mut &[u8]) -> Option<StreamItem> {
         while let Some((first, rest)) = bytes.split_first() {
             if !self.is_begun && self.is_mark(*first) {
@@ -96,7 +95,7 @@ impl Events {
         None
     }
 
-    /// Whether a byte belongs to a mark at the very beginning.
+    /// Whether a byte belongs to a byte order mark at the very beginning.
     fn is_mark(&mut self, byte: u8) -> bool {
         let seen = self.mark.unwrap_or_default();
         if BYTE_ORDER_MARK.get(seen) == Some(&byte) {
@@ -104,14 +103,14 @@ impl Events {
             return true;
         }
         self.is_begun = true;
-        // What only looked like a mark begins a line.
+        // What only looked like a mark is the beginning of a line.
         if (1..BYTE_ORDER_MARK.len()).contains(&seen) {
             self.read(&BYTE_ORDER_MARK[..seen]);
         }
         false
     }
 
-    /// Reads a part of a line.
+    /// Parses part of a line.
     fn read(&mut self, mut part: &[u8]) {
         if let Line::Field(name) = &mut self.line {
             let colon = part.iter().position(|b| *b == b':');

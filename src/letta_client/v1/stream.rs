@@ -16,20 +16,20 @@ use crate::http::limits;
 use crate::letta_client::target::OnRun;
 use crate::models::{Doubt, ErrorClass};
 
-/// After this many signs of life in a row, or [`limits::SIGNS_OF_LIFE`], Letta is asked whether the
-/// turn still goes on. The stream of a run that died with its server is kept alive by pings for
-/// ever; they come every 20 seconds.
-const SIGNS_BEFORE_ASKING: u32 = 15;
+/// After this many keep-alives in a row, or after [`limits::KEEP_ALIVES`], Letta is asked whether
+/// the turn is still running. The stream of a run that died with its server is kept alive by pings
+/// forever; they come every 20 seconds.
+const KEEP_ALIVES_BEFORE_ASKING: u32 = 15;
 
-/// A turn that is listened to.
+/// A turn being listened to.
 pub(super) struct Listening<'a> {
     /// The server.
     pub http: &'a Http,
-    /// Whose turn it is.
+    /// The agent whose turn it is.
     pub agent: &'a str,
     /// The age from which a run that never ends counts as orphaned by a crash of the server.
     pub orphan_age: SignedDuration,
-    /// Told each run id that is heard, once.
+    /// Receives each run id once.
     pub on_run: OnRun<'a>,
 }
 
@@ -54,7 +54,7 @@ impl Listening<'_> {
         loop {
             let (left, end) = patience.left(clock);
             let piece = match left.is_zero() {
-                // However much comes: what says nothing is silence.
+                // However much arrives: what says nothing is silence.
                 true => None,
                 false => clock.within(left, response.chunk()).await,
             };
@@ -71,7 +71,7 @@ impl Listening<'_> {
                 if self.take(&said, turn) {
                     patience.has_news(clock);
                 } else {
-                    patience.has_sign_of_life(clock);
+                    patience.note_keep_alive(clock);
                 }
                 if turn.done {
                     return Ok(());
@@ -90,7 +90,7 @@ impl Listening<'_> {
         }
     }
 
-    /// Takes what the stream says, and tells whether it was anything new about the turn.
+    /// Adds an item to the record, and returns whether it was anything new about the turn.
     fn take(&self, said: &StreamItem, turn: &mut TurnRecord) -> bool {
         let StreamItem::Event(Event {
             name,
@@ -103,9 +103,9 @@ impl Listening<'_> {
             turn.done = true;
             return true;
         }
-        // What is no text has signs in it that stand for what can't be read.
+        // Bytes that aren't UTF-8 are replaced by markers.
         let Ok(value) = serde_json::from_str::<Value>(&String::from_utf8_lossy(data)) else {
-            // An event of a kind we don't know; the turn's end is decided by those we do.
+            // An event of an unknown kind; the turn's end is decided by known ones.
             return false;
         };
         let known = turn.run_id.clone();
@@ -124,14 +124,14 @@ impl Listening<'_> {
         kind.is_some_and(|kind| kind != "ping") || name == "error"
     }
 
-    /// Asks whether the turn still goes on.
+    /// Asks whether the turn is still running.
     async fn ask(&self, turn: &mut TurnRecord) -> Result<(), Doubt> {
         let Some(run) = turn.run_id.clone() else {
             let active = self.http.active_runs(self.agent, self.orphan_age).await;
-            // One that goes on may be this one.
+            // A running one may be this one.
             if active.is_ok_and(|runs| runs.iter().all(|run| run.orphaned)) {
                 let text = format!(
-                    "{} only sends signs of life, and no turn of {} goes on",
+                    "{} only sends keep-alives, and no turn of {} is running",
                     self.http.address(),
                     self.agent
                 );
@@ -149,7 +149,8 @@ impl Listening<'_> {
                 Ok(())
             }
             Ok(RunState::Orphaned) => {
-                let text = format!("{run} only sends signs of life and is too old to go on");
+                let text =
+                    format!("{run} only sends keep-alives and is too old to be still running");
                 Err(with_run(
                     RequestFailure::doubt(ErrorClass::Timeout, text),
                     turn,
@@ -159,7 +160,7 @@ impl Listening<'_> {
         }
     }
 
-    /// Understands the answer of a server that does not stream.
+    /// Reads the answer of a server that does not stream.
     async fn listen_whole(&self, response: Response, turn: &mut TurnRecord) -> Result<(), Doubt> {
         let whole = self.http.complete(response, &limits::WHOLE_TURN);
         let whole = self.http.within(self.http.idle(), whole).await;
@@ -171,13 +172,13 @@ impl Listening<'_> {
         Ok(())
     }
 
-    /// What it means that the stream is not listened to any more.
+    /// What it means that we stopped listening.
     fn given_up(&self, end: End, turn: &TurnRecord) -> Doubt {
         let address = self.http.address();
         let text = match end {
             End::Silence => return with_run(self.http.silent(), turn),
             End::OnlySigns => {
-                format!("{address} only sends signs of life, for longer than any run may go on")
+                format!("{address} has only sent keep-alives for longer than any run may last")
             }
             End::TooLong => format!("{address} did not end the turn within {:?}", limits::TURN),
         };
@@ -185,7 +186,7 @@ impl Listening<'_> {
     }
 }
 
-/// Why a stream is not listened to any more.
+/// Why we stopped listening.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum End {
     Silence,
@@ -193,18 +194,18 @@ enum End {
     TooLong,
 }
 
-/// How long a stream is still listened to, by the clock that never jumps.
+/// How long to keep listening, by the clock that never jumps.
 struct Patience {
     /// How long it may be silent.
     idle: SignedDuration,
-    /// How long it may tell nothing new.
+    /// How long it may bring nothing new.
     without_news: SignedDuration,
     began: SignedDuration,
     sign_at: SignedDuration,
     news_at: SignedDuration,
     asked_at: SignedDuration,
-    /// Signs of life since there was news or Letta was asked.
-    signs: u32,
+    /// Keep-alives since there was news or Letta was asked.
+    keep_alives: u32,
 }
 
 impl Patience {
@@ -218,11 +219,11 @@ impl Patience {
             sign_at: now,
             news_at: now,
             asked_at: now,
-            signs: 0,
+            keep_alives: 0,
         }
     }
 
-    /// The time that is left, and what it means that it has passed.
+    /// The time that is left, and what it means when it has passed.
     fn left(&self, clock: &Clock) -> (Duration, End) {
         let now = clock.moment().uptime;
         let ends = [
@@ -242,22 +243,23 @@ impl Patience {
     fn has_news(&mut self, clock: &Clock) {
         let now = clock.moment().uptime;
         (self.sign_at, self.news_at, self.asked_at) = (now, now, now);
-        self.signs = 0;
+        self.keep_alives = 0;
     }
 
-    fn has_sign_of_life(&mut self, clock: &Clock) {
+    fn note_keep_alive(&mut self, clock: &Clock) {
         self.sign_at = clock.moment().uptime;
-        self.signs += 1;
+        self.keep_alives += 1;
     }
 
     fn is_to_ask(&self, clock: &Clock) -> bool {
         let since = clock.moment().uptime.saturating_sub(self.asked_at);
-        self.signs >= SIGNS_BEFORE_ASKING || self.signs > 0 && since >= long(limits::SIGNS_OF_LIFE)
+        self.keep_alives >= KEEP_ALIVES_BEFORE_ASKING
+            || self.keep_alives > 0 && since >= long(limits::KEEP_ALIVES)
     }
 
     fn has_asked(&mut self, clock: &Clock) {
         self.asked_at = clock.moment().uptime;
-        self.signs = 0;
+        self.keep_alives = 0;
     }
 }
 
@@ -265,7 +267,7 @@ fn long(time: Duration) -> SignedDuration {
     SignedDuration::try_from(time).unwrap_or(SignedDuration::MAX)
 }
 
-/// What a failure in the middle of a turn means: whatever it is, the turn may go on without us.
+/// What a failure in the middle of a turn means: whatever it is, the turn may continue without us.
 fn with_run(failure: RequestFailure, turn: &TurnRecord) -> Doubt {
     let mut doubt = match failure {
         RequestFailure::Doubt(doubt) => doubt,

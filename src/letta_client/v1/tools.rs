@@ -9,7 +9,7 @@ use crate::letta_client::directory::{NewTool, Tool};
 use crate::models::{ErrorClass, Refusal, RefusalKind};
 
 impl Http {
-    /// Gives the server a tool. One of the same name is replaced.
+    /// Creates a tool on the server, replacing one with the same name.
     pub(super) async fn create_tool(&self, tool: &NewTool) -> Result<Tool, Refusal> {
         let mut body = json!({ "source_code": tool.source, "source_type": "python" });
         if let Some(description) = &tool.description {
@@ -18,7 +18,7 @@ impl Http {
         let made = self.change(Method::POST, "/v1/tools/", Some(&body)).await;
         let made = made.map_err(RequestFailure::into_refusal)?;
         read_tool(&made).ok_or_else(|| {
-            let text = format!("{} did not say which tool it made", self.address());
+            let text = format!("{} did not return the tool it created", self.address());
             Refusal::new(RefusalKind::TargetTrouble, ErrorClass::WrongServer, text)
         })
     }

@@ -1,4 +1,4 @@
-//! What is heard of a turn, event by event, and what its end means.
+//! The record of a turn, event by event, and what its end means.
 
 use serde_json::Value;
 
@@ -6,10 +6,10 @@ use super::classify::of_run;
 
 use crate::models::{Delivery, ErrorClass, Refusal, RefusalKind, Turn};
 
-/// How much is kept of what an agent says in one turn, in bytes.
+/// How many bytes of an agent's text in one turn are kept.
 const MOST_SAID: usize = 128 * 1024;
 
-/// The longest id or reason that Letta gives, in bytes.
+/// The longest id or reason that is kept, in bytes.
 const LONGEST_WORD: usize = 255;
 
 /// What was heard of a turn so far.
@@ -25,14 +25,14 @@ pub(super) struct TurnRecord {
     pub error: Option<Refusal>,
     tokens: Option<i64>,
     steps: Option<i64>,
-    /// What the agent said: the id of each message and its text; of very much the beginning.
+    /// What the agent said: the id of each message and its text, up to a limit.
     said: Vec<(String, String)>,
-    /// How many bytes those take up.
+    /// How many bytes those take.
     said_bytes: usize,
 }
 
 impl TurnRecord {
-    /// Nothing but the run.
+    /// A record of only the run.
     pub(super) fn of_run(run: &str) -> Self {
         TurnRecord {
             run_id: Some(run.to_owned()),
@@ -40,7 +40,7 @@ impl TurnRecord {
         }
     }
 
-    /// Takes one event of a stream, or one message of a complete answer.
+    /// Adds an event of a stream, or a message of a complete answer.
     pub(super) fn take(&mut self, event: &Value) {
         if let Some(run) = word(event, "run_id") {
             self.run_id = Some(run.to_owned());
@@ -56,7 +56,7 @@ impl TurnRecord {
         }
     }
 
-    /// Takes a whole answer: that of a server which does not stream.
+    /// Adds the complete answer of a server that does not stream.
     pub(super) fn take_response(&mut self, body: &Value) {
         for message in body
             .get("messages")
@@ -75,7 +75,7 @@ impl TurnRecord {
         self.done = true;
     }
 
-    /// Takes a run as the server tells it.
+    /// Adds a run as the server describes it.
     pub(super) fn take_run(&mut self, run: &Value) {
         let text = |key: &str| run.get(key).and_then(Value::as_str);
         if let Some(id) = word(run, "id") {
@@ -98,7 +98,7 @@ impl TurnRecord {
         self.steps = number("step_count").or(self.steps);
     }
 
-    /// Adds what the agent said. Pieces of one message come under one id.
+    /// Adds what the agent said. Pieces of one message have the same id.
     fn say(&mut self, id: &str, text: &str) {
         let room = MOST_SAID.saturating_sub(self.said_bytes);
         if room == 0 {
@@ -109,16 +109,15 @@ impl TurnRecord {
         match self.said.last_mut() {
             Some((last, so_far)) if last == id && !id.is_empty() => so_far.push_str(text),
             _ => {
-                // A message takes up room also where it says nothing.
+                // A message takes up space even if it is empty.
                 self.said_bytes += id.len() + 1;
                 self.said.push((id.to_owned(), text.to_owned()));
             }
         }
     }
 
-    /// Whether what was heard proves by itself that the prompt is in the agent's history: the turn
-    /// ended well after at least one step. Letta stores a step together with the prompt before it
-    /// tells of it.
+    /// Whether this alone proves that the prompt is in the agent's history: the turn ended well
+    /// after at least one step. Letta stores a step together with the prompt before reporting it.
     pub(super) fn proves_delivery(&self) -> bool {
         let ended_well = match self.stop_reason.as_deref() {
             Some(reason) => {
@@ -133,13 +132,13 @@ impl TurnRecord {
         ended_well && self.error.is_none() && stepped
     }
 
-    /// Whether its run is taken to have died with its server.
+    /// Whether its run seems to have died with its server.
     pub(super) fn is_orphaned(&self) -> bool {
         let error = self.error.as_ref();
         error.is_some_and(|e| e.class == ErrorClass::Interrupted)
     }
 
-    /// Whether nothing that the agent said was heard.
+    /// Whether no text of the agent was heard.
     pub(super) fn said_nothing(&self) -> bool {
         self.said.is_empty()
     }
@@ -166,7 +165,7 @@ impl TurnRecord {
         }
     }
 
-    /// Why nothing of the turn was kept, where that is proved.
+    /// Why nothing of the turn was kept, if that is proved.
     pub(super) fn refusal(self) -> Refusal {
         use ErrorClass as C;
         use RefusalKind as K;
@@ -185,7 +184,7 @@ impl TurnRecord {
             "" | "end_turn" => Refusal::new(
                 K::Later,
                 C::NothingRan,
-                "Letta took the prompt, but nothing ran and the prompt was not kept",
+                "Letta accepted the prompt, but nothing ran and the prompt was not kept",
             ),
             other => Refusal::new(
                 K::Later,
@@ -198,19 +197,19 @@ impl TurnRecord {
     }
 }
 
-/// An id or a reason, as Letta gives them.
+/// An id or a reason from Letta.
 fn word<'a>(of: &'a Value, key: &str) -> Option<&'a str> {
     let word = of.get(key)?.as_str()?;
     let is_one = (1..=LONGEST_WORD).contains(&word.len()) && !word.contains(char::is_control);
     is_one.then_some(word)
 }
 
-/// The beginning of a text, in at most so many bytes.
+/// The beginning of a text, up to this many bytes.
 pub(super) fn beginning(text: &str, most: usize) -> &str {
     &text[..text.floor_char_boundary(most)]
 }
 
-/// Letta's reason for the end of a turn in our words.
+/// The end of a turn, by Letta's stop reason.
 pub(super) fn turn_of(stop_reason: &str) -> Turn {
     match stop_reason {
         "requires_approval" => Turn::Approval,
@@ -222,7 +221,8 @@ pub(super) fn turn_of(stop_reason: &str) -> Turn {
         | "no_tool_call"
         | "insufficient_credits"
         | "context_window_overflow_in_system_prompt" => Turn::Error,
-        // end_turn, tool_rule, and what later servers may add: they name failures apart.
+        // end_turn, tool_rule, and whatever later servers may add: failures have names of their
+        // own.
         _ => Turn::Ok,
     }
 }

@@ -1,14 +1,14 @@
-//! Whose each session is, and how many there may be.
+//! The owner of each session, and how many sessions there may be.
 
 use std::collections::HashMap;
 
 use crate::limits::{SESSIONS as MOST, SESSIONS_OF_KEY as MOST_OF_ONE};
 
-/// The sessions that there are. Only the key that began a session can use it.
+/// The existing sessions. Only the key that began a session can use it.
 #[derive(Debug, Default)]
 pub(super) struct Owners {
     sessions: HashMap<String, Owned>,
-    /// Counts uses, so that the session that was not used for the longest time is known.
+    /// Counts uses, to find the session that was used least recently.
     uses: u64,
 }
 
@@ -20,7 +20,7 @@ struct Owned {
 }
 
 impl Owners {
-    /// Notes that a session is used. `false` if it is not one of this owner's.
+    /// Records that a session is used. `false` if it doesn't belong to this owner.
     pub fn may_use(&mut self, session: &str, owner: Option<&str>) -> bool {
         self.uses += 1;
         match self.sessions.get_mut(session) {
@@ -32,13 +32,12 @@ impl Owners {
         }
     }
 
-    /// Forgets the sessions that have ended.
+    /// Forgets sessions that have ended.
     pub fn keep(&mut self, is_live: impl Fn(&str) -> bool) {
         self.sessions.retain(|id, _| is_live(id));
     }
 
-    /// Adds a session, and gives those that have to end for it: nobody used them for the longest
-    /// time.
+    /// Adds a session, and returns those that have to end for it: the least recently used.
     pub fn add(&mut self, session: &str, owner: Option<String>) -> Vec<String> {
         self.uses += 1;
         let last_use = self.uses;
@@ -52,13 +51,13 @@ impl Owners {
         of_owner.into_iter().chain(of_all).collect()
     }
 
-    /// Takes out the oldest of some sessions if there are more than `most` of them.
+    /// Removes the oldest of some sessions if there are more than `most` of them.
     fn end_oldest(&mut self, most: usize, is_meant: impl Fn(&Owned) -> bool) -> Option<String> {
-        let meant = || self.sessions.iter().filter(|(_, owned)| is_meant(owned));
-        if meant().count() <= most {
+        let corrected = || self.sessions.iter().filter(|(_, owned)| is_meant(owned));
+        if corrected().count() <= most {
             return None;
         }
-        let (oldest, _) = meant().min_by_key(|(_, owned)| owned.last_use)?;
+        let (oldest, _) = corrected().min_by_key(|(_, owned)| owned.last_use)?;
         let oldest = oldest.clone();
         self.sessions.remove(&oldest);
         Some(oldest)

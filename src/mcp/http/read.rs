@@ -1,4 +1,4 @@
-//! Reading the message of a request, and what is answered where it can't be understood.
+//! Reads the message of a request, and answers the ones that can't be understood.
 
 use axum::body::Bytes;
 use axum::extract::Request;
@@ -9,47 +9,49 @@ use rmcp::model::ErrorCode;
 
 use crate::error::Code;
 use crate::limits;
-use crate::mcp::message::{self, Asks, Reading, Refusal};
+use crate::mcp::message::{self, Parsed, PendingRequest, Refusal};
 use crate::web::{Problem, bodies};
 
-/// A message that is understood.
+/// A message that was understood.
 pub(super) struct Message {
-    /// Its JSON, as the library understands it.
+    /// Its JSON, in a form the library understands.
     pub(super) body: Bytes,
-    /// What it asks, if it waits for an answer.
-    pub(super) asks: Option<Asks>,
+    /// What it request, if it expects an answer.
+    pub(super) request: Option<PendingRequest>,
 }
 
-/// A request's head, and its message.
+/// Reads the head of a request and its message.
 ///
 /// # Errors
-/// The answer to one that is not understood.
+/// The answer to a message that can't be understood.
 pub(super) async fn message(request: Request) -> Result<(Parts, Message), Response> {
     let (mut parts, body) = bodies::read(request, limits::BODY).await.map_err(unread)?;
     match message::read(&body) {
-        Reading::Message { mended, asks, .. } => {
-            let body = match mended {
-                Some(mended) => {
+        Parsed::Message {
+            rewritten, request, ..
+        } => {
+            let body = match rewritten {
+                Some(rewritten) => {
                     parts
                         .headers
-                        .insert(header::CONTENT_LENGTH, mended.len().into());
-                    Bytes::from(mended)
+                        .insert(header::CONTENT_LENGTH, rewritten.len().into());
+                    Bytes::from(rewritten)
                 }
                 None => body,
             };
-            Ok((parts, Message { body, asks }))
+            Ok((parts, Message { body, request }))
         }
-        // Whoever posts waits for an answer, if only for that nothing was read.
-        Reading::Nothing if body.trim_ascii().is_empty() => Err(refused(&Refusal::nothing())),
-        Reading::Nothing => Err(StatusCode::ACCEPTED.into_response()),
-        Reading::Refused(refusal) => Err(refused(&refusal)),
+        // Every POST expects an answer, even if only that nothing was received.
+        Parsed::Nothing if body.trim_ascii().is_empty() => Err(refused(&Refusal::nothing())),
+        Parsed::Nothing => Err(StatusCode::ACCEPTED.into_response()),
+        Parsed::Refused(refusal) => Err(refused(&refusal)),
     }
 }
 
-/// The answer to a body that was not taken in.
+/// The answer to a body that was not read.
 fn unread(problem: Problem) -> Response {
     match problem.error().code() {
-        // It may come again, and the answer says when.
+        // It may be repeated, and the answer says when.
         Code::TooMany => problem.into_response(),
         _ => with_status(
             problem.status(),
@@ -58,8 +60,8 @@ fn unread(problem: Problem) -> Response {
     }
 }
 
-/// The answer to a message that is not understood. Wrong params are an answer to the request;
-/// before that there is no request at all.
+/// The answer to a message that can't be understood. Invalid params are an error of the request;
+/// anything earlier means that there is no valid request at all.
 pub(super) fn refused(refusal: &Refusal) -> Response {
     let status = match refusal.code() {
         ErrorCode::INVALID_PARAMS => StatusCode::OK,
@@ -68,7 +70,7 @@ pub(super) fn refused(refusal: &Refusal) -> Response {
     with_status(status, refusal)
 }
 
-/// A refusal with a status of its own.
+/// A refusal with its own HTTP status.
 pub(super) fn with_status(status: StatusCode, refusal: &Refusal) -> Response {
     let kind = [(header::CONTENT_TYPE, "application/json")];
     (status, kind, refusal.to_json()).into_response()

@@ -1,5 +1,5 @@
-//! The streams that are open, and the calls that go on: how many there may be, and that no two of a
-//! session answer to one id.
+//! Open streams and running calls: how many there may be, and that no two calls of a session use
+//! the same id.
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::limits;
 
-/// The streams that are open.
+/// The open streams.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Streams(Arc<Mutex<Open>>);
 
@@ -27,7 +27,7 @@ struct Stream {
     ended: CancellationToken,
 }
 
-/// One stream, as long as it is open.
+/// One open stream.
 #[derive(Debug)]
 pub(super) struct OpenStream {
     id: u64,
@@ -36,8 +36,8 @@ pub(super) struct OpenStream {
 }
 
 impl Streams {
-    /// Opens a stream of a session of this owner; if the session has as many as it may have, its
-    /// oldest one ends. `None` if the owner has as many as it may have.
+    /// Opens a stream of a session; if the session has as many as allowed, its oldest one ends.
+    /// `None` if the owner has as many as allowed.
     pub fn open(&self, session: &str, owner: Option<&str>) -> Option<OpenStream> {
         let mut open = lock(&self.0);
         let of_session = |s: &Stream| s.session == session;
@@ -68,7 +68,7 @@ impl Streams {
 }
 
 impl OpenStream {
-    /// Is cancelled when the stream has to end for another one.
+    /// Cancelled when the stream has to end for another one.
     pub fn ended(&self) -> CancellationToken {
         self.ended.clone()
     }
@@ -80,7 +80,7 @@ impl Drop for OpenStream {
     }
 }
 
-/// The calls that go on, by their session and their id as JSON.
+/// The running calls, by session and id (as JSON).
 #[derive(Clone, Debug, Default)]
 pub(super) struct Calls(Arc<Mutex<HashSet<(String, String)>>>);
 
@@ -92,8 +92,8 @@ pub(super) struct GoingCall {
 }
 
 impl Calls {
-    /// Notes a call. `None` if one of the same id goes on in its session: whoever asked second would
-    /// get the first one's answer.
+    /// Registers a call. `None` if one with the same id is running in its session: the second
+    /// caller would get the first one's answer.
     pub fn begin(&self, session: &str, id: &Value) -> Option<GoingCall> {
         let name = (session.to_owned(), id.to_string());
         let is_new = lock(&self.0).insert(name.clone());
@@ -110,7 +110,7 @@ impl Drop for GoingCall {
     }
 }
 
-/// A panic elsewhere leaves these values whole.
+/// A panic elsewhere leaves these values intact.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

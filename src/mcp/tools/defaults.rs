@@ -1,155 +1,160 @@
-//! Tools about which agent is meant where none is named.
+//! Tools about the default agent.
 
 use serde_json::{Map, Value, json};
 
-use super::parameters::*;
 use crate::config::AGENT_VARIABLES;
 use crate::error::{Code, Error, Result, fields};
+use crate::mcp::answers::{Key, Shape, key, nullable};
 use crate::mcp::call::Call;
 use crate::mcp::caller::Source;
-use crate::mcp::definition::{Definition, Effect, Field, Shape, field, nullable};
+use crate::mcp::definition::{Definition, Work};
 use crate::models::AgentId;
+use crate::operations::definition::Effect;
 use crate::operations::field::takes;
-use crate::operations::fields::DEFAULT_AGENT;
+use crate::operations::fields::{CLOCK, DEFAULT_AGENT};
 use crate::operations::{AGENTS, Values};
 
-const SET: &[Field] = &[
-    STATUS,
-    MESSAGE,
-    field(
-        "agent_id",
-        Shape::Text,
-        "The agent that is meant from now on",
-    ),
-    field("scope", Shape::Text, "The session in which it is meant"),
-    field("note", Shape::Text, "How far it reaches"),
-    NOW,
-    NOW_LOCAL,
-    ZONE,
-];
+/// The tools in this file.
+pub(super) fn tools() -> Vec<Definition> {
+    vec![
+        set_default(),
+        set_scoped_default(),
+        get_scoped_default(),
+        inference_diagnostics(),
+    ]
+}
 
-pub(super) const SET_DEFAULT_AGENT: Definition = Definition {
-    name: "promptyoself_set_default_agent",
-    title: "Set the default agent",
-    description: "Set the agent that is meant in this session where no agent_id is given. Other clients \
-        are not affected. For the operator; an agent needs none, since its own id is known. Example: \
-        {\"agent_id\": \"agent-00000000-0000-4000-8000-000000000000\"}",
-    parameters: &[&[takes(&DEFAULT_AGENT).required()]],
-    answers: SET,
-    effect: Effect::Sets,
-    is_operators: true,
-    carry_out: |call| Box::pin(set(call)),
-};
+fn set_answers() -> Vec<Key> {
+    vec![
+        key("status", Shape::Text, "\"success\""),
+        key("message", Shape::Text, "A message for people"),
+        key("agent_id", Shape::Text, "The default agent from now on"),
+        key("scope", Shape::Text, "The session it applies to"),
+        key("note", Shape::Text, "Where it applies"),
+    ]
+}
 
-pub(super) const SET_SCOPED_DEFAULT_AGENT: Definition = Definition {
-    name: "promptyoself_set_scoped_default_agent",
-    title: "Set this session's default agent",
-    description: "Set the agent that is meant in this session where no agent_id is given, so that it need \
-        not be repeated in every call. Other clients are not affected. Example: {\"agent_id\": \
-        \"agent-00000000-0000-4000-8000-000000000000\"}",
-    parameters: &[&[takes(&DEFAULT_AGENT).required()]],
-    answers: SET,
-    effect: Effect::Sets,
-    is_operators: false,
-    carry_out: |call| Box::pin(set(call)),
-};
+fn set_default() -> Definition {
+    Definition {
+        name: "promptyoself_set_default_agent",
+        title: "Set the default agent",
+        description: "Set the agent to use in this session when no agent_id is given. Other \
+            clients are not affected. Operator only: an agent's own id is already known. Example: \
+            {\"agent_id\": \
+                \"agent-00000000-0000-4000-8000-000000000000\"}"
+            .to_owned(),
+        parameters: vec![takes(&DEFAULT_AGENT).required()],
+        answers: set_answers(),
+        effect: Effect::Sets,
+        is_operators: true,
+        work: Work::Own(|call| Box::pin(set(call))),
+    }
+}
 
-pub(super) const GET_SCOPED_DEFAULT_AGENT: Definition = Definition {
-    name: "promptyoself_get_scoped_default_agent",
-    title: "Show this session's default agent",
-    description: "Show the agent that was set with promptyoself_set_scoped_default_agent for this session, \
-        or null. Example: {}",
-    parameters: CLOCK,
-    answers: &[
-        field("status", Shape::Text, "\"ok\""),
-        nullable(
-            "scope",
-            Shape::Text,
-            "The session; null if the client has none",
-        ),
-        nullable("agent_id", Shape::Text, "The agent; null if none was set"),
-        NOW,
-        NOW_LOCAL,
-        ZONE,
-    ],
-    effect: Effect::Reads,
-    is_operators: false,
-    carry_out: |call| Box::pin(get(call)),
-};
+fn set_scoped_default() -> Definition {
+    Definition {
+        name: "promptyoself_set_scoped_default_agent",
+        title: "Set this session's default agent",
+        description: "Set the agent to use in this session when no agent_id is given, so that it \
+            need not be repeated in every call. Other clients are not affected. \
+                Example: {\"agent_id\": \"agent-00000000-0000-4000-8000-000000000000\"}"
+            .to_owned(),
+        parameters: vec![takes(&DEFAULT_AGENT).required()],
+        answers: set_answers(),
+        effect: Effect::Sets,
+        is_operators: false,
+        work: Work::Own(|call| Box::pin(set(call))),
+    }
+}
 
-pub(super) const INFERENCE_DIAGNOSTICS: Definition = Definition {
-    name: "promptyoself_inference_diagnostics",
-    title: "Show which agent is meant",
-    description: "Show which agent a call without agent_id would be for, and where that is known from. \
-        Use it when a schedule was made for the wrong agent, or was refused for lack of one. Example: {}",
-    parameters: CLOCK,
-    answers: &[
-        field("status", Shape::Text, "\"ok\""),
-        nullable(
-            "inferred_agent_id",
-            Shape::Text,
-            "The agent that would be meant",
-        ),
-        field(
-            "caller",
-            Shape::Text,
-            "agent if it is known which one calls, else operator",
-        ),
-        field("transport", Shape::Text, "stdio or http"),
-        nullable(
-            "protocol_version",
-            Shape::Text,
-            "The version of MCP that is spoken",
-        ),
-        nullable(
-            "scope",
-            Shape::Text,
-            "The session; null if the client has none",
-        ),
-        field(
-            "ctx_present",
-            Shape::Truth,
-            "Whether the request had a context",
-        ),
-        field(
-            "ctx_metadata_keys",
-            Shape::Texts,
-            "What the request's metadata holds",
-        ),
-        nullable(
-            "ctx_agent_id_attr",
-            Shape::Text,
-            "The agent that the caller is known to be",
-        ),
-        field("env", Shape::Object, "The variables that name an agent"),
-        field(
-            "single_agent_fallback_enabled",
-            Shape::Truth,
-            "Whether Letta's only agent is meant where nothing else says",
-        ),
-        nullable(
-            "agents_count",
-            Shape::Whole,
-            "How many agents Letta has, if it was asked",
-        ),
-        field(
-            "inference_debug",
-            Shape::Object,
-            "Where the agent is known from",
-        ),
-        field(
-            "order",
-            Shape::Texts,
-            "What is looked at, the first one first",
-        ),
-        NOW,
-        NOW_LOCAL,
-        ZONE,
-    ],
-    effect: Effect::Reads,
-    is_operators: false,
-    carry_out: |call| Box::pin(diagnose(call)),
-};
+fn get_scoped_default() -> Definition {
+    Definition {
+        name: "promptyoself_get_scoped_default_agent",
+        title: "Show this session's default agent",
+        description: "Show the agent that was set with promptyoself_set_scoped_default_agent for \
+                this session, or null. Example: {}"
+            .to_owned(),
+        parameters: vec![takes(&CLOCK)],
+        answers: vec![
+            key("status", Shape::Text, "\"ok\""),
+            nullable(
+                "scope",
+                Shape::Text,
+                "The session; null if the client has none",
+            ),
+            nullable("agent_id", Shape::Text, "The agent; null if none was set"),
+        ],
+        effect: Effect::Reads,
+        is_operators: false,
+        work: Work::Own(|call| Box::pin(get(call))),
+    }
+}
+
+fn inference_diagnostics() -> Definition {
+    Definition {
+        name: "promptyoself_inference_diagnostics",
+        title: "Show the default agent",
+        description: "Show which agent a call without agent_id would use, and why. Use it if a \
+            schedule was created for the wrong agent or refused for lack of one. Example: {}"
+            .to_owned(),
+        parameters: vec![takes(&CLOCK)],
+        answers: vec![
+            key("status", Shape::Text, "\"ok\""),
+            nullable(
+                "inferred_agent_id",
+                Shape::Text,
+                "The agent that would be used",
+            ),
+            key(
+                "caller",
+                Shape::Text,
+                "\"agent\" if the calling agent is known, otherwise \"operator\"",
+            ),
+            key("transport", Shape::Text, "stdio or http"),
+            nullable("protocol_version", Shape::Text, "The MCP version in use"),
+            nullable(
+                "scope",
+                Shape::Text,
+                "The session; null if the client has none",
+            ),
+            key(
+                "ctx_present",
+                Shape::Truth,
+                "Whether the request had a context",
+            ),
+            key(
+                "ctx_metadata_keys",
+                Shape::Texts,
+                "The keys of the request's metadata",
+            ),
+            nullable(
+                "ctx_agent_id_attr",
+                Shape::Text,
+                "The agent the caller is known as",
+            ),
+            key("env", Shape::Object, "The variables that name an agent"),
+            key(
+                "single_agent_fallback_enabled",
+                Shape::Truth,
+                "Whether Letta's only agent is used as a last resort",
+            ),
+            nullable(
+                "agents_count",
+                Shape::Whole,
+                "Letta's number of agents, if it was asked",
+            ),
+            key(
+                "inference_debug",
+                Shape::Object,
+                "Where the agent comes from",
+            ),
+            key("order", Shape::Texts, "The sources, in order"),
+        ],
+        effect: Effect::Reads,
+        is_operators: false,
+        work: Work::Own(|call| Box::pin(diagnose(call))),
+    }
+}
 
 async fn set(call: &Call) -> Result<Value> {
     let agent = AgentId::parse(&call.arguments.text("agent_id").unwrap_or_default())?;
@@ -157,8 +162,8 @@ async fn set(call: &Call) -> Result<Value> {
         return Err(Error::new(
             Code::NotPermitted,
             format!(
-                "this call comes from agent {own}, and {agent} was named: an agent schedules for \
-                 itself alone, and needs no default for that"
+                "this call comes from agent {own}, but names {agent}: an agent can only schedule \
+                 for itself, and needs no default"
             ),
         )
         .example(fields([("agent_id", own.as_str())])));
@@ -171,7 +176,7 @@ async fn set(call: &Call) -> Result<Value> {
         "message": format!("Default agent set to {agent}"),
         "agent_id": agent,
         "scope": scope,
-        "note": "it holds in this session only, until the session ends",
+        "note": "it applies until this session ends",
     }))
 }
 
@@ -190,7 +195,7 @@ async fn diagnose(call: &Call) -> Result<Value> {
         .iter()
         .map(|name| {
             let set = settings.agent_variables.iter().find(|(n, _)| n == name);
-            // Another agent's id is not for an agent.
+            // Other agents' ids are not shown to an agent.
             let value = set.filter(|_| is_operator).map(|(_, v)| v);
             (
                 (*name).to_owned(),

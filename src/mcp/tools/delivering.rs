@@ -1,147 +1,117 @@
-//! Tools that tell whether anything is being delivered, and the one that delivers by hand.
+//! Tools that show whether prompts are being delivered, and one that delivers them.
 
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::parameters::*;
 use crate::error::{Code, Error, Example, Result};
+use crate::mcp::answers::{Shape, key, nullable};
 use crate::mcp::call::{Backend, Call};
-use crate::mcp::definition::{Definition, Effect, Shape, field, nullable};
+use crate::mcp::definition::{Definition, Work};
+use crate::operations::definition::Effect;
 use crate::operations::field::takes;
-use crate::operations::fields::{INTERVAL, LIMIT, LOOP};
-use crate::operations::{LIST, TEST as TEST_LETTA, Values};
+use crate::operations::fields::{CLOCK, INTERVAL, LIMIT, LOOP};
+use crate::operations::{LIST, TEST, Values};
 
-/// How long a call waits for what it delivers: clients give up after a minute, and turns are long.
+/// How long a call waits for its deliveries: clients give up after a minute, and turns are long.
 pub(crate) const LONGEST_WAIT: Duration = Duration::from_secs(25);
 
-pub(super) const TEST: Definition = Definition {
-    name: "promptyoself_test",
-    title: "Test the connection to Letta",
-    description: "Check that Letta answers and that a scheduler is delivering, and show what needs \
-        somebody's attention. Example: {}",
-    parameters: CLOCK,
-    answers: &[
-        STATUS,
-        MESSAGE,
-        field("letta_url", Shape::Text, "Where Letta is"),
-        nullable("letta_version", Shape::Text, "Letta's version"),
-        nullable(
-            "agent_count",
-            Shape::Whole,
-            "How many agents Letta has; null for an agent",
-        ),
-        nullable("database", Shape::Text, "The database; null for an agent"),
-        field("schedulers", Shape::Objects, "The schedulers that deliver"),
-        field(
-            "incidents",
-            Shape::Objects,
-            "What needs somebody's attention",
-        ),
-        nullable(
-            "notices",
-            Shape::Object,
-            "Notices to the operator; null for an agent",
-        ),
-        NOW,
-        NOW_LOCAL,
-        ZONE,
-        WARNING,
-    ],
-    effect: Effect::Reads,
-    is_operators: false,
-    carry_out: |call| Box::pin(call.ask(&TEST_LETTA)),
-};
+/// The tools in this file.
+pub(super) fn tools() -> Vec<Definition> {
+    vec![executor_status_tool(), execute_tool(), health_tool()]
+}
 
-pub(super) const EXECUTOR_STATUS: Definition = Definition {
-    name: "promptyoself_executor_status",
-    title: "Show whether prompts are being delivered",
-    description: "Show whether a scheduler is running, so that what is scheduled is delivered by itself, \
-        and if not, why. Example: {}",
-    parameters: CLOCK,
-    answers: &[
-        field("status", Shape::Text, "\"ok\""),
-        field("running", Shape::Truth, "Whether a scheduler is running"),
-        nullable(
-            "interval",
-            Shape::Whole,
-            "null: nothing is polled for, each prompt is sent at its own time",
-        ),
-        field("schedulers", Shape::Objects, "The schedulers that run"),
-        NOW,
-        NOW_LOCAL,
-        ZONE,
-        WARNING,
-    ],
-    effect: Effect::Reads,
-    is_operators: false,
-    carry_out: |call| Box::pin(executor_status(call)),
-};
+fn executor_status_tool() -> Definition {
+    Definition {
+        name: "promptyoself_executor_status",
+        title: "Show whether prompts are being delivered",
+        description: "Show whether a scheduler is running, and if not, why prompts are not being \
+            delivered. Example: {}"
+            .to_owned(),
+        parameters: vec![takes(&CLOCK)],
+        answers: vec![
+            key("status", Shape::Text, "\"ok\""),
+            key("running", Shape::Truth, "Whether a scheduler is running"),
+            nullable("interval", Shape::Whole, "Always null: there is no polling"),
+            key("schedulers", Shape::Objects, "The running schedulers"),
+            key(
+                "warning",
+                Shape::Text,
+                "What keeps prompts from being delivered: show it to the user",
+            ),
+        ],
+        effect: Effect::Reads,
+        is_operators: false,
+        work: Work::Own(|call| Box::pin(executor_status(call))),
+    }
+}
 
-pub(super) const EXECUTE: Definition = Definition {
-    name: "promptyoself_execute",
-    title: "Deliver what is due now",
-    description: "Deliver every prompt that is due now, in one pass, and say what became of each. This is \
-        not needed where a scheduler runs: promptyoself_executor_status says whether one does. It never \
-        loops. For the operator. Example: {}",
-    parameters: &[&[takes(&LOOP), takes(&INTERVAL)]],
-    answers: &[
-        STATUS,
-        MESSAGE,
-        field(
-            "executed",
-            Shape::Objects,
-            "What became of each prompt that was tried",
-        ),
-        field("note", Shape::Text, "What was asked for and not done"),
-        NOW,
-        NOW_LOCAL,
-        ZONE,
-        WARNING,
-    ],
-    effect: Effect::Acts,
-    is_operators: true,
-    carry_out: |call| Box::pin(execute(call)),
-};
+fn execute_tool() -> Definition {
+    Definition {
+        name: "promptyoself_execute",
+        title: "Deliver what is due now",
+        description: "Deliver every prompt that is due, once, and report the outcome of each. Not needed if a scheduler is running (promptyoself_executor_status shows that). Operator only. Example: {}"
+            .to_owned(),
+        parameters: vec![takes(&LOOP), takes(&INTERVAL)],
+        answers: vec![
+            key("status", Shape::Text, "\"success\""),
+            key("message", Shape::Text, "A message for people"),
+            key(
+                "executed",
+                Shape::Objects,
+                "The outcome of each prompt",
+            ),
+            key("note", Shape::Text, "What was asked for but not done"),
+            key(
+                "warning",
+                Shape::Text,
+                "What keeps prompts from being delivered: show it to the user",
+            ),
+        ],
+        effect: Effect::Acts,
+        is_operators: true,
+        work: Work::Own(|call| Box::pin(execute(call))),
+    }
+}
 
-pub(super) const HEALTH: Definition = Definition {
-    name: "health",
-    title: "Health of this server",
-    description: "Show that this server answers, what it is configured to speak to, and what time it is \
-        there. It asks neither Letta nor the database: promptyoself_test does. Example: {}",
-    parameters: CLOCK,
-    answers: &[
-        field("status", Shape::Text, "\"healthy\""),
-        field("version", Shape::Text, "The version of promptyoself"),
-        field("letta_base_url", Shape::Text, "Where Letta is"),
-        nullable(
-            "db",
-            Shape::Text,
-            "The database; null for an agent, or if it is elsewhere",
-        ),
-        field(
-            "auth_set",
-            Shape::Truth,
-            "Whether a key or password for Letta is set",
-        ),
-        field(
-            "executor_autostart",
-            Shape::Truth,
-            "Whether a server over stdio delivers when nobody else does",
-        ),
-        nullable(
-            "executor_interval",
-            Shape::Whole,
-            "null: nothing is polled for",
-        ),
-        NOW,
-        NOW_LOCAL,
-        ZONE,
-    ],
-    effect: Effect::Reads,
-    is_operators: false,
-    carry_out: |call| Box::pin(health(call)),
-};
+fn health_tool() -> Definition {
+    Definition {
+        name: "health",
+        title: "Health of this server",
+        description: "Show that this server answers, how it is configured, and its current time. \
+            It contacts neither Letta nor the database; use promptyoself_test for that. Example: {}"
+            .to_owned(),
+        parameters: vec![takes(&CLOCK)],
+        answers: vec![
+            key("status", Shape::Text, "\"healthy\""),
+            key("version", Shape::Text, "The version of promptyoself"),
+            key("letta_base_url", Shape::Text, "Letta's address"),
+            nullable(
+                "db",
+                Shape::Text,
+                "The database; null for an agent, or if it is elsewhere",
+            ),
+            key(
+                "auth_set",
+                Shape::Truth,
+                "Whether a key or password for Letta is set",
+            ),
+            key(
+                "executor_autostart",
+                Shape::Truth,
+                "Whether a server over stdio delivers if no other scheduler does",
+            ),
+            nullable(
+                "executor_interval",
+                Shape::Whole,
+                "Always null: there is no polling",
+            ),
+        ],
+        effect: Effect::Reads,
+        is_operators: false,
+        work: Work::Own(|call| Box::pin(health(call))),
+    }
+}
 
 async fn executor_status(call: &Call) -> Result<Value> {
     let nothing = Values::default();
@@ -159,7 +129,7 @@ async fn executor_status(call: &Call) -> Result<Value> {
                 status.warning(),
             )
         }
-        Backend::Elsewhere(operations) => match operations.ask(&TEST_LETTA, &nothing).await {
+        Backend::Elsewhere(operations) => match operations.ask(&TEST, &nothing).await {
             Ok(tested) => {
                 let running = tested["schedulers"]
                     .as_array()
@@ -167,7 +137,7 @@ async fn executor_status(call: &Call) -> Result<Value> {
                 let warning = tested["warning"].as_str().map(str::to_owned);
                 (json!(running), tested["schedulers"].clone(), warning)
             }
-            // Letta is away; whether anybody delivers, a list tells too.
+            // Letta can't be reached; a list also shows whether anybody is delivering.
             Err(_) => {
                 let one = Values::default().with(&LIMIT, 1);
                 let listed = operations.ask(&LIST, &one).await?;
@@ -192,32 +162,34 @@ async fn execute(call: &Call) -> Result<Value> {
     let Some(executor) = call.shared.executor.clone() else {
         return Err(Error::new(
             Code::NotPermitted,
-            "the schedules are kept and delivered by a server on another machine, so nothing can be \
-             delivered from here: promptyoself_executor_status says whether it delivers",
+            "a server on another machine keeps and delivers the schedules, so nothing can be \
+             delivered from here: promptyoself_executor_status shows whether it is running",
         )
-        .example(Example::Json(json!({ "tool": "promptyoself_executor_status", "arguments": {} }))));
+        .example(Example::Json(
+            json!({ "tool": "promptyoself_executor_status", "arguments": {} }),
+        )));
     };
     let stop = call.shared.stop.child_token();
-    // On a task of its own: a client that gives up does not cut a turn short.
+    // In a task of its own: a client that gives up must not cut a turn short.
     let pass = call
         .shared
         .calls
         .spawn(async move { executor.execute(stop).await });
     let mut answer = tokio::select! {
         done = pass => done.map_err(|e| {
-            Error::new(Code::Internal, "delivering ended with a fault").caused_by(e)
+            Error::new(Code::Internal, "delivery stopped with an internal error").caused_by(e)
         })??,
         () = call.shared.clock.sleep(LONGEST_WAIT) => json!({
             "status": "success",
-            "message": "Prompts are on their way, and their agents are still at it: \
-                        promptyoself_history shows what becomes of them",
+            "message": "Prompts have been sent and their agents are still working: \
+             promptyoself_history shows the outcome",
             "executed": [],
         }),
     };
     if call.arguments.switch("loop") {
         answer["note"] =
-            "one pass was made: a call that loops would never answer. A scheduler that \
-                          runs all the time is started with promptyoself serve"
+            "only one pass was made, because a looping call would never return. Run promptyoself \
+             serve for a permanent scheduler"
                 .into();
     }
     Ok(answer)

@@ -1,7 +1,8 @@
-//! One field of a cron pattern: read, checked, and rewritten into what croner understands.
+//! One field of a cron pattern: parsed, checked, and rewritten for croner.
 //!
-//! croner is strict and its errors don't name the field. The Python original stored whatever
-//! croniter took, which is more: ranges that wrap (`22-2`), a start with a step (`10/15`), `L5`.
+//! croner is strict, and its errors don't name the field. The Python original stored whatever
+//! croniter accepted, which is more: ranges that wrap (`22-2`), a start with a step (`10/15`),
+//! `L5`.
 
 /// The five fields.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,20 +14,20 @@ pub(super) enum Field {
     Weekday,
 }
 
-/// A field that has been read.
+/// A parsed field.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Read {
-    /// The same in croner's words.
+    /// The field in croner's syntax.
     pub croner: String,
-    /// It begins with a star, which is what vixie-cron's `DOM_STAR` and `DOW_STAR` look at.
+    /// It begins with a star, which is what vixie-cron's `DOM_STAR` and `DOW_STAR` check.
     pub star: bool,
-    /// It has a star or a step anywhere: it repeats rather than names times.
+    /// It has a star or a step anywhere: it repeats rather than naming times.
     pub repeats: bool,
-    /// A step that is longer than the field, so that it never happens a second time.
+    /// A step longer than the field, so that it never comes a second time.
     pub idle_step: Option<u16>,
 }
 
-/// The months, from January on.
+/// The months, from January.
 pub(in crate::schedule) const MONTHS: [&str; 12] = [
     "january",
     "february",
@@ -42,7 +43,7 @@ pub(in crate::schedule) const MONTHS: [&str; 12] = [
     "december",
 ];
 
-/// The days of the week, from Sunday on as cron counts them.
+/// The days of the week, from Sunday, as in cron.
 pub(in crate::schedule) const WEEKDAYS: [&str; 7] = [
     "sunday",
     "monday",
@@ -62,7 +63,7 @@ impl Field {
         Field::Weekday,
     ];
 
-    /// What people call it.
+    /// The field's name.
     pub(super) fn name(self) -> &'static str {
         match self {
             Field::Minute => "minute",
@@ -84,7 +85,7 @@ impl Field {
         }
     }
 
-    /// The lowest and highest number of its cycle: Sunday counts once.
+    /// The lowest and highest number of its cycle, in which Sunday counts once.
     fn cycle(self) -> (u16, u16) {
         match self {
             Field::Weekday => (0, 6),
@@ -105,7 +106,7 @@ impl Field {
         }
     }
 
-    /// Reads the field, in lower case, or says what is wrong with it.
+    /// Parses the field, in lower case, or says what is wrong with it.
     pub(super) fn read(self, text: &str) -> Result<Read, String> {
         let star = text.starts_with('*') || text == "?";
         let mut read = Read {
@@ -116,7 +117,7 @@ impl Field {
         };
         let items: Vec<&str> = text.split(',').collect();
         if self == Field::Day && items.contains(&"l") && items.contains(&"lw") {
-            return Err("L and LW can't stand together".to_owned());
+            return Err("L and LW can't be combined".to_owned());
         }
         let alone = items.len() == 1;
         let mut parts = Vec::new();
@@ -129,8 +130,8 @@ impl Field {
                     })?;
             parts.push(part);
         }
-        // A star takes everything else in. Where it is not the first in the list, vixie-cron sets
-        // no star flag, so there it is written as the range it stands for.
+        // A star includes everything else. If it is not the first in the list, vixie-cron sets no
+        // star flag, so it is written as the range it stands for.
         read.croner = if star && parts.iter().any(|p| p == "*") {
             "*".to_owned()
         } else {
@@ -147,10 +148,10 @@ impl Field {
         Ok(read)
     }
 
-    /// One item of the list, in croner's words.
+    /// One item of the list, in croner's syntax.
     fn item(self, item: &str, alone: bool, idle_step: &mut Option<u16>) -> Result<String, String> {
         if item.is_empty() {
-            return Err("there is nothing beside the comma".to_owned());
+            return Err("there is nothing next to the comma".to_owned());
         }
         if item == "?" && matches!(self, Field::Day | Field::Weekday) {
             return Ok("*".to_owned());
@@ -167,7 +168,7 @@ impl Field {
             match step {
                 None => return Ok("*".to_owned()),
                 // croner describes a step as "every n", which is only true of a lone one that
-                // comes out even.
+                // divides the field evenly.
                 Some(step)
                     if alone
                         && idle_step.is_none()
@@ -189,14 +190,15 @@ impl Field {
             let from = self.value(range)?;
             match step {
                 None => return Ok(from.to_string()),
-                // croniter's and cronie's `10/15`: from 10 to the end.
+                // `10/15`, as in croniter and cronie: from 10 to the end.
                 Some(_) => (from, highest),
             }
         };
         Ok(self.range(from, to, step))
     }
 
-    /// A range in croner's words; one that wraps around the end of the field goes on at its start.
+    /// A range in croner's syntax; one that wraps around the end of the field continues at its
+    /// start.
     fn range(self, from: u16, to: u16, step: Option<u16>) -> String {
         let (lowest, highest) = self.cycle();
         // Sunday is 7 only at the end of a range.
@@ -221,7 +223,7 @@ impl Field {
         }
     }
 
-    /// `L`, `LW`, `15W`, `W15` among days; `5L`, `L5`, `1#2`, `1-5#2` among days of the week.
+    /// `L`, `LW`, `15W`, `W15` for days; `5L`, `L5`, `1#2`, `1-5#2` for days of the week.
     fn special(self, item: &str) -> Result<Option<String>, String> {
         match self {
             Field::Day => {
@@ -252,7 +254,7 @@ impl Field {
         }
     }
 
-    /// The nth of a day of the week, or of each of a range of them.
+    /// The nth weekday of a month, for one weekday or a range of them.
     fn nth(self, days: &str, nth: &str) -> Result<String, String> {
         if !matches!(nth, "1" | "2" | "3" | "4" | "5") {
             return Err(format!(
@@ -277,7 +279,7 @@ impl Field {
             )
         })?;
         if step == 0 {
-            return Err("a step of 0 never moves on".to_owned());
+            return Err("a step must be at least 1".to_owned());
         }
         let (lowest, highest) = self.cycle();
         if step > highest - lowest {
@@ -311,7 +313,7 @@ impl Field {
     }
 }
 
-/// A whole number in plain digits. One too large to hold is too large for every field.
+/// A whole number in plain digits. One too large to represent is too large for every field.
 fn number(text: &str) -> Option<u16> {
     let digits = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
     digits.then(|| text.parse().unwrap_or(u16::MAX))

@@ -7,25 +7,25 @@ use jiff::{SignedDuration, Timestamp};
 use super::CronSpec;
 use crate::schedule::{Zone, cut};
 
-/// The instants of a pattern, one after the other.
+/// The instants of a pattern, in order.
 pub(crate) struct Instants<'a> {
     cron: &'a CronSpec,
-    /// The first wall time that has not been looked at; `None` past the calendar's end.
+    /// The first wall time not checked yet; `None` past the calendar's end.
     from: Option<DateTime>,
     walk: Walk<'a>,
 }
 
 enum Walk<'a> {
-    /// Through wall times, each of which fires once.
+    /// Walks through wall times, each of which fires once.
     Fixed { zone: &'a Zone, last: Timestamp },
-    /// Through stretches of one offset each, in which wall time is elapsed time.
+    /// Walks through periods with one offset each, in which wall time is elapsed time.
     Elapsed {
         offset: Offset,
-        /// Where the next stretch begins.
+        /// Where the next period begins.
         next: Option<TimeZoneTransition<'a>>,
         later: TimeZoneFollowingTransitions<'a>,
-        /// The latest search, from which wall time and what it found: stretches are short for a
-        /// rare pattern, and most begin within it.
+        /// The last search: where it began and what it found. For a rare pattern the periods are
+        /// short, and most begin within an earlier search.
         found: Option<(DateTime, DateTime)>,
     },
 }
@@ -57,8 +57,8 @@ impl<'a> Instants<'a> {
                 let wall = self.cron.match_from(self.from?)?;
                 self.from = minute_after(wall);
                 let at = zone.instant_of(wall)?;
-                // Skipped wall times share one instant; a repeated one lies before `last` when
-                // the search began in its second half.
+                // Skipped wall times share one instant; a repeated one lies before `last` if the
+                // search began in its second half.
                 if at > *last {
                     *last = at;
                     return Some(at);
@@ -107,7 +107,7 @@ impl Iterator for Instants<'_> {
     }
 }
 
-/// The whole minute in which a wall time lies.
+/// The start of the minute that contains a wall time.
 fn minute_of(wall: DateTime) -> DateTime {
     wall.date().at(wall.hour(), wall.minute(), 0, 0)
 }

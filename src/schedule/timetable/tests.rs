@@ -66,7 +66,7 @@ fn an_interval_begins_one_interval_after_it_was_made_or_at_its_start() {
     let start = at("2026-11-21T00:00:00Z");
     assert_eq!(table.first(at(made), Some(start)), Some(start));
     assert_eq!(table.first(at(made), Some(at(made))), Some(at(made)));
-    // A start in the past starts the count; what has passed is not fired.
+    // A start in the past starts the count; instants that have passed are not fired.
     let past = at("2026-11-20T08:30:00Z");
     assert_eq!(
         table.first(at(made), Some(past)),

@@ -1,7 +1,7 @@
-//! Names of zones, and of places with a zone, that are not in the database of zones.
+//! Names of zones and places that are not in the time zone database.
 
-/// Abbreviations that stand for one offset in one zone alone, in seconds. Those that several
-/// countries use (CST, IST, BST, AST) are none of them.
+/// Abbreviations that stand for one offset in only one zone, in seconds. Those that several
+/// countries use (CST, IST, BST, AST) are not among them.
 pub(super) const ABBREVIATIONS: [(&str, i32, &str); 20] = [
     ("est", -18_000, "America/New_York"),
     ("edt", -14_400, "America/New_York"),
@@ -40,8 +40,8 @@ pub(super) const AMBIGUOUS: [(&str, &[&str]); 8] = [
     ("acst", &["Australia/Adelaide", "Australia/Darwin"]),
 ];
 
-/// Places and names that people give and the database of zones does not have, in lower case and
-/// without what is no letter, and the zone that is kept there.
+/// Places and names that people write and the time zone database does not have, in lower case and
+/// letters only, with their zones.
 pub(super) const PLACES: &[(&str, &str)] = &[
     ("z", "UTC"),
     ("utctime", "UTC"),

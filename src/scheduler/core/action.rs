@@ -1,4 +1,4 @@
-//! What a scheduler does about what has happened.
+//! What the core tells the loop to do.
 
 use jiff::Timestamp;
 use uuid::Uuid;
@@ -12,40 +12,40 @@ use crate::scheduler::queue::Candidate;
 pub enum Action {
     /// Write this. It may share a commit with other writes.
     Write(Write),
-    /// Read or change the database, after everything that was to be written before.
+    /// Read or change the database, after all earlier writes.
     Store(StoreAction),
-    /// Speak to a target.
+    /// Contact a target.
     Talk(TargetAction),
     /// Stop.
     Finish,
 }
 
-/// What may share a commit with others.
+/// A write that may share a commit with others.
 #[derive(Clone, Debug)]
 pub enum Write {
-    /// To claim this, by this time.
+    /// Claim this candidate, at this time.
     Claim(Candidate, Timestamp),
-    /// To write this verdict.
+    /// Record this verdict.
     Settle(Settling),
-    /// To note Letta's run of a prompt that is on its way.
+    /// Record Letta's run of a prompt that is being sent.
     Run {
         /// The occurrence.
         occurrence_id: i64,
-        /// The right to settle it.
+        /// The fence to write with.
         fence: i64,
         /// The run.
         run_id: String,
     },
 }
 
-/// What is done with the database by itself.
+/// A database action of its own.
 #[derive(Debug)]
 pub enum StoreAction {
-    /// Read it.
+    /// Take a snapshot.
     TakeSnapshot,
-    /// Read it, with twice as many due schedules: of those we know none can be sent.
+    /// Take a snapshot with twice as many due schedules: none of those we know can be sent.
     TakeLargerSnapshot,
-    /// Note that a target is held.
+    /// Record that a target is held.
     Hold {
         /// The target.
         target: TargetName,
@@ -54,49 +54,49 @@ pub enum StoreAction {
         /// Why.
         refusal: Refusal,
     },
-    /// Note that a target answers again.
+    /// Record that a target accepts prompts again.
     Release(TargetName),
-    /// The clock was set back: with the next snapshot let nothing wait for a time that was counted from
-    /// a later now.
+    /// The clock was set back: with the next snapshot, shorten waits that were computed from a
+    /// later time.
     PullForward,
-    /// Say that the scheduler lives, and why it delivers nothing at the moment.
+    /// Write a heartbeat, with the reason why nothing is being delivered, if there is one.
     Beat(Option<String>),
-    /// Keep that the clock is trusted as it stands.
+    /// Record that the clock is trusted.
     TrustClock,
-    /// Note that what becomes of this prompt is unknown: nobody waits for its answer any more.
+    /// Record this prompt's outcome as unknown: nobody waits for its answer any more.
     Abandon(i64),
-    /// Keep what was settled before this as sums only.
+    /// Prune what was settled before this.
     Prune(Timestamp),
 }
 
-/// What is said to a target, or is not waited for any longer.
+/// A request to a target, or the end of waiting for one.
 #[derive(Debug)]
 pub enum TargetAction {
-    /// Send this.
+    /// Send this prompt.
     Send(Box<Job>),
-    /// Look for the fate of this.
+    /// Find out what happened to this prompt.
     Find(Box<OpenOccurrence>),
-    /// Ask whether the target is well.
+    /// Check whether the target is well.
     Probe(TargetName),
     /// Stop waiting for the answer to this prompt.
     HangUp(i64),
 }
 
-/// A verdict to be written, with what is needed to go on after it.
+/// A verdict to be recorded, with what is needed to continue after it.
 #[derive(Clone, Debug)]
 pub struct Settling {
     /// The occurrence.
     pub occurrence_id: i64,
     /// Its schedule.
     pub uid: Uuid,
-    /// The right to settle it.
+    /// The fence to write with.
     pub fence: i64,
     /// What was decided.
     pub verdict: Verdict,
-    /// The lane that it frees unless it stays unknown.
+    /// The lane that becomes free unless the outcome stays unknown.
     pub lane: Lane,
     /// The intended instant.
     pub intended_at: Timestamp,
-    /// The job, where it was ours.
+    /// The job, if it was sent by this scheduler.
     pub job: Option<Box<Job>>,
 }

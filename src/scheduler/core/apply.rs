@@ -55,14 +55,14 @@ impl Core {
                 self.busy.insert(settling.lane);
                 self.request_snapshot();
             }
-            // The right was lost: only the database knows what has become of it.
+            // The right to settle it was lost: only the database knows its state.
             (None, _) => {
                 self.unknown.remove(&settling.occurrence_id);
                 self.busy.insert(settling.lane);
                 self.request_snapshot();
             }
             (Some(State::Waiting), Verdict::Waiting { not_before, .. }) => {
-                // Its lane stays closed until a snapshot, so that it is not overtaken.
+                // Its lane stays closed until a snapshot, so that nothing overtakes it.
                 self.unknown.remove(&settling.occurrence_id);
                 match settling.job {
                     Some(job) if self.mode == Mode::Forever => self.queue.add(Candidate {

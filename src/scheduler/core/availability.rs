@@ -1,5 +1,5 @@
-//! Whether anything may be sent to a target: it is open, or held by itself or by what several lanes
-//! met.
+//! Whether anything may be sent to a target: it is open, held because of itself, or held because
+//! several lanes met the same refusal.
 
 use std::collections::VecDeque;
 
@@ -9,16 +9,16 @@ use crate::clock::{earliest, later};
 use crate::models::Lane;
 use crate::scheduler::queue::{Candidate, Queue};
 
-/// How long the others wait for a prompt that is tried while the target is held: one that is neither
-/// refused nor seen to begin a turn must not keep them for as long as a silence may last.
+/// How long others wait for the trial prompt while the target is held: one that is neither refused
+/// nor seen to begin a turn must not keep them waiting as long as a silent turn may last.
 const TRIAL: SignedDuration = SignedDuration::from_secs(30);
 
-/// What holds a target, as schedulers tell each other.
+/// Why a target is held, as schedulers tell each other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum HoldKind {
-    /// It says that it is not well, or does not answer.
+    /// It reports that it is not well, or does not answer.
     Unwell,
-    /// It says that it is well, but refuses the prompts of several agents alike.
+    /// It reports that it is well, but refuses the prompts of several agents in the same way.
     RefusesLanes,
 }
 
@@ -30,7 +30,7 @@ pub(super) enum Availability {
     Held {
         by: HeldBy,
         reason: String,
-        /// How often it was tried since.
+        /// How often it has been tried since.
         tries: u32,
         next_try: Timestamp,
     },
@@ -38,16 +38,16 @@ pub(super) enum Availability {
     NotConfigured { reason: String },
 }
 
-/// What keeps a target held.
+/// What has to change before a target is released.
 #[derive(Debug)]
 pub(super) enum HeldBy {
-    /// It says that it is not well, or does not answer: it is asked again.
+    /// It reports that it is not well, or does not answer: it is checked again.
     Itself,
-    /// It says that it is well, but refuses prompts of several lanes alike: one is tried again.
+    /// It reports that it is well, but refuses the prompts of several lanes: one is tried again.
     Lanes {
-        /// The lanes that were refused, the one that was longest ago first.
+        /// The lanes that were refused, the earliest first.
         refused: VecDeque<Lane>,
-        /// The prompt that is tried.
+        /// The prompt being tried.
         trial: Option<Trial>,
     },
 }
@@ -65,7 +65,7 @@ impl HeldBy {
 #[derive(Debug)]
 pub(super) struct Trial {
     lane: Lane,
-    /// How long the others wait for it.
+    /// How long others wait for it.
     until: Timestamp,
 }
 
@@ -111,13 +111,13 @@ impl Availability {
                     trial: None,
                 },
             },
-            reason: "another scheduler found that the target takes no prompts".to_owned(),
+            reason: "another scheduler found that the target does not accept prompts".to_owned(),
             tries: 0,
             next_try: now,
         }
     }
 
-    /// When it is to be asked again whether it is well.
+    /// When to check again whether it is well.
     pub(super) fn next_probe(&self) -> Option<Timestamp> {
         match self {
             Availability::Held {
@@ -129,8 +129,8 @@ impl Availability {
         }
     }
 
-    /// Takes a prompt that is to be tried now while the target is held. `is_free` tells of its lanes
-    /// only.
+    /// Takes a prompt to try now while the target is held. `is_free` only needs to know about this
+    /// target's lanes.
     pub(super) fn take_trial(
         &mut self,
         queue: &mut Queue,
@@ -148,7 +148,7 @@ impl Availability {
         if trial.as_ref().is_some_and(|t| now < t.until) {
             return None;
         }
-        // A lane that has met nothing yet need not wait for the others.
+        // A lane that has not been refused yet need not wait for the others.
         let mut taken = queue.take(now, |l| is_free(l) && !refused.contains(l));
         if taken.is_none() && now >= *next_try {
             let again = |lane| queue.take(now, |l| l == lane && is_free(l));
@@ -184,8 +184,8 @@ impl Availability {
         next.map(|t| trial.as_ref().map_or(t, |trial| t.max(trial.until)))
     }
 
-    /// Notes that one more lane was refused while the target is held for that. Returns whether it
-    /// is.
+    /// Records that one more lane was refused, if the target is held for that reason. Returns
+    /// whether it is.
     pub(super) fn note_refused(&mut self, lane: &Lane) -> bool {
         let Availability::Held {
             by: HeldBy::Lanes { refused, .. },
@@ -199,7 +199,7 @@ impl Availability {
         true
     }
 
-    /// Forgets the lanes that were refused, and gives them.
+    /// Returns the lanes that were refused, and forgets them.
     pub(super) fn take_refused(&mut self) -> VecDeque<Lane> {
         match self {
             Availability::Held {
@@ -210,7 +210,7 @@ impl Availability {
         }
     }
 
-    /// Forgets every time that was counted from a later now.
+    /// Forgets all waits that were computed from a later time.
     pub(super) fn forget_times(&mut self, now: Timestamp) {
         if let Availability::Held { by, next_try, .. } = self {
             *next_try = now;
@@ -223,7 +223,7 @@ impl Availability {
         }
     }
 
-    /// Notes that what was claimed in a lane came to nothing that tells of the target.
+    /// Records that what was claimed in a lane ended without telling anything about the target.
     pub(super) fn end_trial(&mut self, lane: &Lane) {
         if let Availability::Held {
             by: HeldBy::Lanes { trial, .. },
@@ -235,8 +235,8 @@ impl Availability {
         }
     }
 
-    /// Waits longer before the next try: 1 s, 2 s, 4 s … 30 s. Quick to notice a restart, quiet
-    /// through a long absence.
+    /// Waits longer before the next try: 1 s, 2 s, 4 s … 30 s. That notices a restart quickly and
+    /// stays quiet through a long outage.
     pub(super) fn put_off(&mut self, now: Timestamp) {
         if let Availability::Held {
             tries, next_try, ..

@@ -1,10 +1,10 @@
-//! Whose fault it is when something can't be sent, or its fate not be found out.
+//! Whose fault it is that a prompt can't be sent, or its outcome not be found out.
 //!
-//! A refusal that is not about its prompt or agent is about the target, or about what stands between
-//! us and it for this one agent. So the target is asked whether it is well. If it is not, everything
-//! is held until it is. If it is, the trouble is the lane's; but once several lanes meet the same with
-//! nothing taken in between, the target is held all the same, and one prompt at a time finds out when
-//! that is over.
+//! A refusal that is not about its prompt or agent is about the target, or about something between
+//! us and it that affects only this agent. So the target is checked. If it is not well, everything
+//! is held until it is. If it is well, the trouble is the lane's; but once several lanes meet the
+//! same refusal with nothing accepted in between, the target is held all the same, and one prompt
+//! at a time is tried to find out when that is over.
 
 use std::collections::BTreeMap;
 
@@ -52,14 +52,14 @@ impl Core {
         }
     }
 
-    /// A turn has begun: however long it goes on, the target has taken its prompt.
+    /// A turn has begun: however long it takes, the target has accepted its prompt.
     pub(super) fn apply_begun(&mut self, occurrence_id: i64, actions: &mut Vec<Action>) {
         if let Some(lane) = self.ours.lane_of(occurrence_id) {
             self.note_accepted(&lane, actions);
         }
     }
 
-    /// Notes that a target has taken a prompt of this lane.
+    /// Records that a target has accepted a prompt of this lane.
     fn note_accepted(&mut self, lane: &Lane, actions: &mut Vec<Action>) {
         let state = self.targets.get_mut(lane.target_name());
         state.set_refused_apart(lane);
@@ -86,7 +86,7 @@ impl Core {
         actions.push(settle_job(job, decide_while_held(refusal, now)));
     }
 
-    /// A search was refused, or not answered.
+    /// A search was refused or got no answer.
     pub(super) fn apply_failed_search(
         &mut self,
         now: Timestamp,
@@ -102,7 +102,7 @@ impl Core {
         self.settle_search(now, *open, facts, refusal, actions);
     }
 
-    /// Lets a search that had no answer go on later.
+    /// Schedules another attempt at a search that got no answer.
     fn settle_search(
         &self,
         now: Timestamp,
@@ -120,7 +120,7 @@ impl Core {
         actions.push(settle_open(open, verdict));
     }
 
-    /// Asks each target whether it is well, if anything makes us doubt it or it is time to.
+    /// Checks each target, if something made it suspect or it is time to.
     pub(super) fn probe_targets(&mut self, now: Timestamp, actions: &mut Vec<Action>) {
         for (name, state) in self.targets.iter_mut() {
             if state.needs_probe(now) {
@@ -130,7 +130,7 @@ impl Core {
         }
     }
 
-    /// A target has said whether it is well.
+    /// A target has been checked.
     pub(super) fn apply_probe(
         &mut self,
         now: Timestamp,
@@ -158,7 +158,7 @@ impl Core {
         }
     }
 
-    /// Settles what waited for any target's word and can wait for the target itself.
+    /// Settles what waited for a check of any target and can also wait for the target itself.
     pub(super) fn settle_suspicions(&mut self, now: Timestamp, actions: &mut Vec<Action>) {
         let states = self.targets.iter_mut();
         let causes = states.flat_map(|(_, state)| state.take_suspicions());
@@ -180,7 +180,7 @@ impl Core {
         }
     }
 
-    /// The target is well, so what was met is the lane's trouble, unless too many meet the same.
+    /// The target is well, so the trouble is the lane's, unless too many lanes have the same.
     fn settle_as_lanes_trouble(&mut self, now: Timestamp, cause: Cause, actions: &mut Vec<Action>) {
         match cause {
             Cause::Refused(job, refusal) => {
@@ -197,18 +197,18 @@ impl Core {
             Cause::Search(open, facts, refusal) => {
                 self.settle_search(now, *open, facts, refusal, actions);
             }
-            // That one turn was cut or silent for too long says nothing of the others'.
+            // One turn that was cut off or silent for too long says nothing about other turns.
             Cause::Doubted(_, ErrorClass::Cut | ErrorClass::Timeout) => {}
             Cause::Doubted(lane, class) => {
-                let text = "something answers in the target's place";
+                let text = "something else answers at the target's address";
                 let refusal = Refusal::new(RefusalKind::TargetTrouble, class, text);
                 self.count_refusal(now, &lane, &refusal, actions);
             }
         }
     }
 
-    /// Notes that a lane was refused while its target says that it is well; holds the target if
-    /// several were, alike.
+    /// Records that a lane was refused although its target is well; holds the target if several
+    /// were refused in the same way.
     fn count_refusal(
         &mut self,
         now: Timestamp,
@@ -221,7 +221,7 @@ impl Core {
             return;
         };
         let text = format!(
-            "it says that it is well, but refused the prompts of {} agents alike: {}",
+            "it reports that it is well, but refused the prompts of {} agents in the same way: {}",
             refused.len(),
             refusal.text
         );
@@ -249,7 +249,7 @@ impl Core {
         let is_news = match &mut state.availability {
             Availability::Open => {
                 tracing::warn!(
-                    "nothing is sent until the target takes prompts again: {}",
+                    "nothing is sent until the target accepts prompts again: {}",
                     refusal.text
                 );
                 self.next_beat = None;
@@ -287,7 +287,7 @@ impl Core {
     }
 
     fn release(&mut self, target: TargetName, actions: &mut Vec<Action>) {
-        tracing::info!("the target takes prompts again");
+        tracing::info!("the target accepts prompts again");
         self.targets.get_mut(target.as_str()).availability = Availability::Open;
         self.next_beat = None;
         actions.push(Action::Store(StoreAction::Release(target)));
@@ -311,23 +311,24 @@ impl Core {
     }
 }
 
-/// Whether a refusal may hit every agent.
+/// Whether a refusal may affect every agent.
 fn may_be_everyones(refusal: &Refusal) -> bool {
-    // An account without credits is said in Letta's words, too.
+    // Letta words it itself when an account has no credits, too.
     refusal.kind == RefusalKind::TargetTrouble || refusal.class == ErrorClass::PaymentRequired
 }
 
-/// Whether an answer shows that the target takes prompts.
+/// Whether an answer shows that the target accepts prompts.
 fn is_taken_in(answer: &Answer) -> bool {
     match answer {
         Answer::Delivered(_) => true,
-        // That an agent is busy is often said before any prompt is sent.
+        // An agent's being busy is often found out before any prompt is sent.
         Answer::Refused(refusal) => refusal.kind != RefusalKind::Busy,
         Answer::Unknown(_) => false,
     }
 }
 
-/// Whether an unknown fate tells of the connection to the target, not of one turn.
+/// Whether an unknown outcome says something about the connection to the target, not about one
+/// turn.
 fn is_of_the_connection(class: ErrorClass) -> bool {
     use ErrorClass::{Cut, Garbled, Gateway, Timeout, TooLarge, Unreachable};
     matches!(
@@ -348,7 +349,7 @@ fn settle_job(job: Box<Job>, verdict: Verdict) -> Action {
     }))
 }
 
-/// The settling of a prompt whose fate was looked for.
+/// The settling of a prompt that was searched for.
 pub(super) fn settle_open(open: OpenOccurrence, verdict: Verdict) -> Action {
     Action::Write(Write::Settle(Settling {
         occurrence_id: open.id,

@@ -1,4 +1,4 @@
-//! Claiming what is due, and what the database says to it.
+//! Claims what is due, and handles the database's answer.
 
 use jiff::Timestamp;
 
@@ -39,7 +39,7 @@ impl Core {
         }
         match claim {
             Claim::Job(job) => {
-                // A snapshot from before the claim may have shown it as it was then: with that place it
+                // A snapshot from before the claim may show it as it was then: in that position it
                 // would overtake others.
                 self.queue.remove(&candidate);
                 match due_again(&job, now).filter(|_| self.mode == Mode::Forever) {
@@ -65,10 +65,10 @@ impl Core {
             }
             Claim::Gone => {
                 self.ours.leave(&candidate.lane);
-                // Another scheduler may have tried it and let it wait: what comes after it in its
-                // lane does so still.
+                // Another scheduler may have tried it and put it off: what comes after it in its
+                // lane still has to wait.
                 self.busy.insert(candidate.lane);
-                // Not at once: should it still look the same, this would go on without a pause.
+                // Not at once: if it still looks the same, this would loop without a pause.
                 self.next_snapshot = earliest(self.next_snapshot, Some(later(now, AFTER_FAILURE)));
             }
             Claim::Broken(reason) => {
@@ -87,12 +87,12 @@ impl Core {
         }
     }
 
-    /// The database failed while this was being claimed.
+    /// The database failed during this claim.
     pub(super) fn apply_failed_claim(&mut self, now: Timestamp, candidate: Candidate) {
         self.ours.leave(&candidate.lane);
         self.end_trial(&candidate.lane);
-        // The next one would only wait for the same; the snapshot brings them all again. What was
-        // behind something goes with them, or it would overtake them.
+        // The next one would only fail the same way; the snapshot brings them all again. What
+        // waited behind something goes with them, or it would overtake them.
         self.queue.load(Vec::new());
         self.behind.clear();
         self.shown_until = Timestamp::MIN;
@@ -100,7 +100,7 @@ impl Core {
         self.next_snapshot = Some(later(now, AFTER_FAILURE));
     }
 
-    /// Notes that what was claimed in a lane came to nothing that tells of its target.
+    /// Records that what was claimed in a lane ended without telling anything about its target.
     pub(super) fn end_trial(&mut self, lane: &Lane) {
         let target = self.targets.get_mut(lane.target_name());
         target.availability.end_trial(lane);
@@ -112,7 +112,7 @@ impl Core {
     }
 }
 
-/// The schedule of a job that is due again already: it comes after the job's own end.
+/// The schedule of a job if it is due again already: it comes after the job's own end.
 fn due_again(job: &Job, now: Timestamp) -> Option<Candidate> {
     let next_run = job.next_run.filter(|next| *next <= now)?;
     Some(Candidate {

@@ -1,4 +1,4 @@
-//! What happens to a scheduler.
+//! What can happen to a scheduler.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -20,36 +20,37 @@ pub enum Event {
     Tick,
     /// The database has changed.
     Changed,
-    /// The database was read.
+    /// A snapshot was taken.
     SnapshotTaken(Snapshot),
     /// A claim was decided.
     Claimed(Candidate, Claim),
     /// A claim failed; nothing has changed.
     ClaimFailed(Candidate),
-    /// The turn of a prompt, by its occurrence, has begun.
+    /// The turn of a prompt (given by its occurrence) has begun.
     Begun(i64),
     /// A prompt was answered.
     Answered(Box<Job>, Answer),
-    /// An unknown fate was looked into.
+    /// A prompt of unknown outcome was searched for.
     Found(Box<OpenOccurrence>, Evidence),
-    /// A verdict was written, or the right to do so was lost.
+    /// A verdict was recorded, or the right to do so was lost.
     Settled(Settling, Option<State>),
-    /// A target was asked whether it is well.
+    /// A target was checked.
     Probed(TargetName, Result<(), Refusal>),
     /// The database could not be read.
     SnapshotFailed,
     /// More incidents wait to be reviewed.
     MoreToReview,
-    /// A target was asked what time it is: why the clock at the start may be wrong.
+    /// A target was asked for the time: the reason why the clock may be wrong at startup, if it
+    /// may.
     ClockAssessed(Option<ClockDoubt>),
-    /// The scheduler is to stop.
+    /// The scheduler has to stop.
     Stop,
 }
 
-/// What the database shows.
+/// The state of the database.
 #[derive(Debug, Default)]
 pub struct Snapshot {
-    /// Schedules whose time has come, with their lanes, the oldest first.
+    /// Schedules that are due, with their lanes, the oldest first.
     pub due: Vec<(DueSchedule, Lane)>,
     /// Whether there may be more of them, due later.
     pub more_due: bool,
@@ -57,15 +58,15 @@ pub struct Snapshot {
     pub open: Vec<OpenOccurrence>,
     /// When the next schedule becomes due.
     pub next_due: Option<Timestamp>,
-    /// The targets of the settings.
+    /// The configured targets.
     pub targets: BTreeSet<TargetName>,
     /// Those of them that any scheduler holds.
     pub held: BTreeMap<TargetName, HoldKind>,
-    /// The targets of what is due or open that are not in the settings.
+    /// The targets of due or open prompts that are not configured.
     pub missing_targets: BTreeSet<TargetName>,
     /// Why all delivery is halted, if it is.
     pub halted: Option<Halt>,
-    /// Whether there is more to be put in order than one snapshot may do.
+    /// Whether there is more upkeep to do than one snapshot may.
     pub more: bool,
 }
 

@@ -1,5 +1,5 @@
-//! Candidates whose claim the database refuses although it works: they stop nobody else, and are
-//! tried ever more slowly.
+//! Candidates whose claim the database refuses although it works: they don't stop any other, and
+//! are retried with growing waits.
 
 use std::collections::HashMap;
 
@@ -8,10 +8,10 @@ use jiff::{SignedDuration, Timestamp};
 use crate::clock::later;
 use crate::scheduler::queue::{Candidate, Key};
 
-/// So often a candidate keeps its place in its lane. After that the next ones may overtake it.
+/// How often a candidate keeps its place in its lane. After that, others may overtake it.
 const KEEPS_PLACE: u32 = 3;
 
-/// How many of them are named in the log.
+/// How many of them the log names.
 const NAMED: usize = 10;
 
 /// The longest wait between two tries.
@@ -28,13 +28,13 @@ struct Failures {
 }
 
 impl FailedClaims {
-    /// Notes that a candidate was refused, and why. Returns when it may be tried again.
+    /// Records that a candidate was refused, and why. Returns when it may be retried.
     pub(super) fn add(&mut self, candidate: &Candidate, reason: &str, now: Timestamp) -> Timestamp {
         self.0.retain(|_, r| later(r.until, LONGEST) > now);
         if !self.0.contains_key(&candidate.key()) && self.0.len() < NAMED {
             tracing::error!(
                 lane = candidate.lane.as_str(),
-                "{reason}; it is tried again ever more slowly"
+                "{reason}; retrying with growing waits"
             );
         }
         let failures = self.0.entry(candidate.key()).or_insert(Failures {
@@ -52,8 +52,7 @@ impl FailedClaims {
         self.0.remove(&candidate.key());
     }
 
-    /// The candidate with the time that it has to wait, or that time alone where it has lost its
-    /// place.
+    /// The candidate with the time it has to wait, or only that time if it has lost its place.
     pub(super) fn place(
         &self,
         candidate: Candidate,

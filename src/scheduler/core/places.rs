@@ -1,25 +1,25 @@
-//! The lanes in which we speak, and how many there may be at once.
+//! The lanes in which this scheduler is active, and how many prompts may be sent at once.
 //!
-//! A place is free once its prompt is answered. Its lane is closed until the verdict is written: a
-//! claim of another lane and that verdict then share one commit.
+//! A place becomes free when its prompt is answered. Its lane stays closed until the verdict is
+//! recorded: a claim of another lane and that verdict then share one commit.
 
 use std::collections::BTreeMap;
 
 use crate::models::Lane;
 
-/// What stands in a lane of ours.
+/// The state of one of our lanes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Place {
     /// A claim that is not answered yet.
     Claiming,
-    /// The occurrence that is on its way.
+    /// An occurrence that is being sent.
     Sending(i64),
-    /// An occurrence whose verdict is being written.
+    /// An occurrence whose verdict is being recorded.
     Settling(i64),
 }
 
-/// The lanes in which we speak. They are gone through in order, so that the same events lead to the
-/// same actions.
+/// The lanes in which this scheduler is active. They are ordered, so that the same events lead to
+/// the same actions.
 #[derive(Debug)]
 pub(super) struct Places {
     lanes: BTreeMap<Lane, Place>,
@@ -29,7 +29,7 @@ pub(super) struct Places {
 }
 
 impl Places {
-    /// None yet of so many.
+    /// Creates this many places, all free.
     pub(super) fn new(most: usize) -> Self {
         Places {
             lanes: BTreeMap::new(),
@@ -39,19 +39,19 @@ impl Places {
         }
     }
 
-    /// Whether one more prompt may be sent. What is not written yet is bounded, too: where there is
-    /// one place, one prompt after the other goes in the order of time.
+    /// Whether one more prompt may be sent. Unrecorded verdicts are limited too: with only one
+    /// place, prompts are sent one after the other in the order of time.
     pub(super) fn has_room(&self) -> bool {
         let speaking = self.lanes.len() - self.settling;
         speaking < self.most && self.settling < self.most
     }
 
-    /// Whether we do something in a lane.
+    /// Whether a lane is one of ours.
     pub(super) fn contains(&self, lane: &Lane) -> bool {
         self.lanes.contains_key(lane)
     }
 
-    /// Whether we do nothing at all.
+    /// Whether this scheduler is doing nothing at all.
     pub(super) fn is_empty(&self) -> bool {
         self.lanes.is_empty()
     }
@@ -72,7 +72,7 @@ impl Places {
         .any(|ours| place == Some(ours))
     }
 
-    /// The lane in which an occurrence is on its way.
+    /// The lane in which an occurrence is being sent.
     pub(super) fn lane_of(&self, occurrence_id: i64) -> Option<Lane> {
         let mut lanes = self.lanes.iter();
         let found = lanes.find(|(_, place)| **place == Place::Sending(occurrence_id));
@@ -87,17 +87,17 @@ impl Places {
         })
     }
 
-    /// Takes a place for what is claimed.
+    /// Takes a place for a claim.
     pub(super) fn claim(&mut self, lane: Lane) {
         self.put(lane, Place::Claiming);
     }
 
-    /// What was claimed is on its way.
+    /// The claimed occurrence is being sent.
     pub(super) fn send(&mut self, lane: Lane, occurrence_id: i64) {
         self.put(lane, Place::Sending(occurrence_id));
     }
 
-    /// Its verdict is to be written: another may be sent in its place.
+    /// Its verdict is to be recorded: another prompt may be sent in its place.
     pub(super) fn settle(&mut self, lane: &Lane, occurrence_id: i64) {
         if self.lanes.get(lane) == Some(&Place::Sending(occurrence_id)) {
             self.put(lane.clone(), Place::Settling(occurrence_id));

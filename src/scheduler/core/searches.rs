@@ -1,4 +1,4 @@
-//! Looking for prompts whose fate is unknown.
+//! Searching for prompts whose outcome is unknown.
 
 use jiff::Timestamp;
 
@@ -7,15 +7,15 @@ use super::{Action, Core, TargetAction};
 use crate::models::{Evidence, Job, Lane, OpenOccurrence, RefusalKind};
 use crate::scheduler::verdicts::{Facts, decide_after_search};
 
-/// How many unknown fates are looked into at once.
+/// How many prompts are searched for at once.
 const SEARCHES: usize = 32;
 
-/// How many of them may be such as had no answer the last time: however many hang, there is room for
+/// How many of them may have got no answer the last time: however many hang, there is room for
 /// those that don't.
 const SEARCHES_AGAIN: usize = SEARCHES / 2;
 
 impl Core {
-    /// Looks for the fates that are unknown, those that have waited longest first.
+    /// Starts searches, for those that have waited longest first.
     pub(super) fn search(&mut self, now: Timestamp, actions: &mut Vec<Action>) {
         if !self.may_search() {
             return;
@@ -23,7 +23,7 @@ impl Core {
         let ready =
             |o: &&OpenOccurrence| o.not_before.is_none_or(|t| t <= now) && self.may_search_for(o);
         let mut ready: Vec<&OpenOccurrence> = self.unknown.values().filter(ready).collect();
-        // Each holds a lane of its own, and the one that has waited longest goes first.
+        // Each has a lane of its own, and the one that has waited longest goes first.
         ready.sort_by_key(|o| (o.not_before, o.id));
         let is_again = |id: &i64| self.unanswered.contains(id);
         let mut room = SEARCHES.saturating_sub(self.searching.len());
@@ -40,7 +40,7 @@ impl Core {
             chosen.push(open.clone());
         }
         for open in chosen {
-            // By a clock that was set ahead it seems older than it is.
+            // If the clock was set ahead, it looks older than it is.
             let age = now.duration_since(open.sent_at.unwrap_or(now));
             self.searching
                 .insert(open.id, age.min(self.guard.steady_for()));
@@ -48,7 +48,7 @@ impl Core {
         }
     }
 
-    /// When something may be looked for next.
+    /// When the next search may start.
     pub(super) fn next_search(&self) -> Option<Timestamp> {
         if !self.may_search() {
             return None;
@@ -60,7 +60,7 @@ impl Core {
     fn may_search(&self) -> bool {
         self.stop_at.is_none()
             && self.searching.len() < SEARCHES
-            // What is found is judged by the clock, too.
+            // The result is judged by the clock, too.
             && self.guard.held_until().is_none()
     }
 
@@ -98,7 +98,7 @@ impl Core {
         }
     }
 
-    /// What is known of a prompt when it is answered.
+    /// What is known about a prompt when it is answered.
     pub(super) fn facts_of(&self, job: &Job) -> Facts {
         Facts {
             ages: self.may_age(&job.lane),
@@ -106,7 +106,7 @@ impl Core {
         }
     }
 
-    /// Nothing grows too old by a clock that may be wrong, or while its target is held.
+    /// Nothing grows too old while the clock may be wrong or its target is held.
     fn may_age(&self, lane: &Lane) -> bool {
         self.guard.held_until().is_none() && self.targets.is_open(lane)
     }

@@ -1,4 +1,4 @@
-//! When the database is read again, how far, and what the snapshot changes.
+//! When to read the database again, how far, and what the snapshot changes.
 
 use std::collections::HashSet;
 
@@ -11,26 +11,26 @@ use crate::models::{
 };
 use crate::scheduler::queue::{Candidate, Source};
 
-/// How long a snapshot may wait that nothing hangs on.
+/// How long a snapshot may be put off when nothing depends on it.
 const SOON: SignedDuration = SignedDuration::from_secs(1);
 
-/// How many candidates are taken, if there are so many, before the next part of what other programs
-/// have changed is put in order.
+/// How many candidates are claimed, if there are that many, before the next part of what other
+/// programs have changed is adopted.
 const CLAIMS_BETWEEN: u32 = 16;
 
 impl Core {
-    /// Goes on where the last snapshot has stopped, once nothing that it showed can be taken; where
-    /// other programs have left much to be put in order, also in between.
+    /// Continues where the last snapshot stopped, once nothing it showed can be claimed; if other
+    /// programs have changed many rows, also in between.
     pub(super) fn request_more(&mut self) {
         let claiming = self.ours.is_claiming();
-        if self.more_to_mend && (!claiming || self.claims_since_snapshot >= CLAIMS_BETWEEN) {
-            self.more_to_mend = false;
+        if self.more_upkeep && (!claiming || self.claims_since_snapshot >= CLAIMS_BETWEEN) {
+            self.more_upkeep = false;
             self.request_snapshot();
         }
         let has_place = self.may_claim() && self.ours.has_room();
         if self.more_due && has_place && !claiming && !self.snapshot_pending {
             self.more_due = false;
-            // Since nothing was taken, all that is known waits for something else.
+            // Nothing was claimed, so everything known is waiting for something else.
             self.larger_snapshot = self.claims_since_snapshot == 0;
             self.request_snapshot();
         }
@@ -40,15 +40,15 @@ impl Core {
         self.snapshot_wanted = true;
     }
 
-    /// With nothing left that can be taken, the database may hold more.
+    /// When nothing is left to claim, the database may have more.
     pub(super) fn request_snapshot_if_idle(&mut self, now: Timestamp) {
         if self.ours.is_empty() && self.mode == Mode::Forever && !self.can_take(now) {
             self.request_snapshot();
         }
     }
 
-    /// Asks for one at once if there is nothing else to do, else a moment later: a snapshot for each
-    /// of many costs more than they do.
+    /// Requests one at once if there is nothing else to do, otherwise a moment later: a snapshot
+    /// for each of many events would cost more than they do.
     pub(super) fn request_snapshot_soon(&mut self, now: Timestamp) {
         match self.can_take(now) {
             true => self.next_snapshot = earliest(self.next_snapshot, Some(later(now, SOON))),
@@ -56,17 +56,17 @@ impl Core {
         }
     }
 
-    /// Whether something that we know of can be taken now.
+    /// Whether anything that is known can be claimed now.
     pub(super) fn can_take(&self, now: Timestamp) -> bool {
         self.next_claim().is_some_and(|t| t <= now)
     }
 
     fn may_take_snapshot(&self) -> bool {
-        // It puts the database in order by the clock.
+        // A snapshot adopts rows by the clock.
         self.stop_at.is_none() && self.guard.held_until().is_none()
     }
 
-    /// When the next one is to be taken, whatever happens.
+    /// When to take the next one, whatever happens.
     pub(super) fn next_snapshot(&self) -> Option<Timestamp> {
         self.next_snapshot.filter(|_| self.may_take_snapshot())
     }
@@ -107,7 +107,7 @@ impl Core {
         self.snapshot_pending = false;
         self.next_snapshot = Some(later(now, self.settings.poll));
         self.next_due = snapshot.next_due;
-        self.more_to_mend = snapshot.more;
+        self.more_upkeep = snapshot.more;
         self.more_due = snapshot.more_due;
         self.shown_until = match (snapshot.more_due, snapshot.due.last()) {
             (true, Some((due, _))) => due.next_run.min(self.snapshot_began),
@@ -161,7 +161,7 @@ impl Core {
         let unknown = &self.unknown;
         self.unanswered.retain(|id| unknown.contains_key(id));
         if self.mode == Mode::Once {
-            // What becomes due while it runs is for the next time.
+            // What becomes due during the pass is left for the next one.
             candidates.retain(|c| self.started.is_some_and(|started| c.not_before <= started));
             self.behind.clear();
         }
@@ -181,13 +181,13 @@ impl Core {
         }
         match &halted {
             Some(halt) => tracing::warn!("{halt}"),
-            None => tracing::info!("the halt is lifted: deliveries go on"),
+            None => tracing::info!("the halt is lifted: delivery is on again"),
         }
         self.halted = halted;
         self.next_beat = None;
     }
 
-    /// Notes a lane that somebody speaks in, unless that is us.
+    /// Records a lane in which somebody is sending, unless it is ours.
     fn note_in_flight(&mut self, occurrence: OpenOccurrence) {
         let ours = self.ours.holds(&occurrence.lane, occurrence.id);
         if occurrence.state == State::Unknown {
@@ -198,9 +198,9 @@ impl Core {
         }
     }
 
-    /// Sends nothing to a target that is not in the settings, and has it told.
+    /// Sends nothing to a target that is not configured, and reports it.
     fn hold_missing(&mut self, target: TargetName, actions: &mut Vec<Action>) {
-        let reason = format!("nothing is sent to {target}, which is not in the settings any more");
+        let reason = format!("nothing is sent to {target}, which is no longer in the settings");
         let state = self.targets.get_mut(target.as_str());
         if !state.availability.close_as_missing(&reason) {
             return;

@@ -1,4 +1,4 @@
-//! What is known of one target between two events.
+//! What is known about one target between two events.
 
 use std::collections::{HashSet, VecDeque};
 
@@ -8,20 +8,20 @@ use super::availability::Availability;
 use crate::models::{ErrorClass, Job, Lane, OpenOccurrence, Refusal};
 use crate::scheduler::verdicts::Facts;
 
-/// So many lanes that meet the same, with nothing taken in between, are no coincidence.
+/// This many lanes with the same refusal, and nothing accepted in between, are no coincidence.
 const MANY_LANES: usize = 3;
 
-/// What is known of one target.
+/// What is known about one target.
 #[derive(Debug, Default)]
 pub(super) struct TargetState {
     pub(super) availability: Availability,
-    /// Whether it is being asked whether it is well.
+    /// Whether it is being checked.
     pub(super) probing: bool,
-    /// What is not settled before it has said so.
+    /// What is not settled until the check has ended.
     suspicions: Vec<Suspicion>,
-    /// The lanes that something kept from the target since it last took a prompt.
+    /// The lanes that were refused since the target last accepted a prompt.
     refused: Vec<(Lane, ErrorClass)>,
-    /// Those that were refused while it took prompts of others: what keeps them is their own trouble.
+    /// Those refused while it accepted prompts of others: the trouble is their own.
     set_apart: HashSet<Lane>,
 }
 
@@ -29,23 +29,23 @@ pub(super) struct TargetState {
 #[derive(Debug)]
 struct Suspicion {
     cause: Cause,
-    /// Whether the target was asked since it arose.
+    /// Whether the target has been checked since.
     probed: bool,
 }
 
-/// What makes us doubt whether a target is well.
+/// A reason to suspect that a target is not well.
 #[derive(Debug)]
 pub(super) enum Cause {
     /// A prompt was refused.
     Refused(Box<Job>, Refusal),
-    /// A search was refused, or not answered.
+    /// A search was refused or got no answer.
     Search(Box<OpenOccurrence>, Facts, Refusal),
-    /// A prompt of this lane was answered in the target's place.
+    /// A prompt of this lane was answered by something else.
     Doubted(Lane, ErrorClass),
 }
 
 impl TargetState {
-    /// Settles this only when the target has said whether it is well.
+    /// Puts off settling this until the target has been checked.
     pub(super) fn suspect(&mut self, cause: Cause) {
         self.suspicions.push(Suspicion {
             cause,
@@ -53,14 +53,14 @@ impl TargetState {
         });
     }
 
-    /// Whether the target is to be asked whether it is well.
+    /// Whether the target has to be checked.
     pub(super) fn needs_probe(&self, now: Timestamp) -> bool {
         let suspected = self.suspicions.iter().any(|s| !s.probed);
         let due = self.availability.next_probe().is_some_and(|t| now >= t);
         !self.probing && (suspected || due)
     }
 
-    /// Notes that it is being asked.
+    /// Records that it is being checked.
     pub(super) fn begin_probe(&mut self) {
         self.probing = true;
         for suspicion in &mut self.suspicions {
@@ -68,7 +68,7 @@ impl TargetState {
         }
     }
 
-    /// Notes that it has answered, or could not be asked. Gives what was waiting for that.
+    /// Records that the check has ended. Returns what was waiting for it.
     pub(super) fn end_probe(&mut self) -> Vec<Cause> {
         self.probing = false;
         let suspicions = std::mem::take(&mut self.suspicions);
@@ -77,12 +77,12 @@ impl TargetState {
         causes(answered)
     }
 
-    /// Gives everything that waits for the target's answer.
+    /// Returns everything that waits for the check.
     pub(super) fn take_suspicions(&mut self) -> Vec<Cause> {
         causes(std::mem::take(&mut self.suspicions))
     }
 
-    /// When it is to be asked next whether it is well.
+    /// When to check next whether it is well.
     pub(super) fn next_probe(&self) -> Option<Timestamp> {
         match self.probing {
             true => None,
@@ -90,7 +90,7 @@ impl TargetState {
         }
     }
 
-    /// The target has taken a prompt of this lane, so what others met meanwhile was their own.
+    /// The target has accepted a prompt of this lane, so the trouble of others was their own.
     pub(super) fn set_refused_apart(&mut self, taken: &Lane) {
         let alike = self.availability.take_refused();
         let counted = self.refused.drain(..).map(|(lane, _)| lane);
@@ -98,8 +98,8 @@ impl TargetState {
         self.set_apart.remove(taken);
     }
 
-    /// Notes that a lane was refused while the target says that it is well. Gives the lanes that
-    /// were refused alike where they are too many to be a coincidence.
+    /// Records that a lane was refused although the target is well. Returns the lanes that were
+    /// refused in the same way if they are too many to be a coincidence.
     pub(super) fn note_refused(
         &mut self,
         lane: &Lane,

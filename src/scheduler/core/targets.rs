@@ -1,4 +1,4 @@
-//! What is known of every target. One is no reason to keep the prompts of another waiting.
+//! What is known about every target. No target delays the prompts of another.
 
 use std::collections::BTreeMap;
 
@@ -9,8 +9,8 @@ use crate::clock::earliest;
 use crate::models::{Lane, TargetName};
 use crate::scheduler::queue::{Candidate, Queue};
 
-/// The states of the targets that anything is known of, by name. They are gone through in order, so
-/// that the same events lead to the same actions.
+/// The states of the targets about which anything is known, by name. They are ordered, so that the
+/// same events lead to the same actions.
 #[derive(Debug, Default)]
 pub(super) struct TargetStates(BTreeMap<TargetName, TargetState>);
 
@@ -20,17 +20,17 @@ impl TargetStates {
         self.0.entry(TargetName::new(target)).or_default()
     }
 
-    /// Every target of which something is known.
+    /// Every target about which something is known.
     pub(super) fn iter(&self) -> impl Iterator<Item = (&TargetName, &TargetState)> {
         self.0.iter()
     }
 
-    /// The same, to be changed.
+    /// The same, mutably.
     pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = (&TargetName, &mut TargetState)> {
         self.0.iter_mut()
     }
 
-    /// Whether everything may be sent to a lane's target.
+    /// Whether a lane's target is open.
     pub(super) fn is_open(&self, lane: &Lane) -> bool {
         let state = self.0.get(lane.target_name());
         state.is_none_or(|s| s.availability.is_open())
@@ -42,12 +42,12 @@ impl TargetStates {
         state.is_some_and(|s| s.availability.is_closed())
     }
 
-    /// Whether nothing at all may be sent to any target of which something is known.
+    /// Whether nothing at all may be sent to any known target.
     pub(super) fn are_all_closed(&self) -> bool {
         !self.0.is_empty() && self.0.values().all(|s| s.availability.is_closed())
     }
 
-    /// Whether any target is being asked whether it is well.
+    /// Whether any target is being checked.
     pub(super) fn is_probing(&self) -> bool {
         self.0.values().any(|s| s.probing)
     }
@@ -59,8 +59,8 @@ impl TargetStates {
         (!reasons.is_empty()).then(|| reasons.join("; "))
     }
 
-    /// Takes what may be claimed now. A held target has at most one prompt that is tried, and that
-    /// goes first: however much there is for the others, it is found out when the hold is over.
+    /// Takes what may be claimed now. A held target gets at most one trial prompt, and that goes
+    /// first: however much there is for others, the end of the hold must be found out.
     pub(super) fn take(
         &mut self,
         queue: &mut Queue,

@@ -1,22 +1,22 @@
-//! What tasks tell the loop.
+//! Messages from tasks to the loop.
 
 use super::super::core::{Event, Settling};
 
-/// What tasks tell the loop.
+/// A message from a task to the loop.
 pub(super) enum Message {
     /// Something happened.
     Event(Event),
-    /// Letta told the run of a prompt that is on its way.
+    /// Letta named the run of a prompt that is being sent.
     Run(Run),
-    /// A verdict could not be written a moment ago.
+    /// A verdict could not be recorded a moment ago.
     RetrySettle(Settling),
 }
 
-/// The run of a prompt that is on its way.
+/// The run of a prompt that is being sent.
 pub(super) struct Run {
     /// The occurrence.
     pub(super) occurrence_id: i64,
-    /// The right to settle it.
+    /// The fence to write with.
     pub(super) fence: i64,
     /// Letta's id of the run.
     pub(super) run_id: String,

@@ -1,4 +1,4 @@
-//! The clock at a start, before anything is decided by it.
+//! Checks the clock at startup, before anything is decided by it.
 
 use std::time::Duration;
 
@@ -14,11 +14,11 @@ use crate::clock::{
 };
 use crate::error::{Result, call};
 
-/// How long to wait before a database that fails is asked again.
+/// How long to wait before retrying a database that fails.
 const ASK_AGAIN: Duration = Duration::from_secs(1);
 
-/// Looks at the clock for a scheduler that goes on. Where it matters the target is asked what time
-/// it is, beside everything else, and its answer is an event.
+/// Checks the clock for a scheduler that keeps running. If necessary the target is asked for the
+/// time in the background, and its answer is an event.
 pub(super) async fn look_at_clock(
     scheduler: &Scheduler,
     stop: &CancellationToken,
@@ -28,7 +28,7 @@ pub(super) async fn look_at_clock(
     let known = loop {
         match db.known_times().await {
             Ok(known) => break known,
-            Err(e) => tracing::error!("{}; it is tried again until it works", e.chain()),
+            Err(e) => tracing::error!("{}; retrying until it works", e.chain()),
         }
         tokio::select! {
             () = stop.cancelled() => return ClockAtStart::trusted(clock.reading()),
@@ -57,8 +57,8 @@ pub(super) async fn look_at_clock(
     start
 }
 
-/// Looks at the clock for a scheduler that runs once. It can't wait until the clock has been steady:
-/// the next run does, since this one notes that it was in doubt.
+/// Checks the clock for a scheduler that runs once. It can't wait until the clock has been steady:
+/// the next run can, because this one records that it was in doubt.
 ///
 /// # Errors
 /// [`Code::ClockInDoubt`](crate::error::Code::ClockInDoubt), and those of the database.
@@ -83,7 +83,7 @@ pub(super) async fn refuse_doubt(
     Err(doubt.refuse("nothing was sent", call("execute")))
 }
 
-/// Asks the target what time it is, and judges our clock by that.
+/// Asks the target for the time, and judges our clock by it.
 async fn ask(scheduler: &Scheduler, known: &KnownTimes) -> Option<ClockDoubt> {
     let Scheduler { targets, clock, .. } = scheduler;
     let target = targets.default_target();

@@ -1,4 +1,4 @@
-//! Talking to targets: each talk is a task of its own, and its end is an event.
+//! Requests to targets: each is a task of its own, and its end is an event.
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -17,7 +17,7 @@ use crate::models::{
 };
 
 impl Runner<'_> {
-    /// Says something to a target, or stops waiting for its answer.
+    /// Makes a request to a target, or stops waiting for its answer.
     pub(super) fn talk(&mut self, action: TargetAction) {
         match action {
             TargetAction::Send(job) => self.send(job),
@@ -52,7 +52,7 @@ impl Runner<'_> {
             let broken = || {
                 Answer::Unknown(Doubt {
                     class: ErrorClass::Interrupted,
-                    text: "an internal fault broke it off".to_owned(),
+                    text: "stopped by an internal error".to_owned(),
                     run_id: None,
                 })
             };
@@ -75,7 +75,7 @@ impl Runner<'_> {
         let messages = self.messages.clone();
         tokio::spawn(async move {
             let broken = || Evidence::Unclear {
-                text: "an internal fault broke the search off".to_owned(),
+                text: "the search was stopped by an internal error".to_owned(),
             };
             let evidence = match target {
                 Ok(target) => answered(target.find(&lookup), broken).await,
@@ -99,11 +99,11 @@ impl Runner<'_> {
         });
     }
 
-    /// The target of a name, or that it is not in the settings.
+    /// The target with a name, or the refusal that it is not configured.
     fn target(&self, name: &str) -> Result<Arc<dyn Target>, Refusal> {
         let target = self.scheduler.targets.get(name).cloned();
         target.ok_or_else(|| {
-            let text = format!("{name} is not in the settings any more");
+            let text = format!("{name} is no longer in the settings");
             Refusal::new(RefusalKind::TargetTrouble, ErrorClass::Unreachable, text)
         })
     }
@@ -113,12 +113,12 @@ fn broken_probe() -> Refusal {
     Refusal::new(
         RefusalKind::TargetTrouble,
         ErrorClass::Unhealthy,
-        "an internal fault broke the question off",
+        "the request was stopped by an internal error",
     )
 }
 
-/// Waits for what talks to a server, and turns a fault of ours in it into an answer: nothing may
-/// be left without one.
+/// Waits for a request to a server, and turns a panic in it into an answer, because every request
+/// must have one.
 async fn answered<T>(talk: impl Future<Output = T>, broken: impl FnOnce() -> T) -> T {
     match AssertUnwindSafe(talk).catch_unwind().await {
         Ok(answer) => answer,

@@ -1,10 +1,10 @@
-//! Noticing that another process has written.
+//! Notices writes by other processes.
 
 use std::time::Duration;
 
 use super::super::Scheduler;
 
-/// How often the database is asked whether another process has written.
+/// How often the database is checked for writes by other processes.
 const WATCH: Duration = Duration::from_millis(500);
 
 /// Notifies every subscriber when another process has written to the database.

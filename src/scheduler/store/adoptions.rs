@@ -1,10 +1,10 @@
-//! What is said of adopted schedules: a line for one, a summary for many.
+//! The log of adopted schedules: a line for one, a summary for many.
 
 use std::collections::BTreeMap;
 
 use crate::models::{Adoption, Lifecycle};
 
-/// How many broken schedules of one change are named.
+/// How many broken schedules of one change the log names.
 const NAMED: usize = 10;
 
 /// What was adopted since it was last reported.
@@ -17,7 +17,7 @@ pub(super) struct Adoptions {
 }
 
 impl Adoptions {
-    /// Adds what was adopted. The first ones that are broken are named at once.
+    /// Adds what was adopted. The first broken ones are logged at once.
     pub(super) fn add(&mut self, adopted: Vec<Adoption>) {
         self.total += adopted.len();
         for one in adopted {
@@ -37,7 +37,7 @@ impl Adoptions {
         }
     }
 
-    /// Reports all of it in one line, and begins anew.
+    /// Logs all of it in one line, and starts again.
     pub(super) fn report(&mut self) {
         let Adoptions {
             only,
@@ -54,7 +54,7 @@ impl Adoptions {
         }
         match only {
             Some(one) if total == 1 && broken == 0 => tracing::info!(
-                "adopted schedule {} as another program left it: {}",
+                "adopted schedule {} as changed by another program: {}",
                 one.id,
                 one.lifecycle
             ),
@@ -64,7 +64,7 @@ impl Adoptions {
                     .map(|(lifecycle, n)| format!("{n} {lifecycle}"))
                     .collect();
                 tracing::info!(
-                    "adopted {} schedules as other programs left them: {}",
+                    "adopted {} schedules as changed by other programs: {}",
                     readable.values().sum::<usize>(),
                     each.join(", ")
                 );

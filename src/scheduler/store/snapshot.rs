@@ -1,4 +1,4 @@
-//! The snapshot of what is due and what is open, taken after putting the database in order.
+//! The snapshot of what is due and what is open, taken after adopting changes of other programs.
 
 use super::super::Scheduler;
 use super::super::core::{Event, HoldKind, Snapshot};
@@ -11,7 +11,7 @@ use crate::models::{
 };
 
 impl SchedulerStore {
-    /// Reads the database, and says once that it fails, or works again.
+    /// Reads the database; logs once when it fails, and once when it works again.
     pub(super) async fn take_snapshot(&mut self) -> Event {
         match self.read_snapshot().await {
             Ok(snapshot) => {
@@ -25,12 +25,12 @@ impl SchedulerStore {
         }
     }
 
-    /// Reads the database, after putting some of it in order. What others do with it in one go may
-    /// be much; the snapshot says whether there is more, and what waits comes first.
+    /// Reads the database, after some upkeep. Other programs may change many rows at once; the
+    /// snapshot says whether there is more, and what has waited longest comes first.
     async fn read_snapshot(&mut self) -> Result<Snapshot> {
         let mut more = self.take_over_from_the_dead().await?;
         more |= self.adopt().await?;
-        more |= self.mend_times().await?;
+        more |= self.correct_times().await?;
         let Scheduler {
             db,
             targets,
@@ -47,7 +47,7 @@ impl SchedulerStore {
         more |= given_up == at_once();
         more |= db.settle_deleted(now).await?;
         for lost in open.iter().filter(|o| self.has_lost(o)) {
-            let fault = "it was claimed, but the claim was not heard of";
+            let fault = "it was claimed, but the confirmation was lost";
             let verdict = unknown_from(now, settings.reconcile_deadline, fault);
             db.settle(lost.id, lost.fence, &verdict, now).await?;
         }
@@ -90,13 +90,13 @@ impl SchedulerStore {
         let recipient = due.recipient(targets.default_target().name());
         let lane = match targets.get(recipient.target.as_str()) {
             Some(target) => target.lane(&recipient),
-            // Nothing is sent in it as long as the target is missing.
+            // Nothing is sent in it while the target is missing.
             None => Lane::of(&recipient.target, &recipient.agent),
         };
         (due, lane)
     }
 
-    /// Takes prompts over from dead schedulers. Returns whether there may be more.
+    /// Takes over prompts from dead schedulers. Returns whether there may be more.
     async fn take_over_from_the_dead(&mut self) -> Result<bool> {
         let Scheduler {
             db,
@@ -141,10 +141,10 @@ impl SchedulerStore {
         Ok(more)
     }
 
-    /// Lets nothing wait for a time that was counted from a later now. Returns whether there may be
-    /// more of it.
-    async fn mend_times(&mut self) -> Result<bool> {
-        if self.times_are_mended {
+    /// Shortens waits that were computed from a later time. Returns whether there may be more of
+    /// them.
+    async fn correct_times(&mut self) -> Result<bool> {
+        if self.times_are_corrected {
             return Ok(false);
         }
         let Scheduler {
@@ -154,24 +154,24 @@ impl SchedulerStore {
             ..
         } = &self.scheduler;
         let now = clock.now();
-        if let Some(anew) = db.plan_anew(now).await? {
+        if let Some(repair) = db.replan(now).await? {
             tracing::warn!(
-                "the clock was wrong: {} schedules are planned anew, and {} instants that were \
-                 recorded as not sent are still to come",
-                anew.schedules.len(),
-                anew.instants
+                "the clock was wrong: {} schedules were replanned, and {} instants recorded as not \
+                 sent will still run",
+                repair.schedules.len(),
+                repair.instants
             );
         }
         let waits = LongestWaits {
             retry: settings.retry_longest,
             reconcile: settings.reconcile_deadline,
         };
-        self.times_are_mended = db.pull_forward(now, &waits).await? < AT_ONCE;
-        Ok(!self.times_are_mended)
+        self.times_are_corrected = db.pull_forward(now, &waits).await? < AT_ONCE;
+        Ok(!self.times_are_corrected)
     }
 
-    /// Whether the database holds a prompt as ours of which we know nothing: its claim was written,
-    /// although the answer to it said otherwise.
+    /// Whether the database holds a prompt as ours that we know nothing about: its claim was
+    /// written although we were told otherwise.
     fn has_lost(&self, open: &OpenOccurrence) -> bool {
         open.state == State::Sending
             && open.owner == Some(self.lock.owner())

@@ -1,9 +1,9 @@
 //! Who may do what at `/v1`.
 //!
 //! Letta decides by its own credentials wherever it really checks them. As long as no key was ever
-//! made, whoever reaches this machine's loopback is let through; from the first key on, an address
-//! may lead here from anywhere (through a TLS proxy, say), so a Letta that lets everybody in counts
-//! for nothing any more.
+//! created, everybody who reaches this machine's loopback is let through. Once a key exists, the
+//! address may be reachable from anywhere (through a TLS proxy, say), so a Letta without a password
+//! no longer counts.
 
 use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
@@ -18,19 +18,19 @@ use crate::models::{self, AgentId, Caller};
 use crate::service::Service;
 use crate::web::credentials::{identify, recognize};
 
-/// How long it counts that Letta was seen to check credentials.
+/// How long to remember that Letta checks credentials.
 const STAYS_SEEN: SignedDuration = SignedDuration::from_secs(60);
 
-/// Somebody who may schedule for an agent.
+/// A caller who may schedule for an agent.
 pub(super) struct Admitted {
-    /// The service as they see it.
+    /// The service as this caller sees it.
     pub(super) service: Service,
-    /// Whether Letta has just said that there is such an agent.
+    /// Whether Letta has just confirmed that the agent exists.
     pub(super) vouched: bool,
 }
 
 impl Face {
-    /// Refuses everything while anybody could come from anywhere.
+    /// Refuses everything if other machines can reach this server and there is no key.
     pub(super) async fn check_is_on(&self) -> Result<()> {
         if self.guard.is_local() || self.service.has_keys().await? {
             return Ok(());
@@ -38,8 +38,8 @@ impl Face {
         Err(Error::new(
             Code::NotPermitted,
             message![
-                "Letta's API at /v1 is off, since this server can be reached from other machines and \
-                 there is no key: make one, or listen on this machine alone (",
+                "Letta's API at /v1 is off, because other machines can reach this server and there \
+                 is no key: create one, or listen on loopback only (",
                 shell("--listen 127.0.0.1:8465"),
                 ")"
             ],
@@ -47,8 +47,8 @@ impl Face {
         .example(shell("promptyoself key create --name laptop")))
     }
 
-    /// The service for whoever may schedule for an agent: the holder of our key, or of credentials
-    /// with which Letta shows that agent.
+    /// The service for a caller who may schedule for an agent: one with a key of ours, or with
+    /// credentials for which Letta shows that agent.
     pub(super) async fn admit(
         &self,
         headers: &HeaderMap,
@@ -60,7 +60,7 @@ impl Face {
                 .service
                 .for_caller(caller)
                 .through(models::Face::LettaApi, key);
-            // Another agent is refused whether it exists or not.
+            // Refused whether the other agent exists or not.
             service.refuse_other(agent)?;
             return Ok(Admitted {
                 service,
@@ -84,7 +84,7 @@ impl Face {
         })
     }
 
-    /// Refuses to pass a request on for somebody whom neither we nor Letta would know.
+    /// Refuses to pass on a request whose caller neither we nor Letta would check.
     pub(super) async fn check_passage(&self, headers: &HeaderMap) -> Result<()> {
         if headers.contains_key(KEY_HEADER)
             && identify(&self.service, headers).await? == Caller::Operator
@@ -100,12 +100,12 @@ impl Face {
         }
     }
 
-    /// Whether whoever reaches us is the operator.
+    /// Whether everybody who reaches this server is the operator.
     async fn is_open(&self) -> Result<bool> {
         Ok(self.guard.is_local() && self.service.is_open_to_all().await?)
     }
 
-    /// Whether Letta checks credentials itself, as was seen a moment ago.
+    /// Whether Letta checks credentials itself, as seen a moment ago.
     async fn letta_checks(&self) -> Result<bool> {
         let now = self.service.clock.moment().uptime;
         let seen = *self
@@ -137,10 +137,9 @@ fn unguarded(what: &str) -> Error {
     Error::new(
         Code::NotPermitted,
         format!(
-            "{what} needs a key here: Letta itself asks nobody for a password, and keys have been \
-             made for this server, so not everybody who reaches it may use it. Send an operator's \
-             key as X-Promptyoself-Key (an agent's own key schedules for that agent), or give Letta \
-             a password"
+            "{what} needs a key: Letta does not ask for a password, and this server has keys. Send \
+             an operator's key as X-Promptyoself-Key (an agent's own key schedules for that \
+             agent), or give Letta a password"
         ),
     )
     .example(shell("promptyoself key create --name laptop"))

@@ -1,22 +1,23 @@
-//! Reading what Letta's clients send to make a schedule.
+//! Reads the requests of Letta's clients that create a schedule.
 
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
 use crate::error::{Code, Error, Example, Fields, Message, Result, shell};
 use crate::models::{AgentId, Payload, Policy, ScheduleType, shown};
-use crate::schedule::{Zone, meant_time, nearest, parse_time};
-use crate::service::{Registration, Service, When, Wish, asked};
+use crate::operations::reading::zone_of;
+use crate::schedule::{Zone, corrected_time, nearest, parse_time};
+use crate::service::{Registration, Service, When, Wish};
 
-/// The conversation that scheduled messages go to: the agent's own.
+/// The conversation that scheduled messages go to: the agent's default one.
 pub(super) const CONVERSATION: &str = "default";
 
-/// How an interval is told to clients that know only patterns.
+/// The prefix that shows an interval to clients that know only cron patterns.
 pub(super) const EVERY: &str = "@every ";
 
-/// What may stand in a request. The first five are those of Letta's SDKs (`ScheduleCreateParams` of
-/// letta-client 1.12.1 for Python and TypeScript), the next four letta-code sends and reads beside
-/// them, and the last one is ours.
+/// The fields of a request. The first five are those of Letta's SDKs (`ScheduleCreateParams` of
+/// letta-client 1.12.1 for Python and TypeScript), the next four are also used by letta-code, and
+/// the last one is ours.
 const FIELDS: &[&str] = &[
     "messages",
     "schedule",
@@ -30,7 +31,7 @@ const FIELDS: &[&str] = &[
     "timezone",
 ];
 
-/// What may stand in its `schedule`, by the same SDKs.
+/// The fields of its `schedule`, in the same SDKs.
 const SCHEDULE_FIELDS: &[&str] = &["type", "scheduled_at", "cron_expression"];
 
 /// The schedule that a request asks for.
@@ -51,12 +52,12 @@ pub(super) fn read(body: &Value, agent: &AgentId, now: Timestamp) -> Result<Regi
         }
         _ => {
             return Err(invalid(
-                "schedule is missing: it says when the messages are sent",
+                "schedule is missing: it says when to send the messages",
             ));
         }
     };
     let mut wish = wish;
-    let timezone = asked::zone_of(&mut wish, text(body, "timezone")?.as_deref())
+    let timezone = zone_of(&mut wish, text(body, "timezone")?.as_deref())
         .map_err(|error| in_fields(error, now))?;
     Ok(Registration {
         agent_id: Some(agent.clone()),
@@ -64,7 +65,7 @@ pub(super) fn read(body: &Value, agent: &AgentId, now: Timestamp) -> Result<Regi
         payload: Some(payload),
         when: When {
             wish,
-            // Letta's own API knows no zones and means UTC, whatever ours is set to.
+            // Letta's own API knows no zones and uses UTC, whatever our default is.
             timezone: Some(timezone.unwrap_or_else(|| "UTC".into())),
             start_at: None,
             end_at: None,
@@ -77,12 +78,12 @@ pub(super) fn read(body: &Value, agent: &AgentId, now: Timestamp) -> Result<Regi
     })
 }
 
-/// An error of registering, in the words of this API.
+/// An error of registering, in the terms of this API.
 pub(super) fn explained(error: Error, service: &Service) -> Error {
     in_fields(error, service.clock.now())
 }
 
-/// An error whose example is fields of these requests in place of ours, where they can say it.
+/// Replaces the example of an error by one in the fields of this API, if that is possible.
 fn in_fields(error: Error, now: Timestamp) -> Error {
     if error.code() == Code::NameTaken {
         return error.example(shell(r#"{"name": "another-name"}"#));
@@ -96,7 +97,7 @@ fn in_fields(error: Error, now: Timestamp) -> Error {
         .example_if(fields.map(|fields| Example::Json(fields.into())))
 }
 
-/// Our fields as those of a request.
+/// Our fields, as fields of this API.
 fn fields_of(corrected: &Fields, now: Timestamp) -> Option<Map<String, Value>> {
     let mut fields = Map::new();
     for (name, value) in corrected {
@@ -121,8 +122,8 @@ fn once(at: Timestamp) -> Value {
     json!({ "type": "one-time", "scheduled_at": at.as_millisecond() })
 }
 
-/// Refuses a field that nobody knows: it is a slip of one that matters, and without that the
-/// schedule would be another one. What is null says nothing.
+/// Refuses an unknown field: it may be a misspelt one that matters, and without it the schedule
+/// would be a different one. Fields that are null are ignored.
 fn refuse_unknown(object: &Map<String, Value>, known: &[&str], at: &str) -> Result<()> {
     let unknown = object
         .iter()
@@ -130,11 +131,11 @@ fn refuse_unknown(object: &Map<String, Value>, known: &[&str], at: &str) -> Resu
     let Some((key, _)) = unknown else {
         return Ok(());
     };
-    let meant = nearest(&key.to_ascii_lowercase(), known.iter().copied());
-    let meant = meant.map_or(String::new(), |name| format!(" Is {at}{name} meant?"));
+    let suggestion = nearest(&key.to_ascii_lowercase(), known.iter().copied());
+    let suggestion = suggestion.map_or(String::new(), |name| format!(" Did you mean {at}{name}?"));
     let shown: String = key.chars().take(80).collect();
     Err(invalid(format!(
-        "there is no field {at}{shown:?}: there are {}.{meant}",
+        "unknown field {at}{shown:?}; known fields are {}.{suggestion}",
         known.join(", ")
     )))
 }
@@ -142,17 +143,17 @@ fn refuse_unknown(object: &Map<String, Value>, known: &[&str], at: &str) -> Resu
 fn refuse_what_is_not_done(body: &Map<String, Value>) -> Result<()> {
     if given(body, "callback_url").is_some() {
         return Err(invalid(
-            "callback_url is not done here: Letta calls it only for requests that are sent to it \
-             without waiting, and promptyoself itself calls no URL that a request names. Leave it \
-             out, and ask for the schedule's history instead",
+            "callback_url is not supported: Letta calls it only for asynchronous requests, and \
+             promptyoself never calls a URL named in a request. Leave it out and read the \
+             schedule's history instead",
         ));
     }
     match given(body, "conversation_id") {
         None => Ok(()),
         Some(id) if id == CONVERSATION => Ok(()),
         Some(id) => Err(invalid(format!(
-            "conversation_id is {}, and scheduled messages are delivered to the agent's default \
-             conversation only: leave it out, or give \"{CONVERSATION}\"",
+            "conversation_id is {}, but scheduled messages are only delivered to the agent's \
+             default conversation: leave it out, or give \"{CONVERSATION}\"",
             shown(Some(id))
         ))
         .example(shell(r#"{"conversation_id": "default"}"#))),
@@ -183,11 +184,10 @@ fn read_when(schedule: &Map<String, Value>, now: Timestamp) -> Result<Wish> {
             })
         }
         (Some("recurring"), _, _) => Err(invalid(
-            "schedule is recurring, so it must have cron_expression, as text, and no scheduled_at",
+            "a recurring schedule needs cron_expression (text) and no scheduled_at",
         )),
         (None | Some("one-time"), _, _) => Err(invalid(
-            "schedule is one-time, so it must have scheduled_at, in milliseconds since 1970, and \
-             no cron_expression",
+            "a one-time schedule needs scheduled_at (milliseconds since 1970) and no cron_expression",
         )),
         (Some(other), _, _) => {
             let other: String = other.chars().take(80).collect();
@@ -198,20 +198,19 @@ fn read_when(schedule: &Map<String, Value>, now: Timestamp) -> Result<Wish> {
     }
 }
 
-/// A time in milliseconds since 1970, perhaps with a fraction.
+/// A time in milliseconds since 1970, possibly with a fraction.
 fn read_instant(at: &Value, now: Timestamp) -> Result<Timestamp> {
     let unreadable = || {
         invalid(format!(
-            "schedule.scheduled_at is {}: it must be a number, in milliseconds since 1970; now \
-             is {}",
+            "schedule.scheduled_at is {}: it must be a number of milliseconds since 1970; now is {}",
             shown(Some(at)),
             now.as_millisecond()
         ))
-        .example_if(meant_instant(at, now).map(|at| Example::Json(json!({ "schedule": once(at) }))))
+        .example_if(corrected_instant(at, now).map(|at| Example::Json(json!({ "schedule": once(at) }))))
     };
     let micros = match (at.as_i64(), at.as_f64()) {
         (Some(millis), _) => millis.checked_mul(1_000),
-        // Beyond what a timestamp can be, the cast ends at the largest number there is.
+        // Out of range, the cast saturates.
         #[allow(clippy::cast_possible_truncation)]
         (None, Some(millis)) => Some((millis * 1_000.0).round() as i64),
         _ => None,
@@ -230,7 +229,7 @@ fn read_instant(at: &Value, now: Timestamp) -> Result<Timestamp> {
         Some(_) => ". It looks like seconds: give milliseconds",
         None => "",
     };
-    let meant = in_seconds.filter(|at| *at > now);
+    let suggestion = in_seconds.filter(|at| *at > now);
     Err(Error::new(
         Code::TimePast,
         format!(
@@ -239,23 +238,23 @@ fn read_instant(at: &Value, now: Timestamp) -> Result<Timestamp> {
             now.as_millisecond()
         ),
     )
-    .example_if(meant.map(|at| Example::Json(json!({ "schedule": once(at) })))))
+    .example_if(suggestion.map(|at| Example::Json(json!({ "schedule": once(at) })))))
 }
 
-/// The instant that a text in place of a number means.
-fn meant_instant(at: &Value, now: Timestamp) -> Option<Timestamp> {
+/// The instant that a text probably stands for, given in place of a number.
+fn corrected_instant(at: &Value, now: Timestamp) -> Option<Timestamp> {
     let text = at.as_str()?;
     let utc = Zone::utc();
     let read = parse_time(text, &utc, now).ok();
-    let meant = read.or_else(|| meant_time(text, &utc, now).map(|(at, _)| at));
-    meant.filter(|at| *at > now)
+    let suggestion = read.or_else(|| corrected_time(text, &utc, now).map(|(at, _)| at));
+    suggestion.filter(|at| *at > now)
 }
 
 fn given<'a>(object: &'a Map<String, Value>, key: &str) -> Option<&'a Value> {
     object.get(key).filter(|v| !v.is_null())
 }
 
-/// Text that may be left out; blank is as good as absent.
+/// An optional text; blank counts as absent.
 fn text(body: &Map<String, Value>, key: &str) -> Result<Option<String>> {
     match given(body, key) {
         None => Ok(None),

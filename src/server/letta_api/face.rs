@@ -1,4 +1,4 @@
-//! What answers at `/v1`.
+//! The state of the API at `/v1`.
 
 use std::sync::{Arc, Mutex};
 
@@ -9,13 +9,13 @@ use crate::error::Result;
 use crate::service::Service;
 use crate::web::Guard;
 
-/// What answers at `/v1`.
+/// The state of the API at `/v1`.
 pub(super) struct Face {
     pub(super) service: Service,
     pub(super) guard: Arc<Guard>,
-    /// The Letta server; the error where it can't be reached as it is set.
+    /// The Letta server, or why it can't be used as configured.
     pub(super) upstream: Result<Upstream>,
-    /// When Letta was last seen to turn away whoever shows no credentials, by the clock that never
+    /// When Letta was last seen to reject a request without credentials, by the clock that never
     /// jumps.
     pub(super) checks_seen: Mutex<Option<SignedDuration>>,
 }

@@ -1,4 +1,4 @@
-//! Headers on their way through: what belongs to one connection, or to us alone, stays here.
+//! Headers of passed-on requests: those that belong to one connection, or only to us, are removed.
 
 use axum::http::header::{
     CONNECTION, CONTENT_LENGTH, CONTENT_LOCATION, CONTENT_SECURITY_POLICY, LOCATION, SET_COOKIE,
@@ -14,11 +14,11 @@ use reqwest::Url;
 use crate::api::KEY_HEADER;
 use crate::error::{Code, Error, Result, shell};
 
-/// How our keys begin, and how many of their digits make it certain that a text holds one.
+/// How our keys begin, and how many digits after that make sure that a text contains one.
 const OUR_KEY: &str = "pys_";
 const CERTAIN: usize = 32;
 
-/// Base64 as it is written with and without its padding.
+/// Base64 with or without padding.
 const LENIENT: GeneralPurpose = GeneralPurpose::new(
     &STANDARD,
     GeneralPurposeConfig::new()
@@ -26,7 +26,7 @@ const LENIENT: GeneralPurpose = GeneralPurpose::new(
         .with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
 
-/// What belongs to one connection.
+/// Headers that belong to one connection.
 const HOPS: [&str; 10] = [
     "connection",
     "keep-alive",
@@ -40,13 +40,13 @@ const HOPS: [&str; 10] = [
     "upgrade",
 ];
 
-/// What Letta goes by when it decides who is asking.
+/// Headers by which Letta decides who is calling.
 const CREDENTIALS: [&str; 4] = ["authorization", "x-bare-password", "user_id", "x-project"];
 
-/// Headers of a request that are passed on.
+/// The headers of a request that are passed on.
 ///
 /// # Errors
-/// [`Code::KeyInvalid`] if one of our keys stands where it would be passed on.
+/// [`Code::KeyInvalid`] if one of them contains a key of ours.
 pub(super) fn of_request(headers: &HeaderMap) -> Result<HeaderMap> {
     let mut passed = without_hops(headers);
     let ours: Vec<HeaderName> = passed.keys().filter(|n| stays_here(n)).cloned().collect();
@@ -54,7 +54,7 @@ pub(super) fn of_request(headers: &HeaderMap) -> Result<HeaderMap> {
         passed.remove(name);
     }
     if headers.contains_key(TRANSFER_ENCODING) {
-        // The two together are how requests are smuggled.
+        // The two together make request smuggling possible.
         passed.remove(CONTENT_LENGTH);
     }
     match passed.values().any(|v| holds_our_key(v.as_bytes())) {
@@ -63,10 +63,10 @@ pub(super) fn of_request(headers: &HeaderMap) -> Result<HeaderMap> {
     }
 }
 
-/// Whether a header of a request is none of Letta's business: it belongs to the connection or to us, or
-/// tells who stands before us, for which Letta would take anybody at their word.
+/// Whether a header must not reach Letta: it belongs to the connection or to us, or names whoever
+/// is in front of us, which Letta would believe from anybody.
 fn stays_here(name: &HeaderName) -> bool {
-    // Many programs take an underscore for a hyphen, and so for another header than we do.
+    // Many programs treat an underscore as a hyphen, and so read another header than we do.
     let is_length = name.as_str() == "content_length";
     let name = name.as_str().replace('_', "-");
     const NAMES: [&str; 16] = [
@@ -94,10 +94,10 @@ fn stays_here(name: &HeaderName) -> bool {
         || is_length
 }
 
-/// The headers by which Letta knows who is asking, and no others.
+/// Only the headers by which Letta knows who is calling.
 ///
 /// # Errors
-/// [`Code::KeyInvalid`] if one of our keys is among them.
+/// [`Code::KeyInvalid`] if one of them contains a key of ours.
 pub(super) fn credentials(headers: &HeaderMap) -> Result<HeaderMap> {
     let mut all = of_request(headers)?;
     let others: Vec<HeaderName> = all
@@ -111,12 +111,13 @@ pub(super) fn credentials(headers: &HeaderMap) -> Result<HeaderMap> {
     Ok(all)
 }
 
-/// Headers of an answer that are passed on: redirects to Letta lead to us, at `asked` of it.
+/// The headers of an answer that are passed on; redirects to Letta are rewritten to us, relative to
+/// `asked`.
 pub(super) fn of_answer(headers: &HeaderMap, asked: &Url, base: &Url) -> HeaderMap {
     let mut passed = without_hops(headers);
     passed.remove(SET_COOKIE);
     passed.remove("set-cookie2");
-    // Whatever others put there is never a page of ours, with what a page of ours may do.
+    // Content from others must never be taken for a page of ours, with its privileges.
     passed.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     passed.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static("sandbox"));
     for name in [LOCATION, CONTENT_LOCATION] {
@@ -132,7 +133,7 @@ pub(super) fn of_answer(headers: &HeaderMap, asked: &Url, base: &Url) -> HeaderM
     passed
 }
 
-/// Whether text holds one of our keys, as it is or as URLs and `Basic` credentials encode it.
+/// Whether text contains a key of ours, plain or encoded as in URLs and `Basic` credentials.
 pub(super) fn holds_our_key(text: &[u8]) -> bool {
     let decoded: Vec<u8> = percent_decode(text).collect();
     let basic = text
@@ -154,17 +155,17 @@ fn holds_plain_key(text: &[u8]) -> bool {
     (0..text.len()).any(|n| begins(&text[n..]))
 }
 
-/// What to say to somebody whose key of ours would have gone to Letta.
+/// The refusal of a request that would have sent a key of ours to Letta.
 pub(super) fn misplaced_key() -> Error {
     Error::new(
         Code::KeyInvalid,
-        "a key of promptyoself stands where it would be passed on to Letta: under /v1 Authorization \
-         holds Letta's own password, and our key goes into X-Promptyoself-Key",
+        "one of our keys was sent where it would be passed on to Letta: under /v1, Authorization is \
+         for Letta's password; send our key as X-Promptyoself-Key",
     )
     .example(shell("X-Promptyoself-Key: pys_…"))
 }
 
-/// All but what belongs to one connection, what it names itself included.
+/// All headers except hop-by-hop ones, including those named by `Connection`.
 fn without_hops(headers: &HeaderMap) -> HeaderMap {
     let mut rest = headers.clone();
     let named = headers.get_all(CONNECTION).iter();
@@ -181,10 +182,10 @@ fn without_hops(headers: &HeaderMap) -> HeaderMap {
     rest
 }
 
-/// Where a redirect leads, seen from our clients; `None` where it leads to somebody else.
+/// A redirect's target as our clients should see it; `None` if it leads to another server.
 fn rewritten(to: &str, asked: &Url, base: &Url) -> Option<String> {
     let target = asked.join(to).ok()?;
-    // Behind a proxy Letta may take itself for http where it is https.
+    // Behind a proxy, Letta may believe it is served over http when it is https.
     let same = target.host_str() == base.host_str()
         && (target.port() == base.port()
             || target.port_or_known_default() == base.port_or_known_default());
@@ -206,7 +207,7 @@ fn rewritten(to: &str, asked: &Url, base: &Url) -> Option<String> {
         ours.push('#');
         ours.push_str(fragment);
     }
-    // A path that begins with two slashes would name another host.
+    // A path beginning with two slashes would name another host.
     (!ours.starts_with("//")).then_some(ours)
 }
 

@@ -1,4 +1,4 @@
-//! What a path means. Whatever two readers could read in two ways is refused.
+//! What a path means. A path that two readers could read differently is refused.
 
 use axum::http::{Uri, Version};
 use percent_encoding::percent_decode_str;
@@ -6,30 +6,30 @@ use percent_encoding::percent_decode_str;
 use crate::error::{Code, Error, Result, shell};
 use crate::models::AgentId;
 
-/// Where a request under `/v1` leads.
+/// What a request under `/v1` is for.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Place {
     /// An agent's schedules.
     Schedules(AgentId),
     /// One of them.
     Schedule(AgentId, String),
-    /// What was sent of one of them.
+    /// The delivery history of one of them.
     History(AgentId, String),
-    /// Letta's own business.
+    /// Anything else, which is passed on to Letta.
     Elsewhere,
 }
 
-/// How often a path may be encoded over and over before it is taken for a trick.
+/// How many layers of encoding a path may have before it is refused as a trick.
 const MOST_LAYERS: usize = 4;
 
-/// Reads where a request leads.
+/// Reads what a request is for.
 ///
 /// # Errors
 /// [`Code::RequestInvalid`] for a path that could be read in two ways, [`Code::AgentInvalid`].
 pub(super) fn read(version: Version, uri: &Uri) -> Result<Place> {
-    // In HTTP/2 every request names its host like this, and that host was checked.
+    // HTTP/2 requests always name their host like this, and it was checked.
     if version < Version::HTTP_2 && (uri.scheme().is_some() || uri.authority().is_some()) {
-        return Err(refused("the request names a whole URL in place of a path"));
+        return Err(refused("the request has a full URL instead of a path"));
     }
     let path = uri.path();
     let mut segments = Vec::new();
@@ -37,7 +37,7 @@ pub(super) fn read(version: Version, uri: &Uri) -> Result<Place> {
     for (n, segment) in raw.iter().enumerate() {
         let last = n + 1 == raw.len();
         if segment.is_empty() && !last {
-            return Err(refused("the path holds //"));
+            return Err(refused("the path contains //"));
         }
         segments.push(decoded(segment)?);
     }
@@ -54,35 +54,35 @@ pub(super) fn read(version: Version, uri: &Uri) -> Result<Place> {
             Place::History(AgentId::parse(agent)?, (*id).to_owned())
         }
         ["v1", "agents", _, "schedule", ..] => {
-            return Err(refused("there is nothing at this path under schedule"));
+            return Err(refused("no route has this path under schedule"));
         }
         _ => Place::Elsewhere,
     })
 }
 
-/// A segment as whoever reads it last could read it.
+/// A segment after all layers of encoding are removed.
 fn decoded(segment: &str) -> Result<String> {
     let lower = segment.to_ascii_lowercase();
     if lower.contains("%2e") {
-        return Err(refused("the path holds an encoded dot"));
+        return Err(refused("the path contains an encoded dot"));
     }
     let mut text = segment.to_owned();
     for _ in 0..MOST_LAYERS {
         if text.contains(['/', '\\']) {
-            return Err(refused("the path holds an encoded slash or a backslash"));
+            return Err(refused("the path contains an encoded slash or a backslash"));
         }
         if text.chars().any(char::is_control) {
-            return Err(refused("the path holds a control character"));
+            return Err(refused("the path contains a control character"));
         }
-        // What stands after a semicolon is cut off by some servers.
+        // Some servers cut off everything after a semicolon.
         let name = text.split(';').next().unwrap_or_default();
         if matches!(name, "." | "..") {
-            return Err(refused("the path holds . or .. as a name"));
+            return Err(refused("the path contains . or .. as a name"));
         }
         if !is_well_encoded(&text) {
-            // A percent sign that encodes nothing, one layer down.
+            // One layer down, a percent sign that encodes nothing.
             return match text == segment {
-                true => Err(refused("the path holds a % that encodes nothing")),
+                true => Err(refused("the path contains a % that encodes nothing")),
                 false => once(segment),
             };
         }
@@ -92,14 +92,14 @@ fn decoded(segment: &str) -> Result<String> {
         }
         text = next;
     }
-    Err(refused("the path is encoded over and over"))
+    Err(refused("the path is encoded too many times"))
 }
 
 fn once(text: &str) -> Result<String> {
     let decoded = percent_decode_str(text).decode_utf8();
     decoded
         .map(|text| text.into_owned())
-        .map_err(|_| refused("the path holds bytes that are no UTF-8"))
+        .map_err(|_| refused("the path contains bytes that are not UTF-8"))
 }
 
 fn is_well_encoded(text: &str) -> bool {

@@ -1,4 +1,4 @@
-//! The one Letta server behind us, and requests on their way to it and back.
+//! The Letta server behind us: passes requests on to it, and its answers back.
 
 use std::io;
 
@@ -22,15 +22,15 @@ use crate::web::bodies;
 
 /// The Letta server that requests are passed on to.
 pub(super) struct Upstream {
-    /// Without any credentials of ours, and with a fresh connection each time: on a reused one that
-    /// is closed just then nobody knows what Letta has read.
+    /// Sends no credentials of ours, and opens a new connection for each request: if a reused one
+    /// is closed at that moment, nobody knows what Letta has read.
     client: Client,
     base: Url,
     clock: Clock,
 }
 
 impl Upstream {
-    /// Prepares to speak to the server at an address.
+    /// Prepares requests to the server at an address.
     pub(super) fn new(address: &str, clock: Clock) -> Result<Self> {
         let base = Url::parse(address).map_err(|e| {
             Error::new(
@@ -52,7 +52,7 @@ impl Upstream {
         })
     }
 
-    /// Passes a request on as it is, and the answer back, each piece as it comes.
+    /// Passes a request on unchanged, and the answer back piece by piece.
     pub(super) async fn pass(&self, request: Request) -> std::result::Result<Response, Refused> {
         let (parts, body) = request.into_parts();
         if matches!(parts.method, Method::CONNECT | Method::TRACE) {
@@ -91,8 +91,8 @@ impl Upstream {
         Ok(response)
     }
 
-    /// The body of an answer, each piece as it comes. It is cut off where it is silent for too long
-    /// or never ends.
+    /// The body of an answer, piece by piece. It is cut off if it is silent for too long or never
+    /// ends.
     fn piece_by_piece(&self, answer: reqwest::Response, began: SignedDuration) -> Body {
         let start = (answer, self.clock.clone());
         let pieces =
@@ -113,7 +113,7 @@ impl Upstream {
         Body::from_stream(pieces)
     }
 
-    /// Refuses unless Letta shows an agent to whoever has these credentials.
+    /// Refuses unless Letta shows an agent to these credentials.
     pub(super) async fn vouch(
         &self,
         headers: &HeaderMap,
@@ -142,19 +142,23 @@ impl Upstream {
             *response.headers_mut() = kept;
             return Err(Refused::Letta(Box::new(response)));
         }
-        // Not everything that answers at such a path is an agent.
+        // Not every answer at such a path is an agent.
         let found: Option<Value> = serde_json::from_slice(&body).ok();
         match found.is_some_and(|found| found["id"] == agent.as_str()) {
             true => Ok(()),
-            false => Err(
-                Error::new(Code::AgentUnknown, format!("Letta shows no agent {agent}"))
-                    .example(shell("GET /v1/agents/"))
-                    .into(),
-            ),
+            false => Err(Error::new(
+                Code::AgentUnknown,
+                format!(
+                    "Letta does not show agent {agent} to these \
+                    credentials"
+                ),
+            )
+            .example(shell("GET /v1/agents/"))
+            .into()),
         }
     }
 
-    /// Whether Letta turns away whoever shows no credentials.
+    /// Whether Letta rejects requests without credentials.
     pub(super) async fn checks_credentials(&self) -> Result<bool> {
         let url = self.url("/v1/agents/", Some("limit=1"));
         let asked = self.client.get(url).send();
@@ -184,7 +188,7 @@ impl Upstream {
                 Code::LettaUnreachable,
                 format!(
                     "could not pass this on to Letta: cannot connect to {place}: {cause}. Is Letta \
-                     running, and is LETTA_BASE_URL its address?"
+                     running, and is LETTA_BASE_URL right?"
                 ),
             )
             .example(call("test"));
@@ -195,13 +199,15 @@ impl Upstream {
     }
 
     fn too_late(&self, limit: std::time::Duration) -> Error {
-        self.unanswered(&format!("Letta gave no whole answer within {limit:?}"))
+        self.unanswered(&format!(
+            "Letta did not complete its answer within {limit:?}"
+        ))
     }
 
     fn unread(&self, unread: &Unread) -> Error {
         match unread {
             Unread::Cut(e) => self.no_answer(e),
-            Unread::TooMuch => self.unanswered("its answer is larger than any that Letta gives"),
+            Unread::TooMuch => self.unanswered("its answer is too large"),
         }
     }
 
@@ -209,7 +215,7 @@ impl Upstream {
         let place = self.base.as_str().trim_end_matches('/');
         Error::new(
             Code::LettaError,
-            format!("{why} ({place}). Whether it did what was asked is not known"),
+            format!("{why} ({place}). It is unknown whether the request was carried out"),
         )
         .example(call("test"))
     }

@@ -1,4 +1,4 @@
-//! Refusals at `/v1`: Letta's shape with our text, so that its SDKs show it, and our code beside.
+//! Errors at `/v1`: in Letta's format, so that its SDKs show our text, with our code added.
 
 use axum::Json;
 use axum::http::header::ALLOW;
@@ -9,14 +9,14 @@ use serde_json::json;
 use crate::error::{Code, Error};
 use crate::web::Problem;
 
-/// What the SDKs go by when an answer is an error: whether to ask once more.
+/// The header that tells the SDKs whether to retry.
 const SHOULD_RETRY: HeaderName = HeaderName::from_static("x-should-retry");
 
 /// Why a request is not answered.
 pub(super) enum Refused {
-    /// For a reason of ours.
+    /// An error of ours.
     Ours(Error),
-    /// Letta said no.
+    /// Letta refused it.
     Letta(Box<Response>),
 }
 
@@ -34,7 +34,8 @@ impl IntoResponse for Refused {
         };
         let (status, json) = Problem::to_json(&error);
         let mut response = (status, Json(json)).into_response();
-        // The same would come out again; and what may have been done already is not to be repeated.
+        // The same request would fail again, and what may already have been done must not be
+        // repeated.
         if !matches!(
             error.code(),
             Code::LettaUnreachable | Code::DatabaseUnavailable | Code::DatabaseFull
@@ -46,7 +47,7 @@ impl IntoResponse for Refused {
     }
 }
 
-/// The answer to a method that a schedule route does not have.
+/// The answer to a method that a schedule route doesn't support.
 pub(super) fn not_allowed(methods: &'static str) -> Response {
     let body = json!({ "detail": format!("Method Not Allowed: this route takes {methods}") });
     (

@@ -1,4 +1,4 @@
-//! Schedules as Letta's clients read them.
+//! Schedules as Letta's clients expect them.
 
 use axum::Json;
 use axum::response::{IntoResponse, Response};
@@ -13,12 +13,12 @@ pub(super) fn json(body: Value) -> Response {
     Json(body).into_response()
 }
 
-/// The answer to making one; only here the time is called `next_scheduled_at`.
+/// The answer to creating one; only here the time is called `next_scheduled_at`.
 pub(super) fn created(message: &ScheduledMessage) -> Value {
     json!({ "id": message.uid.to_string(), "next_scheduled_at": next(message) })
 }
 
-/// A schedule, with what else is known of it.
+/// A schedule with its messages.
 pub(super) fn message(m: &ScheduledMessage) -> Value {
     let s = &m.schedule;
     let mut sent = m.payload.options().clone();
@@ -46,7 +46,7 @@ pub(super) fn deleted() -> Value {
     json!({ "success": true })
 }
 
-/// What was sent of a schedule, the newest first.
+/// The delivery history of a schedule, newest first.
 pub(super) fn history(id: &str, sent: &[Occurrence], more: bool, offset: u32) -> Value {
     let shown: Vec<Value> = sent.iter().map(|o| run(id, o)).collect();
     let next = u32::try_from(sent.len())
@@ -80,7 +80,7 @@ fn run(id: &str, o: &Occurrence) -> Value {
     })
 }
 
-/// When it runs next; nothing while it is paused, or its last instant is on the way.
+/// The next run; `None` while it is paused, or when its last run is being sent.
 fn next(message: &ScheduledMessage) -> Option<Timestamp> {
     let schedule = &message.schedule;
     schedule.next_run.filter(|_| schedule.active)
@@ -101,12 +101,12 @@ fn when(message: &ScheduledMessage) -> Value {
     }
 }
 
-/// Milliseconds since 1970; with a fraction only where there is one.
+/// Milliseconds since 1970, with a fraction only if there is one.
 fn milliseconds(time: Timestamp) -> Value {
     let micros = time.as_microsecond();
     match micros % 1_000 {
         0 => (micros / 1_000).into(),
-        // Exact for any time of the next centuries: it has fewer digits than a float holds.
+        // Exact for the next centuries: it has fewer digits than a float holds.
         #[allow(clippy::cast_precision_loss)]
         _ => (micros as f64 / 1_000.0).into(),
     }

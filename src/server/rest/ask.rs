@@ -1,4 +1,4 @@
-//! Every operation as a route.
+//! The routes of all operations.
 
 use axum::Router;
 use axum::extract::{Path, Request};
@@ -13,19 +13,19 @@ use crate::api::BASE;
 use crate::error::{Code, Error, call, message, operation, quoted};
 use crate::operations::definition::{Body, Operation};
 use crate::operations::fields::{ID, LIMIT};
-use crate::operations::{self, Ask, Values, reading, strict};
+use crate::operations::{Ask, Offer, Values, reading, strict};
 use crate::server::App;
 use crate::server::scoped::Scoped;
 use crate::service::Service;
 use crate::web::Problem;
 
-/// How much a page holds where nothing is said.
+/// The default page size.
 const USUAL_PAGE: u32 = 100;
 
-/// The routes of all operations.
-pub(super) fn router() -> Router<App> {
+/// The routes of operations.
+pub(super) fn router(offer: Offer) -> Router<App> {
     let mut router = Router::new();
-    for operation in operations::ALL {
+    for operation in offer {
         let route = &operation.route;
         let handler = async move |Scoped(service): Scoped, request: Request| {
             answer(operation, service, request).await
@@ -59,9 +59,9 @@ async fn answer(
     Ok((status, Json(answered)).into_response())
 }
 
-/// What a request says.
+/// Reads the values of a request.
 async fn read(operation: &'static Operation, mut request: Request) -> Result<Values, Problem> {
-    let id = match operation.route.path.contains("{id}") {
+    let id = match operation.route.has_id() {
         true => Some(read_id(&mut request).await?),
         false => None,
     };
@@ -94,14 +94,18 @@ async fn read(operation: &'static Operation, mut request: Request) -> Result<Val
     Ok(values)
 }
 
-/// The number of a schedule in a path: plain figures.
+/// The schedule id in a path: plain digits.
 async fn read_id(request: &mut Request) -> Result<i64, Problem> {
     let text = match request.extract_parts::<Path<String>>().await {
         Ok(Path(text)) => text,
         Err(_) => String::new(),
     };
     let plain = text.bytes().all(|b| b.is_ascii_digit());
-    match text.parse().ok().filter(|id| plain && *id >= 1) {
+    match text
+        .parse()
+        .ok()
+        .filter(|id| plain && ID.kind.numbers().contains(id))
+    {
         Some(id) => Ok(id),
         None => {
             let text: String = text.chars().take(80).collect();
@@ -118,7 +122,7 @@ async fn read_id(request: &mut Request) -> Result<i64, Problem> {
     }
 }
 
-/// What is wrong usage on a command line is a wrong request here.
+/// Wrong usage of the command line is an invalid request here.
 fn of_request(error: Error) -> Error {
     match error.code() {
         Code::Usage => error.with_code(Code::RequestInvalid),
@@ -126,7 +130,7 @@ fn of_request(error: Error) -> Error {
     }
 }
 
-/// The usual status, or the one for what was there already.
+/// The usual status, or the one for a schedule that already existed.
 fn status(operation: &Operation, answered: &Value) -> StatusCode {
     let answers = operation.route.answers;
     let existed = answers.len() > 1 && answered["existed"] == true;

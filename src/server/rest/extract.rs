@@ -1,4 +1,4 @@
-//! What a request says, read strictly, with errors that teach.
+//! Reads requests strictly, with errors that teach.
 
 use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
@@ -12,16 +12,16 @@ use crate::error::{Code, Error, Example, shell};
 use crate::limits;
 use crate::web::{Problem, bodies};
 
-/// A body that is accepted.
+/// A body that is accepted, as an example.
 fn example() -> Example {
     Example::Json(json!({ "prompt": "Check the backup", "every": "1h" }))
 }
 
-/// Watches the bodies of requests, and refuses those that say of themselves that they are too large.
+/// Limits the bodies of requests, and refuses those that announce themselves as too large.
 pub(in crate::server) async fn watch_bodies(request: Request, next: Next) -> Response {
     match bodies::bounded(request, limits::BODY) {
         Ok(request) => next.run(request).await,
-        Err(unread) => unread.told(Some(example())).into_response(),
+        Err(unread) => unread.to_problem(Some(example())).into_response(),
     }
 }
 
@@ -36,12 +36,12 @@ pub(super) async fn read(request: Request) -> Result<(HeaderMap, Bytes), Problem
 
 fn too_large_or_cut(rejection: BytesRejection) -> Problem {
     match rejection.status() {
-        StatusCode::PAYLOAD_TOO_LARGE => bodies::too_large(limits::BODY).told(None),
+        StatusCode::PAYLOAD_TOO_LARGE => bodies::too_large(limits::BODY).to_problem(None),
         _ => bodies::refused(&rejection, None),
     }
 }
 
-/// Refuses a body that does not say it is JSON.
+/// Refuses a body that isn't declared as JSON.
 pub(super) fn check_media_type(headers: &HeaderMap) -> Result<(), Problem> {
     let given = headers
         .get(header::CONTENT_TYPE)
@@ -53,14 +53,14 @@ pub(super) fn check_media_type(headers: &HeaderMap) -> Result<(), Problem> {
     }
     let what = match given {
         Some(kind) => format!(
-            "the body is {:?}",
+            "the body's Content-Type is {:?}",
             kind.chars().take(80).collect::<String>()
         ),
-        None => "the body does not say what it is".to_owned(),
+        None => "the body has no Content-Type".to_owned(),
     };
     let error = Error::new(
         Code::RequestInvalid,
-        format!("{what}, and only JSON is understood: send it with its Content-Type"),
+        format!("{what}, but only JSON is accepted: send it with the right Content-Type"),
     )
     .example(shell("Content-Type: application/json"));
     Err(Problem::with_status(

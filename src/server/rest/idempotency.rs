@@ -1,20 +1,22 @@
-//! `Idempotency-Key`: a request that comes again is answered as it was, without being carried out
-//! again.
+//! `Idempotency-Key`: a repeated request gets the answer of the first one, without being carried
+//! out again.
 
 use std::sync::Arc;
 
 use axum::body::{Body, to_bytes};
-use axum::extract::{Request, State};
+use axum::extract::{MatchedPath, Request, State};
 use axum::http::{Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use sha2::{Digest, Sha256};
 
 use super::extract;
-use crate::api::IDEMPOTENCY_KEY;
 use crate::api::problem::ProblemBody;
+use crate::api::{BASE, IDEMPOTENCY_KEY};
 use crate::error::{Code, Error, Result, shell};
 use crate::models::{Caller, RequestKey, RequestStatus, StoredAnswer};
+use crate::operations::Offer;
+use crate::operations::definition::Effect;
 use crate::server::App;
 use crate::service::Service;
 use crate::web::Problem;
@@ -27,23 +29,30 @@ const LONGEST_KEY: usize = crate::limits::IDEMPOTENCY_KEY;
 /// The largest answer that is kept, in bytes.
 const LARGEST_ANSWER: usize = 1024 * 1024;
 
-/// Carries a request out, or answers as it was answered before.
+/// Carries a request out, or repeats the answer it got before.
 pub(super) async fn answer_once(State(app): State<App>, request: Request, next: Next) -> Response {
-    // A preview makes nothing, so that it may be asked for as often as one likes.
-    let makes = request.method() == Method::POST && !request.uri().path().ends_with("/preview");
+    let makes = request.method() == Method::POST && !is_only_read(app.operations, &request);
     if !makes || !request.headers().contains_key(IDEMPOTENCY_KEY) {
         return next.run(request).await;
     }
-    // Whoever goes away meanwhile asks again, and must find what came of it.
+    // A client that disconnects will ask again, and must find the result.
     let task = tokio::spawn(async move { carry_out(&app, request, next).await });
     match task.await {
         Ok(Ok(response)) => response,
         Ok(Err(problem)) => problem.into_response(),
         Err(e) => {
-            let error = Error::new(Code::Internal, "the request was not carried out to its end");
+            let error = Error::new(Code::Internal, "the request was not completed");
             Problem::from(error.caused_by(e)).into_response()
         }
     }
+}
+
+/// Whether a request changes nothing, so that it may be repeated freely.
+fn is_only_read(offer: Offer, request: &Request) -> bool {
+    let matched = request.extensions().get::<MatchedPath>();
+    let path = matched.and_then(|path| path.as_str().strip_prefix(BASE));
+    let mut at_path = offer.iter().filter(|o| Some(o.route.path) == path);
+    at_path.any(|o| o.route.method == "POST" && o.effect == Effect::Reads)
 }
 
 async fn carry_out(
@@ -77,16 +86,15 @@ async fn carry_out(
         RequestStatus::Unanswered => {}
         RequestStatus::Answered(answer) => return Ok(answered_before(answer)),
         RequestStatus::TooMany => {
-            let what = "as many answers of this caller are kept for their Idempotency-Key as may be \
-                        within a day";
+            let what = "this caller has used as many Idempotency-Keys as it may within a day";
             return Err(too_many(what).into());
         }
         RequestStatus::Other => {
             return Err(Error::new(
                 Code::IdempotencyConflict,
                 format!(
-                    "the Idempotency-Key {:?} came with another request within the last day: give \
-                     each request a key of its own, and the same one only to ask again",
+                    "the Idempotency-Key {:?} was used for a different request in the last day: \
+                     give each request its own key, and reuse a key only to repeat a request",
                     key.key
                 ),
             )
@@ -101,7 +109,7 @@ async fn carry_out(
     keep(service, &key, response).await
 }
 
-/// Who asks, for the key alone.
+/// The caller, to tell apart the keys of different callers.
 fn name_of(caller: &Caller) -> String {
     match caller {
         Caller::Operator => "operator".to_owned(),
@@ -122,7 +130,7 @@ fn key_of(request: &Request) -> Result<String> {
     Err(Error::new(
         Code::RequestInvalid,
         format!(
-            "Idempotency-Key must be given once, as 1 to {LONGEST_KEY} visible ASCII characters"
+            "Idempotency-Key must be sent once, with 1 to {LONGEST_KEY} visible ASCII characters"
         ),
     )
     .example(shell(
@@ -130,8 +138,8 @@ fn key_of(request: &Request) -> Result<String> {
     )))
 }
 
-/// Keeps an answer. A fault of ours or of Letta is none, nor is what passes (no such agent yet, too
-/// many schedules): the same request may do better later.
+/// Keeps an answer. Errors of ours or of Letta are not kept, nor are temporary ones (no such agent
+/// yet, too many schedules): the same request may succeed later.
 async fn keep(
     service: &Service,
     key: &RequestKey,
@@ -167,7 +175,8 @@ async fn keep_problem(
     key: &RequestKey,
     problem: Problem,
 ) -> std::result::Result<Response, Problem> {
-    // Whoever asks again may have other words for it, so the parts are kept in place of the texts.
+    // A repeated request may come from a face with other words, so the parts are kept instead of
+    // the texts.
     let body = ProblemBody {
         detail: String::new(),
         example: None,
@@ -192,11 +201,7 @@ fn answered_before(answer: StoredAnswer) -> Response {
     let error = serde_json::from_str::<ProblemBody>(&answer.body)
         .ok()
         .and_then(ProblemBody::into_error);
-    let error = error.unwrap_or_else(|| {
-        Error::new(
-            Code::Internal,
-            "what was answered before can't be read any more",
-        )
-    });
+    let error = error
+        .unwrap_or_else(|| Error::new(Code::Internal, "the earlier answer can't be read any more"));
     Problem::with_status(error, status).into_response()
 }

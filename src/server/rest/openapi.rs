@@ -1,34 +1,31 @@
-//! The OpenAPI document, made from the operations.
+//! The OpenAPI document, generated from the operations.
 
 use serde_json::{Map, Value, json};
 use utoipa::{PartialSchema, ToSchema};
 
 use crate::api::problem::{MEDIA_TYPE, ProblemBody};
 use crate::api::{BASE, KEY_HEADER};
+use crate::operations::Offer;
 use crate::operations::definition::{Body, Operation};
 use crate::operations::field::{Kind, Parameter};
-use crate::operations::{self};
 
 const ABOUT: &str = "\
 Schedules prompts for Letta agents, and accounts for every one of them: delivered once, on time, or \
 you are told why not.\n\n\
-**Who is calling.** As long as the server has no key, whoever can reach it is the operator. From the \
-first key on every request shows one, as `Authorization: Bearer pys_…` or as `X-Promptyoself-Key`. \
-For an agent's key nothing of any other agent exists; the header `X-Agent-Id` narrows an operator's \
-key to one agent.\n\n\
+**Who is calling.** While the server has no keys, anyone who can reach it is the operator. Once a key \
+exists, every request must send one, as `Authorization: Bearer pys_…` or as `X-Promptyoself-Key`. To \
+an agent's key, no other agent exists; the header `X-Agent-Id` narrows an operator's key to one \
+agent.\n\n\
 **Errors** are problems (RFC 9457): `code` is stable and for programs, `detail` says what was \
 understood and what to do, `example` is a corrected form.\n\n\
-**Asking again.** A `POST` with the header `Idempotency-Key` is carried out once: the same request \
+**Repeating a request.** A `POST` with the header `Idempotency-Key` is carried out once: the same request \
 under the same key gets the same answer for a day.\n\n\
 **Times** are UTC unless they are called local.";
 
-/// What the statuses of problems mean.
+/// The meaning of the statuses of problems.
 const PROBLEMS: &[(u16, &str)] = &[
-    (
-        400,
-        "Something of the request can't be understood, or can't be done",
-    ),
-    (401, "No key was shown, or one that opens nothing"),
+    (400, "The request is invalid, or can't be carried out"),
+    (401, "No key was sent, or an invalid one"),
     (403, "The caller may not do this, or not for this agent"),
     (
         404,
@@ -36,22 +33,22 @@ const PROBLEMS: &[(u16, &str)] = &[
     ),
     (
         409,
-        "The schedule's state or another one's name stands in the way",
+        "The schedule's state, or another schedule's name, prevents this",
     ),
     (413, "The body is too large"),
     (415, "The body is not JSON"),
-    (422, "The Idempotency-Key came with another request before"),
-    (429, "It is more than an agent may schedule"),
-    (500, "A fault of the server"),
-    (502, "Letta does not answer, or not as it should"),
+    (422, "The Idempotency-Key was used for a different request"),
+    (429, "The agent's budget is exceeded"),
+    (500, "An internal error"),
+    (502, "Letta does not answer, or answers incorrectly"),
     (503, "The database can't be used at the moment"),
 ];
 
-/// The statuses that every operation may answer.
+/// The statuses that every operation may return.
 const EVERYWHERE: &[u16] = &[400, 401, 403, 500, 503];
 
-/// The document.
-pub(super) fn document() -> Value {
+/// The OpenAPI document of these operations.
+pub fn document(offer: Offer) -> Value {
     let mut paths = Map::new();
     let mut schemas = Map::new();
     add(
@@ -59,7 +56,7 @@ pub(super) fn document() -> Value {
         ProblemBody::name().into(),
         to_value(&ProblemBody::schema()),
     );
-    for operation in operations::ALL {
+    for operation in offer {
         let answer = &operation.answer;
         let mut others = Vec::new();
         (answer.others)(&mut others);
@@ -92,13 +89,13 @@ pub(super) fn document() -> Value {
                 "bearer": {
                     "type": "http",
                     "scheme": "bearer",
-                    "description": "A key that `promptyoself key create` made",
+                    "description": "A key created with `promptyoself key create`",
                 },
                 "key": {
                     "type": "apiKey",
                     "in": "header",
                     "name": KEY_HEADER,
-                    "description": "The same key, where Authorization is somebody else's",
+                    "description": "The same key, if Authorization is already used for something else",
                 },
             },
         },
@@ -115,7 +112,7 @@ fn to_value(schema: &impl serde::Serialize) -> Value {
     serde_json::to_value(schema).unwrap_or_default()
 }
 
-/// One operation.
+/// An operation's entry in the document.
 fn described(operation: &Operation) -> Value {
     let route = &operation.route;
     let mut document = json!({
@@ -123,8 +120,9 @@ fn described(operation: &Operation) -> Value {
         "summary": operation.title,
         "operationId": route.id,
     });
-    if !operation.details.is_empty() {
-        document["description"] = operation.details.into();
+    let details = operation.details();
+    if !details.is_empty() {
+        document["description"] = details.into();
     }
     let parameters = parameters(operation);
     if !parameters.is_empty() {
@@ -142,11 +140,6 @@ fn described(operation: &Operation) -> Value {
     }
     document["responses"] = responses(operation).into();
     document
-}
-
-fn makes(operation: &Operation) -> bool {
-    // A preview makes nothing that a second request could make again.
-    operation.route.method == "POST" && operation.route.path != "/preview"
 }
 
 fn responses(operation: &Operation) -> Map<String, Value> {
@@ -167,9 +160,9 @@ fn responses(operation: &Operation) -> Map<String, Value> {
         let applies = EVERYWHERE.contains(status)
             || route.problems.contains(status)
             || match status {
-                413 => route.body != Body::None || makes(operation),
+                413 => route.body != Body::None || operation.takes_request_key(),
                 415 => route.body != Body::None,
-                422 => makes(operation),
+                422 => operation.takes_request_key(),
                 _ => false,
             };
         if applies {
@@ -185,16 +178,16 @@ fn responses(operation: &Operation) -> Map<String, Value> {
     responses
 }
 
-/// What stands in the path, the query and the headers.
+/// The parameters in the path, the query and the headers.
 fn parameters(operation: &Operation) -> Vec<Value> {
     let route = &operation.route;
     let mut all = Vec::new();
-    if route.path.contains("{id}") {
+    if route.has_id() {
         all.push(json!({
             "name": "id",
             "in": "path",
             "required": true,
-            "description": "The schedule's number",
+            "description": "The schedule's id",
             "schema": { "type": "integer", "format": "int64", "minimum": 1 },
         }));
     }
@@ -206,12 +199,12 @@ fn parameters(operation: &Operation) -> Vec<Value> {
                 .map(in_query),
         );
     }
-    if makes(operation) {
+    if operation.takes_request_key() {
         all.push(json!({
             "name": "Idempotency-Key",
             "in": "header",
             "required": false,
-            "description": "Carries the request out once, however often it comes",
+            "description": "Carries the request out only once, however often it is sent",
             "schema": {
                 "type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$",
             },
@@ -238,7 +231,7 @@ fn in_query(parameter: &Parameter) -> Value {
     described
 }
 
-/// The kind of a value.
+/// The schema of a parameter.
 fn schema(parameter: &Parameter) -> Value {
     match parameter.field.kind {
         Kind::Text | Kind::Word(_) => json!({ "type": "string" }),
@@ -252,7 +245,7 @@ fn schema(parameter: &Parameter) -> Value {
     }
 }
 
-/// The name of a body's schema: that of the operation, as types are written.
+/// The name of a body's schema: the operation's name in the style of types.
 fn request_name(operation: &Operation) -> String {
     let words = operation.route.id.split('_').map(|word| {
         let (first, rest) = word.split_at(1);
@@ -261,7 +254,7 @@ fn request_name(operation: &Operation) -> String {
     words.chain(["Request".to_owned()]).collect()
 }
 
-/// The body of a request.
+/// The schema of a request's body.
 fn request(operation: &Operation) -> Value {
     let taken = || operation.parameters().filter(|p| p.is_over_http());
     let properties: Map<String, Value> = taken()
@@ -285,7 +278,7 @@ fn request(operation: &Operation) -> Value {
     document
 }
 
-/// A field of a body: `null` is as good as nothing where it may be left out.
+/// The schema of a field in a body: `null` counts as absent if the field is optional.
 fn in_body(parameter: &Parameter) -> Value {
     let mut schema = schema(parameter);
     if !parameter.is_required && parameter.field.kind != Kind::Switch {

@@ -1,16 +1,16 @@
-//! Requests that are being carried out and may come again meanwhile.
+//! Requests with an idempotency key that are being carried out.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use crate::models::RequestKey;
 
-/// Requests that are being carried out: one that comes again meanwhile waits for their answers.
+/// Requests that are being carried out; a repeated one waits for the answer of the first.
 #[derive(Clone, Debug, Default)]
 pub struct Running(Arc<Mutex<HashMap<RequestKey, Weak<tokio::sync::Mutex<()>>>>>);
 
 impl Running {
-    /// What has to be locked while a request is carried out.
+    /// The lock to hold while a request is carried out.
     pub(super) fn turn(&self, request: &RequestKey) -> Arc<tokio::sync::Mutex<()>> {
         let mut turns = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         turns.retain(|_, turn| turn.strong_count() > 0);

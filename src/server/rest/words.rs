@@ -1,25 +1,27 @@
-//! The words of this API: fields and requests.
+//! The words of this API for fields and operations.
 
 use serde_json::{Map, Value};
 
 use crate::api::BASE;
 use crate::error::{Call, CommandLine, Example, Fields, Words};
-use crate::operations::vocabulary;
+use crate::operations;
+use crate::operations::definition::Operation;
+use crate::operations::field::Given;
 
-/// Says fields by their names in JSON, and operations as requests. What only the operator's shell has
-/// is said in the words of the command line.
+/// Writes fields by their JSON names, and operations as requests. What has no request, such as a
+/// command of the operator's, is worded as on the command line.
 pub(super) struct Requests;
 
 impl Words for Requests {
     fn field(&self, name: &str) -> String {
-        match vocabulary::is_in_requests(name) {
+        match is_in_requests(name) {
             true => name.to_owned(),
             false => CommandLine.field(name),
         }
     }
 
     fn operation(&self, name: &str) -> String {
-        match vocabulary::route(name) {
+        match route(name) {
             Some((method, path)) => format!("{method} {BASE}{path}"),
             None => CommandLine.operation(name),
         }
@@ -30,7 +32,20 @@ impl Words for Requests {
     }
 }
 
-/// A corrected form: a part of the body, or a whole request.
+/// The method and path, without its beginning, of the request that does what a command does.
+fn route(command: &str) -> Option<(&'static str, &'static str)> {
+    let route = &operations::of_command(operations::ALL, command)?.route;
+    Some((route.method, route.path))
+}
+
+/// Whether requests have a field.
+fn is_in_requests(field: &str) -> bool {
+    let all = operations::ALL.iter().copied();
+    let mut taken = all.flat_map(Operation::parameters);
+    taken.any(|p| p.field.name == field && (p.is_over_http() || p.given == Given::InPath))
+}
+
+/// A corrected form: a part of the body or a whole request.
 pub(super) fn example(example: &Example) -> String {
     match example {
         Example::Fields(fields) => match body(fields) {
@@ -42,9 +57,9 @@ pub(super) fn example(example: &Example) -> String {
     }
 }
 
-/// The request that does what a call does; `None` if there is none.
+/// The request equivalent to a call; `None` if there is none.
 fn request(call: &Call) -> Option<String> {
-    let (method, path) = vocabulary::route(&call.operation)?;
+    let (method, path) = route(&call.operation)?;
     let mut fields = body(&call.fields)?;
     let mut path = format!("{BASE}{path}");
     if let Some(id) = fields.remove("id") {
@@ -71,7 +86,7 @@ fn request(call: &Call) -> Option<String> {
 fn body(fields: &Fields) -> Option<Map<String, Value>> {
     let known = |(name, value): &(_, Value)| {
         let name: &str = AsRef::<str>::as_ref(name);
-        vocabulary::is_in_requests(name).then(|| (name.to_owned(), value.clone()))
+        is_in_requests(name).then(|| (name.to_owned(), value.clone()))
     };
     fields.iter().map(known).collect()
 }

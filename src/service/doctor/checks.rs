@@ -1,4 +1,4 @@
-//! The checks one by one: from what was read to what is said of it.
+//! The individual checks: from what was read to what is reported.
 
 use std::path::Path;
 
@@ -16,9 +16,9 @@ use crate::service::{Service, Status};
 /// The file itself is damaged.
 pub(super) const DAMAGED: &str = "database_damaged";
 
-/// How old the heartbeat of a living scheduler may be: it beats every ten seconds.
+/// How old the heartbeat of a living scheduler may be: it is written every ten seconds.
 const STALE: SignedDuration = SignedDuration::from_mins(1);
-/// How far the past may lie in the future: clocks are set by small steps.
+/// How far past events may lie in the future: clocks are adjusted in small steps.
 const AHEAD: SignedDuration = SignedDuration::from_mins(1);
 
 fn finding(
@@ -35,7 +35,7 @@ fn finding(
     }
 }
 
-/// The file: damage, missing parts, who may read it, where it lies.
+/// The file: damage, missing parts, permissions, file system.
 pub(super) async fn file(db: &Db) -> Vec<Finding> {
     let path = db.path().display();
     let mut findings = Vec::new();
@@ -58,7 +58,7 @@ pub(super) async fn file(db: &Db) -> Vec<Finding> {
                 Severity::Error,
                 "database_incomplete",
                 format!(
-                    "{name} is missing in the database; another program that rebuilds a table drops \
+                    "{name} is missing from the database; a program that rebuilds a table drops \
                      what belongs to it"
                 ),
                 format!("sqlite3 {path} \"{sql}\""),
@@ -89,7 +89,7 @@ pub(super) async fn file(db: &Db) -> Vec<Finding> {
     findings
 }
 
-/// An account that is wrong, or could not be proved.
+/// An account that is wrong or could not be proved.
 pub(super) fn account(account: &Account) -> Option<Finding> {
     let difference = account.difference.as_ref()?;
     let (whose, mend) = match account.schedule_id {
@@ -123,24 +123,24 @@ pub(super) fn unreadable(id: i64, why: &str) -> Finding {
     finding(
         Severity::Error,
         "occurrence_unreadable",
-        format!("occurrence {id} can't be read and is left alone: {why}"),
+        format!("occurrence {id} can't be read and is ignored: {why}"),
         "promptyoself restore BACKUP, if another program damaged it",
     )
 }
 
-/// A schedule that can't run, or whose next run is none of its instants.
+/// A schedule that can't run, or whose next run is not one of its instants.
 pub(super) fn schedule(schedule: &PromptSchedule) -> Option<Finding> {
     let id = schedule.id;
     if schedule.lifecycle == Lifecycle::Broken {
         let reason = schedule
             .broken_reason
             .as_deref()
-            .unwrap_or("no reason is known");
+            .unwrap_or("the reason is unknown");
         return Some(finding(
             Severity::Error,
             "schedule_broken",
             format!("schedule {id} can't be read, so it does not run: {reason}"),
-            format!("promptyoself cancel --id {id}, and register it anew"),
+            format!("promptyoself cancel --id {id}, then register it again"),
         ));
     }
     let next_run = schedule.next_run.filter(|_| schedule.active)?;
@@ -168,7 +168,7 @@ pub(super) fn schedule(schedule: &PromptSchedule) -> Option<Finding> {
             Severity::Error,
             "next_run_wrong",
             format!(
-                "the next run of schedule {id} at {next_run} is none of its instants; {} would be",
+                "the next run of schedule {id} at {next_run} is not one of its instants; {} would be",
                 timetable
                     .next_after(next_run)
                     .map_or_else(|| "none".to_owned(), |at| at.to_string())
@@ -181,7 +181,7 @@ pub(super) fn schedule(schedule: &PromptSchedule) -> Option<Finding> {
     })
 }
 
-/// Who delivers, and what the dead have left.
+/// Who is delivering, and what dead schedulers have left.
 pub(super) async fn schedulers(service: &Service, status: &Status) -> Result<Vec<Finding>> {
     let db = &service.db;
     let path = db.path().display();
@@ -200,8 +200,7 @@ pub(super) async fn schedulers(service: &Service, status: &Status) -> Result<Vec
             severity,
             "no_scheduler",
             format!(
-                "no scheduler is running on this database, so nothing is delivered of {live} \
-                 active schedules"
+                "no scheduler is running on this database, so {live} active schedules are not delivered"
             ),
             &serve,
         ));
@@ -211,7 +210,7 @@ pub(super) async fn schedulers(service: &Service, status: &Status) -> Result<Vec
             Severity::Error,
             "left_by_the_dead",
             format!(
-                "the scheduler {owner} died with {count} prompts on their way, and none has taken \
+                "the scheduler {owner} died while sending {count} prompts, and no other has taken \
                  them over"
             ),
             &serve,
@@ -225,16 +224,19 @@ pub(super) async fn schedulers(service: &Service, status: &Status) -> Result<Vec
                 Severity::Error,
                 "heartbeat_stale",
                 format!(
-                    "the scheduler of process {pid} lives but has not said so since {beat}: it hangs"
+                    "the scheduler in process {pid} is alive but has had no heartbeat since \
+                     {beat}: it hangs"
                 ),
-                format!("kill {pid}, and {serve}"),
+                format!("kill {pid}, then {serve}"),
             ));
         }
         if let Some(holding) = &scheduler.holding {
             findings.push(finding(
                 Severity::Warning,
                 "scheduler_holding",
-                format!("the scheduler of process {pid} sends nothing at the moment: {holding}"),
+                format!(
+                    "the scheduler in process {pid} is sending nothing at the moment: {holding}"
+                ),
                 "promptyoself test",
             ));
         }
@@ -250,7 +252,7 @@ pub(super) async fn schedulers(service: &Service, status: &Status) -> Result<Vec
     Ok(findings)
 }
 
-/// A prompt that is being sent for longer than any wait can explain.
+/// A prompt that has been sending for longer than any wait can explain.
 pub(super) fn stalled(stalled: &StalledPrompt, pid: Option<i64>, database: &Path) -> Finding {
     let what = match stalled.schedule_id {
         Some(id) => format!("a prompt of schedule {id}"),
@@ -258,21 +260,21 @@ pub(super) fn stalled(stalled: &StalledPrompt, pid: Option<i64>, database: &Path
     };
     let (agent, since) = (&stalled.agent_id, stalled.since);
     let heard = match &stalled.run_id {
-        Some(run) => format!("its turn ({run}) can't go on for so long"),
-        None => "nothing was heard of its turn".to_owned(),
+        Some(run) => format!("its turn ({run}) can't be running that long"),
+        None => "nothing was heard from its turn".to_owned(),
     };
     let serve = format!("promptyoself serve --db {}", database.display());
     finding(
         Severity::Error,
         "sending_stalled",
         format!(
-            "{what} is being sent to {agent} since {since} and {heard}: its scheduler lives but does \
-             not settle it, and nothing else is sent to that agent meanwhile. Stop that scheduler; \
-             the next one looks for the prompt before it sends anything"
+            "{what} has been sending to {agent} since {since} and {heard}: its scheduler is alive \
+             but does not settle it, and nothing else is sent to that agent. Stop that scheduler; \
+             the next one searches for the prompt before it sends anything"
         ),
         match pid {
-            Some(pid) => format!("kill {pid}, and {serve}"),
-            None => format!("stop every promptyoself on this database, and {serve}"),
+            Some(pid) => format!("kill {pid}, then {serve}"),
+            None => format!("stop every promptyoself on this database, then {serve}"),
         },
     )
 }
@@ -288,15 +290,15 @@ pub(super) fn overdue(overdue: &OverduePrompt) -> Finding {
         State::Unknown => (
             "search_overdue",
             format!(
-                "{what} for {agent} should have been found or given up by {since}: a scheduler runs \
-                 and does not look for it"
+                "{what} for {agent} should have been found or given up by {since}, but the running \
+                 scheduler does not search for it"
             ),
         ),
         _ => (
             "lane_stuck",
             format!(
-                "{what} for {agent} is due since {since}, nothing else is on its way to that agent, \
-                 and yet it is not sent"
+                "{what} for {agent} has been due since {since}; nothing else is being sent to that \
+                 agent, yet it is not sent"
             ),
         ),
     };
@@ -308,7 +310,7 @@ pub(super) fn overdue(overdue: &OverduePrompt) -> Finding {
     )
 }
 
-/// Whether the clock was set back: then the past lies in the future.
+/// Whether the clock was set back, so that past events lie in the future.
 pub(super) async fn clock(db: &Db, now: Timestamp) -> Result<Vec<Finding>> {
     let latest = db.latest_past().await?;
     Ok(latest
@@ -318,7 +320,7 @@ pub(super) async fn clock(db: &Db, now: Timestamp) -> Result<Vec<Finding>> {
                 Severity::Warning,
                 "clock_behind",
                 format!(
-                    "it is {now} by this machine's clock, but something is recorded as past at \
+                    "this machine's clock shows {now}, but the database has something recorded at \
                      {latest}: the clock was wrong then, or is now"
                 ),
                 "timedatectl status",
@@ -328,7 +330,7 @@ pub(super) async fn clock(db: &Db, now: Timestamp) -> Result<Vec<Finding>> {
         .collect())
 }
 
-/// Whether Letta answers and takes our credentials, and what is held.
+/// Whether Letta answers and accepts our credentials, and what is held.
 pub(super) async fn letta(service: &Service, status: &Status) -> Vec<Finding> {
     let mut findings = Vec::new();
     for held in &status.held {
@@ -336,7 +338,7 @@ pub(super) async fn letta(service: &Service, status: &Status) -> Vec<Finding> {
             Severity::Error,
             "target_held",
             format!(
-                "nothing is sent to {} since {}, until it answers again: {}",
+                "nothing has been sent to {} since {}; waiting for it to answer: {}",
                 held.target, held.held_since, held.reason
             ),
             "promptyoself test",

@@ -1,4 +1,4 @@
-//! What an examination finds.
+//! The findings of an examination.
 
 use serde::Serialize;
 
@@ -19,10 +19,10 @@ words! {
 pub struct Finding {
     /// How bad it is.
     pub severity: Severity,
-    /// What it is, for programs.
+    /// A stable code for programs.
     pub code: &'static str,
-    /// What it is, for people.
+    /// The problem, for people.
     pub problem: String,
-    /// The command that mends it, or shows more of it.
+    /// The command that fixes it, or shows more.
     pub mend: String,
 }

@@ -1,4 +1,4 @@
-//! Prompts arrive byte for byte as they were given.
+//! Prompts arrive byte for byte as given.
 
 use std::io::Write;
 use std::process::Stdio;
@@ -97,8 +97,8 @@ async fn a_prompt_that_no_agent_can_be_sent_is_refused_where_it_is_given() {
     let world = World::new().await;
     let file = world.dir().join("prompt");
     for (bytes, says) in [
-        (&b"a\0b"[..], "byte 2 of it is NUL"),
-        (b"caf\xe9", "it is not UTF-8 text: byte 4"),
+        (&b"a\0b"[..], "a NUL byte at position 2"),
+        (b"caf\xe9", "it is not UTF-8 text (byte 4 is invalid)"),
     ] {
         std::fs::write(&file, bytes).unwrap();
         let agent = world.agent.as_str();

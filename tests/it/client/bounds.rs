@@ -1,4 +1,4 @@
-//! What a server says is bounded, whatever it says.
+//! What a server sends is limited, whatever it is.
 
 use promptyoself::clock::Clock;
 use promptyoself::http::limits;
@@ -162,7 +162,7 @@ async fn a_page_that_is_too_large_is_asked_for_again_with_less_in_it() {
 }
 
 #[tokio::test]
-async fn what_is_no_answer_at_all_is_an_error_and_nothing_worse() {
+async fn a_malformed_answer_is_an_error_and_nothing_worse() {
     let deep = "[".repeat(1 << 20);
     let gzip = [&b"\x1f\x8b\x08"[..], &[0; 64]].concat();
     let json = |more: &str, body: &[u8]| {

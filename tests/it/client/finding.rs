@@ -1,4 +1,4 @@
-//! Finding out what became of a prompt whose fate is unknown.
+//! Finding out what happened to a prompt whose outcome is unknown.
 
 use jiff::{SignedDuration, Timestamp};
 use promptyoself::clock::Clock;

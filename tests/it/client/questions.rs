@@ -1,4 +1,4 @@
-//! Checking a server and asking for its agents.
+//! Checking a server and listing its agents.
 
 use promptyoself::clock::Clock;
 use promptyoself::letta_client::{ErrorClass, Letta, RefusalKind, Rest, Target};

@@ -1,4 +1,4 @@
-//! A server made of bytes: it answers each request as it is told, well or not at all.
+//! A server that answers with given bytes, valid or not.
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};

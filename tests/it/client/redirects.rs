@@ -1,4 +1,4 @@
-//! An address that leads elsewhere: nothing follows, and everything says what to set.
+//! Redirects: nothing follows them, and every error says what to set.
 
 use promptyoself::clock::Clock;
 use promptyoself::letta_client::{Answer, ErrorClass, Evidence};
@@ -69,7 +69,7 @@ async fn a_redirect_in_circles_is_told_at_once() {
     let Came::Question(Err(text)) = came else {
         panic!()
     };
-    assert!(text.contains("goes round in circles"), "{text}");
+    assert!(text.contains("has a redirect loop"), "{text}");
     assert_eq!(raw.asked().len(), 1);
 }
 

@@ -378,7 +378,7 @@ async fn signs_of_life_of_a_run_that_died_with_its_server_are_not_believed() {
     fake.script(&agent, Script::Pings(40));
     let doubt = unknown(send(&letta, &prompt(&agent, 1, "hi")).await.0);
     assert_eq!(doubt.class, C::Timeout);
-    assert!(doubt.text.contains("signs of life"), "{}", doubt.text);
+    assert!(doubt.text.contains("keep-alives"), "{}", doubt.text);
     assert_eq!(doubt.run_id, Some(fake.received()[0].run_id.clone()));
 }
 

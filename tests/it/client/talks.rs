@@ -1,4 +1,4 @@
-//! Everything that is ever asked of a Letta server.
+//! Every kind of request made to a Letta server.
 
 use std::pin::Pin;
 

@@ -1,4 +1,4 @@
-//! What the database says became of every prompt, held against what the server received.
+//! What the database says happened to every prompt, compared with what the server received.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt::{self, Write};

@@ -1,4 +1,4 @@
-//! The load: several short-lived schedules for each agent, made anew as they end.
+//! The load: several short-lived schedules for each agent, replaced as they end.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use jiff::{SignedDuration, Timestamp};
 use promptyoself::clock::Clock;
 use promptyoself::models::{AgentId, CatchUp, Policy, ScheduleType};
-use promptyoself::service::{Registered, Registration, Service, When, Wish as Asked};
+use promptyoself::service::answers::Planned;
+use promptyoself::service::{Registration, Service, When, Wish as Asked};
 
 use crate::daemon::pause;
 use crate::fake_target::FakeTarget;
@@ -96,8 +97,8 @@ impl Schedules {
         let agent = self.random.usize(0..self.agents.len());
         self.foreign(&self.agents[agent].clone()).await;
         if let Some((id, wish)) = self.latest {
-            let (_, waits_already) = self.service.run(id).await.unwrap();
-            self.wishes[wish].runs += usize::from(!waits_already);
+            let run = self.service.run(id).await.unwrap();
+            self.wishes[wish].runs += usize::from(!run.existed);
         }
     }
 
@@ -149,7 +150,7 @@ impl Schedules {
         kind: ScheduleType,
         value: String,
         max_repetitions: Option<i64>,
-    ) -> Registered {
+    ) -> Planned {
         let catch_up = match self.wishes.len() % 3 {
             0 => Some(CatchUp::All),
             _ => None,

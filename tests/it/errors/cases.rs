@@ -1,4 +1,4 @@
-//! A way to bring about every error code.
+//! A way to provoke every error code.
 
 use jiff::{SignedDuration, Timestamp};
 use promptyoself::clock::Clock;
@@ -105,7 +105,7 @@ pub async fn case(code: Code, world: &World) -> Option<Case> {
             "--every",
             "5m",
         ])
-        .says("blank"),
+        .says("empty"),
         Code::AgentMissing => {
             call(&["register", "--prompt", "p", "--every", "5m"]).says("--agent-id")
         }
@@ -241,7 +241,7 @@ pub async fn case(code: Code, world: &World) -> Option<Case> {
             let hour_ago = Clock::system().now() - SignedDuration::from_hours(1);
             world.letta.set_clock(Clock::manual(hour_ago));
             call(&["execute"])
-                .says("which may be wrong")
+                .says("and may be wrong")
                 .says("nothing was sent")
                 .put_right(|world| world.letta.set_clock(Clock::system()))
         }

@@ -1,5 +1,5 @@
-//! An error is told in the words of the face that asked, and the caller's own words come back as they
-//! are, whatever they look like.
+//! An error is worded in the terms of the face that asked, and the caller's own words come back
+//! unchanged, whatever they look like.
 
 use serde_json::{Map, Value, json};
 

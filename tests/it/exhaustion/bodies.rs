@@ -1,4 +1,4 @@
-//! Large bodies, and those that never end.
+//! Large bodies, and endless ones.
 
 use std::io::ErrorKind::WouldBlock;
 

@@ -1,4 +1,4 @@
-//! Clients that ask and never read.
+//! Clients that send requests and never read the answers.
 
 use super::{PLACES, Small};
 use crate::program::World;

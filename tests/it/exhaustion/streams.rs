@@ -1,4 +1,4 @@
-//! Sessions and streams of MCP.
+//! MCP sessions and streams.
 
 use std::future::poll_fn;
 use std::task::Poll;
@@ -200,5 +200,8 @@ async fn a_message_that_stays_away_is_given_up() {
         .await;
     let answer = rest(half).await;
     assert!(answer.starts_with("HTTP/1.1 400"), "{answer}");
-    assert!(answer.contains("nothing came of the body"), "{answer}");
+    assert!(
+        answer.contains("nothing more of the body arrived"),
+        "{answer}"
+    );
 }

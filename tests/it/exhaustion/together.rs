@@ -1,4 +1,4 @@
-//! All of it at once.
+//! All of these at once.
 
 use serde_json::json;
 use tokio::io::AsyncWriteExt;

@@ -1,5 +1,5 @@
-//! A fake Letta under load: it takes time, some things go wrong by chance, and a test can stop it
-//! at a moment of its choice.
+//! A fake Letta under load: it takes time, fails at random, and a test can stop it at a chosen
+//! moment.
 
 use std::ops::Range;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! What a whole server, or what stands before it, goes through for a while.
+//! What a whole server, or a proxy in front of it, goes through for a while.
 
 use std::collections::BTreeMap;
 use std::time::Duration;

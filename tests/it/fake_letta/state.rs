@@ -1,4 +1,4 @@
-//! What a fake Letta knows and remembers.
+//! The state of a fake Letta.
 
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 

@@ -1,4 +1,4 @@
-//! The laws of the fake itself.
+//! Tests of the fake itself.
 
 use serde_json::json;
 

@@ -1,4 +1,4 @@
-//! Taking a prompt, running its turn, and telling of it.
+//! Accepting a prompt, running its turn, and reporting it.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

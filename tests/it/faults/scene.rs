@@ -1,5 +1,5 @@
-//! A scheduler with the real client, a fake Letta and a manual clock; one agent that is hit by a
-//! fault and two that work on.
+//! A scheduler with the real client, a fake Letta and a manual clock; one agent that meets a fault
+//! and two that keep working.
 
 use std::collections::HashSet;
 use std::sync::Arc;

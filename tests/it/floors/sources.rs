@@ -1,12 +1,11 @@
-//! The files of the program and what each imports.
+//! The source files, and what each of them imports.
 //!
-//! **What counts as an import.** Every `use`, and every path in the code (in macros, too), from the
-//! file it stands in to the file that declares what it names: names that are handed on (`pub use`)
-//! are followed to their origin, so that to hand on something of a child is no import of the child.
-//! A parent is a file like any other. To declare a child (`mod x;`) is no import of it; to use
-//! something of it is, and so is what a child uses of its parent. Unit tests don't count, nor do
-//! the paths of visibilities (`pub(in …)`). Methods are found by their type, which no text shows:
-//! they count where that type is named.
+//! **What counts as an import.** Every `use`, and every path in the code (including macros), from
+//! the file it is in to the file that declares the item. Re-exports (`pub use`) are followed to
+//! their origin, so re-exporting an item of a child doesn't import the child. A parent is a file
+//! like any other: declaring a child (`mod x;`) is not an import, but using its items is, and so is
+//! a child's use of its parent. Unit tests and the paths in visibilities (`pub(in …)`) don't count.
+//! Methods belong to their type, which the text doesn't show: they count where the type is named.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;

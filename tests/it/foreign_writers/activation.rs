@@ -1,4 +1,4 @@
-//! Rows that another program switches off and on, ends, and replaces.
+//! Rows that another program deactivates, activates, ends and replaces.
 
 use promptyoself::models::{Lifecycle, State};
 

@@ -1,4 +1,4 @@
-//! The rules of adoption one by one, on a clock that stands still.
+//! The rules of adoption, with a clock that stands still.
 
 use jiff::SignedDuration;
 use promptyoself::db::AT_ONCE;

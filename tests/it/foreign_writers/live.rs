@@ -1,4 +1,4 @@
-//! SQLAlchemy beside the real program, with the real clock and a fake Letta.
+//! SQLAlchemy next to the real program, with the real clock and a fake Letta.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! A row that can't be read is told, ends what hangs on it, and stops nobody else.
+//! A row that can't be read is reported, what depends on it ends, and nobody else is stopped.
 
 use jiff::SignedDuration;
 use promptyoself::clock::Clock;

@@ -1,4 +1,4 @@
-//! SQLAlchemy beside a scheduler that runs, on a clock that stands still.
+//! SQLAlchemy next to a running scheduler, with a clock that stands still.
 
 use jiff::{SignedDuration, Timestamp};
 use promptyoself::models::State;

@@ -4,7 +4,7 @@ use jiff::SignedDuration;
 use promptyoself::clock::Clock;
 use promptyoself::models::{Lifecycle, State};
 use promptyoself::scheduler::Mode;
-use promptyoself::service::HistoryQuery;
+use promptyoself::service::{HistoryQuery, ListQuery};
 use uuid::Uuid;
 
 use super::adoption::{adopt, at, execute, schedule, stands, world};
@@ -44,7 +44,8 @@ async fn history_shows_what_became_of_an_agent_that_cannot_exist() {
                 ..HistoryQuery::default()
             })
             .await
-            .unwrap();
+            .unwrap()
+            .occurrences;
         assert_eq!(history.len(), 1);
         assert_eq!(
             (
@@ -55,8 +56,7 @@ async fn history_shows_what_became_of_an_agent_that_cannot_exist() {
             ("agent/a", "skipped", 3)
         );
     }
-    let status = service.status().await.unwrap();
-    let shown = service.show(id, &status).await.unwrap();
+    let shown = service.show(id).await.unwrap();
     assert_eq!(shown.last_runs[0].agent_id, "agent/a");
 }
 
@@ -88,7 +88,7 @@ async fn a_schedule_whose_identity_cannot_be_read_gets_a_new_one_and_goes_on() {
                 })
                 .await
                 .unwrap()
-                .len(),
+                .count,
             2
         );
         world.advance(600);
@@ -159,14 +159,16 @@ async fn an_open_occurrence_that_cannot_be_read_stops_no_other() {
     assert!(db.list_open_occurrences().await.unwrap().is_empty());
     let settled = world.occurrences().await;
     assert!(settled.iter().any(|o| o.state == State::Delivered));
-    let status = world.service.status().await.unwrap();
-    let filter = promptyoself::models::ScheduleFilter::default();
-    let listing = world.service.list(&filter, false, &status).await.unwrap();
+    let listed = ListQuery {
+        limit: 10,
+        ..ListQuery::default()
+    };
+    let listing = world.service.list(&listed).await.unwrap();
     assert_eq!(listing.total, 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_cannot_be_read_is_reported_once_not_at_each_look() {
+async fn what_cannot_be_read_is_reported_once_not_with_each_snapshot() {
     let folder = tempfile::tempdir().unwrap();
     let database = folder.path().join("shared.db");
     let letta = FakeLetta::start().await;

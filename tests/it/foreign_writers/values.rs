@@ -1,12 +1,12 @@
-//! Whatever another program writes into any column of any table that a scheduler or a face reads:
-//! the others are delivered, and each face still answers.
+//! Whatever another program writes into any column that a scheduler or a face reads, other
+//! schedules are delivered, and each face still answers.
 
 use std::time::Duration;
 
 use promptyoself::letta_client::{Answer, Doubt, ErrorClass, Refusal, RefusalKind};
-use promptyoself::models::{AgentId, Channel, Payload, PingUrl, ScheduleFilter, ScheduleType};
+use promptyoself::models::{AgentId, Channel, Payload, PingUrl, ScheduleType};
 use promptyoself::scheduler::Mode;
-use promptyoself::service::{AccountQuery, HistoryQuery};
+use promptyoself::service::{AccountQuery, HistoryQuery, ListQuery};
 use serde_json::json;
 
 use crate::fake_target::{Act, FakeTarget};
@@ -125,20 +125,18 @@ fn rows_of(table: &str, id: i64) -> String {
 /// Every face answers, whatever it says.
 async fn check_faces(world: &World, victims: &[i64], what: &str) {
     let service = &world.service;
-    let status = service
-        .status()
-        .await
-        .unwrap_or_else(|e| panic!("{what}: status: {}", e.chain()));
     service
         .overview()
         .await
         .unwrap_or_else(|e| panic!("{what}: overview: {}", e.chain()));
-    let all = ScheduleFilter {
+    let all = ListQuery {
         all: true,
-        ..ScheduleFilter::default()
+        full: true,
+        limit: 1_000,
+        ..ListQuery::default()
     };
     service
-        .list(&all, true, &status)
+        .list(&all)
         .await
         .unwrap_or_else(|e| panic!("{what}: list: {}", e.chain()));
     for id in victims.iter().map(|id| Some(*id)).chain([None]) {
@@ -162,7 +160,7 @@ async fn check_faces(world: &World, victims: &[i64], what: &str) {
             .unwrap_or_else(|e| panic!("{what}: account of {id:?}: {}", e.chain()));
         let Some(id) = id else { continue };
         service
-            .show(id, &status)
+            .show(id)
             .await
             .unwrap_or_else(|e| panic!("{what}: show {id}: {}", e.chain()));
         let schedule = service.db.get_schedule(id).await.unwrap().unwrap();

@@ -1,4 +1,4 @@
-//! Backups, and their way back.
+//! Backups, and restoring them.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

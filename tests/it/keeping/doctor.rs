@@ -1,4 +1,4 @@
-//! Doctor finds what is wrong, says what mends it, and changes nothing.
+//! Doctor finds what is wrong, says how to fix it, and changes nothing.
 
 use promptyoself::db::OwnerLock;
 use promptyoself::service::{Diagnosis, Service, Severity};
@@ -273,7 +273,7 @@ async fn a_prompt_that_is_being_sent_for_longer_than_any_wait_is_found() {
         assert_eq!(stalled.is_some(), found, "{since} {run}: {diagnosis:?}");
         if let Some(stalled) = stalled {
             assert_eq!(stalled.severity, Severity::Error);
-            let kill = format!("kill {}, and promptyoself serve", std::process::id());
+            let kill = format!("kill {}, then promptyoself serve", std::process::id());
             assert!(stalled.mend.starts_with(&kill), "{}", stalled.mend);
         }
         let later = sending.replace("2026-02-01", "2026-01-31");

@@ -1,4 +1,4 @@
-//! Schedules that have ended go after the retention, and their accounts stay.
+//! Schedules that have ended are removed after the retention, and their accounts stay.
 
 use jiff::SignedDuration;
 use promptyoself::models::{Lifecycle, ScheduleType};
@@ -107,7 +107,7 @@ async fn every_way_to_end_is_forgotten_after_the_retention_and_stays_accounted_f
 }
 
 #[tokio::test]
-async fn one_that_ended_before_ends_were_noted_goes_by_its_times() {
+async fn a_schedule_that_ended_before_ends_were_recorded_is_judged_by_its_times() {
     let world = World::new().await;
     let id = world.once("agent-a", "sent", 10).await.id;
     world.advance(10);

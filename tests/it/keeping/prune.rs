@@ -1,4 +1,4 @@
-//! PruneReport history stays in the account, and nothing of it is sent again.
+//! Pruned history stays in the account, and nothing of it is sent again.
 
 use jiff::{SignedDuration, Timestamp};
 use promptyoself::models::{Account, PruneReport, ScheduleType, State};

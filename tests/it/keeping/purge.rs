@@ -1,4 +1,4 @@
-//! PurgeReport text is gone from the file.
+//! Purged text is gone from the file.
 
 use jiff::SignedDuration;
 use promptyoself::error::Code;

@@ -1,4 +1,4 @@
-//! Who may schedule for whom, and who may speak to Letta through us.
+//! Who may schedule for whom, and who may reach Letta through us.
 
 use promptyoself::models::AgentId;
 use reqwest::StatusCode;

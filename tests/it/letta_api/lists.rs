@@ -50,7 +50,7 @@ async fn pages_show_every_schedule_once_whatever_ends_meanwhile() {
 #[case("limit=many", "limit")]
 #[case("limit=-1", "limit")]
 #[tokio::test]
-async fn a_page_that_is_none_is_refused(#[case] query: &str, #[case] says: &str) {
+async fn an_invalid_page_is_refused(#[case] query: &str, #[case] says: &str) {
     let scene = Scene::new().await;
     let answer = scene
         .call("GET", &format!("{}?{query}", scene.schedules()), None)

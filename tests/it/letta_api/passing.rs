@@ -1,4 +1,4 @@
-//! What is not about schedules goes to Letta as it is, and comes back as it is.
+//! Whatever is not about schedules is passed on to Letta and back unchanged.
 
 use axum::body::Bytes;
 use futures_util::StreamExt;

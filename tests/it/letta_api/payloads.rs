@@ -1,4 +1,4 @@
-//! Whole requests in place of prompts: kept, sent as they are, found again.
+//! Whole requests instead of prompts: stored, sent as they are, found again.
 
 use std::time::Duration;
 
@@ -142,8 +142,7 @@ async fn lists_show_what_a_request_says() {
 async fn a_request_is_sent_as_it_is_however_late_unless_its_schedule_asks_for_a_line() {
     let scene = Scene::new().await;
     let id = hourly(&scene.world, scene.agent.as_str()).await;
-    let status = scene.world.service.status().await.unwrap();
-    let shown = scene.world.service.show(id, &status).await.unwrap();
+    let shown = scene.world.service.show(id).await.unwrap();
     assert_eq!(shown.schedule.policy.envelope, EnvelopeStyle::None);
     scene.world.advance(3_600 + 1_800);
     let mut running = scene.world.start();

@@ -1,4 +1,4 @@
-//! Making schedules, and what becomes of them.
+//! Creating schedules, and what happens to them.
 
 use promptyoself::models::State;
 use reqwest::StatusCode;
@@ -220,11 +220,11 @@ async fn an_interval_is_told_as_every_and_taken_as_that() {
 #[case::bad_role(with(json!({"messages": [{"role": "tool", "content": "x"}]})), "request_invalid",
     "messages[0].role")]
 #[case::no_schedule(with(json!({"schedule": null})), "request_invalid", "schedule is missing")]
-#[case::empty_schedule(with(json!({"schedule": {}})), "request_invalid", "must have scheduled_at")]
+#[case::empty_schedule(with(json!({"schedule": {}})), "request_invalid", "needs scheduled_at")]
 #[case::both(with(json!({"schedule": {"scheduled_at": 1, "cron_expression": "* * * * *"}})),
     "request_invalid", "no cron_expression")]
 #[case::no_pattern(with(json!({"schedule": {"type": "recurring"}})), "request_invalid",
-    "must have cron_expression")]
+    "needs cron_expression")]
 #[case::other_type(with(json!({"schedule": {"type": "hourly"}})), "request_invalid", "\"hourly\"")]
 #[case::text_time(with(json!({"schedule": {"scheduled_at": "tomorrow"}})), "request_invalid",
     "must be a number")]
@@ -242,12 +242,12 @@ async fn an_interval_is_told_as_every_and_taken_as_that() {
 #[case::bad_zone(with(json!({"timezone": "Mars/Base"})), "timezone_unknown", "Mars/Base")]
 #[case::odd_name(with(json!({"name": 5})), "request_invalid", "name is 5")]
 #[case::callback(with(json!({"callback_url": "http://example.org"})), "request_invalid",
-    "callback_url is not done here")]
+    "callback_url is not supported")]
 #[case::conversation(with(json!({"conversation_id": "conv-1"})), "request_invalid",
-    "default conversation only")]
+    "only delivered to the agent's default conversation")]
 #[case::steps(with(json!({"max_steps": 0})), "request_invalid", "max_steps is 0")]
 #[case::slip_of_a_field(with(json!({"timzone": "Europe/Berlin"})), "request_invalid",
-    "Is timezone meant?")]
+    "Did you mean timezone?")]
 #[case::unknown_field(with(json!({"colour": "red"})), "request_invalid", "\"colour\"")]
 #[case::slip_in_the_schedule(with(json!({"schedule": {"type": "recurring", "cron": "0 9 * * *"}})),
     "request_invalid", "schedule.\"cron\"")]

@@ -1,4 +1,4 @@
-//! Requests made to lead elsewhere, or to carry out what stays here.
+//! Requests that try to reach something else, or to get past this server.
 
 use reqwest::StatusCode;
 use rstest::rstest;

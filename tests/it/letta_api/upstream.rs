@@ -1,4 +1,4 @@
-//! A server behind ours that tells what it was asked, and answers piece by piece when told to.
+//! A server behind ours that records requests, and answers piece by piece on request.
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};

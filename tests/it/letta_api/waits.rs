@@ -56,7 +56,10 @@ async fn a_request_that_letta_never_answers_is_answered_by_us(
     world.clock.advance(SignedDuration::from_secs(1));
     let answer = asking.await.unwrap();
     let text = answer.refused(StatusCode::BAD_GATEWAY, "letta_error");
-    assert!(text.contains("no whole answer within"), "{text}");
+    assert!(
+        text.contains("did not complete its answer within"),
+        "{text}"
+    );
 }
 
 #[tokio::test]
@@ -107,5 +110,5 @@ async fn an_agent_of_any_size_is_not_held() {
     let (_raw, served, _world) = scene(Act::Flood(said, vec![b'x'; 1 << 20], 700)).await;
     let answer = read(served.request("GET", "/v1/agents/agent-a/schedule")).await;
     let text = answer.refused(StatusCode::BAD_GATEWAY, "letta_error");
-    assert!(text.contains("larger than any"), "{text}");
+    assert!(text.contains("its answer is too large"), "{text}");
 }

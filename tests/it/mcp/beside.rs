@@ -1,4 +1,4 @@
-//! Servers over stdio beside a daemon: each delivers if nobody else does, and none of them is
+//! Servers over stdio next to a daemon: each delivers if nobody else does, and none of them is
 //! needed.
 
 use std::io::{BufRead, BufReader, Write};

@@ -1,4 +1,4 @@
-//! Messages that are broken get an answer, and the server goes on.
+//! Broken messages get an answer, and the server continues.
 
 use reqwest::StatusCode;
 use serde_json::{Value, json};

@@ -1,4 +1,4 @@
-//! What unmodified clients see: every tool, by every transport, of two generations.
+//! What unmodified clients see: every tool, over every transport, in two generations.
 
 use std::collections::BTreeSet;
 
@@ -331,7 +331,10 @@ async fn an_error_says_what_to_write_instead_and_that_works() {
             .contains("set_scoped_default_agent")
     );
     let unknown = peer.call("promptyoself_lists", json!({})).unwrap_err();
-    assert!(unknown.contains("Is promptyoself_list meant?"), "{unknown}");
+    assert!(
+        unknown.contains("Did you mean promptyoself_list?"),
+        "{unknown}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,4 +1,4 @@
-//! An unmodified Python client, told what to do one line at a time.
+//! An unmodified Python client, controlled one line at a time.
 
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};

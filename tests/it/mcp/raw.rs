@@ -1,4 +1,4 @@
-//! The bytes of MCP over stdio, without a client between.
+//! The bytes of MCP over stdio, without a client in between.
 
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};

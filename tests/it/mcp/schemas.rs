@@ -1,4 +1,4 @@
-//! What models' APIs are told of the tools, in the subset of JSON Schema that all of them take.
+//! How tools are described to models' APIs, in the subset of JSON Schema that all of them accept.
 
 use std::io::Write;
 use std::path::Path;

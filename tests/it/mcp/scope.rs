@@ -1,4 +1,4 @@
-//! Who may do what over HTTP: nothing of another agent exists for an agent, whatever tool it calls.
+//! Who may do what over HTTP: an agent never sees another one, whatever tool it calls.
 
 use serde_json::{Value, json};
 

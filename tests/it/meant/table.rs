@@ -1,4 +1,4 @@
-//! What people and language models write, and what a careful reader says was meant.
+//! What people and language models write, and what a careful reader would take it to mean.
 
 /// The schedule that was meant.
 #[derive(Debug)]

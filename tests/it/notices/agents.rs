@@ -1,4 +1,4 @@
-//! A trouble of an agent is one incident, however many of its schedules meet it.
+//! Trouble of an agent is one incident, however many of its schedules meet it.
 
 use jiff::SignedDuration;
 use promptyoself::letta_client::{ErrorClass, RefusalKind};
@@ -210,7 +210,7 @@ async fn an_incident_of_an_agent_goes_on_until_nothing_more_comes_of_its_schedul
     let closed = recorder.all()[1].json();
     assert_eq!(
         (&closed["count"], &closed["outcome"]),
-        (&3.into(), &"nothing more comes of its schedules".into())
+        (&3.into(), &"its schedules send nothing more".into())
     );
 }
 

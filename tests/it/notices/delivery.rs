@@ -1,4 +1,4 @@
-//! A notice is kept until it has arrived, and delays nothing.
+//! A notice is kept until it was delivered, and delays nothing.
 
 use std::path::Path;
 
@@ -130,7 +130,7 @@ async fn two_schedulers_do_not_both_send() {
 }
 
 #[tokio::test]
-async fn whoever_is_told_slowly_delays_no_prompt_and_no_stop() {
+async fn a_slow_receiver_of_notices_delays_no_prompt_and_no_stop() {
     let recorder = Recorder::start().await;
     recorder.hold(true);
     let world = World::new().await;

@@ -1,4 +1,4 @@
-//! An outbox with very many messages in it.
+//! An outbox with very many messages.
 
 use promptyoself::config::Notify;
 

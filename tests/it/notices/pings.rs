@@ -1,4 +1,4 @@
-//! A dead-man service hears of every run, in order.
+//! A dead-man service gets a ping for every run, in order.
 
 use promptyoself::config::Notify;
 use promptyoself::error::Code;
@@ -121,8 +121,7 @@ async fn a_ping_that_is_an_hour_late_is_never_sent() {
 #[tokio::test]
 async fn an_update_takes_the_pings_away_and_show_never_tells_the_whole_address() {
     let (world, recorder, telling, id) = pinged().await;
-    let status = world.service.status().await.unwrap();
-    let shown = world.service.show(id, &status).await.unwrap().schedule;
+    let shown = world.service.show(id).await.unwrap().schedule;
     let shown = shown.ping_url.unwrap();
     assert!(
         shown.starts_with("http://127.0.0.1:") && !shown.contains("check"),

@@ -1,4 +1,4 @@
-//! The whole program tells its operator.
+//! The whole program notifies its operator.
 
 use serde_json::Value;
 

@@ -1,4 +1,4 @@
-//! What was sent twice, late or after all: several executors, restarts, slow agents.
+//! What was sent twice, late or by mistake: several executors, restarts, slow agents.
 
 use std::collections::BTreeSet;
 

@@ -1,4 +1,4 @@
-//! What the command line took, lost or misunderstood.
+//! What the command line accepted, lost or misunderstood.
 
 use serde_json::json;
 

@@ -1,4 +1,4 @@
-//! What fired at another time than was asked for. The clock is set by the tests.
+//! What fired at a time other than the requested one. The tests set the clock.
 
 use std::sync::Arc;
 
@@ -182,6 +182,7 @@ async fn an_interval_does_not_drift_however_late_it_is_looked_at() {
         .await
         .unwrap();
     let intended: Vec<String> = history
+        .occurrences
         .iter()
         .rev()
         .map(|o| o.intended_at.to_string())

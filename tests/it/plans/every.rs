@@ -1,4 +1,4 @@
-//! Every statement there is, asked of a large database.
+//! Every statement, run on a large database.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,9 +12,9 @@ use crate::statements::values::Kinds;
 /// When a statement may go through a whole table, or sort.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum May {
-    /// Go through it, always, but not sort: the connection that writes sorts in memory.
+    /// It may always read a whole table, but not sort: the connection that writes sorts in memory.
     GoThrough,
-    /// Go through it and sort, always.
+    /// It may always do both.
     Sort,
     /// Only while SQLite goes by statistics of another time: there is no way to tell it better.
     Outdated,

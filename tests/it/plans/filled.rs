@@ -1,4 +1,4 @@
-//! Databases in which much lies, made by us or by another program, with and without statistics.
+//! Databases with a lot of data, from us or from another program, with and without statistics.
 
 use std::path::{Path, PathBuf};
 

@@ -1,4 +1,4 @@
-//! Catching the statements that the database is asked.
+//! Records the statements that are run.
 
 use std::collections::BTreeSet;
 use std::fmt::Debug;

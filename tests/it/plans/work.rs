@@ -1,4 +1,4 @@
-//! All that schedulers do, as far as it concerns the database.
+//! Everything that schedulers do with the database.
 
 use std::collections::HashSet;
 

@@ -1,5 +1,5 @@
-//! The client against a real Letta: what it claims of each answer is checked in the agent's own
-//! messages.
+//! The client against a real Letta: what it concludes from each answer is checked against the
+//! agent's own messages.
 
 use jiff::SignedDuration;
 use promptyoself::clock::Clock;

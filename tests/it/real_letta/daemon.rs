@@ -1,4 +1,4 @@
-//! The real program and a real Letta, each of them stopped and killed in the middle.
+//! The real program and a real Letta, each stopped and killed in the middle of a turn.
 
 use promptyoself::models::AgentId;
 use serde_json::Value;

@@ -1,4 +1,4 @@
-//! Whole requests at a real Letta: every message arrives, and ours is found by its otid.
+//! Whole requests to a real Letta: every message arrives, and ours is found by its otid.
 
 use jiff::SignedDuration;
 use promptyoself::clock::Clock;

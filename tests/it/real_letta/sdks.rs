@@ -1,4 +1,4 @@
-//! Letta's own SDKs, unmodified, with the program as their server before a real Letta.
+//! Letta's own SDKs, unmodified, with the program as their server in front of a real Letta.
 
 use std::path::Path;
 use std::process::Command;

@@ -1,7 +1,7 @@
 //! Agents of a real Letta that call our tools over MCP.
 //!
-//! Letta takes no MCP server at a loopback address, so it reaches us by a public one that leads back
-//! here (`scripts/letta/public_address.py`), as through a user's proxy.
+//! Letta accepts no MCP server at a loopback address, so it reaches us by a public one that leads
+//! back here (`scripts/letta/public_address.py`), as with a user's proxy.
 
 use std::time::Duration;
 
@@ -119,7 +119,7 @@ async fn an_agent_schedules_for_itself_by_its_own_call_and_is_prompted() {
     assert_eq!(messages.iter().filter(prompted).count(), history.len());
 
     // Whatever an agent's model writes, nothing of another agent is there for it.
-    let (not_its_own, not_there) = ("this key is for agent", "there is no schedule 1");
+    let (not_its_own, not_there) = ("this key belongs to agent", "there is no schedule 1");
     let pries = async |other: &AgentId| {
         for (tool, arguments, told) in [
             (

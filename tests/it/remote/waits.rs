@@ -1,4 +1,4 @@
-//! A server elsewhere that never ends its answers, or gives too much.
+//! A server elsewhere whose answers never end or are too large.
 
 use jiff::SignedDuration;
 use promptyoself::clock::Clock;
@@ -70,7 +70,7 @@ async fn a_list_that_is_too_large_is_asked_for_again_with_less_in_it() {
         .unwrap_err();
     assert_eq!(error.code(), Code::ServerWrong);
     assert!(
-        error.chain().contains("larger than any"),
+        error.chain().contains("its answer is too large"),
         "{}",
         error.chain()
     );

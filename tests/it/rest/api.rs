@@ -1,4 +1,4 @@
-//! A server in this process, and a client of it.
+//! A server in this process, and a client for it.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -7,6 +7,7 @@ use promptyoself::config::ServerSettings;
 use promptyoself::error::Code;
 use promptyoself::mcp;
 use promptyoself::models::AgentId;
+use promptyoself::operations::{self, Offer};
 use promptyoself::server::{App, Metrics, Running, router};
 use promptyoself::service::Service;
 use promptyoself::web::Guard;
@@ -33,8 +34,12 @@ pub struct Answer {
 
 impl Api {
     pub async fn new() -> Api {
+        Api::offering(operations::ALL).await
+    }
+
+    pub async fn offering(operations: Offer) -> Api {
         let world = World::new().await;
-        let url = serve(&world.service).await;
+        let url = serve(&world.service, operations).await;
         Api {
             world,
             url,
@@ -44,7 +49,7 @@ impl Api {
 
     /// Another server on the same database, as after a restart.
     pub async fn restart(&mut self) {
-        self.url = serve(&self.world.another().await).await;
+        self.url = serve(&self.world.another().await, operations::ALL).await;
     }
 
     /// A new key: an agent's, or the operator's.
@@ -115,7 +120,8 @@ pub fn client() -> Client {
     Client::builder().no_proxy().build().unwrap()
 }
 
-async fn serve(service: &Service) -> String {
+/// A server that offers these operations; returns its address.
+pub async fn serve(service: &Service, operations: Offer) -> String {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address: SocketAddr = listener.local_addr().unwrap();
     let settings = ServerSettings {
@@ -128,6 +134,7 @@ async fn serve(service: &Service) -> String {
     };
     let app = App {
         service: service.clone(),
+        operations,
         guard: Arc::new(Guard::new(&settings, address)),
         metrics: Metrics::default(),
         mcp: tools(service),

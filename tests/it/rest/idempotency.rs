@@ -1,4 +1,4 @@
-//! A request that comes again is carried out once.
+//! A repeated request is carried out once.
 
 use promptyoself::error::Code;
 use promptyoself::models::RequestKey;
@@ -39,7 +39,7 @@ async fn the_same_request_gets_the_same_answer_also_after_a_restart_and_for_a_da
 }
 
 #[tokio::test]
-async fn two_that_arrive_at_once_make_one_schedule() {
+async fn two_requests_that_arrive_at_once_create_one_schedule() {
     let api = Api::new().await;
     let made = futures_util::future::join_all((0..16).map(|_| create(&api, "p", "k1"))).await;
     assert!(made.iter().all(|answer| *answer == made[0]), "{made:?}");
@@ -105,7 +105,7 @@ async fn a_refusal_is_remembered_too_in_the_words_that_the_caller_wants() {
 }
 
 #[tokio::test]
-async fn a_key_that_is_none_is_refused() {
+async fn an_invalid_key_is_refused() {
     let api = Api::new().await;
     for key in ["", " ", &"k".repeat(256)] {
         create(&api, "p", key)

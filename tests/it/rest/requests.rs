@@ -1,6 +1,8 @@
-//! Requests that are wrong are told what is wrong, as problems, and nothing is made.
+//! Invalid requests get a problem that says what is wrong, and create nothing.
 
 use promptyoself::error::Code;
+use promptyoself::operations;
+use promptyoself::operations::field::Kind;
 use reqwest::Method;
 use reqwest::header::CONTENT_TYPE;
 use serde_json::json;
@@ -62,8 +64,8 @@ async fn a_body_that_is_wrong_is_refused_with_the_place_that_is_wrong() {
 async fn a_query_or_a_path_that_is_wrong_is_refused() {
     let api = Api::new().await;
     for (query, part) in [
-        ("limit=0", "limit 0"),
-        ("limit=1001", "limit 1001"),
+        ("limit=0", "limit must be from 1 to 1000, not 0"),
+        ("limit=1001", "not 1001"),
         ("limit=x", "limit: "),
         ("limit=-1", "limit: "),
         ("offset=4294967296", "offset: "),
@@ -95,6 +97,34 @@ async fn a_query_or_a_path_that_is_wrong_is_refused() {
     assert!(answer.detail().contains("coalesced"), "{answer:?}");
     let answer = api.get("/api/v1/status?x=1").await;
     answer.is_problem(400, Code::RequestInvalid);
+}
+
+#[tokio::test]
+async fn a_filter_is_named_as_the_query_has_it_and_not_as_its_flag_is_called() {
+    let api = Api::new().await;
+    let mut seen = 0;
+    for operation in operations::ALL.iter().filter(|o| o.route.method == "GET") {
+        let renamed =
+            |p: &&operations::field::Parameter| p.is_over_http() && p.field.flag.is_some();
+        for field in operation.parameters().filter(renamed).map(|p| p.field) {
+            let impossible = match field.kind {
+                Kind::Number(least, _) => (least - 1).to_string(),
+                _ => "?".to_owned(),
+            };
+            let path = format!("/api/v1{}", operation.route.path);
+            let answer = api
+                .get(&format!("{path}?{}={impossible}", field.name))
+                .await;
+            assert_eq!(answer.status, 400, "{answer:?}");
+            let detail = answer.detail();
+            let words: Vec<&str> = detail.split(' ').collect();
+            assert!(words.contains(&field.name), "{path}: {detail}");
+            let after_give = words.iter().skip_while(|word| **word != "give").nth(1);
+            assert_eq!(after_give, Some(&field.name), "{path}: {detail}");
+            seen += 1;
+        }
+    }
+    assert!(seen >= 3, "{seen}");
 }
 
 #[tokio::test]

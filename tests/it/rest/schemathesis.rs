@@ -1,14 +1,14 @@
-//! Schemathesis, unmodified, makes requests from our OpenAPI document and holds the answers against
-//! it.
+//! Schemathesis, unmodified, makes requests from our OpenAPI document and checks the answers
+//! against it.
 //!
-//! One check is left out: `positive_data_acceptance` wants whatever fits the schema to be accepted,
-//! but what a time, a zone, a cron pattern or an agent's id is, and that exactly one of `time`, `cron`
-//! and `every` is given, no schema says. All others are on: no server error, no undocumented status,
-//! media type or header, bodies that match, wrong data refused, required headers, methods that are
-//! not there, keys that are ignored, and schedules that are used after their end.
+//! One check is left out: `positive_data_acceptance` expects everything that fits the schema to be
+//! accepted, but no schema says what a time, a zone, a cron pattern or an agent's id is, or that
+//! exactly one of `time`, `cron` and `every` is required. All others are on: no server error, no
+//! undocumented status, media type or header, bodies that match, invalid data refused, required
+//! headers, unsupported methods, ignored keys, and schedules used after their end.
 //!
-//! The number of examples is bounded; `PROMPTYOSELF_LONG=1` makes many more, and lets Schemathesis
-//! choose them anew each time.
+//! The number of examples is limited; `PROMPTYOSELF_LONG=1` makes many more, and lets Schemathesis
+//! choose new ones each time.
 
 use std::process::Command;
 

@@ -1,7 +1,8 @@
-//! What a key opens, on every route of the document: one that is added must be added here.
+//! What a key gives access to, on every route of the document: new routes must be added here.
 
 use promptyoself::error::Code;
 use promptyoself::models::State;
+use promptyoself::operations::definition::Who;
 use reqwest::RequestBuilder;
 use serde_json::{Value, json};
 
@@ -56,6 +57,12 @@ fn law(id: &str) -> (Law, Option<Value>) {
         "halt" => (Law::OperatorsOnly, Some(json!({}))),
         id => panic!("{id} is not in the table: say what an agent may do with it"),
     }
+}
+
+/// Who may ask for it by its definition.
+fn who(id: &str) -> Who {
+    let mut all = promptyoself::operations::ALL.iter();
+    all.find(|o| o.route.id == id).unwrap().who
 }
 
 struct Scene {
@@ -119,6 +126,8 @@ async fn for_an_agents_key_nothing_of_another_agent_exists_on_any_route() {
         .unwrap();
     for operation in operations() {
         let id = &operation.id;
+        let is_operators = matches!(law(id).0, Law::OperatorsOnly);
+        assert_eq!(is_operators, who(id) != Who::Anyone, "{id}");
         let answer = scene.as_agent(&operation, scene.other, "").await;
         let text = answer.json.to_string();
         assert!(
@@ -194,7 +203,7 @@ async fn an_agents_key_does_everything_with_its_own_schedules() {
 }
 
 #[tokio::test]
-async fn without_a_key_that_opens_it_no_route_tells_or_does_anything() {
+async fn without_a_valid_key_no_route_tells_or_does_anything() {
     let scene = scene().await;
     let revoked = scene.api.key(None).await;
     let keys = scene.api.world.service.list_keys().await.unwrap();

@@ -1,4 +1,4 @@
-//! What becomes of instants that passed unsent, whatever the reason.
+//! What happens to instants that passed unsent, whatever the reason.
 
 use promptyoself::models::{Lifecycle, ScheduleType, State};
 use promptyoself::scheduler::Mode;
@@ -22,7 +22,7 @@ async fn of_a_backlog_the_newest_is_sent_and_the_older_are_one_coalesced_row() {
         [(State::Coalesced, 35), (State::Delivered, 1)]
     );
     let text = &world.target.sent()[0].text;
-    assert!(text.contains("stands for 36 firings"), "{text}");
+    assert!(text.contains("stands for 36 runs"), "{text}");
     assert!(text.ends_with("\n\nhello"), "{text}");
 }
 

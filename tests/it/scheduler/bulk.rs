@@ -1,5 +1,5 @@
-//! What others do to thousands of rows in one go keeps nobody waiting: it is put in order in parts,
-//! and what is due comes between them.
+//! When others change thousands of rows at once, nobody has to wait: the rows are adopted in parts,
+//! and what is due is sent in between.
 
 use std::collections::VecDeque;
 
@@ -296,7 +296,7 @@ async fn a_thousand_due_at_once_are_not_read_with_each_look_and_none_is_left_out
 }
 
 #[tokio::test]
-async fn a_look_reads_a_bounded_number_of_due_schedules() {
+async fn a_snapshot_reads_a_bounded_number_of_due_schedules() {
     let world = World::new().await;
     for n in 0..3 {
         world.once(&format!("agent-{n}"), "x", 60 + n).await;

@@ -1,4 +1,4 @@
-//! Runs by hand, and the halt.
+//! Manual runs, and the halt.
 
 use promptyoself::error::Code;
 use promptyoself::models::{Lifecycle, State, Trigger};
@@ -17,11 +17,11 @@ async fn a_run_by_hand_shifts_no_instant_and_uses_no_repetition() {
     let made = world.every("agent-a", "tick", "1m").await;
     let mut running = world.start();
     world.advance(17);
-    let (occurrence, waited) = world.service.run(made.id).await.unwrap();
-    assert!(!waited);
+    let run = world.service.run(made.id).await.unwrap();
+    assert!(!run.existed);
     assert_eq!(
         running.until(State::Delivered).await.occurrence_id,
-        occurrence
+        run.occurrence_id
     );
     let schedule = world
         .service
@@ -52,11 +52,15 @@ async fn asking_twice_for_a_run_that_waits_makes_one() {
     let id = world.every("agent-a", "tick", "1m").await.id;
     let first = world.service.run(id).await.unwrap();
     let second = world.service.run(id).await.unwrap();
-    assert_eq!((first.0, true), second);
+    assert_eq!(
+        (first.occurrence_id, true),
+        (second.occurrence_id, second.existed)
+    );
     deliver(&world).await;
     assert_eq!(world.target.sent().len(), 1);
     // A run that was sent is another matter, even in the same microsecond.
-    assert_ne!(world.service.run(id).await.unwrap().0, first.0);
+    let third = world.service.run(id).await.unwrap();
+    assert_ne!(third.occurrence_id, first.occurrence_id);
     deliver(&world).await;
     let otids: std::collections::HashSet<_> =
         world.target.sent().into_iter().map(|s| s.otid).collect();
@@ -170,8 +174,10 @@ async fn a_halt_lets_what_is_on_its_way_end_and_sends_nothing_else() {
     // A scheduler that has not heard of it can't claim either.
     deliver(&world).await;
     assert_eq!(world.target.sent().len(), 1);
-    assert!(world.service.lift_halt().await.unwrap().is_some());
-    assert!(world.service.lift_halt().await.unwrap().is_none());
+    for told in ["it had been halted since", "was not halted"] {
+        let lifted = world.service.lift_halt().await.unwrap();
+        assert!(lifted.message.contains(told), "{lifted:?}");
+    }
     running.until(State::Delivered).await;
     running.stop().await;
     assert_eq!(world.target.sent()[1].text, "due later");
@@ -208,7 +214,7 @@ async fn halting_twice_keeps_the_time_of_the_first() {
     let first = world.service.halt(Some("one")).await.unwrap();
     world.advance(60);
     let second = world.service.halt(None).await.unwrap();
-    assert_eq!(first, second);
+    assert_eq!((first.since, first.note), (second.since, second.note));
     let third = world.service.halt(Some("two")).await.unwrap();
     assert_eq!(
         (third.since, third.note.as_deref()),

@@ -188,7 +188,7 @@ async fn whoever_registers_by_a_clock_in_doubt_is_told() {
     off(&world, 0, YEARS);
     let warning = world.service.status().await.unwrap().warning().unwrap();
     assert!(warning.contains("no scheduler is running"), "{warning}");
-    assert!(warning.contains("which may be wrong"), "{warning}");
+    assert!(warning.contains("and may be wrong"), "{warning}");
     set(&world, -YEARS);
     let warning = world.service.status().await.unwrap().warning().unwrap();
     assert!(!warning.contains("may be wrong"), "{warning}");

@@ -1,4 +1,4 @@
-//! What the core decides, event by event; each of these laws was once broken in a simulation.
+//! The decisions of the core, event by event; each of these laws was once broken in a simulation.
 
 mod order;
 mod targets;
@@ -319,7 +319,7 @@ fn a_claim_that_is_refused_again_and_again_is_overtaken() {
 }
 
 #[test]
-fn a_look_goes_on_only_where_nothing_it_showed_can_be_taken() {
+fn a_snapshot_continues_only_if_nothing_it_showed_can_be_claimed() {
     let snapshot = || Snapshot {
         due: vec![due(1)],
         more_due: true,

@@ -1,5 +1,5 @@
-//! A false clock that was believed: once it is right, everything is planned anew and the account is
-//! even.
+//! A wrong clock that was believed: once it is right, everything is replanned and the account is
+//! balanced.
 
 use jiff::{SignedDuration, Timestamp};
 use promptyoself::models::{
@@ -186,7 +186,7 @@ async fn already_of(world: &World, id: i64, already: &[i64]) -> usize {
 }
 
 #[tokio::test]
-async fn a_false_clock_that_nobody_lived_to_see_set_right_is_noticed_by_the_next_scheduler() {
+async fn a_false_clock_corrected_while_no_scheduler_ran_is_noticed_by_the_next_one() {
     let world = known_world().await;
     let id = world.every("agent-a", "tick", "10m").await.id;
     let due = get(&world, id).await.next_run.unwrap();
@@ -336,7 +336,7 @@ async fn no_time_of_the_database_is_left_in_the_future_by_a_false_clock() {
         )
         .await;
     set(&world, -YEARS);
-    service.db.plan_anew(world.now()).await.unwrap().unwrap();
+    service.db.replan(world.now()).await.unwrap().unwrap();
     // What lies in the future by right: wishes and what is planned, and how long a channel is wanted.
     const FUTURE: [&str; 11] = [
         "next_run",
@@ -486,7 +486,7 @@ async fn a_schedule_whose_first_instant_is_far_off_by_right_stays_as_it_is() {
     assert!(
         incidents[0]
             .text
-            .contains("2 schedules were planned anew (2, 3)"),
+            .contains("2 schedules were replanned (2, 3)"),
         "{incidents:?}"
     );
     running.stop().await;

@@ -1,4 +1,4 @@
-//! Who is spoken to when: order within a lane, independence between lanes.
+//! Who is prompted when: order within a lane, independence between lanes.
 
 use std::time::Duration;
 

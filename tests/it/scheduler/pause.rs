@@ -29,9 +29,12 @@ async fn a_paused_schedule_sends_nothing_and_skips_what_passed_when_it_is_resume
     );
     assert_eq!(schedule.pause_note.as_deref(), Some("holidays"));
 
-    let next = world.service.resume(id, false).await.unwrap();
+    let resumed = world.service.resume(id, false).await.unwrap();
     // Its phase stays: 40 s after it was made.
-    assert_eq!(next, Some(world.now() + SignedDuration::from_secs(5)));
+    assert_eq!(
+        resumed.next_run,
+        Some(world.now() + SignedDuration::from_secs(5))
+    );
     assert_eq!(world.account().await, [(State::Skipped, 3)]);
     world.advance(5);
     deliver(&world).await;
@@ -130,21 +133,26 @@ async fn only_what_is_active_is_paused_and_only_what_is_paused_is_resumed() {
     let id = world.every("agent-a", "tick", "10s").await.id;
     let code = |e: promptyoself::error::Error| e.code();
     assert_eq!(
-        world.service.resume(id, false).await.map_err(code),
+        world
+            .service
+            .resume(id, false)
+            .await
+            .map(drop)
+            .map_err(code),
         Err(Code::ScheduleNotActive)
     );
     world.service.pause(id, None).await.unwrap();
     assert_eq!(
-        world.service.pause(id, None).await.map_err(code),
+        world.service.pause(id, None).await.map(drop).map_err(code),
         Err(Code::ScheduleNotActive)
     );
     world.service.cancel(id).await.unwrap();
     assert_eq!(
-        world.service.pause(id, None).await.map_err(code),
+        world.service.pause(id, None).await.map(drop).map_err(code),
         Err(Code::ScheduleNotActive)
     );
     assert_eq!(
-        world.service.pause(99, None).await.map_err(code),
+        world.service.pause(99, None).await.map(drop).map_err(code),
         Err(Code::ScheduleNotFound)
     );
 }

@@ -410,13 +410,13 @@ async fn a_full_envelope_numbers_every_firing_and_a_retry_tells_what_it_stands_f
     running.until(State::Delivered).await;
     running.stop().await;
     let texts: Vec<String> = world.target.sent().into_iter().map(|s| s.text).collect();
-    assert!(texts[0].starts_with("[promptyoself: schedule 1, firing 1; scheduled for"));
+    assert!(texts[0].starts_with("[promptyoself: schedule 1, run 1; scheduled for"));
     assert!(
-        texts[1].contains("firing 4;") && !texts[1].contains("try"),
+        texts[1].contains("run 4;") && !texts[1].contains("try"),
         "{}",
         texts[1]
     );
-    assert!(texts[2].contains("firing 4;") && texts[2].contains("stands for 3 firings"));
+    assert!(texts[2].contains("run 4;") && texts[2].contains("stands for 3 runs"));
 }
 
 #[tokio::test]

@@ -1,4 +1,5 @@
-//! An agent that is asked again and again is one attempt with a number, and none is lost by that.
+//! Repeated attempts with the same answer are stored as one with a count, and nothing is lost by
+//! that.
 
 use promptyoself::letta_client::{Answer, ErrorClass, Refusal, RefusalKind};
 use promptyoself::models::{Attempt, State};

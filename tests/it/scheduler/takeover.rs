@@ -1,4 +1,4 @@
-//! Whoever dies, nothing is lost and nothing is sent twice.
+//! Whatever dies, nothing is lost and nothing is sent twice.
 
 use promptyoself::letta_client::{Delivery, Evidence};
 use promptyoself::models::{State, Turn};

@@ -1,4 +1,4 @@
-//! What a restart and a recovery change of the times of what waits, and what they don't.
+//! What a restart and a recovery change about waiting prompts, and what they don't.
 
 use std::time::Duration;
 

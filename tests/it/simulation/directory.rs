@@ -1,4 +1,4 @@
-//! What the scheduler and the service ask of a target without talking to it: names and lanes.
+//! What the scheduler and the service need from a target without contacting it: names and lanes.
 
 use async_trait::async_trait;
 use promptyoself::letta_client::{

@@ -1,4 +1,4 @@
-//! What may go wrong in any minute, apart from what goes wrong with one request.
+//! What may go wrong at any minute, apart from faults of single requests.
 
 use jiff::SignedDuration;
 

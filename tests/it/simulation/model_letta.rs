@@ -1,8 +1,8 @@
-//! A model of Letta: what the server has, and how its client answers.
+//! A model of Letta: the state of the server, and the answers of its client.
 //!
-//! Written for the simulation from the facts about Letta 0.16: a message is kept when its turn
-//! ends, a run stays active until then (for ever if the server died), and a request acts whether
-//! or not anybody still waits for it.
+//! Written for the simulation from the facts about Letta 0.16: a message is stored when its turn
+//! ends, a run stays active until then (forever if the server died), and a request takes effect
+//! whether or not anybody is still waiting for it.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! What people, agents and other programs do while schedulers run.
+//! What people, agents and other programs do while schedulers are running.
 
 use jiff::{SignedDuration, Timestamp};
 use promptyoself::error::{Code, Result};
@@ -48,11 +48,11 @@ impl World {
             0..=8 => self.update(id).await,
             9 => {
                 self.note(format!("cancel {id}"));
-                self.service.cancel(id).await
+                self.service.cancel(id).await.map(drop)
             }
             10 | 11 => {
                 self.note(format!("pause {id}"));
-                self.service.pause(id, None).await
+                self.service.pause(id, None).await.map(drop)
             }
             12..=14 => {
                 let replay = self.rng.bool();

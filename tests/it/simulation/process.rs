@@ -1,5 +1,5 @@
-//! One scheduler process of a simulation: the real core and its real store, with
-//! the simulation in place of the loop between them.
+//! One scheduler process of a simulation: the real core and store, with the simulation in place of
+//! the loop between them.
 
 mod writes;
 

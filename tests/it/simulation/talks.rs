@@ -1,4 +1,4 @@
-//! What becomes of a prompt between a scheduler and the server.
+//! What happens to a prompt between a scheduler and the server.
 
 use jiff::SignedDuration;
 use promptyoself::letta_client::Answer;

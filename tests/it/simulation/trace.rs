@@ -1,4 +1,4 @@
-//! What happened in a simulation, line by line, and the law that was broken.
+//! The trace of a simulation, line by line, and the law that was broken.
 
 use std::fmt;
 

@@ -1,5 +1,5 @@
 //! The simulated world: one clock, one database file, one server, one or two schedulers, and the
-//! agenda of everything that is to happen. Each happening is carried out alone, to its end.
+//! agenda of everything that will happen. Each event is carried out alone, to its end.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;

@@ -1,6 +1,4 @@
 //! Calls of the plugin that store and change schedules, in every SMCP generation.
-//!
-//! Put this at tests/it/smcp/calls.rs, add `mod calls;` to tests/it/smcp.rs.
 
 use serde_json::{Value, json};
 

@@ -1,5 +1,5 @@
-//! An SMCP server's loader, as far as a plugin can tell: how it discovers commands, how it turns a
-//! call's arguments into a command line, and how it reads the result, in each generation.
+//! An SMCP server's loader, as far as a plugin can tell: how it discovers commands, turns a call's
+//! arguments into a command line, and reads the result, in each generation.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};

@@ -1,5 +1,5 @@
-//! What an agent reads: errors in the words of the plugin's tools and in the form of its own call, and
-//! lists of a bounded size.
+//! What an agent reads: errors in the terms of the plugin's tools and in the form of its own call,
+//! and lists of a limited size.
 
 use serde_json::{Value, json};
 

@@ -1,5 +1,4 @@
-//! Values that fit into a statement, found by the columns with which it compares them or into which
-//! it writes them.
+//! Suitable values for a statement, found by the columns it compares them with or writes them into.
 
 use std::collections::HashMap;
 

@@ -92,7 +92,7 @@ async fn a_lane_takes_the_next_prompt_once_the_one_on_its_way_is_settled() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_not_as_it_was_seen_any_more_is_gone() {
+async fn a_candidate_that_changed_since_it_was_seen_is_gone() {
     on_every_store(async |world| {
         let id = world.every("agent-a", "hello", "1h").await.id;
         world.advance(3_600);
@@ -254,10 +254,10 @@ async fn of_many_runs_by_hand_at_once_one_waits_for_all() {
             service.run(id).await.unwrap()
         });
         let queued = queued.await;
-        let new = queued.iter().filter(|(_, existed)| !existed).count();
+        let new = queued.iter().filter(|run| !run.existed).count();
         assert_eq!(new, 1, "{queued:?}");
         let occurrence = only_occurrence(&world).await;
-        assert!(queued.iter().all(|(of, _)| *of == occurrence.id));
+        assert!(queued.iter().all(|run| run.occurrence_id == occurrence.id));
         assert_eq!(occurrence.trigger, Trigger::Manual);
     })
     .await;

@@ -1,4 +1,4 @@
-//! What was is accounted for, also after its details are gone.
+//! The past stays accounted for, even after its details are gone.
 
 use jiff::{SignedDuration, Timestamp};
 use promptyoself::db::Db;

@@ -1,4 +1,4 @@
-//! Incidents are opened once, and told once.
+//! Incidents are opened once, and notified once.
 
 use jiff::SignedDuration;
 use promptyoself::db::Db;

@@ -1,4 +1,4 @@
-//! Pauses, and what passes meanwhile.
+//! Pauses, and runs that pass during them.
 
 use promptyoself::models::{Claim, Lifecycle, State};
 
@@ -38,8 +38,8 @@ async fn a_paused_schedule_is_not_due_and_says_since_when_and_why() {
 async fn what_passed_in_a_pause_is_skipped() {
     on_every_store(async |world| {
         let id = paused(&world).await;
-        let next = world.service.resume(id, false).await.unwrap();
-        assert!(next.unwrap() > world.now());
+        let resumed = world.service.resume(id, false).await.unwrap();
+        assert!(resumed.next_run.unwrap() > world.now());
         assert!(due(&world).await.is_empty());
         assert_eq!(world.account().await, [(State::Skipped, 3)]);
     })

@@ -186,7 +186,12 @@ async fn of_many_registrations_of_one_name_at_once_one_makes_a_schedule() {
             async move { service.register(&wish).await.unwrap() }
         });
         let done = done.await;
-        assert_eq!(done.iter().filter(|made| !made.existed).count(), 1);
+        assert_eq!(
+            done.iter()
+                .filter(|made| made.existed == Some(false))
+                .count(),
+            1
+        );
         assert!(done.iter().all(|made| made.id == done[0].id));
         assert_eq!(world.active().await, 1);
     })

@@ -1,6 +1,5 @@
-//! The rules of time once more, by brute force: every minute of a window is looked at, and the
-//! rules are applied as they are worded. Nothing of the calculation under test is used, only the
-//! offsets of the zone.
+//! The rules of time again, by brute force: every minute of a window is checked against the rules
+//! as they are worded. It uses nothing of the calculation under test, only the zone's offsets.
 
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;

@@ -1,5 +1,5 @@
-//! What older programs left behind goes on: what comes is sent, nothing of the past is, and every
-//! account is proved.
+//! After an upgrade, schedules of older programs continue: future runs are sent, nothing of the
+//! past is, and every account is proved.
 
 use std::path::Path;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! Databases of version 0.1.0: taken over in place, with every row and account.
+//! Databases of version 0.1.0 are upgraded in place, with every row and account.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -220,7 +220,8 @@ async fn a_scheduler_goes_on_where_that_of_0_1_0_was_killed() {
     // Nothing is sent as long as all of it is halted.
     world.start_on(&service, Mode::Once).ended().await;
     assert!(world.target.sent().is_empty());
-    let halt = service.lift_halt().await.unwrap().unwrap();
+    let halt = service.db.get_halt().await.unwrap().unwrap();
+    service.lift_halt().await.unwrap();
     assert_eq!(halt.note.as_deref(), Some("for the move"));
 
     let running = world.start_on(&service, Mode::Forever);
@@ -315,7 +316,7 @@ async fn refused(path: &Path, why: &str) {
     let text = error.to_string();
     for said in [
         why,
-        "between two releases",
+        "development version",
         "version 0.1.0",
         path.to_str().unwrap(),
     ] {
@@ -358,7 +359,7 @@ async fn a_file_of_a_commit_around_0_1_0_is_refused_in_words_and_stays_as_it_is(
     refused(&path, "its migration 9 is half done").await;
     let change = "INSERT INTO install VALUES (1, '10000000-0000-4000-8000-000000000000', 7)";
     let path = changed(folder, "begun", 9, change).await;
-    refused(&path, "begun before version 0.1.0").await;
+    refused(&path, "created before version 0.1.0").await;
 
     let path = folder.join("today");
     for change in [

@@ -1,4 +1,4 @@
-//! One agent's trouble is not the server's, and what many agents meet alike is not theirs.
+//! One agent's trouble is not the server's, and trouble that many agents share is not theirs.
 
 use std::time::Duration;
 

@@ -1,5 +1,5 @@
-//! The table of docs/delivery.md, walked: every status, in Letta's words and in others', on every
-//! route that deliveries use.
+//! The table of docs/delivery.md: every status, in Letta's words and in others', on every route
+//! that deliveries use.
 
 use std::collections::BTreeMap;
 

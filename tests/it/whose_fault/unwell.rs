@@ -1,4 +1,5 @@
-//! A server that is unwell is held, however it says so: nothing ages, one notice, recovery by itself.
+//! A server that is not well is held, however it says so: nothing ages, there is one notice, and it
+//! recovers by itself.
 
 use std::time::Duration;
 

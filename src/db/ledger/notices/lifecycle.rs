@@ -1,15 +1,15 @@
-//! What follows from where a schedule stands.
+//! What follows from a schedule's lifecycle.
 
 use jiff::Timestamp;
 
 use super::{close_of_ended, note_end};
-use crate::db::ledger::incidents::{Trouble, Whose, close_incident, open_incident};
+use crate::db::ledger::incidents::{Affected, Trouble, close_incident, open_incident};
 use crate::db::sql::{self, Tx};
 use crate::db::statements::incidents::{self, Open};
 use crate::db::statements::notices;
 use crate::models::{IncidentKind, Lifecycle};
 
-/// Opens and closes what follows from where a schedule stands, after its lifecycle was written.
+/// Opens and closes incidents after a schedule's lifecycle was written.
 pub(in crate::db) fn follow_lifecycle(
     tx: &Tx<'_>,
     schedule_id: i64,
@@ -27,7 +27,7 @@ pub(in crate::db) fn follow_lifecycle(
     if lifecycle == Lifecycle::Broken {
         let broken = Trouble {
             kind: IncidentKind::Broken,
-            whose: Whose::Schedule(uid),
+            affected: Affected::Schedule(uid),
             occurrence_id: None,
             code: None,
             reason: &stands.broken_reason,
@@ -39,7 +39,7 @@ pub(in crate::db) fn follow_lifecycle(
             close_incident(tx, kind, uid, &outcome, now)?;
         }
     }
-    // Of an agent's incident that only this schedule has met, it says how that ended.
+    // If only this schedule met an agent's incident, it knows how that ended.
     let own_end = |incident: &Open| match incident.uid.as_ref() == Some(uid) {
         true => end_of(incident.kind, lifecycle, stands.has_open),
         false => None,
@@ -48,7 +48,7 @@ pub(in crate::db) fn follow_lifecycle(
     Ok(())
 }
 
-/// How an incident of a schedule ended by where the schedule stands; `None` if it goes on.
+/// The outcome of a schedule's incident, judging by its lifecycle; `None` if it is still open.
 fn end_of(kind: IncidentKind, lifecycle: Lifecycle, has_open: bool) -> Option<String> {
     use IncidentKind::{Broken, Clock, Dead, Held, NeedsHuman, Paused, UnknownAgents};
     let ended = lifecycle.is_ended();
@@ -59,7 +59,7 @@ fn end_of(kind: IncidentKind, lifecycle: Lifecycle, has_open: bool) -> Option<St
         Paused if lifecycle == Lifecycle::Active => Some("it was resumed".to_owned()),
         Paused => (lifecycle != Lifecycle::Paused).then(stands),
         Dead => (ended && !has_open).then(stands),
-        NeedsHuman => (!has_open).then(|| "its prompt is not to be sent any more".to_owned()),
+        NeedsHuman => (!has_open).then(|| "its prompt will not be sent any more".to_owned()),
         Held | Clock | UnknownAgents => None,
     }
 }
@@ -69,7 +69,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_incident_of_a_schedule_is_over_when_the_schedule_stands_elsewhere() {
+    fn an_incident_of_a_schedule_ends_with_the_lifecycle_that_caused_it() {
         use IncidentKind::{Broken, Clock, Dead, Held, NeedsHuman, Paused, UnknownAgents};
         for kind in IncidentKind::ALL.iter().copied() {
             for lifecycle in Lifecycle::ALL.iter().copied() {

@@ -1,11 +1,11 @@
-//! What only the passing of time tells.
+//! What only becomes known as time passes.
 
 use std::collections::BTreeSet;
 
 use jiff::{SignedDuration, Timestamp};
 
 use super::{SHOWN, close_of_ended};
-use crate::db::ledger::incidents::{Trouble, Whose, open_incident, tell_end};
+use crate::db::ledger::incidents::{Affected, Trouble, open_incident, tell_end};
 use crate::db::ledger::locks::lock_subject;
 use crate::db::ledger::plans::to_i64;
 use crate::db::sql::{self, Tx};
@@ -14,13 +14,13 @@ use crate::db::{AT_ONCE, Db};
 use crate::error::Result;
 use crate::models::IncidentKind;
 
-/// How long a target may be held before somebody is told: a restart takes less.
+/// How long a target may be held before the operator is notified: a restart takes less.
 const LONG_HOLD: SignedDuration = SignedDuration::from_mins(1);
 
 impl Db {
-    /// Notices what only the passing of time tells: targets held for long, and incidents of
-    /// schedules that another program has deleted, or that went to another agent. It closes some of
-    /// them at once, and says whether there are more.
+    /// Notices what only becomes known as time passes: targets held for long, and incidents of
+    /// schedules that another program has deleted or given to another agent. It closes some of
+    /// them, and returns whether there are more.
     pub async fn review_incidents(&self, now: Timestamp) -> Result<bool> {
         const DOING: &str = "review the incidents";
         let long_ago = now.checked_sub(LONG_HOLD).unwrap_or(Timestamp::MIN);
@@ -56,7 +56,7 @@ fn open_held(tx: &Tx<'_>, long_ago: Timestamp, now: Timestamp) -> sql::Result<()
         }
         let trouble = Trouble {
             kind: IncidentKind::Held,
-            whose: Whose::Target(&held.target),
+            affected: Affected::Target(&held.target),
             occurrence_id: None,
             code: Some(&held.code),
             reason: &held.reason,
@@ -66,7 +66,7 @@ fn open_held(tx: &Tx<'_>, long_ago: Timestamp, now: Timestamp) -> sql::Result<()
     Ok(())
 }
 
-/// Closes incidents of deleted schedules, at most [`AT_ONCE`]. Returns how many they were.
+/// Closes incidents of deleted schedules, at most [`AT_ONCE`]. Returns how many.
 fn close_deleted(tx: &Tx<'_>, now: Timestamp) -> sql::Result<u64> {
     let deleted = incidents::list_of_deleted(tx, to_i64(AT_ONCE))?;
     for id in &deleted {
@@ -78,7 +78,7 @@ fn close_deleted(tx: &Tx<'_>, now: Timestamp) -> sql::Result<u64> {
     Ok(u64::try_from(deleted.len()).unwrap_or(AT_ONCE))
 }
 
-/// Closes without a word what has no end of its own and was shown for a day.
+/// Closes silently what has no end of its own and was shown for a day.
 fn close_shown(tx: &Tx<'_>, day_ago: Timestamp, now: Timestamp) -> sql::Result<()> {
     for shown in incidents::list_endless_before(tx, day_ago)? {
         let outcome = "it was shown for a day";

@@ -1,79 +1,79 @@
-//! What follows from a verdict: it is decided first, by what was read, and then written.
+//! What follows from a verdict: it is decided first, from what was read, and then written.
 
 use jiff::Timestamp;
 
 use super::{NOTHING_FOLLOWS, SHOWN, close_of_ended};
-use crate::db::ledger::incidents::{Trouble, Whose, close_incident, open_incident};
+use crate::db::ledger::incidents::{Affected, Trouble, close_incident, open_incident};
 use crate::db::ledger::locks::lock_subject;
 use crate::db::sql::{self, Tx};
 use crate::db::statements::{incidents, notices};
 use crate::models::{Fault, IncidentKind, State, Verdict};
 
-/// So many agents that Letta does not know are told of one by one within a day. More are one incident:
+/// How many agents unknown to Letta are reported one by one within a day. More are one incident:
 /// whoever makes up agents makes up many.
 const MANY_UNKNOWN: i64 = 5;
 
-/// What was written of an occurrence.
+/// An occurrence whose verdict was written.
 pub(in crate::db) struct Settled<'a> {
     pub(in crate::db) occurrence_id: i64,
     pub(in crate::db) uid: &'a str,
     pub(in crate::db) agent_id: &'a str,
-    /// The lane in which its agent is spoken to.
+    /// The agent's lane.
     pub(in crate::db) lane: &'a str,
     pub(in crate::db) state: State,
     pub(in crate::db) verdict: &'a Verdict,
-    /// Whether nothing more is to come of its schedule.
+    /// Whether its schedule will send nothing more.
     pub(in crate::db) is_last: bool,
 }
 
 impl<'a> Settled<'a> {
-    fn agent(&self) -> Whose<'a> {
-        Whose::Agent {
+    fn agent(&self) -> Affected<'a> {
+        Affected::Agent {
             lane: self.lane,
             agent_id: self.agent_id,
             uid: self.uid,
         }
     }
 
-    /// Whose a fault of it is.
-    pub(in crate::db) fn whose(&self, fault: &Fault) -> Whose<'a> {
+    /// Who has the trouble that a fault means.
+    pub(in crate::db) fn affected(&self, fault: &Fault) -> Affected<'a> {
         match fault.is_agents() {
             true => self.agent(),
-            false => Whose::Schedule(self.uid),
+            false => Affected::Schedule(self.uid),
         }
     }
 
     fn trouble(&self, kind: IncidentKind, fault: &'a Fault) -> Trouble<'a> {
-        Trouble::of(kind, self.whose(fault), self.occurrence_id, fault)
+        Trouble::of(kind, self.affected(fault), self.occurrence_id, fault)
     }
 }
 
-/// What has to be known of others before it is decided what follows from a verdict.
+/// What has to be known about others before deciding what follows.
 #[derive(Clone, Copy, Default)]
 struct Around {
-    /// Whether its fault is that of one more agent that Letta does not know.
+    /// Whether the fault is another of many agents that Letta does not know.
     is_one_of_many: bool,
-    /// Whether nothing more comes of any schedule of its agent.
+    /// Whether no schedule of the agent will send anything more.
     agent_has_ended: bool,
 }
 
-/// One thing that follows from a verdict.
+/// One consequence of a verdict.
 #[derive(Debug, PartialEq, Eq)]
 enum Step<'a> {
-    /// An incident is opened; while it is open, the trouble is counted there.
+    /// Opens an incident; if it is open, the trouble is counted there.
     Open(Trouble<'a>),
-    /// The same of trouble that nothing can come after: there is no recovery to wait for. If it is
-    /// new, its end is told to nobody.
+    /// The same for trouble that can't recover, because nothing comes after it. If it is new, its
+    /// end is not notified.
     OpenEnded(Trouble<'a>, &'static str),
-    /// The incident of this kind of its schedule is over.
+    /// Closes the schedule's incident of this kind.
     Close(IncidentKind, &'static str),
-    /// What a delivery proves to be over is over, of the schedule and of its agent.
+    /// Closes what a delivery proves to be over, for the schedule and its agent.
     CloseDelivered,
-    /// What nothing more comes of is over, of its agent.
+    /// Closes the agent's incidents that have ended.
     CloseOfEnded,
 }
 
-/// Opens and closes what follows from a verdict.
+/// Opens and closes incidents after a verdict.
 pub(in crate::db) fn follow_verdict(
     tx: &Tx<'_>,
     settled: &Settled<'_>,
@@ -97,7 +97,7 @@ fn look_around(tx: &Tx<'_>, settled: &Settled<'_>, now: Timestamp) -> sql::Resul
     })
 }
 
-/// What follows from a verdict, in the order in which it is to be written.
+/// The consequences of a verdict, in the order in which they are written.
 fn steps_after<'a>(settled: &Settled<'a>, around: Around) -> Vec<Step<'a>> {
     use IncidentKind::{Dead, NeedsHuman, UnknownAgents};
     use Step::{Close, CloseDelivered, CloseOfEnded, Open, OpenEnded};
@@ -106,15 +106,15 @@ fn steps_after<'a>(settled: &Settled<'a>, around: Around) -> Vec<Step<'a>> {
     match (settled.state, settled.verdict) {
         (State::Delivered, _) => steps.push(CloseDelivered),
         (State::Dead, Verdict::Dead { fault }) if around.is_one_of_many => {
-            let whose = Whose::Machine(UnknownAgents.as_str());
-            let dead = Trouble::of(UnknownAgents, whose, settled.occurrence_id, fault);
+            let affected = Affected::Machine(UnknownAgents.as_str());
+            let dead = Trouble::of(UnknownAgents, affected, settled.occurrence_id, fault);
             steps.extend([Close(NeedsHuman, "its prompt is dead"), Open(dead)]);
         }
         (State::Dead, Verdict::Dead { fault }) => {
             let dead = settled.trouble(Dead, fault);
             let over = match fault.is_agents() {
                 true => around.agent_has_ended.then_some(NOTHING_FOLLOWS),
-                false => is_last.then_some("nothing more comes of its schedule"),
+                false => is_last.then_some("its schedule sends nothing more"),
             };
             steps.extend([
                 Close(NeedsHuman, "its prompt is dead"),
@@ -147,14 +147,14 @@ fn take(tx: &Tx<'_>, step: &Step<'_>, settled: &Settled<'_>, now: Timestamp) -> 
 }
 
 fn open_ended(tx: &Tx<'_>, trouble: &Trouble<'_>, over: &str, now: Timestamp) -> sql::Result<()> {
-    let (kind, subject) = (trouble.kind, trouble.whose.subject());
+    let (kind, subject) = (trouble.kind, trouble.affected.subject());
     match open_incident(tx, trouble, now)? {
         true => incidents::close(tx, kind, subject, over, now).map(drop),
         false => close_incident(tx, kind, subject, over, now),
     }
 }
 
-/// Closes what a delivery proves to be over, of the schedule and of its agent.
+/// Closes what a delivery proves to be over, for the schedule and its agent.
 fn close_delivered(tx: &Tx<'_>, settled: &Settled<'_>, now: Timestamp) -> sql::Result<()> {
     for open in incidents::list_of_prompts(tx, settled.uid, settled.lane)? {
         let outcome = match open.kind {
@@ -166,7 +166,7 @@ fn close_delivered(tx: &Tx<'_>, settled: &Settled<'_>, now: Timestamp) -> sql::R
     Ok(())
 }
 
-/// Whether a fault is that of one more agent that Letta does not know, after many others.
+/// Whether a fault is another of many agents that Letta does not know.
 pub(in crate::db) fn is_one_of_many(
     tx: &Tx<'_>,
     settled: &Settled<'_>,
@@ -184,8 +184,8 @@ pub(in crate::db) fn is_one_of_many(
     Ok(joins_the_many(has_own, lately))
 }
 
-/// Whether an agent that Letta does not know is told of together with others: it has no incident of
-/// its own, and many others had one lately.
+/// Whether an agent unknown to Letta is reported together with others: it has no incident of its
+/// own, and many others had one lately.
 fn joins_the_many(has_own: bool, lately: i64) -> bool {
     !has_own && lately >= MANY_UNKNOWN
 }

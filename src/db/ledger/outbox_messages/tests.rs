@@ -1,4 +1,4 @@
-//! However full the outbox is, and of what, each statement on it does little.
+//! Each statement on the outbox does little work, however full it is and of what.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -7,13 +7,13 @@ use super::*;
 use crate::models::NextMessage;
 use crate::schedule::Zone;
 
-/// Many more than are looked at in one go.
+/// Many more than are examined at once.
 const MANY: i64 = 20_000;
 
-/// Far fewer steps of SQLite than going through so many messages would take.
+/// Far fewer SQLite steps than reading that many messages would take.
 const FEW_STEPS: u64 = 20_000;
 
-/// Messages that are due, and will be for long.
+/// Messages that are due, and valid for long.
 const VALID: &str = "'2026-02-01 11:59:00.000000', '2026-02-01 13:00:00.000000'";
 
 fn now() -> Timestamp {
@@ -27,13 +27,13 @@ struct Outbox {
 }
 
 impl Outbox {
-    /// An outbox of many pings of half as many lanes, with a part that is different.
+    /// An outbox with many pings in half as many lanes, with a part that is different.
     async fn of(columns: &str, values: &str) -> Outbox {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("test.db");
         let (db, _) = Db::open(&path, &Zone::utc(), now()).await.unwrap();
         let outbox = Outbox {
-            // All of whose jobs go through one connection.
+            // So that all jobs go through one connection.
             db: db.for_scheduler(),
             steps: Arc::default(),
             _folder: folder,
@@ -66,7 +66,7 @@ impl Outbox {
         ran.await.unwrap();
     }
 
-    /// Takes a message, in few steps.
+    /// Leases a message, in few steps.
     async fn take(&self, full: &[&str], now: Timestamp) -> NextMessage {
         let full: Vec<String> = full.iter().map(|s| (*s).to_owned()).collect();
         self.steps.store(0, Ordering::Relaxed);
@@ -146,7 +146,7 @@ async fn messages_of_one_lane_are_taken_in_order_in_few_steps() {
             panic!("{id}")
         };
         assert_eq!(message.id, id);
-        // Nobody gets it, or a later one, meanwhile.
+        // Nobody gets it, or a later one, in the meantime.
         assert!(matches!(
             outbox.take(&[], now()).await,
             NextMessage::Nothing

@@ -1,4 +1,4 @@
-//! The laws of what follows from a verdict.
+//! What follows from a verdict.
 
 use jiff::ToSpan;
 
@@ -10,7 +10,7 @@ fn seconds(n: i64) -> Timestamp {
     NOW + n.seconds()
 }
 
-/// A prompt of an active schedule that is on its way since the first second.
+/// A prompt of an active schedule, being sent since the first second.
 fn held() -> Held {
     Held {
         uid: Uuid::nil().to_string(),
@@ -220,7 +220,7 @@ fn what_would_be_sent_again_is_cancelled_once_its_schedule_has_ended() {
         assert_eq!(settling.columns.not_before, None);
         assert_eq!(settling.columns.finished_at, Some(NOW));
         assert_eq!(settling.columns.failures, 0);
-        // Any other end is the one that it had.
+        // Any other end is the one it had.
         for verdict in [delivered(Turn::Ok), unknown(), dead()] {
             assert_ne!(decide(&held, &verdict, NOW).state, State::Cancelled);
         }

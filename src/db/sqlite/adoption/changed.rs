@@ -1,4 +1,4 @@
-//! Rows of ours that another program changed: what was due until then is settled, and what it meant
+//! Rows of ours that another program changed: what was due until then is settled, and the new wish
 //! is planned from now on.
 
 use jiff::Timestamp;
@@ -12,7 +12,7 @@ use crate::db::statements::schedules::{change_schedule, write_plan};
 use crate::models::{Lifecycle, Plan, PromptSchedule, State};
 use crate::schedule::{Spec, Timetable, just_before, remaining, timetable_of};
 
-/// A row of ours that another program changed.
+/// Adopts a row of ours that another program changed.
 pub(super) fn adopt_changed(
     tx: &Tx<'_>,
     row: &PromptSchedule,
@@ -23,7 +23,7 @@ pub(super) fn adopt_changed(
     let spec_changed = known.spec_changed(row);
     let next_changed = known.next_changed(row);
     let was_active = known.lifecycle == Lifecycle::Active;
-    // Being broken was our finding, not anybody's wish: what can be read again runs again.
+    // We found it broken, nobody wished it: if it can be read again, it runs again.
     if !row.active && known.lifecycle != Lifecycle::Broken {
         let lifecycle = deactivate(tx, row, Some(known), now)?;
         if next_changed {
@@ -31,7 +31,7 @@ pub(super) fn adopt_changed(
                 let until = now.min(just_before(read.plan.next_run));
                 account_for(tx, row, known, until, outcome_of_pause(now))?;
             }
-            // Noted now, or it would look new when the row is activated: what has passed until
+            // Recorded now, or it would look new when the row is activated: what has passed until
             // then is not sent.
             let plan = Plan {
                 anchor: read.plan.next_run,
@@ -40,7 +40,7 @@ pub(super) fn adopt_changed(
             begin_revision(tx, known.uid, &plan, lifecycle, now)?;
             write_plan(tx, row.id, &plan, lifecycle)?;
         } else if spec_changed && lifecycle == Lifecycle::Paused {
-            return plan_anew_paused(tx, row, read, known, now);
+            return replan_paused(tx, row, read, known, now);
         }
         return Ok(lifecycle);
     }
@@ -62,7 +62,7 @@ pub(super) fn adopt_changed(
             at: now,
         },
     };
-    // From a foreign next_run on the instants are those of the new plan, passed or not.
+    // From a foreign next_run on, the instants are those of the new plan, passed or not.
     let until = match next_changed {
         true => now.min(just_before(read.plan.next_run)),
         false => now,
@@ -81,8 +81,8 @@ pub(super) fn adopt_changed(
         }
         .first(now, None)
     } else {
-        // Resumed without replay: what passed meanwhile is not sent. A once has no other instant
-        // than next_run, whatever its value says.
+        // Resumed without replay: what passed in the meantime is not sent. A once has no instant
+        // other than next_run, whatever its value says.
         match read.timetable.spec {
             _ if read.plan.next_run > now => Some(read.plan.next_run),
             Spec::Once(_) => None,
@@ -115,9 +115,9 @@ pub(super) fn adopt_changed(
     Ok(Lifecycle::Active)
 }
 
-/// A paused row of which another program changed the spec: counted from now, like any other, but
-/// noted now, since it may be resumed with replay.
-fn plan_anew_paused(
+/// A paused row whose spec another program changed: counted from now like any other, but recorded
+/// now, because it may be resumed with replay.
+fn replan_paused(
     tx: &Tx<'_>,
     row: &PromptSchedule,
     read: &Readable,
@@ -125,11 +125,11 @@ fn plan_anew_paused(
     now: Timestamp,
 ) -> sql::Result<Lifecycle> {
     account_for(tx, row, known, now, outcome_of_pause(now))?;
-    let anew = Timetable {
+    let from_now = Timetable {
         anchor: now,
         ..read.timetable.clone()
     };
-    let Some(next_run) = anew.first(now, None) else {
+    let Some(next_run) = from_now.first(now, None) else {
         return Ok(Lifecycle::Finished);
     };
     let plan = Plan {
@@ -142,7 +142,7 @@ fn plan_anew_paused(
     Ok(Lifecycle::Paused)
 }
 
-/// Accounts for the instants up to `until` of the plan as we knew it that have passed unsent.
+/// Accounts for the instants up to `until` of the plan as we knew it that passed unsent.
 fn account_for(
     tx: &Tx<'_>,
     row: &PromptSchedule,
@@ -156,7 +156,7 @@ fn account_for(
     }
 }
 
-/// The row as we knew it, with its timetable; `None` if we never could read it.
+/// The row as we knew it, with its timetable; `None` if we could never read it.
 fn known_before(row: &PromptSchedule, known: &Known) -> Option<(PromptSchedule, Timetable)> {
     let before = PromptSchedule {
         uid: Some(known.uid),
@@ -182,7 +182,7 @@ fn outcome_of_pause(now: Timestamp) -> Outcome<'static> {
     }
 }
 
-/// A row that is not to run: what was active is cancelled, the rest stays what it was.
+/// A row that is not supposed to run: an active one is cancelled, others stay as they were.
 pub(super) fn deactivate(
     tx: &Tx<'_>,
     row: &PromptSchedule,
@@ -199,7 +199,7 @@ pub(super) fn deactivate(
     }
 }
 
-/// Settles what a schedule leaves behind that will not run any more.
+/// Settles what is left of a schedule that will not run any more.
 pub(super) fn set_aside(
     tx: &Tx<'_>,
     row: &PromptSchedule,
@@ -218,7 +218,7 @@ pub(super) fn set_aside(
     end_waiting(tx, known.uid, State::Cancelled, reason, now)
 }
 
-/// A schedule that comes back to life gives up its name if another has taken it meanwhile.
+/// A schedule that is reactivated gives up its name if another one has it by now.
 fn clear_taken_name(tx: &Tx<'_>, row: &PromptSchedule) -> sql::Result<()> {
     statement!(change_schedule!(
         "name = NULL",

@@ -1,4 +1,4 @@
-//! Reading a row that another program wrote, and what we knew of it before.
+//! Reads a row that another program wrote, and what we knew about it before.
 
 use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
@@ -12,7 +12,7 @@ use crate::schedule::{Spec, Timetable, Zone, schedule_type};
 /// How far back the instants of a recurring row are counted.
 const OLDEST: SignedDuration = SignedDuration::from_hours(366 * 24);
 
-/// What we last knew of a row.
+/// What we last knew about a row.
 pub(super) struct Known {
     pub(super) uid: Uuid,
     pub(super) lifecycle: Lifecycle,
@@ -26,7 +26,7 @@ pub(super) struct Known {
 }
 
 impl Known {
-    /// Whether the row is meant for other times. The same ones in other words are no change.
+    /// Whether the row now has other times. The same times written differently are no change.
     pub(super) fn spec_changed(&self, row: &PromptSchedule) -> bool {
         let (kind, value) = (row.schedule_type.as_str(), row.schedule_value.as_str());
         if (kind, value) == (&self.schedule_type, &self.schedule_value) {
@@ -58,8 +58,8 @@ impl Known {
                 != (self.anchor, self.end_at, self.max_repetitions)
     }
 
-    /// The columns that are not as we knew them. Of the agent, the prompt and whatever else is only
-    /// read when it is needed nothing was remembered.
+    /// The columns that differ from what we knew. The agent, the prompt and others that are only
+    /// read when needed are not remembered.
     pub(super) fn changed_columns(&self, row: &PromptSchedule) -> Vec<&'static str> {
         let spec = self.spec_changed(row);
         let differing = [
@@ -98,7 +98,7 @@ fn zone_of(name: Option<&str>) -> Option<Zone> {
     name.and_then(|name| Zone::parse(name).ok())
 }
 
-/// A row's parts, each of them readable.
+/// The parts of a row, all readable.
 pub(super) struct Readable {
     pub(super) plan: Plan,
     pub(super) timetable: Timetable,
@@ -107,7 +107,7 @@ pub(super) struct Readable {
 /// Reads every part of a row.
 ///
 /// # Errors
-/// With what can't be read and why: the reason that the row is broken.
+/// What can't be read and why: the reason that the row is broken.
 pub(super) fn read(
     row: &PromptSchedule,
     known: Option<&Known>,
@@ -127,7 +127,7 @@ pub(super) fn read(
     let kind = schedule_type(&row.schedule_type)?;
     let spec = match Spec::read_stored(kind, &row.schedule_value, zone) {
         Ok(spec) => spec,
-        // next_run says when, unless the value alone was changed to say so.
+        // next_run says when, unless only the value was changed.
         Err(_)
             if kind == ScheduleType::Once && !known.is_some_and(|k| k.only_value_changed(row)) =>
         {
@@ -158,8 +158,8 @@ pub(super) fn read(
     })
 }
 
-/// The first instant that is counted of a recurring schedule. Some programs write 1970 or the year
-/// 1 for "at once"; to count every minute since then would keep the database locked for long.
+/// The first instant of a recurring schedule that is counted. Some programs write 1970 or the year
+/// 1 for "at once"; counting every minute since then would keep the database locked for long.
 fn not_too_old(timetable: &Timetable, next_run: Timestamp, now: Timestamp) -> Timestamp {
     let oldest = now.checked_sub(OLDEST).unwrap_or(Timestamp::MIN);
     match timetable.spec {
@@ -170,8 +170,8 @@ fn not_too_old(timetable: &Timetable, next_run: Timestamp, now: Timestamp) -> Ti
     }
 }
 
-/// What stands in a row that a schedule does not show, since it can't be read, and that decides
-/// what is sent, or when, or how often.
+/// Unreadable content of a row that a schedule does not show and that decides what is sent, when,
+/// or how often.
 pub(super) fn fetch_unreadable(tx: &Tx<'_>, row: &PromptSchedule) -> sql::Result<Option<String>> {
     let decisive = statement!(
         "SELECT end_at, timezone, max_repetitions, repetitions FROM schedules WHERE id = $1"
@@ -210,8 +210,8 @@ pub(super) fn fetch_unreadable(tx: &Tx<'_>, row: &PromptSchedule) -> sql::Result
     }
 }
 
-/// Whether the prompt is text. What could not be decoded was read as U+FFFD, which may also stand
-/// in a prompt by right.
+/// Whether the prompt is valid text. What could not be decoded was read as U+FFFD, which may also
+/// be part of a prompt.
 fn is_text(tx: &Tx<'_>, row: &PromptSchedule) -> sql::Result<bool> {
     if !row.prompt_text.contains(char::REPLACEMENT_CHARACTER) {
         return Ok(true);
@@ -223,8 +223,8 @@ fn is_text(tx: &Tx<'_>, row: &PromptSchedule) -> sql::Result<bool> {
     Ok(std::str::from_utf8(&bytes).is_ok())
 }
 
-/// What we last knew of a row; `None` if it is not one of ours, or can't be told to be: only a uid
-/// exactly as we write it is known to be its own and no copy of another row's.
+/// What we last knew about a row; `None` if it is not known to be ours: only a uid exactly as we
+/// write it is certainly its own and not a copy of another row's.
 pub(super) fn fetch_known(tx: &Tx<'_>, id: i64) -> sql::Result<Option<Known>> {
     let row = statement!(
         "SELECT s.uid, typeof(s.uid) AS uid_type, s.lifecycle, s.planned_next_run, \
@@ -241,8 +241,8 @@ pub(super) fn fetch_known(tx: &Tx<'_>, id: i64) -> sql::Result<Option<Known>> {
     let read = stored.parse().ok();
     let Some(uid) = read.filter(|uid: &Uuid| as_written && uid.to_string() == stored) else {
         tracing::error!(
-            "the identity {stored:?} of schedule {id} can't be read: it gets a new one, and what \
-             became of it so far is no longer shown with it"
+            "the identity {stored:?} of schedule {id} is unreadable: it gets a new one, and its \
+             earlier history is no longer shown with it"
         );
         return Ok(None);
     };

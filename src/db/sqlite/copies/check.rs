@@ -1,4 +1,4 @@
-//! Whether a file is a backup that can be used.
+//! Checks whether a file is a usable backup.
 
 use std::path::Path;
 
@@ -10,13 +10,13 @@ use crate::db::sqlite::connection::{Access, connect};
 use crate::db::sqlite::wording::worded;
 use crate::error::{Code, Error, Result, shell};
 
-/// Checks that a file is a database of this program, whole. Returns how many schedules it holds.
+/// Checks that a file is a complete database of this program. Returns its number of schedules.
 pub(super) fn check_copy(path: &Path) -> Result<i64> {
     let damaged = |what: String| {
         Error::new(
             Code::FileUnusable,
             format!(
-                "{} is not a whole database of promptyoself: {what}",
+                "{} is not a complete promptyoself database: {what}",
                 path.display()
             ),
         )
@@ -35,7 +35,7 @@ pub(super) fn check_copy(path: &Path) -> Result<i64> {
         .map_err(|e| damaged("it has no schedules".to_owned()).caused_by(e))
 }
 
-/// Opens a file to read it.
+/// Opens a file for reading.
 pub(super) fn look_at(path: &Path) -> Result<Connection> {
     if let Err(e) = std::fs::metadata(path) {
         return Err(unusable(path, "read the backup", e));

@@ -1,4 +1,4 @@
-//! The place of a database: who has it open, and what is put there.
+//! The place of a database: who has it open, and moving a copy there.
 
 use std::path::{Path, PathBuf};
 
@@ -12,10 +12,10 @@ use crate::db::sqlite::filesystem::{create_new_private, with_end};
 use crate::db::sqlite::liveness::{lives, owners_folder};
 use crate::error::{Code, Error, Result, message, shell};
 
-/// Puts a copy into its place. Returns where is kept what was there.
+/// Moves a copy into place. Returns where the previous database is kept.
 pub(super) fn put_there(coming: &Path, to: &Path, now: Timestamp) -> Result<Option<PathBuf>> {
     let in_place = holds_something(to);
-    // Again, as late as can be: to prepare the copy took a while.
+    // Checked again as late as possible, because preparing the copy took a while.
     if in_place {
         refuse_if_in_use(to)?;
     }
@@ -24,10 +24,10 @@ pub(super) fn put_there(coming: &Path, to: &Path, now: Timestamp) -> Result<Opti
         &format!("before-restore-{}", now.strftime("%Y%m%dT%H%M%S%.6fZ")),
     );
     if in_place {
-        // What is set aside replaces nothing.
+        // The previous database must not replace another file.
         create_new_private(&aside).map_err(|e| unusable(&aside, "set it aside as", e))?;
     }
-    // A log that a crash left behind would be played into whatever gets this name.
+    // A log left by a crash would be replayed into whatever gets this name.
     for end in FILES {
         let there = with_end(to, end);
         if there.exists() {
@@ -39,22 +39,22 @@ pub(super) fn put_there(coming: &Path, to: &Path, now: Timestamp) -> Result<Opti
     Ok(in_place.then_some(aside))
 }
 
-/// What SQLite keeps of one database: itself, and what is not yet written into it.
+/// The files of one database: itself, and what is not written into it yet.
 const FILES: [&str; 4] = ["", "-wal", "-shm", "-journal"];
 
-/// Whether there is anything at a path.
+/// Whether anything exists at a path.
 pub(super) fn holds_something(path: &Path) -> bool {
     std::fs::metadata(path).is_ok_and(|file| file.len() > 0)
 }
 
-/// Removes a database whole.
+/// Removes a database with all its files.
 pub(super) fn remove_all(path: &Path) {
     for end in FILES {
         let _ = std::fs::remove_file(with_end(path, end));
     }
 }
 
-/// Refuses a database that anybody has open; else everything of it is in the one file afterwards.
+/// Refuses a database that somebody has open; otherwise, all of it is in the one file afterwards.
 pub(super) fn refuse_if_in_use(path: &Path) -> Result<()> {
     let in_use = || {
         Error::new(
@@ -78,10 +78,10 @@ pub(super) fn refuse_if_in_use(path: &Path) -> Result<()> {
         return Err(in_use());
     }
     let Ok(connection) = connect(&full, Access::Write) else {
-        // It is damaged: nobody can use it, and it is set aside as it is.
+        // It is damaged: nobody can use it, and it is kept as it is.
         return Ok(());
     };
-    // SQLite leaves the write-ahead log only while nobody else is connected.
+    // SQLite only leaves the write-ahead log while nobody else is connected.
     let leave = query("PRAGMA journal_mode = DELETE");
     let mode: sql::Result<String> = leave.one(&Tx::on(&connection));
     match mode {
@@ -91,7 +91,7 @@ pub(super) fn refuse_if_in_use(path: &Path) -> Result<()> {
     }
 }
 
-/// A name beside a file.
+/// A name next to a file.
 pub(super) fn beside(path: &Path, end: &str) -> PathBuf {
     with_end(path, &format!(".{end}"))
 }

@@ -1,4 +1,4 @@
-//! Files that can be no copy.
+//! Errors of files that a copy needs.
 
 use std::path::Path;
 
@@ -8,7 +8,7 @@ use crate::error::{Code, Error, shell};
 pub(super) fn unusable(path: &Path, doing: &str, error: std::io::Error) -> Error {
     let hint = match error.kind() {
         std::io::ErrorKind::AlreadyExists => {
-            ": there is such a file already, and it is not overwritten; give another name"
+            ": the file already exists and is not overwritten; give another name"
         }
         std::io::ErrorKind::NotFound => ": there is no such file or folder",
         _ => "",

@@ -72,7 +72,7 @@ fn claimed(actions: &[Action]) -> Option<Timestamp> {
 }
 
 #[test]
-fn what_is_due_again_does_not_overtake_what_no_look_has_shown_yet() {
+fn a_schedule_that_is_due_again_does_not_overtake_what_no_snapshot_has_shown_yet() {
     let (mut core, mut actions) = looked(Snapshot {
         due: vec![due(1)],
         ..Snapshot::default()
@@ -104,7 +104,7 @@ fn what_is_due_again_does_not_overtake_what_no_look_has_shown_yet() {
 }
 
 #[test]
-fn a_look_from_before_a_claim_gives_what_is_due_again_no_older_place() {
+fn a_snapshot_from_before_a_claim_gives_a_schedule_that_is_due_again_no_earlier_place() {
     let (mut core, mut actions) = looked(Snapshot {
         due: vec![due(1)],
         ..Snapshot::default()

@@ -1,4 +1,4 @@
-//! One target keeps no other waiting.
+//! No target delays another.
 
 use std::collections::{BTreeMap, BTreeSet};
 

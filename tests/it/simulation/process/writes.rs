@@ -1,4 +1,4 @@
-//! What a process writes: several decisions in one commit, which may fail or be the last of it.
+//! What a process writes: several decisions in one commit, which may fail or be the last.
 
 use promptyoself::scheduler::core::{Event, Write};
 use promptyoself::scheduler::queue::Source;

@@ -36,19 +36,19 @@ fn waiting(needs_human: bool) -> Verdict {
     }
 }
 
-fn trouble<'a>(kind: IncidentKind, whose: Whose<'a>, code: &'a str) -> Trouble<'a> {
+fn trouble<'a>(kind: IncidentKind, affected: Affected<'a>, code: &'a str) -> Trouble<'a> {
     Trouble {
         kind,
-        whose,
+        affected,
         occurrence_id: Some(7),
         code: Some(code),
         reason: "why",
     }
 }
 
-const OF_SCHEDULE: Whose<'_> = Whose::Schedule("uid");
+const OF_SCHEDULE: Affected<'_> = Affected::Schedule("uid");
 
-const OF_AGENT: Whose<'_> = Whose::Agent {
+const OF_AGENT: Affected<'_> = Affected::Agent {
     lane: "letta/agent-a",
     agent_id: "agent-a",
     uid: "uid",
@@ -77,7 +77,7 @@ fn a_dead_prompt_is_its_schedules_trouble_and_over_with_it() {
     let goes_on = steps_after(&settled(State::Dead, &verdict, false), Around::default());
     assert_eq!(goes_on, [Close(NeedsHuman, DEAD), Open(trouble)]);
     let last = steps_after(&settled(State::Dead, &verdict, true), Around::default());
-    let over = OpenEnded(trouble, "nothing more comes of its schedule");
+    let over = OpenEnded(trouble, "its schedule sends nothing more");
     assert_eq!(last, [Close(NeedsHuman, DEAD), over, CloseOfEnded]);
 }
 
@@ -105,7 +105,7 @@ fn one_of_many_unknown_agents_is_told_with_the_others() {
     let verdict = dead("agent_unknown");
     let trouble = trouble(
         UnknownAgents,
-        Whose::Machine("unknown_agents"),
+        Affected::Machine("unknown_agents"),
         "agent_unknown",
     );
     for (is_last, agent_has_ended) in [(false, false), (true, false), (true, true)] {

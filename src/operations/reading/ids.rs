@@ -1,0 +1,121 @@
+//! The ids of schedules and agents.
+
+use crate::error::{Code, Error, Message, Result, call, field, fields, message, operation, quoted};
+use crate::models::AgentId;
+use crate::operations::Values;
+use crate::operations::field::Field;
+use crate::operations::fields::*;
+use crate::operations::text::{given, whole};
+use crate::schedule::corrected_count;
+
+/// The agent, if given.
+///
+/// # Errors
+/// [`Code::AgentMissing`] if it is blank, [`Code::AgentInvalid`].
+pub fn agent(values: &Values) -> Result<Option<AgentId>> {
+    let text = values.text(&AGENT);
+    text.as_deref().map(AgentId::parse).transpose()
+}
+
+/// The id of the schedule.
+///
+/// # Errors
+/// [`Code::IdInvalid`].
+pub fn id(values: &Values) -> Result<i64> {
+    schedule_number(&ID, values.text(&ID).as_deref())
+}
+
+/// The id of the schedule to filter by, if given.
+///
+/// # Errors
+/// [`Code::IdInvalid`].
+pub fn schedule_filter(values: &Values) -> Result<Option<i64>> {
+    match values.text(&SCHEDULE_FILTER) {
+        Some(text) => schedule_number(&SCHEDULE_FILTER, Some(&text)).map(Some),
+        None => Ok(None),
+    }
+}
+
+/// A schedule id in the text of a field.
+///
+/// # Errors
+/// [`Code::IdInvalid`].
+pub fn schedule_number(asked: &Field, text: Option<&str>) -> Result<i64> {
+    let wrong = |problem: Message| {
+        Error::new(
+            Code::IdInvalid,
+            message![
+                problem,
+                ": give ",
+                field(asked.name),
+                " with a whole number, as ",
+                operation("list"),
+                " shows it"
+            ],
+        )
+        .example(call("list").with("all", true))
+    };
+    let Some(text) = given(text) else {
+        return Err(wrong("no schedule id was given".into()));
+    };
+    let numbers = asked.kind.numbers();
+    whole(text)
+        .filter(|id| numbers.contains(id))
+        .ok_or_else(|| {
+            // Only with digits: a word is too little to end a schedule by.
+            let figures = Some(text).filter(|text| text.contains(|c: char| c.is_ascii_digit()));
+            let corrected = figures
+                .and_then(|t| corrected_count(t, &["id", "id:", "no.", "number", "schedule"]));
+            let text: String = text.chars().take(80).collect();
+            let corrected = corrected.filter(|id| numbers.contains(id));
+            wrong(message![quoted(text), " is not a schedule id"])
+                .example_if(corrected.map(|id| fields([(asked.name, id)])))
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn code<T: std::fmt::Debug>(result: Result<T>) -> Code {
+        result.unwrap_err().code()
+    }
+
+    #[test]
+    fn a_number_may_come_as_json_writes_it() {
+        let id = |text: &str| id(&Values::default().with(&ID, text));
+        assert_eq!(id("5").unwrap(), 5);
+        assert_eq!(id(" 5.0 ").unwrap(), 5);
+        for bad in [
+            "",
+            "x",
+            "5.5",
+            "5.",
+            ".0",
+            "-5",
+            "0",
+            "1e3",
+            "9223372036854775808",
+            "٥",
+        ] {
+            assert_eq!(code(id(bad)), Code::IdInvalid, "{bad:?}");
+        }
+        assert_eq!(code(super::id(&Values::default())), Code::IdInvalid);
+    }
+
+    #[test]
+    fn a_filter_is_called_as_its_flag_on_a_command_line() {
+        let error = schedule_filter(&Values::default().with(&SCHEDULE_FILTER, "no. 5"));
+        let error = error.unwrap_err();
+        assert!(error.to_string().contains("give --id with"), "{error}");
+        assert_eq!(error.corrected().as_deref(), Some("--id 5"));
+    }
+
+    #[test]
+    fn an_agent_that_is_named_blank_is_missing() {
+        let agent = |text: &str| agent(&Values::default().with(&AGENT, text));
+        assert_eq!(code(agent("")), Code::AgentMissing);
+        assert_eq!(agent("agent-1").unwrap().unwrap().as_str(), "agent-1");
+        assert_eq!(super::agent(&Values::default()).unwrap(), None);
+    }
+}
