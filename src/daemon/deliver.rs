@@ -69,7 +69,7 @@ pub(crate) async fn forever(
         service.database().display(),
         addresses(&service.targets)
     );
-    let scheduler = scheduler(service, settings, reports).await?;
+    let scheduler = scheduler(service, settings, reports)?;
     deliver(scheduler, Mode::Forever, notifier, stop).await?;
     tracing::info!("stopped");
     Ok(())
@@ -114,7 +114,7 @@ pub(crate) async fn once(
 ) -> Result<Vec<Value>> {
     let (sender, mut reports) = mpsc::unbounded_channel();
     let settings = settings_of(&asked.delivery);
-    let scheduler = scheduler(service, settings, Some(sender)).await?;
+    let scheduler = scheduler(service, settings, Some(sender))?;
     deliver(scheduler, Mode::Once, notifier, stop).await?;
     let mut executed = Vec::new();
     while let Ok(report) = reports.try_recv() {
@@ -153,12 +153,11 @@ fn addresses(targets: &Targets) -> String {
 
 /// A scheduler with a client of its own, because a connection is driven by the thread that opened
 /// it.
-async fn scheduler(
+fn scheduler(
     service: &Service,
     settings: Settings,
     reports: Option<mpsc::UnboundedSender<DeliveryReport>>,
 ) -> Result<Scheduler> {
-    service.targets.prepare().await;
     Ok(Scheduler {
         db: service.db.acting_for(By::scheduler()),
         targets: service.targets.apart()?,

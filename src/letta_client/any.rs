@@ -12,7 +12,6 @@ use super::target::{Lookup, OnRun, Outgoing, ServerInfo, Target};
 use super::v1::{Rest, RestSettings};
 use crate::clock::Clock;
 use crate::error::Error;
-use crate::http::limits;
 use crate::models::{
     AgentId, Answer, Conversation, ErrorClass, Evidence, Lane, Recipient, Refusal, RefusalKind,
     TargetName,
@@ -146,10 +145,6 @@ impl Target for AnyLetta {
 
     fn is_local(&self) -> bool {
         self.v1.is_local()
-    }
-
-    async fn prepare(&self) {
-        self.clock.within(limits::SIGN, self.letta()).await;
     }
 
     fn is_prepared(&self) -> bool {

@@ -44,11 +44,8 @@ pub trait Target: Send + Sync {
         }
     }
 
-    /// Finds out what is needed to name lanes, within seconds. If the server doesn't answer, this
-    /// is done later.
-    async fn prepare(&self) {}
-
-    /// Whether lanes can be named; until then nothing is sent.
+    /// Whether lanes can be named; until then nothing is sent. [`check`](Target::check) finds out
+    /// what is needed for that.
     fn is_prepared(&self) -> bool {
         true
     }

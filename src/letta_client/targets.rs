@@ -50,12 +50,6 @@ impl Targets {
         self.by_name.keys()
     }
 
-    /// The names of those that can't name lanes yet.
-    pub fn unprepared(&self) -> impl Iterator<Item = TargetName> {
-        let unprepared = self.by_name.values().filter(|target| !target.is_prepared());
-        unprepared.map(|target| target.name())
-    }
-
     /// The target of schedules that name none.
     pub fn default_target(&self) -> &Arc<dyn Letta> {
         &self.default
@@ -87,12 +81,6 @@ impl Targets {
             Some(target) => target.lane(recipient, schedule),
             None => Lane::of(&recipient.target, &recipient.agent),
         }
-    }
-
-    /// Finds out what each target needs to name lanes, within seconds.
-    pub async fn prepare(&self) {
-        let preparing = self.by_name.values().map(|target| target.prepare());
-        futures_util::future::join_all(preparing).await;
     }
 
     /// Does what each target needs before its connections end for good.

@@ -84,6 +84,9 @@ fn is_planned(sql: &str) -> bool {
         .any(|verb| sql.starts_with(verb))
 }
 
+/// The fault of a step that sorts.
+const SORTS: &str = "sorts";
+
 /// What is wrong with a step of a plan.
 fn fault_of(sql: &str, step: &str) -> Option<&'static str> {
     let table = step.strip_prefix("SCAN ").map(|rest| {
@@ -103,7 +106,7 @@ fn fault_of(sql: &str, step: &str) -> Option<&'static str> {
         return Some("goes through a whole table");
     }
     if step.contains("TEMP B-TREE") {
-        return Some("sorts");
+        return Some(SORTS);
     }
     if VAGUE.iter().any(|search| step.contains(search)) {
         return Some("uses the wrong index");

@@ -261,7 +261,7 @@ async fn its_token_is_checked() {
         assert_eq!(server.check().await.unwrap_err().class, C::Unauthorized);
     }
     let letta = AnyLetta::new(settings(&real.url, Some("right")), None, Clock::system()).unwrap();
-    letta.prepare().await;
+    _ = letta.check().await;
     assert_eq!(
         letta.lane(&recipient(&real.agent), Uuid::nil()).as_str(),
         "letta/default"

@@ -1,5 +1,6 @@
 //! Connections that only read, each with a thread of its own, so that no page delays a claim. They
-//! are opened when first needed, so that a short command opens at most one.
+//! are opened when first needed, so that a short command opens at most one. On Linux these threads
+//! have a lower priority: a read can take seconds, but a prompt is due now.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -86,6 +87,7 @@ impl Readers {
     }
 
     fn work(&self) {
+        lower_priority();
         let mut connection = None;
         while let Some(job) = self.next() {
             match connection.take().map_or_else(|| (self.open)(), Ok) {
@@ -115,6 +117,19 @@ impl Readers {
     /// A panic elsewhere leaves the state intact.
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// How much is added to the nice value of a thread that reads. With 10, it gets about a tenth of the
+/// processor time of a thread that competes with it.
+#[cfg(target_os = "linux")]
+const NICE: i32 = 10;
+
+/// Lowers the priority of this thread. Only Linux can do that for a single thread.
+fn lower_priority() {
+    #[cfg(target_os = "linux")]
+    if let Err(e) = rustix::process::nice(NICE) {
+        tracing::debug!("a thread that reads keeps its priority: {e}");
     }
 }
 

@@ -52,3 +52,18 @@ fn wait_for_lock(tries: i32) -> bool {
     }
     waits
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::db::sql::{Tx, query};
+
+    #[test]
+    fn connections_share_neither_a_page_cache_nor_a_lock_for_memory() {
+        let connection = Connection::open_in_memory().unwrap();
+        let options = query("PRAGMA compile_options").all::<String>(&Tx::on(&connection));
+        let options = options.unwrap();
+        assert!(options.contains(&"DEFAULT_MEMSTATUS=0".to_owned()));
+        assert!(!options.contains(&"ENABLE_MEMORY_MANAGEMENT".to_owned()));
+    }
+}

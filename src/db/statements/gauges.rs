@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use super::rows;
 use crate::db::sql::{self, Row, Tx, statement};
 use crate::db::time::DbTime;
-use crate::models::Channel;
+use crate::models::{Channel, Lifecycle};
 
 /// The number of rows with a word.
 pub(in crate::db) struct Count {
@@ -71,13 +71,26 @@ pub(in crate::db) fn list_schedules(tx: &Tx<'_>) -> sql::Result<Vec<Count>> {
     Ok(counts(&rows))
 }
 
-/// How many schedules there are in each lifecycle, counted one by one.
+/// How many schedules there are in each lifecycle, counted one by one. `GROUP BY` would sort all of
+/// them in memory.
 pub(in crate::db) fn count_schedules(tx: &Tx<'_>) -> sql::Result<Vec<Count>> {
-    let rows = statement!(
-        "SELECT coalesce(lifecycle, 'new') AS word, count(*) AS n FROM schedules GROUP BY 1"
+    let row = statement!(
+        "SELECT count(*) FILTER (WHERE coalesce(lifecycle, 'new') = 'new') AS new, \
+         count(*) FILTER (WHERE lifecycle = 'active') AS active, \
+         count(*) FILTER (WHERE lifecycle = 'paused') AS paused, \
+         count(*) FILTER (WHERE lifecycle = 'finished') AS finished, \
+         count(*) FILTER (WHERE lifecycle = 'cancelled') AS cancelled, \
+         count(*) FILTER (WHERE lifecycle = 'broken') AS broken FROM schedules"
     )
-    .fetch_all(tx)?;
-    Ok(counts(&rows))
+    .fetch_one(tx)?;
+    let words = Lifecycle::ALL.iter().map(|lifecycle| lifecycle.as_str());
+    let count = |word: &str| {
+        Ok(Count {
+            word: word.to_owned(),
+            n: row.get(word)?,
+        })
+    };
+    std::iter::once("new").chain(words).map(count).collect()
 }
 
 /// Sets all counts to zero.

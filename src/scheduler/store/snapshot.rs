@@ -1,5 +1,7 @@
 //! The snapshot of what is due and what is open, taken after adopting changes of other programs.
 
+use std::collections::BTreeSet;
+
 use super::super::Scheduler;
 use super::super::core::{Event, HoldKind, Snapshot};
 use super::{DUE_AT_ONCE, SchedulerStore, unknown_from};
@@ -70,10 +72,16 @@ impl SchedulerStore {
         let due: Vec<_> = due.into_iter().map(with_lane).collect();
         let lanes = due.iter().map(|(_, lane)| lane);
         let lanes = lanes.chain(open.iter().map(|o| &o.lane));
-        // Until a server says what it is, its lanes have no names.
-        let unprepared = targets.unprepared().map(|name| (name, HoldKind::Unwell));
-        let is_missing = |lane: &&Lane| targets.get(lane.target_name()).is_none();
-        let missing_targets = lanes.filter(is_missing).map(Lane::target).collect();
+        let mut missing_targets = BTreeSet::new();
+        let mut unprepared = BTreeSet::new();
+        for name in lanes.map(Lane::target) {
+            match targets.get(name.as_str()) {
+                Some(target) if target.is_prepared() => {}
+                // Until a server says what it is, its lanes have no names.
+                Some(_) => _ = unprepared.insert(name),
+                None => _ = missing_targets.insert(name),
+            }
+        }
         Ok(Snapshot {
             due,
             more_due,
@@ -84,7 +92,7 @@ impl SchedulerStore {
             held: (held.iter())
                 .filter(|held| targets.get(&held.target).is_some())
                 .map(|held| (TargetName::new(&held.target), hold_kind(held)))
-                .chain(unprepared)
+                .chain(unprepared.into_iter().map(|name| (name, HoldKind::Unwell)))
                 .collect(),
             missing_targets,
             more,

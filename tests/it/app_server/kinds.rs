@@ -17,7 +17,7 @@ async fn an_app_server_is_recognised_by_either_of_its_addresses() {
     let (fake, agent, _) = scene().await;
     for (n, url) in (1..).zip([fake.url(), fake.ws_url(), format!("{}/ws", fake.ws_url())]) {
         let letta = any(&url, None);
-        letta.prepare().await;
+        _ = letta.check().await;
         assert_eq!(
             letta.lane(&recipient(&agent), Uuid::nil()).as_str(),
             "letta/default",
@@ -53,7 +53,7 @@ async fn a_v1_server_is_asked_once_what_it_is() {
     let fake = FakeLetta::start().await;
     let agent = fake.add_agent();
     let letta = any(&fake.url(), Some("pw-test"));
-    letta.prepare().await;
+    _ = letta.check().await;
     for n in 1..4 {
         delivered(
             send(&letta, &crate::client::prompt(&agent, n, "hi"))
@@ -81,7 +81,7 @@ async fn what_took_another_servers_place_is_recognised() {
         letta.check().await.unwrap_err().class,
         ErrorClass::WrongServer
     );
-    letta.prepare().await;
+    _ = letta.check().await;
     assert_eq!(
         letta.lane(&recipient(&agent), Uuid::nil()).as_str(),
         "letta/default"
