@@ -15,6 +15,7 @@ pub mod output;
 mod plugin;
 mod plugin_guard;
 mod plugin_words;
+mod remind;
 mod rows;
 mod running;
 mod selection;

@@ -42,8 +42,8 @@ pub use session::Transport;
 /// What a model is told about the server as a whole.
 const INSTRUCTIONS: &str = "\
 Schedule prompts for Letta agents, including yourself. At the time you choose, the prompt is \
-delivered to the agent as a user message and wakes it up. Use promptyoself_schedule_time to run once, \
-promptyoself_schedule_every for an interval, promptyoself_schedule_cron for a calendar pattern, \
+delivered to the agent as a user message and wakes it up. Use promptyoself_schedule with a time in plain \
+English (\"tomorrow at 9am\", \"every weekday at 18:30\") or a cron pattern, \
 promptyoself_list to see what is scheduled and promptyoself_cancel to end it. Write each prompt so \
 that it makes sense later, without the current conversation. Every answer includes the current time; \
 an error says what to write instead.";

@@ -32,7 +32,7 @@ pub use answer::{Answer, Delivery, Doubt, ErrorClass, Evidence, Refusal, Refusal
 pub use budget::{AllAgents, Allowance, Budget};
 pub use caller::Caller;
 pub use change::{By, Change, ChangeQuery, Face, Operation};
-pub use control::{Cancellation, ManualRun, Resumption};
+pub use control::{Cancellation, ManualRun, Pausing, Resumption};
 pub use delivery::{
     Claim, ClaimTerms, DueSchedule, Halt, Job, LongestWaits, OpenOccurrence, Settlement,
     UnreadableOccurrence,
@@ -53,7 +53,7 @@ pub use policy::{CatchUp, DEFAULT_GRACE, DEFAULT_PAUSE_ON_FAILURE, EnvelopeStyle
 pub use recipient::{Conversation, Lane, Recipient, TargetName};
 pub use request::{RequestKey, RequestStatus, StoredAnswer};
 pub use rows::{Adoption, RowColumns};
-pub use schedule::{Lifecycle, NewSchedule, Plan, PromptSchedule, ScheduleType};
+pub use schedule::{Lifecycle, NamedSchedule, NewSchedule, Plan, PromptSchedule, ScheduleType};
 pub use status::{Backlog, Gauges, HeldTarget, OverduePrompt, RunningScheduler, StalledPrompt};
 pub use update::ScheduleUpdate;
 pub use verdict::{Fault, Verdict};

@@ -3,6 +3,7 @@
 mod wire;
 
 use async_trait::async_trait;
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::Method;
 use serde_json::{Map, Value};
 
@@ -13,6 +14,7 @@ use crate::models::Caller;
 use crate::operations::definition::{Body, Operation};
 use crate::operations::fields::{LIMIT, OFFSET};
 use crate::operations::{Ask, Values, reading};
+use crate::service::Which;
 
 use wire::Wire;
 
@@ -86,11 +88,19 @@ impl Ask for Remote {
     }
 }
 
+/// A schedule as a part of a path.
+fn in_path(which: &Which) -> String {
+    match which {
+        Which::Id(id) => id.to_string(),
+        Which::Name(name) => utf8_percent_encode(name, NON_ALPHANUMERIC).to_string(),
+    }
+}
+
 impl Remote {
     async fn request(&self, operation: &'static Operation, values: &Values) -> Result<Value> {
         let route = &operation.route;
         let path = match route.has_id() {
-            true => (route.path).replace("{id}", &reading::id(values)?.to_string()),
+            true => (route.path).replace("{id}", &in_path(&reading::which(values)?)),
             false => route.path.to_owned(),
         };
         if route.method == "GET" {

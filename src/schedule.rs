@@ -8,20 +8,27 @@
 //! happens twice means the first one, and a skipped one means the first instant after the gap. Cron
 //! patterns that repeat within the day follow elapsed time instead; see [`CronSpec`].
 
+mod asked;
 mod backlog;
 mod corrections;
 mod cron;
 mod duration;
 mod envelope;
+mod in_words;
 mod interval;
 mod iso;
 mod planned_instants;
 mod spec;
 mod stored;
+mod surprises;
 mod timetable;
+mod unclear;
+mod understood;
 mod when;
+pub mod words;
 mod zone;
 
+pub use asked::Asked;
 pub use backlog::{Division, Range};
 pub(crate) use corrections::cron::split_zone;
 pub(crate) use corrections::interval::interval as corrected_interval;
@@ -30,6 +37,7 @@ pub use cron::CronSpec;
 pub use duration::read_duration;
 pub(crate) use duration::seconds;
 pub use envelope::{Circumstances, envelope};
+pub use in_words::in_words;
 pub use interval::IntervalSpec;
 pub use iso::read_stored_time;
 pub use planned_instants::{Fresh, Past, PlannedInstants, TooMany, count_distinct};
@@ -38,6 +46,7 @@ pub(crate) use stored::schedule_type;
 pub use stored::{remaining, timetable_of};
 pub use timetable::{Passed, Timetable};
 pub(crate) use timetable::{just_after, just_before};
+pub use understood::{First, Understood, is_meant};
 pub(crate) use when::corrected_time;
 pub use when::parse_time;
 pub use zone::Zone;

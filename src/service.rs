@@ -3,6 +3,7 @@
 
 mod accounts;
 mod agents;
+mod alike;
 pub mod answers;
 mod bounds;
 mod budget;
@@ -12,6 +13,7 @@ mod doctor;
 mod keys;
 mod maintenance;
 mod messages;
+mod named;
 mod planning;
 mod preview;
 mod read;
@@ -46,6 +48,7 @@ pub use keys::Credentials;
 pub(crate) use keys::refused as key_refused;
 pub use maintenance::{restore, schema_version, settle_in_place};
 pub use messages::ScheduledMessage;
+pub use named::Which;
 pub use planning::{When, Wish};
 pub use preview::preview;
 pub use read::{HistoryQuery, ListQuery};

@@ -98,7 +98,9 @@ CREATE TABLE schedules (
     target             TEXT,
     -- In which conversation of the agent: 'default', 'new' for a new one for each run, or its id.
     -- NULL: what is usual there.
-    conversation       TEXT
+    conversation       TEXT,
+    -- When it resumes by itself, as long as it is paused.
+    resume_at          DATETIME
 );
 CREATE INDEX ix_schedules_agent_id ON schedules (agent_id);
 CREATE INDEX ix_schedules_next_run ON schedules (next_run);
@@ -108,11 +110,15 @@ CREATE INDEX ix_schedules_due ON schedules (next_run) WHERE active = 1 AND touch
 -- Not unique, although names are: a foreign writer who moves a schedule to another agent must not
 -- fail on a column it does not know.
 CREATE INDEX ix_schedules_name ON schedules (agent_id, name) WHERE name IS NOT NULL;
+CREATE INDEX ix_schedules_of_name ON schedules (name, agent_id, id) WHERE name IS NOT NULL;
 CREATE INDEX ix_schedules_payload ON schedules (payload) WHERE payload IS NOT NULL;
 -- Whatever another program writes into it but 0, the row is not adopted yet.
 CREATE INDEX ix_schedules_touched ON schedules (id) WHERE touched <> 0;
 -- Whether anything more comes of an agent's schedules.
 CREATE INDEX ix_schedules_agent_lifecycle ON schedules (agent_id, lifecycle);
+-- What resumes by itself.
+CREATE INDEX ix_schedules_resume ON schedules (resume_at)
+    WHERE resume_at IS NOT NULL AND lifecycle = 'paused';
 CREATE INDEX ix_schedules_ended_at ON schedules (ended_at) WHERE ended_at IS NOT NULL;
 CREATE INDEX ix_schedules_ended_before ON schedules (next_run)
     WHERE ended_at IS NULL AND lifecycle IN ('finished', 'cancelled');

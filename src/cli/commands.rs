@@ -117,7 +117,14 @@ fn planned(answer: &Value) -> Result<Reply> {
         part("next_run"),
         part("next_run_local")
     );
-    reply(answer, text)
+    reply(answer, with_notes(Text::from(text), answer))
+}
+
+/// A text with what there is to know about the times of a schedule.
+fn with_notes(text: Text, answer: &Value) -> Text {
+    let notes = answer["notes"].as_array().into_iter().flatten();
+    let notes = notes.filter_map(Value::as_str);
+    notes.fold(text, |text, note| text.line(&format!("Note: {note}")))
 }
 
 async fn list(ctx: &Context, operation: &'static Operation, values: &Values) -> Result<Reply> {
@@ -205,7 +212,7 @@ async fn preview(ctx: &Context, operation: &'static Operation, values: &Values) 
     };
     let described = Text::from(part(&shown, "describes"));
     let text = rows_of(&shown, "runs").iter().fold(described, line);
-    reply(&shown, text)
+    reply(&shown, with_notes(text, &shown))
 }
 
 async fn test(ctx: &Context, operation: &'static Operation, values: &Values) -> Result<Reply> {

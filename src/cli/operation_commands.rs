@@ -4,10 +4,11 @@ use clap::builder::BoolishValueParser;
 use clap::{Arg, ArgAction, ArgMatches, Command, FromArgMatches};
 
 use super::args::Verb;
+use super::remind;
 use crate::operations::definition::Operation;
 use crate::operations::field::{Field, Given, Kind, Parameter};
-use crate::operations::fields::ID;
-use crate::operations::{self, Offer, Values};
+use crate::operations::fields::{END_AT, ID, MAX_REPETITIONS, NAME, TIMEZONE};
+use crate::operations::{self, Offer, REGISTER, Values};
 
 /// The name of the positional argument that may replace `--id`.
 const POSITION: &str = "position";
@@ -39,15 +40,32 @@ impl Invocation {
 
 /// The command of every operation that is one.
 pub(super) fn commands(offer: Offer) -> impl Iterator<Item = Command> {
-    offer.iter().filter(|o| o.is_command).map(|o| command(o))
+    let commands = offer.iter().filter(|o| o.is_command);
+    commands.flat_map(|o| {
+        let in_words = (o.name == REGISTER.name).then(|| remind::command().args(shared()));
+        std::iter::once(command(o)).chain(in_words)
+    })
+}
+
+/// The flags of registering that `remind` has too: what it takes by position is not among them.
+fn shared() -> impl Iterator<Item = Arg> {
+    let shared = [&TIMEZONE, &NAME, &MAX_REPETITIONS, &END_AT];
+    let taken = REGISTER.parameters();
+    taken
+        .filter(move |p| shared.iter().any(|field| field.name == p.field.name))
+        .map(arg)
 }
 
 /// The operation that was invoked, if it is one.
 fn read(offer: Offer, matches: &ArgMatches) -> Option<(&'static Operation, Values)> {
     let (name, given) = matches.subcommand()?;
-    let operation = operations::of_command(offer, name)?;
-    let mut values = Values::default();
-    for parameter in operation.parameters() {
+    let in_words = name == remind::NAME;
+    let (operation, mut values) = match in_words {
+        true => (&REGISTER, remind::read(given)),
+        false => (operations::of_command(offer, name)?, Values::default()),
+    };
+    let has = |field: &Field| given.try_contains_id(field.name).is_ok();
+    for parameter in operation.parameters().filter(|p| has(p.field)) {
         let field = parameter.field;
         match field.kind {
             Kind::Switch => values.set(field, given.get_flag(field.name)),

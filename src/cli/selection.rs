@@ -5,12 +5,13 @@ use crate::models::AgentId;
 use crate::operations::Values;
 use crate::operations::fields::{DRY_RUN, EVERY_ONE, ID, OF_AGENT, YES};
 use crate::operations::reading;
+use crate::service::Which;
 
 /// One schedule or many.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Selection {
     /// This one.
-    One(i64),
+    One(Which),
     /// All of this agent, or all.
     Many(Option<AgentId>),
 }
@@ -65,7 +66,7 @@ pub(super) fn read_selection(values: &Values) -> Result<Selection> {
         ));
     }
     match (reading::agent(values)?, all) {
-        (None, false) => Ok(Selection::One(reading::id(values)?)),
+        (None, false) => Ok(Selection::One(reading::which(values)?)),
         (agent, _) => Ok(Selection::Many(agent)),
     }
 }
@@ -88,7 +89,12 @@ mod tests {
         };
         let agent = AgentId::parse("agent-a").unwrap();
         let read = |id, agent, all| read_selection(&values(id, agent, all)).map_err(|e| e.code());
-        assert_eq!(read(Some("5"), None, false), Ok(Selection::One(5)));
+        assert_eq!(
+            read(Some("5"), None, false),
+            Ok(Selection::One(Which::Id(5)))
+        );
+        let named = Which::Name("tea".to_owned());
+        assert_eq!(read(Some("tea"), None, false), Ok(Selection::One(named)));
         assert_eq!(
             read(None, Some("agent-a"), false),
             Ok(Selection::Many(Some(agent)))

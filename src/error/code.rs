@@ -47,6 +47,8 @@ pub enum Code {
     TimezoneUnknown,
     /// A live schedule of this agent has the same name and is different.
     NameTaken,
+    /// Several agents have a schedule of this name.
+    NameAmbiguous,
     /// A schedule id that is not a number.
     IdInvalid,
     /// There is no such schedule.
@@ -132,6 +134,7 @@ impl Code {
         Code::BudgetExceeded,
         Code::TimezoneUnknown,
         Code::NameTaken,
+        Code::NameAmbiguous,
         Code::IdInvalid,
         Code::ScheduleNotFound,
         Code::ScheduleNotActive,
@@ -187,6 +190,7 @@ impl Code {
             Code::BudgetExceeded => "budget_exceeded",
             Code::TimezoneUnknown => "timezone_unknown",
             Code::NameTaken => "name_taken",
+            Code::NameAmbiguous => "name_ambiguous",
             Code::IdInvalid => "id_invalid",
             Code::ScheduleNotFound => "schedule_not_found",
             Code::ScheduleNotActive => "schedule_not_active",

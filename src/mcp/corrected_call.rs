@@ -13,7 +13,15 @@ use crate::schedule::nearest;
 const LONGEST: usize = 4_096;
 
 /// Arguments that exclude each other, each with a tool of its own.
-pub(super) const EXCLUSIVE: &[&str] = &["time", "cron", "every"];
+pub(super) const EXCLUSIVE: &[&str] = &["time", "cron", "every", "when"];
+
+/// The tool that takes one of these arguments.
+pub(super) fn tool_of(exclusive: &str) -> Option<&'static Definition> {
+    match exclusive {
+        "when" => tools::find("promptyoself_schedule"),
+        name => tools::find(&format!("promptyoself_schedule_{name}")),
+    }
+}
 
 /// Reads the arguments of a call. If they are wrong, the error contains the corrected call,
 /// provided it is clear what was meant.
@@ -37,7 +45,7 @@ fn call(tool: &Definition, call: &JsonObject) -> Option<Value> {
             Some(name) => name,
             None if PASSED_THROUGH.contains(&name.as_str()) || is_nothing(value) => continue,
             None if EXCLUSIVE.contains(&name.as_str()) => {
-                tool = tools::find(&format!("promptyoself_schedule_{name}"))?;
+                tool = tool_of(&name)?;
                 find(tool.takes(), &name)?.argument()
             }
             None => nearest(&name, tool.parameters.iter().map(|p| p.argument()))?,

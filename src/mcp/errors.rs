@@ -4,7 +4,7 @@ use rmcp::model::{CallToolResult, ContentBlock, JsonObject};
 use serde_json::{Value, json};
 
 use super::arguments::{find, means_nothing, snake_case};
-use super::corrected_call::{EXCLUSIVE, can_be_repeated};
+use super::corrected_call::{EXCLUSIVE, can_be_repeated, tool_of};
 use super::definition::Definition;
 use super::tools;
 use super::words::{Tools, arguments};
@@ -73,7 +73,7 @@ fn tool_for(tool: &'static Definition, corrected: &Fields) -> &'static Definitio
         .iter()
         .filter(|name| !takes(name))
         .find(|name| corrected.iter().any(|(field, _)| field == **name))
-        .and_then(|name| tools::find(&format!("promptyoself_schedule_{name}")));
+        .and_then(|name| tool_of(name));
     other.unwrap_or(tool)
 }
 

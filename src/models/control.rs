@@ -13,6 +13,17 @@ pub enum Cancellation {
     Ended(Lifecycle),
 }
 
+/// The result of pausing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pausing {
+    /// It is paused.
+    Done,
+    /// It is in this state; nothing was changed.
+    NotActive(Lifecycle),
+    /// Its only instant would pass before it resumes; nothing was changed.
+    OncePasses(Timestamp),
+}
+
 /// The result of resuming.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Resumption {

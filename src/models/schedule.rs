@@ -81,6 +81,8 @@ pub struct PromptSchedule {
     pub paused_at: Option<Timestamp>,
     /// A note on why it was paused.
     pub pause_note: Option<String>,
+    /// When a paused schedule resumes by itself.
+    pub resume_at: Option<Timestamp>,
     /// Its policy.
     pub policy: Policy,
     /// The target that knows its agent; `None` is the default target.
@@ -169,4 +171,15 @@ pub struct NewSchedule {
     pub payload: Option<Payload>,
     /// The request that creates it, if it may be repeated.
     pub request: Option<RequestKey>,
+}
+
+/// A schedule that has, or had, a name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NamedSchedule {
+    /// Its id.
+    pub id: i64,
+    /// Its agent.
+    pub agent_id: String,
+    /// Whether it is active or paused.
+    pub is_live: bool,
 }

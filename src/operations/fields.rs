@@ -45,6 +45,16 @@ pub const ID: Field = Field {
     ..NUMBER
 };
 
+/// The schedule that an operation is about.
+pub const SCHEDULE: Field = Field {
+    kind: Kind::Text,
+    placeholder: "ID",
+    help: "The schedule's id, as returned when it was created and shown by list, or its name",
+    details: "Figures are always an id. Of several schedules that had a name, it is the live one.",
+    examples: &["5", "morning-report"],
+    ..ID
+};
+
 pub const SCHEDULE_FILTER: Field = Field {
     name: "schedule_id",
     flag: Some("id"),
@@ -100,12 +110,13 @@ pub const TIME: Field = Field {
     flag_aliases: &["at"],
     placeholder: "TIME",
     help: "Run once, at this time",
-    details: "It must be in the future. A time without an offset is in timezone. Every answer \
-        includes the current time.",
+    details: "It must be in the future. A time without an offset is in timezone. Words are understood \
+        too; what could mean two times is refused. Every answer includes the current time.",
     examples: &[
         "2030-01-31T09:00:00Z",
-        "2030-01-31T09:00:00+02:00",
         "2030-01-31 09:00",
+        "in 20 minutes",
+        "tomorrow at 9am",
     ],
     ..FIELD
 };
@@ -115,8 +126,14 @@ pub const CRON: Field = Field {
     aliases: &["cron_expression", "pattern"],
     placeholder: "PATTERN",
     help: "Run on this five-field cron pattern",
-    details: "The fields are minute, hour, day of month, month and day of week, in timezone.",
-    examples: &["0 9 * * *", "*/15 * * * *", "30 8 * * mon-fri", "@hourly"],
+    details: "The fields are minute, hour, day of month, month and day of week, in timezone. Words are \
+        understood too.",
+    examples: &[
+        "0 9 * * *",
+        "*/15 * * * *",
+        "30 8 * * mon-fri",
+        "every weekday at 9am",
+    ],
     ..FIELD
 };
 
@@ -127,8 +144,24 @@ pub const EVERY: Field = Field {
     help: "Run at this interval",
     details: "A number with s, m, h, d or w; a bare number is seconds. The first run is one \
         interval from \
-        now, or at start_at.",
-    examples: &["30m", "45s", "1h30m", "2d", "1w"],
+        now, or at start_at. Words are understood too.",
+    examples: &["30m", "1h30m", "2d", "every other day at 8am"],
+    ..FIELD
+};
+
+pub const WHEN: Field = Field {
+    name: "when",
+    placeholder: "WHEN",
+    help: "When to run, once or again and again, in words or as a cron pattern",
+    details: "Times and patterns are in timezone unless they name a place. What could mean two times is \
+        refused, with its readings. The answer says what was understood.",
+    examples: &[
+        "tomorrow at 9am",
+        "in 20 minutes",
+        "every weekday at 18:30",
+        "every 2 hours",
+        "0 9 * * mon-fri",
+    ],
     ..FIELD
 };
 
@@ -155,7 +188,7 @@ pub const START_AT: Field = Field {
     placeholder: "TIME",
     help: "Don't run before this time",
     details: "An interval's first run is at exactly this time.",
-    examples: &["2030-01-31T09:00:00Z"],
+    examples: &["2030-01-31T09:00:00Z", "tomorrow at 9am"],
     ..FIELD
 };
 
@@ -329,6 +362,15 @@ pub const NOTE: Field = Field {
     ..FIELD
 };
 
+pub const UNTIL: Field = Field {
+    name: "until",
+    placeholder: "TIME",
+    help: "Resume by itself at this time",
+    details: "Runs that pass before are skipped; one at exactly this time happens.",
+    examples: &["2030-01-31T09:00:00Z", "monday at 9am", "in 3 days"],
+    ..FIELD
+};
+
 pub const REPLAY: Field = Field {
     name: "replay",
     help: "Catch up on the runs that passed during the pause instead of skipping them",
@@ -447,8 +489,8 @@ pub const TOOL_DESCRIPTION: Field = Field {
     ..FIELD
 };
 
-/// When a prompt runs: exactly one of the three.
-pub const SPEC: &[Parameter] = &[takes(&TIME), takes(&CRON), takes(&EVERY)];
+/// When a prompt runs: exactly one of the four.
+pub const SPEC: &[Parameter] = &[takes(&TIME), takes(&CRON), takes(&EVERY), takes(&WHEN)];
 
 /// The bounds of a repeating schedule.
 pub const BOUNDS: &[Parameter] = &[takes(&START_AT), takes(&END_AT), takes(&MAX_REPETITIONS)];

@@ -13,11 +13,11 @@ use crate::service::answers::{
 };
 
 /// The schedule.
-const WHICH: &[Parameter] = &[takes(&ID).required().given(Given::InPath)];
+const WHICH: &[Parameter] = &[takes(&SCHEDULE).required().given(Given::InPath)];
 
 /// The schedule, or on the command line several of them.
 const WHICH_OR_MANY: &[Parameter] = &[
-    takes(&ID).given(Given::InPath),
+    takes(&SCHEDULE).given(Given::InPath),
     takes(&OF_AGENT).given(Given::OnCommandLine),
     takes(&EVERY_ONE).given(Given::OnCommandLine),
     takes(&YES).given(Given::OnCommandLine),
@@ -31,8 +31,8 @@ pub const REGISTER: Operation = Operation {
     name: "register",
     title: "Schedule a prompt for an agent",
     details: "The prompt is delivered to the agent as a user message, and the agent wakes up and acts on \
-        it. Give exactly one of time (once), cron (a pattern) or every (an interval). The answer \
-        contains the schedule's id and its first run.",
+        it. Give exactly one of time (once), cron (a pattern), every (an interval) or when (any of them, in \
+        words). The answer contains the schedule's id, what was understood and the first runs.",
     parameters: &[
         &[
             takes(&AGENT),
@@ -117,19 +117,20 @@ pub const UPDATE: Operation = Operation {
     tool: Some(Tool {
         name: "promptyoself_update",
         title: "Change a schedule",
-        advice: "Give at most one of time, cron and every.",
+        advice: "Give at most one of time, cron, every and when.",
     }),
     is_command: true,
     command_aliases: &[],
     refused_in_plugin: None,
     check: |values| {
-        reading::id(values)?;
+        reading::which(values)?;
         reading::changes(values).map(drop)
     },
     carry_out: |service, values| {
         answer(async move {
             let changes = reading::changes(values)?;
-            service.update(reading::id(values)?, &changes).await
+            let id = service.id_of(&reading::which(values)?).await?;
+            service.update(id, &changes).await
         })
     },
 };
@@ -197,8 +198,13 @@ pub const SHOW: Operation = Operation {
     is_command: true,
     command_aliases: &[],
     refused_in_plugin: None,
-    check: |values| reading::id(values).map(drop),
-    carry_out: |service, values| answer(async move { service.show(reading::id(values)?).await }),
+    check: |values| reading::which(values).map(drop),
+    carry_out: |service, values| {
+        answer(async move {
+            let id = service.id_of(&reading::which(values)?).await?;
+            service.show(id).await
+        })
+    },
 };
 
 pub const PREVIEW: Operation = Operation {
@@ -222,7 +228,7 @@ pub const PREVIEW: Operation = Operation {
     tool: Some(Tool {
         name: "promptyoself_preview",
         title: "Preview when something would run",
-        advice: "Give exactly one of time, cron and every. Use it to check a pattern before you schedule it.",
+        advice: "Give exactly one of time, cron, every and when. Use it to check a pattern before you schedule it.",
     }),
     is_command: true,
     command_aliases: &[],
@@ -268,16 +274,21 @@ pub const CANCEL: Operation = Operation {
     is_command: true,
     command_aliases: &["delete", "remove", "rm"],
     refused_in_plugin: None,
-    check: |values| reading::id(values).map(drop),
-    carry_out: |service, values| answer(async move { service.cancel(reading::id(values)?).await }),
+    check: |values| reading::which(values).map(drop),
+    carry_out: |service, values| {
+        answer(async move {
+            let id = service.id_of(&reading::which(values)?).await?;
+            service.cancel(id).await
+        })
+    },
 };
 
 pub const PAUSE: Operation = Operation {
     name: "pause",
     title: "Pause a schedule: nothing is sent until it is resumed",
-    details: "",
-    parameters: &[WHICH_OR_MANY, &[takes(&NOTE)]],
-    example: "{\"note\": \"on holiday\"}",
+    details: "With until, it resumes by itself then. Pausing a paused schedule with until changes when.",
+    parameters: &[WHICH_OR_MANY, &[takes(&UNTIL), takes(&NOTE)]],
+    example: "{\"until\": \"monday at 9am\", \"note\": \"on holiday\"}",
     answer: answers::<PausedSchedule>(),
     who: Who::Anyone,
     effect: Effect::Sets,
@@ -299,13 +310,17 @@ pub const PAUSE: Operation = Operation {
     command_aliases: &[],
     refused_in_plugin: None,
     check: |values| {
-        reading::id(values)?;
+        reading::which(values)?;
         reading::note(values).map(drop)
     },
     carry_out: |service, values| {
         answer(async move {
-            let note = reading::note(values)?;
-            service.pause(reading::id(values)?, note.as_deref()).await
+            let (note, until) = (reading::note(values)?, values.given(&UNTIL));
+            let id = service.id_of(&reading::which(values)?).await?;
+            match until {
+                Some(until) => service.pause_until(id, note.as_deref(), &until).await,
+                None => service.pause(id, note.as_deref()).await,
+            }
         })
     },
 };
@@ -337,11 +352,12 @@ pub const RESUME: Operation = Operation {
     is_command: true,
     command_aliases: &[],
     refused_in_plugin: None,
-    check: |values| reading::id(values).map(drop),
+    check: |values| reading::which(values).map(drop),
     carry_out: |service, values| {
         answer(async move {
             let replay = values.is_set(&REPLAY);
-            service.resume(reading::id(values)?, replay).await
+            let id = service.id_of(&reading::which(values)?).await?;
+            service.resume(id, replay).await
         })
     },
 };
@@ -372,6 +388,11 @@ pub const RUN: Operation = Operation {
     is_command: true,
     command_aliases: &[],
     refused_in_plugin: None,
-    check: |values| reading::id(values).map(drop),
-    carry_out: |service, values| answer(async move { service.run(reading::id(values)?).await }),
+    check: |values| reading::which(values).map(drop),
+    carry_out: |service, values| {
+        answer(async move {
+            let id = service.id_of(&reading::which(values)?).await?;
+            service.run(id).await
+        })
+    },
 };

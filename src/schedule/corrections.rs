@@ -10,6 +10,8 @@ pub(super) mod interval;
 mod place;
 pub(super) mod time;
 
+use super::words::number;
+
 /// The longest text that is considered, in characters.
 const LONGEST: usize = 120;
 
@@ -42,37 +44,11 @@ fn plain(text: &str) -> Option<String> {
 
 /// A whole number in digits or as a word, from zero to ninety-nine.
 pub(super) fn number(word: &str) -> Option<i64> {
-    const SMALL: [&str; 20] = [
-        "zero",
-        "one",
-        "two",
-        "three",
-        "four",
-        "five",
-        "six",
-        "seven",
-        "eight",
-        "nine",
-        "ten",
-        "eleven",
-        "twelve",
-        "thirteen",
-        "fourteen",
-        "fifteen",
-        "sixteen",
-        "seventeen",
-        "eighteen",
-        "nineteen",
-    ];
-    const TENS: [&str; 8] = [
-        "twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety",
-    ];
     if !word.is_empty() && word.bytes().all(|b| b.is_ascii_digit()) {
         return word.parse().ok();
     }
-    let place = |list: &[&str], word: &str| list.iter().position(|w| *w == word);
-    let small = |word: &str| place(&SMALL, word).and_then(|n| i64::try_from(n).ok());
-    let tens = |word: &str| place(&TENS, word).and_then(|n| i64::try_from(10 * n + 20).ok());
+    let small = |word: &str| number::small(word).map(i64::from);
+    let tens = |word: &str| number::tens(word).map(i64::from);
     match word.split_once('-') {
         Some((first, second)) => {
             Some(tens(first)? + small(second).filter(|n| (1..10).contains(n))?)

@@ -3,6 +3,7 @@
 //! croner parses a pattern and knows which days it means. Which *instants* those are is decided
 //! here, because the wall clock of a zone may skip and repeat hours.
 
+mod description;
 mod field;
 mod instants;
 
@@ -12,6 +13,8 @@ use croner::parser::{CronParser, Seconds, Year};
 use croner::{Cron, Weekday};
 use jiff::civil::{Date, DateTime, Time};
 
+pub(super) use self::description::Absent;
+use self::description::Pieces;
 use self::field::Field;
 pub(super) use self::field::{MONTHS, WEEKDAYS};
 pub(super) use self::instants::Instants;
@@ -153,17 +156,59 @@ impl CronSpec {
 
     /// The pattern and its meaning in English.
     pub fn describe(&self, zone: &Zone) -> String {
-        let mut meaning = self.cron.describe();
-        // croner forgets the W of LW.
-        if self.text.to_ascii_uppercase().contains("LW") {
-            meaning = meaning.replace("the last day of", "the last weekday of");
-        }
-        format!(
-            "cron {} ({}), {}",
-            self.text,
-            meaning.trim_end_matches('.'),
-            zone.name()
-        )
+        format!("{}, {} (cron {})", self.sentence(), zone.name(), self.text)
+    }
+
+    /// Its meaning in English: `every weekday at 09:00`.
+    pub(super) fn sentence(&self) -> String {
+        self.pieces()
+            .map_or(self.text.clone(), |pieces| pieces.told())
+    }
+
+    /// The days that it names and that some of its months don't have.
+    pub(super) fn absent_days(&self) -> Vec<Absent> {
+        self.pieces()
+            .map_or(Vec::new(), |pieces| pieces.absent_days())
+    }
+
+    /// The pattern in pieces; every pattern has them.
+    fn pieces(&self) -> Option<Pieces> {
+        let lower = self.text.to_ascii_lowercase();
+        let fields = split(&self.text, nickname(&self.text, &lower).ok()?).ok()?;
+        let read = |(field, text): (Field, &str)| field.read(text).ok();
+        let fields: Option<Vec<_>> = Field::ALL.into_iter().zip(fields).map(read).collect();
+        let [_, _, day, _, weekday] = <[_; 5]>::try_from(fields?).ok()?;
+        let each = |bits: u64| (0..60).filter(|n| bits >> n & 1 == 1).collect::<Vec<i8>>();
+        let months = each(self.months);
+        Some(Pieces {
+            minutes: each(self.minutes),
+            hours: each(self.hours),
+            day: day.croner,
+            months: if months.len() == 12 {
+                Vec::new()
+            } else {
+                months
+            },
+            weekday: weekday.croner,
+            both: day.star || weekday.star,
+        })
+    }
+
+    /// Whether it fires at every instant whose wall time matches.
+    pub(super) fn is_elapsed(&self) -> bool {
+        self.elapsed
+    }
+
+    /// Whether it fires in every hour of the day.
+    pub(super) fn is_of_every_hour(&self) -> bool {
+        self.hours == (1 << 24) - 1
+    }
+
+    /// The first wall time in `from .. to` that matches all five fields.
+    pub(super) fn first_match(&self, from: DateTime, to: DateTime) -> Option<DateTime> {
+        let whole = from.with().second(0).subsec_nanosecond(0).build().ok()?;
+        let found = self.match_from(whole)?;
+        (found >= from && found < to).then_some(found)
     }
 
     /// Whether both fire at the same instants in `zone`, however they are written.

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::{CronSpec, IntervalSpec, Zone, cron, parse_time, read_stored_time, shown};
+use super::{CronSpec, IntervalSpec, Zone, cron, parse_time, read_stored_time, shown, unclear};
 use crate::error::{Code, Error, Result};
 use crate::models::ScheduleType;
 
@@ -28,7 +28,7 @@ impl Spec {
             ScheduleType::Once => {
                 let at = parse_time(value, zone, now)?;
                 if at <= now {
-                    return Err(past(value, at, zone, now));
+                    return Err(unclear::past(value, at, zone, now));
                 }
                 Ok(Spec::Once(at))
             }
@@ -129,19 +129,6 @@ impl Spec {
     }
 }
 
-/// The error for a time that has passed.
-fn past(value: &str, at: Timestamp, zone: &Zone, now: Timestamp) -> Error {
-    Error::new(
-        Code::TimePast,
-        format!(
-            "{} is {}, which has passed: it is now {}",
-            shown(value.trim()),
-            zone.both(at),
-            zone.both(now)
-        ),
-    )
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -231,7 +218,7 @@ mod tests {
             (
                 ScheduleType::Cron,
                 "0 9 * * 1-5",
-                "cron 0 9 * * 1-5 (At 09:00, on Monday, Tuesday, Wednesday, Thursday, and Friday), Europe/Berlin",
+                "every weekday at 09:00, Europe/Berlin (cron 0 9 * * 1-5)",
             ),
             (ScheduleType::Interval, "5m", "every 5 minutes"),
         ] {

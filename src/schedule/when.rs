@@ -4,9 +4,13 @@ use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::Offset;
 
+use super::asked::{Asked, Given};
 use super::iso::{self, Unread};
+use super::unclear;
+use super::words::{self, Once};
 use super::{Zone, corrections, cut, shown, zone};
 use crate::error::{Code, Error, Result, fields};
+use crate::models::ScheduleType;
 
 /// The result of a reader: `None` if the text is not in the reader's form, so that the next one may
 /// try.
@@ -16,23 +20,79 @@ type Reading = Option<Result<Timestamp>>;
 ///
 /// The forms are ISO 8601 with or without an offset, and `YYYY-MM-DD HH:MM[:SS[.f]]` optionally
 /// followed by `UTC`, `Z`, an offset (`+01:00`, `UTC+8`) or an IANA zone (`Europe/Berlin`,
-/// `[Europe/Berlin]`). A date alone is refused, because the hour is unknown.
+/// `[Europe/Berlin]`). A date alone is refused, because the hour is unknown. What is in none of
+/// these forms may be in [words].
 ///
 /// # Errors
-/// [`Code::TimeInvalid`], with the time that was meant if it is clear and in the future.
+/// [`Code::TimeInvalid`], with the time that was meant if it is clear and in the future, or the
+/// readings of words that leave a doubt; [`Code::TimePast`] for words that mean a time in the past.
 pub fn parse_time(text: &str, zone: &Zone, now: Timestamp) -> Result<Timestamp> {
-    read_time(text, zone, now).map_err(|error| {
-        let time = corrected_time(text, zone, now).filter(|(at, _)| *at > now);
-        let example = time.map(|(_, written)| fields([("time", written)]));
-        let example = example
-            .or_else(|| corrections::cron::pattern(text))
-            .or_else(|| {
-                let every = text.trim_start().to_ascii_lowercase().starts_with("every ");
-                let every = corrections::interval::interval(text).filter(|_| every);
-                every.map(|every| fields([("every", every)]))
-            });
-        error.example_if(example)
-    })
+    read_time(text, zone, now).map(|read| read.at)
+}
+
+/// The same, with what a person should know besides.
+pub(super) fn read_time(text: &str, zone: &Zone, now: Timestamp) -> Result<Once> {
+    if let Some(read) = in_its_form(text, zone, now) {
+        return read;
+    }
+    let refusal = match words::understand_time(text, now, zone) {
+        Ok(once) => return Ok(once),
+        Err(refusal) => refusal,
+    };
+    let wrong = match text.trim().is_empty() {
+        true => "the time is empty".to_owned(),
+        false => format!("{} is not a time in a known form", shown(text)),
+    };
+    let asked = Asked::As(ScheduleType::Once);
+    let error = corrected(invalid(&wrong, zone, now), text, zone, now);
+    let value = text;
+    Err(unclear::explained(
+        error,
+        &refusal,
+        Given {
+            asked,
+            value,
+            zone,
+            now,
+        },
+    ))
+}
+
+/// A time in figures, if a text is one.
+pub(super) fn in_its_form(text: &str, zone: &Zone, now: Timestamp) -> Option<Result<Once>> {
+    // Each reader handles one form; the first one that applies decides.
+    let readers: [fn(&str, &Zone, Timestamp) -> Reading; 2] = [in_figures, with_its_place];
+    let read = readers.iter().find_map(|read| read(text, zone, now))?;
+    let read = read
+        .map(cut)
+        .map_err(|error| corrected(error, text, zone, now));
+    Some(read.map(|at| Once {
+        at,
+        zone: None,
+        phrase: String::new(),
+        notes: notes(text, at, zone, now),
+    }))
+}
+
+/// What words say of a time in figures: that daylight saving moves it.
+fn notes(text: &str, at: Timestamp, zone: &Zone, now: Timestamp) -> Vec<String> {
+    let same = words::understand_time(text, now, zone).ok();
+    same.filter(|once| once.at == at)
+        .map_or(Vec::new(), |once| once.notes)
+}
+
+/// The error with what was meant, if that is clear.
+fn corrected(error: Error, text: &str, zone: &Zone, now: Timestamp) -> Error {
+    let time = corrected_time(text, zone, now).filter(|(at, _)| *at > now);
+    let example = time.map(|(_, written)| fields([("time", written)]));
+    let example = example
+        .or_else(|| corrections::cron::pattern(text))
+        .or_else(|| {
+            let every = text.trim_start().to_ascii_lowercase().starts_with("every ");
+            let every = corrections::interval::interval(text).filter(|_| every);
+            every.map(|every| fields([("every", every)]))
+        });
+    error.example_if(example)
 }
 
 /// A point in time, past or future, that a text in an unknown form means, and how to write it;
@@ -43,23 +103,6 @@ pub(crate) fn corrected_time(
     now: Timestamp,
 ) -> Option<(Timestamp, String)> {
     corrections::time::time(text, zone, now).map(|corrected| (corrected.at, corrected.text))
-}
-
-fn read_time(text: &str, zone: &Zone, now: Timestamp) -> Result<Timestamp> {
-    // Each reader handles one form; the first one that applies decides.
-    let readers: [fn(&str, &Zone, Timestamp) -> Reading; 2] = [in_figures, with_its_place];
-    readers
-        .iter()
-        .find_map(|read| read(text, zone, now))
-        .unwrap_or_else(|| {
-            let wrong = if text.trim().is_empty() {
-                "the time is empty".to_owned()
-            } else {
-                format!("{} is not a time in a known form", shown(text))
-            };
-            Err(invalid(&wrong, zone, now))
-        })
-        .map(cut)
 }
 
 /// Reads numeric dates and times.
@@ -217,30 +260,59 @@ mod tests {
     }
 
     #[test]
+    fn what_is_in_no_form_may_be_in_words() {
+        for (text, at) in [
+            ("2026-12-01 9am", "2026-12-01T08:00:00Z"),
+            ("tomorrow at 9am", "2026-11-21T08:00:00Z"),
+            ("in 20 minutes", "2026-11-20T10:20:00Z"),
+            ("1800000000", "2027-01-15T08:00:00Z"),
+        ] {
+            let read = parse_time(text, &berlin(), now()).unwrap();
+            assert_eq!(read.to_string(), at, "{text:?}");
+        }
+    }
+
+    #[test]
     fn what_is_not_understood_wholly_is_refused_with_now_and_what_was_meant_or_nothing() {
-        for (text, corrected) in [
-            ("", None),
-            ("soon", None),
-            ("2026-12-01", None),
-            ("2026-12-01 09:00 tomorrow", None),
-            ("2026-02-30 09:00", None),
-            ("2026-12-01 25:00", None),
-            ("2026-12-01 9am", Some("--time \"2026-12-01 09:00\"")),
+        for (text, code, corrected) in [
+            ("", Code::TimeInvalid, None),
+            ("soon", Code::TimeInvalid, None),
+            ("2026-12-01", Code::TimeInvalid, None),
+            ("2026-12-01 09:00 tomorrow", Code::TimeInvalid, None),
+            ("2026-02-30 09:00", Code::TimeInvalid, None),
+            ("2026-12-01 25:00", Code::TimeInvalid, None),
             // A time in the past would itself be refused.
-            ("2026-11-01 9am", None),
-            ("9999-12-31 23:59:59.999999", None),
-            ("0 9 * * *", Some("--cron \"0 9 * * *\"")),
-            ("every 2 hours", Some("--every 2h")),
-            ("2 hours", None),
+            ("2026-11-01 9am", Code::TimePast, None),
+            ("9999-12-31 23:59:59.999999", Code::TimeInvalid, None),
+            ("0 9 * * *", Code::TimeInvalid, Some("--cron \"0 9 * * *\"")),
+            ("every 2 hours", Code::TimeInvalid, Some("--every 2h")),
+            (
+                "2 hours",
+                Code::TimeInvalid,
+                Some("--time \"2026-11-20 13:00 Europe/Berlin\""),
+            ),
         ] {
             let error = parse_time(text, &berlin(), now()).unwrap_err();
-            assert_eq!(error.code(), Code::TimeInvalid, "{text:?}");
+            assert_eq!(error.code(), code, "{text:?}: {error}");
             assert!(
                 error.to_string().contains("2026-11-20T10:00:00Z"),
                 "{error}"
             );
             assert_eq!(error.corrected().as_deref(), corrected, "{text:?}");
         }
+    }
+
+    #[test]
+    fn a_time_in_figures_is_noted_if_daylight_saving_moves_it() {
+        let read = read_time("2027-03-28 02:30", &berlin(), now()).unwrap();
+        assert_eq!(read.at.to_string(), "2027-03-28T01:00:00Z");
+        assert_eq!(
+            read.notes,
+            [
+                "02:30 is skipped in Europe/Berlin on 2027-03-28: this is the first instant after it, \
+              03:00"
+            ]
+        );
     }
 
     proptest::proptest! {

@@ -6,6 +6,8 @@ pub(super) mod other_names;
 mod parse;
 mod places;
 
+pub(super) use places::{ABBREVIATIONS, AMBIGUOUS, PLACES};
+
 use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::{AmbiguousOffset, TimeZone, TimeZoneOffsetInfo};
@@ -24,7 +26,7 @@ const REPEATING: Timestamp = Timestamp::constant(4_102_444_800, 0);
 
 impl Zone {
     /// The zone of an IANA name.
-    fn named(name: &str) -> Option<Zone> {
+    pub(super) fn named(name: &str) -> Option<Zone> {
         if name.is_empty() || !is_place(name) {
             return None;
         }

@@ -73,6 +73,7 @@ pub struct Core {
     start: Option<ClockAtStart>,
     started: Option<Timestamp>,
     next_due: Option<Timestamp>,
+    next_resume: Option<Timestamp>,
     next_snapshot: Option<Timestamp>,
     next_beat: Option<Timestamp>,
     next_prune: Option<Timestamp>,
@@ -113,6 +114,7 @@ impl Core {
             start: None,
             started: None,
             next_due: None,
+            next_resume: None,
             next_snapshot: None,
             next_beat: None,
             next_prune: None,
@@ -183,6 +185,7 @@ impl Core {
         self.next_prune = None;
         self.next_trust = self.next_trust.map(|_| now);
         self.next_due = None;
+        self.next_resume = None;
         for (_, target) in self.targets.iter_mut() {
             target.availability.forget_times(now);
         }
@@ -202,6 +205,7 @@ impl Core {
         times.extend(self.targets.iter().map(|(_, target)| target.next_probe()));
         if self.may_claim() {
             times.push(self.next_due);
+            times.push(self.next_resume);
             if self.ours.has_room() {
                 times.push(self.next_claim());
             }
@@ -243,6 +247,11 @@ impl Core {
             self.claim(now, actions);
             if self.next_due.is_some_and(|t| now >= t) {
                 self.next_due = None;
+                self.request_snapshot();
+            }
+            if self.next_resume.is_some_and(|t| now >= t) {
+                self.next_resume = None;
+                actions.push(Action::Store(StoreAction::EndPauses));
                 self.request_snapshot();
             }
         }

@@ -123,6 +123,7 @@ impl SchedulerStore {
                 }
                 reviewed => reviewed.map(drop),
             },
+            StoreAction::EndPauses => db.end_pauses(clock.now()).await,
             StoreAction::TrustClock => db.trust_clock(&self.reading).await,
             StoreAction::PullForward => {
                 self.times_are_corrected = false;

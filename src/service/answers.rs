@@ -36,6 +36,13 @@ pub struct Planned {
     pub timezone: String,
     /// When it runs, for people.
     pub describes: String,
+    /// The words that mean the same, which may be given back as any time; missing if there are none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub understood: Option<String>,
+    /// What to know about its times: what was taken for granted, and the surprises of the next year.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
     /// The next runs in UTC.
     pub next_runs: Vec<Timestamp>,
     /// Whether it already existed under this name; only when registering.
@@ -86,6 +93,13 @@ pub struct Shown {
     pub schedule: ScheduleView,
     /// The next runs in UTC.
     pub next_runs: Vec<Timestamp>,
+    /// The words that mean the same, which may be given back as any time; missing if there are none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub understood: Option<String>,
+    /// What to know about its times: what was taken for granted, and the surprises of the next year.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
     /// The last runs, newest first.
     pub last_runs: Vec<OccurrenceView>,
     /// The account of all runs so far; `null` for a row that no scheduler has seen yet.
@@ -116,6 +130,10 @@ pub struct PausedSchedule {
     pub status: Success,
     /// The schedule's id.
     pub paused_id: i64,
+    /// When it resumes by itself, if that was given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub resume_at: Option<Timestamp>,
     /// A message for people.
     pub message: String,
 }
@@ -178,6 +196,13 @@ pub struct Previewed {
     pub status: Success,
     /// When it would run, for people.
     pub describes: String,
+    /// The words that mean the same, which may be given back as any time; missing if there are none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub understood: Option<String>,
+    /// What to know about its times: what was taken for granted, and the surprises of the next year.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
     /// The time zone it was read in.
     pub timezone: String,
     /// The runs, in UTC and in local time.

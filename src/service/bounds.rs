@@ -76,14 +76,23 @@ pub(super) fn note(given: Option<&str>) -> Result<()> {
 /// # Errors
 /// [`Code::TooLarge`].
 pub(super) fn when(asked: &When) -> Result<()> {
-    if asked.wish.kind == ScheduleType::Once {
-        point("time", Some(&asked.wish.value))?;
+    let name = match asked.wish.asked.kind() {
+        Some(ScheduleType::Once) => Some("time"),
+        Some(ScheduleType::Cron | ScheduleType::Interval) => None,
+        None => Some("when"),
+    };
+    if let Some(name) = name {
+        point(name, Some(&asked.wish.value))?;
     }
     point("start_at", asked.start_at.as_deref())?;
     point("end_at", asked.end_at.as_deref())
 }
 
-fn point(name: &'static str, given: Option<&str>) -> Result<()> {
+/// Refuses a point in time that is longer than any valid one.
+///
+/// # Errors
+/// [`Code::TooLarge`].
+pub(super) fn point(name: &'static str, given: Option<&str>) -> Result<()> {
     at_most(name, given, limits::TEXT).map_err(Error::without_example)
 }
 

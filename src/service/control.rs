@@ -7,8 +7,11 @@ use super::answers::{
 };
 use super::views::show_local;
 use super::{Service, bounds, not_found, not_live};
-use crate::error::{Code, Error, Result, call, message, operation};
-use crate::models::{AgentId, Cancellation, Lifecycle, ManualRun, PromptSchedule, Resumption};
+use crate::error::{Code, Error, Result, call, field, message, operation, quoted};
+use crate::models::{
+    AgentId, Cancellation, Lifecycle, ManualRun, Pausing, PromptSchedule, Resumption,
+};
+use crate::schedule::{Zone, parse_time, timetable_of};
 
 impl Service {
     /// Cancels a schedule.
@@ -46,16 +49,74 @@ impl Service {
     /// # Errors
     /// [`Code::ScheduleNotFound`], [`Code::ScheduleNotActive`].
     pub async fn pause(&self, id: i64, note: Option<&str>) -> Result<PausedSchedule> {
+        self.pause_for(id, note, None).await
+    }
+
+    /// Pauses a schedule until a time, at which it resumes by itself. A paused one gets that time,
+    /// too.
+    ///
+    /// # Errors
+    /// Those of pausing; [`Code::TimeInvalid`], [`Code::TimePast`], and [`Code::SpecConflict`] for a
+    /// one-shot whose time is before then.
+    pub async fn pause_until(
+        &self,
+        id: i64,
+        note: Option<&str>,
+        until: &str,
+    ) -> Result<PausedSchedule> {
+        bounds::point("until", Some(until))?;
+        let schedule = self.find(id).await?;
+        let zone = timetable_of(&schedule).map_or(self.zone.clone(), |table| table.zone);
+        let now = self.now();
+        let at = parse_time(until, &zone, now).map_err(|e| e.about("until"))?;
+        if at <= now {
+            return Err(Error::new(
+                Code::TimePast,
+                message![
+                    field("until"),
+                    ": ",
+                    quoted(until),
+                    " is {at}, which has passed: it is now {now} (",
+                    show_local(now, &zone),
+                    ")"
+                ],
+            ));
+        }
+        self.pause_for(id, note, Some((at, zone))).await
+    }
+
+    async fn pause_for(
+        &self,
+        id: i64,
+        note: Option<&str>,
+        until: Option<(Timestamp, Zone)>,
+    ) -> Result<PausedSchedule> {
         bounds::note(note)?;
         self.find(id).await?;
-        match self.db.pause_schedule(id, note, self.now()).await? {
+        let at = until.as_ref().map(|(at, _)| *at);
+        match self.db.pause_schedule(id, note, at, self.now()).await? {
             None => Err(not_found(id)),
-            Some(Lifecycle::Active) => Ok(PausedSchedule {
+            Some(Pausing::Done) => Ok(PausedSchedule {
                 status: Success::Success,
                 paused_id: id,
-                message: format!("Schedule {id} paused"),
+                resume_at: at,
+                message: match until {
+                    None => format!("Schedule {id} paused"),
+                    Some((at, zone)) => {
+                        let local = show_local(at, &zone);
+                        format!("Schedule {id} paused until {at} UTC = {local}")
+                    }
+                },
             }),
-            Some(other) => Err(not_live(id, other, "paused")),
+            Some(Pausing::NotActive(other)) => Err(not_live(id, other, "paused")),
+            Some(Pausing::OncePasses(at)) => Err(Error::new(
+                Code::SpecConflict,
+                message![
+                    "schedule {id} runs once, at {at}, which would pass during the pause: cancel it, or \
+                     give it another time with ",
+                    call("update").with("id", id).with("time", "…")
+                ],
+            )),
         }
     }
 

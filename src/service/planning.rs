@@ -5,14 +5,14 @@ use jiff::Timestamp;
 use super::views::show_local;
 use crate::error::{Code, Error, Result, field, fields, message, quoted};
 use crate::models::{Plan, ScheduleType};
-use crate::schedule::{Spec, Timetable, Zone, parse_time};
+use crate::schedule::{Asked, First, Timetable, Understood, Zone, just_before, parse_time};
 
 /// The requested time, as given.
 #[derive(Clone, Debug)]
 pub struct Wish {
-    /// The kind of time.
-    pub kind: ScheduleType,
-    /// The time, pattern or interval.
+    /// As what kind of time it is given.
+    pub asked: Asked,
+    /// The time, pattern, interval or words.
     pub value: String,
 }
 
@@ -31,10 +31,47 @@ pub struct When {
     pub max_repetitions: Option<i64>,
 }
 
-/// Parses and checks every part of the time.
-pub(super) fn plan(asked: &When, zone: &Zone, now: Timestamp) -> Result<(Plan, Timetable)> {
-    let Wish { kind, value } = &asked.wish;
-    let spec = Spec::parse(*kind, value, zone, now)?;
+/// A schedule's time, ready to be stored.
+#[derive(Debug)]
+pub(super) struct Planning {
+    /// What is stored.
+    pub plan: Plan,
+    /// When it runs.
+    pub timetable: Timetable,
+    /// What words took for granted.
+    pub notes: Vec<String>,
+}
+
+impl Wish {
+    /// The zone that the words name, if they are understood and name one.
+    pub(super) fn said_zone(&self, zone: &Zone, now: Timestamp) -> Option<Zone> {
+        let understood = Understood::parse(self.asked, &self.value, zone, now);
+        understood.ok().and_then(|understood| understood.zone)
+    }
+}
+
+impl When {
+    /// The zone of the schedule: the given one, that of the words, or else `usual`.
+    ///
+    /// # Errors
+    /// [`Code::TimezoneUnknown`].
+    pub(super) fn zone(&self, usual: &Zone, now: Timestamp) -> Result<Zone> {
+        match &self.timezone {
+            Some(name) => Zone::parse(name),
+            None => Ok(self.wish.said_zone(usual, now).unwrap_or(usual.clone())),
+        }
+    }
+}
+
+/// Parses and checks every part of the time. `zone` is that of the schedule.
+pub(super) fn plan(asked: &When, zone: &Zone, now: Timestamp) -> Result<Planning> {
+    let Wish {
+        asked: asked_as,
+        value,
+    } = &asked.wish;
+    let mut understood = Understood::parse(*asked_as, value, zone, now)?;
+    let kind = understood.spec.kind();
+    check_zone(asked, &understood, zone)?;
     let time = |name: &'static str, text: &Option<String>| match text {
         Some(text) => {
             let read = parse_time(text, zone, now).map_err(|e| e.about(name));
@@ -44,7 +81,7 @@ pub(super) fn plan(asked: &When, zone: &Zone, now: Timestamp) -> Result<(Plan, T
     };
     let start_at = time("start_at", &asked.start_at)?;
     if let Some(start) = start_at {
-        if *kind == ScheduleType::Once {
+        if kind == ScheduleType::Once {
             return Err(Error::new(
                 Code::SpecConflict,
                 "a start was given for a prompt that is sent once: leave it out, because the time \
@@ -65,8 +102,26 @@ pub(super) fn plan(asked: &When, zone: &Zone, now: Timestamp) -> Result<(Plan, T
                 ],
             ));
         }
+        match understood.first {
+            Some(First { is_said: true, .. }) => {
+                return Err(Error::new(
+                    Code::SpecConflict,
+                    message![
+                        quoted(value),
+                        " says when it begins, and so does ",
+                        field("start_at"),
+                        ": leave one of them out"
+                    ],
+                ));
+            }
+            // The first of its times from the start on.
+            Some(_) => {
+                understood = Understood::parse(*asked_as, value, zone, just_before(start))?;
+            }
+            None => {}
+        }
     }
-    if *kind == ScheduleType::Once
+    if kind == ScheduleType::Once
         && let Some(times) = asked.max_repetitions.filter(|n| *n > 1)
     {
         return Err(Error::new(
@@ -77,13 +132,14 @@ pub(super) fn plan(asked: &When, zone: &Zone, now: Timestamp) -> Result<(Plan, T
             ),
         ));
     }
+    let first = understood.first.map(|first| first.at);
     let mut timetable = Timetable {
-        spec,
+        spec: understood.spec,
         zone: zone.clone(),
-        anchor: start_at.unwrap_or(now),
+        anchor: first.or(start_at).unwrap_or(now),
         end_at: None,
     };
-    let Some(next_run) = timetable.first(now, start_at) else {
+    let Some(next_run) = first.or_else(|| timetable.first(now, start_at)) else {
         return Err(Error::new(
             Code::CronNever,
             format!("{value:?} never runs after its start; it is now {now}"),
@@ -100,7 +156,7 @@ pub(super) fn plan(asked: &When, zone: &Zone, now: Timestamp) -> Result<(Plan, T
     }
     timetable.end_at = end_at;
     let plan = Plan {
-        schedule_type: *kind,
+        schedule_type: kind,
         schedule_value: timetable.spec.to_stored(zone),
         timezone: zone.name().to_owned(),
         anchor: timetable.anchor,
@@ -109,5 +165,33 @@ pub(super) fn plan(asked: &When, zone: &Zone, now: Timestamp) -> Result<(Plan, T
         end_at,
         max_repetitions: asked.max_repetitions,
     };
-    Ok((plan, timetable))
+    Ok(Planning {
+        plan,
+        timetable,
+        notes: understood.notes,
+    })
+}
+
+/// Refuses words that repeat in another zone than the given one. A single time is an instant
+/// wherever it was said.
+fn check_zone(asked: &When, understood: &Understood, zone: &Zone) -> Result<()> {
+    let Some(said) = understood.zone.as_ref() else {
+        return Ok(());
+    };
+    if said.is_same_as(zone) || understood.spec.kind() == ScheduleType::Once {
+        return Ok(());
+    }
+    Err(Error::new(
+        Code::SpecConflict,
+        message![
+            quoted(&asked.wish.value),
+            " names the zone ",
+            said.name(),
+            ", but ",
+            field("timezone"),
+            " is ",
+            quoted(zone.name()),
+            ": leave one of them out"
+        ],
+    ))
 }

@@ -3,11 +3,11 @@
 use jiff::Timestamp;
 
 use super::answers::{Previewed, PreviewedRun, Success};
-use super::planning::{When, plan};
+use super::planning::{Planning, When, plan};
 use super::views::show_local;
 use super::{Service, bounds};
 use crate::error::Result;
-use crate::schedule::Zone;
+use crate::schedule::{Zone, in_words};
 
 impl Service {
     /// The next `count` runs of a time.
@@ -26,11 +26,13 @@ impl Service {
 /// Those of registering it.
 pub fn preview(asked: &When, count: usize, zone: &Zone, now: Timestamp) -> Result<Previewed> {
     bounds::when(asked)?;
-    let zone = match &asked.timezone {
-        Some(name) => Zone::parse(name)?,
-        None => zone.clone(),
-    };
-    let (plan, timetable) = plan(asked, &zone, now)?;
+    let Planning {
+        plan,
+        timetable,
+        mut notes,
+    } = plan(asked, &asked.zone(zone, now)?, now)?;
+    let left = plan.max_repetitions.and_then(|n| u64::try_from(n).ok());
+    notes.extend(timetable.surprises(plan.next_run, left, now));
     let most = plan.max_repetitions.and_then(|m| usize::try_from(m).ok());
     let next_runs = timetable.upcoming(plan.next_run, most.unwrap_or(count).min(count));
     let run = |utc: Timestamp| PreviewedRun {
@@ -42,6 +44,8 @@ pub fn preview(asked: &When, count: usize, zone: &Zone, now: Timestamp) -> Resul
         runs: next_runs.into_iter().map(run).collect(),
         timezone: timetable.zone.name().to_owned(),
         describes: timetable.spec.describe(&timetable.zone),
+        understood: in_words(&timetable, plan.next_run),
+        notes,
         now,
     })
 }

@@ -10,7 +10,7 @@ use crate::limits;
 use crate::models::{
     AgentId, HistoryFilter, OpenOccurrence, PastOccurrence, PromptSchedule, ScheduleFilter, State,
 };
-use crate::schedule::{remaining, timetable_of};
+use crate::schedule::{in_words, remaining, timetable_of};
 
 /// How many future and past runs are shown with one schedule.
 const SHOWN: usize = 5;
@@ -132,6 +132,16 @@ impl Service {
             (Some(timetable), Some(next), true) => timetable.upcoming(next, SHOWN.min(left)),
             _ => Vec::new(),
         };
+        let (understood, mut notes) = match (&timetable, next_runs.first()) {
+            (Some(timetable), Some(next)) => {
+                let notes = timetable.surprises(*next, remaining(&schedule), self.now());
+                (in_words(timetable, *next), notes)
+            }
+            _ => (None, Vec::new()),
+        };
+        if let (Some(timetable), true) = (&timetable, schedule.active) {
+            notes.extend(self.note_alike(&schedule, timetable).await?);
+        }
         let last_runs = match schedule.uid {
             Some(uid) => {
                 let filter = HistoryFilter {
@@ -157,6 +167,8 @@ impl Service {
                 ..view
             },
             next_runs,
+            understood,
+            notes,
             last_runs,
             account,
             now: self.now(),

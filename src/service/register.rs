@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use super::Service;
 use super::answers::{Planned, Success};
 use super::budget::{allowance, check_fires};
-use super::planning::{When, plan};
+use super::planning::{Planning, When, plan};
 use super::views::show_local;
 use crate::error::{Code, Error, Result, call, field, fields, message, quoted};
 use crate::letta_client::{Letta, RefusalKind};
@@ -13,7 +13,7 @@ use crate::models::{
     AgentId, CatchUp, Conversation, NewSchedule, Payload, PingUrl, Policy, PromptSchedule,
     TargetName,
 };
-use crate::schedule::{Timetable, Zone, parse_time, remaining, timetable_of};
+use crate::schedule::{Timetable, Zone, in_words, is_meant, parse_time, remaining, timetable_of};
 
 /// The name of setting a dead-man service in errors: it would let an agent make this machine call
 /// any address.
@@ -71,6 +71,19 @@ pub(super) struct Registered {
     pub(super) zone: Zone,
     /// When it runs, for people.
     pub(super) describes: String,
+    /// The words that mean the same, if there are any.
+    pub(super) understood: Option<String>,
+    /// What a person should know about its times.
+    pub(super) notes: Vec<String>,
+}
+
+impl Registered {
+    /// With what words took for granted, before everything else.
+    pub(super) fn noting(mut self, mut notes: Vec<String>) -> Self {
+        notes.append(&mut self.notes);
+        self.notes = notes;
+        self
+    }
 }
 
 impl Service {
@@ -81,7 +94,13 @@ impl Service {
     /// One of the codes of bad input, [`Code::TooLarge`], [`Code::AgentUnknown`],
     /// [`Code::NameTaken`], or those of Letta and the database; then nothing was created.
     pub async fn register(&self, asked: &Registration) -> Result<Planned> {
-        let made = self.make_schedule(asked).await?;
+        let mut made = self.make_schedule(asked).await?;
+        if let (false, Some(schedule)) = (made.existed, self.db.get_schedule(made.id).await?)
+            && let Ok(timetable) = timetable_of(&schedule)
+        {
+            made.notes
+                .extend(self.note_alike(&schedule, &timetable).await?);
+        }
         let existed = Some(made.existed);
         let message = match made.existed {
             true => format!("This prompt was already scheduled, with ID {}", made.id),
@@ -103,6 +122,8 @@ impl Service {
             next_run_local: show_local(made.next_run, &made.zone),
             timezone: made.zone.name().to_owned(),
             describes: made.describes,
+            understood: made.understood,
+            notes: made.notes,
             next_runs: made.next_runs,
             existed: None,
             changed: None,
@@ -118,10 +139,7 @@ impl Service {
     pub(super) async fn make_schedule(&self, asked: &Registration) -> Result<Registered> {
         self.check_size(asked)?;
         let now = self.now();
-        let zone = match &asked.when.timezone {
-            Some(name) => Zone::parse(name)?,
-            None => self.zone.clone(),
-        };
+        let zone = asked.when.zone(&self.zone, now)?;
         let agent = self.agent_or_default(asked.agent_id.as_ref())?;
         let target = self.target(asked.target.as_ref())?;
         if asked.ping_url.is_some() {
@@ -138,7 +156,11 @@ impl Service {
         {
             return Ok(before);
         }
-        let (plan, timetable) = plan(&asked.when, &zone, now)?;
+        let Planning {
+            plan,
+            timetable,
+            notes,
+        } = plan(&asked.when, &zone, now)?;
         if let Some(existing) = existing {
             return Err(name_taken(&agent, asked, &existing));
         }
@@ -167,7 +189,8 @@ impl Service {
         match self.db.add_schedule(&new, now).await {
             Ok(id) => {
                 let left = plan.max_repetitions;
-                Ok(registered(id, false, plan.next_run, &timetable, left))
+                let made = registered(id, false, plan.next_run, &timetable, left, now);
+                Ok(made.noting(notes))
             }
             // Somebody was quicker, perhaps with the same schedule.
             Err(e) if e.code() == Code::NameTaken => match self.find_named(&agent, asked).await? {
@@ -191,7 +214,8 @@ impl Service {
         let timetable = timetable_of(&made)?;
         let next_run = made.next_run.unwrap_or(self.now());
         let left = remaining(&made).and_then(|n| i64::try_from(n).ok());
-        Ok(Some(registered(id, false, next_run, &timetable, left)))
+        let now = self.now();
+        Ok(Some(registered(id, false, next_run, &timetable, left, now)))
     }
 
     async fn find_named(
@@ -267,9 +291,9 @@ fn asked_again(
     let same = existing.prompt_text == asked.prompt_text()
         && existing.payload == asked.payload.as_ref().map(Payload::hash)
         && stored.zone.is_same_as(zone)
-        && (stored.spec).is_meant_by(when.wish.kind, &when.wish.value, zone, now)
-        && is_meant(&when.start_at, existing.start_at, zone, now)
-        && is_meant(&when.end_at, existing.end_at, zone, now)
+        && is_meant(&stored, when.wish.asked, &when.wish.value, zone, now)
+        && is_time_meant(&when.start_at, existing.start_at, zone, now)
+        && is_time_meant(&when.end_at, existing.end_at, zone, now)
         && existing.max_repetitions == when.max_repetitions
         && existing.is_delivered_by(&existing.policy.changed_by(&asked.policy))
         && (asked.target.is_none() || existing.target.is_none() || existing.target == asked.target)
@@ -282,11 +306,12 @@ fn asked_again(
         existing.next_run?,
         &stored,
         left,
+        now,
     ))
 }
 
 /// Whether a given time, or none, is the one that a schedule has.
-pub(super) fn is_meant(
+pub(super) fn is_time_meant(
     said: &Option<String>,
     has: Option<Timestamp>,
     zone: &Zone,
@@ -352,6 +377,7 @@ pub(super) fn registered(
     next_run: Timestamp,
     timetable: &Timetable,
     left: Option<i64>,
+    now: Timestamp,
 ) -> Registered {
     let most = left
         .and_then(|n| usize::try_from(n).ok())
@@ -365,5 +391,7 @@ pub(super) fn registered(
         next_runs: timetable.upcoming(next_run, most),
         zone: timetable.zone.clone(),
         describes: timetable.spec.describe(&timetable.zone),
+        understood: in_words(timetable, next_run),
+        notes: timetable.surprises(next_run, left.and_then(|n| u64::try_from(n).ok()), now),
     }
 }

@@ -5,15 +5,17 @@ use jiff::Timestamp;
 
 use super::answers::Planned;
 use super::budget::{check_fires, most_schedules};
-use super::planning::{When, Wish, plan};
-use super::register::{PINGS, Registered, check_policy, is_meant, registered};
+use super::planning::{Planning, When, Wish, plan};
+use super::register::{PINGS, Registered, check_policy, is_time_meant, registered};
 use super::{Service, not_found, not_live};
 use crate::error::{Code, Error, Result, call, fields};
 use crate::models::{
     AgentId, Conversation, Lifecycle, PingUrl, Plan, Policy, PromptSchedule, ScheduleType,
     ScheduleUpdate, TargetName,
 };
-use crate::schedule::{Timetable, Zone, parse_time, remaining, timetable_of};
+use crate::schedule::{
+    Asked, Timetable, Understood, Zone, is_meant, parse_time, remaining, timetable_of,
+};
 
 /// What to change in a schedule; `None` leaves a part as it is.
 #[derive(Clone, Debug, Default)]
@@ -81,15 +83,16 @@ impl NewTime {
         stored: &Timetable,
         now: Timestamp,
     ) -> Result<Self> {
+        let said = (changes.wish.as_ref()).and_then(|wish| wish.said_zone(&stored.zone, now));
         let zone = match &changes.timezone {
             Some(name) => Zone::parse(name)?,
-            None => stored.zone.clone(),
+            None => said.unwrap_or(stored.zone.clone()),
         };
         let differs =
-            |said: &Option<String>, has| said.is_some() && !is_meant(said, has, &zone, now);
+            |said: &Option<String>, has| said.is_some() && !is_time_meant(said, has, &zone, now);
         let spec = changes.wish.as_ref().is_some_and(|wish| {
-            let Wish { kind, value } = wish;
-            !stored.spec.is_meant_by(*kind, value, &zone, now)
+            let Wish { asked, value } = wish;
+            !is_meant(stored, *asked, value, &zone, now)
         });
         Ok(NewTime {
             spec,
@@ -179,16 +182,16 @@ impl Service {
         let stored = timetable_of(schedule)?;
         let time = NewTime::of(changes, schedule, &stored, now)?;
         let next_run = schedule.next_run.ok_or_else(unreadable)?;
-        let (plan, timetable) = match time {
+        let (plan, timetable, notes) = match time {
             _ if time.moves() => {
-                let (plan, timetable) = self.replan(schedule, changes, &time, now)?;
-                (Some(plan), timetable)
+                let planned = self.replan(schedule, changes, &time, now)?;
+                (Some(planned.plan), planned.timetable, planned.notes)
             }
             _ if time.is_any() => {
                 let (plan, timetable) = plan_on(schedule, changes, stored, next_run, now)?;
-                (Some(plan), timetable)
+                (Some(plan), timetable, Vec::new())
             }
-            _ => (None, stored),
+            _ => (None, stored, Vec::new()),
         };
         let policy = schedule.policy.changed_by(&changes.policy);
         check_policy(&policy)?;
@@ -223,7 +226,7 @@ impl Service {
         let left = left.and_then(|n| i64::try_from(n).ok());
         let answer = Registered {
             changed: !update.is_empty(),
-            ..registered(schedule.id, true, next_run, &timetable, left)
+            ..registered(schedule.id, true, next_run, &timetable, left, now).noting(notes)
         };
         Ok((update, answer))
     }
@@ -236,35 +239,38 @@ impl Service {
         changes: &Changes,
         time: &NewTime,
         now: Timestamp,
-    ) -> Result<(Plan, Timetable)> {
+    ) -> Result<Planning> {
         let kind = ScheduleType::from_word(&schedule.schedule_type);
         let wish = match (&changes.wish, kind) {
             (Some(wish), _) => wish.clone(),
             (None, Some(kind)) => Wish {
-                kind,
+                asked: Asked::Exactly(kind),
                 value: schedule.schedule_value.clone(),
             },
             (None, None) => return Err(unreadable()),
         };
         let text = |time: Option<Timestamp>| time.map(|t| t.to_string());
-        let zone_name = changes.timezone.clone().or(schedule.timezone.clone());
-        let zone = match &zone_name {
+        let usual = match &schedule.timezone {
             Some(name) => Zone::parse(name)?,
             None => self.zone.clone(),
+        };
+        let is_once = |wish: &Wish| {
+            let understood = Understood::parse(wish.asked, &wish.value, &usual, now);
+            understood.is_ok_and(|read| read.spec.kind() == ScheduleType::Once)
         };
         let new_start = changes.start_at.clone().filter(|_| time.start);
         let asked = When {
             // A start in the past has no effect any more.
             start_at: new_start.or_else(|| {
                 let start = schedule.start_at.filter(|t| *t > now);
-                text(start.filter(|_| wish.kind != ScheduleType::Once))
+                text(start.filter(|_| !is_once(&wish)))
             }),
             end_at: changes.end_at.clone().or_else(|| text(schedule.end_at)),
             max_repetitions: changes.max_repetitions.or(schedule.max_repetitions),
-            timezone: zone_name,
+            timezone: changes.timezone.clone(),
             wish,
         };
-        plan(&asked, &zone, now)
+        plan(&asked, &asked.zone(&usual, now)?, now)
     }
 }
 

@@ -57,6 +57,9 @@ pub struct ScheduleView {
     /// A note on why it is paused.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pause_note: Option<String>,
+    /// When it resumes by itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resume_at: Option<Timestamp>,
     /// The time before which it does not run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub start_at: Option<Timestamp>,
@@ -147,6 +150,7 @@ impl ScheduleView {
             broken_reason: s.broken_reason,
             paused_at: s.paused_at.filter(|_| paused),
             pause_note: s.pause_note.filter(|_| paused),
+            resume_at: s.resume_at.filter(|_| paused),
             start_at: s.start_at,
             end_at: s.end_at,
             max_repetitions: s.max_repetitions,

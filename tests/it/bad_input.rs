@@ -176,7 +176,12 @@ const COMMANDS: &[(&[&str], &str, &str)] = &[
         "agent-nobody",
     ),
     (&["cancel"], "id_invalid", "--id"),
-    (&["cancel", "--id", "five"], "id_invalid", "\"five\""),
+    (&["cancel", "--id", "5.5"], "id_invalid", "\"5.5\""),
+    (
+        &["cancel", "--id", "five"],
+        "schedule_not_found",
+        "\"five\"",
+    ),
     (&["show", "--id", "-1"], "id_invalid", "\"-1\""),
     (&["cancel", "--id", "99"], "schedule_not_found", "99"),
     (&["history", "--id", "99"], "schedule_not_found", "99"),

@@ -93,7 +93,7 @@ async fn an_update_by_an_agent_stays_within_the_budget() {
     let id = world.service.register(&hourly(&world)).await.unwrap().id;
     let often = Changes {
         wish: Some(Wish {
-            kind: ScheduleType::Interval,
+            asked: promptyoself::schedule::Asked::As(ScheduleType::Interval),
             value: "1m".into(),
         }),
         ..Changes::default()

@@ -233,7 +233,7 @@ fn a_prompt_can_come_from_a_file_or_from_standard_input_outside_the_plugin() {
 #[test]
 fn delete_remove_and_rm_are_cancel() {
     for word in ["cancel", "delete", "remove", "rm"] {
-        let answer = json(&promptyoself(&[word, "--id", "five"]).output().unwrap());
+        let answer = json(&promptyoself(&[word, "--id", "5.5"]).output().unwrap());
         assert_eq!(answer["code"], "id_invalid", "{word}");
     }
     let output = promptyoself(&["--help"]).output().unwrap();

@@ -31,7 +31,7 @@ async fn fill(database: &std::path::Path) {
             payload: None,
             when: When {
                 wish: Wish {
-                    kind: ScheduleType::Once,
+                    asked: promptyoself::schedule::Asked::As(ScheduleType::Once),
                     value: at.to_string(),
                 },
                 timezone: None,

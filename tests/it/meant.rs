@@ -105,15 +105,17 @@ async fn every_other_field_of_free_text_is_corrected_to_what_was_meant_or_not_at
             let at = format!("{} {name} {value:?}", face.name());
             match (face.register(&asked), meant) {
                 (Told::Refused { example: None, .. }, None) => {}
-                (
-                    Told::Refused {
-                        example: Some(example),
-                        ..
-                    },
-                    Some(wanted),
-                ) => {
-                    let Told::Made(shown) = face.follow(&asked, &example) else {
-                        panic!("{at}: {example}");
+                (told, Some(wanted)) => {
+                    // Times are understood at once, and words by following the example.
+                    let shown = match told {
+                        Told::Made(shown) => shown,
+                        Told::Refused { example, error } => {
+                            let example = example.unwrap_or_else(|| panic!("{at}: {error}"));
+                            match face.follow(&asked, &example) {
+                                Told::Made(shown) => shown,
+                                Told::Refused { .. } => panic!("{at}: {example}"),
+                            }
+                        }
                     };
                     let schedule = &shown["schedule"];
                     let found = schedule.get(*name).unwrap_or(&schedule["policy"][name]);

@@ -4,6 +4,7 @@
 use jiff::SignedDuration;
 use promptyoself::error::Code;
 use promptyoself::models::{AgentId, CatchUp, EnvelopeStyle, PingUrl, Policy, ScheduleType, State};
+use promptyoself::schedule::Asked;
 use promptyoself::service::{Changes, Registration, Wish};
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -68,9 +69,9 @@ const TIMES: [(ScheduleType, &[&str]); 3] = [
 
 /// Every part of a change, each as the schedule has it already.
 fn same_parts(asked: &Registration, value: &str) -> Vec<Changes> {
-    let repeating = asked.when.wish.kind != ScheduleType::Once;
+    let repeating = asked.when.wish.asked.kind() != Some(ScheduleType::Once);
     let wish = Some(Wish {
-        kind: asked.when.wish.kind,
+        asked: asked.when.wish.asked,
         value: value.to_owned(),
     });
     let policy = |policy| Changes {
@@ -240,7 +241,7 @@ async fn an_interval_that_is_saved_again_and_again_still_fires_on_time() {
     let mut running = world.start();
     let changes = Changes {
         wish: Some(Wish {
-            kind: ScheduleType::Interval,
+            asked: Asked::As(ScheduleType::Interval),
             value: "60m".into(),
         }),
         ..Changes::default()
@@ -279,7 +280,7 @@ async fn another_meaning_is_a_change_as_ever() {
     ] {
         let id = world.register("agent-a", "tick", kind, value).await.id;
         let wish = Some(Wish {
-            kind,
+            asked: Asked::As(kind),
             value: other.to_owned(),
         });
         let changes = Changes {
@@ -300,7 +301,7 @@ async fn another_meaning_is_a_change_as_ever() {
     }
     for bad in ["1x", "0s"] {
         let wish = Some(Wish {
-            kind: ScheduleType::Interval,
+            asked: Asked::As(ScheduleType::Interval),
             value: bad.to_owned(),
         });
         let refused = world

@@ -10,6 +10,7 @@ use promptyoself::letta_client::{Letta, Targets};
 use promptyoself::models::{
     AgentId, HistoryFilter, Occurrence, Policy, ScheduleFilter, ScheduleType, State,
 };
+use promptyoself::schedule::Asked;
 use promptyoself::scheduler::{DeliveryReport, Mode, Scheduler, Settings};
 use promptyoself::service::answers::Planned;
 use promptyoself::service::{Registration, Service, When, Wish};
@@ -122,7 +123,7 @@ impl<T: Letta + 'static> World<T> {
             payload: None,
             when: When {
                 wish: Wish {
-                    kind,
+                    asked: Asked::As(kind),
                     value: value.to_owned(),
                 },
                 timezone: None,

@@ -14,6 +14,7 @@ pub fn schedule_details(value: &Value) -> String {
         ("target", "target"),
         ("conversation", "in"),
         ("describes", "runs"),
+        ("understood", "in words"),
         ("schedule_type", "type"),
         ("schedule_value", "when"),
         ("timezone", "zone"),
@@ -22,6 +23,7 @@ pub fn schedule_details(value: &Value) -> String {
         ("broken_reason", "broken"),
         ("paused_at", "paused"),
         ("pause_note", "note"),
+        ("resume_at", "resumes"),
         ("next_run", "next run"),
         ("next_run_local", "local"),
         ("last_run", "last run"),
@@ -36,10 +38,14 @@ pub fn schedule_details(value: &Value) -> String {
     ];
     let mut schedule = value["schedule"].clone();
     schedule["policy"] = policy_line(&schedule["policy"]).into();
+    schedule["understood"] = value["understood"].clone();
     schedule["account"] = account_line(&value["account"]).into();
     let mut text = details(keys, &schedule);
     for time in value["next_runs"].as_array().into_iter().flatten() {
         text.push_str(&format!("next      {}\n", cell(time)));
+    }
+    for note in value["notes"].as_array().into_iter().flatten() {
+        text.push_str(&format!("note      {}\n", cell(note)));
     }
     let rows = value["last_runs"].as_array().cloned().unwrap_or_default();
     text + &occurrences_table(&rows)

@@ -89,7 +89,7 @@ async fn a_call_that_delivers_answers_within_its_time_however_long_a_turn_is() {
         prompt: "p".to_owned(),
         when: When {
             wish: Wish {
-                kind: crate::models::ScheduleType::Interval,
+                asked: crate::schedule::Asked::Exactly(crate::models::ScheduleType::Interval),
                 value: "1m".to_owned(),
             },
             timezone: None,

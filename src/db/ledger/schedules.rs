@@ -20,7 +20,8 @@ use crate::error::{Code, Error, Result, call, message, quoted};
 use crate::ids::new_id;
 use crate::limits;
 use crate::models::{
-    AgentId, Cancellation, Lifecycle, NewSchedule, Operation, PromptSchedule, ScheduleFilter, State,
+    AgentId, Cancellation, Lifecycle, NamedSchedule, NewSchedule, Operation, PromptSchedule,
+    ScheduleFilter, State,
 };
 use crate::schedule::timetable_of;
 
@@ -127,6 +128,35 @@ impl Db {
         let (agent_id, name) = (agent_id.to_owned(), name.to_owned());
         self.read("look for the name", move |tx| {
             Ok(schedules::fetch_by_name(tx, &agent_id, &name)?)
+        })
+        .await
+    }
+
+    /// The newest active schedules of an agent that send this prompt, among its newest `looked_at`.
+    pub async fn list_with_prompt(
+        &self,
+        agent_id: &AgentId,
+        prompt: &str,
+        looked_at: i64,
+    ) -> Result<Vec<PromptSchedule>> {
+        let (agent_id, prompt) = (agent_id.to_owned(), prompt.to_owned());
+        self.read("look for the same prompt", move |tx| {
+            Ok(schedules::list_with_prompt(
+                tx, &agent_id, &prompt, looked_at,
+            )?)
+        })
+        .await
+    }
+
+    /// The schedules that have or had a name, of an agent or of all, the newest of each agent first.
+    pub async fn find_named(
+        &self,
+        name: &str,
+        agent_id: Option<&AgentId>,
+    ) -> Result<Vec<NamedSchedule>> {
+        let (agent_id, name) = (agent_id.cloned(), name.to_owned());
+        self.read("look for the name", move |tx| {
+            Ok(schedules::list_named(tx, &name, agent_id.as_ref())?)
         })
         .await
     }

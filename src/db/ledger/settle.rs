@@ -169,7 +169,7 @@ fn pause_failing(
     pause: &Pause<'_>,
     now: Timestamp,
 ) -> sql::Result<()> {
-    write_pause(tx, schedule_id, Some(&pause.note), now)?;
+    write_pause(tx, schedule_id, Some(&pause.note), None, now)?;
     let about = About {
         id: Some(schedule_id),
         uid: settled.uid.parse().ok(),

@@ -121,6 +121,7 @@ fn as_it_was(row: &Row, uid: Uuid) -> PromptSchedule {
         broken_reason: None,
         paused_at: rows::lenient_time(row, "paused_at"),
         pause_note: None,
+        resume_at: None,
         policy: Policy::default(),
         target: None,
         conversation: None,

@@ -7,8 +7,8 @@ use super::rows::{self, policy_columns, policy_places, schedule_columns};
 use crate::db::sql::{self, Tx, statement};
 use crate::db::time::{DbTime, optional};
 use crate::models::{
-    AgentId, Conversation, Lifecycle, NewSchedule, PingUrl, Plan, PromptSchedule, ScheduleFilter,
-    TargetName,
+    AgentId, Conversation, Lifecycle, NamedSchedule, NewSchedule, PingUrl, Plan, PromptSchedule,
+    ScheduleFilter, TargetName,
 };
 
 /// The text of our updates of schedules: assignments and condition. It raises `row_version`, by
@@ -83,6 +83,53 @@ pub(in crate::db) fn fetch_by_name(
     .bind(name)
     .fetch_optional(tx)?;
     row.as_ref().map(rows::schedule).transpose()
+}
+
+/// How many schedules of one name are looked through.
+const MOST_NAMED: i64 = 1_000;
+
+/// The schedules that have or had a name, of an agent or of all, the newest of each agent first.
+pub(in crate::db) fn list_named(
+    tx: &Tx<'_>,
+    name: &str,
+    agent: Option<&AgentId>,
+) -> sql::Result<Vec<NamedSchedule>> {
+    statement!(
+        "SELECT id, agent_id, lifecycle IN ('active', 'paused') AS is_live \
+         FROM schedules INDEXED BY ix_schedules_of_name \
+         WHERE name = $1 AND ($2 IS NULL OR agent_id = $2) ORDER BY agent_id, id DESC LIMIT $3"
+    )
+    .bind(name)
+    .bind(agent.map(AgentId::as_str))
+    .bind(MOST_NAMED)
+    .map(tx, |row| {
+        Ok(NamedSchedule {
+            id: row.get("id")?,
+            agent_id: rows::text(row, "agent_id").unwrap_or_default(),
+            is_live: rows::number(row, "is_live") == Some(1),
+        })
+    })
+}
+
+/// The newest active schedules of an agent that send this prompt, among its newest `looked_at`.
+pub(in crate::db) fn list_with_prompt(
+    tx: &Tx<'_>,
+    agent: &AgentId,
+    prompt: &str,
+    looked_at: i64,
+) -> sql::Result<Vec<PromptSchedule>> {
+    let rows = statement!(
+        "SELECT * FROM (SELECT ",
+        schedule_columns!(),
+        " FROM schedules INDEXED BY ix_schedules_agent_lifecycle \
+         WHERE agent_id = $1 AND lifecycle = 'active' ORDER BY id DESC LIMIT $3) \
+         WHERE prompt_text = $2"
+    )
+    .bind(agent.as_str())
+    .bind(prompt)
+    .bind(looked_at)
+    .fetch_all(tx)?;
+    rows.iter().map(rows::schedule).collect()
 }
 
 /// The id of another live schedule of an agent with this name.

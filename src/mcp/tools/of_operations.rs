@@ -7,7 +7,7 @@ use crate::mcp::answers::{Key, Shape, key, keys_of, nullable};
 use crate::mcp::call::Call;
 use crate::mcp::definition::{Definition, Work};
 use crate::operations::definition::{Operation, Who};
-use crate::operations::field::{Given, Parameter, takes};
+use crate::operations::field::{Given, Kind, Parameter, takes};
 use crate::operations::fields::{CLOCK, LIMIT};
 use crate::operations::{HISTORY, RESUME, SHOW};
 use crate::service::show_local;
@@ -60,7 +60,10 @@ fn example(operation: &Operation, parameters: &[Parameter]) -> String {
     for parameter in parameters {
         let field = parameter.field;
         let value = match parameter.given {
-            Given::InPath => (field.examples.first()).and_then(|e| serde_json::from_str(e).ok()),
+            Given::InPath => (field.examples.first()).and_then(|e| match field.kind {
+                Kind::Number(..) => serde_json::from_str(e).ok(),
+                _ => Some(Value::from(*e)),
+            }),
             _ => given.get(field.name).cloned(),
         };
         if let Some(value) = value {

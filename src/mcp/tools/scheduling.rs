@@ -1,4 +1,4 @@
-//! The tools that create schedules, one for each kind of time.
+//! The tools that create schedules: one for any time in words, and one for each kind of time.
 
 use serde_json::Value;
 
@@ -7,12 +7,25 @@ use crate::mcp::answers::{Shape, keys_of, nullable};
 use crate::mcp::call::Call;
 use crate::mcp::definition::{Definition, Work};
 use crate::operations::field::{Field, Parameter};
-use crate::operations::fields::{AGENT, BOUNDS, CRON, EVERY, PROMPT, REPEATED, SPEC, TIME};
+use crate::operations::fields::{AGENT, BOUNDS, CRON, EVERY, PROMPT, REPEATED, SPEC, TIME, WHEN};
 use crate::operations::{REGISTER, to_json};
 
 /// The tools in this file.
 pub(super) fn tools() -> Vec<Definition> {
     vec![
+        Definition {
+            name: "promptyoself_schedule",
+            title: "Schedule a prompt",
+            description:
+                "Schedule a prompt to be delivered to a Letta agent, once or again and again, at a time \
+                in plain English or on a cron pattern. The agent receives it as a user message and wakes \
+                up. What could mean two times is refused, with its readings; the answer says what was \
+                understood. Example: {\"prompt\": \"Ask Ada how the talk went\", \"when\": \
+                \"tomorrow at 5pm\", \"timezone\": \"Europe/Berlin\"}"
+                    .to_owned(),
+            parameters: parameters(&WHEN, &[]),
+            ..scheduling()
+        },
         Definition {
             name: "promptyoself_schedule_time",
             title: "Schedule a prompt once",
@@ -85,7 +98,7 @@ fn parameters(time: &'static Field, without: &[&[Parameter]]) -> Vec<Parameter> 
 
 async fn schedule(call: &Call) -> Result<Value> {
     let mut values = call.arguments.values(call.tool);
-    if ![&TIME, &CRON, &EVERY].iter().any(|field| values.has(field)) {
+    if !SPEC.iter().any(|p| values.has(p.field)) {
         return Err(spec_missing(call));
     }
     let agent_id = call.agent().await?;

@@ -7,6 +7,7 @@ use crate::operations::field::Field;
 use crate::operations::fields::*;
 use crate::operations::text::{given, whole};
 use crate::schedule::corrected_count;
+use crate::service::Which;
 
 /// The agent, if given.
 ///
@@ -23,6 +24,20 @@ pub fn agent(values: &Values) -> Result<Option<AgentId>> {
 /// [`Code::IdInvalid`].
 pub fn id(values: &Values) -> Result<i64> {
     schedule_number(&ID, values.text(&ID).as_deref())
+}
+
+/// The schedule: by its id, or by its name. Figures are always an id.
+///
+/// # Errors
+/// [`Code::IdInvalid`].
+pub fn which(values: &Values) -> Result<Which> {
+    let text = values.given(&ID).unwrap_or_default();
+    let is_number =
+        text.is_empty() || text.contains('\0') || text.parse::<f64>().is_ok_and(f64::is_finite);
+    match is_number {
+        true => id(values).map(Which::Id),
+        false => Ok(Which::Name(text)),
+    }
 }
 
 /// The id of the schedule to filter by, if given.

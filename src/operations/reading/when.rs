@@ -7,14 +7,15 @@ use crate::operations::Values;
 use crate::operations::field::Field;
 use crate::operations::fields::*;
 use crate::operations::text::given;
-use crate::schedule::{Zone, corrected_count, split_zone};
+use crate::schedule::{Asked, Zone, corrected_count, split_zone};
 use crate::service::{When, Wish};
 
 /// The fields for the time, with the kind of time that each gives.
-const KINDS: [(&Field, ScheduleType); 3] = [
-    (&TIME, ScheduleType::Once),
-    (&CRON, ScheduleType::Cron),
-    (&EVERY, ScheduleType::Interval),
+const KINDS: [(&Field, Asked); 4] = [
+    (&TIME, Asked::As(ScheduleType::Once)),
+    (&CRON, Asked::As(ScheduleType::Cron)),
+    (&EVERY, Asked::As(ScheduleType::Interval)),
+    (&WHEN, Asked::AsAny),
 ];
 
 /// The time, with everything that belongs to it.
@@ -48,11 +49,11 @@ pub(super) fn wish_if_given(values: &Values) -> Result<(Option<Wish>, Option<Str
     }
 }
 
-/// The time, pattern or interval: exactly one of them.
+/// The time, pattern or interval, or any of them: exactly one.
 fn wish(values: &Values) -> Result<Wish> {
-    let wish = |(asked, kind): (&'static Field, ScheduleType)| {
-        let value = values.given(asked)?;
-        Some((asked, Wish { kind, value }))
+    let wish = |(field, asked): (&'static Field, Asked)| {
+        let value = values.given(field)?;
+        Some((field, Wish { asked, value }))
     };
     let mut given: Vec<(&Field, Wish)> = KINDS.into_iter().filter_map(wish).collect();
     match (given.pop(), given.as_slice()) {
@@ -64,9 +65,11 @@ fn wish(values: &Values) -> Result<Wish> {
                 field(TIME.name),
                 " (once), ",
                 field(CRON.name),
-                " (a pattern) or ",
+                " (a pattern), ",
                 field(EVERY.name),
-                " (an interval)"
+                " (an interval) or ",
+                field(WHEN.name),
+                " (any of them, in words)"
             ],
         )),
         (Some(last), _) => {
@@ -90,7 +93,7 @@ fn wish(values: &Values) -> Result<Wish> {
 /// next to the pattern doesn't exist.
 pub fn zone_of(wish: &mut Wish, given_zone: Option<&str>) -> Result<Option<String>> {
     let timezone = given(given_zone).map(str::to_owned);
-    if wish.kind != ScheduleType::Cron {
+    if !wish.asked.takes_patterns() {
         return Ok(timezone);
     }
     let Some((name, pattern)) = split_zone(&wish.value) else {
@@ -98,8 +101,10 @@ pub fn zone_of(wish: &mut Wish, given_zone: Option<&str>) -> Result<Option<Strin
     };
     let zone = Zone::parse(&name).map_err(|error| {
         let zone = error.corrected_field(TIMEZONE.name).cloned();
-        let right =
-            zone.map(|zone| fields([(CRON.name, pattern.as_str().into()), (TIMEZONE.name, zone)]));
+        let right = zone.map(|zone| {
+            let pattern = pattern.as_str().into();
+            fields([(field_of(wish).name, pattern), (TIMEZONE.name, zone)])
+        });
         error.without_example().example_if(right)
     })?;
     if let Some(given) = &timezone
@@ -108,7 +113,7 @@ pub fn zone_of(wish: &mut Wish, given_zone: Option<&str>) -> Result<Option<Strin
         return Err(Error::new(
             Code::SpecConflict,
             message![
-                field(CRON.name),
+                field(field_of(wish).name),
                 " ",
                 quoted(&wish.value),
                 " names the zone ",
@@ -123,6 +128,12 @@ pub fn zone_of(wish: &mut Wish, given_zone: Option<&str>) -> Result<Option<Strin
     }
     wish.value = pattern;
     Ok(timezone.or_else(|| Some(zone.name().to_owned())))
+}
+
+/// The field in which a wish is given.
+fn field_of(wish: &Wish) -> &'static Field {
+    let found = KINDS.iter().find(|(_, asked)| *asked == wish.asked);
+    found.map_or(&CRON, |(field, _)| field)
 }
 
 /// How many runs a schedule has in total.
@@ -187,7 +198,7 @@ mod tests {
         };
         let read = |time, cron, every| {
             let wish = asked(time, cron, every).unwrap();
-            (wish.kind, wish.value)
+            (wish.asked.kind().unwrap(), wish.value)
         };
         assert_eq!(read("t", "", " "), (ScheduleType::Once, "t".into()));
         assert_eq!(read("", "c", ""), (ScheduleType::Cron, "c".into()));

@@ -337,22 +337,120 @@ fn the_rarest_days_are_found() {
 fn patterns_are_described_without_forgetting_anything() {
     let zone = Zone::parse("Europe/Berlin").unwrap();
     for (pattern, wanted) in [
-        ("*/15 * * * *", "At every 15 minutes"),
-        ("*/30,7 9 * * *", "At minute 0, 7, and 30, of hour 9"),
-        ("0 */5 * * *", "At minute 0, of hour 0, 5, 10, 15, and 20"),
-        ("0 0-10/5 * * *", "At minute 0, of hour 0, 5, and 10"),
-        ("0 9 1-5 * 1", "At 09:00, on day 1-5 or Monday"),
+        // Times of day.
+        ("0 9 * * *", "every day at 09:00"),
+        ("0 9 * * 1-5", "every weekday at 09:00"),
+        ("0 9 * * mon,thu", "every Monday and Thursday at 09:00"),
+        (
+            "0 9 * * 5-1",
+            "every Monday, Friday, Saturday and Sunday at 09:00",
+        ),
+        ("0 9 * * 7", "every Sunday at 09:00"),
+        ("0 9 * * 0-7", "every day at 09:00"),
+        ("0 9,17 * * 1-5", "every weekday at 09:00 and 17:00"),
+        ("30 8,12,17 * * *", "every day at 08:30, 12:30 and 17:30"),
+        ("*/30,7 9 * * *", "every day at 09:00, 09:07 and 09:30"),
+        (
+            "0 */5 * * *",
+            "every day at 00:00, 05:00, 10:00, 15:00 and 20:00",
+        ),
+        ("0 0-10/5 * * *", "every day at 00:00, 05:00 and 10:00"),
+        ("@daily", "every day at 00:00"),
+        ("@weekly", "every Sunday at 00:00"),
+        ("@monthly", "on the 1st of every month at 00:00"),
+        ("@yearly", "on the 1st of January every year at 00:00"),
+        // Again and again within the day.
+        ("* * * * *", "every minute"),
+        ("*/15 * * * *", "every 15 minutes"),
+        (
+            "*/15 9-17 * * 1-5",
+            "every 15 minutes from 09:00 to 17:45, every weekday",
+        ),
+        ("* 9 * * *", "every minute from 09:00 to 09:59"),
+        (
+            "*/20 8-9,14-15 * * *",
+            "every 20 minutes from 08:00 to 09:40 and from 14:00 to 15:40",
+        ),
+        (
+            "*/10 */6 * * *",
+            "every 10 minutes in the hours 0, 6, 12 and 18",
+        ),
+        ("@hourly", "every hour on the hour"),
+        ("5 * * * *", "at 5 minutes past every hour"),
+        ("1 * * * *", "at 1 minute past every hour"),
+        (
+            "0 9-17 * * 1-5",
+            "every hour from 09:00 to 17:00, every weekday",
+        ),
+        ("30 */2 * * *", "every 2 hours from 00:30 to 22:30"),
+        ("0,40 * * * *", "at 0 and 40 minutes past every hour"),
+        (
+            "*/7 * * * *",
+            "at 0, 7, 14, 21, 28, 35, 42, 49 and 56 minutes past every hour",
+        ),
+        (
+            "0-5,30 9-17 * * *",
+            "at 0 to 5 and 30 minutes past the hours 9 to 17",
+        ),
+        (
+            "0 0,2,3,4,6,9,12,15,18 * * *",
+            "every day at 00:00, 02:00, 03:00, 04:00, 06:00, 09:00, 12:00, 15:00 and 18:00",
+        ),
+        // Days of the month.
+        (
+            "0 9 1,15 * *",
+            "on the 1st and 15th of every month at 09:00",
+        ),
+        ("0 9 L * *", "on the last day of every month at 09:00"),
+        ("0 9 lw * *", "on the last weekday of every month at 09:00"),
+        ("0 9 1W * *", "on the first weekday of every month at 09:00"),
+        (
+            "0 9 15w,l * *",
+            "on the weekday nearest the 15th and last day of every month at 09:00",
+        ),
+        ("0 9 1-7 * *", "on the 1st to 7th of every month at 09:00"),
+        (
+            "0 9 */2 * *",
+            "on every 2nd day from the 1st to the 31st of every month at 09:00",
+        ),
+        ("0 9 25 12 *", "on the 25th of December every year at 09:00"),
+        (
+            "0 9 1 1,7 *",
+            "on the 1st of January and July every year at 09:00",
+        ),
+        ("0 9 * 6 *", "every day in June at 09:00"),
+        ("0 9 * 6 1", "every Monday in June at 09:00"),
+        // Days of the week within the month.
+        (
+            "0 9 * * 1#2",
+            "on the second Monday of every month at 09:00",
+        ),
+        ("0 9 * * 5L", "on the last Friday of every month at 09:00"),
+        (
+            "0 9 * * 1#1,1#3",
+            "on the first and third Monday of every month at 09:00",
+        ),
+        (
+            "0 9 * 3 mon#1",
+            "on the first Monday of March every year at 09:00",
+        ),
+        (
+            "0 9 * * 1,5L",
+            "every Monday and also on the last Friday of every month at 09:00",
+        ),
+        // Both days: either will do, unless one field begins with a star.
+        (
+            "0 9 1-5 * 1",
+            "on the 1st to 5th of every month and also every Monday at 09:00",
+        ),
         (
             "0 9 13 * */3",
-            "At 09:00, on day 13 (if it is also Sunday, Wednesday, and Saturday)",
+            "on the 13th of every month if it is a Wednesday, Saturday or Sunday at 09:00",
         ),
-        ("0 9 * * 1#2", "At 09:00, on the 2nd Monday of the month"),
-        ("0 9 L * *", "At 09:00, on the last day of the month"),
-        ("0 9 lw * *", "At 09:00, on the last weekday of the month"),
-        ("@daily", "At 00:00"),
+        ("0 9 1-7 * */1", "on the 1st to 7th of every month at 09:00"),
     ] {
         let text = CronSpec::read(pattern).unwrap().describe(&zone);
-        assert_eq!(text, format!("cron {pattern} ({wanted}), Europe/Berlin"));
+        assert_eq!(text, format!("{wanted}, Europe/Berlin (cron {pattern})"));
     }
 }
 

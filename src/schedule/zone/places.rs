@@ -2,7 +2,7 @@
 
 /// Abbreviations that stand for one offset in only one zone, in seconds. Those that several
 /// countries use (CST, IST, BST, AST) are not among them.
-pub(super) const ABBREVIATIONS: [(&str, i32, &str); 20] = [
+pub(in crate::schedule) const ABBREVIATIONS: [(&str, i32, &str); 20] = [
     ("est", -18_000, "America/New_York"),
     ("edt", -14_400, "America/New_York"),
     ("cdt", -18_000, "America/Chicago"),
@@ -26,7 +26,7 @@ pub(super) const ABBREVIATIONS: [(&str, i32, &str); 20] = [
 ];
 
 /// Abbreviations that stand for several zones.
-pub(super) const AMBIGUOUS: [(&str, &[&str]); 8] = [
+pub(in crate::schedule) const AMBIGUOUS: [(&str, &[&str]); 8] = [
     (
         "cst",
         &["America/Chicago", "Asia/Shanghai", "America/Havana"],
@@ -42,7 +42,7 @@ pub(super) const AMBIGUOUS: [(&str, &[&str]); 8] = [
 
 /// Places and names that people write and the time zone database does not have, in lower case and
 /// letters only, with their zones.
-pub(super) const PLACES: &[(&str, &str)] = &[
+pub(in crate::schedule) const PLACES: &[(&str, &str)] = &[
     ("z", "UTC"),
     ("utctime", "UTC"),
     ("coordinateduniversaltime", "UTC"),

@@ -65,6 +65,8 @@ pub enum StoreAction {
     TrustClock,
     /// Record this prompt's outcome as unknown: nobody waits for its answer any more.
     Abandon(i64),
+    /// Resume the schedules whose pause is over.
+    EndPauses,
     /// Prune what was settled before this.
     Prune(Timestamp),
 }

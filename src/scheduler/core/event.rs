@@ -58,6 +58,8 @@ pub struct Snapshot {
     pub open: Vec<OpenOccurrence>,
     /// When the next schedule becomes due.
     pub next_due: Option<Timestamp>,
+    /// When the first pause ends that has an end; that may have passed.
+    pub next_resume: Option<Timestamp>,
     /// The configured targets.
     pub targets: BTreeSet<TargetName>,
     /// Those of them that any scheduler holds.

@@ -107,6 +107,7 @@ impl Core {
         self.snapshot_pending = false;
         self.next_snapshot = Some(later(now, self.settings.poll));
         self.next_due = snapshot.next_due;
+        self.next_resume = snapshot.next_resume;
         self.more_upkeep = snapshot.more;
         self.more_due = snapshot.more_due;
         self.shown_until = match (snapshot.more_due, snapshot.due.last()) {

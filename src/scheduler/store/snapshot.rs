@@ -64,6 +64,7 @@ impl SchedulerStore {
         }
         let held = db.list_held_targets().await?;
         let next_due = db.next_due(now).await?;
+        let next_resume = db.next_resume().await?;
         let halted = db.get_halt().await?;
         let with_lane = |due: DueSchedule| {
             let lane = self.lane_of(&due);
@@ -87,6 +88,7 @@ impl SchedulerStore {
             more_due,
             open,
             next_due,
+            next_resume,
             halted,
             targets: targets.names().cloned().collect(),
             held: (held.iter())

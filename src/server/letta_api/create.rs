@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 use crate::error::{Code, Error, Example, Fields, Message, Result, shell};
 use crate::models::{AgentId, Conversation, Payload, Policy, ScheduleType, shown};
 use crate::operations::reading::zone_of;
-use crate::schedule::{Zone, corrected_time, nearest, parse_time};
+use crate::schedule::{Asked, Zone, corrected_time, nearest, parse_time};
 use crate::service::{Registration, Service, When, Wish};
 
 /// The prefix that shows an interval to clients that know only cron patterns.
@@ -171,17 +171,17 @@ fn read_when(schedule: &Map<String, Value>, now: Timestamp) -> Result<Wish> {
     let kind = given(schedule, "type").map(|k| k.as_str().unwrap_or_default());
     match (kind, at, cron) {
         (None | Some("one-time"), Some(at), None) => Ok(Wish {
-            kind: ScheduleType::Once,
+            asked: Asked::Exactly(ScheduleType::Once),
             value: read_instant(at, now)?.to_string(),
         }),
         (None | Some("recurring"), None, Some(Value::String(cron))) => {
             Ok(match cron.trim().strip_prefix(EVERY) {
                 Some(interval) => Wish {
-                    kind: ScheduleType::Interval,
+                    asked: Asked::Exactly(ScheduleType::Interval),
                     value: interval.trim().to_owned(),
                 },
                 None => Wish {
-                    kind: ScheduleType::Cron,
+                    asked: Asked::Exactly(ScheduleType::Cron),
                     value: cron.clone(),
                 },
             })

@@ -94,32 +94,33 @@ async fn read(operation: &'static Operation, mut request: Request) -> Result<Val
     Ok(values)
 }
 
-/// The schedule id in a path: plain digits.
-async fn read_id(request: &mut Request) -> Result<i64, Problem> {
+/// The schedule in a path: an id in plain digits, or a name, which no number is.
+async fn read_id(request: &mut Request) -> Result<String, Problem> {
     let text = match request.extract_parts::<Path<String>>().await {
         Ok(Path(text)) => text,
         Err(_) => String::new(),
     };
-    let plain = text.bytes().all(|b| b.is_ascii_digit());
-    match text
-        .parse()
-        .ok()
-        .filter(|id| plain && ID.kind.numbers().contains(id))
-    {
-        Some(id) => Ok(id),
-        None => {
-            let text: String = text.chars().take(80).collect();
-            let what = message![
-                quoted(text),
-                " is not the id of a schedule: give a whole number, as ",
-                operation("list"),
-                " shows it"
-            ];
-            Err(Error::new(Code::IdInvalid, what)
-                .example(call("list").with("all", true))
-                .into())
-        }
+    let is_plain = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    let is_number = text.trim().is_empty()
+        || text.contains('\0')
+        || text.parse::<f64>().is_ok_and(f64::is_finite);
+    let is_id = || {
+        let id = text.parse::<i64>().ok().filter(|_| is_plain);
+        id.is_some_and(|id| ID.kind.numbers().contains(&id))
+    };
+    if !is_number || is_id() {
+        return Ok(text);
     }
+    let text: String = text.chars().take(80).collect();
+    let what = message![
+        quoted(text),
+        " is not the id of a schedule: give a whole number, as ",
+        operation("list"),
+        " shows it, or the schedule's name"
+    ];
+    Err(Error::new(Code::IdInvalid, what)
+        .example(call("list").with("all", true))
+        .into())
 }
 
 /// Wrong usage of the command line is an invalid request here.

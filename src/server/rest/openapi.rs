@@ -187,8 +187,8 @@ fn parameters(operation: &Operation) -> Vec<Value> {
             "name": "id",
             "in": "path",
             "required": true,
-            "description": "The schedule's id",
-            "schema": { "type": "integer", "format": "int64", "minimum": 1 },
+            "description": "The schedule's id or name; figures are always an id",
+            "schema": { "type": "string", "minLength": 1 },
         }));
     }
     if route.method == "GET" {

@@ -118,7 +118,7 @@ async fn what_passes_during_a_pause_is_accounted_for_however_the_pause_ends() {
     world.service.cancel(cancelled).await.unwrap();
     let time = Changes {
         wish: Some(Wish {
-            kind: ScheduleType::Cron,
+            asked: promptyoself::schedule::Asked::As(ScheduleType::Cron),
             value: "* * * * *".into(),
         }),
         ..Changes::default()
@@ -171,7 +171,7 @@ async fn another_time_skips_what_was_due_under_the_old_one() {
     world.advance(25);
     let time = Changes {
         wish: Some(Wish {
-            kind: ScheduleType::Interval,
+            asked: promptyoself::schedule::Asked::As(ScheduleType::Interval),
             value: "7s".into(),
         }),
         ..Changes::default()

@@ -164,7 +164,10 @@ impl Schedules {
             prompt: self.next_prompt(),
             payload: None,
             when: When {
-                wish: Asked { kind, value },
+                wish: Asked {
+                    asked: promptyoself::schedule::Asked::As(kind),
+                    value,
+                },
                 timezone: None,
                 start_at: None,
                 end_at: None,

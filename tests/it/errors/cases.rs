@@ -178,7 +178,28 @@ pub async fn case(code: Code, world: &World) -> Option<Case> {
                 .says("\"tea\"")
                 .says(format!("it is {id}"))
         }
-        Code::IdInvalid => call(&["cancel", "--id", "five"]).says("\"five\""),
+        Code::NameAmbiguous => {
+            let other = "agent-22222222-2222-4222-8222-222222222222";
+            world.register("p", &["--every", "6m", "--name", "tea"]);
+            world
+                .run(&[
+                    "register",
+                    "--agent-id",
+                    other,
+                    "--prompt",
+                    "p",
+                    "--every",
+                    "6m",
+                    "--name",
+                    "tea",
+                    "--skip-validation",
+                ])
+                .succeeded();
+            call(&["cancel", "tea"])
+                .says("\"tea\"")
+                .says(format!("of {other}"))
+        }
+        Code::IdInvalid => call(&["cancel", "--id", "5.5"]).says("\"5.5\""),
         Code::ScheduleNotFound => call(&["cancel", "--id", "99"]).says("99"),
         Code::ScheduleNotActive => {
             let id = world.register("p", &every).to_string();

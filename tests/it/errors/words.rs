@@ -125,7 +125,7 @@ async fn the_callers_own_words_come_back_untouched_on_every_face() {
             ["history", "--since", word],
             ["history", "--state", word],
             ["list", "--limit", word],
-            ["show", "--id", word],
+            ["history", "--id", word],
             ["preview", "--every", word],
         ] {
             repeats("command line", word, world.run(&argv).error());
@@ -133,7 +133,7 @@ async fn the_callers_own_words_come_back_untouched_on_every_face() {
         for (tool, argument) in [
             ("promptyoself_history", "since"),
             ("promptyoself_list", "agent_id"),
-            ("promptyoself_cancel", "schedule_id"),
+            ("promptyoself_history", "schedule_id"),
             ("promptyoself_preview", "every"),
         ] {
             let call = json!({ "name": tool, "arguments": { argument: word } });

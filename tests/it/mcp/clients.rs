@@ -69,6 +69,11 @@ fn walk(peer: &mut Peer, world: &World, has_session: bool) {
     let every = json!({ "prompt": "hourly", "every": "1h", "agent_id": agent,
         "max_repetitions": "10", "start_at": "None", "name": "hourly" });
     let every = walk.call("promptyoself_schedule_every", every, PLANNED);
+    let words = json!({ "prompt": "words", "when": "every weekday at 18:30", "agent_id": agent });
+    let words = walk.call("promptyoself_schedule", words, PLANNED);
+    assert_eq!(words["understood"], "every weekday at 18:30 UTC");
+    let ended = json!({ "schedule_id": words["id"] });
+    walk.call("promptyoself_cancel", ended, &["cancelled_id"]);
     let id = &every["id"];
 
     let runs = json!({ "cron": "0 9 * * mon-fri", "count": 3.0 });
@@ -244,7 +249,7 @@ async fn an_error_says_what_to_write_instead_and_that_works() {
         ),
         (
             "promptyoself_schedule_cron",
-            cron("@every 5m"),
+            cron("*/90 * * * *"),
             "cron_invalid",
         ),
         (
@@ -289,8 +294,13 @@ async fn an_error_says_what_to_write_instead_and_that_works() {
         ),
         (
             "promptyoself_cancel",
-            json!({ "schedule_id": "x" }),
+            json!({ "schedule_id": "5.5" }),
             "id_invalid",
+        ),
+        (
+            "promptyoself_cancel",
+            json!({ "schedule_id": "nothing-of-this-name" }),
+            "schedule_not_found",
         ),
         ("promptyoself_cancel", json!({}), "id_invalid"),
         ("promptyoself_get", json!({ "schedule": 1 }), "usage"),

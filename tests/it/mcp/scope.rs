@@ -43,6 +43,7 @@ fn attempts(tool: &str, own: i64, other: i64) -> Vec<(Value, Expected)> {
         tries
     };
     match tool {
+        "promptyoself_schedule" => scheduling("when", "every weekday at 18:30"),
         "promptyoself_schedule_time" => scheduling("time", "2100-01-01 09:00"),
         "promptyoself_schedule_cron" => scheduling("cron", "0 9 * * *"),
         "promptyoself_schedule_every" => scheduling("every", "1h"),

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use promptyoself::clock::Clock;
 use promptyoself::letta_client::Targets;
 use promptyoself::models::{AgentId, Policy, ScheduleType};
+use promptyoself::schedule::Asked;
 use promptyoself::scheduler::{Mode, Scheduler, Settings};
 use promptyoself::service::{HistoryQuery, Registration, Service, When, Wish};
 use tokio_util::sync::CancellationToken;
@@ -54,7 +55,7 @@ impl Rig {
             payload: None,
             when: When {
                 wish: Wish {
-                    kind,
+                    asked: Asked::As(kind),
                     value: value.into(),
                 },
                 timezone: zone.map(str::to_owned),

@@ -94,7 +94,7 @@ async fn a_run_that_is_asked_for_again_after_it_was_delivered_is_not_run_again()
 #[tokio::test]
 async fn a_refusal_is_remembered_too_in_the_words_that_the_caller_wants() {
     let api = Api::new().await;
-    let body = json!({ "agent_id": "agent-a", "prompt": "p", "every": "every 2 hours" });
+    let body = json!({ "agent_id": "agent-a", "prompt": "p", "every": "1d12h" });
     let first = send(keyed(&api, SCHEDULES, &body, "k1")).await;
     first.is_problem(400, Code::IntervalInvalid);
     assert_eq!(send(keyed(&api, SCHEDULES, &body, "k1")).await, first);

@@ -235,7 +235,7 @@ async fn what_was_made_resumed_and_changed_by_a_false_clock_is_counted_from_the_
     world.service.resume(resumed, false).await.unwrap();
     let changes = Changes {
         wish: Some(Wish {
-            kind: ScheduleType::Interval,
+            asked: promptyoself::schedule::Asked::As(ScheduleType::Interval),
             value: "2h".into(),
         }),
         ..Changes::default()

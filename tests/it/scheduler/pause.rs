@@ -170,7 +170,7 @@ async fn a_changed_time_is_counted_from_now_and_a_changed_prompt_moves_nothing()
     assert_eq!(same.next_run, first.next_run);
     let time = Changes {
         wish: Some(Wish {
-            kind: ScheduleType::Interval,
+            asked: promptyoself::schedule::Asked::As(ScheduleType::Interval),
             value: "1m".into(),
         }),
         ..Changes::default()
@@ -217,7 +217,7 @@ async fn a_paused_schedule_stays_paused_when_its_time_is_changed() {
     world.service.pause(id, None).await.unwrap();
     let time = Changes {
         wish: Some(Wish {
-            kind: ScheduleType::Cron,
+            asked: promptyoself::schedule::Asked::As(ScheduleType::Cron),
             value: "* * * * *".into(),
         }),
         ..Changes::default()
@@ -227,4 +227,164 @@ async fn a_paused_schedule_stays_paused_when_its_time_is_changed() {
     deliver(&world).await;
     assert!(world.target.sent().is_empty());
     assert_eq!(world.active().await, 0);
+}
+
+#[tokio::test]
+async fn a_pause_with_an_end_ends_by_itself_and_skips_only_what_passed_before() {
+    let world = World::new().await;
+    let id = world.every("agent-a", "tick", "10s").await.id;
+    let mut running = world.start();
+    // 25 s from now; the runs at 10 and 20 s are before it, the one at 30 s is after.
+    let until = world.now() + SignedDuration::from_secs(25);
+    let text = until.to_string();
+    let paused = world.service.pause_until(id, Some("holidays"), &text).await;
+    assert_eq!(paused.unwrap().resume_at, Some(until));
+    let schedule = world.service.db.get_schedule(id).await.unwrap().unwrap();
+    assert_eq!(schedule.lifecycle, Lifecycle::Paused);
+    assert_eq!(schedule.resume_at, Some(until));
+    world.advance(30);
+    running.until(State::Delivered).await;
+    assert_eq!(
+        world.account().await,
+        [(State::Skipped, 2), (State::Delivered, 1)]
+    );
+    running.stop().await;
+    world.assert_balanced().await;
+    let schedule = world.service.db.get_schedule(id).await.unwrap().unwrap();
+    assert_eq!(
+        (schedule.lifecycle, schedule.resume_at),
+        (Lifecycle::Active, None)
+    );
+}
+
+#[tokio::test]
+async fn a_run_at_the_end_of_its_pause_is_sent() {
+    let world = World::new().await;
+    let id = world.every("agent-a", "tick", "10s").await.id;
+    let until = world.now() + SignedDuration::from_secs(20);
+    let paused = world
+        .service
+        .pause_until(id, None, &until.to_string())
+        .await;
+    paused.unwrap();
+    world.advance(20);
+    deliver(&world).await;
+    assert_eq!(
+        world.account().await,
+        [(State::Skipped, 1), (State::Delivered, 1)]
+    );
+    world.assert_balanced().await;
+}
+
+#[tokio::test]
+async fn a_pause_ends_at_its_time_even_if_nobody_was_there() {
+    let world = World::new().await;
+    let id = world.every("agent-a", "tick", "10s").await.id;
+    let until = world.now() + SignedDuration::from_secs(25);
+    let paused = world
+        .service
+        .pause_until(id, None, &until.to_string())
+        .await;
+    paused.unwrap();
+    // The runs at 30, 40 and 50 s are a backlog like any other.
+    world.advance(55);
+    deliver(&world).await;
+    assert_eq!(
+        world.account().await,
+        [
+            (State::Skipped, 2),
+            (State::Coalesced, 2),
+            (State::Delivered, 1)
+        ]
+    );
+    world.assert_balanced().await;
+}
+
+#[tokio::test]
+async fn the_end_of_a_pause_can_be_changed_and_given_in_words() {
+    let world = World::new().await;
+    let id = world.every("agent-a", "tick", "1h").await.id;
+    let now = world.now();
+    let resume_at = || async {
+        let schedule = world.service.db.get_schedule(id).await.unwrap().unwrap();
+        (schedule.lifecycle, schedule.resume_at)
+    };
+    world.service.pause(id, Some("first")).await.unwrap();
+    assert_eq!(resume_at().await, (Lifecycle::Paused, None));
+    let later = world
+        .service
+        .pause_until(id, None, "in 3 hours")
+        .await
+        .unwrap();
+    let in_three = now + SignedDuration::from_hours(3);
+    assert_eq!(
+        later.resume_at.map(|at| at.as_second()),
+        Some(in_three.as_second())
+    );
+    let shown = world.service.show(id).await.unwrap().schedule;
+    assert_eq!(shown.resume_at, later.resume_at);
+    assert_eq!(shown.pause_note.as_deref(), Some("first"));
+    // Resumed by hand, it does not resume again.
+    world.service.resume(id, false).await.unwrap();
+    world.service.pause(id, None).await.unwrap();
+    assert_eq!(resume_at().await, (Lifecycle::Paused, None));
+    for (until, code) in [
+        ("2020-01-01 09:00", Code::TimePast),
+        ("every monday at 9am", Code::TimeInvalid),
+        ("soon", Code::TimeInvalid),
+        ("0 9 * * *", Code::TimeInvalid),
+    ] {
+        let error = world
+            .service
+            .pause_until(id, None, until)
+            .await
+            .unwrap_err();
+        assert_eq!(error.code(), code, "{until}: {error}");
+        assert!(error.to_string().contains("--until"), "{until}: {error}");
+    }
+}
+
+#[tokio::test]
+async fn a_once_is_not_paused_beyond_its_time() {
+    let world = World::new().await;
+    let id = world.once("agent-a", "tick", 60).await.id;
+    let until = (world.now() + SignedDuration::from_secs(120)).to_string();
+    let error = world
+        .service
+        .pause_until(id, None, &until)
+        .await
+        .unwrap_err();
+    assert_eq!(error.code(), Code::SpecConflict);
+    let schedule = world.service.db.get_schedule(id).await.unwrap().unwrap();
+    assert_eq!(schedule.lifecycle, Lifecycle::Active);
+    let until = (world.now() + SignedDuration::from_secs(60)).to_string();
+    world.service.pause_until(id, None, &until).await.unwrap();
+    world.advance(60);
+    deliver(&world).await;
+    assert_eq!(world.account().await, [(State::Delivered, 1)]);
+}
+
+#[tokio::test]
+async fn a_pause_that_ends_uses_no_repetitions_and_a_schedule_without_more_finishes() {
+    let world = World::new().await;
+    let mut asked = world.wish("agent-a", "tick", ScheduleType::Interval, "10s");
+    asked.when.max_repetitions = Some(2);
+    let id = world.service.register(&asked).await.unwrap().id;
+    let until = (world.now() + SignedDuration::from_secs(45)).to_string();
+    world.service.pause_until(id, None, &until).await.unwrap();
+    world.advance(50);
+    deliver(&world).await;
+    world.advance(10);
+    deliver(&world).await;
+    assert_eq!(
+        world.account().await,
+        [
+            (State::Skipped, 4),
+            (State::Delivered, 1),
+            (State::Delivered, 1)
+        ]
+    );
+    world.assert_balanced().await;
+    let schedule = world.service.db.get_schedule(id).await.unwrap().unwrap();
+    assert_eq!(schedule.lifecycle, Lifecycle::Finished);
 }

@@ -102,7 +102,10 @@ impl World {
                 pick(&mut self.rng, &INTERVALS).to_owned(),
             ),
         };
-        Wish { kind, value }
+        Wish {
+            asked: promptyoself::schedule::Asked::As(kind),
+            value,
+        }
     }
 
     fn maybe<T>(&mut self, make: impl FnOnce(&mut Self) -> T) -> Option<T> {
@@ -128,12 +131,17 @@ impl World {
     pub async fn register_often(&mut self) {
         let value = pick(&mut self.rng, &["50s", "90s"]).to_owned();
         let kind = ScheduleType::Interval;
-        let registered = self.register(Wish { kind, value }).await;
+        let registered = self
+            .register(Wish {
+                asked: promptyoself::schedule::Asked::As(kind),
+                value,
+            })
+            .await;
         registered.unwrap();
     }
 
     async fn register(&mut self, wish: Wish) -> Result<()> {
-        let is_once = wish.kind == ScheduleType::Once;
+        let is_once = wish.asked.kind() == Some(ScheduleType::Once);
         let agent_id = Some(pick(&mut self.rng, &self.agents));
         let number = self.rng.u16(..);
         let registration = Registration {

@@ -18,7 +18,7 @@ macro_rules! schedule_columns {
              timezone, anchor, start_at, end_at, max_repetitions, repetitions, lifecycle, \
              broken_reason, paused_at, pause_note, ",
             $crate::db::statements::rows::policy_columns!(),
-            ", ping_url, payload, target, conversation"
+            ", ping_url, payload, target, conversation, resume_at"
         )
     };
 }
@@ -54,6 +54,7 @@ pub(in crate::db) fn schedule(row: &Row) -> sql::Result<PromptSchedule> {
         broken_reason: text(row, "broken_reason"),
         paused_at: lenient_time(row, "paused_at"),
         pause_note: text(row, "pause_note"),
+        resume_at: lenient_time(row, "resume_at"),
         policy: policy(row),
         target: target(row),
         conversation: conversation(row),

@@ -1,0 +1,330 @@
+//! Points in time and repetitions in plain English: "tomorrow at 9am", "every weekday at 18:30".
+//!
+//! **The whole text is understood, or it is refused.** Every word belongs to one part of the phrase;
+//! a word that has no place there refuses it, and so does a phrase that people use for different
+//! times. A refusal gives the readings, each a phrase that is understood as it stands.
+//!
+//! A phrase is taken apart ([`token`], then [`read`](mod@read)) into what was [`said`], in any order;
+//! [`once`] and [`recurrence`] decide what that means. Where it may mean several things, each of them
+//! is a phrase of its own ([`refusal::Doubt`]), understood in the same way to become a reading.
+//!
+//! # What words stand for
+//! | words | meaning |
+//! |---|---|
+//! | morning, afternoon, evening, night (tonight) | 09:00, 15:00, 18:00, 20:00 |
+//! | noon, midnight | 12:00; the next 00:00, while "Friday at midnight" is refused |
+//! | end of month, last day of the month | that day at 09:00 |
+//! | Friday | the first to come; on a Friday today's and the next are both meant |
+//! | next Friday | the first after today; the day before it is refused |
+//! | Friday next week | that of the week after this one |
+//! | in 2 days, in a month | calendar days and months, at the same time of day |
+//! | at 8, 8:30 with a day | the morning, from 8 to 11; other hours need am, pm, a zero or a part of the day |
+//! | every 2 days at 8 | days of the calendar, the first at the next 8:00 |
+//! | hourly, every hour | on the hour; 60 minutes from the beginning |
+//!
+//! # Daylight saving
+//! The rule is that of [`Zone::instant_of`]: a time that is skipped is the first instant after the
+//! gap, and one that happens twice is the first of the two. The answer says so.
+
+mod clock;
+mod days;
+mod doubts;
+mod here;
+mod notes;
+pub(super) mod number;
+mod once;
+mod phrase;
+mod read;
+mod recurrence;
+mod refusal;
+mod said;
+mod token;
+mod understood;
+
+use jiff::Timestamp;
+
+use self::refusal::Doubt;
+pub use self::refusal::{NotUnderstood, Why};
+use self::said::{Day, Of, Repeat, Said, Which};
+use self::token::{Kind, Token};
+pub use self::understood::{Meaning, Once, Recurrence, Rule};
+use super::Zone;
+
+/// How many readings a refusal gives at most.
+const MOST_READINGS: usize = 6;
+
+/// Readings of readings are looked at so deep: "next week" may be Monday, at nine or at noon.
+const DEPTH: u8 = 4;
+
+/// What a caller asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Wants {
+    Time,
+    Recurrence,
+    Either,
+}
+
+/// The point in time that `text` means at `now`; a time without a place is meant in `zone`.
+///
+/// # Errors
+/// [`NotUnderstood`], with its readings.
+pub fn understand_time(text: &str, now: Timestamp, zone: &Zone) -> Result<Once, NotUnderstood> {
+    match Asked::new(now, zone, Wants::Time).answer(text, DEPTH)? {
+        Meaning::Once(once) => Ok(once),
+        Meaning::Recurring(found) => Err(NotUnderstood {
+            why: Why::Repeats(found.phrase),
+            readings: Vec::new(),
+        }),
+    }
+}
+
+/// The repetition that `text` means at `now`; one without a place is meant in `zone`.
+///
+/// # Errors
+/// [`NotUnderstood`], with its readings.
+pub fn understand_recurrence(
+    text: &str,
+    now: Timestamp,
+    zone: &Zone,
+) -> Result<Recurrence, NotUnderstood> {
+    match Asked::new(now, zone, Wants::Recurrence).answer(text, DEPTH)? {
+        Meaning::Recurring(recurrence) => Ok(recurrence),
+        Meaning::Once(found) => Err(NotUnderstood {
+            why: Why::IsOnce(found.phrase),
+            readings: Vec::new(),
+        }),
+    }
+}
+
+/// What `text` means at `now`, once or again and again.
+///
+/// # Errors
+/// [`NotUnderstood`], with its readings.
+pub fn understand(text: &str, now: Timestamp, zone: &Zone) -> Result<Meaning, NotUnderstood> {
+    Asked::new(now, zone, Wants::Either).answer(text, DEPTH)
+}
+
+/// The phrase of a point in time: `2027-01-05 09:00 Europe/Berlin`.
+pub(super) fn phrase_of_time(at: Timestamp, zone: &Zone) -> String {
+    here::shown(at, &here::Here::Zone(zone.clone()))
+}
+
+/// A phrase with the zone in which it is meant.
+pub(super) fn phrase_in_zone(phrase: String, zone: &Zone) -> String {
+    phrase::in_zone(phrase, Some(zone))
+}
+
+/// When and where somebody asks, and for what.
+struct Asked<'a> {
+    now: Timestamp,
+    zone: &'a Zone,
+    wants: Wants,
+}
+
+impl<'a> Asked<'a> {
+    fn new(now: Timestamp, zone: &'a Zone, wants: Wants) -> Self {
+        Asked { now, zone, wants }
+    }
+
+    fn answer(&self, text: &str, depth: u8) -> Result<Meaning, NotUnderstood> {
+        let refuse = |why| NotUnderstood {
+            why,
+            readings: Vec::new(),
+        };
+        let tokens = token::tokens(text).map_err(refuse)?;
+        let why = match read::read(&tokens) {
+            Ok(said) => return self.settle(&self.as_asked(said, &tokens), depth),
+            Err(why) => why,
+        };
+        let (why, texts) = match (doubts::vague(&tokens), &why) {
+            (Some(texts), _) => (Why::Vague, texts),
+            (None, Why::Unknown(word)) => {
+                let texts = doubts::misspelt(&tokens, word);
+                (why, texts)
+            }
+            _ => (why, Vec::new()),
+        };
+        let readings = match depth {
+            0 => Vec::new(),
+            _ => texts
+                .iter()
+                .flat_map(|text| phrases(self.answer(text, depth - 1)))
+                .collect(),
+        };
+        Err(limited(why, readings))
+    }
+
+    /// A phrase as what is asked for: `PT15M` is a length, waited once or again and again.
+    fn as_asked(&self, said: Said, tokens: &[Token]) -> Said {
+        match (self.wants, tokens, said.after) {
+            (Wants::Recurrence, [only], Some(length)) if only.kind == Kind::Iso => Said {
+                repeat: Some(Repeat::Step(length)),
+                ..Said::default()
+            },
+            _ => said,
+        }
+    }
+
+    /// What a phrase means, or each thing that it may mean.
+    fn settle(&self, said: &Said, depth: u8) -> Result<Meaning, NotUnderstood> {
+        let doubt = match self.resolve(said) {
+            Ok(meaning) => return Ok(meaning.with_notes(notes::notes(said))),
+            Err(doubt) => doubt,
+        };
+        let readings = match depth {
+            0 => Vec::new(),
+            _ => doubt
+                .readings
+                .iter()
+                .flat_map(|said| phrases(self.settle(said, depth - 1)))
+                .collect(),
+        };
+        Err(limited(doubt.why, readings))
+    }
+
+    fn resolve(&self, said: &Said) -> Result<Meaning, Doubt> {
+        if let Some(length) = said.lone {
+            return self.lone(said, length);
+        }
+        if let Some(doubt) = self.several_days(said) {
+            return Err(doubt);
+        }
+        match self.repeats(said) {
+            true => {
+                let found = recurrence::resolve(said, self.now, self.zone)?;
+                match self.wants {
+                    Wants::Time => Err(Why::Repeats(found.phrase).into()),
+                    _ => Ok(Meaning::Recurring(found)),
+                }
+            }
+            false => match self.wants {
+                Wants::Recurrence => Err(self.not_once(said)),
+                _ => once::resolve(said, self.now, self.zone).map(Meaning::Once),
+            },
+        }
+    }
+
+    /// Whether a phrase is a repetition. "The last day of the month" is one, unless a single time
+    /// is asked for.
+    fn repeats(&self, said: &Said) -> bool {
+        let of_month = self.wants != Wants::Time;
+        said.repeat.is_some()
+            || match &said.day {
+                Some(Day::Week { which, .. }) => *which == Which::All,
+                Some(Day::Month { of, .. } | Day::Nths { of, .. }) => {
+                    *of == Of::Every || (*of == Of::TheMonth && of_month)
+                }
+                _ => false,
+            }
+    }
+
+    /// A length of time alone: "45m" may be waited once, or again and again.
+    fn lone(&self, said: &Said, length: said::Length) -> Result<Meaning, Doubt> {
+        let alone = Said {
+            lone: Some(length),
+            ..Said::default()
+        };
+        if *said != alone {
+            return Err(Why::Unfit("a length of time", "anything else").into());
+        }
+        let once = Said {
+            after: Some(length),
+            ..Said::default()
+        };
+        let step = Said {
+            repeat: Some(Repeat::Step(length)),
+            ..Said::default()
+        };
+        let readings = match self.wants {
+            Wants::Recurrence => return self.resolve(&step),
+            Wants::Time => vec![once],
+            Wants::Either => vec![once, step],
+        };
+        Err(Doubt::new(
+            Why::Ambiguous("whether it is once or again and again"),
+            readings,
+        ))
+    }
+
+    /// "Monday and Thursday at 9": these two, or all of them?
+    fn several_days(&self, said: &Said) -> Option<Doubt> {
+        let Some(Day::Week { days, which }) = &said.day else {
+            return None;
+        };
+        if days.len() < 2 || *which == Which::All || said.repeat.is_some() {
+            return None;
+        }
+        let mut readings = Vec::new();
+        if self.wants != Wants::Time {
+            readings.push(each(said));
+        }
+        if self.wants != Wants::Recurrence {
+            readings.extend(days.iter().map(|day| {
+                let (days, which) = (vec![*day], *which);
+                let day = Some(Day::Week { days, which });
+                Said {
+                    day,
+                    ..said.clone()
+                }
+            }));
+        }
+        Some(Doubt::new(
+            Why::Ambiguous("whether it is once or every week"),
+            readings,
+        ))
+    }
+
+    /// A single time where a repetition is asked for, and the repetition that is like it.
+    fn not_once(&self, said: &Said) -> Doubt {
+        let like = match &said.day {
+            None if !said.clocks.is_empty() => Some(Said {
+                repeat: Some(Repeat::Daily),
+                ..said.clone()
+            }),
+            Some(Day::Week {
+                which: Which::Coming,
+                ..
+            }) => Some(each(said)),
+            Some(Day::Month {
+                of: Of::Unsaid | Of::Months(_, None),
+                ..
+            }) => Some(each(said)),
+            _ => None,
+        };
+        let readings: Vec<Said> = like.into_iter().collect();
+        match once::resolve(said, self.now, self.zone) {
+            Ok(found) => Doubt::new(Why::IsOnce(found.phrase), readings),
+            Err(doubt) if readings.is_empty() => doubt.why.into(),
+            Err(doubt) => Doubt::new(doubt.why, readings),
+        }
+    }
+}
+
+fn each(said: &Said) -> Said {
+    Said {
+        repeat: Some(Repeat::Each),
+        ..said.clone()
+    }
+}
+
+/// The phrase of what was understood, or the readings of what was not.
+fn phrases(answer: Result<Meaning, NotUnderstood>) -> Vec<String> {
+    match answer {
+        Ok(meaning) => vec![meaning.phrase().to_owned()],
+        // What has passed is not meant, and what may be meant instead is another wish.
+        Err(refusal) if matches!(refusal.why, Why::Past(_)) => Vec::new(),
+        Err(refusal) => refusal.readings,
+    }
+}
+
+/// A refusal with each reading once.
+fn limited(why: Why, all: Vec<String>) -> NotUnderstood {
+    let mut readings: Vec<String> = Vec::new();
+    for reading in all {
+        if !readings.contains(&reading) {
+            readings.push(reading);
+        }
+    }
+    readings.truncate(MOST_READINGS);
+    NotUnderstood { why, readings }
+}

@@ -1,0 +1,196 @@
+//! Words that people use and that name no certain time: what they may mean instead.
+
+use super::number::{MONTHS, WEEKDAYS};
+use super::token::{Kind, Token};
+use crate::schedule::nearest;
+
+/// Words, and those that may be put in their place.
+const VAGUE: &[(&str, &[&str])] = &[
+    ("end of the day", &["today at 17:00", "today at 23:59"]),
+    ("end of day", &["today at 17:00", "today at 23:59"]),
+    ("eod", &["today at 17:00", "today at 23:59"]),
+    ("end of business", &["today at 17:00", "today at 18:00"]),
+    ("close of business", &["today at 17:00", "today at 18:00"]),
+    ("cob", &["today at 17:00", "today at 18:00"]),
+    ("end of the week", &["friday at 17:00", "sunday at 23:59"]),
+    ("end of week", &["friday at 17:00", "sunday at 23:59"]),
+    ("eow", &["friday at 17:00", "sunday at 23:59"]),
+    (
+        "end of the year",
+        &["31 december at 09:00", "31 december at 23:59"],
+    ),
+    (
+        "end of year",
+        &["31 december at 09:00", "31 december at 23:59"],
+    ),
+    ("eoy", &["31 december at 09:00", "31 december at 23:59"]),
+    ("this weekend", &["saturday", "sunday"]),
+    ("next weekend", &["saturday next week", "sunday next week"]),
+    ("next week", &["monday next week", "friday next week"]),
+    (
+        "next month",
+        &["on the 1st of next month", "end of next month"],
+    ),
+    ("next year", &["1 january", "in 1 year"]),
+    ("start of next month", &["on the 1st of next month"]),
+    ("beginning of next month", &["on the 1st of next month"]),
+    ("next day", &["tomorrow"]),
+    ("next morning", &["tomorrow morning"]),
+    ("next hour", &["in 1 hour"]),
+    ("later today", &["in 2 hours", "today at 18:00"]),
+    ("later", &["in 1 hour", "in 3 hours"]),
+    ("soon", &["in 5 minutes", "in 1 hour"]),
+    ("a few", &["3", "5"]),
+    ("few", &["3", "5"]),
+    ("several", &["3", "5"]),
+    ("about", &[""]),
+    ("around", &["at"]),
+    ("approximately", &[""]),
+    ("first thing", &["at 08:00", "at 09:00"]),
+    ("lunchtime", &["at 12:00", "at 13:00"]),
+    ("lunch", &["at 12:00", "at 13:00"]),
+    ("half nine", &["half past nine", "half past eight"]),
+    ("sharp", &[""]),
+    ("right now", &["in 1 minute"]),
+    ("now", &["in 1 minute"]),
+    ("immediately", &["in 1 minute"]),
+    ("asap", &["in 1 minute"]),
+    ("M", &["minutes", "months"]),
+    ("same time tomorrow", &["in 1 day"]),
+    ("this time tomorrow", &["in 1 day"]),
+    ("every second", &["every 1 second"]),
+    ("weekday", &["weekdays"]),
+    ("weekend", &["weekends"]),
+    ("biweekly", &["every 2 weeks", "every monday and thursday"]),
+    ("bi-weekly", &["every 2 weeks", "every monday and thursday"]),
+    ("semiweekly", &["every monday and thursday"]),
+    (
+        "bimonthly",
+        &[
+            "on the 1st and 15th of every month",
+            "on the 1st of january, march, may, july, september and november every year",
+        ],
+    ),
+    (
+        "bi-monthly",
+        &[
+            "on the 1st and 15th of every month",
+            "on the 1st of january, march, may, july, september and november every year",
+        ],
+    ),
+    ("semimonthly", &["on the 1st and 15th of every month"]),
+    ("twice a month", &["on the 1st and 15th of every month"]),
+    (
+        "quarterly",
+        &["on the 1st of january, april, july and october every year"],
+    ),
+    (
+        "every quarter",
+        &["on the 1st of january, april, july and october every year"],
+    ),
+    ("nightly", &["every day at 00:00", "every night"]),
+    (
+        "twice a day",
+        &["every 12 hours", "every day at 09:00 and 21:00"],
+    ),
+    (
+        "twice daily",
+        &["every 12 hours", "every day at 09:00 and 21:00"],
+    ),
+    (
+        "three times a day",
+        &["every 8 hours", "every day at 08:00, 14:00 and 20:00"],
+    ),
+    ("twice a week", &["every monday and thursday"]),
+    ("mornings", &["every morning"]),
+    ("evenings", &["every evening"]),
+    ("nights", &["every night"]),
+];
+
+/// The longest name of a vague time, in tokens.
+const LONGEST: usize = 4;
+
+/// The words that are looked for where one is misspelt.
+const KNOWN: &[&str] = &[
+    "today",
+    "tomorrow",
+    "tonight",
+    "morning",
+    "afternoon",
+    "evening",
+    "midnight",
+    "weekdays",
+    "every",
+    "minutes",
+    "hours",
+    "seconds",
+    "weeks",
+    "months",
+    "daily",
+    "hourly",
+    "weekly",
+    "monthly",
+    "month",
+    "first",
+    "third",
+    "fourth",
+    "noon",
+];
+
+/// The texts that are meant by one with vague words in it.
+pub(super) fn vague(tokens: &[Token]) -> Option<Vec<String>> {
+    for at in 0..tokens.len() {
+        for length in (1..=LONGEST.min(tokens.len() - at)).rev() {
+            let words = text(tokens.get(at..at + length)?);
+            let Some((_, others)) = VAGUE.iter().find(|(vague, _)| *vague == words) else {
+                continue;
+            };
+            let before = text(tokens.get(..at)?);
+            let after = text(tokens.get(at + length..)?);
+            let texts = others
+                .iter()
+                .map(|other| format!("{before} {other} {after}"));
+            return Some(texts.collect());
+        }
+    }
+    None
+}
+
+/// The texts that are meant by one with a slip of the keyboard in a word, or with an hour that has
+/// nothing before it.
+pub(super) fn misspelt(tokens: &[Token], unknown: &str) -> Vec<String> {
+    let with = |at: usize, meant: String| {
+        let mut tokens = tokens.to_vec();
+        if let Some(token) = tokens.get_mut(at) {
+            token.text = meant;
+        }
+        text(&tokens)
+    };
+    let is_hour = unknown.len() <= 2 && unknown.bytes().all(|b| b.is_ascii_digit());
+    let mut texts = Vec::new();
+    for (at, token) in tokens.iter().enumerate() {
+        let word = token.text.as_str();
+        let names = KNOWN.iter().chain(&WEEKDAYS).chain(&MONTHS).copied();
+        if is_hour && word == unknown {
+            texts.push(with(at, format!("at {word}")));
+        } else if token.kind == Kind::Letters
+            && word.len() >= 4
+            && let Some(meant) = nearest(word, names).filter(|meant| *meant != word)
+        {
+            texts.push(with(at, meant.to_owned()));
+        }
+    }
+    texts
+}
+
+/// Tokens as a text again.
+fn text(tokens: &[Token]) -> String {
+    let mut text = String::new();
+    for (at, token) in tokens.iter().enumerate() {
+        if at > 0 && !token.is_joined {
+            text.push(' ');
+        }
+        text.push_str(&token.text);
+    }
+    text
+}

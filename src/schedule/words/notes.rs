@@ -1,0 +1,54 @@
+//! What is taken for granted where a phrase does not say it.
+
+use super::clock::is_morning;
+use super::number::weekday_name;
+use super::once::{LAST_DAY_HOUR, is_last_day};
+use super::said::{Day, Part, Repeat, Said, Which};
+
+/// What was taken for granted in understanding a phrase, as sentences without their stops.
+pub(super) fn notes(said: &Said) -> Vec<String> {
+    let mut notes = Vec::new();
+    match (said.clocks.as_slice(), said.part) {
+        ([], Some(part)) => {
+            let (name, hour) = (name(part), part.usual_hour());
+            notes.push(format!("without an hour, the {name} is {hour:02}:00"));
+        }
+        ([], None) if is_last_day(said) => {
+            notes.push(format!(
+                "without an hour, the last day of a month is {LAST_DAY_HOUR:02}:00"
+            ));
+        }
+        (clocks, None) if clocks.iter().any(|clock| is_morning(said, *clock)) => {
+            notes.push("an hour from 8 to 11 without am or pm is in the morning".to_owned());
+        }
+        _ => {}
+    }
+    match (&said.day, said.repeat) {
+        (
+            Some(Day::Week {
+                days,
+                which: Which::Next,
+            }),
+            _,
+        ) => {
+            if let [day] = days.as_slice() {
+                let day = weekday_name(*day);
+                notes.push(format!("next {day} is the first {day} after today"));
+            }
+        }
+        (day, Some(Repeat::Step(_))) if day.is_some() || !said.clocks.is_empty() => {
+            notes.push("it is counted from the first one to come".to_owned());
+        }
+        _ => {}
+    }
+    notes
+}
+
+fn name(part: Part) -> &'static str {
+    match part {
+        Part::Morning => "morning",
+        Part::Afternoon => "afternoon",
+        Part::Evening => "evening",
+        Part::Night => "night",
+    }
+}

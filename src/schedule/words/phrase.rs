@@ -1,0 +1,120 @@
+//! What was understood, in the words that are understood again as the same.
+
+use jiff::civil::{DateTime, Time, Weekday};
+
+use super::number::{month_name, ordinal_name, weekday_name, with_ending};
+use super::said::{Days, MonthDay, Nth};
+use crate::schedule::Zone;
+
+/// A wall time: `2027-01-05 09:00`.
+pub(super) fn wall(wall: DateTime) -> String {
+    format!("{} {}", wall.date(), time(wall.time()))
+}
+
+/// The name of a zone. One without an area may also be an abbreviation, as `CET` is: in brackets, as
+/// RFC 9557 has it, it is the zone.
+pub(super) fn zone(zone: &Zone) -> String {
+    let name = zone.name();
+    match name.contains('/') || name == "UTC" {
+        true => name.to_owned(),
+        false => format!("[{name}]"),
+    }
+}
+
+/// A phrase with the zone that was said.
+pub(super) fn in_zone(phrase: String, said: Option<&Zone>) -> String {
+    match said {
+        Some(said) => format!("{phrase} {}", zone(said)),
+        None => phrase,
+    }
+}
+
+/// A time of day, to the minute unless it is finer.
+fn time(time: Time) -> String {
+    if time.subsec_nanosecond() != 0 {
+        return time.strftime("%H:%M:%S%.f").to_string();
+    }
+    match time.second() {
+        0 => time.strftime("%H:%M").to_string(),
+        _ => time.strftime("%H:%M:%S").to_string(),
+    }
+}
+
+/// Several things: one, two and three.
+fn list(items: &[String]) -> String {
+    match items {
+        [] => String::new(),
+        [only] => only.clone(),
+        [rest @ .., last] => format!("{} and {last}", rest.join(", ")),
+    }
+}
+
+/// "At 09:00 and 17:30".
+pub(super) fn times(times: &[Time]) -> String {
+    let each: Vec<String> = times.iter().map(|t| time(*t)).collect();
+    format!("at {}", list(&each))
+}
+
+/// "Every weekday", "on the first Monday of every month".
+pub(super) fn days(days: &Days) -> String {
+    match days {
+        Days::All => "every day".to_owned(),
+        Days::Week(days) => week(days),
+        Days::Month(days, months) => {
+            let each: Vec<String> = days.iter().map(|day| month_day(*day)).collect();
+            format!("on the {} of {}", list(&each), of(months))
+        }
+        Days::Nths(nths, weekday, months) => {
+            let each: Vec<String> = nths
+                .iter()
+                .map(|nth| match nth {
+                    Nth::Number(n) => ordinal_name(*n).to_owned(),
+                    Nth::Last => "last".to_owned(),
+                })
+                .collect();
+            let day = weekday_name(*weekday);
+            format!("on the {} {day} of {}", list(&each), of(months))
+        }
+    }
+}
+
+fn week(days: &[Weekday]) -> String {
+    let workdays = days.len() == 5
+        && !days
+            .iter()
+            .any(|d| matches!(d, Weekday::Saturday | Weekday::Sunday));
+    if workdays {
+        return "every weekday".to_owned();
+    }
+    let each: Vec<String> = days
+        .iter()
+        .map(|day| weekday_name(*day).to_owned())
+        .collect();
+    format!("every {}", list(&each))
+}
+
+fn month_day(day: MonthDay) -> String {
+    match day {
+        MonthDay::Number(n) => with_ending(n),
+        MonthDay::FirstWorkday => "first weekday".to_owned(),
+        MonthDay::LastWorkday => "last weekday".to_owned(),
+        MonthDay::Last => "last day".to_owned(),
+    }
+}
+
+/// "Every month", or some months of every year.
+fn of(months: &[i8]) -> String {
+    if months.is_empty() {
+        return "every month".to_owned();
+    }
+    let each: Vec<String> = months.iter().map(|m| month_name(*m).to_owned()).collect();
+    format!("{} every year", list(&each))
+}
+
+/// "90 minutes", "2 days".
+pub(super) fn interval(amount: i64, unit: &str) -> String {
+    match amount {
+        1 => format!("every 1 {unit}"),
+        _ => format!("every {amount} {unit}s"),
+    }
+}

@@ -1,0 +1,281 @@
+//! Takes a text apart: every token belongs to one part of the phrase, or the text is refused.
+
+mod clock;
+mod date;
+mod day;
+mod length;
+mod place;
+mod repeat;
+
+use jiff::Timestamp;
+
+use super::Why;
+use super::said::{Clock, Day, Form, Said, Which};
+use super::token::{Kind, Token};
+
+/// What a reader of one part makes of the tokens: `None` if the part is not there.
+type Tried<T> = Result<Option<T>, Why>;
+
+/// The tokens that are still to be read.
+struct Reader<'a> {
+    tokens: &'a [Token],
+    at: usize,
+    /// A date in figures that begin with the year has been read: hours are those of its clock.
+    has_iso_date: bool,
+    /// The `T` between a date and a time of day has been read.
+    is_after_t: bool,
+}
+
+/// Takes the tokens apart.
+///
+/// # Errors
+/// [`Why::Unknown`] and [`Why::Twice`], and what is wrong with a part.
+pub(super) fn read(tokens: &[Token]) -> Result<Said, Why> {
+    let mut tokens = tokens;
+    if let [first, rest @ ..] = tokens
+        && first.text == "please"
+    {
+        let comma = rest.first().is_some_and(|t| t.text == ",");
+        tokens = rest.get(usize::from(comma)..).unwrap_or_default();
+    } else if let [rest @ .., last] = tokens
+        && last.text == "please"
+    {
+        tokens = rest;
+        if let [rest @ .., last] = tokens
+            && last.text == ","
+        {
+            tokens = rest;
+        }
+    }
+    let mut reader = Reader {
+        tokens,
+        at: 0,
+        has_iso_date: false,
+        is_after_t: false,
+    };
+    let mut said = Said::default();
+    while reader.at < tokens.len() {
+        if reader.at > 0 && reader.peek() == "," {
+            reader.at += 1;
+        }
+        if !reader.part(&mut said)? {
+            return Err(reader.unknown());
+        }
+    }
+    match said == Said::default() {
+        true => Err(Why::Empty),
+        false => Ok(said),
+    }
+}
+
+impl<'a> Reader<'a> {
+    /// Reads the next part of the phrase, and whether there was one.
+    fn part(&mut self, said: &mut Said) -> Result<bool, Why> {
+        if said.repeat.is_some() && self.eat_start() {
+            let rest = self.tokens.get(self.at..).unwrap_or_default();
+            let from = read(rest)?;
+            if from.from.is_some() {
+                return Err(Why::Twice("beginning"));
+            }
+            self.at = self.tokens.len();
+            put(&mut said.from, Box::new(from), "beginning")?;
+            return Ok(true);
+        }
+        if let Some(at) = self.epoch() {
+            put(&mut said.epoch, at, "point in time")?;
+            return Ok(true);
+        }
+        if let Some((repeat, part)) = self.repeat()? {
+            put(&mut said.repeat, repeat, "repetition")?;
+            if let Some(part) = part {
+                put(&mut said.part, part, "part of the day")?;
+            }
+            return Ok(true);
+        }
+        if let Some(length) = self.after()? {
+            put(&mut said.after, length, "length of time")?;
+            return Ok(true);
+        }
+        if let Some((part, is_today)) = self.part_of_day(said) {
+            put(&mut said.part, part, "part of the day")?;
+            if is_today {
+                add_day(said, Day::Relative(0))?;
+            }
+            return Ok(true);
+        }
+        if let Some(clocks) = self.clocks()? {
+            if !said.clocks.is_empty() {
+                return Err(Why::Twice("time of day"));
+            }
+            said.clocks = clocks;
+            return Ok(true);
+        }
+        if let Some(day) = self.day(said.repeat)? {
+            add_day(said, day)?;
+            return Ok(true);
+        }
+        if let Some(length) = self.length()? {
+            put(&mut said.lone, length, "length of time")?;
+            return Ok(true);
+        }
+        if let Some(place) = self.place(!said.clocks.is_empty())? {
+            put(&mut said.place, place, "place")?;
+            return Ok(true);
+        }
+        Ok(false)
+    }
+
+    /// The words that say when an interval begins.
+    fn eat_start(&mut self) -> bool {
+        let first = self.eat_any(&["starting", "beginning", "from"]);
+        if first && !self.eat_any(&["at", "on", "@"]) {
+            self.eat("from");
+        }
+        first
+    }
+
+    /// Seconds or milliseconds since 1970, from 2001 to 2286.
+    fn epoch(&mut self) -> Option<Timestamp> {
+        let before = self.at;
+        self.eat_any(&["at", "@"]);
+        let figures = self.figures().unwrap_or_default();
+        let number: i64 = figures.parse().unwrap_or_default();
+        let at = match figures.len() {
+            10 => Timestamp::from_second(number).ok(),
+            13 => Timestamp::from_millisecond(number).ok(),
+            _ => None,
+        };
+        let is_whole = at.is_some() && !self.is_joined();
+        if !is_whole {
+            self.at = before;
+        }
+        at.filter(|_| is_whole)
+    }
+
+    /// The text of the next token, or nothing.
+    fn peek(&self) -> &'a str {
+        self.peek_at(0)
+    }
+
+    /// The text of a token after the next.
+    fn peek_at(&self, ahead: usize) -> &'a str {
+        let token = self.tokens.get(self.at + ahead);
+        token.map_or("", |token| token.text.as_str())
+    }
+
+    fn kind(&self) -> Option<Kind> {
+        self.tokens.get(self.at).map(|token| token.kind)
+    }
+
+    /// Whether the next token follows the last one without a space.
+    fn is_joined(&self) -> bool {
+        let token = self.tokens.get(self.at);
+        self.at > 0 && token.is_some_and(|token| token.is_joined)
+    }
+
+    /// Whether the next token is `sign`, with figures on both sides of it and no spaces.
+    fn is_joined_by(&self, sign: &str) -> bool {
+        let after = self.tokens.get(self.at + 1);
+        self.is_joined()
+            && self.peek() == sign
+            && after.is_some_and(|t| t.kind == Kind::Figures && t.is_joined)
+    }
+
+    fn eat(&mut self, word: &str) -> bool {
+        let found = self.peek() == word && self.at < self.tokens.len();
+        self.at += usize::from(found);
+        found
+    }
+
+    fn eat_any(&mut self, words: &[&str]) -> bool {
+        words.iter().any(|word| self.eat(word))
+    }
+
+    /// Several words, all of them or none.
+    fn eat_all(&mut self, words: &[&str]) -> bool {
+        let found = words.iter().enumerate().all(|(i, w)| self.peek_at(i) == *w);
+        self.at += if found { words.len() } else { 0 };
+        found
+    }
+
+    /// The dot after a word that was cut short.
+    fn eat_dot(&mut self) {
+        if self.is_joined() && self.peek() == "." {
+            self.at += 1;
+        }
+    }
+
+    fn figures(&mut self) -> Option<&'a str> {
+        let text = self.peek();
+        let found = self.kind() == Some(Kind::Figures);
+        self.at += usize::from(found);
+        found.then_some(text)
+    }
+
+    /// What `read` finds; if it finds nothing, no token is taken.
+    fn attempt<T>(&mut self, read: impl FnOnce(&mut Self) -> Tried<T>) -> Tried<T> {
+        let before = (self.at, self.has_iso_date, self.is_after_t);
+        let found = read(self)?;
+        if found.is_none() {
+            (self.at, self.has_iso_date, self.is_after_t) = before;
+        }
+        Ok(found)
+    }
+
+    fn unknown(&self) -> Why {
+        match self.peek() {
+            "ago" | "yesterday" => Why::Ago,
+            word @ ("at" | "@" | "on" | "in" | "the") => match self.peek_at(1) {
+                "" => Why::Unfinished(word.to_owned()),
+                next => Why::Unknown(format!("{word} {next}")),
+            },
+            "" => Why::Unfinished(
+                self.tokens
+                    .last()
+                    .map_or_else(String::new, |t| t.text.clone()),
+            ),
+            word => Why::Unknown(word.to_owned()),
+        }
+    }
+}
+
+/// Fills a part of the phrase.
+fn put<T>(slot: &mut Option<T>, found: T, what: &'static str) -> Result<(), Why> {
+    match slot.replace(found) {
+        None => Ok(()),
+        Some(_) => Err(Why::Twice(what)),
+    }
+}
+
+/// Adds a day: a day of the week may stand beside a date.
+fn add_day(said: &mut Said, found: Day) -> Result<(), Why> {
+    let single = |day: &Day| match day {
+        Day::Week { days, which } if *which == Which::Coming => match days.as_slice() {
+            [only] => Some(*only),
+            _ => None,
+        },
+        _ => None,
+    };
+    let (date, weekday) = match said.day.take() {
+        None => {
+            said.day = Some(found);
+            return Ok(());
+        }
+        Some(before) => match (single(&before), single(&found)) {
+            (Some(weekday), None) => (found, weekday),
+            (None, Some(weekday)) => (before, weekday),
+            _ => return Err(Why::Twice("day")),
+        },
+    };
+    if matches!(date, Day::Week { .. } | Day::Nths { .. }) {
+        return Err(Why::Twice("day"));
+    }
+    said.day = Some(date);
+    put(&mut said.weekday, weekday, "day of the week")
+}
+
+/// Whether some times of day have one that is only on the clock of 24 hours.
+fn shows_24_hours(clocks: &[Clock]) -> bool {
+    let late = |clock: &Clock| clock.form == Form::Sure && clock.time.hour() > 12;
+    clocks.iter().any(late)
+}

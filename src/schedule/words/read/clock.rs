@@ -1,0 +1,377 @@
+//! Times of day: `3pm`, `15:30`, noon, half past nine.
+
+use jiff::civil::Time;
+
+use super::super::Why;
+use super::super::number;
+use super::super::said::{Clock, Form, Part, Said};
+use super::super::token::Kind;
+use super::length::unit;
+use super::{Reader, Tried, shows_24_hours};
+
+/// What was written of a time of day, before it is known whether the clock shows it.
+#[derive(Default)]
+struct Written<'a> {
+    hour: &'a str,
+    minute: &'a str,
+    second: &'a str,
+    fraction: &'a str,
+    has_colon: bool,
+    /// It can only be one of the 24 hours.
+    is_sure: bool,
+}
+
+impl<'a> Reader<'a> {
+    /// One or several times of day. Figures alone are an hour only after "at".
+    pub(super) fn clocks(&mut self) -> Tried<Vec<Clock>> {
+        self.attempt(|r| {
+            let is_at = r.eat_any(&["at", "@"]);
+            let Some(first) = r.clock(is_at)? else {
+                return Ok(None);
+            };
+            let mut clocks = vec![first];
+            loop {
+                let next = r.attempt(|r| {
+                    let comma = r.eat(",");
+                    let and = r.eat_any(&["and", "&"]);
+                    if !comma && !and {
+                        return Ok(None);
+                    }
+                    r.eat("at");
+                    r.clock(is_at)
+                })?;
+                let Some(next) = next else {
+                    break;
+                };
+                clocks.push(next);
+            }
+            // Beside 17, 9 is an hour of the same clock; beside 5pm, nobody can tell.
+            let (has_halves, is_24) = (r.has_halves(&clocks), shows_24_hours(&clocks));
+            for clock in &mut clocks {
+                match &mut clock.form {
+                    Form::Twelve { is_beside, .. } if has_halves => *is_beside = true,
+                    Form::Twelve { .. } if is_24 => clock.form = Form::Sure,
+                    _ => {}
+                }
+            }
+            Ok(Some(clocks))
+        })
+    }
+
+    /// Whether any of the times of day just read was written with `am` or `pm`.
+    fn has_halves(&self, clocks: &[Clock]) -> bool {
+        let read = self.tokens.get(..self.at).unwrap_or_default();
+        clocks.len() > 1 && read.iter().any(|t| matches!(t.text.as_str(), "am" | "pm"))
+    }
+
+    /// A part of the day, and whether it is today's.
+    pub(super) fn part_of_day(&mut self, said: &Said) -> Option<(Part, bool)> {
+        for (words, part, is_today) in [
+            (&["in", "the", "morning"] as &[&str], Part::Morning, false),
+            (&["in", "the", "afternoon"], Part::Afternoon, false),
+            (&["in", "the", "evening"], Part::Evening, false),
+            (&["at", "night"], Part::Night, false),
+            (&["this", "morning"], Part::Morning, true),
+            (&["this", "afternoon"], Part::Afternoon, true),
+            (&["this", "evening"], Part::Evening, true),
+            (&["tonight"], Part::Night, true),
+            (&["morning"], Part::Morning, false),
+            (&["afternoon"], Part::Afternoon, false),
+            (&["evening"], Part::Evening, false),
+            (&["night"], Part::Night, false),
+        ] {
+            let stands_alone = words.len() > 1 || is_today || self.at == 0 || said.day.is_some();
+            if stands_alone && self.eat_all(words) {
+                return Some((part, is_today));
+            }
+        }
+        None
+    }
+
+    /// A time of day. `is_at` says that figures alone are an hour.
+    fn clock(&mut self, is_at: bool) -> Tried<Clock> {
+        let after_t = std::mem::take(&mut self.is_after_t);
+        if self.eat_all(&["12", "noon"]) || self.eat_any(&["noon", "midday"]) {
+            return Ok(Some(Clock::hour(12)));
+        }
+        if self.eat_all(&["12", "midnight"]) || self.eat("midnight") {
+            let form = Form::Midnight;
+            return Ok(Some(Clock {
+                time: Time::midnight(),
+                form,
+            }));
+        }
+        if let Some(spoken) = self.attempt(|r| r.spoken(is_at))? {
+            return Ok(Some(spoken));
+        }
+        self.attempt(|r| {
+            let Some(mut written) = r.written(is_at, after_t) else {
+                return Ok(None);
+            };
+            written.is_sure |= after_t;
+            let half = r.half();
+            r.clock_of(&written, half).map(Some)
+        })
+    }
+
+    /// "Half past nine", "quarter to 5pm", "nine o'clock", "nine thirty am", and "nine" after "at".
+    fn spoken(&mut self, is_at: bool) -> Tried<Clock> {
+        let minutes = self.minutes_before_hour();
+        let is_past = match minutes {
+            Some(_) if self.eat_any(&["past", "after"]) => true,
+            Some(_) if self.eat_any(&["to", "before"]) => false,
+            Some(_) => return Ok(None),
+            None => true,
+        };
+        let figures = self.figures();
+        let hour = match figures {
+            Some(figures) => figures.parse().ok(),
+            None => self.number_in_words(),
+        };
+        let Some(hour) = hour else {
+            return Ok(None);
+        };
+        let is_word = figures.is_none();
+        let after = match is_word && minutes.is_none() {
+            true => self.minutes_in_words(),
+            false => None,
+        };
+        let half = self.half();
+        let is_clock = half.is_none() && self.eat_any(&["o'clock", "oclock"]);
+        let half = half.or_else(|| self.half());
+        // Figures with nothing around them are for `written`.
+        let is_unit = unit(self.peek()).is_some() || number::month(self.peek()).is_some();
+        let is_spoken =
+            minutes.is_some() || is_clock || (is_word && (half.is_some() || (is_at && !is_unit)));
+        // "A quarter to 12am" may be on the day before.
+        if !is_spoken || (!is_past && hour == 12 && half.is_some()) {
+            return Ok(None);
+        }
+        if !(1..=12).contains(&hour) {
+            return Err(Why::NoSuchTime(format!("{hour} o'clock")));
+        }
+        let minutes = minutes.or(after).unwrap_or_default();
+        let hour = match (is_past, hour) {
+            (true, hour) => hour,
+            (false, 1) => 12,
+            (false, hour) => hour - 1,
+        };
+        let minute = if is_past { minutes } else { 60 - minutes };
+        let text = (hour.to_string(), format!("{minute:02}"));
+        let written = Written {
+            hour: &text.0,
+            minute: &text.1,
+            ..Written::default()
+        };
+        self.clock_of(&written, half).map(Some)
+    }
+
+    /// The minutes in "nine thirty".
+    fn minutes_in_words(&mut self) -> Option<i8> {
+        let before = self.at;
+        let minutes = self.number_in_words().filter(|m| (10..60).contains(m));
+        if minutes.is_none() {
+            self.at = before;
+        }
+        minutes
+    }
+
+    /// The minutes in "half past nine", "twenty to five" and "10 minutes past 3".
+    fn minutes_before_hour(&mut self) -> Option<i8> {
+        let before = self.at;
+        self.eat("a");
+        let found = match self.peek() {
+            "half" if self.peek_at(1) == "past" => Some(30),
+            "quarter" => Some(15),
+            _ => None,
+        };
+        if found.is_some() {
+            self.at += 1;
+            return found;
+        }
+        self.at = before;
+        let minutes = match self.figures() {
+            Some(figures) => figures.parse().ok(),
+            None => self.number_in_words(),
+        };
+        let named = self.eat_any(&["minutes", "minute"]);
+        let is_relative = match self.peek() {
+            "past" => true,
+            // "Ten to five" may also be the time between them.
+            "after" | "to" | "before" => named,
+            _ => false,
+        };
+        let fits = is_relative && minutes.is_some_and(|m| (1..60).contains(&m));
+        if !fits {
+            self.at = before;
+        }
+        minutes.filter(|_| fits)
+    }
+
+    /// A time of day in figures.
+    fn written(&mut self, is_at: bool, after_t: bool) -> Option<Written<'a>> {
+        let hour = self.figures()?;
+        let mut written = Written {
+            hour,
+            ..Written::default()
+        };
+        if self.is_joined_by(":") && hour.len() <= 2 {
+            self.at += 1;
+            written.minute = self.figures()?;
+            written.has_colon = true;
+            if self.is_joined_by(":") {
+                self.at += 1;
+                written.second = self.figures()?;
+                written.is_sure = true;
+                if self.is_joined_by(".") {
+                    self.at += 1;
+                    written.fraction = self.figures()?;
+                }
+            }
+        } else if self.is_joined_by(".") && hour.len() <= 2 && self.peek_at(1).len() == 2 {
+            self.at += 1;
+            written.minute = self.figures()?;
+            written.has_colon = true;
+            // `9.30` may be a number of anything.
+            if !is_at && !self.is_half() {
+                return None;
+            }
+        } else if is_at && self.is_joined() && self.peek() == "h" && hour.len() <= 2 {
+            // 21h and 21h30, of people who use the clock of 24 hours.
+            self.at += 1;
+            written.is_sure = true;
+            if self.is_joined() && self.kind() == Some(Kind::Figures) {
+                written.minute = self.figures()?;
+            }
+        } else {
+            self.without_colon(&mut written, is_at, after_t)?;
+        }
+        // `2027-01-05` and `9:30:00:00` are none.
+        let goes_on = self.is_joined() && matches!(self.peek(), ":" | "/" | "." | "th" | "st");
+        (!goes_on).then_some(written)
+    }
+
+    /// `9`, `930` and `0930`, where an hour is awaited or the half of the day comes after it.
+    fn without_colon(
+        &mut self,
+        written: &mut Written<'a>,
+        is_at: bool,
+        after_t: bool,
+    ) -> Option<()> {
+        let figures = written.hour;
+        let awaited = is_at || after_t || self.is_half() || self.is_before_part();
+        if !awaited || figures.len() > 4 && !(after_t && figures.len() == 6) {
+            return None;
+        }
+        if figures.len() > 2 {
+            let (hour, rest) = figures.split_at(figures.len() - 2);
+            let (hour, minute, second) = match hour.split_at_checked(2) {
+                Some((hour, minute)) if figures.len() == 6 => (hour, minute, rest),
+                _ => (hour, rest, ""),
+            };
+            (written.hour, written.minute, written.second) = (hour, minute, second);
+            let is_military = figures.len() == 4 && self.eat_any(&["hours", "hrs"]);
+            written.is_sure = is_military;
+        }
+        // "At 5 January", "at 3rd" and "at 20 minutes" name no hour.
+        let next = self.peek();
+        let is_other = number::month(next).is_some()
+            || (unit(next).is_some() && !next.is_empty())
+            || matches!(next, "st" | "nd" | "rd" | "th" | "of")
+            || (self.is_joined() && next == "-" && !after_t);
+        (!is_other).then_some(())
+    }
+
+    /// Whether `am` or `pm` comes next.
+    fn is_half(&self) -> bool {
+        matches!(self.peek(), "am" | "pm")
+    }
+
+    /// Whether "in the morning" or the like comes next.
+    fn is_before_part(&self) -> bool {
+        match [self.peek(), self.peek_at(1), self.peek_at(2)] {
+            ["in", "the", part] => matches!(part, "morning" | "afternoon" | "evening"),
+            ["at", "night", _] => true,
+            _ => false,
+        }
+    }
+
+    fn half(&mut self) -> Option<Half> {
+        if self.eat("am") {
+            return Some(Half::Am);
+        }
+        self.eat("pm").then_some(Half::Pm)
+    }
+
+    /// The time of day of what was written.
+    fn clock_of(&self, written: &Written<'_>, half: Option<Half>) -> Result<Clock, Why> {
+        let shown = || {
+            let parts = [written.hour, written.minute, written.second];
+            let parts: Vec<&str> = parts.into_iter().filter(|p| !p.is_empty()).collect();
+            let half = match half {
+                Some(Half::Am) => "am",
+                Some(Half::Pm) => "pm",
+                None => "",
+            };
+            parts.join(":") + half
+        };
+        let wrong = || Why::NoSuchTime(shown());
+        let number = |text: &str| match text {
+            "" => Some(0),
+            text => text.parse::<i8>().ok(),
+        };
+        let two = |text: &str| text.is_empty() || text.len() == 2;
+        if !two(written.minute) || !two(written.second) || written.fraction.len() > 9 {
+            return Err(wrong());
+        }
+        let hour = number(written.hour).ok_or_else(wrong)?;
+        let minute = number(written.minute).ok_or_else(wrong)?;
+        let second = number(written.second).ok_or_else(wrong)?;
+        let nanos: i32 = format!("{:0<9}", written.fraction)
+            .parse()
+            .unwrap_or_default();
+        // The database holds microseconds.
+        let nanos = nanos / 1_000 * 1_000;
+        if (hour, minute, second, nanos) == (24, 0, 0, 0) && half.is_none() {
+            let form = Form::DayEnd;
+            return Ok(Clock {
+                time: Time::midnight(),
+                form,
+            });
+        }
+        let has_minutes = !written.minute.is_empty();
+        let is_padded = written.hour.len() == 2 && written.hour.starts_with('0');
+        let (hour, form) = match (half, hour) {
+            (Some(Half::Am), 12) => (0, Form::Sure),
+            (Some(Half::Am), 1..12) => (hour, Form::Sure),
+            (Some(Half::Am), 0) if has_minutes => (0, Form::Sure),
+            (Some(Half::Pm), 12) => (12, Form::Sure),
+            (Some(Half::Pm), 1..12) => (hour + 12, Form::Sure),
+            (Some(Half::Pm), 13..24) if has_minutes => (hour, Form::Sure),
+            (Some(_), _) => return Err(wrong()),
+            (None, 12) if written.has_colon => (12, Form::Sure),
+            (None, 1..=12) if !is_padded && !written.is_sure => {
+                let form = Form::Twelve {
+                    has_colon: written.has_colon,
+                    is_beside: false,
+                };
+                (hour, form)
+            }
+            (None, _) => (hour, Form::Sure),
+        };
+        let time = Time::new(hour, minute, second, nanos).map_err(|_| wrong())?;
+        let is_twelve = number(written.hour) == Some(12);
+        let form = match half {
+            Some(Half::Am) if is_twelve && time == Time::midnight() => Form::TwelveAm,
+            _ => form,
+        };
+        Ok(Clock { time, form })
+    }
+}
+
+/// The half of the day.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Half {
+    Am,
+    Pm,
+}

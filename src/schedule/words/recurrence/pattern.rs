@@ -1,0 +1,185 @@
+//! Cron patterns of days and times of day.
+
+use jiff::civil::{Date, Weekday};
+
+use super::super::refusal::Doubt;
+use super::super::said::{Day, Days, MonthDay, Nth, Of, Repeat, Said, Which};
+use super::super::{Recurrence, Rule, Why, phrase};
+use super::times::times;
+use crate::schedule::Zone;
+
+/// The days of a phrase that repeats by the calendar.
+fn days(said: &Said) -> Result<Days, Doubt> {
+    let months = |of: &Of| -> Option<Vec<i8>> {
+        let is_monthly = matches!(said.repeat, Some(Repeat::Monthly | Repeat::Each));
+        match (of, said.repeat) {
+            (Of::Unsaid, _) if is_monthly => Some(Vec::new()),
+            (Of::TheMonth, None | Some(Repeat::Monthly | Repeat::Each)) => Some(Vec::new()),
+            (Of::Every, None | Some(Repeat::Monthly)) => Some(Vec::new()),
+            (Of::Months(months, None), Some(Repeat::Yearly | Repeat::Each)) => {
+                let mut months = months.clone();
+                months.sort_unstable();
+                Some(months)
+            }
+            _ => None,
+        }
+    };
+    let unfit = || Doubt::from(Why::Unfit("that repetition", "that day"));
+    match (&said.day, said.repeat) {
+        (None, Some(Repeat::Daily)) => Ok(Days::All),
+        (None, _) => Err(Why::NoDay.into()),
+        (Some(Day::Week { days, which }), repeat) => {
+            let fits = matches!(
+                (repeat, which),
+                (Some(Repeat::Weekly | Repeat::Each), Which::Coming)
+                    | (None | Some(Repeat::Weekly | Repeat::Each), Which::All)
+            );
+            let mut days = days.clone();
+            days.sort_by_key(|day| day.to_monday_zero_offset());
+            days.dedup();
+            match fits {
+                true if days.len() == 7 => Ok(Days::All),
+                true => Ok(Days::Week(days)),
+                false => Err(unfit()),
+            }
+        }
+        (Some(Day::Month { days, of }), _) => {
+            if let (Of::Months(_, Some(_)), Some(_)) = (of, said.repeat) {
+                return Err(Why::OneYear.into());
+            }
+            let months = months(of).ok_or_else(unfit)?;
+            let mut days = days.clone();
+            days.sort_unstable();
+            let exists = |day: &MonthDay| match day {
+                MonthDay::Number(n) => {
+                    let month = |m: i8| Date::new(2024, m, *n).is_ok();
+                    months.is_empty() && *n <= 31 || months.iter().any(|m| month(*m))
+                }
+                _ => true,
+            };
+            let is_odd =
+                |day: &MonthDay| matches!(day, MonthDay::FirstWorkday | MonthDay::LastWorkday);
+            if days.len() > 1 && days.iter().any(is_odd) {
+                return Err(Why::Unfit("the first or last weekday", "other days").into());
+            }
+            match days.iter().all(exists) {
+                true => Ok(Days::Month(days, months)),
+                false => Err(Why::NoSuchDay("no month that is named is so long").into()),
+            }
+        }
+        (Some(Day::Nths { nths, weekday, of }), _) => {
+            let months = months(of).ok_or_else(unfit)?;
+            let mut nths = nths.clone();
+            nths.sort_unstable();
+            Ok(Days::Nths(nths, *weekday, months))
+        }
+        (Some(Day::Slashed { .. } | Day::On(_) | Day::Relative(_)), _) => Err(unfit()),
+    }
+}
+
+/// The patterns of a phrase that names days and times of day.
+pub(super) fn pattern(said: &Said, place: Option<Zone>) -> Result<Recurrence, Doubt> {
+    if let (None, Some(Repeat::Weekly | Repeat::Monthly | Repeat::Yearly)) =
+        (&said.day, said.repeat)
+    {
+        return Err(without_day(said));
+    }
+    let days = days(said)?;
+    let times = times(said)?;
+    if times
+        .iter()
+        .any(|t| t.second() != 0 || t.subsec_nanosecond() != 0)
+    {
+        return Err(Why::Seconds.into());
+    }
+    let (day, month, weekday) = fields(&days);
+    let mut minutes: Vec<i8> = times.iter().map(|time| time.minute()).collect();
+    minutes.sort_unstable();
+    minutes.dedup();
+    let patterns = minutes.iter().map(|minute| {
+        let hours = times.iter().filter(|time| time.minute() == *minute);
+        let hours: Vec<String> = hours.map(|time| time.hour().to_string()).collect();
+        format!("{minute} {} {day} {month} {weekday}", hours.join(","))
+    });
+    let words = format!("{} {}", phrase::days(&days), phrase::times(&times));
+    let words = phrase::in_zone(words, place.as_ref());
+    Ok(Recurrence::new(
+        Rule::Cron(patterns.collect()),
+        place,
+        words,
+    ))
+}
+
+/// The doubt about "weekly", "monthly" and "yearly", which name no day.
+fn without_day(said: &Said) -> Doubt {
+    let with = |day| Said {
+        repeat: Some(Repeat::Each),
+        day: Some(day),
+        ..said.clone()
+    };
+    let month = |days| Day::Month {
+        days,
+        of: Of::TheMonth,
+    };
+    let monday = Day::Week {
+        days: vec![Weekday::Monday],
+        which: Which::Coming,
+    };
+    let readings = match said.repeat {
+        Some(Repeat::Weekly) if said.clocks.is_empty() => vec![said.every_days(7), with(monday)],
+        Some(Repeat::Weekly) => vec![with(monday)],
+        Some(Repeat::Monthly) => vec![
+            with(month(vec![MonthDay::Number(1)])),
+            with(month(vec![MonthDay::Last])),
+        ],
+        _ => vec![with(Day::Month {
+            days: vec![MonthDay::Number(1)],
+            of: Of::Months(vec![1], None),
+        })],
+    };
+    Doubt::new(Why::NoDay, readings)
+}
+
+/// The day-of-month, month and day-of-week fields.
+fn fields(days: &Days) -> (String, String, String) {
+    let star = || "*".to_owned();
+    let number = |day: Weekday| day.to_sunday_zero_offset();
+    let joined = |items: Vec<String>| items.join(",");
+    let months_of = |months: &[i8]| match months {
+        [] => star(),
+        months => joined(months.iter().map(i8::to_string).collect()),
+    };
+    match days {
+        Days::All => (star(), star(), star()),
+        Days::Week(days) => {
+            let mut numbers: Vec<i8> = days.iter().map(|day| number(*day)).collect();
+            numbers.sort_unstable();
+            let field = match numbers.as_slice() {
+                [first, .., last]
+                    if numbers.len() > 2 && i8::try_from(numbers.len()) == Ok(last - first + 1) =>
+                {
+                    format!("{first}-{last}")
+                }
+                numbers => joined(numbers.iter().map(i8::to_string).collect()),
+            };
+            (star(), star(), field)
+        }
+        Days::Month(days, months) => {
+            let each = days.iter().map(|day| match day {
+                MonthDay::Number(n) => n.to_string(),
+                MonthDay::FirstWorkday => "1W".to_owned(),
+                MonthDay::LastWorkday => "LW".to_owned(),
+                MonthDay::Last => "L".to_owned(),
+            });
+            (joined(each.collect()), months_of(months), star())
+        }
+        Days::Nths(nths, weekday, months) => {
+            let day = number(*weekday);
+            let each = nths.iter().map(|nth| match nth {
+                Nth::Number(n) => format!("{day}#{n}"),
+                Nth::Last => format!("{day}L"),
+            });
+            (star(), months_of(months), joined(each.collect()))
+        }
+    }
+}
