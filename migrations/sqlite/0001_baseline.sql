@@ -110,18 +110,18 @@ CREATE INDEX ix_schedules_due ON schedules (next_run) WHERE active = 1 AND touch
 -- Not unique, although names are: a foreign writer who moves a schedule to another agent must not
 -- fail on a column it does not know.
 CREATE INDEX ix_schedules_name ON schedules (agent_id, name) WHERE name IS NOT NULL;
-CREATE INDEX ix_schedules_of_name ON schedules (name, agent_id, id) WHERE name IS NOT NULL;
 CREATE INDEX ix_schedules_payload ON schedules (payload) WHERE payload IS NOT NULL;
 -- Whatever another program writes into it but 0, the row is not adopted yet.
 CREATE INDEX ix_schedules_touched ON schedules (id) WHERE touched <> 0;
 -- Whether anything more comes of an agent's schedules.
 CREATE INDEX ix_schedules_agent_lifecycle ON schedules (agent_id, lifecycle);
--- What resumes by itself.
-CREATE INDEX ix_schedules_resume ON schedules (resume_at)
-    WHERE resume_at IS NOT NULL AND lifecycle = 'paused';
 CREATE INDEX ix_schedules_ended_at ON schedules (ended_at) WHERE ended_at IS NOT NULL;
 CREATE INDEX ix_schedules_ended_before ON schedules (next_run)
     WHERE ended_at IS NULL AND lifecycle IN ('finished', 'cancelled');
+CREATE INDEX ix_schedules_of_name ON schedules (name, agent_id, id) WHERE name IS NOT NULL;
+-- What resumes by itself.
+CREATE INDEX ix_schedules_resume ON schedules (resume_at)
+    WHERE resume_at IS NOT NULL AND lifecycle = 'paused';
 
 -- How many schedules stand like this, kept so that nobody has to go through them: new are rows of
 -- other programs that are not taken up yet.

@@ -21,6 +21,8 @@ pub(super) fn explained(error: Error, refusal: &NotUnderstood, given: Given<'_>)
         Why::Ambiguous(_) => refused(refusal, given),
         _ if error.correction().is_some() => error,
         Why::Empty | Why::TooLong | Why::Unfinished(_) => error,
+        // The error of the form says more of `9999999d`.
+        Why::TooFar if given.value.trim().starts_with(|c: char| c.is_ascii_digit()) => error,
         // A bare number is no slip in a sentence.
         Why::Unknown(_) if refusal.readings.is_empty() || is_bare(given.value) => error,
         _ => refused(refusal, given),
@@ -45,9 +47,12 @@ fn refused(refusal: &NotUnderstood, given: Given<'_>) -> Error {
         Why::Past(_) | Why::Ago => Code::TimePast,
         _ => given.code(),
     };
+    let is_open = matches!(refusal.why, Why::Ambiguous(_));
     let example = match refusal.readings.as_slice() {
-        // What has passed was meant, and nothing else.
-        [only] if code != Code::TimePast => Some(fields([(given.field(), only.as_str())])),
+        // What has passed was meant, and nothing else; and what is left open is not one thing.
+        [only] if code != Code::TimePast && !is_open => {
+            Some(fields([(given.field(), only.as_str())]))
+        }
         _ => None,
     };
     Error::new(code, text).example_if(example)

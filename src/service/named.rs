@@ -34,6 +34,7 @@ impl Service {
         let mut left = if live.is_empty() { found } else { live };
         // The newest of each agent comes first.
         left.dedup_by(|a, b| a.agent_id == b.agent_id);
+        left.sort_unstable_by_key(|schedule| schedule.id);
         match left.as_slice() {
             [] => Err(unknown(name)),
             [only] => Ok(only.id),

@@ -129,6 +129,7 @@ async fn every_command_that_changes_something_is_noted_and_no_other() {
             &["revoke_key - key 1, laptop"],
         ),
         (&["history", "--changes"], &[]),
+        (&["remind", "in 2 hours", "p"], &[]),
         (&["backup", "copy.db"], &[]),
         (&["prune"], &[]),
         (

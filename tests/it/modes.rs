@@ -88,6 +88,7 @@ async fn no_command_makes_anything_that_others_may_read_whatever_the_umask_is() 
             "--every",
             "1h",
         ],
+        &["remind", agent, "in 2 hours", "p"],
         &["list"],
         &["list", "--db", "older.db"],
         &["show", "1"],

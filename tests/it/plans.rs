@@ -130,12 +130,13 @@ fn table_of(sql: &str, name: &str) -> String {
 }
 
 /// What the schedulers ask of the database, by name. A new one belongs into [`work`].
-const ASKED: [&str; 29] = [
+const ASKED: [&str; 31] = [
     "adopt_touched",
     "beat",
     "claim_due",
     "claim_waiting",
     "data_version",
+    "end_pauses",
     "forget_scheduler",
     "get_halt",
     "give_up",
@@ -146,6 +147,7 @@ const ASKED: [&str; 29] = [
     "list_oldest_due",
     "lock_owner",
     "next_due",
+    "next_resume",
     "note_doubt",
     "replan",
     "prune",

@@ -104,6 +104,8 @@ async fn no_command_shows_anybodys_text_but_as_one_printable_line() {
             "--every",
             "5h",
         ],
+        &["remind", HOSTILE, HOSTILE, HOSTILE],
+        &["remind", agent, "in 2 hours", HOSTILE],
         &["list"],
         &["list", "--all"],
         &["list", "--all", "--full"],

@@ -97,7 +97,7 @@ pub(in crate::db) fn list_named(
     statement!(
         "SELECT id, agent_id, lifecycle IN ('active', 'paused') AS is_live \
          FROM schedules INDEXED BY ix_schedules_of_name \
-         WHERE name = $1 AND ($2 IS NULL OR agent_id = $2) ORDER BY agent_id, id DESC LIMIT $3"
+         WHERE name = $1 AND ($2 IS NULL OR agent_id = $2) ORDER BY agent_id DESC, id DESC LIMIT $3"
     )
     .bind(name)
     .bind(agent.map(AgentId::as_str))

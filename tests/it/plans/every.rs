@@ -55,7 +55,7 @@ const MAY: [(&str, May); 37] = [
     ),
     (
         "WHERE lifecycle = 'active' AND next_run <= $1 ORDER BY id",
-        May::Sort,
+        May::GoThrough,
     ),
     (
         "SET state = 'skipped', reason = $1, finished_at = $2",

@@ -183,7 +183,11 @@ async fn foreign_changes() {
 /// What keeps prompts from being sent, and schedulers that die.
 async fn holds() {
     let (world, mut foreign) = told().await;
-    register(&world, "agent-a", Policy::default()).await;
+    let id = register(&world, "agent-a", Policy::default()).await;
+    let paused = world.service.pause_until(id, None, "in 60 seconds").await;
+    paused.unwrap();
+    world.advance(61);
+    work_off(&world).await;
     let down = Refusal::new(RefusalKind::TargetTrouble, ErrorClass::Unhealthy, "down");
     world.target.set_down(Some(down));
     for _ in 0..4 {

@@ -12,24 +12,24 @@ fn an_example_stands_in_the_form_in_which_the_call_was_written() {
     let plugin = Plugin::of_this_repository();
     for (kwargs, example) in [
         (
-            "--agent-id a --prompt 'Stand up' --every 'half an hour'",
-            "--every 30m",
+            "--agent-id a --prompt 'Stand up' --every '1d12h'",
+            "--every 36h",
         ),
         (
-            "agent_id=a prompt=\"Stand up\" every=\"half an hour\"",
-            "every=30m",
+            "agent_id=a prompt=\"Stand up\" every=\"1d12h\"",
+            "every=36h",
         ),
         (
-            "agent_id='a', prompt='Stand up', every='half an hour'",
-            "every=30m",
+            "agent_id='a', prompt='Stand up', every='1d12h'",
+            "every=36h",
         ),
         (
-            "{'agent_id': 'a', 'prompt': 'Stand up', 'every': 'half an hour'}",
-            "{'every': '30m'}",
+            "{'agent_id': 'a', 'prompt': 'Stand up', 'every': '1d12h'}",
+            "{'every': '36h'}",
         ),
         (
-            r#"{"agent_id": "a", "prompt": "Stand up", "every": "half an hour"}"#,
-            r#"{"every":"30m"}"#,
+            r#"{"agent_id": "a", "prompt": "Stand up", "every": "1d12h"}"#,
+            r#"{"every":"36h"}"#,
         ),
     ] {
         let (_, told, _) = answer(&plugin, &["register", "--kwargs", kwargs]);
