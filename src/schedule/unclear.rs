@@ -42,11 +42,14 @@ fn refused(refusal: &NotUnderstood, given: Given<'_>) -> Error {
     if !refusal.readings.is_empty() {
         text.push_str(&format!("; write {}", either(&refusal.readings)));
     }
-    text.push_str(&format!("; it is now {}", zone.both(now)));
     let code = match refusal.why {
         Why::Past(_) | Why::Ago => Code::TimePast,
         _ => given.code(),
     };
+    // What repeats doesn't depend on it.
+    if let Code::TimePast | Code::TimeInvalid = code {
+        text.push_str(&format!("; it is now {}", zone.both(now)));
+    }
     let is_open = matches!(refusal.why, Why::Ambiguous(_));
     let example = match refusal.readings.as_slice() {
         // What has passed was meant, and nothing else; and what is left open is not one thing.

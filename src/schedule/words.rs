@@ -4,9 +4,9 @@
 //! a word that has no place there refuses it, and so does a phrase that people use for different
 //! times. A refusal gives the readings, each a phrase that is understood as it stands.
 //!
-//! A phrase is taken apart ([`token`], then [`read`](mod@read)) into what was [`said`], in any order;
-//! [`once`] and [`recurrence`] decide what that means. Where it may mean several things, each of them
-//! is a phrase of its own ([`refusal::Doubt`]), understood in the same way to become a reading.
+//! A phrase is taken apart (`token`, then `read`) into what was `said`, in any order;
+//! `once` and `recurrence` decide what that means. Where it may mean several things, each of them
+//! is a phrase of its own (`refusal::Doubt`), understood in the same way to become a reading.
 //!
 //! # What words stand for
 //! | words | meaning |
