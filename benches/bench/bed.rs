@@ -182,17 +182,17 @@ pub fn database(folder: &Path) -> PathBuf {
 
 /// Writes one-shots like a schedule.
 fn copy(schedules: &Schedules, database: &mut rusqlite::Connection, plans: &[Planned]) {
-        let tx = database.transaction_with_behavior(TransactionBehavior::Immediate);
-        let tx = tx.expect("the database can be written to");
-        for plan in plans {
-            let copy = Copy {
-                uid: &plan.uid,
-                agent: &plan.agent,
-                at: plan.at,
-            };
-            schedules.copy(&tx, &copy);
-        }
-        tx.commit().expect("the rows are kept");
+    let tx = database.transaction_with_behavior(TransactionBehavior::Immediate);
+    let tx = tx.expect("the database can be written to");
+    for plan in plans {
+        let copy = Copy {
+            uid: &plan.uid,
+            agent: &plan.agent,
+            at: plan.at,
+        };
+        schedules.copy(&tx, &copy);
+    }
+    tx.commit().expect("the rows are kept");
 }
 
 /// Registers a schedule that is due in a far future, to be copied.

@@ -205,9 +205,9 @@ impl Service {
         }
     }
 
-    /// Refuses an agent that Letta does not know, or a conversation that is not the agent's. A caller who may `skip` that is believed; one who
-    /// is a model and chooses the agent only if Letta can't be asked, or it could fill the database
-    /// with prompts for agents that were never there.
+    /// Refuses an agent that Letta does not know, or a conversation that is not the agent's. A
+    /// caller who sets `skip` is believed; but if a model chooses the agent, only while Letta can't
+    /// be reached, or it could fill the database with prompts for agents that never existed.
     ///
     /// # Errors
     /// [`Code::AgentUnknown`], and those of Letta.
@@ -222,7 +222,6 @@ impl Service {
             return Ok(());
         }
         let (found, what) = match conversation {
-            // Whose it is, its server says.
             Some(Conversation::Id(id)) => (
                 target.check_conversation(agent, id).await,
                 format!("conversation {id} of agent {agent}"),

@@ -142,6 +142,23 @@ async fn a_server_that_is_gone_from_the_settings_is_waited_for() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_row_of_another_program_keeps_the_server_that_its_first_prompt_went_to() {
+    let scene = Scene::new().await;
+    scene.run(&["list"]).succeeded();
+    let row = "INSERT INTO schedules (agent_id, prompt_text, schedule_type, schedule_value, next_run, active) \
+               VALUES ('agent-at-home', 'hi', 'interval', '1h', '2026-01-01 00:00:00', 1)";
+    scene.world.sql(row).await;
+    scene.run(&["execute"]).succeeded();
+    assert_eq!(scene.home.received().len(), 1);
+    let listed = scene.run(&["list"]).succeeded();
+    assert_eq!(listed["schedules"][0]["target"], "home");
+    scene.write_settings("default_target = \"work\"\n", true);
+    scene.run_now(&listed["schedules"][0]["id"]);
+    scene.run(&["execute"]).succeeded();
+    assert_eq!(scene.home.received().len(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn agents_and_test_tell_of_every_server() {
     let scene = Scene::new().await;
     let listed = scene.run(&["agents"]).succeeded();
