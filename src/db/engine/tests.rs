@@ -27,9 +27,11 @@ impl Scene {
              CREATE TABLE schedules (n); CREATE TABLE outbox (n)";
         connection.execute_batch(tables).unwrap();
         let path = folder.path().join("t.db");
+        // However slow the machine is, no batch is ended by its time.
+        let clock = Clock::manual(jiff::Timestamp::UNIX_EPOCH);
         let to_read = path.clone();
         let reader = move || Ok(Connection::open(&to_read)?);
-        let engine = Engine::start(&path, connection, reader).unwrap();
+        let engine = Engine::start(&path, connection, reader, clock).unwrap();
         Scene {
             folder,
             engine: Arc::new(engine),
@@ -319,7 +321,7 @@ async fn every_subscriber_is_notified_of_what_others_have_committed() {
 async fn a_thread_that_reads_has_a_lower_priority() {
     let own = |_: &Tx<'_>| -> sql::Result<_> { Ok(rustix::process::getpriority_process(None)) };
     let scene = Scene::new();
-    let writer = scene.spawn(Whose::Face, own).await.unwrap().unwrap();
+    let writer = scene.spawn(JobOwner::Face, own).await.unwrap().unwrap();
     let reader = scene.engine.read(own).await.unwrap();
     assert_eq!(reader, writer.map(|nice| (nice + 10).min(19)));
 }
