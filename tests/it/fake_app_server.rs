@@ -64,6 +64,15 @@ impl FakeAppServer {
     /// The same, by a clock of the test's.
     pub async fn start_at(clock: Clock) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        Self::start_with(listener, clock)
+    }
+
+    /// The same, at the address of a server that was stopped.
+    pub async fn start_on(address: SocketAddr) -> Self {
+        Self::start_with(bind(address).await, Clock::system())
+    }
+
+    fn start_with(listener: TcpListener, clock: Clock) -> Self {
         let mut fake = FakeAppServer {
             address: listener.local_addr().unwrap(),
             inner: Arc::new(Inner {
@@ -95,13 +104,7 @@ impl FakeAppServer {
     /// Listens again at the same address.
     pub async fn start_again(&mut self) {
         self.kill();
-        let listener = loop {
-            match TcpListener::bind(self.address).await {
-                Ok(listener) => break listener,
-                Err(_) => tokio::task::yield_now().await,
-            }
-        };
-        self.serve(listener);
+        self.serve(bind(self.address).await);
     }
 
     /// Its address over HTTP.
@@ -218,5 +221,15 @@ impl FakeAppServer {
 impl Drop for FakeAppServer {
     fn drop(&mut self) {
         self.kill();
+    }
+}
+
+/// Listens as soon as the server before has let go of the address.
+async fn bind(address: SocketAddr) -> TcpListener {
+    loop {
+        match TcpListener::bind(address).await {
+            Ok(listener) => break listener,
+            Err(_) => tokio::task::yield_now().await,
+        }
     }
 }

@@ -168,6 +168,11 @@ impl FakeLetta {
         self.serve(listener);
     }
 
+    /// Where it listens, or did until it was stopped.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     /// Its address.
     pub fn url(&self) -> String {
         format!("http://{}", self.address)
