@@ -106,6 +106,7 @@ pub fn take(inner: &Arc<Inner>, client: u64, text: &str) -> bool {
             body,
         );
         if kind == "runtime_start" {
+            inner.changed();
             turns::go_on(inner, &scope(&request));
         }
     }
