@@ -25,6 +25,10 @@ use crate::models::{Answer, Doubt, ErrorClass, Refusal, RefusalKind};
 /// over: it may do so between two steps of a turn.
 const SILENCES: u32 = 2;
 
+/// How long a prompt may be sent again under the same id. The server must still remember the id when
+/// it reads the prompt.
+const RESENDABLE: SignedDuration = SignedDuration::from_secs(MEMORY.as_secs() - 30);
+
 /// How following a turn ended.
 pub(super) enum ListenOutcome {
     /// The turn ended.
@@ -72,6 +76,9 @@ impl Server {
             let watch = &following.watch;
             return Err(self.ask_history(outgoing, scope, watch, now, text).await);
         }
+        if let Some(text) = self.forgotten(outgoing) {
+            return Err(unknown(ErrorClass::NothingRan, &text, None));
+        }
         // Only now: a second client that starts a conversation while the server takes up what it
         // had not finished could disturb that.
         self.observer.watch(scope, &otids).await;
@@ -100,6 +107,16 @@ impl Server {
         };
         self.forget_turn(scope);
         Err(refused)
+    }
+
+    /// Why a prompt can't be sent again under its id: the server may no longer know that it has had
+    /// it before.
+    fn forgotten(&self, outgoing: &Outgoing) -> Option<String> {
+        let since = outgoing.not_found_since?;
+        let age = self.http.clock().now().duration_since(since);
+        (age > RESENDABLE).then(|| {
+            format!("it was first sent at {since}, and the App Server may have forgotten its id")
+        })
     }
 
     /// Starts a conversation and gets its state.

@@ -53,6 +53,8 @@ async fn a_busy_agent_uses_no_try_and_gets_the_same_otid_again() {
     running.stop().await;
     let sent = world.target.sent();
     assert_eq!(sent[0].otid, sent[1].otid);
+    // Nothing was kept of it, so there is nothing that a server could have forgotten.
+    assert_eq!(sent[1].not_found_since, None);
 }
 
 #[tokio::test]
@@ -280,6 +282,7 @@ async fn an_unknown_fate_closes_its_lane_until_it_is_known() {
 #[tokio::test]
 async fn without_a_trace_it_is_sent_again_only_when_nothing_can_turn_up_any_more() {
     let (world, mut running) = one_prompt(cut()).await;
+    let sent_at = world.now();
     running.until(State::Unknown).await;
     let mut seconds = 0;
     // Absent at every look; within half a minute that proves nothing.
@@ -300,6 +303,9 @@ async fn without_a_trace_it_is_sent_again_only_when_nothing_can_turn_up_any_more
     let sent = world.target.sent();
     // The same otid: should the first copy turn up after all, a server can tell.
     assert_eq!(sent[0].otid, sent[1].otid);
+    // And how long ago that was, for a server that forgets otids.
+    assert_eq!(sent[0].not_found_since, None);
+    assert_eq!(sent[1].not_found_since, Some(sent_at));
 }
 
 #[tokio::test]
