@@ -23,6 +23,8 @@ pub enum Verdict {
         tokens: Option<i64>,
         /// The beginning of the agent's reply.
         reply: Option<String>,
+        /// What went wrong in the turn.
+        error: Option<String>,
     },
     /// It is proved not to be there, and will be retried.
     Waiting {

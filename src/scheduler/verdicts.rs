@@ -243,6 +243,7 @@ fn delivered(delivery: Delivery) -> Verdict {
         reply: delivery
             .reply
             .map(|r| r.chars().take(REPLY_EXCERPT).collect()),
+        error: delivery.error,
     }
 }
 

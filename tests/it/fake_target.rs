@@ -81,6 +81,7 @@ impl FakeTarget {
             turn: Turn::Ok,
             tokens: Some(15),
             reply: Some(reply.into()),
+            error: None,
         })
     }
 

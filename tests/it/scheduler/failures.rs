@@ -255,6 +255,7 @@ async fn an_unknown_fate_that_is_found_is_delivered_and_never_sent_again() {
             turn: Turn::Ok,
             tokens: None,
             reply: None,
+            error: None,
         }),
     );
     world.advance(1);
@@ -372,11 +373,14 @@ async fn a_turn_that_went_wrong_is_still_a_delivery() {
             turn,
             tokens: None,
             reply: None,
+            error: Some("llm_error: 429: slow down".into()),
         });
         let (world, mut running) = one_prompt(answer).await;
         running.until(State::Delivered).await;
         running.stop().await;
-        assert_eq!(world.occurrences().await[0].turn, Some(turn));
+        let occurrence = world.occurrences().await.remove(0);
+        assert_eq!(occurrence.turn, Some(turn));
+        assert_eq!(occurrence.error.unwrap(), "llm_error: 429: slow down");
         assert_eq!(world.target.sent().len(), 1);
     }
 }

@@ -45,6 +45,7 @@ fn delivered(job: Job) -> Event {
             turn: Turn::Ok,
             tokens: None,
             reply: None,
+            error: None,
         },
         lane: job.lane.clone(),
         intended_at: job.intended_at,
