@@ -2,6 +2,7 @@
 //! the middle of a turn leaves neither a cancelled turn nor a conversation that takes nothing more.
 
 mod alone;
+mod blocked;
 
 use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
@@ -37,7 +38,12 @@ impl Scene {
     }
 
     /// Makes a prompt due in the default conversation, now.
-    fn ask(&self, prompt: &str) -> i64 {
+    fn ask(&self, prompt: &str) {
+        self.ask_in("default", prompt);
+    }
+
+    /// The same in any conversation.
+    fn ask_in(&self, conversation: &str, prompt: &str) {
         let agent = self.agent.as_str();
         let made = self.program.json(&[
             "register",
@@ -48,11 +54,9 @@ impl Scene {
             "--every",
             "1h",
             "--conversation",
-            "default",
+            conversation,
         ]);
-        let id = made["id"].as_i64().unwrap();
-        self.program.json(&["run", "--id", &id.to_string()]);
-        id
+        self.program.json(&["run", "--id", &made["id"].to_string()]);
     }
 
     fn scope(&self) -> Scope {
