@@ -37,14 +37,15 @@ unset LETTA_API_KEY LETTA_BASE_URL LETTA_AGENT_ID
 export HOME=$state/home LETTA_HOME=$state/home/.letta DO_NOT_TRACK=1 LETTA_CODE_TELEM=0 SCARF_ANALYTICS=false
 # Nothing outside loopback: any other connection fails at a closed port at once.
 export HTTP_PROXY=http://127.0.0.1:9 HTTPS_PROXY=http://127.0.0.1:9 NO_PROXY=127.0.0.1,localhost
-letta=$VENV/bin/letta
+# Through the interpreter, so that the venv may have been moved.
+letta=("$VENV/bin/python" "$VENV/bin/letta")
 make_agent() {
-  "$letta" agents create --name "$1" --model openai-compatible/gpt-4o-mini --personality blank |
+  "${letta[@]}" agents create --name "$1" --model openai-compatible/gpt-4o-mini --personality blank |
     "$VENV/bin/python" -c 'import json, sys; print(json.load(sys.stdin)["id"])'
 }
 if [ ! -e "$state/agents" ]; then
-  "$letta" backend local
-  "$letta" connect openai-compatible --base-url "http://127.0.0.1:$LLM_PORT/v1" --api-key sk-stub
+  "${letta[@]}" backend local
+  "${letta[@]}" connect openai-compatible --base-url "http://127.0.0.1:$LLM_PORT/v1" --api-key sk-stub
   { make_agent first; make_agent second; } >"$state/agents.new"
   mv "$state/agents.new" "$state/agents"
 fi
@@ -54,7 +55,7 @@ if ! alive letta; then
     printf %s "$TOKEN" >"$state/token"
     auth=(--ws-auth capability-token --ws-token-file "$state/token")
   fi
-  start letta "$letta" server --listen "ws://127.0.0.1:$PORT" "${auth[@]}"
+  start letta "${letta[@]}" server --listen "ws://127.0.0.1:$PORT" "${auth[@]}"
 fi
 wait_http letta "$url/readyz" 60
 say "the App Server is up at $url"

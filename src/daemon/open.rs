@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::observe::own_observer;
 use crate::clock::Clock;
 use crate::config::{Settings, TargetSettings};
 use crate::error::Result;
@@ -28,7 +29,8 @@ fn open_target(
     clock: &Clock,
 ) -> Result<Arc<AnyLetta>> {
     let server = server_of(settings, target);
-    let letta = AnyLetta::new(server, target.key_withheld.clone(), clock.clone())?;
+    let (note, clock) = (target.key_withheld.clone(), clock.clone());
+    let letta = AnyLetta::observed(server, note, clock, own_observer())?;
     Ok(Arc::new(letta))
 }
 

@@ -312,6 +312,7 @@ mod tests {
                 turn: Turn::Ok,
                 tokens: None,
                 reply: None,
+                error: None,
             },
         ));
         let fault = Fault::new("rate_limited", "slow down");

@@ -8,6 +8,7 @@ mod wire;
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
 
 use promptyoself::clock::Clock;
 use promptyoself::models::AgentId;
@@ -198,6 +199,18 @@ impl FakeAppServer {
     /// Waits until no turn goes on.
     pub async fn wait_for_quiet(&self) {
         self.inner.until(|s| s.active.is_empty()).await;
+    }
+
+    /// Waits until so many clients follow conversations.
+    pub async fn wait_for_clients(&self, n: usize) {
+        let following = |s: &State| s.clients.values().filter(|c| !c.follows.is_empty()).count();
+        let until = self.inner.until(|s| following(s) == n);
+        let waited = tokio::time::timeout(Duration::from_secs(60), until).await;
+        let now = following(&self.inner.state());
+        assert!(
+            waited.is_ok(),
+            "{now} clients follow conversations, not {n}"
+        );
     }
 
     /// Whether a conversation was left during a turn and takes nothing any more.

@@ -36,6 +36,7 @@ mod metrics;
 mod modes;
 mod modules;
 mod notices;
+mod observer;
 mod offered;
 mod one_definition;
 mod original_bugs;

@@ -94,6 +94,15 @@ pub fn take(inner: &Arc<Inner>, client: u64, text: &str) -> bool {
                 }
             })
         }
+        "conversation_retrieve" => {
+            let id = request["conversation_id"].as_str().unwrap_or_default();
+            Some(match inner.state().owners.get(id) {
+                Some(owner) => {
+                    json!({"success": true, "conversation": {"id": id, "agent_id": owner}})
+                }
+                None => failed(&format!("Conversation {id} not found")),
+            })
+        }
         "conversation_messages_list" => Some(messages(&mut inner.state(), &request)),
         _ => None,
     };
@@ -106,6 +115,7 @@ pub fn take(inner: &Arc<Inner>, client: u64, text: &str) -> bool {
             body,
         );
         if kind == "runtime_start" {
+            inner.changed();
             turns::go_on(inner, &scope(&request));
         }
     }
