@@ -319,7 +319,7 @@ async fn every_subscriber_is_notified_of_what_others_have_committed() {
 async fn a_thread_that_reads_has_a_lower_priority() {
     let own = |_: &Tx<'_>| -> sql::Result<_> { Ok(rustix::process::getpriority_process(None)) };
     let scene = Scene::new();
-    let writer = scene.spawn(Whose::Face, own).await.unwrap().unwrap();
+    let writer = scene.spawn(JobOwner::Face, own).await.unwrap().unwrap();
     let reader = scene.engine.read(own).await.unwrap();
     assert_eq!(reader, writer.map(|nice| (nice + 10).min(19)));
 }
