@@ -82,7 +82,7 @@ async fn each_prompt_goes_to_the_server_of_its_schedule() {
         .succeeded();
     scene.run_now(&usual["id"]);
     scene.run_now(&named["id"]);
-    scene.run(&["execute"]);
+    scene.run(&["execute"]).succeeded();
     let agents = |fake: &FakeLetta| -> Vec<String> {
         fake.received().into_iter().map(|r| r.agent).collect()
     };
@@ -237,7 +237,7 @@ async fn a_server_that_is_down_is_named_and_the_others_are_told_of() {
 
     // A pass finds that it does not answer, and holds it.
     scene.run_now(&named["id"]);
-    scene.run(&["execute"]).succeeded();
+    scene.run(&["execute"]);
     let waiting = |made: &Value| {
         let shown = scene
             .run(&["run", "--id", &made["id"].to_string()])

@@ -26,7 +26,10 @@ pub fn agent_at(values: &Values) -> Result<(Option<AgentId>, Option<TargetName>)
     let text = values.text(&AGENT);
     let target = values.given(&TARGET).map(TargetName::new);
     let parts = text.as_deref().and_then(|text| text.split_once('/'));
-    let Some((at, id)) = parts.filter(|(at, _)| TargetName::is_valid(at.trim())) else {
+    let is_both = |(at, id): &(&str, &str)| {
+        TargetName::is_valid(at.trim()) && id.trim_start().starts_with("agent-")
+    };
+    let Some((at, id)) = parts.filter(is_both) else {
         return Ok((agent(values)?, target));
     };
     let at = TargetName::new(at.trim());
@@ -159,10 +162,11 @@ mod tests {
         }
         for (agent, target, wanted) in [
             ("home/agent-1", "work", Code::SpecConflict),
-            ("home/", "", Code::AgentMissing),
-            ("home/a/b", "", Code::AgentInvalid),
+            ("home/", "", Code::AgentInvalid),
+            ("home/agent-1/b", "", Code::AgentInvalid),
             ("../tools", "", Code::AgentInvalid),
             ("/agent-1", "", Code::AgentInvalid),
+            ("agent-1/messages", "", Code::AgentInvalid),
         ] {
             assert_eq!(code(at(agent, target)), wanted, "{agent}");
         }
