@@ -7,10 +7,10 @@ use super::Context;
 use super::args::KeyVerb;
 use super::input::{agent_filter, given};
 use super::output::{Reply, Text, keys_table};
-use crate::error::Result;
+use crate::error::{Code, Error, Result, message, quoted};
 use crate::models::StoredKey;
 use crate::operations::fields::ID;
-use crate::operations::reading::schedule_number;
+use crate::operations::text::whole;
 
 pub(super) async fn key(ctx: &Context, verb: &KeyVerb) -> Result<Reply> {
     match verb {
@@ -19,13 +19,30 @@ pub(super) async fn key(ctx: &Context, verb: &KeyVerb) -> Result<Reply> {
         }
         KeyVerb::List => list(ctx).await,
         KeyVerb::Revoke(args) => {
-            let id = schedule_number(&ID, args.id.as_deref().or(args.position.as_deref()))?;
+            let id = key_id(args.id.as_deref().or(args.position.as_deref()))?;
             ctx.service().await?.revoke_key(id).await?;
             let message = format!("Key {id} is revoked");
             let json = json!({ "status": "success", "revoked_id": id, "message": message });
             Reply::new(&json, message)
         }
     }
+}
+
+/// The id of a key.
+///
+/// # Errors
+/// [`Code::IdInvalid`].
+fn key_id(text: Option<&str>) -> Result<i64> {
+    let text = given(text).unwrap_or_default();
+    let id = whole(text).filter(|id| ID.kind.numbers().contains(id));
+    id.ok_or_else(|| {
+        let problem = match text.is_empty() {
+            true => "no key id was given".into(),
+            false => message![quoted(text), " is not the id of a key"],
+        };
+        let advice = ": give its number, as promptyoself key list shows it";
+        Error::new(Code::IdInvalid, message![problem, advice])
+    })
 }
 
 async fn create(ctx: &Context, name: Option<&str>, agent_id: Option<&str>) -> Result<Reply> {

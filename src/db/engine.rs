@@ -20,6 +20,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::Span;
 
 use super::sql::{self, Tx};
+use crate::clock::Clock;
 use crate::ids;
 use batch::Writer;
 use job::{End, Waiting};
@@ -139,8 +140,8 @@ where
 }
 
 impl Engine {
-    /// Starts the writer thread. Reader threads are started when needed, and open their connections
-    /// with `reader`.
+    /// Starts the writer thread, which ends a batch by the uptime of `clock`. Reader threads are
+    /// started when needed, and open their connections with `reader`.
     ///
     /// # Errors
     /// If the system can't start a thread.
@@ -148,6 +149,7 @@ impl Engine {
         path: &Path,
         connection: Connection,
         reader: impl Fn() -> sql::Result<Connection> + Send + Sync + 'static,
+        clock: Clock,
     ) -> std::io::Result<Self> {
         let subscribers = Arc::new(Subscribers::default());
         let queues = Arc::new(Queues::default());
@@ -161,6 +163,7 @@ impl Engine {
             connection,
             queues: queues.clone(),
             subscribers: subscribers.clone(),
+            clock,
         };
         let writer = std::thread::Builder::new().name(name).spawn(move || {
             batch::work(&work);

@@ -50,6 +50,7 @@ async fn in_its_words(request: Request, next: Next) -> Response {
         .headers()
         .get(WORDING_HEADER)
         .is_some_and(|v| v.as_bytes() == FLAGS.as_bytes());
+    let method = request.method().clone();
     let response = next.run(request).await;
     let Some(problem) = Problem::of(&response) else {
         return response;
@@ -59,7 +60,7 @@ async fn in_its_words(request: Request, next: Next) -> Response {
         true => body.with_parts(error),
         false => ProblemBody {
             detail: error.chain_in(&Requests),
-            example: error.correction().map(words::example),
+            example: error.correction().map(|e| words::example(e, &method)),
             ..body
         },
     };

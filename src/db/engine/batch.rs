@@ -42,12 +42,12 @@ pub(super) struct Writer {
     /// The changes made by the connection.
     pub(super) changes: Changes,
     pub(super) subscribers: Arc<Subscribers>,
+    pub(super) clock: Clock,
 }
 
 /// Runs jobs until the queues are closed.
 pub(super) fn work(writer: &Writer) {
-    let queues = &writer.queues;
-    let clock = Clock::system();
+    let Writer { queues, clock, .. } = writer;
     let mut unbroken_since = clock.moment().uptime;
     loop {
         match queues.wait() {
@@ -55,7 +55,7 @@ pub(super) fn work(writer: &Writer) {
             Wait::Idle => unbroken_since = clock.moment().uptime,
             Wait::AtOnce => {}
         }
-        writer.batch(&clock);
+        writer.batch();
         if clock.moment().uptime - unbroken_since >= UNBROKEN {
             std::thread::sleep(PAUSE);
             unbroken_since = clock.moment().uptime;
@@ -66,8 +66,8 @@ pub(super) fn work(writer: &Writer) {
 impl Writer {
     /// Runs the waiting jobs in one transaction, and answers. Reads at the front need no
     /// transaction.
-    fn batch(&self, clock: &Clock) {
-        let (connection, queues) = (&self.connection, &*self.queues);
+    fn batch(&self) {
+        let (connection, queues, clock) = (&self.connection, &*self.queues, &self.clock);
         let mut done: Vec<Done> = Vec::new();
         let mut is_begun = false;
         let mut is_face_served = false;

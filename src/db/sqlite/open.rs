@@ -13,6 +13,7 @@ use super::filesystem::{create_new_private, network_file_system};
 use super::migrations::{self, is_complete, migrate};
 use super::upgrade;
 use super::wording::worded;
+use crate::clock::Clock;
 use crate::db::Db;
 use crate::db::engine::{Engine, JobOwner};
 use crate::db::sql::{self, Tx, query};
@@ -61,7 +62,7 @@ impl Db {
         })?;
         let to_read = path.clone();
         let reader = move || connect(&to_read, Access::Read);
-        let engine = Engine::start(&path, writer, reader)
+        let engine = Engine::start(&path, writer, reader, Clock::system())
             .map_err(|e| database_error(&path, OPEN, None, e))?;
         Ok(Db {
             engine: Arc::new(engine),

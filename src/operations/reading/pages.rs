@@ -46,7 +46,9 @@ pub fn page(values: &Values) -> Result<Page> {
         };
         let least = *asked.kind.numbers().start();
         let number = whole(&text).filter(|n| *n >= least);
-        number.and_then(|n| u32::try_from(n).ok()).ok_or_else(|| {
+        // More than that is stored nowhere.
+        let number = number.map(|n| u32::try_from(n).unwrap_or(u32::MAX));
+        number.ok_or_else(|| {
             Error::new(
                 Code::Usage,
                 message![

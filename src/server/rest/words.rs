@@ -1,5 +1,6 @@
 //! The words of this API for fields and operations.
 
+use axum::http::Method;
 use serde_json::{Map, Value};
 
 use crate::api::BASE;
@@ -45,10 +46,11 @@ fn is_in_requests(field: &str) -> bool {
     taken.any(|p| p.field.name == field && (p.is_over_http() || p.given == Given::InPath))
 }
 
-/// A corrected form: a part of the body or a whole request.
-pub(super) fn example(example: &Example) -> String {
+/// A corrected form: a part of the body or query, or a whole request.
+pub(super) fn example(example: &Example, method: &Method) -> String {
     match example {
         Example::Fields(fields) => match body(fields) {
+            Some(fields) if *method == Method::GET => query(&fields),
             Some(body) => Value::from(body).to_string(),
             None => CommandLine.example(example),
         },
@@ -75,11 +77,15 @@ fn request(call: &Call) -> Option<String> {
     if method != "GET" {
         return Some(format!("{method} {path} {}", Value::from(fields)));
     }
-    let query: Vec<String> = fields
-        .iter()
-        .map(|(name, value)| format!("{name}={}", plain(value)))
-        .collect();
-    Some(format!("{method} {path}?{}", query.join("&")))
+    Some(format!("{method} {path}?{}", query(&fields)))
+}
+
+fn query(fields: &Map<String, Value>) -> String {
+    let mut query = form_urlencoded::Serializer::new(String::new());
+    for (name, value) in fields {
+        query.append_pair(name, &plain(value));
+    }
+    query.finish()
 }
 
 /// Fields as JSON; `None` if no request has one of them.
@@ -173,7 +179,13 @@ mod tests {
             ),
             (fields([("prompt_file", "x")]), "--prompt-file x"),
         ] {
-            assert_eq!(example(&given), wanted);
+            assert_eq!(example(&given, &Method::POST), wanted);
         }
+    }
+    #[test]
+    fn fields_of_a_query_are_told_as_a_query() {
+        let since = fields([("since", "2026-11-26T09:00:00+01:00")]);
+        let wanted = "since=2026-11-26T09%3A00%3A00%2B01%3A00";
+        assert_eq!(example(&since, &Method::GET), wanted);
     }
 }
