@@ -7,6 +7,7 @@ mod connect;
 mod context;
 pub mod definitions;
 pub mod describe;
+mod import;
 pub mod input;
 mod keys;
 mod maintenance;
@@ -181,6 +182,7 @@ async fn carry_out(verb: &Verb, ctx: &Context) -> Result<Reply> {
         }
         Verb::Execute(_) => running::execute(ctx).await,
         Verb::Connect(args) => connect::connect(ctx, args).await,
+        Verb::Import(args) => import::import(ctx, args).await,
         Verb::Upload(args) => upload::upload(ctx, args).await,
         Verb::Serve(_) => running::serve(ctx).await,
         Verb::Mcp => running::mcp(ctx).await,

@@ -46,7 +46,7 @@ fn server_of(settings: &Settings, target: &TargetSettings) -> RestSettings {
 }
 
 /// The clients of all servers that prompts are delivered to.
-fn open_targets(settings: &Settings, clock: &Clock) -> Result<Targets> {
+pub(crate) fn open_targets(settings: &Settings, clock: &Clock) -> Result<Targets> {
     let open = |target| -> Result<Arc<dyn Letta>> { Ok(open_target(settings, target, clock)?) };
     let others: Result<Vec<_>> = settings.targets.others.iter().map(open).collect();
     Ok(Targets::new(open(&settings.targets.default)?, others?))

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use uuid::Uuid;
 
 use super::app_server::{AppServer, ObserverProgram};
-use super::directory::{Agent, Letta, NewTool, Tool};
+use super::directory::{Agent, Letta, NewTool, ServerTask, Tool};
 use super::target::{Lookup, OnRun, Outgoing, ServerInfo, Target};
 use super::v1::{Rest, RestSettings};
 use crate::clock::Clock;
@@ -234,6 +234,14 @@ impl Letta for AnyLetta {
 
     async fn get_agent(&self, agent: &AgentId) -> Result<Agent, Refusal> {
         self.learned(self.letta().await.get_agent(agent).await)
+    }
+
+    async fn list_tasks(&self) -> Result<Option<Vec<ServerTask>>, Refusal> {
+        self.letta().await.list_tasks().await
+    }
+
+    async fn pause_task(&self, id: &str) -> Result<(), Refusal> {
+        self.letta().await.pause_task(id).await
     }
 
     async fn create_tool(&self, tool: &NewTool) -> Result<Tool, Refusal> {

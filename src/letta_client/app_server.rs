@@ -2,6 +2,7 @@
 
 mod agents;
 mod connection;
+mod crons;
 mod find;
 mod following;
 mod history;
@@ -27,7 +28,7 @@ pub use self::observer::ObserverProgram;
 pub use self::observing::observe;
 use self::protocol::conversation;
 use self::server::Server;
-use super::directory::{Agent, Letta, NewTool, Tool};
+use super::directory::{Agent, Letta, NewTool, ServerTask, Tool};
 use super::target::{Lookup, OnRun, Outgoing, ServerInfo, Target};
 use super::v1::RestSettings;
 use crate::clock::Clock;
@@ -180,6 +181,16 @@ impl Letta for AppServer {
     async fn get_agent(&self, agent: &AgentId) -> Result<Agent, Refusal> {
         let got = self.server.get_agent(agent).await;
         got.map_err(|r| self.explain(r))
+    }
+
+    async fn list_tasks(&self) -> Result<Option<Vec<ServerTask>>, Refusal> {
+        let listed = self.server.list_tasks().await;
+        listed.map(Some).map_err(|r| self.explain(r))
+    }
+
+    async fn pause_task(&self, id: &str) -> Result<(), Refusal> {
+        let paused = self.server.pause_task(id).await;
+        paused.map_err(|r| self.explain(r))
     }
 
     async fn create_tool(&self, _: &NewTool) -> Result<Tool, Refusal> {

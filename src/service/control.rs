@@ -84,7 +84,7 @@ impl Service {
                 None => format!("Schedule {id} has finished: it has no runs left"),
             },
             now: self.now(),
-            warning: self.status().await?.warning(),
+            warning: self.warning_about(id).await?,
         })
     }
 
@@ -167,7 +167,7 @@ impl Service {
                 true => format!("Schedule {id} is already waiting to run"),
             },
             now: self.now(),
-            warning: self.status().await?.warning(),
+            warning: self.warning_about(id).await?,
         })
     }
 

@@ -95,6 +95,7 @@ impl Service {
 
     /// The answer about a schedule that was created or changed.
     pub(super) async fn planned(&self, made: Registered, message: String) -> Result<Planned> {
+        let warning = self.warning_about(made.id).await?;
         Ok(Planned {
             status: Success::Success,
             id: made.id,
@@ -107,8 +108,26 @@ impl Service {
             existed: None,
             changed: None,
             now: self.now(),
-            warning: self.status().await?.warning(),
+            warning,
         })
+    }
+
+    /// Checks a schedule as far as that is possible without creating it.
+    ///
+    /// # Errors
+    /// Those of [`Service::register`], except for what only the database knows.
+    pub(super) async fn check_registration(&self, asked: &Registration) -> Result<()> {
+        self.check_size(asked)?;
+        let zone = match &asked.when.timezone {
+            Some(name) => Zone::parse(name)?,
+            None => self.zone.clone(),
+        };
+        plan(&asked.when, &zone, self.now())?;
+        let agent = self.agent_or_default(asked.agent_id.as_ref())?;
+        let target = self.target(asked.target.as_ref())?;
+        let (conversation, skip) = (asked.conversation.as_ref(), asked.skip_validation);
+        self.check_agent(&**target, &agent, conversation, skip)
+            .await
     }
 
     /// Creates a schedule, and leaves the answer to the caller.

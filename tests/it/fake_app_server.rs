@@ -126,6 +126,22 @@ impl FakeAppServer {
         AgentId::parse(&id).unwrap()
     }
 
+    /// Makes a conversation of an agent.
+    pub fn add_conversation(&self, agent: &AgentId, id: &str) {
+        let mut state = self.inner.state();
+        state.owners.insert(id.to_owned(), agent.to_string());
+    }
+
+    /// Adds a schedule of the server's own. It can't pause one with the name `stubborn`.
+    pub fn add_task(&self, task: Value) {
+        self.inner.state().tasks.push(task);
+    }
+
+    /// The schedules of the server's own.
+    pub fn tasks(&self) -> Vec<Value> {
+        self.inner.state().tasks.clone()
+    }
+
     /// Asks every client for a token, or for none.
     pub fn set_token(&self, token: Option<&str>) {
         self.inner.state().token = token.map(str::to_owned);

@@ -195,6 +195,12 @@ impl FakeLetta {
         AgentId::parse(id).unwrap()
     }
 
+    /// Makes a conversation of an agent with this id.
+    pub fn add_conversation(&self, agent: &AgentId, id: &str) {
+        let mut state = self.inner.state();
+        state.conversations.insert(id.into(), agent.to_string());
+    }
+
     /// Removes an agent and all that was said with it.
     pub fn remove_agent(&self, agent: &AgentId) {
         let mut state = self.inner.state();

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod account;
+mod agent_shell;
 mod app_server;
 mod bad_input;
 mod budget;
@@ -24,6 +25,7 @@ mod fake_target;
 mod faults;
 mod floors;
 mod foreign_writers;
+mod import;
 mod inner_faults;
 mod keeping;
 mod layers;

@@ -1,6 +1,7 @@
 //! The client against a real App Server, started by `scripts/app-server/up.sh` for each test. It is
 //! stopped and its data removed when the test process ends, however it ends.
 
+mod own_schedules;
 mod program;
 
 use std::collections::HashMap;
@@ -75,6 +76,13 @@ impl RealAppServer {
     fn client(&self) -> AppServer {
         let settings = settings(&self.url, self.token.as_deref());
         AppServer::new(settings, Clock::system()).unwrap()
+    }
+
+    /// The folder with everything that it keeps.
+    fn folder(&self) -> PathBuf {
+        PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+            .join(".peers")
+            .join(&self.state)
     }
 
     /// Kills it as a crash would, and starts it again with the same data.

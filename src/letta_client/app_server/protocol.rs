@@ -346,7 +346,9 @@ pub(super) fn read<T: DeserializeOwned>(text: &str) -> Option<T> {
 }
 
 /// Treats a value of another type as missing.
-fn lenient<'de, D: Deserializer<'de>, T: DeserializeOwned>(d: D) -> Result<Option<T>, D::Error> {
+pub(super) fn lenient<'de, D: Deserializer<'de>, T: DeserializeOwned>(
+    d: D,
+) -> Result<Option<T>, D::Error> {
     let value = Value::deserialize(d)?;
     Ok(serde_json::from_value(value).ok())
 }
