@@ -62,6 +62,7 @@ mod simulation;
 mod smcp;
 mod statements;
 mod store;
+mod target_laws;
 mod targets;
 mod time_rules;
 mod tls;
