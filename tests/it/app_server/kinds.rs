@@ -72,7 +72,6 @@ async fn a_v1_server_is_asked_once_what_it_is() {
 #[tokio::test]
 async fn what_took_another_servers_place_is_recognised() {
     let v1 = FakeLetta::start().await;
-    let agent = v1.add_agent();
     let letta = any(&v1.url(), Some("pw-test"));
     letta.check().await.unwrap();
     v1.lacks("/v1/");
@@ -81,11 +80,9 @@ async fn what_took_another_servers_place_is_recognised() {
         letta.check().await.unwrap_err().class,
         ErrorClass::WrongServer
     );
-    _ = letta.check().await;
-    assert_eq!(
-        letta.lane(&recipient(&agent), Uuid::nil()).as_str(),
-        "letta/default"
-    );
+    // It is spoken to as an App Server, which this one only claims to be.
+    let refusal = letta.check().await.unwrap_err();
+    assert!(refusal.text.contains("WebSocket"), "{}", refusal.text);
 }
 
 #[tokio::test]
