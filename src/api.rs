@@ -14,6 +14,9 @@ pub const KEY_HEADER: &str = "x-promptyoself-key";
 /// The header in which Letta names the calling agent.
 pub const AGENT_HEADER: &str = "x-agent-id";
 
+/// The header in which a client names the conversation that the calling agent is in.
+pub const CONVERSATION_HEADER: &str = "x-conversation-id";
+
 /// The header by which a face says that an agent commands it, although it holds the operator's key:
 /// the budget of agents then applies.
 pub const ON_BEHALF_HEADER: &str = "x-promptyoself-on-behalf";

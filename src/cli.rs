@@ -7,6 +7,7 @@ mod connect;
 mod context;
 pub mod definitions;
 pub mod describe;
+mod import;
 pub mod input;
 mod keys;
 mod maintenance;
@@ -33,7 +34,7 @@ use tokio::runtime::Builder;
 
 use crate::clock::Clock;
 use crate::config::{Environment, Flags, Settings};
-use crate::daemon::logging;
+use crate::daemon::{self, logging};
 use crate::error::{Code, Error, Result, shell};
 use crate::operations;
 pub use context::Context;
@@ -46,6 +47,13 @@ use plugin_words::Form;
 /// Runs the program: `args` begins with its own name, as a process receives them.
 pub fn run(args: impl IntoIterator<Item = OsString>, env: Result<Environment>) -> ExitCode {
     let mut args: Vec<OsString> = args.into_iter().collect();
+    // Only we ourselves start this, so it has no place among the commands.
+    if args.len() == 2 && args[1] == daemon::OBSERVE {
+        return match daemon::observe() {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => Output::for_people().print_error(&error),
+        };
+    }
     let in_plugin = env.as_ref().is_ok_and(|env| env.plugin().is_some());
     let definitions = help_command(in_plugin);
     // Usage errors must be reported in the right form too, so this can't wait for the parser.
@@ -175,6 +183,7 @@ async fn carry_out(verb: &Verb, ctx: &Context) -> Result<Reply> {
         }
         Verb::Execute(_) => running::execute(ctx).await,
         Verb::Connect(args) => connect::connect(ctx, args).await,
+        Verb::Import(args) => import::import(ctx, args).await,
         Verb::Upload(args) => upload::upload(ctx, args).await,
         Verb::Serve(_) => running::serve(ctx).await,
         Verb::Mcp => running::mcp(ctx).await,

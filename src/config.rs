@@ -3,6 +3,7 @@
 //! Nothing here reads the process environment by itself: callers hand over an [`Environment`], so
 //! tests need none. `docs/settings.md` is the list for people.
 
+mod agent_shell;
 mod budget;
 mod delivery;
 mod environment;
@@ -29,11 +30,12 @@ use crate::error::Result;
 use crate::models::{Budget, TargetName};
 use crate::schedule::Zone;
 
+pub use agent_shell::{AGENT_VARIABLES, AgentShell};
 pub use delivery::Delivery;
 pub use environment::Environment;
 pub(crate) use file::PLUGIN_FILE;
 pub use flags::Flags;
-pub use mcp::{AGENT_VARIABLES, McpSettings};
+pub use mcp::McpSettings;
 pub use notify::{Notify, NotifyCommand};
 pub use remote::RemoteSettings;
 pub use server::ServerSettings;
@@ -64,6 +66,8 @@ pub struct Settings {
     pub timezone: String,
     /// The agent when none is given, as given.
     pub default_agent: Option<String>,
+    /// The agent in whose shell this process runs, if it does.
+    pub agent_shell: Option<AgentShell>,
     /// How prompts are delivered.
     pub delivery: Delivery,
     /// How the operator is notified.
@@ -84,6 +88,8 @@ pub struct Settings {
     pub file: Option<PathBuf>,
     /// The plugin's folder, when an SMCP server called us through it.
     pub plugin: Option<PathBuf>,
+    /// The home folder of the user, if it is known.
+    pub home: Option<PathBuf>,
 }
 
 impl Settings {
@@ -113,8 +119,15 @@ impl Settings {
             Some(_) => env.without(&file.overruled),
             None => env.clone(),
         };
-        let env = &without;
+        let agent_shell = AgentShell::of(&without);
         let letta = file.letta.unwrap_or_default();
+        // Letta Code fills in the address and the key of a server of its own.
+        let names_server = letta.base_url.is_some() || !file.targets.is_empty();
+        let without = match agent_shell.is_some() && names_server {
+            true => without.without(&[LETTA_URL, LETTA_KEY].concat()),
+            false => without,
+        };
+        let env = &without;
         let letta_is_named = env.first(LETTA_URL).is_some() || letta.base_url.is_some();
         let letta_url = places::letta_url(env, letta.base_url.clone())?;
         let letta_key = choose_key(
@@ -135,9 +148,8 @@ impl Settings {
         };
         let named = letta_is_named.then(|| of_letta.clone());
         let targets = targets::combine(named, of_letta, file.targets, file.default_target)?;
-        let text = |names: &[&str], from_file: Option<String>| {
-            env.first(names).map(|(_, v)| v.to_owned()).or(from_file)
-        };
+        let default_agent = agent_shell::default_agents(env).into_iter().next();
+        let default_agent = default_agent.map(|(_, id)| id);
         let database_from = places::database_from(flags, env, file.database.as_deref());
         let remote = remote::combine(env, file.remote.unwrap_or_default(), database_from)?;
         Ok(Settings {
@@ -149,7 +161,8 @@ impl Settings {
             letta_key_from_file: letta_key.from_file,
             letta_key_withheld: letta_key.withheld,
             timezone: timezone(env, file.timezone)?,
-            default_agent: text(AGENT_VARIABLES, filled(file.default_agent)),
+            default_agent: default_agent.or_else(|| filled(file.default_agent)),
+            agent_shell,
             delivery: Delivery::combine(flags, env, file.delivery.unwrap_or_default())?,
             notify: Notify::combine(env, file.notify.unwrap_or_default())?,
             largest_prompt: prompt::largest(env, file.largest_prompt)?,
@@ -159,6 +172,7 @@ impl Settings {
             mcp: mcp::combine(env, &file.mcp.unwrap_or_default())?,
             file: path,
             plugin: env.plugin(),
+            home: env.get("HOME").map(PathBuf::from),
         })
     }
 }

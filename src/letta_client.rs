@@ -13,8 +13,8 @@ use crate::error::{Code, Error, call};
 
 pub use crate::models::{Answer, Delivery, Doubt, ErrorClass, Evidence, Refusal, RefusalKind};
 pub use any::AnyLetta;
-pub use app_server::AppServer;
-pub use directory::{Agent, Letta, NewTool, Tool};
+pub use app_server::{AppServer, ObserverProgram, observe};
+pub use directory::{Agent, Letta, NewTool, ServerTask, Tool};
 pub use target::{Lookup, OnRun, Outgoing, ServerInfo, Target};
 pub use targets::Targets;
 pub use v1::{McpServer, Rest, RestSettings};

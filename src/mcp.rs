@@ -74,6 +74,7 @@ impl Handler {
             arguments: corrected_call::read(tool, &request.arguments)?,
             operations: self.shared.operations(&caller, request.key),
             caller,
+            conversation: request.conversation,
             metadata: request.metadata,
             protocol: request.protocol,
             session: self.session.clone(),
@@ -117,6 +118,7 @@ struct Request {
     arguments: rmcp::model::JsonObject,
     caller: Caller,
     key: Option<String>,
+    conversation: Option<String>,
     metadata: serde_json::Map<String, Value>,
     protocol: Option<String>,
 }
@@ -157,6 +159,7 @@ impl ServerHandler for Handler {
         let request = Request {
             caller: caller::caller_of(&context)?,
             key: caller::key_of(&context),
+            conversation: caller::conversation_of(&context),
             protocol: context.protocol_version().map(|v| v.to_string()),
             metadata: context.meta.0.0.clone(),
             arguments: given.clone(),

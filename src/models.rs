@@ -56,7 +56,7 @@ pub use rows::{Adoption, RowColumns};
 pub use schedule::{Lifecycle, NamedSchedule, NewSchedule, Plan, PromptSchedule, ScheduleType};
 pub use status::{Backlog, Gauges, HeldTarget, OverduePrompt, RunningScheduler, StalledPrompt};
 pub use update::ScheduleUpdate;
-pub use verdict::{Fault, Verdict};
+pub use verdict::{Fault, NOT_RECEIVED, Verdict};
 
 /// Defines a closed set of words: an enum stored and shown as fixed lower-case text.
 macro_rules! words {

@@ -10,6 +10,7 @@ mod budget;
 mod changes;
 mod control;
 mod doctor;
+mod import;
 mod keys;
 mod maintenance;
 mod messages;
@@ -44,6 +45,7 @@ use crate::schedule::Zone;
 
 pub use accounts::AccountQuery;
 pub use doctor::{DeliveryProfile, Diagnosis, Finding, Severity};
+pub use import::{Import, ImportedTask, LeftTask};
 pub use keys::Credentials;
 pub(crate) use keys::refused as key_refused;
 pub use maintenance::{restore, schema_version, settle_in_place};

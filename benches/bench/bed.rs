@@ -60,18 +60,33 @@ impl Bed {
                 .and_then(|f| f.sync_all())
                 .expect("it can be synced");
         }
+        Bed::in_folder(bench, program, folder)
+    }
+
+    /// Starts a daemon with a settings file, on an empty database.
+    pub fn with_settings(bench: &Bench, program: &Program, settings: &str) -> Bed {
+        let folder = bench.new_folder();
+        let file = folder.path().join(".config/promptyoself/config.toml");
+        let written = fs::create_dir_all(file.parent().expect("a folder"))
+            .and_then(|()| fs::write(&file, settings));
+        written.expect("settings can be written");
+        Bed::in_folder(bench, program, folder)
+    }
+
+    fn in_folder(bench: &Bench, program: &Program, folder: tempfile::TempDir) -> Bed {
         let daemon = Daemon::start(program, folder.path(), bench.letta.url());
-        let body = json!({"agent_id": "agent-00000000-0000-4000-8000-000000000000",
-                          "prompt": PROMPT, "time": DUE});
-        let id = bench.post(&format!("{}/api/v1/schedules", daemon.url), &body)["id"]
-            .as_i64()
-            .expect("a new schedule has an id");
-        let schedules = Schedules::like(&rows::open(&database(folder.path())), id);
+        let schedules = template(bench, &daemon, folder.path(), &json!({}));
         Bed {
             folder,
             daemon,
             schedules,
         }
+    }
+
+    /// What prompts to another target are copied from.
+    pub fn schedules_of(&self, bench: &Bench, target: &str) -> Schedules {
+        let more = json!({"target": target, "skip_validation": true});
+        template(bench, &self.daemon, self.folder.path(), &more)
     }
 
     /// Its database.
@@ -87,17 +102,12 @@ impl Bed {
 
     /// The same, over a connection of the caller's.
     pub fn write_into(&self, database: &mut rusqlite::Connection, plans: &[Planned]) {
-        let tx = database.transaction_with_behavior(TransactionBehavior::Immediate);
-        let tx = tx.expect("the database can be written to");
-        for plan in plans {
-            let copy = Copy {
-                uid: &plan.uid,
-                agent: &plan.agent,
-                at: plan.at,
-            };
-            self.schedules.copy(&tx, &copy);
-        }
-        tx.commit().expect("the rows are kept");
+        copy(&self.schedules, database, plans);
+    }
+
+    /// Writes one-shots like another schedule, in one transaction.
+    pub fn write_like(&self, schedules: &Schedules, plans: &[Planned]) {
+        copy(schedules, &mut rows::open(&self.database()), plans);
     }
 
     /// How many prompts the database says were delivered.
@@ -168,4 +178,32 @@ impl Bench {
 /// The database of a folder.
 pub fn database(folder: &Path) -> PathBuf {
     folder.join("promptyoself.db")
+}
+
+/// Writes one-shots like a schedule.
+fn copy(schedules: &Schedules, database: &mut rusqlite::Connection, plans: &[Planned]) {
+    let tx = database.transaction_with_behavior(TransactionBehavior::Immediate);
+    let tx = tx.expect("the database can be written to");
+    for plan in plans {
+        let copy = Copy {
+            uid: &plan.uid,
+            agent: &plan.agent,
+            at: plan.at,
+        };
+        schedules.copy(&tx, &copy);
+    }
+    tx.commit().expect("the rows are kept");
+}
+
+/// Registers a schedule that is due in a far future, to be copied.
+fn template(bench: &Bench, daemon: &Daemon, folder: &Path, more: &Value) -> Schedules {
+    let mut body = json!({"agent_id": "agent-00000000-0000-4000-8000-000000000000",
+                          "prompt": PROMPT, "time": DUE});
+    for (name, value) in more.as_object().into_iter().flatten() {
+        body[name] = value.clone();
+    }
+    let id = bench.post(&format!("{}/api/v1/schedules", daemon.url), &body)["id"]
+        .as_i64()
+        .expect("a new schedule has an id");
+    Schedules::like(&rows::open(&database(folder)), id)
 }

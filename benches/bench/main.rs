@@ -21,6 +21,7 @@ mod registrations;
 mod results;
 mod rows;
 mod stub;
+mod targets;
 
 use std::collections::HashSet;
 use std::fs::File;
@@ -43,7 +44,7 @@ const CONCURRENCY: usize = 64;
 #[command(name = "scripts/bench", after_help = PARTS)]
 struct Arguments {
     /// The parts to measure; all if none is named
-    #[arg(value_name = "PART", value_parser = ["a", "b", "c", "d", "e", "f", "g", "h"], hide_possible_values = true)]
+    #[arg(value_name = "PART", value_parser = ["a", "b", "c", "d", "e", "f", "g", "h", "i"], hide_possible_values = true)]
     parts: Vec<String>,
     /// A build to measure, and what to call it; may be repeated [default: this checkout's]
     #[arg(long = "program", value_name = "[NAME=]PATH", value_parser = Program::read)]
@@ -68,7 +69,8 @@ Parts:
   e  registrations a second over HTTP
   f  idle memory and CPU
   g  lateness of others when ten agents hang
-  h  lateness while every route is asked over 64 connections";
+  h  lateness while every route is asked over 64 connections
+  i  lateness while another target is down and a third is frozen";
 
 /// How much is measured.
 struct Sizes {
@@ -245,6 +247,7 @@ fn main() {
             ("f", idle::run),
             ("g", hanging::run),
             ("h", flooding::run),
+            ("i", targets::run),
         ] {
             if arguments.parts.is_empty() || arguments.parts.iter().any(|p| p == letter) {
                 eprintln!("run {} of {}, part {letter}", run + 1, arguments.runs);

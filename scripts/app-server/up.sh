@@ -14,7 +14,7 @@ set -euo pipefail
 exec 3>&1 1>&2
 here=$(cd "$(dirname "$0")" && pwd)
 "$here/install.sh"
-VENV=$here/../../.peers/app-server
+VENV=$(cd "$here/../../.peers/app-server" && pwd)
 . "$here/../letta/common.sh"
 state=$(state_of "${1:?usage: up.sh STATE}")
 mkdir -p "$state/home"
@@ -37,14 +37,19 @@ unset LETTA_API_KEY LETTA_BASE_URL LETTA_AGENT_ID
 export HOME=$state/home LETTA_HOME=$state/home/.letta DO_NOT_TRACK=1 LETTA_CODE_TELEM=0 SCARF_ANALYTICS=false
 # Nothing outside loopback: any other connection fails at a closed port at once.
 export HTTP_PROXY=http://127.0.0.1:9 HTTPS_PROXY=http://127.0.0.1:9 NO_PROXY=127.0.0.1,localhost
-letta=$VENV/bin/letta
+# A program of its own, which agents find in their shell as after a usual installation. The installed one names
+# the folder that it was installed in, and a clone may be moved.
+mkdir -p "$state/bin"
+printf '#!/bin/sh\nexec "%s" "%s" "$@"\n' "$VENV/bin/python" "$VENV/bin/letta" >"$state/bin/letta"
+chmod +x "$state/bin/letta"
+export PATH=$state/bin:$PATH
 make_agent() {
-  "$letta" agents create --name "$1" --model openai-compatible/gpt-4o-mini --personality blank |
+  letta agents create --name "$1" --model openai-compatible/gpt-4o-mini --personality blank |
     "$VENV/bin/python" -c 'import json, sys; print(json.load(sys.stdin)["id"])'
 }
 if [ ! -e "$state/agents" ]; then
-  "$letta" backend local
-  "$letta" connect openai-compatible --base-url "http://127.0.0.1:$LLM_PORT/v1" --api-key sk-stub
+  letta backend local
+  letta connect openai-compatible --base-url "http://127.0.0.1:$LLM_PORT/v1" --api-key sk-stub
   { make_agent first; make_agent second; } >"$state/agents.new"
   mv "$state/agents.new" "$state/agents"
 fi
@@ -54,7 +59,7 @@ if ! alive letta; then
     printf %s "$TOKEN" >"$state/token"
     auth=(--ws-auth capability-token --ws-token-file "$state/token")
   fi
-  start letta "$letta" server --listen "ws://127.0.0.1:$PORT" "${auth[@]}"
+  start letta letta server --listen "ws://127.0.0.1:$PORT" "${auth[@]}"
 fi
 wait_http letta "$url/readyz" 60
 say "the App Server is up at $url"

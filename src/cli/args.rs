@@ -13,7 +13,7 @@ use clap::builder::BoolishValueParser;
 use clap::{ArgAction, Args, Parser, Subcommand};
 
 pub use maintenance::{BackupArgs, PruneArgs, PurgeArgs, RestoreArgs};
-pub use peers::{ConnectArgs, UploadArgs};
+pub use peers::{ConnectArgs, ImportArgs, UploadArgs};
 
 /// The value name that marks a whole number; `--describe` calls its type `integer`.
 pub(super) const NUMBER: &str = "N";
@@ -59,8 +59,15 @@ pub enum Verb {
     /// Give a Letta agent the tools to schedule prompts
     ///
     /// Registers serve with Letta as an MCP server and attaches its tools to the agent. If that
-    /// isn't possible from here, prints the settings to add by hand.
+    /// isn't possible from here, prints the settings to add by hand. For an agent of Letta Code's
+    /// App Server on this machine, --app-server writes them.
     Connect(ConnectArgs),
+
+    /// Take over schedules from elsewhere
+    ///
+    /// Registers the schedules that Letta Code's App Server keeps itself, and pauses them there. They
+    /// only run while a client is connected. You can safely repeat it.
+    Import(ImportArgs),
 
     /// Run the scheduler until it is stopped
     Serve(ServeArgs),
@@ -184,6 +191,7 @@ impl Verb {
             Verb::Execute(_) => "execute",
             Verb::Upload(_) => "upload",
             Verb::Connect(_) => "connect",
+            Verb::Import(_) => "import",
             Verb::Serve(_) => "serve",
             Verb::Mcp => "mcp",
             Verb::Doctor => "doctor",

@@ -9,7 +9,7 @@ use super::output::{self, Reply, Text, reply};
 use super::selection::{Selection, read_selection};
 use crate::error::{Code, Error, Result, field, message};
 use crate::operations::definition::Operation;
-use crate::operations::fields::{AGENT, ALL, CHANGES, OFF};
+use crate::operations::fields::{AGENT, ALL, CHANGES, CONVERSATION, OFF};
 use crate::operations::{LIFT_HALT, LIST_CHANGES, Values, reading, to_json};
 use crate::schedule::Zone;
 use crate::service;
@@ -36,9 +36,7 @@ pub(super) async fn carry_out(
 ) -> Result<Reply> {
     match operation.name {
         "register" => {
-            if let Some(agent) = &ctx.settings.default_agent {
-                values.set_default(&AGENT, agent.as_str());
-            }
+            ctx.complete(&mut values);
             input::read_prompt(&mut values, std::io::stdin())?;
             planned(&ctx.ask(operation, &values).await?)
         }
@@ -70,7 +68,10 @@ pub(super) async fn carry_out(
         }
         "agents" => {
             let listed = ctx.ask(operation, &values).await?;
-            let text = Text::of_lines(&output::agents_table(rows_of(&listed, "agents")));
+            let mut text = Text::of_lines(&output::agents_table(rows_of(&listed, "agents")));
+            if let Some(warning) = listed["warning"].as_str() {
+                text = text.line(&format!("warning: {warning}"));
+            }
             reply(&listed, text)
         }
         "run" | "halt" => message_reply(&ctx.ask(operation, &values).await?),
@@ -87,6 +88,19 @@ pub(super) async fn carry_out(
 }
 
 impl Context {
+    /// Adds to a registration what the settings say about its caller: the agent, and the
+    /// conversation in which that agent called us.
+    fn complete(&self, values: &mut Values) {
+        if let Some(agent) = &self.settings.default_agent {
+            values.set_default(&AGENT, agent.as_str());
+        }
+        let shell = self.settings.agent_shell.as_ref();
+        let agent = values.given(&AGENT).unwrap_or_default();
+        if let Some(conversation) = shell.and_then(|shell| shell.conversation_of(&agent)) {
+            values.set_default(&CONVERSATION, conversation);
+        }
+    }
+
     async fn ask(&self, operation: &'static Operation, values: &Values) -> Result<Value> {
         // Mistakes are reported before anything is opened.
         (operation.check)(values)?;
@@ -236,6 +250,16 @@ async fn test(ctx: &Context, operation: &'static Operation, values: &Values) -> 
         text.push_str(&format!(" on {database}"));
     }
     let mut text = Text::from(text);
+    for other in &tested.other_targets {
+        let version = other.letta_version.as_ref();
+        let version = version
+            .map(|v| format!(" (version {v})"))
+            .unwrap_or_default();
+        text = text.line(&match &other.error {
+            None => format!("{}: {}{version} answers", other.target, other.letta_url),
+            Some(error) => format!("{}: {error}", other.target),
+        });
+    }
     for incident in &tested.incidents {
         text = text.line(&format!("open incident: {}", incident.text));
     }

@@ -6,7 +6,9 @@
 
 mod configuration;
 mod key;
+mod letta_code;
 mod link;
+mod skill;
 
 use reqwest::Url;
 use secrecy::{ExposeSecret, SecretString};
@@ -69,12 +71,16 @@ pub(super) async fn connect(ctx: &Context, args: &ConnectArgs) -> Result<Reply> 
         let key = link.choose_key(shown, None).await?;
         return link.by_hand(&key, None);
     }
+    if args.app_server {
+        return link.write_letta_code(shown).await;
+    }
     match link.letta.get_agent(&link.agent).await {
         Ok(_) => link.connect(shown).await,
         Err(r) if r.class == ErrorClass::WrongServer && link.letta.is_app_server().await => {
             let key = link.choose_key(shown, None).await?;
             let reason = format!(
-                "{} is a Letta Code App Server, which keeps MCP servers in a file on its machine",
+                "{} is a Letta Code App Server, which keeps MCP servers in a file on its machine. If that \
+                 is this machine, connect --app-server writes what follows",
                 link.letta.address()
             );
             link.by_hand(&key, Some(&reason))

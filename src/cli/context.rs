@@ -6,7 +6,7 @@ use crate::clock::Clock;
 use crate::config::Settings;
 use crate::daemon;
 use crate::error::Result;
-use crate::letta_client::{AnyLetta, Rest};
+use crate::letta_client::{AnyLetta, Rest, Targets};
 use crate::models::{Caller, Face};
 use crate::operations::Ask;
 use crate::remote::Remote;
@@ -46,6 +46,11 @@ impl Context {
     /// The client of Letta, whichever kind it is.
     pub(super) fn letta(&self) -> Result<Arc<AnyLetta>> {
         daemon::open_letta(&self.settings, &self.clock)
+    }
+
+    /// The clients of every server that prompts are delivered to.
+    pub(super) fn targets(&self) -> Result<Targets> {
+        daemon::open_targets(&self.settings, &self.clock)
     }
 
     /// The client of Letta's V1 REST API.

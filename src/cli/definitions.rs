@@ -13,7 +13,7 @@ const PLUGIN_PAGE: &str = "100";
 /// the end.
 const FOLLOWING: &[(&str, &[&str])] = &[
     ("cancel", &["execute"]),
-    ("agents", &["upload", "connect", "serve", "mcp"]),
+    ("agents", &["upload", "connect", "import", "serve", "mcp"]),
     (
         "history",
         &["doctor", "prune", "purge", "backup", "restore"],

@@ -15,14 +15,15 @@ use crate::service::{self, Service};
 /// Exits with status 1 if there is an error, and with 0 if there are only warnings.
 pub(super) async fn doctor(ctx: &Context) -> Result<Reply> {
     let settings = &ctx.settings;
-    let letta = ctx.letta()?;
-    let service = Service::open_to_look(
+    let targets = ctx.targets()?;
+    let mut service = Service::open_to_look(
         &settings.database,
         &settings.timezone,
-        letta,
+        targets.default_target().clone(),
         ctx.clock.clone(),
     )
     .await?;
+    service.targets = targets;
     let diagnosis = service.diagnose(&settings.delivery).await;
     service.close().await;
     let diagnosis = diagnosis?;

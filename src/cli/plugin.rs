@@ -4,7 +4,7 @@
 //! file with the absolute path of the database, so that plugin and daemon share it whatever the
 //! working directory.
 
-mod files;
+pub(super) mod files;
 mod program;
 
 use std::path::{Path, PathBuf};
@@ -51,7 +51,12 @@ pub(super) fn install(settings: &Settings, plugins: &Path, copy: bool) -> Result
     let settings_file = folder.join(PLUGIN_FILE);
     let wanted = wanted(settings)?;
     let before = read_if_there(&settings_file)?;
-    let after = merged(&settings_file, before.as_deref(), &wanted)?;
+    let after = merged(
+        &settings_file,
+        before.as_deref(),
+        &wanted,
+        "promptyoself plugin install",
+    )?;
 
     let mut changes: Vec<(PathBuf, Change)> = Vec::new();
     for file in FILES {
@@ -211,7 +216,7 @@ fn shown(changes: &[(PathBuf, Change)]) -> Vec<Value> {
 
 /// What the plugin's settings file must contain. The default agent is left out on purpose: the
 /// plugin serves many agents, and must not act for the operator's.
-fn wanted(settings: &Settings) -> Result<toml::Table> {
+pub(super) fn wanted(settings: &Settings) -> Result<toml::Table> {
     let database = absolute(&settings.database)?;
     let database = database.to_str().ok_or_else(|| {
         Error::new(
@@ -254,11 +259,16 @@ fn wanted(settings: &Settings) -> Result<toml::Table> {
 }
 
 /// The new text of the settings file, or `None` if it already says everything. Whatever else the
-/// operator wrote there is kept.
-fn merged(path: &Path, before: Option<&str>, wanted: &toml::Table) -> Result<Option<String>> {
-    const HEAD: &str = "# Written by `promptyoself plugin install`. What you add is kept.\n\n";
+/// operator wrote there is kept. `by` is the command that writes it.
+pub(super) fn merged(
+    path: &Path,
+    before: Option<&str>,
+    wanted: &toml::Table,
+    by: &str,
+) -> Result<Option<String>> {
+    let head = format!("# Written by `{by}`. What you add is kept.\n\n");
     let Some(before) = before else {
-        return Ok(Some(format!("{HEAD}{wanted}")));
+        return Ok(Some(format!("{head}{wanted}")));
     };
     let mut table: toml::Table = before.parse().map_err(|e: toml::de::Error| {
         unusable("read the settings in", path, e.message().to_owned())
@@ -282,7 +292,7 @@ fn merged(path: &Path, before: Option<&str>, wanted: &toml::Table) -> Result<Opt
         }
     }
     overlay(&mut table, wanted);
-    Ok((table != old).then(|| format!("{HEAD}{table}")))
+    Ok((table != old).then(|| format!("{head}{table}")))
 }
 
 fn overlay(table: &mut toml::Table, over: &toml::Table) {

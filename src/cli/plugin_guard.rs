@@ -152,6 +152,11 @@ fn check_command(verb: &Verb) -> Result<()> {
             "only the operator may give tools to agents",
             call("list"),
         ),
+        Verb::Import(_) => refuse(
+            "import",
+            "only the operator may take over schedules from elsewhere",
+            call("list"),
+        ),
         Verb::Rows => refuse(
             "rows",
             message![
@@ -226,6 +231,7 @@ mod tests {
             &["key", "list"],
             &["rows"],
             &["connect", "--agent-id", "agent-a"],
+            &["import", "--letta-code-cron"],
             &["cancel", "--all"],
             &["cancel", "--all", "true", "--yes"],
             &["pause", "--all", "--dry-run"],

@@ -3,15 +3,9 @@
 use serde::Deserialize;
 
 use super::Environment;
+use super::agent_shell::default_agents;
 use super::value::invalid;
 use crate::error::Result;
-
-/// The variables that name the default agent, in order of precedence.
-pub const AGENT_VARIABLES: &[&str] = &[
-    "PROMPTYOSELF_DEFAULT_AGENT_ID",
-    "LETTA_AGENT_ID",
-    "LETTA_DEFAULT_AGENT_ID",
-];
 
 /// Settings for callers over MCP.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -20,7 +14,7 @@ pub struct McpSettings {
     pub single_agent: bool,
     /// Whether `mcp` delivers prompts when no other scheduler does.
     pub delivers: bool,
-    /// Those of [`AGENT_VARIABLES`] that are set, with their values.
+    /// Those of [`AGENT_VARIABLES`](super::AGENT_VARIABLES) that are set, with their values, the one that holds first.
     pub agent_variables: Vec<(&'static str, String)>,
     /// Where the default agent was set.
     pub default_agent_from: String,
@@ -48,10 +42,7 @@ pub(super) fn combine(env: &Environment, file: &FileTable) -> Result<McpSettings
             )),
         },
     };
-    let agent_variables: Vec<_> = AGENT_VARIABLES
-        .iter()
-        .filter_map(|name| Some((*name, env.get(name)?.to_owned())))
-        .collect();
+    let agent_variables = default_agents(env);
     Ok(McpSettings {
         single_agent: switch(
             "PROMPTYOSELF_USE_SINGLE_AGENT_FALLBACK",

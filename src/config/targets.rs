@@ -101,12 +101,7 @@ pub(super) fn combine(
 }
 
 fn read(source: &str, name: &str, table: FileTable) -> Result<TargetSettings> {
-    let is_name = !name.is_empty()
-        && name.len() <= 64
-        && name
-            .chars()
-            .all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'));
-    if !is_name {
+    if !TargetName::is_valid(name) {
         return Err(invalid(
             source,
             "the name of a target may only contain letters, digits, '-' and '_', and at most 64 \

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::observe::own_observer;
 use crate::clock::Clock;
 use crate::config::{Settings, TargetSettings};
 use crate::error::Result;
@@ -28,7 +29,8 @@ fn open_target(
     clock: &Clock,
 ) -> Result<Arc<AnyLetta>> {
     let server = server_of(settings, target);
-    let letta = AnyLetta::new(server, target.key_withheld.clone(), clock.clone())?;
+    let (note, clock) = (target.key_withheld.clone(), clock.clone());
+    let letta = AnyLetta::observed(server, note, clock, own_observer())?;
     Ok(Arc::new(letta))
 }
 
@@ -44,7 +46,7 @@ fn server_of(settings: &Settings, target: &TargetSettings) -> RestSettings {
 }
 
 /// The clients of all servers that prompts are delivered to.
-fn open_targets(settings: &Settings, clock: &Clock) -> Result<Targets> {
+pub(crate) fn open_targets(settings: &Settings, clock: &Clock) -> Result<Targets> {
     let open = |target| -> Result<Arc<dyn Letta>> { Ok(open_target(settings, target, clock)?) };
     let others: Result<Vec<_>> = settings.targets.others.iter().map(open).collect();
     Ok(Targets::new(open(&settings.targets.default)?, others?))

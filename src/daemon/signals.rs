@@ -12,6 +12,26 @@ pub(crate) fn stopped_by_signal() -> Result<CancellationToken> {
     Ok(stop)
 }
 
+/// A token that is cancelled by SIGTERM only. What a terminal sends to everything it started is
+/// ignored.
+#[cfg(unix)]
+pub(crate) fn stopped_by_sigterm() -> std::io::Result<CancellationToken> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let stop = CancellationToken::new();
+    let mut terminate = signal(SignalKind::terminate())?;
+    // A handler stays when nobody waits for its signal any more.
+    let _ignored = (
+        signal(SignalKind::interrupt())?,
+        signal(SignalKind::hangup())?,
+    );
+    let told = stop.clone();
+    tokio::spawn(async move {
+        terminate.recv().await;
+        told.cancel();
+    });
+    Ok(stop)
+}
+
 #[cfg(unix)]
 fn cancel_by_signal(stop: CancellationToken) -> std::io::Result<()> {
     use tokio::signal::unix::{SignalKind, signal};

@@ -35,6 +35,8 @@ waits! {
     NO_NEWS = 60, "a turn of an App Server without news, until it is asked whether the turn goes on";
     /// An App Server's first news of a prompt that it has taken.
     FIRST_NEWS = 3, "an App Server's first news of a prompt that it took, until it is asked";
+    /// The observer of an App Server, which is to follow a conversation before a prompt is sent there.
+    OBSERVER = 5, "the process that stays with the turns at an App Server, until it follows one";
     /// Ending the turns that still go on at an App Server when we stop.
     LEAVING = 5, "ending the turns at an App Server when the program stops";
     /// A request to a promptyoself server elsewhere, which may contact Letta.

@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use async_trait::async_trait;
 use uuid::Uuid;
 
-use super::app_server::AppServer;
-use super::directory::{Agent, Letta, NewTool, Tool};
+use super::app_server::{AppServer, ObserverProgram};
+use super::directory::{Agent, Letta, NewTool, ServerTask, Tool};
 use super::target::{Lookup, OnRun, Outgoing, ServerInfo, Target};
 use super::v1::{Rest, RestSettings};
 use crate::clock::Clock;
@@ -30,6 +30,7 @@ pub struct AnyLetta {
     settings: RestSettings,
     clock: Clock,
     key_note: Option<String>,
+    observer: Option<ObserverProgram>,
     v1: Arc<Rest>,
     app_server: Arc<AppServer>,
     kind: Mutex<Option<Kind>>,
@@ -47,16 +48,31 @@ impl AnyLetta {
         key_note: Option<String>,
         clock: Clock,
     ) -> Result<Self, Error> {
-        Self::of_kind(settings, key_note, clock, None)
+        Self::observed(settings, key_note, clock, None)
+    }
+
+    /// Prepares a client whose turns on an App Server are also followed by another process, which
+    /// stays until they have ended even if this process is killed.
+    ///
+    /// # Errors
+    /// As for [`new`](AnyLetta::new).
+    pub fn observed(
+        settings: RestSettings,
+        key_note: Option<String>,
+        clock: Clock,
+        observer: Option<ObserverProgram>,
+    ) -> Result<Self, Error> {
+        Self::of_kind(settings, key_note, clock, observer, None)
     }
 
     fn of_kind(
         settings: RestSettings,
         key_note: Option<String>,
         clock: Clock,
+        observer: Option<ObserverProgram>,
         kind: Option<Kind>,
     ) -> Result<Self, Error> {
-        let app_server = AppServer::new(settings.clone(), clock.clone())?;
+        let app_server = AppServer::observed(settings.clone(), clock.clone(), observer.clone())?;
         let kind = match is_websocket(&settings.base_url) {
             true => Some(Kind::AppServer),
             false => kind,
@@ -69,6 +85,7 @@ impl AnyLetta {
             settings,
             clock,
             key_note,
+            observer,
         })
     }
 
@@ -206,7 +223,8 @@ impl Target for AnyLetta {
 impl Letta for AnyLetta {
     fn apart(&self) -> Result<Option<Arc<dyn Letta>>, Error> {
         let (settings, note) = (self.settings.clone(), self.key_note.clone());
-        let own = AnyLetta::of_kind(settings, note, self.clock.clone(), self.kind())?;
+        let (clock, observer) = (self.clock.clone(), self.observer.clone());
+        let own = AnyLetta::of_kind(settings, note, clock, observer, self.kind())?;
         Ok(Some(Arc::new(own)))
     }
 
@@ -216,6 +234,14 @@ impl Letta for AnyLetta {
 
     async fn get_agent(&self, agent: &AgentId) -> Result<Agent, Refusal> {
         self.learned(self.letta().await.get_agent(agent).await)
+    }
+
+    async fn list_tasks(&self) -> Result<Option<Vec<ServerTask>>, Refusal> {
+        self.letta().await.list_tasks().await
+    }
+
+    async fn pause_task(&self, id: &str) -> Result<(), Refusal> {
+        self.letta().await.pause_task(id).await
     }
 
     async fn create_tool(&self, tool: &NewTool) -> Result<Tool, Refusal> {

@@ -2,10 +2,14 @@
 
 mod agents;
 mod connection;
+mod crons;
 mod find;
 mod following;
 mod history;
 mod link;
+mod observer;
+mod observing;
+mod orders;
 mod outcome;
 mod protocol;
 mod send;
@@ -20,9 +24,11 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use uuid::Uuid;
 
+pub use self::observer::ObserverProgram;
+pub use self::observing::observe;
 use self::protocol::conversation;
 use self::server::Server;
-use super::directory::{Agent, Letta, NewTool, Tool};
+use super::directory::{Agent, Letta, NewTool, ServerTask, Tool};
 use super::target::{Lookup, OnRun, Outgoing, ServerInfo, Target};
 use super::v1::RestSettings;
 use crate::clock::Clock;
@@ -35,6 +41,7 @@ use crate::models::{
 /// An App Server.
 pub struct AppServer {
     settings: RestSettings,
+    observer: Option<ObserverProgram>,
     server: Server,
     /// What to add to the error if the server refuses our token.
     key_note: Option<String>,
@@ -48,10 +55,25 @@ impl AppServer {
     /// [`Code::ConfigInvalid`](crate::error::Code::ConfigInvalid) if the address or the token can't
     /// be used.
     pub fn new(settings: RestSettings, clock: Clock) -> Result<Self, Error> {
-        let key = settings.api_key.as_ref();
+        Self::observed(settings, clock, None)
+    }
+
+    /// Prepares a client whose turns are also followed by another process, which stays until they
+    /// have ended even if this process is killed.
+    ///
+    /// # Errors
+    /// As for [`new`](AppServer::new).
+    pub fn observed(
+        settings: RestSettings,
+        clock: Clock,
+        observer: Option<ObserverProgram>,
+    ) -> Result<Self, Error> {
+        let (url, key) = (&settings.base_url, settings.api_key.as_ref());
+        let idle = settings.idle_timeout;
         Ok(AppServer {
-            server: Server::new(&settings.base_url, key, settings.idle_timeout, clock)?,
+            server: Server::new(url, key, idle, clock, observer.clone())?,
             settings,
+            observer,
             key_note: None,
         })
     }
@@ -148,7 +170,7 @@ impl Target for AppServer {
 impl Letta for AppServer {
     fn apart(&self) -> Result<Option<Arc<dyn Letta>>, Error> {
         let clock = self.server.http.clock().clone();
-        let own = AppServer::new(self.settings.clone(), clock)?;
+        let own = AppServer::observed(self.settings.clone(), clock, self.observer.clone())?;
         Ok(Some(Arc::new(own.with_key_note(self.key_note.clone()))))
     }
 
@@ -159,6 +181,16 @@ impl Letta for AppServer {
     async fn get_agent(&self, agent: &AgentId) -> Result<Agent, Refusal> {
         let got = self.server.get_agent(agent).await;
         got.map_err(|r| self.explain(r))
+    }
+
+    async fn list_tasks(&self) -> Result<Option<Vec<ServerTask>>, Refusal> {
+        let listed = self.server.list_tasks().await;
+        listed.map(Some).map_err(|r| self.explain(r))
+    }
+
+    async fn pause_task(&self, id: &str) -> Result<(), Refusal> {
+        let paused = self.server.pause_task(id).await;
+        paused.map_err(|r| self.explain(r))
     }
 
     async fn create_tool(&self, _: &NewTool) -> Result<Tool, Refusal> {

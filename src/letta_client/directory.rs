@@ -6,7 +6,7 @@ use async_trait::async_trait;
 
 use super::target::Target;
 use crate::error::Error;
-use crate::models::{AgentId, Refusal};
+use crate::models::{AgentId, ErrorClass, Refusal, RefusalKind};
 
 /// A Letta server as a directory of agents and tools.
 #[async_trait]
@@ -25,6 +25,21 @@ pub trait Letta: Target {
 
     /// One agent.
     async fn get_agent(&self, agent: &AgentId) -> Result<Agent, Refusal>;
+
+    /// The schedules that the server keeps itself, also those that have ended; `None` if it keeps
+    /// none, or none that we know of.
+    async fn list_tasks(&self) -> Result<Option<Vec<ServerTask>>, Refusal> {
+        Ok(None)
+    }
+
+    /// Pauses one of these schedules; one that is paused stays so.
+    async fn pause_task(&self, _: &str) -> Result<(), Refusal> {
+        Err(Refusal::new(
+            RefusalKind::Permanent,
+            ErrorClass::InvalidRequest,
+            "this server keeps no schedules itself",
+        ))
+    }
 
     /// Creates a tool on the server, or replaces the one with the same name.
     async fn create_tool(&self, tool: &NewTool) -> Result<Tool, Refusal>;
@@ -45,6 +60,31 @@ pub struct Agent {
     /// When it was last changed, as the server gives it.
     #[serde(default)]
     pub last_updated: Option<String>,
+}
+
+/// A schedule that a server keeps itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServerTask {
+    /// Its id, as the server gives it.
+    pub id: String,
+    /// The agent that is prompted.
+    pub agent_id: String,
+    /// The conversation in which it is prompted: `default`, `new` or an id.
+    pub conversation: Option<String>,
+    /// Its name.
+    pub name: Option<String>,
+    /// Whether it is going to run.
+    pub is_active: bool,
+    /// Its state, as the server gives it.
+    pub status: String,
+    /// When it runs, if it runs once.
+    pub at: Option<String>,
+    /// The pattern on which it runs, if it runs repeatedly.
+    pub cron: Option<String>,
+    /// The time zone of the pattern.
+    pub timezone: Option<String>,
+    /// The prompt.
+    pub prompt: String,
 }
 
 /// A tool for agents, as Python source.

@@ -90,6 +90,8 @@ pub struct Outgoing {
     pub recipient: Recipient,
     /// The id under which the server stores it.
     pub otid: Uuid,
+    /// When it was first sent under this id, if it was and nobody found it afterwards.
+    pub not_found_since: Option<Timestamp>,
     /// Letta's `messages`: each an object with `role` and `content`.
     pub messages: Vec<Value>,
     /// Other fields of the request: `max_steps` and the like.

@@ -45,6 +45,13 @@ impl Targets {
         self.by_name.values()
     }
 
+    /// All of them, each with its name where there are several.
+    pub fn named(&self) -> impl Iterator<Item = (Option<&TargetName>, &Arc<dyn Letta>)> {
+        let several = self.by_name.len() > 1;
+        let named = self.by_name.iter();
+        named.map(move |(name, target)| (several.then_some(name), target))
+    }
+
     /// The names of all targets.
     pub fn names(&self) -> impl Iterator<Item = &TargetName> {
         self.by_name.keys()

@@ -10,7 +10,7 @@ use tokio_util::task::TaskTracker;
 use super::arguments::{Arguments, Takes};
 use super::session::Session;
 use crate::clock::Clock;
-use crate::config::McpSettings;
+use crate::config::{AgentShell, McpSettings};
 use crate::error::Result;
 use crate::models::{Caller, Face};
 use crate::operations::Ask;
@@ -49,6 +49,8 @@ pub struct Shared {
     pub zone: Zone,
     /// The default agent, as configured.
     pub default_agent: Option<String>,
+    /// The agent in whose shell this process runs, if it does.
+    pub agent_shell: Option<AgentShell>,
     /// Settings of this face.
     pub settings: McpSettings,
     /// Letta's address.
@@ -71,6 +73,8 @@ pub struct Call {
     pub operations: Arc<dyn Ask>,
     /// The caller.
     pub caller: Caller,
+    /// The conversation that the calling agent is in, if its client says so.
+    pub conversation: Option<String>,
     /// The request's own metadata.
     pub metadata: serde_json::Map<String, Value>,
     /// The protocol version in use.

@@ -5,9 +5,11 @@ use rmcp::service::{RequestContext, RoleServer};
 use serde_json::{Map, Value};
 
 use super::call::{Backend, Call};
-use super::session::parts;
+use super::session::{Transport, parts};
+use crate::api::CONVERSATION_HEADER;
 use crate::error::{Code, Error, Result};
 use crate::models::{AgentId, Caller};
+use crate::operations::text::given;
 use crate::operations::{AGENTS, Values};
 
 /// The keys in a request's metadata under which clients name the calling agent.
@@ -39,6 +41,12 @@ pub(super) struct ShownKey(pub(super) Option<String>);
 pub(super) fn key_of(context: &RequestContext<RoleServer>) -> Option<String> {
     let shown = parts(context)?.extensions.get::<ShownKey>()?;
     shown.0.clone()
+}
+
+/// The conversation that the calling agent is in, if its client names it.
+pub(super) fn conversation_of(context: &RequestContext<RoleServer>) -> Option<String> {
+    let named = parts(context)?.headers.get(CONVERSATION_HEADER)?;
+    given(named.to_str().ok()).map(str::to_owned)
 }
 
 /// Where an agent's id came from.
@@ -91,6 +99,20 @@ impl Call {
             (Some((agent, _)), _) => Ok(Some(agent)),
             (None, Backend::Elsewhere(_)) => Ok(None),
             (None, Backend::Here(_)) => Err(self.agent_missing()),
+        }
+    }
+
+    /// The conversation in which this agent called, if it is the caller and that is known.
+    pub fn conversation_of(&self, agent: &AgentId) -> Option<&str> {
+        match self.caller.scope() {
+            Some(own) if own == agent => self.conversation.as_deref(),
+            Some(_) => None,
+            // Only a process that a client has started for itself is in that client's shell.
+            None if self.session.is(Transport::Stdio) => {
+                let shell = self.shared.agent_shell.as_ref()?;
+                shell.conversation_of(agent.as_str())
+            }
+            None => None,
         }
     }
 

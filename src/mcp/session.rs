@@ -62,6 +62,11 @@ impl Session {
         lock(&self.id).clone()
     }
 
+    /// Whether the client reaches this server in this way.
+    pub fn is(&self, transport: Transport) -> bool {
+        self.transport == transport
+    }
+
     /// How the client reaches this server.
     pub fn transport(&self) -> &'static str {
         match self.transport {

@@ -28,6 +28,8 @@ pub struct Delivery {
     pub tokens: Option<i64>,
     /// The beginning of the agent's reply.
     pub reply: Option<String>,
+    /// What went wrong in the turn: the class of the error and its text.
+    pub error: Option<String>,
 }
 
 /// Why a prompt's outcome is unknown.

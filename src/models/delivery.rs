@@ -86,6 +86,9 @@ pub struct Job {
     pub sent_at: Timestamp,
     /// When its first attempt began.
     pub first_sent_at: Timestamp,
+    /// When it was first sent under this otid without being found afterwards; `None` if it was
+    /// never sent under it, as far as is known.
+    pub not_found_since: Option<Timestamp>,
     /// When retries end.
     pub expires_at: Timestamp,
     /// The schedule's next instant after the claim.

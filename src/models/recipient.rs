@@ -17,6 +17,12 @@ impl TargetName {
         TargetName(name.into())
     }
 
+    /// Whether a target can have this name.
+    pub fn is_valid(name: &str) -> bool {
+        let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
+        !name.is_empty() && name.len() <= 64 && name.chars().all(fits)
+    }
+
     /// The name as text.
     pub fn as_str(&self) -> &str {
         &self.0

@@ -4,6 +4,10 @@ use jiff::Timestamp;
 
 use super::Turn;
 
+/// The code of the fault of an attempt that may have been sent, but was not found afterwards. Its
+/// otid is used again.
+pub const NOT_RECEIVED: &str = "not_received";
+
 /// The next state of an occurrence that was being sent or whose outcome was unknown.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
@@ -19,6 +23,8 @@ pub enum Verdict {
         tokens: Option<i64>,
         /// The beginning of the agent's reply.
         reply: Option<String>,
+        /// What went wrong in the turn.
+        error: Option<String>,
     },
     /// It is proved not to be there, and will be retried.
     Waiting {

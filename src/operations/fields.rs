@@ -71,7 +71,8 @@ pub const AGENT: Field = Field {
     placeholder: "AGENT",
     help: "The Letta agent to prompt",
     details: "Its id begins with \"agent-\". An agent that schedules for itself gives its own id, \
-        or leaves it out if its client identifies it. Default: the configured default agent.",
+        or leaves it out if its client identifies it. An agent of a certain server can be written as \
+        TARGET/AGENT. Default: the configured default agent.",
     examples: &[AN_AGENT],
     ..FIELD
 };
@@ -286,8 +287,9 @@ pub const CONVERSATION: Field = Field {
     placeholder: "default|new|ID",
     help: "The conversation in which the agent gets the prompt",
     details: "default is the agent's own one, new makes a fresh one for each run, and an id names one \
-        that exists. Left out, it is what is usual on the agent's server: default on a Letta V1 \
-        server, new on a Letta Code App Server.",
+        that exists. Left out, it is the one in which the agent makes this call, if its client or its shell \
+        says so, and otherwise what is usual on the agent's server: default on a Letta V1 server, \
+        new on a Letta Code App Server.",
     examples: &[
         "default",
         "new",

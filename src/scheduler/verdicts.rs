@@ -6,8 +6,8 @@ use uuid::Uuid;
 use super::Settings;
 use crate::clock::{doubled, later};
 use crate::models::{
-    Answer, Delivery, Doubt, ErrorClass, Evidence, Fault, Job, OpenOccurrence, Refusal,
-    RefusalKind, Verdict,
+    Answer, Delivery, Doubt, ErrorClass, Evidence, Fault, Job, NOT_RECEIVED, OpenOccurrence,
+    Refusal, RefusalKind, Verdict,
 };
 
 /// How many characters of an agent's reply are kept.
@@ -159,7 +159,7 @@ fn decide_after_absence(facts: &Facts, now: Timestamp, s: &Settings) -> Verdict 
         return still_unknown(facts, later(now, FIRST_SEARCH), fault, now, s);
     }
     let fault = Fault::new(
-        "not_received",
+        NOT_RECEIVED,
         "it is not in the agent's history: sending it again",
     );
     let wait = backoff(facts.failures, facts.otid, s);
@@ -243,6 +243,7 @@ fn delivered(delivery: Delivery) -> Verdict {
         reply: delivery
             .reply
             .map(|r| r.chars().take(REPLY_EXCERPT).collect()),
+        error: delivery.error,
     }
 }
 

@@ -59,8 +59,8 @@ pub struct Reading {
     pub backlog: Backlog,
     /// Figures about the database.
     pub gauges: Gauges,
-    /// The target of this process.
-    pub target: String,
+    /// The targets of this process.
+    pub targets: Vec<String>,
     /// Verdicts that could not be recorded since the process started.
     pub settle_failures: u64,
     /// The time.
@@ -224,12 +224,15 @@ impl Metrics {
         let now = reading.now;
         let since = |since: Timestamp| seconds_between(since, now);
         self.oldest_due.set(gauges.oldest_due.map_or(0.0, since));
-        let own = ByTarget {
-            target: reading.target.clone(),
-        };
         // Series of what no longer exists must not stay.
         self.held.clear();
-        self.held.get_or_create(&own).set(0.0);
+        for target in &reading.targets {
+            let own = ByTarget {
+                target: target.clone(),
+            };
+            self.held.get_or_create(&own).set(0.0);
+            drop(self.lateness.get_or_create(&own));
+        }
         for held in &gauges.held {
             let by = ByTarget {
                 target: held.target.clone(),
@@ -238,7 +241,6 @@ impl Metrics {
             let seconds = since(held.held_since).max(0.001);
             self.held.get_or_create(&by).set(seconds);
         }
-        drop(self.lateness.get_or_create(&own));
         self.incidents.clear();
         for (lifecycle, count) in gauges.schedules.clone() {
             self.schedules
@@ -295,7 +297,7 @@ mod tests {
                 lanes_waiting: 1,
             },
             gauges: Gauges::default(),
-            target: "letta".to_owned(),
+            targets: vec!["letta".to_owned(), "work".to_owned()],
             settle_failures: 0,
             now: Timestamp::from_second(1_000).unwrap(),
         }
@@ -312,6 +314,7 @@ mod tests {
                 turn: Turn::Ok,
                 tokens: None,
                 reply: None,
+                error: None,
             },
         ));
         let fault = Fault::new("rate_limited", "slow down");
@@ -360,6 +363,7 @@ mod tests {
             &[
                 "oldest_due_seconds 60.0",
                 "target_held_seconds{target=\"letta\"} 10.0",
+                "target_held_seconds{target=\"work\"} 0.0",
                 "open_incidents{kind=\"dead\"} 2",
                 "outbox{channel=\"ping\"} 7",
                 "schedules{lifecycle=\"active\"} 5",
@@ -367,6 +371,7 @@ mod tests {
                 "database_wal_size_bytes 1024",
                 "settle_failures_total 3",
                 "lateness_seconds_count{target=\"letta\"} 0",
+                "lateness_seconds_count{target=\"work\"} 0",
             ],
         );
         reading.gauges = Gauges::default();

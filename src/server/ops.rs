@@ -73,7 +73,7 @@ pub(super) async fn metrics(
     let reading = Reading {
         backlog: service.backlog().await?,
         gauges: service.gauges().await?,
-        target: service.letta.name().to_string(),
+        targets: service.targets.names().map(ToString::to_string).collect(),
         settle_failures: service.settle_failures(),
         now,
     };

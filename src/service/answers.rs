@@ -240,6 +240,10 @@ pub struct AgentsListed {
     pub agents: Vec<Agent>,
     /// Number of agents.
     pub count: usize,
+    /// Which servers did not answer, if others did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub warning: Option<String>,
 }
 
 /// Whether Letta answers and prompts are being delivered.

@@ -145,7 +145,7 @@ impl Service {
                 None => format!("Schedule {id} has finished: it has no runs left"),
             },
             now: self.now(),
-            warning: self.status().await?.warning(),
+            warning: self.warning_about(id).await?,
         })
     }
 
@@ -228,7 +228,7 @@ impl Service {
                 true => format!("Schedule {id} is already waiting to run"),
             },
             now: self.now(),
-            warning: self.status().await?.warning(),
+            warning: self.warning_about(id).await?,
         })
     }
 

@@ -244,7 +244,8 @@ impl Service {
             }
             _ => {}
         }
-        if let Some(warning) = status.warning() {
+        let target = s.target.clone().unwrap_or_else(|| self.letta.name());
+        if let Some(warning) = status.about(&target).warning() {
             return Some(warning);
         }
         if let Some((_, Some(not_before))) = own.map(|o| (o.state, o.not_before)) {

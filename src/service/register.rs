@@ -114,6 +114,7 @@ impl Service {
 
     /// The answer about a schedule that was created or changed.
     pub(super) async fn planned(&self, made: Registered, message: String) -> Result<Planned> {
+        let warning = self.warning_about(made.id).await?;
         Ok(Planned {
             status: Success::Success,
             id: made.id,
@@ -128,8 +129,26 @@ impl Service {
             existed: None,
             changed: None,
             now: self.now(),
-            warning: self.status().await?.warning(),
+            warning,
         })
+    }
+
+    /// Checks a schedule as far as that is possible without creating it.
+    ///
+    /// # Errors
+    /// Those of [`Service::register`], except for what only the database knows.
+    pub(super) async fn check_registration(&self, asked: &Registration) -> Result<()> {
+        self.check_size(asked)?;
+        let zone = match &asked.when.timezone {
+            Some(name) => Zone::parse(name)?,
+            None => self.zone.clone(),
+        };
+        plan(&asked.when, &zone, self.now())?;
+        let agent = self.agent_or_default(asked.agent_id.as_ref())?;
+        let target = self.target(asked.target.as_ref())?;
+        let (conversation, skip) = (asked.conversation.as_ref(), asked.skip_validation);
+        self.check_agent(&**target, &agent, conversation, skip)
+            .await
     }
 
     /// Creates a schedule, and leaves the answer to the caller.
@@ -229,9 +248,9 @@ impl Service {
         }
     }
 
-    /// Refuses an agent that Letta does not know, or a conversation that is not the agent's. A caller who may `skip` that is believed; one who
-    /// is a model and chooses the agent only if Letta can't be asked, or it could fill the database
-    /// with prompts for agents that were never there.
+    /// Refuses an agent that Letta does not know, or a conversation that is not the agent's. A
+    /// caller who sets `skip` is believed; but if a model chooses the agent, only while Letta can't
+    /// be reached, or it could fill the database with prompts for agents that never existed.
     ///
     /// # Errors
     /// [`Code::AgentUnknown`], and those of Letta.
@@ -246,7 +265,6 @@ impl Service {
             return Ok(());
         }
         let (found, what) = match conversation {
-            // Whose it is, its server says.
             Some(Conversation::Id(id)) => (
                 target.check_conversation(agent, id).await,
                 format!("conversation {id} of agent {agent}"),

@@ -12,7 +12,7 @@ use crate::error::Result;
 use crate::letta_client::ServerInfo;
 use crate::models::{
     AgentId, Backlog, Caller, Gauges, Halt, HeldTarget, Incident, OutboxStatus, RunningScheduler,
-    State,
+    State, TargetName,
 };
 
 /// What an agent sees of the reason why nothing is delivered.
@@ -27,6 +27,8 @@ pub struct Status {
     pub halted: Option<Halt>,
     /// The targets that don't answer.
     pub held: Vec<HeldTarget>,
+    /// Whether there are several targets, so that it matters which one that is.
+    pub has_several_targets: bool,
     /// The open incidents.
     pub incidents: Vec<Incident>,
     /// The state of notices to the operator.
@@ -40,6 +42,13 @@ pub struct Status {
 }
 
 impl Status {
+    /// The same without what concerns other targets.
+    pub fn about(&self, target: &TargetName) -> Status {
+        let mut status = self.clone();
+        status.held.retain(|held| held.target == target.as_str());
+        status
+    }
+
     /// A warning for the caller, if something keeps prompts from being delivered or planned at the
     /// right time.
     pub fn warning(&self) -> Option<String> {
@@ -76,11 +85,18 @@ impl Status {
         if halted.is_some() {
             return halted;
         }
-        if let Some(held) = self.held.first() {
-            return Some(format!(
-                "deliveries are on hold since {}, until Letta answers again: {}",
-                held.held_since, held.reason
-            ));
+        if !self.held.is_empty() {
+            let told = self.held.iter().map(|held| {
+                let to = match self.has_several_targets {
+                    true => format!(" to {}", held.target),
+                    false => String::new(),
+                };
+                format!(
+                    "deliveries{to} are on hold since {}, until Letta answers again: {}",
+                    held.held_since, held.reason
+                )
+            });
+            return Some(told.collect::<Vec<_>>().join("; and "));
         }
         if self.schedulers.iter().any(|s| s.holding.is_none()) {
             return None;
@@ -121,12 +137,26 @@ impl Service {
             schedulers: self.db.list_schedulers().await?,
             halted: self.db.get_halt().await?,
             held: self.db.list_held_targets().await?,
+            has_several_targets: self.targets.names().count() > 1,
             incidents: self.db.list_open_incidents().await?,
             outbox: self.db.outbox_status(self.now()).await?,
             database: self.db.path().to_owned(),
             doubt: self.clock_doubt().await?,
             is_for_agent: self.caller.scope().is_some(),
         })
+    }
+
+    /// What keeps the prompts of a schedule from being delivered: a target that is held does not
+    /// concern the schedules of another.
+    pub(super) async fn warning_about(&self, id: i64) -> Result<Option<String>> {
+        let status = self.status().await?;
+        if status.held.is_empty() {
+            return Ok(status.warning());
+        }
+        let schedule = self.db.get_schedule(id).await?;
+        let target = schedule.and_then(|s| s.target);
+        let target = target.unwrap_or_else(|| self.letta.name());
+        Ok(status.about(&target).warning())
     }
 
     /// Whether Letta answers and prompts are being delivered.

@@ -3,6 +3,7 @@
 mod finding;
 mod kinds;
 mod leaving;
+mod resending;
 mod sending;
 
 use std::sync::Mutex;

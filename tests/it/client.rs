@@ -52,6 +52,7 @@ pub fn prompt(agent: &AgentId, otid: u128, text: &str) -> Outgoing {
     Outgoing {
         recipient: recipient(agent),
         otid: Uuid::from_u128(otid),
+        not_found_since: None,
         messages: vec![json!({"role": "user", "content": text})],
         options: serde_json::Map::new(),
     }

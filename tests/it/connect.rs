@@ -1,5 +1,7 @@
 //! Giving Letta agents the tools of `serve`.
 
+use std::path::Path;
+
 use serde_json::{Value, json};
 
 use crate::program::{Answer, World};
@@ -152,10 +154,11 @@ async fn what_to_write_by_hand_is_printed_whole() {
     let server = &entry["mcpServers"][0];
     assert_eq!(server["transport"], "http");
     assert_eq!(server["url"], "http://127.0.0.1:8465/mcp");
-    assert_eq!(
-        server["headers"],
-        json!({ "X-Agent-Id": "${LETTA_AGENT_ID}" })
-    );
+    let headers = json!({
+        "X-Agent-Id": world.agent,
+        "X-Conversation-Id": "${LETTA_CONVERSATION_ID}",
+    });
+    assert_eq!(server["headers"], headers);
     let stdio = &printed["mcp_over_stdio"]["mcpServers"]["promptyoself"];
     assert_eq!(stdio["args"], json!(["mcp"]));
     assert!(stdio["command"].as_str().unwrap().starts_with('/'));
@@ -193,4 +196,171 @@ async fn an_agent_that_letta_does_not_know_is_not_connected() {
     assert_eq!(answer.code(), "agent_missing");
     let answer = connect(&world, &["--url", "ftp://x"]);
     assert_eq!((answer.status, answer.code()), (2, "usage"));
+}
+
+/// Runs `connect --app-server` with a home folder.
+fn connect_app_server(world: &World, flags: &[&str]) -> Answer {
+    let mut argv = vec![
+        "connect",
+        "--app-server",
+        "--agent-id",
+        world.agent.as_str(),
+    ];
+    argv.extend(flags);
+    Answer::read(
+        world
+            .command(&argv)
+            .env("HOME", world.dir())
+            .output()
+            .unwrap(),
+    )
+}
+
+fn read(path: &Path) -> String {
+    std::fs::read_to_string(path).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_files_of_an_app_server_are_written_and_what_others_wrote_there_stays() {
+    let world = World::new().await;
+    let letta = world.dir().join(".letta");
+    let settings = letta.join("settings.json");
+    std::fs::create_dir(&letta).unwrap();
+    let others = json!({
+        "lastAgent": "x",
+        "agents": [{ "agentId": "agent-2", "mcpServers": [{ "name": "promptyoself" }] }],
+    });
+    std::fs::write(&settings, others.to_string()).unwrap();
+    for _ in 0..2 {
+        let answer = connect_app_server(&world, &[]).succeeded();
+        assert_eq!(answer["connected"], true);
+        let written: Value = serde_json::from_str(&read(&settings)).unwrap();
+        let mut wanted = others.clone();
+        let own = json!({
+            "agentId": world.agent,
+            "mcpServers": [{
+                "name": "promptyoself",
+                "transport": "http",
+                "url": "http://127.0.0.1:8465/mcp",
+                "headers": {
+                    "X-Agent-Id": world.agent,
+                    "X-Conversation-Id": "${LETTA_CONVERSATION_ID}",
+                },
+            }],
+        });
+        wanted["agents"].as_array_mut().unwrap().push(own);
+        assert_eq!(written, wanted);
+    }
+    let again = connect_app_server(&world, &[]).succeeded();
+    for file in again["files"].as_array().unwrap() {
+        assert_eq!(file["change"], "unchanged", "{file}");
+    }
+    // The skill's commands reach the same schedules from any folder, with an agent's environment.
+    let skill = letta.join("skills/promptyoself");
+    let text = read(&skill.join("SKILL.md"));
+    assert!(text.starts_with("---\nname: promptyoself\n"), "{text}");
+    let (command, _) = text.split_once(" register ").unwrap();
+    let command = command.lines().last().unwrap();
+    let mut shell = std::process::Command::new("sh");
+    shell
+        .args(["-c", &format!("{command} register --prompt hi --every 1h")])
+        .env_clear()
+        .env("LETTA_API_KEY", "hunter2")
+        .env("LETTA_AGENT_ID", world.agent.as_str())
+        .env("LETTA_CONVERSATION_ID", "default")
+        .env("LETTA_BASE_URL", "http://127.0.0.1:9")
+        .current_dir("/");
+    let refused = Answer::read(shell.output().unwrap());
+    assert_eq!(refused.code(), "letta_unauthorized", "{refused:?}");
+    // The key of the environment is nobody's to write down; its owner adds it.
+    let own = skill.join("promptyoself.toml");
+    assert!(!read(&own).contains("hunter2"));
+    let with_key = format!(
+        "{}\napi_key = \"{}\"\n",
+        read(&own).trim_end(),
+        crate::program::PASSWORD
+    );
+    std::fs::write(&own, with_key).unwrap();
+    let made = Answer::read(shell.output().unwrap()).succeeded();
+    let shown = world.run(&["show", &made["id"].to_string()]).succeeded();
+    assert_eq!(shown["schedule"]["conversation"], "default");
+    connect_app_server(&world, &[]).succeeded();
+    assert!(read(&own).contains("api_key"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn where_keys_are_asked_for_an_agent_of_an_app_server_keeps_its_own() {
+    let world = World::new().await;
+    ask_for_keys(&world);
+    let settings = world.dir().join(".letta/settings.json");
+    let made = connect_app_server(&world, &[]).succeeded();
+    assert!(made["key_id"].is_i64());
+    let written = read(&settings);
+    assert!(written.contains("Bearer pys_"));
+    assert!(!made.to_string().contains("pys_"), "{made}");
+    let again = connect_app_server(&world, &[]).succeeded();
+    assert_eq!(again["key_id"], Value::Null);
+    assert_eq!(read(&settings), written);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        let mode = settings.metadata().unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn files_that_are_not_understood_are_left_alone() {
+    let world = World::new().await;
+    ask_for_keys(&world);
+    let letta = world.dir().join(".letta");
+    let settings = letta.join("settings.json");
+    let skill = letta.join("skills/promptyoself/SKILL.md");
+    std::fs::create_dir_all(skill.parent().unwrap()).unwrap();
+    for odd in ["{", "[]", "{\"agents\": 1}"] {
+        std::fs::write(&settings, odd).unwrap();
+        let refused = connect_app_server(&world, &[]);
+        assert_eq!(
+            (refused.status, refused.code()),
+            (1, "file_unusable"),
+            "{odd}"
+        );
+        assert_eq!(read(&settings), odd);
+        assert!(!skill.exists());
+    }
+    std::fs::remove_file(&settings).unwrap();
+    std::fs::write(&skill, "somebody's own").unwrap();
+    let refused = connect_app_server(&world, &[]);
+    assert_eq!(refused.code(), "file_unusable");
+    assert_eq!(read(&skill), "somebody's own");
+    assert!(!settings.exists());
+    // Nothing was made for it either.
+    assert_eq!(world.run(&["key", "list"]).succeeded()["count"], 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_app_server_that_is_down_may_be_connected_and_an_unknown_agent_not() {
+    let mut world = World::new().await;
+    let refused = Answer::read(
+        world
+            .command(&["connect", "--app-server", "--agent-id", "agent-x"])
+            .env("HOME", world.dir())
+            .output()
+            .unwrap(),
+    );
+    assert_eq!(refused.code(), "agent_unknown");
+    assert!(!world.dir().join(".letta").exists());
+    world.letta.stop();
+    let answer = connect_app_server(&world, &[]).succeeded();
+    let warning = answer["warning"].as_str().unwrap();
+    assert!(warning.contains("could not be checked"), "{warning}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_would_be_written_for_an_app_server_is_printed_without_writing_it() {
+    let world = World::new().await;
+    let printed = connect_app_server(&world, &["--print"]).succeeded();
+    let skill = printed["skill"][0]["content"].as_str().unwrap();
+    assert!(skill.contains(" register --prompt "), "{skill}");
+    assert!(!world.dir().join(".letta").exists());
 }

@@ -8,6 +8,7 @@ mod wire;
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
 
 use promptyoself::clock::Clock;
 use promptyoself::models::AgentId;
@@ -64,6 +65,15 @@ impl FakeAppServer {
     /// The same, by a clock of the test's.
     pub async fn start_at(clock: Clock) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        Self::start_with(listener, clock)
+    }
+
+    /// The same, at the address of a server that was stopped.
+    pub async fn start_on(address: SocketAddr) -> Self {
+        Self::start_with(bind(address).await, Clock::system())
+    }
+
+    fn start_with(listener: TcpListener, clock: Clock) -> Self {
         let mut fake = FakeAppServer {
             address: listener.local_addr().unwrap(),
             inner: Arc::new(Inner {
@@ -95,13 +105,7 @@ impl FakeAppServer {
     /// Listens again at the same address.
     pub async fn start_again(&mut self) {
         self.kill();
-        let listener = loop {
-            match TcpListener::bind(self.address).await {
-                Ok(listener) => break listener,
-                Err(_) => tokio::task::yield_now().await,
-            }
-        };
-        self.serve(listener);
+        self.serve(bind(self.address).await);
     }
 
     /// Its address over HTTP.
@@ -120,6 +124,22 @@ impl FakeAppServer {
         let id = format!("agent-local-{:012}", state.agents.len() + 1);
         state.agents.push(id.clone());
         AgentId::parse(&id).unwrap()
+    }
+
+    /// Makes a conversation of an agent.
+    pub fn add_conversation(&self, agent: &AgentId, id: &str) {
+        let mut state = self.inner.state();
+        state.owners.insert(id.to_owned(), agent.to_string());
+    }
+
+    /// Adds a schedule of the server's own. It can't pause one with the name `stubborn`.
+    pub fn add_task(&self, task: Value) {
+        self.inner.state().tasks.push(task);
+    }
+
+    /// The schedules of the server's own.
+    pub fn tasks(&self) -> Vec<Value> {
+        self.inner.state().tasks.clone()
     }
 
     /// Asks every client for a token, or for none.
@@ -197,6 +217,18 @@ impl FakeAppServer {
         self.inner.until(|s| s.active.is_empty()).await;
     }
 
+    /// Waits until so many clients follow conversations.
+    pub async fn wait_for_clients(&self, n: usize) {
+        let following = |s: &State| s.clients.values().filter(|c| !c.follows.is_empty()).count();
+        let until = self.inner.until(|s| following(s) == n);
+        let waited = tokio::time::timeout(Duration::from_secs(60), until).await;
+        let now = following(&self.inner.state());
+        assert!(
+            waited.is_ok(),
+            "{now} clients follow conversations, not {n}"
+        );
+    }
+
     /// Whether a conversation was left during a turn and takes nothing any more.
     pub fn is_wedged(&self, conversation: &str) -> bool {
         self.inner.state().wedged.contains_key(conversation)
@@ -218,5 +250,15 @@ impl FakeAppServer {
 impl Drop for FakeAppServer {
     fn drop(&mut self) {
         self.kill();
+    }
+}
+
+/// Listens as soon as the server before has let go of the address.
+async fn bind(address: SocketAddr) -> TcpListener {
+    loop {
+        match TcpListener::bind(address).await {
+            Ok(listener) => break listener,
+            Err(_) => tokio::task::yield_now().await,
+        }
     }
 }

@@ -168,6 +168,11 @@ impl FakeLetta {
         self.serve(listener);
     }
 
+    /// Where it listens, or did until it was stopped.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     /// Its address.
     pub fn url(&self) -> String {
         format!("http://{}", self.address)
@@ -188,6 +193,12 @@ impl FakeLetta {
     pub fn add_agent_with_id(&self, id: &str) -> AgentId {
         self.inner.state().agents.push(id.into());
         AgentId::parse(id).unwrap()
+    }
+
+    /// Makes a conversation of an agent with this id.
+    pub fn add_conversation(&self, agent: &AgentId, id: &str) {
+        let mut state = self.inner.state();
+        state.conversations.insert(id.into(), agent.to_string());
     }
 
     /// Removes an agent and all that was said with it.

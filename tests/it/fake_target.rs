@@ -23,6 +23,8 @@ pub struct Sent {
     pub conversation: String,
     /// The name it was sent under.
     pub otid: Uuid,
+    /// When it was first sent under that name without being found afterwards.
+    pub not_found_since: Option<Timestamp>,
     /// The content of its first message.
     pub text: String,
     /// Whether it has been answered.
@@ -79,6 +81,7 @@ impl FakeTarget {
             turn: Turn::Ok,
             tokens: Some(15),
             reply: Some(reply.into()),
+            error: None,
         })
     }
 
@@ -231,6 +234,7 @@ impl Target for FakeTarget {
                 agent: agent.clone(),
                 conversation: outgoing.recipient.conversation.to_string(),
                 otid: outgoing.otid,
+                not_found_since: outgoing.not_found_since,
                 text: text.unwrap_or_default().into(),
                 answered: false,
             });

@@ -140,6 +140,7 @@ fn tools(world: &World<Rest>) -> Shared {
         clock: service.clock.clone(),
         zone: service.zone.clone(),
         default_agent: None,
+        agent_shell: None,
         settings: McpSettings::default(),
         letta_url: service.letta.address(),
         has_letta_key: true,

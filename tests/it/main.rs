@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod account;
+mod agent_shell;
 mod app_server;
 mod bad_input;
 mod budget;
@@ -24,6 +25,7 @@ mod fake_target;
 mod faults;
 mod floors;
 mod foreign_writers;
+mod import;
 mod inner_faults;
 mod keeping;
 mod layers;
@@ -37,6 +39,7 @@ mod modes;
 mod modules;
 mod named;
 mod notices;
+mod observer;
 mod offered;
 mod one_definition;
 mod original_bugs;
@@ -60,6 +63,7 @@ mod simulation;
 mod smcp;
 mod statements;
 mod store;
+mod target_laws;
 mod targets;
 mod time_rules;
 mod tls;

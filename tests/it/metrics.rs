@@ -134,6 +134,7 @@ async fn the_size_is_that_of_the_file_and_of_its_log() {
 fn every_metric_is_in_the_documents() {
     let documents = include_str!("../../docs/server.md");
     let mut reading = promptyoself::server::metrics::Reading::default();
+    reading.targets.push("some".to_owned());
     let gauges = &mut reading.gauges;
     for sums in [
         &mut gauges.schedules,

@@ -128,6 +128,8 @@ async fn no_command_shows_anybodys_text_but_as_one_printable_line() {
         &["agents"],
         &["connect", "--agent-id", agent],
         &["connect", "--agent-id", agent, "--print"],
+        &["import", "--letta-code-cron"],
+        &["import", "--letta-code-cron", "--target", HOSTILE],
         &["upload", "--source-code", "tool.py"],
         &["doctor"],
         &["backup", HOSTILE],

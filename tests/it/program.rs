@@ -192,7 +192,12 @@ impl World {
 
     /// Starts a server on the database, which lives as long as this world, and gives its address.
     pub fn serve(&self) -> String {
-        let daemon = self.start(&["serve", "--listen", "127.0.0.1:0"], &[]);
+        self.serve_with(&[])
+    }
+
+    /// The same, with these variables.
+    pub fn serve_with(&self, env: &[(&str, &str)]) -> String {
+        let daemon = self.start(&["serve", "--listen", "127.0.0.1:0"], env);
         let address = (0..3_000).find_map(|_| {
             let log = daemon.log();
             let found = log.split("answering at ").nth(1);

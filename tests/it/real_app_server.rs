@@ -1,6 +1,9 @@
 //! The client against a real App Server, started by `scripts/app-server/up.sh` for each test. It is
 //! stopped and its data removed when the test process ends, however it ends.
 
+mod own_schedules;
+mod program;
+
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::pin::pin;
@@ -8,12 +11,15 @@ use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
+use futures_util::{SinkExt, StreamExt};
 use jiff::SignedDuration;
 use promptyoself::clock::Clock;
 use promptyoself::letta_client::{
     AnyLetta, AppServer, ErrorClass, Evidence, Letta, Outgoing, RefusalKind, Target,
 };
 use promptyoself::models::{AgentId, Turn};
+use serde_json::{Value, json};
+use tokio_tungstenite::tungstenite::Message;
 use uuid::Uuid;
 
 use crate::app_server::{lookup_of, prompt_in, send, settings};
@@ -30,7 +36,9 @@ struct RealAppServer {
     agent: AgentId,
     other: AgentId,
     llm_url: String,
+    /// The name of its folder.
     state: String,
+    folder: PathBuf,
     /// Ends the server when this process ends, however it does: it waits for its input to close.
     _watchdog: Child,
 }
@@ -59,6 +67,7 @@ impl RealAppServer {
             agent: AgentId::parse(&up["AGENT_ID"]).unwrap(),
             other: AgentId::parse(&up["OTHER_AGENT_ID"]).unwrap(),
             llm_url: up["LLM_URL"].clone(),
+            folder: up["STATE"].clone().into(),
             state,
             _watchdog: watchdog,
         }
@@ -67,6 +76,13 @@ impl RealAppServer {
     fn client(&self) -> AppServer {
         let settings = settings(&self.url, self.token.as_deref());
         AppServer::new(settings, Clock::system()).unwrap()
+    }
+
+    /// The folder with everything that it keeps.
+    fn folder(&self) -> PathBuf {
+        PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+            .join(".peers")
+            .join(&self.state)
     }
 
     /// Kills it as a crash would, and starts it again with the same data.
@@ -79,6 +95,43 @@ impl RealAppServer {
         let state = self.state.clone();
         let down = move || run(Command::new(script("down.sh")).arg(state).arg("--letta"));
         tokio::task::spawn_blocking(down).await.unwrap();
+    }
+
+    /// Sends a signal to the server's process.
+    fn signal(&self, name: &str) {
+        let pid = self.folder.join("letta.pid");
+        crate::observer::signal(name, std::fs::read_to_string(pid).unwrap().trim());
+    }
+
+    /// The otids under which a prompt with this text is stored in a conversation, one for each copy.
+    async fn stored(&self, agent: &AgentId, conversation: &str, text: &str) -> Vec<String> {
+        let address = self.url.trim_start_matches("http://");
+        let stream = tokio::net::TcpStream::connect(address).await.unwrap();
+        let url = format!("ws://{address}/ws");
+        let (mut socket, _) = tokio_tungstenite::client_async(url, stream).await.unwrap();
+        let request = json!({
+            "type": "conversation_messages_list", "request_id": "stored",
+            "conversation_id": conversation, "query": {"agent_id": agent.as_str(), "limit": 100},
+        });
+        socket
+            .send(Message::text(request.to_string()))
+            .await
+            .unwrap();
+        loop {
+            let Message::Text(said) = socket.next().await.unwrap().unwrap() else {
+                continue;
+            };
+            let said: Value = serde_json::from_str(&said).unwrap();
+            if said["request_id"] != "stored" {
+                continue;
+            }
+            let messages = said["messages"].as_array().unwrap().clone();
+            let holds = |m: &&Value| {
+                m["message_type"] == "user_message" && m["content"].to_string().contains(text)
+            };
+            let ids = messages.iter().filter(holds).map(|m| m["otid"].to_string());
+            return ids.collect();
+        }
     }
 
     /// How often the model was asked something that contains `text`.

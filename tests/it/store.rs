@@ -137,6 +137,7 @@ fn delivered() -> Verdict {
         turn: Turn::Ok,
         tokens: Some(3),
         reply: Some("yes".into()),
+        error: None,
     }
 }
 

@@ -142,6 +142,23 @@ async fn a_server_that_is_gone_from_the_settings_is_waited_for() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_row_of_another_program_keeps_the_server_that_its_first_prompt_went_to() {
+    let scene = Scene::new().await;
+    scene.run(&["list"]).succeeded();
+    let row = "INSERT INTO schedules (agent_id, prompt_text, schedule_type, schedule_value, next_run, active) \
+               VALUES ('agent-at-home', 'hi', 'interval', '1h', '2026-01-01 00:00:00', 1)";
+    scene.world.sql(row).await;
+    scene.run(&["execute"]).succeeded();
+    assert_eq!(scene.home.received().len(), 1);
+    let listed = scene.run(&["list"]).succeeded();
+    assert_eq!(listed["schedules"][0]["target"], "home");
+    scene.write_settings("default_target = \"work\"\n", true);
+    scene.run_now(&listed["schedules"][0]["id"]);
+    scene.run(&["execute"]).succeeded();
+    assert_eq!(scene.home.received().len(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn agents_and_test_tell_of_every_server() {
     let scene = Scene::new().await;
     let listed = scene.run(&["agents"]).succeeded();
@@ -170,4 +187,79 @@ async fn settings_say_which_of_several_servers_is_the_usual_one() {
     let refused = scene.run(&["list"]);
     assert_eq!(refused.code(), "config_invalid");
     assert!(refused.error().contains("\"moon\""), "{refused:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_agent_may_be_named_with_its_server() {
+    let scene = Scene::new().await;
+    scene.work.add_agent_with_id("agent-at-home");
+    let named = AgentId::parse("agent-at-home").unwrap();
+    for (written, target) in [
+        ("work/agent-at-home", "work"),
+        ("home/agent-at-home", "home"),
+    ] {
+        let argv = [
+            "register",
+            "--agent-id",
+            written,
+            "--prompt",
+            "hi",
+            "--every",
+            "1h",
+        ];
+        let made = scene.run(&argv).succeeded();
+        let shown = scene.run(&["show", &made["id"].to_string()]).succeeded();
+        assert_eq!(shown["schedule"]["target"], target);
+        assert_eq!(shown["schedule"]["agent_id"], named.as_str());
+        let id = made["id"].to_string();
+        let moved = scene.run(&["update", "--id", &id, "--agent-id", "work/agent-at-work"]);
+        moved.succeeded();
+        let shown = scene.run(&["show", &id]).succeeded();
+        assert_eq!(shown["schedule"]["target"], "work");
+    }
+    let argv = [
+        "register",
+        "--agent-id",
+        "work/agent-at-home",
+        "--target",
+        "home",
+    ];
+    let refused = scene.run(&[&argv[..], &["--prompt", "hi", "--every", "1h"]].concat());
+    assert_eq!(refused.code(), "spec_conflict");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_is_down_is_named_and_the_others_are_told_of() {
+    let mut scene = Scene::new().await;
+    let usual = scene.register(&scene.at_home, &[]).succeeded();
+    let named = scene
+        .register(&scene.at_work, &["--target", "work"])
+        .succeeded();
+    scene.work.stop();
+    let listed = scene.run(&["agents"]).succeeded();
+    assert_eq!(listed["agents"][0]["id"], "agent-at-home");
+    assert_eq!(listed["count"], 1);
+    let warning = listed["warning"].as_str().unwrap();
+    assert!(warning.starts_with("target work: "), "{warning}");
+
+    let told = scene.run(&["doctor"]).json;
+    let findings = told["findings"].as_array().unwrap();
+    let down: Vec<_> = findings
+        .iter()
+        .filter(|f| f["code"] == "letta_unreachable")
+        .collect();
+    assert_eq!(down.len(), 1, "{findings:?}");
+    let problem = down[0]["problem"].as_str().unwrap();
+    assert!(problem.starts_with("target work: "), "{problem}");
+
+    // A pass finds that it does not answer, and holds it.
+    scene.run_now(&named["id"]);
+    scene.run(&["execute"]);
+    let waiting = |made: &Value| {
+        let shown = scene
+            .run(&["run", "--id", &made["id"].to_string()])
+            .succeeded();
+        shown["warning"].as_str().unwrap_or_default().to_owned()
+    };
+    assert!(!waiting(&usual).contains("work"), "{}", waiting(&usual));
 }

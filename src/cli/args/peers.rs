@@ -21,6 +21,22 @@ pub struct UploadArgs {
     pub description: Option<String>,
 }
 
+/// The schedules to take over.
+#[derive(Clone, Debug, Default, Args)]
+pub struct ImportArgs {
+    /// Those that Letta Code's App Server keeps itself
+    #[arg(long)]
+    pub letta_code_cron: bool,
+
+    /// The App Server, by its name in the settings [default: the default target]
+    #[arg(long, value_name = "TARGET", allow_hyphen_values = true)]
+    pub target: Option<String>,
+
+    /// Only show what would be taken over
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
 /// The agent to connect, and how it reaches this server.
 #[derive(Clone, Debug, Default, Args)]
 pub struct ConnectArgs {
@@ -35,6 +51,10 @@ pub struct ConnectArgs {
     /// An existing key of the agent [default: create one if the server requires keys]
     #[arg(long, value_name = "KEY", allow_hyphen_values = true)]
     pub key: Option<String>,
+
+    /// Write the settings and a skill for the agents of Letta Code's App Server on this machine
+    #[arg(long)]
+    pub app_server: bool,
 
     /// Only print settings for Letta Code and other MCP clients
     #[arg(long)]

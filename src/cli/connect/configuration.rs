@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 
 use super::key::Key;
 use super::link::{Link, SERVER};
+use super::skill::skill;
 use crate::cli::output::{Reply, Text};
 use crate::error::{Code, Error, Result};
 use crate::printable::printable;
@@ -23,6 +24,13 @@ impl Link<'_> {
             text.push_str(&format!(
                 "Key {id} was created for this. It is shown only once.\n\n"
             ));
+        }
+        let folder = self.letta_folder().unwrap_or_else(|| "~/.letta".into());
+        let skill = skill(&self.ctx.settings, &folder)?;
+        let mut files = vec![(skill.file.clone(), skill.text.clone())];
+        files.extend(skill.settings(true)?);
+        for (file, content) in &files {
+            text.push_str(&format!("{}:\n{content}\n\n", file.display()));
         }
         for (title, content) in [
             (
@@ -44,6 +52,7 @@ impl Link<'_> {
             "url": self.url.as_str(),
             "key_id": match key { Key::Made(id, _) => Some(id), _ => None },
             "letta_code": { "file": "~/.letta/settings.json", "content": letta_code },
+            "skill": files.iter().map(|(file, content)| json!({ "file": file, "content": content })).collect::<Vec<_>>(),
             "mcp_over_http": over_http,
             "mcp_over_stdio": over_stdio,
             "message": message,
@@ -59,17 +68,15 @@ impl Link<'_> {
     }
 
     fn letta_code(&self, key: &Key) -> Value {
-        let mut headers = headers(key);
-        headers.insert("X-Agent-Id".to_owned(), "${LETTA_AGENT_ID}".into());
-        json!({ "agents": [{
-            "agentId": self.agent,
-            "mcpServers": [{
-                "name": SERVER,
-                "transport": "http",
-                "url": self.url.as_str(),
-                "headers": headers,
-            }],
-        }] })
+        let mut server = self.letta_code_server(key);
+        if let Some(shown) = headers(key).remove("Authorization") {
+            server["headers"]["Authorization"] = shown;
+        }
+        let mut entry = json!({ "agentId": self.agent, "mcpServers": [server] });
+        if let Some(storage) = self.storage(&Value::Null) {
+            entry["baseUrl"] = storage.into();
+        }
+        json!({ "agents": [entry] })
     }
 
     fn over_http(&self, key: &Key) -> Value {

@@ -42,7 +42,7 @@ pub(super) const FILES: &[PluginFile] = &[
 ];
 
 /// What was done to a file.
-pub(super) type Change = &'static str;
+pub(in crate::cli) type Change = &'static str;
 pub(super) const CREATED: Change = "created";
 pub(super) const UPDATED: Change = "updated";
 pub(super) const UNCHANGED: Change = "unchanged";
@@ -59,7 +59,7 @@ pub(super) fn check_ours(path: &Path, mark: &str) -> Result<()> {
     }
 }
 
-pub(super) fn read_if_there(path: &Path) -> Result<Option<String>> {
+pub(in crate::cli) fn read_if_there(path: &Path) -> Result<Option<String>> {
     match std::fs::read_to_string(path) {
         Ok(text) => Ok(Some(text)),
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(None),
@@ -68,7 +68,7 @@ pub(super) fn read_if_there(path: &Path) -> Result<Option<String>> {
 }
 
 /// Writes a file atomically, so that a server starting meanwhile never sees half of it.
-pub(super) fn write_if_changed(path: &Path, text: &str, mode: u32) -> Result<Change> {
+pub(in crate::cli) fn write_if_changed(path: &Path, text: &str, mode: u32) -> Result<Change> {
     let before = read_if_there(path)?;
     if before.as_deref() == Some(text) {
         return Ok(UNCHANGED);

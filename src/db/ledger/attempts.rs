@@ -5,9 +5,10 @@ use jiff::Timestamp;
 use super::fault::Fault;
 use crate::db::Db;
 use crate::db::sql::{self, Tx};
+use crate::db::statements::attempts::Earlier;
 use crate::db::statements::{attempts, payloads};
 use crate::models::{
-    AgentId, EnvelopeStyle, Job, Lane, Occurrence, Payload, PromptSchedule, hash_of,
+    AgentId, EnvelopeStyle, Job, Lane, NOT_RECEIVED, Occurrence, Payload, PromptSchedule, hash_of,
 };
 use crate::schedule::{Circumstances, Zone, envelope};
 
@@ -62,6 +63,13 @@ impl Db {
         let before = earlier.iter().filter_map(|attempt| attempt.n).max();
         let begun = earlier.iter().filter_map(|attempt| attempt.started_at);
         let first_sent_at = begun.min();
+        // Any other failure proves that nothing was kept, or the otid is a new one.
+        let was_not_found = |attempt: &&Earlier| {
+            attempt.error_code.as_deref() == Some(NOT_RECEIVED)
+                && attempt.otid.as_deref() == Some(&*otid.to_string())
+        };
+        let not_found = earlier.iter().filter(was_not_found);
+        let not_found_since = not_found.filter_map(|a| a.started_at).min();
         let n = before.unwrap_or(0).saturating_add(1);
         attempts::insert(tx, occurrence.id, n, otid, line.as_deref(), now)?;
         let payload = Payload::from_stored(sending.body).map_err(|e| Fault::of_row(&e))?;
@@ -81,6 +89,7 @@ impl Db {
             failures: sending.failures,
             sent_at: now,
             first_sent_at: first_sent_at.map_or(now, |first| first.min(now)),
+            not_found_since,
             expires_at: sending.expires_at,
             next_run: None,
         })

@@ -108,7 +108,7 @@ impl Db {
         };
         // Its position in the lane was that of the instant it was seen with.
         let as_seen = |t: &Timestamp| t.as_microsecond() == due.next_run.as_microsecond();
-        // Its lane was that of whom it was for.
+        // It may be for another recipient by now, and so belong in another lane.
         let named = schedule.target.as_ref();
         if named.is_some_and(|target| *target != lane.target())
             || schedule.conversation != due.conversation
@@ -135,7 +135,7 @@ impl Db {
         }
         let policy = &schedule.policy;
         let division = timetable.divide(first, now, remaining(&schedule), policy);
-        let next_run = advance(tx, &schedule, &timetable, &division)?;
+        let next_run = advance(tx, &schedule, lane, &timetable, &division)?;
         let too_late = schedule.schedule_type == ScheduleType::Once.as_str()
             && now.duration_since(first) > terms.once_max_lateness;
         for unsent in unsent_of(&schedule, due.uid, &division, too_late) {
@@ -267,6 +267,7 @@ fn unsent_of<'a>(
 fn advance(
     tx: &Tx<'_>,
     schedule: &PromptSchedule,
+    lane: &Lane,
     timetable: &Timetable,
     division: &Division,
 ) -> sql::Result<Option<Timestamp>> {
@@ -288,6 +289,7 @@ fn advance(
         next_run: next.or(newest),
         taken,
         lifecycle,
+        target: lane.target(),
     };
     claims::advance(tx, schedule.id, &stands)?;
     Ok(next)

@@ -138,6 +138,7 @@ fn outcome(verdict: &Verdict, is_ended: bool, now: Timestamp) -> (State, Verdict
             turn,
             tokens,
             reply,
+            error,
         } => {
             let columns = VerdictColumns {
                 finished_at: Some(now),
@@ -146,6 +147,7 @@ fn outcome(verdict: &Verdict, is_ended: bool, now: Timestamp) -> (State, Verdict
                 turn: Some(*turn),
                 tokens: *tokens,
                 reply: reply.as_deref(),
+                error: error.clone(),
                 ..VerdictColumns::default()
             };
             (State::Delivered, columns)

@@ -30,12 +30,16 @@ pub(in crate::db) struct Earlier {
     pub(in crate::db) n: Option<i64>,
     /// When it began, if readable.
     pub(in crate::db) started_at: Option<Timestamp>,
+    /// The otid under which it was sent.
+    pub(in crate::db) otid: Option<String>,
+    /// Why it failed, if it has.
+    pub(in crate::db) error_code: Option<String>,
 }
 
 /// The attempts of an occurrence so far.
 pub(in crate::db) fn list_earlier(tx: &Tx<'_>, occurrence_id: i64) -> sql::Result<Vec<Earlier>> {
     statement!(
-        "SELECT n, started_at FROM attempts INDEXED BY sqlite_autoindex_attempts_1 \
+        "SELECT n, started_at, otid, error_code FROM attempts INDEXED BY sqlite_autoindex_attempts_1 \
          WHERE occurrence_id = $1"
     )
     .bind(occurrence_id)
@@ -43,6 +47,8 @@ pub(in crate::db) fn list_earlier(tx: &Tx<'_>, occurrence_id: i64) -> sql::Resul
         Ok(Earlier {
             n: rows::number(row, "n"),
             started_at: rows::lenient_time(row, "started_at"),
+            otid: rows::text(row, "otid"),
+            error_code: rows::text(row, "error_code"),
         })
     })
 }

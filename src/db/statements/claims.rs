@@ -8,7 +8,7 @@ use super::schedules::change_schedule;
 use crate::db::sql::{self, Row, Tx, statement};
 use crate::db::time::{DbTime, optional};
 use crate::models::{
-    AgentId, Conversation, DueSchedule, Lane, Lifecycle, Occurrence, PromptSchedule,
+    AgentId, Conversation, DueSchedule, Lane, Lifecycle, Occurrence, PromptSchedule, TargetName,
 };
 
 /// The schedule, if it may still be claimed as it was seen, and nothing prevents that.
@@ -95,13 +95,15 @@ pub(in crate::db) struct Advance {
     pub(in crate::db) taken: i64,
     /// Its lifecycle.
     pub(in crate::db) lifecycle: Lifecycle,
+    /// The target of the lane. A schedule that names none keeps it, whatever the default one will be.
+    pub(in crate::db) target: TargetName,
 }
 
 /// Moves a schedule past the claimed instants.
 pub(in crate::db) fn advance(tx: &Tx<'_>, id: i64, advance: &Advance) -> sql::Result<()> {
     statement!(change_schedule!(
         "next_run = $2, planned_next_run = $2, repetitions = repetitions + $3, lifecycle = $4, \
-         active = $5",
+         active = $5, target = coalesce(target, $6)",
         " WHERE id = $1"
     ))
     .bind(id)
@@ -109,6 +111,7 @@ pub(in crate::db) fn advance(tx: &Tx<'_>, id: i64, advance: &Advance) -> sql::Re
     .bind(advance.taken)
     .bind(advance.lifecycle.as_str())
     .bind(advance.lifecycle == Lifecycle::Active)
+    .bind(advance.target.as_str())
     .execute(tx)?;
     Ok(())
 }

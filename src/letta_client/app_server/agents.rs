@@ -99,7 +99,11 @@ impl Server {
     }
 
     /// Makes a request whose answer is either what was asked for or the reason why not.
-    async fn request<T: DeserializeOwned>(&self, kind: &str, body: Value) -> Result<T, Refusal> {
+    pub(super) async fn request<T: DeserializeOwned>(
+        &self,
+        kind: &str,
+        body: Value,
+    ) -> Result<T, Refusal> {
         let text = self.question(kind, body).await?;
         let text = text.map_err(|no_answer| self.trouble(no_answer))?;
         let outcome: Option<Outcome> = read(&text);

@@ -82,6 +82,10 @@ impl Server {
             if watch.is_heard_of() {
                 self.note_turn(scope);
             }
+            // While the model is being called, the server doesn't say whose turn it is.
+            if !self.observer.is_watching(scope) {
+                self.observer.watch(scope, &lookup.otids).await;
+            }
             self.keep(scope, search);
             return Ok(Evidence::Running { run_id });
         }

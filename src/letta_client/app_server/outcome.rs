@@ -1,5 +1,7 @@
 //! What the answers of an App Server prove about a prompt: the table in docs/app-server.md. Pure.
 
+use serde_json::Value;
+
 use super::turns::{Ended, TurnWatch};
 use crate::letta_client::v1::turn::{beginning, turn_of};
 use crate::models::{AgentId, Answer, Delivery, ErrorClass, Refusal, RefusalKind, Turn};
@@ -32,13 +34,7 @@ pub(super) fn meaning_of(ended: &Ended, watch: &TurnWatch) -> Meaning {
     }
     match ended.had_run {
         // A run stores its messages before it calls the model.
-        true => {
-            tracing::warn!(
-                "a turn ended with an error: {}",
-                beginning(error, LONGEST_TEXT)
-            );
-            proved(Answer::Delivered(delivery(ended, watch)))
-        }
+        true => proved(Answer::Delivered(delivery(ended, watch))),
         false => Meaning::Unproved(error.clone()),
     }
 }
@@ -59,7 +55,23 @@ fn delivery(ended: &Ended, watch: &TurnWatch) -> Delivery {
         turn,
         tokens: watch.tokens(),
         reply: watch.reply(),
+        error: ended.error.as_deref().map(error_of_turn),
     }
+}
+
+/// What went wrong in a turn. The server tells a model's error as JSON in a text.
+fn error_of_turn(error: &str) -> String {
+    let told: Option<Value> = serde_json::from_str(error).ok();
+    let inner = told.as_ref().and_then(|told| {
+        let of = |pointer: &str| told.pointer(pointer).and_then(Value::as_str);
+        of("/error/message").or_else(|| of("/message"))
+    });
+    let text = inner.unwrap_or(error);
+    format!(
+        "{}: {}",
+        ErrorClass::LlmError,
+        beginning(text, LONGEST_TEXT)
+    )
 }
 
 /// A prompt whose turn waits for a person to approve a tool call.
@@ -70,6 +82,7 @@ pub(super) fn waiting_for_approval(watch: &TurnWatch) -> Delivery {
         turn: Turn::Approval,
         tokens: watch.tokens(),
         reply: watch.reply(),
+        error: None,
     }
 }
 
@@ -82,6 +95,7 @@ pub(super) fn found(reply: Option<String>, watch: &TurnWatch) -> Delivery {
         turn: Turn::Interrupted,
         tokens: watch.tokens(),
         reply: watch.reply().or(reply),
+        error: None,
     }
 }
 
@@ -179,6 +193,27 @@ mod tests {
             match answer(ended(reason, error, true)) {
                 Answer::Delivered(delivery) => assert_eq!(delivery.turn, turn, "{reason}"),
                 other => panic!("{reason}: {other:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn the_error_of_a_turn_is_told_without_the_json_around_it() {
+        for (error, told) in [
+            ("Connection error.", "llm_error: Connection error."),
+            (
+                r#"{"error":{"message":"429: slow down"}}"#,
+                "llm_error: 429: slow down",
+            ),
+            (
+                r#"{"message":"401: no key","type":"x"}"#,
+                "llm_error: 401: no key",
+            ),
+            (r#"{"type":"x"}"#, r#"llm_error: {"type":"x"}"#),
+        ] {
+            match answer(ended("error", Some(error), true)) {
+                Answer::Delivered(delivery) => assert_eq!(delivery.error.as_deref(), Some(told)),
+                other => panic!("{other:?}"),
             }
         }
     }

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use jiff::SignedDuration;
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Deserializer};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Value, json};
 
 use crate::letta_client::v1::turn::beginning;
@@ -28,7 +28,7 @@ const ASKING: &str = "WAITING_ON_APPROVAL";
 const LONGEST_TEXT: usize = 128 * 1024;
 
 /// One conversation of one agent, which the server calls a runtime.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub(super) struct Scope {
     /// The agent.
     pub agent_id: String,
@@ -346,7 +346,9 @@ pub(super) fn read<T: DeserializeOwned>(text: &str) -> Option<T> {
 }
 
 /// Treats a value of another type as missing.
-fn lenient<'de, D: Deserializer<'de>, T: DeserializeOwned>(d: D) -> Result<Option<T>, D::Error> {
+pub(super) fn lenient<'de, D: Deserializer<'de>, T: DeserializeOwned>(
+    d: D,
+) -> Result<Option<T>, D::Error> {
     let value = Value::deserialize(d)?;
     Ok(serde_json::from_value(value).ok())
 }

@@ -25,8 +25,12 @@ use crate::models::{Answer, Doubt, ErrorClass, Refusal, RefusalKind};
 /// over: it may do so between two steps of a turn.
 const SILENCES: u32 = 2;
 
+/// How long a prompt may be sent again under the same id. The server must still remember the id when
+/// it reads the prompt.
+const RESENDABLE: SignedDuration = SignedDuration::from_secs(MEMORY.as_secs() - 30);
+
 /// How following a turn ended.
-enum ListenOutcome {
+pub(super) enum ListenOutcome {
     /// The turn ended.
     Ended(Ended),
     /// It waits for a person's approval.
@@ -60,13 +64,7 @@ impl Server {
             .reserve_conversation(scope)
             .ok_or_else(|| Answer::Refused(busy(scope, "another prompt is being sent to it")))?;
         let otids = [outgoing.otid];
-        let looked = match self.start_and_refresh(scope, &otids).await {
-            // The connection may have ended unnoticed, for instance when the server was restarted.
-            Err(refusal) if refusal.class == ErrorClass::Cut => {
-                self.start_and_refresh(scope, &otids).await
-            }
-            looked => looked,
-        };
+        let looked = self.start_and_refresh(scope, &otids).await;
         let (talking, mut following) = looked.map_err(Answer::Refused)?;
         if let Some(refusal) = obstacle(scope, &following.watch) {
             return Err(Answer::Refused(refusal));
@@ -78,6 +76,12 @@ impl Server {
             let watch = &following.watch;
             return Err(self.ask_history(outgoing, scope, watch, now, text).await);
         }
+        if let Some(text) = self.forgotten(outgoing) {
+            return Err(unknown(ErrorClass::NothingRan, &text, None));
+        }
+        // Only now: a second client that starts a conversation while the server takes up what it
+        // had not finished could disturb that.
+        self.observer.watch(scope, &otids).await;
         failpoint!(SendReady);
         self.note_turn(scope);
         let payload = json!({"kind": "create_message", "messages": messages});
@@ -105,8 +109,32 @@ impl Server {
         Err(refused)
     }
 
+    /// Why a prompt can't be sent again under its id: the server may no longer know that it has had
+    /// it before.
+    fn forgotten(&self, outgoing: &Outgoing) -> Option<String> {
+        let since = outgoing.not_found_since?;
+        let age = self.http.clock().now().duration_since(since);
+        (age > RESENDABLE).then(|| {
+            format!("it was first sent at {since}, and the App Server may have forgotten its id")
+        })
+    }
+
     /// Starts a conversation and gets its state.
     pub(super) async fn start_and_refresh(
+        &self,
+        scope: &Scope,
+        otids: &[Uuid],
+    ) -> Result<(Arc<Connection>, Following), Refusal> {
+        match self.try_to_start(scope, otids).await {
+            // The connection may have ended unnoticed, for instance when the server was restarted.
+            Err(refusal) if refusal.class == ErrorClass::Cut => {
+                self.try_to_start(scope, otids).await
+            }
+            started => started,
+        }
+    }
+
+    async fn try_to_start(
         &self,
         scope: &Scope,
         otids: &[Uuid],
@@ -142,7 +170,8 @@ impl Server {
         on_run: OnRun<'_>,
     ) -> Answer {
         let began = self.http.clock().moment().uptime;
-        let heard = self.listen(scope, &mut accepted, on_run).await;
+        let (talking, following) = (&accepted.talking, &mut accepted.following);
+        let heard = self.listen(scope, talking, following, on_run).await;
         let watch = &accepted.following.watch;
         let answer = match heard {
             ListenOutcome::Lost(class, text) => return unknown(class, &text, watch.run()),
@@ -182,16 +211,16 @@ impl Server {
 
     /// Follows a turn until it has ended or can't be followed any more. Silence is normal, because
     /// the server sends nothing while the model thinks; so it is asked from time to time.
-    async fn listen(
+    pub(super) async fn listen(
         &self,
         scope: &Scope,
-        accepted: &mut AcceptedPrompt<'_>,
+        talking: &Connection,
+        following: &mut Following,
         on_run: OnRun<'_>,
     ) -> ListenOutcome {
         let clock = self.http.clock();
         let began = clock.moment().uptime;
         let longest = SignedDuration::try_from(limits::TURN).unwrap_or(SignedDuration::MAX);
-        let (talking, following) = (&accepted.talking, &mut accepted.following);
         let (mut told, mut silences) = (None, 0);
         while clock.moment().uptime - began < longest {
             let goes_on = following.catch_up();

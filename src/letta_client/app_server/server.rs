@@ -11,6 +11,7 @@ use tokio_tungstenite::tungstenite::Utf8Bytes;
 use super::connection::{Connection, NoAnswer};
 use super::following::PendingSearch;
 use super::link::Link;
+use super::observer::{Observer, ObserverProgram};
 use super::outcome::refusal_to_start;
 use super::protocol::{Outcome, Scope};
 use super::upgrade::Connector;
@@ -36,6 +37,8 @@ pub(super) struct Server {
     /// For other requests, whose answers may be too large. That ends the connection, but no turn.
     asking: Link,
     pub(super) blocked: Blocked,
+    /// The process that stays with our turns if this one is killed.
+    pub(super) observer: Observer,
     /// The conversations that we are sending to. The server locks them by their id alone, whichever
     /// agent they belong to.
     sending: Mutex<HashSet<String>>,
@@ -46,12 +49,14 @@ pub(super) struct Server {
 }
 
 impl Server {
-    /// Prepares the client; nothing is sent yet.
+    /// Prepares the client; nothing is sent yet. Without an observer, our turns are followed by this
+    /// process alone.
     pub(super) fn new(
         base_url: &str,
         key: Option<&SecretString>,
         idle: std::time::Duration,
         clock: Clock,
+        observer: Option<ObserverProgram>,
     ) -> Result<Self, Error> {
         let base = address::read(base_url)?;
         let link = || {
@@ -61,6 +66,7 @@ impl Server {
         Ok(Server {
             talking: link()?,
             asking: link()?,
+            observer: Observer::new(observer, base_url, key, clock.clone()),
             http: Http::new(base_url, key, idle, clock.clone())?,
             blocked: Blocked::default(),
             sending: Mutex::default(),
@@ -166,12 +172,24 @@ impl Server {
     /// Records that no turn of ours is running any more.
     pub(super) fn forget_turn(&self, scope: &Scope) {
         locked(&self.turning).remove(scope);
+        self.observer.forget(scope);
     }
 
-    /// Ends our turns that are still running: if their last follower simply disconnected, the
-    /// server would never release their conversations.
+    /// Leaves our turns that are still running to the observer, and ends those that it doesn't
+    /// follow: if their last follower simply disconnected, the server would never release their
+    /// conversations.
     pub(super) async fn leave(&self) {
         let turning: Vec<Scope> = locked(&self.turning).drain().collect();
+        let (observed, turning): (Vec<_>, Vec<_>) = turning
+            .into_iter()
+            .partition(|scope| self.observer.is_watching(scope));
+        if !observed.is_empty() {
+            tracing::info!(
+                "{} turns go on at {}; a process of ours stays there until they end",
+                observed.len(),
+                self.http.address()
+            );
+        }
         if turning.is_empty() {
             return;
         }

@@ -156,12 +156,14 @@ impl TurnRecord {
             (None, None) => Turn::Interrupted,
         };
         let said: Vec<String> = self.said.into_iter().map(|(_, text)| text).collect();
+        let error = self.error.map(|e| format!("{}: {}", e.class, e.text));
         Delivery {
             run_id: self.run_id,
             stop_reason: self.stop_reason,
             turn,
             tokens: self.tokens,
             reply: (!said.is_empty()).then(|| said.join("\n")),
+            error,
         }
     }
 

@@ -241,8 +241,8 @@ async fn diagnose(call: &Call) -> Result<Value> {
             "the caller: an agent's key, or the header X-Agent-Id",
             "the request's metadata",
             "promptyoself_set_scoped_default_agent",
-            "PROMPTYOSELF_DEFAULT_AGENT_ID, LETTA_AGENT_ID, LETTA_DEFAULT_AGENT_ID, or default_agent in \
-             the settings file",
+            "PROMPTYOSELF_DEFAULT_AGENT_ID, LETTA_AGENT_ID, AGENT_ID, LETTA_DEFAULT_AGENT_ID, or \
+             default_agent in the settings file",
             "the only agent, with PROMPTYOSELF_USE_SINGLE_AGENT_FALLBACK=true",
         ],
     }))

@@ -6,8 +6,11 @@ use crate::error::{Code, Error, Result};
 use crate::mcp::answers::{Shape, keys_of, nullable};
 use crate::mcp::call::Call;
 use crate::mcp::definition::{Definition, Work};
+use crate::models::AgentId;
 use crate::operations::field::{Field, Parameter};
-use crate::operations::fields::{AGENT, BOUNDS, CRON, EVERY, PROMPT, REPEATED, SPEC, TIME, WHEN};
+use crate::operations::fields::{
+    AGENT, BOUNDS, CONVERSATION, CRON, EVERY, PROMPT, REPEATED, SPEC, TIME, WHEN,
+};
 use crate::operations::{REGISTER, to_json};
 
 /// The tools in this file.
@@ -101,9 +104,19 @@ async fn schedule(call: &Call) -> Result<Value> {
     if !SPEC.iter().any(|p| values.has(p.field)) {
         return Err(spec_missing(call));
     }
-    let agent_id = call.agent().await?;
+    let named = call.arguments.text(AGENT.name);
+    let agent_id = match named.as_deref().and_then(|text| text.split_once('/')) {
+        // With its target, which the operation reads.
+        Some((_, id)) => Some(AgentId::parse(id)?),
+        None => call.agent().await?,
+    };
     if let Some(agent) = &agent_id {
-        values.set(&AGENT, agent.as_str());
+        if named.is_none_or(|named| !named.contains('/')) {
+            values.set(&AGENT, agent.as_str());
+        }
+        if let Some(conversation) = call.conversation_of(agent) {
+            values.set_default(&CONVERSATION, conversation);
+        }
     }
     let mut answer = call.operations.ask(&REGISTER, &values).await?;
     answer["agent_id"] = to_json(&agent_id)?;

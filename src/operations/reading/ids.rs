@@ -1,7 +1,7 @@
 //! The ids of schedules and agents.
 
 use crate::error::{Code, Error, Message, Result, call, field, fields, message, operation, quoted};
-use crate::models::AgentId;
+use crate::models::{AgentId, TargetName};
 use crate::operations::Values;
 use crate::operations::field::Field;
 use crate::operations::fields::*;
@@ -16,6 +16,40 @@ use crate::service::Which;
 pub fn agent(values: &Values) -> Result<Option<AgentId>> {
     let text = values.text(&AGENT);
     text.as_deref().map(AgentId::parse).transpose()
+}
+
+/// The agent of a schedule and its target, each if given: an agent may be written as
+/// `target/agent`.
+///
+/// # Errors
+/// Those of [`agent`], and [`Code::SpecConflict`] if two different targets were given.
+pub fn agent_at(values: &Values) -> Result<(Option<AgentId>, Option<TargetName>)> {
+    let text = values.text(&AGENT);
+    let target = values.given(&TARGET).map(TargetName::new);
+    let parts = text.as_deref().and_then(|text| text.split_once('/'));
+    let is_both = |(at, id): &(&str, &str)| {
+        TargetName::is_valid(at.trim()) && id.trim_start().starts_with("agent-")
+    };
+    let Some((at, id)) = parts.filter(is_both) else {
+        return Ok((agent(values)?, target));
+    };
+    let at = TargetName::new(at.trim());
+    if let Some(other) = target.filter(|other| *other != at) {
+        return Err(Error::new(
+            Code::SpecConflict,
+            message![
+                field(AGENT.name),
+                " names the target ",
+                quoted(at.as_str()),
+                ", but ",
+                field(TARGET.name),
+                " is ",
+                quoted(other.as_str()),
+                ": leave one of them out"
+            ],
+        ));
+    }
+    Ok((Some(AgentId::parse(id)?), Some(at)))
 }
 
 /// The id of the schedule.
@@ -124,6 +158,34 @@ mod tests {
         let error = error.unwrap_err();
         assert!(error.to_string().contains("give --id with"), "{error}");
         assert_eq!(error.corrected().as_deref(), Some("--id 5"));
+    }
+
+    #[test]
+    fn an_agent_may_be_named_with_its_target() {
+        let at = |agent: &str, target: &str| {
+            agent_at(&Values::default().with(&AGENT, agent).with(&TARGET, target))
+        };
+        for (agent, target, wanted) in [
+            ("home/agent-1", "", Some("home")),
+            ("home/agent-1", "home", Some("home")),
+            ("agent-1", "home", Some("home")),
+            ("agent-1", "", None),
+        ] {
+            let (id, at) = at(agent, target).unwrap();
+            assert_eq!(id.unwrap().as_str(), "agent-1");
+            assert_eq!(at.as_ref().map(TargetName::as_str), wanted, "{agent}");
+        }
+        for (agent, target, wanted) in [
+            ("home/agent-1", "work", Code::SpecConflict),
+            ("home/", "", Code::AgentInvalid),
+            ("home/agent-1/b", "", Code::AgentInvalid),
+            ("../tools", "", Code::AgentInvalid),
+            ("/agent-1", "", Code::AgentInvalid),
+            ("agent-1/messages", "", Code::AgentInvalid),
+        ] {
+            assert_eq!(code(at(agent, target)), wanted, "{agent}");
+        }
+        assert_eq!(agent_at(&Values::default()).unwrap(), (None, None));
     }
 
     #[test]

@@ -1,10 +1,10 @@
 //! The request to create or change a schedule.
 
-use super::ids::agent;
+use super::ids::agent_at;
 use super::policy::{ping_url, policy};
 use super::when::{self, repetitions, wish_if_given};
 use crate::error::{Code, Error, Result, field, message};
-use crate::models::{Conversation, TargetName};
+use crate::models::Conversation;
 use crate::operations::Values;
 use crate::operations::field::Field;
 use crate::operations::fields::*;
@@ -15,7 +15,7 @@ use crate::service::{Changes, Registration};
 /// # Errors
 /// [`Code::PromptMissing`], [`Code::Usage`], and those of its parts.
 pub fn registration(values: &Values) -> Result<Registration> {
-    let agent_id = agent(values)?;
+    let (agent_id, target) = agent_at(values)?;
     let prompt = match prompt(values)? {
         Some(prompt) => prompt,
         None => return Err(prompt_missing("no prompt was given")),
@@ -26,7 +26,7 @@ pub fn registration(values: &Values) -> Result<Registration> {
         payload: None,
         when: when::when(values)?,
         name: kept(values, &NAME)?,
-        target: values.given(&TARGET).map(TargetName::new),
+        target,
         conversation: conversation(values)?,
         policy: policy(values)?,
         ping_url: ping_url(values)?.flatten(),
@@ -40,8 +40,9 @@ pub fn registration(values: &Values) -> Result<Registration> {
 /// [`Code::PromptMissing`], [`Code::Usage`], and those of its parts.
 pub fn changes(values: &Values) -> Result<Changes> {
     let (wish, timezone) = wish_if_given(values)?;
+    let (agent_id, target) = agent_at(values)?;
     Ok(Changes {
-        agent_id: agent(values)?,
+        agent_id,
         prompt: prompt(values)?,
         wish,
         timezone,
@@ -49,7 +50,7 @@ pub fn changes(values: &Values) -> Result<Changes> {
         end_at: values.given(&END_AT),
         max_repetitions: repetitions(values)?,
         name: kept(values, &NAME)?,
-        target: values.given(&TARGET).map(TargetName::new),
+        target,
         conversation: conversation(values)?,
         policy: policy(values)?,
         ping_url: ping_url(values)?,

@@ -43,6 +43,7 @@ impl Runner<'_> {
             let mut outgoing = Outgoing {
                 recipient,
                 otid: sent.otid,
+                not_found_since: sent.not_found_since,
                 messages: sent.messages.clone(),
                 options: sent.options.clone(),
             };

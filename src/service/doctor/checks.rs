@@ -344,14 +344,45 @@ pub(super) async fn letta(service: &Service, status: &Status) -> Vec<Finding> {
             "promptyoself test",
         ));
     }
-    if let Err(e) = service.check_letta().await {
-        findings.push(finding(
-            Severity::Error,
-            e.code().as_str(),
-            e.chain(),
-            e.corrected()
-                .unwrap_or_else(|| "promptyoself test".to_owned()),
-        ));
+    for (name, letta) in service.targets.named() {
+        // Its name is of use only where there are several.
+        let which = name
+            .map(|name| format!("target {name}: "))
+            .unwrap_or_default();
+        let doing = format!("reach Letta at {}", letta.address());
+        if let Err(e) = letta.check().await.map_err(|r| r.into_error(&doing)) {
+            findings.push(finding(
+                Severity::Error,
+                e.code().as_str(),
+                format!("{which}{}", e.chain()),
+                e.corrected()
+                    .unwrap_or_else(|| "promptyoself test".to_owned()),
+            ));
+            continue;
+        }
+        if let Ok(Some(tasks)) = letta.list_tasks().await {
+            let active = tasks.iter().filter(|task| task.is_active).count();
+            let target = name
+                .map(|name| format!(" --target {name}"))
+                .unwrap_or_default();
+            findings.extend(own_scheduler(letta.address(), active, &target));
+        }
     }
     findings
+}
+
+/// The server has a scheduler of its own, which our connection keeps running.
+fn own_scheduler(address: String, active: usize, target: &str) -> Option<Finding> {
+    (active > 0).then(|| {
+        finding(
+            Severity::Warning,
+            "letta_code_cron",
+            format!(
+                "the App Server at {address} has {active} active schedules of its own. They only run \
+                 while a client such as promptyoself is connected, and one that is registered here \
+                 as well runs twice"
+            ),
+            format!("promptyoself import --letta-code-cron{target}"),
+        )
+    })
 }

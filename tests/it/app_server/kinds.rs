@@ -6,6 +6,7 @@ use uuid::Uuid;
 
 use super::{delivered, scene, send, settings};
 use crate::client::recipient;
+use crate::fake_app_server::FakeAppServer;
 use crate::fake_letta::FakeLetta;
 
 fn any(url: &str, key: Option<&str>) -> AnyLetta {
@@ -71,17 +72,17 @@ async fn a_v1_server_is_asked_once_what_it_is() {
 
 #[tokio::test]
 async fn what_took_another_servers_place_is_recognised() {
-    let v1 = FakeLetta::start().await;
+    let mut v1 = FakeLetta::start().await;
     let agent = v1.add_agent();
     let letta = any(&v1.url(), Some("pw-test"));
     letta.check().await.unwrap();
-    v1.lacks("/v1/");
-    v1.set_app_server(true);
+    v1.stop();
+    let _app_server = FakeAppServer::start_on(v1.address()).await;
     assert_eq!(
         letta.check().await.unwrap_err().class,
         ErrorClass::WrongServer
     );
-    _ = letta.check().await;
+    letta.check().await.unwrap();
     assert_eq!(
         letta.lane(&recipient(&agent), Uuid::nil()).as_str(),
         "letta/default"

@@ -149,6 +149,7 @@ async fn a_prompt_whose_model_failed_is_delivered_with_the_error_of_its_turn() {
             .0,
     );
     assert_eq!((delivery.turn, delivery.reply), (Turn::Error, None));
+    assert_eq!(delivery.error.unwrap(), "llm_error: 429: slow down");
     assert_eq!(fake.count(&scope, &id(1)), 1);
 }
 

@@ -94,6 +94,17 @@ pub fn take(inner: &Arc<Inner>, client: u64, text: &str) -> bool {
                 }
             })
         }
+        "conversation_retrieve" => {
+            let id = request["conversation_id"].as_str().unwrap_or_default();
+            Some(match inner.state().owners.get(id) {
+                Some(owner) => {
+                    json!({"success": true, "conversation": {"id": id, "agent_id": owner}})
+                }
+                None => failed(&format!("Conversation {id} not found")),
+            })
+        }
+        "cron_list" => Some(json!({"success": true, "tasks": inner.state().tasks})),
+        "cron_pause" => Some(pause(&mut inner.state(), &request)),
         "conversation_messages_list" => Some(messages(&mut inner.state(), &request)),
         _ => None,
     };
@@ -106,6 +117,7 @@ pub fn take(inner: &Arc<Inner>, client: u64, text: &str) -> bool {
             body,
         );
         if kind == "runtime_start" {
+            inner.changed();
             turns::go_on(inner, &scope(&request));
         }
     }
@@ -161,6 +173,20 @@ fn list(state: &State, query: &Value) -> Value {
     let rest = all[at.map_or(0, |at| at + 1)..].iter();
     let page: Vec<Value> = rest.take(limit).map(|id| agent(id)).collect();
     json!({"success": true, "agents": page})
+}
+
+/// Pauses a schedule of the server's own; one that has ended can't be paused.
+fn pause(state: &mut State, request: &Value) -> Value {
+    let mut tasks = state.tasks.iter_mut();
+    let Some(task) = tasks.find(|task| task["id"] == request["task_id"]) else {
+        return json!({"success": false, "found": false, "error": "Schedule not found"});
+    };
+    if task["status"] != "active" && task["status"] != "paused" || task["name"] == "stubborn" {
+        let error = "Completed schedules cannot be paused";
+        return json!({"success": false, "found": true, "task": task, "error": error});
+    }
+    task["status"] = "paused".into();
+    json!({"success": true, "found": true, "task": task})
 }
 
 fn agent(id: &str) -> Value {

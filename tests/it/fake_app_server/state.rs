@@ -79,6 +79,8 @@ pub struct State {
     pub agents: Vec<String>,
     /// Whose the named conversations are.
     pub owners: BTreeMap<String, String>,
+    /// The schedules that the server keeps itself.
+    pub tasks: Vec<Value>,
     messages: HashMap<Scope, Vec<Value>>,
     /// The inputs that were taken, in order.
     pub ledger: BTreeMap<(Scope, String), Taken>,
@@ -109,6 +111,7 @@ impl State {
             token: None,
             agents: Vec::new(),
             owners: BTreeMap::new(),
+            tasks: Vec::new(),
             messages: HashMap::new(),
             ledger: BTreeMap::new(),
             held: HashSet::new(),

@@ -89,6 +89,7 @@ async fn a_turn_that_did_not_end_well_is_a_failure_to_the_service() {
         turn: Turn::Error,
         tokens: None,
         reply: None,
+        error: None,
     });
     world.target.script("agent-a", Act::Answer(ended));
     world.advance(3_600);

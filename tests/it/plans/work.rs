@@ -215,6 +215,7 @@ async fn holds() {
         turn: Turn::Ok,
         tokens: None,
         reply: None,
+        error: None,
     });
     world.target.evidence("agent-a", found);
     work_off(&world).await;

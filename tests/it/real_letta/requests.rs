@@ -45,6 +45,7 @@ async fn every_message_arrives_and_ours_is_found(
     let outgoing = Outgoing {
         recipient: letta.recipient(agent.clone(), None),
         otid,
+        not_found_since: None,
         messages: messages.as_array().unwrap().clone(),
         options: options.as_object().unwrap().clone(),
     };

@@ -152,6 +152,7 @@ pub fn tools(service: &Service) -> mcp::Shared {
         clock: service.clock.clone(),
         zone: service.zone.clone(),
         default_agent: None,
+        agent_shell: None,
         settings: promptyoself::config::McpSettings::default(),
         letta_url: String::new(),
         has_letta_key: false,

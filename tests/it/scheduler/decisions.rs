@@ -463,6 +463,7 @@ fn job_of(due: &DueSchedule, lane: &Lane) -> Job {
         failures: 0,
         sent_at: at(5).now,
         first_sent_at: at(5).now,
+        not_found_since: None,
         expires_at: at(86_400).now,
         next_run: None,
     }

@@ -53,6 +53,8 @@ async fn a_busy_agent_uses_no_try_and_gets_the_same_otid_again() {
     running.stop().await;
     let sent = world.target.sent();
     assert_eq!(sent[0].otid, sent[1].otid);
+    // Nothing was kept of it, so there is nothing that a server could have forgotten.
+    assert_eq!(sent[1].not_found_since, None);
 }
 
 #[tokio::test]
@@ -253,6 +255,7 @@ async fn an_unknown_fate_that_is_found_is_delivered_and_never_sent_again() {
             turn: Turn::Ok,
             tokens: None,
             reply: None,
+            error: None,
         }),
     );
     world.advance(1);
@@ -280,6 +283,7 @@ async fn an_unknown_fate_closes_its_lane_until_it_is_known() {
 #[tokio::test]
 async fn without_a_trace_it_is_sent_again_only_when_nothing_can_turn_up_any_more() {
     let (world, mut running) = one_prompt(cut()).await;
+    let sent_at = world.now();
     running.until(State::Unknown).await;
     let mut seconds = 0;
     // Absent at every look; within half a minute that proves nothing.
@@ -300,6 +304,9 @@ async fn without_a_trace_it_is_sent_again_only_when_nothing_can_turn_up_any_more
     let sent = world.target.sent();
     // The same otid: should the first copy turn up after all, a server can tell.
     assert_eq!(sent[0].otid, sent[1].otid);
+    // And how long ago that was, for a server that forgets otids.
+    assert_eq!(sent[0].not_found_since, None);
+    assert_eq!(sent[1].not_found_since, Some(sent_at));
 }
 
 #[tokio::test]
@@ -366,11 +373,14 @@ async fn a_turn_that_went_wrong_is_still_a_delivery() {
             turn,
             tokens: None,
             reply: None,
+            error: Some("llm_error: 429: slow down".into()),
         });
         let (world, mut running) = one_prompt(answer).await;
         running.until(State::Delivered).await;
         running.stop().await;
-        assert_eq!(world.occurrences().await[0].turn, Some(turn));
+        let occurrence = world.occurrences().await.remove(0);
+        assert_eq!(occurrence.turn, Some(turn));
+        assert_eq!(occurrence.error.unwrap(), "llm_error: 429: slow down");
         assert_eq!(world.target.sent().len(), 1);
     }
 }

@@ -14,6 +14,7 @@ fn found() -> Evidence {
         turn: Turn::Ok,
         tokens: None,
         reply: None,
+        error: None,
     })
 }
 

@@ -375,6 +375,7 @@ impl ModelLetta {
             turn,
             tokens: Some(5),
             reply: None,
+            error: None,
         }
     }
 

@@ -48,6 +48,7 @@ fn delivered(turn: Turn) -> Verdict {
         turn,
         tokens: None,
         reply: None,
+        error: None,
     }
 }
 

@@ -28,6 +28,7 @@ fn job_due_again() -> Job {
         failures: 0,
         sent_at: at(8).now,
         first_sent_at: at(8).now,
+        not_found_since: None,
         expires_at: at(86_400).now,
         next_run: Some(at(7).now),
     }
@@ -44,6 +45,7 @@ fn delivered(job: Job) -> Event {
             turn: Turn::Ok,
             tokens: None,
             reply: None,
+            error: None,
         },
         lane: job.lane.clone(),
         intended_at: job.intended_at,

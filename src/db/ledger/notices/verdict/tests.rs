@@ -62,6 +62,7 @@ fn a_delivery_closes_what_it_proves_to_be_over() {
         turn: Turn::Error,
         tokens: None,
         reply: None,
+        error: None,
     };
     for is_last in [false, true] {
         let settled = settled(State::Delivered, &delivered, is_last);
