@@ -8,6 +8,7 @@ use crate::error::{Code, Error, Result};
 use crate::letta_client::{Letta, ServerTask};
 use crate::limits;
 use crate::models::{AgentId, Conversation, Policy, ScheduleType, TargetName};
+use crate::schedule::Asked;
 
 /// What became of the schedules of a server.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -128,11 +129,11 @@ fn name_of(task: &ServerTask) -> String {
 fn registration_of(task: &ServerTask, target: TargetName) -> Result<Registration> {
     let wish = match (&task.at, &task.cron) {
         (Some(at), _) => Wish {
-            kind: ScheduleType::Once,
+            asked: Asked::Exactly(ScheduleType::Once),
             value: at.clone(),
         },
         (None, Some(cron)) => Wish {
-            kind: ScheduleType::Cron,
+            asked: Asked::Exactly(ScheduleType::Cron),
             value: cron.clone(),
         },
         (None, None) => {

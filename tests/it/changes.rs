@@ -137,6 +137,7 @@ async fn every_command_that_changes_something_is_noted_and_no_other() {
             &[connected.as_str()],
         ),
         (&["upload", "--source-code", "none.py"], &[]),
+        (&["import", "--letta-code-cron"], &[]),
         (&["plugin", "install", "nowhere"], &[]),
     ]
     .into_iter()
