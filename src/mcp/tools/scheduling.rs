@@ -6,11 +6,11 @@ use crate::error::{Code, Error, Result};
 use crate::mcp::answers::{Shape, keys_of, nullable};
 use crate::mcp::call::Call;
 use crate::mcp::definition::{Definition, Work};
-use crate::models::AgentId;
 use crate::operations::field::{Field, Parameter};
 use crate::operations::fields::{
     AGENT, BOUNDS, CONVERSATION, CRON, EVERY, PROMPT, REPEATED, SPEC, TIME, WHEN,
 };
+use crate::operations::reading::agent_at;
 use crate::operations::{REGISTER, to_json};
 
 /// The tools in this file.
@@ -105,13 +105,14 @@ async fn schedule(call: &Call) -> Result<Value> {
         return Err(spec_missing(call));
     }
     let named = call.arguments.text(AGENT.name);
-    let agent_id = match named.as_deref().and_then(|text| text.split_once('/')) {
-        // With its target, which the operation reads.
-        Some((_, id)) => Some(AgentId::parse(id)?),
-        None => call.agent().await?,
+    // With its target, which the operation reads.
+    let has_target = named.is_some_and(|named| named.contains('/'));
+    let agent_id = match has_target {
+        true => agent_at(&values)?.0,
+        false => call.agent().await?,
     };
     if let Some(agent) = &agent_id {
-        if named.is_none_or(|named| !named.contains('/')) {
+        if !has_target {
             values.set(&AGENT, agent.as_str());
         }
         if let Some(conversation) = call.conversation_of(agent) {
