@@ -20,7 +20,7 @@ use tokio::sync::watch;
 use tokio::task::{AbortHandle, JoinSet};
 
 pub use harm::{Harm, Opening};
-pub use load::{Load, Received};
+pub use load::Load;
 use state::State;
 pub use state::{Scope, Script};
 

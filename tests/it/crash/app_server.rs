@@ -16,7 +16,7 @@ use super::load::Schedules;
 use super::{AGENTS, KILLS_OF_A_SPELL, pause_between_top_ups, say, seed, size};
 use crate::client;
 use crate::daemon::Program;
-use crate::fake_app_server::{FakeAppServer, Load, Received, Scope, Script};
+use crate::fake_app_server::{FakeAppServer, Load, Scope, Script};
 use crate::observer::{children, until_gone};
 
 /// The token that the server wants.
@@ -143,8 +143,8 @@ async fn at_an_app_server_too_each_prompt_arrives_once_whenever_the_daemon_is_ki
         pause_between_top_ups().await;
         daemon.stop();
     };
-    // Who was killed left its turns to an observer.
-    assert_eq!(fake.record(|r| r.wedges.clone()), []);
+    // As somebody does who is told that a conversation is blocked.
+    fake.restart();
     schedules.until_all_is_settled().await;
     let observers = children(daemon.pid());
     let log = daemon.stop();
@@ -155,13 +155,18 @@ async fn at_an_app_server_too_each_prompt_arrives_once_whenever_the_daemon_is_ki
     schedules.are_balanced().await;
     let figures = holds_each_prompt_once(&account, &fake);
     account.keeps_the_order_of_each_lane(|o| &o.lane);
-    assert_eq!(fake.record(|r| r.wedges.clone()), []);
+    // Who was killed left its turns to an observer; only a turn that the server began again itself
+    // may be left before an observer has heard of it.
+    let wedges = fake.record(|r| r.wedges.clone());
+    assert!(wedges.iter().all(|(_, is_rerun)| *is_rerun), "{wedges:?}");
     for observer in observers {
         until_gone(observer).await;
     }
     let met = EVERY_SPELL.map(|spell| (spell, spell.met(&fake)));
     say(&format!(
-        "crash, App Server: {kills}, {figures}, met under spells {met:?}"
+        "crash, App Server: {kills}, {figures}, met under spells {met:?}, \
+         blocked {}",
+        wedges.len()
     ));
     assert!(met.iter().all(|(_, n)| *n > 0), "{met:?}");
     assert_eq!(plan.unreached(), [], "these points were never died at");
@@ -176,14 +181,13 @@ async fn at_an_app_server_too_each_prompt_arrives_once_whenever_the_daemon_is_ki
 fn holds_each_prompt_once(account: &Account, fake: &FakeAppServer) -> Figures {
     let (mut otids, owner) = account.otids();
     let received = fake.record(|r| r.received.clone());
-    let mut taken: HashMap<&str, &Received> = HashMap::new();
     for input in &received {
         let id = owner.get(input.id.as_str());
         let occurrence = &account.occurrences[id.unwrap_or_else(|| panic!("{input:?}"))];
         assert_eq!(input.scope.agent, occurrence.agent);
-        // The server would recognise it, but nothing may rely on that.
+        // The server would recognise it, but nothing may rely on that. Only what it took and did not
+        // store may come again, from a daemon that was dead when it was told.
         assert!(!input.is_repeat, "{input:?} of {occurrence:?}");
-        assert!(taken.insert(&input.id, input).is_none(), "{input:?}");
     }
     let reruns = fake.record(|r| r.reruns.clone());
     let mut stored: HashMap<String, (usize, Scope)> = HashMap::new();

@@ -50,7 +50,7 @@ pub struct Received {
     pub scope: Scope,
     /// The id of its message.
     pub id: String,
-    /// Whether the server had taken it before, and remembered that.
+    /// Whether its turn was to come, was running, or had stored it already.
     pub is_repeat: bool,
 }
 

@@ -215,6 +215,13 @@ impl State {
         self.ledger.contains_key(&(scope.clone(), id.to_owned()))
     }
 
+    /// Whether an input that was taken has yet to run to its end, or is stored.
+    pub fn keeps(&self, scope: &Scope, id: &str) -> bool {
+        let taken = self.ledger.get(&(scope.clone(), id.to_owned()));
+        let mut messages = self.messages.get(scope).into_iter().flatten();
+        taken.is_some_and(|taken| !taken.finished) || messages.any(|m| m["otid"] == id)
+    }
+
     /// Makes another client listen for good.
     pub fn stay(&mut self, scope: &Scope) {
         self.observed.insert(scope.clone());

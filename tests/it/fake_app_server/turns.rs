@@ -26,13 +26,14 @@ pub fn admit(
         let Some(id) = message["client_message_id"].as_str() else {
             return Err("Input was rejected by the queue or durable ledger".to_owned());
         };
-        let is_repeat = state.remembered(scope, id);
+        let is_remembered = state.remembered(scope, id);
+        let is_repeat = is_remembered && state.keeps(scope, id);
         state.record.received.push(Received {
             scope: scope.clone(),
             id: id.to_owned(),
             is_repeat,
         });
-        if !is_repeat {
+        if !is_remembered {
             let taken = Taken {
                 at: state.clock.now(),
                 finished: false,
