@@ -6,6 +6,7 @@
 //! random part of an earlier run.
 
 mod account;
+mod app_server;
 mod kills;
 mod load;
 
@@ -14,11 +15,12 @@ use std::time::Duration;
 
 use jiff::SignedDuration;
 use promptyoself::clock::Clock;
-use promptyoself::models::AgentId;
+use promptyoself::models::{AgentId, Conversation};
 use serde_json::json;
 
 use crate::daemon::Program;
 use crate::fake_letta::{FakeLetta, Load, Options, Script, Spell};
+use crate::fake_target::FakeTarget;
 use account::Account;
 use kills::{Kills, Plan};
 use load::Schedules;
@@ -143,7 +145,10 @@ async fn every_occurrence_survives(redis: bool) {
         .with("PROMPTYOSELF_ORPHANED_RUN_AGE", "10s")
         .with("PROMPTYOSELF_IDLE_TIMEOUT", "10s");
 
-    let mut schedules = Schedules::new(&database, agents, seed ^ 2).await;
+    // Every other prompt is sent in a conversation of its own.
+    let conversation = |_: &AgentId, n| (n % 2 == 1).then_some(Conversation::New);
+    let target = FakeTarget::new();
+    let mut schedules = Schedules::new(&database, target, agents, conversation, seed ^ 2).await;
     let mut plan = Plan::new(seed ^ 3, size.kills);
     let mut kills = Kills::default();
     let mut spells = every_spell().into_iter().cycle();
@@ -170,11 +175,11 @@ async fn every_occurrence_survives(redis: bool) {
     let log = daemon.stop();
     assert!(!log.contains("ERROR"), "{log}");
 
-    let account = Account::read(&database, &letta).await;
+    let account = Account::read_with(&database, &letta).await;
     account.is_what_was_asked_for(schedules.wishes());
     schedules.are_balanced().await;
     let figures = account.holds_each_prompt_once();
-    account.keeps_the_order_of_each_lane();
+    account.keeps_the_order_of_each_lane(|o| &o.agent);
     assert_eq!(letta.overlaps(), 0);
     // A server that knows otids would forgive it, but nothing may rely on that.
     assert_eq!(letta.repeats(), 0);

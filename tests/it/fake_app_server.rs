@@ -1,6 +1,8 @@
 //! A fake App Server for tests: it behaves as Letta Code's App Server 0.34.12 was seen to, records
 //! every prompt that its model was asked, and fails where it is told to.
 
+mod harm;
+mod load;
 mod requests;
 mod state;
 mod turns;
@@ -17,6 +19,8 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::{AbortHandle, JoinSet};
 
+pub use harm::{Harm, Opening};
+pub use load::Load;
 use state::State;
 pub use state::{Scope, Script};
 

@@ -1,6 +1,7 @@
 //! One fault after another: each hits one agent while two others keep working. Nothing is lost or
 //! doubled, every state is in docs/delivery.md, and no other lane notices.
 
+mod app_server;
 mod scene;
 mod together;
 

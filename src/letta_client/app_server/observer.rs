@@ -6,7 +6,7 @@
 //! So another process follows it too before a prompt is sent, and stays until the turn has ended,
 //! even if this process is killed.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::path::PathBuf;
 use std::process::Stdio;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -63,10 +63,11 @@ struct Shared(Mutex<State>);
 
 #[derive(Default)]
 struct State {
-    /// The requests that wait for an answer.
-    waiting: HashMap<Scope, oneshot::Sender<Result<(), String>>>,
-    /// The conversations that it follows.
-    watched: HashSet<Scope>,
+    /// The orders that wait for an answer, with their numbers.
+    waiting: HashMap<Scope, (u64, oneshot::Sender<Result<(), String>>)>,
+    /// The conversations that it follows, and by which order.
+    watched: HashMap<Scope, u64>,
+    orders: u64,
     has_ended: bool,
 }
 
@@ -123,7 +124,7 @@ impl Observer {
     /// Tells it that a turn is over.
     pub(super) fn forget(&self, scope: &Scope) {
         if let Some(running) = &*locked(&self.running)
-            && running.shared.state().watched.remove(scope)
+            && running.shared.state().watched.remove(scope).is_some()
         {
             let scope = scope.clone();
             // If this is lost, it sees the end of the turn itself.
@@ -134,7 +135,7 @@ impl Observer {
     /// Whether it follows a conversation now.
     pub(super) fn is_watching(&self, scope: &Scope) -> bool {
         let running = locked(&self.running);
-        (running.as_ref()).is_some_and(|running| running.shared.state().watched.contains(scope))
+        (running.as_ref()).is_some_and(|running| running.shared.state().watched.contains_key(scope))
     }
 
     fn has_ended(&self) -> bool {
@@ -149,15 +150,11 @@ impl Observer {
     ) -> Result<(), String> {
         let running = self.started(program)?;
         let (answer, answered) = oneshot::channel();
-        {
-            let mut state = running.shared.state();
-            if !state.has_ended {
-                state.waiting.insert(scope.clone(), answer);
-            }
-        }
+        let number = running.shared.await_answer(scope, answer);
         let order = Order::Watch {
             scope: scope.clone(),
             ids: ids.iter().map(Uuid::to_string).collect(),
+            number,
         };
         let ended = || "it ended".to_owned();
         running
@@ -221,20 +218,43 @@ impl Shared {
         locked(&self.0)
     }
 
+    /// Has the next report on a conversation sent to whoever waits for it, and returns the number
+    /// of the order to follow it.
+    fn await_answer(&self, scope: &Scope, answer: oneshot::Sender<Result<(), String>>) -> u64 {
+        let mut state = self.state();
+        state.orders += 1;
+        let number = state.orders;
+        if !state.has_ended {
+            state.waiting.insert(scope.clone(), (number, answer));
+        }
+        number
+    }
+
     fn take(&self, report: Report) {
         let mut state = self.state();
-        let waiting = state.waiting.remove(&report.scope);
-        let answer = match report.error {
+        let Report {
+            scope,
+            number,
+            error,
+        } = report;
+        let is_awaited = (state.waiting.get(&scope)).is_some_and(|(of, _)| *of == number);
+        let waiting = match is_awaited {
+            true => state.waiting.remove(&scope),
+            false => None,
+        };
+        let answer = match error {
             None => {
-                state.watched.insert(report.scope);
+                state.watched.insert(scope, number);
                 Ok(())
             }
             Some(error) => {
-                state.watched.remove(&report.scope);
+                if state.watched.get(&scope) == Some(&number) {
+                    state.watched.remove(&scope);
+                }
                 Err(error)
             }
         };
-        if let Some(waiting) = waiting {
+        if let Some((_, waiting)) = waiting {
             // The caller may no longer be waiting.
             let _ = waiting.send(answer);
         }
@@ -267,4 +287,34 @@ async fn hear(stdout: ChildStdout, shared: &Shared) {
 
 fn locked<T>(of: &Mutex<T>) -> MutexGuard<'_, T> {
     of.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_end_of_an_earlier_turn_is_no_answer_to_the_order_to_follow_the_next() {
+        let scope = Scope {
+            agent_id: "agent-local-1".to_owned(),
+            conversation_id: "default".to_owned(),
+        };
+        let shared = Shared::default();
+        let report = |number, error: Option<&str>| Report {
+            scope: scope.clone(),
+            number,
+            error: error.map(str::to_owned),
+        };
+        let (answer, _first) = oneshot::channel();
+        let first = shared.await_answer(&scope, answer);
+        shared.take(report(first, None));
+        let (answer, mut answered) = oneshot::channel();
+        let second = shared.await_answer(&scope, answer);
+        shared.take(report(first, Some("its turn is over")));
+        assert!(answered.try_recv().is_err());
+        shared.take(report(second, None));
+        assert_eq!(answered.try_recv(), Ok(Ok(())));
+        shared.take(report(first, Some("its turn is over")));
+        assert!(shared.state().watched.contains_key(&scope));
+    }
 }

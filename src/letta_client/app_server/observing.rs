@@ -101,12 +101,13 @@ struct Watching {
 impl Watching {
     fn take(&mut self, order: &str) {
         match read(order) {
-            Some(Order::Watch { scope, ids }) => {
+            Some(Order::Watch { scope, ids, number }) => {
                 let watch = Watch {
                     server: self.server.clone(),
                     answers: self.answers.clone(),
                     alone: self.alone.subscribe(),
                     scope: scope.clone(),
+                    number,
                     ids: ids.iter().filter_map(|id| id.parse().ok()).collect(),
                 };
                 let task = self.tasks.spawn(watch.run());
@@ -132,6 +133,7 @@ struct Watch {
     answers: Answers,
     alone: watch::Receiver<bool>,
     scope: Scope,
+    number: u64,
     ids: Vec<Uuid>,
 }
 
@@ -179,7 +181,11 @@ impl Watch {
     }
 
     fn answer(&self, error: Option<String>) {
-        let scope = self.scope.clone();
-        (self.answers)(&line(&Report { scope, error }));
+        let report = Report {
+            scope: self.scope.clone(),
+            number: self.number,
+            error,
+        };
+        (self.answers)(&line(&report));
     }
 }

@@ -22,6 +22,10 @@ pub(super) enum Order {
         scope: Scope,
         /// The ids under which the prompt is sent.
         ids: Vec<String>,
+        /// The number of this order, which its reports repeat: the end of an earlier turn in the
+        /// same conversation may be reported only now.
+        #[serde(default)]
+        number: u64,
     },
     /// The turn in this conversation is over.
     Done {
@@ -35,6 +39,8 @@ pub(super) enum Order {
 pub(super) struct Report {
     /// The conversation.
     pub scope: Scope,
+    /// The number of the order to follow it.
+    pub number: u64,
     /// Why it is not followed, or no longer; without a reason it is followed.
     pub error: Option<String>,
 }

@@ -14,56 +14,62 @@ use crate::fake_letta::{FakeLetta, Received};
 use crate::foreign_writers::raw::Foreign;
 
 /// One row of the history.
-struct Occurrence {
-    agent: String,
-    prompt: String,
+pub struct Occurrence {
+    pub agent: String,
+    pub lane: String,
+    pub conversation: Option<String>,
+    pub prompt: String,
     trigger: String,
     first_at: Timestamp,
     intended_at: Timestamp,
-    count: i64,
-    state: String,
-    error: Option<String>,
+    pub count: i64,
+    pub state: String,
+    pub error: Option<String>,
     run_id: Option<String>,
 }
 
 /// One try.
 #[derive(Debug)]
-struct Attempt {
-    occurrence: i64,
-    n: i64,
-    otid: String,
+pub struct Attempt {
+    pub occurrence: i64,
+    pub n: i64,
+    pub otid: String,
     begun: Timestamp,
     error: Option<String>,
 }
 
 /// Both sides.
 pub struct Account {
-    occurrences: BTreeMap<i64, Occurrence>,
+    pub occurrences: BTreeMap<i64, Occurrence>,
     /// In the order in which they were begun.
-    attempts: Vec<Attempt>,
+    pub attempts: Vec<Attempt>,
     received: Vec<Received>,
     /// How many user messages hold an otid.
     kept: HashMap<String, usize>,
 }
 
 /// The sums.
+#[derive(Default)]
 pub struct Figures {
-    instants: i64,
-    sent: usize,
-    received: usize,
-    coalesced: i64,
-    unknown: usize,
-    resends: usize,
+    pub instants: i64,
+    pub sent: usize,
+    pub received: usize,
+    pub coalesced: i64,
+    pub unknown: usize,
+    pub resends: usize,
 }
 
 impl Account {
-    pub async fn read(database: &Path, letta: &FakeLetta) -> Self {
+    /// What the database says.
+    pub async fn read(database: &Path) -> Self {
         let mut db = Foreign::connect(database).await;
-        let sql = "SELECT o.id, o.agent_id, s.prompt_text, o.trigger, o.first_at, o.intended_at, o.count, o.state, \
+        let sql = "SELECT o.id, o.agent_id, coalesce(o.lane, '') AS lane, o.conversation, s.prompt_text, o.trigger, o.first_at, o.intended_at, o.count, o.state, \
                    o.error, o.run_id FROM occurrences o JOIN schedules s ON s.uid = o.uid";
         let occurrences = db.map(sql, (), |row| {
             let occurrence = Occurrence {
                 agent: row.get("agent_id")?,
+                lane: row.get("lane")?,
+                conversation: row.get("conversation")?,
                 prompt: row.get("prompt_text")?,
                 trigger: row.get("trigger")?,
                 first_at: time(row.get("first_at")?),
@@ -87,8 +93,20 @@ impl Account {
             })
         });
         let attempts = attempts.await;
+        Account {
+            occurrences,
+            attempts,
+            received: Vec::new(),
+            kept: HashMap::new(),
+        }
+    }
+
+    /// What the database says, with what a V1 server received.
+    pub async fn read_with(database: &Path, letta: &FakeLetta) -> Self {
+        let account = Account::read(database).await;
         let mut kept: HashMap<String, usize> = HashMap::new();
-        let mut agents: Vec<&str> = occurrences.values().map(|o| o.agent.as_str()).collect();
+        let occurrences = account.occurrences.values();
+        let mut agents: Vec<&str> = occurrences.map(|o| o.agent.as_str()).collect();
         agents.sort_unstable();
         agents.dedup();
         for agent in agents {
@@ -100,10 +118,9 @@ impl Account {
             }
         }
         Account {
-            occurrences,
-            attempts,
             received: letta.received(),
             kept,
+            ..account
         }
     }
 
@@ -134,9 +151,8 @@ impl Account {
         assert!(rows.is_empty(), "nobody asked for {:?}", rows.keys());
     }
 
-    /// Every occurrence was received exactly once and is among the agent's messages exactly once,
-    /// or is reported as unknown.
-    pub fn holds_each_prompt_once(&self) -> Figures {
+    /// The otids of each occurrence, and whose each is: no two occurrences share one.
+    pub fn otids(&self) -> (HashMap<i64, Vec<&str>>, HashMap<&str, i64>) {
         let mut otids: HashMap<i64, Vec<&str>> = HashMap::new();
         let mut owner: HashMap<&str, i64> = HashMap::new();
         for attempt in &self.attempts {
@@ -146,6 +162,13 @@ impl Account {
                 assert_eq!(owner.insert(&attempt.otid, attempt.occurrence), None);
             }
         }
+        (otids, owner)
+    }
+
+    /// Every occurrence was received exactly once and is among the agent's messages exactly once,
+    /// or is reported as unknown.
+    pub fn holds_each_prompt_once(&self) -> Figures {
+        let (mut otids, owner) = self.otids();
         let mut receptions: HashMap<i64, Vec<&Received>> = HashMap::new();
         for received in &self.received {
             let otid = received.otid.as_deref().unwrap();
@@ -158,14 +181,7 @@ impl Account {
             );
             receptions.entry(*id).or_default().push(received);
         }
-        let mut figures = Figures {
-            instants: 0,
-            sent: 0,
-            received: 0,
-            coalesced: 0,
-            unknown: 0,
-            resends: 0,
-        };
+        let mut figures = Figures::default();
         for (id, occurrence) in &self.occurrences {
             figures.instants += occurrence.count;
             let otids = otids.remove(id).unwrap_or_default();
@@ -207,7 +223,7 @@ impl Account {
 
     /// Within a lane the oldest goes first, also while it waits for another try: what stands for
     /// several instants has the place of the first of them, and a retry that of its own.
-    pub fn keeps_the_order_of_each_lane(&self) {
+    pub fn keeps_the_order_of_each_lane(&self, lane_of: fn(&Occurrence) -> &str) {
         let place = |attempt: &Attempt| {
             let own = &self.occurrences[&attempt.occurrence];
             // The row of the older ones is written just before that of the newest.
@@ -221,12 +237,12 @@ impl Account {
         let mut last: HashMap<&str, &Attempt> = HashMap::new();
         for attempt in &self.attempts {
             let own = &self.occurrences[&attempt.occurrence];
-            if let Some(before) = last.insert(&own.agent, attempt) {
+            if let Some(before) = last.insert(lane_of(own), attempt) {
                 let other = &self.occurrences[&before.occurrence];
                 assert!(
                     place(before) <= place(attempt) || other.prompt == own.prompt,
                     "{}: {attempt:?} of {own:?} after {before:?} of {other:?}\n{}",
-                    own.agent,
+                    lane_of(own),
                     self.lane(&own.agent)
                 );
             }

@@ -9,11 +9,45 @@ use promptyoself::clock::Clock;
 use promptyoself::failpoint::Failpoint;
 
 use crate::daemon::Program;
+use crate::fake_app_server::FakeAppServer;
 use crate::fake_letta::{FakeLetta, Moment};
 use crate::foreign_writers::raw::Foreign;
 
 /// After this long without coming to its point the daemon is killed wherever it is.
 const LIMIT: Duration = Duration::from_secs(10);
+
+/// A server that the daemon delivers to.
+pub trait Server {
+    /// Keeps the nth prompt that comes to a moment there.
+    fn trap(&self, moment: Moment, nth: u32);
+    /// Waits until a prompt is kept.
+    fn trapped(&self) -> impl Future<Output = ()>;
+    /// Lets it go on.
+    fn free(&self);
+    /// How many turns go on.
+    fn open_turns(&self) -> usize;
+}
+
+macro_rules! impl_server {
+    ($fake:ty) => {
+        impl Server for $fake {
+            fn trap(&self, moment: Moment, nth: u32) {
+                self.trap(moment, nth);
+            }
+            fn trapped(&self) -> impl Future<Output = ()> {
+                self.trapped()
+            }
+            fn free(&self) {
+                self.free();
+            }
+            fn open_turns(&self) -> usize {
+                self.open_turns()
+            }
+        }
+    };
+}
+impl_server!(FakeLetta);
+impl_server!(FakeAppServer);
 
 /// One way to be killed.
 #[derive(Clone, Debug, PartialEq)]
@@ -120,7 +154,7 @@ impl Kills {
         &mut self,
         kill: &Kill,
         program: &Program,
-        letta: &FakeLetta,
+        server: &impl Server,
         database: &Path,
     ) -> bool {
         let program = match kill {
@@ -130,7 +164,7 @@ impl Kills {
             _ => program.clone(),
         };
         if let Kill::When(moment, nth) = kill {
-            letta.trap(*moment, *nth);
+            server.trap(*moment, *nth);
         }
         let mut daemon = program.start(&["serve"], "killed");
         let clock = Clock::system();
@@ -140,18 +174,18 @@ impl Kills {
                 true
             }
             Kill::At(..) => tokio::time::timeout(LIMIT, daemon.ended()).await.is_ok(),
-            Kill::When(..) => tokio::time::timeout(LIMIT, letta.trapped()).await.is_ok(),
+            Kill::When(..) => tokio::time::timeout(LIMIT, server.trapped()).await.is_ok(),
         };
         daemon.kill();
         self.all += 1;
         // The daemon is dead, so the database holds still; the server does not.
-        let turns = letta.open_turns();
+        let turns = server.open_turns();
         let mut db = Foreign::connect(database).await;
         let open: i64 = db
             .one("SELECT count(*) FROM occurrences WHERE state IN ('sending', 'unknown')")
             .await;
         self.in_flight += usize::from(open > 0 || turns > 0);
-        letta.free();
+        server.free();
         if reached {
             let name = match kill {
                 Kill::After(_) => "at random".to_owned(),

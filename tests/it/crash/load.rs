@@ -2,15 +2,16 @@
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 use promptyoself::clock::Clock;
+use promptyoself::letta_client::Letta;
 use promptyoself::models::{AgentId, CatchUp, Conversation, Policy, ScheduleType};
 use promptyoself::service::answers::Planned;
 use promptyoself::service::{Registration, Service, When, Wish as Asked};
 
 use crate::daemon::pause;
-use crate::fake_target::FakeTarget;
 use crate::foreign_writers::raw::Foreign;
 
 /// How many schedules each agent has at the same time.
@@ -31,11 +32,15 @@ pub struct Wish {
     pub runs: usize,
 }
 
+/// The conversation of the nth schedule, which is this agent's.
+pub type ConversationOf = fn(&AgentId, usize) -> Option<Conversation>;
+
 /// The schedules that were made.
 pub struct Schedules {
     service: Service,
     database: PathBuf,
     agents: Vec<AgentId>,
+    conversation_of: ConversationOf,
     random: fastrand::Rng,
     wishes: Vec<Wish>,
     /// The number of the latest interval, and its wish.
@@ -43,14 +48,21 @@ pub struct Schedules {
 }
 
 impl Schedules {
-    pub async fn new(database: &Path, agents: Vec<AgentId>, seed: u64) -> Self {
-        let (service, _) = Service::open(database, "UTC", FakeTarget::new(), Clock::system())
+    pub async fn new(
+        database: &Path,
+        target: Arc<impl Letta + 'static>,
+        agents: Vec<AgentId>,
+        conversation_of: ConversationOf,
+        seed: u64,
+    ) -> Self {
+        let (service, _) = Service::open(database, "UTC", target, Clock::system())
             .await
             .unwrap();
         Schedules {
             service,
             database: database.to_owned(),
             agents,
+            conversation_of,
             random: fastrand::Rng::with_seed(seed),
             wishes: Vec::new(),
             latest: None,
@@ -174,8 +186,7 @@ impl Schedules {
                 max_repetitions,
             },
             name: None,
-            // Every other prompt is sent in a conversation of its own.
-            conversation: (self.wishes.len() % 2 == 1).then_some(Conversation::New),
+            conversation: (self.conversation_of)(agent, self.wishes.len()),
             target: None,
             skip_validation: true,
             policy,
@@ -200,7 +211,10 @@ impl Schedules {
             }
             pause().await;
         }
-        panic!("it never came to an end: {left:?}");
+        let sql = "SELECT coalesce(lane, '') || ', ' || state || ': ' || coalesce(error, '') AS told \
+                   FROM occurrences WHERE state IN ('waiting', 'sending', 'unknown')";
+        let told: Vec<String> = db.map(sql, (), |row| row.get("told")).await;
+        panic!("it never came to an end: {left:?}: {}", told.join("\n"));
     }
 }
 

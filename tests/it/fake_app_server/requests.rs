@@ -36,17 +36,18 @@ pub fn take(inner: &Arc<Inner>, client: u64, text: &str) -> bool {
                 Some(Script::CutAfter(n)) => {
                     inner.state().scripts.remove(&scope.conversation);
                     let state = inner.state();
-                    let _ = state.clients[&client].out.send(Out::CutAfter(n));
+                    let Some(client) = state.clients.get(&client) else {
+                        return false;
+                    };
+                    let _ = client.out.send(Out::CutAfter(n));
                 }
                 _ => {}
             }
-            inner
-                .state()
-                .clients
-                .get_mut(&client)
-                .unwrap()
-                .follows
-                .insert(scope.clone());
+            match inner.state().clients.get_mut(&client) {
+                Some(client) => client.follows.insert(scope.clone()),
+                // The server was restarted a moment ago.
+                None => return false,
+            };
             let messages = request["payload"]["messages"]
                 .as_array()
                 .cloned()

@@ -7,6 +7,9 @@ use promptyoself::clock::Clock;
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
+use super::harm::{Harm, Opening};
+use super::load::{Load, Record, Trap};
+
 /// How long the ids of inputs are remembered.
 const MEMORY: SignedDuration = SignedDuration::from_mins(60);
 
@@ -89,6 +92,12 @@ pub struct State {
     pub scripts: HashMap<String, Script>,
     pub begun: Vec<Vec<String>>,
     pub asked: HashMap<String, usize>,
+    pub load: Option<Load>,
+    pub trap: Option<Trap>,
+    pub record: Record,
+    pub opening: Option<Opening>,
+    /// What is done to messages of this type, and to how many more of them.
+    pub harm: Option<(&'static str, Harm, usize)>,
     sequence: u64,
     pub clients: HashMap<u64, Client>,
     /// Conversations that another client listens to for good.
@@ -119,6 +128,11 @@ impl State {
             scripts: HashMap::new(),
             begun: Vec::new(),
             asked: HashMap::new(),
+            load: None,
+            trap: None,
+            record: Record::default(),
+            opening: None,
+            harm: None,
             sequence: 0,
             clients: HashMap::new(),
             observed: HashSet::new(),
@@ -159,6 +173,12 @@ impl State {
         self.messages.entry(scope.clone()).or_default()
     }
 
+    /// Every conversation with its messages.
+    pub fn all_messages(&self) -> Vec<(Scope, Vec<Value>)> {
+        let all = self.messages.iter();
+        all.map(|(scope, of)| (scope.clone(), of.clone())).collect()
+    }
+
     /// Why a conversation can't be started, if it can't.
     pub fn lacks(&self, scope: &Scope) -> Option<String> {
         if !self.agents.contains(&scope.agent) {
@@ -193,6 +213,13 @@ impl State {
         self.ledger
             .retain(|_, taken| now.duration_since(taken.at) < MEMORY);
         self.ledger.contains_key(&(scope.clone(), id.to_owned()))
+    }
+
+    /// Whether an input that was taken has yet to run to its end, or is stored.
+    pub fn keeps(&self, scope: &Scope, id: &str) -> bool {
+        let taken = self.ledger.get(&(scope.clone(), id.to_owned()));
+        let mut messages = self.messages.get(scope).into_iter().flatten();
+        taken.is_some_and(|taken| !taken.finished) || messages.any(|m| m["otid"] == id)
     }
 
     /// Makes another client listen for good.

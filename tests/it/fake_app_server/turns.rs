@@ -5,7 +5,9 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use super::Inner;
+use super::load::{Load, Received};
 use super::state::{Scope, Script, State, Taken};
+use crate::fake_letta::Moment;
 
 /// Takes the inputs of a request, or says why not. What is returned begins their turn; the ids of
 /// inputs that were taken before begin none.
@@ -24,7 +26,14 @@ pub fn admit(
         let Some(id) = message["client_message_id"].as_str() else {
             return Err("Input was rejected by the queue or durable ledger".to_owned());
         };
-        if !state.remembered(scope, id) {
+        let is_remembered = state.remembered(scope, id);
+        let is_repeat = is_remembered && state.keeps(scope, id);
+        state.record.received.push(Received {
+            scope: scope.clone(),
+            id: id.to_owned(),
+            is_repeat,
+        });
+        if !is_remembered {
             let taken = Taken {
                 at: state.clock.now(),
                 finished: false,
@@ -58,13 +67,17 @@ pub fn go_on(inner: &Arc<Inner>, scope: &Scope) {
             .ledger
             .iter()
             .filter(|((of, _), t)| of == scope && !t.finished);
-        let again = unfinished
+        let again: Vec<(String, Value)> = unfinished
             .map(|((_, id), t)| (id.clone(), t.content.clone()))
             .collect();
         state.tell_all(scope);
         match is_turning || waits || state.asking.contains(scope) {
             true => Vec::new(),
-            false => again,
+            false => {
+                let ids = again.iter().map(|(id, _)| id.clone());
+                state.record.reruns.extend(ids);
+                again
+            }
         }
     };
     enqueue(inner, scope, again);
@@ -189,9 +202,12 @@ impl Turn {
         let scope = self.scope.clone();
         let conversation = scope.conversation.clone();
         let is_cancelled = |s: &State| s.cancelled.contains(&scope);
+        self.inner.pass(Moment::Begun).await;
+        self.inner.take_time(Load::turn).await;
         self.inner
             .until(|s| !s.held.contains(&conversation) || is_cancelled(s))
             .await;
+        self.inner.pass(Moment::Ended).await;
         if self.end_if_cancelled() {
             return;
         }
@@ -250,6 +266,10 @@ impl Turn {
             json!([{"type": "text", "text": "fa"}]),
         );
         if !state.is_followed(scope) {
+            for id in &self.ids {
+                let is_rerun = state.record.reruns.contains(id);
+                state.record.wedges.push((id.clone(), is_rerun));
+            }
             state
                 .wedged
                 .insert(scope.conversation.clone(), self.run.clone());

@@ -14,6 +14,7 @@ use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tokio_tungstenite::tungstenite::protocol::Role;
 
 use super::Inner;
+use super::harm::Harmed;
 use super::requests;
 use super::state::{Client, Out};
 use super::turns;
@@ -33,7 +34,7 @@ async fn connection(mut stream: TcpStream, inner: Arc<Inner>) {
         return;
     };
     // A server that stands still answers nothing, here as there.
-    inner.until(|s| !s.frozen).await;
+    inner.thaw().await;
     let given = headers
         .get("authorization")
         .and_then(|h| h.strip_prefix("Bearer "));
@@ -45,6 +46,11 @@ async fn connection(mut stream: TcpStream, inner: Arc<Inner>) {
     };
     match (path.as_str(), headers.get("sec-websocket-key"), refusal) {
         ("/ws", Some(_), Some(why)) => {
+            *inner
+                .state()
+                .asked
+                .entry("without the token".into())
+                .or_default() += 1;
             let answer =
                 format!("HTTP/1.1 401 {why}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
             let _ = stream.write_all(answer.as_bytes()).await;
@@ -55,7 +61,10 @@ async fn connection(mut stream: TcpStream, inner: Arc<Inner>) {
                 "HTTP/1.1 101 Switching Protocols\r\nconnection: Upgrade\r\nupgrade: websocket\r\n\
                  sec-websocket-accept: {accept}\r\n\r\n"
             );
-            if stream.write_all(answer.as_bytes()).await.is_ok() {
+            let opening = inner.state().opening;
+            if let Some(opening) = opening {
+                opening.carry_out(stream, &answer).await;
+            } else if stream.write_all(answer.as_bytes()).await.is_ok() {
                 let socket = WebSocketStream::from_raw_socket(stream, Role::Server, None).await;
                 talk(socket, inner).await;
             }
@@ -118,16 +127,22 @@ async fn talk(socket: WebSocketStream<TcpStream>, inner: Arc<Inner>) {
         id
     };
     let writing = async {
-        let mut left = usize::MAX;
+        let (mut left, mut is_silent) = (usize::MAX, false);
         while let Some(next) = outs.recv().await {
             match next {
                 Out::CutAfter(n) => left = n,
-                Out::Text(text) => {
-                    if sink.send(Message::text(text)).await.is_err() {
-                        return;
+                Out::Text(_) if is_silent => {}
+                Out::Text(text) => match inner.harmed(text) {
+                    Harmed::Text(text) => {
+                        if sink.send(Message::text(text)).await.is_err() {
+                            return;
+                        }
+                        left -= 1;
                     }
-                    left -= 1;
-                }
+                    Harmed::Nothing => {}
+                    Harmed::Silence => is_silent = true,
+                    Harmed::Cut => return,
+                },
             }
             if left == 0 {
                 return;
@@ -136,10 +151,12 @@ async fn talk(socket: WebSocketStream<TcpStream>, inner: Arc<Inner>) {
     };
     let reading = async {
         while let Some(Ok(message)) = stream.next().await {
-            inner.until(|s| !s.frozen).await;
-            if let Message::Text(text) = message
-                && !requests::take(&inner, id, &text)
-            {
+            inner.thaw().await;
+            let Message::Text(text) = message else {
+                continue;
+            };
+            inner.delay_input(&text).await;
+            if !requests::take(&inner, id, &text) {
                 return;
             }
         }

@@ -280,7 +280,7 @@ impl Scene {
 }
 
 /// A decision in words.
-fn show(outcome: &DeliveryReport) -> String {
+pub fn show(outcome: &DeliveryReport) -> String {
     match &outcome.verdict {
         Verdict::Delivered { .. } => outcome.state.to_string(),
         Verdict::Waiting { fault, .. }
@@ -292,7 +292,7 @@ fn show(outcome: &DeliveryReport) -> String {
 }
 
 /// The ways from one state to another that docs/delivery.md lists.
-fn documented_ways() -> HashSet<(String, String)> {
+pub fn documented_ways() -> HashSet<(String, String)> {
     let document = include_str!("../../../docs/delivery.md");
     let mut ways = HashSet::new();
     let rows = document
