@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
+use tokio::sync::OnceCell;
 use uuid::Uuid;
 
 use super::app_server::{AppServer, ObserverProgram};
@@ -12,6 +13,7 @@ use super::target::{Lookup, OnRun, Outgoing, ServerInfo, Target};
 use super::v1::{Rest, RestSettings};
 use crate::clock::Clock;
 use crate::error::Error;
+use crate::http::limits;
 use crate::models::{
     AgentId, Answer, Conversation, ErrorClass, Evidence, Lane, Recipient, Refusal, RefusalKind,
     TargetName,
@@ -34,6 +36,8 @@ pub struct AnyLetta {
     v1: Arc<Rest>,
     app_server: Arc<AppServer>,
     kind: Mutex<Option<Kind>>,
+    /// Whether the server was asked for it.
+    asked: OnceCell<()>,
 }
 
 impl AnyLetta {
@@ -82,6 +86,7 @@ impl AnyLetta {
             v1: Arc::new(v1.with_key_note(key_note.clone())),
             app_server: Arc::new(app_server.with_key_note(key_note.clone())),
             kind: Mutex::new(kind),
+            asked: OnceCell::new(),
             settings,
             clock,
             key_note,
@@ -164,8 +169,13 @@ impl Target for AnyLetta {
         self.v1.is_local()
     }
 
+    async fn prepare(&self) {
+        let ask = async || _ = self.clock.within(limits::SIGN, self.letta()).await;
+        self.asked.get_or_init(ask).await;
+    }
+
     fn is_prepared(&self) -> bool {
-        self.kind().is_some()
+        self.kind().is_some() || self.asked.initialized()
     }
 
     fn usual_conversation(&self) -> Conversation {

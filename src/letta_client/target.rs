@@ -44,8 +44,11 @@ pub trait Target: Send + Sync {
         }
     }
 
-    /// Whether lanes can be named; until then nothing is sent. [`check`](Target::check) finds out
-    /// what is needed for that.
+    /// Finds out what is needed to name lanes, within seconds. If the server doesn't say, its lanes
+    /// are named as is usual.
+    async fn prepare(&self) {}
+
+    /// Whether lanes can be named; until then nothing is claimed for it.
     fn is_prepared(&self) -> bool {
         true
     }

@@ -86,6 +86,8 @@ pub struct Core {
     more_due: bool,
     /// Whether the last snapshot has left upkeep to do: take-overs, adoptions, corrections.
     more_upkeep: bool,
+    /// Whether something is due for a target that is being prepared.
+    preparing: bool,
     /// How many candidates were claimed since the last snapshot.
     claims_since_snapshot: u32,
     failed_claims: FailedClaims,
@@ -124,6 +126,7 @@ impl Core {
             larger_snapshot: false,
             more_due: false,
             more_upkeep: false,
+            preparing: false,
             claims_since_snapshot: 0,
             failed_claims: FailedClaims::default(),
             stop_at: None,
@@ -305,6 +308,7 @@ impl Core {
             && !self.snapshot_pending
             && !self.snapshot_wanted
             && !self.more_upkeep
+            && !self.preparing
             && self.searching.is_empty()
             && !self.targets.is_probing()
             && (!self.may_claim() || self.next_claim().is_none_or(|t| t > now))

@@ -66,6 +66,8 @@ pub struct Snapshot {
     pub held: BTreeMap<TargetName, HoldKind>,
     /// The targets of due or open prompts that are not configured.
     pub missing_targets: BTreeSet<TargetName>,
+    /// Whether something is due for a target whose lanes can't be named yet.
+    pub preparing: bool,
     /// Why all delivery is halted, if it is.
     pub halted: Option<Halt>,
     /// Whether there is more upkeep to do than one snapshot may.

@@ -14,6 +14,9 @@ use crate::scheduler::queue::{Candidate, Source};
 /// How long a snapshot may be put off when nothing depends on it.
 const SOON: SignedDuration = SignedDuration::from_secs(1);
 
+/// How soon to look again while a target is being prepared.
+const PREPARING: SignedDuration = SignedDuration::from_millis(20);
+
 /// How many candidates are claimed, if there are that many, before the next part of what other
 /// programs have changed is adopted.
 const CLAIMS_BETWEEN: u32 = 16;
@@ -114,6 +117,10 @@ impl Core {
             (true, Some((due, _))) => due.next_run.min(self.snapshot_began),
             _ => self.snapshot_began,
         };
+        self.preparing = snapshot.preparing;
+        if snapshot.preparing {
+            self.next_snapshot = Some(later(now, PREPARING));
+        }
         self.claims_since_snapshot = 0;
         self.apply_halt(snapshot.halted);
         for target in &snapshot.targets {

@@ -8,6 +8,7 @@ use super::{DUE_AT_ONCE, SchedulerStore, unknown_from};
 use crate::db::AT_ONCE;
 use crate::error::Result;
 use crate::failpoint::failpoint;
+use crate::letta_client::Targets;
 use crate::models::{
     DueSchedule, HeldTarget, Lane, LongestWaits, OpenOccurrence, State, TargetName,
 };
@@ -71,18 +72,19 @@ impl SchedulerStore {
             (due, lane)
         };
         let due: Vec<_> = due.into_iter().map(with_lane).collect();
+        // Until a server says what it is, its lanes have no names.
+        let (due, unnamed): (Vec<_>, Vec<_>) = due.into_iter().partition(|(_, lane)| {
+            let target = targets.get(lane.target_name());
+            target.is_none_or(|target| target.is_prepared())
+        });
+        let preparing: BTreeSet<_> = unnamed.iter().map(|(_, lane)| lane.target()).collect();
+        for name in &preparing {
+            prepare(targets, name);
+        }
         let lanes = due.iter().map(|(_, lane)| lane);
         let lanes = lanes.chain(open.iter().map(|o| &o.lane));
-        let mut missing_targets = BTreeSet::new();
-        let mut unprepared = BTreeSet::new();
-        for name in lanes.map(Lane::target) {
-            match targets.get(name.as_str()) {
-                Some(target) if target.is_prepared() => {}
-                // Until a server says what it is, its lanes have no names.
-                Some(_) => _ = unprepared.insert(name),
-                None => _ = missing_targets.insert(name),
-            }
-        }
+        let is_missing = |lane: &&Lane| targets.get(lane.target_name()).is_none();
+        let missing_targets = lanes.filter(is_missing).map(Lane::target).collect();
         Ok(Snapshot {
             due,
             more_due,
@@ -94,9 +96,9 @@ impl SchedulerStore {
             held: (held.iter())
                 .filter(|held| targets.get(&held.target).is_some())
                 .map(|held| (TargetName::new(&held.target), hold_kind(held)))
-                .chain(unprepared.into_iter().map(|name| (name, HoldKind::Unwell)))
                 .collect(),
             missing_targets,
+            preparing: !preparing.is_empty(),
             more,
         })
     }
@@ -200,5 +202,12 @@ fn hold_kind(held: &HeldTarget) -> HoldKind {
     match held.by_lanes {
         true => HoldKind::RefusesLanes,
         false => HoldKind::Unwell,
+    }
+}
+
+/// Prepares a target in a task of its own, so that it delays no other.
+fn prepare(targets: &Targets, name: &TargetName) {
+    if let Some(target) = targets.get(name.as_str()).cloned() {
+        tokio::spawn(async move { target.prepare().await });
     }
 }
