@@ -16,7 +16,6 @@ use jiff::civil::{Date, DateTime, Time};
 pub(super) use self::description::Absent;
 use self::description::Pieces;
 use self::field::Field;
-pub(super) use self::field::{MONTHS, WEEKDAYS};
 pub(super) use self::instants::Instants;
 use super::{Zone, corrections, shown};
 use crate::error::{Code, Error, Message, Result, fields};

@@ -3,6 +3,7 @@
 use super::clock::{self, Bare};
 use super::{interval, plain};
 use crate::error::{Example, fields};
+use crate::schedule::words::number::WEEKDAYS;
 use crate::schedule::{CronSpec, Zone};
 
 /// What a text in place of a pattern means.
@@ -192,21 +193,12 @@ const NAMES: [&str; 7] = ["sun", "mon", "tue", "wed", "thu", "fri", "sat"];
 
 /// The number of a weekday, abbreviated to two letters or more; Sunday is 0.
 fn number_of(day: &str) -> Option<usize> {
-    const WHOLE: [&str; 7] = [
-        "sunday",
-        "monday",
-        "tuesday",
-        "wednesday",
-        "thursday",
-        "friday",
-        "saturday",
-    ];
     let day = day.trim_end_matches('.');
     let singular = day
         .strip_suffix('s')
         .filter(|d| d.len() >= 6)
         .unwrap_or(day);
-    let at = WHOLE.iter().position(|name| name.starts_with(singular));
+    let at = WEEKDAYS.iter().position(|name| name.starts_with(singular));
     at.filter(|_| singular.len() >= 2)
 }
 

@@ -6,8 +6,8 @@ use jiff::{SignedDuration, Span, Timestamp};
 use super::clock::{self, Bare};
 use super::place::{self, Place};
 use super::{interval, plain};
-use crate::schedule::cron::{MONTHS, WEEKDAYS};
 use crate::schedule::interval::{IntervalSpec, Step};
+use crate::schedule::words::number::{MONTHS, WEEKDAYS};
 use crate::schedule::{Zone, cut, iso};
 
 /// The point in time that a text means.

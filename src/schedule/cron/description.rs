@@ -2,16 +2,16 @@
 
 use jiff::civil::Date;
 
-use super::field::{Field, MONTHS, WEEKDAYS};
-use crate::schedule::words::number::{ordinal_name, with_ending};
+use super::field::Field;
+use crate::schedule::words::number::{MONTHS, WEEKDAYS, ordinal_name, with_ending};
 
-/// So many times of day are listed at most.
+/// At most this many times of day are listed.
 const MOST_TIMES: usize = 8;
 
-/// So many numbers in a row are told as a range.
+/// This many numbers in a row are written as a range.
 const RANGE: usize = 3;
 
-/// So many numbers at one distance are told by it.
+/// This many numbers at the same distance are written as a step.
 const PROGRESSION: usize = 5;
 
 /// A pattern, in pieces.

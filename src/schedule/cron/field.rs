@@ -4,6 +4,8 @@
 //! croniter accepted, which is more: ranges that wrap (`22-2`), a start with a step (`10/15`),
 //! `L5`.
 
+use crate::schedule::words::number::{MONTHS, WEEKDAYS};
+
 /// The five fields.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Field {
@@ -26,33 +28,6 @@ pub(super) struct Read {
     /// A step longer than the field, so that it never comes a second time.
     pub idle_step: Option<u16>,
 }
-
-/// The months, from January.
-pub(in crate::schedule) const MONTHS: [&str; 12] = [
-    "january",
-    "february",
-    "march",
-    "april",
-    "may",
-    "june",
-    "july",
-    "august",
-    "september",
-    "october",
-    "november",
-    "december",
-];
-
-/// The days of the week, from Sunday, as in cron.
-pub(in crate::schedule) const WEEKDAYS: [&str; 7] = [
-    "sunday",
-    "monday",
-    "tuesday",
-    "wednesday",
-    "thursday",
-    "friday",
-    "saturday",
-];
 
 impl Field {
     pub(super) const ALL: [Field; 5] = [

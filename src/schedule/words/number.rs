@@ -53,7 +53,7 @@ const ORDINALS: [&str; 20] = [
 ];
 
 /// The months, from January on.
-pub(super) const MONTHS: [&str; 12] = [
+pub(in crate::schedule) const MONTHS: [&str; 12] = [
     "january",
     "february",
     "march",
@@ -68,15 +68,15 @@ pub(super) const MONTHS: [&str; 12] = [
     "december",
 ];
 
-/// The days of the week, from Monday on.
-pub(super) const WEEKDAYS: [&str; 7] = [
+/// The days of the week, from Sunday on, as in cron.
+pub(in crate::schedule) const WEEKDAYS: [&str; 7] = [
+    "sunday",
     "monday",
     "tuesday",
     "wednesday",
     "thursday",
     "friday",
     "saturday",
-    "sunday",
 ];
 
 fn place<const N: usize>(list: &[&str; N], word: &str) -> Option<i8> {
@@ -150,11 +150,11 @@ pub(super) fn weekday(word: &str) -> Option<(Weekday, bool)> {
             *name == word || (common.contains(&word.len()) && name.starts_with(word))
         });
         let at = match word {
-            "weds" => Some(2),
+            "weds" => Some(3),
             _ => at,
         };
         let at = at.and_then(|at| i8::try_from(at).ok())?;
-        Weekday::from_monday_zero_offset(at).ok()
+        Weekday::from_sunday_zero_offset(at).ok()
     };
     match named(word) {
         Some(day) => Some((day, false)),
@@ -167,6 +167,6 @@ pub(super) fn weekday(word: &str) -> Option<(Weekday, bool)> {
 
 /// The name of a day of the week.
 pub(super) fn weekday_name(day: Weekday) -> &'static str {
-    let at = usize::try_from(day.to_monday_zero_offset()).unwrap_or_default();
-    WEEKDAYS.get(at).copied().unwrap_or("monday")
+    let at = usize::try_from(day.to_sunday_zero_offset()).unwrap_or_default();
+    WEEKDAYS.get(at).copied().unwrap_or("sunday")
 }
