@@ -53,7 +53,7 @@ pub async fn observe(
     };
     let token = token.map(SecretString::from);
     let idle = limits::QUESTION;
-    let server = Server::new(&url, token.as_ref(), idle, clock.clone(), None)?;
+    let server = Server::of_observer(&url, token.as_ref(), idle, clock.clone())?;
     let mut watching = Watching {
         server: Arc::new(server),
         answers,

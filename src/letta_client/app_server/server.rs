@@ -31,6 +31,8 @@ const INFO: &str = "/app-server-info";
 /// A server, and the connections to it.
 pub(super) struct Server {
     pub(super) http: Http,
+    /// What the server is told that we are.
+    name: &'static str,
     /// For sending prompts. It follows conversations, so it must stay open as long as their turns
     /// last.
     pub(super) talking: Link,
@@ -67,11 +69,25 @@ impl Server {
             talking: link()?,
             asking: link()?,
             observer: Observer::new(observer, base_url, key, clock.clone()),
+            name: "promptyoself",
             http: Http::new(base_url, key, idle, clock.clone())?,
             blocked: Blocked::default(),
             sending: Mutex::default(),
             turning: Mutex::default(),
             searches: Mutex::default(),
+        })
+    }
+
+    /// The same, for a process that only follows turns.
+    pub(super) fn of_observer(
+        base_url: &str,
+        key: Option<&SecretString>,
+        idle: std::time::Duration,
+        clock: Clock,
+    ) -> Result<Self, Error> {
+        Ok(Server {
+            name: "promptyoself observer",
+            ..Server::new(base_url, key, idle, clock, None)?
         })
     }
 
@@ -126,7 +142,7 @@ impl Server {
     /// restarted server continue with the inputs that it had not finished.
     pub(super) async fn start(&self, talking: &Connection, scope: &Scope) -> Result<(), Refusal> {
         let mut body = scope.to_json();
-        body["client_info"] = json!({"name": "promptyoself"});
+        body["client_info"] = json!({"name": self.name});
         match talking.ask::<Outcome>("runtime_start", body).await {
             Ok(Outcome { success: true, .. }) => Ok(()),
             Ok(Outcome { error, .. }) => Err(refusal_to_start(&error.unwrap_or_default())),
