@@ -60,10 +60,11 @@ pub const SCHEDULE_FILTER: Field = Field {
     flag: Some("id"),
     aliases: &["id"],
     flag_aliases: &["schedule-id"],
-    kind: Kind::Number(1, i64::MAX),
-    help: "Only of this schedule",
-    examples: &["5"],
-    ..NUMBER
+    placeholder: "ID",
+    help: "Only of this schedule, by its id or its name",
+    details: "Figures are always an id. Of several schedules that had a name, it is the live one.",
+    examples: &["5", "morning-report"],
+    ..FIELD
 };
 
 pub const AGENT: Field = Field {

@@ -63,7 +63,7 @@ pub const HISTORY: Operation = Operation {
         answer(async move {
             let page = reading::page(values)?;
             let asked = HistoryQuery {
-                id: reading::schedule_filter(values)?,
+                id: reading::filtered_id(values, service).await?,
                 agent_id: reading::agent(values)?,
                 state: reading::state(values)?,
                 since: reading::since(values, service)?,
@@ -105,7 +105,7 @@ pub const LIST_CHANGES: Operation = Operation {
         answer(async move {
             let page = reading::page(values)?;
             let asked = ChangeQuery {
-                schedule_id: reading::schedule_filter(values)?,
+                schedule_id: reading::filtered_id(values, service).await?,
                 agent_id: reading::agent(values)?,
                 since: reading::since(values, service)?,
                 limit: page.limit,
@@ -144,7 +144,7 @@ pub const ACCOUNT: Operation = Operation {
         answer(async move {
             let page = reading::page(values)?;
             let asked = AccountQuery {
-                id: reading::schedule_filter(values)?,
+                id: reading::filtered_id(values, service).await?,
                 limit: page.limit,
                 offset: page.offset,
             };

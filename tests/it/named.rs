@@ -81,6 +81,8 @@ async fn every_command_on_one_schedule_takes_its_name() {
         &["pause", "Ada's tea"],
         &["resume", "--id", "Ada's tea"],
         &["run", "Ada's tea"],
+        &["history", "--id", "Ada's tea"],
+        &["history", "--changes", "--id", "Ada's tea"],
         &["cancel", "Ada's tea"],
     ] {
         world.run(argv).succeeded();
@@ -89,7 +91,11 @@ async fn every_command_on_one_schedule_takes_its_name() {
     assert_eq!(shown["schedule"]["id"], 1);
     assert_eq!(shown["schedule"]["lifecycle"], "cancelled");
     assert_eq!(id, 1);
-    assert_eq!(world.run(&["show", "coffee"]).code(), "schedule_not_found");
+    let ran = world.run(&["history", "--id", "Ada's tea"]).succeeded();
+    assert_eq!(ran["occurrences"][0]["schedule_id"], 1);
+    for argv in [&["show", "coffee"][..], &["history", "--id", "coffee"]] {
+        assert_eq!(world.run(argv).code(), "schedule_not_found", "{argv:?}");
+    }
     for wrong in ["5.5", "0", "1e3", " "] {
         assert_eq!(
             world.run(&["show", "--id", wrong]).code(),
@@ -110,6 +116,7 @@ async fn tools_take_a_name_as_the_id_of_a_schedule() {
         ("promptyoself_pause", json!({ "until": "in 3 days" })),
         ("promptyoself_resume", json!({})),
         ("promptyoself_run_now", json!({})),
+        ("promptyoself_history", json!({})),
         ("promptyoself_cancel", json!({})),
     ] {
         let mut arguments = more;
@@ -136,6 +143,17 @@ async fn a_name_in_a_path_is_found_within_what_the_caller_may_see() {
         .await
         .is(200);
     assert_eq!(paused["paused_id"], made["id"]);
+    for list in ["occurrences", "changes", "account"] {
+        let path = format!("/api/v1/{list}?schedule_id=Ada%27s%20tea%2Fcoffee");
+        let of_one = api.get(&path).await.is(200);
+        let all = api
+            .get(&format!("/api/v1/{list}?schedule_id={}", made["id"]))
+            .await
+            .is(200);
+        assert_eq!(of_one["count"], all["count"], "{list}");
+        let path = format!("/api/v1/{list}?schedule_id=coffee");
+        api.get(&path).await.is_problem(404, Code::ScheduleNotFound);
+    }
     let key = api.key(Some("agent-b")).await;
     let asked = api.request(Method::GET, path).bearer_auth(key);
     crate::rest::api::send(asked)

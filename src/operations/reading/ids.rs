@@ -7,7 +7,7 @@ use crate::operations::field::Field;
 use crate::operations::fields::*;
 use crate::operations::text::{given, whole};
 use crate::schedule::corrected_count;
-use crate::service::Which;
+use crate::service::{Service, Which};
 
 /// The agent, if given.
 ///
@@ -65,23 +65,37 @@ pub fn id(values: &Values) -> Result<i64> {
 /// # Errors
 /// [`Code::IdInvalid`].
 pub fn which(values: &Values) -> Result<Which> {
-    let text = values.given(&ID).unwrap_or_default();
-    let is_number =
-        text.is_empty() || text.contains('\0') || text.parse::<f64>().is_ok_and(f64::is_finite);
-    match is_number {
-        true => id(values).map(Which::Id),
-        false => Ok(Which::Name(text)),
-    }
+    which_of(&ID, values.text(&ID).as_deref())
+}
+
+/// The schedule to filter by, if given: by its id, or by its name.
+///
+/// # Errors
+/// [`Code::IdInvalid`].
+pub fn schedule_filter(values: &Values) -> Result<Option<Which>> {
+    let text = values.text(&SCHEDULE_FILTER);
+    text.map(|text| which_of(&SCHEDULE_FILTER, Some(&text)))
+        .transpose()
 }
 
 /// The id of the schedule to filter by, if given.
 ///
 /// # Errors
-/// [`Code::IdInvalid`].
-pub fn schedule_filter(values: &Values) -> Result<Option<i64>> {
-    match values.text(&SCHEDULE_FILTER) {
-        Some(text) => schedule_number(&SCHEDULE_FILTER, Some(&text)).map(Some),
+/// Those of a [`schedule_filter`] and of [`Service::id_of`].
+pub async fn filtered_id(values: &Values, service: &Service) -> Result<Option<i64>> {
+    match schedule_filter(values)? {
+        Some(which) => service.id_of(&which).await.map(Some),
         None => Ok(None),
+    }
+}
+
+fn which_of(asked: &Field, text: Option<&str>) -> Result<Which> {
+    let name = given(text).unwrap_or_default();
+    let is_number =
+        name.is_empty() || name.contains('\0') || name.parse::<f64>().is_ok_and(f64::is_finite);
+    match is_number {
+        true => schedule_number(asked, text).map(Which::Id),
+        false => Ok(Which::Name(name.to_owned())),
     }
 }
 
@@ -107,7 +121,7 @@ pub fn schedule_number(asked: &Field, text: Option<&str>) -> Result<i64> {
     let Some(text) = given(text) else {
         return Err(wrong("no schedule id was given".into()));
     };
-    let numbers = asked.kind.numbers();
+    let numbers = ID.kind.numbers();
     whole(text)
         .filter(|id| numbers.contains(id))
         .ok_or_else(|| {
@@ -132,7 +146,7 @@ mod tests {
 
     #[test]
     fn a_number_may_come_as_json_writes_it() {
-        let id = |text: &str| id(&Values::default().with(&ID, text));
+        let id = |text: &str| schedule_number(&ID, Some(text));
         assert_eq!(id("5").unwrap(), 5);
         assert_eq!(id(" 5.0 ").unwrap(), 5);
         for bad in [
@@ -149,15 +163,19 @@ mod tests {
         ] {
             assert_eq!(code(id(bad)), Code::IdInvalid, "{bad:?}");
         }
-        assert_eq!(code(super::id(&Values::default())), Code::IdInvalid);
+        assert_eq!(code(schedule_number(&ID, None)), Code::IdInvalid);
     }
 
     #[test]
     fn a_filter_is_called_as_its_flag_on_a_command_line() {
-        let error = schedule_filter(&Values::default().with(&SCHEDULE_FILTER, "no. 5"));
-        let error = error.unwrap_err();
+        let filter = |text: &str| {
+            schedule_filter(&Values::default().with(&SCHEDULE_FILTER, text)).map(Option::unwrap)
+        };
+        let error = filter("5.5").unwrap_err();
         assert!(error.to_string().contains("give --id with"), "{error}");
-        assert_eq!(error.corrected().as_deref(), Some("--id 5"));
+        assert_eq!(code(filter("")), Code::IdInvalid);
+        assert_eq!(filter("5").unwrap(), Which::Id(5));
+        assert_eq!(filter("tea").unwrap(), Which::Name("tea".to_owned()));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use promptyoself::error::Code;
 use promptyoself::operations;
 use promptyoself::operations::field::Kind;
+use promptyoself::operations::fields::SCHEDULE_FILTER;
 use reqwest::Method;
 use reqwest::header::CONTENT_TYPE;
 use serde_json::json;
@@ -102,6 +103,8 @@ async fn a_filter_is_named_as_the_query_has_it_and_not_as_its_flag_is_called() {
         for field in operation.parameters().filter(renamed).map(|p| p.field) {
             let impossible = match field.kind {
                 Kind::Number(least, _) => (least - 1).to_string(),
+                // Figures are always an id.
+                _ if field.name == SCHEDULE_FILTER.name => "0".to_owned(),
                 _ => "?".to_owned(),
             };
             let path = format!("/api/v1{}", operation.route.path);
