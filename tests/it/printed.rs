@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use crate::daemon::pause;
 use crate::fake_letta::Script;
+use crate::foreign_writers::raw::Foreign;
 use crate::program::World;
 use crate::terminal::without_colours;
 
@@ -39,19 +40,25 @@ fn answer(status: u16, body: Value) -> Script {
     }
 }
 
-/// A world in which every text that others can write is hostile.
-pub async fn hostile_world() -> World {
+/// A world with something of everything, in which this is what others write.
+async fn world_of(text: &str) -> World {
     let world = World::new().await;
     for every in ["1h", "2h", "3h", "4h"] {
-        world.register(HOSTILE, &["--every", every, "--name", every]);
+        world.register(text, &["--every", every, "--name", every]);
     }
-    world.run(&["pause", "2", "--note", HOSTILE]).succeeded();
-    world.run(&["key", "create", "--name", HOSTILE]).succeeded();
-    let refused = json!({ "detail": HOSTILE });
+    world.run(&["pause", "2", "--note", text]).succeeded();
+    world.run(&["key", "create", "--name", text]).succeeded();
+    let refused = json!({ "detail": text });
     world.letta.script(&world.agent, answer(400, refused));
     world.make_due(3, 2).await;
     world.run(&["execute"]);
-    world.run(&["halt", "--note", HOSTILE]).succeeded();
+    world.run(&["halt", "--note", text]).succeeded();
+    world
+}
+
+/// A world in which every text that others can write is hostile.
+pub async fn hostile_world() -> World {
+    let world = world_of(HOSTILE).await;
     // As another program may write them.
     world
         .sql(&format!(
@@ -253,4 +260,87 @@ async fn nobody_can_forge_a_line_of_the_log() {
         !log.contains("xxxxxxxxxx"),
         "who begins a session is not logged"
     );
+}
+
+/// Every text of the database, one at a time: other programs write it too, and one that can't be
+/// read is told of.
+#[tokio::test(flavor = "multi_thread")]
+async fn no_column_of_any_table_reaches_a_terminal_as_it_is() {
+    let world = world_of("plain").await;
+    world.run(&["backup", "base.db"]).succeeded();
+    let base = world.dir().join("base.db");
+    let texts = "SELECT t.name, c.name FROM sqlite_schema t, pragma_table_info(t.name) c \
+        WHERE t.type = 'table' AND (c.type = 'TEXT' OR c.type LIKE 'VARCHAR%')";
+    let columns = Foreign::connect(&base).await.texts(texts).await;
+    let mut shown = BTreeSet::new();
+    for (n, column) in columns.iter().enumerate() {
+        let [Some(table), Some(column)] = column.as_slice() else {
+            panic!("{column:?}")
+        };
+        let copy = format!("copy-{n}.db");
+        let path = world.dir().join(&copy);
+        std::fs::copy(&base, &path).unwrap();
+        let mut foreign = Foreign::connect(&path).await;
+        let sql = format!("UPDATE \"{table}\" SET \"{column}\" = '{HOSTILE}'");
+        // What SQLite itself refuses is in no database.
+        if foreign.try_to_run(&sql).await.is_err() {
+            continue;
+        }
+        drop(foreign);
+        for argv in [
+            &["list", "--all"][..],
+            &["show", "3"],
+            &["history"],
+            &["history", "--changes"],
+            &["key", "list"],
+            &["doctor"],
+            &["test"],
+        ] {
+            let argv = [argv, &["--db", &copy]].concat();
+            let printed = world.at_terminal(&argv).finish().text;
+            check(&format!("{table}.{column}, {argv:?}"), &printed);
+            if printed.contains("FORGED") {
+                shown.insert(format!("{table}.{column}"));
+            }
+        }
+    }
+    // It is seen in more than a few places, and nowhere as it is.
+    assert!(shown.len() > 15, "{shown:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_setting_and_no_name_of_a_file_reaches_a_terminal_as_it_is() {
+    let world = World::new().await;
+    let file = world.dir().join("hostile.toml");
+    for setting in [
+        "timezone = TEXT",
+        "database = TEXT",
+        "TEXT = 1",
+        "max_age = TEXT",
+        "[targets.home]\nurl = TEXT",
+        "[remote]\nurl = TEXT",
+    ] {
+        let text = toml::Value::from(HOSTILE).to_string();
+        std::fs::write(&file, setting.replace("TEXT", &text)).unwrap();
+        let argv = ["list", "--config", "hostile.toml"];
+        check(setting, &world.at_terminal(&argv).finish().text);
+    }
+    for flag in ["--db", "--config", "--color", "--wrong"] {
+        let argv = ["list", flag, HOSTILE];
+        check(flag, &world.at_terminal(&argv).finish().text);
+    }
+    for variable in [
+        "PROMPTYOSELF_DB_PATH",
+        "PROMPTYOSELF_CONFIG",
+        "PROMPTYOSELF_TIMEZONE",
+        "PROMPTYOSELF_URL",
+        "PROMPTYOSELF_LOG",
+        "LETTA_BASE_URL",
+        "LETTA_API_KEY",
+        "LETTA_AGENT_ID",
+    ] {
+        let env = [("TERM", "xterm"), (variable, HOSTILE)];
+        let terminal = world.at_terminal_of(&["test"], 80, &env);
+        check(variable, &terminal.finish().text);
+    }
 }

@@ -74,7 +74,7 @@ mod tests {
         );
         assert_eq!(
             line(Some(60)),
-            "2026-02-01T12:00:12Z  delivered  schedule 7    Good\\u{1b}…"
+            "2026-02-01T12:00:12Z  delivered  schedule 7    Good\\u{1b}[3…"
         );
         let row = json!({
             "finished_at": "2026-02-01T12:00:12.345Z", "state": "coalesced", "schedule_id": 7,

@@ -63,8 +63,9 @@ pub fn findings_text(rows: &[Value]) -> Text {
         let (severity, code) = (part("severity"), part("code"));
         let (problem, mend) = (part("problem"), part("mend"));
         let found = format!("{severity:7}  {code}: {problem}");
+        // What is to be copied stays on one line.
         text.paragraph(&found, 9, Tone::of_word(&severity))
-            .paragraph(&format!("         {mend}"), 9, Tone::Plain)
+            .line(&format!("         {mend}"))
     })
 }
 
