@@ -10,6 +10,9 @@ pub const NAME: usize = 255;
 pub const NOTE: usize = 1_000;
 /// The longest time, pattern or agent id, in characters.
 pub const TEXT: usize = 255;
+
+/// How many cron patterns a schedule may have.
+pub const PATTERNS: usize = 16;
 /// The longest address of a dead-man service, in characters.
 pub const ADDRESS: usize = 2_048;
 /// The largest prompt by default, in bytes: what Letta was seen to accept.
@@ -157,6 +160,11 @@ pub const TABLE: &[Limit] = &[
     limit(
         "cron pattern",
         Amount::Characters(TEXT),
+        "refused, 400 `cron_invalid`",
+    ),
+    limit(
+        "cron patterns of a schedule",
+        Amount::Number(PATTERNS),
         "refused, 400 `cron_invalid`",
     ),
     limit(

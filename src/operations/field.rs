@@ -46,6 +46,8 @@ pub struct Field {
     pub flag_aliases: &'static [&'static str],
     /// What kind of value it has.
     pub kind: Kind,
+    /// What joins its values if a command line gives several; `None` if it takes one.
+    pub joined_by: Option<&'static str>,
     /// The placeholder of its value in help.
     pub placeholder: &'static str,
     /// What it means, in one line.

@@ -15,6 +15,7 @@ const FIELD: Field = Field {
     aliases: &[],
     flag_aliases: &[],
     kind: Kind::Text,
+    joined_by: None,
     placeholder: "TEXT",
     help: "",
     details: "",
@@ -127,12 +128,14 @@ pub const CRON: Field = Field {
     aliases: &["cron_expression", "pattern"],
     placeholder: "PATTERN",
     help: "Run on this five-field cron pattern",
-    details: "The fields are minute, hour, day of month, month and day of week, in timezone. Words are \
-        understood too.",
+    details: "The fields are minute, hour, day of month, month and day of week, in timezone. Several \
+        patterns are separated by semicolons. Words are understood too.",
+    joined_by: Some("; "),
     examples: &[
         "0 9 * * *",
         "*/15 * * * *",
         "30 8 * * mon-fri",
+        "0 9 * * 1-5; 30 17 * * 1-5",
         "every weekday at 9am",
     ],
     ..FIELD

@@ -31,10 +31,9 @@ pub fn in_words(timetable: &Timetable, next: Timestamp) -> Option<String> {
     };
     let found = words::understand_recurrence(&text, now, zone).ok()?;
     let is_same = match (&found.rule, spec) {
-        (Rule::Cron(patterns), Spec::Cron(cron)) => match patterns.as_slice() {
-            [pattern] => CronSpec::parse(pattern).is_ok_and(|other| other.is_same_as(cron, zone)),
-            _ => false,
-        },
+        (Rule::Cron(patterns), Spec::Cron(cron)) => {
+            CronSpec::parse(&patterns.join("; ")).is_ok_and(|other| other.is_same_as(cron, zone))
+        }
         (Rule::Interval { .. }, Spec::Interval(_)) => true,
         _ => false,
     };

@@ -112,21 +112,6 @@ fn is_once(phrase: &str, readings: &[String], given: Given<'_>) -> Error {
     Error::new(given.code(), text)
 }
 
-/// The error for times of day whose minutes differ: no single pattern has them.
-pub(super) fn several_patterns(patterns: &[String], given: Given<'_>) -> Error {
-    let patterns: Vec<String> = patterns.iter().map(|p| format!("{p:?}")).collect();
-    Error::new(
-        given.code(),
-        format!(
-            "{} needs {} cron patterns, because the minutes of its times of day differ: make a \
-             schedule for each of {}",
-            shown(given.value.trim()),
-            patterns.len(),
-            patterns.join(" and ")
-        ),
-    )
-}
-
 /// The error for a text that may be any kind of time and is in no form of one.
 pub(super) fn unknown(given: Given<'_>) -> Error {
     let Given {

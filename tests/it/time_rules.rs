@@ -345,6 +345,35 @@ fn cron_patterns_obey_the_rules_at_every_change_of_every_zone() {
     assert!(tested > 5_000, "only {tested} patterns were tested");
 }
 
+/// Of each kind of pattern some stand together: each keeps its own rule.
+#[test]
+fn several_patterns_have_the_instants_of_each_at_every_change_of_every_zone() {
+    let effort = effort();
+    let mut random = Random(2);
+    let mut tested = 0_u64;
+    for (zone, changes) in zones(&effort) {
+        for change in &changes {
+            let (window, inner) = around(&zone, change);
+            let mut patterns = fixed_patterns(change);
+            patterns.extend(elapsed_patterns(change));
+            patterns.extend((0..effort.random).map(|_| random_pattern(change, &mut random)));
+            for _ in 0..effort.random {
+                let several: Vec<&Pattern> = (0..2 + random.below(3))
+                    .map(|_| &patterns[random.below(patterns.len() as i64) as usize])
+                    .collect();
+                let texts: Vec<&str> = several.iter().map(|p| p.text.as_str()).collect();
+                let each = several.iter().flat_map(|p| window.instants(p));
+                let wanted: BTreeSet<Minute> = each.collect();
+                let wanted: Vec<Minute> = wanted.into_iter().collect();
+                let table = timetable(ScheduleType::Cron, &texts.join("; "), &zone, 0);
+                assert_fires(&table, &wanted, inner, &several);
+                tested += 1;
+            }
+        }
+    }
+    assert!(tested > 1_000, "only {tested} were tested");
+}
+
 #[test]
 fn intervals_obey_the_rules_at_every_change_of_every_zone() {
     let effort = effort();

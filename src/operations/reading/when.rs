@@ -176,9 +176,13 @@ mod tests {
             ("0 9 * * * Europe/Paris", None),
             ("CRON_TZ=Europe/Paris 0 9 * * *", Some("Europe/Paris")),
             ("0 9 * * *", Some("Europe/Paris")),
+            ("CRON_TZ=Europe/Paris 0 9 * * *; 30 17 * * *", None),
+            ("0 9 * * *; 30 17 * * * Europe/Paris", None),
         ] {
             let when = when(&asked(cron, timezone)).unwrap();
-            assert_eq!(when.wish.value, "0 9 * * *");
+            let patterns = ["0 9 * * *", "0 9 * * *; 30 17 * * *"];
+            let several = usize::from(cron.contains(';'));
+            assert_eq!(when.wish.value, patterns[several]);
             assert_eq!(when.timezone.as_deref(), Some("Europe/Paris"), "{cron}");
         }
         let both = asked("CRON_TZ=Europe/Paris 0 9 * * *", Some("UTC"));

@@ -180,6 +180,12 @@ fn read_when(schedule: &Map<String, Value>, now: Timestamp) -> Result<Wish> {
                     asked: Asked::Exactly(ScheduleType::Interval),
                     value: interval.trim().to_owned(),
                 },
+                // Letta's own server has no more than one.
+                None if cron.contains(';') => {
+                    return Err(invalid(
+                        "cron_expression is one pattern: make a schedule for each",
+                    ));
+                }
                 None => Wish {
                     asked: Asked::Exactly(ScheduleType::Cron),
                     value: cron.clone(),
