@@ -13,6 +13,12 @@ pub const TEXT: usize = 255;
 
 /// How many cron patterns a schedule may have.
 pub const PATTERNS: usize = 16;
+
+/// The size of a file of dates to leave out, in bytes.
+pub const DATES_FILE: usize = 1_000_000;
+
+/// How many dates and ranges of dates a schedule may leave out.
+pub const LEFT_OUT: usize = 1_000;
 /// The longest address of a dead-man service, in characters.
 pub const ADDRESS: usize = 2_048;
 /// The largest prompt by default, in bytes: what Letta was seen to accept.
@@ -168,6 +174,11 @@ pub const TABLE: &[Limit] = &[
         "refused, 400 `cron_invalid`",
     ),
     limit(
+        "dates that a schedule leaves out; a range of up to ten years counts as one",
+        Amount::Number(LEFT_OUT),
+        "refused, 400 `except_invalid`",
+    ),
+    limit(
         "id of an agent",
         Amount::Characters(TEXT),
         "refused, 400 `agent_invalid`",
@@ -195,6 +206,11 @@ pub const TABLE: &[Limit] = &[
     limit(
         "file of source code for `upload`",
         Amount::Bytes(SOURCE_CODE),
+        "refused, `file_unusable`",
+    ),
+    limit(
+        "file of dates to leave out",
+        Amount::Bytes(DATES_FILE),
         "refused, `file_unusable`",
     ),
     limit(

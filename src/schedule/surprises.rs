@@ -36,7 +36,8 @@ impl Timetable {
             let runs = self.upcoming(next, usize::try_from(left).unwrap_or_default());
             last = runs.last().map_or(last, |run| last.min(*run));
         }
-        let changes = clock_changes(&self.zone, now, last);
+        let mut changes = clock_changes(&self.zone, now, last);
+        changes.retain(|change| self.left_out_until(change.at).is_none());
         match &self.spec {
             Spec::Once(_) => Vec::new(),
             Spec::Cron(cron) => of_patterns(cron, &changes, &self.zone),
@@ -198,6 +199,7 @@ fn absent_dates(cron: &Pattern) -> Vec<String> {
 mod tests {
     use super::*;
     use crate::models::ScheduleType;
+    use crate::schedule::LeftOut;
 
     /// A Thursday in winter.
     fn now() -> Timestamp {
@@ -213,6 +215,7 @@ mod tests {
             anchor: "2026-11-26T01:30:00Z".parse().unwrap(),
             zone,
             end_at: None,
+            except: LeftOut::default(),
         };
         let next = timetable.next_after(now()).unwrap();
         timetable.surprises(next, left, now())

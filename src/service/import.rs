@@ -8,7 +8,7 @@ use crate::error::{Code, Error, Result};
 use crate::letta_client::{Letta, ServerTask};
 use crate::limits;
 use crate::models::{AgentId, Conversation, Policy, ScheduleType, TargetName};
-use crate::schedule::Asked;
+use crate::schedule::{Asked, LeftOut};
 
 /// What became of the schedules of a server.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -160,6 +160,7 @@ fn registration_of(task: &ServerTask, target: TargetName) -> Result<Registration
             timezone: task.timezone.clone(),
             start_at: None,
             end_at: None,
+            except: LeftOut::default(),
             max_repetitions: None,
         },
         name: Some(name_of(task)),

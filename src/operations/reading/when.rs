@@ -7,7 +7,7 @@ use crate::operations::Values;
 use crate::operations::field::Field;
 use crate::operations::fields::*;
 use crate::operations::text::given;
-use crate::schedule::{Asked, Zone, corrected_count, split_zone};
+use crate::schedule::{Asked, LeftOut, Zone, corrected_count, split_zone};
 use crate::service::{When, Wish};
 
 /// The fields for the time, with the kind of time that each gives.
@@ -21,7 +21,8 @@ const KINDS: [(&Field, Asked); 4] = [
 /// The time, with everything that belongs to it.
 ///
 /// # Errors
-/// [`Code::SpecMissing`], [`Code::SpecConflict`], [`Code::RepetitionsInvalid`].
+/// [`Code::SpecMissing`], [`Code::SpecConflict`], [`Code::ExceptInvalid`],
+/// [`Code::RepetitionsInvalid`].
 pub fn when(values: &Values) -> Result<When> {
     let mut wish = wish(values)?;
     let timezone = zone_of(&mut wish, values.given(&TIMEZONE).as_deref())?;
@@ -30,8 +31,18 @@ pub fn when(values: &Values) -> Result<When> {
         timezone,
         start_at: values.given(&START_AT),
         end_at: values.given(&END_AT),
+        except: except(values)?.unwrap_or_default(),
         max_repetitions: repetitions(values)?,
     })
+}
+
+/// The dates to leave out, if given: none at all clears them.
+///
+/// # Errors
+/// [`Code::ExceptInvalid`].
+pub(super) fn except(values: &Values) -> Result<Option<LeftOut>> {
+    let text = values.given(&EXCEPT);
+    text.map(|text| LeftOut::parse(&text)).transpose()
 }
 
 /// The time and the zone, as far as given: an update may leave them unchanged.

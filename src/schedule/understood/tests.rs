@@ -1,6 +1,6 @@
 use super::*;
 use crate::error::Code;
-use crate::schedule::in_words;
+use crate::schedule::{LeftOut, in_words};
 
 /// A Friday, 11:00 in Berlin.
 fn now() -> Timestamp {
@@ -193,6 +193,20 @@ fn what_leaves_a_doubt_is_refused_with_its_readings() {
             None,
         ),
         (
+            Asked::AsAny,
+            "every weekday at 9am, except 2026-12-25",
+            Code::TimeInvalid,
+            "dates to leave out are not part of a time: give them as --except",
+            Some("--when \"every weekday at 9am\" --except 2026-12-25"),
+        ),
+        (
+            CRON,
+            "weekdays at 9 except 2026-12-25 and 3 more dates",
+            Code::CronInvalid,
+            "give them as --except",
+            None,
+        ),
+        (
             TIME,
             "mondays at 9 and fridays at 16:30",
             Code::TimeInvalid,
@@ -259,6 +273,7 @@ fn timetable(asked: Asked, value: &str, now: Timestamp) -> (Timetable, Timestamp
         zone: read.zone.unwrap_or(berlin()),
         anchor: first.unwrap_or(now),
         end_at: None,
+        except: LeftOut::default(),
     };
     let next = first.or(timetable.first(now, None)).unwrap();
     (timetable, next)

@@ -7,7 +7,7 @@ use promptyoself::models::ScheduleType;
 use promptyoself::schedule::words::{
     Meaning, Rule, understand, understand_recurrence, understand_time,
 };
-use promptyoself::schedule::{Spec, Timetable, Zone};
+use promptyoself::schedule::{LeftOut, Spec, Timetable, Zone};
 
 const TABLE: &str = include_str!("phrases.txt");
 
@@ -141,6 +141,7 @@ fn the_patterns_fire_at_the_instants_of_the_table() {
             zone,
             anchor: row.now,
             end_at: None,
+            except: LeftOut::default(),
         };
         let wanted: Vec<Timestamp> = instants.split(' ').map(|t| t.parse().unwrap()).collect();
         let first = timetable.next_after(row.now).unwrap();
