@@ -56,7 +56,7 @@ impl Service {
         let server = self.target(target)?.clone();
         let listed = server.list_tasks().await;
         let doing = format!("list the schedules of {}", server.address());
-        let tasks = listed.map_err(|r| r.into_error(&doing))?.ok_or_else(|| {
+        let tasks = listed.map_err(|r| r.into_error(&doing, &server.name()))?.ok_or_else(|| {
             Error::new(
                 Code::LettaWrongServer,
                 format!(
@@ -110,7 +110,10 @@ impl Service {
             if made.existed == Some(false) {
                 self.cancel(made.id).await?;
             }
-            return Err(refusal.into_error(&format!("pause {} on {}", task.id, server.address())));
+            return Err(refusal.into_error(
+                &format!("pause {} on {}", task.id, server.address()),
+                &server.name(),
+            ));
         }
         Ok(Some(made.id))
     }
