@@ -13,7 +13,7 @@ mod snapshots;
 mod target_state;
 mod targets;
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
@@ -25,7 +25,7 @@ use super::Settings;
 use super::guard::{ClockAtStart, ClockGuard, Jump};
 use super::queue::{Candidate, Queue};
 use crate::clock::{Moment, later};
-use crate::models::{Halt, Lane, OpenOccurrence};
+use crate::models::{Halt, Lane, OpenOccurrence, TargetName};
 
 pub use action::{Action, Settling, StoreAction, TargetAction, Write};
 pub use availability::HoldKind;
@@ -86,8 +86,9 @@ pub struct Core {
     more_due: bool,
     /// Whether the last snapshot has left upkeep to do: take-overs, adoptions, corrections.
     more_upkeep: bool,
-    /// Whether something is due for a target that is being prepared.
-    preparing: bool,
+    /// The targets that something is due for and whose lanes can't be named yet. Nothing else is
+    /// claimed for them meanwhile: it would overtake what is older.
+    preparing: BTreeSet<TargetName>,
     /// How many candidates were claimed since the last snapshot.
     claims_since_snapshot: u32,
     failed_claims: FailedClaims,
@@ -126,7 +127,7 @@ impl Core {
             larger_snapshot: false,
             more_due: false,
             more_upkeep: false,
-            preparing: false,
+            preparing: BTreeSet::new(),
             claims_since_snapshot: 0,
             failed_claims: FailedClaims::default(),
             stop_at: None,
@@ -294,7 +295,9 @@ impl Core {
     }
 
     fn is_free(&self, lane: &Lane) -> bool {
-        !self.ours.contains(lane) && !self.busy.contains(lane)
+        !self.ours.contains(lane)
+            && !self.busy.contains(lane)
+            && !self.preparing.contains(lane.target_name())
     }
 
     fn is_done(&self, now: Timestamp) -> bool {
@@ -308,7 +311,7 @@ impl Core {
             && !self.snapshot_pending
             && !self.snapshot_wanted
             && !self.more_upkeep
-            && !self.preparing
+            && self.preparing.is_empty()
             && self.searching.is_empty()
             && !self.targets.is_probing()
             && (!self.may_claim() || self.next_claim().is_none_or(|t| t > now))
