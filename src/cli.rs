@@ -2,9 +2,11 @@
 
 pub mod args;
 mod bulk;
+mod calendar;
 mod commands;
 mod connect;
 mod context;
+mod dates;
 pub mod definitions;
 pub mod describe;
 mod feed;

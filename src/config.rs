@@ -40,6 +40,7 @@ pub use notify::{Notify, NotifyCommand};
 pub use remote::RemoteSettings;
 pub use server::ServerSettings;
 pub use sources::{SETTINGS, Setting, secret_variables};
+pub(crate) use targets::{LETTA, key_setting, url_setting};
 pub use targets::{TargetSettings, TargetsSettings};
 
 use file::File;

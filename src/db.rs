@@ -112,6 +112,7 @@ mod tests {
                 next_run: now,
                 start_at: None,
                 end_at: None,
+                except: None,
                 max_repetitions: None,
             },
             policy: Policy::default(),

@@ -82,6 +82,12 @@ impl Error {
         self
     }
 
+    /// Says which of several things the error is about.
+    pub fn preceded_by(mut self, which: impl Into<Message>) -> Self {
+        self.message = message![which, ": ", self.message];
+        self
+    }
+
     /// Replaces the code.
     pub fn with_code(mut self, code: Code) -> Self {
         self.code = code;

@@ -10,6 +10,15 @@ pub const NAME: usize = 255;
 pub const NOTE: usize = 1_000;
 /// The longest time, pattern or agent id, in characters.
 pub const TEXT: usize = 255;
+
+/// How many cron patterns a schedule may have.
+pub const PATTERNS: usize = 16;
+
+/// The size of a file of dates to leave out, in bytes.
+pub const DATES_FILE: usize = 1_000_000;
+
+/// How many dates and ranges of dates a schedule may leave out.
+pub const LEFT_OUT: usize = 1_000;
 /// The longest address of a dead-man service, in characters.
 pub const ADDRESS: usize = 2_048;
 /// The largest prompt by default, in bytes: what Letta was seen to accept.
@@ -160,6 +169,16 @@ pub const TABLE: &[Limit] = &[
         "refused, 400 `cron_invalid`",
     ),
     limit(
+        "cron patterns of a schedule",
+        Amount::Number(PATTERNS),
+        "refused, 400 `cron_invalid`",
+    ),
+    limit(
+        "dates that a schedule leaves out; a range of up to ten years counts as one",
+        Amount::Number(LEFT_OUT),
+        "refused, 400 `except_invalid`",
+    ),
+    limit(
         "id of an agent",
         Amount::Characters(TEXT),
         "refused, 400 `agent_invalid`",
@@ -187,6 +206,11 @@ pub const TABLE: &[Limit] = &[
     limit(
         "file of source code for `upload`",
         Amount::Bytes(SOURCE_CODE),
+        "refused, `file_unusable`",
+    ),
+    limit(
+        "file of dates to leave out",
+        Amount::Bytes(DATES_FILE),
         "refused, `file_unusable`",
     ),
     limit(

@@ -100,7 +100,9 @@ CREATE TABLE schedules (
     -- NULL: what is usual there.
     conversation       TEXT,
     -- When it resumes by itself, as long as it is paused.
-    resume_at          DATETIME
+    resume_at          DATETIME,
+    -- The dates on which it does not run: '2026-12-25, 2026-12-31..2027-01-02'.
+    except_dates       TEXT
 );
 CREATE INDEX ix_schedules_agent_id ON schedules (agent_id);
 CREATE INDEX ix_schedules_next_run ON schedules (next_run);
@@ -161,7 +163,9 @@ CREATE TABLE schedule_revisions (
     -- they are those before planned_next_run.
     ends_before     DATETIME,
     -- How many repetitions were taken when it began: max_repetitions leaves the rest.
-    repetitions     BIGINT   NOT NULL DEFAULT 0
+    repetitions     BIGINT   NOT NULL DEFAULT 0,
+    -- The dates on which it did not run.
+    except_dates    TEXT
 );
 CREATE INDEX ix_schedule_revisions_uid ON schedule_revisions (uid, id);
 -- The newest time that a revision tells is asked for at every start.

@@ -189,6 +189,8 @@ ALTER TABLE schedules ADD COLUMN target TEXT;
 ALTER TABLE schedules ADD COLUMN conversation TEXT;
 ALTER TABLE occurrences ADD COLUMN conversation TEXT;
 ALTER TABLE schedules ADD COLUMN resume_at DATETIME;
+ALTER TABLE schedules ADD COLUMN except_dates TEXT;
+ALTER TABLE schedule_revisions ADD COLUMN except_dates TEXT;
 CREATE INDEX ix_schedules_of_name ON schedules (name, agent_id, id) WHERE name IS NOT NULL;
 CREATE INDEX ix_schedules_resume ON schedules (resume_at)
     WHERE resume_at IS NOT NULL AND lifecycle = 'paused';

@@ -42,10 +42,12 @@ pub(super) async fn carry_out(
         "register" => {
             ctx.complete(&mut values);
             input::read_prompt(&mut values, std::io::stdin())?;
+            input::read_dates(&mut values, std::io::stdin())?;
             planned(&ctx.ask(operation, &values).await?)
         }
         "update" => {
             input::read_prompt(&mut values, std::io::stdin())?;
+            input::read_dates(&mut values, std::io::stdin())?;
             planned(&ctx.ask(operation, &values).await?)
         }
         "list" if values.is_set(&WATCH) => watch::watch(ctx, &values).await,
@@ -55,7 +57,10 @@ pub(super) async fn carry_out(
             let text = output::schedule_details(&shown, ctx.clock.now());
             reply(&shown, text)
         }
-        "preview" => preview(ctx, operation, &values).await,
+        "preview" => {
+            input::read_dates(&mut values, std::io::stdin())?;
+            preview(ctx, operation, &values).await
+        }
         "cancel" | "pause" | "resume" => {
             if let Selection::Many(agent) = read_selection(&values)? {
                 return bulk::to_many(ctx, operation, agent, &values).await;

@@ -4,14 +4,15 @@ use std::io::Read;
 use std::path::Path;
 use std::time::Duration;
 
+use super::dates;
 use crate::error::{Code, Error, Result, call, field, message, quoted};
 use crate::limits;
 use crate::models::AgentId;
 use crate::operations::Values;
-use crate::operations::fields::{ID, INTERVAL, PROMPT, PROMPT_FILE};
+use crate::operations::fields::{EXCEPT, EXCEPT_FILE, ID, INTERVAL, PROMPT, PROMPT_FILE, TIMEZONE};
 use crate::operations::reading::schedule_number;
 use crate::operations::text::whole;
-use crate::schedule::{corrected_interval, read_duration};
+use crate::schedule::{Zone, corrected_interval, read_duration};
 
 pub use crate::operations::reading::point;
 pub use crate::operations::text::given;
@@ -45,6 +46,30 @@ pub fn read_prompt(values: &mut Values, stdin: impl Read) -> Result<()> {
         values.take(&PROMPT_FILE);
         values.set(&PROMPT, prompt);
     }
+    Ok(())
+}
+
+/// Adds the dates in the given file (`-` is `stdin`) to those that are left out.
+///
+/// # Errors
+/// [`Code::FileUnusable`] as for a prompt, [`Code::ExceptInvalid`] for what is not understood in it.
+pub fn read_dates(values: &mut Values, stdin: impl Read) -> Result<()> {
+    let Some(file) = values.text(&EXCEPT_FILE) else {
+        return Ok(());
+    };
+    let path = Path::new(&file);
+    let text =
+        read_path(path, stdin, limits::DATES_FILE).map_err(|e| unusable("dates", path, e))?;
+    let zone = values.given(&TIMEZONE);
+    let zone = zone.as_deref().map(Zone::parse).transpose()?;
+    let found = dates::of_file(&text, zone.as_ref()).map_err(|wrong| {
+        let whole = message![field(EXCEPT_FILE.name), " ", quoted(&*file), ": ", wrong];
+        Error::new(Code::ExceptInvalid, whole)
+    })?;
+    let given = values.given(&EXCEPT).into_iter();
+    let all: Vec<String> = given.chain([found.to_string()]).collect();
+    values.take(&EXCEPT_FILE);
+    values.set(&EXCEPT, all.join(", "));
     Ok(())
 }
 

@@ -70,8 +70,10 @@ fn read(offer: Offer, matches: &ArgMatches) -> Option<(&'static Operation, Value
         match field.kind {
             Kind::Switch => values.set(field, given.get_flag(field.name)),
             _ => {
-                if let Some(text) = given.get_one::<String>(field.name) {
-                    values.set(field, text.as_str());
+                let texts = given.get_many::<String>(field.name);
+                if let Some(texts) = texts {
+                    let texts: Vec<&str> = texts.map(String::as_str).collect();
+                    values.set(field, texts.join(field.joined_by.unwrap_or_default()));
                 }
             }
         }
@@ -138,6 +140,7 @@ fn arg(parameter: &'static Parameter) -> Arg {
             .hide_default_value(true)
             .hide_possible_values(true)
             .value_parser(BoolishValueParser::new()),
+        _ if field.joined_by.is_some() => arg.allow_hyphen_values(true).action(ArgAction::Append),
         _ => arg.allow_hyphen_values(true),
     }
 }
@@ -205,6 +208,14 @@ mod tests {
             let joined = format!("--prompt={prompt}");
             assert_eq!(register(&[&joined]).text(&PROMPT).as_deref(), Some(prompt));
         }
+    }
+
+    #[test]
+    fn several_patterns_may_be_given_one_by_one() {
+        let given = register(&["--cron", "0 9 * * 1-5", "--cron=30 17 * * 1-5"]);
+        let both = "0 9 * * 1-5; 30 17 * * 1-5";
+        assert_eq!(given.text(&CRON).as_deref(), Some(both));
+        assert!(parse(&["register", "--time", "a", "--time", "b"]).is_err());
     }
 
     #[test]

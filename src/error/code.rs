@@ -35,6 +35,8 @@ pub enum Code {
     CronNever,
     /// The interval could not be read, is zero, negative or too long.
     IntervalInvalid,
+    /// The dates to leave out could not be read.
+    ExceptInvalid,
     /// The schedule would end before it ever runs.
     EndBeforeFirst,
     /// `max_repetitions` is not a whole number of at least 1.
@@ -128,6 +130,7 @@ impl Code {
         Code::CronInvalid,
         Code::CronNever,
         Code::IntervalInvalid,
+        Code::ExceptInvalid,
         Code::EndBeforeFirst,
         Code::RepetitionsInvalid,
         Code::PolicyInvalid,
@@ -184,6 +187,7 @@ impl Code {
             Code::CronInvalid => "cron_invalid",
             Code::CronNever => "cron_never",
             Code::IntervalInvalid => "interval_invalid",
+            Code::ExceptInvalid => "except_invalid",
             Code::EndBeforeFirst => "end_before_first",
             Code::RepetitionsInvalid => "repetitions_invalid",
             Code::PolicyInvalid => "policy_invalid",

@@ -141,10 +141,11 @@ pub(super) fn find<'a>(tool: Takes<'a>, name: &str) -> Option<&'a Parameter> {
 }
 
 /// Whether an argument means nothing, as in [`is_nothing`]; one of the parameter's own words is
-/// never nothing.
+/// never nothing, and neither is `none` where it clears something.
 pub(super) fn means_nothing(parameter: &Parameter, value: &Value) -> bool {
     let is_word = match (parameter.field.kind, value) {
         (Kind::Word(words), Value::String(text)) => words.contains(&text.trim()),
+        (_, Value::String(text)) => parameter.field.clears_by_none && text.trim() == "none",
         _ => false,
     };
     !is_word && is_nothing(value)

@@ -69,6 +69,8 @@ pub struct PromptSchedule {
     pub start_at: Option<Timestamp>,
     /// The last instant at which it may run.
     pub end_at: Option<Timestamp>,
+    /// The dates on which it does not run, as stored.
+    pub except: Option<String>,
     /// How many instants it has in total; `None` for no limit.
     pub max_repetitions: Option<i64>,
     /// How many of its instants have been used, whatever their outcome.
@@ -142,6 +144,8 @@ pub struct Plan {
     pub start_at: Option<Timestamp>,
     /// The last instant at which it may run.
     pub end_at: Option<Timestamp>,
+    /// The dates on which it does not run, in their stored form.
+    pub except: Option<String>,
     /// How many instants it has in total.
     pub max_repetitions: Option<i64>,
 }

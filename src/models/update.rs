@@ -74,6 +74,7 @@ impl ScheduleUpdate {
                 ),
                 ("start_at", plan.start_at != schedule.start_at),
                 ("end_at", plan.end_at != schedule.end_at),
+                ("except", plan.except != schedule.except),
                 (
                     "max_repetitions",
                     plan.max_repetitions != schedule.max_repetitions,

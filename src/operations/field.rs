@@ -46,6 +46,10 @@ pub struct Field {
     pub flag_aliases: &'static [&'static str],
     /// What kind of value it has.
     pub kind: Kind,
+    /// What joins its values if a command line gives several; `None` if it takes one.
+    pub joined_by: Option<&'static str>,
+    /// Whether the word `none` clears it, so that a tool's `none` is not nothing.
+    pub clears_by_none: bool,
     /// The placeholder of its value in help.
     pub placeholder: &'static str,
     /// What it means, in one line.

@@ -2,7 +2,7 @@
 
 #![expect(missing_docs, reason = "each field says in its help what it is")]
 
-use super::field::{Field, Instead, Kind, Parameter, Refused, takes};
+use super::field::{Field, Given, Instead, Kind, Parameter, Refused, takes};
 use crate::models::{CatchUp, EnvelopeStyle, State};
 
 const AN_AGENT: &str = "agent-00000000-0000-4000-8000-000000000000";
@@ -15,6 +15,8 @@ const FIELD: Field = Field {
     aliases: &[],
     flag_aliases: &[],
     kind: Kind::Text,
+    joined_by: None,
+    clears_by_none: false,
     placeholder: "TEXT",
     help: "",
     details: "",
@@ -128,12 +130,14 @@ pub const CRON: Field = Field {
     aliases: &["cron_expression", "pattern"],
     placeholder: "PATTERN",
     help: "Run on this five-field cron pattern",
-    details: "The fields are minute, hour, day of month, month and day of week, in timezone. Words are \
-        understood too.",
+    details: "The fields are minute, hour, day of month, month and day of week, in timezone. Several \
+        patterns are separated by semicolons. Words are understood too.",
+    joined_by: Some("; "),
     examples: &[
         "0 9 * * *",
         "*/15 * * * *",
         "30 8 * * mon-fri",
+        "0 9 * * 1-5; 30 17 * * 1-5",
         "every weekday at 9am",
     ],
     ..FIELD
@@ -200,6 +204,31 @@ pub const END_AT: Field = Field {
     help: "Don't run after this time",
     details: "A run at exactly this time still happens.",
     examples: &["2030-12-31T18:00:00Z"],
+    ..FIELD
+};
+
+pub const EXCEPT: Field = Field {
+    name: "except",
+    placeholder: "DATES",
+    help: "Don't run on these dates, in timezone",
+    details: "Dates and ranges of dates with commas between them, for what repeats; none leaves out no date. \
+        Such a run does not count.",
+    joined_by: Some(", "),
+    clears_by_none: true,
+    examples: &["2030-12-25", "2030-12-24..2031-01-02, 2031-05-01"],
+    ..FIELD
+};
+
+pub const EXCEPT_FILE: Field = Field {
+    name: "except_file",
+    placeholder: "FILE",
+    help: "A file of dates on which it does not run; \"-\" reads it from standard input",
+    details: "One date or range of dates in each line, with comments after #; or an iCalendar file, such as one of \
+        public holidays.",
+    refused_in_plugin: Some(Refused {
+        why: "it could read any file on the server; give the dates themselves",
+        instead: Instead::Give("except", "2030-12-25"),
+    }),
     ..FIELD
 };
 
@@ -526,7 +555,13 @@ pub const TOOL_DESCRIPTION: Field = Field {
 pub const SPEC: &[Parameter] = &[takes(&TIME), takes(&CRON), takes(&EVERY), takes(&WHEN)];
 
 /// The bounds of a repeating schedule.
-pub const BOUNDS: &[Parameter] = &[takes(&START_AT), takes(&END_AT), takes(&MAX_REPETITIONS)];
+pub const BOUNDS: &[Parameter] = &[
+    takes(&START_AT),
+    takes(&END_AT),
+    takes(&EXCEPT),
+    takes(&EXCEPT_FILE).given(Given::OnCommandLine),
+    takes(&MAX_REPETITIONS),
+];
 
 /// The zone of times and patterns.
 pub const ZONE: &[Parameter] = &[takes(&TIMEZONE)];

@@ -111,7 +111,7 @@ fn range(first: Timestamp, passed: Passed) -> Option<Range> {
 mod tests {
     use super::*;
     use crate::models::ScheduleType;
-    use crate::schedule::{Spec, Zone};
+    use crate::schedule::{LeftOut, Spec, Zone};
     use jiff::SignedDuration;
 
     fn at(text: &str) -> Timestamp {
@@ -125,6 +125,7 @@ mod tests {
             zone,
             anchor: at("00:00"),
             end_at: None,
+            except: LeftOut::default(),
         }
     }
 

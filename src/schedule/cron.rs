@@ -1,391 +1,211 @@
-//! Cron patterns: five fields, with vixie-cron's rules.
-//!
-//! croner parses a pattern and knows which days it means. Which *instants* those are is decided
-//! here, because the wall clock of a zone may skip and repeat hours.
+//! Cron specs: one pattern, or several that count as one schedule.
 
 mod description;
 mod field;
 mod instants;
+mod pattern;
+mod sentence;
+mod union;
 
-use std::sync::Arc;
-
-use croner::parser::{CronParser, Seconds, Year};
-use croner::{Cron, Weekday};
-use jiff::civil::{Date, DateTime, Time};
+use jiff::Timestamp;
+use jiff::civil::Date;
 
 pub(super) use self::description::Absent;
-use self::description::Pieces;
-use self::field::Field;
-pub(super) use self::instants::Instants;
-use super::{Zone, corrections, shown};
-use crate::error::{Code, Error, Message, Result, fields};
+use self::instants::Instants;
+pub(super) use self::pattern::Pattern;
+use self::pattern::never;
+use self::union::Union;
+use super::{Zone, corrections};
+use crate::error::{Code, Error, Result, fields};
+use crate::limits;
 
-/// A cron pattern that matches at least one day.
-///
-/// A pattern whose minute or hour field has a star or a step is *elapsed*: it fires at every real
-/// instant whose wall time matches, so twice for a time that happens twice and never for one that
-/// is skipped. Every other pattern is *fixed*: each wall time fires once, a skipped one at the
-/// first instant after the gap and a repeated one the first time. ISC cron 4.1 and cronie tell
-/// wildcard jobs from fixed-time ones in this way; here a step counts as a wildcard too.
-///
-/// If day-of-month and day-of-week are both restricted, either may match. A field that begins with
-/// a star (even `*/2`) does not count as restricted, and then both must match: see crontab(5) and
-/// vixie-cron's `DOM_STAR`; croniter calls this `implement_cron_bug`.
+/// What stands between two patterns of one schedule.
+pub(crate) const SEPARATOR: char = ';';
+
+/// One pattern or several: it fires whenever one of them does, and once where several do.
 #[derive(Clone, Debug, PartialEq)]
 pub struct CronSpec {
     text: String,
-    cron: Arc<Cron>,
-    minutes: u64,
-    hours: u64,
-    months: u64,
-    elapsed: bool,
+    patterns: Vec<Pattern>,
 }
 
-/// The Gregorian calendar, including weekdays, repeats every 400 years, or 146,097 days. A pattern
-/// that matches none of them never matches.
-const CYCLE_DAYS: u32 = 146_097;
-
-/// The longest pattern that is stored.
-const LONGEST: usize = crate::limits::TEXT;
+/// The minutes of a date, by hour.
+type Minutes = [u64; 24];
 
 impl CronSpec {
-    /// Parses a pattern for registration. Besides what [`CronSpec::read`] refuses, a step longer
+    /// Parses patterns for registration. Besides what [`CronSpec::read`] refuses, a step longer
     /// than its field is refused: `*/90` is not every 90 minutes.
     ///
     /// # Errors
-    /// [`Code::CronInvalid`], [`Code::CronNever`].
+    /// [`Code::CronInvalid`],
+    /// [`Code::CronNever`].
     pub fn parse(text: &str) -> Result<CronSpec> {
-        Self::build(text, true)
+        Self::build(text, Pattern::parse)
     }
 
     /// Like [`CronSpec::parse`], but the error contains a correction if it is clear what was meant.
     ///
     /// # Errors
-    /// [`Code::CronInvalid`], [`Code::CronNever`].
+    /// [`Code::CronInvalid`],
+    /// [`Code::CronNever`].
     pub fn understand(text: &str) -> Result<CronSpec> {
-        let error = match Self::parse(text) {
-            Ok(spec) => return Ok(spec),
-            Err(error) => error,
-        };
-        if let Some(five) = corrections::cron::without_seconds(text) {
-            return Self::parse(&five);
-        }
-        Err(match corrections::cron::cron(text) {
-            Some(corrected) if error.correction().is_none() => error.example(corrected.example()),
-            _ => error,
+        Self::build(text, Pattern::understand).map_err(|error| match error.correction() {
+            None => error.example_if(corrected(text).map(|text| fields([("cron", text)]))),
+            Some(_) => error,
         })
     }
 
-    /// Parses a stored pattern: everything that croniter accepts in five fields.
+    /// Parses stored patterns: everything that croniter accepts in five fields.
     ///
     /// # Errors
-    /// [`Code::CronInvalid`], [`Code::CronNever`].
+    /// [`Code::CronInvalid`],
+    /// [`Code::CronNever`].
     pub fn read(text: &str) -> Result<CronSpec> {
-        Self::build(text, false)
+        Self::build(text, Pattern::read)
     }
 
-    fn build(written: &str, strict: bool) -> Result<CronSpec> {
-        let text = written.split_whitespace().collect::<Vec<_>>().join(" ");
-        if text.len() > LONGEST {
-            return Err(invalid(format!(
-                "the cron pattern {} is longer than {LONGEST} characters",
-                shown(&text)
-            )));
+    /// Whether at least one of several texts is a pattern, so that the others should be too.
+    pub(super) fn is_begun_by(text: &str) -> bool {
+        let mut texts = text.split(SEPARATOR);
+        text.contains(SEPARATOR) && texts.any(|text| Pattern::parse(text).is_ok())
+    }
+
+    fn build(text: &str, one: fn(&str) -> Result<Pattern>) -> Result<CronSpec> {
+        let texts: Vec<&str> = text.split(SEPARATOR).collect();
+        let count = texts.len();
+        if count > limits::PATTERNS {
+            let many = format!(
+                "these are {count} cron patterns: a schedule has at most {}",
+                limits::PATTERNS
+            );
+            return Err(Error::new(Code::CronInvalid, many));
         }
-        let lower = text.to_ascii_lowercase();
-        let pattern = nickname(&text, &lower)?;
-        let fields = split(&text, pattern)?;
-        let mut croner = Vec::new();
-        for (field, text) in Field::ALL.into_iter().zip(fields) {
-            let read = field.read(text).map_err(|wrong| {
-                let text = text.escape_debug();
-                invalid(format!("the {} field '{text}': {wrong}", field.name()))
-            })?;
-            if let (Some(step), true) = (read.idle_step, strict) {
-                return Err(idle(field, text, step, pattern));
+        let mut patterns = Vec::new();
+        for (at, text) in texts.into_iter().enumerate() {
+            let read = match corrections::cron::split_zone(text) {
+                Some(_) if count > 1 => Err(Error::new(
+                    Code::CronInvalid,
+                    "it names a zone, and a schedule has one zone for all of its patterns: write it \
+                     before the first of them",
+                )),
+                _ => one(text),
+            };
+            patterns.push(read.map_err(|error| of_nth(error, at, count))?);
+        }
+        let texts: Vec<&str> = patterns.iter().map(Pattern::text).collect();
+        Ok(CronSpec {
+            text: joined(&texts),
+            patterns,
+        })
+    }
+
+    /// Refuses a pattern that has no instant after `now`, which may be so although it matches days:
+    /// `*/5 2 * 3 0L` lies in the hour that most of Europe skips.
+    pub(super) fn check_instants(&self, zone: &Zone, now: Timestamp) -> Result<()> {
+        for (at, pattern) in self.patterns.iter().enumerate() {
+            if Instants::new(pattern, zone, now).next().is_none() {
+                let why = format!(
+                    "every time it matches is skipped when clocks change in {}",
+                    zone.name()
+                );
+                return Err(of_nth(never(pattern, &why), at, self.patterns.len()));
             }
-            croner.push(read);
         }
-        let [minute, hour, day, month, weekday] = croner.as_slice() else {
-            return Err(invalid(format!("{} can't be read", shown(&text))));
-        };
-        // croner's `+` requires both days to match. It only treats a lone `*` as a star.
-        let both = (day.star || weekday.star) && day.croner != "*" && weekday.croner != "*";
-        let cron = CronParser::builder()
-            .seconds(Seconds::Disallowed)
-            .year(Year::Disallowed)
-            .build()
-            .parse(&format!(
-                "{} {} {} {} {}{}",
-                minute.croner,
-                hour.croner,
-                day.croner,
-                month.croner,
-                if both { "+" } else { "" },
-                weekday.croner
-            ))
-            .map_err(|e| {
-                invalid(format!("the cron pattern {} can't be read", shown(&text))).caused_by(e)
-            })?;
-        let spec = CronSpec {
-            minutes: bits(&cron.pattern.minutes),
-            hours: bits(&cron.pattern.hours),
-            months: bits(&cron.pattern.months),
-            elapsed: minute.repeats || hour.repeats,
-            text,
-            cron: Arc::new(cron),
-        };
-        let start = Date::constant(2000, 1, 1);
-        if spec
-            .match_from(start.to_datetime(Time::midnight()))
-            .is_none()
-        {
-            return Err(never(
-                &spec,
-                "no year has a day that matches its day and month fields",
-            ));
-        }
-        Ok(spec)
+        Ok(())
     }
 
-    /// The pattern as written, with single spaces.
+    /// The patterns as written, with single spaces.
     pub fn text(&self) -> &str {
         &self.text
     }
 
-    /// The pattern and its meaning in English.
+    /// Each pattern.
+    pub(super) fn patterns(&self) -> &[Pattern] {
+        &self.patterns
+    }
+
+    /// The patterns and their meaning in English.
     pub fn describe(&self, zone: &Zone) -> String {
         format!("{}, {} (cron {})", self.sentence(), zone.name(), self.text)
     }
 
-    /// Its meaning in English: `every weekday at 09:00`.
+    /// Their meaning in English: `every weekday at 09:00`.
     pub(super) fn sentence(&self) -> String {
-        self.pieces()
-            .map_or(self.text.clone(), |pieces| pieces.told())
+        sentence::sentence(&self.patterns).unwrap_or_else(|| self.text.clone())
     }
 
-    /// The days that it names and that some of its months don't have.
-    pub(super) fn absent_days(&self) -> Vec<Absent> {
-        self.pieces()
-            .map_or(Vec::new(), |pieces| pieces.absent_days())
-    }
-
-    /// The pattern in pieces; every pattern has them.
-    fn pieces(&self) -> Option<Pieces> {
-        let lower = self.text.to_ascii_lowercase();
-        let fields = split(&self.text, nickname(&self.text, &lower).ok()?).ok()?;
-        let read = |(field, text): (Field, &str)| field.read(text).ok();
-        let fields: Option<Vec<_>> = Field::ALL.into_iter().zip(fields).map(read).collect();
-        let [_, _, day, _, weekday] = <[_; 5]>::try_from(fields?).ok()?;
-        let each = |bits: u64| (0..60).filter(|n| bits >> n & 1 == 1).collect::<Vec<i8>>();
-        let months = each(self.months);
-        Some(Pieces {
-            minutes: each(self.minutes),
-            hours: each(self.hours),
-            day: day.croner,
-            months: if months.len() == 12 {
-                Vec::new()
-            } else {
-                months
-            },
-            weekday: weekday.croner,
-            both: day.star || weekday.star,
-        })
-    }
-
-    /// Whether it fires at every instant whose wall time matches.
-    pub(super) fn is_elapsed(&self) -> bool {
-        self.elapsed
-    }
-
-    /// Whether it fires in every hour of the day.
-    pub(super) fn is_of_every_hour(&self) -> bool {
-        self.hours == (1 << 24) - 1
-    }
-
-    /// The first wall time in `from .. to` that matches all five fields.
-    pub(super) fn first_match(&self, from: DateTime, to: DateTime) -> Option<DateTime> {
-        let whole = from.with().second(0).subsec_nanosecond(0).build().ok()?;
-        let found = self.match_from(whole)?;
-        (found >= from && found < to).then_some(found)
+    /// The instants strictly after `after`, in order.
+    pub(super) fn instants<'a>(&'a self, zone: &'a Zone, after: Timestamp) -> Union<'a> {
+        Union::new(&self.patterns, zone, after)
     }
 
     /// Whether both fire at the same instants in `zone`, however they are written.
+    ///
+    /// Which days of a year match depends only on its length and first weekday: 28 consecutive years
+    /// of the Julian calendar include every combination.
     pub(super) fn is_same_as(&self, other: &CronSpec, zone: &Zone) -> bool {
-        let times = |c: &CronSpec| (c.minutes, c.hours, c.months);
-        times(self) == times(other)
-            && (self.elapsed == other.elapsed || zone.never_changes())
-            && (self.cron == other.cron || self.has_the_days_of(other))
-    }
-
-    /// Whether both match the same dates. Which days of a year match depends only on its length and
-    /// first weekday: 28 consecutive years of the Julian calendar include every combination.
-    fn has_the_days_of(&self, other: &CronSpec) -> bool {
         let start = Date::constant(2000, 1, 1);
-        std::iter::successors(Some(start), |date| date.tomorrow().ok())
-            .take_while(|date| date.year() < 2028)
-            .all(|date| self.matches_day(date) == other.matches_day(date))
+        let mut dates = std::iter::successors(Some(start), |date| date.tomorrow().ok())
+            .take_while(|date| date.year() < 2028);
+        self.patterns == other.patterns
+            || dates.all(|date| {
+                let [a, b] = [self, other].map(|spec| spec.minutes_of(date));
+                match zone.never_changes() {
+                    true => either(a) == either(b),
+                    false => a == b,
+                }
+            })
     }
 
-    /// The instants of the pattern strictly after `after`, in order.
-    pub(super) fn instants<'a>(&'a self, zone: &'a Zone, after: jiff::Timestamp) -> Instants<'a> {
-        Instants::new(self, zone, after)
-    }
-
-    /// The first wall time at or after `from` (a whole minute) that matches all five fields. `None`
-    /// if there is none in 400 years or before the calendar's end.
-    fn match_from(&self, from: DateTime) -> Option<DateTime> {
-        if self.matches_day(from.date())
-            && let Some(time) = self.time_from(from.hour(), from.minute())
-        {
-            return Some(from.date().to_datetime(time));
-        }
-        let midnight = self.time_from(0, 0)?;
-        let mut date = from.date().tomorrow().ok()?;
-        for _ in 0..=CYCLE_DAYS {
-            if self.months >> date.month() & 1 == 0 {
-                date = date.last_of_month().tomorrow().ok()?;
-            } else if self.matches_day(date) {
-                return Some(date.to_datetime(midnight));
-            } else {
-                date = date.tomorrow().ok()?;
+    /// The minutes of a date that match: those of fixed patterns, and those of elapsed ones.
+    fn minutes_of(&self, date: Date) -> [Minutes; 2] {
+        let mut all = [[0; 24]; 2];
+        for pattern in self.patterns.iter().filter(|p| p.matches_day(date)) {
+            let [fixed, elapsed] = &mut all;
+            let of_kind = if pattern.is_elapsed() { elapsed } else { fixed };
+            let (hours, minutes) = pattern.times();
+            for (hour, slot) in of_kind.iter_mut().enumerate() {
+                *slot |= if hours >> hour & 1 == 1 { minutes } else { 0 };
             }
         }
-        None
-    }
-
-    /// The first matching time of day at or after `hour:minute`.
-    fn time_from(&self, hour: i8, minute: i8) -> Option<Time> {
-        let hours = self.hours >> hour;
-        if hours & 1 == 1
-            && let Some(minute) = lowest(self.minutes >> minute, minute)
-        {
-            return Time::new(hour, minute, 0, 0).ok();
-        }
-        let hour = lowest(hours >> 1, hour + 1)?;
-        Time::new(hour, lowest(self.minutes, 0)?, 0, 0).ok()
-    }
-
-    /// Whether the three day fields match a date.
-    fn matches_day(&self, date: Date) -> bool {
-        let day = |n: i8| u32::from(n.unsigned_abs());
-        let weekday = Weekday::from_days_from_sunday(day(date.weekday().to_sunday_zero_offset()));
-        let (year, month) = (i32::from(date.year()), day(date.month()));
-        self.months >> date.month() & 1 == 1
-            && self
-                .cron
-                .pattern
-                .day_match(year, month, day(date.day()), weekday)
-                .unwrap_or(false)
+        all
     }
 }
 
-/// The values of a croner field as a bit mask.
-fn bits(field: &croner::CronComponent) -> u64 {
-    field
-        .values()
-        .into_iter()
-        .filter(|v| *v < 64)
-        .fold(0, |bits, v| bits | 1 << v)
+fn either([fixed, elapsed]: [Minutes; 2]) -> Minutes {
+    std::array::from_fn(|hour| {
+        let minutes = |of: &Minutes| of.get(hour).copied().unwrap_or_default();
+        minutes(&fixed) | minutes(&elapsed)
+    })
 }
 
-/// The position of the lowest bit, counted from `from`.
-fn lowest(bits: u64, from: i8) -> Option<i8> {
-    let place = i8::try_from(bits.trailing_zeros()).ok()?;
-    (bits != 0).then(|| from + place)
+/// Patterns as one text.
+fn joined(texts: &[&str]) -> String {
+    texts.join(&format!("{SEPARATOR} "))
 }
 
-/// The pattern of a nickname, or the pattern itself.
-fn nickname<'a>(text: &str, lower: &'a str) -> Result<&'a str> {
-    let Some(name) = lower.strip_prefix('@') else {
-        return Ok(lower);
-    };
-    match name {
-        "hourly" => Ok("0 * * * *"),
-        "daily" | "midnight" => Ok("0 0 * * *"),
-        "weekly" => Ok("0 0 * * 0"),
-        "monthly" => Ok("0 0 1 * *"),
-        "yearly" | "annually" => Ok("0 0 1 1 *"),
-        "reboot" => Err(invalid(
-            "@reboot is not a time: a schedule fires by the clock, whether or not the machine \
-             restarts",
-        )),
-        _ => match name.strip_prefix("every ") {
-            Some(interval) => Err(Error::new(
-                Code::CronInvalid,
-                format!("{} is an interval, not a cron pattern", shown(text)),
-            )
-            .example_if(
-                super::IntervalSpec::parse(interval)
-                    .ok()
-                    .map(|interval| fields([("every", interval.text().replace(' ', ""))])),
-            )),
-            None => Err(invalid(format!(
-                "{} is not a known nickname: use @hourly, @daily, @midnight, @weekly, @monthly, \
-                 @yearly or @annually",
-                shown(text)
-            ))),
-        },
+/// An error about one of several patterns: it says which, and an example that is not about all of
+/// them is none.
+fn of_nth(error: Error, at: usize, count: usize) -> Error {
+    match count {
+        1 => error,
+        _ => error
+            .without_example()
+            .preceded_by(format!("pattern {} of {count}", at + 1)),
     }
 }
 
-/// The five fields of a pattern.
-fn split<'a>(text: &str, pattern: &'a str) -> Result<Vec<&'a str>> {
-    let fields: Vec<&str> = pattern.split(' ').filter(|f| !f.is_empty()).collect();
-    let wrong = match fields.len() {
-        5 => return Ok(fields),
-        0 => "the cron pattern is empty".to_owned(),
-        n @ (6 | 7) => format!(
-            "the cron pattern {} has {n} fields: seconds and years are not part of it (an \
-             interval may be less than a minute)",
-            shown(text)
-        ),
-        1 => format!("the cron pattern {} has 1 field", shown(text)),
-        n => format!("the cron pattern {} has {n} fields", shown(text)),
-    };
-    Err(invalid(format!(
-        "{wrong}; give five: minute hour day-of-month month day-of-week"
-    )))
-}
-
-/// The error for a step that never comes a second time. If the pattern has nothing else, it is
-/// probably meant as an interval.
-fn idle(field: Field, text: &str, step: u16, pattern: &str) -> Error {
-    let others: Vec<&str> = pattern.split(' ').filter(|f| *f != text).collect();
-    let cycle = match field {
-        Field::Minute => "hour",
-        Field::Hour => "day",
-        Field::Day => "month",
-        Field::Month => "year",
-        Field::Weekday => "week",
-    };
-    let every = match (field, others.as_slice()) {
-        (Field::Minute, ["*", "*", "*", "*"]) => Some(format!("{step}m")),
-        (Field::Hour, ["0", "*", "*", "*"]) => Some(format!("{step}h")),
-        _ => None,
-    };
-    let every = every.filter(|_| text.starts_with("*/"));
-    Error::new(
-        Code::CronInvalid,
-        format!(
-            "the {} field '{text}': steps restart every {cycle}, so a step of {step} would match \
-             only once",
-            field.name()
-        ),
-    )
-    .example_if(every.map(|every| fields([("every", every)])))
-}
-
-/// The error for a pattern that never fires, with the reason.
-pub(super) fn never(spec: &CronSpec, why: &str) -> Error {
-    Error::new(
-        Code::CronNever,
-        format!("the cron pattern {} never fires: {why}", shown(&spec.text)),
-    )
-}
-
-fn invalid(wrong: impl Into<Message>) -> Error {
-    Error::new(Code::CronInvalid, wrong)
+/// Several patterns with each of them corrected, where it is clear what was meant.
+fn corrected(text: &str) -> Option<String> {
+    let texts = text.split(SEPARATOR).filter(|text| !text.trim().is_empty());
+    let each = texts.map(|text| match Pattern::understand(text) {
+        Ok(pattern) => Some(pattern.text().to_owned()),
+        Err(error) => Some(error.corrected_field("cron")?.as_str()?.to_owned()),
+    });
+    let each: Vec<String> = each.collect::<Option<_>>()?;
+    let each: Vec<&str> = each.iter().map(String::as_str).collect();
+    let whole = joined(&each);
+    CronSpec::parse(&whole).is_ok().then_some(whole)
 }
 
 #[cfg(test)]

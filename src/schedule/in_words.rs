@@ -8,8 +8,17 @@ use super::words::{self, Rule};
 use super::{CronSpec, Spec};
 
 /// The words that mean the times of a timetable whose next instant is `next`, and that may be given
-/// for any time: `every weekday at 09:00 Europe/Berlin`. `None` if there are none.
+/// for any time: `every weekday at 09:00 Europe/Berlin`. `None` if there are none. Dates that are left
+/// out are told after a comma.
 pub fn in_words(timetable: &Timetable, next: Timestamp) -> Option<String> {
+    let words = of_times(timetable, next)?;
+    Some(match timetable.except.describe() {
+        Some(except) => format!("{words}, {except}"),
+        None => words,
+    })
+}
+
+fn of_times(timetable: &Timetable, next: Timestamp) -> Option<String> {
     let (spec, zone) = (&timetable.spec, &timetable.zone);
     let now = just_before(next);
     let at = |at| words::phrase_of_time(at, zone);
@@ -31,10 +40,9 @@ pub fn in_words(timetable: &Timetable, next: Timestamp) -> Option<String> {
     };
     let found = words::understand_recurrence(&text, now, zone).ok()?;
     let is_same = match (&found.rule, spec) {
-        (Rule::Cron(patterns), Spec::Cron(cron)) => match patterns.as_slice() {
-            [pattern] => CronSpec::parse(pattern).is_ok_and(|other| other.is_same_as(cron, zone)),
-            _ => false,
-        },
+        (Rule::Cron(patterns), Spec::Cron(cron)) => {
+            CronSpec::parse(&patterns.join("; ")).is_ok_and(|other| other.is_same_as(cron, zone))
+        }
         (Rule::Interval { .. }, Spec::Interval(_)) => true,
         _ => false,
     };

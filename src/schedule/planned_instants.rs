@@ -215,7 +215,7 @@ mod tests {
 
     use super::*;
     use crate::models::ScheduleType;
-    use crate::schedule::{Spec, Zone};
+    use crate::schedule::{LeftOut, Spec, Zone};
 
     fn at(seconds: i64) -> Timestamp {
         Timestamp::from_second(1_770_000_000 + seconds).unwrap()
@@ -230,6 +230,7 @@ mod tests {
                 zone,
                 anchor: at(first),
                 end_at: None,
+                except: LeftOut::default(),
             },
             first: at(first),
             before: at(before),

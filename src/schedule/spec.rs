@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::{CronSpec, IntervalSpec, Zone, cron, parse_time, read_stored_time, shown, unclear};
+use super::{CronSpec, IntervalSpec, Zone, parse_time, read_stored_time, shown, unclear};
 use crate::error::{Code, Error, Result};
 use crate::models::ScheduleType;
 
@@ -11,7 +11,7 @@ use crate::models::ScheduleType;
 pub enum Spec {
     /// One instant.
     Once(Timestamp),
-    /// A cron pattern, in the schedule's zone.
+    /// Cron patterns, in the schedule's zone.
     Cron(CronSpec),
     /// A distance from the schedule's anchor.
     Interval(IntervalSpec),
@@ -34,15 +34,7 @@ impl Spec {
             }
             ScheduleType::Cron => {
                 let spec = CronSpec::understand(value)?;
-                // A pattern may match days and still have no instant here: `*/5 2 * 3 0L` lies in
-                // the hour that most of Europe skips.
-                if spec.instants(zone, now).next().is_none() {
-                    let why = format!(
-                        "every time it matches is skipped when clocks change in {}",
-                        zone.name()
-                    );
-                    return Err(cron::never(&spec, &why));
-                }
+                spec.check_instants(zone, now)?;
                 Ok(Spec::Cron(spec))
             }
             ScheduleType::Interval => IntervalSpec::parse(value).map(Spec::Interval),
@@ -188,6 +180,11 @@ mod tests {
             ),
             (ScheduleType::Cron, " 0  9 * *\t1-5 ", "0 9 * * 1-5"),
             (ScheduleType::Cron, "@Daily", "@Daily"),
+            (
+                ScheduleType::Cron,
+                "0 9 * * 1-5;30  17 * * 1-5",
+                "0 9 * * 1-5; 30 17 * * 1-5",
+            ),
             (ScheduleType::Interval, " 1h30m ", "1h30m"),
         ] {
             let spec = parse(kind, value).unwrap();

@@ -1,6 +1,6 @@
 //! The timetable of a stored schedule.
 
-use super::{Spec, Timetable, Zone};
+use super::{LeftOut, Spec, Timetable, Zone};
 use crate::error::{Code, Error, Result};
 use crate::models::{PromptSchedule, ScheduleType};
 
@@ -30,6 +30,7 @@ pub fn timetable_of(schedule: &PromptSchedule) -> Result<Timetable> {
         zone,
         anchor,
         end_at: schedule.end_at,
+        except: LeftOut::read_stored(schedule.except.as_deref())?,
     })
 }
 

@@ -3,7 +3,7 @@
 use jiff::civil::DateTime;
 use jiff::{SignedDuration, Timestamp};
 
-use super::cron::Absent;
+use super::cron::{Absent, Pattern};
 use super::interval::{DAY, Step};
 use super::timetable::{Timetable, just_before};
 use super::words::number::with_ending;
@@ -36,30 +36,14 @@ impl Timetable {
             let runs = self.upcoming(next, usize::try_from(left).unwrap_or_default());
             last = runs.last().map_or(last, |run| last.min(*run));
         }
-        let mut notes = match &self.spec {
-            Spec::Cron(cron) => absent_dates(cron),
-            Spec::Once(_) | Spec::Interval(_) => Vec::new(),
-        };
-        let (mut skipped, mut repeated) = (None, None);
-        for change in clock_changes(&self.zone, now, last) {
-            let told = match change.skips {
-                true => &mut skipped,
-                false => &mut repeated,
-            };
-            if told.is_none() {
-                *told = self.surprise(&change, next);
-            }
-        }
-        notes.extend(skipped);
-        notes.extend(repeated);
-        notes
-    }
-
-    fn surprise(&self, change: &ClockChange, next: Timestamp) -> Option<String> {
+        let mut changes = clock_changes(&self.zone, now, last);
+        changes.retain(|change| self.left_out_until(change.at).is_none());
         match &self.spec {
-            Spec::Once(_) => None,
-            Spec::Cron(cron) => of_cron(cron, change, &self.zone),
-            Spec::Interval(interval) => self.of_interval(interval, change, next),
+            Spec::Once(_) => Vec::new(),
+            Spec::Cron(cron) => of_patterns(cron, &changes, &self.zone),
+            Spec::Interval(interval) => {
+                first_of_each(&changes, |change| self.of_interval(interval, change, next))
+            }
         }
     }
 
@@ -97,7 +81,36 @@ impl Timetable {
     }
 }
 
-fn of_cron(cron: &CronSpec, change: &ClockChange, zone: &Zone) -> Option<String> {
+/// The first time that is skipped, and the first that is repeated, of which there is something to
+/// say.
+fn first_of_each(
+    changes: &[ClockChange],
+    told: impl Fn(&ClockChange) -> Option<String>,
+) -> Vec<String> {
+    let first = |skips| {
+        let mut changes = changes.iter().filter(|change| change.skips == skips);
+        changes.find_map(&told)
+    };
+    [first(true), first(false)].into_iter().flatten().collect()
+}
+
+/// What is to be said of each pattern; of one among several, with the pattern itself.
+fn of_patterns(cron: &CronSpec, changes: &[ClockChange], zone: &Zone) -> Vec<String> {
+    let mut notes = Vec::new();
+    for pattern in cron.patterns() {
+        let mut of_it = absent_dates(pattern);
+        of_it.extend(first_of_each(changes, |change| {
+            of_pattern(pattern, change, zone)
+        }));
+        notes.extend(of_it.into_iter().map(|note| match cron.patterns().len() {
+            1 => note,
+            _ => format!("{}: {note}", pattern.text()),
+        }));
+    }
+    notes
+}
+
+fn of_pattern(cron: &Pattern, change: &ClockChange, zone: &Zone) -> Option<String> {
     let wall = cron.first_match(change.from, change.to)?;
     if !cron.is_elapsed() {
         let at = zone.instant_of(wall)?;
@@ -165,7 +178,7 @@ fn clock_changes(zone: &Zone, now: Timestamp, last: Timestamp) -> Vec<ClockChang
 }
 
 /// The dates of a pattern that some months don't have.
-fn absent_dates(cron: &CronSpec) -> Vec<String> {
+fn absent_dates(cron: &Pattern) -> Vec<String> {
     let absent = cron.absent_days();
     let told = absent.into_iter().map(|absent| match absent {
         Absent::Day { day, months } => {
@@ -186,6 +199,7 @@ fn absent_dates(cron: &CronSpec) -> Vec<String> {
 mod tests {
     use super::*;
     use crate::models::ScheduleType;
+    use crate::schedule::LeftOut;
 
     /// A Thursday in winter.
     fn now() -> Timestamp {
@@ -201,6 +215,7 @@ mod tests {
             anchor: "2026-11-26T01:30:00Z".parse().unwrap(),
             zone,
             end_at: None,
+            except: LeftOut::default(),
         };
         let next = timetable.next_after(now()).unwrap();
         timetable.surprises(next, left, now())
@@ -249,6 +264,23 @@ mod tests {
         }
         assert!(notes(Cron, "30 2 * * *", "UTC", None).is_empty());
         assert!(notes(Cron, "30 2 * * *", "Asia/Tokyo", None).is_empty());
+    }
+
+    #[test]
+    fn what_is_told_of_one_of_several_patterns_names_it() {
+        let value = "0 9 31 * *; 30 2 * * sun; */15 2 * * *; 0 9 * * *";
+        let told = notes(ScheduleType::Cron, value, "Europe/Berlin", None);
+        let begin: Vec<&str> = told.iter().map(|note| &note[..24]).collect();
+        assert_eq!(
+            begin,
+            [
+                "0 9 31 * *: February, Ap",
+                "30 2 * * sun: 02:30 is s",
+                "30 2 * * sun: 02:30 happ",
+                "*/15 2 * * *: on 2027-03",
+                "*/15 2 * * *: on 2027-10",
+            ]
+        );
     }
 
     #[test]

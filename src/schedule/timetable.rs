@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::interval::{micros, nth_elapsed};
-use super::{Spec, Zone};
+use super::{LeftOut, Spec, Zone};
 
 /// Everything that decides when a schedule fires.
 #[derive(Clone, Debug, PartialEq)]
@@ -16,6 +16,8 @@ pub struct Timetable {
     pub anchor: Timestamp,
     /// The last instant at which it may fire, inclusive.
     pub end_at: Option<Timestamp>,
+    /// The dates on which it does not fire; once ignores them.
+    pub except: LeftOut,
 }
 
 /// How many instants have passed, and the newest of them.
@@ -53,18 +55,56 @@ impl Timetable {
                 interval.next_after(&self.zone, self.anchor, self.anchor)
             }
         };
-        first.filter(|at| self.allows(*at))
+        self.kept_from(first?)
     }
 
     /// The first instant strictly after `after`; `None` if there is none, because a once or
     /// `end_at` has passed or the calendar ends.
     pub fn next_after(&self, after: Timestamp) -> Option<Timestamp> {
-        let next = match &self.spec {
+        self.kept_from(self.of_spec_after(after)?)
+    }
+
+    /// An instant of the spec, or the first one after it if it is on a date that is left out.
+    pub fn kept_from(&self, at: Timestamp) -> Option<Timestamp> {
+        let mut at = at;
+        while let Some(end) = self.left_out_until(at).filter(|_| self.allows(at)) {
+            at = self.of_spec_after(just_before(end))?;
+        }
+        Some(at).filter(|at| self.allows(*at))
+    }
+
+    /// The same with no date left out.
+    pub fn on_any_date(&self) -> Timetable {
+        Timetable {
+            except: LeftOut::default(),
+            ..self.clone()
+        }
+    }
+
+    /// Its meaning, in short plain English.
+    pub fn describe(&self) -> String {
+        let spec = self.spec.describe(&self.zone);
+        match self.except.describe() {
+            Some(except) => format!("{spec}, {except}"),
+            None => spec,
+        }
+    }
+
+    /// The first instant of the spec strictly after `after`, on whatever date.
+    fn of_spec_after(&self, after: Timestamp) -> Option<Timestamp> {
+        match &self.spec {
             Spec::Once(at) => Some(*at).filter(|at| *at > after),
             Spec::Cron(cron) => cron.instants(&self.zone, after).next(),
             Spec::Interval(interval) => interval.next_after(&self.zone, self.anchor, after),
-        };
-        next.filter(|at| self.allows(*at))
+        }
+    }
+
+    /// If an instant is on a date that is left out, when the next date begins that is not.
+    pub(super) fn left_out_until(&self, at: Timestamp) -> Option<Timestamp> {
+        match self.spec {
+            Spec::Once(_) => None,
+            Spec::Cron(_) | Spec::Interval(_) => self.except.end_of(at, &self.zone),
+        }
     }
 
     /// The instants in `first ..= until`, at most `limit` of them. `first` is always counted: it is
@@ -106,42 +146,52 @@ impl Timetable {
 
     /// The instants strictly after `after`, in order.
     fn after(&self, after: Timestamp) -> Box<dyn Iterator<Item = Timestamp> + '_> {
-        match &self.spec {
-            Spec::Cron(cron) => Box::new(
-                cron.instants(&self.zone, after)
-                    .take_while(|at| self.allows(*at)),
-            ),
-            _ => Box::new(std::iter::successors(self.next_after(after), |at| {
+        let Spec::Cron(cron) = &self.spec else {
+            return Box::new(std::iter::successors(self.next_after(after), |at| {
                 self.next_after(*at)
-            })),
-        }
+            }));
+        };
+        let mut instants = cron.instants(&self.zone, after);
+        let kept = std::iter::from_fn(move || {
+            loop {
+                let at = instants.next().filter(|at| self.allows(*at))?;
+                match self.left_out_until(at) {
+                    None => return Some(at),
+                    Some(end) => instants = cron.instants(&self.zone, just_before(end)),
+                }
+            }
+        });
+        Box::new(kept)
     }
 
     /// Counts the instants of an elapsed interval by arithmetic, because there may be hundreds of
-    /// millions.
+    /// millions: from one stretch of dates that are left out to the next.
     fn jump(&self, passed: &mut Passed, step: i128, until: Timestamp, left: Option<u64>) {
-        let Some(second) = self.next_after(passed.newest).filter(|at| *at <= until) else {
-            return;
-        };
-        let more = (micros(until) - micros(second)) / step + 1;
-        let more = match left {
-            Some(left) => more.min(i128::from(left)),
-            None => more,
-        };
-        if more < 1 {
-            return;
+        let mut left = left;
+        while let Some(first) = self.next_after(passed.newest).filter(|at| *at <= until) {
+            let left_out = self.except.begin_after(first, until, &self.zone);
+            let last = left_out.map_or(until, just_before);
+            let there_are = (micros(last) - micros(first)) / step + 1;
+            let more = match left {
+                Some(left) => there_are.min(i128::from(left)),
+                None => there_are,
+            };
+            if more < 1 {
+                return;
+            }
+            // The two newest; the count stays below 2^63, because instants are whole microseconds.
+            let Some(newest) = nth_elapsed(first, step, more - 1) else {
+                return;
+            };
+            passed.before_newest = match more {
+                1 => Some(passed.newest),
+                _ => nth_elapsed(first, step, more - 2),
+            };
+            passed.newest = newest;
+            let more = u64::try_from(more).unwrap_or(u64::MAX - 1);
+            passed.count += more;
+            left = left.map(|left| left.saturating_sub(more));
         }
-        // The two newest; the count stays below 2^63, because instants are whole microseconds.
-        let Some(newest) = nth_elapsed(second, step, more - 1) else {
-            return;
-        };
-        passed.before_newest = if more == 1 {
-            Some(passed.newest)
-        } else {
-            nth_elapsed(second, step, more - 2)
-        };
-        passed.newest = newest;
-        passed.count += u64::try_from(more).unwrap_or(u64::MAX - 1);
     }
 
     /// The step of an elapsed interval in microseconds.

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 
 use super::asked::Given;
 use super::words::{self, NotUnderstood, Rule, Why};
-use super::{Zone, corrections, shown};
+use super::{LeftOut, Zone, corrections, shown};
 use crate::error::{Code, Error, Example, field, fields, message};
 
 /// The error for a text that is not in the form that was asked for, given what words say of it.
@@ -13,6 +13,10 @@ use crate::error::{Code, Error, Example, field, fields, message};
 /// Words know best what is in doubt. Otherwise `error`, which is about the form, and its correction
 /// come first: `0 9 * *` is no sentence.
 pub(super) fn explained(error: Error, refusal: &NotUnderstood, given: Given<'_>) -> Error {
+    let mut words = given.value.split(|c: char| !c.is_alphabetic());
+    if words.any(|word| word.eq_ignore_ascii_case("except")) {
+        return with_dates(given);
+    }
     match &refusal.why {
         Why::Repeats(phrase) => repeats(phrase, given),
         Why::IsOnce(phrase) if error.correction().is_none() => {
@@ -31,6 +35,29 @@ pub(super) fn explained(error: Error, refusal: &NotUnderstood, given: Given<'_>)
 
 fn is_bare(value: &str) -> bool {
     !value.contains(|c: char| c.is_alphabetic())
+}
+
+/// The error for dates to leave out beside a time, which have a field of their own.
+fn with_dates(given: Given<'_>) -> Error {
+    let Given {
+        value, zone, now, ..
+    } = given;
+    let text = message![
+        shown(value.trim()),
+        ": dates to leave out are not part of a time: give them as ",
+        field("except")
+    ];
+    let divided = value.split_once("except").map(|(time, dates)| {
+        let time = time.trim_end_matches([',', ' ']);
+        (time, dates.trim())
+    });
+    let is_clear = |(time, dates): &(&str, &str)| {
+        let is_time = words::understand_recurrence(time, now, zone).is_ok();
+        is_time && LeftOut::parse(dates).is_ok_and(|dates| !dates.is_empty())
+    };
+    let corrected = divided.filter(is_clear);
+    let example = corrected.map(|(time, dates)| fields([(given.field(), time), ("except", dates)]));
+    Error::new(given.code(), text).example_if(example)
 }
 
 /// The error for words that are understood in part, or in several ways.
@@ -110,21 +137,6 @@ fn is_once(phrase: &str, readings: &[String], given: Given<'_>) -> Error {
         " if it is not"
     ]);
     Error::new(given.code(), text)
-}
-
-/// The error for times of day whose minutes differ: no single pattern has them.
-pub(super) fn several_patterns(patterns: &[String], given: Given<'_>) -> Error {
-    let patterns: Vec<String> = patterns.iter().map(|p| format!("{p:?}")).collect();
-    Error::new(
-        given.code(),
-        format!(
-            "{} needs {} cron patterns, because the minutes of its times of day differ: make a \
-             schedule for each of {}",
-            shown(given.value.trim()),
-            patterns.len(),
-            patterns.join(" and ")
-        ),
-    )
 }
 
 /// The error for a text that may be any kind of time and is in no form of one.

@@ -155,7 +155,7 @@ fn any(value: &str, zone: &Zone, now: Timestamp) -> Result<Understood> {
             read => Err(unclear::past(value, read.at, zone, now)),
         };
     }
-    if CronSpec::parse(value).is_ok() {
+    if CronSpec::parse(value).is_ok() || CronSpec::is_begun_by(value) {
         return Spec::parse(ScheduleType::Cron, value, zone, now).map(Understood::from);
     }
     match words::understand(value, now, zone) {
@@ -169,13 +169,10 @@ fn any(value: &str, zone: &Zone, now: Timestamp) -> Result<Understood> {
 fn repeated(found: Recurrence, given: Given<'_>) -> Result<Understood> {
     let zone = found.zone.as_ref().unwrap_or(given.zone);
     let (spec, first) = match &found.rule {
-        Rule::Cron(patterns) => match patterns.as_slice() {
-            [pattern] => {
-                let spec = Spec::parse(ScheduleType::Cron, pattern, zone, given.now)?;
-                (spec, None)
-            }
-            several => return Err(unclear::several_patterns(several, given)),
-        },
+        Rule::Cron(patterns) => {
+            let spec = Spec::parse(ScheduleType::Cron, &patterns.join("; "), zone, given.now)?;
+            (spec, None)
+        }
         Rule::Interval {
             every,
             first,

@@ -21,11 +21,13 @@
 //! | at 8, 8:30 with a day | the morning, from 8 to 11; other hours need am, pm, a zero or a part of the day |
 //! | every 2 days at 8 | days of the calendar, the first at the next 8:00 |
 //! | hourly, every hour | on the hour; 60 minutes from the beginning |
+//! | every monday at 9 and friday at 16:30 | each day at its own time, every week |
 //!
 //! # Daylight saving
 //! The rule is that of [`Zone::instant_of`]: a time that is skipped is the first instant after the
 //! gap, and one that happens twice is the first of the two. The answer says so.
 
+mod clauses;
 mod clock;
 mod days;
 mod doubts;
@@ -43,6 +45,7 @@ mod understood;
 
 use jiff::Timestamp;
 
+pub(super) use self::phrase::clauses;
 use self::refusal::Doubt;
 pub use self::refusal::{NotUnderstood, Why};
 use self::said::{Day, Of, Repeat, Said, Which};
@@ -136,6 +139,10 @@ impl<'a> Asked<'a> {
             Ok(said) => return self.settle(&self.as_asked(said, &tokens), depth),
             Err(why) => why,
         };
+        let clauses = clauses::divide(&tokens);
+        if let Some(answer) = clauses.and_then(|clauses| self.settle_all(clauses, depth)) {
+            return answer;
+        }
         let (why, texts) = match (doubts::vague(&tokens), &why) {
             (Some(texts), _) => (Why::Vague, texts),
             (None, Why::Unknown(word)) => {
@@ -180,6 +187,65 @@ impl<'a> Asked<'a> {
                 .collect(),
         };
         Err(limited(doubt.why, readings))
+    }
+
+    /// What several clauses mean together, or each thing that they may mean. `None` if they are not
+    /// repetitions at all.
+    fn settle_all(
+        &self,
+        mut clauses: Vec<Said>,
+        depth: u8,
+    ) -> Option<Result<Meaning, NotUnderstood>> {
+        if let Err(why) = clauses::share_place(&mut clauses) {
+            return Some(Err(limited(why, Vec::new())));
+        }
+        clauses::share_every(&mut clauses);
+        let repeats = clauses.iter().any(|said| self.repeats(said));
+        if !repeats && self.wants == Wants::Time {
+            return None;
+        }
+        let asked = Asked {
+            wants: Wants::Recurrence,
+            ..*self
+        };
+        let each = clauses.iter().map(|said| asked.pattern(said, depth));
+        let each: Vec<_> = each.collect();
+        let refused = each.iter().find_map(|one| one.as_ref().err());
+        let Some(refused) = refused else {
+            let found = clauses::together(each.into_iter().flatten().collect());
+            return Some(match self.wants {
+                Wants::Time => Err(limited(Why::Repeats(found.phrase), Vec::new())),
+                Wants::Recurrence | Wants::Either => Ok(Meaning::Recurring(found)),
+            });
+        };
+        let why = match &refused.why {
+            Why::IsOnce(_) => Why::Ambiguous("whether it is once or every week"),
+            why => why.clone(),
+        };
+        let readings: Vec<String> = match depth {
+            0 => Vec::new(),
+            _ => clauses::texts(&each, MOST_READINGS)
+                .iter()
+                .flat_map(|text| phrases(asked.answer(text, depth - 1)))
+                .collect(),
+        };
+        (repeats || !readings.is_empty()).then(|| Err(limited(why, readings)))
+    }
+
+    /// The patterns of a clause.
+    fn pattern(&self, said: &Said, depth: u8) -> Result<Recurrence, NotUnderstood> {
+        match self.settle(said, depth)? {
+            Meaning::Recurring(
+                found @ Recurrence {
+                    rule: Rule::Cron(_),
+                    ..
+                },
+            ) => Ok(found),
+            _ => {
+                let why = Why::Unfit("an interval", "other days and times");
+                Err(limited(why, Vec::new()))
+            }
+        }
     }
 
     fn resolve(&self, said: &Said) -> Result<Meaning, Doubt> {

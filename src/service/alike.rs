@@ -39,7 +39,8 @@ impl Service {
 
 /// How alike two timetables are, apart from their end.
 fn alike(a: &Timetable, b: &Timetable, now: Timestamp) -> Option<&'static str> {
-    if !a.zone.is_same_as(&b.zone) || !a.spec.is_same_as(&b.spec, &a.zone) {
+    let is_same_zone = a.zone.is_same_as(&b.zone);
+    if !is_same_zone || !a.spec.is_same_as(&b.spec, &a.zone) || a.except != b.except {
         return None;
     }
     let from = now.max(a.anchor).max(b.anchor);

@@ -8,7 +8,7 @@ use crate::error::{Code, Error, Result};
 use crate::letta_client::{Letta, ServerTask};
 use crate::limits;
 use crate::models::{AgentId, Conversation, Policy, ScheduleType, TargetName};
-use crate::schedule::Asked;
+use crate::schedule::{Asked, LeftOut};
 
 /// What became of the schedules of a server.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -62,7 +62,7 @@ impl Service {
         let server = self.target(target)?.clone();
         let listed = server.list_tasks().await;
         let doing = format!("list the schedules of {}", server.address());
-        let tasks = listed.map_err(|r| r.into_error(&doing))?.ok_or_else(|| {
+        let tasks = listed.map_err(|r| r.into_error(&doing, &server.name()))?.ok_or_else(|| {
             Error::new(
                 Code::LettaWrongServer,
                 format!(
@@ -117,7 +117,10 @@ impl Service {
             if made.existed == Some(false) {
                 self.cancel(made.id).await?;
             }
-            return Err(refusal.into_error(&format!("pause {} on {}", task.id, server.address())));
+            return Err(refusal.into_error(
+                &format!("pause {} on {}", task.id, server.address()),
+                &server.name(),
+            ));
         }
         Ok(Some(made.id))
     }
@@ -167,6 +170,7 @@ fn registration_of(task: &ServerTask, target: TargetName) -> Result<Registration
             timezone: task.timezone.clone(),
             start_at: None,
             end_at: None,
+            except: LeftOut::default(),
             max_repetitions: None,
         },
         name: Some(name_of(task)),

@@ -5,7 +5,9 @@ use jiff::Timestamp;
 use super::views::show_local;
 use crate::error::{Code, Error, Result, field, fields, message, quoted};
 use crate::models::{Plan, ScheduleType};
-use crate::schedule::{Asked, First, Timetable, Understood, Zone, just_before, parse_time};
+use crate::schedule::{
+    Asked, First, LeftOut, Timetable, Understood, Zone, just_before, parse_time,
+};
 
 /// The requested time, as given.
 #[derive(Clone, Debug)]
@@ -27,6 +29,8 @@ pub struct When {
     pub start_at: Option<String>,
     /// The last time at which it may run.
     pub end_at: Option<String>,
+    /// The dates on which it does not run.
+    pub except: LeftOut,
     /// How many instants there are in total.
     pub max_repetitions: Option<i64>,
 }
@@ -132,14 +136,22 @@ pub(super) fn plan(asked: &When, zone: &Zone, now: Timestamp) -> Result<Planning
             ),
         ));
     }
+    if kind == ScheduleType::Once && !asked.except.is_empty() {
+        return Err(only_once());
+    }
     let first = understood.first.map(|first| first.at);
     let mut timetable = Timetable {
         spec: understood.spec,
         zone: zone.clone(),
         anchor: first.or(start_at).unwrap_or(now),
         end_at: None,
+        except: asked.except.clone(),
     };
-    let Some(next_run) = first.or_else(|| timetable.first(now, start_at)) else {
+    let next_run = match first {
+        Some(first) => timetable.kept_from(first),
+        None => timetable.first(now, start_at),
+    };
+    let Some(next_run) = next_run else {
         return Err(Error::new(
             Code::CronNever,
             format!("{value:?} never runs after its start; it is now {now}"),
@@ -149,6 +161,8 @@ pub(super) fn plan(asked: &When, zone: &Zone, now: Timestamp) -> Result<Planning
     if let Some(end) = end_at
         && end < next_run
     {
+        let on_any_date = timetable.on_any_date();
+        refuse_all_left_out(first.or_else(|| on_any_date.first(now, start_at)), end)?;
         return Err(Error::new(
             Code::EndBeforeFirst,
             format!("it would end at {end}, before its first run at {next_run}; it is now {now}"),
@@ -163,6 +177,7 @@ pub(super) fn plan(asked: &When, zone: &Zone, now: Timestamp) -> Result<Planning
         next_run,
         start_at,
         end_at,
+        except: timetable.except.to_stored(),
         max_repetitions: asked.max_repetitions,
     };
     Ok(Planning {
@@ -170,6 +185,36 @@ pub(super) fn plan(asked: &When, zone: &Zone, now: Timestamp) -> Result<Planning
         timetable,
         notes: understood.notes,
     })
+}
+
+/// The error for dates to leave out of a single time.
+pub(super) fn only_once() -> Error {
+    Error::new(
+        Code::SpecConflict,
+        message![
+            "a prompt that is sent once leaves out no dates: drop ",
+            field("except"),
+            ", or give an interval or a pattern instead of the time"
+        ],
+    )
+}
+
+/// Refuses dates that leave nothing of a schedule until its end. `first` is its first instant on
+/// whatever date.
+///
+/// # Errors
+/// [`Code::CronNever`].
+pub(super) fn refuse_all_left_out(first: Option<Timestamp>, end: Timestamp) -> Result<()> {
+    match first.is_some_and(|first| first <= end) {
+        true => Err(Error::new(
+            Code::CronNever,
+            message![
+                "it would never run: every run until its end at {end} is on one of the dates in ",
+                field("except")
+            ],
+        )),
+        false => Ok(()),
+    }
 }
 
 /// Refuses words that repeat in another zone than the given one. A single time is an instant

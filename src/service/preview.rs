@@ -43,7 +43,7 @@ pub fn preview(asked: &When, count: usize, zone: &Zone, now: Timestamp) -> Resul
         status: Success::Success,
         runs: next_runs.into_iter().map(run).collect(),
         timezone: timetable.zone.name().to_owned(),
-        describes: timetable.spec.describe(&timetable.zone),
+        describes: timetable.describe(),
         understood: in_words(&timetable, plan.next_run),
         notes,
         now,

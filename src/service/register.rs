@@ -282,7 +282,7 @@ impl Service {
             return Ok(());
         }
         let doing = format!("find {what} on {}", target.address());
-        let error = refusal.into_error(&doing);
+        let error = refusal.into_error(&doing, &target.name());
         Err(if down {
             error.hint(message![
                 "; ",
@@ -312,6 +312,7 @@ fn asked_again(
         && is_meant(&stored, when.wish.asked, &when.wish.value, zone, now)
         && is_time_meant(&when.start_at, existing.start_at, zone, now)
         && is_time_meant(&when.end_at, existing.end_at, zone, now)
+        && stored.except == when.except
         && existing.max_repetitions == when.max_repetitions
         && existing.is_delivered_by(&existing.policy.changed_by(&asked.policy))
         && (asked.target.is_none() || existing.target.is_none() || existing.target == asked.target)
@@ -408,7 +409,7 @@ pub(super) fn registered(
         next_run,
         next_runs: timetable.upcoming(next_run, most),
         zone: timetable.zone.clone(),
-        describes: timetable.spec.describe(&timetable.zone),
+        describes: timetable.describe(),
         understood: in_words(timetable, next_run),
         notes: timetable.surprises(next_run, left.and_then(|n| u64::try_from(n).ok()), now),
     }

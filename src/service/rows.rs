@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::Service;
 use crate::error::{Code, Error, Result};
 use crate::models::{AgentId, PromptSchedule, RowColumns, ScheduleFilter, ScheduleType};
-use crate::schedule::{Spec, Timetable, read_stored_time};
+use crate::schedule::{LeftOut, Spec, Timetable, read_stored_time};
 
 /// A request about the table.
 #[derive(Debug, Deserialize)]
@@ -148,6 +148,7 @@ impl Service {
             zone: self.zone.clone(),
             anchor: after,
             end_at: None,
+            except: LeftOut::default(),
         };
         Ok(timetable.next_after(after))
     }

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 
 use super::answers::Planned;
 use super::budget::{check_fires, most_schedules};
-use super::planning::{Planning, When, Wish, plan};
+use super::planning::{Planning, When, Wish, only_once, plan, refuse_all_left_out};
 use super::register::{PINGS, Registered, check_policy, is_time_meant, registered};
 use super::{Service, not_found, not_live};
 use crate::error::{Code, Error, Result, call, fields};
@@ -14,7 +14,8 @@ use crate::models::{
     ScheduleUpdate, TargetName,
 };
 use crate::schedule::{
-    Asked, Timetable, Understood, Zone, is_meant, parse_time, remaining, timetable_of,
+    Asked, LeftOut, Spec, Timetable, Understood, Zone, is_meant, just_before, parse_time,
+    remaining, timetable_of,
 };
 
 /// What to change in a schedule; `None` leaves a part as it is.
@@ -32,6 +33,8 @@ pub struct Changes {
     pub start_at: Option<String>,
     /// The new end.
     pub end_at: Option<String>,
+    /// The new dates on which it does not run; no date at all clears them.
+    pub except: Option<LeftOut>,
     /// The new total number of instants, including those already used.
     pub max_repetitions: Option<i64>,
     /// The new name.
@@ -56,6 +59,7 @@ impl Changes {
             && self.agent_id.is_none()
             && self.prompt.is_none()
             && self.end_at.is_none()
+            && self.except.is_none()
             && self.max_repetitions.is_none()
             && self.name.is_none()
             && self.conversation.is_none()
@@ -71,6 +75,7 @@ struct NewTime {
     zone: bool,
     start: bool,
     end: bool,
+    except: bool,
     repetitions: bool,
 }
 
@@ -99,6 +104,7 @@ impl NewTime {
             zone: !zone.is_same_as(&stored.zone),
             start: differs(&changes.start_at, schedule.start_at),
             end: differs(&changes.end_at, schedule.end_at),
+            except: (changes.except.as_ref()).is_some_and(|except| *except != stored.except),
             repetitions: changes
                 .max_repetitions
                 .is_some_and(|most| Some(most) != schedule.max_repetitions),
@@ -111,7 +117,7 @@ impl NewTime {
     }
 
     fn is_any(&self) -> bool {
-        self.moves() || self.end || self.repetitions
+        self.moves() || self.end || self.except || self.repetitions
     }
 }
 
@@ -184,10 +190,14 @@ impl Service {
         let next_run = schedule.next_run.ok_or_else(unreadable)?;
         let (plan, timetable, notes) = match time {
             _ if time.moves() => {
-                let planned = self.replan(schedule, changes, &time, now)?;
+                let planned = self.replan(schedule, &stored, changes, &time, now)?;
                 (Some(planned.plan), planned.timetable, planned.notes)
             }
             _ if time.is_any() => {
+                let (stored, next_run) = match &changes.except {
+                    Some(except) if time.except => leave_out(schedule, stored, except, now)?,
+                    _ => (stored, next_run),
+                };
                 let (plan, timetable) = plan_on(schedule, changes, stored, next_run, now)?;
                 (Some(plan), timetable, Vec::new())
             }
@@ -221,7 +231,7 @@ impl Service {
             },
             ping_url: (changes.ping_url.clone()).filter(|new| *new != schedule.ping_url),
             most_schedules: most_schedules(&self.budget, &self.caller),
-            keeps_instants: !time.moves(),
+            keeps_instants: !time.moves() && !time.except,
         };
         let left = left.and_then(|n| i64::try_from(n).ok());
         let answer = Registered {
@@ -236,6 +246,7 @@ impl Service {
     fn replan(
         &self,
         schedule: &PromptSchedule,
+        stored: &Timetable,
         changes: &Changes,
         time: &NewTime,
         now: Timestamp,
@@ -266,12 +277,48 @@ impl Service {
                 text(start.filter(|_| !is_once(&wish)))
             }),
             end_at: changes.end_at.clone().or_else(|| text(schedule.end_at)),
+            except: match &changes.except {
+                Some(except) => except.clone(),
+                // A single time is on the date that was asked for.
+                None if is_once(&wish) => LeftOut::default(),
+                None => stored.except.clone(),
+            },
             max_repetitions: changes.max_repetitions.or(schedule.max_repetitions),
             timezone: changes.timezone.clone(),
             wish,
         };
         plan(&asked, &asked.zone(&usual, now)?, now)
     }
+}
+
+/// The timetable from now on with other dates left out, and its first instant then: what passed
+/// keeps the dates of its time, and an interval its phase.
+fn leave_out(
+    schedule: &PromptSchedule,
+    stored: Timetable,
+    except: &LeftOut,
+    now: Timestamp,
+) -> Result<(Timetable, Timestamp)> {
+    if let Spec::Once(_) = stored.spec {
+        return Err(only_once());
+    }
+    let timetable = Timetable {
+        except: except.clone(),
+        end_at: None,
+        ..stored
+    };
+    let next_run = timetable.next_after(from_now(schedule, now));
+    let next_run = next_run.ok_or_else(|| {
+        let text = format!("it would never run again; it is now {now}");
+        Error::new(Code::CronNever, text)
+    })?;
+    Ok((timetable, next_run))
+}
+
+/// The instant after which a schedule runs from now on: now, or just before its start.
+fn from_now(schedule: &PromptSchedule, now: Timestamp) -> Timestamp {
+    let start = schedule.start_at.map(just_before);
+    start.map_or(now, |start| start.max(now))
 }
 
 /// The plan with the same instants, and another end or number.
@@ -287,6 +334,10 @@ fn plan_on(
         None => schedule.end_at,
     };
     if let Some(end) = end_at.filter(|end| *end < next_run) {
+        if !stored.except.is_empty() {
+            let on_any_date = stored.on_any_date();
+            refuse_all_left_out(on_any_date.next_after(from_now(schedule, now)), end)?;
+        }
         return Err(Error::new(
             Code::EndBeforeFirst,
             format!(
@@ -304,6 +355,7 @@ fn plan_on(
         next_run,
         start_at: schedule.start_at,
         end_at,
+        except: stored.except.to_stored(),
         max_repetitions: changes.max_repetitions.or(schedule.max_repetitions),
     };
     Ok((plan, Timetable { end_at, ..stored }))

@@ -66,6 +66,9 @@ pub struct ScheduleView {
     /// The last time at which it may run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub end_at: Option<Timestamp>,
+    /// The dates on which it does not run, with commas between them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub except: Option<String>,
     /// How many instants it has in total.
     pub max_repetitions: Option<i64>,
     /// How many of them have been used.
@@ -144,7 +147,7 @@ impl ScheduleView {
             next_run_local: next_run.map(|t| show_local(t, zone)),
             timezone: s.timezone.unwrap_or_else(|| zone.name().to_owned()),
             name: s.name,
-            describes: timetable.map(|t| t.spec.describe(&t.zone)),
+            describes: timetable.map(|t| t.describe()),
             lifecycle: s.lifecycle,
             waiting_for: None,
             broken_reason: s.broken_reason,
@@ -153,6 +156,7 @@ impl ScheduleView {
             resume_at: s.resume_at.filter(|_| paused),
             start_at: s.start_at,
             end_at: s.end_at,
+            except: s.except,
             max_repetitions: s.max_repetitions,
             repetition_count: s.repetitions,
             target: s.target.map(|t| t.to_string()),

@@ -63,6 +63,26 @@ const REGISTRATIONS: &[(&[&str], &str, &str)] = &[
     (&["--cron", "5 0 9 * * *"], "cron_invalid", "6 fields"),
     (&["--cron", "0 0 9 * * * 2030"], "cron_invalid", "7 fields"),
     (&["--cron", "0 0 31 2 *"], "cron_never", "never fires"),
+    (
+        &["--cron", "0 9 * * *", "--cron", "0 0 31 2 *"],
+        "cron_never",
+        "pattern 2 of 2: the cron pattern \"0 0 31 2 *\" never fires",
+    ),
+    (
+        &["--cron", "0 9 * * *; 0 25 * * *"],
+        "cron_invalid",
+        "pattern 2 of 2: the hour field '25'",
+    ),
+    (
+        &["--every", "1h", "--except", "christmas"],
+        "except_invalid",
+        "\"christmas\" is neither a date",
+    ),
+    (
+        &["--time", "2099-01-01 09:00", "--except", "2099-01-02"],
+        "spec_conflict",
+        "a prompt that is sent once leaves out no dates: drop --except",
+    ),
     (&["--every", "0"], "interval_invalid", "is zero"),
     (&["--every", "-5m"], "interval_invalid", "is negative"),
     (&["--every", "5x"], "interval_invalid", "\"5x\""),

@@ -29,6 +29,7 @@ mod import;
 mod inner_faults;
 mod keeping;
 mod layers;
+mod left_out;
 mod letta_api;
 mod limits;
 mod many;

@@ -37,6 +37,7 @@ async fn fill(database: &std::path::Path) {
                 timezone: None,
                 start_at: None,
                 end_at: None,
+                except: promptyoself::schedule::LeftOut::default(),
                 max_repetitions: None,
             },
             name: None,

@@ -4,7 +4,7 @@
 use jiff::SignedDuration;
 use promptyoself::error::Code;
 use promptyoself::models::{AgentId, CatchUp, EnvelopeStyle, PingUrl, Policy, ScheduleType, State};
-use promptyoself::schedule::Asked;
+use promptyoself::schedule::{Asked, LeftOut};
 use promptyoself::service::{Changes, Registration, Wish};
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -36,6 +36,7 @@ fn whole(world: &World, kind: ScheduleType, value: &str) -> Registration {
     asked.ping_url = Some(PingUrl::parse(PING).unwrap());
     if kind != ScheduleType::Once {
         asked.when.start_at = Some("2026-02-01T12:10:00Z".into());
+        asked.when.except = LeftOut::parse("2026-12-25, 2026-12-31..2027-01-02").unwrap();
         asked.when.max_repetitions = Some(100);
     }
     asked
@@ -54,6 +55,8 @@ const TIMES: [(ScheduleType, &[&str]); 3] = [
             "0 * * * *",
             " 0  */1 * *\t* ",
             "0 0-23/1,* * * 0-7",
+            "0 */2 * * *; 0 1-23/2 * * *",
+            "0 * * * *; 0 */3 * * 1",
         ],
     ),
     (
@@ -127,6 +130,15 @@ fn same_parts(asked: &Registration, value: &str) -> Vec<Changes> {
             start_at: said("2026-02-01T12:10:00.000Z"),
             ..Changes::default()
         });
+        for text in [
+            "2027-01-01..2027-01-02,2026-12-31,2026-12-25",
+            "2026-12-25, 2026-12-31..2027-01-02",
+        ] {
+            parts.push(Changes {
+                except: Some(LeftOut::parse(text).unwrap()),
+                ..Changes::default()
+            });
+        }
         parts.push(Changes {
             max_repetitions: Some(100),
             ..Changes::default()
@@ -140,6 +152,7 @@ fn same_parts(asked: &Registration, value: &str) -> Vec<Changes> {
         timezone: said("Asia/Kolkata"),
         start_at: asked.when.start_at.clone(),
         end_at: asked.when.end_at.clone(),
+        except: Some(asked.when.except.clone()),
         max_repetitions: asked.when.max_repetitions,
         name: asked.name.clone(),
         policy: asked.policy,
@@ -424,6 +437,7 @@ fn flags() -> Vec<(&'static str, Value)> {
         ("prompt", json!("tick")),
         ("timezone", json!("utc")),
         ("end_at", json!("2100-01-01 00:00")),
+        ("except", json!("2099-12-26, 2099-12-25")),
         ("max_repetitions", json!(100)),
         ("name", json!("ticker")),
         ("catch_up", json!("latest")),
@@ -447,6 +461,8 @@ async fn every_face_says_that_nothing_was_changed() {
         "1h",
         "--name",
         "ticker",
+        "--except",
+        "2099-12-25..2099-12-26",
         "--max-repetitions",
         "100",
         "--end-at",
@@ -516,8 +532,8 @@ async fn every_face_says_that_nothing_was_changed() {
 #[tokio::test]
 async fn what_is_shown_can_be_saved_as_it_is() {
     let api = Api::new().await;
-    let body = json!({ "agent_id": "agent-a", "prompt": "p", "cron": "0 9 * * mon-fri", "name": "n",
-                       "timezone": "Europe/Berlin" });
+    let body = json!({ "agent_id": "agent-a", "prompt": "p", "cron": "0 9 * * mon-fri; 30 17 * * fri",
+                       "name": "n", "timezone": "Europe/Berlin", "except": "2099-12-25, 2099-12-24" });
     api.post("/api/v1/schedules", body).await.is(201);
     let shown = api.get("/api/v1/schedules/1").await.is(200);
     let schedule = &shown["schedule"];
@@ -525,6 +541,7 @@ async fn what_is_shown_can_be_saved_as_it_is() {
     let saved = json!({
         "agent_id": schedule["agent_id"], "prompt": schedule["prompt_text"],
         "cron": schedule["schedule_value"], "timezone": schedule["timezone"], "name": schedule["name"],
+        "except": schedule["except"],
         "catch_up": policy["catch_up"], "pause_on_failure": policy["pause_on_failure"],
         "envelope": policy["envelope"],
     });

@@ -13,7 +13,7 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use promptyoself::models::ScheduleType;
-use promptyoself::schedule::{Spec, Timetable, Zone};
+use promptyoself::schedule::{LeftOut, Spec, Timetable, Zone};
 
 use self::oracle::{DAY, Minute, Pattern, Window, instant, wall};
 
@@ -279,6 +279,7 @@ fn timetable(kind: ScheduleType, value: &str, zone: &Zone, anchor: Minute) -> Ti
         zone: zone.clone(),
         anchor: instant(anchor),
         end_at: None,
+        except: LeftOut::default(),
     }
 }
 
@@ -343,6 +344,94 @@ fn cron_patterns_obey_the_rules_at_every_change_of_every_zone() {
         }
     }
     assert!(tested > 5_000, "only {tested} patterns were tested");
+}
+
+/// Of each kind of pattern some stand together: each keeps its own rule.
+#[test]
+fn several_patterns_have_the_instants_of_each_at_every_change_of_every_zone() {
+    let effort = effort();
+    let mut random = Random(2);
+    let mut tested = 0_u64;
+    for (zone, changes) in zones(&effort) {
+        for change in &changes {
+            let (window, inner) = around(&zone, change);
+            let mut patterns = fixed_patterns(change);
+            patterns.extend(elapsed_patterns(change));
+            patterns.extend((0..effort.random).map(|_| random_pattern(change, &mut random)));
+            for _ in 0..effort.random {
+                let several: Vec<&Pattern> = (0..2 + random.below(3))
+                    .map(|_| &patterns[random.below(patterns.len() as i64) as usize])
+                    .collect();
+                let texts: Vec<&str> = several.iter().map(|p| p.text.as_str()).collect();
+                let each = several.iter().flat_map(|p| window.instants(p));
+                let wanted: BTreeSet<Minute> = each.collect();
+                let wanted: Vec<Minute> = wanted.into_iter().collect();
+                let table = timetable(ScheduleType::Cron, &texts.join("; "), &zone, 0);
+                assert_fires(&table, &wanted, inner, &several);
+                tested += 1;
+            }
+        }
+    }
+    assert!(tested > 1_000, "only {tested} were tested");
+}
+
+/// Some of the dates around a change, in days since 1970, and as they are given.
+fn some_dates(change: &Change, random: &mut Random) -> (Vec<i64>, LeftOut) {
+    let middle = change.old.div_euclid(DAY);
+    let dates: Vec<i64> = (middle - 2..=middle + 2)
+        .filter(|_| random.below(2) == 0)
+        .collect();
+    let texts: Vec<String> = dates
+        .iter()
+        .map(|date| instant(date * DAY).strftime("%Y-%m-%d").to_string())
+        .collect();
+    let except = LeftOut::parse(&texts.join(", ")).unwrap();
+    (dates, except)
+}
+
+/// An instant is on the date that the clocks show at it, wherever it was moved from.
+#[test]
+fn what_is_left_out_is_every_instant_on_these_dates_at_every_change_of_every_zone() {
+    let effort = effort();
+    let mut random = Random(3);
+    let mut tested = 0_u64;
+    for (zone, changes) in zones(&effort) {
+        for change in &changes {
+            let (window, (after, until)) = around(&zone, change);
+            let mut patterns = fixed_patterns(change);
+            patterns.extend(elapsed_patterns(change));
+            patterns.extend((0..effort.random).map(|_| random_pattern(change, &mut random)));
+            let mut tables: Vec<(Timetable, Vec<Minute>)> = Vec::new();
+            for _ in 0..2 * effort.random {
+                let pattern = &patterns[random.below(patterns.len() as i64) as usize];
+                let table = timetable(ScheduleType::Cron, &pattern.text, &zone, 0);
+                tables.push((table, window.instants(pattern)));
+            }
+            for step in [97, 60, 24 * 60] {
+                let anchor = change.at - DAY - 13;
+                let all = (0..).map(|n| anchor + n * step);
+                let all = all.take_while(|at| *at <= until).collect();
+                let table = timetable(ScheduleType::Interval, &format!("{step}m"), &zone, anchor);
+                tables.push((table, all));
+            }
+            for at in change.telling() {
+                let anchor = window.instant_of(at - DAY).unwrap();
+                let all = (0..=2).map_while(|n| window.instant_of(at + (n - 1) * DAY));
+                let all: BTreeSet<Minute> = all.chain([anchor]).collect();
+                let table = timetable(ScheduleType::Interval, "1d", &zone, anchor);
+                tables.push((table, all.into_iter().collect()));
+            }
+            for (table, all) in tables {
+                let (dates, except) = some_dates(change, &mut random);
+                let is_kept = |at: &&Minute| !dates.contains(&window.date_of(**at));
+                let wanted: Vec<Minute> = all.iter().filter(is_kept).copied().collect();
+                let table = Timetable { except, ..table };
+                assert_fires(&table, &wanted, (after, until), &table);
+                tested += 1;
+            }
+        }
+    }
+    assert!(tested > 5_000, "only {tested} were tested");
 }
 
 #[test]

@@ -10,7 +10,7 @@ use promptyoself::letta_client::{Letta, Targets};
 use promptyoself::models::{
     AgentId, HistoryFilter, Occurrence, Policy, ScheduleFilter, ScheduleType, State,
 };
-use promptyoself::schedule::Asked;
+use promptyoself::schedule::{Asked, LeftOut};
 use promptyoself::scheduler::{DeliveryReport, Mode, Scheduler, Settings};
 use promptyoself::service::answers::Planned;
 use promptyoself::service::{Registration, Service, When, Wish};
@@ -129,6 +129,7 @@ impl<T: Letta + 'static> World<T> {
                 timezone: None,
                 start_at: None,
                 end_at: None,
+                except: LeftOut::default(),
                 max_repetitions: None,
             },
             name: None,

@@ -15,7 +15,7 @@ use super::skill::{Skill, skill, unusable};
 use crate::cli::output::{Reply, Text};
 use crate::cli::plugin::files::{read_if_there, write_if_changed};
 use crate::error::{Code, Error, Result};
-use crate::letta_client::{Letta, RefusalKind};
+use crate::letta_client::{Letta, RefusalKind, Target};
 use crate::models::AgentId;
 
 /// How the ids of agents begin that Letta Code itself keeps.
@@ -160,7 +160,7 @@ impl Link<'_> {
                 "whether agent {} exists could not be checked: {}",
                 self.agent, r.text
             ))),
-            Err(r) => Err(r.into_error(&format!("find the agent {}", self.agent))),
+            Err(r) => Err(r.into_error(&format!("find the agent {}", self.agent), &letta.name())),
         }
     }
 

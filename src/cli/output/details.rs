@@ -38,6 +38,7 @@ pub fn schedule_details(value: &Value, now: Timestamp) -> Text {
         ("last_run", "last run"),
         ("start_at", "start"),
         ("end_at", "end"),
+        ("except", "except"),
         ("max_repetitions", "at most"),
         ("repetition_count", "so far"),
         ("policy", "policy"),

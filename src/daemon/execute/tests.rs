@@ -95,6 +95,7 @@ async fn a_call_that_delivers_answers_within_its_time_however_long_a_turn_is() {
             timezone: None,
             start_at: None,
             end_at: None,
+            except: Default::default(),
             max_repetitions: None,
         },
         name: None,

@@ -119,6 +119,7 @@ pub(in crate::db) fn plan_of(
         next_run,
         start_at: schedule.start_at,
         end_at: schedule.end_at,
+        except: timetable.except.to_stored(),
         max_repetitions: schedule.max_repetitions,
     }
 }

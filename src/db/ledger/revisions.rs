@@ -9,7 +9,8 @@ use crate::db::statements::revisions::{self, Place, StoredRevision};
 use crate::error::{Code, Error, Result};
 use crate::models::{Lifecycle, Plan, ScheduleType};
 use crate::schedule::{
-    Fresh, Past, PlannedInstants, Spec, Timetable, TooMany, Zone, just_after, schedule_type,
+    Fresh, LeftOut, Past, PlannedInstants, Spec, Timetable, TooMany, Zone, just_after,
+    schedule_type,
 };
 
 /// A stored revision, as far as it can be read.
@@ -134,6 +135,7 @@ fn planned(stored: &StoredRevision, stands_before: Option<Timestamp>) -> Result<
             zone,
             anchor: stored.anchor.unwrap_or(first),
             end_at: stored.end_at,
+            except: LeftOut::read_stored(stored.except.as_deref())?,
         },
         first,
         before,

@@ -40,7 +40,7 @@ pub(in crate::db) fn list_deleted(tx: &Tx<'_>, most: i64) -> sql::Result<Vec<Del
     statement!(
         "SELECT d.rowid AS note, d.uid, d.agent_id, d.lifecycle, d.planned_next_run AS next, \
          d.repetitions, d.paused_at, d.id AS id, r.schedule_type, r.schedule_value, r.timezone, \
-         r.anchor, r.end_at, r.max_repetitions, CASE WHEN EXISTS (SELECT 1 FROM schedules s \
+         r.anchor, r.end_at, r.max_repetitions, r.except_dates, CASE WHEN EXISTS (SELECT 1 FROM schedules s \
              WHERE s.uid = d.uid) THEN 1 ELSE 0 END AS replaced \
          FROM deleted_schedules d LEFT JOIN schedule_revisions r \
          ON r.id = (SELECT max(id) FROM schedule_revisions WHERE uid = d.uid) LIMIT $1"
@@ -115,6 +115,7 @@ fn as_it_was(row: &Row, uid: Uuid) -> PromptSchedule {
         anchor: rows::lenient_time(row, "anchor"),
         start_at: None,
         end_at: rows::lenient_time(row, "end_at"),
+        except: rows::text(row, "except_dates"),
         max_repetitions: rows::number(row, "max_repetitions"),
         repetitions: rows::number(row, "repetitions").unwrap_or(0),
         lifecycle: lifecycle.unwrap_or(Lifecycle::Cancelled),

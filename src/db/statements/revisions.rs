@@ -18,8 +18,8 @@ pub(in crate::db) fn insert(
 ) -> sql::Result<()> {
     statement!(
         "INSERT INTO schedule_revisions (uid, from_at, schedule_type, schedule_value, timezone, \
-         anchor, first_instant, end_at, max_repetitions, ends_before, repetitions) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, \
+         anchor, first_instant, end_at, max_repetitions, ends_before, except_dates, repetitions) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, \
                  coalesce((SELECT repetitions FROM schedules WHERE uid = $1), 0))"
     )
     .bind(uid.to_string())
@@ -32,6 +32,7 @@ pub(in crate::db) fn insert(
     .bind(optional(plan.end_at))
     .bind(plan.max_repetitions)
     .bind(optional(ends_before))
+    .bind(&plan.except)
     .execute(tx)?;
     Ok(())
 }
@@ -92,6 +93,8 @@ pub(in crate::db) struct StoredRevision {
     pub(in crate::db) first_instant: Option<Timestamp>,
     /// When it ends.
     pub(in crate::db) end_at: Option<Timestamp>,
+    /// The dates on which it does not run.
+    pub(in crate::db) except: Option<String>,
     /// How many instants its schedule has in total.
     pub(in crate::db) max_repetitions: Option<i64>,
     /// How many of them were used before it.
@@ -106,7 +109,7 @@ pub(in crate::db) struct StoredRevision {
 pub(in crate::db) fn list(tx: &Tx<'_>, uid: &str) -> sql::Result<Vec<StoredRevision>> {
     statement!(
         "SELECT schedule_type, schedule_value, timezone, anchor, first_instant, end_at, \
-         max_repetitions, repetitions, ends_before FROM schedule_revisions WHERE uid = $1 \
+         max_repetitions, repetitions, ends_before, except_dates FROM schedule_revisions WHERE uid = $1 \
          ORDER BY id"
     )
     .bind(uid)
@@ -119,6 +122,7 @@ pub(in crate::db) fn list(tx: &Tx<'_>, uid: &str) -> sql::Result<Vec<StoredRevis
             anchor: rows::lenient_time(row, "anchor"),
             first_instant: rows::lenient_time(row, "first_instant"),
             end_at: rows::lenient_time(row, "end_at"),
+            except: rows::text(row, "except_dates"),
             max_repetitions: rows::number(row, "max_repetitions"),
             repetitions: rows::number(row, "repetitions"),
             is_open: rows::text(row, "ends_before").is_none(),

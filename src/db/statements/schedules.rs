@@ -248,11 +248,11 @@ pub(in crate::db) fn insert(
         "INSERT INTO schedules (agent_id, prompt_text, schedule_type, schedule_value, next_run, \
          created_at, active, uid, name, timezone, anchor, start_at, end_at, max_repetitions, \
          lifecycle, planned_next_run, row_version, touched, ping_url, payload, \
-         target, conversation, ",
+         target, conversation, except_dates, ",
         policy_columns!(),
         ") \
          VALUES ($1, $2, $3, $4, $5, $6, 1, $7, $8, $9, $10, $11, $12, $13, 'active', $5, 1, 0, \
-                 $14, $15, $16, $17, ",
+                 $14, $15, $16, $17, $18, ",
         policy_places!(),
         ") \
          RETURNING id"
@@ -273,7 +273,8 @@ pub(in crate::db) fn insert(
     .bind(new.ping_url.as_ref().map(PingUrl::as_str))
     .bind(payload)
     .bind(new.target.as_ref().map(TargetName::as_str))
-    .bind(new.conversation.as_ref().map(Conversation::as_str));
+    .bind(new.conversation.as_ref().map(Conversation::as_str))
+    .bind(&plan.except);
     rows::bind_policy(insert, &new.policy).one(tx)
 }
 
@@ -287,7 +288,7 @@ pub(in crate::db) fn write_plan(
     statement!(change_schedule!(
         "schedule_type = $2, schedule_value = $3, timezone = $4, anchor = $5, next_run = $6, \
          planned_next_run = $6, start_at = $7, end_at = $8, max_repetitions = $9, \
-         lifecycle = $10, active = $11, broken_reason = NULL",
+         lifecycle = $10, active = $11, except_dates = $12, broken_reason = NULL",
         " WHERE id = $1"
     ))
     .bind(id)
@@ -301,6 +302,7 @@ pub(in crate::db) fn write_plan(
     .bind(plan.max_repetitions)
     .bind(lifecycle.as_str())
     .bind(lifecycle == Lifecycle::Active)
+    .bind(&plan.except)
     .execute(tx)?;
     Ok(())
 }

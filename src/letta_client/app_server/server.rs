@@ -4,7 +4,6 @@ use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
-use secrecy::SecretString;
 use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
@@ -20,9 +19,9 @@ use crate::clock::Clock;
 use crate::error::Error;
 use crate::http::limits;
 use crate::letta_client::target::ServerInfo;
-use crate::letta_client::v1::address;
+use crate::letta_client::v1::RestSettings;
 use crate::letta_client::v1::classify::RequestFailure;
-use crate::letta_client::v1::http::{Http, credentials};
+use crate::letta_client::v1::http::Http;
 use crate::models::{ErrorClass, Refusal, RefusalKind};
 
 /// The path where a server says what it is, over plain HTTP.
@@ -54,23 +53,20 @@ impl Server {
     /// Prepares the client; nothing is sent yet. Without an observer, our turns are followed by this
     /// process alone.
     pub(super) fn new(
-        base_url: &str,
-        key: Option<&SecretString>,
-        idle: std::time::Duration,
+        settings: &RestSettings,
         clock: Clock,
         observer: Option<ObserverProgram>,
     ) -> Result<Self, Error> {
-        let base = address::read(base_url)?;
         let link = || {
-            let connector = Connector::new(base.clone(), credentials(key)?, clock.clone())?;
+            let connector = Connector::new(settings, clock.clone())?;
             Ok::<_, Error>(Link::new(connector, clock.clone()))
         };
         Ok(Server {
             talking: link()?,
             asking: link()?,
-            observer: Observer::new(observer, base_url, key, clock.clone()),
+            observer: Observer::new(observer, settings, clock.clone()),
             name: "promptyoself",
-            http: Http::new(base_url, key, idle, clock.clone())?,
+            http: Http::new(settings, clock.clone())?,
             blocked: Blocked::default(),
             sending: Mutex::default(),
             turning: Mutex::default(),
@@ -79,15 +75,10 @@ impl Server {
     }
 
     /// The same, for a process that only follows turns.
-    pub(super) fn of_observer(
-        base_url: &str,
-        key: Option<&SecretString>,
-        idle: std::time::Duration,
-        clock: Clock,
-    ) -> Result<Self, Error> {
+    pub(super) fn of_observer(settings: &RestSettings, clock: Clock) -> Result<Self, Error> {
         Ok(Server {
             name: "promptyoself observer",
-            ..Server::new(base_url, key, idle, clock, None)?
+            ..Server::new(settings, clock, None)?
         })
     }
 

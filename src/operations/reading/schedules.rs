@@ -2,7 +2,7 @@
 
 use super::ids::agent_at;
 use super::policy::{ping_url, policy};
-use super::when::{self, repetitions, wish_if_given};
+use super::when::{self, except, repetitions, wish_if_given};
 use crate::error::{Code, Error, Result, field, message};
 use crate::models::Conversation;
 use crate::operations::Values;
@@ -48,6 +48,7 @@ pub fn changes(values: &Values) -> Result<Changes> {
         timezone,
         start_at: values.given(&START_AT),
         end_at: values.given(&END_AT),
+        except: except(values)?,
         max_repetitions: repetitions(values)?,
         name: kept(values, &NAME)?,
         target,

@@ -7,7 +7,7 @@ use crate::operations::Values;
 use crate::operations::field::Field;
 use crate::operations::fields::*;
 use crate::operations::text::given;
-use crate::schedule::{Asked, Zone, corrected_count, split_zone};
+use crate::schedule::{Asked, LeftOut, Zone, corrected_count, split_zone};
 use crate::service::{When, Wish};
 
 /// The fields for the time, with the kind of time that each gives.
@@ -21,7 +21,8 @@ const KINDS: [(&Field, Asked); 4] = [
 /// The time, with everything that belongs to it.
 ///
 /// # Errors
-/// [`Code::SpecMissing`], [`Code::SpecConflict`], [`Code::RepetitionsInvalid`].
+/// [`Code::SpecMissing`], [`Code::SpecConflict`], [`Code::ExceptInvalid`],
+/// [`Code::RepetitionsInvalid`].
 pub fn when(values: &Values) -> Result<When> {
     let mut wish = wish(values)?;
     let timezone = zone_of(&mut wish, values.given(&TIMEZONE).as_deref())?;
@@ -30,8 +31,18 @@ pub fn when(values: &Values) -> Result<When> {
         timezone,
         start_at: values.given(&START_AT),
         end_at: values.given(&END_AT),
+        except: except(values)?.unwrap_or_default(),
         max_repetitions: repetitions(values)?,
     })
+}
+
+/// The dates to leave out, if given: none at all clears them.
+///
+/// # Errors
+/// [`Code::ExceptInvalid`].
+pub(super) fn except(values: &Values) -> Result<Option<LeftOut>> {
+    let text = values.given(&EXCEPT);
+    text.map(|text| LeftOut::parse(&text)).transpose()
 }
 
 /// The time and the zone, as far as given: an update may leave them unchanged.
@@ -176,9 +187,13 @@ mod tests {
             ("0 9 * * * Europe/Paris", None),
             ("CRON_TZ=Europe/Paris 0 9 * * *", Some("Europe/Paris")),
             ("0 9 * * *", Some("Europe/Paris")),
+            ("CRON_TZ=Europe/Paris 0 9 * * *; 30 17 * * *", None),
+            ("0 9 * * *; 30 17 * * * Europe/Paris", None),
         ] {
             let when = when(&asked(cron, timezone)).unwrap();
-            assert_eq!(when.wish.value, "0 9 * * *");
+            let patterns = ["0 9 * * *", "0 9 * * *; 30 17 * * *"];
+            let several = usize::from(cron.contains(';'));
+            assert_eq!(when.wish.value, patterns[several]);
             assert_eq!(when.timezone.as_deref(), Some("Europe/Paris"), "{cron}");
         }
         let both = asked("CRON_TZ=Europe/Paris 0 9 * * *", Some("UTC"));

@@ -3,6 +3,7 @@
 use super::clock::{self, Bare};
 use super::{interval, plain};
 use crate::error::{Example, fields};
+use crate::schedule::cron::SEPARATOR;
 use crate::schedule::words::number::WEEKDAYS;
 use crate::schedule::{CronSpec, Zone};
 
@@ -82,9 +83,16 @@ pub(in crate::schedule) fn cron(text: &str) -> Option<Correction> {
     }
 }
 
-/// `CRON_TZ=Europe/Paris 0 9 * * *` and `0 9 * * * Europe/Paris`, as the zone and the pattern.
+/// `CRON_TZ=Europe/Paris 0 9 * * *` and `0 9 * * * Europe/Paris`, as the zone and the pattern. Of
+/// several patterns, the first may have a zone before it and the last one after it.
 pub(crate) fn split_zone(text: &str) -> Option<(String, String)> {
     let text = text.trim().trim_matches(['"', '\'', '`']);
+    if let Some((others, last)) = text.rsplit_once(SEPARATOR) {
+        // With an equals sign, it stands before the last one.
+        if let Some((zone, last)) = split_zone(last).filter(|_| !last.contains('=')) {
+            return Some((zone, format!("{others}{SEPARATOR} {last}")));
+        }
+    }
     let (first, rest) = text.split_once(char::is_whitespace)?;
     let named = ["cron_tz=", "tz="].iter().find_map(|key| {
         let (name, zone) = first.split_at_checked(key.len())?;

@@ -86,7 +86,8 @@ impl Pieces {
         absent
     }
 
-    fn times(&self) -> Times {
+    /// When during its days it fires.
+    pub(super) fn times(&self) -> Times {
         let (minutes, hours) = (self.minutes.as_slice(), self.hours.as_slice());
         let clock = |hour: &i8, minute: &i8| format!("{hour:02}:{minute:02}");
         let all = || {
@@ -145,7 +146,8 @@ impl Pieces {
         Times::Often(format!("{often} {}", list(&each)))
     }
 
-    fn days(&self) -> String {
+    /// On which days.
+    pub(super) fn days(&self) -> String {
         // Where both must match, a field that matches every day says nothing.
         let is_every_day = |field, item: &str, all: usize| {
             let days = || range_of(field, item).len() == all;
@@ -300,7 +302,7 @@ pub(in crate::schedule) enum Absent {
 }
 
 /// When during its days a pattern fires.
-enum Times {
+pub(super) enum Times {
     /// At these times of day.
     At(Vec<String>),
     /// Again and again.
@@ -380,7 +382,7 @@ fn counted(minutes: i8) -> String {
     }
 }
 
-fn list(items: &[String]) -> String {
+pub(super) fn list(items: &[String]) -> String {
     listed(items, "and")
 }
 

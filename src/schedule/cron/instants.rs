@@ -4,12 +4,12 @@ use jiff::civil::DateTime;
 use jiff::tz::{Offset, TimeZoneFollowingTransitions, TimeZoneTransition};
 use jiff::{SignedDuration, Timestamp};
 
-use super::CronSpec;
+use super::pattern::Pattern;
 use crate::schedule::{Zone, cut};
 
 /// The instants of a pattern, in order.
 pub(crate) struct Instants<'a> {
-    cron: &'a CronSpec,
+    cron: &'a Pattern,
     /// The first wall time not checked yet; `None` past the calendar's end.
     from: Option<DateTime>,
     walk: Walk<'a>,
@@ -31,7 +31,8 @@ enum Walk<'a> {
 }
 
 impl<'a> Instants<'a> {
-    pub(super) fn new(cron: &'a CronSpec, zone: &'a Zone, after: Timestamp) -> Self {
+    /// The instants strictly after `after`.
+    pub(super) fn new(cron: &'a Pattern, zone: &'a Zone, after: Timestamp) -> Self {
         let walk = if cron.elapsed {
             let mut later = zone.tz().following(after);
             Walk::Elapsed {
@@ -123,8 +124,8 @@ mod tests {
 
     fn next(pattern: &str, zone: &str, after: &str, n: usize) -> Vec<String> {
         let zone = Zone::parse(zone).unwrap();
-        let cron = CronSpec::read(pattern).unwrap();
-        cron.instants(&zone, after.parse().unwrap())
+        let cron = Pattern::read(pattern).unwrap();
+        Instants::new(&cron, &zone, after.parse().unwrap())
             .take(n)
             .map(|at| at.to_string())
             .collect()

@@ -448,6 +448,27 @@ fn patterns_are_described_without_forgetting_anything() {
             "on the 13th of every month if it is a Wednesday, Saturday or Sunday at 09:00",
         ),
         ("0 9 1-7 * */1", "on the 1st to 7th of every month at 09:00"),
+        // Several patterns.
+        (
+            "0 9 * * 1-5; 30 17 * * 1-5",
+            "every weekday at 09:00 and 17:30",
+        ),
+        (
+            "30 17 * * 1-5; 0 10 * * 6; 0 9 * * 1-5",
+            "every weekday at 09:00 and 17:30 and every Saturday at 10:00",
+        ),
+        (
+            "0 9 * * 1; 30 16 * * 5",
+            "every Monday at 09:00 and every Friday at 16:30",
+        ),
+        (
+            "*/15 9-17 * * 1-5; 0 10 * * 6",
+            "every 15 minutes from 09:00 to 17:45, every weekday; every Saturday at 10:00",
+        ),
+        (
+            "0 9,12,15 * * 1; @hourly",
+            "every Monday at 09:00, 12:00 and 15:00; every hour on the hour",
+        ),
     ] {
         let text = CronSpec::read(pattern).unwrap().describe(&zone);
         assert_eq!(text, format!("{wanted}, Europe/Berlin (cron {pattern})"));
@@ -484,4 +505,99 @@ fn second_zero_before_five_fields_is_understood_unless_it_leaves_a_doubt() {
     ] {
         assert!(CronSpec::understand(text).is_err(), "{text}");
     }
+}
+
+#[test]
+fn several_patterns_fire_whenever_one_of_them_does_and_once_where_several_do() {
+    assert_eq!(
+        utc(
+            "0 9 * * 1-5; 30 17 * * 1-5; 0 9 * * 6",
+            "2026-11-20T10:00:00Z",
+            4
+        ),
+        [
+            "2026-11-20T17:30",
+            "2026-11-21T09:00",
+            "2026-11-23T09:00",
+            "2026-11-23T17:30"
+        ]
+    );
+    assert_eq!(
+        utc("*/30 9 * * *; 0 9,10 * * *", "2026-11-20T08:00:00Z", 4),
+        [
+            "2026-11-20T09:00",
+            "2026-11-20T09:30",
+            "2026-11-20T10:00",
+            "2026-11-21T09:00"
+        ]
+    );
+}
+
+#[test]
+fn each_of_several_patterns_keeps_its_own_rule_for_skipped_and_repeated_times() {
+    let zone = Zone::parse("Europe/Berlin").unwrap();
+    let spec = CronSpec::read("30 2 * * *; */30 2 * * *").unwrap();
+    let fires = |after: &str, n| -> Vec<String> {
+        let all = spec.instants(&zone, after.parse().unwrap());
+        all.take(n).map(|at| at.to_string()).collect()
+    };
+    // In the gap, only the fixed one fires, after it; in the fold, the other one fires twice.
+    assert_eq!(
+        fires("2026-03-28T12:00:00Z", 2),
+        ["2026-03-29T01:00:00Z", "2026-03-30T00:00:00Z"]
+    );
+    assert_eq!(
+        fires("2026-10-24T12:00:00Z", 5),
+        [
+            "2026-10-25T00:00:00Z",
+            "2026-10-25T00:30:00Z",
+            "2026-10-25T01:00:00Z",
+            "2026-10-25T01:30:00Z",
+            "2026-10-26T01:00:00Z"
+        ]
+    );
+}
+
+#[test]
+fn several_patterns_are_the_same_if_they_have_the_same_instants() {
+    let berlin = Zone::parse("Europe/Berlin").unwrap();
+    let utc = Zone::utc();
+    let same = |a: &str, b: &str, zone: &Zone| {
+        let [a, b] = [a, b].map(|text| CronSpec::read(text).unwrap());
+        assert_eq!(a.is_same_as(&b, zone), b.is_same_as(&a, zone));
+        a.is_same_as(&b, zone)
+    };
+    for (a, b) in [
+        ("0 9,17 * * *", "0 17 * * *; 0 9 * * *"),
+        ("0 9 * * *", "0 9 * * 1-5; 0 9 * * 6,0"),
+        ("0 9 * * *", "0 9 * * *; 0 9 * * 1"),
+        ("0 9 1 * *; 0 9 15 * *", "0 9 1,15 * *"),
+        ("*/30 9 * * *", "0/60 9 * * *; 30/60 9 * * *"),
+    ] {
+        assert!(same(a, b, &berlin), "{a} and {b}");
+    }
+    for (a, b) in [
+        ("0 9 * * *", "0 9 * * *; 30 17 * * *"),
+        ("0 9 * * *", "0 9 * * 1-5; 0 9 * * 6"),
+        ("0 9 29 2 *; 0 9 1 1 *", "0 9 1 1 *"),
+    ] {
+        assert!(!same(a, b, &utc), "{a} and {b}");
+    }
+    let (fixed, elapsed) = ("0,30 9 * * *", "0 9 * * *; */30 9 * * *");
+    assert!(same(fixed, elapsed, &utc) && !same(fixed, elapsed, &berlin));
+}
+
+#[test]
+fn there_is_a_bound_to_how_many_patterns_a_schedule_has() {
+    let all = |n: usize| vec!["0 9 * * *"; n].join("; ");
+    assert!(CronSpec::parse(&all(16)).is_ok());
+    let error = CronSpec::parse(&all(17)).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "these are 17 cron patterns: a schedule has at most 16"
+    );
+    // What is copied with a semicolon after it is one.
+    let error = CronSpec::understand("0 9 * * *; 0 10 * * 1 ; ").unwrap_err();
+    let wanted = "--cron \"0 9 * * *; 0 10 * * 1\"";
+    assert_eq!(error.corrected().as_deref(), Some(wanted), "{error}");
 }

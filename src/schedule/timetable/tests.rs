@@ -15,6 +15,7 @@ fn table(kind: ScheduleType, value: &str, zone: &str, anchor: &str) -> Timetable
         zone,
         anchor: at(anchor),
         end_at: None,
+        except: LeftOut::default(),
     }
 }
 
@@ -302,6 +303,152 @@ fn a_count_agrees_with_the_instants_taken_one_by_one() {
             assert_eq!(table.upcoming(first, each.len()), each);
         }
     }
+}
+
+fn leaving_out(mut table: Timetable, dates: &str) -> Timetable {
+    table.except = LeftOut::parse(dates).unwrap();
+    table
+}
+
+#[test]
+fn an_instant_on_a_left_out_date_does_not_exist() {
+    let daily = table(
+        ScheduleType::Cron,
+        "0 0,12 * * *",
+        "Europe/Berlin",
+        "2026-11-20T00:00:00Z",
+    );
+    let daily = leaving_out(daily, "2026-12-25, 2026-12-27..2026-12-28");
+    // Midnight is the first instant of its date, not the last of the one before.
+    assert_eq!(
+        walk(&daily, "2026-12-24T08:00:00Z", 5),
+        [
+            "2026-12-24T11:00:00Z",
+            "2026-12-25T23:00:00Z",
+            "2026-12-26T11:00:00Z",
+            "2026-12-28T23:00:00Z",
+            "2026-12-29T11:00:00Z"
+        ]
+    );
+    // It uses up no number, and is neither the first one nor the last.
+    let passed = daily.passed(at("2026-12-24T11:00:00Z"), at("2026-12-28T22:59:59Z"), None);
+    assert_eq!(
+        (passed.count, passed.newest),
+        (3, at("2026-12-26T11:00:00Z"))
+    );
+    let passed = daily.passed(
+        at("2026-12-24T11:00:00Z"),
+        at("2027-01-10T00:00:00Z"),
+        Some(4),
+    );
+    assert_eq!(passed.newest, at("2026-12-28T23:00:00Z"));
+    let made = at("2026-12-24T12:00:00Z");
+    assert_eq!(daily.first(made, None), Some(at("2026-12-25T23:00:00Z")));
+    assert_eq!(until(daily, "2026-12-25T22:00:00Z").first(made, None), None);
+}
+
+#[test]
+fn an_interval_keeps_its_phase_across_dates_that_are_left_out() {
+    let table = leaving_out(every("2d", "UTC", "2026-12-20T08:00:00Z"), "2026-12-24");
+    assert_eq!(
+        walk(&table, "2026-12-21T00:00:00Z", 3),
+        [
+            "2026-12-22T08:00:00Z",
+            "2026-12-26T08:00:00Z",
+            "2026-12-28T08:00:00Z"
+        ]
+    );
+    // Its start may be left out, too.
+    let start = at("2026-12-24T08:00:00Z");
+    let table = leaving_out(every("2d", "UTC", "2026-12-24T08:00:00Z"), "2026-12-24");
+    assert_eq!(
+        table.first(at("2026-12-20T00:00:00Z"), Some(start)),
+        Some(at("2026-12-26T08:00:00Z"))
+    );
+}
+
+#[test]
+fn a_run_that_is_moved_out_of_a_gap_belongs_to_the_date_on_which_it_is() {
+    // In 2011 Apia went from the 29th of December to the 31st.
+    let apia = table(
+        ScheduleType::Cron,
+        "0 9 30 * *",
+        "Pacific/Apia",
+        "2011-12-01T00:00:00Z",
+    );
+    let moved = "2011-12-30T10:00:00Z";
+    assert_eq!(walk(&apia, "2011-12-01T00:00:00Z", 1), [moved]);
+    let kept = leaving_out(apia.clone(), "2011-12-30");
+    assert_eq!(walk(&kept, "2011-12-01T00:00:00Z", 1), [moved]);
+    let gone = leaving_out(apia, "2011-12-31");
+    assert_eq!(
+        walk(&gone, "2011-12-01T00:00:00Z", 1),
+        ["2012-01-29T19:00:00Z"]
+    );
+}
+
+#[test]
+fn a_date_that_begins_twice_is_left_out_both_times() {
+    // In Havana 01:00 of the 1st of November becomes 00:00 again.
+    let zone = "America/Havana";
+    let hourly = table(
+        ScheduleType::Cron,
+        "30 * * * *",
+        zone,
+        "2026-10-01T00:00:00Z",
+    );
+    let hourly = leaving_out(hourly, "2026-11-01");
+    assert_eq!(
+        walk(&hourly, "2026-11-01T03:00:00Z", 2),
+        ["2026-11-01T03:30:00Z", "2026-11-02T05:30:00Z"]
+    );
+    // In Beirut 24:00 becomes 23:00 again: the end of the 24th of October comes twice.
+    let beirut = table(
+        ScheduleType::Cron,
+        "30 * * * *",
+        "Asia/Beirut",
+        "2026-10-01T00:00:00Z",
+    );
+    let beirut = leaving_out(beirut, "2026-10-24");
+    assert_eq!(
+        walk(&beirut, "2026-10-23T20:00:00Z", 2),
+        ["2026-10-23T20:30:00Z", "2026-10-24T22:30:00Z"]
+    );
+}
+
+#[test]
+fn years_of_seconds_with_many_dates_left_out_are_counted_at_once() {
+    let zone = "America/New_York";
+    let table = every("1s", zone, "2026-01-01T05:00:00Z");
+    let dates: Vec<String> = (2026..2036)
+        .flat_map(|year| {
+            (1..=12).map(move |month| format!("{year}-{month:02}-03..{year}-{month:02}-04"))
+        })
+        .collect();
+    let table = leaving_out(table, &dates.join(","));
+    let first = at("2026-01-01T05:00:00Z");
+    let end = at("2036-01-01T04:59:59Z");
+    let passed = table.passed(first, end, None);
+    // Whole days, all of 24 hours: clocks change on none of them but for these.
+    let change_days = (2026..2036)
+        .flat_map(|year| [(year, 3), (year, 11)])
+        .filter(|(year, month)| {
+            let start = jiff::civil::date(*year, *month, 1);
+            let first_sunday = (7 - start.weekday().to_sunday_zero_offset()) % 7 + 1;
+            let change = if *month == 3 {
+                first_sunday + 7
+            } else {
+                first_sunday
+            };
+            (3..=4).contains(&change)
+        })
+        .count() as u64;
+    let days = 365 * 10 + 2 - 240;
+    assert_eq!(passed.count, days * 86_400 - change_days * 3_600);
+    assert_eq!(passed.newest, end);
+    let limited = table.passed(first, end, Some(2 * 86_400 + 1));
+    assert_eq!(limited.newest, at("2026-01-05T05:00:00Z"));
+    assert_eq!(limited.before_newest, Some(at("2026-01-03T04:59:59Z")));
 }
 
 proptest::proptest! {

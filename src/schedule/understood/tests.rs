@@ -1,6 +1,6 @@
 use super::*;
 use crate::error::Code;
-use crate::schedule::in_words;
+use crate::schedule::{LeftOut, in_words};
 
 /// A Friday, 11:00 in Berlin.
 fn now() -> Timestamp {
@@ -41,6 +41,31 @@ fn each_kind_of_time_is_understood_in_its_form_and_in_words() {
         (EVERY, "every 90 minutes", Interval, "90m"),
         (EVERY, "weekdays at 9 and 17", Cron, "0 9,17 * * 1-5"),
         (EVERY, "every other day at 8", Interval, "2d"),
+        (
+            EVERY,
+            "every weekday at 9:00 and 17:30",
+            Cron,
+            "0 9 * * 1-5; 30 17 * * 1-5",
+        ),
+        (
+            CRON,
+            " 0 9 * * 1-5 ;30  17 * * 1-5",
+            Cron,
+            "0 9 * * 1-5; 30 17 * * 1-5",
+        ),
+        (CRON, "@daily; 0 30 6 * * 1-5", Cron, "@daily; 30 6 * * 1-5"),
+        (
+            Asked::AsAny,
+            "mondays at 9 and fridays at 16:30",
+            Cron,
+            "0 9 * * 1; 30 16 * * 5",
+        ),
+        (
+            Asked::AsAny,
+            "0 9 * * 1; 30 16 * * 5",
+            Cron,
+            "0 9 * * 1; 30 16 * * 5",
+        ),
         (
             Asked::AsAny,
             "tomorrow at 9am",
@@ -117,11 +142,77 @@ fn what_leaves_a_doubt_is_refused_with_its_readings() {
             None,
         ),
         (
-            EVERY,
-            "every day at 9:00 and 17:30",
-            Code::IntervalInvalid,
-            "make a schedule for each of \"0 9 * * *\" and \"30 17 * * *\"",
+            CRON,
+            "0 9 * * *; 0 25 * * *; 0 9 * * 1",
+            Code::CronInvalid,
+            "pattern 2 of 3: the hour field '25'",
             None,
+        ),
+        (
+            Asked::AsAny,
+            "0 9 * * *; 0 9 * * 1 - 5",
+            Code::CronInvalid,
+            "pattern 2 of 2: the cron pattern \"0 9 * * 1 - 5\" has 7 fields",
+            Some("--cron \"0 9 * * *; 0 9 * * 1-5\""),
+        ),
+        (
+            CRON,
+            "0 9 * * *; 0 9 * * * Asia/Tokyo; 0 8 * * *",
+            Code::CronInvalid,
+            "pattern 2 of 3: it names a zone",
+            None,
+        ),
+        (
+            CRON,
+            "0 9 * * *; 0 0 30 2 *",
+            Code::CronNever,
+            "pattern 2 of 2: the cron pattern \"0 0 30 2 *\" never fires",
+            None,
+        ),
+        (
+            CRON,
+            "*/5 2 * 3 0L; 0 9 * * *",
+            Code::CronNever,
+            "pattern 1 of 2: the cron pattern \"*/5 2 * 3 0L\" never fires: every time it matches \
+             is skipped",
+            None,
+        ),
+        (
+            EVERY,
+            "every monday at 7 and every friday at 16:30",
+            Code::IntervalInvalid,
+            "write \"every monday at 07:00 and every friday at 16:30\" or \"every monday at 19:00 and \
+             every friday at 16:30\"",
+            None,
+        ),
+        (
+            CRON,
+            "every monday at 9am Asia/Tokyo and every friday at 10am UTC",
+            Code::CronInvalid,
+            "two of what can be said once: place",
+            None,
+        ),
+        (
+            Asked::AsAny,
+            "every weekday at 9am, except 2026-12-25",
+            Code::TimeInvalid,
+            "dates to leave out are not part of a time: give them as --except",
+            Some("--when \"every weekday at 9am\" --except 2026-12-25"),
+        ),
+        (
+            CRON,
+            "weekdays at 9 except 2026-12-25 and 3 more dates",
+            Code::CronInvalid,
+            "give them as --except",
+            None,
+        ),
+        (
+            TIME,
+            "mondays at 9 and fridays at 16:30",
+            Code::TimeInvalid,
+            "it means \"every monday at 09:00 and every friday at 16:30\", and --time is a single \
+             time. Give it as --cron",
+            Some("--cron \"every monday at 09:00 and every friday at 16:30\""),
         ),
         (
             Asked::AsAny,
@@ -182,6 +273,7 @@ fn timetable(asked: Asked, value: &str, now: Timestamp) -> (Timetable, Timestamp
         zone: read.zone.unwrap_or(berlin()),
         anchor: first.unwrap_or(now),
         end_at: None,
+        except: LeftOut::default(),
     };
     let next = first.or(timetable.first(now, None)).unwrap();
     (timetable, next)

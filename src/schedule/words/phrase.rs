@@ -49,6 +49,15 @@ fn list(items: &[String]) -> String {
     }
 }
 
+/// Several days and times, each with its own: "every monday at 09:00 and every friday at 16:30". What
+/// has commas of its own stands between semicolons.
+pub(in crate::schedule) fn clauses(each: &[String]) -> String {
+    match each.iter().any(|clause| clause.contains(',')) {
+        true => each.join("; "),
+        false => list(each),
+    }
+}
+
 /// "At 09:00 and 17:30".
 pub(super) fn times(times: &[Time]) -> String {
     let each: Vec<String> = times.iter().map(|t| time(*t)).collect();

@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 use crate::error::{Code, Error, Example, Fields, Message, Result, shell};
 use crate::models::{AgentId, Conversation, Payload, Policy, ScheduleType, shown};
 use crate::operations::reading::zone_of;
-use crate::schedule::{Asked, Zone, corrected_time, nearest, parse_time};
+use crate::schedule::{Asked, LeftOut, Zone, corrected_time, nearest, parse_time};
 use crate::service::{Registration, Service, When, Wish};
 
 /// The prefix that shows an interval to clients that know only cron patterns.
@@ -66,6 +66,7 @@ pub(super) fn read(body: &Value, agent: &AgentId, now: Timestamp) -> Result<Regi
             timezone: Some(timezone.unwrap_or_else(|| "UTC".into())),
             start_at: None,
             end_at: None,
+            except: LeftOut::default(),
             max_repetitions: None,
         },
         name: text(body, "name")?,
@@ -180,6 +181,12 @@ fn read_when(schedule: &Map<String, Value>, now: Timestamp) -> Result<Wish> {
                     asked: Asked::Exactly(ScheduleType::Interval),
                     value: interval.trim().to_owned(),
                 },
+                // Letta's own server has no more than one.
+                None if cron.contains(';') => {
+                    return Err(invalid(
+                        "cron_expression is one pattern: make a schedule for each",
+                    ));
+                }
                 None => Wish {
                     asked: Asked::Exactly(ScheduleType::Cron),
                     value: cron.clone(),

@@ -8,6 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 use promptyoself::clock::Clock;
 use promptyoself::letta_client::Letta;
 use promptyoself::models::{AgentId, CatchUp, Conversation, Policy, ScheduleType};
+use promptyoself::schedule::LeftOut;
 use promptyoself::service::answers::Planned;
 use promptyoself::service::{Registration, Service, When, Wish as Asked};
 
@@ -171,6 +172,11 @@ impl Schedules {
             catch_up,
             ..Policy::default()
         };
+        // Dates of which none comes before the end.
+        let except = match (kind, self.wishes.len() % 2) {
+            (ScheduleType::Once, _) | (_, 0) => LeftOut::default(),
+            _ => LeftOut::parse("2020-01-01, 2999-12-25..2999-12-26").unwrap(),
+        };
         let asked = Registration {
             agent_id: Some(agent.clone()),
             prompt: self.next_prompt(),
@@ -183,6 +189,7 @@ impl Schedules {
                 timezone: None,
                 start_at: None,
                 end_at: None,
+                except,
                 max_repetitions,
             },
             name: None,

@@ -161,6 +161,9 @@ pub async fn case(code: Code, world: &World) -> Option<Case> {
         Code::CronInvalid => register(world, &["--cron", "0 25 * * *"]).says("the hour field '25'"),
         Code::CronNever => register(world, &["--cron", "0 0 31 2 *"]).says("\"0 0 31 2 *\""),
         Code::IntervalInvalid => register(world, &["--every", "5x"]).says("\"5x\""),
+        Code::ExceptInvalid => {
+            register(world, &["--every", "1h", "--except", "2099/12/25"]).says("\"2099/12/25\"")
+        }
         Code::EndBeforeFirst => {
             let end = in_a_minute();
             register(world, &["--every", "1h", "--end-at", &end])

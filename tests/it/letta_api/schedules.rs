@@ -235,6 +235,8 @@ async fn an_interval_is_told_as_every_and_taken_as_that() {
 #[case::now(with(json!({"schedule": {"scheduled_at": millis(0)}})), "time_past", "has passed")]
 #[case::seconds(with(json!({"schedule": {"scheduled_at": millis(60) / 1_000}})), "time_past",
     "looks like seconds")]
+#[case::several(with(json!({"schedule": {"type": "recurring", "cron_expression": "0 9 * * *; 0 17 * * *"}})),
+    "request_invalid", "is one pattern")]
 #[case::bad_cron(with(json!({"schedule": {"type": "recurring", "cron_expression": "99 * * * *"}})),
     "cron_invalid", "99")]
 #[case::never(with(json!({"schedule": {"type": "recurring", "cron_expression": "0 0 31 2 *"}})),

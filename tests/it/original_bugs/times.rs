@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use promptyoself::clock::Clock;
 use promptyoself::letta_client::Targets;
 use promptyoself::models::{AgentId, Policy, ScheduleType};
-use promptyoself::schedule::Asked;
+use promptyoself::schedule::{Asked, LeftOut};
 use promptyoself::scheduler::{Mode, Scheduler, Settings};
 use promptyoself::service::{HistoryQuery, Registration, Service, When, Wish};
 use tokio_util::sync::CancellationToken;
@@ -61,6 +61,7 @@ impl Rig {
                 timezone: zone.map(str::to_owned),
                 start_at: None,
                 end_at: None,
+                except: LeftOut::default(),
                 max_repetitions: None,
             },
             name: None,

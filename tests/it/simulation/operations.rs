@@ -1,8 +1,10 @@
 //! What people, agents and other programs do while schedulers are running.
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp, ToSpan};
 use promptyoself::error::{Code, Result};
 use promptyoself::models::{CatchUp, Conversation, Payload, Policy, ScheduleType};
+use promptyoself::schedule::LeftOut;
 use promptyoself::service::{Changes, Registration, When, Wish};
 
 use serde_json::json;
@@ -14,7 +16,7 @@ use super::world::{NOBODY, World};
 
 const INTERVALS: [&str; 8] = ["50s", "90s", "5m", "7m", "20m", "1h", "3h", "1d"];
 
-const CRONS: [&str; 8] = [
+const CRONS: [&str; 11] = [
     "*/5 * * * *",
     "*/20 * * * *",
     "0 * * * *",
@@ -23,6 +25,9 @@ const CRONS: [&str; 8] = [
     "15,45 1-3 * * *",
     "0 0 * * *",
     "0 9 * * 1-5",
+    "*/20 * * * *; 7,40 * * * *",
+    "30 2 * * *; */30 2 * * *; 45 */3 * * *",
+    "0 9 * * 1-5; 30 17 * * 1-5",
 ];
 
 const ZONES: [&str; 5] = [
@@ -131,16 +136,36 @@ impl World {
     pub async fn register_often(&mut self) {
         let value = pick(&mut self.rng, &["50s", "90s"]).to_owned();
         let kind = ScheduleType::Interval;
-        let registered = self
-            .register(Wish {
-                asked: promptyoself::schedule::Asked::As(kind),
-                value,
-            })
-            .await;
+        let wish = Wish {
+            asked: promptyoself::schedule::Asked::As(kind),
+            value,
+        };
+        let registered = self.register_except(wish, LeftOut::default()).await;
         registered.unwrap();
     }
 
+    /// Dates on which nothing runs: some of today and the days to come, or none.
+    fn except(&mut self) -> LeftOut {
+        let today = self.clock.now().to_zoned(TimeZone::UTC).date();
+        let mut ranges = Vec::new();
+        for ahead in 0..4 {
+            if self.rng.u8(0..3) == 0 {
+                let date = today.saturating_add(ahead.days());
+                ranges.push((date, date.saturating_add(self.rng.i64(0..2).days())));
+            }
+        }
+        LeftOut::of(ranges).unwrap()
+    }
+
     async fn register(&mut self, wish: Wish) -> Result<()> {
+        let except = match wish.asked.kind() {
+            Some(ScheduleType::Once) => LeftOut::default(),
+            _ => self.maybe(Self::except).unwrap_or_default(),
+        };
+        self.register_except(wish, except).await
+    }
+
+    async fn register_except(&mut self, wish: Wish, except: LeftOut) -> Result<()> {
         let is_once = wish.asked.kind() == Some(ScheduleType::Once);
         let agent_id = Some(pick(&mut self.rng, &self.agents));
         let number = self.rng.u16(..);
@@ -154,6 +179,7 @@ impl World {
                     .maybe(|w| w.soon(1..60).to_string())
                     .filter(|_| !is_once),
                 end_at: self.maybe(|w| w.soon(60..400).to_string()),
+                except,
                 max_repetitions: self.maybe(|w| w.rng.i64(1..7)).filter(|_| !is_once),
                 wish,
             },
@@ -179,6 +205,7 @@ impl World {
             wish: self.maybe(Self::wish),
             timezone: self.maybe(|w| pick(&mut w.rng, &ZONES).to_owned()),
             end_at: self.maybe(|w| w.soon(60..400).to_string()),
+            except: self.maybe(Self::except),
             max_repetitions: self.maybe(|w| w.rng.i64(1..30)),
             policy: self.maybe(Self::policy).unwrap_or_default(),
             conversation: None,

@@ -120,6 +120,11 @@ impl Window {
         Some(self.start + jump as i64 + 1)
     }
 
+    /// The date that the wall clock shows, in days since 1970.
+    pub fn date_of(&self, at: Minute) -> i64 {
+        self.shown[(at - self.start) as usize].div_euclid(DAY)
+    }
+
     /// All instants of a pattern in the window.
     pub fn instants(&self, pattern: &Pattern) -> Vec<Minute> {
         let lowest = self.walls[0].0;

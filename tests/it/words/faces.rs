@@ -31,6 +31,26 @@ const UNDERSTOOD: &[(&str, &str, &str)] = &[
         "weekdays at 9 and 17",
         "every weekday at 09:00 and 17:00 Europe/Berlin",
     ),
+    (
+        "cron",
+        "0 9 * * 1-5; 30 17 * * 1-5",
+        "every weekday at 09:00 and 17:30 Europe/Berlin",
+    ),
+    (
+        "every",
+        "every weekday at 9:00 and 17:30",
+        "every weekday at 09:00 and 17:30 Europe/Berlin",
+    ),
+    (
+        "when",
+        "mondays at 9 and fridays at 16:30",
+        "every monday at 09:00 and every friday at 16:30 Europe/Berlin",
+    ),
+    (
+        "when",
+        "CRON_TZ=Europe/Berlin 0 9,12,15 * * 1; 30 16 * * 5",
+        "every monday at 09:00, 12:00 and 15:00; every friday at 16:30 Europe/Berlin",
+    ),
     ("every", "2h", "every 2 hours"),
     ("when", "2099-02-01 9am", "2099-02-01 09:00 Europe/Berlin"),
     (
@@ -59,6 +79,11 @@ const REFUSED: &[(&str, &str, &str)] = &[
         "every",
         "every day at 7",
         "\"every day at 07:00 Europe/Berlin\" or",
+    ),
+    (
+        "cron",
+        "0 9 * * *; 0 25 * * *",
+        "pattern 2 of 2: the hour field '25'",
     ),
     ("when", "every day at 7", "\"every day at 07:00"),
     ("when", "30m", "once or again and again"),

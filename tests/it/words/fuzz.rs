@@ -15,8 +15,8 @@ const TABLE: &str = include_str!("phrases.txt");
 
 /// Words that only lead to the one after them, or say again what is clear.
 const FILLERS: &[&str] = &[
-    "at", "@", "on", "the", "of", "in", "and", "&", ",", "please", "this", "coming", "o'clock",
-    "time", "once", "from", "a", "an", "now", "after", "",
+    "at", "@", "on", "the", "of", "in", "and", "&", ",", ";", "please", "this", "coming",
+    "o'clock", "time", "once", "from", "a", "an", "now", "after", "",
 ];
 
 /// Words of one kind: where one says again what another word says, another of its kind is refused.
@@ -46,6 +46,7 @@ const KINDS: &[&[&str]] = &[
     &[
         "utc",
         "europe/berlin",
+        "asia/tokyo",
         "america/new_york",
         "pst",
         "est",

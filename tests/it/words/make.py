@@ -71,10 +71,14 @@ def matches(day, rule):
 
 
 def coming(now, zone, rule, times, count=3):
+    """The first instants of a rule with its times, or of several: `mon 09:00 | fri 16:30 17:30`."""
+    clauses = [(rule, times.split())]
+    if "|" in rule:
+        clauses = [(part.split()[0], part.split()[1:]) for part in rule.split("|")]
     found, day = [], now.astimezone(zone).date()
     while len(found) < count:
-        if matches(day, rule):
-            for time in times.split():
+        for rule, times in clauses:
+            for time in times if matches(day, rule) else []:
                 at = instant(datetime.fromisoformat(f"{day} {time}"), zone)
                 if at > now and at not in found:
                     found.append(at)

@@ -167,6 +167,7 @@ fn known_before(row: &PromptSchedule, known: &Known) -> Option<(PromptSchedule, 
         timezone: known.timezone.clone(),
         anchor: known.anchor,
         end_at: known.end_at,
+        except: known.except.clone(),
         max_repetitions: known.max_repetitions,
         ..row.clone()
     };

@@ -7,7 +7,7 @@ use crate::db::sql::{self, Tx, statement};
 use crate::db::statements::rows;
 use crate::error::{Code, Error, Result};
 use crate::models::{AgentId, Lifecycle, Plan, PromptSchedule, ScheduleType};
-use crate::schedule::{Spec, Timetable, Zone, schedule_type};
+use crate::schedule::{LeftOut, Spec, Timetable, Zone, schedule_type};
 
 /// How far back the instants of a recurring row are counted.
 const OLDEST: SignedDuration = SignedDuration::from_hours(366 * 24);
@@ -22,6 +22,7 @@ pub(super) struct Known {
     pub(super) timezone: Option<String>,
     pub(super) anchor: Option<Timestamp>,
     pub(super) end_at: Option<Timestamp>,
+    pub(super) except: Option<String>,
     pub(super) max_repetitions: Option<i64>,
 }
 
@@ -56,6 +57,7 @@ impl Known {
         !is_same_zone
             || (row.anchor, row.end_at, row.max_repetitions)
                 != (self.anchor, self.end_at, self.max_repetitions)
+            || row.except != self.except
     }
 
     /// The columns that differ from what we knew. The agent, the prompt and others that are only
@@ -75,6 +77,7 @@ impl Known {
             ),
             ("timezone", row.timezone != self.timezone),
             ("end_at", row.end_at != self.end_at),
+            ("except_dates", row.except != self.except),
             (
                 "max_repetitions",
                 row.max_repetitions != self.max_repetitions,
@@ -140,6 +143,7 @@ pub(super) fn read(
         zone: zone.clone(),
         anchor: next_run,
         end_at: row.end_at,
+        except: LeftOut::read_stored(row.except.as_deref())?,
     };
     let next_run = not_too_old(&timetable, next_run, now);
     timetable.anchor = row.anchor.unwrap_or(next_run);
@@ -152,6 +156,7 @@ pub(super) fn read(
             next_run,
             start_at: row.start_at,
             end_at: row.end_at,
+            except: timetable.except.to_stored(),
             max_repetitions: row.max_repetitions,
         },
         timetable,
@@ -228,7 +233,8 @@ fn is_text(tx: &Tx<'_>, row: &PromptSchedule) -> sql::Result<bool> {
 pub(super) fn fetch_known(tx: &Tx<'_>, id: i64) -> sql::Result<Option<Known>> {
     let row = statement!(
         "SELECT s.uid, typeof(s.uid) AS uid_type, s.lifecycle, s.planned_next_run, \
-         r.schedule_type, r.schedule_value, r.timezone, r.anchor, r.end_at, r.max_repetitions \
+         r.schedule_type, r.schedule_value, r.timezone, r.anchor, r.end_at, r.max_repetitions, \
+         r.except_dates \
          FROM schedules s LEFT JOIN schedule_revisions r ON r.id = \
              (SELECT max(id) FROM schedule_revisions WHERE uid = s.uid) \
          WHERE s.id = $1 AND s.uid IS NOT NULL"
@@ -257,6 +263,7 @@ pub(super) fn fetch_known(tx: &Tx<'_>, id: i64) -> sql::Result<Option<Known>> {
         timezone: rows::text(&row, "timezone"),
         anchor: rows::lenient_time(&row, "anchor"),
         end_at: rows::lenient_time(&row, "end_at"),
+        except: rows::text(&row, "except_dates"),
         max_repetitions: rows::number(&row, "max_repetitions"),
     }))
 }

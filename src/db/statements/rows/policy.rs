@@ -14,10 +14,10 @@ macro_rules! policy_columns {
 }
 pub(in crate::db) use policy_columns;
 
-/// The places of their values in an INSERT, which has seventeen values of its own before them.
+/// The places of their values in an INSERT, which has eighteen values of its own before them.
 macro_rules! policy_places {
     () => {
-        "$18, $19, $20, $21, $22"
+        "$19, $20, $21, $22, $23"
     };
 }
 pub(in crate::db) use policy_places;

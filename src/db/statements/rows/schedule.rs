@@ -18,7 +18,7 @@ macro_rules! schedule_columns {
              timezone, anchor, start_at, end_at, max_repetitions, repetitions, lifecycle, \
              broken_reason, paused_at, pause_note, ",
             $crate::db::statements::rows::policy_columns!(),
-            ", ping_url, payload, target, conversation, resume_at"
+            ", ping_url, payload, target, conversation, resume_at, except_dates"
         )
     };
 }
@@ -48,6 +48,7 @@ pub(in crate::db) fn schedule(row: &Row) -> sql::Result<PromptSchedule> {
         anchor: lenient_time(row, "anchor"),
         start_at: lenient_time(row, "start_at"),
         end_at: lenient_time(row, "end_at"),
+        except: text(row, "except_dates"),
         max_repetitions: number(row, "max_repetitions"),
         repetitions: number(row, "repetitions").unwrap_or(0),
         lifecycle,

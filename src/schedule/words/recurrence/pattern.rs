@@ -1,6 +1,6 @@
 //! Cron patterns of days and times of day.
 
-use jiff::civil::{Date, Weekday};
+use jiff::civil::{Date, Time, Weekday};
 
 use super::super::refusal::Doubt;
 use super::super::said::{Day, Days, MonthDay, Nth, Of, Repeat, Said, Which};
@@ -93,13 +93,13 @@ pub(super) fn pattern(said: &Said, place: Option<Zone>) -> Result<Recurrence, Do
         return Err(Why::Seconds.into());
     }
     let (day, month, weekday) = fields(&days);
-    let mut minutes: Vec<i8> = times.iter().map(|time| time.minute()).collect();
-    minutes.sort_unstable();
-    minutes.dedup();
-    let patterns = minutes.iter().map(|minute| {
-        let hours = times.iter().filter(|time| time.minute() == *minute);
-        let hours: Vec<String> = hours.map(|time| time.hour().to_string()).collect();
-        format!("{minute} {} {day} {month} {weekday}", hours.join(","))
+    let patterns = hours_with_minutes(&times).into_iter();
+    let patterns = patterns.map(|(hours, minutes)| {
+        let [minutes, hours] = [minutes, hours].map(|numbers| {
+            let numbers: Vec<String> = numbers.iter().map(i8::to_string).collect();
+            numbers.join(",")
+        });
+        format!("{minutes} {hours} {day} {month} {weekday}")
     });
     let words = format!("{} {}", phrase::days(&days), phrase::times(&times));
     let words = phrase::in_zone(words, place.as_ref());
@@ -108,6 +108,23 @@ pub(super) fn pattern(said: &Said, place: Option<Zone>) -> Result<Recurrence, Do
         place,
         words,
     ))
+}
+
+/// Times of day as hours with their minutes: those that have the same hours are one pattern.
+fn hours_with_minutes(times: &[Time]) -> Vec<(Vec<i8>, Vec<i8>)> {
+    let mut minutes: Vec<i8> = times.iter().map(|time| time.minute()).collect();
+    minutes.sort_unstable();
+    minutes.dedup();
+    let mut all: Vec<(Vec<i8>, Vec<i8>)> = Vec::new();
+    for minute in minutes {
+        let hours = times.iter().filter(|time| time.minute() == minute);
+        let hours: Vec<i8> = hours.map(|time| time.hour()).collect();
+        match all.iter_mut().find(|(same, _)| *same == hours) {
+            Some((_, minutes)) => minutes.push(minute),
+            None => all.push((hours, vec![minute])),
+        }
+    }
+    all
 }
 
 /// The doubt about "weekly", "monthly" and "yearly", which name no day.
