@@ -27,7 +27,7 @@ use jiff::SignedDuration;
 use secrecy::SecretString;
 
 use crate::error::Result;
-use crate::models::{Budget, TargetName};
+use crate::models::{Budget, LETTA, TargetName};
 use crate::schedule::Zone;
 
 pub use agent_shell::{AGENT_VARIABLES, AgentShell};
@@ -141,7 +141,7 @@ impl Settings {
             },
         );
         let of_letta = TargetSettings {
-            name: TargetName::new(targets::LETTA),
+            name: TargetName::new(LETTA),
             url: letta_url.clone(),
             key: letta_key.key.clone(),
             key_withheld: letta_key.withheld.clone(),

@@ -11,9 +11,6 @@ use super::value::{filled, invalid};
 use crate::error::Result;
 use crate::models::TargetName;
 
-/// The name of the server that `LETTA_BASE_URL` and `[letta]` describe.
-pub(crate) const LETTA: &str = "letta";
-
 /// A server that prompts are delivered to.
 #[derive(Clone, Debug)]
 pub struct TargetSettings {
@@ -42,6 +39,14 @@ pub struct TargetsSettings {
     pub default: TargetSettings,
     /// The others.
     pub others: Vec<TargetSettings>,
+}
+
+impl TargetsSettings {
+    /// The server of this name, if there is one.
+    pub fn get(&self, name: &TargetName) -> Option<&TargetSettings> {
+        let mut all = std::iter::once(&self.default).chain(&self.others);
+        all.find(|target| target.name == *name)
+    }
 }
 
 /// Combines the servers of all sources. `letta` is the one from `LETTA_BASE_URL` and `[letta]`, if

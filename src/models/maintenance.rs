@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use super::AgentId;
+use super::NamedAgent;
 
 /// How many schedules a text names.
 const NAMED: usize = 10;
@@ -70,7 +70,7 @@ pub enum PurgeScope {
     /// Those of one schedule.
     Schedule(Uuid),
     /// Those of all schedules of an agent, including deleted ones.
-    Agent(AgentId),
+    Agent(NamedAgent),
 }
 
 /// What was purged.

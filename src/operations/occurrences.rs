@@ -57,7 +57,7 @@ pub const HISTORY: Operation = Operation {
             let page = reading::page(values)?;
             let asked = HistoryQuery {
                 id: reading::schedule_filter(values)?,
-                agent_id: reading::agent(values)?,
+                agent: reading::agent(values)?,
                 state: reading::state(values)?,
                 since: reading::since(values, service)?,
                 limit: page.limit,
@@ -98,7 +98,7 @@ pub const LIST_CHANGES: Operation = Operation {
             let page = reading::page(values)?;
             let asked = ChangeQuery {
                 schedule_id: reading::schedule_filter(values)?,
-                agent_id: reading::agent(values)?,
+                agent: reading::agent(values)?,
                 since: reading::since(values, service)?,
                 limit: page.limit,
                 offset: page.offset,

@@ -9,7 +9,7 @@ use super::views::show_local;
 use super::{Service, bounds, not_found, not_live};
 use crate::error::{Code, Error, Result, call, field, message, operation, quoted};
 use crate::models::{
-    AgentId, Cancellation, Lifecycle, ManualRun, Pausing, PromptSchedule, Resumption,
+    AgentAt, AgentId, Cancellation, Lifecycle, ManualRun, Pausing, PromptSchedule, Resumption,
 };
 use crate::schedule::{Zone, parse_time, timetable_of};
 
@@ -164,7 +164,7 @@ impl Service {
     }
 
     /// Refuses an agent more manual runs in 24 hours than one of its schedules may have.
-    async fn check_runs(&self, agent: &AgentId) -> Result<()> {
+    async fn check_runs(&self, agent: &AgentAt) -> Result<()> {
         let day_ago = self.now().checked_sub(SignedDuration::from_hours(24));
         let since = day_ago.unwrap_or(Timestamp::MIN);
         let runs = self.db.count_runs_by_hand(agent, since).await?;
@@ -175,8 +175,9 @@ impl Service {
         Err(Error::new(
             Code::BudgetExceeded,
             format!(
-                "agent {agent} has requested {runs} manual runs in the last 24 hours; the limit is \
-                 {most}: wait, or use a schedule"
+                "agent {} has requested {runs} manual runs in the last 24 hours; the limit is {most}: \
+                 wait, or use a schedule",
+                self.show_agent(agent)
             ),
         )
         .example(call("list")))
@@ -190,8 +191,7 @@ impl Service {
     pub async fn run(&self, id: i64) -> Result<QueuedRun> {
         let schedule = self.find(id).await?;
         if self.caller.has_budget() {
-            self.check_runs(&AgentId::parse(&schedule.agent_id)?)
-                .await?;
+            self.check_runs(&self.agent_of(&schedule)?).await?;
         }
         let targets = self.targets.clone();
         let lane_of = move |s: &PromptSchedule| {

@@ -11,8 +11,8 @@ use crate::clock::ClockDoubt;
 use crate::error::Result;
 use crate::letta_client::ServerInfo;
 use crate::models::{
-    AgentId, Backlog, Caller, Gauges, Halt, HeldTarget, Incident, OutboxStatus, RunningScheduler,
-    State, TargetName,
+    Backlog, Caller, Gauges, Halt, HeldTarget, Incident, OutboxStatus, RunningScheduler, State,
+    TargetName,
 };
 
 /// What an agent sees of the reason why nothing is delivered.
@@ -154,9 +154,9 @@ impl Service {
             return Ok(status.warning());
         }
         let schedule = self.db.get_schedule(id).await?;
-        let target = schedule.and_then(|s| s.target);
-        let target = target.unwrap_or_else(|| self.letta.name());
-        Ok(status.about(&target).warning())
+        let target = schedule.as_ref().map(|s| self.target_of(s));
+        let target = target.unwrap_or(&self.db.targets().default);
+        Ok(status.about(target).warning())
     }
 
     /// Whether Letta answers and prompts are being delivered.
@@ -239,9 +239,9 @@ impl Service {
 
     /// The incidents that the caller may know about.
     pub(super) fn visible<'a>(&'a self, all: &'a [Incident]) -> impl Iterator<Item = &'a Incident> {
-        let scope = self.caller.scope().map(AgentId::as_str);
+        let scope = self.caller.scope();
         all.iter()
-            .filter(move |i| scope.is_none_or(|own| i.agent_id.as_deref() == Some(own)))
+            .filter(move |i| scope.is_none_or(|own| i.is_of(own)))
     }
 
     /// The live schedulers on this database.

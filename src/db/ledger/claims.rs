@@ -21,7 +21,8 @@ use crate::db::statements::schedules::write_lifecycle;
 use crate::error::Result;
 use crate::failpoint::failpoint;
 use crate::models::{
-    Claim, ClaimTerms, DueSchedule, Job, Lane, Lifecycle, Ping, PromptSchedule, ScheduleType, State,
+    Claim, ClaimTerms, DueSchedule, Job, Lane, Lifecycle, Ping, PromptSchedule, ScheduleType,
+    State, TargetName,
 };
 use crate::schedule::{Division, Range, Timetable, remaining, timetable_of};
 
@@ -138,7 +139,7 @@ impl Db {
         let next_run = advance(tx, &schedule, lane, &timetable, &division)?;
         let too_late = schedule.schedule_type == ScheduleType::Once.as_str()
             && now.duration_since(first) > terms.once_max_lateness;
-        for unsent in unsent_of(&schedule, due.uid, &division, too_late) {
+        for unsent in unsent_of(&schedule, due.uid, &lane.target(), &division, too_late) {
             unsent.record(tx, now)?;
         }
         let Some(intended_at) = division.sent.filter(|_| !too_late) else {
@@ -232,12 +233,14 @@ pub(in crate::db) fn tell_start(
 fn unsent_of<'a>(
     schedule: &'a PromptSchedule,
     uid: Uuid,
+    target: &'a TargetName,
     division: &Division,
     too_late: bool,
 ) -> Vec<Unsent<'a>> {
     let unsent = |range: Range, state, reason| Unsent {
         uid,
         agent_id: &schedule.agent_id,
+        target: Some(target),
         first_at: range.first,
         newest: range.newest,
         count: range.count,

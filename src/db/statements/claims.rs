@@ -153,9 +153,9 @@ pub(in crate::db) fn insert_sending(
     let row = statement!(
         "INSERT INTO occurrences (uid, agent_id, \"trigger\", first_at, intended_at, state, lane, \
          payload, owner, fence, expires_at, sent_at, firing, stands_for, stands_since, \
-         conversation) \
+         conversation, target) \
          VALUES ($1, $2, 'schedule', $3, $3, 'sending', $4, $5, $6, $7, $8, $9, $10, $11, $12, \
-                 $13) \
+                 $13, $14) \
          ON CONFLICT (uid, \"trigger\", intended_at) DO NOTHING RETURNING ",
         occurrence_columns!()
     )
@@ -172,6 +172,7 @@ pub(in crate::db) fn insert_sending(
     .bind(first.stands_for)
     .bind(DbTime(first.stands_since))
     .bind(first.conversation.map(Conversation::as_str))
+    .bind(first.lane.target_name())
     .fetch_optional(tx)?;
     row.as_ref().map(rows::occurrence).transpose()
 }

@@ -59,11 +59,12 @@ pub(in crate::db) fn list_overdue(
     tx: &Tx<'_>,
     since: Timestamp,
 ) -> sql::Result<Vec<OverduePrompt>> {
-    // A lane has one agent of one target: the agent identifies it well enough here.
+    // A lane has one agent of one target: they identify it well enough here.
     let rows = statement!(
         "SELECT s.id AS id, s.agent_id AS agent_id, 'waiting' AS state, s.next_run AS since \
          FROM schedules s WHERE s.active = 1 AND s.touched = 0 AND s.next_run < $1 \
              AND NOT EXISTS (SELECT 1 FROM occurrences o WHERE o.agent_id = s.agent_id \
+                             AND coalesce(o.target, $2) = coalesce(s.target, $2) \
                              AND o.state IN ('waiting', 'sending', 'unknown')) \
          UNION ALL SELECT s.id, w.agent_id, 'waiting', w.not_before FROM occurrences w \
              LEFT JOIN schedules s ON s.uid = w.uid WHERE w.state = 'waiting' \
@@ -78,6 +79,7 @@ pub(in crate::db) fn list_overdue(
          ORDER BY 4 LIMIT 20"
     )
     .bind(DbTime(since))
+    .bind(tx.targets().default.as_str())
     .fetch_all(tx)?;
     Ok(rows.iter().filter_map(overdue).collect())
 }
