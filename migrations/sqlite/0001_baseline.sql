@@ -290,6 +290,13 @@ CREATE TABLE halt (
     note     TEXT
 );
 
+-- Targets to which nothing is sent until somebody lifts that: since when, and why.
+CREATE TABLE halted_targets (
+    target TEXT     NOT NULL PRIMARY KEY,
+    since  DATETIME NOT NULL,
+    note   TEXT
+);
+
 -- The newest readings of this machine's clocks: one at which the wall clock was trusted, and one at
 -- which it was in doubt. What the boot clock says since tells whether the wall clock was set.
 CREATE TABLE clock_readings (

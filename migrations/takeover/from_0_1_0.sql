@@ -198,3 +198,9 @@ ALTER TABLE schedules ADD COLUMN resume_at DATETIME;
 CREATE INDEX ix_schedules_of_name ON schedules (name, agent_id, id) WHERE name IS NOT NULL;
 CREATE INDEX ix_schedules_resume ON schedules (resume_at)
     WHERE resume_at IS NOT NULL AND lifecycle = 'paused';
+
+CREATE TABLE halted_targets (
+    target TEXT     NOT NULL PRIMARY KEY,
+    since  DATETIME NOT NULL,
+    note   TEXT
+);

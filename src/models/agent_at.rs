@@ -73,13 +73,12 @@ impl NamedAgent {
     /// # Errors
     /// Those of [`AgentId::parse`].
     pub fn parse(text: &str) -> Result<Self> {
-        match split(text) {
-            Some((target, id)) => Ok(NamedAgent {
-                target: Some(TargetName::new(target)),
-                id: AgentId::parse(id)?,
-            }),
-            None => AgentId::parse(text).map(NamedAgent::from),
+        let parts = split(text);
+        if let Some((target, Ok(id))) = parts.map(|(target, id)| (target, AgentId::parse(id))) {
+            let target = Some(TargetName::new(target));
+            return Ok(NamedAgent { id, target });
         }
+        AgentId::parse(text).map(NamedAgent::from)
     }
 
     /// Whether this is the agent that is meant.

@@ -43,7 +43,7 @@ words! {
         Run => "run",
         /// A schedule was deleted, which only other programs do.
         Delete => "delete",
-        /// All delivery was halted.
+        /// All delivery was halted, or that to a target.
         Halt => "halt",
         /// The halt was lifted.
         LiftHalt => "lift_halt",
@@ -146,7 +146,7 @@ pub struct Change {
     pub uid: Option<String>,
     /// The agent of the schedule.
     pub agent_id: Option<String>,
-    /// The target that knew the agent; left out if the change was not about an agent.
+    /// The target that knew the agent, or that was halted; left out if it was about neither.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub target: Option<String>,
     /// The names of the changed parts.

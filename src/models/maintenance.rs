@@ -69,7 +69,7 @@ pub struct PruneReport {
 pub enum PurgeScope {
     /// Those of one schedule.
     Schedule(Uuid),
-    /// Those of all schedules of an agent, including deleted ones.
+    /// Those of all schedules of an agent, including deleted ones; of every target, if none is named.
     Agent(NamedAgent),
 }
 

@@ -143,6 +143,7 @@ const ASKED: [&str; 31] = [
     "hold_target",
     "known_times",
     "list_dead_owners",
+    "list_halted_targets",
     "list_held_targets",
     "list_oldest_due",
     "lock_owner",

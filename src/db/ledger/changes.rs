@@ -12,7 +12,7 @@ use crate::db::{AT_ONCE, Db};
 use crate::error::Result;
 use crate::models::{By, Change, ChangeQuery, Operation, PromptSchedule, TargetName};
 
-/// The schedule that a change is about, if any.
+/// The schedule or the target that a change is about, if any.
 #[derive(Clone, Copy, Debug, Default)]
 pub(in crate::db) struct About<'a> {
     pub(in crate::db) id: Option<i64>,
@@ -29,6 +29,14 @@ impl<'a> About<'a> {
             uid: schedule.uid,
             agent_id: Some(&schedule.agent_id),
             target: schedule.target.as_ref(),
+        }
+    }
+
+    /// A change that is about a target.
+    pub(in crate::db) fn target(target: &'a TargetName) -> Self {
+        About {
+            target: Some(target),
+            ..About::default()
         }
     }
 

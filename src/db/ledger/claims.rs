@@ -49,7 +49,7 @@ impl Db {
         now: Timestamp,
     ) -> Result<Claim> {
         let tried = match self.try_claim_due(due, lane, terms, now).await {
-            Err(Fault::Row(reason)) => self.break_due(due, &reason, now).await,
+            Err(Fault::Row(reason)) => self.break_due(due, lane, &reason, now).await,
             tried => tried,
         };
         self.answered(CLAIM_DUE, tried)
@@ -104,7 +104,7 @@ impl Db {
         now: Timestamp,
     ) -> Result<Claim, Fault> {
         lock_schedule_as_it_is(tx, due.id)?;
-        let Some(schedule) = claims::fetch_claimable(tx, due)? else {
+        let Some(schedule) = claims::fetch_claimable(tx, due, &lane.target())? else {
             return Ok(Claim::Gone);
         };
         // Its position in the lane was that of the instant it was seen with.
@@ -191,15 +191,16 @@ impl Db {
     async fn break_due(
         &self,
         due: &DueSchedule,
+        lane: &Lane,
         reason: &str,
         now: Timestamp,
     ) -> Result<Claim, Fault> {
-        let due = due.to_owned();
+        let (due, target) = (due.to_owned(), lane.target());
         let reason = reason.to_owned();
         let broken = self.claim("mark a schedule as broken", move |tx| {
             let (due, reason) = (&due, &reason);
             lock_schedule_as_it_is(tx, due.id)?;
-            let Some(schedule) = claims::fetch_claimable(tx, due)? else {
+            let Some(schedule) = claims::fetch_claimable(tx, due, &target)? else {
                 return Ok(Claim::Gone);
             };
             write_lifecycle(tx, schedule.id, Lifecycle::Broken, Some(reason))?;

@@ -135,7 +135,8 @@ pub(in crate::db) fn delete(tx: &Tx<'_>, id: i64) -> sql::Result<()> {
 
 fn change(tx: &Tx<'_>, row: &Row) -> sql::Result<Change> {
     let agent_id = rows::text(row, "agent_id");
-    let target = rows::target(row).unwrap_or_else(|| tx.targets().default.clone());
+    let usual = agent_id.as_ref().map(|_| &tx.targets().default);
+    let target = rows::target(row).or_else(|| usual.cloned());
     Ok(Change {
         id: row.get("id")?,
         at: rows::lenient_time(row, "at").unwrap_or_default(),
@@ -145,7 +146,7 @@ fn change(tx: &Tx<'_>, row: &Row) -> sql::Result<Change> {
         operation: rows::text(row, "operation").unwrap_or_default(),
         schedule_id: rows::number(row, "schedule_id"),
         uid: rows::text(row, "uid"),
-        target: agent_id.as_ref().map(|_| target.to_string()),
+        target: target.map(|target| target.to_string()),
         agent_id,
         what: rows::text(row, "what"),
     })

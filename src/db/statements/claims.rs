@@ -15,6 +15,7 @@ use crate::models::{
 pub(in crate::db) fn fetch_claimable(
     tx: &Tx<'_>,
     due: &DueSchedule,
+    target: &TargetName,
 ) -> sql::Result<Option<PromptSchedule>> {
     let row = statement!(
         "SELECT ",
@@ -23,11 +24,13 @@ pub(in crate::db) fn fetch_claimable(
          AND agent_id = $3 AND NOT EXISTS (SELECT 1 FROM occurrences o \
              INDEXED BY ix_occurrences_one_open_per_schedule WHERE o.uid = schedules.uid \
              AND o.\"trigger\" = 'schedule' AND o.state IN ('waiting', 'sending', 'unknown')) \
-         AND NOT EXISTS (SELECT 1 FROM halt)"
+         AND NOT EXISTS (SELECT 1 FROM halt) \
+         AND NOT EXISTS (SELECT 1 FROM halted_targets h WHERE h.target = $4)"
     )
     .bind(due.id)
     .bind(due.uid.to_string())
     .bind(due.agent_id.as_str())
+    .bind(target.as_str())
     .fetch_optional(tx)?;
     row.as_ref().map(rows::schedule).transpose()
 }
@@ -60,7 +63,9 @@ pub(in crate::db) fn fetch_waiting(tx: &Tx<'_>, id: i64) -> sql::Result<Option<W
          AND EXISTS (SELECT 1 FROM schedules s INDEXED BY ix_schedules_uid \
              WHERE s.uid = occurrences.uid AND s.touched = 0 \
              AND (s.lifecycle <> 'paused' OR occurrences.\"trigger\" = 'manual')) \
-         AND NOT EXISTS (SELECT 1 FROM halt)"
+         AND NOT EXISTS (SELECT 1 FROM halt) \
+         AND NOT EXISTS (SELECT 1 FROM halted_targets h \
+             WHERE substr(occurrences.lane, 1, length(h.target) + 1) = h.target || '/')"
     )
     .bind(id)
     .fetch_optional(tx)?;

@@ -23,7 +23,7 @@ pub fn agent(values: &Values) -> Result<Option<NamedAgent>> {
 /// # Errors
 /// Those of [`agent`], and [`Code::SpecConflict`] if two different targets were given.
 pub fn agent_at(values: &Values) -> Result<(Option<AgentId>, Option<TargetName>)> {
-    let target = values.given(&TARGET).map(TargetName::new);
+    let target = target(values);
     let Some(NamedAgent { id, target: at }) = agent(values)? else {
         return Ok((None, target));
     };
@@ -43,6 +43,11 @@ pub fn agent_at(values: &Values) -> Result<(Option<AgentId>, Option<TargetName>)
         )),
         (at, target) => Ok((Some(id), at.or(target))),
     }
+}
+
+/// The target, if given.
+pub fn target(values: &Values) -> Option<TargetName> {
+    values.given(&TARGET).map(TargetName::new)
 }
 
 /// The id of the schedule.
