@@ -7,15 +7,19 @@ mod connect;
 mod context;
 pub mod definitions;
 pub mod describe;
+mod feed;
+mod follow;
 mod import;
 pub mod input;
 mod keys;
+mod listed;
 mod maintenance;
 mod operation_commands;
 pub mod output;
 mod plugin;
 mod plugin_guard;
 mod plugin_words;
+mod progress;
 mod remind;
 mod rows;
 mod running;
@@ -23,11 +27,13 @@ mod selection;
 mod upload;
 mod usage;
 mod version;
+mod watch;
 mod words;
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::process::ExitCode;
 
+use anstream::ColorChoice;
 use clap::FromArgMatches;
 use clap::error::ErrorKind;
 use tokio::runtime::Builder;
@@ -58,7 +64,8 @@ pub fn run(args: impl IntoIterator<Item = OsString>, env: Result<Environment>) -
     let definitions = help_command(in_plugin);
     // Usage errors must be reported in the right form too, so this can't wait for the parser.
     let is_said = args.iter().any(|arg| arg == "--json");
-    let output = Output::new(is_said && words::has_flag(&args, &definitions, "json"));
+    let is_json = is_said && words::has_flag(&args, &definitions, "json");
+    let output = Output::new(is_json, colours(&args, &definitions));
     let env = match env {
         Ok(env) => env,
         Err(error) => return output.print_error(&error),
@@ -90,12 +97,12 @@ pub fn run(args: impl IntoIterator<Item = OsString>, env: Result<Environment>) -
     };
     // Its output is for the MCP client, and nothing else may be mixed in.
     if let Invocation::Command(Verb::Mcp) = invocation {
-        return match run_to_end(&cli, invocation, &env) {
+        return match run_to_end(&cli, invocation, &env, output) {
             Ok(_) => ExitCode::SUCCESS,
             Err(error) => Output::for_people().print_error(&error),
         };
     }
-    match run_to_end(&cli, invocation, &env) {
+    match run_to_end(&cli, invocation, &env, output) {
         Ok(reply) => output.print(&reply),
         Err(error) => fail(error),
     }
@@ -103,7 +110,12 @@ pub fn run(args: impl IntoIterator<Item = OsString>, env: Result<Environment>) -
 
 /// Runs a command. A short one gets a single-threaded runtime: starting more threads would take
 /// longer than the command.
-fn run_to_end(cli: &Cli, invocation: &Invocation, env: &Environment) -> Result<Reply> {
+fn run_to_end(
+    cli: &Cli,
+    invocation: &Invocation,
+    env: &Environment,
+    output: Output,
+) -> Result<Reply> {
     let is_lasting = match invocation {
         Invocation::Command(Verb::Serve(_) | Verb::Mcp) => true,
         Invocation::Command(Verb::Execute(args)) => args.r#loop,
@@ -116,13 +128,14 @@ fn run_to_end(cli: &Cli, invocation: &Invocation, env: &Environment) -> Result<R
     let runtime = runtime.enable_all().build().map_err(|e| {
         Error::new(Code::Internal, "could not start the program's threads").caused_by(e)
     })?;
-    runtime.block_on(answer(cli, invocation, env, is_lasting))
+    runtime.block_on(answer(cli, invocation, env, output, is_lasting))
 }
 
 async fn answer(
     cli: &Cli,
     invocation: &Invocation,
     env: &Environment,
+    output: Output,
     is_lasting: bool,
 ) -> Result<Reply> {
     logging::start(env, if is_lasting { "info" } else { "warn" })?;
@@ -153,7 +166,7 @@ async fn answer(
         },
     };
     let settings = Settings::load(&flags, env)?;
-    let ctx = Context::new(settings, Clock::system(), is_lasting);
+    let ctx = Context::new(settings, Clock::system(), output, is_lasting);
     if is_lasting {
         for withheld in ctx.settings.withheld_keys() {
             tracing::warn!("{withheld}");
@@ -197,6 +210,20 @@ async fn carry_out(verb: &Verb, ctx: &Context) -> Result<Reply> {
         Verb::Plugin(PluginVerb::Install { dir, copy }) => {
             plugin::install(&ctx.settings, dir, *copy)
         }
+    }
+}
+
+/// What the command line says about colours.
+fn colours(args: &[OsString], definitions: &clap::Command) -> ColorChoice {
+    let is_said = |arg: &OsString| arg.as_encoded_bytes().starts_with(b"--color");
+    if !args.iter().any(is_said) {
+        return ColorChoice::Auto;
+    }
+    match words::value_of(args, definitions, "color").and_then(OsStr::to_str) {
+        Some("always") => ColorChoice::Always,
+        Some("never") => ColorChoice::Never,
+        // Parsing reports any other word.
+        _ => ColorChoice::Auto,
     }
 }
 

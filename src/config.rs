@@ -41,6 +41,7 @@ pub use remote::RemoteSettings;
 pub use server::ServerSettings;
 pub use sources::{SETTINGS, Setting, secret_variables};
 pub use targets::{TargetSettings, TargetsSettings};
+pub(crate) use targets::{key_setting, url_setting};
 
 use file::File;
 use secret::Key;

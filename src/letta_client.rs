@@ -9,7 +9,9 @@ mod target;
 mod targets;
 mod v1;
 
+use crate::config::{key_setting, url_setting};
 use crate::error::{Code, Error, call};
+use crate::models::TargetName;
 
 pub use crate::models::{Answer, Delivery, Doubt, ErrorClass, Evidence, Refusal, RefusalKind};
 pub use any::AnyLetta;
@@ -20,9 +22,9 @@ pub use targets::Targets;
 pub use v1::{McpServer, Rest, RestSettings};
 
 impl Refusal {
-    /// The error to show when Letta refused a request; `doing` says what the request was for, as in
-    /// "list the agents of http://…".
-    pub fn into_error(self, doing: &str) -> Error {
+    /// The error to show when a server refused a request; `doing` says what the request was for, as
+    /// in "list the agents of http://…".
+    pub fn into_error(self, doing: &str, server: &TargetName) -> Error {
         let code = match self.class {
             ErrorClass::Unreachable => Code::LettaUnreachable,
             ErrorClass::Unauthorized => Code::LettaUnauthorized,
@@ -33,20 +35,23 @@ impl Refusal {
         };
         let hint = match code {
             // Its text already says what to set.
-            _ if self.class == ErrorClass::Redirected => "",
-            Code::LettaUnreachable => {
-                ". Is Letta running, and is LETTA_BASE_URL right? Check with the example"
-            }
+            _ if self.class == ErrorClass::Redirected => String::new(),
+            Code::LettaUnreachable => format!(
+                ". Is Letta running, and is {} right? Check with the example",
+                url_setting(server)
+            ),
             Code::LettaUnauthorized => {
-                ". Set LETTA_API_KEY (or LETTA_SERVER_PASSWORD) to the server's password"
+                format!(". Set {} to the server's password", key_setting(server))
             }
-            Code::LettaWrongServer => {
-                ". LETTA_BASE_URL must be the address of a Letta server, such as \
-                 http://localhost:8283"
+            Code::LettaWrongServer => format!(
+                ". {} must be the address of a Letta server, such as http://localhost:8283",
+                url_setting(server)
+            ),
+            Code::ConversationUnknown => {
+                ". Leave the conversation out for the usual one".to_owned()
             }
-            Code::ConversationUnknown => ". Leave the conversation out for the usual one",
-            Code::AgentUnknown => ". List the agents that exist with the example",
-            _ => "",
+            Code::AgentUnknown => ". List the agents that exist with the example".to_owned(),
+            _ => String::new(),
         };
         let example = match code {
             Code::AgentUnknown => call("agents"),

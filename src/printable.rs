@@ -1,6 +1,11 @@
 //! Makes text from others safe to show. A prompt, a name or an answer may contain characters that
 //! move a terminal's cursor, hide the text next to them or start a new line in a log.
 
+use unicode_width::UnicodeWidthChar;
+
+/// How many marks a letter keeps. No script needs as many; a pile of them covers the lines above.
+const MOST_MARKS: usize = 8;
+
 /// Text on one line, with every invisible character written as an escape.
 pub fn printable(text: &str) -> String {
     escaped(text, |_| false)
@@ -15,8 +20,9 @@ pub fn printable_lines(text: &str) -> String {
 /// escape.
 pub fn printable_json(json: &str) -> String {
     let mut shown = String::with_capacity(json.len());
+    let mut marks = 0;
     for c in json.chars() {
-        match c == '\n' || is_seen(c) {
+        match c == '\n' || is_seen(c) && !piles_up(c, &mut marks) {
             true => shown.push(c),
             // Outside of strings, JSON contains none of these.
             false => {
@@ -31,13 +37,23 @@ pub fn printable_json(json: &str) -> String {
 
 fn escaped(text: &str, is_kept: impl Fn(char) -> bool) -> String {
     let mut shown = String::with_capacity(text.len());
+    let mut marks = 0;
     for c in text.chars() {
-        match is_kept(c) || is_seen(c) {
+        match is_kept(c) || is_seen(c) && !piles_up(c, &mut marks) {
             true => shown.push(c),
             false => shown.extend(c.escape_default()),
         }
     }
     shown
+}
+
+/// Whether a mark is one too many on its letter. `marks` counts those on it so far.
+fn piles_up(c: char, marks: &mut usize) -> bool {
+    *marks = match c.width() {
+        Some(0) => *marks + 1,
+        _ => 0,
+    };
+    *marks > MOST_MARKS
 }
 
 /// Whether a character is visible: not a control character, not one that only orders, joins or
@@ -111,6 +127,20 @@ mod tests {
         ] {
             assert_eq!(printable(text), text);
         }
+    }
+
+    #[test]
+    fn marks_do_not_pile_up_over_other_lines() {
+        let pile = |n: usize| format!("a{}b\u{301}", "\u{30d}".repeat(n));
+        assert_eq!(printable(&pile(8)), pile(8));
+        assert_eq!(
+            printable(&pile(10)),
+            format!("a{}\\u{{30d}}\\u{{30d}}b\u{301}", "\u{30d}".repeat(8))
+        );
+        let json = format!("\"{}\"", pile(9));
+        let read: String = serde_json::from_str(&printable_json(&json)).unwrap();
+        assert_eq!(read, pile(9));
+        assert_eq!(printable_json(&json).matches("\\u030d").count(), 1);
     }
 
     #[test]

@@ -10,7 +10,7 @@ mod peers;
 use std::path::PathBuf;
 
 use clap::builder::BoolishValueParser;
-use clap::{ArgAction, Args, Parser, Subcommand};
+use clap::{ArgAction, Args, ColorChoice, Parser, Subcommand};
 
 pub use maintenance::{BackupArgs, PruneArgs, PurgeArgs, RestoreArgs};
 pub use peers::{ConnectArgs, ImportArgs, UploadArgs};
@@ -39,6 +39,17 @@ pub struct Cli {
     /// Print JSON even on a terminal
     #[arg(long, global = true, display_order = 903)]
     pub json: bool,
+
+    /// When to use colours: auto, always or never
+    #[arg(
+        long,
+        global = true,
+        value_name = "WHEN",
+        default_value = "auto",
+        hide_possible_values = true,
+        display_order = 904
+    )]
+    pub color: ColorChoice,
 
     /// Print the SMCP plugin's description as JSON
     #[arg(long)]

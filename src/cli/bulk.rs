@@ -100,7 +100,7 @@ pub(super) async fn to_many(
     if values.is_set(&DRY_RUN) {
         let message = format!("{they} would be {done}; nothing was changed");
         let json = json!({ "dry_run": true, "count": n, "schedules": found.shown });
-        let text = Text::of_lines(&table(&found)).line(&message);
+        let text = table(ctx, &found).line(&message);
         return reply(ctx, change, &json, &message, text, None);
     }
     if !values.is_set(&YES) {
@@ -111,11 +111,11 @@ pub(super) async fn to_many(
                  confirm on: add --yes to {verb} them, or --dry-run to only list them"
             );
             let json = json!({ "dry_run": true, "count": n, "schedules": found.shown });
-            let text = Text::of_lines(&table(&found)).line(&message);
+            let text = table(ctx, &found).line(&message);
             let summary = Text::from(&message);
             return reply(ctx, change, &json, &message, text, Some(summary));
         }
-        if !is_agreed(&found, &format!("{} {they}?", capitalized(verb))) {
+        if !is_agreed(ctx, &found, &format!("{} {they}?", capitalized(verb))) {
             let message = format!("Nothing was {done}");
             let json = json!({ "dry_run": true, "count": n });
             let summary = Text::from(&message);
@@ -221,8 +221,8 @@ fn report(ctx: &Context, change: BulkChange<'_>, tally: &Tally) -> Result<Reply>
 }
 
 /// Shows the schedules and asks for confirmation on the terminal.
-fn is_agreed(found: &Found, question: &str) -> bool {
-    output::write_err_lines(&table(found));
+fn is_agreed(ctx: &Context, found: &Found, question: &str) -> bool {
+    ctx.output.print_beside(&table(ctx, found));
     let mut err = std::io::stderr().lock();
     let shown = write!(err, "{question} [y/N] ").and_then(|()| err.flush());
     let mut line = String::new();
@@ -231,14 +231,13 @@ fn is_agreed(found: &Found, question: &str) -> bool {
     shown.is_ok() && answered.is_ok() && ["y", "yes"].contains(&said.as_str())
 }
 
-fn table(found: &Found) -> String {
+fn table(ctx: &Context, found: &Found) -> Text {
     let shown = &found.shown[..found.shown.len().min(SHOWN_TO_PEOPLE)];
-    let mut text = output::schedules_table(shown);
-    let more = found.ids.len() - shown.len();
-    if more > 0 {
-        text.push_str(&format!("\nand {more} more"));
+    let text = output::schedules_table(shown, ctx.clock.now());
+    match found.ids.len() - shown.len() {
+        0 => text,
+        more => text.line(&format!("and {more} more")),
     }
-    text
 }
 
 /// The answer; `undone` says that nothing, or not everything, was done.

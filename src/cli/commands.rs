@@ -1,15 +1,19 @@
 //! Carries out the commands of operations and shows their answers.
 
+use jiff::Timestamp;
 use serde_json::Value;
 
 use super::Context;
 use super::bulk;
+use super::follow;
 use super::input;
-use super::output::{self, Reply, Text, reply};
+use super::listed::{list_text, number, rows_of};
+use super::output::{self, Reply, Text, Tone, reply};
 use super::selection::{Selection, read_selection};
+use super::watch;
 use crate::error::{Code, Error, Result, field, message};
 use crate::operations::definition::Operation;
-use crate::operations::fields::{AGENT, ALL, CHANGES, CONVERSATION, OFF};
+use crate::operations::fields::{AGENT, CHANGES, CONVERSATION, FOLLOW, OFF, WATCH};
 use crate::operations::{LIFT_HALT, LIST_CHANGES, Values, reading, to_json};
 use crate::schedule::Zone;
 use crate::service;
@@ -44,10 +48,11 @@ pub(super) async fn carry_out(
             input::read_prompt(&mut values, std::io::stdin())?;
             planned(&ctx.ask(operation, &values).await?)
         }
+        "list" if values.is_set(&WATCH) => watch::watch(ctx, &values).await,
         "list" => list(ctx, operation, &values).await,
         "show" => {
             let shown = ctx.ask(operation, &values).await?;
-            let text = Text::of_lines(&output::schedule_details(&shown));
+            let text = output::schedule_details(&shown, ctx.clock.now());
             reply(&shown, text)
         }
         "preview" => preview(ctx, operation, &values).await,
@@ -58,6 +63,7 @@ pub(super) async fn carry_out(
             message_reply(&ctx.ask(operation, &values).await?)
         }
         "halt" if values.is_set(&OFF) => message_reply(&ctx.ask(&LIFT_HALT, &values).await?),
+        "history" if values.is_set(&FOLLOW) => follow::follow(ctx, &values).await,
         "history" if values.is_set(&CHANGES) => {
             refuse_state(&values)?;
             page(ctx, &LIST_CHANGES, &values, output::changes_table).await
@@ -68,19 +74,19 @@ pub(super) async fn carry_out(
         }
         "agents" => {
             let listed = ctx.ask(operation, &values).await?;
-            let mut text = Text::of_lines(&output::agents_table(rows_of(&listed, "agents")));
+            let mut text = output::agents_table(rows_of(&listed, "agents"), ctx.clock.now());
             if let Some(warning) = listed["warning"].as_str() {
-                text = text.line(&format!("warning: {warning}"));
+                text = text.toned(&format!("warning: {warning}"), Tone::Notable);
             }
             reply(&listed, text)
         }
         "run" | "halt" => message_reply(&ctx.ask(operation, &values).await?),
         "test" => test(ctx, operation, &values).await,
         _ => match operation.answer.page_of {
-            Some(_) => page(ctx, operation, &values, output::any_table).await,
+            Some(_) => page(ctx, operation, &values, |rows, _| output::any_table(rows)).await,
             None => {
                 let answer = ctx.ask(operation, &values).await?;
-                let text = Text::of_lines(&output::any_answer(&answer));
+                let text = output::any_answer(&answer);
                 reply(&answer, text)
             }
         },
@@ -106,14 +112,6 @@ impl Context {
         (operation.check)(values)?;
         self.operations().await?.ask(operation, values).await
     }
-}
-
-fn rows_of<'a>(answer: &'a Value, list: &str) -> &'a [Value] {
-    answer[list].as_array().map_or(&[], Vec::as_slice)
-}
-
-fn number(answer: &Value, key: &str) -> i64 {
-    answer[key].as_i64().unwrap_or_default()
 }
 
 /// An answer of which people see the message.
@@ -145,25 +143,9 @@ async fn list(ctx: &Context, operation: &'static Operation, values: &Values) -> 
     let page = reading::page(values)?;
     ctx.refuse_large(values)?;
     let mut listed = ctx.ask(operation, values).await?;
-    let mut text = Text::of_lines(&output::schedules_table(rows_of(&listed, "schedules")));
-    let shown = i64::from(page.offset) + number(&listed, "count");
-    let total = number(&listed, "total");
-    if shown < total {
-        text = text.line(&format!("{shown} of {total}: --offset {shown} shows more"));
-    }
-    let broken = number(&listed, "broken");
-    if broken > 0 && !values.is_set(&ALL) {
-        text = text.line(&format!(
-            "{broken} are broken and don't run: list --all shows why"
-        ));
-    }
-    let incidents = number(&listed, "incidents");
-    if incidents > 0 {
-        text = text.line(&format!(
-            "{incidents} open incidents: promptyoself test shows them"
-        ));
-    }
+    let text = list_text(values, &listed, ctx.clock.now())?;
     if ctx.settings.plugin.is_some() {
+        let total = number(&listed, "total");
         bound(&mut listed, "schedules", page.offset, |shown| shown < total);
     }
     reply(&listed, text)
@@ -174,13 +156,13 @@ async fn page(
     ctx: &Context,
     operation: &'static Operation,
     values: &Values,
-    table: fn(&[Value]) -> String,
+    table: fn(&[Value], Timestamp) -> Text,
 ) -> Result<Reply> {
     let page = reading::page(values)?;
     ctx.refuse_large(values)?;
     let mut answer = ctx.ask(operation, values).await?;
     let list = operation.answer.page_of.unwrap_or_default();
-    let mut text = Text::of_lines(&table(rows_of(&answer, list)));
+    let mut text = table(rows_of(&answer, list), ctx.clock.now());
     let is_full = number(&answer, "count") == i64::from(page.limit);
     if is_full {
         let shown = page.offset.saturating_add(page.limit);
@@ -220,13 +202,9 @@ async fn preview(ctx: &Context, operation: &'static Operation, values: &Values) 
             to_json(&service::preview(&when, count, &zone, ctx.clock.now())?)?
         }
     };
-    let part = |of: &Value, key: &str| of[key].as_str().unwrap_or_default().to_owned();
-    let line = |text: Text, run: &Value| {
-        text.line(&format!("{}  {}", part(run, "utc"), part(run, "local")))
-    };
-    let described = Text::from(part(&shown, "describes"));
-    let text = rows_of(&shown, "runs").iter().fold(described, line);
-    reply(&shown, with_notes(text, &shown))
+    let described = Text::from(shown["describes"].as_str().unwrap_or_default());
+    let runs = output::runs_table(rows_of(&shown, "runs"), ctx.clock.now());
+    reply(&shown, with_notes(described.then(runs), &shown))
 }
 
 async fn test(ctx: &Context, operation: &'static Operation, values: &Values) -> Result<Reply> {
@@ -261,7 +239,7 @@ async fn test(ctx: &Context, operation: &'static Operation, values: &Values) -> 
         });
     }
     for incident in &tested.incidents {
-        text = text.line(&format!("open incident: {}", incident.text));
+        text = text.toned(&format!("open incident: {}", incident.text), Tone::Bad);
     }
     if let Some(problem) = tested.notices.as_ref().and_then(|n| n.problem()) {
         text = text.line(&problem.to_string());

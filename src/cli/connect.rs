@@ -89,7 +89,7 @@ pub(super) async fn connect(ctx: &Context, args: &ConnectArgs) -> Result<Reply> 
             );
             link.by_hand(&key, Some(&reason))
         }
-        Err(r) => Err(r.into_error(&format!("find the agent {}", link.agent.id))),
+        Err(r) => Err(link.failed(r, &format!("find the agent {}", link.agent.id))),
     }
 }
 
@@ -130,7 +130,7 @@ fn address(ctx: &Context, given: Option<&str>) -> Result<Url> {
 impl Link<'_> {
     async fn connect(&self, shown: Option<SecretString>) -> Result<Reply> {
         let secrets = self.letta.agent_secrets(&self.agent.id).await;
-        let secrets = secrets.map_err(|r| r.into_error("read the agent's secrets"))?;
+        let secrets = secrets.map_err(|r| self.failed(r, "read the agent's secrets"))?;
         let key = self.choose_key(shown, secrets.get(SECRET)).await?;
         let connected = match self.register(&key).await {
             Ok(connected) => connected,
@@ -213,7 +213,7 @@ impl Link<'_> {
     /// A refusal as an error, without any key that may be in it.
     fn failed(&self, mut refusal: Refusal, doing: &str) -> Error {
         refusal.text = key::hide(&refusal.text);
-        refusal.into_error(doing)
+        refusal.into_error(doing, &self.letta.name())
     }
 
     fn unreachable(&self, refusal: &Refusal) -> Error {

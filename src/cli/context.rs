@@ -2,6 +2,8 @@
 
 use std::sync::{Arc, OnceLock};
 
+use super::output::Output;
+use super::progress;
 use crate::clock::Clock;
 use crate::config::{Settings, TargetSettings};
 use crate::daemon;
@@ -18,6 +20,8 @@ pub struct Context {
     pub settings: Settings,
     /// The time.
     pub clock: Clock,
+    /// How its answer is printed.
+    pub(super) output: Output,
     /// Whether the command runs until it is stopped.
     is_lasting: bool,
     /// The service that the command has opened.
@@ -26,10 +30,11 @@ pub struct Context {
 
 impl Context {
     /// A context in which nothing is open yet.
-    pub(super) fn new(settings: Settings, clock: Clock, is_lasting: bool) -> Self {
+    pub(super) fn new(settings: Settings, clock: Clock, output: Output, is_lasting: bool) -> Self {
         Context {
             settings,
             clock,
+            output,
             is_lasting,
             opened: OnceLock::new(),
         }
@@ -55,7 +60,16 @@ impl Context {
 
     /// Opens the database and the client.
     pub(super) async fn service(&self) -> Result<Service> {
-        let (mut service, upgraded) = daemon::open_service(&self.settings, &self.clock).await?;
+        let opening = daemon::open_service(&self.settings, &self.clock);
+        // A large database of an older version takes a while.
+        let (mut service, upgraded) = match self.is_lasting {
+            // It has a log instead.
+            true => opening.await?,
+            false => {
+                let what = || "Opening the database";
+                progress::shown(self.output, &self.clock, what, opening).await?
+            }
+        };
         if !self.is_lasting {
             service = service.with_one_connection();
         }

@@ -1,11 +1,15 @@
 //! `import`: takes over schedules from elsewhere.
 
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering::Relaxed;
+
 use serde_json::json;
 
 use super::Context;
 use super::args::ImportArgs;
 use super::input::given;
 use super::output::{Reply, Text};
+use super::progress;
 use crate::error::{Code, Error, Result, message, shell};
 use crate::models::TargetName;
 use crate::operations::to_json;
@@ -24,7 +28,11 @@ pub(super) async fn import(ctx: &Context, args: &ImportArgs) -> Result<Reply> {
     }
     let service = ctx.service().await?;
     let target = given(args.target.as_deref()).map(TargetName::new);
-    let import = service.import_tasks(target.as_ref(), args.dry_run).await?;
+    let done = AtomicUsize::new(0);
+    let count = |n: usize| done.store(n, Relaxed);
+    let import = service.import_tasks(target.as_ref(), args.dry_run, count);
+    let what = || format!("Taking over schedules ({} so far)", done.load(Relaxed));
+    let import = progress::shown(ctx.output, &ctx.clock, what, import).await?;
     let (taken, failed) = (import.imported.len(), import.failed.len());
     let done = match args.dry_run {
         true => "would be registered here and paused there",

@@ -70,7 +70,7 @@ async fn create(ctx: &Context, name: Option<&str>, agent_id: Option<&str>) -> Re
 async fn list(ctx: &Context) -> Result<Reply> {
     let keys = ctx.service().await?.list_keys().await?;
     let rows: Vec<Value> = keys.iter().map(show).collect();
-    let text = Text::of_lines(&keys_table(&rows));
+    let text = keys_table(&rows);
     let json = json!({ "status": "success", "count": rows.len(), "keys": rows });
     Reply::new(&json, text)
 }

@@ -1,14 +1,18 @@
 //! The database commands: doctor, prune, purge, backup, restore.
 
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering::Relaxed;
+
 use serde_json::json;
 
 use super::Context;
 use super::args::{BackupArgs, PruneArgs, PurgeArgs, RestoreArgs};
 use super::input::{self, given};
-use super::output::{self, Reply, Text, to_rows};
+use super::output::{self, Reply, to_rows};
+use super::progress;
 use super::version;
 use crate::error::{Code, Error, Message, Result, field, message};
-use crate::models::PurgeScope;
+use crate::models::{PruneReport, PurgeScope};
 use crate::schedule::Zone;
 use crate::service::{self, Service};
 
@@ -30,7 +34,7 @@ pub(super) async fn doctor(ctx: &Context) -> Result<Reply> {
     let findings = to_rows(&diagnosis.findings)?;
     let errors = diagnosis.has_errors();
     let (accounts, instants) = (diagnosis.accounts, diagnosis.instants);
-    let text = Text::of_lines(&output::findings_text(&findings)).line(&format!(
+    let text = output::findings_text(&findings).line(&format!(
         "Checked {accounts} accounts with {instants} instants in {} with promptyoself {}",
         service.database().display(),
         version::full()
@@ -78,7 +82,16 @@ pub(super) async fn prune(ctx: &Context, args: &PruneArgs) -> Result<Reply> {
     }
     let service = ctx.service().await?;
     service.refuse_doubtful_cut(before).await?;
-    let pruned = service.prune(before).await?;
+    let done = AtomicU64::new(0);
+    let count = |so_far: &PruneReport| done.store(so_far.occurrences, Relaxed);
+    let what = || format!("Pruning ({} deliveries so far)", done.load(Relaxed));
+    let pruned = progress::shown(
+        ctx.output,
+        &ctx.clock,
+        what,
+        service.prune_counting(before, count),
+    )
+    .await?;
     let message = format!(
         "Pruned {} deliveries settled before {before} ({} instants stay in the account) and {} \
          schedules that ended before then",
@@ -138,7 +151,9 @@ pub(super) async fn purge(ctx: &Context, args: &PurgeArgs) -> Result<Reply> {
 
 pub(super) async fn backup(ctx: &Context, args: &BackupArgs) -> Result<Reply> {
     let service = ctx.service().await?;
-    let schedules = service.back_up(&args.file).await?;
+    let copying = service.back_up(&args.file);
+    let schedules =
+        progress::shown(ctx.output, &ctx.clock, || "Copying the database", copying).await?;
     let file = std::path::absolute(&args.file).unwrap_or_else(|_| args.file.clone());
     let message = format!(
         "Backed up {} ({schedules} schedules) and checked the copy: {}",
@@ -169,7 +184,16 @@ pub(super) async fn restore(ctx: &Context, args: &RestoreArgs) -> Result<Reply> 
                 " catches up on it: leave one of them out"
             ]);
         }
-        (Some(file), _, replay) => service::restore(file, database, &zone, replay, now).await?,
+        (Some(file), _, replay) => {
+            let restoring = service::restore(file, database, &zone, replay, now);
+            progress::shown(
+                ctx.output,
+                &ctx.clock,
+                || "Restoring the database",
+                restoring,
+            )
+            .await?
+        }
         (None, true, false) => service::settle_in_place(database, &zone, now).await?,
         (None, false, _) => {
             return wrong(message![

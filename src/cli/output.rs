@@ -4,24 +4,38 @@
 //! mid-2025 from stderr, so a failed command writes it to both.
 
 mod any;
+mod canvas;
 mod details;
+mod relative;
+mod screen;
+mod settled;
+mod span;
+mod table;
 mod tables;
+mod text;
+mod width;
 
 use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 
+use anstream::ColorChoice;
 use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::error::{Code, Error, Result};
-
-use crate::printable::{printable, printable_json, printable_lines};
+use crate::printable::{printable, printable_json};
 
 pub use any::{any_answer, any_table};
+pub(super) use canvas::Canvas;
 pub use details::schedule_details;
+use settled::settled_line;
+
+pub use screen::{Screen, Tone};
 pub use tables::{
-    agents_table, changes_table, findings_text, keys_table, occurrences_table, schedules_table,
+    agents_table, changes_table, findings_text, keys_table, occurrences_table, runs_table,
+    schedules_table,
 };
+pub use text::Text;
 
 /// The answer of a command.
 #[derive(Clone, Debug)]
@@ -29,42 +43,7 @@ pub struct Reply {
     json: Value,
     text: Text,
     failing: Option<Text>,
-}
-
-/// An answer for people. Text from others that is put into a line stays on that line.
-#[derive(Clone, Debug, Default)]
-pub struct Text(String);
-
-impl Text {
-    /// Text whose line breaks are our own, such as a table.
-    pub fn of_lines(lines: &str) -> Text {
-        Text(printable_lines(lines))
-    }
-
-    /// Adds a line.
-    pub fn line(mut self, line: &str) -> Text {
-        self.0.push('\n');
-        self.0.push_str(&printable(line));
-        self
-    }
-}
-
-impl From<&str> for Text {
-    fn from(line: &str) -> Text {
-        Text(printable(line))
-    }
-}
-
-impl From<&String> for Text {
-    fn from(line: &String) -> Text {
-        Text::from(line.as_str())
-    }
-}
-
-impl From<String> for Text {
-    fn from(line: String) -> Text {
-        Text::from(line.as_str())
-    }
+    is_printed: bool,
 }
 
 impl Reply {
@@ -80,7 +59,18 @@ impl Reply {
             json,
             text: text.into(),
             failing: None,
+            is_printed: false,
         })
+    }
+
+    /// An answer that has been printed piece by piece.
+    pub fn printed() -> Reply {
+        Reply {
+            json: Value::Null,
+            text: Text::default(),
+            failing: None,
+            is_printed: true,
+        }
     }
 
     /// Makes the exit status 1: something is wrong, though not with the call. `stderr_text` is the text
@@ -98,15 +88,17 @@ impl Reply {
 pub struct Output {
     json: bool,
     terminal: bool,
+    colours: ColorChoice,
 }
 
 impl Output {
     /// JSON if it is requested or if stdout is not a terminal, otherwise text.
-    pub fn new(json: bool) -> Output {
+    pub fn new(json: bool, colours: ColorChoice) -> Output {
         let terminal = io::stdout().is_terminal();
         Output {
             json: json || !terminal,
             terminal,
+            colours,
         }
     }
 
@@ -115,7 +107,19 @@ impl Output {
         Output {
             json: false,
             terminal: false,
+            colours: ColorChoice::Never,
         }
+    }
+
+    /// The screen that shows what people read on standard output.
+    pub fn screen(self) -> Screen {
+        Screen::of_stdout(self.colours)
+    }
+
+    /// Prints a text for people beside the answer. It is no failure if nobody reads it.
+    pub(super) fn print_beside(self, text: &Text) {
+        let shown = text.render(Screen::of_stderr(self.colours));
+        let _ = writeln!(io::stderr().lock(), "{shown}");
     }
 
     /// Whether the answer is for a program.
@@ -125,11 +129,15 @@ impl Output {
 
     /// Prints a command's answer.
     pub fn print(self, reply: &Reply) -> ExitCode {
+        if reply.is_printed {
+            return ExitCode::SUCCESS;
+        }
         let code = match &reply.failing {
             Some(stderr_text) => {
                 // People read the answer itself.
                 if self.json {
-                    write_err(&format!("error: {}", stderr_text.0));
+                    let text = stderr_text.render(Screen::default());
+                    write_err(&format!("error: {text}"));
                 }
                 ExitCode::FAILURE
             }
@@ -138,13 +146,34 @@ impl Output {
         if self.json {
             self.print_json_with(&reply.json, code)
         } else {
-            write_out(&reply.text.0, code)
+            write_out(&reply.text.render(self.screen()), code)
         }
     }
 
     /// Prints one JSON value: on one line for programs, indented for people.
     pub fn print_json(self, value: &impl Serialize) -> ExitCode {
         self.print_json_with(value, ExitCode::SUCCESS)
+    }
+
+    /// Prints deliveries that were settled, each on a line of its own; whether anybody still reads.
+    ///
+    /// # Errors
+    /// [`Code::Internal`] if they can't be written.
+    pub(super) fn print_settled(self, rows: &[Value]) -> Result<bool> {
+        let screen = self.screen();
+        let mut out = io::stdout().lock();
+        let line = |row: &Value| match (self.json, self.terminal) {
+            (false, _) => settled_line(row, screen),
+            (true, true) => printable_json(&row.to_string()),
+            (true, false) => row.to_string(),
+        };
+        let mut lines = rows.iter().map(line);
+        let written = lines.try_for_each(|line| writeln!(out, "{line}"));
+        match written.and_then(|()| out.flush()) {
+            Ok(()) => Ok(true),
+            Err(e) if e.kind() == io::ErrorKind::BrokenPipe => Ok(false),
+            Err(e) => Err(Error::new(Code::Internal, "could not write the answer").caused_by(e)),
+        }
     }
 
     fn print_json_with(self, value: &impl Serialize, code: ExitCode) -> ExitCode {
@@ -169,7 +198,14 @@ impl Output {
             Code::Usage => ExitCode::from(2),
             _ => ExitCode::FAILURE,
         };
-        write_err(&format!("error: {}", sentence(error)));
+        // A program that reads standard error gets no colours, whatever its environment says.
+        let screen = match self.json {
+            true => Screen::default(),
+            false => Screen::of_stderr(self.colours),
+        };
+        let label = screen.tinted("error:", Tone::Bad);
+        let text = printable(&sentence(error));
+        let _ = writeln!(io::stderr().lock(), "{label} {text}");
         if self.json {
             self.print_json_with(&error_json(error), code)
         } else {
@@ -224,13 +260,8 @@ pub(super) fn write_out(text: &str, code: ExitCode) -> ExitCode {
 }
 
 /// Prints something beside the answer, on one line. It is no failure if nobody reads it.
-pub(super) fn write_err(text: &str) {
+fn write_err(text: &str) {
     let _ = writeln!(io::stderr().lock(), "{}", printable(text));
-}
-
-/// The same for text with line breaks of our own, such as a table.
-pub(super) fn write_err_lines(lines: &str) {
-    let _ = writeln!(io::stderr().lock(), "{}", printable_lines(lines));
 }
 
 /// An answer followed by its warning.
@@ -240,7 +271,7 @@ pub(super) fn reply(answer: &Value, text: impl Into<Text>) -> Result<Reply> {
     Reply::new(
         answer,
         match warning {
-            Some(warning) => text.line(&format!("Warning: {warning}")),
+            Some(warning) => text.toned(&format!("Warning: {warning}"), Tone::Notable),
             None => text,
         },
     )
@@ -261,13 +292,6 @@ pub(super) fn to_rows<T: Serialize>(items: &[T]) -> Result<Vec<Value>> {
 mod tests {
     use super::*;
     use crate::error::fields;
-
-    #[test]
-    fn a_line_of_an_answer_stays_one_line_whatever_it_holds() {
-        let text = Text::from("a\nb\u{1b}".to_owned()).line("c\nd");
-        assert_eq!(text.0, "a\\nb\\u{1b}\nc\\nd");
-        assert_eq!(Text::of_lines("a\nb\r").0, "a\nb\\r");
-    }
 
     #[test]
     fn an_error_is_one_text_with_its_causes_and_an_example() {

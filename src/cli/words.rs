@@ -9,9 +9,9 @@ use super::describe::is_required;
 use crate::operations::ALL;
 
 /// A flag and its value.
-struct Given<'a> {
-    command: &'a str,
-    arg: &'a Arg,
+struct Given<'a, 'b> {
+    command: &'b str,
+    arg: &'b Arg,
     value: Option<&'a OsStr>,
     words: Range<usize>,
 }
@@ -22,6 +22,20 @@ pub(super) fn has_flag(args: &[OsString], definitions: &Command, flag: &str) -> 
     flags(args, &definitions)
         .iter()
         .any(|given| given.arg.get_long() == Some(flag))
+}
+
+/// The value that is given for a flag, the last one if there are several.
+pub(super) fn value_of<'a>(
+    args: &'a [OsString],
+    definitions: &Command,
+    flag: &str,
+) -> Option<&'a OsStr> {
+    let definitions = built(definitions);
+    let given = flags(args, &definitions);
+    let mut given = given.iter().rev();
+    given
+        .find(|given| given.arg.get_long() == Some(flag))?
+        .value
 }
 
 /// The command line without what SMCP servers write for an argument without a value: they pass on
@@ -71,7 +85,7 @@ fn built(definitions: &Command) -> Command {
     definitions
 }
 
-fn flags<'a>(args: &'a [OsString], definitions: &'a Command) -> Vec<Given<'a>> {
+fn flags<'a, 'b>(args: &'a [OsString], definitions: &'b Command) -> Vec<Given<'a, 'b>> {
     let mut command = definitions;
     let mut found = Vec::new();
     let mut at = 1;

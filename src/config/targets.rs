@@ -9,7 +9,23 @@ use super::places;
 use super::secret::Key;
 use super::value::{filled, invalid};
 use crate::error::Result;
-use crate::models::TargetName;
+use crate::models::{LETTA, TargetName};
+
+/// The setting that holds the address of a server.
+pub(crate) fn url_setting(target: &TargetName) -> String {
+    match target.as_str() {
+        LETTA => "LETTA_BASE_URL".to_owned(),
+        name => format!("targets.{name}.url"),
+    }
+}
+
+/// The settings that hold the password or token of a server, in words.
+pub(crate) fn key_setting(target: &TargetName) -> String {
+    match target.as_str() {
+        LETTA => "LETTA_API_KEY (or LETTA_SERVER_PASSWORD)".to_owned(),
+        name => format!("targets.{name}.token"),
+    }
+}
 
 /// A server that prompts are delivered to.
 #[derive(Clone, Debug)]

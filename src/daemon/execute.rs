@@ -63,7 +63,7 @@ pub(crate) async fn execute_once(
             let class = ErrorClass::from_word(&held.code).unwrap_or(ErrorClass::Unreachable);
             Refusal::new(RefusalKind::TargetTrouble, class, &held.reason)
         });
-        return Err(why.into_error("deliver what is due (it stays due)"));
+        return Err(why.into_error("deliver what is due (it stays due)", &service.letta.name()));
     }
     let message = format!("{} prompts executed", executed.len());
     let mut json = json!({ "status": "success", "message": message, "executed": executed });

@@ -68,10 +68,8 @@ impl AppServer {
         clock: Clock,
         observer: Option<ObserverProgram>,
     ) -> Result<Self, Error> {
-        let (url, key) = (&settings.base_url, settings.api_key.as_ref());
-        let idle = settings.idle_timeout;
         Ok(AppServer {
-            server: Server::new(url, key, idle, clock, observer.clone())?,
+            server: Server::new(&settings, clock, observer.clone())?,
             settings,
             observer,
             key_note: None,
@@ -107,7 +105,7 @@ impl fmt::Debug for AppServer {
 #[async_trait]
 impl Target for AppServer {
     fn name(&self) -> TargetName {
-        TargetName::new(&self.settings.target)
+        self.settings.target()
     }
 
     fn address(&self) -> String {

@@ -16,6 +16,7 @@ mod rest;
 mod route;
 mod runs;
 mod send;
+mod settings;
 mod sightings;
 mod sse;
 mod stream;
@@ -23,4 +24,5 @@ mod tools;
 pub(super) mod turn;
 
 pub use mcp_servers::McpServer;
-pub use rest::{Rest, RestSettings};
+pub use rest::Rest;
+pub use settings::RestSettings;

@@ -31,6 +31,8 @@ pub struct HistoryFilter {
     pub state: Option<State>,
     /// Only those intended for this time or later.
     pub since: Option<Timestamp>,
+    /// Only those settled at this time or later; they then come in the order of settling.
+    pub settled_since: Option<Timestamp>,
     /// At most this many.
     pub limit: u32,
     /// Skip this many first.

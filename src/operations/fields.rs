@@ -405,6 +405,36 @@ pub const SINCE: Field = Field {
     ..FIELD
 };
 
+pub const SETTLED_SINCE: Field = Field {
+    name: "settled_since",
+    placeholder: "TIME",
+    help: "Only those settled at this time or later, the first to settle first",
+    details: "A time, or an age. Whoever asks again from the time of the last one misses none.",
+    examples: &["5m", "2030-01-31T09:00:00Z"],
+    ..FIELD
+};
+
+pub const WATCH: Field = Field {
+    name: "watch",
+    help: "Keep showing the list on the terminal as it changes, until Ctrl-C",
+    refused_in_plugin: Some(Refused {
+        why: "it would never return",
+        instead: Instead::Call("list"),
+    }),
+    ..SWITCH
+};
+
+pub const FOLLOW: Field = Field {
+    name: "follow",
+    help: "Show the last deliveries and then each further one as it is settled, until Ctrl-C",
+    details: "In JSON, each delivery is an object on a line of its own.",
+    refused_in_plugin: Some(Refused {
+        why: "it would never return",
+        instead: Instead::Call("history"),
+    }),
+    ..SWITCH
+};
+
 pub const CHANGES: Field = Field {
     name: "changes",
     help: "Show changes instead of deliveries, newest first",

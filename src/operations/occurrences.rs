@@ -22,9 +22,16 @@ pub const HISTORY: Operation = Operation {
     title: "Show past and pending deliveries and their outcome, newest first",
     details: "",
     parameters: &[
-        &[takes(&CHANGES).given(Given::OnCommandLine)],
+        &[
+            takes(&CHANGES).given(Given::OnCommandLine),
+            takes(&FOLLOW).given(Given::OnCommandLine),
+        ],
         OF_WHAT,
-        &[takes(&STATE), takes(&SINCE)],
+        &[
+            takes(&STATE),
+            takes(&SINCE),
+            takes(&SETTLED_SINCE).given(Given::NotInTools),
+        ],
         PAGE,
     ],
     example: "{\"state\": \"dead\", \"since\": \"24h\"}",
@@ -60,6 +67,7 @@ pub const HISTORY: Operation = Operation {
                 agent: reading::agent(values)?,
                 state: reading::state(values)?,
                 since: reading::since(values, service)?,
+                settled_since: reading::settled_since(values, service)?,
                 limit: page.limit,
                 offset: page.offset,
             };

@@ -9,7 +9,7 @@ mod policy;
 mod schedules;
 mod when;
 
-pub use history::{point, since, state};
+pub use history::{point, settled_since, since, state};
 pub use ids::{agent, agent_at, id, schedule_filter, schedule_number, target, which};
 pub use pages::{Page, count, list, page, refuse_large};
 pub use schedules::{changes, note, registration};

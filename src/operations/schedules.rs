@@ -146,6 +146,7 @@ pub const LIST: Operation = Operation {
         takes(&FULL),
         takes(&LIMIT).or("1000"),
         takes(&OFFSET).or("0"),
+        takes(&WATCH).given(Given::OnCommandLine),
     ]],
     example: "",
     answer: answers::<Listed>().page("schedules"),

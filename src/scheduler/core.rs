@@ -13,7 +13,7 @@ mod snapshots;
 mod target_state;
 mod targets;
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
@@ -87,8 +87,9 @@ pub struct Core {
     more_due: bool,
     /// Whether the last snapshot has left upkeep to do: take-overs, adoptions, corrections.
     more_upkeep: bool,
-    /// Whether something is due for a target that is being prepared.
-    preparing: bool,
+    /// The targets that something is due for and whose lanes can't be named yet. Nothing else is
+    /// claimed for them meanwhile: it would overtake what is older.
+    preparing: BTreeSet<TargetName>,
     /// How many candidates were claimed since the last snapshot.
     claims_since_snapshot: u32,
     failed_claims: FailedClaims,
@@ -128,7 +129,7 @@ impl Core {
             larger_snapshot: false,
             more_due: false,
             more_upkeep: false,
-            preparing: false,
+            preparing: BTreeSet::new(),
             claims_since_snapshot: 0,
             failed_claims: FailedClaims::default(),
             stop_at: None,
@@ -301,6 +302,7 @@ impl Core {
         !self.ours.contains(lane)
             && !self.busy.contains(lane)
             && !self.halted_targets.contains_key(lane.target_name())
+            && !self.preparing.contains(lane.target_name())
     }
 
     fn is_done(&self, now: Timestamp) -> bool {
@@ -314,7 +316,7 @@ impl Core {
             && !self.snapshot_pending
             && !self.snapshot_wanted
             && !self.more_upkeep
-            && !self.preparing
+            && self.preparing.is_empty()
             && self.searching.is_empty()
             && !self.targets.is_probing()
             && (!self.may_claim() || self.next_claim().is_none_or(|t| t > now))

@@ -152,7 +152,7 @@ impl SchedulerStore {
     fn prune(&self, before: Timestamp) {
         let (db, now) = (self.scheduler.db.clone(), self.scheduler.clock.now());
         tokio::spawn(async move {
-            match db.prune(before, now).await {
+            match db.prune(before, now, |_| ()).await {
                 Ok(pruned) if pruned.occurrences > 0 || pruned.schedules > 0 => tracing::info!(
                     "pruned {} deliveries settled before {before} and {} schedules that ended \
                      before then",

@@ -20,6 +20,7 @@ use axum::routing::any;
 use serde_json::Value;
 
 use super::App;
+use crate::config::url_setting;
 use crate::error::{Code, Error, Result, shell};
 use crate::models::{AgentId, LARGEST_REQUEST};
 use crate::service::{Registration, ScheduledMessage};
@@ -39,7 +40,11 @@ pub(super) fn routes<S: Clone + Send + Sync + 'static>(app: &App) -> Router<S> {
     let face = Face {
         service: app.service.clone(),
         guard: app.guard.clone(),
-        upstream: Upstream::new(&app.service.letta.address(), app.service.clock.clone()),
+        upstream: Upstream::new(
+            &app.service.letta.address(),
+            url_setting(&app.service.letta.name()),
+            app.service.clock.clone(),
+        ),
         checks_seen: Mutex::default(),
     };
     // A single route, so that the meaning of a path is decided in one place only.

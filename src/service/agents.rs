@@ -19,7 +19,7 @@ impl Service {
             let listed = match target.list_agents().await {
                 Ok(listed) => listed,
                 Err(refusal) => {
-                    failed.push((target.name(), refusal.into_error(&doing)));
+                    failed.push((target.name(), refusal.into_error(&doing, &target.name())));
                     continue;
                 }
             };

@@ -48,15 +48,21 @@ pub struct LeftTask {
 impl Service {
     /// Registers the active schedules that a server keeps itself, and pauses each of them there once
     /// it is registered here. It can be repeated: what is registered already is not registered twice.
+    /// `count` is told how many have been looked at so far.
     ///
     /// # Errors
     /// [`Code::TargetUnknown`], [`Code::LettaWrongServer`] if that server keeps none, and those of
     /// Letta if it can't be asked.
-    pub async fn import_tasks(&self, target: Option<&TargetName>, dry_run: bool) -> Result<Import> {
+    pub async fn import_tasks(
+        &self,
+        target: Option<&TargetName>,
+        dry_run: bool,
+        count: impl Fn(usize),
+    ) -> Result<Import> {
         let server = self.target(target)?.clone();
         let listed = server.list_tasks().await;
         let doing = format!("list the schedules of {}", server.address());
-        let tasks = listed.map_err(|r| r.into_error(&doing))?.ok_or_else(|| {
+        let tasks = listed.map_err(|r| r.into_error(&doing, &server.name()))?.ok_or_else(|| {
             Error::new(
                 Code::LettaWrongServer,
                 format!(
@@ -67,7 +73,8 @@ impl Service {
             )
         })?;
         let mut import = Import::default();
-        for task in tasks {
+        for (n, task) in tasks.into_iter().enumerate() {
+            count(n);
             let left = |reason: String| LeftTask {
                 task_id: task.id.clone(),
                 agent_id: task.agent_id.clone(),
@@ -110,7 +117,10 @@ impl Service {
             if made.existed == Some(false) {
                 self.cancel(made.id).await?;
             }
-            return Err(refusal.into_error(&format!("pause {} on {}", task.id, server.address())));
+            return Err(refusal.into_error(
+                &format!("pause {} on {}", task.id, server.address()),
+                &server.name(),
+            ));
         }
         Ok(Some(made.id))
     }

@@ -14,7 +14,16 @@ use crate::schedule::Zone;
 impl Service {
     /// Prunes what was settled before a time. Its totals stay in the account.
     pub async fn prune(&self, before: Timestamp) -> Result<PruneReport> {
-        self.db.prune(before, self.now()).await
+        self.prune_counting(before, |_| ()).await
+    }
+
+    /// The same; `count` is told what has been pruned so far.
+    pub async fn prune_counting(
+        &self,
+        before: Timestamp,
+        count: impl Fn(&PruneReport),
+    ) -> Result<PruneReport> {
+        self.db.prune(before, self.now(), count).await
     }
 
     /// Removes the texts of what is settled (before `before`, if given).

@@ -42,6 +42,8 @@ pub struct HistoryQuery {
     pub state: Option<State>,
     /// Only those intended for this time or later.
     pub since: Option<jiff::Timestamp>,
+    /// Only those settled at this time or later; they then come in the order of settling.
+    pub settled_since: Option<jiff::Timestamp>,
     /// At most this many.
     pub limit: u32,
     /// Skip this many first.
@@ -49,6 +51,16 @@ pub struct HistoryQuery {
 }
 
 impl Service {
+    /// A number that changes whenever another process has written; `None` if it can't be read.
+    pub async fn version_by_others(&self) -> Option<i64> {
+        self.db.data_version().await.ok()
+    }
+
+    /// Waits until another process has written since that number was `seen`, and updates it.
+    pub async fn wait_for_others(&self, seen: &mut Option<i64>) {
+        self.db.wait_for_others(&self.clock, seen).await;
+    }
+
     /// A page of schedules, by their next run.
     ///
     /// # Errors
@@ -209,6 +221,7 @@ impl Service {
             agent: self.narrow(asked.agent.clone())?,
             state: asked.state,
             since: asked.since,
+            settled_since: asked.settled_since,
             limit: asked.limit,
             offset: asked.offset,
         })

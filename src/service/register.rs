@@ -275,7 +275,7 @@ impl Service {
             return Ok(());
         }
         let doing = format!("find {what} on {}", target.address());
-        let error = refusal.into_error(&doing);
+        let error = refusal.into_error(&doing, &target.name());
         Err(if down {
             error.hint(message![
                 "; ",

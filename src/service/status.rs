@@ -337,6 +337,9 @@ impl Service {
     /// Those of Letta.
     pub async fn check_letta(&self) -> Result<ServerInfo> {
         let doing = format!("reach Letta at {}", self.letta.address());
-        self.letta.check().await.map_err(|r| r.into_error(&doing))
+        self.letta
+            .check()
+            .await
+            .map_err(|r| r.into_error(&doing, &self.letta.name()))
     }
 }

@@ -48,7 +48,7 @@ impl Service {
         };
         let doing = format!("upload the tool to {}", self.letta.address());
         let made = self.letta.create_tool(&tool).await;
-        let made = made.map_err(|r| r.into_error(&doing))?;
+        let made = made.map_err(|r| r.into_error(&doing, &self.letta.name()))?;
         let called = made.name.as_deref().unwrap_or(&made.id);
         let message = match name {
             Some(name) if name != called => format!(

@@ -1,8 +1,5 @@
 //! Cancelling, pausing and resuming many schedules at once.
 
-use std::io::Write;
-use std::process::Stdio;
-
 use promptyoself::models::AgentId;
 use serde_json::{Value, json};
 
@@ -105,22 +102,10 @@ async fn all_of_an_agent_are_paused_resumed_and_cancelled_and_nobody_elses() {
 async fn at_a_terminal_it_is_asked_for_and_only_a_yes_is_one() {
     let (world, _) = world().await;
     let answered = |argv: &[&str], said: &str| {
-        let mut child = world
-            .on_terminal(argv)
-            .stdin(Stdio::piped())
-            .spawn()
-            .unwrap();
-        child
-            .stdin
-            .as_mut()
-            .unwrap()
-            .write_all(said.as_bytes())
-            .unwrap();
-        let output = child.wait_with_output().unwrap();
-        (
-            output.status.code(),
-            String::from_utf8(output.stdout).unwrap(),
-        )
+        let mut terminal = world.at_terminal(argv);
+        terminal.type_in(said);
+        let written = terminal.finish();
+        (written.status, written.text)
     };
     for said in ["n\n", "\n", "never\n"] {
         let (status, shown) = answered(&["pause", "--all"], said);

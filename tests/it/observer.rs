@@ -262,6 +262,24 @@ async fn without_an_observer_prompts_are_sent_all_the_same_and_that_is_logged_on
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_turn_that_a_restarted_server_takes_up_again_is_followed_by_the_observer_first() {
+    let mut scene = Scene::new().await;
+    let mut daemon = scene.in_a_turn().await;
+    scene.fake.start_again().await;
+    scene.fake.wait_for_begun(2).await;
+    daemon.kill();
+    scene.fake.hold("default", false);
+    let next = scene.serve();
+    scene.program.until(|h| is_all(h, "delivered")).await;
+    next.stop();
+    assert_eq!(
+        scene.fake.record(|r| r.rerun_by.clone()),
+        ["promptyoself observer"]
+    );
+    assert!(!scene.fake.is_wedged("default"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_observer_that_was_killed_is_replaced() {
     let scene = Scene::new().await;
     let daemon = scene.serve();

@@ -130,7 +130,7 @@ fn table_of(sql: &str, name: &str) -> String {
 }
 
 /// What the schedulers ask of the database, by name. A new one belongs into [`work`].
-const ASKED: [&str; 31] = [
+const ASKED: [&str; 33] = [
     "adopt_touched",
     "beat",
     "claim_due",
@@ -163,6 +163,7 @@ const ASKED: [&str; 31] = [
     "sort_open_occurrences",
     "take_over",
     "trust_clock",
+    "wait_for_others",
 ];
 
 #[test]

@@ -1,6 +1,6 @@
 //! Every part of a policy is stored, shown, compared and recorded, whatever parts there are.
 
-use promptyoself::cli::output::schedule_details;
+use promptyoself::cli::output::{Screen, schedule_details};
 use promptyoself::operations::field::{Field, Kind};
 use promptyoself::operations::fields::{CATCH_UP, DELIVERY, REPEATED};
 use reqwest::Method;
@@ -43,7 +43,8 @@ async fn show(api: &Api, id: i64) -> Value {
 
 /// The line that tells people of the policy.
 fn line(shown: &Value) -> String {
-    let text = schedule_details(shown);
+    let text = schedule_details(shown, jiff::Timestamp::UNIX_EPOCH);
+    let text = text.render(Screen::default());
     let line = text.lines().find(|line| line.starts_with("policy "));
     line.unwrap().to_owned()
 }

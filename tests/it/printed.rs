@@ -10,13 +10,21 @@ use serde_json::{Value, json};
 use crate::daemon::pause;
 use crate::fake_letta::Script;
 use crate::program::World;
+use crate::terminal::without_colours;
 
 /// What begins a line, moves a cursor, orders text anew or hides.
-const HOSTILE: &str = "H\nFORGED\r\u{1b}[31m\u{9b}31m\u{7f}\u{85}\u{202e}\u{2066}\u{200b}\u{2028}\u{ad}\u{feff}\u{e0041}E";
+pub const HOSTILE: &str = "H\nFORGED\r\u{1b}[31m\u{9b}31m\u{7f}\u{85}\u{202e}\u{2066}\u{200b}\u{2028}\u{ad}\u{feff}\u{e0041}E";
 
-/// Nothing of it is there as it is.
-fn check(what: &str, printed: &str) {
-    let printed = printed.replace("\r\n", "\n");
+/// The orders for colours that are ours: an end, and what `Tone` says.
+pub const OURS: [&str; 6] = ["0", "1", "2", "31", "32", "35"];
+
+/// Nothing of it is there as it is. Colours are ours, and only these.
+pub fn check(what: &str, printed: &str) {
+    // A slow machine is told that work goes on.
+    let printed = printed.replace("\r\u{1b}[K", "\n");
+    let (printed, colours) = without_colours(&printed);
+    let others = colours.iter().find(|order| !OURS.contains(order));
+    assert_eq!(others, None, "{what}: {printed:?}");
     let unseen = printed.chars().find(|c| *c != '\n' && !is_seen(*c));
     assert_eq!(unseen, None, "{what}: {printed:?}");
     let forged = printed.lines().find(|l| l.starts_with("FORGED"));
@@ -32,7 +40,7 @@ fn answer(status: u16, body: Value) -> Script {
 }
 
 /// A world in which every text that others can write is hostile.
-async fn hostile_world() -> World {
+pub async fn hostile_world() -> World {
     let world = World::new().await;
     for every in ["1h", "2h", "3h", "4h"] {
         world.register(HOSTILE, &["--every", every, "--name", every]);
@@ -189,12 +197,8 @@ async fn no_command_shows_anybodys_text_but_as_one_printable_line() {
                     continue;
                 }
                 let argv = [*argv, if json { &["--json"] } else { &[] }].concat();
-                let output = world.on_terminal(&argv).output().unwrap();
-                let printed = String::from_utf8_lossy(&output.stdout).into_owned();
-                assert!(
-                    !printed.is_empty() || argv[0] == "mcp",
-                    "{argv:?}: {output:?}"
-                );
+                let printed = world.at_terminal(&argv).finish().text;
+                assert!(!printed.is_empty(), "{argv:?}");
                 check(&format!("{argv:?}, answers {n}"), &printed);
             }
         }
@@ -206,11 +210,8 @@ async fn json_for_a_program_is_exact_and_json_on_a_terminal_the_same_data() {
     let world = hostile_world().await;
     let shown = world.run(&["show", "1"]).succeeded();
     assert_eq!(shown["schedule"]["prompt_text"], HOSTILE);
-    let output = world
-        .on_terminal(&["show", "1", "--json"])
-        .output()
-        .unwrap();
-    let on_terminal: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let written = world.at_terminal(&["show", "1", "--json"]).finish();
+    let on_terminal: Value = serde_json::from_str(&written.text).unwrap();
     assert_eq!(on_terminal["schedule"]["prompt_text"], HOSTILE);
 }
 

@@ -11,6 +11,7 @@ use serde_json::Value;
 use crate::daemon::{Daemon, Program};
 use crate::fake_letta::{FakeLetta, Options};
 use crate::foreign_writers::raw::Foreign;
+use crate::terminal::Terminal;
 
 /// What the fake Letta asks for. It must never be seen in what the program prints.
 pub const PASSWORD: &str = "pw-hunter2";
@@ -109,13 +110,16 @@ impl World {
         self.piped(command)
     }
 
-    /// The program, called by somebody at a terminal, where both its outputs go.
-    pub fn on_terminal(&self, argv: &[&str]) -> Command {
-        let spawn = "import pty, sys; sys.exit(pty.spawn(sys.argv[1:]) >> 8)";
-        let mut command = Command::new("python3");
-        command.args(["-c", spawn, env!("CARGO_BIN_EXE_promptyoself")]);
-        self.program.surround(command.args(argv));
-        self.piped(command)
+    /// The program, called by somebody at a terminal 80 columns wide that shows colours, where both
+    /// its outputs go.
+    pub fn at_terminal(&self, argv: &[&str]) -> Terminal {
+        self.at_terminal_of(argv, 80, &[("TERM", "xterm-256color")])
+    }
+
+    /// The same at a terminal of any width, with these variables.
+    pub fn at_terminal_of(&self, argv: &[&str], columns: u16, env: &[(&str, &str)]) -> Terminal {
+        let mut command = self.program.command(argv);
+        Terminal::start(command.envs(env.iter().copied()), columns)
     }
 
     fn piped(&self, mut command: Command) -> Command {

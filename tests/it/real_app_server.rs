@@ -20,6 +20,7 @@ use promptyoself::letta_client::{
 use promptyoself::models::{AgentId, Turn};
 use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use uuid::Uuid;
 
 use crate::app_server::{lookup_of, prompt_in, send, settings};
@@ -30,11 +31,11 @@ use ErrorClass as C;
 use RefusalKind as K;
 
 /// A real App Server.
-struct RealAppServer {
-    url: String,
+pub struct RealAppServer {
+    pub url: String,
     token: Option<String>,
-    agent: AgentId,
-    other: AgentId,
+    pub agent: AgentId,
+    pub other: AgentId,
     llm_url: String,
     /// The name of its folder.
     state: String,
@@ -48,7 +49,7 @@ impl RealAppServer {
         Self::start_with(None).await
     }
 
-    async fn start_with(token: Option<&str>) -> Self {
+    pub async fn start_with(token: Option<&str>) -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let n = COUNT.fetch_add(1, Ordering::Relaxed);
         let state = format!("test-{}-app-server-{n}", std::process::id());
@@ -86,12 +87,12 @@ impl RealAppServer {
     }
 
     /// Kills it as a crash would, and starts it again with the same data.
-    async fn restart(&self) {
+    pub async fn restart(&self) {
         self.kill().await;
         bring_up(&self.state, None).await;
     }
 
-    async fn kill(&self) {
+    pub async fn kill(&self) {
         let state = self.state.clone();
         let down = move || run(Command::new(script("down.sh")).arg(state).arg("--letta"));
         tokio::task::spawn_blocking(down).await.unwrap();
@@ -105,10 +106,26 @@ impl RealAppServer {
 
     /// The otids under which a prompt with this text is stored in a conversation, one for each copy.
     async fn stored(&self, agent: &AgentId, conversation: &str, text: &str) -> Vec<String> {
+        let messages = self.messages(agent, conversation).await;
+        let holds = |m: &&Value| {
+            m["message_type"] == "user_message" && m["content"].to_string().contains(text)
+        };
+        let ids = messages.iter().filter(holds).map(|m| m["otid"].to_string());
+        ids.collect()
+    }
+
+    /// The newest messages of a conversation.
+    pub async fn messages(&self, agent: &AgentId, conversation: &str) -> Vec<Value> {
         let address = self.url.trim_start_matches("http://");
         let stream = tokio::net::TcpStream::connect(address).await.unwrap();
-        let url = format!("ws://{address}/ws");
-        let (mut socket, _) = tokio_tungstenite::client_async(url, stream).await.unwrap();
+        let mut request = format!("ws://{address}/ws").into_client_request().unwrap();
+        if let Some(token) = &self.token {
+            let bearer = format!("Bearer {token}").parse().unwrap();
+            request.headers_mut().insert("authorization", bearer);
+        }
+        let (mut socket, _) = tokio_tungstenite::client_async(request, stream)
+            .await
+            .unwrap();
         let request = json!({
             "type": "conversation_messages_list", "request_id": "stored",
             "conversation_id": conversation, "query": {"agent_id": agent.as_str(), "limit": 100},
@@ -122,15 +139,9 @@ impl RealAppServer {
                 continue;
             };
             let said: Value = serde_json::from_str(&said).unwrap();
-            if said["request_id"] != "stored" {
-                continue;
+            if said["request_id"] == "stored" {
+                return said["messages"].as_array().unwrap().clone();
             }
-            let messages = said["messages"].as_array().unwrap().clone();
-            let holds = |m: &&Value| {
-                m["message_type"] == "user_message" && m["content"].to_string().contains(text)
-            };
-            let ids = messages.iter().filter(holds).map(|m| m["otid"].to_string());
-            return ids.collect();
         }
     }
 
@@ -154,7 +165,7 @@ impl RealAppServer {
     }
 
     /// Waits until the model has been asked something that contains `text`.
-    async fn wait_for_model(&self, text: &str) {
+    pub async fn wait_for_model(&self, text: &str) {
         self.until(async || self.asked_model(text).await > 0).await;
     }
 

@@ -2,9 +2,11 @@
 
 use std::process::Output;
 
+use promptyoself::clock::Clock;
 use promptyoself::models::AgentId;
 use serde_json::Value;
 
+use crate::client::raw::{Act, Raw};
 use crate::fake_letta::FakeLetta;
 use crate::program::{Answer, World};
 
@@ -292,12 +294,6 @@ async fn a_halted_server_gets_nothing_and_delays_no_other() {
     assert_eq!(halted.len(), 1, "{findings:?}");
     assert!(halted[0]["problem"].as_str().unwrap().starts_with(told));
     assert_eq!(halted[0]["mend"], "promptyoself halt --off --target work");
-    let warning = |made: &Value| {
-        let shown = scene.run(&["run", &made["id"].to_string()]).succeeded();
-        shown["warning"].as_str().unwrap_or_default().to_owned()
-    };
-    assert!(warning(&named).contains("work"), "{}", warning(&named));
-    assert!(!warning(&usual).contains("work"), "{}", warning(&usual));
 
     // What all are halted for is another matter.
     scene.run(&["halt"]).succeeded();
@@ -344,6 +340,50 @@ async fn what_is_told_of_an_agent_names_its_server() {
                 .run(&[command, &["--agent-id", agent]].concat())
                 .succeeded();
             assert_eq!(answer["count"], count, "{command:?} {agent}: {answer}");
+        }
+    }
+}
+
+/// A server that answers everything with this status and these headers.
+async fn saying(head: &str) -> Raw {
+    let answer = format!("HTTP/1.1 {head}\r\ncontent-length: 0\r\n\r\n");
+    Raw::start(Clock::system(), move |_| Act::Say(answer.clone().into())).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_wrong_with_a_named_server_is_told_by_the_settings_of_its_own() {
+    let scene = Scene::new().await;
+    let down = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let nobody = format!("http://{}", down.local_addr().unwrap());
+    drop(down);
+    let moved = "301 Moved Permanently\r\nlocation: https://elsewhere.example/";
+    let moved = saying(moved).await;
+    let stranger = saying("404 Not Found").await;
+    let refusing = FakeLetta::start().await;
+    refusing.set_password(Some("another"));
+    for (url, setting) in [
+        (nobody.as_str(), "targets.work.url"),
+        (moved.url().as_str(), "targets.work.url"),
+        (stranger.url().as_str(), "targets.work.url"),
+        (refusing.url().as_str(), "targets.work.token"),
+    ] {
+        let settings = format!("[targets.work]\nurl = \"{url}\"\ntoken = \"pw-test\"\n");
+        std::fs::write(scene.world.dir().join("settings.toml"), settings).unwrap();
+        let registering: &[&str] = &[
+            "register",
+            "--agent-id",
+            "agent-at-work",
+            "--prompt",
+            "hi",
+            "--every",
+            "1h",
+        ];
+        for argv in [&["test"][..], &["agents"], &["doctor"], registering] {
+            let output = scene.output(argv);
+            let told = String::from_utf8_lossy(&output.stdout).into_owned()
+                + &String::from_utf8_lossy(&output.stderr);
+            assert!(told.contains(setting), "{argv:?} {url}: {told}");
+            assert!(!told.contains("LETTA_"), "{argv:?} {url}: {told}");
         }
     }
 }

@@ -161,7 +161,9 @@ impl Link<'_> {
                 "whether agent {} exists could not be checked: {}",
                 self.agent.id, r.text
             ))),
-            Err(r) => Err(r.into_error(&format!("find the agent {}", self.agent.id))),
+            Err(r) => {
+                Err(r.into_error(&format!("find the agent {}", self.agent.id), &letta.name()))
+            }
         }
     }
 

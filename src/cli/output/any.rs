@@ -2,22 +2,22 @@
 
 use serde_json::{Map, Value};
 
-use crate::printable::printable;
-
-use super::details::details;
-use super::tables::{Column, beginning, cell, plain, table};
+use super::details::{Field, details};
+use super::table::{Column, plain};
+use super::tables::table;
+use super::text::Text;
 
 /// Keys that are printed first, last or not at all.
 const ELSEWHERE: &[&str] = &["status", "message", "now", "warning"];
 
-/// How many characters of a text a table shows.
-const LONGEST_CELL: usize = 60;
+/// The narrowest that a column becomes.
+const NARROWEST: usize = 10;
 
 /// A whole answer: its message, its values as lines of `key  value`, and its lists as tables.
-pub fn any_answer(answer: &Value) -> String {
-    let mut text = String::new();
-    if answer["message"].is_string() {
-        text.push_str(&format!("{}\n", cell(&answer["message"])));
+pub fn any_answer(answer: &Value) -> Text {
+    let mut text = Text::default();
+    if let Some(message) = answer["message"].as_str() {
+        text = text.line(message);
     }
     let parts = answer.as_object().into_iter().flatten();
     let parts = parts.filter(|(key, _)| !ELSEWHERE.contains(&key.as_str()));
@@ -29,52 +29,49 @@ pub fn any_answer(answer: &Value) -> String {
             add_lines(&mut lines, key, value);
         }
     }
-    let keys: Vec<Column> = lines
+    let keys: Vec<Field> = lines
         .keys()
         .map(|key| (key.as_str(), key.as_str()))
         .collect();
-    text.push_str(&details(&keys, &Value::Object(lines.clone())));
+    text = text.fields(details(&keys, &Value::Object(lines.clone())));
     for (key, value) in lists {
         let rows = value.as_array().map_or(&[][..], Vec::as_slice);
-        text.push_str(&table_of(rows, &format!("no {}", key.replace('_', " "))));
-        text.push('\n');
+        let none = format!("no {}", key.replace('_', " "));
+        text = text.then(table_of(rows, &none));
     }
-    text.trim_end().to_owned()
+    text
 }
 
 /// Rows as a table of all their keys.
-pub fn any_table(rows: &[Value]) -> String {
+pub fn any_table(rows: &[Value]) -> Text {
     table_of(rows, "none")
 }
 
-fn table_of(rows: &[Value], none: &str) -> String {
-    let rows: Vec<Map<String, Value>> = rows
+fn table_of(rows: &[Value], none: &str) -> Text {
+    let rows: Vec<Value> = rows
         .iter()
         .map(|row| {
             let mut cells = Map::new();
             for (key, value) in row.as_object().into_iter().flatten() {
                 add_lines(&mut cells, key, value);
             }
-            cells
+            Value::Object(cells)
         })
         .collect();
     let mut keys: Vec<&str> = rows
         .iter()
+        .filter_map(Value::as_object)
         .flat_map(Map::keys)
         .map(String::as_str)
         .collect();
     keys.sort_unstable_by_key(|key| (*key != "id", !key.ends_with("_id"), *key));
     keys.dedup();
-    let columns: Vec<Column> = keys.iter().map(|key| (*key, *key)).collect();
-    let brief = |row: &Map<String, Value>| {
-        let cells = row.iter().map(|(key, value)| {
-            let text = beginning(&plain(value), LONGEST_CELL);
-            (key.clone(), Value::from(text))
-        });
-        Value::Object(cells.collect())
+    let column = |key: &&str| match *key {
+        "id" => Column::whole(key, key),
+        _ => Column::cut(key, key, NARROWEST),
     };
-    let shown: Vec<Value> = rows.iter().map(brief).collect();
-    table(&columns, &shown, none)
+    let columns: Vec<Column> = keys.iter().map(column).collect();
+    table(&columns, &rows, none)
 }
 
 /// Whether a value is a list of objects.
@@ -86,7 +83,6 @@ fn is_list(value: &Value) -> bool {
 
 /// A value under its key, and the parts of an object each under their own.
 fn add_lines(lines: &mut Map<String, Value>, key: &str, value: &Value) {
-    let key = printable(key);
     match value {
         Value::Object(parts) => {
             for (part, value) in parts {
@@ -95,16 +91,17 @@ fn add_lines(lines: &mut Map<String, Value>, key: &str, value: &Value) {
         }
         Value::Array(items) => {
             let items: Vec<String> = items.iter().map(plain).collect();
-            lines.insert(key, items.join(", ").into());
+            lines.insert(key.to_owned(), items.join(", ").into());
         }
         value => {
-            lines.insert(key, value.clone());
+            lines.insert(key.to_owned(), value.clone());
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::Screen;
     use super::*;
     use serde_json::json;
 
@@ -122,16 +119,13 @@ mod tests {
             "things": [{ "name": "n", "id": 5 }],
             "others": [],
         });
-        let text = any_answer(&answer);
+        let text = any_answer(&answer).render(Screen::default());
         let (lines, tables) = text.split_once("\nno others\n").unwrap();
         assert_eq!(
             lines,
             "Three were counted\nsum.open  2\ntotal     3\nwords     a, b"
         );
-        let row: Vec<&str> = tables.lines().map(str::trim).collect();
-        assert!(row[1].starts_with("id"), "{tables}");
-        assert!(row[1].ends_with("name"), "{tables}");
-        assert!(row[3].starts_with('5'), "{tables}");
+        assert_eq!(tables, "id  name\n────────\n5   n");
     }
 
     #[test]
@@ -140,7 +134,7 @@ mod tests {
         let answer = json!({
             "message": hostile, "text": hostile, "list": [{ "text": hostile }, { (hostile): 1 }],
         });
-        let text = any_answer(&answer);
+        let text = any_answer(&answer).render(Screen::default());
         assert!(!text.contains('\u{1b}'), "{text}");
         assert!(
             !text.lines().any(|line| line.starts_with("FORGED")),

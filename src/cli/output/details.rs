@@ -1,13 +1,22 @@
 //! Shows one schedule to people.
 
+use jiff::Timestamp;
 use serde_json::Value;
 
-use super::tables::{Column, cell, occurrences_table, plain};
-use crate::printable::{printable, printable_lines};
+use super::relative::with_relative;
+use super::screen::Tone;
+use super::span::Span;
+use super::table::plain;
+use super::tables::occurrences_table;
+use super::text::Text;
+use crate::printable::printable;
+
+/// A field of something shown in full: its key and its title.
+pub(super) type Field<'a> = (&'a str, &'a str);
 
 /// One schedule in full: its parts, its next runs and the outcome of its last ones.
-pub fn schedule_details(value: &Value) -> String {
-    let keys: &[Column] = &[
+pub fn schedule_details(value: &Value, now: Timestamp) -> Text {
+    let keys: &[Field] = &[
         ("id", "id"),
         ("name", "name"),
         ("agent_id", "agent"),
@@ -40,15 +49,25 @@ pub fn schedule_details(value: &Value) -> String {
     schedule["policy"] = policy_line(&schedule["policy"]).into();
     schedule["understood"] = value["understood"].clone();
     schedule["account"] = account_line(&value["account"]).into();
-    let mut text = details(keys, &schedule);
+    for key in ["paused_at", "resume_at", "next_run", "last_run"] {
+        schedule[key] = with_relative(&schedule[key], now).into();
+    }
+    let mut fields = details(keys, &schedule);
+    for (title, span) in &mut fields {
+        if title == "state" {
+            span.tone = Tone::of_word(&span.text);
+        }
+    }
     for time in value["next_runs"].as_array().into_iter().flatten() {
-        text.push_str(&format!("next      {}\n", cell(time)));
+        let told = with_relative(time, now);
+        fields.push(("next".to_owned(), Span::of_lines(&told, Tone::Plain)));
     }
     for note in value["notes"].as_array().into_iter().flatten() {
-        text.push_str(&format!("note      {}\n", cell(note)));
+        fields.push(("note".to_owned(), Span::of_lines(&plain(note), Tone::Plain)));
     }
     let rows = value["last_runs"].as_array().cloned().unwrap_or_default();
-    text + &occurrences_table(&rows)
+    let text = Text::default().fields(fields).line("");
+    text.then(occurrences_table(&rows, now))
 }
 
 /// A schedule's policy on one line.
@@ -82,14 +101,14 @@ fn policy_part(key: &str, value: &Value) -> String {
         ("pause_on_failure", _) => "never paused by failures".to_owned(),
         ("max_age_seconds", Some(age)) => format!("retried for {age} s"),
         _ => match key.strip_suffix("_seconds") {
-            Some(key) => format!("{} {} s", in_words(key), cell(value)),
-            None => format!("{} {}", in_words(key), cell(value)),
+            Some(key) => format!("{} {} s", in_words(key), plain(value)),
+            None => format!("{} {}", in_words(key), plain(value)),
         },
     }
 }
 
 fn in_words(key: &str) -> String {
-    printable(&key.replace('_', " "))
+    key.replace('_', " ")
 }
 
 /// The account of a schedule on one line.
@@ -97,7 +116,7 @@ fn account_line(account: &Value) -> String {
     let sums = |key: &str| -> Vec<String> {
         let counts = account[key].as_object().into_iter().flatten();
         counts
-            .map(|(state, n)| format!("{} {state}", cell(n)))
+            .map(|(state, n)| format!("{} {state}", plain(n)))
             .collect()
     };
     let mut parts = sums("states");
@@ -112,31 +131,43 @@ fn account_line(account: &Value) -> String {
     parts.join(", ")
 }
 
-/// One thing as lines of `key  value`, in the given order; missing keys are left out.
-pub(super) fn details(keys: &[Column], value: &Value) -> String {
-    let width = keys.iter().map(|(_, title)| title.len()).max().unwrap_or(0);
-    let mut text = String::new();
-    for (key, title) in keys {
-        let shown = printable_lines(&plain(&value[*key]));
-        if !shown.is_empty() {
-            // Continuation lines are indented, so that no prompt can look like a field.
-            let shown = shown.replace('\n', &format!("\n{:width$}  ", ""));
-            text.push_str(&format!("{title:width$}  {shown}\n"));
-        }
-    }
-    text
+/// One thing as fields in the given order; missing keys are left out.
+pub(super) fn details(keys: &[Field], value: &Value) -> Vec<(String, Span)> {
+    let field = |(key, title): &Field| {
+        let span = Span::of_lines(&plain(&value[*key]), Tone::Plain);
+        (!span.text.is_empty()).then(|| (printable(title), span))
+    };
+    keys.iter().filter_map(field).collect()
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::Screen;
     use super::*;
     use serde_json::json;
 
     #[test]
     fn details_leave_out_what_is_missing() {
         let keys = [("id", "id"), ("name", "name"), ("next_run", "next run")];
-        let text = details(&keys, &json!({ "id": 5, "next_run": "soon" }));
-        assert_eq!(text, "id        5\nnext run  soon\n");
+        let fields = details(&keys, &json!({ "id": 5, "next_run": "soon" }));
+        let text = Text::default().fields(fields).render(Screen::default());
+        assert_eq!(text, "id        5\nnext run  soon");
+    }
+
+    #[test]
+    fn no_line_of_a_prompt_can_look_like_a_field_however_narrow_the_screen() {
+        let prompt = "one two three four five\nstate     active six seven";
+        let value = json!({ "schedule": { "id": 5, "prompt_text": prompt } });
+        for width in [None, Some(30), Some(24)] {
+            let text = schedule_details(&value, Timestamp::UNIX_EPOCH);
+            let text = text.render(Screen {
+                width,
+                has_colours: false,
+                ..Screen::default()
+            });
+            let begins = |line: &&str| line.starts_with("state") || line.starts_with("three");
+            assert_eq!(text.lines().find(begins), None, "{text}");
+        }
     }
 
     #[test]

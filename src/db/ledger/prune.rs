@@ -39,11 +39,20 @@ impl Db {
     ///
     /// # Errors
     /// If the database fails; what was pruned until then stays pruned.
-    pub async fn prune(&self, before: Timestamp, now: Timestamp) -> Result<PruneReport> {
+    pub async fn prune(
+        &self,
+        before: Timestamp,
+        now: Timestamp,
+        count: impl Fn(&PruneReport),
+    ) -> Result<PruneReport> {
         let mut all = PruneReport::default();
         let mut noted = Noted::default();
-        while self.prune_some(before, &mut all, &mut noted, now).await? {}
-        while self.prune_ended(before, &mut all, &mut noted, now).await? {}
+        while self.prune_some(before, &mut all, &mut noted, now).await? {
+            count(&all);
+        }
+        while self.prune_ended(before, &mut all, &mut noted, now).await? {
+            count(&all);
+        }
         while self.prune_changes(before).await? > 0 {}
         Ok(all)
     }

@@ -1,6 +1,8 @@
 //! The history of occurrences. Each kind of query has an index of its own, so that the cost of a
 //! page doesn't depend on the size of the database.
 
+use jiff::Timestamp;
+
 use super::rows::{self, occurrence_columns};
 use crate::db::sql::{self, Row, Tx, at_target, statement};
 use crate::db::time::DbTime;
@@ -46,6 +48,9 @@ pub(in crate::db) fn list(
     tx: &Tx<'_>,
     filter: &HistoryFilter,
 ) -> sql::Result<Vec<Result<Shown, UnreadableOccurrence>>> {
+    if let Some(settled_since) = filter.settled_since {
+        return list_settled(tx, filter, settled_since);
+    }
     use State::{
         Cancelled, Coalesced, Dead, Delivered, Missed, Sending, Skipped, Unknown, Waiting,
     };
@@ -102,12 +107,44 @@ pub(in crate::db) fn list(
     };
     let question = question.bind_given(filter.uid.map(|uid| uid.to_string()));
     let rows = question.bind_given(since.map(DbTime)).fetch_all(tx)?;
-    Ok(rows::read_each(&rows, |row| {
-        Ok(Shown {
-            occurrence: rows::occurrence(row)?,
-            schedule_id: rows::number(row, "schedule_id"),
-        })
-    }))
+    Ok(rows::read_each(&rows, shown))
+}
+
+/// Those that were settled at a time or later, the first to settle first.
+fn list_settled(
+    tx: &Tx<'_>,
+    filter: &HistoryFilter,
+    settled_since: Timestamp,
+) -> sql::Result<Vec<Result<Shown, UnreadableOccurrence>>> {
+    let agent = filter.agent.as_ref();
+    let rows = statement!(concat!(
+        "SELECT ",
+        occurrence_columns!(),
+        ", (SELECT s.id FROM schedules s INDEXED BY ix_schedules_uid \
+         WHERE s.uid = occurrences.uid) AS schedule_id \
+         FROM occurrences INDEXED BY ix_occurrences_finished_at \
+         WHERE finished_at >= $3 AND ($4 IS NULL OR uid = $4) AND ($5 IS NULL OR agent_id = $5) \
+         AND ($6 IS NULL OR state = $6) AND ($7 IS NULL OR intended_at >= $7) AND ",
+        at_target!("$8", "$9"),
+        " ORDER BY finished_at, id LIMIT $1 OFFSET $2"
+    ))
+    .bind(i64::from(filter.limit))
+    .bind(i64::from(filter.offset))
+    .bind(DbTime(settled_since))
+    .bind(filter.uid.map(|uid| uid.to_string()))
+    .bind(agent.map(|agent| agent.id.as_str()))
+    .bind(filter.state.map(State::as_str))
+    .bind(filter.since.map(DbTime))
+    .bind_target(tx, agent.and_then(|agent| agent.target.as_ref()))
+    .fetch_all(tx)?;
+    Ok(rows::read_each(&rows, shown))
+}
+
+fn shown(row: &Row) -> sql::Result<Shown> {
+    Ok(Shown {
+        occurrence: rows::occurrence(row)?,
+        schedule_id: rows::number(row, "schedule_id"),
+    })
 }
 
 /// The attempts of an occurrence, oldest first, without those that can't be read.

@@ -50,6 +50,10 @@ impl Server {
                 kept
             }
             None => {
+                // A server that was restarted runs what it had not finished as soon as its
+                // conversation is started: the observer has to follow it by then.
+                self.talking.get().await?;
+                self.observer.watch(scope, &lookup.otids).await;
                 let (talking, following) = self.start_and_refresh(scope, &lookup.otids).await?;
                 PendingSearch {
                     talking,

@@ -23,6 +23,7 @@ use super::orders::{Order, Report, line};
 use super::protocol::{Scope, read};
 use crate::clock::Clock;
 use crate::http::limits;
+use crate::letta_client::v1::RestSettings;
 
 /// How long prompts are sent without an observer after one could not be started or did not answer.
 const PAUSE: SignedDuration = SignedDuration::from_mins(1);
@@ -75,14 +76,13 @@ impl Observer {
     /// The observer of a server; nothing is started yet. Without a program there is none.
     pub(super) fn new(
         program: Option<ObserverProgram>,
-        url: &str,
-        token: Option<&SecretString>,
+        server: &RestSettings,
         clock: Clock,
     ) -> Self {
         Observer {
             program,
-            url: url.to_owned(),
-            token: token.cloned(),
+            url: server.base_url.clone(),
+            token: server.api_key.clone(),
             clock,
             running: Mutex::default(),
             failed_at: Mutex::default(),

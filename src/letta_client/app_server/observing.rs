@@ -7,6 +7,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::SignedDuration;
 use secrecy::SecretString;
 use tokio::sync::{mpsc, watch};
 use tokio::task::{AbortHandle, JoinSet};
@@ -21,6 +22,8 @@ use super::server::Server;
 use crate::clock::Clock;
 use crate::error::{Code, Error};
 use crate::http::limits;
+use crate::letta_client::v1::RestSettings;
+use crate::models::LETTA;
 
 /// How long it stays although there is nothing to follow. The next prompt starts another.
 const IDLE: Duration = Duration::from_secs(60);
@@ -51,9 +54,14 @@ pub async fn observe(
             "promptyoself starts this command itself; there is no other use for it",
         ));
     };
-    let token = token.map(SecretString::from);
-    let idle = limits::QUESTION;
-    let server = Server::new(&url, token.as_ref(), idle, clock.clone(), None)?;
+    let settings = RestSettings {
+        target: LETTA.to_owned(),
+        base_url: url,
+        api_key: token.map(SecretString::from),
+        idle_timeout: limits::QUESTION,
+        orphan_age: SignedDuration::ZERO,
+    };
+    let server = Server::of_observer(&settings, clock.clone())?;
     let mut watching = Watching {
         server: Arc::new(server),
         answers,

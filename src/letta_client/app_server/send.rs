@@ -79,8 +79,6 @@ impl Server {
         if let Some(text) = self.forgotten(outgoing) {
             return Err(unknown(ErrorClass::NothingRan, &text, None));
         }
-        // Only now: a second client that starts a conversation while the server takes up what it
-        // had not finished could disturb that.
         self.observer.watch(scope, &otids).await;
         failpoint!(SendReady);
         self.note_turn(scope);

@@ -4,7 +4,6 @@ use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
-use secrecy::SecretString;
 use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
@@ -20,9 +19,9 @@ use crate::clock::Clock;
 use crate::error::Error;
 use crate::http::limits;
 use crate::letta_client::target::ServerInfo;
-use crate::letta_client::v1::address;
+use crate::letta_client::v1::RestSettings;
 use crate::letta_client::v1::classify::RequestFailure;
-use crate::letta_client::v1::http::{Http, credentials};
+use crate::letta_client::v1::http::Http;
 use crate::models::{ErrorClass, Refusal, RefusalKind};
 
 /// The path where a server says what it is, over plain HTTP.
@@ -31,6 +30,8 @@ const INFO: &str = "/app-server-info";
 /// A server, and the connections to it.
 pub(super) struct Server {
     pub(super) http: Http,
+    /// What the server is told that we are.
+    name: &'static str,
     /// For sending prompts. It follows conversations, so it must stay open as long as their turns
     /// last.
     pub(super) talking: Link,
@@ -52,26 +53,32 @@ impl Server {
     /// Prepares the client; nothing is sent yet. Without an observer, our turns are followed by this
     /// process alone.
     pub(super) fn new(
-        base_url: &str,
-        key: Option<&SecretString>,
-        idle: std::time::Duration,
+        settings: &RestSettings,
         clock: Clock,
         observer: Option<ObserverProgram>,
     ) -> Result<Self, Error> {
-        let base = address::read(base_url)?;
         let link = || {
-            let connector = Connector::new(base.clone(), credentials(key)?, clock.clone())?;
+            let connector = Connector::new(settings, clock.clone())?;
             Ok::<_, Error>(Link::new(connector, clock.clone()))
         };
         Ok(Server {
             talking: link()?,
             asking: link()?,
-            observer: Observer::new(observer, base_url, key, clock.clone()),
-            http: Http::new(base_url, key, idle, clock.clone())?,
+            observer: Observer::new(observer, settings, clock.clone()),
+            name: "promptyoself",
+            http: Http::new(settings, clock.clone())?,
             blocked: Blocked::default(),
             sending: Mutex::default(),
             turning: Mutex::default(),
             searches: Mutex::default(),
+        })
+    }
+
+    /// The same, for a process that only follows turns.
+    pub(super) fn of_observer(settings: &RestSettings, clock: Clock) -> Result<Self, Error> {
+        Ok(Server {
+            name: "promptyoself observer",
+            ..Server::new(settings, clock, None)?
         })
     }
 
@@ -126,7 +133,7 @@ impl Server {
     /// restarted server continue with the inputs that it had not finished.
     pub(super) async fn start(&self, talking: &Connection, scope: &Scope) -> Result<(), Refusal> {
         let mut body = scope.to_json();
-        body["client_info"] = json!({"name": "promptyoself"});
+        body["client_info"] = json!({"name": self.name});
         match talking.ask::<Outcome>("runtime_start", body).await {
             Ok(Outcome { success: true, .. }) => Ok(()),
             Ok(Outcome { error, .. }) => Err(refusal_to_start(&error.unwrap_or_default())),

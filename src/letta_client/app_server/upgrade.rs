@@ -4,7 +4,7 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use reqwest::header::{
-    CONNECTION, HeaderMap, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION, UPGRADE,
+    CONNECTION, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION, UPGRADE,
 };
 use reqwest::{Client, Response, StatusCode, Upgraded, Url};
 use tokio_tungstenite::WebSocketStream;
@@ -15,6 +15,8 @@ use crate::clock::Clock;
 use crate::error::{Code, Error};
 use crate::http::{self, cause, limits, redirect};
 use crate::ids::new_id;
+use crate::letta_client::v1::http::credentials;
+use crate::letta_client::v1::{RestSettings, address};
 use crate::models::{ErrorClass, Refusal, RefusalKind};
 
 /// An open WebSocket.
@@ -24,14 +26,17 @@ pub(super) type Socket = WebSocketStream<Upgraded>;
 pub(super) struct Connector {
     client: Client,
     base: Url,
+    /// The setting that holds the address.
+    url_setting: String,
     clock: Clock,
 }
 
 impl Connector {
     /// Prepares the client; nothing is sent yet.
-    pub(super) fn new(base: Url, credentials: HeaderMap, clock: Clock) -> Result<Self, Error> {
+    pub(super) fn new(settings: &RestSettings, clock: Clock) -> Result<Self, Error> {
+        let base = address::read(&settings.base_url)?;
         let client = http::upgrading_builder(http::is_loopback(&base), &clock)
-            .default_headers(credentials)
+            .default_headers(credentials(settings.api_key.as_ref())?)
             // A connection that was upgraded is never reused.
             .pool_max_idle_per_host(0)
             .build()
@@ -41,6 +46,7 @@ impl Connector {
         Ok(Connector {
             client,
             base,
+            url_setting: settings.url_setting(),
             clock,
         })
     }
@@ -101,7 +107,7 @@ impl Connector {
         let class = match status.as_u16() {
             300..=399 => {
                 let (asked, headers) = (response.url(), response.headers());
-                let text = redirect::explain(&self.base, asked, headers, "LETTA_BASE_URL");
+                let text = redirect::explain(&self.base, asked, headers, &self.url_setting);
                 let text = format!("HTTP {}: {text}", status.as_u16());
                 return Refusal::new(RefusalKind::TargetTrouble, ErrorClass::Redirected, text);
             }

@@ -14,6 +14,7 @@ use super::address;
 use super::classify::{RequestFailure, classify};
 use super::headers::{date, retry_after};
 use super::responsiveness::Responsiveness;
+use super::settings::RestSettings;
 use super::sightings::Sightings;
 use crate::clock::Clock;
 use crate::error::{Code, Error, shell};
@@ -38,6 +39,8 @@ pub(in crate::letta_client) struct Http {
     /// a server closes a reused one nobody knows what it has read.
     sending: Client,
     base: Url,
+    /// The setting that holds the address.
+    url_setting: String,
     idle: Duration,
     clock: Clock,
     sightings: Sightings,
@@ -57,13 +60,11 @@ pub(in crate::letta_client) struct Reply {
 
 impl Http {
     pub(in crate::letta_client) fn new(
-        base_url: &str,
-        api_key: Option<&SecretString>,
-        idle: Duration,
+        settings: &RestSettings,
         clock: Clock,
     ) -> Result<Self, Error> {
-        let base = address::read(base_url)?;
-        let headers = credentials(api_key)?;
+        let base = address::read(&settings.base_url)?;
+        let headers = credentials(settings.api_key.as_ref())?;
         let build = |asking: bool| {
             let client =
                 http::builder(http::is_loopback(&base), &clock).default_headers(headers.clone());
@@ -80,7 +81,8 @@ impl Http {
             asking: build(true)?,
             sending: build(false)?,
             base,
-            idle,
+            url_setting: settings.url_setting(),
+            idle: settings.idle_timeout,
             clock,
             sightings: Sightings::default(),
             responsiveness: Responsiveness::default(),
@@ -260,7 +262,7 @@ impl Http {
     /// What a redirect means. The server has not carried out the request.
     fn led_elsewhere(&self, response: &Response) -> RequestFailure {
         let (asked, headers) = (response.url(), response.headers());
-        let text = redirect::explain(&self.base, asked, headers, "LETTA_BASE_URL");
+        let text = redirect::explain(&self.base, asked, headers, &self.url_setting);
         RequestFailure::Refused(Refusal::new(
             RefusalKind::TargetTrouble,
             ErrorClass::Redirected,
@@ -361,6 +363,16 @@ pub(super) fn segment(text: &str) -> String {
 mod tests {
     use super::*;
 
+    fn settings(base_url: &str, api_key: Option<SecretString>) -> RestSettings {
+        RestSettings {
+            target: "letta".to_owned(),
+            base_url: base_url.to_owned(),
+            api_key,
+            idle_timeout: Duration::from_secs(1),
+            orphan_age: jiff::SignedDuration::from_secs(1),
+        }
+    }
+
     #[test]
     fn a_base_url_is_taken_as_people_write_it() {
         for (given, shown) in [
@@ -371,7 +383,7 @@ mod tests {
             ("http://host/letta//", "http://host/letta"),
             ("http://[::1]:8283/v1", "http://[::1]:8283"),
         ] {
-            let http = Http::new(given, None, Duration::from_secs(1), Clock::system()).unwrap();
+            let http = Http::new(&settings(given, None), Clock::system()).unwrap();
             assert_eq!(http.address(), shown, "{given}");
             assert_eq!(
                 http.url("/v1/health/").as_str(),
@@ -383,12 +395,7 @@ mod tests {
     #[test]
     fn a_key_that_no_header_can_hold_is_refused_without_showing_it() {
         let key = SecretString::from("hunter2\n".to_owned());
-        let made = Http::new(
-            "http://h",
-            Some(&key),
-            Duration::from_secs(1),
-            Clock::system(),
-        );
+        let made = Http::new(&settings("http://h", Some(key)), Clock::system());
         let error = made.err().unwrap();
         assert_eq!(error.code(), Code::ConfigInvalid);
         assert!(!format!("{error:?}").contains("hunter2"));

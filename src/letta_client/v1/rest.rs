@@ -2,37 +2,19 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
 
 use async_trait::async_trait;
-use jiff::SignedDuration;
-use secrecy::SecretString;
 use uuid::Uuid;
 
 use super::http::Http;
 use super::route::KnownRoute;
 use super::send::Sender;
+use super::settings::RestSettings;
 use crate::clock::Clock;
 use crate::error::Error;
 use crate::letta_client::directory::{Agent, Letta, NewTool, Tool};
 use crate::letta_client::target::{Lookup, OnRun, Outgoing, ServerInfo, Target};
 use crate::models::{AgentId, Answer, ErrorClass, Evidence, Lane, Recipient, Refusal, TargetName};
-
-/// How to reach a server.
-#[derive(Clone)]
-pub struct RestSettings {
-    /// The name under which it is stored and shown.
-    pub target: String,
-    /// Its address, such as `http://localhost:8283`; a trailing `/` or `/v1` does no harm.
-    pub base_url: String,
-    /// The password of a self-hosted server, or the API key of Letta Cloud.
-    pub api_key: Option<SecretString>,
-    /// How long a turn may be silent. Letta sends a keep-alive every 20 seconds if it can;
-    /// otherwise the silence lasts as long as the model thinks.
-    pub idle_timeout: Duration,
-    /// The age from which a run that never ends counts as orphaned by a crash of the server.
-    pub orphan_age: SignedDuration,
-}
 
 /// A Letta server, accessed by its V1 REST API.
 pub struct Rest {
@@ -50,9 +32,8 @@ impl Rest {
     /// [`Code::ConfigInvalid`](crate::error::Code::ConfigInvalid) if the address or the key can't
     /// be used.
     pub fn new(settings: RestSettings, clock: Clock) -> Result<Self, Error> {
-        let key = settings.api_key.as_ref();
         Ok(Rest {
-            http: Http::new(&settings.base_url, key, settings.idle_timeout, clock)?,
+            http: Http::new(&settings, clock)?,
             settings,
             key_note: None,
             routes: KnownRoute::default(),
@@ -81,17 +62,6 @@ impl Rest {
     }
 }
 
-impl fmt::Debug for RestSettings {
-    /// Without the address, which may contain a password until it has been checked.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("RestSettings")
-            .field("target", &self.target)
-            .field("idle_timeout", &self.idle_timeout)
-            .field("orphan_age", &self.orphan_age)
-            .finish_non_exhaustive()
-    }
-}
-
 impl fmt::Debug for Rest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Rest")
@@ -104,7 +74,7 @@ impl fmt::Debug for Rest {
 #[async_trait]
 impl Target for Rest {
     fn name(&self) -> TargetName {
-        TargetName::new(&self.settings.target)
+        self.settings.target()
     }
 
     fn address(&self) -> String {

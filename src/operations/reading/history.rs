@@ -22,6 +22,17 @@ pub fn since(values: &Values, service: &Service) -> Result<Option<Timestamp>> {
         .transpose()
 }
 
+/// The time from which deliveries were settled, if given.
+///
+/// # Errors
+/// Those of a [`point`].
+pub fn settled_since(values: &Values, service: &Service) -> Result<Option<Timestamp>> {
+    let (zone, now) = (service.zone.name(), service.clock.now());
+    let text = values.given(&SETTLED_SINCE);
+    text.map(|text| point(&text, SETTLED_SINCE.name, zone, now))
+        .transpose()
+}
+
 /// A time, or an age counted back from now, given as the field `name`. A time without an offset is
 /// in `zone`.
 ///

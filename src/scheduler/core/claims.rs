@@ -11,8 +11,12 @@ impl Core {
     /// Claims what may be sent now, as long as there is room.
     pub(super) fn claim(&mut self, now: Timestamp, actions: &mut Vec<Action>) {
         while self.ours.has_room() {
-            let (ours, busy) = (&self.ours, &self.busy);
-            let free = |lane: &Lane| !ours.contains(lane) && !busy.contains(lane);
+            let (ours, busy, preparing) = (&self.ours, &self.busy, &self.preparing);
+            let free = |lane: &Lane| {
+                !ours.contains(lane)
+                    && !busy.contains(lane)
+                    && !preparing.contains(lane.target_name())
+            };
             let Some(candidate) = self.targets.take(&mut self.queue, now, free) else {
                 return;
             };

@@ -66,8 +66,8 @@ pub struct Snapshot {
     pub held: BTreeMap<TargetName, HoldKind>,
     /// The targets of due or open prompts that are not configured.
     pub missing_targets: BTreeSet<TargetName>,
-    /// Whether something is due for a target whose lanes can't be named yet.
-    pub preparing: bool,
+    /// The targets that something is due for and whose lanes can't be named yet.
+    pub preparing: BTreeSet<TargetName>,
     /// Why all delivery is halted, if it is.
     pub halted: Option<Halt>,
     /// The targets to which delivery is halted.

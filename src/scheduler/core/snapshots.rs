@@ -118,7 +118,7 @@ impl Core {
             _ => self.snapshot_began,
         };
         self.preparing = snapshot.preparing;
-        if snapshot.preparing {
+        if !self.preparing.is_empty() {
             self.next_snapshot = Some(later(now, PREPARING));
         }
         self.claims_since_snapshot = 0;

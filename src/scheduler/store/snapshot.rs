@@ -101,7 +101,7 @@ impl SchedulerStore {
                 .map(|held| (TargetName::new(&held.target), hold_kind(held)))
                 .collect(),
             missing_targets,
-            preparing: !preparing.is_empty(),
+            preparing,
             more,
         })
     }

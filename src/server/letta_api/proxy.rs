@@ -26,12 +26,14 @@ pub(super) struct Upstream {
     /// is closed at that moment, nobody knows what Letta has read.
     client: Client,
     base: Url,
+    /// The setting that holds its address.
+    url_setting: String,
     clock: Clock,
 }
 
 impl Upstream {
     /// Prepares requests to the server at an address.
-    pub(super) fn new(address: &str, clock: Clock) -> Result<Self> {
+    pub(super) fn new(address: &str, url_setting: String, clock: Clock) -> Result<Self> {
         let base = Url::parse(address).map_err(|e| {
             Error::new(
                 Code::ConfigInvalid,
@@ -48,6 +50,7 @@ impl Upstream {
         Ok(Upstream {
             client,
             base,
+            url_setting,
             clock,
         })
     }
@@ -188,7 +191,8 @@ impl Upstream {
                 Code::LettaUnreachable,
                 format!(
                     "could not pass this on to Letta: cannot connect to {place}: {cause}. Is Letta \
-                     running, and is LETTA_BASE_URL right?"
+                     running, and is {} right?",
+                    self.url_setting
                 ),
             )
             .example(call("test"));

@@ -350,7 +350,11 @@ pub(super) async fn letta(service: &Service, status: &Status) -> Vec<Finding> {
             .map(|name| format!("target {name}: "))
             .unwrap_or_default();
         let doing = format!("reach Letta at {}", letta.address());
-        if let Err(e) = letta.check().await.map_err(|r| r.into_error(&doing)) {
+        if let Err(e) = letta
+            .check()
+            .await
+            .map_err(|r| r.into_error(&doing, &letta.name()))
+        {
             findings.push(finding(
                 Severity::Error,
                 e.code().as_str(),

@@ -61,6 +61,8 @@ pub struct Record {
     pub received: Vec<Received>,
     /// The inputs that were run again, once for each time.
     pub reruns: Vec<String>,
+    /// The names of the clients that made them run again by starting their conversation.
+    pub rerun_by: Vec<String>,
     /// The inputs in whose turn a conversation was left by its last follower, and whether the
     /// server had taken that turn up again itself.
     pub wedges: Vec<(String, bool)>,

@@ -119,7 +119,8 @@ pub fn take(inner: &Arc<Inner>, client: u64, text: &str) -> bool {
         );
         if kind == "runtime_start" {
             inner.changed();
-            turns::go_on(inner, &scope(&request));
+            let starter = request["client_info"]["name"].as_str().unwrap_or_default();
+            turns::go_on(inner, &scope(&request), starter);
         }
     }
     true

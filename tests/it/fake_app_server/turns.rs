@@ -55,7 +55,7 @@ pub fn input_of(inner: &Arc<Inner>, scope: &Scope, id: &str, text: &str) {
 
 /// Runs again what was taken and not finished when the server was killed: only when somebody starts
 /// the conversation.
-pub fn go_on(inner: &Arc<Inner>, scope: &Scope) {
+pub fn go_on(inner: &Arc<Inner>, scope: &Scope, starter: &str) {
     let again: Vec<(String, Value)> = {
         let mut state = inner.state();
         let is_turning = state.active.values().any(|(of, _)| of == scope);
@@ -76,6 +76,9 @@ pub fn go_on(inner: &Arc<Inner>, scope: &Scope) {
             false => {
                 let ids = again.iter().map(|(id, _)| id.clone());
                 state.record.reruns.extend(ids);
+                if !again.is_empty() {
+                    state.record.rerun_by.push(starter.to_owned());
+                }
                 again
             }
         }

@@ -43,15 +43,18 @@ async fn looks_at_the_history() {
         for agent in [None, Some(NamedAgent::parse("agent-a").unwrap())] {
             for state in [&[None], &states[..]].concat() {
                 for since in [None, Some(world.now())] {
-                    let asked = HistoryQuery {
-                        id,
-                        agent: agent.clone(),
-                        state,
-                        since,
-                        limit: 5,
-                        offset: 0,
-                    };
-                    by_scheduler(world.service.history(&asked)).await.unwrap();
+                    for settled_since in [None, Some(world.now())] {
+                        let asked = HistoryQuery {
+                            id,
+                            agent: agent.clone(),
+                            state,
+                            since,
+                            settled_since,
+                            limit: 5,
+                            offset: 0,
+                        };
+                        by_scheduler(world.service.history(&asked)).await.unwrap();
+                    }
                 }
             }
         }
@@ -236,8 +239,12 @@ async fn housekeeping() {
     let db = &world.service.db;
     // Whoever watches asks every few seconds.
     by_scheduler(db.gauges(world.now())).await.unwrap();
-    by_scheduler(db.prune(world.now() + SignedDuration::from_secs(1), world.now()))
-        .await
-        .unwrap();
+    by_scheduler(db.prune(
+        world.now() + SignedDuration::from_secs(1),
+        world.now(),
+        |_| (),
+    ))
+    .await
+    .unwrap();
     by_scheduler(db.data_version()).await.unwrap();
 }

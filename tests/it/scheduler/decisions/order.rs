@@ -1,13 +1,16 @@
-//! Who goes first in a lane when a schedule is due again while its prompt is claimed.
+//! Who goes first in a lane.
+
+use std::collections::BTreeSet;
 
 use jiff::{SignedDuration, Timestamp};
 use promptyoself::models::{
-    Claim, ClaimTerms, DueSchedule, Fault, Job, Lane, State, Turn, Verdict,
+    Claim, ClaimTerms, DueSchedule, Fault, Job, Lane, OpenOccurrence, State, TargetName, Turn,
+    Verdict,
 };
 use promptyoself::scheduler::core::{Action, Event, Settling, Snapshot, StoreAction, Write};
 use uuid::Uuid;
 
-use super::{agent, at, claims, due, lane, looked};
+use super::{agent, at, claims, due, lane, looked, open};
 use crate::world::World;
 
 /// The job of a schedule that was due at second 1 and is due again at second 7.
@@ -131,6 +134,32 @@ fn a_snapshot_from_before_a_claim_gives_a_schedule_that_is_due_again_no_earlier_
     core.step(at(8), made);
     let actions = core.step(at(9), delivered(job));
     assert_eq!(claimed(&actions), Some(at(6).now), "{actions:?}");
+}
+
+#[test]
+fn while_lanes_of_a_target_cannot_be_named_a_retry_overtakes_nothing_that_is_older() {
+    let retry = OpenOccurrence {
+        intended_at: at(3).now,
+        ..open(1, State::Waiting)
+    };
+    let (mut core, actions) = looked(Snapshot {
+        open: vec![retry.clone()],
+        preparing: BTreeSet::from([TargetName::new("letta")]),
+        ..Snapshot::default()
+    });
+    assert_eq!(claims(&actions), 0, "{actions:?}");
+    let actions = core.step(at(6), Event::Tick);
+    assert!(
+        matches!(actions[..], [Action::Store(StoreAction::TakeSnapshot)]),
+        "{actions:?}"
+    );
+    let named = Event::SnapshotTaken(Snapshot {
+        due: vec![due_at(2, 2)],
+        open: vec![retry],
+        ..Snapshot::default()
+    });
+    let actions = core.step(at(6), named);
+    assert_eq!(claimed(&actions), Some(at(2).now), "{actions:?}");
 }
 
 #[test]
